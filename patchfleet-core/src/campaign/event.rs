@@ -1,0 +1,176 @@
+//! What a campaign's log says.
+
+use crate::id::{CampaignId, CommandId, ExecutionId, Location, UnitId, WriterId};
+use crate::plan::Plan;
+use crate::port::{CommandCounts, ExecutionStatus, PortErrorKind, StartRequest};
+use crate::report::Tally;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// The version of the records that this version writes. A newer one is read as far as it is
+/// known, and never written to.
+pub const RECORD_FORMAT: u32 = 1;
+
+/// What one turn of a driver's loop (or a person) appended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// Its number in its log, from 0, without gaps.
+    pub seq: u64,
+    /// When it was appended. Never before the record before it.
+    pub at: Timestamp,
+    /// Who appended it.
+    pub writer: WriterId,
+    /// What happened, in this order.
+    pub events: Vec<Event>,
+}
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Event {
+    /// Initial, and only in record 0 of a campaign's log: what is run, and from where.
+    Planned {
+        /// [`RECORD_FORMAT`].
+        format: u32,
+        /// The campaign.
+        campaign: CampaignId,
+        /// Its plan, with the request, the central account and the central Region.
+        plan: Box<Plan>,
+    },
+    /// Only in a name's log: the campaign that the request's name has now.
+    Claimed {
+        /// The campaign.
+        campaign: CampaignId,
+    },
+    /// A start is about to be sent. From here on it may have taken effect.
+    StartIntended {
+        /// The unit.
+        unit: UnitId,
+        /// From 1.
+        attempt: u32,
+        /// The exact request, but for the client token, which follows from campaign, unit and
+        /// attempt.
+        request: StartRequest,
+    },
+    /// AWS has started (or had started) the unit.
+    Started {
+        /// The unit.
+        unit: UnitId,
+        /// AWS's execution.
+        execution: ExecutionId,
+    },
+    /// AWS refused the start: it had no effect and will have none. Ends the unit.
+    StartRefused {
+        /// The unit.
+        unit: UnitId,
+        /// Why.
+        kind: PortErrorKind,
+        /// AWS's words.
+        detail: String,
+    },
+    /// Nobody knows whether the start took effect, and AWS may have forgotten its client token:
+    /// it is not sent again. Ends the unit.
+    StartUnresolved {
+        /// The unit.
+        unit: UnitId,
+        /// What is known.
+        detail: String,
+    },
+    /// A location's step changed.
+    LocationObserved {
+        /// The unit.
+        unit: UnitId,
+        /// The location.
+        location: Location,
+        /// The step's status.
+        status: ExecutionStatus,
+        /// The execution in the location, if there is one.
+        child: Option<ExecutionId>,
+        /// AWS's words on why it failed; empty if it did not.
+        failure: String,
+    },
+    /// A location's command changed.
+    CommandObserved {
+        /// The unit.
+        unit: UnitId,
+        /// The location.
+        location: Location,
+        /// The command.
+        command: CommandId,
+        /// How far it is.
+        counts: CommandCounts,
+    },
+    /// Terminal for a location: what became of it and of its nodes.
+    LocationSettled {
+        /// The unit.
+        unit: UnitId,
+        /// The location.
+        location: Location,
+        /// What became of it.
+        outcome: LocationOutcome,
+        /// What became of its nodes.
+        nodes: Tally,
+        /// The outcome in words; empty if it needs none.
+        detail: String,
+    },
+    /// Terminal for a unit: its execution is over and every location of it settled.
+    UnitEnded {
+        /// The unit.
+        unit: UnitId,
+        /// The execution's last status.
+        status: ExecutionStatus,
+    },
+    /// Terminal for the campaign.
+    Finished {
+        /// How it ended.
+        outcome: FinishedOutcome,
+    },
+    /// Something that only a newer version knows.
+    #[serde(other)]
+    Unknown,
+}
+
+/// What became of a location.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum LocationOutcome {
+    /// Every targeted node reached its goal.
+    Succeeded,
+    /// Some node did not.
+    NodesFailed,
+    /// No node was left when the command was sent.
+    Emptied,
+    /// Automation could not assume the execution role there.
+    RoleNotAssumable,
+    /// The execution there failed before it sent its command.
+    FailedBeforeCommand,
+    /// Somebody cancelled the execution.
+    Cancelled,
+    /// The execution ended by its timeout before it sent a command.
+    TimedOut,
+    /// Never begun: too many locations had failed before.
+    NotStarted,
+    /// AWS refused the start of its unit.
+    StartRefused,
+    /// Nobody knows whether its unit was started.
+    Unresolved,
+    /// It ran, and its results could not be read.
+    ResultsUnreadable,
+}
+
+/// How a campaign ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum FinishedOutcome {
+    /// Every targeted node reached its goal.
+    Succeeded,
+    /// Some node did not, or a location was skipped as unknown.
+    Partial,
+    /// Ended early by a budget: some location was not begun.
+    Halted,
+    /// There was nothing to do.
+    NothingToDo,
+}

@@ -1,0 +1,121 @@
+//! What was found in each location.
+
+use crate::id::Location;
+use crate::port::PortErrorKind;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What was found in each location, every answer kept apart.
+pub type Census = BTreeMap<Location, CensusAnswer>;
+
+/// What was found in one location. Only a complete, error-free answer makes it empty.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case")]
+pub enum CensusAnswer {
+    /// There are nodes.
+    Populated {
+        /// How many of which kind; `None` if only their presence was asked for.
+        nodes: Option<NodeCounts>,
+    },
+    /// A complete answer without a node.
+    Empty,
+    /// There is no group of that name.
+    GroupMissing,
+    /// No complete answer.
+    Unknown {
+        /// Why not.
+        cause: UnknownCause,
+        /// AWS's words.
+        detail: String,
+    },
+}
+
+/// Why a location's answer is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum UnknownCause {
+    /// The discovery role may not ask.
+    Denied,
+    /// The discovery role could not be assumed.
+    RoleNotAssumable,
+    /// Throttled to the end.
+    Throttled,
+    /// A 200 with `QueryErrors`: the answer is not whole.
+    Partial,
+    /// The Region is not enabled in the account after all.
+    RegionNotEnabled,
+    /// No answer.
+    Unavailable,
+    /// Anything else.
+    Other,
+}
+
+impl UnknownCause {
+    /// The cause in snake_case, as it stands in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Denied => "denied",
+            Self::RoleNotAssumable => "role_not_assumable",
+            Self::Throttled => "throttled",
+            Self::Partial => "partial",
+            Self::RegionNotEnabled => "region_not_enabled",
+            Self::Unavailable => "unavailable",
+            Self::Other => "other",
+        }
+    }
+}
+
+impl From<PortErrorKind> for UnknownCause {
+    fn from(kind: PortErrorKind) -> Self {
+        match kind {
+            PortErrorKind::Denied | PortErrorKind::Credentials => Self::Denied,
+            PortErrorKind::RoleNotAssumable => Self::RoleNotAssumable,
+            PortErrorKind::Throttled | PortErrorKind::LimitExceeded => Self::Throttled,
+            PortErrorKind::RegionNotEnabled => Self::RegionNotEnabled,
+            PortErrorKind::Unavailable => Self::Unavailable,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// How many nodes of which kind. `ec2 + hybrid` and `online + offline + unmanaged` are the same
+/// number: each node counts once in each pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct NodeCounts {
+    /// EC2 instances.
+    pub ec2: u32,
+    /// Hybrid nodes.
+    pub hybrid: u32,
+    /// Managed, and the agent answers.
+    pub online: u32,
+    /// Managed, and the agent does not answer.
+    pub offline: u32,
+    /// In the group, and not in Systems Manager.
+    pub unmanaged: u32,
+}
+
+impl NodeCounts {
+    /// All nodes.
+    #[must_use]
+    pub fn total(self) -> u32 {
+        self.ec2 + self.hybrid
+    }
+
+    /// The nodes that Run Command reaches for: managed, online or not.
+    #[must_use]
+    pub fn managed(self) -> u32 {
+        self.online + self.offline
+    }
+}
+
+/// How closely to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Depth {
+    /// Stop at the first node.
+    Presence,
+    /// Count every node, by kind.
+    #[default]
+    Count,
+}

@@ -1,0 +1,1 @@
+//! Which locations a request names.

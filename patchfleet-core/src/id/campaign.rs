@@ -1,0 +1,165 @@
+//! Ids of what patchfleet starts: campaigns and their units, and of what AWS makes of them.
+//!
+//! Everything that AWS is told about a start is derived (UUID v5) from the campaign's id, so that
+//! saying it again says the same: the client token from campaign, unit and attempt, the patch
+//! snapshot from the campaign.
+
+use super::{all_of, text_id};
+use std::fmt;
+use uuid::Uuid;
+
+/// The namespace of every UUID that patchfleet derives.
+const NAMESPACE: Uuid = Uuid::from_u128(0x8f1d_6c3a_52b7_4e0e_9a41_7c5d_2e90_b6f3);
+
+/// Defines a newtype over a UUID.
+macro_rules! uuid_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// Takes a UUID that was made elsewhere.
+            #[must_use]
+            pub const fn from_uuid(uuid: Uuid) -> Self {
+                Self(uuid)
+            }
+
+            /// The UUID.
+            #[must_use]
+            pub const fn as_uuid(&self) -> Uuid {
+                self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.hyphenated().fmt(f)
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = super::ParseIdError;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Uuid::try_parse(text).map(Self).map_err(|_| {
+                    super::ParseIdError::new(concat!("a ", stringify!($name)), text, "a UUID of 36 characters")
+                })
+            }
+        }
+    };
+}
+
+uuid_id! {
+    /// One run of one plan.
+    CampaignId
+}
+
+uuid_id! {
+    /// A driver, or a person, that appends to a campaign's log. Tells "my append had succeeded
+    /// after all" from "somebody else was first".
+    WriterId
+}
+
+uuid_id! {
+    /// StartAutomationExecution's `ClientToken`: single use, so a start that is sent twice with
+    /// the same one takes effect once (for as long as AWS remembers it, which is undocumented).
+    ClientToken
+}
+
+uuid_id! {
+    /// AWS-RunPatchBaseline's `SnapshotId`: the same patches for every node of a campaign. A
+    /// snapshot lives at most 3 days.
+    SnapshotId
+}
+
+impl CampaignId {
+    /// The campaign that an event asks for. The same request name and event id always give the
+    /// same campaign, so an event that is delivered twice runs once.
+    ///
+    /// ```
+    /// use patchfleet_core::id::CampaignId;
+    /// let name = "weekly-linux".parse()?;
+    /// assert_eq!(CampaignId::of_event(&name, "ev-1"), CampaignId::of_event(&name, "ev-1"));
+    /// assert_ne!(CampaignId::of_event(&name, "ev-1"), CampaignId::of_event(&name, "ev-2"));
+    /// # Ok::<(), patchfleet_core::id::ParseIdError>(())
+    /// ```
+    #[must_use]
+    pub fn of_event(request: &super::RequestName, event_id: &str) -> Self {
+        Self(Uuid::new_v5(
+            &NAMESPACE,
+            format!("campaign/{request}/{event_id}").as_bytes(),
+        ))
+    }
+
+    /// The client token of a unit's start.
+    #[must_use]
+    pub fn client_token(&self, unit: UnitId, attempt: u32) -> ClientToken {
+        ClientToken(Uuid::new_v5(
+            &self.0,
+            format!("start/{unit}/{attempt}").as_bytes(),
+        ))
+    }
+
+    /// The patch snapshot of the campaign.
+    #[must_use]
+    pub fn snapshot_id(&self) -> SnapshotId {
+        SnapshotId(Uuid::new_v5(&self.0, b"snapshot"))
+    }
+}
+
+/// A unit's number within its plan, from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct UnitId(u32);
+
+impl UnitId {
+    /// The unit at `index` (from 0) of a plan.
+    #[must_use]
+    pub const fn from_index(index: u32) -> Self {
+        Self(index + 1)
+    }
+
+    /// The number, from 1.
+    #[must_use]
+    pub const fn number(self) -> u32 {
+        self.0
+    }
+}
+
+impl fmt::Display for UnitId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+text_id! {
+    /// An automation execution, as AWS named it.
+    ExecutionId, "an automation execution id", "36 characters",
+    |t| all_of(t, 36..=36, |b| b.is_ascii_alphanumeric() || b == b'-')
+}
+
+text_id! {
+    /// A Run Command command, as AWS named it.
+    CommandId, "a command id", "36 characters",
+    |t| all_of(t, 36..=36, |b| b.is_ascii_alphanumeric() || b == b'-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_differ_by_campaign_unit_and_attempt_and_by_nothing_else() {
+        let name = "weekly".parse().unwrap();
+        let (one, two) = (CampaignId::of_event(&name, "1"), CampaignId::of_event(&name, "2"));
+        let (first, second) = (UnitId::from_index(0), UnitId::from_index(1));
+        assert_eq!(one.client_token(first, 1), one.client_token(first, 1));
+        assert_ne!(one.client_token(first, 1), one.client_token(first, 2));
+        assert_ne!(one.client_token(first, 1), one.client_token(second, 1));
+        assert_ne!(one.client_token(first, 1), two.client_token(first, 1));
+        assert_ne!(one.snapshot_id(), two.snapshot_id());
+        assert_eq!(one.client_token(first, 1).to_string().len(), 36);
+    }
+}

@@ -1,0 +1,1 @@
+//! Covering the wanted account–Region pairs exactly with few rectangles.

@@ -1,0 +1,206 @@
+//! Everything that will be done, and everything that will not be and why.
+
+use crate::budget::WorstCase;
+use crate::census::{NodeCounts, UnknownCause};
+use crate::id::{AccountId, Location, Region, UnitId};
+use crate::port::{Caller, StartRequest};
+use crate::request::PatchRequest;
+use serde::{Deserialize, Serialize};
+
+/// The version of the plan's JSON that this version writes.
+pub const FORMAT: u32 = 1;
+
+/// A plan. Its JSON is what `patchfleet plan --output json` prints and `--out` saves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Plan {
+    /// The JSON's version: [`FORMAT`].
+    pub format: u32,
+    /// What was asked for.
+    pub request: PatchRequest,
+    /// The central account and Region.
+    pub central: Caller,
+    /// How many locations were considered: `locations` and `skipped` together.
+    pub candidates: u32,
+    /// What will be patched, ordered by account and Region.
+    pub locations: Vec<PlannedLocation>,
+    /// What will not be, ordered by account and Region.
+    pub skipped: Vec<Skip>,
+    /// What a person should know before starting.
+    pub warnings: Vec<String>,
+    /// The expected starts, one for each unit, in the order of their units. The campaign adds its
+    /// own id, the snapshot and the client token.
+    pub requests: Vec<StartRequest>,
+    /// What can go wrong at most.
+    pub worst_case: WorstCase,
+}
+
+impl Plan {
+    /// The units with their expected starts.
+    pub fn units(&self) -> impl Iterator<Item = (UnitId, &StartRequest)> {
+        (0..).map(UnitId::from_index).zip(&self.requests)
+    }
+
+    /// Whether nothing is left to do.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.locations.is_empty()
+    }
+}
+
+/// A location that will be patched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedLocation {
+    /// The account.
+    pub account: AccountId,
+    /// The Region.
+    pub region: Region,
+    /// The wave, from 1.
+    pub wave: u32,
+    /// What the census counted; `None` if it did not count, or found nothing out.
+    pub nodes: Option<NodeCounts>,
+    /// Why the location is planned although the census did not find a node there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<SkipReason>,
+}
+
+impl PlannedLocation {
+    /// The pair of account and Region.
+    #[must_use]
+    pub fn location(&self) -> Location {
+        Location::new(self.account.clone(), self.region.clone())
+    }
+}
+
+/// A location that will not be patched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skip {
+    /// The account.
+    pub account: AccountId,
+    /// The Region.
+    pub region: Region,
+    /// Why.
+    pub reason: SkipReason,
+    /// Why the answer is unknown, if that is the reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<UnknownCause>,
+    /// The reason in words.
+    pub detail: String,
+}
+
+impl Skip {
+    /// The pair of account and Region.
+    #[must_use]
+    pub fn location(&self) -> Location {
+        Location::new(self.account.clone(), self.region.clone())
+    }
+}
+
+/// Why a location is not patched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum SkipReason {
+    /// A complete answer without a node.
+    Empty,
+    /// No group of that name.
+    GroupMissing,
+    /// The request excludes the account.
+    Excluded,
+    /// The account is not ACTIVE.
+    AccountNotActive,
+    /// The Region is not enabled in the account.
+    RegionNotEnabled,
+    /// No complete answer.
+    Unknown,
+}
+
+impl SkipReason {
+    /// The reason in snake_case, as it stands in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::GroupMissing => "group_missing",
+            Self::Excluded => "excluded",
+            Self::AccountNotActive => "account_not_active",
+            Self::RegionNotEnabled => "region_not_enabled",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// A plan that was refused before anything was started: every reason at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[error("refused: {}", .reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  "))]
+pub struct Refusal {
+    /// Why, in the order of account and Region.
+    pub reasons: Vec<RefusalReason>,
+}
+
+/// One reason to refuse.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[error("[{}] {subject}: {detail}", .code.as_str())]
+pub struct RefusalReason {
+    /// Which kind of reason. Stable.
+    pub code: RefusalCode,
+    /// What it is about: an account, a unit, a Region, a location, a node.
+    pub subject: String,
+    /// Why, and what to do.
+    pub detail: String,
+}
+
+/// The kinds of refusal. Their snake_case names are stable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum RefusalCode {
+    /// An organizational unit, root or account that is not there.
+    TargetNotFound,
+    /// The organization cannot be read.
+    DirectoryUnavailable,
+    /// A Region that no account has.
+    NoSuchRegion,
+    /// The central Region is opt-in, and a target Region is enabled by default.
+    OptInTrap,
+    /// A Region or role of another partition than the central one.
+    WrongPartition,
+    /// The census answered unknown, and the policy is to refuse.
+    CensusUnknown,
+    /// There is no such group, and the policy is to refuse.
+    GroupMissing,
+    /// There is no node, and the policy is to refuse.
+    Empty,
+    /// A node that was asked for by its id is in no location.
+    NodeNotFound,
+    /// The runbook is not there.
+    RunbookMissing,
+    /// Another campaign of the same request is open.
+    CampaignOpen,
+    /// The world is no longer the one that the saved plan was made for.
+    PlanDrifted,
+    /// The plan needs something that this way of running cannot do.
+    Unsupported,
+}
+
+impl RefusalCode {
+    /// The code's stable name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::TargetNotFound => "target_not_found",
+            Self::DirectoryUnavailable => "directory_unavailable",
+            Self::NoSuchRegion => "no_such_region",
+            Self::OptInTrap => "opt_in_trap",
+            Self::WrongPartition => "wrong_partition",
+            Self::CensusUnknown => "census_unknown",
+            Self::GroupMissing => "group_missing",
+            Self::Empty => "empty",
+            Self::NodeNotFound => "node_not_found",
+            Self::RunbookMissing => "runbook_missing",
+            Self::CampaignOpen => "campaign_open",
+            Self::PlanDrifted => "plan_drifted",
+            Self::Unsupported => "unsupported",
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! The ports: everything patchfleet needs of the world, as traits that users may implement.
+//!
+//! Each trait is dyn-compatible, `Send + Sync`, and held as `Arc<dyn …>`; each call returns a
+//! [`BoxFuture`] with owned outputs. A listing gives one [`Page`] at a time: core walks to the
+//! end, so an implementation never has to. No call of a port waits for work to finish: it asks
+//! once and answers.
+//!
+//! What an implementation promises and what it need not is said on each trait.
+
+mod automation;
+mod clock;
+mod directory;
+mod documents;
+mod error;
+mod inventory;
+mod log;
+mod node_rows;
+mod page;
+
+pub use automation::{
+    Automation, ChildView, CommandCounts, CommandView, ExecutionStatus, ExecutionView, InvocationStatus,
+    InvocationView, PatchStateView, StartRequest, StepView, Tag, TargetLocation,
+};
+pub use clock::Clock;
+pub use directory::{AccountState, AccountView, Caller, Directory, RegionOptStatus, RegionView};
+pub use documents::{DocumentView, Documents};
+pub use error::{PortError, PortErrorKind, Sent};
+pub use futures_util::future::BoxFuture;
+pub use inventory::{Inventory, ManagedNode, MemberPage, PingStatus, QueryError, Selection};
+pub use log::{Appended, CampaignLog, LogKey};
+pub use node_rows::NodeRows;
+pub use page::{Page, PageToken, Walk};
+
+/// What a port's call gives.
+pub type PortResult<T> = Result<T, PortError>;

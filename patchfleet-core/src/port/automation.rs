@@ -1,0 +1,175 @@
+//! Starting automations and seeing what becomes of them.
+//!
+//! The walk from an execution to its nodes has five calls: [`execution`](Automation::execution),
+//! [`steps`](Automation::steps) (in the central account and Region), then, in the step's own
+//! location, [`child`](Automation::child), [`command`](Automation::command),
+//! [`invocations`](Automation::invocations) and [`patch_states`](Automation::patch_states).
+
+use super::{BoxFuture, Page, PageToken, PortResult};
+use crate::id::{ClientToken, CommandId, DocumentName, ExecutionId, Location, NodeId};
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+
+mod start;
+mod status;
+
+pub use start::{StartRequest, Tag, TargetLocation};
+pub use status::{ExecutionStatus, InvocationStatus};
+
+/// Systems Manager Automation and Run Command.
+///
+/// Promises: [`start`](Self::start) sends the request as it is given, byte for byte the same for
+/// the same input, and an error says whether it may have taken effect. Does not promise: that what
+/// was just started can be found or read at once (AWS is eventually consistent), or that retried
+/// starts are the same execution once AWS has forgotten the client token.
+pub trait Automation: Send + Sync {
+    /// Starts an execution in the central account and Region (StartAutomationExecution).
+    fn start(&self, request: &StartRequest, token: ClientToken) -> BoxFuture<'_, PortResult<ExecutionId>>;
+
+    /// The executions of `document` that carry a tag with this key and were started at or after
+    /// `since`, one page (DescribeAutomationExecutions).
+    fn find(
+        &self,
+        document: &DocumentName,
+        tag_key: &str,
+        since: Timestamp,
+        page: Option<PageToken>,
+    ) -> BoxFuture<'_, PortResult<Page<ExecutionId>>>;
+
+    /// An execution in the central account and Region (GetAutomationExecution).
+    fn execution(&self, id: &ExecutionId) -> BoxFuture<'_, PortResult<ExecutionView>>;
+
+    /// The steps of an execution, one page: for an execution with target locations, one for each
+    /// location (DescribeAutomationStepExecutions).
+    fn steps(&self, id: &ExecutionId, page: Option<PageToken>) -> BoxFuture<'_, PortResult<Page<StepView>>>;
+
+    /// The execution that a location's step started there (GetAutomationExecution).
+    fn child(&self, location: &Location, id: &ExecutionId) -> BoxFuture<'_, PortResult<ChildView>>;
+
+    /// A command (ListCommands with its id). `NotFound` if there is none (yet).
+    fn command(&self, location: &Location, id: &CommandId) -> BoxFuture<'_, PortResult<CommandView>>;
+
+    /// A command's invocations, one for each node, one page (ListCommandInvocations).
+    fn invocations(
+        &self,
+        location: &Location,
+        id: &CommandId,
+        page: Option<PageToken>,
+    ) -> BoxFuture<'_, PortResult<Page<InvocationView>>>;
+
+    /// The patch states of these nodes, of at most 50, to the end (DescribeInstancePatchStates).
+    /// A node that was never scanned is left out.
+    fn patch_states(
+        &self,
+        location: &Location,
+        nodes: &[NodeId],
+    ) -> BoxFuture<'_, PortResult<Vec<PatchStateView>>>;
+}
+
+/// An execution in the central account and Region.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExecutionView {
+    /// Its status.
+    pub status: ExecutionStatus,
+    /// AWS's words on why it failed; empty if it did not.
+    pub failure: String,
+    /// When AWS started it, by AWS's clock.
+    pub started_at: Option<Timestamp>,
+    /// The parameters it runs with.
+    pub parameters: BTreeMap<String, Vec<String>>,
+}
+
+/// A location's step in its parent execution.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepView {
+    /// The location. `None` if the step names none, or several.
+    pub location: Option<Location>,
+    /// Its status. `Pending`: not reached (yet).
+    pub status: ExecutionStatus,
+    /// The execution that it started in its location.
+    pub child: Option<ExecutionId>,
+    /// AWS's words on why it failed; empty if it did not.
+    pub failure: String,
+}
+
+/// The execution in a location.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChildView {
+    /// Its status.
+    pub status: ExecutionStatus,
+    /// The command that its `aws:runCommand` step sent, once it has.
+    pub command: Option<CommandId>,
+    /// AWS's words on why it (or its step) failed; empty if it did not.
+    pub failure: String,
+}
+
+/// A command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandView {
+    /// `Status`: Pending, InProgress, Success, Cancelled, Failed, TimedOut or Cancelling.
+    pub status: String,
+    /// `StatusDetails`, without spaces: `NoInstancesInTag`, `Incomplete`, ….
+    pub details: String,
+    /// When it was sent, by AWS's clock.
+    pub requested_at: Timestamp,
+    /// How far it is.
+    pub counts: CommandCounts,
+}
+
+impl CommandView {
+    /// Whether nothing more will happen.
+    #[must_use]
+    pub fn is_terminal(&self) -> bool {
+        !matches!(self.status.as_str(), "Pending" | "InProgress" | "Cancelling")
+    }
+
+    /// Whether it ended because it matched no node.
+    #[must_use]
+    pub fn matched_nothing(&self) -> bool {
+        self.details.eq_ignore_ascii_case("NoInstancesInTag")
+            || (self.is_terminal() && self.counts.targets == 0)
+    }
+}
+
+/// A command's own counts, in nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+pub struct CommandCounts {
+    /// Nodes that it was sent to or will be (`TargetCount`).
+    pub targets: u32,
+    /// Nodes that are through, well or not (`CompletedCount`).
+    pub completed: u32,
+    /// Failed or timed out while running (`ErrorCount`): what counts against its error limit.
+    pub errors: u32,
+    /// Never reached (`DeliveryTimedOutCount`): what does not.
+    pub undelivered: u32,
+}
+
+/// What a command did on one node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvocationView {
+    /// The node.
+    pub node: NodeId,
+    /// What became of it.
+    pub status: InvocationStatus,
+}
+
+/// A node's `InstancePatchState`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PatchStateView {
+    /// The node.
+    pub node: NodeId,
+    /// `Scan` or `Install`, as AWS wrote it.
+    pub operation: String,
+    /// When the operation ended, by AWS's clock.
+    pub ended_at: Timestamp,
+    /// The snapshot it used, if AWS gives it.
+    pub snapshot: Option<String>,
+    /// Patches that are wanted and not installed.
+    pub missing: u32,
+    /// Patches that failed to install.
+    pub failed: u32,
+    /// Patches that are installed and wait for a reboot.
+    pub pending_reboot: u32,
+    /// Patches that are installed.
+    pub installed: u32,
+}

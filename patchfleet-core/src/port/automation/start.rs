@@ -1,0 +1,57 @@
+//! The request of a start, in the API's own shape: serialised, it is the JSON that
+//! StartAutomationExecution takes.
+
+use crate::id::{AccountId, DocumentName, Region, RoleName};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// StartAutomationExecution's input, less the `ClientToken`. It has exactly one target location:
+/// what several entries do to each other's rate controls is undocumented.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct StartRequest {
+    /// The runbook.
+    pub document_name: DocumentName,
+    /// Its parameters. AWS takes 1 to 200 keys of 1 to 50 characters, each with 0 to 50 values of
+    /// 1 to 512 characters: an empty text cannot be sent, so an unset parameter is left out.
+    pub parameters: BTreeMap<String, Vec<String>>,
+    /// Where it runs: one rectangle of accounts and Regions.
+    pub target_locations: [TargetLocation; 1],
+    /// At most 5.
+    pub tags: Vec<Tag>,
+}
+
+impl StartRequest {
+    /// The rectangle of accounts and Regions.
+    #[must_use]
+    pub fn target_location(&self) -> &TargetLocation {
+        let [location] = &self.target_locations;
+        location
+    }
+}
+
+/// The API's `TargetLocation`: every account with every Region.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct TargetLocation {
+    /// 1 to 50 accounts.
+    pub accounts: Vec<AccountId>,
+    /// 1 to 50 Regions.
+    pub regions: Vec<Region>,
+    /// Locations at once, as AWS's text: a count.
+    pub target_location_max_concurrency: String,
+    /// Failed locations that AWS allows, as AWS's text: a count.
+    pub target_location_max_errors: String,
+    /// The role that Automation assumes in each account.
+    pub execution_role_name: RoleName,
+}
+
+/// A tag of an execution.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Tag {
+    /// 1 to 128 characters.
+    pub key: String,
+    /// 1 to 256 characters.
+    pub value: String,
+}

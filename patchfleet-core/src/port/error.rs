@@ -1,0 +1,161 @@
+//! The one error of every port: a kind to act on, whether the request may have taken effect, and
+//! the source.
+
+use std::{error::Error, fmt};
+
+/// Why a port's call failed, as far as core acts on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum PortErrorKind {
+    /// The caller may not do this here.
+    Denied,
+    /// The role that leads into the account could not be assumed: missing, or it does not trust
+    /// the caller.
+    RoleNotAssumable,
+    /// AWS asked for fewer calls, and went on asking after every retry.
+    Throttled,
+    /// What was named is not there.
+    NotFound,
+    /// The Region is not enabled in the account, or there is no such Region.
+    RegionNotEnabled,
+    /// A quota is used up, such as running and queued automations.
+    LimitExceeded,
+    /// AWS refused the input.
+    Invalid,
+    /// The same client token was used before with other parameters.
+    TokenMismatch,
+    /// The caller's own credentials are missing, wrong or expired.
+    Credentials,
+    /// No answer, or a server-side failure, after every retry.
+    Unavailable,
+    /// The account is in no organization, or the caller may not see it.
+    NotInOrganization,
+    /// Saved state was written by a newer version, or is damaged.
+    Incompatible,
+    /// Anything else.
+    Other,
+}
+
+impl PortErrorKind {
+    /// The kind in snake_case, as it stands in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Denied => "denied",
+            Self::RoleNotAssumable => "role_not_assumable",
+            Self::Throttled => "throttled",
+            Self::NotFound => "not_found",
+            Self::RegionNotEnabled => "region_not_enabled",
+            Self::LimitExceeded => "limit_exceeded",
+            Self::Invalid => "invalid",
+            Self::TokenMismatch => "token_mismatch",
+            Self::Credentials => "credentials",
+            Self::Unavailable => "unavailable",
+            Self::NotInOrganization => "not_in_organization",
+            Self::Incompatible => "incompatible",
+            Self::Other => "other",
+        }
+    }
+
+    /// Whether asking again later may well succeed without anybody changing anything.
+    #[must_use]
+    pub fn is_transient(self) -> bool {
+        matches!(self, Self::Throttled | Self::Unavailable | Self::LimitExceeded)
+    }
+}
+
+impl fmt::Display for PortErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Whether a failed request may have taken effect. The difference decides whether a start may be
+/// sent again without looking first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sent {
+    /// It had no effect: never sent, or answered by a refusal.
+    No,
+    /// Nobody knows: sent, and no readable answer came.
+    Maybe,
+}
+
+/// A failed call of a port. `Display` says what failed; the cause is in [`Error::source`].
+#[derive(Debug)]
+pub struct PortError {
+    kind: PortErrorKind,
+    sent: Sent,
+    message: String,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl PortError {
+    /// An error of `kind` that had no effect. `message` names the operation and where it was
+    /// tried, and repeats nothing of the source.
+    #[must_use]
+    pub fn new(kind: PortErrorKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            sent: Sent::No,
+            message: message.into(),
+            source: None,
+        }
+    }
+
+    /// Says that the request may have taken effect.
+    #[must_use]
+    pub fn maybe_sent(mut self) -> Self {
+        self.sent = Sent::Maybe;
+        self
+    }
+
+    /// Keeps the cause.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// What kind of failure it was.
+    #[must_use]
+    pub fn kind(&self) -> PortErrorKind {
+        self.kind
+    }
+
+    /// Whether the request may have taken effect.
+    #[must_use]
+    pub fn sent(&self) -> Sent {
+        self.sent
+    }
+
+    /// The message and every cause below it, joined by `: `, for records and for people.
+    #[must_use]
+    pub fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            let next = error.to_string();
+            // SDK errors tend to repeat their cause; said once is enough.
+            if !text.ends_with(&next) {
+                text.push_str(": ");
+                text.push_str(&next);
+            }
+            cause = error.source();
+        }
+        text
+    }
+}
+
+impl fmt::Display for PortError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl Error for PortError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}

@@ -1,0 +1,88 @@
+//! Which nodes there are in a location.
+
+use super::{BoxFuture, Page, PageToken, PortResult};
+use crate::id::{Location, NodeId, ResourceGroupName};
+use std::collections::BTreeMap;
+
+/// Which nodes belong to the selection, and which of them Systems Manager reaches.
+///
+/// Promises: only what AWS answered; a partial answer says so in [`MemberPage::query_errors`].
+/// Does not promise: that two pages are of the same instant, or that a member exists.
+pub trait Inventory: Send + Sync {
+    /// The nodes that a group or a set of tags selects in a location, managed or not, one page
+    /// (Resource Groups `ListGroupResources` or `SearchResources`). Resources of other types are
+    /// left out by the implementation, so a page may be empty and have a next one.
+    ///
+    /// `NotFound` means that the group does not exist there.
+    fn members(
+        &self,
+        location: &Location,
+        selection: &Selection,
+        page: Option<PageToken>,
+    ) -> BoxFuture<'_, PortResult<MemberPage>>;
+
+    /// The nodes that Systems Manager manages in a location, one page (`DescribeInstanceInformation`):
+    /// all of them, or those of `only` (at most 50) that are managed.
+    fn managed(
+        &self,
+        location: &Location,
+        only: Option<&[NodeId]>,
+        page: Option<PageToken>,
+    ) -> BoxFuture<'_, PortResult<Page<ManagedNode>>>;
+}
+
+/// What Resource Groups is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Selection {
+    /// The members of a group.
+    Group(ResourceGroupName),
+    /// The nodes that have every one of these tag keys, each with one of its values.
+    Tags(BTreeMap<String, Vec<String>>),
+}
+
+/// One page of a selection's members.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberPage {
+    /// The nodes on the page.
+    pub page: Page<NodeId>,
+    /// Why the answer is not whole. Not empty: the membership is unknown.
+    pub query_errors: Vec<QueryError>,
+}
+
+/// Resource Groups' reason for an incomplete answer, given along with status 200.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueryError {
+    /// AWS's code, such as `CLOUDFORMATION_STACK_INACTIVE`.
+    pub code: String,
+    /// AWS's words.
+    pub message: String,
+}
+
+/// A node that Systems Manager manages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ManagedNode {
+    /// Its id.
+    pub id: NodeId,
+    /// Whether its agent answers.
+    pub ping: PingStatus,
+}
+
+/// Systems Manager's `PingStatus`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PingStatus {
+    /// The agent answers.
+    Online,
+    /// It does not: ConnectionLost, Inactive, or a status that this version does not know.
+    Offline,
+}
+
+impl From<&str> for PingStatus {
+    fn from(name: &str) -> Self {
+        if name.eq_ignore_ascii_case("Online") {
+            Self::Online
+        } else {
+            Self::Offline
+        }
+    }
+}

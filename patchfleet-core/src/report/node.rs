@@ -1,0 +1,117 @@
+//! What became of a node.
+
+use crate::id::NodeId;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What became of a node. Exactly one for each node of the selection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum NodeOutcome {
+    /// Scanned (Scan), or nothing missing, failed or waiting (Install).
+    Done,
+    /// Installed, and waits for a reboot. Reaches the goal only under NoReboot.
+    PendingReboot,
+    /// Patches are still missing after Install.
+    Missing,
+    /// Patches failed to install, or the operation itself failed.
+    Failed,
+    /// Was reached, and does not answer any more.
+    Lost,
+    /// The command never reached it.
+    Unreached,
+    /// The command was not sent to it.
+    NotRun,
+    /// In the selection, and not in Systems Manager.
+    Unmanaged,
+    /// The command was sent to it, and it is no longer there.
+    Gone,
+    /// Its results could not be read.
+    Unknown,
+}
+
+impl NodeOutcome {
+    /// The outcome in snake_case, as it stands in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::PendingReboot => "pending_reboot",
+            Self::Missing => "missing",
+            Self::Failed => "failed",
+            Self::Lost => "lost",
+            Self::Unreached => "unreached",
+            Self::NotRun => "not_run",
+            Self::Unmanaged => "unmanaged",
+            Self::Gone => "gone",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// The result of one node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeRow {
+    /// The node.
+    pub node: NodeId,
+    /// What became of it.
+    pub outcome: NodeOutcome,
+    /// Why, in words; empty if the outcome says it all.
+    pub detail: String,
+    /// Patches installed, by its patch state. `None` if it has no fresh one.
+    pub installed: Option<u32>,
+    /// Patches still missing.
+    pub missing: Option<u32>,
+    /// Patches that failed.
+    pub failed: Option<u32>,
+}
+
+/// How many nodes came to which outcome. Outcomes that no node came to are left out.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Tally(BTreeMap<NodeOutcome, u32>);
+
+impl Tally {
+    /// Counts `n` more nodes with this outcome.
+    pub fn add(&mut self, outcome: NodeOutcome, n: u32) {
+        if n > 0 {
+            let count = self.0.entry(outcome).or_default();
+            *count = count.saturating_add(n);
+        }
+    }
+
+    /// Adds another tally to this one.
+    pub fn merge(&mut self, other: &Self) {
+        for (&outcome, &n) in &other.0 {
+            self.add(outcome, n);
+        }
+    }
+
+    /// The nodes with this outcome.
+    #[must_use]
+    pub fn count(&self, outcome: NodeOutcome) -> u32 {
+        self.0.get(&outcome).copied().unwrap_or_default()
+    }
+
+    /// All nodes.
+    #[must_use]
+    pub fn total(&self) -> u32 {
+        self.0.values().sum()
+    }
+
+    /// Every outcome that some node came to, with its count.
+    pub fn iter(&self) -> impl Iterator<Item = (NodeOutcome, u32)> {
+        self.0.iter().map(|(&outcome, &n)| (outcome, n))
+    }
+}
+
+impl FromIterator<NodeOutcome> for Tally {
+    fn from_iter<I: IntoIterator<Item = NodeOutcome>>(outcomes: I) -> Self {
+        let mut tally = Self::default();
+        for outcome in outcomes {
+            tally.add(outcome, 1);
+        }
+        tally
+    }
+}

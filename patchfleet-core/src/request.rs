@@ -1,0 +1,232 @@
+//! What a person asks for: [`PatchRequest`], read from TOML, JSON or YAML.
+//!
+//! A request that exists is valid: every identifier parsed, every field in range, no two fields
+//! at odds. [`PatchRequest::parse`] names every problem of a text at once.
+
+use crate::budget::{MaxConcurrency, MaxErrors};
+use crate::id::{
+    DocumentName, NodeId, Region, RequestName, ResourceGroupName, RoleArn, RoleName, SessionName,
+    TargetAccount,
+};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A valid request. Its JSON is that of the request's text, with every default written out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "serde_json::Value")]
+#[non_exhaustive]
+pub struct PatchRequest {
+    /// Names the job. At most one campaign of a name is open at a time.
+    pub name: RequestName,
+    /// What is done on each node.
+    pub patch: Patch,
+    /// Which nodes.
+    pub targets: Targets,
+    /// What each answer of the census leads to.
+    pub policy: Policy,
+    /// How other accounts are read.
+    pub access: Access,
+    /// How much at once, and how many failures.
+    pub budget: Budget,
+    /// The runbook, and the roles it runs with.
+    pub automation: AutomationSettings,
+}
+
+/// What is done on each node: the parameters of AWS-RunPatchBaseline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Patch {
+    /// Scan, unless Install is asked for.
+    pub operation: Operation,
+    /// Whether nodes may reboot. AWS's own default.
+    pub reboot_option: RebootOption,
+    /// `https://…` or `s3://…`, at most 256 characters: a list of patches in place of the
+    /// baseline's. Excludes `baseline_override`, and goes with Install only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub install_override_list: Option<String>,
+    /// `https://…` or `s3://…`: baselines in place of those registered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub baseline_override: Option<String>,
+}
+
+/// AWS-RunPatchBaseline's `Operation`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub enum Operation {
+    /// Look for missing patches; change nothing.
+    #[default]
+    Scan,
+    /// Install them.
+    Install,
+}
+
+impl Operation {
+    /// AWS's name for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Scan => "Scan",
+            Self::Install => "Install",
+        }
+    }
+}
+
+/// AWS-RunPatchBaseline's `RebootOption`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub enum RebootOption {
+    /// Reboot whenever something was installed, or waits for a reboot.
+    #[default]
+    RebootIfNeeded,
+    /// Never reboot. What was installed waits for one.
+    NoReboot,
+}
+
+impl RebootOption {
+    /// AWS's name for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RebootIfNeeded => "RebootIfNeeded",
+            Self::NoReboot => "NoReboot",
+        }
+    }
+}
+
+/// Which nodes, in which accounts and Regions. Its JSON has the selector's own key
+/// (`resource_group`, `tags`, `all_managed` or `node_ids`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Targets {
+    /// Which nodes of a location.
+    #[serde(flatten)]
+    pub selector: Selector,
+    /// Accounts, units, the root. Empty: the caller's own account.
+    pub accounts: Vec<TargetAccount>,
+    /// Taken away from `accounts`. A unit or the root takes everything below it away.
+    pub exclude_accounts: Vec<TargetAccount>,
+    /// Whether the units below a named unit count.
+    pub include_child_ous: bool,
+    /// Which Regions.
+    pub regions: Regions,
+}
+
+/// Which nodes of a location. The four ways exclude each other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Selector {
+    /// The members of a resource group of this name.
+    ResourceGroup(ResourceGroupName),
+    /// The nodes that have every one of these tags (at most 5 keys), with one of its values.
+    Tags(BTreeMap<String, Vec<String>>),
+    /// Every node that Systems Manager manages.
+    #[serde(serialize_with = "always_true")]
+    AllManaged,
+    /// These nodes, wherever among the locations they are.
+    NodeIds(Vec<NodeId>),
+}
+
+fn always_true<S: serde::Serializer>(serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bool(true)
+}
+
+/// Which Regions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Regions {
+    /// These, all of one partition.
+    List(Vec<Region>),
+    /// Every Region that is enabled in the account (`"all-enabled"`).
+    AllEnabled,
+}
+
+impl Serialize for Regions {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::List(regions) => regions.serialize(serializer),
+            Self::AllEnabled => serializer.serialize_str("all-enabled"),
+        }
+    }
+}
+
+/// What each answer of the census leads to. `keep` plans the location all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Policy {
+    /// No complete answer. Default: refuse.
+    pub unknown: PolicyAction,
+    /// No group of that name. Default: skip, with a warning.
+    pub group_missing: PolicyAction,
+    /// No node. Default: skip.
+    pub empty: PolicyAction,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            unknown: PolicyAction::Refuse,
+            group_missing: PolicyAction::Skip,
+            empty: PolicyAction::Skip,
+        }
+    }
+}
+
+/// What an answer leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PolicyAction {
+    /// The whole plan is refused.
+    Refuse,
+    /// The location is left out, with its reason.
+    Skip,
+    /// The location is planned as if nodes were there.
+    Keep,
+}
+
+/// How other accounts are read. The caller's own needs no role.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Access {
+    /// The role that is assumed in each other account.
+    pub discovery_role: RoleName,
+    /// STS `ExternalId`, 2 to 1224 characters of `[\w+=,.@:/-]`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+    /// The session's name, as CloudTrail shows it.
+    pub session_name: SessionName,
+}
+
+/// How much at once, and how many failures, in two layers that AWS keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Budget {
+    /// Nodes within a location. Default 10% and 10%, as in the posts.
+    pub nodes: RateControl,
+    /// Locations at once. Default 1 and 0, as AWS's own.
+    pub locations: RateControl,
+}
+
+/// A rate control in AWS's grammar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct RateControl {
+    /// How many at once.
+    pub max_concurrency: MaxConcurrency,
+    /// How many may fail before no more are begun.
+    pub max_errors: MaxErrors,
+}
+
+/// The runbook, and the roles it runs with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AutomationSettings {
+    /// The runbook's name or ARN. Default: patchfleet's own.
+    pub document: DocumentName,
+    /// The role that Automation runs with in the central account. Default: the role
+    /// `AWS-SystemsManager-AutomationAdministrationRole` of the central account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assume_role: Option<RoleArn>,
+    /// The role that Automation assumes in each target account.
+    pub execution_role: RoleName,
+    /// Parameters for a runbook of one's own: sent as they are. With patchfleet's own runbook
+    /// there must be none.
+    pub parameters: BTreeMap<String, Vec<String>>,
+}
+
+impl TryFrom<serde_json::Value> for PatchRequest {
+    type Error = crate::problem::Problems;
+
+    fn try_from(_: serde_json::Value) -> Result<Self, Self::Error> {
+        Err(crate::problem::Problems::new("the request", vec![]))
+    }
+}

@@ -1,0 +1,1 @@
+//! The Automation document that runs AWS-RunPatchBaseline.
