@@ -16,6 +16,7 @@ mod inventory;
 mod log;
 mod node_rows;
 mod page;
+mod ports;
 
 pub use automation::{
     Automation, ChildView, CommandCounts, CommandView, ExecutionStatus, ExecutionView, InvocationStatus,
@@ -30,6 +31,7 @@ pub use inventory::{Inventory, ManagedNode, MemberPage, PingStatus, QueryError, 
 pub use log::{Appended, CampaignLog, LogKey};
 pub use node_rows::NodeRows;
 pub use page::{Page, PageToken, Walk};
+pub use ports::Ports;
 
 /// What a port's call gives.
 pub type PortResult<T> = Result<T, PortError>;
