@@ -4,6 +4,12 @@
 use serde::Serialize;
 use std::fmt;
 
+/// The longest part of a value that a problem repeats, in characters.
+pub const MAX_VALUE_CHARS: usize = 80;
+
+/// The longest list of problems that is written out for people. [`Problems::problems`] has all.
+const MAX_SHOWN: usize = 100;
+
 /// One thing that is wrong with an input.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
@@ -11,10 +17,54 @@ pub struct Problem {
     pub code: ProblemCode,
     /// The field's path, such as `targets.accounts[1]`. Empty: the input as a whole.
     pub path: String,
-    /// The value as it was given, shortened if it is long. Empty: there is none.
+    /// The value as it was given, texts in quotes, at most [`MAX_VALUE_CHARS`] characters of it.
+    /// Empty: there is none.
     pub value: String,
     /// What would be right.
     pub expected: String,
+}
+
+impl Problem {
+    /// A problem of the field at `path`; its value is shortened, and kept to one line.
+    ///
+    /// ```
+    /// use patchfleet_core::problem::{Problem, ProblemCode};
+    ///
+    /// let problem = Problem::new(ProblemCode::WrongType, "targets.accounts[1]", "1234", "12 digits, in quotes");
+    /// assert_eq!(
+    ///     problem.to_string(),
+    ///     "[wrong_type] targets.accounts[1] = 1234: expected 12 digits, in quotes"
+    /// );
+    /// ```
+    #[must_use]
+    pub fn new(
+        code: ProblemCode,
+        path: impl Into<String>,
+        value: impl Into<String>,
+        expected: impl Into<String>,
+    ) -> Self {
+        Self {
+            code,
+            path: path.into(),
+            value: shortened(&value.into()),
+            expected: expected.into(),
+        }
+    }
+}
+
+impl std::error::Error for Problem {}
+
+/// `text` in one line of at most [`MAX_VALUE_CHARS`] characters.
+fn shortened(text: &str) -> String {
+    let line = |c: char| if c.is_control() { ' ' } else { c };
+    let mut short: String = text.chars().map(line).take(MAX_VALUE_CHARS + 1).collect();
+    if let Some((last, _)) = short.char_indices().nth(MAX_VALUE_CHARS - 1)
+        && short.chars().count() > MAX_VALUE_CHARS
+    {
+        short.truncate(last);
+        short.push('…');
+    }
+    short
 }
 
 /// The kinds of problem. Their snake_case names are stable.
@@ -63,6 +113,7 @@ impl ProblemCode {
     }
 }
 
+/// One line: `[code] path = value: what would be right`.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
@@ -71,17 +122,26 @@ impl fmt::Display for Problem {
             value,
             expected,
         } = self;
-        write!(f, "[{}] ", code.as_str())?;
-        if !path.is_empty() {
-            write!(f, "{path}")?;
-            if !value.is_empty() {
-                write!(f, " = {value}")?;
-            }
-            f.write_str(": ")?;
-        } else if !value.is_empty() {
-            write!(f, "{value}: ")?;
+        write!(f, "[{}] {path}", code.as_str())?;
+        if !value.is_empty() {
+            let equals = if path.is_empty() { "" } else { " = " };
+            write!(f, "{equals}{value}")?;
         }
-        f.write_str(expected)
+        if !path.is_empty() || !value.is_empty() {
+            f.write_str(": ")?;
+        }
+        match code {
+            ProblemCode::Missing => write!(f, "missing; expected {expected}"),
+            ProblemCode::WrongType
+            | ProblemCode::InvalidValue
+            | ProblemCode::OutOfRange
+            | ProblemCode::TooLarge => write!(f, "expected {expected}"),
+            ProblemCode::Syntax
+            | ProblemCode::UnknownKey
+            | ProblemCode::Duplicate
+            | ProblemCode::Conflict
+            | ProblemCode::Unsupported => f.write_str(expected),
+        }
     }
 }
 
@@ -102,7 +162,14 @@ impl Problems {
         }
     }
 
-    /// The problems, in the order of the input's fields.
+    /// What has the problems, such as "the request".
+    #[must_use]
+    pub fn what(&self) -> &str {
+        &self.what
+    }
+
+    /// The problems: field by field in the order of the documentation, then those that several
+    /// fields have with each other.
     #[must_use]
     pub fn problems(&self) -> &[Problem] {
         &self.problems
@@ -118,9 +185,64 @@ impl fmt::Display for Problems {
             self.what,
             if n == 1 { "" } else { "s" }
         )?;
-        for problem in &self.problems {
+        for problem in self.problems.iter().take(MAX_SHOWN) {
             write!(f, "\n  {problem}")?;
         }
-        Ok(())
+        match n.saturating_sub(MAX_SHOWN) {
+            0 => Ok(()),
+            more => write!(f, "\n  … and {more} more"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_kept_to_one_line_of_eighty_characters() {
+        let value = |text: &str| Problem::new(ProblemCode::InvalidValue, "x", text, "less").value;
+        assert_eq!(value(&"é".repeat(80)), "é".repeat(80));
+        assert_eq!(value(&"é".repeat(81)), format!("{}…", "é".repeat(79)));
+        assert_eq!(value("a\nb\u{1b}[31m"), "a b [31m");
+        assert_eq!(value(""), "");
+    }
+
+    #[test]
+    fn each_problem_is_one_line_that_says_where_what_and_what_would_be_right() {
+        let new = Problem::new;
+        let problems = Problems::new(
+            "the request",
+            vec![
+                new(ProblemCode::Syntax, "", "", "the text is not valid TOML"),
+                new(ProblemCode::TooLarge, "", "9 bytes", "at most 8 bytes"),
+                new(ProblemCode::Missing, "name", "", "a request name"),
+                new(
+                    ProblemCode::Conflict,
+                    "targets",
+                    "",
+                    "exactly one of tags, node_ids",
+                ),
+                new(ProblemCode::OutOfRange, "budget.max", "0", "a count from 1"),
+            ],
+        );
+        insta::assert_snapshot!(problems, @r#"
+        the request has 5 problems
+          [syntax] the text is not valid TOML
+          [too_large] 9 bytes: expected at most 8 bytes
+          [missing] name: missing; expected a request name
+          [conflict] targets: exactly one of tags, node_ids
+          [out_of_range] budget.max = 0: expected a count from 1
+        "#);
+    }
+
+    #[test]
+    fn a_flood_of_problems_is_cut_short_for_people_only() {
+        let problem = Problem::new(ProblemCode::Missing, "x", "", "y");
+        let problems = Problems::new("the request", vec![problem; 105]);
+        let text = problems.to_string();
+        assert_eq!(problems.problems().len(), 105);
+        assert_eq!(text.lines().count(), 102);
+        assert!(text.ends_with("\n  … and 5 more"), "{text}");
     }
 }

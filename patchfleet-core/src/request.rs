@@ -3,11 +3,32 @@
 //! A request that exists is valid: every identifier parsed, every field in range, no two fields
 //! at odds. [`PatchRequest::parse`] names every problem of a text at once.
 
+mod defaults;
+mod draft;
+mod fields;
+mod format;
+mod node;
+mod read;
+mod sample_env;
+mod seed;
+mod toml_depth;
+mod values;
+mod window;
+
+pub use defaults::{
+    ADMINISTRATION_ROLE, EXECUTION_ROLE, LOCATIONS_CONCURRENCY, LOCATIONS_ERRORS, NODES_RATE, OWN_DOCUMENT,
+    SESSION_NAME,
+};
+pub use format::{Format, MAX_REQUEST_BYTES};
+pub use values::MAX_PARAMETER_CHARS;
+pub use window::MAX_WINDOW_PAYLOAD_BYTES;
+
 use crate::budget::{MaxConcurrency, MaxErrors};
 use crate::id::{
     DocumentName, NodeId, Region, RequestName, ResourceGroupName, RoleArn, RoleName, SessionName,
     TargetAccount,
 };
+use crate::problem::{Problem, ProblemCode, Problems};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -43,7 +64,7 @@ pub struct Patch {
     /// baseline's. Excludes `baseline_override`, and goes with Install only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub install_override_list: Option<String>,
-    /// `https://…` or `s3://…`: baselines in place of those registered.
+    /// `https://…` or `s3://…`, at most 512 characters: baselines in place of those registered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub baseline_override: Option<String>,
 }
@@ -101,7 +122,7 @@ pub struct Targets {
     pub accounts: Vec<TargetAccount>,
     /// Taken away from `accounts`. A unit or the root takes everything below it away.
     pub exclude_accounts: Vec<TargetAccount>,
-    /// Whether the units below a named unit count.
+    /// Whether the units below a named unit count. Default: no, as AWS's own.
     pub include_child_ous: bool,
     /// Which Regions.
     pub regions: Regions,
@@ -113,7 +134,8 @@ pub struct Targets {
 pub enum Selector {
     /// The members of a resource group of this name.
     ResourceGroup(ResourceGroupName),
-    /// The nodes that have every one of these tags (at most 5 keys), with one of its values.
+    /// The nodes that have every one of these tags (1 to 5 keys), with one of its values. The
+    /// JSON text `{"Key":"tag:K","Values":[…]}` of each is at most [`MAX_PARAMETER_CHARS`] bytes.
     Tags(BTreeMap<String, Vec<String>>),
     /// Every node that Systems Manager manages.
     #[serde(serialize_with = "always_true")]
@@ -180,12 +202,12 @@ pub enum PolicyAction {
 /// How other accounts are read. The caller's own needs no role.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Access {
-    /// The role that is assumed in each other account.
+    /// The role that is assumed in each other account. Default: [`EXECUTION_ROLE`].
     pub discovery_role: RoleName,
     /// STS `ExternalId`, 2 to 1224 characters of `[\w+=,.@:/-]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub external_id: Option<String>,
-    /// The session's name, as CloudTrail shows it.
+    /// The session's name, as CloudTrail shows it. Default: [`SESSION_NAME`].
     pub session_name: SessionName,
 }
 
@@ -210,23 +232,79 @@ pub struct RateControl {
 /// The runbook, and the roles it runs with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AutomationSettings {
-    /// The runbook's name or ARN. Default: patchfleet's own.
+    /// The runbook's name or ARN. Default: patchfleet's own, [`OWN_DOCUMENT`].
     pub document: DocumentName,
     /// The role that Automation runs with in the central account. Default: the role
-    /// `AWS-SystemsManager-AutomationAdministrationRole` of the central account.
+    /// [`ADMINISTRATION_ROLE`] of the central account.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub assume_role: Option<RoleArn>,
-    /// The role that Automation assumes in each target account.
+    /// The role that Automation assumes in each target account. Default: [`EXECUTION_ROLE`].
     pub execution_role: RoleName,
     /// Parameters for a runbook of one's own: sent as they are. With patchfleet's own runbook
     /// there must be none.
     pub parameters: BTreeMap<String, Vec<String>>,
 }
 
-impl TryFrom<serde_json::Value> for PatchRequest {
-    type Error = crate::problem::Problems;
+impl AutomationSettings {
+    /// Whether the runbook is patchfleet's own. Its parameters are then patchfleet's to fill in.
+    #[must_use]
+    pub fn is_own_document(&self) -> bool {
+        self.document.as_str() == OWN_DOCUMENT
+    }
+}
 
-    fn try_from(_: serde_json::Value) -> Result<Self, Self::Error> {
-        Err(crate::problem::Problems::new("the request", vec![]))
+impl PatchRequest {
+    /// Reads a request's text. TOML, JSON and YAML read the same.
+    ///
+    /// # Errors
+    ///
+    /// [`Problems`]: every problem of the text at once, each with its field, its value and what
+    /// would be right. A text that is longer than [`MAX_REQUEST_BYTES`], is not UTF-8 or is not of
+    /// the language has that one problem.
+    ///
+    /// ```
+    /// use patchfleet_core::request::{Format, Operation, PatchRequest};
+    ///
+    /// let text = br#"
+    ///     name = "weekly-linux"
+    ///     [targets]
+    ///     resource_group = "WebServers"
+    ///     regions = ["us-east-1", "eu-west-1"]
+    /// "#;
+    /// let request = PatchRequest::parse(text, Format::Toml)?;
+    /// assert_eq!(request.patch.operation, Operation::Scan);
+    ///
+    /// let problems = PatchRequest::parse(b"name = 1\nnmae = 2", Format::Toml).unwrap_err();
+    /// assert_eq!(problems.problems().len(), 4);
+    /// # Ok::<(), patchfleet_core::problem::Problems>(())
+    /// ```
+    pub fn parse(text: &[u8], format: Format) -> Result<Self, Problems> {
+        match format.read(text, MAX_REQUEST_BYTES) {
+            Ok(node) => read::request(&node),
+            Err(problem) => Err(Problems::new(read::WHAT, vec![problem])),
+        }
+    }
+
+    /// Reads a request from a JSON value, as [`PatchRequest::parse`] does from a text.
+    ///
+    /// # Errors
+    ///
+    /// [`Problems`]: every problem at once.
+    pub fn from_value(value: serde_json::Value) -> Result<Self, Problems> {
+        match node::Node::from_json(value) {
+            Ok(node) => read::request(&node),
+            Err(node::TooDeep) => {
+                let problem = Problem::new(ProblemCode::Syntax, "", "", "lists or tables nest too deep");
+                Err(Problems::new(read::WHAT, vec![problem]))
+            }
+        }
+    }
+}
+
+impl TryFrom<serde_json::Value> for PatchRequest {
+    type Error = Problems;
+
+    fn try_from(value: serde_json::Value) -> Result<Self, Self::Error> {
+        Self::from_value(value)
     }
 }

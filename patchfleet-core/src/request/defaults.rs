@@ -1,0 +1,99 @@
+//! Every default of a request, each with its reason. Written here and nowhere else.
+
+use super::{Access, Budget, RateControl};
+use crate::id::{DocumentName, RoleName, SessionName};
+use std::{fmt::Debug, str::FromStr};
+
+/// patchfleet's own runbook, as `patchfleet runbook ensure` creates it.
+pub const OWN_DOCUMENT: &str = "Patchfleet-RunPatchBaseline";
+
+/// AWS's own default for `ExecutionRoleName`: the role that its set-up templates create in each
+/// target account. The census reads with the same one, since it is there already.
+pub const EXECUTION_ROLE: &str = "AWS-SystemsManager-AutomationExecutionRole";
+
+/// The role that AWS's set-up templates create in the central account. A request that names no
+/// `assume_role` means this role there.
+pub const ADMINISTRATION_ROLE: &str = "AWS-SystemsManager-AutomationAdministrationRole";
+
+/// So that CloudTrail of every account tells who came by.
+pub const SESSION_NAME: &str = "patchfleet";
+
+/// Nodes of a location at once, and nodes of it that may fail: what both posts use. (AWS's own
+/// default, 50 at once, would take a small location down as a whole.)
+pub const NODES_RATE: &str = "10%";
+
+/// Locations at once: AWS's own default for `TargetLocationMaxConcurrency`.
+pub const LOCATIONS_CONCURRENCY: &str = "1";
+
+/// Locations that may fail: AWS's own default for `TargetLocationMaxErrors`.
+pub const LOCATIONS_ERRORS: &str = "0";
+
+/// A constant of this file as what it stands for.
+#[expect(
+    clippy::expect_used,
+    reason = "the texts are constants of this file, and a test reads them all"
+)]
+fn constant<T: FromStr<Err: Debug>>(text: &'static str) -> T {
+    text.parse().expect("a constant of this file")
+}
+
+pub(super) fn document() -> DocumentName {
+    constant(OWN_DOCUMENT)
+}
+
+pub(super) fn execution_role() -> RoleName {
+    constant(EXECUTION_ROLE)
+}
+
+pub(super) fn administration_role() -> RoleName {
+    constant(ADMINISTRATION_ROLE)
+}
+
+pub(super) fn session_name() -> SessionName {
+    constant(SESSION_NAME)
+}
+
+impl Default for Access {
+    fn default() -> Self {
+        Self {
+            discovery_role: execution_role(),
+            external_id: None,
+            session_name: session_name(),
+        }
+    }
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self {
+            nodes: RateControl {
+                max_concurrency: constant(NODES_RATE),
+                max_errors: constant(NODES_RATE),
+            },
+            locations: RateControl {
+                max_concurrency: constant(LOCATIONS_CONCURRENCY),
+                max_errors: constant(LOCATIONS_ERRORS),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_is_a_valid_value() {
+        assert_eq!(document().as_str(), OWN_DOCUMENT);
+        assert_eq!(administration_role().as_str(), ADMINISTRATION_ROLE);
+        assert_eq!(Access::default().discovery_role.as_str(), EXECUTION_ROLE);
+        assert_eq!(Access::default().session_name.as_str(), SESSION_NAME);
+        let Budget { nodes, locations } = Budget::default();
+        assert_eq!(
+            (nodes.max_concurrency.percent(), nodes.max_errors.percent()),
+            (Some(10), Some(10))
+        );
+        assert_eq!(locations.max_concurrency.to_string(), "1");
+        assert_eq!(locations.max_errors.to_string(), "0");
+    }
+}

@@ -1,0 +1,232 @@
+//! A request on its way to being valid: its fields each read on their own, what failed left out.
+//! Here are the rules that fields have with each other, and the step from draft to request.
+
+use super::defaults::{self, OWN_DOCUMENT};
+use super::fields::{Collector, Field};
+use super::{
+    Access, AutomationSettings, Budget, Operation, Patch, PatchRequest, Policy, RateControl, RebootOption,
+    Regions, Selector, Targets,
+};
+use crate::id::{DocumentName, Partition, RequestName, RoleArn, RoleName, TargetAccount};
+use crate::problem::{Problem, ProblemCode, Problems};
+use std::collections::BTreeMap;
+
+pub(super) const OPERATIONS: [(&str, Operation); 2] =
+    [("Scan", Operation::Scan), ("Install", Operation::Install)];
+
+pub(super) const REBOOT_OPTIONS: [(&str, RebootOption); 2] = [
+    ("RebootIfNeeded", RebootOption::RebootIfNeeded),
+    ("NoReboot", RebootOption::NoReboot),
+];
+
+/// What the fields that have rules with each other are called where the draft was read.
+pub(super) struct Names {
+    pub(super) operation: &'static str,
+    pub(super) install_override_list: &'static str,
+    pub(super) baseline_override: &'static str,
+    pub(super) regions: &'static str,
+    pub(super) assume_role: &'static str,
+    pub(super) parameters: &'static str,
+}
+
+/// The fields of a request. `None` in a required one: it was missing or wrong, and that is among
+/// the problems already.
+pub(super) struct Draft {
+    pub(super) name: Option<RequestName>,
+    pub(super) operation: Option<Operation>,
+    pub(super) reboot_option: RebootOption,
+    pub(super) install_override_list: Option<String>,
+    pub(super) baseline_override: Option<String>,
+    pub(super) selector: Option<Selector>,
+    pub(super) accounts: Vec<TargetAccount>,
+    pub(super) exclude_accounts: Vec<TargetAccount>,
+    pub(super) include_child_ous: bool,
+    pub(super) regions: Option<Regions>,
+    pub(super) policy: Policy,
+    pub(super) access: Access,
+    pub(super) budget: Budget,
+    pub(super) document: Option<DocumentName>,
+    pub(super) assume_role: Option<RoleArn>,
+    pub(super) execution_role: RoleName,
+    pub(super) parameters: BTreeMap<String, Vec<String>>,
+}
+
+impl Default for Draft {
+    fn default() -> Self {
+        Self {
+            name: None,
+            operation: Some(Operation::default()),
+            reboot_option: RebootOption::default(),
+            install_override_list: None,
+            baseline_override: None,
+            selector: None,
+            accounts: Vec::new(),
+            exclude_accounts: Vec::new(),
+            include_child_ous: false,
+            regions: None,
+            policy: Policy::default(),
+            access: Access::default(),
+            budget: Budget::default(),
+            document: Some(defaults::document()),
+            assume_role: None,
+            execution_role: defaults::execution_role(),
+            parameters: BTreeMap::new(),
+        }
+    }
+}
+
+impl Draft {
+    /// The request, if no field and no rule between fields has a problem.
+    pub(super) fn finish(
+        self,
+        what: &str,
+        names: &Names,
+        mut out: Collector,
+    ) -> Result<PatchRequest, Problems> {
+        self.check_overrides(names, &mut out);
+        self.check_partitions(names, &mut out);
+        self.check_parameters(names, &mut out);
+        out.result(what, self.complete())
+    }
+
+    fn check_overrides(&self, names: &Names, out: &mut Collector) {
+        let Some(list) = &self.install_override_list else {
+            return;
+        };
+        if self.operation == Some(Operation::Scan) {
+            let expected = format!(
+                "a Scan ignores it: set {} to \"Install\", or leave this out",
+                names.operation
+            );
+            let list = format!("{list:?}");
+            out.add(Problem::new(
+                ProblemCode::Conflict,
+                names.install_override_list,
+                list,
+                expected,
+            ));
+        }
+        if let Some(baseline) = &self.baseline_override {
+            let expected = format!("excludes {}: leave one of them out", names.install_override_list);
+            let baseline = format!("{baseline:?}");
+            out.add(Problem::new(
+                ProblemCode::Conflict,
+                names.baseline_override,
+                baseline,
+                expected,
+            ));
+        }
+    }
+
+    /// Nothing crosses from one partition to another.
+    fn check_partitions(&self, names: &Names, out: &mut Collector) {
+        let Some(Regions::List(regions)) = &self.regions else {
+            return;
+        };
+        let mut examples: BTreeMap<Partition, String> = BTreeMap::new();
+        for region in regions {
+            examples
+                .entry(region.partition())
+                .or_insert_with(|| format!("{} ({region})", region.partition()));
+        }
+        let partitions: Vec<_> = examples.into_values().collect();
+        if partitions.len() > 1 {
+            let expected = format!(
+                "Regions of one partition only; make one request for each of {}",
+                partitions.join(", ")
+            );
+            out.add(Problem::new(ProblemCode::Conflict, names.regions, "", expected));
+        } else if let (Some(role), Some(region)) = (&self.assume_role, regions.first())
+            && !role.is_in_partition_of(region)
+        {
+            let expected = format!(
+                "a role of partition {}, which {region} of {} is in",
+                region.partition(),
+                names.regions
+            );
+            let role = format!("\"{role}\"");
+            out.add(Problem::new(
+                ProblemCode::Conflict,
+                names.assume_role,
+                role,
+                expected,
+            ));
+        }
+    }
+
+    fn check_parameters(&self, names: &Names, out: &mut Collector) {
+        if self.document.as_ref().is_some_and(|d| d.as_str() == OWN_DOCUMENT) && !self.parameters.is_empty() {
+            let keys: Vec<_> = self.parameters.keys().map(String::as_str).collect();
+            let expected = format!(
+                "only a runbook of your own takes parameters; patchfleet fills in those of {OWN_DOCUMENT}"
+            );
+            out.add(Problem::new(
+                ProblemCode::Conflict,
+                names.parameters,
+                keys.join(", "),
+                expected,
+            ));
+        }
+        // Whether a run asks first, and what it counts as its goal, goes by the operation: a
+        // runbook that installs under a request to scan would do so unasked.
+        for text in self.parameters.get("Operation").into_iter().flatten() {
+            let told = OPERATIONS
+                .iter()
+                .find(|(word, _)| text.eq_ignore_ascii_case(word));
+            let Some((_, operation)) = told else { continue };
+            if self.operation.is_some_and(|asked| asked != *operation) {
+                let path = format!("{}.Operation", names.parameters);
+                let expected = format!("the same operation as {}", names.operation);
+                out.add(Problem::new(
+                    ProblemCode::Conflict,
+                    path,
+                    format!("{text:?}"),
+                    expected,
+                ));
+            }
+        }
+    }
+
+    fn complete(self) -> Option<PatchRequest> {
+        Some(PatchRequest {
+            name: self.name?,
+            patch: Patch {
+                operation: self.operation?,
+                reboot_option: self.reboot_option,
+                install_override_list: self.install_override_list,
+                baseline_override: self.baseline_override,
+            },
+            targets: Targets {
+                selector: self.selector?,
+                accounts: self.accounts,
+                exclude_accounts: self.exclude_accounts,
+                include_child_ous: self.include_child_ous,
+                regions: self.regions?,
+            },
+            policy: self.policy,
+            access: self.access,
+            budget: self.budget,
+            automation: AutomationSettings {
+                document: self.document?,
+                assume_role: self.assume_role,
+                execution_role: self.execution_role,
+                parameters: self.parameters,
+            },
+        })
+    }
+}
+
+/// Reads the two fields of a rate control over their defaults.
+pub(super) fn rate_control(
+    rate: &mut RateControl,
+    max_concurrency: Option<Field<'_>>,
+    max_errors: Option<Field<'_>>,
+    out: &mut Collector,
+) {
+    if let Some(value) = max_concurrency.and_then(|field| field.rate(out)) {
+        rate.max_concurrency = value;
+    }
+    if let Some(value) = max_errors.and_then(|field| field.rate(out)) {
+        rate.max_errors = value;
+    }
+}

@@ -1,0 +1,376 @@
+//! A cursor over a tree of values that knows where it is: takes the fields it is asked for, and
+//! collects what is wrong instead of stopping at it.
+
+use super::node::{Node, quoted};
+use crate::budget::ParseRateError;
+use crate::id::ParseIdError;
+use crate::problem::{MAX_VALUE_CHARS, Problem, ProblemCode, Problems};
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+/// The problems found so far.
+#[derive(Debug, Default)]
+pub(super) struct Collector(Vec<Problem>);
+
+impl Collector {
+    pub(super) fn add(&mut self, problem: Problem) {
+        self.0.push(problem);
+    }
+
+    /// How many problems there are so far.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// A field that is not there.
+    pub(super) fn missing(&mut self, path: &str, expected: impl Into<String>) {
+        self.add(Problem::new(ProblemCode::Missing, path, "", expected));
+    }
+
+    /// A required identifier that is not there.
+    pub(super) fn missing_id<T: FromStr<Err = ParseIdError>>(&mut self, path: &str) {
+        self.missing(path, shape_of::<T>());
+    }
+
+    /// `value`, if there was no problem; else all of them.
+    pub(super) fn result<T>(self, what: &str, value: Option<T>) -> Result<T, Problems> {
+        match value {
+            Some(value) if self.0.is_empty() => Ok(value),
+            _ => Err(Problems::new(what, self.0)),
+        }
+    }
+}
+
+/// What an identifier of this type looks like. No identifier is the empty text.
+fn shape_of<T: FromStr<Err = ParseIdError>>() -> &'static str {
+    "".parse::<T>().err().map_or("a text", |e| e.expected())
+}
+
+/// The entries of one table.
+pub(super) struct Fields<'a> {
+    path: String,
+    entries: Option<&'a BTreeMap<String, Node>>,
+    known: Vec<&'static str>,
+}
+
+impl<'a> Fields<'a> {
+    /// The input as a whole.
+    pub(super) fn of_root(node: &'a Node, out: &mut Collector) -> Self {
+        Field {
+            path: String::new(),
+            node,
+        }
+        .table(out)
+    }
+
+    /// A table that is not there.
+    fn absent(path: String) -> Self {
+        Self {
+            path,
+            entries: None,
+            known: Vec::new(),
+        }
+    }
+
+    /// The table's own path.
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The path of the field `key`.
+    pub(super) fn path_of(&self, key: &str) -> String {
+        joined(&self.path, key)
+    }
+
+    /// The field `key`, if it is there.
+    pub(super) fn take(&mut self, key: &'static str) -> Option<Field<'a>> {
+        self.known.push(key);
+        let node = self.entries?.get(key)?;
+        Some(Field {
+            path: self.path_of(key),
+            node,
+        })
+    }
+
+    /// The field `key`; an empty text counts as absent.
+    pub(super) fn take_filled(&mut self, key: &'static str) -> Option<Field<'a>> {
+        self.take(key)
+            .filter(|field| !matches!(field.node, Node::Text(text) if text.is_empty()))
+    }
+
+    /// The table `key`, or an empty one.
+    pub(super) fn take_table(&mut self, key: &'static str, out: &mut Collector) -> Self {
+        match self.take(key) {
+            Some(field) => field.table(out),
+            None => Self::absent(self.path_of(key)),
+        }
+    }
+
+    /// Every key is a problem that nobody took.
+    pub(super) fn finish(self, out: &mut Collector) {
+        for (key, node) in self.entries.into_iter().flatten() {
+            if !self.known.contains(&key.as_str()) {
+                let expected = match nearest(key, &self.known) {
+                    Some(near) => format!("no such field; did you mean {near}?"),
+                    None => format!("no such field; there are {}", self.known.join(", ")),
+                };
+                out.add(Problem::new(
+                    ProblemCode::UnknownKey,
+                    joined(&self.path, key),
+                    node.shown(MAX_VALUE_CHARS),
+                    expected,
+                ));
+            }
+        }
+    }
+}
+
+/// `path.key`, the key in quotes if it is not a plain one.
+pub(super) fn joined(path: &str, key: &str) -> String {
+    let plain = !key.is_empty()
+        && key
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
+    let key = if plain && key.len() <= MAX_VALUE_CHARS {
+        key.to_owned()
+    } else {
+        quoted(key, MAX_VALUE_CHARS)
+    };
+    if path.is_empty() {
+        key
+    } else {
+        format!("{path}.{key}")
+    }
+}
+
+/// One value, and where it stands.
+pub(super) struct Field<'a> {
+    path: String,
+    node: &'a Node,
+}
+
+impl<'a> Field<'a> {
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    pub(super) fn node(&self) -> &'a Node {
+        self.node
+    }
+
+    /// A problem with this value.
+    pub(super) fn problem(&self, code: ProblemCode, expected: impl Into<String>) -> Problem {
+        Problem::new(
+            code,
+            self.path.clone(),
+            self.node.shown(MAX_VALUE_CHARS),
+            expected,
+        )
+    }
+
+    /// A text.
+    pub(super) fn text(&self, expected: &str, out: &mut Collector) -> Option<&'a str> {
+        if let Node::Text(text) = self.node {
+            return Some(text);
+        }
+        let number = matches!(self.node, Node::Integer(_) | Node::Float(_));
+        let expected = if number && !expected.contains("in quotes") {
+            format!("{expected}, in quotes")
+        } else {
+            expected.to_owned()
+        };
+        out.add(self.problem(ProblemCode::WrongType, expected));
+        None
+    }
+
+    /// A text that `check` takes.
+    pub(super) fn checked_text(
+        &self,
+        expected: &str,
+        max_chars: usize,
+        check: fn(&str) -> bool,
+        out: &mut Collector,
+    ) -> Option<String> {
+        let text = self.text(expected, out)?;
+        if text.chars().count() > max_chars {
+            out.add(self.problem(ProblemCode::OutOfRange, format!("at most {max_chars} characters")));
+            return None;
+        }
+        if !check(text) {
+            out.add(self.problem(ProblemCode::InvalidValue, expected));
+            return None;
+        }
+        Some(text.to_owned())
+    }
+
+    /// An identifier.
+    pub(super) fn id<T: FromStr<Err = ParseIdError>>(&self, out: &mut Collector) -> Option<T> {
+        match self.text(shape_of::<T>(), out)?.parse() {
+            Ok(id) => Some(id),
+            Err(e) => {
+                out.add(self.problem(ProblemCode::InvalidValue, e.expected()));
+                None
+            }
+        }
+    }
+
+    /// A count or a percentage, as a text or an integer.
+    pub(super) fn rate<T: FromStr<Err = ParseRateError>>(&self, out: &mut Collector) -> Option<T> {
+        let (text, code) = match self.node {
+            Node::Text(text) => (text.clone(), ProblemCode::InvalidValue),
+            Node::Integer(count) => (count.to_string(), ProblemCode::OutOfRange),
+            _ => (String::new(), ProblemCode::WrongType),
+        };
+        match text.parse() {
+            Ok(rate) => Some(rate),
+            Err(e) => {
+                out.add(self.problem(code, e.expected()));
+                None
+            }
+        }
+    }
+
+    /// `true` or `false`.
+    pub(super) fn boolean(&self, out: &mut Collector) -> Option<bool> {
+        if let Node::Bool(value) = self.node {
+            return Some(*value);
+        }
+        out.add(self.problem(ProblemCode::WrongType, "true or false"));
+        None
+    }
+
+    /// One of a few words.
+    pub(super) fn choice<T: Copy>(&self, choices: &[(&str, T)], out: &mut Collector) -> Option<T> {
+        let words: Vec<_> = choices.iter().map(|(word, _)| format!("\"{word}\"")).collect();
+        let expected = words.join(" or ");
+        let text = self.text(&expected, out)?;
+        let found = choices.iter().find(|(word, _)| *word == text);
+        if found.is_none() {
+            out.add(self.problem(ProblemCode::InvalidValue, expected));
+        }
+        found.map(|(_, value)| *value)
+    }
+
+    /// The items of a list.
+    pub(super) fn list(&self, expected: &str, out: &mut Collector) -> Option<Vec<Field<'a>>> {
+        let Node::List(items) = self.node else {
+            out.add(self.problem(ProblemCode::WrongType, expected));
+            return None;
+        };
+        let fields = items.iter().enumerate().map(|(index, node)| Field {
+            path: format!("{}[{index}]", self.path),
+            node,
+        });
+        Some(fields.collect())
+    }
+
+    /// The identifiers of a list, each once, in the list's order.
+    pub(super) fn ids<T>(&self, expected: &str, out: &mut Collector) -> Option<Vec<T>>
+    where
+        T: FromStr<Err = ParseIdError> + Ord + Clone,
+    {
+        self.ids_where(expected, |_| None, out)
+    }
+
+    /// As [`Field::ids`], less those that `refuse` has something against.
+    pub(super) fn ids_where<T>(
+        &self,
+        expected: &str,
+        refuse: fn(&T) -> Option<&'static str>,
+        out: &mut Collector,
+    ) -> Option<Vec<T>>
+    where
+        T: FromStr<Err = ParseIdError> + Ord + Clone,
+    {
+        let mut first: BTreeMap<T, String> = BTreeMap::new();
+        let mut ids = Vec::new();
+        for field in self.list(expected, out)? {
+            let Some(id) = field.id::<T>(out) else { continue };
+            if let Some(why) = refuse(&id) {
+                out.add(field.problem(ProblemCode::InvalidValue, why));
+            } else if let Some(before) = first.get(&id) {
+                let expected = format!("each only once; {before} is the same");
+                out.add(field.problem(ProblemCode::Duplicate, expected));
+            } else {
+                first.insert(id.clone(), field.path);
+                ids.push(id);
+            }
+        }
+        Some(ids)
+    }
+
+    /// The entries of a table.
+    pub(super) fn table(&self, out: &mut Collector) -> Fields<'a> {
+        let mut fields = Fields::absent(self.path.clone());
+        match self.node {
+            Node::Table(entries) => fields.entries = Some(entries),
+            _ => out.add(self.problem(ProblemCode::WrongType, "a table")),
+        }
+        fields
+    }
+
+    /// The entries of a table whose keys are free, with the fields.
+    pub(super) fn free_table(&self, out: &mut Collector) -> Option<Vec<(&'a str, Field<'a>)>> {
+        let entries = self.table(out).entries?;
+        let fields = entries.iter().map(|(key, node)| {
+            let path = joined(&self.path, key);
+            (key.as_str(), Field { path, node })
+        });
+        Some(fields.collect())
+    }
+}
+
+/// The known key that `key` was most likely meant to be.
+fn nearest(key: &str, known: &[&'static str]) -> Option<&'static str> {
+    const MAX_LEN: usize = 64;
+    if key.len() > MAX_LEN {
+        return None;
+    }
+    let plain = |text: &str| text.to_ascii_lowercase().replace(['-', '_', ' '], "");
+    let wanted = plain(key);
+    known
+        .iter()
+        .map(|known| (distance(&wanted, &plain(known)), *known))
+        .filter(|(distance, known)| *distance <= known.len() / 3)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, known)| known)
+}
+
+/// How many characters to insert, delete or replace to make one of the other (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut next = vec![i + 1];
+        for ((above, diagonal), to) in row.iter().skip(1).zip(&row).zip(&b) {
+            let left = next.last().copied().unwrap_or_default();
+            let replaced = diagonal + usize::from(from != *to);
+            next.push(replaced.min(above + 1).min(left + 1));
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_key_is_told_its_nearest_neighbour() {
+        let known = ["resource_group", "regions", "accounts", "tags"];
+        assert_eq!(nearest("region", &known), Some("regions"));
+        assert_eq!(nearest("ResourceGroup", &known), Some("resource_group"));
+        assert_eq!(nearest("acounts", &known), Some("accounts"));
+        assert_eq!(nearest("tag", &known), Some("tags"));
+        assert_eq!(nearest("colour", &known), None);
+        assert_eq!(nearest(&"x".repeat(1_000_000), &known), None);
+    }
+
+    #[test]
+    fn distances_count_single_edits() {
+        assert_eq!(distance("", "abc"), 3);
+        assert_eq!(distance("kitten", "sitting"), 3);
+        assert_eq!(distance("same", "same"), 0);
+    }
+}

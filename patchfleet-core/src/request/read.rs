@@ -1,0 +1,227 @@
+//! The fields of a request as people write it, read one by one into a draft.
+
+use super::draft::{Draft, Names, OPERATIONS, REBOOT_OPTIONS, rate_control};
+use super::fields::{Collector, Field, Fields};
+use super::node::Node;
+use super::{Access, Budget, PatchRequest, Policy, PolicyAction, Regions, Selector, values};
+use crate::id::{NodeId, OrgParent, Region, RequestName, TargetAccount};
+use crate::problem::{Problem, ProblemCode, Problems};
+
+pub(super) const WHAT: &str = "the request";
+
+const NAMES: Names = Names {
+    operation: "patch.operation",
+    install_override_list: "patch.install_override_list",
+    baseline_override: "patch.baseline_override",
+    regions: "targets.regions",
+    assume_role: "automation.assume_role",
+    parameters: "automation.parameters",
+};
+
+const POLICY_ACTIONS: [(&str, PolicyAction); 3] = [
+    ("refuse", PolicyAction::Refuse),
+    ("skip", PolicyAction::Skip),
+    ("keep", PolicyAction::Keep),
+];
+
+/// The request that `node` is.
+pub(super) fn request(node: &Node) -> Result<PatchRequest, Problems> {
+    let mut out = Collector::default();
+    let mut draft = Draft::default();
+    let mut root = Fields::of_root(node, &mut out);
+    draft.name = required(&mut root, "name", &mut out);
+    read_patch(&mut root, &mut draft, &mut out);
+    read_targets(&mut root, &mut draft, &mut out);
+    read_policy(&mut root, &mut draft.policy, &mut out);
+    read_access(&mut root, &mut draft.access, &mut out);
+    read_budget(&mut root, &mut draft.budget, &mut out);
+    if let Some(waves) = root.take("waves") {
+        out.add(unsupported(
+            &waves,
+            "waves are not supported by this version yet: all locations form one wave",
+        ));
+    }
+    read_automation(&mut root, &mut draft, &mut out);
+    root.finish(&mut out);
+    draft.finish(WHAT, &NAMES, out)
+}
+
+fn required(fields: &mut Fields<'_>, key: &'static str, out: &mut Collector) -> Option<RequestName> {
+    let field = fields.take(key);
+    if field.is_none() {
+        out.missing_id::<RequestName>(&fields.path_of(key));
+    }
+    field?.id(out)
+}
+
+fn unsupported(field: &Field<'_>, why: &str) -> Problem {
+    Problem::new(ProblemCode::Unsupported, field.path(), "", why)
+}
+
+fn read_patch(root: &mut Fields<'_>, draft: &mut Draft, out: &mut Collector) {
+    let mut patch = root.take_table("patch", out);
+    if let Some(field) = patch.take("operation") {
+        draft.operation = field.choice(&OPERATIONS, out);
+    }
+    if let Some(field) = patch.take("reboot_option") {
+        draft.reboot_option = field.choice(&REBOOT_OPTIONS, out).unwrap_or_default();
+    }
+    if let Some(field) = patch.take("install_override_list") {
+        draft.install_override_list = values::install_override_list(&field, out);
+    }
+    if let Some(field) = patch.take("baseline_override") {
+        draft.baseline_override = values::baseline_override(&field, out);
+    }
+    patch.finish(out);
+}
+
+fn read_targets(root: &mut Fields<'_>, draft: &mut Draft, out: &mut Collector) {
+    const ACCOUNTS: &str = "a list of account, unit or root ids, each in quotes";
+    let mut targets = root.take_table("targets", out);
+    draft.selector = read_selector(&mut targets, out);
+    if let Some(field) = targets.take("accounts") {
+        draft.accounts = field.ids(ACCOUNTS, out).unwrap_or_default();
+    }
+    if let Some(field) = targets.take("exclude_accounts") {
+        draft.exclude_accounts = field.ids_where(ACCOUNTS, refuse_root, out).unwrap_or_default();
+    }
+    if let Some(field) = targets.take("include_child_ous") {
+        draft.include_child_ous = field.boolean(out).unwrap_or_default();
+    }
+    draft.regions = read_regions(&mut targets, out);
+    targets.finish(out);
+}
+
+/// AWS's `ExcludeAccounts` takes no root either.
+fn refuse_root(target: &TargetAccount) -> Option<&'static str> {
+    matches!(target, TargetAccount::Parent(OrgParent::Root(_)))
+        .then_some("an account or a unit: with the root excluded nothing is left")
+}
+
+/// Exactly one of the four selectors; each that is there is read, so that its own problems show.
+fn read_selector(targets: &mut Fields<'_>, out: &mut Collector) -> Option<Selector> {
+    const KEYS: &str = "exactly one of resource_group, tags, all_managed = true, node_ids";
+    let mut given: Vec<&str> = Vec::new();
+    let mut selector = None;
+    if let Some(field) = targets.take("resource_group") {
+        given.push("resource_group");
+        selector = field.id(out).map(Selector::ResourceGroup);
+    }
+    if let Some(field) = targets.take("tags") {
+        given.push("tags");
+        selector = values::tags(&field, out).map(Selector::Tags);
+    }
+    if let Some(field) = targets.take("all_managed") {
+        match field.boolean(out) {
+            Some(false) => {}
+            yes => {
+                given.push("all_managed");
+                selector = yes.map(|_| Selector::AllManaged);
+            }
+        }
+    }
+    if let Some(field) = targets.take("node_ids") {
+        given.push("node_ids");
+        let ids = field.ids::<NodeId>("a list of node ids", out);
+        if matches!(field.node(), Node::List(items) if items.is_empty()) {
+            out.add(field.problem(ProblemCode::OutOfRange, "at least one node id"));
+        }
+        selector = ids.map(Selector::NodeIds);
+    }
+    match given.as_slice() {
+        [] => {
+            out.missing(targets.path(), KEYS);
+            None
+        }
+        [_] => selector,
+        several => {
+            let expected = format!("{KEYS}; here are {}", several.join(" and "));
+            out.add(Problem::new(ProblemCode::Conflict, targets.path(), "", expected));
+            None
+        }
+    }
+}
+
+fn read_regions(targets: &mut Fields<'_>, out: &mut Collector) -> Option<Regions> {
+    const EXPECTED: &str = "a list of Regions such as [\"eu-west-1\"], or \"all-enabled\"";
+    let Some(field) = targets.take("regions") else {
+        out.missing(&targets.path_of("regions"), EXPECTED);
+        return None;
+    };
+    match field.node() {
+        Node::Text(text) if text == "all-enabled" => Some(Regions::AllEnabled),
+        Node::Text(_) => {
+            out.add(field.problem(ProblemCode::InvalidValue, EXPECTED));
+            None
+        }
+        Node::List(items) if items.is_empty() => {
+            out.add(field.problem(ProblemCode::OutOfRange, "at least one Region, or \"all-enabled\""));
+            None
+        }
+        _ => field.ids::<Region>(EXPECTED, out).map(Regions::List),
+    }
+}
+
+fn read_policy(root: &mut Fields<'_>, policy: &mut Policy, out: &mut Collector) {
+    let mut fields = root.take_table("policy", out);
+    for (key, action) in [
+        ("unknown", &mut policy.unknown),
+        ("group_missing", &mut policy.group_missing),
+        ("empty", &mut policy.empty),
+    ] {
+        if let Some(value) = fields
+            .take(key)
+            .and_then(|field| field.choice(&POLICY_ACTIONS, out))
+        {
+            *action = value;
+        }
+    }
+    fields.finish(out);
+}
+
+fn read_access(root: &mut Fields<'_>, access: &mut Access, out: &mut Collector) {
+    let mut fields = root.take_table("access", out);
+    if let Some(role) = fields.take("discovery_role").and_then(|field| field.id(out)) {
+        access.discovery_role = role;
+    }
+    if let Some(field) = fields.take("external_id") {
+        access.external_id = values::external_id(&field, out);
+    }
+    if let Some(name) = fields.take("session_name").and_then(|field| field.id(out)) {
+        access.session_name = name;
+    }
+    fields.finish(out);
+}
+
+fn read_budget(root: &mut Fields<'_>, budget: &mut Budget, out: &mut Collector) {
+    let mut fields = root.take_table("budget", out);
+    for (key, rate) in [("nodes", &mut budget.nodes), ("locations", &mut budget.locations)] {
+        let mut layer = fields.take_table(key, out);
+        let (concurrency, errors) = (layer.take("max_concurrency"), layer.take("max_errors"));
+        rate_control(rate, concurrency, errors, out);
+        layer.finish(out);
+    }
+    if let Some(fleet) = fields.take("fleet") {
+        let why = "a budget across the whole fleet is not supported by this version yet: \
+                   use budget.nodes and budget.locations";
+        out.add(unsupported(&fleet, why));
+    }
+    fields.finish(out);
+}
+
+fn read_automation(root: &mut Fields<'_>, draft: &mut Draft, out: &mut Collector) {
+    let mut fields = root.take_table("automation", out);
+    if let Some(field) = fields.take("document") {
+        draft.document = field.id(out);
+    }
+    if let Some(field) = fields.take("assume_role") {
+        draft.assume_role = field.id(out);
+    }
+    if let Some(role) = fields.take("execution_role").and_then(|field| field.id(out)) {
+        draft.execution_role = role;
+    }
+    if let Some(field) = fields.take("parameters") {
+        draft.parameters = values::parameters(&field, out).unwrap_or_default();
+    }
+    fields.finish(out);
+}

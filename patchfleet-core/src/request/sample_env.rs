@@ -1,0 +1,140 @@
+//! The environment variables of the Lambda of the second post ("Scheduling centralized
+//! multi-account and multi-Region patching with AWS Systems Manager Automation"), so that its
+//! stack's settings can be kept as they are.
+
+use super::draft::{Draft, Names, OPERATIONS, REBOOT_OPTIONS, rate_control};
+use super::fields::{Collector, Fields};
+use super::node::Node;
+use super::{PatchRequest, Regions, defaults, seed, values};
+use crate::id::{AccountId, RoleArn};
+use crate::problem::Problems;
+use std::collections::BTreeMap;
+
+const WHAT: &str = "the sample's environment";
+
+const NAMES: Names = Names {
+    operation: "RunPatchBaselineOperation",
+    install_override_list: "RunPatchBaselineInstallOverrideList",
+    baseline_override: "", // there is none
+    regions: "TargetRegionIds",
+    assume_role: "MasterAccountID",
+    parameters: "AutomationDocumentMamrRunPatchBaseline",
+};
+
+impl PatchRequest {
+    /// Reads the environment variables of the second post's Lambda. Variables that it does not
+    /// have are passed over: an environment holds many things.
+    ///
+    /// Texts are trimmed, an empty one counts as absent; in lists empty entries are passed over
+    /// and repeated ones count once.
+    ///
+    /// | variable | means |
+    /// |---|---|
+    /// | `TargetAccounts` | account or unit ids with commas; must be there |
+    /// | `TargetRegionIds` | Regions with commas; must be there |
+    /// | `RunPatchBaselineOperation` | default `Scan` |
+    /// | `RunPatchBaselineRebootOption` | default `RebootIfNeeded` |
+    /// | `RunPatchBaselineInstallOverrideList` | default none |
+    /// | `ResourceGroupName` | must be there. The sample reads it and uses it nowhere; here it is the selector, and the request's name is `scheduled-` and this |
+    /// | `MaximumConcurrency`, `MaximumErrors` | nodes within a location, default `10%`. Unused in the sample as well |
+    /// | `TargetLocationMaxConcurrency`, `TargetLocationMaxErrors` | default `1` and `0` |
+    /// | `ExecutionRoleName` | default AWS's own; the census reads with the same role |
+    /// | `MasterAccountID` | the account of the administration role, whose ARN gets the Regions' own partition |
+    /// | `AutomationDocumentMamrRunPatchBaseline` | the runbook; default patchfleet's own |
+    ///
+    /// A runbook other than patchfleet's own gets the parameters that the sample's has:
+    /// `Operation` always, and `AutomationAssumeRole`, `RebootOption` and `InstallOverrideList` if
+    /// their variables are set. The sample's runbook has its group and its rates from when its
+    /// stack was made.
+    ///
+    /// # Errors
+    ///
+    /// [`Problems`]: every problem at once, by the variables' names.
+    ///
+    /// ```
+    /// use patchfleet_core::request::PatchRequest;
+    /// use std::collections::BTreeMap;
+    ///
+    /// let variables: BTreeMap<String, String> = [
+    ///     ("TargetAccounts", "111122223333, 444455556666"),
+    ///     ("TargetRegionIds", "us-east-1,us-east-2"),
+    ///     ("ResourceGroupName", "WebServers"),
+    /// ]
+    /// .map(|(key, value)| (key.to_owned(), value.to_owned()))
+    /// .into();
+    /// let request = PatchRequest::from_sample_env(&variables)?;
+    /// assert_eq!(request.targets.accounts.len(), 2);
+    /// # Ok::<(), patchfleet_core::problem::Problems>(())
+    /// ```
+    pub fn from_sample_env(variables: &BTreeMap<String, String>) -> Result<Self, Problems> {
+        let texts = variables
+            .iter()
+            .map(|(key, text)| (key.clone(), Node::Text(text.clone())));
+        let node = seed::tidied(
+            Node::Table(texts.collect()),
+            &["TargetAccounts", "TargetRegionIds"],
+        );
+        let mut out = Collector::default();
+        let mut draft = Draft::default();
+        let mut fields = Fields::of_root(&node, &mut out);
+
+        read_accounts(&mut fields, &mut draft, &mut out);
+        draft.regions = seed::regions(&mut fields, "TargetRegionIds", &mut out);
+        if let Some(field) = fields.take_filled("RunPatchBaselineOperation") {
+            draft.operation = field.choice(&OPERATIONS, &mut out);
+        }
+        let reboot_option = fields.take_filled("RunPatchBaselineRebootOption");
+        if let Some(field) = &reboot_option {
+            draft.reboot_option = field.choice(&REBOOT_OPTIONS, &mut out).unwrap_or_default();
+        }
+        if let Some(field) = fields.take_filled("RunPatchBaselineInstallOverrideList") {
+            draft.install_override_list = values::install_override_list(&field, &mut out);
+        }
+        seed::group(
+            &mut fields,
+            "ResourceGroupName",
+            "scheduled-",
+            &mut draft,
+            &mut out,
+        );
+        let concurrency = fields.take_filled("MaximumConcurrency");
+        let errors = fields.take_filled("MaximumErrors");
+        rate_control(&mut draft.budget.nodes, concurrency, errors, &mut out);
+        let concurrency = fields.take_filled("TargetLocationMaxConcurrency");
+        let errors = fields.take_filled("TargetLocationMaxErrors");
+        rate_control(&mut draft.budget.locations, concurrency, errors, &mut out);
+        seed::execution_role(fields.take_filled("ExecutionRoleName"), &mut draft, &mut out);
+        read_central_account(&mut fields, &mut draft, &mut out);
+        if let Some(field) = fields.take_filled("AutomationDocumentMamrRunPatchBaseline") {
+            draft.document = field.id(&mut out);
+        }
+
+        seed::fill_parameters(&mut draft, reboot_option.is_some());
+        draft.finish(WHAT, &NAMES, out)
+    }
+}
+
+/// The sample always names its accounts; without any, "the caller's own" would be a guess.
+fn read_accounts(fields: &mut Fields<'_>, draft: &mut Draft, out: &mut Collector) {
+    const EXPECTED: &str = "account or unit ids with commas: 111122223333,ou-ab12-cdef3456";
+    let before = out.len();
+    if let Some(field) = fields.take_filled("TargetAccounts") {
+        draft.accounts = seed::lenient_ids(&field, EXPECTED, out);
+    }
+    if draft.accounts.is_empty() && out.len() == before {
+        out.missing(&fields.path_of("TargetAccounts"), EXPECTED);
+    }
+}
+
+/// The sample has `arn:aws:` in its code; the partition is that of the Regions.
+fn read_central_account(fields: &mut Fields<'_>, draft: &mut Draft, out: &mut Collector) {
+    let account: Option<AccountId> = fields
+        .take_filled("MasterAccountID")
+        .and_then(|field| field.id(out));
+    if let (Some(account), Some(Regions::List(regions))) = (account, &draft.regions)
+        && let Some(region) = regions.first()
+    {
+        let role = RoleArn::build(region.partition(), &account, &defaults::administration_role());
+        draft.assume_role = Some(role);
+    }
+}

@@ -1,0 +1,135 @@
+//! What the inputs of both posts have in common: flat names in PascalCase, lists that may be one
+//! text with commas, empty texts for what is not set, and one resource group.
+
+use super::defaults::OWN_DOCUMENT;
+use super::draft::Draft;
+use super::fields::{Collector, Field, Fields};
+use super::node::Node;
+use super::{Regions, Selector};
+use crate::id::{ParseIdError, Region, RequestName, ResourceGroupName};
+use crate::problem::ProblemCode;
+use std::str::FromStr;
+
+/// `node` with every text trimmed, and the texts under `lists` split at their commas.
+pub(super) fn tidied(node: Node, lists: &[&str]) -> Node {
+    match node {
+        Node::Table(entries) => Node::Table(
+            entries
+                .into_iter()
+                .map(|(key, value)| {
+                    let value = match value {
+                        Node::Text(text) if lists.contains(&key.as_str()) && !text.trim().is_empty() => {
+                            Node::List(text.split(',').map(|part| Node::Text(part.to_owned())).collect())
+                        }
+                        other => other,
+                    };
+                    (key, trimmed(value))
+                })
+                .collect(),
+        ),
+        other => other,
+    }
+}
+
+fn trimmed(node: Node) -> Node {
+    match node {
+        Node::Text(text) => Node::Text(text.trim().to_owned()),
+        Node::List(items) => Node::List(items.into_iter().map(trimmed).collect()),
+        other => other,
+    }
+}
+
+/// The identifiers of a list: empty entries are passed over, repeated ones count once.
+pub(super) fn lenient_ids<T>(field: &Field<'_>, expected: &str, out: &mut Collector) -> Vec<T>
+where
+    T: FromStr<Err = ParseIdError> + PartialEq,
+{
+    let mut ids = Vec::new();
+    for item in field.list(expected, out).unwrap_or_default() {
+        if matches!(item.node(), Node::Text(text) if text.is_empty()) {
+            continue;
+        }
+        if let Some(id) = item.id(out)
+            && !ids.contains(&id)
+        {
+            ids.push(id);
+        }
+    }
+    ids
+}
+
+/// The Regions, which must be there.
+pub(super) fn regions(fields: &mut Fields<'_>, key: &'static str, out: &mut Collector) -> Option<Regions> {
+    const EXPECTED: &str = "Regions, as a list or with commas: us-east-1,eu-west-1";
+    let Some(field) = fields.take_filled(key) else {
+        out.missing(&fields.path_of(key), EXPECTED);
+        return None;
+    };
+    let regions: Vec<Region> = lenient_ids(&field, EXPECTED, out);
+    let empty = |item: &Node| matches!(item, Node::Text(text) if text.is_empty());
+    if matches!(field.node(), Node::List(items) if items.iter().all(empty)) {
+        out.add(field.problem(ProblemCode::OutOfRange, "at least one Region"));
+    }
+    Some(Regions::List(regions))
+}
+
+/// The resource group, which must be there, and the request's name that follows from it:
+/// `prefix` and the group's name, cut to 64 characters.
+pub(super) fn group(
+    fields: &mut Fields<'_>,
+    key: &'static str,
+    prefix: &str,
+    draft: &mut Draft,
+    out: &mut Collector,
+) {
+    let Some(field) = fields.take_filled(key) else {
+        out.missing_id::<ResourceGroupName>(&fields.path_of(key));
+        return;
+    };
+    let group: Option<ResourceGroupName> = field.id(out);
+    draft.name = group.as_ref().and_then(|group| request_name(prefix, group));
+    draft.selector = group.map(Selector::ResourceGroup);
+}
+
+/// A group's letters are all letters of a request's name.
+fn request_name(prefix: &str, group: &ResourceGroupName) -> Option<RequestName> {
+    const MAX_CHARS: usize = 64;
+    let name: String = format!("{prefix}{group}").chars().take(MAX_CHARS).collect();
+    name.parse().ok()
+}
+
+/// Fills in the parameters of a runbook of the user's own: those of the posts' runbook.
+/// `Operation` always goes along, so that a runbook whose own default is Install does not install
+/// where nobody asked for it; the others only if they were given. `SnapshotId` is left to the
+/// runbook's default, since a fixed one would outlive the three days that a snapshot lives.
+pub(super) fn fill_parameters(draft: &mut Draft, reboot_option_given: bool) {
+    if draft
+        .document
+        .as_ref()
+        .is_none_or(|document| document.as_str() == OWN_DOCUMENT)
+    {
+        return;
+    }
+    let assume_role = draft.assume_role.as_ref().map(ToString::to_string);
+    let operation = draft.operation.map(|operation| operation.as_str().to_owned());
+    let reboot_option = reboot_option_given.then(|| draft.reboot_option.as_str().to_owned());
+    for (key, value) in [
+        ("AutomationAssumeRole", assume_role),
+        ("Operation", operation),
+        ("RebootOption", reboot_option),
+        ("InstallOverrideList", draft.install_override_list.clone()),
+    ] {
+        if let Some(value) = value {
+            draft.parameters.insert(key.to_owned(), vec![value]);
+        }
+    }
+}
+
+/// The role in the target accounts. There is one in the posts' set-up, so the census reads with
+/// it as well.
+pub(super) fn execution_role(field: Option<Field<'_>>, draft: &mut Draft, out: &mut Collector) {
+    if let Some(role) = field.and_then(|field| field.id(out)) {
+        draft.execution_role = role;
+        draft.access.discovery_role = draft.execution_role.clone();
+    }
+}

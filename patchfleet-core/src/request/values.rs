@@ -1,0 +1,201 @@
+//! The shapes of values that are plain texts in a request: patch lists, tags, the external id,
+//! and a runbook's parameters.
+
+use super::fields::{Collector, Field};
+use super::node::{Node, quoted};
+use crate::problem::{MAX_VALUE_CHARS, Problem, ProblemCode};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// AWS's limit for one value of an automation's parameter (SSM model,
+/// `AutomationParameterValue`). Each entry of `Targets` travels as one such value.
+pub const MAX_PARAMETER_CHARS: usize = 512;
+
+/// AWS's limit for `InstallOverrideList` (SSM model).
+const MAX_OVERRIDE_LIST_CHARS: usize = 256;
+
+const OVERRIDE_SHAPE: &str = "https://… or s3://bucket/key";
+
+/// A parameter of AWS-RunPatchBaseline that names a list: its pattern is
+/// `^https://.+$|^s3://([^/]+)/(.*?([^/]+))$`. Control characters, which that lets pass, are
+/// refused: none is meant.
+fn is_override(text: &str) -> bool {
+    let s3 = |rest: &str| {
+        rest.split_once('/')
+            .is_some_and(|(bucket, key)| !bucket.is_empty() && !key.is_empty() && !key.ends_with('/'))
+    };
+    !text.contains(char::is_control)
+        && match text.strip_prefix("https://") {
+            Some(rest) => !rest.is_empty(),
+            None => text.strip_prefix("s3://").is_some_and(s3),
+        }
+}
+
+/// `install_override_list`.
+pub(super) fn install_override_list(field: &Field<'_>, out: &mut Collector) -> Option<String> {
+    field.checked_text(OVERRIDE_SHAPE, MAX_OVERRIDE_LIST_CHARS, is_override, out)
+}
+
+/// `baseline_override`.
+pub(super) fn baseline_override(field: &Field<'_>, out: &mut Collector) -> Option<String> {
+    field.checked_text(OVERRIDE_SHAPE, MAX_PARAMETER_CHARS, is_override, out)
+}
+
+/// STS `ExternalId` (its model: `[\w+=,.@:\/-]*`, 2 to 1224 characters).
+pub(super) fn external_id(field: &Field<'_>, out: &mut Collector) -> Option<String> {
+    let shape = "2 to 1224 of letters, digits, _ + = , . @ : / -";
+    let is_external_id = |text: &str| {
+        text.len() >= 2
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"_+=,.@:/-".contains(&b))
+    };
+    field.checked_text(shape, 1224, is_external_id, out)
+}
+
+/// `tags`: 1 to 5 keys (what the Systems Manager guide allows), each with one text or a list.
+pub(super) fn tags(field: &Field<'_>, out: &mut Collector) -> Option<BTreeMap<String, Vec<String>>> {
+    const MAX_KEYS: usize = 5;
+    let entries = field.free_table(out)?;
+    if !(1..=MAX_KEYS).contains(&entries.len()) {
+        let expected = format!("1 to {MAX_KEYS} keys; a node must have every one of them");
+        out.add(field.problem(ProblemCode::OutOfRange, expected));
+    }
+    let mut tags = BTreeMap::new();
+    for (key, field) in entries {
+        if !(1..=128).contains(&key.chars().count()) || key.contains(char::is_control) {
+            let expected = "a tag key of 1 to 128 characters";
+            let shown = quoted(key, MAX_VALUE_CHARS);
+            out.add(Problem::new(
+                ProblemCode::InvalidValue,
+                field.path(),
+                shown,
+                expected,
+            ));
+        }
+        if let Some(values) = tag_values(key, &field, out) {
+            tags.insert(key.to_owned(), values);
+        }
+    }
+    Some(tags)
+}
+
+fn tag_values(key: &str, field: &Field<'_>, out: &mut Collector) -> Option<Vec<String>> {
+    const SHAPE: &str = "a tag value of 1 to 256 characters";
+    let is_value = |text: &str| !text.is_empty() && !text.contains(char::is_control);
+    let values = match field.node() {
+        Node::Text(_) => vec![field.checked_text(SHAPE, 256, is_value, out)?],
+        _ => {
+            let mut seen = BTreeSet::new();
+            let mut values = Vec::new();
+            for item in field.list("a text or a list of texts", out)? {
+                let Some(value) = item.checked_text(SHAPE, 256, is_value, out) else {
+                    continue;
+                };
+                if seen.insert(value.clone()) {
+                    values.push(value);
+                } else {
+                    out.add(item.problem(ProblemCode::Duplicate, "each value only once"));
+                }
+            }
+            values
+        }
+    };
+    if matches!(field.node(), Node::List(items) if items.is_empty()) {
+        out.add(field.problem(ProblemCode::OutOfRange, "at least one value"));
+    }
+    // Bytes, not characters: how AWS counts outside ASCII is not documented.
+    let entry = serde_json::json!({ "Key": format!("tag:{key}"), "Values": values }).to_string();
+    if entry.len() > MAX_PARAMETER_CHARS {
+        let expected = format!(
+            "fewer or shorter values: key and values travel as one parameter of at most \
+             {MAX_PARAMETER_CHARS} characters, and these make {}",
+            entry.len()
+        );
+        out.add(field.problem(ProblemCode::OutOfRange, expected));
+    }
+    Some(values)
+}
+
+/// The parameters of a runbook: AWS takes at most 200 keys of 1 to 50 characters, each with 0 to
+/// 50 values of 1 to 512 (SSM model, `AutomationParameterMap`).
+pub(super) fn parameters(field: &Field<'_>, out: &mut Collector) -> Option<BTreeMap<String, Vec<String>>> {
+    const MAX_KEYS: usize = 200;
+    const MAX_VALUES: usize = 50;
+    let entries = field.free_table(out)?;
+    if entries.len() > MAX_KEYS {
+        out.add(field.problem(ProblemCode::OutOfRange, format!("at most {MAX_KEYS} parameters")));
+    }
+    let mut parameters = BTreeMap::new();
+    for (key, field) in entries {
+        if !(1..=50).contains(&key.chars().count()) {
+            let expected = "a parameter name of 1 to 50 characters";
+            let shown = quoted(key, MAX_VALUE_CHARS);
+            out.add(Problem::new(
+                ProblemCode::OutOfRange,
+                field.path(),
+                shown,
+                expected,
+            ));
+        }
+        let values = match field.node() {
+            Node::List(items) => {
+                if items.len() > MAX_VALUES {
+                    out.add(field.problem(ProblemCode::OutOfRange, format!("at most {MAX_VALUES} values")));
+                }
+                let items = field.list("a list", out)?;
+                items
+                    .iter()
+                    .filter_map(|item| parameter_value(item, out))
+                    .collect()
+            }
+            _ => parameter_value(&field, out).into_iter().collect(),
+        };
+        parameters.insert(key.to_owned(), values);
+    }
+    Some(parameters)
+}
+
+/// A text, a number, `true` or `false`, as the text that the API takes for each.
+fn parameter_value(field: &Field<'_>, out: &mut Collector) -> Option<String> {
+    let text = match field.node() {
+        Node::Text(text) => text.clone(),
+        Node::Bool(_) | Node::Integer(_) => field.node().shown(MAX_VALUE_CHARS),
+        Node::Float(number) if number.is_finite() => field.node().shown(MAX_VALUE_CHARS),
+        _ => {
+            let expected = "a text, a number, true or false, or a list of those";
+            out.add(field.problem(ProblemCode::WrongType, expected));
+            return None;
+        }
+    };
+    if (1..=MAX_PARAMETER_CHARS).contains(&text.chars().count()) {
+        return Some(text);
+    }
+    let expected = format!("1 to {MAX_PARAMETER_CHARS} characters (leave an empty parameter out)");
+    out.add(field.problem(ProblemCode::OutOfRange, expected));
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use regex_lite::Regex;
+    use std::sync::LazyLock;
+
+    /// AWS-RunPatchBaseline's own pattern, less the empty text.
+    static PATTERN: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new("^https://.+$|^s3://([^/]+)/(.*?([^/]+))$").unwrap());
+
+    proptest! {
+        #[test]
+        fn override_lists_have_awss_own_pattern(text in "(https?://|s3://|s3:/|)[ab/.]{0,6}|\\PC{0,12}") {
+            prop_assert_eq!(is_override(&text), PATTERN.is_match(&text), "{:?}", text);
+        }
+    }
+
+    #[test]
+    fn a_line_break_is_in_no_override_list() {
+        assert!(!is_override("https://x\ny"));
+        assert!(!is_override("s3://bucket/a\nb"));
+    }
+}

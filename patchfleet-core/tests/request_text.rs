@@ -1,0 +1,586 @@
+//! A request's fields: what is wrong with them, all at once and the same in each language.
+
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests may fail as tests do"
+)]
+
+use patchfleet_core::problem::{ProblemCode, Problems};
+use patchfleet_core::request::{Format, Operation, PatchRequest, Regions, Selector};
+
+/// The smallest request, with `more` inside the tables it names.
+fn toml_with(targets: &str, more: &str) -> String {
+    format!("name = \"weekly\"\n[targets]\n{targets}\n{more}")
+}
+
+const TARGETS: &str = "resource_group = \"WebServers\"\nregions = [\"us-east-1\"]";
+
+fn problems(text: &str) -> Problems {
+    PatchRequest::parse(text.as_bytes(), Format::Toml).unwrap_err()
+}
+
+/// The code and path of the only problem.
+fn only(text: &str) -> (ProblemCode, String) {
+    let problems = problems(text);
+    let [problem] = problems.problems() else {
+        panic!("not one problem: {problems}")
+    };
+    (problem.code, problem.path.clone())
+}
+
+fn at(code: ProblemCode, path: &str) -> (ProblemCode, String) {
+    (code, path.to_owned())
+}
+
+#[test]
+fn a_file_of_mistakes_is_told_all_of_them_at_once() {
+    let text = include_bytes!("request_mistakes/mistakes.toml");
+    let problems = PatchRequest::parse(text, Format::Toml).unwrap_err();
+    insta::assert_snapshot!(problems, @r#"
+    the request has 25 problems
+      [invalid_value] name = "weekly linux": expected 1 to 64 of letters, digits, _ . -, the first a letter or digit
+      [invalid_value] patch.operation = "install": expected "Scan" or "Install"
+      [wrong_type] patch.reboot_option = true: expected "RebootIfNeeded" or "NoReboot"
+      [invalid_value] patch.install_override_list = "ftp://bucket/list.yaml": expected https://… or s3://bucket/key
+      [duplicate] targets.tags.Env[1] = "prod": each value only once
+      [conflict] targets: exactly one of resource_group, tags, all_managed = true, node_ids; here are resource_group and tags
+      [wrong_type] targets.accounts[1] = 111122223333: expected 12 digits in quotes, or an id such as ou-ab12-cdef3456 or r-ab12
+      [invalid_value] targets.accounts[2] = "1111222233334": expected 12 digits in quotes, or an id such as ou-ab12-cdef3456 or r-ab12
+      [invalid_value] targets.exclude_accounts[0] = "r-ab12": expected an account or a unit: with the root excluded nothing is left
+      [duplicate] targets.regions[2] = "us-east-1": each only once; targets.regions[0] is the same
+      [invalid_value] targets.regions[3] = "Frankfurt": expected a Region code such as eu-west-1
+      [unknown_key] targets.region = "eu-west-1": no such field; did you mean regions?
+      [invalid_value] policy.unknown = "ignore": expected "refuse" or "skip" or "keep"
+      [invalid_value] access.external_id = "x": expected 2 to 1224 of letters, digits, _ + = , . @ : / -
+      [out_of_range] budget.nodes.max_concurrency = 0: expected a count from 1 such as 4 (at most 7 digits), or a percentage from "1%" to "100%"
+      [invalid_value] budget.nodes.max_errors = "101%": expected a count from 0 such as 2 (at most 7 digits), or a percentage from "0%" to "100%"
+      [invalid_value] budget.locations.max_concurrency = "05%": expected a count from 1 such as 4 (at most 7 digits), or a percentage from "1%" to "100%"
+      [wrong_type] budget.locations.max_errors = 1.5: expected a count from 0 such as 2 (at most 7 digits), or a percentage from "0%" to "100%"
+      [unsupported] budget.fleet: a budget across the whole fleet is not supported by this version yet: use budget.nodes and budget.locations
+      [unsupported] waves: waves are not supported by this version yet: all locations form one wave
+      [invalid_value] automation.assume_role = "AutomationRole": expected arn:PARTITION:iam::ACCOUNT:role/NAME
+      [out_of_range] automation.parameters.Reason = "": expected 1 to 512 characters (leave an empty parameter out)
+      [unknown_key] colour = "blue": no such field; there are name, patch, targets, policy, access, budget, waves, automation
+      [conflict] targets.regions: Regions of one partition only; make one request for each of aws (us-east-1), aws-cn (cn-north-1)
+      [conflict] automation.parameters = Reason: only a runbook of your own takes parameters; patchfleet fills in those of Patchfleet-RunPatchBaseline
+    "#);
+}
+
+#[test]
+fn the_same_mistakes_are_the_same_problems_in_every_language() {
+    let toml =
+        PatchRequest::parse(include_bytes!("request_mistakes/mistakes.toml"), Format::Toml).unwrap_err();
+    let json =
+        PatchRequest::parse(include_bytes!("request_mistakes/mistakes.json"), Format::Json).unwrap_err();
+    let yaml =
+        PatchRequest::parse(include_bytes!("request_mistakes/mistakes.yaml"), Format::Yaml).unwrap_err();
+    assert_eq!(toml, json);
+    assert_eq!(toml, yaml);
+}
+
+#[test]
+fn the_request_of_the_documentation_reads_the_same_in_every_language() {
+    let toml = r#"
+        name = "weekly-linux"
+        [patch]
+        operation = "Install"
+        reboot_option = "NoReboot"
+        install_override_list = "s3://bucket/list.yaml"
+        [targets]
+        tags = { Env = ["prod"], Role = "web" }
+        accounts = ["111122223333", "ou-ab12-cdef3456"]
+        exclude_accounts = []
+        include_child_ous = true
+        regions = ["us-east-1", "eu-west-1"]
+        [policy]
+        unknown = "skip"
+        [access]
+        external_id = "a:b"
+        [budget.locations]
+        max_concurrency = 4
+        max_errors = "1"
+    "#;
+    let json = r#"{"name": "weekly-linux",
+        "patch": {"operation": "Install", "reboot_option": "NoReboot",
+            "install_override_list": "s3://bucket/list.yaml"},
+        "targets": {"tags": {"Env": ["prod"], "Role": ["web"]},
+            "accounts": ["111122223333", "ou-ab12-cdef3456"], "exclude_accounts": [],
+            "include_child_ous": true, "regions": ["us-east-1", "eu-west-1"]},
+        "policy": {"unknown": "skip"}, "access": {"external_id": "a:b"},
+        "budget": {"locations": {"max_concurrency": "4", "max_errors": 1}}}"#;
+    let yaml = "
+name: weekly-linux
+patch:
+  operation: Install
+  reboot_option: NoReboot
+  install_override_list: s3://bucket/list.yaml
+targets:
+  tags: {Env: prod, Role: [web]}
+  accounts: ['111122223333', ou-ab12-cdef3456]
+  exclude_accounts: []
+  include_child_ous: true
+  regions:
+    - us-east-1
+    - eu-west-1
+policy: {unknown: skip}
+access: {external_id: 'a:b'}
+budget: {locations: {max_concurrency: 4, max_errors: '1'}}
+";
+    let request = PatchRequest::parse(toml.as_bytes(), Format::Toml).unwrap();
+    assert_eq!(
+        PatchRequest::parse(json.as_bytes(), Format::Json).unwrap(),
+        request
+    );
+    assert_eq!(
+        PatchRequest::parse(yaml.as_bytes(), Format::Yaml).unwrap(),
+        request
+    );
+    insta::assert_snapshot!(serde_json::to_string_pretty(&request).unwrap(), @r#"
+    {
+      "name": "weekly-linux",
+      "patch": {
+        "operation": "Install",
+        "reboot_option": "NoReboot",
+        "install_override_list": "s3://bucket/list.yaml"
+      },
+      "targets": {
+        "tags": {
+          "Env": [
+            "prod"
+          ],
+          "Role": [
+            "web"
+          ]
+        },
+        "accounts": [
+          "111122223333",
+          "ou-ab12-cdef3456"
+        ],
+        "exclude_accounts": [],
+        "include_child_ous": true,
+        "regions": [
+          "us-east-1",
+          "eu-west-1"
+        ]
+      },
+      "policy": {
+        "unknown": "skip",
+        "group_missing": "skip",
+        "empty": "skip"
+      },
+      "access": {
+        "discovery_role": "AWS-SystemsManager-AutomationExecutionRole",
+        "external_id": "a:b",
+        "session_name": "patchfleet"
+      },
+      "budget": {
+        "nodes": {
+          "max_concurrency": "10%",
+          "max_errors": "10%"
+        },
+        "locations": {
+          "max_concurrency": "4",
+          "max_errors": "1"
+        }
+      },
+      "automation": {
+        "document": "Patchfleet-RunPatchBaseline",
+        "execution_role": "AWS-SystemsManager-AutomationExecutionRole",
+        "parameters": {}
+      }
+    }
+    "#);
+}
+
+#[test]
+fn the_smallest_request_has_the_safe_defaults() {
+    let request = PatchRequest::parse(toml_with(TARGETS, "").as_bytes(), Format::Toml).unwrap();
+    assert_eq!(request.patch.operation, Operation::Scan);
+    insta::assert_snapshot!(serde_json::to_string_pretty(&request).unwrap(), @r#"
+    {
+      "name": "weekly",
+      "patch": {
+        "operation": "Scan",
+        "reboot_option": "RebootIfNeeded"
+      },
+      "targets": {
+        "resource_group": "WebServers",
+        "accounts": [],
+        "exclude_accounts": [],
+        "include_child_ous": false,
+        "regions": [
+          "us-east-1"
+        ]
+      },
+      "policy": {
+        "unknown": "refuse",
+        "group_missing": "skip",
+        "empty": "skip"
+      },
+      "access": {
+        "discovery_role": "AWS-SystemsManager-AutomationExecutionRole",
+        "session_name": "patchfleet"
+      },
+      "budget": {
+        "nodes": {
+          "max_concurrency": "10%",
+          "max_errors": "10%"
+        },
+        "locations": {
+          "max_concurrency": "1",
+          "max_errors": "0"
+        }
+      },
+      "automation": {
+        "document": "Patchfleet-RunPatchBaseline",
+        "execution_role": "AWS-SystemsManager-AutomationExecutionRole",
+        "parameters": {}
+      }
+    }
+    "#);
+}
+
+#[test]
+fn an_unknown_key_is_named_wherever_it_stands() {
+    for (table, path) in [
+        ("[patch]\nx = 1", "patch.x"),
+        ("[policy]\nx = 1", "policy.x"),
+        ("[access]\nx = 1", "access.x"),
+        ("[budget]\nx = 1", "budget.x"),
+        ("[budget.nodes]\nx = 1", "budget.nodes.x"),
+        ("[automation]\nx = 1", "automation.x"),
+        ("[x]", "x"),
+        ("[\"x\\ny\"]", "\"x\\ny\""),
+    ] {
+        assert_eq!(
+            only(&toml_with(TARGETS, table)),
+            at(ProblemCode::UnknownKey, path)
+        );
+    }
+    assert_eq!(
+        only(&toml_with(&format!("{TARGETS}\nx = 1"), "")),
+        at(ProblemCode::UnknownKey, "targets.x")
+    );
+}
+
+#[test]
+fn a_value_of_another_type_is_a_wrong_type() {
+    for (table, path) in [
+        ("patch = 1", "patch"),
+        ("patch = []", "patch"),
+        ("automation = { document = 2024-01-01 }", "automation.document"),
+        ("budget.nodes.max_errors = 1.0", "budget.nodes.max_errors"),
+        ("budget.nodes.max_errors = true", "budget.nodes.max_errors"),
+        ("policy.empty = 1", "policy.empty"),
+    ] {
+        let text = format!("{table}\n{}", toml_with(TARGETS, ""));
+        assert_eq!(only(&text), at(ProblemCode::WrongType, path), "{table}");
+    }
+    assert_eq!(
+        only(&toml_with("resource_group = \"G\"\nregions = { a = 1 }", "")),
+        at(ProblemCode::WrongType, "targets.regions")
+    );
+    let null = br#"{"name": "weekly", "targets": {"all_managed": true, "regions": null}}"#;
+    let problems = PatchRequest::parse(null, Format::Json).unwrap_err();
+    assert_eq!(problems.problems()[0].code, ProblemCode::WrongType);
+    for root in ["1", "[]", "\"x\"", "null"] {
+        let problems = PatchRequest::parse(root.as_bytes(), Format::Json).unwrap_err();
+        assert_eq!(problems.problems()[0].code, ProblemCode::WrongType, "{problems}");
+    }
+}
+
+#[test]
+fn an_account_that_is_a_number_is_told_to_stand_in_quotes() {
+    let yaml = "name: a\ntargets: {all_managed: true, regions: all-enabled, accounts: [111122223333]}";
+    let problems = PatchRequest::parse(yaml.as_bytes(), Format::Yaml).unwrap_err();
+    insta::assert_snapshot!(problems, @r#"
+    the request has 1 problem
+      [wrong_type] targets.accounts[0] = 111122223333: expected 12 digits in quotes, or an id such as ou-ab12-cdef3456 or r-ab12
+    "#);
+}
+
+#[test]
+fn a_thirteen_digit_account_is_no_account() {
+    let targets = format!("{TARGETS}\naccounts = [\"111122223333\", \"1111222233334\"]");
+    assert_eq!(
+        only(&toml_with(&targets, "")),
+        at(ProblemCode::InvalidValue, "targets.accounts[1]")
+    );
+}
+
+#[test]
+fn rates_outside_awss_grammar_are_refused() {
+    for (value, code) in [
+        ("0", ProblemCode::OutOfRange),
+        ("-1", ProblemCode::OutOfRange),
+        ("12345678", ProblemCode::OutOfRange),
+        ("\"0\"", ProblemCode::InvalidValue),
+        ("\"101%\"", ProblemCode::InvalidValue),
+        ("\"05%\"", ProblemCode::InvalidValue),
+        ("\"\"", ProblemCode::InvalidValue),
+    ] {
+        let text = toml_with(TARGETS, &format!("[budget.locations]\nmax_concurrency = {value}"));
+        assert_eq!(
+            only(&text),
+            at(code, "budget.locations.max_concurrency"),
+            "{value}"
+        );
+    }
+}
+
+#[test]
+fn an_empty_list_of_regions_is_refused() {
+    let text = toml_with("resource_group = \"G\"\nregions = []", "");
+    assert_eq!(only(&text), at(ProblemCode::OutOfRange, "targets.regions"));
+    let text = toml_with("resource_group = \"G\"", "");
+    assert_eq!(only(&text), at(ProblemCode::Missing, "targets.regions"));
+}
+
+#[test]
+fn exactly_one_selector_is_asked_for() {
+    let both = "resource_group = \"G\"\ntags = { Env = \"prod\" }\nregions = \"all-enabled\"";
+    let problems = problems(&toml_with(both, ""));
+    insta::assert_snapshot!(problems, @r#"
+    the request has 1 problem
+      [conflict] targets: exactly one of resource_group, tags, all_managed = true, node_ids; here are resource_group and tags
+    "#);
+    let none = "all_managed = false\nregions = \"all-enabled\"";
+    assert_eq!(only(&toml_with(none, "")), at(ProblemCode::Missing, "targets"));
+    let one = "all_managed = false\nnode_ids = [\"i-01234567\"]\nregions = \"all-enabled\"";
+    let request = PatchRequest::parse(toml_with(one, "").as_bytes(), Format::Toml).unwrap();
+    assert!(matches!(request.targets.selector, Selector::NodeIds(ids) if ids.len() == 1));
+    assert_eq!(request.targets.regions, Regions::AllEnabled);
+}
+
+#[test]
+fn what_is_nobodys_targets_lacks_both_selector_and_regions() {
+    let problems = problems("");
+    let missing: Vec<_> = problems
+        .problems()
+        .iter()
+        .map(|p| (p.code, p.path.as_str()))
+        .collect();
+    let code = ProblemCode::Missing;
+    assert_eq!(
+        missing,
+        [(code, "name"), (code, "targets"), (code, "targets.regions")]
+    );
+    assert_eq!(PatchRequest::parse(b"", Format::Yaml).unwrap_err(), problems);
+    assert_eq!(PatchRequest::parse(b"{}", Format::Json).unwrap_err(), problems);
+}
+
+#[test]
+fn regions_and_roles_are_all_of_one_partition() {
+    let mixed = "all_managed = true\nregions = [\"us-east-1\", \"cn-north-1\", \"us-gov-west-1\"]";
+    assert_eq!(
+        only(&toml_with(mixed, "")),
+        at(ProblemCode::Conflict, "targets.regions")
+    );
+    let role = "[automation]\nassume_role = \"arn:aws-cn:iam::111122223333:role/Admin\"";
+    assert_eq!(
+        only(&toml_with(TARGETS, role)),
+        at(ProblemCode::Conflict, "automation.assume_role")
+    );
+    let own = "[automation]\nassume_role = \"arn:aws:iam::111122223333:role/Admin\"";
+    PatchRequest::parse(toml_with(TARGETS, own).as_bytes(), Format::Toml).unwrap();
+}
+
+#[test]
+fn override_lists_are_checked_against_the_operation_and_each_other() {
+    let list = "install_override_list = \"s3://bucket/list.yaml\"";
+    let baseline = "baseline_override = \"https://example.com/baseline.json\"";
+    let patch = |lines: &str| toml_with(TARGETS, &format!("[patch]\n{lines}"));
+    assert_eq!(
+        only(&patch(list)),
+        at(ProblemCode::Conflict, "patch.install_override_list")
+    );
+    assert_eq!(
+        only(&patch(&format!("operation = \"Install\"\n{list}\n{baseline}"))),
+        at(ProblemCode::Conflict, "patch.baseline_override")
+    );
+    for fine in [
+        format!("operation = \"Install\"\n{list}"),
+        baseline.to_owned(),
+        "reboot_option = \"NoReboot\"".to_owned(),
+    ] {
+        PatchRequest::parse(patch(&fine).as_bytes(), Format::Toml).unwrap();
+    }
+    for (length, fits) in [(256, true), (257, false)] {
+        let text = patch(&format!(
+            "operation = \"Install\"\ninstall_override_list = \"https://{}\"",
+            "x".repeat(length - "https://".len())
+        ));
+        assert_eq!(
+            PatchRequest::parse(text.as_bytes(), Format::Toml).is_ok(),
+            fits,
+            "{length}"
+        );
+    }
+    for wrong in [
+        "",
+        "http://x",
+        "s3://bucket",
+        "s3://bucket/",
+        "s3://bucket/dir/",
+        "list.yaml",
+    ] {
+        let text = patch(&format!(
+            "operation = \"Install\"\ninstall_override_list = \"{wrong}\""
+        ));
+        let expected = at(ProblemCode::InvalidValue, "patch.install_override_list");
+        assert_eq!(only(&text), expected, "{wrong:?}");
+    }
+}
+
+#[test]
+fn lists_have_each_entry_once() {
+    for (list, path) in [
+        (
+            "accounts = [\"111122223333\", \"ou-ab12-cdef3456\", \"111122223333\"]",
+            "targets.accounts[2]",
+        ),
+        (
+            "exclude_accounts = [\"111122223333\", \"111122223333\"]",
+            "targets.exclude_accounts[1]",
+        ),
+    ] {
+        let text = toml_with(&format!("{TARGETS}\n{list}"), "");
+        assert_eq!(only(&text), at(ProblemCode::Duplicate, path));
+    }
+    let nodes = "node_ids = [\"i-01234567\", \"i-01234567\"]\nregions = [\"us-east-1\", \"us-east-1\"]";
+    let paths: Vec<_> = problems(&toml_with(nodes, ""))
+        .problems()
+        .iter()
+        .map(|p| (p.code, p.path.clone()))
+        .collect();
+    let code = ProblemCode::Duplicate;
+    assert_eq!(
+        paths,
+        [at(code, "targets.node_ids[1]"), at(code, "targets.regions[1]")]
+    );
+}
+
+#[test]
+fn an_account_may_be_both_wanted_and_excluded_but_the_root_may_not_be_excluded() {
+    let both = format!("{TARGETS}\naccounts = [\"111122223333\"]\nexclude_accounts = [\"111122223333\"]");
+    PatchRequest::parse(toml_with(&both, "").as_bytes(), Format::Toml).unwrap();
+    let root =
+        format!("{TARGETS}\naccounts = [\"r-ab12\"]\nexclude_accounts = [\"111122223333\", \"r-ab12\"]");
+    assert_eq!(
+        only(&toml_with(&root, "")),
+        at(ProblemCode::InvalidValue, "targets.exclude_accounts[1]")
+    );
+}
+
+#[test]
+fn tags_and_node_ids_have_awss_limits() {
+    let only_targets = |line: &str| only(&toml_with(&format!("{line}\nregions = [\"us-east-1\"]"), ""));
+    let range = |path| at(ProblemCode::OutOfRange, path);
+    assert_eq!(only_targets("tags = {}"), range("targets.tags"));
+    assert_eq!(
+        only_targets("tags = { a = \"1\", b = \"1\", c = \"1\", d = \"1\", e = \"1\", f = \"1\" }"),
+        range("targets.tags")
+    );
+    assert_eq!(only_targets("tags = { Env = [] }"), range("targets.tags.Env"));
+    assert_eq!(
+        only_targets("tags = { Env = \"\" }"),
+        at(ProblemCode::InvalidValue, "targets.tags.Env")
+    );
+    assert_eq!(
+        only_targets("tags = { Env = [1] }"),
+        at(ProblemCode::WrongType, "targets.tags.Env[0]")
+    );
+    assert_eq!(only_targets("node_ids = []"), range("targets.node_ids"));
+    assert_eq!(
+        only_targets("node_ids = [\"i-01234567\", \"i-1\"]"),
+        at(ProblemCode::InvalidValue, "targets.node_ids[1]")
+    );
+}
+
+#[test]
+fn a_tag_that_would_not_fit_one_parameter_is_refused() {
+    let empty = r#"{"Key":"tag:Env","Values":["",""]}"#.len();
+    for (second, fits) in [(512 - empty - 256, true), (512 - empty - 255, false)] {
+        let (a, b) = ("a".repeat(256), "b".repeat(second));
+        let tags = format!("tags = {{ Env = [\"{a}\", \"{b}\"] }}\nregions = [\"us-east-1\"]");
+        let parsed = PatchRequest::parse(toml_with(&tags, "").as_bytes(), Format::Toml);
+        assert_eq!(parsed.is_ok(), fits, "{second}");
+    }
+}
+
+#[test]
+fn parameters_are_for_runbooks_of_ones_own() {
+    let own = "[automation.parameters]\nReason = \"x\"";
+    assert_eq!(
+        only(&toml_with(TARGETS, own)),
+        at(ProblemCode::Conflict, "automation.parameters")
+    );
+    let other = "[automation]\ndocument = \"My-Runbook\"\n[automation.parameters]\n\
+                 Text = \"x\"\nCount = 3\nShare = 1.5\nFlag = true\nList = [\"a\", 1, false]\nNone = []";
+    let request = PatchRequest::parse(toml_with(TARGETS, other).as_bytes(), Format::Toml).unwrap();
+    let parameters = serde_json::to_value(&request.automation.parameters).unwrap();
+    assert_eq!(
+        parameters,
+        serde_json::json!({
+            "Text": ["x"], "Count": ["3"], "Share": ["1.5"], "Flag": ["true"], "List": ["a", "1", "false"], "None": []
+        })
+    );
+    let long = "x".repeat(513);
+    for (line, code, path) in [
+        (
+            "X = { a = 1 }".to_owned(),
+            ProblemCode::WrongType,
+            "automation.parameters.X",
+        ),
+        (
+            "X = [\"a\", []]".to_owned(),
+            ProblemCode::WrongType,
+            "automation.parameters.X[1]",
+        ),
+        (
+            format!("X = \"{long}\""),
+            ProblemCode::OutOfRange,
+            "automation.parameters.X",
+        ),
+        (
+            format!("X = {:?}", vec!["a"; 51]),
+            ProblemCode::OutOfRange,
+            "automation.parameters.X",
+        ),
+    ] {
+        let text = format!("[automation]\ndocument = \"My-Runbook\"\n[automation.parameters]\n{line}");
+        assert_eq!(only(&toml_with(TARGETS, &text)), at(code, path), "{line}");
+    }
+}
+
+#[test]
+fn a_runbook_may_not_be_told_another_operation_than_the_request_is_for() {
+    let text = |patch: &str, operation: &str| {
+        let automation = format!("document = \"My-Runbook\"\nparameters = {{ Operation = \"{operation}\" }}");
+        toml_with(
+            TARGETS,
+            &format!("[patch]\noperation = \"{patch}\"\n[automation]\n{automation}"),
+        )
+    };
+    for (patch, operation) in [("Scan", "Install"), ("Scan", "install"), ("Install", "Scan")] {
+        let expected = at(ProblemCode::Conflict, "automation.parameters.Operation");
+        assert_eq!(only(&text(patch, operation)), expected);
+    }
+    for (patch, operation) in [("Scan", "Scan"), ("Install", "Install"), ("Scan", "Inventory")] {
+        PatchRequest::parse(text(patch, operation).as_bytes(), Format::Toml).unwrap();
+    }
+}
+
+#[test]
+fn waves_and_fleet_budgets_are_not_supported_yet() {
+    let text = toml_with(
+        TARGETS,
+        "[budget.fleet]\nwhatever = 1\n[[waves]]\nname = 1\nwhatever = 1",
+    );
+    insta::assert_snapshot!(problems(&text), @r#"
+    the request has 2 problems
+      [unsupported] budget.fleet: a budget across the whole fleet is not supported by this version yet: use budget.nodes and budget.locations
+      [unsupported] waves: waves are not supported by this version yet: all locations form one wave
+    "#);
+}
