@@ -1,1 +1,76 @@
-//! Placeholder.
+//! patchfleet's ports over the AWS SDK for Rust.
+//!
+//! [`Aws`] implements [`Directory`], [`Inventory`], [`Automation`] and [`Documents`];
+//! [`SystemClock`] implements [`Clock`](patchfleet_core::port::Clock). An `Aws` is cheap to clone,
+//! and its clones share clients, credentials, connections and limits.
+//!
+//! * The caller's own account is read with the caller's credentials; every other with one
+//!   AssumeRole for the account, refreshed before it expires.
+//! * Each account, Region and operation has its own rate ([`Limits`]), kept on the port's clock.
+//! * Every failure is one [`PortError`](patchfleet_core::port::PortError), by AWS's error code.
+//!   The SDK retries throttled and failed calls itself, up to 3 attempts in all; what arrives here
+//!   is what was left after that.
+//!
+//! ```no_run
+//! # async fn example(access: patchfleet_core::request::Access) -> patchfleet_core::port::PortResult<()> {
+//! use patchfleet_aws::Aws;
+//! use patchfleet_core::port::Directory;
+//!
+//! let aws = Aws::load().await?.access(access).build()?;
+//! let caller = aws.caller().await?;
+//! println!("{} in {}", caller.arn, caller.region);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`Directory`]: patchfleet_core::port::Directory
+//! [`Inventory`]: patchfleet_core::port::Inventory
+//! [`Automation`]: patchfleet_core::port::Automation
+//! [`Documents`]: patchfleet_core::port::Documents
+
+use std::fmt;
+use std::sync::Arc;
+
+mod attempts;
+mod automation;
+mod bucket;
+mod classify;
+mod clients;
+mod clock;
+mod config;
+mod credentials;
+mod directory;
+mod documents;
+mod inventory;
+mod limits;
+mod pace;
+mod place;
+mod reading;
+
+pub use bucket::Rate;
+pub use clock::SystemClock;
+pub use config::{AwsBuilder, simulated_config};
+pub use limits::{Limits, Operation};
+
+/// The ports over AWS. Begun by [`Aws::builder`] or [`Aws::load`].
+#[derive(Clone)]
+pub struct Aws {
+    clients: Arc<clients::Clients>,
+}
+
+impl Aws {
+    fn of(clients: clients::Clients) -> Self {
+        Self {
+            clients: Arc::new(clients),
+        }
+    }
+}
+
+impl fmt::Debug for Aws {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Aws").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod testing;

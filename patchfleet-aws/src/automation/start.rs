@@ -1,0 +1,51 @@
+//! The request of StartAutomationExecution, exactly as the plan has it.
+
+use aws_sdk_ssm::operation::start_automation_execution::builders::StartAutomationExecutionFluentBuilder;
+use aws_sdk_ssm::types as ssm;
+use aws_smithy_types::error::operation::BuildError;
+use patchfleet_core::id::ClientToken;
+use patchfleet_core::port::StartRequest;
+
+/// Fills in the request and its client token, and nothing else.
+///
+/// Read by patterns without `..`, so that a field that `StartRequest` gains cannot be forgotten.
+pub(super) fn fill(
+    call: StartAutomationExecutionFluentBuilder,
+    request: &StartRequest,
+    client_token: ClientToken,
+) -> Result<StartAutomationExecutionFluentBuilder, BuildError> {
+    let StartRequest {
+        document_name,
+        parameters,
+        target_locations: [target],
+        tags,
+    } = request;
+    let patchfleet_core::port::TargetLocation {
+        accounts,
+        regions,
+        target_location_max_concurrency,
+        target_location_max_errors,
+        execution_role_name,
+    } = target;
+    let target = ssm::TargetLocation::builder()
+        .set_accounts(Some(accounts.iter().map(ToString::to_string).collect()))
+        .set_regions(Some(regions.iter().map(ToString::to_string).collect()))
+        .target_location_max_concurrency(target_location_max_concurrency)
+        .target_location_max_errors(target_location_max_errors)
+        .execution_role_name(execution_role_name.as_str())
+        .build();
+    let tags = tags
+        .iter()
+        .map(|tag| ssm::Tag::builder().key(&tag.key).value(&tag.value).build())
+        .collect::<Result<Vec<_>, _>>()?;
+    let parameters = parameters
+        .iter()
+        .map(|(name, values)| (name.clone(), values.clone()))
+        .collect();
+    Ok(call
+        .document_name(document_name.as_str())
+        .set_parameters(Some(parameters))
+        .target_locations(target)
+        .set_tags((!tags.is_empty()).then_some(tags))
+        .client_token(client_token.to_string()))
+}

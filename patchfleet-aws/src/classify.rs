@@ -1,0 +1,178 @@
+//! From the SDK's errors to the port's: what kind it is, whether it may have taken effect, and
+//! AWS's own words, once.
+
+use crate::attempts::Attempts;
+use crate::credentials::AssumeFailure;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_types::request_id::RequestId;
+use patchfleet_core::port::{PortError, PortErrorKind, Sent};
+use std::error::Error;
+use std::fmt;
+
+mod codes;
+
+pub(crate) use codes::Home;
+
+/// A failed call: the port's error, and AWS's code for those who make something of it.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    error: PortError,
+    code: Option<String>,
+}
+
+impl Failure {
+    /// Whether AWS answered with this code.
+    pub(crate) fn has_code(&self, code: &str) -> bool {
+        self.code.as_deref() == Some(code)
+    }
+
+    /// What kind of failure it is.
+    pub(crate) fn kind(&self) -> PortErrorKind {
+        self.error.kind()
+    }
+}
+
+impl From<Failure> for PortError {
+    fn from(failure: Failure) -> Self {
+        failure.error
+    }
+}
+
+/// AWS's refusal, in its own words.
+#[derive(Debug, thiserror::Error)]
+struct Refusal {
+    code: Option<String>,
+    message: Option<String>,
+    status: u16,
+    request_id: Option<String>,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code.as_deref().unwrap_or("an error without a code"))?;
+        if let Some(message) = self.message.as_deref().filter(|message| !message.is_empty()) {
+            write!(f, ": {message}")?;
+        }
+        write!(f, " (status {}", self.status)?;
+        if let Some(id) = &self.request_id {
+            write!(f, ", request {id}")?;
+        }
+        f.write_str(")")
+    }
+}
+
+/// Reads an error of the SDK. `what` says what failed and where, `home` whether the call went to the caller's own Region, and
+/// `attempts`, for calls that change something, what became of the attempts before the last.
+pub(crate) fn failure<E>(
+    what: impl Into<String>,
+    home: Home,
+    error: SdkError<E, HttpResponse>,
+    attempts: Option<&Attempts>,
+) -> Failure
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+{
+    let (kind, mut sent) = verdict(&error, home);
+    if attempts.is_some_and(Attempts::may_have_taken_effect) {
+        sent = Sent::Maybe;
+    }
+    let mut port_error = PortError::new(kind, what);
+    if sent == Sent::Maybe {
+        port_error = port_error.maybe_sent();
+    }
+    let code = error.code().map(str::to_owned);
+    let source: Box<dyn Error + Send + Sync> = match &error {
+        SdkError::ServiceError(answer) => Box::new(Refusal {
+            code: code.clone(),
+            message: answer.err().message().map(str::to_owned),
+            status: answer.raw().status().as_u16(),
+            request_id: error.request_id().map(str::to_owned),
+        }),
+        _ => Box::new(error),
+    };
+    Failure {
+        error: port_error.with_source(source),
+        code,
+    }
+}
+
+fn verdict<E>(error: &SdkError<E, HttpResponse>, home: Home) -> (PortErrorKind, Sent)
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    match error {
+        SdkError::ConstructionFailure(_) => (
+            kind_of_credentials(error).unwrap_or(PortErrorKind::Invalid),
+            Sent::No,
+        ),
+        SdkError::DispatchFailure(_) if was_never_sent(error) => (
+            kind_of_credentials(error).unwrap_or(PortErrorKind::Unavailable),
+            Sent::No,
+        ),
+        SdkError::DispatchFailure(failure) if failure.is_user() => (PortErrorKind::Invalid, Sent::No),
+        SdkError::ServiceError(answer) => {
+            let status = answer.raw().status().as_u16();
+            let kind = answer
+                .err()
+                .code()
+                .and_then(|code| codes::kind_of_code(code, home))
+                .unwrap_or_else(|| codes::kind_of_status(status));
+            let sent = if is_refusal(status) { Sent::No } else { Sent::Maybe };
+            (kind, sent)
+        }
+        SdkError::ResponseError(answer) => {
+            let kind = match codes::kind_of_status(answer.raw().status().as_u16()) {
+                // A status of success or a refusal without words: an answer, and not a readable one.
+                PortErrorKind::Other => PortErrorKind::Unavailable,
+                kind => kind,
+            };
+            (kind, Sent::Maybe)
+        }
+        // Timeouts, connections that broke, and whatever the SDK adds.
+        _ => (PortErrorKind::Unavailable, Sent::Maybe),
+    }
+}
+
+/// Whether a response of this status says that the request had no effect. 408 does not: AWS may
+/// have been slow to read a request that it then took.
+pub(crate) fn is_refusal(status: u16) -> bool {
+    (400..500).contains(&status) && status != 408
+}
+
+/// Whether the cause lies before the request left: no credentials to sign it with, or nobody there
+/// to connect to.
+pub(crate) fn was_never_sent(error: &(dyn Error + 'static)) -> bool {
+    causes(error).any(|cause| {
+        cause.is::<CredentialsError>()
+            || cause.is::<AssumeFailure>()
+            || cause
+                .downcast_ref::<std::io::Error>()
+                .is_some_and(|io| io.kind() == std::io::ErrorKind::ConnectionRefused)
+    })
+}
+
+/// What kind of failure it is that there are no credentials, if that is the cause.
+pub(crate) fn kind_of_credentials(error: &(dyn Error + 'static)) -> Option<PortErrorKind> {
+    // The innermost says most: a role's provider wraps its own failure.
+    causes(error)
+        .filter_map(|cause| {
+            if let Some(failure) = cause.downcast_ref::<AssumeFailure>() {
+                return Some(failure.kind());
+            }
+            cause.downcast_ref::<CredentialsError>().map(|error| match error {
+                CredentialsError::ProviderTimedOut(_) => PortErrorKind::Unavailable,
+                _ => PortErrorKind::Credentials,
+            })
+        })
+        .last()
+}
+
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
+}
+
+#[cfg(test)]
+mod tests;

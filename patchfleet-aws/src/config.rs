@@ -1,0 +1,233 @@
+//! From the SDK's configuration to the ports: the builder, the usual environment, and the
+//! configuration for a simulator.
+
+use crate::clients::Clients;
+use crate::limits::Limits;
+use crate::pace::Pace;
+use crate::{Aws, SystemClock};
+use aws_config::BehaviorVersion;
+use aws_config::identity::IdentityCache;
+use aws_config::timeout::TimeoutConfig;
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::{ConnectorBuilder, tls};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_types::SdkConfig;
+use patchfleet_core::id::Region;
+use patchfleet_core::port::{Clock, PortError, PortErrorKind, PortResult};
+use patchfleet_core::request::Access;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long one attempt of a call may take, unless the configuration says so. The SDK itself would
+/// wait for ever.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Makes an [`Aws`]. Begun by [`Aws::builder`].
+pub struct AwsBuilder {
+    config: SdkConfig,
+    access: Option<Access>,
+    clock: Option<Arc<dyn Clock>>,
+    limits: Limits,
+    sts_region: Option<Region>,
+}
+
+impl AwsBuilder {
+    pub(crate) fn new(config: &SdkConfig) -> Self {
+        Self {
+            config: config.clone(),
+            access: None,
+            clock: None,
+            limits: Limits::default(),
+            sts_region: None,
+        }
+    }
+
+    /// Sets how other accounts are read: the role that is assumed there, with which external id
+    /// and session name. Without, only the caller's own account can be read; every call in another
+    /// one is [`PortErrorKind::Invalid`].
+    #[must_use]
+    pub fn access(mut self, access: Access) -> Self {
+        self.access = Some(access);
+        self
+    }
+
+    /// Sets the clock on which the rates of [`Limits`] are kept: the system's, unless set. The
+    /// SDK's own retries and the expiry of credentials are real time whatever the clock.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// Sets how hard AWS is asked.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets the Region whose STS is asked for roles: the central Region, unless set.
+    ///
+    /// STS refuses (`RegionDisabledException`) where the account of the role has not enabled the
+    /// Region. From a central Region that has to be opted into, name one that is enabled by default.
+    #[must_use]
+    pub fn sts_region(mut self, region: Region) -> Self {
+        self.sts_region = Some(region);
+        self
+    }
+
+    /// Makes it. No call is made yet.
+    ///
+    /// # Errors
+    ///
+    /// [`PortErrorKind::Invalid`] if the configuration has no Region or one of no known partition,
+    /// [`PortErrorKind::Credentials`] if it has no credentials provider.
+    pub fn build(self) -> PortResult<Aws> {
+        let region = central_region(&self.config)?;
+        if self.config.credentials_provider().is_none() {
+            return Err(no_credentials());
+        }
+        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT);
+        let timeouts = match self.config.timeout_config() {
+            Some(set) => set.to_builder().take_unset_from(timeouts),
+            None => timeouts,
+        };
+        let http = self.config.http_client().unwrap_or_else(shared_http_client);
+        let identities = self
+            .config
+            .identity_cache()
+            .unwrap_or_else(|| IdentityCache::lazy().build());
+        let config = self
+            .config
+            .into_builder()
+            .timeout_config(timeouts.build())
+            .http_client(http)
+            .identity_cache(identities)
+            .build();
+        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
+        let sts_region = self.sts_region.unwrap_or_else(|| region.clone());
+        Ok(Aws::of(Clients::new(
+            config,
+            region,
+            sts_region,
+            self.access,
+            Pace::new(clock, self.limits),
+        )))
+    }
+}
+
+impl Aws {
+    /// Begins with a configuration of the SDK: its Region is the central Region, its credentials
+    /// are the caller's, and its endpoints, retries, timeouts and HTTP client hold for every call.
+    ///
+    /// ```
+    /// use patchfleet_aws::{Aws, simulated_config};
+    /// let config = simulated_config("http://127.0.0.1:4566", &"us-east-1".parse()?);
+    /// let aws = Aws::builder(&config).build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn builder(config: &SdkConfig) -> AwsBuilder {
+        AwsBuilder::new(config)
+    }
+
+    /// Begins with the usual environment and profiles: `AWS_PROFILE`, `AWS_REGION`,
+    /// `AWS_ENDPOINT_URL` and all others that the SDK reads.
+    ///
+    /// # Errors
+    ///
+    /// [`PortErrorKind::Invalid`] if there is no Region, [`PortErrorKind::Credentials`] if there are
+    /// no credentials, [`PortErrorKind::Unavailable`] if their source did not answer in time.
+    pub async fn load() -> PortResult<AwsBuilder> {
+        Self::begin(aws_config::defaults(BehaviorVersion::latest()).load().await).await
+    }
+
+    /// Begins with a configuration, and finds out now whether it has a Region and credentials.
+    async fn begin(config: SdkConfig) -> PortResult<AwsBuilder> {
+        central_region(&config)?;
+        let provider = config.credentials_provider().ok_or_else(no_credentials)?;
+        match provider.provide_credentials().await {
+            Ok(_) => Ok(AwsBuilder::new(&config)),
+            Err(error) => {
+                use aws_credential_types::provider::error::CredentialsError as Cause;
+                let failure = match &error {
+                    Cause::ProviderTimedOut(_) => PortError::new(
+                        PortErrorKind::Unavailable,
+                        "the source of AWS credentials did not answer",
+                    ),
+                    _ => no_credentials(),
+                };
+                Err(failure.with_source(error))
+            }
+        }
+    }
+}
+
+fn central_region(config: &SdkConfig) -> PortResult<Region> {
+    let Some(region) = config.region() else {
+        return Err(PortError::new(
+            PortErrorKind::Invalid,
+            "no AWS Region: set AWS_REGION, or a region in the profile that AWS_PROFILE names",
+        ));
+    };
+    region.as_ref().parse().map_err(|error| {
+        PortError::new(
+            PortErrorKind::Invalid,
+            "the AWS Region that is set (AWS_REGION, or the profile's region) is of no known partition",
+        )
+        .with_source(error)
+    })
+}
+
+fn no_credentials() -> PortError {
+    PortError::new(
+        PortErrorKind::Credentials,
+        "no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where there is a role",
+    )
+}
+
+/// One HTTP client for every client of the SDK. Left alone, each of those would make its own, with
+/// its own connections: thousands of them over hundreds of accounts. It is what the SDK would
+/// make: rustls, the system's root certificates, and the proxies of the environment.
+fn shared_http_client() -> SharedHttpClient {
+    // `build_https` knows no proxy, so the connector is built as the SDK's own default is.
+    aws_smithy_http_client::Builder::new().build_with_connector_fn(|settings, components| {
+        let mut connector = ConnectorBuilder::default()
+            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
+            .proxy_config(ProxyConfig::from_env());
+        connector.set_connector_settings(settings.cloned());
+        if let Some(components) = components {
+            connector.set_sleep_impl(components.sleep_impl());
+        }
+        connector.build()
+    })
+}
+
+/// A configuration for `patchfleet-sim`, or any emulator, at a plain-HTTP `endpoint` such as
+/// `http://127.0.0.1:4566`: fixed credentials, no TLS, no proxy, and nothing read from the
+/// environment or from profiles.
+///
+/// The access key is one that no world of the simulator knows, so the caller is an administrator
+/// of the management account.
+#[must_use]
+pub fn simulated_config(endpoint: &str, region: &Region) -> SdkConfig {
+    let credentials = Credentials::new(
+        "AKIAPATCHFLEETSIM000",
+        "simulated",
+        None,
+        None,
+        "PatchfleetSimulated",
+    );
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(aws_types::region::Region::new(region.to_string()))
+        .endpoint_url(endpoint)
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .build()
+}
+
+#[cfg(test)]
+mod tests;

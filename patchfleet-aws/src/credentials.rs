@@ -1,0 +1,220 @@
+//! One AssumeRole for each other account: its credentials, shared by every client of the account,
+//! refreshed before they expire.
+
+use crate::classify::{self, Home};
+use crate::limits::Operation;
+use crate::pace::Pace;
+use crate::place::Place;
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, future};
+use aws_sdk_sts as sts;
+use aws_sdk_sts::operation::assume_role::AssumeRoleError;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_types::SdkConfig;
+use jiff::{SignedDuration, Timestamp};
+use patchfleet_core::id::{AccountId, Region, RoleArn};
+use patchfleet_core::port::{PortError, PortErrorKind};
+use patchfleet_core::request::Access;
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use tokio::sync::Mutex;
+
+/// How long a session lasts, in seconds: the most that a role may have that is assumed with the
+/// credentials of another role, which is what a Lambda function's are (STS, AssumeRole).
+const SESSION_SECONDS: i32 = 3600;
+
+/// How long before they expire credentials are replaced. Longer than any call may take, all its
+/// retries included.
+const REFRESH_AHEAD: Duration = Duration::from_secs(300);
+
+/// Credentials that could not be replaced in time are used until this long before they expire.
+const LAST_MOMENT: Duration = Duration::from_secs(30);
+
+/// How long a refusal is taken for an answer, so that an account whose role is missing is asked
+/// for once and not once for each of its Regions.
+const REFUSAL_HOLDS: SignedDuration = SignedDuration::from_secs(60);
+
+/// The role of one account, as it is assumed from the caller's own.
+pub(crate) struct RoleCredentials {
+    sts: sts::Client,
+    place: Place,
+    role: RoleArn,
+    access: Access,
+    config: SdkConfig,
+    pace: Arc<Pace>,
+    // Held while AWS is asked: whoever else needs the role meanwhile waits for the same answer.
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    credentials: Option<Credentials>,
+    refusal: Option<(Timestamp, AssumeFailure)>,
+}
+
+impl RoleCredentials {
+    /// The credentials of `role`, assumed with the credentials of `config` from STS in `region`.
+    /// Nothing is asked for yet.
+    pub(crate) fn new(
+        config: &SdkConfig,
+        sts: sts::Client,
+        caller: AccountId,
+        region: Region,
+        role: RoleArn,
+        access: Access,
+        pace: Arc<Pace>,
+    ) -> Self {
+        Self {
+            sts,
+            place: Place::new(Some(caller), region),
+            role,
+            access,
+            config: config.clone(),
+            pace,
+            state: Mutex::default(),
+        }
+    }
+
+    /// Credentials that hold for some minutes at least, or why there are none.
+    pub(crate) async fn get(&self) -> Result<Credentials, AssumeFailure> {
+        let mut state = self.state.lock().await;
+        if let Some(credentials) = state
+            .credentials
+            .as_ref()
+            .filter(|c| self.holds(c, REFRESH_AHEAD))
+        {
+            return Ok(credentials.clone());
+        }
+        if let Some((at, refusal)) = &state.refusal
+            && self.pace.clock().now().duration_since(*at) < REFUSAL_HOLDS
+        {
+            return Err(refusal.clone());
+        }
+        match self.assume().await {
+            Ok(credentials) => {
+                *state = State {
+                    credentials: Some(credentials.clone()),
+                    refusal: None,
+                };
+                Ok(credentials)
+            }
+            Err(failure) => {
+                if !failure.kind().is_transient() {
+                    state.refusal = Some((self.pace.clock().now(), failure.clone()));
+                } else if let Some(credentials) =
+                    state.credentials.as_ref().filter(|c| self.holds(c, LAST_MOMENT))
+                {
+                    return Ok(credentials.clone());
+                }
+                Err(failure)
+            }
+        }
+    }
+
+    /// Whether the credentials hold for longer than `margin`. Their expiry is real time, whatever
+    /// the port's clock says.
+    fn holds(&self, credentials: &Credentials, margin: Duration) -> bool {
+        let now = self
+            .config
+            .time_source()
+            .map_or_else(SystemTime::now, |source| source.now());
+        credentials.expiry().is_none_or(|expiry| expiry > now + margin)
+    }
+
+    async fn assume(&self) -> Result<Credentials, AssumeFailure> {
+        let request = self
+            .sts
+            .assume_role()
+            .role_arn(self.role.as_str())
+            .role_session_name(self.access.session_name.as_str())
+            .set_external_id(self.access.external_id.clone())
+            .duration_seconds(SESSION_SECONDS);
+        let _turn = self.pace.turn(Operation::AssumeRole, &self.place).await;
+        let answer = request.send().await.map_err(|error| self.failure(error))?;
+        let given = answer.credentials.ok_or_else(|| {
+            let what = format!("AssumeRole of {} gave no credentials", self.role);
+            AssumeFailure::new(PortErrorKind::Other, PortError::new(PortErrorKind::Other, what))
+        })?;
+        let expiry = SystemTime::try_from(*given.expiration()).ok();
+        Ok(Credentials::new(
+            given.access_key_id,
+            given.secret_access_key,
+            Some(given.session_token),
+            expiry,
+            "PatchfleetAssumeRole",
+        ))
+    }
+
+    fn failure(&self, error: SdkError<AssumeRoleError, HttpResponse>) -> AssumeFailure {
+        let what = format!("AssumeRole of {} from {} failed", self.role, self.place);
+        let failure = classify::failure(what, Home::Central, error, None);
+        // STS says the same of a role that does not exist and of one that does not trust the caller.
+        let kind = match failure.kind() {
+            PortErrorKind::Denied | PortErrorKind::NotFound => PortErrorKind::RoleNotAssumable,
+            kind => kind,
+        };
+        AssumeFailure::new(kind, failure.into())
+    }
+}
+
+impl ProvideCredentials for RoleCredentials {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(async { self.get().await.map_err(CredentialsError::provider_error) })
+    }
+}
+
+impl fmt::Debug for RoleCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RoleCredentials")
+            .field("role", &self.role)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a role could not be assumed: told to everybody who waited for it.
+#[derive(Debug, Clone)]
+pub(crate) struct AssumeFailure {
+    kind: PortErrorKind,
+    error: Arc<PortError>,
+}
+
+impl AssumeFailure {
+    pub(crate) fn new(kind: PortErrorKind, error: PortError) -> Self {
+        Self {
+            kind,
+            error: Arc::new(error),
+        }
+    }
+
+    /// What kind of failure it was.
+    pub(crate) fn kind(&self) -> PortErrorKind {
+        self.kind
+    }
+
+    /// The error of a call that needed the role and was therefore not made.
+    pub(crate) fn of_call(self, operation: Operation, place: &Place) -> PortError {
+        PortError::new(self.kind, format!("{operation} in {place} was not tried")).with_source(self)
+    }
+}
+
+impl fmt::Display for AssumeFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl Error for AssumeFailure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.error.source()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,133 @@
+use crate::Aws;
+use crate::testing::{FakeHttp, aws, json_error, own, response};
+use aws_sdk_ssm::Client;
+use aws_sdk_ssm::operation::create_document::CreateDocumentOutput;
+use aws_sdk_ssm::operation::describe_document::DescribeDocumentOutput;
+use aws_sdk_ssm::operation::get_document::GetDocumentOutput;
+use aws_sdk_ssm::operation::update_document::UpdateDocumentOutput;
+use aws_sdk_ssm::operation::update_document_default_version::UpdateDocumentDefaultVersionOutput;
+use aws_sdk_ssm::types::DocumentDescription;
+use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
+use patchfleet_core::id::DocumentName;
+use patchfleet_core::port::{Documents, PortErrorKind, Sent};
+
+fn name() -> DocumentName {
+    "Patchfleet-RunPatchBaseline".parse().unwrap()
+}
+
+fn with_ssm(rule: &Rule) -> Aws {
+    let client = mock_client!(aws_sdk_ssm, RuleMode::Sequential, [rule]);
+    let aws = aws();
+    aws.clients.ssm.get_or(own("us-east-1"), || client);
+    aws
+}
+
+#[tokio::test]
+async fn the_default_version_is_read_with_its_content() {
+    let rule = mock!(Client::get_document)
+        .match_requests(|request| {
+            request.name() == Some("Patchfleet-RunPatchBaseline")
+                && request.document_version() == Some("$DEFAULT")
+        })
+        .then_output(|| {
+            GetDocumentOutput::builder()
+                .document_version("7")
+                .content("{}")
+                .build()
+        });
+    let view = with_ssm(&rule).document(&name()).await.unwrap();
+    assert_eq!((view.version.as_str(), view.content.as_str()), ("7", "{}"));
+}
+
+#[tokio::test]
+async fn a_document_is_created_as_a_runbook_in_json() {
+    let rule = mock!(Client::create_document)
+        .match_requests(|request| {
+            request.content() == Some("{\"a\":1}")
+                && request
+                    .document_type()
+                    .is_some_and(|kind| kind.as_str() == "Automation")
+                && request
+                    .document_format()
+                    .is_some_and(|format| format.as_str() == "JSON")
+        })
+        .then_output(|| {
+            CreateDocumentOutput::builder()
+                .document_description(DocumentDescription::builder().document_version("1").build())
+                .build()
+        });
+    let version = with_ssm(&rule)
+        .create(&name(), "{\"a\":1}".to_owned())
+        .await
+        .unwrap();
+    assert_eq!(version, "1");
+}
+
+#[tokio::test]
+async fn an_update_gives_the_new_version_and_the_same_content_gives_none() {
+    let rule = mock!(Client::update_document)
+        .match_requests(|request| request.document_version() == Some("$LATEST"))
+        .then_output(|| {
+            UpdateDocumentOutput::builder()
+                .document_description(DocumentDescription::builder().document_version("8").build())
+                .build()
+        });
+    let version = with_ssm(&rule).update(&name(), "{}".to_owned()).await.unwrap();
+    assert_eq!(version.as_deref(), Some("8"));
+
+    let same = FakeHttp::new(|_, _| Ok(json_error(400, "DuplicateDocumentContent", "the same")));
+    assert_eq!(same.aws().update(&name(), "{}".to_owned()).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn the_newest_version_and_the_default_are_told_apart() {
+    let rule = mock!(Client::describe_document).then_output(|| {
+        DescribeDocumentOutput::builder()
+            .document(
+                DocumentDescription::builder()
+                    .document_version("7")
+                    .default_version("7")
+                    .latest_version("9")
+                    .build(),
+            )
+            .build()
+    });
+    assert_eq!(with_ssm(&rule).latest_version(&name()).await.unwrap(), "9");
+
+    let rule = mock!(Client::update_document_default_version)
+        .match_requests(|request| request.document_version() == Some("9"))
+        .then_output(|| UpdateDocumentDefaultVersionOutput::builder().build());
+    with_ssm(&rule).set_default(&name(), "9").await.unwrap();
+    assert_eq!(rule.num_calls(), 1);
+}
+
+#[tokio::test]
+async fn a_document_that_does_not_exist_is_not_found_and_a_wrong_content_is_invalid() {
+    let missing = FakeHttp::new(|_, _| Ok(json_error(400, "InvalidDocument", "no such document"))).aws();
+    assert_eq!(
+        missing.document(&name()).await.unwrap_err().kind(),
+        PortErrorKind::NotFound
+    );
+    assert_eq!(
+        missing.latest_version(&name()).await.unwrap_err().kind(),
+        PortErrorKind::NotFound
+    );
+    let wrong = FakeHttp::new(|_, _| Ok(json_error(400, "InvalidDocumentContent", "no"))).aws();
+    let error = wrong.create(&name(), "{}".to_owned()).await.unwrap_err();
+    assert_eq!((error.kind(), error.sent()), (PortErrorKind::Invalid, Sent::No));
+}
+
+#[tokio::test]
+async fn a_create_that_was_lost_and_then_refused_may_have_taken_effect() {
+    let http = FakeHttp::new(|_, before| {
+        Ok(match before {
+            0 => response(500, "{}"),
+            _ => json_error(400, "DocumentAlreadyExists", "it is there"),
+        })
+    });
+    let error = http.aws().create(&name(), "{}".to_owned()).await.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.sent()),
+        (PortErrorKind::Invalid, Sent::Maybe)
+    );
+}
