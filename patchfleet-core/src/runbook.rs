@@ -1,1 +1,67 @@
-//! The Automation document that runs AWS-RunPatchBaseline.
+//! The Automation document that runs AWS-RunPatchBaseline, generated from typed Rust, and what a
+//! start of it is given.
+//!
+//! `Patchfleet-RunPatchBaseline` has one step: Run Command sends AWS-RunPatchBaseline to the
+//! targets of one location. What is patched, how much at once, and for which campaign are all
+//! parameters, so one document serves every request. [`ensure`] brings it to the central account
+//! and Region; [`parameters`] says what a unit's start gives it, [`for_campaign`] adds what only
+//! the campaign knows.
+
+use crate::id::DocumentName;
+
+mod document;
+mod ensure;
+mod start;
+mod targets;
+
+pub use document::{Runbook, StepTimeout, StepTimeoutError};
+pub use ensure::{Checked, Ensured, check, ensure};
+pub use start::{TAG_CAMPAIGN, TAG_UNIT, for_campaign, parameters, start_tag_key};
+pub use targets::{MAX_NODE_IDS, TargetTooLong, node_chunks};
+
+/// The name of patchfleet's own runbook.
+pub const NAME: &str = "Patchfleet-RunPatchBaseline";
+
+/// How long a command waits for a node that does not answer, in seconds: Run Command's own
+/// default for `TimeoutSeconds`, which AWS-RunPatchBaseline's documentation counts with (User
+/// Guide).
+pub const DELIVERY_TIMEOUT_SECONDS: u32 = 3_600;
+
+/// How long AWS-RunPatchBaseline may run on a node, in seconds: the `timeoutSeconds` of each of
+/// its steps, which nobody can change.
+pub const EXECUTION_TIMEOUT_SECONDS: u32 = 7_200;
+
+/// Whether `document` is patchfleet's own runbook, by its name or by its ARN.
+///
+/// ```
+/// use patchfleet_core::runbook;
+/// assert!(runbook::is_own(&"Patchfleet-RunPatchBaseline".parse()?));
+/// assert!(!runbook::is_own(&"Our-PatchRunbook".parse()?));
+/// # Ok::<(), patchfleet_core::id::ParseIdError>(())
+/// ```
+#[must_use]
+pub fn is_own(document: &DocumentName) -> bool {
+    let name = document.as_str();
+    name == NAME
+        || name
+            .strip_suffix(NAME)
+            .is_some_and(|arn| arn.starts_with("arn:") && arn.ends_with(":document/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_own_runbook_is_known_by_name_and_by_arn_and_by_nothing_else() {
+        let own = |name: &str| is_own(&name.parse().unwrap());
+        assert!(own(NAME));
+        assert!(own(
+            "arn:aws-cn:ssm:cn-north-1:111122223333:document/Patchfleet-RunPatchBaseline"
+        ));
+        assert!(!own("My-Patchfleet-RunPatchBaseline"));
+        assert!(!own(
+            "arn:aws:ssm:us-east-1:111122223333:document/My-Patchfleet-RunPatchBaseline"
+        ));
+    }
+}
