@@ -16,6 +16,8 @@ mod observe;
 mod polls;
 mod start;
 mod state;
+#[cfg(test)]
+pub(crate) mod tests;
 
 pub use collect::PATCH_STATE_LAG;
 pub use decide::{Action, Decision, LOOK_UP_AFTER, RESEND_WITHIN, START_PATIENCE, decide};
