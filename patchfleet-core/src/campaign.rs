@@ -10,6 +10,8 @@ mod decide;
 mod driver;
 mod event;
 mod facts;
+#[cfg(feature = "file-log")]
+mod file_log;
 mod journal;
 mod memory_log;
 mod observe;
@@ -23,6 +25,8 @@ pub use collect::PATCH_STATE_LAG;
 pub use decide::{Action, Decision, LOOK_UP_AFTER, RESEND_WITHIN, START_PATIENCE, decide};
 pub use driver::{Drive, DriveError, Driver, Observer, Progress, Turn};
 pub use event::{Event, FinishedOutcome, LocationOutcome, RECORD_FORMAT, Record};
+#[cfg(feature = "file-log")]
+pub use file_log::{CampaignList, CampaignSummary, FileLog, FileRows};
 pub use journal::{load, open_campaign};
 pub use memory_log::{MemoryLog, MemoryRows};
 pub use polls::{
