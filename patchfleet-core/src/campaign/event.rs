@@ -171,6 +171,26 @@ pub enum LocationOutcome {
     ResultsUnreadable,
 }
 
+impl LocationOutcome {
+    /// The outcome in snake_case, as it stands in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::NodesFailed => "nodes_failed",
+            Self::Emptied => "emptied",
+            Self::RoleNotAssumable => "role_not_assumable",
+            Self::FailedBeforeCommand => "failed_before_command",
+            Self::Cancelled => "cancelled",
+            Self::TimedOut => "timed_out",
+            Self::NotStarted => "not_started",
+            Self::StartRefused => "start_refused",
+            Self::Unresolved => "unresolved",
+            Self::ResultsUnreadable => "results_unreadable",
+        }
+    }
+}
+
 /// How a campaign ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -17,7 +17,7 @@ pub const POLL_LONGEST: SignedDuration = SignedDuration::from_secs(30);
 
 /// A unit of this age is looked at this many times less often than once in its age: a run of ten
 /// minutes is seen to end within half a minute.
-const POLL_AGE_DIVISOR: i32 = 20;
+const POLL_AGE_DIVISOR: i64 = 20;
 
 /// The longest wait before something that failed is tried again. The first is [`POLL_FIRST`]; each
 /// is twice the one before.
@@ -34,7 +34,7 @@ pub const OTHER_TRIES: u32 = 5;
 /// How long to wait until the next look at a unit that was started `age` ago.
 #[must_use]
 pub fn poll_interval(age: SignedDuration) -> SignedDuration {
-    (POLL_FIRST + age.max(SignedDuration::ZERO) / POLL_AGE_DIVISOR).min(POLL_LONGEST)
+    (POLL_FIRST + SignedDuration::from_secs(age.as_secs().max(0) / POLL_AGE_DIVISOR)).min(POLL_LONGEST)
 }
 
 /// How long to wait after the `failures`th failure in a row (from 1).

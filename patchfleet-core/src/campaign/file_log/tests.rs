@@ -1,10 +1,12 @@
 //! What is left of a file by killed, racing and broken writers.
 
 use super::*;
-use crate::campaign::{Event, MemoryLog};
+use crate::campaign::tests::world::{Node, Script, World, finish};
+use crate::campaign::{Driver, Event, MemoryLog, load};
 use crate::id::{Location, WriterId};
 use crate::port::NodeRows as _;
 use crate::report::{NodeOutcome, NodeRow};
+use std::sync::Arc;
 use std::sync::Barrier;
 
 fn key() -> LogKey {
@@ -239,4 +241,50 @@ fn a_folder_that_is_not_there_has_no_campaign_and_foreign_files_are_passed_over(
     assert!(list.campaigns.is_empty());
     assert_eq!(list.unreadable.len(), 1);
     assert!(list.unreadable[0].to_string().contains(&id.to_string()));
+}
+
+#[test]
+fn a_campaign_in_a_folder_is_the_same_as_in_memory_and_is_listed_with_how_it_ended() {
+    let world = || {
+        let well = || Script::Nodes(vec![Node::well(1)]);
+        World::new(&[&[("us-east-1", well()), ("eu-west-1", Script::Emptied)]], 2, 0)
+    };
+    let in_memory = world().run();
+    let (world, dir) = (world(), tempfile::tempdir().unwrap());
+    let log = FileLog::new(dir.path());
+    let driver = Driver {
+        log: Arc::new(log.clone()),
+        rows: Arc::new(FileRows::new(dir.path())),
+        ..world.driver(1)
+    };
+    let listed = || {
+        let list = log.list().unwrap();
+        assert!(list.unreadable.is_empty(), "{:?}", list.unreadable);
+        list.campaigns
+            .iter()
+            .map(|c| (c.campaign, c.request.to_string(), c.finished))
+            .collect::<Vec<_>>()
+    };
+    let name = || "weekly-linux".to_owned();
+    finish(async {
+        driver.begin(world.campaign(), &world.plan).await.unwrap();
+        assert_eq!(listed(), [(world.campaign(), name(), None)]);
+        let state = driver.run(world.campaign()).await.unwrap();
+        assert_eq!(state, in_memory);
+        assert_eq!(load(&log, world.campaign()).await.unwrap(), Some(state));
+        assert_eq!(
+            listed(),
+            [(world.campaign(), name(), Some(FinishedOutcome::Succeeded))]
+        );
+
+        let later = CampaignId::of_event(&world.plan.request.name, "a later event");
+        driver.begin(later, &world.plan).await.unwrap();
+        assert_eq!(
+            listed(),
+            [
+                (later, name(), None),
+                (world.campaign(), name(), Some(FinishedOutcome::Succeeded))
+            ]
+        );
+    });
 }
