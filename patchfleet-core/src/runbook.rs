@@ -20,7 +20,7 @@ pub use start::{TAG_CAMPAIGN, TAG_UNIT, for_campaign, parameters, start_tag_key}
 pub use targets::{MAX_NODE_IDS, TargetTooLong, node_chunks};
 
 /// The name of patchfleet's own runbook.
-pub const NAME: &str = "Patchfleet-RunPatchBaseline";
+pub const NAME: &str = crate::request::OWN_DOCUMENT;
 
 /// How long a command waits for a node that does not answer, in seconds: Run Command's own
 /// default for `TimeoutSeconds`, which AWS-RunPatchBaseline's documentation counts with (User
@@ -31,7 +31,8 @@ pub const DELIVERY_TIMEOUT_SECONDS: u32 = 3_600;
 /// its steps, which nobody can change.
 pub const EXECUTION_TIMEOUT_SECONDS: u32 = 7_200;
 
-/// Whether `document` is patchfleet's own runbook, by its name or by its ARN.
+/// Whether `document` is patchfleet's own runbook, by its name. Under another name, or by its ARN,
+/// it is a runbook of one's own: it gets the parameters that the request gives it.
 ///
 /// ```
 /// use patchfleet_core::runbook;
@@ -41,27 +42,5 @@ pub const EXECUTION_TIMEOUT_SECONDS: u32 = 7_200;
 /// ```
 #[must_use]
 pub fn is_own(document: &DocumentName) -> bool {
-    let name = document.as_str();
-    name == NAME
-        || name
-            .strip_suffix(NAME)
-            .is_some_and(|arn| arn.starts_with("arn:") && arn.ends_with(":document/"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_own_runbook_is_known_by_name_and_by_arn_and_by_nothing_else() {
-        let own = |name: &str| is_own(&name.parse().unwrap());
-        assert!(own(NAME));
-        assert!(own(
-            "arn:aws-cn:ssm:cn-north-1:111122223333:document/Patchfleet-RunPatchBaseline"
-        ));
-        assert!(!own("My-Patchfleet-RunPatchBaseline"));
-        assert!(!own(
-            "arn:aws:ssm:us-east-1:111122223333:document/My-Patchfleet-RunPatchBaseline"
-        ));
-    }
+    document.as_str() == NAME
 }

@@ -2,6 +2,8 @@
 
 use super::{Plan, PlannedLocation, Skip};
 use crate::port::StartRequest;
+use crate::request::Operation;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 impl Plan {
@@ -49,8 +51,8 @@ impl Plan {
         push(
             &mut text,
             &format!(
-                "  {} candidates: {} to patch, {} skipped",
-                self.candidates,
+                "  {}: {} to patch, {} skipped",
+                some(self.candidates as usize, "candidate"),
                 self.locations.len(),
                 self.skipped.len()
             ),
@@ -124,7 +126,14 @@ impl Plan {
 
     fn at_worst(&self) -> String {
         let worst = &self.worst_case;
-        let of_nodes = |n: Option<u32>| n.map_or_else(|| "not counted".to_owned(), |n| n.to_string());
+        let if_counted =
+            |n: Option<u32>, more: &str| n.map_or_else(|| "not counted".to_owned(), |n| format!("{n}{more}"));
+        let damage = match self.request.patch.operation {
+            Operation::Install => {
+                " in truth: AWS does not count failed patches of a successful command, nor nodes lost in a reboot"
+            }
+            Operation::Scan => " in truth, in that they are left without a scan: it changes nothing on them",
+        };
         let time = worst.slowest_location_seconds.map_or_else(
             || "not counted".to_owned(),
             |seconds| {
@@ -137,15 +146,12 @@ impl Plan {
         let rows = [
             ("locations at once", worst.locations_at_once.to_string()),
             ("locations failing", worst.locations_failing.to_string()),
-            ("nodes at once", of_nodes(worst.nodes_at_once)),
-            ("node errors", format!("{} as AWS counts them", of_nodes(worst.node_errors))),
+            ("nodes at once", if_counted(worst.nodes_at_once, "")),
             (
-                "nodes damaged",
-                format!(
-                    "{} in truth: AWS does not count failed patches of a successful command, nor nodes lost in a reboot",
-                    of_nodes(worst.nodes_damaged)
-                ),
+                "node errors",
+                if_counted(worst.node_errors, " as AWS counts them"),
             ),
+            ("nodes damaged", if_counted(worst.nodes_damaged, damage)),
             ("slowest location", time),
             ("starts", format!("{}, about one per second", worst.starts)),
         ]
@@ -158,8 +164,18 @@ impl Plan {
 
     fn starts(&self) -> String {
         let mut text = "Starts\n".to_owned();
+        let mut parameters = self.requests.iter().map(|start| &start.parameters);
+        let first = parameters.next();
+        let shared = first.filter(|first| parameters.all(|other| other == *first));
         for (unit, start) in self.units() {
             describe(&mut text, unit.number(), start);
+            if shared.is_none() {
+                list_parameters(&mut text, &start.parameters);
+            }
+        }
+        if let Some(shared) = shared {
+            push(&mut text, "  with the parameters");
+            list_parameters(&mut text, shared);
         }
         text
     }
@@ -193,7 +209,10 @@ fn describe(text: &mut String, number: u32, start: &StartRequest) {
     );
     push(text, &format!("     accounts  {}", list(&target.accounts)));
     push(text, &format!("     Regions   {}", list(&target.regions)));
-    for (name, values) in &start.parameters {
+}
+
+fn list_parameters(text: &mut String, parameters: &BTreeMap<String, Vec<String>>) {
+    for (name, values) in parameters {
         push(text, &format!("     {name} = {}", one_line(&values.join(" "))));
     }
 }

@@ -3,7 +3,7 @@
 use super::{TargetTooLong, is_own, targets::targets};
 use crate::id::{CampaignId, ClientToken, NodeId, RoleArn, RoleName, UnitId};
 use crate::port::{Caller, StartRequest, Tag};
-use crate::request::{PatchRequest, Selector};
+use crate::request::{ADMINISTRATION_ROLE, PatchRequest, Selector};
 use std::collections::BTreeMap;
 
 /// The tag of an execution that has the campaign's id.
@@ -11,10 +11,6 @@ pub const TAG_CAMPAIGN: &str = "patchfleet:campaign";
 
 /// The tag of an execution that has the unit's number.
 pub const TAG_UNIT: &str = "patchfleet:unit";
-
-/// The role of the central account that is used if the request names none: the name that AWS's
-/// own guides and samples give it.
-const ADMINISTRATION_ROLE: &str = "AWS-SystemsManager-AutomationAdministrationRole";
 
 /// The parameters of a unit's start.
 ///

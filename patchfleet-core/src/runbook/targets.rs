@@ -1,11 +1,8 @@
 //! Run Command targets, as a MapList parameter takes them: each is one JSON text.
 
 use crate::id::NodeId;
-use crate::request::Selector;
+use crate::request::{MAX_PARAMETER_CHARS as MAX_CHARS, Selector};
 use serde::Serialize;
-
-/// Most characters of one value of an automation parameter (SSM model, `AutomationParameterValue`).
-const MAX_CHARS: usize = 512;
 
 /// Most node ids in one unit: as many of the longest (`mi-…`, 20 characters) as one parameter
 /// value of 512 characters holds. (Run Command itself takes 50.)
