@@ -5,4 +5,5 @@ mod rounding;
 mod worst_case;
 
 pub use rate::{MaxConcurrency, MaxErrors, ParseRateError};
+pub(crate) use worst_case::Paced;
 pub use worst_case::WorstCase;

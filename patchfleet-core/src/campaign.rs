@@ -1,9 +1,42 @@
 //! One run of one plan, as a list of what happened.
 //!
-//! The log is an ordered list of [`Record`]s; the [`state`](State) is a fold over it; deciding is
+//! The log is an ordered list of [`Record`]s; the state ([`State`]) is a fold over it; deciding is
 //! pure: [`decide`] takes the state and the time and says what to do, or when to wake, or that it
-//! is done. The [`driver`] is a thin loop around the two that calls the ports.
+//! is done. The [`Driver`] is a thin loop around the two that calls the ports.
 
+mod classify;
+mod collect;
+mod decide;
+mod driver;
 mod event;
+mod facts;
+#[cfg(feature = "file-log")]
+mod file_log;
+mod journal;
+mod memory_log;
+mod observe;
+mod polls;
+mod start;
+mod state;
+#[cfg(test)]
+pub(crate) mod tests;
 
+pub use collect::PATCH_STATE_LAG;
+pub use decide::{Action, Decision, LOOK_UP_AFTER, RESEND_WITHIN, START_PATIENCE, decide};
+pub use driver::{Drive, DriveError, Driver, Observer, Progress, Turn};
 pub use event::{Event, FinishedOutcome, LocationOutcome, RECORD_FORMAT, Record};
+#[cfg(feature = "file-log")]
+pub use file_log::{CampaignList, CampaignSummary, FileLog, FileRows};
+pub use journal::{load, open_campaign};
+pub use memory_log::{MemoryLog, MemoryRows};
+pub use polls::{
+    BACKOFF_LONGEST, OTHER_TRIES, POLL_FIRST, POLL_LONGEST, Polls, TRANSIENT_TRIES, backoff, poll_interval,
+};
+pub use state::{Intent, LocationState, Settled, StartState, State, StateError, StopReason, UnitState};
+
+/// How many actions of a turn run at once.
+const ACTS_AT_ONCE: usize = 16;
+
+/// How many reads of one action run at once. Rates are the ports' business; this bounds memory and
+/// open connections.
+const READS_AT_ONCE: usize = 8;

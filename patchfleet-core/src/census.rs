@@ -1,12 +1,26 @@
 //! What was found in each location.
 
-use crate::id::Location;
+use crate::id::{Location, NodeId};
 use crate::port::PortErrorKind;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+mod take;
+
+pub use take::take;
+
 /// What was found in each location, every answer kept apart.
 pub type Census = BTreeMap<Location, CensusAnswer>;
+
+/// A census, and which of the nodes that were asked for by their ids are where.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CensusTaken {
+    /// The answer of each location.
+    pub answers: Census,
+    /// For a selection by node ids: the ids that each location has, ascending. Locations without
+    /// one are left out. Empty for every other selector.
+    pub found: BTreeMap<Location, Vec<NodeId>>,
+}
 
 /// What was found in one location. Only a complete, error-free answer makes it empty.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,1 +1,332 @@
 //! Which locations a request names.
+//!
+//! Accounts, units and the root, less exclusions, times Regions. Every pair that comes of it is a
+//! candidate, and each candidate is either wanted or skipped for a reason that is kept.
+
+use crate::census::{Census, CensusAnswer};
+use crate::id::{AccountId, Location, Region};
+use crate::plan::{Refusal, RefusalCode, RefusalReason, Skip, SkipReason};
+use crate::port::{AccountState, Caller, Directory};
+use crate::request::{PatchRequest, Regions};
+use std::collections::{BTreeMap, BTreeSet};
+
+mod accounts;
+mod regions;
+
+use accounts::Accounts;
+use regions::Listed;
+
+/// Every location that a request names: each is wanted or skipped, none both.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Candidates {
+    /// The locations to look into.
+    pub wanted: BTreeSet<Location>,
+    /// Those of the wanted ones whose answer is known before anybody asks there: the Regions of
+    /// an account that could not be listed, each [`Unknown`](CensusAnswer::Unknown).
+    pub answered: Census,
+    /// The locations that are out already, ordered by account and Region.
+    pub skipped: Vec<Skip>,
+    /// What a person should know.
+    pub warnings: Vec<String>,
+}
+
+impl Candidates {
+    /// The wanted locations that the census has to ask.
+    #[must_use]
+    pub fn to_ask(&self) -> BTreeSet<Location> {
+        self.wanted
+            .iter()
+            .filter(|location| !self.answered.contains_key(location))
+            .cloned()
+            .collect()
+    }
+}
+
+/// Finds out which locations `request` names, by asking for `concurrency` (at least 1) accounts
+/// or units at once.
+///
+/// - No `accounts` means the caller's own. An account that is not ACTIVE is skipped. One that the
+///   caller cannot look up (no organization, or denied) is taken for active, with a warning.
+/// - An excluded unit or root takes everything below it away, whether or not children are
+///   included.
+/// - A Region that is not enabled in an account is skipped there. If an account's Regions cannot
+///   be listed, listed Regions stay wanted and the census decides; for `"all-enabled"` the central
+///   account's usable Regions are taken as the account's, and their answer is unknown. They also
+///   stand for the Regions of excluded and inactive accounts.
+///
+/// # Errors
+///
+/// A [`Refusal`] with every reason that was found: a target that is not there, a Region that no
+/// account has, a Region or role of another partition, a start from an opt-in Region towards one
+/// that is enabled by default, an organization that cannot be read.
+pub async fn expand(
+    directory: &dyn Directory,
+    request: &PatchRequest,
+    caller: &Caller,
+    concurrency: usize,
+) -> Result<Candidates, Refusal> {
+    let mut found = Found::default();
+    partitions(request, caller, &mut found);
+    let accounts = accounts::resolve(directory, &request.targets, caller, concurrency, &mut found).await;
+    let mut ask: BTreeSet<AccountId> = accounts.to_read().cloned().collect();
+    ask.insert(caller.account.clone());
+    let listed = Listed::of(directory, ask, concurrency).await;
+    match &request.targets.regions {
+        Regions::List(regions) => {
+            let regions: BTreeSet<&Region> = regions.iter().collect();
+            these_regions(&accounts, &regions, &listed, caller, &mut found);
+        }
+        Regions::AllEnabled => every_region(&accounts, &listed, caller, &mut found),
+    }
+    opt_in_trap(caller, &listed, &mut found);
+    let Found {
+        mut candidates,
+        reasons,
+    } = found;
+    if !reasons.is_empty() {
+        return Err(Refusal { reasons });
+    }
+    candidates
+        .skipped
+        .sort_by(|a, b| (&a.account, &a.region).cmp(&(&b.account, &b.region)));
+    Ok(candidates)
+}
+
+/// What was found so far.
+#[derive(Default)]
+struct Found {
+    candidates: Candidates,
+    reasons: Vec<RefusalReason>,
+}
+
+impl Found {
+    fn refuse(&mut self, code: RefusalCode, subject: impl ToString, detail: impl Into<String>) {
+        self.reasons.push(RefusalReason {
+            code,
+            subject: subject.to_string(),
+            detail: detail.into(),
+        });
+    }
+
+    fn warn(&mut self, warning: String) {
+        self.candidates.warnings.push(warning);
+    }
+
+    fn want(&mut self, account: &AccountId, region: &Region) {
+        self.candidates
+            .wanted
+            .insert(Location::new(account.clone(), region.clone()));
+    }
+
+    fn skip(&mut self, account: &AccountId, region: &Region, reason: SkipReason, detail: impl Into<String>) {
+        self.candidates.skipped.push(Skip {
+            account: account.clone(),
+            region: region.clone(),
+            reason,
+            cause: None,
+            detail: detail.into(),
+        });
+    }
+}
+
+/// Why an account is out as a whole, if it is.
+fn out(excluded: bool, state: &AccountState) -> Option<(SkipReason, String)> {
+    if excluded {
+        let detail = "the request excludes the account";
+        Some((SkipReason::Excluded, detail.to_owned()))
+    } else if *state != AccountState::Active {
+        let detail = format!("the account's state is {}", state.as_str());
+        Some((SkipReason::AccountNotActive, detail))
+    } else {
+        None
+    }
+}
+
+fn partitions(request: &PatchRequest, caller: &Caller, found: &mut Found) {
+    let home = caller.region.partition();
+    if let Regions::List(regions) = &request.targets.regions {
+        for region in regions.iter().filter(|region| region.partition() != home) {
+            found.refuse(
+                RefusalCode::WrongPartition,
+                region,
+                format!(
+                    "is in the partition {}, and automations are started in {} of the partition {home}",
+                    region.partition(),
+                    caller.region
+                ),
+            );
+        }
+    }
+    if let Some(role) = &request.automation.assume_role
+        && !role.is_in_partition_of(&caller.region)
+    {
+        found.refuse(
+            RefusalCode::WrongPartition,
+            role,
+            format!(
+                "automations are started in {} of the partition {home}",
+                caller.region
+            ),
+        );
+    }
+}
+
+fn these_regions(
+    accounts: &Accounts,
+    regions: &BTreeSet<&Region>,
+    listed: &Listed,
+    caller: &Caller,
+    found: &mut Found,
+) {
+    let home = caller.region.partition();
+    if listed.any() {
+        for region in regions
+            .iter()
+            .filter(|region| region.partition() == home && !listed.knows(region))
+        {
+            found.refuse(
+                RefusalCode::NoSuchRegion,
+                region,
+                "no account has a Region of this name",
+            );
+        }
+    } else {
+        found.warn(
+            "no account's Regions could be listed, so it is not known whether each of the request's is one"
+                .to_owned(),
+        );
+    }
+    for (account, state, excluded) in accounts.iter() {
+        if let Some((reason, detail)) = out(excluded, state) {
+            for region in regions {
+                found.skip(account, region, reason, detail.clone());
+            }
+            continue;
+        }
+        match listed.of_account(account) {
+            Ok(statuses) => {
+                for &region in regions {
+                    match statuses.get(region) {
+                        Some(status) if status.is_usable() => found.want(account, region),
+                        status => found.skip(
+                            account,
+                            region,
+                            SkipReason::RegionNotEnabled,
+                            regions::in_words(status.copied()),
+                        ),
+                    }
+                }
+            }
+            Err(failure) => {
+                found.warn(format!(
+                    "the Regions of account {account} could not be listed, so the census decides: {}",
+                    failure.detail
+                ));
+                regions.iter().for_each(|region| found.want(account, region));
+            }
+        }
+    }
+}
+
+fn every_region(accounts: &Accounts, listed: &Listed, caller: &Caller, found: &mut Found) {
+    let central: Option<Vec<&Region>> = listed
+        .of_account(&caller.account)
+        .ok()
+        .map(|statuses| usable(statuses).collect());
+    let mut nobody_knows = BTreeSet::new();
+    for (account, state, excluded) in accounts.iter() {
+        let out = out(excluded, state);
+        match (out, listed.of_account(account), &central) {
+            (Some((reason, detail)), _, Some(central)) => {
+                for region in central {
+                    found.skip(account, region, reason, detail.clone());
+                }
+            }
+            (None, Ok(statuses), _) => usable(statuses).for_each(|region| found.want(account, region)),
+            (None, Err(failure), Some(central)) => {
+                found.warn(format!(
+                    "the Regions of account {account} could not be listed; those of {} are taken as its own, with an unknown answer: {}",
+                    caller.account, failure.detail
+                ));
+                for &region in central {
+                    found.want(account, region);
+                    found.candidates.answered.insert(
+                        Location::new(account.clone(), region.clone()),
+                        CensusAnswer::Unknown {
+                            cause: failure.kind.into(),
+                            detail: failure.detail.clone(),
+                        },
+                    );
+                }
+            }
+            (_, _, None) => {
+                nobody_knows.insert(account);
+            }
+        }
+    }
+    if !nobody_knows.is_empty() {
+        let detail = listed
+            .of_account(&caller.account)
+            .err()
+            .map(|failure| failure.detail.clone())
+            .unwrap_or_default();
+        found.refuse(
+            RefusalCode::DirectoryUnavailable,
+            &caller.account,
+            format!(
+                "its Regions could not be listed, and without them those of {} are not known: {detail}",
+                nobody_knows
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            ),
+        );
+    }
+}
+
+fn usable(statuses: &regions::Statuses) -> impl Iterator<Item = &Region> {
+    statuses
+        .iter()
+        .filter(|(_, status)| status.is_usable())
+        .map(|(region, _)| region)
+}
+
+/// Automations that are started in an opt-in Region fail towards one that is enabled by default
+/// (User Guide, 2023; no longer on the current page, so the safe reading is that it still holds).
+fn opt_in_trap(caller: &Caller, listed: &Listed, found: &mut Found) {
+    let Ok(statuses) = listed.of_account(&caller.account) else {
+        found.warn(format!(
+            "the Regions of the central account {} could not be listed, so it is not known whether {} is an opt-in Region, from which others cannot be reached",
+            caller.account, caller.region
+        ));
+        return;
+    };
+    if !statuses
+        .get(&caller.region)
+        .is_some_and(|status| status.is_opt_in())
+    {
+        return;
+    }
+    let by_default: BTreeSet<String> = found
+        .candidates
+        .wanted
+        .iter()
+        .map(|location| &location.region)
+        .filter(|region| statuses.get(*region).is_some_and(|status| !status.is_opt_in()))
+        .map(ToString::to_string)
+        .collect();
+    if !by_default.is_empty() {
+        let regions = by_default.into_iter().collect::<Vec<_>>().join(", ");
+        found.refuse(
+            RefusalCode::OptInTrap,
+            &caller.region,
+            format!(
+                "is an opt-in Region, and automations that are started there fail in Regions that are enabled by default ({regions}); start from one of those"
+            ),
+        );
+    }
+}
+
+/// States of accounts, and which of them are excluded.
+type States = BTreeMap<AccountId, AccountState>;

@@ -1,1 +1,107 @@
 //! Covering the wanted account–Region pairs exactly with few rectangles.
+//!
+//! A start has one target location, which is every one of its accounts with every one of its
+//! Regions, at most 50 × 50 (SSM model, `TargetLocation`). Locations rarely form one such
+//! rectangle, and starts are limited to about one per second, so [`pack`] looks for few
+//! rectangles. They never overlap: a location that is started twice is patched twice.
+//!
+//! The fewest rectangles are hard to find (the problem is a minimum biclique partition), so four
+//! ways are tried and the best is taken: accounts that have the same Regions, Regions that have
+//! the same accounts, the largest rectangle that is left again and again, and, for what is small
+//! once alike accounts and alike Regions are taken together, a search within a fixed number of
+//! steps. The first two bound the result: it is never worse than one rectangle for each account,
+//! or for each Region.
+
+use crate::id::{AccountId, Location, Region};
+use std::collections::BTreeSet;
+
+mod bits;
+mod exact;
+mod greedy;
+mod matrix;
+
+use matrix::{Block, Matrix};
+
+/// Most accounts, and most Regions, that one target location takes (SSM model).
+pub const MAX_SIDE: usize = 50;
+
+/// Every account with every Region: what one start can name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rectangle {
+    /// 1 to 50 accounts, in ascending order.
+    pub accounts: Vec<AccountId>,
+    /// 1 to 50 Regions, in ascending order.
+    pub regions: Vec<Region>,
+}
+
+impl Rectangle {
+    /// The locations of the rectangle, ordered by account, then Region.
+    pub fn locations(&self) -> impl Iterator<Item = Location> {
+        self.accounts.iter().flat_map(|account| {
+            self.regions
+                .iter()
+                .map(|region| Location::new(account.clone(), region.clone()))
+        })
+    }
+
+    /// How many locations it has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.accounts.len() * self.regions.len()
+    }
+
+    /// Whether it has none. Never so for one that [`pack`] gave.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Covers exactly the `wanted` locations, each once, with few rectangles of at most
+/// [`MAX_SIDE`] × [`MAX_SIDE`]. The same locations always give the same rectangles, ordered by
+/// their accounts, then Regions.
+///
+/// ```
+/// use patchfleet_core::{id::Location, pack::pack};
+/// # use patchfleet_core::id::ParseIdError;
+/// let wanted = [("111122223333", "us-east-1"), ("111122223333", "eu-west-1"), ("444455556666", "us-east-1")]
+///     .into_iter()
+///     .map(|(account, region)| Ok(Location::new(account.parse()?, region.parse()?)))
+///     .collect::<Result<_, ParseIdError>>()?;
+/// let rectangles = pack(&wanted);
+/// assert_eq!(rectangles.len(), 2);
+/// assert_eq!(rectangles.iter().map(|r| r.len()).sum::<usize>(), 3);
+/// # Ok::<(), ParseIdError>(())
+/// ```
+#[must_use]
+pub fn pack(wanted: &BTreeSet<Location>) -> Vec<Rectangle> {
+    let matrix = Matrix::new(wanted);
+    let mut best = finish(matrix.rows_alike());
+    for blocks in [matrix.columns_alike(), greedy::largest_first(&matrix)] {
+        let candidate = finish(blocks);
+        if candidate.len() < best.len() {
+            best = candidate;
+        }
+    }
+    if let Some(blocks) = exact::search(&matrix, best.len()) {
+        let candidate = finish(blocks);
+        if candidate.len() < best.len() {
+            best = candidate;
+        }
+    }
+    let mut rectangles: Vec<Rectangle> = best.iter().map(|block| matrix.rectangle(block)).collect();
+    rectangles.sort_unstable();
+    rectangles
+}
+
+/// Cuts blocks to the size that AWS takes, then joins those that together are one.
+fn finish(blocks: Vec<Block>) -> Vec<Block> {
+    let mut cut: Vec<Block> = blocks.iter().flat_map(Block::cut).collect();
+    loop {
+        let before = cut.len();
+        cut = Block::join(cut);
+        if cut.len() == before {
+            return cut;
+        }
+    }
+}

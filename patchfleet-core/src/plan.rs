@@ -7,6 +7,16 @@ use crate::port::{Caller, StartRequest};
 use crate::request::PatchRequest;
 use serde::{Deserialize, Serialize};
 
+mod build;
+mod differences;
+mod file;
+mod make;
+mod render;
+
+pub use build::build;
+pub use file::PlanFileError;
+pub use make::{Options, PlanError, make};
+
 /// The version of the plan's JSON that this version writes.
 pub const FORMAT: u32 = 1;
 
@@ -39,6 +49,28 @@ impl Plan {
     /// The units with their expected starts.
     pub fn units(&self) -> impl Iterator<Item = (UnitId, &StartRequest)> {
         (0..).map(UnitId::from_index).zip(&self.requests)
+    }
+
+    /// How many locations may be patched at once, over all units: the request's
+    /// `budget.locations.max_concurrency` of all planned locations. Each unit's own limit is at
+    /// most this; those of the units that are open at the same time have to add up to at most
+    /// this, which is the campaign's to keep.
+    #[must_use]
+    pub fn location_budget(&self) -> u32 {
+        let rates = &self.request.budget.locations;
+        rates.max_concurrency.as_count(self.location_count())
+    }
+
+    /// How many locations may fail, over all units, before no further unit is started: the
+    /// request's `budget.locations.max_errors` of all planned locations.
+    #[must_use]
+    pub fn location_errors(&self) -> u32 {
+        let rates = &self.request.budget.locations;
+        rates.max_errors.as_count(self.location_count())
+    }
+
+    fn location_count(&self) -> u32 {
+        u32::try_from(self.locations.len()).unwrap_or(u32::MAX)
     }
 
     /// Whether nothing is left to do.

@@ -43,7 +43,8 @@ pub enum Event {
         /// The campaign.
         campaign: CampaignId,
     },
-    /// A start is about to be sent. From here on it may have taken effect.
+    /// A start is about to be sent. From here on it may have taken effect. Stands before every
+    /// sending, also of the same request again.
     StartIntended {
         /// The unit.
         unit: UnitId,
@@ -59,6 +60,16 @@ pub enum Event {
         unit: UnitId,
         /// AWS's execution.
         execution: ExecutionId,
+    },
+    /// AWS did not take the start for now: what this writer sent last had no effect, and is sent
+    /// again later, with the same client token.
+    StartDeferred {
+        /// The unit.
+        unit: UnitId,
+        /// Why.
+        kind: PortErrorKind,
+        /// AWS's words.
+        detail: String,
     },
     /// AWS refused the start: it had no effect and will have none. Ends the unit.
     StartRefused {
@@ -158,6 +169,26 @@ pub enum LocationOutcome {
     Unresolved,
     /// It ran, and its results could not be read.
     ResultsUnreadable,
+}
+
+impl LocationOutcome {
+    /// The outcome in snake_case, as it stands in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::NodesFailed => "nodes_failed",
+            Self::Emptied => "emptied",
+            Self::RoleNotAssumable => "role_not_assumable",
+            Self::FailedBeforeCommand => "failed_before_command",
+            Self::Cancelled => "cancelled",
+            Self::TimedOut => "timed_out",
+            Self::NotStarted => "not_started",
+            Self::StartRefused => "start_refused",
+            Self::Unresolved => "unresolved",
+            Self::ResultsUnreadable => "results_unreadable",
+        }
+    }
 }
 
 /// How a campaign ended.

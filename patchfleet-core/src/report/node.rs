@@ -1,6 +1,7 @@
 //! What became of a node.
 
 use crate::id::NodeId;
+use crate::request::RebootOption;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -47,6 +48,31 @@ impl NodeOutcome {
             Self::Gone => "gone",
             Self::Unknown => "unknown",
         }
+    }
+
+    /// Whether the node is where the campaign wanted it. A node that waits for a reboot is, if the
+    /// campaign was not allowed to reboot it.
+    #[must_use]
+    pub fn reaches_goal(self, reboot: RebootOption) -> bool {
+        match self {
+            Self::Done => true,
+            Self::PendingReboot => reboot == RebootOption::NoReboot,
+            Self::Missing
+            | Self::Failed
+            | Self::Lost
+            | Self::Unreached
+            | Self::NotRun
+            | Self::Unmanaged
+            | Self::Gone
+            | Self::Unknown => false,
+        }
+    }
+
+    /// Whether the campaign may have harmed the node: it was reached, and its run failed or it
+    /// does not answer any more.
+    #[must_use]
+    pub fn is_damaged(self) -> bool {
+        matches!(self, Self::Failed | Self::Lost)
     }
 }
 

@@ -1,0 +1,173 @@
+//! What a driver learned in a turn, and the events that say so.
+//!
+//! What was seen stays true whatever another driver appended meanwhile, so its events are made
+//! anew for the newest state; what was decided is decided again.
+
+use super::collect::Settlement;
+use super::observe::Observed;
+use super::start::others_in_doubt;
+use super::state::{StartState, State, UnitState};
+use super::{Event, FinishedOutcome};
+use crate::id::{ExecutionId, Location, UnitId, WriterId};
+use crate::port::{ExecutionStatus, PortErrorKind};
+
+/// Something that a driver learned, or decided.
+#[derive(Debug, Clone)]
+pub(super) enum Fact {
+    Started(UnitId, ExecutionId),
+    /// What this writer sent last had no effect.
+    NotTaken {
+        unit: UnitId,
+        kind: PortErrorKind,
+        detail: String,
+        for_good: bool,
+    },
+    Observed(UnitId, Observed),
+    Settled {
+        unit: UnitId,
+        location: Location,
+        /// How the unit's start stood when the location was looked at.
+        basis: Basis,
+        settlement: Settlement,
+    },
+    Unresolved {
+        unit: UnitId,
+        detail: String,
+    },
+    GivenUp {
+        unit: UnitId,
+        kind: PortErrorKind,
+        detail: String,
+    },
+    Ended(UnitId, ExecutionStatus),
+    Finished(FinishedOutcome),
+}
+
+/// How far a unit's start is, without its particulars.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Basis {
+    NotStarted,
+    Intended,
+    Started,
+    Refused,
+    Unresolved,
+}
+
+impl Basis {
+    pub(super) fn of(unit: &UnitState) -> Self {
+        match unit.start {
+            StartState::NotStarted => Self::NotStarted,
+            StartState::Intended(_) => Self::Intended,
+            StartState::Started { .. } => Self::Started,
+            StartState::Refused { .. } => Self::Refused,
+            StartState::Unresolved { .. } => Self::Unresolved,
+        }
+    }
+}
+
+impl Fact {
+    /// Whether it was seen, rather than decided.
+    pub(super) fn outlives_conflict(&self) -> bool {
+        matches!(
+            self,
+            Self::Started(..) | Self::NotTaken { .. } | Self::Observed(..) | Self::Settled { .. }
+        )
+    }
+
+    /// Whether it would settle a location that is open still.
+    pub(super) fn settles(&self, state: &State) -> bool {
+        let Self::Settled {
+            unit,
+            location,
+            basis,
+            ..
+        } = self
+        else {
+            return false;
+        };
+        state.units().get(unit).is_some_and(|unit| {
+            let open = unit
+                .locations
+                .get(location)
+                .is_some_and(|at| at.settled.is_none());
+            open && Basis::of(unit) == *basis
+        })
+    }
+
+    /// Its events; none if the log says so already.
+    pub(super) fn events(&self, state: &State, writer: WriterId) -> Vec<Event> {
+        let intent = |unit: &UnitId| match &state.units().get(unit)?.start {
+            StartState::Intended(intent) => Some(intent),
+            _ => None,
+        };
+        match self {
+            Self::Started(unit, execution) if intent(unit).is_some() => vec![Event::Started {
+                unit: *unit,
+                execution: execution.clone(),
+            }],
+            Self::NotTaken {
+                unit,
+                kind,
+                detail,
+                for_good,
+            } => {
+                let (unit, kind, detail) = (*unit, *kind, detail.clone());
+                match intent(&unit) {
+                    None => vec![],
+                    Some(intent) if *for_good && !others_in_doubt(intent, writer) => {
+                        vec![Event::StartRefused { unit, kind, detail }]
+                    }
+                    Some(_) => vec![Event::StartDeferred { unit, kind, detail }],
+                }
+            }
+            Self::Observed(unit, observed) => observed.events(state, *unit),
+            Self::Settled {
+                unit,
+                location,
+                settlement,
+                ..
+            } if self.settles(state) => {
+                let known = state
+                    .units()
+                    .get(unit)
+                    .and_then(|unit| unit.locations.get(location));
+                let mut events = vec![];
+                if let Some((command, counts)) = &settlement.command
+                    && known.is_some_and(|at| at.command.as_ref() != Some(&(command.clone(), *counts)))
+                {
+                    events.push(Event::CommandObserved {
+                        unit: *unit,
+                        location: location.clone(),
+                        command: command.clone(),
+                        counts: *counts,
+                    });
+                }
+                events.push(Event::LocationSettled {
+                    unit: *unit,
+                    location: location.clone(),
+                    outcome: settlement.outcome,
+                    nodes: settlement.nodes.clone(),
+                    detail: settlement.detail.clone(),
+                });
+                events
+            }
+            Self::Unresolved { unit, detail } if intent(unit).is_some() => vec![Event::StartUnresolved {
+                unit: *unit,
+                detail: detail.clone(),
+            }],
+            Self::GivenUp { unit, kind, detail } if intent(unit).is_some() => vec![Event::StartRefused {
+                unit: *unit,
+                kind: *kind,
+                detail: detail.clone(),
+            }],
+            Self::Ended(unit, status) => vec![Event::UnitEnded {
+                unit: *unit,
+                status: status.clone(),
+            }],
+            Self::Finished(outcome) => vec![Event::Finished { outcome: *outcome }],
+            Self::Started(..) | Self::Settled { .. } | Self::Unresolved { .. } | Self::GivenUp { .. } => {
+                vec![]
+            }
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! The results of nodes, one file for each location.
+
+use super::{campaign_dir, damaged, failed, sync_folders};
+use crate::id::{CampaignId, Location};
+use crate::port::{BoxFuture, NodeRows, PortResult};
+use crate::report::NodeRow;
+use futures_util::FutureExt as _;
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Node rows in a folder, the same as the [`FileLog`](super::FileLog)'s. A file is replaced as a
+/// whole, so it is never seen half written.
+///
+/// The calls block their thread for as long as the disk takes.
+#[derive(Debug, Clone)]
+pub struct FileRows {
+    dir: PathBuf,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    attempt: u32,
+    rows: Vec<NodeRow>,
+}
+
+impl FileRows {
+    /// Rows in `dir`, which is made when something is first put.
+    #[must_use]
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self { dir: dir.into() }
+    }
+
+    fn path(&self, campaign: CampaignId, location: &Location) -> PathBuf {
+        let name = format!("{}_{}.json", location.account, location.region);
+        campaign_dir(&self.dir, campaign).join("nodes").join(name)
+    }
+}
+
+impl NodeRows for FileRows {
+    fn put(
+        &self,
+        campaign: CampaignId,
+        location: &Location,
+        attempt: u32,
+        mut rows: Vec<NodeRow>,
+    ) -> BoxFuture<'_, PortResult<()>> {
+        let path = self.path(campaign, location);
+        async move {
+            if kept(&path)?.is_some_and(|kept| kept.attempt > attempt) {
+                return Ok(());
+            }
+            rows.sort_by(|a, b| a.node.cmp(&b.node));
+            replace(&self.dir, &path, &Kept { attempt, rows })
+                .map_err(|error| failed("write", &path, error).maybe_sent())
+        }
+        .boxed()
+    }
+
+    fn rows(&self, campaign: CampaignId, location: &Location) -> BoxFuture<'_, PortResult<Vec<NodeRow>>> {
+        let path = self.path(campaign, location);
+        async move { Ok(kept(&path)?.map_or(vec![], |kept| kept.rows)) }.boxed()
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "FileRows is part of core's one piece of I/O"
+)]
+fn kept(path: &Path) -> PortResult<Option<Kept>> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed("read", path, error)),
+    };
+    serde_json::from_slice(&bytes)
+        .map(Some)
+        .map_err(|error| damaged(path, "it", error))
+}
+
+/// Writes the whole file beside the old one, then puts it in its place.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "FileRows is part of core's one piece of I/O"
+)]
+fn replace(root: &Path, path: &Path, kept: &Kept) -> io::Result<()> {
+    /// Tells the files of one process apart.
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let mine = format!(
+        "{}-{}.tmp",
+        std::process::id(),
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    );
+    let beside = path.with_extension(mine);
+    let write = || {
+        let mut file = File::create(&beside)?;
+        file.write_all(&serde_json::to_vec(kept)?)?;
+        file.sync_all()?;
+        fs::rename(&beside, path)
+    };
+    let written = write();
+    if written.is_err() {
+        let _ = fs::remove_file(&beside);
+    }
+    written?;
+    sync_folders(root, path)
+}

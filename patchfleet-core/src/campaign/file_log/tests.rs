@@ -1,0 +1,290 @@
+//! What is left of a file by killed, racing and broken writers.
+
+use super::*;
+use crate::campaign::tests::world::{Node, Script, World, finish};
+use crate::campaign::{Driver, Event, MemoryLog, load};
+use crate::id::{Location, WriterId};
+use crate::port::NodeRows as _;
+use crate::report::{NodeOutcome, NodeRow};
+use std::sync::Arc;
+use std::sync::Barrier;
+
+fn key() -> LogKey {
+    LogKey::Name("weekly-linux".parse().unwrap())
+}
+
+fn record(seq: u64, writer: u128) -> Record {
+    let campaign = CampaignId::of_event(&"weekly-linux".parse().unwrap(), &seq.to_string());
+    Record {
+        seq,
+        at: "2026-03-01T22:00:00.123456789Z".parse().unwrap(),
+        writer: WriterId::from_uuid(uuid::Uuid::from_u128(writer)),
+        events: vec![Event::Claimed { campaign }],
+    }
+}
+
+fn now<T>(future: BoxFuture<'_, PortResult<T>>) -> PortResult<T> {
+    future.now_or_never().expect("files answer at once")
+}
+
+fn three_records() -> (tempfile::TempDir, FileLog, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let log = FileLog::new(dir.path().join("deep/logs"));
+    for seq in 0..3 {
+        assert_eq!(now(log.append(&key(), &record(seq, 1))).unwrap(), Appended::Yes);
+    }
+    let path = log.path(&key());
+    (dir, log, path)
+}
+
+#[test]
+fn a_log_in_a_folder_answers_as_one_in_memory() {
+    let dir = tempfile::tempdir().unwrap();
+    let (file, memory) = (FileLog::new(dir.path()), MemoryLog::new());
+    for (seq, writer) in [(1, 1), (0, 1), (0, 2), (1, 2), (3, 1), (2, 1), (1, 1)] {
+        let record = record(seq, writer);
+        let told = now(file.append(&key(), &record)).unwrap();
+        assert_eq!(
+            told,
+            now(memory.append(&key(), &record)).unwrap(),
+            "{seq} by {writer}"
+        );
+    }
+    for from in 0..5 {
+        let read = now(file.read(&key(), from)).unwrap();
+        assert_eq!(read, now(memory.read(&key(), from)).unwrap(), "from {from}");
+    }
+}
+
+#[test]
+fn a_last_line_torn_at_any_byte_counts_for_nothing_and_is_written_over() {
+    let (_dir, log, path) = three_records();
+    let whole = fs::read(&path).unwrap();
+    let last = whole[..whole.len() - 1]
+        .iter()
+        .rposition(|&b| b == b'\n')
+        .unwrap()
+        + 1;
+    for cut in last..whole.len() {
+        fs::write(&path, &whole[..cut]).unwrap();
+        let read = now(log.read(&key(), 0)).unwrap();
+        assert_eq!(read, [record(0, 1), record(1, 1)], "cut at {cut}");
+        assert_eq!(
+            now(log.append(&key(), &record(1, 2))).unwrap(),
+            Appended::Conflict,
+            "cut at {cut}"
+        );
+        assert_eq!(
+            now(log.append(&key(), &record(2, 2))).unwrap(),
+            Appended::Yes,
+            "cut at {cut}"
+        );
+        let read = now(log.read(&key(), 0)).unwrap();
+        assert_eq!(read, [record(0, 1), record(1, 1), record(2, 2)], "cut at {cut}");
+    }
+}
+
+#[test]
+fn a_first_line_torn_at_any_byte_leaves_an_empty_log() {
+    let (_dir, log, path) = three_records();
+    let whole = fs::read(&path).unwrap();
+    let first = whole.iter().position(|&b| b == b'\n').unwrap();
+    for cut in 0..=first {
+        fs::write(&path, &whole[..cut]).unwrap();
+        assert_eq!(now(log.read(&key(), 0)).unwrap(), []);
+        assert_eq!(now(log.append(&key(), &record(0, 2))).unwrap(), Appended::Yes);
+        assert_eq!(now(log.read(&key(), 0)).unwrap(), [record(0, 2)]);
+    }
+}
+
+#[test]
+fn a_last_line_that_is_no_record_is_torn_as_well() {
+    let (_dir, log, path) = three_records();
+    let mut bytes = fs::read(&path).unwrap();
+    bytes.extend([0; 40]);
+    bytes.push(b'\n');
+    fs::write(&path, bytes).unwrap();
+    for from in 0..4 {
+        assert_eq!(
+            now(log.read(&key(), from)).unwrap().len(),
+            3_usize.saturating_sub(from as usize)
+        );
+    }
+    assert_eq!(now(log.append(&key(), &record(3, 1))).unwrap(), Appended::Yes);
+    assert_eq!(now(log.read(&key(), 0)).unwrap().len(), 4);
+}
+
+#[test]
+fn a_damaged_line_in_the_middle_is_named_with_its_file() {
+    let (_dir, log, path) = three_records();
+    let text = fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    for (wrong, why) in [
+        ("{\"seq\":1}", "missing field"),
+        (lines[0], "it is record 0, and should be record 1"),
+    ] {
+        fs::write(&path, format!("{}\n{wrong}\n{}\n", lines[0], lines[2])).unwrap();
+        let error = now(log.read(&key(), 0)).unwrap_err();
+        assert_eq!(error.kind(), PortErrorKind::Incompatible);
+        let message = error.chain();
+        assert!(message.contains(path.to_str().unwrap()), "{message}");
+        assert!(message.contains("line 2"), "{message}");
+        assert!(message.contains(why), "{message}");
+    }
+}
+
+#[test]
+fn records_longer_than_a_block_are_found_from_the_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = FileLog::new(dir.path());
+    let many = |seq| Record {
+        events: vec![record(seq, 1).events.remove(0); 2000],
+        ..record(seq, 1)
+    };
+    for seq in 0..4 {
+        let next = if seq % 2 == 0 { many(seq) } else { record(seq, 1) };
+        assert_eq!(now(log.append(&key(), &next)).unwrap(), Appended::Yes);
+    }
+    assert!(fs::metadata(log.path(&key())).unwrap().len() > 2 * BLOCK);
+    assert_eq!(
+        now(log.read(&key(), 0)).unwrap(),
+        [many(0), record(1, 1), many(2), record(3, 1)]
+    );
+}
+
+#[test]
+fn of_writers_that_race_for_a_record_exactly_one_wins() {
+    let dir = tempfile::tempdir().unwrap();
+    const WRITERS: u128 = 4;
+    const RECORDS: u64 = 25;
+    let start = Barrier::new(WRITERS as usize);
+    let won: Vec<Vec<u64>> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..WRITERS)
+            .map(|writer| {
+                let (start, dir) = (&start, dir.path());
+                scope.spawn(move || {
+                    let log = FileLog::new(dir);
+                    start.wait();
+                    (0..RECORDS)
+                        .filter(|&seq| {
+                            // Whoever is ahead has appended every record before.
+                            now(log.append(&key(), &record(seq, writer))).unwrap() == Appended::Yes
+                        })
+                        .collect()
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let records = now(FileLog::new(dir.path()).read(&key(), 0)).unwrap();
+    assert_eq!(records.len(), RECORDS as usize);
+    for (writer, mine) in won.iter().enumerate() {
+        for &seq in mine {
+            assert_eq!(records[seq as usize], record(seq, writer as u128));
+        }
+    }
+    let mut all: Vec<u64> = won.concat();
+    all.sort_unstable();
+    assert_eq!(all, (0..RECORDS).collect::<Vec<_>>());
+}
+
+fn rows(outcomes: &[(&str, NodeOutcome)]) -> Vec<NodeRow> {
+    let row = |&(node, outcome): &(&str, NodeOutcome)| NodeRow {
+        node: node.parse().unwrap(),
+        outcome,
+        detail: String::new(),
+        installed: Some(1),
+        missing: None,
+        failed: None,
+    };
+    outcomes.iter().map(row).collect()
+}
+
+#[test]
+fn rows_are_replaced_as_a_whole_and_never_by_an_older_attempt() {
+    let dir = tempfile::tempdir().unwrap();
+    let kept = FileRows::new(dir.path());
+    let campaign = CampaignId::of_event(&"weekly".parse().unwrap(), "1");
+    let location = Location::new("111122223333".parse().unwrap(), "eu-west-1".parse().unwrap());
+    assert_eq!(now(kept.rows(campaign, &location)).unwrap(), []);
+    let first = rows(&[
+        ("i-00000002", NodeOutcome::Done),
+        ("i-00000001", NodeOutcome::Lost),
+    ]);
+    let second = rows(&[("i-00000003", NodeOutcome::Failed)]);
+    now(kept.put(campaign, &location, 1, first.clone())).unwrap();
+    let sorted: Vec<NodeRow> = first.iter().rev().cloned().collect();
+    assert_eq!(now(kept.rows(campaign, &location)).unwrap(), sorted);
+    now(kept.put(campaign, &location, 2, second.clone())).unwrap();
+    now(kept.put(campaign, &location, 1, first)).unwrap();
+    assert_eq!(now(kept.rows(campaign, &location)).unwrap(), second);
+    let folder = campaign_dir(dir.path(), campaign).join("nodes");
+    let names: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(names, ["111122223333_eu-west-1.json"]);
+}
+
+#[test]
+fn a_folder_that_is_not_there_has_no_campaign_and_foreign_files_are_passed_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = FileLog::new(dir.path().join("nowhere"));
+    assert!(log.list().unwrap().campaigns.is_empty());
+    let log = FileLog::new(dir.path());
+    fs::create_dir_all(dir.path().join("campaigns/README")).unwrap();
+    let id = CampaignId::of_event(&"weekly".parse().unwrap(), "1");
+    let path = log.path(&LogKey::Campaign(id));
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, "nonsense\nmore\n").unwrap();
+    let list = log.list().unwrap();
+    assert!(list.campaigns.is_empty());
+    assert_eq!(list.unreadable.len(), 1);
+    assert!(list.unreadable[0].to_string().contains(&id.to_string()));
+}
+
+#[test]
+fn a_campaign_in_a_folder_is_the_same_as_in_memory_and_is_listed_with_how_it_ended() {
+    let world = || {
+        let well = || Script::Nodes(vec![Node::well(1)]);
+        World::new(&[&[("us-east-1", well()), ("eu-west-1", Script::Emptied)]], 2, 0)
+    };
+    let in_memory = world().run();
+    let (world, dir) = (world(), tempfile::tempdir().unwrap());
+    let log = FileLog::new(dir.path());
+    let driver = Driver {
+        log: Arc::new(log.clone()),
+        rows: Arc::new(FileRows::new(dir.path())),
+        ..world.driver(1)
+    };
+    let listed = || {
+        let list = log.list().unwrap();
+        assert!(list.unreadable.is_empty(), "{:?}", list.unreadable);
+        list.campaigns
+            .iter()
+            .map(|c| (c.campaign, c.request.to_string(), c.finished))
+            .collect::<Vec<_>>()
+    };
+    let name = || "weekly-linux".to_owned();
+    finish(async {
+        driver.begin(world.campaign(), &world.plan).await.unwrap();
+        assert_eq!(listed(), [(world.campaign(), name(), None)]);
+        let state = driver.run(world.campaign()).await.unwrap();
+        assert_eq!(state, in_memory);
+        assert_eq!(load(&log, world.campaign()).await.unwrap(), Some(state));
+        assert_eq!(
+            listed(),
+            [(world.campaign(), name(), Some(FinishedOutcome::Succeeded))]
+        );
+
+        let later = CampaignId::of_event(&world.plan.request.name, "a later event");
+        driver.begin(later, &world.plan).await.unwrap();
+        assert_eq!(
+            listed(),
+            [
+                (later, name(), None),
+                (world.campaign(), name(), Some(FinishedOutcome::Succeeded))
+            ]
+        );
+    });
+}

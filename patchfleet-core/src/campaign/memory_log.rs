@@ -1,0 +1,92 @@
+//! A campaign log and node rows in memory: for tests, simulations and dry runs.
+
+use super::Record;
+use crate::id::{CampaignId, Location};
+use crate::port::{Appended, BoxFuture, CampaignLog, LogKey, NodeRows, PortResult};
+use crate::report::NodeRow;
+use futures_util::FutureExt as _;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Logs that last as long as the value. Clones share nothing: hold it in an `Arc`.
+#[derive(Debug, Default)]
+pub struct MemoryLog {
+    logs: Mutex<BTreeMap<LogKey, Vec<Record>>>,
+}
+
+impl MemoryLog {
+    /// No log at all.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl CampaignLog for MemoryLog {
+    fn append(&self, key: &LogKey, record: &Record) -> BoxFuture<'_, PortResult<Appended>> {
+        let mut logs = lock(&self.logs);
+        let log = logs.entry(key.clone()).or_default();
+        let appended = if u64::try_from(log.len()) == Ok(record.seq) {
+            log.push(record.clone());
+            Appended::Yes
+        } else {
+            Appended::Conflict
+        };
+        std::future::ready(Ok(appended)).boxed()
+    }
+
+    fn read(&self, key: &LogKey, from: u64) -> BoxFuture<'_, PortResult<Vec<Record>>> {
+        let logs = lock(&self.logs);
+        let records = logs
+            .get(key)
+            .into_iter()
+            .flatten()
+            .filter(|record| record.seq >= from);
+        std::future::ready(Ok(records.cloned().collect())).boxed()
+    }
+}
+
+/// Node rows that last as long as the value.
+#[derive(Debug, Default)]
+pub struct MemoryRows {
+    rows: Mutex<BTreeMap<(CampaignId, Location), (u32, Vec<NodeRow>)>>,
+}
+
+impl MemoryRows {
+    /// No row at all.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl NodeRows for MemoryRows {
+    fn put(
+        &self,
+        campaign: CampaignId,
+        location: &Location,
+        attempt: u32,
+        mut rows: Vec<NodeRow>,
+    ) -> BoxFuture<'_, PortResult<()>> {
+        rows.sort_by(|a, b| a.node.cmp(&b.node));
+        let mut kept = lock(&self.rows);
+        let entry = kept.entry((campaign, location.clone())).or_default();
+        if attempt >= entry.0 {
+            *entry = (attempt, rows);
+        }
+        std::future::ready(Ok(())).boxed()
+    }
+
+    fn rows(&self, campaign: CampaignId, location: &Location) -> BoxFuture<'_, PortResult<Vec<NodeRow>>> {
+        let kept = lock(&self.rows);
+        let rows = kept
+            .get(&(campaign, location.clone()))
+            .map(|(_, rows)| rows.clone());
+        std::future::ready(Ok(rows.unwrap_or_default())).boxed()
+    }
+}
+
+/// A panic elsewhere leaves nothing half done under these locks.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

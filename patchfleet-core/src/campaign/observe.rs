@@ -1,0 +1,149 @@
+//! Looking at a running unit: its execution, the step of each location, and what runs there.
+
+use super::polls::{Parent, Polls};
+use super::state::{StartState, State, UnitState};
+use super::{Event, READS_AT_ONCE};
+use crate::id::{CommandId, ExecutionId, Location, UnitId};
+use crate::port::{Automation, CommandView, ExecutionStatus, PortResult, StepView, Walk};
+use futures_util::{StreamExt as _, stream};
+use std::collections::BTreeMap;
+
+/// What a look at a unit saw.
+#[derive(Debug, Clone)]
+pub(super) struct Observed {
+    pub(super) parent: Parent,
+    pub(super) steps: BTreeMap<Location, StepView>,
+    pub(super) commands: Vec<(Location, CommandId, CommandView)>,
+}
+
+/// Looks at a unit. The execution is read before its steps, so the steps of an execution that is
+/// over are its last.
+///
+/// What runs in a location and cannot be read is left out: the location is settled when its step
+/// is over, and its results are asked for then.
+pub(super) async fn observe(
+    automation: &dyn Automation,
+    execution: &ExecutionId,
+    unit: &UnitState,
+) -> PortResult<Observed> {
+    let view = automation.execution(execution).await?;
+    let mut steps: BTreeMap<Location, StepView> = BTreeMap::new();
+    let mut walk = Walk::new("the execution's steps");
+    while let Some(token) = walk.next() {
+        let page = automation.steps(execution, token).await?;
+        for step in page.items {
+            let Some(location) = step.location.clone() else {
+                continue;
+            };
+            match steps.get(&location) {
+                Some(known) if rank(known) > rank(&step) => {}
+                _ => {
+                    steps.insert(location, step);
+                }
+            }
+        }
+        walk.advance(page.next)?;
+    }
+    let running = steps.iter().filter_map(|(location, step)| {
+        let at = unit.locations.get(location).filter(|at| at.settled.is_none())?;
+        let child = step.child.clone().filter(|_| !step.status.is_terminal())?;
+        let known = at.command.as_ref().map(|(command, _)| command.clone());
+        Some(command(automation, location.clone(), child, known))
+    });
+    let running: Vec<_> = running.collect();
+    let commands = stream::iter(running)
+        .buffer_unordered(READS_AT_ONCE)
+        .filter_map(std::future::ready)
+        .collect::<Vec<_>>()
+        .await;
+    Ok(Observed {
+        parent: Parent {
+            status: view.status,
+            failure: view.failure,
+        },
+        steps,
+        commands,
+    })
+}
+
+/// Which of two steps of one location says what happens there: one that runs, then one that ran.
+/// Automation is not documented to give a location two, unless a step is tried again.
+fn rank(step: &StepView) -> u8 {
+    match step.status {
+        ExecutionStatus::Pending => 0,
+        _ if step.status.is_terminal() => 1,
+        _ => 2,
+    }
+}
+
+/// The command that a running child has sent, if it has, and if it can be read.
+async fn command(
+    automation: &dyn Automation,
+    location: Location,
+    child: ExecutionId,
+    known: Option<CommandId>,
+) -> Option<(Location, CommandId, CommandView)> {
+    let id = match known {
+        Some(id) => id,
+        None => automation.child(&location, &child).await.ok()?.command?,
+    };
+    let view = automation.command(&location, &id).await.ok()?;
+    Some((location, id, view))
+}
+
+impl Observed {
+    /// What is new in it, as events.
+    pub(super) fn events(&self, state: &State, id: UnitId) -> Vec<Event> {
+        let Some(unit) = state.units().get(&id) else {
+            return vec![];
+        };
+        let mut events = vec![];
+        for (location, step) in &self.steps {
+            let Some(known) = unit.locations.get(location).filter(|at| at.settled.is_none()) else {
+                continue;
+            };
+            // A step that was not reached is as good as none.
+            let status = known.status.as_ref().unwrap_or(&ExecutionStatus::Pending);
+            let new_child = step.child.is_some() && step.child != known.child;
+            if *status != step.status || new_child || known.failure != step.failure {
+                events.push(Event::LocationObserved {
+                    unit: id,
+                    location: location.clone(),
+                    status: step.status.clone(),
+                    child: step.child.clone().or_else(|| known.child.clone()),
+                    failure: step.failure.clone(),
+                });
+            }
+        }
+        for (location, command, view) in &self.commands {
+            let known = unit.locations.get(location).filter(|at| at.settled.is_none());
+            if known.is_some_and(|at| at.command.as_ref() != Some(&(command.clone(), view.counts))) {
+                events.push(Event::CommandObserved {
+                    unit: id,
+                    location: location.clone(),
+                    command: command.clone(),
+                    counts: view.counts,
+                });
+            }
+        }
+        events
+    }
+
+    /// Keeps what is not logged.
+    pub(super) fn remember(&self, polls: &mut Polls, unit: UnitId) {
+        polls.unit(unit).parent = Some(self.parent.clone());
+        for (location, _, view) in &self.commands {
+            if view.matched_nothing() {
+                polls.location(unit, location).matched_nothing = true;
+            }
+        }
+    }
+}
+
+/// The execution of a unit that was started.
+pub(super) fn execution_of(unit: &UnitState) -> Option<&ExecutionId> {
+    match &unit.start {
+        StartState::Started { execution, .. } => Some(execution),
+        _ => None,
+    }
+}

@@ -1,0 +1,143 @@
+//! What a driver remembers of its own calls, and does not log: what was asked when, and how often
+//! in vain. A driver that starts anew knows nothing of it and simply asks at once.
+
+use crate::id::{Location, UnitId};
+use crate::port::ExecutionStatus;
+use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
+
+/// The shortest time between two looks at a unit. An execution with nothing to do in it is over
+/// within seconds, and a person is watching.
+pub const POLL_FIRST: SignedDuration = SignedDuration::from_secs(2);
+
+/// The longest. AWS answers 3 calls of Get and Describe for automations a second, for all units
+/// and drivers of an account and Region together (AWS's published quota): at 30 s, with two calls
+/// a look, 45 open units fit.
+pub const POLL_LONGEST: SignedDuration = SignedDuration::from_secs(30);
+
+/// A unit of this age is looked at this many times less often than once in its age: a run of ten
+/// minutes is seen to end within half a minute.
+const POLL_AGE_DIVISOR: i64 = 20;
+
+/// The longest wait before something that failed is tried again. The first is [`POLL_FIRST`]; each
+/// is twice the one before.
+pub const BACKOFF_LONGEST: SignedDuration = SignedDuration::from_secs(60);
+
+/// How often in a row a call may fail for a reason that passes by itself. With the waits between
+/// them that is about half an hour.
+pub const TRANSIENT_TRIES: u32 = 30;
+
+/// How often in a row a call may fail for any other reason. About half a minute: long enough for a
+/// policy that was just changed, or for what was just created to be found.
+pub const OTHER_TRIES: u32 = 5;
+
+/// How long to wait until the next look at a unit that was started `age` ago.
+#[must_use]
+pub fn poll_interval(age: SignedDuration) -> SignedDuration {
+    (POLL_FIRST + SignedDuration::from_secs(age.as_secs().max(0) / POLL_AGE_DIVISOR)).min(POLL_LONGEST)
+}
+
+/// How long to wait after the `failures`th failure in a row (from 1).
+#[must_use]
+pub fn backoff(failures: u32) -> SignedDuration {
+    let doubled = 1_i32
+        .checked_shl(failures.saturating_sub(1).min(16))
+        .unwrap_or(i32::MAX);
+    (POLL_FIRST * doubled).min(BACKOFF_LONGEST)
+}
+
+/// `at + by`, or the end of time.
+pub(super) fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
+    at.checked_add(by).unwrap_or(Timestamp::MAX)
+}
+
+/// What a driver remembers of its own calls.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Polls {
+    pub(super) units: BTreeMap<UnitId, UnitPolls>,
+    pub(super) locations: BTreeMap<(UnitId, Location), LocationPolls>,
+}
+
+/// What a driver remembers of a unit.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct UnitPolls {
+    /// The next try of a start that was put off.
+    pub(super) start_at: Option<Timestamp>,
+    pub(super) start_failures: u32,
+    /// Whether AWS said that the client token belongs to another request.
+    pub(super) mismatch: Option<String>,
+    /// When the start was last looked for, and not found.
+    pub(super) not_found_at: Option<Timestamp>,
+    /// The next look for it.
+    pub(super) find_at: Option<Timestamp>,
+    pub(super) find_failures: u32,
+    /// Why looking for it was given up.
+    pub(super) find_given_up: Option<String>,
+    /// The next look at the execution.
+    pub(super) observe_at: Option<Timestamp>,
+    pub(super) observe_failures: u32,
+    /// The execution, as it was last seen.
+    pub(super) parent: Option<Parent>,
+}
+
+/// An execution, as it was last seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Parent {
+    pub(super) status: ExecutionStatus,
+    pub(super) failure: String,
+}
+
+/// What a driver remembers of a location.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct LocationPolls {
+    /// Whether its command was seen to match no node.
+    pub(super) matched_nothing: bool,
+    /// When its results were first asked for.
+    pub(super) first_asked: Option<Timestamp>,
+    /// When some patch state of it was first seen to be late.
+    pub(super) lagging_since: Option<Timestamp>,
+    /// The next time.
+    pub(super) collect_at: Option<Timestamp>,
+    pub(super) failures: u32,
+}
+
+impl Polls {
+    /// Remembers nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    pub(super) fn unit(&mut self, unit: UnitId) -> &mut UnitPolls {
+        self.units.entry(unit).or_default()
+    }
+
+    pub(super) fn location(&mut self, unit: UnitId, location: &Location) -> &mut LocationPolls {
+        self.locations.entry((unit, location.clone())).or_default()
+    }
+
+    pub(super) fn parent(&self, unit: UnitId) -> Option<&Parent> {
+        self.units.get(&unit)?.parent.as_ref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looks_grow_rarer_with_the_units_age_and_never_rarer_than_every_half_minute() {
+        let seconds = |age| poll_interval(SignedDuration::from_secs(age)).as_secs();
+        assert_eq!(
+            [seconds(-5), seconds(0), seconds(200), seconds(560), seconds(7200)],
+            [2, 2, 12, 30, 30]
+        );
+    }
+
+    #[test]
+    fn waits_double_up_to_a_minute() {
+        let waits: Vec<i64> = (1..=7).map(|n| backoff(n).as_secs()).collect();
+        assert_eq!(waits, [2, 4, 8, 16, 32, 60, 60]);
+        assert_eq!(backoff(u32::MAX).as_secs(), 60);
+    }
+}

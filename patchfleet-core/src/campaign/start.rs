@@ -1,0 +1,90 @@
+//! The start of a unit: what is sent, and what its answer means.
+
+use super::state::{Intent, StartState, State};
+use crate::id::{ExecutionId, NodeId, UnitId, WriterId};
+use crate::port::{Automation, PortError, PortErrorKind, PortResult, Sent, StartRequest, Walk};
+use crate::runbook;
+use jiff::SignedDuration;
+
+/// How far AWS's clock and the log's may be apart when an execution is looked for by its time.
+const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(10);
+
+/// The exact request of a unit's start: the one that was intended, if one was.
+pub(super) fn request(state: &State, unit: UnitId, attempt: u32) -> Option<StartRequest> {
+    if let StartState::Intended(intent) = &state.units().get(&unit)?.start {
+        return Some(intent.request.clone());
+    }
+    let (_, planned) = state.plan().units().find(|(id, _)| *id == unit)?;
+    Some(runbook::for_campaign(planned, state.campaign(), unit, attempt))
+}
+
+/// Looks for the execution that an intended start began.
+///
+/// Every start has a tag key of its own, so there is at most one; if there are more all the same,
+/// it is the first that AWS lists.
+pub(super) async fn find(
+    automation: &dyn Automation,
+    state: &State,
+    unit: UnitId,
+    intent: &Intent,
+) -> PortResult<Option<ExecutionId>> {
+    let key = runbook::start_tag_key(state.campaign().client_token(unit, intent.attempt));
+    let since = super::polls::later(intent.since, -CLOCK_SKEW);
+    let mut walk = Walk::new("the executions with a start's tag");
+    while let Some(token) = walk.next() {
+        let document = &intent.request.document_name;
+        let page = automation.find(document, &key, since, token).await?;
+        if let Some(found) = page.items.into_iter().next() {
+            return Ok(Some(found));
+        }
+        walk.advance(page.next)?;
+    }
+    Ok(None)
+}
+
+/// What a failed start means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// It may have taken effect.
+    InDoubt,
+    /// The client token belongs to another request: something has it.
+    Mismatch,
+    /// It had no effect, and may be sent again.
+    NotNow(PortErrorKind),
+    /// It had no effect, and would have none.
+    Refused(PortErrorKind),
+}
+
+impl Failure {
+    pub(super) fn of(error: &PortError) -> Self {
+        match (error.sent(), error.kind()) {
+            (_, PortErrorKind::TokenMismatch) => Self::Mismatch,
+            (Sent::Maybe, _) => Self::InDoubt,
+            (Sent::No, kind) if kind.is_transient() => Self::NotNow(kind),
+            (Sent::No, kind) => Self::Refused(kind),
+        }
+    }
+}
+
+/// Whether a start of another sending than `writer`'s last one has no answer.
+pub(super) fn others_in_doubt(intent: &Intent, writer: WriterId) -> bool {
+    let mine = intent.in_doubt.iter().any(|(who, _)| *who == writer);
+    intent.in_doubt.len() > usize::from(mine)
+}
+
+/// The node ids that a unit's start names; `None` if it says in another way which nodes it means,
+/// as the runbook of somebody else may.
+pub(super) fn node_ids(request: &StartRequest) -> Option<Vec<NodeId>> {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Target {
+        key: String,
+        values: Vec<NodeId>,
+    }
+    let targets = request.parameters.get("Targets")?;
+    targets
+        .iter()
+        .filter_map(|json| serde_json::from_str::<Target>(json).ok())
+        .find(|target| target.key == "InstanceIds")
+        .map(|target| target.values)
+}

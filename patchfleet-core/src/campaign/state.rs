@@ -1,0 +1,582 @@
+//! The state of a campaign: a fold over its log's records.
+//!
+//! The fold takes every record of a log that was written by one driver, by two at once, or by one
+//! that was killed: what is said twice counts once, and what a newer version says is passed over.
+
+use super::{Event, FinishedOutcome, LocationOutcome, RECORD_FORMAT, Record};
+use crate::id::{CampaignId, CommandId, ExecutionId, Location, UnitId, WriterId};
+use crate::plan::{Plan, PlannedLocation};
+use crate::port::{CommandCounts, ExecutionStatus, PortErrorKind, StartRequest};
+use crate::report::Tally;
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+
+/// A log that is not a campaign's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StateError {
+    /// There is no record at all.
+    #[error("the log is empty")]
+    Empty,
+    /// Record 0 does not hold a plan.
+    #[error("record 0 holds no plan")]
+    NoPlan,
+    /// Records are missing or out of order.
+    #[error("record {expected} is missing: record {found} stands in its place")]
+    Gap {
+        /// The number that was due.
+        expected: u64,
+        /// The number that came.
+        found: u64,
+    },
+}
+
+/// What has happened to a campaign so far.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    campaign: CampaignId,
+    format: u32,
+    plan: Plan,
+    planned_at: Timestamp,
+    last_at: Timestamp,
+    next_seq: u64,
+    units: BTreeMap<UnitId, UnitState>,
+    finished: Option<(FinishedOutcome, Timestamp)>,
+}
+
+/// What has happened to a unit so far.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnitState {
+    /// How far its start is.
+    pub start: StartState,
+    /// Its locations. Each settles exactly once.
+    pub locations: BTreeMap<Location, LocationState>,
+    /// The execution's last status, once it is over and every location has settled.
+    pub ended: Option<ExecutionStatus>,
+}
+
+/// How far the start of a unit is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StartState {
+    /// Nothing was sent.
+    NotStarted,
+    /// Sent, or about to be. Whether it took effect is not known while anything is in doubt.
+    Intended(Intent),
+    /// It took effect.
+    Started {
+        /// Which attempt, from 1.
+        attempt: u32,
+        /// AWS's execution.
+        execution: ExecutionId,
+        /// When the log said so first.
+        at: Timestamp,
+    },
+    /// AWS refused it.
+    Refused {
+        /// Why.
+        kind: PortErrorKind,
+        /// AWS's words.
+        detail: String,
+    },
+    /// Nobody knows, and it is not sent again.
+    Unresolved {
+        /// What is known.
+        detail: String,
+    },
+}
+
+/// A start that has no answer yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Intent {
+    /// From 1.
+    pub attempt: u32,
+    /// When this attempt was first intended.
+    pub since: Timestamp,
+    /// The exact request.
+    pub request: StartRequest,
+    /// Every sending without an answer, in the order of the log: who, and when. Empty: each
+    /// sending so far was answered by "not now", so none took effect.
+    pub in_doubt: Vec<(WriterId, Timestamp)>,
+    /// AWS's last "not now".
+    pub deferred: Option<(PortErrorKind, String)>,
+}
+
+/// What has happened to a location so far.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LocationState {
+    /// Its step's status; `None` before it was first seen.
+    pub status: Option<ExecutionStatus>,
+    /// The execution there.
+    pub child: Option<ExecutionId>,
+    /// AWS's words on why the step failed; empty if it did not.
+    pub failure: String,
+    /// The command there, with its counts.
+    pub command: Option<(CommandId, CommandCounts)>,
+    /// What became of it, once that is known.
+    pub settled: Option<Settled>,
+}
+
+/// What became of a location.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settled {
+    /// What became of it.
+    pub outcome: LocationOutcome,
+    /// What became of its nodes.
+    pub nodes: Tally,
+    /// The outcome in words; empty if it needs none.
+    pub detail: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Why no further unit is begun.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StopReason {
+    /// More locations failed than the plan allows.
+    Budget {
+        /// How many failed.
+        failed: u32,
+        /// How many may.
+        allowed: u32,
+    },
+    /// AWS refused a start, for a reason that the next one would meet as well.
+    Refused(UnitId),
+    /// A unit may or may not run, so the location budget cannot be kept.
+    Unresolved(UnitId),
+    /// An execution ended without reaching its locations, and not because of its error limit.
+    BrokenOff(UnitId),
+}
+
+impl State {
+    /// Folds the records of a campaign's log, from record 0 on.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError`] if the records are not those of one campaign, from 0 and without a gap.
+    pub fn from_records(records: &[Record]) -> Result<Self, StateError> {
+        let (first, rest) = records.split_first().ok_or(StateError::Empty)?;
+        if first.seq != 0 {
+            return Err(StateError::Gap {
+                expected: 0,
+                found: first.seq,
+            });
+        }
+        let planned = first.events.iter().find_map(|event| match event {
+            Event::Planned {
+                format,
+                campaign,
+                plan,
+            } => Some((*format, *campaign, plan)),
+            _ => None,
+        });
+        let (format, campaign, plan) = planned.ok_or(StateError::NoPlan)?;
+        let mut state = Self {
+            campaign,
+            format,
+            plan: (**plan).clone(),
+            planned_at: first.at,
+            last_at: first.at,
+            next_seq: 0,
+            units: plan
+                .units()
+                .map(|(unit, request)| (unit, UnitState::new(request)))
+                .collect(),
+            finished: None,
+        };
+        state.apply(first)?;
+        for record in rest {
+            state.apply(record)?;
+        }
+        Ok(state)
+    }
+
+    /// Adds the next record.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Gap`] if it is not the next one; the state is then unchanged.
+    pub fn apply(&mut self, record: &Record) -> Result<(), StateError> {
+        if record.seq != self.next_seq {
+            return Err(StateError::Gap {
+                expected: self.next_seq,
+                found: record.seq,
+            });
+        }
+        self.next_seq += 1;
+        self.last_at = self.last_at.max(record.at);
+        for event in &record.events {
+            self.fold(event, record);
+        }
+        Ok(())
+    }
+
+    fn fold(&mut self, event: &Event, record: &Record) {
+        let at = record.at;
+        match event {
+            Event::Planned { .. } | Event::Claimed { .. } | Event::Unknown => {}
+            Event::StartIntended {
+                unit,
+                attempt,
+                request,
+            } => {
+                if let Some(unit) = self.units.get_mut(unit) {
+                    unit.intend(*attempt, request, record);
+                }
+            }
+            Event::Started { unit, execution } => {
+                if let Some(unit) = self.units.get_mut(unit)
+                    && let StartState::Intended(intent) = &unit.start
+                {
+                    unit.start = StartState::Started {
+                        attempt: intent.attempt,
+                        execution: execution.clone(),
+                        at,
+                    };
+                }
+            }
+            Event::StartDeferred { unit, kind, detail } => {
+                if let Some(unit) = self.units.get_mut(unit)
+                    && let StartState::Intended(intent) = &mut unit.start
+                    && let Some(answered) = intent.in_doubt.iter().rposition(|(w, _)| *w == record.writer)
+                {
+                    intent.in_doubt.remove(answered);
+                    intent.deferred = Some((*kind, detail.clone()));
+                }
+            }
+            Event::StartRefused { unit, kind, detail } => {
+                if let Some(unit) = self.units.get_mut(unit)
+                    && matches!(unit.start, StartState::Intended(_))
+                {
+                    unit.start = StartState::Refused {
+                        kind: *kind,
+                        detail: detail.clone(),
+                    };
+                }
+            }
+            Event::StartUnresolved { unit, detail } => {
+                if let Some(unit) = self.units.get_mut(unit)
+                    && matches!(unit.start, StartState::Intended(_))
+                {
+                    unit.start = StartState::Unresolved {
+                        detail: detail.clone(),
+                    };
+                }
+            }
+            Event::LocationObserved {
+                unit,
+                location,
+                status,
+                child,
+                failure,
+            } => {
+                if let Some(location) = self.open_location(*unit, location) {
+                    location.status = Some(status.clone());
+                    location.failure.clone_from(failure);
+                    if child.is_some() {
+                        location.child.clone_from(child);
+                    }
+                }
+            }
+            Event::CommandObserved {
+                unit,
+                location,
+                command,
+                counts,
+            } => {
+                if let Some(location) = self.open_location(*unit, location) {
+                    location.command = Some((command.clone(), *counts));
+                }
+            }
+            Event::LocationSettled {
+                unit,
+                location,
+                outcome,
+                nodes,
+                detail,
+            } => {
+                if let Some(location) = self.open_location(*unit, location) {
+                    location.settled = Some(Settled {
+                        outcome: *outcome,
+                        nodes: nodes.clone(),
+                        detail: detail.clone(),
+                        at,
+                    });
+                }
+            }
+            Event::UnitEnded { unit, status } => {
+                if let Some(unit) = self.units.get_mut(unit) {
+                    unit.ended.get_or_insert_with(|| status.clone());
+                }
+            }
+            Event::Finished { outcome } => {
+                self.finished.get_or_insert((*outcome, at));
+            }
+        }
+    }
+
+    /// A location that has not settled: what settled stays as it is.
+    fn open_location(&mut self, unit: UnitId, location: &Location) -> Option<&mut LocationState> {
+        self.units
+            .get_mut(&unit)?
+            .locations
+            .get_mut(location)
+            .filter(|state| state.settled.is_none())
+    }
+
+    /// The campaign.
+    #[must_use]
+    pub fn campaign(&self) -> CampaignId {
+        self.campaign
+    }
+
+    /// Its plan.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The format of its records. One that is newer than [`RECORD_FORMAT`] may be read and never
+    /// appended to.
+    #[must_use]
+    pub fn format(&self) -> u32 {
+        self.format
+    }
+
+    /// Whether this version may append to the log.
+    #[must_use]
+    pub fn is_writable(&self) -> bool {
+        self.format <= RECORD_FORMAT
+    }
+
+    /// When the plan was written down.
+    #[must_use]
+    pub fn planned_at(&self) -> Timestamp {
+        self.planned_at
+    }
+
+    /// When the last record was appended.
+    #[must_use]
+    pub fn last_at(&self) -> Timestamp {
+        self.last_at
+    }
+
+    /// The number of the next record.
+    #[must_use]
+    pub fn next_seq(&self) -> u64 {
+        self.next_seq
+    }
+
+    /// Its units, in the order in which they are begun.
+    #[must_use]
+    pub fn units(&self) -> &BTreeMap<UnitId, UnitState> {
+        &self.units
+    }
+
+    /// How it ended, and when.
+    #[must_use]
+    pub fn finished(&self) -> Option<(FinishedOutcome, Timestamp)> {
+        self.finished
+    }
+
+    /// Every location with its unit, ordered by unit.
+    pub fn locations(&self) -> impl Iterator<Item = (UnitId, &Location, &LocationState)> {
+        self.units.iter().flat_map(|(&unit, state)| {
+            state
+                .locations
+                .iter()
+                .map(move |(location, at)| (unit, location, at))
+        })
+    }
+
+    /// What the plan says about a location.
+    #[must_use]
+    pub fn planned(&self, location: &Location) -> Option<&PlannedLocation> {
+        self.plan
+            .locations
+            .iter()
+            .find(|planned| planned.account == location.account && planned.region == location.region)
+    }
+
+    /// How many locations failed, in the sense of the location budget: the execution there did not
+    /// end well, or a node there was damaged. What was never begun did not fail, nor did a
+    /// location without a node; nodes that were offline before, or unmanaged, are no failure.
+    #[must_use]
+    pub fn failed_locations(&self) -> u32 {
+        let failed = self.locations().filter(|(_, _, location)| location.has_failed());
+        u32::try_from(failed.count()).unwrap_or(u32::MAX)
+    }
+
+    /// Why no further unit is begun; `None` while there is no reason.
+    #[must_use]
+    pub fn stop_reason(&self) -> Option<StopReason> {
+        let (failed, allowed) = (self.failed_locations(), self.plan.location_errors());
+        if failed > allowed {
+            return Some(StopReason::Budget { failed, allowed });
+        }
+        self.units
+            .iter()
+            .zip(&self.plan.requests)
+            .find_map(|((&id, unit), request)| match &unit.start {
+                StartState::Refused { .. } => Some(StopReason::Refused(id)),
+                StartState::Unresolved { .. } => Some(StopReason::Unresolved(id)),
+                StartState::Started { .. } if unit.has_unreached() && !unit.used_up_its_errors(request) => {
+                    Some(StopReason::BrokenOff(id))
+                }
+                _ => None,
+            })
+    }
+
+    /// How the campaign ends, once every unit is over.
+    ///
+    /// Halted, if a location was not begun because too many had failed, in its unit (AWS stopped)
+    /// or before it. Otherwise Succeeded, if every location succeeded or had no node left and none
+    /// was skipped as unknown. A plan without a location has nothing to do, unless locations were
+    /// skipped as unknown: then it is Partial, as those may hold nodes.
+    #[must_use]
+    pub fn outcome(&self) -> FinishedOutcome {
+        let unknown_skipped = self
+            .plan
+            .skipped
+            .iter()
+            .any(|skip| skip.reason == crate::plan::SkipReason::Unknown);
+        if self.units.is_empty() {
+            return if unknown_skipped {
+                FinishedOutcome::Partial
+            } else {
+                FinishedOutcome::NothingToDo
+            };
+        }
+        let by_budget = matches!(self.stop_reason(), Some(StopReason::Budget { .. }));
+        let halted = self
+            .units
+            .values()
+            .zip(&self.plan.requests)
+            .any(|(unit, request)| {
+                unit.has_unreached()
+                    && match unit.start {
+                        StartState::Started { .. } => unit.used_up_its_errors(request),
+                        _ => by_budget,
+                    }
+            });
+        let well = self.locations().all(|(_, _, location)| {
+            location.outcome().is_some_and(|outcome| {
+                matches!(outcome, LocationOutcome::Succeeded | LocationOutcome::Emptied)
+            })
+        });
+        match (halted, well && !unknown_skipped) {
+            (true, _) => FinishedOutcome::Halted,
+            (false, true) => FinishedOutcome::Succeeded,
+            (false, false) => FinishedOutcome::Partial,
+        }
+    }
+}
+
+impl UnitState {
+    fn new(request: &StartRequest) -> Self {
+        let rectangle = request.target_location();
+        let locations = rectangle.accounts.iter().flat_map(|account| {
+            rectangle.regions.iter().map(|region| {
+                let location = Location::new(account.clone(), region.clone());
+                (location, LocationState::default())
+            })
+        });
+        Self {
+            start: StartState::NotStarted,
+            locations: locations.collect(),
+            ended: None,
+        }
+    }
+
+    fn intend(&mut self, attempt: u32, request: &StartRequest, record: &Record) {
+        let doubt = (record.writer, record.at);
+        match &mut self.start {
+            StartState::NotStarted => {
+                self.start = StartState::Intended(Intent {
+                    attempt,
+                    since: record.at,
+                    request: request.clone(),
+                    in_doubt: vec![doubt],
+                    deferred: None,
+                });
+            }
+            StartState::Intended(intent) if intent.attempt == attempt => intent.in_doubt.push(doubt),
+            _ => {}
+        }
+    }
+
+    /// Whether nothing more will happen in the unit.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        let settled = self.locations.values().all(|location| location.settled.is_some());
+        match self.start {
+            StartState::Started { .. } => settled && self.ended.is_some(),
+            StartState::Intended(_) => false,
+            StartState::NotStarted | StartState::Refused { .. } | StartState::Unresolved { .. } => settled,
+        }
+    }
+
+    /// Whether a start was intended.
+    #[must_use]
+    pub fn is_begun(&self) -> bool {
+        !matches!(self.start, StartState::NotStarted)
+    }
+
+    /// Whether a location of it was never begun.
+    fn has_unreached(&self) -> bool {
+        self.locations
+            .values()
+            .any(|location| location.outcome() == Some(LocationOutcome::NotStarted))
+    }
+
+    /// Whether more steps failed than its own error limit allows, so that AWS went no further.
+    fn used_up_its_errors(&self, request: &StartRequest) -> bool {
+        let failed = self.locations.values().filter(|location| {
+            location
+                .status
+                .as_ref()
+                .is_some_and(|status| status.is_terminal() && !ended_well(status))
+        });
+        let allowed = request.target_location().target_location_max_errors.parse();
+        allowed.is_ok_and(|allowed: usize| failed.count() > allowed)
+    }
+}
+
+impl LocationState {
+    /// What became of it, once that is known.
+    #[must_use]
+    pub fn outcome(&self) -> Option<LocationOutcome> {
+        self.settled.as_ref().map(|settled| settled.outcome)
+    }
+
+    fn has_failed(&self) -> bool {
+        let Some(settled) = &self.settled else {
+            return false;
+        };
+        let step_failed = self
+            .status
+            .as_ref()
+            .is_some_and(|status| status.is_terminal() && !ended_well(status));
+        match settled.outcome {
+            // Without a node, or without an execution: nothing can have failed. An unresolved unit
+            // is a reason to stop of its own.
+            LocationOutcome::Emptied
+            | LocationOutcome::NotStarted
+            | LocationOutcome::StartRefused
+            | LocationOutcome::Unresolved => false,
+            LocationOutcome::Succeeded | LocationOutcome::NodesFailed => {
+                step_failed || settled.nodes.iter().any(|(outcome, _)| outcome.is_damaged())
+            }
+            LocationOutcome::RoleNotAssumable
+            | LocationOutcome::FailedBeforeCommand
+            | LocationOutcome::Cancelled
+            | LocationOutcome::TimedOut
+            | LocationOutcome::ResultsUnreadable => true,
+        }
+    }
+}
+
+/// Whether a terminal status is a good one.
+pub(super) fn ended_well(status: &ExecutionStatus) -> bool {
+    matches!(status.as_str(), "Success" | "CompletedWithSuccess")
+}

@@ -1,0 +1,6 @@
+//! Campaigns from end to end, over an AWS that is played by a few hundred lines.
+
+mod once;
+mod outcomes;
+mod starting;
+pub(crate) mod world;

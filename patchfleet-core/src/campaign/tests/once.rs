@@ -1,0 +1,239 @@
+//! Once: whatever is killed, fails or runs twice, no unit takes effect twice and no location is lost.
+
+use super::world::*;
+use crate::campaign::{DriveError, Event, FinishedOutcome, LocationOutcome, StartState, State};
+use jiff::SignedDuration;
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+/// Two units that share a location budget, so that the second is begun when the first is over.
+fn world() -> World {
+    let well = || Script::Nodes(vec![Node::well(1), Node::well(2)]);
+    World::new(
+        &[
+            &[("us-east-1", well()), ("us-west-1", Script::Emptied)],
+            &[("us-east-1", well())],
+        ],
+        2,
+        0,
+    )
+}
+
+/// What must hold of any campaign that was driven to its end, told from AWS's side and the log's.
+fn assert_once(world: &World, state: &State, case: &str) {
+    let executions = world.executions();
+    let mut effects: BTreeMap<_, u32> = BTreeMap::new();
+    for execution in &executions {
+        *effects
+            .entry(execution.request.target_location().accounts.clone())
+            .or_default() += 1;
+    }
+    assert!(
+        effects.values().all(|&n| n == 1),
+        "{case}: started twice: {effects:?}"
+    );
+
+    let records = world.records();
+    let mut settled: BTreeMap<(u32, String), u32> = BTreeMap::new();
+    let mut finished = 0;
+    for (index, record) in records.iter().enumerate() {
+        assert_eq!(record.seq, index as u64, "{case}");
+        for event in &record.events {
+            match event {
+                Event::LocationSettled { unit, location, .. } => {
+                    *settled.entry((unit.number(), location.to_string())).or_default() += 1;
+                }
+                Event::Finished { .. } => finished += 1,
+                _ => {}
+            }
+        }
+    }
+    assert!(
+        records.is_sorted_by_key(|record| record.at),
+        "{case}: time went back"
+    );
+    assert_eq!(settled.len(), world.plan.locations.len(), "{case}: {settled:?}");
+    assert!(
+        settled.values().all(|&n| n == 1),
+        "{case}: settled twice: {settled:?}"
+    );
+    assert_eq!(finished, 1, "{case}");
+    assert_eq!(State::from_records(&records).as_ref(), Ok(state), "{case}");
+    for unit in state.units().values() {
+        if let StartState::Started { execution, .. } = &unit.start {
+            assert!(executions.iter().any(|known| known.id == *execution), "{case}");
+        }
+    }
+}
+
+fn assert_all_well(world: &World, state: &State, case: &str) {
+    assert_once(world, state, case);
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Succeeded, "{case}");
+    assert_eq!(world.executions().len(), 2, "{case}");
+}
+
+async fn whole_life(world: &World, writer: u128) -> Result<State, DriveError> {
+    let driver = world.driver(writer);
+    driver.begin(world.campaign(), &world.plan).await?;
+    driver.run(world.campaign()).await
+}
+
+/// Polls a driver `polls` times and kills it; whether it was over by then.
+fn live(world: &World, writer: u128, polls: usize) -> bool {
+    let mut driver = ByHand::new(whole_life(world, writer));
+    (0..polls).any(|_| driver.poll())
+}
+
+#[test]
+fn a_driver_killed_at_any_instant_is_followed_by_one_that_starts_nothing_twice() {
+    let mut instants = 0;
+    for polls in 0.. {
+        let world = world();
+        if live(&world, 1, polls) {
+            break;
+        }
+        let state = finish(whole_life(&world, 2)).unwrap();
+        assert_all_well(&world, &state, &format!("killed after {polls} polls"));
+        instants += 1;
+    }
+    assert!(instants > 200, "only {instants} instants");
+}
+
+#[test]
+fn a_start_that_nobody_followed_up_in_time_is_never_sent_again() {
+    let mut unresolved = 0;
+    for polls in 0.. {
+        let world = world();
+        if live(&world, 1, polls) {
+            break;
+        }
+        world.clock.advance(SignedDuration::from_hours(1));
+        let state = finish(whole_life(&world, 2)).unwrap();
+        let case = format!("killed after {polls} polls, and nobody came for an hour");
+        assert_once(&world, &state, &case);
+        for unit in state.units().values() {
+            if matches!(unit.start, StartState::Unresolved { .. }) {
+                unresolved += 1;
+                let outcomes = unit.locations.values().map(|at| at.outcome().unwrap());
+                assert!(
+                    outcomes
+                        .clone()
+                        .all(|outcome| outcome == LocationOutcome::Unresolved),
+                    "{case}"
+                );
+                assert_eq!(state.finished().unwrap().0, FinishedOutcome::Partial, "{case}");
+            }
+        }
+    }
+    assert!(
+        unresolved > 0,
+        "some instant lies between an intent and its start"
+    );
+}
+
+#[test]
+fn any_one_call_may_fail_or_lose_its_answer() {
+    let undisturbed = world();
+    undisturbed.run();
+    let calls = *undisturbed.chaos.calls.lock().unwrap();
+    for fault in [Fault::Before, Fault::After] {
+        for call in 1..=calls {
+            let world = world();
+            *world.chaos.fault.lock().unwrap() = Some((call, fault));
+            let state = finish(whole_life(&world, 1)).unwrap();
+            assert_all_well(&world, &state, &format!("{fault:?} at call {call} of {calls}"));
+        }
+    }
+}
+
+#[test]
+fn drivers_that_are_killed_again_and_again_come_to_the_same_end() {
+    proptest!(ProptestConfig::with_cases(60), |(lives in prop::collection::vec(0_usize..400, 0..30))| {
+        let world = world();
+        let mut over = false;
+        for (n, polls) in lives.iter().enumerate() {
+            over = over || live(&world, n as u128 + 10, *polls);
+        }
+        let state = finish(whole_life(&world, 2)).unwrap();
+        assert_all_well(&world, &state, &format!("{lives:?}"));
+    });
+}
+
+#[test]
+fn two_drivers_at_once_come_to_one_end_however_they_take_turns() {
+    proptest!(ProptestConfig::with_cases(120), |(turns in prop::collection::vec((any::<bool>(), 1_usize..12), 0..300))| {
+        let world = world();
+        let mut one = ByHand::new(whole_life(&world, 1));
+        let mut two = ByHand::new(whole_life(&world, 2));
+        for (first, polls) in turns {
+            let driver = if first { &mut one } else { &mut two };
+            (0..polls).any(|_| driver.poll());
+        }
+        for _ in 0..1_000_000 {
+            if one.poll() & two.poll() {
+                break;
+            }
+        }
+        let (one, two) = (one.1.take().unwrap().unwrap(), two.1.take().unwrap().unwrap());
+        prop_assert_eq!(&one, &two);
+        assert_all_well(&world, &one, "two drivers");
+    });
+}
+
+#[test]
+fn the_same_event_twice_is_one_campaign_and_another_one_is_refused_while_it_is_open() {
+    let world = world();
+    let driver = world.driver(1);
+    finish(async {
+        driver.begin(world.campaign(), &world.plan).await.unwrap();
+        driver.begin(world.campaign(), &world.plan).await.unwrap();
+        assert_eq!(world.records().len(), 1);
+        let other = crate::id::CampaignId::of_event(&world.plan.request.name, "another event");
+        let refused = world.driver(2).begin(other, &world.plan).await.unwrap_err();
+        assert!(
+            matches!(refused, DriveError::NameTaken { open, .. } if open == world.campaign()),
+            "{refused:?}"
+        );
+        assert!(
+            crate::campaign::load(&*world.log, other).await.unwrap().is_none(),
+            "a refused one leaves no trace"
+        );
+        let name = &world.plan.request.name;
+        let open = || crate::campaign::open_campaign(&*world.log, name);
+        assert_eq!(open().await.unwrap(), Some(world.campaign()));
+        driver.run(world.campaign()).await.unwrap();
+        assert_eq!(open().await.unwrap(), None);
+        world.driver(2).begin(other, &world.plan).await.unwrap();
+        assert_eq!(open().await.unwrap(), Some(other));
+    });
+}
+
+#[test]
+fn of_two_campaigns_of_one_name_at_most_one_ever_starts_anything() {
+    proptest!(ProptestConfig::with_cases(100), |(turns in prop::collection::vec(any::<bool>(), 0..80))| {
+        let world = world();
+        let ids = ["a", "b"].map(|event| crate::id::CampaignId::of_event(&world.plan.request.name, event));
+        let life = |n: usize| {
+            let (world, id) = (&world, ids[n]);
+            async move {
+                let driver = world.driver(n as u128);
+                driver.begin(id, &world.plan).await?;
+                driver.open(id).await?;
+                Ok::<_, DriveError>(())
+            }
+        };
+        let (mut one, mut two) = (ByHand::new(life(0)), ByHand::new(life(1)));
+        for first in turns {
+            if first { one.poll(); } else { two.poll(); }
+        }
+        while !(one.poll() & two.poll()) {}
+        let mut won = 0;
+        for result in [one.1.take().unwrap(), two.1.take().unwrap()] {
+            match result {
+                Ok(()) => won += 1,
+                Err(error) => prop_assert!(matches!(error, DriveError::NameTaken { .. }), "{error:?}"),
+            }
+        }
+        prop_assert_eq!(won, 1);
+    });
+}

@@ -1,0 +1,346 @@
+//! What becomes of locations and nodes: each named outcome, and an account of every node.
+
+use super::world::*;
+use crate::campaign::{FinishedOutcome, LocationOutcome, PATCH_STATE_LAG, State};
+use crate::port::{NodeRows, PingStatus};
+use crate::report::NodeOutcome;
+use jiff::SignedDuration;
+
+fn outcomes(state: &State) -> Vec<(String, LocationOutcome)> {
+    state
+        .locations()
+        .map(|(_, location, at)| (location.region.to_string(), at.outcome().expect("settled")))
+        .collect()
+}
+
+fn detail(state: &State, region: &str) -> String {
+    let found = state
+        .locations()
+        .find(|(_, location, _)| location.region.as_str() == region);
+    found.unwrap().2.settled.clone().unwrap().detail
+}
+
+#[test]
+fn a_calm_world_ends_with_every_node_at_its_goal() {
+    let world = World::new(
+        &[&[
+            ("us-east-1", Script::Nodes((1..=120).map(Node::well).collect())),
+            ("eu-west-1", Script::Nodes(vec![Node::well(1)])),
+        ]],
+        2,
+        0,
+    );
+    let state = world.run();
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Succeeded);
+    let tallies: Vec<_> = state
+        .locations()
+        .map(|(_, _, at)| at.settled.clone().unwrap().nodes)
+        .collect();
+    assert_eq!(
+        tallies
+            .iter()
+            .map(|nodes| nodes.count(NodeOutcome::Done))
+            .sum::<u32>(),
+        121
+    );
+    assert_eq!(tallies.iter().map(crate::report::Tally::total).sum::<u32>(), 121);
+    for (_, location, at) in state.locations() {
+        let rows = finish(world.rows.rows(world.campaign(), location)).unwrap();
+        let counted: crate::report::Tally = rows.iter().map(|row| row.outcome).collect();
+        assert_eq!(counted, at.settled.clone().unwrap().nodes);
+        assert!(rows.is_sorted_by(|a, b| a.node < b.node));
+    }
+    let ended = &state.units().values().next().unwrap().ended;
+    assert_eq!(*ended, Some(crate::port::ExecutionStatus::Success));
+}
+
+#[test]
+fn each_way_to_fail_has_its_own_name() {
+    let stuck = Node {
+        status: "ExecutionTimedOut",
+        patches: None,
+        ..Node::well(1)
+    };
+    let world = World::new(
+        &[&[
+            ("us-east-1", Script::RoleMissing),
+            ("us-east-2", Script::FailsEarly),
+            ("us-west-1", Script::Emptied),
+            ("us-west-2", Script::Sealed),
+            ("eu-west-1", Script::Nodes(vec![stuck, Node::well(2)])),
+            ("eu-west-2", Script::Nodes(vec![Node::well(1)])),
+        ]],
+        6,
+        5,
+    );
+    let state = world.run();
+    let expected = [
+        ("eu-west-1", LocationOutcome::NodesFailed),
+        ("eu-west-2", LocationOutcome::Succeeded),
+        ("us-east-1", LocationOutcome::RoleNotAssumable),
+        ("us-east-2", LocationOutcome::FailedBeforeCommand),
+        ("us-west-1", LocationOutcome::Emptied),
+        ("us-west-2", LocationOutcome::ResultsUnreadable),
+    ];
+    assert_eq!(
+        outcomes(&state),
+        expected.map(|(region, outcome)| (region.to_owned(), outcome))
+    );
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Partial);
+    assert_eq!(detail(&state, "us-east-2"), "Step fails when it is verifying.");
+    assert_eq!(
+        detail(&state, "eu-west-1"),
+        "1 of 2 nodes did not reach their goal"
+    );
+    let tally = |region: &str| {
+        let found = state
+            .locations()
+            .find(|(_, location, _)| location.region.as_str() == region);
+        found.unwrap().2.settled.clone().unwrap().nodes
+    };
+    assert_eq!(tally("us-east-1").count(NodeOutcome::NotRun), 2);
+    assert_eq!(tally("us-west-2").count(NodeOutcome::Unknown), 2);
+    assert_eq!(tally("us-west-1").total(), 0);
+}
+
+#[test]
+fn a_location_without_a_node_is_settled_while_the_others_still_run() {
+    let world = World::new(
+        &[&[
+            ("us-east-1", Script::Emptied),
+            ("eu-west-1", Script::Nodes(vec![Node::well(1)])),
+        ]],
+        2,
+        1,
+    );
+    let state = world.run();
+    let settled = |region: &str| {
+        let found = state
+            .locations()
+            .find(|(_, location, _)| location.region.as_str() == region);
+        found.unwrap().2.settled.clone().unwrap().at
+    };
+    let started = world.executions()[0].started_at;
+    assert!(settled("us-east-1") < started + RUNS / 2);
+    assert!(settled("eu-west-1") >= started + RUNS);
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Succeeded);
+}
+
+#[test]
+fn every_node_is_named_with_what_became_of_it() {
+    let node = |n, change: fn(&mut Node)| {
+        let mut node = Node::well(n);
+        change(&mut node);
+        node
+    };
+    let nodes = vec![
+        node(1, |_| {}),
+        node(2, |n| n.patches = Some([1, 0, 0])),
+        node(3, |n| n.patches = Some([0, 2, 0])),
+        node(4, |n| n.patches = Some([0, 0, 3])),
+        node(5, |n| n.ping = Some(PingStatus::Offline)),
+        node(6, |n| n.status = "DeliveryTimedOut"),
+        node(7, |n| n.status = "Terminated"),
+        node(8, |n| {
+            n.status = "";
+            n.ping = None;
+        }),
+        node(9, |n| {
+            n.selected = false;
+            n.ping = None;
+        }),
+        node(10, |n| n.ping = None),
+        node(11, |n| n.status = ""),
+    ];
+    let world = World::new(&[&[("us-east-1", Script::Nodes(nodes))]], 1, 0);
+    let state = world.run();
+    let location = state.locations().next().unwrap().1.clone();
+    let rows = finish(world.rows.rows(world.campaign(), &location)).unwrap();
+    let found: Vec<&str> = rows.iter().map(|row| row.outcome.as_str()).collect();
+    assert_eq!(
+        found,
+        [
+            "done",
+            "failed",
+            "missing",
+            "pending_reboot",
+            "lost",
+            "unreached",
+            "not_run",
+            "unmanaged",
+            "gone",
+            "lost",
+            "not_run",
+        ]
+    );
+    assert_eq!(outcomes(&state)[0].1, LocationOutcome::NodesFailed);
+}
+
+#[test]
+fn a_patch_state_that_comes_late_is_waited_for_and_one_that_never_comes_is_a_failure() {
+    for (late, expected) in [
+        (
+            PATCH_STATE_LAG - SignedDuration::from_secs(30),
+            LocationOutcome::Succeeded,
+        ),
+        (PATCH_STATE_LAG * 10, LocationOutcome::NodesFailed),
+    ] {
+        let node = Node {
+            late,
+            ..Node::well(1)
+        };
+        let world = World::new(&[&[("us-east-1", Script::Nodes(vec![node]))]], 1, 0);
+        let state = world.run();
+        assert_eq!(outcomes(&state)[0].1, expected);
+        let waited = state
+            .finished()
+            .unwrap()
+            .1
+            .duration_since(world.executions()[0].started_at + RUNS);
+        assert!(
+            waited <= PATCH_STATE_LAG + SignedDuration::from_secs(40),
+            "{waited:?}"
+        );
+    }
+}
+
+#[test]
+fn locations_that_aws_does_not_reach_after_too_many_errors_halt_the_campaign() {
+    let world = World::new(
+        &[&[
+            ("us-east-1", Script::RoleMissing),
+            ("us-west-1", Script::Nodes(vec![Node::well(1)])),
+        ]],
+        1,
+        0,
+    );
+    let state = world.run();
+    let found: Vec<_> = outcomes(&state).into_iter().map(|(_, outcome)| outcome).collect();
+    assert_eq!(
+        found,
+        [LocationOutcome::RoleNotAssumable, LocationOutcome::NotStarted]
+    );
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Halted);
+}
+
+#[test]
+fn no_further_unit_is_begun_once_too_many_locations_failed() {
+    let well = || Script::Nodes(vec![Node::well(1)]);
+    let world = World::new(
+        &[
+            &[("us-east-1", Script::FailsEarly)],
+            &[("us-east-1", well())],
+            &[("us-east-1", well())],
+        ],
+        1,
+        0,
+    );
+    let state = world.run();
+    assert_eq!(world.executions().len(), 1);
+    let found: Vec<_> = outcomes(&state).into_iter().map(|(_, outcome)| outcome).collect();
+    assert_eq!(
+        found,
+        [
+            LocationOutcome::FailedBeforeCommand,
+            LocationOutcome::NotStarted,
+            LocationOutcome::NotStarted
+        ]
+    );
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Halted);
+    let nodes: u32 = state
+        .locations()
+        .map(|(_, _, at)| at.settled.clone().unwrap().nodes.total())
+        .sum();
+    assert_eq!(nodes, 4);
+}
+
+#[test]
+fn units_share_the_location_budget() {
+    let well = || Script::Nodes(vec![Node::well(1)]);
+    let world = World::new(
+        &[
+            &[("us-east-1", well())],
+            &[("us-east-1", well())],
+            &[("us-east-1", well())],
+        ],
+        1,
+        0,
+    );
+    let state = world.run();
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Succeeded);
+    let started: Vec<_> = world
+        .executions()
+        .iter()
+        .map(|execution| execution.started_at)
+        .collect();
+    assert!(
+        started.windows(2).all(|pair| pair[1] >= pair[0] + RUNS),
+        "{started:?}"
+    );
+}
+
+#[test]
+fn a_unit_that_somebody_cancels_ends_and_its_unreached_locations_are_cancelled() {
+    let well = || Script::Nodes(vec![Node::well(1)]);
+    let world = World::new(&[&[("us-east-1", well()), ("us-west-1", well())]], 1, 0);
+    let driver = world.driver(1);
+    let state = finish(async {
+        driver.begin(world.campaign(), &world.plan).await.unwrap();
+        let mut drive = driver.open(world.campaign()).await.unwrap();
+        loop {
+            if world.executions().len() == 1 {
+                world.aws.cancel();
+                break;
+            }
+            drive.step().await.unwrap();
+        }
+        world.clock.advance(SignedDuration::from_secs(1));
+        driver.run(world.campaign()).await.unwrap()
+    });
+    let found: Vec<_> = outcomes(&state).into_iter().map(|(_, outcome)| outcome).collect();
+    assert_eq!(found[1], LocationOutcome::Cancelled);
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Partial);
+}
+
+#[test]
+fn an_empty_plan_has_nothing_to_do_unless_something_is_unknown() {
+    let mut world = World::new(&[], 1, 0);
+    assert_eq!(world.run().finished().unwrap().0, FinishedOutcome::NothingToDo);
+    world = World::new(&[], 1, 0);
+    world.plan.skipped.push(crate::plan::Skip {
+        account: "111122223333".parse().unwrap(),
+        region: "us-east-1".parse().unwrap(),
+        reason: crate::plan::SkipReason::Unknown,
+        cause: Some(crate::census::UnknownCause::Denied),
+        detail: "denied".to_owned(),
+    });
+    assert_eq!(world.run().finished().unwrap().0, FinishedOutcome::Partial);
+}
+
+#[test]
+fn units_that_share_a_location_by_node_ids_each_account_for_their_own_nodes() {
+    let nodes: Vec<Node> = (1..=3).map(Node::well).collect();
+    let gone = Node {
+        status: "",
+        ping: None,
+        ..Node::well(4)
+    };
+    let all: Vec<Node> = nodes.into_iter().chain([gone]).collect();
+    let ids: Vec<_> = all.iter().map(|node| node.id.clone()).collect();
+    let mut world = World::new(&[&[("us-east-1", Script::Nodes(all))]], 1, 0);
+    let second = world.plan.requests[0].clone();
+    world.plan.requests.push(second);
+    for (request, ids) in world.plan.requests.iter_mut().zip(ids.chunks(2)) {
+        let target = format!(r#"{{"Key":"InstanceIds","Values":["{}","{}"]}}"#, ids[0], ids[1]);
+        request.parameters.insert("Targets".to_owned(), vec![target]);
+    }
+    world.plan.request.targets.selector = crate::request::Selector::NodeIds(ids.clone());
+    let state = world.run();
+    let found: Vec<_> = outcomes(&state).into_iter().map(|(_, outcome)| outcome).collect();
+    assert_eq!(found, [LocationOutcome::Succeeded, LocationOutcome::NodesFailed]);
+    let location = world.plan.locations[0].location();
+    let rows = finish(world.rows.rows(world.campaign(), &location)).unwrap();
+    assert_eq!(rows.iter().map(|row| row.node.clone()).collect::<Vec<_>>(), ids);
+    let named: Vec<&str> = rows.iter().map(|row| row.outcome.as_str()).collect();
+    assert_eq!(named, ["done", "done", "done", "unmanaged"]);
+}

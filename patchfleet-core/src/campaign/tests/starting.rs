@@ -1,0 +1,305 @@
+//! Starting: what a refusal, a delay and a lost answer lead to, and when something is sent again.
+
+use super::world::*;
+use crate::campaign::{Action, DriveError};
+use crate::campaign::{
+    Decision, Event, FinishedOutcome, LOOK_UP_AFTER, LocationOutcome, Polls, RECORD_FORMAT, RESEND_WITHIN,
+    Record, StartState, State, Turn, decide,
+};
+use crate::id::{UnitId, WriterId};
+use crate::port::{CampaignLog, LogKey, PortError, PortErrorKind};
+use jiff::SignedDuration;
+use std::collections::BTreeSet;
+
+fn well() -> Script {
+    Script::Nodes(vec![Node::well(1)])
+}
+
+fn two_units() -> World {
+    World::new(&[&[("us-east-1", well())], &[("us-east-1", well())]], 2, 0)
+}
+
+fn outcomes(state: &State) -> Vec<LocationOutcome> {
+    state
+        .locations()
+        .map(|(_, _, at)| at.outcome().unwrap())
+        .collect()
+}
+
+#[test]
+fn a_refused_start_ends_its_unit_and_nothing_more_is_begun() {
+    for refusal in [
+        (|| PortError::new(PortErrorKind::Denied, "may not start")) as fn() -> PortError,
+        || PortError::new(PortErrorKind::Invalid, "no such parameter"),
+        || PortError::new(PortErrorKind::NotFound, "no such runbook"),
+        || PortError::new(PortErrorKind::Credentials, "expired"),
+    ] {
+        let world = two_units();
+        world.aws.refusals.lock().unwrap().push(refusal);
+        let state = world.run();
+        assert_eq!(
+            outcomes(&state),
+            [LocationOutcome::StartRefused, LocationOutcome::NotStarted]
+        );
+        assert_eq!(state.finished().unwrap().0, FinishedOutcome::Partial);
+        assert_eq!(world.executions().len(), 0);
+    }
+}
+
+#[test]
+fn a_start_that_is_put_off_is_sent_again_with_the_same_bytes_and_token() {
+    let world = two_units();
+    for _ in 0..20 {
+        world
+            .aws
+            .refusals
+            .lock()
+            .unwrap()
+            .push(|| PortError::new(PortErrorKind::LimitExceeded, "queue full"));
+    }
+    let state = world.run();
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Succeeded);
+    let starts = world.aws.starts.lock().unwrap();
+    assert_eq!(starts.len(), 22);
+    assert_eq!(starts.iter().collect::<BTreeSet<_>>().len(), 2);
+    let waited = world.executions()[0]
+        .started_at
+        .duration_since(state.planned_at());
+    assert!(
+        waited > RESEND_WITHIN,
+        "put off for longer than a token is trusted, and still safe: {waited:?}"
+    );
+}
+
+#[test]
+fn a_start_that_is_put_off_for_ever_is_given_up() {
+    let world = two_units();
+    for _ in 0..5000 {
+        world
+            .aws
+            .refusals
+            .lock()
+            .unwrap()
+            .push(|| PortError::new(PortErrorKind::Throttled, "slow down"));
+    }
+    let state = world.run();
+    assert_eq!(
+        outcomes(&state),
+        [LocationOutcome::StartRefused, LocationOutcome::NotStarted]
+    );
+    assert_eq!(world.executions().len(), 0);
+}
+
+#[test]
+fn a_token_that_aws_knows_with_another_request_is_looked_up_and_never_sent_again() {
+    let world = two_units();
+    world
+        .aws
+        .refusals
+        .lock()
+        .unwrap()
+        .push(|| PortError::new(PortErrorKind::TokenMismatch, "other parameters"));
+    let state = world.run();
+    assert_eq!(
+        outcomes(&state),
+        [LocationOutcome::Unresolved, LocationOutcome::NotStarted]
+    );
+    assert_eq!(world.aws.starts.lock().unwrap().len(), 1);
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Partial);
+}
+
+/// A state in which unit 1 was intended by these writers at these seconds.
+fn intended(world: &World, at: &[(u128, i64)]) -> State {
+    let start = world.plan.requests[0].clone();
+    let origin: jiff::Timestamp = "2026-03-01T22:00:00Z".parse().unwrap();
+    let mut records = vec![record(0, origin, 0, vec![planned(world)])];
+    for (seq, (writer, second)) in at.iter().enumerate() {
+        records.push(record(
+            seq as u64 + 1,
+            origin + SignedDuration::from_secs(*second),
+            *writer,
+            vec![Event::StartIntended {
+                unit: UnitId::from_index(0),
+                attempt: 1,
+                request: start.clone(),
+            }],
+        ));
+    }
+    State::from_records(&records).unwrap()
+}
+
+fn planned(world: &World) -> Event {
+    Event::Planned {
+        format: RECORD_FORMAT,
+        campaign: world.campaign(),
+        plan: Box::new(world.plan.clone()),
+    }
+}
+
+fn record(seq: u64, at: jiff::Timestamp, writer: u128, events: Vec<Event>) -> Record {
+    Record {
+        seq,
+        at,
+        writer: WriterId::from_uuid(uuid::Uuid::from_u128(writer)),
+        events,
+    }
+}
+
+#[test]
+fn an_intent_without_an_answer_is_first_left_alone_then_looked_up() {
+    let world = two_units();
+    let state = intended(&world, &[(1, 0)]);
+    let origin = state.planned_at();
+    let unit = UnitId::from_index(0);
+    assert_eq!(
+        decide(&state, &Polls::new(), origin),
+        Decision::Wait(origin + LOOK_UP_AFTER)
+    );
+    for later in [LOOK_UP_AFTER, RESEND_WITHIN * 100] {
+        assert_eq!(
+            decide(&state, &Polls::new(), origin + later),
+            Decision::Act(vec![Action::Find(unit)])
+        );
+    }
+    // Sent again by somebody else: the wait begins anew.
+    let state = intended(&world, &[(1, 0), (2, 100)]);
+    let second = SignedDuration::from_secs(100);
+    assert_eq!(
+        decide(&state, &Polls::new(), origin + second),
+        Decision::Wait(origin + second + LOOK_UP_AFTER)
+    );
+}
+
+#[test]
+fn one_drivers_not_now_does_not_answer_for_another_drivers_sending() {
+    let world = two_units();
+    let mut state = intended(&world, &[(1, 0), (2, 1)]);
+    let origin = state.planned_at();
+    let deferred = |writer, seq| {
+        let event = Event::StartDeferred {
+            unit: UnitId::from_index(0),
+            kind: PortErrorKind::Throttled,
+            detail: "slow down".to_owned(),
+        };
+        record(seq, origin + SignedDuration::from_secs(2), writer, vec![event])
+    };
+    state.apply(&deferred(1, 3)).unwrap();
+    assert!(matches!(
+        decide(&state, &Polls::new(), state.last_at()),
+        Decision::Wait(_)
+    ));
+    state.apply(&deferred(2, 4)).unwrap();
+    assert!(
+        matches!(decide(&state, &Polls::new(), state.last_at()), Decision::Act(actions)
+        if matches!(actions[..], [Action::Start { attempt: 1, .. }]))
+    );
+}
+
+#[test]
+fn a_record_seen_again_or_out_of_order_is_refused_and_unknown_events_are_passed_over() {
+    let world = two_units();
+    let mut state = intended(&world, &[(1, 0)]);
+    let before = state.clone();
+    assert!(state.apply(&record(1, state.last_at(), 1, vec![])).is_err());
+    assert!(state.apply(&record(3, state.last_at(), 1, vec![])).is_err());
+    assert_eq!(state, before);
+    let unknown: Event = serde_json::from_str(r#"{"event":"repainted","colour":"red"}"#).unwrap();
+    assert_eq!(unknown, Event::Unknown);
+    state
+        .apply(&record(2, state.last_at(), 1, vec![unknown]))
+        .unwrap();
+    assert_eq!(state.units(), before.units());
+    assert_eq!(State::from_records(&[]), Err(crate::campaign::StateError::Empty));
+}
+
+#[test]
+fn what_is_said_twice_counts_once() {
+    let world = two_units();
+    world.run();
+    let records = world.records();
+    let once = State::from_records(&records).unwrap();
+    let twice: Vec<Record> = records
+        .into_iter()
+        .map(|mut record| {
+            // Not the intents: each stands for a sending of its own.
+            let again: Vec<Event> = record
+                .events
+                .iter()
+                .filter(|e| !matches!(e, Event::StartIntended { .. }))
+                .cloned()
+                .collect();
+            record.events.extend(again);
+            record
+        })
+        .collect();
+    assert_eq!(State::from_records(&twice), Ok(once));
+}
+
+#[test]
+fn a_campaign_of_a_newer_format_is_read_and_not_driven() {
+    let world = two_units();
+    let Event::Planned { campaign, plan, .. } = planned(&world) else {
+        unreachable!()
+    };
+    let newer = Event::Planned {
+        format: RECORD_FORMAT + 1,
+        campaign,
+        plan,
+    };
+    let now = "2026-03-01T22:00:00Z".parse().unwrap();
+    finish(async {
+        let key = LogKey::Campaign(world.campaign());
+        let _ = world
+            .log
+            .append(&key, &record(0, now, 1, vec![newer]))
+            .await
+            .unwrap();
+        assert!(
+            crate::campaign::load(&*world.log, campaign)
+                .await
+                .unwrap()
+                .is_some()
+        );
+        let refused = world.driver(2).run(campaign).await.unwrap_err();
+        assert!(matches!(refused, DriveError::ReadOnly { format, .. } if format == RECORD_FORMAT + 1));
+        assert_eq!(world.records().len(), 1);
+    });
+}
+
+#[test]
+fn turns_and_deadlines_give_the_campaign_back_in_between() {
+    let world = two_units();
+    let driver = world.driver(1);
+    finish(async {
+        driver.begin(world.campaign(), &world.plan).await.unwrap();
+        let mut drive = driver.open(world.campaign()).await.unwrap();
+        assert_eq!(drive.step().await.unwrap(), Turn::Acted);
+        assert!(matches!(
+            drive.state().units().values().next().unwrap().start,
+            StartState::Started { .. }
+        ));
+        let mut pauses = 0;
+        loop {
+            use crate::port::Clock as _;
+            let deadline = world.clock.now() + SignedDuration::from_secs(60);
+            match driver.run_until(world.campaign(), deadline).await.unwrap() {
+                crate::campaign::Progress::Finished(state) => {
+                    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Succeeded);
+                    break;
+                }
+                crate::campaign::Progress::Paused { wake_at, .. } => world.clock.sleep_until(wake_at).await,
+            }
+            pauses += 1;
+        }
+        assert!(pauses >= 3, "{pauses}");
+    });
+}
+
+#[test]
+fn a_driver_can_be_driven_on_another_thread() {
+    fn is_send<T: Send>(_: &T) {}
+    let world = two_units();
+    let driver = world.driver(1);
+    is_send(&driver.run(world.campaign()));
+    is_send(&driver.begin(world.campaign(), &world.plan));
+}

@@ -1,0 +1,241 @@
+//! From accounts, units and roots to accounts with their states.
+
+use super::{Found, States};
+use crate::id::{AccountId, OrgParent, TargetAccount};
+use crate::plan::RefusalCode;
+use crate::port::{AccountState, AccountView, Caller, Directory, PortErrorKind, PortResult, Walk};
+use crate::request::Targets;
+use futures_util::{StreamExt, stream};
+use std::collections::BTreeSet;
+
+/// The accounts that the request names, with their states, and which of them it excludes.
+pub(super) struct Accounts {
+    named: States,
+    excluded: BTreeSet<AccountId>,
+}
+
+impl Accounts {
+    /// Each named account, its state, and whether it is excluded.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&AccountId, &AccountState, bool)> {
+        self.named
+            .iter()
+            .map(|(account, state)| (account, state, self.excluded.contains(account)))
+    }
+
+    /// The accounts whose Regions matter.
+    pub(super) fn to_read(&self) -> impl Iterator<Item = &AccountId> {
+        self.iter()
+            .filter(|(_, state, excluded)| !excluded && **state == AccountState::Active)
+            .map(|(account, ..)| account)
+    }
+}
+
+/// Looks up every named and every excluded account, unit and root.
+pub(super) async fn resolve(
+    directory: &dyn Directory,
+    targets: &Targets,
+    caller: &Caller,
+    concurrency: usize,
+    found: &mut Found,
+) -> Accounts {
+    let mut accounts = Accounts {
+        named: States::new(),
+        excluded: BTreeSet::new(),
+    };
+    let own = [TargetAccount::Account(caller.account.clone())];
+    let named: BTreeSet<&TargetAccount> = match targets.accounts.as_slice() {
+        [] => own.iter().collect(),
+        named => named.iter().collect(),
+    };
+    let singles: Vec<AccountId> = named.iter().filter_map(|target| single(target)).collect();
+    let looked_up: Vec<(AccountId, PortResult<AccountView>)> = stream::iter(singles)
+        .map(|account| async move {
+            // Whoever calls is active; asking the organization could only fail.
+            let view = if account == caller.account {
+                Ok(AccountView {
+                    id: account.clone(),
+                    state: AccountState::Active,
+                })
+            } else {
+                directory.account(&account).await
+            };
+            (account, view)
+        })
+        .buffered(concurrency.max(1))
+        .collect()
+        .await;
+    for (account, view) in looked_up {
+        if let Some(state) = state_of(&account, view, found) {
+            accounts.named.insert(account, state);
+        }
+    }
+    for parent in named.iter().filter_map(|target| parent(target)) {
+        let below = below(directory, parent, targets.include_child_ous, concurrency).await;
+        let Some(below) = readable(parent, below, found) else {
+            continue;
+        };
+        if below.is_empty() {
+            let hint = if targets.include_child_ous {
+                ""
+            } else {
+                " directly (include_child_ous is false)"
+            };
+            found.warn(format!("{parent} has no account below it{hint}"));
+        }
+        accounts
+            .named
+            .extend(below.into_iter().map(|view| (view.id, view.state)));
+    }
+    for target in targets.exclude_accounts.iter().collect::<BTreeSet<_>>() {
+        match target {
+            TargetAccount::Account(account) => {
+                accounts.excluded.insert(account.clone());
+            }
+            TargetAccount::Parent(parent) => {
+                let below = below(directory, parent, true, concurrency).await;
+                let below = readable(parent, below, found).unwrap_or_default();
+                accounts.excluded.extend(below.into_iter().map(|view| view.id));
+            }
+        }
+    }
+    for account in targets.exclude_accounts.iter().filter_map(single) {
+        if !accounts.named.contains_key(&account) {
+            found.warn(format!(
+                "exclude_accounts names {account}, which is none of the targets"
+            ));
+        }
+    }
+    accounts
+}
+
+fn single(target: &TargetAccount) -> Option<AccountId> {
+    match target {
+        TargetAccount::Account(account) => Some(account.clone()),
+        TargetAccount::Parent(_) => None,
+    }
+}
+
+fn parent(target: &TargetAccount) -> Option<&OrgParent> {
+    match target {
+        TargetAccount::Account(_) => None,
+        TargetAccount::Parent(parent) => Some(parent),
+    }
+}
+
+fn state_of(account: &AccountId, view: PortResult<AccountView>, found: &mut Found) -> Option<AccountState> {
+    let error = match view {
+        Ok(view) => return Some(view.state),
+        Err(error) => error,
+    };
+    match error.kind() {
+        PortErrorKind::Denied | PortErrorKind::NotInOrganization => {
+            found.warn(format!(
+                "account {account} could not be looked up and is taken for active: {}",
+                error.chain()
+            ));
+            Some(AccountState::Active)
+        }
+        PortErrorKind::NotFound => {
+            let detail = "the organization has no such account";
+            found.refuse(RefusalCode::TargetNotFound, account, detail);
+            None
+        }
+        _ => {
+            found.refuse(RefusalCode::DirectoryUnavailable, account, error.chain());
+            None
+        }
+    }
+}
+
+fn readable(
+    parent: &OrgParent,
+    below: Result<Vec<AccountView>, Unreadable>,
+    found: &mut Found,
+) -> Option<Vec<AccountView>> {
+    match below {
+        Ok(below) => Some(below),
+        Err(Unreadable::Missing) => {
+            let what = match parent {
+                OrgParent::Root(_) => "the organization has no such root",
+                OrgParent::Ou(_) => "the organization has no such unit",
+            };
+            found.refuse(RefusalCode::TargetNotFound, parent, what);
+            None
+        }
+        Err(Unreadable::Failed(detail)) => {
+            found.refuse(RefusalCode::DirectoryUnavailable, parent, detail);
+            None
+        }
+    }
+}
+
+enum Unreadable {
+    /// There is no such parent.
+    Missing,
+    /// Why it could not be read.
+    Failed(String),
+}
+
+/// The accounts below `top`, level by level if `children` count.
+async fn below(
+    directory: &dyn Directory,
+    top: &OrgParent,
+    children: bool,
+    concurrency: usize,
+) -> Result<Vec<AccountView>, Unreadable> {
+    let mut all = Vec::new();
+    let mut seen = BTreeSet::from([top.clone()]);
+    let mut level = vec![top.clone()];
+    while !level.is_empty() {
+        let read: Vec<(OrgParent, PortResult<_>)> = stream::iter(level)
+            .map(|parent| async move {
+                let read = directly_below(directory, &parent, children).await;
+                (parent, read)
+            })
+            .buffered(concurrency.max(1))
+            .collect()
+            .await;
+        level = Vec::new();
+        for (parent, read) in read {
+            match read {
+                Ok((accounts, units)) => {
+                    all.extend(accounts);
+                    level.extend(units.into_iter().filter(|unit| seen.insert(unit.clone())));
+                }
+                Err(error) if error.kind() == PortErrorKind::NotFound && parent == *top => {
+                    return Err(Unreadable::Missing);
+                }
+                Err(error) => {
+                    return Err(Unreadable::Failed(format!(
+                        "{parent} could not be read: {}",
+                        error.chain()
+                    )));
+                }
+            }
+        }
+    }
+    Ok(all)
+}
+
+async fn directly_below(
+    directory: &dyn Directory,
+    parent: &OrgParent,
+    children: bool,
+) -> PortResult<(Vec<AccountView>, Vec<OrgParent>)> {
+    let (mut accounts, mut units) = (Vec::new(), Vec::new());
+    let mut walk = Walk::new("ListAccountsForParent");
+    while let Some(token) = walk.next() {
+        let page = directory.accounts(parent, token).await?;
+        accounts.extend(page.items);
+        walk.advance(page.next)?;
+    }
+    if children {
+        let mut walk = Walk::new("ListOrganizationalUnitsForParent");
+        while let Some(token) = walk.next() {
+            let page = directory.child_units(parent, token).await?;
+            units.extend(page.items.into_iter().map(OrgParent::Ou));
+            walk.advance(page.next)?;
+        }
+    }
+    Ok((accounts, units))
+}

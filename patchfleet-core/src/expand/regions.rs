@@ -1,0 +1,99 @@
+//! The Regions of each account.
+
+use crate::id::{AccountId, Region};
+use crate::port::{Directory, PortErrorKind, PortResult, RegionOptStatus, Walk};
+use futures_util::{StreamExt, stream};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// An account's Regions with their statuses.
+pub(super) type Statuses = BTreeMap<Region, RegionOptStatus>;
+
+/// Why an account's Regions could not be listed.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) kind: PortErrorKind,
+    pub(super) detail: String,
+}
+
+/// What ListRegions said for each account.
+pub(super) struct Listed {
+    answers: BTreeMap<AccountId, Result<Statuses, Failure>>,
+    not_asked: Failure,
+}
+
+impl Listed {
+    /// Asks for each of the accounts.
+    pub(super) async fn of(
+        directory: &dyn Directory,
+        accounts: BTreeSet<AccountId>,
+        concurrency: usize,
+    ) -> Self {
+        let answers: Vec<(AccountId, PortResult<Statuses>)> = stream::iter(accounts)
+            .map(|account| async move {
+                let answer = list(directory, &account).await;
+                (account, answer)
+            })
+            .buffer_unordered(concurrency.max(1))
+            .collect()
+            .await;
+        Self {
+            answers: answers
+                .into_iter()
+                .map(|(account, answer)| {
+                    let answer = answer.map_err(|error| Failure {
+                        kind: error.kind(),
+                        detail: error.chain(),
+                    });
+                    (account, answer)
+                })
+                .collect(),
+            not_asked: Failure {
+                kind: PortErrorKind::Other,
+                detail: "its Regions were not asked for".to_owned(),
+            },
+        }
+    }
+
+    /// Whether any account's Regions are known. ListRegions names every Region of the partition,
+    /// so one answer is enough to know which there are.
+    pub(super) fn any(&self) -> bool {
+        self.answers.values().any(Result::is_ok)
+    }
+
+    /// Whether some account's answer names the Region.
+    pub(super) fn knows(&self, region: &Region) -> bool {
+        self.answers
+            .values()
+            .flatten()
+            .any(|statuses| statuses.contains_key(region))
+    }
+
+    pub(super) fn of_account(&self, account: &AccountId) -> Result<&Statuses, &Failure> {
+        match self.answers.get(account) {
+            Some(answer) => answer.as_ref(),
+            None => Err(&self.not_asked),
+        }
+    }
+}
+
+async fn list(directory: &dyn Directory, account: &AccountId) -> PortResult<Statuses> {
+    let mut statuses = Statuses::new();
+    let mut walk = Walk::new("ListRegions");
+    while let Some(token) = walk.next() {
+        let page = directory.regions(account, token).await?;
+        statuses.extend(page.items.into_iter().map(|view| (view.region, view.status)));
+        walk.advance(page.next)?;
+    }
+    Ok(statuses)
+}
+
+/// Why a Region with this status cannot be used.
+pub(super) fn in_words(status: Option<RegionOptStatus>) -> &'static str {
+    match status {
+        Some(RegionOptStatus::Enabling) => "the Region is being enabled in the account (ENABLING)",
+        Some(RegionOptStatus::Disabling) => "the Region is being disabled in the account (DISABLING)",
+        Some(RegionOptStatus::Disabled) => "the Region is not enabled in the account (DISABLED)",
+        Some(_) => "whether the Region is enabled in the account is not known to this version",
+        None => "the account does not list the Region",
+    }
+}

@@ -1,0 +1,96 @@
+//! What changed between a saved plan and the same plan made anew.
+
+use super::{Plan, PlannedLocation, Skip};
+use crate::id::Location;
+use std::collections::{BTreeMap, BTreeSet};
+
+impl Plan {
+    /// How `newer` differs from this plan, one line each, in the order of the locations. Empty:
+    /// `newer` would start the same and leave out the same for the same reasons.
+    ///
+    /// Words that may differ from one asking to the next (details, warnings) are no difference.
+    #[must_use]
+    pub fn differences(&self, newer: &Self) -> Vec<String> {
+        let mut lines = Vec::new();
+        if self.request != newer.request {
+            lines.push("the request is another one".to_owned());
+        }
+        if self.central.account != newer.central.account || self.central.region != newer.central.region {
+            lines.push(format!(
+                "it would be started from {}/{}, not from {}/{}",
+                newer.central.account, newer.central.region, self.central.account, self.central.region
+            ));
+        }
+        let (before, after) = (self.by_location(), newer.by_location());
+        let all: BTreeSet<&Location> = before.keys().chain(after.keys()).collect();
+        for location in all {
+            let (was, is) = (before.get(location), after.get(location));
+            if was != is {
+                let words = |state: Option<&State<'_>>| match state {
+                    Some(state) => state.in_words(),
+                    None => "not a candidate".to_owned(),
+                };
+                lines.push(format!("{location}: was {}, is {}", words(was), words(is)));
+            }
+        }
+        if lines.is_empty() && self.requests != newer.requests {
+            lines.push(format!(
+                "the starts differ: {} were planned, {} would be made",
+                self.requests.len(),
+                newer.requests.len()
+            ));
+        }
+        lines
+    }
+
+    fn by_location(&self) -> BTreeMap<Location, State<'_>> {
+        let planned = self
+            .locations
+            .iter()
+            .map(|planned| (planned.location(), State::Planned(planned)));
+        let skipped = self
+            .skipped
+            .iter()
+            .map(|skip| (skip.location(), State::Skipped(skip)));
+        planned.chain(skipped).collect()
+    }
+}
+
+enum State<'a> {
+    Planned(&'a PlannedLocation),
+    Skipped(&'a Skip),
+}
+
+impl PartialEq for State<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Planned(a), Self::Planned(b)) => a == b,
+            (Self::Skipped(a), Self::Skipped(b)) => (a.reason, a.cause) == (b.reason, b.cause),
+            _ => false,
+        }
+    }
+}
+
+impl State<'_> {
+    fn in_words(&self) -> String {
+        match self {
+            Self::Planned(planned) => {
+                let nodes = match planned.nodes {
+                    None => "nodes not counted".to_owned(),
+                    Some(n) => format!(
+                        "{} EC2 and {} hybrid, {} online, {} offline, {} unmanaged",
+                        n.ec2, n.hybrid, n.online, n.offline, n.unmanaged
+                    ),
+                };
+                match planned.kept {
+                    None => format!("planned ({nodes})"),
+                    Some(reason) => format!("planned though {}", reason.as_str()),
+                }
+            }
+            Self::Skipped(skip) => match skip.cause {
+                None => format!("skipped ({})", skip.reason.as_str()),
+                Some(cause) => format!("skipped ({}: {})", skip.reason.as_str(), cause.as_str()),
+            },
+        }
+    }
+}

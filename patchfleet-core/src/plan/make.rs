@@ -1,0 +1,85 @@
+//! From a request to a plan, asking the ports.
+
+use super::{Plan, Refusal, build};
+use crate::census::{self, Depth};
+use crate::expand::expand;
+use crate::port::{Directory, Inventory, PortError};
+use crate::request::PatchRequest;
+use crate::runbook::StepTimeout;
+
+/// How a plan is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// How closely to look into each location.
+    pub depth: Depth,
+    /// How many accounts, then locations, are asked at once; at least 1.
+    pub concurrency: usize,
+    /// The step timeout of patchfleet's own runbook, as it is installed.
+    pub step_timeout: StepTimeout,
+}
+
+impl Default for Options {
+    /// Counts every node, asks 16 at once.
+    fn default() -> Self {
+        Self {
+            depth: Depth::default(),
+            concurrency: 16,
+            step_timeout: StepTimeout::default(),
+        }
+    }
+}
+
+/// Why there is no plan.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// The plan was refused.
+    #[error(transparent)]
+    Refused(Refusal),
+    /// The caller could not be found out.
+    #[error(transparent)]
+    Port(PortError),
+}
+
+impl From<Refusal> for PlanError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<PortError> for PlanError {
+    fn from(error: PortError) -> Self {
+        Self::Port(error)
+    }
+}
+
+/// Finds out who calls, which locations the request names and what is in each of them, and plans.
+/// Starts nothing and changes nothing.
+///
+/// # Errors
+///
+/// [`PlanError::Refused`] with every reason of the stage that refused (the census is not taken if
+/// the locations are refused), [`PlanError::Port`] if the caller cannot be found out.
+pub async fn make(
+    directory: &dyn Directory,
+    inventory: &dyn Inventory,
+    request: &PatchRequest,
+    options: &Options,
+) -> Result<Plan, PlanError> {
+    let caller = directory.caller().await?;
+    let candidates = expand(directory, request, &caller, options.concurrency).await?;
+    let census = census::take(
+        inventory,
+        &candidates.to_ask(),
+        &request.targets.selector,
+        options.depth,
+        options.concurrency,
+    )
+    .await;
+    Ok(build(
+        request,
+        &caller,
+        &candidates,
+        &census,
+        options.step_timeout,
+    )?)
+}

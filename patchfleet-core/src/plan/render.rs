@@ -1,0 +1,273 @@
+//! The plan as plain text, for people: aligned, without colour.
+
+use super::{Plan, PlannedLocation, Skip};
+use crate::port::StartRequest;
+use crate::request::Operation;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+impl Plan {
+    /// The plan as text: what will be patched, what will not be and why, what can go wrong at
+    /// most, and the starts. Ends in a line break.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let mut sections = vec![self.headline()];
+        if !self.locations.is_empty() {
+            sections.push(self.planned());
+        }
+        if !self.skipped.is_empty() {
+            sections.push(self.left_out());
+        }
+        if !self.warnings.is_empty() {
+            let mut text = "Warnings\n".to_owned();
+            for warning in &self.warnings {
+                push(&mut text, &format!("  ! {warning}"));
+            }
+            sections.push(text);
+        }
+        if !self.locations.is_empty() {
+            sections.push(self.at_worst());
+            sections.push(self.starts());
+        }
+        sections.join("\n")
+    }
+
+    fn headline(&self) -> String {
+        let patch = &self.request.patch;
+        let mut text = String::new();
+        push(
+            &mut text,
+            &format!("Plan {}: {}", self.request.name, patch.operation.as_str()),
+        );
+        push(
+            &mut text,
+            &format!(
+                "  started from {}/{}, reboot option {}",
+                self.central.account,
+                self.central.region,
+                patch.reboot_option.as_str()
+            ),
+        );
+        push(
+            &mut text,
+            &format!(
+                "  {}: {} to patch, {} skipped",
+                some(self.candidates as usize, "candidate"),
+                self.locations.len(),
+                self.skipped.len()
+            ),
+        );
+        if self.is_empty() {
+            push(&mut text, "  Nothing to do.");
+        }
+        text
+    }
+
+    fn planned(&self) -> String {
+        let mut rows = vec![
+            [
+                "ACCOUNT",
+                "REGION",
+                "EC2",
+                "HYBRID",
+                "ONLINE",
+                "OFFLINE",
+                "UNMANAGED",
+                "",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
+        ];
+        rows.extend(self.locations.iter().map(row));
+        if self.locations.len() > 1 && self.locations.iter().all(|location| location.nodes.is_some()) {
+            rows.push(self.total());
+        }
+        format!("Will be patched\n{}", table(&rows, 2..7))
+    }
+
+    fn total(&self) -> Vec<String> {
+        let mut sums = [0_u32; 5];
+        for nodes in self.locations.iter().filter_map(|location| location.nodes) {
+            let each = [
+                nodes.ec2,
+                nodes.hybrid,
+                nodes.online,
+                nodes.offline,
+                nodes.unmanaged,
+            ];
+            for (sum, n) in sums.iter_mut().zip(each) {
+                *sum = sum.saturating_add(n);
+            }
+        }
+        let mut row = vec!["total".to_owned(), String::new()];
+        row.extend(sums.map(|sum| sum.to_string()));
+        row
+    }
+
+    fn left_out(&self) -> String {
+        let mut skips: Vec<&Skip> = self.skipped.iter().collect();
+        // By reason, and within one by location, as they come.
+        skips.sort_by_key(|skip| skip.reason);
+        let mut rows = vec![
+            ["REASON", "ACCOUNT", "REGION", "DETAIL"]
+                .map(str::to_owned)
+                .to_vec(),
+        ];
+        rows.extend(skips.into_iter().map(|skip| {
+            vec![
+                skip.reason.as_str().to_owned(),
+                skip.account.to_string(),
+                skip.region.to_string(),
+                one_line(&skip.detail),
+            ]
+        }));
+        format!("Will not be patched\n{}", table(&rows, 0..0))
+    }
+
+    fn at_worst(&self) -> String {
+        let worst = &self.worst_case;
+        let if_counted =
+            |n: Option<u32>, more: &str| n.map_or_else(|| "not counted".to_owned(), |n| format!("{n}{more}"));
+        let damage = match self.request.patch.operation {
+            Operation::Install => {
+                " in truth: AWS does not count failed patches of a successful command, nor nodes lost in a reboot"
+            }
+            Operation::Scan => " in truth, in that they are left without a scan: it changes nothing on them",
+        };
+        let time = worst.slowest_location_seconds.map_or_else(
+            || "not counted".to_owned(),
+            |seconds| {
+                format!(
+                    "{} h, if each node takes the 3 h that AWS gives it",
+                    seconds / 3_600
+                )
+            },
+        );
+        let rows = [
+            ("locations at once", worst.locations_at_once.to_string()),
+            ("locations failing", worst.locations_failing.to_string()),
+            ("nodes at once", if_counted(worst.nodes_at_once, "")),
+            (
+                "node errors",
+                if_counted(worst.node_errors, " as AWS counts them"),
+            ),
+            ("nodes damaged", if_counted(worst.nodes_damaged, damage)),
+            ("slowest location", time),
+            ("starts", format!("{}, about one per second", worst.starts)),
+        ]
+        .map(|(name, value)| vec![name.to_owned(), value]);
+        format!(
+            "At worst (percentages are of the nodes at run time)\n{}",
+            table(&rows, 0..0)
+        )
+    }
+
+    fn starts(&self) -> String {
+        let mut text = "Starts\n".to_owned();
+        let mut parameters = self.requests.iter().map(|start| &start.parameters);
+        let first = parameters.next();
+        let shared = first.filter(|first| parameters.all(|other| other == *first));
+        for (unit, start) in self.units() {
+            describe(&mut text, unit.number(), start);
+            if shared.is_none() {
+                list_parameters(&mut text, &start.parameters);
+            }
+        }
+        if let Some(shared) = shared {
+            push(&mut text, "  with the parameters");
+            list_parameters(&mut text, shared);
+        }
+        text
+    }
+}
+
+fn row(location: &PlannedLocation) -> Vec<String> {
+    let mut row = vec![location.account.to_string(), location.region.to_string()];
+    match location.nodes {
+        Some(n) => row.extend([n.ec2, n.hybrid, n.online, n.offline, n.unmanaged].map(|n| n.to_string())),
+        None => row.extend(std::iter::repeat_n("?".to_owned(), 5)),
+    }
+    if let Some(reason) = location.kept {
+        row.push(format!("kept though {}", reason.as_str()));
+    }
+    row
+}
+
+fn describe(text: &mut String, number: u32, start: &StartRequest) {
+    let target = start.target_location();
+    push(
+        text,
+        &format!(
+            "  {number}. {}: {} x {} as {}, {} at once, {} may fail",
+            start.document_name,
+            some(target.accounts.len(), "account"),
+            some(target.regions.len(), "Region"),
+            target.execution_role_name,
+            target.target_location_max_concurrency,
+            target.target_location_max_errors
+        ),
+    );
+    push(text, &format!("     accounts  {}", list(&target.accounts)));
+    push(text, &format!("     Regions   {}", list(&target.regions)));
+}
+
+fn list_parameters(text: &mut String, parameters: &BTreeMap<String, Vec<String>>) {
+    for (name, values) in parameters {
+        push(text, &format!("     {name} = {}", one_line(&values.join(" "))));
+    }
+}
+
+fn some(n: usize, what: &str) -> String {
+    match n {
+        1 => format!("1 {what}"),
+        n => format!("{n} {what}s"),
+    }
+}
+
+fn list<T: ToString>(items: &[T]) -> String {
+    items
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// AWS's words may have line breaks, and a terminal's control characters should not come from
+/// what somebody else wrote.
+fn one_line(words: &str) -> String {
+    words
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
+}
+
+fn push(text: &mut String, line: &str) {
+    // Writing to a String does not fail.
+    let _ = writeln!(text, "{}", line.trim_end());
+}
+
+/// Rows under each other, each cell as wide as its column's widest; those of the columns `right`
+/// end under each other.
+fn table(rows: &[Vec<String>], right: std::ops::Range<usize>) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
+    let widths: Vec<usize> = (0..columns)
+        .map(|column| {
+            let cells = rows.iter().filter_map(|row| row.get(column));
+            cells.map(|cell| cell.chars().count()).max().unwrap_or_default()
+        })
+        .collect();
+    let mut text = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (column, (cell, &width)) in row.iter().zip(&widths).enumerate() {
+            let padded = if right.contains(&column) {
+                format!("  {cell:>width$}")
+            } else {
+                format!("  {cell:<width$}")
+            };
+            line.push_str(&padded);
+        }
+        push(&mut text, &line);
+    }
+    text
+}

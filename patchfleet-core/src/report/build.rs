@@ -1,0 +1,273 @@
+//! The report as a value: its JSON is what `patchfleet run --output json` prints.
+
+use super::{NodeOutcome, Tally};
+use crate::campaign::{FinishedOutcome, LocationOutcome, LocationState, StartState, State};
+use crate::id::{AccountId, CampaignId, ExecutionId, Location, NodeId, Region, RequestName};
+use crate::plan::Skip;
+use crate::port::{ExecutionStatus, NodeRows, PortResult};
+use crate::request::Operation;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// An account of a campaign.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Report {
+    /// The campaign.
+    pub campaign_id: CampaignId,
+    /// Its request's name.
+    pub request: RequestName,
+    /// What it does on each node.
+    pub operation: Operation,
+    /// How it ended.
+    pub outcome: ReportOutcome,
+    /// When its plan was written down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
+    /// When it was over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Timestamp>,
+    /// What AWS started, in the order of the units.
+    pub executions: Vec<ExecutionReport>,
+    /// Every planned location, ordered by account and Region.
+    pub locations: Vec<LocationReport>,
+    /// Every candidate that was not planned, as the plan has it.
+    pub skipped: Vec<Skip>,
+    /// Every node that did not reach its goal and is known by its id, ordered by location and id.
+    pub needs_action: Vec<NodeReport>,
+    /// The sums.
+    pub totals: Totals,
+}
+
+/// How a campaign ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ReportOutcome {
+    /// Every targeted node reached its goal.
+    Succeeded,
+    /// Some node did not, or a location was skipped as unknown.
+    Partial,
+    /// Ended early by a budget.
+    Halted,
+    /// There was nothing to do.
+    NothingToDo,
+    /// It has not ended yet.
+    Running,
+}
+
+impl ReportOutcome {
+    /// The outcome in snake_case, as it stands in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Partial => "partial",
+            Self::Halted => "halted",
+            Self::NothingToDo => "nothing_to_do",
+            Self::Running => "running",
+        }
+    }
+}
+
+impl From<Option<FinishedOutcome>> for ReportOutcome {
+    fn from(finished: Option<FinishedOutcome>) -> Self {
+        match finished {
+            Some(FinishedOutcome::Succeeded) => Self::Succeeded,
+            Some(FinishedOutcome::Partial) => Self::Partial,
+            Some(FinishedOutcome::Halted) => Self::Halted,
+            Some(FinishedOutcome::NothingToDo) => Self::NothingToDo,
+            None => Self::Running,
+        }
+    }
+}
+
+/// An execution in the central account and Region.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExecutionReport {
+    /// AWS's id for it.
+    pub execution_id: ExecutionId,
+    /// Its last status, by AWS's name; `InProgress` until it is known to be over.
+    pub status: ExecutionStatus,
+}
+
+/// A location.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LocationReport {
+    /// The account.
+    pub account: AccountId,
+    /// The Region.
+    pub region: Region,
+    /// What became of it; `None` (`null`) until that is known.
+    pub outcome: Option<LocationOutcome>,
+    /// The outcome in words; empty if it needs none.
+    pub detail: String,
+    /// Its nodes by outcome. Nodes that could not be listed are counted as the census found them.
+    pub nodes: Tally,
+}
+
+/// A node that somebody has to look at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeReport {
+    /// The account.
+    pub account: AccountId,
+    /// The Region.
+    pub region: Region,
+    /// The node.
+    pub node: NodeId,
+    /// What became of it.
+    pub outcome: NodeOutcome,
+    /// Why, in words.
+    pub detail: String,
+}
+
+/// The sums of a report. `candidates` is `locations` and `skipped` together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Locations that were considered.
+    pub candidates: u32,
+    /// Locations that were planned.
+    pub locations: u32,
+    /// Locations that were not.
+    pub skipped: u32,
+    /// Planned locations by outcome. Those that have none yet are left out.
+    pub outcomes: BTreeMap<LocationOutcome, u32>,
+    /// All nodes of all planned locations by outcome.
+    pub nodes: Tally,
+}
+
+impl Report {
+    /// Makes the report of a campaign, ended or not. Rows are read one location at a time, and
+    /// only those that need action are kept.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps the rows from being read.
+    pub async fn build(state: &State, rows: &dyn NodeRows) -> PortResult<Self> {
+        let plan = state.plan();
+        let reboot = plan.request.patch.reboot_option;
+        let mut by_location: BTreeMap<&Location, Vec<&LocationState>> = BTreeMap::new();
+        for (_, location, at) in state.locations() {
+            by_location.entry(location).or_default().push(at);
+        }
+        let mut locations = vec![];
+        let mut needs_action = vec![];
+        let mut outcomes: BTreeMap<LocationOutcome, u32> = BTreeMap::new();
+        let mut nodes = Tally::default();
+        for (location, parts) in by_location {
+            let report = LocationReport::of(location, &parts);
+            if let Some(outcome) = report.outcome {
+                let count = outcomes.entry(outcome).or_default();
+                *count = count.saturating_add(1);
+            }
+            nodes.merge(&report.nodes);
+            // A node that needs action is in the tally, so a location without one has no such row.
+            if report
+                .nodes
+                .iter()
+                .any(|(outcome, _)| !outcome.reaches_goal(reboot))
+            {
+                let kept = rows.rows(state.campaign(), location).await?;
+                let short = kept.into_iter().filter(|row| !row.outcome.reaches_goal(reboot));
+                needs_action.extend(short.map(|row| NodeReport {
+                    account: location.account.clone(),
+                    region: location.region.clone(),
+                    node: row.node,
+                    outcome: row.outcome,
+                    detail: row.detail,
+                }));
+            }
+            locations.push(report);
+        }
+        let executions = state.units().values().filter_map(|unit| match &unit.start {
+            StartState::Started { execution, .. } => Some(ExecutionReport {
+                execution_id: execution.clone(),
+                status: unit.ended.clone().unwrap_or(ExecutionStatus::InProgress),
+            }),
+            _ => None,
+        });
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        Ok(Self {
+            campaign_id: state.campaign(),
+            request: plan.request.name.clone(),
+            operation: plan.request.patch.operation,
+            outcome: state.finished().map(|(outcome, _)| outcome).into(),
+            started_at: Some(state.planned_at()),
+            finished_at: state.finished().map(|(_, at)| at),
+            executions: executions.collect(),
+            totals: Totals {
+                candidates: plan.candidates,
+                locations: count(locations.len()),
+                skipped: count(plan.skipped.len()),
+                outcomes,
+                nodes,
+            },
+            locations,
+            skipped: plan.skipped.clone(),
+            needs_action,
+        })
+    }
+
+    /// The report without its times: equal for the same campaign run twice in the same world.
+    #[must_use]
+    pub fn without_times(mut self) -> Self {
+        self.started_at = None;
+        self.finished_at = None;
+        self
+    }
+
+    /// The exit code that says how it ended: 0 every targeted node reached its goal, or there was
+    /// nothing to do; 4 some did not, or a location was skipped as unknown, or it has not ended;
+    /// 5 halted by a budget.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self.outcome {
+            ReportOutcome::Succeeded | ReportOutcome::NothingToDo => 0,
+            ReportOutcome::Partial | ReportOutcome::Running => 4,
+            ReportOutcome::Halted => 5,
+        }
+    }
+}
+
+impl LocationReport {
+    /// One location, of which several units may each have a part of the nodes.
+    fn of(location: &Location, parts: &[&LocationState]) -> Self {
+        let mut nodes = Tally::default();
+        let mut worst: Option<(LocationOutcome, &str)> = None;
+        for settled in parts.iter().filter_map(|part| part.settled.as_ref()) {
+            nodes.merge(&settled.nodes);
+            if worst.is_none_or(|(known, _)| severity(settled.outcome) > severity(known)) {
+                worst = Some((settled.outcome, &settled.detail));
+            }
+        }
+        let whole = worst.filter(|_| parts.iter().all(|part| part.settled.is_some()));
+        Self {
+            account: location.account.clone(),
+            region: location.region.clone(),
+            outcome: whole.map(|(outcome, _)| outcome),
+            detail: whole.map_or(String::new(), |(_, detail)| detail.to_owned()),
+            nodes,
+        }
+    }
+}
+
+/// Which of two outcomes speaks for a location: the one that needs more attention.
+fn severity(outcome: LocationOutcome) -> u8 {
+    match outcome {
+        LocationOutcome::Emptied => 0,
+        LocationOutcome::Succeeded => 1,
+        LocationOutcome::NotStarted => 2,
+        LocationOutcome::Cancelled => 3,
+        LocationOutcome::StartRefused => 4,
+        LocationOutcome::RoleNotAssumable => 5,
+        LocationOutcome::FailedBeforeCommand => 6,
+        LocationOutcome::TimedOut => 7,
+        LocationOutcome::NodesFailed => 8,
+        LocationOutcome::ResultsUnreadable => 9,
+        LocationOutcome::Unresolved => 10,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,157 @@
+//! The report for people: a summary, every location, every node that needs action, every location
+//! that was skipped.
+
+use super::{Report, Tally};
+use crate::plan::Skip;
+use std::fmt;
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, operation, outcome) = (&self.request, self.operation.as_str(), self.outcome.as_str());
+        writeln!(f, "{name} ({operation}): {}", outcome.replace('_', " "))?;
+        writeln!(f, "campaign {}", self.campaign_id)?;
+        if let Some(started) = self.started_at {
+            write!(f, "begun {started:.0}")?;
+            if let Some(finished) = self.finished_at {
+                let took = finished.duration_since(started).as_secs();
+                write!(f, ", over {finished:.0} ({})", minutes(took))?;
+            }
+            writeln!(f)?;
+        }
+        let totals = &self.totals;
+        write!(f, "{}", counted(totals.locations, "location"))?;
+        let outcomes = totals.outcomes.iter().map(|(outcome, n)| {
+            let outcome = outcome.as_str().replace('_', " ");
+            format!("{n} × {outcome}")
+        });
+        writeln!(f, "{}", after_colon(&outcomes.collect::<Vec<_>>().join(", ")))?;
+        writeln!(
+            f,
+            "{}{}",
+            counted(totals.nodes.total(), "node"),
+            after_colon(&in_words(&totals.nodes))
+        )?;
+        self.locations(f)?;
+        self.nodes(f)?;
+        self.skips(f)
+    }
+}
+
+impl Report {
+    fn locations(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.locations.is_empty() {
+            return Ok(());
+        }
+        writeln!(f)?;
+        let rows = self.locations.iter().map(|location| {
+            let outcome = location.outcome.map_or("running", |outcome| outcome.as_str());
+            [
+                location.account.to_string(),
+                location.region.to_string(),
+                outcome.replace('_', " "),
+                in_words(&location.nodes),
+                one_line(&location.detail),
+            ]
+        });
+        let head = ["ACCOUNT", "REGION", "OUTCOME", "NODES", "DETAIL"].map(str::to_owned);
+        table(f, "", &[head].into_iter().chain(rows).collect::<Vec<_>>())
+    }
+
+    fn nodes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let needy = u32::try_from(self.needs_action.len()).unwrap_or(u32::MAX);
+        if needy == 0 {
+            return Ok(());
+        }
+        let verb = if needy == 1 { "needs" } else { "need" };
+        writeln!(f, "\n{} {verb} action:", counted(needy, "node"))?;
+        let rows = self.needs_action.iter().map(|node| {
+            [
+                node.account.to_string(),
+                node.region.to_string(),
+                node.node.to_string(),
+                node.outcome.as_str().replace('_', " "),
+                one_line(&node.detail),
+            ]
+        });
+        table(f, "  ", &rows.collect::<Vec<_>>())
+    }
+
+    fn skips(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.skipped.is_empty() {
+            return Ok(());
+        }
+        writeln!(f, "\n{} skipped:", counted(self.totals.skipped, "location"))?;
+        let rows = self.skipped.iter().map(|skip| {
+            [
+                skip.account.to_string(),
+                skip.region.to_string(),
+                reason(skip),
+                one_line(&skip.detail),
+            ]
+        });
+        table(f, "  ", &rows.collect::<Vec<_>>())
+    }
+}
+
+fn reason(skip: &Skip) -> String {
+    let reason = skip.reason.as_str().replace('_', " ");
+    match skip.cause {
+        Some(cause) => format!("{reason} ({})", cause.as_str().replace('_', " ")),
+        None => reason,
+    }
+}
+
+/// Rows in aligned columns; the last one runs on.
+fn table<const N: usize>(f: &mut fmt::Formatter<'_>, indent: &str, rows: &[[String; N]]) -> fmt::Result {
+    let mut widths = [0; N];
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    for row in rows {
+        let cells = row
+            .iter()
+            .zip(widths)
+            .map(|(cell, width)| format!("{cell:width$}"));
+        let line = cells.collect::<Vec<_>>().join("  ");
+        writeln!(f, "{indent}{}", line.trim_end())?;
+    }
+    Ok(())
+}
+
+fn in_words(tally: &Tally) -> String {
+    let words = tally
+        .iter()
+        .map(|(outcome, n)| format!("{n} {}", outcome.as_str().replace('_', " ")));
+    words.collect::<Vec<_>>().join(", ")
+}
+
+fn after_colon(text: &str) -> String {
+    if text.is_empty() {
+        String::new()
+    } else {
+        format!(": {text}")
+    }
+}
+
+fn counted(n: u32, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
+fn minutes(seconds: i64) -> String {
+    match (seconds / 3_600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, s) => format!("{s} s"),
+        (0, m, s) => format!("{m} min {s} s"),
+        (h, m, _) => format!("{h} h {m} min"),
+    }
+}
+
+/// AWS's words may have several lines, or anything else that would break a table.
+fn one_line(text: &str) -> String {
+    let plain: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    plain.split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,377 @@
+//! The document itself: schema 0.3, as far as it is used.
+
+use super::{DELIVERY_TIMEOUT_SECONDS, EXECUTION_TIMEOUT_SECONDS};
+use crate::request::{Operation, RebootOption};
+use serde::{Serialize, Serializer, ser::SerializeMap};
+
+/// AWS's grammar for `MaxConcurrency` (SSM model).
+const MAX_CONCURRENCY: &str = "^([1-9][0-9]*|[1-9][0-9]%|[1-9]%|100%)$";
+/// AWS's grammar for `MaxErrors` (SSM model).
+const MAX_ERRORS: &str = "^([1-9][0-9]*|[0]|[1-9][0-9]%|[0-9]%|100%)$";
+/// AWS-RunPatchBaseline's own pattern for `InstallOverrideList` and `BaselineOverride`.
+const OVERRIDE: &str = r"(^$)|^https://.+$|^s3://([^/]+)/(.*?([^/]+))$";
+/// AWS-RunPatchBaseline's own pattern for `SnapshotId`.
+const UUID_OR_EMPTY: &str =
+    "(^$)|^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$";
+
+/// How long the runbook's one step may take in a location, in seconds.
+///
+/// Whether the step's `timeoutSeconds` may be a parameter is unconfirmed, so it is a number in
+/// the document, and one that fits any location: the default is 7 days. A long one costs nothing,
+/// because Run Command bounds each node by itself (3600 s for delivery and 7200 s for
+/// AWS-RunPatchBaseline); a short one ends the automation of a large location before its last
+/// nodes had their turn. The plan warns if its slowest location might take longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StepTimeout(u32);
+
+/// A step timeout out of range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{seconds} s is no step timeout: at least {} s, which one node may take, and at most {} s (30 days)",
+    StepTimeout::MIN_SECONDS,
+    StepTimeout::MAX_SECONDS
+)]
+pub struct StepTimeoutError {
+    seconds: u32,
+}
+
+impl StepTimeout {
+    /// What one node may take: 3 hours.
+    pub const MIN_SECONDS: u32 = DELIVERY_TIMEOUT_SECONDS + EXECUTION_TIMEOUT_SECONDS;
+    /// For as long as AWS keeps an execution's history: 30 days.
+    pub const MAX_SECONDS: u32 = 30 * 86_400;
+
+    /// A timeout of this many seconds, of [`MIN_SECONDS`](Self::MIN_SECONDS) to
+    /// [`MAX_SECONDS`](Self::MAX_SECONDS).
+    ///
+    /// # Errors
+    ///
+    /// [`StepTimeoutError`] if it is out of range.
+    pub fn from_seconds(seconds: u32) -> Result<Self, StepTimeoutError> {
+        if (Self::MIN_SECONDS..=Self::MAX_SECONDS).contains(&seconds) {
+            Ok(Self(seconds))
+        } else {
+            Err(StepTimeoutError { seconds })
+        }
+    }
+
+    /// The timeout in seconds.
+    #[must_use]
+    pub fn seconds(self) -> u32 {
+        self.0
+    }
+}
+
+impl Default for StepTimeout {
+    /// 7 days.
+    fn default() -> Self {
+        Self(7 * 86_400)
+    }
+}
+
+/// The Automation document `Patchfleet-RunPatchBaseline`.
+///
+/// ```
+/// use patchfleet_core::runbook::{Runbook, StepTimeout};
+/// let json = Runbook::new(StepTimeout::default()).to_json();
+/// assert!(json.contains("\"schemaVersion\": \"0.3\""));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Runbook {
+    schema_version: &'static str,
+    description: &'static str,
+    assume_role: &'static str,
+    #[serde(serialize_with = "as_map")]
+    parameters: Vec<(&'static str, Parameter)>,
+    main_steps: [RunCommandStep; 1],
+    outputs: [&'static str; 3],
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Parameter {
+    r#type: ParameterType,
+    description: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    default: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allowed_values: Option<[&'static str; 2]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allowed_pattern: Option<&'static str>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+enum ParameterType {
+    String,
+    MapList,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RunCommandStep {
+    name: &'static str,
+    action: &'static str,
+    max_attempts: u32,
+    timeout_seconds: u32,
+    on_failure: &'static str,
+    is_end: bool,
+    inputs: RunCommandInputs,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct RunCommandInputs {
+    document_name: &'static str,
+    targets: &'static str,
+    #[serde(serialize_with = "as_map")]
+    parameters: Vec<(&'static str, &'static str)>,
+    max_concurrency: &'static str,
+    max_errors: &'static str,
+    timeout_seconds: u32,
+    comment: &'static str,
+}
+
+/// Writes pairs as a map in their own order, which is the one that a reader of the document wants.
+fn as_map<V: Serialize, S: Serializer>(
+    pairs: &[(&'static str, V)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(Some(pairs.len()))?;
+    for (key, value) in pairs {
+        map.serialize_entry(key, value)?;
+    }
+    map.end()
+}
+
+impl Parameter {
+    fn string(description: &'static str) -> Self {
+        Self {
+            r#type: ParameterType::String,
+            description,
+            default: None,
+            allowed_values: None,
+            allowed_pattern: None,
+        }
+    }
+
+    fn default(mut self, default: &'static str) -> Self {
+        self.default = Some(default);
+        self
+    }
+
+    fn values(mut self, values: [&'static str; 2]) -> Self {
+        self.allowed_values = Some(values);
+        self
+    }
+
+    fn pattern(mut self, pattern: &'static str) -> Self {
+        self.allowed_pattern = Some(pattern);
+        self
+    }
+}
+
+impl Default for Runbook {
+    fn default() -> Self {
+        Self::new(StepTimeout::default())
+    }
+}
+
+impl Runbook {
+    /// The document, with this timeout for its step.
+    #[must_use]
+    pub fn new(timeout: StepTimeout) -> Self {
+        Self {
+            schema_version: "0.3",
+            description: "Runs AWS-RunPatchBaseline on the targets of one account and Region. \
+                          Generated by patchfleet: `patchfleet runbook ensure` replaces any change.",
+            assume_role: "{{ AutomationAssumeRole }}",
+            parameters: parameters(),
+            main_steps: [RunCommandStep {
+                name: "runPatchBaseline",
+                action: "aws:runCommand",
+                // A second attempt would patch, and reboot, the same nodes again.
+                max_attempts: 1,
+                timeout_seconds: timeout.seconds(),
+                on_failure: "Abort",
+                is_end: true,
+                inputs: RunCommandInputs {
+                    document_name: "AWS-RunPatchBaseline",
+                    targets: "{{ Targets }}",
+                    parameters: vec![
+                        ("Operation", "{{ Operation }}"),
+                        ("RebootOption", "{{ RebootOption }}"),
+                        ("InstallOverrideList", "{{ InstallOverrideList }}"),
+                        ("BaselineOverride", "{{ BaselineOverride }}"),
+                        ("SnapshotId", "{{ SnapshotId }}"),
+                    ],
+                    max_concurrency: "{{ MaxConcurrency }}",
+                    max_errors: "{{ MaxErrors }}",
+                    timeout_seconds: DELIVERY_TIMEOUT_SECONDS,
+                    comment: "patchfleet campaign {{ CampaignId }} unit {{ UnitId }}",
+                },
+            }],
+            outputs: [
+                "runPatchBaseline.CommandId",
+                "runPatchBaseline.Status",
+                "runPatchBaseline.ResponseCode",
+            ],
+        }
+    }
+
+    /// The document as JSON, indented, always in the same order. AWS takes up to 64 KB; this is
+    /// about 5.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        // Text keys and plain values only: nothing here can fail to be written.
+        let mut json = serde_json::to_string_pretty(self).unwrap_or_default();
+        json.push('\n');
+        json
+    }
+}
+
+fn parameters() -> Vec<(&'static str, Parameter)> {
+    let (scan, install) = (Operation::Scan.as_str(), Operation::Install.as_str());
+    let (reboot, no_reboot) = (
+        RebootOption::RebootIfNeeded.as_str(),
+        RebootOption::NoReboot.as_str(),
+    );
+    vec![
+        (
+            "AutomationAssumeRole",
+            Parameter::string("The role of the central account that Automation runs with.")
+                .pattern("^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]+$"),
+        ),
+        (
+            "Targets",
+            Parameter {
+                r#type: ParameterType::MapList,
+                ..Parameter::string(
+                    "Run Command targets, of which a node has to match every one: \
+                     {\"Key\":\"resource-groups:Name\",\"Values\":[\"WebServers\"]}, \
+                     {\"Key\":\"tag:Env\",\"Values\":[\"prod\"]} or \
+                     {\"Key\":\"InstanceIds\",\"Values\":[\"i-0123456789abcdef0\"]}.",
+                )
+            },
+        ),
+        (
+            "MaxConcurrency",
+            Parameter::string("Nodes at once in each account and Region: a count or a percentage.")
+                .default("10%")
+                .pattern(MAX_CONCURRENCY),
+        ),
+        (
+            "MaxErrors",
+            Parameter::string("Failed nodes after which no more are begun: a count or a percentage.")
+                .default("10%")
+                .pattern(MAX_ERRORS),
+        ),
+        (
+            "Operation",
+            Parameter::string("Scan looks for missing patches, Install installs them.")
+                .default(scan)
+                .values([scan, install]),
+        ),
+        (
+            "RebootOption",
+            Parameter::string("Whether nodes may reboot after an Install.")
+                .default(reboot)
+                .values([reboot, no_reboot]),
+        ),
+        (
+            "InstallOverrideList",
+            Parameter::string("https:// or s3:// address of a list of patches to install instead.")
+                .default("")
+                .pattern(OVERRIDE),
+        ),
+        (
+            "BaselineOverride",
+            Parameter::string("https:// or s3:// address of patch baselines to use instead.")
+                .default("")
+                .pattern(OVERRIDE),
+        ),
+        (
+            "SnapshotId",
+            Parameter::string("A UUID: the same patches for every node that is given the same one.")
+                .default("")
+                .pattern(UUID_OR_EMPTY),
+        ),
+        (
+            "CampaignId",
+            Parameter::string("The patchfleet campaign that this is part of.")
+                .default("")
+                .pattern(UUID_OR_EMPTY),
+        ),
+        (
+            "UnitId",
+            Parameter::string("The unit of the campaign that this is.")
+                .default("")
+                .pattern("(^$)|^[1-9][0-9]{0,9}$"),
+        ),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_is_the_one_that_was_reviewed() {
+        insta::assert_snapshot!(Runbook::default().to_json());
+    }
+
+    #[test]
+    fn every_reference_has_its_parameter_and_every_parameter_is_used() {
+        let json: serde_json::Value = serde_json::from_str(&Runbook::default().to_json()).unwrap();
+        let declared: std::collections::BTreeSet<String> =
+            json["parameters"].as_object().unwrap().keys().cloned().collect();
+        let mut rest = json.clone();
+        rest["parameters"] = serde_json::Value::Null;
+        let used = regex_lite::Regex::new(r"\{\{ (\w+) \}\}")
+            .unwrap()
+            .captures_iter(&rest.to_string())
+            .map(|found| found[1].to_owned())
+            .collect();
+        assert_eq!(declared, used);
+    }
+
+    #[test]
+    fn the_defaults_satisfy_their_own_patterns_and_scan() {
+        let json: serde_json::Value = serde_json::from_str(&Runbook::default().to_json()).unwrap();
+        assert_eq!(json["parameters"]["Operation"]["default"], "Scan");
+        for (name, parameter) in json["parameters"].as_object().unwrap() {
+            let (Some(default), Some(pattern)) = (
+                parameter["default"].as_str(),
+                parameter["allowedPattern"].as_str(),
+            ) else {
+                continue;
+            };
+            assert!(
+                regex_lite::Regex::new(pattern).unwrap().is_match(default),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_comment_is_within_the_hundred_characters_that_send_command_takes() {
+        let comment = Runbook::default().main_steps[0].inputs.comment;
+        let longest = comment
+            .replace("{{ CampaignId }}", &"0".repeat(36))
+            .replace("{{ UnitId }}", &u32::MAX.to_string());
+        assert!(longest.len() <= 100, "{longest}");
+    }
+
+    #[test]
+    fn the_step_timeout_is_the_one_asked_for_and_within_its_range() {
+        let timeout = StepTimeout::from_seconds(86_400).unwrap();
+        assert!(
+            Runbook::new(timeout)
+                .to_json()
+                .contains("\"timeoutSeconds\": 86400")
+        );
+        assert!(StepTimeout::from_seconds(10_799).is_err());
+        assert!(StepTimeout::from_seconds(10_800).is_ok());
+        assert!(StepTimeout::from_seconds(2_592_001).is_err());
+    }
+}

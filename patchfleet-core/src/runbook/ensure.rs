@@ -1,0 +1,105 @@
+//! Bringing the document to the central account and Region, and seeing whether it is there.
+
+use super::Runbook;
+use crate::id::DocumentName;
+use crate::port::{Documents, PortErrorKind, PortResult};
+use serde_json::Value;
+
+/// What [`ensure`] did. Each has the number of the version that is now the default.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ensured {
+    /// There was no such document.
+    Created {
+        /// The default version.
+        version: String,
+    },
+    /// A version was added and made the default.
+    Updated {
+        /// The default version.
+        version: String,
+    },
+    /// The newest version was right, and was not the default.
+    DefaultMoved {
+        /// The default version.
+        version: String,
+    },
+    /// The default version is right already.
+    Unchanged {
+        /// The default version.
+        version: String,
+    },
+}
+
+/// What [`check`] found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Checked {
+    /// There is no such document.
+    Missing,
+    /// The default version is the runbook.
+    Current {
+        /// The default version.
+        version: String,
+    },
+    /// The default version is something else.
+    Different {
+        /// The default version.
+        version: String,
+    },
+}
+
+/// Sees whether the document `name` is there, and whether its default version is `runbook`.
+/// Changes nothing.
+///
+/// # Errors
+///
+/// What the port gives, but for `NotFound`, which is [`Checked::Missing`].
+pub async fn check(documents: &dyn Documents, name: &DocumentName, runbook: &Runbook) -> PortResult<Checked> {
+    match documents.document(name).await {
+        Ok(view) if says_the_same(&view.content, runbook) => Ok(Checked::Current {
+            version: view.version,
+        }),
+        Ok(view) => Ok(Checked::Different {
+            version: view.version,
+        }),
+        Err(error) if error.kind() == PortErrorKind::NotFound => Ok(Checked::Missing),
+        Err(error) => Err(error),
+    }
+}
+
+/// Makes `runbook` the default version of the document `name`: creates it, adds a version, moves
+/// the default, or does nothing. Content is compared by its meaning, not by its spaces.
+///
+/// # Errors
+///
+/// What the port gives. Every step can be repeated, so ensuring again goes on where it stopped.
+pub async fn ensure(
+    documents: &dyn Documents,
+    name: &DocumentName,
+    runbook: &Runbook,
+) -> PortResult<Ensured> {
+    match check(documents, name, runbook).await? {
+        Checked::Current { version } => Ok(Ensured::Unchanged { version }),
+        Checked::Missing => {
+            let version = documents.create(name, runbook.to_json()).await?;
+            Ok(Ensured::Created { version })
+        }
+        Checked::Different { .. } => {
+            if let Some(version) = documents.update(name, runbook.to_json()).await? {
+                documents.set_default(name, &version).await?;
+                Ok(Ensured::Updated { version })
+            } else {
+                let version = documents.latest_version(name).await?;
+                documents.set_default(name, &version).await?;
+                Ok(Ensured::DefaultMoved { version })
+            }
+        }
+    }
+}
+
+/// Whether a document's content, JSON or YAML, is the runbook's.
+fn says_the_same(content: &str, runbook: &Runbook) -> bool {
+    let there: Option<Value> = serde_json::from_str(content)
+        .ok()
+        .or_else(|| serde_saphyr::from_str(content).ok());
+    there.is_some() && there == serde_json::to_value(runbook).ok()
+}

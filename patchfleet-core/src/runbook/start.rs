@@ -1,0 +1,122 @@
+//! What a start is given: its parameters, and what the campaign adds to them.
+
+use super::{TargetTooLong, is_own, targets::targets};
+use crate::id::{CampaignId, ClientToken, NodeId, RoleArn, RoleName, UnitId};
+use crate::port::{Caller, StartRequest, Tag};
+use crate::request::{ADMINISTRATION_ROLE, PatchRequest, Selector};
+use std::collections::BTreeMap;
+
+/// The tag of an execution that has the campaign's id.
+pub const TAG_CAMPAIGN: &str = "patchfleet:campaign";
+
+/// The tag of an execution that has the unit's number.
+pub const TAG_UNIT: &str = "patchfleet:unit";
+
+/// The parameters of a unit's start.
+///
+/// For patchfleet's own runbook: the role, the targets, the rate controls within a location, and
+/// those of AWS-RunPatchBaseline; one that is not set is left out, because AWS takes no empty
+/// text. `nodes` replaces the selector's node ids by those of the unit.
+///
+/// For a runbook of one's own: `automation.parameters` as they are, and `AutomationAssumeRole` if
+/// the request names a role and the parameters do not. How such a runbook finds its nodes is its
+/// own affair, so `nodes` says nothing to it.
+///
+/// # Errors
+///
+/// [`TargetTooLong`] if a target is longer than one parameter value may be.
+pub fn parameters(
+    request: &PatchRequest,
+    central: &Caller,
+    nodes: Option<&[NodeId]>,
+) -> Result<BTreeMap<String, Vec<String>>, TargetTooLong> {
+    let role = request.automation.assume_role.as_ref();
+    if !is_own(&request.automation.document) {
+        let mut parameters = request.automation.parameters.clone();
+        if let Some(role) = role {
+            parameters
+                .entry("AutomationAssumeRole".to_owned())
+                .or_insert_with(|| vec![role.to_string()]);
+        }
+        return Ok(parameters);
+    }
+    let targets = match nodes {
+        Some(nodes) => targets(&Selector::NodeIds(nodes.to_vec()))?,
+        None => targets(&request.targets.selector)?,
+    };
+    let role = role.map_or_else(|| default_role(central), ToString::to_string);
+    let patch = &request.patch;
+    let rates = request.budget.nodes;
+    let mut parameters: BTreeMap<String, Vec<String>> = [
+        ("AutomationAssumeRole", vec![role]),
+        ("Targets", targets),
+        ("MaxConcurrency", vec![rates.max_concurrency.to_string()]),
+        ("MaxErrors", vec![rates.max_errors.to_string()]),
+        ("Operation", vec![patch.operation.as_str().to_owned()]),
+        ("RebootOption", vec![patch.reboot_option.as_str().to_owned()]),
+    ]
+    .into_iter()
+    .map(|(name, values)| (name.to_owned(), values))
+    .collect();
+    for (name, value) in [
+        ("InstallOverrideList", &patch.install_override_list),
+        ("BaselineOverride", &patch.baseline_override),
+    ] {
+        if let Some(value) = value.as_ref().filter(|value| !value.is_empty()) {
+            parameters.insert(name.to_owned(), vec![value.clone()]);
+        }
+    }
+    Ok(parameters)
+}
+
+/// The ARN of the central account's administration role, in the partition of the central Region.
+fn default_role(central: &Caller) -> String {
+    let name = ADMINISTRATION_ROLE.parse::<RoleName>();
+    name.map(|name| RoleArn::build(central.region.partition(), &central.account, &name).to_string())
+        .unwrap_or_default() // the name is right, see the tests
+}
+
+/// The start of a unit in a campaign: the plan's request with the campaign, the unit and, for
+/// patchfleet's own runbook, the patch snapshot.
+///
+/// Each execution carries three tags of the five that AWS takes: campaign, unit, and one whose
+/// key is unique for each start ([`start_tag_key`]), because AWS finds executions by a tag's key
+/// only.
+#[must_use]
+pub fn for_campaign(
+    request: &StartRequest,
+    campaign: CampaignId,
+    unit: UnitId,
+    attempt: u32,
+) -> StartRequest {
+    let mut start = request.clone();
+    if is_own(&start.document_name) {
+        for (name, value) in [
+            ("CampaignId", campaign.to_string()),
+            ("UnitId", unit.to_string()),
+            ("SnapshotId", campaign.snapshot_id().to_string()),
+        ] {
+            start.parameters.insert(name.to_owned(), vec![value]);
+        }
+    }
+    for (key, value) in [
+        (TAG_CAMPAIGN.to_owned(), campaign.to_string()),
+        (TAG_UNIT.to_owned(), unit.to_string()),
+        (
+            start_tag_key(campaign.client_token(unit, attempt)),
+            "1".to_owned(),
+        ),
+    ] {
+        start.tags.push(Tag { key, value });
+    }
+    start
+}
+
+/// The key of the tag that only the start with this client token carries.
+///
+/// DescribeAutomationExecutions filters on tag keys, not on their values, so what has to be found
+/// again stands in the key.
+#[must_use]
+pub fn start_tag_key(token: ClientToken) -> String {
+    format!("patchfleet:start:{token}")
+}

@@ -1,0 +1,131 @@
+//! Run Command targets, as a MapList parameter takes them: each is one JSON text.
+
+use crate::id::NodeId;
+use crate::request::{MAX_PARAMETER_CHARS as MAX_CHARS, Selector};
+use serde::Serialize;
+
+/// Most node ids in one unit: as many of the longest (`mi-…`, 20 characters) as one parameter
+/// value of 512 characters holds. (Run Command itself takes 50.)
+pub const MAX_NODE_IDS: usize = 20;
+
+/// A target that does not fit in one parameter value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the target {key} takes {chars} characters, and AWS takes at most {MAX_CHARS} in one parameter value"
+)]
+pub struct TargetTooLong {
+    /// The target's key, such as `tag:Env`.
+    pub key: String,
+    /// Its characters as JSON.
+    pub chars: usize,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Target {
+    key: String,
+    values: Vec<String>,
+}
+
+/// Node ids in chunks that one unit takes, in their order.
+pub fn node_chunks(nodes: &[NodeId]) -> impl Iterator<Item = &[NodeId]> {
+    nodes.chunks(MAX_NODE_IDS)
+}
+
+/// The selector as values of the parameter `Targets`. A node has to match every one.
+pub(super) fn targets(selector: &Selector) -> Result<Vec<String>, TargetTooLong> {
+    let target = |key: &str, values: Vec<String>| Target {
+        key: key.to_owned(),
+        values,
+    };
+    let targets = match selector {
+        Selector::ResourceGroup(group) => vec![target("resource-groups:Name", vec![group.to_string()])],
+        Selector::Tags(tags) => tags
+            .iter()
+            .map(|(key, values)| target(&format!("tag:{key}"), values.clone()))
+            .collect(),
+        Selector::AllManaged => vec![target("InstanceIds", vec!["*".to_owned()])],
+        Selector::NodeIds(nodes) => {
+            vec![target(
+                "InstanceIds",
+                nodes.iter().map(ToString::to_string).collect(),
+            )]
+        }
+    };
+    targets
+        .into_iter()
+        .map(|target| {
+            // Texts only: nothing here can fail to be written.
+            let json = serde_json::to_string(&target).unwrap_or_default();
+            let chars = json.chars().count();
+            if chars > MAX_CHARS {
+                Err(TargetTooLong {
+                    key: target.key,
+                    chars,
+                })
+            } else {
+                Ok(json)
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hybrid(n: usize) -> NodeId {
+        format!("mi-{n:017}").parse().unwrap()
+    }
+
+    #[test]
+    fn each_selector_has_run_commands_own_key() {
+        let group = Selector::ResourceGroup("WebServers".parse().unwrap());
+        assert_eq!(
+            targets(&group).unwrap(),
+            [r#"{"Key":"resource-groups:Name","Values":["WebServers"]}"#]
+        );
+        let tags = Selector::Tags(
+            [
+                ("Env".to_owned(), vec!["prod".to_owned(), "pre\"prod".to_owned()]),
+                ("App".to_owned(), vec!["web".to_owned()]),
+            ]
+            .into(),
+        );
+        assert_eq!(
+            targets(&tags).unwrap(),
+            [
+                r#"{"Key":"tag:App","Values":["web"]}"#,
+                r#"{"Key":"tag:Env","Values":["prod","pre\"prod"]}"#
+            ]
+        );
+        assert_eq!(
+            targets(&Selector::AllManaged).unwrap(),
+            [r#"{"Key":"InstanceIds","Values":["*"]}"#]
+        );
+    }
+
+    #[test]
+    fn a_chunk_of_the_longest_node_ids_fits_and_one_more_does_not() {
+        let nodes: Vec<NodeId> = (0..MAX_NODE_IDS).map(hybrid).collect();
+        assert!(targets(&Selector::NodeIds(nodes.clone())).is_ok());
+        let one_more = [nodes, vec![hybrid(99)]].concat();
+        assert!(targets(&Selector::NodeIds(one_more)).is_err());
+    }
+
+    #[test]
+    fn chunks_keep_every_node_once_and_in_order() {
+        let nodes: Vec<NodeId> = (0..45).map(hybrid).collect();
+        let chunks: Vec<&[NodeId]> = node_chunks(&nodes).collect();
+        assert_eq!(chunks.iter().map(|c| c.len()).collect::<Vec<_>>(), [20, 20, 5]);
+        assert_eq!(chunks.concat(), nodes);
+    }
+
+    #[test]
+    fn tags_that_no_parameter_value_holds_are_named() {
+        let tags = Selector::Tags([("Env".to_owned(), vec!["é".repeat(256), "x".repeat(256)])].into());
+        let error = targets(&tags).unwrap_err();
+        assert_eq!(error.key, "tag:Env");
+        assert!(error.chars > 512, "{error}");
+    }
+}

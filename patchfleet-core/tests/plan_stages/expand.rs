@@ -1,0 +1,289 @@
+//! Which locations a request names.
+
+use crate::world::{CENTRAL, World, account, at, region, request, wait};
+use patchfleet_core::census::{CensusAnswer, UnknownCause};
+use patchfleet_core::expand::{Candidates, expand};
+use patchfleet_core::id::OrgParent;
+use patchfleet_core::plan::{Refusal, RefusalCode, SkipReason};
+use patchfleet_core::port::{AccountState, PortErrorKind, RegionOptStatus};
+use patchfleet_core::request::PatchRequest;
+use serde_json::json;
+use std::collections::BTreeSet;
+
+const ROOT: &str = "r-ab12";
+const PROD: &str = "ou-ab12-prod0000";
+const WEB: &str = "ou-ab12-web00000";
+const US: &str = "us-east-1";
+const EU: &str = "eu-west-1";
+
+/// Root: central account; prod below it: 2…; web below prod: 3… and a suspended 4….
+fn world() -> World {
+    let mut world = World::default();
+    for id in [CENTRAL, "222222222222", "333333333333", "444444444444"] {
+        world.add(id, &[US, EU]);
+    }
+    world
+        .accounts
+        .insert(account("444444444444"), AccountState::Suspended);
+    let (root, prod, web) = (ROOT.parse().unwrap(), PROD, WEB);
+    let ou = |id: &str| OrgParent::Ou(id.parse().unwrap());
+    let unit = |accounts: &[&str], units: &[&str]| {
+        (
+            accounts.iter().map(|id| account(id)).collect(),
+            units.iter().map(|id| id.parse().unwrap()).collect(),
+        )
+    };
+    world
+        .units
+        .insert(OrgParent::Root(root), unit(&[CENTRAL], &[prod]));
+    world.units.insert(ou(prod), unit(&["222222222222"], &[web]));
+    world
+        .units
+        .insert(ou(web), unit(&["333333333333", "444444444444"], &[]));
+    world
+}
+
+fn expanded(world: &World, request: &PatchRequest) -> Result<Candidates, Refusal> {
+    wait(expand(world, request, &world.caller_now(), 3))
+}
+
+fn names(candidates: &Candidates) -> Vec<String> {
+    candidates.wanted.iter().map(ToString::to_string).collect()
+}
+
+fn skips(candidates: &Candidates) -> Vec<(String, SkipReason)> {
+    let skips = candidates.skipped.iter();
+    skips
+        .map(|skip| (skip.location().to_string(), skip.reason))
+        .collect()
+}
+
+fn codes(refusal: &Refusal) -> Vec<(RefusalCode, &str)> {
+    let reasons = refusal.reasons.iter();
+    reasons
+        .map(|reason| (reason.code, reason.subject.as_str()))
+        .collect()
+}
+
+#[test]
+fn without_accounts_the_callers_own_is_meant_and_not_looked_up() {
+    let world = world();
+    let found = expanded(
+        &world,
+        &request(json!({"all_managed": true, "regions": [EU, US]})),
+    )
+    .unwrap();
+    assert_eq!(
+        names(&found),
+        ["111111111111/eu-west-1", "111111111111/us-east-1"]
+    );
+    assert_eq!((found.skipped, found.warnings), (vec![], vec![]));
+    assert_eq!(world.calls("account"), 0);
+}
+
+#[test]
+fn children_count_only_if_they_are_asked_for() {
+    let targets = |children: bool| json!({"all_managed": true, "regions": [US], "accounts": [PROD], "include_child_ous": children});
+    let direct = expanded(&world(), &request(targets(false))).unwrap();
+    assert_eq!(names(&direct), ["222222222222/us-east-1"]);
+    let all = expanded(&world(), &request(targets(true))).unwrap();
+    assert_eq!(names(&all), ["222222222222/us-east-1", "333333333333/us-east-1"]);
+    assert_eq!(
+        skips(&all),
+        [("444444444444/us-east-1".to_owned(), SkipReason::AccountNotActive)]
+    );
+    assert!(all.skipped[0].detail.contains("SUSPENDED"), "{:?}", all.skipped);
+}
+
+#[test]
+fn an_excluded_unit_takes_everything_below_it_away() {
+    let targets = json!({
+        "all_managed": true, "regions": [US], "accounts": [ROOT, "333333333333"],
+        "include_child_ous": true, "exclude_accounts": [PROD],
+    });
+    let found = expanded(&world(), &request(targets)).unwrap();
+    assert_eq!(names(&found), ["111111111111/us-east-1"]);
+    let excluded = ["222222222222", "333333333333", "444444444444"];
+    let excluded = excluded.map(|id| (format!("{id}/us-east-1"), SkipReason::Excluded));
+    assert_eq!(skips(&found), excluded);
+}
+
+#[test]
+fn an_excluded_account_that_is_no_target_is_pointed_out() {
+    let targets = json!({"all_managed": true, "regions": [US], "exclude_accounts": ["999999999999"]});
+    let found = expanded(&world(), &request(targets)).unwrap();
+    assert_eq!(found.warnings.len(), 1, "{:?}", found.warnings);
+    assert!(found.warnings[0].contains("999999999999"));
+}
+
+#[test]
+fn every_reason_to_refuse_is_named_at_once() {
+    let mut world = world();
+    world
+        .account_fail
+        .insert(account("555555555555"), PortErrorKind::Throttled);
+    let targets = json!({
+        "all_managed": true, "regions": [US, "us-east-9", "eu-west-7"],
+        "accounts": ["999999999999", "555555555555", "ou-ab12-none0000"],
+        "exclude_accounts": ["ou-ab12-typo0000"],
+    });
+    let refusal = expanded(&world, &request(targets)).unwrap_err();
+    let found: BTreeSet<_> = codes(&refusal).into_iter().collect();
+    let expected = [
+        (RefusalCode::TargetNotFound, "999999999999"),
+        (RefusalCode::DirectoryUnavailable, "555555555555"),
+        (RefusalCode::TargetNotFound, "ou-ab12-none0000"),
+        (RefusalCode::TargetNotFound, "ou-ab12-typo0000"),
+        (RefusalCode::NoSuchRegion, "us-east-9"),
+        (RefusalCode::NoSuchRegion, "eu-west-7"),
+    ];
+    assert_eq!(found, expected.into_iter().collect());
+    assert_eq!(refusal.reasons.len(), 6);
+}
+
+#[test]
+fn a_region_of_another_partition_is_refused_as_that() {
+    let targets = json!({"all_managed": true, "regions": ["cn-north-1"]});
+    let refusal = expanded(&world(), &request(targets)).unwrap_err();
+    assert_eq!(codes(&refusal), [(RefusalCode::WrongPartition, "cn-north-1")]);
+}
+
+#[test]
+fn an_account_that_may_not_be_looked_up_is_taken_for_active_with_a_warning() {
+    let mut world = world();
+    for kind in [PortErrorKind::Denied, PortErrorKind::NotInOrganization] {
+        world.account_fail.insert(account("444444444444"), kind);
+        let targets = json!({"all_managed": true, "regions": [US], "accounts": ["444444444444"]});
+        let found = expanded(&world, &request(targets)).unwrap();
+        assert_eq!(names(&found), ["444444444444/us-east-1"]);
+        assert_eq!(found.warnings.len(), 1, "{:?}", found.warnings);
+    }
+}
+
+#[test]
+fn a_region_that_is_not_usable_is_skipped_only_there() {
+    let mut world = world();
+    for (id, status) in [
+        ("222222222222", RegionOptStatus::Disabled),
+        ("333333333333", RegionOptStatus::Enabled),
+        (CENTRAL, RegionOptStatus::Enabling),
+    ] {
+        let regions = world.regions.get_mut(&account(id)).unwrap();
+        regions.insert(region("ap-east-1"), status);
+    }
+    let targets = json!({
+        "all_managed": true, "regions": ["ap-east-1"],
+        "accounts": [CENTRAL, "222222222222", "333333333333"],
+    });
+    let found = expanded(&world, &request(targets)).unwrap();
+    assert_eq!(names(&found), ["333333333333/ap-east-1"]);
+    let details: Vec<&str> = found.skipped.iter().map(|skip| skip.detail.as_str()).collect();
+    assert!(
+        details[0].contains("ENABLING") && details[1].contains("DISABLED"),
+        "{details:?}"
+    );
+}
+
+#[test]
+fn starting_from_an_opt_in_region_towards_a_default_one_is_refused() {
+    let mut world = world();
+    world.central_region = Some(region("ap-east-1"));
+    for id in [CENTRAL, "222222222222"] {
+        let regions = world.regions.get_mut(&account(id)).unwrap();
+        regions.insert(region("ap-east-1"), RegionOptStatus::Enabled);
+    }
+    let targets = |name: &str| json!({"all_managed": true, "regions": [name], "accounts": ["222222222222"]});
+    let refusal = expanded(&world, &request(targets(US))).unwrap_err();
+    assert_eq!(codes(&refusal), [(RefusalCode::OptInTrap, "ap-east-1")]);
+    assert!(refusal.reasons[0].detail.contains(US));
+    assert!(expanded(&world, &request(targets("ap-east-1"))).is_ok());
+    world.central_region = Some(region(US));
+    assert!(expanded(&world, &request(targets("ap-east-1"))).is_ok());
+}
+
+#[test]
+fn listed_regions_of_an_unreadable_account_stay_wanted() {
+    let mut world = world();
+    world
+        .regions_fail
+        .insert(account("222222222222"), PortErrorKind::RoleNotAssumable);
+    let targets = json!({"all_managed": true, "regions": [US], "accounts": ["222222222222"]});
+    let found = expanded(&world, &request(targets)).unwrap();
+    assert_eq!(names(&found), ["222222222222/us-east-1"]);
+    assert_eq!(found.to_ask(), found.wanted);
+    assert!(
+        found.warnings[0].contains("because of role_not_assumable"),
+        "{:?}",
+        found.warnings
+    );
+}
+
+#[test]
+fn all_enabled_regions_of_an_unreadable_account_are_unknown() {
+    let mut world = world();
+    world
+        .regions_fail
+        .insert(account("222222222222"), PortErrorKind::RoleNotAssumable);
+    let targets = json!({
+        "all_managed": true, "regions": "all-enabled", "accounts": ["222222222222", "333333333333", "444444444444"],
+    });
+    let found = expanded(&world, &request(targets.clone())).unwrap();
+    assert_eq!(found.wanted.len(), 4);
+    for name in [US, EU] {
+        let answer = &found.answered[&at("222222222222", name)];
+        assert!(
+            matches!(
+                answer,
+                CensusAnswer::Unknown {
+                    cause: UnknownCause::RoleNotAssumable,
+                    ..
+                }
+            ),
+            "{answer:?}"
+        );
+    }
+    assert_eq!(found.answered.len(), 2);
+    assert_eq!(found.to_ask().len(), 2);
+    assert_eq!(found.skipped.len(), 2);
+
+    // Without the central account's Regions nothing stands for those of the others.
+    world.regions_fail.insert(account(CENTRAL), PortErrorKind::Denied);
+    let refusal = expanded(&world, &request(targets)).unwrap_err();
+    assert_eq!(codes(&refusal), [(RefusalCode::DirectoryUnavailable, CENTRAL)]);
+    assert!(refusal.reasons[0].detail.contains("222222222222, 444444444444"));
+}
+
+#[test]
+fn a_listing_without_end_is_refused_and_not_followed() {
+    let mut world = world();
+    world.endless = true;
+    let targets = json!({"all_managed": true, "regions": [US], "accounts": [PROD]});
+    let refusal = expanded(&world, &request(targets)).unwrap_err();
+    assert_eq!(codes(&refusal), [(RefusalCode::DirectoryUnavailable, PROD)]);
+}
+
+#[test]
+fn a_unit_without_accounts_is_pointed_out() {
+    let mut world = world();
+    let empty = OrgParent::Ou("ou-ab12-empty000".parse().unwrap());
+    world.units.insert(empty, (vec![], vec![]));
+    let targets = json!({"all_managed": true, "regions": [US], "accounts": ["ou-ab12-empty000"]});
+    let found = expanded(&world, &request(targets)).unwrap();
+    assert!(found.wanted.is_empty());
+    assert!(
+        found.warnings[0].contains("ou-ab12-empty000"),
+        "{:?}",
+        found.warnings
+    );
+}
+
+#[test]
+fn the_future_can_be_spawned() {
+    fn sendable<T: Send>(value: T) -> T {
+        value
+    }
+    let (world, request) = (world(), request(json!({"all_managed": true, "regions": [US]})));
+    let options = patchfleet_core::plan::Options::default();
+    let plan = sendable(patchfleet_core::plan::make(&world, &world, &request, &options));
+    assert!(wait(plan).is_ok());
+}

@@ -1,0 +1,336 @@
+//! Laws 1, 2 and 6 in random worlds: every candidate in exactly one place and for the right
+//! reason, the starts exactly the planned locations, and the same bytes again. What should become
+//! of each pair is worked out here from the world's ground truth, pair by pair.
+
+use crate::plan::planned;
+use crate::world::{CENTRAL, Place, World, account, ec2, hybrid, region, request_with};
+use patchfleet_core::id::{AccountId, Location, OrgParent, OuId, Region};
+use patchfleet_core::plan::Plan;
+use patchfleet_core::port::{AccountState, PingStatus, PortErrorKind, RegionOptStatus};
+use patchfleet_core::request::PatchRequest;
+use proptest::prelude::*;
+use serde_json::json;
+use std::collections::BTreeMap;
+
+const REGIONS: [&str; 4] = ["us-east-1", "eu-west-1", "ap-east-1", "me-south-1"];
+
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % n
+    }
+
+    fn one_in(&mut self, n: u64) -> bool {
+        self.below(n) == 0
+    }
+
+    fn pick<T: Clone>(&mut self, of: &[T]) -> T {
+        of[usize::try_from(self.below(of.len() as u64)).unwrap()].clone()
+    }
+}
+
+/// A world, the request, and what the request says, as the oracle reads it.
+struct Case {
+    world: World,
+    request: PatchRequest,
+    /// For each account and each unit, the parent it is directly below.
+    above: BTreeMap<String, String>,
+    targets: Vec<String>,
+    excluded: Vec<String>,
+    children: bool,
+    regions: Option<Vec<&'static str>>,
+    keep_unknown: bool,
+    keep_missing: bool,
+    by_members: bool,
+}
+
+fn case(seed: u64) -> Case {
+    let mut numbers = Numbers(seed);
+    let mut world = World::default();
+    let mut above = BTreeMap::new();
+    let root = OrgParent::Root("r-ab12".parse().unwrap());
+    let mut parents = vec![root.clone()];
+    world.units.insert(root, (vec![], vec![]));
+    for n in 0..numbers.below(6) {
+        let id: OuId = format!("ou-ab12-unit000{n}").parse().unwrap();
+        let parent = numbers.pick(&parents);
+        above.insert(id.to_string(), parent.to_string());
+        world.units.get_mut(&parent).unwrap().1.push(id.clone());
+        parents.push(OrgParent::Ou(id.clone()));
+        world.units.insert(OrgParent::Ou(id), (vec![], vec![]));
+    }
+    let mut accounts = vec![CENTRAL.to_owned()];
+    accounts.extend((2..2 + numbers.below(7)).map(|n| format!("{n:012}")));
+    for id in &accounts {
+        world.add(id, &REGIONS[..2]);
+        for name in &REGIONS[2..] {
+            let statuses = [
+                RegionOptStatus::Enabled,
+                RegionOptStatus::Disabled,
+                RegionOptStatus::Enabling,
+                RegionOptStatus::Disabling,
+            ];
+            let status = numbers.pick(&statuses);
+            world
+                .regions
+                .get_mut(&account(id))
+                .unwrap()
+                .insert(region(name), status);
+        }
+        let parent = numbers.pick(&parents);
+        above.insert(id.clone(), parent.to_string());
+        world.units.get_mut(&parent).unwrap().0.push(account(id));
+        if id != CENTRAL {
+            if numbers.one_in(5) {
+                world.accounts.insert(account(id), AccountState::PendingClosure);
+            }
+            if numbers.one_in(5) {
+                world
+                    .regions_fail
+                    .insert(account(id), PortErrorKind::RoleNotAssumable);
+            }
+        }
+        for name in REGIONS {
+            *world.place(id, name) = random_place(&mut numbers);
+        }
+    }
+    let everything: Vec<String> = parents.iter().map(ToString::to_string).chain(accounts).collect();
+    let mut some = |most: u64| -> Vec<String> {
+        let n = numbers.below(most);
+        let mut picked: Vec<String> = (0..n).map(|_| numbers.pick(&everything)).collect();
+        picked.sort_unstable();
+        picked.dedup();
+        picked
+    };
+    let (targets, mut excluded) = (some(5), some(3));
+    // A request that excludes the root, or what it names, is no valid one.
+    excluded.retain(|id| !id.starts_with("r-") && !targets.contains(id));
+    let children = numbers.one_in(2);
+    let regions = match numbers.below(3) {
+        0 => None,
+        1 => Some(REGIONS.to_vec()),
+        _ => Some(vec![numbers.pick(&REGIONS)]),
+    };
+    let (keep_unknown, keep_missing) = (numbers.one_in(3), numbers.one_in(3));
+    let by_members = !numbers.one_in(4);
+    let mut fields = json!({
+        "accounts": targets, "exclude_accounts": excluded, "include_child_ous": children,
+        "regions": match &regions { None => json!("all-enabled"), Some(names) => json!(names) },
+    });
+    if by_members {
+        fields["resource_group"] = json!("WebServers");
+    } else {
+        fields["all_managed"] = json!(true);
+    }
+    let action = |keep: bool| if keep { "keep" } else { "skip" };
+    let policy = json!({
+        "policy": {"unknown": action(keep_unknown), "group_missing": action(keep_missing)},
+        "budget": {"locations": {"max_concurrency": "30%", "max_errors": 1}},
+    });
+    Case {
+        world,
+        request: request_with(fields, policy),
+        above,
+        targets: if targets.is_empty() {
+            vec![CENTRAL.to_owned()]
+        } else {
+            targets
+        },
+        excluded,
+        children,
+        regions,
+        keep_unknown,
+        keep_missing,
+        by_members,
+    }
+}
+
+fn random_place(numbers: &mut Numbers) -> Place {
+    let mut place = Place::default();
+    let first = numbers.below(1_000_000);
+    for n in first..first + numbers.below(8) {
+        let node = if numbers.one_in(3) { hybrid(n) } else { ec2(n) };
+        if !numbers.one_in(4) {
+            let pings = [PingStatus::Online, PingStatus::Offline];
+            place.managed.insert(node.clone(), numbers.pick(&pings));
+        }
+        place.members.push(node);
+    }
+    match numbers.below(8) {
+        0 => place.members_fail = Some((0, PortErrorKind::NotFound)),
+        1 => place.partial_at = Some(0),
+        2 => place.managed_fail = Some(PortErrorKind::Denied),
+        _ => {}
+    }
+    place
+}
+
+impl Case {
+    /// Everything above an account, nearest first.
+    fn ancestors(&self, id: &str) -> Vec<&str> {
+        let mut all = Vec::new();
+        let mut here = id;
+        while let Some(parent) = self.above.get(here) {
+            all.push(parent.as_str());
+            here = parent;
+        }
+        all
+    }
+
+    fn is_target(&self, id: &str) -> bool {
+        let above = self.ancestors(id);
+        self.targets.iter().any(|target| {
+            target == id
+                || above.first() == Some(&target.as_str())
+                || (self.children && above.contains(&target.as_str()))
+        })
+    }
+
+    fn is_excluded(&self, id: &str) -> bool {
+        let above = self.ancestors(id);
+        self.excluded
+            .iter()
+            .any(|out| out == id || above.contains(&out.as_str()))
+    }
+
+    fn is_usable(&self, id: &AccountId, name: &Region) -> bool {
+        use RegionOptStatus::{Enabled, EnabledByDefault};
+        matches!(self.world.regions[id].get(name), Some(Enabled | EnabledByDefault))
+    }
+
+    /// What should become of the pair; `None` if it is no candidate.
+    fn expected(&self, id: &AccountId, name: &Region) -> Option<String> {
+        if !self.is_target(id.as_str()) {
+            return None;
+        }
+        let central = account(CENTRAL);
+        let excluded = self.is_excluded(id.as_str());
+        let active = self.world.accounts[id] == AccountState::Active;
+        let unreadable = self.world.regions_fail.contains_key(id);
+        let is_candidate = match &self.regions {
+            Some(names) => names.contains(&name.as_str()),
+            None if excluded || !active || unreadable => self.is_usable(&central, name),
+            None => self.is_usable(id, name),
+        };
+        if !is_candidate {
+            return None;
+        }
+        let or_kept = |reason: &str, keep: bool| {
+            if keep {
+                format!("planned, {reason}")
+            } else {
+                reason.to_owned()
+            }
+        };
+        let place = &self.world.places[&Location::new(id.clone(), name.clone())];
+        let what = if excluded {
+            "excluded".to_owned()
+        } else if !active {
+            "account_not_active".to_owned()
+        } else if !unreadable && !self.is_usable(id, name) {
+            "region_not_enabled".to_owned()
+        } else if unreadable && self.regions.is_none() {
+            or_kept("unknown", self.keep_unknown)
+        } else if self.by_members {
+            if place.members_fail.is_some() {
+                or_kept("group_missing", self.keep_missing)
+            } else if place.partial_at.is_some()
+                || (place.managed_fail.is_some() && !place.members.is_empty())
+            {
+                or_kept("unknown", self.keep_unknown)
+            } else if place.members.is_empty() {
+                "empty".to_owned()
+            } else {
+                format!("planned, {} {}", place.members.len(), place.managed.len())
+            }
+        } else if place.managed_fail.is_some() {
+            or_kept("unknown", self.keep_unknown)
+        } else if place.managed.is_empty() {
+            "empty".to_owned()
+        } else {
+            format!("planned, {} {}", place.managed.len(), place.managed.len())
+        };
+        Some(what)
+    }
+}
+
+/// What became of each pair by the plan, and a failure if a pair is in two places.
+fn outcome(plan: &Plan) -> BTreeMap<Location, String> {
+    let mut all = BTreeMap::new();
+    for planned in &plan.locations {
+        let what = match (planned.kept, planned.nodes) {
+            (Some(reason), None) => format!("planned, {}", reason.as_str()),
+            (None, Some(n)) => {
+                assert_eq!(n.ec2 + n.hybrid, n.online + n.offline + n.unmanaged);
+                format!("planned, {} {}", n.ec2 + n.hybrid, n.online + n.offline)
+            }
+            other => panic!("{other:?}"),
+        };
+        assert!(
+            all.insert(planned.location(), what).is_none(),
+            "{planned:?} is there twice"
+        );
+    }
+    for skip in &plan.skipped {
+        assert!(!skip.detail.is_empty(), "{skip:?}");
+        let before = all.insert(skip.location(), skip.reason.as_str().to_owned());
+        assert!(before.is_none(), "{skip:?} is there twice");
+    }
+    all
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_candidate_is_in_exactly_one_place_and_for_the_right_reason(seed in any::<u64>()) {
+        let case = case(seed);
+        let plan = planned(&case.world, &case.request).unwrap();
+        let mut expected = BTreeMap::new();
+        for id in case.world.accounts.keys() {
+            for name in REGIONS {
+                if let Some(what) = case.expected(id, &region(name)) {
+                    expected.insert(Location::new(id.clone(), region(name)), what);
+                }
+            }
+        }
+        prop_assert_eq!(outcome(&plan), expected);
+        prop_assert_eq!(plan.candidates as usize, plan.locations.len() + plan.skipped.len());
+        prop_assert!(plan.locations.is_sorted_by_key(patchfleet_core::plan::PlannedLocation::location));
+        prop_assert!(plan.skipped.is_sorted_by_key(patchfleet_core::plan::Skip::location));
+    }
+
+    #[test]
+    fn the_starts_name_the_planned_locations_each_once_and_none_else(seed in any::<u64>()) {
+        let case = case(seed);
+        let plan = planned(&case.world, &case.request).unwrap();
+        let mut named: Vec<String> = Vec::new();
+        for start in &plan.requests {
+            let target = start.target_location();
+            for id in &target.accounts {
+                named.extend(target.regions.iter().map(|name| format!("{id}/{name}")));
+            }
+        }
+        named.sort_unstable();
+        let mut wanted: Vec<String> = plan.locations.iter().map(|planned| planned.location().to_string()).collect();
+        wanted.sort_unstable();
+        prop_assert_eq!(named, wanted);
+        prop_assert_eq!(plan.worst_case.starts as usize, plan.requests.len());
+    }
+
+    #[test]
+    fn planning_again_gives_the_same_bytes_and_reads_back(seed in any::<u64>()) {
+        let case = case(seed);
+        let plan = planned(&case.world, &case.request).unwrap();
+        let again = planned(&case.world, &case.request).unwrap();
+        prop_assert_eq!(plan.to_json(), again.to_json());
+        prop_assert_eq!(plan.to_text(), again.to_text());
+        prop_assert_eq!(plan.differences(&again), Vec::<String>::new());
+        prop_assert_eq!(Plan::from_json(&plan.to_json()).unwrap(), plan);
+    }
+}

@@ -1,0 +1,331 @@
+//! From the census to the plan, and the plan as text and file.
+
+use crate::world::{CENTRAL, Place, World, account, at, ec2, hybrid, request, request_with, wait};
+use patchfleet_core::census::{Depth, NodeCounts};
+use patchfleet_core::id::NodeId;
+use patchfleet_core::plan::{
+    Options, Plan, PlanError, PlanFileError, Refusal, RefusalCode, SkipReason, make,
+};
+use patchfleet_core::port::{AccountState, PingStatus, PortErrorKind};
+use patchfleet_core::request::PatchRequest;
+use patchfleet_core::runbook::StepTimeout;
+use serde_json::{Value, json};
+
+pub(crate) fn planned(world: &World, request: &PatchRequest) -> Result<Plan, Refusal> {
+    planned_with(world, request, Options::default())
+}
+
+fn planned_with(world: &World, request: &PatchRequest, options: Options) -> Result<Plan, Refusal> {
+    match wait(make(world, world, request, &options)) {
+        Ok(plan) => Ok(plan),
+        Err(PlanError::Refused(refusal)) => Err(refusal),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+const OTHER: &str = "222222222222";
+const CLOSED: &str = "333333333333";
+const REGIONS: [&str; 3] = ["eu-west-1", "us-east-1", "us-west-2"];
+
+fn place(online: u64, offline: u64, unmanaged: u64) -> Place {
+    let nodes: Vec<NodeId> = (0..online + offline + unmanaged)
+        .map(|n| if n % 3 == 2 { hybrid(n) } else { ec2(n) })
+        .collect();
+    let pings = std::iter::repeat_n(PingStatus::Online, usize::try_from(online).unwrap()).chain(
+        std::iter::repeat_n(PingStatus::Offline, usize::try_from(offline).unwrap()),
+    );
+    Place {
+        managed: nodes.iter().cloned().zip(pings).collect(),
+        members: nodes,
+        ..Place::default()
+    }
+}
+
+/// Two accounts in three Regions and a closed one: populated, empty, missing, denied.
+fn world() -> World {
+    let mut world = World::default();
+    for id in [CENTRAL, OTHER, CLOSED] {
+        world.add(id, &REGIONS);
+    }
+    world.accounts.insert(account(CLOSED), AccountState::Closed);
+    *world.place(CENTRAL, "us-east-1") = place(20, 1, 2);
+    *world.place(CENTRAL, "eu-west-1") = place(3, 0, 0);
+    *world.place(OTHER, "us-east-1") = place(1, 0, 0);
+    world.place(OTHER, "eu-west-1").members_fail = Some((0, PortErrorKind::NotFound));
+    world.place(OTHER, "us-west-2").members_fail = Some((0, PortErrorKind::Denied));
+    world
+}
+
+fn asked(policy: Value) -> PatchRequest {
+    request_with(
+        json!({
+            "resource_group": "WebServers", "regions": REGIONS,
+            "accounts": [CENTRAL, OTHER, CLOSED],
+        }),
+        json!({
+            "policy": policy,
+            "patch": {"operation": "Install"},
+            "budget": {"locations": {"max_concurrency": 2, "max_errors": 1}},
+        }),
+    )
+}
+
+fn reasons(plan: &Plan) -> Vec<(String, SkipReason)> {
+    let skips = plan.skipped.iter();
+    skips
+        .map(|skip| (skip.location().to_string(), skip.reason))
+        .collect()
+}
+
+#[test]
+fn the_plan_as_text_is_the_one_that_was_reviewed() {
+    let plan = planned(&world(), &asked(json!({"unknown": "skip"}))).unwrap();
+    insta::assert_snapshot!(plan.to_text());
+}
+
+#[test]
+fn a_plan_without_counts_and_one_with_nothing_to_do_read_well() {
+    let options = Options {
+        depth: Depth::Presence,
+        ..Options::default()
+    };
+    let kept = asked(json!({"unknown": "keep", "empty": "skip"}));
+    let some = planned_with(&world(), &kept, options).unwrap();
+    assert_eq!(some.worst_case.nodes_damaged, None);
+    let nothing = planned(
+        &world(),
+        &request(json!({"resource_group": "W", "regions": ["us-west-2"]})),
+    );
+    insta::assert_snapshot!(format!(
+        "{}\n=====\n{}",
+        some.to_text(),
+        nothing.unwrap().to_text()
+    ));
+}
+
+#[test]
+fn each_answer_leads_to_what_its_policy_says() {
+    let safe = planned(&world(), &asked(json!({}))).unwrap_err();
+    assert_eq!(safe.reasons.len(), 1);
+    assert_eq!(safe.reasons[0].code, RefusalCode::CensusUnknown);
+    assert_eq!(safe.reasons[0].subject, "222222222222/us-west-2");
+    assert!(
+        safe.reasons[0].detail.contains("denied"),
+        "{}",
+        safe.reasons[0].detail
+    );
+
+    let strict = json!({"unknown": "refuse", "group_missing": "refuse", "empty": "refuse"});
+    let strict = planned(&world(), &asked(strict)).unwrap_err();
+    let codes: Vec<RefusalCode> = strict.reasons.iter().map(|reason| reason.code).collect();
+    assert_eq!(
+        codes,
+        [
+            RefusalCode::Empty,
+            RefusalCode::GroupMissing,
+            RefusalCode::CensusUnknown
+        ]
+    );
+
+    let keep = json!({"unknown": "keep", "group_missing": "keep", "empty": "keep"});
+    let keep = planned(&world(), &asked(keep)).unwrap();
+    assert_eq!((keep.locations.len(), keep.skipped.len()), (6, 3));
+    let kept: Vec<_> = keep
+        .locations
+        .iter()
+        .filter_map(|l| Some((l.location(), l.kept?, l.nodes)))
+        .collect();
+    assert_eq!(
+        kept,
+        [
+            (at(CENTRAL, "us-west-2"), SkipReason::Empty, None),
+            (at(OTHER, "eu-west-1"), SkipReason::GroupMissing, None),
+            (at(OTHER, "us-west-2"), SkipReason::Unknown, None),
+        ]
+    );
+    assert!(
+        keep.warnings.iter().any(|w| w.contains("222222222222/us-west-2")),
+        "{:?}",
+        keep.warnings
+    );
+}
+
+#[test]
+fn skips_by_policy_are_pointed_out() {
+    let plan = planned(&world(), &asked(json!({"unknown": "skip"}))).unwrap();
+    let warned = |text: &str| plan.warnings.iter().any(|warning| warning.contains(text));
+    assert!(
+        warned("222222222222/eu-west-1") && warned("222222222222/us-west-2"),
+        "{:?}",
+        plan.warnings
+    );
+    assert!(
+        warned("1 node did not answer") && warned("2 nodes of the selection are"),
+        "{:?}",
+        plan.warnings
+    );
+    let closed = REGIONS.map(|name| (format!("{CLOSED}/{name}"), SkipReason::AccountNotActive));
+    assert!(reasons(&plan).ends_with(&closed));
+}
+
+#[test]
+fn location_limits_are_counts_resolved_against_all_planned_locations() {
+    let mut world = World::default();
+    for id in [CENTRAL, OTHER] {
+        world.add(id, &REGIONS);
+    }
+    for name in REGIONS {
+        *world.place(CENTRAL, name) = place(1, 0, 0);
+    }
+    *world.place(OTHER, "us-east-1") = place(1, 0, 0);
+    let targets = json!({"resource_group": "W", "regions": REGIONS, "accounts": [CENTRAL, OTHER]});
+    let limits = json!({"locations": {"max_concurrency": "50%", "max_errors": "25%"}});
+    let plan = planned(&world, &request_with(targets, json!({"budget": limits}))).unwrap();
+    assert_eq!((plan.location_budget(), plan.location_errors()), (2, 1));
+    let units: Vec<(usize, &str, &str)> = plan
+        .requests
+        .iter()
+        .map(|start| {
+            let target = start.target_location();
+            (
+                target.accounts.len() * target.regions.len(),
+                target.target_location_max_concurrency.as_str(),
+                target.target_location_max_errors.as_str(),
+            )
+        })
+        .collect();
+    assert_eq!(units, [(3, "2", "1"), (1, "1", "1")]);
+}
+
+#[test]
+fn node_ids_are_planned_where_they_are_twenty_at_a_time() {
+    let mut world = world();
+    let nodes: Vec<NodeId> = (100..145).map(ec2).collect();
+    world.place(CENTRAL, "us-west-2").managed =
+        nodes.iter().map(|id| (id.clone(), PingStatus::Online)).collect();
+    world.place(OTHER, "us-west-2").managed = [(hybrid(7), PingStatus::Online)].into();
+    let mut ids = nodes.clone();
+    ids.push(hybrid(7));
+    let targets = |ids: &[NodeId]| json!({"node_ids": ids, "regions": REGIONS, "accounts": [CENTRAL, OTHER]});
+    let plan = planned(&world, &request(targets(&ids))).unwrap();
+    assert_eq!((plan.locations.len(), plan.requests.len()), (2, 4));
+    let mut named: Vec<String> = plan
+        .requests
+        .iter()
+        .flat_map(|start| {
+            let target: Value = serde_json::from_str(&start.parameters["Targets"][0]).unwrap();
+            let values = target["Values"].as_array().unwrap().clone();
+            values.into_iter().map(|id| id.as_str().unwrap().to_owned())
+        })
+        .collect();
+    let mut wanted: Vec<String> = ids.iter().map(ToString::to_string).collect();
+    named.sort_unstable();
+    wanted.sort_unstable();
+    assert_eq!(named, wanted);
+    assert_eq!(
+        plan.locations[0].nodes,
+        Some(NodeCounts {
+            ec2: 45,
+            online: 45,
+            ..NodeCounts::default()
+        })
+    );
+
+    ids.extend([ec2(900), ec2(901)]);
+    let refusal = planned(&world, &request(targets(&ids))).unwrap_err();
+    let lost: Vec<(RefusalCode, &str)> = refusal
+        .reasons
+        .iter()
+        .map(|reason| (reason.code, reason.subject.as_str()))
+        .collect();
+    let (first, second) = (ec2(900).to_string(), ec2(901).to_string());
+    assert_eq!(
+        lost,
+        [
+            (RefusalCode::NodeNotFound, &*first),
+            (RefusalCode::NodeNotFound, &*second)
+        ]
+    );
+
+    let own = json!({"automation": {"document": "Our-Runbook"}});
+    let refusal = planned(&world, &request_with(targets(&nodes), own)).unwrap_err();
+    assert_eq!(refusal.reasons[0].code, RefusalCode::Unsupported);
+}
+
+#[test]
+fn a_node_that_two_locations_claim_is_refused() {
+    let mut world = world();
+    for name in ["us-east-1", "eu-west-1"] {
+        world.place(CENTRAL, name).managed = [(ec2(7), PingStatus::Online)].into();
+    }
+    let refusal = planned(
+        &world,
+        &request(json!({"node_ids": [ec2(7)], "regions": REGIONS})),
+    )
+    .unwrap_err();
+    assert_eq!(refusal.reasons[0].code, RefusalCode::Unsupported);
+    assert_eq!(refusal.reasons[0].subject, ec2(7).to_string());
+}
+
+#[test]
+fn a_location_that_may_outlast_the_runbooks_step_is_pointed_out() {
+    let slow = json!({"budget": {"nodes": {"max_concurrency": 1}}});
+    let slow = request_with(json!({"resource_group": "W", "regions": ["us-east-1"]}), slow);
+    let warned = |timeout: StepTimeout| {
+        let options = Options {
+            step_timeout: timeout,
+            ..Options::default()
+        };
+        let plan = planned_with(&world(), &slow, options).unwrap();
+        assert_eq!(plan.worst_case.slowest_location_seconds, Some(21 * 10_800));
+        plan.warnings
+            .iter()
+            .any(|warning| warning.contains("slowest location"))
+    };
+    assert!(!warned(StepTimeout::default()));
+    assert!(!warned(StepTimeout::from_seconds(21 * 10_800).unwrap()));
+    assert!(warned(StepTimeout::from_seconds(21 * 10_800 - 1).unwrap()));
+}
+
+#[test]
+fn a_saved_plan_reads_back_and_others_say_what_is_wrong() {
+    let plan = planned(&world(), &asked(json!({"unknown": "skip"}))).unwrap();
+    assert_eq!(Plan::from_json(&plan.to_json()).unwrap(), plan);
+    assert!(matches!(Plan::from_json("{"), Err(PlanFileError::Syntax(_))));
+    assert!(matches!(Plan::from_json("[]"), Err(PlanFileError::NotAPlan)));
+    assert!(matches!(
+        Plan::from_json("{\"format\":1}"),
+        Err(PlanFileError::Damaged(_))
+    ));
+    let mut newer: Value = serde_json::from_str(&plan.to_json()).unwrap();
+    newer["format"] = json!(2);
+    newer["surprise"] = json!(true);
+    let error = Plan::from_json(&newer.to_string()).unwrap_err();
+    assert!(matches!(error, PlanFileError::Newer { format: 2 }), "{error}");
+}
+
+#[test]
+fn every_difference_is_shown_and_none_where_there_is_none() {
+    let (mut changed, asked) = (world(), asked(json!({"unknown": "skip"})));
+    let plan = planned(&changed, &asked).unwrap();
+    assert_eq!(
+        plan.differences(&planned(&world(), &asked).unwrap()),
+        Vec::<String>::new()
+    );
+    *changed.place(CENTRAL, "us-east-1") = place(21, 0, 2);
+    *changed.place(CENTRAL, "eu-west-1") = Place::default();
+    *changed.place(OTHER, "us-west-2") = place(1, 0, 0);
+    let newer = planned(&changed, &asked).unwrap();
+    assert_eq!(
+        plan.differences(&newer),
+        [
+            "111111111111/eu-west-1: was planned (2 EC2 and 1 hybrid, 3 online, 0 offline, 0 unmanaged), is skipped (empty)",
+            "111111111111/us-east-1: was planned (16 EC2 and 7 hybrid, 20 online, 1 offline, 2 unmanaged), is planned (16 EC2 and 7 hybrid, 21 online, 0 offline, 2 unmanaged)",
+            "222222222222/us-west-2: was skipped (unknown: denied), is planned (1 EC2 and 0 hybrid, 1 online, 0 offline, 0 unmanaged)",
+        ]
+    );
+    let mut tampered = plan.clone();
+    tampered.requests.clear();
+    assert_eq!(plan.differences(&tampered).len(), 1);
+    assert!(!newer.differences(&plan).is_empty());
+}

@@ -1,0 +1,165 @@
+//! What a start is given.
+
+use crate::world::{CENTRAL, World, ec2, region, request, request_with};
+use patchfleet_core::id::{CampaignId, UnitId};
+use patchfleet_core::plan::Plan;
+use patchfleet_core::port::Caller;
+use patchfleet_core::request::PatchRequest;
+use patchfleet_core::runbook::{for_campaign, parameters, start_tag_key};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+fn central() -> Caller {
+    World::default().caller_now()
+}
+
+fn given(request: &PatchRequest) -> Value {
+    json!(parameters(request, &central(), None).unwrap())
+}
+
+fn group() -> Value {
+    json!({"resource_group": "WebServers", "regions": ["us-east-1"]})
+}
+
+#[test]
+fn the_own_runbook_gets_every_parameter_that_is_set_and_no_empty_one() {
+    assert_eq!(
+        given(&request(group())),
+        json!({
+            "AutomationAssumeRole":
+                [format!("arn:aws:iam::{CENTRAL}:role/AWS-SystemsManager-AutomationAdministrationRole")],
+            "Targets": [r#"{"Key":"resource-groups:Name","Values":["WebServers"]}"#],
+            "MaxConcurrency": ["10%"],
+            "MaxErrors": ["10%"],
+            "Operation": ["Scan"],
+            "RebootOption": ["RebootIfNeeded"],
+        })
+    );
+    let install = json!({
+        "patch": {
+            "operation": "Install", "reboot_option": "NoReboot",
+            "install_override_list": "s3://bucket/list.yaml",
+        },
+        "budget": {"nodes": {"max_concurrency": 3, "max_errors": "0%"}},
+        "automation": {"assume_role": "arn:aws:iam::222222222222:role/Mine"},
+    });
+    let given = given(&request_with(group(), install));
+    for (name, value) in [
+        ("AutomationAssumeRole", "arn:aws:iam::222222222222:role/Mine"),
+        ("Operation", "Install"),
+        ("RebootOption", "NoReboot"),
+        ("InstallOverrideList", "s3://bucket/list.yaml"),
+        ("MaxConcurrency", "3"),
+        ("MaxErrors", "0%"),
+    ] {
+        assert_eq!(given[name], json!([value]), "{name}");
+    }
+}
+
+#[test]
+fn the_default_role_is_of_the_partition_of_the_central_region() {
+    let china = Caller {
+        region: region("cn-north-1"),
+        ..central()
+    };
+    let parameters = parameters(&request(group()), &china, None).unwrap();
+    assert!(parameters["AutomationAssumeRole"][0].starts_with("arn:aws-cn:iam::"));
+}
+
+#[test]
+fn every_parameter_is_one_that_the_runbook_declares() {
+    let runbook: Value =
+        serde_json::from_str(&patchfleet_core::runbook::Runbook::default().to_json()).unwrap();
+    let start = started(&request(group()));
+    for name in start.keys() {
+        assert!(runbook["parameters"].get(name).is_some(), "{name}");
+    }
+    for (name, parameter) in runbook["parameters"].as_object().unwrap() {
+        assert!(
+            parameter.get("default").is_some() || start.contains_key(name),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn a_runbook_of_ones_own_gets_what_the_request_gives_it() {
+    let own = |more: Value| {
+        let mut automation = json!({"document": "Our-Runbook", "parameters": {"Color": ["blue"]}});
+        automation
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        given(&request_with(group(), json!({"automation": automation})))
+    };
+    assert_eq!(own(json!({})), json!({"Color": ["blue"]}));
+    let role = "arn:aws:iam::111111111111:role/R";
+    assert_eq!(
+        own(json!({"assume_role": role})),
+        json!({"Color": ["blue"], "AutomationAssumeRole": [role]})
+    );
+    let both = json!({"assume_role": role, "parameters": {"AutomationAssumeRole": ["theirs"]}});
+    assert_eq!(own(both), json!({"AutomationAssumeRole": ["theirs"]}));
+}
+
+#[test]
+fn the_nodes_of_a_unit_replace_those_of_the_request() {
+    let ids = json!({"node_ids": [ec2(1), ec2(2)], "regions": ["us-east-1"]});
+    let given = parameters(&request(ids), &central(), Some(&[ec2(2)])).unwrap();
+    assert_eq!(
+        given["Targets"],
+        [format!(r#"{{"Key":"InstanceIds","Values":["{}"]}}"#, ec2(2))]
+    );
+}
+
+fn campaign() -> CampaignId {
+    CampaignId::of_event(&"weekly".parse().unwrap(), "event")
+}
+
+fn a_plan(request: &PatchRequest) -> Plan {
+    let mut world = World::default();
+    world.add(CENTRAL, &["us-east-1"]);
+    world.place(CENTRAL, "us-east-1").members = vec![ec2(1)];
+    crate::plan::planned(&world, request).unwrap()
+}
+
+/// The parameters of the campaign's first start.
+fn started(request: &PatchRequest) -> BTreeMap<String, Vec<String>> {
+    let plan = a_plan(request);
+    for_campaign(&plan.requests[0], campaign(), UnitId::from_index(0), 1).parameters
+}
+
+#[test]
+fn the_campaign_adds_its_id_its_unit_its_snapshot_and_tags() {
+    let parameters = started(&request(group()));
+    assert_eq!(parameters["CampaignId"], [campaign().to_string()]);
+    assert_eq!(parameters["UnitId"], ["1"]);
+    assert_eq!(parameters["SnapshotId"], [campaign().snapshot_id().to_string()]);
+
+    let own = json!({"automation": {"document": "Our-Runbook", "parameters": {"Color": ["blue"]}}});
+    let own = request_with(group(), own);
+    assert_eq!(started(&own).len(), 1);
+
+    let (unit, plan) = (UnitId::from_index(4), a_plan(&own));
+    let (first, second) = (
+        for_campaign(&plan.requests[0], campaign(), unit, 1),
+        for_campaign(&plan.requests[0], campaign(), unit, 2),
+    );
+    let tags = |start: &patchfleet_core::port::StartRequest| -> Vec<(String, String)> {
+        start
+            .tags
+            .iter()
+            .map(|tag| (tag.key.clone(), tag.value.clone()))
+            .collect()
+    };
+    assert_eq!(
+        tags(&first),
+        [
+            ("patchfleet:campaign".to_owned(), campaign().to_string()),
+            ("patchfleet:unit".to_owned(), "5".to_owned()),
+            (start_tag_key(campaign().client_token(unit, 1)), "1".to_owned()),
+        ]
+    );
+    assert_ne!(tags(&first)[2], tags(&second)[2]);
+    assert_eq!(for_campaign(&plan.requests[0], campaign(), unit, 1), first);
+}
