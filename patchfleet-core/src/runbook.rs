@@ -15,7 +15,7 @@ mod start;
 mod targets;
 
 pub use document::{Runbook, StepTimeout, StepTimeoutError};
-pub use ensure::{Checked, Ensured, check, ensure};
+pub use ensure::{Checked, Ensured, check, ensure, require};
 pub use start::{TAG_CAMPAIGN, TAG_UNIT, for_campaign, parameters, start_tag_key};
 pub use targets::{MAX_NODE_IDS, TargetTooLong, node_chunks};
 

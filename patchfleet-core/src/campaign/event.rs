@@ -3,7 +3,7 @@
 use crate::id::{CampaignId, CommandId, ExecutionId, Location, UnitId, WriterId};
 use crate::plan::Plan;
 use crate::port::{CommandCounts, ExecutionStatus, PortErrorKind, StartRequest};
-use crate::report::Tally;
+use crate::report::{ReportOutcome, Tally};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -204,4 +204,12 @@ pub enum FinishedOutcome {
     Halted,
     /// There was nothing to do.
     NothingToDo,
+}
+
+impl FinishedOutcome {
+    /// The outcome in snake_case, as it stands in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        ReportOutcome::from(Some(self)).as_str()
+    }
 }

@@ -2,11 +2,14 @@
 
 use super::Runbook;
 use crate::id::DocumentName;
+use crate::plan::{Plan, PlanError, Refusal, RefusalCode, RefusalReason};
 use crate::port::{Documents, PortErrorKind, PortResult};
 use serde_json::Value;
+use std::fmt;
 
 /// What [`ensure`] did. Each has the number of the version that is now the default.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(tag = "done", rename_all = "snake_case")]
 pub enum Ensured {
     /// There was no such document.
     Created {
@@ -28,6 +31,19 @@ pub enum Ensured {
         /// The default version.
         version: String,
     },
+}
+
+impl fmt::Display for Ensured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Created { version } => write!(f, "created; version {version} is the default"),
+            Self::Updated { version } => write!(f, "updated; version {version} is the default now"),
+            Self::DefaultMoved { version } => {
+                write!(f, "was there already; version {version} is the default now")
+            }
+            Self::Unchanged { version } => write!(f, "unchanged; version {version} is the default"),
+        }
+    }
 }
 
 /// What [`check`] found.
@@ -93,6 +109,36 @@ pub async fn ensure(
                 Ok(Ensured::DefaultMoved { version })
             }
         }
+    }
+}
+
+/// Sees that the runbook of a plan is there, before anything is started. A caller who may not read
+/// documents is let through: the start itself will tell.
+///
+/// # Errors
+///
+/// [`PlanError::Refused`] if there is no such document, [`PlanError::Port`] if it cannot be found
+/// out.
+pub async fn require(documents: &dyn Documents, plan: &Plan) -> Result<(), PlanError> {
+    let name = &plan.request.automation.document;
+    match documents.document(name).await {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == PortErrorKind::Denied => Ok(()),
+        Err(error) if error.kind() == PortErrorKind::NotFound => {
+            let detail = if super::is_own(name) {
+                "the runbook is not in the central account and Region: `patchfleet runbook ensure` creates it"
+            } else {
+                "there is no such runbook in the central account and Region"
+            };
+            Err(PlanError::Refused(Refusal {
+                reasons: vec![RefusalReason {
+                    code: RefusalCode::RunbookMissing,
+                    subject: name.to_string(),
+                    detail: detail.to_owned(),
+                }],
+            }))
+        }
+        Err(error) => Err(PlanError::Port(error)),
     }
 }
 

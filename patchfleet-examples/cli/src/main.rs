@@ -1,2 +1,46 @@
-//! Placeholder.
-fn main() {}
+//! The `patchfleet` command. Everything that decides is in `patchfleet-core`; here it is wired to
+//! AWS (or to a simulated organisation), to files and to a terminal.
+
+mod args;
+mod commands;
+mod exit;
+mod input;
+mod progress;
+mod session;
+mod style;
+#[cfg(feature = "sim")]
+mod world;
+
+use args::{Cli, Command, Output};
+use clap::Parser as _;
+use exit::Failure;
+use std::io::Write as _;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error")))
+        .with_writer(std::io::stderr)
+        .init();
+    let output = cli.command.output();
+    let done = match cli.command {
+        Command::Plan(args) => commands::plan::plan(args).await,
+        Command::Run(args) => commands::run::run(args).await,
+        Command::Resume(args) => commands::run::resume(args).await,
+        Command::Status(args) => commands::campaigns::status(&args),
+        Command::Report(args) => commands::campaigns::report(args).await,
+        Command::Runbook(command) => commands::runbook::runbook(command).await,
+    };
+    done.unwrap_or_else(|failure| {
+        if let (Failure::Refused(refusal), Some(Output::Json)) = (&failure, output) {
+            // Nobody is left to tell if standard output is closed.
+            let _ = commands::print_refusal(refusal);
+        }
+        // Nobody is left to tell if standard error is closed.
+        let _ = writeln!(anstream::stderr(), "patchfleet: {}", failure.message());
+        failure.code()
+    })
+}

@@ -1,2 +1,26 @@
-//! Placeholder.
-fn main() {}
+//! The function's `bootstrap`: reads AWS's settings once, at cold start, and hands each event to
+//! the handler.
+
+use aws_config::BehaviorVersion;
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use patchfleet_lambda::handle;
+use serde_json::Value;
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    // Lambda puts its own time beside each line.
+    tracing_subscriber::fmt()
+        .with_ansi(false)
+        .without_time()
+        .with_writer(std::io::stderr)
+        .init();
+    let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
+    run(service_fn(|event: LambdaEvent<Value>| handle_one(event, &config))).await
+}
+
+async fn handle_one(
+    event: LambdaEvent<Value>,
+    config: &aws_config::SdkConfig,
+) -> Result<patchfleet_lambda::Summary, lambda_runtime::Diagnostic> {
+    handle(event.payload, &event.context.request_id, config).await
+}

@@ -1,0 +1,98 @@
+//! Starting a campaign that nobody follows: for a function that ends long before its patching does.
+
+use crate::id::{CampaignId, ExecutionId, UnitId};
+use crate::plan::Plan;
+use crate::port::{Automation, PortError, PortErrorKind, PortResult, Ports, Walk};
+use crate::runbook;
+use jiff::{SignedDuration, Timestamp};
+
+/// How far back an earlier start of the same event is looked for. EventBridge delivers an event
+/// again for up to 24 hours, Lambda an asynchronous invocation for up to 6.
+pub const LOOK_BACK: SignedDuration = SignedDuration::from_hours(48);
+
+/// What came of firing a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fired {
+    /// It was started.
+    Started(ExecutionId),
+    /// It had been started before, by an earlier delivery of the same event.
+    AlreadyStarted(ExecutionId),
+    /// The plan has nothing to start.
+    NothingToDo,
+}
+
+/// Why a plan was not fired.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FireError {
+    /// Several executions need somebody who begins one after another.
+    #[error(
+        "the plan needs {units} executions, and only one can be started and left to itself: name locations that \
+         form one rectangle of accounts and Regions, or run it where it can be followed"
+    )]
+    NeedsDriver {
+        /// How many it needs.
+        units: usize,
+    },
+    /// The start failed.
+    #[error("the campaign could not be started")]
+    Port(#[source] PortError),
+}
+
+/// Starts a plan of one unit and leaves it to Systems Manager, which keeps its rate controls.
+///
+/// An earlier start of the same campaign is looked for first, by the tag key that only it has; and
+/// if two do so at the same time, the client token makes their starts one.
+///
+/// # Errors
+///
+/// [`FireError::NeedsDriver`] if the plan has several units (nothing was started);
+/// [`FireError::Port`] if AWS refused, or did not answer: firing the same campaign again is safe.
+pub async fn fire(ports: &Ports, campaign: CampaignId, plan: &Plan) -> Result<Fired, FireError> {
+    let request = match plan.requests.as_slice() {
+        [] => return Ok(Fired::NothingToDo),
+        [request] => request,
+        several => return Err(FireError::NeedsDriver { units: several.len() }),
+    };
+    let (unit, attempt) = (UnitId::from_index(0), 1);
+    let request = runbook::for_campaign(request, campaign, unit, attempt);
+    let token = campaign.client_token(unit, attempt);
+    let automation = ports.automation.as_ref();
+    let since = ports
+        .clock
+        .now()
+        .saturating_sub(LOOK_BACK)
+        .unwrap_or(Timestamp::MIN);
+    let tag_key = runbook::start_tag_key(token);
+    let found = || find(automation, &request.document_name, &tag_key, since);
+    if let Some(execution) = found().await.map_err(FireError::Port)? {
+        return Ok(Fired::AlreadyStarted(execution));
+    }
+    match automation.start(&request, token).await {
+        Ok(execution) => Ok(Fired::Started(execution)),
+        // The world changed between two deliveries, so their requests differ: the first one stands.
+        Err(error) if error.kind() == PortErrorKind::TokenMismatch => match found().await {
+            Ok(Some(execution)) => Ok(Fired::AlreadyStarted(execution)),
+            _ => Err(FireError::Port(error)),
+        },
+        Err(error) => Err(FireError::Port(error)),
+    }
+}
+
+/// The first execution that carries the tag.
+async fn find(
+    automation: &dyn Automation,
+    document: &crate::id::DocumentName,
+    tag_key: &str,
+    since: Timestamp,
+) -> PortResult<Option<ExecutionId>> {
+    let mut walk = Walk::new("DescribeAutomationExecutions");
+    while let Some(token) = walk.next() {
+        let page = automation.find(document, tag_key, since, token).await?;
+        if let Some(execution) = page.items.into_iter().next() {
+            return Ok(Some(execution));
+        }
+        walk.advance(page.next)?;
+    }
+    Ok(None)
+}

@@ -1,0 +1,178 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use patchfleet_core::id::{CampaignId, DocumentName};
+use std::path::PathBuf;
+
+/// Plan, run and account for Systems Manager patch campaigns over many AWS accounts and Regions.
+#[derive(Debug, Parser)]
+#[command(name = "patchfleet", version, about, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 every targeted node reached its goal, or nothing to do; 1 unexpected error; 2 bad usage or invalid \
+request; 3 refused before anything was started; 4 finished, but some nodes did not reach their goal, or locations \
+were skipped as unknown; 5 halted by a budget.
+
+AWS settings come from the usual environment and profiles (AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL).";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show what would be patched, what would not be and why, and the worst case. Reads only.
+    Plan(PlanArgs),
+    /// Plan, start, follow and report one campaign.
+    Run(RunArgs),
+    /// Go on with a campaign where its log ends.
+    Resume(CampaignArgs),
+    /// Show where the campaigns of a log are.
+    Status(StatusArgs),
+    /// Show what became of every location, and of every node that needs action.
+    Report(CampaignArgs),
+    /// The Automation document that campaigns run.
+    #[command(subcommand)]
+    Runbook(RunbookCommand),
+}
+
+impl Command {
+    /// What goes to standard output, for the commands that may be refused.
+    pub(crate) fn output(&self) -> Option<Output> {
+        match self {
+            Self::Plan(args) => Some(args.output.output),
+            Self::Run(args) => Some(args.output.output),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people.
+    Text,
+    /// For scripts: JSON alone on standard output, all else on standard error.
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DepthArg {
+    /// Stop at the first node of each location: quick, and without counts.
+    Presence,
+    /// Count every node, by kind.
+    Count,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct World {
+    /// Run against a simulated organisation: a world file, or a built-in name (calm, troubled).
+    #[cfg(feature = "sim")]
+    #[arg(long, value_name = "WORLD", num_args = 0..=1, default_missing_value = "calm")]
+    pub(crate) sim: Option<String>,
+    /// Simulated seconds in a second. Default: what suits the world.
+    #[cfg(feature = "sim")]
+    #[arg(long, value_name = "N", requires = "sim", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) sim_speed: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RequestArgs {
+    /// The request: a TOML, JSON or YAML file. With --sim, the world's own if left out.
+    #[arg(short = 'f', long = "request", value_name = "FILE")]
+    pub(crate) request: Option<PathBuf>,
+    /// How closely to look into each location.
+    #[arg(long, value_enum, default_value_t = DepthArg::Count)]
+    pub(crate) depth: DepthArg,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OutputArgs {
+    /// What goes to standard output.
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LogArgs {
+    /// The folder of campaign logs. Default: .patchfleet here; with --sim, none is kept.
+    #[arg(long, value_name = "DIR", env = "PATCHFLEET_LOG")]
+    pub(crate) log: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    pub(crate) request: RequestArgs,
+    /// Save the plan, for `run --plan`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) world: World,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) request: RequestArgs,
+    /// Run a saved plan. The census is taken again; any difference is shown and refused.
+    #[arg(long, value_name = "FILE", conflicts_with = "request")]
+    pub(crate) plan: Option<PathBuf>,
+    /// Do not ask before an Install.
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) world: World,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CampaignArgs {
+    /// The campaign. Default: the newest of the log.
+    #[arg(value_name = "CAMPAIGN")]
+    pub(crate) campaign: Option<CampaignId>,
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// One campaign. Default: all of the log, the newest first.
+    #[arg(value_name = "CAMPAIGN")]
+    pub(crate) campaign: Option<CampaignId>,
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RunbookCommand {
+    /// Print the runbook's content (schema 0.3, JSON).
+    Print(RunbookArgs),
+    /// Create or update it in the central account and Region, and make it the default version.
+    Ensure {
+        /// Its name there.
+        #[arg(long, default_value = "Patchfleet-RunPatchBaseline")]
+        name: DocumentName,
+        #[command(flatten)]
+        runbook: RunbookArgs,
+        #[command(flatten)]
+        output: OutputArgs,
+        #[command(flatten)]
+        world: World,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunbookArgs {
+    /// Seconds after which a location's step ends, whatever its command does.
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) step_timeout: Option<u32>,
+}

@@ -1,0 +1,85 @@
+//! How a command ends: exit codes that scripts rely on, and what is said on standard error.
+
+use patchfleet_core::plan::{PlanError, Refusal};
+use patchfleet_core::problem::Problems;
+use std::error::Error;
+use std::process::ExitCode;
+
+/// Why a command did not do what it was asked for.
+pub(crate) enum Failure {
+    /// Bad usage: a file that cannot be read, a setting that is missing.
+    Usage(String),
+    /// An invalid request.
+    Invalid(Problems),
+    /// Refused before anything was started.
+    Refused(Refusal),
+    /// A person said no before anything was started.
+    Declined,
+    /// Anything else.
+    Unexpected(Box<dyn Error + Send + Sync>),
+}
+
+impl Failure {
+    /// 1 unexpected, 2 usage or request, 3 refused.
+    pub(crate) fn code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Unexpected(_) => 1,
+            Self::Usage(_) | Self::Invalid(_) => 2,
+            Self::Refused(_) | Self::Declined => 3,
+        })
+    }
+
+    /// What a person is told.
+    pub(crate) fn message(&self) -> String {
+        match self {
+            Self::Usage(message) => message.clone(),
+            Self::Invalid(problems) => problems.to_string(),
+            Self::Refused(refusal) => refusal.to_string(),
+            Self::Declined => "not confirmed: nothing was started".to_owned(),
+            Self::Unexpected(error) => chain(error.as_ref()),
+        }
+    }
+}
+
+/// The error and its causes, each said once.
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        if !text.ends_with(&next) {
+            text.push_str(": ");
+            text.push_str(&next);
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// Gives an error its place: what AWS or core said "no" to is refused, all else is unexpected.
+macro_rules! unexpected {
+    ($($error:ty),* $(,)?) => {$(
+        impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Self::Unexpected(Box::new(error))
+            }
+        }
+    )*};
+}
+
+unexpected!(
+    std::io::Error,
+    serde_json::Error,
+    patchfleet_core::campaign::DriveError,
+    patchfleet_core::id::ParseIdError,
+    patchfleet_core::port::PortError,
+);
+
+impl From<PlanError> for Failure {
+    fn from(error: PlanError) -> Self {
+        match error {
+            PlanError::Refused(refusal) => Self::Refused(refusal),
+            PlanError::Port(error) => error.into(),
+        }
+    }
+}

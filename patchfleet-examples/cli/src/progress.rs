@@ -1,0 +1,169 @@
+//! Progress on standard error: bars on a terminal, plain lines elsewhere.
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use jiff::{SignedDuration, Timestamp};
+use patchfleet_core::campaign::{Event, Observer, Record, State};
+use std::collections::BTreeMap;
+use std::io::{IsTerminal as _, Write as _};
+use std::sync::Arc;
+
+/// Watches a campaign as the terminal allows.
+pub(crate) fn observer() -> Observer {
+    if std::io::stderr().is_terminal() {
+        let bars = Bars::new();
+        Arc::new(move |_, state| bars.show(state))
+    } else {
+        Arc::new(print_lines)
+    }
+}
+
+struct Bars {
+    locations: ProgressBar,
+    nodes: ProgressBar,
+    // Draws the two together.
+    _both: MultiProgress,
+}
+
+impl Bars {
+    fn new() -> Self {
+        let both = MultiProgress::new();
+        let bar = |label| {
+            let bar = both.add(ProgressBar::new(0));
+            // A template that does not parse would leave indicatif's own.
+            if let Ok(style) = ProgressStyle::with_template(&format!(
+                "{label:<10} {{bar:40.cyan/dim}} {{pos:>5}}/{{len:<5}} {{msg}}"
+            )) {
+                bar.set_style(style);
+            }
+            bar
+        };
+        Self {
+            locations: bar("locations"),
+            nodes: bar("nodes"),
+            _both: both,
+        }
+    }
+
+    fn show(&self, state: &State) {
+        let seen = Seen::of(state);
+        self.locations.set_length(seen.locations);
+        self.locations.set_position(seen.settled);
+        self.locations.set_message(format!("{} running", seen.running));
+        self.nodes.set_length(seen.nodes);
+        self.nodes.set_position(seen.through);
+        self.nodes.set_message(elapsed(state));
+        if state.finished().is_some() {
+            self.locations.finish();
+            self.nodes.finish();
+        }
+    }
+}
+
+/// How far a campaign is.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Seen {
+    locations: u64,
+    settled: u64,
+    running: u64,
+    nodes: u64,
+    through: u64,
+}
+
+impl Seen {
+    fn of(state: &State) -> Self {
+        let mut seen = Self {
+            locations: state.plan().locations.len() as u64,
+            ..Self::default()
+        };
+        let planned: BTreeMap<_, _> = state
+            .plan()
+            .locations
+            .iter()
+            .map(|planned| (planned.location(), planned.nodes))
+            .collect();
+        for (_, location, now) in state.locations() {
+            let expected = planned
+                .get(location)
+                .copied()
+                .flatten()
+                .map_or(0, |nodes| u64::from(nodes.total()));
+            match (&now.settled, &now.command) {
+                (Some(settled), _) => {
+                    let total = u64::from(settled.nodes.total());
+                    seen.settled += 1;
+                    seen.nodes += total;
+                    seen.through += total;
+                }
+                (None, Some((_, counts))) => {
+                    seen.running += 1;
+                    seen.nodes += expected.max(u64::from(counts.targets));
+                    seen.through += u64::from(counts.completed);
+                }
+                (None, None) => {
+                    seen.running += u64::from(now.child.is_some());
+                    seen.nodes += expected;
+                }
+            }
+        }
+        seen
+    }
+}
+
+/// The campaign's own time since its plan: virtual against a simulator.
+fn elapsed(state: &State) -> String {
+    let so_far = state.last_at().duration_since(state.planned_at());
+    format!("{:#}", SignedDuration::from_secs(so_far.as_secs()))
+}
+
+fn print_lines(record: &Record, _: &State) {
+    let mut stderr = std::io::stderr().lock();
+    for event in &record.events {
+        if let Some(line) = line(record.at, event) {
+            // Nobody is left to tell if standard error is closed.
+            let _ = writeln!(stderr, "{line}");
+        }
+    }
+}
+
+/// One line for what a reader of a log file wants to know; `None` for the rest.
+fn line(at: Timestamp, event: &Event) -> Option<String> {
+    let what = match event {
+        Event::StartIntended { unit, attempt, .. } => format!("unit {unit}: starting (attempt {attempt})"),
+        Event::Started { unit, execution } => format!("unit {unit}: started as {execution}"),
+        Event::StartRefused { unit, detail, .. } => format!("unit {unit}: start refused: {detail}"),
+        Event::StartUnresolved { unit, detail } => format!("unit {unit}: start unresolved: {detail}"),
+        Event::LocationObserved { location, status, .. } => format!("{location}: {}", status.as_str()),
+        Event::CommandObserved { location, counts, .. } => {
+            format!(
+                "{location}: {} of {} nodes through",
+                counts.completed, counts.targets
+            )
+        }
+        Event::LocationSettled {
+            location,
+            outcome,
+            nodes,
+            detail,
+            ..
+        } => {
+            let tally: Vec<String> = nodes
+                .iter()
+                .map(|(outcome, n)| format!("{n} {}", outcome.as_str()))
+                .collect();
+            let tally = if tally.is_empty() {
+                "no nodes".to_owned()
+            } else {
+                tally.join(", ")
+            };
+            let detail = if detail.is_empty() {
+                String::new()
+            } else {
+                format!(" ({detail})")
+            };
+            format!("{location}: {}: {tally}{detail}", outcome.as_str())
+        }
+        Event::UnitEnded { unit, status } => format!("unit {unit}: ended: {}", status.as_str()),
+        _ => return None,
+    };
+    Some(format!("{at:.0} {what}"))
+}

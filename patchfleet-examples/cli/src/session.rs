@@ -1,0 +1,70 @@
+//! Where a command runs: AWS, by the usual environment and profiles, or a simulated organisation.
+
+use crate::args::World;
+use crate::exit::Failure;
+use patchfleet_aws::{Aws, SystemClock};
+use patchfleet_core::port::{PortErrorKind, Ports};
+use patchfleet_core::request::Access;
+use std::sync::Arc;
+
+/// The ports of one command, and what keeps them alive.
+pub(crate) struct Session {
+    pub(crate) ports: Ports,
+    #[cfg(feature = "sim")]
+    _sim: Option<patchfleet_sim::Sim>,
+}
+
+impl Session {
+    /// Opens what `world` names; `access` says how other accounts are read.
+    pub(crate) async fn open(world: &World, access: Option<Access>) -> Result<Self, Failure> {
+        #[cfg(feature = "sim")]
+        if let Some(name) = &world.sim {
+            return Self::simulated(name, world.sim_speed, access).await;
+        }
+        #[cfg(not(feature = "sim"))]
+        let _ = world;
+        Self::aws(access).await
+    }
+
+    /// Opens AWS.
+    pub(crate) async fn aws(access: Option<Access>) -> Result<Self, Failure> {
+        let clock = Arc::new(SystemClock::new());
+        let builder = Aws::load().await.map_err(|error| match error.kind() {
+            PortErrorKind::Invalid | PortErrorKind::Credentials => Failure::Usage(error.chain()),
+            _ => error.into(),
+        })?;
+        let aws = with_access(builder, access).clock(clock.clone()).build()?;
+        Ok(Self {
+            ports: Ports::of(aws, clock),
+            #[cfg(feature = "sim")]
+            _sim: None,
+        })
+    }
+
+    /// Starts a simulated organisation on loopback and speaks to it through the real SDK.
+    #[cfg(feature = "sim")]
+    async fn simulated(name: &str, speed: Option<u32>, access: Option<Access>) -> Result<Self, Failure> {
+        let world = crate::world::load(name)?;
+        let options = patchfleet_sim::SimOptions {
+            clock: patchfleet_sim::ClockMode::Scaled(speed.map_or(world.speed, f64::from)),
+            ..Default::default()
+        };
+        let sim = patchfleet_sim::Sim::start(world.world, options).await?;
+        let clock = Arc::new(sim.clock());
+        let config = patchfleet_aws::simulated_config(&sim.endpoint(), &crate::world::central_region()?);
+        let aws = with_access(Aws::builder(&config), access)
+            .clock(clock.clone())
+            .build()?;
+        Ok(Self {
+            ports: Ports::of(aws, clock),
+            _sim: Some(sim),
+        })
+    }
+}
+
+fn with_access(builder: patchfleet_aws::AwsBuilder, access: Option<Access>) -> patchfleet_aws::AwsBuilder {
+    match access {
+        Some(access) => builder.access(access),
+        None => builder,
+    }
+}

@@ -1,0 +1,163 @@
+//! What is wrong is said in one clear message each, all problems of a file at once, and nothing is
+//! started: exit 2 for what is wrong in itself, 3 for what is refused when AWS was asked.
+
+use crate::support::Bench;
+use std::io::Write as _;
+
+/// A request that is right but for what `change` makes of it.
+fn request(change: impl Fn(&str) -> String) -> String {
+    change(
+        r#"name = "bad"
+[targets]
+resource_group = "WebServers"
+accounts = ["111111111111"]
+regions = ["us-east-1"]
+[budget.nodes]
+max_concurrency = "10%"
+"#,
+    )
+}
+
+/// Plans a request on the calm world and gives what was said.
+#[track_caller]
+fn said(text: &str, code: i32) -> String {
+    let bench = Bench::new();
+    bench.file("request.toml", text);
+    for command in ["plan", "run"] {
+        let ran = bench.run(&[command, "-f", "request.toml", "--sim"]).exits(code);
+        assert_eq!(
+            ran.stdout, "",
+            "a refused {command} prints nothing to standard output"
+        );
+        if command == "run" {
+            return ran.stderr;
+        }
+    }
+    unreachable!()
+}
+
+#[test]
+fn each_mistake_is_named_with_its_field_and_value() {
+    let cases: [(&str, &str, &[&str]); 8] = [
+        ("[targets]", "colour = 1\n[targets]", &["unknown_key", "colour"]),
+        (r#"["us-east-1"]"#, "5", &["wrong_type", "targets.regions", "5"]),
+        (
+            r#""111111111111""#,
+            r#""1111111111111""#,
+            &["targets.accounts[0]", "1111111111111", "12 digits"],
+        ),
+        (r#""10%""#, "0", &["budget.nodes.max_concurrency", "0"]),
+        (r#""10%""#, r#""101%""#, &["budget.nodes.max_concurrency", "101%"]),
+        (r#""10%""#, r#""05%""#, &["budget.nodes.max_concurrency", "05%"]),
+        (r#"["us-east-1"]"#, "[]", &["targets.regions"]),
+        (
+            r#"["us-east-1"]"#,
+            r#"["us-east-1", "cn-north-1"]"#,
+            &["targets.regions", "partition"],
+        ),
+    ];
+    for (right, wrong, expected) in cases {
+        let stderr = said(&request(|text| text.replacen(right, wrong, 1)), 2);
+        for part in expected {
+            assert!(stderr.contains(part), "{wrong}: no {part} in\n{stderr}");
+        }
+    }
+    let both = request(|text| text.replace("accounts =", "tags = { Env = [\"prod\"] }\naccounts ="));
+    let stderr = said(&both, 2);
+    assert!(
+        stderr.contains("resource_group") && stderr.contains("tags"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn all_problems_of_a_file_come_at_once() {
+    let stderr = said(
+        "name = \"\"\n[targets]\nresource_group = \"a b\"\naccounts = [\"1\"]\nregions = []\n[budget.nodes]\nmax_concurrency = 0\n",
+        2,
+    );
+    for path in [
+        "name",
+        "targets.resource_group",
+        "targets.accounts[0]",
+        "targets.regions",
+        "budget.nodes.max_concurrency",
+    ] {
+        assert!(stderr.contains(path), "no {path} in\n{stderr}");
+    }
+}
+
+#[test]
+fn fleet_budgets_and_waves_are_refused_by_name() {
+    let stderr = said(
+        &request(|text| format!("{text}[budget.fleet]\nmax_in_flight = \"5%\"\n")),
+        2,
+    );
+    assert!(stderr.contains("budget.fleet"), "{stderr}");
+    let stderr = said(
+        &request(|text| format!("{text}[[waves]]\nname = \"canary\"\n")),
+        2,
+    );
+    assert!(stderr.contains("waves"), "{stderr}");
+}
+
+#[test]
+fn a_file_that_is_missing_not_text_or_huge_is_one_clear_message() {
+    let bench = Bench::new();
+    let ran = bench.run(&["plan", "-f", "nowhere.toml", "--sim"]).exits(2);
+    assert!(ran.stderr.contains("nowhere.toml"), "{}", ran.stderr);
+
+    bench.file("latin.toml", b"name = \"caf\xe9\"\n");
+    let ran = bench.run(&["plan", "-f", "latin.toml", "--sim"]).exits(2);
+    assert!(ran.stderr.contains("UTF-8"), "{}", ran.stderr);
+
+    let mut huge = std::fs::File::create(bench.path().join("huge.toml")).unwrap();
+    let line = [b'#'; 1 << 20];
+    for _ in 0..100 {
+        huge.write_all(&line).unwrap();
+    }
+    let ran = bench.run(&["plan", "-f", "huge.toml", "--sim"]).exits(2);
+    assert!(ran.stderr.contains("too_large"), "{}", ran.stderr);
+
+    bench.file("request.txt", "");
+    let ran = bench.run(&["plan", "-f", "request.txt", "--sim"]).exits(2);
+    assert!(ran.stderr.contains(".toml"), "{}", ran.stderr);
+}
+
+#[test]
+fn usage_mistakes_exit_2() {
+    let bench = Bench::new();
+    bench.run(&["plan"]).exits(2);
+    bench.run(&["fly"]).exits(2);
+    bench.run(&["plan", "--sim", "no-such-world"]).exits(2);
+    bench.run(&["report", "--log", "nowhere"]).exits(2);
+}
+
+#[test]
+fn aws_settings_that_are_missing_are_named() {
+    let bench = Bench::new();
+    bench.file("request.toml", request(str::to_owned));
+    let ran = bench.run(&["plan", "-f", "request.toml"]).exits(2);
+    assert!(ran.stderr.contains("AWS_REGION"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_unit_that_does_not_exist_is_refused() {
+    let stderr = said(
+        &request(|text| text.replace("111111111111", "ou-zzzz-zzzzzzzz")),
+        3,
+    );
+    assert!(
+        stderr.contains("target_not_found") && stderr.contains("ou-zzzz-zzzzzzzz"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn a_region_nobody_has_is_refused() {
+    let stderr = said(&request(|text| text.replace("us-east-1", "us-east-9")), 3);
+    assert!(
+        stderr.contains("no_such_region") && stderr.contains("us-east-9"),
+        "{stderr}"
+    );
+}

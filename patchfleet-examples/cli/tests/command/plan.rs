@@ -1,0 +1,118 @@
+//! `patchfleet plan`.
+
+use crate::support::{Bench, SPEED};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+#[test]
+fn the_json_of_a_plan_has_the_promised_keys_and_its_sums_hold() {
+    for world in ["calm", "troubled"] {
+        let plan = Bench::new()
+            .run(&["plan", "--sim", world, "--output", "json"])
+            .exits(0)
+            .json();
+        let list = |key: &str| plan[key].as_array().unwrap().clone();
+        let pair = |entry: &Value| {
+            (
+                entry["account"].as_str().unwrap().to_owned(),
+                entry["region"].as_str().unwrap().to_owned(),
+            )
+        };
+        assert!(plan["format"].is_u64());
+        let mut pairs = BTreeSet::new();
+        for location in list("locations") {
+            assert!(pairs.insert(pair(&location)), "{location} stands twice");
+            assert!(location["wave"].is_u64());
+            let count = |key: &str| location["nodes"][key].as_u64().unwrap();
+            assert_eq!(
+                count("ec2") + count("hybrid"),
+                count("online") + count("offline") + count("unmanaged")
+            );
+        }
+        let planned = pairs.clone();
+        for skip in list("skipped") {
+            assert!(pairs.insert(pair(&skip)), "{skip} stands twice");
+            assert!(skip["reason"].is_string() && skip["detail"].is_string());
+        }
+        assert_eq!(plan["candidates"].as_u64().unwrap(), pairs.len() as u64);
+
+        let mut started = BTreeSet::new();
+        for request in list("requests") {
+            assert!(request["DocumentName"].is_string());
+            for target in request["TargetLocations"].as_array().unwrap() {
+                for account in target["Accounts"].as_array().unwrap() {
+                    for region in target["Regions"].as_array().unwrap() {
+                        let pair = (
+                            account.as_str().unwrap().to_owned(),
+                            region.as_str().unwrap().to_owned(),
+                        );
+                        assert!(started.insert(pair), "{account}/{region} is started twice");
+                    }
+                }
+            }
+        }
+        assert_eq!(started, planned, "the rectangles are exactly the locations");
+    }
+}
+
+#[test]
+fn planning_again_gives_the_same_bytes() {
+    let plan = || {
+        Bench::new()
+            .run(&["plan", "--sim", "troubled", "--output", "json"])
+            .exits(0)
+            .stdout
+    };
+    assert_eq!(plan(), plan());
+}
+
+#[test]
+fn every_reason_for_a_skip_in_the_calm_world_is_told() {
+    let ran = Bench::new().run(&["plan", "--sim"]).exits(0);
+    for reason in [
+        "empty",
+        "group_missing",
+        "account_not_active",
+        "region_not_enabled",
+    ] {
+        assert!(ran.stdout.contains(reason), "no {reason} in\n{}", ran.stdout);
+    }
+}
+
+#[test]
+fn a_pipe_gets_no_colour() {
+    let ran = Bench::new().run(&["plan", "--sim"]).exits(0);
+    assert!(!ran.stdout.contains('\x1b') && !ran.stderr.contains('\x1b'));
+}
+
+#[test]
+fn a_saved_plan_runs_over_the_world_it_was_made_for_and_over_no_other() {
+    let bench = Bench::new();
+    bench.run(&["plan", "--sim", "--out", "plan.json"]).exits(0);
+    bench
+        .run(&["run", "--plan", "plan.json", "--sim", "--sim-speed", SPEED])
+        .exits(0);
+    let ran = bench
+        .run(&[
+            "run",
+            "--plan",
+            "plan.json",
+            "--sim",
+            "troubled",
+            "--sim-speed",
+            SPEED,
+        ])
+        .exits(3);
+    assert!(ran.stderr.contains("plan_drifted"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_plan_may_look_for_presence_alone() {
+    let plan = Bench::new()
+        .run(&["plan", "--sim", "--depth", "presence", "--output", "json"])
+        .exits(0)
+        .json();
+    for location in plan["locations"].as_array().unwrap() {
+        assert!(location["nodes"].is_null(), "{location}");
+    }
+}

@@ -1,0 +1,85 @@
+//! A Lambda function that plans a patch campaign and starts it.
+//!
+//! It serves a maintenance window's Lambda task, an EventBridge rule or Scheduler, and direct
+//! invocations. What one execution can hold is started and left to Systems Manager; the answer
+//! says what was started, and what was skipped and why. An event that is delivered twice starts
+//! one campaign.
+//!
+//! A request that is invalid or refused is a function error, so that alarms on errors see it; its
+//! message names every problem at once. Nothing has been started then.
+
+mod event;
+mod summary;
+
+use aws_config::SdkConfig;
+use lambda_runtime::Diagnostic;
+use patchfleet_aws::{Aws, SystemClock};
+use patchfleet_core::campaign::{FireError, fire};
+use patchfleet_core::id::CampaignId;
+use patchfleet_core::plan::{self, PlanError};
+use patchfleet_core::port::Ports;
+use patchfleet_core::runbook;
+use serde_json::Value;
+use std::error::Error;
+use std::sync::Arc;
+
+pub use event::{Asked, read};
+pub use summary::Summary;
+
+/// Serves one event: plans, starts, and says what was started. `invocation_id` is Lambda's own
+/// for the event, the same when it tries again.
+///
+/// # Errors
+///
+/// `InvalidRequest` if the event is no valid request, `Refused` if the plan is (or needs more than
+/// one execution, or its runbook is missing), `Failed` for anything else.
+pub async fn handle(event: Value, invocation_id: &str, config: &SdkConfig) -> Result<Summary, Diagnostic> {
+    let asked = read(&event, invocation_id).map_err(|problems| failure("InvalidRequest", &problems))?;
+    let clock = Arc::new(SystemClock::new());
+    let aws = Aws::builder(config)
+        .access(asked.request.access.clone())
+        .clock(clock.clone())
+        .build()
+        .map_err(|error| failure("Failed", &error))?;
+    let ports = Ports::of(aws, clock);
+    let refused = |error: PlanError| match error {
+        PlanError::Refused(refusal) => failure("Refused", &refusal),
+        PlanError::Port(error) => failure("Failed", &error),
+    };
+    let options = plan::Options::default();
+    let plan = plan::make(
+        ports.directory.as_ref(),
+        ports.inventory.as_ref(),
+        &asked.request,
+        &options,
+    )
+    .await
+    .map_err(refused)?;
+    runbook::require(ports.documents.as_ref(), &plan)
+        .await
+        .map_err(refused)?;
+    let campaign = CampaignId::of_event(&asked.request.name, &asked.event_id);
+    let fired = fire(&ports, campaign, &plan).await.map_err(|error| match error {
+        FireError::NeedsDriver { .. } => failure("Refused", &error),
+        _ => failure("Failed", &error),
+    })?;
+    let summary = Summary::of(campaign, &plan, &fired);
+    tracing::info!(%campaign, outcome = ?fired, locations = plan.locations.len(), "served");
+    Ok(summary)
+}
+
+/// The error and its causes in one message.
+fn failure(kind: &str, error: &(dyn Error + 'static)) -> Diagnostic {
+    let mut message = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        message.push_str(": ");
+        message.push_str(&error.to_string());
+        cause = error.source();
+    }
+    tracing::error!("{kind}: {message}");
+    Diagnostic {
+        error_type: kind.to_owned(),
+        error_message: message,
+    }
+}

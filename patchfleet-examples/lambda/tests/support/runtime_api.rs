@@ -1,0 +1,113 @@
+//! A stand-in for the Lambda Runtime API: hands out events, takes the answers.
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use serde_json::Value;
+use std::process::Stdio;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::process::{Child, Command};
+use tokio::sync::{Mutex, mpsc};
+
+/// What the function made of an event.
+#[derive(Debug, PartialEq)]
+pub enum Answer {
+    Response(Value),
+    Error(Value),
+}
+
+/// A running function: the real binary, with this process as its Runtime API.
+pub struct Function {
+    events: mpsc::UnboundedSender<(String, Value)>,
+    answers: mpsc::UnboundedReceiver<(String, Answer)>,
+    // Killed when dropped.
+    _process: Child,
+}
+
+struct Api {
+    events: Mutex<mpsc::UnboundedReceiver<(String, Value)>>,
+    answers: mpsc::UnboundedSender<(String, Answer)>,
+}
+
+impl Function {
+    /// Starts `bootstrap` with AWS at `endpoint`.
+    pub async fn start(endpoint: &str) -> Self {
+        let (events, events_out) = mpsc::unbounded_channel();
+        let (answers_in, answers) = mpsc::unbounded_channel();
+        let api = Arc::new(Api {
+            events: Mutex::new(events_out),
+            answers: answers_in,
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = Router::new()
+            .route("/2018-06-01/runtime/invocation/next", get(next))
+            .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
+            .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
+            .with_state(api);
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let process = Command::new(env!("CARGO_BIN_EXE_bootstrap"))
+            .env_clear()
+            .env("AWS_LAMBDA_RUNTIME_API", address.to_string())
+            .env("AWS_LAMBDA_FUNCTION_NAME", "patchfleet")
+            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
+            .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+            .env("AWS_REGION", "us-east-1")
+            .env("AWS_ACCESS_KEY_ID", "AKIDFUNCTION")
+            .env("AWS_SECRET_ACCESS_KEY", "secret")
+            .env("AWS_ENDPOINT_URL", endpoint)
+            .env("NO_PROXY", "127.0.0.1")
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        Self {
+            events,
+            answers,
+            _process: process,
+        }
+    }
+
+    /// Delivers an event under an invocation id and waits for the answer.
+    pub async fn invoke(&mut self, id: &str, event: Value) -> Answer {
+        self.events.send((id.to_owned(), event)).unwrap();
+        let (answered, answer) = self.answers.recv().await.unwrap();
+        assert_eq!(answered, id);
+        answer
+    }
+}
+
+async fn next(State(api): State<Arc<Api>>) -> Response {
+    match api.events.lock().await.recv().await {
+        Some((id, event)) => (
+            [
+                ("lambda-runtime-aws-request-id", id),
+                ("lambda-runtime-deadline-ms", "4102444800000".to_owned()),
+                (
+                    "lambda-runtime-invoked-function-arn",
+                    "arn:aws:lambda:us-east-1:111111111111:function:patchfleet".to_owned(),
+                ),
+            ],
+            event.to_string(),
+        )
+            .into_response(),
+        None => StatusCode::GONE.into_response(),
+    }
+}
+
+async fn response(State(api): State<Arc<Api>>, Path(id): Path<String>, body: Bytes) -> StatusCode {
+    take(&api, id, Answer::Response(serde_json::from_slice(&body).unwrap()))
+}
+
+async fn error(State(api): State<Arc<Api>>, Path(id): Path<String>, body: Bytes) -> StatusCode {
+    take(&api, id, Answer::Error(serde_json::from_slice(&body).unwrap()))
+}
+
+fn take(api: &Api, id: String, answer: Answer) -> StatusCode {
+    api.answers.send((id, answer)).unwrap();
+    StatusCode::ACCEPTED
+}

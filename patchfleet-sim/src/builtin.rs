@@ -1,0 +1,42 @@
+//! What the simulator brings along: two worlds with a request each, and a runbook.
+
+/// A world that comes with the simulator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Builtin {
+    /// Its name.
+    pub name: &'static str,
+    /// Its world file.
+    pub world: &'static str,
+    /// A request that fits it, in patchfleet's own TOML.
+    pub request: &'static str,
+}
+
+/// A company in which every node that is asked for can be patched.
+pub const CALM: Builtin = Builtin {
+    name: "calm",
+    world: include_str!("../worlds/calm.toml"),
+    request: include_str!("../worlds/calm.request.toml"),
+};
+
+/// The same company on a bad day: a role is missing, nodes are offline, unmanaged, or fail, and
+/// one does not come back from its reboot.
+pub const TROUBLED: Builtin = Builtin {
+    name: "troubled",
+    world: include_str!("../worlds/troubled.toml"),
+    request: include_str!("../worlds/troubled.request.toml"),
+};
+
+/// Every built-in world.
+pub const ALL: [Builtin; 2] = [CALM, TROUBLED];
+
+/// The built-in world of that name.
+#[must_use]
+pub fn find(name: &str) -> Option<Builtin> {
+    ALL.into_iter().find(|one| one.name == name)
+}
+
+/// The content of patchfleet's own runbook.
+pub(crate) fn runbook() -> String {
+    patchfleet_core::runbook::Runbook::default().to_json()
+}

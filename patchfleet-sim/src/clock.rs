@@ -1,0 +1,129 @@
+//! The simulator's time, and the lock around its world.
+//!
+//! Two modes. In *jump* mode nobody waits: sleeping moves the world to the instant at once, so a
+//! campaign of hours takes no time and always the same course. In *scaled* mode virtual time runs
+//! `speed` times as fast as real time, and the world catches up whenever it is looked at; at speed
+//! 0 time moves only by [`SimClock::advance`].
+
+use crate::world::{World, after};
+use futures_util::future::BoxFuture;
+use jiff::{SignedDuration, Timestamp};
+use patchfleet_core::port::Clock;
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+use tokio::sync::Notify;
+
+/// How virtual time moves.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum ClockMode {
+    /// By sleeping: at once to the instant that was waited for.
+    Jump,
+    /// With real time, so many times as fast; 0: not by itself.
+    Scaled(f64),
+}
+
+/// The world behind its lock, and its time. Clones share both.
+#[derive(Debug, Clone)]
+pub struct SimClock {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    world: Mutex<World>,
+    mode: ClockMode,
+    began: Instant,
+    /// The virtual time at `began`, and what was added by hand since.
+    base: Mutex<Timestamp>,
+    moved: Notify,
+}
+
+impl SimClock {
+    /// Puts `world` behind a clock.
+    #[must_use]
+    pub fn new(world: World, mode: ClockMode) -> Self {
+        let base = Mutex::new(world.now());
+        let inner = Inner {
+            world: Mutex::new(world),
+            mode,
+            began: Instant::now(),
+            base,
+            moved: Notify::new(),
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// Looks at the world, or changes it, at the virtual now.
+    pub fn with_world<T>(&self, look: impl FnOnce(&mut World) -> T) -> T {
+        let mut world = lock(&self.inner.world);
+        if let ClockMode::Scaled(speed) = self.inner.mode {
+            world.advance_to(self.scaled_now(speed));
+        }
+        look(&mut world)
+    }
+
+    /// Moves virtual time on.
+    pub fn advance(&self, span: SignedDuration) {
+        match self.inner.mode {
+            ClockMode::Jump => self.with_world(|world| world.advance_by(span)),
+            ClockMode::Scaled(_) => {
+                let mut base = lock(&self.inner.base);
+                *base = after(*base, span.max(SignedDuration::ZERO));
+                drop(base);
+                self.with_world(|_| ());
+            }
+        }
+        self.inner.moved.notify_waiters();
+    }
+
+    fn scaled_now(&self, speed: f64) -> Timestamp {
+        let elapsed = self.inner.began.elapsed().as_secs_f64() * speed;
+        let elapsed = SignedDuration::try_from_secs_f64(elapsed).unwrap_or(SignedDuration::MAX);
+        after(*lock(&self.inner.base), elapsed)
+    }
+
+    async fn wait_until(&self, at: Timestamp) {
+        let ClockMode::Scaled(speed) = self.inner.mode else {
+            self.with_world(|world| world.advance_to(at));
+            // So that whoever else is ready has its turn before the sleeper goes on.
+            return tokio::task::yield_now().await;
+        };
+        loop {
+            let moved = self.inner.moved.notified();
+            tokio::pin!(moved);
+            // From here on no move is missed.
+            moved.as_mut().enable();
+            let left = at.duration_since(self.scaled_now(speed));
+            if left <= SignedDuration::ZERO {
+                return;
+            }
+            match Duration::try_from_secs_f64(left.as_secs_f64() / speed) {
+                Ok(real) => drop(tokio::time::timeout(real, moved).await),
+                // Speed 0, or slower than a Duration can say.
+                Err(_) => moved.await,
+            }
+        }
+    }
+}
+
+impl Clock for SimClock {
+    fn now(&self) -> Timestamp {
+        match self.inner.mode {
+            ClockMode::Jump => lock(&self.inner.world).now(),
+            ClockMode::Scaled(speed) => self.scaled_now(speed),
+        }
+    }
+
+    fn sleep_until(&self, at: Timestamp) -> BoxFuture<'_, ()> {
+        Box::pin(self.wait_until(at))
+    }
+}
+
+/// A panic elsewhere leaves a world that is still worth looking at.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

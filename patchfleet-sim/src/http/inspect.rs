@@ -1,0 +1,58 @@
+//! The simulator's own endpoints, under `/_sim/`: what was called, what is true, and time.
+
+use crate::clock::SimClock;
+use axum::{
+    body::Body,
+    http::{HeaderValue, Method, StatusCode, header},
+    response::Response,
+};
+use jiff::SignedDuration;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// At most a virtual year at a time: further is a slip of the pen.
+const MAX_SECONDS: f64 = 366.0 * 86_400.0;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Advance {
+    seconds: f64,
+}
+
+pub(super) fn answer(clock: &SimClock, method: &Method, path: &str, body: &[u8]) -> Response {
+    match (method.as_str(), path) {
+        ("GET", "requests") => reply(200, clock.with_world(|world| json!(world.requests()))),
+        ("GET", "state") => reply(200, clock.with_world(|world| world.state())),
+        ("POST", "advance") => advance(clock, body),
+        (_, "requests" | "state" | "advance") => {
+            reply(405, json!({"error": "GET requests, GET state, POST advance"}))
+        }
+        _ => reply(404, json!({"error": "there are requests, state and advance"})),
+    }
+}
+
+fn advance(clock: &SimClock, body: &[u8]) -> Response {
+    let wanted: Advance = match serde_json::from_slice(body) {
+        Ok(wanted) => wanted,
+        Err(error) => {
+            return reply(
+                400,
+                json!({"error": format!("the body is {{\"seconds\": n}}: {error}")}),
+            );
+        }
+    };
+    if !(0.0..=MAX_SECONDS).contains(&wanted.seconds) {
+        return reply(400, json!({"error": "seconds is from 0 to a year"}));
+    }
+    clock.advance(SignedDuration::from_secs_f64(wanted.seconds));
+    reply(200, json!({"now": clock.with_world(|world| world.now())}))
+}
+
+fn reply(status: u16, value: Value) -> Response {
+    let mut response = Response::new(Body::from(value.to_string()));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}

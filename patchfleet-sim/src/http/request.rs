@@ -1,0 +1,128 @@
+//! Which service and operation a request means, and who sends it.
+
+use super::form;
+use crate::api::Service;
+use axum::http::{HeaderMap, Method, Uri, header};
+use serde_json::Value;
+
+/// What a request asks for.
+#[derive(Debug)]
+pub(super) struct Route {
+    pub(super) protocol: Protocol,
+    /// `None`: nothing that is simulated.
+    pub(super) service: Option<Service>,
+    pub(super) operation: String,
+    /// `Err`: the body could not be read.
+    pub(super) input: Result<Value, String>,
+}
+
+/// How requests and answers are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Protocol {
+    /// Operation in X-Amz-Target, JSON both ways.
+    Json,
+    /// Operation in the path, JSON both ways.
+    Rest,
+    /// A form one way, XML the other.
+    Query,
+}
+
+/// Who signed a request, and for which Region.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Credential<'a> {
+    pub(super) key: &'a str,
+    pub(super) region: &'a str,
+}
+
+impl Route {
+    pub(super) fn of(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Self {
+        let text = |name: &str| {
+            headers
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+                .unwrap_or_default()
+        };
+        if let Some((prefix, operation)) = text("x-amz-target").split_once('.') {
+            let service = match prefix {
+                "AmazonSSM" => Some(Service::Ssm),
+                "AWSOrganizationsV20161128" => Some(Service::Organizations),
+                _ => None,
+            };
+            return Self {
+                protocol: Protocol::Json,
+                service,
+                operation: operation.to_owned(),
+                input: json(body),
+            };
+        }
+        if text(header::CONTENT_TYPE.as_str()).starts_with("application/x-www-form-urlencoded") {
+            let fields = form::fields(body);
+            let operation = fields
+                .iter()
+                .find(|(name, _)| name == "Action")
+                .map_or("", |(_, value)| value)
+                .to_owned();
+            return Self {
+                protocol: Protocol::Query,
+                service: Some(Service::Sts),
+                operation,
+                input: Ok(form::input(fields)),
+            };
+        }
+        let known = match (method.as_str(), uri.path()) {
+            ("POST", "/list-group-resources") => Some((Service::ResourceGroups, "ListGroupResources")),
+            ("POST", "/get-group") => Some((Service::ResourceGroups, "GetGroup")),
+            ("POST", "/resources/search") => Some((Service::ResourceGroups, "SearchResources")),
+            ("POST", "/listRegions") => Some((Service::Account, "ListRegions")),
+            _ => None,
+        };
+        let operation = known.map_or_else(|| format!("{method} {}", uri.path()), |(_, name)| name.to_owned());
+        Self {
+            protocol: Protocol::Rest,
+            service: known.map(|(service, _)| service),
+            operation,
+            input: json(body),
+        }
+    }
+}
+
+fn json(body: &[u8]) -> Result<Value, String> {
+    if body.is_empty() {
+        return Ok(Value::Object(serde_json::Map::new()));
+    }
+    serde_json::from_slice::<Value>(body).map_err(|error| error.to_string())
+}
+
+impl<'a> Credential<'a> {
+    /// `AWS4-HMAC-SHA256 Credential=KEY/DATE/REGION/SERVICE/aws4_request, …`. The signature itself
+    /// is not checked.
+    pub(super) fn of(headers: &'a HeaderMap) -> Option<Self> {
+        let text = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+        let (_, scope) = text.split_once("Credential=")?;
+        let scope = scope.split([',', ' ']).next()?;
+        let mut parts = scope.split('/');
+        let key = parts.next()?;
+        let region = parts.nth(1)?;
+        Some(Self { key, region })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_authorization_header_names_key_and_region() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(Credential::of(&headers), None);
+        let text = "AWS4-HMAC-SHA256 Credential=AKID/20260301/eu-west-1/ssm/aws4_request, SignedHeaders=host, Signature=0";
+        headers.insert(header::AUTHORIZATION, text.parse().unwrap());
+        assert_eq!(
+            Credential::of(&headers),
+            Some(Credential {
+                key: "AKID",
+                region: "eu-west-1"
+            })
+        );
+    }
+}

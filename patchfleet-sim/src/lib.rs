@@ -1,0 +1,36 @@
+//! A simulated AWS organization, for the tests of whoever works with Systems Manager over many
+//! accounts and Regions: no public emulator answers ListGroupResources, DescribeInstanceInformation
+//! or any Automation call.
+//!
+//! ```
+//! use patchfleet_sim::{Sim, SimOptions, builtin, world::World};
+//!
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! let world = World::parse(builtin::CALM.world)?;
+//! let sim = Sim::start(world, SimOptions::default()).await?;
+//! // Point an SDK at it: AWS_ENDPOINT_URL, with any credentials.
+//! println!("{}", sim.endpoint());
+//! assert!(sim.with_world(|world| world.nodes().count()) > 40);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! One deterministic [`world`] on a virtual [clock](SimClock) has two fronts: AWS's wire protocols
+//! on loopback ([`Sim`]), and patchfleet's own ports in memory ([`MemoryPorts`]). Both answer through the same
+//! operations, and every call is on record.
+
+mod api;
+pub mod builtin;
+mod clock;
+mod http;
+mod ports;
+mod seed;
+mod sim;
+pub mod spec;
+pub mod world;
+
+pub use api::{ApiError, Caller, Principal, Service, call, operations};
+pub use clock::{ClockMode, SimClock};
+pub use ports::MemoryPorts;
+pub use sim::{Sim, SimOptions};

@@ -1,0 +1,86 @@
+//! `patchfleet-sim`: a simulated AWS organization on a port of this machine.
+
+use clap::Parser;
+use patchfleet_sim::{ClockMode, Sim, SimOptions, builtin, spec::WorldSpec, world::World};
+use std::{error::Error, net::SocketAddr, process::ExitCode};
+
+/// A simulated AWS organization: Systems Manager, Resource Groups, STS, Organizations and Account
+/// on one port.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Arguments {
+    /// A world file, or the name of a built-in world: calm, troubled.
+    #[arg(long, default_value = "calm")]
+    world: String,
+    /// Where to listen. Port 0: any that is free.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// Virtual seconds per real second. 0: time moves only by POST /_sim/advance.
+    #[arg(long, default_value_t = 60.0)]
+    speed: f64,
+    /// Another seed than the world file's.
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .with_writer(std::io::stderr)
+        .init();
+    match run(Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("patchfleet-sim: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
+    if !arguments.speed.is_finite() || arguments.speed < 0.0 {
+        return Err("--speed is 0 or more".into());
+    }
+    let text = match builtin::find(&arguments.world) {
+        Some(builtin) => builtin.world.to_owned(),
+        None => std::fs::read_to_string(&arguments.world)
+            .map_err(|error| format!("{}: {error}", arguments.world))?,
+    };
+    let mut spec = WorldSpec::parse(&text).map_err(|error| format!("{}: {error}", arguments.world))?;
+    spec.seed = arguments.seed.unwrap_or(spec.seed);
+    let world = World::new(&spec).map_err(|error| format!("{}: {error}", arguments.world))?;
+    let options = SimOptions {
+        clock: ClockMode::Scaled(arguments.speed),
+        listen: arguments.listen,
+    };
+    let sim = Sim::start(world, options)
+        .await
+        .map_err(|error| format!("{}: {error}", arguments.listen))?;
+    // Before anybody is told that it is ready, so that no signal is lost.
+    let stopped = stop_signal()?;
+    println!("listening on {}", sim.endpoint());
+    stopped.await;
+    Ok(())
+}
+
+/// Begins to listen for SIGINT and SIGTERM; the future is done when one has come.
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        Ok(async move {
+            tokio::select! {
+                _ = interrupt.recv() => (),
+                _ = terminate.recv() => (),
+            }
+        })
+    }
+    #[cfg(not(unix))]
+    Ok(async {
+        // Without a handler there is nothing to wait for, so the process ends.
+        let _ = tokio::signal::ctrl_c().await;
+    })
+}

@@ -1,0 +1,167 @@
+//! The in-memory front: patchfleet's ports on the world itself, through the same operations as
+//! over HTTP. Calls into another account act as the discovery role there, as those of the AWS
+//! adapter do.
+
+mod automation;
+mod directory;
+mod documents;
+mod inventory;
+
+use crate::{
+    api::{self, ApiError, AssumeRole, Caller, Operation},
+    clock::SimClock,
+    world::{World, after},
+};
+use patchfleet_core::{
+    id::{AccountId, Location, Region, RoleArn, RoleName, SessionName},
+    port::{BoxFuture, Clock, PageToken, PortError, PortErrorKind, PortResult, Ports},
+};
+use std::{
+    collections::BTreeMap,
+    fmt::Display,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// patchfleet's ports, as an administrator of the management account in one Region has them.
+#[derive(Debug)]
+pub struct MemoryPorts {
+    clock: SimClock,
+    region: Region,
+    role: RoleName,
+    external_id: Option<String>,
+    session: SessionName,
+    /// The access key of each account's role session.
+    keys: Mutex<BTreeMap<AccountId, String>>,
+}
+
+/// Where a call acts.
+#[derive(Debug, Clone)]
+enum At {
+    /// In the management account and the central Region.
+    Central,
+    /// In this account, for a service that has one Region for all.
+    Account(AccountId),
+    /// In this account and Region.
+    Location(Location),
+}
+
+impl MemoryPorts {
+    /// Ports on the world behind `clock`. Automations start in `region`; other accounts are read
+    /// as `role`, under `session`.
+    #[must_use]
+    pub fn new(clock: SimClock, region: Region, role: RoleName, session: SessionName) -> Self {
+        Self {
+            clock,
+            region,
+            role,
+            external_id: None,
+            session,
+            keys: Mutex::default(),
+        }
+    }
+
+    /// Gives the external id with which roles are assumed.
+    #[must_use]
+    pub fn with_external_id(mut self, external_id: Option<String>) -> Self {
+        self.external_id = external_id;
+        self
+    }
+
+    /// All of it as core takes it, with the simulator's clock.
+    #[must_use]
+    pub fn into_ports(self) -> Ports {
+        let clock = Arc::new(self.clock.clone());
+        Ports::of(self, clock)
+    }
+
+    /// Calls an operation; it takes the world's latency.
+    fn call<O>(&self, at: At, input: O) -> BoxFuture<'_, PortResult<O::Output>>
+    where
+        O: Operation + Send + 'static,
+    {
+        Box::pin(async move {
+            let latency = self.clock.with_world(|world| world.latency());
+            if !latency.is_zero() {
+                self.clock.sleep_until(after(self.clock.now(), latency)).await;
+            }
+            self.clock.with_world(|world| {
+                let caller = self.caller(world, &at)?;
+                api::call_typed(world, &caller, input).map_err(|error| port_error(O::NAME, &caller, error))
+            })
+        })
+    }
+
+    /// The caller for a place: the administrator, or the role in another account.
+    fn caller(&self, world: &mut World, at: &At) -> PortResult<Caller> {
+        let central = Caller::administrator(world, self.region.clone());
+        let (account, region) = match at {
+            At::Central => return Ok(central),
+            At::Account(account) => (account, &self.region),
+            At::Location(location) => (&location.account, &location.region),
+        };
+        if *account == central.account {
+            return Ok(Caller {
+                region: region.clone(),
+                ..central
+            });
+        }
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(key) = keys.get(account) {
+            return Ok(Caller::of_key(world, key, region.clone()));
+        }
+        let input = AssumeRole {
+            role_arn: Some(RoleArn::build(self.region.partition(), account, &self.role).to_string()),
+            role_session_name: Some(self.session.to_string()),
+            duration_seconds: None,
+            external_id: self.external_id.clone(),
+        };
+        let assumed = api::call_typed(world, &central, input).map_err(|error| {
+            PortError::new(
+                PortErrorKind::RoleNotAssumable,
+                format!("the role {} of account {account} could not be assumed", self.role),
+            )
+            .with_source(error)
+        })?;
+        let key = assumed.credentials.access_key_id;
+        keys.insert(account.clone(), key.clone());
+        Ok(Caller::of_key(world, &key, region.clone()))
+    }
+}
+
+/// What core can do about an answer that is an error.
+fn port_error(operation: &str, caller: &Caller, error: ApiError) -> PortError {
+    let kind = match error.code() {
+        "AccessDenied" | "AccessDeniedException" | "ForbiddenException" | "UnauthorizedException" => {
+            PortErrorKind::Denied
+        }
+        "UnrecognizedClientException" | "RegionDisabledException" => PortErrorKind::RegionNotEnabled,
+        "AWSOrganizationsNotInUseException" => PortErrorKind::NotInOrganization,
+        "IdempotentParameterMismatch" => PortErrorKind::TokenMismatch,
+        "InvalidDocument" | "InvalidCommandId" => PortErrorKind::NotFound,
+        code if code.contains("NotFound") => PortErrorKind::NotFound,
+        code if code.contains("LimitExceeded") => PortErrorKind::LimitExceeded,
+        code if code.contains("Throttl") || code.contains("TooManyRequests") => PortErrorKind::Throttled,
+        code if code.starts_with("Invalid")
+            || code.starts_with("Validation")
+            || code == "BadRequestException" =>
+        {
+            PortErrorKind::Invalid
+        }
+        _ if error.status() >= 500 => PortErrorKind::Unavailable,
+        _ => PortErrorKind::Other,
+    };
+    PortError::new(
+        kind,
+        format!("{operation} failed in {}/{}", caller.account, caller.region),
+    )
+    .with_source(error)
+}
+
+/// Something that AWS would never answer.
+fn unreadable(what: impl Display) -> PortError {
+    PortError::new(PortErrorKind::Other, format!("the answer cannot be read: {what}"))
+}
+
+fn token(page: Option<PageToken>) -> Option<String> {
+    page.map(|token| token.as_str().to_owned())
+}

@@ -1,0 +1,250 @@
+//! Starting automations, and the walk from an execution to its nodes.
+
+use super::{At, MemoryPorts, token, unreadable};
+use crate::api::{
+    DescribeAutomationExecutions, DescribeAutomationStepExecutions, DescribeInstancePatchStates,
+    ExecutionShape, Filter, GetAutomationExecution, ListCommandInvocations, ListCommands,
+    StartAutomationExecution, StepShape,
+};
+use jiff::Timestamp;
+use patchfleet_core::{
+    id::{ClientToken, CommandId, DocumentName, ExecutionId, Location, NodeId},
+    port::{
+        Automation, BoxFuture, ChildView, CommandCounts, CommandView, ExecutionStatus, ExecutionView,
+        InvocationStatus, InvocationView, Page, PageToken, PatchStateView, PortError, PortErrorKind,
+        PortResult, StartRequest, StepView,
+    },
+};
+use serde_json::{Value, json};
+
+impl MemoryPorts {
+    async fn get(&self, at: At, id: String) -> PortResult<ExecutionShape> {
+        let input = GetAutomationExecution {
+            automation_execution_id: Some(id),
+        };
+        Ok(self.call(at, input).await?.automation_execution)
+    }
+}
+
+impl Automation for MemoryPorts {
+    fn start(&self, request: &StartRequest, token: ClientToken) -> BoxFuture<'_, PortResult<ExecutionId>> {
+        // Core's request has the API's own shape, so it is read as it would be off the wire.
+        let input = serde_json::from_value::<StartAutomationExecution>(json!(request)).map(|input| {
+            StartAutomationExecution {
+                client_token: Some(token.to_string()),
+                ..input
+            }
+        });
+        Box::pin(async {
+            let started = self.call(At::Central, input.map_err(unreadable)?).await?;
+            started.automation_execution_id.parse().map_err(unreadable)
+        })
+    }
+
+    fn find(
+        &self,
+        document: &DocumentName,
+        tag_key: &str,
+        since: Timestamp,
+        page: Option<PageToken>,
+    ) -> BoxFuture<'_, PortResult<Page<ExecutionId>>> {
+        let filter = |key: &str, value: String| Filter {
+            key: key.to_owned(),
+            values: vec![value],
+        };
+        let input = DescribeAutomationExecutions {
+            filters: Some(vec![
+                filter("DocumentNamePrefix", document.to_string()),
+                filter("TagKey", tag_key.to_owned()),
+                filter("StartTimeAfter", since.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
+            ]),
+            max_results: Some(50),
+            next_token: token(page),
+        };
+        Box::pin(async {
+            let page = self.call(At::Central, input).await?;
+            let found = page.automation_execution_metadata_list.into_iter();
+            let items = found
+                .map(|one| one.automation_execution_id.parse().map_err(unreadable))
+                .collect::<PortResult<_>>()?;
+            Ok(Page {
+                items,
+                next: page.next_token.map(PageToken::new),
+            })
+        })
+    }
+
+    fn execution(&self, id: &ExecutionId) -> BoxFuture<'_, PortResult<ExecutionView>> {
+        let id = id.to_string();
+        Box::pin(async {
+            let one = self.get(At::Central, id).await?;
+            Ok(ExecutionView {
+                status: ExecutionStatus::from(one.automation_execution_status),
+                failure: one.failure_message.unwrap_or_default(),
+                started_at: Some(one.execution_start_time.0),
+                parameters: one.parameters,
+            })
+        })
+    }
+
+    fn steps(&self, id: &ExecutionId, page: Option<PageToken>) -> BoxFuture<'_, PortResult<Page<StepView>>> {
+        let input = DescribeAutomationStepExecutions {
+            automation_execution_id: Some(id.to_string()),
+            max_results: Some(50),
+            next_token: token(page),
+            ..DescribeAutomationStepExecutions::default()
+        };
+        Box::pin(async {
+            let page = self.call(At::Central, input).await?;
+            let items = page
+                .step_executions
+                .into_iter()
+                .map(step_view)
+                .collect::<PortResult<_>>()?;
+            Ok(Page {
+                items,
+                next: page.next_token.map(PageToken::new),
+            })
+        })
+    }
+
+    fn child(&self, location: &Location, id: &ExecutionId) -> BoxFuture<'_, PortResult<ChildView>> {
+        let (at, id) = (At::Location(location.clone()), id.to_string());
+        Box::pin(async {
+            let one = self.get(at, id).await?;
+            let command = one
+                .step_executions
+                .iter()
+                .filter(|step| step.action == "aws:runCommand")
+                .find_map(|step| step.outputs.get("CommandId")?.first());
+            Ok(ChildView {
+                status: ExecutionStatus::from(one.automation_execution_status),
+                command: command.map(|id| id.parse().map_err(unreadable)).transpose()?,
+                failure: one.failure_message.unwrap_or_default(),
+            })
+        })
+    }
+
+    fn command(&self, location: &Location, id: &CommandId) -> BoxFuture<'_, PortResult<CommandView>> {
+        let at = At::Location(location.clone());
+        let input = ListCommands {
+            command_id: Some(id.to_string()),
+            ..ListCommands::default()
+        };
+        let missing = PortError::new(
+            PortErrorKind::NotFound,
+            format!("there is no command {id} in {location}"),
+        );
+        Box::pin(async {
+            let one = self
+                .call(at, input)
+                .await?
+                .commands
+                .into_iter()
+                .next()
+                .ok_or(missing)?;
+            let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+            Ok(CommandView {
+                status: one.status.to_owned(),
+                details: one.status_details.to_owned(),
+                requested_at: one.requested_date_time.0,
+                counts: CommandCounts {
+                    targets: count(one.target_count),
+                    completed: count(one.completed_count),
+                    errors: count(one.error_count),
+                    undelivered: count(one.delivery_timed_out_count),
+                },
+            })
+        })
+    }
+
+    fn invocations(
+        &self,
+        location: &Location,
+        id: &CommandId,
+        page: Option<PageToken>,
+    ) -> BoxFuture<'_, PortResult<Page<InvocationView>>> {
+        let at = At::Location(location.clone());
+        let input = ListCommandInvocations {
+            command_id: Some(id.to_string()),
+            max_results: Some(50),
+            next_token: token(page),
+            ..ListCommandInvocations::default()
+        };
+        Box::pin(async {
+            let page = self.call(at, input).await?;
+            let view = |one: crate::api::InvocationShape| {
+                let status = InvocationStatus::from_details(one.status_details);
+                Ok(InvocationView {
+                    node: one.instance_id.parse().map_err(unreadable)?,
+                    status,
+                })
+            };
+            let items = page
+                .command_invocations
+                .into_iter()
+                .map(view)
+                .collect::<PortResult<_>>()?;
+            Ok(Page {
+                items,
+                next: page.next_token.map(PageToken::new),
+            })
+        })
+    }
+
+    fn patch_states(
+        &self,
+        location: &Location,
+        nodes: &[NodeId],
+    ) -> BoxFuture<'_, PortResult<Vec<PatchStateView>>> {
+        let at = At::Location(location.clone());
+        let ids: Vec<String> = nodes.iter().map(NodeId::to_string).collect();
+        Box::pin(async move {
+            let (mut states, mut next) = (vec![], None);
+            loop {
+                let input = DescribeInstancePatchStates {
+                    instance_ids: Some(ids.clone()),
+                    max_results: Some(100),
+                    next_token: next,
+                };
+                let page = self.call(at.clone(), input).await?;
+                for one in page.instance_patch_states {
+                    states.push(PatchStateView {
+                        node: one.instance_id.parse().map_err(unreadable)?,
+                        operation: one.operation,
+                        ended_at: one.operation_end_time.0,
+                        snapshot: one.snapshot_id,
+                        missing: one.missing_count,
+                        failed: one.failed_count,
+                        pending_reboot: one.installed_pending_reboot_count,
+                        installed: one.installed_count,
+                    });
+                }
+                next = page.next_token;
+                if next.is_none() {
+                    return Ok(states);
+                }
+            }
+        })
+    }
+}
+
+fn step_view(one: StepShape) -> PortResult<StepView> {
+    let location = one.target_location.as_ref().and_then(|target| {
+        let only = |name: &str| match target.get(name).and_then(Value::as_array).map(Vec::as_slice) {
+            Some([only]) => only.as_str(),
+            _ => None,
+        };
+        Some(Location::new(
+            only("Accounts")?.parse().ok()?,
+            only("Regions")?.parse().ok()?,
+        ))
+    });
+    let child = one.outputs.get("ExecutionId").and_then(|ids| ids.first());
+    Ok(StepView {
+        location,
+        status: ExecutionStatus::from(one.step_status),
+        child: child.map(|id| id.parse().map_err(unreadable)).transpose()?,
+        failure: one.failure_message.unwrap_or_default(),
+    })
+}

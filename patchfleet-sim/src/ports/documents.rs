@@ -1,0 +1,84 @@
+//! The runbook's home.
+
+use super::{At, MemoryPorts};
+use crate::api::{
+    CreateDocument, DescribeDocument, GetDocument, UpdateDocument, UpdateDocumentDefaultVersion,
+};
+use patchfleet_core::{
+    id::DocumentName,
+    port::{BoxFuture, DocumentView, Documents, PortResult},
+};
+use std::error::Error;
+
+impl Documents for MemoryPorts {
+    fn document(&self, name: &DocumentName) -> BoxFuture<'_, PortResult<DocumentView>> {
+        let input = GetDocument {
+            name: Some(name.to_string()),
+            ..GetDocument::default()
+        };
+        Box::pin(async {
+            let document = self.call(At::Central, input).await?;
+            Ok(DocumentView {
+                version: document.document_version,
+                content: document.content,
+            })
+        })
+    }
+
+    fn create(&self, name: &DocumentName, content_json: String) -> BoxFuture<'_, PortResult<String>> {
+        let input = CreateDocument {
+            name: Some(name.to_string()),
+            content: Some(content_json),
+            document_type: Some("Automation".to_owned()),
+            document_format: Some("JSON".to_owned()),
+            ..CreateDocument::default()
+        };
+        Box::pin(async {
+            Ok(self
+                .call(At::Central, input)
+                .await?
+                .document_description
+                .document_version)
+        })
+    }
+
+    fn update(&self, name: &DocumentName, content_json: String) -> BoxFuture<'_, PortResult<Option<String>>> {
+        let input = UpdateDocument {
+            name: Some(name.to_string()),
+            content: Some(content_json),
+            document_version: Some("$LATEST".to_owned()),
+            document_format: Some("JSON".to_owned()),
+            ..UpdateDocument::default()
+        };
+        Box::pin(async {
+            match self.call(At::Central, input).await {
+                Ok(changed) => Ok(Some(changed.document_description.document_version)),
+                Err(error) if is_duplicate(&error) => Ok(None),
+                Err(error) => Err(error),
+            }
+        })
+    }
+
+    fn latest_version(&self, name: &DocumentName) -> BoxFuture<'_, PortResult<String>> {
+        let input = DescribeDocument {
+            name: Some(name.to_string()),
+            ..DescribeDocument::default()
+        };
+        Box::pin(async { Ok(self.call(At::Central, input).await?.document.latest_version) })
+    }
+
+    fn set_default(&self, name: &DocumentName, version: &str) -> BoxFuture<'_, PortResult<()>> {
+        let input = UpdateDocumentDefaultVersion {
+            name: Some(name.to_string()),
+            document_version: Some(version.to_owned()),
+        };
+        Box::pin(async { self.call(At::Central, input).await.map(drop) })
+    }
+}
+
+fn is_duplicate(error: &patchfleet_core::port::PortError) -> bool {
+    let source = error
+        .source()
+        .and_then(|source| source.downcast_ref::<crate::api::ApiError>());
+    source.is_some_and(|error| error.code() == "DuplicateDocumentContent")
+}

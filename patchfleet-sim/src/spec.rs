@@ -1,0 +1,320 @@
+//! A world as a person writes it: TOML, every key checked, every default stated.
+//!
+//! The spec only says what is there. [`crate::world::World::new`] makes a world of it.
+
+mod error;
+mod patch;
+
+pub use error::WorldError;
+pub use patch::{OutcomeSpec, PatchSpec};
+
+use jiff::Timestamp;
+use patchfleet_core::id::{AccountId, DocumentName, NodeId, NodeKind, OrgParent, OuId, Region, RootId};
+use serde::{Deserialize, Deserializer};
+use std::collections::BTreeMap;
+
+/// The world file.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorldSpec {
+    /// Every random choice follows from it (default 1).
+    #[serde(default = "one")]
+    pub seed: u64,
+    /// The virtual time at which the world begins, as text (default 2026-03-01T00:00:00Z).
+    #[serde(default = "default_start")]
+    pub start: Timestamp,
+    /// The organization's management account. It must be one of `accounts`.
+    pub management_account: AccountId,
+    /// Virtual milliseconds that every call takes (default 0).
+    #[serde(default)]
+    pub api_latency_ms: u32,
+    /// The Regions that there are (default: every Region of the partition).
+    #[serde(default)]
+    pub regions: Vec<Region>,
+    /// The organization and its root.
+    #[serde(default)]
+    pub organization: OrganizationSpec,
+    /// Organizational units.
+    #[serde(default)]
+    pub units: Vec<UnitSpec>,
+    /// Accounts.
+    pub accounts: Vec<AccountSpec>,
+    /// Roles that every account has, unless it says otherwise.
+    #[serde(default)]
+    pub roles: Vec<RoleSpec>,
+    /// How nodes take patches, unless a group or a node says otherwise.
+    #[serde(default)]
+    pub patch: PatchSpec,
+    /// Resource groups with their nodes.
+    #[serde(default)]
+    pub groups: Vec<GroupSpec>,
+    /// Nodes one by one.
+    #[serde(default)]
+    pub nodes: Vec<NodeSpec>,
+    /// Systems Manager documents.
+    #[serde(default)]
+    pub documents: Vec<DocumentSpec>,
+}
+
+/// The organization.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OrganizationSpec {
+    /// Its id.
+    pub id: String,
+    /// The id of its root.
+    pub root: RootId,
+}
+
+impl Default for OrganizationSpec {
+    fn default() -> Self {
+        Self {
+            id: "o-patchfleet1".to_owned(),
+            root: default_root(),
+        }
+    }
+}
+
+/// An organizational unit.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnitSpec {
+    /// Its id: `ou-` and so on.
+    pub id: OuId,
+    /// Its name.
+    pub name: String,
+    /// The unit or root above it (default: the root).
+    #[serde(default, deserialize_with = "parent")]
+    pub parent: Option<OrgParent>,
+}
+
+/// An account.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccountSpec {
+    /// Its id.
+    pub id: AccountId,
+    /// Its name.
+    pub name: String,
+    /// The unit or root above it (default: the root).
+    #[serde(default, deserialize_with = "parent")]
+    pub parent: Option<OrgParent>,
+    /// Its state (default ACTIVE).
+    #[serde(default)]
+    pub state: AccountStateSpec,
+    /// The opt-in Regions that it has enabled.
+    #[serde(default)]
+    pub opt_in_regions: Vec<Region>,
+    /// Roles that differ from the world's.
+    #[serde(default)]
+    pub roles: Vec<RoleSpec>,
+}
+
+/// Organizations' `State` of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, serde::Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum AccountStateSpec {
+    /// Created, not yet usable.
+    PendingActivation,
+    /// Usable.
+    #[default]
+    Active,
+    /// Suspended by AWS.
+    Suspended,
+    /// Being closed.
+    PendingClosure,
+    /// Closed.
+    Closed,
+}
+
+/// A role of an account.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RoleSpec {
+    /// Its name, without a path.
+    pub name: String,
+    /// Whether it can be assumed (default ok).
+    #[serde(default)]
+    pub state: RoleState,
+    /// The external id that its trust policy asks for. Automation is not asked for it.
+    #[serde(default)]
+    pub external_id: Option<String>,
+}
+
+/// Whether a role can be assumed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RoleState {
+    /// Yes, by the organization's management account and by Systems Manager.
+    #[default]
+    Ok,
+    /// No: there is no such role.
+    Missing,
+    /// No: it trusts nobody.
+    Denied,
+}
+
+/// One resource group, in every location of `accounts` × `regions`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GroupSpec {
+    /// Its name.
+    pub name: String,
+    /// The accounts that have it.
+    pub accounts: Vec<AccountId>,
+    /// The Regions in which they have it.
+    pub regions: Vec<Region>,
+    /// Resource Groups' error codes that make its answers partial.
+    #[serde(default)]
+    pub query_errors: Vec<String>,
+    /// Its nodes in each location, block by block. None: an empty group.
+    #[serde(default)]
+    pub nodes: Vec<NodeBlockSpec>,
+    /// How its nodes take patches.
+    #[serde(default)]
+    pub patch: PatchSpec,
+}
+
+/// So many like nodes.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeBlockSpec {
+    /// How many in each location.
+    pub count: u32,
+    /// EC2 instances or hybrid nodes (default ec2).
+    #[serde(default = "ec2")]
+    pub kind: NodeKind,
+    /// Their platform (default Linux).
+    #[serde(default)]
+    pub platform: Platform,
+    /// Whether Systems Manager reaches them (default online).
+    #[serde(default)]
+    pub reachability: Reachability,
+    /// Their tags.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
+    /// How they take patches.
+    #[serde(default)]
+    pub patch: PatchSpec,
+}
+
+/// One node.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeSpec {
+    /// Its id: `i-` (EC2) or `mi-` (hybrid).
+    pub id: NodeId,
+    /// Its account.
+    pub account: AccountId,
+    /// Its Region.
+    pub region: Region,
+    /// The resource groups that it belongs to. They must exist in its location.
+    #[serde(default)]
+    pub groups: Vec<String>,
+    /// Its platform (default Linux).
+    #[serde(default)]
+    pub platform: Platform,
+    /// Whether Systems Manager reaches it (default online).
+    #[serde(default)]
+    pub reachability: Reachability,
+    /// Its tags.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
+    /// How it takes patches.
+    #[serde(default)]
+    pub patch: PatchSpec,
+}
+
+/// Systems Manager's `PlatformType`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, serde::Serialize)]
+pub enum Platform {
+    /// Linux.
+    #[default]
+    Linux,
+    /// Windows Server.
+    Windows,
+    /// macOS.
+    MacOS,
+}
+
+/// Whether Systems Manager reaches a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reachability {
+    /// Its agent answers.
+    #[default]
+    Online,
+    /// It is registered, and its agent does not answer.
+    Offline,
+    /// Systems Manager does not know it.
+    Unmanaged,
+}
+
+/// A document, in one account and several Regions.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DocumentSpec {
+    /// Its name.
+    pub name: DocumentName,
+    /// Its account (default: the management account).
+    #[serde(default)]
+    pub account: Option<AccountId>,
+    /// Its Regions (default: all that are enabled in its account).
+    #[serde(default)]
+    pub regions: Vec<Region>,
+    /// Its content, JSON or YAML. Either this or `builtin`.
+    #[serde(default)]
+    pub content: Option<String>,
+    /// A content that the simulator brings along.
+    #[serde(default)]
+    pub builtin: Option<BuiltinDocument>,
+}
+
+/// Contents that the simulator brings along.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BuiltinDocument {
+    /// patchfleet's own runbook, Patchfleet-RunPatchBaseline.
+    Patchfleet,
+}
+
+impl WorldSpec {
+    /// Reads a world file's text.
+    ///
+    /// # Errors
+    ///
+    /// [`WorldError::Syntax`] with line, column and what would have been right.
+    pub fn parse(text: &str) -> Result<Self, WorldError> {
+        toml::from_str(text).map_err(|error| WorldError::Syntax(error.to_string().trim_end().to_owned()))
+    }
+}
+
+fn one() -> u64 {
+    1
+}
+
+fn ec2() -> NodeKind {
+    NodeKind::Ec2
+}
+
+fn default_start() -> Timestamp {
+    Timestamp::from_second(1_772_323_200).unwrap_or_default()
+}
+
+fn default_root() -> RootId {
+    #[expect(
+        clippy::expect_used,
+        reason = "a constant of the right shape, checked by every test that makes a world"
+    )]
+    "r-pf01".parse().expect("a root id")
+}
+
+fn parent<'de, D: Deserializer<'de>>(from: D) -> Result<Option<OrgParent>, D::Error> {
+    let text = String::deserialize(from)?;
+    if let Ok(root) = text.parse() {
+        return Ok(Some(OrgParent::Root(root)));
+    }
+    text.parse()
+        .map(|ou| Some(OrgParent::Ou(ou)))
+        .map_err(serde::de::Error::custom)
+}

@@ -1,0 +1,73 @@
+//! How nodes take patches, as layers: the world's default, the group's, the block's or the node's.
+
+use serde::Deserialize;
+
+/// One layer. What it does not say is taken from the layer below it.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PatchSpec {
+    /// What happens when the baseline runs (default ok).
+    pub outcome: Option<OutcomeSpec>,
+    /// Patches that are missing at the start (default: 3 to 12, by node).
+    pub missing: Option<u32>,
+    /// Patches that are installed at the start (default: 140 to 320, by node).
+    pub installed: Option<u32>,
+    /// Virtual minutes of an Install before its reboot (default 8). Each node takes 75 % to 125 %
+    /// of it; a Scan takes a fifth.
+    pub minutes: Option<f64>,
+    /// Virtual minutes of a reboot (default 3).
+    pub reboot_minutes: Option<f64>,
+    /// Patches that fail to install where the outcome has failures (default: all that are missing
+    /// for `fails`, 1 for `succeeds_with_failed_patches`).
+    pub failed_patches: Option<u32>,
+    /// The share of nodes, 0 to 1, whose outcome is `fails` whatever `outcome` says (default 0).
+    pub failing_share: Option<f64>,
+    /// Whether a scan was made before the world begins (default true).
+    pub scanned: Option<bool>,
+}
+
+/// What becomes of a node when AWS-RunPatchBaseline installs on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutcomeSpec {
+    /// Installs everything, and reboots unless told not to.
+    #[default]
+    Ok,
+    /// Ends with an error and failed patches.
+    Fails,
+    /// Ends well as far as Run Command can tell, with failed patches.
+    SucceedsWithFailedPatches,
+    /// Installs, reboots, and is never heard of again.
+    NeverReturns,
+    /// Never ends, though the agent goes on answering. So does a Scan.
+    Stuck,
+}
+
+impl PatchSpec {
+    /// This layer over `below`.
+    #[must_use]
+    pub fn over(&self, below: &Self) -> Self {
+        Self {
+            outcome: self.outcome.or(below.outcome),
+            missing: self.missing.or(below.missing),
+            installed: self.installed.or(below.installed),
+            minutes: self.minutes.or(below.minutes),
+            reboot_minutes: self.reboot_minutes.or(below.reboot_minutes),
+            failed_patches: self.failed_patches.or(below.failed_patches),
+            failing_share: self.failing_share.or(below.failing_share),
+            scanned: self.scanned.or(below.scanned),
+        }
+    }
+
+    /// What is out of range in this layer. `at` says where the layer stands.
+    pub(crate) fn problems(&self, at: &str, problems: &mut Vec<String>) {
+        for (name, value) in [("minutes", self.minutes), ("reboot_minutes", self.reboot_minutes)] {
+            if value.is_some_and(|v| !(0.0..=1440.0).contains(&v)) {
+                problems.push(format!("{at}.patch.{name} is not between 0 and 1440"));
+            }
+        }
+        if self.failing_share.is_some_and(|v| !(0.0..=1.0).contains(&v)) {
+            problems.push(format!("{at}.patch.failing_share is not between 0 and 1"));
+        }
+    }
+}

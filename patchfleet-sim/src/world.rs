@@ -1,0 +1,211 @@
+//! The world: one deterministic model of an AWS organization on a virtual clock.
+//!
+//! Nothing ticks. What will happen stands in a queue, ordered by time and then by when it was put
+//! there; [`World::advance_to`] lets everything happen that is due. An idle virtual hour costs
+//! nothing.
+
+mod automation;
+mod build;
+mod cancel;
+mod command;
+mod document;
+mod event;
+mod locations;
+mod node;
+mod org;
+mod pace;
+mod parameters;
+mod patch;
+mod place;
+mod record;
+mod regions;
+mod runbook;
+mod session;
+mod snapshot;
+mod status;
+mod steps;
+mod target;
+mod template;
+
+pub use automation::{Execution, LocationTargets, StartOrder, StartRefusal, Step};
+pub(crate) use command::is_error;
+pub use command::{Command, CommandOrder, Invocation, InvocationState};
+pub use document::{Document, DocumentVersion, parse_runbook};
+pub use node::{Node, PatchReport, Patches};
+pub use org::{Account, AssumeRefusal, Organization, Unit};
+pub use pace::{Pacer, allowed_errors, concurrency, is_concurrency, is_errors};
+pub use place::{Group, Place};
+pub use record::RequestRecord;
+pub use regions::RegionKind;
+pub(crate) use runbook::StepRule;
+pub use session::Session;
+pub use status::Status;
+pub use target::Target;
+
+use crate::{
+    seed::Seed,
+    spec::{WorldError, WorldSpec},
+};
+use event::Event;
+use jiff::{SignedDuration, Timestamp};
+use patchfleet_core::id::{Location, NodeId};
+use std::collections::BTreeMap;
+
+/// The state of everything, and what is going to happen to it.
+#[derive(Debug)]
+pub struct World {
+    pub(crate) seed: Seed,
+    pub(crate) now: Timestamp,
+    pub(crate) start: Timestamp,
+    pub(crate) latency: SignedDuration,
+    pub(crate) org: Organization,
+    pub(crate) places: BTreeMap<Location, Place>,
+    /// Where each node is.
+    pub(crate) node_index: BTreeMap<NodeId, Location>,
+    pub(crate) executions: BTreeMap<String, Execution>,
+    pub(crate) commands: BTreeMap<String, Command>,
+    pub(crate) sessions: BTreeMap<String, Session>,
+    /// What each client token was used for: the input without the token, and the execution.
+    pub(crate) tokens: BTreeMap<(Location, String), (String, String)>,
+    pub(crate) requests: Vec<RequestRecord>,
+    counters: BTreeMap<String, u64>,
+    queue: BTreeMap<(Timestamp, u64), Event>,
+    queued: u64,
+}
+
+impl World {
+    /// Makes the world that `spec` describes.
+    ///
+    /// # Errors
+    ///
+    /// [`WorldError::Inconsistent`] with everything that does not hold together.
+    pub fn new(spec: &WorldSpec) -> Result<Self, WorldError> {
+        build::build(spec)
+    }
+
+    /// Reads a world file's text and makes the world of it.
+    ///
+    /// # Errors
+    ///
+    /// Whatever [`WorldSpec::parse`] or [`World::new`] finds wrong with it.
+    pub fn parse(text: &str) -> Result<Self, WorldError> {
+        Self::new(&WorldSpec::parse(text)?)
+    }
+
+    /// The virtual time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// The virtual time at which the world began.
+    #[must_use]
+    pub fn start(&self) -> Timestamp {
+        self.start
+    }
+
+    /// The organization: accounts, units, roles, Regions.
+    #[must_use]
+    pub fn organization(&self) -> &Organization {
+        &self.org
+    }
+
+    /// How long every call takes, in virtual time.
+    #[must_use]
+    pub fn latency(&self) -> SignedDuration {
+        self.latency
+    }
+
+    /// Every call so far, in the order in which they came.
+    #[must_use]
+    pub fn requests(&self) -> &[RequestRecord] {
+        &self.requests
+    }
+
+    /// An execution by its id, wherever it is.
+    #[must_use]
+    pub fn execution(&self, id: &str) -> Option<&Execution> {
+        self.executions.get(id)
+    }
+
+    /// Every execution, by id.
+    pub fn executions(&self) -> impl Iterator<Item = &Execution> {
+        self.executions.values()
+    }
+
+    /// Every command, by id.
+    pub fn commands(&self) -> impl Iterator<Item = &Command> {
+        self.commands.values()
+    }
+
+    /// A node by its id, wherever it is.
+    #[must_use]
+    pub fn node(&self, id: &NodeId) -> Option<&Node> {
+        self.places.get(self.node_index.get(id)?)?.nodes.get(id)
+    }
+
+    /// Every node, by location and id.
+    pub fn nodes(&self) -> impl Iterator<Item = &Node> {
+        self.places.values().flat_map(|place| place.nodes.values())
+    }
+
+    /// Lets everything happen that is due until `to`, and makes it the time. A time that is past
+    /// changes nothing.
+    pub fn advance_to(&mut self, to: Timestamp) {
+        while let Some((&(at, number), _)) = self.queue.first_key_value() {
+            if at > to {
+                break;
+            }
+            let Some(event) = self.queue.remove(&(at, number)) else {
+                break;
+            };
+            self.now = self.now.max(at);
+            self.happen(event);
+        }
+        self.now = self.now.max(to);
+    }
+
+    /// Moves on by `span`.
+    pub fn advance_by(&mut self, span: SignedDuration) {
+        self.advance_to(after(self.now, span));
+    }
+
+    /// When the next thing happens; `None` if nothing ever will unless somebody calls. A timeout
+    /// of something that has ended meanwhile is nothing.
+    #[must_use]
+    pub fn next_event_at(&self) -> Option<Timestamp> {
+        let mut events = self.queue.iter();
+        events
+            .find(|(_, event)| self.is_live(event))
+            .map(|(&(at, _), _)| at)
+    }
+
+    /// Moves on until nothing is left to happen.
+    pub fn run_until_idle(&mut self) {
+        while let Some(at) = self.next_event_at() {
+            self.advance_to(at);
+        }
+    }
+
+    /// Puts `event` into the queue, `seconds` from now.
+    pub(crate) fn after_seconds(&mut self, seconds: i64, event: Event) {
+        self.queued = self.queued.saturating_add(1);
+        self.queue.insert(
+            (after(self.now, SignedDuration::from_secs(seconds)), self.queued),
+            event,
+        );
+    }
+
+    /// The next number of a series. Series are per location or finer, so that what happens in one
+    /// account numbers nothing in another.
+    pub(crate) fn count(&mut self, series: &str) -> u64 {
+        let counter = self.counters.entry(series.to_owned()).or_default();
+        *counter = counter.saturating_add(1);
+        *counter
+    }
+}
+
+/// `span` later than `at`.
+pub(crate) fn after(at: Timestamp, span: SignedDuration) -> Timestamp {
+    at.checked_add(span).unwrap_or(Timestamp::MAX)
+}

@@ -1,0 +1,74 @@
+//! What can happen by itself, and who deals with it.
+
+use super::{InvocationState, Status, World};
+use patchfleet_core::id::NodeId;
+
+/// Something that is going to happen. Each is a no-op if what it is about has ended meanwhile.
+#[derive(Debug, Clone)]
+pub(crate) enum Event {
+    /// An execution begins its work.
+    ExecutionBegins { execution: String },
+    /// A location's step has found out whether its role can be assumed.
+    LocationAnswers { execution: String, step: usize },
+    /// A location's child has ended, and its parent hears of it.
+    ChildEnded { execution: String, step: usize },
+    /// A step has run for too long.
+    StepTimesOut {
+        execution: String,
+        step: usize,
+        run: u32,
+    },
+    /// A cancelled execution has come to rest.
+    ExecutionCancelled { execution: String },
+    /// A command looks for its nodes.
+    CommandBegins { command: String },
+    /// A node's agent takes the command.
+    Delivered { command: String, node: NodeId },
+    /// A node was not reached in time.
+    DeliveryTimesOut { command: String, node: NodeId },
+    /// A node has scanned or installed.
+    WorkDone { command: String, node: NodeId },
+    /// A node is back after its reboot.
+    Returns { command: String, node: NodeId },
+    /// A node has taken longer than the document allows.
+    ExecutionTimesOut { command: String, node: NodeId },
+    /// A node has heard that its command was cancelled.
+    InvocationCancelled { command: String, node: NodeId },
+}
+
+impl World {
+    /// Whether a timeout still guards something. Everything else is taken to matter.
+    pub(super) fn is_live(&self, event: &Event) -> bool {
+        match event {
+            Event::StepTimesOut { execution, step, run } => self
+                .executions
+                .get(execution)
+                .and_then(|one| one.steps.get(*step))
+                .is_some_and(|one| one.status == Status::InProgress && one.runs == *run),
+            Event::DeliveryTimesOut { command, node } => {
+                self.invocation_state(command, node) == Some(InvocationState::Sent)
+            }
+            Event::ExecutionTimesOut { command, node } => {
+                self.invocation_state(command, node) == Some(InvocationState::Running)
+            }
+            _ => true,
+        }
+    }
+
+    pub(super) fn happen(&mut self, event: Event) {
+        match event {
+            Event::ExecutionBegins { execution } => self.begin_execution(&execution),
+            Event::LocationAnswers { execution, step } => self.location_answers(&execution, step),
+            Event::ChildEnded { execution, step } => self.child_ended(&execution, step),
+            Event::StepTimesOut { execution, step, run } => self.step_times_out(&execution, step, run),
+            Event::ExecutionCancelled { execution } => self.execution_cancelled(&execution),
+            Event::CommandBegins { command } => self.begin_command(&command),
+            Event::Delivered { command, node } => self.delivered(&command, &node),
+            Event::DeliveryTimesOut { command, node } => self.delivery_times_out(&command, &node),
+            Event::WorkDone { command, node } => self.work_done(&command, &node),
+            Event::Returns { command, node } => self.returns(&command, &node),
+            Event::ExecutionTimesOut { command, node } => self.execution_times_out(&command, &node),
+            Event::InvocationCancelled { command, node } => self.invocation_cancelled(&command, &node),
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! The organization: accounts in units, their Regions and roles.
+
+use super::{RegionKind, regions};
+use crate::spec::{AccountStateSpec, RoleState};
+use jiff::Timestamp;
+use patchfleet_core::id::{AccountId, OrgParent, OuId, Partition, Region, RootId};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The organization.
+#[derive(Debug)]
+pub struct Organization {
+    pub(crate) id: String,
+    pub(crate) partition: Partition,
+    pub(crate) management: AccountId,
+    pub(crate) root: RootId,
+    pub(crate) units: BTreeMap<OuId, Unit>,
+    pub(crate) accounts: BTreeMap<AccountId, Account>,
+    pub(crate) regions: BTreeSet<Region>,
+}
+
+/// An organizational unit.
+#[derive(Debug)]
+pub struct Unit {
+    pub(crate) name: String,
+    pub(crate) parent: OrgParent,
+}
+
+/// An account.
+#[derive(Debug)]
+pub struct Account {
+    pub(crate) id: AccountId,
+    pub(crate) name: String,
+    pub(crate) parent: OrgParent,
+    pub(crate) state: AccountStateSpec,
+    pub(crate) opt_in: BTreeSet<Region>,
+    pub(crate) roles: BTreeMap<String, Role>,
+    pub(crate) joined: Timestamp,
+}
+
+/// A role of an account.
+#[derive(Debug, Clone)]
+pub(crate) struct Role {
+    pub(crate) state: RoleState,
+    pub(crate) external_id: Option<String>,
+}
+
+/// Why a role could not be assumed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AssumeRefusal {
+    /// No such account, no such role, or an account that cannot be used.
+    Missing,
+    /// The role does not trust the caller, or asks for another external id.
+    Denied,
+}
+
+impl Organization {
+    /// The management account.
+    #[must_use]
+    pub fn management_account(&self) -> &AccountId {
+        &self.management
+    }
+
+    /// The root's id.
+    #[must_use]
+    pub fn root(&self) -> &RootId {
+        &self.root
+    }
+
+    /// Every account, by id.
+    pub fn accounts(&self) -> impl Iterator<Item = &Account> {
+        self.accounts.values()
+    }
+
+    /// The accounts directly below `parent`, by id.
+    pub(crate) fn accounts_of(&self, parent: &OrgParent) -> impl Iterator<Item = &Account> {
+        self.accounts
+            .values()
+            .filter(move |account| account.parent == *parent)
+    }
+
+    /// The units directly below `parent`, by id.
+    pub(crate) fn units_of(&self, parent: &OrgParent) -> impl Iterator<Item = (&OuId, &Unit)> {
+        self.units.iter().filter(move |(_, unit)| unit.parent == *parent)
+    }
+
+    /// Whether there is such a unit or root.
+    pub(crate) fn has_parent(&self, parent: &OrgParent) -> bool {
+        match parent {
+            OrgParent::Root(id) => *id == self.root,
+            OrgParent::Ou(id) => self.units.contains_key(id),
+        }
+    }
+
+    /// The accounts below `parent`: directly, or at any depth.
+    pub(crate) fn accounts_below(&self, parent: &OrgParent, deep: bool) -> Vec<&Account> {
+        let mut found: Vec<&Account> = self.accounts_of(parent).collect();
+        if deep {
+            for (id, _) in self.units_of(parent) {
+                found.extend(self.accounts_below(&OrgParent::Ou(id.clone()), true));
+            }
+        }
+        found
+    }
+
+    /// Whether `region` exists and `account` has it.
+    #[must_use]
+    pub fn is_enabled(&self, account: &AccountId, region: &Region) -> bool {
+        self.regions.contains(region)
+            && self.accounts.get(account).is_some_and(|account| {
+                regions::kind(region) == RegionKind::Default || account.opt_in.contains(region)
+            })
+    }
+
+    /// Account Management's `RegionOptStatus` of a Region that exists.
+    pub(crate) fn opt_status(&self, account: &Account, region: &Region) -> &'static str {
+        match regions::kind(region) {
+            RegionKind::Default => "ENABLED_BY_DEFAULT",
+            RegionKind::OptIn if account.opt_in.contains(region) => "ENABLED",
+            RegionKind::OptIn => "DISABLED",
+        }
+    }
+
+    /// Whether the role `name` of `account` can be assumed; `external_id` as it was given, or
+    /// `None` for a service that is trusted without one.
+    pub(crate) fn assume(
+        &self,
+        account: &AccountId,
+        name: &str,
+        external_id: Option<Option<&str>>,
+    ) -> Result<(), AssumeRefusal> {
+        let account = self.accounts.get(account).ok_or(AssumeRefusal::Missing)?;
+        let role = account.roles.get(name).ok_or(AssumeRefusal::Missing)?;
+        if account.state != AccountStateSpec::Active || role.state == RoleState::Missing {
+            return Err(AssumeRefusal::Missing);
+        }
+        let refused = external_id
+            .is_some_and(|given| role.external_id.is_some() && given != role.external_id.as_deref());
+        if role.state == RoleState::Denied || refused {
+            return Err(AssumeRefusal::Denied);
+        }
+        Ok(())
+    }
+}
+
+impl Account {
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> &AccountId {
+        &self.id
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Organizations' `State`.
+    #[must_use]
+    pub fn state(&self) -> &'static str {
+        match self.state {
+            AccountStateSpec::PendingActivation => "PENDING_ACTIVATION",
+            AccountStateSpec::Active => "ACTIVE",
+            AccountStateSpec::Suspended => "SUSPENDED",
+            AccountStateSpec::PendingClosure => "PENDING_CLOSURE",
+            AccountStateSpec::Closed => "CLOSED",
+        }
+    }
+}

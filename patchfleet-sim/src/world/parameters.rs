@@ -1,0 +1,200 @@
+//! Parameters of an execution: from the wire's lists of text to the document's types, checked
+//! against what the document allows.
+
+use super::runbook::{ParameterRule, Runbook};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Parameters as the API carries them.
+pub(crate) type WireParameters = BTreeMap<String, Vec<String>>;
+
+impl Runbook {
+    /// The value of every parameter.
+    ///
+    /// # Errors
+    ///
+    /// The first parameter that is unknown, missing, of the wrong type, or not allowed.
+    pub(crate) fn arguments(&self, given: &WireParameters) -> Result<BTreeMap<String, Value>, String> {
+        if let Some(unknown) = given.keys().find(|name| !self.parameters.contains_key(*name)) {
+            return Err(format!("Unknown Automation parameters supplied: [{unknown}]."));
+        }
+        let mut values = BTreeMap::new();
+        for (name, rule) in &self.parameters {
+            let value = match (given.get(name), &rule.default) {
+                (Some(texts), _) => read(&rule.kind, texts).ok_or_else(|| {
+                    format!("Value of parameter {name} does not match its type {}.", rule.kind)
+                })?,
+                (None, Some(default)) => default.clone(),
+                (None, None) => return Err(format!("Required parameter [{name}] is missing.")),
+            };
+            if given.contains_key(name) {
+                rule.check(name, &value)?;
+            }
+            values.insert(name.clone(), value);
+        }
+        Ok(values)
+    }
+}
+
+impl ParameterRule {
+    fn check(&self, name: &str, value: &Value) -> Result<(), String> {
+        let single = [value.clone()];
+        let items = match value {
+            Value::Array(items) => items.as_slice(),
+            _ => &single,
+        };
+        if let Some(allowed) = &self.allowed_values {
+            for item in items {
+                if !allowed.iter().any(|one| plain(one) == plain(item)) {
+                    let allowed: Vec<String> = allowed.iter().map(plain).collect();
+                    return Err(format!(
+                        "Value {} of parameter {name} is not one of the allowed values [{}].",
+                        plain(item),
+                        allowed.join(", ")
+                    ));
+                }
+            }
+        }
+        // A pattern that does not compile was refused together with its document.
+        if let Some(pattern) = self
+            .allowed_pattern
+            .as_deref()
+            .and_then(|p| regex_lite::Regex::new(p).ok())
+        {
+            for item in items {
+                if !pattern.is_match(&plain(item)) {
+                    return Err(format!(
+                        "Value {} of parameter {name} does not match the allowed pattern {pattern}.",
+                        plain(item)
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A value of type `kind` from the wire's texts.
+fn read(kind: &str, texts: &[String]) -> Option<Value> {
+    let only = match texts {
+        [] => Some(""),
+        [one] => Some(one.as_str()),
+        _ => None,
+    };
+    match kind {
+        "StringList" => Some(strings(texts)),
+        "Integer" => only?.parse::<i64>().ok().map(Value::from),
+        "Boolean" => match only?.to_ascii_lowercase().as_str() {
+            "true" => Some(Value::Bool(true)),
+            "false" => Some(Value::Bool(false)),
+            _ => None,
+        },
+        "StringMap" => serde_json::from_str(only?).ok().filter(Value::is_object),
+        "MapList" => maps(texts),
+        list if list.starts_with("List<") => Some(strings(texts)),
+        _ => only.map(Value::from),
+    }
+}
+
+fn strings(texts: &[String]) -> Value {
+    texts.iter().cloned().map(Value::from).collect()
+}
+
+/// Each text is a JSON object, or the only one is a JSON list of objects.
+fn maps(texts: &[String]) -> Option<Value> {
+    if let [only] = texts
+        && let Ok(Value::Array(items)) = serde_json::from_str(only)
+    {
+        return items.iter().all(Value::is_object).then_some(Value::Array(items));
+    }
+    let items: Option<Vec<Value>> = texts
+        .iter()
+        .map(|text| serde_json::from_str(text).ok().filter(Value::is_object))
+        .collect();
+    items.map(Value::Array)
+}
+
+/// A value as text: as it is, or as JSON.
+pub(crate) fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn runbook(parameters: &str) -> Runbook {
+        let content = format!(
+            r#"{{"schemaVersion":"0.3","parameters":{parameters},"mainSteps":[{{"name":"a","action":"aws:sleep"}}]}}"#
+        );
+        Runbook::parse(&content, "JSON").unwrap()
+    }
+
+    fn given(name: &str, values: &[&str]) -> WireParameters {
+        BTreeMap::from([(name.to_owned(), values.iter().map(|&v| v.to_owned()).collect())])
+    }
+
+    #[test]
+    fn every_type_reads_from_the_wires_lists_of_text() {
+        for (kind, texts, value) in [
+            ("String", vec!["a"], serde_json::json!("a")),
+            ("StringList", vec!["a", "b"], serde_json::json!(["a", "b"])),
+            ("Integer", vec!["7"], serde_json::json!(7)),
+            ("Boolean", vec!["True"], serde_json::json!(true)),
+            ("StringMap", vec![r#"{"a":"b"}"#], serde_json::json!({"a":"b"})),
+            (
+                "MapList",
+                vec![r#"{"Key":"k"}"#, r#"{"Key":"l"}"#],
+                serde_json::json!([{"Key":"k"},{"Key":"l"}]),
+            ),
+            (
+                "MapList",
+                vec![r#"[{"Key":"k"}]"#],
+                serde_json::json!([{"Key":"k"}]),
+            ),
+        ] {
+            let runbook = runbook(&format!(r#"{{"P":{{"type":"{kind}"}}}}"#));
+            assert_eq!(
+                runbook.arguments(&given("P", &texts)).unwrap().get("P"),
+                Some(&value),
+                "{kind}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_not_allowed_is_refused_by_name() {
+        let runbook = runbook(
+            r#"{"Op":{"type":"String","allowedValues":["Scan","Install"]},
+                "N":{"type":"Integer","default":1},
+                "Url":{"type":"String","default":"","allowedPattern":"^$|^s3://.+$"}}"#,
+        );
+        assert!(
+            runbook
+                .arguments(&BTreeMap::new())
+                .unwrap_err()
+                .contains("Required parameter [Op]")
+        );
+        assert!(
+            runbook
+                .arguments(&given("Op", &["Remove"]))
+                .unwrap_err()
+                .contains("[Scan, Install]")
+        );
+        assert!(
+            runbook
+                .arguments(&given("Else", &["x"]))
+                .unwrap_err()
+                .contains("[Else]")
+        );
+        let mut both = given("Op", &["Scan"]);
+        both.insert("N".to_owned(), vec!["many".to_owned()]);
+        assert!(runbook.arguments(&both).unwrap_err().contains("type Integer"));
+        let mut both = given("Op", &["Scan"]);
+        both.insert("Url".to_owned(), vec!["ftp://x".to_owned()]);
+        assert!(runbook.arguments(&both).unwrap_err().contains("allowed pattern"));
+    }
+}

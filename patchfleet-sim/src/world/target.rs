@@ -1,0 +1,86 @@
+//! Which nodes a command's targets mean, at the time when it runs.
+
+use super::{Node, Place, World};
+use patchfleet_core::id::{Location, NodeId};
+
+/// One of Run Command's targets: a key with its values.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Target {
+    /// `InstanceIds`, `tag:NAME`, `tag-key`, `resource-groups:Name`.
+    pub key: String,
+    /// Its values; one of them has to match.
+    pub values: Vec<String>,
+}
+
+impl Target {
+    /// Whether the node is one of those meant. Keys are ANDed by the caller.
+    fn selects(&self, node: &Node) -> bool {
+        if let Some(tag) = self.key.strip_prefix("tag:") {
+            return node
+                .tags
+                .get(tag)
+                .is_some_and(|value| self.values.contains(value));
+        }
+        match self.key.as_str() {
+            "InstanceIds" => self.values.iter().any(|id| id == node.id.as_str()),
+            "tag-key" => self.values.iter().any(|key| node.tags.contains_key(key)),
+            "resource-groups:Name" => self.values.iter().any(|name| node.groups.contains(name)),
+            "resource-groups:ResourceTypeFilters" => {
+                self.values.iter().any(|kind| kind == node.resource_type())
+            }
+            _ => false,
+        }
+    }
+
+    /// What is wrong with it, whatever nodes there are.
+    pub(crate) fn problem(&self, place: &Place) -> Option<String> {
+        let known = self.key.starts_with("tag:")
+            || [
+                "InstanceIds",
+                "tag-key",
+                "resource-groups:Name",
+                "resource-groups:ResourceTypeFilters",
+            ]
+            .contains(&self.key.as_str());
+        if !known {
+            return Some(format!(
+                "InvalidTarget: {} is not a key of Run Command's targets.",
+                self.key
+            ));
+        }
+        if self.values.is_empty() {
+            return Some(format!("InvalidTarget: the target {} has no values.", self.key));
+        }
+        if self.key == "resource-groups:Name"
+            && let Some(group) = self
+                .values
+                .iter()
+                .find(|group| !place.groups.contains_key(*group))
+        {
+            return Some(format!("InvalidTarget: Cannot find group {group}."));
+        }
+        None
+    }
+}
+
+impl World {
+    /// The managed nodes that every target selects, in the order in which they are reached: any,
+    /// but always the same.
+    pub(crate) fn resolve(&self, location: &Location, targets: &[Target], ids: &[String]) -> Vec<NodeId> {
+        let Some(place) = self.places.get(location) else {
+            return vec![];
+        };
+        let named = |node: &Node| ids.is_empty() || ids.iter().any(|id| id == node.id.as_str());
+        let mut nodes: Vec<NodeId> = place
+            .nodes
+            .values()
+            .filter(|node| {
+                node.is_managed() && named(node) && targets.iter().all(|target| target.selects(node))
+            })
+            .map(|node| node.id.clone())
+            .collect();
+        nodes.sort_by_cached_key(|id| self.seed.number(&[id.as_str(), "order"]));
+        nodes
+    }
+}

@@ -1,0 +1,115 @@
+//! A small world to try things on, and short ways to call it.
+
+use patchfleet_sim::{
+    ApiError, Caller, Service, call,
+    world::{Command, Execution, Status, Step, World},
+};
+use serde_json::{Value, json};
+
+pub(crate) const CENTRAL: &str = "111111111111";
+pub(crate) const ADMIN_ROLE: &str =
+    "arn:aws:iam::111111111111:role/AWS-SystemsManager-AutomationAdministrationRole";
+
+/// Two accounts; the second one's group `Web` in us-east-1 is what `nodes` says.
+pub(crate) fn world(nodes: &str) -> String {
+    format!(
+        r#"
+        management_account = "111111111111"
+        accounts = [{{ id = "111111111111", name = "Main" }}, {{ id = "222222222222", name = "Web" }}]
+        documents = [{{ name = "Runbook", builtin = "patchfleet" }}]
+        patch = {{ minutes = 4.0, reboot_minutes = 1.0 }}
+        [[groups]]
+        name = "Web"
+        accounts = ["222222222222"]
+        regions = ["us-east-1"]
+        nodes = [{nodes}]
+        "#
+    )
+}
+
+pub(crate) struct Fleet {
+    pub(crate) world: World,
+    pub(crate) caller: Caller,
+}
+
+impl Fleet {
+    pub(crate) fn of(toml: &str) -> Self {
+        let world = World::parse(toml).unwrap();
+        let caller = Caller::administrator(&world, "us-east-1".parse().unwrap());
+        Self { world, caller }
+    }
+
+    pub(crate) fn with_nodes(nodes: &str) -> Self {
+        Self::of(&world(nodes))
+    }
+
+    pub(crate) fn ssm(&mut self, operation: &str, input: Value) -> Result<Value, ApiError> {
+        call(&mut self.world, &self.caller, Service::Ssm, operation, input)
+    }
+
+    /// A caller in another account, as the execution role.
+    pub(crate) fn within(&mut self, account: &str, region: &str) -> Caller {
+        let arn = format!("arn:aws:iam::{account}:role/AWS-SystemsManager-AutomationExecutionRole");
+        let input = json!({"RoleArn": arn, "RoleSessionName": "test"});
+        let assumed = call(&mut self.world, &self.caller, Service::Sts, "AssumeRole", input).unwrap();
+        let key = assumed["Credentials"]["AccessKeyId"].as_str().unwrap();
+        Caller::of_key(&self.world, key, region.parse().unwrap())
+    }
+
+    /// Starts an Install over `accounts` × `regions`, with changes to the input; gives its id.
+    pub(crate) fn start(
+        &mut self,
+        accounts: &[&str],
+        regions: &[&str],
+        change: impl FnOnce(&mut Value),
+    ) -> String {
+        let mut input = start_input(accounts, regions);
+        change(&mut input);
+        let started = self.ssm("StartAutomationExecution", input).unwrap();
+        started["AutomationExecutionId"].as_str().unwrap().to_owned()
+    }
+
+    /// Runs an Install in the small world's only location to its end; gives the one command.
+    pub(crate) fn install(&mut self, parameters: &[(&str, &str)]) -> &Command {
+        self.start(&["222222222222"], &["us-east-1"], |input| {
+            for (name, value) in parameters {
+                input["Parameters"][name] = json!([value]);
+            }
+        });
+        self.world.run_until_idle();
+        self.world.commands().next().unwrap()
+    }
+
+    pub(crate) fn execution(&self, id: &str) -> &Execution {
+        self.world.execution(id).unwrap()
+    }
+
+    pub(crate) fn step_statuses(&self, id: &str) -> Vec<Status> {
+        self.execution(id).steps().iter().map(Step::status).collect()
+    }
+}
+
+pub(crate) fn start_input(accounts: &[&str], regions: &[&str]) -> Value {
+    json!({
+        "DocumentName": "Runbook",
+        "Parameters": {
+            "AutomationAssumeRole": [ADMIN_ROLE],
+            "Operation": ["Install"],
+            "Targets": [r#"{"Key":"resource-groups:Name","Values":["Web"]}"#],
+            "MaxConcurrency": ["100%"],
+            "MaxErrors": ["100%"],
+        },
+        "TargetLocations": [{"Accounts": accounts, "Regions": regions}],
+    })
+}
+
+/// How the invocations ended, sorted.
+pub(crate) fn details(command: &Command) -> Vec<&'static str> {
+    let mut details: Vec<_> = command
+        .invocations()
+        .iter()
+        .map(|one| one.state().status().1)
+        .collect();
+    details.sort_unstable();
+    details
+}

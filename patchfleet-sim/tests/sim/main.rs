@@ -1,0 +1,19 @@
+//! The simulator's tests: one file for each side of it.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "clippy lets #[test] functions do so, and these are their helpers"
+)]
+
+mod builtin_worlds;
+mod fleet;
+mod inputs;
+mod locations;
+mod nodes;
+mod paging;
+mod ports;
+mod starts;
+mod wire;
+mod world_files;

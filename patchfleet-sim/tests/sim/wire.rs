@@ -1,0 +1,322 @@
+//! The HTTP front, spoken to as a socket.
+
+use patchfleet_core::port::Automation;
+use patchfleet_sim::{ClockMode, Sim, SimOptions, world::World};
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+struct Reply {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Reply {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap()
+    }
+}
+
+async fn sim(mode: ClockMode) -> Sim {
+    let world = World::parse(&crate::fleet::world("{ count = 3 }")).unwrap();
+    Sim::start(
+        world,
+        SimOptions {
+            clock: mode,
+            ..SimOptions::default()
+        },
+    )
+    .await
+    .unwrap()
+}
+
+async fn send(sim: &Sim, line: &str, headers: &[(&str, &str)], body: &str) -> Reply {
+    let mut stream = TcpStream::connect(sim.address()).await.unwrap();
+    let headers: String = headers
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}\r\n"))
+        .collect();
+    let request = format!(
+        "{line} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    Reply {
+        status,
+        head: format!("{}\r\n", head.to_ascii_lowercase()),
+        body: body.to_owned(),
+    }
+}
+
+fn credential(key: &str, service: &str) -> String {
+    format!(
+        "AWS4-HMAC-SHA256 Credential={key}/20260301/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=00"
+    )
+}
+
+async fn target(sim: &Sim, key: &str, target: &str, input: Value) -> Reply {
+    let headers = [
+        ("Content-Type", "application/x-amz-json-1.1"),
+        ("X-Amz-Target", target),
+        ("Authorization", &credential(key, "ssm")),
+    ];
+    send(sim, "POST /", &headers, &input.to_string()).await
+}
+
+async fn sts(sim: &Sim, form: &str) -> Reply {
+    let headers = [
+        ("Content-Type", "application/x-www-form-urlencoded; charset=utf-8"),
+        ("Authorization", &credential("AKID", "sts")),
+    ];
+    send(sim, "POST /", &headers, form).await
+}
+
+fn between<'a>(text: &'a str, from: &str, to: &str) -> &'a str {
+    text.split_once(from).unwrap().1.split_once(to).unwrap().0
+}
+
+const ASSUME: &str = "Action=AssumeRole&Version=2011-06-15&RoleSessionName=me&RoleArn=arn%3Aaws%3Aiam%3A%3A222222222222%3Arole%2FAWS-SystemsManager-AutomationExecutionRole";
+
+#[tokio::test]
+async fn json_operations_answer_with_the_services_content_type_and_a_request_id() {
+    let sim = sim(ClockMode::Jump).await;
+    let reply = target(&sim, "AKID", "AWSOrganizationsV20161128.ListRoots", json!({})).await;
+    assert_eq!(reply.status, 200);
+    assert!(
+        reply.head.contains("content-type: application/x-amz-json-1.1"),
+        "{}",
+        reply.head
+    );
+    assert!(
+        reply.head.contains("x-amzn-requestid: ") && reply.head.contains("\ndate: "),
+        "{}",
+        reply.head
+    );
+    assert_eq!(
+        reply.json()["Roots"][0]["Id"],
+        sim.with_world(|world| world.organization().root().to_string())
+    );
+}
+
+#[tokio::test]
+async fn the_date_is_real_and_not_virtual() {
+    let sim = sim(ClockMode::Jump).await;
+    let reply = target(&sim, "AKID", "AmazonSSM.ListCommands", json!({})).await;
+    let date = between(&reply.head, "\ndate: ", "\r\n").to_uppercase();
+    let date = jiff::fmt::rfc2822::DateTimeParser::new()
+        .parse_timestamp(&date)
+        .unwrap();
+    let away = jiff::Timestamp::now().duration_since(date).abs();
+    assert!(away < jiff::SignedDuration::from_mins(1), "{away}");
+}
+
+#[tokio::test]
+async fn an_assumed_roles_key_acts_in_the_roles_account() {
+    let sim = sim(ClockMode::Jump).await;
+    let reply = sts(&sim, ASSUME).await;
+    assert_eq!(reply.status, 200, "{}", reply.body);
+    assert!(reply.body.starts_with(
+        "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult>"
+    ));
+    let key = between(&reply.body, "<AccessKeyId>", "</AccessKeyId>");
+    let headers = [
+        ("Content-Type", "application/json"),
+        ("Authorization", &credential(key, "resource-groups")),
+    ];
+    let reply = send(&sim, "POST /list-group-resources", &headers, r#"{"Group":"Web"}"#).await;
+    assert_eq!(reply.json()["Resources"].as_array().unwrap().len(), 3);
+    let log = send(&sim, "GET /_sim/requests", &[], "").await.json();
+    assert_eq!(log[1]["account"], "222222222222");
+    assert_eq!(log[1]["principal_account"], "111111111111");
+    assert_eq!(
+        (&log[1]["operation"], &log[1]["status"]),
+        (&json!("ListGroupResources"), &json!(200))
+    );
+    assert_eq!(log[1]["input"], json!({"Group": "Web"}));
+}
+
+#[tokio::test]
+async fn errors_have_each_protocols_shape() {
+    let sim = sim(ClockMode::Jump).await;
+    let reply = target(
+        &sim,
+        "AKID",
+        "AmazonSSM.GetAutomationExecution",
+        json!({"AutomationExecutionId": "x"}),
+    )
+    .await;
+    assert_eq!(reply.status, 400);
+    assert_eq!(reply.json()["__type"], "com.amazonaws.ssm#ValidationException");
+    let reply = sts(&sim, &ASSUME.replace("222222222222", "333333333333")).await;
+    assert_eq!(reply.status, 403);
+    assert!(
+        reply
+            .body
+            .contains("<Error><Type>Sender</Type><Code>AccessDenied</Code>"),
+        "{}",
+        reply.body
+    );
+    let headers = [
+        ("Content-Type", "application/json"),
+        ("Authorization", &*credential("AKID", "resource-groups")),
+    ];
+    let reply = send(&sim, "POST /get-group", &headers, r#"{"Group":"Web"}"#).await;
+    assert_eq!(reply.status, 404);
+    assert!(
+        reply.head.contains("x-amzn-errortype: notfoundexception"),
+        "{}",
+        reply.head
+    );
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_or_is_not_there_is_refused_as_aws_refuses_it() {
+    let sim = sim(ClockMode::Jump).await;
+    let code = |reply: Reply| {
+        reply.json()["__type"]
+            .as_str()
+            .unwrap()
+            .rsplit_once('#')
+            .unwrap()
+            .1
+            .to_owned()
+    };
+    assert_eq!(
+        code(target(&sim, "AKID", "AmazonSSM.MakeCoffee", json!({})).await),
+        "UnknownOperationException"
+    );
+    assert_eq!(
+        code(target(&sim, "AKID", "AmazonEC2.Run", json!({})).await),
+        "UnknownOperationException"
+    );
+    assert_eq!(
+        code(
+            target(
+                &sim,
+                "AKID",
+                "AmazonSSM.ListCommands",
+                json!({"MaxResults": "many"})
+            )
+            .await
+        ),
+        "SerializationException"
+    );
+    let headers = [
+        ("X-Amz-Target", "AmazonSSM.ListCommands"),
+        ("Authorization", &*credential("AKID", "ssm")),
+    ];
+    assert_eq!(
+        code(send(&sim, "POST /", &headers, "{not json").await),
+        "SerializationException"
+    );
+    let unsigned = send(
+        &sim,
+        "POST /",
+        &[("X-Amz-Target", "AmazonSSM.ListCommands")],
+        "{}",
+    )
+    .await;
+    assert_eq!(
+        (unsigned.status, code(unsigned)),
+        (403, "MissingAuthenticationTokenException".to_owned())
+    );
+    assert_eq!(send(&sim, "GET /", &[], "").await.status, 404);
+    let log = send(&sim, "GET /_sim/requests", &[], "").await.json();
+    let errors: Vec<_> = log
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["error"].as_str().unwrap())
+        .collect();
+    let unknown = "UnknownOperationException";
+    let unread = "SerializationException";
+    assert_eq!(
+        errors,
+        [
+            unknown,
+            unknown,
+            unread,
+            unread,
+            "MissingAuthenticationTokenException",
+            unknown
+        ]
+    );
+}
+
+#[tokio::test]
+async fn times_are_seconds_since_1970_with_a_fraction() {
+    let sim = sim(ClockMode::Jump).await;
+    let input = crate::fleet::start_input(&["222222222222"], &["us-east-1"]);
+    let started = target(&sim, "AKID", "AmazonSSM.StartAutomationExecution", input)
+        .await
+        .json();
+    let reply = target(&sim, "AKID", "AmazonSSM.GetAutomationExecution", started)
+        .await
+        .json();
+    assert_eq!(
+        reply["AutomationExecution"]["ExecutionStartTime"],
+        json!(1_772_323_200.0)
+    );
+}
+
+#[tokio::test]
+async fn time_that_stands_still_moves_by_hand() {
+    let sim = sim(ClockMode::Scaled(0.0)).await;
+    let input = crate::fleet::start_input(&["222222222222"], &["us-east-1"]);
+    target(&sim, "AKID", "AmazonSSM.StartAutomationExecution", input).await;
+    let status = |state: Value| state["executions"][0]["status"].clone();
+    assert_eq!(
+        status(send(&sim, "GET /_sim/state", &[], "").await.json()),
+        "Pending"
+    );
+    let moved = send(&sim, "POST /_sim/advance", &[], r#"{"seconds":3600}"#).await;
+    assert_eq!(moved.json()["now"], "2026-03-01T01:00:00Z");
+    let state = send(&sim, "GET /_sim/state", &[], "").await.json();
+    assert_eq!(state["management_account"], "111111111111");
+    assert_eq!(state["nodes"].as_array().unwrap().len(), 3);
+    assert_eq!(status(state), "Success");
+    assert_eq!(
+        send(&sim, "POST /_sim/advance", &[], r#"{"seconds":-1}"#)
+            .await
+            .status,
+        400
+    );
+    assert_eq!(send(&sim, "POST /_sim/advance", &[], "soon").await.status, 400);
+}
+
+#[tokio::test]
+async fn both_fronts_leave_the_same_world_behind() {
+    let sim = sim(ClockMode::Jump).await;
+    let token = "01234567-89ab-cdef-0123-456789abcdef";
+    let input = crate::ports::request();
+    let mut over_http = json!(input);
+    over_http["ClientToken"] = json!(token);
+    let reply = target(&sim, "AKID", "AmazonSSM.StartAutomationExecution", over_http).await;
+    assert_eq!(reply.status, 200, "{}", reply.body);
+    let clock = crate::ports::clock(&crate::fleet::world("{ count = 3 }"));
+    crate::ports::ports(&clock)
+        .start(&input, token.parse().unwrap())
+        .await
+        .unwrap();
+    let end = |world: &mut World| {
+        world.run_until_idle();
+        world.state()
+    };
+    assert_eq!(sim.with_world(end), clock.with_world(end));
+}
+
+#[tokio::test]
+async fn a_simulator_that_is_dropped_no_longer_listens() {
+    let sim = sim(ClockMode::Jump).await;
+    let address = sim.address();
+    assert!(TcpStream::connect(address).await.is_ok());
+    sim.shutdown().await.unwrap();
+    assert!(TcpStream::connect(address).await.is_err());
+}
