@@ -19,7 +19,7 @@ use std::task::{Context, Poll, Waker};
 use uuid::Uuid;
 
 /// How long each location runs.
-pub(crate) const RUNS: SignedDuration = SignedDuration::from_secs(300);
+pub(crate) const RUNS: SignedDuration = SignedDuration::from_secs(120);
 /// How long after it began a location has sent its command.
 const SENDS: SignedDuration = SignedDuration::from_secs(20);
 /// How long an execution that was started is not listed yet.
