@@ -21,7 +21,7 @@ impl Plan {
         if !self.warnings.is_empty() {
             let mut text = "Warnings\n".to_owned();
             for warning in &self.warnings {
-                push(&mut text, &format!("  ! {warning}"));
+                push(&mut text, &format!("  ! {}", one_line(warning)));
             }
             sections.push(text);
         }
