@@ -133,6 +133,13 @@ fn next_start(state: &State) -> Option<UnitId> {
     {
         return None;
     }
+    // What has ended and is not settled may be one failure too many: that is waited for.
+    let undecided = state.locations().any(|(_, _, at)| {
+        at.settled.is_none() && at.status.as_ref().is_some_and(ExecutionStatus::is_terminal)
+    });
+    if undecided {
+        return None;
+    }
     let open: u32 = state
         .units()
         .values()

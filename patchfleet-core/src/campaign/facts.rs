@@ -97,7 +97,7 @@ impl Fact {
     /// Its events; none if the log says so already.
     pub(super) fn events(&self, state: &State, writer: WriterId) -> Vec<Event> {
         let intent = |unit: &UnitId| match &state.units().get(unit)?.start {
-            StartState::Intended(intent) => Some(intent),
+            StartState::Intended(intent) => Some(&**intent),
             _ => None,
         };
         match self {

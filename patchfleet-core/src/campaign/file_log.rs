@@ -14,6 +14,7 @@ use crate::id::{CampaignId, RequestName};
 use crate::port::{Appended, BoxFuture, CampaignLog, LogKey, PortError, PortErrorKind, PortResult};
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
+use std::cmp::Reverse;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
@@ -90,7 +91,7 @@ impl FileLog {
             }
         }
         list.campaigns
-            .sort_by(|a, b| (b.planned_at, b.campaign).cmp(&(a.planned_at, a.campaign)));
+            .sort_by_key(|campaign| Reverse((campaign.planned_at, campaign.campaign)));
         list.unreadable.sort_by_key(ToString::to_string);
         Ok(list)
     }

@@ -49,7 +49,14 @@ impl CampaignLog for MemoryLog {
 /// Node rows that last as long as the value.
 #[derive(Debug, Default)]
 pub struct MemoryRows {
-    rows: Mutex<BTreeMap<(CampaignId, Location), (u32, Vec<NodeRow>)>>,
+    rows: Mutex<BTreeMap<(CampaignId, Location), Kept>>,
+}
+
+/// The rows of a location, and the attempt that they are of.
+#[derive(Debug, Default)]
+struct Kept {
+    attempt: u32,
+    rows: Vec<NodeRow>,
 }
 
 impl MemoryRows {
@@ -71,8 +78,8 @@ impl NodeRows for MemoryRows {
         rows.sort_by(|a, b| a.node.cmp(&b.node));
         let mut kept = lock(&self.rows);
         let entry = kept.entry((campaign, location.clone())).or_default();
-        if attempt >= entry.0 {
-            *entry = (attempt, rows);
+        if attempt >= entry.attempt {
+            *entry = Kept { attempt, rows };
         }
         std::future::ready(Ok(())).boxed()
     }
@@ -81,7 +88,7 @@ impl NodeRows for MemoryRows {
         let kept = lock(&self.rows);
         let rows = kept
             .get(&(campaign, location.clone()))
-            .map(|(_, rows)| rows.clone());
+            .map(|kept| kept.rows.clone());
         std::future::ready(Ok(rows.unwrap_or_default())).boxed()
     }
 }

@@ -5,8 +5,28 @@ use super::{Report, Tally};
 use crate::plan::Skip;
 use std::fmt;
 
-impl fmt::Display for Report {
+impl Report {
+    /// The report as text, aligned and without colour: a summary, every location, every node that
+    /// needs action and why, every location that was skipped. Ends in a line break.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        Text(self).to_string()
+    }
+}
+
+struct Text<'a>(&'a Report);
+
+impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.summary(f)?;
+        self.0.locations(f)?;
+        self.0.nodes(f)?;
+        self.0.skips(f)
+    }
+}
+
+impl Report {
+    fn summary(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, operation, outcome) = (&self.request, self.operation.as_str(), self.outcome.as_str());
         writeln!(f, "{name} ({operation}): {}", outcome.replace('_', " "))?;
         writeln!(f, "campaign {}", self.campaign_id)?;
@@ -25,19 +45,10 @@ impl fmt::Display for Report {
             format!("{n} × {outcome}")
         });
         writeln!(f, "{}", after_colon(&outcomes.collect::<Vec<_>>().join(", ")))?;
-        writeln!(
-            f,
-            "{}{}",
-            counted(totals.nodes.total(), "node"),
-            after_colon(&in_words(&totals.nodes))
-        )?;
-        self.locations(f)?;
-        self.nodes(f)?;
-        self.skips(f)
+        let nodes = counted(totals.nodes.total(), "node");
+        writeln!(f, "{nodes}{}", after_colon(&in_words(&totals.nodes)))
     }
-}
 
-impl Report {
     fn locations(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.locations.is_empty() {
             return Ok(());

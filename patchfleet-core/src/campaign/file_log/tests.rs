@@ -1,5 +1,7 @@
 //! What is left of a file by killed, racing and broken writers.
 
+#![expect(clippy::disallowed_methods, reason = "the tests tear the files apart by hand")]
+
 use super::*;
 use crate::campaign::tests::world::{Node, Script, World, finish};
 use crate::campaign::{Driver, Event, MemoryLog, load};

@@ -255,6 +255,30 @@ fn no_further_unit_is_begun_once_too_many_locations_failed() {
 }
 
 #[test]
+fn a_failure_that_shows_late_in_the_patch_states_still_comes_before_the_next_unit() {
+    let late = Node {
+        patches: Some([1, 0, 0]),
+        late: PATCH_STATE_LAG / 2,
+        ..Node::well(1)
+    };
+    let well = || Script::Nodes(vec![Node::well(1)]);
+    let mut world = World::new(
+        &[
+            &[("us-east-1", Script::Nodes(vec![late]))],
+            &[("us-east-1", well())],
+            &[("us-east-1", well())],
+        ],
+        1,
+        0,
+    );
+    // The first two run side by side, and the end of the second makes room for the third.
+    world.plan.request.budget.locations.max_concurrency = "2".parse().unwrap();
+    let state = world.run();
+    assert_eq!(world.executions().len(), 2);
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Halted);
+}
+
+#[test]
 fn units_share_the_location_budget() {
     let well = || Script::Nodes(vec![Node::well(1)]);
     let world = World::new(

@@ -281,7 +281,7 @@ fn turns_and_deadlines_give_the_campaign_back_in_between() {
         let mut pauses = 0;
         loop {
             use crate::port::Clock as _;
-            let deadline = world.clock.now() + SignedDuration::from_secs(60);
+            let deadline = world.clock.now() + SignedDuration::from_secs(20);
             match driver.run_until(world.campaign(), deadline).await.unwrap() {
                 crate::campaign::Progress::Finished(state) => {
                     assert_eq!(state.finished().unwrap().0, FinishedOutcome::Succeeded);

@@ -61,7 +61,7 @@ fn troubled() -> World {
 
 #[test]
 fn the_text_names_every_node_that_needs_action_and_why() {
-    insta::assert_snapshot!(report(&troubled()).to_string());
+    insta::assert_snapshot!(report(&troubled()).to_text());
 }
 
 #[test]

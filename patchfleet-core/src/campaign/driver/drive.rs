@@ -1,0 +1,412 @@
+//! One campaign being driven, turn by turn.
+
+use super::{DriveError, Driver, Turn};
+use crate::campaign::collect::{Collected, Job, PATCH_STATE_LAG, Settlement};
+use crate::campaign::decide::{Action, Decision, decide};
+use crate::campaign::facts::{Basis, Fact};
+use crate::campaign::journal::tries;
+use crate::campaign::observe::{self, Observed};
+use crate::campaign::polls::{Polls, backoff, later, poll_interval};
+use crate::campaign::start::{self, Failure};
+use crate::campaign::state::{StartState, State};
+use crate::campaign::{ACTS_AT_ONCE, Event, Record};
+use crate::id::{ExecutionId, Location, NodeId, UnitId};
+use crate::port::{Appended, LogKey, PortErrorKind, PortResult};
+use crate::report::NodeRow;
+use futures_util::{StreamExt as _, stream};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
+
+/// A campaign that is being driven, with what the driver remembers of its own calls.
+pub struct Drive<'d> {
+    pub(super) driver: &'d Driver,
+    pub(super) state: State,
+    pub(super) polls: Polls,
+    /// Whether others may have appended since the log was last read.
+    pub(super) stale: bool,
+}
+
+/// What came of an action.
+enum Answer {
+    Sent(UnitId, PortResult<ExecutionId>),
+    Looked(UnitId, PortResult<Option<ExecutionId>>),
+    Observed(UnitId, PortResult<Observed>),
+    Collected(UnitId, Location, Basis, PortResult<Collected>),
+    Decided(Fact),
+}
+
+impl Drive<'_> {
+    /// The state as this driver knows it.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The state, for good.
+    #[must_use]
+    pub fn into_state(self) -> State {
+        self.state
+    }
+
+    /// One turn: decides, appends what is about to be sent, acts, appends what came of it.
+    ///
+    /// # Errors
+    ///
+    /// [`DriveError`]: the campaign stays open, and may be driven on later.
+    pub async fn step(&mut self) -> Result<Turn, DriveError> {
+        if self.stale {
+            self.catch_up().await?;
+            self.stale = false;
+        }
+        let actions = match decide(&self.state, &self.polls, self.now()) {
+            Decision::Done(outcome) => return Ok(Turn::Done(outcome)),
+            Decision::Wait(at) => {
+                self.stale = true;
+                return Ok(Turn::Wait(at));
+            }
+            Decision::Act(actions) => actions,
+        };
+        let intents: Vec<Event> = actions.iter().filter_map(|action| self.intent(action)).collect();
+        if !intents.is_empty() && self.append(intents).await? == Appended::Conflict {
+            return Ok(Turn::Acted); // decide again
+        }
+        let acts: Vec<_> = actions.iter().map(|action| self.act(action)).collect();
+        let answers: Vec<Option<Answer>> = stream::iter(acts).buffer_unordered(ACTS_AT_ONCE).collect().await;
+        let mut facts = vec![];
+        for answer in answers.into_iter().flatten() {
+            self.learn(answer, &mut facts)?;
+        }
+        self.write_down(facts).await?;
+        Ok(Turn::Acted)
+    }
+
+    /// The time. Never before the last record.
+    fn now(&self) -> Timestamp {
+        self.driver.clock.now().max(self.state.last_at())
+    }
+
+    fn intent(&self, action: &Action) -> Option<Event> {
+        let (unit, attempt) = match action {
+            Action::Start { unit, attempt } => (*unit, *attempt),
+            Action::Resend(unit) => (*unit, self.attempt(*unit)),
+            _ => return None,
+        };
+        let request = start::request(&self.state, unit, attempt)?;
+        Some(Event::StartIntended {
+            unit,
+            attempt,
+            request,
+        })
+    }
+
+    fn attempt(&self, unit: UnitId) -> u32 {
+        match self.state.units().get(&unit).map(|unit| &unit.start) {
+            Some(StartState::Intended(intent)) => intent.attempt,
+            Some(StartState::Started { attempt, .. }) => *attempt,
+            _ => 1,
+        }
+    }
+
+    /// Does one thing. `None`: there is nothing to do after all.
+    async fn act(&self, action: &Action) -> Option<Answer> {
+        let driver = self.driver;
+        match action {
+            Action::Start { unit, .. } | Action::Resend(unit) => {
+                let attempt = self.attempt(*unit);
+                let request = start::request(&self.state, *unit, attempt)?;
+                let token = self.state.campaign().client_token(*unit, attempt);
+                Some(Answer::Sent(
+                    *unit,
+                    driver.automation.start(&request, token).await,
+                ))
+            }
+            Action::Find(unit) => {
+                let StartState::Intended(intent) = &self.state.units().get(unit)?.start else {
+                    return None;
+                };
+                let found = start::find(&*driver.automation, &self.state, *unit, intent).await;
+                Some(Answer::Looked(*unit, found))
+            }
+            Action::Observe(id) => {
+                let unit = self.state.units().get(id)?;
+                let execution = observe::execution_of(unit)?;
+                let observed = observe::observe(&*driver.automation, execution, unit).await;
+                Some(Answer::Observed(*id, observed))
+            }
+            Action::Collect(unit, location) => {
+                let basis = Basis::of(self.state.units().get(unit)?);
+                let collected = self.job(*unit, location).collect().await;
+                Some(Answer::Collected(*unit, location.clone(), basis, collected))
+            }
+            Action::LeaveUnresolved { unit, detail } => Some(Answer::Decided(Fact::Unresolved {
+                unit: *unit,
+                detail: detail.clone(),
+            })),
+            Action::GiveUpStart { unit, kind, detail } => Some(Answer::Decided(Fact::GivenUp {
+                unit: *unit,
+                kind: *kind,
+                detail: detail.clone(),
+            })),
+            Action::EndUnit(unit, status) => Some(Answer::Decided(Fact::Ended(*unit, status.clone()))),
+            Action::Finish(outcome) => Some(Answer::Decided(Fact::Finished(*outcome))),
+        }
+    }
+
+    fn job<'a>(&'a self, unit: UnitId, location: &'a Location) -> Job<'a> {
+        let asked = self.polls.locations.get(&(unit, location.clone()));
+        Job {
+            automation: &*self.driver.automation,
+            inventory: &*self.driver.inventory,
+            state: &self.state,
+            unit,
+            location,
+            parent: self.polls.parent(unit),
+            matched_nothing: asked.is_some_and(|asked| asked.matched_nothing),
+        }
+    }
+
+    /// Turns an answer into what is known by it, and remembers when to ask again.
+    fn learn(&mut self, answer: Answer, facts: &mut Vec<Fact>) -> Result<(), DriveError> {
+        let now = self.now();
+        match answer {
+            Answer::Decided(fact) => facts.push(fact),
+            Answer::Sent(unit, Ok(execution)) => facts.push(Fact::Started(unit, execution)),
+            Answer::Sent(unit, Err(error)) => {
+                let asked = self.polls.unit(unit);
+                asked.start_failures += 1;
+                asked.start_at = Some(later(now, backoff(asked.start_failures)));
+                let not_taken = |kind, for_good| Fact::NotTaken {
+                    unit,
+                    kind,
+                    detail: error.chain(),
+                    for_good,
+                };
+                match Failure::of(&error) {
+                    Failure::InDoubt => {}
+                    Failure::Mismatch => asked.mismatch = Some(error.chain()),
+                    Failure::NotNow(kind) => facts.push(not_taken(kind, false)),
+                    Failure::Refused(kind) => facts.push(not_taken(kind, true)),
+                }
+            }
+            Answer::Looked(unit, Ok(Some(execution))) => facts.push(Fact::Started(unit, execution)),
+            Answer::Looked(unit, Ok(None)) => {
+                let asked = self.polls.unit(unit);
+                asked.not_found_at = Some(now);
+                asked.find_failures = 0;
+                asked.find_at = None;
+                // It was not sent in vain: it is sent again at once.
+                asked.start_at = None;
+            }
+            Answer::Looked(unit, Err(error)) => {
+                let asked = self.polls.unit(unit);
+                asked.find_failures += 1;
+                asked.find_at = Some(later(now, backoff(asked.find_failures)));
+                if asked.find_failures >= tries(error.kind()) {
+                    asked.find_given_up = Some(error.chain());
+                }
+            }
+            Answer::Observed(unit, Ok(observed)) => {
+                observed.remember(&mut self.polls, unit);
+                let age = self.age(unit, now);
+                let asked = self.polls.unit(unit);
+                asked.observe_failures = 0;
+                asked.observe_at = Some(later(now, poll_interval(age)));
+                facts.push(Fact::Observed(unit, observed));
+            }
+            Answer::Observed(unit, Err(source)) => {
+                let asked = self.polls.unit(unit);
+                asked.observe_failures += 1;
+                asked.observe_at = Some(later(now, backoff(asked.observe_failures)));
+                if asked.observe_failures >= tries(source.kind())
+                    && let Some(execution) = self.state.units().get(&unit).and_then(observe::execution_of)
+                {
+                    return Err(DriveError::Observe {
+                        campaign: self.state.campaign(),
+                        execution: execution.clone(),
+                        source,
+                    });
+                }
+            }
+            Answer::Collected(unit, location, basis, collected) => {
+                if let Some(settlement) = self.settlement(unit, &location, collected, now) {
+                    facts.push(Fact::Settled {
+                        unit,
+                        location,
+                        basis,
+                        settlement,
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What a location came to, if it is time to say so.
+    fn settlement(
+        &mut self,
+        unit: UnitId,
+        location: &Location,
+        collected: PortResult<Collected>,
+        now: Timestamp,
+    ) -> Option<Settlement> {
+        let asked = self.polls.location(unit, location);
+        let first = *asked.first_asked.get_or_insert(now);
+        match collected {
+            Ok(Collected::Settled(settlement)) => return Some(settlement),
+            Ok(Collected::Running) => {
+                asked.failures = 0;
+                asked.collect_at = Some(later(now, poll_interval(now.duration_since(first))));
+            }
+            Ok(Collected::Lagging(settlement)) => {
+                asked.failures = 0;
+                let since = *asked.lagging_since.get_or_insert(now);
+                let end = later(since, PATCH_STATE_LAG);
+                if now >= end {
+                    return Some(settlement);
+                }
+                let next = later(now, poll_interval(now.duration_since(since)));
+                asked.collect_at = Some(next.min(end));
+            }
+            Err(error) => {
+                asked.failures += 1;
+                asked.collect_at = Some(later(now, backoff(asked.failures)));
+                if asked.failures >= tries(error.kind()) {
+                    return Some(self.job(unit, location).given_up(error.chain()));
+                }
+            }
+        }
+        None
+    }
+
+    fn age(&self, unit: UnitId, now: Timestamp) -> SignedDuration {
+        match self.state.units().get(&unit).map(|unit| &unit.start) {
+            Some(StartState::Started { at, .. }) => now.duration_since(*at),
+            _ => SignedDuration::ZERO,
+        }
+    }
+
+    /// Appends what was learned, whoever else appends meanwhile.
+    async fn write_down(&mut self, mut facts: Vec<Fact>) -> Result<(), DriveError> {
+        loop {
+            let writer = self.driver.writer;
+            let events: Vec<Event> = facts
+                .iter()
+                .flat_map(|fact| fact.events(&self.state, writer))
+                .collect();
+            if events.is_empty() {
+                return Ok(());
+            }
+            self.keep_rows(&facts).await?;
+            if self.append(events).await? == Appended::Yes {
+                return Ok(());
+            }
+            facts.retain(Fact::outlives_conflict);
+        }
+    }
+
+    /// Keeps the rows of what is about to settle: a settled location has its rows.
+    async fn keep_rows(&self, facts: &[Fact]) -> Result<(), DriveError> {
+        let campaign = self.state.campaign();
+        let mut settling: BTreeMap<&Location, Vec<(UnitId, &Settlement)>> = BTreeMap::new();
+        for fact in facts.iter().filter(|fact| fact.settles(&self.state)) {
+            if let Fact::Settled {
+                unit,
+                location,
+                settlement,
+                ..
+            } = fact
+            {
+                settling.entry(location).or_default().push((*unit, settlement));
+            }
+        }
+        let puts: Vec<_> = settling
+            .into_iter()
+            .map(|(location, settlements)| self.put(location, settlements))
+            .collect();
+        let mut puts = stream::iter(puts).buffer_unordered(ACTS_AT_ONCE);
+        while let Some(put) = puts.next().await {
+            put.map_err(|source| DriveError::Rows { campaign, source })?;
+        }
+        Ok(())
+    }
+
+    /// Keeps the rows of one location. A location whose nodes several units share has the rows of
+    /// all that settled so far.
+    async fn put(&self, location: &Location, settlements: Vec<(UnitId, &Settlement)>) -> PortResult<()> {
+        let (campaign, rows) = (self.state.campaign(), &*self.driver.rows);
+        let attempt = settlements
+            .iter()
+            .map(|(unit, _)| self.attempt(*unit))
+            .max()
+            .unwrap_or(1);
+        let others_settled = self.state.locations().any(|(unit, at, state)| {
+            at == location && state.settled.is_some() && settlements.iter().all(|(mine, _)| *mine != unit)
+        });
+        let mut failures = 0;
+        loop {
+            let kept = async {
+                let mut all: BTreeMap<NodeId, NodeRow> = BTreeMap::new();
+                if others_settled {
+                    let before = rows.rows(campaign, location).await?;
+                    all.extend(before.into_iter().map(|row| (row.node.clone(), row)));
+                }
+                let new = settlements.iter().flat_map(|(_, settlement)| &settlement.rows);
+                all.extend(new.map(|row| (row.node.clone(), row.clone())));
+                rows.put(campaign, location, attempt, all.into_values().collect())
+                    .await
+            };
+            let Err(error) = kept.await else {
+                return Ok(());
+            };
+            failures += 1;
+            if error.kind() == PortErrorKind::Incompatible || failures >= tries(error.kind()) {
+                return Err(error);
+            }
+            let until = later(self.driver.clock.now(), backoff(failures));
+            self.driver.clock.sleep_until(until).await;
+        }
+    }
+
+    /// Appends one record. On conflict, the state is that of the log afterwards.
+    async fn append(&mut self, events: Vec<Event>) -> Result<Appended, DriveError> {
+        let campaign = self.state.campaign();
+        let record = Record {
+            seq: self.state.next_seq(),
+            at: self.now(),
+            writer: self.driver.writer,
+            events,
+        };
+        let key = LogKey::Campaign(campaign);
+        let appended = self.driver.journal().append(&key, &record).await;
+        match appended.map_err(|source| DriveError::Log { campaign, source })? {
+            Appended::Yes => self.see(&record)?,
+            Appended::Conflict => {
+                self.catch_up().await?;
+                return Ok(Appended::Conflict);
+            }
+        }
+        Ok(Appended::Yes)
+    }
+
+    /// Reads what others appended.
+    async fn catch_up(&mut self) -> Result<(), DriveError> {
+        let campaign = self.state.campaign();
+        let key = LogKey::Campaign(campaign);
+        let news = self.driver.journal().read(&key, self.state.next_seq()).await;
+        for record in news.map_err(|source| DriveError::Log { campaign, source })? {
+            self.see(&record)?;
+        }
+        Ok(())
+    }
+
+    fn see(&mut self, record: &Record) -> Result<(), DriveError> {
+        let campaign = self.state.campaign();
+        self.state
+            .apply(record)
+            .map_err(|source| DriveError::Damaged { campaign, source })?;
+        if let Some(observer) = &self.driver.observer {
+            observer(record, &self.state);
+        }
+        Ok(())
+    }
+}

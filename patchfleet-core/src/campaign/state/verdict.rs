@@ -1,0 +1,155 @@
+//! What a campaign's state amounts to: how many locations failed, whether a further unit may be
+//! begun, and how the campaign ends.
+
+use super::{LocationState, StartState, State, UnitState};
+use crate::campaign::{FinishedOutcome, LocationOutcome};
+use crate::id::UnitId;
+use crate::port::{ExecutionStatus, StartRequest};
+
+/// Why no further unit is begun.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StopReason {
+    /// More locations failed than the plan allows.
+    Budget {
+        /// How many failed.
+        failed: u32,
+        /// How many may.
+        allowed: u32,
+    },
+    /// AWS refused a start, for a reason that the next one would meet as well.
+    Refused(UnitId),
+    /// A unit may or may not run, so the location budget cannot be kept.
+    Unresolved(UnitId),
+    /// An execution ended without reaching its locations, and not because of its error limit.
+    BrokenOff(UnitId),
+}
+
+impl State {
+    /// How many locations failed, in the sense of the location budget: the execution there did not
+    /// end well, or a node there was damaged. What was never begun did not fail, nor did a
+    /// location without a node; nodes that were offline before, or unmanaged, are no failure.
+    #[must_use]
+    pub fn failed_locations(&self) -> u32 {
+        let failed = self.locations().filter(|(_, _, location)| location.has_failed());
+        u32::try_from(failed.count()).unwrap_or(u32::MAX)
+    }
+
+    /// Why no further unit is begun; `None` while there is no reason.
+    #[must_use]
+    pub fn stop_reason(&self) -> Option<StopReason> {
+        let (failed, allowed) = (self.failed_locations(), self.plan.location_errors());
+        if failed > allowed {
+            return Some(StopReason::Budget { failed, allowed });
+        }
+        self.units
+            .iter()
+            .zip(&self.plan.requests)
+            .find_map(|((&id, unit), request)| match &unit.start {
+                StartState::Refused { .. } => Some(StopReason::Refused(id)),
+                StartState::Unresolved { .. } => Some(StopReason::Unresolved(id)),
+                StartState::Started { .. } if unit.has_unreached() && !unit.used_up_its_errors(request) => {
+                    Some(StopReason::BrokenOff(id))
+                }
+                _ => None,
+            })
+    }
+
+    /// How the campaign ends, once every unit is over.
+    ///
+    /// Halted, if a location was not begun because too many had failed, in its unit (AWS stopped)
+    /// or before it. Otherwise Succeeded, if every location succeeded or had no node left and none
+    /// was skipped as unknown. A plan without a location has nothing to do, unless locations were
+    /// skipped as unknown: then it is Partial, as those may hold nodes.
+    #[must_use]
+    pub fn outcome(&self) -> FinishedOutcome {
+        let unknown_skipped = self
+            .plan
+            .skipped
+            .iter()
+            .any(|skip| skip.reason == crate::plan::SkipReason::Unknown);
+        if self.units.is_empty() {
+            return if unknown_skipped {
+                FinishedOutcome::Partial
+            } else {
+                FinishedOutcome::NothingToDo
+            };
+        }
+        let by_budget = matches!(self.stop_reason(), Some(StopReason::Budget { .. }));
+        let halted = self
+            .units
+            .values()
+            .zip(&self.plan.requests)
+            .any(|(unit, request)| {
+                unit.has_unreached()
+                    && match unit.start {
+                        StartState::Started { .. } => unit.used_up_its_errors(request),
+                        _ => by_budget,
+                    }
+            });
+        let well = self.locations().all(|(_, _, location)| {
+            location.outcome().is_some_and(|outcome| {
+                matches!(outcome, LocationOutcome::Succeeded | LocationOutcome::Emptied)
+            })
+        });
+        match (halted, well && !unknown_skipped) {
+            (true, _) => FinishedOutcome::Halted,
+            (false, true) => FinishedOutcome::Succeeded,
+            (false, false) => FinishedOutcome::Partial,
+        }
+    }
+}
+
+impl UnitState {
+    /// Whether a location of it was never begun.
+    fn has_unreached(&self) -> bool {
+        self.locations
+            .values()
+            .any(|location| location.outcome() == Some(LocationOutcome::NotStarted))
+    }
+
+    /// Whether more steps failed than its own error limit allows, so that AWS went no further.
+    fn used_up_its_errors(&self, request: &StartRequest) -> bool {
+        let failed = self.locations.values().filter(|location| {
+            location
+                .status
+                .as_ref()
+                .is_some_and(|status| status.is_terminal() && !ended_well(status))
+        });
+        let allowed = request.target_location().target_location_max_errors.parse();
+        allowed.is_ok_and(|allowed: usize| failed.count() > allowed)
+    }
+}
+
+impl LocationState {
+    fn has_failed(&self) -> bool {
+        let Some(settled) = &self.settled else {
+            return false;
+        };
+        let step_failed = self
+            .status
+            .as_ref()
+            .is_some_and(|status| status.is_terminal() && !ended_well(status));
+        match settled.outcome {
+            // Without a node, or without an execution: nothing can have failed. An unresolved unit
+            // is a reason to stop of its own.
+            LocationOutcome::Emptied
+            | LocationOutcome::NotStarted
+            | LocationOutcome::StartRefused
+            | LocationOutcome::Unresolved => false,
+            LocationOutcome::Succeeded | LocationOutcome::NodesFailed => {
+                step_failed || settled.nodes.iter().any(|(outcome, _)| outcome.is_damaged())
+            }
+            LocationOutcome::RoleNotAssumable
+            | LocationOutcome::FailedBeforeCommand
+            | LocationOutcome::Cancelled
+            | LocationOutcome::TimedOut
+            | LocationOutcome::ResultsUnreadable => true,
+        }
+    }
+}
+
+/// Whether a terminal status is a good one.
+pub(in crate::campaign) fn ended_well(status: &ExecutionStatus) -> bool {
+    matches!(status.as_str(), "Success" | "CompletedWithSuccess")
+}
