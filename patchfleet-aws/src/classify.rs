@@ -50,13 +50,20 @@ struct Refusal {
     request_id: Option<String>,
 }
 
+impl Refusal {
+    /// What AWS says every time.
+    fn words(&self) -> String {
+        let code = self.code.as_deref().unwrap_or("an error without a code");
+        match self.message.as_deref() {
+            None | Some("") => code.to_owned(),
+            Some(message) => format!("{code}: {message}"),
+        }
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.code.as_deref().unwrap_or("an error without a code"))?;
-        if let Some(message) = self.message.as_deref().filter(|message| !message.is_empty()) {
-            write!(f, ": {message}")?;
-        }
-        write!(f, " (status {}", self.status)?;
+        write!(f, "{} (status {}", self.words(), self.status)?;
         if let Some(id) = &self.request_id {
             write!(f, ", request {id}")?;
         }
@@ -84,17 +91,20 @@ where
         port_error = port_error.maybe_sent();
     }
     let code = error.code().map(str::to_owned);
-    let source: Box<dyn Error + Send + Sync> = match &error {
-        SdkError::ServiceError(answer) => Box::new(Refusal {
-            code: code.clone(),
-            message: answer.err().message().map(str::to_owned),
-            status: answer.raw().status().as_u16(),
-            request_id: error.request_id().map(str::to_owned),
-        }),
-        _ => Box::new(error),
+    let port_error = match &error {
+        SdkError::ServiceError(answer) => {
+            let refusal = Refusal {
+                code: code.clone(),
+                message: answer.err().message().map(str::to_owned),
+                status: answer.raw().status().as_u16(),
+                request_id: error.request_id().map(str::to_owned),
+            };
+            port_error.with_words(refusal.words()).with_source(refusal)
+        }
+        _ => port_error.with_source(error),
     };
     Failure {
-        error: port_error.with_source(source),
+        error: port_error,
         code,
     }
 }

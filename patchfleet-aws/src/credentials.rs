@@ -200,7 +200,9 @@ impl AssumeFailure {
 
     /// The error of a call that needed the role and was therefore not made.
     pub(crate) fn of_call(self, operation: Operation, place: &Place) -> PortError {
-        PortError::new(self.kind, format!("{operation} in {place} was not tried")).with_source(self)
+        PortError::new(self.kind, format!("{operation} in {place} was not tried"))
+            .with_words(self.error.reason())
+            .with_source(self)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the simulator brings along: two worlds with a request each, and a runbook.
 
 /// A world that comes with the simulator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct Builtin {
     /// Its name.
@@ -10,6 +10,9 @@ pub struct Builtin {
     pub world: &'static str,
     /// A request that fits it, in patchfleet's own TOML.
     pub request: &'static str,
+    /// Simulated seconds in a second at which a campaign over it takes about a quarter of a minute:
+    /// somebody who watches sees what happens, and need not wait.
+    pub speed: f64,
 }
 
 /// A company in which every node that is asked for can be patched.
@@ -17,6 +20,7 @@ pub const CALM: Builtin = Builtin {
     name: "calm",
     world: include_str!("../worlds/calm.toml"),
     request: include_str!("../worlds/calm.request.toml"),
+    speed: 400.0,
 };
 
 /// The same company on a bad day: a role is missing, nodes are offline, unmanaged, or fail, and
@@ -25,6 +29,7 @@ pub const TROUBLED: Builtin = Builtin {
     name: "troubled",
     world: include_str!("../worlds/troubled.toml"),
     request: include_str!("../worlds/troubled.request.toml"),
+    speed: 1_000.0,
 };
 
 /// Every built-in world.

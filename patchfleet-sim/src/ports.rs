@@ -120,6 +120,7 @@ impl MemoryPorts {
                 PortErrorKind::RoleNotAssumable,
                 format!("the role {} of account {account} could not be assumed", self.role),
             )
+            .with_words(error.to_string())
             .with_source(error)
         })?;
         let key = assumed.credentials.access_key_id;
@@ -154,6 +155,7 @@ fn port_error(operation: &str, caller: &Caller, error: ApiError) -> PortError {
         kind,
         format!("{operation} failed in {}/{}", caller.account, caller.region),
     )
+    .with_words(error.to_string())
     .with_source(error)
 }
 

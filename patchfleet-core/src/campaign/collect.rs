@@ -263,7 +263,10 @@ impl Job<'_> {
             Ok(settlement) => settlement,
             Err(error) if error.kind().is_transient() => return Err(error),
             Err(error) => Settlement {
-                detail: format!("whether unmanaged nodes are left is not known: {}", error.chain()),
+                detail: format!(
+                    "whether unmanaged nodes are left is not known: {}",
+                    error.reason()
+                ),
                 ..self.without_nodes(LocationOutcome::Emptied)
             },
         };

@@ -131,7 +131,7 @@ fn state_of(account: &AccountId, view: PortResult<AccountView>, found: &mut Foun
         PortErrorKind::Denied | PortErrorKind::NotInOrganization => {
             found.warn(format!(
                 "account {account} could not be looked up and is taken for active: {}",
-                error.chain()
+                error.reason()
             ));
             Some(AccountState::Active)
         }
@@ -141,7 +141,7 @@ fn state_of(account: &AccountId, view: PortResult<AccountView>, found: &mut Foun
             None
         }
         _ => {
-            found.refuse(RefusalCode::DirectoryUnavailable, account, error.chain());
+            found.refuse(RefusalCode::DirectoryUnavailable, account, error.reason());
             None
         }
     }
@@ -208,7 +208,7 @@ async fn below(
                 Err(error) => {
                     return Err(Unreadable::Failed(format!(
                         "{parent} could not be read: {}",
-                        error.chain()
+                        error.reason()
                     )));
                 }
             }

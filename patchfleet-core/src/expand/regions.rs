@@ -42,7 +42,7 @@ impl Listed {
                 .map(|(account, answer)| {
                     let answer = answer.map_err(|error| Failure {
                         kind: error.kind(),
-                        detail: error.chain(),
+                        detail: error.reason().to_owned(),
                     });
                     (account, answer)
                 })

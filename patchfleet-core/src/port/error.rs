@@ -88,6 +88,7 @@ pub struct PortError {
     kind: PortErrorKind,
     sent: Sent,
     message: String,
+    words: Option<String>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -100,6 +101,7 @@ impl PortError {
             kind,
             sent: Sent::No,
             message: message.into(),
+            words: None,
             source: None,
         }
     }
@@ -108,6 +110,14 @@ impl PortError {
     #[must_use]
     pub fn maybe_sent(mut self) -> Self {
         self.sent = Sent::Maybe;
+        self
+    }
+
+    /// Keeps AWS's own words: its code and message, without what differs from call to call, such as
+    /// request ids. They stand in plans, records and reports.
+    #[must_use]
+    pub fn with_words(mut self, words: impl Into<String>) -> Self {
+        self.words = Some(words.into());
         self
     }
 
@@ -130,7 +140,14 @@ impl PortError {
         self.sent
     }
 
-    /// The message and every cause below it, joined by `: `, for records and for people.
+    /// The reason, for plans, records and reports: AWS's own words, or the message if it had none.
+    /// The same failure gives the same text.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        self.words.as_deref().unwrap_or(&self.message)
+    }
+
+    /// The message and every cause below it, joined by `: `, for logs and for people.
     #[must_use]
     pub fn chain(&self) -> String {
         let mut text = self.to_string();

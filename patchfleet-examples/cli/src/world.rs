@@ -28,7 +28,7 @@ pub(crate) fn load(name: &str) -> Result<SimWorld, Failure> {
     match builtin::find(name) {
         Some(builtin) => Ok(SimWorld {
             world: parse(builtin.world)?,
-            speed: SPEED,
+            speed: builtin.speed,
             request: Some(builtin.request),
         }),
         None => Ok(SimWorld {

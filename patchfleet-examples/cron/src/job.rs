@@ -76,7 +76,7 @@ impl Job {
         };
         match self.campaign(&request, &event).await {
             Ok(report) => {
-                tracing::info!("{report:?}");
+                tracing::info!("{}", report.to_text());
                 ExitCode::from(report.exit_code())
             }
             Err(Failure::Refused(refusal)) => {

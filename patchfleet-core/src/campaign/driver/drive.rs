@@ -178,12 +178,12 @@ impl Drive<'_> {
                 let not_taken = |kind, for_good| Fact::NotTaken {
                     unit,
                     kind,
-                    detail: error.chain(),
+                    detail: error.reason().to_owned(),
                     for_good,
                 };
                 match Failure::of(&error) {
                     Failure::InDoubt => {}
-                    Failure::Mismatch => asked.mismatch = Some(error.chain()),
+                    Failure::Mismatch => asked.mismatch = Some(error.reason().to_owned()),
                     Failure::NotNow(kind) => facts.push(not_taken(kind, false)),
                     Failure::Refused(kind) => facts.push(not_taken(kind, true)),
                 }
@@ -202,7 +202,7 @@ impl Drive<'_> {
                 asked.find_failures += 1;
                 asked.find_at = Some(later(now, backoff(asked.find_failures)));
                 if asked.find_failures >= tries(error.kind()) {
-                    asked.find_given_up = Some(error.chain());
+                    asked.find_given_up = Some(error.reason().to_owned());
                 }
             }
             Answer::Observed(unit, Ok(observed)) => {
@@ -271,7 +271,7 @@ impl Drive<'_> {
                 asked.failures += 1;
                 asked.collect_at = Some(later(now, backoff(asked.failures)));
                 if asked.failures >= tries(error.kind()) {
-                    return Some(self.job(unit, location).given_up(error.chain()));
+                    return Some(self.job(unit, location).given_up(error.reason().to_owned()));
                 }
             }
         }

@@ -149,7 +149,7 @@ async fn drive(driver: &Driver, campaign: CampaignId, output: Output) -> Result<
 
 pub(crate) fn print_report(report: &Report, output: Output) -> Result<ExitCode, Failure> {
     match output {
-        Output::Text => print_text(&format!("{report:#?}\n"))?,
+        Output::Text => print_text(&report.to_text())?,
         Output::Json => print_json(report)?,
     }
     Ok(ExitCode::from(report.exit_code()))
