@@ -1,6 +1,7 @@
 //! `patchfleet plan`.
 
 use crate::support::{Bench, SPEED};
+use patchfleet_sim::builtin::CALM;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -88,22 +89,22 @@ fn a_pipe_gets_no_colour() {
 #[test]
 fn a_saved_plan_runs_over_the_world_it_was_made_for_and_over_no_other() {
     let bench = Bench::new();
-    bench.run(&["plan", "--sim", "--out", "plan.json"]).exits(0);
-    bench
-        .run(&["run", "--plan", "plan.json", "--sim", "--sim-speed", SPEED])
-        .exits(0);
-    let ran = bench
-        .run(&[
-            "run",
-            "--plan",
-            "plan.json",
-            "--sim",
-            "troubled",
-            "--sim-speed",
-            SPEED,
-        ])
-        .exits(3);
-    assert!(ran.stderr.contains("plan_drifted"), "{}", ran.stderr);
+    bench.file("world.toml", CALM.world);
+    bench.file("request.toml", CALM.request);
+    let plan = ["plan", "-f", "request.toml", "--sim", "world.toml", "--out", "plan.json"];
+    bench.run(&plan).exits(0);
+    let run = ["run", "--plan", "plan.json", "--sim", "world.toml", "--sim-speed", SPEED];
+    bench.run(&run).exits(0);
+
+    // One node more in one place.
+    let grown = CALM.world.replacen("{ count = 2, tags", "{ count = 3, tags", 1);
+    assert_ne!(grown, CALM.world);
+    bench.file("world.toml", grown);
+    let drifted = bench.run(&run).exits(3);
+    assert!(drifted.stderr.contains("plan_drifted") && drifted.stderr.contains("111122223333"), "{}", drifted.stderr);
+
+    bench.file("plan.json", "{}");
+    bench.run(&run).exits(2);
 }
 
 #[test]

@@ -1,9 +1,12 @@
 //! `patchfleet run` and what follows it: `resume`, `status`, `report`.
 
-use crate::support::{Bench, SPEED, ran};
-use patchfleet_sim::{Builtin, Options, Sim};
-use serde_json::{Value, json};
-use std::process::Command;
+use crate::support::{Bench, Ran, SPEED, ran};
+use patchfleet_sim::builtin::CALM;
+use patchfleet_sim::world::World;
+use patchfleet_sim::{ClockMode, Sim, SimOptions};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 #[test]
@@ -18,14 +21,14 @@ fn the_calm_world_is_patched_and_accounted_for() {
         assert_eq!(execution["status"], "Success");
         assert!(execution["execution_id"].is_string());
     }
-    let mut totals: std::collections::BTreeMap<String, u64> = Default::default();
+    let mut totals: BTreeMap<String, u64> = BTreeMap::new();
     for location in report["locations"].as_array().unwrap() {
         assert_eq!(location["outcome"], "succeeded", "{location}");
         for (outcome, n) in location["nodes"].as_object().unwrap() {
             *totals.entry(outcome.clone()).or_default() += n.as_u64().unwrap();
         }
     }
-    assert_eq!(report["totals"], json!(totals));
+    assert_eq!(report["totals"]["nodes"], json!(totals));
 }
 
 #[test]
@@ -88,7 +91,22 @@ fn a_refusal_says_so_in_json_too() {
     assert_eq!(refused["reasons"][0]["code"], "no_such_region");
 }
 
-/// A command against a simulator in this process.
+/// A simulator in this process whose management account has opted into a Region.
+async fn simulator(speed: f64) -> Sim {
+    let with_opt_in = CALM.world.replacen(
+        "name = \"Halden Freight Management\"",
+        "name = \"Halden Freight Management\"\nopt_in_regions = [\"eu-south-1\"]",
+        1,
+    );
+    assert_ne!(with_opt_in, CALM.world);
+    let options = SimOptions {
+        clock: ClockMode::Scaled(speed),
+        ..SimOptions::default()
+    };
+    Sim::start(World::parse(&with_opt_in).unwrap(), options).await.unwrap()
+}
+
+/// A command against a simulator in this process, with the simulator as AWS.
 fn against(bench: &Bench, sim: &Sim, region: &str, args: &[&str]) -> Command {
     let mut command = bench.command(args);
     command
@@ -99,76 +117,70 @@ fn against(bench: &Bench, sim: &Sim, region: &str, args: &[&str]) -> Command {
     command
 }
 
-/// How often an operation was called.
-fn calls(sim: &Sim, operation: &str) -> usize {
-    sim.requests()
-        .iter()
-        .filter(|request| request.operation == operation)
-        .count()
+/// Runs a command without holding up the simulator.
+async fn finish(mut command: Command) -> Ran {
+    tokio::task::spawn_blocking(move || ran(&mut command)).await.unwrap()
+}
+
+/// The executions that were started centrally.
+fn parents(sim: &Sim) -> usize {
+    sim.with_world(|world| world.executions().filter(|execution| execution.parent().is_none()).count())
+}
+
+/// How often a start was asked for.
+fn starts(sim: &Sim) -> usize {
+    sim.with_world(|world| {
+        world.requests().iter().filter(|request| request.operation == "StartAutomationExecution").count()
+    })
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_automation_is_not_started_from_an_opt_in_region_towards_a_default_one() {
-    let bench = Bench::new();
-    let sim = Sim::start(Builtin::Calm.world().unwrap(), Options::scaled(1.0))
-        .await
-        .unwrap();
-    bench.file("request.toml", Builtin::Calm.request_toml());
-    let opt_in = sim.opt_in_region_of_management_account();
-    let ran = ran(&mut against(
-        &bench,
-        &sim,
-        opt_in.as_str(),
-        &["run", "-f", "request.toml"],
-    ))
-    .exits(3);
+    let (bench, sim) = (Bench::new(), simulator(1.0).await);
+    bench.file("request.toml", CALM.request);
+    let ran = finish(against(&bench, &sim, "eu-south-1", &["run", "-f", "request.toml"])).await.exits(3);
     assert!(ran.stderr.contains("opt_in_trap"), "{}", ran.stderr);
-    assert_eq!(calls(&sim, "StartAutomationExecution"), 0);
+    assert_eq!(starts(&sim), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_runbook_that_is_missing_is_refused_and_can_be_created() {
+    let (bench, sim) = (Bench::new(), simulator(2000.0).await);
+    bench.file("request.toml", CALM.request.replace("Patchfleet-RunPatchBaseline", "Mine"));
+    let run = || against(&bench, &sim, "us-east-1", &["run", "-f", "request.toml"]);
+    let missing = finish(run()).await.exits(3);
+    assert!(missing.stderr.contains("runbook_missing"), "{}", missing.stderr);
+    assert_eq!(starts(&sim), 0);
+
+    let ensure = || against(&bench, &sim, "us-east-1", &["runbook", "ensure", "--output", "json"]);
+    assert_eq!(finish(ensure()).await.exits(0).json()["done"], "unchanged");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_killed_in_mid_campaign_is_resumed_and_nothing_starts_twice() {
-    let bench = Bench::new();
-    let sim = Sim::start(Builtin::Calm.world().unwrap(), Options::scaled(60.0))
-        .await
-        .unwrap();
-    bench.file("request.toml", Builtin::Calm.request_toml());
-    let mut first = against(
-        &bench,
-        &sim,
-        "us-east-1",
-        &["run", "-f", "request.toml", "--log", "log"],
-    )
-    .spawn()
-    .unwrap();
-    while calls(&sim, "StartAutomationExecution") == 0 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
+    let (bench, sim) = (Bench::new(), simulator(400.0).await);
+    bench.file("request.toml", CALM.request);
+    let run = ["run", "-f", "request.toml", "--log", "log"];
+    let mut first = against(&bench, &sim, "us-east-1", &run).spawn().unwrap();
+    while starts(&sim) == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
     first.kill().unwrap(); // SIGKILL
     first.wait().unwrap();
 
-    let taken = ran(&mut against(
-        &bench,
-        &sim,
-        "us-east-1",
-        &["run", "-f", "request.toml", "--log", "log"],
-    ))
-    .exits(3);
+    let taken = finish(against(&bench, &sim, "us-east-1", &run)).await.exits(3);
     assert!(taken.stderr.contains("campaign_open"), "{}", taken.stderr);
 
-    sim.set_speed(2000.0);
-    let report = ran(&mut against(
-        &bench,
-        &sim,
-        "us-east-1",
-        &["resume", "--log", "log", "--output", "json"],
-    ))
-    .exits(0)
-    .json();
-    let parents: Vec<Value> = report["executions"].as_array().unwrap().clone();
-    assert_eq!(
-        parents.len(),
-        sim.parent_executions().len(),
-        "each unit took effect once"
-    );
+    let resume = ["resume", "--log", "log", "--output", "json"];
+    for pause in [300, 700, 1500] {
+        let mut next = against(&bench, &sim, "us-east-1", &resume).stdout(Stdio::null()).spawn().unwrap();
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+        next.kill().unwrap();
+        next.wait().unwrap();
+    }
+    let report = finish(against(&bench, &sim, "us-east-1", &resume)).await.exits(0).json();
+    assert_eq!(report["outcome"], "succeeded");
+    let executions = report["executions"].as_array().unwrap();
+    assert_eq!(executions.len(), parents(&sim), "each unit took effect once");
+    assert_eq!(report["totals"]["nodes"]["done"], 65);
 }
