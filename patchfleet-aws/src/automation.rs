@@ -7,7 +7,7 @@ use crate::limits::Operation;
 use crate::place::Place;
 use crate::reading::{count, next_page, timestamp, token};
 use aws_sdk_ssm::types as ssm;
-use jiff::{Timestamp, ToSpan};
+
 use patchfleet_core::id::{ClientToken, CommandId, DocumentName, ExecutionId, Location, NodeId};
 use patchfleet_core::port::{
     Automation, BoxFuture, ChildView, CommandCounts, CommandView, ExecutionStatus, ExecutionView,
@@ -67,7 +67,6 @@ impl Automation for Aws {
         &self,
         document: &DocumentName,
         tag_key: &str,
-        since: Timestamp,
         page: Option<PageToken>,
     ) -> BoxFuture<'_, PortResult<Page<ExecutionId>>> {
         let (document, tag_key) = (document.clone(), tag_key.to_owned());
@@ -80,7 +79,7 @@ impl Automation for Aws {
                 .describe_automation_executions()
                 .max_results(PAGE)
                 .set_next_token(token(page));
-            for (key, value) in find_filters(&document, tag_key, since) {
+            for (key, value) in find_filters(&document, tag_key) {
                 let filter = ssm::AutomationExecutionFilter::builder()
                     .key(key)
                     .values(value)
@@ -288,19 +287,9 @@ impl Aws {
 fn find_filters(
     document: &DocumentName,
     tag_key: String,
-    since: Timestamp,
 ) -> Vec<(ssm::AutomationExecutionFilterKey, String)> {
     use ssm::AutomationExecutionFilterKey as Key;
-    // Neither the format of a time nor whether its own second counts is documented: ISO 8601 in
-    // whole seconds of UTC, as other filters of Systems Manager have it, and a second earlier.
-    let since = since.saturating_sub(1.second()).unwrap_or(Timestamp::MIN);
-    let mut filters = vec![
-        (Key::TagKey, tag_key),
-        (
-            Key::StartTimeAfter,
-            since.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-        ),
-    ];
+    let mut filters = vec![(Key::TagKey, tag_key)];
     // What a document that was named by its ARN is called in a listing is not documented either.
     if !document.as_str().starts_with("arn:") {
         filters.push((Key::DocumentNamePrefix, document.to_string()));

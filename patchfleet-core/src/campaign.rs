@@ -28,7 +28,7 @@ pub use driver::{Drive, DriveError, Driver, Observer, Progress, Turn};
 pub use event::{Event, FinishedOutcome, LocationOutcome, RECORD_FORMAT, Record};
 #[cfg(feature = "file-log")]
 pub use file_log::{CampaignList, CampaignSummary, FileLog, FileRows};
-pub use fire::{FireError, Fired, LOOK_BACK, fire};
+pub use fire::{FireError, Fired, fire};
 pub use journal::{load, open_campaign};
 pub use memory_log::{MemoryLog, MemoryRows};
 pub use polls::{

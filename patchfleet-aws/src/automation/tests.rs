@@ -157,10 +157,9 @@ async fn finding_asks_by_tag_time_and_document_and_leaves_children_out() {
         ]});
         Ok(response(200, body.to_string()))
     });
-    let since = "2026-01-02T03:04:05.678Z".parse().unwrap();
     let page = http
         .aws()
-        .find(&"Mine".parse().unwrap(), "patchfleet:campaign", since, None)
+        .find(&"Mine".parse().unwrap(), "patchfleet:campaign", None)
         .await
         .unwrap();
     assert_eq!(page.items, [id(EXECUTION)]);
@@ -170,7 +169,6 @@ async fn finding_asks_by_tag_time_and_document_and_leaves_children_out() {
         sent,
         json!({ "MaxResults": 50, "Filters": [
             { "Key": "TagKey", "Values": ["patchfleet:campaign"] },
-            { "Key": "StartTimeAfter", "Values": ["2026-01-02T03:04:04Z"] },
             { "Key": "DocumentNamePrefix", "Values": ["Mine"] },
         ]})
     );
@@ -189,11 +187,7 @@ async fn a_document_named_by_its_arn_is_found_under_either_name() {
     let arn = "arn:aws:ssm:us-east-1:111122223333:document/Mine"
         .parse()
         .unwrap();
-    let page = http
-        .aws()
-        .find(&arn, "k", jiff::Timestamp::UNIX_EPOCH, None)
-        .await
-        .unwrap();
+    let page = http.aws().find(&arn, "k", None).await.unwrap();
     assert_eq!(page.items, [id(EXECUTION), id(CHILD)]);
     assert!(!http.calls()[0].body.contains("DocumentNamePrefix"));
 }

@@ -1,14 +1,10 @@
 //! Starting a campaign that nobody follows: for a function that ends long before its patching does.
 
+use super::start::find;
 use crate::id::{CampaignId, ExecutionId, UnitId};
 use crate::plan::Plan;
-use crate::port::{Automation, PortError, PortErrorKind, PortResult, Ports, Walk};
+use crate::port::{PortError, PortErrorKind, Ports};
 use crate::runbook;
-use jiff::{SignedDuration, Timestamp};
-
-/// How far back an earlier start of the same event is looked for. EventBridge delivers an event
-/// again for up to 24 hours, Lambda an asynchronous invocation for up to 6.
-pub const LOOK_BACK: SignedDuration = SignedDuration::from_hours(48);
 
 /// What came of firing a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,13 +54,7 @@ pub async fn fire(ports: &Ports, campaign: CampaignId, plan: &Plan) -> Result<Fi
     let request = runbook::for_campaign(request, campaign, unit, attempt);
     let token = campaign.client_token(unit, attempt);
     let automation = ports.automation.as_ref();
-    let since = ports
-        .clock
-        .now()
-        .saturating_sub(LOOK_BACK)
-        .unwrap_or(Timestamp::MIN);
-    let tag_key = runbook::start_tag_key(token);
-    let found = || find(automation, &request.document_name, &tag_key, since);
+    let found = || find(automation, &request.document_name, token);
     if let Some(execution) = found().await.map_err(FireError::Port)? {
         return Ok(Fired::AlreadyStarted(execution));
     }
@@ -77,22 +67,4 @@ pub async fn fire(ports: &Ports, campaign: CampaignId, plan: &Plan) -> Result<Fi
         },
         Err(error) => Err(FireError::Port(error)),
     }
-}
-
-/// The first execution that carries the tag.
-async fn find(
-    automation: &dyn Automation,
-    document: &crate::id::DocumentName,
-    tag_key: &str,
-    since: Timestamp,
-) -> PortResult<Option<ExecutionId>> {
-    let mut walk = Walk::new("DescribeAutomationExecutions");
-    while let Some(token) = walk.next() {
-        let page = automation.find(document, tag_key, since, token).await?;
-        if let Some(execution) = page.items.into_iter().next() {
-            return Ok(Some(execution));
-        }
-        walk.advance(page.next)?;
-    }
-    Ok(None)
 }

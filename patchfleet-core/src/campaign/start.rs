@@ -1,13 +1,9 @@
 //! The start of a unit: what is sent, and what its answer means.
 
 use super::state::{Intent, StartState, State};
-use crate::id::{ExecutionId, NodeId, UnitId, WriterId};
+use crate::id::{ClientToken, DocumentName, ExecutionId, NodeId, UnitId, WriterId};
 use crate::port::{Automation, PortError, PortErrorKind, PortResult, Sent, StartRequest, Walk};
 use crate::runbook;
-use jiff::SignedDuration;
-
-/// How far AWS's clock and the log's may be apart when an execution is looked for by its time.
-const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(10);
 
 /// The exact request of a unit's start: the one that was intended, if one was.
 pub(super) fn request(state: &State, unit: UnitId, attempt: u32) -> Option<StartRequest> {
@@ -18,22 +14,19 @@ pub(super) fn request(state: &State, unit: UnitId, attempt: u32) -> Option<Start
     Some(runbook::for_campaign(planned, state.campaign(), unit, attempt))
 }
 
-/// Looks for the execution that an intended start began.
+/// Looks for the execution that a start with this client token began.
 ///
 /// Every start has a tag key of its own, so there is at most one; if there are more all the same,
 /// it is the first that AWS lists.
 pub(super) async fn find(
     automation: &dyn Automation,
-    state: &State,
-    unit: UnitId,
-    intent: &Intent,
+    document: &DocumentName,
+    token: ClientToken,
 ) -> PortResult<Option<ExecutionId>> {
-    let key = runbook::start_tag_key(state.campaign().client_token(unit, intent.attempt));
-    let since = super::polls::later(intent.since, -CLOCK_SKEW);
+    let key = runbook::start_tag_key(token);
     let mut walk = Walk::new("the executions with a start's tag");
-    while let Some(token) = walk.next() {
-        let document = &intent.request.document_name;
-        let page = automation.find(document, &key, since, token).await?;
+    while let Some(page) = walk.next() {
+        let page = automation.find(document, &key, page).await?;
         if let Some(found) = page.items.into_iter().next() {
             return Ok(Some(found));
         }

@@ -87,7 +87,7 @@ async fn ask(
     };
     let answer = answer.unwrap_or_else(|error| CensusAnswer::Unknown {
         cause: error.kind().into(),
-        detail: error.reason().to_owned(),
+        detail: error.reason(),
     });
     (answer, Vec::new())
 }

@@ -42,7 +42,7 @@ impl Listed {
                 .map(|(account, answer)| {
                     let answer = answer.map_err(|error| Failure {
                         kind: error.kind(),
-                        detail: error.reason().to_owned(),
+                        detail: error.reason(),
                     });
                     (account, answer)
                 })

@@ -26,13 +26,13 @@ pub trait Automation: Send + Sync {
     /// Starts an execution in the central account and Region (StartAutomationExecution).
     fn start(&self, request: &StartRequest, token: ClientToken) -> BoxFuture<'_, PortResult<ExecutionId>>;
 
-    /// The executions of `document` that carry a tag with this key and were started at or after
-    /// `since`, one page (DescribeAutomationExecutions).
+    /// The executions of `document` in the central account and Region that carry a tag with this
+    /// key, one page (DescribeAutomationExecutions). Children of executions are left out. AWS keeps
+    /// executions for 30 days. There is no bound in time: clocks differ, and the key is unique.
     fn find(
         &self,
         document: &DocumentName,
         tag_key: &str,
-        since: Timestamp,
         page: Option<PageToken>,
     ) -> BoxFuture<'_, PortResult<Page<ExecutionId>>>;
 

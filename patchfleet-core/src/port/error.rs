@@ -140,11 +140,11 @@ impl PortError {
         self.sent
     }
 
-    /// The reason, for plans, records and reports: AWS's own words, or the message if it had none.
-    /// The same failure gives the same text.
+    /// The reason, for plans, records and reports: AWS's own words, which are the same every time;
+    /// or, if it had none, all that is known.
     #[must_use]
-    pub fn reason(&self) -> &str {
-        self.words.as_deref().unwrap_or(&self.message)
+    pub fn reason(&self) -> String {
+        self.words.clone().unwrap_or_else(|| self.chain())
     }
 
     /// The message and every cause below it, joined by `: `, for logs and for people.

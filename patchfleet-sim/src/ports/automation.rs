@@ -6,7 +6,6 @@ use crate::api::{
     ExecutionShape, Filter, GetAutomationExecution, ListCommandInvocations, ListCommands,
     StartAutomationExecution, StepShape,
 };
-use jiff::Timestamp;
 use patchfleet_core::{
     id::{ClientToken, CommandId, DocumentName, ExecutionId, Location, NodeId},
     port::{
@@ -45,7 +44,6 @@ impl Automation for MemoryPorts {
         &self,
         document: &DocumentName,
         tag_key: &str,
-        since: Timestamp,
         page: Option<PageToken>,
     ) -> BoxFuture<'_, PortResult<Page<ExecutionId>>> {
         let filter = |key: &str, value: String| Filter {
@@ -56,7 +54,6 @@ impl Automation for MemoryPorts {
             filters: Some(vec![
                 filter("DocumentNamePrefix", document.to_string()),
                 filter("TagKey", tag_key.to_owned()),
-                filter("StartTimeAfter", since.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
             ]),
             max_results: Some(50),
             next_token: token(page),

@@ -55,7 +55,7 @@ async fn the_walk_leads_from_the_start_to_the_nodes_patch_states() {
     assert_eq!(ports.start(&request(), token).await.unwrap(), id);
     assert_eq!(
         ports
-            .find(&request().document_name, "campaign", began, None)
+            .find(&request().document_name, "campaign", None)
             .await
             .unwrap()
             .items,

@@ -124,7 +124,9 @@ impl Drive<'_> {
                 let StartState::Intended(intent) = &self.state.units().get(unit)?.start else {
                     return None;
                 };
-                let found = start::find(&*driver.automation, &self.state, *unit, intent).await;
+                let token = self.state.campaign().client_token(*unit, intent.attempt);
+                let document = &intent.request.document_name;
+                let found = start::find(&*driver.automation, document, token).await;
                 Some(Answer::Looked(*unit, found))
             }
             Action::Observe(id) => {
@@ -178,12 +180,12 @@ impl Drive<'_> {
                 let not_taken = |kind, for_good| Fact::NotTaken {
                     unit,
                     kind,
-                    detail: error.reason().to_owned(),
+                    detail: error.reason(),
                     for_good,
                 };
                 match Failure::of(&error) {
                     Failure::InDoubt => {}
-                    Failure::Mismatch => asked.mismatch = Some(error.reason().to_owned()),
+                    Failure::Mismatch => asked.mismatch = Some(error.reason()),
                     Failure::NotNow(kind) => facts.push(not_taken(kind, false)),
                     Failure::Refused(kind) => facts.push(not_taken(kind, true)),
                 }
@@ -202,7 +204,7 @@ impl Drive<'_> {
                 asked.find_failures += 1;
                 asked.find_at = Some(later(now, backoff(asked.find_failures)));
                 if asked.find_failures >= tries(error.kind()) {
-                    asked.find_given_up = Some(error.reason().to_owned());
+                    asked.find_given_up = Some(error.reason());
                 }
             }
             Answer::Observed(unit, Ok(observed)) => {
@@ -271,7 +273,7 @@ impl Drive<'_> {
                 asked.failures += 1;
                 asked.collect_at = Some(later(now, backoff(asked.failures)));
                 if asked.failures >= tries(error.kind()) {
-                    return Some(self.job(unit, location).given_up(error.reason().to_owned()));
+                    return Some(self.job(unit, location).given_up(error.reason()));
                 }
             }
         }

@@ -329,7 +329,6 @@ impl Automation for FakeAws {
         &self,
         document: &DocumentName,
         tag_key: &str,
-        since: Timestamp,
         page: Option<PageToken>,
     ) -> BoxFuture<'_, PortResult<Page<ExecutionId>>> {
         let (document, tag_key) = (document.clone(), tag_key.to_owned());
@@ -338,7 +337,6 @@ impl Automation for FakeAws {
             let found = executions.iter().filter(|e| {
                 e.request.document_name == document
                     && e.request.tags.iter().any(|tag| tag.key == tag_key)
-                    && e.started_at >= since
                     && e.started_at + LISTED <= self.now()
             });
             // Everything stands on the second page.

@@ -91,9 +91,25 @@ fn a_saved_plan_runs_over_the_world_it_was_made_for_and_over_no_other() {
     let bench = Bench::new();
     bench.file("world.toml", CALM.world);
     bench.file("request.toml", CALM.request);
-    let plan = ["plan", "-f", "request.toml", "--sim", "world.toml", "--out", "plan.json"];
+    let plan = [
+        "plan",
+        "-f",
+        "request.toml",
+        "--sim",
+        "world.toml",
+        "--out",
+        "plan.json",
+    ];
     bench.run(&plan).exits(0);
-    let run = ["run", "--plan", "plan.json", "--sim", "world.toml", "--sim-speed", SPEED];
+    let run = [
+        "run",
+        "--plan",
+        "plan.json",
+        "--sim",
+        "world.toml",
+        "--sim-speed",
+        SPEED,
+    ];
     bench.run(&run).exits(0);
 
     // One node more in one place.
@@ -101,7 +117,11 @@ fn a_saved_plan_runs_over_the_world_it_was_made_for_and_over_no_other() {
     assert_ne!(grown, CALM.world);
     bench.file("world.toml", grown);
     let drifted = bench.run(&run).exits(3);
-    assert!(drifted.stderr.contains("plan_drifted") && drifted.stderr.contains("111122223333"), "{}", drifted.stderr);
+    assert!(
+        drifted.stderr.contains("plan_drifted") && drifted.stderr.contains("111122223333"),
+        "{}",
+        drifted.stderr
+    );
 
     bench.file("plan.json", "{}");
     bench.run(&run).exits(2);

@@ -103,7 +103,9 @@ async fn simulator(speed: f64) -> Sim {
         clock: ClockMode::Scaled(speed),
         ..SimOptions::default()
     };
-    Sim::start(World::parse(&with_opt_in).unwrap(), options).await.unwrap()
+    Sim::start(World::parse(&with_opt_in).unwrap(), options)
+        .await
+        .unwrap()
 }
 
 /// A command against a simulator in this process, with the simulator as AWS.
@@ -119,26 +121,63 @@ fn against(bench: &Bench, sim: &Sim, region: &str, args: &[&str]) -> Command {
 
 /// Runs a command without holding up the simulator.
 async fn finish(mut command: Command) -> Ran {
-    tokio::task::spawn_blocking(move || ran(&mut command)).await.unwrap()
+    tokio::task::spawn_blocking(move || ran(&mut command))
+        .await
+        .unwrap()
 }
 
 /// The executions that were started centrally.
 fn parents(sim: &Sim) -> usize {
-    sim.with_world(|world| world.executions().filter(|execution| execution.parent().is_none()).count())
+    sim.with_world(|world| {
+        world
+            .executions()
+            .filter(|execution| execution.parent().is_none())
+            .count()
+    })
 }
 
 /// How often a start was asked for.
 fn starts(sim: &Sim) -> usize {
     sim.with_world(|world| {
-        world.requests().iter().filter(|request| request.operation == "StartAutomationExecution").count()
+        world
+            .requests()
+            .iter()
+            .filter(|request| request.operation == "StartAutomationExecution")
+            .count()
     })
+}
+
+/// Starts a command and kills it (SIGKILL) as soon as `now` holds.
+async fn kill_once(mut command: Command, now: impl Fn() -> bool) {
+    let mut process = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    while !now() {
+        assert_eq!(
+            process.try_wait().unwrap(),
+            None,
+            "it ended before it could be killed"
+        );
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    process.kill().unwrap();
+    process.wait().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_automation_is_not_started_from_an_opt_in_region_towards_a_default_one() {
     let (bench, sim) = (Bench::new(), simulator(1.0).await);
     bench.file("request.toml", CALM.request);
-    let ran = finish(against(&bench, &sim, "eu-south-1", &["run", "-f", "request.toml"])).await.exits(3);
+    let ran = finish(against(
+        &bench,
+        &sim,
+        "eu-south-1",
+        &["run", "-f", "request.toml"],
+    ))
+    .await
+    .exits(3);
     assert!(ran.stderr.contains("opt_in_trap"), "{}", ran.stderr);
     assert_eq!(starts(&sim), 0);
 }
@@ -146,13 +185,23 @@ async fn an_automation_is_not_started_from_an_opt_in_region_towards_a_default_on
 #[tokio::test(flavor = "multi_thread")]
 async fn a_runbook_that_is_missing_is_refused_and_can_be_created() {
     let (bench, sim) = (Bench::new(), simulator(2000.0).await);
-    bench.file("request.toml", CALM.request.replace("Patchfleet-RunPatchBaseline", "Mine"));
+    bench.file(
+        "request.toml",
+        CALM.request.replace("Patchfleet-RunPatchBaseline", "Mine"),
+    );
     let run = || against(&bench, &sim, "us-east-1", &["run", "-f", "request.toml"]);
     let missing = finish(run()).await.exits(3);
     assert!(missing.stderr.contains("runbook_missing"), "{}", missing.stderr);
     assert_eq!(starts(&sim), 0);
 
-    let ensure = || against(&bench, &sim, "us-east-1", &["runbook", "ensure", "--output", "json"]);
+    let ensure = || {
+        against(
+            &bench,
+            &sim,
+            "us-east-1",
+            &["runbook", "ensure", "--output", "json"],
+        )
+    };
     assert_eq!(finish(ensure()).await.exits(0).json()["done"], "unchanged");
 }
 
@@ -161,24 +210,21 @@ async fn a_process_killed_in_mid_campaign_is_resumed_and_nothing_starts_twice() 
     let (bench, sim) = (Bench::new(), simulator(400.0).await);
     bench.file("request.toml", CALM.request);
     let run = ["run", "-f", "request.toml", "--log", "log"];
-    let mut first = against(&bench, &sim, "us-east-1", &run).spawn().unwrap();
-    while starts(&sim) == 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    first.kill().unwrap(); // SIGKILL
-    first.wait().unwrap();
+    kill_once(against(&bench, &sim, "us-east-1", &run), || starts(&sim) > 0).await;
 
     let taken = finish(against(&bench, &sim, "us-east-1", &run)).await.exits(3);
     assert!(taken.stderr.contains("campaign_open"), "{}", taken.stderr);
 
     let resume = ["resume", "--log", "log", "--output", "json"];
-    for pause in [300, 700, 1500] {
-        let mut next = against(&bench, &sim, "us-east-1", &resume).stdout(Stdio::null()).spawn().unwrap();
-        tokio::time::sleep(Duration::from_millis(pause)).await;
-        next.kill().unwrap();
-        next.wait().unwrap();
+    for further_calls in [3, 40, 150] {
+        let calls = || sim.with_world(|world| world.requests().len());
+        let enough = calls() + further_calls;
+        kill_once(against(&bench, &sim, "us-east-1", &resume), || calls() >= enough).await;
     }
-    let report = finish(against(&bench, &sim, "us-east-1", &resume)).await.exits(0).json();
+    let report = finish(against(&bench, &sim, "us-east-1", &resume))
+        .await
+        .exits(0)
+        .json();
     assert_eq!(report["outcome"], "succeeded");
     let executions = report["executions"].as_array().unwrap();
     assert_eq!(executions.len(), parents(&sim), "each unit took effect once");

@@ -1,0 +1,196 @@
+//! The function's real binary, with a stand-in for the Lambda Runtime API in front of it and a
+//! simulated organisation behind it.
+
+#[path = "support/runtime_api.rs"]
+mod runtime_api;
+
+use patchfleet_core::request::{Format, PatchRequest};
+use patchfleet_sim::builtin::CALM;
+use patchfleet_sim::world::World;
+use patchfleet_sim::{ClockMode, Sim, SimOptions};
+use runtime_api::{Answer, Function};
+use serde_json::{Value, json};
+
+async fn simulator() -> Sim {
+    let options = SimOptions {
+        clock: ClockMode::Scaled(600.0),
+        ..SimOptions::default()
+    };
+    Sim::start(World::parse(CALM.world).unwrap(), options)
+        .await
+        .unwrap()
+}
+
+/// A request whose locations form one rectangle: one account of the calm world.
+fn request() -> Value {
+    let request = PatchRequest::parse(CALM.request.as_bytes(), Format::Toml).unwrap();
+    let mut request = serde_json::to_value(request).unwrap();
+    request["targets"]["accounts"] = json!(["555566667777"]);
+    request
+}
+
+/// The window's payload for the management account, as the first post has it.
+fn payload() -> Value {
+    json!({
+        "Regions": "us-east-1, us-west-2,eu-west-1",
+        "ResourceGroup": "WebServers",
+        "AutomationAssumeRole": "arn:aws:iam::111122223333:role/AWS-SystemsManager-AutomationAdministrationRole",
+        "MaxConcurrency": "10%",
+        "MaxErrors": "10%",
+        "Operation": "Scan",
+        "WindowExecutionId": "0b3c9b1e-5a3c-4a63-9a0c-6f1f2a3b4c5d",
+    })
+}
+
+/// The starts that the organisation saw, each as it was asked for.
+fn starts(sim: &Sim) -> Vec<Value> {
+    sim.with_world(|world| {
+        let starts = world
+            .requests()
+            .iter()
+            .filter(|call| call.operation == "StartAutomationExecution");
+        starts.map(|call| call.input.clone()).collect()
+    })
+}
+
+#[track_caller]
+fn response(answer: Answer) -> Value {
+    match answer {
+        Answer::Response(value) => value,
+        Answer::Error(error) => panic!("{error}"),
+    }
+}
+
+#[track_caller]
+fn error(answer: Answer) -> (String, String) {
+    let Answer::Error(error) = answer else {
+        panic!("{answer:?}");
+    };
+    let text = |key: &str| error[key].as_str().unwrap().to_owned();
+    (text("errorType"), text("errorMessage"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_is_planned_started_and_summed_up() {
+    let sim = simulator().await;
+    let mut function = Function::start(&sim.endpoint()).await;
+    let summary = response(function.invoke("first", request()).await);
+    assert_eq!(summary["outcome"], "started");
+    assert_eq!(summary["candidates"], 5);
+    assert_eq!(summary["locations"], 5);
+    assert_eq!(summary["skipped"], json!([]));
+
+    let starts = starts(&sim);
+    let [start] = starts.as_slice() else {
+        panic!("{starts:?}");
+    };
+    assert_eq!(start["TargetLocations"][0]["Accounts"], json!(["555566667777"]));
+    assert_eq!(start["Parameters"]["CampaignId"], json!([summary["campaign_id"]]));
+    let execution = summary["execution_id"].as_str().unwrap();
+    assert!(sim.with_world(|world| world.execution(execution).is_some()));
+
+    // Systems Manager goes on without the function.
+    drop(function);
+    sim.with_world(World::run_until_idle);
+    let status = sim.with_world(|world| world.execution(execution).unwrap().status().as_str());
+    assert_eq!(status, "Success");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_event_delivered_twice_is_one_campaign() {
+    let sim = simulator().await;
+    // Two cold starts, so that nothing is remembered in between.
+    let mut first = Function::start(&sim.endpoint()).await;
+    let mut second = Function::start(&sim.endpoint()).await;
+    let before = response(first.invoke("one", request()).await);
+    let again = response(second.invoke("one", request()).await);
+    assert_eq!(again["campaign_id"], before["campaign_id"]);
+    assert_eq!(again["execution_id"], before["execution_id"]);
+    assert_eq!(
+        (&before["outcome"], &again["outcome"]),
+        (&json!("started"), &json!("already_started"))
+    );
+
+    let wrapped = |id: &str| json!({"event_id": id, "request": request()});
+    let named = response(first.invoke("two", wrapped("event-7")).await);
+    let named_again = response(second.invoke("three", wrapped("event-7")).await);
+    assert_eq!(named_again["execution_id"], named["execution_id"]);
+
+    let other = response(first.invoke("four", request()).await);
+    assert_ne!(
+        other["campaign_id"], before["campaign_id"],
+        "another event is another campaign"
+    );
+    assert_eq!(starts(&sim).len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_maintenance_windows_payload_starts_the_regions_that_have_nodes() {
+    let sim = simulator().await;
+    let mut function = Function::start(&sim.endpoint()).await;
+    let summary = response(function.invoke("window", payload()).await);
+    assert_eq!(summary["outcome"], "started");
+    assert_eq!(summary["locations"], 2);
+    assert_eq!(summary["skipped"][0]["region"], "us-west-2");
+    assert_eq!(summary["skipped"][0]["reason"], "empty");
+    let start = &starts(&sim)[0];
+    assert_eq!(
+        start["TargetLocations"][0]["Regions"],
+        json!(["eu-west-1", "us-east-1"])
+    );
+    assert_eq!(start["Parameters"]["Operation"], json!(["Scan"]));
+
+    let again = response(function.invoke("window-again", payload()).await);
+    assert_eq!(
+        again["execution_id"], summary["execution_id"],
+        "one window execution is one campaign"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_invalid_or_refused_is_a_function_error_and_starts_nothing() {
+    let sim = simulator().await;
+    let mut function = Function::start(&sim.endpoint()).await;
+
+    let mut wrong = request();
+    wrong["targets"]["regions"] = json!([]);
+    wrong["colour"] = json!("red");
+    let (kind, message) = error(function.invoke("wrong", wrong).await);
+    assert_eq!(kind, "InvalidRequest");
+    assert!(
+        message.contains("targets.regions") && message.contains("colour"),
+        "{message}"
+    );
+
+    let mut large = payload();
+    large["ResourceGroup"] = json!("x".repeat(5_000));
+    let (kind, message) = error(function.invoke("large", large).await);
+    assert_eq!(kind, "InvalidRequest");
+    assert!(message.contains("4096") || message.contains("4,096"), "{message}");
+
+    let mut nowhere = request();
+    nowhere["targets"]["regions"] = json!(["us-east-9"]);
+    let (kind, message) = error(function.invoke("nowhere", nowhere).await);
+    assert_eq!(kind, "Refused");
+    assert!(message.contains("us-east-9"), "{message}");
+
+    let mut several = request();
+    several["targets"]["accounts"] = json!(["r-hf01"]);
+    let (kind, message) = error(function.invoke("several", several).await);
+    assert_eq!(kind, "Refused");
+    assert!(message.contains("4 executions"), "{message}");
+
+    assert_eq!(starts(&sim), Vec::<Value>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_to_do_is_said_and_starts_nothing() {
+    let sim = simulator().await;
+    let mut function = Function::start(&sim.endpoint()).await;
+    let mut empty = request();
+    empty["targets"]["accounts"] = json!(["333344445555"]);
+    let summary = response(function.invoke("empty", empty).await);
+    assert_eq!(summary["outcome"], "nothing_to_do");
+    assert_eq!(summary["execution_id"], Value::Null);
+    assert_eq!(starts(&sim), Vec::<Value>::new());
+}
