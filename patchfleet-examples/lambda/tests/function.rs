@@ -4,12 +4,16 @@
 #[path = "support/runtime_api.rs"]
 mod runtime_api;
 
+use patchfleet_core::campaign::{Driver, MemoryLog, MemoryRows};
+use patchfleet_core::id::{CampaignId, WriterId};
+use patchfleet_core::plan::{self, Options};
 use patchfleet_core::request::{Format, PatchRequest};
 use patchfleet_sim::builtin::CALM;
 use patchfleet_sim::world::World;
-use patchfleet_sim::{ClockMode, Sim, SimOptions};
+use patchfleet_sim::{ClockMode, MemoryPorts, Sim, SimClock, SimOptions};
 use runtime_api::{Answer, Function};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 async fn simulator() -> Sim {
     let options = SimOptions {
@@ -53,6 +57,65 @@ fn starts(sim: &Sim) -> Vec<Value> {
     })
 }
 
+/// What a campaign leaves behind in an organisation, apart from ids and times: the starts that it
+/// asked for, and what every node has installed.
+fn left_behind(world: &mut World) -> (Vec<Value>, Vec<String>) {
+    let starts = world
+        .requests()
+        .iter()
+        .filter(|call| call.operation == "StartAutomationExecution");
+    let starts = starts
+        .map(|call| {
+            let mut input = call.input.clone();
+            for key in ["ClientToken", "Tags"] {
+                input.as_object_mut().unwrap().remove(key).unwrap();
+            }
+            for key in ["CampaignId", "SnapshotId"] {
+                input["Parameters"].as_object_mut().unwrap().remove(key).unwrap();
+            }
+            input
+        })
+        .collect();
+    let nodes = world
+        .nodes()
+        .map(|node| format!("{} {:?} {}", node.id(), node.patches(), node.installs()));
+    (starts, nodes.collect())
+}
+
+/// The same request, planned, started and followed to its end over the ports in memory.
+async fn followed(request: &Value) -> (Vec<Value>, Vec<String>) {
+    let request = PatchRequest::from_value(request.clone()).unwrap();
+    let clock = SimClock::new(World::parse(CALM.world).unwrap(), ClockMode::Jump);
+    let access = &request.access;
+    let region = "us-east-1".parse().unwrap();
+    let ports = MemoryPorts::new(
+        clock.clone(),
+        region,
+        access.discovery_role.clone(),
+        access.session_name.clone(),
+    )
+    .into_ports();
+    let (directory, inventory) = (ports.directory.as_ref(), ports.inventory.as_ref());
+    let plan = plan::make(directory, inventory, &request, &Options::default())
+        .await
+        .unwrap();
+    let driver = Driver {
+        automation: ports.automation,
+        inventory: ports.inventory,
+        log: Arc::new(MemoryLog::new()),
+        rows: Arc::new(MemoryRows::new()),
+        clock: ports.clock,
+        writer: "00000000-0000-4000-8000-000000000001"
+            .parse::<WriterId>()
+            .unwrap(),
+        observer: None,
+    };
+    let campaign = CampaignId::of_event(&request.name, "followed");
+    driver.begin(campaign, &plan).await.unwrap();
+    driver.run(campaign).await.unwrap();
+    clock.with_world(left_behind)
+}
+
 #[track_caller]
 fn response(answer: Answer) -> Value {
     match answer {
@@ -89,11 +152,12 @@ async fn a_request_is_planned_started_and_summed_up() {
     let execution = summary["execution_id"].as_str().unwrap();
     assert!(sim.with_world(|world| world.execution(execution).is_some()));
 
-    // Systems Manager goes on without the function.
+    // Systems Manager goes on without the function, and patches what any driver would have.
     drop(function);
     sim.with_world(World::run_until_idle);
     let status = sim.with_world(|world| world.execution(execution).unwrap().status().as_str());
     assert_eq!(status, "Success");
+    assert_eq!(sim.with_world(left_behind), followed(&request()).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,13 +15,13 @@ use tokio::sync::{Mutex, mpsc};
 
 /// What the function made of an event.
 #[derive(Debug, PartialEq)]
-pub enum Answer {
+pub(crate) enum Answer {
     Response(Value),
     Error(Value),
 }
 
 /// A running function: the real binary, with this process as its Runtime API.
-pub struct Function {
+pub(crate) struct Function {
     events: mpsc::UnboundedSender<(String, Value)>,
     answers: mpsc::UnboundedReceiver<(String, Answer)>,
     // Killed when dropped.
@@ -35,7 +35,7 @@ struct Api {
 
 impl Function {
     /// Starts `bootstrap` with AWS at `endpoint`.
-    pub async fn start(endpoint: &str) -> Self {
+    pub(crate) async fn start(endpoint: &str) -> Self {
         let (events, events_out) = mpsc::unbounded_channel();
         let (answers_in, answers) = mpsc::unbounded_channel();
         let api = Arc::new(Api {
@@ -73,7 +73,7 @@ impl Function {
     }
 
     /// Delivers an event under an invocation id and waits for the answer.
-    pub async fn invoke(&mut self, id: &str, event: Value) -> Answer {
+    pub(crate) async fn invoke(&mut self, id: &str, event: Value) -> Answer {
         self.events.send((id.to_owned(), event)).unwrap();
         let (answered, answer) = self.answers.recv().await.unwrap();
         assert_eq!(answered, id);

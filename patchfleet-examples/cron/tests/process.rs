@@ -1,0 +1,157 @@
+//! The real process, against a simulated organisation.
+
+use patchfleet_core::campaign::{Driver, MemoryLog, MemoryRows};
+use patchfleet_core::id::{CampaignId, WriterId};
+use patchfleet_core::plan::{self, Options};
+use patchfleet_core::request::{Format, PatchRequest};
+use patchfleet_sim::builtin::{CALM, TROUBLED};
+use patchfleet_sim::world::World;
+use patchfleet_sim::{ClockMode, MemoryPorts, Sim, SimClock, SimOptions};
+use serde_json::Value;
+use std::path::Path;
+use std::process::Output;
+use std::sync::Arc;
+use tokio::process::Command;
+use uuid::Uuid;
+
+async fn simulator(world: &str) -> Sim {
+    let options = SimOptions {
+        clock: ClockMode::Scaled(2_000.0),
+        ..SimOptions::default()
+    };
+    Sim::start(World::parse(world).unwrap(), options).await.unwrap()
+}
+
+/// Runs the process in `dir`, with the simulator as AWS.
+async fn cron(sim: &Sim, dir: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_patchfleet-cron"))
+        .args(args)
+        .current_dir(dir)
+        .env_clear()
+        .env("AWS_ENDPOINT_URL", sim.endpoint())
+        .env("AWS_REGION", "us-east-1")
+        .env("AWS_ACCESS_KEY_ID", "AKIDCRON")
+        .env("AWS_SECRET_ACCESS_KEY", "secret")
+        .env("NO_PROXY", "127.0.0.1")
+        .kill_on_drop(true)
+        .output()
+        .await
+        .unwrap()
+}
+
+/// What a campaign leaves behind in an organisation, apart from ids and times: the starts that it
+/// asked for, and what every node has installed.
+fn left_behind(world: &mut World) -> (Vec<Value>, Vec<String>) {
+    world.run_until_idle();
+    let starts = world
+        .requests()
+        .iter()
+        .filter(|call| call.operation == "StartAutomationExecution");
+    let starts = starts
+        .map(|call| {
+            let mut input = call.input.clone();
+            for key in ["ClientToken", "Tags"] {
+                input.as_object_mut().unwrap().remove(key).unwrap();
+            }
+            for key in ["CampaignId", "SnapshotId"] {
+                input["Parameters"].as_object_mut().unwrap().remove(key).unwrap();
+            }
+            input
+        })
+        .collect();
+    let nodes = world
+        .nodes()
+        .map(|node| format!("{} {:?} {}", node.id(), node.patches(), node.installs()))
+        .collect();
+    (starts, nodes)
+}
+
+/// The same campaign, driven in this process over the ports in memory.
+async fn in_memory(world: &str, request: &PatchRequest) -> (Vec<Value>, Vec<String>) {
+    let clock = SimClock::new(World::parse(world).unwrap(), ClockMode::Jump);
+    let access = &request.access;
+    let ports = MemoryPorts::new(
+        clock.clone(),
+        "us-east-1".parse().unwrap(),
+        access.discovery_role.clone(),
+        access.session_name.clone(),
+    )
+    .into_ports();
+    let (directory, inventory) = (ports.directory.as_ref(), ports.inventory.as_ref());
+    let plan = plan::make(directory, inventory, request, &Options::default())
+        .await
+        .unwrap();
+    let driver = Driver {
+        automation: ports.automation,
+        inventory: ports.inventory,
+        log: Arc::new(MemoryLog::new()),
+        rows: Arc::new(MemoryRows::new()),
+        clock: ports.clock,
+        writer: WriterId::from_uuid(Uuid::nil()),
+        observer: None,
+    };
+    let campaign = CampaignId::of_event(&request.name, "in memory");
+    driver.begin(campaign, &plan).await.unwrap();
+    driver.run(campaign).await.unwrap();
+    clock.with_world(left_behind)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn once_runs_a_campaign_and_leaves_the_record_that_any_driver_leaves() {
+    for (world, exit_code) in [(CALM, 0), (TROUBLED, 4)] {
+        let (sim, dir) = (simulator(world.world).await, tempfile::tempdir().unwrap());
+        std::fs::write(dir.path().join("request.toml"), world.request).unwrap();
+        let output = cron(
+            &sim,
+            dir.path(),
+            &["--request", "request.toml", "--once", "--log", "log"],
+        )
+        .await;
+        assert_eq!(
+            output.status.code(),
+            Some(exit_code),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+
+        let request = PatchRequest::parse(world.request.as_bytes(), Format::Toml).unwrap();
+        assert_eq!(
+            sim.with_world(left_behind),
+            in_memory(world.world, &request).await,
+            "{}",
+            world.name
+        );
+        assert!(
+            dir.path().join("log/campaigns").is_dir(),
+            "the campaign's log is kept"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_is_said_before_anything_is_waited_for() {
+    let (sim, dir) = (simulator(CALM.world).await, tempfile::tempdir().unwrap());
+    std::fs::write(dir.path().join("right.toml"), CALM.request).unwrap();
+    std::fs::write(dir.path().join("wrong.toml"), "name = 1").unwrap();
+    for (args, code, part) in [
+        (&["--request", "wrong.toml", "--once"][..], 2, "wrong_type"),
+        (&["--request", "nowhere.toml", "--once"][..], 2, "nowhere.toml"),
+        (
+            &["--request", "wrong.toml", "--schedule", "cron(15 22 ? * TUE *)"][..],
+            2,
+            "wrong_type",
+        ),
+        (
+            &["--request", "right.toml", "--schedule", "cron(15 22 * * * *)"][..],
+            2,
+            "exactly one",
+        ),
+        (&["--request", "right.toml"][..], 2, "--schedule"),
+    ] {
+        let output = cron(&sim, dir.path(), args).await;
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {stderr}");
+        assert!(stderr.contains(part), "{args:?}: no {part} in {stderr}");
+    }
+    assert_eq!(sim.with_world(|world| world.executions().count()), 0);
+}
