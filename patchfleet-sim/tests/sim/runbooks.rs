@@ -73,9 +73,7 @@ fn steps_that_lead_back_for_ever_fail_their_execution() {
 #[test]
 fn a_step_that_is_tried_again_has_nothing_to_do_with_its_earlier_command() {
     let mut fleet = Fleet::of(SLOW);
-    let steps = json!([install(
-        json!({"timeoutSeconds": 600, "onFailure": "step:run"})
-    )]);
+    let steps = json!([install(json!({"timeoutSeconds": 600, "onFailure": "step:run"}))]);
     let id = start(&mut fleet, &steps);
     fleet.world.advance_by(SignedDuration::from_secs(700));
     let shown = fleet
