@@ -14,7 +14,6 @@ use axum::{
     response::Response,
 };
 use futures_util::StreamExt;
-use patchfleet_core::port::Clock;
 use request::Route;
 
 /// Bytes that a request may have. AWS's own limits are lower, and checked by the operations.
@@ -32,10 +31,7 @@ async fn answer(State(clock): State<SimClock>, request: Request) -> Response {
         return inspect::answer(&clock, &head.method, path, body.as_deref());
     }
     let route = Route::of(&head.method, &head.uri, &head.headers, body.as_deref());
-    let latency = clock.with_world(|world| world.latency());
-    if !latency.is_zero() {
-        clock.sleep_until(crate::world::after(clock.now(), latency)).await;
-    }
+    clock.call_latency().await;
     clock.with_world(|world| respond::answer(world, route, &head.headers))
 }
 

@@ -25,7 +25,7 @@ pub struct WorldSpec {
     pub start: Timestamp,
     /// The organization's management account. It must be one of `accounts`.
     pub management_account: AccountId,
-    /// Virtual milliseconds that every call takes (default 0).
+    /// Virtual milliseconds that every call takes (default 0; none where time moves only by hand).
     #[serde(default)]
     pub api_latency_ms: u32,
     /// The Regions that there are (default: every Region of the partition).
