@@ -89,3 +89,31 @@ fn a_step_that_is_tried_again_has_nothing_to_do_with_its_earlier_command() {
     assert!(ended.contains(&"Success"), "{ended:?}");
     assert_eq!(fleet.execution(&id).status().as_str(), "InProgress");
 }
+
+#[test]
+fn what_send_command_would_refuse_fails_its_step() {
+    let with = |key: &str, value: Value| {
+        let mut step = install(json!({}));
+        step["inputs"][key] = value;
+        step
+    };
+    let ids: Vec<String> = (0..51).map(|n| format!("i-{n:017x}")).collect();
+    let target = json!({"Key": "tag:Env", "Values": ["prod"]});
+    for (step, part) in [
+        (with("TimeoutSeconds", json!(0)), "TimeoutSeconds"),
+        (with("TimeoutSeconds", json!(2_592_001)), "TimeoutSeconds"),
+        (with("InstanceIds", json!(ids)), "50 InstanceIds"),
+        (with("Targets", json!(vec![target; 6])), "5 Targets"),
+        (with("Comment", json!("x".repeat(101))), "Comment"),
+    ] {
+        let mut fleet = Fleet::of(SLOW);
+        let id = start(&mut fleet, &json!([step]));
+        fleet.world.run_until_idle();
+        let failure = fleet.execution(&id).failure().unwrap_or_default();
+        assert!(
+            failure.contains("ValidationException") && failure.contains(part),
+            "{part}: {failure}"
+        );
+        assert_eq!(fleet.world.commands().count(), 0);
+    }
+}
