@@ -2,6 +2,9 @@
 
 use serde::Deserialize;
 
+/// More patches than any node has.
+const MAX_PATCHES: u32 = 100_000;
+
 /// One layer. What it does not say is taken from the layer below it.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -64,6 +67,15 @@ impl PatchSpec {
         for (name, value) in [("minutes", self.minutes), ("reboot_minutes", self.reboot_minutes)] {
             if value.is_some_and(|v| !(0.0..=1440.0).contains(&v)) {
                 problems.push(format!("{at}.patch.{name} is not between 0 and 1440"));
+            }
+        }
+        for (name, value) in [
+            ("missing", self.missing),
+            ("installed", self.installed),
+            ("failed_patches", self.failed_patches),
+        ] {
+            if value.is_some_and(|v| v > MAX_PATCHES) {
+                problems.push(format!("{at}.patch.{name} is more than {MAX_PATCHES}"));
             }
         }
         if self.failing_share.is_some_and(|v| !(0.0..=1.0).contains(&v)) {
