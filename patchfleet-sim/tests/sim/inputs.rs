@@ -76,6 +76,27 @@ fn a_role_is_assumed_with_its_external_id_only() {
 }
 
 #[test]
+fn a_roles_sessions_have_the_id_that_assuming_it_told() {
+    let mut fleet = Fleet::with_nodes("");
+    let arn = "arn:aws:iam::222222222222:role/AWS-SystemsManager-AutomationExecutionRole";
+    let caller = fleet.caller.clone();
+    let input = json!({"RoleArn": arn, "RoleSessionName": "me"});
+    let assumed = call(&mut fleet.world, &caller, Service::Sts, "AssumeRole", input).unwrap();
+    let key = assumed["Credentials"]["AccessKeyId"].as_str().unwrap();
+    let role = Caller::of_key(&fleet.world, key, "us-east-1".parse().unwrap());
+    let who = call(
+        &mut fleet.world,
+        &role,
+        Service::Sts,
+        "GetCallerIdentity",
+        json!({}),
+    )
+    .unwrap();
+    assert_eq!(who["UserId"], assumed["AssumedRoleUser"]["AssumedRoleId"]);
+    assert_eq!(who["Arn"], assumed["AssumedRoleUser"]["Arn"]);
+}
+
+#[test]
 fn regions_are_listed_with_their_status_in_the_account() {
     let mut fleet = Fleet::of(&format!(
         r#"
