@@ -1,12 +1,13 @@
 //! How nodes take patches, as layers: the world's default, the group's, the block's or the node's.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// More patches than any node has.
 const MAX_PATCHES: u32 = 100_000;
 
 /// One layer. What it does not say is taken from the layer below it.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PatchSpec {
     /// What happens when the baseline runs (default ok).
@@ -30,7 +31,7 @@ pub struct PatchSpec {
 }
 
 /// What becomes of a node when AWS-RunPatchBaseline installs on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, serde::Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OutcomeSpec {
     /// Installs everything, and reboots unless told not to.

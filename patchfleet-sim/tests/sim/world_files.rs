@@ -149,3 +149,14 @@ fn numbers_beyond_reason_are_named_and_not_tried() {
         assert!(message.contains(part), "{part}\nin {message}");
     }
 }
+
+#[test]
+fn the_schema_that_is_published_is_that_of_the_types() {
+    // Compared as values: the order of keys depends on how serde_json was built.
+    let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    let published = include_str!("../../worlds/world.schema.json");
+    assert!(
+        read(published) == read(&patchfleet_sim::spec::schema()),
+        "write it anew: patchfleet-sim --schema > patchfleet-sim/worlds/world.schema.json"
+    );
+}
