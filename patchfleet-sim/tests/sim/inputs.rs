@@ -182,6 +182,20 @@ fn documents_have_versions_and_a_default_that_stays_until_it_is_moved() {
 }
 
 #[test]
+fn a_documents_hash_is_the_sha_256_of_its_content() {
+    let mut fleet = Fleet::with_nodes("");
+    let content = r#"{"schemaVersion":"0.3","mainSteps":[{"name":"a","action":"aws:sleep"}]}"#;
+    let create = json!({"Name": "Mine", "DocumentType": "Automation", "Content": content});
+    let created = fleet.ssm("CreateDocument", create).unwrap();
+    assert_eq!(created["DocumentDescription"]["HashType"], "Sha256");
+    // As sha256sum has it.
+    assert_eq!(
+        created["DocumentDescription"]["Hash"],
+        "1a0c497586a252270642291b2aaa353ddb699f19ea51d56d428953dbe7d0d55f"
+    );
+}
+
+#[test]
 fn resources_are_searched_by_tags() {
     let mut fleet = Fleet::with_nodes(
         r#"{ count = 2, tags = { Env = "prod" } }, { count = 1, kind = "hybrid", tags = { Env = "prod" } }, { count = 4 }"#,
