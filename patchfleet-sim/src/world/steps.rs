@@ -214,7 +214,9 @@ impl World {
                 Some(action) if action.starts_with("step:") => {
                     execution.runbook.index_of(action.trim_start_matches("step:"))
                 }
-                _ => return self.end_execution(id, status, failure),
+                _ if rule.counts() => return self.end_execution(id, status, failure),
+                // It ends the execution, and is not what that is judged by.
+                _ => None,
             }
         };
         match next {
@@ -242,8 +244,9 @@ impl World {
             .find(|(step, rule)| {
                 rule.counts() && step.status.is_terminal() && step.status != Status::Success
             });
-        match failed.map(|(step, _)| step.failure.clone()) {
-            Some(failure) => self.end_execution(id, Status::Failed, failure),
+        match failed.map(|(step, _)| (step.status, step.failure.clone())) {
+            Some((Status::TimedOut, failure)) => self.end_execution(id, Status::TimedOut, failure),
+            Some((_, failure)) => self.end_execution(id, Status::Failed, failure),
             None => self.end_execution(id, Status::Success, None),
         }
     }

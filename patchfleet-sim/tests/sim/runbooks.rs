@@ -117,3 +117,23 @@ fn what_send_command_would_refuse_fails_its_step() {
         assert_eq!(fleet.world.commands().count(), 0);
     }
 }
+
+#[test]
+fn a_critical_steps_timeout_is_the_executions_and_another_steps_is_not() {
+    for (extra, expected) in [
+        (json!({}), "TimedOut"),
+        (json!({"isCritical": false}), "Success"),
+        (json!({"onFailure": "Continue"}), "Success"),
+        (json!({"onFailure": "Continue", "isCritical": true}), "TimedOut"),
+    ] {
+        let mut fleet = Fleet::of(SLOW);
+        let mut step = install(json!({"timeoutSeconds": 60}));
+        for (key, value) in extra.as_object().unwrap() {
+            step[key] = value.clone();
+        }
+        let id = start(&mut fleet, &json!([step]));
+        fleet.world.run_until_idle();
+        assert_eq!(fleet.execution(&id).status().as_str(), expected, "{extra}");
+        assert_eq!(fleet.step_statuses(&id)[0].as_str(), "TimedOut");
+    }
+}
