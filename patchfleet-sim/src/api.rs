@@ -130,6 +130,19 @@ pub fn call(
     result
 }
 
+/// Puts on record a call whose input could not be read, and gives its error back.
+pub(crate) fn refuse(
+    world: &mut World,
+    caller: &Caller,
+    service: Service,
+    operation: &str,
+    shown: Value,
+    error: ApiError,
+) -> Result<Value, ApiError> {
+    record(world, caller, service, operation, shown, Some(&error));
+    Err(error)
+}
+
 /// Calls an operation by its type.
 pub(crate) fn call_typed<O: Operation>(
     world: &mut World,
@@ -190,8 +203,16 @@ fn record(
 type Act = fn(&mut World, &Caller, Value) -> Result<Value, ApiError>;
 
 fn act<O: Operation>(world: &mut World, caller: &Caller, input: Value) -> Result<Value, ApiError> {
-    let input: O = serde_json::from_value(input)
-        .map_err(|error| ApiError::new(400, "SerializationException", format!("{error}")))?;
+    let unread = |error: String| {
+        // The text may repeat the input, which may be megabytes.
+        let words: String = error.chars().take(500).collect();
+        ApiError::client("SerializationException", words)
+    };
+    // serde would read a list as a structure's members, in order.
+    if !input.is_object() {
+        return Err(unread("the input is not a structure".to_owned()));
+    }
+    let input: O = serde_json::from_value(input).map_err(|error| unread(error.to_string()))?;
     let output = input.run(world, caller)?;
     serde_json::to_value(output)
         .map(without_nulls)

@@ -80,6 +80,15 @@ impl SimClock {
         self.inner.moved.notify_waiters();
     }
 
+    /// Waits for as long as a call to the world takes. At speed 0 it takes no time: it would never
+    /// be answered.
+    pub(crate) async fn call_latency(&self) {
+        let latency = self.with_world(|world| world.latency());
+        if !latency.is_zero() && self.inner.mode != ClockMode::Scaled(0.0) {
+            self.wait_until(after(self.now(), latency)).await;
+        }
+    }
+
     fn scaled_now(&self, speed: f64) -> Timestamp {
         let elapsed = self.inner.began.elapsed().as_secs_f64() * speed;
         let elapsed = SignedDuration::try_from_secs_f64(elapsed).unwrap_or(SignedDuration::MAX);

@@ -1,7 +1,11 @@
 //! `patchfleet-sim`: a simulated AWS organization on a port of this machine.
 
 use clap::Parser;
-use patchfleet_sim::{ClockMode, Sim, SimOptions, builtin, spec::WorldSpec, world::World};
+use patchfleet_sim::{
+    ClockMode, Sim, SimOptions, builtin,
+    spec::{self, WorldSpec},
+    world::World,
+};
 use std::{error::Error, net::SocketAddr, process::ExitCode};
 
 /// A simulated AWS organization: Systems Manager, Resource Groups, STS, Organizations and Account
@@ -21,6 +25,9 @@ struct Arguments {
     /// Another seed than the world file's.
     #[arg(long)]
     seed: Option<u64>,
+    /// Print the JSON Schema of world files, and end.
+    #[arg(long)]
+    schema: bool,
 }
 
 #[tokio::main]
@@ -39,6 +46,10 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
+    if arguments.schema {
+        print!("{}", spec::schema());
+        return Ok(());
+    }
     if !arguments.speed.is_finite() || arguments.speed < 0.0 {
         return Err("--speed is 0 or more".into());
     }
@@ -47,9 +58,9 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         None => std::fs::read_to_string(&arguments.world)
             .map_err(|error| format!("{}: {error}", arguments.world))?,
     };
-    let mut spec = WorldSpec::parse(&text).map_err(|error| format!("{}: {error}", arguments.world))?;
-    spec.seed = arguments.seed.unwrap_or(spec.seed);
-    let world = World::new(&spec).map_err(|error| format!("{}: {error}", arguments.world))?;
+    let mut wanted = WorldSpec::parse(&text).map_err(|error| format!("{}: {error}", arguments.world))?;
+    wanted.seed = arguments.seed.unwrap_or(wanted.seed);
+    let world = World::new(&wanted).map_err(|error| format!("{}: {error}", arguments.world))?;
     let options = SimOptions {
         clock: ClockMode::Scaled(arguments.speed),
         listen: arguments.listen,

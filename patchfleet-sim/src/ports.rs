@@ -10,11 +10,11 @@ mod inventory;
 use crate::{
     api::{self, ApiError, AssumeRole, Caller, Operation},
     clock::SimClock,
-    world::{World, after},
+    world::World,
 };
 use patchfleet_core::{
     id::{AccountId, Location, Region, RoleArn, RoleName, SessionName},
-    port::{BoxFuture, Clock, PageToken, PortError, PortErrorKind, PortResult, Ports},
+    port::{BoxFuture, PageToken, PortError, PortErrorKind, PortResult, Ports},
 };
 use std::{
     collections::BTreeMap,
@@ -80,10 +80,7 @@ impl MemoryPorts {
         O: Operation + Send + 'static,
     {
         Box::pin(async move {
-            let latency = self.clock.with_world(|world| world.latency());
-            if !latency.is_zero() {
-                self.clock.sleep_until(after(self.clock.now(), latency)).await;
-            }
+            self.clock.call_latency().await;
             self.clock.with_world(|world| {
                 let caller = self.caller(world, &at)?;
                 api::call_typed(world, &caller, input).map_err(|error| port_error(O::NAME, &caller, error))

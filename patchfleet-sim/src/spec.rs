@@ -4,17 +4,20 @@
 
 mod error;
 mod patch;
+mod schema;
 
 pub use error::WorldError;
 pub use patch::{OutcomeSpec, PatchSpec};
+pub use schema::schema;
 
 use jiff::Timestamp;
 use patchfleet_core::id::{AccountId, DocumentName, NodeId, NodeKind, OrgParent, OuId, Region, RootId};
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 
 /// The world file.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WorldSpec {
     /// Every random choice follows from it (default 1).
@@ -22,14 +25,17 @@ pub struct WorldSpec {
     pub seed: u64,
     /// The virtual time at which the world begins, as text (default 2026-03-01T00:00:00Z).
     #[serde(default = "default_start")]
+    #[schemars(with = "schema::Timestamp")]
     pub start: Timestamp,
     /// The organization's management account. It must be one of `accounts`.
+    #[schemars(with = "schema::AccountId")]
     pub management_account: AccountId,
-    /// Virtual milliseconds that every call takes (default 0).
+    /// Virtual milliseconds that every call takes (default 0; none where time moves only by hand).
     #[serde(default)]
     pub api_latency_ms: u32,
     /// The Regions that there are (default: every Region of the partition).
     #[serde(default)]
+    #[schemars(with = "Vec<schema::Region>")]
     pub regions: Vec<Region>,
     /// The organization and its root.
     #[serde(default)]
@@ -57,12 +63,13 @@ pub struct WorldSpec {
 }
 
 /// The organization.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct OrganizationSpec {
     /// Its id.
     pub id: String,
     /// The id of its root.
+    #[schemars(with = "schema::RootId")]
     pub root: RootId,
 }
 
@@ -76,34 +83,39 @@ impl Default for OrganizationSpec {
 }
 
 /// An organizational unit.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UnitSpec {
     /// Its id: `ou-` and so on.
+    #[schemars(with = "schema::OuId")]
     pub id: OuId,
     /// Its name.
     pub name: String,
     /// The unit or root above it (default: the root).
     #[serde(default, deserialize_with = "parent")]
+    #[schemars(with = "Option<schema::OrgParent>")]
     pub parent: Option<OrgParent>,
 }
 
 /// An account.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AccountSpec {
     /// Its id.
+    #[schemars(with = "schema::AccountId")]
     pub id: AccountId,
     /// Its name.
     pub name: String,
     /// The unit or root above it (default: the root).
     #[serde(default, deserialize_with = "parent")]
+    #[schemars(with = "Option<schema::OrgParent>")]
     pub parent: Option<OrgParent>,
     /// Its state (default ACTIVE).
     #[serde(default)]
     pub state: AccountStateSpec,
     /// The opt-in Regions that it has enabled.
     #[serde(default)]
+    #[schemars(with = "Vec<schema::Region>")]
     pub opt_in_regions: Vec<Region>,
     /// Roles that differ from the world's.
     #[serde(default)]
@@ -111,7 +123,7 @@ pub struct AccountSpec {
 }
 
 /// Organizations' `State` of an account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, serde::Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum AccountStateSpec {
     /// Created, not yet usable.
@@ -128,7 +140,7 @@ pub enum AccountStateSpec {
 }
 
 /// A role of an account.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RoleSpec {
     /// Its name, without a path.
@@ -142,7 +154,7 @@ pub struct RoleSpec {
 }
 
 /// Whether a role can be assumed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, serde::Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RoleState {
     /// Yes, by the organization's management account and by Systems Manager.
@@ -155,14 +167,16 @@ pub enum RoleState {
 }
 
 /// One resource group, in every location of `accounts` × `regions`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GroupSpec {
     /// Its name.
     pub name: String,
     /// The accounts that have it.
+    #[schemars(with = "Vec<schema::AccountId>")]
     pub accounts: Vec<AccountId>,
     /// The Regions in which they have it.
+    #[schemars(with = "Vec<schema::Region>")]
     pub regions: Vec<Region>,
     /// Resource Groups' error codes that make its answers partial.
     #[serde(default)]
@@ -176,13 +190,14 @@ pub struct GroupSpec {
 }
 
 /// So many like nodes.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NodeBlockSpec {
     /// How many in each location.
     pub count: u32,
     /// EC2 instances or hybrid nodes (default ec2).
     #[serde(default = "ec2")]
+    #[schemars(with = "schema::NodeKind")]
     pub kind: NodeKind,
     /// Their platform (default Linux).
     #[serde(default)]
@@ -199,14 +214,17 @@ pub struct NodeBlockSpec {
 }
 
 /// One node.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NodeSpec {
     /// Its id: `i-` (EC2) or `mi-` (hybrid).
+    #[schemars(with = "schema::NodeId")]
     pub id: NodeId,
     /// Its account.
+    #[schemars(with = "schema::AccountId")]
     pub account: AccountId,
     /// Its Region.
+    #[schemars(with = "schema::Region")]
     pub region: Region,
     /// The resource groups that it belongs to. They must exist in its location.
     #[serde(default)]
@@ -226,7 +244,7 @@ pub struct NodeSpec {
 }
 
 /// Systems Manager's `PlatformType`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, serde::Serialize, JsonSchema)]
 pub enum Platform {
     /// Linux.
     #[default]
@@ -238,7 +256,7 @@ pub enum Platform {
 }
 
 /// Whether Systems Manager reaches a node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, serde::Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reachability {
     /// Its agent answers.
@@ -251,16 +269,19 @@ pub enum Reachability {
 }
 
 /// A document, in one account and several Regions.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DocumentSpec {
     /// Its name.
+    #[schemars(with = "schema::DocumentName")]
     pub name: DocumentName,
     /// Its account (default: the management account).
     #[serde(default)]
+    #[schemars(with = "Option<schema::AccountId>")]
     pub account: Option<AccountId>,
     /// Its Regions (default: all that are enabled in its account).
     #[serde(default)]
+    #[schemars(with = "Vec<schema::Region>")]
     pub regions: Vec<Region>,
     /// Its content, JSON or YAML. Either this or `builtin`.
     #[serde(default)]
@@ -271,7 +292,7 @@ pub struct DocumentSpec {
 }
 
 /// Contents that the simulator brings along.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BuiltinDocument {
     /// patchfleet's own runbook, Patchfleet-RunPatchBaseline.

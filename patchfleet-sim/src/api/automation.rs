@@ -152,6 +152,15 @@ impl StartAutomationExecution {
         if self.target_locations_url.is_some() {
             return Err(invalid("TargetLocationsURL is not simulated."));
         }
+        let alarmed = self.alarm_configuration.is_some()
+            || self
+                .target_locations
+                .iter()
+                .flatten()
+                .any(|entry| entry.target_location_alarm_configuration.is_some());
+        if alarmed {
+            return Err(invalid("Alarms are not simulated."));
+        }
         Ok(())
     }
 }

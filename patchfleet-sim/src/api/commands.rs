@@ -301,7 +301,8 @@ fn plugins(world: &World, one: &Invocation) -> Vec<Value> {
     let (status, details) = one.state().status();
     vec![json!({
         "Name": format!("Patch{platform}"),
-        "Status": status,
+        // A plugin's statuses have no Cancelling.
+        "Status": if status == "Cancelling" { "InProgress" } else { status },
         "StatusDetails": details,
         "ResponseCode": one.response_code,
         "ResponseStartDateTime": one.started.map(WireTime),

@@ -121,7 +121,7 @@ impl Operation for AssumeRole {
         };
         Ok(Assumed {
             assumed_role_user: AssumedRoleUser {
-                assumed_role_id: format!("AROA{}:{name}", key.get(4..).unwrap_or_default()),
+                assumed_role_id: role_session_id(world, &account, &role, &name),
                 arn: format!(
                     "arn:{}:sts::{account}:assumed-role/{role}/{name}",
                     caller.region.partition()
@@ -135,6 +135,13 @@ impl Operation for AssumeRole {
             },
         })
     }
+}
+
+/// `AROA…:session`: the role's own id, the same in all its sessions.
+fn role_session_id(world: &World, account: &AccountId, role: &str, session: &str) -> String {
+    let digits = world.seed.hex17(&["role", account.as_str(), role]);
+    let tail: String = digits.chars().skip(1).collect();
+    format!("AROA{}:{session}", tail.to_ascii_uppercase())
 }
 
 /// `seconds` from now in real time, to the second.
@@ -163,10 +170,10 @@ impl Operation for GetCallerIdentity {
     const SERVICE: Service = Service::Sts;
     const NAME: &'static str = "GetCallerIdentity";
 
-    fn run(self, _: &mut World, caller: &Caller) -> Result<Identity, ApiError> {
+    fn run(self, world: &mut World, caller: &Caller) -> Result<Identity, ApiError> {
         let user_id = match &caller.principal {
             Principal::Administrator => "AIDAPATCHFLEETSIM0000".to_owned(),
-            Principal::Role { session, .. } => format!("AROAPATCHFLEETSIM0000:{session}"),
+            Principal::Role { name, session } => role_session_id(world, &caller.account, name, session),
         };
         Ok(Identity {
             user_id,

@@ -19,7 +19,10 @@ struct Advance {
     seconds: f64,
 }
 
-pub(super) fn answer(clock: &SimClock, method: &Method, path: &str, body: &[u8]) -> Response {
+pub(super) fn answer(clock: &SimClock, method: &Method, path: &str, body: Option<&[u8]>) -> Response {
+    let Some(body) = body else {
+        return reply(413, json!({"error": "the body is too large"}));
+    };
     match (method.as_str(), path) {
         ("GET", "requests") => reply(200, clock.with_world(|world| json!(world.requests()))),
         ("GET", "state") => reply(200, clock.with_world(|world| world.state())),

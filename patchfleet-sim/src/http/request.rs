@@ -1,9 +1,12 @@
 //! Which service and operation a request means, and who sends it.
 
-use super::form;
-use crate::api::Service;
+use super::{MAX_BODY, form};
+use crate::api::{ApiError, Service};
 use axum::http::{HeaderMap, Method, Uri, header};
 use serde_json::Value;
+
+/// Characters that are kept of a body that could not be read.
+const SHOWN: usize = 1000;
 
 /// What a request asks for.
 #[derive(Debug)]
@@ -12,8 +15,16 @@ pub(super) struct Route {
     /// `None`: nothing that is simulated.
     pub(super) service: Option<Service>,
     pub(super) operation: String,
-    /// `Err`: the body could not be read.
-    pub(super) input: Result<Value, String>,
+    pub(super) input: Result<Value, Unread>,
+}
+
+/// A body that could not be read.
+#[derive(Debug)]
+pub(super) struct Unread {
+    /// How it begins, for the record.
+    pub(super) shown: Value,
+    /// What is answered.
+    pub(super) error: ApiError,
 }
 
 /// How requests and answers are written.
@@ -35,14 +46,16 @@ pub(super) struct Credential<'a> {
 }
 
 impl Route {
-    pub(super) fn of(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Self {
+    /// `body` is `None` if it was too large.
+    pub(super) fn of(method: &Method, uri: &Uri, headers: &HeaderMap, body: Option<&[u8]>) -> Self {
         let text = |name: &str| {
             headers
                 .get(name)
                 .and_then(|value| value.to_str().ok())
                 .unwrap_or_default()
         };
-        if let Some((prefix, operation)) = text("x-amz-target").split_once('.') {
+        let post = method == Method::POST;
+        if let Some((prefix, operation)) = text("x-amz-target").split_once('.').filter(|_| post) {
             let service = match prefix {
                 "AmazonSSM" => Some(Service::Ssm),
                 "AWSOrganizationsV20161128" => Some(Service::Organizations),
@@ -55,18 +68,19 @@ impl Route {
                 input: json(body),
             };
         }
-        if text(header::CONTENT_TYPE.as_str()).starts_with("application/x-www-form-urlencoded") {
-            let fields = form::fields(body);
-            let operation = fields
-                .iter()
-                .find(|(name, _)| name == "Action")
-                .map_or("", |(_, value)| value)
-                .to_owned();
+        if post && text(header::CONTENT_TYPE.as_str()).starts_with("application/x-www-form-urlencoded") {
+            let fields = form::fields(body.unwrap_or_default());
+            let field = |wanted: &str| {
+                let found = fields.iter().find(|(name, _)| name == wanted);
+                found.map(|(_, value)| value.clone())
+            };
+            // Other services speak this protocol too, each with its own version.
+            let is_sts = field("Version").is_none_or(|version| version == "2011-06-15");
             return Self {
                 protocol: Protocol::Query,
-                service: Some(Service::Sts),
-                operation,
-                input: Ok(form::input(fields)),
+                service: is_sts.then_some(Service::Sts),
+                operation: field("Action").unwrap_or_default(),
+                input: body.map(|_| form::input(fields)).ok_or_else(too_large),
             };
         }
         let known = match (method.as_str(), uri.path()) {
@@ -86,11 +100,29 @@ impl Route {
     }
 }
 
-fn json(body: &[u8]) -> Result<Value, String> {
+fn json(body: Option<&[u8]>) -> Result<Value, Unread> {
+    let body = body.ok_or_else(too_large)?;
     if body.is_empty() {
         return Ok(Value::Object(serde_json::Map::new()));
     }
-    serde_json::from_slice::<Value>(body).map_err(|error| error.to_string())
+    serde_json::from_slice::<Value>(body).map_err(|error| {
+        let text = String::from_utf8_lossy(body);
+        Unread {
+            shown: Value::from(text.chars().take(SHOWN).collect::<String>()),
+            error: ApiError::client("SerializationException", error.to_string()),
+        }
+    })
+}
+
+fn too_large() -> Unread {
+    Unread {
+        shown: Value::Null,
+        error: ApiError::new(
+            413,
+            "RequestEntityTooLargeException",
+            format!("A request has at most {MAX_BODY} bytes."),
+        ),
+    }
 }
 
 impl<'a> Credential<'a> {

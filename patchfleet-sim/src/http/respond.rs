@@ -1,7 +1,7 @@
 //! From a request that has been understood to the bytes that AWS would answer.
 
 use super::{
-    request::{Credential, Protocol, Route},
+    request::{Credential, Protocol, Route, Unread},
     xml,
 };
 use crate::{
@@ -15,14 +15,14 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-pub(super) fn answer(world: &mut World, route: Route, headers: &HeaderMap, body: &[u8]) -> Response {
+pub(super) fn answer(world: &mut World, route: Route, headers: &HeaderMap) -> Response {
     let Route {
         protocol,
         service,
         operation,
         input,
     } = route;
-    let result = act(world, service, protocol, &operation, input, headers, body);
+    let result = act(world, service, protocol, &operation, input, headers);
     tracing::debug!(
         operation,
         error = result.as_ref().err().map(tracing::field::display),
@@ -38,16 +38,15 @@ fn act(
     service: Option<Service>,
     protocol: Protocol,
     operation: &str,
-    input: Result<Value, String>,
+    input: Result<Value, Unread>,
     headers: &HeaderMap,
-    body: &[u8],
 ) -> Result<Value, ApiError> {
-    // What cannot be read reaches the operation as text, so that the call is on record, and is
-    // refused there as AWS refuses it.
-    let input = input.unwrap_or_else(|_| Value::String(String::from_utf8_lossy(body).into_owned()));
-    match identify(world, service, protocol, headers) {
-        Ok((service, caller)) => api::call(world, &caller, service, operation, input),
-        Err(error) => {
+    match (identify(world, service, protocol, headers), input) {
+        (Ok((service, caller)), Ok(input)) => api::call(world, &caller, service, operation, input),
+        (Ok((service, caller)), Err(Unread { shown, error })) => {
+            api::refuse(world, &caller, service, operation, shown, error)
+        }
+        (Err(error), input) => {
             let service = service.map_or("", Service::name).to_owned();
             world.requests.push(RequestRecord {
                 principal_account: String::new(),
@@ -56,7 +55,7 @@ fn act(
                 region: String::new(),
                 service,
                 operation: operation.to_owned(),
-                input,
+                input: input.unwrap_or_else(|unread| unread.shown),
                 status: error.status(),
                 error: Some(error.code().to_owned()),
                 time: world.now,
@@ -75,13 +74,19 @@ fn identify(
 ) -> Result<(Service, Caller), ApiError> {
     let service = service.ok_or_else(|| match protocol {
         Protocol::Rest => ApiError::new(404, "UnknownOperationException", "Not Found"),
-        _ => ApiError::client("UnknownOperationException", ""),
+        Protocol::Query => ApiError::client("InvalidAction", "This service is not simulated."),
+        Protocol::Json => ApiError::client("UnknownOperationException", ""),
     })?;
     let credential = Credential::of(headers)
         .ok_or_else(|| ApiError::new(403, missing_token(protocol), "Missing Authentication Token"))?;
     let region = credential.region.parse().map_err(|_| {
-        ApiError::client(
-            "UnrecognizedClientException",
+        let (status, code) = match protocol {
+            Protocol::Query => (403, "InvalidClientTokenId"),
+            _ => (400, "UnrecognizedClientException"),
+        };
+        ApiError::new(
+            status,
+            code,
             "The security token included in the request is invalid.",
         )
     })?;

@@ -1,9 +1,13 @@
 //! How nodes take patches, as layers: the world's default, the group's, the block's or the node's.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
+/// More patches than any node has.
+const MAX_PATCHES: u32 = 100_000;
+
 /// One layer. What it does not say is taken from the layer below it.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PatchSpec {
     /// What happens when the baseline runs (default ok).
@@ -27,7 +31,7 @@ pub struct PatchSpec {
 }
 
 /// What becomes of a node when AWS-RunPatchBaseline installs on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, serde::Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OutcomeSpec {
     /// Installs everything, and reboots unless told not to.
@@ -64,6 +68,15 @@ impl PatchSpec {
         for (name, value) in [("minutes", self.minutes), ("reboot_minutes", self.reboot_minutes)] {
             if value.is_some_and(|v| !(0.0..=1440.0).contains(&v)) {
                 problems.push(format!("{at}.patch.{name} is not between 0 and 1440"));
+            }
+        }
+        for (name, value) in [
+            ("missing", self.missing),
+            ("installed", self.installed),
+            ("failed_patches", self.failed_patches),
+        ] {
+            if value.is_some_and(|v| v > MAX_PATCHES) {
+                problems.push(format!("{at}.patch.{name} is more than {MAX_PATCHES}"));
             }
         }
         if self.failing_share.is_some_and(|v| !(0.0..=1.0).contains(&v)) {

@@ -20,6 +20,10 @@ use std::collections::{BTreeMap, BTreeSet};
 const EXECUTION_ROLE: &str = "AWS-SystemsManager-AutomationExecutionRole";
 const ADMINISTRATION_ROLE: &str = "AWS-SystemsManager-AutomationAdministrationRole";
 
+/// Nodes of a block in each location: several times what AWS manages in a Region by default, and
+/// far less than fills the memory.
+const MAX_COUNT: u32 = 100_000;
+
 struct Builder<'a> {
     spec: &'a WorldSpec,
     world: World,
@@ -153,6 +157,17 @@ impl Builder<'_> {
                 org.management
             ));
         }
+        let digits = self.spec.organization.id.strip_prefix("o-").unwrap_or_default();
+        let sound = (10..=32).contains(&digits.len())
+            && digits
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        if !sound {
+            problems.push(format!(
+                "organization.id {} is not o- and 10 to 32 lower-case letters or digits",
+                self.spec.organization.id
+            ));
+        }
         let mut ids = BTreeSet::new();
         problems.extend(
             self.spec
@@ -237,6 +252,14 @@ impl Builder<'_> {
             ));
         }
         group.patch.problems(&what, &mut self.problems);
+        for (index, block) in group.nodes.iter().enumerate() {
+            let what = format!("{what} nodes {}", index + 1);
+            block.patch.problems(&what, &mut self.problems);
+            if block.count > MAX_COUNT {
+                self.problem(format!("{what}: count is more than {MAX_COUNT}"));
+                return;
+            }
+        }
         let patch = group.patch.over(&self.spec.patch);
         for account in &group.accounts {
             for region in &group.regions {
@@ -257,10 +280,6 @@ impl Builder<'_> {
             self.problem(format!("group {} stands twice in {location}", group.name));
         }
         for (index, block) in group.nodes.iter().enumerate() {
-            block.patch.problems(
-                &format!("group {} nodes {}", group.name, index + 1),
-                &mut self.problems,
-            );
             for nth in 0..block.count {
                 let place = location.to_string();
                 let digits = self.world.seed.hex17(&[

@@ -91,6 +91,10 @@ impl World {
         };
         let now = self.now;
         let all = only.is_empty();
+        if !all && command.status == Status::Pending {
+            // It has not looked for its nodes yet, so none of those named is on its list.
+            return;
+        }
         if all {
             command.status = Status::Cancelling;
             command.details = "Cancelling";

@@ -42,6 +42,26 @@ pub struct CommandOrder {
     pub step: Option<(String, usize)>,
 }
 
+impl CommandOrder {
+    /// SendCommand's own limits, as its model has them.
+    fn check_limits(&self) -> Result<(), String> {
+        let invalid = |what: &str| Err(format!("ValidationException: {what}."));
+        if !(30..=2_592_000).contains(&self.timeout_seconds) {
+            return invalid("TimeoutSeconds is not between 30 and 2592000");
+        }
+        if self.instance_ids.len() > 50 {
+            return invalid("there are more than 50 InstanceIds");
+        }
+        if self.targets.len() > 5 || self.targets.iter().any(|target| target.values.len() > 50) {
+            return invalid("there are more than 5 Targets, or more than 50 values in one");
+        }
+        if self.comment.chars().count() > 100 {
+            return invalid("Comment has more than 100 characters");
+        }
+        Ok(())
+    }
+}
+
 /// A command.
 #[derive(Debug)]
 pub struct Command {
@@ -188,6 +208,7 @@ impl World {
         if order.targets.is_empty() && order.instance_ids.is_empty() {
             return Err("InvalidTarget: neither InstanceIds nor Targets name a node.".to_owned());
         }
+        order.check_limits()?;
         if let Some(problem) = order.targets.iter().find_map(|target| target.problem(place)) {
             return Err(problem);
         }

@@ -12,6 +12,8 @@ pub(crate) enum Event {
     LocationAnswers { execution: String, step: usize },
     /// A location's child has ended, and its parent hears of it.
     ChildEnded { execution: String, step: usize },
+    /// A step's turn has come.
+    StepBegins { execution: String, step: usize },
     /// A step has run for too long.
     StepTimesOut {
         execution: String,
@@ -60,6 +62,7 @@ impl World {
             Event::ExecutionBegins { execution } => self.begin_execution(&execution),
             Event::LocationAnswers { execution, step } => self.location_answers(&execution, step),
             Event::ChildEnded { execution, step } => self.child_ended(&execution, step),
+            Event::StepBegins { execution, step } => self.begin_step(&execution, step),
             Event::StepTimesOut { execution, step, run } => self.step_times_out(&execution, step, run),
             Event::ExecutionCancelled { execution } => self.execution_cancelled(&execution),
             Event::CommandBegins { command } => self.begin_command(&command),

@@ -1,13 +1,17 @@
 //! The interpreter: one document's steps, one after another, in one location.
 
 use super::{
-    CommandOrder, Execution, Status, Target, World,
+    CommandOrder, Execution, Status, Step, Target, World,
     event::Event,
     locations::SEE_GUIDE,
     parameters::{WireParameters, plain},
     template,
 };
 use serde_json::Value;
+
+/// How often a step may run in one execution. A document may lead back to an earlier step; one
+/// that does so for ever must not keep the world busy for ever.
+const MAX_RUNS: u32 = 100;
 
 impl World {
     /// Begins the step at `index`, or ends the execution if there is none.
@@ -38,10 +42,21 @@ impl World {
         else {
             return;
         };
-        step.status = Status::InProgress;
-        step.started = Some(now);
-        step.runs += 1;
-        let run = step.runs;
+        if step.runs >= MAX_RUNS {
+            let failure = format!(
+                "The step {} has run {MAX_RUNS} times: the simulator takes it for an endless loop.",
+                step.name
+            );
+            return self.end_execution(id, Status::Failed, Some(failure));
+        }
+        let run = step.runs + 1;
+        // Nothing of an earlier run stays: neither its end, nor the command that it sent.
+        *step = Step {
+            status: Status::InProgress,
+            started: Some(now),
+            runs: run,
+            ..Step::new(step.id.clone(), step.name.clone(), &step.action)
+        };
         let inputs = match (inputs, timeout.transpose()) {
             (Ok(inputs), Ok(timeout)) => {
                 step.timeout_seconds = timeout.as_ref().and_then(whole);
@@ -131,12 +146,16 @@ impl World {
             .executions
             .get_mut(id)
             .and_then(|one| one.steps.get_mut(index))
+            // Not that of an earlier run which timed out: what becomes of it concerns nobody now.
+            .filter(|step| step.command.as_deref() == Some(command))
         {
             step.outputs
                 .insert("Status".to_owned(), vec![status.as_str().to_owned()]);
             step.outputs
                 .insert("ResponseCode".to_owned(), vec![code.to_string()]);
             step.outputs.insert("Output".to_owned(), vec![String::new()]);
+        } else {
+            return;
         }
         let failure = (status != Status::Success).then(|| {
             let details = self.commands.get(command).map_or("", |command| command.details);
@@ -195,11 +214,20 @@ impl World {
                 Some(action) if action.starts_with("step:") => {
                     execution.runbook.index_of(action.trim_start_matches("step:"))
                 }
-                _ => return self.end_execution(id, status, failure),
+                _ if rule.counts() => return self.end_execution(id, status, failure),
+                // It ends the execution, and is not what that is judged by.
+                _ => None,
             }
         };
         match next {
-            Some(next) => self.begin_step(id, next),
+            // By way of the queue, so that a document's length is not a depth of the stack.
+            Some(next) => self.after_seconds(
+                0,
+                Event::StepBegins {
+                    execution: id.to_owned(),
+                    step: next,
+                },
+            ),
             None => self.end_run(id),
         }
     }
@@ -216,8 +244,9 @@ impl World {
             .find(|(step, rule)| {
                 rule.counts() && step.status.is_terminal() && step.status != Status::Success
             });
-        match failed.map(|(step, _)| step.failure.clone()) {
-            Some(failure) => self.end_execution(id, Status::Failed, failure),
+        match failed.map(|(step, _)| (step.status, step.failure.clone())) {
+            Some((Status::TimedOut, failure)) => self.end_execution(id, Status::TimedOut, failure),
+            Some((_, failure)) => self.end_execution(id, Status::Failed, failure),
             None => self.end_execution(id, Status::Success, None),
         }
     }

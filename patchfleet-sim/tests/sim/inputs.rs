@@ -76,6 +76,27 @@ fn a_role_is_assumed_with_its_external_id_only() {
 }
 
 #[test]
+fn a_roles_sessions_have_the_id_that_assuming_it_told() {
+    let mut fleet = Fleet::with_nodes("");
+    let arn = "arn:aws:iam::222222222222:role/AWS-SystemsManager-AutomationExecutionRole";
+    let caller = fleet.caller.clone();
+    let input = json!({"RoleArn": arn, "RoleSessionName": "me"});
+    let assumed = call(&mut fleet.world, &caller, Service::Sts, "AssumeRole", input).unwrap();
+    let key = assumed["Credentials"]["AccessKeyId"].as_str().unwrap();
+    let role = Caller::of_key(&fleet.world, key, "us-east-1".parse().unwrap());
+    let who = call(
+        &mut fleet.world,
+        &role,
+        Service::Sts,
+        "GetCallerIdentity",
+        json!({}),
+    )
+    .unwrap();
+    assert_eq!(who["UserId"], assumed["AssumedRoleUser"]["AssumedRoleId"]);
+    assert_eq!(who["Arn"], assumed["AssumedRoleUser"]["Arn"]);
+}
+
+#[test]
 fn regions_are_listed_with_their_status_in_the_account() {
     let mut fleet = Fleet::of(&format!(
         r#"
@@ -157,6 +178,20 @@ fn documents_have_versions_and_a_default_that_stays_until_it_is_moved() {
             .unwrap_err()
             .code(),
         "InvalidDocument"
+    );
+}
+
+#[test]
+fn a_documents_hash_is_the_sha_256_of_its_content() {
+    let mut fleet = Fleet::with_nodes("");
+    let content = r#"{"schemaVersion":"0.3","mainSteps":[{"name":"a","action":"aws:sleep"}]}"#;
+    let create = json!({"Name": "Mine", "DocumentType": "Automation", "Content": content});
+    let created = fleet.ssm("CreateDocument", create).unwrap();
+    assert_eq!(created["DocumentDescription"]["HashType"], "Sha256");
+    // As sha256sum has it.
+    assert_eq!(
+        created["DocumentDescription"]["Hash"],
+        "1a0c497586a252270642291b2aaa353ddb699f19ea51d56d428953dbe7d0d55f"
     );
 }
 

@@ -14,6 +14,7 @@ mod locations;
 mod nodes;
 mod paging;
 mod ports;
+mod runbooks;
 mod starts;
 mod wire;
 mod world_files;

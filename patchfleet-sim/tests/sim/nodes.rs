@@ -1,6 +1,7 @@
 //! What becomes of nodes, and of the commands that ran on them.
 
 use crate::fleet::{Fleet, details};
+use jiff::SignedDuration;
 use patchfleet_sim::{
     Service, call,
     world::{Node, Status},
@@ -226,7 +227,7 @@ fn cancelling_a_command_ends_what_runs_and_what_waits() {
     fleet.start(&["222222222222"], &["us-east-1"], |input| {
         input["Parameters"]["MaxConcurrency"] = json!(["1"]);
     });
-    fleet.world.advance_by(jiff::SignedDuration::from_mins(1));
+    fleet.world.advance_by(SignedDuration::from_mins(1));
     let id = fleet.world.commands().next().unwrap().id().to_owned();
     let caller = fleet.within("222222222222", "us-east-1");
     call(
@@ -245,4 +246,43 @@ fn cancelling_a_command_ends_what_runs_and_what_waits() {
         fleet.world.nodes().all(|node| node.patches().missing > 0),
         "nothing was installed"
     );
+}
+
+#[test]
+fn naming_nodes_to_cancel_does_not_end_a_command_that_has_not_begun() {
+    let mut fleet = Fleet::with_nodes("{ count = 2 }");
+    fleet.start(&["222222222222"], &["us-east-1"], |_| ());
+    while fleet.world.commands().next().is_none() {
+        let next = fleet.world.next_event_at().unwrap();
+        fleet.world.advance_to(next);
+    }
+    let command = fleet.world.commands().next().unwrap();
+    assert_eq!(command.status().1, "Pending");
+    let id = command.id().to_owned();
+    let node = fleet.world.nodes().next().unwrap().id().to_string();
+    let caller = fleet.within("222222222222", "us-east-1");
+    let input = json!({"CommandId": id, "InstanceIds": [node]});
+    call(&mut fleet.world, &caller, Service::Ssm, "CancelCommand", input).unwrap();
+    fleet.world.run_until_idle();
+    let command = fleet.world.commands().next().unwrap();
+    assert_eq!(command.status().1, "Success");
+    assert_eq!(details(command), ["Success", "Success"]);
+}
+
+#[test]
+fn a_plugin_is_never_cancelling() {
+    let mut fleet = Fleet::with_nodes("{ count = 1 }");
+    fleet.start(&["222222222222"], &["us-east-1"], |_| ());
+    fleet.world.advance_by(SignedDuration::from_secs(60));
+    let id = fleet.world.commands().next().unwrap().id().to_owned();
+    let caller = fleet.within("222222222222", "us-east-1");
+    let mut ssm = |operation, input| call(&mut fleet.world, &caller, Service::Ssm, operation, input).unwrap();
+    ssm("CancelCommand", json!({"CommandId": id}));
+    let shown = ssm(
+        "ListCommandInvocations",
+        json!({"CommandId": id, "Details": true}),
+    );
+    let invocation = &shown["CommandInvocations"][0];
+    assert_eq!(invocation["Status"], "Cancelling");
+    assert_eq!(invocation["CommandPlugins"][0]["Status"], "InProgress");
 }

@@ -1,6 +1,7 @@
 //! The in-memory front, and the clock that both fronts share.
 
 use crate::fleet::{ADMIN_ROLE, Fleet};
+use futures_util::FutureExt;
 use patchfleet_core::{
     id::{ClientToken, Location},
     port::{
@@ -221,4 +222,15 @@ async fn at_speed_zero_a_sleeper_wakes_when_time_is_moved_by_hand() {
     clock.advance(jiff::SignedDuration::from_mins(6));
     sleeper.await.unwrap();
     assert_eq!(clock.now(), at);
+}
+
+#[test]
+fn at_speed_zero_a_call_is_answered_although_calls_take_time() {
+    let toml = format!("api_latency_ms = 250\n{}", crate::fleet::world("{ count = 1 }"));
+    let clock = SimClock::new(Fleet::of(&toml).world, ClockMode::Scaled(0.0));
+    let location = Location::new("222222222222".parse().unwrap(), "us-east-1".parse().unwrap());
+    let ports = ports(&clock);
+    let page = ports.managed(&location, None, None).now_or_never();
+    let page = page.expect("the call waits for a time that never comes").unwrap();
+    assert_eq!(page.items.len(), 1);
 }

@@ -251,6 +251,93 @@ async fn what_cannot_be_read_or_is_not_there_is_refused_as_aws_refuses_it() {
 }
 
 #[tokio::test]
+async fn a_giant_body_is_refused_in_each_protocols_shape_and_hardly_recorded() {
+    let sim = sim(ClockMode::Jump).await;
+    let giant = "x".repeat(5 << 20);
+    let reply = target(
+        &sim,
+        "AKID",
+        "AmazonSSM.ListCommands",
+        json!({"CommandId": giant}),
+    )
+    .await;
+    assert_eq!(
+        (reply.status, reply.json()["__type"].clone()),
+        (413, json!("com.amazonaws.ssm#RequestEntityTooLargeException"))
+    );
+    let reply = sts(&sim, &format!("{ASSUME}&Policy={giant}")).await;
+    assert_eq!(reply.status, 413);
+    assert!(
+        reply.body.contains("<Code>RequestEntityTooLargeException</Code>"),
+        "{}",
+        reply.body
+    );
+    assert_eq!(send(&sim, "POST /_sim/advance", &[], &giant).await.status, 413);
+    let headers = [
+        ("X-Amz-Target", "AmazonSSM.ListCommands"),
+        ("Authorization", &*credential("AKID", "ssm")),
+    ];
+    let large = "[".repeat(1 << 20);
+    let reply = send(&sim, "POST /", &headers, &large).await;
+    assert_eq!(reply.json()["__type"], "com.amazonaws.ssm#SerializationException");
+    let reply = target(
+        &sim,
+        "AKID",
+        "AmazonSSM.ListCommands",
+        json!({"MaxResults": "x".repeat(1 << 20)}),
+    )
+    .await;
+    assert_eq!(reply.status, 400);
+    assert!(reply.body.len() < 1000, "{} bytes", reply.body.len());
+    let log = send(&sim, "GET /_sim/requests", &[], "").await.json();
+    assert_eq!(log[0]["status"], 413);
+    assert_eq!(log[0]["account"], "111111111111");
+    assert_eq!(log[2]["input"].as_str().unwrap().len(), 1000);
+}
+
+#[tokio::test]
+async fn only_what_a_service_understands_reaches_it() {
+    let sim = sim(ClockMode::Jump).await;
+    let id = "01234567-89ab-cdef-0123-456789abcdef";
+    let list = target(&sim, "AKID", "AmazonSSM.GetAutomationExecution", json!([id])).await;
+    assert_eq!(list.json()["__type"], "com.amazonaws.ssm#SerializationException");
+    let headers = [
+        ("X-Amz-Target", "AmazonSSM.ListCommands"),
+        ("Authorization", &*credential("AKID", "ssm")),
+    ];
+    assert_eq!(send(&sim, "GET /", &headers, "{}").await.status, 404);
+    let other = sts(&sim, "Action=DescribeInstances&Version=2016-11-15").await;
+    assert_eq!(other.status, 400);
+    assert!(
+        other.body.contains("<Code>InvalidAction</Code>"),
+        "{}",
+        other.body
+    );
+    let headers = [
+        ("Content-Type", "application/x-www-form-urlencoded"),
+        (
+            "Authorization",
+            "AWS4-HMAC-SHA256 Credential=AKID/20260301/nowhere/sts/aws4_request",
+        ),
+    ];
+    let nowhere = send(&sim, "POST /", &headers, "Action=GetCallerIdentity").await;
+    assert_eq!(nowhere.status, 403);
+    assert!(
+        nowhere.body.contains("<Code>InvalidClientTokenId</Code>"),
+        "{}",
+        nowhere.body
+    );
+    let log = send(&sim, "GET /_sim/requests", &[], "").await.json();
+    let services: Vec<_> = log
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["service"].as_str().unwrap())
+        .collect();
+    assert_eq!(services, ["ssm", "", "", "sts"]);
+}
+
+#[tokio::test]
 async fn times_are_seconds_since_1970_with_a_fraction() {
     let sim = sim(ClockMode::Jump).await;
     let input = crate::fleet::start_input(&["222222222222"], &["us-east-1"]);

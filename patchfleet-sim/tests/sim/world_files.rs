@@ -129,3 +129,34 @@ fn an_idle_hour_costs_no_event() {
 fn what_is_not_toml_at_all_is_a_syntax_error() {
     assert!(matches!(WorldSpec::parse("{"), Err(WorldError::Syntax(_))));
 }
+
+#[test]
+fn numbers_beyond_reason_are_named_and_not_tried() {
+    let message = message(
+        &world("{ count = 4000000000 }")
+            .replace(
+                "patch = {",
+                "patch = { missing = 4294967295, installed = 4294967295,",
+            )
+            .replace("[[groups]]", "organization = { id = \"acme\" }\n[[groups]]"),
+    );
+    for part in [
+        "count is more than 100000",
+        "patch.missing is more than 100000",
+        "patch.installed is more than 100000",
+        "organization.id acme",
+    ] {
+        assert!(message.contains(part), "{part}\nin {message}");
+    }
+}
+
+#[test]
+fn the_schema_that_is_published_is_that_of_the_types() {
+    // Compared as values: the order of keys depends on how serde_json was built.
+    let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    let published = include_str!("../../worlds/world.schema.json");
+    assert!(
+        read(published) == read(&patchfleet_sim::spec::schema()),
+        "write it anew: patchfleet-sim --schema > patchfleet-sim/worlds/world.schema.json"
+    );
+}
