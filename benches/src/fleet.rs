@@ -1,0 +1,192 @@
+//! A simulated organisation of any size, with a request that patches all of it.
+
+use crate::Fallible;
+use crate::pairs::account;
+use patchfleet_core::campaign::{Driver, FinishedOutcome, MemoryLog, MemoryRows, Record, State};
+use patchfleet_core::census::Depth;
+use patchfleet_core::id::CampaignId;
+use patchfleet_core::plan::{self, Options, Plan};
+use patchfleet_core::port::{CampaignLog as _, LogKey, Ports};
+use patchfleet_core::request::{Format, PatchRequest};
+use patchfleet_sim::{ClockMode, MemoryPorts, SimClock, world::World};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::runtime::Runtime;
+
+/// The Regions of every fleet.
+pub const REGIONS: [&str; 5] = [
+    "us-east-1",
+    "us-west-2",
+    "eu-west-1",
+    "eu-central-1",
+    "ap-southeast-2",
+];
+
+const CAMPAIGN: &str = "0b0e7c5e-5a0c-4a39-9d6a-6d0c1f5b8a01";
+const WRITER: &str = "0b0e7c5e-5a0c-4a39-9d6a-6d0c1f5b8a02";
+
+/// How large an organisation is. Every account has the group in each of the [`REGIONS`].
+#[derive(Debug, Clone, Copy)]
+pub struct Size {
+    /// Accounts, the management account among them.
+    pub accounts: u64,
+    /// Online nodes of the group in each location.
+    pub nodes: u64,
+}
+
+impl Size {
+    /// How many locations that makes.
+    #[must_use]
+    pub fn locations(self) -> u64 {
+        self.accounts * REGIONS.len() as u64
+    }
+
+    /// How many nodes that makes.
+    #[must_use]
+    pub fn all_nodes(self) -> u64 {
+        self.locations() * self.nodes
+    }
+
+    fn world(self) -> String {
+        let ids: Vec<String> = (0..self.accounts).map(account).collect();
+        let accounts: String = ids
+            .iter()
+            .map(|id| format!("[[accounts]]\nid = \"{id}\"\nname = \"A{id}\"\n"))
+            .collect();
+        format!(
+            "management_account = \"{}\"\n{accounts}\
+             [[documents]]\nname = \"Patchfleet-RunPatchBaseline\"\nbuiltin = \"patchfleet\"\n\
+             [[groups]]\nname = \"Web\"\naccounts = {ids:?}\nregions = {REGIONS:?}\nnodes = [{{ count = {} }}]\n",
+            account(0),
+            self.nodes,
+        )
+    }
+}
+
+/// A request's text that names the organization's root.
+#[must_use]
+pub fn request_text() -> String {
+    request_for(&["r-pf01".to_owned()])
+}
+
+/// A request's text that names these accounts.
+#[must_use]
+pub fn request_for(accounts: &[String]) -> String {
+    format!(
+        "name = \"measured\"\n\
+         [patch]\noperation = \"Install\"\n\
+         [targets]\nresource_group = \"Web\"\naccounts = {accounts:?}\ninclude_child_ous = true\nregions = {REGIONS:?}\n\
+         [budget.nodes]\nmax_concurrency = \"50%\"\nmax_errors = \"10%\"\n\
+         [budget.locations]\nmax_concurrency = \"100%\"\nmax_errors = \"10%\"\n\
+         [automation]\nassume_role = \"arn:aws:iam::{}:role/AWS-SystemsManager-AutomationAdministrationRole\"\n",
+        account(0)
+    )
+}
+
+/// An organisation that nothing has called yet, on a clock that jumps.
+pub struct Fleet {
+    clock: SimClock,
+    /// Its ports.
+    pub ports: Ports,
+    /// The request that patches all of it.
+    pub request: PatchRequest,
+    runtime: Runtime,
+}
+
+impl Fleet {
+    /// Makes it.
+    ///
+    /// # Errors
+    ///
+    /// If the world or the request that is made up is not one.
+    pub fn new(size: Size) -> Fallible<Self> {
+        let request = PatchRequest::parse(request_text().as_bytes(), Format::Toml)?;
+        let clock = SimClock::new(World::parse(&size.world())?, ClockMode::Jump);
+        let access = request.access.clone();
+        let ports = MemoryPorts::new(
+            clock.clone(),
+            "us-east-1".parse()?,
+            access.discovery_role,
+            access.session_name,
+        );
+        Ok(Self {
+            clock,
+            ports: ports.into_ports(),
+            request,
+            runtime: tokio::runtime::Builder::new_current_thread().build()?,
+        })
+    }
+
+    /// Waits for `work`.
+    pub fn wait<F: Future>(&self, work: F) -> F::Output {
+        self.runtime.block_on(work)
+    }
+
+    /// Plans all of it.
+    ///
+    /// # Errors
+    ///
+    /// If planning refuses.
+    pub fn plan(&self, depth: Depth) -> Fallible<Plan> {
+        let options = Options {
+            depth,
+            ..Options::default()
+        };
+        let (directory, inventory) = (&*self.ports.directory, &*self.ports.inventory);
+        Ok(self.wait(plan::make(directory, inventory, &self.request, &options))?)
+    }
+
+    /// Runs a campaign to its end; gives its log.
+    ///
+    /// # Errors
+    ///
+    /// If the driver stops, or some location did not succeed.
+    pub fn campaign(&self, plan: &Plan) -> Fallible<Vec<Record>> {
+        let log = Arc::new(MemoryLog::new());
+        let driver = Driver {
+            automation: self.ports.automation.clone(),
+            inventory: self.ports.inventory.clone(),
+            log: log.clone(),
+            rows: Arc::new(MemoryRows::new()),
+            clock: self.ports.clock.clone(),
+            writer: WRITER.parse()?,
+            observer: None,
+        };
+        let campaign = campaign_id()?;
+        let state = self.wait(async {
+            driver.begin(campaign, plan).await?;
+            driver.run(campaign).await
+        })?;
+        all_succeeded(&state)?;
+        Ok(self.wait(log.read(&LogKey::Campaign(campaign), 0))?)
+    }
+
+    /// How often each operation was called so far.
+    #[must_use]
+    pub fn calls(&self) -> BTreeMap<String, u64> {
+        let mut calls = BTreeMap::new();
+        self.clock.with_world(|world| {
+            for call in world.requests() {
+                *calls.entry(call.operation.clone()).or_default() += 1;
+            }
+        });
+        calls
+    }
+}
+
+/// The campaign that every fleet runs.
+///
+/// # Errors
+///
+/// Never: it is an id.
+pub fn campaign_id() -> Fallible<CampaignId> {
+    Ok(CAMPAIGN.parse()?)
+}
+
+/// A campaign that goes wrong costs less than one that works, so it is no measure.
+fn all_succeeded(state: &State) -> Fallible<()> {
+    match state.finished() {
+        Some((FinishedOutcome::Succeeded, _)) => Ok(()),
+        other => Err(format!("the campaign did not succeed: {other:?}").into()),
+    }
+}
