@@ -261,7 +261,9 @@ impl Job<'_> {
     async fn emptied(&self) -> PortResult<Settlement> {
         let mut settlement = match self.never_ran(LocationOutcome::Emptied, String::new()).await {
             Ok(settlement) => settlement,
-            Err(error) if error.kind().is_transient() => return Err(error),
+            Err(error) if error.kind().is_transient() || error.kind() == PortErrorKind::Credentials => {
+                return Err(error);
+            }
             Err(error) => Settlement {
                 detail: format!(
                     "whether unmanaged nodes are left is not known: {}",
@@ -281,7 +283,11 @@ impl Job<'_> {
     async fn never_ran(&self, outcome: LocationOutcome, detail: String) -> PortResult<Settlement> {
         let found = match self.found(BTreeSet::new()).await {
             Ok(found) => found,
-            Err(error) if error.kind().is_transient() || outcome == LocationOutcome::Emptied => {
+            Err(error)
+                if error.kind().is_transient()
+                    || error.kind() == PortErrorKind::Credentials
+                    || outcome == LocationOutcome::Emptied =>
+            {
                 return Err(error);
             }
             Err(_) => return Ok(self.counted(outcome, detail)),

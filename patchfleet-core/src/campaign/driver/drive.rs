@@ -11,7 +11,7 @@ use crate::campaign::start::{self, Failure};
 use crate::campaign::state::{StartState, State};
 use crate::campaign::{ACTS_AT_ONCE, Event, Record};
 use crate::id::{ExecutionId, Location, NodeId, UnitId};
-use crate::port::{Appended, LogKey, PortErrorKind, PortResult};
+use crate::port::{Appended, LogKey, PortError, PortErrorKind, PortResult};
 use crate::report::NodeRow;
 use futures_util::{StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
@@ -32,6 +32,9 @@ enum Answer {
     Looked(UnitId, PortResult<Option<ExecutionId>>),
     Observed(UnitId, PortResult<Observed>),
     Collected(UnitId, Location, Basis, PortResult<Collected>),
+    /// The location cannot be read, and neither can the unit's own execution: it is the caller's
+    /// credentials that do not work.
+    LockedOut(UnitId, Location, PortError),
     Decided(Fact),
 }
 
@@ -72,12 +75,15 @@ impl Drive<'_> {
         }
         let acts: Vec<_> = actions.iter().map(|action| self.act(action)).collect();
         let answers: Vec<Option<Answer>> = stream::iter(acts).buffer_unordered(ACTS_AT_ONCE).collect().await;
-        let mut facts = vec![];
+        let (mut facts, mut failed) = (vec![], None);
         for answer in answers.into_iter().flatten() {
-            self.learn(answer, &mut facts)?;
+            if let Err(error) = self.learn(answer, &mut facts) {
+                failed.get_or_insert(error);
+            }
         }
+        // First what is known: one call that fails takes nothing from what the others saw.
         self.write_down(facts).await?;
-        Ok(Turn::Acted)
+        failed.map_or(Ok(Turn::Acted), Err)
     }
 
     /// The time. Never before the last record.
@@ -136,6 +142,12 @@ impl Drive<'_> {
             Action::Collect(unit, location) => {
                 let basis = Basis::of(self.state.units().get(unit)?);
                 let collected = self.job(*unit, location).collect().await;
+                if let Err(error) = &collected
+                    && error.kind() == PortErrorKind::Credentials
+                    && let Some(own) = self.locked_out(*unit).await
+                {
+                    return Some(Answer::LockedOut(*unit, location.clone(), own));
+                }
                 Some(Answer::Collected(*unit, location.clone(), basis, collected))
             }
             Action::LeaveUnresolved { unit, detail } => Some(Answer::Decided(Fact::Unresolved {
@@ -150,6 +162,19 @@ impl Drive<'_> {
             Action::EndUnit(unit, status) => Some(Answer::Decided(Fact::Ended(*unit, status.clone()))),
             Action::Finish(outcome) => Some(Answer::Decided(Fact::Finished(*outcome))),
         }
+    }
+
+    /// Why the caller cannot read the unit's execution, if that is for want of credentials. Tells
+    /// credentials that have expired from an account in which they were never good.
+    async fn locked_out(&self, unit: UnitId) -> Option<PortError> {
+        let execution = self.state.units().get(&unit).and_then(observe::execution_of)?;
+        let error = self.driver.automation.execution(execution).await.err()?;
+        (error.kind() == PortErrorKind::Credentials).then_some(error)
+    }
+
+    fn no_credentials(&self, source: PortError) -> DriveError {
+        let campaign = self.state.campaign();
+        DriveError::Credentials { campaign, source }
     }
 
     fn job<'a>(&'a self, unit: UnitId, location: &'a Location) -> Job<'a> {
@@ -187,6 +212,9 @@ impl Drive<'_> {
                     Failure::NotNow(kind) => facts.push(not_taken(kind, false)),
                     Failure::Refused(kind) => facts.push(not_taken(kind, true)),
                 }
+                if error.kind() == PortErrorKind::Credentials && asked.start_failures >= tries(error.kind()) {
+                    return Err(self.no_credentials(error));
+                }
             }
             Answer::Looked(unit, Ok(Some(execution))) => facts.push(Fact::Started(unit, execution)),
             Answer::Looked(unit, Ok(None)) => {
@@ -202,6 +230,9 @@ impl Drive<'_> {
                 asked.find_failures += 1;
                 asked.find_at = Some(later(now, backoff(asked.find_failures)));
                 if asked.find_failures >= tries(error.kind()) {
+                    if error.kind() == PortErrorKind::Credentials {
+                        return Err(self.no_credentials(error));
+                    }
                     asked.find_given_up = Some(error.reason().to_owned());
                 }
             }
@@ -220,11 +251,22 @@ impl Drive<'_> {
                 if asked.observe_failures >= tries(source.kind())
                     && let Some(execution) = self.state.units().get(&unit).and_then(observe::execution_of)
                 {
+                    if source.kind() == PortErrorKind::Credentials {
+                        return Err(self.no_credentials(source));
+                    }
                     return Err(DriveError::Observe {
                         campaign: self.state.campaign(),
                         execution: execution.clone(),
                         source,
                     });
+                }
+            }
+            Answer::LockedOut(unit, location, error) => {
+                let asked = self.polls.location(unit, &location);
+                asked.failures += 1;
+                asked.collect_at = Some(later(now, backoff(asked.failures)));
+                if asked.failures >= tries(error.kind()) {
+                    return Err(self.no_credentials(error));
                 }
             }
             Answer::Collected(unit, location, basis, collected) => {

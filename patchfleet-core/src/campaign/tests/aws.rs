@@ -16,7 +16,7 @@ use uuid::Uuid;
 pub(crate) const RUNS: SignedDuration = SignedDuration::from_secs(60);
 /// How long after it began a location has sent its command.
 const SENDS: SignedDuration = SignedDuration::from_secs(20);
-/// How long an execution that was started is not listed yet.
+/// How long an execution that was started can be neither listed nor read.
 const LISTED: SignedDuration = SignedDuration::from_secs(5);
 
 /// Polls a future to its end. What never ends fails the test.
@@ -174,6 +174,8 @@ pub(crate) struct FakeAws {
     /// What the next starts are answered with, without effect.
     pub(crate) refusals: Mutex<Answers>,
     pub(crate) starts: Mutex<Vec<(ClientToken, String)>>,
+    /// From and until when the caller's credentials do not work.
+    pub(crate) locked_out: Mutex<Option<(Timestamp, Timestamp)>>,
     /// How long a client token is remembered.
     pub(crate) remembers: SignedDuration,
 }
@@ -206,6 +208,29 @@ impl FakeAws {
 
     fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    fn call<'a, T: Send + 'a>(
+        &'a self,
+        effect: impl FnOnce() -> PortResult<T> + Send + 'a,
+    ) -> BoxFuture<'a, PortResult<T>> {
+        self.chaos.call(move || {
+            let locked_out = *self.locked_out.lock().unwrap();
+            if locked_out.is_some_and(|(from, to)| from <= self.now() && self.now() < to) {
+                return Err(PortError::new(PortErrorKind::Credentials, "the token has expired"));
+            }
+            effect()
+        })
+    }
+
+    /// An execution, if it can be seen already.
+    fn seen(&self, id: &ExecutionId) -> PortResult<Execution> {
+        let executions = self.executions.lock().unwrap();
+        executions
+            .iter()
+            .find(|e| e.id == *id && e.started_at + LISTED <= self.now())
+            .cloned()
+            .ok_or_else(|| PortError::new(PortErrorKind::NotFound, "no such execution"))
     }
 
     /// What happens in each location, seen from its end.
@@ -298,7 +323,7 @@ impl FakeAws {
 impl Automation for FakeAws {
     fn start(&self, request: &StartRequest, token: ClientToken) -> BoxFuture<'_, PortResult<ExecutionId>> {
         let request = request.clone();
-        self.chaos.call(move || {
+        self.call(move || {
             let now = self.now();
             let bytes = serde_json::to_string(&request).unwrap();
             self.starts.lock().unwrap().push((token, bytes));
@@ -333,7 +358,7 @@ impl Automation for FakeAws {
         page: Option<PageToken>,
     ) -> BoxFuture<'_, PortResult<Page<ExecutionId>>> {
         let (document, tag_key) = (document.clone(), tag_key.to_owned());
-        self.chaos.call(move || {
+        self.call(move || {
             let executions = self.executions.lock().unwrap();
             let found = executions.iter().filter(|e| {
                 e.request.document_name == document
@@ -354,15 +379,8 @@ impl Automation for FakeAws {
 
     fn execution(&self, id: &ExecutionId) -> BoxFuture<'_, PortResult<ExecutionView>> {
         let id = id.clone();
-        self.chaos.call(move || {
-            let execution = self
-                .executions
-                .lock()
-                .unwrap()
-                .iter()
-                .find(|e| e.id == id)
-                .cloned()
-                .unwrap();
+        self.call(move || {
+            let execution = self.seen(&id)?;
             let slots = self.slots(&execution);
             let over = slots.iter().all(|slot| slot.ends <= self.now());
             let status = if !over {
@@ -385,16 +403,9 @@ impl Automation for FakeAws {
 
     fn steps(&self, id: &ExecutionId, page: Option<PageToken>) -> BoxFuture<'_, PortResult<Page<StepView>>> {
         let id = id.clone();
-        self.chaos.call(move || {
+        self.call(move || {
             let now = self.now();
-            let execution = self
-                .executions
-                .lock()
-                .unwrap()
-                .iter()
-                .find(|e| e.id == id)
-                .cloned()
-                .unwrap();
+            let execution = self.seen(&id)?;
             let mut steps: Vec<StepView> = vec![StepView {
                 location: None,
                 status: ExecutionStatus::Success,
@@ -430,7 +441,7 @@ impl Automation for FakeAws {
 
     fn child(&self, location: &Location, id: &ExecutionId) -> BoxFuture<'_, PortResult<ChildView>> {
         let (location, id) = (location.clone(), id.clone());
-        self.chaos.call(move || {
+        self.call(move || {
             let slot = self.slot_of("child", &location, id.as_str())?;
             let execution = self.executions.lock().unwrap().clone();
             let owner = execution
@@ -454,7 +465,7 @@ impl Automation for FakeAws {
 
     fn command(&self, location: &Location, id: &CommandId) -> BoxFuture<'_, PortResult<CommandView>> {
         let (location, id) = (location.clone(), id.clone());
-        self.chaos.call(move || {
+        self.call(move || {
             let slot = self.slot_of("command", &location, id.as_str())?;
             let empty = matches!(self.script(&location), Script::Emptied);
             let over = slot.ends <= self.now();
@@ -485,7 +496,7 @@ impl Automation for FakeAws {
         _: Option<PageToken>,
     ) -> BoxFuture<'_, PortResult<Page<InvocationView>>> {
         let (location, id) = (location.clone(), id.clone());
-        self.chaos.call(move || {
+        self.call(move || {
             let executions = self.executions.lock().unwrap().clone();
             let owner = executions
                 .iter()
@@ -520,7 +531,7 @@ impl Automation for FakeAws {
     ) -> BoxFuture<'_, PortResult<Vec<PatchStateView>>> {
         assert!(nodes.len() <= 50);
         let (location, nodes) = (location.clone(), nodes.to_vec());
-        self.chaos.call(move || {
+        self.call(move || {
             let executions = self.executions.lock().unwrap().clone();
             let ends = executions
                 .iter()
@@ -561,7 +572,7 @@ impl Inventory for FakeAws {
         _: Option<PageToken>,
     ) -> BoxFuture<'_, PortResult<MemberPage>> {
         let location = location.clone();
-        self.chaos.call(move || {
+        self.call(move || {
             let nodes = self.nodes(&location).into_iter().filter(|node| node.selected);
             Ok(MemberPage {
                 page: Page::last(nodes.map(|node| node.id).collect()),
@@ -578,7 +589,7 @@ impl Inventory for FakeAws {
     ) -> BoxFuture<'_, PortResult<Page<ManagedNode>>> {
         assert!(only.is_none_or(|nodes| nodes.len() <= 50));
         let (location, only) = (location.clone(), only.map(<[_]>::to_vec));
-        self.chaos.call(move || {
+        self.call(move || {
             let nodes = self.nodes(&location).into_iter();
             Ok(Page::last(
                 nodes

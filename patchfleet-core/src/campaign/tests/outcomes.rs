@@ -368,3 +368,32 @@ fn units_that_share_a_location_by_node_ids_each_account_for_their_own_nodes() {
     let named: Vec<&str> = rows.iter().map(|row| row.outcome.as_str()).collect();
     assert_eq!(named, ["done", "done", "done", "unmanaged"]);
 }
+
+#[test]
+fn a_caller_whose_credentials_expire_ends_nothing_and_whoever_resumes_loses_nothing() {
+    let well = || Script::Nodes(vec![Node::well(1)]);
+    let calm = World::new(&[&[("us-east-1", well())], &[("us-east-1", well())]], 1, 0).run();
+    let end = calm.finished().unwrap().1.duration_since(calm.planned_at()).as_secs();
+    for from in 0..end {
+        let world = World::new(&[&[("us-east-1", well())], &[("us-east-1", well())]], 1, 0);
+        let at = |second| calm.planned_at() + SignedDuration::from_secs(second);
+        let back = at(from + 3600);
+        *world.aws.locked_out.lock().unwrap() = Some((at(from), back));
+        let state = finish(async {
+            world.driver(1).begin(world.campaign(), &world.plan).await.unwrap();
+            let error = world.driver(1).run(world.campaign()).await.unwrap_err();
+            assert!(
+                matches!(error, crate::campaign::DriveError::Credentials { .. }),
+                "locked out from second {from}: {error}"
+            );
+            crate::port::Clock::sleep_until(&*world.clock, back).await;
+            world.driver(2).run(world.campaign()).await.unwrap()
+        });
+        assert_eq!(
+            state.finished().unwrap().0,
+            FinishedOutcome::Succeeded,
+            "from {from}"
+        );
+        assert_eq!(world.executions().len(), 2);
+    }
+}

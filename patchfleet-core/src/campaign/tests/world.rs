@@ -117,6 +117,7 @@ impl World {
             executions: Mutex::default(),
             refusals: Mutex::default(),
             starts: Mutex::default(),
+            locked_out: Mutex::default(),
             remembers: SignedDuration::from_mins(6),
         });
         Self {
