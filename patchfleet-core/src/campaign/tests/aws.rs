@@ -217,7 +217,10 @@ impl FakeAws {
         self.chaos.call(move || {
             let locked_out = *self.locked_out.lock().unwrap();
             if locked_out.is_some_and(|(from, to)| from <= self.now() && self.now() < to) {
-                return Err(PortError::new(PortErrorKind::Credentials, "the token has expired"));
+                return Err(PortError::new(
+                    PortErrorKind::Credentials,
+                    "the token has expired",
+                ));
             }
             effect()
         })

@@ -1,7 +1,7 @@
 //! What becomes of locations and nodes: each named outcome, and an account of every node.
 
 use super::world::*;
-use crate::campaign::{FinishedOutcome, LocationOutcome, PATCH_STATE_LAG, State};
+use crate::campaign::{COLLECTS_A_TURN, Event, FinishedOutcome, LocationOutcome, PATCH_STATE_LAG, State};
 use crate::port::{NodeRows, PingStatus};
 use crate::report::NodeOutcome;
 use jiff::SignedDuration;
@@ -373,14 +373,23 @@ fn units_that_share_a_location_by_node_ids_each_account_for_their_own_nodes() {
 fn a_caller_whose_credentials_expire_ends_nothing_and_whoever_resumes_loses_nothing() {
     let well = || Script::Nodes(vec![Node::well(1)]);
     let calm = World::new(&[&[("us-east-1", well())], &[("us-east-1", well())]], 1, 0).run();
-    let end = calm.finished().unwrap().1.duration_since(calm.planned_at()).as_secs();
+    let end = calm
+        .finished()
+        .unwrap()
+        .1
+        .duration_since(calm.planned_at())
+        .as_secs();
     for from in 0..end {
         let world = World::new(&[&[("us-east-1", well())], &[("us-east-1", well())]], 1, 0);
         let at = |second| calm.planned_at() + SignedDuration::from_secs(second);
         let back = at(from + 3600);
         *world.aws.locked_out.lock().unwrap() = Some((at(from), back));
         let state = finish(async {
-            world.driver(1).begin(world.campaign(), &world.plan).await.unwrap();
+            world
+                .driver(1)
+                .begin(world.campaign(), &world.plan)
+                .await
+                .unwrap();
             let error = world.driver(1).run(world.campaign()).await.unwrap_err();
             assert!(
                 matches!(error, crate::campaign::DriveError::Credentials { .. }),
@@ -396,4 +405,29 @@ fn a_caller_whose_credentials_expire_ends_nothing_and_whoever_resumes_loses_noth
         );
         assert_eq!(world.executions().len(), 2);
     }
+}
+
+#[test]
+fn many_locations_that_end_together_are_settled_a_few_at_a_time() {
+    let well = || Script::Nodes(vec![Node::well(1)]);
+    let regions: Vec<String> = (1..=100).map(|n| format!("us-east-{n}")).collect();
+    let unit: Vec<(&str, Script)> = regions.iter().map(|region| (region.as_str(), well())).collect();
+    let world = World::new(&[&unit], 100, 0);
+    assert_eq!(world.run().finished().unwrap().0, FinishedOutcome::Succeeded);
+    let settled: Vec<usize> = world
+        .records()
+        .iter()
+        .map(|record| {
+            let events = record.events.iter();
+            events
+                .filter(|event| matches!(event, Event::LocationSettled { .. }))
+                .count()
+        })
+        .filter(|&settled| settled > 0)
+        .collect();
+    assert_eq!(settled.iter().sum::<usize>(), 100);
+    assert!(
+        settled.iter().all(|&settled| settled <= COLLECTS_A_TURN),
+        "{settled:?}"
+    );
 }
