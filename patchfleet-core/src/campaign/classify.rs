@@ -14,6 +14,9 @@ pub(super) struct Evidence<'a> {
     pub(super) requested_at: Timestamp,
     /// What the command did on it; `None` if it was not among the command's targets.
     pub(super) invocation: Option<InvocationStatus>,
+    /// Whether the command's results name every node that it is through with. If not, a node
+    /// without one may have been a target.
+    pub(super) all_listed: bool,
     /// Whether the selection holds it now.
     pub(super) selected: bool,
     /// Whether its agent answers now; `None` if Systems Manager does not manage it.
@@ -57,6 +60,15 @@ impl Evidence<'_> {
 /// node that was reached and does not answer any more is lost, whatever else is said of it.
 pub(super) fn classify(evidence: &Evidence<'_>) -> Verdict {
     let Some(status) = evidence.invocation else {
+        if !evidence.all_listed {
+            return Verdict {
+                may_change: true,
+                ..Verdict::new(
+                    NodeOutcome::Unknown,
+                    "the command's results do not name every node that it ran on",
+                )
+            };
+        }
         return match (evidence.ping, evidence.selected) {
             (Some(_), _) => Verdict::new(NodeOutcome::NotRun, "the command was not sent to it"),
             (None, true) => Verdict::new(

@@ -18,8 +18,9 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::SignedDuration;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How long a node's patch state may come after the end of its run. Until then, a node that
-/// reports success and has no new state keeps its location open. Run Command and patch states are
+/// How long a node's patch state, or its line in the command's results, may come after the end of
+/// its run. Until then, a node that reports success and has no new state keeps its location open,
+/// and so does a command that is through with more nodes than its results name. Run Command and patch states are
 /// different parts of Systems Manager, and nothing is documented about how far apart they are.
 pub const PATCH_STATE_LAG: SignedDuration = SignedDuration::from_mins(2);
 
@@ -191,7 +192,10 @@ impl Job<'_> {
         let reached: Vec<NodeId> = invocations.keys().cloned().collect();
         let states = self.patch_states(&reached).await?;
         let patch = self.patch();
-        let mut lagging = false;
+        // A command may be over before its results are listed: what is not listed is not known.
+        let completed = usize::try_from(view.counts.completed).unwrap_or(usize::MAX);
+        let all_listed = invocations.len() >= completed;
+        let mut lagging = !all_listed;
         let mut rows = vec![];
         for node in found
             .selected
@@ -203,6 +207,7 @@ impl Job<'_> {
                 operation: patch.operation,
                 requested_at: view.requested_at,
                 invocation: invocations.get(node).copied(),
+                all_listed,
                 selected: found.selected.contains(node),
                 ping: found.managed.get(node).copied(),
                 state: states.get(node),
@@ -219,7 +224,15 @@ impl Job<'_> {
                 failed: fresh.map(|state| state.failed),
             });
         }
-        Ok((self.by_nodes(rows, status), lagging))
+        let mut settlement = self.by_nodes(rows, status);
+        if !all_listed && settlement.outcome != LocationOutcome::Cancelled {
+            settlement.outcome = LocationOutcome::ResultsUnreadable;
+            settlement.detail = format!(
+                "the command is through with {completed} nodes, and only {} are named in its results",
+                invocations.len()
+            );
+        }
+        Ok((settlement, lagging))
     }
 
     /// Settles a location whose nodes are known.

@@ -113,6 +113,7 @@ fn every_combination_comes_to_the_one_outcome_that_the_rules_name() {
                             operation,
                             requested_at,
                             invocation: (status != "none").then(|| InvocationStatus::from_details(status)),
+                            all_listed: true,
                             selected: selected == "yes",
                             ping: (ping != "none").then(|| PingStatus::from(ping)),
                             state: view.as_ref(),

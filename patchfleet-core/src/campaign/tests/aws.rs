@@ -174,6 +174,8 @@ pub(crate) struct FakeAws {
     /// What the next starts are answered with, without effect.
     pub(crate) refusals: Mutex<Answers>,
     pub(crate) starts: Mutex<Vec<(ClientToken, String)>>,
+    /// How long after its end a command's results are listed.
+    pub(crate) lists_late: Mutex<SignedDuration>,
     /// From and until when the caller's credentials do not work.
     pub(crate) locked_out: Mutex<Option<(Timestamp, Timestamp)>>,
     /// How long a client token is remembered.
@@ -313,6 +315,24 @@ impl FakeAws {
             Script::Emptied => vec![],
             _ => vec![Node::well(1), Node::well(2)],
         }
+    }
+
+    /// The nodes that a command was sent to: with node ids, only those that the start names.
+    fn targets(&self, location: &Location, command: &CommandId) -> Vec<Node> {
+        let executions = self.executions.lock().unwrap().clone();
+        let owner = executions
+            .iter()
+            .find(|e| *command == id_of(&format!("command/{}/{location}", e.id)))
+            .unwrap();
+        let targets = owner.request.parameters.get("Targets").cloned();
+        let named = |node: &Node| {
+            targets
+                .as_ref()
+                .is_none_or(|targets| targets.iter().any(|json| json.contains(node.id.as_str())))
+        };
+        let mut nodes = self.nodes(location);
+        nodes.retain(|node| !node.status.is_empty() && named(node));
+        nodes
     }
 
     pub(crate) fn cancel(&self) {
@@ -472,12 +492,7 @@ impl Automation for FakeAws {
             let slot = self.slot_of("command", &location, id.as_str())?;
             let empty = matches!(self.script(&location), Script::Emptied);
             let over = slot.ends <= self.now();
-            let targets = self
-                .nodes(&location)
-                .iter()
-                .filter(|node| !node.status.is_empty())
-                .count();
-            let targets = u32::try_from(targets).unwrap();
+            let targets = u32::try_from(self.targets(&location, &id).len()).unwrap();
             Ok(CommandView {
                 status: if over || empty { "Failed" } else { "InProgress" }.to_owned(),
                 details: if empty { "NoInstancesInTag" } else { "InProgress" }.to_owned(),
@@ -500,22 +515,9 @@ impl Automation for FakeAws {
     ) -> BoxFuture<'_, PortResult<Page<InvocationView>>> {
         let (location, id) = (location.clone(), id.clone());
         self.call(move || {
-            let executions = self.executions.lock().unwrap().clone();
-            let owner = executions
-                .iter()
-                .find(|e| id == id_of(&format!("command/{}/{location}", e.id)))
-                .unwrap();
-            // With node ids, only those that the start names.
-            let targets = owner.request.parameters.get("Targets").cloned();
-            let named = |node: &Node| {
-                targets
-                    .as_ref()
-                    .is_none_or(|targets| targets.iter().any(|json| json.contains(node.id.as_str())))
-            };
-            let nodes = self
-                .nodes(&location)
-                .into_iter()
-                .filter(|node| !node.status.is_empty() && named(node));
+            let ends = self.slot_of("command", &location, id.as_str())?.ends;
+            let listed = ends + *self.lists_late.lock().unwrap() <= self.now();
+            let nodes = self.targets(&location, &id).into_iter().filter(|_| listed);
             Ok(Page::last(
                 nodes
                     .map(|node| InvocationView {

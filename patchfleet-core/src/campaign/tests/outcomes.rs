@@ -431,3 +431,22 @@ fn many_locations_that_end_together_are_settled_a_few_at_a_time() {
         "{settled:?}"
     );
 }
+
+#[test]
+fn a_command_that_is_over_before_its_results_are_listed_is_not_taken_for_one_that_ran_nowhere() {
+    for (late, expected, node) in [
+        (PATCH_STATE_LAG / 2, LocationOutcome::Succeeded, NodeOutcome::Done),
+        (
+            PATCH_STATE_LAG * 10,
+            LocationOutcome::ResultsUnreadable,
+            NodeOutcome::Unknown,
+        ),
+    ] {
+        let world = World::new(&[&[("us-east-1", Script::Nodes(vec![Node::well(1)]))]], 1, 0);
+        *world.aws.lists_late.lock().unwrap() = late;
+        let state = world.run();
+        assert_eq!(outcomes(&state)[0].1, expected);
+        let settled = state.locations().next().unwrap().2.settled.clone().unwrap();
+        assert_eq!((settled.nodes.count(node), settled.nodes.total()), (1, 1));
+    }
+}

@@ -118,6 +118,7 @@ impl World {
             refusals: Mutex::default(),
             starts: Mutex::default(),
             locked_out: Mutex::default(),
+            lists_late: Mutex::default(),
             remembers: SignedDuration::from_mins(6),
         });
         Self {
