@@ -5,9 +5,9 @@ use super::READS_AT_ONCE;
 use super::classify::{Evidence, classify};
 use super::polls::Parent;
 use super::start;
-use super::state::{LocationState, StartState, State, ended_well};
+use super::state::{LocationState, StartState, State, UnitState, ended_well};
 use crate::census::NodeCounts;
-use crate::id::{CommandId, Location, NodeId, UnitId};
+use crate::id::{CommandId, ExecutionId, Location, NodeId, UnitId};
 use crate::port::{
     Automation, CommandCounts, CommandView, ExecutionStatus, Inventory, InvocationStatus, PatchStateView,
     PingStatus, PortError, PortErrorKind, PortResult, Selection, Walk,
@@ -62,6 +62,10 @@ pub(super) struct Job<'a> {
 /// Why a location never ran, or that it did.
 enum Course {
     Ran,
+    /// The step was begun and names no execution. This, unless there is one all the same: it is not
+    /// documented that a step that failed names it, and nodes that were patched must not be
+    /// reported as left alone.
+    Unnamed(LocationOutcome, String),
     Never(LocationOutcome, String),
 }
 
@@ -80,8 +84,31 @@ impl Job<'_> {
         let at = unit.locations.get(self.location).unwrap_or(&none);
         match self.course(&unit.start, at) {
             Course::Never(outcome, detail) => self.never_ran(outcome, detail).await.map(Collected::Settled),
-            Course::Ran => self.ran(at).await,
+            Course::Ran => self.ran(at, at.child.clone()).await,
+            Course::Unnamed(outcome, detail) => match self.unnamed_child(unit).await? {
+                Some(child) => self.ran(at, Some(child)).await,
+                None if outcome == LocationOutcome::ResultsUnreadable => {
+                    Ok(Collected::Settled(self.unreadable(detail)))
+                }
+                None => self.never_ran(outcome, detail).await.map(Collected::Settled),
+            },
         }
+    }
+
+    /// The execution in the location, by its parent. A parent starts one in each of its locations;
+    /// if there are more all the same, it is the first that AWS lists.
+    async fn unnamed_child(&self, unit: &UnitState) -> PortResult<Option<ExecutionId>> {
+        let StartState::Started { execution, .. } = &unit.start else {
+            return Ok(None);
+        };
+        let mut walk = Walk::new("the executions in a location");
+        let mut found = None;
+        while let Some(token) = walk.next() {
+            let page = self.automation.children(self.location, execution, token).await?;
+            found = found.or_else(|| page.items.into_iter().next());
+            walk.advance(page.next)?;
+        }
+        Ok(found)
     }
 
     /// Whether anything was begun in the location, as far as the log and the execution tell.
@@ -99,11 +126,30 @@ impl Job<'_> {
             return Course::Ran;
         }
         match at.status.as_ref().filter(|status| status.is_terminal()) {
-            Some(status) if ended_well(status) => Course::Never(
+            Some(status) if ended_well(status) => Course::Unnamed(
                 O::ResultsUnreadable,
                 "the step succeeded, and names no execution in the location".to_owned(),
             ),
-            Some(status) => Course::Never(failed_early(status, &at.failure), words(status, &at.failure)),
+            Some(status) => match (failed_early(status, &at.failure), words(status, &at.failure)) {
+                // Without the role there is no execution, and most likely nobody to ask for it.
+                (O::RoleNotAssumable, detail) => Course::Never(O::RoleNotAssumable, detail),
+                (outcome, detail) => Course::Unnamed(outcome, detail),
+            },
+            // Begun, and cut off with the execution.
+            None if at
+                .status
+                .as_ref()
+                .is_some_and(|status| *status != ExecutionStatus::Pending) =>
+            {
+                let (status, failure) = self.parent.map_or((&ExecutionStatus::Failed, ""), |parent| {
+                    (&parent.status, &parent.failure)
+                });
+                let detail = format!(
+                    "the execution ended while the location was at work: {}",
+                    words(status, failure)
+                );
+                Course::Unnamed(failed_early(status, ""), detail)
+            }
             None => {
                 let status = self.parent.map(|parent| &parent.status);
                 let failure = self.parent.map_or("", |parent| &parent.failure);
@@ -126,11 +172,11 @@ impl Job<'_> {
     }
 
     /// A location in which an execution was begun.
-    async fn ran(&self, at: &LocationState) -> PortResult<Collected> {
+    async fn ran(&self, at: &LocationState, child: Option<ExecutionId>) -> PortResult<Collected> {
         let mut command = at.command.as_ref().map(|(id, _)| id.clone());
         let mut status = at.status.clone();
         let mut failure = at.failure.clone();
-        if let Some(child) = &at.child
+        if let Some(child) = &child
             && !(self.matched_nothing && command.is_some())
         {
             let view = self.automation.child(self.location, child).await?;
@@ -334,7 +380,7 @@ impl Job<'_> {
         let at = unit.and_then(|unit| unit.locations.get(self.location));
         match unit.zip(at).map(|(unit, at)| self.course(&unit.start, at)) {
             Some(Course::Never(outcome, detail)) => self.counted(outcome, detail),
-            Some(Course::Ran) | None => self.unreadable(why),
+            Some(Course::Ran | Course::Unnamed(..)) | None => self.unreadable(why),
         }
     }
 

@@ -123,6 +123,8 @@ pub(crate) enum Script {
     RoleMissing,
     /// The child fails before it sends a command.
     FailsEarly,
+    /// The step fails before there is a child.
+    NeverBegins,
     /// No node is left.
     Emptied,
     /// Everything runs well, and nobody may read it.
@@ -174,6 +176,8 @@ pub(crate) struct FakeAws {
     /// What the next starts are answered with, without effect.
     pub(crate) refusals: Mutex<Answers>,
     pub(crate) starts: Mutex<Vec<(ClientToken, String)>>,
+    /// Whether the steps name no execution.
+    pub(crate) unnamed: Mutex<bool>,
     /// How long after its end a command's results are listed.
     pub(crate) lists_late: Mutex<SignedDuration>,
     /// From and until when the caller's credentials do not work.
@@ -266,6 +270,7 @@ impl FakeAws {
                     "The execution role arn:aws:iam::1:role/x in the target location is unable to be assumed.",
                 ),
                 Script::FailsEarly => ("Failed", "Step fails when it is verifying."),
+                Script::NeverBegins => ("Failed", "The document is not there."),
                 Script::Emptied => ("Failed", "No instances in tag"),
             };
             slots.push(if failed > allowed || cancelled {
@@ -438,9 +443,12 @@ impl Automation for FakeAws {
             for slot in self.slots(&execution) {
                 let begun = slot.begins.is_some_and(|at| at <= now);
                 let over = begun && slot.ends <= now;
-                let early = matches!(self.script(&slot.location), Script::RoleMissing);
+                let early = matches!(
+                    self.script(&slot.location),
+                    Script::RoleMissing | Script::NeverBegins
+                );
                 steps.push(StepView {
-                    child: (begun && !early)
+                    child: (begun && !early && !*self.unnamed.lock().unwrap())
                         .then(|| id_of(&format!("child/{}/{}", execution.id, slot.location))),
                     location: Some(slot.location),
                     status: match (begun, over) {
@@ -458,6 +466,36 @@ impl Automation for FakeAws {
             Ok(Page {
                 items: rest.into_iter().take(2).collect(),
                 next,
+            })
+        })
+    }
+
+    fn children(
+        &self,
+        location: &Location,
+        parent: &ExecutionId,
+        page: Option<PageToken>,
+    ) -> BoxFuture<'_, PortResult<Page<ExecutionId>>> {
+        let (location, parent) = (location.clone(), parent.clone());
+        self.call(move || {
+            let execution = self.seen(&parent)?;
+            let mut slots = self.slots(&execution).into_iter();
+            let slot = slots.find(|slot| slot.location == location).unwrap();
+            let there = match self.script(&location) {
+                Script::Sealed => return Err(PortError::new(PortErrorKind::Denied, "may not read")),
+                Script::RoleMissing | Script::NeverBegins => false,
+                _ => slot.begins.is_some_and(|at| at <= self.now()),
+            };
+            // Everything stands on the second page.
+            Ok(match page {
+                None => Page {
+                    items: vec![],
+                    next: Some(PageToken::new("2")),
+                },
+                Some(_) => {
+                    let child = there.then(|| id_of(&format!("child/{parent}/{location}")));
+                    Page::last(child.into_iter().collect())
+                }
             })
         })
     }

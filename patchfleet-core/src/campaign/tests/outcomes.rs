@@ -450,3 +450,67 @@ fn a_command_that_is_over_before_its_results_are_listed_is_not_taken_for_one_tha
         assert_eq!((settled.nodes.count(node), settled.nodes.total()), (1, 1));
     }
 }
+
+#[test]
+fn nodes_of_a_step_that_names_no_execution_are_accounted_for_by_the_execution_that_there_is() {
+    let failed = Node {
+        status: "Failed",
+        patches: Some([1, 0, 0]),
+        ..Node::well(1)
+    };
+    let world = World::new(
+        &[&[
+            ("us-east-1", Script::Nodes(vec![failed, Node::well(2)])),
+            ("us-east-2", Script::Nodes(vec![Node::well(1)])),
+            ("us-west-1", Script::FailsEarly),
+            ("us-west-2", Script::Sealed),
+            ("eu-west-1", Script::RoleMissing),
+            ("eu-west-2", Script::NeverBegins),
+        ]],
+        6,
+        5,
+    );
+    *world.aws.unnamed.lock().unwrap() = true;
+    let state = world.run();
+    let found: Vec<_> = state
+        .locations()
+        .map(|(_, location, at)| {
+            let settled = at.settled.as_ref().unwrap();
+            let nodes: Vec<_> = settled
+                .nodes
+                .iter()
+                .map(|(outcome, n)| (outcome.as_str(), n))
+                .collect();
+            (location.region.as_str(), settled.outcome, nodes)
+        })
+        .collect();
+    let expected = [
+        (
+            "eu-west-1",
+            LocationOutcome::RoleNotAssumable,
+            vec![("not_run", 2)],
+        ),
+        (
+            "eu-west-2",
+            LocationOutcome::FailedBeforeCommand,
+            vec![("not_run", 2)],
+        ),
+        (
+            "us-east-1",
+            LocationOutcome::NodesFailed,
+            vec![("done", 1), ("failed", 1)],
+        ),
+        ("us-east-2", LocationOutcome::Succeeded, vec![("done", 1)]),
+        (
+            "us-west-1",
+            LocationOutcome::FailedBeforeCommand,
+            vec![("not_run", 2)],
+        ),
+        (
+            "us-west-2",
+            LocationOutcome::ResultsUnreadable,
+            vec![("unknown", 2)],
+        ),
+    ];
+    assert_eq!(found, expected);
+}

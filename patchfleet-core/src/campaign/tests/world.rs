@@ -119,6 +119,7 @@ impl World {
             starts: Mutex::default(),
             locked_out: Mutex::default(),
             lists_late: Mutex::default(),
+            unnamed: Mutex::default(),
             remembers: SignedDuration::from_mins(6),
         });
         Self {
