@@ -17,6 +17,10 @@ use futures_util::{StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
+/// From how long after its end on a location whose results may not be read is given up after two
+/// tries: drivers that each run for seconds only never come to more.
+const GIVE_UP_AFTER: SignedDuration = SignedDuration::from_hours(1);
+
 /// A campaign that is being driven, with what the driver remembers of its own calls.
 pub struct Drive<'d> {
     pub(super) driver: &'d Driver,
@@ -291,28 +295,41 @@ impl Drive<'_> {
         collected: PortResult<Collected>,
         now: Timestamp,
     ) -> Option<Settlement> {
+        // From the log, if it says so: a driver that is stopped and begun again within seconds, as
+        // a function with a short deadline is, must not begin to wait anew each time.
+        let ended = self
+            .state
+            .units()
+            .get(&unit)
+            .and_then(|unit| unit.locations.get(location))
+            .and_then(|at| at.ended_at);
         let asked = self.polls.location(unit, location);
         let first = *asked.first_asked.get_or_insert(now);
         match collected {
             Ok(Collected::Settled(settlement)) => return Some(settlement),
             Ok(Collected::Running) => {
                 asked.failures = 0;
+                asked.ran_on = true;
                 asked.collect_at = Some(later(now, poll_interval(now.duration_since(first))));
             }
             Ok(Collected::Lagging(settlement)) => {
                 asked.failures = 0;
-                let since = *asked.lagging_since.get_or_insert(now);
+                // A command may run on after its step.
+                let over_since = ended.filter(|_| !asked.ran_on).unwrap_or(now);
+                let since = *asked.lagging_since.get_or_insert(over_since);
                 let end = later(since, PATCH_STATE_LAG);
                 if now >= end {
                     return Some(settlement);
                 }
-                let next = later(now, poll_interval(now.duration_since(since)));
+                let next = later(now, poll_interval(now.duration_since(first)));
                 asked.collect_at = Some(next.min(end));
             }
             Err(error) => {
                 asked.failures += 1;
                 asked.collect_at = Some(later(now, backoff(asked.failures)));
-                if asked.failures >= tries(error.kind()) {
+                let long_ago = ended.is_some_and(|ended| now >= later(ended, GIVE_UP_AFTER));
+                let hopeless = long_ago && asked.failures > 1 && !error.kind().is_transient();
+                if asked.failures >= tries(error.kind()) || hopeless {
                     return Some(self.job(unit, location).given_up(error.reason().to_owned()));
                 }
             }

@@ -514,3 +514,36 @@ fn nodes_of_a_step_that_names_no_execution_are_accounted_for_by_the_execution_th
     ];
     assert_eq!(found, expected);
 }
+
+#[test]
+fn drivers_that_run_for_seconds_only_come_to_the_same_end() {
+    let silent = Node {
+        patches: None,
+        ..Node::well(1)
+    };
+    for (script, outcome) in [
+        (Script::Nodes(vec![silent]), LocationOutcome::NodesFailed),
+        (Script::Sealed, LocationOutcome::ResultsUnreadable),
+    ] {
+        let world = World::new(&[&[("us-east-1", script)]], 1, 0);
+        let state = finish(async {
+            use crate::campaign::Progress;
+            use crate::port::Clock as _;
+            world
+                .driver(1)
+                .begin(world.campaign(), &world.plan)
+                .await
+                .unwrap();
+            for writer in 2..2000 {
+                let deadline = world.clock.now() + SignedDuration::from_secs(5);
+                let driver = world.driver(writer);
+                match driver.run_until(world.campaign(), deadline).await.unwrap() {
+                    Progress::Finished(state) => return *state,
+                    Progress::Paused { wake_at, .. } => world.clock.sleep_until(wake_at).await,
+                }
+            }
+            panic!("no driver ends it");
+        });
+        assert_eq!(outcomes(&state)[0].1, outcome);
+    }
+}
