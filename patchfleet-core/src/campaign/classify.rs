@@ -12,6 +12,8 @@ pub(super) struct Evidence<'a> {
     pub(super) operation: Operation,
     /// When the command was sent, by AWS's clock.
     pub(super) requested_at: Timestamp,
+    /// The campaign's patch snapshot.
+    pub(super) snapshot: &'a str,
     /// What the command did on it; `None` if it was not among the command's targets.
     pub(super) invocation: Option<InvocationStatus>,
     /// Whether the command's results name every node that it is through with. If not, a node
@@ -46,11 +48,16 @@ impl Verdict {
 }
 
 impl Evidence<'_> {
-    /// The patch state, if this campaign's run wrote it: of its operation, and ended after the
-    /// command was sent.
+    /// The patch state, if this campaign's run wrote it: of its operation, and of its snapshot or
+    /// ended after the command was sent. The snapshot is asked first because whose clock a patch
+    /// state's times are of is not documented, and a node's may be slow.
     pub(super) fn fresh(&self) -> Option<&PatchStateView> {
         self.state.filter(|state| {
-            state.ended_at >= self.requested_at
+            let is_own = state
+                .snapshot
+                .as_ref()
+                .is_some_and(|snapshot| snapshot.eq_ignore_ascii_case(self.snapshot));
+            (is_own || state.ended_at >= self.requested_at)
                 && state.operation.eq_ignore_ascii_case(self.operation.as_str())
         })
     }

@@ -238,6 +238,7 @@ impl Job<'_> {
         let reached: Vec<NodeId> = invocations.keys().cloned().collect();
         let states = self.patch_states(&reached).await?;
         let patch = self.patch();
+        let snapshot = self.state.campaign().snapshot_id().to_string();
         // A command may be over before its results are listed: what is not listed is not known.
         let completed = usize::try_from(view.counts.completed).unwrap_or(usize::MAX);
         let all_listed = invocations.len() >= completed;
@@ -252,6 +253,7 @@ impl Job<'_> {
             let evidence = Evidence {
                 operation: patch.operation,
                 requested_at: view.requested_at,
+                snapshot: &snapshot,
                 invocation: invocations.get(node).copied(),
                 all_listed,
                 selected: found.selected.contains(node),

@@ -170,7 +170,7 @@ pub struct PatchStateView {
     pub node: NodeId,
     /// `Scan` or `Install`, as AWS wrote it.
     pub operation: String,
-    /// When the operation ended, by AWS's clock.
+    /// When the operation ended. Whose clock that is, AWS's or the node's own, is not documented.
     pub ended_at: Timestamp,
     /// The snapshot it used, if AWS gives it.
     pub snapshot: Option<String>,
