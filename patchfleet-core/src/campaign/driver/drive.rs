@@ -6,7 +6,7 @@ use crate::campaign::decide::{Action, Decision, decide};
 use crate::campaign::facts::{Basis, Fact};
 use crate::campaign::journal::tries;
 use crate::campaign::observe::{self, Observed};
-use crate::campaign::polls::{Polls, backoff, later, poll_interval};
+use crate::campaign::polls::{Polls, TRANSIENT_TRIES, backoff, later, poll_interval};
 use crate::campaign::start::{self, Failure};
 use crate::campaign::state::{StartState, State};
 use crate::campaign::{ACTS_AT_ONCE, Event, Record};
@@ -252,7 +252,12 @@ impl Drive<'_> {
                 let asked = self.polls.unit(unit);
                 asked.observe_failures += 1;
                 asked.observe_at = Some(later(now, backoff(asked.observe_failures)));
-                if asked.observe_failures >= tries(source.kind())
+                // It was started, so it is there: AWS is eventually consistent.
+                let borne = match source.kind() {
+                    PortErrorKind::NotFound => TRANSIENT_TRIES,
+                    kind => tries(kind),
+                };
+                if asked.observe_failures >= borne
                     && let Some(execution) = self.state.units().get(&unit).and_then(observe::execution_of)
                 {
                     if source.kind() == PortErrorKind::Credentials {

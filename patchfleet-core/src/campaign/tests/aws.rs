@@ -18,8 +18,6 @@ mod ports;
 pub(crate) const RUNS: SignedDuration = SignedDuration::from_secs(60);
 /// How long after it began a location has sent its command.
 const SENDS: SignedDuration = SignedDuration::from_secs(20);
-/// How long an execution that was started can be neither listed nor read.
-const LISTED: SignedDuration = SignedDuration::from_secs(5);
 
 /// Polls a future to its end. What never ends fails the test.
 pub(crate) fn finish<F: Future>(future: F) -> F::Output {
@@ -184,6 +182,8 @@ pub(crate) struct FakeAws {
     pub(crate) lists_late: Mutex<SignedDuration>,
     /// From and until when the caller's credentials do not work.
     pub(crate) locked_out: Mutex<Option<(Timestamp, Timestamp)>>,
+    /// How long an execution that was started can be neither listed nor read.
+    pub(crate) hidden: Mutex<SignedDuration>,
     /// How long a client token is remembered.
     pub(crate) remembers: SignedDuration,
 }
@@ -234,12 +234,16 @@ impl FakeAws {
         })
     }
 
+    fn hidden(&self) -> SignedDuration {
+        *self.hidden.lock().unwrap()
+    }
+
     /// An execution, if it can be seen already.
     fn seen(&self, id: &ExecutionId) -> PortResult<Execution> {
         let executions = self.executions.lock().unwrap();
         executions
             .iter()
-            .find(|e| e.id == *id && e.started_at + LISTED <= self.now())
+            .find(|e| e.id == *id && e.started_at + self.hidden() <= self.now())
             .cloned()
             .ok_or_else(|| PortError::new(PortErrorKind::NotFound, "no such execution"))
     }

@@ -547,3 +547,11 @@ fn drivers_that_run_for_seconds_only_come_to_the_same_end() {
         assert_eq!(outcomes(&state)[0].1, outcome);
     }
 }
+
+#[test]
+fn an_execution_that_was_started_and_cannot_be_seen_for_minutes_is_waited_for() {
+    let world = World::new(&[&[("us-east-1", Script::Nodes(vec![Node::well(1)]))]], 1, 0);
+    *world.aws.hidden.lock().unwrap() = SignedDuration::from_mins(5);
+    assert_eq!(world.run().finished().unwrap().0, FinishedOutcome::Succeeded);
+    assert_eq!(world.executions().len(), 1);
+}

@@ -120,6 +120,7 @@ impl World {
             locked_out: Mutex::default(),
             lists_late: Mutex::default(),
             unnamed: Mutex::default(),
+            hidden: Mutex::new(SignedDuration::from_secs(5)),
             remembers: SignedDuration::from_mins(6),
         });
         Self {

@@ -46,7 +46,7 @@ impl Automation for FakeAws {
                 e.request.document_name == document
                     && e.request.tags.iter().any(|tag| tag.key == tag_key)
                     && e.started_at >= since
-                    && e.started_at + LISTED <= self.now()
+                    && e.started_at + self.hidden() <= self.now()
             });
             // Everything stands on the second page.
             Ok(match page {
