@@ -132,6 +132,41 @@ impl Automation for Aws {
         Box::pin(async move { self.read_child(&location, &id).await })
     }
 
+    fn children(
+        &self,
+        location: &Location,
+        parent: &ExecutionId,
+        page: Option<PageToken>,
+    ) -> BoxFuture<'_, PortResult<Page<ExecutionId>>> {
+        let (location, parent) = (location.clone(), parent.clone());
+        Box::pin(async move {
+            let operation = Operation::DescribeAutomationExecutions;
+            let client = self.clients.ssm(operation, &location).await?;
+            let place = Place::from(location);
+            let filter = ssm::AutomationExecutionFilter::builder()
+                .key(ssm::AutomationExecutionFilterKey::ParentExecutionId)
+                .values(parent.as_str())
+                .build()
+                .map_err(|error| unreadable(operation, &place, error))?;
+            let request = client
+                .describe_automation_executions()
+                .filters(filter)
+                .max_results(PAGE)
+                .set_next_token(token(page));
+            let answer = self.clients.call(operation, &place, request.send()).await?;
+            let items = answer
+                .automation_execution_metadata_list()
+                .iter()
+                .map(|found| found.automation_execution_id().unwrap_or_default().parse())
+                .collect::<Result<_, _>>()
+                .map_err(|error| unreadable(operation, &place, error))?;
+            Ok(Page {
+                items,
+                next: next_page(answer.next_token),
+            })
+        })
+    }
+
     fn command(&self, location: &Location, id: &CommandId) -> BoxFuture<'_, PortResult<CommandView>> {
         let (location, id) = (location.clone(), id.clone());
         Box::pin(async move {

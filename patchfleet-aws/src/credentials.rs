@@ -35,8 +35,10 @@ const REFRESH_AHEAD: Duration = Duration::from_secs(300);
 const LAST_MOMENT: Duration = Duration::from_secs(30);
 
 /// How long a refusal is taken for an answer, so that an account whose role is missing is asked
-/// for once and not once for each of its Regions.
-const REFUSAL_HOLDS: SignedDuration = SignedDuration::from_secs(60);
+/// for once and not once for each of its Regions. Shorter than a campaign tries for
+/// ([`OTHER_TRIES`](patchfleet_core::campaign::OTHER_TRIES)), so that its tries are not all answered
+/// by the same refusal.
+const REFUSAL_HOLDS: SignedDuration = SignedDuration::from_secs(10);
 
 /// The role of one account, as it is assumed from the caller's own.
 pub(crate) struct RoleCredentials {

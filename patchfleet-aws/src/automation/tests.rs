@@ -175,6 +175,35 @@ async fn finding_asks_by_tag_time_and_document_and_leaves_children_out() {
 }
 
 #[tokio::test]
+async fn the_children_of_an_execution_are_asked_for_in_their_own_location() {
+    let http = FakeHttp::new(|_, _| {
+        let body = json!({ "NextToken": "n", "AutomationExecutionMetadataList": [
+            { "AutomationExecutionId": CHILD, "ParentAutomationExecutionId": EXECUTION },
+        ]});
+        Ok(response(200, body.to_string()))
+    });
+    let page = http
+        .aws()
+        .children(&own("eu-west-1"), &id(EXECUTION), Some(PageToken::new("p")))
+        .await
+        .unwrap();
+    assert_eq!(page.items, [id(CHILD)]);
+    assert_eq!(page.next, Some(PageToken::new("n")));
+    let call = &http.calls()[0];
+    assert_eq!(
+        (call.operation.as_str(), call.region.as_str()),
+        ("DescribeAutomationExecutions", "eu-west-1")
+    );
+    let sent: serde_json::Value = serde_json::from_str(&call.body).unwrap();
+    assert_eq!(
+        sent,
+        json!({ "MaxResults": 50, "NextToken": "p", "Filters": [
+            { "Key": "ParentExecutionId", "Values": [EXECUTION] },
+        ]})
+    );
+}
+
+#[tokio::test]
 async fn a_document_named_by_its_arn_is_found_under_either_name() {
     let http = FakeHttp::new(|_, _| {
         let body = json!({ "AutomationExecutionMetadataList": [

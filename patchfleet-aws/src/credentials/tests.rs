@@ -148,7 +148,7 @@ async fn each_failure_of_sts_keeps_its_kind() {
 }
 
 #[tokio::test]
-async fn a_refusal_stands_for_a_minute_of_the_ports_clock_and_a_throttled_answer_does_not() {
+async fn a_refusal_stands_for_ten_seconds_of_the_ports_clock_and_a_throttled_answer_does_not() {
     let http = with_sts(|_| xml_error(403, "AccessDenied", "no"));
     let clock = Arc::<TestClock>::default();
     let aws = http.builder(&clock).build().unwrap();
@@ -158,7 +158,7 @@ async fn a_refusal_stands_for_a_minute_of_the_ports_clock_and_a_throttled_answer
     }
     assert_eq!(http.calls_of("AssumeRole").len(), 1);
     clock
-        .sleep_until(clock.now() + SignedDuration::from_secs(61))
+        .sleep_until(clock.now() + SignedDuration::from_secs(11))
         .await;
     look(&aws, &other("us-east-1")).await;
     assert_eq!(http.calls_of("AssumeRole").len(), 2);

@@ -12,8 +12,13 @@ pub(super) struct Evidence<'a> {
     pub(super) operation: Operation,
     /// When the command was sent, by AWS's clock.
     pub(super) requested_at: Timestamp,
+    /// The campaign's patch snapshot.
+    pub(super) snapshot: &'a str,
     /// What the command did on it; `None` if it was not among the command's targets.
     pub(super) invocation: Option<InvocationStatus>,
+    /// Whether the command's results name every node that it is through with. If not, a node
+    /// without one may have been a target.
+    pub(super) all_listed: bool,
     /// Whether the selection holds it now.
     pub(super) selected: bool,
     /// Whether its agent answers now; `None` if Systems Manager does not manage it.
@@ -43,11 +48,16 @@ impl Verdict {
 }
 
 impl Evidence<'_> {
-    /// The patch state, if this campaign's run wrote it: of its operation, and ended after the
-    /// command was sent.
+    /// The patch state, if this campaign's run wrote it: of its operation, and of its snapshot or
+    /// ended after the command was sent. The snapshot is asked first because whose clock a patch
+    /// state's times are of is not documented, and a node's may be slow.
     pub(super) fn fresh(&self) -> Option<&PatchStateView> {
         self.state.filter(|state| {
-            state.ended_at >= self.requested_at
+            let is_own = state
+                .snapshot
+                .as_ref()
+                .is_some_and(|snapshot| snapshot.eq_ignore_ascii_case(self.snapshot));
+            (is_own || state.ended_at >= self.requested_at)
                 && state.operation.eq_ignore_ascii_case(self.operation.as_str())
         })
     }
@@ -57,6 +67,15 @@ impl Evidence<'_> {
 /// node that was reached and does not answer any more is lost, whatever else is said of it.
 pub(super) fn classify(evidence: &Evidence<'_>) -> Verdict {
     let Some(status) = evidence.invocation else {
+        if !evidence.all_listed {
+            return Verdict {
+                may_change: true,
+                ..Verdict::new(
+                    NodeOutcome::Unknown,
+                    "the command's results do not name every node that it ran on",
+                )
+            };
+        }
         return match (evidence.ping, evidence.selected) {
             (Some(_), _) => Verdict::new(NodeOutcome::NotRun, "the command was not sent to it"),
             (None, true) => Verdict::new(

@@ -1,30 +1,30 @@
 //! What became of a location: reading its results, and settling it.
 
 use super::LocationOutcome;
-use super::READS_AT_ONCE;
 use super::classify::{Evidence, classify};
 use super::polls::Parent;
-use super::start;
-use super::state::{LocationState, StartState, State, ended_well};
+use super::state::{LocationState, StartState, State, UnitState, ended_well};
 use crate::census::NodeCounts;
-use crate::id::{CommandId, Location, NodeId, UnitId};
+use crate::id::{CommandId, ExecutionId, Location, NodeId, UnitId};
 use crate::port::{
-    Automation, CommandCounts, CommandView, ExecutionStatus, Inventory, InvocationStatus, PatchStateView,
-    PingStatus, PortError, PortErrorKind, PortResult, Selection, Walk,
+    Automation, CommandCounts, CommandView, ExecutionStatus, Inventory, InvocationStatus, PortErrorKind,
+    PortResult, Walk,
 };
 use crate::report::{NodeOutcome, NodeRow, Tally};
-use crate::request::{Patch, Selector};
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use crate::request::Patch;
 use jiff::SignedDuration;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How long a node's patch state may come after the end of its run. Until then, a node that
-/// reports success and has no new state keeps its location open. Run Command and patch states are
+mod course;
+mod nodes;
+
+use course::{Course, failed_early, words};
+
+/// How long a node's patch state, or its line in the command's results, may come after the end of
+/// its run. Until then, a node that reports success and has no new state keeps its location open,
+/// and so does a command that is through with more nodes than its results name. Run Command and patch states are
 /// different parts of Systems Manager, and nothing is documented about how far apart they are.
 pub const PATCH_STATE_LAG: SignedDuration = SignedDuration::from_mins(2);
-
-/// How many nodes one call may name (AWS's limit for DescribeInstancePatchStates).
-const NODES_A_CALL: usize = 50;
 
 /// What a location came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,12 +58,6 @@ pub(super) struct Job<'a> {
     pub(super) matched_nothing: bool,
 }
 
-/// Why a location never ran, or that it did.
-enum Course {
-    Ran,
-    Never(LocationOutcome, String),
-}
-
 impl Job<'_> {
     /// Reads what became of the location.
     ///
@@ -79,57 +73,39 @@ impl Job<'_> {
         let at = unit.locations.get(self.location).unwrap_or(&none);
         match self.course(&unit.start, at) {
             Course::Never(outcome, detail) => self.never_ran(outcome, detail).await.map(Collected::Settled),
-            Course::Ran => self.ran(at).await,
+            Course::Ran => self.ran(at, at.child.clone()).await,
+            Course::Unnamed(outcome, detail) => match self.unnamed_child(unit).await? {
+                Some(child) => self.ran(at, Some(child)).await,
+                None if outcome == LocationOutcome::ResultsUnreadable => {
+                    Ok(Collected::Settled(self.unreadable(detail)))
+                }
+                None => self.never_ran(outcome, detail).await.map(Collected::Settled),
+            },
         }
     }
 
-    /// Whether anything was begun in the location, as far as the log and the execution tell.
-    fn course(&self, start: &StartState, at: &LocationState) -> Course {
-        use LocationOutcome as O;
-        match start {
-            StartState::NotStarted | StartState::Intended(_) => {
-                return Course::Never(O::NotStarted, stop_in_words(self.state));
-            }
-            StartState::Refused { detail, .. } => return Course::Never(O::StartRefused, detail.clone()),
-            StartState::Unresolved { detail } => return Course::Never(O::Unresolved, detail.clone()),
-            StartState::Started { .. } => {}
+    /// The execution in the location, by its parent. A parent starts one in each of its locations;
+    /// if there are more all the same, it is the first that AWS lists.
+    async fn unnamed_child(&self, unit: &UnitState) -> PortResult<Option<ExecutionId>> {
+        let StartState::Started { execution, .. } = &unit.start else {
+            return Ok(None);
+        };
+        let mut walk = Walk::new("the executions in a location");
+        let mut found = None;
+        while let Some(token) = walk.next() {
+            let page = self.automation.children(self.location, execution, token).await?;
+            found = found.or_else(|| page.items.into_iter().next());
+            walk.advance(page.next)?;
         }
-        if at.child.is_some() || at.command.is_some() {
-            return Course::Ran;
-        }
-        match at.status.as_ref().filter(|status| status.is_terminal()) {
-            Some(status) if ended_well(status) => Course::Never(
-                O::ResultsUnreadable,
-                "the step succeeded, and names no execution in the location".to_owned(),
-            ),
-            Some(status) => Course::Never(failed_early(status, &at.failure), words(status, &at.failure)),
-            None => {
-                let status = self.parent.map(|parent| &parent.status);
-                let failure = self.parent.map_or("", |parent| &parent.failure);
-                match status {
-                    Some(ExecutionStatus::Cancelled) => Course::Never(
-                        O::Cancelled,
-                        "the execution was cancelled before it reached the location".to_owned(),
-                    ),
-                    Some(status) => Course::Never(
-                        O::NotStarted,
-                        format!(
-                            "the execution ended before it reached the location: {}",
-                            words(status, failure)
-                        ),
-                    ),
-                    None => Course::Never(O::NotStarted, String::new()),
-                }
-            }
-        }
+        Ok(found)
     }
 
     /// A location in which an execution was begun.
-    async fn ran(&self, at: &LocationState) -> PortResult<Collected> {
+    async fn ran(&self, at: &LocationState, child: Option<ExecutionId>) -> PortResult<Collected> {
         let mut command = at.command.as_ref().map(|(id, _)| id.clone());
         let mut status = at.status.clone();
         let mut failure = at.failure.clone();
-        if let Some(child) = &at.child
+        if let Some(child) = &child
             && !(self.matched_nothing && command.is_some())
         {
             let view = self.automation.child(self.location, child).await?;
@@ -191,7 +167,11 @@ impl Job<'_> {
         let reached: Vec<NodeId> = invocations.keys().cloned().collect();
         let states = self.patch_states(&reached).await?;
         let patch = self.patch();
-        let mut lagging = false;
+        let snapshot = self.state.campaign().snapshot_id().to_string();
+        // A command may be over before its results are listed: what is not listed is not known.
+        let completed = usize::try_from(view.counts.completed).unwrap_or(usize::MAX);
+        let all_listed = invocations.len() >= completed;
+        let mut lagging = !all_listed;
         let mut rows = vec![];
         for node in found
             .selected
@@ -202,7 +182,9 @@ impl Job<'_> {
             let evidence = Evidence {
                 operation: patch.operation,
                 requested_at: view.requested_at,
+                snapshot: &snapshot,
                 invocation: invocations.get(node).copied(),
+                all_listed,
                 selected: found.selected.contains(node),
                 ping: found.managed.get(node).copied(),
                 state: states.get(node),
@@ -219,7 +201,15 @@ impl Job<'_> {
                 failed: fresh.map(|state| state.failed),
             });
         }
-        Ok((self.by_nodes(rows, status), lagging))
+        let mut settlement = self.by_nodes(rows, status);
+        if !all_listed && settlement.outcome != LocationOutcome::Cancelled {
+            settlement.outcome = LocationOutcome::ResultsUnreadable;
+            settlement.detail = format!(
+                "the command is through with {completed} nodes, and only {} are named in its results",
+                invocations.len()
+            );
+        }
+        Ok((settlement, lagging))
     }
 
     /// Settles a location whose nodes are known.
@@ -261,7 +251,9 @@ impl Job<'_> {
     async fn emptied(&self) -> PortResult<Settlement> {
         let mut settlement = match self.never_ran(LocationOutcome::Emptied, String::new()).await {
             Ok(settlement) => settlement,
-            Err(error) if error.kind().is_transient() => return Err(error),
+            Err(error) if error.kind().is_transient() || error.kind() == PortErrorKind::Credentials => {
+                return Err(error);
+            }
             Err(error) => Settlement {
                 detail: format!(
                     "whether unmanaged nodes are left is not known: {}",
@@ -281,7 +273,11 @@ impl Job<'_> {
     async fn never_ran(&self, outcome: LocationOutcome, detail: String) -> PortResult<Settlement> {
         let found = match self.found(BTreeSet::new()).await {
             Ok(found) => found,
-            Err(error) if error.kind().is_transient() || outcome == LocationOutcome::Emptied => {
+            Err(error)
+                if error.kind().is_transient()
+                    || error.kind() == PortErrorKind::Credentials
+                    || outcome == LocationOutcome::Emptied =>
+            {
                 return Err(error);
             }
             Err(_) => return Ok(self.counted(outcome, detail)),
@@ -315,7 +311,7 @@ impl Job<'_> {
         let at = unit.and_then(|unit| unit.locations.get(self.location));
         match unit.zip(at).map(|(unit, at)| self.course(&unit.start, at)) {
             Some(Course::Never(outcome, detail)) => self.counted(outcome, detail),
-            Some(Course::Ran) | None => self.unreadable(why),
+            Some(Course::Ran | Course::Unnamed(..)) | None => self.unreadable(why),
         }
     }
 
@@ -356,123 +352,6 @@ impl Job<'_> {
     fn census(&self) -> Option<NodeCounts> {
         self.state.planned(self.location)?.nodes
     }
-
-    /// Who is in the selection now, and who of them and of `also` Systems Manager manages.
-    async fn found(&self, also: BTreeSet<NodeId>) -> PortResult<Found> {
-        let selection = match &self.state.plan().request.targets.selector {
-            Selector::ResourceGroup(name) => Selection::Group(name.clone()),
-            Selector::Tags(tags) => Selection::Tags(tags.clone()),
-            Selector::AllManaged => return self.all_managed().await,
-            Selector::NodeIds(ids) => return self.by_ids(ids, also).await,
-        };
-        let selected = self.members(&selection).await?;
-        let asked: Vec<NodeId> = selected.union(&also).cloned().collect();
-        let managed = self.managed(&asked).await?;
-        Ok(Found { selected, managed })
-    }
-
-    async fn all_managed(&self) -> PortResult<Found> {
-        let managed = managed_pages(self.inventory, self.location, None).await?;
-        Ok(Found {
-            selected: managed.keys().cloned().collect(),
-            managed,
-        })
-    }
-
-    /// The unit's ids are all of this location, unless its runbook was not told them: then they
-    /// are those of the request that are managed here, or that the command was sent to.
-    async fn by_ids(&self, ids: &[NodeId], also: BTreeSet<NodeId>) -> PortResult<Found> {
-        let own = self.node_ids();
-        let ids = own.as_deref().unwrap_or(ids);
-        let asked: BTreeSet<NodeId> = also.iter().chain(ids).cloned().collect();
-        let managed = self.managed(&Vec::from_iter(asked)).await?;
-        let here = |id: &NodeId| own.is_some() || managed.contains_key(id) || also.contains(id);
-        Ok(Found {
-            selected: ids.iter().filter(|id| here(id)).cloned().collect(),
-            managed,
-        })
-    }
-
-    /// The node ids that the unit was planned with, if it was.
-    fn node_ids(&self) -> Option<Vec<NodeId>> {
-        let plan = self.state.plan();
-        let Selector::NodeIds(_) = plan.request.targets.selector else {
-            return None;
-        };
-        let (_, request) = plan.units().find(|(unit, _)| *unit == self.unit)?;
-        start::node_ids(request)
-    }
-
-    async fn members(&self, selection: &Selection) -> PortResult<BTreeSet<NodeId>> {
-        let mut members = BTreeSet::new();
-        let mut walk = Walk::new("the selection's members");
-        while let Some(token) = walk.next() {
-            let answer = match self.inventory.members(self.location, selection, token).await {
-                // A group that is gone has no member: that is a whole answer.
-                Err(error) if error.kind() == PortErrorKind::NotFound => return Ok(BTreeSet::new()),
-                answer => answer?,
-            };
-            if let Some(partial) = answer.query_errors.first() {
-                return Err(PortError::new(
-                    PortErrorKind::Other,
-                    format!(
-                        "the list of members in {} is not whole: {} {}",
-                        self.location, partial.code, partial.message
-                    ),
-                ));
-            }
-            members.extend(answer.page.items);
-            walk.advance(answer.page.next)?;
-        }
-        Ok(members)
-    }
-
-    async fn managed(&self, nodes: &[NodeId]) -> PortResult<BTreeMap<NodeId, PingStatus>> {
-        let calls: Vec<_> = nodes
-            .chunks(NODES_A_CALL)
-            .map(|nodes| managed_pages(self.inventory, self.location, Some(nodes)))
-            .collect();
-        let mut found = stream::iter(calls).buffer_unordered(READS_AT_ONCE);
-        let mut managed = BTreeMap::new();
-        while let Some(nodes) = found.try_next().await? {
-            managed.extend(nodes);
-        }
-        Ok(managed)
-    }
-
-    async fn patch_states(&self, nodes: &[NodeId]) -> PortResult<BTreeMap<NodeId, PatchStateView>> {
-        let calls: Vec<_> = nodes
-            .chunks(NODES_A_CALL)
-            .map(|nodes| self.automation.patch_states(self.location, nodes))
-            .collect();
-        let mut found = stream::iter(calls).buffer_unordered(READS_AT_ONCE);
-        let mut states = BTreeMap::new();
-        while let Some(views) = found.try_next().await? {
-            states.extend(views.into_iter().map(|view| (view.node.clone(), view)));
-        }
-        Ok(states)
-    }
-}
-
-/// Who is in the selection of a location now, and who is managed.
-struct Found {
-    selected: BTreeSet<NodeId>,
-    managed: BTreeMap<NodeId, PingStatus>,
-}
-
-async fn managed_pages(
-    inventory: &dyn Inventory,
-    location: &Location,
-    only: Option<&[NodeId]>,
-) -> PortResult<BTreeMap<NodeId, PingStatus>> {
-    let mut managed = BTreeMap::new();
-    let mut walk = Walk::new("the managed nodes");
-    while let Some(token) = walk.next() {
-        let page = inventory.managed(location, only, token).await?;
-        managed.extend(page.items.into_iter().map(|node| (node.id, node.ping)));
-        walk.advance(page.next)?;
-    }
-    Ok(managed)
 }
 
 /// A node of a location that has no result.
@@ -497,43 +376,5 @@ fn managed_outcome(outcome: LocationOutcome) -> NodeOutcome {
     match outcome {
         LocationOutcome::ResultsUnreadable | LocationOutcome::Unresolved => NodeOutcome::Unknown,
         _ => NodeOutcome::NotRun,
-    }
-}
-
-/// What a location came to whose execution ended before it sent a command. The words are those of
-/// AWS's own samples; their case and what stands around them are not relied on.
-fn failed_early(status: &ExecutionStatus, failure: &str) -> LocationOutcome {
-    if failure.to_ascii_lowercase().contains("unable to be assumed") {
-        return LocationOutcome::RoleNotAssumable;
-    }
-    match status {
-        ExecutionStatus::Cancelled => LocationOutcome::Cancelled,
-        ExecutionStatus::TimedOut => LocationOutcome::TimedOut,
-        _ => LocationOutcome::FailedBeforeCommand,
-    }
-}
-
-fn words(status: &ExecutionStatus, failure: &str) -> String {
-    if failure.is_empty() {
-        format!("ended as {}", status.as_str())
-    } else {
-        failure.to_owned()
-    }
-}
-
-fn stop_in_words(state: &State) -> String {
-    use super::state::StopReason;
-    match state.stop_reason() {
-        Some(StopReason::Budget { failed, allowed }) => {
-            format!("not begun: {failed} locations failed, and the budget allows {allowed}")
-        }
-        Some(StopReason::Refused(unit)) => format!("not begun: AWS refused the start of unit {unit}"),
-        Some(StopReason::Unresolved(unit)) => {
-            format!("not begun: it is not known whether unit {unit} runs")
-        }
-        Some(StopReason::BrokenOff(unit)) => {
-            format!("not begun: the execution of unit {unit} ended before it reached all its locations")
-        }
-        None => String::new(),
     }
 }

@@ -20,6 +20,11 @@ pub const RESEND_WITHIN: SignedDuration = SignedDuration::from_mins(5);
 /// How long a start that AWS puts off (throttled, queue full) is tried again.
 pub const START_PATIENCE: SignedDuration = SignedDuration::from_hours(6);
 
+/// How many locations are collected in one turn. What a turn learned is written down at its end, so
+/// this bounds the node results that are held in memory, and what is read again if the driver is
+/// stopped before.
+pub const COLLECTS_A_TURN: usize = 32;
+
 /// What to do next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
@@ -84,6 +89,7 @@ pub fn decide(state: &State, polls: &Polls, now: Timestamp) -> Decision {
     let mut agenda = Agenda {
         now,
         actions: vec![],
+        collects: 0,
         next: None,
     };
     let none = UnitPolls::default();
@@ -173,6 +179,8 @@ fn collect_all(agenda: &mut Agenda, polls: &Polls, id: UnitId, unit: &UnitState)
 struct Agenda {
     now: Timestamp,
     actions: Vec<Action>,
+    /// How many of the actions collect a location.
+    collects: usize,
     next: Option<Timestamp>,
 }
 
@@ -257,9 +265,13 @@ impl Agenda {
     }
 
     fn collect(&mut self, unit: UnitId, location: &Location, asked: Option<&LocationPolls>) {
-        self.at(
-            asked.and_then(|asked| asked.collect_at),
-            Action::Collect(unit, location.clone()),
-        );
+        let at = asked.and_then(|asked| asked.collect_at);
+        if at.is_none_or(|at| at <= self.now) {
+            if self.collects == COLLECTS_A_TURN {
+                return; // due in the next turn as well, which follows at once
+            }
+            self.collects += 1;
+        }
+        self.at(at, Action::Collect(unit, location.clone()));
     }
 }

@@ -93,6 +93,17 @@ pub enum DriveError {
         /// Why.
         source: PortError,
     },
+    /// The caller's own credentials are missing or have expired, so nothing can be started or
+    /// seen. What runs, runs on.
+    #[error(
+        "the AWS credentials no longer work for campaign {campaign}: the campaign stays open, renew them and resume it"
+    )]
+    Credentials {
+        /// The campaign.
+        campaign: CampaignId,
+        /// Why.
+        source: PortError,
+    },
     /// An execution cannot be looked at.
     #[error(
         "execution {execution} of campaign {campaign} cannot be read: the campaign stays open, resume it later"

@@ -54,6 +54,8 @@ impl Failure {
             (_, PortErrorKind::TokenMismatch) => Self::Mismatch,
             (Sent::Maybe, _) => Self::InDoubt,
             (Sent::No, kind) if kind.is_transient() => Self::NotNow(kind),
+            // Says nothing about the start: whoever has new credentials may send it.
+            (Sent::No, kind @ PortErrorKind::Credentials) => Self::NotNow(kind),
             (Sent::No, kind) => Self::Refused(kind),
         }
     }

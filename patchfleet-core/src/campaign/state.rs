@@ -111,6 +111,8 @@ pub struct Intent {
 pub struct LocationState {
     /// Its step's status; `None` before it was first seen.
     pub status: Option<ExecutionStatus>,
+    /// When its step was first seen to be over, by the log's clock.
+    pub ended_at: Option<Timestamp>,
     /// The execution there.
     pub child: Option<ExecutionId>,
     /// AWS's words on why the step failed; empty if it did not.
@@ -258,6 +260,9 @@ impl State {
             } => {
                 if let Some(location) = self.open_location(*unit, location) {
                     location.status = Some(status.clone());
+                    if status.is_terminal() {
+                        location.ended_at.get_or_insert(at);
+                    }
                     location.failure.clone_from(failure);
                     if child.is_some() {
                         location.child.clone_from(child);

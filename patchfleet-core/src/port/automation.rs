@@ -2,8 +2,8 @@
 //!
 //! The walk from an execution to its nodes has five calls: [`execution`](Automation::execution),
 //! [`steps`](Automation::steps) (in the central account and Region), then, in the step's own
-//! location, [`child`](Automation::child), [`command`](Automation::command),
-//! [`invocations`](Automation::invocations) and [`patch_states`](Automation::patch_states).
+//! location, [`child`](Automation::child) (or [`children`](Automation::children), if the step does
+//! not say which that is), [`command`](Automation::command), [`invocations`](Automation::invocations) and [`patch_states`](Automation::patch_states).
 
 use super::{BoxFuture, Page, PageToken, PortResult};
 use crate::id::{ClientToken, CommandId, DocumentName, ExecutionId, Location, NodeId};
@@ -45,6 +45,16 @@ pub trait Automation: Send + Sync {
 
     /// The execution that a location's step started there (GetAutomationExecution).
     fn child(&self, location: &Location, id: &ExecutionId) -> BoxFuture<'_, PortResult<ChildView>>;
+
+    /// The executions that `parent` started in a location, one page (DescribeAutomationExecutions
+    /// there, by ParentExecutionId). For a step that does not name its own: it is not documented
+    /// that the outputs of a step that failed do.
+    fn children(
+        &self,
+        location: &Location,
+        parent: &ExecutionId,
+        page: Option<PageToken>,
+    ) -> BoxFuture<'_, PortResult<Page<ExecutionId>>>;
 
     /// A command (ListCommands with its id). `NotFound` if there is none (yet).
     fn command(&self, location: &Location, id: &CommandId) -> BoxFuture<'_, PortResult<CommandView>>;
@@ -160,7 +170,7 @@ pub struct PatchStateView {
     pub node: NodeId,
     /// `Scan` or `Install`, as AWS wrote it.
     pub operation: String,
-    /// When the operation ended, by AWS's clock.
+    /// When the operation ended. Whose clock that is, AWS's or the node's own, is not documented.
     pub ended_at: Timestamp,
     /// The snapshot it used, if AWS gives it.
     pub snapshot: Option<String>,

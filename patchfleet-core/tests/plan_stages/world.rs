@@ -120,7 +120,7 @@ impl World {
 }
 
 fn failed(kind: PortErrorKind, what: &str) -> PortError {
-    PortError::new(kind, what).with_source(format!("because of {kind}"))
+    PortError::new(kind, what).with_words(format!("{what}: because of {kind}"))
 }
 
 impl Directory for World {

@@ -23,6 +23,18 @@ impl MemoryPorts {
         };
         Ok(self.call(at, input).await?.automation_execution)
     }
+
+    async fn executions(&self, at: At, input: DescribeAutomationExecutions) -> PortResult<Page<ExecutionId>> {
+        let page = self.call(at, input).await?;
+        let found = page.automation_execution_metadata_list.into_iter();
+        let items = found
+            .map(|one| one.automation_execution_id.parse().map_err(unreadable))
+            .collect::<PortResult<_>>()?;
+        Ok(Page {
+            items,
+            next: page.next_token.map(PageToken::new),
+        })
+    }
 }
 
 impl Automation for MemoryPorts {
@@ -58,17 +70,7 @@ impl Automation for MemoryPorts {
             max_results: Some(50),
             next_token: token(page),
         };
-        Box::pin(async {
-            let page = self.call(At::Central, input).await?;
-            let found = page.automation_execution_metadata_list.into_iter();
-            let items = found
-                .map(|one| one.automation_execution_id.parse().map_err(unreadable))
-                .collect::<PortResult<_>>()?;
-            Ok(Page {
-                items,
-                next: page.next_token.map(PageToken::new),
-            })
-        })
+        Box::pin(self.executions(At::Central, input))
     }
 
     fn execution(&self, id: &ExecutionId) -> BoxFuture<'_, PortResult<ExecutionView>> {
@@ -120,6 +122,23 @@ impl Automation for MemoryPorts {
                 failure: one.failure_message.unwrap_or_default(),
             })
         })
+    }
+
+    fn children(
+        &self,
+        location: &Location,
+        parent: &ExecutionId,
+        page: Option<PageToken>,
+    ) -> BoxFuture<'_, PortResult<Page<ExecutionId>>> {
+        let input = DescribeAutomationExecutions {
+            filters: Some(vec![Filter {
+                key: "ParentExecutionId".to_owned(),
+                values: vec![parent.to_string()],
+            }]),
+            max_results: Some(50),
+            next_token: token(page),
+        };
+        Box::pin(self.executions(At::Location(location.clone()), input))
     }
 
     fn command(&self, location: &Location, id: &CommandId) -> BoxFuture<'_, PortResult<CommandView>> {

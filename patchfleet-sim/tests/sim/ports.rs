@@ -75,7 +75,12 @@ async fn the_walk_leads_from_the_start_to_the_nodes_patch_states() {
         location,
         Location::new("222222222222".parse().unwrap(), "us-east-1".parse().unwrap())
     );
-    let child = ports.child(&location, &step.child.unwrap()).await.unwrap();
+    let child = step.child.unwrap();
+    assert_eq!(
+        ports.children(&location, &id, None).await.unwrap().items,
+        std::slice::from_ref(&child)
+    );
+    let child = ports.child(&location, &child).await.unwrap();
     let command = child.command.unwrap();
     assert_eq!(
         ports.command(&location, &command).await.unwrap().counts.completed,

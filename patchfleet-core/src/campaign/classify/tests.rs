@@ -18,20 +18,23 @@ const STATUSES: [&str; 13] = [
     "Hibernating",
 ];
 
-/// How a node's patch state looks. `old`: written before; `other`: new, of the other operation.
-const STATES: [&str; 8] = [
-    "none", "old", "other", "clean", "failed", "missing", "reboot", "all",
+/// How a node's patch state looks. `old`: written before; `other`: new, of the other operation;
+/// `slow`: of this campaign's snapshot, by a clock that is slow.
+const STATES: [&str; 9] = [
+    "none", "old", "other", "clean", "slow", "failed", "missing", "reboot", "all",
 ];
 
 /// The rules for a node that was reached and answers, by operation, patch state and status: the
 /// first row that fits. `*` is anything.
 const ANSWERED: &str = "
     Scan    clean   *         done
+    Scan    slow    *         done
     Scan    failed  *         done
     Scan    missing *         done
     Scan    reboot  *         done
     Scan    all     *         done
     Install clean   *         done
+    Install slow    *         done
     Install failed  *         failed
     Install all     *         failed
     Install missing *         missing
@@ -84,12 +87,16 @@ fn patch_state(name: &str, operation: &str, requested_at: Timestamp) -> Option<P
     (name != "none").then(|| PatchStateView {
         node: "i-0123456789abcdef0".parse().unwrap(),
         operation: if name == "other" { other } else { operation }.to_owned(),
-        ended_at: if name == "old" {
+        ended_at: if ["old", "slow"].contains(&name) {
             requested_at - SECOND
         } else {
             requested_at
         },
-        snapshot: None,
+        snapshot: match name {
+            "slow" => Some("5F0C-OWN".to_owned()),
+            "old" => Some("0000-other".to_owned()),
+            _ => None,
+        },
         missing,
         failed,
         pending_reboot,
@@ -112,7 +119,9 @@ fn every_combination_comes_to_the_one_outcome_that_the_rules_name() {
                         let verdict = classify(&Evidence {
                             operation,
                             requested_at,
+                            snapshot: "5f0c-own",
                             invocation: (status != "none").then(|| InvocationStatus::from_details(status)),
+                            all_listed: true,
                             selected: selected == "yes",
                             ping: (ping != "none").then(|| PingStatus::from(ping)),
                             state: view.as_ref(),
@@ -137,7 +146,24 @@ fn every_combination_comes_to_the_one_outcome_that_the_rules_name() {
             }
         }
     }
-    assert_eq!(seen, 2 * 13 * 2 * 3 * 8);
+    assert_eq!(seen, 2 * 13 * 2 * 3 * 9);
+}
+
+#[test]
+fn a_node_without_a_result_is_unknown_as_long_as_the_results_are_not_whole() {
+    for (all_listed, expected) in [(true, NodeOutcome::NotRun), (false, NodeOutcome::Unknown)] {
+        let verdict = classify(&Evidence {
+            operation: Operation::Install,
+            requested_at: "2026-03-01T00:00:00Z".parse().unwrap(),
+            snapshot: "5f0c-own",
+            invocation: None,
+            all_listed,
+            selected: true,
+            ping: Some(PingStatus::Online),
+            state: None,
+        });
+        assert_eq!((verdict.outcome, verdict.may_change), (expected, !all_listed));
+    }
 }
 
 #[test]

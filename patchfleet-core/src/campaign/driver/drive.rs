@@ -6,16 +6,20 @@ use crate::campaign::decide::{Action, Decision, decide};
 use crate::campaign::facts::{Basis, Fact};
 use crate::campaign::journal::tries;
 use crate::campaign::observe::{self, Observed};
-use crate::campaign::polls::{Polls, backoff, later, poll_interval};
+use crate::campaign::polls::{Polls, TRANSIENT_TRIES, backoff, later, poll_interval};
 use crate::campaign::start::{self, Failure};
 use crate::campaign::state::{StartState, State};
 use crate::campaign::{ACTS_AT_ONCE, Event, Record};
 use crate::id::{ExecutionId, Location, NodeId, UnitId};
-use crate::port::{Appended, LogKey, PortErrorKind, PortResult};
+use crate::port::{Appended, LogKey, PortError, PortErrorKind, PortResult};
 use crate::report::NodeRow;
 use futures_util::{StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
+
+/// From how long after its end on a location whose results may not be read is given up after two
+/// tries: drivers that each run for seconds only never come to more.
+const GIVE_UP_AFTER: SignedDuration = SignedDuration::from_hours(1);
 
 /// A campaign that is being driven, with what the driver remembers of its own calls.
 pub struct Drive<'d> {
@@ -32,6 +36,9 @@ enum Answer {
     Looked(UnitId, PortResult<Option<ExecutionId>>),
     Observed(UnitId, PortResult<Observed>),
     Collected(UnitId, Location, Basis, PortResult<Collected>),
+    /// The location cannot be read, and neither can the unit's own execution: it is the caller's
+    /// credentials that do not work.
+    LockedOut(UnitId, Location, PortError),
     Decided(Fact),
 }
 
@@ -72,12 +79,15 @@ impl Drive<'_> {
         }
         let acts: Vec<_> = actions.iter().map(|action| self.act(action)).collect();
         let answers: Vec<Option<Answer>> = stream::iter(acts).buffer_unordered(ACTS_AT_ONCE).collect().await;
-        let mut facts = vec![];
+        let (mut facts, mut failed) = (vec![], None);
         for answer in answers.into_iter().flatten() {
-            self.learn(answer, &mut facts)?;
+            if let Err(error) = self.learn(answer, &mut facts) {
+                failed.get_or_insert(error);
+            }
         }
+        // First what is known: one call that fails takes nothing from what the others saw.
         self.write_down(facts).await?;
-        Ok(Turn::Acted)
+        failed.map_or(Ok(Turn::Acted), Err)
     }
 
     /// The time. Never before the last record.
@@ -138,6 +148,12 @@ impl Drive<'_> {
             Action::Collect(unit, location) => {
                 let basis = Basis::of(self.state.units().get(unit)?);
                 let collected = self.job(*unit, location).collect().await;
+                if let Err(error) = &collected
+                    && error.kind() == PortErrorKind::Credentials
+                    && let Some(own) = self.locked_out(*unit).await
+                {
+                    return Some(Answer::LockedOut(*unit, location.clone(), own));
+                }
                 Some(Answer::Collected(*unit, location.clone(), basis, collected))
             }
             Action::LeaveUnresolved { unit, detail } => Some(Answer::Decided(Fact::Unresolved {
@@ -152,6 +168,19 @@ impl Drive<'_> {
             Action::EndUnit(unit, status) => Some(Answer::Decided(Fact::Ended(*unit, status.clone()))),
             Action::Finish(outcome) => Some(Answer::Decided(Fact::Finished(*outcome))),
         }
+    }
+
+    /// Why the caller cannot read the unit's execution, if that is for want of credentials. Tells
+    /// credentials that have expired from an account in which they were never good.
+    async fn locked_out(&self, unit: UnitId) -> Option<PortError> {
+        let execution = self.state.units().get(&unit).and_then(observe::execution_of)?;
+        let error = self.driver.automation.execution(execution).await.err()?;
+        (error.kind() == PortErrorKind::Credentials).then_some(error)
+    }
+
+    fn no_credentials(&self, source: PortError) -> DriveError {
+        let campaign = self.state.campaign();
+        DriveError::Credentials { campaign, source }
     }
 
     fn job<'a>(&'a self, unit: UnitId, location: &'a Location) -> Job<'a> {
@@ -189,6 +218,9 @@ impl Drive<'_> {
                     Failure::NotNow(kind) => facts.push(not_taken(kind, false)),
                     Failure::Refused(kind) => facts.push(not_taken(kind, true)),
                 }
+                if error.kind() == PortErrorKind::Credentials && asked.start_failures >= tries(error.kind()) {
+                    return Err(self.no_credentials(error));
+                }
             }
             Answer::Looked(unit, Ok(Some(execution))) => facts.push(Fact::Started(unit, execution)),
             Answer::Looked(unit, Ok(None)) => {
@@ -204,6 +236,9 @@ impl Drive<'_> {
                 asked.find_failures += 1;
                 asked.find_at = Some(later(now, backoff(asked.find_failures)));
                 if asked.find_failures >= tries(error.kind()) {
+                    if error.kind() == PortErrorKind::Credentials {
+                        return Err(self.no_credentials(error));
+                    }
                     asked.find_given_up = Some(error.reason());
                 }
             }
@@ -219,14 +254,30 @@ impl Drive<'_> {
                 let asked = self.polls.unit(unit);
                 asked.observe_failures += 1;
                 asked.observe_at = Some(later(now, backoff(asked.observe_failures)));
-                if asked.observe_failures >= tries(source.kind())
+                // It was started, so it is there: AWS is eventually consistent.
+                let borne = match source.kind() {
+                    PortErrorKind::NotFound => TRANSIENT_TRIES,
+                    kind => tries(kind),
+                };
+                if asked.observe_failures >= borne
                     && let Some(execution) = self.state.units().get(&unit).and_then(observe::execution_of)
                 {
+                    if source.kind() == PortErrorKind::Credentials {
+                        return Err(self.no_credentials(source));
+                    }
                     return Err(DriveError::Observe {
                         campaign: self.state.campaign(),
                         execution: execution.clone(),
                         source,
                     });
+                }
+            }
+            Answer::LockedOut(unit, location, error) => {
+                let asked = self.polls.location(unit, &location);
+                asked.failures += 1;
+                asked.collect_at = Some(later(now, backoff(asked.failures)));
+                if asked.failures >= tries(error.kind()) {
+                    return Err(self.no_credentials(error));
                 }
             }
             Answer::Collected(unit, location, basis, collected) => {
@@ -251,28 +302,41 @@ impl Drive<'_> {
         collected: PortResult<Collected>,
         now: Timestamp,
     ) -> Option<Settlement> {
+        // From the log, if it says so: a driver that is stopped and begun again within seconds, as
+        // a function with a short deadline is, must not begin to wait anew each time.
+        let ended = self
+            .state
+            .units()
+            .get(&unit)
+            .and_then(|unit| unit.locations.get(location))
+            .and_then(|at| at.ended_at);
         let asked = self.polls.location(unit, location);
         let first = *asked.first_asked.get_or_insert(now);
         match collected {
             Ok(Collected::Settled(settlement)) => return Some(settlement),
             Ok(Collected::Running) => {
                 asked.failures = 0;
+                asked.ran_on = true;
                 asked.collect_at = Some(later(now, poll_interval(now.duration_since(first))));
             }
             Ok(Collected::Lagging(settlement)) => {
                 asked.failures = 0;
-                let since = *asked.lagging_since.get_or_insert(now);
+                // A command may run on after its step.
+                let over_since = ended.filter(|_| !asked.ran_on).unwrap_or(now);
+                let since = *asked.lagging_since.get_or_insert(over_since);
                 let end = later(since, PATCH_STATE_LAG);
                 if now >= end {
                     return Some(settlement);
                 }
-                let next = later(now, poll_interval(now.duration_since(since)));
+                let next = later(now, poll_interval(now.duration_since(first)));
                 asked.collect_at = Some(next.min(end));
             }
             Err(error) => {
                 asked.failures += 1;
                 asked.collect_at = Some(later(now, backoff(asked.failures)));
-                if asked.failures >= tries(error.kind()) {
+                let long_ago = ended.is_some_and(|ended| now >= later(ended, GIVE_UP_AFTER));
+                let hopeless = long_ago && asked.failures > 1 && !error.kind().is_transient();
+                if asked.failures >= tries(error.kind()) || hopeless {
                     return Some(self.job(unit, location).given_up(error.reason()));
                 }
             }

@@ -12,12 +12,12 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use uuid::Uuid;
 
+mod ports;
+
 /// How long each location runs.
 pub(crate) const RUNS: SignedDuration = SignedDuration::from_secs(60);
 /// How long after it began a location has sent its command.
 const SENDS: SignedDuration = SignedDuration::from_secs(20);
-/// How long an execution that was started is not listed yet.
-const LISTED: SignedDuration = SignedDuration::from_secs(5);
 
 /// Polls a future to its end. What never ends fails the test.
 pub(crate) fn finish<F: Future>(future: F) -> F::Output {
@@ -123,6 +123,8 @@ pub(crate) enum Script {
     RoleMissing,
     /// The child fails before it sends a command.
     FailsEarly,
+    /// The step fails before there is a child.
+    NeverBegins,
     /// No node is left.
     Emptied,
     /// Everything runs well, and nobody may read it.
@@ -174,6 +176,14 @@ pub(crate) struct FakeAws {
     /// What the next starts are answered with, without effect.
     pub(crate) refusals: Mutex<Answers>,
     pub(crate) starts: Mutex<Vec<(ClientToken, String)>>,
+    /// Whether the steps name no execution.
+    pub(crate) unnamed: Mutex<bool>,
+    /// How long after its end a command's results are listed.
+    pub(crate) lists_late: Mutex<SignedDuration>,
+    /// From and until when the caller's credentials do not work.
+    pub(crate) locked_out: Mutex<Option<(Timestamp, Timestamp)>>,
+    /// How long an execution that was started can be neither listed nor read.
+    pub(crate) hidden: Mutex<SignedDuration>,
     /// How long a client token is remembered.
     pub(crate) remembers: SignedDuration,
 }
@@ -208,6 +218,36 @@ impl FakeAws {
         self.clock.now()
     }
 
+    fn call<'a, T: Send + 'a>(
+        &'a self,
+        effect: impl FnOnce() -> PortResult<T> + Send + 'a,
+    ) -> BoxFuture<'a, PortResult<T>> {
+        self.chaos.call(move || {
+            let locked_out = *self.locked_out.lock().unwrap();
+            if locked_out.is_some_and(|(from, to)| from <= self.now() && self.now() < to) {
+                return Err(PortError::new(
+                    PortErrorKind::Credentials,
+                    "the token has expired",
+                ));
+            }
+            effect()
+        })
+    }
+
+    fn hidden(&self) -> SignedDuration {
+        *self.hidden.lock().unwrap()
+    }
+
+    /// An execution, if it can be seen already.
+    fn seen(&self, id: &ExecutionId) -> PortResult<Execution> {
+        let executions = self.executions.lock().unwrap();
+        executions
+            .iter()
+            .find(|e| e.id == *id && e.started_at + self.hidden() <= self.now())
+            .cloned()
+            .ok_or_else(|| PortError::new(PortErrorKind::NotFound, "no such execution"))
+    }
+
     /// What happens in each location, seen from its end.
     fn slots(&self, execution: &Execution) -> Vec<Slot> {
         let target = execution.request.target_location();
@@ -236,6 +276,7 @@ impl FakeAws {
                     "The execution role arn:aws:iam::1:role/x in the target location is unable to be assumed.",
                 ),
                 Script::FailsEarly => ("Failed", "Step fails when it is verifying."),
+                Script::NeverBegins => ("Failed", "The document is not there."),
                 Script::Emptied => ("Failed", "No instances in tag"),
             };
             slots.push(if failed > allowed || cancelled {
@@ -287,308 +328,28 @@ impl FakeAws {
         }
     }
 
+    /// The nodes that a command was sent to: with node ids, only those that the start names.
+    fn targets(&self, location: &Location, command: &CommandId) -> Vec<Node> {
+        let executions = self.executions.lock().unwrap().clone();
+        let owner = executions
+            .iter()
+            .find(|e| *command == id_of(&format!("command/{}/{location}", e.id)))
+            .unwrap();
+        let targets = owner.request.parameters.get("Targets").cloned();
+        let named = |node: &Node| {
+            targets
+                .as_ref()
+                .is_none_or(|targets| targets.iter().any(|json| json.contains(node.id.as_str())))
+        };
+        let mut nodes = self.nodes(location);
+        nodes.retain(|node| !node.status.is_empty() && named(node));
+        nodes
+    }
+
     pub(crate) fn cancel(&self) {
         let now = self.now();
         for execution in self.executions.lock().unwrap().iter_mut() {
             execution.cancelled_at = Some(now);
         }
-    }
-}
-
-impl Automation for FakeAws {
-    fn start(&self, request: &StartRequest, token: ClientToken) -> BoxFuture<'_, PortResult<ExecutionId>> {
-        let request = request.clone();
-        self.chaos.call(move || {
-            let now = self.now();
-            let bytes = serde_json::to_string(&request).unwrap();
-            self.starts.lock().unwrap().push((token, bytes));
-            if let Some(refusal) = self.refusals.lock().unwrap().pop() {
-                return Err(refusal());
-            }
-            let mut executions = self.executions.lock().unwrap();
-            let known = executions
-                .iter()
-                .find(|e| e.token == token && now.duration_since(e.started_at) < self.remembers);
-            if let Some(known) = known {
-                assert_eq!(known.request, request, "one token, two requests");
-                return Ok(known.id.clone());
-            }
-            let id: ExecutionId = id_of(&format!("{token}/{}", executions.len()));
-            executions.push(Execution {
-                id: id.clone(),
-                request,
-                token,
-                started_at: now,
-                cancelled_at: None,
-            });
-            Ok(id)
-        })
-    }
-
-    fn find(
-        &self,
-        document: &DocumentName,
-        tag_key: &str,
-        page: Option<PageToken>,
-    ) -> BoxFuture<'_, PortResult<Page<ExecutionId>>> {
-        let (document, tag_key) = (document.clone(), tag_key.to_owned());
-        self.chaos.call(move || {
-            let executions = self.executions.lock().unwrap();
-            let found = executions.iter().filter(|e| {
-                e.request.document_name == document
-                    && e.request.tags.iter().any(|tag| tag.key == tag_key)
-                    && e.started_at + LISTED <= self.now()
-            });
-            // Everything stands on the second page.
-            Ok(match page {
-                None => Page {
-                    items: vec![],
-                    next: Some(PageToken::new("2")),
-                },
-                Some(_) => Page::last(found.map(|e| e.id.clone()).collect()),
-            })
-        })
-    }
-
-    fn execution(&self, id: &ExecutionId) -> BoxFuture<'_, PortResult<ExecutionView>> {
-        let id = id.clone();
-        self.chaos.call(move || {
-            let execution = self
-                .executions
-                .lock()
-                .unwrap()
-                .iter()
-                .find(|e| e.id == id)
-                .cloned()
-                .unwrap();
-            let slots = self.slots(&execution);
-            let over = slots.iter().all(|slot| slot.ends <= self.now());
-            let status = if !over {
-                ExecutionStatus::InProgress
-            } else if execution.cancelled_at.is_some() {
-                ExecutionStatus::Cancelled
-            } else if slots.iter().any(|slot| slot.status != ExecutionStatus::Success) {
-                ExecutionStatus::Failed
-            } else {
-                ExecutionStatus::Success
-            };
-            Ok(ExecutionView {
-                status,
-                failure: String::new(),
-                started_at: Some(execution.started_at),
-                parameters: execution.request.parameters.clone(),
-            })
-        })
-    }
-
-    fn steps(&self, id: &ExecutionId, page: Option<PageToken>) -> BoxFuture<'_, PortResult<Page<StepView>>> {
-        let id = id.clone();
-        self.chaos.call(move || {
-            let now = self.now();
-            let execution = self
-                .executions
-                .lock()
-                .unwrap()
-                .iter()
-                .find(|e| e.id == id)
-                .cloned()
-                .unwrap();
-            let mut steps: Vec<StepView> = vec![StepView {
-                location: None,
-                status: ExecutionStatus::Success,
-                child: None,
-                failure: String::new(),
-            }];
-            for slot in self.slots(&execution) {
-                let begun = slot.begins.is_some_and(|at| at <= now);
-                let over = begun && slot.ends <= now;
-                let early = matches!(self.script(&slot.location), Script::RoleMissing);
-                steps.push(StepView {
-                    child: (begun && !early)
-                        .then(|| id_of(&format!("child/{}/{}", execution.id, slot.location))),
-                    location: Some(slot.location),
-                    status: match (begun, over) {
-                        (false, _) => ExecutionStatus::Pending,
-                        (true, false) => ExecutionStatus::InProgress,
-                        (true, true) => slot.status,
-                    },
-                    failure: if over { slot.failure } else { String::new() },
-                });
-            }
-            // Two steps a page.
-            let first: usize = page.map_or(0, |token| token.as_str().parse().unwrap());
-            let rest = steps.split_off(first.min(steps.len()));
-            let next = (rest.len() > 2).then(|| PageToken::new((first + 2).to_string()));
-            Ok(Page {
-                items: rest.into_iter().take(2).collect(),
-                next,
-            })
-        })
-    }
-
-    fn child(&self, location: &Location, id: &ExecutionId) -> BoxFuture<'_, PortResult<ChildView>> {
-        let (location, id) = (location.clone(), id.clone());
-        self.chaos.call(move || {
-            let slot = self.slot_of("child", &location, id.as_str())?;
-            let execution = self.executions.lock().unwrap().clone();
-            let owner = execution
-                .iter()
-                .find(|e| id == id_of(&format!("child/{}/{location}", e.id)))
-                .unwrap();
-            let over = slot.ends <= self.now();
-            let sends = !matches!(self.script(&location), Script::FailsEarly)
-                && slot.begins.unwrap() + SENDS <= self.now();
-            Ok(ChildView {
-                status: if over {
-                    slot.status
-                } else {
-                    ExecutionStatus::InProgress
-                },
-                command: sends.then(|| id_of(&format!("command/{}/{location}", owner.id))),
-                failure: if over { slot.failure } else { String::new() },
-            })
-        })
-    }
-
-    fn command(&self, location: &Location, id: &CommandId) -> BoxFuture<'_, PortResult<CommandView>> {
-        let (location, id) = (location.clone(), id.clone());
-        self.chaos.call(move || {
-            let slot = self.slot_of("command", &location, id.as_str())?;
-            let empty = matches!(self.script(&location), Script::Emptied);
-            let over = slot.ends <= self.now();
-            let targets = self
-                .nodes(&location)
-                .iter()
-                .filter(|node| !node.status.is_empty())
-                .count();
-            let targets = u32::try_from(targets).unwrap();
-            Ok(CommandView {
-                status: if over || empty { "Failed" } else { "InProgress" }.to_owned(),
-                details: if empty { "NoInstancesInTag" } else { "InProgress" }.to_owned(),
-                requested_at: slot.begins.unwrap() + SENDS,
-                counts: CommandCounts {
-                    targets,
-                    completed: if over { targets } else { 0 },
-                    errors: 0,
-                    undelivered: 0,
-                },
-            })
-        })
-    }
-
-    fn invocations(
-        &self,
-        location: &Location,
-        id: &CommandId,
-        _: Option<PageToken>,
-    ) -> BoxFuture<'_, PortResult<Page<InvocationView>>> {
-        let (location, id) = (location.clone(), id.clone());
-        self.chaos.call(move || {
-            let executions = self.executions.lock().unwrap().clone();
-            let owner = executions
-                .iter()
-                .find(|e| id == id_of(&format!("command/{}/{location}", e.id)))
-                .unwrap();
-            // With node ids, only those that the start names.
-            let targets = owner.request.parameters.get("Targets").cloned();
-            let named = |node: &Node| {
-                targets
-                    .as_ref()
-                    .is_none_or(|targets| targets.iter().any(|json| json.contains(node.id.as_str())))
-            };
-            let nodes = self
-                .nodes(&location)
-                .into_iter()
-                .filter(|node| !node.status.is_empty() && named(node));
-            Ok(Page::last(
-                nodes
-                    .map(|node| InvocationView {
-                        status: InvocationStatus::from_details(node.status),
-                        node: node.id,
-                    })
-                    .collect(),
-            ))
-        })
-    }
-
-    fn patch_states(
-        &self,
-        location: &Location,
-        nodes: &[NodeId],
-    ) -> BoxFuture<'_, PortResult<Vec<PatchStateView>>> {
-        assert!(nodes.len() <= 50);
-        let (location, nodes) = (location.clone(), nodes.to_vec());
-        self.chaos.call(move || {
-            let executions = self.executions.lock().unwrap().clone();
-            let ends = executions
-                .iter()
-                .flat_map(|e| self.slots(e))
-                .filter(|slot| slot.location == location)
-                .map(|slot| slot.ends)
-                .max()
-                .unwrap();
-            let known = self
-                .nodes(&location)
-                .into_iter()
-                .filter(|node| nodes.contains(&node.id));
-            Ok(known
-                .filter_map(|node| {
-                    let [failed, missing, pending_reboot] =
-                        node.patches.filter(|_| ends + node.late <= self.now())?;
-                    Some(PatchStateView {
-                        node: node.id,
-                        operation: "Install".to_owned(),
-                        ended_at: ends,
-                        snapshot: None,
-                        missing,
-                        failed,
-                        pending_reboot,
-                        installed: 10,
-                    })
-                })
-                .collect())
-        })
-    }
-}
-
-impl Inventory for FakeAws {
-    fn members(
-        &self,
-        location: &Location,
-        _: &Selection,
-        _: Option<PageToken>,
-    ) -> BoxFuture<'_, PortResult<MemberPage>> {
-        let location = location.clone();
-        self.chaos.call(move || {
-            let nodes = self.nodes(&location).into_iter().filter(|node| node.selected);
-            Ok(MemberPage {
-                page: Page::last(nodes.map(|node| node.id).collect()),
-                query_errors: vec![],
-            })
-        })
-    }
-
-    fn managed(
-        &self,
-        location: &Location,
-        only: Option<&[NodeId]>,
-        _: Option<PageToken>,
-    ) -> BoxFuture<'_, PortResult<Page<ManagedNode>>> {
-        assert!(only.is_none_or(|nodes| nodes.len() <= 50));
-        let (location, only) = (location.clone(), only.map(<[_]>::to_vec));
-        self.chaos.call(move || {
-            let nodes = self.nodes(&location).into_iter();
-            Ok(Page::last(
-                nodes
-                    .filter(|node| only.as_ref().is_none_or(|only| only.contains(&node.id)))
-                    .filter_map(|node| {
-                        Some(ManagedNode {
-                            id: node.id,
-                            ping: node.ping?,
-                        })
-                    })
-                    .collect(),
-            ))
-        })
     }
 }

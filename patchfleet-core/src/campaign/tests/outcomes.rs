@@ -1,7 +1,7 @@
 //! What becomes of locations and nodes: each named outcome, and an account of every node.
 
 use super::world::*;
-use crate::campaign::{FinishedOutcome, LocationOutcome, PATCH_STATE_LAG, State};
+use crate::campaign::{COLLECTS_A_TURN, Event, FinishedOutcome, LocationOutcome, PATCH_STATE_LAG, State};
 use crate::port::{NodeRows, PingStatus};
 use crate::report::NodeOutcome;
 use jiff::SignedDuration;
@@ -367,4 +367,191 @@ fn units_that_share_a_location_by_node_ids_each_account_for_their_own_nodes() {
     assert_eq!(rows.iter().map(|row| row.node.clone()).collect::<Vec<_>>(), ids);
     let named: Vec<&str> = rows.iter().map(|row| row.outcome.as_str()).collect();
     assert_eq!(named, ["done", "done", "done", "unmanaged"]);
+}
+
+#[test]
+fn a_caller_whose_credentials_expire_ends_nothing_and_whoever_resumes_loses_nothing() {
+    let well = || Script::Nodes(vec![Node::well(1)]);
+    let calm = World::new(&[&[("us-east-1", well())], &[("us-east-1", well())]], 1, 0).run();
+    let end = calm
+        .finished()
+        .unwrap()
+        .1
+        .duration_since(calm.planned_at())
+        .as_secs();
+    for from in 0..end {
+        let world = World::new(&[&[("us-east-1", well())], &[("us-east-1", well())]], 1, 0);
+        let at = |second| calm.planned_at() + SignedDuration::from_secs(second);
+        let back = at(from + 3600);
+        *world.aws.locked_out.lock().unwrap() = Some((at(from), back));
+        let state = finish(async {
+            world
+                .driver(1)
+                .begin(world.campaign(), &world.plan)
+                .await
+                .unwrap();
+            let error = world.driver(1).run(world.campaign()).await.unwrap_err();
+            assert!(
+                matches!(error, crate::campaign::DriveError::Credentials { .. }),
+                "locked out from second {from}: {error}"
+            );
+            crate::port::Clock::sleep_until(&*world.clock, back).await;
+            world.driver(2).run(world.campaign()).await.unwrap()
+        });
+        assert_eq!(
+            state.finished().unwrap().0,
+            FinishedOutcome::Succeeded,
+            "from {from}"
+        );
+        assert_eq!(world.executions().len(), 2);
+    }
+}
+
+#[test]
+fn many_locations_that_end_together_are_settled_a_few_at_a_time() {
+    let well = || Script::Nodes(vec![Node::well(1)]);
+    let regions: Vec<String> = (1..=100).map(|n| format!("us-east-{n}")).collect();
+    let unit: Vec<(&str, Script)> = regions.iter().map(|region| (region.as_str(), well())).collect();
+    let world = World::new(&[&unit], 100, 0);
+    assert_eq!(world.run().finished().unwrap().0, FinishedOutcome::Succeeded);
+    let settled: Vec<usize> = world
+        .records()
+        .iter()
+        .map(|record| {
+            let events = record.events.iter();
+            events
+                .filter(|event| matches!(event, Event::LocationSettled { .. }))
+                .count()
+        })
+        .filter(|&settled| settled > 0)
+        .collect();
+    assert_eq!(settled.iter().sum::<usize>(), 100);
+    assert!(
+        settled.iter().all(|&settled| settled <= COLLECTS_A_TURN),
+        "{settled:?}"
+    );
+}
+
+#[test]
+fn a_command_that_is_over_before_its_results_are_listed_is_not_taken_for_one_that_ran_nowhere() {
+    for (late, expected, node) in [
+        (PATCH_STATE_LAG / 2, LocationOutcome::Succeeded, NodeOutcome::Done),
+        (
+            PATCH_STATE_LAG * 10,
+            LocationOutcome::ResultsUnreadable,
+            NodeOutcome::Unknown,
+        ),
+    ] {
+        let world = World::new(&[&[("us-east-1", Script::Nodes(vec![Node::well(1)]))]], 1, 0);
+        *world.aws.lists_late.lock().unwrap() = late;
+        let state = world.run();
+        assert_eq!(outcomes(&state)[0].1, expected);
+        let settled = state.locations().next().unwrap().2.settled.clone().unwrap();
+        assert_eq!((settled.nodes.count(node), settled.nodes.total()), (1, 1));
+    }
+}
+
+#[test]
+fn nodes_of_a_step_that_names_no_execution_are_accounted_for_by_the_execution_that_there_is() {
+    let failed = Node {
+        status: "Failed",
+        patches: Some([1, 0, 0]),
+        ..Node::well(1)
+    };
+    let world = World::new(
+        &[&[
+            ("us-east-1", Script::Nodes(vec![failed, Node::well(2)])),
+            ("us-east-2", Script::Nodes(vec![Node::well(1)])),
+            ("us-west-1", Script::FailsEarly),
+            ("us-west-2", Script::Sealed),
+            ("eu-west-1", Script::RoleMissing),
+            ("eu-west-2", Script::NeverBegins),
+        ]],
+        6,
+        5,
+    );
+    *world.aws.unnamed.lock().unwrap() = true;
+    let state = world.run();
+    let found: Vec<_> = state
+        .locations()
+        .map(|(_, location, at)| {
+            let settled = at.settled.as_ref().unwrap();
+            let nodes: Vec<_> = settled
+                .nodes
+                .iter()
+                .map(|(outcome, n)| (outcome.as_str(), n))
+                .collect();
+            (location.region.as_str(), settled.outcome, nodes)
+        })
+        .collect();
+    let expected = [
+        (
+            "eu-west-1",
+            LocationOutcome::RoleNotAssumable,
+            vec![("not_run", 2)],
+        ),
+        (
+            "eu-west-2",
+            LocationOutcome::FailedBeforeCommand,
+            vec![("not_run", 2)],
+        ),
+        (
+            "us-east-1",
+            LocationOutcome::NodesFailed,
+            vec![("done", 1), ("failed", 1)],
+        ),
+        ("us-east-2", LocationOutcome::Succeeded, vec![("done", 1)]),
+        (
+            "us-west-1",
+            LocationOutcome::FailedBeforeCommand,
+            vec![("not_run", 2)],
+        ),
+        (
+            "us-west-2",
+            LocationOutcome::ResultsUnreadable,
+            vec![("unknown", 2)],
+        ),
+    ];
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn drivers_that_run_for_seconds_only_come_to_the_same_end() {
+    let silent = Node {
+        patches: None,
+        ..Node::well(1)
+    };
+    for (script, outcome) in [
+        (Script::Nodes(vec![silent]), LocationOutcome::NodesFailed),
+        (Script::Sealed, LocationOutcome::ResultsUnreadable),
+    ] {
+        let world = World::new(&[&[("us-east-1", script)]], 1, 0);
+        let state = finish(async {
+            use crate::campaign::Progress;
+            use crate::port::Clock as _;
+            world
+                .driver(1)
+                .begin(world.campaign(), &world.plan)
+                .await
+                .unwrap();
+            for writer in 2..2000 {
+                let deadline = world.clock.now() + SignedDuration::from_secs(5);
+                let driver = world.driver(writer);
+                match driver.run_until(world.campaign(), deadline).await.unwrap() {
+                    Progress::Finished(state) => return *state,
+                    Progress::Paused { wake_at, .. } => world.clock.sleep_until(wake_at).await,
+                }
+            }
+            panic!("no driver ends it");
+        });
+        assert_eq!(outcomes(&state)[0].1, outcome);
+    }
+}
+
+#[test]
+fn an_execution_that_was_started_and_cannot_be_seen_for_minutes_is_waited_for() {
+    let world = World::new(&[&[("us-east-1", Script::Nodes(vec![Node::well(1)]))]], 1, 0);
+    *world.aws.hidden.lock().unwrap() = SignedDuration::from_mins(5);
+    assert_eq!(world.run().finished().unwrap().0, FinishedOutcome::Succeeded);
+    assert_eq!(world.executions().len(), 1);
 }

@@ -32,7 +32,6 @@ fn a_refused_start_ends_its_unit_and_nothing_more_is_begun() {
         (|| PortError::new(PortErrorKind::Denied, "may not start")) as fn() -> PortError,
         || PortError::new(PortErrorKind::Invalid, "no such parameter"),
         || PortError::new(PortErrorKind::NotFound, "no such runbook"),
-        || PortError::new(PortErrorKind::Credentials, "expired"),
     ] {
         let world = two_units();
         world.aws.refusals.lock().unwrap().push(refusal);

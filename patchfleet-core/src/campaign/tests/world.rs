@@ -117,6 +117,10 @@ impl World {
             executions: Mutex::default(),
             refusals: Mutex::default(),
             starts: Mutex::default(),
+            locked_out: Mutex::default(),
+            lists_late: Mutex::default(),
+            unnamed: Mutex::default(),
+            hidden: Mutex::new(SignedDuration::from_secs(5)),
             remembers: SignedDuration::from_mins(6),
         });
         Self {

@@ -1,0 +1,115 @@
+//! Whether anything was begun in a location, as far as the log and the execution tell.
+
+use super::Job;
+use crate::campaign::LocationOutcome;
+use crate::campaign::state::{LocationState, StartState, State, StopReason, ended_well};
+use crate::port::ExecutionStatus;
+
+/// Why a location never ran, or that it did.
+pub(super) enum Course {
+    Ran,
+    /// The step was begun and names no execution. This, unless there is one all the same: it is not
+    /// documented that a step that failed names it, and nodes that were patched must not be
+    /// reported as left alone.
+    Unnamed(LocationOutcome, String),
+    Never(LocationOutcome, String),
+}
+
+impl Job<'_> {
+    /// Whether anything was begun in the location, as far as the log and the execution tell.
+    pub(super) fn course(&self, start: &StartState, at: &LocationState) -> Course {
+        use LocationOutcome as O;
+        match start {
+            StartState::NotStarted | StartState::Intended(_) => {
+                return Course::Never(O::NotStarted, stop_in_words(self.state));
+            }
+            StartState::Refused { detail, .. } => return Course::Never(O::StartRefused, detail.clone()),
+            StartState::Unresolved { detail } => return Course::Never(O::Unresolved, detail.clone()),
+            StartState::Started { .. } => {}
+        }
+        if at.child.is_some() || at.command.is_some() {
+            return Course::Ran;
+        }
+        match at.status.as_ref().filter(|status| status.is_terminal()) {
+            Some(status) if ended_well(status) => Course::Unnamed(
+                O::ResultsUnreadable,
+                "the step succeeded, and names no execution in the location".to_owned(),
+            ),
+            Some(status) => match (failed_early(status, &at.failure), words(status, &at.failure)) {
+                // Without the role there is no execution, and most likely nobody to ask for it.
+                (O::RoleNotAssumable, detail) => Course::Never(O::RoleNotAssumable, detail),
+                (outcome, detail) => Course::Unnamed(outcome, detail),
+            },
+            // Begun, and cut off with the execution.
+            None if at
+                .status
+                .as_ref()
+                .is_some_and(|status| *status != ExecutionStatus::Pending) =>
+            {
+                let (status, failure) = self.parent.map_or((&ExecutionStatus::Failed, ""), |parent| {
+                    (&parent.status, &parent.failure)
+                });
+                let detail = format!(
+                    "the execution ended while the location was at work: {}",
+                    words(status, failure)
+                );
+                Course::Unnamed(failed_early(status, ""), detail)
+            }
+            None => {
+                let status = self.parent.map(|parent| &parent.status);
+                let failure = self.parent.map_or("", |parent| &parent.failure);
+                match status {
+                    Some(ExecutionStatus::Cancelled) => Course::Never(
+                        O::Cancelled,
+                        "the execution was cancelled before it reached the location".to_owned(),
+                    ),
+                    Some(status) => Course::Never(
+                        O::NotStarted,
+                        format!(
+                            "the execution ended before it reached the location: {}",
+                            words(status, failure)
+                        ),
+                    ),
+                    None => Course::Never(O::NotStarted, String::new()),
+                }
+            }
+        }
+    }
+}
+
+/// What a location came to whose execution ended before it sent a command. The words are those of
+/// AWS's own samples; their case and what stands around them are not relied on.
+pub(super) fn failed_early(status: &ExecutionStatus, failure: &str) -> LocationOutcome {
+    if failure.to_ascii_lowercase().contains("unable to be assumed") {
+        return LocationOutcome::RoleNotAssumable;
+    }
+    match status {
+        ExecutionStatus::Cancelled => LocationOutcome::Cancelled,
+        ExecutionStatus::TimedOut => LocationOutcome::TimedOut,
+        _ => LocationOutcome::FailedBeforeCommand,
+    }
+}
+
+pub(super) fn words(status: &ExecutionStatus, failure: &str) -> String {
+    if failure.is_empty() {
+        format!("ended as {}", status.as_str())
+    } else {
+        failure.to_owned()
+    }
+}
+
+fn stop_in_words(state: &State) -> String {
+    match state.stop_reason() {
+        Some(StopReason::Budget { failed, allowed }) => {
+            format!("not begun: {failed} locations failed, and the budget allows {allowed}")
+        }
+        Some(StopReason::Refused(unit)) => format!("not begun: AWS refused the start of unit {unit}"),
+        Some(StopReason::Unresolved(unit)) => {
+            format!("not begun: it is not known whether unit {unit} runs")
+        }
+        Some(StopReason::BrokenOff(unit)) => {
+            format!("not begun: the execution of unit {unit} ended before it reached all its locations")
+        }
+        None => String::new(),
+    }
+}

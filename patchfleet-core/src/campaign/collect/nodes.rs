@@ -1,0 +1,141 @@
+//! Which nodes there are in a location now, and the patch states that they have.
+
+use super::Job;
+use crate::campaign::{READS_AT_ONCE, start};
+use crate::id::{Location, NodeId};
+use crate::port::{
+    Inventory, PatchStateView, PingStatus, PortError, PortErrorKind, PortResult, Selection, Walk,
+};
+use crate::request::Selector;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How many nodes one call may name (AWS's limit for DescribeInstancePatchStates).
+const NODES_A_CALL: usize = 50;
+
+impl Job<'_> {
+    /// Who is in the selection now, and who of them and of `also` Systems Manager manages.
+    pub(super) async fn found(&self, also: BTreeSet<NodeId>) -> PortResult<Found> {
+        let selection = match &self.state.plan().request.targets.selector {
+            Selector::ResourceGroup(name) => Selection::Group(name.clone()),
+            Selector::Tags(tags) => Selection::Tags(tags.clone()),
+            Selector::AllManaged => return self.all_managed().await,
+            Selector::NodeIds(ids) => return self.by_ids(ids, also).await,
+        };
+        let selected = self.members(&selection).await?;
+        let asked: Vec<NodeId> = selected.union(&also).cloned().collect();
+        let managed = self.managed(&asked).await?;
+        Ok(Found { selected, managed })
+    }
+
+    async fn all_managed(&self) -> PortResult<Found> {
+        let managed = managed_pages(self.inventory, self.location, None).await?;
+        Ok(Found {
+            selected: managed.keys().cloned().collect(),
+            managed,
+        })
+    }
+
+    /// The unit's ids are all of this location, unless its runbook was not told them: then they
+    /// are those of the request that are managed here, or that the command was sent to.
+    async fn by_ids(&self, ids: &[NodeId], also: BTreeSet<NodeId>) -> PortResult<Found> {
+        let own = self.node_ids();
+        let ids = own.as_deref().unwrap_or(ids);
+        let asked: BTreeSet<NodeId> = also.iter().chain(ids).cloned().collect();
+        let managed = self.managed(&Vec::from_iter(asked)).await?;
+        let here = |id: &NodeId| own.is_some() || managed.contains_key(id) || also.contains(id);
+        Ok(Found {
+            selected: ids.iter().filter(|id| here(id)).cloned().collect(),
+            managed,
+        })
+    }
+
+    /// The node ids that the unit was planned with, if it was.
+    pub(super) fn node_ids(&self) -> Option<Vec<NodeId>> {
+        let plan = self.state.plan();
+        let Selector::NodeIds(_) = plan.request.targets.selector else {
+            return None;
+        };
+        let (_, request) = plan.units().find(|(unit, _)| *unit == self.unit)?;
+        start::node_ids(request)
+    }
+
+    async fn members(&self, selection: &Selection) -> PortResult<BTreeSet<NodeId>> {
+        let mut members = BTreeSet::new();
+        let mut walk = Walk::new("the selection's members");
+        while let Some(token) = walk.next() {
+            let answer = match self.inventory.members(self.location, selection, token).await {
+                // A group that is gone has no member: that is a whole answer. Tags are never gone.
+                Err(error)
+                    if error.kind() == PortErrorKind::NotFound
+                        && matches!(selection, Selection::Group(_)) =>
+                {
+                    return Ok(BTreeSet::new());
+                }
+                answer => answer?,
+            };
+            if let Some(partial) = answer.query_errors.first() {
+                return Err(PortError::new(
+                    PortErrorKind::Other,
+                    format!(
+                        "the list of members in {} is not whole: {} {}",
+                        self.location, partial.code, partial.message
+                    ),
+                ));
+            }
+            members.extend(answer.page.items);
+            walk.advance(answer.page.next)?;
+        }
+        Ok(members)
+    }
+
+    async fn managed(&self, nodes: &[NodeId]) -> PortResult<BTreeMap<NodeId, PingStatus>> {
+        let calls: Vec<_> = nodes
+            .chunks(NODES_A_CALL)
+            .map(|nodes| managed_pages(self.inventory, self.location, Some(nodes)))
+            .collect();
+        let mut found = stream::iter(calls).buffer_unordered(READS_AT_ONCE);
+        let mut managed = BTreeMap::new();
+        while let Some(nodes) = found.try_next().await? {
+            managed.extend(nodes);
+        }
+        Ok(managed)
+    }
+
+    pub(super) async fn patch_states(
+        &self,
+        nodes: &[NodeId],
+    ) -> PortResult<BTreeMap<NodeId, PatchStateView>> {
+        let calls: Vec<_> = nodes
+            .chunks(NODES_A_CALL)
+            .map(|nodes| self.automation.patch_states(self.location, nodes))
+            .collect();
+        let mut found = stream::iter(calls).buffer_unordered(READS_AT_ONCE);
+        let mut states = BTreeMap::new();
+        while let Some(views) = found.try_next().await? {
+            states.extend(views.into_iter().map(|view| (view.node.clone(), view)));
+        }
+        Ok(states)
+    }
+}
+
+/// Who is in the selection of a location now, and who is managed.
+pub(super) struct Found {
+    pub(super) selected: BTreeSet<NodeId>,
+    pub(super) managed: BTreeMap<NodeId, PingStatus>,
+}
+
+async fn managed_pages(
+    inventory: &dyn Inventory,
+    location: &Location,
+    only: Option<&[NodeId]>,
+) -> PortResult<BTreeMap<NodeId, PingStatus>> {
+    let mut managed = BTreeMap::new();
+    let mut walk = Walk::new("the managed nodes");
+    while let Some(token) = walk.next() {
+        let page = inventory.managed(location, only, token).await?;
+        managed.extend(page.items.into_iter().map(|node| (node.id, node.ping)));
+        walk.advance(page.next)?;
+    }
+    Ok(managed)
+}

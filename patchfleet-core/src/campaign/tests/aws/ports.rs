@@ -1,0 +1,302 @@
+//! What the small AWS answers to each call.
+
+use super::*;
+
+impl Automation for FakeAws {
+    fn start(&self, request: &StartRequest, token: ClientToken) -> BoxFuture<'_, PortResult<ExecutionId>> {
+        let request = request.clone();
+        self.call(move || {
+            let now = self.now();
+            let bytes = serde_json::to_string(&request).unwrap();
+            self.starts.lock().unwrap().push((token, bytes));
+            if let Some(refusal) = self.refusals.lock().unwrap().pop() {
+                return Err(refusal());
+            }
+            let mut executions = self.executions.lock().unwrap();
+            let known = executions
+                .iter()
+                .find(|e| e.token == token && now.duration_since(e.started_at) < self.remembers);
+            if let Some(known) = known {
+                assert_eq!(known.request, request, "one token, two requests");
+                return Ok(known.id.clone());
+            }
+            let id: ExecutionId = id_of(&format!("{token}/{}", executions.len()));
+            executions.push(Execution {
+                id: id.clone(),
+                request,
+                token,
+                started_at: now,
+                cancelled_at: None,
+            });
+            Ok(id)
+        })
+    }
+
+    fn find(
+        &self,
+        document: &DocumentName,
+        tag_key: &str,
+        page: Option<PageToken>,
+    ) -> BoxFuture<'_, PortResult<Page<ExecutionId>>> {
+        let (document, tag_key) = (document.clone(), tag_key.to_owned());
+        self.call(move || {
+            let executions = self.executions.lock().unwrap();
+            let found = executions.iter().filter(|e| {
+                e.request.document_name == document
+                    && e.request.tags.iter().any(|tag| tag.key == tag_key)
+                    && e.started_at + self.hidden() <= self.now()
+            });
+            // Everything stands on the second page.
+            Ok(match page {
+                None => Page {
+                    items: vec![],
+                    next: Some(PageToken::new("2")),
+                },
+                Some(_) => Page::last(found.map(|e| e.id.clone()).collect()),
+            })
+        })
+    }
+
+    fn execution(&self, id: &ExecutionId) -> BoxFuture<'_, PortResult<ExecutionView>> {
+        let id = id.clone();
+        self.call(move || {
+            let execution = self.seen(&id)?;
+            let slots = self.slots(&execution);
+            let over = slots.iter().all(|slot| slot.ends <= self.now());
+            let status = if !over {
+                ExecutionStatus::InProgress
+            } else if execution.cancelled_at.is_some() {
+                ExecutionStatus::Cancelled
+            } else if slots.iter().any(|slot| slot.status != ExecutionStatus::Success) {
+                ExecutionStatus::Failed
+            } else {
+                ExecutionStatus::Success
+            };
+            Ok(ExecutionView {
+                status,
+                failure: String::new(),
+                started_at: Some(execution.started_at),
+                parameters: execution.request.parameters.clone(),
+            })
+        })
+    }
+
+    fn steps(&self, id: &ExecutionId, page: Option<PageToken>) -> BoxFuture<'_, PortResult<Page<StepView>>> {
+        let id = id.clone();
+        self.call(move || {
+            let now = self.now();
+            let execution = self.seen(&id)?;
+            let mut steps: Vec<StepView> = vec![StepView {
+                location: None,
+                status: ExecutionStatus::Success,
+                child: None,
+                failure: String::new(),
+            }];
+            for slot in self.slots(&execution) {
+                let begun = slot.begins.is_some_and(|at| at <= now);
+                let over = begun && slot.ends <= now;
+                let early = matches!(
+                    self.script(&slot.location),
+                    Script::RoleMissing | Script::NeverBegins
+                );
+                steps.push(StepView {
+                    child: (begun && !early && !*self.unnamed.lock().unwrap())
+                        .then(|| id_of(&format!("child/{}/{}", execution.id, slot.location))),
+                    location: Some(slot.location),
+                    status: match (begun, over) {
+                        (false, _) => ExecutionStatus::Pending,
+                        (true, false) => ExecutionStatus::InProgress,
+                        (true, true) => slot.status,
+                    },
+                    failure: if over { slot.failure } else { String::new() },
+                });
+            }
+            // Two steps a page.
+            let first: usize = page.map_or(0, |token| token.as_str().parse().unwrap());
+            let rest = steps.split_off(first.min(steps.len()));
+            let next = (rest.len() > 2).then(|| PageToken::new((first + 2).to_string()));
+            Ok(Page {
+                items: rest.into_iter().take(2).collect(),
+                next,
+            })
+        })
+    }
+
+    fn children(
+        &self,
+        location: &Location,
+        parent: &ExecutionId,
+        page: Option<PageToken>,
+    ) -> BoxFuture<'_, PortResult<Page<ExecutionId>>> {
+        let (location, parent) = (location.clone(), parent.clone());
+        self.call(move || {
+            let execution = self.seen(&parent)?;
+            let mut slots = self.slots(&execution).into_iter();
+            let slot = slots.find(|slot| slot.location == location).unwrap();
+            let there = match self.script(&location) {
+                Script::Sealed => return Err(PortError::new(PortErrorKind::Denied, "may not read")),
+                Script::RoleMissing | Script::NeverBegins => false,
+                _ => slot.begins.is_some_and(|at| at <= self.now()),
+            };
+            // Everything stands on the second page.
+            Ok(match page {
+                None => Page {
+                    items: vec![],
+                    next: Some(PageToken::new("2")),
+                },
+                Some(_) => {
+                    let child = there.then(|| id_of(&format!("child/{parent}/{location}")));
+                    Page::last(child.into_iter().collect())
+                }
+            })
+        })
+    }
+
+    fn child(&self, location: &Location, id: &ExecutionId) -> BoxFuture<'_, PortResult<ChildView>> {
+        let (location, id) = (location.clone(), id.clone());
+        self.call(move || {
+            let slot = self.slot_of("child", &location, id.as_str())?;
+            let execution = self.executions.lock().unwrap().clone();
+            let owner = execution
+                .iter()
+                .find(|e| id == id_of(&format!("child/{}/{location}", e.id)))
+                .unwrap();
+            let over = slot.ends <= self.now();
+            let sends = !matches!(self.script(&location), Script::FailsEarly)
+                && slot.begins.unwrap() + SENDS <= self.now();
+            Ok(ChildView {
+                status: if over {
+                    slot.status
+                } else {
+                    ExecutionStatus::InProgress
+                },
+                command: sends.then(|| id_of(&format!("command/{}/{location}", owner.id))),
+                failure: if over { slot.failure } else { String::new() },
+            })
+        })
+    }
+
+    fn command(&self, location: &Location, id: &CommandId) -> BoxFuture<'_, PortResult<CommandView>> {
+        let (location, id) = (location.clone(), id.clone());
+        self.call(move || {
+            let slot = self.slot_of("command", &location, id.as_str())?;
+            let empty = matches!(self.script(&location), Script::Emptied);
+            let over = slot.ends <= self.now();
+            let targets = u32::try_from(self.targets(&location, &id).len()).unwrap();
+            Ok(CommandView {
+                status: if over || empty { "Failed" } else { "InProgress" }.to_owned(),
+                details: if empty { "NoInstancesInTag" } else { "InProgress" }.to_owned(),
+                requested_at: slot.begins.unwrap() + SENDS,
+                counts: CommandCounts {
+                    targets,
+                    completed: if over { targets } else { 0 },
+                    errors: 0,
+                    undelivered: 0,
+                },
+            })
+        })
+    }
+
+    fn invocations(
+        &self,
+        location: &Location,
+        id: &CommandId,
+        _: Option<PageToken>,
+    ) -> BoxFuture<'_, PortResult<Page<InvocationView>>> {
+        let (location, id) = (location.clone(), id.clone());
+        self.call(move || {
+            let ends = self.slot_of("command", &location, id.as_str())?.ends;
+            let listed = ends + *self.lists_late.lock().unwrap() <= self.now();
+            let nodes = self.targets(&location, &id).into_iter().filter(|_| listed);
+            Ok(Page::last(
+                nodes
+                    .map(|node| InvocationView {
+                        status: InvocationStatus::from_details(node.status),
+                        node: node.id,
+                    })
+                    .collect(),
+            ))
+        })
+    }
+
+    fn patch_states(
+        &self,
+        location: &Location,
+        nodes: &[NodeId],
+    ) -> BoxFuture<'_, PortResult<Vec<PatchStateView>>> {
+        assert!(nodes.len() <= 50);
+        let (location, nodes) = (location.clone(), nodes.to_vec());
+        self.call(move || {
+            let executions = self.executions.lock().unwrap().clone();
+            let ends = executions
+                .iter()
+                .flat_map(|e| self.slots(e))
+                .filter(|slot| slot.location == location)
+                .map(|slot| slot.ends)
+                .max()
+                .unwrap();
+            let known = self
+                .nodes(&location)
+                .into_iter()
+                .filter(|node| nodes.contains(&node.id));
+            Ok(known
+                .filter_map(|node| {
+                    let [failed, missing, pending_reboot] =
+                        node.patches.filter(|_| ends + node.late <= self.now())?;
+                    Some(PatchStateView {
+                        node: node.id,
+                        operation: "Install".to_owned(),
+                        ended_at: ends,
+                        snapshot: None,
+                        missing,
+                        failed,
+                        pending_reboot,
+                        installed: 10,
+                    })
+                })
+                .collect())
+        })
+    }
+}
+
+impl Inventory for FakeAws {
+    fn members(
+        &self,
+        location: &Location,
+        _: &Selection,
+        _: Option<PageToken>,
+    ) -> BoxFuture<'_, PortResult<MemberPage>> {
+        let location = location.clone();
+        self.call(move || {
+            let nodes = self.nodes(&location).into_iter().filter(|node| node.selected);
+            Ok(MemberPage {
+                page: Page::last(nodes.map(|node| node.id).collect()),
+                query_errors: vec![],
+            })
+        })
+    }
+
+    fn managed(
+        &self,
+        location: &Location,
+        only: Option<&[NodeId]>,
+        _: Option<PageToken>,
+    ) -> BoxFuture<'_, PortResult<Page<ManagedNode>>> {
+        assert!(only.is_none_or(|nodes| nodes.len() <= 50));
+        let (location, only) = (location.clone(), only.map(<[_]>::to_vec));
+        self.call(move || {
+            let nodes = self.nodes(&location).into_iter();
+            Ok(Page::last(
+                nodes
+                    .filter(|node| only.as_ref().is_none_or(|only| only.contains(&node.id)))
+                    .filter_map(|node| {
+                        Some(ManagedNode {
+                            id: node.id,
+                            ping: node.ping?,
+                        })
+                    })
+                    .collect(),
+            ))
+        })
+    }
+}

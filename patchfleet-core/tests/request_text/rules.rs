@@ -1,0 +1,251 @@
+//! Rules between fields: what does not go together, and what AWS limits.
+
+use super::*;
+
+#[test]
+fn exactly_one_selector_is_asked_for() {
+    let both = "resource_group = \"G\"\ntags = { Env = \"prod\" }\nregions = \"all-enabled\"";
+    let problems = problems(&toml_with(both, ""));
+    insta::assert_snapshot!(problems, @r#"
+    the request has 1 problem
+      [conflict] targets: exactly one of resource_group, tags, all_managed = true, node_ids; here are resource_group and tags
+    "#);
+    let none = "all_managed = false\nregions = \"all-enabled\"";
+    assert_eq!(only(&toml_with(none, "")), at(ProblemCode::Missing, "targets"));
+    let one = "all_managed = false\nnode_ids = [\"i-01234567\"]\nregions = \"all-enabled\"";
+    let request = PatchRequest::parse(toml_with(one, "").as_bytes(), Format::Toml).unwrap();
+    assert!(matches!(request.targets.selector, Selector::NodeIds(ids) if ids.len() == 1));
+    assert_eq!(request.targets.regions, Regions::AllEnabled);
+}
+
+#[test]
+fn what_is_nobodys_targets_lacks_both_selector_and_regions() {
+    let problems = problems("");
+    let missing: Vec<_> = problems
+        .problems()
+        .iter()
+        .map(|p| (p.code, p.path.as_str()))
+        .collect();
+    let code = ProblemCode::Missing;
+    assert_eq!(
+        missing,
+        [(code, "name"), (code, "targets"), (code, "targets.regions")]
+    );
+    assert_eq!(PatchRequest::parse(b"", Format::Yaml).unwrap_err(), problems);
+    assert_eq!(PatchRequest::parse(b"{}", Format::Json).unwrap_err(), problems);
+}
+
+#[test]
+fn regions_and_roles_are_all_of_one_partition() {
+    let mixed = "all_managed = true\nregions = [\"us-east-1\", \"cn-north-1\", \"us-gov-west-1\"]";
+    assert_eq!(
+        only(&toml_with(mixed, "")),
+        at(ProblemCode::Conflict, "targets.regions")
+    );
+    let role = "[automation]\nassume_role = \"arn:aws-cn:iam::111122223333:role/Admin\"";
+    assert_eq!(
+        only(&toml_with(TARGETS, role)),
+        at(ProblemCode::Conflict, "automation.assume_role")
+    );
+    let own = "[automation]\nassume_role = \"arn:aws:iam::111122223333:role/Admin\"";
+    PatchRequest::parse(toml_with(TARGETS, own).as_bytes(), Format::Toml).unwrap();
+}
+
+#[test]
+fn override_lists_are_checked_against_the_operation_and_each_other() {
+    let list = "install_override_list = \"s3://bucket/list.yaml\"";
+    let baseline = "baseline_override = \"https://example.com/baseline.json\"";
+    let patch = |lines: &str| toml_with(TARGETS, &format!("[patch]\n{lines}"));
+    assert_eq!(
+        only(&patch(list)),
+        at(ProblemCode::Conflict, "patch.install_override_list")
+    );
+    assert_eq!(
+        only(&patch(&format!("operation = \"Install\"\n{list}\n{baseline}"))),
+        at(ProblemCode::Conflict, "patch.baseline_override")
+    );
+    for fine in [
+        format!("operation = \"Install\"\n{list}"),
+        baseline.to_owned(),
+        "reboot_option = \"NoReboot\"".to_owned(),
+    ] {
+        PatchRequest::parse(patch(&fine).as_bytes(), Format::Toml).unwrap();
+    }
+    for (length, fits) in [(256, true), (257, false)] {
+        let text = patch(&format!(
+            "operation = \"Install\"\ninstall_override_list = \"https://{}\"",
+            "x".repeat(length - "https://".len())
+        ));
+        assert_eq!(
+            PatchRequest::parse(text.as_bytes(), Format::Toml).is_ok(),
+            fits,
+            "{length}"
+        );
+    }
+    for wrong in [
+        "",
+        "http://x",
+        "s3://bucket",
+        "s3://bucket/",
+        "s3://bucket/dir/",
+        "list.yaml",
+    ] {
+        let text = patch(&format!(
+            "operation = \"Install\"\ninstall_override_list = \"{wrong}\""
+        ));
+        let expected = at(ProblemCode::InvalidValue, "patch.install_override_list");
+        assert_eq!(only(&text), expected, "{wrong:?}");
+    }
+}
+
+#[test]
+fn lists_have_each_entry_once() {
+    for (list, path) in [
+        (
+            "accounts = [\"111122223333\", \"ou-ab12-cdef3456\", \"111122223333\"]",
+            "targets.accounts[2]",
+        ),
+        (
+            "exclude_accounts = [\"111122223333\", \"111122223333\"]",
+            "targets.exclude_accounts[1]",
+        ),
+    ] {
+        let text = toml_with(&format!("{TARGETS}\n{list}"), "");
+        assert_eq!(only(&text), at(ProblemCode::Duplicate, path));
+    }
+    let nodes = "node_ids = [\"i-01234567\", \"i-01234567\"]\nregions = [\"us-east-1\", \"us-east-1\"]";
+    let paths: Vec<_> = problems(&toml_with(nodes, ""))
+        .problems()
+        .iter()
+        .map(|p| (p.code, p.path.clone()))
+        .collect();
+    let code = ProblemCode::Duplicate;
+    assert_eq!(
+        paths,
+        [at(code, "targets.node_ids[1]"), at(code, "targets.regions[1]")]
+    );
+}
+
+#[test]
+fn an_account_may_be_both_wanted_and_excluded_but_the_root_may_not_be_excluded() {
+    let both = format!("{TARGETS}\naccounts = [\"111122223333\"]\nexclude_accounts = [\"111122223333\"]");
+    PatchRequest::parse(toml_with(&both, "").as_bytes(), Format::Toml).unwrap();
+    let root =
+        format!("{TARGETS}\naccounts = [\"r-ab12\"]\nexclude_accounts = [\"111122223333\", \"r-ab12\"]");
+    assert_eq!(
+        only(&toml_with(&root, "")),
+        at(ProblemCode::InvalidValue, "targets.exclude_accounts[1]")
+    );
+}
+
+#[test]
+fn tags_and_node_ids_have_awss_limits() {
+    let only_targets = |line: &str| only(&toml_with(&format!("{line}\nregions = [\"us-east-1\"]"), ""));
+    let range = |path| at(ProblemCode::OutOfRange, path);
+    assert_eq!(only_targets("tags = {}"), range("targets.tags"));
+    assert_eq!(
+        only_targets("tags = { a = \"1\", b = \"1\", c = \"1\", d = \"1\", e = \"1\", f = \"1\" }"),
+        range("targets.tags")
+    );
+    assert_eq!(only_targets("tags = { Env = [] }"), range("targets.tags.Env"));
+    assert_eq!(
+        only_targets("tags = { Env = \"\" }"),
+        at(ProblemCode::InvalidValue, "targets.tags.Env")
+    );
+    assert_eq!(
+        only_targets("tags = { Env = [1] }"),
+        at(ProblemCode::WrongType, "targets.tags.Env[0]")
+    );
+    assert_eq!(only_targets("node_ids = []"), range("targets.node_ids"));
+    assert_eq!(
+        only_targets("node_ids = [\"i-01234567\", \"i-1\"]"),
+        at(ProblemCode::InvalidValue, "targets.node_ids[1]")
+    );
+}
+
+#[test]
+fn a_tag_that_would_not_fit_one_parameter_is_refused() {
+    let empty = r#"{"Key":"tag:Env","Values":["",""]}"#.len();
+    for (second, fits) in [(512 - empty - 256, true), (512 - empty - 255, false)] {
+        let (a, b) = ("a".repeat(256), "b".repeat(second));
+        let tags = format!("tags = {{ Env = [\"{a}\", \"{b}\"] }}\nregions = [\"us-east-1\"]");
+        let parsed = PatchRequest::parse(toml_with(&tags, "").as_bytes(), Format::Toml);
+        assert_eq!(parsed.is_ok(), fits, "{second}");
+    }
+}
+
+#[test]
+fn parameters_are_for_runbooks_of_ones_own() {
+    let own = "[automation.parameters]\nReason = \"x\"";
+    assert_eq!(
+        only(&toml_with(TARGETS, own)),
+        at(ProblemCode::Conflict, "automation.parameters")
+    );
+    let other = "[automation]\ndocument = \"My-Runbook\"\n[automation.parameters]\n\
+                 Text = \"x\"\nCount = 3\nShare = 1.5\nFlag = true\nList = [\"a\", 1, false]\nNone = []";
+    let request = PatchRequest::parse(toml_with(TARGETS, other).as_bytes(), Format::Toml).unwrap();
+    let parameters = serde_json::to_value(&request.automation.parameters).unwrap();
+    assert_eq!(
+        parameters,
+        serde_json::json!({
+            "Text": ["x"], "Count": ["3"], "Share": ["1.5"], "Flag": ["true"], "List": ["a", "1", "false"], "None": []
+        })
+    );
+    let long = "x".repeat(513);
+    for (line, code, path) in [
+        (
+            "X = { a = 1 }".to_owned(),
+            ProblemCode::WrongType,
+            "automation.parameters.X",
+        ),
+        (
+            "X = [\"a\", []]".to_owned(),
+            ProblemCode::WrongType,
+            "automation.parameters.X[1]",
+        ),
+        (
+            format!("X = \"{long}\""),
+            ProblemCode::OutOfRange,
+            "automation.parameters.X",
+        ),
+        (
+            format!("X = {:?}", vec!["a"; 51]),
+            ProblemCode::OutOfRange,
+            "automation.parameters.X",
+        ),
+    ] {
+        let text = format!("[automation]\ndocument = \"My-Runbook\"\n[automation.parameters]\n{line}");
+        assert_eq!(only(&toml_with(TARGETS, &text)), at(code, path), "{line}");
+    }
+}
+
+#[test]
+fn a_runbook_may_not_be_told_another_operation_than_the_request_is_for() {
+    let text = |patch: &str, operation: &str| {
+        let automation = format!("document = \"My-Runbook\"\nparameters = {{ Operation = \"{operation}\" }}");
+        toml_with(
+            TARGETS,
+            &format!("[patch]\noperation = \"{patch}\"\n[automation]\n{automation}"),
+        )
+    };
+    for (patch, operation) in [("Scan", "Install"), ("Scan", "install"), ("Install", "Scan")] {
+        let expected = at(ProblemCode::Conflict, "automation.parameters.Operation");
+        assert_eq!(only(&text(patch, operation)), expected);
+    }
+    for (patch, operation) in [("Scan", "Scan"), ("Install", "Install"), ("Scan", "Inventory")] {
+        PatchRequest::parse(text(patch, operation).as_bytes(), Format::Toml).unwrap();
+    }
+}
+
+#[test]
+fn waves_and_fleet_budgets_are_not_supported_yet() {
+    let text = toml_with(
+        TARGETS,
+        "[budget.fleet]\nwhatever = 1\n[[waves]]\nname = 1\nwhatever = 1",
+    );
+    insta::assert_snapshot!(problems(&text), @r#"
+    the request has 2 problems
+      [unsupported] budget.fleet: a budget across the whole fleet is not supported by this version yet: use budget.nodes and budget.locations
+      [unsupported] waves: waves are not supported by this version yet: all locations form one wave
+    "#);
+}
