@@ -257,18 +257,17 @@ impl Job<'_> {
     }
 
     /// A location whose command matched no node. Whoever is in the selection all the same was not
-    /// patched.
+    /// patched; if that cannot be found out, the location is not known to be empty.
     async fn emptied(&self) -> PortResult<Settlement> {
         let mut settlement = match self.never_ran(LocationOutcome::Emptied, String::new()).await {
             Ok(settlement) => settlement,
             Err(error) if error.kind().is_transient() => return Err(error),
-            Err(error) => Settlement {
-                detail: format!(
-                    "whether unmanaged nodes are left is not known: {}",
+            Err(error) => {
+                return Ok(self.unreadable(format!(
+                    "the command matched no node, and whether any is left is not known: {}",
                     error.reason()
-                ),
-                ..self.without_nodes(LocationOutcome::Emptied)
-            },
+                )));
+            }
         };
         if settlement.nodes.total() > 0 {
             settlement.outcome = LocationOutcome::NodesFailed;
