@@ -158,6 +158,17 @@ impl World {
             .is_some_and(|node| node.groups.remove(group))
     }
 
+    /// Makes the answers of a resource group partial, with these error codes of Resource Groups, or
+    /// whole again, with none. Gives false if there is no such group.
+    pub fn set_query_errors(&mut self, at: &Location, group: &str, codes: &[&str]) -> bool {
+        let place = self.places.get_mut(at);
+        let Some(group) = place.and_then(|place| place.groups.get_mut(group)) else {
+            return false;
+        };
+        group.query_errors = codes.iter().map(|&code| code.to_owned()).collect();
+        true
+    }
+
     /// Lets everything happen that is due until `to`, and makes it the time. A time that is past
     /// changes nothing.
     pub fn advance_to(&mut self, to: Timestamp) {
