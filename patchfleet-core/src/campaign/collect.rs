@@ -187,8 +187,14 @@ impl Job<'_> {
             invocations.extend(page.items.into_iter().map(|view| (view.node, view.status)));
             walk.advance(page.next)?;
         }
-        let found = self.found(invocations.keys().cloned().collect()).await?;
         let reached: Vec<NodeId> = invocations.keys().cloned().collect();
+        let (found, not_whole) = match self.found(reached.iter().cloned().collect()).await {
+            Ok(found) => (found, None),
+            Err(error) if error.kind().is_transient() => return Err(error),
+            // Whoever else is selected is not known; what became of those that the command was
+            // sent to still is.
+            Err(error) => (self.reached(&reached).await?, Some(error)),
+        };
         let states = self.patch_states(&reached).await?;
         let patch = self.patch();
         let mut lagging = false;
@@ -219,7 +225,20 @@ impl Job<'_> {
                 failed: fresh.map(|state| state.failed),
             });
         }
-        Ok((self.by_nodes(rows, status), lagging))
+        let mut settlement = self.by_nodes(rows, status);
+        if let Some(error) = not_whole {
+            let census = self.census().unwrap_or_default();
+            let rest = census.total().saturating_sub(settlement.nodes.total());
+            let unmanaged = rest.min(census.unmanaged);
+            settlement.nodes.add(NodeOutcome::Unmanaged, unmanaged);
+            settlement.nodes.add(NodeOutcome::Unknown, rest - unmanaged);
+            settlement.outcome = LocationOutcome::ResultsUnreadable;
+            settlement.detail = format!(
+                "only the nodes that the command was sent to are known: {}",
+                error.reason()
+            );
+        }
+        Ok((settlement, lagging))
     }
 
     /// Settles a location whose nodes are known.
@@ -368,6 +387,14 @@ impl Job<'_> {
         let asked: Vec<NodeId> = selected.union(&also).cloned().collect();
         let managed = self.managed(&asked).await?;
         Ok(Found { selected, managed })
+    }
+
+    /// The nodes that the command was sent to, when nobody can say who is in the selection.
+    async fn reached(&self, nodes: &[NodeId]) -> PortResult<Found> {
+        Ok(Found {
+            selected: nodes.iter().cloned().collect(),
+            managed: self.managed(nodes).await?,
+        })
     }
 
     async fn all_managed(&self) -> PortResult<Found> {
