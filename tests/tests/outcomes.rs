@@ -343,6 +343,24 @@ async fn a_command_that_matches_no_node_ends_its_location_at_once() {
 }
 
 #[tokio::test]
+async fn a_group_that_cannot_be_read_whole_is_not_called_empty_although_no_node_was_matched() {
+    let partial = "query_errors = [\"CLOUDFORMATION_STACK_INACTIVE\"]\n";
+    let nodes = group("222222222222", "{ count = 2, reachability = \"unmanaged\" }") + partial;
+    let request = install("[policy]\nunknown = \"keep\"\n");
+    let scene = Scene::of(&world(&format!("{ACCOUNTS}{nodes}")), &request);
+    let (_, ended) = scene.run(&request).await;
+    let unknown = at(&ended.report, "222222222222");
+    assert_eq!(unknown.outcome, Some(LocationOutcome::ResultsUnreadable));
+    assert!(
+        unknown.detail.contains("matched no node")
+            && unknown.detail.contains("CLOUDFORMATION_STACK_INACTIVE"),
+        "{}",
+        unknown.detail
+    );
+    assert_eq!(ended.report.outcome, ReportOutcome::Partial);
+}
+
+#[tokio::test]
 async fn a_start_that_aws_refuses_is_named_and_nothing_runs() {
     let role = "arn:aws:iam::111111111111:role/Nobody";
     let request = install(&format!("[automation]\nassume_role = \"{role}\"\n"));

@@ -215,6 +215,8 @@ async fn node_ids_are_found_where_they_are_alike() {
         node_ids = [{}]
         accounts = ["111111111111", "222222222222", "333333333333"]
         regions = ["us-east-1", "eu-west-1"]
+        [budget.nodes]
+        max_concurrency = "100%"
         [budget.locations]
         max_concurrency = 3
         "#,
