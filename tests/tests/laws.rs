@@ -13,132 +13,19 @@
 
 #[path = "laws/draft.rs"]
 mod draft;
+#[path = "laws/run.rs"]
+mod run;
 
-use draft::{Draft, Policy, Selector, Truth, drafts, id};
+use draft::{Draft, Policy, Truth, drafts};
 use patchfleet_core::{
     campaign::{Event, LocationOutcome},
-    plan::{Plan, PlanError, Refusal, SkipReason},
+    plan::SkipReason,
     report::{NodeOutcome, ReportOutcome, Tally},
 };
-use patchfleet_sim::{ClockMode, SimClock, world::World};
-use patchfleet_tests::{Campaign, Ended, in_memory, plan, request};
 use proptest::{prelude::*, strategy::ValueTree as _, test_runner::TestRunner};
+use run::{Done, Pair, Run, pair, place};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// An account and a Region, as texts.
-type Pair = (String, String);
-
-/// A draft that was planned and, unless it was refused, run.
-struct Run {
-    draft: Draft,
-    /// The simulator's state before anything was asked, after planning, and at the end.
-    before: Value,
-    planned: Value,
-    after: Value,
-    /// Operation and input of every call.
-    calls: Vec<(String, Value)>,
-    result: Result<Done, Refusal>,
-}
-
-struct Done {
-    plan: Plan,
-    ended: Ended,
-}
-
-impl Run {
-    fn of(draft: &Draft) -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(Self::go(draft))
-    }
-
-    async fn go(draft: &Draft) -> Self {
-        let request = request(&draft.request()).unwrap();
-        let clock = SimClock::new(World::parse(&draft.world()).unwrap(), ClockMode::Jump);
-        let ports = in_memory(&clock, &request.access).unwrap();
-        let state = || clock.with_world(|world| world.state());
-        let before = state();
-        let (planned, result) = match plan(&ports, &request).await {
-            Ok(plan) => {
-                let planned = state();
-                let campaign = Campaign::begin(&ports, plan.clone()).await.unwrap();
-                let ended = campaign.run().await.unwrap();
-                (planned, Ok(Done { plan, ended }))
-            }
-            Err(PlanError::Refused(refusal)) => (state(), Err(refusal)),
-            Err(PlanError::Port(error)) => panic!("{error}"),
-        };
-        Self {
-            draft: draft.clone(),
-            before,
-            planned,
-            after: state(),
-            calls: clock.with_world(|world| {
-                let calls = world.requests().iter();
-                calls
-                    .map(|one| (one.operation.clone(), one.input.clone()))
-                    .collect()
-            }),
-            result,
-        }
-    }
-
-    /// What each candidate truly is.
-    fn truths(&self) -> BTreeMap<Pair, Truth> {
-        let candidates = self.draft.candidates().into_iter();
-        candidates
-            .map(|(index, region, truth)| ((id(index), region.to_owned()), truth))
-            .collect()
-    }
-
-    /// The nodes that the request selects in a location, by the world at the end.
-    fn selected(&self, pair: &Pair) -> BTreeMap<&str, &Value> {
-        let nodes = self.after["nodes"].as_array().unwrap().iter();
-        nodes
-            .filter(|node| place(node) == *pair)
-            .filter(|node| match self.draft.wish.selector {
-                Selector::Group => node["groups"]
-                    .as_array()
-                    .unwrap()
-                    .iter()
-                    .any(|group| group == "Web"),
-                Selector::Tags => node["tags"]["Env"] == "prod",
-                Selector::AllManaged => node["managed"] == true,
-            })
-            .map(|node| (node["id"].as_str().unwrap(), node))
-            .collect()
-    }
-
-    /// The executions that were started in the central account.
-    fn parents(&self) -> Vec<&Value> {
-        let executions = self.after["executions"].as_array().unwrap().iter();
-        executions.filter(|one| one["parent"].is_null()).collect()
-    }
-
-    /// The nodes of a location to which a command was sent, or would have been.
-    fn sent_to(&self, pair: &Pair) -> Vec<&str> {
-        let commands = self.after["commands"].as_array().unwrap().iter();
-        commands
-            .filter(|command| place(command) == *pair)
-            .flat_map(|command| command["invocations"].as_array().unwrap())
-            .map(|one| one["node"].as_str().unwrap())
-            .collect()
-    }
-
-    /// Whether it can be found out who is selected in a location.
-    fn is_readable(&self, pair: &Pair) -> bool {
-        !matches!(self.truths()[pair], Truth::Unreadable | Truth::Partial)
-    }
-}
-
-fn place(of: &Value) -> Pair {
-    let text = |name: &str| of[name].as_str().unwrap().to_owned();
-    (text("account"), text("region"))
-}
-
-fn pair(account: impl ToString, region: impl ToString) -> Pair {
-    (account.to_string(), region.to_string())
-}
 
 /// What the policies make of a location: planned, skipped for a reason, or a reason to refuse.
 #[derive(Debug, PartialEq, Eq, Clone, Copy)]
@@ -425,7 +312,7 @@ fn check(draft: &Draft, law: fn(&Run, &Done)) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 80, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn law_1_the_started_locations_are_the_plans_and_no_other_node_is_touched(draft in drafts()) {

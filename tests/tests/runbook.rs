@@ -3,7 +3,6 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::indexing_slicing,
     reason = "clippy lets #[test] functions do so, and these are their helpers"
 )]
 
