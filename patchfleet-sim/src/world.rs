@@ -149,6 +149,26 @@ impl World {
         self.places.values().flat_map(|place| place.nodes.values())
     }
 
+    /// Takes a node out of a resource group, as somebody does who changes its tags. Gives false if
+    /// it was not in there.
+    pub fn leave_group(&mut self, node: &NodeId, group: &str) -> bool {
+        let place = self.node_index.get(node).and_then(|at| self.places.get_mut(at));
+        place
+            .and_then(|place| place.nodes.get_mut(node))
+            .is_some_and(|node| node.groups.remove(group))
+    }
+
+    /// Makes the answers of a resource group partial, with these error codes of Resource Groups, or
+    /// whole again, with none. Gives false if there is no such group.
+    pub fn set_query_errors(&mut self, at: &Location, group: &str, codes: &[&str]) -> bool {
+        let place = self.places.get_mut(at);
+        let Some(group) = place.and_then(|place| place.groups.get_mut(group)) else {
+            return false;
+        };
+        group.query_errors = codes.iter().map(|&code| code.to_owned()).collect();
+        true
+    }
+
     /// Lets everything happen that is due until `to`, and makes it the time. A time that is past
     /// changes nothing.
     pub fn advance_to(&mut self, to: Timestamp) {

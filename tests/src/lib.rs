@@ -1,1 +1,171 @@
-//! Placeholder.
+//! Support for the tests that cross patchfleet's crates. The tests themselves are in `tests/`.
+//!
+//! A campaign runs over any [`Ports`]: those of a simulated organization in memory ([`in_memory`])
+//! or those of the AWS adapter ([`over_http`]).
+
+use patchfleet_aws::{Aws, simulated_config};
+use patchfleet_core::{
+    campaign::{Driver, MemoryLog, MemoryRows, Progress, Record, State},
+    id::{CampaignId, Location, ParseIdError, Region, WriterId},
+    plan::{self, Plan, PlanError},
+    port::{LogKey, PortResult, Ports},
+    problem::Problems,
+    report::{NodeRow, Report},
+    request::{Access, Format, PatchRequest},
+};
+use patchfleet_sim::{MemoryPorts, Sim, SimClock};
+use std::{collections::BTreeMap, error::Error, sync::Arc};
+
+/// Whatever went wrong. A test shows it and fails.
+pub type Failure = Box<dyn Error + Send + Sync>;
+
+/// The central Region of every test.
+///
+/// # Errors
+///
+/// Never: the Region is right.
+pub fn central_region() -> Result<Region, ParseIdError> {
+    "us-east-1".parse()
+}
+
+/// Reads a request as TOML.
+///
+/// # Errors
+///
+/// Every problem of the text.
+pub fn request(toml: &str) -> Result<PatchRequest, Problems> {
+    PatchRequest::parse(toml.as_bytes(), Format::Toml)
+}
+
+/// The ports on the world behind `clock`, in memory.
+///
+/// # Errors
+///
+/// Never: the central Region is right.
+pub fn in_memory(clock: &SimClock, access: &Access) -> Result<Ports, ParseIdError> {
+    let ports = MemoryPorts::new(
+        clock.clone(),
+        central_region()?,
+        access.discovery_role.clone(),
+        access.session_name.clone(),
+    );
+    Ok(ports.with_external_id(access.external_id.clone()).into_ports())
+}
+
+/// The ports of the AWS adapter on a running simulator: the real SDK, over loopback, on the
+/// simulator's clock.
+///
+/// # Errors
+///
+/// Whatever keeps the adapter from being built.
+pub fn over_http(sim: &Sim, access: &Access) -> Result<Ports, Failure> {
+    let clock = Arc::new(sim.clock());
+    let config = simulated_config(&sim.endpoint(), &central_region()?);
+    let aws = Aws::builder(&config)
+        .access(access.clone())
+        .clock(clock.clone())
+        .build()?;
+    Ok(Ports::of(aws, clock))
+}
+
+/// Plans as every front of patchfleet does, counting every node.
+///
+/// # Errors
+///
+/// Why there is no plan.
+pub async fn plan(ports: &Ports, request: &PatchRequest) -> Result<Plan, PlanError> {
+    let options = plan::Options::default();
+    plan::make(&*ports.directory, &*ports.inventory, request, &options).await
+}
+
+/// One campaign, its log and its rows, in memory.
+pub struct Campaign {
+    /// Its id: that of an event, so that the same request always makes the same campaign.
+    pub id: CampaignId,
+    /// What it does.
+    pub plan: Plan,
+    /// Who drives it.
+    pub driver: Driver,
+}
+
+/// What became of a campaign.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ended {
+    /// Its report.
+    pub report: Report,
+    /// The row of every node, by location.
+    pub rows: BTreeMap<Location, Vec<NodeRow>>,
+    /// Its log.
+    pub records: Vec<Record>,
+}
+
+impl Campaign {
+    /// Writes the campaign down. Nothing is started yet.
+    ///
+    /// # Errors
+    ///
+    /// If the driver refuses to begin.
+    pub async fn begin(ports: &Ports, plan: Plan) -> Result<Self, Failure> {
+        let id = CampaignId::of_event(&plan.request.name, "test");
+        let driver = Driver {
+            automation: ports.automation.clone(),
+            inventory: ports.inventory.clone(),
+            log: Arc::new(MemoryLog::new()),
+            rows: Arc::new(MemoryRows::new()),
+            clock: ports.clock.clone(),
+            writer: WriterId::from_uuid(id.as_uuid()),
+            observer: None,
+        };
+        driver.begin(id, &plan).await?;
+        Ok(Self { id, plan, driver })
+    }
+
+    /// Drives it for so many virtual seconds, and leaves it open.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be driven, or was over before.
+    pub async fn run_for(&self, seconds: i64) -> Result<(), Failure> {
+        let now = self.driver.clock.now();
+        let deadline = now.checked_add(jiff::SignedDuration::from_secs(seconds))?;
+        match self.driver.run_until(self.id, deadline).await? {
+            Progress::Paused { .. } => Ok(()),
+            Progress::Finished(_) => Err("the campaign was over too soon".into()),
+        }
+    }
+
+    /// Drives it to its end and accounts for it.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be driven to its end.
+    pub async fn run(&self) -> Result<Ended, Failure> {
+        let state = self.driver.run(self.id).await?;
+        Ok(self.account(&state).await?)
+    }
+
+    async fn account(&self, state: &State) -> PortResult<Ended> {
+        let mut rows = BTreeMap::new();
+        for planned in &self.plan.locations {
+            let location = planned.location();
+            let of = self.driver.rows.rows(self.id, &location).await?;
+            rows.insert(location, of);
+        }
+        Ok(Ended {
+            report: Report::build(state, self.driver.rows.as_ref()).await?,
+            rows,
+            records: self.driver.log.read(&LogKey::Campaign(self.id), 0).await?,
+        })
+    }
+}
+
+/// Plans, and runs the plan to its end.
+///
+/// # Errors
+///
+/// If the plan is refused or the campaign cannot be driven to its end.
+pub async fn plan_and_run(ports: &Ports, request: &PatchRequest) -> Result<(Plan, Ended), Failure> {
+    let plan = plan(ports, request).await?;
+    let ended = Campaign::begin(ports, plan.clone()).await?.run().await?;
+    Ok((plan, ended))
+}

@@ -163,8 +163,16 @@ impl Job<'_> {
             invocations.extend(page.items.into_iter().map(|view| (view.node, view.status)));
             walk.advance(page.next)?;
         }
-        let found = self.found(invocations.keys().cloned().collect()).await?;
         let reached: Vec<NodeId> = invocations.keys().cloned().collect();
+        let (found, not_whole) = match self.found(reached.iter().cloned().collect()).await {
+            Ok(found) => (found, None),
+            Err(error) if error.kind().is_transient() || error.kind() == PortErrorKind::Credentials => {
+                return Err(error);
+            }
+            // Whoever else is selected is not known; what became of those that the command was
+            // sent to still is.
+            Err(error) => (self.reached(&reached).await?, Some(error)),
+        };
         let states = self.patch_states(&reached).await?;
         let patch = self.patch();
         let snapshot = self.state.campaign().snapshot_id().to_string();
@@ -209,6 +217,18 @@ impl Job<'_> {
                 invocations.len()
             );
         }
+        if let Some(error) = not_whole {
+            let census = self.census().unwrap_or_default();
+            let rest = census.total().saturating_sub(settlement.nodes.total());
+            let unmanaged = rest.min(census.unmanaged);
+            settlement.nodes.add(NodeOutcome::Unmanaged, unmanaged);
+            settlement.nodes.add(NodeOutcome::Unknown, rest - unmanaged);
+            settlement.outcome = LocationOutcome::ResultsUnreadable;
+            settlement.detail = format!(
+                "only the nodes that the command was sent to are known: {}",
+                error.reason()
+            );
+        }
         Ok((settlement, lagging))
     }
 
@@ -247,20 +267,19 @@ impl Job<'_> {
     }
 
     /// A location whose command matched no node. Whoever is in the selection all the same was not
-    /// patched.
+    /// patched; if that cannot be found out, the location is not known to be empty.
     async fn emptied(&self) -> PortResult<Settlement> {
         let mut settlement = match self.never_ran(LocationOutcome::Emptied, String::new()).await {
             Ok(settlement) => settlement,
             Err(error) if error.kind().is_transient() || error.kind() == PortErrorKind::Credentials => {
                 return Err(error);
             }
-            Err(error) => Settlement {
-                detail: format!(
-                    "whether unmanaged nodes are left is not known: {}",
+            Err(error) => {
+                return Ok(self.unreadable(format!(
+                    "the command matched no node, and whether any is left is not known: {}",
                     error.reason()
-                ),
-                ..self.without_nodes(LocationOutcome::Emptied)
-            },
+                )));
+            }
         };
         if settlement.nodes.total() > 0 {
             settlement.outcome = LocationOutcome::NodesFailed;

@@ -28,6 +28,14 @@ impl Job<'_> {
         Ok(Found { selected, managed })
     }
 
+    /// The nodes that the command was sent to, when nobody can say who is in the selection.
+    pub(super) async fn reached(&self, nodes: &[NodeId]) -> PortResult<Found> {
+        Ok(Found {
+            selected: nodes.iter().cloned().collect(),
+            managed: self.managed(nodes).await?,
+        })
+    }
+
     async fn all_managed(&self) -> PortResult<Found> {
         let managed = managed_pages(self.inventory, self.location, None).await?;
         Ok(Found {

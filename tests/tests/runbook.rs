@@ -1,0 +1,284 @@
+//! The runbook over HTTP: patchfleet's own, brought to the central account and Region through the
+//! real SDK, and one of somebody's own with its own parameters.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "clippy lets #[test] functions do so, and these are their helpers"
+)]
+
+use patchfleet_core::{
+    id::DocumentName,
+    plan::{PlanError, RefusalCode},
+    port::{Documents, Ports},
+    report::{NodeOutcome, ReportOutcome},
+    request::PatchRequest,
+    runbook::{self, Checked, Ensured, Runbook, StepTimeout},
+};
+use patchfleet_sim::{Sim, SimOptions, world::World};
+use patchfleet_tests::{over_http, plan, plan_and_run, request};
+use serde_json::{Value, json};
+
+/// Two accounts with the group WebServers. `documents` are in the central account.
+fn world(documents: &str) -> String {
+    format!(
+        r#"
+        management_account = "111111111111"
+        documents = [{documents}]
+        patch = {{ minutes = 4.0, reboot_minutes = 1.0 }}
+        accounts = [{{ id = "111111111111", name = "Main" }}, {{ id = "222222222222", name = "Web" }}]
+        [[groups]]
+        name = "WebServers"
+        accounts = ["111111111111", "222222222222"]
+        regions = ["us-east-1"]
+        nodes = [{{ count = 2 }}, {{ count = 1, kind = "hybrid", patch = {{ outcome = "fails" }} }}]
+        "#
+    )
+}
+
+fn ask(rest: &str) -> PatchRequest {
+    let text = format!(
+        r#"
+        name = "runbooks"
+        patch = {{ operation = "Install", reboot_option = "NoReboot" }}
+        [targets]
+        resource_group = "WebServers"
+        accounts = ["111111111111", "222222222222"]
+        regions = ["us-east-1"]
+        [budget.nodes]
+        max_concurrency = "100%"
+        max_errors = "100%"
+        [budget.locations]
+        max_concurrency = 2
+        max_errors = 2
+        {rest}
+        "#
+    );
+    request(&text).unwrap()
+}
+
+async fn start(toml: &str, request: &PatchRequest) -> (Sim, Ports) {
+    let sim = Sim::start(World::parse(toml).unwrap(), SimOptions::default())
+        .await
+        .unwrap();
+    let ports = over_http(&sim, &request.access).unwrap();
+    (sim, ports)
+}
+
+fn own() -> DocumentName {
+    runbook::NAME.parse().unwrap()
+}
+
+fn with_timeout(hours: u32) -> Runbook {
+    Runbook::new(StepTimeout::from_seconds(hours * 3_600).unwrap())
+}
+
+/// The calls that changed a document, since the beginning.
+fn changes(sim: &Sim) -> Vec<String> {
+    let names = ["CreateDocument", "UpdateDocument", "UpdateDocumentDefaultVersion"];
+    sim.with_world(|world| {
+        let calls = world.requests().iter().map(|one| one.operation.clone());
+        calls.filter(|name| names.contains(&name.as_str())).collect()
+    })
+}
+
+#[tokio::test]
+async fn the_runbook_is_created_left_alone_updated_and_its_default_moved() {
+    let request = ask("");
+    let (sim, ports) = start(&world(""), &request).await;
+    let documents: &dyn Documents = &*ports.documents;
+    let name = own();
+    let version = |number: &str| number.to_owned();
+
+    let runbook = Runbook::default();
+    assert_eq!(
+        runbook::check(documents, &name, &runbook).await.unwrap(),
+        Checked::Missing
+    );
+    let created = runbook::ensure(documents, &name, &runbook).await.unwrap();
+    assert_eq!(
+        created,
+        Ensured::Created {
+            version: version("1")
+        }
+    );
+    assert_eq!(changes(&sim), ["CreateDocument"]);
+
+    let unchanged = runbook::ensure(documents, &name, &runbook).await.unwrap();
+    assert_eq!(
+        unchanged,
+        Ensured::Unchanged {
+            version: version("1")
+        }
+    );
+    assert_eq!(changes(&sim).len(), 1, "nothing was done");
+
+    let slower = with_timeout(24);
+    assert_eq!(
+        runbook::check(documents, &name, &slower).await.unwrap(),
+        Checked::Different {
+            version: version("1")
+        }
+    );
+    let updated = runbook::ensure(documents, &name, &slower).await.unwrap();
+    assert_eq!(
+        updated,
+        Ensured::Updated {
+            version: version("2")
+        }
+    );
+    let there: Value = serde_json::from_str(&documents.document(&name).await.unwrap().content).unwrap();
+    assert_eq!(there["mainSteps"][0]["timeoutSeconds"], 86_400);
+
+    // Somebody moves the default back; the newest version is right already.
+    documents.set_default(&name, "1").await.unwrap();
+    let moved = runbook::ensure(documents, &name, &slower).await.unwrap();
+    assert_eq!(
+        moved,
+        Ensured::DefaultMoved {
+            version: version("2")
+        }
+    );
+    assert_eq!(documents.document(&name).await.unwrap().version, "2");
+    assert_eq!(documents.latest_version(&name).await.unwrap(), "2");
+
+    let unchanged = runbook::ensure(documents, &name, &slower).await.unwrap();
+    assert_eq!(
+        unchanged,
+        Ensured::Unchanged {
+            version: version("2")
+        }
+    );
+}
+
+#[tokio::test]
+async fn a_campaign_runs_the_runbook_that_was_ensured_and_is_refused_without_it() {
+    let request = ask("");
+    let (sim, ports) = start(&world(""), &request).await;
+    let drawn = plan(&ports, &request).await.unwrap();
+    let Err(PlanError::Refused(refusal)) = runbook::require(&*ports.documents, &drawn).await else {
+        unreachable!("there is no runbook yet")
+    };
+    assert_eq!(refusal.reasons[0].code, RefusalCode::RunbookMissing);
+
+    let runbook = with_timeout(6);
+    runbook::ensure(&*ports.documents, &own(), &runbook)
+        .await
+        .unwrap();
+    runbook::require(&*ports.documents, &drawn).await.unwrap();
+    let (_, ended) = plan_and_run(&ports, &request).await.unwrap();
+    assert_eq!(ended.report.totals.nodes.count(NodeOutcome::PendingReboot), 4);
+    assert_eq!(ended.report.totals.nodes.count(NodeOutcome::Failed), 2);
+    assert_eq!(ended.report.outcome, ReportOutcome::Partial);
+    let state = sim.with_world(|world| world.state());
+    let snapshot = ended.report.campaign_id.snapshot_id().to_string();
+    for command in state["commands"].as_array().unwrap() {
+        assert_eq!(command["parameters"]["Operation"], json!(["Install"]));
+        assert_eq!(command["parameters"]["RebootOption"], json!(["NoReboot"]));
+        assert_eq!(command["parameters"]["SnapshotId"], json!([snapshot]));
+    }
+}
+
+/// The runbook that the second post's stack makes: the group is fixed, and so are the rate
+/// controls; the role, and what is done, are parameters.
+const OF_THE_POST: &str = r#"
+schemaVersion: '0.3'
+description: Runs AWS-RunPatchBaseline on a resource group.
+assumeRole: '{{ AutomationAssumeRole }}'
+parameters:
+  AutomationAssumeRole:
+    type: String
+  Operation:
+    type: String
+    default: Scan
+  RebootOption:
+    type: String
+    default: RebootIfNeeded
+  InstallOverrideList:
+    type: String
+    default: ''
+  SnapshotId:
+    type: String
+    default: ''
+mainSteps:
+  - name: runPatchBaseline
+    action: aws:runCommand
+    timeoutSeconds: 7200
+    onFailure: Abort
+    inputs:
+      DocumentName: AWS-RunPatchBaseline
+      Targets:
+        - Key: resource-groups:Name
+          Values:
+            - WebServers
+      Parameters:
+        Operation: '{{ Operation }}'
+        RebootOption: '{{ RebootOption }}'
+        SnapshotId: '{{ SnapshotId }}'
+        InstallOverrideList: '{{ InstallOverrideList }}'
+      MaxConcurrency: '10%'
+      MaxErrors: '10%'
+"#;
+
+#[tokio::test]
+async fn a_runbook_of_ones_own_runs_with_its_own_parameters() {
+    let documents = format!("{{ name = \"Automation-RunPatchBaseline\", content = '''{OF_THE_POST}''' }}");
+    let snapshot = "01234567-89ab-cdef-0123-456789abcdef";
+    let role = "arn:aws:iam::111111111111:role/AWS-SystemsManager-AutomationAdministrationRole";
+    let request = ask(&format!(
+        r#"
+        [automation]
+        document = "Automation-RunPatchBaseline"
+        assume_role = "{role}"
+        [automation.parameters]
+        Operation = ["Install"]
+        RebootOption = ["NoReboot"]
+        InstallOverrideList = ["s3://patches/approved.yaml"]
+        SnapshotId = ["{snapshot}"]
+        "#
+    ));
+    let (sim, ports) = start(&world(&documents), &request).await;
+    let drawn = plan(&ports, &request).await.unwrap();
+    runbook::require(&*ports.documents, &drawn).await.unwrap();
+    let (_, ended) = plan_and_run(&ports, &request).await.unwrap();
+
+    let state = sim.with_world(|world| world.state());
+    let executions = state["executions"].as_array().unwrap();
+    let parents: Vec<&Value> = executions.iter().filter(|one| one["parent"].is_null()).collect();
+    assert_eq!(parents.len(), 1);
+    assert_eq!(parents[0]["document"], "Automation-RunPatchBaseline");
+    // Exactly the parameters that were given: such a runbook knows none of patchfleet's.
+    assert_eq!(
+        parents[0]["parameters"],
+        json!({
+            "AutomationAssumeRole": [role],
+            "Operation": ["Install"],
+            "RebootOption": ["NoReboot"],
+            "InstallOverrideList": ["s3://patches/approved.yaml"],
+            "SnapshotId": [snapshot],
+        })
+    );
+    let commands = state["commands"].as_array().unwrap();
+    assert_eq!(commands.len(), 2);
+    for command in commands {
+        assert_eq!(
+            command["targets"],
+            json!([{"Key": "resource-groups:Name", "Values": ["WebServers"]}])
+        );
+        assert_eq!(command["max_concurrency"], "10%");
+        assert_eq!(command["parameters"]["SnapshotId"], json!([snapshot]));
+    }
+    // 10 % of three nodes is one at a time and no error: what failed, and when, decides who else
+    // had its turn. Every node has its outcome all the same.
+    let nodes = &ended.report.totals.nodes;
+    assert_eq!(nodes.total(), 6);
+    assert!(nodes.count(NodeOutcome::Failed) >= 1);
+    for (location, rows) in &ended.rows {
+        for row in rows {
+            let installs = sim.with_world(|world| world.node(&row.node).unwrap().installs());
+            let ran = row.outcome != NodeOutcome::NotRun;
+            assert_eq!(installs, u32::from(ran), "{location}: {row:?}");
+        }
+    }
+    assert_eq!(ended.report.outcome, ReportOutcome::Partial);
+    assert_eq!(ended.report.exit_code(), 4);
+}

@@ -1,0 +1,237 @@
+//! The same campaign through the ports in memory and, through the real SDK, over HTTP: the same
+//! plan to the byte, the same account of every location and node, and the same world afterwards.
+//!
+//! Execution ids are compared too. The simulator makes them from its seed and the client token,
+//! and that follows from the campaign, the unit and the attempt; none of it depends on the front.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "clippy lets #[test] functions do so, and these are their helpers"
+)]
+
+use patchfleet_core::{
+    id::{Location, NodeId},
+    plan::Plan,
+    report::{NodeRow, Report, ReportOutcome},
+    request::{Operation, PatchRequest},
+};
+use patchfleet_sim::{
+    ClockMode, Sim, SimClock, SimOptions, builtin,
+    world::{Patches, World},
+};
+use patchfleet_tests::{Ended, in_memory, over_http, plan_and_run, request};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
+
+/// All that a front is compared by.
+#[derive(Debug, PartialEq)]
+struct Account {
+    plan: String,
+    report: Report,
+    rows: BTreeMap<Location, Vec<NodeRow>>,
+    /// What is really on each node, how often an Install began there, and whether it answers.
+    nodes: BTreeMap<NodeId, (Patches, u32, bool)>,
+    executions: usize,
+    commands: usize,
+}
+
+impl Account {
+    fn of(world: &World, plan: &Plan, ended: Ended) -> Self {
+        Self {
+            plan: plan.to_json(),
+            report: ended.report.without_times(),
+            rows: ended.rows,
+            nodes: world
+                .nodes()
+                .map(|node| {
+                    (
+                        node.id().clone(),
+                        (node.patches(), node.installs(), node.is_online()),
+                    )
+                })
+                .collect(),
+            executions: world.executions().count(),
+            commands: world.commands().count(),
+        }
+    }
+
+    fn installed(&self) -> Vec<&NodeId> {
+        let installed = self.nodes.iter().filter(|(_, (_, installs, _))| *installs == 1);
+        installed.map(|(id, _)| id).collect()
+    }
+}
+
+async fn memory(world: &str, request: &PatchRequest) -> Account {
+    let clock = SimClock::new(World::parse(world).unwrap(), ClockMode::Jump);
+    let ports = in_memory(&clock, &request.access).unwrap();
+    let (plan, ended) = plan_and_run(&ports, request).await.unwrap();
+    clock.with_world(|world| Account::of(world, &plan, ended))
+}
+
+async fn http(world: &str, request: &PatchRequest) -> Account {
+    let sim = Sim::start(World::parse(world).unwrap(), SimOptions::default())
+        .await
+        .unwrap();
+    let ports = over_http(&sim, &request.access).unwrap();
+    let (plan, ended) = plan_and_run(&ports, request).await.unwrap();
+    sim.with_world(|world| {
+        one_role_session_for_each_account(world);
+        Account::of(world, &plan, ended)
+    })
+}
+
+/// Every account but the caller's own was entered by one AssumeRole. A role that cannot be assumed
+/// may be asked for again by whatever needs it next.
+fn one_role_session_for_each_account(world: &World) {
+    let mut sessions: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut entered = BTreeSet::new();
+    for record in world.requests() {
+        if record.operation == "AssumeRole" && record.error.is_none() {
+            *sessions
+                .entry(record.input["RoleArn"].as_str().unwrap())
+                .or_default() += 1;
+        }
+        if record.principal.contains(":assumed-role/") {
+            entered.insert(record.account.as_str());
+        }
+    }
+    assert!(sessions.values().all(|&times| times == 1), "{sessions:?}");
+    let of_roles: BTreeSet<&str> = sessions.keys().filter_map(|arn| arn.split(':').nth(4)).collect();
+    assert_eq!(of_roles, entered);
+}
+
+/// Runs the campaign through both fronts; gives what both say.
+async fn the_same(world: &str, request: &PatchRequest) -> Account {
+    let (memory, http) = (memory(world, request).await, http(world, request).await);
+    assert_eq!(memory.plan, http.plan);
+    assert_eq!(memory.report, http.report);
+    assert_eq!(memory, http);
+    http
+}
+
+fn changed(toml: &str, from: &str, to: &str) -> PatchRequest {
+    assert!(toml.contains(from), "{from}");
+    request(&toml.replace(from, to)).unwrap()
+}
+
+#[tokio::test]
+async fn the_calm_world_is_patched_alike() {
+    let request = request(builtin::CALM.request).unwrap();
+    let account = the_same(builtin::CALM.world, &request).await;
+    assert_eq!(account.report.outcome, ReportOutcome::Succeeded);
+    assert!(account.report.locations.len() > 15);
+    assert!(account.report.executions.len() > 1, "several units");
+}
+
+#[tokio::test]
+async fn the_troubled_world_is_accounted_for_alike() {
+    let request = request(builtin::TROUBLED.request).unwrap();
+    let account = the_same(builtin::TROUBLED.world, &request).await;
+    assert_eq!(account.report.outcome, ReportOutcome::Partial);
+    assert!(!account.report.needs_action.is_empty());
+}
+
+#[tokio::test]
+async fn a_scan_changes_nothing_on_either_front() {
+    let request = changed(
+        builtin::CALM.request,
+        "operation = \"Install\"",
+        "operation = \"Scan\"",
+    );
+    let account = the_same(builtin::CALM.world, &request).await;
+    assert_eq!(account.report.operation, Operation::Scan);
+    assert_eq!(account.report.outcome, ReportOutcome::Succeeded);
+    assert!(
+        account
+            .nodes
+            .values()
+            .all(|(patches, installs, _)| *installs == 0 && patches.missing > 0)
+    );
+}
+
+#[tokio::test]
+async fn tags_select_alike() {
+    let request = changed(
+        builtin::CALM.request,
+        "resource_group = \"WebServers\"",
+        "tags = { Tier = [\"web\"], Site = [\"depot\", \"yard\"] }",
+    );
+    let account = the_same(builtin::CALM.world, &request).await;
+    assert_eq!(account.report.outcome, ReportOutcome::Succeeded);
+    // Every hybrid node of that world has Site = depot, and no other node has.
+    let installed = account.installed();
+    assert_eq!(installed.len(), 8);
+    assert!(installed.iter().all(|id| id.as_str().starts_with("mi-")));
+}
+
+#[tokio::test]
+async fn all_managed_nodes_are_found_alike() {
+    let request = changed(
+        builtin::TROUBLED.request,
+        "resource_group = \"WebServers\"",
+        "all_managed = true",
+    );
+    let account = the_same(builtin::TROUBLED.world, &request).await;
+    assert_eq!(account.report.outcome, ReportOutcome::Partial);
+    assert!(account.report.locations.len() > 10);
+}
+
+#[tokio::test]
+async fn node_ids_are_found_where_they_are_alike() {
+    let id = |n: u32| format!("i-{n:017x}");
+    let mut world = r#"
+        management_account = "111111111111"
+        documents = [{ name = "Patchfleet-RunPatchBaseline", builtin = "patchfleet" }]
+        accounts = [
+            { id = "111111111111", name = "Main" },
+            { id = "222222222222", name = "Web" },
+            { id = "333333333333", name = "Idle" },
+        ]
+        "#
+    .to_owned();
+    for n in 0..90 {
+        let account = if n < 10 { "111111111111" } else { "222222222222" };
+        let region = if n % 2 == 0 { "us-east-1" } else { "eu-west-1" };
+        let id = id(n);
+        writeln!(
+            world,
+            "[[nodes]]\nid = \"{id}\"\naccount = \"{account}\"\nregion = \"{region}\""
+        )
+        .unwrap();
+    }
+    // Each third node is left alone.
+    let ids: Vec<String> = (0..90)
+        .filter(|n| n % 3 != 0)
+        .map(|n| format!("\"{}\"", id(n)))
+        .collect();
+    let request = request(&format!(
+        r#"
+        name = "some"
+        patch = {{ operation = "Install" }}
+        [targets]
+        node_ids = [{}]
+        accounts = ["111111111111", "222222222222", "333333333333"]
+        regions = ["us-east-1", "eu-west-1"]
+        [budget.nodes]
+        max_concurrency = "100%"
+        [budget.locations]
+        max_concurrency = 3
+        "#,
+        ids.join(", ")
+    ))
+    .unwrap();
+    let account = the_same(&world, &request).await;
+    assert_eq!(account.report.outcome, ReportOutcome::Succeeded);
+    assert_eq!(account.report.locations.len(), 4);
+    assert!(
+        account.report.executions.len() > 4,
+        "more nodes than one unit names"
+    );
+    assert_eq!(account.report.skipped.len(), 2);
+    let installs: Vec<u32> = account.nodes.values().map(|(_, installs, _)| *installs).collect();
+    let expected: Vec<u32> = (0..90).map(|n| u32::from(n % 3 != 0)).collect();
+    assert_eq!(installs, expected);
+}
