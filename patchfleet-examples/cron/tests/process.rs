@@ -1,5 +1,11 @@
 //! The real process, against a simulated organisation.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that meets what it does not expect fails"
+)]
+
 use patchfleet_core::campaign::{Driver, MemoryLog, MemoryRows};
 use patchfleet_core::id::{CampaignId, WriterId};
 use patchfleet_core::plan::{self, Options};

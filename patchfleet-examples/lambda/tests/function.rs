@@ -1,6 +1,13 @@
 //! The function's real binary, with a stand-in for the Lambda Runtime API in front of it and a
 //! simulated organisation behind it.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that meets what it does not expect fails"
+)]
+
 #[path = "support/runtime_api.rs"]
 mod runtime_api;
 
