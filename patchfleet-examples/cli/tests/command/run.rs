@@ -216,7 +216,7 @@ async fn a_process_killed_in_mid_campaign_is_resumed_and_nothing_starts_twice() 
     assert!(taken.stderr.contains("campaign_open"), "{}", taken.stderr);
 
     let resume = ["resume", "--log", "log", "--output", "json"];
-    for further_calls in [3, 40, 150] {
+    for further_calls in [3, 12, 25] {
         let calls = || sim.with_world(|world| world.requests().len());
         let enough = calls() + further_calls;
         kill_once(against(&bench, &sim, "us-east-1", &resume), || calls() >= enough).await;
