@@ -80,6 +80,11 @@ fn left_behind(world: &mut World) -> (Vec<Value>, Vec<String>) {
             for key in ["CampaignId", "SnapshotId"] {
                 input["Parameters"].as_object_mut().unwrap().remove(key).unwrap();
             }
+            // The SDK spells this default out; the ports in memory have no need to.
+            input["TargetLocations"][0]
+                .as_object_mut()
+                .unwrap()
+                .remove("IncludeChildOrganizationUnits");
             input
         })
         .collect();
