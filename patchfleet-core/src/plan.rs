@@ -15,7 +15,7 @@ mod render;
 
 pub use build::build;
 pub use file::PlanFileError;
-pub use make::{Options, PlanError, make};
+pub use make::{Options, PlanError, make, require_central};
 
 /// The version of the plan's JSON that this version writes.
 pub const FORMAT: u32 = 1;
@@ -207,10 +207,14 @@ pub enum RefusalCode {
     NodeNotFound,
     /// The runbook is not there.
     RunbookMissing,
+    /// The runbook there is not the one that this version starts.
+    RunbookDiffers,
     /// Another campaign of the same request is open.
     CampaignOpen,
     /// The world is no longer the one that the saved plan was made for.
     PlanDrifted,
+    /// The campaign was planned from another central account or Region than the caller's.
+    OtherCentral,
     /// The plan needs something that this way of running cannot do.
     Unsupported,
 }
@@ -232,6 +236,8 @@ impl RefusalCode {
             Self::RunbookMissing => "runbook_missing",
             Self::CampaignOpen => "campaign_open",
             Self::PlanDrifted => "plan_drifted",
+            Self::OtherCentral => "other_central",
+            Self::RunbookDiffers => "runbook_differs",
             Self::Unsupported => "unsupported",
         }
     }

@@ -147,7 +147,7 @@ async fn a_start_whose_answer_has_no_id_was_made() {
 }
 
 #[tokio::test]
-async fn finding_asks_by_tag_time_and_document_and_leaves_children_out() {
+async fn finding_asks_by_tag_and_document_and_leaves_children_out() {
     let http = FakeHttp::new(|_, _| {
         let found = |id: &str, document: &str, parent: Option<&str>| json!({ "AutomationExecutionId": id, "DocumentName": document, "ParentAutomationExecutionId": parent });
         let body = json!({ "NextToken": "n", "AutomationExecutionMetadataList": [

@@ -5,8 +5,8 @@ use super::polls::Polls;
 use super::state::{State, StateError};
 use super::{Event, FinishedOutcome, RECORD_FORMAT, Record};
 use crate::id::{CampaignId, ExecutionId, RequestName, WriterId};
-use crate::plan::Plan;
-use crate::port::{Appended, Automation, CampaignLog, Clock, Inventory, LogKey, NodeRows, PortError};
+use crate::plan::{Plan, Refusal, RefusalCode, RefusalReason};
+use crate::port::{Appended, Automation, CampaignLog, Clock, Inventory, LogKey, NodeRows, PortError, Ports};
 use jiff::Timestamp;
 use std::sync::Arc;
 
@@ -118,6 +118,24 @@ pub enum DriveError {
     },
 }
 
+impl DriveError {
+    /// The refusal that the error is, if nothing was started because another campaign of the
+    /// request is open.
+    #[must_use]
+    pub fn refusal(&self) -> Option<Refusal> {
+        let Self::NameTaken { name, open } = self else {
+            return None;
+        };
+        Some(Refusal {
+            reasons: vec![RefusalReason {
+                code: RefusalCode::CampaignOpen,
+                subject: name.to_string(),
+                detail: format!("campaign {open} of this request is open: resume that one first"),
+            }],
+        })
+    }
+}
+
 /// What came of a turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turn {
@@ -144,6 +162,20 @@ pub enum Progress {
 }
 
 impl Driver {
+    /// A driver over `ports`, that remembers in `log` and `rows` and is watched by nobody.
+    #[must_use]
+    pub fn new(ports: &Ports, log: Arc<dyn CampaignLog>, rows: Arc<dyn NodeRows>, writer: WriterId) -> Self {
+        Self {
+            automation: ports.automation.clone(),
+            inventory: ports.inventory.clone(),
+            log,
+            rows,
+            clock: ports.clock.clone(),
+            writer,
+            observer: None,
+        }
+    }
+
     /// Writes down a new campaign and claims the request's name for it. Nothing is started yet.
     ///
     /// A campaign that is there already goes on with the plan that it has: the same event
@@ -179,7 +211,9 @@ impl Driver {
         Ok(self.open(campaign).await?.into_state())
     }
 
-    /// Drives a campaign to its end.
+    /// Drives a campaign to its end: a new one, or one that was left. For one that was left, see
+    /// first that the caller is where it was planned
+    /// ([`require_central`](crate::plan::require_central)).
     ///
     /// # Errors
     ///
@@ -193,15 +227,6 @@ impl Driver {
                 Turn::Done(_) => return Ok(drive.into_state()),
             }
         }
-    }
-
-    /// Drives on a campaign that was left. The same as [`run`](Self::run).
-    ///
-    /// # Errors
-    ///
-    /// As [`run`](Self::run).
-    pub async fn resume(&self, campaign: CampaignId) -> Result<State, DriveError> {
-        self.run(campaign).await
     }
 
     /// Drives a campaign until it is over or `deadline` has come. A turn that was begun before is

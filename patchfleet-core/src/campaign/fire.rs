@@ -37,6 +37,8 @@ pub enum FireError {
 
 /// Starts a plan of one unit and leaves it to Systems Manager, which keeps its rate controls.
 ///
+/// Nothing is claimed or written down: two different events of one request may run at once.
+///
 /// An earlier start of the same campaign is looked for first, by the tag key that only it has; and
 /// if two do so at the same time, the client token makes their starts one.
 ///

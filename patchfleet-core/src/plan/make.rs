@@ -1,6 +1,6 @@
 //! From a request to a plan, asking the ports.
 
-use super::{Plan, Refusal, build};
+use super::{Plan, Refusal, RefusalCode, RefusalReason, build};
 use crate::census::{self, Depth};
 use crate::expand::expand;
 use crate::port::{Directory, Inventory, PortError};
@@ -82,4 +82,29 @@ pub async fn make(
         &census,
         options.step_timeout,
     )?)
+}
+
+/// Sees that the caller is in the central account and Region that a plan was made from. Before a
+/// campaign is driven on, that must hold: its executions are looked for, and its next units started,
+/// wherever the caller is.
+///
+/// # Errors
+///
+/// [`PlanError::Refused`] if the caller is elsewhere, [`PlanError::Port`] if that cannot be found out.
+pub async fn require_central(directory: &dyn Directory, plan: &Plan) -> Result<(), PlanError> {
+    let caller = directory.caller().await?;
+    let central = &plan.central;
+    if (&caller.account, &caller.region) == (&central.account, &central.region) {
+        return Ok(());
+    }
+    Err(PlanError::Refused(Refusal {
+        reasons: vec![RefusalReason {
+            code: RefusalCode::OtherCentral,
+            subject: format!("{}/{}", caller.account, caller.region),
+            detail: format!(
+                "the campaign was planned from {}/{}: use that account's credentials and that Region",
+                central.account, central.region
+            ),
+        }],
+    }))
 }

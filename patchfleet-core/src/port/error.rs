@@ -150,18 +150,7 @@ impl PortError {
     /// The message and every cause below it, joined by `: `, for logs and for people.
     #[must_use]
     pub fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            let next = error.to_string();
-            // SDK errors tend to repeat their cause; said once is enough.
-            if !text.ends_with(&next) {
-                text.push_str(": ");
-                text.push_str(&next);
-            }
-            cause = error.source();
-        }
-        text
+        crate::problem::chain(self)
     }
 }
 

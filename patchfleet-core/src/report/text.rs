@@ -28,7 +28,7 @@ impl fmt::Display for Text<'_> {
 impl Report {
     fn summary(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, operation, outcome) = (&self.request, self.operation.as_str(), self.outcome.as_str());
-        writeln!(f, "{name} ({operation}): {}", outcome.replace('_', " "))?;
+        writeln!(f, "{name} ({operation}): {}", outcome)?;
         writeln!(f, "campaign {}", self.campaign_id)?;
         if let Some(started) = self.started_at {
             write!(f, "begun {started:.0}")?;
@@ -41,7 +41,7 @@ impl Report {
         let totals = &self.totals;
         write!(f, "{}", counted(totals.locations, "location"))?;
         let outcomes = totals.outcomes.iter().map(|(outcome, n)| {
-            let outcome = outcome.as_str().replace('_', " ");
+            let outcome = outcome.as_str();
             format!("{n} × {outcome}")
         });
         writeln!(f, "{}", after_colon(&outcomes.collect::<Vec<_>>().join(", ")))?;
@@ -59,7 +59,7 @@ impl Report {
             [
                 location.account.to_string(),
                 location.region.to_string(),
-                outcome.replace('_', " "),
+                outcome.to_owned(),
                 in_words(&location.nodes),
                 one_line(&location.detail),
             ]
@@ -80,7 +80,7 @@ impl Report {
                 node.account.to_string(),
                 node.region.to_string(),
                 node.node.to_string(),
-                node.outcome.as_str().replace('_', " "),
+                node.outcome.as_str().to_owned(),
                 one_line(&node.detail),
             ]
         });
@@ -105,10 +105,10 @@ impl Report {
 }
 
 fn reason(skip: &Skip) -> String {
-    let reason = skip.reason.as_str().replace('_', " ");
+    let reason = skip.reason.as_str();
     match skip.cause {
-        Some(cause) => format!("{reason} ({})", cause.as_str().replace('_', " ")),
-        None => reason,
+        Some(cause) => format!("{reason} ({})", cause.as_str()),
+        None => reason.to_owned(),
     }
 }
 
@@ -134,7 +134,7 @@ fn table<const N: usize>(f: &mut fmt::Formatter<'_>, indent: &str, rows: &[[Stri
 fn in_words(tally: &Tally) -> String {
     let words = tally
         .iter()
-        .map(|(outcome, n)| format!("{n} {}", outcome.as_str().replace('_', " ")));
+        .map(|(outcome, n)| format!("{n} {}", outcome.as_str()));
     words.collect::<Vec<_>>().join(", ")
 }
 

@@ -112,40 +112,68 @@ pub async fn ensure(
     }
 }
 
-/// Sees that the runbook of a plan is there, before anything is started. A caller who may not read
-/// documents is let through: the start itself will tell.
+/// Sees that the runbook of a plan is there, and that patchfleet's own is the one of this version,
+/// before anything is started. Its step timeout may be any. A caller who may not read documents is
+/// let through: the start itself will tell.
 ///
 /// # Errors
 ///
-/// [`PlanError::Refused`] if there is no such document, [`PlanError::Port`] if it cannot be found
-/// out.
+/// [`PlanError::Refused`] if there is no such document or the own one differs, [`PlanError::Port`]
+/// if it cannot be found out.
 pub async fn require(documents: &dyn Documents, plan: &Plan) -> Result<(), PlanError> {
     let name = &plan.request.automation.document;
-    match documents.document(name).await {
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == PortErrorKind::Denied => Ok(()),
+    let own = super::is_own(name);
+    let (code, detail) = match documents.document(name).await {
+        Ok(view) if !own || differs_in_timeout_alone(&view.content) => return Ok(()),
+        Err(error) if error.kind() == PortErrorKind::Denied => return Ok(()),
+        Ok(view) => (
+            RefusalCode::RunbookDiffers,
+            format!(
+                "version {} is not this version's runbook: `patchfleet runbook ensure` updates it",
+                view.version
+            ),
+        ),
         Err(error) if error.kind() == PortErrorKind::NotFound => {
-            let detail = if super::is_own(name) {
-                "the runbook is not in the central account and Region: `patchfleet runbook ensure` creates it"
+            let then = if own {
+                ": `patchfleet runbook ensure` creates it"
             } else {
-                "there is no such runbook in the central account and Region"
+                ""
             };
-            Err(PlanError::Refused(Refusal {
-                reasons: vec![RefusalReason {
-                    code: RefusalCode::RunbookMissing,
-                    subject: name.to_string(),
-                    detail: detail.to_owned(),
-                }],
-            }))
+            let detail = format!("there is no such runbook in the central account and Region{then}");
+            (RefusalCode::RunbookMissing, detail)
         }
-        Err(error) => Err(PlanError::Port(error)),
-    }
+        Err(error) => return Err(PlanError::Port(error)),
+    };
+    Err(PlanError::Refused(Refusal {
+        reasons: vec![RefusalReason {
+            code,
+            subject: name.to_string(),
+            detail,
+        }],
+    }))
+}
+
+/// Whether a document is the runbook of this version, but for its step timeout.
+fn differs_in_timeout_alone(content: &str) -> bool {
+    let without_timeout = |mut document: Value| {
+        let steps = document.get_mut("mainSteps").and_then(Value::as_array_mut);
+        for step in steps.into_iter().flatten().filter_map(Value::as_object_mut) {
+            step.remove("timeoutSeconds");
+        }
+        document
+    };
+    let own = serde_json::to_value(Runbook::default()).ok().map(without_timeout);
+    own.is_some() && read(content).map(without_timeout) == own
 }
 
 /// Whether a document's content, JSON or YAML, is the runbook's.
 fn says_the_same(content: &str, runbook: &Runbook) -> bool {
-    let there: Option<Value> = serde_json::from_str(content)
-        .ok()
-        .or_else(|| serde_saphyr::from_str(content).ok());
+    let there = read(content);
     there.is_some() && there == serde_json::to_value(runbook).ok()
+}
+
+fn read(content: &str) -> Option<Value> {
+    serde_json::from_str(content)
+        .ok()
+        .or_else(|| serde_saphyr::from_str(content).ok())
 }

@@ -1,7 +1,7 @@
 //! The command line.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use patchfleet_core::id::{CampaignId, DocumentName};
+use patchfleet_core::id::CampaignId;
 use std::path::PathBuf;
 
 /// Plan, run and account for Systems Manager patch campaigns over many AWS accounts and Regions.
@@ -73,6 +73,16 @@ pub(crate) struct World {
     #[cfg(feature = "sim")]
     #[arg(long, value_name = "N", requires = "sim", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) sim_speed: Option<u32>,
+}
+
+impl World {
+    /// Whether the command runs against a simulated organisation.
+    pub(crate) fn is_simulated(&self) -> bool {
+        #[cfg(feature = "sim")]
+        return self.sim.is_some();
+        #[cfg(not(feature = "sim"))]
+        false
+    }
 }
 
 #[derive(Debug, Args)]
@@ -158,9 +168,6 @@ pub(crate) enum RunbookCommand {
     Print(RunbookArgs),
     /// Create or update it in the central account and Region, and make it the default version.
     Ensure {
-        /// Its name there.
-        #[arg(long, default_value = "Patchfleet-RunPatchBaseline")]
-        name: DocumentName,
         #[command(flatten)]
         runbook: RunbookArgs,
         #[command(flatten)]

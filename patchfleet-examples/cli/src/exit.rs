@@ -1,7 +1,8 @@
 //! How a command ends: exit codes that scripts rely on, and what is said on standard error.
 
+use patchfleet_core::campaign::DriveError;
 use patchfleet_core::plan::{PlanError, Refusal};
-use patchfleet_core::problem::Problems;
+use patchfleet_core::problem::{Problems, chain};
 use std::error::Error;
 use std::process::ExitCode;
 
@@ -41,21 +42,6 @@ impl Failure {
     }
 }
 
-/// The error and its causes, each said once.
-pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let next = error.to_string();
-        if !text.ends_with(&next) {
-            text.push_str(": ");
-            text.push_str(&next);
-        }
-        cause = error.source();
-    }
-    text
-}
-
 /// Gives an error its place: what AWS or core said "no" to is refused, all else is unexpected.
 macro_rules! unexpected {
     ($($error:ty),* $(,)?) => {$(
@@ -70,7 +56,6 @@ macro_rules! unexpected {
 unexpected!(
     std::io::Error,
     serde_json::Error,
-    patchfleet_core::campaign::DriveError,
     patchfleet_core::id::ParseIdError,
     patchfleet_core::port::PortError,
 );
@@ -80,6 +65,15 @@ impl From<PlanError> for Failure {
         match error {
             PlanError::Refused(refusal) => Self::Refused(refusal),
             PlanError::Port(error) => error.into(),
+        }
+    }
+}
+
+impl From<DriveError> for Failure {
+    fn from(error: DriveError) -> Self {
+        match error.refusal() {
+            Some(refusal) => Self::Refused(refusal),
+            None => Self::Unexpected(Box::new(error)),
         }
     }
 }

@@ -1,12 +1,13 @@
 //! One campaign: plan, start, follow, report.
 
 use patchfleet_aws::{Aws, SystemClock};
-use patchfleet_core::campaign::{DriveError, Driver, FileLog, FileRows, open_campaign};
+use patchfleet_core::campaign::{DriveError, Driver, FileLog, FileRows, load, open_campaign};
 use patchfleet_core::id::{CampaignId, WriterId};
-use patchfleet_core::plan::{self, PlanError, Refusal};
-use patchfleet_core::port::{PortError, Ports};
+use patchfleet_core::plan::{self, PlanError, Refusal, require_central};
+use patchfleet_core::port::{PortError, PortErrorKind, Ports};
+use patchfleet_core::problem::chain;
 use patchfleet_core::report::Report;
-use patchfleet_core::request::{Format, MAX_REQUEST_BYTES, PatchRequest};
+use patchfleet_core::request::{Access, Format, MAX_REQUEST_BYTES, PatchRequest};
 use patchfleet_core::runbook;
 use std::error::Error;
 use std::fs::File;
@@ -38,6 +39,8 @@ pub(crate) struct Job {
 enum Failure {
     /// Refused before anything was started.
     Refused(Refusal),
+    /// AWS's settings are missing or wrong.
+    Settings(PortError),
     /// Anything else.
     Unexpected(Box<dyn Error + Send + Sync>),
 }
@@ -59,7 +62,10 @@ impl From<PortError> for Failure {
 
 impl From<DriveError> for Failure {
     fn from(error: DriveError) -> Self {
-        Self::Unexpected(Box::new(error))
+        match error.refusal() {
+            Some(refusal) => Self::Refused(refusal),
+            None => Self::Unexpected(Box::new(error)),
+        }
     }
 }
 
@@ -74,60 +80,60 @@ impl Job {
                 return ExitCode::from(2);
             }
         };
-        match self.campaign(&request, &event).await {
-            Ok(report) => {
-                tracing::info!("{}", report.to_text());
-                ExitCode::from(report.exit_code())
-            }
-            Err(Failure::Refused(refusal)) => {
-                tracing::error!("{refusal}");
-                ExitCode::from(3)
-            }
-            Err(Failure::Unexpected(error)) => {
-                tracing::error!(error = error.as_ref() as &dyn Error, "no report");
-                ExitCode::FAILURE
-            }
-        }
+        exit(&self.campaign(&request, &event).await)
+    }
+
+    /// Drives the campaign of the request's name that was left open, if there is one, and logs its
+    /// report. `None`: there was none.
+    pub(crate) async fn finish_open(&self) -> Option<ExitCode> {
+        let request = self.request().ok()?;
+        self.left_open(&request).await.transpose().map(|done| exit(&done))
     }
 
     async fn campaign(&self, request: &PatchRequest, event: &Event) -> Result<Report, Failure> {
-        let clock = Arc::new(SystemClock::new());
-        let aws = Aws::load()
-            .await?
-            .access(request.access.clone())
-            .clock(clock.clone())
-            .build()?;
-        let ports = Ports::of(aws, clock.clone());
-        let driver = Driver {
-            automation: ports.automation.clone(),
-            inventory: ports.inventory.clone(),
-            log: Arc::new(FileLog::new(&self.log)),
-            rows: Arc::new(FileRows::new(&self.log)),
-            clock,
-            writer: WriterId::from_uuid(Uuid::new_v4()),
-            observer: None,
-        };
-        if let Some(open) = open_campaign(driver.log.as_ref(), &request.name).await? {
-            tracing::info!("going on with campaign {open}");
-            driver.run(open).await?;
+        if let Some(report) = self.left_open(request).await? {
+            if let Event::Once = event {
+                // Whoever starts this process again after it died wants that campaign, not another.
+                return Ok(report);
+            }
+            tracing::info!("{}", report.to_text());
         }
         let campaign = match event {
             Event::Slot(slot) => CampaignId::of_event(&request.name, slot),
             Event::Once => CampaignId::from_uuid(Uuid::new_v4()),
         };
-        let options = plan::Options::default();
-        let plan = plan::make(
-            ports.directory.as_ref(),
-            ports.inventory.as_ref(),
-            request,
-            &options,
-        )
-        .await?;
+        let ports = ports(&request.access).await?;
+        let (directory, inventory) = (ports.directory.as_ref(), ports.inventory.as_ref());
+        let plan = plan::make(directory, inventory, request, &plan::Options::default()).await?;
         runbook::require(ports.documents.as_ref(), &plan).await?;
         tracing::info!("campaign {campaign}\n{}", plan.to_text());
+        let driver = self.driver(&ports);
         driver.begin(campaign, &plan).await?;
         let state = driver.run(campaign).await?;
         Ok(Report::build(&state, driver.rows.as_ref()).await?)
+    }
+
+    async fn left_open(&self, request: &PatchRequest) -> Result<Option<Report>, Failure> {
+        let log = FileLog::new(&self.log);
+        let Some(open) = open_campaign(&log, &request.name).await? else {
+            return Ok(None);
+        };
+        let Some(state) = load(&log, open).await? else {
+            return Ok(None);
+        };
+        tracing::info!("going on with campaign {open}");
+        // As it was planned: the file may have changed since.
+        let ports = ports(&state.plan().request.access).await?;
+        require_central(ports.directory.as_ref(), state.plan()).await?;
+        let driver = self.driver(&ports);
+        let state = driver.run(open).await?;
+        Ok(Some(Report::build(&state, driver.rows.as_ref()).await?))
+    }
+
+    fn driver(&self, ports: &Ports) -> Driver {
+        let writer = WriterId::from_uuid(Uuid::new_v4());
+        let rows = Arc::new(FileRows::new(&self.log));
+        Driver::new(ports, Arc::new(FileLog::new(&self.log)), rows, writer)
     }
 
     /// The request, as the file has it now.
@@ -140,4 +146,39 @@ impl Job {
             .map_err(|error| format!("cannot read {path}: {error}"))?;
         PatchRequest::parse(&text, format).map_err(|problems| problems.to_string())
     }
+}
+
+/// Logs how a campaign ended, and gives the exit code that says so.
+fn exit(done: &Result<Report, Failure>) -> ExitCode {
+    match done {
+        Ok(report) => {
+            tracing::info!("{}", report.to_text());
+            ExitCode::from(report.exit_code())
+        }
+        Err(Failure::Refused(refusal)) => {
+            tracing::error!("{refusal}");
+            ExitCode::from(3)
+        }
+        Err(Failure::Settings(error)) => {
+            tracing::error!("{}", error.chain());
+            ExitCode::from(2)
+        }
+        Err(Failure::Unexpected(error)) => {
+            tracing::error!("no report: {}", chain(error.as_ref()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// AWS by the usual environment and profiles.
+async fn ports(access: &Access) -> Result<Ports, Failure> {
+    let clock = Arc::new(SystemClock::new());
+    let aws = Aws::load().await.map_err(|error| match error.kind() {
+        PortErrorKind::Invalid | PortErrorKind::Credentials => Failure::Settings(error),
+        _ => error.into(),
+    })?;
+    Ok(Ports::of(
+        aws.access(access.clone()).clock(clock.clone()).build()?,
+        clock,
+    ))
 }

@@ -63,6 +63,10 @@ async fn main() -> ExitCode {
         return ExitCode::from(2);
     }
     match Schedule::parse(&expression, &args.timezone) {
+        Ok(schedule) if schedule.next(SystemClock::new().now()).is_none() => {
+            tracing::error!("--schedule = {expression:?}: it has no slot from now on");
+            ExitCode::from(2)
+        }
         Ok(schedule) => follow(&job, &schedule).await,
         Err(error) => {
             tracing::error!("{error}");
@@ -71,9 +75,10 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Runs a campaign at every slot. A slot that comes while one runs is left out.
+/// Finishes what was left open, then runs a campaign at every slot. A slot that comes while one runs is left out.
 async fn follow(job: &Job, schedule: &Schedule) -> ExitCode {
     let clock = SystemClock::new();
+    job.finish_open().await;
     while let Some(slot) = schedule.next(clock.now()) {
         tracing::info!("next campaign at {}", slot.at);
         clock.sleep_until(slot.at).await;

@@ -32,7 +32,7 @@ impl std::error::Error for ScheduleError {}
 pub(crate) struct Slot {
     /// When.
     pub(crate) at: Timestamp,
-    /// Names the slot by the zone's wall clock, so that an hour that the clock shows twice in
+    /// Names the slot by the zone and its wall clock, so that an hour that the clock shows twice in
     /// autumn is one slot and is patched once.
     pub(crate) id: String,
 }
@@ -82,7 +82,11 @@ impl Schedule {
         let next = self.cron.find_next_occurrence(&after, false).ok()?;
         Some(Slot {
             at: next.timestamp(),
-            id: next.datetime().to_string(),
+            id: format!(
+                "{} {}",
+                next.datetime(),
+                self.zone.iana_name().unwrap_or_default()
+            ),
         })
     }
 }
@@ -164,7 +168,7 @@ mod tests {
     fn an_hour_that_comes_twice_is_one_slot_by_name() {
         let schedule = Schedule::parse("cron(30 2 25 10 ? *)", "Europe/Berlin").unwrap();
         let first = schedule.next("2026-10-24T00:00:00Z".parse().unwrap()).unwrap();
-        assert_eq!(first.id, "2026-10-25T02:30:00");
+        assert_eq!(first.id, "2026-10-25T02:30:00 Europe/Berlin");
         let second = schedule.next(first.at).unwrap();
         assert!(
             second.at.to_string().starts_with("2027") || second.id == first.id,

@@ -6,11 +6,11 @@ use serde_json::Value;
 
 /// A request, and the name of the event that carried it. The same name is the same campaign.
 #[derive(Debug)]
-pub struct Asked {
+pub(crate) struct Asked {
     /// What to do.
-    pub request: PatchRequest,
+    pub(crate) request: PatchRequest,
     /// Which event asked for it.
-    pub event_id: String,
+    pub(crate) event_id: String,
 }
 
 /// Reads an event in any of its forms:
@@ -25,7 +25,7 @@ pub struct Asked {
 /// # Errors
 ///
 /// Every problem of the request at once.
-pub fn read(event: &Value, invocation_id: &str) -> Result<Asked, Problems> {
+pub(crate) fn read(event: &Value, invocation_id: &str) -> Result<Asked, Problems> {
     let by_invocation = |request| Asked {
         request,
         event_id: format!("invocation/{invocation_id}"),

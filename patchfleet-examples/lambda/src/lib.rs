@@ -18,12 +18,13 @@ use patchfleet_core::campaign::{FireError, fire};
 use patchfleet_core::id::CampaignId;
 use patchfleet_core::plan::{self, PlanError};
 use patchfleet_core::port::Ports;
+use patchfleet_core::problem::chain;
 use patchfleet_core::runbook;
 use serde_json::Value;
 use std::error::Error;
 use std::sync::Arc;
 
-pub use event::{Asked, read};
+use event::read;
 pub use summary::Summary;
 
 /// Serves one event: plans, starts, and says what was started. `invocation_id` is Lambda's own
@@ -70,13 +71,7 @@ pub async fn handle(event: Value, invocation_id: &str, config: &SdkConfig) -> Re
 
 /// The error and its causes in one message.
 fn failure(kind: &str, error: &(dyn Error + 'static)) -> Diagnostic {
-    let mut message = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        message.push_str(": ");
-        message.push_str(&error.to_string());
-        cause = error.source();
-    }
+    let message = chain(error);
     tracing::error!("{kind}: {message}");
     Diagnostic {
         error_type: kind.to_owned(),

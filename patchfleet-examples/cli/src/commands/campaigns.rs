@@ -1,10 +1,10 @@
 //! `patchfleet status` and `patchfleet report`: what a log says. They ask AWS nothing.
 
-use super::run::{Store, find, log_dir, newest, print_report};
+use super::run::{Store, find, listed, log_dir, newest, print_report};
 use super::{print_json, print_text};
 use crate::args::{CampaignArgs, Output, StatusArgs};
 use crate::exit::Failure;
-use patchfleet_core::campaign::{CampaignSummary, FileLog, FinishedOutcome};
+use patchfleet_core::campaign::{CampaignSummary, FinishedOutcome};
 use patchfleet_core::report::Report;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -14,7 +14,7 @@ pub(crate) async fn report(args: CampaignArgs) -> Result<ExitCode, Failure> {
     let dir = log_dir(&args.log);
     let campaign = match args.campaign {
         Some(campaign) => campaign,
-        None => newest(&dir, |_| true)?,
+        None => newest(&dir)?,
     };
     let store = Store::at(&dir);
     let state = find(store.log.as_ref(), campaign).await?;
@@ -25,12 +25,8 @@ pub(crate) async fn report(args: CampaignArgs) -> Result<ExitCode, Failure> {
 }
 
 pub(crate) fn status(args: &StatusArgs) -> Result<ExitCode, Failure> {
-    let list = FileLog::new(log_dir(&args.log)).list()?;
-    for unreadable in &list.unreadable {
-        tracing::error!("{}", unreadable.chain());
-    }
-    let campaigns: Vec<_> = list
-        .campaigns
+    let all = listed(&log_dir(&args.log))?;
+    let campaigns: Vec<_> = all
         .iter()
         .filter(|summary| args.campaign.is_none_or(|wanted| wanted == summary.campaign))
         .collect();

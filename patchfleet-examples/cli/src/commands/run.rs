@@ -6,10 +6,10 @@ use crate::exit::Failure;
 use crate::session::Session;
 use crate::{input, progress};
 use patchfleet_core::campaign::{
-    CampaignSummary, DriveError, Driver, FileLog, FileRows, MemoryLog, MemoryRows, State, load,
+    CampaignSummary, DriveError, Driver, FileLog, FileRows, MemoryLog, MemoryRows, State, load, open_campaign,
 };
 use patchfleet_core::id::{CampaignId, WriterId};
-use patchfleet_core::plan::{Plan, Refusal, RefusalCode, RefusalReason};
+use patchfleet_core::plan::{Plan, Refusal, RefusalCode, RefusalReason, require_central};
 use patchfleet_core::port::{CampaignLog, NodeRows, Ports};
 use patchfleet_core::report::Report;
 use patchfleet_core::request::Operation;
@@ -60,6 +60,12 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode, Failure> {
         Some(plan) => plan.request.clone(),
         None => plan::request(&args.request, &args.world)?,
     };
+    let simulated = args.world.is_simulated();
+    let store = Store::of(&args.log, simulated);
+    if let Some(open) = open_campaign(store.log.as_ref(), &request.name).await? {
+        let name = request.name;
+        return Err(DriveError::NameTaken { name, open }.into());
+    }
     let session = Session::open(&args.world, Some(request.access.clone())).await?;
     let depth = match &saved {
         // As closely as before, so that the two can be compared.
@@ -78,27 +84,29 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode, Failure> {
         runbook::require(session.ports.documents.as_ref(), &plan).await?;
         confirm(&plan, args.yes)?;
     }
-    #[cfg(feature = "sim")]
-    let simulated = args.world.sim.is_some();
-    #[cfg(not(feature = "sim"))]
-    let simulated = false;
-    let store = Store::of(&args.log, simulated);
     let driver = driver(&session.ports, &store);
     let campaign = CampaignId::from_uuid(Uuid::new_v4());
-    driver.begin(campaign, &plan).await.map_err(refused_if_taken)?;
-    drive(&driver, campaign, args.output.output).await
+    driver.begin(campaign, &plan).await?;
+    drive(&driver, campaign, args.output.output, !simulated).await
 }
 
 pub(crate) async fn resume(args: CampaignArgs) -> Result<ExitCode, Failure> {
     let dir = log_dir(&args.log);
     let campaign = match args.campaign {
         Some(campaign) => campaign,
-        None => newest(&dir, |campaign| campaign.finished.is_none())?,
+        None => newest_open(&dir).await?,
     };
     let store = Store::at(&dir);
     let state = find(store.log.as_ref(), campaign).await?;
     let session = Session::aws(Some(state.plan().request.access.clone())).await?;
-    drive(&driver(&session.ports, &store), campaign, args.output.output).await
+    require_central(session.ports.directory.as_ref(), state.plan()).await?;
+    drive(
+        &driver(&session.ports, &store),
+        campaign,
+        args.output.output,
+        true,
+    )
+    .await
 }
 
 /// A campaign of a log.
@@ -108,39 +116,57 @@ pub(crate) async fn find(log: &dyn CampaignLog, campaign: CampaignId) -> Result<
         .ok_or_else(|| Failure::Usage(format!("the log has no campaign {campaign}")))
 }
 
-/// The newest campaign of a log for which `wanted` holds.
-pub(crate) fn newest(dir: &Path, wanted: fn(&CampaignSummary) -> bool) -> Result<CampaignId, Failure> {
-    FileLog::new(dir)
-        .list()?
-        .campaigns
-        .into_iter()
-        .find(wanted)
-        .map(|summary| summary.campaign)
-        .ok_or_else(|| Failure::Usage(format!("{} has no such campaign", dir.display())))
+/// The newest campaign of a log.
+pub(crate) fn newest(dir: &Path) -> Result<CampaignId, Failure> {
+    let found = listed(dir)?.first().map(|summary| summary.campaign);
+    found.ok_or_else(|| Failure::Usage(format!("{} has no campaign", dir.display())))
+}
+
+/// The newest campaign that its request's name belongs to. One that was refused the name was
+/// written down and never begun.
+async fn newest_open(dir: &Path) -> Result<CampaignId, Failure> {
+    let log = FileLog::new(dir);
+    for summary in listed(dir)?.iter().filter(|summary| summary.finished.is_none()) {
+        if open_campaign(&log, &summary.request).await? == Some(summary.campaign) {
+            return Ok(summary.campaign);
+        }
+    }
+    Err(Failure::Usage(format!("{} has no open campaign", dir.display())))
+}
+
+/// The campaigns of a log that can be read, the newest first; the others are named.
+pub(crate) fn listed(dir: &Path) -> Result<Vec<CampaignSummary>, Failure> {
+    let list = FileLog::new(dir).list()?;
+    for unreadable in &list.unreadable {
+        tracing::error!("{}", unreadable.chain());
+    }
+    Ok(list.campaigns)
 }
 
 fn driver(ports: &Ports, store: &Store) -> Driver {
-    Driver {
-        automation: ports.automation.clone(),
-        inventory: ports.inventory.clone(),
-        log: store.log.clone(),
-        rows: store.rows.clone(),
-        clock: ports.clock.clone(),
-        writer: WriterId::from_uuid(Uuid::new_v4()),
-        observer: Some(progress::observer()),
-    }
+    let writer = WriterId::from_uuid(Uuid::new_v4());
+    let mut driver = Driver::new(ports, store.log.clone(), store.rows.clone(), writer);
+    driver.observer = Some(progress::observer());
+    driver
 }
 
-/// Follows a campaign to its end and reports it. Ctrl-C leaves it: it goes on in AWS, and
-/// `patchfleet resume` goes on here.
-async fn drive(driver: &Driver, campaign: CampaignId, output: Output) -> Result<ExitCode, Failure> {
+/// Follows a campaign to its end and reports it. Ctrl-C leaves it: what it started in AWS goes on,
+/// and `patchfleet resume` goes on here.
+async fn drive(
+    driver: &Driver,
+    campaign: CampaignId,
+    output: Output,
+    resumable: bool,
+) -> Result<ExitCode, Failure> {
     let state = tokio::select! {
         state = driver.run(campaign) => state?,
         _ = tokio::signal::ctrl_c() => {
-            return Err(Failure::Unexpected(
-                format!("left campaign {campaign}; what it started goes on; `patchfleet resume {campaign}` follows it")
-                    .into(),
-            ));
+            let then = if resumable {
+                format!("; what it started goes on, and `patchfleet resume {campaign}` follows it")
+            } else {
+                String::new()
+            };
+            return Err(Failure::Unexpected(format!("left campaign {campaign}{then}").into()));
         }
     };
     let report = Report::build(&state, driver.rows.as_ref()).await?;
@@ -153,21 +179,6 @@ pub(crate) fn print_report(report: &Report, output: Output) -> Result<ExitCode, 
         Output::Json => print_json(report)?,
     }
     Ok(ExitCode::from(report.exit_code()))
-}
-
-fn refused_if_taken(error: DriveError) -> Failure {
-    match error {
-        DriveError::NameTaken { name, open } => Failure::Refused(Refusal {
-            reasons: vec![RefusalReason {
-                code: RefusalCode::CampaignOpen,
-                subject: name.to_string(),
-                detail: format!(
-                    "campaign {open} of this request is open: `patchfleet resume {open}` goes on with it"
-                ),
-            }],
-        }),
-        other => other.into(),
-    }
 }
 
 /// A saved plan is run only over the world that it was made for.

@@ -11,12 +11,12 @@ pub(crate) async fn runbook(command: RunbookCommand) -> Result<ExitCode, Failure
     match command {
         RunbookCommand::Print(args) => print_text(&format!("{}\n", built(&args)?.to_json()))?,
         RunbookCommand::Ensure {
-            name,
             runbook,
             output,
             world,
         } => {
             let runbook = built(&runbook)?;
+            let name = runbook::NAME.parse()?;
             let session = Session::open(&world, None).await?;
             let ensured = runbook::ensure(session.ports.documents.as_ref(), &name, &runbook).await?;
             match output.output {

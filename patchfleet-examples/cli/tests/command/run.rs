@@ -32,17 +32,30 @@ fn the_calm_world_is_patched_and_accounted_for() {
 }
 
 #[test]
-fn the_troubled_world_exits_4_and_names_each_node_that_needs_action() {
+fn the_troubled_world_exits_4_and_names_each_node_that_needs_action_and_why() {
     let ran = Bench::new()
         .run(&["run", "--sim", "troubled", "--sim-speed", SPEED])
         .exits(4);
-    for word in ["failed", "lost", "unreached", "unmanaged", "unknown"] {
-        assert!(ran.stdout.contains(word), "no {word} in\n{}", ran.stdout);
+    let (_, needy) = ran.stdout.split_once("need action:").expect("a list of nodes");
+    let (needy, skipped) = needy.split_once("skipped").expect("a list of locations");
+    // What the world file says of its nodes, and nothing else.
+    let expected = [("failed", 3), ("lost", 1), ("unreached", 2), ("unmanaged", 1)];
+    for (outcome, n) in expected {
+        let lines: Vec<&str> = needy
+            .lines()
+            .filter(|line| line.contains(&format!("  {outcome}  ")))
+            .collect();
+        assert_eq!(lines.len(), n, "{outcome} in\n{needy}");
+        for line in lines {
+            let (node, why) = line.split_once(outcome).unwrap();
+            assert!(node.contains("i-") && why.trim().len() > 10, "{line}");
+        }
     }
-    assert!(
-        ran.stdout.contains("i-") && ran.stdout.contains("role_not_assumable"),
-        "{}",
-        ran.stdout
+    let unknown = skipped.lines().filter(|line| line.contains("role_not_assumable"));
+    assert_eq!(
+        unknown.count(),
+        5,
+        "one for each Region of the account without the role\n{skipped}"
     );
 }
 
@@ -99,13 +112,15 @@ async fn simulator(speed: f64) -> Sim {
         1,
     );
     assert_ne!(with_opt_in, CALM.world);
+    simulator_of(&with_opt_in, speed).await
+}
+
+async fn simulator_of(world: &str, speed: f64) -> Sim {
     let options = SimOptions {
         clock: ClockMode::Scaled(speed),
         ..SimOptions::default()
     };
-    Sim::start(World::parse(&with_opt_in).unwrap(), options)
-        .await
-        .unwrap()
+    Sim::start(World::parse(world).unwrap(), options).await.unwrap()
 }
 
 /// A command against a simulator in this process, with the simulator as AWS.
@@ -154,7 +169,11 @@ async fn kill_once(mut command: Command, now: impl Fn() -> bool) {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    while !now() {
+    // Bounded: a minute, if nothing ever happens.
+    for _ in 0..30_000 {
+        if now() {
+            break;
+        }
         assert_eq!(
             process.try_wait().unwrap(),
             None,
@@ -184,16 +203,15 @@ async fn an_automation_is_not_started_from_an_opt_in_region_towards_a_default_on
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_runbook_that_is_missing_is_refused_and_can_be_created() {
-    let (bench, sim) = (Bench::new(), simulator(2000.0).await);
-    bench.file(
-        "request.toml",
-        CALM.request.replace("Patchfleet-RunPatchBaseline", "Mine"),
+    let without = CALM.world.replacen(
+        "[[documents]]\nname = \"Patchfleet-RunPatchBaseline\"\nbuiltin = \"patchfleet\"",
+        "",
+        1,
     );
+    assert_ne!(without, CALM.world);
+    let (bench, sim) = (Bench::new(), simulator_of(&without, 2000.0).await);
+    bench.file("request.toml", CALM.request);
     let run = || against(&bench, &sim, "us-east-1", &["run", "-f", "request.toml"]);
-    let missing = finish(run()).await.exits(3);
-    assert!(missing.stderr.contains("runbook_missing"), "{}", missing.stderr);
-    assert_eq!(starts(&sim), 0);
-
     let ensure = || {
         against(
             &bench,
@@ -202,7 +220,27 @@ async fn a_runbook_that_is_missing_is_refused_and_can_be_created() {
             &["runbook", "ensure", "--output", "json"],
         )
     };
+    let missing = finish(run()).await.exits(3);
+    assert!(missing.stderr.contains("runbook_missing"), "{}", missing.stderr);
+    assert_eq!(starts(&sim), 0);
+
+    assert_eq!(finish(ensure()).await.exits(0).json()["done"], "created");
     assert_eq!(finish(ensure()).await.exits(0).json()["done"], "unchanged");
+    finish(run()).await.exits(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_campaign_goes_on_only_from_where_it_was_planned() {
+    let (bench, sim) = (Bench::new(), simulator(400.0).await);
+    bench.file("request.toml", CALM.request);
+    let run = ["run", "-f", "request.toml", "--log", "log"];
+    kill_once(against(&bench, &sim, "us-east-1", &run), || starts(&sim) > 0).await;
+    let started = starts(&sim);
+    let elsewhere = finish(against(&bench, &sim, "us-west-2", &["resume", "--log", "log"]))
+        .await
+        .exits(3);
+    assert!(elsewhere.stderr.contains("other_central"), "{}", elsewhere.stderr);
+    assert_eq!(starts(&sim), started);
 }
 
 #[tokio::test(flavor = "multi_thread")]
