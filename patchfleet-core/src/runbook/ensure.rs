@@ -2,7 +2,7 @@
 
 use super::Runbook;
 use crate::id::DocumentName;
-use crate::plan::{Plan, PlanError, Refusal, RefusalCode, RefusalReason};
+use crate::plan::{PlanError, Refusal, RefusalCode, RefusalReason};
 use crate::port::{Documents, PortErrorKind, PortResult};
 use serde_json::Value;
 use std::fmt;
@@ -112,7 +112,7 @@ pub async fn ensure(
     }
 }
 
-/// Sees that the runbook of a plan is there, and that patchfleet's own is the one of this version,
+/// Sees that the runbook `name` is there, and that patchfleet's own is the one of this version,
 /// before anything is started. Its step timeout may be any. A caller who may not read documents is
 /// let through: the start itself will tell.
 ///
@@ -120,8 +120,7 @@ pub async fn ensure(
 ///
 /// [`PlanError::Refused`] if there is no such document or the own one differs, [`PlanError::Port`]
 /// if it cannot be found out.
-pub async fn require(documents: &dyn Documents, plan: &Plan) -> Result<(), PlanError> {
-    let name = &plan.request.automation.document;
+pub async fn require(documents: &dyn Documents, name: &DocumentName) -> Result<(), PlanError> {
     let own = super::is_own(name);
     let (code, detail) = match documents.document(name).await {
         Ok(view) if !own || differs_in_timeout_alone(&view.content) => return Ok(()),

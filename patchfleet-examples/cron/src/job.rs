@@ -105,7 +105,7 @@ impl Job {
         let ports = ports(&request.access).await?;
         let (directory, inventory) = (ports.directory.as_ref(), ports.inventory.as_ref());
         let plan = plan::make(directory, inventory, request, &plan::Options::default()).await?;
-        runbook::require(ports.documents.as_ref(), &plan).await?;
+        runbook::require(ports.documents.as_ref(), &plan.request.automation.document).await?;
         tracing::info!("campaign {campaign}\n{}", plan.to_text());
         let driver = self.driver(&ports);
         driver.begin(campaign, &plan).await?;

@@ -56,7 +56,7 @@ pub async fn handle(event: Value, invocation_id: &str, config: &SdkConfig) -> Re
     )
     .await
     .map_err(refused)?;
-    runbook::require(ports.documents.as_ref(), &plan)
+    runbook::require(ports.documents.as_ref(), &plan.request.automation.document)
         .await
         .map_err(refused)?;
     let campaign = CampaignId::of_event(&asked.request.name, &asked.event_id);

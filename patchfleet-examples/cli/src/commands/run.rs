@@ -81,7 +81,11 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode, Failure> {
         unchanged(&saved, &plan)?;
     }
     if !plan.is_empty() {
-        runbook::require(session.ports.documents.as_ref(), &plan).await?;
+        runbook::require(
+            session.ports.documents.as_ref(),
+            &plan.request.automation.document,
+        )
+        .await?;
         confirm(&plan, args.yes)?;
     }
     let driver = driver(&session.ports, &store);
