@@ -16,7 +16,7 @@ mod draft;
 #[path = "laws/run.rs"]
 mod run;
 
-use draft::{Draft, Policy, Truth, drafts};
+use draft::{Draft, Policy, Selector, Truth, drafts};
 use patchfleet_core::{
     campaign::{Event, LocationOutcome},
     plan::SkipReason,
@@ -40,6 +40,8 @@ fn fate(run: &Run, pair: &Pair, truth: Truth) -> Fate {
     let by = |policy, reason| match policy {
         Policy::Refuse => Fate::Refused,
         Policy::Skip => Fate::Skipped(reason),
+        // Each unit names its nodes there, and there is none to name.
+        Policy::Keep if wish.selector == Selector::AllManaged => Fate::Skipped(reason),
         Policy::Keep => Fate::Planned,
     };
     match truth {

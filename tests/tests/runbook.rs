@@ -155,7 +155,9 @@ async fn a_campaign_runs_the_runbook_that_was_ensured_and_is_refused_without_it(
     let request = ask("");
     let (sim, ports) = start(&world(""), &request).await;
     let drawn = plan(&ports, &request).await.unwrap();
-    let Err(PlanError::Refused(refusal)) = runbook::require(&*ports.documents, &drawn).await else {
+    let Err(PlanError::Refused(refusal)) =
+        runbook::require(&*ports.documents, &drawn.request.automation.document).await
+    else {
         unreachable!("there is no runbook yet")
     };
     assert_eq!(refusal.reasons[0].code, RefusalCode::RunbookMissing);
@@ -164,7 +166,9 @@ async fn a_campaign_runs_the_runbook_that_was_ensured_and_is_refused_without_it(
     runbook::ensure(&*ports.documents, &own(), &runbook)
         .await
         .unwrap();
-    runbook::require(&*ports.documents, &drawn).await.unwrap();
+    runbook::require(&*ports.documents, &drawn.request.automation.document)
+        .await
+        .unwrap();
     let (_, ended) = plan_and_run(&ports, &request).await.unwrap();
     assert_eq!(ended.report.totals.nodes.count(NodeOutcome::PendingReboot), 4);
     assert_eq!(ended.report.totals.nodes.count(NodeOutcome::Failed), 2);
@@ -238,7 +242,9 @@ async fn a_runbook_of_ones_own_runs_with_its_own_parameters() {
     ));
     let (sim, ports) = start(&world(&documents), &request).await;
     let drawn = plan(&ports, &request).await.unwrap();
-    runbook::require(&*ports.documents, &drawn).await.unwrap();
+    runbook::require(&*ports.documents, &drawn.request.automation.document)
+        .await
+        .unwrap();
     let (_, ended) = plan_and_run(&ports, &request).await.unwrap();
 
     let state = sim.with_world(|world| world.state());

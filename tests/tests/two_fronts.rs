@@ -13,7 +13,7 @@
 use patchfleet_core::{
     id::{Location, NodeId},
     plan::Plan,
-    report::{NodeRow, Report, ReportOutcome},
+    report::{NodeOutcome, NodeRow, Report, ReportOutcome},
     request::{Operation, PatchRequest},
 };
 use patchfleet_sim::{
@@ -177,6 +177,10 @@ async fn all_managed_nodes_are_found_alike() {
     let account = the_same(builtin::TROUBLED.world, &request).await;
     assert_eq!(account.report.outcome, ReportOutcome::Partial);
     assert!(account.report.locations.len() > 10);
+    // Run Command has no target for all nodes, so each is named, and what can be patched is.
+    let nodes = &account.report.totals.nodes;
+    assert_eq!(nodes.count(NodeOutcome::NotRun), 0);
+    assert!(nodes.count(NodeOutcome::Done) > 40, "{nodes:?}");
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use super::state::{Intent, StartState, State, UnitState};
 use crate::id::{Location, UnitId};
 use crate::port::{ExecutionStatus, PortErrorKind, StartRequest};
 use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeSet;
 
 /// How long after a start was sent it is first looked for. AWS is eventually consistent: what was
 /// just started need not be listed yet. It also leaves another driver, if there is one, the time
@@ -125,11 +126,21 @@ pub fn decide(state: &State, polls: &Polls, now: Timestamp) -> Decision {
 
 /// The unit that is begun next, if it may be begun now.
 fn next_start(state: &State) -> Option<UnitId> {
+    // Units that name nodes may share a location, and each is a command with limits of its own:
+    // one after another there, or the limits within the location would not hold.
+    let at_work: BTreeSet<&Location> = state
+        .units()
+        .values()
+        .filter(|unit| unit.is_begun() && !unit.is_over())
+        .flat_map(|unit| unit.locations.keys())
+        .collect();
     let next = state
         .units()
         .iter()
         .zip(&state.plan().requests)
-        .find(|((_, unit), _)| !unit.is_begun());
+        .find(|((_, unit), _)| {
+            !unit.is_begun() && !unit.locations.keys().any(|location| at_work.contains(location))
+        });
     let ((&id, _), request) = next?;
     // One start at a time: AWS takes about one a second, and what is refused once is refused again.
     if state

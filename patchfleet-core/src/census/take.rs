@@ -19,9 +19,8 @@ const IDS_PER_CALL: usize = 50;
 ///
 /// - A group or tags: its members to the end, then which of them Systems Manager manages. With
 ///   [`Depth::Presence`] the first page with a member answers, and nothing more is asked.
-/// - All managed nodes: those. Unmanaged ones cannot be seen.
-/// - Node ids: those of them that are managed there, always all of them, since a unit needs to
-///   know which are where. One that is not managed cannot be seen.
+/// - All managed nodes, or node ids: those, or those of them that are managed there, always all of
+///   them, since a unit needs to know which are where. One that is not managed cannot be seen.
 pub async fn take(
     inventory: &dyn Inventory,
     wanted: &BTreeSet<Location>,
@@ -64,16 +63,14 @@ async fn ask(
             let selection = Selection::Tags(tags.clone());
             ask_members(inventory, location, &selection, depth).await
         }
-        Selector::AllManaged => match managed(inventory, location, None, depth).await {
-            Ok(nodes) if nodes.is_empty() => Ok(CensusAnswer::Empty),
-            Ok(nodes) => Ok(CensusAnswer::Populated {
-                nodes: (depth == Depth::Count).then(|| count(nodes.keys(), &nodes)),
-            }),
-            Err(error) => Err(error),
-        },
-        Selector::NodeIds(ids) => {
-            let ids: BTreeSet<NodeId> = ids.iter().cloned().collect();
-            match managed_of(inventory, location, &ids).await {
+        Selector::AllManaged | Selector::NodeIds(_) => {
+            let named = match selector {
+                Selector::NodeIds(ids) => {
+                    managed_of(inventory, location, &ids.iter().cloned().collect()).await
+                }
+                _ => managed(inventory, location, None).await,
+            };
+            match named {
                 Ok(nodes) if nodes.is_empty() => Ok(CensusAnswer::Empty),
                 Ok(nodes) => {
                     let answer = CensusAnswer::Populated {
@@ -156,27 +153,23 @@ async fn managed_of(
     let ids: Vec<NodeId> = ids.iter().cloned().collect();
     let mut all = BTreeMap::new();
     for chunk in ids.chunks(IDS_PER_CALL) {
-        let nodes = managed(inventory, location, Some(chunk), Depth::Count).await?;
+        let nodes = managed(inventory, location, Some(chunk)).await?;
         all.extend(nodes.into_iter().filter(|(id, _)| chunk.contains(id)));
     }
     Ok(all)
 }
 
-/// Managed nodes to the end; for presence, to the first page with one.
+/// Managed nodes, to the end.
 async fn managed(
     inventory: &dyn Inventory,
     location: &Location,
     only: Option<&[NodeId]>,
-    depth: Depth,
 ) -> Result<BTreeMap<NodeId, PingStatus>, PortError> {
     let mut nodes = BTreeMap::new();
     let mut walk = Walk::new("the listing of managed nodes");
     while let Some(token) = walk.next() {
         let page = inventory.managed(location, only, token).await?;
         nodes.extend(page.items.into_iter().map(|node| (node.id, node.ping)));
-        if depth == Depth::Presence && !nodes.is_empty() {
-            break;
-        }
         walk.advance(page.next)?;
     }
     Ok(nodes)

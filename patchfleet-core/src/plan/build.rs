@@ -16,10 +16,10 @@ use std::collections::{BTreeMap, BTreeSet};
 /// `step_timeout` is that of patchfleet's own runbook; a plan that may take longer in some location
 /// says so in its warnings.
 ///
-/// With node ids a unit is one location and at most
-/// [`MAX_NODE_IDS`](runbook::MAX_NODE_IDS) ids, so a location may have several units. A location
-/// that has none of them is skipped as empty whatever the policy, and one whose answer is unknown
-/// cannot be kept: there is no id to send there.
+/// With node ids, or all managed nodes under patchfleet's own runbook, a unit is one location and at
+/// most [`MAX_NODE_IDS`](runbook::MAX_NODE_IDS) ids, so a location may have several units. A location
+/// whose nodes are not known cannot be kept: there is no id to send there. Of ids that were asked
+/// for, a location that has none is skipped as empty whatever the policy.
 ///
 /// # Errors
 ///
@@ -136,11 +136,16 @@ impl Sorted {
 
     fn sort(&mut self, request: &PatchRequest, location: &Location, answer: Option<&CensusAnswer>) {
         let policy = &request.policy;
-        let by_ids = matches!(request.targets.selector, Selector::NodeIds(_));
+        let by_ids = names_nodes(request);
         let (action, code, reason, cause, detail) = match answer {
             Some(CensusAnswer::Populated { nodes }) => return self.plan(location, *nodes, None),
             Some(CensusAnswer::Empty) => (
-                if by_ids { PolicyAction::Skip } else { policy.empty },
+                match (&request.targets.selector, policy.empty) {
+                    // The ids may be anywhere among the locations.
+                    (Selector::NodeIds(_), _) => PolicyAction::Skip,
+                    (_, PolicyAction::Keep) if by_ids => PolicyAction::Skip,
+                    (_, action) => action,
+                },
                 RefusalCode::Empty,
                 SkipReason::Empty,
                 None,
@@ -344,6 +349,17 @@ impl Unit {
     }
 }
 
+/// Whether each unit names its nodes. So it does for all managed nodes as well: Automation and State
+/// Manager take `InstanceIds` = `*`, and of Run Command nothing says that it does. A runbook of
+/// one's own finds its nodes itself.
+fn names_nodes(request: &PatchRequest) -> bool {
+    match request.targets.selector {
+        Selector::NodeIds(_) => true,
+        Selector::AllManaged => runbook::is_own(&request.automation.document),
+        Selector::ResourceGroup(_) | Selector::Tags(_) => false,
+    }
+}
+
 fn units(
     request: &PatchRequest,
     central: &Caller,
@@ -351,7 +367,7 @@ fn units(
     census: &CensusTaken,
 ) -> Result<Vec<Unit>, TargetTooLong> {
     let mut units = Vec::new();
-    if matches!(request.targets.selector, Selector::NodeIds(_)) {
+    if names_nodes(request) {
         for location in locations {
             let found = census.found.get(&location.location());
             for nodes in runbook::node_chunks(found.map(Vec::as_slice).unwrap_or_default()) {

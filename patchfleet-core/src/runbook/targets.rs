@@ -44,7 +44,8 @@ pub(super) fn targets(selector: &Selector) -> Result<Vec<String>, TargetTooLong>
             .iter()
             .map(|(key, values)| target(&format!("tag:{key}"), values.clone()))
             .collect(),
-        Selector::AllManaged => vec![target("InstanceIds", vec!["*".to_owned()])],
+        // Run Command has no target for all of them: each unit names its nodes.
+        Selector::AllManaged => vec![],
         Selector::NodeIds(nodes) => {
             vec![target(
                 "InstanceIds",
@@ -98,10 +99,6 @@ mod tests {
                 r#"{"Key":"tag:App","Values":["web"]}"#,
                 r#"{"Key":"tag:Env","Values":["prod","pre\"prod"]}"#
             ]
-        );
-        assert_eq!(
-            targets(&Selector::AllManaged).unwrap(),
-            [r#"{"Key":"InstanceIds","Values":["*"]}"#]
         );
     }
 

@@ -85,7 +85,8 @@ fn all_managed_counts_what_systems_manager_has() {
     );
     assert_eq!(
         answer(mixed(), &all, Depth::Presence),
-        CensusAnswer::Populated { nodes: None }
+        CensusAnswer::Populated { nodes: Some(nodes) },
+        "their ids are needed whatever the depth"
     );
     assert_eq!(answer(Place::default(), &all, Depth::Count), CensusAnswer::Empty);
 }

@@ -227,6 +227,8 @@ impl Case {
                 reason.to_owned()
             }
         };
+        // Where each node has to be named, there is none to name in a location that is not known.
+        let keep_unknown = self.keep_unknown && self.by_members;
         let place = &self.world.places[&Location::new(id.clone(), name.clone())];
         let what = if excluded {
             "excluded".to_owned()
@@ -235,21 +237,21 @@ impl Case {
         } else if !unreadable && !self.is_usable(id, name) {
             "region_not_enabled".to_owned()
         } else if unreadable && self.regions.is_none() {
-            or_kept("unknown", self.keep_unknown)
+            or_kept("unknown", keep_unknown)
         } else if self.by_members {
             if place.members_fail.is_some() {
                 or_kept("group_missing", self.keep_missing)
             } else if place.partial_at.is_some()
                 || (place.managed_fail.is_some() && !place.members.is_empty())
             {
-                or_kept("unknown", self.keep_unknown)
+                or_kept("unknown", keep_unknown)
             } else if place.members.is_empty() {
                 "empty".to_owned()
             } else {
                 format!("planned, {} {}", place.members.len(), place.managed.len())
             }
         } else if place.managed_fail.is_some() {
-            or_kept("unknown", self.keep_unknown)
+            or_kept("unknown", keep_unknown)
         } else if place.managed.is_empty() {
             "empty".to_owned()
         } else {

@@ -19,6 +19,7 @@ impl Job<'_> {
         let selection = match &self.state.plan().request.targets.selector {
             Selector::ResourceGroup(name) => Selection::Group(name.clone()),
             Selector::Tags(tags) => Selection::Tags(tags.clone()),
+            Selector::AllManaged if self.node_ids().is_some() => return self.by_ids(&[], also).await,
             Selector::AllManaged => return self.all_managed().await,
             Selector::NodeIds(ids) => return self.by_ids(ids, also).await,
         };
@@ -61,9 +62,12 @@ impl Job<'_> {
     /// The node ids that the unit was planned with, if it was.
     pub(super) fn node_ids(&self) -> Option<Vec<NodeId>> {
         let plan = self.state.plan();
-        let Selector::NodeIds(_) = plan.request.targets.selector else {
+        if !matches!(
+            plan.request.targets.selector,
+            Selector::NodeIds(_) | Selector::AllManaged
+        ) {
             return None;
-        };
+        }
         let (_, request) = plan.units().find(|(unit, _)| *unit == self.unit)?;
         start::node_ids(request)
     }
