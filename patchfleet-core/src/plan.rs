@@ -193,6 +193,8 @@ pub enum RefusalCode {
     DirectoryUnavailable,
     /// A Region that no account has.
     NoSuchRegion,
+    /// The central Region is not enabled in the central account.
+    CentralRegionNotEnabled,
     /// The central Region is opt-in, and a target Region is enabled by default.
     OptInTrap,
     /// A Region or role of another partition than the central one.
@@ -227,6 +229,7 @@ impl RefusalCode {
             Self::TargetNotFound => "target_not_found",
             Self::DirectoryUnavailable => "directory_unavailable",
             Self::NoSuchRegion => "no_such_region",
+            Self::CentralRegionNotEnabled => "central_region_not_enabled",
             Self::OptInTrap => "opt_in_trap",
             Self::WrongPartition => "wrong_partition",
             Self::CensusUnknown => "census_unknown",

@@ -196,6 +196,29 @@ impl fmt::Display for Problems {
     }
 }
 
+/// An error and every cause below it, joined by `: `, for logs and for people. A cause that the
+/// text before it repeats is said once.
+///
+/// ```
+/// use patchfleet_core::problem::chain;
+/// let error = std::io::Error::other("the disk is full");
+/// assert_eq!(chain(&error), "the disk is full");
+/// ```
+#[must_use]
+pub fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        if !text.ends_with(&next) {
+            text.push_str(": ");
+            text.push_str(&next);
+        }
+        cause = error.source();
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -246,27 +269,4 @@ mod tests {
         assert_eq!(text.lines().count(), 102);
         assert!(text.ends_with("\n  … and 5 more"), "{text}");
     }
-}
-
-/// An error and every cause below it, joined by `: `, for logs and for people. A cause that the
-/// text before it repeats is said once.
-///
-/// ```
-/// use patchfleet_core::problem::chain;
-/// let error = std::io::Error::other("the disk is full");
-/// assert_eq!(chain(&error), "the disk is full");
-/// ```
-#[must_use]
-pub fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let next = error.to_string();
-        if !text.ends_with(&next) {
-            text.push_str(": ");
-            text.push_str(&next);
-        }
-        cause = error.source();
-    }
-    text
 }

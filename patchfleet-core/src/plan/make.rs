@@ -3,7 +3,7 @@
 use super::{Plan, Refusal, RefusalCode, RefusalReason, build};
 use crate::census::{self, Depth};
 use crate::expand::expand;
-use crate::port::{Directory, Inventory, PortError};
+use crate::port::{Directory, Inventory, PortError, PortErrorKind};
 use crate::request::PatchRequest;
 use crate::runbook::StepTimeout;
 
@@ -65,7 +65,16 @@ pub async fn make(
     request: &PatchRequest,
     options: &Options,
 ) -> Result<Plan, PlanError> {
-    let caller = directory.caller().await?;
+    let caller = directory.caller().await.map_err(|error| match error.kind() {
+        PortErrorKind::RegionNotEnabled => PlanError::Refused(Refusal {
+            reasons: vec![RefusalReason {
+                code: RefusalCode::CentralRegionNotEnabled,
+                subject: "the central Region".to_owned(),
+                detail: format!("it is not enabled in the caller's account: {}", error.reason()),
+            }],
+        }),
+        _ => PlanError::Port(error),
+    })?;
     let candidates = expand(directory, request, &caller, options.concurrency).await?;
     let census = census::take(
         inventory,

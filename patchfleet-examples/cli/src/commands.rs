@@ -8,22 +8,27 @@ pub(crate) mod runbook;
 use crate::exit::Failure;
 use patchfleet_core::plan::Refusal;
 use serde_json::json;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 
 /// Prints text for people, coloured where that is seen.
 pub(crate) fn print_text(text: &str) -> Result<(), Failure> {
     let mut stdout = anstream::stdout().lock();
-    stdout.write_all(crate::style::paint(text).as_bytes())?;
-    stdout.flush()?;
-    Ok(())
+    let written = stdout.write_all(crate::style::paint(text).as_bytes());
+    unless_closed(written.and_then(|()| stdout.flush()))
+}
+
+/// A reader that has seen enough (`| head`) is no failure.
+fn unless_closed(written: io::Result<()>) -> Result<(), Failure> {
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written?),
+    }
 }
 
 /// Prints JSON for scripts.
 pub(crate) fn print_json<T: serde::Serialize>(value: &T) -> Result<(), Failure> {
-    let mut stdout = std::io::stdout().lock();
-    serde_json::to_writer_pretty(&mut stdout, value)?;
-    writeln!(stdout)?;
-    Ok(())
+    let json = serde_json::to_string_pretty(value)?;
+    unless_closed(writeln!(io::stdout().lock(), "{json}"))
 }
 
 /// Prints a refusal for scripts, in the shape of a report of nothing.

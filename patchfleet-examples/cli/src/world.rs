@@ -31,6 +31,10 @@ pub(crate) fn load(name: &str) -> Result<SimWorld, Failure> {
             speed: builtin.speed,
             request: Some(builtin.request),
         }),
+        None if !Path::new(name).exists() => Err(Failure::Usage(format!(
+            "--sim {name}: no such world file; built-in are {}",
+            builtin::ALL.map(|world| world.name).join(" and ")
+        ))),
         None => Ok(SimWorld {
             world: parse(&input::text(Path::new(name), MAX_WORLD_BYTES)?)?,
             speed: SPEED,

@@ -110,11 +110,12 @@ impl UnitState {
 
     /// Whether more steps failed than its own error limit allows, so that AWS went no further.
     fn used_up_its_errors(&self, request: &StartRequest) -> bool {
-        let failed = self.locations.values().filter(|location| {
-            location
-                .status
-                .as_ref()
-                .is_some_and(|status| status.is_terminal() && !ended_well(status))
+        let failed = self.locations.values().filter(|location| match &location.status {
+            Some(status) if status.is_terminal() => !ended_well(status),
+            // Settled before its step ended, because its command matched no node: AWS counts that
+            // as an error, whether or not the end of the step was still seen.
+            Some(status) => *status != ExecutionStatus::Pending && location.settled.is_some(),
+            None => false,
         });
         let allowed = request.target_location().target_location_max_errors.parse();
         allowed.is_ok_and(|allowed: usize| failed.count() > allowed)

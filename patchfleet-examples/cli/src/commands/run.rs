@@ -86,7 +86,7 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode, Failure> {
             &plan.request.automation.document,
         )
         .await?;
-        confirm(&plan, args.yes)?;
+        confirm(&plan, args.yes || simulated)?;
     }
     let driver = driver(&session.ports, &store);
     let campaign = CampaignId::from_uuid(Uuid::new_v4());
@@ -203,7 +203,7 @@ fn unchanged(saved: &Plan, now: &Plan) -> Result<(), Failure> {
     }))
 }
 
-/// Asks a person before an Install; never a script.
+/// Asks a person before an Install; never a script, nor where nothing is real.
 fn confirm(plan: &Plan, yes: bool) -> Result<(), Failure> {
     let on_terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
     if yes || !on_terminal || plan.request.patch.operation != Operation::Install {
