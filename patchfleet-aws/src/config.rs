@@ -14,7 +14,7 @@ use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::{ConnectorBuilder, tls};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_types::SdkConfig;
-use patchfleet_core::id::Region;
+use patchfleet_core::id::{Partition, Region};
 use patchfleet_core::port::{Clock, PortError, PortErrorKind, PortResult};
 use patchfleet_core::request::Access;
 use std::sync::Arc;
@@ -68,10 +68,12 @@ impl AwsBuilder {
         self
     }
 
-    /// Sets the Region whose STS is asked for roles: the central Region, unless set.
+    /// Sets the Region whose STS is asked for roles. Unless set, it is the central Region; or, if
+    /// that is not one of those that every account has, `us-east-1` (in the other partitions: the
+    /// central Region).
     ///
     /// STS refuses (`RegionDisabledException`) where the account of the role has not enabled the
-    /// Region. From a central Region that has to be opted into, name one that is enabled by default.
+    /// Region.
     #[must_use]
     pub fn sts_region(mut self, region: Region) -> Self {
         self.sts_region = Some(region);
@@ -107,7 +109,7 @@ impl AwsBuilder {
             .identity_cache(identities)
             .build();
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
-        let sts_region = self.sts_region.unwrap_or_else(|| region.clone());
+        let sts_region = self.sts_region.unwrap_or_else(|| default_sts_region(&region));
         Ok(Aws::of(Clients::new(
             config,
             region,
@@ -179,6 +181,35 @@ fn central_region(config: &SdkConfig) -> PortResult<Region> {
         )
         .with_source(error)
     })
+}
+
+/// The Regions of the commercial partition that every account has without opting in. There have
+/// been no new ones since 2019-03-20: whatever AWS has opened since is opt-in.
+const ALWAYS_ENABLED: [&str; 17] = [
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-northeast-3",
+    "ap-south-1",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ca-central-1",
+    "eu-central-1",
+    "eu-north-1",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "sa-east-1",
+    "us-east-1",
+    "us-east-2",
+    "us-west-1",
+    "us-west-2",
+];
+
+/// A Region whose STS knows every account: one that has to be opted into may be off in some.
+fn default_sts_region(central: &Region) -> Region {
+    let opt_in = central.partition() == Partition::Aws && !ALWAYS_ENABLED.contains(&central.as_str());
+    let everywhere = opt_in.then(|| "us-east-1".parse().ok()).flatten();
+    everywhere.unwrap_or_else(|| central.clone())
 }
 
 fn no_credentials() -> PortError {

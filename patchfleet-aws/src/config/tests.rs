@@ -158,3 +158,20 @@ async fn credentials_that_cannot_be_had_are_noticed_when_loading() {
             .is_ok()
     );
 }
+
+#[test]
+fn roles_are_asked_for_where_every_account_can_be_known() {
+    for (central, sts) in [
+        ("eu-west-1", "eu-west-1"),
+        ("eu-south-1", "us-east-1"),
+        ("mx-central-1", "us-east-1"),
+        ("cn-north-1", "cn-north-1"),
+        ("us-gov-west-1", "us-gov-west-1"),
+    ] {
+        assert_eq!(
+            default_sts_region(&central.parse().unwrap()).as_str(),
+            sts,
+            "from {central}"
+        );
+    }
+}
