@@ -8,6 +8,7 @@ use job::{Event, Job};
 use patchfleet_aws::SystemClock;
 use patchfleet_core::port::Clock as _;
 use schedule::Schedule;
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
@@ -48,6 +49,7 @@ async fn main() -> ExitCode {
     let args = Args::parse();
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info")))
+        .with_ansi(is_coloured())
         .with_writer(std::io::stderr)
         .init();
     let job = Job {
@@ -73,6 +75,11 @@ async fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// Whether somebody sees colour: a terminal, unless NO_COLOR says otherwise.
+fn is_coloured() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// Finishes what was left open, then runs a campaign at every slot. A slot that comes while one runs is left out.

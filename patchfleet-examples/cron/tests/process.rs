@@ -17,20 +17,22 @@ use serde_json::Value;
 use std::path::Path;
 use std::process::Output;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::process::Command;
 use uuid::Uuid;
 
-async fn simulator(world: &str) -> Sim {
+async fn simulator(world: &str, speed: f64) -> Sim {
     let options = SimOptions {
-        clock: ClockMode::Scaled(2_000.0),
+        clock: ClockMode::Scaled(speed),
         ..SimOptions::default()
     };
     Sim::start(World::parse(world).unwrap(), options).await.unwrap()
 }
 
-/// Runs the process in `dir`, with the simulator as AWS.
-async fn cron(sim: &Sim, dir: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_patchfleet-cron"))
+/// The process in `dir`, with the simulator as AWS.
+fn command(sim: &Sim, dir: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_patchfleet-cron"));
+    command
         .args(args)
         .current_dir(dir)
         .env_clear()
@@ -39,10 +41,13 @@ async fn cron(sim: &Sim, dir: &Path, args: &[&str]) -> Output {
         .env("AWS_ACCESS_KEY_ID", "AKIDCRON")
         .env("AWS_SECRET_ACCESS_KEY", "secret")
         .env("NO_PROXY", "127.0.0.1")
-        .kill_on_drop(true)
-        .output()
-        .await
-        .unwrap()
+        .kill_on_drop(true);
+    command
+}
+
+/// Runs it to its end.
+async fn cron(sim: &Sim, dir: &Path, args: &[&str]) -> Output {
+    command(sim, dir, args).output().await.unwrap()
 }
 
 /// What a campaign leaves behind in an organisation, apart from ids and times: the starts that it
@@ -110,7 +115,10 @@ async fn in_memory(world: &str, request: &PatchRequest) -> (Vec<Value>, Vec<Stri
 #[tokio::test(flavor = "multi_thread")]
 async fn once_runs_a_campaign_and_leaves_the_record_that_any_driver_leaves() {
     for (world, exit_code) in [(CALM, 0), (TROUBLED, 4)] {
-        let (sim, dir) = (simulator(world.world).await, tempfile::tempdir().unwrap());
+        let (sim, dir) = (
+            simulator(world.world, 2_000.0).await,
+            tempfile::tempdir().unwrap(),
+        );
         std::fs::write(dir.path().join("request.toml"), world.request).unwrap();
         let output = cron(
             &sim,
@@ -140,8 +148,33 @@ async fn once_runs_a_campaign_and_leaves_the_record_that_any_driver_leaves() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_is_started_again_goes_on_with_its_campaign_and_begins_no_other() {
+    let (sim, dir) = (simulator(CALM.world, 400.0).await, tempfile::tempdir().unwrap());
+    std::fs::write(dir.path().join("request.toml"), CALM.request).unwrap();
+    let once = ["--request", "request.toml", "--once", "--log", "log"];
+    let executions =
+        || sim.with_world(|world| world.executions().filter(|one| one.parent().is_none()).count());
+    let mut first = command(&sim, dir.path(), &once).spawn().unwrap();
+    // Bounded: a minute, if nothing is ever started.
+    for _ in 0..30_000 {
+        if executions() > 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    first.kill().await.unwrap(); // SIGKILL
+
+    let again = cron(&sim, dir.path(), &once).await;
+    let stderr = String::from_utf8_lossy(&again.stderr);
+    assert_eq!(again.status.code(), Some(0), "{stderr}");
+    let campaigns = std::fs::read_dir(dir.path().join("log/campaigns")).unwrap();
+    assert_eq!(campaigns.count(), 1, "{stderr}");
+    assert_eq!(executions(), 4, "the units of one plan");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_wrong_is_said_before_anything_is_waited_for() {
-    let (sim, dir) = (simulator(CALM.world).await, tempfile::tempdir().unwrap());
+    let (sim, dir) = (simulator(CALM.world, 2_000.0).await, tempfile::tempdir().unwrap());
     std::fs::write(dir.path().join("right.toml"), CALM.request).unwrap();
     std::fs::write(dir.path().join("wrong.toml"), "name = 1").unwrap();
     for (args, code, part) in [
