@@ -137,7 +137,9 @@ pub enum Selector {
     /// The nodes that have every one of these tags (1 to 5 keys), with one of its values. The
     /// JSON text `{"Key":"tag:K","Values":[…]}` of each is at most [`MAX_PARAMETER_CHARS`] bytes.
     Tags(BTreeMap<String, Vec<String>>),
-    /// Every node that Systems Manager manages.
+    /// Every node that Systems Manager manages. Run Command has no target for that, so under
+    /// patchfleet's own runbook each start names at most 20 of them: for many nodes a group or tags
+    /// are quicker.
     #[serde(serialize_with = "always_true")]
     AllManaged,
     /// These nodes, wherever among the locations they are.
@@ -243,14 +245,6 @@ pub struct AutomationSettings {
     /// Parameters for a runbook of one's own: sent as they are. With patchfleet's own runbook
     /// there must be none.
     pub parameters: BTreeMap<String, Vec<String>>,
-}
-
-impl AutomationSettings {
-    /// Whether the runbook is patchfleet's own. Its parameters are then patchfleet's to fill in.
-    #[must_use]
-    pub fn is_own_document(&self) -> bool {
-        self.document.as_str() == OWN_DOCUMENT
-    }
 }
 
 impl PatchRequest {

@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 pub const POLL_FIRST: SignedDuration = SignedDuration::from_secs(2);
 
 /// The longest. AWS answers 3 calls of Get and Describe for automations a second, for all units
-/// and drivers of an account and Region together (AWS's published quota): at 30 s, with two calls
-/// a look, 45 open units fit.
+/// and drivers of an account and Region together (AWS's published quota). A look is one call and
+/// one for each 50 locations of the unit: at 30 s, 45 open units of up to 50 locations fit.
 pub const POLL_LONGEST: SignedDuration = SignedDuration::from_secs(30);
 
 /// A unit of this age is looked at this many times less often than once in its age: a run of ten

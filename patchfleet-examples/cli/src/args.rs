@@ -150,7 +150,7 @@ pub(crate) struct RunArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct CampaignArgs {
-    /// The campaign. Default: the newest of the log.
+    /// The campaign. Default: the newest of the log; to resume, the newest that is open.
     #[arg(value_name = "CAMPAIGN")]
     pub(crate) campaign: Option<CampaignId>,
     #[command(flatten)]
