@@ -95,7 +95,8 @@ async fn next(State(api): State<Arc<Api>>) -> Response {
             event.to_string(),
         )
             .into_response(),
-        None => StatusCode::GONE.into_response(),
+        // No further event: the function waits, as it would between two, until it is killed.
+        None => std::future::pending().await,
     }
 }
 
