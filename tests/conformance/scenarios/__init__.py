@@ -1,0 +1,3 @@
+"""The scenarios, by subject. Importing this puts them all on the list."""
+
+from . import account, automation, commands, documents, groups, nodes, organizations, sts

@@ -1,0 +1,169 @@
+"""Automations: starting, finding, walking, stopping and signalling them."""
+
+import uuid
+
+from clients import HOME, MAIN, WEB
+from registry import refused, scenario
+
+from .known import EVERYWHERE, NOBODY, TOKEN, a_child, every_page, patch_everywhere, start
+
+
+@scenario()
+def a_parent_and_its_children_are_walked(stage):
+    parent = patch_everywhere(stage)
+    ssm = stage.client("ssm")
+    whole = ssm.get_automation_execution(AutomationExecutionId=parent)["AutomationExecution"]
+    assert whole["AutomationExecutionStatus"] == "Success", whole
+    assert whole["ProgressCounters"]["SuccessSteps"] == 4, whole["ProgressCounters"]
+    steps, pages = every_page(
+        ssm.describe_automation_step_executions, "StepExecutions", AutomationExecutionId=parent, MaxResults=3
+    )
+    assert (len(steps), pages) == (4, 2), (len(steps), pages)
+    there, child = a_child(stage, parent)
+    found = there.get_automation_execution(AutomationExecutionId=child)["AutomationExecution"]
+    assert found["ParentAutomationExecutionId"] == parent, found
+    listed = there.describe_automation_executions(Filters=[{"Key": "ParentExecutionId", "Values": [parent]}])
+    assert [one["AutomationExecutionId"] for one in listed["AutomationExecutionMetadataList"]] == [child], listed
+
+
+@scenario()
+def executions_and_steps_are_found_by_every_filter(stage):
+    start(stage, Tags=[{"Key": "Campaign", "Value": "march"}])
+    stage.advance(60)
+    ssm = stage.client("ssm")
+    only = ssm.describe_automation_executions()["AutomationExecutionMetadataList"][0]
+    that = only["AutomationExecutionId"]
+    before, after = "2026-03-02T00:00:00Z", "2026-02-28T00:00:00Z"
+    for key, value in {
+        "DocumentNamePrefix": "Fleet",
+        "ExecutionStatus": "InProgress",
+        "ExecutionId": that,
+        "CurrentAction": "aws:runCommand",
+        "StartTimeBefore": before,
+        "StartTimeAfter": after,
+        "AutomationType": "Local",
+        "TagKey": "Campaign",
+    }.items():
+        found = ssm.describe_automation_executions(Filters=[{"Key": key, "Values": [value]}])
+        ids = [one["AutomationExecutionId"] for one in found["AutomationExecutionMetadataList"]]
+        assert ids == [that], (key, ids)
+    step = ssm.describe_automation_step_executions(AutomationExecutionId=that, ReverseOrder=True)["StepExecutions"][0]
+    for key, value in {
+        "StepExecutionStatus": "InProgress",
+        "StepExecutionId": step["StepExecutionId"],
+        "StepName": "runPatchBaseline",
+        "Action": "aws:runCommand",
+        "StartTimeBefore": before,
+        "StartTimeAfter": after,
+    }.items():
+        found = ssm.describe_automation_step_executions(
+            AutomationExecutionId=that, Filters=[{"Key": key, "Values": [value]}]
+        )
+        assert len(found["StepExecutions"]) == 1, (key, found)
+
+
+@scenario(
+    arises=[
+        "ssm.StartAutomationExecution.AutomationDefinitionNotFoundException",
+        "ssm.StartAutomationExecution.AutomationDefinitionVersionNotFoundException",
+        "ssm.StartAutomationExecution.InvalidAutomationExecutionParametersException",
+        "ssm.StartAutomationExecution.IdempotentParameterMismatch",
+    ]
+)
+def starts_are_refused(stage):
+    call = stage.client("ssm").start_automation_execution
+    parameters = {"ResourceGroupName": ["WebServers"]}
+    refused("AutomationDefinitionNotFoundException", call, DocumentName="Nobody-Wrote-This")
+    refused("AutomationDefinitionVersionNotFoundException", call, DocumentName="Fleet-Patch", DocumentVersion="9")
+    for wrong in [{}, parameters | {"Surprise": ["1"]}, parameters | {"Operation": ["Reboot"]}]:
+        refused("InvalidAutomationExecutionParametersException", call, DocumentName="Fleet-Patch", Parameters=wrong)
+    token = str(uuid.UUID(int=7))
+    first = start(stage, Parameters=parameters, ClientToken=token)
+    assert start(stage, Parameters=parameters, ClientToken=token) == first
+    refused(
+        "IdempotentParameterMismatch",
+        call,
+        DocumentName="Fleet-Patch",
+        Parameters=parameters | {"Operation": ["Install"]},
+        ClientToken=token,
+    )
+
+
+@scenario(arises=["ssm.StartAutomationExecution.InvalidTarget"])
+def a_start_with_a_target_that_there_is_not(stage):
+    refused(
+        "InvalidTarget",
+        stage.client("ssm").start_automation_execution,
+        DocumentName="Fleet-Patch",
+        TargetParameterName="ResourceGroupName",
+        Targets=[{"Key": "ResourceGroup", "Values": ["Nobodys"]}],
+    )
+
+
+@scenario(
+    arises=[
+        "ssm.GetAutomationExecution.AutomationExecutionNotFoundException",
+        "ssm.StopAutomationExecution.AutomationExecutionNotFoundException",
+        "ssm.DescribeAutomationStepExecutions.AutomationExecutionNotFoundException",
+        "ssm.SendAutomationSignal.AutomationExecutionNotFoundException",
+    ]
+)
+def an_execution_is_known_in_its_own_place_alone(stage):
+    here = start(stage)
+    for account, region, execution in [(MAIN, HOME, NOBODY), (MAIN, "us-west-2", here), (WEB, HOME, here)]:
+        ssm = stage.client("ssm", region, account)
+        missing = "AutomationExecutionNotFoundException"
+        refused(missing, ssm.get_automation_execution, AutomationExecutionId=execution)
+        refused(missing, ssm.stop_automation_execution, AutomationExecutionId=execution)
+        refused(missing, ssm.describe_automation_step_executions, AutomationExecutionId=execution)
+        refused(missing, ssm.send_automation_signal, AutomationExecutionId=execution, SignalType="Resume")
+
+
+@scenario(arises=["ssm.StopAutomationExecution.InvalidAutomationStatusUpdateException"])
+def executions_are_stopped_once(stage):
+    ssm = stage.client("ssm")
+    cancelled = start(stage, TargetLocations=[EVERYWHERE])
+    completed = start(stage)
+    stage.advance(60)
+    ssm.stop_automation_execution(AutomationExecutionId=cancelled)
+    ssm.stop_automation_execution(AutomationExecutionId=completed, Type="Complete")
+    stage.advance(7200)
+    for one in [cancelled, completed]:
+        refused("InvalidAutomationStatusUpdateException", ssm.stop_automation_execution, AutomationExecutionId=one)
+    found = ssm.get_automation_execution(AutomationExecutionId=cancelled)["AutomationExecution"]
+    assert found["AutomationExecutionStatus"] == "Cancelled", found
+    assert found["ProgressCounters"]["CancelledSteps"] > 0, found["ProgressCounters"]
+
+
+@scenario(
+    arises=[
+        f"ssm.{operation}.{code}"
+        for operation in ["DescribeAutomationExecutions", "DescribeAutomationStepExecutions"]
+        for code in ["InvalidFilterKey", "InvalidFilterValue", "InvalidNextToken"]
+    ]
+)
+def listings_refuse_filters_and_tokens(stage):
+    that = start(stage)
+    ssm = stage.client("ssm")
+    for call, more, foreign in [
+        (ssm.describe_automation_executions, {}, "StepName"),
+        (ssm.describe_automation_step_executions, {"AutomationExecutionId": that}, "ParentStepIteration"),
+    ]:
+        refused("InvalidNextToken", call, NextToken=TOKEN, **more)
+        time = [{"Key": "StartTimeBefore", "Values": ["a week ago"]}]
+        refused("InvalidFilterValue", call, Filters=time, **more)
+        twice = [{"Key": foreign, "Values": ["x"]}]
+        refused("InvalidFilterKey", call, Filters=twice, **more)
+
+
+@scenario("trouble")
+def failures_are_told_with_stage_and_type(stage):
+    parent = start(stage, TargetLocations=[EVERYWHERE | {"Accounts": ["222233334444", "333344445555"]}])
+    stage.advance(86400)
+    ssm = stage.client("ssm")
+    whole = ssm.get_automation_execution(AutomationExecutionId=parent)["AutomationExecution"]
+    assert whole["AutomationExecutionStatus"] == "Failed", whole
+    assert whole["FailureMessage"], whole
+    failed = [step for step in whole["StepExecutions"] if step["StepStatus"] == "Failed"]
+    assert failed and all(step["FailureDetails"]["FailureType"] for step in failed), whole["StepExecutions"]
+    ssm.describe_automation_executions()
