@@ -1,0 +1,21 @@
+"""What a world cannot bring about, with the reason: errors that come only as injected faults, and
+members that are never on the wire. A row that is not true any more fails the check."""
+
+OF_ITSELF = "the service's own failure: nothing in a world causes it"
+METHOD = "no route has another method that a client would use"
+
+# `service.Operation.Code`, or `service.*.Code` for every operation of a service that has it.
+FAULT_ONLY = {
+    "ssm.*.InternalServerError": OF_ITSELF,
+    "resource-groups.*.InternalServerErrorException": OF_ITSELF,
+    "organizations.*.ServiceException": OF_ITSELF,
+    "account.*.InternalServerException": OF_ITSELF,
+    "resource-groups.*.MethodNotAllowedException": METHOD,
+    "organizations.*.AWSOrganizationsNotInUseException": "a world is an organization; there is none without",
+    "organizations.DescribeOrganization.ConcurrentModificationException": "nothing modifies the organization",
+}
+
+# Why, and which: `service.Structure.Member`, `service.*.Member` or `service.Structure.*`.
+NOT_SENT = {}
+
+NOT_SHOWN = {}
