@@ -3,10 +3,12 @@
 //! The spec only says what is there. [`crate::world::World::new`] makes a world of it.
 
 mod error;
+mod fault;
 mod patch;
 mod schema;
 
 pub use error::WorldError;
+pub use fault::{FaultEffect, FaultSpec};
 pub use patch::{OutcomeSpec, PatchSpec};
 pub use schema::schema;
 
@@ -60,6 +62,14 @@ pub struct WorldSpec {
     /// Systems Manager documents.
     #[serde(default)]
     pub documents: Vec<DocumentSpec>,
+    /// Calls a second that an action takes in each account and Region, such as
+    /// `"ssm:StartAutomationExecution" = 1`; `"*"` means all that are not named (default: no limit).
+    /// What is more is throttled.
+    #[serde(default)]
+    pub rates: BTreeMap<String, f64>,
+    /// What goes wrong with calls.
+    #[serde(default)]
+    pub faults: Vec<FaultSpec>,
 }
 
 /// The organization.
@@ -151,6 +161,12 @@ pub struct RoleSpec {
     /// The external id that its trust policy asks for. Automation is not asked for it.
     #[serde(default)]
     pub external_id: Option<String>,
+    /// What it may not do, as IAM names actions: `ssm:SendCommand`, `ssm:Describe*` (default: none).
+    #[serde(default)]
+    pub denied_actions: Vec<String>,
+    /// Seconds that a session of it may last, 3600 to 43200 (default 3600).
+    #[serde(default)]
+    pub max_session_seconds: Option<u32>,
 }
 
 /// Whether a role can be assumed.

@@ -10,6 +10,7 @@ mod cancel;
 mod command;
 mod document;
 mod event;
+mod fault;
 mod locations;
 mod node;
 mod org;
@@ -17,6 +18,7 @@ mod pace;
 mod parameters;
 mod patch;
 mod place;
+mod rate;
 mod record;
 mod regions;
 mod runbook;
@@ -31,6 +33,8 @@ pub use automation::{Execution, LocationTargets, StartOrder, StartRefusal, Step}
 pub(crate) use command::is_error;
 pub use command::{Command, CommandOrder, Invocation, InvocationState};
 pub use document::{Document, DocumentVersion, parse_runbook};
+pub use fault::Fault;
+pub(crate) use fault::Struck;
 pub use node::{Node, PatchReport, Patches};
 pub use org::{Account, AssumeRefusal, Organization, Unit};
 pub use pace::{Pacer, allowed_errors, concurrency, is_concurrency, is_errors};
@@ -68,6 +72,13 @@ pub struct World {
     /// What each client token was used for: the input without the token, and the execution.
     pub(crate) tokens: BTreeMap<(Location, String), (String, String)>,
     pub(crate) requests: Vec<RequestRecord>,
+    pub(crate) faults: Vec<Fault>,
+    /// What a fault makes partial the listing with, of the call that is being answered.
+    pub(crate) query_errors: Vec<String>,
+    /// Calls a second, by action.
+    pub(crate) rates: BTreeMap<String, f64>,
+    /// When each bucket of calls is full again.
+    pub(crate) buckets: BTreeMap<String, Timestamp>,
     counters: BTreeMap<String, u64>,
     queue: BTreeMap<(Timestamp, u64), Event>,
     queued: u64,

@@ -83,8 +83,16 @@ impl Operation for AssumeRole {
             );
             return Err(ApiError::new(403, "AccessDenied", message));
         }
+        let longest = world.org.longest_session(&account, &role);
+        if duration > i64::from(longest) {
+            return Err(ApiError::client(
+                "ValidationError",
+                "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
+            ));
+        }
+        let expires = after(Timestamp::now(), SignedDuration::from_secs(duration));
         let session = Session {
-            expires: after(world.now, SignedDuration::from_secs(duration)),
+            expires,
             account: account.clone(),
             role: role.clone(),
             name: name.clone(),
@@ -110,7 +118,7 @@ impl Operation for AssumeRole {
             credentials: Credentials {
                 secret_access_key: letters("secret").chars().take(40).collect(),
                 session_token: letters("token"),
-                expiration: expiration(duration),
+                expiration: expires.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
                 access_key_id: key,
             },
         })
@@ -122,13 +130,6 @@ fn role_session_id(world: &World, account: &AccountId, role: &str, session: &str
     let digits = world.seed.hex17(&["role", account.as_str(), role]);
     let tail: String = digits.chars().skip(1).collect();
     format!("AROA{}:{session}", tail.to_ascii_uppercase())
-}
-
-/// `seconds` from now in real time, to the second.
-fn expiration(seconds: i64) -> String {
-    after(Timestamp::now(), SignedDuration::from_secs(seconds))
-        .strftime("%Y-%m-%dT%H:%M:%SZ")
-        .to_string()
 }
 
 input! {

@@ -8,6 +8,7 @@
 )]
 
 mod builtin_worlds;
+mod faults;
 mod fleet;
 mod inputs;
 mod locations;
@@ -15,6 +16,7 @@ mod nodes;
 mod paging;
 mod ports;
 mod runbooks;
+mod socket;
 mod starts;
 mod wire;
 mod world_files;
