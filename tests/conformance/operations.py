@@ -8,6 +8,7 @@ import sys
 
 import coverage
 import deviations
+import faults
 import refusals
 import registry
 import scenarios
@@ -26,6 +27,7 @@ def main():
         wrong, sent = refusals.run(binary, audit)
         problems += wrong
         print(f"{sent} bad inputs refused")
+        problems += faults.run(binary, audit)
         with simulator.Simulator(binary, "company") as running:
             present = running.operations()
         promised = {error for one in registry.SCENARIOS for error in one.arises}

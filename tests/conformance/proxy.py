@@ -108,7 +108,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             if name.lower() not in ("transfer-encoding", "connection"):
                 self.send_header(name, value)
         if "content-length" not in exchange.answer_headers:
-            self.send_header("Content-Length", str(len(exchange.answer)))
+            # It came in chunks. Where one is missing, the client must not take the rest for all.
+            self.send_header("Content-Length", str(len(exchange.answer) + (not exchange.whole)))
         if not exchange.whole:
             self.upstream.close()
             self.close_connection = True

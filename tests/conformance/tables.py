@@ -11,6 +11,8 @@ FAULT_ONLY = {
     "organizations.*.ServiceException": OF_ITSELF,
     "account.*.InternalServerException": OF_ITSELF,
     "resource-groups.*.MethodNotAllowedException": METHOD,
+    "resource-groups.*.UnauthorizedException": "without credentials a call is answered MissingAuthenticationTokenException",
+    "sts.AssumeRole.ExpiredTokenException": "this is of a web identity's token; a session that has ended is ExpiredToken",
     "organizations.*.AWSOrganizationsNotInUseException": "a world is an organization; there is none without",
     "organizations.DescribeOrganization.ConcurrentModificationException": "nothing modifies the organization",
 }
