@@ -1,7 +1,10 @@
 """Injected faults: every error that cannot arise from a world, and what the simulator does to calls
 by itself, arrive at boto3 as AWS's own would."""
 
+import functools
+
 import botocore.exceptions
+import botocore.parsers
 
 import coverage
 import good
@@ -57,11 +60,14 @@ def run(binary, audit):
             faults = [({"error": code}, code) for code in codes(service, operation)]
             faults += [(effect, by_service[service]) for effect, by_service in BY_EFFECT.items()]
             for effect, code in faults:
-                problems += injected(running, service, operation, effect, lambda: registry.refused(code, call, **arguments))
+                act = functools.partial(registry.refused, code, call, **arguments)
+                problems += injected(running, service, operation, effect, act)
         for service, operation in [("ssm", "ListCommands"), ("account", "ListRegions"), ("sts", "GetCallerIdentity")]:
             call = good.method(stage.client(service), operation)
+            arguments = inputs[service, operation][0]
             for effect in BROKEN:
-                problems += injected(running, service, operation, effect, lambda: breaks(call, inputs[service, operation][0]))
+                act = functools.partial(breaks, running, call, arguments, effect)
+                problems += injected(running, service, operation, effect, act)
         problems += [problem for exchange in running.proxy.taken() for problem in audit.problems(exchange)]
     return problems
 
@@ -83,10 +89,13 @@ def injected(running, service, operation, effect, act):
         running.ask("DELETE", "fault")
 
 
-def breaks(call, arguments):
-    """Calls, and holds the connection to break rather than to hang or to answer."""
+def breaks(running, call, arguments, effect):
+    """Calls, and holds the wire to show nothing at all, or half an answer. botocore itself takes half
+    an answer for a whole one."""
     try:
         call(**arguments)
-    except (botocore.exceptions.HTTPClientError, botocore.exceptions.ResponseStreamingError):
-        return
-    raise AssertionError("an answer came")
+    except (botocore.exceptions.HTTPClientError, botocore.parsers.ResponseParserError):
+        pass
+    exchange = running.proxy.exchanges[-1]
+    if exchange.whole or (exchange.status == 200) != (effect == "truncate"):
+        raise AssertionError(f"status {exchange.status}, {len(exchange.answer)} bytes, whole: {exchange.whole}")
