@@ -139,8 +139,8 @@ impl MemoryPorts {
         let input = AssumeRole {
             role_arn: Some(RoleArn::build(self.region.partition(), account, &self.role).to_string()),
             role_session_name: Some(self.session.to_string()),
-            duration_seconds: None,
             external_id: self.external_id.clone(),
+            ..AssumeRole::default()
         };
         let fate = api::fate_of(world, &central, &input);
         let assumed = api::perform_typed(world, &central, input, &fate).map_err(|error| {

@@ -87,7 +87,11 @@ impl ApiError {
                 Self::client("ValidationException", words).with("reason", "fieldValidationFailed")
             }
             Service::Sts => Self::client("ValidationError", words),
-            Service::ResourceGroups => Self::client("BadRequestException", words),
+            // Its model has 1,024 characters for a message.
+            Service::ResourceGroups => Self::client(
+                "BadRequestException",
+                words.chars().take(1024).collect::<String>(),
+            ),
             Service::Organizations => {
                 Self::client("InvalidInputException", words).with("Reason", reason(first))
             }

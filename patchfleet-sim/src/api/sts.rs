@@ -1,10 +1,11 @@
 //! AssumeRole and GetCallerIdentity.
 
-use super::{ApiError, Caller, Operation, Principal, Service, check::given, input};
+use super::{ApiError, Caller, Operation, Principal, Service, automation::Tag, check::given, input};
 use crate::world::{Session, World, after};
 use jiff::{SignedDuration, Timestamp};
 use patchfleet_core::id::{AccountId, RoleArn};
 use serde::Serialize;
+use serde_json::Value;
 
 input! {
     /// AssumeRole's input.
@@ -13,8 +14,16 @@ input! {
         role_session_name: String,
         duration_seconds: i64,
         external_id: String,
+        policy: String,
+        policy_arns: Vec<Value>,
+        tags: Vec<Tag>,
+        source_identity: String,
     }
 }
+
+/// Characters of session policies and tags that fit into a session. AWS packs them first and says
+/// no more about it than that 2,048 characters of policy are too many in any case.
+const PACKED: usize = 2048;
 
 /// AssumeRole's output.
 #[derive(Debug, Serialize)]
@@ -22,6 +31,8 @@ input! {
 pub(crate) struct Assumed {
     pub(crate) credentials: Credentials,
     pub(crate) assumed_role_user: AssumedRoleUser,
+    pub(crate) packed_policy_size: Option<u32>,
+    pub(crate) source_identity: Option<String>,
 }
 
 /// Credentials of a role session.
@@ -55,12 +66,44 @@ fn parse(arn: &str) -> Option<(AccountId, String)> {
     ))
 }
 
+impl AssumeRole {
+    /// How much of the room for session policies and tags is taken, in percent; `None` if there
+    /// are none.
+    fn packed(&self) -> Result<Option<u32>, ApiError> {
+        let sound = |policy: &String| {
+            serde_json::from_str::<Value>(policy).is_ok_and(|policy| policy.get("Statement").is_some())
+        };
+        if self.policy.as_ref().is_some_and(|policy| !sound(policy)) {
+            let words = "The policy is not in the valid JSON format.";
+            return Err(ApiError::client("MalformedPolicyDocument", words));
+        }
+        let tags: usize = self
+            .tags
+            .iter()
+            .flatten()
+            .map(|tag| tag.key.len() + tag.value.len())
+            .sum();
+        let arns = self.policy_arns.iter().flatten().map(|arn| arn.to_string().len());
+        let size = self.policy.as_ref().map_or(0, String::len) + tags + arns.sum::<usize>();
+        let percent = u32::try_from(size.saturating_mul(100).div_ceil(PACKED)).unwrap_or(u32::MAX);
+        match percent {
+            0 => Ok(None),
+            1..=100 => Ok(Some(percent)),
+            _ => Err(ApiError::client(
+                "PackedPolicyTooLarge",
+                format!("Packed policy consumes {percent}% of allotted space, please use smaller policy."),
+            )),
+        }
+    }
+}
+
 impl Operation for AssumeRole {
     type Output = Assumed;
     const SERVICE: Service = Service::Sts;
     const NAME: &'static str = "AssumeRole";
 
     fn run(self, world: &mut World, caller: &Caller) -> Result<Assumed, ApiError> {
+        let packed_policy_size = self.packed()?;
         let (arn, name) = (given(self.role_arn), given(self.role_session_name));
         let duration = self.duration_seconds.unwrap_or(3600);
         let (account, role) =
@@ -108,6 +151,8 @@ impl Operation for AssumeRole {
             .replace('-', "")
         };
         Ok(Assumed {
+            packed_policy_size,
+            source_identity: self.source_identity,
             assumed_role_user: AssumedRoleUser {
                 assumed_role_id: role_session_id(world, &account, &role, &name),
                 arn: format!(

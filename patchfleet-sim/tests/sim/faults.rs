@@ -254,6 +254,21 @@ fn a_roles_session_lasts_as_long_as_the_role_allows() {
 }
 
 #[test]
+fn a_session_policy_is_read_and_has_its_room() {
+    let mut fleet = Fleet::with_nodes("");
+    let role = "arn:aws:iam::222222222222:role/AWS-SystemsManager-AutomationExecutionRole";
+    let mut assume = |policy: &str| {
+        let input = json!({"RoleArn": role, "RoleSessionName": "me", "Policy": policy});
+        call(&mut fleet.world, &fleet.caller, Service::Sts, "AssumeRole", input)
+    };
+    let assumed = assume(r#"{"Version": "2012-10-17", "Statement": []}"#).unwrap();
+    assert_eq!(assumed["PackedPolicySize"], 3);
+    assert_eq!(assume("{").unwrap_err().code(), "MalformedPolicyDocument");
+    let large = format!(r#"{{"Statement": ["{}"]}}"#, "x".repeat(2048));
+    assert_eq!(assume(&large).unwrap_err().code(), "PackedPolicyTooLarge");
+}
+
+#[test]
 fn a_fault_that_means_nothing_is_refused_with_its_reasons() {
     let mut fleet = Fleet::with_nodes("");
     let wrong = json!({"effect": {"error": "no code"}, "operations": ["ssm:Dance"], "share": 2.0, "calls": [0], "from_seconds": 5, "until_seconds": 5});
