@@ -17,6 +17,7 @@ mod groups;
 mod instances;
 mod organizations;
 mod page;
+mod signals;
 mod sts;
 mod time;
 
@@ -128,6 +129,7 @@ macro_rules! operations {
 operations![
     automation::StartAutomationExecution,
     automation::StopAutomationExecution,
+    signals::SendAutomationSignal,
     executions::GetAutomationExecution,
     executions::DescribeAutomationExecutions,
     executions::DescribeAutomationStepExecutions,

@@ -2,11 +2,13 @@
 //!
 //! The spec only says what is there. [`crate::world::World::new`] makes a world of it.
 
+mod automation;
 mod error;
 mod fault;
 mod patch;
 mod schema;
 
+pub use automation::{AutomationSpec, ConsistencySpec, QuotasSpec};
 pub use error::WorldError;
 pub use fault::{FaultEffect, FaultSpec};
 pub use patch::{OutcomeSpec, PatchSpec};
@@ -62,6 +64,15 @@ pub struct WorldSpec {
     /// Systems Manager documents.
     #[serde(default)]
     pub documents: Vec<DocumentSpec>,
+    /// What AWS leaves open about Automation.
+    #[serde(default)]
+    pub automation: AutomationSpec,
+    /// Automation's quotas.
+    #[serde(default)]
+    pub quotas: QuotasSpec,
+    /// How long what is new stays unseen.
+    #[serde(default)]
+    pub consistency: ConsistencySpec,
     /// Calls a second that an action takes in each account and Region, such as
     /// `"ssm:StartAutomationExecution" = 1`; `"*"` means all that are not named (default: no limit).
     /// What is more is throttled.
@@ -305,6 +316,9 @@ pub struct DocumentSpec {
     /// A content that the simulator brings along.
     #[serde(default)]
     pub builtin: Option<BuiltinDocument>,
+    /// The accounts with which it is shared, or `all` (default: none).
+    #[serde(default)]
+    pub shared_with: Vec<String>,
 }
 
 /// Contents that the simulator brings along.

@@ -46,6 +46,10 @@ pub(super) fn build(spec: &WorldSpec) -> Result<World, WorldError> {
         commands: BTreeMap::new(),
         sessions: BTreeMap::new(),
         tokens: BTreeMap::new(),
+        lines: BTreeMap::new(),
+        automation: spec.automation.clone(),
+        quotas: spec.quotas.clone(),
+        consistency: spec.consistency.clone(),
         requests: vec![],
         faults: vec![],
         query_errors: vec![],
@@ -477,6 +481,7 @@ impl Builder<'_> {
             kind: "Automation".to_owned(),
             versions: vec![version],
             default_version: 1,
+            shared_with: spec.shared_with.iter().cloned().collect(),
         };
         for region in &regions {
             let Some(location) = self.place(&account, region, &what) else {

@@ -10,6 +10,7 @@
 mod builtin_worlds;
 mod faults;
 mod fleet;
+mod fuzz;
 mod inputs;
 mod locations;
 mod nodes;
