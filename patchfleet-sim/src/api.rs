@@ -13,8 +13,11 @@ mod error;
 mod executions;
 mod groups;
 mod instances;
+mod invocations;
 mod organizations;
 mod page;
+mod patches;
+mod send_command;
 mod sts;
 mod time;
 
@@ -23,7 +26,7 @@ pub use error::ApiError;
 
 pub(crate) use account::{ListRegions, RegionShape};
 pub(crate) use automation::StartAutomationExecution;
-pub(crate) use commands::{InvocationShape, ListCommandInvocations, ListCommands};
+pub(crate) use commands::ListCommands;
 pub(crate) use documents::{
     CreateDocument, DescribeDocument, GetDocument, UpdateDocument, UpdateDocumentDefaultVersion,
 };
@@ -32,12 +35,12 @@ pub(crate) use executions::{
     GetAutomationExecution, StepShape,
 };
 pub(crate) use groups::{Identifier, ListGroupResources, QueryErrorShape, ResourceQuery, SearchResources};
-pub(crate) use instances::{
-    DescribeInstanceInformation, DescribeInstancePatchStates, InstanceFilter, InstanceShape,
-};
+pub(crate) use instances::{DescribeInstanceInformation, InstanceFilter, InstanceShape};
+pub(crate) use invocations::{InvocationShape, ListCommandInvocations};
 pub(crate) use organizations::{
     AccountShape, DescribeAccount, ListAccountsForParent, ListOrganizationalUnitsForParent,
 };
+pub(crate) use patches::DescribeInstancePatchStates;
 pub(crate) use sts::{AssumeRole, GetCallerIdentity};
 
 use crate::{
@@ -254,10 +257,13 @@ operations![
     executions::DescribeAutomationExecutions,
     executions::DescribeAutomationStepExecutions,
     commands::ListCommands,
-    commands::ListCommandInvocations,
-    commands::CancelCommand,
+    invocations::ListCommandInvocations,
+    invocations::GetCommandInvocation,
+    send_command::SendCommand,
+    send_command::CancelCommand,
     instances::DescribeInstanceInformation,
-    instances::DescribeInstancePatchStates,
+    patches::DescribeInstancePatchStates,
+    patches::DescribeInstancePatches,
     documents::CreateDocument,
     documents::UpdateDocument,
     documents::DescribeDocument,

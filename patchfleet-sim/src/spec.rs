@@ -60,6 +60,24 @@ pub struct WorldSpec {
     /// Systems Manager documents.
     #[serde(default)]
     pub documents: Vec<DocumentSpec>,
+    /// How long what is new stays invisible.
+    #[serde(default)]
+    pub consistency: ConsistencySpec,
+    /// The S3 buckets that there are for the output of commands (default: every name is one).
+    #[serde(default)]
+    pub buckets: Option<Vec<String>>,
+}
+
+/// Eventual consistency: virtual seconds until others can see what is new.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ConsistencySpec {
+    /// A new execution (default 0).
+    pub executions_seconds: u32,
+    /// The tags of a new execution (default 0).
+    pub tags_seconds: u32,
+    /// A new command, and what became of it on its nodes (default 0).
+    pub invocations_seconds: u32,
 }
 
 /// The organization.

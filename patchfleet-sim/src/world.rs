@@ -28,12 +28,13 @@ mod target;
 mod template;
 
 pub use automation::{Execution, LocationTargets, StartOrder, StartRefusal, Step};
-pub(crate) use command::is_error;
-pub use command::{Command, CommandOrder, Invocation, InvocationState};
+pub use command::{Command, CommandOptions, CommandOrder, CommandRefusal, Invocation, InvocationState};
+pub(crate) use command::{Plugin, is_error};
 pub use document::{Document, DocumentVersion, parse_runbook};
 pub use node::{Node, PatchReport, Patches};
 pub use org::{Account, AssumeRefusal, Organization, Unit};
 pub use pace::{Pacer, allowed_errors, concurrency, is_concurrency, is_errors};
+pub(crate) use patch::ListedPatch;
 pub use place::{Group, Place};
 pub use record::RequestRecord;
 pub use regions::RegionKind;
@@ -44,12 +45,12 @@ pub use target::Target;
 
 use crate::{
     seed::Seed,
-    spec::{WorldError, WorldSpec},
+    spec::{ConsistencySpec, WorldError, WorldSpec},
 };
 use event::Event;
 use jiff::{SignedDuration, Timestamp};
 use patchfleet_core::id::{Location, NodeId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The state of everything, and what is going to happen to it.
 #[derive(Debug)]
@@ -68,6 +69,9 @@ pub struct World {
     /// What each client token was used for: the input without the token, and the execution.
     pub(crate) tokens: BTreeMap<(Location, String), (String, String)>,
     pub(crate) requests: Vec<RequestRecord>,
+    pub(crate) consistency: ConsistencySpec,
+    /// The S3 buckets that there are; `None`: every name is one.
+    pub(crate) buckets: Option<BTreeSet<String>>,
     counters: BTreeMap<String, u64>,
     queue: BTreeMap<(Timestamp, u64), Event>,
     queued: u64,

@@ -2,7 +2,9 @@
 
 use super::{
     Account, Document, DocumentVersion, Group, Node, Organization, PatchReport, Unit, World, after,
-    node::Behaviour, org::Role, parse_runbook, regions,
+    node::{Behaviour, FixedPatches},
+    org::Role,
+    parse_runbook, regions,
 };
 use crate::{
     builtin,
@@ -44,6 +46,8 @@ pub(super) fn build(spec: &WorldSpec) -> Result<World, WorldError> {
         sessions: BTreeMap::new(),
         tokens: BTreeMap::new(),
         requests: vec![],
+        consistency: spec.consistency,
+        buckets: spec.buckets.clone().map(BTreeSet::from_iter),
         counters: BTreeMap::new(),
         queue: BTreeMap::new(),
         queued: 0,
@@ -351,6 +355,7 @@ impl Builder<'_> {
     ) -> Node {
         let seed = self.world.seed;
         let (behaviour, patches) = Behaviour::of(seed, &id, patch);
+        let fixed = FixedPatches::of(patches, patch);
         let hours_ago = |low: i64, high: i64, what| {
             after(
                 self.spec.start,
@@ -380,6 +385,8 @@ impl Builder<'_> {
             report,
             last_no_reboot_install: None,
             installs: 0,
+            fixed,
+            history: vec![],
             id,
         }
     }

@@ -1,7 +1,7 @@
 //! The interpreter: one document's steps, one after another, in one location.
 
 use super::{
-    CommandOrder, Execution, Status, Step, Target, World,
+    CommandOptions, CommandOrder, Execution, Status, Step, Target, World,
     event::Event,
     locations::SEE_GUIDE,
     parameters::{WireParameters, plain},
@@ -125,11 +125,25 @@ impl World {
             timeout_seconds: inputs.get("TimeoutSeconds").and_then(whole).unwrap_or(3600),
             comment: text("Comment").unwrap_or_default(),
             step: Some((id.to_owned(), index)),
+            options: CommandOptions {
+                document_version: text("DocumentVersion"),
+                output_bucket: text("OutputS3BucketName"),
+                output_prefix: text("OutputS3KeyPrefix"),
+                service_role: text("ServiceRoleArn"),
+                notification: inputs
+                    .get("NotificationConfig")
+                    .filter(|given| !given.is_null())
+                    .cloned(),
+                cloudwatch: inputs
+                    .get("CloudWatchOutputConfig")
+                    .filter(|given| !given.is_null())
+                    .cloned(),
+            },
         };
         if !super::is_concurrency(&order.max_concurrency) || !super::is_errors(&order.max_errors) {
             return Err("InvalidParameters: MaxConcurrency or MaxErrors is not in AWS's grammar.".to_owned());
         }
-        self.send_command(order)
+        self.send_command(order).map_err(|refusal| refusal.to_string())
     }
 
     /// The command of a step has ended.
