@@ -8,6 +8,7 @@
 )]
 
 mod builtin_worlds;
+mod determinism;
 mod faults;
 mod fleet;
 mod fuzz;
