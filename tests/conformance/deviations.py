@@ -4,11 +4,20 @@ By service and shape: whether a value is one of those, and why it is right all t
 here is passed by the checks of answers; a row that no answer needed is reported as unused.
 """
 
+import re
+
+# 2020-08-27T21:13:17.109Z, PT0.091S, or nothing before it has begun.
+TIME_AS_TEXT = re.compile(r"|\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?Z|PT(\d+H)?(\d+M)?(\d+(\.\d{1,9})?S)?")
+
 KNOWN = {
     ("ssm", "PatchComplianceDataState"): (
         lambda value: value
         in ["Installed", "InstalledOther", "InstalledPendingReboot", "InstalledRejected", "Missing", "NotApplicable", "Failed"],
         "the model has INSTALLED_OTHER, real output and filters have InstalledOther (AWS CLI examples)",
+    ),
+    ("ssm", "StringDateTime"): (
+        lambda value: isinstance(value, str) and TIME_AS_TEXT.fullmatch(value) is not None,
+        "the model's pattern has lost its plus signs: no time with milliseconds, and no duration, has it",
     ),
     ("ssm", "AutomationParameterValue"): (
         lambda value: value == "",

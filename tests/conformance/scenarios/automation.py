@@ -1,5 +1,6 @@
 """Automations: starting, finding, walking, stopping and signalling them."""
 
+import json
 import uuid
 
 from clients import HOME, MAIN, WEB
@@ -75,8 +76,10 @@ def starts_are_refused(stage):
     parameters = {"ResourceGroupName": ["WebServers"]}
     refused("AutomationDefinitionNotFoundException", call, DocumentName="Nobody-Wrote-This")
     refused("AutomationDefinitionVersionNotFoundException", call, DocumentName="Fleet-Patch", DocumentVersion="9")
-    for wrong in [{}, parameters | {"Surprise": ["1"]}, parameters | {"Operation": ["Reboot"]}]:
-        refused("InvalidAutomationExecutionParametersException", call, DocumentName="Fleet-Patch", Parameters=wrong)
+    wrong = "InvalidAutomationExecutionParametersException"
+    refused(wrong, call, DocumentName="Fleet-Patch")
+    for surprise in [{"Surprise": ["1"]}, {"Operation": ["Reboot"]}]:
+        refused(wrong, call, DocumentName="Fleet-Patch", Parameters=parameters | surprise)
     token = str(uuid.UUID(int=7))
     first = start(stage, Parameters=parameters, ClientToken=token)
     assert start(stage, Parameters=parameters, ClientToken=token) == first
@@ -139,21 +142,19 @@ def executions_are_stopped_once(stage):
     arises=[
         f"ssm.{operation}.{code}"
         for operation in ["DescribeAutomationExecutions", "DescribeAutomationStepExecutions"]
-        for code in ["InvalidFilterKey", "InvalidFilterValue", "InvalidNextToken"]
+        for code in ["InvalidFilterValue", "InvalidNextToken"]
     ]
 )
 def listings_refuse_filters_and_tokens(stage):
     that = start(stage)
     ssm = stage.client("ssm")
-    for call, more, foreign in [
-        (ssm.describe_automation_executions, {}, "StepName"),
-        (ssm.describe_automation_step_executions, {"AutomationExecutionId": that}, "ParentStepIteration"),
+    for call, more in [
+        (ssm.describe_automation_executions, {}),
+        (ssm.describe_automation_step_executions, {"AutomationExecutionId": that}),
     ]:
         refused("InvalidNextToken", call, NextToken=TOKEN, **more)
         time = [{"Key": "StartTimeBefore", "Values": ["a week ago"]}]
         refused("InvalidFilterValue", call, Filters=time, **more)
-        twice = [{"Key": foreign, "Values": ["x"]}]
-        refused("InvalidFilterKey", call, Filters=twice, **more)
 
 
 @scenario("trouble")
@@ -167,3 +168,71 @@ def failures_are_told_with_stage_and_type(stage):
     failed = [step for step in whole["StepExecutions"] if step["StepStatus"] == "Failed"]
     assert failed and all(step["FailureDetails"]["FailureType"] for step in failed), whole["StepExecutions"]
     ssm.describe_automation_executions()
+
+
+@scenario("narrow", arises=["ssm.StartAutomationExecution.AutomationExecutionLimitExceededException"])
+def the_queue_has_an_end(stage):
+    call = stage.client("ssm").start_automation_execution
+    ids = [call(DocumentName="Wait")["AutomationExecutionId"] for _ in range(3)]
+    refused("AutomationExecutionLimitExceededException", call, DocumentName="Wait")
+    stage.advance(1)
+    listed = stage.client("ssm").describe_automation_executions()["AutomationExecutionMetadataList"]
+    statuses = [one["AutomationExecutionStatus"] for one in listed]
+    assert sorted(statuses) == ["InProgress", "Pending", "Pending"], (statuses, ids)
+
+
+@scenario(
+    arises=[
+        "ssm.SendAutomationSignal.AutomationStepNotFoundException",
+        "ssm.SendAutomationSignal.InvalidAutomationSignalException",
+    ]
+)
+def signals_steer_an_execution(stage):
+    ssm = stage.client("ssm")
+    asking = {"name": "ask", "action": "aws:approve", "inputs": {"Approvers": [f"arn:aws:iam::{MAIN}:root"]}}
+    content = json.dumps({"schemaVersion": "0.3", "mainSteps": [asking]})
+    ssm.create_document(Name="Ask", Content=content, DocumentType="Automation")
+    for signal, status in [("Approve", "Success"), ("Reject", "Failed")]:
+        that = ssm.start_automation_execution(DocumentName="Ask")["AutomationExecutionId"]
+        stage.advance(60)
+        refused(
+            "AutomationStepNotFoundException",
+            ssm.send_automation_signal,
+            AutomationExecutionId=that,
+            SignalType="StartStep",
+            Payload={"StepName": ["surprise"]},
+        )
+        ssm.send_automation_signal(AutomationExecutionId=that, SignalType=signal, Payload={"Comment": ["as agreed"]})
+        stage.advance(60)
+        found = ssm.get_automation_execution(AutomationExecutionId=that)["AutomationExecution"]
+        assert found["AutomationExecutionStatus"] == status, found
+        refused(
+            "InvalidAutomationSignalException",
+            ssm.send_automation_signal,
+            AutomationExecutionId=that,
+            SignalType=signal,
+        )
+
+
+@scenario()
+def a_rate_control_automation_has_a_child_for_each_target(stage):
+    ssm = stage.client("ssm")
+    patch = {"Parameters": {"Operation": ["Scan"]}, "TargetParameterName": "ResourceGroupName"}
+    targets = [{"Key": "ParameterValues", "Values": ["WebServers", "Broken"]}]
+    limits = {"MaxConcurrency": "1", "MaxErrors": "0"}
+    that = start(stage, Targets=targets, **patch, **limits)
+    maps = [{"ResourceGroupName": ["WebServers"]}, {"ResourceGroupName": ["Broken"]}]
+    mapped = start(stage, TargetMaps=maps, **patch, **limits)
+    stage.advance(3600)
+    for execution in [that, mapped]:
+        found = ssm.get_automation_execution(AutomationExecutionId=execution)["AutomationExecution"]
+        assert found["AutomationExecutionStatus"] == "Success", found
+        below = [{"Key": "ParentExecutionId", "Values": [execution]}]
+        children = ssm.describe_automation_executions(Filters=below)["AutomationExecutionMetadataList"]
+        assert len(children) == 2, children
+        ssm.get_automation_execution(AutomationExecutionId=children[0]["AutomationExecutionId"])
+    within = EVERYWHERE | {"Targets": targets, "TargetsMaxConcurrency": "1", "TargetsMaxErrors": "0"}
+    located = start(stage, TargetLocations=[within | {"ExcludeAccounts": [WEB]}], **patch)
+    stage.advance(7200)
+    ssm.get_automation_execution(AutomationExecutionId=located)
+    ssm.describe_automation_executions(MaxResults=1)

@@ -1,6 +1,6 @@
 """Run Command: sending, listing, reading and cancelling commands."""
 
-from clients import MAIN, WEB
+from clients import MAIN, ROLE, WEB
 from registry import refused, scenario
 
 from .known import NOBODY, NODE, SILENT, STRANGER, TOKEN, a_command, every_page
@@ -63,7 +63,12 @@ def a_command_is_sent_and_its_invocation_read(stage):
             "InvalidDocument",
             "InvalidDocumentVersion",
             "InvalidInstanceId",
+            "InvalidNotificationConfig",
+            "InvalidOutputFolder",
             "InvalidParameters",
+            "InvalidRole",
+            "MaxDocumentSizeExceeded",
+            "UnsupportedPlatformType",
         ]
     ]
 )
@@ -76,6 +81,16 @@ def commands_are_refused(stage):
     refused("InvalidDocumentVersion", call, InstanceIds=[NODE], DocumentVersion="99999", **known)
     for wrong in [{}, {"Operation": ["Reboot"]}, SCAN | {"Surprise": ["1"]}]:
         refused("InvalidParameters", call, InstanceIds=[NODE], **known | {"Parameters": wrong})
+    refused("InvalidOutputFolder", call, InstanceIds=[NODE], OutputS3BucketName="nobodys", **known)
+    refused("InvalidRole", call, InstanceIds=[NODE], ServiceRoleArn=f"arn:aws:iam::{MAIN}:role/Nobodys", **known)
+    topic = {"NotificationArn": f"arn:aws:sqs:us-east-1:{MAIN}:queue", "NotificationType": "Command"}
+    refused("InvalidNotificationConfig", call, InstanceIds=[NODE], NotificationConfig=topic, **known)
+    windows = stage.client("ssm").describe_instance_information(
+        Filters=[{"Key": "PlatformTypes", "Values": ["Windows"]}]
+    )["InstanceInformationList"][0]["InstanceId"]
+    shell = {"DocumentName": "AWS-RunShellScript"}
+    refused("UnsupportedPlatformType", call, InstanceIds=[windows], Parameters={"commands": ["true"]}, **shell)
+    refused("MaxDocumentSizeExceeded", call, InstanceIds=[NODE], Parameters={"commands": ["x" * 70000]}, **shell)
 
 
 @scenario(
@@ -83,6 +98,7 @@ def commands_are_refused(stage):
         "ssm.ListCommands.InvalidCommandId",
         "ssm.ListCommandInvocations.InvalidCommandId",
         "ssm.CancelCommand.InvalidCommandId",
+        "ssm.GetCommandInvocation.InvalidCommandId",
         "ssm.GetCommandInvocation.InvocationDoesNotExist",
     ]
 )
@@ -93,7 +109,7 @@ def a_command_is_known_in_its_own_place_alone(stage):
         refused("InvalidCommandId", ssm.list_commands, CommandId=command)
         refused("InvalidCommandId", ssm.list_command_invocations, CommandId=command)
         refused("InvalidCommandId", ssm.cancel_command, CommandId=command)
-        refused("InvocationDoesNotExist", ssm.get_command_invocation, CommandId=command, InstanceId=NODE)
+        refused("InvalidCommandId", ssm.get_command_invocation, CommandId=command, InstanceId=NODE)
     ssm = stage.client("ssm")
     refused("InvocationDoesNotExist", ssm.get_command_invocation, CommandId=here, InstanceId=SILENT)
 
@@ -101,11 +117,11 @@ def a_command_is_known_in_its_own_place_alone(stage):
 @scenario(
     arises=[
         "ssm.ListCommands.InvalidInstanceId",
-        "ssm.ListCommands.InvalidFilterKey",
         "ssm.ListCommands.InvalidNextToken",
         "ssm.ListCommandInvocations.InvalidInstanceId",
         "ssm.ListCommandInvocations.InvalidFilterKey",
         "ssm.ListCommandInvocations.InvalidNextToken",
+        "ssm.GetCommandInvocation.InvalidInstanceId",
         "ssm.GetCommandInvocation.InvalidPluginName",
         "ssm.CancelCommand.InvalidInstanceId",
         "ssm.CancelCommand.DuplicateInstanceId",
@@ -119,9 +135,8 @@ def listings_of_commands_refuse(stage):
         refused("InvalidNextToken", call, NextToken=TOKEN)
     stage_filter = [{"key": "ExecutionStage", "value": "Complete"}]
     refused("InvalidFilterKey", ssm.list_command_invocations, Filters=stage_filter)
-    twice = [{"key": "Status", "value": "Success"}, {"key": "Status", "value": "Failed"}]
-    refused("InvalidFilterKey", ssm.list_commands, Filters=twice)
     refused("InvalidPluginName", ssm.get_command_invocation, CommandId=that, InstanceId=NODE, PluginName="Surprise")
+    refused("InvalidInstanceId", ssm.get_command_invocation, CommandId=that, InstanceId=STRANGER)
     refused("InvalidInstanceId", ssm.cancel_command, CommandId=that, InstanceIds=[STRANGER])
     refused("DuplicateInstanceId", ssm.cancel_command, CommandId=that, InstanceIds=[NODE, NODE])
 
@@ -154,3 +169,25 @@ def what_became_of_bad_nodes_is_told(stage):
     for one in told:
         ssm.get_command_invocation(CommandId=that, InstanceId=one["InstanceId"])
     assert ssm.list_commands(CommandId=that)["Commands"][0]["DeliveryTimedOutCount"] == 1
+
+
+@scenario()
+def where_output_goes_is_told(stage):
+    ssm = stage.client("ssm")
+    that = send(
+        stage,
+        OutputS3BucketName="patch-logs",
+        OutputS3KeyPrefix="march",
+        ServiceRoleArn=f"arn:aws:iam::{MAIN}:role/{ROLE}",
+        NotificationConfig={
+            "NotificationArn": f"arn:aws:sns:us-east-1:{MAIN}:topic",
+            "NotificationEvents": ["All"],
+            "NotificationType": "Command",
+        },
+        CloudWatchOutputConfig={"CloudWatchLogGroupName": "patching", "CloudWatchOutputEnabled": True},
+    )["CommandId"]
+    stage.advance(3600)
+    told = ssm.list_commands(CommandId=that)["Commands"][0]
+    assert told["OutputS3BucketName"] == "patch-logs", told
+    ssm.list_command_invocations(CommandId=that, Details=True)
+    assert ssm.get_command_invocation(CommandId=that, InstanceId=NODE)["CloudWatchOutputConfig"], told

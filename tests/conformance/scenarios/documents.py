@@ -168,6 +168,40 @@ def listings_of_documents_refuse(stage):
     refused("InvalidDocumentOperation", ssm.delete_document, Name="Made-Here")
 
 
-@scenario(arises=["ssm.GetCalendarState.InvalidDocumentType"])
-def a_calendar_has_to_be_one(stage):
-    refused("InvalidDocumentType", stage.client("ssm").get_calendar_state, CalendarNames=["Fleet-Patch"])
+@scenario(arises=["ssm.GetCalendarState.InvalidDocumentType", "ssm.GetCalendarState.UnsupportedCalendarException"])
+def calendars_are_open_or_closed(stage):
+    ssm = stage.client("ssm")
+    assert ssm.get_calendar_state(CalendarNames=["Freeze"])["State"] == "OPEN"
+    closed = ssm.get_calendar_state(CalendarNames=["Freeze"], AtTime="2026-04-01T00:00:00Z")
+    assert (closed["State"], closed["NextTransitionTime"]) == ("CLOSED", "2026-04-02T06:00:00Z"), closed
+    refused("InvalidDocumentType", ssm.get_calendar_state, CalendarNames=["Fleet-Patch"])
+    foreign = "BEGIN:VCALENDAR\nVERSION:2.0\nEND:VCALENDAR\n"
+    ssm.create_document(Name="Foreign", Content=foreign, DocumentType="ChangeCalendar", DocumentFormat="TEXT")
+    refused("UnsupportedCalendarException", ssm.get_calendar_state, CalendarNames=["Foreign"])
+
+
+@scenario(
+    "narrow",
+    arises=[
+        "ssm.CreateDocument.DocumentLimitExceeded",
+        "ssm.CreateDocument.TooManyUpdates",
+        "ssm.UpdateDocument.DocumentVersionLimitExceeded",
+        "ssm.UpdateDocument.InvalidDocumentOperation",
+        "ssm.UpdateDocumentDefaultVersion.InvalidDocumentSchemaVersion",
+        "ssm.ModifyDocumentPermission.DocumentLimitExceeded",
+        "ssm.ModifyDocumentPermission.DocumentPermissionLimit",
+        "ssm.DescribeDocumentPermission.InvalidDocumentOperation",
+        "ssm.DeleteDocument.TooManyUpdates",
+    ],
+)
+def quotas_of_documents(stage):
+    ssm = stage.client("ssm")
+    make(stage)
+    refused("TooManyUpdates", ssm.delete_document, Name="Made-Here")
+    stage.advance(60)
+    refused("DocumentLimitExceeded", ssm.create_document, Name="Other", Content=runbook(), DocumentType="Automation")
+    ssm.update_document(Name="Made-Here", Content=runbook("b"))
+    stage.advance(60)
+    refused("DocumentVersionLimitExceeded", ssm.update_document, Name="Made-Here", Content=runbook("c"))
+    share = {"Name": "Made-Here", "PermissionType": "Share"}
+    refused("DocumentPermissionLimit", ssm.modify_document_permission, AccountIdsToAdd=[WEB, SHOP], **share)

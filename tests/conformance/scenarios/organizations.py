@@ -107,3 +107,32 @@ def invalid_inputs_have_a_reason(stage):
     ]:
         answer = refused("InvalidInputException", call, **wrong)
         assert answer["Reason"], answer
+
+
+@scenario(
+    "alone",
+    arises=[
+        f"organizations.{operation}.AWSOrganizationsNotInUseException"
+        for operation in [
+            "DescribeAccount",
+            "DescribeOrganization",
+            "DescribeOrganizationalUnit",
+            "ListAccounts",
+            "ListAccountsForParent",
+            "ListChildren",
+            "ListOrganizationalUnitsForParent",
+            "ListRoots",
+        ]
+    ],
+)
+def an_account_may_be_alone(stage):
+    org = stage.client("organizations")
+    none = "AWSOrganizationsNotInUseException"
+    refused(none, org.describe_organization)
+    refused(none, org.list_roots)
+    refused(none, org.list_accounts)
+    refused(none, org.list_accounts_for_parent, ParentId=ROOT)
+    refused(none, org.list_organizational_units_for_parent, ParentId=ROOT)
+    refused(none, org.list_children, ParentId=ROOT, ChildType="ACCOUNT")
+    refused(none, org.describe_account, AccountId=MAIN)
+    refused(none, org.describe_organizational_unit, OrganizationalUnitId=PROD)
