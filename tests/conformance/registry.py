@@ -73,18 +73,25 @@ def model_of(call):
 
 def run(one, binary, audit):
     """Runs one scenario in a simulator of its own. Gives what is wrong."""
-    before = set(audit.coverage.errors)
-    problems = []
-    audit.coverage.errors.clear()
-    with simulator.Simulator(binary, one.world) as running:
-        try:
-            one.act(Stage(running))
-        except Exception as error:  # whatever goes wrong is reported with its place, and the next one runs
-            frames = [one for one in traceback.extract_tb(error.__traceback__) if "/scenarios/" in one.filename]
-            problems.append(f"line {frames[-1].lineno if frames else '?'}: {type(error).__name__}: {error}")
-        for exchange in running.proxy.taken():
-            problems.extend(audit.problems(exchange))
+    before, problems = audit.coverage.errors, []
+    audit.coverage.errors = set()
+    try:
+        with simulator.Simulator(binary, one.world) as running:
+            problems += act(one, running)
+            for exchange in running.proxy.taken():
+                problems += audit.problems(exchange)
+    except RuntimeError as error:
+        problems.append(str(error))
     seen = {".".join(error) for error in audit.coverage.errors}
-    problems.extend(f"{promised} did not arise" for promised in one.arises if promised not in seen)
+    problems += [f"{promised} did not arise" for promised in one.arises if promised not in seen]
     audit.coverage.errors |= before
     return [f"{one.name}: {problem}" for problem in problems]
+
+
+def act(one, running):
+    """Lets a scenario act; whatever goes wrong is told with its line, and the next one runs."""
+    try:
+        one.act(Stage(running))
+    except Exception as error:
+        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "/scenarios/" in frame.filename]
+        yield f"line {frames[-1].lineno if frames else '?'}: {type(error).__name__}: {error}"

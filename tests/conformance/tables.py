@@ -27,4 +27,42 @@ FAULT_ONLY = {
 # Why, and which: `service.Structure.Member`, `service.*.Member` or `service.Structure.*`.
 NOT_SENT = {}
 
-NOT_SHOWN = {}
+NOT_SHOWN = {
+    "of CloudWatch alarms, with which a start is refused": [
+        "ssm.*.AlarmConfiguration",
+        "ssm.*.TargetLocationAlarmConfiguration",
+        "ssm.*.TriggeredAlarms",
+        "ssm.Alarm.*",
+        "ssm.AlarmConfiguration.*",
+        "ssm.AlarmStateInformation.*",
+    ],
+    "of Change Manager, OpsCenter and State Manager, which are not simulated": [
+        "ssm.*.AssociationId",
+        "ssm.*.AutomationSubtype",
+        "ssm.*.ChangeRequestName",
+        "ssm.*.OpsItemId",
+        "ssm.*.Runbooks",
+        "ssm.*.ScheduledTime",
+        "ssm.Runbook.*",
+    ],
+    "of loops in a runbook, whose action is not simulated": ["ssm.*.ParentStepDetails", "ssm.ParentStepDetails.*"],
+    "a document's attachments, with which it is refused": [
+        "ssm.*.AttachmentsContent",
+        "ssm.*.AttachmentsInformation",
+        "ssm.AttachmentContent.*",
+        "ssm.AttachmentInformation.*",
+    ],
+    "a document that requires others is refused": ["ssm.*.Requires", "ssm.DocumentRequires.*"],
+    "of reviews in Change Manager": [
+        "ssm.*.ApprovedVersion",
+        "ssm.*.PendingReviewVersion",
+        "ssm.*.ReviewInformation",
+        "ssm.*.ReviewStatus",
+        "ssm.ReviewInformation.*",
+    ],
+    "of documents that AWS or a partner publishes": ["ssm.*.Author", "ssm.*.Category", "ssm.*.CategoryEnum"],
+    "deprecated, or retired before this world begins (aws-facts)": [
+        "organizations.Account.Status",
+        "ssm.DocumentDescription.Sha1",
+    ],
+}

@@ -189,29 +189,53 @@ def the_queue_has_an_end(stage):
 )
 def signals_steer_an_execution(stage):
     ssm = stage.client("ssm")
-    asking = {"name": "ask", "action": "aws:approve", "inputs": {"Approvers": [f"arn:aws:iam::{MAIN}:root"]}}
-    content = json.dumps({"schemaVersion": "0.3", "mainSteps": [asking]})
+    approvers = [stage.client("sts").get_caller_identity()["Arn"]]
+    steps = [
+        {"name": "ask", "action": "aws:approve", "inputs": {"Approvers": approvers, "Message": "Tonight?"}},
+        {"name": "hold", "action": "aws:pause", "inputs": {}},
+    ]
+    content = json.dumps({"schemaVersion": "0.3", "mainSteps": steps})
     ssm.create_document(Name="Ask", Content=content, DocumentType="Automation")
-    for signal, status in [("Approve", "Success"), ("Reject", "Failed")]:
-        that = ssm.start_automation_execution(DocumentName="Ask")["AutomationExecutionId"]
+
+    def signal(kind, **payload):
+        given = {name: [value] for name, value in payload.items()}
+        return {"AutomationExecutionId": that, "SignalType": kind} | ({"Payload": given} if given else {})
+
+    def status():
         stage.advance(60)
-        refused(
-            "AutomationStepNotFoundException",
-            ssm.send_automation_signal,
-            AutomationExecutionId=that,
-            SignalType="StartStep",
-            Payload={"StepName": ["surprise"]},
-        )
-        ssm.send_automation_signal(AutomationExecutionId=that, SignalType=signal, Payload={"Comment": ["as agreed"]})
-        stage.advance(60)
-        found = ssm.get_automation_execution(AutomationExecutionId=that)["AutomationExecution"]
-        assert found["AutomationExecutionStatus"] == status, found
-        refused(
-            "InvalidAutomationSignalException",
-            ssm.send_automation_signal,
-            AutomationExecutionId=that,
-            SignalType=signal,
-        )
+        return ssm.get_automation_execution(AutomationExecutionId=that)["AutomationExecution"]["AutomationExecutionStatus"]
+
+    that = ssm.start_automation_execution(DocumentName="Ask")["AutomationExecutionId"]
+    assert status() == "Waiting"
+    refused("AutomationStepNotFoundException", ssm.send_automation_signal, **signal("Resume", StepName="surprise"))
+    ssm.send_automation_signal(**signal("Approve", Comment="as agreed"))
+    assert status() == "Waiting"
+    ssm.send_automation_signal(**signal("Resume", StepName="hold"))
+    assert status() == "Success"
+    refused("InvalidAutomationSignalException", ssm.send_automation_signal, **signal("Approve"))
+    that = ssm.start_automation_execution(DocumentName="Ask")["AutomationExecutionId"]
+    assert status() == "Waiting"
+    ssm.send_automation_signal(**signal("Reject"))
+    assert status() in ("Rejected", "Failed")
+
+
+@scenario()
+def an_interactive_execution_takes_its_steps_by_hand(stage):
+    ssm = stage.client("ssm")
+    that = start(stage, Mode="Interactive")
+    stage.advance(60)
+    ssm.send_automation_signal(
+        AutomationExecutionId=that, SignalType="StartStep", Payload={"StepName": ["runPatchBaseline"]}
+    )
+    stage.advance(30)
+    step = ssm.describe_automation_step_executions(AutomationExecutionId=that)["StepExecutions"][0]
+    assert step["StepStatus"] == "InProgress", step
+    ssm.send_automation_signal(
+        AutomationExecutionId=that, SignalType="StopStep", Payload={"StepExecutionId": [step["StepExecutionId"]]}
+    )
+    stage.advance(30)
+    step = ssm.describe_automation_step_executions(AutomationExecutionId=that)["StepExecutions"][0]
+    assert step["StepStatus"] == "Cancelled", step
 
 
 @scenario()
