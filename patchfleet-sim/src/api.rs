@@ -15,6 +15,7 @@ mod groups;
 mod instances;
 mod organizations;
 mod page;
+mod permissions;
 mod sts;
 mod time;
 
@@ -251,6 +252,11 @@ operations![
     documents::DescribeDocument,
     documents::GetDocument,
     documents::UpdateDocumentDefaultVersion,
+    documents::DeleteDocument,
+    documents::ListDocuments,
+    documents::ListDocumentVersions,
+    permissions::ModifyDocumentPermission,
+    permissions::DescribeDocumentPermission,
     groups::ListGroupResources,
     groups::GetGroup,
     groups::SearchResources,

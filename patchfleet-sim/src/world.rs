@@ -4,8 +4,10 @@
 //! there; [`World::advance_to`] lets everything happen that is due. An idle virtual hour costs
 //! nothing.
 
+mod amazon;
 mod automation;
 mod build;
+mod calendar;
 mod cancel;
 mod command;
 mod document;
@@ -30,7 +32,11 @@ mod template;
 pub use automation::{Execution, LocationTargets, StartOrder, StartRefusal, Step};
 pub(crate) use command::is_error;
 pub use command::{Command, CommandOrder, Invocation, InvocationState};
-pub use document::{Document, DocumentVersion, parse_runbook};
+pub use document::{Document, DocumentVersion};
+pub(crate) use document::{
+    DocumentFormat, DocumentOwner, DocumentRefusal, EVERYBODY, FoundDocument, ParameterAbout, SharedVersion,
+    convert,
+};
 pub use node::{Node, PatchReport, Patches};
 pub use org::{Account, AssumeRefusal, Organization, Unit};
 pub use pace::{Pacer, allowed_errors, concurrency, is_concurrency, is_errors};
@@ -44,7 +50,7 @@ pub use target::Target;
 
 use crate::{
     seed::Seed,
-    spec::{WorldError, WorldSpec},
+    spec::{QuotasSpec, WorldError, WorldSpec},
 };
 use event::Event;
 use jiff::{SignedDuration, Timestamp};
@@ -58,6 +64,13 @@ pub struct World {
     pub(crate) now: Timestamp,
     pub(crate) start: Timestamp,
     pub(crate) latency: SignedDuration,
+    /// Whether listings give short and empty pages.
+    pub(crate) short_pages: bool,
+    pub(crate) quotas: QuotasSpec,
+    /// How long a document takes to become Active.
+    pub(crate) document_settle: SignedDuration,
+    /// The documents that Amazon owns, by name.
+    pub(crate) amazon: BTreeMap<String, Document>,
     pub(crate) org: Organization,
     pub(crate) places: BTreeMap<Location, Place>,
     /// Where each node is.

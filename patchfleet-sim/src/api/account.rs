@@ -94,6 +94,7 @@ impl Operation for ListRegions {
             .collect();
         let listing = format!("regions/{id}/{}", json!(wanted));
         let (regions, next_token) = page(
+            world,
             &listing,
             Grows::AtTheEnd,
             regions,

@@ -235,6 +235,7 @@ impl Operation for ListCommands {
             json!([self.command_id, self.instance_id, filters])
         );
         let (found, next_token) = page(
+            world,
             &listing,
             Grows::AtTheFront,
             found,
@@ -359,6 +360,7 @@ impl Operation for ListCommandInvocations {
             json!([self.command_id, self.instance_id, filters])
         );
         let (command_invocations, next_token) = page(
+            world,
             &listing,
             Grows::AtTheFront,
             found,

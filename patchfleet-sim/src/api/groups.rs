@@ -204,6 +204,7 @@ impl Operation for ListGroupResources {
             json!(filters)
         );
         let (members, next_token) = page(
+            world,
             &listing,
             Grows::AtTheEnd,
             members,
@@ -288,6 +289,7 @@ impl Operation for SearchResources {
         let found: Vec<Identifier> = nodes.filter(wanted).map(identifier).collect();
         let listing = format!("search/{location}/{}", query.query);
         let (resource_identifiers, next_token) = page(
+            world,
             &listing,
             Grows::AtTheEnd,
             found,

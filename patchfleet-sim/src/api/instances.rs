@@ -152,6 +152,7 @@ impl Operation for DescribeInstanceInformation {
             .collect();
         let listing = format!("instances/{location}/{}", json!(filters));
         let (nodes, next_token) = page(
+            world,
             &listing,
             Grows::AtTheEnd,
             nodes,
@@ -283,6 +284,7 @@ impl Operation for DescribeInstancePatchStates {
             .collect();
         let listing = format!("patch states/{location}/{}", json!(ids));
         let (instance_patch_states, next_token) = page(
+            world,
             &listing,
             Grows::AtTheEnd,
             states,

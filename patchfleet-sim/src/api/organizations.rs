@@ -121,6 +121,7 @@ fn unit_shape(world: &World, id: &OuId, name: &str) -> UnitShape {
 }
 
 fn list<T>(
+    world: &World,
     what: &str,
     items: Vec<T>,
     max: Option<i64>,
@@ -129,7 +130,7 @@ fn list<T>(
     let mut checks = Checks::default();
     checks.range("maxResults", max, 1..=20);
     checks.done().map_err(|error| invalid(error.message()))?;
-    page(what, Grows::AtTheEnd, items, page_size(max, 20), token)
+    page(world, what, Grows::AtTheEnd, items, page_size(max, 20), token)
         .ok_or_else(|| invalid("You provided a NextToken that isn't valid."))
 }
 
@@ -156,7 +157,13 @@ impl Operation for ListRoots {
         let root = &world.org.root;
         let arn = format!("{}:root/{}/{root}", prefix(world), world.org.id);
         let root = json!({"Id": root, "Arn": arn, "Name": "Root", "PolicyTypes": []});
-        let (roots, next) = list("roots", vec![root], self.max_results, self.next_token.as_deref())?;
+        let (roots, next) = list(
+            world,
+            "roots",
+            vec![root],
+            self.max_results,
+            self.next_token.as_deref(),
+        )?;
         Ok(json!({"Roots": roots, "NextToken": next}))
     }
 }
@@ -173,7 +180,13 @@ impl Operation for ListAccounts {
             .accounts()
             .map(|one| account_shape(world, one))
             .collect();
-        let (accounts, next_token) = list("accounts", all, self.max_results, self.next_token.as_deref())?;
+        let (accounts, next_token) = list(
+            world,
+            "accounts",
+            all,
+            self.max_results,
+            self.next_token.as_deref(),
+        )?;
         Ok(Accounts { accounts, next_token })
     }
 }
@@ -192,6 +205,7 @@ impl Operation for ListAccountsForParent {
             .map(|one| account_shape(world, one))
             .collect();
         let (accounts, next_token) = list(
+            world,
             &format!("accounts/{parent}"),
             all,
             self.max_results,
@@ -215,6 +229,7 @@ impl Operation for ListOrganizationalUnitsForParent {
             .map(|(id, one)| unit_shape(world, id, &one.name))
             .collect();
         let (organizational_units, next_token) = list(
+            world,
             &format!("units/{parent}"),
             all,
             self.max_results,

@@ -225,7 +225,7 @@ impl World {
         let (version, content) = document
             .version(order.version.as_deref())
             .ok_or(StartRefusal::NoVersion)?;
-        let runbook = Arc::clone(&content.runbook);
+        let runbook = content.runbook.clone().ok_or(StartRefusal::NoDocument)?;
         let version = version.to_string();
         let arguments = runbook
             .arguments(&order.parameters)
