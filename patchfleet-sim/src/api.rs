@@ -41,7 +41,10 @@ pub(crate) use organizations::{
 };
 pub(crate) use sts::{AssumeRole, GetCallerIdentity};
 
-use crate::world::{RequestRecord, World};
+use crate::{
+    model::ServiceModel,
+    world::{RequestRecord, World},
+};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -118,6 +121,7 @@ pub fn call(
 ) -> Result<Value, ApiError> {
     let result = admit(world, caller, service).and_then(|()| {
         let act = find(service, operation).ok_or_else(|| ApiError::unknown_operation(service))?;
+        check_model(service, operation, &input)?;
         act(world, caller, input.clone())
     });
     record(
@@ -151,7 +155,10 @@ pub(crate) fn call_typed<O: Operation>(
     input: O,
 ) -> Result<O::Output, ApiError> {
     let shown = without_nulls(serde_json::to_value(&input).unwrap_or_default());
-    let result = admit(world, caller, O::SERVICE).and_then(|()| input.run(world, caller));
+    let result = admit(world, caller, O::SERVICE).and_then(|()| {
+        check_model(O::SERVICE, O::NAME, &shown)?;
+        input.run(world, caller)
+    });
     record(world, caller, O::SERVICE, O::NAME, shown, result.as_ref().err());
     result
 }
@@ -176,6 +183,15 @@ fn admit(world: &World, caller: &Caller, service: Service) -> Result<(), ApiErro
             "The security token included in the request is invalid.",
         ),
     })
+}
+
+/// What the service's own model has against an input.
+fn check_model(service: Service, operation: &str, input: &Value) -> Result<(), ApiError> {
+    let violations = ServiceModel::of(service).check(operation, input);
+    if violations.is_empty() {
+        return Ok(());
+    }
+    Err(ApiError::invalid(service, &violations))
 }
 
 fn record(
@@ -209,10 +225,6 @@ fn act<O: Operation>(world: &mut World, caller: &Caller, input: Value) -> Result
         let words: String = error.chars().take(500).collect();
         ApiError::client("SerializationException", words)
     };
-    // serde would read a list as a structure's members, in order.
-    if !input.is_object() {
-        return Err(unread("the input is not a structure".to_owned()));
-    }
     let input: O = serde_json::from_value(input).map_err(|error| unread(error.to_string()))?;
     let output = input.run(world, caller)?;
     serde_json::to_value(output)

@@ -24,6 +24,7 @@ mod api;
 pub mod builtin;
 mod clock;
 mod http;
+mod model;
 mod ports;
 mod seed;
 mod sim;

@@ -1,23 +1,34 @@
 //! How operations fail.
 
 use super::Service;
+use crate::model::{Kind, Violation};
+use serde_json::Value;
+use std::borrow::Cow;
 
 /// An error as AWS answers it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {message}")]
 pub struct ApiError {
     status: u16,
-    code: &'static str,
+    code: Cow<'static, str>,
     message: String,
+    members: Vec<(&'static str, Value)>,
 }
 
 impl ApiError {
-    pub(crate) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn new(status: u16, code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         Self {
             status,
-            code,
+            code: code.into(),
             message: message.into(),
+            members: vec![],
         }
+    }
+
+    /// Adds a member that the error has beside its message.
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.members.push((name, value.into()));
+        self
     }
 
     /// A client's error of the JSON protocols, which is always status 400 there.
@@ -35,6 +46,35 @@ impl ApiError {
         }
     }
 
+    /// What a service says of an input that is not what its model wants.
+    pub(crate) fn invalid(service: Service, violations: &[Violation]) -> Self {
+        let words: Vec<&str> = violations.iter().map(|one| one.words.as_str()).collect();
+        let words = words.join("; ");
+        let first = violations.first().map_or(Kind::Type, |one| one.kind);
+        if first == Kind::Type {
+            let code = if service == Service::Sts {
+                "MalformedInput"
+            } else {
+                "SerializationException"
+            };
+            return Self::client(code, words);
+        }
+        let count = violations.len();
+        let plural = if count == 1 { "" } else { "s" };
+        let words = format!("{count} validation error{plural} detected: {words}");
+        match service {
+            Service::Ssm => Self::client("ValidationException", words),
+            Service::Account => {
+                Self::client("ValidationException", words).with("reason", "fieldValidationFailed")
+            }
+            Service::Sts => Self::client("ValidationError", words),
+            Service::ResourceGroups => Self::client("BadRequestException", words),
+            Service::Organizations => {
+                Self::client("InvalidInputException", words).with("Reason", reason(first))
+            }
+        }
+    }
+
     /// The HTTP status.
     #[must_use]
     pub fn status(&self) -> u16 {
@@ -43,13 +83,32 @@ impl ApiError {
 
     /// The error's name.
     #[must_use]
-    pub fn code(&self) -> &'static str {
-        self.code
+    pub fn code(&self) -> &str {
+        &self.code
     }
 
     /// What AWS says.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
+    }
+
+    /// The members that it has beside its message.
+    pub(crate) fn members(&self) -> &[(&'static str, Value)] {
+        &self.members
+    }
+}
+
+/// Organizations' `InvalidInputExceptionReason`.
+fn reason(kind: Kind) -> &'static str {
+    match kind {
+        // A wrong type never comes here: it has an error of its own.
+        Kind::Type | Kind::Required => "INPUT_REQUIRED",
+        Kind::TooShort => "MIN_LENGTH_EXCEEDED",
+        Kind::TooLong => "MAX_LENGTH_EXCEEDED",
+        Kind::TooSmall => "MIN_VALUE_EXCEEDED",
+        Kind::TooLarge => "MAX_VALUE_EXCEEDED",
+        Kind::Pattern => "INVALID_PATTERN",
+        Kind::Enum => "INVALID_ENUM",
     }
 }

@@ -1,13 +1,9 @@
 //! AssumeRole and GetCallerIdentity.
 
-use super::{
-    ApiError, Caller, Operation, Principal, Service,
-    check::{Checks, given},
-    input,
-};
+use super::{ApiError, Caller, Operation, Principal, Service, check::given, input};
 use crate::world::{Session, World, after};
 use jiff::{SignedDuration, Timestamp};
-use patchfleet_core::id::{AccountId, RoleArn, SessionName};
+use patchfleet_core::id::{AccountId, RoleArn};
 use serde::Serialize;
 
 input! {
@@ -65,22 +61,6 @@ impl Operation for AssumeRole {
     const NAME: &'static str = "AssumeRole";
 
     fn run(self, world: &mut World, caller: &Caller) -> Result<Assumed, ApiError> {
-        let mut checks = Checks::default();
-        checks.required("roleArn", &self.role_arn);
-        checks.required("roleSessionName", &self.role_session_name);
-        checks.text("roleArn", self.role_arn.as_deref(), 20..=2048);
-        checks.that(
-            "roleSessionName",
-            self.role_session_name.as_deref(),
-            |name| name.parse::<SessionName>().is_ok(),
-            "[\\w+=,.@-]*",
-        );
-        checks.range("durationSeconds", self.duration_seconds, 900..=43200);
-        checks.text("externalId", self.external_id.as_deref(), 2..=1224);
-        // The query protocol has its own name for a bad input.
-        checks
-            .done()
-            .map_err(|error| ApiError::client("ValidationError", error.message()))?;
         let (arn, name) = (given(self.role_arn), given(self.role_session_name));
         let duration = self.duration_seconds.unwrap_or(3600);
         let (account, role) =

@@ -1,6 +1,10 @@
 //! The simulator's own endpoints, under `/_sim/`: what was called, what is true, and time.
 
-use crate::clock::SimClock;
+use crate::{
+    api::{self, Service},
+    clock::SimClock,
+    model::ServiceModel,
+};
 use axum::{
     body::Body,
     http::{HeaderValue, Method, StatusCode, header},
@@ -12,6 +16,8 @@ use serde_json::{Value, json};
 
 /// At most a virtual year at a time: further is a slip of the pen.
 const MAX_SECONDS: f64 = 366.0 * 86_400.0;
+
+const ENDPOINTS: &str = "there are GET requests, GET state, GET operations, POST advance";
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -26,12 +32,23 @@ pub(super) fn answer(clock: &SimClock, method: &Method, path: &str, body: Option
     match (method.as_str(), path) {
         ("GET", "requests") => reply(200, clock.with_world(|world| json!(world.requests()))),
         ("GET", "state") => reply(200, clock.with_world(|world| world.state())),
+        ("GET", "operations") => reply(200, operations()),
         ("POST", "advance") => advance(clock, body),
-        (_, "requests" | "state" | "advance") => {
-            reply(405, json!({"error": "GET requests, GET state, POST advance"}))
-        }
-        _ => reply(404, json!({"error": "there are requests, state and advance"})),
+        (_, "requests" | "state" | "operations" | "advance") => reply(405, json!({"error": ENDPOINTS})),
+        _ => reply(404, json!({"error": ENDPOINTS})),
     }
+}
+
+/// Every operation, with the errors that its model has.
+fn operations() -> Value {
+    let operation = |(service, name): (Service, &str)| {
+        let errors = ServiceModel::of(service).errors_of(name);
+        let errors: Vec<Value> = errors
+            .map(|error| json!({"code": error.code, "status": error.status}))
+            .collect();
+        json!({"service": service.name(), "operation": name, "errors": errors})
+    };
+    api::operations().into_iter().map(operation).collect()
 }
 
 fn advance(clock: &SimClock, body: &[u8]) -> Response {

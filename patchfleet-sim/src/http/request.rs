@@ -1,7 +1,10 @@
 //! Which service and operation a request means, and who sends it.
 
 use super::{MAX_BODY, form};
-use crate::api::{ApiError, Service};
+use crate::{
+    api::{ApiError, Service},
+    model::ServiceModel,
+};
 use axum::http::{HeaderMap, Method, Uri, header};
 use serde_json::Value;
 
@@ -76,26 +79,43 @@ impl Route {
             };
             // Other services speak this protocol too, each with its own version.
             let is_sts = field("Version").is_none_or(|version| version == "2011-06-15");
+            let operation = field("Action").unwrap_or_default();
+            let model = ServiceModel::of(Service::Sts);
             return Self {
                 protocol: Protocol::Query,
                 service: is_sts.then_some(Service::Sts),
-                operation: field("Action").unwrap_or_default(),
-                input: body.map(|_| form::input(fields)).ok_or_else(too_large),
+                input: body
+                    .map(|_| model.of_form(&operation, &fields))
+                    .ok_or_else(too_large),
+                operation,
             };
         }
-        let known = match (method.as_str(), uri.path()) {
-            ("POST", "/list-group-resources") => Some((Service::ResourceGroups, "ListGroupResources")),
-            ("POST", "/get-group") => Some((Service::ResourceGroups, "GetGroup")),
-            ("POST", "/resources/search") => Some((Service::ResourceGroups, "SearchResources")),
-            ("POST", "/listRegions") => Some((Service::Account, "ListRegions")),
-            _ => None,
+        let known = [Service::ResourceGroups, Service::Account]
+            .into_iter()
+            .find_map(|service| {
+                Some((
+                    service,
+                    ServiceModel::of(service).at(method.as_str(), uri.path())?,
+                ))
+            });
+        let Some((service, operation)) = known else {
+            return Self {
+                protocol: Protocol::Rest,
+                service: None,
+                operation: format!("{method} {}", uri.path()),
+                input: json(body),
+            };
         };
-        let operation = known.map_or_else(|| format!("{method} {}", uri.path()), |(_, name)| name.to_owned());
+        let input = json(body).map(|mut input| {
+            let query = form::fields(uri.query().unwrap_or_default().as_bytes());
+            ServiceModel::of(service).add_query(operation, &query, &mut input);
+            input
+        });
         Self {
             protocol: Protocol::Rest,
-            service: known.map(|(service, _)| service),
-            operation,
-            input: json(body),
+            service: Some(service),
+            operation: operation.to_owned(),
+            input,
         }
     }
 }

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     api::{self, ApiError, Caller, Service},
+    model::ServiceModel,
     world::{RequestRecord, World},
 };
 use axum::{
@@ -13,7 +14,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::Response,
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
 pub(super) fn answer(world: &mut World, route: Route, headers: &HeaderMap) -> Response {
     let Route {
@@ -112,11 +113,11 @@ fn write(
         (Protocol::Query, Ok(output)) => (200, "text/xml", xml::answer(operation, output, id)),
         (Protocol::Query, Err(error)) => (error.status(), "text/xml", xml::error(error, id)),
         (_, Ok(output)) => (200, content_type(protocol), output.to_string()),
-        (_, Err(error)) => {
-            let namespace = service.map_or("coral.service", Service::name);
-            let body = json!({"__type": format!("com.amazonaws.{namespace}#{}", error.code()), "Message": error.message()});
-            (error.status(), content_type(protocol), body.to_string())
-        }
+        (_, Err(error)) => (
+            error.status(),
+            content_type(protocol),
+            error_body(service, error).to_string(),
+        ),
     };
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -125,10 +126,30 @@ fn write(
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert("x-amzn-requestid", id);
     }
-    if let (Protocol::Rest, Err(error)) = (protocol, &result) {
-        headers.insert("x-amzn-errortype", HeaderValue::from_static(error.code()));
+    if let (Protocol::Rest, Err(error)) = (protocol, &result)
+        && let Ok(code) = HeaderValue::from_str(error.code())
+    {
+        headers.insert("x-amzn-errortype", code);
     }
     response
+}
+
+/// An error in JSON. Its message is called what the model calls it; some errors have none.
+fn error_body(service: Option<Service>, error: &ApiError) -> Value {
+    let namespace = service.map_or("coral.service", Service::name);
+    let mut body = Map::new();
+    body.insert(
+        "__type".to_owned(),
+        Value::from(format!("com.amazonaws.{namespace}#{}", error.code())),
+    );
+    let modelled = service.and_then(|service| ServiceModel::of(service).error(error.code()));
+    if let Some(name) = modelled.map_or(Some("message"), |error| error.message.as_deref()) {
+        body.insert(name.to_owned(), Value::from(error.message()));
+    }
+    for (name, value) in error.members() {
+        body.insert((*name).to_owned(), value.clone());
+    }
+    Value::Object(body)
 }
 
 fn content_type(protocol: Protocol) -> &'static str {

@@ -61,9 +61,9 @@ fn a_role_is_assumed_with_its_external_id_only() {
         let arn = format!("arn:aws:iam::222222222222:role/{role}");
         let input = json!({"RoleArn": arn, "RoleSessionName": "me", "ExternalId": external_id});
         call(&mut fleet.world, &caller, Service::Sts, "AssumeRole", input)
-            .map_err(|error| (error.code(), error.status()))
+            .map_err(|error| (error.code().to_owned(), error.status()))
     };
-    let denied = ("AccessDenied", 403);
+    let denied = ("AccessDenied".to_owned(), 403);
     let assumed = assume("Reader", Some("secret")).unwrap();
     assert_eq!(
         assumed["AssumedRoleUser"]["Arn"],

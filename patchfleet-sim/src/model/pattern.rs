@@ -1,0 +1,114 @@
+//! The model's patterns. They are Java's, and a whole value has to match.
+
+use fancy_regex::Regex;
+use serde::Deserialize;
+use std::sync::OnceLock;
+
+/// A pattern, compiled when it is first needed.
+#[derive(Debug, Deserialize)]
+#[serde(from = "String")]
+pub(super) struct Pattern {
+    text: String,
+    regex: OnceLock<Option<Regex>>,
+}
+
+impl From<String> for Pattern {
+    fn from(text: String) -> Self {
+        Self {
+            text,
+            regex: OnceLock::new(),
+        }
+    }
+}
+
+impl Pattern {
+    /// As the model has it.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether `value` matches. A pattern that cannot be used, or a value that takes too long,
+    /// passes: what is right must not be refused.
+    pub(super) fn matches(&self, value: &str) -> bool {
+        self.regex()
+            .is_none_or(|regex| regex.is_match(value).unwrap_or(true))
+    }
+
+    /// Whether it can be used.
+    #[cfg(test)]
+    pub(super) fn works(&self) -> bool {
+        self.regex().is_some()
+    }
+
+    fn regex(&self) -> Option<&Regex> {
+        let compile = || Regex::new(&format!("^(?:{})\\z", of_java(&self.text))).ok();
+        self.regex.get_or_init(compile).as_ref()
+    }
+}
+
+/// In Java `\w` and `\d` are ASCII, and a character has the form `\uFFFF`. Beyond the first plane
+/// AWS writes `\u10000`, which Java does not read as it is meant.
+fn of_java(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    let mut in_class = false;
+    while let Some(next) = rest.chars().next() {
+        let escape = |letter: char| rest.strip_prefix('\\').and_then(|tail| tail.strip_prefix(letter));
+        if let Some(tail) = escape('w') {
+            out.push_str(if in_class { "a-zA-Z0-9_" } else { "[a-zA-Z0-9_]" });
+            rest = tail;
+        } else if let Some(tail) = escape('d') {
+            out.push_str(if in_class { "0-9" } else { "[0-9]" });
+            rest = tail;
+        } else if let Some(tail) = escape('u') {
+            let wide = ["10000", "10FFFF"]
+                .into_iter()
+                .find(|digits| tail.starts_with(digits));
+            let digits = wide.or_else(|| tail.get(..4)).unwrap_or_default();
+            out.push_str(&format!("\\x{{{digits}}}"));
+            rest = tail.get(digits.len()..).unwrap_or_default();
+        } else if next == '\\' {
+            let end = rest.char_indices().nth(2).map_or(rest.len(), |(at, _)| at);
+            out.push_str(rest.get(..end).unwrap_or_default());
+            rest = rest.get(end..).unwrap_or_default();
+        } else {
+            match next {
+                '[' => in_class = true,
+                ']' => in_class = false,
+                _ => {}
+            }
+            out.push(next);
+            rest = rest.get(next.len_utf8()..).unwrap_or_default();
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matches(pattern: &str, value: &str) -> bool {
+        let pattern = Pattern::from(pattern.to_owned());
+        assert!(pattern.works(), "{}", pattern.text());
+        pattern.matches(value)
+    }
+
+    #[test]
+    fn a_pattern_means_the_whole_value_also_without_anchors() {
+        assert!(matches("[\\w+=,.@-]*", "a_b@c"));
+        assert!(!matches("[\\w+=,.@-]*", "a b"));
+        assert!(!matches("[\\w+=,.@-]*", "ä"));
+        assert!(!matches("\\d{12}", "1234567890123"));
+        assert!(!matches("\\d{12}", "123456789012\n"));
+    }
+
+    #[test]
+    fn javas_own_forms_are_understood() {
+        assert!(matches("^(?!\\s*$).+", "x"));
+        assert!(!matches("^(?!\\s*$).+", "  "));
+        assert!(matches("[\\u0009\\u0020-\\uD7FF\\u10000-\\u10FFFF]+", "a😀"));
+        assert!(!matches("[\\u0009\\u0020-\\uD7FF]+", "\u{0}"));
+        assert!(matches("(?i)all|[0-9]{12}", "ALL"));
+    }
+}
