@@ -12,6 +12,7 @@ mod cancel;
 mod command;
 mod document;
 mod event;
+mod group;
 mod locations;
 mod node;
 mod org;
@@ -37,10 +38,12 @@ pub(crate) use document::{
     DocumentFormat, DocumentOwner, DocumentRefusal, EVERYBODY, FoundDocument, ParameterAbout, SharedVersion,
     convert,
 };
+pub use group::Group;
+pub(crate) use group::{ALL_TYPES, GroupDetails, Members, TagQuery};
 pub use node::{Node, PatchReport, Patches};
 pub use org::{Account, AssumeRefusal, Organization, Unit};
 pub use pace::{Pacer, allowed_errors, concurrency, is_concurrency, is_errors};
-pub use place::{Group, Place};
+pub use place::Place;
 pub use record::RequestRecord;
 pub use regions::RegionKind;
 pub(crate) use runbook::StepRule;

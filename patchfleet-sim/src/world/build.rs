@@ -158,9 +158,7 @@ impl Builder<'_> {
     }
 
     fn add_group_at(&mut self, path: &str, group: &GroupSpec, location: &Location, patch: &PatchSpec) {
-        let entry = Group {
-            query_errors: group.query_errors.clone(),
-        };
+        let entry = Group::listed(group.query_errors.clone());
         let place = self.world.places.entry(location.clone()).or_default();
         if place.groups.insert(group.name.clone(), entry).is_some() {
             let message = format!("group {} stands twice in {location}", group.name);
