@@ -5,6 +5,7 @@
 
 mod account;
 mod automation;
+mod calendar;
 mod caller;
 mod check;
 mod commands;
@@ -269,6 +270,7 @@ operations![
     documents::ListDocumentVersions,
     permissions::ModifyDocumentPermission,
     permissions::DescribeDocumentPermission,
+    calendar::GetCalendarState,
     groups::ListGroupResources,
     groups::GetGroup,
     groups::GetGroupQuery,
@@ -285,7 +287,9 @@ operations![
     organizations::ListOrganizationalUnitsForParent,
     organizations::DescribeAccount,
     organizations::DescribeOrganizationalUnit,
+    organizations::ListChildren,
     account::ListRegions,
+    account::GetRegionOptStatus,
 ];
 
 /// AWS leaves out what is not there.

@@ -31,6 +31,7 @@ mod target;
 mod template;
 
 pub use automation::{Execution, LocationTargets, StartOrder, StartRefusal, Step};
+pub(crate) use calendar::{Calendar, state as calendar_state};
 pub(crate) use command::is_error;
 pub use command::{Command, CommandOrder, Invocation, InvocationState};
 pub use document::{Document, DocumentVersion};

@@ -132,11 +132,6 @@ pub(crate) fn is_document_arn(text: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || b"_-.:/".contains(&b))
 }
 
-/// `^[a-zA-Z0-9_\-.]{3,128}$`
-pub(crate) fn is_document_name(text: &str) -> bool {
-    is_document_arn(text) && !text.contains([':', '/'])
-}
-
 /// `([$]LATEST|[$]DEFAULT|^[1-9][0-9]*$)`
 pub(crate) fn is_version(text: &str) -> bool {
     matches!(text, "$LATEST" | "$DEFAULT") || is_number(text)

@@ -180,4 +180,14 @@ impl Account {
             AccountStateSpec::Closed => "CLOSED",
         }
     }
+
+    /// Organizations' retired `Status`, which had fewer values: what was closed was SUSPENDED.
+    #[must_use]
+    pub fn status(&self) -> &'static str {
+        match self.state {
+            AccountStateSpec::PendingActivation | AccountStateSpec::Active => "ACTIVE",
+            AccountStateSpec::Suspended | AccountStateSpec::Closed => "SUSPENDED",
+            AccountStateSpec::PendingClosure => "PENDING_CLOSURE",
+        }
+    }
 }
