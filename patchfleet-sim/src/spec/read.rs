@@ -20,8 +20,12 @@ type Taken = (Range<usize>, String);
 pub(super) fn read(text: &str) -> Result<WorldSpec, WorldError> {
     let (mut table, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
-        let problems = errors.iter().map(|error| problem(text, None, error)).collect();
-        return Err(WorldError::Syntax(problems));
+        let problems = errors.iter().map(|error| Problem {
+            position: error.span().map(|span| source::position(text, span.start)),
+            path: String::new(),
+            message: error.message().to_owned(),
+        });
+        return Err(syntax(problems.collect()));
     }
     let whole = table.clone();
     let (mut problems, mut taken) = (vec![], Vec::<Taken>::new());
@@ -32,12 +36,17 @@ pub(super) fn read(text: &str) -> Result<WorldSpec, WorldError> {
             Err(error) => error,
         };
         let span = error.span().unwrap_or_else(|| whole.span());
+        let span = narrow(table.get_ref(), span, error.message());
         // What is missing because it was taken out has been named already.
         let follows = taken.iter().any(|(parent, key)| {
             *parent == span && error.message().contains(&format!("missing field `{key}`"))
         });
         if !follows {
-            problems.push(problem(text, Some(whole.get_ref()), &error));
+            problems.push(Problem {
+                position: Some(source::position(text, span.start)),
+                path: source::path_of(whole.get_ref(), &span).unwrap_or_default(),
+                message: error.message().to_owned(),
+            });
         }
         let around = table.span();
         match take_out(table.get_mut(), &around, &span) {
@@ -45,20 +54,25 @@ pub(super) fn read(text: &str) -> Result<WorldSpec, WorldError> {
             _ => break,
         }
     }
-    problems.sort_by_key(|problem| problem.position);
-    Err(WorldError::Syntax(problems))
+    Err(syntax(problems))
 }
 
-fn problem(text: &str, table: Option<&DeTable<'_>>, error: &toml::de::Error) -> Problem {
-    let span = error.span();
-    Problem {
-        position: span.as_ref().map(|span| source::position(text, span.start)),
-        path: table
-            .zip(span)
-            .and_then(|(table, span)| source::path_of(table, &span))
-            .unwrap_or_default(),
-        message: error.message().to_owned(),
-    }
+fn syntax(mut problems: Vec<Problem>) -> WorldError {
+    problems.sort_by_key(|problem| problem.position);
+    WorldError::Syntax(problems)
+}
+
+/// A text that is refused for what it says is reported at the list that it stands in; the message
+/// quotes it.
+fn narrow(table: &DeTable<'_>, span: Range<usize>, message: &str) -> Range<usize> {
+    let list = source::value_at(table, &span).and_then(DeValue::as_array);
+    let quoted = |item: &&Spanned<DeValue<'_>>| {
+        item.get_ref()
+            .as_str()
+            .is_some_and(|text| message.contains(&format!("{text:?}")))
+    };
+    let item = list.and_then(|items| items.iter().find(quoted));
+    item.map_or(span, Spanned::span)
 }
 
 /// Takes the entry out whose key or value has `span`.

@@ -98,3 +98,19 @@ fn path_in(value: &Spanned<DeValue<'_>>, span: &Range<usize>) -> Option<String> 
         _ => None,
     }
 }
+
+/// The value that has `span`.
+pub(super) fn value_at<'a, 'i>(table: &'a DeTable<'i>, span: &Range<usize>) -> Option<&'a DeValue<'i>> {
+    table.values().find_map(|value| in_value(value, span))
+}
+
+fn in_value<'a, 'i>(value: &'a Spanned<DeValue<'i>>, span: &Range<usize>) -> Option<&'a DeValue<'i>> {
+    if value.span() == *span {
+        return Some(value.get_ref());
+    }
+    match value.get_ref() {
+        DeValue::Table(table) => value_at(table, span),
+        DeValue::Array(items) => items.iter().find_map(|item| in_value(item, span)),
+        _ => None,
+    }
+}

@@ -8,13 +8,18 @@
 )]
 
 mod builtin_worlds;
+mod calendars;
+mod documents;
 mod fleet;
+mod groups;
 mod inputs;
 mod locations;
 mod nodes;
+mod organizations;
 mod paging;
 mod ports;
 mod runbooks;
 mod starts;
 mod wire;
+mod world_errors;
 mod world_files;
