@@ -2,15 +2,19 @@
 //!
 //! The spec only says what is there. [`crate::world::World::new`] makes a world of it.
 
+mod automation;
 mod document;
 mod error;
+mod fault;
 mod patch;
 mod read;
 mod schema;
 mod source;
 
-pub use document::{BuiltinDocument, DocumentKind, DocumentSpec, QuotasSpec};
+pub use automation::{AutomationSpec, ConsistencySpec, QuotasSpec};
+pub use document::{BuiltinDocument, DocumentKind, DocumentSpec};
 pub use error::{Position, Problem, WorldError};
+pub use fault::{FaultEffect, FaultSpec};
 pub use patch::{OutcomeSpec, PatchSpec};
 pub use schema::schema;
 pub use source::Source;
@@ -73,9 +77,26 @@ pub struct WorldSpec {
     /// (default 0).
     #[serde(default)]
     pub document_settle_seconds: u32,
-    /// How many of what AWS lets an account have in a Region.
+    /// What AWS leaves open about Automation.
+    #[serde(default)]
+    pub automation: AutomationSpec,
+    /// How much of what an account may have in a Region.
     #[serde(default)]
     pub quotas: QuotasSpec,
+    /// How long what is new stays unseen.
+    #[serde(default)]
+    pub consistency: ConsistencySpec,
+    /// Calls a second that an action takes in each account and Region, such as
+    /// `"ssm:StartAutomationExecution" = 1`; `"*"` means all that are not named (default: no limit).
+    /// What is more is throttled.
+    #[serde(default)]
+    pub rates: BTreeMap<String, f64>,
+    /// What goes wrong with calls.
+    #[serde(default)]
+    pub faults: Vec<FaultSpec>,
+    /// The S3 buckets that there are for the output of commands (default: every name is one).
+    #[serde(default)]
+    pub buckets: Option<Vec<String>>,
     /// The file that it was read from.
     #[serde(skip)]
     pub source: Source,
@@ -186,6 +207,12 @@ pub struct RoleSpec {
     /// The external id that its trust policy asks for. Automation is not asked for it.
     #[serde(default)]
     pub external_id: Option<String>,
+    /// What it may not do, as IAM names actions: `ssm:SendCommand`, `ssm:Describe*` (default: none).
+    #[serde(default)]
+    pub denied_actions: Vec<String>,
+    /// Seconds that a session of it may last, 3600 to 43200 (default 3600).
+    #[serde(default)]
+    pub max_session_seconds: Option<u32>,
 }
 
 /// Whether a role can be assumed.

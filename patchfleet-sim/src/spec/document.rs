@@ -89,28 +89,3 @@ impl DocumentKind {
         }
     }
 }
-
-/// How many of what AWS lets an account have in a Region. The defaults are AWS's own.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct QuotasSpec {
-    /// Documents of one's own (default 500).
-    pub documents: usize,
-    /// Versions of one document (default 1000).
-    pub document_versions: usize,
-    /// Accounts that one document is shared with (default 1000).
-    pub document_shares: usize,
-    /// Documents that are shared with everybody (default 5).
-    pub public_documents: usize,
-}
-
-impl Default for QuotasSpec {
-    fn default() -> Self {
-        Self {
-            documents: 500,
-            document_versions: 1000,
-            document_shares: 1000,
-            public_documents: 5,
-        }
-    }
-}

@@ -3,7 +3,10 @@
 mod documents;
 mod organization;
 
-use super::{Group, Node, PatchReport, World, after, amazon, node::Behaviour};
+use super::{
+    Group, Node, PatchReport, World, after, amazon,
+    node::{Behaviour, FixedPatches},
+};
 use crate::{
     seed::Seed,
     spec::{
@@ -49,7 +52,15 @@ pub(super) fn build(spec: &WorldSpec) -> Result<World, WorldError> {
         commands: BTreeMap::new(),
         sessions: BTreeMap::new(),
         tokens: BTreeMap::new(),
+        lines: BTreeMap::new(),
+        automation: spec.automation.clone(),
+        consistency: spec.consistency.clone(),
         requests: vec![],
+        faults: vec![],
+        query_errors: vec![],
+        rates: spec.rates.clone(),
+        calls_full_at: BTreeMap::new(),
+        buckets: spec.buckets.clone().map(BTreeSet::from_iter),
         counters: BTreeMap::new(),
         queue: BTreeMap::new(),
         queued: 0,
@@ -60,6 +71,7 @@ pub(super) fn build(spec: &WorldSpec) -> Result<World, WorldError> {
         problems: vec![],
     };
     builder.check_organization();
+    builder.add_faults();
     spec.patch.problems("patch", &mut builder.problems);
     for (index, group) in spec.groups.iter().enumerate() {
         builder.add_group(index, group);
@@ -87,6 +99,28 @@ impl Builder<'_> {
         };
         if !self.problems.contains(&problem) {
             self.problems.push(problem);
+        }
+    }
+
+    fn add_faults(&mut self) {
+        for (index, fault) in self.spec.faults.iter().enumerate() {
+            for (key, message) in fault.problems() {
+                self.problem(format!("faults[{index}].{key}"), message);
+            }
+            // One that is refused has just been told.
+            let _ = self.world.add_fault(fault.clone());
+        }
+        for (action, rate) in &self.spec.rates {
+            let path = format!("rates.{action}");
+            if !crate::api::is_action_pattern(action) || (action != "*" && action.ends_with('*')) {
+                self.problem(
+                    &path,
+                    format!("{action} is no action that is simulated, and not *"),
+                );
+            }
+            if !(0.01..=10_000.0).contains(rate) {
+                self.problem(&path, format!("{rate} calls a second are not 0.01 to 10000"));
+            }
         }
     }
 
@@ -244,6 +278,7 @@ impl Builder<'_> {
     ) -> Node {
         let seed = self.world.seed;
         let (behaviour, patches) = Behaviour::of(seed, &id, patch);
+        let fixed = FixedPatches::of(patches, patch);
         let hours_ago = |low: i64, high: i64, what| {
             after(
                 self.spec.start,
@@ -273,6 +308,8 @@ impl Builder<'_> {
             report,
             last_no_reboot_install: None,
             installs: 0,
+            fixed,
+            history: vec![],
             id,
         }
     }

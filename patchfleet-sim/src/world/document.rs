@@ -151,6 +151,11 @@ impl Document {
         self.versions.keys().next_back().copied().unwrap_or_default()
     }
 
+    /// Whether `account` may use it although it is another's.
+    pub(crate) fn is_shared_with(&self, account: &AccountId) -> bool {
+        self.shared_for(account).is_some()
+    }
+
     /// The number and content of a version: `$DEFAULT` (or nothing), `$LATEST`, or a number.
     pub(crate) fn version(&self, name: Option<&str>) -> Option<(usize, &DocumentVersion)> {
         let number = match name {

@@ -9,8 +9,11 @@
 
 mod builtin_worlds;
 mod calendars;
+mod determinism;
 mod documents;
+mod faults;
 mod fleet;
+mod fuzz;
 mod groups;
 mod inputs;
 mod locations;
@@ -19,6 +22,7 @@ mod organizations;
 mod paging;
 mod ports;
 mod runbooks;
+mod socket;
 mod starts;
 mod wire;
 mod world_errors;

@@ -13,6 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 const EXECUTION_ROLE: &str = "AWS-SystemsManager-AutomationExecutionRole";
 const ADMINISTRATION_ROLE: &str = "AWS-SystemsManager-AutomationAdministrationRole";
 
+/// Seconds that a role's session may last, unless the role allows more (IAM's default).
+const MAX_SESSION: u32 = 3600;
+
 pub(super) fn organization(spec: &WorldSpec) -> Organization {
     let root = OrgParent::Root(spec.organization.root.clone());
     let partition = spec.regions.first().map_or(Partition::Aws, Region::partition);
@@ -69,6 +72,8 @@ fn roles(spec: &WorldSpec, account: &AccountSpec) -> BTreeMap<String, Role> {
             Role {
                 state: Default::default(),
                 external_id: None,
+                denied: BTreeSet::new(),
+                max_session: MAX_SESSION,
             },
         )
     };
@@ -82,12 +87,16 @@ fn roles(spec: &WorldSpec, account: &AccountSpec) -> BTreeMap<String, Role> {
              name,
              state,
              external_id,
+             denied_actions,
+             max_session_seconds,
          }| {
             (
                 name.clone(),
                 Role {
                     state: *state,
                     external_id: external_id.clone(),
+                    denied: denied_actions.iter().cloned().collect(),
+                    max_session: max_session_seconds.unwrap_or(MAX_SESSION),
                 },
             )
         },
