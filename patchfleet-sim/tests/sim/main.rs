@@ -8,17 +8,22 @@
 )]
 
 mod builtin_worlds;
+mod calendars;
 mod determinism;
+mod documents;
 mod faults;
 mod fleet;
 mod fuzz;
+mod groups;
 mod inputs;
 mod locations;
 mod nodes;
+mod organizations;
 mod paging;
 mod ports;
 mod runbooks;
 mod socket;
 mod starts;
 mod wire;
+mod world_errors;
 mod world_files;
