@@ -10,9 +10,9 @@ import subprocess
 import sys
 
 import clients
+import known
 import simulator
 import wire
-from scenarios import groups
 
 AWS = str(pathlib.Path(sys.executable).with_name("aws"))
 
@@ -61,7 +61,7 @@ def patch(shell, running):
     assert aws("account", "list-regions", "--region-opt-status-contains", "ENABLED_BY_DEFAULT")["Regions"]
     members = aws("resource-groups", "list-group-resources", "--group", "WebServers", "--page-size", "3")
     assert len(members["Resources"]) == 7, members
-    found = aws("resource-groups", "search-resources", "--resource-query", json.dumps(groups.WEB_TIER))
+    found = aws("resource-groups", "search-resources", "--resource-query", json.dumps(known.WEB_TIER))
     assert len(found["ResourceIdentifiers"]) == 7, found
     execution = aws(
         "ssm", "start-automation-execution", "--document-name", "Fleet-Patch",

@@ -48,7 +48,7 @@ def report(operations, covered, promised):
 def errors(operations, covered, promised):
     """The errors: each arises in a scenario that promises it, or is injected as a fault."""
     every = modelled_errors(operations)
-    arisen = {error for error in every if ".".join(error) in promised}
+    arisen = {error for error in every & covered.errors if ".".join(error) in promised}
     by_fault = {error for error in every if fault_only(error)} & covered.injected
     print(
         f"errors: {len(every)} modelled, {len(arisen)} arise from a world, {len(by_fault - arisen)} by fault alone, "

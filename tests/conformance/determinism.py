@@ -12,9 +12,9 @@ import urllib.parse
 import botocore.exceptions
 
 import clients
+import known
 import proxy
 import simulator
-from scenarios import known
 
 ACCOUNTS = [clients.MAIN, clients.WEB, clients.SHOP]
 PARAMETERS = {"ResourceGroupName": ["WebServers"], "Operation": ["Install"], "MaxConcurrency": ["2"]}

@@ -3,9 +3,9 @@ input may have, so that nothing of a request's model is left untried."""
 
 import json
 
+import known
 import model
 from clients import HOME, MAIN, ROLE, WEB
-from scenarios import documents, groups, known
 
 LIST = {"MaxResults": 50}
 ONE_OF_OURS = {"Group": "WebServers"}
@@ -18,8 +18,8 @@ TARGET = {"Key": "tag:Tier", "Values": ["web"]}
 def prepare(stage):
     """Brings the world of `stage` to where `inputs` are right; what they refer to."""
     command = known.a_command(stage)
-    documents.make(stage, VersionName="first")
-    stage.client("resource-groups").create_group(Name="Made-Here", ResourceQuery=groups.WEB_TIER)
+    known.make(stage, VersionName="first")
+    stage.client("resource-groups").create_group(Name="Made-Here", ResourceQuery=known.WEB_TIER)
     return {"command": command, "execution": known.start(stage, Mode="Interactive")}
 
 
@@ -128,7 +128,7 @@ def inputs(ids):
             [{"MaxResults": 10, "Filters": [{"Key": "State", "Values": ["Installed"]}]}, {"NextToken": known.TOKEN}],
         ),
         ("ssm", "CreateDocument"): (
-            {"Name": "Other", "Content": documents.runbook("c"), "DocumentType": "Automation"},
+            {"Name": "Other", "Content": known.runbook("c"), "DocumentType": "Automation"},
             [
                 {"DocumentFormat": "JSON", "DisplayName": "Other", "VersionName": "first"},
                 {"TargetType": "/AWS::EC2::Instance", "Tags": [{"Key": "Team", "Value": "ops"}]},
@@ -137,7 +137,7 @@ def inputs(ids):
             ],
         ),
         ("ssm", "UpdateDocument"): (
-            {"Name": "Made-Here", "Content": documents.runbook("b")},
+            {"Name": "Made-Here", "Content": known.runbook("b")},
             [
                 {"DocumentFormat": "JSON", "DisplayName": "Made", "VersionName": "second", "DocumentVersion": "$LATEST"},
                 {"TargetType": "/"},
@@ -184,11 +184,11 @@ def inputs(ids):
             [{"Filters": [{"Name": "resource-type", "Values": ["AWS::EC2::Instance"]}]}, {"NextToken": known.TOKEN}],
         ),
         ("resource-groups", "SearchResources"): (
-            {"ResourceQuery": groups.WEB_TIER} | LIST,
+            {"ResourceQuery": known.WEB_TIER} | LIST,
             [{"NextToken": known.TOKEN}],
         ),
         ("resource-groups", "CreateGroup"): (
-            {"Name": "Other", "ResourceQuery": groups.WEB_TIER},
+            {"Name": "Other", "ResourceQuery": known.WEB_TIER},
             [
                 {"Description": "others", "Tags": {"Team": "ops"}},
                 {"Criticality": 3, "Owner": "ops", "DisplayName": "Others"},

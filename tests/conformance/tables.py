@@ -16,6 +16,9 @@ FAULT_ONLY = {
     "ssm.ListCommands.InvalidFilterKey": BY_THE_MODEL,
     "ssm.ModifyDocumentPermission.InvalidPermissionType": BY_THE_MODEL,
     "ssm.DescribeDocumentPermission.InvalidPermissionType": BY_THE_MODEL,
+    "ssm.CreateDocument.TooManyUpdates": "a name that is taken is DocumentAlreadyExists, whatever it is busy with",
+    "ssm.UpdateDocumentDefaultVersion.InvalidDocumentSchemaVersion": "no version with a wrong schema gets into a document",
+    "ssm.ModifyDocumentPermission.DocumentLimitExceeded": "sharing makes no document; its own limit is DocumentPermissionLimit",
     "ssm.CreateDocument.NoLongerSupportedException": "no feature of documents is retired in a world",
     "ssm.DeleteDocument.AssociatedInstances": "a world has no State Manager associations",
     "resource-groups.*.MethodNotAllowedException": METHOD,
@@ -62,7 +65,6 @@ NOT_SHOWN = {
     ],
     "of documents that AWS or a partner publishes": ["ssm.*.Author", "ssm.*.Category", "ssm.*.CategoryEnum"],
     "deprecated, or retired before this world begins (aws-facts)": [
-        "organizations.Account.Status",
         "ssm.DocumentDescription.Sha1",
     ],
 }

@@ -1,9 +1,8 @@
 """Account Management: Regions."""
 
 from clients import HOME, WEB
+from known import TOKEN, every_page
 from registry import refused, scenario
-
-from .known import TOKEN, every_page
 
 
 @scenario()

@@ -4,9 +4,8 @@ import json
 import uuid
 
 from clients import HOME, MAIN, WEB
+from known import EVERYWHERE, NOBODY, TOKEN, a_child, every_page, patch_everywhere, start
 from registry import refused, scenario
-
-from .known import EVERYWHERE, NOBODY, TOKEN, a_child, every_page, patch_everywhere, start
 
 
 @scenario()

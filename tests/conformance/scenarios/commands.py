@@ -1,9 +1,9 @@
 """Run Command: sending, listing, reading and cancelling commands."""
 
 from clients import MAIN, ROLE, WEB
+from known import NOBODY, NODE, SILENT, STRANGER, TOKEN, a_command, every_page
 from registry import refused, scenario
 
-from .known import NOBODY, NODE, SILENT, STRANGER, TOKEN, a_command, every_page
 
 SCAN = {"Operation": ["Scan"]}
 

@@ -1,18 +1,8 @@
 """Resource groups: listing, reading, searching, making and deleting them."""
 
-import json
-
 from clients import HOME, MAIN, WEB
+from known import TOKEN, WEB_TIER, every_page
 from registry import refused, scenario
-
-from .known import TOKEN, every_page
-
-WEB_TIER = {
-    "Type": "TAG_FILTERS_1_0",
-    "Query": json.dumps(
-        {"ResourceTypeFilters": ["AWS::AllSupported"], "TagFilters": [{"Key": "Tier", "Values": ["web"]}]}
-    ),
-}
 
 
 @scenario()

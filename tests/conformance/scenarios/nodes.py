@@ -1,8 +1,7 @@
 """Managed nodes, their patch states and their patches."""
 
+from known import NODE, STRANGER, TOKEN, a_command, every_page
 from registry import refused, scenario
-
-from .known import NODE, STRANGER, TOKEN, a_command, every_page
 
 
 @scenario()

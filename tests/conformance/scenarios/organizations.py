@@ -1,9 +1,9 @@
 """The organization's tree, and what is known of its accounts."""
 
 from clients import HOME, MAIN, WEB
+from known import TOKEN, every_page
 from registry import refused, scenario
 
-from .known import TOKEN, every_page
 
 ROOT, WORK, PROD, EMPTY = "r-cf01", "ou-cf01-workload", "ou-cf01-prodprod", "ou-cf01-empty000"
 

@@ -1,5 +1,7 @@
 """What several scenarios start from: an automation across the company, and what it left behind."""
 
+import json
+
 from clients import HOME, ROLE, WEB
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
@@ -14,6 +16,13 @@ EVERYWHERE = {
     "TargetLocationMaxConcurrency": "4",
     "TargetLocationMaxErrors": "4",
     "ExecutionRoleName": ROLE,
+}
+SLEEP = {"name": "wait", "action": "aws:sleep", "inputs": {"Duration": "PT1M"}}
+WEB_TIER = {
+    "Type": "TAG_FILTERS_1_0",
+    "Query": json.dumps(
+        {"ResourceTypeFilters": ["AWS::AllSupported"], "TagFilters": [{"Key": "Tier", "Values": ["web"]}]}
+    ),
 }
 
 
@@ -58,3 +67,14 @@ def every_page(call, key, **arguments):
         if not page.get("NextToken"):
             return entries, pages
         token = {"NextToken": page["NextToken"]}
+
+
+def runbook(description="a", **more):
+    """A small runbook's text."""
+    return json.dumps({"schemaVersion": "0.3", "description": description, "mainSteps": [SLEEP]} | more)
+
+
+def make(stage, name="Made-Here", **more):
+    """Creates a runbook; its description."""
+    arguments = {"Name": name, "Content": runbook(), "DocumentType": "Automation", "DocumentFormat": "JSON"}
+    return stage.client("ssm").create_document(**arguments | more)["DocumentDescription"]
