@@ -8,11 +8,15 @@
 )]
 
 mod builtin_worlds;
+mod commands;
 mod fleet;
 mod inputs;
+mod instances;
+mod invocations;
 mod locations;
 mod nodes;
 mod paging;
+mod patching;
 mod ports;
 mod runbooks;
 mod starts;
