@@ -80,10 +80,10 @@ impl SimClock {
         self.inner.moved.notify_waiters();
     }
 
-    /// Waits for as long as a call to the world takes. At speed 0 it takes no time: it would never
-    /// be answered.
-    pub(crate) async fn call_latency(&self) {
-        let latency = self.with_world(|world| world.latency());
+    /// Waits for as long as a call to the world takes, and for `more`. At speed 0 it takes no time:
+    /// it would never be answered.
+    pub(crate) async fn call_latency(&self, more: SignedDuration) {
+        let latency = self.with_world(|world| world.latency()).saturating_add(more);
         if !latency.is_zero() && self.inner.mode != ClockMode::Scaled(0.0) {
             self.wait_until(after(self.now(), latency)).await;
         }

@@ -1,48 +1,65 @@
 //! AWS's wire protocols on one port: who calls and for which service is read from the request.
 
+mod body;
 mod form;
 mod inspect;
 mod request;
 mod respond;
+mod serve;
 mod xml;
 
+pub(crate) use serve::serve;
+
 use crate::clock::SimClock;
-use axum::{
-    Router,
-    body::Body,
-    extract::{Request, State},
-    response::Response,
-};
-use futures_util::StreamExt;
+use body::Reply;
+use http::{HeaderMap, Request, Response};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
 use request::Route;
 
-/// Bytes that a request may have. AWS's own limits are lower, and checked by the operations.
+/// Bytes that a request's body may have. AWS's own limits are lower, and checked by the operations.
 const MAX_BODY: usize = 4 * 1024 * 1024;
+/// Bytes that the names and values of a request's headers may have.
+const MAX_HEADERS: usize = 64 * 1024;
 
-/// Everything that the simulator answers.
-pub(crate) fn router(clock: SimClock) -> Router {
-    Router::new().fallback(answer).with_state(clock)
-}
+/// The connection is to be closed without an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("a fault of this world breaks the connection")]
+struct Dropped;
 
-async fn answer(State(clock): State<SimClock>, request: Request) -> Response {
+async fn answer(clock: SimClock, request: Request<Incoming>) -> Result<Response<Reply>, Dropped> {
     let (head, body) = request.into_parts();
     let body = read(body).await;
     if let Some(path) = head.uri.path().strip_prefix("/_sim/") {
-        return inspect::answer(&clock, &head.method, path, body.as_deref());
+        return Ok(inspect::answer(&clock, &head.method, path, body.as_deref()));
     }
-    let route = Route::of(&head.method, &head.uri, &head.headers, body.as_deref());
-    clock.call_latency().await;
-    clock.with_world(|world| respond::answer(world, route, &head.headers))
+    let mut route = Route::of(&head.method, &head.uri, &head.headers, body.as_deref());
+    if size(&head.headers) > MAX_HEADERS {
+        route.input = Err(request::too_large(431, "headers", MAX_HEADERS));
+    }
+    let arrived = clock.with_world(|world| respond::arrive(world, route, &head.headers));
+    clock.call_latency(arrived.delay()).await;
+    clock
+        .with_world(|world| respond::answer(world, arrived))
+        .ok_or(Dropped)
+}
+
+fn size(headers: &HeaderMap) -> usize {
+    headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum()
 }
 
 /// A request's body; `None` if it is too large or was broken off. One that is too large is read to
 /// its end all the same: a client that is still writing when the connection closes never sees the
 /// answer.
-async fn read(body: Body) -> Option<Vec<u8>> {
+async fn read(mut body: Incoming) -> Option<Vec<u8>> {
     let mut whole = Some(vec![]);
-    let mut chunks = body.into_data_stream();
-    while let Some(chunk) = chunks.next().await {
-        let chunk = chunk.ok()?;
+    while let Some(frame) = body.frame().await {
+        let Ok(chunk) = frame.ok()?.into_data() else {
+            continue;
+        };
         whole = whole
             .filter(|read: &Vec<u8>| read.len() + chunk.len() <= MAX_BODY)
             .map(|mut read| {

@@ -74,18 +74,48 @@ impl MemoryPorts {
         Ports::of(self, clock)
     }
 
-    /// Calls an operation; it takes the world's latency.
+    /// Calls an operation; it takes the world's latency. Credentials that are no longer valid are
+    /// renewed once, as the AWS adapter does it.
     fn call<O>(&self, at: At, input: O) -> BoxFuture<'_, PortResult<O::Output>>
     where
         O: Operation + Send + 'static,
     {
         Box::pin(async move {
-            self.clock.call_latency().await;
-            self.clock.with_world(|world| {
-                let caller = self.caller(world, &at)?;
-                api::call_typed(world, &caller, input).map_err(|error| port_error(O::NAME, &caller, error))
+            let expired = match self.attempt(&at, input.clone()).await {
+                Ok(output) => return Ok(output),
+                Err(Failed::Otherwise(error)) => return Err(error),
+                Err(Failed::Expired { key, .. }) => key,
+            };
+            self.forget(&expired);
+            self.attempt(&at, input).await.map_err(|failed| match failed {
+                Failed::Expired { error, .. } | Failed::Otherwise(error) => error,
             })
         })
+    }
+
+    async fn attempt<O: Operation + Send>(&self, at: &At, input: O) -> Result<O::Output, Failed> {
+        let (caller, fate) = self.clock.with_world(|world| {
+            let caller = self.caller(world, at)?;
+            let fate = api::fate_of(world, &caller, &input);
+            Ok::<_, PortError>((caller, fate))
+        })?;
+        self.clock.call_latency(fate.delay).await;
+        self.clock
+            .with_world(|world| api::perform_typed(world, &caller, input, &fate))
+            .map_err(|error| {
+                let expired = error.code().starts_with("ExpiredToken");
+                let error = port_error(O::NAME, &caller, error);
+                match caller.key {
+                    Some(key) if expired => Failed::Expired { key, error },
+                    _ => Failed::Otherwise(error),
+                }
+            })
+    }
+
+    /// Forgets credentials, unless somebody has renewed them already.
+    fn forget(&self, key: &str) {
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        keys.retain(|_, known| known != key);
     }
 
     /// The caller for a place: the administrator, or the role in another account.
@@ -109,10 +139,11 @@ impl MemoryPorts {
         let input = AssumeRole {
             role_arn: Some(RoleArn::build(self.region.partition(), account, &self.role).to_string()),
             role_session_name: Some(self.session.to_string()),
-            duration_seconds: None,
             external_id: self.external_id.clone(),
+            ..AssumeRole::default()
         };
-        let assumed = api::call_typed(world, &central, input).map_err(|error| {
+        let fate = api::fate_of(world, &central, &input);
+        let assumed = api::perform_typed(world, &central, input, &fate).map_err(|error| {
             PortError::new(
                 PortErrorKind::RoleNotAssumable,
                 format!("the role {} of account {account} could not be assumed", self.role),
@@ -123,6 +154,20 @@ impl MemoryPorts {
         let key = assumed.credentials.access_key_id;
         keys.insert(account.clone(), key.clone());
         Ok(Caller::of_key(world, &key, region.clone()))
+    }
+}
+
+/// How a call failed.
+enum Failed {
+    /// Its credentials are no longer valid.
+    Expired { key: String, error: PortError },
+    /// In any other way.
+    Otherwise(PortError),
+}
+
+impl From<PortError> for Failed {
+    fn from(error: PortError) -> Self {
+        Self::Otherwise(error)
     }
 }
 
@@ -145,15 +190,18 @@ fn port_error(operation: &str, caller: &Caller, error: ApiError) -> PortError {
         {
             PortErrorKind::Invalid
         }
-        _ if error.status() >= 500 => PortErrorKind::Unavailable,
+        code if code.starts_with("ExpiredToken") => PortErrorKind::Credentials,
+        _ if error.status() >= 500 || error.is_lost() => PortErrorKind::Unavailable,
         _ => PortErrorKind::Other,
     };
-    PortError::new(
+    let unsure = error.status() >= 500 || error.is_lost();
+    let failed = PortError::new(
         kind,
         format!("{operation} failed in {}/{}", caller.account, caller.region),
     )
     .with_words(error.to_string())
-    .with_source(error)
+    .with_source(error);
+    if unsure { failed.maybe_sent() } else { failed }
 }
 
 /// Something that AWS would never answer.

@@ -35,7 +35,7 @@ pub struct Sim {
     address: SocketAddr,
     clock: SimClock,
     stop: Option<oneshot::Sender<()>>,
-    server: JoinHandle<io::Result<()>>,
+    server: JoinHandle<()>,
 }
 
 impl Sim {
@@ -48,13 +48,8 @@ impl Sim {
         let listener = TcpListener::bind(options.listen).await?;
         let address = listener.local_addr()?;
         let clock = SimClock::new(world, options.clock);
-        let router = http::router(clock.clone());
-        let (stop, stopped) = oneshot::channel::<()>();
-        let serve = axum::serve(listener, router).with_graceful_shutdown(async {
-            // Sent or dropped: both mean stop.
-            let _ = stopped.await;
-        });
-        let server = tokio::spawn(async { serve.await });
+        let (stop, stopped) = oneshot::channel();
+        let server = tokio::spawn(http::serve(listener, clock.clone(), stopped));
         Ok(Self {
             address,
             clock,
@@ -93,7 +88,7 @@ impl Sim {
     /// If serving had failed.
     pub async fn shutdown(mut self) -> io::Result<()> {
         self.stop.take();
-        (&mut self.server).await.map_err(io::Error::other)?
+        (&mut self.server).await.map_err(io::Error::other)
     }
 }
 

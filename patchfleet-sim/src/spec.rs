@@ -2,11 +2,15 @@
 //!
 //! The spec only says what is there. [`crate::world::World::new`] makes a world of it.
 
+mod automation;
 mod error;
+mod fault;
 mod patch;
 mod schema;
 
+pub use automation::{AutomationSpec, ConsistencySpec, QuotasSpec};
 pub use error::WorldError;
+pub use fault::{FaultEffect, FaultSpec};
 pub use patch::{OutcomeSpec, PatchSpec};
 pub use schema::schema;
 
@@ -60,24 +64,26 @@ pub struct WorldSpec {
     /// Systems Manager documents.
     #[serde(default)]
     pub documents: Vec<DocumentSpec>,
-    /// How long what is new stays invisible.
+    /// What AWS leaves open about Automation.
+    #[serde(default)]
+    pub automation: AutomationSpec,
+    /// Automation's quotas.
+    #[serde(default)]
+    pub quotas: QuotasSpec,
+    /// How long what is new stays unseen.
     #[serde(default)]
     pub consistency: ConsistencySpec,
+    /// Calls a second that an action takes in each account and Region, such as
+    /// `"ssm:StartAutomationExecution" = 1`; `"*"` means all that are not named (default: no limit).
+    /// What is more is throttled.
+    #[serde(default)]
+    pub rates: BTreeMap<String, f64>,
+    /// What goes wrong with calls.
+    #[serde(default)]
+    pub faults: Vec<FaultSpec>,
     /// The S3 buckets that there are for the output of commands (default: every name is one).
     #[serde(default)]
     pub buckets: Option<Vec<String>>,
-}
-
-/// Eventual consistency: virtual seconds until others can see what is new.
-#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct ConsistencySpec {
-    /// A new execution (default 0).
-    pub executions_seconds: u32,
-    /// The tags of a new execution (default 0).
-    pub tags_seconds: u32,
-    /// A new command, and what became of it on its nodes (default 0).
-    pub invocations_seconds: u32,
 }
 
 /// The organization.
@@ -169,6 +175,12 @@ pub struct RoleSpec {
     /// The external id that its trust policy asks for. Automation is not asked for it.
     #[serde(default)]
     pub external_id: Option<String>,
+    /// What it may not do, as IAM names actions: `ssm:SendCommand`, `ssm:Describe*` (default: none).
+    #[serde(default)]
+    pub denied_actions: Vec<String>,
+    /// Seconds that a session of it may last, 3600 to 43200 (default 3600).
+    #[serde(default)]
+    pub max_session_seconds: Option<u32>,
 }
 
 /// Whether a role can be assumed.
@@ -307,6 +319,9 @@ pub struct DocumentSpec {
     /// A content that the simulator brings along.
     #[serde(default)]
     pub builtin: Option<BuiltinDocument>,
+    /// The accounts with which it is shared, or `all` (default: none).
+    #[serde(default)]
+    pub shared_with: Vec<String>,
 }
 
 /// Contents that the simulator brings along.

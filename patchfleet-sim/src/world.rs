@@ -10,6 +10,9 @@ mod cancel;
 mod command;
 mod document;
 mod event;
+mod fan_out;
+mod fault;
+mod lifecycle;
 mod locations;
 mod node;
 mod org;
@@ -17,35 +20,48 @@ mod pace;
 mod parameters;
 mod patch;
 mod place;
+mod queue;
+mod rate;
+mod rate_control;
 mod record;
 mod regions;
 mod runbook;
 mod session;
+mod signal;
 mod snapshot;
 mod status;
 mod steps;
 mod target;
+mod target_location;
 mod template;
 
-pub use automation::{Execution, LocationTargets, StartOrder, StartRefusal, Step};
+pub use automation::{Execution, LocationTargets, Shape, StartOrder, StartRefusal, Step};
+pub(crate) use automation::{Failure, FailureKind, FailureStage, TargetUnit, Token};
 pub use command::{Command, CommandOptions, CommandOrder, CommandRefusal, Invocation, InvocationState};
 pub(crate) use command::{Plugin, is_error};
 pub use document::{Document, DocumentVersion, parse_runbook};
+pub use fault::Fault;
+pub(crate) use fault::Struck;
+pub(crate) use lifecycle::document_name;
 pub use node::{Node, PatchReport, Patches};
 pub use org::{Account, AssumeRefusal, Organization, Unit};
 pub use pace::{Pacer, allowed_errors, concurrency, is_concurrency, is_errors};
 pub(crate) use patch::ListedPatch;
 pub use place::{Group, Place};
+pub(crate) use rate_control::RateInput;
+pub use rate_control::{RateControl, Selection};
 pub use record::RequestRecord;
 pub use regions::RegionKind;
 pub(crate) use runbook::StepRule;
 pub use session::Session;
+pub use signal::{Signal, SignalRefusal};
 pub use status::Status;
 pub use target::Target;
+pub(crate) use target_location::TargetLocation;
 
 use crate::{
     seed::Seed,
-    spec::{ConsistencySpec, WorldError, WorldSpec},
+    spec::{AutomationSpec, ConsistencySpec, QuotasSpec, WorldError, WorldSpec},
 };
 use event::Event;
 use jiff::{SignedDuration, Timestamp};
@@ -66,10 +82,21 @@ pub struct World {
     pub(crate) executions: BTreeMap<String, Execution>,
     pub(crate) commands: BTreeMap<String, Command>,
     pub(crate) sessions: BTreeMap<String, Session>,
-    /// What each client token was used for: the input without the token, and the execution.
-    pub(crate) tokens: BTreeMap<(Location, String), (String, String)>,
-    pub(crate) requests: Vec<RequestRecord>,
+    /// What each client token was used for.
+    pub(crate) tokens: BTreeMap<(Location, String), Token>,
+    /// Who runs and who waits, by location; those of rate control apart.
+    lines: BTreeMap<(Location, bool), queue::Line>,
+    pub(crate) automation: AutomationSpec,
+    pub(crate) quotas: QuotasSpec,
     pub(crate) consistency: ConsistencySpec,
+    pub(crate) requests: Vec<RequestRecord>,
+    pub(crate) faults: Vec<Fault>,
+    /// What a fault makes partial the listing with, of the call that is being answered.
+    pub(crate) query_errors: Vec<String>,
+    /// Calls a second, by action.
+    pub(crate) rates: BTreeMap<String, f64>,
+    /// When each bucket of calls is full again.
+    pub(crate) calls_full_at: BTreeMap<String, Timestamp>,
     /// The S3 buckets that there are; `None`: every name is one.
     pub(crate) buckets: Option<BTreeSet<String>>,
     counters: BTreeMap<String, u64>,

@@ -14,6 +14,8 @@ pub struct Caller {
     pub principal: Principal,
     /// The account from which a role was first assumed; the account itself without a role.
     pub origin: AccountId,
+    /// The access key of a role session; `None` for the administrator.
+    pub key: Option<String>,
 }
 
 /// As what somebody calls.
@@ -40,6 +42,7 @@ impl Caller {
             account,
             region,
             principal: Principal::Administrator,
+            key: None,
         }
     }
 
@@ -56,6 +59,7 @@ impl Caller {
                     session: session.name.clone(),
                 },
                 origin: session.origin.clone(),
+                key: Some(key.to_owned()),
             },
         }
     }

@@ -2,7 +2,7 @@
 //! every member, before anything happens.
 
 use super::ApiError;
-use std::{fmt::Display, ops::RangeInclusive, sync::LazyLock};
+use std::{fmt::Display, ops::RangeInclusive};
 
 /// What is wrong with an input so far.
 #[derive(Debug, Default)]
@@ -147,28 +147,7 @@ pub(crate) fn is_number(text: &str) -> bool {
     !text.is_empty() && !text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// The model's pattern of a client token.
-pub(crate) fn is_token(text: &str) -> bool {
-    static PATTERN: LazyLock<Option<regex_lite::Regex>> =
-        LazyLock::new(|| regex_lite::Regex::new("^[a-fA-F0-9]{8}(-[a-fA-F0-9]{4}){3}-[a-fA-F0-9]{12}$").ok());
-    PATTERN.as_ref().is_some_and(|pattern| pattern.is_match(text))
-}
-
 /// `(^i-(\w{8}|\w{17})$)|(^mi-\w{17}$)`
 pub(crate) fn is_instance_id(text: &str) -> bool {
     text.parse::<patchfleet_core::id::NodeId>().is_ok()
-}
-
-/// `[\w+=,.@/-]+`
-pub(crate) fn is_role_name(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"_+=,.@/-".contains(&b))
-}
-
-/// An account or a unit, as ExcludeAccounts takes them.
-pub(crate) fn is_account_or_unit(text: &str) -> bool {
-    text.parse::<patchfleet_core::id::AccountId>().is_ok()
-        || text.parse::<patchfleet_core::id::OuId>().is_ok()
 }

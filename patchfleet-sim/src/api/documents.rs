@@ -2,12 +2,11 @@
 
 use super::{
     ApiError, Caller, Operation, Service,
-    automation::document_name,
     check::{self, Checks, given},
     input,
     time::WireTime,
 };
-use crate::world::{Document, DocumentVersion, World, parse_runbook};
+use crate::world::{Document, DocumentVersion, World, document_name, parse_runbook};
 use patchfleet_core::id::Location;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -231,6 +230,7 @@ impl Operation for CreateDocument {
             kind,
             versions: vec![version.clone()],
             default_version: 1,
+            shared_with: std::collections::BTreeSet::new(),
         };
         let document_description = describe(&name, caller, &document, 1, &version);
         place.documents.insert(name, document);

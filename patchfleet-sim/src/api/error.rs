@@ -36,14 +36,33 @@ impl ApiError {
         Self::new(400, code, message)
     }
 
-    pub(crate) fn unknown_operation(service: Service) -> Self {
+    pub(crate) fn unknown_operation(service: Service, operation: &str) -> Self {
         match service {
-            Service::Sts => Self::client("InvalidAction", "Could not find operation for version 2011-06-15"),
+            Service::Sts if operation.is_empty() => Self::client("MissingAction", "Missing Action"),
+            Service::Sts => Self::client(
+                "InvalidAction",
+                format!("Could not find operation {operation} for version 2011-06-15"),
+            ),
             Service::ResourceGroups | Service::Account => {
                 Self::new(404, "UnknownOperationException", "Not Found")
             }
             Service::Ssm | Service::Organizations => Self::client("UnknownOperationException", ""),
         }
+    }
+
+    /// A fault has broken the connection.
+    pub(crate) fn lost() -> Self {
+        Self::new(
+            0,
+            "ConnectionLost",
+            "The connection broke before the answer was whole.",
+        )
+    }
+
+    /// Whether there was no answer at all, because a fault broke the connection. Status 0 then.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        self.status == 0
     }
 
     /// What a service says of an input that is not what its model wants.
@@ -68,7 +87,11 @@ impl ApiError {
                 Self::client("ValidationException", words).with("reason", "fieldValidationFailed")
             }
             Service::Sts => Self::client("ValidationError", words),
-            Service::ResourceGroups => Self::client("BadRequestException", words),
+            // Its model has 1,024 characters for a message.
+            Service::ResourceGroups => Self::client(
+                "BadRequestException",
+                words.chars().take(1024).collect::<String>(),
+            ),
             Service::Organizations => {
                 Self::client("InvalidInputException", words).with("Reason", reason(first))
             }

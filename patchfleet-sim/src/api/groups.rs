@@ -117,6 +117,13 @@ pub(crate) struct Found {
     pub(crate) query_errors: Vec<QueryErrorShape>,
 }
 
+fn query_error(code: &str) -> QueryErrorShape {
+    QueryErrorShape {
+        error_code: code.to_owned(),
+        message: "The resources of the group could not all be read.".to_owned(),
+    }
+}
+
 fn bad(message: impl Into<String>) -> ApiError {
     ApiError::new(400, "BadRequestException", message)
 }
@@ -211,10 +218,8 @@ impl Operation for ListGroupResources {
             self.next_token.as_deref(),
         )
         .ok_or_else(|| bad("The NextToken is not valid."))?;
-        let query_errors = group.query_errors.iter().map(|code| QueryErrorShape {
-            error_code: code.clone(),
-            message: format!("The resources of the group {name} could not all be read."),
-        });
+        let query_errors = group.query_errors.iter().chain(&world.query_errors);
+        let query_errors = query_errors.map(|code| query_error(code));
         Ok(GroupResources {
             resources: members
                 .iter()
@@ -298,7 +303,7 @@ impl Operation for SearchResources {
         Ok(Found {
             resource_identifiers,
             next_token,
-            query_errors: vec![],
+            query_errors: world.query_errors.iter().map(|code| query_error(code)).collect(),
         })
     }
 }

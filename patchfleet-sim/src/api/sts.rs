@@ -1,10 +1,11 @@
 //! AssumeRole and GetCallerIdentity.
 
-use super::{ApiError, Caller, Operation, Principal, Service, check::given, input};
+use super::{ApiError, Caller, Operation, Principal, Service, automation::Tag, check::given, input};
 use crate::world::{Session, World, after};
 use jiff::{SignedDuration, Timestamp};
 use patchfleet_core::id::{AccountId, RoleArn};
 use serde::Serialize;
+use serde_json::Value;
 
 input! {
     /// AssumeRole's input.
@@ -13,8 +14,16 @@ input! {
         role_session_name: String,
         duration_seconds: i64,
         external_id: String,
+        policy: String,
+        policy_arns: Vec<Value>,
+        tags: Vec<Tag>,
+        source_identity: String,
     }
 }
+
+/// Characters of session policies and tags that fit into a session. AWS packs them first and says
+/// no more about it than that 2,048 characters of policy are too many in any case.
+const PACKED: usize = 2048;
 
 /// AssumeRole's output.
 #[derive(Debug, Serialize)]
@@ -22,6 +31,8 @@ input! {
 pub(crate) struct Assumed {
     pub(crate) credentials: Credentials,
     pub(crate) assumed_role_user: AssumedRoleUser,
+    pub(crate) packed_policy_size: Option<u32>,
+    pub(crate) source_identity: Option<String>,
 }
 
 /// Credentials of a role session.
@@ -55,12 +66,44 @@ fn parse(arn: &str) -> Option<(AccountId, String)> {
     ))
 }
 
+impl AssumeRole {
+    /// How much of the room for session policies and tags is taken, in percent; `None` if there
+    /// are none.
+    fn packed(&self) -> Result<Option<u32>, ApiError> {
+        let sound = |policy: &String| {
+            serde_json::from_str::<Value>(policy).is_ok_and(|policy| policy.get("Statement").is_some())
+        };
+        if self.policy.as_ref().is_some_and(|policy| !sound(policy)) {
+            let words = "The policy is not in the valid JSON format.";
+            return Err(ApiError::client("MalformedPolicyDocument", words));
+        }
+        let tags: usize = self
+            .tags
+            .iter()
+            .flatten()
+            .map(|tag| tag.key.len() + tag.value.len())
+            .sum();
+        let arns = self.policy_arns.iter().flatten().map(|arn| arn.to_string().len());
+        let size = self.policy.as_ref().map_or(0, String::len) + tags + arns.sum::<usize>();
+        let percent = u32::try_from(size.saturating_mul(100).div_ceil(PACKED)).unwrap_or(u32::MAX);
+        match percent {
+            0 => Ok(None),
+            1..=100 => Ok(Some(percent)),
+            _ => Err(ApiError::client(
+                "PackedPolicyTooLarge",
+                format!("Packed policy consumes {percent}% of allotted space, please use smaller policy."),
+            )),
+        }
+    }
+}
+
 impl Operation for AssumeRole {
     type Output = Assumed;
     const SERVICE: Service = Service::Sts;
     const NAME: &'static str = "AssumeRole";
 
     fn run(self, world: &mut World, caller: &Caller) -> Result<Assumed, ApiError> {
+        let packed_policy_size = self.packed()?;
         let (arn, name) = (given(self.role_arn), given(self.role_session_name));
         let duration = self.duration_seconds.unwrap_or(3600);
         let (account, role) =
@@ -83,8 +126,16 @@ impl Operation for AssumeRole {
             );
             return Err(ApiError::new(403, "AccessDenied", message));
         }
+        let longest = world.org.longest_session(&account, &role);
+        if duration > i64::from(longest) {
+            return Err(ApiError::client(
+                "ValidationError",
+                "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
+            ));
+        }
+        let expires = after(Timestamp::now(), SignedDuration::from_secs(duration));
         let session = Session {
-            expires: after(world.now, SignedDuration::from_secs(duration)),
+            expires,
             account: account.clone(),
             role: role.clone(),
             name: name.clone(),
@@ -100,6 +151,8 @@ impl Operation for AssumeRole {
             .replace('-', "")
         };
         Ok(Assumed {
+            packed_policy_size,
+            source_identity: self.source_identity,
             assumed_role_user: AssumedRoleUser {
                 assumed_role_id: role_session_id(world, &account, &role, &name),
                 arn: format!(
@@ -110,7 +163,7 @@ impl Operation for AssumeRole {
             credentials: Credentials {
                 secret_access_key: letters("secret").chars().take(40).collect(),
                 session_token: letters("token"),
-                expiration: expiration(duration),
+                expiration: expires.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
                 access_key_id: key,
             },
         })
@@ -122,13 +175,6 @@ fn role_session_id(world: &World, account: &AccountId, role: &str, session: &str
     let digits = world.seed.hex17(&["role", account.as_str(), role]);
     let tail: String = digits.chars().skip(1).collect();
     format!("AROA{}:{session}", tail.to_ascii_uppercase())
-}
-
-/// `seconds` from now in real time, to the second.
-fn expiration(seconds: i64) -> String {
-    after(Timestamp::now(), SignedDuration::from_secs(seconds))
-        .strftime("%Y-%m-%dT%H:%M:%SZ")
-        .to_string()
 }
 
 input! {

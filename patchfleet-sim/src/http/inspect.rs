@@ -1,15 +1,14 @@
 //! The simulator's own endpoints, under `/_sim/`: what was called, what is true, and time.
 
+use super::body::Reply;
 use crate::{
     api::{self, Service},
     clock::SimClock,
     model::ServiceModel,
+    spec::FaultSpec,
+    world::World,
 };
-use axum::{
-    body::Body,
-    http::{HeaderValue, Method, StatusCode, header},
-    response::Response,
-};
+use http::{HeaderValue, Method, Response, StatusCode, header};
 use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -17,7 +16,8 @@ use serde_json::{Value, json};
 /// At most a virtual year at a time: further is a slip of the pen.
 const MAX_SECONDS: f64 = 366.0 * 86_400.0;
 
-const ENDPOINTS: &str = "there are GET requests, GET state, GET operations, POST advance";
+const ENDPOINTS: &str =
+    "there are GET requests, GET state, GET operations, POST advance, and GET, POST and DELETE fault";
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -25,7 +25,7 @@ struct Advance {
     seconds: f64,
 }
 
-pub(super) fn answer(clock: &SimClock, method: &Method, path: &str, body: Option<&[u8]>) -> Response {
+pub(super) fn answer(clock: &SimClock, method: &Method, path: &str, body: Option<&[u8]>) -> Response<Reply> {
     let Some(body) = body else {
         return reply(413, json!({"error": "the body is too large"}));
     };
@@ -33,8 +33,16 @@ pub(super) fn answer(clock: &SimClock, method: &Method, path: &str, body: Option
         ("GET", "requests") => reply(200, clock.with_world(|world| json!(world.requests()))),
         ("GET", "state") => reply(200, clock.with_world(|world| world.state())),
         ("GET", "operations") => reply(200, operations()),
+        ("GET", "fault") => reply(200, clock.with_world(|world| json!(world.faults()))),
+        ("POST", "fault") => add_fault(clock, body),
+        ("DELETE", "fault") => {
+            clock.with_world(World::clear_faults);
+            reply(200, json!([]))
+        }
         ("POST", "advance") => advance(clock, body),
-        (_, "requests" | "state" | "operations" | "advance") => reply(405, json!({"error": ENDPOINTS})),
+        (_, "requests" | "state" | "operations" | "fault" | "advance") => {
+            reply(405, json!({"error": ENDPOINTS}))
+        }
         _ => reply(404, json!({"error": ENDPOINTS})),
     }
 }
@@ -51,7 +59,19 @@ fn operations() -> Value {
     api::operations().into_iter().map(operation).collect()
 }
 
-fn advance(clock: &SimClock, body: &[u8]) -> Response {
+/// Adds one fault, and answers with all of them.
+fn add_fault(clock: &SimClock, body: &[u8]) -> Response<Reply> {
+    let spec: FaultSpec = match serde_json::from_slice(body) {
+        Ok(spec) => spec,
+        Err(error) => return reply(400, json!({"error": format!("the body is a fault: {error}")})),
+    };
+    clock.with_world(|world| match world.add_fault(spec) {
+        Ok(()) => reply(200, json!(world.faults())),
+        Err(problems) => reply(400, json!({"error": problems.join("; ")})),
+    })
+}
+
+fn advance(clock: &SimClock, body: &[u8]) -> Response<Reply> {
     let wanted: Advance = match serde_json::from_slice(body) {
         Ok(wanted) => wanted,
         Err(error) => {
@@ -68,8 +88,8 @@ fn advance(clock: &SimClock, body: &[u8]) -> Response {
     reply(200, json!({"now": clock.with_world(|world| world.now())}))
 }
 
-fn reply(status: u16, value: Value) -> Response {
-    let mut response = Response::new(Body::from(value.to_string()));
+fn reply(status: u16, value: Value) -> Response<Reply> {
+    let mut response = Response::new(Reply::whole(value.to_string()));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     response
         .headers_mut()

@@ -5,7 +5,7 @@ use crate::{
     api::{ApiError, Service},
     model::ServiceModel,
 };
-use axum::http::{HeaderMap, Method, Uri, header};
+use http::{HeaderMap, Method, Uri, header};
 use serde_json::Value;
 
 /// Characters that are kept of a body that could not be read.
@@ -86,7 +86,7 @@ impl Route {
                 service: is_sts.then_some(Service::Sts),
                 input: body
                     .map(|_| model.of_form(&operation, &fields))
-                    .ok_or_else(too_large),
+                    .ok_or_else(body_too_large),
                 operation,
             };
         }
@@ -121,7 +121,7 @@ impl Route {
 }
 
 fn json(body: Option<&[u8]>) -> Result<Value, Unread> {
-    let body = body.ok_or_else(too_large)?;
+    let body = body.ok_or_else(body_too_large)?;
     if body.is_empty() {
         return Ok(Value::Object(serde_json::Map::new()));
     }
@@ -134,15 +134,20 @@ fn json(body: Option<&[u8]>) -> Result<Value, Unread> {
     })
 }
 
-fn too_large() -> Unread {
+/// A request of which `what` has more than `max` bytes.
+pub(super) fn too_large(status: u16, what: &str, max: usize) -> Unread {
     Unread {
         shown: Value::Null,
         error: ApiError::new(
-            413,
+            status,
             "RequestEntityTooLargeException",
-            format!("A request has at most {MAX_BODY} bytes."),
+            format!("The {what} of a request have at most {max} bytes."),
         ),
     }
+}
+
+fn body_too_large() -> Unread {
+    too_large(413, "contents", MAX_BODY)
 }
 
 impl<'a> Credential<'a> {

@@ -1,49 +1,81 @@
 //! From a request that has been understood to the bytes that AWS would answer.
 
 use super::{
+    body::Reply,
     request::{Credential, Protocol, Route, Unread},
     xml,
 };
 use crate::{
-    api::{self, ApiError, Caller, Service},
+    api::{self, ApiError, Caller, Cut, Fate, Service},
     model::ServiceModel,
     world::{RequestRecord, World},
 };
-use axum::{
-    body::Body,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
-    response::Response,
-};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use jiff::SignedDuration;
 use serde_json::{Map, Value};
 
-pub(super) fn answer(world: &mut World, route: Route, headers: &HeaderMap) -> Response {
+/// A request that has come in: who sent it, and what faults have in store for it.
+pub(super) struct Arrived {
+    route: Route,
+    caller: Result<(Service, Caller), ApiError>,
+    fate: Fate,
+}
+
+impl Arrived {
+    /// How much longer than others it takes.
+    pub(super) fn delay(&self) -> SignedDuration {
+        self.fate.delay
+    }
+}
+
+/// Takes a request in.
+pub(super) fn arrive(world: &mut World, route: Route, headers: &HeaderMap) -> Arrived {
+    let caller = identify(world, route.service, route.protocol, headers);
+    let fate = match (&caller, &route.input) {
+        (Ok((service, caller)), Ok(input)) => api::fate(world, caller, *service, &route.operation, input),
+        _ => Fate::default(),
+    };
+    Arrived { route, caller, fate }
+}
+
+/// Answers it; `None`: the connection is to break.
+pub(super) fn answer(world: &mut World, arrived: Arrived) -> Option<Response<Reply>> {
+    let Arrived { route, caller, fate } = arrived;
     let Route {
         protocol,
         service,
         operation,
         input,
     } = route;
-    let result = act(world, service, protocol, &operation, input, headers);
+    let place = match &caller {
+        Ok((_, caller)) => format!("{}/{}/{operation}", caller.account, caller.region),
+        Err(_) => String::new(),
+    };
+    let result = act(world, service, caller, &operation, input, &fate);
     tracing::debug!(
         operation,
         error = result.as_ref().err().map(tracing::field::display),
         "answered"
     );
-    let number = world.requests().len().to_string();
-    let id = world.seed.uuid(&["request", &number]);
-    write(protocol, service, &operation, result, &id)
+    // Numbered for each place apart: calls elsewhere make no difference.
+    let number = world.count(&format!("request/{place}")).to_string();
+    let id = world.seed.uuid(&["request", &place, &number]);
+    match fate.cut {
+        Some(Cut::Before | Cut::After) => None,
+        cut => Some(write(protocol, service, &operation, result, &id, cut.is_some())),
+    }
 }
 
 fn act(
     world: &mut World,
     service: Option<Service>,
-    protocol: Protocol,
+    caller: Result<(Service, Caller), ApiError>,
     operation: &str,
     input: Result<Value, Unread>,
-    headers: &HeaderMap,
+    fate: &Fate,
 ) -> Result<Value, ApiError> {
-    match (identify(world, service, protocol, headers), input) {
-        (Ok((service, caller)), Ok(input)) => api::call(world, &caller, service, operation, input),
+    match (caller, input) {
+        (Ok((service, caller)), Ok(input)) => api::perform(world, &caller, service, operation, input, fate),
         (Ok((service, caller)), Err(Unread { shown, error })) => {
             api::refuse(world, &caller, service, operation, shown, error)
         }
@@ -59,6 +91,7 @@ fn act(
                 input: input.unwrap_or_else(|unread| unread.shown),
                 status: error.status(),
                 error: Some(error.code().to_owned()),
+                faults: vec![],
                 time: world.now,
             });
             Err(error)
@@ -108,7 +141,8 @@ fn write(
     operation: &str,
     result: Result<Value, ApiError>,
     id: &str,
-) -> Response {
+    breaks: bool,
+) -> Response<Reply> {
     let (status, kind, text) = match (protocol, &result) {
         (Protocol::Query, Ok(output)) => (200, "text/xml", xml::answer(operation, output, id)),
         (Protocol::Query, Err(error)) => (error.status(), "text/xml", xml::error(error, id)),
@@ -119,10 +153,16 @@ fn write(
             error_body(service, error).to_string(),
         ),
     };
-    let mut response = Response::new(Body::from(text));
+    let length = HeaderValue::from(text.len());
+    let mut response = Response::new(if breaks {
+        Reply::half(text)
+    } else {
+        Reply::whole(text)
+    });
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(header::CONTENT_LENGTH, length);
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert("x-amzn-requestid", id);
     }

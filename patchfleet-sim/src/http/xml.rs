@@ -27,8 +27,14 @@ pub(super) fn error(error: &ApiError, id: &str) -> String {
     format!(
         "<ErrorResponse xmlns=\"{NAMESPACE}\"><Error><Type>{kind}</Type><Code>{}</Code><Message>{}</Message></Error><RequestId>{id}</RequestId></ErrorResponse>",
         error.code(),
-        escape(error.message()),
+        escape(allowed(error.message())),
     )
+}
+
+/// Text with what XML forbids replaced (XML 1.0 §2.2).
+fn allowed(text: &str) -> String {
+    let forbidden = |letter: char| matches!(letter, '\0'..='\x08' | '\x0b' | '\x0c' | '\x0e'..='\x1f' | '\u{fffe}' | '\u{ffff}');
+    text.replace(forbidden, "\u{fffd}")
 }
 
 fn element(text: &mut String, name: &str, value: &Value) {
@@ -37,7 +43,7 @@ fn element(text: &mut String, name: &str, value: &Value) {
     match value {
         Value::Object(entries) => entries.iter().for_each(|(key, value)| element(text, key, value)),
         Value::Array(items) => items.iter().for_each(|item| element(text, "member", item)),
-        Value::String(content) => text.push_str(&escape(content.as_str())),
+        Value::String(content) => text.push_str(&escape(allowed(content))),
         Value::Null => {}
         other => text.push_str(&other.to_string()),
     }
@@ -47,6 +53,12 @@ fn element(text: &mut String, name: &str, value: &Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_xml_cannot_hold_is_replaced() {
+        let error = super::error(&ApiError::client("Code", "a\u{7}b\tc<"), "id");
+        assert!(error.contains("<Message>a\u{fffd}b\tc&lt;</Message>"), "{error}");
+    }
 
     #[test]
     fn answers_are_nested_and_escaped() {

@@ -1,9 +1,6 @@
-//! Automation executions: how they begin, what is known of them, and how they end.
+//! Automation executions: what is ordered, and what is known of them.
 
-use super::{
-    Pacer, Status, World, allowed_errors, concurrency, event::Event, parameters::WireParameters,
-    runbook::Runbook,
-};
+use super::{Pacer, RateControl, RateInput, Status, parameters::WireParameters, runbook::Runbook};
 use jiff::Timestamp;
 use patchfleet_core::id::Location;
 use serde_json::Value;
@@ -16,7 +13,9 @@ pub struct StartOrder {
     pub location: Location,
     /// The ARN of who starts it.
     pub executed_by: String,
-    /// The document's name.
+    /// The role whose permissions it has there; `None`: those of an administrator.
+    pub role: Option<String>,
+    /// The document's name, or its ARN.
     pub document: String,
     /// Its version: `$DEFAULT`, `$LATEST` or a number.
     pub version: Option<String>,
@@ -24,6 +23,10 @@ pub struct StartOrder {
     pub parameters: BTreeMap<String, Vec<String>>,
     /// Its target locations, entry by entry. None: it runs where it is started.
     pub targets: Vec<LocationTargets>,
+    /// Its targets: it starts one child for each. With target locations these are the children's.
+    pub rate: Option<RateControl>,
+    /// What was said about targets, to be shown.
+    pub(crate) said: RateInput,
     /// Its tags.
     pub tags: Vec<(String, String)>,
     /// Its client token, in lower case.
@@ -43,6 +46,10 @@ pub struct LocationTargets {
     pub max_concurrency: String,
     /// How many may fail.
     pub max_errors: String,
+    /// The targets in each location: its child starts one child for each.
+    pub rate: Option<RateControl>,
+    /// What was said about them.
+    pub(crate) said: RateInput,
     /// The entry as it was given.
     pub given: Value,
 }
@@ -56,6 +63,30 @@ pub enum StartRefusal {
     NoVersion,
     /// The parameters, or the role to assume, are not right.
     Parameters(String),
+    /// The targets are not right, or not there.
+    Target(String),
+    /// Too many executions run and wait already.
+    Limit,
+}
+
+/// What a client token was used for.
+#[derive(Debug)]
+pub(crate) struct Token {
+    /// The input without the token.
+    pub(crate) content: String,
+    pub(crate) execution: String,
+    pub(crate) used: Timestamp,
+}
+
+/// How an execution does its work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Shape {
+    /// By the steps of its document.
+    Document,
+    /// By a child for each of its targets.
+    RateControl,
+    /// By a child in each of its target locations.
+    CrossAccount,
 }
 
 /// An execution.
@@ -67,40 +98,124 @@ pub struct Execution {
     pub(crate) order: StartOrder,
     pub(crate) version: String,
     pub(crate) runbook: Arc<Runbook>,
+    /// Where its runbook was found.
+    pub(crate) home: Location,
     pub(crate) arguments: BTreeMap<String, Value>,
     pub(crate) status: Status,
     pub(crate) failure: Option<String>,
     pub(crate) started: Timestamp,
     pub(crate) ended: Option<Timestamp>,
     pub(crate) steps: Vec<Step>,
-    /// One for each entry of its target locations.
+    /// One for each entry of its target locations, or one for its targets.
     pub(crate) pacers: Vec<Pacer>,
     /// The parent and its step.
     pub(crate) parent: Option<(String, usize)>,
+    /// The target of its parent that it is for.
+    pub(crate) target: Option<String>,
+    /// How many documents' steps it is below: `aws:executeAutomation` within one another.
+    pub(crate) level: u32,
     pub(crate) outputs: BTreeMap<String, Vec<String>>,
     /// Whether it was told to end after the steps that run.
     pub(crate) completing: bool,
+    /// Whether it has been cancelled and now runs the steps that `onCancel` leads to.
+    pub(crate) cleaning: bool,
+    /// Whether it counts among those that run.
+    pub(crate) has_slot: bool,
+    /// The step that comes next, while it waits to be told to go on; `None` at the document's end.
+    pub(crate) next: Option<usize>,
+}
+
+/// When in a step's course something failed, as `FailureDetails` says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FailureStage {
+    InputValidation,
+    Invocation,
+    PostVerification,
+}
+
+/// What kind of failure it was, as `FailureDetails` says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FailureKind {
+    Action,
+    Permission,
+    Throttling,
+    Verification,
+}
+
+/// Why a step failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) stage: FailureStage,
+    pub(crate) kind: FailureKind,
+    pub(crate) text: String,
+}
+
+impl Failure {
+    /// Its inputs were not right.
+    pub(super) fn input(text: impl Into<String>) -> Self {
+        Self::of(FailureStage::InputValidation, FailureKind::Verification, text)
+    }
+
+    /// What it set out to do failed.
+    pub(super) fn action(text: impl Into<String>) -> Self {
+        Self::of(FailureStage::Invocation, FailureKind::Action, text)
+    }
+
+    /// It was not allowed to.
+    pub(super) fn denied(text: impl Into<String>) -> Self {
+        Self::of(FailureStage::Invocation, FailureKind::Permission, text)
+    }
+
+    /// A quota was reached.
+    pub(super) fn throttled(text: impl Into<String>) -> Self {
+        Self::of(FailureStage::Invocation, FailureKind::Throttling, text)
+    }
+
+    /// What it had set off did not end well.
+    pub(super) fn verification(text: impl Into<String>) -> Self {
+        Self::of(FailureStage::PostVerification, FailureKind::Verification, text)
+    }
+
+    fn of(stage: FailureStage, kind: FailureKind, text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self { stage, kind, text }
+    }
+}
+
+/// A target of a rate-control execution.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TargetUnit {
+    /// What it is called.
+    pub(crate) name: String,
+    /// The parameters that it gives its child.
+    pub(crate) parameters: WireParameters,
 }
 
 /// A step of an execution.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Step {
     pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) action: String,
     pub(crate) status: Status,
-    pub(crate) failure: Option<String>,
+    pub(crate) failure: Option<Failure>,
     pub(crate) started: Option<Timestamp>,
     pub(crate) ended: Option<Timestamp>,
     pub(crate) inputs: BTreeMap<String, String>,
     pub(crate) outputs: BTreeMap<String, Vec<String>>,
     pub(crate) timeout_seconds: Option<i64>,
-    /// How often it began; a timeout of an earlier run means nothing.
+    /// How often it began, attempts included; what belongs to an earlier run means nothing.
     pub(crate) runs: u32,
+    /// How often it was tried since its turn came.
+    pub(crate) attempts: u32,
     /// The location that it is for, and the entry of the target locations that says so.
     pub(crate) location: Option<(Location, usize)>,
+    /// The target that it is for.
+    pub(crate) target: Option<TargetUnit>,
     pub(crate) child: Option<String>,
     pub(crate) command: Option<String>,
+    /// What each approver has said.
+    pub(crate) decisions: BTreeMap<String, bool>,
 }
 
 impl Step {
@@ -117,9 +232,12 @@ impl Step {
             outputs: BTreeMap::new(),
             timeout_seconds: None,
             runs: 0,
+            attempts: 0,
             location: None,
+            target: None,
             child: None,
             command: None,
+            decisions: BTreeMap::new(),
         }
     }
 
@@ -127,6 +245,12 @@ impl Step {
     #[must_use]
     pub fn status(&self) -> Status {
         self.status
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// The location that it is for.
@@ -150,7 +274,7 @@ impl Step {
     /// Why it failed.
     #[must_use]
     pub fn failure(&self) -> Option<&str> {
-        self.failure.as_deref()
+        self.failure.as_ref().map(|failure| failure.text.as_str())
     }
 
     /// When it began.
@@ -163,6 +287,11 @@ impl Step {
     #[must_use]
     pub fn ended(&self) -> Option<Timestamp> {
         self.ended
+    }
+
+    /// Whether it runs, or waits for somebody.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self.status, Status::InProgress | Status::Waiting)
     }
 }
 
@@ -203,189 +332,42 @@ impl Execution {
         self.parent.as_ref().map(|(id, _)| id.as_str())
     }
 
+    /// The target of its parent that it is for.
+    #[must_use]
+    pub fn target(&self) -> Option<&str> {
+        self.target.as_deref()
+    }
+
+    /// How it does its work.
+    #[must_use]
+    pub fn shape(&self) -> Shape {
+        if self.is_cross_account() {
+            Shape::CrossAccount
+        } else if self.order.rate.is_some() {
+            Shape::RateControl
+        } else {
+            Shape::Document
+        }
+    }
+
     /// Whether it runs in other locations.
     #[must_use]
     pub fn is_cross_account(&self) -> bool {
         !self.order.targets.is_empty()
     }
-}
 
-impl World {
-    /// Starts an execution and gives its id.
-    ///
-    /// # Errors
-    ///
-    /// [`StartRefusal`], and then nothing has happened.
-    pub(crate) fn start_execution(&mut self, order: StartOrder) -> Result<String, StartRefusal> {
-        let document = self
-            .places
-            .get(&order.location)
-            .and_then(|place| place.documents.get(&order.document))
-            .ok_or(StartRefusal::NoDocument)?;
-        let (version, content) = document
-            .version(order.version.as_deref())
-            .ok_or(StartRefusal::NoVersion)?;
-        let runbook = Arc::clone(&content.runbook);
-        let version = version.to_string();
-        let arguments = runbook
-            .arguments(&order.parameters)
-            .map_err(StartRefusal::Parameters)?;
-        self.check_assume_role(&order.location, &runbook, &arguments)?;
-        let name = order.token.clone().unwrap_or_else(|| "-".to_owned());
-        Ok(self.add_execution(order, version, runbook, arguments, None, &name))
+    /// Whether each step waits to be started.
+    pub(crate) fn is_interactive(&self) -> bool {
+        self.order.mode == "Interactive"
     }
 
-    fn check_assume_role(
-        &self,
-        location: &Location,
-        runbook: &Runbook,
-        arguments: &BTreeMap<String, Value>,
-    ) -> Result<(), StartRefusal> {
-        let Some(template) = &runbook.assume_role else {
-            return Ok(());
-        };
-        let arn = super::template::fill(&Value::from(template.as_str()), &|name| {
-            arguments.get(name).cloned()
-        })
-        .map_err(StartRefusal::Parameters)?;
-        let arn = super::parameters::plain(&arn);
-        if arn.is_empty() {
-            return Ok(());
+    /// Whether a step of its document may begin or end.
+    pub(super) fn takes_steps(&self) -> bool {
+        match self.status {
+            Status::InProgress | Status::Waiting => true,
+            Status::Cancelling => self.cleaning,
+            _ => false,
         }
-        let prefix = format!(
-            "arn:{}:iam::{}:role/",
-            location.region.partition(),
-            location.account
-        );
-        let assumable = arn.strip_prefix(&prefix).is_some_and(|path| {
-            let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
-            self.org.assume(&location.account, name, None).is_ok()
-        });
-        if assumable {
-            return Ok(());
-        }
-        Err(StartRefusal::Parameters(
-            "The defined assume role is unable to be assumed.".to_owned(),
-        ))
-    }
-
-    /// Adds an execution that has been checked. `name` makes its id, with all that is above it.
-    pub(super) fn add_execution(
-        &mut self,
-        order: StartOrder,
-        version: String,
-        runbook: Arc<Runbook>,
-        arguments: BTreeMap<String, Value>,
-        parent: Option<(String, usize)>,
-        name: &str,
-    ) -> String {
-        let place = order.location.to_string();
-        let nth = self.count(&format!("execution/{place}/{name}")).to_string();
-        let id = self.seed.uuid(&["execution", &place, name, &nth]);
-        let number = self.count(&format!("executions/{place}"));
-        let pacers = order.targets.iter().map(pacer).collect();
-        let steps = if order.targets.is_empty() {
-            self.local_steps(&id, &runbook)
-        } else {
-            self.location_steps(&id, &order)
-        };
-        let execution = Execution {
-            id: id.clone(),
-            number,
-            version,
-            runbook,
-            arguments,
-            status: Status::Pending,
-            failure: None,
-            started: self.now,
-            ended: None,
-            steps,
-            pacers,
-            parent,
-            outputs: BTreeMap::new(),
-            completing: false,
-            order,
-        };
-        self.executions.insert(id.clone(), execution);
-        self.after_seconds(
-            1,
-            Event::ExecutionBegins {
-                execution: id.clone(),
-            },
-        );
-        id
-    }
-
-    fn local_steps(&self, id: &str, runbook: &Runbook) -> Vec<Step> {
-        let step = |rule: &super::runbook::StepRule| {
-            Step::new(
-                self.seed.uuid(&["step", id, &rule.name]),
-                rule.name.clone(),
-                &rule.action,
-            )
-        };
-        runbook.main_steps.iter().map(step).collect()
-    }
-
-    pub(super) fn begin_execution(&mut self, id: &str) {
-        let Some(execution) = self
-            .executions
-            .get_mut(id)
-            .filter(|one| one.status == Status::Pending)
-        else {
-            return;
-        };
-        execution.status = Status::InProgress;
-        if execution.is_cross_account() {
-            self.pump_locations(id);
-        } else {
-            self.begin_step(id, 0);
-        }
-    }
-
-    /// Ends an execution and tells its parent.
-    pub(super) fn end_execution(&mut self, id: &str, status: Status, failure: Option<String>) {
-        let now = self.now;
-        let Some(execution) = self
-            .executions
-            .get_mut(id)
-            .filter(|one| !one.status.is_terminal())
-        else {
-            return;
-        };
-        execution.status = status;
-        execution.failure = failure;
-        execution.ended = Some(now);
-        let outputs = execution
-            .runbook
-            .outputs
-            .iter()
-            .map(|name| (name.clone(), execution.output(name)))
-            .collect();
-        execution.outputs = outputs;
-        if let Some((parent, step)) = execution.parent.clone() {
-            self.after_seconds(
-                2,
-                Event::ChildEnded {
-                    execution: parent,
-                    step,
-                },
-            );
-        }
-    }
-}
-
-impl Execution {
-    /// The value of a document output, `step.Key`.
-    fn output(&self, name: &str) -> Vec<String> {
-        let (step, key) = name.split_once('.').unwrap_or((name, "Output"));
-        self.steps
-            .iter()
-            .find(|one| one.name == step && one.status == Status::Success)
-            .and_then(|one| one.outputs.get(key).cloned())
-            .unwrap_or_else(|| {
-                vec!["No output available yet because the step is not successfully executed".to_owned()]
-            })
     }
 
     /// The parameters as they are shown: what was given, and the defaults of the rest.
@@ -399,12 +381,4 @@ impl Execution {
             .map(|(name, value)| (name.clone(), texts(value)))
             .collect()
     }
-}
-
-fn pacer(entry: &LocationTargets) -> Pacer {
-    let of = u32::try_from(entry.locations.len()).unwrap_or(u32::MAX);
-    Pacer::new(
-        concurrency(&entry.max_concurrency, of),
-        allowed_errors(&entry.max_errors, of),
-    )
 }

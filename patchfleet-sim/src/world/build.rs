@@ -24,6 +24,9 @@ const ADMINISTRATION_ROLE: &str = "AWS-SystemsManager-AutomationAdministrationRo
 
 /// Nodes of a block in each location: several times what AWS manages in a Region by default, and
 /// far less than fills the memory.
+/// Seconds that a role's session may last, unless the role allows more (IAM's default).
+const MAX_SESSION: u32 = 3600;
+
 const MAX_COUNT: u32 = 100_000;
 
 struct Builder<'a> {
@@ -45,8 +48,15 @@ pub(super) fn build(spec: &WorldSpec) -> Result<World, WorldError> {
         commands: BTreeMap::new(),
         sessions: BTreeMap::new(),
         tokens: BTreeMap::new(),
+        lines: BTreeMap::new(),
+        automation: spec.automation.clone(),
+        quotas: spec.quotas.clone(),
+        consistency: spec.consistency.clone(),
         requests: vec![],
-        consistency: spec.consistency,
+        faults: vec![],
+        query_errors: vec![],
+        rates: spec.rates.clone(),
+        calls_full_at: BTreeMap::new(),
         buckets: spec.buckets.clone().map(BTreeSet::from_iter),
         counters: BTreeMap::new(),
         queue: BTreeMap::new(),
@@ -58,6 +68,7 @@ pub(super) fn build(spec: &WorldSpec) -> Result<World, WorldError> {
         problems: vec![],
     };
     builder.check_organization();
+    builder.add_faults();
     spec.patch.problems("the world", &mut builder.problems);
     spec.groups.iter().for_each(|group| builder.add_group(group));
     spec.nodes.iter().for_each(|node| builder.add_single(node));
@@ -121,6 +132,8 @@ fn roles(spec: &WorldSpec, account: &AccountSpec) -> BTreeMap<String, Role> {
             Role {
                 state: Default::default(),
                 external_id: None,
+                denied: BTreeSet::new(),
+                max_session: MAX_SESSION,
             },
         )
     };
@@ -134,12 +147,16 @@ fn roles(spec: &WorldSpec, account: &AccountSpec) -> BTreeMap<String, Role> {
              name,
              state,
              external_id,
+             denied_actions,
+             max_session_seconds,
          }| {
             (
                 name.clone(),
                 Role {
                     state: *state,
                     external_id: external_id.clone(),
+                    denied: denied_actions.iter().cloned().collect(),
+                    max_session: max_session_seconds.unwrap_or(MAX_SESSION),
                 },
             )
         },
@@ -150,6 +167,24 @@ fn roles(spec: &WorldSpec, account: &AccountSpec) -> BTreeMap<String, Role> {
 impl Builder<'_> {
     fn problem(&mut self, text: String) {
         self.problems.push(text);
+    }
+
+    fn add_faults(&mut self) {
+        for (index, fault) in self.spec.faults.iter().enumerate() {
+            for problem in self.world.add_fault(fault.clone()).err().unwrap_or_default() {
+                self.problem(format!("faults {} {problem}", index + 1));
+            }
+        }
+        for (action, rate) in &self.spec.rates {
+            if !crate::api::is_action_pattern(action) || (action != "*" && action.ends_with('*')) {
+                self.problem(format!(
+                    "rates: {action} is no action that is simulated, and not *"
+                ));
+            }
+            if !(0.01..=10_000.0).contains(rate) {
+                self.problem(format!("rates {action}: calls a second are from 0.01 to 10000"));
+            }
+        }
     }
 
     fn check_organization(&mut self) {
@@ -452,6 +487,7 @@ impl Builder<'_> {
             kind: "Automation".to_owned(),
             versions: vec![version],
             default_version: 1,
+            shared_with: spec.shared_with.iter().cloned().collect(),
         };
         for region in &regions {
             let Some(location) = self.place(&account, region, &what) else {

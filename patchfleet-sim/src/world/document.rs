@@ -2,7 +2,8 @@
 
 use super::runbook::Runbook;
 use jiff::Timestamp;
-use std::sync::Arc;
+use patchfleet_core::id::AccountId;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// A document with all its versions. Version n is at index n - 1.
 #[derive(Debug, Clone)]
@@ -10,6 +11,8 @@ pub struct Document {
     pub(crate) kind: String,
     pub(crate) versions: Vec<DocumentVersion>,
     pub(crate) default_version: usize,
+    /// The accounts with which it is shared, or `all`.
+    pub(crate) shared_with: BTreeSet<String>,
 }
 
 /// One version.
@@ -22,6 +25,11 @@ pub struct DocumentVersion {
 }
 
 impl Document {
+    /// Whether `account` may use it although it is another's.
+    pub(crate) fn is_shared_with(&self, account: &AccountId) -> bool {
+        self.shared_with.contains("all") || self.shared_with.contains(account.as_str())
+    }
+
     /// The number and content of a version: `$DEFAULT` (or nothing), `$LATEST`, or a number.
     pub(crate) fn version(&self, name: Option<&str>) -> Option<(usize, &DocumentVersion)> {
         let number = match name {

@@ -10,10 +10,28 @@ pub(crate) enum Event {
     ExecutionBegins { execution: String },
     /// A location's step has found out whether its role can be assumed.
     LocationAnswers { execution: String, step: usize },
-    /// A location's child has ended, and its parent hears of it.
-    ChildEnded { execution: String, step: usize },
+    /// A target's child starts.
+    TargetBegins { execution: String, step: usize },
+    /// A step's child has ended, and its parent hears of it.
+    ChildEnded {
+        execution: String,
+        step: usize,
+        child: String,
+    },
     /// A step's turn has come.
     StepBegins { execution: String, step: usize },
+    /// A step that failed is tried again.
+    StepTriesAgain {
+        execution: String,
+        step: usize,
+        run: u32,
+    },
+    /// A step that sleeps has slept enough.
+    StepWakes {
+        execution: String,
+        step: usize,
+        run: u32,
+    },
     /// A step has run for too long.
     StepTimesOut {
         execution: String,
@@ -22,6 +40,8 @@ pub(crate) enum Event {
     },
     /// A cancelled execution has come to rest.
     ExecutionCancelled { execution: String },
+    /// The steps that follow a cancellation have had their time.
+    CleanUpEnds { execution: String },
     /// A command looks for its nodes.
     CommandBegins { command: String },
     /// A node's agent takes the command.
@@ -44,11 +64,15 @@ impl World {
     /// Whether a timeout still guards something. Everything else is taken to matter.
     pub(super) fn is_live(&self, event: &Event) -> bool {
         match event {
-            Event::StepTimesOut { execution, step, run } => self
+            Event::StepTimesOut { execution, step, run } | Event::StepWakes { execution, step, run } => self
                 .executions
                 .get(execution)
                 .and_then(|one| one.steps.get(*step))
-                .is_some_and(|one| one.status == Status::InProgress && one.runs == *run),
+                .is_some_and(|one| one.is_open() && one.runs == *run),
+            Event::CleanUpEnds { execution } => self
+                .executions
+                .get(execution)
+                .is_some_and(|one| one.status == Status::Cancelling),
             Event::DeliveryTimesOut { command, node } => self
                 .invocation_state(command, node)
                 .is_some_and(InvocationState::is_undelivered),
@@ -63,10 +87,18 @@ impl World {
         match event {
             Event::ExecutionBegins { execution } => self.begin_execution(&execution),
             Event::LocationAnswers { execution, step } => self.location_answers(&execution, step),
-            Event::ChildEnded { execution, step } => self.child_ended(&execution, step),
+            Event::TargetBegins { execution, step } => self.target_begins(&execution, step),
+            Event::ChildEnded {
+                execution,
+                step,
+                child,
+            } => self.child_ended(&execution, step, &child),
             Event::StepBegins { execution, step } => self.begin_step(&execution, step),
+            Event::StepTriesAgain { execution, step, run } => self.retry_step(&execution, step, run),
+            Event::StepWakes { execution, step, run } => self.step_wakes(&execution, step, run),
             Event::StepTimesOut { execution, step, run } => self.step_times_out(&execution, step, run),
             Event::ExecutionCancelled { execution } => self.execution_cancelled(&execution),
+            Event::CleanUpEnds { execution } => self.clean_up_ends(&execution),
             Event::CommandBegins { command } => self.begin_command(&command),
             Event::Delivered { command, node } => self.delivered(&command, &node),
             Event::DeliveryTimesOut { command, node } => self.delivery_times_out(&command, &node),

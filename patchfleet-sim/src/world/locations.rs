@@ -1,11 +1,10 @@
-//! The parent of a multi-account execution: one step for each location, paced, each starting a
-//! child there.
-//!
-//! Where AWS says nothing, the simulator does this. A location counts as an error when its child
-//! ends in anything but success. The parent fails when there were more errors than allowed, or no
-//! success at all; otherwise it succeeds, and its progress counters tell the rest.
+//! Target locations: before a child starts in one, its role is assumed and what the role may do is
+//! looked at.
 
-use super::{RegionKind, StartOrder, Status, Step, World, event::Event, regions};
+use super::{
+    RegionKind, StartOrder, Status, Step, World, automation::Failure, fan_out::Child, lifecycle::role_name,
+    regions,
+};
 use patchfleet_core::id::Location;
 
 /// How AWS ends what it says about a failed step.
@@ -31,131 +30,71 @@ impl World {
         steps
     }
 
-    /// Begins as many locations as may begin, and ends the parent if none is left.
-    pub(super) fn pump_locations(&mut self, id: &str) {
-        let now = self.now;
-        let Some(execution) = self
-            .executions
-            .get_mut(id)
-            .filter(|one| one.status == Status::InProgress)
-        else {
-            return;
-        };
-        let mut begun = vec![];
-        if !execution.completing {
-            for (index, step) in execution
-                .steps
-                .iter_mut()
-                .enumerate()
-                .filter(|(_, step)| step.status == Status::Pending)
-            {
-                let entry = step.location.as_ref().map_or(0, |(_, entry)| *entry);
-                if execution.pacers.get_mut(entry).is_some_and(super::Pacer::take) {
-                    step.status = Status::InProgress;
-                    step.started = Some(now);
-                    begun.push(index);
-                }
-            }
-        }
-        for step in begun {
-            let seconds = self.seed.between(1, 3, &[id, &step.to_string(), "role"]);
-            self.after_seconds(
-                seconds,
-                Event::LocationAnswers {
-                    execution: id.to_owned(),
-                    step,
-                },
-            );
-        }
-        self.settle_locations(id);
-    }
-
-    fn settle_locations(&mut self, id: &str) {
-        let Some(execution) = self.executions.get(id) else {
-            return;
-        };
-        if execution.pacers.iter().any(|pacer| pacer.in_flight() > 0) {
-            return;
-        }
-        let succeeded = execution.steps.iter().any(|step| step.status == Status::Success);
-        if execution.completing {
-            self.end_execution(id, Status::Cancelled, None);
-        } else if execution.pacers.iter().any(super::Pacer::is_exhausted) {
-            self.end_execution(
-                id,
-                Status::Failed,
-                Some(format!(
-                    "The number of failed target locations exceeded TargetLocationMaxErrors. {SEE_GUIDE}"
-                )),
-            );
-        } else if succeeded || execution.steps.is_empty() {
-            self.end_execution(id, Status::Success, None);
-        } else {
-            self.end_execution(
-                id,
-                Status::Failed,
-                Some(format!("No target location succeeded. {SEE_GUIDE}")),
-            );
-        }
-    }
-
-    /// The role of a location's step can be assumed or not.
+    /// It is known whether a location can be entered: its child starts, or its step fails.
     pub(super) fn location_answers(&mut self, id: &str, index: usize) {
-        let Some(execution) = self
+        let running = self
             .executions
             .get(id)
-            .filter(|one| one.status == Status::InProgress)
-        else {
+            .is_some_and(|one| one.status == Status::InProgress);
+        if !running {
             return;
+        }
+        let started = self
+            .enter_location(id, index)
+            .and_then(|child| child.map_or(Ok(()), |child| self.start_child(id, index, child)));
+        if let Err(failure) = started {
+            self.end_unit(id, index, Status::Failed, Some(failure));
+        }
+    }
+
+    fn enter_location(&self, id: &str, index: usize) -> Result<Option<Child>, Failure> {
+        let Some(execution) = self.executions.get(id) else {
+            return Ok(None);
         };
-        let Some(step) = execution.steps.get(index) else {
-            return;
+        let step = execution.steps.get(index);
+        let Some((location, entry)) = step.and_then(|step| step.location.as_ref()) else {
+            return Ok(None);
         };
-        let Some((location, entry)) = step.location.clone() else {
-            return;
+        let Some(targets) = execution.order.targets.get(*entry) else {
+            return Ok(None);
         };
-        let Some(targets) = execution.order.targets.get(entry) else {
-            return;
-        };
-        let mut order = StartOrder {
+        let role = role_arn(location, &targets.role);
+        if !self.can_reach(&execution.order.location, location, &targets.role) {
+            return Err(Failure::denied(format!(
+                "The execution role {role} in the target location is unable to be assumed. {SEE_GUIDE}"
+            )));
+        }
+        let order = StartOrder {
             location: location.clone(),
-            executed_by: String::new(),
+            executed_by: role,
+            role: Some(role_name(&targets.role).to_owned()),
             targets: vec![],
+            rate: targets.rate.clone(),
+            said: targets.said.clone(),
             // Whether a child has its parent's tags is undocumented; here it has none.
             tags: vec![],
             token: None,
             ..execution.order.clone()
         };
-        let (version, runbook, arguments) = (
-            execution.version.clone(),
-            execution.runbook.clone(),
-            execution.arguments.clone(),
-        );
-        let central = execution.order.location.clone();
-        let role = role_arn(&location, &targets.role);
-        if !self.can_reach(&central, &location, &targets.role) {
-            let failure = format!(
-                "The execution role {role} in the target location is unable to be assumed. {SEE_GUIDE}"
-            );
-            return self.end_location(id, index, Status::Failed, Some(failure));
+        self.check_may_start(&order)?;
+        if self.automation.require_shared_runbook && !self.is_shared(execution, location) {
+            return Err(Failure::denied(format!(
+                "The Automation definition {} is not shared with account {}. {SEE_GUIDE}",
+                order.document, location.account
+            )));
         }
-        order.executed_by = role;
-        let child = self.add_execution(
-            order,
-            version,
-            runbook,
-            arguments,
-            Some((id.to_owned(), index)),
-            id,
-        );
-        if let Some(step) = self
-            .executions
-            .get_mut(id)
-            .and_then(|one| one.steps.get_mut(index))
-        {
-            step.outputs.insert("ExecutionId".to_owned(), vec![child.clone()]);
-            step.child = Some(child);
+        if let Some(rate) = &order.rate {
+            self.check_group(location, rate)?;
         }
+        Ok(Some(Child { order, target: None }))
+    }
+
+    fn is_shared(&self, execution: &super::Execution, location: &Location) -> bool {
+        let home = self.places.get(&execution.home);
+        execution.home.account == location.account
+            || home
+                .and_then(|place| place.documents.get(&execution.order.document))
+                .is_some_and(|document| document.is_shared_with(&location.account))
     }
 
     /// Whether an execution in `central` gets into `location`. One that was started in an opt-in
@@ -163,58 +102,36 @@ impl World {
     fn can_reach(&self, central: &Location, location: &Location, role: &str) -> bool {
         let trap = regions::kind(&central.region) == RegionKind::OptIn
             && regions::kind(&location.region) == RegionKind::Default;
-        let name = role.rsplit_once('/').map_or(role, |(_, name)| name);
         !trap
             && self.org.is_enabled(&location.account, &location.region)
-            && self.org.assume(&location.account, name, None).is_ok()
+            && self.org.assume(&location.account, role_name(role), None).is_ok()
     }
 
-    pub(super) fn child_ended(&mut self, id: &str, index: usize) {
-        let child = self
-            .executions
-            .get(id)
-            .and_then(|one| one.steps.get(index)?.child.clone());
-        let Some(child) = child.and_then(|child| self.executions.get(&child)) else {
-            return;
-        };
-        let status = child.status;
-        let failure = child
-            .failure
-            .as_ref()
-            .map(|failure| format!("Step fails when it is Execute/Cancelling action. {failure}"));
-        let output = serde_json::json!(child.outputs).to_string();
-        if let Some(step) = self
-            .executions
-            .get_mut(id)
-            .and_then(|one| one.steps.get_mut(index))
-        {
-            step.outputs.insert("Output".to_owned(), vec![output]);
-            step.outputs
-                .insert("Status".to_owned(), vec![status.as_str().to_owned()]);
-        }
-        self.end_location(id, index, status, failure);
+    /// Whether the order's role may start executions.
+    pub(super) fn check_may_start(&self, order: &StartOrder) -> Result<(), Failure> {
+        let Location { account, region } = &order.location;
+        let version = order.version.as_deref().unwrap_or("$DEFAULT");
+        let resource = format!(
+            "arn:{}:ssm:{region}:{account}:automation-definition/{}:{version}",
+            region.partition(),
+            order.document
+        );
+        self.check_may(order, "ssm:StartAutomationExecution", &resource)
     }
 
-    fn end_location(&mut self, id: &str, index: usize, status: Status, failure: Option<String>) {
-        let now = self.now;
-        let Some(execution) = self.executions.get_mut(id) else {
-            return;
+    /// Whether the order's role may do `action`.
+    pub(super) fn check_may(&self, order: &StartOrder, action: &str, resource: &str) -> Result<(), Failure> {
+        let Some(role) = &order.role else {
+            return Ok(());
         };
-        let Some(step) = execution
-            .steps
-            .get_mut(index)
-            .filter(|step| !step.status.is_terminal())
-        else {
-            return;
-        };
-        step.status = status;
-        step.failure = failure;
-        step.ended = Some(now);
-        let entry = step.location.as_ref().map_or(0, |(_, entry)| *entry);
-        if let Some(pacer) = execution.pacers.get_mut(entry) {
-            pacer.done(status != Status::Success);
+        let Location { account, region } = &order.location;
+        if !self.org.denies(account, role, action) {
+            return Ok(());
         }
-        self.pump_locations(id);
+        let partition = region.partition();
+        Err(Failure::denied(format!(
+            "User: arn:{partition}:sts::{account}:assumed-role/{role}/Automation is not authorized to perform: {action} on resource: {resource} (Service: AWSSimpleSystemsManagement; Status Code: 400; Error Code: AccessDeniedException). {SEE_GUIDE}"
+        )))
     }
 }
 

@@ -42,6 +42,10 @@ pub struct Account {
 pub(crate) struct Role {
     pub(crate) state: RoleState,
     pub(crate) external_id: Option<String>,
+    /// What it may not do, as IAM names actions; a `*` may end one.
+    pub(crate) denied: BTreeSet<String>,
+    /// Seconds that a session of it may last.
+    pub(crate) max_session: u32,
 }
 
 /// Why a role could not be assumed.
@@ -118,6 +122,28 @@ impl Organization {
             RegionKind::OptIn if account.opt_in.contains(region) => "ENABLED",
             RegionKind::OptIn => "DISABLED",
         }
+    }
+
+    /// Seconds that a session of a role may last.
+    pub(crate) fn longest_session(&self, account: &AccountId, role: &str) -> u32 {
+        let role = self
+            .accounts
+            .get(account)
+            .and_then(|account| account.roles.get(role));
+        role.map_or(0, |role| role.max_session)
+    }
+
+    /// Whether a role may not do something.
+    pub(crate) fn denies(&self, account: &AccountId, role: &str, action: &str) -> bool {
+        let role = self
+            .accounts
+            .get(account)
+            .and_then(|account| account.roles.get(role));
+        role.is_some_and(|role| {
+            role.denied
+                .iter()
+                .any(|pattern| crate::api::action_matches(pattern, action))
+        })
     }
 
     /// Whether the role `name` of `account` can be assumed; `external_id` as it was given, or

@@ -29,9 +29,15 @@ impl Pacer {
         }
     }
 
+    /// Whether one more may be sent now.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        !self.is_exhausted() && self.in_flight < self.window
+    }
+
     /// Takes a place if there is one.
     pub fn take(&mut self) -> bool {
-        let free = !self.is_exhausted() && self.in_flight < self.window;
+        let free = self.has_room();
         if free {
             self.in_flight += 1;
         }

@@ -3,18 +3,22 @@
 
 use super::runbook::{ParameterRule, Runbook};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Parameters as the API carries them.
 pub(crate) type WireParameters = BTreeMap<String, Vec<String>>;
 
 impl Runbook {
-    /// The value of every parameter.
+    /// The value of every parameter, less those of `open` that are left to targets.
     ///
     /// # Errors
     ///
     /// The first parameter that is unknown, missing, of the wrong type, or not allowed.
-    pub(crate) fn arguments(&self, given: &WireParameters) -> Result<BTreeMap<String, Value>, String> {
+    pub(crate) fn arguments(
+        &self,
+        given: &WireParameters,
+        open: &BTreeSet<String>,
+    ) -> Result<BTreeMap<String, Value>, String> {
         if let Some(unknown) = given.keys().find(|name| !self.parameters.contains_key(*name)) {
             return Err(format!("Unknown Automation parameters supplied: [{unknown}]."));
         }
@@ -24,7 +28,8 @@ impl Runbook {
                 (Some(texts), _) => read(&rule.kind, texts).ok_or_else(|| {
                     format!("Value of parameter {name} does not match its type {}.", rule.kind)
                 })?,
-                (None, Some(default)) => default.clone(),
+                (None, Some(default)) => typed(&rule.kind, default).unwrap_or_else(|| default.clone()),
+                (None, None) if open.contains(name) => continue,
                 (None, None) => return Err(format!("Required parameter [{name}] is missing.")),
             };
             if given.contains_key(name) {
@@ -37,12 +42,33 @@ impl Runbook {
 }
 
 impl ParameterRule {
+    fn check_size(&self, name: &str, value: &Value, items: &[Value]) -> Result<(), String> {
+        let within = |size: usize, min: Option<usize>, max: Option<usize>| {
+            min.is_none_or(|min| size >= min) && max.is_none_or(|max| size <= max)
+        };
+        if value.is_array() && !within(items.len(), self.min_items, self.max_items) {
+            return Err(format!(
+                "Parameter {name} has {} items, which is not between its minItems and maxItems.",
+                items.len()
+            ));
+        }
+        let sized = |item: &Value| within(plain(item).chars().count(), self.min_chars, self.max_chars);
+        match items.iter().find(|item| !sized(item)) {
+            Some(item) => Err(format!(
+                "The length of value {} of parameter {name} is not between its minChars and maxChars.",
+                plain(item)
+            )),
+            None => Ok(()),
+        }
+    }
+
     fn check(&self, name: &str, value: &Value) -> Result<(), String> {
         let single = [value.clone()];
         let items = match value {
             Value::Array(items) => items.as_slice(),
             _ => &single,
         };
+        self.check_size(name, value, items)?;
         if let Some(allowed) = &self.allowed_values {
             for item in items {
                 if !allowed.iter().any(|one| plain(one) == plain(item)) {
@@ -93,6 +119,24 @@ fn read(kind: &str, texts: &[String]) -> Option<Value> {
         "MapList" => maps(texts),
         list if list.starts_with("List<") => Some(strings(texts)),
         _ => only.map(Value::from),
+    }
+}
+
+/// A document's own value as type `kind`, which it writes as such or as text.
+pub(crate) fn typed(kind: &str, value: &Value) -> Option<Value> {
+    match (kind, value) {
+        ("Integer", Value::String(text)) => text.trim().parse::<i64>().ok().map(Value::from),
+        ("Integer", value) => value.as_i64().map(Value::from),
+        ("Boolean", Value::String(text)) => read(kind, std::slice::from_ref(text)),
+        ("Boolean", Value::Bool(value)) => Some(Value::Bool(*value)),
+        ("StringMap", Value::Object(_)) => Some(value.clone()),
+        ("StringList" | "MapList", Value::Array(_)) => Some(value.clone()),
+        (list, Value::Array(_)) if list.starts_with("List<") => Some(value.clone()),
+        // AWS's own documents write an empty list or map as an empty text, or as its JSON.
+        ("StringList" | "MapList" | "StringMap", Value::String(_)) => Some(value.clone()),
+        ("Boolean" | "StringMap" | "StringList" | "MapList", _) => None,
+        (_, Value::String(_) | Value::Number(_) | Value::Bool(_)) => Some(Value::String(plain(value))),
+        _ => None,
     }
 }
 
@@ -158,7 +202,10 @@ mod tests {
         ] {
             let runbook = runbook(&format!(r#"{{"P":{{"type":"{kind}"}}}}"#));
             assert_eq!(
-                runbook.arguments(&given("P", &texts)).unwrap().get("P"),
+                runbook
+                    .arguments(&given("P", &texts), &BTreeSet::new())
+                    .unwrap()
+                    .get("P"),
                 Some(&value),
                 "{kind}"
             );
@@ -174,27 +221,37 @@ mod tests {
         );
         assert!(
             runbook
-                .arguments(&BTreeMap::new())
+                .arguments(&BTreeMap::new(), &BTreeSet::new())
                 .unwrap_err()
                 .contains("Required parameter [Op]")
         );
         assert!(
             runbook
-                .arguments(&given("Op", &["Remove"]))
+                .arguments(&given("Op", &["Remove"]), &BTreeSet::new())
                 .unwrap_err()
                 .contains("[Scan, Install]")
         );
         assert!(
             runbook
-                .arguments(&given("Else", &["x"]))
+                .arguments(&given("Else", &["x"]), &BTreeSet::new())
                 .unwrap_err()
                 .contains("[Else]")
         );
         let mut both = given("Op", &["Scan"]);
         both.insert("N".to_owned(), vec!["many".to_owned()]);
-        assert!(runbook.arguments(&both).unwrap_err().contains("type Integer"));
+        assert!(
+            runbook
+                .arguments(&both, &BTreeSet::new())
+                .unwrap_err()
+                .contains("type Integer")
+        );
         let mut both = given("Op", &["Scan"]);
         both.insert("Url".to_owned(), vec!["ftp://x".to_owned()]);
-        assert!(runbook.arguments(&both).unwrap_err().contains("allowed pattern"));
+        assert!(
+            runbook
+                .arguments(&both, &BTreeSet::new())
+                .unwrap_err()
+                .contains("allowed pattern")
+        );
     }
 }

@@ -22,11 +22,14 @@ pub struct RequestRecord {
     pub operation: String,
     /// The input.
     pub input: Value,
-    /// The HTTP status of the answer.
+    /// The HTTP status of the answer; 0 if a fault broke the connection before the call took effect.
     pub status: u16,
     /// The error's code, if it was one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// The faults that struck it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<String>,
     /// When, in virtual time.
     pub time: Timestamp,
 }

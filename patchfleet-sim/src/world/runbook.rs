@@ -1,6 +1,11 @@
 //! An Automation document, schema 0.3, as the interpreter sees it. Keys that it has no use for
 //! (descriptions, files, variables) are passed over.
 
+mod check;
+mod jump;
+
+pub(crate) use jump::Jump;
+
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -28,6 +33,10 @@ pub(crate) struct ParameterRule {
     pub(crate) default: Option<Value>,
     pub(crate) allowed_values: Option<Vec<Value>>,
     pub(crate) allowed_pattern: Option<String>,
+    pub(crate) min_items: Option<usize>,
+    pub(crate) max_items: Option<usize>,
+    pub(crate) min_chars: Option<usize>,
+    pub(crate) max_chars: Option<usize>,
 }
 
 /// A step's declaration.
@@ -38,15 +47,56 @@ pub(crate) struct StepRule {
     pub(crate) action: String,
     #[serde(default)]
     pub(crate) inputs: Value,
+    pub(crate) max_attempts: Option<Value>,
     pub(crate) timeout_seconds: Option<Value>,
-    pub(crate) on_failure: Option<String>,
+    #[serde(default)]
+    pub(crate) on_failure: Jump,
+    #[serde(default)]
+    pub(crate) on_cancel: Jump,
     #[serde(default)]
     pub(crate) is_end: Option<Value>,
     pub(crate) next_step: Option<String>,
     pub(crate) is_critical: Option<Value>,
 }
 
+/// The actions that the interpreter runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Action {
+    Approve,
+    Branch,
+    ExecuteAutomation,
+    Pause,
+    RunCommand,
+    Sleep,
+    /// Any other: its step fails when its turn comes.
+    Unknown,
+}
+
+impl Action {
+    pub(crate) fn of(name: &str) -> Self {
+        match name {
+            "aws:approve" => Self::Approve,
+            "aws:branch" => Self::Branch,
+            "aws:executeAutomation" => Self::ExecuteAutomation,
+            "aws:pause" => Self::Pause,
+            "aws:runCommand" => Self::RunCommand,
+            "aws:sleep" => Self::Sleep,
+            _ => Self::Unknown,
+        }
+    }
+}
+
 impl StepRule {
+    /// How often it is tried before it has failed.
+    pub(crate) fn attempts(&self) -> u32 {
+        let times = match &self.max_attempts {
+            Some(Value::String(text)) => text.trim().parse().ok(),
+            Some(value) => value.as_u64().and_then(|times| u32::try_from(times).ok()),
+            None => None,
+        };
+        times.unwrap_or(1)
+    }
+
     /// Whether the execution ends after this step.
     pub(crate) fn ends(&self) -> bool {
         is_true(self.is_end.as_ref()).unwrap_or(false)
@@ -54,7 +104,7 @@ impl StepRule {
 
     /// Whether its failure is the execution's: yes, unless it says otherwise or goes on anyway.
     pub(crate) fn counts(&self) -> bool {
-        is_true(self.is_critical.as_ref()).unwrap_or(self.on_failure.as_deref() != Some("Continue"))
+        is_true(self.is_critical.as_ref()).unwrap_or(self.on_failure != Jump::Continue)
     }
 }
 
@@ -78,52 +128,19 @@ impl Runbook {
         Ok(runbook)
     }
 
-    fn check(&self) -> Result<(), String> {
-        if self.schema_version != "0.3" {
-            return Err(format!(
-                "Automation documents have schemaVersion 0.3, not {}",
-                self.schema_version
-            ));
-        }
-        if self.main_steps.is_empty() {
-            return Err("mainSteps is empty".to_owned());
-        }
-        for (index, step) in self.main_steps.iter().enumerate() {
-            let well_named =
-                !step.name.is_empty() && step.name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-            if !well_named {
-                return Err(format!(
-                    "the step name {:?} is not letters, digits and _",
-                    step.name
-                ));
-            }
-            if self.index_of(&step.name) != Some(index) {
-                return Err(format!("two steps are named {}", step.name));
-            }
-            let jump = step
-                .on_failure
-                .as_deref()
-                .and_then(|action| action.strip_prefix("step:"));
-            for target in [step.next_step.as_deref(), jump].into_iter().flatten() {
-                if self.index_of(target).is_none() {
-                    return Err(format!(
-                        "the step {} leads to {target}, which does not exist",
-                        step.name
-                    ));
-                }
-            }
-        }
-        for (name, rule) in &self.parameters {
-            if let Some(pattern) = &rule.allowed_pattern {
-                regex_lite::Regex::new(pattern)
-                    .map_err(|error| format!("allowedPattern of {name} is not a pattern: {error}"))?;
-            }
-        }
-        Ok(())
-    }
-
     /// Where the step `name` stands.
     pub(crate) fn index_of(&self, name: &str) -> Option<usize> {
         self.main_steps.iter().position(|step| step.name == name)
+    }
+
+    /// Where the execution goes when the step at `index` has done what it was for; `None`: to the
+    /// end.
+    pub(crate) fn after(&self, index: usize) -> Option<usize> {
+        let rule = self.main_steps.get(index)?;
+        match &rule.next_step {
+            _ if rule.ends() => None,
+            Some(name) => self.index_of(name),
+            None => Some(index + 1).filter(|next| *next < self.main_steps.len()),
+        }
     }
 }

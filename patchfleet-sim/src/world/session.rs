@@ -15,9 +15,20 @@ pub struct Session {
     pub name: String,
     /// The account from which the role was first assumed.
     pub origin: AccountId,
-    /// When it ends, in virtual time. The simulator does not refuse ended sessions: an SDK renews
-    /// them by real time, which virtual time outruns.
+    /// When it ends: in real time, since an SDK renews it by its own clock.
     pub expires: Timestamp,
+}
+
+impl Session {
+    /// Whether it has ended at the real time `at`.
+    pub(crate) fn is_over(&self, at: Timestamp) -> bool {
+        at >= self.expires
+    }
+
+    /// Ends it now and for ever.
+    pub(crate) fn revoke(&mut self) {
+        self.expires = Timestamp::MIN;
+    }
 }
 
 impl World {

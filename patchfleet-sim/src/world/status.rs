@@ -8,6 +8,8 @@ pub enum Status {
     Pending,
     /// Running.
     InProgress,
+    /// Waiting for somebody: an approval, a signal to go on. Only of executions and steps.
+    Waiting,
     /// Ended well.
     Success,
     /// Failed.
@@ -27,6 +29,7 @@ impl Status {
         match self {
             Self::Pending => "Pending",
             Self::InProgress => "InProgress",
+            Self::Waiting => "Waiting",
             Self::Success => "Success",
             Self::Failed => "Failed",
             Self::TimedOut => "TimedOut",

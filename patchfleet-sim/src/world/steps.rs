@@ -1,10 +1,23 @@
 //! The interpreter: one document's steps, one after another, in one location.
+//!
+//! Where AWS says nothing, the simulator does this. An attempt follows the one before at once. A
+//! step's timeout does not stop what the step had set off. `Continue` goes where success would have
+//! gone. A step that has run 100 times fails its execution: an endless loop.
+
+mod approve;
+mod branch;
+mod command;
+mod nested;
+mod sleep;
+
+pub(crate) use branch::Branch;
 
 use super::{
-    CommandOptions, CommandOrder, Execution, Status, Step, Target, World,
+    Execution, Status, Step, World,
+    automation::Failure,
     event::Event,
     locations::SEE_GUIDE,
-    parameters::{WireParameters, plain},
+    runbook::{Action, Jump},
     template,
 };
 use serde_json::Value;
@@ -13,33 +26,63 @@ use serde_json::Value;
 /// that does so for ever must not keep the world busy for ever.
 const MAX_RUNS: u32 = 100;
 
+/// How an action has begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Begun {
+    /// It goes on by itself.
+    Runs,
+    /// It waits for somebody's signal.
+    Waits,
+    /// It is done, and the step at the index is next; `None`: the one that any step leads to.
+    Leads(Option<usize>),
+}
+
 impl World {
     /// Begins the step at `index`, or ends the execution if there is none.
     pub(super) fn begin_step(&mut self, id: &str, index: usize) {
-        let now = self.now;
-        let Some(execution) = self
+        let Some(execution) = self.executions.get_mut(id).filter(|one| one.takes_steps()) else {
+            return;
+        };
+        execution.next = Some(index);
+        if execution.completing {
+            return self.complete_run(id);
+        }
+        let Some(step) = execution.steps.get_mut(index) else {
+            return self.end_run(id);
+        };
+        // Nothing of an earlier run stays: neither its end, nor the command that it sent.
+        *step = Step {
+            runs: step.runs,
+            ..Step::new(step.id.clone(), step.name.clone(), &step.action)
+        };
+        self.try_step(id, index);
+    }
+
+    /// Tries the step at `index` once more, if it is still at the run that failed.
+    pub(super) fn retry_step(&mut self, id: &str, index: usize, run: u32) {
+        let waits = self
             .executions
             .get(id)
-            .filter(|one| one.status == Status::InProgress)
-        else {
+            .filter(|one| one.takes_steps())
+            .and_then(|one| one.steps.get(index))
+            .is_some_and(|step| step.status == Status::InProgress && step.runs == run);
+        if waits {
+            self.try_step(id, index);
+        }
+    }
+
+    fn try_step(&mut self, id: &str, index: usize) {
+        let now = self.now;
+        let Some(execution) = self.executions.get(id) else {
             return;
         };
         let Some(rule) = execution.runbook.main_steps.get(index).cloned() else {
-            return self.end_run(id);
+            return;
         };
-        if execution.completing {
-            return self.end_execution(id, Status::Cancelled, None);
-        }
         let inputs = execution.fill(&rule.inputs);
-        let timeout = rule
-            .timeout_seconds
-            .as_ref()
-            .map(|seconds| execution.fill(seconds));
-        let Some(step) = self
-            .executions
-            .get_mut(id)
-            .and_then(|one| one.steps.get_mut(index))
-        else {
+        let timeout = rule.timeout_seconds.as_ref();
+        let timeout = timeout.map(|seconds| execution.fill(seconds)).transpose();
+        let Some(step) = self.step_mut(id, index) else {
             return;
         };
         if step.runs >= MAX_RUNS {
@@ -49,25 +92,26 @@ impl World {
             );
             return self.end_execution(id, Status::Failed, Some(failure));
         }
-        let run = step.runs + 1;
-        // Nothing of an earlier run stays: neither its end, nor the command that it sent.
-        *step = Step {
-            status: Status::InProgress,
-            started: Some(now),
-            runs: run,
-            ..Step::new(step.id.clone(), step.name.clone(), &step.action)
-        };
-        let inputs = match (inputs, timeout.transpose()) {
-            (Ok(inputs), Ok(timeout)) => {
-                step.timeout_seconds = timeout.as_ref().and_then(whole);
-                step.inputs = shown(&inputs);
-                inputs
-            }
+        step.runs += 1;
+        step.attempts += 1;
+        step.status = Status::InProgress;
+        step.started = step.started.or(Some(now));
+        step.child = None;
+        step.command = None;
+        let action = Action::of(&rule.action);
+        let (inputs, timeout) = match (inputs, timeout) {
+            (Ok(inputs), Ok(timeout)) => (inputs, timeout),
             (Err(problem), _) | (_, Err(problem)) => {
-                return self.end_step(id, index, Status::Failed, Some(problem));
+                return self.end_step(id, index, Status::Failed, Some(Failure::input(problem)));
             }
         };
-        if let Some(seconds) = step.timeout_seconds {
+        step.timeout_seconds = timeout.as_ref().and_then(whole).or(match action {
+            Action::Approve => Some(approve::DEFAULT_TIMEOUT_SECONDS),
+            _ => None,
+        });
+        step.inputs = shown(&inputs);
+        let (run, timeout) = (step.runs, step.timeout_seconds);
+        if let Some(seconds) = timeout {
             self.after_seconds(
                 seconds,
                 Event::StepTimesOut {
@@ -77,108 +121,45 @@ impl World {
                 },
             );
         }
-        if rule.action != "aws:runCommand" {
-            let problem = format!(
+        let begun = match action {
+            Action::Approve => self.ask_approval(id, index, &inputs),
+            Action::Branch => self.branch(id, &inputs),
+            Action::ExecuteAutomation => self.execute_automation(id, index, &inputs),
+            Action::Pause => Ok(Begun::Waits),
+            Action::RunCommand => self.run_command(id, index, &inputs),
+            Action::Sleep => self.sleep(id, index, &inputs),
+            Action::Unknown => Err(Failure::action(format!(
                 "The action {} of the step {} is not one that this simulator runs.",
                 rule.action, rule.name
-            );
-            return self.end_step(id, index, Status::Failed, Some(problem));
-        }
-        match self.run_command(id, index, &inputs) {
-            Ok(command) => {
-                if let Some(step) = self
-                    .executions
-                    .get_mut(id)
-                    .and_then(|one| one.steps.get_mut(index))
-                {
-                    step.outputs.insert("CommandId".to_owned(), vec![command.clone()]);
-                    step.command = Some(command);
-                }
-            }
-            Err(problem) => {
-                let problem =
-                    format!("Step fails when it is Execute/Cancelling action. {problem} {SEE_GUIDE}");
-                self.end_step(id, index, Status::Failed, Some(problem));
-            }
+            ))),
+        };
+        match begun {
+            Ok(Begun::Runs) => {}
+            Ok(Begun::Waits) => self.wait_at(id, index),
+            Ok(Begun::Leads(next)) => self.end_step_towards(id, index, Status::Success, None, next),
+            Err(failure) => self.end_step(id, index, Status::Failed, Some(failure)),
         }
     }
 
-    /// `aws:runCommand`.
-    fn run_command(&mut self, id: &str, index: usize, inputs: &Value) -> Result<String, String> {
-        let Some(execution) = self.executions.get(id) else {
-            return Err(String::new());
-        };
-        let text = |name: &str| inputs.get(name).filter(|value| !value.is_null()).map(plain);
-        let targets: Vec<Target> = match inputs.get("Targets") {
-            None | Some(Value::Null) => vec![],
-            Some(given) => serde_json::from_value(given.clone())
-                .map_err(|error| format!("InvalidParameters: Targets cannot be read: {error}."))?,
-        };
-        let order = CommandOrder {
-            location: execution.order.location.clone(),
-            document: text("DocumentName").ok_or("InvalidParameters: DocumentName is required.")?,
-            parameters: command_parameters(inputs.get("Parameters")),
-            instance_ids: inputs.get("InstanceIds").map(texts).unwrap_or_default(),
-            targets,
-            max_concurrency: text("MaxConcurrency").unwrap_or_else(|| "50".to_owned()),
-            max_errors: text("MaxErrors").unwrap_or_else(|| "0".to_owned()),
-            timeout_seconds: inputs.get("TimeoutSeconds").and_then(whole).unwrap_or(3600),
-            comment: text("Comment").unwrap_or_default(),
-            step: Some((id.to_owned(), index)),
-            options: CommandOptions {
-                document_version: text("DocumentVersion"),
-                output_bucket: text("OutputS3BucketName"),
-                output_prefix: text("OutputS3KeyPrefix"),
-                service_role: text("ServiceRoleArn"),
-                notification: inputs
-                    .get("NotificationConfig")
-                    .filter(|given| !given.is_null())
-                    .cloned(),
-                cloudwatch: inputs
-                    .get("CloudWatchOutputConfig")
-                    .filter(|given| !given.is_null())
-                    .cloned(),
-            },
-        };
-        if !super::is_concurrency(&order.max_concurrency) || !super::is_errors(&order.max_errors) {
-            return Err("InvalidParameters: MaxConcurrency or MaxErrors is not in AWS's grammar.".to_owned());
+    fn wait_at(&mut self, id: &str, index: usize) {
+        if let Some(step) = self.step_mut(id, index) {
+            step.status = Status::Waiting;
         }
-        self.send_command(order).map_err(|refusal| refusal.to_string())
-    }
-
-    /// The command of a step has ended.
-    pub(super) fn command_ended(&mut self, id: &str, index: usize, command: &str, status: Status) {
-        let code = self.commands.get(command).map_or(-1, |command| {
-            command
-                .invocations
-                .iter()
-                .map(|one| one.response_code)
-                .max()
-                .unwrap_or(-1)
-        });
-        if let Some(step) = self
-            .executions
-            .get_mut(id)
-            .and_then(|one| one.steps.get_mut(index))
-            // Not that of an earlier run which timed out: what becomes of it concerns nobody now.
-            .filter(|step| step.command.as_deref() == Some(command))
+        if let Some(execution) = self.executions.get_mut(id)
+            && execution.status == Status::InProgress
         {
-            step.outputs
-                .insert("Status".to_owned(), vec![status.as_str().to_owned()]);
-            step.outputs
-                .insert("ResponseCode".to_owned(), vec![code.to_string()]);
-            step.outputs.insert("Output".to_owned(), vec![String::new()]);
-        } else {
-            return;
+            execution.status = Status::Waiting;
         }
-        let failure = (status != Status::Success).then(|| {
-            let details = self.commands.get(command).map_or("", |command| command.details);
-            format!(
-                "Step fails when it is Verifying/Cancelling action. Command {command} ended with status {}, details {details}. {SEE_GUIDE}",
-                status.as_str()
-            )
-        });
-        self.end_step(id, index, status, failure);
+    }
+
+    /// `aws:branch`.
+    fn branch(&self, id: &str, inputs: &Value) -> Result<Begun, Failure> {
+        let branch = Branch::read(inputs).map_err(Failure::input)?;
+        let chosen = branch.choose().map_err(Failure::input)?;
+        let runbook = self.executions.get(id).map(|one| &one.runbook);
+        Ok(Begun::Leads(
+            chosen.and_then(|name| runbook.and_then(|one| one.index_of(name))),
+        ))
     }
 
     /// The step's own limit. What it does to the command is undocumented; here the command goes on.
@@ -186,53 +167,82 @@ impl World {
         let Some(step) = self.executions.get(id).and_then(|one| one.steps.get(index)) else {
             return;
         };
-        if step.status == Status::InProgress && step.runs == run {
+        if step.is_open() && step.runs == run {
             let failure = format!(
                 "Step timed out after {} seconds. {SEE_GUIDE}",
                 step.timeout_seconds.unwrap_or(0)
             );
-            self.end_step(id, index, Status::TimedOut, Some(failure));
+            self.end_step(id, index, Status::TimedOut, Some(Failure::verification(failure)));
         }
     }
 
-    fn end_step(&mut self, id: &str, index: usize, status: Status, failure: Option<String>) {
+    /// Ends a step; the execution goes where the document says.
+    pub(super) fn end_step(&mut self, id: &str, index: usize, status: Status, failure: Option<Failure>) {
+        self.end_step_towards(id, index, status, failure, None);
+    }
+
+    /// Ends a step, which may itself say what is next.
+    fn end_step_towards(
+        &mut self,
+        id: &str,
+        index: usize,
+        status: Status,
+        failure: Option<Failure>,
+        towards: Option<usize>,
+    ) {
         let now = self.now;
         let Some(execution) = self.executions.get_mut(id) else {
             return;
         };
-        let stopping = execution.status != Status::InProgress;
-        let Some(step) = execution
-            .steps
-            .get_mut(index)
-            .filter(|step| !step.status.is_terminal())
-        else {
+        let goes_on = execution.takes_steps();
+        let runbook = execution.runbook.clone();
+        let Some(rule) = runbook.main_steps.get(index) else {
             return;
         };
+        let Some(step) = execution.steps.get_mut(index).filter(|step| step.is_open()) else {
+            return;
+        };
+        let failed = matches!(status, Status::Failed | Status::TimedOut);
+        if failed && goes_on && !execution.completing && step.attempts < rule.attempts() {
+            // It has not failed before every attempt has: until then it runs.
+            step.status = Status::InProgress;
+            let run = step.runs;
+            execution.resume();
+            return self.after_seconds(
+                0,
+                Event::StepTriesAgain {
+                    execution: id.to_owned(),
+                    step: index,
+                    run,
+                },
+            );
+        }
         step.status = status;
         step.failure = failure;
         step.ended = Some(now);
-        let Some(rule) = execution.runbook.main_steps.get(index).filter(|_| !stopping) else {
+        if !goes_on {
             return;
-        };
-        let failure = step.failure.clone();
-        let next = if status == Status::Success {
-            match (&rule.next_step, rule.ends()) {
-                (_, true) => None,
-                (Some(name), _) => execution.runbook.index_of(name),
-                (None, _) => Some(index + 1),
+        }
+        let why = step.failure().map(str::to_owned);
+        execution.resume();
+        let next = match &rule.on_failure {
+            _ if status == Status::Success => towards.or_else(|| runbook.after(index)),
+            Jump::Continue => runbook.after(index),
+            Jump::Step(name) => runbook.index_of(name),
+            Jump::Abort if rule.counts() && !execution.cleaning => {
+                return self.end_execution(id, status, why);
             }
-        } else {
-            match rule.on_failure.as_deref() {
-                Some("Continue") if rule.ends() => None,
-                Some("Continue") => Some(index + 1),
-                Some(action) if action.starts_with("step:") => {
-                    execution.runbook.index_of(action.trim_start_matches("step:"))
-                }
-                _ if rule.counts() => return self.end_execution(id, status, failure),
-                // It ends the execution, and is not what that is judged by.
-                _ => None,
-            }
+            // It ends the execution, and is not what that is judged by.
+            Jump::Abort => None,
         };
+        execution.next = next;
+        if execution.completing {
+            return self.complete_run(id);
+        }
+        if execution.is_interactive() && !execution.cleaning {
+            execution.status = Status::Waiting;
+            return;
+        }
         match next {
             // By way of the queue, so that a document's length is not a depth of the stack.
             Some(next) => self.after_seconds(
@@ -246,11 +256,26 @@ impl World {
         }
     }
 
-    /// Every step is through: the execution is what its critical steps are.
-    fn end_run(&mut self, id: &str) {
+    /// It was told to end after the steps that run, and none does.
+    pub(super) fn complete_run(&mut self, id: &str) {
         let Some(execution) = self.executions.get(id) else {
             return;
         };
+        if execution.next.is_some() {
+            self.end_execution(id, Status::Cancelled, None);
+        } else {
+            self.end_run(id);
+        }
+    }
+
+    /// Every step is through: the execution is what its critical steps are.
+    pub(super) fn end_run(&mut self, id: &str) {
+        let Some(execution) = self.executions.get(id) else {
+            return;
+        };
+        if execution.cleaning {
+            return self.end_execution(id, Status::Cancelled, None);
+        }
         let failed = execution
             .steps
             .iter()
@@ -258,15 +283,23 @@ impl World {
             .find(|(step, rule)| {
                 rule.counts() && step.status.is_terminal() && step.status != Status::Success
             });
-        match failed.map(|(step, _)| (step.status, step.failure.clone())) {
-            Some((Status::TimedOut, failure)) => self.end_execution(id, Status::TimedOut, failure),
-            Some((_, failure)) => self.end_execution(id, Status::Failed, failure),
+        let why = failed.and_then(|(step, _)| step.failure().map(str::to_owned));
+        match failed.map(|(step, _)| step.status) {
+            Some(Status::TimedOut) => self.end_execution(id, Status::TimedOut, why),
+            Some(_) => self.end_execution(id, Status::Failed, why),
             None => self.end_execution(id, Status::Success, None),
         }
     }
 }
 
 impl Execution {
+    /// It no longer waits.
+    pub(super) fn resume(&mut self) {
+        if self.status == Status::Waiting {
+            self.status = Status::InProgress;
+        }
+    }
+
     /// `value` with its references replaced by parameters, variables and earlier steps' outputs.
     fn fill(&self, value: &Value) -> Result<Value, String> {
         template::fill(value, &|name| self.lookup(name))
@@ -308,19 +341,4 @@ fn shown(inputs: &Value) -> std::collections::BTreeMap<String, String> {
 /// A whole number, as such or as text.
 fn whole(value: &Value) -> Option<i64> {
     value.as_i64().or_else(|| value.as_str()?.trim().parse().ok())
-}
-
-fn texts(value: &Value) -> Vec<String> {
-    match value {
-        Value::Array(items) => items.iter().map(plain).collect(),
-        Value::Null => vec![],
-        other => vec![plain(other)],
-    }
-}
-
-fn command_parameters(given: Option<&Value>) -> WireParameters {
-    let entries = given.and_then(Value::as_object).into_iter().flatten();
-    entries
-        .map(|(name, value)| (name.clone(), texts(value)))
-        .collect()
 }

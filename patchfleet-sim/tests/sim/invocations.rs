@@ -136,7 +136,7 @@ fn what_is_asked_for_wrongly_is_refused_by_name() {
     for (input, code) in [
         (
             json!({"CommandId": nobody, "InstanceId": one}),
-            "InvalidCommandId",
+            "InvocationDoesNotExist",
         ),
         (
             json!({"CommandId": id, "InstanceId": other}),
@@ -144,7 +144,7 @@ fn what_is_asked_for_wrongly_is_refused_by_name() {
         ),
         (
             json!({"CommandId": id, "InstanceId": "i-00000000000000000"}),
-            "InvalidInstanceId",
+            "InvocationDoesNotExist",
         ),
         (
             json!({"CommandId": id, "InstanceId": one, "PluginName": "PatchAmiga"}),
@@ -169,6 +169,29 @@ fn what_is_asked_for_wrongly_is_refused_by_name() {
     }
     let stage = json!({"Filters": [{"key": "ExecutionStage", "value": "Complete"}]});
     assert_eq!(there.refusal("ListCommandInvocations", stage), "InvalidFilterKey");
+    let filter = json!({"key": "Status", "value": "Success"});
+    let twice = json!({"Filters": [filter, filter]});
+    assert_eq!(there.refusal("ListCommands", twice), "InvalidFilterKey");
+}
+
+#[test]
+fn the_invocations_of_nodes_that_are_named_are_there_at_once() {
+    let mut there = There::with_nodes("{ count = 2 }");
+    let id = there.send(|_| ());
+    assert_eq!(there.ends(&id), [""; 0], "a group is looked at a moment later");
+    let ids = there.ids();
+    let sent = there.ssm(
+        "SendCommand",
+        json!({
+            "DocumentName": "AWS-RunPatchBaseline",
+            "Parameters": {"Operation": ["Scan"]},
+            "InstanceIds": ids,
+        }),
+    );
+    let id = sent["Command"]["CommandId"].as_str().unwrap().to_owned();
+    assert_eq!(there.ends(&id), ["Pending", "Pending"]);
+    there.fleet.world.run_until_idle();
+    assert_eq!(there.ends(&id), ["Success", "Success"]);
 }
 
 #[test]

@@ -9,7 +9,10 @@
 
 mod builtin_worlds;
 mod commands;
+mod determinism;
+mod faults;
 mod fleet;
+mod fuzz;
 mod inputs;
 mod instances;
 mod invocations;
@@ -19,6 +22,7 @@ mod paging;
 mod patching;
 mod ports;
 mod runbooks;
+mod socket;
 mod starts;
 mod wire;
 mod world_files;

@@ -146,17 +146,16 @@ fn executions_are_found_by_tag_document_time_and_type() {
 #[test]
 fn a_step_action_that_is_not_simulated_fails_the_execution_and_says_so() {
     let mut fleet = Fleet::with_nodes("{ count = 1 }");
-    let content =
-        json!({"schemaVersion": "0.3", "mainSteps": [{"name": "nap", "action": "aws:sleep", "inputs": {}}]});
-    let document = json!({"Name": "Sleeper", "DocumentType": "Automation", "Content": content.to_string()});
+    let content = json!({"schemaVersion": "0.3", "mainSteps": [{"name": "run", "action": "aws:executeScript", "inputs": {}}]});
+    let document = json!({"Name": "Scripted", "DocumentType": "Automation", "Content": content.to_string()});
     fleet.ssm("CreateDocument", document).unwrap();
     let started = fleet
-        .ssm("StartAutomationExecution", json!({"DocumentName": "Sleeper"}))
+        .ssm("StartAutomationExecution", json!({"DocumentName": "Scripted"}))
         .unwrap();
     fleet.world.run_until_idle();
     let execution = fleet.execution(started["AutomationExecutionId"].as_str().unwrap());
     assert_eq!(execution.status().as_str(), "Failed");
-    assert!(execution.failure().unwrap().contains("aws:sleep"));
+    assert!(execution.failure().unwrap().contains("aws:executeScript"));
 }
 
 #[test]

@@ -1,86 +1,10 @@
 //! The HTTP front, spoken to as a socket.
 
+use crate::socket::{Reply, between, credential, send, sim, sts, target};
 use patchfleet_core::port::Automation;
-use patchfleet_sim::{ClockMode, Sim, SimOptions, world::World};
+use patchfleet_sim::{ClockMode, world::World};
 use serde_json::{Value, json};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-};
-
-struct Reply {
-    status: u16,
-    head: String,
-    body: String,
-}
-
-impl Reply {
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap()
-    }
-}
-
-async fn sim(mode: ClockMode) -> Sim {
-    let world = World::parse(&crate::fleet::world("{ count = 3 }")).unwrap();
-    Sim::start(
-        world,
-        SimOptions {
-            clock: mode,
-            ..SimOptions::default()
-        },
-    )
-    .await
-    .unwrap()
-}
-
-async fn send(sim: &Sim, line: &str, headers: &[(&str, &str)], body: &str) -> Reply {
-    let mut stream = TcpStream::connect(sim.address()).await.unwrap();
-    let headers: String = headers
-        .iter()
-        .map(|(name, value)| format!("{name}: {value}\r\n"))
-        .collect();
-    let request = format!(
-        "{line} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n{body}",
-        body.len()
-    );
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut text = String::new();
-    stream.read_to_string(&mut text).await.unwrap();
-    let (head, body) = text.split_once("\r\n\r\n").unwrap();
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    Reply {
-        status,
-        head: format!("{}\r\n", head.to_ascii_lowercase()),
-        body: body.to_owned(),
-    }
-}
-
-fn credential(key: &str, service: &str) -> String {
-    format!(
-        "AWS4-HMAC-SHA256 Credential={key}/20260301/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=00"
-    )
-}
-
-async fn target(sim: &Sim, key: &str, target: &str, input: Value) -> Reply {
-    let headers = [
-        ("Content-Type", "application/x-amz-json-1.1"),
-        ("X-Amz-Target", target),
-        ("Authorization", &credential(key, "ssm")),
-    ];
-    send(sim, "POST /", &headers, &input.to_string()).await
-}
-
-async fn sts(sim: &Sim, form: &str) -> Reply {
-    let headers = [
-        ("Content-Type", "application/x-www-form-urlencoded; charset=utf-8"),
-        ("Authorization", &credential("AKID", "sts")),
-    ];
-    send(sim, "POST /", &headers, form).await
-}
-
-fn between<'a>(text: &'a str, from: &str, to: &str) -> &'a str {
-    text.split_once(from).unwrap().1.split_once(to).unwrap().0
-}
+use tokio::net::TcpStream;
 
 const ASSUME: &str = "Action=AssumeRole&Version=2011-06-15&RoleSessionName=me&RoleArn=arn%3Aaws%3Aiam%3A%3A222222222222%3Arole%2FAWS-SystemsManager-AutomationExecutionRole";
 

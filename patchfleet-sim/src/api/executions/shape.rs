@@ -1,0 +1,268 @@
+//! Executions and steps as the API shows them.
+
+use crate::api::time::WireTime;
+use crate::world::{
+    Execution, Failure, FailureKind, FailureStage, Shape, Status, Step, StepRule, Target, TargetUnit,
+};
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// Steps that GetAutomationExecution shows; of more it says that there are.
+const SHOWN_STEPS: usize = 100;
+
+/// Targets that are shown of a rate-control execution.
+const SHOWN_TARGETS: usize = 100;
+
+/// An execution.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct ExecutionShape {
+    pub(crate) automation_execution_id: String,
+    pub(crate) document_name: String,
+    pub(crate) document_version: String,
+    pub(crate) execution_start_time: WireTime,
+    pub(crate) execution_end_time: Option<WireTime>,
+    pub(crate) automation_execution_status: &'static str,
+    pub(crate) step_executions: Vec<StepShape>,
+    pub(crate) step_executions_truncated: bool,
+    pub(crate) parameters: BTreeMap<String, Vec<String>>,
+    pub(crate) outputs: BTreeMap<String, Vec<String>>,
+    pub(crate) failure_message: Option<String>,
+    pub(crate) mode: String,
+    pub(crate) parent_automation_execution_id: Option<String>,
+    pub(crate) executed_by: String,
+    pub(crate) current_step_name: Option<String>,
+    pub(crate) current_action: Option<String>,
+    #[serde(flatten)]
+    pub(crate) rate: RateShape,
+    pub(crate) target_locations: Option<Vec<Value>>,
+    pub(crate) progress_counters: Value,
+    pub(crate) targets_summary: Option<Value>,
+}
+
+/// An execution, as it is listed.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct ExecutionMetadata {
+    pub(crate) automation_execution_id: String,
+    pub(crate) document_name: String,
+    pub(crate) document_version: String,
+    pub(crate) automation_execution_status: &'static str,
+    pub(crate) execution_start_time: WireTime,
+    pub(crate) execution_end_time: Option<WireTime>,
+    pub(crate) executed_by: String,
+    pub(crate) outputs: BTreeMap<String, Vec<String>>,
+    pub(crate) mode: String,
+    pub(crate) parent_automation_execution_id: Option<String>,
+    pub(crate) current_step_name: Option<String>,
+    pub(crate) current_action: Option<String>,
+    pub(crate) failure_message: Option<String>,
+    #[serde(flatten)]
+    pub(crate) rate: RateShape,
+    pub(crate) automation_type: &'static str,
+}
+
+/// What both say about targets.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct RateShape {
+    pub(crate) target_parameter_name: Option<String>,
+    pub(crate) targets: Vec<Target>,
+    pub(crate) target_maps: Option<Vec<BTreeMap<String, Vec<String>>>>,
+    pub(crate) resolved_targets: Value,
+    pub(crate) max_concurrency: Option<String>,
+    pub(crate) max_errors: Option<String>,
+    pub(crate) target: Option<String>,
+}
+
+/// A step.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct StepShape {
+    pub(crate) step_execution_id: String,
+    pub(crate) step_name: String,
+    pub(crate) action: String,
+    pub(crate) timeout_seconds: Option<i64>,
+    pub(crate) max_attempts: Option<i64>,
+    pub(crate) execution_start_time: Option<WireTime>,
+    pub(crate) execution_end_time: Option<WireTime>,
+    pub(crate) step_status: &'static str,
+    pub(crate) response_code: Option<String>,
+    pub(crate) inputs: BTreeMap<String, String>,
+    pub(crate) outputs: BTreeMap<String, Vec<String>>,
+    pub(crate) failure_message: Option<String>,
+    pub(crate) failure_details: Option<Value>,
+    pub(crate) targets: Option<Vec<Target>>,
+    pub(crate) target_location: Option<Value>,
+    pub(crate) is_end: Option<bool>,
+    pub(crate) is_critical: Option<bool>,
+    pub(crate) next_step: Option<String>,
+    pub(crate) on_failure: Option<String>,
+}
+
+pub(super) fn execution_shape(one: &Execution) -> ExecutionShape {
+    let entries = one.order.targets.iter();
+    let steps = one.steps.iter().enumerate().take(SHOWN_STEPS);
+    ExecutionShape {
+        automation_execution_id: one.id.clone(),
+        document_name: one.order.document.clone(),
+        document_version: one.version.clone(),
+        execution_start_time: one.started.into(),
+        execution_end_time: one.ended.map(WireTime),
+        automation_execution_status: one.status.as_str(),
+        step_executions: steps.map(|(index, step)| step_shape(one, index, step)).collect(),
+        step_executions_truncated: one.steps.len() > SHOWN_STEPS,
+        parameters: one.shown_parameters(),
+        outputs: one.outputs.clone(),
+        failure_message: one.failure.clone(),
+        mode: one.order.mode.clone(),
+        parent_automation_execution_id: one.parent().map(str::to_owned),
+        executed_by: one.order.executed_by.clone(),
+        current_step_name: current(one).map(|step| step.name.clone()),
+        current_action: current(one).map(|step| step.action.clone()),
+        rate: rate_shape(one),
+        target_locations: one
+            .is_cross_account()
+            .then(|| entries.map(|entry| entry.given.clone()).collect()),
+        progress_counters: counters(one),
+        targets_summary: (one.shape() == Shape::RateControl).then(|| summary(one)),
+    }
+}
+
+pub(super) fn metadata(one: &Execution) -> ExecutionMetadata {
+    ExecutionMetadata {
+        automation_execution_id: one.id.clone(),
+        document_name: one.order.document.clone(),
+        document_version: one.version.clone(),
+        automation_execution_status: one.status.as_str(),
+        execution_start_time: one.started.into(),
+        execution_end_time: one.ended.map(WireTime),
+        executed_by: one.order.executed_by.clone(),
+        outputs: one.outputs.clone(),
+        mode: one.order.mode.clone(),
+        parent_automation_execution_id: one.parent().map(str::to_owned),
+        current_step_name: current(one).map(|step| step.name.clone()),
+        current_action: current(one).map(|step| step.action.clone()),
+        failure_message: one.failure.clone(),
+        rate: rate_shape(one),
+        automation_type: automation_type(one),
+    }
+}
+
+pub(super) fn automation_type(one: &Execution) -> &'static str {
+    if one.is_cross_account() {
+        "CrossAccount"
+    } else {
+        "Local"
+    }
+}
+
+/// The step that runs, or waits.
+pub(super) fn current(one: &Execution) -> Option<&Step> {
+    let mut steps = one.steps.iter();
+    steps.find(|step| step.is_open() && one.shape() == Shape::Document)
+}
+
+fn rate_shape(one: &Execution) -> RateShape {
+    let said = &one.order.said;
+    let targets: Vec<&TargetUnit> = one.steps.iter().filter_map(|step| step.target.as_ref()).collect();
+    let shown: Vec<&str> = targets
+        .iter()
+        .take(SHOWN_TARGETS)
+        .map(|target| target.name.as_str())
+        .collect();
+    RateShape {
+        target_parameter_name: said.target_parameter_name.clone(),
+        targets: said.targets.clone().unwrap_or_default(),
+        target_maps: said.target_maps.clone().filter(|maps| !maps.is_empty()),
+        resolved_targets: json!({"ParameterValues": shown, "Truncated": targets.len() > shown.len()}),
+        max_concurrency: said.max_concurrency.clone(),
+        max_errors: said.max_errors.clone(),
+        target: one.target.clone(),
+    }
+}
+
+fn counters(one: &Execution) -> Value {
+    let count = |status| one.steps.iter().filter(|step| step.status == status).count();
+    json!({
+        "TotalSteps": one.steps.len(),
+        "SuccessSteps": count(Status::Success),
+        "FailedSteps": count(Status::Failed),
+        "CancelledSteps": count(Status::Cancelled),
+        "TimedOutSteps": count(Status::TimedOut),
+    })
+}
+
+/// `FailedCount` counts what failed, timed out or was cancelled, as the model says.
+fn summary(one: &Execution) -> Value {
+    let count = |which: fn(&Step) -> bool| one.steps.iter().filter(|step| which(step)).count();
+    json!({
+        "TotalCount": one.steps.len(),
+        "StartedCount": count(|step| step.child.is_some()),
+        "CompletedCount": count(|step| step.status.is_terminal()),
+        "SuccessfulCount": count(|step| step.status == Status::Success),
+        "FailedCount": count(|step| step.status.is_terminal() && step.status != Status::Success),
+    })
+}
+
+pub(super) fn step_shape(execution: &Execution, index: usize, step: &Step) -> StepShape {
+    let rules = &execution.runbook.main_steps;
+    let rule = rules.get(index).filter(|_| execution.shape() == Shape::Document);
+    StepShape {
+        step_execution_id: step.id.clone(),
+        step_name: step.name.clone(),
+        action: step.action.clone(),
+        timeout_seconds: step.timeout_seconds,
+        max_attempts: rule.map(StepRule::attempts).map(i64::from),
+        execution_start_time: step.started.map(WireTime),
+        execution_end_time: step.ended.map(WireTime),
+        step_status: step.status.as_str(),
+        response_code: step
+            .outputs
+            .get("ResponseCode")
+            .and_then(|codes| codes.first().cloned()),
+        inputs: step.inputs.clone(),
+        outputs: step.outputs.clone(),
+        failure_message: step.failure().map(str::to_owned),
+        failure_details: step.failure.as_ref().map(failure_details),
+        targets: location_targets(execution, step),
+        target_location: target_location(execution, step),
+        is_end: rule.map(StepRule::ends),
+        is_critical: rule.map(StepRule::counts),
+        next_step: rule.and_then(|rule| rule.next_step.clone()),
+        on_failure: rule.map(|rule| rule.on_failure.to_string()),
+    }
+}
+
+fn location_targets(execution: &Execution, step: &Step) -> Option<Vec<Target>> {
+    let (_, entry) = step.location.as_ref()?;
+    execution.order.targets.get(*entry)?.said.targets.clone()
+}
+
+fn target_location(execution: &Execution, step: &Step) -> Option<Value> {
+    let (location, entry) = step.location.as_ref()?;
+    let entry = execution.order.targets.get(*entry);
+    Some(json!({
+        "Accounts": [location.account],
+        "Regions": [location.region],
+        "TargetLocationMaxConcurrency": entry.map(|entry| &entry.max_concurrency),
+        "TargetLocationMaxErrors": entry.map(|entry| &entry.max_errors),
+        "ExecutionRoleName": entry.map(|entry| &entry.role),
+    }))
+}
+
+fn failure_details(failure: &Failure) -> Value {
+    let stage = match failure.stage {
+        FailureStage::InputValidation => "InputValidation",
+        FailureStage::Invocation => "Invocation",
+        FailureStage::PostVerification => "PostVerification",
+    };
+    let kind = match failure.kind {
+        FailureKind::Action => "Action",
+        FailureKind::Permission => "Permission",
+        FailureKind::Throttling => "Throttling",
+        FailureKind::Verification => "Verification",
+    };
+    json!({"FailureStage": stage, "FailureType": kind})
+}

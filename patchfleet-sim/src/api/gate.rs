@@ -1,0 +1,219 @@
+//! What stands between a call and its operation: credentials, the Region, injected faults, rates
+//! and permissions. A call that is refused here changes nothing.
+
+use super::{ApiError, Caller, Principal, Service, call::Cut};
+use crate::{
+    model::ServiceModel,
+    spec::FaultEffect,
+    world::{Struck, World},
+};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+/// What faults have in store for a call, drawn when it comes in.
+#[derive(Debug, Default)]
+pub(crate) struct Fate {
+    /// How much longer it takes.
+    pub(crate) delay: SignedDuration,
+    /// What it is refused with.
+    refusal: Option<FaultEffect>,
+    /// How its answer is lost.
+    pub(crate) cut: Option<Cut>,
+    /// What makes its listing partial.
+    pub(crate) query_errors: Vec<String>,
+    /// The faults that struck, for the record.
+    pub(crate) names: Vec<String>,
+}
+
+/// `ssm:SendCommand`.
+pub(crate) fn action(service: Service, operation: &str) -> String {
+    format!("{}:{operation}", service.name())
+}
+
+/// Whether `pattern`, which may end with `*`, names the action.
+pub(crate) fn action_matches(pattern: &str, action: &str) -> bool {
+    pattern
+        .strip_suffix('*')
+        .map_or(pattern == action, |start| action.starts_with(start))
+}
+
+/// Whether `pattern` names an action that is simulated.
+pub(crate) fn is_action_pattern(pattern: &str) -> bool {
+    super::operations()
+        .into_iter()
+        .any(|(service, operation)| action_matches(pattern, &action(service, operation)))
+}
+
+/// Draws what faults do to a call.
+pub(crate) fn fate(
+    world: &mut World,
+    caller: &Caller,
+    service: Service,
+    operation: &str,
+    input: &Value,
+) -> Fate {
+    let role = input.get("RoleArn").and_then(Value::as_str);
+    let effects = world.strike(Struck {
+        account: &caller.account,
+        region: &caller.region,
+        action: &action(service, operation),
+        subject: role.unwrap_or_default(),
+    });
+    let mut fate = Fate::default();
+    for effect in effects {
+        let name = serde_json::to_value(&effect).unwrap_or_default();
+        let name = name.as_str().map_or_else(|| name.to_string(), str::to_owned);
+        fate.names.push(name);
+        match effect {
+            FaultEffect::Slow(millis) => fate.delay += SignedDuration::from_millis(millis.into()),
+            FaultEffect::DropBefore => fate.cut = fate.cut.or(Some(Cut::Before)),
+            FaultEffect::DropAfter => fate.cut = fate.cut.or(Some(Cut::After)),
+            FaultEffect::Truncate => fate.cut = fate.cut.or(Some(Cut::Middle)),
+            FaultEffect::QueryErrors(codes) => fate.query_errors.extend(codes),
+            refusal => fate.refusal = fate.refusal.or(Some(refusal)),
+        }
+    }
+    fate
+}
+
+/// Lets a call through, or says why not.
+pub(crate) fn admit(
+    world: &mut World,
+    caller: &Caller,
+    service: Service,
+    operation: &str,
+    fate: &Fate,
+) -> Result<(), ApiError> {
+    check_region(world, caller, service)?;
+    check_session(world, caller, service)?;
+    if let Some(effect) = &fate.refusal {
+        return Err(refusal(world, caller, service, operation, effect));
+    }
+    let action = action(service, operation);
+    if !world.take_call(&caller.account, &caller.region, &action) {
+        return Err(throttled(service));
+    }
+    let denied = match &caller.principal {
+        Principal::Administrator => false,
+        Principal::Role { name, .. } => world.org.denies(&caller.account, name, &action),
+    };
+    if denied {
+        return Err(access_denied(caller, service, operation));
+    }
+    Ok(())
+}
+
+/// A Region that does not exist, or that the account has not enabled, knows none of its keys.
+fn check_region(world: &World, caller: &Caller, service: Service) -> Result<(), ApiError> {
+    if service.is_global() || world.org.is_enabled(&caller.account, &caller.region) {
+        return Ok(());
+    }
+    Err(match service {
+        Service::Sts => ApiError::new(
+            403,
+            "RegionDisabledException",
+            format!(
+                "STS is not activated in the requested region {} for account {}. Your account administrator can activate STS in this region using the IAM Console.",
+                caller.region, caller.account
+            ),
+        ),
+        _ => ApiError::new(
+            client_status(service),
+            "UnrecognizedClientException",
+            "The security token included in the request is invalid.",
+        ),
+    })
+}
+
+/// Credentials end when they were said to end, in real time, because an SDK renews them by that.
+fn check_session(world: &World, caller: &Caller, service: Service) -> Result<(), ApiError> {
+    let session = caller.key.as_ref().and_then(|key| world.sessions.get(key));
+    if session.is_some_and(|session| session.is_over(Timestamp::now())) {
+        return Err(expired(service));
+    }
+    Ok(())
+}
+
+fn refusal(
+    world: &mut World,
+    caller: &Caller,
+    service: Service,
+    operation: &str,
+    effect: &FaultEffect,
+) -> ApiError {
+    match effect {
+        FaultEffect::Throttle => throttled(service),
+        FaultEffect::Deny => access_denied(caller, service, operation),
+        FaultEffect::ExpireCredentials => {
+            if let Some(session) = caller.key.as_ref().and_then(|key| world.sessions.get_mut(key)) {
+                session.revoke();
+            }
+            expired(service)
+        }
+        FaultEffect::Error(code) => {
+            let modelled = ServiceModel::of(service).error(code);
+            let status = modelled.map_or(400, |error| error.status);
+            let code = modelled.map_or(code, |error| &error.code);
+            ApiError::new(status, code.clone(), "An error that was asked for.")
+        }
+        // Only what refuses comes here.
+        _ => internal_error(service),
+    }
+}
+
+fn throttled(service: Service) -> ApiError {
+    let (status, code) = match service {
+        Service::Ssm => (400, "ThrottlingException"),
+        Service::Sts => (400, "Throttling"),
+        Service::Organizations => (400, "TooManyRequestsException"),
+        Service::ResourceGroups | Service::Account => (429, "TooManyRequestsException"),
+    };
+    ApiError::new(status, code, "Rate exceeded")
+}
+
+fn internal_error(service: Service) -> ApiError {
+    let code = match service {
+        Service::Ssm => "InternalServerError",
+        Service::Sts => "InternalFailure",
+        Service::Organizations => "ServiceException",
+        Service::ResourceGroups => "InternalServerErrorException",
+        Service::Account => "InternalServerException",
+    };
+    ApiError::new(500, code, "An internal error has occurred.")
+}
+
+fn expired(service: Service) -> ApiError {
+    let (status, code) = match service {
+        Service::Sts => (403, "ExpiredToken"),
+        _ => (client_status(service), "ExpiredTokenException"),
+    };
+    ApiError::new(
+        status,
+        code,
+        "The security token included in the request is expired",
+    )
+}
+
+/// What is answered to somebody who may not do this.
+pub(crate) fn access_denied(caller: &Caller, service: Service, operation: &str) -> ApiError {
+    let action = action(service, operation);
+    let (status, code) = match service {
+        Service::Ssm | Service::Organizations => (400, "AccessDeniedException"),
+        Service::Sts => (403, "AccessDenied"),
+        Service::ResourceGroups => (403, "ForbiddenException"),
+        Service::Account => (403, "AccessDeniedException"),
+    };
+    let message = format!(
+        "User: {} is not authorized to perform: {action} because no identity-based policy allows the {action} action",
+        caller.arn()
+    );
+    ApiError::new(status, code, message)
+}
+
+/// The JSON protocol has 400 for everything that is the client's fault, the others 403 for who it is.
+fn client_status(service: Service) -> u16 {
+    match service {
+        Service::Ssm | Service::Organizations => 400,
+        Service::Sts | Service::ResourceGroups | Service::Account => 403,
+    }
+}

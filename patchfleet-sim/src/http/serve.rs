@@ -1,0 +1,48 @@
+//! The listener: takes connections until it is told to stop.
+
+use super::answer;
+use crate::clock::SimClock;
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::{rt::TokioIo, server::graceful::GracefulShutdown};
+use std::time::Duration;
+use tokio::{net::TcpListener, sync::oneshot};
+
+/// Room for a request's head: whatever is in it that is too large is answered, not cut off.
+const HEAD_ROOM: usize = 1024 * 1024;
+/// How many headers a request may have before the connection is refused.
+const MAX_HEADER_COUNT: usize = 2000;
+
+/// Serves until `stopped` is sent or dropped, and then until every request that had come is
+/// answered.
+pub(crate) async fn serve(listener: TcpListener, clock: SimClock, mut stopped: oneshot::Receiver<()>) {
+    let graceful = GracefulShutdown::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = &mut stopped => break,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // The one connection, or no more file descriptors: the next may do better.
+                tracing::debug!(%error, "a connection was not accepted");
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                continue;
+            }
+        };
+        let clock = clock.clone();
+        let service = service_fn(move |request| answer(clock.clone(), request));
+        let connection = http1::Builder::new()
+            .max_buf_size(HEAD_ROOM)
+            .max_headers(MAX_HEADER_COUNT)
+            .serve_connection(TokioIo::new(stream), service);
+        let connection = graceful.watch(connection);
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection broke");
+            }
+        });
+    }
+    drop(listener);
+    graceful.shutdown().await;
+}

@@ -1,0 +1,65 @@
+//! How Automation behaves where a world may differ: what AWS leaves open, its quotas, and how long
+//! news takes.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// What AWS's documentation leaves open about Automation.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct AutomationSpec {
+    /// Whether a runbook has to be shared with an account before a multi-account execution can run
+    /// it there (default false). AWS's guide says so; its own samples do without.
+    pub require_shared_runbook: bool,
+    /// Seconds for which a client token is remembered (default: for ever).
+    pub token_memory_seconds: Option<u32>,
+    /// Whether stopping an execution stops its children and cancels its commands (default true).
+    pub stop_cascades: bool,
+}
+
+impl Default for AutomationSpec {
+    fn default() -> Self {
+        Self {
+            require_shared_runbook: false,
+            token_memory_seconds: None,
+            stop_cascades: true,
+        }
+    }
+}
+
+/// Automation's quotas, each of one account in one Region. The defaults are AWS's.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct QuotasSpec {
+    /// Executions that run at once, children included (default 100). What is over it waits.
+    pub running_automations: u32,
+    /// Executions that wait (default 5000). What is over it is refused.
+    pub queued_automations: u32,
+    /// Rate-control executions that run at once (default 25).
+    pub running_rate_control: u32,
+    /// Rate-control executions that wait (default 1000).
+    pub queued_rate_control: u32,
+}
+
+impl Default for QuotasSpec {
+    fn default() -> Self {
+        Self {
+            running_automations: 100,
+            queued_automations: 5000,
+            running_rate_control: 25,
+            queued_rate_control: 1000,
+        }
+    }
+}
+
+/// How long what is new stays unseen by calls that read.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ConsistencySpec {
+    /// Seconds until a new execution is found and listed (default 0).
+    pub executions_seconds: u32,
+    /// Seconds until a new execution is found by its tags (default 0).
+    pub tags_seconds: u32,
+    /// Seconds until a new command's invocations are found (default 0).
+    pub invocations_seconds: u32,
+}

@@ -1,0 +1,214 @@
+//! Executions whose steps start children: in target locations, or for targets. One after another
+//! they begin, as many as their pacer lets, and the execution ends when none is on its way.
+//!
+//! Where AWS says nothing, the simulator does this. A child that ends in anything but success is an
+//! error. The execution fails when there were more errors than allowed, or no success at all;
+//! otherwise it succeeds, and its counters tell the rest.
+
+use super::{
+    Execution, Pacer, Shape, StartOrder, Status, Step, World,
+    automation::{Failure, TargetUnit},
+    event::Event,
+    lifecycle::{Checked, Origin},
+    locations::SEE_GUIDE,
+};
+
+/// A child that a parent of the same runbook is about to start.
+#[derive(Debug)]
+pub(super) struct Child {
+    pub(super) order: StartOrder,
+    pub(super) target: Option<TargetUnit>,
+}
+
+impl World {
+    /// Begins as many steps as may begin, and ends the execution if none is left.
+    pub(super) fn pump_units(&mut self, id: &str) {
+        let now = self.now;
+        let Some(execution) = self
+            .executions
+            .get_mut(id)
+            .filter(|one| one.status == Status::InProgress)
+        else {
+            return;
+        };
+        let shape = execution.shape();
+        let mut begun = vec![];
+        if !execution.completing {
+            for (index, step) in execution.steps.iter_mut().enumerate() {
+                if !execution.pacers.iter().any(Pacer::has_room) {
+                    break;
+                }
+                let pacer = execution.pacers.get_mut(step.entry());
+                if step.status == Status::Pending && pacer.is_some_and(Pacer::take) {
+                    step.status = Status::InProgress;
+                    step.started = Some(now);
+                    begun.push(index);
+                }
+            }
+        }
+        for step in begun {
+            if shape == Shape::RateControl {
+                self.target_follows(id, step);
+                continue;
+            }
+            let seconds = self.seed.between(1, 3, &[id, &step.to_string(), "role"]);
+            self.after_seconds(
+                seconds,
+                Event::LocationAnswers {
+                    execution: id.to_owned(),
+                    step,
+                },
+            );
+        }
+        self.settle_units(id);
+    }
+
+    fn settle_units(&mut self, id: &str) {
+        let Some(execution) = self.executions.get(id) else {
+            return;
+        };
+        if execution.pacers.iter().any(|pacer| pacer.in_flight() > 0) {
+            return;
+        }
+        let left = execution.steps.iter().any(|step| step.status == Status::Pending);
+        if execution.completing && left {
+            return self.end_execution(id, Status::Cancelled, None);
+        }
+        let (status, failure) = execution.units_verdict();
+        self.end_execution(id, status, failure);
+    }
+
+    /// Starts a step's child: the parent's own runbook, with the parameters that the child's order
+    /// says.
+    pub(super) fn start_child(&mut self, id: &str, index: usize, child: Child) -> Result<(), Failure> {
+        let Some(parent) = self.executions.get(id) else {
+            return Ok(());
+        };
+        let Child { order, target } = child;
+        let open = order.rate.iter().flat_map(super::RateControl::parameters);
+        let arguments = parent
+            .runbook
+            .arguments(&order.parameters, &open.collect())
+            .map_err(|text| Failure::from(super::StartRefusal::Parameters(text)))?;
+        let checked = Checked {
+            order,
+            version: parent.version.clone(),
+            runbook: parent.runbook.clone(),
+            home: parent.home.clone(),
+            arguments,
+        };
+        let origin = Origin {
+            parent: Some((id.to_owned(), index)),
+            target,
+            level: parent.level,
+        };
+        let child = self.add_execution(checked, origin, id)?;
+        if let Some(step) = self.step_mut(id, index) {
+            if step.location.is_some() {
+                step.outputs.insert("ExecutionId".to_owned(), vec![child.clone()]);
+            }
+            step.child = Some(child);
+        }
+        Ok(())
+    }
+
+    /// A step's child has ended, and its parent hears of it.
+    pub(super) fn child_ended(&mut self, id: &str, index: usize, child: &str) {
+        let Some(ended) = self.executions.get(child) else {
+            return;
+        };
+        let Some(parent) = self.executions.get(id) else {
+            return;
+        };
+        if parent.steps.get(index).and_then(Step::child) != Some(child) {
+            // The child of an earlier attempt: what became of it concerns nobody now.
+            return;
+        }
+        let (status, shape) = (ended.status, parent.shape());
+        let failure = (status != Status::Success).then(|| {
+            let why = ended.failure.as_deref().unwrap_or(SEE_GUIDE);
+            let how = status.as_str();
+            Failure::verification(format!(
+                "Step fails when it is Execute/Cancelling action. Execution {child} ended with status {how}. {why}"
+            ))
+        });
+        let declared = ended.runbook.outputs.iter();
+        let values: Vec<String> = declared
+            .filter_map(|name| ended.outputs.get(name))
+            .flatten()
+            .cloned()
+            .collect();
+        let output = serde_json::json!(ended.outputs).to_string();
+        let Some(step) = self.step_mut(id, index).filter(|step| step.is_open()) else {
+            return;
+        };
+        let told = [("Status".to_owned(), vec![status.as_str().to_owned()])];
+        match shape {
+            Shape::CrossAccount => {
+                step.outputs.extend(told);
+                step.outputs.insert("Output".to_owned(), vec![output]);
+            }
+            Shape::Document => {
+                step.outputs.extend(told);
+                step.outputs.insert("Output".to_owned(), values);
+            }
+            // AWS's guide prints the steps of rate control without outputs.
+            Shape::RateControl => {}
+        }
+        match shape {
+            Shape::Document => self.end_step(id, index, status, failure),
+            Shape::CrossAccount | Shape::RateControl => self.end_unit(id, index, status, failure),
+        }
+    }
+
+    /// Ends a step that was a child's.
+    pub(super) fn end_unit(&mut self, id: &str, index: usize, status: Status, failure: Option<Failure>) {
+        let now = self.now;
+        let Some(execution) = self.executions.get_mut(id) else {
+            return;
+        };
+        let Some(step) = execution.steps.get_mut(index).filter(|step| step.is_open()) else {
+            return;
+        };
+        step.status = status;
+        step.failure = failure;
+        step.ended = Some(now);
+        let entry = step.entry();
+        if let Some(pacer) = execution.pacers.get_mut(entry) {
+            pacer.done(status != Status::Success);
+        }
+        self.pump_units(id);
+    }
+
+    pub(super) fn step_mut(&mut self, id: &str, index: usize) -> Option<&mut Step> {
+        self.executions.get_mut(id)?.steps.get_mut(index)
+    }
+}
+
+impl Execution {
+    fn units_verdict(&self) -> (Status, Option<String>) {
+        let (limit, unit) = match self.shape() {
+            Shape::CrossAccount => (
+                "target locations exceeded TargetLocationMaxErrors",
+                "target location",
+            ),
+            Shape::RateControl | Shape::Document => ("targets exceeded MaxErrors", "target"),
+        };
+        let succeeded = self.steps.iter().any(|step| step.status == Status::Success);
+        if self.pacers.iter().any(Pacer::is_exhausted) {
+            let failure = format!("The number of failed {limit}. {SEE_GUIDE}");
+            (Status::Failed, Some(failure))
+        } else if succeeded || self.steps.is_empty() {
+            (Status::Success, None)
+        } else {
+            (Status::Failed, Some(format!("No {unit} succeeded. {SEE_GUIDE}")))
+        }
+    }
+}
+
+impl Step {
+    /// Which of its execution's pacers it belongs to.
+    fn entry(&self) -> usize {
+        self.location.as_ref().map_or(0, |(_, entry)| *entry)
+    }
+}

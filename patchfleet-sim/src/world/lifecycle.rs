@@ -1,0 +1,336 @@
+//! How executions begin and end, whoever starts them.
+
+use super::{
+    Document, Execution, Pacer, Shape, StartOrder, StartRefusal, Status, Step, World, after, allowed_errors,
+    automation::TargetUnit, concurrency, event::Event, runbook::Runbook,
+};
+use jiff::SignedDuration;
+use patchfleet_core::id::Location;
+use serde_json::Value;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+/// Days for which AWS keeps an execution after its end.
+const HISTORY_DAYS: i64 = 30;
+
+/// An execution that has been checked and may begin.
+#[derive(Debug)]
+pub(super) struct Checked {
+    pub(super) order: StartOrder,
+    pub(super) version: String,
+    pub(super) runbook: Arc<Runbook>,
+    pub(super) home: Location,
+    pub(super) arguments: BTreeMap<String, Value>,
+}
+
+/// What made an execution, if not a call.
+#[derive(Debug, Default)]
+pub(super) struct Origin {
+    /// The parent and its step.
+    pub(super) parent: Option<(String, usize)>,
+    /// The parent's target.
+    pub(super) target: Option<TargetUnit>,
+    pub(super) level: u32,
+}
+
+impl World {
+    /// Starts an execution and gives its id.
+    ///
+    /// # Errors
+    ///
+    /// [`StartRefusal`], and then nothing has happened.
+    pub(crate) fn start_execution(&mut self, order: StartOrder) -> Result<String, StartRefusal> {
+        let name = order.token.clone().unwrap_or_else(|| "-".to_owned());
+        let checked = self.check_start(order, None)?;
+        self.add_execution(checked, Origin::default(), &name)
+    }
+
+    /// Finds the document, and checks everything that can be checked before anything happens.
+    /// `home` is where the runbook that asks for this one was found.
+    pub(super) fn check_start(
+        &self,
+        mut order: StartOrder,
+        home: Option<&Location>,
+    ) -> Result<Checked, StartRefusal> {
+        let (home, name, document) = self
+            .find_document(&order.location, home, &order.document)
+            .ok_or(StartRefusal::NoDocument)?;
+        let (version, content) = document
+            .version(order.version.as_deref())
+            .ok_or(StartRefusal::NoVersion)?;
+        let runbook = Arc::clone(&content.runbook);
+        order.document = name;
+        let mut open = BTreeSet::new();
+        for rate in order.rates() {
+            rate.check(&runbook)?;
+            open.extend(rate.parameters());
+        }
+        let arguments = runbook
+            .arguments(&order.parameters, &open)
+            .map_err(StartRefusal::Parameters)?;
+        if let Some(role) = self.assumed_role(&order.location, &runbook, &arguments)? {
+            order.role = Some(role);
+        }
+        if order.targets.is_empty()
+            && let Some(rate) = &order.rate
+        {
+            self.check_group(&order.location, rate)?;
+        }
+        Ok(Checked {
+            version: version.to_string(),
+            order,
+            runbook,
+            home,
+            arguments,
+        })
+    }
+
+    /// The document that `named` means to an execution in `at`: one of that account and Region, one
+    /// that another account shares, by its ARN, or one that stands beside the runbook that asks.
+    fn find_document(
+        &self,
+        at: &Location,
+        home: Option<&Location>,
+        named: &str,
+    ) -> Option<(Location, String, &Document)> {
+        let of = |location: &Location, name: &str| {
+            let document = self.places.get(location)?.documents.get(name)?;
+            let visible = location.account == at.account || document.is_shared_with(&at.account);
+            (visible && document.kind == "Automation").then(|| (location.clone(), name.to_owned(), document))
+        };
+        let name = document_name(named);
+        if let Some((owner, region)) = document_owner(named) {
+            let other = Location::new(owner.parse().ok()?, region.parse().ok()?);
+            return of(&other, &name).filter(|_| other.region == at.region);
+        }
+        of(at, &name).or_else(|| of(home?, &name))
+    }
+
+    /// The name of the role that the runbook assumes, if it names one.
+    fn assumed_role(
+        &self,
+        location: &Location,
+        runbook: &Runbook,
+        arguments: &BTreeMap<String, Value>,
+    ) -> Result<Option<String>, StartRefusal> {
+        let Some(template) = &runbook.assume_role else {
+            return Ok(None);
+        };
+        let arn = super::template::fill(&Value::from(template.as_str()), &|name| {
+            arguments.get(name).cloned()
+        })
+        .map_err(StartRefusal::Parameters)?;
+        let arn = super::parameters::plain(&arn);
+        if arn.is_empty() {
+            return Ok(None);
+        }
+        let prefix = format!(
+            "arn:{}:iam::{}:role/",
+            location.region.partition(),
+            location.account
+        );
+        let role = arn.strip_prefix(&prefix).map(role_name);
+        role.filter(|name| self.org.assume(&location.account, name, None).is_ok())
+            .map(|name| Some(name.to_owned()))
+            .ok_or_else(|| {
+                StartRefusal::Parameters("The defined assume role is unable to be assumed.".to_owned())
+            })
+    }
+
+    /// Adds an execution that has been checked. `name` makes its id, with all that is above it.
+    pub(super) fn add_execution(
+        &mut self,
+        checked: Checked,
+        origin: Origin,
+        name: &str,
+    ) -> Result<String, StartRefusal> {
+        let Checked {
+            order,
+            version,
+            runbook,
+            home,
+            arguments,
+        } = checked;
+        let place = order.location.to_string();
+        let pacers: Vec<Pacer> = order
+            .targets
+            .iter()
+            .map(|entry| pacer(&entry.max_concurrency, &entry.max_errors, entry.locations.len()))
+            .collect();
+        let mut execution = Execution {
+            id: String::new(),
+            number: 0,
+            version,
+            runbook,
+            home,
+            arguments,
+            status: Status::Pending,
+            failure: None,
+            started: self.now,
+            ended: None,
+            steps: vec![],
+            pacers,
+            parent: origin.parent,
+            target: origin.target.map(|target| target.name),
+            level: origin.level,
+            outputs: BTreeMap::new(),
+            completing: false,
+            cleaning: false,
+            has_slot: false,
+            next: Some(0),
+            order,
+        };
+        let shape = execution.shape();
+        self.join_line(&execution.order.location, shape)?;
+        let nth = self.count(&format!("execution/{place}/{name}")).to_string();
+        let id = self.seed.uuid(&["execution", &place, name, &nth]);
+        execution.number = self.count(&format!("executions/{place}"));
+        execution.steps = match shape {
+            Shape::CrossAccount => self.location_steps(&id, &execution.order),
+            // Its targets are looked for when it begins.
+            Shape::RateControl => vec![],
+            Shape::Document => self.document_steps(&id, &execution.runbook),
+        };
+        execution.id.clone_from(&id);
+        self.executions.insert(id.clone(), execution);
+        self.after_seconds(
+            1,
+            Event::ExecutionBegins {
+                execution: id.clone(),
+            },
+        );
+        Ok(id)
+    }
+
+    fn document_steps(&self, id: &str, runbook: &Runbook) -> Vec<Step> {
+        let step = |rule: &super::runbook::StepRule| {
+            Step::new(
+                self.seed.uuid(&["step", id, &rule.name]),
+                rule.name.clone(),
+                &rule.action,
+            )
+        };
+        runbook.main_steps.iter().map(step).collect()
+    }
+
+    pub(super) fn begin_execution(&mut self, id: &str) {
+        let pending = |one: &&Execution| one.status == Status::Pending;
+        if self.executions.get(id).filter(pending).is_none() || !self.take_slot(id) {
+            return;
+        }
+        let Some(execution) = self.executions.get_mut(id) else {
+            return;
+        };
+        execution.status = Status::InProgress;
+        match execution.shape() {
+            Shape::CrossAccount => self.pump_units(id),
+            Shape::RateControl => self.begin_targets(id),
+            Shape::Document if execution.is_interactive() => execution.status = Status::Waiting,
+            Shape::Document => self.begin_step(id, 0),
+        }
+    }
+
+    /// Ends an execution and tells its parent.
+    pub(super) fn end_execution(&mut self, id: &str, status: Status, failure: Option<String>) {
+        let now = self.now;
+        let Some(execution) = self
+            .executions
+            .get_mut(id)
+            .filter(|one| !one.status.is_terminal())
+        else {
+            return;
+        };
+        execution.status = status;
+        execution.failure = failure;
+        execution.ended = Some(now);
+        let outputs = execution.runbook.outputs.iter();
+        let outputs = outputs
+            .map(|name| (name.clone(), execution.output(name)))
+            .collect();
+        execution.outputs = outputs;
+        let parent = execution.parent.clone();
+        self.leave_line(id);
+        if let Some((parent, step)) = parent {
+            self.after_seconds(
+                2,
+                Event::ChildEnded {
+                    execution: parent,
+                    step,
+                    child: id.to_owned(),
+                },
+            );
+        }
+    }
+
+    /// Whether AWS still keeps the execution. Nothing is thrown away: tests look at it later.
+    pub(crate) fn is_kept(&self, execution: &Execution) -> bool {
+        let days = SignedDuration::from_hours(24 * HISTORY_DAYS);
+        execution.ended.is_none_or(|ended| self.now < after(ended, days))
+    }
+
+    /// Whether calls that read know the execution already.
+    pub(crate) fn is_visible(&self, execution: &Execution) -> bool {
+        self.is_older(execution, self.consistency.executions_seconds)
+    }
+
+    /// Whether it is found by its tags already.
+    pub(crate) fn is_found_by_tags(&self, execution: &Execution) -> bool {
+        self.is_older(execution, self.consistency.tags_seconds)
+    }
+
+    fn is_older(&self, execution: &Execution, seconds: u32) -> bool {
+        after(execution.started, SignedDuration::from_secs(i64::from(seconds))) <= self.now
+    }
+}
+
+impl StartOrder {
+    /// The targets of the execution itself, or of its children.
+    fn rates(&self) -> impl Iterator<Item = &super::RateControl> {
+        let own = self.rate.as_ref().filter(|_| self.targets.is_empty());
+        own.into_iter()
+            .chain(self.targets.iter().filter_map(|entry| entry.rate.as_ref()))
+    }
+}
+
+impl Execution {
+    /// The value of a document output, `step.Key`.
+    fn output(&self, name: &str) -> Vec<String> {
+        let (step, key) = name.split_once('.').unwrap_or((name, "Output"));
+        self.steps
+            .iter()
+            .find(|one| one.name == step && one.status == Status::Success)
+            .and_then(|one| one.outputs.get(key).cloned())
+            .unwrap_or_else(|| {
+                vec!["No output available yet because the step is not successfully executed".to_owned()]
+            })
+    }
+}
+
+/// A pacer over `of` units, by AWS's texts.
+pub(super) fn pacer(max_concurrency: &str, max_errors: &str, of: usize) -> Pacer {
+    let of = u32::try_from(of).unwrap_or(u32::MAX);
+    Pacer::new(concurrency(max_concurrency, of), allowed_errors(max_errors, of))
+}
+
+/// A role's name without its path.
+pub(super) fn role_name(path: &str) -> &str {
+    path.rsplit_once('/').map_or(path, |(_, name)| name)
+}
+
+/// The name in a document's name or ARN: `arn:…:document/NAME`, or
+/// `arn:…:automation-definition/NAME:VERSION`.
+pub(crate) fn document_name(text: &str) -> String {
+    let Some((_, name)) = text.rsplit_once('/') else {
+        return text.to_owned();
+    };
+    name.split_once(':').map_or(name, |(name, _)| name).to_owned()
+}
+
+/// The account and Region in a document's ARN, if it is one that has them.
+fn document_owner(text: &str) -> Option<(&str, &str)> {
+    let mut parts = text.strip_prefix("arn:")?.split(':').skip(2);
+    let (region, account) = (parts.next()?, parts.next()?);
+    (!account.is_empty()).then_some((account, region))
+}

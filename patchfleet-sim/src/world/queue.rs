@@ -1,0 +1,98 @@
+//! Automation's quotas: so many executions of an account run in a Region at once, so many wait, and
+//! what is over both is refused. Children count; rate-control executions have quotas of their own.
+//!
+//! Sources: the Systems Manager endpoints and quotas page. That a rate-control execution counts
+//! only in its own quota is not said there.
+
+use super::{Shape, StartRefusal, Status, World, event::Event};
+use patchfleet_core::id::Location;
+use std::collections::VecDeque;
+
+/// Executions of one location and kind that have not ended.
+#[derive(Debug, Default)]
+pub(crate) struct Line {
+    open: u32,
+    running: u32,
+    waiting: VecDeque<String>,
+}
+
+/// Which quotas an execution counts in: those of rate control, or the others.
+fn is_rate_control(shape: Shape) -> bool {
+    shape == Shape::RateControl
+}
+
+impl World {
+    /// How many may run, and how many may wait.
+    fn limits(&self, shape: Shape) -> (u32, u32) {
+        if is_rate_control(shape) {
+            (self.quotas.running_rate_control, self.quotas.queued_rate_control)
+        } else {
+            (self.quotas.running_automations, self.quotas.queued_automations)
+        }
+    }
+
+    fn line(&mut self, location: &Location, shape: Shape) -> &mut Line {
+        self.lines
+            .entry((location.clone(), is_rate_control(shape)))
+            .or_default()
+    }
+
+    /// Lets a new execution in, if there is room for one more.
+    pub(super) fn join_line(&mut self, location: &Location, shape: Shape) -> Result<(), StartRefusal> {
+        let (running, waiting) = self.limits(shape);
+        let line = self.line(location, shape);
+        if line.open >= running.saturating_add(waiting) {
+            return Err(StartRefusal::Limit);
+        }
+        line.open += 1;
+        Ok(())
+    }
+
+    /// Whether an execution may begin now. If not, it is told when its turn comes.
+    pub(super) fn take_slot(&mut self, id: &str) -> bool {
+        let Some(execution) = self.executions.get(id) else {
+            return false;
+        };
+        if execution.has_slot {
+            return true;
+        }
+        let (location, shape) = (execution.order.location.clone(), execution.shape());
+        let (limit, _) = self.limits(shape);
+        let line = self.line(&location, shape);
+        if line.running >= limit {
+            line.waiting.push_back(id.to_owned());
+            return false;
+        }
+        line.running += 1;
+        if let Some(execution) = self.executions.get_mut(id) {
+            execution.has_slot = true;
+        }
+        true
+    }
+
+    /// An execution has ended: its place goes to the one that has waited longest.
+    pub(super) fn leave_line(&mut self, id: &str) {
+        let Some(execution) = self.executions.get_mut(id) else {
+            return;
+        };
+        let (location, shape) = (execution.order.location.clone(), execution.shape());
+        let had_slot = std::mem::take(&mut execution.has_slot);
+        let (limit, _) = self.limits(shape);
+        let line = self.line(&location, shape);
+        line.open = line.open.saturating_sub(1);
+        line.running = line.running.saturating_sub(u32::from(had_slot));
+        while self.line(&location, shape).running < limit {
+            let Some(next) = self.line(&location, shape).waiting.pop_front() else {
+                return;
+            };
+            // It may have been stopped while it waited.
+            let waits = |one: &&mut super::Execution| one.status == Status::Pending;
+            if let Some(execution) = self.executions.get_mut(&next).filter(waits) {
+                execution.has_slot = true;
+                self.line(&location, shape).running += 1;
+                // By way of the queue, so that the length of the line is not a depth of the stack.
+                self.after_seconds(0, Event::ExecutionBegins { execution: next });
+            }
+        }
+    }
+}
