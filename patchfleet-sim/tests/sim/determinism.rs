@@ -71,7 +71,11 @@ impl Script {
 
     /// Makes its `nth` call until it is not throttled.
     async fn step(&mut self, nth: usize) {
-        let region = if nth.is_multiple_of(2) { "us-east-1" } else { "eu-west-1" };
+        let region = if nth.is_multiple_of(2) {
+            "us-east-1"
+        } else {
+            "eu-west-1"
+        };
         let (operation, input) = match nth / 2 {
             0 => (
                 "CreateDocument",
