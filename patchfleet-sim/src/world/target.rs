@@ -8,8 +8,10 @@ use patchfleet_core::id::{Location, NodeId};
 #[serde(rename_all = "PascalCase")]
 pub struct Target {
     /// `InstanceIds`, `tag:NAME`, `tag-key`, `resource-groups:Name`.
+    #[serde(default)]
     pub key: String,
     /// Its values; one of them has to match.
+    #[serde(default)]
     pub values: Vec<String>,
 }
 

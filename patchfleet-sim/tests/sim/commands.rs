@@ -145,6 +145,7 @@ fn every_reason_for_there_being_no_command_has_its_own_code() {
             json!({"InstanceIds": [], "Targets": [{"Key": "resource-groups:Name", "Values": ["Nowhere"]}]}),
             "ValidationException",
         ),
+        (json!({"InstanceIds": [], "Targets": [{}]}), "ValidationException"),
         (json!({"MaxConcurrency": "0"}), "ValidationException"),
     ] {
         assert_eq!(

@@ -300,3 +300,25 @@ fn a_snapshot_lives_for_three_days_from_its_first_use_in_a_location() {
         "another one is fresh"
     );
 }
+
+#[test]
+fn a_reboot_by_hand_is_known_by_the_next_scan() {
+    let mut there = There::with_nodes("{ count = 1, patch = { missing = 4 } }");
+    there.run(|input| input["Parameters"]["RebootOption"] = json!(["NoReboot"]));
+    let node = there.fleet.world.nodes().next().unwrap().id().clone();
+    let waiting = |there: &mut There| there.patch_states()[0]["InstalledPendingRebootCount"].clone();
+    assert_eq!(waiting(&mut there), 4);
+    assert!(there.fleet.world.reboot(&node));
+    assert!(!there.fleet.world.reboot(&node), "it is already on its way");
+    assert!(!there.fleet.world.node(&node).unwrap().is_online());
+    there.fleet.world.run_until_idle();
+    assert!(there.fleet.world.node(&node).unwrap().is_online());
+    assert_eq!(there.fleet.world.node(&node).unwrap().patches().pending_reboot, 0);
+    assert_eq!(waiting(&mut there), 4, "nobody has looked");
+    let id = there.send(|input| input["Parameters"]["Operation"] = json!(["Scan"]));
+    there.fleet.world.advance_by(SignedDuration::from_secs(10));
+    assert!(!there.fleet.world.reboot(&node), "a command is running");
+    there.fleet.world.run_until_idle();
+    assert_eq!(there.ends(&id), ["Success"]);
+    assert_eq!(waiting(&mut there), 0);
+}
