@@ -131,7 +131,11 @@ def inputs(ids):
             {"Name": "Other", "Content": known.runbook("c"), "DocumentType": "Automation"},
             [
                 {"DocumentFormat": "JSON", "DisplayName": "Other", "VersionName": "first"},
-                {"TargetType": "/AWS::EC2::Instance", "Tags": [{"Key": "Team", "Value": "ops"}]},
+                {
+                    "Name": "Tagged",
+                    "TargetType": "/AWS::EC2::Instance",
+                    "Tags": [{"Key": "Team", "Value": "ops"}],
+                },
                 {"Requires": [{"Name": "Made-Here", "Version": "1", "RequireType": "x", "VersionName": "first"}]},
                 {"Attachments": [{"Key": "SourceUrl", "Values": ["s3://bucket/package"], "Name": "package"}]},
             ],
@@ -191,8 +195,9 @@ def inputs(ids):
             {"Name": "Other", "ResourceQuery": known.WEB_TIER},
             [
                 {"Description": "others", "Tags": {"Team": "ops"}},
-                {"Criticality": 3, "Owner": "ops", "DisplayName": "Others"},
+                {"Name": "Critical", "Criticality": 3, "Owner": "ops", "DisplayName": "Others"},
                 {
+                    "Name": "Configured",
                     "Configuration": [
                         {
                             "Type": "AWS::ResourceGroups::Generic",

@@ -3,7 +3,7 @@
 import json
 import uuid
 
-from clients import HOME, MAIN, WEB
+from clients import HOME, MAIN, SHOP, WEB
 from known import EVERYWHERE, NOBODY, TOKEN, a_child, every_page, patch_everywhere, start
 from registry import refused, scenario
 
@@ -158,7 +158,7 @@ def listings_refuse_filters_and_tokens(stage):
 
 @scenario("trouble")
 def failures_are_told_with_stage_and_type(stage):
-    parent = start(stage, TargetLocations=[EVERYWHERE | {"Accounts": ["222233334444", "333344445555"]}])
+    parent = start(stage, TargetLocations=[EVERYWHERE | {"Accounts": [WEB, SHOP]}])
     stage.advance(86400)
     ssm = stage.client("ssm")
     whole = ssm.get_automation_execution(AutomationExecutionId=parent)["AutomationExecution"]
@@ -235,6 +235,27 @@ def an_interactive_execution_takes_its_steps_by_hand(stage):
     stage.advance(30)
     step = ssm.describe_automation_step_executions(AutomationExecutionId=that)["StepExecutions"][0]
     assert step["StepStatus"] == "Cancelled", step
+
+
+@scenario()
+def steps_follow_their_document(stage):
+    ssm = stage.client("ssm")
+    nap = {"action": "aws:sleep", "inputs": {"Duration": "PT1M"}}
+    choices = [{"NextStep": "late", "Variable": "{{ When }}", "StringEquals": "late"}]
+    steps = [
+        {"name": "first", "nextStep": "choose", **nap},
+        {"name": "never", "isEnd": True, **nap},
+        {"name": "choose", "action": "aws:branch", "inputs": {"Choices": choices, "Default": "never"}},
+        {"name": "late", "isEnd": True, **nap},
+    ]
+    content = {"schemaVersion": "0.3", "parameters": {"When": {"type": "String"}}, "mainSteps": steps}
+    ssm.create_document(Name="Branch", Content=json.dumps(content), DocumentType="Automation")
+    that = ssm.start_automation_execution(DocumentName="Branch", Parameters={"When": ["late"]})["AutomationExecutionId"]
+    stage.advance(600)
+    found = ssm.get_automation_execution(AutomationExecutionId=that)["AutomationExecution"]
+    statuses = {step["StepName"]: step["StepStatus"] for step in found["StepExecutions"]}
+    assert statuses == {"first": "Success", "never": "Pending", "choose": "Success", "late": "Success"}, statuses
+    assert found["StepExecutions"][0]["NextStep"] == "choose", found["StepExecutions"]
 
 
 @scenario()

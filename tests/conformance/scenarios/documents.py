@@ -131,7 +131,8 @@ def a_document_is_shared(stage):
     there = stage.client("ssm", HOME, WEB)
     arn = f"arn:aws:ssm:{HOME}:{MAIN}:document/Made-Here"
     assert there.get_document(Name=arn)["Content"] == runbook()
-    refused("InvalidDocumentOperation", there.describe_document_permission, Name=arn, PermissionType="Share")
+    amazons = {"Name": "AWS-RunPatchBaseline", "PermissionType": "Share"}
+    refused("InvalidDocumentOperation", there.describe_document_permission, **amazons)
     ssm.modify_document_permission(Name="Made-Here", PermissionType="Share", AccountIdsToRemove=[WEB])
     assert ssm.describe_document_permission(Name="Made-Here", PermissionType="Share")["AccountIds"] == [SHOP]
     refused("InvalidDocument", there.get_document, Name=arn)

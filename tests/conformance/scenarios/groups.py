@@ -23,7 +23,8 @@ def members_are_listed(stage):
 @scenario()
 def a_group_lives(stage):
     rg = stage.client("resource-groups")
-    made = rg.create_group(Name="Made-Here", Description="made here", ResourceQuery=WEB_TIER, Tags={"Team": "ops"})
+    about = {"Description": "made here", "Criticality": 3, "Owner": "ops", "DisplayName": "Made here"}
+    made = rg.create_group(Name="Made-Here", ResourceQuery=WEB_TIER, Tags={"Team": "ops"}, **about)
     assert made["Group"]["Name"] == "Made-Here" and made["ResourceQuery"] == WEB_TIER, made
     assert len(rg.list_group_resources(Group="Made-Here")["Resources"]) == 7
     for named in [{"Group": "Made-Here"}, {"GroupName": "Made-Here"}]:
@@ -31,6 +32,8 @@ def a_group_lives(stage):
         assert rg.get_group(**named)["Group"]["Description"] == "made here"
     listed, pages = every_page(rg.list_groups, "GroupIdentifiers", MaxResults=1)
     assert sorted(one["GroupName"] for one in listed) == ["Broken", "Made-Here", "WebServers"], listed
+    own = next(one for one in listed if one["GroupName"] == "Made-Here")
+    assert {key: own[key] for key in about} == about, own
     assert pages == 3, pages
     filtered = rg.list_groups(Filters=[{"Name": "resource-type", "Values": ["AWS::EC2::Instance"]}])
     assert filtered["GroupIdentifiers"], filtered
