@@ -7,16 +7,23 @@
     reason = "clippy lets #[test] functions do so, and these are their helpers"
 )]
 
+mod actions;
 mod builtin_worlds;
 mod faults;
+mod filters;
 mod fleet;
 mod inputs;
+mod limits;
 mod locations;
 mod nodes;
 mod paging;
 mod ports;
+mod pre_checks;
+mod rate_control;
 mod runbooks;
+mod signals;
 mod socket;
 mod starts;
+mod stops;
 mod wire;
 mod world_files;
