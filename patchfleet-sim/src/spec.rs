@@ -81,6 +81,9 @@ pub struct WorldSpec {
     /// What goes wrong with calls.
     #[serde(default)]
     pub faults: Vec<FaultSpec>,
+    /// The S3 buckets that there are for the output of commands (default: every name is one).
+    #[serde(default)]
+    pub buckets: Option<Vec<String>>,
 }
 
 /// The organization.

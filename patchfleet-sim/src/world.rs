@@ -37,8 +37,8 @@ mod template;
 
 pub use automation::{Execution, LocationTargets, Shape, StartOrder, StartRefusal, Step};
 pub(crate) use automation::{Failure, FailureKind, FailureStage, TargetUnit, Token};
-pub(crate) use command::is_error;
-pub use command::{Command, CommandOrder, Invocation, InvocationState};
+pub use command::{Command, CommandOptions, CommandOrder, CommandRefusal, Invocation, InvocationState};
+pub(crate) use command::{Plugin, is_error};
 pub use document::{Document, DocumentVersion, parse_runbook};
 pub use fault::Fault;
 pub(crate) use fault::Struck;
@@ -46,6 +46,7 @@ pub(crate) use lifecycle::document_name;
 pub use node::{Node, PatchReport, Patches};
 pub use org::{Account, AssumeRefusal, Organization, Unit};
 pub use pace::{Pacer, allowed_errors, concurrency, is_concurrency, is_errors};
+pub(crate) use patch::ListedPatch;
 pub use place::{Group, Place};
 pub(crate) use rate_control::RateInput;
 pub use rate_control::{RateControl, Selection};
@@ -65,7 +66,7 @@ use crate::{
 use event::Event;
 use jiff::{SignedDuration, Timestamp};
 use patchfleet_core::id::{Location, NodeId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The state of everything, and what is going to happen to it.
 #[derive(Debug)]
@@ -95,7 +96,9 @@ pub struct World {
     /// Calls a second, by action.
     pub(crate) rates: BTreeMap<String, f64>,
     /// When each bucket of calls is full again.
-    pub(crate) buckets: BTreeMap<String, Timestamp>,
+    pub(crate) calls_full_at: BTreeMap<String, Timestamp>,
+    /// The S3 buckets that there are; `None`: every name is one.
+    pub(crate) buckets: Option<BTreeSet<String>>,
     counters: BTreeMap<String, u64>,
     queue: BTreeMap<(Timestamp, u64), Event>,
     queued: u64,

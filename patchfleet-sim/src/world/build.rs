@@ -2,7 +2,9 @@
 
 use super::{
     Account, Document, DocumentVersion, Group, Node, Organization, PatchReport, Unit, World, after,
-    node::Behaviour, org::Role, parse_runbook, regions,
+    node::{Behaviour, FixedPatches},
+    org::Role,
+    parse_runbook, regions,
 };
 use crate::{
     builtin,
@@ -54,7 +56,8 @@ pub(super) fn build(spec: &WorldSpec) -> Result<World, WorldError> {
         faults: vec![],
         query_errors: vec![],
         rates: spec.rates.clone(),
-        buckets: BTreeMap::new(),
+        calls_full_at: BTreeMap::new(),
+        buckets: spec.buckets.clone().map(BTreeSet::from_iter),
         counters: BTreeMap::new(),
         queue: BTreeMap::new(),
         queued: 0,
@@ -387,6 +390,7 @@ impl Builder<'_> {
     ) -> Node {
         let seed = self.world.seed;
         let (behaviour, patches) = Behaviour::of(seed, &id, patch);
+        let fixed = FixedPatches::of(patches, patch);
         let hours_ago = |low: i64, high: i64, what| {
             after(
                 self.spec.start,
@@ -416,6 +420,8 @@ impl Builder<'_> {
             report,
             last_no_reboot_install: None,
             installs: 0,
+            fixed,
+            history: vec![],
             id,
         }
     }

@@ -54,6 +54,8 @@ pub(crate) enum Event {
     Returns { command: String, node: NodeId },
     /// A node has taken longer than the document allows.
     ExecutionTimesOut { command: String, node: NodeId },
+    /// Systems Manager gives up a node of which it has heard nothing since it rebooted.
+    InvocationExpires { command: String, node: NodeId },
     /// A node has heard that its command was cancelled.
     InvocationCancelled { command: String, node: NodeId },
 }
@@ -71,10 +73,10 @@ impl World {
                 .executions
                 .get(execution)
                 .is_some_and(|one| one.status == Status::Cancelling),
-            Event::DeliveryTimesOut { command, node } => {
-                self.invocation_state(command, node) == Some(InvocationState::Sent)
-            }
-            Event::ExecutionTimesOut { command, node } => {
+            Event::DeliveryTimesOut { command, node } => self
+                .invocation_state(command, node)
+                .is_some_and(InvocationState::is_undelivered),
+            Event::ExecutionTimesOut { command, node } | Event::InvocationExpires { command, node } => {
                 self.invocation_state(command, node) == Some(InvocationState::Running)
             }
             _ => true,
@@ -103,6 +105,7 @@ impl World {
             Event::WorkDone { command, node } => self.work_done(&command, &node),
             Event::Returns { command, node } => self.returns(&command, &node),
             Event::ExecutionTimesOut { command, node } => self.execution_times_out(&command, &node),
+            Event::InvocationExpires { command, node } => self.invocation_expires(&command, &node),
             Event::InvocationCancelled { command, node } => self.invocation_cancelled(&command, &node),
         }
     }

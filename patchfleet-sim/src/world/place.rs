@@ -1,6 +1,7 @@
 //! What one location holds: resource groups, nodes, documents.
 
 use super::{Document, Node};
+use jiff::Timestamp;
 use patchfleet_core::id::NodeId;
 use std::collections::BTreeMap;
 
@@ -10,6 +11,8 @@ pub struct Place {
     pub(crate) groups: BTreeMap<String, Group>,
     pub(crate) nodes: BTreeMap<NodeId, Node>,
     pub(crate) documents: BTreeMap<String, Document>,
+    /// When each snapshot of the patch baseline was taken: when it was first named.
+    pub(crate) snapshots: BTreeMap<String, Timestamp>,
 }
 
 /// A resource group. Its members are the nodes that name it.

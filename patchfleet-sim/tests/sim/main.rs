@@ -12,6 +12,7 @@ mod builtin_worlds;
 mod faults;
 mod filters;
 mod fleet;
+mod fuzz;
 mod inputs;
 mod limits;
 mod locations;

@@ -80,3 +80,57 @@ pub(crate) async fn sts(sim: &Sim, form: &str) -> Reply {
 pub(crate) fn between<'a>(text: &'a str, from: &str, to: &str) -> &'a str {
     text.split_once(from).unwrap().1.split_once(to).unwrap().0
 }
+
+/// A connection that stays open for many requests.
+pub(crate) struct Connection {
+    address: std::net::SocketAddr,
+    stream: Option<TcpStream>,
+    read: Vec<u8>,
+}
+
+impl Connection {
+    pub(crate) fn to(sim: &Sim) -> Self {
+        Self {
+            address: sim.address(),
+            stream: None,
+            read: vec![],
+        }
+    }
+
+    /// Sends a request as it stands, and reads one answer.
+    pub(crate) async fn exchange(&mut self, request: &[u8]) -> Reply {
+        let mut stream = match self.stream.take() {
+            Some(stream) => stream,
+            None => TcpStream::connect(self.address).await.unwrap(),
+        };
+        stream.write_all(request).await.unwrap();
+        self.read.clear();
+        let head_end = loop {
+            if let Some(at) = self.read.windows(4).position(|four| four == b"\r\n\r\n") {
+                break at;
+            }
+            assert!(
+                stream.read_buf(&mut self.read).await.unwrap() > 0,
+                "closed without an answer"
+            );
+        };
+        let head = String::from_utf8(self.read[..head_end].to_vec()).unwrap();
+        let head = format!("{}\r\n", head.to_ascii_lowercase());
+        let length: usize = between(&head, "content-length: ", "\r\n").parse().unwrap();
+        let from = head_end + 4;
+        while self.read.len() < from + length {
+            assert!(
+                stream.read_buf(&mut self.read).await.unwrap() > 0,
+                "closed in the middle"
+            );
+        }
+        if !head.contains("connection: close") {
+            self.stream = Some(stream);
+        }
+        Reply {
+            status: head.split(' ').nth(1).unwrap().parse().unwrap(),
+            body: String::from_utf8(self.read[from..from + length].to_vec()).unwrap(),
+            head,
+        }
+    }
+}
