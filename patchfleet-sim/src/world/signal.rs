@@ -76,7 +76,7 @@ impl World {
         let Some(execution) = self.executions.get_mut(id) else {
             return Err(SignalRefusal::NoStep);
         };
-        if !execution.is_interactive() {
+        if !execution.is_interactive() || execution.completing {
             return invalid("Steps are started by hand only in an interactive execution.");
         }
         let index = execution.runbook.index_of(name).ok_or(SignalRefusal::NoStep)?;

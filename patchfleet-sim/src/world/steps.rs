@@ -206,6 +206,7 @@ impl World {
         if failed && goes_on && !execution.completing && step.attempts < rule.attempts() {
             // It has not failed before every attempt has: until then it runs.
             step.status = Status::InProgress;
+            (step.child, step.command) = (None, None);
             let run = step.runs;
             execution.resume();
             return self.after_seconds(

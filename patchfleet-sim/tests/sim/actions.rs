@@ -164,16 +164,32 @@ fn a_nested_runbook_that_cannot_start_or_fails_fails_its_step() {
             json!([{"name": "x", "action": "aws:copyImage", "inputs": {}}]),
         ),
     );
-    for (number, (document, says)) in [
-        ("Nothing", "AutomationDefinitionNotFoundException"),
-        ("Bad", "aws:copyImage"),
+    let pace = json!([{"Accounts": [CENTRAL], "Regions": ["us-east-1"], "TargetLocationMaxConcurrency": 0}]);
+    for (number, (inputs, says)) in [
+        (
+            json!({"DocumentName": "Nothing"}),
+            "AutomationDefinitionNotFoundException",
+        ),
+        (json!({"DocumentName": "Bad"}), "aws:copyImage"),
+        (
+            json!({"DocumentName": "Bad", "DocumentVersion": 7}),
+            "VersionNotFound",
+        ),
+        (
+            json!({"DocumentName": "Bad", "MaxErrors": "many"}),
+            "ValidationException",
+        ),
+        (
+            json!({"DocumentName": "Bad", "TargetLocations": pace}),
+            "targetLocations.1.member.targetLocationMaxConcurrency",
+        ),
+        (json!({}), "documentName"),
     ]
     .into_iter()
     .enumerate()
     {
         let name = format!("Outer{number}");
-        let step =
-            json!({"name": "inner", "action": "aws:executeAutomation", "inputs": {"DocumentName": document}});
+        let step = json!({"name": "inner", "action": "aws:executeAutomation", "inputs": inputs});
         fleet.document(&name, &book(json!({}), json!([step])));
         let id = fleet.run(json!({"DocumentName": name}));
         fleet.world.run_until_idle();
