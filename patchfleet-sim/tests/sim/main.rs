@@ -9,6 +9,7 @@
 
 mod actions;
 mod builtin_worlds;
+mod determinism;
 mod faults;
 mod filters;
 mod fleet;

@@ -92,7 +92,7 @@ impl CommandOrder {
         let invalid: Vec<&str> = self
             .instance_ids
             .iter()
-            .filter(|id| !named(id).is_some_and(|node| node.is_online()))
+            .filter(|id| !named(id).is_some_and(super::super::Node::is_online))
             .map(String::as_str)
             .collect();
         if !invalid.is_empty() {
