@@ -40,7 +40,7 @@ impl World {
         let running = self
             .executions
             .get(id)
-            .is_some_and(|one| matches!(one.status, Status::InProgress | Status::Waiting) && !one.completing);
+            .is_some_and(|one| matches!(one.status, Status::InProgress | Status::Waiting));
         if !running {
             return invalid("The execution does not run.");
         }

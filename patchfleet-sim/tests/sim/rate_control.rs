@@ -140,6 +140,25 @@ fn after_the_last_allowed_error_nothing_begins_and_what_runs_ends() {
 }
 
 #[test]
+fn what_is_on_its_way_when_the_last_allowed_error_comes_ends_and_may_be_an_error_too() {
+    let mut fleet = fleet(r#"{ count = 1 }, { count = 5, patch = { outcome = "fails" } }"#);
+    let state = fleet.world.state();
+    let nodes = state["nodes"].as_array().unwrap().iter();
+    let (bad, good): (Vec<&Value>, Vec<&Value>) = nodes.partition(|node| node["behaviour"] == "fails");
+    let ids: Vec<&Value> = good.into_iter().chain(bad).map(|node| &node["id"]).collect();
+    let mut input = group("4", "0");
+    input["Targets"] = json!([{"Key": "ParameterValues", "Values": ids}]);
+    let id = fleet.run(input);
+    fleet.world.run_until_idle();
+    let (failed, pending) = (Status::Failed, Status::Pending);
+    assert_eq!(
+        fleet.step_statuses(&id),
+        [Status::Success, failed, failed, pending, pending, pending]
+    );
+    assert_eq!(fleet.status(&id), "Failed");
+}
+
+#[test]
 fn percentages_are_of_the_targets_as_they_are_when_it_begins() {
     let mut fleet = fleet("{ count = 12 }");
     let id = fleet.run(group("50%", "100%"));

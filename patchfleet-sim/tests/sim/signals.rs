@@ -179,6 +179,40 @@ fn an_interactive_execution_runs_one_step_at_a_time_and_a_step_can_be_stopped() 
     assert_eq!(signal(&mut fleet, &id, "StopStep", by_id(0)), Ok(()));
     assert_eq!(fleet.step_statuses(&id), [Status::Cancelled, Status::Pending]);
     fleet.world.run_until_idle();
+    assert_eq!(fleet.status(&id), "Waiting");
+    signal(&mut fleet, &id, "StartStep", json!({"StepName": ["two"]})).unwrap();
+    fleet.world.run_until_idle();
+    let complete = json!({"AutomationExecutionId": id, "Type": "Complete"});
+    fleet.ssm("StopAutomationExecution", complete).unwrap();
+    assert_eq!(fleet.status(&id), "Cancelled", "one of its steps was");
+}
+
+#[test]
+fn a_step_that_is_stopped_takes_its_execution_along_unless_the_document_says_otherwise() {
+    for (on_failure, rest, expected) in [
+        ("Abort", "Pending", "Cancelled"),
+        ("Continue", "Success", "Success"),
+    ] {
+        let mut first = nap("one");
+        first["onFailure"] = json!(on_failure);
+        let (mut fleet, id) = started(json!([first, nap("two")]), json!({}));
+        let step = fleet.shown(&id)["StepExecutions"][0]["StepExecutionId"].clone();
+        let stop = json!({"StepExecutionId": [step]});
+        assert_eq!(signal(&mut fleet, &id, "StopStep", stop), Ok(()));
+        fleet.world.run_until_idle();
+        assert_eq!(fleet.steps(&id), [("one", "Cancelled"), ("two", rest)]);
+        assert_eq!(fleet.status(&id), expected);
+    }
+}
+
+#[test]
+fn an_execution_that_is_completed_while_it_waits_still_takes_the_approval() {
+    let (mut fleet, id) = started(approval(json!({})), json!({}));
+    let complete = json!({"AutomationExecutionId": id, "Type": "Complete"});
+    fleet.ssm("StopAutomationExecution", complete).unwrap();
+    assert_eq!(fleet.status(&id), "Waiting");
+    assert_eq!(signal(&mut fleet, &id, "Approve", Value::Null), Ok(()));
+    assert_eq!(fleet.steps(&id), [("ask", "Success"), ("nap", "Pending")]);
     assert_eq!(fleet.status(&id), "Cancelled");
 }
 
