@@ -23,8 +23,74 @@ import simulator
 ROLE = clients.ROLE
 MOTOS_ACCOUNT = "123456789012"
 
-# By place and kind of difference: why it is right that they differ.
-DIFFERENCES = {}
+# Random by nature: as long as moto's, and so many letters at the beginning are the same.
+OPAQUE = {"AccessKeyId": 4, "AssumedRoleId": 4, "SecretAccessKey": 0}
+
+# Why it is right that they differ, and where: a place and the kind of difference.
+DIFFERENCES = {
+    "moto does not hold numbers to the model's range": [
+        "AssumeRole for 13 hours.AssumedRoleUser: moto's alone",
+        "AssumeRole for 13 hours.Credentials: moto's alone",
+        "AssumeRole for 13 hours.PackedPolicySize: moto's alone",
+        "AssumeRole for 13 hours.error: the simulator's alone",
+        "AssumeRole for 13 hours.status: the simulator's alone",
+    ],
+    "moto does not hold texts to the model's pattern": ["DescribeAccount of no id.error: value"],
+    "opaque: nothing says how long a session token is": [
+        "AssumeRole.Credentials.SessionToken: value",
+        "AssumeRole for 15 minutes.Credentials.SessionToken: value",
+    ],
+    "AWS says how full the packed policy is where there is one; moto always says 6": [
+        "AssumeRole.PackedPolicySize: moto's alone",
+        "AssumeRole for 15 minutes.PackedPolicySize: moto's alone",
+    ],
+    "the simulator's caller is a user with a user's ARN and id; moto's ARN is no user's, and its id an access key": [
+        "GetCallerIdentity.Arn: value",
+        "GetCallerIdentity.UserId: value",
+    ],
+    "a world has no e-mail addresses: the simulator makes them of the names": [
+        "DescribeAccount.Account.Email: value",
+        "DescribeOrganization.Organization.MasterAccountEmail: value",
+        "ListAccounts.Accounts[].Email: value",
+        "ListAccountsForParent.Accounts[].Email: value",
+    ],
+    "AWS shows its management account as invited; moto as created": [
+        "DescribeAccount.Account.JoinedMethod: value",
+        "ListAccounts.Accounts[].JoinedMethod: value",
+        "ListAccountsForParent.Accounts[].JoinedMethod: value",
+    ],
+    "in a world accounts have joined before it begins, in moto when they were made": [
+        "DescribeAccount.Account.JoinedTimestamp: value",
+        "ListAccounts.Accounts[].JoinedTimestamp: value",
+        "ListAccountsForParent.Accounts[].JoinedTimestamp: value",
+    ],
+    "newer members of the model, which moto does not have yet": [
+        "DescribeAccount.Account.Paths: the simulator's alone",
+        "DescribeOrganizationalUnit.OrganizationalUnit.Path: the simulator's alone",
+        "ListAccounts.Accounts[].Paths: the simulator's alone",
+        "ListAccountsForParent.Accounts[].Paths: the simulator's alone",
+        "ListOrganizationalUnitsForParent.OrganizationalUnits[].Path: the simulator's alone",
+    ],
+}
+
+
+WORLD = """
+# Before AWS stopped to answer the Status of accounts, which moto still does.
+start = "2026-03-01T00:00:00Z"
+management_account = "{main}"
+accounts = [
+    {{ id = "{main}", name = "{name}" }},
+    {{ id = "{Web}", name = "Web", parent = "{Prod}" }},
+    {{ id = "{Shop}", name = "Shop", parent = "{Workloads}" }},
+    {{ id = "{Tools}", name = "Tools" }},
+]
+units = [
+    {{ id = "{Workloads}", name = "Workloads" }},
+    {{ id = "{Prod}", name = "Prod", parent = "{Workloads}" }},
+    {{ id = "{Empty}", name = "Empty" }},
+]
+organization = {{ id = "{organization}", root = "{root}" }}
+"""
 
 
 def build(org):
@@ -33,8 +99,7 @@ def build(org):
     root = org.list_roots()["Roots"][0]["Id"]
     units = {}
     for name, above in [("Workloads", None), ("Prod", "Workloads"), ("Empty", None)]:
-        parent = units[above] if above else root
-        unit = org.create_organizational_unit(ParentId=parent, Name=name)["OrganizationalUnit"]
+        unit = org.create_organizational_unit(ParentId=units.get(above, root), Name=name)["OrganizationalUnit"]
         units[name] = unit["Id"]
     accounts = {}
     for name, unit in [("Web", "Prod"), ("Shop", "Workloads"), ("Tools", None)]:
@@ -42,23 +107,9 @@ def build(org):
         accounts[name] = status["AccountId"]
         if unit:
             org.move_account(AccountId=status["AccountId"], SourceParentId=root, DestinationParentId=units[unit])
-    main = org.describe_account(AccountId=made["MasterAccountId"])["Account"]["Name"]
-    lines = [
-        f"management_account = {json.dumps(made['MasterAccountId'])}",
-        "accounts = [",
-        f"    {{ id = {json.dumps(made['MasterAccountId'])}, name = {json.dumps(main)} }},",
-        f"    {{ id = {json.dumps(accounts['Web'])}, name = \"Web\", parent = {json.dumps(units['Prod'])} }},",
-        f"    {{ id = {json.dumps(accounts['Shop'])}, name = \"Shop\", parent = {json.dumps(units['Workloads'])} }},",
-        f"    {{ id = {json.dumps(accounts['Tools'])}, name = \"Tools\" }},",
-        "]",
-        "units = [",
-        f"    {{ id = {json.dumps(units['Workloads'])}, name = \"Workloads\" }},",
-        f"    {{ id = {json.dumps(units['Prod'])}, name = \"Prod\", parent = {json.dumps(units['Workloads'])} }},",
-        f"    {{ id = {json.dumps(units['Empty'])}, name = \"Empty\" }},",
-        "]",
-        f"organization = {{ id = {json.dumps(made['Id'])}, root = {json.dumps(root)} }}",
-    ]
-    return "\n".join(lines) + "\n", root, units, accounts
+    main = org.describe_account(AccountId=made["MasterAccountId"])["Account"]
+    ids = {"main": main["Id"], "name": main["Name"], "organization": made["Id"], "root": root}
+    return WORLD.format(**ids, **units, **accounts), root, units, accounts
 
 
 def calls(root, units, accounts):
@@ -104,26 +155,26 @@ def answer(client, method, arguments):
 
 
 def differences(path, ours, theirs):
-    """Pairs of a place and a kind of difference."""
+    """Places with a kind of difference each."""
     if isinstance(ours, dict) and isinstance(theirs, dict):
         for key in ours.keys() | theirs.keys():
             below = f"{path}.{key}"
             if key not in theirs:
-                yield below, "the simulator's alone"
+                yield f"{below}: the simulator's alone"
             elif key not in ours:
-                yield below, "moto's alone"
+                yield f"{below}: moto's alone"
             else:
                 yield from differences(below, ours[key], theirs[key])
     elif isinstance(ours, list) and isinstance(theirs, list):
         if len(ours) != len(theirs):
-            yield f"{path}[]", "count"
+            yield f"{path}[]: count"
         # AWS promises no order.
         for one, other in zip(sorted(ours, key=identity), sorted(theirs, key=identity)):
             yield from differences(f"{path}[]", one, other)
     elif type(ours) is not type(theirs):
-        yield path, "type"
-    elif not same(ours, theirs):
-        yield path, "value"
+        yield f"{path}: type"
+    elif not same(path.rpartition(".")[2], ours, theirs):
+        yield f"{path}: value"
 
 
 def identity(entry):
@@ -131,10 +182,13 @@ def identity(entry):
     return json.dumps(entry.get("Id") if isinstance(entry, dict) else entry, default=str)
 
 
-def same(ours, theirs):
-    """Equal; times of the same hour are, for they are relative to now."""
+def same(member, ours, theirs):
+    """Whether the values of a member agree. Times of the same minute do: both are relative to now."""
+    if member in OPAQUE:
+        begins = OPAQUE[member]
+        return len(ours) == len(theirs) and ours[:begins] == theirs[:begins]
     if isinstance(ours, datetime.datetime):
-        return abs((ours - theirs).total_seconds()) < 3600
+        return abs((ours - theirs).total_seconds()) < 60
     return ours == theirs
 
 
@@ -156,12 +210,10 @@ def main():
     for (name, *_), one, other in zip(asked, ours, theirs):
         for difference in differences(name, one, other):
             found.setdefault(difference, (one, other))
-    problems = []
-    for difference in sorted(found.keys() - DIFFERENCES.keys()):
-        problems.append(f"{': '.join(difference)}: the simulator {found[difference][0]}, moto {found[difference][1]}")
-    for difference in sorted(DIFFERENCES.keys() - found.keys()):
-        problems.append(f"DIFFERENCES has {': '.join(difference)}, and they agree")
-    print(f"moto: {len(asked)} calls, {len(found)} places differ, {len(found.keys() & DIFFERENCES.keys())} with a reason")
+    listed = {place for places in DIFFERENCES.values() for place in places}
+    problems = [f"{place}: the simulator {found[place][0]}, moto {found[place][1]}" for place in sorted(found.keys() - listed)]
+    problems += [f"DIFFERENCES has {place}, and they agree" for place in sorted(listed - found.keys())]
+    print(f"moto: {len(asked)} calls, {len(found)} places differ, {len(found.keys() & listed)} of them with a reason")
     for problem in problems:
         print(problem, file=sys.stderr)
     sys.exit(1 if problems else 0)

@@ -5,6 +5,7 @@ Usage: aws_cli.py SIMULATOR
 """
 
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -21,7 +22,7 @@ class Shell:
     """Runs the CLI against one simulator."""
 
     def __init__(self, running):
-        self.environment = simulator.CLEAN | {
+        self.environment = os.environ | {
             "AWS_ENDPOINT_URL": running.endpoint,
             "AWS_ACCESS_KEY_ID": "any",
             "AWS_SECRET_ACCESS_KEY": "any",
@@ -55,7 +56,8 @@ def patch(shell, running):
     assert aws("sts", "get-caller-identity")["Account"] == clients.MAIN
     root = aws("organizations", "list-roots")["Roots"][0]["Id"]
     assert len(aws("organizations", "list-accounts", "--page-size", "2")["Accounts"]) == 4
-    unit = aws("organizations", "list-organizational-units-for-parent", "--parent-id", root)["OrganizationalUnits"][0]
+    units = aws("organizations", "list-organizational-units-for-parent", "--parent-id", root)["OrganizationalUnits"]
+    unit = next(one for one in units if one["Name"] == "Workloads")
     aws("organizations", "list-accounts-for-parent", "--parent-id", unit["Id"])
     aws("organizations", "list-children", "--parent-id", root, "--child-type", "ORGANIZATIONAL_UNIT")
     assert aws("account", "list-regions", "--region-opt-status-contains", "ENABLED_BY_DEFAULT")["Regions"]

@@ -4,9 +4,9 @@ accounts: one after another, the other way round, and all at once.
 Usage: determinism.py SIMULATOR
 """
 
+import concurrent.futures
 import re
 import sys
-import threading
 import urllib.parse
 
 import botocore.exceptions
@@ -29,6 +29,8 @@ def begin(client, content):
     document = {"DocumentName": "Patch-Here", "Parameters": PARAMETERS}
     started = [ssm.start_automation_execution(**document)["AutomationExecutionId"] for _ in range(2)]
     client("sts").get_caller_identity()
+    client("organizations").describe_organization()
+    client("account").list_regions()
     for page in client("resource-groups").get_paginator("list_group_resources").paginate(
         Group="WebServers", PaginationConfig={"PageSize": 3}
     ):
@@ -63,11 +65,9 @@ def in_order(order):
 
 def at_once(jobs):
     """Runs the jobs of all accounts together."""
-    threads = [threading.Thread(target=job) for job in jobs.values()]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with concurrent.futures.ThreadPoolExecutor(len(jobs)) as pool:
+        for done in [pool.submit(job) for job in jobs.values()]:
+            done.result()
 
 
 def play(binary, world, seed, run):
@@ -115,7 +115,8 @@ def main():
         for account in ACCOUNTS:
             pairs = list(zip(wanted[0][account], answers[account], strict=True))
             different = [f"{one} is {other}" for one, other in pairs if one != other]
-            problems += [f"{name}: {account}: {len(different)} of {len(pairs)} answers differ: {different[0]:.1500}"] if different else []
+            if different:
+                problems.append(f"{name}: {account}: {len(different)} of {len(pairs)} differ: {different[0]:.1500}")
         if state != wanted[1]:
             problems.append(f"{name}: the truth differs")
     other_seed, _ = play(binary, "company", 6, in_order(ACCOUNTS))

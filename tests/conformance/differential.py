@@ -5,6 +5,7 @@ Usage: differential.py SIMULATOR PATCHFLEET
 """
 
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -66,7 +67,7 @@ def run(binary, command, codes):
     """Runs a program against a simulator of its own; what it printed, and the truth afterwards."""
     audit = wire.Audit(strict=True)
     with simulator.Simulator(binary, "differential", speed=SPEED) as running:
-        environment = simulator.CLEAN | {
+        environment = os.environ | {
             "AWS_ENDPOINT_URL": running.endpoint,
             "AWS_ACCESS_KEY_ID": "any",
             "AWS_SECRET_ACCESS_KEY": "any",

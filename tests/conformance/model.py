@@ -90,7 +90,7 @@ class Check:
             check(shape, value, path)
 
     def _wrong_type(self, shape, value, path):
-        self.problems.append(f"{path}: {value!r:.80} is not a {shape.type_name}")
+        self.problems.append(f"{path}: {value!r:.80} is no {shape.type_name}")
 
     def _structure(self, shape, value, path):
         if not isinstance(value, dict):

@@ -1,7 +1,6 @@
 """One simulator process, with a recording proxy in front of it."""
 
 import json
-import os
 import pathlib
 import subprocess
 import urllib.error
@@ -11,13 +10,6 @@ import urllib.request
 import proxy
 
 HERE = pathlib.Path(__file__).parent
-# Nothing of the machine's own AWS settings reaches a client, and none asks the network for a role.
-CLEAN = {key: value for key, value in os.environ.items() if not key.startswith("AWS_") and not key.lower().endswith("_proxy")} | {
-    "NO_PROXY": "127.0.0.1",
-    "AWS_CONFIG_FILE": os.devnull,
-    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-    "AWS_EC2_METADATA_DISABLED": "true",
-}
 
 
 class Simulator:
