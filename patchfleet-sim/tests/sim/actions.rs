@@ -249,7 +249,14 @@ fn a_step_is_tried_so_often_before_it_has_failed() {
     fleet.world.run_until_idle();
     assert_eq!(fleet.world.commands().count(), 3);
     assert_eq!(fleet.status(&id), "Failed");
-    assert_eq!(fleet.shown(&id)["StepExecutions"][0]["MaxAttempts"], 3);
+    let step = fleet.shown(&id)["StepExecutions"][0].clone();
+    assert_eq!(step["MaxAttempts"], 3);
+    let command = step["Outputs"]["CommandId"][0].as_str().unwrap();
+    let failure = step["FailureMessage"].as_str().unwrap();
+    assert!(
+        failure.contains(&format!("CommandId=[{command}]")),
+        "the last attempt's: {failure}"
+    );
 }
 
 #[test]
