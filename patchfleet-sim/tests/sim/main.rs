@@ -22,6 +22,7 @@ mod organizations;
 mod paging;
 mod ports;
 mod runbooks;
+mod sharing;
 mod socket;
 mod starts;
 mod wire;

@@ -156,6 +156,9 @@ fn a_foreign_token_is_refused() {
     assert_eq!(error.code(), "InvalidNextToken");
 }
 
+/// What is listed with which input, where the entries stand, and what names each.
+type Listing = (Service, &'static str, Value, &'static str, fn(&Value) -> &Value);
+
 #[test]
 fn with_short_pages_every_listing_is_whole_all_the_same_and_some_pages_are_empty() {
     let accounts: String = (0..45)
@@ -171,7 +174,7 @@ fn with_short_pages_every_listing_is_whole_all_the_same_and_some_pages_are_empty
             "short_pages = {short}\nmanagement_account = \"100000000000\"\naccounts = [{accounts}]\n[[groups]]\nname = \"Web\"\naccounts = [\"100000000000\"]\nregions = [\"us-east-1\"]\nnodes = [{{ count = 60 }}]\n"
         )
     };
-    let listings: [(Service, &str, Value, &str, fn(&Value) -> &Value); 6] = [
+    let listings: [Listing; 6] = [
         (
             Service::Organizations,
             "ListAccounts",
