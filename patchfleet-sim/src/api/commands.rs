@@ -12,7 +12,7 @@ use crate::world::{Command, Node, Status, Target, World, is_error};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A filter of commands. Its members are in lower case on the wire, unlike all others.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -136,11 +136,12 @@ pub(super) fn cloudwatch(one: &Command) -> Value {
     one.order.options.cloudwatch.clone().unwrap_or_else(none)
 }
 
-/// Whether every filter's key is one of the listing's.
+/// Whether every filter's key is one of the listing's, and none stands twice.
 pub(super) fn check_filters(filters: &[CommandFilter], known: &[&str]) -> Result<(), ApiError> {
+    let mut seen = BTreeSet::new();
     match filters
         .iter()
-        .find(|filter| !known.contains(&filter.key.as_str()))
+        .find(|filter| !known.contains(&filter.key.as_str()) || !seen.insert(&filter.key))
     {
         Some(filter) => Err(ApiError::client(
             "InvalidFilterKey",

@@ -50,8 +50,8 @@ pub(crate) enum Event {
     DeliveryTimesOut { command: String, node: NodeId },
     /// A node has scanned or installed.
     WorkDone { command: String, node: NodeId },
-    /// A node is back after its reboot.
-    Returns { command: String, node: NodeId },
+    /// A node is back after its reboot, which a command may have asked for.
+    Returns { command: Option<String>, node: NodeId },
     /// A node has taken longer than the document allows.
     ExecutionTimesOut { command: String, node: NodeId },
     /// Systems Manager gives up a node of which it has heard nothing since it rebooted.
@@ -103,7 +103,7 @@ impl World {
             Event::Delivered { command, node } => self.delivered(&command, &node),
             Event::DeliveryTimesOut { command, node } => self.delivery_times_out(&command, &node),
             Event::WorkDone { command, node } => self.work_done(&command, &node),
-            Event::Returns { command, node } => self.returns(&command, &node),
+            Event::Returns { command, node } => self.returns(command.as_deref(), &node),
             Event::ExecutionTimesOut { command, node } => self.execution_times_out(&command, &node),
             Event::InvocationExpires { command, node } => self.invocation_expires(&command, &node),
             Event::InvocationCancelled { command, node } => self.invocation_cancelled(&command, &node),

@@ -122,19 +122,47 @@ impl World {
             self.after_seconds(
                 seconds,
                 Event::Returns {
-                    command: command.to_owned(),
+                    command: Some(command.to_owned()),
                     node: id.clone(),
                 },
             );
         }
     }
 
+    /// Reboots a node, as somebody does who is not Systems Manager. What waited for a reboot is then
+    /// active, and Systems Manager hears of it by the next Scan. Gives false if the node is not
+    /// online or a command is running on it.
+    pub fn reboot(&mut self, id: &NodeId) -> bool {
+        let now = self.now;
+        let busy = self.commands.keys().any(|command| {
+            matches!(
+                self.invocation_state(command, id),
+                Some(InvocationState::Running | InvocationState::Cancelling)
+            )
+        });
+        let Some(node) = self.node_mut(id).filter(|node| node.is_online() && !busy) else {
+            return false;
+        };
+        node.silent_since = Some(now);
+        let seconds = node.behaviour.reboot_seconds;
+        self.after_seconds(
+            seconds,
+            Event::Returns {
+                command: None,
+                node: id.clone(),
+            },
+        );
+        true
+    }
+
     /// A node is back. It is so even if its command was given up meanwhile.
-    pub(super) fn returns(&mut self, command: &str, id: &NodeId) {
+    pub(super) fn returns(&mut self, command: Option<&str>, id: &NodeId) {
         let Some(node) = self.node_mut(id) else { return };
         node.silent_since = None;
         node.patches.installed += std::mem::take(&mut node.patches.pending_reboot);
-        if self.invocation_state(command, id) == Some(InvocationState::Running) {
+        let running =
+            command.filter(|command| self.invocation_state(command, id) == Some(InvocationState::Running));
+        if let Some(command) = running {
             self.end_install(command, id);
         }
         self.redeliver(id);

@@ -8,8 +8,10 @@ use patchfleet_core::id::{Location, NodeId};
 #[serde(rename_all = "PascalCase")]
 pub struct Target {
     /// `InstanceIds`, `tag:NAME`, `tag-key`, `resource-groups:Name`.
+    #[serde(default)]
     pub key: String,
     /// Its values; one of them has to match.
+    #[serde(default)]
     pub values: Vec<String>,
 }
 
@@ -44,13 +46,10 @@ impl Target {
             ]
             .contains(&self.key.as_str());
         if !known {
-            return Some(format!(
-                "InvalidTarget: {} is not a key of Run Command's targets.",
-                self.key
-            ));
+            return Some(format!("{} is not a key of Run Command's targets.", self.key));
         }
         if self.values.is_empty() {
-            return Some(format!("InvalidTarget: the target {} has no values.", self.key));
+            return Some(format!("The target {} has no values.", self.key));
         }
         if self.key == "resource-groups:Name"
             && let Some(group) = self
@@ -58,7 +57,7 @@ impl Target {
                 .iter()
                 .find(|group| !place.groups.contains_key(*group))
         {
-            return Some(format!("InvalidTarget: Cannot find group {group}."));
+            return Some(format!("Cannot find group {group}."));
         }
         None
     }

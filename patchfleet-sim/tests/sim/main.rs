@@ -9,6 +9,7 @@
 
 mod builtin_worlds;
 mod calendars;
+mod commands;
 mod determinism;
 mod documents;
 mod faults;
@@ -16,10 +17,13 @@ mod fleet;
 mod fuzz;
 mod groups;
 mod inputs;
+mod instances;
+mod invocations;
 mod locations;
 mod nodes;
 mod organizations;
 mod paging;
+mod patching;
 mod ports;
 mod runbooks;
 mod sharing;

@@ -22,7 +22,8 @@ impl World {
             &command.order.targets,
             &command.order.instance_ids,
         );
-        let (now, found) = (self.now, u32::try_from(nodes.len()).unwrap_or(u32::MAX));
+        let found = u32::try_from(nodes.len()).unwrap_or(u32::MAX);
+        let invocations = self.invocations_of(nodes);
         let Some(command) = self.commands.get_mut(id) else {
             return;
         };
@@ -32,20 +33,23 @@ impl World {
             concurrency(&command.order.max_concurrency, found),
             allowed_errors(&command.order.max_errors, found),
         );
-        command.invocations = nodes
-            .into_iter()
-            .map(|node| Invocation {
-                node,
-                requested: now,
-                state: InvocationState::Waiting,
-                started: None,
-                ended: None,
-                response_code: -1,
-                trouble: None,
-                report: None,
-            })
-            .collect();
+        command.invocations = invocations;
         self.pump_command(id);
+    }
+
+    /// What there is of a command on nodes to which it has not been sent.
+    pub(super) fn invocations_of(&self, nodes: Vec<NodeId>) -> Vec<Invocation> {
+        let one = |node| Invocation {
+            node,
+            requested: self.now,
+            state: InvocationState::Waiting,
+            started: None,
+            ended: None,
+            response_code: -1,
+            trouble: None,
+            report: None,
+        };
+        nodes.into_iter().map(one).collect()
     }
 
     /// Sends to as many nodes as may be sent to, and ends the command if none is left.

@@ -139,6 +139,11 @@ impl World {
         let nth = self.count(&series).to_string();
         let id = self.seed.uuid(&[&series, &nth]);
         let number = self.count(&format!("commands/{}", order.location));
+        // Nodes that are named need not be looked for.
+        let invocations = match order.instance_ids.as_slice() {
+            [] => vec![],
+            named => self.invocations_of(self.resolve(&order.location, &order.targets, named)),
+        };
         let command = Command {
             id: id.clone(),
             number,
@@ -146,7 +151,7 @@ impl World {
             requested: self.now,
             status: Status::Pending,
             details: "Pending",
-            invocations: vec![],
+            invocations,
             pacer: Pacer::new(1, 0),
             ended: None,
             order,
@@ -167,11 +172,7 @@ impl World {
         }
         order.check_limits()?;
         if let Some(problem) = order.targets.iter().find_map(|target| target.problem(place)) {
-            // An error of Automation's: SendCommand's model has none for targets.
-            return refuse(
-                "ValidationException",
-                problem.trim_start_matches("InvalidTarget: "),
-            );
+            return refuse("ValidationException", problem);
         }
         order.check_nodes(place, document)?;
         if let Some(bucket) = order.options.output_bucket.as_deref()
