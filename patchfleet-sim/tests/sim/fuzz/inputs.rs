@@ -15,6 +15,7 @@ management_account = "111111111111"
 documents = [
     { name = "Runbook", builtin = "patchfleet" },
     { name = "Simple", content = "schemaVersion: '0.3'\nmainSteps:\n- {name: a, action: 'aws:sleep', inputs: {Duration: PT9M}}\n" },
+    { name = "Calendar", type = "ChangeCalendar", content = "BEGIN:VCALENDAR\nX-CALENDAR-TYPE:DEFAULT_OPEN\nBEGIN:VEVENT\nUID:1\nDTSTART:20260301T100000Z\nDTEND:20260301T120000Z\nRRULE:FREQ=DAILY\nEND:VEVENT\nEND:VCALENDAR\n" },
     { name = "Pauses", content = "schemaVersion: '0.3'\nmainSteps:\n- {name: a, action: 'aws:pause', inputs: {}}\n" },
     { name = "Freezes", type = "ChangeCalendar", content = "BEGIN:VCALENDAR\nX-CALENDAR-TYPE:DEFAULT_OPEN\nBEGIN:VEVENT\nDTSTART;TZID=Europe/Berlin:20260101T220000\nDURATION:PT1H\nRRULE:FREQ=WEEKLY;BYDAY=MO\nEND:VEVENT\nEND:VCALENDAR\n" },
 ]
@@ -206,7 +207,7 @@ fn right(sim: &Sim, operation: &str, other: &str) -> Option<Value> {
             "Content": DOCUMENT.replace("PT1M", &format!("PT{other}S")), "Name": "Simple", "DocumentVersion": "$LATEST",
         }),
         "GetCalendarState" => json!({
-            "CalendarNames": ["Freezes"], "AtTime": format!("2026-03-0{}T00:00:00Z", 1 + other.len()),
+            "CalendarNames": ["Freezes", "Calendar"], "AtTime": format!("2026-03-0{}T00:00:00Z", 1 + other.len()),
         }),
         "SendCommand" => json!({
             "DocumentName": "AWS-RunPatchBaseline", "Targets": [{"Key": "resource-groups:Name", "Values": ["Web"]}],
