@@ -148,7 +148,7 @@ mod tests {
                 }
             }
             assert_eq!(seen, (0..200).collect::<Vec<_>>());
-            assert!(lengths.iter().any(|length| *length == 0) && lengths.iter().all(|length| *length <= 9));
+            assert!(lengths.contains(&0) && lengths.iter().all(|length| *length <= 9));
             assert!(lengths.windows(2).all(|pair| pair != [0, 0]));
             assert!(lengths.len() > 200 / 9 + 1);
         }

@@ -31,6 +31,7 @@ mod ports;
 mod pre_checks;
 mod rate_control;
 mod runbooks;
+mod sharing;
 mod signals;
 mod socket;
 mod starts;
