@@ -5,6 +5,7 @@
 
 mod account;
 mod automation;
+mod calendar;
 mod call;
 mod caller;
 mod check;
@@ -19,6 +20,7 @@ mod invocations;
 mod organizations;
 mod page;
 mod patches;
+mod permissions;
 mod send_command;
 mod signals;
 mod sts;
@@ -149,8 +151,18 @@ operations![
     documents::DescribeDocument,
     documents::GetDocument,
     documents::UpdateDocumentDefaultVersion,
+    documents::DeleteDocument,
+    documents::ListDocuments,
+    documents::ListDocumentVersions,
+    permissions::ModifyDocumentPermission,
+    permissions::DescribeDocumentPermission,
+    calendar::GetCalendarState,
     groups::ListGroupResources,
     groups::GetGroup,
+    groups::GetGroupQuery,
+    groups::ListGroups,
+    groups::CreateGroup,
+    groups::DeleteGroup,
     groups::SearchResources,
     sts::AssumeRole,
     sts::GetCallerIdentity,
@@ -161,5 +173,7 @@ operations![
     organizations::ListOrganizationalUnitsForParent,
     organizations::DescribeAccount,
     organizations::DescribeOrganizationalUnit,
+    organizations::ListChildren,
     account::ListRegions,
+    account::GetRegionOptStatus,
 ];

@@ -267,6 +267,7 @@ impl Operation for ListCommands {
             json!([self.command_id, self.instance_id, filters])
         );
         let (found, next_token) = page(
+            world,
             &listing,
             Grows::AtTheFront,
             found,

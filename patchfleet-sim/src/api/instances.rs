@@ -269,6 +269,7 @@ impl Operation for DescribeInstanceInformation {
             .collect();
         let listing = format!("instances/{location}/{}", json!(filters));
         let (nodes, next_token) = page(
+            world,
             &listing,
             Grows::AtTheEnd,
             nodes,

@@ -143,6 +143,7 @@ impl Operation for ListCommandInvocations {
             json!([self.command_id, self.instance_id, filters])
         );
         let (found, next_token) = page(
+            world,
             &listing,
             Grows::AtTheFront,
             found,

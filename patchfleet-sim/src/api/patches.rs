@@ -124,6 +124,7 @@ impl Operation for DescribeInstancePatchStates {
             .collect();
         let listing = format!("patch states/{location}/{}", json!(ids));
         let (instance_patch_states, next_token) = page(
+            world,
             &listing,
             Grows::AtTheEnd,
             states,
@@ -227,6 +228,7 @@ impl Operation for DescribeInstancePatches {
         patches.retain(|patch| filters.iter().all(|filter| filter.passes(patch)));
         let listing = format!("patches/{}/{}", node.id, json!(filters));
         let (patches, next_token) = page(
+            world,
             &listing,
             Grows::AtTheEnd,
             patches,

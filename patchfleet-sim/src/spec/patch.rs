@@ -1,5 +1,6 @@
 //! How nodes take patches, as layers: the world's default, the group's, the block's or the node's.
 
+use super::Problem;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -84,11 +85,18 @@ impl PatchSpec {
         }
     }
 
-    /// What is out of range in this layer. `at` says where the layer stands.
-    pub(crate) fn problems(&self, at: &str, problems: &mut Vec<String>) {
+    /// What is out of range in this layer, which stands at `path`.
+    pub(crate) fn problems(&self, path: &str, problems: &mut Vec<Problem>) {
+        let mut problem = |name: &str, message: String| {
+            problems.push(Problem {
+                position: None,
+                path: format!("{path}.{name}"),
+                message,
+            });
+        };
         for (name, value) in [("minutes", self.minutes), ("reboot_minutes", self.reboot_minutes)] {
-            if value.is_some_and(|v| !(0.0..=1440.0).contains(&v)) {
-                problems.push(format!("{at}.patch.{name} is not between 0 and 1440"));
+            if let Some(value) = value.filter(|v| !(0.0..=1440.0).contains(v)) {
+                problem(name, format!("{value} is not between 0 and 1440"));
             }
         }
         for (name, value) in [
@@ -98,12 +106,12 @@ impl PatchSpec {
             ("pending_reboot", self.pending_reboot),
             ("rejected", self.rejected),
         ] {
-            if value.is_some_and(|v| v > MAX_PATCHES) {
-                problems.push(format!("{at}.patch.{name} is more than {MAX_PATCHES}"));
+            if let Some(value) = value.filter(|v| *v > MAX_PATCHES) {
+                problem(name, format!("{value} is more than {MAX_PATCHES}"));
             }
         }
-        if self.failing_share.is_some_and(|v| !(0.0..=1.0).contains(&v)) {
-            problems.push(format!("{at}.patch.failing_share is not between 0 and 1"));
+        if let Some(value) = self.failing_share.filter(|v| !(0.0..=1.0).contains(v)) {
+            problem("failing_share", format!("{value} is not between 0 and 1"));
         }
     }
 }

@@ -17,7 +17,7 @@ pub struct Target {
 
 impl Target {
     /// Whether the node is one of those meant. Keys are ANDed by the caller.
-    fn selects(&self, node: &Node) -> bool {
+    fn selects(&self, place: &Place, node: &Node) -> bool {
         if let Some(tag) = self.key.strip_prefix("tag:") {
             return node
                 .tags
@@ -27,7 +27,7 @@ impl Target {
         match self.key.as_str() {
             "InstanceIds" => self.values.iter().any(|id| id == node.id.as_str()),
             "tag-key" => self.values.iter().any(|key| node.tags.contains_key(key)),
-            "resource-groups:Name" => self.values.iter().any(|name| node.groups.contains(name)),
+            "resource-groups:Name" => self.values.iter().any(|name| place.is_member(name, node)),
             "resource-groups:ResourceTypeFilters" => {
                 self.values.iter().any(|kind| kind == node.resource_type())
             }
@@ -75,7 +75,7 @@ impl World {
             .nodes
             .values()
             .filter(|node| {
-                node.is_managed() && named(node) && targets.iter().all(|target| target.selects(node))
+                node.is_managed() && named(node) && targets.iter().all(|target| target.selects(place, node))
             })
             .map(|node| node.id.clone())
             .collect();

@@ -8,16 +8,20 @@
 )]
 
 mod builtin_worlds;
+mod calendars;
 mod commands;
 mod determinism;
+mod documents;
 mod faults;
 mod fleet;
 mod fuzz;
+mod groups;
 mod inputs;
 mod instances;
 mod invocations;
 mod locations;
 mod nodes;
+mod organizations;
 mod paging;
 mod patching;
 mod ports;
@@ -25,4 +29,5 @@ mod runbooks;
 mod socket;
 mod starts;
 mod wire;
+mod world_errors;
 mod world_files;
