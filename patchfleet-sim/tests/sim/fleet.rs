@@ -27,6 +27,23 @@ pub(crate) fn world(nodes: &str) -> String {
     )
 }
 
+/// One account; its group `Web` in us-east-1 is what `nodes` says. `more` stands before all else.
+pub(crate) fn alone(more: &str, nodes: &str) -> String {
+    format!(
+        r#"
+        management_account = "{CENTRAL}"
+        accounts = [{{ id = "{CENTRAL}", name = "Main" }}]
+        patch = {{ minutes = 4.0, reboot_minutes = 1.0 }}
+        {more}
+        [[groups]]
+        name = "Web"
+        accounts = ["{CENTRAL}"]
+        regions = ["us-east-1"]
+        nodes = [{nodes}]
+        "#
+    )
+}
+
 pub(crate) struct Fleet {
     pub(crate) world: World,
     pub(crate) caller: Caller,
@@ -78,6 +95,37 @@ impl Fleet {
         });
         self.world.run_until_idle();
         self.world.commands().next().unwrap()
+    }
+
+    /// Makes a runbook of the caller's account and Region.
+    pub(crate) fn document(&mut self, name: &str, content: &Value) {
+        let input = json!({"Name": name, "DocumentType": "Automation", "Content": content.to_string()});
+        self.ssm("CreateDocument", input).unwrap();
+    }
+
+    /// Starts an execution as `input` says; gives its id.
+    pub(crate) fn run(&mut self, input: Value) -> String {
+        let started = self.ssm("StartAutomationExecution", input).unwrap();
+        started["AutomationExecutionId"].as_str().unwrap().to_owned()
+    }
+
+    /// What GetAutomationExecution shows.
+    pub(crate) fn shown(&mut self, id: &str) -> Value {
+        let shown = self
+            .ssm("GetAutomationExecution", json!({"AutomationExecutionId": id}))
+            .unwrap();
+        shown["AutomationExecution"].clone()
+    }
+
+    /// An execution's status.
+    pub(crate) fn status(&self, id: &str) -> &'static str {
+        self.execution(id).status().as_str()
+    }
+
+    /// The statuses of an execution's steps, by name.
+    pub(crate) fn steps(&self, id: &str) -> Vec<(&str, &'static str)> {
+        let steps = self.execution(id).steps().iter();
+        steps.map(|step| (step.name(), step.status().as_str())).collect()
     }
 
     pub(crate) fn execution(&self, id: &str) -> &Execution {

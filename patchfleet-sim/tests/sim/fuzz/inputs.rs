@@ -15,6 +15,7 @@ management_account = "111111111111"
 documents = [
     { name = "Runbook", builtin = "patchfleet" },
     { name = "Simple", content = "schemaVersion: '0.3'\nmainSteps:\n- {name: a, action: 'aws:sleep', inputs: {Duration: PT9M}}\n" },
+    { name = "Calendar", type = "ChangeCalendar", content = "BEGIN:VCALENDAR\nX-CALENDAR-TYPE:DEFAULT_OPEN\nBEGIN:VEVENT\nUID:1\nDTSTART:20260301T100000Z\nDTEND:20260301T120000Z\nRRULE:FREQ=DAILY\nEND:VEVENT\nEND:VCALENDAR\n" },
     { name = "Pauses", content = "schemaVersion: '0.3'\nmainSteps:\n- {name: a, action: 'aws:pause', inputs: {}}\n" },
 ]
 patch = { minutes = 4.0, reboot_minutes = 1.0 }
@@ -207,6 +208,7 @@ fn right(sim: &Sim, operation: &str, other: &str) -> Option<Value> {
             "DocumentName": "AWS-RunPatchBaseline", "Targets": [{"Key": "resource-groups:Name", "Values": ["Web"]}],
             "Parameters": {"Operation": ["Scan"]},
         }),
+        "GetCalendarState" => json!({"CalendarNames": ["Calendar"]}),
         "StartAutomationExecution" => json!({"DocumentName": "Pauses"}),
         "SendAutomationSignal" => {
             let waiting = |one: &&Execution| one.status() == Status::Waiting;
