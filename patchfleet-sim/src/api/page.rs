@@ -37,6 +37,17 @@ pub(crate) fn page<T>(
     )
 }
 
+/// As [`page`], for listings of which the model says that no page is empty.
+pub(crate) fn filled_page<T>(
+    listing: &str,
+    grows: Grows,
+    items: Vec<T>,
+    max: usize,
+    token: Option<&str>,
+) -> Option<(Vec<T>, Option<String>)> {
+    cut(None, listing, grows, items, max, token)
+}
+
 /// `short`: pages are shortened by this seed.
 fn cut<T>(
     short: Option<Seed>,

@@ -6,7 +6,7 @@ use crate::{
         ApiError, Caller, Operation, Service,
         check::{given, page_size},
         input,
-        page::{Grows, page},
+        page::{Grows, filled_page},
         time::WireTime,
     },
     world::{DocumentFormat, DocumentVersion, FoundDocument, World, convert},
@@ -181,8 +181,7 @@ impl Operation for ListDocumentVersions {
             caller.region,
             shown_name(&found, caller)
         );
-        let (document_versions, next_token) = page(
-            world,
+        let (document_versions, next_token) = filled_page(
             &listing,
             Grows::AtTheFront,
             versions,
