@@ -60,7 +60,7 @@ const WORLD: &str = r#"
         { id = "333333333333", name = "Shop", parent = "ou-pf01-bbbbbbbb" },
         { id = "444444444444", name = "Lab" },
     ]
-    patch = { minutes = 4.0, reboot_minutes = 1.0 }
+    patch = { minutes = 0.02, reboot_minutes = 0.01 }
 
     [[groups]]
     name = "Web"
@@ -135,7 +135,7 @@ impl Course {
         }
     }
 
-    /// A quarter of an hour of work on a group.
+    /// A few seconds of work on a group: what takes long is looked at often.
     pub(crate) fn group() -> Self {
         Self::new("", "resource_group = \"Web\"")
     }

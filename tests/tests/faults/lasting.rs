@@ -63,7 +63,7 @@ async fn what_fails_for_longer_than_the_sdk_tries_is_survived_by_the_driver() {
 
 #[tokio::test]
 async fn in_memory_where_nothing_stands_before_core_the_driver_survives_the_same() {
-    for course in [Course::group(), Course::tags(), Course::with_lost_nodes()] {
+    for course in [Course::group(), Course::tags()] {
         let undisturbed = course.undisturbed(Front::Memory).await;
         for operation in &undisturbed.driving {
             for effect in effects() {
