@@ -5,6 +5,7 @@
 
 mod account;
 mod automation;
+mod calendar;
 mod call;
 mod caller;
 mod check;
@@ -15,8 +16,12 @@ mod executions;
 mod gate;
 mod groups;
 mod instances;
+mod invocations;
 mod organizations;
 mod page;
+mod patches;
+mod permissions;
+mod send_command;
 mod signals;
 mod sts;
 mod time;
@@ -30,7 +35,7 @@ pub(crate) use gate::{Fate, action_matches, fate, is_action_pattern};
 
 pub(crate) use account::{ListRegions, RegionShape};
 pub(crate) use automation::StartAutomationExecution;
-pub(crate) use commands::{InvocationShape, ListCommandInvocations, ListCommands};
+pub(crate) use commands::ListCommands;
 pub(crate) use documents::{
     CreateDocument, DescribeDocument, GetDocument, UpdateDocument, UpdateDocumentDefaultVersion,
 };
@@ -39,12 +44,12 @@ pub(crate) use executions::{
     GetAutomationExecution, StepShape,
 };
 pub(crate) use groups::{Identifier, ListGroupResources, QueryErrorShape, ResourceQuery, SearchResources};
-pub(crate) use instances::{
-    DescribeInstanceInformation, DescribeInstancePatchStates, InstanceFilter, InstanceShape,
-};
+pub(crate) use instances::{DescribeInstanceInformation, InstanceFilter, InstanceShape};
+pub(crate) use invocations::{InvocationShape, ListCommandInvocations};
 pub(crate) use organizations::{
     AccountShape, DescribeAccount, ListAccountsForParent, ListOrganizationalUnitsForParent,
 };
+pub(crate) use patches::DescribeInstancePatchStates;
 pub(crate) use sts::{AssumeRole, GetCallerIdentity};
 
 use crate::world::World;
@@ -134,17 +139,30 @@ operations![
     executions::DescribeAutomationExecutions,
     executions::DescribeAutomationStepExecutions,
     commands::ListCommands,
-    commands::ListCommandInvocations,
-    commands::CancelCommand,
+    invocations::ListCommandInvocations,
+    invocations::GetCommandInvocation,
+    send_command::SendCommand,
+    send_command::CancelCommand,
     instances::DescribeInstanceInformation,
-    instances::DescribeInstancePatchStates,
+    patches::DescribeInstancePatchStates,
+    patches::DescribeInstancePatches,
     documents::CreateDocument,
     documents::UpdateDocument,
     documents::DescribeDocument,
     documents::GetDocument,
     documents::UpdateDocumentDefaultVersion,
+    documents::DeleteDocument,
+    documents::ListDocuments,
+    documents::ListDocumentVersions,
+    permissions::ModifyDocumentPermission,
+    permissions::DescribeDocumentPermission,
+    calendar::GetCalendarState,
     groups::ListGroupResources,
     groups::GetGroup,
+    groups::GetGroupQuery,
+    groups::ListGroups,
+    groups::CreateGroup,
+    groups::DeleteGroup,
     groups::SearchResources,
     sts::AssumeRole,
     sts::GetCallerIdentity,
@@ -155,5 +173,7 @@ operations![
     organizations::ListOrganizationalUnitsForParent,
     organizations::DescribeAccount,
     organizations::DescribeOrganizationalUnit,
+    organizations::ListChildren,
     account::ListRegions,
+    account::GetRegionOptStatus,
 ];

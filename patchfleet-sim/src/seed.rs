@@ -57,6 +57,17 @@ impl Seed {
         format!("0{:016x}", self.number(names))
     }
 
+    /// So many of A-Z and 2-7, of which IAM's ids are made; 24 at most.
+    #[must_use]
+    pub(crate) fn letters(self, count: usize, names: &[&str]) -> String {
+        let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+        let bits = self.bits(names);
+        (0..count.min(24))
+            .filter_map(|i| alphabet.get(usize::try_from((bits >> (i * 5)) & 0x1f).ok()?))
+            .map(|byte| char::from(*byte))
+            .collect()
+    }
+
     fn bits(self, names: &[&str]) -> u128 {
         let low = Self(self.0.wrapping_add(1)).number(names);
         (u128::from(self.number(names)) << 64) | u128::from(low)
@@ -79,6 +90,7 @@ mod tests {
     fn ids_have_awss_lengths() {
         assert_eq!(Seed(1).hex17(&["x"]).len(), 17);
         assert_eq!(Seed(1).uuid(&["x"]).len(), 36);
+        assert_eq!(Seed(1).letters(17, &["x"]).len(), 17);
         assert!((0..200).all(|i| (3..=5).contains(&Seed(7).between(3, 5, &[&i.to_string()]))));
     }
 }

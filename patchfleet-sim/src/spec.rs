@@ -3,19 +3,24 @@
 //! The spec only says what is there. [`crate::world::World::new`] makes a world of it.
 
 mod automation;
+mod document;
 mod error;
 mod fault;
 mod patch;
+mod read;
 mod schema;
+mod source;
 
 pub use automation::{AutomationSpec, ConsistencySpec, QuotasSpec};
-pub use error::WorldError;
+pub use document::{BuiltinDocument, DocumentKind, DocumentSpec};
+pub use error::{Position, Problem, WorldError};
 pub use fault::{FaultEffect, FaultSpec};
 pub use patch::{OutcomeSpec, PatchSpec};
 pub use schema::schema;
+pub use source::Source;
 
 use jiff::Timestamp;
-use patchfleet_core::id::{AccountId, DocumentName, NodeId, NodeKind, OrgParent, OuId, Region, RootId};
+use patchfleet_core::id::{AccountId, NodeId, NodeKind, OrgParent, OuId, Region, RootId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
@@ -37,6 +42,10 @@ pub struct WorldSpec {
     /// Virtual milliseconds that every call takes (default 0; none where time moves only by hand).
     #[serde(default)]
     pub api_latency_ms: u32,
+    /// Whether listings give pages that are shorter than was asked for, and now and then an empty
+    /// one with more to come, as AWS may at any time (default false).
+    #[serde(default)]
+    pub short_pages: bool,
     /// The Regions that there are (default: every Region of the partition).
     #[serde(default)]
     #[schemars(with = "Vec<schema::Region>")]
@@ -64,10 +73,14 @@ pub struct WorldSpec {
     /// Systems Manager documents.
     #[serde(default)]
     pub documents: Vec<DocumentSpec>,
+    /// Virtual seconds that a new document, or a new version of one, takes to become Active
+    /// (default 0).
+    #[serde(default)]
+    pub document_settle_seconds: u32,
     /// What AWS leaves open about Automation.
     #[serde(default)]
     pub automation: AutomationSpec,
-    /// Automation's quotas.
+    /// How much of what an account may have in a Region.
     #[serde(default)]
     pub quotas: QuotasSpec,
     /// How long what is new stays unseen.
@@ -81,6 +94,12 @@ pub struct WorldSpec {
     /// What goes wrong with calls.
     #[serde(default)]
     pub faults: Vec<FaultSpec>,
+    /// The S3 buckets that there are for the output of commands (default: every name is one).
+    #[serde(default)]
+    pub buckets: Option<Vec<String>>,
+    /// The file that it was read from.
+    #[serde(skip)]
+    pub source: Source,
 }
 
 /// The organization.
@@ -92,6 +111,12 @@ pub struct OrganizationSpec {
     /// The id of its root.
     #[schemars(with = "schema::RootId")]
     pub root: RootId,
+    /// Whether there is an organization at all (default true). Without one its calls answer
+    /// AWSOrganizationsNotInUseException.
+    pub in_use: bool,
+    /// Accounts that may read the organization, as the management account may.
+    #[schemars(with = "Vec<schema::AccountId>")]
+    pub delegated_administrators: Vec<AccountId>,
 }
 
 impl Default for OrganizationSpec {
@@ -99,6 +124,8 @@ impl Default for OrganizationSpec {
         Self {
             id: "o-patchfleet1".to_owned(),
             root: default_root(),
+            in_use: true,
+            delegated_administrators: vec![],
         }
     }
 }
@@ -138,6 +165,14 @@ pub struct AccountSpec {
     #[serde(default)]
     #[schemars(with = "Vec<schema::Region>")]
     pub opt_in_regions: Vec<Region>,
+    /// The opt-in Regions that are being enabled. They cannot be used yet.
+    #[serde(default)]
+    #[schemars(with = "Vec<schema::Region>")]
+    pub enabling_regions: Vec<Region>,
+    /// The opt-in Regions that are being disabled. They cannot be used any more.
+    #[serde(default)]
+    #[schemars(with = "Vec<schema::Region>")]
+    pub disabling_regions: Vec<Region>,
     /// Roles that differ from the world's.
     #[serde(default)]
     pub roles: Vec<RoleSpec>,
@@ -295,48 +330,19 @@ pub enum Reachability {
     Unmanaged,
 }
 
-/// A document, in one account and several Regions.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct DocumentSpec {
-    /// Its name.
-    #[schemars(with = "schema::DocumentName")]
-    pub name: DocumentName,
-    /// Its account (default: the management account).
-    #[serde(default)]
-    #[schemars(with = "Option<schema::AccountId>")]
-    pub account: Option<AccountId>,
-    /// Its Regions (default: all that are enabled in its account).
-    #[serde(default)]
-    #[schemars(with = "Vec<schema::Region>")]
-    pub regions: Vec<Region>,
-    /// Its content, JSON or YAML. Either this or `builtin`.
-    #[serde(default)]
-    pub content: Option<String>,
-    /// A content that the simulator brings along.
-    #[serde(default)]
-    pub builtin: Option<BuiltinDocument>,
-    /// The accounts with which it is shared, or `all` (default: none).
-    #[serde(default)]
-    pub shared_with: Vec<String>,
-}
-
-/// Contents that the simulator brings along.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum BuiltinDocument {
-    /// patchfleet's own runbook, Patchfleet-RunPatchBaseline.
-    Patchfleet,
-}
-
 impl WorldSpec {
     /// Reads a world file's text.
     ///
     /// # Errors
     ///
-    /// [`WorldError::Syntax`] with line, column and what would have been right.
+    /// [`WorldError::Syntax`] with everything that does not read: line, column and what would have
+    /// been right.
     pub fn parse(text: &str) -> Result<Self, WorldError> {
-        toml::from_str(text).map_err(|error| WorldError::Syntax(error.to_string().trim_end().to_owned()))
+        let spec = read::read(text)?;
+        Ok(Self {
+            source: Source::of(text),
+            ..spec
+        })
     }
 }
 

@@ -4,14 +4,17 @@
 //! there; [`World::advance_to`] lets everything happen that is due. An idle virtual hour costs
 //! nothing.
 
+mod amazon;
 mod automation;
 mod build;
+mod calendar;
 mod cancel;
 mod command;
 mod document;
 mod event;
 mod fan_out;
 mod fault;
+mod group;
 mod lifecycle;
 mod locations;
 mod node;
@@ -37,16 +40,23 @@ mod template;
 
 pub use automation::{Execution, LocationTargets, Shape, StartOrder, StartRefusal, Step};
 pub(crate) use automation::{Failure, FailureKind, FailureStage, TargetUnit, Token};
-pub(crate) use command::is_error;
-pub use command::{Command, CommandOrder, Invocation, InvocationState};
-pub use document::{Document, DocumentVersion, parse_runbook};
+pub(crate) use calendar::{Calendar, state as calendar_state};
+pub use command::{Command, CommandOptions, CommandOrder, CommandRefusal, Invocation, InvocationState};
+pub(crate) use command::{Plugin, is_error};
+pub use document::{Document, DocumentVersion};
+pub(crate) use document::{
+    DocumentFormat, DocumentOwner, DocumentRefusal, EVERYBODY, FoundDocument, ParameterAbout, SharedVersion,
+    convert,
+};
 pub use fault::Fault;
 pub(crate) use fault::Struck;
-pub(crate) use lifecycle::document_name;
+pub use group::Group;
+pub(crate) use group::{ALL_TYPES, GroupDetails, Members, TagQuery};
 pub use node::{Node, PatchReport, Patches};
 pub use org::{Account, AssumeRefusal, Organization, Unit};
 pub use pace::{Pacer, allowed_errors, concurrency, is_concurrency, is_errors};
-pub use place::{Group, Place};
+pub(crate) use patch::ListedPatch;
+pub use place::Place;
 pub(crate) use rate_control::RateInput;
 pub use rate_control::{RateControl, Selection};
 pub use record::RequestRecord;
@@ -65,7 +75,7 @@ use crate::{
 use event::Event;
 use jiff::{SignedDuration, Timestamp};
 use patchfleet_core::id::{Location, NodeId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The state of everything, and what is going to happen to it.
 #[derive(Debug)]
@@ -74,6 +84,12 @@ pub struct World {
     pub(crate) now: Timestamp,
     pub(crate) start: Timestamp,
     pub(crate) latency: SignedDuration,
+    /// Whether listings give short and empty pages.
+    pub(crate) short_pages: bool,
+    /// How long a document takes to become Active.
+    pub(crate) document_settle: SignedDuration,
+    /// The documents that Amazon owns, by name.
+    pub(crate) amazon: BTreeMap<String, Document>,
     pub(crate) org: Organization,
     pub(crate) places: BTreeMap<Location, Place>,
     /// Where each node is.
@@ -95,7 +111,9 @@ pub struct World {
     /// Calls a second, by action.
     pub(crate) rates: BTreeMap<String, f64>,
     /// When each bucket of calls is full again.
-    pub(crate) buckets: BTreeMap<String, Timestamp>,
+    pub(crate) calls_full_at: BTreeMap<String, Timestamp>,
+    /// The S3 buckets that there are; `None`: every name is one.
+    pub(crate) buckets: Option<BTreeSet<String>>,
     counters: BTreeMap<String, u64>,
     queue: BTreeMap<(Timestamp, u64), Event>,
     queued: u64,

@@ -1,12 +1,12 @@
-//! Account Management: ListRegions.
+//! Account Management: ListRegions, GetRegionOptStatus.
 
 use super::{
     ApiError, Caller, Operation, Service,
-    check::{Checks, given, page_size},
+    check::{given, page_size},
     input,
     page::{Grows, page},
 };
-use crate::world::World;
+use crate::world::{Account, World};
 use serde::Serialize;
 use serde_json::json;
 
@@ -17,6 +17,14 @@ input! {
         max_results: i64,
         next_token: String,
         region_opt_status_contains: Vec<String>,
+    }
+}
+
+input! {
+    /// GetRegionOptStatus' input.
+    GetRegionOptStatus {
+        account_id: String,
+        region_name: String,
     }
 }
 
@@ -36,52 +44,37 @@ pub(crate) struct RegionShape {
     pub(crate) region_opt_status: &'static str,
 }
 
+fn denied(message: impl Into<String>) -> ApiError {
+    ApiError::new(403, "AccessDeniedException", message)
+}
+
+/// The account that is meant: the caller's own, or one that the caller may name. AWS has it so that
+/// the management account names others, and leaves itself out.
+fn account<'a>(world: &'a World, caller: &Caller, id: Option<&str>) -> Result<&'a Account, ApiError> {
+    let org = &world.org;
+    let id = match id {
+        None => caller.account.clone(),
+        Some(id) if !org.in_use || !org.may_read(&caller.account) || id == org.management.as_str() => {
+            return Err(denied(format!(
+                "User: {} is not authorized to name the account {id}.",
+                caller.arn()
+            )));
+        }
+        Some(id) => id.parse().map_err(|_| denied("No such account."))?,
+    };
+    org.accounts
+        .get(&id)
+        .ok_or_else(|| denied("No such account in the organization."))
+}
+
 impl Operation for ListRegions {
     type Output = Regions;
     const SERVICE: Service = Service::Account;
     const NAME: &'static str = "ListRegions";
 
     fn run(self, world: &mut World, caller: &Caller) -> Result<Regions, ApiError> {
-        let mut checks = Checks::default();
-        checks.range("maxResults", self.max_results, 1..=50);
-        checks.that(
-            "accountId",
-            self.account_id.as_deref(),
-            |id| id.parse::<patchfleet_core::id::AccountId>().is_ok(),
-            "\\d{12}",
-        );
         let wanted = given(self.region_opt_status_contains);
-        for status in &wanted {
-            checks.one_of(
-                "regionOptStatusContains.member",
-                Some(status),
-                &[
-                    "ENABLED",
-                    "ENABLING",
-                    "DISABLING",
-                    "DISABLED",
-                    "ENABLED_BY_DEFAULT",
-                ],
-            );
-        }
-        checks.done()?;
-        let denied = |message: &str| ApiError::new(403, "AccessDeniedException", message);
-        let id = match &self.account_id {
-            None => caller.account.clone(),
-            // AWS has it so: the management account names others, and leaves itself out.
-            Some(id) if caller.account != world.org.management || *id == caller.account.as_str() => {
-                return Err(denied(&format!(
-                    "User: {} is not authorized to name the account {id}.",
-                    caller.arn()
-                )));
-            }
-            Some(id) => id.parse().map_err(|_| denied("No such account."))?,
-        };
-        let account = world
-            .org
-            .accounts
-            .get(&id)
-            .ok_or_else(|| denied("No such account in the organization."))?;
+        let account = account(world, caller, self.account_id.as_deref())?;
         let regions: Vec<RegionShape> = world
             .org
             .regions
@@ -92,8 +85,9 @@ impl Operation for ListRegions {
             })
             .filter(|one| wanted.is_empty() || wanted.iter().any(|status| status == one.region_opt_status))
             .collect();
-        let listing = format!("regions/{id}/{}", json!(wanted));
+        let listing = format!("regions/{}/{}", account.id, json!(wanted));
         let (regions, next_token) = page(
+            world,
             &listing,
             Grows::AtTheEnd,
             regions,
@@ -102,5 +96,25 @@ impl Operation for ListRegions {
         )
         .ok_or_else(|| ApiError::client("ValidationException", "The nextToken is not valid."))?;
         Ok(Regions { regions, next_token })
+    }
+}
+
+impl Operation for GetRegionOptStatus {
+    type Output = RegionShape;
+    const SERVICE: Service = Service::Account;
+    const NAME: &'static str = "GetRegionOptStatus";
+
+    fn run(self, world: &mut World, caller: &Caller) -> Result<RegionShape, ApiError> {
+        let account = account(world, caller, self.account_id.as_deref())?;
+        let name = given(self.region_name);
+        let mut regions = world.org.regions.iter();
+        let region = regions.find(|region| region.as_str() == name).ok_or_else(|| {
+            ApiError::client("ValidationException", format!("There is no Region {name}."))
+                .with("reason", "invalidRegionOptTarget")
+        })?;
+        Ok(RegionShape {
+            region_name: name,
+            region_opt_status: world.org.opt_status(account, region),
+        })
     }
 }

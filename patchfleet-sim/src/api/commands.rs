@@ -1,17 +1,18 @@
-//! ListCommands, ListCommandInvocations, CancelCommand.
+//! ListCommands, and what the listings of commands and of invocations share.
 
 use super::{
     ApiError, Caller, Operation, Service,
-    check::{self, Checks, given, page_size},
+    check::{given, page_size},
     executions::{bad_token, is_here},
     input,
     page::{Grows, page},
     time::WireTime,
 };
-use crate::world::{Command, Invocation, Status, Target, World, is_error};
+use crate::world::{Command, Node, Status, Target, World, is_error};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A filter of commands. Its members are in lower case on the wire, unlike all others.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -31,18 +32,6 @@ input! {
     }
 }
 
-input! {
-    /// ListCommandInvocations' input.
-    ListCommandInvocations {
-        command_id: String,
-        instance_id: String,
-        max_results: i64,
-        next_token: String,
-        filters: Vec<CommandFilter>,
-        details: bool,
-    }
-}
-
 /// ListCommands' output.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -56,8 +45,8 @@ pub(crate) struct Commands {
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct CommandShape {
     pub(crate) command_id: String,
-    pub(crate) document_name: String,
-    pub(crate) document_version: &'static str,
+    pub(crate) document_name: &'static str,
+    pub(crate) document_version: String,
     pub(crate) comment: String,
     pub(crate) expires_after: WireTime,
     pub(crate) parameters: BTreeMap<String, Vec<String>>,
@@ -66,64 +55,93 @@ pub(crate) struct CommandShape {
     pub(crate) requested_date_time: WireTime,
     pub(crate) status: &'static str,
     pub(crate) status_details: &'static str,
+    #[serde(rename = "OutputS3Region")]
+    pub(crate) output_s3_region: Option<String>,
+    #[serde(rename = "OutputS3BucketName")]
+    pub(crate) output_s3_bucket_name: Option<String>,
+    #[serde(rename = "OutputS3KeyPrefix")]
+    pub(crate) output_s3_key_prefix: String,
     pub(crate) max_concurrency: String,
     pub(crate) max_errors: String,
     pub(crate) target_count: usize,
     pub(crate) completed_count: usize,
     pub(crate) error_count: usize,
     pub(crate) delivery_timed_out_count: usize,
+    pub(crate) service_role: String,
+    pub(crate) notification_config: Value,
+    pub(crate) cloud_watch_output_config: Value,
     pub(crate) timeout_seconds: i64,
 }
 
-fn shape(one: &Command) -> CommandShape {
+pub(super) fn shape(world: &World, one: &Command) -> CommandShape {
     let (status, status_details) = one.status();
+    let options = &one.order.options;
+    // Until it has looked for its nodes, it has those that were named.
+    let target_count = match status {
+        Status::Pending => one.order.instance_ids.len(),
+        _ => one.invocations().len(),
+    };
     CommandShape {
         command_id: one.id.clone(),
-        document_name: one.order.document.clone(),
-        document_version: "$DEFAULT",
+        document_name: one.document.name(),
+        document_version: version(one),
         comment: one.order.comment.clone(),
-        expires_after: World::expiry(one).into(),
+        expires_after: world.expiry(one).into(),
         parameters: one.order.parameters.clone(),
         instance_ids: one.order.instance_ids.clone(),
         targets: one.order.targets.clone(),
         requested_date_time: one.requested.into(),
         status: status.as_str(),
         status_details,
+        output_s3_region: output_region(one),
+        output_s3_bucket_name: options.output_bucket.clone(),
+        output_s3_key_prefix: options.output_prefix.clone().unwrap_or_default(),
         max_concurrency: one.order.max_concurrency.clone(),
         max_errors: one.order.max_errors.clone(),
-        target_count: one.invocations().len(),
+        target_count,
         completed_count: one.count(|_, _| true),
         error_count: one.count(is_error),
         delivery_timed_out_count: one
             .count(|status, details| status == Status::TimedOut && details == "DeliveryTimedOut"),
+        service_role: options.service_role.clone().unwrap_or_default(),
+        notification_config: notification(one),
+        cloud_watch_output_config: cloudwatch(one),
         timeout_seconds: one.order.timeout_seconds,
     }
 }
 
-fn check_common(
-    command: Option<&str>,
-    instance: Option<&str>,
-    max: Option<i64>,
-    filters: Option<&Vec<CommandFilter>>,
-) -> Result<(), ApiError> {
-    let mut checks = Checks::default();
-    checks.text("commandId", command, 36..=36);
-    checks.that(
-        "instanceId",
-        instance,
-        check::is_instance_id,
-        "(^i-(\\w{8}|\\w{17})$)|(^mi-\\w{17}$)",
-    );
-    checks.range("maxResults", max, 1..=50);
-    checks.length("filters", filters.map(Vec::len), 1..=5);
-    checks.done()
+/// The document's version, as it was asked for.
+pub(super) fn version(one: &Command) -> String {
+    let given = one.order.options.document_version.clone();
+    given
+        .filter(|version| !version.is_empty())
+        .unwrap_or_else(|| "$DEFAULT".to_owned())
 }
 
-/// The command's filters; keys that only one of the two listings takes are checked by the caller.
-fn check_filters(filters: &[CommandFilter], known: &[&str]) -> Result<(), ApiError> {
+/// The bucket's Region, which Systems Manager finds out by itself: here, the command's own.
+pub(super) fn output_region(one: &Command) -> Option<String> {
+    let bucket = one.order.options.output_bucket.as_ref();
+    bucket.map(|_| one.order.location.region.to_string())
+}
+
+/// `NotificationConfig`: empty where none was given.
+pub(super) fn notification(one: &Command) -> Value {
+    let none = || json!({"NotificationArn": "", "NotificationEvents": []});
+    one.order.options.notification.clone().unwrap_or_else(none)
+}
+
+/// `CloudWatchOutputConfig`: off where none was given.
+pub(super) fn cloudwatch(one: &Command) -> Value {
+    let none = || json!({"CloudWatchOutputEnabled": false});
+    one.order.options.cloudwatch.clone().unwrap_or_else(none)
+}
+
+/// Whether every filter's key is one of the listing's, and none stands twice.
+pub(super) fn check_filters(filters: &[CommandFilter], known: &[&str]) -> Result<(), ApiError> {
+    let mut seen = BTreeSet::new();
     match filters
         .iter()
-        .find(|filter| !known.contains(&filter.key.as_str()))
+        .find(|filter| !known.contains(&filter.key.as_str()) || !seen.insert(&filter.key))
     {
         Some(filter) => Err(ApiError::client(
             "InvalidFilterKey",
@@ -133,63 +151,82 @@ fn check_filters(filters: &[CommandFilter], known: &[&str]) -> Result<(), ApiErr
     }
 }
 
-fn matches(filter: &CommandFilter, command: &Command, status: &str) -> bool {
-    let time = |after: bool| {
-        filter.value.parse::<jiff::Timestamp>().is_ok_and(|at| {
-            if after {
-                command.requested >= at
-            } else {
-                command.requested < at
-            }
-        })
-    };
+/// Whether a command, or one of its invocations, passes a filter: `state` is the status and details
+/// of what is listed. Either can be asked for, as documented for `CommandFilter`.
+pub(super) fn matches(filter: &CommandFilter, command: &Command, state: (&str, &str)) -> bool {
+    let (status, details) = state;
     match filter.key.as_str() {
-        "InvokedAfter" => time(true),
-        "InvokedBefore" => time(false),
-        "DocumentName" => command.order.document == filter.value,
-        "ExecutionStage" => (filter.value == "Complete") == command.status().0.is_terminal(),
-        _ => status == filter.value,
+        "InvokedAfter" => moment(&filter.value).is_some_and(|at| command.requested >= at),
+        "InvokedBefore" => moment(&filter.value).is_some_and(|at| command.requested < at),
+        "DocumentName" => command.document.name() == filter.value,
+        "ExecutionStage" => match filter.value.as_str() {
+            "Executing" => !command.status().0.is_terminal(),
+            "Complete" => command.status().0.is_terminal(),
+            _ => false,
+        },
+        _ => filter.value == status || filter.value == details,
     }
 }
 
-/// Every command of the caller's account and Region that is asked for, newest first.
-fn find<'a>(
+/// A time as ISO 8601 has it, or a date.
+fn moment(text: &str) -> Option<Timestamp> {
+    let day = || {
+        let date: jiff::civil::Date = text.parse().ok()?;
+        Some(date.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
+    };
+    text.parse().ok().or_else(day)
+}
+
+pub(super) fn unknown_command(id: &str) -> ApiError {
+    ApiError::client(
+        "InvalidCommandId",
+        format!("The specified command ID {id} isn't valid."),
+    )
+}
+
+pub(super) fn invalid_instance(id: &str) -> ApiError {
+    ApiError::client(
+        "InvalidInstanceId",
+        format!("The instance {id} isn't valid here."),
+    )
+}
+
+/// A command of the caller's account and Region, visible or not.
+pub(super) fn command_here<'a>(world: &'a World, caller: &Caller, id: &str) -> Result<&'a Command, ApiError> {
+    world
+        .commands
+        .get(id)
+        .filter(|one| is_here(&one.order.location, caller))
+        .ok_or_else(|| unknown_command(id))
+}
+
+/// A managed node of the caller's account and Region.
+pub(super) fn node_here<'a>(world: &'a World, caller: &Caller, id: &str) -> Result<&'a Node, ApiError> {
+    id.parse()
+        .ok()
+        .and_then(|id| world.node(&id))
+        .filter(|node| is_here(&node.location, caller) && node.is_managed())
+        .ok_or_else(|| invalid_instance(id))
+}
+
+/// Every command of the caller's account and Region that is asked for and can be seen, newest first.
+pub(super) fn find<'a>(
     world: &'a World,
     caller: &Caller,
     id: Option<&str>,
     instance: Option<&str>,
 ) -> Result<Vec<&'a Command>, ApiError> {
-    let invalid = |code, message: String| Err(ApiError::client(code, message));
-    let mut found: Vec<&Command> = world
-        .commands
-        .values()
-        .filter(|one| is_here(&one.order.location, caller))
-        .collect();
-    if let Some(id) = id {
-        found.retain(|one| one.id == id);
-        if found.is_empty() {
-            return invalid(
-                "InvalidCommandId",
-                format!("The specified command ID {id} isn't valid."),
-            );
-        }
-    }
-    if let Some(instance) = instance {
-        let here = world
-            .nodes()
-            .any(|node| node.id.as_str() == instance && is_here(&node.location, caller));
-        if !here {
-            return invalid(
-                "InvalidInstanceId",
-                format!("The instance {instance} isn't valid here."),
-            );
-        }
-        found.retain(|one| {
-            one.invocations()
-                .iter()
-                .any(|invocation| invocation.node.as_str() == instance)
-        });
-    }
+    let node = instance.map(|id| node_here(world, caller, id)).transpose()?;
+    let mut found: Vec<&Command> = match id {
+        Some(id) => vec![command_here(world, caller, id)?],
+        None => world
+            .commands
+            .values()
+            .filter(|one| is_here(&one.order.location, caller))
+            .collect(),
+    };
+    found
+        .retain(|one| world.shows_command(one) && node.is_none_or(|node| one.invocation(&node.id).is_some()));
     found.sort_by_key(|one| std::cmp::Reverse(one.number));
     Ok(found)
 }
@@ -200,12 +237,6 @@ impl Operation for ListCommands {
     const NAME: &'static str = "ListCommands";
 
     fn run(self, world: &mut World, caller: &Caller) -> Result<Commands, ApiError> {
-        check_common(
-            self.command_id.as_deref(),
-            self.instance_id.as_deref(),
-            self.max_results,
-            self.filters.as_ref(),
-        )?;
         let filters = given(self.filters);
         check_filters(
             &filters,
@@ -224,9 +255,10 @@ impl Operation for ListCommands {
             self.instance_id.as_deref(),
         )?;
         found.retain(|one| {
+            let (status, details) = one.status();
             filters
                 .iter()
-                .all(|filter| matches(filter, one, one.status().0.as_str()))
+                .all(|filter| matches(filter, one, (status.as_str(), details)))
         });
         let listing = format!(
             "commands/{}/{}/{}",
@@ -235,6 +267,7 @@ impl Operation for ListCommands {
             json!([self.command_id, self.instance_id, filters])
         );
         let (found, next_token) = page(
+            world,
             &listing,
             Grows::AtTheFront,
             found,
@@ -243,158 +276,8 @@ impl Operation for ListCommands {
         )
         .ok_or_else(bad_token)?;
         Ok(Commands {
-            commands: found.into_iter().map(shape).collect(),
+            commands: found.into_iter().map(|one| shape(world, one)).collect(),
             next_token,
         })
-    }
-}
-
-/// ListCommandInvocations' output.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct Invocations {
-    pub(crate) command_invocations: Vec<InvocationShape>,
-    pub(crate) next_token: Option<String>,
-}
-
-/// An invocation.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct InvocationShape {
-    pub(crate) command_id: String,
-    pub(crate) instance_id: String,
-    pub(crate) instance_name: String,
-    pub(crate) comment: String,
-    pub(crate) document_name: String,
-    pub(crate) document_version: &'static str,
-    pub(crate) requested_date_time: WireTime,
-    pub(crate) status: &'static str,
-    pub(crate) status_details: &'static str,
-    pub(crate) standard_output_url: &'static str,
-    pub(crate) standard_error_url: &'static str,
-    pub(crate) command_plugins: Vec<Value>,
-    pub(crate) service_role: &'static str,
-}
-
-fn invocation_shape(world: &World, command: &Command, one: &Invocation, details: bool) -> InvocationShape {
-    let (status, status_details) = one.state().status();
-    InvocationShape {
-        command_id: command.id.clone(),
-        instance_id: one.node.to_string(),
-        instance_name: String::new(),
-        comment: command.order.comment.clone(),
-        document_name: command.order.document.clone(),
-        document_version: "$DEFAULT",
-        requested_date_time: one.requested.into(),
-        status,
-        status_details,
-        standard_output_url: "",
-        standard_error_url: "",
-        command_plugins: if details { plugins(world, one) } else { vec![] },
-        service_role: "",
-    }
-}
-
-/// The document's steps: the one of the node's platform, which tells how it went.
-fn plugins(world: &World, one: &Invocation) -> Vec<Value> {
-    let platform = world.node(&one.node).map_or("Linux", |node| node.platform_type());
-    let (status, details) = one.state().status();
-    vec![json!({
-        "Name": format!("Patch{platform}"),
-        // A plugin's statuses have no Cancelling.
-        "Status": if status == "Cancelling" { "InProgress" } else { status },
-        "StatusDetails": details,
-        "ResponseCode": one.response_code,
-        "ResponseStartDateTime": one.started.map(WireTime),
-        "ResponseFinishDateTime": one.ended.map(WireTime),
-        "Output": "",
-        "StandardOutputUrl": "",
-        "StandardErrorUrl": "",
-    })]
-}
-
-impl Operation for ListCommandInvocations {
-    type Output = Invocations;
-    const SERVICE: Service = Service::Ssm;
-    const NAME: &'static str = "ListCommandInvocations";
-
-    fn run(self, world: &mut World, caller: &Caller) -> Result<Invocations, ApiError> {
-        check_common(
-            self.command_id.as_deref(),
-            self.instance_id.as_deref(),
-            self.max_results,
-            self.filters.as_ref(),
-        )?;
-        let filters = given(self.filters);
-        check_filters(
-            &filters,
-            &["InvokedAfter", "InvokedBefore", "Status", "DocumentName"],
-        )?;
-        let details = self.details.unwrap_or(false);
-        let mut found = vec![];
-        for command in find(
-            world,
-            caller,
-            self.command_id.as_deref(),
-            self.instance_id.as_deref(),
-        )? {
-            for one in command.invocations() {
-                let wanted = self
-                    .instance_id
-                    .as_deref()
-                    .is_none_or(|id| id == one.node.as_str());
-                if wanted
-                    && filters
-                        .iter()
-                        .all(|filter| matches(filter, command, one.state().status().0))
-                {
-                    found.push(invocation_shape(world, command, one, details));
-                }
-            }
-        }
-        let listing = format!(
-            "invocations/{}/{}/{}",
-            caller.account,
-            caller.region,
-            json!([self.command_id, self.instance_id, filters])
-        );
-        let (command_invocations, next_token) = page(
-            &listing,
-            Grows::AtTheFront,
-            found,
-            page_size(self.max_results, 50),
-            self.next_token.as_deref(),
-        )
-        .ok_or_else(bad_token)?;
-        Ok(Invocations {
-            command_invocations,
-            next_token,
-        })
-    }
-}
-
-input! {
-    /// CancelCommand's input.
-    CancelCommand {
-        command_id: String,
-        instance_ids: Vec<String>,
-    }
-}
-
-impl Operation for CancelCommand {
-    type Output = Value;
-    const SERVICE: Service = Service::Ssm;
-    const NAME: &'static str = "CancelCommand";
-
-    fn run(self, world: &mut World, caller: &Caller) -> Result<Value, ApiError> {
-        let mut checks = Checks::default();
-        checks.required("commandId", &self.command_id);
-        checks.text("commandId", self.command_id.as_deref(), 36..=36);
-        checks.length("instanceIds", self.instance_ids.as_ref().map(Vec::len), 0..=50);
-        checks.done()?;
-        let id = given(self.command_id);
-        find(world, caller, Some(&id), None)?;
-        world.cancel_command(&id, &given(self.instance_ids));
-        Ok(json!({}))
     }
 }

@@ -1,19 +1,30 @@
-//! Documents: create, update, read, set the default version.
+//! Documents: create, update, delete, set the default version. Reading them stands in [`read`],
+//! listing them in [`list`].
 
-use super::{
-    ApiError, Caller, Operation, Service,
-    check::{self, Checks, given},
-    input,
-    time::WireTime,
+mod list;
+mod read;
+
+pub(crate) use list::ListDocuments;
+pub(crate) use read::{DescribeDocument, GetDocument, ListDocumentVersions};
+
+use super::{ApiError, Caller, Operation, Service, check::given, input, time::WireTime};
+use crate::{
+    spec::DocumentKind,
+    world::{
+        Document, DocumentFormat, DocumentOwner, DocumentRefusal, DocumentVersion, FoundDocument,
+        ParameterAbout, World, after,
+    },
 };
-use crate::world::{Document, DocumentVersion, World, document_name, parse_runbook};
 use patchfleet_core::id::Location;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 /// Bytes that a document may have.
 const MAX_BYTES: usize = 64 * 1024;
+
+/// How the names of Amazon's own documents begin, whatever their case.
+const RESERVED: [&str; 3] = ["aws", "amazon", "amzn"];
 
 input! {
     /// CreateDocument's input.
@@ -25,7 +36,7 @@ input! {
         target_type: String,
         display_name: String,
         version_name: String,
-        tags: Vec<Value>,
+        tags: Vec<Tag>,
         requires: Vec<Value>,
         attachments: Vec<Value>,
     }
@@ -46,25 +57,6 @@ input! {
 }
 
 input! {
-    /// DescribeDocument's input.
-    DescribeDocument {
-        name: String,
-        document_version: String,
-        version_name: String,
-    }
-}
-
-input! {
-    /// GetDocument's input.
-    GetDocument {
-        name: String,
-        version_name: String,
-        document_version: String,
-        document_format: String,
-    }
-}
-
-input! {
     /// UpdateDocumentDefaultVersion's input.
     UpdateDocumentDefaultVersion {
         name: String,
@@ -72,11 +64,31 @@ input! {
     }
 }
 
+input! {
+    /// DeleteDocument's input.
+    DeleteDocument {
+        name: String,
+        document_version: String,
+        version_name: String,
+        force: bool,
+    }
+}
+
+/// A tag.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct Tag {
+    key: String,
+    value: String,
+}
+
 /// A document's description.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Description {
     pub(crate) name: String,
+    pub(crate) display_name: Option<String>,
+    pub(crate) version_name: Option<String>,
     pub(crate) owner: String,
     pub(crate) hash: String,
     pub(crate) hash_type: &'static str,
@@ -85,11 +97,15 @@ pub(crate) struct Description {
     pub(crate) document_version: String,
     pub(crate) latest_version: String,
     pub(crate) default_version: String,
-    pub(crate) document_type: String,
-    pub(crate) schema_version: String,
-    pub(crate) document_format: String,
+    pub(crate) description: Option<String>,
+    pub(crate) parameters: Option<Vec<ParameterAbout>>,
+    pub(crate) document_type: &'static str,
+    pub(crate) schema_version: Option<String>,
+    pub(crate) document_format: &'static str,
+    pub(crate) target_type: Option<String>,
     pub(crate) platform_types: Vec<&'static str>,
-    pub(crate) tags: Vec<Value>,
+    pub(crate) tags: Vec<Tag>,
+    pub(crate) requires: Option<Vec<Value>>,
 }
 
 /// What create and update answer.
@@ -99,27 +115,7 @@ pub(crate) struct Changed {
     pub(crate) document_description: Description,
 }
 
-/// What DescribeDocument answers.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct Described {
-    pub(crate) document: Description,
-}
-
-/// What GetDocument answers.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct Content {
-    pub(crate) name: String,
-    pub(crate) created_date: WireTime,
-    pub(crate) document_version: String,
-    pub(crate) status: &'static str,
-    pub(crate) content: String,
-    pub(crate) document_type: String,
-    pub(crate) document_format: String,
-}
-
-fn no_document(name: &str) -> ApiError {
+pub(super) fn no_document(name: &str) -> ApiError {
     ApiError::client(
         "InvalidDocument",
         format!("Document with name {name} does not exist."),
@@ -133,32 +129,103 @@ fn no_version(name: &str) -> ApiError {
     )
 }
 
-fn here(caller: &Caller) -> Location {
+fn not_possible(message: impl Into<String>) -> ApiError {
+    ApiError::client("InvalidDocumentOperation", message)
+}
+
+fn unsettled(name: &str) -> String {
+    format!("The document {name} is being created or updated. Try again when it is Active.")
+}
+
+pub(super) fn here(caller: &Caller) -> Location {
     Location::new(caller.account.clone(), caller.region.clone())
 }
 
-fn describe(
-    name: &str,
+/// The document of one's own that `name` means, to be changed.
+pub(super) fn own<'a>(
+    world: &'a mut World,
     caller: &Caller,
+    name: &str,
+) -> Result<&'a mut Document, ApiError> {
+    let place = world.places.get_mut(&here(caller));
+    place
+        .and_then(|place| place.documents.get_mut(name))
+        .ok_or_else(|| no_document(name))
+}
+
+/// Refuses what only the owner may do with a document of Amazon's.
+fn refuse_amazons(world: &World, caller: &Caller, name: &str) -> Result<(), ApiError> {
+    let found = world.find_document(&here(caller), name);
+    if found.is_some_and(|found| found.owner == DocumentOwner::Amazon) {
+        return Err(not_possible(format!("The document {name} is Amazon's.")));
+    }
+    Ok(())
+}
+
+fn owner(owner: &DocumentOwner) -> String {
+    match owner {
+        DocumentOwner::Amazon => "Amazon".to_owned(),
+        DocumentOwner::Account(account) => account.to_string(),
+    }
+}
+
+/// How a document is named to `caller`: another account's by its ARN.
+fn shown_name(found: &FoundDocument<'_>, caller: &Caller) -> String {
+    match &found.owner {
+        DocumentOwner::Account(account) if *account != caller.account => {
+            let region = &caller.region;
+            format!(
+                "arn:{}:ssm:{region}:{account}:document/{}",
+                region.partition(),
+                found.name
+            )
+        }
+        _ => found.name.clone(),
+    }
+}
+
+fn tags(document: &Document) -> Vec<Tag> {
+    let tag = |(key, value): (&String, &String)| Tag {
+        key: key.clone(),
+        value: value.clone(),
+    };
+    document.tags.iter().map(tag).collect()
+}
+
+fn requires(document: &Document) -> Option<Vec<Value>> {
+    (!document.requires.is_empty()).then(|| document.requires.clone())
+}
+
+fn describe(
+    name: String,
+    owner: String,
     document: &Document,
     number: usize,
     version: &DocumentVersion,
+    status: &'static str,
 ) -> Description {
+    let about = &version.about;
     Description {
-        name: name.to_owned(),
-        owner: caller.account.to_string(),
+        name,
+        display_name: version.display_name.clone(),
+        version_name: version.name.clone(),
+        owner,
         hash: digest(&version.content),
         hash_type: "Sha256",
         created_date: version.created.into(),
-        status: "Active",
+        status,
         document_version: number.to_string(),
-        latest_version: document.versions.len().to_string(),
+        latest_version: document.latest().to_string(),
         default_version: document.default_version.to_string(),
-        document_type: document.kind.clone(),
-        schema_version: version.runbook.schema_version.clone(),
-        document_format: version.format.clone(),
-        platform_types: vec!["Windows", "Linux", "MacOS"],
-        tags: vec![],
+        description: about.description.clone(),
+        parameters: (!about.parameters.is_empty()).then(|| about.parameters.clone()),
+        document_type: document.kind.name(),
+        schema_version: about.schema_version.clone(),
+        document_format: version.format.name(),
+        target_type: version.target_type.clone(),
+        platform_types: about.platforms.clone(),
+        tags: tags(document),
+        requires: requires(document),
     }
 }
 
@@ -168,31 +235,35 @@ fn digest(content: &str) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn common(content: Option<&Option<String>>, name: &Option<String>, format: Option<&str>) -> Checks {
-    let mut checks = Checks::default();
-    if let Some(content) = content {
-        checks.required("content", content);
-        checks.text("content", content.as_deref(), 1..=usize::MAX);
+/// A new version, made now.
+fn read(
+    world: &World,
+    content: String,
+    kind: DocumentKind,
+    format: Option<&str>,
+    attachments: Option<&[Value]>,
+) -> Result<DocumentVersion, ApiError> {
+    if attachments.is_some_and(|attachments| !attachments.is_empty()) {
+        return Err(ApiError::client(
+            "ValidationException",
+            "The simulator keeps no attachments.",
+        ));
     }
-    checks.required("name", name);
-    checks.one_of("documentFormat", format, &["YAML", "JSON", "TEXT"]);
-    checks
-}
-
-fn read(content: &str, format: &str, world: &World) -> Result<DocumentVersion, ApiError> {
     if content.len() > MAX_BYTES {
         return Err(ApiError::client(
             "MaxDocumentSizeExceeded",
             "The size limit of a document is 64 KB.",
         ));
     }
-    let runbook = parse_runbook(content, format)
-        .map_err(|problem| ApiError::client("InvalidDocumentContent", problem))?;
+    let format = DocumentFormat::named(format);
+    let version =
+        DocumentVersion::read(content, kind, format, world.now).map_err(|refusal| match refusal {
+            DocumentRefusal::Content(problem) => ApiError::client("InvalidDocumentContent", problem),
+            DocumentRefusal::Schema(problem) => ApiError::client("InvalidDocumentSchemaVersion", problem),
+        })?;
     Ok(DocumentVersion {
-        content: content.to_owned(),
-        format: format.to_owned(),
-        runbook,
-        created: world.now,
+        active_from: after(world.now, world.document_settle),
+        ..version
     })
 }
 
@@ -202,23 +273,32 @@ impl Operation for CreateDocument {
     const NAME: &'static str = "CreateDocument";
 
     fn run(self, world: &mut World, caller: &Caller) -> Result<Changed, ApiError> {
-        let mut checks = common(Some(&self.content), &self.name, self.document_format.as_deref());
-        checks.that(
-            "name",
-            self.name.as_deref(),
-            check::is_document_name,
-            "^[a-zA-Z0-9_\\-.]{3,128}$",
-        );
-        checks.done()?;
-        let kind = self.document_type.unwrap_or_else(|| "Command".to_owned());
-        if kind != "Automation" {
-            return Err(ApiError::client(
-                "InvalidDocumentContent",
-                format!("The simulator keeps Automation documents, not {kind} documents."),
-            ));
+        let name = given(self.name);
+        let lower = name.to_ascii_lowercase();
+        if RESERVED.iter().any(|prefix| lower.starts_with(prefix)) {
+            let message = format!("The document name {name} begins as only Amazon's own may.");
+            return Err(ApiError::client("ValidationException", message));
         }
-        let (name, content) = (given(self.name), given(self.content));
-        let version = read(&content, self.document_format.as_deref().unwrap_or("JSON"), world)?;
+        let kind = self.document_type.as_deref().unwrap_or("Command");
+        let kind = DocumentKind::named(kind).ok_or_else(|| {
+            ApiError::client(
+                "InvalidDocumentContent",
+                format!("The simulator keeps no {kind} documents."),
+            )
+        })?;
+        let version = DocumentVersion {
+            name: self.version_name,
+            display_name: self.display_name,
+            target_type: self.target_type,
+            ..read(
+                world,
+                given(self.content),
+                kind,
+                self.document_format.as_deref(),
+                self.attachments.as_deref(),
+            )?
+        };
+        let most = world.quotas.documents;
         let place = world.places.entry(here(caller)).or_default();
         if place.documents.contains_key(&name) {
             return Err(ApiError::client(
@@ -226,13 +306,20 @@ impl Operation for CreateDocument {
                 format!("The document {name} already exists."),
             ));
         }
+        if place.documents.len() >= most {
+            return Err(ApiError::client(
+                "DocumentLimitExceeded",
+                format!("You can have at most {most} active SSM documents."),
+            ));
+        }
+        let tags = given(self.tags).into_iter().map(|tag| (tag.key, tag.value));
         let document = Document {
-            kind,
-            versions: vec![version.clone()],
-            default_version: 1,
-            shared_with: std::collections::BTreeSet::new(),
+            tags: tags.collect(),
+            requires: given(self.requires),
+            ..Document::new(kind, version.clone())
         };
-        let document_description = describe(&name, caller, &document, 1, &version);
+        let account = caller.account.to_string();
+        let document_description = describe(name.clone(), account, &document, 1, &version, "Creating");
         place.documents.insert(name, document);
         Ok(Changed { document_description })
     }
@@ -244,119 +331,58 @@ impl Operation for UpdateDocument {
     const NAME: &'static str = "UpdateDocument";
 
     fn run(self, world: &mut World, caller: &Caller) -> Result<Changed, ApiError> {
-        let mut checks = common(Some(&self.content), &self.name, self.document_format.as_deref());
-        checks.that(
-            "name",
-            self.name.as_deref(),
-            check::is_document_name,
-            "^[a-zA-Z0-9_\\-.]{3,128}$",
-        );
-        checks.that(
-            "documentVersion",
-            self.document_version.as_deref(),
-            check::is_version,
-            "([$]LATEST|[$]DEFAULT|^[1-9][0-9]*$)",
-        );
-        checks.done()?;
-        let (name, content) = (given(self.name), given(self.content));
-        let version = read(&content, self.document_format.as_deref().unwrap_or("JSON"), world)?;
-        let document = world
-            .places
-            .get_mut(&here(caller))
-            .and_then(|place| place.documents.get_mut(&name))
-            .ok_or_else(|| no_document(&name))?;
-        document
-            .version(self.document_version.as_deref())
+        let name = given(self.name);
+        refuse_amazons(world, caller, &name)?;
+        let kind = own(world, caller, &name)?.kind;
+        let format = self.document_format.as_deref();
+        let version = read(
+            world,
+            given(self.content),
+            kind,
+            format,
+            self.attachments.as_deref(),
+        )?;
+        let (now, most) = (world.now, world.quotas.document_versions);
+        let document = own(world, caller, &name)?;
+        if document.is_settling(now) {
+            return Err(not_possible(unsettled(&name)));
+        }
+        // Only the latest version can be updated, and it is what is meant if none is named.
+        let wanted = self.document_version.as_deref().unwrap_or("$LATEST");
+        let latest = document
+            .version(Some(wanted))
+            .filter(|(number, _)| *number == document.latest())
+            .map(|(_, version)| version.clone())
             .ok_or_else(|| no_version(&name))?;
-        if document
-            .versions
-            .last()
-            .is_some_and(|last| last.content == content)
-        {
+        if latest.content == version.content {
             return Err(ApiError::client(
                 "DuplicateDocumentContent",
                 "The content of the association document matches another document. Change the content of the document and try again.",
             ));
         }
-        document.versions.push(version.clone());
-        let document_description = describe(&name, caller, document, document.versions.len(), &version);
+        let mut names = document.versions.values().map(|one| &one.name);
+        if self.version_name.is_some() && names.any(|name| *name == self.version_name) {
+            return Err(ApiError::client(
+                "DuplicateDocumentVersionName",
+                "The version name has already been used in this document. Specify a different version name, and then try again.",
+            ));
+        }
+        if document.versions.len() >= most {
+            return Err(ApiError::client(
+                "DocumentVersionLimitExceeded",
+                "The document has too many versions. Delete one or more document versions and try again.",
+            ));
+        }
+        let version = DocumentVersion {
+            name: self.version_name,
+            display_name: self.display_name.or(latest.display_name),
+            target_type: self.target_type.or(latest.target_type),
+            ..version
+        };
+        let number = document.add(version.clone());
+        let account = caller.account.to_string();
+        let document_description = describe(name, account, document, number, &version, "Updating");
         Ok(Changed { document_description })
-    }
-}
-
-fn find<'a>(world: &'a World, caller: &Caller, name: &str) -> Result<&'a Document, ApiError> {
-    world
-        .places
-        .get(&here(caller))
-        .and_then(|place| place.documents.get(&document_name(name)))
-        .ok_or_else(|| no_document(name))
-}
-
-impl Operation for DescribeDocument {
-    type Output = Described;
-    const SERVICE: Service = Service::Ssm;
-    const NAME: &'static str = "DescribeDocument";
-
-    fn run(self, world: &mut World, caller: &Caller) -> Result<Described, ApiError> {
-        let mut checks = common(None, &self.name, None);
-        checks.that(
-            "name",
-            self.name.as_deref(),
-            check::is_document_arn,
-            "^[a-zA-Z0-9_\\-.:/]{3,128}$",
-        );
-        checks.that(
-            "documentVersion",
-            self.document_version.as_deref(),
-            check::is_version,
-            "([$]LATEST|[$]DEFAULT|^[1-9][0-9]*$)",
-        );
-        checks.done()?;
-        let name = given(self.name);
-        let document = find(world, caller, &name)?;
-        let (number, version) = document
-            .version(self.document_version.as_deref())
-            .ok_or_else(|| no_version(&name))?;
-        Ok(Described {
-            document: describe(&document_name(&name), caller, document, number, version),
-        })
-    }
-}
-
-impl Operation for GetDocument {
-    type Output = Content;
-    const SERVICE: Service = Service::Ssm;
-    const NAME: &'static str = "GetDocument";
-
-    fn run(self, world: &mut World, caller: &Caller) -> Result<Content, ApiError> {
-        let mut checks = common(None, &self.name, self.document_format.as_deref());
-        checks.that(
-            "name",
-            self.name.as_deref(),
-            check::is_document_arn,
-            "^[a-zA-Z0-9_\\-.:/]{3,128}$",
-        );
-        checks.that(
-            "documentVersion",
-            self.document_version.as_deref(),
-            check::is_version,
-            "([$]LATEST|[$]DEFAULT|^[1-9][0-9]*$)",
-        );
-        checks.done()?;
-        let name = given(self.name);
-        let document = find(world, caller, &name)?;
-        let (number, version) = document
-            .version(self.document_version.as_deref())
-            .ok_or_else(|| no_version(&name))?;
-        Ok(Content {
-            name: document_name(&name),
-            created_date: version.created.into(),
-            document_version: number.to_string(),
-            status: "Active",
-            content: version.content.clone(),
-            document_type: document.kind.clone(),
-            document_format: version.format.clone(),
-        })
     }
 }
 
@@ -366,31 +392,60 @@ impl Operation for UpdateDocumentDefaultVersion {
     const NAME: &'static str = "UpdateDocumentDefaultVersion";
 
     fn run(self, world: &mut World, caller: &Caller) -> Result<Value, ApiError> {
-        let mut checks = common(None, &self.name, None);
-        checks.that(
-            "name",
-            self.name.as_deref(),
-            check::is_document_name,
-            "^[a-zA-Z0-9_\\-.]{3,128}$",
-        );
-        checks.required("documentVersion", &self.document_version);
-        checks.that(
-            "documentVersion",
-            self.document_version.as_deref(),
-            check::is_number,
-            "(^[1-9][0-9]*$)",
-        );
-        checks.done()?;
         let name = given(self.name);
-        let document = world
-            .places
-            .get_mut(&here(caller))
-            .and_then(|place| place.documents.get_mut(&name))
-            .ok_or_else(|| no_document(&name))?;
-        let (number, _) = document
+        let document = own(world, caller, &name)?;
+        let (number, version) = document
             .version(self.document_version.as_deref())
             .ok_or_else(|| no_version(&name))?;
+        let version_name = version.name.clone();
         document.default_version = number;
-        Ok(json!({"Description": {"Name": name, "DefaultVersion": number.to_string()}}))
+        Ok(json!({"Description": {
+            "Name": name,
+            "DefaultVersion": number.to_string(),
+            "DefaultVersionName": version_name,
+        }}))
+    }
+}
+
+impl Operation for DeleteDocument {
+    type Output = Value;
+    const SERVICE: Service = Service::Ssm;
+    const NAME: &'static str = "DeleteDocument";
+
+    fn run(self, world: &mut World, caller: &Caller) -> Result<Value, ApiError> {
+        let name = given(self.name);
+        refuse_amazons(world, caller, &name)?;
+        let now = world.now;
+        let document = own(world, caller, &name)?;
+        if !document.shared_with.is_empty() {
+            return Err(not_possible(format!(
+                "The document {name} is still shared. Stop sharing it before you delete it."
+            )));
+        }
+        if document.is_settling(now) {
+            return Err(ApiError::client("TooManyUpdates", unsettled(&name)));
+        }
+        if self.document_version.is_none() && self.version_name.is_none() {
+            if let Some(place) = world.places.get_mut(&here(caller)) {
+                place.documents.remove(&name);
+            }
+            return Ok(json!({}));
+        }
+        let found = FoundDocument {
+            document,
+            owner: DocumentOwner::Account(caller.account.clone()),
+            name: name.clone(),
+            shared: None,
+        };
+        let (number, _) = found
+            .version(self.document_version.as_deref(), self.version_name.as_deref())
+            .ok_or_else(|| no_document(&name))?;
+        if number == document.default_version {
+            return Err(not_possible(format!(
+                "Version {number} is the default version of {name}, which is deleted with the document only."
+            )));
+        }
+        document.versions.remove(&number);
+        Ok(json!({}))
     }
 }

@@ -119,6 +119,7 @@ impl Operation for DescribeAutomationStepExecutions {
         }
         let listing = format!("steps/{id}/{reverse}/{}", json!(filters));
         let (step_executions, next_token) = page(
+            world,
             &listing,
             Grows::AtTheEnd,
             steps,
@@ -175,6 +176,7 @@ impl Operation for DescribeAutomationExecutions {
             json!(filters)
         );
         let (found, next_token) = page(
+            world,
             &listing,
             Grows::AtTheFront,
             found,

@@ -1,33 +1,41 @@
-//! Resource Groups: ListGroupResources, GetGroup, SearchResources.
+//! Resource Groups: groups are made, deleted and listed here; what is in them stands in
+//! [`resources`].
+
+mod resources;
+
+pub(crate) use resources::{Identifier, ListGroupResources, QueryErrorShape, SearchResources};
 
 use super::{
     ApiError, Caller, Operation, Service,
-    check::{Checks, given, page_size},
+    check::{given, page_size},
     input,
     page::{Grows, page},
 };
-use crate::world::{Group, Node, Place, World};
-use patchfleet_core::id::{Location, ResourceGroupName};
+use crate::world::{Group, GroupDetails, Members, Place, TagQuery, World};
+use patchfleet_core::id::Location;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 
-/// A filter of a group's resources.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct ResourceFilter {
-    pub(crate) name: String,
-    #[serde(default)]
-    pub(crate) values: Vec<String>,
+input! {
+    /// CreateGroup's input.
+    CreateGroup {
+        name: String,
+        description: String,
+        resource_query: ResourceQuery,
+        tags: BTreeMap<String, String>,
+        configuration: Vec<Value>,
+        criticality: i64,
+        owner: String,
+        display_name: String,
+    }
 }
 
 input! {
-    /// ListGroupResources' input.
-    ListGroupResources {
+    /// DeleteGroup's input.
+    DeleteGroup {
         group_name: String,
         group: String,
-        filters: Vec<ResourceFilter>,
-        max_results: i64,
-        next_token: String,
     }
 }
 
@@ -40,197 +48,220 @@ input! {
 }
 
 input! {
-    /// SearchResources' input.
-    SearchResources {
-        resource_query: ResourceQuery,
+    /// GetGroupQuery's input.
+    GetGroupQuery {
+        group_name: String,
+        group: String,
+    }
+}
+
+input! {
+    /// ListGroups' input.
+    ListGroups {
+        filters: Vec<GroupFilter>,
         max_results: i64,
         next_token: String,
     }
 }
 
-/// A query: its type, and JSON as text.
+/// A filter of groups.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct ResourceQuery {
-    #[serde(default)]
-    pub(crate) r#type: String,
-    #[serde(default)]
-    pub(crate) query: String,
-}
-
-/// The query of type TAG_FILTERS_1_0.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct TagQuery {
-    resource_type_filters: Vec<String>,
-    #[serde(default)]
-    tag_filters: Vec<TagFilter>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct TagFilter {
-    key: String,
-    #[serde(default)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct GroupFilter {
+    name: String,
     values: Vec<String>,
 }
 
-/// A resource.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct Identifier {
-    pub(crate) resource_arn: String,
-    pub(crate) resource_type: &'static str,
+/// A query: its type, and JSON as text.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct ResourceQuery {
+    pub(crate) r#type: String,
+    pub(crate) query: String,
 }
 
-/// A resource, as ListGroupResources wraps it.
+/// A group.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub(crate) struct Resource {
-    pub(crate) identifier: Identifier,
+pub(crate) struct GroupShape {
+    group_arn: String,
+    name: String,
+    description: Option<String>,
+    criticality: Option<i64>,
+    owner: Option<String>,
+    display_name: Option<String>,
 }
 
-/// Why an answer is not whole.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct QueryErrorShape {
-    pub(crate) error_code: String,
-    pub(crate) message: String,
-}
-
-/// ListGroupResources' output.
+/// What ListGroups answers.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub(crate) struct GroupResources {
-    pub(crate) resources: Vec<Resource>,
-    pub(crate) resource_identifiers: Vec<Identifier>,
-    pub(crate) next_token: Option<String>,
-    pub(crate) query_errors: Vec<QueryErrorShape>,
-}
-
-/// SearchResources' output.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct Found {
-    pub(crate) resource_identifiers: Vec<Identifier>,
-    pub(crate) next_token: Option<String>,
-    pub(crate) query_errors: Vec<QueryErrorShape>,
-}
-
-fn query_error(code: &str) -> QueryErrorShape {
-    QueryErrorShape {
-        error_code: code.to_owned(),
-        message: "The resources of the group could not all be read.".to_owned(),
-    }
+pub(crate) struct Groups {
+    group_identifiers: Vec<Value>,
+    groups: Vec<GroupShape>,
+    next_token: Option<String>,
 }
 
 fn bad(message: impl Into<String>) -> ApiError {
     ApiError::new(400, "BadRequestException", message)
 }
 
-/// Resource Groups has its own name for a bad input.
-fn done(checks: Checks) -> Result<(), ApiError> {
-    checks.done().map_err(|error| bad(error.message()))
+fn bad_token() -> ApiError {
+    bad("The NextToken is not valid.")
 }
 
-/// The group that a name or ARN means, with its place.
-fn find<'a>(
-    world: &'a World,
-    caller: &Caller,
-    named: &str,
-) -> Result<(&'a Place, &'a Group, String), ApiError> {
-    let name = named.rsplit_once('/').map_or(named, |(_, name)| name).to_owned();
-    if name.parse::<ResourceGroupName>().is_err() {
+fn here(caller: &Caller) -> Location {
+    Location::new(caller.account.clone(), caller.region.clone())
+}
+
+fn arn_of(caller: &Caller, name: &str) -> String {
+    let Caller { account, region, .. } = caller;
+    format!(
+        "arn:{}:resource-groups:{region}:{account}:group/{name}",
+        region.partition()
+    )
+}
+
+/// The name of the group that a name or an ARN means; `old` is the deprecated member.
+fn name_of(caller: &Caller, group: Option<String>, old: Option<String>) -> Result<String, ApiError> {
+    let named = group
+        .or(old)
+        .ok_or_else(|| bad("Group name or ARN is required."))?;
+    let Some(arn) = named.strip_prefix("arn:") else {
+        return Ok(named);
+    };
+    let [_, _, region, account, resource] = arn.splitn(5, ':').collect::<Vec<_>>()[..] else {
         return Err(bad("Group name or ARN is not valid."));
+    };
+    if account != caller.account.as_str() {
+        return Err(ApiError::new(
+            403,
+            "ForbiddenException",
+            format!("{} is not authorized to use the group {named}.", caller.arn()),
+        ));
     }
-    let location = Location::new(caller.account.clone(), caller.region.clone());
-    let place = world.places.get(&location);
-    let group = place.and_then(|place| Some((place, place.groups.get(&name)?)));
-    match group {
-        Some((place, group)) => Ok((place, group, name)),
-        None => Err(ApiError::new(
-            404,
-            "NotFoundException",
-            format!("Cannot find group: {name}."),
-        )),
-    }
-}
-
-fn identifier(node: &Node) -> Identifier {
-    Identifier {
-        resource_arn: node.arn(),
-        resource_type: node.resource_type(),
+    let name = resource.strip_prefix("group/").unwrap_or_default();
+    if region == caller.region.as_str() {
+        Ok(name.to_owned())
+    } else {
+        Err(not_found(name))
     }
 }
 
-impl Operation for ListGroupResources {
-    type Output = GroupResources;
+fn not_found(name: &str) -> ApiError {
+    let message = format!("Cannot find group: {name}.");
+    ApiError::new(404, "NotFoundException", message)
+}
+
+/// The group of that name, with its place.
+fn find<'a>(world: &'a World, caller: &Caller, name: &str) -> Result<(&'a Place, &'a Group), ApiError> {
+    let place = world.places.get(&here(caller));
+    place
+        .and_then(|place| Some((place, place.groups.get(name)?)))
+        .ok_or_else(|| not_found(name))
+}
+
+/// Reads a query. The world has no CloudFormation stacks.
+fn query(given: &ResourceQuery) -> Result<TagQuery, ApiError> {
+    if given.r#type != "TAG_FILTERS_1_0" {
+        return Err(bad("CloudFormation stacks are not simulated."));
+    }
+    TagQuery::read(&given.query).map_err(|problem| bad(format!("Query not valid: {problem}.")))
+}
+
+fn shape(caller: &Caller, name: &str, group: &Group) -> GroupShape {
+    let details = &group.details;
+    GroupShape {
+        group_arn: arn_of(caller, name),
+        name: name.to_owned(),
+        description: details.description.clone(),
+        criticality: details.criticality,
+        owner: details.owner.clone(),
+        display_name: details.display_name.clone(),
+    }
+}
+
+fn types_of(configuration: Option<&Value>) -> Vec<&str> {
+    let items = configuration.and_then(Value::as_array);
+    items
+        .into_iter()
+        .flatten()
+        .filter_map(|item| item.get("Type")?.as_str())
+        .collect()
+}
+
+impl Operation for CreateGroup {
+    type Output = Value;
     const SERVICE: Service = Service::ResourceGroups;
-    const NAME: &'static str = "ListGroupResources";
+    const NAME: &'static str = "CreateGroup";
 
-    fn run(self, world: &mut World, caller: &Caller) -> Result<GroupResources, ApiError> {
-        let mut checks = Checks::default();
-        checks.range("MaxResults", self.max_results, 1..=50);
-        checks.text("NextToken", self.next_token.as_deref(), 0..=8192);
-        for filter in self.filters.iter().flatten() {
-            checks.one_of("Filters.member.Name", Some(&filter.name), &["resource-type"]);
-            checks.length("Filters.member.Values", Some(filter.values.len()), 1..=5);
+    fn run(self, world: &mut World, caller: &Caller) -> Result<Value, ApiError> {
+        let name = given(self.name);
+        if name.to_ascii_lowercase().starts_with("aws") {
+            return Err(bad("The name of a group cannot start with AWS."));
         }
-        done(checks)?;
-        let named = self
-            .group
-            .or(self.group_name)
-            .ok_or_else(|| bad("Group name or ARN is required."))?;
-        let (place, group, name) = find(world, caller, &named)?;
-        let filters = given(self.filters);
-        let known = [
-            "AWS::EC2::Instance",
-            "AWS::SSM::ManagedInstance",
-            "AWS::AllSupported",
-        ];
-        if filters
-            .iter()
-            .flat_map(|filter| &filter.values)
-            .any(|kind| !known.contains(&kind.as_str()))
-        {
-            return Err(bad("The resource type filter is not one of the group's query."));
-        }
-        let wanted = |node: &&Node| {
-            filters.iter().all(|filter| {
-                filter
-                    .values
-                    .iter()
-                    .any(|kind| kind == "AWS::AllSupported" || kind == node.resource_type())
-            })
+        let members = match (&self.resource_query, &self.configuration) {
+            (Some(_), Some(_)) => {
+                return Err(bad(
+                    "A group has either a ResourceQuery or a Configuration, not both.",
+                ));
+            }
+            (Some(wanted), None) => Members::Queried(query(wanted)?, wanted.query.clone()),
+            (None, _) => Members::Configured,
         };
-        let members: Vec<Identifier> = place.members(&name).filter(wanted).map(identifier).collect();
-        let listing = format!(
-            "group/{}/{}/{name}/{}",
-            caller.account,
-            caller.region,
-            json!(filters)
-        );
-        let (members, next_token) = page(
-            &listing,
-            Grows::AtTheEnd,
+        let configuration = self.configuration.map(Value::from);
+        let types = types_of(configuration.as_ref());
+        if types.iter().collect::<BTreeSet<_>>().len() < types.len() {
+            return Err(bad("Each item of a Configuration has a Type of its own."));
+        }
+        let group = Group {
+            query_errors: vec![],
             members,
-            page_size(self.max_results, 50),
-            self.next_token.as_deref(),
-        )
-        .ok_or_else(|| bad("The NextToken is not valid."))?;
-        let query_errors = group.query_errors.iter().chain(&world.query_errors);
-        let query_errors = query_errors.map(|code| query_error(code));
-        Ok(GroupResources {
-            resources: members
-                .iter()
-                .map(|identifier| Resource {
-                    identifier: identifier.clone(),
-                })
-                .collect(),
-            query_errors: query_errors.collect(),
-            resource_identifiers: members,
-            next_token,
-        })
+            details: GroupDetails {
+                description: self.description,
+                criticality: self.criticality,
+                owner: self.owner,
+                display_name: self.display_name,
+                tags: given(self.tags),
+                configuration,
+            },
+        };
+        let place = world.places.entry(here(caller)).or_default();
+        if place.groups.contains_key(&name) {
+            return Err(bad(format!("The group {name} exists already.")));
+        }
+        let configured = group
+            .details
+            .configuration
+            .as_ref()
+            .map(|items| json!({"Configuration": items, "Status": "UPDATE_COMPLETE"}));
+        let answer = json!({
+            "Group": shape(caller, &name, &group),
+            "ResourceQuery": self.resource_query,
+            "Tags": group.details.tags,
+            "GroupConfiguration": configured,
+        });
+        place.groups.insert(name, group);
+        Ok(answer)
+    }
+}
+
+impl Operation for DeleteGroup {
+    type Output = Value;
+    const SERVICE: Service = Service::ResourceGroups;
+    const NAME: &'static str = "DeleteGroup";
+
+    fn run(self, world: &mut World, caller: &Caller) -> Result<Value, ApiError> {
+        let name = name_of(caller, self.group, self.group_name)?;
+        let (_, group) = find(world, caller, &name)?;
+        let answer = json!({"Group": shape(caller, &name, group)});
+        if let Some(place) = world.places.get_mut(&here(caller)) {
+            place.groups.remove(&name);
+            // A group of the same name that is made later does not inherit the members.
+            for node in place.nodes.values_mut() {
+                node.groups.remove(&name);
+            }
+        }
+        Ok(answer)
     }
 }
 
@@ -240,70 +271,94 @@ impl Operation for GetGroup {
     const NAME: &'static str = "GetGroup";
 
     fn run(self, world: &mut World, caller: &Caller) -> Result<Value, ApiError> {
-        let named = self
-            .group
-            .or(self.group_name)
-            .ok_or_else(|| bad("Group name or ARN is required."))?;
-        let (_, _, name) = find(world, caller, &named)?;
-        let (partition, Caller { account, region, .. }) = (caller.region.partition(), caller);
-        let arn = format!("arn:{partition}:resource-groups:{region}:{account}:group/{name}");
-        Ok(json!({"Group": {"GroupArn": arn, "Name": name}}))
+        let name = name_of(caller, self.group, self.group_name)?;
+        let (_, group) = find(world, caller, &name)?;
+        Ok(json!({"Group": shape(caller, &name, group)}))
     }
 }
 
-impl Operation for SearchResources {
-    type Output = Found;
+impl Operation for GetGroupQuery {
+    type Output = Value;
     const SERVICE: Service = Service::ResourceGroups;
-    const NAME: &'static str = "SearchResources";
+    const NAME: &'static str = "GetGroupQuery";
 
-    fn run(self, world: &mut World, caller: &Caller) -> Result<Found, ApiError> {
-        let mut checks = Checks::default();
-        checks.required("ResourceQuery", &self.resource_query);
-        checks.range("MaxResults", self.max_results, 1..=50);
-        let query = given(self.resource_query);
-        checks.one_of(
-            "ResourceQuery.Type",
-            Some(&query.r#type),
-            &["TAG_FILTERS_1_0", "CLOUDFORMATION_STACK_1_0"],
-        );
-        checks.text("ResourceQuery.Query", Some(&query.query), 0..=4096);
-        done(checks)?;
-        if query.r#type != "TAG_FILTERS_1_0" {
-            return Err(bad("CloudFormation stacks are not simulated."));
+    fn run(self, world: &mut World, caller: &Caller) -> Result<Value, ApiError> {
+        let name = name_of(caller, self.group, self.group_name)?;
+        let (_, group) = find(world, caller, &name)?;
+        let text = group
+            .query_text(&name)
+            .ok_or_else(|| bad(format!("The group {name} has no query.")))?;
+        Ok(json!({"GroupQuery": {
+            "GroupName": name,
+            "ResourceQuery": {"Type": "TAG_FILTERS_1_0", "Query": text},
+        }}))
+    }
+}
+
+/// Whether a group passes a filter, the name of which is one of the model's.
+fn passes(name: &str, group: &Group, filter: &GroupFilter) -> bool {
+    let any = |has: &dyn Fn(&String) -> bool| filter.values.iter().any(has);
+    let details = &group.details;
+    match filter.name.as_str() {
+        "resource-type" => {
+            let query = group.query(name);
+            any(&|kind| {
+                query
+                    .as_ref()
+                    .is_some_and(|query| query.resource_type_filters.contains(kind))
+            })
         }
-        let tags: TagQuery =
-            serde_json::from_str(&query.query).map_err(|error| bad(format!("Query not valid: {error}")))?;
-        let wanted = |node: &&Node| {
-            let kinds = &tags.resource_type_filters;
-            kinds
-                .iter()
-                .any(|kind| kind == "AWS::AllSupported" || kind == node.resource_type())
-                && tags.tag_filters.iter().all(|filter| {
-                    node.tags
-                        .get(&filter.key)
-                        .is_some_and(|value| filter.values.is_empty() || filter.values.contains(value))
-                })
-        };
-        let location = Location::new(caller.account.clone(), caller.region.clone());
-        let nodes = world
-            .places
-            .get(&location)
+        "configuration-type" => {
+            let types = types_of(details.configuration.as_ref());
+            any(&|kind| types.contains(&kind.as_str()))
+        }
+        "owner" => any(&|owner| details.owner.as_ref() == Some(owner)),
+        "display-name" => any(&|name| details.display_name.as_ref() == Some(name)),
+        _ => any(&|rank| details.criticality.is_some_and(|has| has.to_string() == *rank)),
+    }
+}
+
+impl Operation for ListGroups {
+    type Output = Groups;
+    const SERVICE: Service = Service::ResourceGroups;
+    const NAME: &'static str = "ListGroups";
+
+    fn run(self, world: &mut World, caller: &Caller) -> Result<Groups, ApiError> {
+        let filters = given(self.filters);
+        let place = world.places.get(&here(caller));
+        let groups: Vec<(&String, &Group)> = place
             .into_iter()
-            .flat_map(|place| place.nodes.values());
-        let found: Vec<Identifier> = nodes.filter(wanted).map(identifier).collect();
-        let listing = format!("search/{location}/{}", query.query);
-        let (resource_identifiers, next_token) = page(
+            .flat_map(|place| &place.groups)
+            .filter(|(name, group)| filters.iter().all(|filter| passes(name, group, filter)))
+            .collect();
+        let listing = format!("groups/{}/{}", here(caller), json!(filters));
+        let (groups, next_token) = page(
+            world,
             &listing,
             Grows::AtTheEnd,
-            found,
+            groups,
             page_size(self.max_results, 50),
             self.next_token.as_deref(),
         )
-        .ok_or_else(|| bad("The NextToken is not valid."))?;
-        Ok(Found {
-            resource_identifiers,
+        .ok_or_else(bad_token)?;
+        let groups: Vec<GroupShape> = groups
+            .into_iter()
+            .map(|(name, group)| shape(caller, name, group))
+            .collect();
+        let identifier = |one: &GroupShape| {
+            json!({
+                "GroupName": one.name,
+                "GroupArn": one.group_arn,
+                "Description": one.description,
+                "Criticality": one.criticality,
+                "Owner": one.owner,
+                "DisplayName": one.display_name,
+            })
+        };
+        Ok(Groups {
+            group_identifiers: groups.iter().map(identifier).collect(),
+            groups,
             next_token,
-            query_errors: world.query_errors.iter().map(|code| query_error(code)).collect(),
         })
     }
 }

@@ -1,14 +1,16 @@
-//! DescribeInstanceInformation and DescribeInstancePatchStates.
+//! DescribeInstanceInformation: the managed nodes.
 
 use super::{
     ApiError, Caller, Operation, Service,
-    check::{self, Checks, given, page_size},
+    check::{self, given, page_size},
+    commands::invalid_instance,
     executions::bad_token,
     input,
     page::{Grows, page},
     time::WireTime,
 };
-use crate::world::{Node, World};
+use crate::world::{Node, World, after};
+use jiff::SignedDuration;
 use patchfleet_core::id::{Location, NodeKind};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -22,11 +24,20 @@ pub(crate) struct InstanceFilter {
     pub(crate) values: Vec<String>,
 }
 
+/// A filter of the older kind, which knows no tags.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct OldInstanceFilter {
+    key: String,
+    #[serde(default)]
+    value_set: Vec<String>,
+}
+
 input! {
     /// DescribeInstanceInformation's input.
     DescribeInstanceInformation {
         filters: Vec<InstanceFilter>,
-        instance_information_filter_list: Vec<Value>,
+        instance_information_filter_list: Vec<OldInstanceFilter>,
         max_results: i64,
         next_token: String,
     }
@@ -53,56 +64,179 @@ pub(crate) struct InstanceShape {
     pub(crate) platform_name: &'static str,
     pub(crate) platform_version: &'static str,
     pub(crate) activation_id: Option<String>,
+    pub(crate) iam_role: Option<&'static str>,
+    pub(crate) registration_date: Option<WireTime>,
     pub(crate) resource_type: &'static str,
+    pub(crate) name: Option<String>,
     #[serde(rename = "IPAddress")]
     pub(crate) ip_address: String,
     pub(crate) computer_name: String,
     pub(crate) association_status: &'static str,
+    pub(crate) last_association_execution_date: WireTime,
+    pub(crate) last_successful_association_execution_date: WireTime,
+    pub(crate) association_overview: Value,
+    pub(crate) source_id: String,
+    pub(crate) source_type: &'static str,
+}
+
+const AGENT: &str = "3.3.2299.0";
+/// The role that the console makes for hybrid activations. EC2 instances show theirs only under
+/// Quick Setup's host management, which no world has.
+const HYBRID_ROLE: &str = "AmazonEC2RunCommandRoleForManagedInstances";
+const ASSOCIATION: &str = "Success";
+
+/// What only hybrid nodes have.
+struct Activation {
+    id: String,
+    registered: WireTime,
+    name: String,
+}
+
+fn activation(world: &World, node: &Node) -> Option<Activation> {
+    let id = node.id.as_str();
+    let days = world.seed.between(30, 300, &[id, "registered"]);
+    (node.id.kind() == NodeKind::Hybrid).then(|| Activation {
+        id: world.seed.uuid(&[id, "activation"]),
+        registered: after(world.start, SignedDuration::from_hours(-24 * days)).into(),
+        name: node
+            .tags
+            .get("Name")
+            .cloned()
+            .unwrap_or_else(|| node.computer_name()),
+    })
+}
+
+fn resource_type(node: &Node) -> &'static str {
+    match node.id.kind() {
+        NodeKind::Ec2 => "EC2Instance",
+        NodeKind::Hybrid => "ManagedInstance",
+    }
 }
 
 fn instance(world: &World, node: &Node) -> InstanceShape {
-    let hybrid = node.id.kind() == NodeKind::Hybrid;
     let number = world.seed.number(&[node.id.as_str(), "address"]);
     let (platform_name, platform_version) = node.platform_name();
-    let name = node.id.as_str().rsplit_once('-').map_or("", |(_, digits)| digits);
+    let pinged = node.silent_since.unwrap_or(world.now);
+    let minutes = world.seed.between(1, 30, &[node.id.as_str(), "association"]);
+    let associated = WireTime(after(pinged, SignedDuration::from_mins(-minutes)));
+    let activation = activation(world, node);
+    let hybrid = activation.is_some();
+    let (activation_id, registration_date, name) = match activation {
+        Some(one) => (Some(one.id), Some(one.registered), Some(one.name)),
+        None => (None, None, None),
+    };
     InstanceShape {
         instance_id: node.id.to_string(),
         ping_status: node.ping_status(),
-        last_ping_date_time: node.silent_since.unwrap_or(world.now).into(),
-        agent_version: "3.3.2299.0",
+        last_ping_date_time: pinged.into(),
+        agent_version: AGENT,
         is_latest_version: true,
         platform_type: node.platform_type(),
         platform_name,
         platform_version,
-        activation_id: hybrid.then(|| world.seed.uuid(&[node.id.as_str(), "activation"])),
-        resource_type: if hybrid { "ManagedInstance" } else { "EC2Instance" },
+        activation_id,
+        iam_role: hybrid.then_some(HYBRID_ROLE),
+        registration_date,
+        resource_type: resource_type(node),
+        name,
         ip_address: format!(
             "10.{}.{}.{}",
             number & 0xff,
             (number >> 8) & 0xff,
             (number >> 16) & 0xff
         ),
-        computer_name: format!("ip-{name}.internal"),
-        association_status: "Success",
+        computer_name: node.computer_name(),
+        association_status: ASSOCIATION,
+        last_association_execution_date: associated,
+        last_successful_association_execution_date: associated,
+        association_overview: json!({
+            "DetailedStatus": ASSOCIATION,
+            "InstanceAssociationStatusAggregatedCount": {ASSOCIATION: 1},
+        }),
+        source_id: node.id.to_string(),
+        source_type: node.resource_type(),
     }
 }
 
-fn matches(filter: &InstanceFilter, node: &Node) -> bool {
-    let is = |text: &str| filter.values.iter().any(|value| value == text);
-    if let Some(tag) = filter.key.strip_prefix("tag:") {
-        return node.tags.get(tag).is_some_and(|value| is(value));
+/// The keys of which only some values have a meaning.
+fn values_of(key: &str) -> Option<&'static [&'static str]> {
+    Some(match key {
+        "PingStatus" => &["Online", "ConnectionLost", "Inactive"],
+        "PlatformTypes" => &["Windows", "Linux", "MacOS"],
+        "ResourceType" => &["EC2Instance", "ManagedInstance"],
+        "AssociationStatus" => &["Success", "Pending", "Failed"],
+        "SourceTypes" => &[
+            "AWS::EC2::Instance",
+            "AWS::SSM::ManagedInstance",
+            "AWS::IoT::Thing",
+            "Microsoft.Compute/virtualMachines",
+            "compute.googleapis.com/Instance",
+        ],
+        _ => return None,
+    })
+}
+
+impl InstanceFilter {
+    fn check(&self) -> Result<(), ApiError> {
+        let free = [
+            "InstanceIds",
+            "AgentVersion",
+            "ActivationIds",
+            "IamRole",
+            "SourceIds",
+            "tag-key",
+        ];
+        let allowed = values_of(&self.key);
+        if allowed.is_none() && !free.contains(&self.key.as_str()) && !self.key.starts_with("tag:") {
+            return Err(ApiError::client(
+                "InvalidFilterKey",
+                format!("The specified key {} isn't valid.", self.key),
+            ));
+        }
+        if let Some(allowed) = allowed
+            && let Some(value) = self
+                .values
+                .iter()
+                .find(|value| !allowed.contains(&value.as_str()))
+        {
+            return Err(ApiError::client(
+                "InvalidInstanceInformationFilterValue",
+                format!(
+                    "The specified filter value {value} of {} isn't valid. Valid values: [{}].",
+                    self.key,
+                    allowed.join(", ")
+                ),
+            ));
+        }
+        let misshapen = |id: &&String| !check::is_instance_id(id);
+        match self
+            .values
+            .iter()
+            .find(misshapen)
+            .filter(|_| self.key == "InstanceIds")
+        {
+            Some(id) => Err(invalid_instance(id)),
+            None => Ok(()),
+        }
     }
-    match filter.key.as_str() {
-        "InstanceIds" => is(node.id.as_str()),
-        "PingStatus" => is(node.ping_status()),
-        "PlatformTypes" => is(node.platform_type()),
-        "ResourceType" => is(if node.id.kind() == NodeKind::Hybrid {
-            "ManagedInstance"
-        } else {
-            "EC2Instance"
-        }),
-        "tag-key" => filter.values.iter().any(|key| node.tags.contains_key(key)),
-        _ => false,
+
+    fn passes(&self, world: &World, node: &Node) -> bool {
+        let is = |text: &str| self.values.iter().any(|value| value == text);
+        if let Some(tag) = self.key.strip_prefix("tag:") {
+            return node.tags.get(tag).is_some_and(|value| is(value));
+        }
+        match self.key.as_str() {
+            "InstanceIds" | "SourceIds" => is(node.id.as_str()),
+            "AgentVersion" => is(AGENT),
+            "PingStatus" => is(node.ping_status()),
+            "PlatformTypes" => is(node.platform_type()),
+            "ActivationIds" => activation(world, node).is_some_and(|one| is(&one.id)),
+            "IamRole" => node.id.kind() == NodeKind::Hybrid && is(HYBRID_ROLE),
+            "ResourceType" => is(resource_type(node)),
+            "AssociationStatus" => is(ASSOCIATION),
+            "SourceTypes" => is(node.resource_type()),
+            _ => self.values.iter().any(|key| node.tags.contains_key(key)),
+        }
     }
 }
 
@@ -112,46 +246,30 @@ impl Operation for DescribeInstanceInformation {
     const NAME: &'static str = "DescribeInstanceInformation";
 
     fn run(self, world: &mut World, caller: &Caller) -> Result<InstanceInformation, ApiError> {
-        let mut checks = Checks::default();
-        checks.range("maxResults", self.max_results, 5..=50);
-        for filter in self.filters.iter().flatten() {
-            checks.text("filters.member.key", Some(&filter.key), 1..=usize::MAX);
-            checks.length("filters.member.values", Some(filter.values.len()), 1..=100);
-        }
-        checks.done()?;
-        let filters = given(self.filters);
-        let known = [
-            "InstanceIds",
-            "PingStatus",
-            "PlatformTypes",
-            "ResourceType",
-            "tag-key",
-        ];
-        if let Some(filter) = filters
-            .iter()
-            .find(|one| !known.contains(&one.key.as_str()) && !one.key.starts_with("tag:"))
-        {
+        let old = given(self.instance_information_filter_list);
+        let mut filters = given(self.filters);
+        if !old.is_empty() && !filters.is_empty() {
             return Err(ApiError::client(
-                "InvalidFilterKey",
-                format!("The specified key {} isn't valid.", filter.key),
+                "ValidationException",
+                "Either Filters or InstanceInformationFilterList can be used, not both.",
             ));
         }
-        if self.instance_information_filter_list.is_some() {
-            return Err(ApiError::client(
-                "InvalidFilterKey",
-                "InstanceInformationFilterList is not simulated: use Filters.",
-            ));
-        }
+        filters.extend(old.into_iter().map(|one| InstanceFilter {
+            key: one.key,
+            values: one.value_set,
+        }));
+        filters.iter().try_for_each(InstanceFilter::check)?;
         let location = Location::new(caller.account.clone(), caller.region.clone());
         let nodes: Vec<&Node> = world
             .places
             .get(&location)
             .into_iter()
             .flat_map(|place| place.nodes.values())
-            .filter(|node| node.is_managed() && filters.iter().all(|filter| matches(filter, node)))
+            .filter(|node| node.is_managed() && filters.iter().all(|filter| filter.passes(world, node)))
             .collect();
         let listing = format!("instances/{location}/{}", json!(filters));
         let (nodes, next_token) = page(
+            world,
             &listing,
             Grows::AtTheEnd,
             nodes,
@@ -162,136 +280,6 @@ impl Operation for DescribeInstanceInformation {
         let instance_information_list = nodes.into_iter().map(|node| instance(world, node)).collect();
         Ok(InstanceInformation {
             instance_information_list,
-            next_token,
-        })
-    }
-}
-
-input! {
-    /// DescribeInstancePatchStates' input.
-    DescribeInstancePatchStates {
-        instance_ids: Vec<String>,
-        max_results: i64,
-        next_token: String,
-    }
-}
-
-/// DescribeInstancePatchStates' output.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct PatchStates {
-    pub(crate) instance_patch_states: Vec<PatchStateShape>,
-    pub(crate) next_token: Option<String>,
-}
-
-/// A node's patch state.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct PatchStateShape {
-    pub(crate) instance_id: String,
-    pub(crate) patch_group: String,
-    pub(crate) baseline_id: String,
-    pub(crate) snapshot_id: Option<String>,
-    pub(crate) install_override_list: Option<String>,
-    pub(crate) owner_information: String,
-    pub(crate) installed_count: u32,
-    pub(crate) installed_other_count: u32,
-    pub(crate) installed_pending_reboot_count: u32,
-    pub(crate) installed_rejected_count: u32,
-    pub(crate) missing_count: u32,
-    pub(crate) failed_count: u32,
-    pub(crate) unreported_not_applicable_count: u32,
-    pub(crate) not_applicable_count: u32,
-    pub(crate) operation_start_time: WireTime,
-    pub(crate) operation_end_time: WireTime,
-    pub(crate) operation: String,
-    pub(crate) last_no_reboot_install_operation_time: Option<WireTime>,
-    pub(crate) reboot_option: Option<String>,
-    pub(crate) critical_non_compliant_count: u32,
-    pub(crate) security_non_compliant_count: u32,
-    pub(crate) other_non_compliant_count: u32,
-}
-
-/// What a node reported; `None` if it never did.
-fn patch_state(world: &World, node: &Node) -> Option<PatchStateShape> {
-    let report = node.report.as_ref()?;
-    let found = report.found;
-    let outstanding = found.missing + found.failed + found.pending_reboot;
-    let critical = outstanding / 3;
-    let digits = world
-        .seed
-        .hex17(&["baseline", node.location.region.as_str(), node.platform_type()]);
-    Some(PatchStateShape {
-        instance_id: node.id.to_string(),
-        patch_group: node
-            .tags
-            .get("Patch Group")
-            .or_else(|| node.tags.get("PatchGroup"))
-            .cloned()
-            .unwrap_or_default(),
-        baseline_id: format!("pb-{digits}"),
-        snapshot_id: report.snapshot.clone(),
-        install_override_list: report.override_list.clone(),
-        owner_information: String::new(),
-        installed_count: found.installed,
-        installed_other_count: 20 + found.installed / 10,
-        installed_pending_reboot_count: found.pending_reboot,
-        installed_rejected_count: 0,
-        missing_count: found.missing,
-        failed_count: found.failed,
-        unreported_not_applicable_count: 0,
-        not_applicable_count: 600 + found.installed,
-        operation_start_time: report.started.into(),
-        operation_end_time: report.ended.into(),
-        operation: report.operation.clone(),
-        last_no_reboot_install_operation_time: node.last_no_reboot_install.map(WireTime),
-        reboot_option: report.reboot_option.clone(),
-        critical_non_compliant_count: critical,
-        security_non_compliant_count: outstanding - critical,
-        other_non_compliant_count: 0,
-    })
-}
-
-impl Operation for DescribeInstancePatchStates {
-    type Output = PatchStates;
-    const SERVICE: Service = Service::Ssm;
-    const NAME: &'static str = "DescribeInstancePatchStates";
-
-    fn run(self, world: &mut World, caller: &Caller) -> Result<PatchStates, ApiError> {
-        let mut checks = Checks::default();
-        checks.required("instanceIds", &self.instance_ids);
-        checks.length("instanceIds", self.instance_ids.as_ref().map(Vec::len), 0..=50);
-        for id in self.instance_ids.iter().flatten() {
-            checks.that(
-                "instanceIds.member",
-                Some(id),
-                check::is_instance_id,
-                "(^i-(\\w{8}|\\w{17})$)|(^mi-\\w{17}$)",
-            );
-        }
-        checks.range("maxResults", self.max_results, 10..=100);
-        checks.done()?;
-        let ids = given(self.instance_ids);
-        let location = Location::new(caller.account.clone(), caller.region.clone());
-        let states: Vec<PatchStateShape> = world
-            .places
-            .get(&location)
-            .into_iter()
-            .flat_map(|place| place.nodes.values())
-            .filter(|node| ids.iter().any(|id| id == node.id.as_str()))
-            .filter_map(|node| patch_state(world, node))
-            .collect();
-        let listing = format!("patch states/{location}/{}", json!(ids));
-        let (instance_patch_states, next_token) = page(
-            &listing,
-            Grows::AtTheEnd,
-            states,
-            page_size(self.max_results, 100),
-            self.next_token.as_deref(),
-        )
-        .ok_or_else(bad_token)?;
-        Ok(PatchStates {
-            instance_patch_states,
             next_token,
         })
     }

@@ -1,16 +1,20 @@
-//! Organizations: the tree, and what is known of accounts. Only the management account may ask.
+//! Organizations: the tree, and what is known of accounts. Only the management account and those that
+//! it delegates to may ask.
 
 use super::{
     ApiError, Caller, Operation, Service,
-    check::{Checks, given, page_size},
+    check::{given, page_size},
     input,
     page::{Grows, page},
     time::WireTime,
 };
-use crate::world::{Account, World};
+use crate::world::{Account, Unit, World};
 use patchfleet_core::id::{OrgParent, OuId, TargetAccount};
 use serde::Serialize;
 use serde_json::{Value, json};
+
+/// 2026-09-09T00:00:00Z, when AWS stops to answer accounts' `Status`.
+const STATUS_RETIRES: i64 = 1_788_912_000;
 
 input! { /// ListRoots' input.
 ListRoots { max_results: i64, next_token: String, } }
@@ -20,6 +24,8 @@ input! { /// ListAccountsForParent's input.
 ListAccountsForParent { parent_id: String, max_results: i64, next_token: String, } }
 input! { /// ListOrganizationalUnitsForParent's input.
 ListOrganizationalUnitsForParent { parent_id: String, max_results: i64, next_token: String, } }
+input! { /// ListChildren's input.
+ListChildren { parent_id: String, child_type: String, max_results: i64, next_token: String, } }
 input! { /// DescribeAccount's input.
 DescribeAccount { account_id: String, } }
 input! { /// DescribeOrganizationalUnit's input.
@@ -36,6 +42,9 @@ pub(crate) struct AccountShape {
     pub(crate) email: String,
     pub(crate) name: String,
     pub(crate) state: &'static str,
+    /// Retired on 2026-09-09.
+    pub(crate) status: Option<&'static str>,
+    pub(crate) paths: Vec<String>,
     pub(crate) joined_method: &'static str,
     pub(crate) joined_timestamp: WireTime,
 }
@@ -62,6 +71,7 @@ pub(crate) struct UnitShape {
     pub(crate) id: String,
     pub(crate) arn: String,
     pub(crate) name: String,
+    pub(crate) path: String,
 }
 
 /// A listing of units.
@@ -72,8 +82,20 @@ pub(crate) struct Units {
     pub(crate) next_token: Option<String>,
 }
 
+/// Refuses a world without an organization.
+fn in_use(world: &World) -> Result<(), ApiError> {
+    if world.org.in_use {
+        return Ok(());
+    }
+    Err(ApiError::client(
+        "AWSOrganizationsNotInUseException",
+        "Your account is not a member of an organization.",
+    ))
+}
+
 fn allow(world: &World, caller: &Caller) -> Result<(), ApiError> {
-    if caller.account == world.org.management {
+    in_use(world)?;
+    if world.org.may_read(&caller.account) {
         return Ok(());
     }
     Err(ApiError::client(
@@ -82,8 +104,9 @@ fn allow(world: &World, caller: &Caller) -> Result<(), ApiError> {
     ))
 }
 
-fn invalid(message: impl Into<String>) -> ApiError {
-    ApiError::client("InvalidInputException", message)
+/// `reason` is one of the model's.
+fn invalid(message: impl Into<String>, reason: &'static str) -> ApiError {
+    ApiError::client("InvalidInputException", message).with("Reason", reason)
 }
 
 fn prefix(world: &World) -> String {
@@ -97,12 +120,11 @@ fn account_shape(world: &World, one: &Account) -> AccountShape {
     AccountShape {
         id: one.id.to_string(),
         arn: format!("{}:account/{}/{}", prefix(world), world.org.id, one.id),
-        email: format!(
-            "aws+{}@example.com",
-            one.name.to_ascii_lowercase().replace(' ', "-")
-        ),
+        email: email(&one.name),
         name: one.name.clone(),
         state: one.state(),
+        status: (world.now.as_second() < STATUS_RETIRES).then(|| one.status()),
+        paths: vec![format!("{}{}/", path(world, &one.parent), one.id)],
         joined_method: if one.id == world.org.management {
             "INVITED"
         } else {
@@ -112,37 +134,61 @@ fn account_shape(world: &World, one: &Account) -> AccountShape {
     }
 }
 
-fn unit_shape(world: &World, id: &OuId, name: &str) -> UnitShape {
+/// An address is of at most 64 characters.
+fn email(name: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+    let name: String = name.chars().take(40).map(plain).collect();
+    format!("aws+{}@example.com", name.to_ascii_lowercase())
+}
+
+/// Where something below `parent` stands: `o-…/r-…/ou-…/`.
+fn path(world: &World, parent: &OrgParent) -> String {
+    let org = &world.org;
+    let (mut above, mut units) = (parent, vec![]);
+    // A world has no circles, and so no way up that is longer than it has units.
+    while let OrgParent::Ou(id) = above
+        && let Some(unit) = org.units.get(id)
+    {
+        units.push(id.as_str());
+        above = &unit.parent;
+    }
+    units.reverse();
+    let units: String = units.iter().map(|id| format!("{id}/")).collect();
+    format!("{}/{}/{units}", org.id, org.root)
+}
+
+fn unit_shape(world: &World, id: &OuId, unit: &Unit) -> UnitShape {
     UnitShape {
         id: id.to_string(),
         arn: format!("{}:ou/{}/{id}", prefix(world), world.org.id),
-        name: name.to_owned(),
+        name: unit.name.clone(),
+        path: format!("{}{id}/", path(world, &unit.parent)),
     }
 }
 
 fn list<T>(
+    world: &World,
     what: &str,
     items: Vec<T>,
     max: Option<i64>,
     token: Option<&str>,
 ) -> Result<(Vec<T>, Option<String>), ApiError> {
-    let mut checks = Checks::default();
-    checks.range("maxResults", max, 1..=20);
-    checks.done().map_err(|error| invalid(error.message()))?;
-    page(what, Grows::AtTheEnd, items, page_size(max, 20), token)
-        .ok_or_else(|| invalid("You provided a NextToken that isn't valid."))
+    page(world, what, Grows::AtTheEnd, items, page_size(max, 20), token)
+        .ok_or_else(|| invalid("You provided a NextToken that isn't valid.", "INVALID_NEXT_TOKEN"))
 }
 
 /// The parent that an id means.
 fn parent(world: &World, id: Option<String>) -> Result<OrgParent, ApiError> {
-    let id = id.ok_or_else(|| invalid("ParentId is required."))?;
-    match id.parse() {
+    match given(id).parse() {
         Ok(TargetAccount::Parent(parent)) if world.org.has_parent(&parent) => Ok(parent),
         Ok(TargetAccount::Parent(_)) => Err(ApiError::client(
             "ParentNotFoundException",
             "You specified a parent that doesn't exist.",
         )),
-        _ => Err(invalid("You specified an invalid value for ParentId.")),
+        _ => Err(invalid(
+            "You specified an invalid value for ParentId.",
+            "INVALID_PATTERN",
+        )),
     }
 }
 
@@ -156,7 +202,13 @@ impl Operation for ListRoots {
         let root = &world.org.root;
         let arn = format!("{}:root/{}/{root}", prefix(world), world.org.id);
         let root = json!({"Id": root, "Arn": arn, "Name": "Root", "PolicyTypes": []});
-        let (roots, next) = list("roots", vec![root], self.max_results, self.next_token.as_deref())?;
+        let (roots, next) = list(
+            world,
+            "roots",
+            vec![root],
+            self.max_results,
+            self.next_token.as_deref(),
+        )?;
         Ok(json!({"Roots": roots, "NextToken": next}))
     }
 }
@@ -173,7 +225,13 @@ impl Operation for ListAccounts {
             .accounts()
             .map(|one| account_shape(world, one))
             .collect();
-        let (accounts, next_token) = list("accounts", all, self.max_results, self.next_token.as_deref())?;
+        let (accounts, next_token) = list(
+            world,
+            "accounts",
+            all,
+            self.max_results,
+            self.next_token.as_deref(),
+        )?;
         Ok(Accounts { accounts, next_token })
     }
 }
@@ -192,6 +250,7 @@ impl Operation for ListAccountsForParent {
             .map(|one| account_shape(world, one))
             .collect();
         let (accounts, next_token) = list(
+            world,
             &format!("accounts/{parent}"),
             all,
             self.max_results,
@@ -212,9 +271,10 @@ impl Operation for ListOrganizationalUnitsForParent {
         let all = world
             .org
             .units_of(&parent)
-            .map(|(id, one)| unit_shape(world, id, &one.name))
+            .map(|(id, one)| unit_shape(world, id, one))
             .collect();
         let (organizational_units, next_token) = list(
+            world,
             &format!("units/{parent}"),
             all,
             self.max_results,
@@ -224,6 +284,37 @@ impl Operation for ListOrganizationalUnitsForParent {
             organizational_units,
             next_token,
         })
+    }
+}
+
+impl Operation for ListChildren {
+    type Output = Value;
+    const SERVICE: Service = Service::Organizations;
+    const NAME: &'static str = "ListChildren";
+
+    fn run(self, world: &mut World, caller: &Caller) -> Result<Value, ApiError> {
+        allow(world, caller)?;
+        let parent = parent(world, self.parent_id)?;
+        let kind = given(self.child_type);
+        let ids: Vec<String> = if kind == "ACCOUNT" {
+            let accounts = world.org.accounts_of(&parent);
+            accounts.map(|one| one.id.to_string()).collect()
+        } else {
+            world
+                .org
+                .units_of(&parent)
+                .map(|(id, _)| id.to_string())
+                .collect()
+        };
+        let (ids, next_token) = list(
+            world,
+            &format!("children/{kind}/{parent}"),
+            ids,
+            self.max_results,
+            self.next_token.as_deref(),
+        )?;
+        let children: Vec<Value> = ids.iter().map(|id| json!({"Id": id, "Type": kind})).collect();
+        Ok(json!({"Children": children, "NextToken": next_token}))
     }
 }
 
@@ -237,7 +328,7 @@ impl Operation for DescribeAccount {
         let id = given(self.account_id);
         let id = id
             .parse()
-            .map_err(|_| invalid("You specified an invalid value for AccountId."))?;
+            .map_err(|_| invalid("You specified an invalid value for AccountId.", "INVALID_PATTERN"))?;
         let one = world.org.accounts.get(&id);
         let one = one.ok_or_else(|| {
             ApiError::client(
@@ -259,9 +350,12 @@ impl Operation for DescribeOrganizationalUnit {
     fn run(self, world: &mut World, caller: &Caller) -> Result<Value, ApiError> {
         allow(world, caller)?;
         let id = given(self.organizational_unit_id);
-        let id: OuId = id
-            .parse()
-            .map_err(|_| invalid("You specified an invalid value for OrganizationalUnitId."))?;
+        let id: OuId = id.parse().map_err(|_| {
+            invalid(
+                "You specified an invalid value for OrganizationalUnitId.",
+                "INVALID_PATTERN",
+            )
+        })?;
         let one = world.org.units.get(&id);
         let one = one.ok_or_else(|| {
             ApiError::client(
@@ -269,7 +363,7 @@ impl Operation for DescribeOrganizationalUnit {
                 "You specified an organizational unit that doesn't exist.",
             )
         })?;
-        Ok(json!({"OrganizationalUnit": unit_shape(world, &id, &one.name)}))
+        Ok(json!({"OrganizationalUnit": unit_shape(world, &id, one)}))
     }
 }
 
@@ -280,6 +374,7 @@ impl Operation for DescribeOrganization {
 
     /// The one operation of these that every account of the organization may call.
     fn run(self, world: &mut World, _: &Caller) -> Result<Value, ApiError> {
+        in_use(world)?;
         let org = &world.org;
         let arn = |what: &str| format!("{}:{what}", prefix(world));
         let management = org
@@ -293,6 +388,7 @@ impl Operation for DescribeOrganization {
             "MasterAccountArn": arn(&format!("account/{}/{}", org.id, org.management)),
             "MasterAccountId": org.management,
             "MasterAccountEmail": management,
+            "AvailablePolicyTypes": [{"Type": "SERVICE_CONTROL_POLICY", "Status": "ENABLED"}],
         }}))
     }
 }

@@ -172,9 +172,8 @@ impl Operation for AssumeRole {
 
 /// `AROA…:session`: the role's own id, the same in all its sessions.
 fn role_session_id(world: &World, account: &AccountId, role: &str, session: &str) -> String {
-    let digits = world.seed.hex17(&["role", account.as_str(), role]);
-    let tail: String = digits.chars().skip(1).collect();
-    format!("AROA{}:{session}", tail.to_ascii_uppercase())
+    let id = world.seed.letters(17, &["role", account.as_str(), role]);
+    format!("AROA{id}:{session}")
 }
 
 input! {
@@ -198,7 +197,7 @@ impl Operation for GetCallerIdentity {
 
     fn run(self, world: &mut World, caller: &Caller) -> Result<Identity, ApiError> {
         let user_id = match &caller.principal {
-            Principal::Administrator => "AIDAPATCHFLEETSIM0000".to_owned(),
+            Principal::Administrator => "AIDAPATCHFLEETSIM2345".to_owned(),
             Principal::Role { name, session } => role_session_id(world, &caller.account, name, session),
         };
         Ok(Identity {

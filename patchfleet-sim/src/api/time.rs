@@ -1,6 +1,7 @@
-//! Times on the wire: seconds since 1970 with three decimals.
+//! Times on the wire: seconds since 1970 with three decimals, and as text in the few answers that
+//! have them so.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A time, as the JSON protocols write it.
@@ -33,5 +34,47 @@ impl<'de> Deserialize<'de> for WireTime {
 impl From<Timestamp> for WireTime {
     fn from(at: Timestamp) -> Self {
         Self(at)
+    }
+}
+
+/// `2026-03-01T00:00:07.000Z`, and nothing for what has not happened.
+pub(crate) fn iso(at: Option<Timestamp>) -> String {
+    let text = |at: Timestamp| at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
+    at.map(text).unwrap_or_default()
+}
+
+/// `PT0.091S`, `PT12M3S`.
+pub(crate) fn iso_span(span: SignedDuration) -> String {
+    let millis = u64::try_from(span.as_millis()).unwrap_or(0);
+    let (hours, minutes) = (millis / 3_600_000, millis / 60_000 % 60);
+    let (seconds, rest) = (millis / 1000 % 60, millis % 1000);
+    let part = |number: u64, unit: &str| match number {
+        0 => String::new(),
+        _ => format!("{number}{unit}"),
+    };
+    let seconds = match (seconds, rest) {
+        (0, 0) if millis > 0 => String::new(),
+        (_, 0) => format!("{seconds}S"),
+        _ => format!("{seconds}.{rest:03}S"),
+    };
+    format!("PT{}{}{seconds}", part(hours, "H"), part(minutes, "M"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_written_as_iso_8601_has_them() {
+        for (millis, text) in [
+            (0, "PT0S"),
+            (91, "PT0.091S"),
+            (7_000, "PT7S"),
+            (723_000, "PT12M3S"),
+            (3_600_000, "PT1H"),
+            (3_661_250, "PT1H1M1.250S"),
+        ] {
+            assert_eq!(iso_span(SignedDuration::from_millis(millis)), text);
+        }
     }
 }

@@ -27,7 +27,7 @@ impl Default for AutomationSpec {
     }
 }
 
-/// Automation's quotas, each of one account in one Region. The defaults are AWS's.
+/// Quotas, each of one account in one Region. The defaults are AWS's.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct QuotasSpec {
@@ -39,6 +39,14 @@ pub struct QuotasSpec {
     pub running_rate_control: u32,
     /// Rate-control executions that wait (default 1000).
     pub queued_rate_control: u32,
+    /// Documents of one's own (default 500).
+    pub documents: usize,
+    /// Versions of one document (default 1000).
+    pub document_versions: usize,
+    /// Accounts that one document is shared with (default 1000).
+    pub document_shares: usize,
+    /// Documents that are shared with everybody (default 5).
+    pub public_documents: usize,
 }
 
 impl Default for QuotasSpec {
@@ -48,6 +56,10 @@ impl Default for QuotasSpec {
             queued_automations: 5000,
             running_rate_control: 25,
             queued_rate_control: 1000,
+            documents: 500,
+            document_versions: 1000,
+            document_shares: 1000,
+            public_documents: 5,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! How nodes take patches, as layers: the world's default, the group's, the block's or the node's.
 
+use super::Problem;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -26,11 +27,19 @@ pub struct PatchSpec {
     pub failed_patches: Option<u32>,
     /// The share of nodes, 0 to 1, whose outcome is `fails` whatever `outcome` says (default 0).
     pub failing_share: Option<f64>,
+    /// Patches that were installed before the world begins and wait for a reboot (default 0).
+    pub pending_reboot: Option<u32>,
+    /// Patches that are installed though the baseline rejects them (default 0). Nothing removes them,
+    /// and they keep the node non-compliant.
+    pub rejected: Option<u32>,
+    /// How many Installs end as with `fails` before `outcome` holds (default 0).
+    pub fails_first: Option<u32>,
     /// Whether a scan was made before the world begins (default true).
     pub scanned: Option<bool>,
 }
 
-/// What becomes of a node when AWS-RunPatchBaseline installs on it.
+/// What becomes of a node when AWS-RunPatchBaseline installs on it. `undeliverable` and
+/// `access_denied` hold for every command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, serde::Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OutcomeSpec {
@@ -39,12 +48,22 @@ pub enum OutcomeSpec {
     Ok,
     /// Ends with an error and failed patches.
     Fails,
+    /// Ends with an error before it looks at a single patch, and reports nothing. So does a Scan.
+    FailsBeforePatching,
     /// Ends well as far as Run Command can tell, with failed patches.
     SucceedsWithFailedPatches,
-    /// Installs, reboots, and is never heard of again.
+    /// Installs, reboots, and is never heard of again; given up as ExecutionTimedOut, an error, when
+    /// the document's time is over.
     NeverReturns,
+    /// Like `never_returns`, but Systems Manager gives it up only when the command expires, and as
+    /// DeliveryTimedOut, which is no error: no agent is left to say that the execution timed out.
+    Vanishes,
     /// Never ends, though the agent goes on answering. So does a Scan.
     Stuck,
+    /// No command can be delivered to it: Undeliverable, at once.
+    Undeliverable,
+    /// Nobody may send it a command: AccessDenied, at once.
+    AccessDenied,
 }
 
 impl PatchSpec {
@@ -59,28 +78,40 @@ impl PatchSpec {
             reboot_minutes: self.reboot_minutes.or(below.reboot_minutes),
             failed_patches: self.failed_patches.or(below.failed_patches),
             failing_share: self.failing_share.or(below.failing_share),
+            pending_reboot: self.pending_reboot.or(below.pending_reboot),
+            rejected: self.rejected.or(below.rejected),
+            fails_first: self.fails_first.or(below.fails_first),
             scanned: self.scanned.or(below.scanned),
         }
     }
 
-    /// What is out of range in this layer. `at` says where the layer stands.
-    pub(crate) fn problems(&self, at: &str, problems: &mut Vec<String>) {
+    /// What is out of range in this layer, which stands at `path`.
+    pub(crate) fn problems(&self, path: &str, problems: &mut Vec<Problem>) {
+        let mut problem = |name: &str, message: String| {
+            problems.push(Problem {
+                position: None,
+                path: format!("{path}.{name}"),
+                message,
+            });
+        };
         for (name, value) in [("minutes", self.minutes), ("reboot_minutes", self.reboot_minutes)] {
-            if value.is_some_and(|v| !(0.0..=1440.0).contains(&v)) {
-                problems.push(format!("{at}.patch.{name} is not between 0 and 1440"));
+            if let Some(value) = value.filter(|v| !(0.0..=1440.0).contains(v)) {
+                problem(name, format!("{value} is not between 0 and 1440"));
             }
         }
         for (name, value) in [
             ("missing", self.missing),
             ("installed", self.installed),
             ("failed_patches", self.failed_patches),
+            ("pending_reboot", self.pending_reboot),
+            ("rejected", self.rejected),
         ] {
-            if value.is_some_and(|v| v > MAX_PATCHES) {
-                problems.push(format!("{at}.patch.{name} is more than {MAX_PATCHES}"));
+            if let Some(value) = value.filter(|v| *v > MAX_PATCHES) {
+                problem(name, format!("{value} is more than {MAX_PATCHES}"));
             }
         }
-        if self.failing_share.is_some_and(|v| !(0.0..=1.0).contains(&v)) {
-            problems.push(format!("{at}.patch.failing_share is not between 0 and 1"));
+        if let Some(value) = self.failing_share.filter(|v| !(0.0..=1.0).contains(v)) {
+            problem("failing_share", format!("{value} is not between 0 and 1"));
         }
     }
 }

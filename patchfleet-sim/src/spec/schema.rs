@@ -54,6 +54,8 @@ texts! {
     NodeKind { "enum": ["ec2", "hybrid"] }
     /// [`patchfleet_core::id::DocumentName`].
     DocumentName { "pattern": r"^[a-zA-Z0-9_\-.:/]{3,128}$" }
+    /// An account, or every one.
+    Sharer { "pattern": r"^(all|\d{12})$" }
     /// [`jiff::Timestamp`].
     Timestamp { "format": "date-time" }
 }

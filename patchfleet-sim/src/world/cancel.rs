@@ -160,7 +160,7 @@ impl World {
                     one.state = InvocationState::Ended(Status::Cancelled, "Cancelled");
                     one.ended = Some(now);
                 }
-                InvocationState::Sent | InvocationState::Running => {
+                InvocationState::Sent | InvocationState::Delayed | InvocationState::Running => {
                     one.state = InvocationState::Cancelling;
                     told.push(one.node.clone());
                 }

@@ -4,18 +4,24 @@
 //! details `NoInstancesInTag`. With more errors than allowed it is `Failed`, and what was not sent
 //! is `Cancelled`, details `Terminated`. Otherwise, with at least one success it is `Success`
 //! (details `Incomplete` unless all succeeded), with none and at least one failure `Failed`, and
-//! with deliveries that all timed out `TimedOut`, details `DeliveryTimedOut`.
+//! with deliveries that all timed out `TimedOut`, details `DeliveryTimedOut`. One of which nothing
+//! came through, all nodes being undeliverable, of the wrong platform or not to be accessed, is
+//! `Failed`; that much is documented ("Understanding command statuses", Systems Manager user guide).
 
-use super::{
-    Pacer, Place, Status, Target, World, allowed_errors, concurrency, event::Event,
-    parameters::WireParameters,
-};
-use jiff::{SignedDuration, Timestamp};
+mod document;
+mod output;
+mod run;
+mod send;
+
+pub(crate) use document::CommandDocument;
+pub(crate) use output::Plugin;
+pub use send::CommandRefusal;
+
+use super::{Pacer, PatchReport, Status, Target, parameters::WireParameters};
+use jiff::Timestamp;
 use patchfleet_core::id::{Location, NodeId};
+use serde_json::Value;
 use std::collections::BTreeMap;
-
-/// The one Command document that the simulator knows.
-pub(crate) const BASELINE: &str = "AWS-RunPatchBaseline";
 
 /// What SendCommand is asked for.
 #[derive(Debug, Clone)]
@@ -40,26 +46,25 @@ pub struct CommandOrder {
     pub comment: String,
     /// The execution and step that send it.
     pub step: Option<(String, usize)>,
+    /// What AWS stores and shows, and what changes nothing for the nodes.
+    pub options: CommandOptions,
 }
 
-impl CommandOrder {
-    /// SendCommand's own limits, as its model has them.
-    fn check_limits(&self) -> Result<(), String> {
-        let invalid = |what: &str| Err(format!("ValidationException: {what}."));
-        if !(30..=2_592_000).contains(&self.timeout_seconds) {
-            return invalid("TimeoutSeconds is not between 30 and 2592000");
-        }
-        if self.instance_ids.len() > 50 {
-            return invalid("there are more than 50 InstanceIds");
-        }
-        if self.targets.len() > 5 || self.targets.iter().any(|target| target.values.len() > 50) {
-            return invalid("there are more than 5 Targets, or more than 50 values in one");
-        }
-        if self.comment.chars().count() > 100 {
-            return invalid("Comment has more than 100 characters");
-        }
-        Ok(())
-    }
+/// What a command may be told besides what to do where.
+#[derive(Debug, Clone, Default)]
+pub struct CommandOptions {
+    /// The document's version.
+    pub document_version: Option<String>,
+    /// The S3 bucket for its output.
+    pub output_bucket: Option<String>,
+    /// The key prefix of its output there.
+    pub output_prefix: Option<String>,
+    /// The role for notifications.
+    pub service_role: Option<String>,
+    /// `NotificationConfig`.
+    pub notification: Option<Value>,
+    /// `CloudWatchOutputConfig`.
+    pub cloudwatch: Option<Value>,
 }
 
 /// A command.
@@ -68,6 +73,7 @@ pub struct Command {
     pub(crate) id: String,
     pub(crate) number: u64,
     pub(crate) order: CommandOrder,
+    pub(crate) document: CommandDocument,
     pub(crate) requested: Timestamp,
     pub(crate) status: Status,
     pub(crate) details: &'static str,
@@ -85,6 +91,33 @@ pub struct Invocation {
     pub(crate) started: Option<Timestamp>,
     pub(crate) ended: Option<Timestamp>,
     pub(crate) response_code: i32,
+    /// What kept it from doing its work.
+    pub(crate) trouble: Option<Trouble>,
+    /// What it found, if it came so far.
+    pub(crate) report: Option<PatchReport>,
+}
+
+/// What keeps AWS-RunPatchBaseline from looking at patches, with its exit code. All are of the range
+/// that the document has for failing at its set-up; 167 is documented, the others are this
+/// simulator's choice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// It was given two override lists.
+    TwoOverrides,
+    /// The snapshot that it was given is too old.
+    SnapshotExpired,
+    /// It cannot even begin, as the world says.
+    SetUp,
+}
+
+impl Trouble {
+    pub(crate) fn exit_code(self) -> i32 {
+        match self {
+            Self::TwoOverrides => 167,
+            Self::SnapshotExpired => 156,
+            Self::SetUp => 148,
+        }
+    }
 }
 
 /// How far a command is on one node.
@@ -94,6 +127,8 @@ pub enum InvocationState {
     Waiting,
     /// Sent, and not yet taken by the agent.
     Sent,
+    /// Sent to an agent that does not answer; Systems Manager tries again.
+    Delayed,
     /// Running, or rebooting.
     Running,
     /// Asked to stop.
@@ -108,6 +143,7 @@ impl InvocationState {
     pub fn status(self) -> (&'static str, &'static str) {
         match self {
             Self::Waiting | Self::Sent => ("Pending", "Pending"),
+            Self::Delayed => ("Delayed", "Delayed"),
             Self::Running => ("InProgress", "InProgress"),
             Self::Cancelling => ("Cancelling", "Cancelling"),
             Self::Ended(status, details) => (status.as_str(), details),
@@ -118,6 +154,11 @@ impl InvocationState {
     #[must_use]
     pub fn is_terminal(self) -> bool {
         matches!(self, Self::Ended(..))
+    }
+
+    /// Whether it was sent and no agent has taken it.
+    pub(crate) fn is_undelivered(self) -> bool {
+        matches!(self, Self::Sent | Self::Delayed)
     }
 }
 
@@ -182,10 +223,14 @@ impl Command {
     }
 }
 
-/// Whether an end counts against MaxErrors: failures and timeouts of the execution do, what was
-/// never delivered does not.
+/// Whether an end counts against MaxErrors: failures and timeouts of the execution do. What was
+/// never delivered does not, though some of it has the status `Failed` too: Undeliverable,
+/// InvalidPlatform, AccessDenied.
 pub(crate) fn is_error(status: Status, details: &str) -> bool {
-    status == Status::Failed || details == "ExecutionTimedOut"
+    match status {
+        Status::Failed => details == "Failed",
+        _ => details == "ExecutionTimedOut",
+    }
 }
 
 fn parameter<'a>(parameters: &'a WireParameters, name: &str) -> &'a str {
@@ -195,262 +240,12 @@ fn parameter<'a>(parameters: &'a WireParameters, name: &str) -> &'a str {
         .map_or("", String::as_str)
 }
 
-impl World {
-    /// Sends a command; gives its id.
-    ///
-    /// # Errors
-    ///
-    /// Why there is no command.
-    pub(crate) fn send_command(&mut self, order: CommandOrder) -> Result<String, String> {
-        let empty = Place::default();
-        let place = self.places.get(&order.location).unwrap_or(&empty);
-        super::patch::check_baseline(&order.document, &order.parameters)?;
-        if order.targets.is_empty() && order.instance_ids.is_empty() {
-            return Err("InvalidTarget: neither InstanceIds nor Targets name a node.".to_owned());
-        }
-        order.check_limits()?;
-        if let Some(problem) = order.targets.iter().find_map(|target| target.problem(place)) {
-            return Err(problem);
-        }
-        let unmanaged = |id: &&String| {
-            !place
-                .nodes
-                .values()
-                .any(|node| node.id.as_str() == *id && node.is_managed())
-        };
-        if let Some(id) = order.instance_ids.iter().find(unmanaged) {
-            return Err(format!(
-                "InvalidInstanceId: Instances [[{id}]] not in a valid state for account {}.",
-                order.location.account
-            ));
-        }
-        let series = match &order.step {
-            Some((execution, step)) => format!("command/{execution}/{step}"),
-            None => format!("command/{}", order.location),
-        };
-        let nth = self.count(&series).to_string();
-        let id = self.seed.uuid(&[&series, &nth]);
-        let number = self.count(&format!("commands/{}", order.location));
-        let command = Command {
-            id: id.clone(),
-            number,
-            requested: self.now,
-            status: Status::Pending,
-            details: "Pending",
-            invocations: vec![],
-            pacer: Pacer::new(1, 0),
-            ended: None,
-            order,
-        };
-        self.commands.insert(id.clone(), command);
-        self.after_seconds(1, Event::CommandBegins { command: id.clone() });
-        Ok(id)
-    }
-
-    pub(super) fn begin_command(&mut self, id: &str) {
-        let Some(command) = self
-            .commands
-            .get(id)
-            .filter(|command| command.status == Status::Pending)
-        else {
-            return;
-        };
-        let nodes = self.resolve(
-            &command.order.location,
-            &command.order.targets,
-            &command.order.instance_ids,
-        );
-        let (now, found) = (self.now, u32::try_from(nodes.len()).unwrap_or(u32::MAX));
-        let Some(command) = self.commands.get_mut(id) else {
-            return;
-        };
-        command.status = Status::InProgress;
-        command.details = "InProgress";
-        command.pacer = Pacer::new(
-            concurrency(&command.order.max_concurrency, found),
-            allowed_errors(&command.order.max_errors, found),
-        );
-        command.invocations = nodes
-            .into_iter()
-            .map(|node| Invocation {
-                node,
-                requested: now,
-                state: InvocationState::Waiting,
-                started: None,
-                ended: None,
-                response_code: -1,
-            })
-            .collect();
-        self.pump_command(id);
-    }
-
-    /// Sends to as many nodes as may be sent to, and ends the command if none is left.
-    fn pump_command(&mut self, id: &str) {
-        let Some(command) = self.commands.get_mut(id) else {
-            return;
-        };
-        let timeout = command.order.timeout_seconds;
-        let mut sent = vec![];
-        if command.status == Status::InProgress {
-            for invocation in command
-                .invocations
-                .iter_mut()
-                .filter(|one| one.state == InvocationState::Waiting)
-            {
-                if !command.pacer.take() {
-                    break;
-                }
-                invocation.state = InvocationState::Sent;
-                invocation.requested = self.now;
-                sent.push(invocation.node.clone());
-            }
-        }
-        for node in sent {
-            let command = id.to_owned();
-            let online = self.node(&node).is_some_and(super::Node::is_online);
-            if online {
-                let seconds = self.seed.between(1, 4, &[id, node.as_str(), "delivery"]);
-                self.after_seconds(
-                    seconds,
-                    Event::Delivered {
-                        command: command.clone(),
-                        node: node.clone(),
-                    },
-                );
-            }
-            self.after_seconds(timeout, Event::DeliveryTimesOut { command, node });
-        }
-        self.settle_command(id);
-    }
-
-    /// Ends the command if nothing of it is on its way and nothing more may be sent.
-    pub(super) fn settle_command(&mut self, id: &str) {
-        let Some(command) = self
-            .commands
-            .get_mut(id)
-            .filter(|command| !command.status.is_terminal())
-        else {
-            return;
-        };
-        if command.pacer.in_flight() > 0 {
-            return;
-        }
-        let cancelled = command.status == Status::Cancelling;
-        let terminated = command.pacer.is_exhausted();
-        let details = if terminated && !cancelled {
-            "Terminated"
-        } else {
-            "Cancelled"
-        };
-        let waiting = command
-            .invocations
-            .iter_mut()
-            .filter(|one| one.state == InvocationState::Waiting);
-        for invocation in waiting {
-            invocation.state = InvocationState::Ended(Status::Cancelled, details);
-            invocation.ended = Some(self.now);
-        }
-        (command.status, command.details) = command.verdict(cancelled);
-        command.ended = Some(self.now);
-        let (status, step) = (command.status, command.order.step.clone());
-        if let Some((execution, step)) = step {
-            self.command_ended(&execution, step, id, status);
-        }
-    }
-
-    pub(super) fn delivered(&mut self, id: &str, node: &NodeId) {
-        let now = self.now;
-        let online = self.node(node).is_some_and(super::Node::is_online);
-        let Some(invocation) = self
-            .commands
-            .get_mut(id)
-            .and_then(|command| command.invocation_mut(node))
-        else {
-            return;
-        };
-        if invocation.state != InvocationState::Sent || !online {
-            return;
-        }
-        invocation.state = InvocationState::Running;
-        invocation.started = Some(now);
-        self.begin_work(id, node);
-    }
-
-    /// Tries again to deliver what waited for a node that is back.
-    pub(super) fn redeliver(&mut self, node: &NodeId) {
-        let waiting: Vec<String> = self
-            .commands
-            .values()
-            .filter(|command| {
-                command
-                    .invocation(node)
-                    .is_some_and(|one| one.state == InvocationState::Sent)
-            })
-            .map(|command| command.id.clone())
-            .collect();
-        for command in waiting {
-            self.after_seconds(
-                1,
-                Event::Delivered {
-                    command,
-                    node: node.clone(),
-                },
-            );
-        }
-    }
-
-    pub(super) fn delivery_times_out(&mut self, id: &str, node: &NodeId) {
-        if self.invocation_state(id, node) == Some(InvocationState::Sent) {
-            self.end_invocation(id, node, Status::TimedOut, "DeliveryTimedOut", -1);
-        }
-    }
-
-    pub(super) fn execution_times_out(&mut self, id: &str, node: &NodeId) {
-        if self.invocation_state(id, node) == Some(InvocationState::Running) {
-            self.end_invocation(id, node, Status::TimedOut, "ExecutionTimedOut", -1);
-        }
-    }
-
-    pub(super) fn invocation_state(&self, id: &str, node: &NodeId) -> Option<InvocationState> {
-        Some(self.commands.get(id)?.invocation(node)?.state)
-    }
-
-    pub(super) fn end_invocation(
-        &mut self,
-        id: &str,
-        node: &NodeId,
-        status: Status,
-        details: &'static str,
-        code: i32,
-    ) {
-        let now = self.now;
-        let Some(command) = self.commands.get_mut(id) else {
-            return;
-        };
-        let Some(invocation) = command.invocation_mut(node) else {
-            return;
-        };
-        invocation.state = InvocationState::Ended(status, details);
-        invocation.ended = Some(now);
-        invocation.response_code = code;
-        command.pacer.done(is_error(status, details));
-        self.pump_command(id);
-    }
-
-    /// When a command gives up altogether, as `ExpiresAfter` shows it.
-    pub(crate) fn expiry(command: &Command) -> Timestamp {
-        let seconds = command
-            .order
-            .timeout_seconds
-            .saturating_add(super::patch::EXECUTION_TIMEOUT_SECONDS);
-        super::after(command.requested, SignedDuration::from_secs(seconds))
-    }
-}
-
 impl Command {
+    /// What it is when all its nodes are through.
     fn verdict(&self, cancelled: bool) -> (Status, &'static str) {
         let successes = self.count(|status, _| status == Status::Success);
         let errors = self.count(is_error);
+        let failed = self.count(|status, _| status == Status::Failed);
         let undelivered = self.count(|_, details| details == "DeliveryTimedOut");
         if self.invocations.is_empty() && !cancelled {
             (Status::Failed, "NoInstancesInTag")
@@ -463,6 +258,9 @@ impl Command {
         } else if successes > 0 {
             (Status::Success, "Incomplete")
         } else if errors > 0 {
+            (Status::Failed, "Failed")
+        } else if failed > 0 {
+            // Undeliverable and its like: no error, and nothing that came through.
             (Status::Failed, "Failed")
         } else if undelivered > 0 {
             (Status::TimedOut, "DeliveryTimedOut")

@@ -50,10 +50,12 @@ pub(crate) enum Event {
     DeliveryTimesOut { command: String, node: NodeId },
     /// A node has scanned or installed.
     WorkDone { command: String, node: NodeId },
-    /// A node is back after its reboot.
-    Returns { command: String, node: NodeId },
+    /// A node is back after its reboot, which a command may have asked for.
+    Returns { command: Option<String>, node: NodeId },
     /// A node has taken longer than the document allows.
     ExecutionTimesOut { command: String, node: NodeId },
+    /// Systems Manager gives up a node of which it has heard nothing since it rebooted.
+    InvocationExpires { command: String, node: NodeId },
     /// A node has heard that its command was cancelled.
     InvocationCancelled { command: String, node: NodeId },
 }
@@ -71,10 +73,10 @@ impl World {
                 .executions
                 .get(execution)
                 .is_some_and(|one| one.status == Status::Cancelling),
-            Event::DeliveryTimesOut { command, node } => {
-                self.invocation_state(command, node) == Some(InvocationState::Sent)
-            }
-            Event::ExecutionTimesOut { command, node } => {
+            Event::DeliveryTimesOut { command, node } => self
+                .invocation_state(command, node)
+                .is_some_and(InvocationState::is_undelivered),
+            Event::ExecutionTimesOut { command, node } | Event::InvocationExpires { command, node } => {
                 self.invocation_state(command, node) == Some(InvocationState::Running)
             }
             _ => true,
@@ -101,8 +103,9 @@ impl World {
             Event::Delivered { command, node } => self.delivered(&command, &node),
             Event::DeliveryTimesOut { command, node } => self.delivery_times_out(&command, &node),
             Event::WorkDone { command, node } => self.work_done(&command, &node),
-            Event::Returns { command, node } => self.returns(&command, &node),
+            Event::Returns { command, node } => self.returns(command.as_deref(), &node),
             Event::ExecutionTimesOut { command, node } => self.execution_times_out(&command, &node),
+            Event::InvocationExpires { command, node } => self.invocation_expires(&command, &node),
             Event::InvocationCancelled { command, node } => self.invocation_cancelled(&command, &node),
         }
     }

@@ -4,6 +4,7 @@ use super::{
     Document, Execution, Pacer, Shape, StartOrder, StartRefusal, Status, Step, World, after, allowed_errors,
     automation::TargetUnit, concurrency, event::Event, runbook::Runbook,
 };
+use crate::spec::DocumentKind;
 use jiff::SignedDuration;
 use patchfleet_core::id::Location;
 use serde_json::Value;
@@ -55,12 +56,12 @@ impl World {
         home: Option<&Location>,
     ) -> Result<Checked, StartRefusal> {
         let (home, name, document) = self
-            .find_document(&order.location, home, &order.document)
+            .find_runbook(&order.location, home, &order.document)
             .ok_or(StartRefusal::NoDocument)?;
         let (version, content) = document
             .version(order.version.as_deref())
             .ok_or(StartRefusal::NoVersion)?;
-        let runbook = Arc::clone(&content.runbook);
+        let runbook = content.runbook.clone().ok_or(StartRefusal::NoDocument)?;
         order.document = name;
         let mut open = BTreeSet::new();
         for rate in order.rates() {
@@ -89,7 +90,7 @@ impl World {
 
     /// The document that `named` means to an execution in `at`: one of that account and Region, one
     /// that another account shares, by its ARN, or one that stands beside the runbook that asks.
-    fn find_document(
+    fn find_runbook(
         &self,
         at: &Location,
         home: Option<&Location>,
@@ -98,7 +99,8 @@ impl World {
         let of = |location: &Location, name: &str| {
             let document = self.places.get(location)?.documents.get(name)?;
             let visible = location.account == at.account || document.is_shared_with(&at.account);
-            (visible && document.kind == "Automation").then(|| (location.clone(), name.to_owned(), document))
+            (visible && document.kind == DocumentKind::Automation)
+                .then(|| (location.clone(), name.to_owned(), document))
         };
         let name = document_name(named);
         if let Some((owner, region)) = document_owner(named) {
@@ -321,7 +323,7 @@ pub(super) fn role_name(path: &str) -> &str {
 
 /// The name in a document's name or ARN: `arn:…:document/NAME`, or
 /// `arn:…:automation-definition/NAME:VERSION`.
-pub(crate) fn document_name(text: &str) -> String {
+fn document_name(text: &str) -> String {
     let Some((_, name)) = text.rsplit_once('/') else {
         return text.to_owned();
     };

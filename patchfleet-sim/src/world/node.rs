@@ -26,6 +26,38 @@ pub struct Node {
     pub(crate) last_no_reboot_install: Option<Timestamp>,
     /// How often an Install began on it.
     pub(crate) installs: u32,
+    /// Patches that no run changes.
+    pub(crate) fixed: FixedPatches,
+    /// After each Install, how many patches of the baseline were there and when. What is counted
+    /// keeps its place, so that this dates every patch.
+    pub(crate) history: Vec<(u32, Timestamp)>,
+}
+
+/// Patches of a node that no run changes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FixedPatches {
+    /// Of the baseline's, those that were installed when the world began.
+    pub(crate) old: u32,
+    /// Of the baseline's, those that were installed or waiting for a reboot when the world began.
+    pub(crate) present: u32,
+    /// Installed, and not the baseline's.
+    pub(crate) other: u32,
+    /// Installed, and rejected by the baseline.
+    pub(crate) rejected: u32,
+    /// The baseline's for what the node does not have.
+    pub(crate) not_applicable: u32,
+}
+
+impl FixedPatches {
+    pub(crate) fn of(patches: Patches, patch: &PatchSpec) -> Self {
+        Self {
+            old: patches.installed,
+            present: patches.installed + patches.pending_reboot,
+            other: 20 + patches.installed / 10,
+            rejected: patch.rejected.unwrap_or(0),
+            not_applicable: 600 + patches.installed,
+        }
+    }
 }
 
 /// How a node takes patches.
@@ -33,6 +65,7 @@ pub struct Node {
 pub(crate) struct Behaviour {
     pub(crate) outcome: OutcomeSpec,
     pub(crate) failed_patches: Option<u32>,
+    pub(crate) fails_first: u32,
     pub(crate) install_seconds: i64,
     pub(crate) scan_seconds: i64,
     pub(crate) reboot_seconds: i64,
@@ -142,6 +175,30 @@ impl Node {
         }
     }
 
+    /// Its host name.
+    pub(crate) fn computer_name(&self) -> String {
+        let name = self.id.as_str().rsplit_once('-').map_or("", |(_, digits)| digits);
+        format!("ip-{name}.internal")
+    }
+
+    /// Its patch group: the value of the tag that Patch Manager reads, or nothing.
+    pub(crate) fn patch_group(&self) -> &str {
+        let tag = self
+            .tags
+            .get("Patch Group")
+            .or_else(|| self.tags.get("PatchGroup"));
+        tag.map_or("", String::as_str)
+    }
+
+    /// What an Install that has begun comes to.
+    pub(crate) fn install_outcome(&self) -> OutcomeSpec {
+        if self.installs <= self.behaviour.fails_first {
+            OutcomeSpec::Fails
+        } else {
+            self.behaviour.outcome
+        }
+    }
+
     /// Its ARN, as resource groups list it.
     #[must_use]
     pub fn arn(&self) -> String {
@@ -181,6 +238,7 @@ impl Behaviour {
                 patch.outcome.unwrap_or_default()
             },
             failed_patches: patch.failed_patches,
+            fails_first: patch.fails_first.unwrap_or(0),
             install_seconds: seconds(install).max(1),
             scan_seconds: seconds(install / 5.0).max(1),
             reboot_seconds: seconds(patch.reboot_minutes.unwrap_or(3.0)).max(1),
@@ -190,7 +248,7 @@ impl Behaviour {
             installed: patch.installed.unwrap_or_else(|| draw(140, 320, "installed")),
             missing: patch.missing.unwrap_or_else(|| draw(3, 12, "missing")),
             failed: 0,
-            pending_reboot: 0,
+            pending_reboot: patch.pending_reboot.unwrap_or(0),
         };
         (behaviour, patches)
     }

@@ -10,8 +10,12 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug)]
 pub struct Organization {
     pub(crate) id: String,
+    /// Whether there is an organization at all.
+    pub(crate) in_use: bool,
     pub(crate) partition: Partition,
     pub(crate) management: AccountId,
+    /// Accounts that may read the organization, as the management account may.
+    pub(crate) delegated: BTreeSet<AccountId>,
     pub(crate) root: RootId,
     pub(crate) units: BTreeMap<OuId, Unit>,
     pub(crate) accounts: BTreeMap<AccountId, Account>,
@@ -33,6 +37,8 @@ pub struct Account {
     pub(crate) parent: OrgParent,
     pub(crate) state: AccountStateSpec,
     pub(crate) opt_in: BTreeSet<Region>,
+    pub(crate) enabling: BTreeSet<Region>,
+    pub(crate) disabling: BTreeSet<Region>,
     pub(crate) roles: BTreeMap<String, Role>,
     pub(crate) joined: Timestamp,
 }
@@ -62,6 +68,12 @@ impl Organization {
     #[must_use]
     pub fn management_account(&self) -> &AccountId {
         &self.management
+    }
+
+    /// Whether `account` may read the organization: the management account, and what it delegates to.
+    #[must_use]
+    pub fn may_read(&self, account: &AccountId) -> bool {
+        *account == self.management || self.delegated.contains(account)
     }
 
     /// The root's id.
@@ -120,6 +132,8 @@ impl Organization {
         match regions::kind(region) {
             RegionKind::Default => "ENABLED_BY_DEFAULT",
             RegionKind::OptIn if account.opt_in.contains(region) => "ENABLED",
+            RegionKind::OptIn if account.enabling.contains(region) => "ENABLING",
+            RegionKind::OptIn if account.disabling.contains(region) => "DISABLING",
             RegionKind::OptIn => "DISABLED",
         }
     }
@@ -190,6 +204,16 @@ impl Account {
             AccountStateSpec::Suspended => "SUSPENDED",
             AccountStateSpec::PendingClosure => "PENDING_CLOSURE",
             AccountStateSpec::Closed => "CLOSED",
+        }
+    }
+
+    /// Organizations' retired `Status`, which had fewer values: what was closed was SUSPENDED.
+    #[must_use]
+    pub fn status(&self) -> &'static str {
+        match self.state {
+            AccountStateSpec::PendingActivation | AccountStateSpec::Active => "ACTIVE",
+            AccountStateSpec::Suspended | AccountStateSpec::Closed => "SUSPENDED",
+            AccountStateSpec::PendingClosure => "PENDING_CLOSURE",
         }
     }
 }

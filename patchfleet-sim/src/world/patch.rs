@@ -1,75 +1,27 @@
 //! AWS-RunPatchBaseline on a node: scan or install, reboot, report.
 
-use super::{
-    InvocationState, PatchReport, Patches, Status, World, command::BASELINE, event::Event,
-    parameters::WireParameters,
-};
+mod listing;
+
+pub(crate) use listing::ListedPatch;
+
+use super::{InvocationState, PatchReport, Patches, Status, World, command::Trouble, event::Event};
 use crate::spec::OutcomeSpec;
+use jiff::SignedDuration;
 use patchfleet_core::id::NodeId;
 
-/// The document's own limit for a node, which no parameter changes.
-pub(crate) const EXECUTION_TIMEOUT_SECONDS: i64 = 7200;
+/// How long a snapshot of the baseline can be used: at most three days (Patch Manager, on
+/// `SnapshotId`).
+const SNAPSHOT_LIFE: SignedDuration = SignedDuration::from_hours(72);
+
+/// Seconds until a run that cannot even begin has said so.
+const TROUBLE_SECONDS: i64 = 1;
 
 /// The baseline run's parameters, as a node gets them.
 struct Run {
     install: bool,
     may_reboot: bool,
     both_overrides: bool,
-}
-
-/// Checks a command's document and parameters, as SendCommand does before there is a command.
-///
-/// # Errors
-///
-/// What AWS would refuse.
-pub(crate) fn check_baseline(document: &str, parameters: &WireParameters) -> Result<(), String> {
-    let name = document
-        .rsplit_once("document/")
-        .map_or(document, |(_, name)| name);
-    if name != BASELINE {
-        return Err(format!(
-            "InvalidDocument: Document with name {document} does not exist (the simulator knows {BASELINE})."
-        ));
-    }
-    let invalid = |name: &str| {
-        Err(format!(
-            "InvalidParameters: the value of {name} does not match what {BASELINE} allows."
-        ))
-    };
-    if !parameters.contains_key("Operation") {
-        return Err("InvalidParameters: Operation is required.".to_owned());
-    }
-    for (name, values) in parameters {
-        let [value] = values.as_slice() else {
-            return invalid(name);
-        };
-        let allowed = match name.as_str() {
-            "Operation" => matches!(value.as_str(), "Scan" | "Install"),
-            "RebootOption" => matches!(value.as_str(), "RebootIfNeeded" | "NoReboot"),
-            "SnapshotId" | "AssociationId" => {
-                value.is_empty() || uuid::Uuid::try_parse(value).is_ok_and(|_| value.len() == 36)
-            }
-            "InstallOverrideList" | "BaselineOverride" => is_override(value),
-            _ => return Err(format!("InvalidParameters: {BASELINE} has no parameter {name}.")),
-        };
-        if !allowed {
-            return invalid(name);
-        }
-    }
-    Ok(())
-}
-
-/// `(^$)|^https://.+$|^s3://([^/]+)/(.*?([^/]+))$`
-fn is_override(value: &str) -> bool {
-    let of_bucket = |rest: &str| {
-        rest.split_once('/')
-            .is_some_and(|(bucket, key)| !bucket.is_empty() && !key.is_empty() && !key.ends_with('/'))
-    };
-    value.is_empty()
-        || value
-            .strip_prefix("https://")
-            .is_some_and(|rest| !rest.is_empty())
-        || value.strip_prefix("s3://").is_some_and(of_bucket)
+    snapshot: String,
 }
 
 impl World {
@@ -80,25 +32,43 @@ impl World {
             may_reboot: command.parameter("RebootOption") != "NoReboot",
             both_overrides: !command.parameter("InstallOverrideList").is_empty()
                 && !command.parameter("BaselineOverride").is_empty(),
+            snapshot: command.parameter("SnapshotId").to_owned(),
         })
     }
 
     /// The agent has taken the command.
-    pub(super) fn begin_work(&mut self, command: &str, id: &NodeId) {
-        let (Some(run), Some(node)) = (self.run_of(command), self.node_mut(id)) else {
-            return;
-        };
-        let stuck = node.behaviour.outcome == OutcomeSpec::Stuck;
-        let seconds = if run.both_overrides {
-            1
-        } else if run.install {
-            node.installs += 1;
-            node.behaviour.install_seconds
+    pub(super) fn begin_baseline(&mut self, command: &str, id: &NodeId) {
+        let Some(run) = self.run_of(command) else { return };
+        let expired = self.snapshot_has_expired(id, &run.snapshot);
+        let Some(node) = self.node_mut(id) else { return };
+        let outcome = node.behaviour.outcome;
+        let trouble = if run.both_overrides {
+            Some(Trouble::TwoOverrides)
+        } else if outcome == OutcomeSpec::FailsBeforePatching {
+            Some(Trouble::SetUp)
+        } else if expired {
+            Some(Trouble::SnapshotExpired)
         } else {
-            node.behaviour.scan_seconds
+            None
         };
+        let mut seconds = TROUBLE_SECONDS;
+        if trouble.is_none() {
+            seconds = node.behaviour.scan_seconds;
+            if run.install {
+                node.installs += 1;
+                seconds = node.behaviour.install_seconds;
+            }
+        }
+        if let Some(invocation) = self
+            .commands
+            .get_mut(command)
+            .and_then(|command| command.invocation_mut(id))
+        {
+            invocation.trouble = trouble;
+        }
+        let timeout = self.execution_timeout(command);
         let (command, node) = (command.to_owned(), id.clone());
-        if !stuck {
+        if outcome != OutcomeSpec::Stuck {
             self.after_seconds(
                 seconds,
                 Event::WorkDone {
@@ -107,52 +77,92 @@ impl World {
                 },
             );
         }
-        self.after_seconds(
-            EXECUTION_TIMEOUT_SECONDS,
-            Event::ExecutionTimesOut { command, node },
-        );
+        self.after_seconds(timeout, Event::ExecutionTimesOut { command, node });
     }
 
-    pub(super) fn work_done(&mut self, command: &str, id: &NodeId) {
+    /// Whether the snapshot is too old. It is taken when a node of the location first names it, and
+    /// then the same for all of them.
+    fn snapshot_has_expired(&mut self, node: &NodeId, snapshot: &str) -> bool {
+        let now = self.now;
+        let place = self.node_index.get(node).and_then(|at| self.places.get_mut(at));
+        let Some(place) = place.filter(|_| !snapshot.is_empty()) else {
+            return false;
+        };
+        let taken = *place
+            .snapshots
+            .entry(snapshot.to_ascii_lowercase())
+            .or_insert(now);
+        now.duration_since(taken) >= SNAPSHOT_LIFE
+    }
+
+    pub(super) fn baseline_done(&mut self, command: &str, id: &NodeId) {
         let Some(run) = self.run_of(command) else { return };
-        if self.invocation_state(command, id) != Some(InvocationState::Running) {
-            return;
-        }
-        if run.both_overrides {
-            // The document's own exit code for two override lists.
-            return self.end_invocation(command, id, Status::Failed, "Failed", 167);
+        let invocation = self.commands.get(command).and_then(|one| one.invocation(id));
+        if let Some(trouble) = invocation.and_then(|one| one.trouble) {
+            return self.end_invocation(command, id, Status::Failed, "Failed", trouble.exit_code());
         }
         if !run.install {
             return self.end_scan(command, id);
         }
         let now = self.now;
         let Some(node) = self.node_mut(id) else { return };
-        let before = node.patches;
-        node.patches = installed(before, node.behaviour.outcome, node.behaviour.failed_patches);
-        let outcome = node.behaviour.outcome;
+        let (before, outcome) = (node.patches, node.install_outcome());
+        node.patches = installed(before, outcome, node.behaviour.failed_patches);
+        let present = node.patches.installed + node.patches.pending_reboot;
+        if present > before.installed + before.pending_reboot {
+            node.history.push((present, now));
+        }
         let reboots = node.patches.pending_reboot > 0 && run.may_reboot && outcome != OutcomeSpec::Fails;
         if !reboots {
             return self.end_install(command, id);
         }
         node.silent_since = Some(now);
         let seconds = node.behaviour.reboot_seconds;
-        if outcome != OutcomeSpec::NeverReturns {
+        if !matches!(outcome, OutcomeSpec::NeverReturns | OutcomeSpec::Vanishes) {
             self.after_seconds(
                 seconds,
                 Event::Returns {
-                    command: command.to_owned(),
+                    command: Some(command.to_owned()),
                     node: id.clone(),
                 },
             );
         }
     }
 
+    /// Reboots a node, as somebody does who is not Systems Manager. What waited for a reboot is then
+    /// active, and Systems Manager hears of it by the next Scan. Gives false if the node is not
+    /// online or a command is running on it.
+    pub fn reboot(&mut self, id: &NodeId) -> bool {
+        let now = self.now;
+        let busy = self.commands.keys().any(|command| {
+            matches!(
+                self.invocation_state(command, id),
+                Some(InvocationState::Running | InvocationState::Cancelling)
+            )
+        });
+        let Some(node) = self.node_mut(id).filter(|node| node.is_online() && !busy) else {
+            return false;
+        };
+        node.silent_since = Some(now);
+        let seconds = node.behaviour.reboot_seconds;
+        self.after_seconds(
+            seconds,
+            Event::Returns {
+                command: None,
+                node: id.clone(),
+            },
+        );
+        true
+    }
+
     /// A node is back. It is so even if its command was given up meanwhile.
-    pub(super) fn returns(&mut self, command: &str, id: &NodeId) {
+    pub(super) fn returns(&mut self, command: Option<&str>, id: &NodeId) {
         let Some(node) = self.node_mut(id) else { return };
         node.silent_since = None;
         node.patches.installed += std::mem::take(&mut node.patches.pending_reboot);
-        if self.invocation_state(command, id) == Some(InvocationState::Running) {
+        let running =
+            command.filter(|command| self.invocation_state(command, id) == Some(InvocationState::Running));
+        if let Some(command) = running {
             self.end_install(command, id);
         }
         self.redeliver(id);
@@ -169,7 +179,7 @@ impl World {
 
     fn end_install(&mut self, command: &str, id: &NodeId) {
         self.report(command, id);
-        match self.node(id).map(|node| node.behaviour.outcome) {
+        match self.node(id).map(super::Node::install_outcome) {
             Some(OutcomeSpec::Fails) => self.end_invocation(command, id, Status::Failed, "Failed", 1),
             _ => self.end_invocation(command, id, Status::Success, "Success", 0),
         }
@@ -177,7 +187,7 @@ impl World {
 
     /// The node tells Systems Manager what it found.
     fn report(&mut self, command: &str, id: &NodeId) {
-        let now = self.now;
+        let (now, name) = (self.now, command.to_owned());
         let Some(command) = self.commands.get(command) else {
             return;
         };
@@ -199,10 +209,18 @@ impl World {
         if no_reboot {
             node.last_no_reboot_install = Some(now);
         }
-        node.report = Some(PatchReport {
+        let report = PatchReport {
             found: node.patches,
             ..report
-        });
+        };
+        node.report = Some(report.clone());
+        if let Some(invocation) = self
+            .commands
+            .get_mut(&name)
+            .and_then(|command| command.invocation_mut(id))
+        {
+            invocation.report = Some(report);
+        }
     }
 
     fn node_mut(&mut self, id: &NodeId) -> Option<&mut super::Node> {
@@ -216,7 +234,7 @@ fn installed(before: Patches, outcome: OutcomeSpec, failed: Option<u32>) -> Patc
     let failed = match outcome {
         OutcomeSpec::Fails => failed.unwrap_or(wanted).min(wanted),
         OutcomeSpec::SucceedsWithFailedPatches => failed.unwrap_or(1).min(wanted),
-        OutcomeSpec::Ok | OutcomeSpec::NeverReturns | OutcomeSpec::Stuck => 0,
+        _ => 0,
     };
     Patches {
         installed: before.installed,
@@ -248,23 +266,6 @@ mod tests {
             let after = installed(before, outcome, failed);
             assert_eq!((after.failed, after.pending_reboot), expected, "{outcome:?}");
             assert_eq!(after.installed + after.failed + after.pending_reboot, 17);
-        }
-    }
-
-    #[test]
-    fn override_lists_have_the_documents_pattern() {
-        for right in ["", "https://x", "s3://bucket/list.yaml", "s3://bucket/a/b"] {
-            assert!(is_override(right), "{right}");
-        }
-        for wrong in [
-            "https://",
-            "s3://bucket",
-            "s3://bucket/",
-            "s3:///x",
-            "http://x",
-            "list.yaml",
-        ] {
-            assert!(!is_override(wrong), "{wrong}");
         }
     }
 }

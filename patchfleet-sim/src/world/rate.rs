@@ -17,12 +17,12 @@ impl World {
         let cost = SignedDuration::from_nanos(whole(NANOS / rate));
         let room = SignedDuration::from_nanos(whole(NANOS.max(NANOS / rate)));
         let name = format!("{account}/{region}/{action}");
-        let full_at = self.buckets.get(&name).copied().unwrap_or(Timestamp::MIN);
+        let full_at = self.calls_full_at.get(&name).copied().unwrap_or(Timestamp::MIN);
         let full_at = after(full_at.max(self.now), cost);
         if full_at > after(self.now, room) {
             return false;
         }
-        self.buckets.insert(name, full_at);
+        self.calls_full_at.insert(name, full_at);
         true
     }
 }

@@ -141,9 +141,9 @@ fn check_key(target: &Target) -> Result<(), StartRefusal> {
 }
 
 /// Whether `target` means the node. It need not be managed: the runbook says what it is for.
-fn selects(target: &Target, node: &Node) -> bool {
+fn selects(target: &Target, place: &Place, node: &Node) -> bool {
     match target.key.as_str() {
-        "ResourceGroup" => target.values.iter().any(|group| node.groups.contains(group)),
+        "ResourceGroup" => target.values.iter().any(|group| place.is_member(group, node)),
         "AWS::EC2::Instance" => node.id.kind() == NodeKind::Ec2,
         "InstanceIds" => node.is_managed(),
         key => key
@@ -181,11 +181,11 @@ impl World {
                 let values = if target.key == "ParameterValues" {
                     target.values.clone()
                 } else {
-                    let nodes = self.places.get(at).into_iter();
-                    let mut ids: Vec<String> = nodes
-                        .flat_map(|place: &Place| place.nodes.values())
-                        .filter(|node| selects(target, node))
-                        .map(|node| node.id.to_string())
+                    let place = self.places.get(at).into_iter();
+                    let mut ids: Vec<String> = place
+                        .flat_map(|place: &Place| place.nodes.values().map(move |node| (place, node)))
+                        .filter(|(place, node)| selects(target, place, node))
+                        .map(|(_, node)| node.id.to_string())
                         .collect();
                     ids.sort_by_cached_key(|id| self.seed.number(&[id, "order"]));
                     ids

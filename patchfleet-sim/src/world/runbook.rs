@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 /// A document that has been read.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Runbook {
+pub(crate) struct Runbook {
     pub(crate) schema_version: String,
     #[serde(default)]
     pub(crate) assume_role: Option<String>,

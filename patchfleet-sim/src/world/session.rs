@@ -36,14 +36,7 @@ impl World {
     pub(crate) fn open_session(&mut self, session: Session) -> String {
         let series = format!("session/{}/{}/{}", session.account, session.role, session.name);
         let number = self.count(&series).to_string();
-        let hash = self.seed.number(&["session", &series, &number]);
-        // Access keys of sessions are `ASIA` and 16 of A-Z and 2-7.
-        let letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-        let tail: String = (0..16)
-            .filter_map(|i| letters.get(usize::try_from((hash >> (i * 4)) & 0xf).ok()? + 16 * (i % 2)))
-            .map(|byte| char::from(*byte))
-            .collect();
-        let key = format!("ASIA{tail}");
+        let key = format!("ASIA{}", self.seed.letters(16, &["session", &series, &number]));
         self.sessions.insert(key.clone(), session);
         key
     }

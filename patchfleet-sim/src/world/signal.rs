@@ -40,7 +40,7 @@ impl World {
         let running = self
             .executions
             .get(id)
-            .is_some_and(|one| matches!(one.status, Status::InProgress | Status::Waiting) && !one.completing);
+            .is_some_and(|one| matches!(one.status, Status::InProgress | Status::Waiting));
         if !running {
             return invalid("The execution does not run.");
         }
@@ -76,7 +76,7 @@ impl World {
         let Some(execution) = self.executions.get_mut(id) else {
             return Err(SignalRefusal::NoStep);
         };
-        if !execution.is_interactive() {
+        if !execution.is_interactive() || execution.completing {
             return invalid("Steps are started by hand only in an interactive execution.");
         }
         let index = execution.runbook.index_of(name).ok_or(SignalRefusal::NoStep)?;

@@ -206,6 +206,7 @@ impl World {
         if failed && goes_on && !execution.completing && step.attempts < rule.attempts() {
             // It has not failed before every attempt has: until then it runs.
             step.status = Status::InProgress;
+            (step.child, step.command) = (None, None);
             let run = step.runs;
             execution.resume();
             return self.after_seconds(
@@ -227,6 +228,8 @@ impl World {
         execution.resume();
         let next = match &rule.on_failure {
             _ if status == Status::Success => towards.or_else(|| runbook.after(index)),
+            // Somebody runs it step by step, and has stopped this one only.
+            _ if status == Status::Cancelled && execution.is_interactive() => runbook.after(index),
             Jump::Continue => runbook.after(index),
             Jump::Step(name) => runbook.index_of(name),
             Jump::Abort if rule.counts() && !execution.cleaning => {
@@ -285,7 +288,7 @@ impl World {
             });
         let why = failed.and_then(|(step, _)| step.failure().map(str::to_owned));
         match failed.map(|(step, _)| step.status) {
-            Some(Status::TimedOut) => self.end_execution(id, Status::TimedOut, why),
+            Some(ended @ (Status::TimedOut | Status::Cancelled)) => self.end_execution(id, ended, why),
             Some(_) => self.end_execution(id, Status::Failed, why),
             None => self.end_execution(id, Status::Success, None),
         }

@@ -8,14 +8,16 @@ use patchfleet_core::id::{Location, NodeId};
 #[serde(rename_all = "PascalCase")]
 pub struct Target {
     /// `InstanceIds`, `tag:NAME`, `tag-key`, `resource-groups:Name`.
+    #[serde(default)]
     pub key: String,
     /// Its values; one of them has to match.
+    #[serde(default)]
     pub values: Vec<String>,
 }
 
 impl Target {
     /// Whether the node is one of those meant. Keys are ANDed by the caller.
-    fn selects(&self, node: &Node) -> bool {
+    fn selects(&self, place: &Place, node: &Node) -> bool {
         if let Some(tag) = self.key.strip_prefix("tag:") {
             return node
                 .tags
@@ -25,7 +27,7 @@ impl Target {
         match self.key.as_str() {
             "InstanceIds" => self.values.iter().any(|id| id == node.id.as_str()),
             "tag-key" => self.values.iter().any(|key| node.tags.contains_key(key)),
-            "resource-groups:Name" => self.values.iter().any(|name| node.groups.contains(name)),
+            "resource-groups:Name" => self.values.iter().any(|name| place.is_member(name, node)),
             "resource-groups:ResourceTypeFilters" => {
                 self.values.iter().any(|kind| kind == node.resource_type())
             }
@@ -44,13 +46,10 @@ impl Target {
             ]
             .contains(&self.key.as_str());
         if !known {
-            return Some(format!(
-                "InvalidTarget: {} is not a key of Run Command's targets.",
-                self.key
-            ));
+            return Some(format!("{} is not a key of Run Command's targets.", self.key));
         }
         if self.values.is_empty() {
-            return Some(format!("InvalidTarget: the target {} has no values.", self.key));
+            return Some(format!("The target {} has no values.", self.key));
         }
         if self.key == "resource-groups:Name"
             && let Some(group) = self
@@ -58,7 +57,7 @@ impl Target {
                 .iter()
                 .find(|group| !place.groups.contains_key(*group))
         {
-            return Some(format!("InvalidTarget: Cannot find group {group}."));
+            return Some(format!("Cannot find group {group}."));
         }
         None
     }
@@ -76,7 +75,7 @@ impl World {
             .nodes
             .values()
             .filter(|node| {
-                node.is_managed() && named(node) && targets.iter().all(|target| target.selects(node))
+                node.is_managed() && named(node) && targets.iter().all(|target| target.selects(place, node))
             })
             .map(|node| node.id.clone())
             .collect();

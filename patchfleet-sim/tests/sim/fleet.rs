@@ -27,6 +27,23 @@ pub(crate) fn world(nodes: &str) -> String {
     )
 }
 
+/// One account; its group `Web` in us-east-1 is what `nodes` says. `more` stands before all else.
+pub(crate) fn alone(more: &str, nodes: &str) -> String {
+    format!(
+        r#"
+        management_account = "{CENTRAL}"
+        accounts = [{{ id = "{CENTRAL}", name = "Main" }}]
+        patch = {{ minutes = 4.0, reboot_minutes = 1.0 }}
+        {more}
+        [[groups]]
+        name = "Web"
+        accounts = ["{CENTRAL}"]
+        regions = ["us-east-1"]
+        nodes = [{nodes}]
+        "#
+    )
+}
+
 pub(crate) struct Fleet {
     pub(crate) world: World,
     pub(crate) caller: Caller,
@@ -80,6 +97,37 @@ impl Fleet {
         self.world.commands().next().unwrap()
     }
 
+    /// Makes a runbook of the caller's account and Region.
+    pub(crate) fn document(&mut self, name: &str, content: &Value) {
+        let input = json!({"Name": name, "DocumentType": "Automation", "Content": content.to_string()});
+        self.ssm("CreateDocument", input).unwrap();
+    }
+
+    /// Starts an execution as `input` says; gives its id.
+    pub(crate) fn run(&mut self, input: Value) -> String {
+        let started = self.ssm("StartAutomationExecution", input).unwrap();
+        started["AutomationExecutionId"].as_str().unwrap().to_owned()
+    }
+
+    /// What GetAutomationExecution shows.
+    pub(crate) fn shown(&mut self, id: &str) -> Value {
+        let shown = self
+            .ssm("GetAutomationExecution", json!({"AutomationExecutionId": id}))
+            .unwrap();
+        shown["AutomationExecution"].clone()
+    }
+
+    /// An execution's status.
+    pub(crate) fn status(&self, id: &str) -> &'static str {
+        self.execution(id).status().as_str()
+    }
+
+    /// The statuses of an execution's steps, by name.
+    pub(crate) fn steps(&self, id: &str) -> Vec<(&str, &'static str)> {
+        let steps = self.execution(id).steps().iter();
+        steps.map(|step| (step.name(), step.status().as_str())).collect()
+    }
+
     pub(crate) fn execution(&self, id: &str) -> &Execution {
         self.world.execution(id).unwrap()
     }
@@ -112,4 +160,102 @@ pub(crate) fn details(command: &Command) -> Vec<&'static str> {
         .collect();
     details.sort_unstable();
     details
+}
+
+/// The small world's second account, entered once.
+pub(crate) struct There {
+    pub(crate) fleet: Fleet,
+    caller: Caller,
+}
+
+impl There {
+    pub(crate) fn of(toml: &str) -> Self {
+        let mut fleet = Fleet::of(toml);
+        let caller = fleet.within("222222222222", "us-east-1");
+        Self { fleet, caller }
+    }
+
+    pub(crate) fn with_nodes(nodes: &str) -> Self {
+        Self::of(&world(nodes))
+    }
+
+    pub(crate) fn ssm(&mut self, operation: &str, input: Value) -> Value {
+        let answer = call(
+            &mut self.fleet.world,
+            &self.caller,
+            Service::Ssm,
+            operation,
+            input,
+        );
+        answer.unwrap_or_else(|error| panic!("{operation}: {error}"))
+    }
+
+    /// The code of an error.
+    pub(crate) fn refusal(&mut self, operation: &str, input: Value) -> String {
+        let answer = call(
+            &mut self.fleet.world,
+            &self.caller,
+            Service::Ssm,
+            operation,
+            input,
+        );
+        match answer {
+            Ok(output) => panic!("{operation}: {output}"),
+            Err(error) => error.code().to_owned(),
+        }
+    }
+
+    /// Sends a command to the group, with changes to the input; gives its id.
+    pub(crate) fn send(&mut self, change: impl FnOnce(&mut Value)) -> String {
+        let mut input = json!({
+            "DocumentName": "AWS-RunPatchBaseline",
+            "Parameters": {"Operation": ["Install"]},
+            "Targets": [{"Key": "resource-groups:Name", "Values": ["Web"]}],
+            "MaxConcurrency": "100%",
+            "MaxErrors": "100%",
+        });
+        change(&mut input);
+        let sent = self.ssm("SendCommand", input);
+        sent["Command"]["CommandId"].as_str().unwrap().to_owned()
+    }
+
+    /// Sends a command as [`There::send`] does and lets it end; gives it as ListCommands shows it.
+    pub(crate) fn run(&mut self, change: impl FnOnce(&mut Value)) -> Value {
+        let id = self.send(change);
+        self.fleet.world.run_until_idle();
+        self.command(&id)
+    }
+
+    pub(crate) fn command(&mut self, id: &str) -> Value {
+        self.ssm("ListCommands", json!({"CommandId": id}))["Commands"][0].clone()
+    }
+
+    /// `StatusDetails` of every invocation, sorted.
+    pub(crate) fn ends(&mut self, id: &str) -> Vec<String> {
+        let shown = self.ssm("ListCommandInvocations", json!({"CommandId": id}));
+        let one = |one: &Value| one["StatusDetails"].as_str().unwrap().to_owned();
+        let mut ends: Vec<String> = shown["CommandInvocations"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(one)
+            .collect();
+        ends.sort_unstable();
+        ends
+    }
+
+    /// The ids of the account's nodes, as the world has them.
+    pub(crate) fn ids(&self) -> Vec<String> {
+        self.fleet
+            .world
+            .nodes()
+            .map(|node| node.id().to_string())
+            .collect()
+    }
+
+    pub(crate) fn patch_states(&mut self) -> Vec<Value> {
+        let ids = self.ids();
+        let states = self.ssm("DescribeInstancePatchStates", json!({"InstanceIds": ids}));
+        states["InstancePatchStates"].as_array().unwrap().clone()
+    }
 }

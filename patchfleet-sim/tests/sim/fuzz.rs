@@ -29,7 +29,9 @@ async fn sim() -> Sim {
     sim.with_world(|world| {
         let caller = Caller::administrator(world, "us-east-1".parse().unwrap());
         let input = start_input(&["111111111111", "222222222222"], &["us-east-1"]);
-        call(world, &caller, Service::Ssm, "StartAutomationExecution", input).unwrap();
+        for input in [input, json!({"DocumentName": "Pauses"})] {
+            call(world, &caller, Service::Ssm, "StartAutomationExecution", input).unwrap();
+        }
         world.advance_by(jiff::SignedDuration::from_mins(1));
     });
     sim

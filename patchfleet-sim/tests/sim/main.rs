@@ -7,17 +7,34 @@
     reason = "clippy lets #[test] functions do so, and these are their helpers"
 )]
 
+mod actions;
 mod builtin_worlds;
+mod calendars;
+mod commands;
+mod determinism;
+mod documents;
 mod faults;
+mod filters;
 mod fleet;
 mod fuzz;
+mod groups;
 mod inputs;
+mod instances;
+mod invocations;
+mod limits;
 mod locations;
 mod nodes;
+mod organizations;
 mod paging;
+mod patching;
 mod ports;
+mod pre_checks;
+mod rate_control;
 mod runbooks;
+mod signals;
 mod socket;
 mod starts;
+mod stops;
 mod wire;
+mod world_errors;
 mod world_files;

@@ -137,3 +137,90 @@ fn a_critical_steps_timeout_is_the_executions_and_another_steps_is_not() {
         assert_eq!(fleet.step_statuses(&id)[0].as_str(), "TimedOut");
     }
 }
+
+/// A document of the structure that the second post's sample gives its account: one runCommand
+/// step over a resource group whose name and pace stand in the document, two hours, Abort. The
+/// values are those that its stack fills in.
+const SCHEDULED: &str = r#"
+description: Runs AWS-RunPatchBaseline on the managed instances of a resource group
+schemaVersion: '0.3'
+assumeRole: '{{ AutomationAssumeRole }}'
+parameters:
+  AutomationAssumeRole:
+    type: String
+    description: The role that Automation assumes
+  Operation:
+    type: String
+    description: Scan or Install
+    default: Scan
+  RebootOption:
+    type: String
+    default: RebootIfNeeded
+  InstallOverrideList:
+    type: String
+    default: ""
+  SnapshotId:
+    type: String
+    default: ""
+mainSteps:
+  - name: runPatchBaseline
+    action: aws:runCommand
+    timeoutSeconds: 7200
+    onFailure: Abort
+    inputs:
+      DocumentName: AWS-RunPatchBaseline
+      Targets:
+        - Key: resource-groups:Name
+          Values:
+            - Web
+      Parameters:
+        Operation: '{{ Operation }}'
+        RebootOption: '{{ RebootOption }}'
+        InstallOverrideList: '{{ InstallOverrideList }}'
+        SnapshotId: '{{ SnapshotId }}'
+      MaxConcurrency: 10%
+      MaxErrors: 10%
+"#;
+
+#[test]
+fn the_runbook_of_the_second_post_runs_over_accounts_and_regions() {
+    let mut fleet = Fleet::with_nodes(r#"{ count = 3 }, { count = 1, kind = "hybrid" }"#);
+    let name = "Automation-RunPatchBaseline";
+    let document =
+        json!({"Name": name, "DocumentType": "Automation", "DocumentFormat": "YAML", "Content": SCHEDULED});
+    fleet.ssm("CreateDocument", document).unwrap();
+    let snapshot = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0";
+    let id = fleet.run(json!({
+        "DocumentName": name,
+        "Parameters": {
+            "AutomationAssumeRole": [crate::fleet::ADMIN_ROLE],
+            "Operation": ["Install"],
+            "RebootOption": ["NoReboot"],
+            "SnapshotId": [snapshot],
+        },
+        "TargetLocations": [{
+            "Accounts": ["222222222222"], "Regions": ["us-east-1"],
+            "TargetLocationMaxConcurrency": "1", "TargetLocationMaxErrors": "1",
+            "ExecutionRoleName": "AWS-SystemsManager-AutomationExecutionRole",
+        }],
+    }));
+    fleet.world.run_until_idle();
+    assert_eq!(fleet.status(&id), "Success");
+    let child = fleet.execution(&id).steps()[0].child().unwrap().to_owned();
+    fleet.caller = fleet.within("222222222222", "us-east-1");
+    let step = fleet.shown(&child)["StepExecutions"][0].clone();
+    assert_eq!(step["StepName"], "runPatchBaseline");
+    assert_eq!(step["OnFailure"], "Abort");
+    assert_eq!(step["TimeoutSeconds"], 7200);
+    assert_eq!(step["Inputs"]["MaxConcurrency"], "\"10%\"");
+    let command = fleet.world.commands().next().unwrap();
+    assert_eq!(step["Outputs"]["CommandId"], json!([command.id()]));
+    assert_eq!(command.invocations().len(), 4);
+    for node in fleet.world.nodes() {
+        assert_eq!(node.installs(), 1);
+        let report = node.report().unwrap();
+        assert_eq!(report.snapshot.as_deref(), Some(snapshot));
+        assert_eq!(report.reboot_option.as_deref(), Some("NoReboot"));
+        assert!(node.patches().pending_reboot > 0);
+    }
+}

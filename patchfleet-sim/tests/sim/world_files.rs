@@ -1,65 +1,6 @@
 //! World files: what is wrong is said where, and the same file is the same world.
 
 use crate::fleet::{Fleet, world};
-use patchfleet_sim::{
-    spec::{WorldError, WorldSpec},
-    world::World,
-};
-
-fn message(toml: &str) -> String {
-    match WorldSpec::parse(toml).and_then(|spec| World::new(&spec).map(drop)) {
-        Ok(()) => panic!("this world is sound"),
-        Err(error) => error.to_string(),
-    }
-}
-
-#[test]
-fn an_unknown_key_is_named_with_its_line_and_what_would_be_right() {
-    let message = message("management_account = \"111111111111\"\naccuonts = []\n");
-    assert!(message.contains("line 2, column 1"), "{message}");
-    assert!(
-        message.contains("unknown field `accuonts`") && message.contains("`accounts`"),
-        "{message}"
-    );
-}
-
-#[test]
-fn a_wrong_id_is_named_with_its_line() {
-    let message = message("management_account = \"1111\"\naccounts = []\n");
-    assert!(
-        message.contains("line 1") && message.contains("is not an account id"),
-        "{message}"
-    );
-}
-
-#[test]
-fn everything_that_contradicts_itself_is_listed_at_once() {
-    let message = message(
-        r#"
-        management_account = "111111111111"
-        units = [{ id = "ou-ab12-aaaaaaaa", name = "A", parent = "ou-ab12-bbbbbbbb" }, { id = "ou-ab12-bbbbbbbb", name = "B", parent = "ou-ab12-aaaaaaaa" }]
-        accounts = [{ id = "222222222222", name = "Web", parent = "ou-ab12-cccccccc" }]
-        documents = [{ name = "Empty" }]
-        groups = [
-            { name = "Web", accounts = ["333333333333"], regions = ["us-east-1"] },
-            { name = "Web", accounts = ["222222222222"], regions = ["eu-south-1"], patch = { failing_share = 2.0 } },
-        ]
-        nodes = [{ id = "i-0123456789abcdef0", account = "222222222222", region = "us-east-1", groups = ["Nowhere"] }]
-        "#,
-    );
-    for part in [
-        "management_account 111111111111 is not one of accounts",
-        "the parent ou-ab12-cccccccc of 222222222222",
-        "is above itself",
-        "document Empty: either content or builtin",
-        "account 333333333333 is not one of accounts",
-        "eu-south-1 is not enabled in account 222222222222",
-        "failing_share is not between 0 and 1",
-        "there is no group Nowhere",
-    ] {
-        assert!(message.contains(part), "{part}\nin {message}");
-    }
-}
 
 #[test]
 fn the_same_world_seed_and_calls_give_the_same_bytes_and_another_seed_others() {
@@ -123,31 +64,6 @@ fn an_idle_hour_costs_no_event() {
     assert_eq!(fleet.world.next_event_at(), None);
     fleet.install(&[]);
     assert_eq!(fleet.world.next_event_at(), None);
-}
-
-#[test]
-fn what_is_not_toml_at_all_is_a_syntax_error() {
-    assert!(matches!(WorldSpec::parse("{"), Err(WorldError::Syntax(_))));
-}
-
-#[test]
-fn numbers_beyond_reason_are_named_and_not_tried() {
-    let message = message(
-        &world("{ count = 4000000000 }")
-            .replace(
-                "patch = {",
-                "patch = { missing = 4294967295, installed = 4294967295,",
-            )
-            .replace("[[groups]]", "organization = { id = \"acme\" }\n[[groups]]"),
-    );
-    for part in [
-        "count is more than 100000",
-        "patch.missing is more than 100000",
-        "patch.installed is more than 100000",
-        "organization.id acme",
-    ] {
-        assert!(message.contains(part), "{part}\nin {message}");
-    }
 }
 
 #[test]

@@ -192,7 +192,7 @@ mod tests {
         let mut choice = choice;
         choice["NextStep"] = json!("there");
         let branch = Branch::read(&json!({"Choices": [choice]}))?;
-        branch.choose().map(|next| next.cloned())
+        branch.choose().map(Option::<&String>::cloned)
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::{Begun, whole};
 use crate::world::{
-    CommandOrder, Status, Target, World,
+    CommandOptions, CommandOrder, Status, Target, World,
     automation::Failure,
     is_concurrency, is_errors,
     locations::SEE_GUIDE,
@@ -25,7 +25,9 @@ impl World {
             order.document
         );
         self.check_may(&execution.order, "ssm:SendCommand", &resource)?;
-        let command = self.send_command(order).map_err(failed)?;
+        let command = self
+            .send_command(order)
+            .map_err(|refusal| failed(refusal.to_string()))?;
         if let Some(step) = self.step_mut(id, index) {
             step.outputs.insert("CommandId".to_owned(), vec![command.clone()]);
             step.command = Some(command);
@@ -69,7 +71,8 @@ fn failed(problem: String) -> Failure {
 }
 
 fn command_order(location: Location, inputs: &Value, step: (String, usize)) -> Result<CommandOrder, String> {
-    let text = |name: &str| inputs.get(name).filter(|value| !value.is_null()).map(plain);
+    let given = |name: &str| inputs.get(name).filter(|value| !value.is_null()).cloned();
+    let text = |name: &str| given(name).as_ref().map(plain);
     let targets: Vec<Target> = match inputs.get("Targets") {
         None | Some(Value::Null) => vec![],
         Some(given) => serde_json::from_value(given.clone())
@@ -86,6 +89,14 @@ fn command_order(location: Location, inputs: &Value, step: (String, usize)) -> R
         timeout_seconds: inputs.get("TimeoutSeconds").and_then(whole).unwrap_or(3600),
         comment: text("Comment").unwrap_or_default(),
         step: Some(step),
+        options: CommandOptions {
+            document_version: text("DocumentVersion"),
+            output_bucket: text("OutputS3BucketName"),
+            output_prefix: text("OutputS3KeyPrefix"),
+            service_role: text("ServiceRoleArn"),
+            notification: given("NotificationConfig"),
+            cloudwatch: given("CloudWatchOutputConfig"),
+        },
     };
     if !is_concurrency(&order.max_concurrency) || !is_errors(&order.max_errors) {
         return Err("InvalidParameters: MaxConcurrency or MaxErrors is not in AWS's grammar.".to_owned());

@@ -4,21 +4,22 @@
 //! Sources: "aws:executeAutomation" of the Systems Manager guide; five levels of nesting (quotas).
 //! Where AWS says nothing: `Output` holds the values of the other runbook's outputs, in their order.
 
-use super::{
-    Begun,
-    command::{command_parameters, texts},
+use super::{Begun, command::command_parameters};
+use crate::{
+    api::{ApiError, Service},
+    model::ServiceModel,
+    world::{
+        StartOrder, StartRefusal, Target, World,
+        automation::Failure,
+        lifecycle::Origin,
+        locations::SEE_GUIDE,
+        parameters::{WireParameters, plain},
+        rate_control::{RateControl, RateInput},
+        target_location::TargetLocation,
+    },
 };
-use crate::world::{
-    StartOrder, StartRefusal, World,
-    automation::Failure,
-    lifecycle::Origin,
-    locations::SEE_GUIDE,
-    parameters::plain,
-    rate_control::{RateControl, RateInput},
-    target_location::TargetLocation,
-};
-use serde_json::Value;
-use std::collections::BTreeMap;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
 
 /// How many runbooks may start one another.
 const MAX_LEVELS: u32 = 5;
@@ -39,22 +40,40 @@ impl World {
                 "Automations may start one another over {MAX_LEVELS} levels at most. {SEE_GUIDE}"
             )));
         }
-        let text = |name: &str| inputs.get(name).filter(|value| !value.is_null()).map(plain);
-        let rate = rate_input(inputs).map_err(Failure::input)?;
-        let entries: Vec<TargetLocation> = list(inputs, "TargetLocations").map_err(Failure::input)?;
+        let request = request(inputs);
+        let problems = ServiceModel::of(Service::Ssm).check("StartAutomationExecution", &request);
+        if !problems.is_empty() {
+            let error = ApiError::invalid(Service::Ssm, &problems);
+            return Err(Failure::input(format!("{error} {SEE_GUIDE}")));
+        }
+        let request: Request =
+            serde_json::from_value(request).map_err(|error| Failure::input(error.to_string()))?;
+        let rate = RateInput {
+            target_parameter_name: request.target_parameter_name,
+            targets: Some(request.targets),
+            target_maps: Some(request.target_maps),
+            max_concurrency: request.max_concurrency,
+            max_errors: request.max_errors,
+        };
+        let entries = request.target_locations;
+        if entries
+            .iter()
+            .any(|entry| entry.target_location_alarm_configuration.is_some())
+        {
+            return Err(Failure::input("Alarms are not simulated."));
+        }
         let own = match entries.is_empty() {
             true => RateControl::of(&rate)?,
             false => None,
         };
         let order = StartOrder {
-            document: text("DocumentName")
-                .ok_or_else(|| Failure::input("DocumentName of aws:executeAutomation is required."))?,
-            version: text("DocumentVersion"),
-            parameters: command_parameters(inputs.get("RuntimeParameters")),
+            document: request.document_name,
+            version: request.document_version,
+            parameters: request.parameters,
             targets: self.expand(&execution.order.location.account, &entries, &rate)?,
             rate: own,
             said: rate,
-            tags: tags(inputs),
+            tags: request.tags.into_iter().map(|tag| (tag.key, tag.value)).collect(),
             token: None,
             mode: "Auto".to_owned(),
             ..execution.order.clone()
@@ -78,44 +97,76 @@ impl World {
     }
 }
 
-fn rate_input(inputs: &Value) -> Result<RateInput, String> {
-    let text = |name: &str| inputs.get(name).filter(|value| !value.is_null()).map(plain);
-    let maps: Vec<Value> = list(inputs, "TargetMaps")?;
-    let rate = RateInput {
-        target_parameter_name: text("TargetParameterName"),
-        targets: Some(list(inputs, "Targets")?),
-        target_maps: Some(maps.iter().map(|map| command_parameters(Some(map))).collect()),
-        max_concurrency: text("MaxConcurrency"),
-        max_errors: text("MaxErrors"),
-    };
-    let sound = rate
-        .max_concurrency
-        .as_deref()
-        .is_none_or(crate::world::is_concurrency)
-        && rate.max_errors.as_deref().is_none_or(crate::world::is_errors);
-    if !sound {
-        return Err("MaxConcurrency or MaxErrors is not in AWS's grammar.".to_owned());
-    }
-    Ok(rate)
+/// What StartAutomationExecution is asked for.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Request {
+    document_name: String,
+    document_version: Option<String>,
+    #[serde(default)]
+    parameters: WireParameters,
+    target_parameter_name: Option<String>,
+    #[serde(default)]
+    targets: Vec<Target>,
+    #[serde(default)]
+    target_maps: Vec<WireParameters>,
+    max_concurrency: Option<String>,
+    max_errors: Option<String>,
+    #[serde(default)]
+    target_locations: Vec<TargetLocation>,
+    #[serde(default)]
+    tags: Vec<Tag>,
 }
 
-/// A list of the inputs, empty if it is not there.
-fn list<T: serde::de::DeserializeOwned>(inputs: &Value, name: &str) -> Result<Vec<T>, String> {
-    match inputs.get(name) {
-        None | Some(Value::Null) => Ok(vec![]),
-        Some(given) => {
-            serde_json::from_value(given.clone()).map_err(|error| format!("{name} cannot be read: {error}."))
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Tag {
+    key: String,
+    value: String,
+}
+
+/// A step's inputs as the API's own request, so that the API's own model can be held against it.
+fn request(inputs: &Value) -> Value {
+    let mut request = Map::new();
+    for (name, value) in inputs.as_object().into_iter().flatten() {
+        if value.is_null() {
+            continue;
         }
+        let (name, value) = match name.as_str() {
+            "RuntimeParameters" => ("Parameters", json!(command_parameters(Some(value)))),
+            "TargetMaps" => {
+                let maps = value.as_array().into_iter().flatten();
+                (
+                    "TargetMaps",
+                    maps.map(|map| json!(command_parameters(Some(map)))).collect(),
+                )
+            }
+            "TargetLocations" => {
+                let entries = value.as_array().into_iter().flatten();
+                ("TargetLocations", entries.map(with_texts).collect())
+            }
+            "Targets" | "Tags" => (name.as_str(), value.clone()),
+            _ => (name.as_str(), Value::String(plain(value))),
+        };
+        request.insert(name.to_owned(), value);
     }
+    Value::Object(request)
 }
 
-/// Tags, each a map of `Key` and `Value`.
-fn tags(inputs: &Value) -> Vec<(String, String)> {
-    let given = inputs.get("Tags").and_then(Value::as_array).into_iter().flatten();
-    let tag = |tag: &Value| {
-        let text = |name: &str| tag.get(name).map(texts).unwrap_or_default().concat();
-        (text("Key"), text("Value"))
-    };
-    let tags: BTreeMap<String, String> = given.map(tag).collect();
-    tags.into_iter().collect()
+/// Documents write a number where the API has a text of digits.
+fn with_texts(entry: &Value) -> Value {
+    match entry {
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, value)| {
+                let value = if value.is_number() {
+                    Value::String(plain(value))
+                } else {
+                    value.clone()
+                };
+                (name.clone(), value)
+            })
+            .collect(),
+        other => other.clone(),
+    }
 }

@@ -3,7 +3,10 @@
 
 use super::Random;
 use fancy_regex::Regex;
-use patchfleet_sim::{Service, Sim};
+use patchfleet_sim::{
+    Service, Sim,
+    world::{Execution, Status},
+};
 use serde_json::{Map, Value, json};
 use std::{cell::RefCell, collections::BTreeMap};
 
@@ -12,6 +15,8 @@ management_account = "111111111111"
 documents = [
     { name = "Runbook", builtin = "patchfleet" },
     { name = "Simple", content = "schemaVersion: '0.3'\nmainSteps:\n- {name: a, action: 'aws:sleep', inputs: {Duration: PT9M}}\n" },
+    { name = "Calendar", type = "ChangeCalendar", content = "BEGIN:VCALENDAR\nX-CALENDAR-TYPE:DEFAULT_OPEN\nBEGIN:VEVENT\nUID:1\nDTSTART:20260301T100000Z\nDTEND:20260301T120000Z\nRRULE:FREQ=DAILY\nEND:VEVENT\nEND:VCALENDAR\n" },
+    { name = "Pauses", content = "schemaVersion: '0.3'\nmainSteps:\n- {name: a, action: 'aws:pause', inputs: {}}\n" },
 ]
 patch = { minutes = 4.0, reboot_minutes = 1.0 }
 units = [{ id = "ou-ab12-abcdefgh", name = "Unit" }]
@@ -175,6 +180,11 @@ impl Inputs {
             spoiled,
             random,
         };
+        if maker.random.percent(25)
+            && let Some(right) = right(sim, operation, &maker.random.below(1_000_000).to_string())
+        {
+            return maker.nearly(right, shape);
+        }
         let input = maker.value(shape, 0);
         if input.is_object() || maker.random.percent(50) {
             input
@@ -182,6 +192,32 @@ impl Inputs {
             json!({})
         }
     }
+}
+
+/// An input that is right, for operations whose inputs are seldom so by chance. `other` makes it
+/// another one each time.
+fn right(sim: &Sim, operation: &str, other: &str) -> Option<Value> {
+    Some(match operation {
+        "CreateDocument" => json!({
+            "Content": DOCUMENT, "Name": format!("Document-{other}"), "DocumentType": "Automation", "DocumentFormat": "YAML",
+        }),
+        "UpdateDocument" => json!({
+            "Content": DOCUMENT.replace("PT1M", &format!("PT{other}S")), "Name": "Simple", "DocumentVersion": "$LATEST",
+        }),
+        "SendCommand" => json!({
+            "DocumentName": "AWS-RunPatchBaseline", "Targets": [{"Key": "resource-groups:Name", "Values": ["Web"]}],
+            "Parameters": {"Operation": ["Scan"]},
+        }),
+        "GetCalendarState" => json!({"CalendarNames": ["Calendar"]}),
+        "StartAutomationExecution" => json!({"DocumentName": "Pauses"}),
+        "SendAutomationSignal" => {
+            let waiting = |one: &&Execution| one.status() == Status::Waiting;
+            let id =
+                sim.with_world(|world| world.executions().find(waiting).map(|one| one.id().to_owned()))?;
+            json!({"AutomationExecutionId": id, "SignalType": "Resume", "Payload": {"StepName": ["a"]}})
+        }
+        _ => return None,
+    })
 }
 
 struct Maker<'a> {
@@ -194,6 +230,18 @@ struct Maker<'a> {
 }
 
 impl Maker<'_> {
+    /// What is right, with one member spoiled now and then.
+    fn nearly(&mut self, mut right: Value, shape: &str) -> Value {
+        let model = self.model;
+        let members = model["shapes"][shape]["members"].as_object().unwrap();
+        let names: Vec<&str> = members.keys().map(String::as_str).collect();
+        if self.random.percent(60) {
+            let name = self.random.of_all(&names);
+            right[name] = self.value(members[name]["shape"].as_str().unwrap(), 1);
+        }
+        right
+    }
+
     fn value(&mut self, name: &str, depth: usize) -> Value {
         if self.random.percent(self.spoiled) {
             return self.anything();

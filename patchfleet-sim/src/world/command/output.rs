@@ -1,0 +1,240 @@
+//! What a command says on a node: its steps, and their texts in the style of the documents.
+
+use super::{Command, CommandDocument, Invocation, InvocationState, Trouble};
+use crate::{
+    spec::Platform,
+    world::{Node, PatchReport, Status, World},
+};
+use jiff::Timestamp;
+use patchfleet_core::id::Partition;
+use std::fmt::Write as _;
+
+/// One step of a command on one node.
+#[derive(Debug, Clone)]
+pub(crate) struct Plugin {
+    pub(crate) name: &'static str,
+    pub(crate) status: &'static str,
+    pub(crate) details: &'static str,
+    pub(crate) response_code: i32,
+    pub(crate) started: Option<Timestamp>,
+    pub(crate) ended: Option<Timestamp>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Plugin {
+    /// What ListCommandInvocations shows: both texts in one, at most 2500 characters of it.
+    pub(crate) fn output(&self) -> String {
+        let mut text = self.stdout.clone();
+        if !self.stderr.is_empty() {
+            let _ = write!(text, "\n----------ERROR-------\n{}", self.stderr);
+        }
+        text.chars().take(2500).collect()
+    }
+}
+
+impl World {
+    /// The steps of a command on a node, in the document's order. Those of another platform are
+    /// skipped, which is a success.
+    pub(crate) fn plugins(&self, command: &Command, one: &Invocation) -> Vec<Plugin> {
+        let Some(node) = self.node(&one.node) else {
+            return vec![];
+        };
+        let works = command.document.plugin_on(node.platform);
+        let mut before = true;
+        command
+            .document
+            .plugins()
+            .iter()
+            .map(|&name| {
+                if name == works {
+                    before = false;
+                    return self.working(command, one, node, name);
+                }
+                let reached = one.started.filter(|_| before || one.state.is_terminal());
+                match reached {
+                    Some(started) => skipped(
+                        name,
+                        if before {
+                            started
+                        } else {
+                            one.ended.unwrap_or(started)
+                        },
+                    ),
+                    None => unreached(name, one),
+                }
+            })
+            .collect()
+    }
+
+    fn working(&self, command: &Command, one: &Invocation, node: &Node, name: &'static str) -> Plugin {
+        if one.started.is_none() {
+            return unreached(name, one);
+        }
+        let (status, details) = shown(one.state);
+        let spoke = matches!(
+            one.state,
+            InvocationState::Ended(Status::Success | Status::Failed, _)
+        );
+        let (stdout, stderr) = match command.document {
+            CommandDocument::Baseline if spoke => self.baseline_texts(command, one, node),
+            _ => (String::new(), String::new()),
+        };
+        Plugin {
+            name,
+            status,
+            details,
+            response_code: one.response_code,
+            started: one.started,
+            ended: one.ended,
+            stdout,
+            stderr,
+        }
+    }
+
+    /// The summary that AWS-RunPatchBaseline ends with, and why it failed if it did.
+    fn baseline_texts(&self, command: &Command, one: &Invocation, node: &Node) -> (String, String) {
+        let operation = command.parameter("Operation");
+        let snapshot = command.parameter("SnapshotId");
+        let mut stdout = format!("Running with snapshot id = {snapshot} and operation = {operation}\n");
+        let failed = |why: &str| format!("{why}\nfailed to run commands: exit status {}", one.response_code);
+        if let Some(trouble) = one.trouble {
+            let why = match trouble {
+                Trouble::TwoOverrides => {
+                    "InstallOverrideList and BaselineOverride cannot both be given.".to_owned()
+                }
+                Trouble::SnapshotExpired => format!("The patch baseline snapshot {snapshot} has expired."),
+                Trouble::SetUp => "The instance metadata could not be read.".to_owned(),
+            };
+            return (stdout, failed(&why));
+        }
+        let Some(report) = &one.report else {
+            return (stdout, String::new());
+        };
+        stdout.push_str(&self.summary(node, report));
+        let stderr = match one.state {
+            InvocationState::Ended(Status::Failed, _) => {
+                failed(&format!("{} patches failed to install.", report.found.failed))
+            }
+            _ => String::new(),
+        };
+        (stdout, stderr)
+    }
+
+    fn summary(&self, node: &Node, report: &PatchReport) -> String {
+        let found = report.found;
+        let mut text = format!("Patch Summary for {}\n\n", node.id);
+        let mut line = |name: &str, value: &str| {
+            let _ = writeln!(text, "{name:<28}: {value}");
+        };
+        line("PatchGroup", node.patch_group());
+        line("BaselineId", &self.baseline_id(node));
+        line("SnapshotId", report.snapshot.as_deref().unwrap_or_default());
+        line(
+            "RebootOption",
+            report.reboot_option.as_deref().unwrap_or_default(),
+        );
+        line("OwnerInformation", "");
+        line("OperationType", &report.operation);
+        line("OperationStartTime", &report.started.to_string());
+        line("OperationEndTime", &report.ended.to_string());
+        line("InstalledCount", &found.installed.to_string());
+        line("InstalledRejectedCount", &node.fixed.rejected.to_string());
+        line("InstalledPendingRebootCount", &found.pending_reboot.to_string());
+        line("InstalledOtherCount", &node.fixed.other.to_string());
+        line("FailedCount", &found.failed.to_string());
+        line("MissingCount", &found.missing.to_string());
+        line("NotApplicableCount", &node.fixed.not_applicable.to_string());
+        line("UnreportedNotApplicableCount", "0");
+        let _ = writeln!(
+            text,
+            "\n{} - PatchBaselineOperations Assessment Results - {}",
+            node.computer_name(),
+            report.ended.strftime("%Y-%m-%dT%H:%M:%S%.3f")
+        );
+        text
+    }
+
+    /// The id of the baseline that holds for the node: one for each platform in a Region.
+    pub(crate) fn baseline_id(&self, node: &Node) -> String {
+        let digits = self
+            .seed
+            .hex17(&["baseline", node.location.region.as_str(), node.platform_type()]);
+        format!("pb-{digits}")
+    }
+}
+
+impl Command {
+    /// Where a step's text is in S3; empty without a bucket, as documented.
+    pub(crate) fn output_url(&self, one: &Invocation, plugin: &str, stream: &str) -> String {
+        let Some(bucket) = self.order.options.output_bucket.as_deref() else {
+            return String::new();
+        };
+        let region = &self.order.location.region;
+        let suffix = match region.partition() {
+            Partition::AwsCn => "amazonaws.com.cn",
+            Partition::AwsEusc => "amazonaws.eu",
+            Partition::AwsIso => "c2s.ic.gov",
+            Partition::AwsIsoB => "sc2s.sgov.gov",
+            Partition::AwsIsoE => "cloud.adc-e.uk",
+            Partition::AwsIsoF => "csp.hci.ic.gov",
+            _ => "amazonaws.com",
+        };
+        let prefix = match self.order.options.output_prefix.as_deref() {
+            None | Some("") => String::new(),
+            Some(prefix) => format!("{}/", prefix.trim_matches('/')),
+        };
+        let step = plugin.replace(':', "");
+        format!(
+            "https://s3.{region}.{suffix}/{bucket}/{prefix}{}/{}/{step}/{stream}",
+            self.id, one.node
+        )
+    }
+}
+
+fn skipped(name: &'static str, at: Timestamp) -> Plugin {
+    let platform = match name {
+        "PatchWindows" => Platform::Windows,
+        "PatchMacOS" => Platform::MacOS,
+        _ => Platform::Linux,
+    };
+    Plugin {
+        name,
+        status: "Success",
+        details: "Success",
+        response_code: 0,
+        started: Some(at),
+        ended: Some(at),
+        stdout: format!(
+            "Step execution skipped due to unsatisfied preconditions: '\"StringEquals\": [platformType, {platform:?}]'. Step name: {name}"
+        ),
+        stderr: String::new(),
+    }
+}
+
+/// A step that no agent has come to.
+fn unreached(name: &'static str, one: &Invocation) -> Plugin {
+    let (status, details) = match one.state {
+        InvocationState::Ended(..) => shown(one.state),
+        _ => ("Pending", "Pending"),
+    };
+    Plugin {
+        name,
+        status,
+        details,
+        response_code: -1,
+        started: None,
+        ended: None,
+        stdout: String::new(),
+        stderr: String::new(),
+    }
+}
+
+/// A state as plugins have it: they know no Delayed and no Cancelling.
+fn shown(state: InvocationState) -> (&'static str, &'static str) {
+    match state {
+        InvocationState::Waiting | InvocationState::Sent | InvocationState::Delayed => ("Pending", "Pending"),
+        InvocationState::Running | InvocationState::Cancelling => ("InProgress", "InProgress"),
+        InvocationState::Ended(status, details) => (status.as_str(), details),
+    }
+}

@@ -1,0 +1,324 @@
+//! A command on its way: to its nodes under its rate control, and to its end.
+
+use super::{Command, CommandDocument, Invocation, InvocationState, is_error};
+use crate::{
+    spec::OutcomeSpec,
+    world::{Pacer, Status, World, allowed_errors, concurrency, event::Event},
+};
+use jiff::{SignedDuration, Timestamp};
+use patchfleet_core::id::NodeId;
+
+impl World {
+    pub(in crate::world) fn begin_command(&mut self, id: &str) {
+        let Some(command) = self
+            .commands
+            .get(id)
+            .filter(|command| command.status == Status::Pending)
+        else {
+            return;
+        };
+        let nodes = self.resolve(
+            &command.order.location,
+            &command.order.targets,
+            &command.order.instance_ids,
+        );
+        let found = u32::try_from(nodes.len()).unwrap_or(u32::MAX);
+        let invocations = self.invocations_of(nodes);
+        let Some(command) = self.commands.get_mut(id) else {
+            return;
+        };
+        command.status = Status::InProgress;
+        command.details = "InProgress";
+        command.pacer = Pacer::new(
+            concurrency(&command.order.max_concurrency, found),
+            allowed_errors(&command.order.max_errors, found),
+        );
+        command.invocations = invocations;
+        self.pump_command(id);
+    }
+
+    /// What there is of a command on nodes to which it has not been sent.
+    pub(super) fn invocations_of(&self, nodes: Vec<NodeId>) -> Vec<Invocation> {
+        let one = |node| Invocation {
+            node,
+            requested: self.now,
+            state: InvocationState::Waiting,
+            started: None,
+            ended: None,
+            response_code: -1,
+            trouble: None,
+            report: None,
+        };
+        nodes.into_iter().map(one).collect()
+    }
+
+    /// Sends to as many nodes as may be sent to, and ends the command if none is left.
+    fn pump_command(&mut self, id: &str) {
+        let Some(command) = self.commands.get_mut(id) else {
+            return;
+        };
+        let timeout = command.order.timeout_seconds;
+        let mut sent = vec![];
+        if command.status == Status::InProgress {
+            for invocation in command
+                .invocations
+                .iter_mut()
+                .filter(|one| one.state == InvocationState::Waiting)
+            {
+                if !command.pacer.take() {
+                    break;
+                }
+                invocation.state = InvocationState::Sent;
+                invocation.requested = self.now;
+                sent.push(invocation.node.clone());
+            }
+        }
+        for node in sent {
+            let command = id.to_owned();
+            let seconds = self.seed.between(1, 4, &[id, node.as_str(), "delivery"]);
+            self.after_seconds(
+                seconds,
+                Event::Delivered {
+                    command: command.clone(),
+                    node: node.clone(),
+                },
+            );
+            self.after_seconds(timeout, Event::DeliveryTimesOut { command, node });
+        }
+        self.settle_command(id);
+    }
+
+    /// Ends the command if nothing of it is on its way and nothing more may be sent.
+    pub(in crate::world) fn settle_command(&mut self, id: &str) {
+        let Some(command) = self
+            .commands
+            .get_mut(id)
+            .filter(|command| !command.status.is_terminal())
+        else {
+            return;
+        };
+        if command.pacer.in_flight() > 0 {
+            return;
+        }
+        let cancelled = command.status == Status::Cancelling;
+        let terminated = command.pacer.is_exhausted();
+        let details = if terminated && !cancelled {
+            "Terminated"
+        } else {
+            "Cancelled"
+        };
+        let waiting = command
+            .invocations
+            .iter_mut()
+            .filter(|one| one.state == InvocationState::Waiting);
+        for invocation in waiting {
+            invocation.state = InvocationState::Ended(Status::Cancelled, details);
+            invocation.ended = Some(self.now);
+        }
+        (command.status, command.details) = command.verdict(cancelled);
+        command.ended = Some(self.now);
+        let (status, step) = (command.status, command.order.step.clone());
+        if let Some((execution, step)) = step {
+            self.command_ended(&execution, step, id, status);
+        }
+    }
+
+    /// Systems Manager tries to deliver to a node.
+    pub(in crate::world) fn delivered(&mut self, id: &str, node: &NodeId) {
+        let now = self.now;
+        let Some(command) = self.commands.get(id) else {
+            return;
+        };
+        let document = command.document;
+        if !command
+            .invocation(node)
+            .is_some_and(|one| one.state.is_undelivered())
+        {
+            return;
+        }
+        let Some(there) = self.node(node) else { return };
+        let refused = match there.behaviour.outcome {
+            OutcomeSpec::AccessDenied => Some("AccessDenied"),
+            _ if !document.runs_on(there.platform) => Some("InvalidPlatform"),
+            OutcomeSpec::Undeliverable => Some("Undeliverable"),
+            _ => None,
+        };
+        if let Some(details) = refused {
+            return self.end_invocation(id, node, Status::Failed, details, -1);
+        }
+        let online = there.is_online();
+        let Some(invocation) = self
+            .commands
+            .get_mut(id)
+            .and_then(|command| command.invocation_mut(node))
+        else {
+            return;
+        };
+        if !online {
+            invocation.state = InvocationState::Delayed;
+            return;
+        }
+        invocation.state = InvocationState::Running;
+        invocation.started = Some(now);
+        match document {
+            CommandDocument::Baseline => self.begin_baseline(id, node),
+            CommandDocument::Shell | CommandDocument::PowerShell => self.begin_script(id, node),
+        }
+    }
+
+    /// The agent has taken a script. What is in it is not looked at: it ends well after a moment.
+    fn begin_script(&mut self, command: &str, node: &NodeId) {
+        let seconds = self.seed.between(1, 6, &[command, node.as_str(), "script"]);
+        let timeout = self.execution_timeout(command);
+        let (command, node) = (command.to_owned(), node.clone());
+        self.after_seconds(
+            seconds,
+            Event::WorkDone {
+                command: command.clone(),
+                node: node.clone(),
+            },
+        );
+        self.after_seconds(timeout, Event::ExecutionTimesOut { command, node });
+    }
+
+    /// An agent's work is done, as far as it goes without a reboot.
+    pub(in crate::world) fn work_done(&mut self, id: &str, node: &NodeId) {
+        let Some(command) = self.commands.get(id) else {
+            return;
+        };
+        let document = command.document;
+        if self.invocation_state(id, node) != Some(InvocationState::Running) {
+            return;
+        }
+        match document {
+            CommandDocument::Baseline => self.baseline_done(id, node),
+            CommandDocument::Shell | CommandDocument::PowerShell => {
+                self.end_invocation(id, node, Status::Success, "Success", 0);
+            }
+        }
+    }
+
+    /// Tries again to deliver what waited for a node that is back.
+    pub(in crate::world) fn redeliver(&mut self, node: &NodeId) {
+        let waiting: Vec<String> = self
+            .commands
+            .values()
+            .filter(|command| {
+                command
+                    .invocation(node)
+                    .is_some_and(|one| one.state.is_undelivered())
+            })
+            .map(|command| command.id.clone())
+            .collect();
+        for command in waiting {
+            self.after_seconds(
+                1,
+                Event::Delivered {
+                    command,
+                    node: node.clone(),
+                },
+            );
+        }
+    }
+
+    pub(in crate::world) fn delivery_times_out(&mut self, id: &str, node: &NodeId) {
+        if self
+            .invocation_state(id, node)
+            .is_some_and(InvocationState::is_undelivered)
+        {
+            self.end_invocation(id, node, Status::TimedOut, "DeliveryTimedOut", -1);
+        }
+    }
+
+    pub(in crate::world) fn execution_times_out(&mut self, id: &str, node: &NodeId) {
+        let Some(started) = self
+            .commands
+            .get(id)
+            .and_then(|command| command.invocation(node))
+            .filter(|one| one.state == InvocationState::Running)
+            .map(|one| one.requested)
+        else {
+            return;
+        };
+        let vanished = self
+            .node(node)
+            .is_some_and(|node| !node.is_online() && node.behaviour.outcome == OutcomeSpec::Vanishes);
+        if !vanished {
+            return self.end_invocation(id, node, Status::TimedOut, "ExecutionTimedOut", -1);
+        }
+        // Only the agent can say that the execution timed out. Without it the command expires.
+        let left = self.expires_after(id).map_or(0, |span| {
+            crate::world::after(started, span)
+                .duration_since(self.now)
+                .as_secs()
+        });
+        self.after_seconds(
+            left.max(0),
+            Event::InvocationExpires {
+                command: id.to_owned(),
+                node: node.clone(),
+            },
+        );
+    }
+
+    pub(in crate::world) fn invocation_expires(&mut self, id: &str, node: &NodeId) {
+        if self.invocation_state(id, node) == Some(InvocationState::Running) {
+            self.end_invocation(id, node, Status::TimedOut, "DeliveryTimedOut", -1);
+        }
+    }
+
+    pub(in crate::world) fn invocation_state(&self, id: &str, node: &NodeId) -> Option<InvocationState> {
+        Some(self.commands.get(id)?.invocation(node)?.state)
+    }
+
+    pub(in crate::world) fn end_invocation(
+        &mut self,
+        id: &str,
+        node: &NodeId,
+        status: Status,
+        details: &'static str,
+        code: i32,
+    ) {
+        let now = self.now;
+        let Some(command) = self.commands.get_mut(id) else {
+            return;
+        };
+        let Some(invocation) = command.invocation_mut(node) else {
+            return;
+        };
+        invocation.state = InvocationState::Ended(status, details);
+        invocation.ended = Some(now);
+        invocation.response_code = code;
+        command.pacer.done(is_error(status, details));
+        self.pump_command(id);
+    }
+
+    /// Seconds that the document gives a node.
+    pub(in crate::world) fn execution_timeout(&self, id: &str) -> i64 {
+        self.commands.get(id).map_or(0, |command| {
+            command.document.execution_timeout(&command.order.parameters)
+        })
+    }
+
+    /// How long a command may take altogether: for its delivery, and then for its execution.
+    fn expires_after(&self, id: &str) -> Option<SignedDuration> {
+        let command = self.commands.get(id)?;
+        let seconds = command
+            .order
+            .timeout_seconds
+            .saturating_add(self.execution_timeout(id));
+        Some(SignedDuration::from_secs(seconds))
+    }
+
+    /// When a command gives up altogether, as `ExpiresAfter` shows it.
+    pub(crate) fn expiry(&self, command: &Command) -> Timestamp {
+        let span = self.expires_after(&command.id).unwrap_or_default();
+        crate::world::after(command.requested, span)
+    }
+
+    /// Whether others can see it yet.
+    pub(crate) fn shows_command(&self, command: &Command) -> bool {
+        let hidden = SignedDuration::from_secs(i64::from(self.consistency.invocations_seconds));
+        self.now >= crate::world::after(command.requested, hidden)
+    }
+}

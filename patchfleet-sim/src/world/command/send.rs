@@ -1,0 +1,231 @@
+//! SendCommand: every reason why there is no command, and the command.
+
+use super::{Command, CommandDocument, CommandOrder};
+use crate::world::{Pacer, Place, Status, World, event::Event};
+use patchfleet_core::id::Location;
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// The most that a document may have, with its parameters filled in: 64 KB.
+const MAX_DOCUMENT: usize = 65_536;
+
+/// Why there is no command.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{code}: {message}")]
+pub struct CommandRefusal {
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
+}
+
+impl CommandRefusal {
+    pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+        }
+    }
+}
+
+type Checked = Result<(), CommandRefusal>;
+
+fn refuse(code: &'static str, message: impl Into<String>) -> Checked {
+    Err(CommandRefusal::new(code, message))
+}
+
+impl CommandOrder {
+    /// SendCommand's own limits, as its model has them: a runbook's step comes here without having
+    /// been checked against the model.
+    fn check_limits(&self) -> Checked {
+        let invalid = |what: &str| refuse("ValidationException", format!("{what}."));
+        if !(30..=2_592_000).contains(&self.timeout_seconds) {
+            return invalid("TimeoutSeconds is not between 30 and 2592000");
+        }
+        if self.instance_ids.len() > 50 {
+            return invalid("there are more than 50 InstanceIds");
+        }
+        if self.targets.len() > 5 || self.targets.iter().any(|target| target.values.len() > 50) {
+            return invalid("there are more than 5 Targets, or more than 50 values in one");
+        }
+        if self.comment.chars().count() > 100 {
+            return invalid("Comment has more than 100 characters");
+        }
+        Ok(())
+    }
+
+    /// The document, which has to take the parameters.
+    fn check_document(&self) -> Result<CommandDocument, CommandRefusal> {
+        let Some(document) = CommandDocument::named(&self.document) else {
+            return Err(CommandRefusal::new(
+                "InvalidDocument",
+                format!(
+                    "Document with name {} does not exist (the simulator knows AWS-RunPatchBaseline, AWS-RunShellScript and AWS-RunPowerShellScript).",
+                    self.document
+                ),
+            ));
+        };
+        if let Some(version) = self.options.document_version.as_deref()
+            && !CommandDocument::has_version(version)
+        {
+            return Err(CommandRefusal::new(
+                "InvalidDocumentVersion",
+                format!("Document {} has no version {version}.", document.name()),
+            ));
+        }
+        document.check(&self.parameters)?;
+        let size: usize = self.parameters.values().flatten().map(String::len).sum();
+        if size > MAX_DOCUMENT {
+            return Err(CommandRefusal::new(
+                "MaxDocumentSizeExceeded",
+                format!("With its parameters, the document has more than {MAX_DOCUMENT} bytes."),
+            ));
+        }
+        Ok(document)
+    }
+
+    /// The nodes that are named one by one: each once, each there, each of the right kind.
+    fn check_nodes(&self, place: &Place, document: CommandDocument) -> Checked {
+        let mut seen = BTreeSet::new();
+        if let Some(twice) = self.instance_ids.iter().find(|id| !seen.insert(*id)) {
+            return refuse("DuplicateInstanceId", format!("{twice} is named more than once."));
+        }
+        let named = |id: &String| place.nodes.values().find(|node| node.id.as_str() == id);
+        let invalid: Vec<&str> = self
+            .instance_ids
+            .iter()
+            .filter(|id| !named(id).is_some_and(super::super::Node::is_online))
+            .map(String::as_str)
+            .collect();
+        if !invalid.is_empty() {
+            return refuse(
+                "InvalidInstanceId",
+                format!(
+                    "Instances [[{}]] not in a valid state for account {}",
+                    invalid.join(", "),
+                    self.location.account
+                ),
+            );
+        }
+        let wrong = |id: &&String| named(id).is_some_and(|node| !document.runs_on(node.platform));
+        match self.instance_ids.iter().find(wrong) {
+            Some(id) => refuse(
+                "UnsupportedPlatformType",
+                format!("{} does not support the platform of {id}.", document.name()),
+            ),
+            None => Ok(()),
+        }
+    }
+}
+
+/// `arn:partition:service::or:region:account:rest`, cut.
+fn arn(text: &str) -> Option<[&str; 6]> {
+    let mut parts = text.splitn(6, ':');
+    let mut next = || parts.next();
+    Some([next()?, next()?, next()?, next()?, next()?, next()?])
+}
+
+impl World {
+    /// Sends a command; gives its id.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no command.
+    pub(crate) fn send_command(&mut self, order: CommandOrder) -> Result<String, CommandRefusal> {
+        let document = order.check_document()?;
+        self.check_order(&order, document)?;
+        let series = match &order.step {
+            Some((execution, step)) => format!("command/{execution}/{step}"),
+            None => format!("command/{}", order.location),
+        };
+        let nth = self.count(&series).to_string();
+        let id = self.seed.uuid(&[&series, &nth]);
+        let number = self.count(&format!("commands/{}", order.location));
+        // Nodes that are named need not be looked for.
+        let invocations = match order.instance_ids.as_slice() {
+            [] => vec![],
+            named => self.invocations_of(self.resolve(&order.location, &order.targets, named)),
+        };
+        let command = Command {
+            id: id.clone(),
+            number,
+            document,
+            requested: self.now,
+            status: Status::Pending,
+            details: "Pending",
+            invocations,
+            pacer: Pacer::new(1, 0),
+            ended: None,
+            order,
+        };
+        self.commands.insert(id.clone(), command);
+        self.after_seconds(1, Event::CommandBegins { command: id.clone() });
+        Ok(id)
+    }
+
+    fn check_order(&self, order: &CommandOrder, document: CommandDocument) -> Checked {
+        let empty = Place::default();
+        let place = self.places.get(&order.location).unwrap_or(&empty);
+        if order.targets.is_empty() && order.instance_ids.is_empty() {
+            return refuse(
+                "ValidationException",
+                "Neither InstanceIds nor Targets name a node.",
+            );
+        }
+        order.check_limits()?;
+        if let Some(problem) = order.targets.iter().find_map(|target| target.problem(place)) {
+            return refuse("ValidationException", problem);
+        }
+        order.check_nodes(place, document)?;
+        if let Some(bucket) = order.options.output_bucket.as_deref()
+            && let Some(buckets) = &self.buckets
+            && !buckets.contains(bucket)
+        {
+            return refuse("InvalidOutputFolder", format!("There is no S3 bucket {bucket}."));
+        }
+        if let Some(role) = order
+            .options
+            .service_role
+            .as_deref()
+            .filter(|role| !role.is_empty())
+        {
+            self.check_service_role(&order.location, role)?;
+        }
+        check_notification(&order.location, order.options.notification.as_ref())
+    }
+
+    /// The role for notifications: one of the account's own that Systems Manager may assume.
+    fn check_service_role(&self, location: &Location, role: &str) -> Checked {
+        let name = match arn(role) {
+            Some(["arn", _, "iam", "", account, role]) if account == location.account.as_str() => role
+                .strip_prefix("role/")
+                .map(|path| path.rsplit_once('/').map_or(path, |(_, name)| name)),
+            _ => None,
+        };
+        let known = name.is_some_and(|name| self.org.assume(&location.account, name, None).is_ok());
+        if known {
+            return Ok(());
+        }
+        refuse(
+            "InvalidRole",
+            format!("{role} is not a role that Systems Manager may assume."),
+        )
+    }
+}
+
+/// The topic of a notification has to be one that there can be here.
+fn check_notification(location: &Location, given: Option<&Value>) -> Checked {
+    let topic = given.and_then(|given| given.get("NotificationArn")?.as_str());
+    match topic {
+        None | Some("") => Ok(()),
+        Some(topic) => match arn(topic) {
+            Some(["arn", _, "sns", region, account, name])
+                if region == location.region.as_str() && account.len() == 12 && !name.is_empty() =>
+            {
+                Ok(())
+            }
+            _ => refuse(
+                "InvalidNotificationConfig",
+                format!("{topic} is not the ARN of an SNS topic in {}.", location.region),
+            ),
+        },
+    }
+}

@@ -1,0 +1,211 @@
+//! The same world, seed and calls give the same bytes, in whatever order calls to different accounts
+//! come.
+
+use crate::socket::{Connection, credential, sts};
+use patchfleet_sim::{ClockMode, Sim, SimOptions, world::World};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+const ACCOUNTS: [&str; 3] = ["222222222222", "333333333333", "444444444444"];
+
+const WORLD: &str = r#"
+management_account = "111111111111"
+accounts = [
+    { id = "111111111111", name = "Main" },
+    { id = "222222222222", name = "Two" },
+    { id = "333333333333", name = "Three" },
+    { id = "444444444444", name = "Four" },
+]
+patch = { minutes = 4.0, failing_share = 0.3 }
+
+[[groups]]
+name = "Web"
+accounts = ["222222222222", "333333333333", "444444444444"]
+regions = ["us-east-1", "eu-west-1"]
+nodes = [{ count = 7 }, { count = 2, kind = "hybrid" }]
+
+[[faults]]
+effect = "throttle"
+share = 0.2
+"#;
+
+const DOCUMENT: &str = "schemaVersion: '0.3'\nmainSteps:\n- name: patch\n  action: aws:runCommand\n  inputs:\n    DocumentName: AWS-RunPatchBaseline\n    Targets: [{Key: 'resource-groups:Name', Values: [Web]}]\n    Parameters: {Operation: [Install]}\n    MaxConcurrency: '3'\n    MaxErrors: '100%'\n";
+
+async fn sim() -> Sim {
+    let options = SimOptions {
+        clock: ClockMode::Scaled(0.0),
+        ..SimOptions::default()
+    };
+    Sim::start(World::parse(WORLD).unwrap(), options).await.unwrap()
+}
+
+/// What one account's user asks for, in order, some of it in the words of earlier answers.
+struct Script {
+    key: String,
+    connection: Connection,
+    execution: Value,
+    command: Value,
+    answers: Vec<String>,
+}
+
+impl Script {
+    async fn of(sim: &Sim, account: &str) -> Self {
+        let form = format!(
+            "Action=AssumeRole&Version=2011-06-15&RoleSessionName=me&RoleArn=arn:aws:iam::{account}:role/AWS-SystemsManager-AutomationExecutionRole"
+        );
+        // A fault of this world throttles some calls: as any client, it asks again.
+        let reply = loop {
+            let reply = sts(sim, &form).await;
+            if reply.status == 200 {
+                break reply;
+            }
+        };
+        Self {
+            key: crate::socket::between(&reply.body, "<AccessKeyId>", "<").to_owned(),
+            connection: Connection::to(sim),
+            execution: Value::Null,
+            command: Value::Null,
+            answers: vec![],
+        }
+    }
+
+    /// Makes its `nth` call until it is not throttled.
+    async fn step(&mut self, nth: usize) {
+        let region = if nth.is_multiple_of(2) {
+            "us-east-1"
+        } else {
+            "eu-west-1"
+        };
+        let (operation, input) = match nth / 2 {
+            0 => (
+                "CreateDocument",
+                json!({"Name": "Patch", "DocumentType": "Automation", "DocumentFormat": "YAML", "Content": DOCUMENT}),
+            ),
+            1 => ("StartAutomationExecution", json!({"DocumentName": "Patch"})),
+            2 => ("DescribeInstanceInformation", json!({"MaxResults": 5})),
+            3 => ("DescribeAutomationExecutions", json!({})),
+            4 => (
+                "GetAutomationExecution",
+                json!({"AutomationExecutionId": self.execution}),
+            ),
+            5 => ("ListCommands", json!({})),
+            6 => ("ListCommandInvocations", json!({"Details": true})),
+            _ => ("ListCommands", json!({"CommandId": self.command})),
+        };
+        loop {
+            let body = input.to_string();
+            let request = format!(
+                "POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: AmazonSSM.{operation}\r\nAuthorization: {}\r\nContent-Length: {}\r\n\r\n{body}",
+                credential(&self.key, "ssm").replace("us-east-1", region),
+                body.len()
+            );
+            let reply = self.connection.exchange(request.as_bytes()).await;
+            let head: String = reply
+                .head
+                .lines()
+                .filter(|line| !line.starts_with("date: "))
+                .collect();
+            self.answers.push(format!("{operation} {head} {}", reply.body));
+            let answer = reply.json();
+            if let Some(id) = answer.get("AutomationExecutionId") {
+                self.execution = id.clone();
+            }
+            if let Some(id) = answer.pointer("/Commands/0/CommandId") {
+                self.command = id.clone();
+            }
+            if !reply.body.contains("ThrottlingException") {
+                return;
+            }
+        }
+    }
+}
+
+/// Steps of a script; time moves on after the first six.
+const STEPS: usize = 16;
+
+/// Lets the accounts take turns as `order` says, and gives what each was answered.
+async fn answers(order: impl Fn(usize) -> Vec<usize>) -> BTreeMap<&'static str, Vec<String>> {
+    let sim = sim().await;
+    let mut scripts = vec![];
+    for index in order(0) {
+        scripts.push((index, Script::of(&sim, ACCOUNTS[index]).await));
+    }
+    scripts.sort_by_key(|(index, _)| *index);
+    for half in [0..6, 6..STEPS] {
+        let from = half.start;
+        let mut done = [from; 3];
+        let turns = (half.end - from) * 3;
+        let mut left = order(turns);
+        while let Some(index) = left.pop() {
+            if done[index] < half.end {
+                scripts[index].1.step(done[index]).await;
+                done[index] += 1;
+            }
+        }
+        assert_eq!(done, [half.end; 3], "everybody had all turns");
+        sim.clock().advance(jiff::SignedDuration::from_mins(9));
+    }
+    scripts
+        .into_iter()
+        .map(|(index, script)| (ACCOUNTS[index], script.answers))
+        .collect()
+}
+
+#[tokio::test]
+async fn the_order_of_calls_to_different_accounts_changes_no_byte() {
+    // One after another, the other way round, and turn by turn.
+    let one_by_one = answers(|turns| {
+        (0..3)
+            .rev()
+            .flat_map(|index| vec![index; turns / 3 + 1])
+            .collect()
+    })
+    .await;
+    let backwards = answers(|turns| (0..3).flat_map(|index| vec![index; turns / 3 + 1]).collect()).await;
+    let in_turns = answers(|turns| (0..turns + 3).map(|turn| turn % 3).collect()).await;
+    let struck = one_by_one
+        .values()
+        .flatten()
+        .filter(|answer| answer.contains("ThrottlingException"));
+    assert!(struck.count() > 5, "the faults struck");
+    for other in [backwards, in_turns] {
+        for (account, expected) in &one_by_one {
+            for (expected, answer) in expected.iter().zip(&other[account]) {
+                assert_eq!(expected, answer, "{account}");
+            }
+            assert_eq!(expected.len(), other[account].len());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn calls_at_the_same_time_change_no_byte() {
+    let alone = answers(|turns| {
+        (0..3)
+            .rev()
+            .flat_map(|index| vec![index; turns / 3 + 1])
+            .collect()
+    })
+    .await;
+    let sim = sim().await;
+    let mut scripts = vec![];
+    for account in ACCOUNTS {
+        scripts.push(Script::of(&sim, account).await);
+    }
+    for half in [0..6, 6..STEPS] {
+        let run = scripts.into_iter().map(|mut script| {
+            let half = half.clone();
+            tokio::spawn(async move {
+                for nth in half {
+                    script.step(nth).await;
+                }
+                script
+            })
+        });
+        scripts = futures_util::future::try_join_all(run).await.unwrap();
+        sim.clock().advance(jiff::SignedDuration::from_mins(9));
+    }
+    for (account, script) in ACCOUNTS.iter().zip(scripts) {
+        assert_eq!(alone[account], script.answers, "{account}");
+    }
+}

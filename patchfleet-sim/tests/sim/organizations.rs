@@ -1,0 +1,292 @@
+//! Organizations and Account Management: who may ask, and what every member says.
+
+use crate::fleet::{CENTRAL, Fleet};
+use patchfleet_sim::{ApiError, Caller, Service, call};
+use serde_json::{Value, json};
+
+const WEB: &str = "222222222222";
+
+fn fleet(top: &str, web: &str) -> Fleet {
+    Fleet::of(&format!(
+        r#"{top}
+        management_account = "{CENTRAL}"
+        units = [{{ id = "ou-pf01-aaaaaaaa", name = "Work" }}, {{ id = "ou-pf01-bbbbbbbb", name = "Prod", parent = "ou-pf01-aaaaaaaa" }}]
+        accounts = [{{ id = "{CENTRAL}", name = "Main" }}, {{ id = "{WEB}", name = "Web & Co", parent = "ou-pf01-bbbbbbbb"{web} }}]
+        "#
+    ))
+}
+
+fn ask(fleet: &mut Fleet, caller: &Caller, operation: &str, input: Value) -> Result<Value, ApiError> {
+    call(&mut fleet.world, caller, Service::Organizations, operation, input)
+}
+
+fn region(fleet: &mut Fleet, caller: &Caller, input: Value) -> Result<Value, ApiError> {
+    call(
+        &mut fleet.world,
+        caller,
+        Service::Account,
+        "GetRegionOptStatus",
+        input,
+    )
+}
+
+fn code(result: Result<Value, ApiError>) -> String {
+    result.unwrap_err().code().to_owned()
+}
+
+const OPERATIONS: [(&str, &str); 7] = [
+    ("ListRoots", "{}"),
+    ("ListAccounts", "{}"),
+    ("ListAccountsForParent", r#"{"ParentId":"r-pf01"}"#),
+    ("ListOrganizationalUnitsForParent", r#"{"ParentId":"r-pf01"}"#),
+    ("ListChildren", r#"{"ParentId":"r-pf01","ChildType":"ACCOUNT"}"#),
+    ("DescribeAccount", r#"{"AccountId":"222222222222"}"#),
+    (
+        "DescribeOrganizationalUnit",
+        r#"{"OrganizationalUnitId":"ou-pf01-aaaaaaaa"}"#,
+    ),
+];
+
+#[test]
+fn everything_about_accounts_units_and_roots_is_told() {
+    let mut fleet = fleet("", "");
+    let caller = fleet.caller.clone();
+    let account = ask(&mut fleet, &caller, "DescribeAccount", json!({"AccountId": WEB})).unwrap();
+    let joined = account["Account"]["JoinedTimestamp"].clone();
+    assert!(joined.is_number());
+    assert_eq!(
+        account["Account"],
+        json!({
+            "Id": WEB,
+            "Arn": "arn:aws:organizations::111111111111:account/o-patchfleet1/222222222222",
+            "Email": "aws+web---co@example.com",
+            "Name": "Web & Co",
+            "State": "ACTIVE",
+            "Status": "ACTIVE",
+            "Paths": ["o-patchfleet1/r-pf01/ou-pf01-aaaaaaaa/ou-pf01-bbbbbbbb/222222222222/"],
+            "JoinedMethod": "CREATED",
+            "JoinedTimestamp": joined,
+        })
+    );
+    let unit = ask(
+        &mut fleet,
+        &caller,
+        "DescribeOrganizationalUnit",
+        json!({"OrganizationalUnitId": "ou-pf01-bbbbbbbb"}),
+    )
+    .unwrap();
+    assert_eq!(
+        unit["OrganizationalUnit"],
+        json!({
+            "Id": "ou-pf01-bbbbbbbb",
+            "Arn": "arn:aws:organizations::111111111111:ou/o-patchfleet1/ou-pf01-bbbbbbbb",
+            "Name": "Prod",
+            "Path": "o-patchfleet1/r-pf01/ou-pf01-aaaaaaaa/ou-pf01-bbbbbbbb/",
+        })
+    );
+    let root = ask(&mut fleet, &caller, "ListRoots", json!({})).unwrap();
+    assert_eq!(
+        root["Roots"],
+        json!([{"Id": "r-pf01", "Arn": "arn:aws:organizations::111111111111:root/o-patchfleet1/r-pf01", "Name": "Root", "PolicyTypes": []}])
+    );
+    let organization = ask(&mut fleet, &caller, "DescribeOrganization", json!({})).unwrap();
+    assert_eq!(
+        organization["Organization"],
+        json!({
+            "Id": "o-patchfleet1",
+            "Arn": "arn:aws:organizations::111111111111:organization/o-patchfleet1",
+            "FeatureSet": "ALL",
+            "MasterAccountArn": "arn:aws:organizations::111111111111:account/o-patchfleet1/111111111111",
+            "MasterAccountId": CENTRAL,
+            "MasterAccountEmail": "aws+main@example.com",
+            "AvailablePolicyTypes": [{"Type": "SERVICE_CONTROL_POLICY", "Status": "ENABLED"}],
+        })
+    );
+}
+
+#[test]
+fn the_retired_status_has_fewer_values_and_is_gone_from_its_day_on() {
+    for (state, status) in [
+        ("ACTIVE", "ACTIVE"),
+        ("SUSPENDED", "SUSPENDED"),
+        ("CLOSED", "SUSPENDED"),
+        ("PENDING_CLOSURE", "PENDING_CLOSURE"),
+    ] {
+        let mut fleet = fleet(
+            "start = \"2026-09-08T23:59:59Z\"",
+            &format!(", state = \"{state}\""),
+        );
+        let caller = fleet.caller.clone();
+        let account =
+            ask(&mut fleet, &caller, "DescribeAccount", json!({"AccountId": WEB})).unwrap()["Account"]
+                .clone();
+        assert_eq!(
+            (&account["State"], &account["Status"]),
+            (&json!(state), &json!(status))
+        );
+        fleet.world.advance_by(jiff::SignedDuration::from_secs(1));
+        let account =
+            ask(&mut fleet, &caller, "DescribeAccount", json!({"AccountId": WEB})).unwrap()["Account"]
+                .clone();
+        assert_eq!((&account["State"], account.get("Status")), (&json!(state), None));
+    }
+}
+
+#[test]
+fn children_are_accounts_or_units() {
+    let mut fleet = fleet("", "");
+    let caller = fleet.caller.clone();
+    let mut children = |parent: &str, kind: &str| {
+        let listed = ask(
+            &mut fleet,
+            &caller,
+            "ListChildren",
+            json!({"ParentId": parent, "ChildType": kind}),
+        )
+        .unwrap();
+        listed["Children"].clone()
+    };
+    assert_eq!(
+        children("r-pf01", "ACCOUNT"),
+        json!([{"Id": CENTRAL, "Type": "ACCOUNT"}])
+    );
+    assert_eq!(
+        children("r-pf01", "ORGANIZATIONAL_UNIT"),
+        json!([{"Id": "ou-pf01-aaaaaaaa", "Type": "ORGANIZATIONAL_UNIT"}])
+    );
+    assert_eq!(
+        children("ou-pf01-bbbbbbbb", "ACCOUNT"),
+        json!([{"Id": WEB, "Type": "ACCOUNT"}])
+    );
+    assert_eq!(children("ou-pf01-bbbbbbbb", "ORGANIZATIONAL_UNIT"), json!([]));
+}
+
+#[test]
+fn what_is_not_there_has_its_own_error() {
+    let mut fleet = fleet("", "");
+    let caller = fleet.caller.clone();
+    for operation in [
+        "ListChildren",
+        "ListAccountsForParent",
+        "ListOrganizationalUnitsForParent",
+    ] {
+        let input = json!({"ParentId": "ou-pf01-cccccccc", "ChildType": "ACCOUNT"});
+        assert_eq!(
+            code(ask(&mut fleet, &caller, operation, input)),
+            "ParentNotFoundException",
+            "{operation}"
+        );
+        let input = json!({"ParentId": "r-pf01", "ChildType": "ACCOUNT", "NextToken": "AAEA"});
+        assert_eq!(
+            code(ask(&mut fleet, &caller, operation, input)),
+            "InvalidInputException",
+            "{operation}"
+        );
+    }
+    assert_eq!(
+        code(ask(
+            &mut fleet,
+            &caller,
+            "DescribeAccount",
+            json!({"AccountId": "333333333333"})
+        )),
+        "AccountNotFoundException"
+    );
+    let unit = json!({"OrganizationalUnitId": "ou-pf01-cccccccc"});
+    assert_eq!(
+        code(ask(&mut fleet, &caller, "DescribeOrganizationalUnit", unit)),
+        "OrganizationalUnitNotFoundException"
+    );
+}
+
+#[test]
+fn only_the_management_account_and_delegated_administrators_may_ask() {
+    let delegated = format!("organization = {{ delegated_administrators = [\"{WEB}\"] }}");
+    for (top, allowed) in [("", false), (delegated.as_str(), true)] {
+        let mut fleet = fleet(top, "");
+        let web = fleet.within(WEB, "us-east-1");
+        for (operation, input) in OPERATIONS {
+            let answer = ask(&mut fleet, &web, operation, serde_json::from_str(input).unwrap());
+            match answer {
+                Ok(_) => assert!(allowed, "{operation}"),
+                Err(error) => assert_eq!(
+                    (error.code(), allowed),
+                    ("AccessDeniedException", false),
+                    "{operation}"
+                ),
+            }
+        }
+        ask(&mut fleet, &web, "DescribeOrganization", json!({})).unwrap();
+    }
+}
+
+#[test]
+fn without_an_organization_there_is_nothing_to_ask() {
+    let mut fleet = fleet("organization = { in_use = false }", "");
+    let caller = fleet.caller.clone();
+    for (operation, input) in OPERATIONS.into_iter().chain([("DescribeOrganization", "{}")]) {
+        let answer = ask(
+            &mut fleet,
+            &caller,
+            operation,
+            serde_json::from_str(input).unwrap(),
+        );
+        assert_eq!(code(answer), "AWSOrganizationsNotInUseException", "{operation}");
+    }
+    assert_eq!(
+        code(region(
+            &mut fleet,
+            &caller,
+            json!({"AccountId": WEB, "RegionName": "us-east-1"})
+        )),
+        "AccessDeniedException"
+    );
+    assert!(region(&mut fleet, &caller, json!({"RegionName": "us-east-1"})).is_ok());
+}
+
+#[test]
+fn regions_on_their_way_cannot_be_used() {
+    let regions = r#", opt_in_regions = ["eu-south-1"], enabling_regions = ["af-south-1"], disabling_regions = ["me-south-1"]"#;
+    let mut fleet = fleet("", regions);
+    let caller = fleet.caller.clone();
+    for (name, status) in [
+        ("us-east-1", "ENABLED_BY_DEFAULT"),
+        ("eu-south-1", "ENABLED"),
+        ("af-south-1", "ENABLING"),
+        ("me-south-1", "DISABLING"),
+        ("mx-central-1", "DISABLED"),
+    ] {
+        let answer = region(&mut fleet, &caller, json!({"AccountId": WEB, "RegionName": name})).unwrap();
+        assert_eq!(answer, json!({"RegionName": name, "RegionOptStatus": status}));
+        let input = json!({"AccountId": WEB, "RegionOptStatusContains": [status]});
+        let listed = call(&mut fleet.world, &caller, Service::Account, "ListRegions", input).unwrap();
+        assert!(
+            listed["Regions"].as_array().unwrap().contains(&answer),
+            "{listed}"
+        );
+        let usable = fleet
+            .world
+            .organization()
+            .is_enabled(&WEB.parse().unwrap(), &name.parse().unwrap());
+        assert_eq!(usable, status.starts_with("ENABLED"), "{name}");
+    }
+    assert_eq!(
+        code(region(&mut fleet, &caller, json!({"RegionName": "us-east-9"}))),
+        "ValidationException"
+    );
+    for input in [
+        json!({"AccountId": CENTRAL, "RegionName": "us-east-1"}),
+        json!({"AccountId": "333333333333", "RegionName": "us-east-1"}),
+    ] {
+        assert_eq!(code(region(&mut fleet, &caller, input)), "AccessDeniedException");
+    }
+    let web = fleet.within(WEB, "us-east-1");
+    assert_eq!(
+        code(region(
+            &mut fleet,
+            &web,
+            json!({"AccountId": WEB, "RegionName": "us-east-1"})
+        )),
+        "AccessDeniedException"
+    );
+}
