@@ -60,3 +60,6 @@ where
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

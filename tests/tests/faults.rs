@@ -139,3 +139,19 @@ async fn nodes_are_lost_for_hours_while_a_share_of_all_calls_goes_wrong_and_noth
         assert!(a_share(&course, &undisturbed, &[fault]).await > 0);
     }
 }
+
+/// Pages that are shorter than was asked for, some of them empty: with many nodes and accounts, so
+/// that there are pages to be short.
+#[tokio::test]
+async fn short_pages_change_nothing() {
+    for front in [Front::Http, Front::Memory] {
+        for course in [Course::group(), Course::tags(), Course::with_lost_nodes()] {
+            let undisturbed = course.undisturbed(front).await;
+            let short = course.with_short_pages().undisturbed(front).await;
+            assert_eq!(short.plan, undisturbed.plan);
+            assert_eq!(short.account, undisturbed.account);
+            let more = |course: &Undisturbed| course.calls;
+            assert!(more(&short) > more(&undisturbed), "no page was short");
+        }
+    }
+}

@@ -28,6 +28,8 @@ pub(crate) struct Undisturbed {
     /// The operations that were called until there was a plan, and those after that.
     pub(crate) planning: BTreeSet<String>,
     pub(crate) driving: BTreeSet<String>,
+    /// How many calls there were.
+    pub(crate) calls: usize,
 }
 
 /// How patchfleet reaches the world.
@@ -170,6 +172,7 @@ impl Course {
         let calls = stage.clock.with_world(|world| world.requests().len());
         let account = stage.run(&plan).await;
         let driving = stage.clock.with_world(|world| operations(world, calls));
+        let calls = stage.clock.with_world(|world| world.requests().len());
         // A campaign that all can be compared with has something of everything in it.
         let report = &account.report;
         assert_eq!(report.locations.len(), 5);
@@ -184,6 +187,7 @@ impl Course {
             account,
             planning,
             driving,
+            calls,
         }
     }
 }
