@@ -40,19 +40,19 @@ impl Automation for Aws {
             let central = self.clients.central().await?;
             let client = self.clients.ssm(operation, &central).await?;
             let (place, attempts) = (Place::from(central), Attempts::default());
-            let call = start::fill(client.start_automation_execution(), &request, client_token)
-                .map_err(|error| {
+            let call = start::fill(client.start_automation_execution(), &request, client_token).map_err(
+                |error| {
                     PortError::new(
                         PortErrorKind::Invalid,
                         format!("{operation} in {place} has no valid request"),
                     )
                     .with_source(error)
-                })?
-                .customize()
-                .interceptor(attempts.clone());
+                },
+            )?;
+            let send = || call.clone().customize().interceptor(attempts.clone()).send();
             let answer = self
                 .clients
-                .call_watched(operation, &place, call.send(), Some(&attempts))
+                .call_watched(operation, &place, send, Some(&attempts))
                 .await?;
             // An answer of success without an id: it was started.
             answer
@@ -86,7 +86,10 @@ impl Automation for Aws {
                     .build();
                 request = request.filters(filter.map_err(|error| unreadable(operation, &place, error))?);
             }
-            let answer = self.clients.call(operation, &place, request.send()).await?;
+            let answer = self
+                .clients
+                .call(operation, &place, || request.clone().send())
+                .await?;
             let items = answer
                 .automation_execution_metadata_list()
                 .iter()
@@ -153,7 +156,10 @@ impl Automation for Aws {
                 .filters(filter)
                 .max_results(PAGE)
                 .set_next_token(token(page));
-            let answer = self.clients.call(operation, &place, request.send()).await?;
+            let answer = self
+                .clients
+                .call(operation, &place, || request.clone().send())
+                .await?;
             let items = answer
                 .automation_execution_metadata_list()
                 .iter()
@@ -174,7 +180,10 @@ impl Automation for Aws {
             let client = self.clients.ssm(operation, &location).await?;
             let request = client.list_commands().command_id(id.as_str());
             let place = Place::from(location);
-            let answer = self.clients.call(operation, &place, request.send()).await?;
+            let answer = self
+                .clients
+                .call(operation, &place, || request.clone().send())
+                .await?;
             let Some(command) = answer.commands().first() else {
                 return Err(PortError::new(
                     PortErrorKind::NotFound,
@@ -220,7 +229,10 @@ impl Automation for Aws {
                 .max_results(PAGE)
                 .set_next_token(token(page));
             let place = Place::from(location);
-            let answer = self.clients.call(operation, &place, request.send()).await?;
+            let answer = self
+                .clients
+                .call(operation, &place, || request.clone().send())
+                .await?;
             let items = answer
                 .command_invocations()
                 .iter()
@@ -269,7 +281,10 @@ impl Aws {
             .get_automation_execution()
             .automation_execution_id(id.as_str());
         let place = Place::from(location.clone());
-        let answer = self.clients.call(operation, &place, request.send()).await?;
+        let answer = self
+            .clients
+            .call(operation, &place, || request.clone().send())
+            .await?;
         answer
             .automation_execution
             .ok_or_else(|| unreadable(operation, &place, "there is no execution in it"))
@@ -290,7 +305,10 @@ impl Aws {
             .max_results(PAGE)
             .set_next_token(token(page));
         let place = Place::from(location.clone());
-        let answer = self.clients.call(operation, &place, request.send()).await?;
+        let answer = self
+            .clients
+            .call(operation, &place, || request.clone().send())
+            .await?;
         let next = next_page(answer.next_token);
         Ok((answer.step_executions.unwrap_or_default(), next))
     }
@@ -308,7 +326,10 @@ impl Aws {
                 .set_instance_ids(Some(ids.clone()))
                 .max_results(PATCH_STATES_PAGE)
                 .set_next_token(token(page));
-            let answer = self.clients.call(operation, &place, request.send()).await?;
+            let answer = self
+                .clients
+                .call(operation, &place, || request.clone().send())
+                .await?;
             for state in answer.instance_patch_states() {
                 states.push(read_patch_state(&place, state)?);
             }

@@ -29,6 +29,13 @@ impl Failure {
         self.code.as_deref() == Some(code)
     }
 
+    /// Whether AWS refused the credentials because they have expired, and nothing has happened: the
+    /// same call may do with new ones.
+    pub(crate) fn asks_for_new_credentials(&self) -> bool {
+        let code = self.code.as_deref().unwrap_or_default();
+        codes::EXPIRED.contains(&code) && self.error.sent() == Sent::No
+    }
+
     /// What kind of failure it is.
     pub(crate) fn kind(&self) -> PortErrorKind {
         self.error.kind()

@@ -4,9 +4,11 @@
 use crate::attempts::Attempts;
 use crate::classify::{self, Failure, Home};
 use crate::credentials::RoleCredentials;
+use crate::identity::CallerIdentity;
 use crate::limits::Operation;
 use crate::pace::Pace;
 use crate::place::Place;
+use crate::renewal::{self, Signer};
 use aws_config::identity::IdentityCache;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -34,6 +36,11 @@ impl<K: Ord, V: Clone> Cache<K, V> {
         let mut values = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         values.entry(key).or_insert_with(make).clone()
     }
+
+    fn get(&self, key: &K) -> Option<V> {
+        let values = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        values.get(key).cloned()
+    }
 }
 
 /// Everything that the ports have in common.
@@ -44,6 +51,7 @@ pub(crate) struct Clients {
     sts: aws_sdk_sts::Client,
     access: Option<Access>,
     pace: Arc<Pace>,
+    identity: CallerIdentity,
     caller: OnceCell<Caller>,
     roles: Cache<AccountId, Arc<RoleCredentials>>,
     pub(crate) ssm: Cache<Location, aws_sdk_ssm::Client>,
@@ -53,13 +61,14 @@ pub(crate) struct Clients {
 }
 
 impl Clients {
-    /// `region` is the central Region, and that of `config`.
+    /// `region` is the central Region, and that of `config`; `identity` is its identity cache.
     pub(crate) fn new(
         config: SdkConfig,
         region: Region,
         sts_region: Region,
         access: Option<Access>,
         pace: Pace,
+        identity: CallerIdentity,
     ) -> Self {
         Self {
             sts: aws_sdk_sts::Client::new(&config_in(&config, &sts_region)),
@@ -68,6 +77,7 @@ impl Clients {
             sts_region,
             access,
             pace: Arc::new(pace),
+            identity,
             caller: OnceCell::new(),
             roles: Cache::new(),
             ssm: Cache::new(),
@@ -87,7 +97,7 @@ impl Clients {
         let place = Place::new(None, self.region.clone());
         let sts = aws_sdk_sts::Client::new(&self.config);
         let answer = self
-            .call(operation, &place, sts.get_caller_identity().send())
+            .call(operation, &place, || sts.get_caller_identity().send())
             .await?;
         let account = answer.account().unwrap_or_default();
         Ok(Caller {
@@ -129,11 +139,11 @@ impl Clients {
             Arc::new(RoleCredentials::new(
                 &self.config,
                 self.sts.clone(),
-                caller.account.clone(),
-                self.sts_region.clone(),
+                Place::new(Some(caller.account.clone()), self.sts_region.clone()),
                 arn,
                 access.clone(),
                 self.pace.clone(),
+                self.identity.clone(),
             ))
         });
         // Asked for here and not left to the client, so that a role that cannot be assumed is told
@@ -219,43 +229,54 @@ impl Clients {
         .await
     }
 
-    /// Makes a call in its turn.
-    pub(crate) async fn call<T, E>(
+    /// Makes a call in its turn, and again with new credentials if its own have expired.
+    pub(crate) async fn call<T, E, F>(
         &self,
         operation: Operation,
         place: &Place,
-        send: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        send: impl Fn() -> F,
     ) -> Result<T, Failure>
     where
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
         self.call_watched(operation, place, send, None).await
     }
 
-    /// Makes a call that changes something, in its turn. `attempts` watches it.
-    pub(crate) async fn call_watched<T, E>(
+    /// Makes a call that changes something, in its turn. `attempts` watches it: it is not made again
+    /// once it may have taken effect.
+    pub(crate) async fn call_watched<T, E, F>(
         &self,
         operation: Operation,
         place: &Place,
-        send: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        send: impl Fn() -> F,
         attempts: Option<&Attempts>,
     ) -> Result<T, Failure>
     where
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
-        let _turn = self.pace.turn(operation, place).await;
-        tracing::debug!(%operation, %place, "calling AWS");
-        send.await.map_err(|error| {
-            let home = if *place.region() == self.region {
-                Home::Central
-            } else {
-                Home::Elsewhere
-            };
-            let what = format!("{operation} in {place} failed");
-            let failure = classify::failure(what, home, error, attempts);
-            tracing::debug!(%operation, %place, kind = %failure.kind(), "AWS did not do it");
-            failure
+        let home = if *place.region() == self.region {
+            Home::Central
+        } else {
+            Home::Elsewhere
+        };
+        let role = place.account().and_then(|account| self.roles.get(account));
+        let signer = role
+            .as_deref()
+            .map_or(Signer::Caller(&self.identity), Signer::Role);
+        let send = &send;
+        renewal::renewing(signer, renewal::tries(&self.config), move || async move {
+            let _turn = self.pace.turn(operation, place).await;
+            tracing::debug!(%operation, %place, "calling AWS");
+            send().await.map_err(|error| {
+                let what = format!("{operation} in {place} failed");
+                let failure = classify::failure(what, home, error, attempts);
+                tracing::debug!(%operation, %place, kind = %failure.kind(), "AWS did not do it");
+                failure
+            })
         })
+        .await
     }
 }
 

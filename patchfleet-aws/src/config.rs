@@ -2,6 +2,7 @@
 //! configuration for a simulator.
 
 use crate::clients::Clients;
+use crate::identity::CallerIdentity;
 use crate::limits::Limits;
 use crate::pace::Pace;
 use crate::{Aws, SystemClock};
@@ -97,16 +98,17 @@ impl AwsBuilder {
             None => timeouts,
         };
         let http = self.config.http_client().unwrap_or_else(shared_http_client);
-        let identities = self
-            .config
-            .identity_cache()
-            .unwrap_or_else(|| IdentityCache::lazy().build());
+        let identity = CallerIdentity::new(
+            self.config
+                .identity_cache()
+                .unwrap_or_else(|| IdentityCache::lazy().build()),
+        );
         let config = self
             .config
             .into_builder()
             .timeout_config(timeouts.build())
             .http_client(http)
-            .identity_cache(identities)
+            .identity_cache(identity.clone())
             .build();
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
         let sts_region = self.sts_region.unwrap_or_else(|| default_sts_region(&region));
@@ -116,6 +118,7 @@ impl AwsBuilder {
             sts_region,
             self.access,
             Pace::new(clock, self.limits),
+            identity,
         )))
     }
 }

@@ -1,20 +1,19 @@
 //! One AssumeRole for each other account: its credentials, shared by every client of the account,
 //! refreshed before they expire.
 
-use crate::classify::{self, Home};
+use crate::classify::{self, Failure, Home};
+use crate::identity::CallerIdentity;
 use crate::limits::Operation;
 use crate::pace::Pace;
 use crate::place::Place;
+use crate::renewal::{self, Signer};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future};
 use aws_sdk_sts as sts;
-use aws_sdk_sts::operation::assume_role::AssumeRoleError;
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use aws_smithy_runtime_api::client::result::SdkError;
 use aws_types::SdkConfig;
 use jiff::{SignedDuration, Timestamp};
-use patchfleet_core::id::{AccountId, Region, RoleArn};
+use patchfleet_core::id::RoleArn;
 use patchfleet_core::port::{PortError, PortErrorKind};
 use patchfleet_core::request::Access;
 use std::error::Error;
@@ -48,6 +47,7 @@ pub(crate) struct RoleCredentials {
     access: Access,
     config: SdkConfig,
     pace: Arc<Pace>,
+    caller: CallerIdentity,
     // Held while AWS is asked: whoever else needs the role meanwhile waits for the same answer.
     state: Mutex<State>,
 }
@@ -55,28 +55,31 @@ pub(crate) struct RoleCredentials {
 #[derive(Default)]
 struct State {
     credentials: Option<Credentials>,
+    /// How often credentials were forgotten.
+    generation: u64,
     refusal: Option<(Timestamp, AssumeFailure)>,
 }
 
 impl RoleCredentials {
-    /// The credentials of `role`, assumed with the credentials of `config` from STS in `region`.
-    /// Nothing is asked for yet.
+    /// The credentials of `role`, assumed with those of `config`, which are the `caller`'s, from
+    /// `sts` at `place`. Nothing is asked for yet.
     pub(crate) fn new(
         config: &SdkConfig,
         sts: sts::Client,
-        caller: AccountId,
-        region: Region,
+        place: Place,
         role: RoleArn,
         access: Access,
         pace: Arc<Pace>,
+        caller: CallerIdentity,
     ) -> Self {
         Self {
             sts,
-            place: Place::new(Some(caller), region),
+            place,
             role,
             access,
             config: config.clone(),
             pace,
+            caller,
             state: Mutex::default(),
         }
     }
@@ -98,10 +101,8 @@ impl RoleCredentials {
         }
         match self.assume().await {
             Ok(credentials) => {
-                *state = State {
-                    credentials: Some(credentials.clone()),
-                    refusal: None,
-                };
+                state.credentials = Some(credentials.clone());
+                state.refusal = None;
                 Ok(credentials)
             }
             Err(failure) => {
@@ -114,6 +115,21 @@ impl RoleCredentials {
                 }
                 Err(failure)
             }
+        }
+    }
+
+    /// Which credentials are given out from now on: how often some were forgotten.
+    pub(crate) async fn generation(&self) -> u64 {
+        self.state.lock().await.generation
+    }
+
+    /// Forgets the credentials of this generation: AWS does not take them any more, whatever their
+    /// expiry says. Those that somebody else has replaced them with stay.
+    pub(crate) async fn forget(&self, generation: u64) {
+        let mut state = self.state.lock().await;
+        if state.generation == generation {
+            state.credentials = None;
+            state.generation += 1;
         }
     }
 
@@ -135,8 +151,19 @@ impl RoleCredentials {
             .role_session_name(self.access.session_name.as_str())
             .set_external_id(self.access.external_id.clone())
             .duration_seconds(SESSION_SECONDS);
-        let _turn = self.pace.turn(Operation::AssumeRole, &self.place).await;
-        let answer = request.send().await.map_err(|error| self.failure(error))?;
+        let answer = renewal::renewing(
+            Signer::Caller(&self.caller),
+            renewal::tries(&self.config),
+            || async {
+                let _turn = self.pace.turn(Operation::AssumeRole, &self.place).await;
+                request.clone().send().await.map_err(|error| {
+                    let what = format!("AssumeRole of {} from {} failed", self.role, self.place);
+                    classify::failure(what, Home::Central, error, None)
+                })
+            },
+        )
+        .await
+        .map_err(AssumeFailure::of)?;
         let given = answer.credentials.ok_or_else(|| {
             let what = format!("AssumeRole of {} gave no credentials", self.role);
             AssumeFailure::new(PortErrorKind::Other, PortError::new(PortErrorKind::Other, what))
@@ -149,17 +176,6 @@ impl RoleCredentials {
             expiry,
             "PatchfleetAssumeRole",
         ))
-    }
-
-    fn failure(&self, error: SdkError<AssumeRoleError, HttpResponse>) -> AssumeFailure {
-        let what = format!("AssumeRole of {} from {} failed", self.role, self.place);
-        let failure = classify::failure(what, Home::Central, error, None);
-        // STS says the same of a role that does not exist and of one that does not trust the caller.
-        let kind = match failure.kind() {
-            PortErrorKind::Denied | PortErrorKind::NotFound => PortErrorKind::RoleNotAssumable,
-            kind => kind,
-        };
-        AssumeFailure::new(kind, failure.into())
     }
 }
 
@@ -193,6 +209,15 @@ impl AssumeFailure {
             kind,
             error: Arc::new(error),
         }
+    }
+
+    fn of(failure: Failure) -> Self {
+        // STS says the same of a role that does not exist and of one that does not trust the caller.
+        let kind = match failure.kind() {
+            PortErrorKind::Denied | PortErrorKind::NotFound => PortErrorKind::RoleNotAssumable,
+            kind => kind,
+        };
+        Self::new(kind, failure.into())
     }
 
     /// What kind of failure it was.

@@ -31,7 +31,10 @@ impl Directory for Aws {
             let client = self.clients.organizations(operation, &central).await?;
             let request = client.describe_account().account_id(account.as_str());
             let place = Place::from(central);
-            let answer = self.clients.call(operation, &place, request.send()).await?;
+            let answer = self
+                .clients
+                .call(operation, &place, || request.clone().send())
+                .await?;
             let found = answer
                 .account
                 .ok_or_else(|| unreadable(operation, &place, "there is no account in it"))?;
@@ -55,7 +58,10 @@ impl Directory for Aws {
                 .max_results(ORGANIZATIONS_PAGE)
                 .set_next_token(token(page));
             let place = Place::from(central);
-            let answer = self.clients.call(operation, &place, request.send()).await?;
+            let answer = self
+                .clients
+                .call(operation, &place, || request.clone().send())
+                .await?;
             let items = answer
                 .accounts()
                 .iter()
@@ -84,7 +90,10 @@ impl Directory for Aws {
                 .max_results(ORGANIZATIONS_PAGE)
                 .set_next_token(token(page));
             let place = Place::from(central);
-            let answer = self.clients.call(operation, &place, request.send()).await?;
+            let answer = self
+                .clients
+                .call(operation, &place, || request.clone().send())
+                .await?;
             let items = answer
                 .organizational_units()
                 .iter()
@@ -115,7 +124,10 @@ impl Directory for Aws {
                 .max_results(REGIONS_PAGE)
                 .set_next_token(token(page));
             let place = Place::from(location);
-            let answer = self.clients.call(operation, &place, request.send()).await?;
+            let answer = self
+                .clients
+                .call(operation, &place, || request.clone().send())
+                .await?;
             let mut items = Vec::with_capacity(answer.regions().len());
             for region in answer.regions() {
                 let status = region

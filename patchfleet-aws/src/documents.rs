@@ -22,7 +22,10 @@ impl Documents for Aws {
                 .name(name.as_str())
                 .document_version("$DEFAULT");
             let place = Place::from(central);
-            let answer = self.clients.call(operation, &place, request.send()).await?;
+            let answer = self
+                .clients
+                .call(operation, &place, || request.clone().send())
+                .await?;
             match (answer.document_version, answer.content) {
                 (Some(version), Some(content)) => Ok(DocumentView { version, content }),
                 _ => Err(unreadable(operation, &place, "it has no version or no content")),
@@ -41,12 +44,11 @@ impl Documents for Aws {
                 .name(name.as_str())
                 .content(content_json)
                 .document_type(DocumentType::Automation)
-                .document_format(DocumentFormat::Json)
-                .customize()
-                .interceptor(attempts.clone());
+                .document_format(DocumentFormat::Json);
+            let send = || request.clone().customize().interceptor(attempts.clone()).send();
             let answer = self
                 .clients
-                .call_watched(operation, &place, request.send(), Some(&attempts))
+                .call_watched(operation, &place, send, Some(&attempts))
                 .await?;
             answer
                 .document_description
@@ -66,12 +68,11 @@ impl Documents for Aws {
                 .name(name.as_str())
                 .content(content_json)
                 .document_format(DocumentFormat::Json)
-                .document_version("$LATEST")
-                .customize()
-                .interceptor(attempts.clone());
+                .document_version("$LATEST");
+            let send = || request.clone().customize().interceptor(attempts.clone()).send();
             let answer = self
                 .clients
-                .call_watched(operation, &place, request.send(), Some(&attempts))
+                .call_watched(operation, &place, send, Some(&attempts))
                 .await;
             match answer {
                 Ok(answer) => answer
@@ -93,7 +94,10 @@ impl Documents for Aws {
             let client = self.clients.ssm(operation, &central).await?;
             let request = client.describe_document().name(name.as_str());
             let place = Place::from(central);
-            let answer = self.clients.call(operation, &place, request.send()).await?;
+            let answer = self
+                .clients
+                .call(operation, &place, || request.clone().send())
+                .await?;
             answer
                 .document
                 .and_then(|document| document.latest_version)
@@ -111,11 +115,10 @@ impl Documents for Aws {
             let request = client
                 .update_document_default_version()
                 .name(name.as_str())
-                .document_version(version)
-                .customize()
-                .interceptor(attempts.clone());
+                .document_version(version);
+            let send = || request.clone().customize().interceptor(attempts.clone()).send();
             self.clients
-                .call_watched(operation, &place, request.send(), Some(&attempts))
+                .call_watched(operation, &place, send, Some(&attempts))
                 .await?;
             Ok(())
         })

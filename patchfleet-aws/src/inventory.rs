@@ -79,7 +79,10 @@ impl Aws {
             .max_results(PAGE)
             .set_next_token(token(page));
         let place = Place::from(location);
-        let answer = self.clients.call(operation, &place, request.send()).await?;
+        let answer = self
+            .clients
+            .call(operation, &place, || request.clone().send())
+            .await?;
         // `ResourceIdentifiers` is the older of two listings of the same members.
         #[expect(
             deprecated,
@@ -119,7 +122,10 @@ impl Aws {
             .resource_query(query)
             .max_results(PAGE)
             .set_next_token(token(page));
-        let answer = self.clients.call(operation, &place, request.send()).await?;
+        let answer = self
+            .clients
+            .call(operation, &place, || request.clone().send())
+            .await?;
         let items = read_members(operation, &place, answer.resource_identifiers().iter().map(Some))?;
         Ok(MemberPage {
             query_errors: answer.query_errors().iter().map(read_query_error).collect(),
@@ -209,7 +215,10 @@ impl Aws {
                 })?;
             request = request.filters(filter);
         }
-        Ok(self.clients.call(operation, place, request.send()).await)
+        Ok(self
+            .clients
+            .call(operation, place, || request.clone().send())
+            .await)
     }
 }
 

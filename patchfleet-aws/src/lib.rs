@@ -5,7 +5,8 @@
 //! and its clones share clients, credentials, connections and limits.
 //!
 //! * The caller's own account is read with the caller's credentials; every other with one
-//!   AssumeRole for the account, refreshed before it expires.
+//!   AssumeRole for the account, refreshed before it expires. Where AWS says that credentials have
+//!   expired all the same, a call is made again with new ones.
 //! * Each account, Region and operation has its own rate ([`Limits`]), kept on the port's clock.
 //! * Every failure is one [`PortError`](patchfleet_core::port::PortError), by AWS's error code.
 //!   The SDK retries throttled and failed calls itself, up to 3 attempts in all; what arrives here
@@ -41,11 +42,13 @@ mod config;
 mod credentials;
 mod directory;
 mod documents;
+mod identity;
 mod inventory;
 mod limits;
 mod pace;
 mod place;
 mod reading;
+mod renewal;
 
 pub use bucket::Rate;
 pub use clock::SystemClock;

@@ -54,9 +54,13 @@ pub(crate) fn access() -> Access {
     }
 }
 
-/// An AWS in us-east-1 whose caller is known. Clients are put into its caches by the test.
+/// An AWS in us-east-1 whose caller is known, and which makes every call once. Clients are put into
+/// its caches by the test.
 pub(crate) fn aws() -> Aws {
-    let config = crate::simulated_config("http://localhost:1", &"us-east-1".parse().unwrap());
+    let config = crate::simulated_config("http://localhost:1", &"us-east-1".parse().unwrap())
+        .into_builder()
+        .retry_config(RetryConfig::disabled())
+        .build();
     let aws = Aws::builder(&config)
         .clock(Arc::new(TestClock::default()))
         .build()

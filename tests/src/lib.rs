@@ -3,6 +3,11 @@
 //! A campaign runs over any [`Ports`]: those of a simulated organization in memory ([`in_memory`])
 //! or those of the AWS adapter ([`over_http`]).
 
+mod account;
+
+pub use account::Account;
+
+use aws_smithy_types::retry::RetryConfig;
 use patchfleet_aws::{Aws, simulated_config};
 use patchfleet_core::{
     campaign::{Driver, MemoryLog, MemoryRows, Progress, Record, State},
@@ -14,7 +19,7 @@ use patchfleet_core::{
     request::{Access, Format, PatchRequest},
 };
 use patchfleet_sim::{MemoryPorts, Sim, SimClock};
-use std::{collections::BTreeMap, error::Error, sync::Arc};
+use std::{collections::BTreeMap, error::Error, sync::Arc, time::Duration};
 
 /// Whatever went wrong. A test shows it and fails.
 pub type Failure = Box<dyn Error + Send + Sync>;
@@ -53,14 +58,18 @@ pub fn in_memory(clock: &SimClock, access: &Access) -> Result<Ports, ParseIdErro
 }
 
 /// The ports of the AWS adapter on a running simulator: the real SDK, over loopback, on the
-/// simulator's clock.
+/// simulator's clock. It makes as many attempts as ever, and waits next to nothing between them:
+/// those waits are real time.
 ///
 /// # Errors
 ///
 /// Whatever keeps the adapter from being built.
 pub fn over_http(sim: &Sim, access: &Access) -> Result<Ports, Failure> {
     let clock = Arc::new(sim.clock());
-    let config = simulated_config(&sim.endpoint(), &central_region()?);
+    let config = simulated_config(&sim.endpoint(), &central_region()?)
+        .into_builder()
+        .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(1)))
+        .build();
     let aws = Aws::builder(&config)
         .access(access.clone())
         .clock(clock.clone())

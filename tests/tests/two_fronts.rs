@@ -11,58 +11,15 @@
 )]
 
 use patchfleet_core::{
-    id::{Location, NodeId},
-    plan::Plan,
-    report::{NodeOutcome, NodeRow, Report, ReportOutcome},
+    report::{NodeOutcome, ReportOutcome},
     request::{Operation, PatchRequest},
 };
-use patchfleet_sim::{
-    ClockMode, Sim, SimClock, SimOptions, builtin,
-    world::{Patches, World},
-};
-use patchfleet_tests::{Ended, in_memory, over_http, plan_and_run, request};
+use patchfleet_sim::{ClockMode, Sim, SimClock, SimOptions, builtin, world::World};
+use patchfleet_tests::{Account, in_memory, over_http, plan_and_run, request};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
 };
-
-/// All that a front is compared by.
-#[derive(Debug, PartialEq)]
-struct Account {
-    plan: String,
-    report: Report,
-    rows: BTreeMap<Location, Vec<NodeRow>>,
-    /// What is really on each node, how often an Install began there, and whether it answers.
-    nodes: BTreeMap<NodeId, (Patches, u32, bool)>,
-    executions: usize,
-    commands: usize,
-}
-
-impl Account {
-    fn of(world: &World, plan: &Plan, ended: Ended) -> Self {
-        Self {
-            plan: plan.to_json(),
-            report: ended.report.without_times(),
-            rows: ended.rows,
-            nodes: world
-                .nodes()
-                .map(|node| {
-                    (
-                        node.id().clone(),
-                        (node.patches(), node.installs(), node.is_online()),
-                    )
-                })
-                .collect(),
-            executions: world.executions().count(),
-            commands: world.commands().count(),
-        }
-    }
-
-    fn installed(&self) -> Vec<&NodeId> {
-        let installed = self.nodes.iter().filter(|(_, (_, installs, _))| *installs == 1);
-        installed.map(|(id, _)| id).collect()
-    }
-}
 
 async fn memory(world: &str, request: &PatchRequest) -> Account {
     let clock = SimClock::new(World::parse(world).unwrap(), ClockMode::Jump);

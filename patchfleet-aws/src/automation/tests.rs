@@ -141,6 +141,20 @@ async fn a_start_whose_first_attempt_was_lost_may_have_taken_effect_whatever_the
 }
 
 #[tokio::test]
+async fn a_start_is_made_again_with_new_credentials_unless_it_may_have_taken_effect() {
+    let expired = |_| Ok(json_error(400, "ExpiredTokenException", "expired"));
+    let none = start_error(expired).await;
+    assert_eq!(none, (PortErrorKind::Credentials, Sent::No, 3));
+    // The second call is the SDK's own attempt; there is no third.
+    let lost = start_error(|before| match before {
+        0 => Err(ConnectorError::io("connection reset".into())),
+        _ => Ok(json_error(400, "ExpiredTokenException", "expired")),
+    })
+    .await;
+    assert_eq!(lost, (PortErrorKind::Credentials, Sent::Maybe, 2));
+}
+
+#[tokio::test]
 async fn a_start_whose_answer_has_no_id_was_made() {
     let (kind, sent, _) = start_error(|_| Ok(response(200, "{}"))).await;
     assert_eq!((kind, sent), (PortErrorKind::Other, Sent::Maybe));

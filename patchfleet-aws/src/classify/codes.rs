@@ -11,6 +11,10 @@ pub(crate) enum Home {
     Elsewhere,
 }
 
+/// The codes of credentials that were good and no longer are. STS and the JSON protocols spell it
+/// differently.
+pub(super) const EXPIRED: [&str; 3] = ["ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"];
+
 /// The kind of a code; `None` if the code says nothing that its status does not.
 pub(super) fn kind_of_code(code: &str, home: Home) -> Option<PortErrorKind> {
     use PortErrorKind as Kind;

@@ -185,7 +185,7 @@ async fn without_a_discovery_role_other_accounts_are_refused_before_anything_is_
 async fn the_caller_is_asked_for_once_and_again_only_after_a_failure() -> PortResult<()> {
     let http = FakeHttp::new(|_, before| {
         Ok(match before {
-            0 => json_error(403, "ExpiredToken", "expired"),
+            0 => json_error(403, "AccessDenied", "no"),
             _ => response(
                 200,
                 format!(

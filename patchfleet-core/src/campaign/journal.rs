@@ -1,7 +1,7 @@
 //! A campaign's log as a driver uses it: reading with patience, and appending so that one's own
 //! success is known from somebody else's.
 
-use super::polls::{OTHER_TRIES, TRANSIENT_TRIES, backoff, later};
+use super::polls::{Failures, later};
 use super::{Event, Record, State, StateError};
 use crate::id::{CampaignId, RequestName};
 use crate::port::{Appended, CampaignLog, Clock, LogKey, PortError, PortErrorKind, PortResult, Sent};
@@ -51,15 +51,6 @@ pub(super) fn claimed(records: &[Record]) -> Option<CampaignId> {
         .next()
 }
 
-/// How often in a row a failure of this kind is borne.
-pub(super) fn tries(kind: PortErrorKind) -> u32 {
-    if kind.is_transient() {
-        TRANSIENT_TRIES
-    } else {
-        OTHER_TRIES
-    }
-}
-
 /// A log, with patience.
 pub(super) struct Journal<'a> {
     pub(super) log: &'a dyn CampaignLog,
@@ -69,7 +60,7 @@ pub(super) struct Journal<'a> {
 impl Journal<'_> {
     /// Reads from record `from` on.
     pub(super) async fn read(&self, key: &LogKey, from: u64) -> PortResult<Vec<Record>> {
-        let mut failures = 0;
+        let mut failures = Failures::default();
         loop {
             match self.log.read(key, from).await {
                 Ok(records) => return Ok(records),
@@ -80,7 +71,7 @@ impl Journal<'_> {
 
     /// Appends a record. [`Appended::Conflict`]: another record has its number.
     pub(super) async fn append(&self, key: &LogKey, record: &Record) -> PortResult<Appended> {
-        let mut failures = 0;
+        let mut failures = Failures::default();
         loop {
             let error = match self.log.append(key, record).await {
                 Ok(Appended::Yes) => return Ok(Appended::Yes),
@@ -104,12 +95,12 @@ impl Journal<'_> {
     }
 
     /// Waits before the next try, or gives the error back if there were enough.
-    async fn bear(&self, error: PortError, failures: &mut u32) -> PortResult<()> {
-        *failures += 1;
-        if error.kind() == PortErrorKind::Incompatible || *failures >= tries(error.kind()) {
+    async fn bear(&self, error: PortError, failures: &mut Failures) -> PortResult<()> {
+        failures.add(error.kind());
+        if error.kind() == PortErrorKind::Incompatible || failures.are_too_many() {
             return Err(error);
         }
-        let until = later(self.clock.now(), backoff(*failures));
+        let until = later(self.clock.now(), failures.backoff());
         self.clock.sleep_until(until).await;
         Ok(())
     }

@@ -2,7 +2,7 @@
 //! in vain. A driver that starts anew knows nothing of it and simply asks at once.
 
 use crate::id::{Location, UnitId};
-use crate::port::ExecutionStatus;
+use crate::port::{ExecutionStatus, PortErrorKind};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
@@ -23,11 +23,11 @@ const POLL_AGE_DIVISOR: i64 = 20;
 /// is twice the one before.
 pub const BACKOFF_LONGEST: SignedDuration = SignedDuration::from_secs(60);
 
-/// How often in a row a call may fail for a reason that passes by itself. With the waits between
+/// How often in a row a call may fail, most often for a reason that passes by itself. With the waits between
 /// them that is about half an hour.
 pub const TRANSIENT_TRIES: u32 = 30;
 
-/// How often in a row a call may fail for any other reason. About half a minute: long enough for a
+/// How often a call may fail for any other reason before it succeeds once. About half a minute: long enough for a
 /// policy that was just changed, or for what was just created to be found.
 pub const OTHER_TRIES: u32 = 5;
 
@@ -44,6 +44,39 @@ pub fn backoff(failures: u32) -> SignedDuration {
         .checked_shl(failures.saturating_sub(1).min(16))
         .unwrap_or(i32::MAX);
     (POLL_FIRST * doubled).min(BACKOFF_LONGEST)
+}
+
+/// The failures of one call since it last succeeded. Those that pass by themselves and the others
+/// are borne apart: after minutes of throttling, one refusal is the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Failures {
+    all: u32,
+    lasting: u32,
+}
+
+impl Failures {
+    /// One more, of this kind.
+    pub(super) fn add(&mut self, kind: PortErrorKind) {
+        self.all = self.all.saturating_add(1);
+        if !kind.is_transient() {
+            self.lasting = self.lasting.saturating_add(1);
+        }
+    }
+
+    /// How many there were.
+    pub(super) fn count(self) -> u32 {
+        self.all
+    }
+
+    /// Whether it is not tried again.
+    pub(super) fn are_too_many(self) -> bool {
+        self.all >= TRANSIENT_TRIES || self.lasting >= OTHER_TRIES
+    }
+
+    /// How long to wait before the next try.
+    pub(super) fn backoff(self) -> SignedDuration {
+        backoff(self.all)
+    }
 }
 
 /// `at + by`, or the end of time.
@@ -63,19 +96,19 @@ pub struct Polls {
 pub(super) struct UnitPolls {
     /// The next try of a start that was put off.
     pub(super) start_at: Option<Timestamp>,
-    pub(super) start_failures: u32,
+    pub(super) start_failures: Failures,
     /// Whether AWS said that the client token belongs to another request.
     pub(super) mismatch: Option<String>,
     /// When the start was last looked for, and not found.
     pub(super) not_found_at: Option<Timestamp>,
     /// The next look for it.
     pub(super) find_at: Option<Timestamp>,
-    pub(super) find_failures: u32,
+    pub(super) find_failures: Failures,
     /// Why looking for it was given up.
     pub(super) find_given_up: Option<String>,
     /// The next look at the execution.
     pub(super) observe_at: Option<Timestamp>,
-    pub(super) observe_failures: u32,
+    pub(super) observe_failures: Failures,
     /// The execution, as it was last seen.
     pub(super) parent: Option<Parent>,
 }
@@ -100,7 +133,7 @@ pub(super) struct LocationPolls {
     pub(super) lagging_since: Option<Timestamp>,
     /// The next time.
     pub(super) collect_at: Option<Timestamp>,
-    pub(super) failures: u32,
+    pub(super) failures: Failures,
 }
 
 impl Polls {
@@ -134,6 +167,29 @@ mod tests {
             [seconds(-5), seconds(0), seconds(200), seconds(560), seconds(7200)],
             [2, 2, 12, 30, 30]
         );
+    }
+
+    #[test]
+    fn what_passes_by_itself_and_what_does_not_are_borne_apart() {
+        use PortErrorKind::{Credentials, Denied, Throttled, Unavailable};
+        let too_many = |kinds: &[PortErrorKind]| {
+            let mut failures = Failures::default();
+            kinds.iter().for_each(|kind| failures.add(*kind));
+            failures.are_too_many()
+        };
+        assert!(!too_many(&[Throttled; 29]));
+        assert!(too_many(&[Unavailable; 30]));
+        assert!(!too_many(&[Denied; 4]));
+        assert!(too_many(&[Denied; 5]));
+        assert!(!too_many(&[&[Throttled; 20][..], &[Credentials; 4]].concat()));
+        assert!(too_many(
+            &[
+                &[Throttled; 20][..],
+                &[Credentials, Throttled, Denied, Denied, Denied, Denied]
+            ]
+            .concat()
+        ));
+        assert!(too_many(&[&[Credentials; 4][..], &[Throttled; 26]].concat()));
     }
 
     #[test]

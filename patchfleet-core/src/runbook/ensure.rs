@@ -3,7 +3,7 @@
 use super::Runbook;
 use crate::id::DocumentName;
 use crate::plan::{PlanError, Refusal, RefusalCode, RefusalReason};
-use crate::port::{Documents, PortErrorKind, PortResult};
+use crate::port::{Documents, PortErrorKind, PortResult, Sent};
 use serde_json::Value;
 use std::fmt;
 
@@ -96,7 +96,15 @@ pub async fn ensure(
     match check(documents, name, runbook).await? {
         Checked::Current { version } => Ok(Ensured::Unchanged { version }),
         Checked::Missing => {
-            let version = documents.create(name, runbook.to_json()).await?;
+            let created = documents.create(name, runbook.to_json()).await;
+            let version = match created {
+                // Its answer may be what was lost: what is there now tells.
+                Err(error) if error.sent() == Sent::Maybe => match check(documents, name, runbook).await {
+                    Ok(Checked::Current { version }) => version,
+                    _ => return Err(error),
+                },
+                created => created?,
+            };
             Ok(Ensured::Created { version })
         }
         Checked::Different { .. } => {

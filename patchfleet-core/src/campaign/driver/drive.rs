@@ -4,9 +4,8 @@ use super::{DriveError, Driver, Turn};
 use crate::campaign::collect::{Collected, Job, PATCH_STATE_LAG, Settlement};
 use crate::campaign::decide::{Action, Decision, decide};
 use crate::campaign::facts::{Basis, Fact};
-use crate::campaign::journal::tries;
 use crate::campaign::observe::{self, Observed};
-use crate::campaign::polls::{Polls, TRANSIENT_TRIES, backoff, later, poll_interval};
+use crate::campaign::polls::{Failures, Polls, later, poll_interval};
 use crate::campaign::start::{self, Failure};
 use crate::campaign::state::{StartState, State};
 use crate::campaign::{ACTS_AT_ONCE, Event, Record};
@@ -204,8 +203,8 @@ impl Drive<'_> {
             Answer::Sent(unit, Ok(execution)) => facts.push(Fact::Started(unit, execution)),
             Answer::Sent(unit, Err(error)) => {
                 let asked = self.polls.unit(unit);
-                asked.start_failures += 1;
-                asked.start_at = Some(later(now, backoff(asked.start_failures)));
+                asked.start_failures.add(error.kind());
+                asked.start_at = Some(later(now, asked.start_failures.backoff()));
                 let not_taken = |kind, for_good| Fact::NotTaken {
                     unit,
                     kind,
@@ -218,7 +217,7 @@ impl Drive<'_> {
                     Failure::NotNow(kind) => facts.push(not_taken(kind, false)),
                     Failure::Refused(kind) => facts.push(not_taken(kind, true)),
                 }
-                if error.kind() == PortErrorKind::Credentials && asked.start_failures >= tries(error.kind()) {
+                if error.kind() == PortErrorKind::Credentials && asked.start_failures.are_too_many() {
                     return Err(self.no_credentials(error));
                 }
             }
@@ -226,16 +225,16 @@ impl Drive<'_> {
             Answer::Looked(unit, Ok(None)) => {
                 let asked = self.polls.unit(unit);
                 asked.not_found_at = Some(now);
-                asked.find_failures = 0;
+                asked.find_failures = Failures::default();
                 asked.find_at = None;
                 // It was not sent in vain: it is sent again at once.
                 asked.start_at = None;
             }
             Answer::Looked(unit, Err(error)) => {
                 let asked = self.polls.unit(unit);
-                asked.find_failures += 1;
-                asked.find_at = Some(later(now, backoff(asked.find_failures)));
-                if asked.find_failures >= tries(error.kind()) {
+                asked.find_failures.add(error.kind());
+                asked.find_at = Some(later(now, asked.find_failures.backoff()));
+                if asked.find_failures.are_too_many() {
                     if error.kind() == PortErrorKind::Credentials {
                         return Err(self.no_credentials(error));
                     }
@@ -246,20 +245,19 @@ impl Drive<'_> {
                 observed.remember(&mut self.polls, unit);
                 let age = self.age(unit, now);
                 let asked = self.polls.unit(unit);
-                asked.observe_failures = 0;
+                asked.observe_failures = Failures::default();
                 asked.observe_at = Some(later(now, poll_interval(age)));
                 facts.push(Fact::Observed(unit, observed));
             }
             Answer::Observed(unit, Err(source)) => {
                 let asked = self.polls.unit(unit);
-                asked.observe_failures += 1;
-                asked.observe_at = Some(later(now, backoff(asked.observe_failures)));
                 // It was started, so it is there: AWS is eventually consistent.
-                let borne = match source.kind() {
-                    PortErrorKind::NotFound => TRANSIENT_TRIES,
-                    kind => tries(kind),
-                };
-                if asked.observe_failures >= borne
+                asked.observe_failures.add(match source.kind() {
+                    PortErrorKind::NotFound => PortErrorKind::Unavailable,
+                    kind => kind,
+                });
+                asked.observe_at = Some(later(now, asked.observe_failures.backoff()));
+                if asked.observe_failures.are_too_many()
                     && let Some(execution) = self.state.units().get(&unit).and_then(observe::execution_of)
                 {
                     if source.kind() == PortErrorKind::Credentials {
@@ -274,9 +272,9 @@ impl Drive<'_> {
             }
             Answer::LockedOut(unit, location, error) => {
                 let asked = self.polls.location(unit, &location);
-                asked.failures += 1;
-                asked.collect_at = Some(later(now, backoff(asked.failures)));
-                if asked.failures >= tries(error.kind()) {
+                asked.failures.add(error.kind());
+                asked.collect_at = Some(later(now, asked.failures.backoff()));
+                if asked.failures.are_too_many() {
                     return Err(self.no_credentials(error));
                 }
             }
@@ -315,12 +313,12 @@ impl Drive<'_> {
         match collected {
             Ok(Collected::Settled(settlement)) => return Some(settlement),
             Ok(Collected::Running) => {
-                asked.failures = 0;
+                asked.failures = Failures::default();
                 asked.ran_on = true;
                 asked.collect_at = Some(later(now, poll_interval(now.duration_since(first))));
             }
             Ok(Collected::Lagging(settlement)) => {
-                asked.failures = 0;
+                asked.failures = Failures::default();
                 // A command may run on after its step.
                 let over_since = ended.filter(|_| !asked.ran_on).unwrap_or(now);
                 let since = *asked.lagging_since.get_or_insert(over_since);
@@ -332,11 +330,11 @@ impl Drive<'_> {
                 asked.collect_at = Some(next.min(end));
             }
             Err(error) => {
-                asked.failures += 1;
-                asked.collect_at = Some(later(now, backoff(asked.failures)));
+                asked.failures.add(error.kind());
+                asked.collect_at = Some(later(now, asked.failures.backoff()));
                 let long_ago = ended.is_some_and(|ended| now >= later(ended, GIVE_UP_AFTER));
-                let hopeless = long_ago && asked.failures > 1 && !error.kind().is_transient();
-                if asked.failures >= tries(error.kind()) || hopeless {
+                let hopeless = long_ago && asked.failures.count() > 1 && !error.kind().is_transient();
+                if asked.failures.are_too_many() || hopeless {
                     return Some(self.job(unit, location).given_up(error.reason()));
                 }
             }
@@ -408,7 +406,7 @@ impl Drive<'_> {
         let others_settled = self.state.locations().any(|(unit, at, state)| {
             at == location && state.settled.is_some() && settlements.iter().all(|(mine, _)| *mine != unit)
         });
-        let mut failures = 0;
+        let mut failures = Failures::default();
         loop {
             let kept = async {
                 let mut all: BTreeMap<NodeId, NodeRow> = BTreeMap::new();
@@ -424,11 +422,11 @@ impl Drive<'_> {
             let Err(error) = kept.await else {
                 return Ok(());
             };
-            failures += 1;
-            if error.kind() == PortErrorKind::Incompatible || failures >= tries(error.kind()) {
+            failures.add(error.kind());
+            if error.kind() == PortErrorKind::Incompatible || failures.are_too_many() {
                 return Err(error);
             }
-            let until = later(self.driver.clock.now(), backoff(failures));
+            let until = later(self.driver.clock.now(), failures.backoff());
             self.driver.clock.sleep_until(until).await;
         }
     }

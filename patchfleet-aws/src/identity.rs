@@ -1,0 +1,78 @@
+//! The caller's own credentials: kept as the SDK keeps them, until AWS says that they have expired.
+//! The SDK itself goes by their expiry alone, and credentials without one it keeps for 15 minutes.
+
+use aws_config::identity::IdentityCache;
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::identity::{
+    IdentityFuture, ResolveCachedIdentity, SharedIdentityCache, SharedIdentityResolver,
+};
+use aws_smithy_runtime_api::client::runtime_components::{RuntimeComponents, RuntimeComponentsBuilder};
+use aws_smithy_types::config_bag::ConfigBag;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The identity cache of every client that signs with the caller's own credentials.
+#[derive(Debug, Clone)]
+pub(crate) struct CallerIdentity(Arc<Mutex<Kept>>);
+
+#[derive(Debug)]
+struct Kept {
+    cache: SharedIdentityCache,
+    generation: u64,
+}
+
+impl CallerIdentity {
+    /// Begins with `cache`.
+    pub(crate) fn new(cache: SharedIdentityCache) -> Self {
+        let generation = 0;
+        Self(Arc::new(Mutex::new(Kept { cache, generation })))
+    }
+
+    /// Which credentials are given out from now on: how often some were forgotten.
+    pub(crate) fn generation(&self) -> u64 {
+        self.kept().generation
+    }
+
+    /// Forgets the credentials of this generation, so that their source is asked again. Those that
+    /// somebody else has replaced them with stay.
+    pub(crate) fn forget(&self, generation: u64) {
+        let mut kept = self.kept();
+        if kept.generation == generation {
+            *kept = Kept {
+                cache: IdentityCache::lazy().build(),
+                generation: generation + 1,
+            };
+        }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ResolveCachedIdentity for CallerIdentity {
+    fn resolve_cached_identity<'a>(
+        &'a self,
+        resolver: SharedIdentityResolver,
+        components: &'a RuntimeComponents,
+        config: &'a ConfigBag,
+    ) -> IdentityFuture<'a> {
+        let cache = self.kept().cache.clone();
+        IdentityFuture::new(async move { cache.resolve_cached_identity(resolver, components, config).await })
+    }
+
+    fn validate_base_client_config(
+        &self,
+        components: &RuntimeComponentsBuilder,
+        config: &ConfigBag,
+    ) -> Result<(), BoxError> {
+        self.kept().cache.validate_base_client_config(components, config)
+    }
+
+    fn validate_final_config(
+        &self,
+        components: &RuntimeComponents,
+        config: &ConfigBag,
+    ) -> Result<(), BoxError> {
+        self.kept().cache.validate_final_config(components, config)
+    }
+}

@@ -1,0 +1,57 @@
+//! All that a campaign is compared by: what it said, and what became of the world.
+
+use crate::Ended;
+use patchfleet_core::{
+    id::{Location, NodeId},
+    plan::Plan,
+    report::{NodeRow, Report},
+};
+use patchfleet_sim::world::{Patches, World};
+use std::collections::BTreeMap;
+
+/// A campaign's account of itself, and the truth about the world that it ran in. No times.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Account {
+    /// The plan's JSON.
+    pub plan: String,
+    /// The report, without its times.
+    pub report: Report,
+    /// The row of every node, by location.
+    pub rows: BTreeMap<Location, Vec<NodeRow>>,
+    /// What is really on each node, how often an Install began there, and whether it answers.
+    pub nodes: BTreeMap<NodeId, (Patches, u32, bool)>,
+    /// How many executions there are, parents and children.
+    pub executions: usize,
+    /// How many commands there are.
+    pub commands: usize,
+}
+
+impl Account {
+    /// The account of a campaign that has ended, in its world.
+    #[must_use]
+    pub fn of(world: &World, plan: &Plan, ended: Ended) -> Self {
+        Self {
+            plan: plan.to_json(),
+            report: ended.report.without_times(),
+            rows: ended.rows,
+            nodes: world
+                .nodes()
+                .map(|node| {
+                    (
+                        node.id().clone(),
+                        (node.patches(), node.installs(), node.is_online()),
+                    )
+                })
+                .collect(),
+            executions: world.executions().count(),
+            commands: world.commands().count(),
+        }
+    }
+
+    /// The nodes on which an Install began once.
+    #[must_use]
+    pub fn installed(&self) -> Vec<&NodeId> {
+        let installed = self.nodes.iter().filter(|(_, (_, installs, _))| *installs == 1);
+        installed.map(|(id, _)| id).collect()
+    }
+}

@@ -1,0 +1,187 @@
+//! Faults that outlast the SDK's attempts and so reach core: the census does not know and the plan
+//! is refused; a driver goes on asking.
+
+use crate::{
+    course::{Course, Front, Stage, Undisturbed, drive_error, operations},
+    effects,
+};
+use patchfleet_core::{
+    campaign::DriveError,
+    plan::{PlanError, RefusalCode},
+    port::PortErrorKind,
+};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// Two calls of the adapter, each with three attempts.
+const SIX: [u32; 6] = [1, 2, 3, 4, 5, 6];
+/// In memory nobody makes a call again but core, which takes credentials that have expired for
+/// something that passes four times and no fifth.
+const FOUR: [u32; 4] = [1, 2, 3, 4];
+
+/// What a campaign calls that another process drives than planned it: it finds out anew who it is
+/// and assumes every role.
+async fn called_by_another_process(course: &Course, undisturbed: &Undisturbed) -> BTreeSet<String> {
+    let mut stage = Stage::of(Front::Http, course).await;
+    let plan = stage.plan().await.unwrap();
+    let before = stage.clock.with_world(|world| world.requests().len());
+    stage.another_process();
+    assert_eq!(stage.run(&plan).await, undisturbed.account);
+    stage.clock.with_world(|world| operations(world, before))
+}
+
+/// The campaign, planned in peace, while this goes wrong.
+async fn survives(front: Front, course: &Course, undisturbed: &Undisturbed, faults: &[Value]) {
+    let mut stage = Stage::of(front, course).await;
+    let plan = stage.plan().await.unwrap();
+    if front == Front::Http {
+        stage.another_process();
+    }
+    faults.iter().for_each(|fault| stage.add(fault));
+    let account = stage.run(&plan).await;
+    assert_eq!(account.report, undisturbed.account.report, "{front:?} {faults:?}");
+    assert_eq!(account, undisturbed.account, "{front:?} {faults:?}");
+    for (fault, struck) in faults.iter().zip(stage.struck()) {
+        assert!(struck > 0, "{front:?} {fault} has struck nothing");
+    }
+}
+
+#[tokio::test]
+async fn what_fails_for_longer_than_the_sdk_tries_is_survived_by_the_driver() {
+    let course = Course::group();
+    let undisturbed = course.undisturbed(Front::Http).await;
+    let operations = called_by_another_process(&course, &undisturbed).await;
+    assert!(operations.is_superset(&undisturbed.driving));
+    assert!(operations.contains("sts:AssumeRole"));
+    for operation in operations {
+        for effect in effects() {
+            let fault = json!({"effect": effect, "operations": [operation], "calls": SIX});
+            survives(Front::Http, &course, &undisturbed, &[fault]).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn in_memory_where_nothing_stands_before_core_the_driver_survives_the_same() {
+    for course in [Course::group(), Course::tags()] {
+        let undisturbed = course.undisturbed(Front::Memory).await;
+        for operation in &undisturbed.driving {
+            for effect in effects() {
+                for calls in [&FOUR[..1], &FOUR[..2], &FOUR] {
+                    let fault = json!({"effect": effect, "operations": [operation], "calls": calls});
+                    survives(Front::Memory, &course, &undisturbed, &[fault]).await;
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn in_memory_a_share_of_all_calls_goes_wrong_and_nothing_changes() {
+    for course in [Course::group(), Course::tags(), Course::with_lost_nodes()] {
+        let undisturbed = course.undisturbed(Front::Memory).await;
+        for effect in effects() {
+            let stage = Stage::of(Front::Memory, &course).await;
+            stage.add(&json!({"effect": effect, "share": 0.05}));
+            let (plan, _) = stage.plan_in_the_end(&undisturbed.plan).await;
+            assert_eq!(plan, undisturbed.plan, "{effect}");
+            assert_eq!(stage.run(&plan).await, undisturbed.account, "{effect}");
+            assert!(stage.struck()[0] > 0);
+        }
+    }
+}
+
+/// A start whose answer is lost is looked for, and looking for it fails for a while as well.
+#[tokio::test]
+async fn a_start_without_an_answer_that_cannot_be_found_for_a_while_is_found_in_the_end() {
+    let course = Course::group();
+    let undisturbed = course.undisturbed(Front::Http).await;
+    for lost in ["drop_before", "drop_after", "truncate", "internal_error"] {
+        for effect in effects() {
+            let start =
+                json!({"effect": lost, "operations": ["ssm:StartAutomationExecution"], "calls": [1, 2, 3]});
+            let find =
+                json!({"effect": effect, "operations": ["ssm:DescribeAutomationExecutions"], "calls": SIX});
+            survives(Front::Http, &course, &undisturbed, &[start, find]).await;
+        }
+    }
+}
+
+/// Why a census does not know, for want of an answer like this.
+fn cause(effect: &Value) -> &'static str {
+    match effect.as_str().unwrap() {
+        "throttle" => "throttled: ",
+        "expire_credentials" => "denied: ",
+        _ => "unavailable: ",
+    }
+}
+
+#[tokio::test]
+async fn what_fails_for_longer_than_the_sdk_tries_is_unknown_to_the_census_and_refused() {
+    for course in [Course::group(), Course::tags()] {
+        let undisturbed = course.undisturbed(Front::Http).await;
+        for operation in &undisturbed.planning {
+            for effect in effects().into_iter().filter(Value::is_string) {
+                let fault = json!({"effect": effect, "operations": [operation], "calls": SIX});
+                let stage = Stage::of(Front::Http, &course).await;
+                stage.add(&fault);
+                let first = stage.plan().await;
+                stage.nothing_was_started();
+                match (operation.as_str(), first) {
+                    // Without the Regions of an account the census decides, and the plan says so.
+                    ("account:ListRegions", Ok(plan)) => {
+                        assert!(plan.warnings.len() > undisturbed.plan.warnings.len(), "{fault}");
+                    }
+                    ("sts:GetCallerIdentity", Err(PlanError::Port(error))) => {
+                        let kind = match effect.as_str().unwrap() {
+                            "throttle" => PortErrorKind::Throttled,
+                            "expire_credentials" => PortErrorKind::Credentials,
+                            _ => PortErrorKind::Unavailable,
+                        };
+                        assert_eq!(error.kind(), kind, "{fault}");
+                    }
+                    (operation, Err(PlanError::Refused(refusal))) => {
+                        assert!(!refusal.reasons.is_empty());
+                        for reason in &refusal.reasons {
+                            if operation.starts_with("organizations:") {
+                                assert_eq!(reason.code, RefusalCode::DirectoryUnavailable, "{fault}");
+                            } else {
+                                assert_eq!(reason.code, RefusalCode::CensusUnknown, "{fault}: {reason}");
+                                assert!(reason.detail.starts_with(cause(&effect)), "{fault}: {reason}");
+                            }
+                        }
+                    }
+                    (_, result) => panic!("{fault}: {result:?}"),
+                }
+                let (plan, _) = stage.plan_in_the_end(&undisturbed.plan).await;
+                assert_eq!(plan, undisturbed.plan, "{fault}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn credentials_that_have_expired_for_good_leave_the_campaign_open_and_it_goes_on_with_new_ones() {
+    let course = Course::group();
+    let undisturbed = course.undisturbed(Front::Http).await;
+    for seconds in [0, 2, 4] {
+        let stage = Stage::of(Front::Http, &course).await;
+        let plan = stage.plan().await.unwrap();
+        let campaign = stage.begin(&plan).await;
+        if seconds > 0 {
+            campaign.run_for(seconds).await.unwrap();
+        }
+        stage.add(&json!({"effect": "expire_credentials", "accounts": ["111111111111"]}));
+        match drive_error(campaign.run().await.unwrap_err()) {
+            DriveError::Credentials { source, .. } => assert_eq!(source.kind(), PortErrorKind::Credentials),
+            error => panic!("{error}"),
+        }
+        stage.clock.with_world(|world| world.clear_faults());
+        let ended = campaign.run().await.unwrap();
+        assert_eq!(
+            stage.account(&plan, ended),
+            undisturbed.account,
+            "after {seconds} s"
+        );
+    }
+}
