@@ -16,8 +16,6 @@ FAULT_ONLY = {
     "ssm.ListCommands.InvalidFilterKey": BY_THE_MODEL,
     "ssm.ModifyDocumentPermission.InvalidPermissionType": BY_THE_MODEL,
     "ssm.DescribeDocumentPermission.InvalidPermissionType": BY_THE_MODEL,
-    "ssm.GetCommandInvocation.InvalidCommandId": "that there is no such invocation covers the command",
-    "ssm.GetCommandInvocation.InvalidInstanceId": "that there is no such invocation covers the node",
     "ssm.CreateDocument.TooManyUpdates": "a name that is taken is DocumentAlreadyExists",
     "ssm.UpdateDocumentDefaultVersion.InvalidDocumentSchemaVersion": "no wrong schema gets into a document",
     "ssm.ModifyDocumentPermission.DocumentLimitExceeded": "the limit of sharing is DocumentPermissionLimit",
