@@ -128,13 +128,15 @@ def calls(root, units, accounts):
     for unit in units.values():
         yield "DescribeOrganizationalUnit", org, "describe_organizational_unit", {"OrganizationalUnitId": unit}
     nowhere = "ou-" + root.partition("-")[2] + "-nowhere0"
-    yield "ListAccountsForParent of nothing", org, "list_accounts_for_parent", {"ParentId": nowhere}
-    yield "ListOrganizationalUnitsForParent of nothing", org, "list_organizational_units_for_parent", {"ParentId": nowhere}
-    yield "ListChildren of nothing", org, "list_children", {"ParentId": nowhere, "ChildType": "ACCOUNT"}
+    none = {"ParentId": nowhere}
+    yield "ListOrganizationalUnitsForParent of nothing", org, "list_organizational_units_for_parent", none
+    yield "ListAccountsForParent of nothing", org, "list_accounts_for_parent", none
+    yield "ListChildren of nothing", org, "list_children", none | {"ChildType": "ACCOUNT"}
     yield "ListChildren of no type", org, "list_children", {"ParentId": root, "ChildType": "THING"}
     yield "DescribeAccount of nobody", org, "describe_account", {"AccountId": "000000000000"}
     yield "DescribeAccount of no id", org, "describe_account", {"AccountId": "12"}
-    yield "DescribeOrganizationalUnit of nothing", org, "describe_organizational_unit", {"OrganizationalUnitId": nowhere}
+    unit = {"OrganizationalUnitId": nowhere}
+    yield "DescribeOrganizationalUnit of nothing", org, "describe_organizational_unit", unit
     yield "GetCallerIdentity", "sts", "get_caller_identity", {}
     role = {"RoleArn": f"arn:aws:iam::{accounts['Web']}:role/{ROLE}", "RoleSessionName": "conformance"}
     yield "AssumeRole", "sts", "assume_role", role
@@ -169,7 +171,7 @@ def differences(path, ours, theirs):
         if len(ours) != len(theirs):
             yield f"{path}[]: count"
         # AWS promises no order.
-        for one, other in zip(sorted(ours, key=identity), sorted(theirs, key=identity)):
+        for one, other in zip(sorted(ours, key=identity), sorted(theirs, key=identity), strict=False):
             yield from differences(f"{path}[]", one, other)
     elif type(ours) is not type(theirs):
         yield f"{path}: type"
@@ -207,11 +209,12 @@ def main():
         with simulator.Simulator(sys.argv[1], str(file)) as running:
             here = clients.Clients(running.endpoint, validate=False)
             ours = [answer(here.client(service), method, arguments) for _, service, method, arguments in asked]
-    for (name, *_), one, other in zip(asked, ours, theirs):
+    for (name, *_), one, other in zip(asked, ours, theirs, strict=True):
         for difference in differences(name, one, other):
             found.setdefault(difference, (one, other))
     listed = {place for places in DIFFERENCES.values() for place in places}
-    problems = [f"{place}: the simulator {found[place][0]}, moto {found[place][1]}" for place in sorted(found.keys() - listed)]
+    unlisted = sorted(found.keys() - listed)
+    problems = [f"{place}: the simulator {found[place][0]}, moto {found[place][1]}" for place in unlisted]
     problems += [f"DIFFERENCES has {place}, and they agree" for place in sorted(listed - found.keys())]
     print(f"moto: {len(asked)} calls, {len(found)} places differ, {len(found.keys() & listed)} of them with a reason")
     for problem in problems:

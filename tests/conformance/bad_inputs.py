@@ -95,8 +95,8 @@ def texts(shape, value, path):
 def types(shape, right):
     """Pairs of where and how an input is of a wrong type, and the input; for JSON alone."""
     for path, kind in places(shape, right, ()):
-        wrong = {"string": [1], "integer": "one", "long": "one", "boolean": "perhaps", "list": "one", "map": "one", "structure": "one"}
-        yield f"{'.'.join(map(str, path))}: not a {kind}", put(right, path, wrong[kind])
+        wrong = [1] if kind == "string" else "one"
+        yield f"{'.'.join(map(str, path))}: no {kind}", put(right, path, wrong)
 
 
 def places(shape, value, path):

@@ -5,8 +5,6 @@ import functools
 import boto3
 import botocore.config
 
-import model
-
 ROLE = "AWS-SystemsManager-AutomationExecutionRole"
 MAIN, WEB, SHOP = "111122223333", "222233334444", "333344445555"
 HOME = "us-east-1"
@@ -29,7 +27,7 @@ class Clients:
 
     def _client(self, service, region=HOME, account=MAIN):
         key = {"AccessKeyId": "any", "SecretAccessKey": "any"} if account == MAIN else self.key(account)
-        return boto3.Session(botocore_session=None).client(
+        return boto3.client(
             service,
             region_name=region,
             endpoint_url=self.endpoint,

@@ -81,12 +81,16 @@ def shapes(operations, side, seen, table):
     for member in sorted(seen & excused):
         yield f"{side} {'.'.join(member)} was on the wire, and has a reason not to be"
     for row in (row for rows in table.values() for row in rows):
-        if not any(row in (".".join(member), f"{member[0]}.*.{member[2]}", f"{member[0]}.{member[1]}.*") for member in every):
+        if not any(row in rows_of(member) for member in every):
             yield f"a table of members has {row}, which no {side} has"
 
 
 def reason(member, table):
     """Why a member was not on the wire; None if no row of the table has it."""
+    return next((why for why, listed in table.items() if rows_of(member) & set(listed)), None)
+
+
+def rows_of(member):
+    """The rows of a table that have this member."""
     service, structure, name = member
-    rows = {f"{service}.{structure}.{name}", f"{service}.*.{name}", f"{service}.{structure}.*"}
-    return next((why for why, listed in table.items() if rows & set(listed)), None)
+    return {f"{service}.{structure}.{name}", f"{service}.*.{name}", f"{service}.{structure}.*"}

@@ -5,6 +5,7 @@ Usage: determinism.py SIMULATOR
 """
 
 import concurrent.futures
+import contextlib
 import re
 import sys
 import urllib.parse
@@ -31,8 +32,10 @@ def begin(client, content):
     client("sts").get_caller_identity()
     client("organizations").describe_organization()
     client("account").list_regions()
-    for page in client("resource-groups").get_paginator("list_group_resources").paginate(
-        Group="WebServers", PaginationConfig={"PageSize": 3}
+    for page in (
+        client("resource-groups")
+        .get_paginator("list_group_resources")
+        .paginate(Group="WebServers", PaginationConfig={"PageSize": 3})
     ):
         assert page["Resources"]
     return started
@@ -47,10 +50,8 @@ def look(client, started):
     ssm.describe_instance_patch_states(InstanceIds=ids)
     ssm.list_command_invocations(Details=True)
     ssm.list_commands(MaxResults=1)
-    try:
+    with contextlib.suppress(botocore.exceptions.ClientError):
         ssm.get_automation_execution(AutomationExecutionId=known.NOBODY)
-    except botocore.exceptions.ClientError:
-        pass
 
 
 def in_order(order):

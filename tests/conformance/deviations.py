@@ -7,12 +7,23 @@ here is passed by the checks of answers; a row that no answer needed is reported
 import re
 
 # 2020-08-27T21:13:17.109Z, PT0.091S, or nothing before it has begun.
-TIME_AS_TEXT = re.compile(r"|\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?Z|PT(\d+H)?(\d+M)?(\d+(\.\d{1,9})?S)?")
+TIME_AS_TEXT = re.compile(
+    r"|\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?Z"
+    r"|PT(?=\d)(\d+H)?(\d+M)?(\d+(\.\d{1,9})?S)?"
+)
+PATCH_STATES = [
+    "Failed",
+    "Installed",
+    "InstalledOther",
+    "InstalledPendingReboot",
+    "InstalledRejected",
+    "Missing",
+    "NotApplicable",
+]
 
 KNOWN = {
     ("ssm", "PatchComplianceDataState"): (
-        lambda value: value
-        in ["Installed", "InstalledOther", "InstalledPendingReboot", "InstalledRejected", "Missing", "NotApplicable", "Failed"],
+        lambda value: value in PATCH_STATES,
         "the model has INSTALLED_OTHER, real output and filters have InstalledOther (AWS CLI examples)",
     ),
     ("ssm", "StringDateTime"): (
@@ -21,7 +32,7 @@ KNOWN = {
     ),
     ("ssm", "AutomationParameterValue"): (
         lambda value: value == "",
-        "the model has 1 to 512 characters, real output repeats a parameter that was left empty as [\"\"] (AWS CLI examples)",
+        'the model has 1 character at least, real output repeats an empty parameter as [""] (AWS CLI examples)',
     ),
     ("ssm", "AutomationParameterMap"): (
         lambda value: value == {},
@@ -29,11 +40,11 @@ KNOWN = {
     ),
     ("ssm", "PatchGroup"): (
         lambda value: value == "",
-        "required and at least 1 character by the model, real output has \"\" for a node without one (absent strings are \"\")",
+        'the model has 1 character at least, real output has "" for what is absent (AWS CLI examples)',
     ),
     ("ssm", "OwnerInformation"): (
         lambda value: value == "",
-        "at least 1 character by the model, real output has \"\" (AWS CLI examples)",
+        'the model has 1 character at least, real output has "" (AWS CLI examples)',
     ),
 }
 

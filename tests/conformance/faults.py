@@ -1,6 +1,7 @@
 """Injected faults: every error that cannot arise from a world, and what the simulator does to calls
 by itself, arrive at boto3 as AWS's own would."""
 
+import contextlib
 import functools
 
 import botocore.exceptions
@@ -92,10 +93,8 @@ def injected(running, service, operation, effect, act):
 def breaks(running, call, arguments, effect):
     """Calls, and holds the wire to show nothing at all, or half an answer. botocore itself takes half
     an answer for a whole one."""
-    try:
+    with contextlib.suppress(botocore.exceptions.HTTPClientError, botocore.parsers.ResponseParserError):
         call(**arguments)
-    except (botocore.exceptions.HTTPClientError, botocore.parsers.ResponseParserError):
-        pass
     exchange = running.proxy.exchanges[-1]
     if exchange.whole or (exchange.status == 200) != (effect == "truncate"):
         raise AssertionError(f"status {exchange.status}, {len(exchange.answer)} bytes, whole: {exchange.whole}")

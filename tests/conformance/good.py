@@ -143,7 +143,12 @@ def inputs(ids):
         ("ssm", "UpdateDocument"): (
             {"Name": "Made-Here", "Content": known.runbook("b")},
             [
-                {"DocumentFormat": "JSON", "DisplayName": "Made", "VersionName": "second", "DocumentVersion": "$LATEST"},
+                {
+                    "DocumentFormat": "JSON",
+                    "DisplayName": "Made",
+                    "VersionName": "second",
+                    "DocumentVersion": "$LATEST",
+                },
                 {"TargetType": "/"},
                 {"Attachments": [{"Key": "SourceUrl", "Values": ["s3://bucket/package"], "Name": "package"}]},
             ],
@@ -203,7 +208,7 @@ def inputs(ids):
                             "Type": "AWS::ResourceGroups::Generic",
                             "Parameters": [{"Name": "allowed-resource-types", "Values": ["AWS::EC2::Host"]}],
                         }
-                    ]
+                    ],
                 },
             ],
         ),

@@ -94,7 +94,8 @@ class Check:
 
     def _structure(self, shape, value, path):
         if not isinstance(value, dict):
-            return self._wrong_type(shape, value, path)
+            self._wrong_type(shape, value, path)
+            return
         for name, member in value.items():
             if name not in shape.members:
                 self.problems.append(f"{path}.{name}: {shape.name} has no such member")
@@ -107,14 +108,16 @@ class Check:
 
     def _list(self, shape, value, path):
         if not isinstance(value, list):
-            return self._wrong_type(shape, value, path)
+            self._wrong_type(shape, value, path)
+            return
         self._size(shape, len(value), path, "entries")
         for index, member in enumerate(value):
             self.value(shape.member, member, f"{path}[{index}]")
 
     def _map(self, shape, value, path):
         if not isinstance(value, dict):
-            return self._wrong_type(shape, value, path)
+            self._wrong_type(shape, value, path)
+            return
         self._size(shape, len(value), path, "entries")
         for key, member in value.items():
             self.value(shape.key, key, f"{path} key {key!r}")
@@ -122,7 +125,8 @@ class Check:
 
     def _string(self, shape, value, path):
         if not isinstance(value, str):
-            return self._wrong_type(shape, value, path)
+            self._wrong_type(shape, value, path)
+            return
         if shape.enum and value not in shape.enum:
             self.problems.append(f"{path}: {value!r} is not of the enum {shape.name}")
         self._size(shape, len(value), path, "characters")
@@ -134,7 +138,8 @@ class Check:
         if self.text_scalars and isinstance(value, str) and re.fullmatch(r"-?\d+", value):
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):
-            return self._wrong_type(shape, value, path)
+            self._wrong_type(shape, value, path)
+            return
         bits = 31 if shape.type_name == "integer" else 63
         if not -(2**bits) <= value < 2**bits:
             self.problems.append(f"{path}: {value} does not fit a {shape.type_name}")

@@ -84,7 +84,8 @@ def rest_call(service, exchange):
     path, _, query = exchange.path.partition("?")
     for name in model.service(service).operation_names:
         operation = model.service(service).operation_model(name)
-        labels = re.sub(r"\\\{(\w+)(\\\+)?\\\}", r"(?P<\1>[^/]+)", re.escape(operation.http["requestUri"].partition("?")[0]))
+        template = re.escape(operation.http["requestUri"].partition("?")[0])
+        labels = re.sub(r"\\\{(\w+)(\\\+)?\\\}", r"(?P<\1>[^/]+)", template)
         found = re.fullmatch(labels, path)
         if operation.http["method"] == exchange.method and found:
             break

@@ -35,7 +35,15 @@ def exchange(service, path, headers, body, kind, answer, status=200):
     signed = {"authorization": raw.AUTHORIZATION.format(region="us-east-1", service=service)}
     bears = {"content-type": kind, "x-amzn-requestid": ID, "date": email.utils.formatdate(usegmt=True)}
     return proxy.Exchange(
-        "POST", path, signed | headers, body.encode(), status, bears, answer.encode(), whole=True, answered_at=time.time()
+        "POST",
+        path,
+        signed | headers,
+        body.encode(),
+        status,
+        bears,
+        answer.encode(),
+        whole=True,
+        answered_at=time.time(),
     )
 
 
@@ -60,7 +68,9 @@ def identity(answer, status=200):
 
 def groups(path, answer, status=200):
     """ListGroups."""
-    one = exchange("resource-groups", path, {"content-type": "application/json"}, "", "application/json", answer, status)
+    one = exchange(
+        "resource-groups", path, {"content-type": "application/json"}, "", "application/json", answer, status
+    )
     one.answer_headers["x-amzn-errortype"] = "BadRequestException"
     return one
 
@@ -110,7 +120,7 @@ class WrongExchanges(unittest.TestCase):
             (state(MissingCount=2**31), "does not fit"),
             (state(InstanceId="i-short"), "not of the pattern"),
             (state(InstanceId=f"{NODE}\n"), "not of the pattern"),
-            (state(InstallOverrideList="x" * 257), "characters where InstallOverrideList"),
+            (state(InstallOverrideList="https://" + "x" * 257), "characters where InstallOverrideList"),
             ({"InstancePatchStates": {}}, "is no list"),
             ('{"InstancePatchStates": [], "InstancePatchStates": []}', "twice"),
             ('{"InstancePatchStates": [', "not JSON"),

@@ -131,7 +131,8 @@ class Audit:
         yield from headers(exchange)
         if call.operation is None:
             failure = protocols.read_failure(call, exchange)
-            if failure.code not in ("UnknownOperationException", "InvalidAction") and not OF_THE_CALLER.search(failure.code):
+            unknown = failure.code in ("UnknownOperationException", "InvalidAction")
+            if not unknown and not OF_THE_CALLER.search(failure.code):
                 yield f"{failure.code} to an operation that there is not"
             return
         if exchange.status == 200:

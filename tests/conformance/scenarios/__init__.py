@@ -2,4 +2,15 @@
 
 from . import account, automation, commands, documents, groups, limits, nodes, organizations, pages, sts
 
-__all__ = ["account", "automation", "commands", "documents", "groups", "limits", "nodes", "organizations", "pages", "sts"]
+__all__ = [
+    "account",
+    "automation",
+    "commands",
+    "documents",
+    "groups",
+    "limits",
+    "nodes",
+    "organizations",
+    "pages",
+    "sts",
+]

@@ -202,7 +202,8 @@ def signals_steer_an_execution(stage):
 
     def status():
         stage.advance(60)
-        return ssm.get_automation_execution(AutomationExecutionId=that)["AutomationExecution"]["AutomationExecutionStatus"]
+        found = ssm.get_automation_execution(AutomationExecutionId=that)["AutomationExecution"]
+        return found["AutomationExecutionStatus"]
 
     that = ssm.start_automation_execution(DocumentName="Ask")["AutomationExecutionId"]
     assert status() == "Waiting"

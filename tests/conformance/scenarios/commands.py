@@ -98,6 +98,7 @@ def commands_are_refused(stage):
         "ssm.ListCommands.InvalidCommandId",
         "ssm.ListCommandInvocations.InvalidCommandId",
         "ssm.CancelCommand.InvalidCommandId",
+        "ssm.GetCommandInvocation.InvalidCommandId",
         "ssm.GetCommandInvocation.InvocationDoesNotExist",
     ]
 )
@@ -108,7 +109,7 @@ def a_command_is_known_in_its_own_place_alone(stage):
         refused("InvalidCommandId", ssm.list_commands, CommandId=command)
         refused("InvalidCommandId", ssm.list_command_invocations, CommandId=command)
         refused("InvalidCommandId", ssm.cancel_command, CommandId=command)
-        refused("InvocationDoesNotExist", ssm.get_command_invocation, CommandId=command, InstanceId=NODE)
+        refused("InvalidCommandId", ssm.get_command_invocation, CommandId=command, InstanceId=NODE)
     ssm = stage.client("ssm")
     refused("InvocationDoesNotExist", ssm.get_command_invocation, CommandId=here, InstanceId=SILENT)
 
@@ -120,6 +121,7 @@ def a_command_is_known_in_its_own_place_alone(stage):
         "ssm.ListCommandInvocations.InvalidInstanceId",
         "ssm.ListCommandInvocations.InvalidFilterKey",
         "ssm.ListCommandInvocations.InvalidNextToken",
+        "ssm.GetCommandInvocation.InvalidInstanceId",
         "ssm.GetCommandInvocation.InvalidPluginName",
         "ssm.CancelCommand.InvalidInstanceId",
         "ssm.CancelCommand.DuplicateInstanceId",
@@ -133,6 +135,7 @@ def listings_of_commands_refuse(stage):
         refused("InvalidNextToken", call, NextToken=TOKEN)
     stage_filter = [{"key": "ExecutionStage", "value": "Complete"}]
     refused("InvalidFilterKey", ssm.list_command_invocations, Filters=stage_filter)
+    refused("InvalidInstanceId", ssm.get_command_invocation, CommandId=that, InstanceId=STRANGER)
     refused("InvalidPluginName", ssm.get_command_invocation, CommandId=that, InstanceId=NODE, PluginName="Surprise")
     refused("InvalidInstanceId", ssm.cancel_command, CommandId=that, InstanceIds=[STRANGER])
     refused("DuplicateInstanceId", ssm.cancel_command, CommandId=that, InstanceIds=[NODE, NODE])

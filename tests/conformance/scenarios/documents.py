@@ -18,7 +18,8 @@ def a_document_lives(stage):
     )
     assert made["DocumentVersion"] == "1", made
     stage.advance(60)
-    yaml = 'schemaVersion: "0.3"\ndescription: b\nmainSteps:\n  - {name: wait, action: "aws:sleep", inputs: {Duration: PT1M}}\n'
+    step = '{name: wait, action: "aws:sleep", inputs: {Duration: PT1M}}'
+    yaml = f'schemaVersion: "0.3"\ndescription: b\nmainSteps:\n  - {step}\n'
     changed = ssm.update_document(
         Name="Made-Here", Content=yaml, DocumentFormat="YAML", DocumentVersion="$LATEST", VersionName="second"
     )["DocumentDescription"]
@@ -153,7 +154,9 @@ def listings_of_documents_refuse(stage):
     refused("InvalidFilterKey", ssm.list_documents, Filters=[{"Key": "Surprise", "Values": ["x"]}])
     refused("InvalidNextToken", ssm.list_documents, NextToken=TOKEN)
     refused("InvalidNextToken", ssm.list_document_versions, Name="Made-Here", NextToken=TOKEN)
-    refused("InvalidNextToken", ssm.describe_document_permission, Name="Made-Here", PermissionType="Share", NextToken=TOKEN)
+    refused(
+        "InvalidNextToken", ssm.describe_document_permission, Name="Made-Here", PermissionType="Share", NextToken=TOKEN
+    )
     ssm.modify_document_permission(Name="Made-Here", PermissionType="Share", AccountIdsToAdd=[WEB])
     refused("InvalidDocumentOperation", ssm.delete_document, Name="Made-Here")
 

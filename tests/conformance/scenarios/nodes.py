@@ -59,7 +59,9 @@ def patch_states_and_patches_agree(stage):
     states = ssm.describe_instance_patch_states(InstanceIds=ids)["InstancePatchStates"]
     assert {one["InstanceId"] for one in states} == set(ids), states
     for state in states:
-        patches, _ = every_page(ssm.describe_instance_patches, "Patches", InstanceId=state["InstanceId"], MaxResults=100)
+        patches, _ = every_page(
+            ssm.describe_instance_patches, "Patches", InstanceId=state["InstanceId"], MaxResults=100
+        )
         missing = [one for one in patches if one["State"] == "Missing"]
         assert len(missing) == state["MissingCount"], state
         again = ssm.describe_instance_patches(

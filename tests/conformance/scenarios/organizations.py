@@ -4,7 +4,6 @@ from clients import HOME, MAIN, WEB
 from known import TOKEN, every_page
 from registry import refused, scenario
 
-
 ROOT, WORK, PROD, EMPTY = "r-cf01", "ou-cf01-workload", "ou-cf01-prodprod", "ou-cf01-empty000"
 
 
