@@ -179,7 +179,7 @@ impl Course {
         assert_eq!(report.skipped.len(), 3, "empty, and no group");
         assert!(plan.requests.len() > 1, "several units");
         for outcome in [NodeOutcome::Done, NodeOutcome::Failed, NodeOutcome::Unmanaged] {
-            assert!(report.totals.nodes.count(outcome) > 0, "{outcome:?}");
+            assert!(report.totals.nodes.count(outcome) > 0, "{outcome:?}: {report:#?}");
         }
         assert!(account.nodes.values().all(|(_, installs, _)| *installs <= 1));
         Undisturbed {
