@@ -178,38 +178,27 @@ impl Automation for Aws {
         Box::pin(async move {
             let operation = Operation::ListCommands;
             let client = self.clients.ssm(operation, &location).await?;
-            let request = client.list_commands().command_id(id.as_str());
             let place = Place::from(location);
-            let answer = self
-                .clients
-                .call(operation, &place, || request.clone().send())
-                .await?;
-            let Some(command) = answer.commands().first() else {
-                return Err(PortError::new(
-                    PortErrorKind::NotFound,
-                    format!("{operation} in {place} knows no command {id}"),
-                ));
-            };
-            let status = command.status().map_or("", |status| status.as_str());
-            let details = command.status_details().filter(|details| !details.is_empty());
-            Ok(CommandView {
-                status: status.to_owned(),
-                details: details
-                    .unwrap_or(status)
-                    .chars()
-                    .filter(|c| !c.is_whitespace())
-                    .collect(),
-                requested_at: command
-                    .requested_date_time()
-                    .and_then(timestamp)
-                    .ok_or_else(|| unreadable(operation, &place, "the command has no RequestedDateTime"))?,
-                counts: CommandCounts {
-                    targets: count(command.target_count()),
-                    completed: count(command.completed_count()),
-                    errors: count(command.error_count()),
-                    undelivered: count(command.delivery_timed_out_count()),
-                },
-            })
+            // At most one command has the id, and it may stand behind an empty page.
+            let mut walk = Walk::new(operation.as_str());
+            while let Some(page) = walk.next() {
+                let request = client
+                    .list_commands()
+                    .command_id(id.as_str())
+                    .set_next_token(token(page));
+                let answer = self
+                    .clients
+                    .call(operation, &place, || request.clone().send())
+                    .await?;
+                if let Some(command) = answer.commands().first() {
+                    return read_command(&place, command);
+                }
+                walk.advance(next_page(answer.next_token))?;
+            }
+            Err(PortError::new(
+                PortErrorKind::NotFound,
+                format!("{operation} in {place} knows no command {id}"),
+            ))
         })
     }
 
@@ -386,6 +375,33 @@ fn read_step(step: &ssm::StepExecution) -> StepView {
         child: outputs::execution_id(step),
         failure: child::failure_of_step(step),
     }
+}
+
+fn read_command(place: &Place, command: &ssm::Command) -> PortResult<CommandView> {
+    let status = command.status().map_or("", |status| status.as_str());
+    let details = command.status_details().filter(|details| !details.is_empty());
+    let requested_at = command.requested_date_time().and_then(timestamp);
+    Ok(CommandView {
+        status: status.to_owned(),
+        details: details
+            .unwrap_or(status)
+            .chars()
+            .filter(|c| !c.is_whitespace())
+            .collect(),
+        requested_at: requested_at.ok_or_else(|| {
+            unreadable(
+                Operation::ListCommands,
+                place,
+                "the command has no RequestedDateTime",
+            )
+        })?,
+        counts: CommandCounts {
+            targets: count(command.target_count()),
+            completed: count(command.completed_count()),
+            errors: count(command.error_count()),
+            undelivered: count(command.delivery_timed_out_count()),
+        },
+    })
 }
 
 fn read_patch_state(place: &Place, state: &ssm::InstancePatchState) -> PortResult<PatchStateView> {

@@ -12,12 +12,15 @@ use aws_sdk_ssm::types::InstanceInformationStringFilter;
 use patchfleet_core::id::{Location, NodeId, ResourceGroupName};
 use patchfleet_core::port::{
     BoxFuture, Inventory, ManagedNode, MemberPage, Page, PageToken, PingStatus, PortError, PortErrorKind,
-    PortResult, QueryError, Selection,
+    PortResult, QueryError, Selection, Walk,
 };
 use std::collections::BTreeMap;
 
 /// The most that Resource Groups, and that DescribeInstanceInformation, gives on a page.
 const PAGE: i32 = 50;
+
+/// What AWS answers if one of the nodes that it is asked for is not managed.
+const NOT_MANAGED: &str = "InvalidInstanceId";
 
 /// The types of resource that are nodes.
 const NODE_TYPES: [&str; 2] = ["AWS::EC2::Instance", "AWS::SSM::ManagedInstance"];
@@ -147,48 +150,49 @@ impl Aws {
     ) -> PortResult<Page<ManagedNode>> {
         let place = Place::from(location.clone());
         // A walk that has begun is one that AWS answered.
-        if page.is_some() {
-            let answer = self
-                .describe_information(&location, &place, Some(&nodes), page)
-                .await??;
-            return read_managed(&place, answer);
+        let first = page.is_none();
+        let answer = self
+            .describe_information(&location, &place, Some(&nodes), page)
+            .await?;
+        match answer {
+            Ok(answer) => return read_managed(&place, answer),
+            Err(failure) if first && failure.has_code(NOT_MANAGED) => {}
+            Err(failure) => return Err(failure.into()),
         }
-        let mut found = Page::last(vec![]);
-        let mut open = vec![nodes];
+        let (mut found, mut open) = (vec![], halves(&nodes));
         while let Some(some) = open.pop() {
-            let answer = self
-                .describe_information(&location, &place, Some(&some), None)
-                .await?;
-            match answer {
-                Ok(answer) => {
-                    let page = read_managed(&place, answer)?;
-                    found.items.extend(page.items);
-                    if page.next.is_none() {
-                        continue;
-                    }
-                    if open.is_empty() && found.next.is_none() {
-                        found.next = page.next;
-                        continue;
-                    }
-                    // At most 50 nodes fit on one page of 50, so no part of them has a second.
-                    return Err(unreadable(
-                        Operation::DescribeInstanceInformation,
-                        &place,
-                        "50 nodes or fewer do not fit on one page",
-                    ));
-                }
-                Err(failure) if failure.has_code("InvalidInstanceId") => {
-                    let half = some.split_at(some.len() / 2);
-                    for half in [half.0, half.1] {
-                        if half.len() < some.len() && !half.is_empty() {
-                            open.push(half.to_vec());
-                        }
-                    }
-                }
+            match self.all_managed_of(&location, &place, &some).await? {
+                Ok(items) => found.extend(items),
+                Err(failure) if failure.has_code(NOT_MANAGED) => open.extend(halves(&some)),
                 Err(failure) => return Err(failure.into()),
             }
         }
-        Ok(found)
+        Ok(Page::last(found))
+    }
+
+    /// Those of `nodes` that are managed, to the end of their pages. The outer error: they could not
+    /// be asked for.
+    async fn all_managed_of(
+        &self,
+        location: &Location,
+        place: &Place,
+        nodes: &[NodeId],
+    ) -> PortResult<Result<Vec<ManagedNode>, Failure>> {
+        let mut walk = Walk::new(Operation::DescribeInstanceInformation.as_str());
+        let mut found = vec![];
+        while let Some(page) = walk.next() {
+            let answer = match self
+                .describe_information(location, place, Some(nodes), page)
+                .await?
+            {
+                Ok(answer) => answer,
+                Err(failure) => return Ok(Err(failure)),
+            };
+            let page = read_managed(place, answer)?;
+            found.extend(page.items);
+            walk.advance(page.next)?;
+        }
+        Ok(Ok(found))
     }
 
     /// One page of DescribeInstanceInformation. The outer error: it could not be asked.
@@ -220,6 +224,15 @@ impl Aws {
             .call(operation, place, || request.clone().send())
             .await)
     }
+}
+
+/// Two lists in place of one that was refused; none in place of one node.
+fn halves(nodes: &[NodeId]) -> Vec<Vec<NodeId>> {
+    let (one, other) = nodes.split_at(nodes.len() / 2);
+    if one.is_empty() {
+        return vec![];
+    }
+    vec![one.to_vec(), other.to_vec()]
 }
 
 /// The nodes among a group's members. Members of other kinds are left out.

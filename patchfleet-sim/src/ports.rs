@@ -144,8 +144,13 @@ impl MemoryPorts {
         };
         let fate = api::fate_of(world, &central, &input);
         let assumed = api::perform_typed(world, &central, input, &fate).map_err(|error| {
+            // STS says the same of a role that does not exist and of one that does not trust the caller.
+            let kind = match kind_of(&error) {
+                PortErrorKind::Denied | PortErrorKind::NotFound => PortErrorKind::RoleNotAssumable,
+                kind => kind,
+            };
             PortError::new(
-                PortErrorKind::RoleNotAssumable,
+                kind,
                 format!("the role {} of account {account} could not be assumed", self.role),
             )
             .with_words(error.to_string())
@@ -172,8 +177,8 @@ impl From<PortError> for Failed {
 }
 
 /// What core can do about an answer that is an error.
-fn port_error(operation: &str, caller: &Caller, error: ApiError) -> PortError {
-    let kind = match error.code() {
+fn kind_of(error: &ApiError) -> PortErrorKind {
+    match error.code() {
         "AccessDenied" | "AccessDeniedException" | "ForbiddenException" | "UnauthorizedException" => {
             PortErrorKind::Denied
         }
@@ -193,7 +198,11 @@ fn port_error(operation: &str, caller: &Caller, error: ApiError) -> PortError {
         code if code.starts_with("ExpiredToken") => PortErrorKind::Credentials,
         _ if error.status() >= 500 || error.is_lost() => PortErrorKind::Unavailable,
         _ => PortErrorKind::Other,
-    };
+    }
+}
+
+fn port_error(operation: &str, caller: &Caller, error: ApiError) -> PortError {
+    let kind = kind_of(&error);
     let unsure = error.status() >= 500 || error.is_lost();
     let failed = PortError::new(
         kind,

@@ -448,6 +448,25 @@ async fn a_command_is_read_with_its_counts_and_details_without_spaces() {
 }
 
 #[tokio::test]
+async fn a_command_may_stand_behind_an_empty_page() {
+    let http = FakeHttp::new(|call, before| {
+        let token = serde_json::from_str::<serde_json::Value>(&call.body).unwrap()["NextToken"].clone();
+        Ok(match before {
+            0 => response(200, json!({ "Commands": [], "NextToken": "more" }).to_string()),
+            _ => {
+                assert_eq!(token, "more");
+                let command = json!({ "CommandId": COMMAND, "Status": "Success", "RequestedDateTime": 1.5 });
+                response(200, json!({ "Commands": [command] }).to_string())
+            }
+        })
+    });
+    let aws = http.aws();
+    let command = aws.command(&own("eu-west-1"), &COMMAND.parse().unwrap()).await;
+    assert_eq!(command.unwrap().status, "Success");
+    assert_eq!(http.calls().len(), 2);
+}
+
+#[tokio::test]
 async fn invocations_are_read_by_their_details_and_failing_those_by_their_status() {
     let invocation = |details: Option<&str>, status| {
         CommandInvocation::builder()

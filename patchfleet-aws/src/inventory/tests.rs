@@ -225,7 +225,7 @@ async fn managed_nodes_come_with_their_ping_status_page_by_page() {
 }
 
 /// A Systems Manager that manages every node whose id does not begin with `i-bad`, and that
-/// refuses a request that names such a one.
+/// refuses a request that names such a one. Its pages are short.
 fn strict_systems_manager() -> FakeHttp {
     FakeHttp::new(|call, _| {
         let input: serde_json::Value = serde_json::from_str(&call.body).unwrap();
@@ -234,11 +234,16 @@ fn strict_systems_manager() -> FakeHttp {
         if ids.iter().any(|id| id.as_str().unwrap().starts_with("i-bad")) {
             return Ok(json_error(400, "InvalidInstanceId", "not a valid node"));
         }
-        let list: Vec<_> = ids
+        // The first page is empty, and no page has more than ten.
+        let token = input["NextToken"].as_str();
+        let from: usize = token.map_or(0, |token| token.parse().unwrap());
+        let to = token.map_or(0, |_| ids.len().min(from + 10));
+        let list: Vec<_> = ids[from..to]
             .iter()
             .map(|id| serde_json::json!({ "InstanceId": id, "PingStatus": "Online" }))
             .collect();
-        let body = serde_json::json!({ "InstanceInformationList": list });
+        let next = (token.is_none() || to < ids.len()).then(|| to.to_string());
+        let body = serde_json::json!({ "InstanceInformationList": list, "NextToken": next });
         Ok(response(200, body.to_string()))
     })
 }

@@ -142,23 +142,29 @@ impl Automation for MemoryPorts {
     }
 
     fn command(&self, location: &Location, id: &CommandId) -> BoxFuture<'_, PortResult<CommandView>> {
-        let at = At::Location(location.clone());
-        let input = ListCommands {
-            command_id: Some(id.to_string()),
-            ..ListCommands::default()
-        };
+        let (at, id) = (At::Location(location.clone()), id.to_string());
         let missing = PortError::new(
             PortErrorKind::NotFound,
             format!("there is no command {id} in {location}"),
         );
-        Box::pin(async {
-            let one = self
-                .call(at, input)
-                .await?
-                .commands
-                .into_iter()
-                .next()
-                .ok_or(missing)?;
+        Box::pin(async move {
+            let mut next = None;
+            // It may stand behind an empty page.
+            let one = loop {
+                let input = ListCommands {
+                    command_id: Some(id.clone()),
+                    next_token: next,
+                    ..ListCommands::default()
+                };
+                let page = self.call(at.clone(), input).await?;
+                if let Some(one) = page.commands.into_iter().next() {
+                    break one;
+                }
+                next = page.next_token;
+                if next.is_none() {
+                    return Err(missing);
+                }
+            };
             let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
             Ok(CommandView {
                 status: one.status.to_owned(),

@@ -18,6 +18,7 @@ mod filters;
 mod fleet;
 mod fuzz;
 mod groups;
+mod idle;
 mod inputs;
 mod instances;
 mod invocations;
