@@ -233,11 +233,24 @@ mod tests {
     }
 
     #[test]
-    fn every_operation_that_is_answered_is_in_the_model() {
-        for (service, name) in crate::api::operations() {
+    fn the_model_has_the_operations_that_are_answered_and_the_readme_lists_them() {
+        let readme = include_str!("../README.md");
+        let (_, listed) = readme.split_once("## Operations").unwrap();
+        let (listed, _) = listed.split_once("\n## ").unwrap();
+        let mut answered = crate::api::operations();
+        answered.sort_by_key(|(service, name)| (service.name(), *name));
+        let mut modelled: Vec<(Service, &str)> = vec![];
+        for service in SERVICES {
+            let names = ServiceModel::of(service).operations.keys();
+            modelled.extend(names.map(|name| (service, name.as_str())));
+        }
+        modelled.sort_by_key(|(service, name)| (service.name(), *name));
+        assert_eq!(answered, modelled);
+        for (_, name) in answered {
+            let words = listed.split(|letter: char| !letter.is_ascii_alphanumeric());
             assert!(
-                ServiceModel::of(service).operations.contains_key(name),
-                "{service:?} {name}"
+                words.into_iter().any(|word| word == name),
+                "README.md does not list {name}"
             );
         }
     }

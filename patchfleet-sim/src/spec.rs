@@ -97,9 +97,22 @@ pub struct WorldSpec {
     /// The S3 buckets that there are for the output of commands (default: every name is one).
     #[serde(default)]
     pub buckets: Option<Vec<String>>,
+    /// What AWS leaves open about Run Command.
+    #[serde(default)]
+    pub run_command: RunCommandSpec,
     /// The file that it was read from.
     #[serde(skip)]
     pub source: Source,
+}
+
+/// What AWS's documentation leaves open about Run Command.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RunCommandSpec {
+    /// Whether one node that is offline or unknown among targets of `Key=InstanceIds` has the whole
+    /// command refused, as it has among `InstanceIds` (default false: the nodes that are managed get
+    /// it, and those that are offline time out). Users report refusals.
+    pub check_targeted_ids: bool,
 }
 
 /// The organization.

@@ -70,7 +70,7 @@ pub(crate) use target_location::TargetLocation;
 
 use crate::{
     seed::Seed,
-    spec::{AutomationSpec, ConsistencySpec, QuotasSpec, WorldError, WorldSpec},
+    spec::{AutomationSpec, ConsistencySpec, QuotasSpec, RunCommandSpec, WorldError, WorldSpec},
 };
 use event::Event;
 use jiff::{SignedDuration, Timestamp};
@@ -114,6 +114,7 @@ pub struct World {
     pub(crate) calls_full_at: BTreeMap<String, Timestamp>,
     /// The S3 buckets that there are; `None`: every name is one.
     pub(crate) buckets: Option<BTreeSet<String>>,
+    pub(crate) run_command: RunCommandSpec,
     counters: BTreeMap<String, u64>,
     queue: BTreeMap<(Timestamp, u64), Event>,
     queued: u64,

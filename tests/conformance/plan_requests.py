@@ -2,49 +2,19 @@
 
 Usage: plan_requests.py PLAN.json
 
-The model is botocore's, so nothing here was written by patchfleet: botocore's validator checks
-members, types and lengths; `against_model` adds what it leaves to the service: patterns, enums,
-and the lengths of map keys.
+The model is botocore's, so nothing here was written by patchfleet.
 """
 
 import json
 import re
 import sys
 
-import botocore.session
-from botocore.validate import ParamValidator
+import model
 
 PLAN_KEYS = ["format", "candidates", "locations", "skipped", "requests"]
 LOCATION_KEYS = ["account", "region", "wave", "nodes"]
 NODE_KEYS = ["ec2", "hybrid", "online", "offline", "unmanaged"]
 SKIP_KEYS = ["account", "region", "reason", "detail"]
-
-
-def against_model(shape, value, path="input"):
-    """Yields what the model's patterns, enums and lengths have against `value`."""
-    kind = shape.type_name
-    if kind == "structure":
-        for name, member in value.items():
-            if name not in shape.members:
-                yield f"{path}.{name}: not a member"
-            else:
-                yield from against_model(shape.members[name], member, f"{path}.{name}")
-    elif kind == "list":
-        for index, member in enumerate(value):
-            yield from against_model(shape.member, member, f"{path}[{index}]")
-    elif kind == "map":
-        for key, member in value.items():
-            yield from against_model(shape.key, key, f"{path} key {key!r}")
-            yield from against_model(shape.value, member, f"{path}[{key!r}]")
-    elif kind == "string":
-        if shape.enum and value not in shape.enum:
-            yield f"{path}: {value!r} is none of {shape.enum}"
-        pattern = shape.metadata.get("pattern")
-        if pattern and not re.search(pattern, value):
-            yield f"{path}: {value!r} does not match {pattern}"
-        low, high = shape.metadata.get("min"), shape.metadata.get("max")
-        if low is not None and len(value) < low or high is not None and len(value) > high:
-            yield f"{path}: {len(value)} characters, not {low} to {high}"
 
 
 def check_plan(plan):
@@ -85,13 +55,12 @@ def check_plan(plan):
 def main():
     with open(sys.argv[1], encoding="utf-8") as file:
         plan = json.load(file)
-    shape = botocore.session.get_session().get_service_model("ssm").operation_model("StartAutomationExecution").input_shape
+    shape = model.service("ssm").operation_model("StartAutomationExecution").input_shape
     problems = list(check_plan(plan))
     for index, request in enumerate(plan["requests"]):
-        report = ParamValidator().validate(request, shape)
-        if report.has_errors():
-            problems.append(f"request {index}: {report.generate_report()}")
-        problems.extend(f"request {index}: {problem}" for problem in against_model(shape, request))
+        check = model.Check(text_scalars=False)
+        check.value(shape, request, f"request {index}")
+        problems.extend(check.problems)
     for problem in problems:
         print(problem, file=sys.stderr)
     print(f"{len(plan['requests'])} requests, {len(plan['locations'])} locations, {len(plan['skipped'])} skips checked")

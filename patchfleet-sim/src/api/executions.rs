@@ -168,7 +168,7 @@ impl Operation for DescribeAutomationExecutions {
             .filter(listed)
             .filter(|one| filters.iter().all(|filter| filter.takes(world, one)))
             .collect();
-        found.sort_by_key(|one| std::cmp::Reverse(one.number));
+        found.sort_by(|one, other| other.age().cmp(&one.age()));
         let listing = format!(
             "executions/{}/{}/{}",
             caller.account,

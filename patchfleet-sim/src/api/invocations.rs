@@ -4,8 +4,8 @@ use super::{
     ApiError, Caller, Operation, Service,
     check::{given, page_size},
     commands::{
-        CommandFilter, check_filters, cloudwatch, command_here, find, matches, notification, output_region,
-        version,
+        CommandFilter, check_filters, cloudwatch, command_here, find, matches, node_here, notification,
+        output_region, version,
     },
     executions::bad_token,
     input,
@@ -229,16 +229,11 @@ impl Operation for GetCommandInvocation {
 
     fn run(self, world: &mut World, caller: &Caller) -> Result<GotInvocation, ApiError> {
         let id = self.command_id.as_deref().unwrap_or_default();
-        let instance = self.instance_id.as_deref().unwrap_or_default();
-        // Its model has errors for either id too; that there is no invocation covers both.
-        let command = command_here(world, caller, id)
-            .ok()
-            .filter(|command| world.shows_command(command))
-            .ok_or_else(does_not_exist)?;
+        let command = command_here(world, caller, id)?;
+        let node = node_here(world, caller, self.instance_id.as_deref().unwrap_or_default())?;
         let one = command
-            .invocations()
-            .iter()
-            .find(|one| one.node.as_str() == instance)
+            .invocation(&node.id)
+            .filter(|_| world.shows_command(command))
             .ok_or_else(does_not_exist)?;
         let plugin = self.plugin(world, command, one)?;
         let (status, status_details) = match &plugin {

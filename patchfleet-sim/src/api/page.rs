@@ -27,19 +27,39 @@ pub(crate) fn page<T>(
     max: usize,
     token: Option<&str>,
 ) -> Option<(Vec<T>, Option<String>)> {
-    cut(
-        world.short_pages.then_some(world.seed),
-        listing,
-        grows,
-        items,
-        max,
-        token,
-    )
+    let short = world.short_pages.then_some(Short {
+        seed: world.seed,
+        empty: true,
+    });
+    cut(short, listing, grows, items, max, token)
 }
 
-/// `short`: pages are shortened by this seed.
+/// As [`page`], for a listing whose model has no empty lists: short pages have an entry.
+pub(crate) fn page_of_some<T>(
+    world: &World,
+    listing: &str,
+    grows: Grows,
+    items: Vec<T>,
+    max: usize,
+    token: Option<&str>,
+) -> Option<(Vec<T>, Option<String>)> {
+    let short = world.short_pages.then_some(Short {
+        seed: world.seed,
+        empty: false,
+    });
+    cut(short, listing, grows, items, max, token)
+}
+
+/// How pages are shortened.
+#[derive(Debug, Clone, Copy)]
+struct Short {
+    seed: Seed,
+    /// Whether some are empty.
+    empty: bool,
+}
+
 fn cut<T>(
-    short: Option<Seed>,
+    short: Option<Short>,
     listing: &str,
     grows: Grows,
     items: Vec<T>,
@@ -58,7 +78,9 @@ fn cut<T>(
         (Some(_), Grows::AtTheFront) => length.saturating_sub(usize::try_from(place).ok()?),
     };
     let size = match short {
-        Some(seed) if offset < length => shortened(seed, listing, place, max, after_empty),
+        Some(Short { seed, empty }) if offset < length => {
+            shortened(seed, listing, place, max, after_empty || !empty)
+        }
         _ => max,
     };
     let page: Vec<T> = items.into_iter().skip(offset).take(size).collect();
@@ -75,9 +97,9 @@ fn cut<T>(
 }
 
 /// One page in four is empty, though never two in a row; the others have any length up to `max`.
-fn shortened(seed: Seed, listing: &str, place: u64, max: usize, after_empty: bool) -> usize {
+fn shortened(seed: Seed, listing: &str, place: u64, max: usize, not_empty: bool) -> usize {
     let place = place.to_string();
-    if !after_empty && seed.unit(&["empty page", listing, &place]) < 0.25 {
+    if !not_empty && seed.unit(&["empty page", listing, &place]) < 0.25 {
         return 0;
     }
     let max = i64::try_from(max).unwrap_or(i64::MAX);
@@ -100,6 +122,11 @@ fn decode(token: &str, mask: u64) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const SHORT: Short = Short {
+        seed: Seed(1),
+        empty: true,
+    };
 
     #[test]
     fn pages_cover_a_listing_once_and_a_token_fits_only_its_own() {
@@ -139,7 +166,7 @@ mod tests {
             let (mut seen, mut lengths, mut token) = (vec![], vec![], None);
             loop {
                 let items = (0..200).collect();
-                let (items, next) = cut(Some(Seed(1)), "a", grows, items, 9, token.as_deref()).unwrap();
+                let (items, next) = cut(Some(SHORT), "a", grows, items, 9, token.as_deref()).unwrap();
                 lengths.push(items.len());
                 seen.extend(items);
                 match next {
@@ -148,12 +175,12 @@ mod tests {
                 }
             }
             assert_eq!(seen, (0..200).collect::<Vec<_>>());
-            assert!(lengths.iter().any(|length| *length == 0) && lengths.iter().all(|length| *length <= 9));
+            assert!(lengths.contains(&0) && lengths.iter().all(|length| *length <= 9));
             assert!(lengths.windows(2).all(|pair| pair != [0, 0]));
             assert!(lengths.len() > 200 / 9 + 1);
         }
         assert_eq!(
-            cut(Some(Seed(1)), "a", Grows::AtTheEnd, Vec::<u8>::new(), 9, None).unwrap(),
+            cut(Some(SHORT), "a", Grows::AtTheEnd, Vec::<u8>::new(), 9, None).unwrap(),
             (vec![], None)
         );
     }

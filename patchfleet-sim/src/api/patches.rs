@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     spec::Platform,
-    world::{ListedPatch, Node, World},
+    world::{ListedPatch, Node, PatchReport, World},
 };
 use jiff::Timestamp;
 use patchfleet_core::id::Location;
@@ -73,7 +73,7 @@ fn patch_state(world: &World, node: &Node) -> Option<PatchStateShape> {
         instance_id: node.id.to_string(),
         patch_group: node.patch_group().to_owned(),
         baseline_id: world.baseline_id(node),
-        snapshot_id: report.snapshot.clone(),
+        snapshot_id: Some(snapshot(world, node, report)),
         install_override_list: report.override_list.clone(),
         owner_information: String::new(),
         installed_count: found.installed,
@@ -95,6 +95,15 @@ fn patch_state(world: &World, node: &Node) -> Option<PatchStateShape> {
         security_non_compliant_count: broken.security,
         other_non_compliant_count: broken.other,
     })
+}
+
+/// The snapshot that a run used: the one that it was given, or one that Patch Manager made for it.
+fn snapshot(world: &World, node: &Node, report: &PatchReport) -> String {
+    let made = || {
+        let at = report.ended.to_string();
+        world.seed.uuid(&[node.id.as_str(), &at, "snapshot"])
+    };
+    report.snapshot.clone().unwrap_or_else(made)
 }
 
 impl Operation for DescribeInstancePatchStates {

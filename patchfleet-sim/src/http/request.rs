@@ -99,11 +99,18 @@ impl Route {
                 ))
             });
         let Some((service, operation)) = known else {
+            let asked = format!("{method} {}", uri.path());
+            // Resource Groups alone has an error for a path that is right and a method that is not.
+            let posts = ServiceModel::of(Service::ResourceGroups).at("POST", uri.path());
+            let (service, input) = match posts {
+                Some(_) => (Some(Service::ResourceGroups), Err(not_allowed(&asked))),
+                None => (None, json(body)),
+            };
             return Self {
                 protocol: Protocol::Rest,
-                service: None,
-                operation: format!("{method} {}", uri.path()),
-                input: json(body),
+                service,
+                operation: asked,
+                input,
             };
         };
         let input = json(body).map(|mut input| {
@@ -117,6 +124,17 @@ impl Route {
             operation: operation.to_owned(),
             input,
         }
+    }
+}
+
+fn not_allowed(asked: &str) -> Unread {
+    Unread {
+        shown: Value::Null,
+        error: ApiError::new(
+            405,
+            "MethodNotAllowedException",
+            format!("{asked} is not allowed: the operations of Resource Groups are POST requests."),
+        ),
     }
 }
 

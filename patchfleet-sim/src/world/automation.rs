@@ -93,7 +93,7 @@ pub enum Shape {
 #[derive(Debug)]
 pub struct Execution {
     pub(crate) id: String,
-    /// Its place among those of its location, from 1.
+    /// Its place among those that calls started in its location, from 1; 0 if a parent did.
     pub(crate) number: u64,
     pub(crate) order: StartOrder,
     pub(crate) version: String,
@@ -354,6 +354,12 @@ impl Execution {
     #[must_use]
     pub fn is_cross_account(&self) -> bool {
         !self.order.targets.is_empty()
+    }
+
+    /// Older ones come first. Those that parents start at one instant come by their ids: which
+    /// parent is first would depend on the order of calls to different accounts.
+    pub(crate) fn age(&self) -> (Timestamp, u64, &str) {
+        (self.started, self.number, &self.id)
     }
 
     /// Whether each step waits to be started.

@@ -61,6 +61,7 @@ pub(super) fn build(spec: &WorldSpec) -> Result<World, WorldError> {
         rates: spec.rates.clone(),
         calls_full_at: BTreeMap::new(),
         buckets: spec.buckets.clone().map(BTreeSet::from_iter),
+        run_command: spec.run_command,
         counters: BTreeMap::new(),
         queue: BTreeMap::new(),
         queued: 0,

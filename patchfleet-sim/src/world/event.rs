@@ -1,13 +1,15 @@
 //! What can happen by itself, and who deals with it.
 
-use super::{InvocationState, Status, World};
-use patchfleet_core::id::NodeId;
+use super::{InvocationState, Shape, Status, World};
+use patchfleet_core::id::{Location, NodeId};
 
 /// Something that is going to happen. Each is a no-op if what it is about has ended meanwhile.
 #[derive(Debug, Clone)]
 pub(crate) enum Event {
-    /// An execution begins its work.
-    ExecutionBegins { execution: String },
+    /// A new execution comes to where it waits for its place.
+    ExecutionArrives { execution: String },
+    /// Executions that wait in a location may begin if there is a place.
+    LineMoves { location: Location, shape: Shape },
     /// A location's step has found out whether its role can be assumed.
     LocationAnswers { execution: String, step: usize },
     /// A target's child starts.
@@ -85,7 +87,8 @@ impl World {
 
     pub(super) fn happen(&mut self, event: Event) {
         match event {
-            Event::ExecutionBegins { execution } => self.begin_execution(&execution),
+            Event::ExecutionArrives { execution } => self.stand_in_line(&execution),
+            Event::LineMoves { location, shape } => self.move_line(&location, shape),
             Event::LocationAnswers { execution, step } => self.location_answers(&execution, step),
             Event::TargetBegins { execution, step } => self.target_begins(&execution, step),
             Event::ChildEnded {

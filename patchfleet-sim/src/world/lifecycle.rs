@@ -188,7 +188,9 @@ impl World {
         self.join_line(&execution.order.location, shape)?;
         let nth = self.count(&format!("execution/{place}/{name}")).to_string();
         let id = self.seed.uuid(&["execution", &place, name, &nth]);
-        execution.number = self.count(&format!("executions/{place}"));
+        if execution.parent.is_none() {
+            execution.number = self.count(&format!("executions/{place}"));
+        }
         execution.steps = match shape {
             Shape::CrossAccount => self.location_steps(&id, &execution.order),
             // Its targets are looked for when it begins.
@@ -199,7 +201,7 @@ impl World {
         self.executions.insert(id.clone(), execution);
         self.after_seconds(
             1,
-            Event::ExecutionBegins {
+            Event::ExecutionArrives {
                 execution: id.clone(),
             },
         );
@@ -217,11 +219,8 @@ impl World {
         runbook.main_steps.iter().map(step).collect()
     }
 
+    /// An execution that has its place begins its work.
     pub(super) fn begin_execution(&mut self, id: &str) {
-        let pending = |one: &&Execution| one.status == Status::Pending;
-        if self.executions.get(id).filter(pending).is_none() || !self.take_slot(id) {
-            return;
-        }
         let Some(execution) = self.executions.get_mut(id) else {
             return;
         };

@@ -6,14 +6,17 @@
 
 use super::{Shape, StartRefusal, Status, World, event::Event};
 use patchfleet_core::id::Location;
-use std::collections::VecDeque;
+use std::collections::BTreeSet;
+
+/// Who waits, by [`super::Execution::age`].
+type Waiting = BTreeSet<(jiff::Timestamp, u64, String)>;
 
 /// Executions of one location and kind that have not ended.
 #[derive(Debug, Default)]
 pub(crate) struct Line {
     open: u32,
     running: u32,
-    waiting: VecDeque<String>,
+    waiting: Waiting,
 }
 
 /// Which quotas an execution counts in: those of rate control, or the others.
@@ -48,51 +51,49 @@ impl World {
         Ok(())
     }
 
-    /// Whether an execution may begin now. If not, it is told when its turn comes.
-    pub(super) fn take_slot(&mut self, id: &str) -> bool {
+    /// An execution may begin when its turn comes. That is decided when everybody who comes at this
+    /// instant is in line: who is first must not depend on the order of calls to different accounts.
+    pub(super) fn stand_in_line(&mut self, id: &str) {
         let Some(execution) = self.executions.get(id) else {
-            return false;
-        };
-        if execution.has_slot {
-            return true;
-        }
-        let (location, shape) = (execution.order.location.clone(), execution.shape());
-        let (limit, _) = self.limits(shape);
-        let line = self.line(&location, shape);
-        if line.running >= limit {
-            line.waiting.push_back(id.to_owned());
-            return false;
-        }
-        line.running += 1;
-        if let Some(execution) = self.executions.get_mut(id) {
-            execution.has_slot = true;
-        }
-        true
-    }
-
-    /// An execution has ended: its place goes to the one that has waited longest.
-    pub(super) fn leave_line(&mut self, id: &str) {
-        let Some(execution) = self.executions.get_mut(id) else {
             return;
         };
         let (location, shape) = (execution.order.location.clone(), execution.shape());
-        let had_slot = std::mem::take(&mut execution.has_slot);
+        let (started, number, _) = execution.age();
+        self.line(&location, shape)
+            .waiting
+            .insert((started, number, id.to_owned()));
+        self.after_seconds(0, Event::LineMoves { location, shape });
+    }
+
+    /// Whoever has waited longest begins, as long as there is a place.
+    pub(super) fn move_line(&mut self, location: &Location, shape: Shape) {
         let (limit, _) = self.limits(shape);
-        let line = self.line(&location, shape);
-        line.open = line.open.saturating_sub(1);
-        line.running = line.running.saturating_sub(u32::from(had_slot));
-        while self.line(&location, shape).running < limit {
-            let Some(next) = self.line(&location, shape).waiting.pop_front() else {
+        while self.line(location, shape).running < limit {
+            let Some((_, _, next)) = self.line(location, shape).waiting.pop_first() else {
                 return;
             };
             // It may have been stopped while it waited.
             let waits = |one: &&mut super::Execution| one.status == Status::Pending;
             if let Some(execution) = self.executions.get_mut(&next).filter(waits) {
                 execution.has_slot = true;
-                self.line(&location, shape).running += 1;
-                // By way of the queue, so that the length of the line is not a depth of the stack.
-                self.after_seconds(0, Event::ExecutionBegins { execution: next });
+                self.line(location, shape).running += 1;
+                self.begin_execution(&next);
             }
+        }
+    }
+
+    /// An execution has ended: its place is another's.
+    pub(super) fn leave_line(&mut self, id: &str) {
+        let Some(execution) = self.executions.get_mut(id) else {
+            return;
+        };
+        let (location, shape) = (execution.order.location.clone(), execution.shape());
+        let had_slot = std::mem::take(&mut execution.has_slot);
+        let line = self.line(&location, shape);
+        line.open = line.open.saturating_sub(1);
+        line.running = line.running.saturating_sub(u32::from(had_slot));
+        if had_slot && !line.waiting.is_empty() {
+            self.after_seconds(0, Event::LineMoves { location, shape });
         }
     }
 }

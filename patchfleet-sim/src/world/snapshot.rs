@@ -9,7 +9,7 @@ impl World {
     #[must_use]
     pub fn state(&self) -> Value {
         let mut executions: Vec<&Execution> = self.executions.values().collect();
-        executions.sort_by_key(|one| (one.started, &one.order.location, one.number));
+        executions.sort_by_key(|one| (one.started, &one.order.location, one.age()));
         let mut commands: Vec<&Command> = self.commands.values().collect();
         commands.sort_by_key(|one| (one.requested, &one.order.location, one.number));
         json!({

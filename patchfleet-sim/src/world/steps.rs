@@ -98,6 +98,7 @@ impl World {
         step.started = step.started.or(Some(now));
         step.child = None;
         step.command = None;
+        step.outputs.clear();
         let action = Action::of(&rule.action);
         let (inputs, timeout) = match (inputs, timeout) {
             (Ok(inputs), Ok(timeout)) => (inputs, timeout),

@@ -107,7 +107,8 @@ impl World {
         match target {
             TargetAccount::Account(id) => Ok(vec![id.clone()]),
             TargetAccount::Parent(parent) => {
-                if *caller != self.org.management || !self.org.has_parent(parent) {
+                let org = &self.org;
+                if !org.in_use || !org.may_read(caller) || !org.has_parent(parent) {
                     return Err(format!(
                         "The organizational unit {parent} cannot be resolved from account {caller}."
                     ));

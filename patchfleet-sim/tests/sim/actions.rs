@@ -249,7 +249,14 @@ fn a_step_is_tried_so_often_before_it_has_failed() {
     fleet.world.run_until_idle();
     assert_eq!(fleet.world.commands().count(), 3);
     assert_eq!(fleet.status(&id), "Failed");
-    assert_eq!(fleet.shown(&id)["StepExecutions"][0]["MaxAttempts"], 3);
+    let step = fleet.shown(&id)["StepExecutions"][0].clone();
+    assert_eq!(step["MaxAttempts"], 3);
+    let command = step["Outputs"]["CommandId"][0].as_str().unwrap();
+    let failure = step["FailureMessage"].as_str().unwrap();
+    assert!(
+        failure.contains(&format!("CommandId=[{command}]")),
+        "the last attempt's: {failure}"
+    );
 }
 
 #[test]
@@ -288,9 +295,11 @@ fn a_cancelled_execution_runs_the_steps_that_on_cancel_leads_to_and_is_cancelled
         );
         let id = fleet.run(json!({"DocumentName": "Mine"}));
         fleet.world.advance_by(SignedDuration::from_mins(1));
-        fleet
-            .ssm("StopAutomationExecution", json!({"AutomationExecutionId": id}))
-            .unwrap();
+        // The second comes before the first has had its effect.
+        for kind in ["Complete", "Cancel"] {
+            let stop = json!({"AutomationExecutionId": id, "Type": kind});
+            fleet.ssm("StopAutomationExecution", stop).unwrap();
+        }
         let stopped = fleet.world.now();
         fleet.world.advance_by(SignedDuration::from_secs(10));
         assert_eq!(fleet.status(&id), "Cancelling");

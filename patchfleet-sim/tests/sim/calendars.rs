@@ -315,3 +315,62 @@ fn what_is_no_calendar_or_not_understood_has_its_own_error() {
         "ValidationException"
     );
 }
+
+#[test]
+fn odd_events_are_understood_or_refused_and_never_more() {
+    let mut fleet = fleet();
+    let starts = [
+        "DTSTART:00010101T000000Z",
+        "DTSTART:99991231T235959Z",
+        "DTSTART;VALUE=DATE:19000229",
+        "DTSTART;TZID=America/New_York:20260308T023000",
+        "DTSTART:20260301T000000",
+    ];
+    let ends = [
+        "",
+        "DURATION:P7000000D",
+        "DURATION:-PT1H",
+        "DURATION:PT100000000H",
+        "DTEND:99991231T235959Z",
+        "DTEND;VALUE=DATE:20260302",
+    ];
+    let rules = [
+        "",
+        "RRULE:FREQ=DAILY",
+        "RRULE:FREQ=DAILY;INTERVAL=0",
+        "RRULE:FREQ=DAILY;COUNT=0",
+        "RRULE:FREQ=MONTHLY;BYMONTHDAY=31;BYMONTH=2",
+        "RRULE:FREQ=YEARLY;BYSETPOS=-400;BYDAY=MO",
+        "RRULE:FREQ=WEEKLY;INTERVAL=65535",
+        "RRULE:FREQ=DAILY;UNTIL=00000000T000000Z",
+        "RRULE:FREQ=DAILY;BYHOUR=1,2,3;BYMINUTE=1,2,3;BYSECOND=1,2,3",
+        "RRULE:;;=",
+        "EXDATE:20260301T000000Z,,",
+        "RDATE:20260303T000000Z,20260304T000000Z",
+        "RECURRENCE-ID:20260301T000000Z",
+        "EXRULE:FREQ=DAILY",
+    ];
+    let with_rules = starts
+        .iter()
+        .flat_map(|start| rules.map(|rule| [*start, "DURATION:PT1H", rule]));
+    let with_ends = starts
+        .iter()
+        .flat_map(|start| ends.map(|end| [*start, end, "RRULE:FREQ=WEEKLY"]));
+    let mut understood = 0;
+    for [start, end, rule] in with_rules.chain(with_ends) {
+        let lines = ["BEGIN:VEVENT", "UID:1", start, end, rule, "END:VEVENT"];
+        add(&mut fleet, "Odd", "DEFAULT_OPEN", &lines);
+        for at in [
+            "2026-03-01T00:00:00Z",
+            "9999-12-30T00:00:00Z",
+            "0001-01-01T00:00:00Z",
+        ] {
+            match ask(&mut fleet, &["Odd"], at) {
+                Ok(_) => understood += 1,
+                Err(error) => assert_eq!(error.code(), "UnsupportedCalendarException", "{lines:?}"),
+            }
+        }
+        fleet.ssm("DeleteDocument", json!({"Name": "Odd"})).unwrap();
+    }
+    assert!(understood > 100, "{understood}");
+}

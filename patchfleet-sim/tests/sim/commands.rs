@@ -165,6 +165,36 @@ fn every_reason_for_there_being_no_command_has_its_own_code() {
     assert_eq!(sent["Command"]["DocumentVersion"], "$LATEST");
 }
 
+#[test]
+fn targeted_ids_are_checked_like_named_ones_if_the_world_says_so() {
+    let try_it = |checked: bool, which: usize| {
+        let toml = format!(
+            "run_command = {{ check_targeted_ids = {checked} }}\n{}",
+            world(MIXED)
+        );
+        let mut there = There::of(&toml);
+        let ids = mixed(&there);
+        let input = json!({
+            "DocumentName": "AWS-RunPatchBaseline",
+            "Parameters": {"Operation": ["Scan"]},
+            "Targets": [{"Key": "InstanceIds", "Values": [ids[0], ids[which]]}],
+        });
+        match checked && which > 1 {
+            true => assert_eq!(there.refusal("SendCommand", input), "InvalidInstanceId"),
+            false => {
+                let sent = there.ssm("SendCommand", input);
+                let id = sent["Command"]["CommandId"].as_str().unwrap().to_owned();
+                there.fleet.world.run_until_idle();
+                assert!(there.ends(&id).contains(&"Success".to_owned()));
+            }
+        }
+    };
+    for which in [1, 2, 3] {
+        try_it(false, which);
+        try_it(true, which);
+    }
+}
+
 /// Runs a script on the whole group.
 fn script(there: &mut There, document: &str) -> (Value, Vec<String>) {
     let command = there.run(|input| {

@@ -106,6 +106,46 @@ fn run_command_reaches_the_members_of_a_group_that_was_made() {
 }
 
 #[test]
+fn an_automation_runs_once_for_each_member_of_a_group_that_was_made() {
+    let mut there = There::with_nodes(NODES);
+    let wanted = query(&["AWS::AllSupported"], "Env", &["prod"]);
+    there
+        .ask("CreateGroup", json!({"Name": "Prod", "ResourceQuery": wanted}))
+        .unwrap();
+    let content = json!({
+        "schemaVersion": "0.3",
+        "parameters": {"Node": {"type": "String"}},
+        "mainSteps": [{"name": "wait", "action": "aws:sleep", "inputs": {"Duration": "PT1S"}}],
+    });
+    let ssm = [
+        (
+            "CreateDocument",
+            json!({"Name": "Wait", "DocumentType": "Automation", "Content": content.to_string()}),
+        ),
+        (
+            "StartAutomationExecution",
+            json!({
+                "DocumentName": "Wait", "TargetParameterName": "Node", "MaxConcurrency": "10", "MaxErrors": "0",
+                "Targets": [{"Key": "ResourceGroup", "Values": ["Prod"]}],
+            }),
+        ),
+    ];
+    for (operation, input) in ssm {
+        call(
+            &mut there.fleet.world,
+            &there.caller,
+            Service::Ssm,
+            operation,
+            input,
+        )
+        .unwrap();
+    }
+    there.fleet.world.run_until_idle();
+    // The one that was started, and one for each of the three.
+    assert_eq!(there.fleet.world.executions().count(), 4);
+}
+
+#[test]
 fn a_group_of_the_world_shows_a_query_that_finds_its_members() {
     let mut there = There::with_nodes(NODES);
     let shown = there.ask("GetGroupQuery", json!({"Group": "Web"})).unwrap();

@@ -250,3 +250,45 @@ fn without_target_locations_the_runbook_runs_where_it_is_started() {
         json!([ADMIN_ROLE])
     );
 }
+
+#[test]
+fn children_of_two_accounts_parents_are_the_same_whichever_account_called_first() {
+    let run = |order: [&str; 2]| {
+        let mut fleet = Fleet::of(&format!(
+            r#"
+            management_account = "{CENTRAL}"
+            quotas = {{ running_automations = 5 }}
+            accounts = [
+                {{ id = "{CENTRAL}", name = "Main" }},
+                {{ id = "222222222222", name = "One" }},
+                {{ id = "333333333333", name = "Two" }},
+                {{ id = "444444444444", name = "Both" }},
+            ]
+            "#
+        ));
+        let nap = json!({"name": "nap", "action": "aws:sleep", "inputs": {"Duration": "PT5M"}});
+        let content = json!({"schemaVersion": "0.3", "mainSteps": [nap]});
+        let administrator = fleet.caller.clone();
+        for account in order {
+            fleet.caller = administrator.clone();
+            fleet.caller = fleet.within(account, "us-east-1");
+            fleet.document("Nap", &content);
+            for _ in 0..5 {
+                let locations = json!([{"Accounts": ["444444444444"], "Regions": ["us-east-1"]}]);
+                fleet.run(json!({"DocumentName": "Nap", "TargetLocations": locations}));
+            }
+        }
+        fleet.world.run_until_idle();
+        fleet.caller = administrator;
+        fleet.caller = fleet.within("444444444444", "us-east-1");
+        let listed = fleet.ssm("DescribeAutomationExecutions", json!({})).unwrap();
+        (listed.to_string(), fleet.world.state()["executions"].to_string())
+    };
+    let (one, other) = (
+        run(["222222222222", "333333333333"]),
+        run(["333333333333", "222222222222"]),
+    );
+    assert!(one.0.matches("ParentAutomationExecutionId").count() == 10);
+    assert_eq!(one.0, other.0);
+    assert_eq!(one.1, other.1);
+}

@@ -290,3 +290,36 @@ fn regions_on_their_way_cannot_be_used() {
         "AccessDeniedException"
     );
 }
+
+#[test]
+fn units_are_targets_for_those_who_may_read_the_organization() {
+    let delegated = format!("organization = {{ delegated_administrators = [\"{WEB}\"] }}");
+    let nobodys = "organization = { in_use = false }";
+    for (top, from, allowed) in [
+        ("", CENTRAL, true),
+        ("", WEB, false),
+        (delegated.as_str(), WEB, true),
+        (nobodys, CENTRAL, false),
+    ] {
+        let mut fleet = fleet(top, "");
+        let mut caller = fleet.caller.clone();
+        if from == WEB {
+            caller = fleet.within(WEB, "us-east-1");
+        }
+        let content = json!({"schemaVersion": "0.3", "mainSteps": [{"name": "a", "action": "aws:sleep", "inputs": {"Duration": "PT1S"}}]});
+        let create = json!({"Name": "Wait", "DocumentType": "Automation", "Content": content.to_string()});
+        call(&mut fleet.world, &caller, Service::Ssm, "CreateDocument", create).unwrap();
+        let start = json!({
+            "DocumentName": "Wait",
+            "TargetLocations": [{"Accounts": ["ou-pf01-bbbbbbbb"], "Regions": ["us-east-1"]}],
+        });
+        let started = call(
+            &mut fleet.world,
+            &caller,
+            Service::Ssm,
+            "StartAutomationExecution",
+            start,
+        );
+        assert_eq!(started.is_ok(), allowed, "{top} {from}: {started:?}");
+    }
+}

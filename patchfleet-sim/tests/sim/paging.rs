@@ -155,3 +155,79 @@ fn a_foreign_token_is_refused() {
     .unwrap_err();
     assert_eq!(error.code(), "InvalidNextToken");
 }
+
+/// What is listed with which input, where the entries stand, and what names each.
+type Listing = (Service, &'static str, Value, &'static str, fn(&Value) -> &Value);
+
+#[test]
+fn with_short_pages_every_listing_is_whole_all_the_same_and_some_pages_are_empty() {
+    let accounts: String = (0..45)
+        .map(|n| {
+            format!(
+                r#"{{ id = "{:012}", name = "Account {n}" }},"#,
+                100_000_000_000_u64 + n
+            )
+        })
+        .collect();
+    let world = |short: bool| {
+        format!(
+            "short_pages = {short}\nmanagement_account = \"100000000000\"\naccounts = [{accounts}]\n[[groups]]\nname = \"Web\"\naccounts = [\"100000000000\"]\nregions = [\"us-east-1\"]\nnodes = [{{ count = 60 }}]\n"
+        )
+    };
+    let listings: [Listing; 6] = [
+        (
+            Service::Organizations,
+            "ListAccounts",
+            json!({}),
+            "Accounts",
+            |one| &one["Id"],
+        ),
+        (Service::Organizations, "ListRoots", json!({}), "Roots", |one| {
+            &one["Id"]
+        }),
+        (
+            Service::Account,
+            "ListRegions",
+            json!({"MaxResults": 9}),
+            "Regions",
+            |one| &one["RegionName"],
+        ),
+        (
+            Service::Ssm,
+            "DescribeInstanceInformation",
+            json!({}),
+            "InstanceInformationList",
+            |one| &one["InstanceId"],
+        ),
+        (
+            Service::Ssm,
+            "ListDocuments",
+            json!({"MaxResults": 2}),
+            "DocumentIdentifiers",
+            |one| &one["Name"],
+        ),
+        (
+            Service::ResourceGroups,
+            "ListGroupResources",
+            json!({"Group": "Web"}),
+            "Resources",
+            |one| &one["Identifier"]["ResourceArn"],
+        ),
+    ];
+    let (mut whole, mut short) = (Fleet::of(&world(false)), Fleet::of(&world(true)));
+    let (mut pages, mut empty) = ([0, 0], 0);
+    for (service, operation, input, list, id) in listings {
+        let caller = whole.caller.clone();
+        let what = (service, operation);
+        let (lengths, ids) = walk(&mut whole, &caller, what, input.clone(), list, id);
+        let (shorter, same) = walk(&mut short, &caller, what, input.clone(), list, id);
+        let (again, _) = walk(&mut short, &caller, what, input, list, id);
+        assert_eq!(ids, same, "{operation}");
+        assert_eq!(shorter, again, "{operation}: the same calls get the same pages");
+        assert!(shorter.iter().all(|length| *length <= lengths[0]), "{operation}");
+        assert!(shorter.windows(2).all(|pair| pair != [0, 0]), "{operation}");
+        pages = [pages[0] + lengths.len(), pages[1] + shorter.len()];
+        empty += shorter.iter().filter(|length| **length == 0).count();
+    }
+    assert!(pages[1] > pages[0] && empty > 0, "{pages:?}, {empty} empty");
+}

@@ -266,6 +266,12 @@ fn a_snapshot_lives_for_three_days_from_its_first_use_in_a_location() {
         assert_eq!(baselines.len(), 1);
         (command, of)
     };
+    let own: BTreeSet<String> = there
+        .patch_states()
+        .iter()
+        .map(|one| one["SnapshotId"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(own.len(), 2, "runs that were given none have one of their own");
     let (first, of) = scan(&mut there, snapshot);
     assert_eq!(
         (&first["Status"], of),

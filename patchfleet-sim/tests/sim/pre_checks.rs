@@ -88,6 +88,10 @@ fn a_runbook_has_to_be_shared_if_the_world_says_so() {
         assert_eq!(status, expected, "{shared} {more}: {failure}");
         assert_eq!(child.is_some(), expected == Status::Success);
     }
+    let mut late = fleet("", "", must);
+    let share = json!({"Name": "Runbook", "PermissionType": "Share", "AccountIdsToAdd": ["222222222222"]});
+    late.ssm("ModifyDocumentPermission", share).unwrap();
+    assert_eq!(outcome(&mut late).1, Status::Success, "shared by the API");
     let mut fleet = fleet("", "", must);
     let id = fleet.start(&[CENTRAL], &["us-east-1"], |_| ());
     fleet.world.run_until_idle();

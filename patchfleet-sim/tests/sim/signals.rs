@@ -91,6 +91,16 @@ fn a_rejection_fails_the_step_and_nobody_else_has_a_say() {
 }
 
 #[test]
+fn a_rejection_is_not_asked_again() {
+    let mut steps = approval(json!({}));
+    steps[0]["maxAttempts"] = json!(3);
+    let (mut fleet, id) = started(steps, json!({}));
+    assert_eq!(signal(&mut fleet, &id, "Reject", Value::Null), Ok(()));
+    fleet.world.run_until_idle();
+    assert_eq!(fleet.status(&id), "Failed");
+}
+
+#[test]
 fn approvers_that_cannot_be_enough_fail_the_step() {
     for inputs in [
         json!({"Approvers": []}),

@@ -331,3 +331,38 @@ async fn a_simulator_that_is_dropped_no_longer_listens() {
     sim.shutdown().await.unwrap();
     assert!(TcpStream::connect(address).await.is_err());
 }
+
+#[tokio::test]
+async fn resource_groups_paths_take_posts_only_and_pages_are_asked_for_in_the_url() {
+    let sim = sim(ClockMode::Jump).await;
+    let headers = [
+        ("Content-Type", "application/json"),
+        ("Authorization", &*credential("AKID", "resource-groups")),
+    ];
+    for (line, code) in [
+        ("GET /groups-list", "MethodNotAllowedException"),
+        ("DELETE /delete-group", "MethodNotAllowedException"),
+        ("GET /listRegions", "UnknownOperationException"),
+    ] {
+        let reply = send(&sim, line, &headers, "").await;
+        let status = if code.starts_with("Method") { 405 } else { 404 };
+        assert_eq!(reply.status, status, "{line} {}", reply.body);
+        assert!(reply.body.contains(code), "{line} {}", reply.body);
+    }
+    for name in ["One", "Two"] {
+        let query = json!({"ResourceTypeFilters": ["AWS::AllSupported"]}).to_string();
+        let body =
+            json!({"Name": name, "ResourceQuery": {"Type": "TAG_FILTERS_1_0", "Query": query}}).to_string();
+        let made = send(&sim, "POST /groups", &headers, &body).await;
+        assert_eq!(made.status, 200, "{}", made.body);
+    }
+    let first = send(&sim, "POST /groups-list?maxResults=1", &headers, "")
+        .await
+        .json();
+    assert_eq!(first["GroupIdentifiers"][0]["GroupName"], "One");
+    let token = first["NextToken"].as_str().unwrap();
+    let line = format!("POST /groups-list?maxResults=1&nextToken={token}");
+    let second = send(&sim, &line, &headers, "{}").await.json();
+    assert_eq!(second["GroupIdentifiers"][0]["GroupName"], "Two");
+    assert!(second.get("NextToken").is_none());
+}

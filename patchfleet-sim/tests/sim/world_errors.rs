@@ -6,7 +6,7 @@ use patchfleet_sim::{
 };
 
 fn error(toml: &str) -> WorldError {
-    World::parse(toml).map(drop).expect_err("this world is sound")
+    World::parse(toml).map(drop).unwrap_err()
 }
 
 /// The lines below the first, which says what kind of trouble it is.
@@ -159,6 +159,26 @@ fn each_contradiction_is_shown_where_it_stands() {
         ("[[groups]]", "[[documents]]\nname = \"Doc\"\nbuiltin = \"patchfleet\"\naccount = \"333333333333\"\n[[groups]]".into(), "15:1: documents[0].account: 333333333333 is not one of accounts"),
         ("[[groups]]", "[[documents]]\nname = \"Doc\"\nbuiltin = \"patchfleet\"\nregions = [\"eu-south-1\"]\n[[groups]]".into(), "15:12: documents[0].regions[0]: eu-south-1 is not enabled in account 111111111111"),
         ("[[groups]]", "[[documents]]\nname = \"Doc\"\nbuiltin = \"patchfleet\"\nregions = [\"us-east-1\", \"us-east-1\"]\n[[groups]]".into(), "15:25: documents[0].regions[1]: document Doc stands twice in 111111111111/us-east-1"),
+        (
+            "[[groups]]",
+            "[[faults]]\neffect = \"throttle\"\nshare = 2.0\n[[groups]]".into(),
+            "14:1: faults[0].share: a share is from 0 to 1, not 2",
+        ),
+        (
+            "[[groups]]",
+            "[[faults]]\neffect = \"deny\"\n[[faults]]\neffect = \"deny\"\noperations = [\"ssm:Nothing\"]\n[[groups]]".into(),
+            "16:1: faults[1].operations: ssm:Nothing is no action",
+        ),
+        (
+            "[[groups]]",
+            "[rates]\n\"ssm:Nothing\" = 1\n[[groups]]".into(),
+            "13:1: rates.ssm:Nothing: ssm:Nothing is no action that is simulated",
+        ),
+        (
+            "[[groups]]",
+            "[rates]\n\"*\" = 0.0\n[[groups]]".into(),
+            "13:1: rates.*: 0 calls a second are not 0.01 to 10000",
+        ),
     ];
     for (from, to, expected) in rows {
         let found = lines_with(from, &to);

@@ -173,7 +173,7 @@ fn passes(one: &IdentifierShape, found: &FoundDocument<'_>, filter: &KeyValues) 
             is(&|word| name.contains(&word.to_ascii_lowercase()))
         }
         "DocumentType" => is(&|kind| kind == one.document_type),
-        "PlatformTypes" => is(&|wanted| one.platform_types.iter().any(|platform| wanted == *platform)),
+        "PlatformTypes" => is(&|wanted| one.platform_types.contains(&wanted)),
         "TargetType" => is(&|wanted| one.target_type.as_deref() == Some(wanted)),
         _ => true,
     }

@@ -6,7 +6,7 @@ use crate::{
         ApiError, Caller, Operation, Service,
         check::{given, page_size},
         input,
-        page::{Grows, page},
+        page::{Grows, page_of_some},
         time::WireTime,
     },
     world::{DocumentFormat, DocumentVersion, FoundDocument, World, convert},
@@ -181,7 +181,7 @@ impl Operation for ListDocumentVersions {
             caller.region,
             shown_name(&found, caller)
         );
-        let (document_versions, next_token) = page(
+        let (document_versions, next_token) = page_of_some(
             world,
             &listing,
             Grows::AtTheFront,

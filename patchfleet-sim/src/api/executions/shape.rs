@@ -61,6 +61,8 @@ pub(crate) struct ExecutionMetadata {
     #[serde(flatten)]
     pub(crate) rate: RateShape,
     pub(crate) automation_type: &'static str,
+    /// Where S3 would have its log: AWS says nothing there.
+    pub(crate) log_file: &'static str,
 }
 
 /// What both say about targets.
@@ -99,6 +101,8 @@ pub(crate) struct StepShape {
     pub(crate) is_critical: Option<bool>,
     pub(crate) next_step: Option<String>,
     pub(crate) on_failure: Option<String>,
+    /// Always empty, and always there.
+    pub(crate) overridden_parameters: BTreeMap<String, Vec<String>>,
 }
 
 pub(super) fn execution_shape(one: &Execution) -> ExecutionShape {
@@ -147,6 +151,7 @@ pub(super) fn metadata(one: &Execution) -> ExecutionMetadata {
         failure_message: one.failure.clone(),
         rate: rate_shape(one),
         automation_type: automation_type(one),
+        log_file: "",
     }
 }
 
@@ -210,6 +215,7 @@ pub(super) fn step_shape(execution: &Execution, index: usize, step: &Step) -> St
     let rules = &execution.runbook.main_steps;
     let rule = rules.get(index).filter(|_| execution.shape() == Shape::Document);
     StepShape {
+        overridden_parameters: BTreeMap::new(),
         step_execution_id: step.id.clone(),
         step_name: step.name.clone(),
         action: step.action.clone(),

@@ -4,8 +4,8 @@ use super::{Component, Line, Time, property};
 use chrono::{Days, NaiveDate, NaiveDateTime, TimeDelta, TimeZone};
 use rrule::{Frequency, RRule, RRuleSet, Tz, Unvalidated};
 
-/// Occurrences of one event that are followed, from its first on.
-const MOST: usize = 100_000;
+/// Occurrences of one event that are followed, from its first on: a century of days.
+const MOST: usize = 36_600;
 
 /// An event with all its occurrences.
 #[derive(Debug)]

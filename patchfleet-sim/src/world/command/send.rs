@@ -1,7 +1,7 @@
 //! SendCommand: every reason why there is no command, and the command.
 
 use super::{Command, CommandDocument, CommandOrder};
-use crate::world::{Pacer, Place, Status, World, event::Event};
+use crate::world::{Node, Pacer, Place, Status, World, event::Event};
 use patchfleet_core::id::Location;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -83,17 +83,25 @@ impl CommandOrder {
     }
 
     /// The nodes that are named one by one: each once, each there, each of the right kind.
-    fn check_nodes(&self, place: &Place, document: CommandDocument) -> Checked {
+    fn check_nodes(&self, place: &Place, document: CommandDocument, also_targets: bool) -> Checked {
         let mut seen = BTreeSet::new();
         if let Some(twice) = self.instance_ids.iter().find(|id| !seen.insert(*id)) {
             return refuse("DuplicateInstanceId", format!("{twice} is named more than once."));
         }
-        let named = |id: &String| place.nodes.values().find(|node| node.id.as_str() == id);
-        let invalid: Vec<&str> = self
+        let targeted = self
+            .targets
+            .iter()
+            .filter(|target| also_targets && target.key == "InstanceIds");
+        let ids: Vec<&String> = self
             .instance_ids
             .iter()
-            .filter(|id| !named(id).is_some_and(super::super::Node::is_online))
-            .map(String::as_str)
+            .chain(targeted.flat_map(|target| &target.values))
+            .collect();
+        let named = |id: &String| place.nodes.values().find(|node| node.id.as_str() == id);
+        let invalid: Vec<&str> = ids
+            .iter()
+            .filter(|id| !named(id).is_some_and(Node::is_online))
+            .map(|id| id.as_str())
             .collect();
         if !invalid.is_empty() {
             return refuse(
@@ -105,8 +113,8 @@ impl CommandOrder {
                 ),
             );
         }
-        let wrong = |id: &&String| named(id).is_some_and(|node| !document.runs_on(node.platform));
-        match self.instance_ids.iter().find(wrong) {
+        let wrong = |id: &&&String| named(id).is_some_and(|node| !document.runs_on(node.platform));
+        match ids.iter().find(wrong) {
             Some(id) => refuse(
                 "UnsupportedPlatformType",
                 format!("{} does not support the platform of {id}.", document.name()),
@@ -174,7 +182,7 @@ impl World {
         if let Some(problem) = order.targets.iter().find_map(|target| target.problem(place)) {
             return refuse("ValidationException", problem);
         }
-        order.check_nodes(place, document)?;
+        order.check_nodes(place, document, self.run_command.check_targeted_ids)?;
         if let Some(bucket) = order.options.output_bucket.as_deref()
             && let Some(buckets) = &self.buckets
             && !buckets.contains(bucket)

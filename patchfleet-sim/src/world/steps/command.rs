@@ -54,9 +54,8 @@ impl World {
             ("Output".to_owned(), vec![String::new()]),
         ]);
         let failure = (status != Status::Success).then(|| {
-            let details = self.commands.get(command).map_or("", |command| command.details);
             Failure::verification(format!(
-                "Step fails when it is Verifying/Cancelling action. Command {command} ended with status {}, details {details}. {SEE_GUIDE}",
+                "Step fails when it is Poll action status for completion. Command {command} returns unexpected invocation result: {{Status=[{}], ResponseCode=[{code}], Output=[], CommandId=[{command}]}}. {SEE_GUIDE}",
                 status.as_str()
             ))
         });

@@ -17,6 +17,7 @@ documents = [
     { name = "Simple", content = "schemaVersion: '0.3'\nmainSteps:\n- {name: a, action: 'aws:sleep', inputs: {Duration: PT9M}}\n" },
     { name = "Calendar", type = "ChangeCalendar", content = "BEGIN:VCALENDAR\nX-CALENDAR-TYPE:DEFAULT_OPEN\nBEGIN:VEVENT\nUID:1\nDTSTART:20260301T100000Z\nDTEND:20260301T120000Z\nRRULE:FREQ=DAILY\nEND:VEVENT\nEND:VCALENDAR\n" },
     { name = "Pauses", content = "schemaVersion: '0.3'\nmainSteps:\n- {name: a, action: 'aws:pause', inputs: {}}\n" },
+    { name = "Freezes", type = "ChangeCalendar", content = "BEGIN:VCALENDAR\nX-CALENDAR-TYPE:DEFAULT_OPEN\nBEGIN:VEVENT\nDTSTART;TZID=Europe/Berlin:20260101T220000\nDURATION:PT1H\nRRULE:FREQ=WEEKLY;BYDAY=MO\nEND:VEVENT\nEND:VCALENDAR\n" },
 ]
 patch = { minutes = 4.0, reboot_minutes = 1.0 }
 units = [{ id = "ou-ab12-abcdefgh", name = "Unit" }]
@@ -58,9 +59,10 @@ const FITTING: [(&str, &str); 8] = [
     ("RoleSessionName", "me"),
 ];
 
-const BASE: [&str; 36] = [
+const BASE: [&str; 37] = [
     "",
     "x",
+    "Freezes",
     "Runbook",
     "NewDocument",
     "Simple",
@@ -204,11 +206,13 @@ fn right(sim: &Sim, operation: &str, other: &str) -> Option<Value> {
         "UpdateDocument" => json!({
             "Content": DOCUMENT.replace("PT1M", &format!("PT{other}S")), "Name": "Simple", "DocumentVersion": "$LATEST",
         }),
+        "GetCalendarState" => json!({
+            "CalendarNames": ["Freezes", "Calendar"], "AtTime": format!("2026-03-0{}T00:00:00Z", 1 + other.len()),
+        }),
         "SendCommand" => json!({
             "DocumentName": "AWS-RunPatchBaseline", "Targets": [{"Key": "resource-groups:Name", "Values": ["Web"]}],
             "Parameters": {"Operation": ["Scan"]},
         }),
-        "GetCalendarState" => json!({"CalendarNames": ["Calendar"]}),
         "StartAutomationExecution" => json!({"DocumentName": "Pauses"}),
         "SendAutomationSignal" => {
             let waiting = |one: &&Execution| one.status() == Status::Waiting;
