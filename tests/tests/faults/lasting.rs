@@ -232,7 +232,7 @@ async fn credentials_that_have_expired_for_good_leave_the_campaign_open_and_it_g
             DriveError::Credentials { source, .. } => assert_eq!(source.kind(), PortErrorKind::Credentials),
             error => panic!("{error}"),
         }
-        stage.clock.with_world(|world| world.clear_faults());
+        stage.clock.with_world(patchfleet_sim::world::World::clear_faults);
         let ended = campaign.run().await.unwrap();
         assert_eq!(
             stage.account(&plan, ended),
