@@ -16,6 +16,8 @@ struct Shelf {
     default: Mutex<usize>,
     calls: Mutex<Vec<&'static str>>,
     denied: bool,
+    /// Whether creating gives no answer: it has taken effect, or it has not.
+    lost: Option<bool>,
 }
 
 impl Shelf {
@@ -60,9 +62,14 @@ impl Documents for Shelf {
 
     fn create(&self, _: &DocumentName, content: String) -> BoxFuture<'_, PortResult<String>> {
         self.called("create");
-        self.versions.lock().unwrap().push(content);
-        *self.default.lock().unwrap() = 1;
-        ready(Ok("1".to_owned()))
+        if self.lost != Some(false) {
+            self.versions.lock().unwrap().push(content);
+            *self.default.lock().unwrap() = 1;
+        }
+        ready(match self.lost {
+            None => Ok("1".to_owned()),
+            Some(_) => Err(PortError::new(PortErrorKind::Unavailable, "CreateDocument").maybe_sent()),
+        })
     }
 
     fn update(&self, _: &DocumentName, content: String) -> BoxFuture<'_, PortResult<Option<String>>> {
@@ -98,6 +105,26 @@ fn checked(shelf: &Shelf, runbook: &Runbook) -> PortResult<Checked> {
 
 fn version(number: &str) -> String {
     number.to_owned()
+}
+
+#[test]
+fn a_document_that_was_created_without_an_answer_is_found() {
+    let lost = |there| Shelf {
+        lost: Some(there),
+        ..Shelf::default()
+    };
+    let runbook = Runbook::default();
+    let created = ensured(&lost(true), &runbook).unwrap();
+    assert_eq!(
+        created,
+        Ensured::Created {
+            version: version("1")
+        }
+    );
+    let shelf = lost(false);
+    let error = ensured(&shelf, &runbook).unwrap_err();
+    assert_eq!(error.kind(), PortErrorKind::Unavailable);
+    assert_eq!(shelf.calls(), ["create"]);
 }
 
 #[test]

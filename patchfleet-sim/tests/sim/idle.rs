@@ -12,7 +12,10 @@ fn instants(minutes: u32) -> (usize, i64) {
         fleet.world.advance_to(at);
         instants += 1;
     }
-    (instants, fleet.world.now().duration_since(fleet.world.start()).as_mins())
+    (
+        instants,
+        fleet.world.now().duration_since(fleet.world.start()).as_mins(),
+    )
 }
 
 #[test]

@@ -80,6 +80,23 @@ async fn in_memory_where_nothing_stands_before_core_the_driver_survives_the_same
     }
 }
 
+/// After minutes in which a call passed by, one failure of another kind is the first of its kind.
+#[tokio::test]
+async fn minutes_of_throttling_do_not_count_against_credentials_that_expire_then() {
+    let course = Course::group();
+    for (front, each) in [(Front::Memory, 1), (Front::Http, 3)] {
+        let undisturbed = course.undisturbed(front).await;
+        // Six calls of the port, however often each is made, and one after that.
+        let throttled: Vec<u32> = (1..=6 * each).collect();
+        let expired: Vec<u32> = (6 * each + 1..=6 * each + 3).collect();
+        for operation in &undisturbed.driving {
+            let throttle = json!({"effect": "throttle", "operations": [operation], "calls": throttled});
+            let expire = json!({"effect": "expire_credentials", "operations": [operation], "calls": expired});
+            survives(front, &course, &undisturbed, &[throttle, expire]).await;
+        }
+    }
+}
+
 #[tokio::test]
 async fn in_memory_a_share_of_all_calls_goes_wrong_and_nothing_changes() {
     for course in [Course::group(), Course::tags(), Course::with_lost_nodes()] {
@@ -215,7 +232,7 @@ async fn credentials_that_have_expired_for_good_leave_the_campaign_open_and_it_g
             DriveError::Credentials { source, .. } => assert_eq!(source.kind(), PortErrorKind::Credentials),
             error => panic!("{error}"),
         }
-        stage.clock.with_world(|world| world.clear_faults());
+        stage.clock.with_world(patchfleet_sim::world::World::clear_faults);
         let ended = campaign.run().await.unwrap();
         assert_eq!(
             stage.account(&plan, ended),
