@@ -19,6 +19,7 @@ import moto
 
 import clients
 import simulator
+import wire
 
 ROLE = clients.ROLE
 MOTOS_ACCOUNT = "123456789012"
@@ -209,12 +210,13 @@ def main():
         with simulator.Simulator(sys.argv[1], str(file)) as running:
             here = clients.Clients(running.endpoint, validate=False)
             ours = [answer(here.client(service), method, arguments) for _, service, method, arguments in asked]
+            problems = wire.Audit().of_all(running.proxy.taken())
     for (name, *_), one, other in zip(asked, ours, theirs, strict=True):
         for difference in differences(name, one, other):
             found.setdefault(difference, (one, other))
     listed = {place for places in DIFFERENCES.values() for place in places}
     unlisted = sorted(found.keys() - listed)
-    problems = [f"{place}: the simulator {found[place][0]}, moto {found[place][1]}" for place in unlisted]
+    problems += [f"{place}: the simulator {found[place][0]}, moto {found[place][1]}" for place in unlisted]
     problems += [f"DIFFERENCES has {place}, and they agree" for place in sorted(listed - found.keys())]
     print(f"moto: {len(asked)} calls, {len(found)} places differ, {len(found.keys() & listed)} of them with a reason")
     for problem in problems:

@@ -129,7 +129,7 @@ def main():
                 act(shell, running)
             except AssertionError as error:
                 problems.append(f"{act.__name__}: {error}")
-            problems += [problem for exchange in running.proxy.taken() for problem in audit.problems(exchange)]
+            problems += audit.of_all(running.proxy.taken())
             runs += shell.runs
     covered = audit.coverage
     print(f"AWS CLI: {runs} commands, {covered.exchanges} exchanges, {len(covered.answered)} operations answered")

@@ -79,7 +79,7 @@ def run(binary, command, codes):
             raise SystemExit(f"{' '.join(command)} ended with {done.returncode}: {done.stderr}{done.stdout}")
         # What is still in flight, and concerns nobody any more, comes to its end in both worlds.
         running.advance(2 * 86400)
-        problems = [problem for exchange in running.proxy.taken() for problem in audit.problems(exchange)]
+        problems = audit.of_all(running.proxy.taken())
         return json.loads(done.stdout), running.state()["nodes"], problems
 
 

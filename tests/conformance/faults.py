@@ -53,7 +53,7 @@ def run(binary, audit):
         stage = registry.Stage(running)
         inputs = good.inputs(good.prepare(stage))
         present = sorted(running.operations() & set(inputs))
-        problems += [problem for exchange in running.proxy.taken() for problem in audit.problems(exchange)]
+        problems += audit.of_all(running.proxy.taken())
         running.proxy.injecting = True
         for service, operation in present:
             call = good.method(stage.client(service), operation)
@@ -69,7 +69,7 @@ def run(binary, audit):
             for effect in BROKEN:
                 act = functools.partial(breaks, running, call, arguments, effect)
                 problems += injected(running, service, operation, effect, act)
-        problems += [problem for exchange in running.proxy.taken() for problem in audit.problems(exchange)]
+        problems += audit.of_all(running.proxy.taken())
     return problems
 
 

@@ -34,8 +34,7 @@ def run(binary, audit):
                 call = good.method(stage.client(service), operation)
                 for addition in [*additions, {}]:
                     attempt(call, base | addition)
-        for exchange in running.proxy.taken():
-            problems.extend(audit.problems(exchange))
+        problems += audit.of_all(running.proxy.taken())
     return problems, sent
 
 

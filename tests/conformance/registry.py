@@ -78,8 +78,7 @@ def run(one, binary, audit):
     try:
         with simulator.Simulator(binary, one.world) as running:
             problems += act(one, running)
-            for exchange in running.proxy.taken():
-                problems += audit.problems(exchange)
+            problems += audit.of_all(running.proxy.taken())
     except RuntimeError as error:
         problems.append(str(error))
     seen = {".".join(error) for error in audit.coverage.errors}

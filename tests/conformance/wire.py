@@ -123,6 +123,10 @@ class Audit:
             found.extend(f"request: {problem}" for problem in against_model)
         return [f"{call.service} {call.name} -> {exchange.status}: {problem}" for problem in found]
 
+    def of_all(self, exchanges):
+        """What is wrong with any of several."""
+        return [problem for exchange in exchanges for problem in self.problems(exchange)]
+
     def _check(self, call, side):
         text = protocols.protocol(call.service) == "query"
         return model.Check(text, deviations.of_service(call.service) if side == "output" else None)

@@ -1,4 +1,5 @@
-"""What a caller may not do, and how often: denied actions and rates of calls."""
+"""What a caller may not do, how often, and what nobody can: denied actions, rates of calls, operations
+that are not there."""
 
 import coverage
 import good
@@ -50,3 +51,15 @@ def calls_have_a_rate(stage):
         except call.__self__.exceptions.ClientError as error:
             assert error.response["Error"]["Code"] != THROTTLED[service], operation
         refused(THROTTLED[service], call, **arguments)
+
+
+@scenario()
+def an_operation_that_is_not_there_is_unknown(stage):
+    for service, operation, code in [
+        ("ssm", "ListAssociations", "UnknownOperationException"),
+        ("organizations", "ListHandshakesForAccount", "UnknownOperationException"),
+        ("resource-groups", "GetAccountSettings", "UnknownOperationException"),
+        ("account", "GetContactInformation", "UnknownOperationException"),
+        ("sts", "GetSessionToken", "InvalidAction"),
+    ]:
+        refused(code, good.method(stage.client(service), operation))
