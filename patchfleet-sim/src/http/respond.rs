@@ -71,12 +71,13 @@ fn act(
     service: Option<Service>,
     caller: Result<(Service, Caller), ApiError>,
     operation: &str,
-    input: Result<Value, Unread>,
+    input: Result<Value, Box<Unread>>,
     fate: &Fate,
 ) -> Result<Value, ApiError> {
     match (caller, input) {
         (Ok((service, caller)), Ok(input)) => api::perform(world, &caller, service, operation, input, fate),
-        (Ok((service, caller)), Err(Unread { shown, error })) => {
+        (Ok((service, caller)), Err(unread)) => {
+            let Unread { shown, error } = *unread;
             api::refuse(world, &caller, service, operation, shown, error)
         }
         (Err(error), input) => {
