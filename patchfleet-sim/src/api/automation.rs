@@ -77,7 +77,7 @@ impl Operation for StartAutomationExecution {
 
     fn run(mut self, world: &mut World, caller: &Caller) -> Result<Started, ApiError> {
         self.check_modelled()?;
-        let location = Location::new(caller.account.clone(), caller.region.clone());
+        let location = caller.location();
         let token = self.client_token.take().map(|token| token.to_ascii_lowercase());
         let content = super::without_nulls(json!(self)).to_string();
         let key = token.clone().map(|token| (location.clone(), token));

@@ -7,7 +7,6 @@ use super::{
     input,
 };
 use crate::world::{CommandOptions, CommandOrder, CommandRefusal, Status, Target, World};
-use patchfleet_core::id::Location;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -76,7 +75,7 @@ impl Operation for SendCommand {
             return Err(ApiError::client("ValidationException", message));
         }
         let order = CommandOrder {
-            location: Location::new(caller.account.clone(), caller.region.clone()),
+            location: caller.location(),
             document: given(self.document_name),
             parameters: given(self.parameters),
             instance_ids: given(self.instance_ids),
