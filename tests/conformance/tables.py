@@ -2,6 +2,7 @@
 members that are never on the wire. A row that is not true any more fails the check."""
 
 OF_ITSELF = "the service's own failure: nothing in a world causes it"
+NO_INVOCATION = "InvocationDoesNotExist is that a command ID and a managed node ID matched no invocation"
 BY_THE_MODEL = "the model's enum has every key or type; others are refused by it, as ValidationException"
 METHOD = "no route has another method that a client would use"
 
@@ -14,6 +15,8 @@ FAULT_ONLY = {
     "ssm.DescribeAutomationExecutions.InvalidFilterKey": BY_THE_MODEL,
     "ssm.DescribeAutomationStepExecutions.InvalidFilterKey": BY_THE_MODEL,
     "ssm.ListCommands.InvalidFilterKey": BY_THE_MODEL,
+    "ssm.GetCommandInvocation.InvalidCommandId": NO_INVOCATION,
+    "ssm.GetCommandInvocation.InvalidInstanceId": NO_INVOCATION,
     "ssm.ModifyDocumentPermission.InvalidPermissionType": BY_THE_MODEL,
     "ssm.DescribeDocumentPermission.InvalidPermissionType": BY_THE_MODEL,
     "ssm.CreateDocument.TooManyUpdates": "a name that is taken is DocumentAlreadyExists",
