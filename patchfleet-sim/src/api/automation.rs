@@ -1,6 +1,6 @@
 //! StartAutomationExecution and StopAutomationExecution.
 
-use super::{ApiError, Caller, Operation, Principal, Service, check::given, input};
+use super::{ApiError, Caller, Operation, Principal, Service, check::given, documents::is_reserved, input};
 use crate::world::{
     RateControl, RateInput, StartOrder, StartRefusal, Target, TargetLocation, Token, World, after,
 };
@@ -169,10 +169,18 @@ impl StartAutomationExecution {
 
 fn refused(refusal: StartRefusal, document: &str) -> ApiError {
     match refusal {
-        StartRefusal::NoDocument => ApiError::client(
-            "AutomationDefinitionNotFoundException",
-            format!("Automation Definition {document} could not be found."),
-        ),
+        StartRefusal::NoDocument => {
+            let name = document.rsplit_once('/').map_or(document, |(_, name)| name);
+            let told = if is_reserved(name) {
+                " (the simulator has none of Amazon's runbooks, only what the world file names and what is created)"
+            } else {
+                ""
+            };
+            ApiError::client(
+                "AutomationDefinitionNotFoundException",
+                format!("Automation Definition {document} could not be found{told}."),
+            )
+        }
         StartRefusal::NoVersion => ApiError::client(
             "AutomationDefinitionVersionNotFoundException",
             format!("Automation Definition {document} has no such version."),

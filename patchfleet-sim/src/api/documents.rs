@@ -121,6 +121,12 @@ pub(super) fn no_document(name: &str) -> ApiError {
     )
 }
 
+/// Whether only Amazon's own documents may have this name.
+pub(super) fn is_reserved(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    RESERVED.iter().any(|prefix| lower.starts_with(prefix))
+}
+
 fn no_version(name: &str) -> ApiError {
     ApiError::client(
         "InvalidDocumentVersion",
@@ -269,8 +275,7 @@ impl Operation for CreateDocument {
 
     fn run(self, world: &mut World, caller: &Caller) -> Result<Changed, ApiError> {
         let name = given(self.name);
-        let lower = name.to_ascii_lowercase();
-        if RESERVED.iter().any(|prefix| lower.starts_with(prefix)) {
+        if is_reserved(&name) {
             let message = format!("The document name {name} begins as only Amazon's own may.");
             return Err(ApiError::client("ValidationException", message));
         }

@@ -436,3 +436,38 @@ fn cancelling_names_what_is_wrong_and_reaches_only_the_nodes_named() {
     );
     assert_eq!(there.command(&all)["StatusDetails"], "Incomplete");
 }
+
+#[test]
+fn a_document_that_is_there_and_not_run_is_not_said_to_be_missing() {
+    let mut there = There::with_nodes("{ count = 1 }");
+    let content = json!({"schemaVersion": "2.2", "description": "Says it.", "mainSteps": [
+        {"name": "say", "action": "aws:runShellScript", "inputs": {"runCommand": ["date"]}},
+    ]});
+    there.ssm(
+        "CreateDocument",
+        json!({"Name": "Say-It", "DocumentType": "Command", "Content": content.to_string()}),
+    );
+    let ids = there.ids();
+    let mut say = |document: &str| {
+        let error = there
+            .call(
+                "SendCommand",
+                json!({"DocumentName": document, "InstanceIds": ids}),
+            )
+            .unwrap_err();
+        assert_eq!(error.code(), "InvalidDocument");
+        error.message().to_owned()
+    };
+    for own in ["Say-It", "arn:aws:ssm:us-east-1:222222222222:document/Say-It"] {
+        let said = say(own);
+        assert!(
+            said.contains("does not run Command documents of one's own"),
+            "{said}"
+        );
+        assert!(
+            said.contains(own) && said.contains("AWS-RunShellScript"),
+            "{said}"
+        );
+    }
+    assert!(say("Say-What").contains("does not exist"));
+}
