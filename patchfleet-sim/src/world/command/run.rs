@@ -22,11 +22,19 @@ impl World {
             &command.order.targets,
             &command.order.instance_ids,
         );
-        let found = u32::try_from(nodes.len()).unwrap_or(u32::MAX);
-        let invocations = self.invocations_of(nodes);
+        let mut invocations = self.invocations_of(nodes);
         let Some(command) = self.commands.get_mut(id) else {
             return;
         };
+        // Nodes that were named may have been cancelled before they were looked for.
+        let before = std::mem::take(&mut command.invocations);
+        for ended in before.into_iter().filter(|one| one.state.is_terminal()) {
+            match invocations.iter_mut().find(|one| one.node == ended.node) {
+                Some(one) => *one = ended,
+                None => invocations.push(ended),
+            }
+        }
+        let found = u32::try_from(invocations.len()).unwrap_or(u32::MAX);
         command.status = Status::InProgress;
         command.details = "InProgress";
         command.pacer = Pacer::new(
