@@ -198,6 +198,12 @@ impl World {
         if self.invocation_state(id, node) != Some(InvocationState::Running) {
             return;
         }
+        let there = self.node_mut(node);
+        if let Some(down) = there.filter(|there| !there.is_online()) {
+            // It rebooted, or was lost, for another command: nothing goes on there, and nobody reports.
+            down.put_off.push(id.to_owned());
+            return;
+        }
         match document {
             CommandDocument::Baseline => self.baseline_done(id, node),
             CommandDocument::Shell | CommandDocument::PowerShell => {
