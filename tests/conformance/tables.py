@@ -58,7 +58,6 @@ NOT_SHOWN = {
         "ssm.AttachmentContent.*",
         "ssm.AttachmentInformation.*",
     ],
-    "a document that requires others is refused": ["ssm.*.Requires", "ssm.DocumentRequires.*"],
     "of reviews in Change Manager": [
         "ssm.*.ApprovedVersion",
         "ssm.*.PendingReviewVersion",
@@ -80,11 +79,11 @@ NOT_SHOWN = {
     ],
     "why a document could not be made, which does not happen": ["ssm.*.StatusInformation"],
     "of AWS IoT things as nodes": ["ssm.InstanceInformation.SourceLocation"],
-    "of groups with a service's configuration, which are refused": [
-        "resource-groups.CreateGroupOutput.GroupConfiguration",
-        "resource-groups.GroupConfiguration.*",
-        "resource-groups.GroupConfigurationItem.*",
-        "resource-groups.GroupConfigurationParameter.*",
+    "of configurations that are not yet, or could not be, a group's; here they are at once": [
+        "resource-groups.GroupConfiguration.FailureReason",
+        "resource-groups.GroupConfiguration.ProposedConfiguration",
+    ],
+    "of members that GroupResources puts into a group, an operation that is not simulated": [
         "resource-groups.ListGroupResourcesItem.Status",
         "resource-groups.ResourceStatus.*",
     ],
