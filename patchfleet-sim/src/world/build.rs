@@ -304,6 +304,7 @@ impl Builder<'_> {
             reachability,
             groups: BTreeSet::new(),
             tags: BTreeMap::new(),
+            put_off: vec![],
             behaviour,
             patches,
             report,
