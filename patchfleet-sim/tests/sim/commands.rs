@@ -512,6 +512,13 @@ fn a_document_that_is_there_and_not_run_is_not_said_to_be_missing() {
         "CreateDocument",
         json!({"Name": "Say-It", "DocumentType": "Command", "Content": content.to_string()}),
     );
+    let nap = json!({"schemaVersion": "0.3", "mainSteps": [
+        {"name": "nap", "action": "aws:sleep", "inputs": {"Duration": "PT1M"}},
+    ]});
+    there.ssm(
+        "CreateDocument",
+        json!({"Name": "Nap", "DocumentType": "Automation", "Content": nap.to_string()}),
+    );
     let ids = there.ids();
     let mut say = |document: &str| {
         let error = there
@@ -535,4 +542,5 @@ fn a_document_that_is_there_and_not_run_is_not_said_to_be_missing() {
         );
     }
     assert!(say("Say-What").contains("does not exist"));
+    assert!(say("Nap").contains("is not a Command document"));
 }

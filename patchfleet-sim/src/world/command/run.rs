@@ -26,7 +26,7 @@ impl World {
         let Some(command) = self.commands.get_mut(id) else {
             return;
         };
-        // Nodes that were named may have been cancelled before they were looked for.
+        // Nodes that were named may have been cancelled before it begins.
         let before = std::mem::take(&mut command.invocations);
         for ended in before.into_iter().filter(|one| one.state.is_terminal()) {
             match invocations.iter_mut().find(|one| one.node == ended.node) {
