@@ -1,12 +1,13 @@
 //! ListDocuments: one's own documents, Amazon's, and those that others share.
 
-use super::{Tag, here, owner, requires, shown_name, tags};
+use super::{here, owner, requires, shown_name, tags};
 use crate::{
     api::{
         ApiError, Caller, Operation, Service,
         check::{given, page_size},
         input,
         page::{Grows, page},
+        tag::Tag,
         time::WireTime,
     },
     world::{DocumentOwner, FoundDocument, World},

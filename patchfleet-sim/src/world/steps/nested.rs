@@ -6,7 +6,7 @@
 
 use super::{Begun, command::command_parameters};
 use crate::{
-    api::{ApiError, Service},
+    api::{ApiError, Service, Tag},
     model::ServiceModel,
     world::{
         StartOrder, StartRefusal, Target, World,
@@ -116,13 +116,6 @@ struct Request {
     target_locations: Vec<TargetLocation>,
     #[serde(default)]
     tags: Vec<Tag>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Tag {
-    key: String,
-    value: String,
 }
 
 /// A step's inputs as the API's own request, so that the API's own model can be held against it.
