@@ -427,6 +427,7 @@ impl Operation for DeleteDocument {
             document,
             owner: DocumentOwner::Account(caller.account.clone()),
             name: name.clone(),
+            said: None,
             shared: None,
         };
         let (number, _) = found

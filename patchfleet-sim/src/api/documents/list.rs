@@ -119,6 +119,7 @@ fn readable<'a>(world: &'a World, caller: &Caller) -> Vec<(Owner, FoundDocument<
                     document,
                     owner: DocumentOwner::Account(location.account.clone()),
                     name: name.clone(),
+                    said: None,
                     shared: shared.filter(|_| !own),
                 },
             ));
@@ -131,6 +132,7 @@ fn readable<'a>(world: &'a World, caller: &Caller) -> Vec<(Owner, FoundDocument<
                 document,
                 owner: DocumentOwner::Amazon,
                 name: name.clone(),
+                said: None,
                 shared: None,
             },
         ));
