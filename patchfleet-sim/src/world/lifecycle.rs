@@ -17,8 +17,8 @@ use std::{
 const HISTORY_DAYS: i64 = 30;
 
 /// An execution that has been checked and may begin.
-#[derive(Debug)]
-pub(super) struct Checked {
+#[derive(Debug, Clone)]
+pub(crate) struct Checked {
     pub(super) order: StartOrder,
     pub(super) version: String,
     pub(super) runbook: Arc<Runbook>,
