@@ -24,6 +24,7 @@ mod permissions;
 mod send_command;
 mod signals;
 mod sts;
+mod tag;
 mod time;
 
 pub use call::call;
@@ -51,6 +52,7 @@ pub(crate) use organizations::{
 };
 pub(crate) use patches::DescribeInstancePatchStates;
 pub(crate) use sts::{AssumeRole, GetCallerIdentity};
+pub(crate) use tag::Tag;
 
 use crate::world::World;
 use call::{Act, act};

@@ -74,8 +74,9 @@ impl MemoryPorts {
         Ports::of(self, clock)
     }
 
-    /// Calls an operation; it takes the world's latency. Credentials that are no longer valid are
-    /// renewed once, as the AWS adapter does it.
+    /// Calls an operation; it takes the world's latency. The credentials of a role that are no longer
+    /// valid are renewed once. The AWS adapter renews as often as the SDK tries a call, and the
+    /// caller's own as well, of which there are none here.
     fn call<O>(&self, at: At, input: O) -> BoxFuture<'_, PortResult<O::Output>>
     where
         O: Operation + Send + 'static,

@@ -1,7 +1,7 @@
 //! The world: one deterministic model of an AWS organization on a virtual clock.
 //!
-//! Nothing ticks. What will happen stands in a queue, ordered by time and then by when it was put
-//! there; [`World::advance_to`] lets everything happen that is due. An idle virtual hour costs
+//! Nothing ticks. What will happen stands in a queue, ordered by time, then by what it is, and then by
+//! when it was put there; [`World::advance_to`] lets everything happen that is due. An idle virtual hour costs
 //! nothing.
 
 mod amazon;
@@ -37,6 +37,7 @@ mod steps;
 mod target;
 mod target_location;
 mod template;
+mod turn;
 
 pub use automation::{Execution, LocationTargets, Shape, StartOrder, StartRefusal, Step};
 pub(crate) use automation::{Failure, FailureKind, FailureStage, TargetUnit, Token};
@@ -76,6 +77,7 @@ use event::Event;
 use jiff::{SignedDuration, Timestamp};
 use patchfleet_core::id::{Location, NodeId};
 use std::collections::{BTreeMap, BTreeSet};
+use turn::Turn;
 
 /// The state of everything, and what is going to happen to it.
 #[derive(Debug)]
@@ -116,7 +118,7 @@ pub struct World {
     pub(crate) buckets: Option<BTreeSet<String>>,
     pub(crate) run_command: RunCommandSpec,
     counters: BTreeMap<String, u64>,
-    queue: BTreeMap<(Timestamp, u64), Event>,
+    queue: BTreeMap<(Timestamp, Turn, u64), Event>,
     queued: u64,
 }
 
@@ -219,13 +221,11 @@ impl World {
     /// Lets everything happen that is due until `to`, and makes it the time. A time that is past
     /// changes nothing.
     pub fn advance_to(&mut self, to: Timestamp) {
-        while let Some((&(at, number), _)) = self.queue.first_key_value() {
-            if at > to {
+        while let Some(first) = self.queue.first_entry() {
+            if first.key().0 > to {
                 break;
             }
-            let Some(event) = self.queue.remove(&(at, number)) else {
-                break;
-            };
+            let ((at, ..), event) = first.remove_entry();
             self.now = self.now.max(at);
             self.happen(event);
         }
@@ -244,7 +244,7 @@ impl World {
         let mut events = self.queue.iter();
         events
             .find(|(_, event)| self.is_live(event))
-            .map(|(&(at, _), _)| at)
+            .map(|((at, ..), _)| *at)
     }
 
     /// Moves on until nothing is left to happen.
@@ -257,10 +257,8 @@ impl World {
     /// Puts `event` into the queue, `seconds` from now.
     pub(crate) fn after_seconds(&mut self, seconds: i64, event: Event) {
         self.queued = self.queued.saturating_add(1);
-        self.queue.insert(
-            (after(self.now, SignedDuration::from_secs(seconds)), self.queued),
-            event,
-        );
+        let at = after(self.now, SignedDuration::from_secs(seconds));
+        self.queue.insert((at, self.turn(&event), self.queued), event);
     }
 
     /// The next number of a series. Series are per location or finer, so that what happens in one

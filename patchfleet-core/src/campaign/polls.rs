@@ -63,9 +63,9 @@ impl Failures {
         }
     }
 
-    /// How many there were.
-    pub(super) fn count(self) -> u32 {
-        self.all
+    /// Whether it failed more than once for a reason that does not pass by itself.
+    pub(super) fn are_lasting(self) -> bool {
+        self.lasting > 1
     }
 
     /// Whether it is not tried again.
@@ -190,6 +190,22 @@ mod tests {
             .concat()
         ));
         assert!(too_many(&[&[Credentials; 4][..], &[Throttled; 26]].concat()));
+    }
+
+    #[test]
+    fn one_refusal_after_any_number_of_throttles_is_the_first() {
+        use PortErrorKind::{Denied, Throttled, Unavailable};
+        let lasting = |kinds: &[PortErrorKind]| {
+            let mut failures = Failures::default();
+            kinds.iter().for_each(|kind| failures.add(*kind));
+            failures.are_lasting()
+        };
+        assert!(!lasting(&[]));
+        assert!(!lasting(&[Throttled, Unavailable, Throttled]));
+        assert!(!lasting(&[Throttled, Denied]));
+        assert!(!lasting(&[Denied, Throttled]));
+        assert!(lasting(&[Throttled, Denied, Throttled, Denied]));
+        assert!(lasting(&[Denied, Denied]));
     }
 
     #[test]

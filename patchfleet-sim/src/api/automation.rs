@@ -1,12 +1,14 @@
 //! StartAutomationExecution and StopAutomationExecution.
 
-use super::{ApiError, Caller, Operation, Principal, Service, check::given, documents::is_reserved, input};
+use super::{
+    ApiError, Caller, Operation, Principal, Service, check::given, documents::is_reserved, input, tag::Tag,
+};
 use crate::world::{
     RateControl, RateInput, StartOrder, StartRefusal, Target, TargetLocation, Token, World, after,
 };
 use jiff::SignedDuration;
 use patchfleet_core::id::Location;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -29,15 +31,6 @@ input! {
         tags: Vec<Tag>,
         alarm_configuration: Value,
     }
-}
-
-/// A tag.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct Tag {
-    pub(crate) key: String,
-    #[serde(default)]
-    pub(crate) value: String,
 }
 
 /// StartAutomationExecution's output.

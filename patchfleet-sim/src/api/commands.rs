@@ -227,7 +227,7 @@ pub(super) fn find<'a>(
     };
     found
         .retain(|one| world.shows_command(one) && node.is_none_or(|node| one.invocation(&node.id).is_some()));
-    found.sort_by_key(|one| std::cmp::Reverse(one.number));
+    found.sort_by(|one, other| other.age().cmp(&one.age()));
     Ok(found)
 }
 

@@ -7,7 +7,7 @@ mod read;
 pub(crate) use list::ListDocuments;
 pub(crate) use read::{DescribeDocument, GetDocument, ListDocumentVersions};
 
-use super::{ApiError, Caller, Operation, Service, check::given, input, time::WireTime};
+use super::{ApiError, Caller, Operation, Service, check::given, input, tag::Tag, time::WireTime};
 use crate::{
     spec::DocumentKind,
     world::{
@@ -15,7 +15,7 @@ use crate::{
         ParameterAbout, World, after,
     },
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -71,14 +71,6 @@ input! {
         version_name: String,
         force: bool,
     }
-}
-
-/// A tag.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub(crate) struct Tag {
-    key: String,
-    value: String,
 }
 
 /// A document's description.
@@ -435,6 +427,7 @@ impl Operation for DeleteDocument {
             document,
             owner: DocumentOwner::Account(caller.account.clone()),
             name: name.clone(),
+            said: None,
             shared: None,
         };
         let (number, _) = found

@@ -1,6 +1,6 @@
 //! AssumeRole and GetCallerIdentity.
 
-use super::{ApiError, Caller, Operation, Principal, Service, automation::Tag, check::given, input};
+use super::{ApiError, Caller, Operation, Principal, Service, check::given, input, tag::Tag};
 use crate::world::{Session, World, after};
 use jiff::{SignedDuration, Timestamp};
 use patchfleet_core::id::{AccountId, RoleArn};

@@ -71,6 +71,7 @@ pub struct CommandOptions {
 #[derive(Debug)]
 pub struct Command {
     pub(crate) id: String,
+    /// Its place among those that calls sent in its location, from 1; 0 if a step did.
     pub(crate) number: u64,
     pub(crate) order: CommandOrder,
     pub(crate) document: CommandDocument,
@@ -181,6 +182,12 @@ impl Command {
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// Older ones come first. Those that steps send at one instant come by their ids, as executions
+    /// that parents start do.
+    pub(crate) fn age(&self) -> (Timestamp, u64, &str) {
+        (self.requested, self.number, &self.id)
     }
 
     /// `Status` and `StatusDetails`.

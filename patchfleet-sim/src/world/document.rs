@@ -78,6 +78,8 @@ pub(crate) struct FoundDocument<'a> {
     pub(crate) document: &'a Document,
     pub(crate) owner: DocumentOwner,
     pub(crate) name: String,
+    /// The version that the ARN says, if it says one.
+    pub(crate) said: Option<String>,
     /// Which versions may be read: those that are shared, if it is another account's.
     pub(crate) shared: Option<SharedVersion>,
 }
@@ -151,11 +153,6 @@ impl Document {
         self.versions.keys().next_back().copied().unwrap_or_default()
     }
 
-    /// Whether `account` may use it although it is another's.
-    pub(crate) fn is_shared_with(&self, account: &AccountId) -> bool {
-        self.shared_for(account).is_some()
-    }
-
     /// The number and content of a version: `$DEFAULT` (or nothing), `$LATEST`, or a number.
     pub(crate) fn version(&self, name: Option<&str>) -> Option<(usize, &DocumentVersion)> {
         let number = match name {
@@ -207,13 +204,18 @@ impl Document {
 
 impl FoundDocument<'_> {
     /// A version that may be read, by its number (see [`Document::version`]) and its name. A reader
-    /// who names none, and with whom only the latest is shared, gets that.
+    /// who names none, and with whom only the latest is shared, gets that. If the ARN says a version
+    /// it must not be another.
     pub(crate) fn version(
         &self,
         number: Option<&str>,
         name: Option<&str>,
     ) -> Option<(usize, &DocumentVersion)> {
-        let number = match (number.filter(|number| !number.is_empty()), self.shared) {
+        let number = match (number.filter(|number| !number.is_empty()), self.said.as_deref()) {
+            (Some(number), Some(said)) if number != said => return None,
+            (number, said) => number.or(said),
+        };
+        let number = match (number, self.shared) {
             (None, Some(SharedVersion::Latest)) => Some("$LATEST"),
             (number, _) => number,
         };
@@ -259,28 +261,44 @@ impl World {
         if service != "ssm" || !here {
             return None;
         }
-        let name = match resource.split_once('/')? {
-            ("document", name) => name,
+        let (name, version) = match resource.split_once('/')? {
+            ("document", name) => (name, None),
             // An automation definition's ARN may end in its version.
-            ("automation-definition", name) => name.split_once(':').map_or(name, |(name, _)| name),
+            ("automation-definition", name) => match name.split_once(':') {
+                Some((name, version)) => (name, Some(version)),
+                None => (name, None),
+            },
             _ => return None,
         };
-        if account.is_empty() {
-            return self.amazon_document(name);
+        let found = if account.is_empty() {
+            self.amazon_document(name)
+        } else {
+            let owner = Location::new(account.parse().ok()?, from.region.clone());
+            self.document_of(&owner, &from.account, name)
+        };
+        found.map(|found| FoundDocument {
+            said: version.filter(|version| !version.is_empty()).map(str::to_owned),
+            ..found
+        })
+    }
+
+    /// The document of that name in `at`, which is `reader`'s or is shared with it.
+    pub(crate) fn document_of(
+        &self,
+        at: &Location,
+        reader: &AccountId,
+        name: &str,
+    ) -> Option<FoundDocument<'_>> {
+        if at.account == *reader {
+            return self.own_document(at, name);
         }
-        if account == from.account.as_str() {
-            return self.own_document(from, name);
-        }
-        let owner: AccountId = account.parse().ok()?;
-        let place = self
-            .places
-            .get(&Location::new(owner.clone(), from.region.clone()))?;
-        let document = place.documents.get(name)?;
+        let document = self.places.get(at)?.documents.get(name)?;
         Some(FoundDocument {
-            shared: Some(document.shared_for(&from.account)?),
+            shared: Some(document.shared_for(reader)?),
             document,
-            owner: DocumentOwner::Account(owner),
+            owner: DocumentOwner::Account(at.account.clone()),
             name: name.to_owned(),
+            said: None,
         })
     }
 
@@ -289,6 +307,7 @@ impl World {
             document: self.places.get(from)?.documents.get(name)?,
             owner: DocumentOwner::Account(from.account.clone()),
             name: name.to_owned(),
+            said: None,
             shared: None,
         })
     }
@@ -298,6 +317,7 @@ impl World {
             document: self.amazon.get(name)?,
             owner: DocumentOwner::Amazon,
             name: name.to_owned(),
+            said: None,
             shared: None,
         })
     }

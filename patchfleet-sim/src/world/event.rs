@@ -1,6 +1,6 @@
 //! What can happen by itself, and who deals with it.
 
-use super::{InvocationState, Shape, Status, World};
+use super::{InvocationState, Shape, Status, World, lifecycle::Checked};
 use patchfleet_core::id::{Location, NodeId};
 
 /// Something that is going to happen. Each is a no-op if what it is about has ended meanwhile.
@@ -14,6 +14,13 @@ pub(crate) enum Event {
     LocationAnswers { execution: String, step: usize },
     /// A target's child starts.
     TargetBegins { execution: String, step: usize },
+    /// A child of another runbook than its parent's comes to where it has to find a place.
+    ChildComes {
+        execution: String,
+        step: usize,
+        run: u32,
+        child: Box<Checked>,
+    },
     /// A step's child has ended, and its parent hears of it.
     ChildEnded {
         execution: String,
@@ -91,6 +98,12 @@ impl World {
             Event::LineMoves { location, shape } => self.move_line(&location, shape),
             Event::LocationAnswers { execution, step } => self.location_answers(&execution, step),
             Event::TargetBegins { execution, step } => self.target_begins(&execution, step),
+            Event::ChildComes {
+                execution,
+                step,
+                run,
+                child,
+            } => self.child_comes(&execution, step, run, *child),
             Event::ChildEnded {
                 execution,
                 step,

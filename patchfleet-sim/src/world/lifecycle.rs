@@ -1,8 +1,8 @@
 //! How executions begin and end, whoever starts them.
 
 use super::{
-    Document, Execution, Pacer, Shape, StartOrder, StartRefusal, Status, Step, World, after, allowed_errors,
-    automation::TargetUnit, concurrency, event::Event, runbook::Runbook,
+    DocumentOwner, Execution, FoundDocument, Pacer, Shape, StartOrder, StartRefusal, Status, Step, World,
+    after, allowed_errors, automation::TargetUnit, concurrency, event::Event, runbook::Runbook,
 };
 use crate::spec::DocumentKind;
 use jiff::SignedDuration;
@@ -17,8 +17,8 @@ use std::{
 const HISTORY_DAYS: i64 = 30;
 
 /// An execution that has been checked and may begin.
-#[derive(Debug)]
-pub(super) struct Checked {
+#[derive(Debug, Clone)]
+pub(crate) struct Checked {
     pub(super) order: StartOrder,
     pub(super) version: String,
     pub(super) runbook: Arc<Runbook>,
@@ -55,14 +55,14 @@ impl World {
         mut order: StartOrder,
         home: Option<&Location>,
     ) -> Result<Checked, StartRefusal> {
-        let (home, name, document) = self
+        let (home, found) = self
             .find_runbook(&order.location, home, &order.document)
             .ok_or(StartRefusal::NoDocument)?;
-        let (version, content) = document
-            .version(order.version.as_deref())
+        let (version, content) = found
+            .version(order.version.as_deref(), None)
             .ok_or(StartRefusal::NoVersion)?;
         let runbook = content.runbook.clone().ok_or(StartRefusal::NoDocument)?;
-        order.document = name;
+        order.document = found.name;
         let mut open = BTreeSet::new();
         for rate in order.rates() {
             rate.check(&runbook)?;
@@ -88,26 +88,25 @@ impl World {
         })
     }
 
-    /// The document that `named` means to an execution in `at`: one of that account and Region, one
-    /// that another account shares, by its ARN, or one that stands beside the runbook that asks.
+    /// The document that `named` means to an execution in `at`, as it does to any call from there;
+    /// or one that stands beside the runbook that asks. And where it was found.
     fn find_runbook(
         &self,
         at: &Location,
         home: Option<&Location>,
         named: &str,
-    ) -> Option<(Location, String, &Document)> {
-        let of = |location: &Location, name: &str| {
-            let document = self.places.get(location)?.documents.get(name)?;
-            let visible = location.account == at.account || document.is_shared_with(&at.account);
-            (visible && document.kind == DocumentKind::Automation)
-                .then(|| (location.clone(), name.to_owned(), document))
-        };
-        let name = document_name(named);
-        if let Some((owner, region)) = document_owner(named) {
-            let other = Location::new(owner.parse().ok()?, region.parse().ok()?);
-            return of(&other, &name).filter(|_| other.region == at.region);
+    ) -> Option<(Location, FoundDocument<'_>)> {
+        let is_runbook = |found: &FoundDocument<'_>| found.document.kind == DocumentKind::Automation;
+        if let Some(found) = self.find_document(at, named).filter(is_runbook) {
+            let owner = match &found.owner {
+                DocumentOwner::Account(owner) => owner.clone(),
+                DocumentOwner::Amazon => at.account.clone(),
+            };
+            return Some((Location::new(owner, at.region.clone()), found));
         }
-        of(at, &name).or_else(|| of(home?, &name))
+        let home = home?;
+        let found = self.document_of(home, &at.account, named).filter(is_runbook)?;
+        Some((home.clone(), found))
     }
 
     /// The name of the role that the runbook assumes, if it names one.
@@ -318,20 +317,4 @@ pub(super) fn pacer(max_concurrency: &str, max_errors: &str, of: usize) -> Pacer
 /// A role's name without its path.
 pub(super) fn role_name(path: &str) -> &str {
     path.rsplit_once('/').map_or(path, |(_, name)| name)
-}
-
-/// The name in a document's name or ARN: `arn:…:document/NAME`, or
-/// `arn:…:automation-definition/NAME:VERSION`.
-fn document_name(text: &str) -> String {
-    let Some((_, name)) = text.rsplit_once('/') else {
-        return text.to_owned();
-    };
-    name.split_once(':').map_or(name, |(name, _)| name).to_owned()
-}
-
-/// The account and Region in a document's ARN, if it is one that has them.
-fn document_owner(text: &str) -> Option<(&str, &str)> {
-    let mut parts = text.strip_prefix("arn:")?.split(':').skip(2);
-    let (region, account) = (parts.next()?, parts.next()?);
-    (!account.is_empty()).then_some((account, region))
 }

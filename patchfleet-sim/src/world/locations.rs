@@ -90,11 +90,9 @@ impl World {
     }
 
     fn is_shared(&self, execution: &super::Execution, location: &Location) -> bool {
-        let home = self.places.get(&execution.home);
-        execution.home.account == location.account
-            || home
-                .and_then(|place| place.documents.get(&execution.order.document))
-                .is_some_and(|document| document.is_shared_with(&location.account))
+        let name = &execution.order.document;
+        self.document_of(&execution.home, &location.account, name)
+            .is_some_and(|found| found.version(Some(&execution.version), None).is_some())
     }
 
     /// Whether an execution in `central` gets into `location`. One that was started in an opt-in

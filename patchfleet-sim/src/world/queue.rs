@@ -40,7 +40,8 @@ impl World {
             .or_default()
     }
 
-    /// Lets a new execution in, if there is room for one more.
+    /// Lets a new execution in, if there is room for one more. Children come here when it is their
+    /// turn among those of the instant (see [`super::turn`]).
     pub(super) fn join_line(&mut self, location: &Location, shape: Shape) -> Result<(), StartRefusal> {
         let (running, waiting) = self.limits(shape);
         let line = self.line(location, shape);

@@ -11,7 +11,7 @@ impl World {
         let mut executions: Vec<&Execution> = self.executions.values().collect();
         executions.sort_by_key(|one| (one.started, &one.order.location, one.age()));
         let mut commands: Vec<&Command> = self.commands.values().collect();
-        commands.sort_by_key(|one| (one.requested, &one.order.location, one.number));
+        commands.sort_by_key(|one| (one.requested, &one.order.location, one.age()));
         json!({
             "seed": self.seed.0,
             "start": self.start,

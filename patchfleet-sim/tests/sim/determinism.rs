@@ -1,8 +1,11 @@
 //! The same world, seed and calls give the same bytes, in whatever order calls to different accounts
 //! come.
 
-use crate::socket::{Connection, credential, sts};
-use patchfleet_sim::{ClockMode, Sim, SimOptions, world::World};
+use crate::{
+    fleet::{CENTRAL, Fleet},
+    socket::{Connection, credential, sts},
+};
+use patchfleet_sim::{Caller, ClockMode, Service, Sim, SimOptions, call, world::World};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -210,5 +213,205 @@ async fn calls_at_the_same_time_change_no_byte() {
     }
     for (account, script) in ACCOUNTS.iter().zip(scripts) {
         assert_eq!(alone[account], script.answers, "{account}");
+    }
+}
+
+/// The account into which the two others start their runbooks.
+const TARGET: &str = "444444444444";
+
+/// Two accounts start a runbook of `steps` in a third at one instant, in the order given, and stop it
+/// at one instant if the steps have something to do then. What all of them are told afterwards, and
+/// the ground truth.
+fn two_into_one(seed: u64, quotas: &str, steps: &Value, order: [&str; 2]) -> Vec<(String, Value)> {
+    let mut fleet = Fleet::of(&format!(
+        r#"
+        seed = {seed}
+        management_account = "{CENTRAL}"
+        quotas = {{ {quotas} }}
+        patch = {{ minutes = 0.2, reboot_minutes = 0.2 }}
+        accounts = [
+            {{ id = "{CENTRAL}", name = "Main" }},
+            {{ id = "222222222222", name = "Two" }},
+            {{ id = "333333333333", name = "Three" }},
+            {{ id = "{TARGET}", name = "Four" }},
+        ]
+        [[groups]]
+        name = "Web"
+        accounts = ["{TARGET}"]
+        regions = ["us-east-1"]
+        nodes = [{{ count = 2 }}]
+        "#
+    ));
+    let mut callers: Vec<(&str, Caller)> = vec![];
+    for account in ACCOUNTS {
+        callers.push((account, fleet.within(account, "us-east-1")));
+    }
+    let administrator = fleet.caller.clone();
+    let caller = |account: &str| {
+        let found = callers.iter().find(|(one, _)| *one == account);
+        found.unwrap().1.clone()
+    };
+    fleet.caller = caller(TARGET);
+    let nap = json!([{"name": "nap", "action": "aws:sleep", "inputs": {"Duration": "PT10M"}}]);
+    fleet.document("Nap", &json!({"schemaVersion": "0.3", "mainSteps": nap}));
+    let mut started = vec![];
+    for account in order {
+        fleet.caller = caller(account);
+        let parameters =
+            json!({"Id": {"type": "String", "default": ""}, "Snapshot": {"type": "String", "default": ""}});
+        let content = json!({"schemaVersion": "0.3", "parameters": parameters, "mainSteps": steps});
+        fleet.document("Runbook", &content);
+        let digits = account.repeat(3);
+        let snapshot = format!(
+            "{}-{}-{}-{}-{}",
+            &digits[..8],
+            &digits[..4],
+            &digits[..4],
+            &digits[..4],
+            &digits[..12]
+        );
+        let id = fleet.run(json!({
+            "DocumentName": "Runbook",
+            "Parameters": {"Snapshot": [snapshot]},
+            "TargetLocations": [{"Accounts": [TARGET], "Regions": ["us-east-1"]}],
+        }));
+        started.push((account, id));
+    }
+    if steps[0].get("onCancel").is_some() {
+        fleet.world.advance_by(jiff::SignedDuration::from_mins(1));
+        for (account, id) in started {
+            fleet.caller = caller(account);
+            fleet
+                .ssm("StopAutomationExecution", json!({"AutomationExecutionId": id}))
+                .unwrap();
+        }
+    }
+    fleet.caller = administrator;
+    fleet.world.run_until_idle();
+    let mut answers = vec![];
+    let mut ids = vec![];
+    for (account, caller) in &callers {
+        for operation in [
+            "DescribeAutomationExecutions",
+            "ListCommands",
+            "ListCommandInvocations",
+        ] {
+            let answer = call(&mut fleet.world, caller, Service::Ssm, operation, json!({})).unwrap();
+            let executions = answer["AutomationExecutionMetadataList"].as_array();
+            for one in executions.into_iter().flatten() {
+                ids.push((caller, one["AutomationExecutionId"].clone()));
+            }
+            answers.push((format!("{account} {operation}"), answer));
+        }
+    }
+    for (caller, id) in ids {
+        let input = json!({"AutomationExecutionId": id});
+        let answer = call(
+            &mut fleet.world,
+            caller,
+            Service::Ssm,
+            "GetAutomationExecution",
+            input,
+        );
+        answers.push((format!("execution {id}"), answer.unwrap()));
+    }
+    let nodes: Vec<String> = fleet.world.nodes().map(|node| node.id().to_string()).collect();
+    let states = call(
+        &mut fleet.world,
+        &caller(TARGET),
+        Service::Ssm,
+        "DescribeInstancePatchStates",
+        json!({"InstanceIds": nodes}),
+    );
+    answers.push(("patch states".to_owned(), states.unwrap()));
+    answers.push(("state".to_owned(), fleet.world.state()));
+    answers
+}
+
+/// Holds the two orders of calls against each other, seed by seed. Gives the ground truths.
+fn both_orders(quotas: &str, steps: &Value) -> Vec<Value> {
+    let mut states = vec![];
+    for seed in 0..16 {
+        let one = two_into_one(seed, quotas, steps, ["222222222222", "333333333333"]);
+        let other = two_into_one(seed, quotas, steps, ["333333333333", "222222222222"]);
+        for ((name, expected), (_, answer)) in one.iter().zip(&other) {
+            assert_eq!(expected, answer, "seed {seed}: {name}");
+        }
+        assert_eq!(one.len(), other.len());
+        states.extend(one.into_iter().map(|(_, answer)| answer).next_back());
+    }
+    states
+}
+
+/// How many executions of a ground truth ended so.
+fn ended(state: &Value, status: &str) -> usize {
+    let executions = state["executions"].as_array().unwrap().iter();
+    executions.filter(|one| one["status"] == status).count()
+}
+
+#[test]
+fn which_accounts_child_is_refused_does_not_depend_on_which_account_called_first() {
+    let nap = json!([{"name": "nap", "action": "aws:sleep", "inputs": {"Duration": "PT10M"}}]);
+    for state in both_orders("running_automations = 1, queued_automations = 0", &nap) {
+        assert_eq!(ended(&state, "Failed"), 1, "one parent found no place");
+        assert_eq!(ended(&state, "Success"), 2);
+    }
+}
+
+#[test]
+fn which_accounts_child_waits_does_not_depend_on_which_account_called_first() {
+    let nap = json!([{"name": "nap", "action": "aws:sleep", "inputs": {"Duration": "PT10M"}}]);
+    for state in both_orders("running_automations = 1, queued_automations = 1", &nap) {
+        assert_eq!(ended(&state, "Success"), 4);
+    }
+}
+
+/// Starts the runbook that sleeps.
+fn nested() -> Value {
+    json!({"name": "nested", "action": "aws:executeAutomation", "inputs": {"DocumentName": "Nap"}})
+}
+
+/// Patches the target account's nodes.
+fn patch() -> Value {
+    json!({
+        "name": "patch", "action": "aws:runCommand",
+        "inputs": {
+            "DocumentName": "AWS-RunPatchBaseline",
+            "Targets": [{"Key": "resource-groups:Name", "Values": ["Web"]}],
+            "Parameters": {"Operation": ["Install"], "SnapshotId": ["{{ Snapshot }}"]},
+            "MaxConcurrency": "100%", "MaxErrors": "100%",
+        },
+    })
+}
+
+/// Sleeps; what follows it begins when the execution is stopped.
+fn before(step: Value) -> Value {
+    let leads = format!("step:{}", step["name"].as_str().unwrap());
+    let sleep =
+        json!({"name": "sleep", "action": "aws:sleep", "onCancel": leads, "inputs": {"Duration": "PT1H"}});
+    json!([sleep, step])
+}
+
+#[test]
+fn which_runbook_starts_another_does_not_depend_on_which_account_called_first() {
+    let quotas = "running_automations = 3, queued_automations = 0";
+    for state in both_orders(quotas, &json!([nested()])) {
+        assert_eq!(ended(&state, "Failed"), 2, "one child, and so its parent");
+        assert_eq!(ended(&state, "Success"), 3);
+    }
+    for state in both_orders(quotas, &before(nested())) {
+        let executions = state["executions"].as_array().unwrap();
+        assert_eq!(executions.len(), 5, "two parents, their children, and one nap");
+        assert_eq!(ended(&state, "Cancelled"), 5);
+    }
+}
+
+#[test]
+fn commands_of_steps_are_the_same_whichever_account_called_first() {
+    for steps in [json!([patch()]), before(patch())] {
+        for state in both_orders("", &steps) {
+            assert_eq!(state["commands"].as_array().unwrap().len(), 2);
+            assert!(state["nodes"][0]["reported"]["snapshot"].is_string());
+        }
     }
 }

@@ -104,6 +104,84 @@ fn a_shared_document_is_read_by_its_arn_in_its_region_only_and_deleted_after_it_
     fleet.ssm("DeleteDocument", json!({"Name": "Mine"})).unwrap();
 }
 
+/// A runbook of two versions, each named by its step, that is shared with another account.
+fn two_versions() -> (Fleet, Caller) {
+    let mut fleet = fleet("");
+    fleet.ssm("CreateDocument", create("Mine")).unwrap();
+    let second = json!({"Name": "Mine", "Content": runbook("b")});
+    fleet.ssm("UpdateDocument", second).unwrap();
+    let there = fleet.within(WEB, "us-east-1");
+    (fleet, there)
+}
+
+fn share(fleet: &mut Fleet, version: &str) {
+    let input = json!({
+        "Name": "Mine", "PermissionType": "Share", "AccountIdsToAdd": [WEB], "SharedDocumentVersion": version,
+    });
+    fleet.ssm("ModifyDocumentPermission", input).unwrap();
+}
+
+/// The version that a start runs, or the error's code.
+fn started(fleet: &mut Fleet, caller: &Caller, name: &str, version: Option<&str>) -> String {
+    let mut input = json!({"DocumentName": name});
+    if let Some(version) = version {
+        input["DocumentVersion"] = json!(version);
+    }
+    match as_caller(fleet, caller, "StartAutomationExecution", input) {
+        Err(error) => error.code().to_owned(),
+        Ok(started) => {
+            let id = json!({"AutomationExecutionId": started["AutomationExecutionId"]});
+            let shown = as_caller(fleet, caller, "GetAutomationExecution", id).unwrap();
+            let version = &shown["AutomationExecution"]["DocumentVersion"];
+            version.as_str().unwrap().to_owned()
+        }
+    }
+}
+
+#[test]
+fn only_the_versions_that_are_shared_are_run() {
+    let (mut fleet, there) = two_versions();
+    let arn = format!("arn:aws:ssm:us-east-1:{CENTRAL}:document/Mine");
+    let missing = "AutomationDefinitionVersionNotFoundException";
+    for (shared, expected) in [
+        ("$DEFAULT", ["1", "1", missing]),
+        ("$LATEST", ["2", missing, "2"]),
+        ("$ALL", ["1", "1", "2"]),
+    ] {
+        share(&mut fleet, shared);
+        let runs = [None, Some("1"), Some("2")].map(|version| started(&mut fleet, &there, &arn, version));
+        assert_eq!(runs, expected, "{shared}");
+    }
+}
+
+#[test]
+fn the_version_in_an_automation_definitions_arn_is_the_one_that_is_read_and_run() {
+    let (mut fleet, there) = two_versions();
+    share(&mut fleet, "$ALL");
+    let here = fleet.caller.clone();
+    let arn = |version: &str| format!("arn:aws:ssm:us-east-1:{CENTRAL}:automation-definition/Mine{version}");
+    let missing = "AutomationDefinitionVersionNotFoundException";
+    for caller in [here, there] {
+        for (version, said, expected) in [
+            ("", None, "1"),
+            (":1", None, "1"),
+            (":2", None, "2"),
+            (":2", Some("2"), "2"),
+            (":2", Some("1"), missing),
+            (":3", None, missing),
+        ] {
+            let name = arn(version);
+            assert_eq!(
+                started(&mut fleet, &caller, &name, said),
+                expected,
+                "{name} {said:?}"
+            );
+        }
+        let read = as_caller(&mut fleet, &caller, "GetDocument", json!({"Name": arn(":2")}));
+        assert_eq!(read.unwrap()["DocumentVersion"], "2");
+    }
+}
+
 #[test]
 fn sharing_has_its_limits_and_belongs_to_the_owner() {
     let mut fleet = fleet("quotas = { document_shares = 2, public_documents = 1 }");

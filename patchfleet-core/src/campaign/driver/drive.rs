@@ -333,7 +333,7 @@ impl Drive<'_> {
                 asked.failures.add(error.kind());
                 asked.collect_at = Some(later(now, asked.failures.backoff()));
                 let long_ago = ended.is_some_and(|ended| now >= later(ended, GIVE_UP_AFTER));
-                let hopeless = long_ago && asked.failures.count() > 1 && !error.kind().is_transient();
+                let hopeless = long_ago && asked.failures.are_lasting() && !error.kind().is_transient();
                 if asked.failures.are_too_many() || hopeless {
                     return Some(self.job(unit, location).given_up(error.reason()));
                 }

@@ -1,6 +1,6 @@
 //! ListDocuments: one's own documents, Amazon's, and those that others share.
 
-use super::{Tag, owner, requires, shown_name, tags};
+use super::{owner, requires, shown_name, tags};
 use crate::{
     api::{
         ApiError, Caller, Operation, Service,
@@ -8,6 +8,7 @@ use crate::{
         executions::bad_token,
         input,
         page::{Grows, page},
+        tag::Tag,
         time::WireTime,
     },
     world::{DocumentOwner, FoundDocument, World},
@@ -119,6 +120,7 @@ fn readable<'a>(world: &'a World, caller: &Caller) -> Vec<(Owner, FoundDocument<
                     document,
                     owner: DocumentOwner::Account(location.account.clone()),
                     name: name.clone(),
+                    said: None,
                     shared: shared.filter(|_| !own),
                 },
             ));
@@ -131,6 +133,7 @@ fn readable<'a>(world: &'a World, caller: &Caller) -> Vec<(Owner, FoundDocument<
                 document,
                 owner: DocumentOwner::Amazon,
                 name: name.clone(),
+                said: None,
                 shared: None,
             },
         ));

@@ -160,7 +160,10 @@ impl World {
         };
         let nth = self.count(&series).to_string();
         let id = self.seed.uuid(&[&series, &nth]);
-        let number = self.count(&format!("commands/{}", order.location));
+        let number = match &order.step {
+            Some(_) => 0,
+            None => self.count(&format!("commands/{}", order.location)),
+        };
         // Nodes that are named need not be looked for.
         let invocations = match order.instance_ids.as_slice() {
             [] => vec![],

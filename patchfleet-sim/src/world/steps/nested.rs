@@ -6,12 +6,13 @@
 
 use super::{Begun, command::command_parameters};
 use crate::{
-    api::{ApiError, Service},
+    api::{ApiError, Service, Tag},
     model::ServiceModel,
     world::{
-        StartOrder, StartRefusal, Target, World,
+        StartOrder, StartRefusal, Status, Target, World,
         automation::Failure,
-        lifecycle::Origin,
+        event::Event,
+        lifecycle::{Checked, Origin},
         locations::SEE_GUIDE,
         parameters::{WireParameters, plain},
         rate_control::{RateControl, RateInput},
@@ -34,8 +35,8 @@ impl World {
         let Some(execution) = self.executions.get(id) else {
             return Ok(Begun::Runs);
         };
-        let (level, home) = (execution.level + 1, execution.home.clone());
-        if level > MAX_LEVELS {
+        let home = execution.home.clone();
+        if execution.level >= MAX_LEVELS {
             return Err(Failure::action(format!(
                 "Automations may start one another over {MAX_LEVELS} levels at most. {SEE_GUIDE}"
             )));
@@ -83,17 +84,44 @@ impl World {
         }
         self.check_may_start(&order)?;
         let checked = self.check_start(order, Some(&home))?;
-        let origin = Origin {
-            parent: Some((id.to_owned(), index)),
-            level,
-            target: None,
-        };
-        let child = self.add_execution(checked, origin, id)?;
-        if let Some(step) = self.step_mut(id, index) {
-            step.outputs.insert("ExecutionId".to_owned(), vec![child.clone()]);
-            step.child = Some(child);
+        if let Some(run) = self.step_mut(id, index).map(|step| step.runs) {
+            self.after_seconds(
+                0,
+                Event::ChildComes {
+                    execution: id.to_owned(),
+                    step: index,
+                    run,
+                    child: Box::new(checked),
+                },
+            );
         }
         Ok(Begun::Runs)
+    }
+
+    /// The other runbook's execution is started, if there is a place for it. Not as soon as its step
+    /// begins: others may come to that place at the same instant.
+    pub(in crate::world) fn child_comes(&mut self, id: &str, index: usize, run: u32, child: Checked) {
+        let Some(execution) = self.executions.get(id).filter(|one| one.takes_steps()) else {
+            return;
+        };
+        let step = execution.steps.get(index);
+        if !step.is_some_and(|step| step.is_open() && step.runs == run) {
+            return;
+        }
+        let origin = Origin {
+            parent: Some((id.to_owned(), index)),
+            level: execution.level + 1,
+            target: None,
+        };
+        match self.add_execution(child, origin, id) {
+            Ok(child) => {
+                if let Some(step) = self.step_mut(id, index) {
+                    step.outputs.insert("ExecutionId".to_owned(), vec![child.clone()]);
+                    step.child = Some(child);
+                }
+            }
+            Err(refusal) => self.end_step(id, index, Status::Failed, Some(refusal.into())),
+        }
     }
 }
 
@@ -116,13 +144,6 @@ struct Request {
     target_locations: Vec<TargetLocation>,
     #[serde(default)]
     tags: Vec<Tag>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Tag {
-    key: String,
-    value: String,
 }
 
 /// A step's inputs as the API's own request, so that the API's own model can be held against it.
