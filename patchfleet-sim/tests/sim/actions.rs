@@ -384,3 +384,39 @@ fn parameters_have_sizes_and_types() {
         assert!(error.message().contains(kind), "{}", error.message());
     }
 }
+
+#[test]
+fn what_references_blow_up_fails_its_step() {
+    let mut fleet = fleet();
+    let parameters = json!({"Big": {"type": "String", "default": "x".repeat(20_000)}});
+    let mut step = scan("run");
+    step["inputs"]["Comment"] = json!("{{ Big }}".repeat(4_000));
+    fleet.document("Mine", &book(parameters, json!([step])));
+    let id = fleet.run(json!({"DocumentName": "Mine"}));
+    fleet.world.run_until_idle();
+    assert_eq!(fleet.status(&id), "Failed");
+    let step = fleet.shown(&id)["StepExecutions"][0].clone();
+    assert_eq!(step["FailureDetails"]["FailureStage"], "InputValidation");
+    let message = step["FailureMessage"].as_str().unwrap();
+    assert!(message.contains("more than 65536 bytes"), "{message}");
+}
+
+#[test]
+fn the_outputs_that_a_nested_runbook_tells_have_a_size() {
+    let mut fleet = fleet();
+    let mut inner = book(json!({}), json!([scan("run")]));
+    inner["outputs"] = json!(vec!["run.CommandId"; 3_000]);
+    fleet.document("Inner", &inner);
+    let step =
+        json!({"name": "inner", "action": "aws:executeAutomation", "inputs": {"DocumentName": "Inner"}});
+    fleet.document("Outer", &book(json!({}), json!([step])));
+    let id = fleet.run(json!({"DocumentName": "Outer"}));
+    fleet.world.run_until_idle();
+    assert_eq!(fleet.status(&id), "Success");
+    let shown = fleet.shown(&id);
+    let output = shown["StepExecutions"][0]["Outputs"]["Output"]
+        .as_array()
+        .unwrap();
+    // A command's id is 36 characters long; each of 64 KB stands with one more.
+    assert_eq!(output.len(), 65_536 / 37);
+}
