@@ -3,7 +3,10 @@
 //! A step whose action is not known is not: it fails when its turn comes.
 
 use super::{Action, Jump, ParameterRule, Runbook, StepRule};
-use crate::world::{parameters, steps::Branch};
+use crate::{
+    model::java_pattern,
+    world::{parameters, steps::Branch},
+};
 
 /// The actions to which `onCancel` may not lead, as the guide lists them.
 const NOT_ON_CANCEL: [&str; 8] = [
@@ -94,7 +97,7 @@ fn check_parameter(name: &str, rule: &ParameterRule) -> Result<(), String> {
         ));
     }
     if let Some(pattern) = &rule.allowed_pattern {
-        regex_lite::Regex::new(pattern)
+        java_pattern(pattern)
             .map_err(|error| format!("allowedPattern of {name} is not a pattern: {error}"))?;
     }
     match &rule.default {
