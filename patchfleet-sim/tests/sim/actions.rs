@@ -386,6 +386,49 @@ fn parameters_have_sizes_and_types() {
 }
 
 #[test]
+fn a_timeout_is_a_positive_whole_number_or_its_step_fails() {
+    let with = |seconds: Value| {
+        let mut step = nap("a");
+        step["timeoutSeconds"] = seconds;
+        json!([step])
+    };
+    for seconds in [
+        json!("soon"),
+        json!(1.5),
+        json!(-5),
+        json!(0),
+        json!("0"),
+        json!(""),
+        json!(true),
+        json!([60]),
+    ] {
+        let message = refused(with(seconds.clone()));
+        assert!(
+            message.contains("timeoutSeconds of the step a"),
+            "{seconds}: {message}"
+        );
+    }
+    let parameters = json!({"Wait": {"type": "String"}});
+    for (wait, status) in [
+        ("60", "Success"),
+        ("2", "TimedOut"),
+        ("soon", "Failed"),
+        ("0", "Failed"),
+        ("1.5", "Failed"),
+    ] {
+        let mut fleet = fleet();
+        fleet.document("Mine", &book(parameters.clone(), with(json!("{{ Wait }}"))));
+        let id = fleet.run(json!({"DocumentName": "Mine", "Parameters": {"Wait": [wait]}}));
+        fleet.world.run_until_idle();
+        assert_eq!(fleet.status(&id), status, "{wait}");
+        let details = fleet.shown(&id)["StepExecutions"][0]["FailureDetails"].clone();
+        if status == "Failed" {
+            assert_eq!(details["FailureStage"], "InputValidation", "{wait}");
+        }
+    }
+}
+
+#[test]
 fn what_references_blow_up_fails_its_step() {
     let mut fleet = fleet();
     let parameters = json!({"Big": {"type": "String", "default": "x".repeat(20_000)}});
