@@ -455,6 +455,9 @@ fn a_rule_that_has_to_be_counted_or_comes_to_nothing_is_not_followed_for_ever() 
         ))
     };
     assert!(unsupported(&[with("FREQ=DAILY;COUNT=4000000000")]).contains("occurrences"));
+    // Years are fewer, and each takes longer to look through.
+    let years = vec![with("FREQ=YEARLY;COUNT=4000000000"); 40];
+    assert!(unsupported(&years).contains("occurrences"));
     for rule in [
         "FREQ=DAILY;BYMONTH=2;BYMONTHDAY=31",
         "FREQ=MONTHLY;BYMONTH=2;BYMONTHDAY=31",
@@ -499,4 +502,23 @@ fn a_recurrence_keeps_its_step_over_a_century_and_more() {
         "RRULE:FREQ=YEARLY;INTERVAL=150",
     ];
     assert_eq!(state("DEFAULT_OPEN", &long, "2026-03-02T00:00:00Z").0, "CLOSED");
+}
+
+#[test]
+fn a_rule_whose_next_date_is_after_all_years_is_understood() {
+    for (rule, at, expected) in [
+        (
+            "RRULE:FREQ=YEARLY;INTERVAL=9000",
+            "2026-06-01T00:00:00Z",
+            open(""),
+        ),
+        (
+            "RRULE:FREQ=DAILY",
+            "9999-12-30T00:00:00Z",
+            open("9999-12-30T12:00:00Z"),
+        ),
+    ] {
+        let lines = ["DTSTART:20260301T120000Z", "DURATION:PT1H", rule];
+        assert_eq!(state("DEFAULT_OPEN", &lines, at), expected, "{rule}");
+    }
 }

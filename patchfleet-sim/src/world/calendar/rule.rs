@@ -4,6 +4,9 @@ use super::{Time, budget::Budget, time::local};
 use chrono::{Datelike, Days, NaiveDate, NaiveDateTime};
 use rrule::{Frequency, RRule, RRuleSet, Unvalidated};
 
+/// The last year that the crate follows a rule to.
+const LAST_YEAR: i32 = 10_000;
+
 /// A recurrence, no more often than daily.
 #[derive(Debug)]
 pub(super) struct Rule {
@@ -63,7 +66,7 @@ impl Rule {
         for start in &set {
             // What the rule steps over takes time as well.
             let over = start.signed_duration_since(last).num_days() / period;
-            budget.take(over.saturating_add(1))?;
+            budget.take(over.saturating_mul(self.weight()).saturating_add(1))?;
             last = start;
             if start.timestamp() > to || self.until.is_some_and(|until| start > until) {
                 return Ok(found);
@@ -74,10 +77,21 @@ impl Rule {
             .rule
             .get_count()
             .is_some_and(|count| u32::try_from(found.len()) == Ok(count));
-        if whole {
+        // A year may have a day more than a period of this rule is taken to have, a month three.
+        let after_all = NaiveDate::from_ymd_opt(LAST_YEAR, 12, 31)
+            .is_some_and(|end| (end - last.date_naive()).num_days() < period + period / 9 + 1);
+        if whole || after_all {
             return Ok(found);
         }
         Err(format!("the RRULE {} has no more dates, and no end", self.rule))
+    }
+
+    /// What a period costs to look through. A year has many days, of which a rule takes few or many.
+    fn weight(&self) -> i64 {
+        match self.rule.get_freq() {
+            Frequency::Yearly => 10,
+            _ => 1,
+        }
     }
 
     fn period_days(&self) -> i64 {
