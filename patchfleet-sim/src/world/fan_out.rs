@@ -11,7 +11,7 @@ use super::{
     event::Event,
     lifecycle::{Checked, Origin},
     locations::SEE_GUIDE,
-    template::MAX_FILLED,
+    template::{self, MAX_FILLED},
 };
 
 /// A child that a parent of the same runbook is about to start.
@@ -136,14 +136,8 @@ impl World {
         // Whoever refers to all of a runbook's outputs again and again, level by level, has no more.
         let mut left = MAX_FILLED;
         let declared = ended.runbook.outputs.iter();
-        let values: Vec<String> = declared
-            .filter_map(|name| ended.outputs.get(name))
-            .flatten()
-            .map_while(|value| {
-                left = left.checked_sub(value.len().saturating_add(1))?;
-                Some(value.clone())
-            })
-            .collect();
+        let values = declared.filter_map(|name| ended.outputs.get(name)).flatten();
+        let values = template::within(&mut left, values);
         let output = serde_json::json!(ended.outputs).to_string();
         let Some(step) = self.step_mut(id, index).filter(|step| step.is_open()) else {
             return;

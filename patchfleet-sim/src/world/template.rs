@@ -17,6 +17,16 @@ pub(crate) fn fill(value: &Value, lookup: &dyn Fn(&str) -> Option<Value>) -> Res
     Filler { lookup, left }.value(value)
 }
 
+/// The first of `values`, of no more than `left` bytes together, which it takes from `left`.
+pub(crate) fn within<'a>(left: &mut usize, values: impl IntoIterator<Item = &'a String>) -> Vec<String> {
+    let fits = |value: &'a String| {
+        // One more for what stands between it and the next.
+        *left = left.checked_sub(value.len().saturating_add(1))?;
+        Some(value.clone())
+    };
+    values.into_iter().map_while(fits).collect()
+}
+
 struct Filler<'a> {
     lookup: &'a dyn Fn(&str) -> Option<Value>,
     /// Bytes that may still come.

@@ -450,16 +450,21 @@ fn the_outputs_that_a_nested_runbook_tells_have_a_size() {
     let mut inner = book(json!({}), json!([scan("run")]));
     inner["outputs"] = json!(vec!["run.CommandId"; 3_000]);
     fleet.document("Inner", &inner);
-    let step =
-        json!({"name": "inner", "action": "aws:executeAutomation", "inputs": {"DocumentName": "Inner"}});
-    fleet.document("Outer", &book(json!({}), json!([step])));
+    let step = |name: &str| json!({"name": name, "action": "aws:executeAutomation", "inputs": {"DocumentName": "Inner"}});
+    let mut outer = book(json!({}), json!([step("first"), step("second")]));
+    outer["outputs"] = json!(["first.Output", "second.Output"]);
+    fleet.document("Outer", &outer);
     let id = fleet.run(json!({"DocumentName": "Outer"}));
     fleet.world.run_until_idle();
     assert_eq!(fleet.status(&id), "Success");
     let shown = fleet.shown(&id);
-    let output = shown["StepExecutions"][0]["Outputs"]["Output"]
-        .as_array()
-        .unwrap();
+    let length = |values: &Value| values.as_array().unwrap().len();
     // A command's id is 36 characters long; each of 64 KB stands with one more.
-    assert_eq!(output.len(), 65_536 / 37);
+    for step in 0..2 {
+        let output = &shown["StepExecutions"][step]["Outputs"]["Output"];
+        assert_eq!(length(output), 65_536 / 37);
+    }
+    // All outputs of the execution together have no more.
+    assert_eq!(length(&shown["Outputs"]["first.Output"]), 65_536 / 37);
+    assert_eq!(length(&shown["Outputs"]["second.Output"]), 0);
 }
