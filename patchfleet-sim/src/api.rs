@@ -31,7 +31,7 @@ pub use caller::{Caller, Principal};
 pub use error::ApiError;
 
 pub(crate) use call::{Cut, fate_of, perform, perform_typed, refuse, without_nulls};
-pub(crate) use gate::{Fate, action_matches, fate, is_action_pattern};
+pub(crate) use gate::{Fate, action_matches, fate, invalid_token, is_action_pattern};
 
 pub(crate) use account::{ListRegions, RegionShape};
 pub(crate) use automation::StartAutomationExecution;

@@ -34,4 +34,4 @@ pub mod world;
 pub use api::{ApiError, Caller, Principal, Service, call, operations};
 pub use clock::{ClockMode, SimClock};
 pub use ports::MemoryPorts;
-pub use sim::{Sim, SimOptions};
+pub use sim::{Credentials, Sim, SimOptions};

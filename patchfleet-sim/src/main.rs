@@ -7,6 +7,7 @@ use patchfleet_sim::{
     world::World,
 };
 use std::{error::Error, net::SocketAddr, process::ExitCode};
+use tracing_subscriber::filter::{EnvFilter, LevelFilter};
 
 /// A simulated AWS organization: Systems Manager, Resource Groups, STS, Organizations and Account
 /// on one port.
@@ -33,7 +34,11 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> ExitCode {
     tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .with_env_filter(
+            EnvFilter::builder()
+                .with_default_directive(LevelFilter::WARN.into())
+                .from_env_lossy(),
+        )
         .with_writer(std::io::stderr)
         .init();
     match run(Arguments::parse()).await {

@@ -1,10 +1,12 @@
 //! A running simulator: the world, its clock, and the HTTP front on a port of its own.
 
 use crate::{
+    api::{self, ApiError, Caller, Service},
     clock::{ClockMode, SimClock},
     http,
     world::World,
 };
+use serde_json::{Value, json};
 use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
@@ -27,6 +29,17 @@ impl Default for SimOptions {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         }
     }
+}
+
+/// Credentials for an SDK.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// The access key's id.
+    pub access_key_id: String,
+    /// Its secret, which nobody checks.
+    pub secret_access_key: String,
+    /// The session token of a role's session.
+    pub session_token: Option<String>,
 }
 
 /// A running simulator. It stops listening when it is dropped.
@@ -68,6 +81,46 @@ impl Sim {
     #[must_use]
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Credentials of an administrator of the management account.
+    #[must_use]
+    pub fn credentials(&self) -> Credentials {
+        Credentials {
+            access_key_id: "AKIAADMINISTRATOR234".to_owned(),
+            secret_access_key: "secret".to_owned(),
+            session_token: None,
+        }
+    }
+
+    /// Credentials of a role's session, as AssumeRole gives them to the management account.
+    ///
+    /// # Errors
+    ///
+    /// What AssumeRole answers.
+    pub fn role_credentials(&self, role_arn: &str) -> Result<Credentials, ApiError> {
+        let input = json!({"RoleArn": role_arn, "RoleSessionName": "test"});
+        let assumed = self.with_world(|world| {
+            let org = &world.org;
+            let region = org
+                .regions
+                .iter()
+                .find(|one| org.is_enabled(&org.management, one));
+            let region = region.cloned().ok_or_else(|| api::invalid_token(Service::Sts))?;
+            let caller = Caller::administrator(world, region);
+            api::call(world, &caller, Service::Sts, "AssumeRole", input)
+        })?;
+        let text = |name: &str| {
+            let value = assumed
+                .pointer(&format!("/Credentials/{name}"))
+                .and_then(Value::as_str);
+            value.unwrap_or_default().to_owned()
+        };
+        Ok(Credentials {
+            access_key_id: text("AccessKeyId"),
+            secret_access_key: text("SecretAccessKey"),
+            session_token: Some(text("SessionToken")),
+        })
     }
 
     /// Its clock, which is also the way to its world.

@@ -136,7 +136,10 @@ def inputs(ids):
                     "TargetType": "/AWS::EC2::Instance",
                     "Tags": [{"Key": "Team", "Value": "ops"}],
                 },
-                {"Requires": [{"Name": "Made-Here", "Version": "1", "RequireType": "x", "VersionName": "first"}]},
+                {
+                    "Name": "Requiring",
+                    "Requires": [{"Name": "Made-Here", "Version": "1", "RequireType": "x", "VersionName": "first"}],
+                },
                 {"Attachments": [{"Key": "SourceUrl", "Values": ["s3://bucket/package"], "Name": "package"}]},
             ],
         ),
@@ -197,9 +200,15 @@ def inputs(ids):
             [{"NextToken": known.TOKEN}],
         ),
         ("resource-groups", "CreateGroup"): (
-            {"Name": "Other", "ResourceQuery": known.WEB_TIER},
+            # A group has either a query or a configuration.
+            {"Name": "Other"},
             [
-                {"Description": "others", "Tags": {"Team": "ops"}},
+                {
+                    "Name": "Queried",
+                    "ResourceQuery": known.WEB_TIER,
+                    "Description": "others",
+                    "Tags": {"Team": "ops"},
+                },
                 {"Name": "Critical", "Criticality": 3, "Owner": "ops", "DisplayName": "Others"},
                 {
                     "Name": "Configured",

@@ -2,6 +2,7 @@
 members that are never on the wire. A row that is not true any more fails the check."""
 
 OF_ITSELF = "the service's own failure: nothing in a world causes it"
+NO_INVOCATION = "InvocationDoesNotExist is that a command ID and a managed node ID matched no invocation"
 BY_THE_MODEL = "the model's enum has every key or type; others are refused by it, as ValidationException"
 METHOD = "no route has another method that a client would use"
 
@@ -14,6 +15,8 @@ FAULT_ONLY = {
     "ssm.DescribeAutomationExecutions.InvalidFilterKey": BY_THE_MODEL,
     "ssm.DescribeAutomationStepExecutions.InvalidFilterKey": BY_THE_MODEL,
     "ssm.ListCommands.InvalidFilterKey": BY_THE_MODEL,
+    "ssm.GetCommandInvocation.InvalidCommandId": NO_INVOCATION,
+    "ssm.GetCommandInvocation.InvalidInstanceId": NO_INVOCATION,
     "ssm.ModifyDocumentPermission.InvalidPermissionType": BY_THE_MODEL,
     "ssm.DescribeDocumentPermission.InvalidPermissionType": BY_THE_MODEL,
     "ssm.CreateDocument.TooManyUpdates": "a name that is taken is DocumentAlreadyExists",
@@ -55,7 +58,6 @@ NOT_SHOWN = {
         "ssm.AttachmentContent.*",
         "ssm.AttachmentInformation.*",
     ],
-    "a document that requires others is refused": ["ssm.*.Requires", "ssm.DocumentRequires.*"],
     "of reviews in Change Manager": [
         "ssm.*.ApprovedVersion",
         "ssm.*.PendingReviewVersion",
@@ -77,11 +79,11 @@ NOT_SHOWN = {
     ],
     "why a document could not be made, which does not happen": ["ssm.*.StatusInformation"],
     "of AWS IoT things as nodes": ["ssm.InstanceInformation.SourceLocation"],
-    "of groups with a service's configuration, which are refused": [
-        "resource-groups.CreateGroupOutput.GroupConfiguration",
-        "resource-groups.GroupConfiguration.*",
-        "resource-groups.GroupConfigurationItem.*",
-        "resource-groups.GroupConfigurationParameter.*",
+    "of configurations that are not yet, or could not be, a group's; here they are at once": [
+        "resource-groups.GroupConfiguration.FailureReason",
+        "resource-groups.GroupConfiguration.ProposedConfiguration",
+    ],
+    "of members that GroupResources puts into a group, an operation that is not simulated": [
         "resource-groups.ListGroupResourcesItem.Status",
         "resource-groups.ResourceStatus.*",
     ],

@@ -1,6 +1,6 @@
 //! StartAutomationExecution and StopAutomationExecution.
 
-use super::{ApiError, Caller, Operation, Principal, Service, check::given, input};
+use super::{ApiError, Caller, Operation, Principal, Service, check::given, documents::is_reserved, input};
 use crate::world::{
     RateControl, RateInput, StartOrder, StartRefusal, Target, TargetLocation, Token, World, after,
 };
@@ -77,7 +77,7 @@ impl Operation for StartAutomationExecution {
 
     fn run(mut self, world: &mut World, caller: &Caller) -> Result<Started, ApiError> {
         self.check_modelled()?;
-        let location = Location::new(caller.account.clone(), caller.region.clone());
+        let location = caller.location();
         let token = self.client_token.take().map(|token| token.to_ascii_lowercase());
         let content = super::without_nulls(json!(self)).to_string();
         let key = token.clone().map(|token| (location.clone(), token));
@@ -169,10 +169,18 @@ impl StartAutomationExecution {
 
 fn refused(refusal: StartRefusal, document: &str) -> ApiError {
     match refusal {
-        StartRefusal::NoDocument => ApiError::client(
-            "AutomationDefinitionNotFoundException",
-            format!("Automation Definition {document} could not be found."),
-        ),
+        StartRefusal::NoDocument => {
+            let name = document.rsplit_once('/').map_or(document, |(_, name)| name);
+            let told = if is_reserved(name) {
+                " (the simulator has none of Amazon's runbooks, only what the world file names and what is created)"
+            } else {
+                ""
+            };
+            ApiError::client(
+                "AutomationDefinitionNotFoundException",
+                format!("Automation Definition {document} could not be found{told}."),
+            )
+        }
         StartRefusal::NoVersion => ApiError::client(
             "AutomationDefinitionVersionNotFoundException",
             format!("Automation Definition {document} has no such version."),

@@ -1,11 +1,6 @@
 //! GetCalendarState: whether change calendars let changes be made.
 
-use super::{
-    ApiError, Caller, Operation, Service,
-    check::given,
-    documents::{here, no_document},
-    input,
-};
+use super::{ApiError, Caller, Operation, Service, check::given, documents::no_document, input};
 use crate::{
     spec::DocumentKind,
     world::{Calendar, World, calendar_state},
@@ -65,7 +60,7 @@ impl Operation for GetCalendarState {
         let mut seen = BTreeSet::new();
         for name in names.iter().filter(|name| seen.insert(*name)) {
             let found = world
-                .find_document(&here(caller), name)
+                .find_document(&caller.location(), name)
                 .ok_or_else(|| no_document(name))?;
             if found.document.kind != DocumentKind::ChangeCalendar {
                 return Err(ApiError::client(

@@ -1,7 +1,7 @@
 //! Who calls, from the credentials of the request.
 
 use crate::world::World;
-use patchfleet_core::id::{AccountId, Region};
+use patchfleet_core::id::{AccountId, Location, Region};
 
 /// Who calls, and in which Region.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +62,12 @@ impl Caller {
                 key: Some(key.to_owned()),
             },
         }
+    }
+
+    /// Where the call acts.
+    #[must_use]
+    pub fn location(&self) -> Location {
+        Location::new(self.account.clone(), self.region.clone())
     }
 
     /// The ARN that GetCallerIdentity shows.

@@ -15,7 +15,6 @@ use crate::{
         ParameterAbout, World, after,
     },
 };
-use patchfleet_core::id::Location;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -122,6 +121,12 @@ pub(super) fn no_document(name: &str) -> ApiError {
     )
 }
 
+/// Whether only Amazon's own documents may have this name.
+pub(super) fn is_reserved(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    RESERVED.iter().any(|prefix| lower.starts_with(prefix))
+}
+
 fn no_version(name: &str) -> ApiError {
     ApiError::client(
         "InvalidDocumentVersion",
@@ -137,17 +142,13 @@ fn unsettled(name: &str) -> String {
     format!("The document {name} is being created or updated. Try again when it is Active.")
 }
 
-pub(super) fn here(caller: &Caller) -> Location {
-    Location::new(caller.account.clone(), caller.region.clone())
-}
-
 /// The document of one's own that `name` means, to be changed.
 pub(super) fn own<'a>(
     world: &'a mut World,
     caller: &Caller,
     name: &str,
 ) -> Result<&'a mut Document, ApiError> {
-    let place = world.places.get_mut(&here(caller));
+    let place = world.places.get_mut(&caller.location());
     place
         .and_then(|place| place.documents.get_mut(name))
         .ok_or_else(|| no_document(name))
@@ -155,7 +156,7 @@ pub(super) fn own<'a>(
 
 /// Refuses what only the owner may do with a document of Amazon's.
 fn refuse_amazons(world: &World, caller: &Caller, name: &str) -> Result<(), ApiError> {
-    let found = world.find_document(&here(caller), name);
+    let found = world.find_document(&caller.location(), name);
     if found.is_some_and(|found| found.owner == DocumentOwner::Amazon) {
         return Err(not_possible(format!("The document {name} is Amazon's.")));
     }
@@ -274,8 +275,7 @@ impl Operation for CreateDocument {
 
     fn run(self, world: &mut World, caller: &Caller) -> Result<Changed, ApiError> {
         let name = given(self.name);
-        let lower = name.to_ascii_lowercase();
-        if RESERVED.iter().any(|prefix| lower.starts_with(prefix)) {
+        if is_reserved(&name) {
             let message = format!("The document name {name} begins as only Amazon's own may.");
             return Err(ApiError::client("ValidationException", message));
         }
@@ -299,7 +299,7 @@ impl Operation for CreateDocument {
             )?
         };
         let most = world.quotas.documents;
-        let place = world.places.entry(here(caller)).or_default();
+        let place = world.places.entry(caller.location()).or_default();
         if place.documents.contains_key(&name) {
             return Err(ApiError::client(
                 "DocumentAlreadyExists",
@@ -426,7 +426,7 @@ impl Operation for DeleteDocument {
             return Err(ApiError::client("TooManyUpdates", unsettled(&name)));
         }
         if self.document_version.is_none() && self.version_name.is_none() {
-            if let Some(place) = world.places.get_mut(&here(caller)) {
+            if let Some(place) = world.places.get_mut(&caller.location()) {
                 place.documents.remove(&name);
             }
             return Ok(json!({}));

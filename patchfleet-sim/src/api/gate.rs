@@ -95,6 +95,8 @@ pub(crate) fn admit(
     }
     let denied = match &caller.principal {
         Principal::Administrator => false,
+        // That one needs no permission.
+        Principal::Role { .. } if action == "sts:GetCallerIdentity" => false,
         Principal::Role { name, .. } => world.org.denies(&caller.account, name, &action),
     };
     if denied {
@@ -117,12 +119,18 @@ fn check_region(world: &World, caller: &Caller, service: Service) -> Result<(), 
                 caller.region, caller.account
             ),
         ),
-        _ => ApiError::new(
-            client_status(service),
-            "UnrecognizedClientException",
-            "The security token included in the request is invalid.",
-        ),
+        _ => invalid_token(service),
     })
+}
+
+/// What is answered to an access key or session token that is not known.
+pub(crate) fn invalid_token(service: Service) -> ApiError {
+    let code = match service {
+        Service::Sts => "InvalidClientTokenId",
+        _ => "UnrecognizedClientException",
+    };
+    let words = "The security token included in the request is invalid.";
+    ApiError::new(client_status(service), code, words)
 }
 
 /// Credentials end when they were said to end, in real time, because an SDK renews them by that.
@@ -204,8 +212,12 @@ pub(crate) fn access_denied(caller: &Caller, service: Service, operation: &str) 
         Service::Account => (403, "AccessDeniedException"),
     };
     let message = format!(
-        "User: {} is not authorized to perform: {action} because no identity-based policy allows the {action} action",
-        caller.arn()
+        "User: {} is not authorized to perform: {action} on resource: arn:{}:{}:{}:{}:* because no identity-based policy allows the {action} action",
+        caller.arn(),
+        caller.region.partition(),
+        service.name(),
+        caller.region,
+        caller.account,
     );
     ApiError::new(status, code, message)
 }

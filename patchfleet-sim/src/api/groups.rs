@@ -12,7 +12,6 @@ use super::{
     page::{Grows, page},
 };
 use crate::world::{Group, GroupDetails, Members, Place, TagQuery, World};
-use patchfleet_core::id::Location;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -109,10 +108,6 @@ fn bad_token() -> ApiError {
     bad("The NextToken is not valid.")
 }
 
-fn here(caller: &Caller) -> Location {
-    Location::new(caller.account.clone(), caller.region.clone())
-}
-
 fn arn_of(caller: &Caller, name: &str) -> String {
     let Caller { account, region, .. } = caller;
     format!(
@@ -154,7 +149,7 @@ fn not_found(name: &str) -> ApiError {
 
 /// The group of that name, with its place.
 fn find<'a>(world: &'a World, caller: &Caller, name: &str) -> Result<(&'a Place, &'a Group), ApiError> {
-    let place = world.places.get(&here(caller));
+    let place = world.places.get(&caller.location());
     place
         .and_then(|place| Some((place, place.groups.get(name)?)))
         .ok_or_else(|| not_found(name))
@@ -225,7 +220,7 @@ impl Operation for CreateGroup {
                 configuration,
             },
         };
-        let place = world.places.entry(here(caller)).or_default();
+        let place = world.places.entry(caller.location()).or_default();
         if place.groups.contains_key(&name) {
             return Err(bad(format!("The group {name} exists already.")));
         }
@@ -254,7 +249,7 @@ impl Operation for DeleteGroup {
         let name = name_of(caller, self.group, self.group_name)?;
         let (_, group) = find(world, caller, &name)?;
         let answer = json!({"Group": shape(caller, &name, group)});
-        if let Some(place) = world.places.get_mut(&here(caller)) {
+        if let Some(place) = world.places.get_mut(&caller.location()) {
             place.groups.remove(&name);
             // A group of the same name that is made later does not inherit the members.
             for node in place.nodes.values_mut() {
@@ -325,13 +320,13 @@ impl Operation for ListGroups {
 
     fn run(self, world: &mut World, caller: &Caller) -> Result<Groups, ApiError> {
         let filters = given(self.filters);
-        let place = world.places.get(&here(caller));
+        let place = world.places.get(&caller.location());
         let groups: Vec<(&String, &Group)> = place
             .into_iter()
             .flat_map(|place| &place.groups)
             .filter(|(name, group)| filters.iter().all(|filter| passes(name, group, filter)))
             .collect();
-        let listing = format!("groups/{}/{}", here(caller), json!(filters));
+        let listing = format!("groups/{}/{}", caller.location(), json!(filters));
         let (groups, next_token) = page(
             world,
             &listing,

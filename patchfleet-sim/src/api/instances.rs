@@ -11,7 +11,7 @@ use super::{
 };
 use crate::world::{Node, World, after};
 use jiff::SignedDuration;
-use patchfleet_core::id::{Location, NodeKind};
+use patchfleet_core::id::NodeKind;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -259,7 +259,7 @@ impl Operation for DescribeInstanceInformation {
             values: one.value_set,
         }));
         filters.iter().try_for_each(InstanceFilter::check)?;
-        let location = Location::new(caller.account.clone(), caller.region.clone());
+        let location = caller.location();
         let nodes: Vec<&Node> = world
             .places
             .get(&location)

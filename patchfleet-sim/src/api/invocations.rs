@@ -4,8 +4,8 @@ use super::{
     ApiError, Caller, Operation, Service,
     check::{given, page_size},
     commands::{
-        CommandFilter, check_filters, cloudwatch, command_here, find, matches, node_here, notification,
-        output_region, version,
+        CommandFilter, check_filters, cloudwatch, command_here, find, matches, notification, output_region,
+        version,
     },
     executions::bad_token,
     input,
@@ -193,6 +193,7 @@ pub(crate) struct GotInvocation {
     cloud_watch_output_config: Value,
 }
 
+/// Also of a command or a node that nothing here has: its words cover them.
 fn does_not_exist() -> ApiError {
     ApiError::client(
         "InvocationDoesNotExist",
@@ -229,11 +230,14 @@ impl Operation for GetCommandInvocation {
 
     fn run(self, world: &mut World, caller: &Caller) -> Result<GotInvocation, ApiError> {
         let id = self.command_id.as_deref().unwrap_or_default();
-        let command = command_here(world, caller, id)?;
-        let node = node_here(world, caller, self.instance_id.as_deref().unwrap_or_default())?;
-        let one = command
-            .invocation(&node.id)
-            .filter(|_| world.shows_command(command))
+        let node = self.instance_id.as_deref().unwrap_or_default();
+        let (command, one) = command_here(world, caller, id)
+            .ok()
+            .filter(|command| world.shows_command(command))
+            .and_then(|command| {
+                let mut all = command.invocations().iter();
+                Some((command, all.find(|one| one.node.as_str() == node)?))
+            })
             .ok_or_else(does_not_exist)?;
         let plugin = self.plugin(world, command, one)?;
         let (status, status_details) = match &plugin {

@@ -15,7 +15,6 @@ use crate::{
     world::{ListedPatch, Node, PatchReport, World},
 };
 use jiff::Timestamp;
-use patchfleet_core::id::Location;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -113,7 +112,7 @@ impl Operation for DescribeInstancePatchStates {
 
     fn run(self, world: &mut World, caller: &Caller) -> Result<PatchStates, ApiError> {
         let ids = given(self.instance_ids);
-        let location = Location::new(caller.account.clone(), caller.region.clone());
+        let location = caller.location();
         let states: Vec<PatchStateShape> = world
             .places
             .get(&location)

@@ -3,7 +3,8 @@
 use super::{
     ApiError, Caller, Operation, Service,
     check::{given, page_size},
-    documents::{here, no_document, own},
+    documents::{no_document, own},
+    executions::bad_token,
     input,
     page::{Grows, page},
 };
@@ -71,7 +72,7 @@ impl Operation for ModifyDocumentPermission {
 
     fn run(self, world: &mut World, caller: &Caller) -> Result<Value, ApiError> {
         let name = given(self.name);
-        let (quotas, location) = (world.quotas.clone(), here(caller));
+        let (quotas, location) = (world.quotas.clone(), caller.location());
         let elsewhere = world.places.get(&location).map_or(0, |place| {
             let others = place.documents.iter().filter(|(other, _)| **other != name);
             others
@@ -130,7 +131,7 @@ impl Operation for DescribeDocumentPermission {
 
     fn run(self, world: &mut World, caller: &Caller) -> Result<Permissions, ApiError> {
         let name = given(self.name);
-        let location = here(caller);
+        let location = caller.location();
         let found = world
             .find_document(&location, &name)
             .ok_or_else(|| no_document(&name))?;
@@ -167,7 +168,7 @@ impl Operation for DescribeDocumentPermission {
             page_size(self.max_results, PAGE).min(PAGE),
             self.next_token.as_deref(),
         )
-        .ok_or_else(|| ApiError::client("InvalidNextToken", "The specified token is not valid."))?;
+        .ok_or_else(bad_token)?;
         Ok(Permissions {
             account_ids: sharing.iter().map(|one| one.account_id.clone()).collect(),
             account_sharing_info_list: sharing,

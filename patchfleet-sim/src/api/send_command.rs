@@ -6,8 +6,7 @@ use super::{
     commands::{CommandShape, command_here, invalid_instance, node_here, shape, unknown_command},
     input,
 };
-use crate::world::{CommandOptions, CommandOrder, CommandRefusal, Status, Target, World};
-use patchfleet_core::id::Location;
+use crate::world::{CommandOptions, CommandOrder, CommandRefusal, Target, World};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -76,7 +75,7 @@ impl Operation for SendCommand {
             return Err(ApiError::client("ValidationException", message));
         }
         let order = CommandOrder {
-            location: Location::new(caller.account.clone(), caller.region.clone()),
+            location: caller.location(),
             document: given(self.document_name),
             parameters: given(self.parameters),
             instance_ids: given(self.instance_ids),
@@ -128,8 +127,7 @@ impl Operation for CancelCommand {
                 ));
             }
             let node = node_here(world, caller, instance)?;
-            // While it is Pending, nobody knows which nodes it is going to find.
-            if command.status().0 != Status::Pending && command.invocation(&node.id).is_none() {
+            if command.knows_its_nodes() && command.invocation(&node.id).is_none() {
                 return Err(invalid_instance(instance));
             }
         }

@@ -162,7 +162,7 @@ impl Operation for AssumeRole {
             },
             credentials: Credentials {
                 secret_access_key: letters("secret").chars().take(40).collect(),
-                session_token: letters("token"),
+                session_token: world.session_token(&key),
                 expiration: expires.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
                 access_key_id: key,
             },

@@ -18,7 +18,7 @@ pub(super) struct Route {
     /// `None`: nothing that is simulated.
     pub(super) service: Option<Service>,
     pub(super) operation: String,
-    pub(super) input: Result<Value, Unread>,
+    pub(super) input: Result<Value, Box<Unread>>,
 }
 
 /// A body that could not be read.
@@ -127,44 +127,44 @@ impl Route {
     }
 }
 
-fn not_allowed(asked: &str) -> Unread {
-    Unread {
+fn not_allowed(asked: &str) -> Box<Unread> {
+    Box::new(Unread {
         shown: Value::Null,
         error: ApiError::new(
             405,
             "MethodNotAllowedException",
             format!("{asked} is not allowed: the operations of Resource Groups are POST requests."),
         ),
-    }
+    })
 }
 
-fn json(body: Option<&[u8]>) -> Result<Value, Unread> {
+fn json(body: Option<&[u8]>) -> Result<Value, Box<Unread>> {
     let body = body.ok_or_else(body_too_large)?;
     if body.is_empty() {
         return Ok(Value::Object(serde_json::Map::new()));
     }
     serde_json::from_slice::<Value>(body).map_err(|error| {
         let text = String::from_utf8_lossy(body);
-        Unread {
+        Box::new(Unread {
             shown: Value::from(text.chars().take(SHOWN).collect::<String>()),
             error: ApiError::client("SerializationException", error.to_string()),
-        }
+        })
     })
 }
 
 /// A request of which `what` has more than `max` bytes.
-pub(super) fn too_large(status: u16, what: &str, max: usize) -> Unread {
-    Unread {
+pub(super) fn too_large(status: u16, what: &str, max: usize) -> Box<Unread> {
+    Box::new(Unread {
         shown: Value::Null,
         error: ApiError::new(
             status,
             "RequestEntityTooLargeException",
             format!("The {what} of a request have at most {max} bytes."),
         ),
-    }
+    })
 }
 
-fn body_too_large() -> Unread {
+fn body_too_large() -> Box<Unread> {
     too_large(413, "contents", MAX_BODY)
 }
 

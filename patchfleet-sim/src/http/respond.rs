@@ -71,15 +71,19 @@ fn act(
     service: Option<Service>,
     caller: Result<(Service, Caller), ApiError>,
     operation: &str,
-    input: Result<Value, Unread>,
+    input: Result<Value, Box<Unread>>,
     fate: &Fate,
 ) -> Result<Value, ApiError> {
     match (caller, input) {
         (Ok((service, caller)), Ok(input)) => api::perform(world, &caller, service, operation, input, fate),
-        (Ok((service, caller)), Err(Unread { shown, error })) => {
+        (Ok((service, caller)), Err(unread)) => {
+            let Unread { shown, error } = *unread;
             api::refuse(world, &caller, service, operation, shown, error)
         }
         (Err(error), input) => {
+            if service.is_none() {
+                tracing::warn!(operation, "not an operation that is simulated");
+            }
             let service = service.map_or("", Service::name).to_owned();
             world.requests.push(RequestRecord {
                 principal_account: String::new(),
@@ -113,18 +117,17 @@ fn identify(
     })?;
     let credential = Credential::of(headers)
         .ok_or_else(|| ApiError::new(403, missing_token(protocol), "Missing Authentication Token"))?;
-    let region = credential.region.parse().map_err(|_| {
-        let (status, code) = match protocol {
-            Protocol::Query => (403, "InvalidClientTokenId"),
-            _ => (400, "UnrecognizedClientException"),
-        };
-        ApiError::new(
-            status,
-            code,
-            "The security token included in the request is invalid.",
-        )
-    })?;
-    Ok((service, Caller::of_key(world, credential.key, region)))
+    let region = credential
+        .region
+        .parse()
+        .map_err(|_| api::invalid_token(service))?;
+    let caller = Caller::of_key(world, credential.key, region);
+    let token = headers.get("x-amz-security-token").map(HeaderValue::as_bytes);
+    let wrong = |key: &String| token != Some(world.session_token(key).as_bytes());
+    if caller.key.as_ref().is_some_and(wrong) {
+        return Err(api::invalid_token(service));
+    }
+    Ok((service, caller))
 }
 
 fn missing_token(protocol: Protocol) -> &'static str {

@@ -10,7 +10,7 @@ use tokio::{net::TcpListener, sync::oneshot};
 /// Room for a request's head: whatever is in it that is too large is answered, not cut off.
 const HEAD_ROOM: usize = 1024 * 1024;
 /// How many headers a request may have before the connection is refused.
-const MAX_HEADER_COUNT: usize = 2000;
+const MAX_HEADER_COUNT: usize = 20_000;
 
 /// Serves until `stopped` is sent or dropped, and then until every request that had come is
 /// answered.

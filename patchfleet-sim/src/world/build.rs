@@ -105,7 +105,7 @@ impl Builder<'_> {
 
     fn add_faults(&mut self) {
         for (index, fault) in self.spec.faults.iter().enumerate() {
-            for (key, message) in fault.problems() {
+            for (key, message) in self.world.fault_problems(fault) {
                 self.problem(format!("faults[{index}].{key}"), message);
             }
             // One that is refused has just been told.
@@ -116,7 +116,7 @@ impl Builder<'_> {
             if !crate::api::is_action_pattern(action) || (action != "*" && action.ends_with('*')) {
                 self.problem(
                     &path,
-                    format!("{action} is no action that is simulated, and not *"),
+                    format!("{action} is neither one action that is simulated nor *"),
                 );
             }
             if !(0.01..=10_000.0).contains(rate) {
@@ -304,6 +304,7 @@ impl Builder<'_> {
             reachability,
             groups: BTreeSet::new(),
             tags: BTreeMap::new(),
+            put_off: vec![],
             behaviour,
             patches,
             report,

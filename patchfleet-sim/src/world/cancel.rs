@@ -26,7 +26,7 @@ impl World {
         execution.status = Status::Cancelling;
         // Now: by the time that it has come to rest, its step has ended.
         execution.next = execution.clean_up();
-        self.cancel_open_steps(id);
+        self.stop_what_steps_set_off(id);
         // Later than an agent hears of it, so that a child's commands are at rest before it is.
         self.after_seconds(
             6,
@@ -37,7 +37,8 @@ impl World {
         true
     }
 
-    fn cancel_open_steps(&mut self, id: &str) {
+    /// Stops the children and commands of the steps that run.
+    fn stop_what_steps_set_off(&mut self, id: &str) {
         let (mut children, mut commands) = (vec![], vec![]);
         let steps = self.executions.get(id).into_iter().flat_map(|one| &one.steps);
         for step in steps.filter(|step| step.is_open()) {
@@ -122,15 +123,15 @@ impl World {
         if self.executions.get_mut(id).filter(cleaning).is_none() {
             return;
         }
-        self.cancel_open_steps(id);
+        self.stop_what_steps_set_off(id);
         if let Some(execution) = self.executions.get_mut(id) {
             execution.cancel_open_steps(now);
         }
         self.end_execution(id, Status::Cancelled, None);
     }
 
-    /// Stops a command: what was not sent is cancelled at once, what runs a little later, best
-    /// effort as on AWS: a reboot that has begun goes on.
+    /// Stops a command, or `only` the nodes that are named: what was not sent is cancelled at once,
+    /// what runs a little later, best effort as on AWS: a reboot that has begun goes on.
     pub(crate) fn cancel_command(&mut self, id: &str, only: &[String]) {
         let Some(command) = self
             .commands
@@ -140,11 +141,7 @@ impl World {
             return;
         };
         let now = self.now;
-        let all = only.is_empty();
-        if !all && command.status == Status::Pending {
-            // It has not looked for its nodes yet, so none of those named is on its list.
-            return;
-        }
+        let (all, pending) = (only.is_empty(), command.status == Status::Pending);
         if all {
             command.status = Status::Cancelling;
             command.details = "Cancelling";
@@ -176,7 +173,10 @@ impl World {
                 },
             );
         }
-        self.settle_command(id);
+        // A command of which some nodes are left has yet to begin.
+        if all || !pending {
+            self.settle_command(id);
+        }
     }
 
     pub(super) fn invocation_cancelled(&mut self, id: &str, node: &NodeId) {
@@ -187,6 +187,7 @@ impl World {
 }
 
 impl Execution {
+    /// Ends its own steps that run.
     fn cancel_open_steps(&mut self, now: jiff::Timestamp) {
         for step in self.steps.iter_mut().filter(|step| step.is_open()) {
             step.status = Status::Cancelled;

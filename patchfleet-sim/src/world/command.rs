@@ -189,10 +189,16 @@ impl Command {
         (self.status, self.details)
     }
 
-    /// One for each node.
+    /// One for each node: those that were named from the beginning, those of targets when it has
+    /// looked for them.
     #[must_use]
     pub fn invocations(&self) -> &[Invocation] {
         &self.invocations
+    }
+
+    /// Whether it is known which nodes it has: they were named, or it has looked for them.
+    pub(crate) fn knows_its_nodes(&self) -> bool {
+        !self.order.instance_ids.is_empty() || self.status != Status::Pending
     }
 
     pub(crate) fn invocation(&self, node: &NodeId) -> Option<&Invocation> {

@@ -9,6 +9,8 @@ use serde::Serialize;
 /// A fault of this world.
 #[derive(Debug, Clone, Serialize)]
 pub struct Fault {
+    /// Its number, which no other fault of this world has or had.
+    pub id: u64,
     /// What it is.
     #[serde(flatten)]
     pub spec: FaultSpec,
@@ -34,15 +36,32 @@ impl World {
     ///
     /// Everything that is wrong with it.
     pub fn add_fault(&mut self, spec: FaultSpec) -> Result<(), Vec<String>> {
-        let problems = spec.problems();
+        let problems = self.fault_problems(&spec);
         if problems.is_empty() {
-            self.faults.push(Fault { spec, struck: 0 });
+            let id = self.count("faults");
+            self.faults.push(Fault { id, spec, struck: 0 });
             return Ok(());
         }
         Err(problems
             .into_iter()
             .map(|(key, text)| format!("{key}: {text}"))
             .collect())
+    }
+
+    /// What is wrong with a fault in this world, by key.
+    pub(super) fn fault_problems(&self, spec: &FaultSpec) -> Vec<(&'static str, String)> {
+        let mut problems = spec.problems();
+        for account in &spec.accounts {
+            if !self.org.accounts.contains_key(account) {
+                problems.push(("accounts", format!("{account} is not one of accounts")));
+            }
+        }
+        for region in &spec.regions {
+            if !self.org.regions.contains(region) {
+                problems.push(("regions", format!("{region} is no Region of this world")));
+            }
+        }
+        problems
     }
 
     /// Takes all faults away.
@@ -61,7 +80,7 @@ impl World {
         let age = self.now.duration_since(self.start);
         let mut effects = vec![];
         for index in 0..self.faults.len() {
-            let Some(spec) = self.faults.get(index).map(|fault| &fault.spec) else {
+            let Some(Fault { id, spec, .. }) = self.faults.get(index) else {
                 break;
             };
             if !spec.concerns(call, age) {
@@ -69,7 +88,7 @@ impl World {
             }
             let (calls, share, effect) = (spec.calls.clone(), spec.share, spec.effect.clone());
             let series = format!(
-                "fault/{index}/{}/{}/{}/{}",
+                "fault/{id}/{}/{}/{}/{}",
                 call.account, call.region, call.action, call.subject
             );
             let nth = self.count(&series);

@@ -19,6 +19,8 @@ pub struct Node {
     pub(crate) tags: BTreeMap<String, String>,
     /// Since when its agent has been silent; `None` while it answers.
     pub(crate) silent_since: Option<Timestamp>,
+    /// The commands whose work on it was done but for its silence, and ends with its return.
+    pub(crate) put_off: Vec<String>,
     pub(crate) behaviour: Behaviour,
     pub(crate) patches: Patches,
     pub(crate) report: Option<PatchReport>,

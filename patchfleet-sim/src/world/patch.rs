@@ -159,11 +159,16 @@ impl World {
     pub(super) fn returns(&mut self, command: Option<&str>, id: &NodeId) {
         let Some(node) = self.node_mut(id) else { return };
         node.silent_since = None;
+        let put_off = std::mem::take(&mut node.put_off);
         node.patches.installed += std::mem::take(&mut node.patches.pending_reboot);
         let running =
             command.filter(|command| self.invocation_state(command, id) == Some(InvocationState::Running));
         if let Some(command) = running {
             self.end_install(command, id);
+        }
+        for command in put_off {
+            let node = id.clone();
+            self.after_seconds(0, Event::WorkDone { command, node });
         }
         self.redeliver(id);
     }
@@ -223,7 +228,7 @@ impl World {
         }
     }
 
-    fn node_mut(&mut self, id: &NodeId) -> Option<&mut super::Node> {
+    pub(super) fn node_mut(&mut self, id: &NodeId) -> Option<&mut super::Node> {
         self.places.get_mut(self.node_index.get(id)?)?.nodes.get_mut(id)
     }
 }

@@ -40,4 +40,10 @@ impl World {
         self.sessions.insert(key.clone(), session);
         key
     }
+
+    /// The session token that belongs to an access key.
+    pub(crate) fn session_token(&self, key: &str) -> String {
+        let part = |which: &str| self.seed.uuid(&[key, "token", which]).replace('-', "");
+        [part("1"), part("2")].concat()
+    }
 }

@@ -114,10 +114,6 @@ fn every_reason_for_there_being_no_command_has_its_own_code() {
             "UnsupportedPlatformType",
         ),
         (
-            json!({"DocumentName": "AWS-RunPowerShellScript", "Parameters": script}),
-            "UnsupportedPlatformType",
-        ),
-        (
             json!({"DocumentName": "AWS-RunShellScript", "Parameters": {"commands": ["#".repeat(70_000)]}}),
             "MaxDocumentSizeExceeded",
         ),
@@ -222,7 +218,7 @@ fn a_script_runs_on_its_platforms_and_is_of_the_wrong_one_elsewhere_without_an_e
         (&json!("Success"), &json!("Incomplete"), &json!(0))
     );
     let (_, ends) = script(&mut there, "AWS-RunPowerShellScript");
-    assert_eq!(ends, ["InvalidPlatform", "InvalidPlatform", "Success", "Success"]);
+    assert_eq!(ends, ["Success"; 4], "PowerShell is on every platform");
     let mut windows = There::with_nodes(r#"{ count = 2, platform = "Windows" }"#);
     let (command, _) = script(&mut windows, "AWS-RunShellScript");
     assert_eq!(command["Status"], "Failed", "nothing came through");
@@ -439,4 +435,112 @@ fn cancelling_names_what_is_wrong_and_reaches_only_the_nodes_named() {
         "best effort"
     );
     assert_eq!(there.command(&all)["StatusDetails"], "Incomplete");
+}
+
+/// Scans all nodes of the world, one after the other, by their ids; gives the command's id.
+fn scan_by_name(there: &mut There, nodes: &[String]) -> String {
+    let sent = there.ssm(
+        "SendCommand",
+        json!({
+            "DocumentName": "AWS-RunPatchBaseline",
+            "Parameters": {"Operation": ["Scan"]},
+            "InstanceIds": nodes,
+            "MaxConcurrency": "1",
+        }),
+    );
+    sent["Command"]["CommandId"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_cancel_by_name_reaches_a_command_that_has_not_begun() {
+    let mut there = There::with_nodes("{ count = 4 }");
+    let ids = there.ids();
+    let (stranger, named) = ids.split_last().unwrap();
+    let id = scan_by_name(&mut there, named);
+    for refused in [json!([stranger]), json!([named[0], stranger])] {
+        let input = json!({"CommandId": id, "InstanceIds": refused});
+        assert_eq!(there.refusal("CancelCommand", input), "InvalidInstanceId");
+    }
+    assert_eq!(there.ends(&id), ["Pending"; 3], "what is refused changes nothing");
+    there.ssm(
+        "CancelCommand",
+        json!({"CommandId": id, "InstanceIds": [named[1]]}),
+    );
+    assert_eq!(there.ends(&id), ["Cancelled", "Pending", "Pending"]);
+    assert_eq!(there.command(&id)["Status"], "Pending");
+    there.fleet.world.run_until_idle();
+    assert_eq!(there.ends(&id), ["Cancelled", "Success", "Success"]);
+    let one = there.ssm(
+        "GetCommandInvocation",
+        json!({"CommandId": id, "InstanceId": named[1], "PluginName": "PatchLinux"}),
+    );
+    assert_eq!(
+        (&one["Status"], &one["ExecutionStartDateTime"]),
+        (&json!("Cancelled"), &json!(""))
+    );
+    let command = there.command(&id);
+    assert_eq!(
+        (
+            &command["Status"],
+            &command["StatusDetails"],
+            &command["TargetCount"]
+        ),
+        (&json!("Success"), &json!("Incomplete"), &json!(3))
+    );
+}
+
+#[test]
+fn a_command_all_of_whose_nodes_are_cancelled_by_name_ends_cancelled_and_sends_nothing() {
+    let mut there = There::with_nodes("{ count = 2 }");
+    let ids = there.ids();
+    let id = scan_by_name(&mut there, &ids);
+    there.ssm("CancelCommand", json!({"CommandId": id, "InstanceIds": ids}));
+    there.fleet.world.run_until_idle();
+    assert_eq!(there.ends(&id), ["Cancelled", "Cancelled"]);
+    assert_eq!(there.command(&id)["StatusDetails"], "Cancelled");
+    let waited = there.fleet.world.now().duration_since(there.fleet.world.start());
+    assert_eq!(waited.as_secs(), 1, "nothing was sent");
+}
+
+#[test]
+fn a_document_that_is_there_and_not_run_is_not_said_to_be_missing() {
+    let mut there = There::with_nodes("{ count = 1 }");
+    let content = json!({"schemaVersion": "2.2", "description": "Says it.", "mainSteps": [
+        {"name": "say", "action": "aws:runShellScript", "inputs": {"runCommand": ["date"]}},
+    ]});
+    there.ssm(
+        "CreateDocument",
+        json!({"Name": "Say-It", "DocumentType": "Command", "Content": content.to_string()}),
+    );
+    let nap = json!({"schemaVersion": "0.3", "mainSteps": [
+        {"name": "nap", "action": "aws:sleep", "inputs": {"Duration": "PT1M"}},
+    ]});
+    there.ssm(
+        "CreateDocument",
+        json!({"Name": "Nap", "DocumentType": "Automation", "Content": nap.to_string()}),
+    );
+    let ids = there.ids();
+    let mut say = |document: &str| {
+        let error = there
+            .call(
+                "SendCommand",
+                json!({"DocumentName": document, "InstanceIds": ids}),
+            )
+            .unwrap_err();
+        assert_eq!(error.code(), "InvalidDocument");
+        error.message().to_owned()
+    };
+    for own in ["Say-It", "arn:aws:ssm:us-east-1:222222222222:document/Say-It"] {
+        let said = say(own);
+        assert!(
+            said.contains("does not run Command documents of one's own"),
+            "{said}"
+        );
+        assert!(
+            said.contains(own) && said.contains("AWS-RunShellScript"),
+            "{said}"
+        );
+    }
+    assert!(say("Say-What").contains("does not exist"));
+    assert!(say("Nap").contains("is not a Command document"));
 }

@@ -42,6 +42,7 @@ async fn sim() -> Sim {
 /// What one account's user asks for, in order, some of it in the words of earlier answers.
 struct Script {
     key: String,
+    token: String,
     connection: Connection,
     execution: Value,
     command: Value,
@@ -62,6 +63,7 @@ impl Script {
         };
         Self {
             key: crate::socket::between(&reply.body, "<AccessKeyId>", "<").to_owned(),
+            token: crate::socket::between(&reply.body, "<SessionToken>", "<").to_owned(),
             connection: Connection::to(sim),
             execution: Value::Null,
             command: Value::Null,
@@ -95,8 +97,9 @@ impl Script {
         loop {
             let body = input.to_string();
             let request = format!(
-                "POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: AmazonSSM.{operation}\r\nAuthorization: {}\r\nContent-Length: {}\r\n\r\n{body}",
+                "POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: AmazonSSM.{operation}\r\nAuthorization: {}\r\nX-Amz-Security-Token: {}\r\nContent-Length: {}\r\n\r\n{body}",
                 credential(&self.key, "ssm").replace("us-east-1", region),
+                self.token,
                 body.len()
             );
             let reply = self.connection.exchange(request.as_bytes()).await;

@@ -103,6 +103,16 @@ fn a_fault_strikes_the_calls_that_it_names_and_no_other() {
 }
 
 #[test]
+fn a_fault_that_comes_again_counts_anew() {
+    let spec = json!({"effect": "throttle", "calls": [1]});
+    let mut fleet = with_fault(spec.clone());
+    assert_eq!(codes(&mut fleet, 2), ["ThrottlingException", ""]);
+    fleet.world.clear_faults();
+    fleet.world.add_fault(fault(spec)).unwrap();
+    assert_eq!(codes(&mut fleet, 2), ["ThrottlingException", ""]);
+}
+
+#[test]
 fn calls_are_counted_for_each_location_apart() {
     let spec = json!({"effect": "throttle", "calls": [1]});
     let strikes = |order: [&str; 4]| {
@@ -271,9 +281,9 @@ fn a_session_policy_is_read_and_has_its_room() {
 #[test]
 fn a_fault_that_means_nothing_is_refused_with_its_reasons() {
     let mut fleet = Fleet::with_nodes("");
-    let wrong = json!({"effect": {"error": "no code"}, "operations": ["ssm:Dance"], "share": 2.0, "calls": [0], "from_seconds": 5, "until_seconds": 5});
+    let wrong = json!({"effect": {"error": "no code"}, "operations": ["ssm:Dance"], "share": 2.0, "calls": [0], "from_seconds": 5, "until_seconds": 5, "accounts": ["999999999999"]});
     let problems = fleet.world.add_fault(fault(wrong)).unwrap_err();
-    assert_eq!(problems.len(), 5, "{problems:#?}");
+    assert_eq!(problems.len(), 6, "{problems:#?}");
     assert!(fleet.world.faults().is_empty());
 }
 

@@ -180,26 +180,24 @@ impl There {
     }
 
     pub(crate) fn ssm(&mut self, operation: &str, input: Value) -> Value {
-        let answer = call(
+        self.call(operation, input)
+            .unwrap_or_else(|error| panic!("{operation}: {error}"))
+    }
+
+    /// What an operation answers, or its error.
+    pub(crate) fn call(&mut self, operation: &str, input: Value) -> Result<Value, ApiError> {
+        call(
             &mut self.fleet.world,
             &self.caller,
             Service::Ssm,
             operation,
             input,
-        );
-        answer.unwrap_or_else(|error| panic!("{operation}: {error}"))
+        )
     }
 
     /// The code of an error.
     pub(crate) fn refusal(&mut self, operation: &str, input: Value) -> String {
-        let answer = call(
-            &mut self.fleet.world,
-            &self.caller,
-            Service::Ssm,
-            operation,
-            input,
-        );
-        match answer {
+        match self.call(operation, input) {
             Ok(output) => panic!("{operation}: {output}"),
             Err(error) => error.code().to_owned(),
         }

@@ -136,7 +136,7 @@ fn what_is_asked_for_wrongly_is_refused_by_name() {
     for (input, code) in [
         (
             json!({"CommandId": nobody, "InstanceId": one}),
-            "InvalidCommandId",
+            "InvocationDoesNotExist",
         ),
         (
             json!({"CommandId": id, "InstanceId": other}),
@@ -144,7 +144,7 @@ fn what_is_asked_for_wrongly_is_refused_by_name() {
         ),
         (
             json!({"CommandId": id, "InstanceId": "i-00000000000000000"}),
-            "InvalidInstanceId",
+            "InvocationDoesNotExist",
         ),
         (
             json!({"CommandId": id, "InstanceId": one, "PluginName": "PatchAmiga"}),

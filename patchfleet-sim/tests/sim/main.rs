@@ -13,6 +13,7 @@ mod calendars;
 mod commands;
 mod determinism;
 mod documents;
+mod down;
 mod faults;
 mod filters;
 mod fleet;

@@ -67,6 +67,18 @@ fn unknown_documents_and_versions_have_their_own_errors() {
         refused(|input| input["DocumentName"] = json!("Nothing")).0,
         "AutomationDefinitionNotFoundException"
     );
+    for (name, told) in [
+        ("Nothing", false),
+        ("AWS-RestartEC2Instance", true),
+        ("AWSSupport-ExecuteEC2Rescue", true),
+        ("arn:aws:ssm:us-east-1::document/AWS-RestartEC2Instance", true),
+        // A Command document, not a runbook.
+        ("AWS-RunPatchBaseline", true),
+    ] {
+        let (code, message) = refused(|input| input["DocumentName"] = json!(name));
+        assert_eq!(code, "AutomationDefinitionNotFoundException", "{name}");
+        assert_eq!(message.contains("(the simulator has"), told, "{message}");
+    }
     assert_eq!(
         refused(|input| input["DocumentVersion"] = json!("7")).0,
         "AutomationDefinitionVersionNotFoundException"

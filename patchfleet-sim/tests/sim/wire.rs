@@ -50,12 +50,23 @@ async fn an_assumed_roles_key_acts_in_the_roles_account() {
         "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult>"
     ));
     let key = between(&reply.body, "<AccessKeyId>", "</AccessKeyId>");
-    let headers = [
-        ("Content-Type", "application/json"),
-        ("Authorization", &credential(key, "resource-groups")),
-    ];
-    let reply = send(&sim, "POST /list-group-resources", &headers, r#"{"Group":"Web"}"#).await;
-    assert_eq!(reply.json()["Resources"].as_array().unwrap().len(), 3);
+    let token = between(&reply.body, "<SessionToken>", "</SessionToken>");
+    let list = async |token: &str| {
+        let headers = [
+            ("Content-Type", "application/json"),
+            ("Authorization", &credential(key, "resource-groups")),
+            ("X-Amz-Security-Token", token),
+        ];
+        send(&sim, "POST /list-group-resources", &headers, r#"{"Group":"Web"}"#).await
+    };
+    assert_eq!(list(token).await.json()["Resources"].as_array().unwrap().len(), 3);
+    let refused = list("another").await;
+    assert_eq!(refused.status, 403);
+    assert!(
+        refused.body.contains("#UnrecognizedClientException"),
+        "{}",
+        refused.body
+    );
     let log = send(&sim, "GET /_sim/requests", &[], "").await.json();
     assert_eq!(log[1]["account"], "222222222222");
     assert_eq!(log[1]["principal_account"], "111111111111");

@@ -161,6 +161,26 @@ fn each_contradiction_is_shown_where_it_stands() {
         ("[[groups]]", "[[documents]]\nname = \"Doc\"\nbuiltin = \"patchfleet\"\nregions = [\"us-east-1\", \"us-east-1\"]\n[[groups]]".into(), "15:25: documents[0].regions[1]: document Doc stands twice in 111111111111/us-east-1"),
         (
             "[[groups]]",
+            "[[roles]]\nname = \"R\"\n[[roles]]\nname = \"R\"\ndenied_actions = [\"ssm:Nope\"]\nmax_session_seconds = 60\n[[groups]]".into(),
+            "15:1: roles[1].name: role R stands twice",
+        ),
+        (
+            "[[groups]]",
+            "[[roles]]\nname = \"R\"\ndenied_actions = [\"ssm:Nope\"]\n[[groups]]".into(),
+            "14:19: roles[0].denied_actions[0]: ssm:Nope is no action that is simulated",
+        ),
+        (
+            "[[groups]]",
+            "[[roles]]\nname = \"R\"\nmax_session_seconds = 60\n[[groups]]".into(),
+            "14:1: roles[0].max_session_seconds: 60 is not 3600 to 43200",
+        ),
+        (
+            "[[groups]]",
+            "[[faults]]\neffect = \"deny\"\naccounts = [\"999999999999\"]\n[[groups]]".into(),
+            "14:1: faults[0].accounts: 999999999999 is not one of accounts",
+        ),
+        (
+            "[[groups]]",
             "[[faults]]\neffect = \"throttle\"\nshare = 2.0\n[[groups]]".into(),
             "14:1: faults[0].share: a share is from 0 to 1, not 2",
         ),
@@ -172,7 +192,7 @@ fn each_contradiction_is_shown_where_it_stands() {
         (
             "[[groups]]",
             "[rates]\n\"ssm:Nothing\" = 1\n[[groups]]".into(),
-            "13:1: rates.ssm:Nothing: ssm:Nothing is no action that is simulated",
+            "13:1: rates.ssm:Nothing: ssm:Nothing is neither one action that is simulated nor *",
         ),
         (
             "[[groups]]",

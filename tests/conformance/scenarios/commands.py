@@ -98,7 +98,6 @@ def commands_are_refused(stage):
         "ssm.ListCommands.InvalidCommandId",
         "ssm.ListCommandInvocations.InvalidCommandId",
         "ssm.CancelCommand.InvalidCommandId",
-        "ssm.GetCommandInvocation.InvalidCommandId",
         "ssm.GetCommandInvocation.InvocationDoesNotExist",
     ]
 )
@@ -109,9 +108,10 @@ def a_command_is_known_in_its_own_place_alone(stage):
         refused("InvalidCommandId", ssm.list_commands, CommandId=command)
         refused("InvalidCommandId", ssm.list_command_invocations, CommandId=command)
         refused("InvalidCommandId", ssm.cancel_command, CommandId=command)
-        refused("InvalidCommandId", ssm.get_command_invocation, CommandId=command, InstanceId=NODE)
+        refused("InvocationDoesNotExist", ssm.get_command_invocation, CommandId=command, InstanceId=NODE)
     ssm = stage.client("ssm")
-    refused("InvocationDoesNotExist", ssm.get_command_invocation, CommandId=here, InstanceId=SILENT)
+    for node in [SILENT, STRANGER]:
+        refused("InvocationDoesNotExist", ssm.get_command_invocation, CommandId=here, InstanceId=node)
 
 
 @scenario(
@@ -121,7 +121,6 @@ def a_command_is_known_in_its_own_place_alone(stage):
         "ssm.ListCommandInvocations.InvalidInstanceId",
         "ssm.ListCommandInvocations.InvalidFilterKey",
         "ssm.ListCommandInvocations.InvalidNextToken",
-        "ssm.GetCommandInvocation.InvalidInstanceId",
         "ssm.GetCommandInvocation.InvalidPluginName",
         "ssm.CancelCommand.InvalidInstanceId",
         "ssm.CancelCommand.DuplicateInstanceId",
@@ -135,7 +134,6 @@ def listings_of_commands_refuse(stage):
         refused("InvalidNextToken", call, NextToken=TOKEN)
     stage_filter = [{"key": "ExecutionStage", "value": "Complete"}]
     refused("InvalidFilterKey", ssm.list_command_invocations, Filters=stage_filter)
-    refused("InvalidInstanceId", ssm.get_command_invocation, CommandId=that, InstanceId=STRANGER)
     refused("InvalidPluginName", ssm.get_command_invocation, CommandId=that, InstanceId=NODE, PluginName="Surprise")
     refused("InvalidInstanceId", ssm.cancel_command, CommandId=that, InstanceIds=[STRANGER])
     refused("DuplicateInstanceId", ssm.cancel_command, CommandId=that, InstanceIds=[NODE, NODE])

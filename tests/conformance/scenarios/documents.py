@@ -46,6 +46,19 @@ def a_document_lives(stage):
     refused("InvalidDocument", ssm.describe_document, Name="Made-Here")
 
 
+@scenario()
+def a_document_shows_what_it_requires(stage):
+    ssm = stage.client("ssm")
+    requires = [{"Name": "Made-Here", "Version": "1", "RequireType": "runbook", "VersionName": "first"}]
+    make(stage, VersionName="first")
+    assert make(stage, "Requiring", Requires=requires)["Requires"] == requires
+    assert ssm.describe_document(Name="Requiring")["Document"]["Requires"] == requires
+    assert ssm.get_document(Name="Requiring")["Requires"] == requires
+    listed = ssm.list_documents(Filters=[{"Key": "Name", "Values": ["Requiring"]}])["DocumentIdentifiers"]
+    assert [one["Requires"] for one in listed] == [requires], listed
+    assert "Requires" not in ssm.get_document(Name="Made-Here")
+
+
 @scenario(
     arises=[
         f"ssm.{operation}.InvalidDocument"

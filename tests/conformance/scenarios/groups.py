@@ -41,6 +41,17 @@ def a_group_lives(stage):
     refused("NotFoundException", rg.get_group, Group="Made-Here")
 
 
+@scenario()
+def a_group_shows_its_configuration(stage):
+    rg = stage.client("resource-groups")
+    hosts = [{"Name": "allowed-resource-types", "Values": ["AWS::EC2::Host"]}]
+    items = [{"Type": "AWS::ResourceGroups::Generic", "Parameters": hosts}]
+    made = rg.create_group(Name="Configured", Configuration=items)
+    assert made["GroupConfiguration"] == {"Configuration": items, "Status": "UPDATE_COMPLETE"}, made
+    assert "ResourceQuery" not in made, made
+    assert rg.list_group_resources(Group="Configured")["Resources"] == []
+
+
 @scenario(
     arises=[
         f"resource-groups.{operation}.NotFoundException"

@@ -1,10 +1,11 @@
 //! ListDocuments: one's own documents, Amazon's, and those that others share.
 
-use super::{Tag, here, owner, requires, shown_name, tags};
+use super::{Tag, owner, requires, shown_name, tags};
 use crate::{
     api::{
         ApiError, Caller, Operation, Service,
         check::{given, page_size},
+        executions::bad_token,
         input,
         page::{Grows, page},
         time::WireTime,
@@ -104,7 +105,7 @@ fn readable<'a>(world: &'a World, caller: &Caller) -> Vec<(Owner, FoundDocument<
             continue;
         }
         for (name, document) in &place.documents {
-            let own = *location == here(caller);
+            let own = *location == caller.location();
             let shared = document.shared_for(&caller.account);
             let owner = match shared {
                 _ if own => Owner::Own,
@@ -244,7 +245,7 @@ impl Operation for ListDocuments {
             page_size(self.max_results, 50),
             self.next_token.as_deref(),
         )
-        .ok_or_else(|| ApiError::client("InvalidNextToken", "The specified token is not valid."))?;
+        .ok_or_else(bad_token)?;
         Ok(Documents {
             document_identifiers,
             next_token,

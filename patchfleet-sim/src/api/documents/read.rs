@@ -1,10 +1,11 @@
 //! One document: DescribeDocument, GetDocument, ListDocumentVersions.
 
-use super::{Description, describe, here, no_document, no_version, owner, requires, shown_name};
+use super::{Description, describe, no_document, no_version, owner, requires, shown_name};
 use crate::{
     api::{
         ApiError, Caller, Operation, Service,
         check::{given, page_size},
+        executions::bad_token,
         input,
         page::{Grows, page_of_some},
         time::WireTime,
@@ -89,7 +90,7 @@ pub(crate) struct VersionShape {
 
 fn find<'a>(world: &'a World, caller: &Caller, name: &str) -> Result<FoundDocument<'a>, ApiError> {
     world
-        .find_document(&here(caller), name)
+        .find_document(&caller.location(), name)
         .ok_or_else(|| no_document(name))
 }
 
@@ -189,7 +190,7 @@ impl Operation for ListDocumentVersions {
             page_size(self.max_results, 50),
             self.next_token.as_deref(),
         )
-        .ok_or_else(|| ApiError::client("InvalidNextToken", "The specified token is not valid."))?;
+        .ok_or_else(bad_token)?;
         Ok(Versions {
             document_versions,
             next_token,

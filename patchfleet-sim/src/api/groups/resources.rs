@@ -1,6 +1,6 @@
 //! What is in a group, or would be: ListGroupResources, SearchResources.
 
-use super::{ResourceQuery, bad, bad_token, find, here, name_of, query};
+use super::{ResourceQuery, bad, bad_token, find, name_of, query};
 use crate::{
     api::{
         ApiError, Caller, Operation, Service,
@@ -127,7 +127,7 @@ impl Operation for ListGroupResources {
                 .all(|filter| filter.values.iter().any(|kind| kind == node.resource_type()))
         };
         let members: Vec<Identifier> = place.members(&name).filter(wanted).map(identifier).collect();
-        let listing = format!("group/{}/{name}/{}", here(caller), json!(filters));
+        let listing = format!("group/{}/{name}/{}", caller.location(), json!(filters));
         let (members, next_token) = page(
             world,
             &listing,
@@ -163,11 +163,11 @@ impl Operation for SearchResources {
         let query = query(&wanted)?;
         let nodes = world
             .places
-            .get(&here(caller))
+            .get(&caller.location())
             .into_iter()
             .flat_map(|place| place.nodes.values());
         let found: Vec<Identifier> = nodes.filter(|node| query.selects(node)).map(identifier).collect();
-        let listing = format!("search/{}/{}", here(caller), wanted.query);
+        let listing = format!("search/{}/{}", caller.location(), wanted.query);
         let (resource_identifiers, next_token) = page(
             world,
             &listing,

@@ -108,7 +108,38 @@ impl Builder<'_> {
     pub(super) fn check_organization(&mut self) {
         self.check_identity();
         self.check_accounts();
+        self.check_roles("roles", &self.spec.roles);
+        for (index, account) in self.spec.accounts.iter().enumerate() {
+            self.check_roles(&format!("accounts[{index}].roles"), &account.roles);
+        }
         self.check_tree();
+    }
+
+    fn check_roles(&mut self, list: &str, roles: &[RoleSpec]) {
+        let mut names = BTreeSet::new();
+        for (index, role) in roles.iter().enumerate() {
+            if !names.insert(&role.name) {
+                self.problem(
+                    format!("{list}[{index}].name"),
+                    format!("role {} stands twice", role.name),
+                );
+            }
+            for (nth, action) in role.denied_actions.iter().enumerate() {
+                if !crate::api::is_action_pattern(action) {
+                    self.problem(
+                        format!("{list}[{index}].denied_actions[{nth}]"),
+                        format!("{action} is no action that is simulated, such as ssm:SendCommand or ssm:Describe*"),
+                    );
+                }
+            }
+            let longest = role.max_session_seconds.unwrap_or(MAX_SESSION);
+            if !(3600..=43_200).contains(&longest) {
+                self.problem(
+                    format!("{list}[{index}].max_session_seconds"),
+                    format!("{longest} is not 3600 to 43200"),
+                );
+            }
+        }
     }
 
     fn check_identity(&mut self) {

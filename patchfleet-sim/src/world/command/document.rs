@@ -35,12 +35,11 @@ impl CommandDocument {
         }
     }
 
-    /// Whether it has something to do on such a node.
+    /// Whether it runs on such a node, as its `PlatformTypes` say.
     pub(crate) fn runs_on(self, platform: Platform) -> bool {
         match self {
-            Self::Baseline => true,
+            Self::Baseline | Self::PowerShell => true,
             Self::Shell => platform != Platform::Windows,
-            Self::PowerShell => platform == Platform::Windows,
         }
     }
 

@@ -22,11 +22,19 @@ impl World {
             &command.order.targets,
             &command.order.instance_ids,
         );
-        let found = u32::try_from(nodes.len()).unwrap_or(u32::MAX);
-        let invocations = self.invocations_of(nodes);
+        let mut invocations = self.invocations_of(nodes);
         let Some(command) = self.commands.get_mut(id) else {
             return;
         };
+        // Nodes that were named may have been cancelled before it begins.
+        let before = std::mem::take(&mut command.invocations);
+        for ended in before.into_iter().filter(|one| one.state.is_terminal()) {
+            match invocations.iter_mut().find(|one| one.node == ended.node) {
+                Some(one) => *one = ended,
+                None => invocations.push(ended),
+            }
+        }
+        let found = u32::try_from(invocations.len()).unwrap_or(u32::MAX);
         command.status = Status::InProgress;
         command.details = "InProgress";
         command.pacer = Pacer::new(
@@ -188,6 +196,12 @@ impl World {
         };
         let document = command.document;
         if self.invocation_state(id, node) != Some(InvocationState::Running) {
+            return;
+        }
+        let there = self.node_mut(node);
+        if let Some(down) = there.filter(|there| !there.is_online()) {
+            // It rebooted, or was lost, for another command: nothing goes on there, and nobody reports.
+            down.put_off.push(id.to_owned());
             return;
         }
         match document {

@@ -1,13 +1,20 @@
 //! SendCommand: every reason why there is no command, and the command.
 
 use super::{Command, CommandDocument, CommandOrder};
-use crate::world::{Node, Pacer, Place, Status, World, event::Event};
+use crate::{
+    spec::DocumentKind,
+    world::{Node, Pacer, Place, Status, World, event::Event},
+};
 use patchfleet_core::id::Location;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// The most that a document may have, with its parameters filled in: 64 KB.
 const MAX_DOCUMENT: usize = 65_536;
+
+/// What there is instead of a document that no node runs.
+const KNOWN: &str =
+    "the simulator knows AWS-RunPatchBaseline, AWS-RunShellScript and AWS-RunPowerShellScript";
 
 /// Why there is no command.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -53,15 +60,9 @@ impl CommandOrder {
     }
 
     /// The document, which has to take the parameters.
-    fn check_document(&self) -> Result<CommandDocument, CommandRefusal> {
+    fn check_document(&self, world: &World) -> Result<CommandDocument, CommandRefusal> {
         let Some(document) = CommandDocument::named(&self.document) else {
-            return Err(CommandRefusal::new(
-                "InvalidDocument",
-                format!(
-                    "Document with name {} does not exist (the simulator knows AWS-RunPatchBaseline, AWS-RunShellScript and AWS-RunPowerShellScript).",
-                    self.document
-                ),
-            ));
+            return Err(CommandRefusal::new("InvalidDocument", self.not_run(world)));
         };
         if let Some(version) = self.options.document_version.as_deref()
             && !CommandDocument::has_version(version)
@@ -80,6 +81,19 @@ impl CommandOrder {
             ));
         }
         Ok(document)
+    }
+
+    /// Why no node runs the document: there is none, or none that the simulator runs.
+    fn not_run(&self, world: &World) -> String {
+        let name = &self.document;
+        let found = world.find_document(&self.location, name);
+        match found.map(|found| found.document.kind) {
+            None => format!("Document with name {name} does not exist ({KNOWN})."),
+            Some(DocumentKind::Command) => {
+                format!("The simulator does not run Command documents of one's own, as {name} is ({KNOWN}).")
+            }
+            Some(_) => format!("Document with name {name} is not a Command document."),
+        }
     }
 
     /// The nodes that are named one by one: each once, each there, each of the right kind.
@@ -138,7 +152,7 @@ impl World {
     ///
     /// Why there is no command.
     pub(crate) fn send_command(&mut self, order: CommandOrder) -> Result<String, CommandRefusal> {
-        let document = order.check_document()?;
+        let document = order.check_document(self)?;
         self.check_order(&order, document)?;
         let series = match &order.step {
             Some((execution, step)) => format!("command/{execution}/{step}"),
