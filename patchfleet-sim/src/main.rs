@@ -6,7 +6,7 @@ use patchfleet_sim::{
     spec::{self, WorldSpec},
     world::World,
 };
-use std::{error::Error, net::SocketAddr, process::ExitCode};
+use std::{error::Error, io::IsTerminal, net::SocketAddr, process::ExitCode};
 use tracing_subscriber::filter::{EnvFilter, LevelFilter};
 
 /// A simulated AWS organization: Systems Manager, Resource Groups, STS, Organizations and Account
@@ -40,6 +40,7 @@ async fn main() -> ExitCode {
                 .from_env_lossy(),
         )
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
         .init();
     match run(Arguments::parse()).await {
         Ok(()) => ExitCode::SUCCESS,

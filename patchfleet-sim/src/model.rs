@@ -9,6 +9,7 @@ mod pattern;
 mod text;
 
 pub(crate) use check::{Kind, Violation};
+pub(crate) use pattern::compile as java_pattern;
 
 use crate::api::Service;
 use pattern::Pattern;

@@ -7,6 +7,7 @@ use crate::{
 };
 use jiff::{Timestamp, civil, tz::TimeZone};
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 input! {
     /// GetCalendarState's input.
@@ -55,7 +56,9 @@ impl Operation for GetCalendarState {
         };
         let unsupported = |problem: String| ApiError::client("UnsupportedCalendarException", problem);
         let mut calendars = vec![];
-        for name in &names {
+        // A calendar that is named again changes nothing.
+        let mut seen = BTreeSet::new();
+        for name in names.iter().filter(|name| seen.insert(*name)) {
             let found = world
                 .find_document(&caller.location(), name)
                 .ok_or_else(|| no_document(name))?;

@@ -5,6 +5,9 @@ use crate::model::{Kind, Violation};
 use serde_json::Value;
 use std::borrow::Cow;
 
+/// Violations of an input that are worded; all of them are counted.
+const MAX_WORDED: usize = 100;
+
 /// An error as AWS answers it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {message}")]
@@ -67,7 +70,8 @@ impl ApiError {
 
     /// What a service says of an input that is not what its model wants.
     pub(crate) fn invalid(service: Service, violations: &[Violation]) -> Self {
-        let words: Vec<&str> = violations.iter().map(|one| one.words.as_str()).collect();
+        let worded = violations.iter().take(MAX_WORDED);
+        let words: Vec<&str> = worded.map(|one| one.words.as_str()).collect();
         let words = words.join("; ");
         let first = violations.first().map_or(Kind::Type, |one| one.kind);
         if first == Kind::Type {

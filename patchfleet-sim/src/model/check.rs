@@ -137,7 +137,9 @@ impl<'a> Checker<'a> {
                         self.constraints(shape, &Value::from(key.as_str()), &below(at, "key"));
                     }
                     if let Some(shape) = value_shape {
-                        self.constraints(shape, value, &below(&below(at, key), "member"));
+                        // Keys are the sender's, and may be as long as a request.
+                        let key: String = key.chars().take(SHOWN).collect();
+                        self.constraints(shape, value, &below(&below(at, &key), "member"));
                     }
                 }
             }

@@ -1,10 +1,13 @@
-//! The model's patterns. They are Java's, and a whole value has to match.
+//! Java's patterns: those of the model, which a whole value has to match, and those of documents.
 
-use fancy_regex::Regex;
+use fancy_regex::{Regex, RegexBuilder};
 use serde::Deserialize;
 use std::sync::OnceLock;
 
-/// A pattern, compiled when it is first needed.
+/// How often a match may go back to try another way.
+const MAX_BACKTRACKS: usize = 100_000;
+
+/// A pattern of the model, compiled when it is first needed.
 #[derive(Debug, Deserialize)]
 #[serde(from = "String")]
 pub(super) struct Pattern {
@@ -41,9 +44,18 @@ impl Pattern {
     }
 
     fn regex(&self) -> Option<&Regex> {
-        let compile = || Regex::new(&format!("^(?:{})\\z", of_java(&self.text))).ok();
+        let compile = || compile(&format!("^(?:{})\\z", self.text)).ok();
         self.regex.get_or_init(compile).as_ref()
     }
+}
+
+/// A pattern of Java's, to be searched for. A value for which it would have to go back too often is an
+/// error of the match.
+pub(crate) fn compile(pattern: &str) -> Result<Regex, String> {
+    RegexBuilder::new(&of_java(pattern))
+        .backtrack_limit(MAX_BACKTRACKS)
+        .build()
+        .map_err(|error| error.to_string())
 }
 
 /// In Java `\w` and `\d` are ASCII, and a character has the form `\uFFFF`. Beyond the first plane

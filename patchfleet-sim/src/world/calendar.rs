@@ -3,9 +3,13 @@
 //! A calendar is open or closed by default (`X-CALENDAR-TYPE`), and the other way round during its
 //! events. Recurrences are expanded by the `rrule` crate.
 
+mod budget;
 mod event;
 mod lines;
+mod rule;
+mod time;
 
+use budget::Budget;
 use chrono::DateTime;
 use event::Event;
 use jiff::{SignedDuration, Timestamp};
@@ -65,13 +69,14 @@ impl Calendar {
 ///
 /// # Errors
 ///
-/// A recurrence that is older than can be followed.
+/// There are more occurrences than can be followed, or a recurrence comes to nothing.
 pub(crate) fn state(calendars: &[Calendar], at: Timestamp) -> Result<CalendarState, String> {
     let horizon = super::after(at, HORIZON).as_second();
     let mut changes = vec![];
+    let mut budget = Budget::new();
     for (index, calendar) in calendars.iter().enumerate() {
         for event in &calendar.events {
-            for (start, end) in event.during(at.as_second(), horizon)? {
+            for (start, end) in event.during(at.as_second(), horizon, &mut budget)? {
                 changes.push((start, index, 1_i32));
                 changes.push((end, index, -1));
             }

@@ -11,6 +11,7 @@ use super::{
     event::Event,
     lifecycle::{Checked, Origin},
     locations::SEE_GUIDE,
+    template::{self, MAX_FILLED},
 };
 
 /// A child that a parent of the same runbook is about to start.
@@ -132,12 +133,11 @@ impl World {
                 "Step fails when it is Execute/Cancelling action. Execution {child} ended with status {how}. {why}"
             ))
         });
+        // Whoever refers to all of a runbook's outputs again and again, level by level, has no more.
+        let mut left = MAX_FILLED;
         let declared = ended.runbook.outputs.iter();
-        let values: Vec<String> = declared
-            .filter_map(|name| ended.outputs.get(name))
-            .flatten()
-            .cloned()
-            .collect();
+        let values = declared.filter_map(|name| ended.outputs.get(name)).flatten();
+        let values = template::within(&mut left, values);
         let output = serde_json::json!(ended.outputs).to_string();
         let Some(step) = self.step_mut(id, index).filter(|step| step.is_open()) else {
             return;

@@ -2,7 +2,7 @@
 
 use super::{
     DocumentOwner, Execution, FoundDocument, Pacer, Shape, StartOrder, StartRefusal, Status, Step, World,
-    after, allowed_errors, automation::TargetUnit, concurrency, event::Event, runbook::Runbook,
+    after, allowed_errors, automation::TargetUnit, concurrency, event::Event, runbook::Runbook, template,
 };
 use crate::spec::DocumentKind;
 use jiff::SignedDuration;
@@ -119,7 +119,7 @@ impl World {
         let Some(template) = &runbook.assume_role else {
             return Ok(None);
         };
-        let arn = super::template::fill(&Value::from(template.as_str()), &|name| {
+        let arn = template::fill(&Value::from(template.as_str()), &|name| {
             arguments.get(name).cloned()
         })
         .map_err(StartRefusal::Parameters)?;
@@ -245,9 +245,11 @@ impl World {
         execution.status = status;
         execution.failure = failure;
         execution.ended = Some(now);
-        let outputs = execution.runbook.outputs.iter();
-        let outputs = outputs
-            .map(|name| (name.clone(), execution.output(name)))
+        let mut left = template::MAX_FILLED;
+        let names: BTreeSet<&String> = execution.runbook.outputs.iter().collect();
+        let outputs = names
+            .into_iter()
+            .map(|name| (name.clone(), template::within(&mut left, &execution.output(name))))
             .collect();
         execution.outputs = outputs;
         let parent = execution.parent.clone();

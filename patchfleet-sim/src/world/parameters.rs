@@ -2,6 +2,7 @@
 //! against what the document allows.
 
 use super::runbook::{ParameterRule, Runbook};
+use crate::model::java_pattern;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -82,18 +83,19 @@ impl ParameterRule {
             }
         }
         // A pattern that does not compile was refused together with its document.
-        if let Some(pattern) = self
+        let pattern = self
             .allowed_pattern
             .as_deref()
-            .and_then(|p| regex_lite::Regex::new(p).ok())
-        {
+            .map(|text| (text, java_pattern(text)));
+        if let Some((text, Ok(pattern))) = pattern {
             for item in items {
-                if !pattern.is_match(&plain(item)) {
-                    return Err(format!(
-                        "Value {} of parameter {name} does not match the allowed pattern {pattern}.",
-                        plain(item)
-                    ));
-                }
+                let item = plain(item);
+                let problem = match pattern.is_match(&item) {
+                    Ok(true) => continue,
+                    Ok(false) => "does not match the allowed pattern",
+                    Err(_) => "takes too long to be held against the allowed pattern",
+                };
+                return Err(format!("Value {item} of parameter {name} {problem} {text}."));
             }
         }
         Ok(())
@@ -253,5 +255,31 @@ mod tests {
                 .unwrap_err()
                 .contains("allowed pattern")
         );
+    }
+
+    #[test]
+    fn an_allowed_pattern_is_javas_and_is_not_tried_for_ever() {
+        let with = |pattern: &str| {
+            let pattern = serde_json::json!(pattern);
+            runbook(&format!(
+                r#"{{"P":{{"type":"String","allowedPattern":{pattern}}}}}"#
+            ))
+        };
+        let arguments =
+            |runbook: &Runbook, value: &str| runbook.arguments(&given("P", &[value]), &BTreeSet::new());
+        let not_aws = with(r"^(?!aws)[\w-]+$");
+        assert!(arguments(&not_aws, "mine-1").is_ok());
+        for value in ["aws-1", "ä"] {
+            let error = arguments(&not_aws, value).unwrap_err();
+            assert!(
+                error.contains("does not match the allowed pattern ^(?!aws)"),
+                "{error}"
+            );
+        }
+        // It is looked for anywhere in the value.
+        assert!(arguments(&with("b(?=c)"), "abcd").is_ok());
+        let slow = with(r"^(a|a)*(?<!x)$");
+        let error = arguments(&slow, &format!("{}b", "a".repeat(60))).unwrap_err();
+        assert!(error.contains("too long"), "{error}");
     }
 }

@@ -4,6 +4,7 @@
 mod check;
 mod jump;
 
+pub(crate) use check::seconds_of_timeout;
 pub(crate) use jump::Jump;
 
 use serde::Deserialize;

@@ -17,7 +17,7 @@ use super::{
     automation::Failure,
     event::Event,
     locations::SEE_GUIDE,
-    runbook::{Action, Jump},
+    runbook::{Action, Jump, seconds_of_timeout},
     template,
 };
 use serde_json::Value;
@@ -81,7 +81,11 @@ impl World {
         };
         let inputs = execution.fill(&rule.inputs);
         let timeout = rule.timeout_seconds.as_ref();
-        let timeout = timeout.map(|seconds| execution.fill(seconds)).transpose();
+        let timeout = timeout.map(|seconds| {
+            let seconds = execution.fill(seconds)?;
+            seconds_of_timeout(&rule.name, &seconds)
+        });
+        let timeout = timeout.transpose();
         let Some(step) = self.step_mut(id, index) else {
             return;
         };
@@ -106,7 +110,7 @@ impl World {
                 return self.end_step(id, index, Status::Failed, Some(Failure::input(problem)));
             }
         };
-        step.timeout_seconds = timeout.as_ref().and_then(whole).or(match action {
+        step.timeout_seconds = timeout.or(match action {
             Action::Approve => Some(approve::DEFAULT_TIMEOUT_SECONDS),
             _ => None,
         });

@@ -384,3 +384,87 @@ fn parameters_have_sizes_and_types() {
         assert!(error.message().contains(kind), "{}", error.message());
     }
 }
+
+#[test]
+fn a_timeout_is_a_positive_whole_number_or_its_step_fails() {
+    let with = |seconds: Value| {
+        let mut step = nap("a");
+        step["timeoutSeconds"] = seconds;
+        json!([step])
+    };
+    for seconds in [
+        json!("soon"),
+        json!(1.5),
+        json!(-5),
+        json!(0),
+        json!("0"),
+        json!(""),
+        json!(true),
+        json!([60]),
+    ] {
+        let message = refused(with(seconds.clone()));
+        assert!(
+            message.contains("timeoutSeconds of the step a"),
+            "{seconds}: {message}"
+        );
+    }
+    let parameters = json!({"Wait": {"type": "String"}});
+    for (wait, status) in [
+        ("60", "Success"),
+        ("2", "TimedOut"),
+        ("soon", "Failed"),
+        ("0", "Failed"),
+        ("1.5", "Failed"),
+    ] {
+        let mut fleet = fleet();
+        fleet.document("Mine", &book(parameters.clone(), with(json!("{{ Wait }}"))));
+        let id = fleet.run(json!({"DocumentName": "Mine", "Parameters": {"Wait": [wait]}}));
+        fleet.world.run_until_idle();
+        assert_eq!(fleet.status(&id), status, "{wait}");
+        let details = fleet.shown(&id)["StepExecutions"][0]["FailureDetails"].clone();
+        if status == "Failed" {
+            assert_eq!(details["FailureStage"], "InputValidation", "{wait}");
+        }
+    }
+}
+
+#[test]
+fn what_references_blow_up_fails_its_step() {
+    let mut fleet = fleet();
+    let parameters = json!({"Big": {"type": "String", "default": "x".repeat(20_000)}});
+    let mut step = scan("run");
+    step["inputs"]["Comment"] = json!("{{ Big }}".repeat(4_000));
+    fleet.document("Mine", &book(parameters, json!([step])));
+    let id = fleet.run(json!({"DocumentName": "Mine"}));
+    fleet.world.run_until_idle();
+    assert_eq!(fleet.status(&id), "Failed");
+    let step = fleet.shown(&id)["StepExecutions"][0].clone();
+    assert_eq!(step["FailureDetails"]["FailureStage"], "InputValidation");
+    let message = step["FailureMessage"].as_str().unwrap();
+    assert!(message.contains("more than 65536 bytes"), "{message}");
+}
+
+#[test]
+fn the_outputs_that_a_nested_runbook_tells_have_a_size() {
+    let mut fleet = fleet();
+    let mut inner = book(json!({}), json!([scan("run")]));
+    inner["outputs"] = json!(vec!["run.CommandId"; 3_000]);
+    fleet.document("Inner", &inner);
+    let step = |name: &str| json!({"name": name, "action": "aws:executeAutomation", "inputs": {"DocumentName": "Inner"}});
+    let mut outer = book(json!({}), json!([step("first"), step("second")]));
+    outer["outputs"] = json!(["first.Output", "second.Output"]);
+    fleet.document("Outer", &outer);
+    let id = fleet.run(json!({"DocumentName": "Outer"}));
+    fleet.world.run_until_idle();
+    assert_eq!(fleet.status(&id), "Success");
+    let shown = fleet.shown(&id);
+    let length = |values: &Value| values.as_array().unwrap().len();
+    // A command's id is 36 characters long; each of 64 KB stands with one more.
+    for step in 0..2 {
+        let output = &shown["StepExecutions"][step]["Outputs"]["Output"];
+        assert_eq!(length(output), 65_536 / 37);
+    }
+    // All outputs of the execution together have no more.
+    assert_eq!(length(&shown["Outputs"]["first.Output"]), 65_536 / 37);
+    assert_eq!(length(&shown["Outputs"]["second.Output"]), 0);
+}

@@ -11,13 +11,15 @@ use patchfleet_sim::{Caller, ClockMode, Service, Sim, SimOptions, call, operatio
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
+mod documents;
 mod inputs;
 mod random;
 
 use inputs::Inputs;
 use random::Random;
 
-const NEVER: Duration = Duration::from_secs(60);
+/// An answer that takes longer is none.
+const NEVER: Duration = Duration::from_secs(10);
 
 async fn sim() -> Sim {
     let world = World::parse(inputs::WORLD).unwrap();
@@ -89,7 +91,7 @@ fn problem(reply: &Reply) -> Option<&'static str> {
     }
 }
 
-async fn check(connection: &mut Connection, what: &str, request: &[u8]) -> u16 {
+async fn check(connection: &mut Connection, what: &str, request: &[u8]) -> Reply {
     let reply = tokio::time::timeout(NEVER, connection.exchange(request)).await;
     let shown = || {
         String::from_utf8_lossy(request)
@@ -101,7 +103,7 @@ async fn check(connection: &mut Connection, what: &str, request: &[u8]) -> u16 {
     if let Some(problem) = problem(&reply) {
         panic!("{what}: {problem}\n{}\n{}{}", shown(), reply.head, reply.body);
     }
-    reply.status
+    reply
 }
 
 /// The path and body of an input.
@@ -110,9 +112,7 @@ fn written(service: Service, inputs: &Inputs, operation: &str, input: &Value) ->
         Service::Sts => {
             let mut fields = format!("Action={operation}&Version=2011-06-15");
             for (name, value) in input.as_object().into_iter().flatten() {
-                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                let encoded: String = text.bytes().map(|byte| format!("%{byte:02x}")).collect();
-                fields += &format!("&{name}={encoded}");
+                add_fields(&mut fields, name, value);
             }
             ("/".to_owned(), fields.into_bytes())
         }
@@ -124,10 +124,60 @@ fn written(service: Service, inputs: &Inputs, operation: &str, input: &Value) ->
     }
 }
 
+/// A member as the query protocol has it: `Tags.member.1.Key=…`.
+fn add_fields(fields: &mut String, name: &str, value: &Value) {
+    match value {
+        Value::Array(items) if items.is_empty() => *fields += &format!("&{name}="),
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                add_fields(fields, &format!("{name}.member.{}", index + 1), item);
+            }
+        }
+        Value::Object(entries) => {
+            for (key, value) in entries {
+                add_fields(fields, &format!("{name}.{key}"), value);
+            }
+        }
+        other => {
+            let text = other.as_str().map_or_else(|| other.to_string(), str::to_owned);
+            let encoded: String = text.bytes().map(|byte| format!("%{byte:02x}")).collect();
+            *fields += &format!("&{name}={encoded}");
+        }
+    }
+}
+
+/// Starts a runbook that was made, or asks for a calendar's state; gives whether that was right.
+async fn put_to_use(connection: &mut Connection, made: &Reply) -> bool {
+    let made: Value = serde_json::from_str(&made.body).unwrap();
+    let document = &made["DocumentDescription"];
+    let (name, version) = (&document["Name"], &document["DocumentVersion"]);
+    let uses = match document["DocumentType"].as_str().unwrap() {
+        "Automation" => vec![(
+            "StartAutomationExecution",
+            json!({"DocumentName": name, "DocumentVersion": version}),
+        )],
+        "ChangeCalendar" => vec![
+            (
+                "UpdateDocumentDefaultVersion",
+                json!({"Name": name, "DocumentVersion": version}),
+            ),
+            ("GetCalendarState", json!({"CalendarNames": [name]})),
+        ],
+        _ => vec![],
+    };
+    let mut right = false;
+    for (operation, input) in uses {
+        let request = request(Service::Ssm, operation, "/", input.to_string().as_bytes());
+        right = check(connection, operation, &request).await.status == 200;
+    }
+    right
+}
+
 #[tokio::test]
 async fn random_inputs_are_answered_in_awss_shape() {
     let inputs = Inputs::read();
     let mut successes = Map::new();
+    let mut used = 0;
     for (service, operation) in operations() {
         let sim = sim().await;
         let mut connection = Connection::to(&sim);
@@ -137,7 +187,11 @@ async fn random_inputs_are_answered_in_awss_shape() {
             let input = inputs.random(&sim, service, operation, &mut random);
             let (path, body) = written(service, &inputs, operation, &input);
             let request = request(service, operation, &path, &body);
-            good += usize::from(check(&mut connection, operation, &request).await == 200);
+            let reply = check(&mut connection, operation, &request).await;
+            good += usize::from(reply.status == 200);
+            if reply.status == 200 && ["CreateDocument", "UpdateDocument"].contains(&operation) {
+                used += usize::from(put_to_use(&mut connection, &reply).await);
+            }
             if case % 50 == 49 {
                 sim.clock().advance(jiff::SignedDuration::from_mins(7));
             }
@@ -151,6 +205,7 @@ async fn random_inputs_are_answered_in_awss_shape() {
         .map(|(name, _)| name)
         .collect();
     assert!(without.is_empty(), "no random input was right for {without:?}");
+    assert!(used > cases() / 4, "{used} random documents were of use");
 }
 
 #[tokio::test]
@@ -194,7 +249,9 @@ async fn headers_of_any_size_are_answered() {
             .collect();
         let plain = String::from_utf8(request(Service::Ssm, "ListCommands", "/", b"{}")).unwrap();
         let request = plain.replacen("Host: x\r\n", &format!("Host: x\r\n{more}"), 1);
-        let status = check(&mut connection, "ListCommands", request.as_bytes()).await;
+        let status = check(&mut connection, "ListCommands", request.as_bytes())
+            .await
+            .status;
         assert_eq!(
             status,
             if more.len() - count * ": \r\n".len() > 60_000 {

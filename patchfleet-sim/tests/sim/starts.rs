@@ -228,3 +228,22 @@ fn an_alarm_that_nobody_would_watch_is_refused() {
         assert!(message.contains("Alarms are not simulated"), "{message}");
     }
 }
+
+#[test]
+fn of_many_wrong_entries_a_hundred_are_worded_and_all_are_counted() {
+    let mut fleet = Fleet::with_nodes("{ count = 1 }");
+    let long = "k".repeat(100_000);
+    let values = |count: usize| vec!["x".repeat(600); count];
+    let message = fleet
+        .ssm(
+            "StartAutomationExecution",
+            json!({"DocumentName": "?", "Parameters": {long: values(20_000)}}),
+        )
+        .unwrap_err()
+        .message()
+        .to_owned();
+    let (count, rest) = message.split_once(" validation errors detected: ").unwrap();
+    assert!(count.parse::<usize>().unwrap() > 20_000, "{count}");
+    assert_eq!(rest.matches("failed to satisfy constraint").count(), 100);
+    assert!(message.len() < 200_000, "{}", message.len());
+}

@@ -1,16 +1,29 @@
 //! A calendar's events, once or again and again.
 
-use super::{Component, Line, Time, property};
-use chrono::{Days, NaiveDate, NaiveDateTime, TimeDelta, TimeZone};
-use rrule::{Frequency, RRule, RRuleSet, Tz, Unvalidated};
-
-/// Occurrences of one event that are followed, from its first on: a century of days.
-const MOST: usize = 36_600;
+use super::{
+    Component, Line, Time,
+    budget::Budget,
+    property,
+    rule::Rule,
+    time::{local, named},
+};
+use chrono::{DateTime, Days, NaiveDate, NaiveDateTime, TimeDelta};
+use rrule::Tz;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// An event with all its occurrences.
 #[derive(Debug)]
 pub(super) struct Event {
-    set: RRuleSet,
+    rules: Vec<Rule>,
+    /// Occurrences that no rule gives.
+    dates: Vec<Time>,
+    /// When it does not take place, in seconds since 1970.
+    never: BTreeSet<i64>,
+    /// The same, because events of their own stand for these occurrences.
+    moved: Arc<BTreeSet<i64>>,
     length: Length,
 }
 
@@ -35,6 +48,18 @@ impl Event {
     /// that of times that name none.
     pub(super) fn of_all(parts: &[&Component], zone: Option<&str>) -> Result<Vec<Self>, String> {
         let zone = zone.map_or(Ok(Tz::UTC), named)?;
+        let mut moved: BTreeMap<Option<&str>, BTreeSet<i64>> = BTreeMap::new();
+        for part in parts {
+            // What changes one occurrence of an event stands in an event of its own.
+            if let Some(line) = property(part, "RECURRENCE-ID") {
+                let start = When::read(line, zone)?.start()?.timestamp();
+                moved.entry(part.value("UID")).or_default().insert(start);
+            }
+        }
+        let moved: BTreeMap<_, _> = moved
+            .into_iter()
+            .map(|(uid, starts)| (uid, Arc::new(starts)))
+            .collect();
         let mut events = vec![];
         for part in parts {
             let is =
@@ -43,14 +68,10 @@ impl Event {
                 continue;
             }
             let mut event = Self::read(part, zone)?;
-            // What changes one occurrence of this event stands in an event of its own.
-            for other in parts {
-                if let Some(line) = property(other, "RECURRENCE-ID")
-                    && property(part, "RECURRENCE-ID").is_none()
-                    && other.value("UID") == part.value("UID")
-                {
-                    event.set = event.set.exdate(When::read(line, zone)?.start()?);
-                }
+            if property(part, "RECURRENCE-ID").is_none()
+                && let Some(moved) = moved.get(&part.value("UID"))
+            {
+                event.moved = Arc::clone(moved);
             }
             events.push(event);
         }
@@ -67,47 +88,53 @@ impl Event {
             (None, None, When::Date(..)) => Length::Days(1),
             (None, None, When::Time(_)) => Length::Exact(TimeDelta::zero()),
         };
-        let mut set = RRuleSet::new(first).limit();
-        let mut recurs = false;
+        let (mut rules, mut dates, mut never) = (vec![], vec![], BTreeSet::new());
         for line in &part.lines {
             match line.name.as_str() {
-                "RRULE" => {
-                    recurs = true;
-                    set = set.rrule(rule(&line.value, start)?);
-                }
+                "RRULE" => rules.push(Rule::read(&line.value, first)?),
                 "EXDATE" | "RDATE" => {
                     for value in line.values() {
                         let at = When::read(&value, zone)?.start()?;
-                        set = if line.name == "RDATE" {
-                            set.rdate(at)
+                        if line.name == "RDATE" {
+                            dates.push(at);
                         } else {
-                            set.exdate(at)
-                        };
+                            never.insert(at.timestamp());
+                        }
                     }
                 }
                 "EXRULE" => return Err("EXRULE is not supported".to_owned()),
                 _ => (),
             }
         }
-        if !recurs {
-            set = set.rdate(first);
+        if rules.is_empty() {
+            dates.push(first);
         }
-        Ok(Self { set, length })
+        Ok(Self {
+            rules,
+            dates,
+            never,
+            moved: Arc::default(),
+            length,
+        })
     }
 
     /// The occurrences that are not over at `from` and begin by `to`, in seconds since 1970.
-    pub(super) fn during(&self, from: i64, to: i64) -> Result<Vec<(i64, i64)>, String> {
+    pub(super) fn during(&self, from: i64, to: i64, budget: &mut Budget) -> Result<Vec<(i64, i64)>, String> {
+        budget.take(i64::try_from(self.dates.len()).unwrap_or(i64::MAX))?;
+        let mut starts = self.dates.clone();
+        let since = self.length.before(from);
+        for rule in &self.rules {
+            starts.extend(rule.starts(since, to, budget)?);
+        }
         let mut found = vec![];
-        for (number, start) in (&self.set).into_iter().enumerate() {
-            if start.timestamp() > to {
-                break;
-            }
-            if number >= MOST {
-                return Err(format!("an event recurs more than {MOST} times"));
+        for start in starts {
+            let at = start.timestamp();
+            if at > to || self.never.contains(&at) || self.moved.contains(&at) {
+                continue;
             }
             let end = self.length.after(start)?.timestamp();
-            if end > from && end > start.timestamp() {
-                found.push((start.timestamp(), end));
+            if end > from && end > at {
+                found.push((at, end));
             }
         }
         Ok(found)
@@ -124,6 +151,17 @@ impl Length {
                 .and_then(|end| local(end, start.timezone())),
         };
         end.ok_or_else(|| "an event ends after all times".to_owned())
+    }
+
+    /// A day before which nothing begins that is not over at `end`, in any zone.
+    fn before(self, end: i64) -> Option<NaiveDate> {
+        let days = match self {
+            Self::Days(days) => days,
+            Self::Exact(span) => u64::try_from(span.num_days()).ok()?,
+        };
+        let end = DateTime::from_timestamp(end, 0)?.date_naive();
+        // A day that has begun, and another for clocks that are not UTC's.
+        end.checked_sub_days(Days::new(days.checked_add(3)?))
     }
 }
 
@@ -169,23 +207,6 @@ impl When {
     }
 }
 
-fn named(zone: &str) -> Result<Tz, String> {
-    let known = zone.trim().parse::<chrono_tz::Tz>();
-    known
-        .map(Tz::from)
-        .map_err(|_| format!("{zone} is not a time zone"))
-}
-
-/// A time that clocks show twice is the first of the two; one that they leap over is as much later
-/// as they leap.
-fn local(time: NaiveDateTime, zone: Tz) -> Option<Time> {
-    zone.from_local_datetime(&time).earliest().or_else(|| {
-        let before = time.checked_sub_signed(TimeDelta::hours(3))?;
-        let before = zone.from_local_datetime(&before).earliest()?;
-        before.checked_add_signed(TimeDelta::hours(3))
-    })
-}
-
 /// `P1D`, `PT1H30M`, `P2W`.
 fn duration(text: &str) -> Result<Length, String> {
     let wrong = || format!("{text} is not a duration");
@@ -200,38 +221,4 @@ fn duration(text: &str) -> Result<Length, String> {
     }
     let span = TimeDelta::try_seconds(days * 86_400 + seconds);
     span.map(Length::Exact).ok_or_else(wrong)
-}
-
-/// A recurrence, no more often than daily.
-fn rule(text: &str, start: When) -> Result<RRule, String> {
-    let wrong = |error: String| format!("RRULE {text} is not supported: {error}");
-    let parts = text.trim().split(';').map(|part| match part.split_once('=') {
-        // The end is a date or a time of the event's own zone; the crate wants it in UTC.
-        Some((key, value)) if key.eq_ignore_ascii_case("UNTIL") && !value.ends_with('Z') => {
-            until(value, start).map(|until| format!("UNTIL={until}"))
-        }
-        _ => Ok(part.to_owned()),
-    });
-    let parts = parts.collect::<Result<Vec<_>, _>>().map_err(wrong)?.join(";");
-    let rule: RRule<Unvalidated> = parts
-        .parse()
-        .map_err(|error: rrule::RRuleError| wrong(error.to_string()))?;
-    let often = [Frequency::Hourly, Frequency::Minutely, Frequency::Secondly];
-    if often.contains(&rule.get_freq()) {
-        return Err(wrong("more often than daily".to_owned()));
-    }
-    rule.validate(start.start()?)
-        .map_err(|error| wrong(error.to_string()))
-}
-
-/// The last moment of a recurrence, in UTC. A date means the whole day.
-fn until(text: &str, start: When) -> Result<String, String> {
-    let zone = start.start()?.timezone();
-    let wrong = || format!("{text} is not a time");
-    let time = match NaiveDate::parse_from_str(text, "%Y%m%d") {
-        Ok(date) => date.and_hms_opt(23, 59, 59),
-        Err(_) => NaiveDateTime::parse_from_str(text, "%Y%m%dT%H%M%S").ok(),
-    };
-    let time = time.and_then(|time| local(time, zone)).ok_or_else(wrong)?;
-    Ok(time.to_utc().format("%Y%m%dT%H%M%SZ").to_string())
 }

@@ -3,7 +3,11 @@
 //! A step whose action is not known is not: it fails when its turn comes.
 
 use super::{Action, Jump, ParameterRule, Runbook, StepRule};
-use crate::world::{parameters, steps::Branch};
+use crate::{
+    model::java_pattern,
+    world::{parameters, steps::Branch},
+};
+use serde_json::Value;
 
 /// The actions to which `onCancel` may not lead, as the guide lists them.
 const NOT_ON_CANCEL: [&str; 8] = [
@@ -48,6 +52,11 @@ impl Runbook {
         if self.index_of(&step.name) != Some(index) {
             return Err(format!("two steps are named {}", step.name));
         }
+        if let Some(seconds) = &step.timeout_seconds
+            && !is_reference(seconds)
+        {
+            seconds_of_timeout(&step.name, seconds)?;
+        }
         if step.on_cancel == Jump::Continue {
             return Err(format!("onCancel of the step {} cannot be Continue", step.name));
         }
@@ -81,6 +90,20 @@ impl Runbook {
     }
 }
 
+/// Whether what it is turns out when its step begins.
+fn is_reference(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| text.contains("{{"))
+}
+
+/// The seconds that a step's `timeoutSeconds` says, as a number or as text.
+pub(crate) fn seconds_of_timeout(step: &str, value: &Value) -> Result<i64, String> {
+    let text = parameters::plain(value);
+    let seconds = text.trim().parse().ok().filter(|seconds| *seconds > 0);
+    seconds.ok_or_else(|| {
+        format!("timeoutSeconds of the step {step} is {text:.100}, which is no positive whole number")
+    })
+}
+
 fn check_parameter(name: &str, rule: &ParameterRule) -> Result<(), String> {
     let known = matches!(
         rule.kind.as_str(),
@@ -94,7 +117,7 @@ fn check_parameter(name: &str, rule: &ParameterRule) -> Result<(), String> {
         ));
     }
     if let Some(pattern) = &rule.allowed_pattern {
-        regex_lite::Regex::new(pattern)
+        java_pattern(pattern)
             .map_err(|error| format!("allowedPattern of {name} is not a pattern: {error}"))?;
     }
     match &rule.default {

@@ -1,7 +1,7 @@
 //! Random inputs: members and types as the model has them, values that are right, nearly right, or
 //! nothing like it.
 
-use super::Random;
+use super::{Random, documents};
 use fancy_regex::Regex;
 use patchfleet_sim::{
     Service, Sim,
@@ -182,8 +182,9 @@ impl Inputs {
             spoiled,
             random,
         };
-        if maker.random.percent(25)
-            && let Some(right) = right(sim, operation, &maker.random.below(1_000_000).to_string())
+        let makes = ["CreateDocument", "UpdateDocument"].contains(&operation);
+        if maker.random.percent(if makes { 60 } else { 25 })
+            && let Some(right) = right(sim, operation, maker.random)
         {
             return maker.nearly(right, shape);
         }
@@ -196,15 +197,26 @@ impl Inputs {
     }
 }
 
-/// An input that is right, for operations whose inputs are seldom so by chance. `other` makes it
-/// another one each time.
-fn right(sim: &Sim, operation: &str, other: &str) -> Option<Value> {
+/// An input that is right, for operations whose inputs are seldom so by chance: another one each
+/// time.
+fn right(sim: &Sim, operation: &str, random: &mut Random) -> Option<Value> {
+    let other = random.below(1_000_000).to_string();
     Some(match operation {
+        "CreateDocument" if random.percent(50) => json!({
+            "Content": documents::calendar(random), "Name": format!("Calendar-{other}"),
+            "DocumentType": "ChangeCalendar", "DocumentFormat": "TEXT",
+        }),
         "CreateDocument" => json!({
-            "Content": DOCUMENT, "Name": format!("Document-{other}"), "DocumentType": "Automation", "DocumentFormat": "YAML",
+            "Content": documents::runbook(random), "DocumentType": "Automation", "DocumentFormat": "JSON",
+            "Name": if random.percent(10) { "Fuzzed".to_owned() } else { format!("Document-{other}") },
+        }),
+        "UpdateDocument" if random.percent(50) => json!({
+            "Content": documents::calendar(random), "Name": "Calendar", "DocumentVersion": "$LATEST",
+            "DocumentFormat": "TEXT",
         }),
         "UpdateDocument" => json!({
-            "Content": DOCUMENT.replace("PT1M", &format!("PT{other}S")), "Name": "Simple", "DocumentVersion": "$LATEST",
+            "Content": documents::runbook(random), "Name": "Simple", "DocumentVersion": "$LATEST",
+            "DocumentFormat": "JSON",
         }),
         "GetCalendarState" => json!({
             "CalendarNames": ["Freezes", "Calendar"], "AtTime": format!("2026-03-0{}T00:00:00Z", 1 + other.len()),
