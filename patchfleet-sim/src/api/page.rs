@@ -27,11 +27,7 @@ pub(crate) fn page<T>(
     max: usize,
     token: Option<&str>,
 ) -> Option<(Vec<T>, Option<String>)> {
-    let short = world.short_pages.then_some(Short {
-        seed: world.seed,
-        empty: true,
-    });
-    cut(short, listing, grows, items, max, token)
+    cut(Short::of(world, true), listing, grows, items, max, token)
 }
 
 /// As [`page`], for a listing whose model has no empty lists: short pages have an entry.
@@ -43,11 +39,7 @@ pub(crate) fn page_of_some<T>(
     max: usize,
     token: Option<&str>,
 ) -> Option<(Vec<T>, Option<String>)> {
-    let short = world.short_pages.then_some(Short {
-        seed: world.seed,
-        empty: false,
-    });
-    cut(short, listing, grows, items, max, token)
+    cut(Short::of(world, false), listing, grows, items, max, token)
 }
 
 /// How pages are shortened.
@@ -56,6 +48,14 @@ struct Short {
     seed: Seed,
     /// Whether some are empty.
     empty: bool,
+}
+
+impl Short {
+    /// How this world shortens pages, if it does.
+    fn of(world: &World, empty: bool) -> Option<Self> {
+        let seed = world.seed;
+        world.short_pages.then_some(Self { seed, empty })
+    }
 }
 
 fn cut<T>(

@@ -59,14 +59,6 @@ fn a_failing_share_is_about_that_share() {
 }
 
 #[test]
-fn an_idle_hour_costs_no_event() {
-    let mut fleet = Fleet::with_nodes("{ count = 3 }");
-    assert_eq!(fleet.world.next_event_at(), None);
-    fleet.install(&[]);
-    assert_eq!(fleet.world.next_event_at(), None);
-}
-
-#[test]
 fn the_schema_that_is_published_is_that_of_the_types() {
     // Compared as values: the order of keys depends on how serde_json was built.
     let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
