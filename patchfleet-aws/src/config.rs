@@ -86,11 +86,23 @@ impl AwsBuilder {
     /// # Errors
     ///
     /// [`PortErrorKind::Invalid`] if the configuration has no Region or one of no known partition,
-    /// [`PortErrorKind::Credentials`] if it has no credentials provider.
+    /// [`PortErrorKind::Credentials`] if it has no credentials provider. `Invalid` too if the external
+    /// id is a reference: it is read before.
     pub fn build(self) -> PortResult<Aws> {
         let region = central_region(&self.config)?;
         if self.config.credentials_provider().is_none() {
             return Err(no_credentials());
+        }
+        // A role that is assumed without the id that its trust asks for would be told as a denial.
+        let external_id = self
+            .access
+            .as_ref()
+            .and_then(|access| access.external_id.as_ref());
+        if external_id.is_some_and(|id| id.text().is_none()) {
+            return Err(PortError::new(
+                PortErrorKind::Invalid,
+                "access.external_id names where the id is kept: read it there and give the text",
+            ));
         }
         let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT);
         let timeouts = match self.config.timeout_config() {

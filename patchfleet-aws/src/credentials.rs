@@ -15,7 +15,7 @@ use aws_types::SdkConfig;
 use jiff::{SignedDuration, Timestamp};
 use patchfleet_core::id::RoleArn;
 use patchfleet_core::port::{PortError, PortErrorKind};
-use patchfleet_core::request::Access;
+use patchfleet_core::request::{Access, ExternalId};
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
@@ -144,12 +144,13 @@ impl RoleCredentials {
     }
 
     async fn assume(&self) -> Result<Credentials, AssumeFailure> {
+        let external_id = self.access.external_id.as_ref().and_then(ExternalId::text);
         let request = self
             .sts
             .assume_role()
             .role_arn(self.role.as_str())
             .role_session_name(self.access.session_name.as_str())
-            .set_external_id(self.access.external_id.clone())
+            .set_external_id(external_id.map(|text| text.reveal().to_owned()))
             .duration_seconds(SESSION_SECONDS);
         let answer = renewal::renewing(
             Signer::Caller(&self.caller),

@@ -13,7 +13,7 @@ use aws_types::SdkConfig;
 use jiff::Timestamp;
 use patchfleet_core::id::Location;
 use patchfleet_core::port::{BoxFuture, Clock};
-use patchfleet_core::request::Access;
+use patchfleet_core::request::{Access, ExternalId, ExternalIdText};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ pub(crate) fn other(region: &str) -> Location {
 pub(crate) fn access() -> Access {
     Access {
         discovery_role: "Discovery".parse().unwrap(),
-        external_id: Some("secret-1".to_owned()),
+        external_id: ExternalIdText::new("secret-1").map(ExternalId::Text),
         session_name: "patchfleet".parse().unwrap(),
     }
 }

@@ -4,10 +4,13 @@
 //! at odds. [`PatchRequest::parse`] names every problem of a text at once.
 
 mod defaults;
+mod delivery_timeout;
 mod draft;
+mod external_id;
 mod fields;
 mod format;
 mod node;
+mod policy;
 mod read;
 mod sample_env;
 mod seed;
@@ -19,7 +22,10 @@ pub use defaults::{
     ADMINISTRATION_ROLE, EXECUTION_ROLE, LOCATIONS_CONCURRENCY, LOCATIONS_ERRORS, NODES_RATE, OWN_DOCUMENT,
     SESSION_NAME,
 };
+pub use delivery_timeout::{DeliveryTimeout, DeliveryTimeoutError};
+pub use external_id::{ExternalId, ExternalIdText};
 pub use format::{Format, MAX_REQUEST_BYTES};
+pub use policy::{DeniedAction, GoneAction, NothingSelected, OfflineAction, Policy, PolicyAction};
 pub use values::MAX_PARAMETER_CHARS;
 pub use window::MAX_WINDOW_PAYLOAD_BYTES;
 
@@ -60,6 +66,10 @@ pub struct Patch {
     pub operation: Operation,
     /// Whether nodes may reboot. AWS's own default.
     pub reboot_option: RebootOption,
+    /// How long a command waits for a node before it gives the node up. Without one the plan
+    /// chooses a time that lets every node have its turn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delivery_timeout: Option<DeliveryTimeout>,
     /// `https://…` or `s3://…`, at most 256 characters: a list of patches in place of the
     /// baseline's. Excludes `baseline_override`, and goes with Install only.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -126,6 +136,9 @@ pub struct Targets {
     pub include_child_ous: bool,
     /// Which Regions.
     pub regions: Regions,
+    /// Taken away from `regions`, from `"all-enabled"` as well.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub exclude_regions: Vec<Region>,
 }
 
 /// Which nodes of a location. The four ways exclude each other.
@@ -168,47 +181,14 @@ impl Serialize for Regions {
     }
 }
 
-/// What each answer of the census leads to. `keep` plans the location all the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Policy {
-    /// No complete answer. Default: refuse.
-    pub unknown: PolicyAction,
-    /// No group of that name. Default: skip, with a warning.
-    pub group_missing: PolicyAction,
-    /// No node. Default: skip.
-    pub empty: PolicyAction,
-}
-
-impl Default for Policy {
-    fn default() -> Self {
-        Self {
-            unknown: PolicyAction::Refuse,
-            group_missing: PolicyAction::Skip,
-            empty: PolicyAction::Skip,
-        }
-    }
-}
-
-/// What an answer leads to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PolicyAction {
-    /// The whole plan is refused.
-    Refuse,
-    /// The location is left out, with its reason.
-    Skip,
-    /// The location is planned as if nodes were there.
-    Keep,
-}
-
 /// How other accounts are read. The caller's own needs no role.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Access {
     /// The role that is assumed in each other account. Default: [`EXECUTION_ROLE`].
     pub discovery_role: RoleName,
-    /// STS `ExternalId`, 2 to 1224 characters of `[\w+=,.@:/-]`.
+    /// STS `ExternalId`: where it is kept, or the text itself, which is never written out.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub external_id: Option<String>,
+    pub external_id: Option<ExternalId>,
     /// The session's name, as CloudTrail shows it. Default: [`SESSION_NAME`].
     pub session_name: SessionName,
 }
@@ -242,9 +222,24 @@ pub struct AutomationSettings {
     pub assume_role: Option<RoleArn>,
     /// The role that Automation assumes in each target account. Default: [`EXECUTION_ROLE`].
     pub execution_role: RoleName,
+    /// How a start names the runbook's version.
+    pub pin: RunbookPin,
     /// Parameters for a runbook of one's own: sent as they are. With patchfleet's own runbook
     /// there must be none.
     pub parameters: BTreeMap<String, Vec<String>>,
+}
+
+/// How a start names the version of its runbook. Either way, the content that would run is compared
+/// with the content that the plan was made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunbookPin {
+    /// The start names no version, so the default version runs. The roles of the AWS posts allow
+    /// this alone: they grant `automation-definition/NAME:$DEFAULT`.
+    #[default]
+    Default,
+    /// The start names the number of the version (`DocumentVersion`).
+    Version,
 }
 
 impl PatchRequest {

@@ -64,6 +64,7 @@ fn any_request() -> impl Strategy<Value = serde_json::Value> {
             set_of("[0-9]{12}|ou-[a-z0-9]{4}-[a-z0-9]{8}", 0..5),
         ),
         ("include_child_ous", boolean()),
+        ("exclude_regions", set_of("(us|eu|ap)-(north|south)-[1-9]", 1..4)),
     ]);
     let regions = prop_oneof![
         set_of("(us|eu|ap)-(east|west)-[1-9]", 1..6),
@@ -73,7 +74,11 @@ fn any_request() -> impl Strategy<Value = serde_json::Value> {
     let parameters =
         proptest::collection::btree_map("[A-Za-z]{1,50}", set_of("[^\\p{Cc}]{1,30}", 0..4), 0..4);
     let patch = prop_oneof![
-        some_of(vec![("operation", one_of(&["Scan", "Install"])), ("baseline_override", text("https://[a-z'\"#]{1,99}"))]),
+        some_of(vec![
+            ("operation", one_of(&["Scan", "Install"])),
+            ("delivery_timeout", one_of(&["30s", "1h 30m", "720h"])),
+            ("baseline_override", text("https://[a-z'\"#]{1,99}")),
+        ]),
         text("s3://[a-z]{3,9}/[a-z/]{0,9}[a-z: ]").prop_map(|list| {
             serde_json::json!({ "operation": "Install", "reboot_option": "NoReboot", "install_override_list": list })
         }),
@@ -86,13 +91,25 @@ fn any_request() -> impl Strategy<Value = serde_json::Value> {
                 ("unknown", action()),
                 ("group_missing", action()),
                 ("empty", action()),
+                ("denied", one_of(&["refuse", "skip", "keep", "exclude"])),
+                ("nothing_selected", one_of(&["refuse", "succeed"])),
+                ("offline", one_of(&["target", "skip", "refuse"])),
+                ("gone", one_of(&["accept", "fail"])),
             ]),
         ),
         (
             "access",
             some_of(vec![
                 ("discovery_role", text("[A-Za-z0-9_+=,.@/-]{1,64}")),
-                ("external_id", text("[A-Za-z0-9_+=,.@:/-]{2,99}")),
+                (
+                    "external_id",
+                    (
+                        proptest::sample::select(vec!["env", "ssm", "secret"]),
+                        "[A-Za-z0-9_/:.-]{1,99}",
+                    )
+                        .prop_map(|(key, name)| serde_json::json!({ key: name }))
+                        .boxed(),
+                ),
                 ("session_name", text("[A-Za-z0-9_+=,.@-]{2,64}")),
             ]),
         ),
@@ -106,6 +123,7 @@ fn any_request() -> impl Strategy<Value = serde_json::Value> {
                 some_of(vec![
                     ("execution_role", text("[A-Za-z0-9_+=,.@/-]{1,64}")),
                     ("assume_role", text("arn:aws:iam::[0-9]{12}:role/[A-Za-z]{1,20}")),
+                    ("pin", one_of(&["default", "version"])),
                 ]),
                 proptest::option::of(parameters),
             )

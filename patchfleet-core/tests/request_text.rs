@@ -89,6 +89,7 @@ fn the_request_of_the_documentation_reads_the_same_in_every_language() {
         [patch]
         operation = "Install"
         reboot_option = "NoReboot"
+        delivery_timeout = "2h"
         install_override_list = "s3://bucket/list.yaml"
         [targets]
         tags = { Env = ["prod"], Role = "web" }
@@ -105,7 +106,7 @@ fn the_request_of_the_documentation_reads_the_same_in_every_language() {
         max_errors = "1"
     "#;
     let json = r#"{"name": "weekly-linux",
-        "patch": {"operation": "Install", "reboot_option": "NoReboot",
+        "patch": {"operation": "Install", "reboot_option": "NoReboot", "delivery_timeout": "120m",
             "install_override_list": "s3://bucket/list.yaml"},
         "targets": {"tags": {"Env": ["prod"], "Role": ["web"]},
             "accounts": ["111122223333", "ou-ab12-cdef3456"], "exclude_accounts": [],
@@ -117,6 +118,7 @@ name: weekly-linux
 patch:
   operation: Install
   reboot_option: NoReboot
+  delivery_timeout: 7200s
   install_override_list: s3://bucket/list.yaml
 targets:
   tags: {Env: prod, Role: [web]}
@@ -145,6 +147,7 @@ budget: {locations: {max_concurrency: 4, max_errors: '1'}}
       "patch": {
         "operation": "Install",
         "reboot_option": "NoReboot",
+        "delivery_timeout": "2h",
         "install_override_list": "s3://bucket/list.yaml"
       },
       "targets": {
@@ -170,11 +173,17 @@ budget: {locations: {max_concurrency: 4, max_errors: '1'}}
       "policy": {
         "unknown": "skip",
         "group_missing": "skip",
-        "empty": "skip"
+        "empty": "skip",
+        "denied": "skip",
+        "nothing_selected": "refuse",
+        "offline": "target",
+        "gone": "accept"
       },
       "access": {
         "discovery_role": "AWS-SystemsManager-AutomationExecutionRole",
-        "external_id": "a:b",
+        "external_id": {
+          "withheld": true
+        },
         "session_name": "patchfleet"
       },
       "budget": {
@@ -190,6 +199,7 @@ budget: {locations: {max_concurrency: 4, max_errors: '1'}}
       "automation": {
         "document": "Patchfleet-RunPatchBaseline",
         "execution_role": "AWS-SystemsManager-AutomationExecutionRole",
+        "pin": "default",
         "parameters": {}
       }
     }
@@ -219,7 +229,11 @@ fn the_smallest_request_has_the_safe_defaults() {
       "policy": {
         "unknown": "refuse",
         "group_missing": "skip",
-        "empty": "skip"
+        "empty": "skip",
+        "denied": "refuse",
+        "nothing_selected": "refuse",
+        "offline": "target",
+        "gone": "accept"
       },
       "access": {
         "discovery_role": "AWS-SystemsManager-AutomationExecutionRole",
@@ -238,6 +252,7 @@ fn the_smallest_request_has_the_safe_defaults() {
       "automation": {
         "document": "Patchfleet-RunPatchBaseline",
         "execution_role": "AWS-SystemsManager-AutomationExecutionRole",
+        "pin": "default",
         "parameters": {}
       }
     }

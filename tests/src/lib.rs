@@ -16,7 +16,7 @@ use patchfleet_core::{
     port::{LogKey, PortResult, Ports},
     problem::Problems,
     report::{NodeRow, Report},
-    request::{Access, Format, PatchRequest},
+    request::{Access, ExternalId, Format, PatchRequest},
 };
 use patchfleet_sim::{MemoryPorts, Sim, SimClock};
 use std::{collections::BTreeMap, error::Error, sync::Arc, time::Duration};
@@ -54,7 +54,10 @@ pub fn in_memory(clock: &SimClock, access: &Access) -> Result<Ports, ParseIdErro
         access.discovery_role.clone(),
         access.session_name.clone(),
     );
-    Ok(ports.with_external_id(access.external_id.clone()).into_ports())
+    let text = access.external_id.as_ref().and_then(ExternalId::text);
+    Ok(ports
+        .with_external_id(text.map(|text| text.reveal().to_owned()))
+        .into_ports())
 }
 
 /// The ports of the AWS adapter on a running simulator: the real SDK, over loopback, on the

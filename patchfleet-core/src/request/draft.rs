@@ -4,10 +4,10 @@
 use super::defaults::{self, OWN_DOCUMENT};
 use super::fields::{Collector, Field};
 use super::{
-    Access, AutomationSettings, Budget, Operation, Patch, PatchRequest, Policy, RateControl, RebootOption,
-    Regions, Selector, Targets,
+    Access, AutomationSettings, Budget, DeliveryTimeout, Operation, Patch, PatchRequest, Policy, RateControl,
+    RebootOption, Regions, RunbookPin, Selector, Targets,
 };
-use crate::id::{DocumentName, Partition, RequestName, RoleArn, RoleName, TargetAccount};
+use crate::id::{DocumentName, Partition, Region, RequestName, RoleArn, RoleName, TargetAccount};
 use crate::problem::{Problem, ProblemCode, Problems};
 use std::collections::BTreeMap;
 
@@ -35,6 +35,7 @@ pub(super) struct Draft {
     pub(super) name: Option<RequestName>,
     pub(super) operation: Option<Operation>,
     pub(super) reboot_option: RebootOption,
+    pub(super) delivery_timeout: Option<DeliveryTimeout>,
     pub(super) install_override_list: Option<String>,
     pub(super) baseline_override: Option<String>,
     pub(super) selector: Option<Selector>,
@@ -42,12 +43,14 @@ pub(super) struct Draft {
     pub(super) exclude_accounts: Vec<TargetAccount>,
     pub(super) include_child_ous: bool,
     pub(super) regions: Option<Regions>,
+    pub(super) exclude_regions: Vec<Region>,
     pub(super) policy: Policy,
     pub(super) access: Access,
     pub(super) budget: Budget,
     pub(super) document: Option<DocumentName>,
     pub(super) assume_role: Option<RoleArn>,
     pub(super) execution_role: RoleName,
+    pub(super) pin: RunbookPin,
     pub(super) parameters: BTreeMap<String, Vec<String>>,
 }
 
@@ -57,6 +60,7 @@ impl Default for Draft {
             name: None,
             operation: Some(Operation::default()),
             reboot_option: RebootOption::default(),
+            delivery_timeout: None,
             install_override_list: None,
             baseline_override: None,
             selector: None,
@@ -64,12 +68,14 @@ impl Default for Draft {
             exclude_accounts: Vec::new(),
             include_child_ous: false,
             regions: None,
+            exclude_regions: Vec::new(),
             policy: Policy::default(),
             access: Access::default(),
             budget: Budget::default(),
             document: Some(defaults::document()),
             assume_role: None,
             execution_role: defaults::execution_role(),
+            pin: RunbookPin::default(),
             parameters: BTreeMap::new(),
         }
     }
@@ -193,6 +199,7 @@ impl Draft {
             patch: Patch {
                 operation: self.operation?,
                 reboot_option: self.reboot_option,
+                delivery_timeout: self.delivery_timeout,
                 install_override_list: self.install_override_list,
                 baseline_override: self.baseline_override,
             },
@@ -202,6 +209,7 @@ impl Draft {
                 exclude_accounts: self.exclude_accounts,
                 include_child_ous: self.include_child_ous,
                 regions: self.regions?,
+                exclude_regions: self.exclude_regions,
             },
             policy: self.policy,
             access: self.access,
@@ -210,6 +218,7 @@ impl Draft {
                 document: self.document?,
                 assume_role: self.assume_role,
                 execution_role: self.execution_role,
+                pin: self.pin,
                 parameters: self.parameters,
             },
         })

@@ -3,7 +3,10 @@
 use super::draft::{Draft, Names, OPERATIONS, REBOOT_OPTIONS, rate_control};
 use super::fields::{Collector, Field, Fields};
 use super::node::Node;
-use super::{Access, Budget, PatchRequest, Policy, PolicyAction, Regions, Selector, values};
+use super::{
+    Access, Budget, DeniedAction, GoneAction, NothingSelected, OfflineAction, PatchRequest, Policy,
+    PolicyAction, Regions, RunbookPin, Selector, values,
+};
 use crate::id::{NodeId, OrgParent, Region, RequestName, TargetAccount};
 use crate::problem::{Problem, ProblemCode, Problems};
 
@@ -22,6 +25,13 @@ const POLICY_ACTIONS: [(&str, PolicyAction); 3] = [
     ("refuse", PolicyAction::Refuse),
     ("skip", PolicyAction::Skip),
     ("keep", PolicyAction::Keep),
+];
+
+const DENIED_ACTIONS: [(&str, DeniedAction); 4] = [
+    ("refuse", DeniedAction::Refuse),
+    ("skip", DeniedAction::Skip),
+    ("keep", DeniedAction::Keep),
+    ("exclude", DeniedAction::Exclude),
 ];
 
 /// The request that `node` is.
@@ -66,6 +76,9 @@ fn read_patch(root: &mut Fields<'_>, draft: &mut Draft, out: &mut Collector) {
     if let Some(field) = patch.take("reboot_option") {
         draft.reboot_option = field.choice(&REBOOT_OPTIONS, out).unwrap_or_default();
     }
+    if let Some(field) = patch.take("delivery_timeout") {
+        draft.delivery_timeout = values::delivery_timeout(&field, out);
+    }
     if let Some(field) = patch.take("install_override_list") {
         draft.install_override_list = values::install_override_list(&field, out);
     }
@@ -89,6 +102,9 @@ fn read_targets(root: &mut Fields<'_>, draft: &mut Draft, out: &mut Collector) {
         draft.include_child_ous = field.boolean(out).unwrap_or_default();
     }
     draft.regions = read_regions(&mut targets, out);
+    if let Some(field) = targets.take("exclude_regions") {
+        draft.exclude_regions = field.ids("a list of Regions", out).unwrap_or_default();
+    }
     targets.finish(out);
 }
 
@@ -169,14 +185,43 @@ fn read_policy(root: &mut Fields<'_>, policy: &mut Policy, out: &mut Collector) 
         ("group_missing", &mut policy.group_missing),
         ("empty", &mut policy.empty),
     ] {
-        if let Some(value) = fields
-            .take(key)
-            .and_then(|field| field.choice(&POLICY_ACTIONS, out))
-        {
-            *action = value;
-        }
+        choose(&mut fields, key, &POLICY_ACTIONS, action, out);
     }
+    policy.denied = policy.unknown.into();
+    choose(&mut fields, "denied", &DENIED_ACTIONS, &mut policy.denied, out);
+    let nothing = [
+        ("refuse", NothingSelected::Refuse),
+        ("succeed", NothingSelected::Succeed),
+    ];
+    choose(
+        &mut fields,
+        "nothing_selected",
+        &nothing,
+        &mut policy.nothing_selected,
+        out,
+    );
+    let offline = [
+        ("target", OfflineAction::Target),
+        ("skip", OfflineAction::Skip),
+        ("refuse", OfflineAction::Refuse),
+    ];
+    choose(&mut fields, "offline", &offline, &mut policy.offline, out);
+    let gone = [("accept", GoneAction::Accept), ("fail", GoneAction::Fail)];
+    choose(&mut fields, "gone", &gone, &mut policy.gone, out);
     fields.finish(out);
+}
+
+/// Reads one of a few words over its default.
+fn choose<T: Copy>(
+    fields: &mut Fields<'_>,
+    key: &'static str,
+    choices: &[(&str, T)],
+    value: &mut T,
+    out: &mut Collector,
+) {
+    if let Some(chosen) = fields.take(key).and_then(|field| field.choice(choices, out)) {
+        *value = chosen;
+    }
 }
 
 fn read_access(root: &mut Fields<'_>, access: &mut Access, out: &mut Collector) {
@@ -220,6 +265,8 @@ fn read_automation(root: &mut Fields<'_>, draft: &mut Draft, out: &mut Collector
     if let Some(role) = fields.take("execution_role").and_then(|field| field.id(out)) {
         draft.execution_role = role;
     }
+    let pins = [("default", RunbookPin::Default), ("version", RunbookPin::Version)];
+    choose(&mut fields, "pin", &pins, &mut draft.pin, out);
     if let Some(field) = fields.take("parameters") {
         draft.parameters = values::parameters(&field, out).unwrap_or_default();
     }

@@ -3,6 +3,7 @@
 
 use super::fields::{Collector, Field};
 use super::node::{Node, quoted};
+use super::{DeliveryTimeout, ExternalId, ExternalIdText};
 use crate::problem::{MAX_VALUE_CHARS, Problem, ProblemCode};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,16 +41,62 @@ pub(super) fn baseline_override(field: &Field<'_>, out: &mut Collector) -> Optio
     field.checked_text(OVERRIDE_SHAPE, MAX_PARAMETER_CHARS, is_override, out)
 }
 
-/// STS `ExternalId` (its model: `[\w+=,.@:\/-]*`, 2 to 1224 characters).
-pub(super) fn external_id(field: &Field<'_>, out: &mut Collector) -> Option<String> {
-    let shape = "2 to 1224 of letters, digits, _ + = , . @ : / -";
-    let is_external_id = |text: &str| {
-        text.len() >= 2
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"_+=,.@:/-".contains(&b))
-    };
-    field.checked_text(shape, 1224, is_external_id, out)
+/// `external_id`: a text, or a table that says where the text is kept.
+pub(super) fn external_id(field: &Field<'_>, out: &mut Collector) -> Option<ExternalId> {
+    const SHAPE: &str = "{ env = NAME }, { ssm = NAME } or { secret = NAME }";
+    if !matches!(field.node(), Node::Table(_)) {
+        let text = field.checked_text(
+            ExternalIdText::SHAPE,
+            1224,
+            |text| ExternalIdText::new(text).is_some(),
+            out,
+        )?;
+        return ExternalIdText::new(text).map(ExternalId::Text);
+    }
+    let mut fields = field.table(out);
+    let before = out.len();
+    let mut found = Vec::new();
+    for (key, of) in [
+        ("env", ExternalId::Env as fn(String) -> ExternalId),
+        ("ssm", ExternalId::Ssm),
+        ("secret", ExternalId::Secret),
+    ] {
+        if let Some(name) = fields.take(key) {
+            found.extend(name.checked_text(NAME_SHAPE, 512, is_name, out).map(of));
+        }
+    }
+    if let Some(withheld) = fields.take("withheld")
+        && withheld.boolean(out) == Some(true)
+    {
+        found.push(ExternalId::Withheld);
+    }
+    fields.finish(out);
+    if out.len() > before {
+        return None;
+    }
+    if found.len() == 1 {
+        return found.pop();
+    }
+    out.add(field.problem(ProblemCode::InvalidValue, format!("exactly one of {SHAPE}")));
+    None
+}
+
+const NAME_SHAPE: &str = "a name of 1 to 512 characters, without spaces";
+
+/// The name of an environment variable, a parameter or a secret (or its ARN). Neither of the three
+/// may have spaces, nor a variable an equals sign; anything else is for its keeper to say.
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '=')
+}
+
+/// `delivery_timeout`.
+pub(super) fn delivery_timeout(field: &Field<'_>, out: &mut Collector) -> Option<DeliveryTimeout> {
+    let text = field.text(DeliveryTimeout::SHAPE, out)?;
+    let timeout = text.parse().ok();
+    if timeout.is_none() {
+        out.add(field.problem(ProblemCode::InvalidValue, DeliveryTimeout::SHAPE));
+    }
+    timeout
 }
 
 /// `tags`: 1 to 5 keys (what the Systems Manager guide allows), each with one text or a list.

@@ -1,6 +1,7 @@
 //! Rules between fields: what does not go together, and what AWS limits.
 
 use super::*;
+use patchfleet_core::request::DeniedAction;
 
 #[test]
 fn exactly_one_selector_is_asked_for() {
@@ -248,4 +249,38 @@ fn waves_and_fleet_budgets_are_not_supported_yet() {
       [unsupported] budget.fleet: a budget across the whole fleet is not supported by this version yet: use budget.nodes and budget.locations
       [unsupported] waves: waves are not supported by this version yet: all locations form one wave
     "#);
+}
+
+#[test]
+fn a_denied_census_call_leads_to_what_an_unknown_one_does_unless_the_request_says_otherwise() {
+    let denied = |policy: &str| {
+        let text = format!(
+            "name = 'a'\n[targets]\nall_managed = true\nregions = ['eu-west-1']\n[policy]\n{policy}\n"
+        );
+        let request = PatchRequest::parse(text.as_bytes(), Format::Toml).unwrap();
+        request.policy.denied
+    };
+    assert_eq!(denied(""), DeniedAction::Refuse);
+    assert_eq!(denied("unknown = 'skip'"), DeniedAction::Skip);
+    assert_eq!(denied("unknown = 'keep'"), DeniedAction::Keep);
+    assert_eq!(
+        denied("unknown = 'skip'\ndenied = 'exclude'"),
+        DeniedAction::Exclude
+    );
+}
+
+#[test]
+fn an_external_id_is_given_in_one_way() {
+    let wrong = |value: &str| {
+        let text = format!(
+            "name = 'a'\n[targets]\nall_managed = true\nregions = ['eu-west-1']\n[access]\nexternal_id = {value}\n"
+        );
+        let problems = PatchRequest::parse(text.as_bytes(), Format::Toml).unwrap_err();
+        let problems: Vec<String> = problems.problems().iter().map(ToString::to_string).collect();
+        problems.join("\n")
+    };
+    insta::assert_snapshot!(wrong("{ env = 'A', ssm = 'B' }"), @"");
+    insta::assert_snapshot!(wrong("{ vault = 'A' }"), @"");
+    insta::assert_snapshot!(wrong("{ env = 'A B' }"), @"");
+    insta::assert_snapshot!(wrong("{}"), @"");
 }

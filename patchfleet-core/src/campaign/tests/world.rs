@@ -195,6 +195,7 @@ fn plan(locations: Vec<PlannedLocation>, requests: Vec<StartRequest>, at_once: u
             patch: Patch {
                 operation: Operation::Install,
                 reboot_option: RebootOption::RebootIfNeeded,
+                delivery_timeout: None,
                 install_override_list: None,
                 baseline_override: None,
             },
@@ -204,6 +205,7 @@ fn plan(locations: Vec<PlannedLocation>, requests: Vec<StartRequest>, at_once: u
                 exclude_accounts: vec![],
                 include_child_ous: true,
                 regions: Regions::AllEnabled,
+                exclude_regions: vec![],
             },
             policy: Policy::default(),
             access: Access {
@@ -225,6 +227,7 @@ fn plan(locations: Vec<PlannedLocation>, requests: Vec<StartRequest>, at_once: u
                 document: "Patchfleet-RunPatchBaseline".parse().unwrap(),
                 assume_role: None,
                 execution_role: "AWS-SystemsManager-AutomationExecutionRole".parse().unwrap(),
+                pin: RunbookPin::Default,
                 parameters: BTreeMap::new(),
             },
         },
