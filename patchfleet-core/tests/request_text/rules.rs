@@ -279,8 +279,8 @@ fn an_external_id_is_given_in_one_way() {
         let problems: Vec<String> = problems.problems().iter().map(ToString::to_string).collect();
         problems.join("\n")
     };
-    insta::assert_snapshot!(wrong("{ env = 'A', ssm = 'B' }"), @"");
-    insta::assert_snapshot!(wrong("{ vault = 'A' }"), @"");
-    insta::assert_snapshot!(wrong("{ env = 'A B' }"), @"");
-    insta::assert_snapshot!(wrong("{}"), @"");
+    insta::assert_snapshot!(wrong("{ env = 'A', ssm = 'B' }"), @r#"[invalid_value] access.external_id = {"env": "A", "ssm": "B"}: expected exactly one of { env = NAME }, { ssm = NAME } or { secret = NAME }"#);
+    insta::assert_snapshot!(wrong("{ vault = 'A' }"), @r#"[unknown_key] access.external_id.vault = "A": no such field; there are env, ssm, secret, withheld"#);
+    insta::assert_snapshot!(wrong("{ env = 'A B' }"), @r#"[invalid_value] access.external_id.env = "A B": expected a name of 1 to 512 characters, without spaces"#);
+    insta::assert_snapshot!(wrong("{}"), @"[invalid_value] access.external_id = {}: expected exactly one of { env = NAME }, { ssm = NAME } or { secret = NAME }");
 }
