@@ -6,22 +6,30 @@ use crate::clients::unreadable;
 use crate::limits::Operation;
 use crate::place::Place;
 use aws_sdk_ssm::types::{DocumentFormat, DocumentType};
-use patchfleet_core::id::DocumentName;
-use patchfleet_core::port::{BoxFuture, DocumentView, Documents, PortError, PortResult};
+use patchfleet_core::id::{DocumentName, Location};
+use patchfleet_core::port::{BoxFuture, DocumentVersion, DocumentView, Documents, PortError, PortResult};
 
 impl Documents for Aws {
-    fn document(&self, name: &DocumentName) -> BoxFuture<'_, PortResult<DocumentView>> {
-        let name = name.clone();
+    fn read(
+        &self,
+        at: Option<&Location>,
+        name: &DocumentName,
+        version: DocumentVersion,
+    ) -> BoxFuture<'_, PortResult<DocumentView>> {
+        let (at, name) = (at.cloned(), name.clone());
         Box::pin(async move {
-            let (operation, central) = (Operation::GetDocument, self.clients.central().await?);
-            let client = self.clients.ssm(operation, &central).await?;
-            // Without a format AWS gives the content as JSON, whatever it was uploaded as. A
-            // default version is what an execution without a version takes.
+            let operation = Operation::GetDocument;
+            let at = match at {
+                Some(location) => location,
+                None => self.clients.central().await?,
+            };
+            let client = self.clients.ssm(operation, &at).await?;
+            // Without a format AWS gives the content as JSON, whatever it was uploaded as.
             let request = client
                 .get_document()
                 .name(name.as_str())
-                .document_version("$DEFAULT");
-            let place = Place::from(central);
+                .document_version(version.to_string());
+            let place = Place::from(at);
             let answer = self
                 .clients
                 .call(operation, &place, || request.clone().send())

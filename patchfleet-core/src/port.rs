@@ -24,7 +24,7 @@ pub use automation::{
 };
 pub use clock::Clock;
 pub use directory::{AccountState, AccountView, Caller, Directory, RegionOptStatus, RegionView};
-pub use documents::{DocumentView, Documents};
+pub use documents::{DocumentVersion, DocumentVersionError, DocumentView, Documents};
 pub use error::{PortError, PortErrorKind, Sent};
 pub use futures_util::future::BoxFuture;
 pub use inventory::{Inventory, ManagedNode, MemberPage, PingStatus, QueryError, Selection};

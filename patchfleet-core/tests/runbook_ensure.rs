@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests, outside of #[test]")]
 
 use futures_util::FutureExt;
-use patchfleet_core::id::DocumentName;
+use patchfleet_core::id::{DocumentName, Location};
 use patchfleet_core::plan::{PlanError, RefusalCode};
-use patchfleet_core::port::{BoxFuture, DocumentView, Documents, PortError, PortErrorKind, PortResult};
+use patchfleet_core::port::{
+    BoxFuture, DocumentVersion, DocumentView, Documents, PortError, PortErrorKind, PortResult,
+};
 use patchfleet_core::runbook::{Checked, Ensured, NAME, Runbook, StepTimeout, check, ensure, require};
 use std::sync::Mutex;
 
@@ -48,7 +50,12 @@ fn ready<'a, T: Send + 'a>(value: PortResult<T>) -> BoxFuture<'a, PortResult<T>>
 }
 
 impl Documents for Shelf {
-    fn document(&self, _: &DocumentName) -> BoxFuture<'_, PortResult<DocumentView>> {
+    fn read(
+        &self,
+        _: Option<&Location>,
+        _: &DocumentName,
+        _: DocumentVersion,
+    ) -> BoxFuture<'_, PortResult<DocumentView>> {
         if self.denied {
             return ready(Err(PortError::new(PortErrorKind::Denied, "GetDocument")));
         }

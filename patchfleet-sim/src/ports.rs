@@ -186,7 +186,7 @@ fn kind_of(error: &ApiError) -> PortErrorKind {
         "UnrecognizedClientException" | "RegionDisabledException" => PortErrorKind::RegionNotEnabled,
         "AWSOrganizationsNotInUseException" => PortErrorKind::NotInOrganization,
         "IdempotentParameterMismatch" => PortErrorKind::TokenMismatch,
-        "InvalidDocument" | "InvalidCommandId" => PortErrorKind::NotFound,
+        "InvalidDocument" | "InvalidDocumentVersion" | "InvalidCommandId" => PortErrorKind::NotFound,
         code if code.contains("NotFound") => PortErrorKind::NotFound,
         code if code.contains("LimitExceeded") => PortErrorKind::LimitExceeded,
         code if code.contains("Throttl") || code.contains("TooManyRequests") => PortErrorKind::Throttled,

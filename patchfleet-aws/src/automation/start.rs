@@ -16,6 +16,7 @@ pub(super) fn fill(
 ) -> Result<StartAutomationExecutionFluentBuilder, BuildError> {
     let StartRequest {
         document_name,
+        document_version,
         parameters,
         target_locations: [target],
         tags,
@@ -44,6 +45,7 @@ pub(super) fn fill(
         .collect();
     Ok(call
         .document_name(document_name.as_str())
+        .set_document_version(document_version.map(|version| version.to_string()))
         .set_parameters(Some(parameters))
         .target_locations(target)
         .set_tags((!tags.is_empty()).then_some(tags))

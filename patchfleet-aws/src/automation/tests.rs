@@ -38,6 +38,7 @@ fn with_ssm(rules: &[&Rule]) -> Aws {
 fn request() -> StartRequest {
     StartRequest {
         document_name: "Patchfleet-RunPatchBaseline".parse().unwrap(),
+        document_version: None,
         parameters: [
             ("Operation".to_owned(), vec!["Scan".to_owned()]),
             ("Nodes".to_owned(), vec!["a".to_owned(), "b".to_owned()]),
@@ -83,6 +84,23 @@ async fn a_start_sends_the_request_its_token_and_nothing_else() {
     // The SDK always writes this one, with AWS's own default.
     expected["TargetLocations"][0]["IncludeChildOrganizationUnits"] = json!(false);
     assert_eq!(sent, expected);
+}
+
+#[tokio::test]
+async fn a_start_that_names_a_version_sends_its_number_as_text() {
+    let http = FakeHttp::new(|_, _| {
+        Ok(response(
+            200,
+            json!({ "AutomationExecutionId": EXECUTION }).to_string(),
+        ))
+    });
+    let pinned = StartRequest {
+        document_version: Some("7".parse().unwrap()),
+        ..request()
+    };
+    http.aws().start(&pinned, client_token()).await.unwrap();
+    let sent: serde_json::Value = serde_json::from_str(&http.calls()[0].body).unwrap();
+    assert_eq!(sent["DocumentVersion"], json!("7"));
 }
 
 /// What a start ends with where AWS's answers to its attempts are these.

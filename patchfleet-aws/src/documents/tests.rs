@@ -40,6 +40,27 @@ async fn the_default_version_is_read_with_its_content() {
 }
 
 #[tokio::test]
+async fn a_version_is_read_by_its_number_in_the_location_that_was_asked_for() {
+    let rule = mock!(Client::get_document)
+        .match_requests(|request| {
+            request.name() == Some("AWS-RunPatchBaseline") && request.document_version() == Some("3")
+        })
+        .then_output(|| {
+            GetDocumentOutput::builder()
+                .document_version("3")
+                .content("{}")
+                .build()
+        });
+    let client = mock_client!(aws_sdk_ssm, RuleMode::Sequential, [&rule]);
+    let (aws, there) = (aws(), own("eu-west-1"));
+    aws.clients.ssm.get_or(there.clone(), || client);
+    let name = "AWS-RunPatchBaseline".parse().unwrap();
+    let version = "3".parse().unwrap();
+    let view = aws.read(Some(&there), &name, version).await.unwrap();
+    assert_eq!(view.version, "3");
+}
+
+#[tokio::test]
 async fn a_document_is_created_as_a_runbook_in_json() {
     let rule = mock!(Client::create_document)
         .match_requests(|request| {

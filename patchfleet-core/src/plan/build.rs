@@ -336,6 +336,7 @@ impl Unit {
         let size = count(self.rectangle.len());
         StartRequest {
             document_name: request.automation.document.clone(),
+            document_version: None,
             parameters: self.parameters,
             target_locations: [TargetLocation {
                 accounts: self.rectangle.accounts,

@@ -1,14 +1,36 @@
-//! Systems Manager documents in the central account and Region.
+//! Systems Manager documents: the runbook in the central account and Region, and what is read anywhere.
 
 use super::{BoxFuture, PortResult};
-use crate::id::DocumentName;
+use crate::id::{DocumentName, Location};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::num::NonZeroU32;
 
-/// The runbook's home. All calls are made in the central account and Region.
+/// The runbook's home, and other documents as they are read.
 ///
-/// Promises: `update` gives a new version and does not move the default one.
+/// Everything that changes a document is called in the central account and Region.
+///
+/// Promises: `update` gives a new version and does not move the default one; `read` gives the
+/// content of exactly the version that was asked for.
 pub trait Documents: Send + Sync {
-    /// The default version of an Automation document, with its content. `NotFound` if there is none.
-    fn document(&self, name: &DocumentName) -> BoxFuture<'_, PortResult<DocumentView>>;
+    /// A version of a document of any type, with its content (GetDocument). `at` is where it is
+    /// read: `None` is the central account and Region, and another account is read with the
+    /// discovery role. A document that somebody shares is named by its full ARN.
+    ///
+    /// `NotFound` if there is no such document there, or no such version of it. A document that is
+    /// not shared with the caller is answered by AWS as one that is not there.
+    fn read(
+        &self,
+        at: Option<&Location>,
+        name: &DocumentName,
+        version: DocumentVersion,
+    ) -> BoxFuture<'_, PortResult<DocumentView>>;
+
+    /// The default version of a document in the central account and Region, with its content.
+    /// `NotFound` if there is none.
+    fn document(&self, name: &DocumentName) -> BoxFuture<'_, PortResult<DocumentView>> {
+        self.read(None, name, DocumentVersion::Default)
+    }
 
     /// Creates an Automation document; gives its first version.
     fn create(&self, name: &DocumentName, content_json: String) -> BoxFuture<'_, PortResult<String>>;
@@ -24,11 +46,85 @@ pub trait Documents: Send + Sync {
     fn set_default(&self, name: &DocumentName, version: &str) -> BoxFuture<'_, PortResult<()>>;
 }
 
-/// A document's default version.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A version of a document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DocumentView {
     /// The version's number.
     pub version: String,
-    /// Its content, as it was uploaded (JSON or YAML).
+    /// Its content as AWS gives it: JSON or YAML.
     pub content: String,
+}
+
+/// Which version of a document is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum DocumentVersion {
+    /// `$DEFAULT`: what runs if no version is named.
+    Default,
+    /// A version by its number, from 1. AWS uses no number twice.
+    Number(NonZeroU32),
+}
+
+/// A text that names no version of a document.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no document version: a number from 1, or $DEFAULT")]
+pub struct DocumentVersionError(String);
+
+impl fmt::Display for DocumentVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("$DEFAULT"),
+            Self::Number(number) => number.fmt(f),
+        }
+    }
+}
+
+impl std::str::FromStr for DocumentVersion {
+    type Err = DocumentVersionError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "$DEFAULT" => Ok(Self::Default),
+            number if number.bytes().all(|b| b.is_ascii_digit()) => number
+                .parse()
+                .map(Self::Number)
+                .map_err(|_| DocumentVersionError(text.to_owned())),
+            _ => Err(DocumentVersionError(text.to_owned())),
+        }
+    }
+}
+
+impl TryFrom<String> for DocumentVersion {
+    type Error = DocumentVersionError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<DocumentVersion> for String {
+    fn from(version: DocumentVersion) -> Self {
+        version.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_a_number_or_the_default() {
+        let read = |text: &str| text.parse::<DocumentVersion>().map(|version| version.to_string());
+        assert_eq!(read("$DEFAULT").unwrap(), "$DEFAULT");
+        assert_eq!(read("17").unwrap(), "17");
+        for wrong in ["", "0", "+1", "$LATEST", "1.0", "99999999999"] {
+            assert!(
+                read(wrong)
+                    .unwrap_err()
+                    .to_string()
+                    .contains("is no document version"),
+                "{wrong}"
+            );
+        }
+    }
 }

@@ -5,19 +5,26 @@ use crate::api::{
     CreateDocument, DescribeDocument, GetDocument, UpdateDocument, UpdateDocumentDefaultVersion,
 };
 use patchfleet_core::{
-    id::DocumentName,
-    port::{BoxFuture, DocumentView, Documents, PortResult},
+    id::{DocumentName, Location},
+    port::{BoxFuture, DocumentVersion, DocumentView, Documents, PortResult},
 };
 use std::error::Error;
 
 impl Documents for MemoryPorts {
-    fn document(&self, name: &DocumentName) -> BoxFuture<'_, PortResult<DocumentView>> {
+    fn read(
+        &self,
+        at: Option<&Location>,
+        name: &DocumentName,
+        version: DocumentVersion,
+    ) -> BoxFuture<'_, PortResult<DocumentView>> {
+        let at = at.cloned().map_or(At::Central, At::Location);
         let input = GetDocument {
             name: Some(name.to_string()),
+            document_version: Some(version.to_string()),
             ..GetDocument::default()
         };
         Box::pin(async {
-            let document = self.call(At::Central, input).await?;
+            let document = self.call(at, input).await?;
             Ok(DocumentView {
                 version: document.document_version,
                 content: document.content,

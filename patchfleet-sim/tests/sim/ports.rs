@@ -193,6 +193,20 @@ async fn the_runbook_is_created_once_and_updated_only_if_it_differs() {
     assert_eq!(ports.latest_version(&name).await.unwrap(), "2");
     ports.set_default(&name, "2").await.unwrap();
     assert_eq!(ports.document(&name).await.unwrap().content, content("b"));
+    // Each version is read by its number as well, and AWS's own documents in every location.
+    let here = Location::new(
+        crate::fleet::CENTRAL.parse().unwrap(),
+        "us-east-1".parse().unwrap(),
+    );
+    let read = |at, name, version: &str| ports.read(at, name, version.parse().unwrap());
+    assert_eq!(read(None, &name, "1").await.unwrap().content, content("a"));
+    assert_eq!(
+        read(None, &name, "3").await.unwrap_err().kind(),
+        PortErrorKind::NotFound
+    );
+    let patch = "AWS-RunPatchBaseline".parse().unwrap();
+    let view = read(Some(&here), &patch, "$DEFAULT").await.unwrap();
+    assert!(view.content.contains("SnapshotId"), "{}", view.content);
 }
 
 #[tokio::test]

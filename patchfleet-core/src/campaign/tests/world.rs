@@ -175,6 +175,7 @@ fn start_request<'a>(
 ) -> StartRequest {
     StartRequest {
         document_name: "Patchfleet-RunPatchBaseline".parse().unwrap(),
+        document_version: None,
         parameters: BTreeMap::from([("Operation".to_owned(), vec!["Install".to_owned()])]),
         target_locations: [TargetLocation {
             accounts: vec![account.parse().unwrap()],

@@ -2,6 +2,7 @@
 //! StartAutomationExecution takes.
 
 use crate::id::{AccountId, DocumentName, Region, RoleName};
+use crate::port::DocumentVersion;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -12,6 +13,9 @@ use std::collections::BTreeMap;
 pub struct StartRequest {
     /// The runbook.
     pub document_name: DocumentName,
+    /// The version of it that runs; without one AWS takes the default version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document_version: Option<DocumentVersion>,
     /// Its parameters. AWS takes 1 to 200 keys of 1 to 50 characters, each with 0 to 50 values of
     /// 1 to 512 characters: an empty text cannot be sent, so an unset parameter is left out.
     pub parameters: BTreeMap<String, Vec<String>>,
