@@ -428,4 +428,4 @@ fn read_patch_state(place: &Place, state: &ssm::InstancePatchState) -> PortResul
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

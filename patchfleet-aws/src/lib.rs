@@ -76,4 +76,6 @@ impl fmt::Debug for Aws {
 }
 
 #[cfg(test)]
+mod real_answers;
+#[cfg(test)]
 mod testing;

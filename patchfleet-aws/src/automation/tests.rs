@@ -35,7 +35,7 @@ fn with_ssm(rules: &[&Rule]) -> Aws {
     aws
 }
 
-fn request() -> StartRequest {
+pub(crate) fn request() -> StartRequest {
     StartRequest {
         document_name: "Patchfleet-RunPatchBaseline".parse().unwrap(),
         document_version: None,
@@ -58,7 +58,7 @@ fn request() -> StartRequest {
     }
 }
 
-fn client_token() -> ClientToken {
+pub(crate) fn client_token() -> ClientToken {
     "deadbeef-0000-5000-8000-123456789012".parse().unwrap()
 }
 
