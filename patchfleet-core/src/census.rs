@@ -59,6 +59,9 @@ pub enum UnknownCause {
     Partial,
     /// The Region is not enabled in the account after all.
     RegionNotEnabled,
+    /// The caller's own credentials are missing, wrong or expired. That says nothing about the
+    /// location, so it is no denial.
+    Credentials,
     /// No answer.
     Unavailable,
     /// Anything else.
@@ -75,6 +78,7 @@ impl UnknownCause {
             Self::Throttled => "throttled",
             Self::Partial => "partial",
             Self::RegionNotEnabled => "region_not_enabled",
+            Self::Credentials => "credentials",
             Self::Unavailable => "unavailable",
             Self::Other => "other",
         }
@@ -84,7 +88,8 @@ impl UnknownCause {
 impl From<PortErrorKind> for UnknownCause {
     fn from(kind: PortErrorKind) -> Self {
         match kind {
-            PortErrorKind::Denied | PortErrorKind::Credentials => Self::Denied,
+            PortErrorKind::Denied => Self::Denied,
+            PortErrorKind::Credentials => Self::Credentials,
             PortErrorKind::RoleNotAssumable => Self::RoleNotAssumable,
             PortErrorKind::Throttled | PortErrorKind::LimitExceeded => Self::Throttled,
             PortErrorKind::RegionNotEnabled => Self::RegionNotEnabled,

@@ -4,10 +4,10 @@
 //! candidate, and each candidate is either wanted or skipped for a reason that is kept.
 
 use crate::census::{Census, CensusAnswer};
-use crate::id::{AccountId, Location, Region};
+use crate::id::{AccountId, Location, OrgParent, Region};
 use crate::plan::{Refusal, RefusalCode, RefusalReason, Skip, SkipReason};
 use crate::port::{AccountState, Caller, Directory};
-use crate::request::{PatchRequest, Regions};
+use crate::request::{PatchRequest, Regions, Targets};
 use std::collections::{BTreeMap, BTreeSet};
 
 mod accounts;
@@ -26,6 +26,9 @@ pub struct Candidates {
     pub answered: Census,
     /// The locations that are out already, ordered by account and Region.
     pub skipped: Vec<Skip>,
+    /// The units and roots that the request names and that no account is below: directly, unless
+    /// the units below them count.
+    pub childless: Vec<OrgParent>,
     /// What a person should know.
     pub warnings: Vec<String>,
 }
@@ -49,6 +52,7 @@ impl Candidates {
 ///   caller cannot look up (no organization, or denied) is taken for active, with a warning.
 /// - An excluded unit or root takes everything below it away, whether or not children are
 ///   included.
+/// - An excluded Region is skipped in every account, also of `"all-enabled"`.
 /// - A Region that is not enabled in an account is skipped there. If an account's Regions cannot
 ///   be listed, listed Regions stay wanted and the census decides; for `"all-enabled"` the central
 ///   account's usable Regions are taken as the account's, and their answer is unknown. They also
@@ -71,6 +75,7 @@ pub async fn expand(
     let mut ask: BTreeSet<AccountId> = accounts.to_read().cloned().collect();
     ask.insert(caller.account.clone());
     let listed = Listed::of(directory, ask, concurrency).await;
+    exclusions(&request.targets, &listed, &mut found);
     match &request.targets.regions {
         Regions::List(regions) => {
             let regions: BTreeSet<&Region> = regions.iter().collect();
@@ -82,6 +87,7 @@ pub async fn expand(
     let Found {
         mut candidates,
         reasons,
+        ..
     } = found;
     if !reasons.is_empty() {
         return Err(Refusal { reasons });
@@ -96,6 +102,7 @@ pub async fn expand(
 #[derive(Default)]
 struct Found {
     candidates: Candidates,
+    excluded_regions: BTreeSet<Region>,
     reasons: Vec<RefusalReason>,
 }
 
@@ -112,10 +119,19 @@ impl Found {
         self.candidates.warnings.push(warning);
     }
 
-    fn want(&mut self, account: &AccountId, region: &Region) {
-        self.candidates
-            .wanted
-            .insert(Location::new(account.clone(), region.clone()));
+    /// Whether the location stays wanted: an excluded Region is skipped instead.
+    fn want(&mut self, account: &AccountId, region: &Region) -> bool {
+        if self.excluded_regions.contains(region) {
+            self.skip(
+                account,
+                region,
+                SkipReason::Excluded,
+                "the request excludes the Region",
+            );
+            return false;
+        }
+        let location = Location::new(account.clone(), region.clone());
+        self.candidates.wanted.insert(location)
     }
 
     fn skip(&mut self, account: &AccountId, region: &Region, reason: SkipReason, detail: impl Into<String>) {
@@ -171,6 +187,26 @@ fn partitions(request: &PatchRequest, caller: &Caller, found: &mut Found) {
     }
 }
 
+/// Notes the excluded Regions, and tells of those that exclude nothing or what was asked for.
+fn exclusions(targets: &Targets, listed: &Listed, found: &mut Found) {
+    for region in &targets.exclude_regions {
+        found.excluded_regions.insert(region.clone());
+        if listed.any() && !listed.knows(region) {
+            found.warn(format!(
+                "exclude_regions names {region}, and no account has a Region of this name"
+            ));
+            continue;
+        }
+        if let Regions::List(regions) = &targets.regions {
+            found.warn(if regions.contains(region) {
+                format!("{region} stands in regions and in exclude_regions, so it is left out")
+            } else {
+                format!("exclude_regions names {region}, which is none of regions")
+            });
+        }
+    }
+}
+
 fn these_regions(
     accounts: &Accounts,
     regions: &BTreeSet<&Region>,
@@ -207,7 +243,9 @@ fn these_regions(
             Ok(statuses) => {
                 for &region in regions {
                     match statuses.get(region) {
-                        Some(status) if status.is_usable() => found.want(account, region),
+                        Some(status) if status.is_usable() => {
+                            found.want(account, region);
+                        }
                         status => found.skip(
                             account,
                             region,
@@ -222,7 +260,9 @@ fn these_regions(
                     "the Regions of account {account} could not be listed, so the census decides: {}",
                     failure.detail
                 ));
-                regions.iter().for_each(|region| found.want(account, region));
+                for region in regions {
+                    found.want(account, region);
+                }
             }
         }
     }
@@ -242,14 +282,20 @@ fn every_region(accounts: &Accounts, listed: &Listed, caller: &Caller, found: &m
                     found.skip(account, region, reason, detail.clone());
                 }
             }
-            (None, Ok(statuses), _) => usable(statuses).for_each(|region| found.want(account, region)),
+            (None, Ok(statuses), _) => {
+                for region in usable(statuses) {
+                    found.want(account, region);
+                }
+            }
             (None, Err(failure), Some(central)) => {
                 found.warn(format!(
                     "the Regions of account {account} could not be listed; those of {} are taken as its own, with an unknown answer: {}",
                     caller.account, failure.detail
                 ));
                 for &region in central {
-                    found.want(account, region);
+                    if !found.want(account, region) {
+                        continue;
+                    }
                     found.candidates.answered.insert(
                         Location::new(account.clone(), region.clone()),
                         CensusAnswer::Unknown {

@@ -11,6 +11,7 @@ mod build;
 mod differences;
 mod file;
 mod make;
+mod nowhere;
 mod render;
 
 pub use build::build;
@@ -137,12 +138,15 @@ pub enum SkipReason {
     Empty,
     /// No group of that name.
     GroupMissing,
-    /// The request excludes the account.
+    /// The request excludes the account or the Region.
     Excluded,
     /// The account is not ACTIVE.
     AccountNotActive,
     /// The Region is not enabled in the account.
     RegionNotEnabled,
+    /// The caller may not ask there, and the policy takes such locations out of scope
+    /// (`policy.denied = "exclude"`). Unlike `Unknown` it does not count against the exit code.
+    Denied,
     /// No complete answer.
     Unknown,
 }
@@ -157,6 +161,7 @@ impl SkipReason {
             Self::Excluded => "excluded",
             Self::AccountNotActive => "account_not_active",
             Self::RegionNotEnabled => "region_not_enabled",
+            Self::Denied => "denied",
             Self::Unknown => "unknown",
         }
     }
@@ -205,6 +210,8 @@ pub enum RefusalCode {
     GroupMissing,
     /// There is no node, and the policy is to refuse.
     Empty,
+    /// No location has a node of the selection, and the policy is to refuse.
+    NothingSelected,
     /// A node that was asked for by its id is in no location.
     NodeNotFound,
     /// The runbook is not there.
@@ -235,6 +242,7 @@ impl RefusalCode {
             Self::CensusUnknown => "census_unknown",
             Self::GroupMissing => "group_missing",
             Self::Empty => "empty",
+            Self::NothingSelected => "nothing_selected",
             Self::NodeNotFound => "node_not_found",
             Self::RunbookMissing => "runbook_missing",
             Self::CampaignOpen => "campaign_open",

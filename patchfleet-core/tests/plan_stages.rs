@@ -14,6 +14,8 @@ mod census;
 mod expand;
 #[path = "plan_stages/laws.rs"]
 mod laws;
+#[path = "plan_stages/nowhere.rs"]
+mod nowhere;
 #[path = "plan_stages/plan.rs"]
 mod plan;
 #[path = "plan_stages/start.rs"]

@@ -81,6 +81,7 @@ pub(super) async fn resolve(
                 " directly (include_child_ous is false)"
             };
             found.warn(format!("{parent} has no account below it{hint}"));
+            found.candidates.childless.push(parent.clone());
         }
         accounts
             .named

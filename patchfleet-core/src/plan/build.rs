@@ -1,13 +1,13 @@
 //! From the request, the candidates and the census to the plan, or to every reason against it.
 
-use super::{FORMAT, Plan, PlannedLocation, Refusal, RefusalCode, RefusalReason, Skip, SkipReason};
+use super::{FORMAT, Plan, PlannedLocation, Refusal, RefusalCode, RefusalReason, Skip, SkipReason, nowhere};
 use crate::budget::Paced;
 use crate::census::{CensusAnswer, CensusTaken, NodeCounts, UnknownCause};
 use crate::expand::Candidates;
 use crate::id::{Location, NodeId};
 use crate::pack::{Rectangle, pack};
 use crate::port::{Caller, StartRequest, TargetLocation};
-use crate::request::{PatchRequest, PolicyAction, Selector};
+use crate::request::{DeniedAction, NothingSelected, PatchRequest, Policy, PolicyAction, Selector};
 use crate::runbook::{self, StepTimeout, TargetTooLong};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,7 +24,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// # Errors
 ///
 /// A [`Refusal`] with every reason: answers whose policy is to refuse, node ids that are in no
-/// location, targets that do not fit in a parameter.
+/// location, targets that do not fit in a parameter; or, if nothing else is wrong, that no location
+/// is left to patch ([`NothingSelected`](RefusalCode::NothingSelected)).
 pub fn build(
     request: &PatchRequest,
     central: &Caller,
@@ -38,15 +39,28 @@ pub fn build(
         ..Sorted::default()
     };
     for location in &candidates.wanted {
-        let answer = census
-            .answers
-            .get(location)
-            .or_else(|| candidates.answered.get(location));
-        sorted.sort(request, location, answer);
+        match census.answers.get(location) {
+            Some(answer) => sorted.sort(request, location, Some(answer)),
+            // Nobody asked in the location itself, so no denial of its own is known.
+            None => {
+                let policy = Policy {
+                    denied: request.policy.unknown.into(),
+                    ..request.policy
+                };
+                sorted.sort_by(&policy, request, location, candidates.answered.get(location));
+            }
+        }
     }
     sorted.warn_of_skips(request);
     if let Selector::NodeIds(nodes) = &request.targets.selector {
         sorted.refuse_lost_nodes(request, nodes, census);
+    }
+    if sorted.reasons.is_empty()
+        && sorted.locations.is_empty()
+        && request.policy.nothing_selected == NothingSelected::Refuse
+    {
+        let reason = nowhere::reason(request, candidates, &sorted.skipped);
+        sorted.reasons.push(reason);
     }
     let units = match units(request, central, &sorted.locations, census) {
         Ok(units) => units,
@@ -135,7 +149,16 @@ impl Sorted {
     }
 
     fn sort(&mut self, request: &PatchRequest, location: &Location, answer: Option<&CensusAnswer>) {
-        let policy = &request.policy;
+        self.sort_by(&request.policy, request, location, answer);
+    }
+
+    fn sort_by(
+        &mut self,
+        policy: &Policy,
+        request: &PatchRequest,
+        location: &Location,
+        answer: Option<&CensusAnswer>,
+    ) {
         let by_ids = names_nodes(request);
         let (action, code, reason, cause, detail) = match answer {
             Some(CensusAnswer::Populated { nodes }) => return self.plan(location, *nodes, None),
@@ -158,9 +181,9 @@ impl Sorted {
                 None,
                 "there is no resource group of that name".to_owned(),
             ),
-            Some(CensusAnswer::Unknown { cause, detail }) => unknown(policy.unknown, by_ids, *cause, detail),
+            Some(CensusAnswer::Unknown { cause, detail }) => unknown(policy, by_ids, *cause, detail),
             None => unknown(
-                policy.unknown,
+                policy,
                 by_ids,
                 UnknownCause::Other,
                 "the census did not ask there",
@@ -192,12 +215,19 @@ impl Sorted {
         };
         let (missing, where_missing) = names(SkipReason::GroupMissing);
         let (unknown, where_unknown) = names(SkipReason::Unknown);
+        let (denied, where_denied) = names(SkipReason::Denied);
         if missing > 0
             && let Selector::ResourceGroup(group) = &request.targets.selector
         {
             self.warnings.push(format!(
                 "there is no resource group {group} in {}: {where_missing} (names are case-sensitive)",
                 locations(missing)
+            ));
+        }
+        if denied > 0 {
+            self.warnings.push(format!(
+                "access is denied in {}, out of scope by policy.denied: {where_denied}",
+                locations(denied)
             ));
         }
         if unknown > 0 {
@@ -225,6 +255,10 @@ impl Sorted {
                 places.entry(node).or_default().push(location);
             }
         }
+        if places.is_empty() {
+            // The whole selection is nowhere, which has a reason of its own.
+            return;
+        }
         for node in nodes.iter().collect::<BTreeSet<_>>() {
             match places.get(node).map(Vec::as_slice).unwrap_or_default() {
                 [] => self.refuse(
@@ -251,20 +285,21 @@ type Sorting = (
     String,
 );
 
-fn unknown(policy: PolicyAction, by_ids: bool, cause: UnknownCause, detail: &str) -> Sorting {
+fn unknown(policy: &Policy, by_ids: bool, cause: UnknownCause, detail: &str) -> Sorting {
+    let (action, reason) = match (cause, policy.denied) {
+        (UnknownCause::Denied, DeniedAction::Refuse) => (PolicyAction::Refuse, SkipReason::Unknown),
+        (UnknownCause::Denied, DeniedAction::Skip) => (PolicyAction::Skip, SkipReason::Unknown),
+        (UnknownCause::Denied, DeniedAction::Keep) => (PolicyAction::Keep, SkipReason::Unknown),
+        (UnknownCause::Denied, DeniedAction::Exclude) => (PolicyAction::Skip, SkipReason::Denied),
+        _ => (policy.unknown, SkipReason::Unknown),
+    };
     // Without an id that is known to be there, there is nothing to keep.
-    let action = match policy {
+    let action = match action {
         PolicyAction::Keep if by_ids => PolicyAction::Skip,
         action => action,
     };
     let detail = format!("{}: {detail}", cause.as_str());
-    (
-        action,
-        RefusalCode::CensusUnknown,
-        SkipReason::Unknown,
-        Some(cause),
-        detail,
-    )
+    (action, RefusalCode::CensusUnknown, reason, Some(cause), detail)
 }
 
 fn nothing_of(selector: &Selector) -> String {

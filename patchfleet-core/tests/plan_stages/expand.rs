@@ -1,11 +1,11 @@
 //! Which locations a request names.
 
-use crate::world::{CENTRAL, World, account, at, region, request, wait};
+use crate::world::{CENTRAL, World, account, at, ec2, region, request, wait};
 use patchfleet_core::census::{CensusAnswer, UnknownCause};
 use patchfleet_core::expand::{Candidates, expand};
 use patchfleet_core::id::OrgParent;
 use patchfleet_core::plan::{Refusal, RefusalCode, SkipReason};
-use patchfleet_core::port::{AccountState, PortErrorKind, RegionOptStatus};
+use patchfleet_core::port::{AccountState, PingStatus, PortErrorKind, RegionOptStatus};
 use patchfleet_core::request::PatchRequest;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -278,11 +278,69 @@ fn a_unit_without_accounts_is_pointed_out() {
 }
 
 #[test]
+fn an_excluded_region_is_skipped_everywhere_also_of_all_enabled() {
+    for regions in [json!([US, EU]), json!("all-enabled")] {
+        let targets = json!({
+            "all_managed": true, "accounts": [CENTRAL, "222222222222"],
+            "regions": regions, "exclude_regions": [EU],
+        });
+        let found = expanded(&world(), &request(targets)).unwrap();
+        assert_eq!(
+            names(&found),
+            ["111111111111/us-east-1", "222222222222/us-east-1"]
+        );
+        let excluded = [CENTRAL, "222222222222"].map(|id| (format!("{id}/eu-west-1"), SkipReason::Excluded));
+        assert_eq!(skips(&found), excluded);
+        assert!(found.skipped[0].detail.contains("excludes the Region"));
+        assert!(found.to_ask().iter().all(|at| at.region == region(US)));
+    }
+}
+
+#[test]
+fn an_excluded_region_hides_the_unknown_answer_of_an_account_that_cannot_be_read() {
+    let mut world = world();
+    world
+        .regions_fail
+        .insert(account("222222222222"), PortErrorKind::Denied);
+    let targets = json!({
+        "all_managed": true, "accounts": ["222222222222"], "regions": "all-enabled", "exclude_regions": [EU],
+    });
+    let found = expanded(&world, &request(targets)).unwrap();
+    assert_eq!(names(&found), ["222222222222/us-east-1"]);
+    assert_eq!(found.answered.len(), 1);
+}
+
+#[test]
+fn an_excluded_region_that_is_asked_for_or_is_nowhere_is_told() {
+    let told = |regions: serde_json::Value, excluded: &str| {
+        let targets = json!({"all_managed": true, "regions": regions, "exclude_regions": [excluded]});
+        expanded(&world(), &request(targets)).unwrap().warnings
+    };
+    let both = told(json!([US, EU]), EU);
+    assert_eq!(
+        both,
+        ["eu-west-1 stands in regions and in exclude_regions, so it is left out"]
+    );
+    let nobody = told(json!("all-enabled"), "us-west-9");
+    assert_eq!(
+        nobody,
+        ["exclude_regions names us-west-9, and no account has a Region of this name"]
+    );
+    let beside = told(json!([US]), EU);
+    assert_eq!(
+        beside,
+        ["exclude_regions names eu-west-1, which is none of regions"]
+    );
+    assert_eq!(told(json!("all-enabled"), EU), Vec::<String>::new());
+}
+
+#[test]
 fn the_future_can_be_spawned() {
     fn sendable<T: Send>(value: T) -> T {
         value
     }
-    let (world, request) = (world(), request(json!({"all_managed": true, "regions": [US]})));
+    let (mut world, request) = (world(), request(json!({"all_managed": true, "regions": [US]})));
+    world.place(CENTRAL, US).managed = [(ec2(1), PingStatus::Online)].into();
     let options = patchfleet_core::plan::Options::default();
     let plan = sendable(patchfleet_core::plan::make(&world, &world, &request, &options));
     assert!(wait(plan).is_ok());

@@ -5,9 +5,9 @@
 use crate::plan::planned;
 use crate::world::{CENTRAL, Place, World, account, ec2, hybrid, region, request_with};
 use patchfleet_core::id::{AccountId, Location, OrgParent, OuId, Region};
-use patchfleet_core::plan::Plan;
+use patchfleet_core::plan::{Plan, RefusalCode};
 use patchfleet_core::port::{AccountState, PingStatus, PortErrorKind, RegionOptStatus};
-use patchfleet_core::request::PatchRequest;
+use patchfleet_core::request::{NothingSelected, PatchRequest};
 use proptest::prelude::*;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -46,6 +46,9 @@ struct Case {
     regions: Option<Vec<&'static str>>,
     keep_unknown: bool,
     keep_missing: bool,
+    /// What `policy.denied` says, if anything.
+    denied: Option<&'static str>,
+    excluded_regions: Vec<&'static str>,
     by_members: bool,
 }
 
@@ -118,7 +121,10 @@ fn case(seed: u64) -> Case {
     };
     let (keep_unknown, keep_missing) = (numbers.one_in(3), numbers.one_in(3));
     let by_members = !numbers.one_in(4);
+    let denied = numbers.pick(&[None, Some("skip"), Some("exclude")]);
+    let excluded_regions: Vec<&str> = REGIONS.into_iter().filter(|_| numbers.one_in(6)).collect();
     let mut fields = json!({
+        "exclude_regions": excluded_regions,
         "accounts": targets, "exclude_accounts": excluded, "include_child_ous": children,
         "regions": match &regions { None => json!("all-enabled"), Some(names) => json!(names) },
     });
@@ -128,10 +134,16 @@ fn case(seed: u64) -> Case {
         fields["all_managed"] = json!(true);
     }
     let action = |keep: bool| if keep { "keep" } else { "skip" };
-    let policy = json!({
-        "policy": {"unknown": action(keep_unknown), "group_missing": action(keep_missing)},
+    let mut policy = json!({
+        "policy": {
+            "unknown": action(keep_unknown), "group_missing": action(keep_missing),
+            "nothing_selected": "succeed",
+        },
         "budget": {"locations": {"max_concurrency": "30%", "max_errors": 1}},
     });
+    if let Some(denied) = denied {
+        policy["policy"]["denied"] = json!(denied);
+    }
     Case {
         world,
         request: request_with(fields, policy),
@@ -146,6 +158,8 @@ fn case(seed: u64) -> Case {
         regions,
         keep_unknown,
         keep_missing,
+        denied,
+        excluded_regions,
         by_members,
     }
 }
@@ -229,6 +243,11 @@ impl Case {
         };
         // Where each node has to be named, there is none to name in a location that is not known.
         let keep_unknown = self.keep_unknown && self.by_members;
+        let keep_denied = keep_unknown && self.denied.is_none();
+        let denied = match self.denied {
+            Some("exclude") => "denied",
+            _ => "unknown",
+        };
         let place = &self.world.places[&Location::new(id.clone(), name.clone())];
         let what = if excluded {
             "excluded".to_owned()
@@ -236,22 +255,24 @@ impl Case {
             "account_not_active".to_owned()
         } else if !unreadable && !self.is_usable(id, name) {
             "region_not_enabled".to_owned()
+        } else if self.excluded_regions.contains(&name.as_str()) {
+            "excluded".to_owned()
         } else if unreadable && self.regions.is_none() {
             or_kept("unknown", keep_unknown)
         } else if self.by_members {
             if place.members_fail.is_some() {
                 or_kept("group_missing", self.keep_missing)
-            } else if place.partial_at.is_some()
-                || (place.managed_fail.is_some() && !place.members.is_empty())
-            {
+            } else if place.partial_at.is_some() {
                 or_kept("unknown", keep_unknown)
+            } else if place.managed_fail.is_some() && !place.members.is_empty() {
+                or_kept(denied, keep_denied)
             } else if place.members.is_empty() {
                 "empty".to_owned()
             } else {
                 format!("planned, {} {}", place.members.len(), place.managed.len())
             }
         } else if place.managed_fail.is_some() {
-            or_kept("unknown", keep_unknown)
+            or_kept(denied, keep_denied)
         } else if place.managed.is_empty() {
             "empty".to_owned()
         } else {
@@ -323,6 +344,22 @@ proptest! {
         wanted.sort_unstable();
         prop_assert_eq!(named, wanted);
         prop_assert_eq!(plan.worst_case.starts as usize, plan.requests.len());
+    }
+
+    #[test]
+    fn a_selection_that_is_nowhere_is_refused_and_no_other(seed in any::<u64>()) {
+        let case = case(seed);
+        let plan = planned(&case.world, &case.request).unwrap();
+        let mut strict = case.request.clone();
+        strict.policy.nothing_selected = NothingSelected::Refuse;
+        match planned(&case.world, &strict) {
+            Ok(_) => prop_assert!(!plan.is_empty()),
+            Err(refusal) => {
+                prop_assert!(plan.is_empty(), "{}", refusal);
+                let codes: Vec<_> = refusal.reasons.iter().map(|reason| reason.code).collect();
+                prop_assert_eq!(codes, [RefusalCode::NothingSelected]);
+            }
+        }
     }
 
     #[test]

@@ -94,7 +94,10 @@ fn a_plan_without_counts_and_one_with_nothing_to_do_read_well() {
     assert_eq!(some.worst_case.nodes_damaged, None);
     let nothing = planned(
         &world(),
-        &request(json!({"resource_group": "W", "regions": ["us-west-2"]})),
+        &request_with(
+            json!({"resource_group": "W", "regions": ["us-west-2"]}),
+            json!({"policy": {"nothing_selected": "succeed"}}),
+        ),
     );
     insta::assert_snapshot!(format!(
         "{}\n=====\n{}",

@@ -365,6 +365,7 @@ regions = {regions:?}
 unknown = "{}"
 group_missing = "{}"
 empty = "{}"
+nothing_selected = "succeed"
 {reader}
 [budget.nodes]
 max_concurrency = "{}"
