@@ -9,7 +9,7 @@ use std::fmt;
 pub const MAX_VALUE_CHARS: usize = 80;
 
 /// The longest list of problems that is written out for people. [`Problems::problems`] has all.
-const MAX_SHOWN: usize = 100;
+pub(crate) const MAX_SHOWN: usize = 100;
 
 /// One thing that is wrong with an input.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -23,6 +23,37 @@ pub struct Problem {
     pub value: String,
     /// What would be right.
     pub expected: String,
+    /// Where the field stands in the text, if the input is one. A field that is missing: where the
+    /// table is that should have it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<Place>,
+}
+
+/// A place in a text. Lines and columns (in characters) count from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Place {
+    /// The line.
+    pub line: u64,
+    /// The column.
+    pub column: u64,
+}
+
+impl Place {
+    /// The place of the character that follows `before`.
+    pub(crate) fn after(before: &str) -> Self {
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        Self {
+            line: u64::try_from(line).unwrap_or(u64::MAX),
+            column: u64::try_from(column).unwrap_or(u64::MAX),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}, column {}", self.line, self.column)
+    }
 }
 
 impl Problem {
@@ -49,6 +80,7 @@ impl Problem {
             path: path.into(),
             value: shortened(&value.into()),
             expected: expected.into(),
+            at: None,
         }
     }
 }
@@ -75,6 +107,8 @@ fn shortened(text: &str) -> String {
 pub enum ProblemCode {
     /// The text is not TOML, JSON or YAML, or not UTF-8.
     Syntax,
+    /// The input is something else than what was asked for, such as an event instead of a request.
+    NotARequest,
     /// The input is larger than is read.
     TooLarge,
     /// A key that no field has.
@@ -101,6 +135,7 @@ impl ProblemCode {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Syntax => "syntax",
+            Self::NotARequest => "not_a_request",
             Self::TooLarge => "too_large",
             Self::UnknownKey => "unknown_key",
             Self::Missing => "missing",
@@ -114,7 +149,7 @@ impl ProblemCode {
     }
 }
 
-/// One line: `[code] path = value: what would be right`.
+/// One line: `[code] path = value (line 3, column 8): what would be right`.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
@@ -122,11 +157,15 @@ impl fmt::Display for Problem {
             path,
             value,
             expected,
+            at,
         } = self;
         write!(f, "[{}] {path}", code.as_str())?;
         if !value.is_empty() {
             let equals = if path.is_empty() { "" } else { " = " };
             write!(f, "{equals}{value}")?;
+        }
+        if let Some(at) = at {
+            write!(f, " ({at})")?;
         }
         if !path.is_empty() || !value.is_empty() {
             f.write_str(": ")?;
@@ -138,6 +177,7 @@ impl fmt::Display for Problem {
             | ProblemCode::OutOfRange
             | ProblemCode::TooLarge => write!(f, "expected {expected}"),
             ProblemCode::Syntax
+            | ProblemCode::NotARequest
             | ProblemCode::UnknownKey
             | ProblemCode::Duplicate
             | ProblemCode::Conflict
@@ -161,6 +201,21 @@ impl Problems {
             what: what.into(),
             problems,
         }
+    }
+
+    /// The same problems, said of something else: "the request weekly.toml".
+    #[must_use]
+    pub fn of(mut self, what: impl Into<String>) -> Self {
+        self.what = what.into();
+        self
+    }
+
+    /// The same problems, each where `place` says that its path stands.
+    pub(crate) fn placed(mut self, place: impl Fn(&str) -> Option<Place>) -> Self {
+        for problem in &mut self.problems {
+            problem.at = place(&problem.path);
+        }
+        self
     }
 
     /// What has the problems, such as "the request".

@@ -9,7 +9,9 @@ mod draft;
 mod external_id;
 mod fields;
 mod format;
+mod lookalike;
 mod node;
+mod places;
 mod policy;
 mod read;
 mod sample_env;
@@ -268,10 +270,10 @@ impl PatchRequest {
     /// # Ok::<(), patchfleet_core::problem::Problems>(())
     /// ```
     pub fn parse(text: &[u8], format: Format) -> Result<Self, Problems> {
-        match format.read(text, MAX_REQUEST_BYTES) {
-            Ok(node) => read::request(&node),
-            Err(problem) => Err(Problems::new(read::WHAT, vec![problem])),
-        }
+        let unreadable = |problem| Problems::new(read::WHAT, vec![problem]);
+        let text = Format::text(text, MAX_REQUEST_BYTES).map_err(unreadable)?;
+        let node = format.parse(text).map_err(unreadable)?;
+        read::request(&node).map_err(|problems| places::placed(problems, format, text, &node))
     }
 
     /// Reads a request from a JSON value, as [`PatchRequest::parse`] does from a text.

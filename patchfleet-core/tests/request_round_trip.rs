@@ -47,7 +47,11 @@ fn any_request() -> impl Strategy<Value = serde_json::Value> {
             ),
         ])
     };
-    let tags = proptest::collection::btree_map("[^\\p{Cc}]{1,20}", set_of("[^\\p{Cc}]{1,20}", 1..4), 1..5);
+    let tags = proptest::collection::btree_map(
+        r"[\p{L}\p{Z}\p{N}_.:/=@-]{1,20}",
+        set_of(r"[\p{L}\p{Z}\p{N}_.:/=+@-]{1,20}", 1..4),
+        1..5,
+    );
     let selector = prop_oneof![
         text("[A-Za-z0-9_.-]{1,300}").prop_map(|v| ("resource_group", v)),
         tags.prop_map(|tags| ("tags", serde_json::json!(tags))),

@@ -167,7 +167,7 @@ fn every_mistake_of_a_payload_is_told_by_its_own_key() {
       [out_of_range] MaxConcurrency = 0: expected a count from 1 such as 4 (at most 7 digits), or a percentage from "1%" to "100%"
       [invalid_value] MaxErrors = "101%": expected a count from 0 such as 2 (at most 7 digits), or a percentage from "0%" to "100%"
       [invalid_value] RebootOption = "Reboot": expected "RebootIfNeeded" or "NoReboot"
-      [wrong_type] TargetAccounts[1] = 444455556666: expected 12 digits in quotes, or an id such as ou-ab12-cdef3456 or r-ab12
+      [wrong_type] TargetAccounts[1] = 444455556666: expected 12 digits in quotes, or an id such as ou-ab12-cdef3456 or r-ab12: write "444455556666", since a number loses its leading zeros
       [invalid_value] TargetLocationMaxConcurrency = "05%": expected a count from 1 such as 4 (at most 7 digits), or a percentage from "1%" to "100%"
       [wrong_type] TargetLocationMaxErrors = false: expected a count from 0 such as 2 (at most 7 digits), or a percentage from "0%" to "100%"
       [invalid_value] ExecutionRoleName = "a role": expected 1 to 64 of letters, digits, _ + = , . @ / -

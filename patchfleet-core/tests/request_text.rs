@@ -42,31 +42,31 @@ fn a_file_of_mistakes_is_told_all_of_them_at_once() {
     let problems = PatchRequest::parse(text, Format::Toml).unwrap_err();
     insta::assert_snapshot!(problems, @r#"
     the request has 25 problems
-      [invalid_value] name = "weekly linux": expected 1 to 64 of letters, digits, _ . -, the first a letter or digit
-      [invalid_value] patch.operation = "install": expected "Scan" or "Install"
-      [wrong_type] patch.reboot_option = true: expected "RebootIfNeeded" or "NoReboot"
-      [invalid_value] patch.install_override_list = "ftp://bucket/list.yaml": expected https://… or s3://bucket/key
-      [duplicate] targets.tags.Env[1] = "prod": each value only once
-      [conflict] targets: exactly one of resource_group, tags, all_managed = true, node_ids; here are resource_group and tags
-      [wrong_type] targets.accounts[1] = 111122223333: expected 12 digits in quotes, or an id such as ou-ab12-cdef3456 or r-ab12
-      [invalid_value] targets.accounts[2] = "1111222233334": expected 12 digits in quotes, or an id such as ou-ab12-cdef3456 or r-ab12
-      [invalid_value] targets.exclude_accounts[0] = "r-ab12": expected an account or a unit: with the root excluded nothing is left
-      [duplicate] targets.regions[2] = "us-east-1": each only once; targets.regions[0] is the same
-      [invalid_value] targets.regions[3] = "Frankfurt": expected a Region code such as eu-west-1
-      [unknown_key] targets.region = "eu-west-1": no such field; did you mean regions?
-      [invalid_value] policy.unknown = "ignore": expected "refuse" or "skip" or "keep"
-      [invalid_value] access.external_id = "x": expected 2 to 1224 of letters, digits, _ + = , . @ : / -
-      [out_of_range] budget.nodes.max_concurrency = 0: expected a count from 1 such as 4 (at most 7 digits), or a percentage from "1%" to "100%"
-      [invalid_value] budget.nodes.max_errors = "101%": expected a count from 0 such as 2 (at most 7 digits), or a percentage from "0%" to "100%"
-      [invalid_value] budget.locations.max_concurrency = "05%": expected a count from 1 such as 4 (at most 7 digits), or a percentage from "1%" to "100%"
-      [wrong_type] budget.locations.max_errors = 1.5: expected a count from 0 such as 2 (at most 7 digits), or a percentage from "0%" to "100%"
-      [unsupported] budget.fleet: a budget across the whole fleet is not supported by this version yet: use budget.nodes and budget.locations
-      [unsupported] waves: waves are not supported by this version yet: all locations form one wave
-      [invalid_value] automation.assume_role = "AutomationRole": expected arn:PARTITION:iam::ACCOUNT:role/NAME
-      [out_of_range] automation.parameters.Reason = "": expected 1 to 512 characters (leave an empty parameter out)
-      [unknown_key] colour = "blue": no such field; there are name, patch, targets, policy, access, budget, waves, automation
-      [conflict] targets.regions: Regions of one partition only; make one request for each of aws (us-east-1), aws-cn (cn-north-1)
-      [conflict] automation.parameters = Reason: only a runbook of your own takes parameters; patchfleet fills in those of Patchfleet-RunPatchBaseline
+      [invalid_value] name = "weekly linux" (line 1, column 1): expected 1 to 64 of letters, digits, _ . -, the first a letter or digit
+      [invalid_value] patch.operation = "install" (line 6, column 1): expected "Scan" or "Install"
+      [wrong_type] patch.reboot_option = true (line 7, column 1): expected "RebootIfNeeded" or "NoReboot"
+      [invalid_value] patch.install_override_list = "ftp://bucket/list.yaml" (line 8, column 1): expected https://… or s3://bucket/key
+      [duplicate] targets.tags.Env[1] = "prod" (line 12, column 25): each value only once
+      [conflict] targets (line 10, column 2): exactly one of resource_group, tags, all_managed = true, node_ids; here are resource_group and tags
+      [wrong_type] targets.accounts[1] = 111122223333 (line 13, column 29): expected 12 digits in quotes, or an id such as ou-ab12-cdef3456 or r-ab12: write "111122223333", since a number loses its leading zeros
+      [invalid_value] targets.accounts[2] = "1111222233334" (line 13, column 43): expected 12 digits in quotes, or an id such as ou-ab12-cdef3456 or r-ab12
+      [invalid_value] targets.exclude_accounts[0] = "r-ab12" (line 14, column 21): expected an account or a unit: with the root excluded nothing is left
+      [duplicate] targets.regions[2] = "us-east-1" (line 16, column 39): each only once; targets.regions[0] is the same
+      [invalid_value] targets.regions[3] = "Frankfurt" (line 16, column 52): expected a Region code such as eu-west-1
+      [unknown_key] targets.region = "eu-west-1" (line 15, column 1): no such field; did you mean regions?
+      [invalid_value] policy.unknown = "ignore" (line 19, column 1): expected "refuse" or "skip" or "keep"
+      [invalid_value] access.external_id = "x" (line 22, column 1): expected 2 to 1224 of letters, digits, _ + = , . @ : / -
+      [out_of_range] budget.nodes.max_concurrency = 0 (line 25, column 1): expected a count from 1 such as 4 (at most 7 digits), or a percentage from "1%" to "100%"
+      [invalid_value] budget.nodes.max_errors = "101%" (line 26, column 1): expected a count from 0 such as 2 (at most 7 digits), or a percentage from "0%" to "100%"
+      [invalid_value] budget.locations.max_concurrency = "05%" (line 29, column 1): expected a count from 1 such as 4 (at most 7 digits), or a percentage from "1%" to "100%"
+      [wrong_type] budget.locations.max_errors = 1.5 (line 30, column 1): expected a count from 0 such as 2 (at most 7 digits), or a percentage from "0%" to "100%"
+      [unsupported] budget.fleet (line 32, column 9): a budget across the whole fleet is not supported by this version yet: use budget.nodes and budget.locations
+      [unsupported] waves (line 3, column 1): waves are not supported by this version yet: all locations form one wave
+      [invalid_value] automation.assume_role = "AutomationRole" (line 36, column 1): expected arn:PARTITION:iam::ACCOUNT:role/NAME
+      [out_of_range] automation.parameters.Reason = "" (line 39, column 1): expected 1 to 512 characters (leave an empty parameter out)
+      [unknown_key] colour = "blue" (line 2, column 1): no such field; there are name, patch, targets, policy, access, budget, waves, automation
+      [conflict] targets.regions (line 16, column 1): Regions of one partition only; make one request for each of aws (us-east-1), aws-cn (cn-north-1)
+      [conflict] automation.parameters = Reason (line 38, column 13): only a runbook of your own takes parameters; patchfleet fills in those of Patchfleet-RunPatchBaseline
     "#);
 }
 
@@ -78,8 +78,78 @@ fn the_same_mistakes_are_the_same_problems_in_every_language() {
         PatchRequest::parse(include_bytes!("request_mistakes/mistakes.json"), Format::Json).unwrap_err();
     let yaml =
         PatchRequest::parse(include_bytes!("request_mistakes/mistakes.yaml"), Format::Yaml).unwrap_err();
-    assert_eq!(toml, json);
-    assert_eq!(toml, yaml);
+    let unplaced = |problems: &Problems| {
+        let problems = problems.problems().iter();
+        problems
+            .map(|problem| {
+                (
+                    problem.code,
+                    problem.path.clone(),
+                    problem.value.clone(),
+                    problem.expected.clone(),
+                )
+            })
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(unplaced(&toml), unplaced(&json));
+    assert_eq!(unplaced(&toml), unplaced(&yaml));
+    // Each knows where each of its fields stands, also those of a table that lacks a field.
+    for problems in [&toml, &json, &yaml] {
+        assert!(
+            problems.problems().iter().all(|problem| problem.at.is_some()),
+            "{problems}"
+        );
+    }
+}
+
+#[test]
+fn each_problem_says_on_which_line_its_field_stands() {
+    let places = |format, text: &str| {
+        let problems = PatchRequest::parse(text.as_bytes(), format).unwrap_err();
+        let problems = problems.problems().iter();
+        problems
+            .map(|problem| {
+                format!(
+                    "{} {}",
+                    problem.path,
+                    problem.at.map_or("nowhere".to_owned(), |at| at.to_string())
+                )
+            })
+            .collect::<Vec<_>>()
+    };
+    let wanted = |lines: [u64; 5]| {
+        let [name, account, tag, region, colour] = lines;
+        [
+            ("name", name),
+            ("targets.tags.Env[1]", tag),
+            ("targets.accounts[1]", account),
+            ("targets.regions", region),
+            ("targets.colour", colour),
+        ]
+        .map(|(path, line)| format!("{path} line {line}"))
+    };
+    let toml = "\n# é\nname = \"a b\"\n[targets]\naccounts = [\n  \"111122223333\",\n  5,\n]\ncolour = 1\n\
+                tags.Env = [\"é\",\n \"\"]\n";
+    let json = "{\n\"name\": \"a b\",\n\"targets\": {\n\"accounts\": [\"111122223333\",\n5],\n\"colour\": 1,\n\
+                \"tags\": {\"Env\": [\"\\u00e9\",\n\"\"]}}}";
+    let yaml = "name: a b\ntargets:\n  accounts:\n    - \"111122223333\"\n    - 5\n  colour: 1\n  tags:\n    Env:\n\
+                \u{20}   - é\n    - ''\n";
+    for (format, text, lines) in [
+        (Format::Toml, toml, [3, 7, 11, 4, 9]),
+        (Format::Json, json, [2, 5, 8, 3, 6]),
+        (Format::Yaml, yaml, [1, 5, 10, 2, 6]),
+    ] {
+        let places = places(format, text);
+        assert_eq!(places.len(), 5, "{places:?}");
+        for (place, wanted) in places.iter().zip(wanted(lines)) {
+            assert!(
+                place.starts_with(&format!("{wanted},")),
+                "{format:?}: {place}, not {wanted}"
+            );
+        }
+    }
+    // A colour is the key's own place.
+    assert!(places(Format::Toml, toml)[4].ends_with("line 9, column 1"));
 }
 
 #[test]
@@ -314,7 +384,7 @@ fn an_account_that_is_a_number_is_told_to_stand_in_quotes() {
     let problems = PatchRequest::parse(yaml.as_bytes(), Format::Yaml).unwrap_err();
     insta::assert_snapshot!(problems, @r#"
     the request has 1 problem
-      [wrong_type] targets.accounts[0] = 111122223333: expected 12 digits in quotes, or an id such as ou-ab12-cdef3456 or r-ab12
+      [wrong_type] targets.accounts[0] = 111122223333 (line 2, column 63): expected 12 digits in quotes, or an id such as ou-ab12-cdef3456 or r-ab12: write "111122223333", since a number loses its leading zeros
     "#);
 }
 

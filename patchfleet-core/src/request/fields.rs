@@ -4,7 +4,7 @@
 use super::node::{Node, quoted};
 use crate::budget::ParseRateError;
 use crate::id::ParseIdError;
-use crate::problem::{MAX_VALUE_CHARS, Problem, ProblemCode, Problems};
+use crate::problem::{MAX_SHOWN, MAX_VALUE_CHARS, Problem, ProblemCode, Problems};
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
@@ -110,7 +110,13 @@ impl<'a> Fields<'a> {
     pub(super) fn finish(self, out: &mut Collector) {
         for (key, node) in self.entries.into_iter().flatten() {
             if !self.known.contains(&key.as_str()) {
-                let expected = match nearest(key, &self.known) {
+                // Nobody is shown more than that, and looking for a neighbour takes long.
+                let near = if out.len() < MAX_SHOWN {
+                    nearest(key, &self.known)
+                } else {
+                    None
+                };
+                let expected = match near {
                     Some(near) => format!("no such field; did you mean {near}?"),
                     None => format!("no such field; there are {}", self.known.join(", ")),
                 };
@@ -173,14 +179,23 @@ impl<'a> Field<'a> {
         if let Node::Text(text) = self.node {
             return Some(text);
         }
+        out.add(self.problem(ProblemCode::WrongType, self.quoted_if_a_number(expected)));
+        None
+    }
+
+    /// What would be right, and that a number has to be in quotes for that.
+    fn quoted_if_a_number(&self, expected: &str) -> String {
+        if let Node::Integer(number @ 0..=999_999_999_999) = self.node
+            && expected.starts_with("12 digits")
+        {
+            return format!("{expected}: write \"{number:012}\", since a number loses its leading zeros");
+        }
         let number = matches!(self.node, Node::Integer(_) | Node::Float(_));
-        let expected = if number && !expected.contains("in quotes") {
+        if number && !expected.contains("in quotes") {
             format!("{expected}, in quotes")
         } else {
             expected.to_owned()
-        };
-        out.add(self.problem(ProblemCode::WrongType, expected));
-        None
+        }
     }
 
     /// A text that `check` takes.
@@ -254,7 +269,7 @@ impl<'a> Field<'a> {
     /// The items of a list.
     pub(super) fn list(&self, expected: &str, out: &mut Collector) -> Option<Vec<Field<'a>>> {
         let Node::List(items) = self.node else {
-            out.add(self.problem(ProblemCode::WrongType, expected));
+            out.add(self.problem(ProblemCode::WrongType, self.quoted_if_a_number(expected)));
             return None;
         };
         let fields = items.iter().enumerate().map(|(index, node)| Field {

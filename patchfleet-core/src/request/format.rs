@@ -2,12 +2,15 @@
 
 use super::node::{Node, TooDeep};
 use super::toml_depth::may_be_too_deep;
-use crate::problem::{Problem, ProblemCode};
+use crate::problem::{Place, Problem, ProblemCode};
 use std::{collections::BTreeMap, path::Path};
 use toml::de::{DeTable, DeValue};
 
 /// The longest text that is read, in bytes: 1 MiB. A request of 40,000 node ids has room.
 pub const MAX_REQUEST_BYTES: usize = 1 << 20;
+
+/// The most values that the aliases of a YAML text may stand for, all together.
+const MAX_ALIAS_EVENTS: usize = 50_000;
 
 /// The language of a request's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -61,8 +64,43 @@ impl Format {
         }
     }
 
+    /// The language that a text without a name is most likely written in: JSON if it begins with a
+    /// brace; else by the first line that says something, in which YAML has a colon and TOML an
+    /// equals sign or a table's name.
+    ///
+    /// ```
+    /// use patchfleet_core::request::Format;
+    ///
+    /// assert_eq!(Format::of_content(b"{\"name\": \"weekly\"}"), Format::Json);
+    /// assert_eq!(Format::of_content(b"# weekly\nname: weekly\n"), Format::Yaml);
+    /// assert_eq!(Format::of_content(b"name = \"a: b\"\n"), Format::Toml);
+    /// ```
+    #[must_use]
+    pub fn of_content(text: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(text);
+        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+        let first = text
+            .lines()
+            .map(str::trim)
+            .find(|line| !line.is_empty() && !line.starts_with('#'))
+            .unwrap_or_default();
+        match (first.starts_with('{'), first.find(':'), first.find('=')) {
+            (true, _, _) => Self::Json,
+            _ if first.starts_with('[') => Self::Toml,
+            _ if first.starts_with("---") || first.starts_with('%') => Self::Yaml,
+            (_, Some(colon), Some(equals)) if colon < equals => Self::Yaml,
+            (_, Some(_), None) => Self::Yaml,
+            _ => Self::Toml,
+        }
+    }
+
     /// Reads `text` into a tree of values.
     pub(super) fn read(self, text: &[u8], max_bytes: usize) -> Result<Node, Problem> {
+        self.parse(Self::text(text, max_bytes)?)
+    }
+
+    /// The text that the bytes are, without a byte order mark.
+    pub(super) fn text(text: &[u8], max_bytes: usize) -> Result<&str, Problem> {
         if text.len() > max_bytes {
             return Err(Problem::new(
                 ProblemCode::TooLarge,
@@ -73,11 +111,15 @@ impl Format {
         }
         let text = std::str::from_utf8(text).map_err(|e| {
             let good = text.get(..e.valid_up_to()).unwrap_or_default();
-            let at = Position::after(&String::from_utf8_lossy(good));
+            let at = Place::after(&String::from_utf8_lossy(good));
             syntax(format!("the text is not UTF-8: wrong byte at {at}"))
         })?;
         // Editors on Windows put a byte order mark first; no language has a use for it.
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
+    }
+
+    /// Reads a text into a tree of values.
+    pub(super) fn parse(self, text: &str) -> Result<Node, Problem> {
         match self {
             Self::Toml => read_toml(text),
             Self::Json => read_json(text),
@@ -85,7 +127,32 @@ impl Format {
         }
     }
 
-    fn error(self, at: Option<Position>, message: &str) -> Problem {
+    /// How YAML is read.
+    pub(super) fn yaml_options() -> serde_saphyr::Options {
+        serde_saphyr::options! {
+            duplicate_keys: serde_saphyr::DuplicateKeyPolicy::Error,
+            merge_keys: serde_saphyr::MergeKeyPolicy::Error,
+            // `yes` and `012345678901` mean what they say.
+            strict_booleans: true,
+            leading_zero_numbers_as_strings: true,
+            underscored_numbers_as_strings: true,
+            reject_unsupported_tags: true,
+            non_finite_float_policy: serde_saphyr::NonFiniteFloatPolicy::PassThrough,
+            with_snippet: false,
+            // An alias costs as much as what it stands for, so few characters can ask for a lot of
+            // work. A request has room for one list of 40,000 node ids under an alias.
+            alias_limits: serde_saphyr::alias_limits! {
+                max_total_replayed_events: MAX_ALIAS_EVENTS,
+                max_replay_stack_depth: 16,
+                max_alias_expansions_per_anchor: usize::MAX,
+            },
+            budget: serde_saphyr::budget! {
+                max_recorded_anchor_events: 2 * MAX_ALIAS_EVENTS,
+            },
+        }
+    }
+
+    fn error(self, at: Option<Place>, message: &str) -> Problem {
         // Parsers' messages may have several lines, and repeat what the text says.
         let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
         let name = self.as_str();
@@ -104,30 +171,6 @@ fn syntax(expected: String) -> Problem {
     Problem::new(ProblemCode::Syntax, "", "", expected)
 }
 
-/// A place in a text, from line 1 and column 1.
-struct Position {
-    line: u64,
-    column: u64,
-}
-
-impl Position {
-    /// The place of the character that follows `before`.
-    fn after(before: &str) -> Self {
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        Self {
-            line: u64::try_from(line).unwrap_or(u64::MAX),
-            column: u64::try_from(column).unwrap_or(u64::MAX),
-        }
-    }
-}
-
-impl std::fmt::Display for Position {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "line {}, column {}", self.line, self.column)
-    }
-}
-
 fn read_toml(text: &str) -> Result<Node, Problem> {
     if may_be_too_deep(text) {
         return Err(Format::Toml.too_deep(TooDeep));
@@ -136,7 +179,7 @@ fn read_toml(text: &str) -> Result<Node, Problem> {
     let table = DeTable::parse(text).map_err(|e| {
         let at = e
             .span()
-            .map(|span| Position::after(text.get(..span.start).unwrap_or(text)));
+            .map(|span| Place::after(text.get(..span.start).unwrap_or(text)));
         Format::Toml.error(at, e.message())
     })?;
     Node::from_toml(&DeValue::Table(table.into_inner())).map_err(|e| Format::Toml.too_deep(e))
@@ -156,31 +199,20 @@ fn read_json(text: &str) -> Result<Node, Problem> {
             let before = text
                 .get(..line_start + e.column().saturating_sub(1))
                 .unwrap_or(text);
-            Position::after(before)
+            Place::after(before)
         });
         Format::Json.error(at, message.strip_suffix(&place).unwrap_or(&message))
     })
 }
 
 fn read_yaml(text: &str) -> Result<Node, Problem> {
-    let options = serde_saphyr::options! {
-        duplicate_keys: serde_saphyr::DuplicateKeyPolicy::Error,
-        merge_keys: serde_saphyr::MergeKeyPolicy::Error,
-        // `yes` and `012345678901` mean what they say.
-        strict_booleans: true,
-        leading_zero_numbers_as_strings: true,
-        underscored_numbers_as_strings: true,
-        reject_unsupported_tags: true,
-        non_finite_float_policy: serde_saphyr::NonFiniteFloatPolicy::PassThrough,
-        with_snippet: false,
-    };
-    match serde_saphyr::from_str_with_options(text, options) {
+    match serde_saphyr::from_str_with_options(text, Format::yaml_options()) {
         // An empty text is an empty table in TOML; so it is in YAML.
         Ok(Node::Null) => Ok(Node::Table(BTreeMap::new())),
         Ok(node) => Ok(node),
         Err(e) => {
             use serde_saphyr::MessageFormatter as _;
-            let at = e.location().map(|at| Position {
+            let at = e.location().map(|at| Place {
                 line: at.line(),
                 column: at.column(),
             });

@@ -2,6 +2,7 @@
 
 use super::draft::{Draft, Names, OPERATIONS, REBOOT_OPTIONS, rate_control};
 use super::fields::{Collector, Field, Fields};
+use super::lookalike::lookalike;
 use super::node::Node;
 use super::{
     Access, Budget, DeniedAction, GoneAction, NothingSelected, OfflineAction, PatchRequest, Policy,
@@ -36,6 +37,9 @@ const DENIED_ACTIONS: [(&str, DeniedAction); 4] = [
 
 /// The request that `node` is.
 pub(super) fn request(node: &Node) -> Result<PatchRequest, Problems> {
+    if let Some(problem) = lookalike(node) {
+        return Err(Problems::new(WHAT, vec![problem]));
+    }
     let mut out = Collector::default();
     let mut draft = Draft::default();
     let mut root = Fields::of_root(node, &mut out);

@@ -99,6 +99,22 @@ pub(super) fn delivery_timeout(field: &Field<'_>, out: &mut Collector) -> Option
     timeout
 }
 
+/// Whether a character may stand in the key of a tag that is a target: the model of SSM
+/// (`TargetKey`) has `^[\p{L}\p{Z}\p{N}_.:/=\-@]*$`. Of `\p{L}` this knows Unicode's *Alphabetic*, which
+/// has a few vowel signs more.
+fn may_be_in_a_target_key(c: char) -> bool {
+    c.is_alphabetic()
+        || c.is_numeric()
+        || (c.is_whitespace() && !c.is_control())
+        || matches!(c, '_' | '.' | ':' | '/' | '=' | '-' | '@')
+}
+
+/// Whether a character may stand in a tag's value. `TargetValue` has no pattern of its own, so a value
+/// can be what the value of a tag can be (`TagValue`): as above, and `+`.
+fn may_be_in_a_tag_value(c: char) -> bool {
+    c == '+' || may_be_in_a_target_key(c)
+}
+
 /// `tags`: 1 to 5 keys (what the Systems Manager guide allows), each with one text or a list.
 pub(super) fn tags(field: &Field<'_>, out: &mut Collector) -> Option<BTreeMap<String, Vec<String>>> {
     const MAX_KEYS: usize = 5;
@@ -109,8 +125,9 @@ pub(super) fn tags(field: &Field<'_>, out: &mut Collector) -> Option<BTreeMap<St
     }
     let mut tags = BTreeMap::new();
     for (key, field) in entries {
-        if !(1..=128).contains(&key.chars().count()) || key.contains(char::is_control) {
-            let expected = "a tag key of 1 to 128 characters";
+        if !(1..=128).contains(&key.chars().count()) || !key.chars().all(may_be_in_a_target_key) {
+            let expected = "a tag key that can be a target: 1 to 128 of letters, digits, spaces, _ . : / = - @ \
+                            (for a key with other characters, use a resource group)";
             let shown = quoted(key, MAX_VALUE_CHARS);
             out.add(Problem::new(
                 ProblemCode::InvalidValue,
@@ -127,8 +144,8 @@ pub(super) fn tags(field: &Field<'_>, out: &mut Collector) -> Option<BTreeMap<St
 }
 
 fn tag_values(key: &str, field: &Field<'_>, out: &mut Collector) -> Option<Vec<String>> {
-    const SHAPE: &str = "a tag value of 1 to 256 characters";
-    let is_value = |text: &str| !text.is_empty() && !text.contains(char::is_control);
+    const SHAPE: &str = "a tag value of 1 to 256 of letters, digits, spaces, _ . : / = + - @";
+    let is_value = |text: &str| !text.is_empty() && text.chars().all(may_be_in_a_tag_value);
     let values = match field.node() {
         Node::Text(_) => vec![field.checked_text(SHAPE, 256, is_value, out)?],
         _ => {

@@ -5,6 +5,7 @@
 use super::draft::{Draft, Names, OPERATIONS, REBOOT_OPTIONS, rate_control};
 use super::fields::{Collector, Fields};
 use super::format::Format;
+use super::lookalike::lookalike;
 use super::{PatchRequest, seed, values};
 use crate::problem::{ProblemCode, Problems};
 
@@ -69,6 +70,9 @@ impl PatchRequest {
         let node = Format::Json
             .read(payload, MAX_WINDOW_PAYLOAD_BYTES)
             .map_err(|problem| Problems::new(WHAT, vec![problem]))?;
+        if let Some(problem) = lookalike(&node) {
+            return Err(Problems::new(WHAT, vec![problem]));
+        }
         let node = seed::tidied(node, &["Regions", "TargetAccounts"]);
         let mut out = Collector::default();
         let mut draft = Draft::default();

@@ -7,10 +7,10 @@ use patchfleet_core::request::DeniedAction;
 fn exactly_one_selector_is_asked_for() {
     let both = "resource_group = \"G\"\ntags = { Env = \"prod\" }\nregions = \"all-enabled\"";
     let problems = problems(&toml_with(both, ""));
-    insta::assert_snapshot!(problems, @r#"
+    insta::assert_snapshot!(problems, @"
     the request has 1 problem
-      [conflict] targets: exactly one of resource_group, tags, all_managed = true, node_ids; here are resource_group and tags
-    "#);
+      [conflict] targets (line 2, column 2): exactly one of resource_group, tags, all_managed = true, node_ids; here are resource_group and tags
+    ");
     let none = "all_managed = false\nregions = \"all-enabled\"";
     assert_eq!(only(&toml_with(none, "")), at(ProblemCode::Missing, "targets"));
     let one = "all_managed = false\nnode_ids = [\"i-01234567\"]\nregions = \"all-enabled\"";
@@ -165,6 +165,33 @@ fn tags_and_node_ids_have_awss_limits() {
 }
 
 #[test]
+fn a_tag_that_cannot_be_a_target_is_refused() {
+    let parsed = |key: &str, value: &str| {
+        let tags = format!("tags = {{ {key:?} = [{value:?}] }}\nregions = [\"us-east-1\"]");
+        PatchRequest::parse(toml_with(&tags, "").as_bytes(), Format::Toml)
+    };
+    for key in ["a+b", "a(b", "a)b", "a#b", "a*b", "a,b", "a&b", "a😀", "a\tb"] {
+        let problems = parsed(key, "prod").unwrap_err();
+        assert_eq!(problems.problems().len(), 1, "{problems}");
+        let text = problems.to_string();
+        assert!(
+            text.contains("[invalid_value]") && text.contains("use a resource group"),
+            "{text}"
+        );
+    }
+    for value in ["a*b", "a(b)", "a#", "a\"b"] {
+        assert!(parsed("Env", value).is_err(), "{value}");
+    }
+    // What the pattern has, and a plus sign in a value, which the pattern is not for.
+    for (key, value) in [
+        ("aws:cloudformation:stack-name", "a b"),
+        ("Größe/é_.:/=-@ 5", "x+y=z"),
+    ] {
+        assert!(parsed(key, value).is_ok(), "{key} {value}");
+    }
+}
+
+#[test]
 fn a_tag_that_would_not_fit_one_parameter_is_refused() {
     let empty = r#"{"Key":"tag:Env","Values":["",""]}"#.len();
     for (second, fits) in [(512 - empty - 256, true), (512 - empty - 255, false)] {
@@ -244,11 +271,11 @@ fn waves_and_fleet_budgets_are_not_supported_yet() {
         TARGETS,
         "[budget.fleet]\nwhatever = 1\n[[waves]]\nname = 1\nwhatever = 1",
     );
-    insta::assert_snapshot!(problems(&text), @r#"
+    insta::assert_snapshot!(problems(&text), @"
     the request has 2 problems
-      [unsupported] budget.fleet: a budget across the whole fleet is not supported by this version yet: use budget.nodes and budget.locations
-      [unsupported] waves: waves are not supported by this version yet: all locations form one wave
-    "#);
+      [unsupported] budget.fleet (line 5, column 9): a budget across the whole fleet is not supported by this version yet: use budget.nodes and budget.locations
+      [unsupported] waves (line 7, column 3): waves are not supported by this version yet: all locations form one wave
+    ");
 }
 
 #[test]
@@ -279,8 +306,8 @@ fn an_external_id_is_given_in_one_way() {
         let problems: Vec<String> = problems.problems().iter().map(ToString::to_string).collect();
         problems.join("\n")
     };
-    insta::assert_snapshot!(wrong("{ env = 'A', ssm = 'B' }"), @r#"[invalid_value] access.external_id = {"env": "A", "ssm": "B"}: expected exactly one of { env = NAME }, { ssm = NAME } or { secret = NAME }"#);
-    insta::assert_snapshot!(wrong("{ vault = 'A' }"), @r#"[unknown_key] access.external_id.vault = "A": no such field; there are env, ssm, secret, withheld"#);
-    insta::assert_snapshot!(wrong("{ env = 'A B' }"), @r#"[invalid_value] access.external_id.env = "A B": expected a name of 1 to 512 characters, without spaces"#);
-    insta::assert_snapshot!(wrong("{}"), @"[invalid_value] access.external_id = {}: expected exactly one of { env = NAME }, { ssm = NAME } or { secret = NAME }");
+    insta::assert_snapshot!(wrong("{ env = 'A', ssm = 'B' }"), @r#"[invalid_value] access.external_id = {"env": "A", "ssm": "B"} (line 6, column 1): expected exactly one of { env = NAME }, { ssm = NAME } or { secret = NAME }"#);
+    insta::assert_snapshot!(wrong("{ vault = 'A' }"), @r#"[unknown_key] access.external_id.vault = "A" (line 6, column 17): no such field; there are env, ssm, secret, withheld"#);
+    insta::assert_snapshot!(wrong("{ env = 'A B' }"), @r#"[invalid_value] access.external_id.env = "A B" (line 6, column 17): expected a name of 1 to 512 characters, without spaces"#);
+    insta::assert_snapshot!(wrong("{}"), @"[invalid_value] access.external_id = {} (line 6, column 1): expected exactly one of { env = NAME }, { ssm = NAME } or { secret = NAME }");
 }

@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use patchfleet_core::id::CampaignId;
+use patchfleet_core::request::Format;
 use std::path::PathBuf;
 
 /// Plan, run and account for Systems Manager patch campaigns over many AWS accounts and Regions.
@@ -56,6 +57,23 @@ pub(crate) enum Output {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FormatArg {
+    Toml,
+    Json,
+    Yaml,
+}
+
+impl From<FormatArg> for Format {
+    fn from(format: FormatArg) -> Self {
+        match format {
+            FormatArg::Toml => Self::Toml,
+            FormatArg::Json => Self::Json,
+            FormatArg::Yaml => Self::Yaml,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum DepthArg {
     /// Stop at the first node of each location: quick, and without counts.
     Presence,
@@ -87,9 +105,14 @@ impl World {
 
 #[derive(Debug, Args)]
 pub(crate) struct RequestArgs {
-    /// The request: a TOML, JSON or YAML file. With --sim, the world's own if left out.
+    /// The request: a TOML, JSON or YAML file, or - for standard input. With --sim, the world's own
+    /// if left out.
     #[arg(short = 'f', long = "request", value_name = "FILE")]
     pub(crate) request: Option<PathBuf>,
+    /// The request's language. Default: what the file's name ends in; for standard input, what its
+    /// content looks like.
+    #[arg(long, value_enum, requires = "request")]
+    pub(crate) format: Option<FormatArg>,
     /// How closely to look into each location.
     #[arg(long, value_enum, default_value_t = DepthArg::Count)]
     pub(crate) depth: DepthArg,

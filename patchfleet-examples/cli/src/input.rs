@@ -11,11 +11,28 @@ use std::path::Path;
 /// Saved plans are larger than requests: they name every location.
 const MAX_PLAN_BYTES: u64 = 64 << 20;
 
-/// The request in `path`, whose ending says in which format it is.
-pub(crate) fn request(path: &Path) -> Result<PatchRequest, Failure> {
-    let format = Format::of_path(path).map_err(|problem| Failure::Usage(problem.to_string()))?;
-    let text = bytes(path, MAX_REQUEST_BYTES as u64)?;
-    PatchRequest::parse(&text, format).map_err(Failure::Invalid)
+/// The name of a file that stands for standard input.
+const STDIN: &str = "-";
+
+/// The request in `path`, or on standard input. Without `format`, a file's ending says in which
+/// language it is, and standard input's content does.
+pub(crate) fn request(path: &Path, format: Option<Format>) -> Result<PatchRequest, Failure> {
+    let stdin = path.as_os_str() == STDIN;
+    // What cannot be read by its name is not opened.
+    let format = match format {
+        None if !stdin => Some(Format::of_path(path).map_err(|problem| Failure::Usage(problem.to_string()))?),
+        format => format,
+    };
+    let at_most = MAX_REQUEST_BYTES as u64;
+    let (text, name) = if stdin {
+        let text = limited(std::io::stdin().lock(), at_most)
+            .map_err(|error| Failure::Usage(format!("cannot read standard input: {error}")))?;
+        (text, "the request on standard input".to_owned())
+    } else {
+        (bytes(path, at_most)?, format!("the request {}", path.display()))
+    };
+    let format = format.unwrap_or_else(|| Format::of_content(&text));
+    PatchRequest::parse(&text, format).map_err(|problems| Failure::Invalid(problems.of(name)))
 }
 
 /// The saved plan in `path`.
@@ -39,9 +56,13 @@ pub(crate) fn text(path: &Path, at_most: u64) -> Result<String, Failure> {
 /// At most one byte more than is asked for: enough to tell that it is too much, whatever the
 /// file's size.
 fn bytes(path: &Path, at_most: u64) -> Result<Vec<u8>, Failure> {
-    let mut text = Vec::new();
     File::open(path)
-        .and_then(|file| file.take(at_most + 1).read_to_end(&mut text))
-        .map_err(|error| Failure::Usage(format!("cannot read {}: {error}", path.display())))?;
+        .and_then(|file| limited(file, at_most))
+        .map_err(|error| Failure::Usage(format!("cannot read {}: {error}", path.display())))
+}
+
+fn limited(from: impl Read, at_most: u64) -> std::io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    from.take(at_most + 1).read_to_end(&mut text)?;
     Ok(text)
 }

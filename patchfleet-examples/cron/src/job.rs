@@ -144,7 +144,11 @@ impl Job {
         File::open(&self.request)
             .and_then(|file| file.take(MAX_REQUEST_BYTES as u64 + 1).read_to_end(&mut text))
             .map_err(|error| format!("cannot read {path}: {error}"))?;
-        PatchRequest::parse(&text, format).map_err(|problems| problems.to_string())
+        PatchRequest::parse(&text, format).map_err(|problems| {
+            problems
+                .of(format!("the request {}", self.request.display()))
+                .to_string()
+        })
     }
 }
 

@@ -29,7 +29,7 @@ pub(crate) async fn plan(args: PlanArgs) -> Result<ExitCode, Failure> {
 /// The request that the arguments name: a file, or the simulated world's own.
 pub(crate) fn request(args: &RequestArgs, world: &World) -> Result<PatchRequest, Failure> {
     if let Some(path) = &args.request {
-        return input::request(path);
+        return input::request(path, args.format.map(Into::into));
     }
     #[cfg(feature = "sim")]
     if let Some(name) = &world.sim {

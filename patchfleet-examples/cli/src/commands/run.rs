@@ -77,8 +77,8 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode, Failure> {
     if args.output.output == Output::Text {
         print_text(&plan.to_text())?;
     }
-    if let Some(saved) = saved {
-        unchanged(&saved, &plan)?;
+    if let (Some(saved), Some(path)) = (saved, &args.plan) {
+        unchanged(&saved, path, &plan)?;
     }
     if !plan.is_empty() {
         runbook::require(
@@ -186,7 +186,7 @@ pub(crate) fn print_report(report: &Report, output: Output) -> Result<ExitCode, 
 }
 
 /// A saved plan is run only over the world that it was made for.
-fn unchanged(saved: &Plan, now: &Plan) -> Result<(), Failure> {
+fn unchanged(saved: &Plan, path: &Path, now: &Plan) -> Result<(), Failure> {
     let differences = saved.differences(now);
     if differences.is_empty() {
         return Ok(());
@@ -196,7 +196,7 @@ fn unchanged(saved: &Plan, now: &Plan) -> Result<(), Failure> {
             .into_iter()
             .map(|difference| RefusalReason {
                 code: RefusalCode::PlanDrifted,
-                subject: "the saved plan".to_owned(),
+                subject: format!("the saved plan {}", path.display()),
                 detail: difference,
             })
             .collect(),

@@ -3,6 +3,7 @@
 
 use crate::support::Bench;
 use std::io::Write as _;
+use std::process::Stdio;
 
 /// A request that is right but for what `change` makes of it.
 fn request(change: impl Fn(&str) -> String) -> String {
@@ -116,6 +117,51 @@ fn a_file_that_is_missing_not_text_or_huge_is_one_clear_message() {
     bench.file("request.txt", "");
     let ran = bench.run(&["plan", "-f", "request.txt", "--sim"]).exits(2);
     assert!(ran.stderr.contains(".toml"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_mistake_is_said_with_its_file_and_its_line() {
+    let stderr = said(&request(|text| text.replace("us-east-1", "Frankfurt")), 2);
+    assert!(
+        stderr.contains("the request request.toml has 1 problem")
+            && stderr.contains("targets.regions[0] = \"Frankfurt\" (line 5, column 12)"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn a_request_may_come_on_standard_input_in_any_language() {
+    let bench = Bench::new();
+    let planned = |text: &str, args: &[&str], code: i32| {
+        let args = [&["plan", "--sim", "--output", "json", "-f", "-"], args].concat();
+        let mut command = bench.command(&args);
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{stderr}");
+        (String::from_utf8(output.stdout).unwrap(), stderr)
+    };
+    let toml = request(str::to_owned);
+    let json = r#"{"name": "bad", "targets": {"resource_group": "WebServers", "accounts": ["111122223333"],
+        "regions": ["us-east-1"]}, "budget": {"nodes": {"max_concurrency": "10%"}}}"#;
+    let yaml = "name: bad\ntargets:\n  resource_group: WebServers\n  accounts: [\"111122223333\"]\n  regions: [us-east-1]\n";
+    let (plan, _) = planned(&toml, &[], 0);
+    assert_eq!(planned(json, &[], 0).0, plan);
+    assert_eq!(planned(yaml, &[], 0).0, plan);
+    assert_eq!(planned(yaml, &["--format", "yaml"], 0).0, plan);
+    let (_, stderr) = planned(yaml, &["--format", "toml"], 2);
+    assert!(
+        stderr.contains("the request on standard input") && stderr.contains("not valid TOML at line 1"),
+        "{stderr}"
+    );
+    let (_, stderr) = planned("", &[], 2);
+    assert!(stderr.contains("[missing] name"), "{stderr}");
 }
 
 #[test]
