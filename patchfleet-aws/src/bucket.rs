@@ -82,6 +82,14 @@ impl Bucket {
         }
     }
 
+    /// A bucket out of which a call was made just before, at `last`: the next may follow one interval
+    /// later, whatever the burst.
+    pub(crate) fn drained(rate: Rate, last: Timestamp) -> Self {
+        let mut bucket = Self::new(rate);
+        bucket.full_at = last.as_nanosecond() + bucket.interval + bucket.slack;
+        bucket
+    }
+
     /// Takes one call's worth: gives the instant, `now` or later, at which it may be made.
     pub(crate) fn take(&mut self, now: Timestamp) -> Timestamp {
         let now = now.as_nanosecond();
@@ -149,6 +157,13 @@ mod tests {
             let seen = given.iter().filter(|t| second.contains(t)).count();
             assert!(seen <= 3, "{seen} calls in the second from {begin}");
         }
+    }
+
+    #[test]
+    fn a_drained_bucket_gives_one_call_an_interval_later_and_no_burst() {
+        let four = NonZeroU32::new(4).unwrap();
+        let mut bucket = Bucket::drained(Rate::per_second(four).with_burst(four), at(1000));
+        assert_eq!(take_all(&mut bucket, &[1000, 1000, 1000]), [1250, 1500, 1750]);
     }
 
     #[test]

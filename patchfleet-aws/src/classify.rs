@@ -3,11 +3,14 @@
 
 use crate::attempts::Attempts;
 use crate::credentials::AssumeFailure;
+use crate::limits::Operation;
+use crate::place::Place;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::request_id::RequestId;
+use jiff::SignedDuration;
 use patchfleet_core::port::{PortError, PortErrorKind, Sent};
 use std::error::Error;
 use std::fmt;
@@ -39,6 +42,33 @@ impl Failure {
     /// What kind of failure it is.
     pub(crate) fn kind(&self) -> PortErrorKind {
         self.error.kind()
+    }
+
+    /// Whether the call may have taken effect.
+    pub(crate) fn sent(&self) -> Sent {
+        self.error.sent()
+    }
+
+    /// The failure of a call that was throttled, after AWS had answered no such call for `dry_for`.
+    pub(crate) fn out_of_patience(
+        self,
+        operation: Operation,
+        place: &Place,
+        dry_for: SignedDuration,
+    ) -> Self {
+        let seconds = dry_for.as_secs();
+        let what = format!(
+            "AWS throttled every {operation} in {place} for {seconds} s, however slowly patchfleet asked"
+        );
+        let error = PortError::new(self.error.kind(), what);
+        let error = match self.error.sent() {
+            Sent::No => error,
+            Sent::Maybe => error.maybe_sent(),
+        };
+        Self {
+            error: error.with_words(self.error.reason()).with_source(self.error),
+            code: self.code,
+        }
     }
 }
 

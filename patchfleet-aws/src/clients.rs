@@ -6,9 +6,10 @@ use crate::classify::{self, Failure, Home};
 use crate::credentials::RoleCredentials;
 use crate::identity::CallerIdentity;
 use crate::limits::Operation;
-use crate::pace::Pace;
+use crate::pace::{Again, Pace};
 use crate::place::Place;
 use crate::renewal::{self, Signer};
+use crate::throttles::ThrottlesAreOurs;
 use aws_config::identity::IdentityCache;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -71,7 +72,7 @@ impl Clients {
         identity: CallerIdentity,
     ) -> Self {
         Self {
-            sts: aws_sdk_sts::Client::new(&config_in(&config, &sts_region)),
+            sts: sts_client(&config_in(&config, &sts_region)),
             config,
             region,
             sts_region,
@@ -95,7 +96,7 @@ impl Clients {
     async fn ask_for_caller(&self) -> PortResult<Caller> {
         let operation = Operation::GetCallerIdentity;
         let place = Place::new(None, self.region.clone());
-        let sts = aws_sdk_sts::Client::new(&self.config);
+        let sts = sts_client(&self.config);
         let answer = self
             .call(operation, &place, || sts.get_caller_identity().send())
             .await?;
@@ -184,8 +185,7 @@ impl Clients {
         operation: Operation,
         location: &Location,
     ) -> PortResult<aws_sdk_ssm::Client> {
-        self.client(&self.ssm, aws_sdk_ssm::Client::new, operation, location)
-            .await
+        self.client(&self.ssm, ssm_client, operation, location).await
     }
 
     /// Resource Groups in a location.
@@ -194,13 +194,8 @@ impl Clients {
         operation: Operation,
         location: &Location,
     ) -> PortResult<aws_sdk_resourcegroups::Client> {
-        self.client(
-            &self.groups,
-            aws_sdk_resourcegroups::Client::new,
-            operation,
-            location,
-        )
-        .await
+        self.client(&self.groups, groups_client, operation, location)
+            .await
     }
 
     /// Account Management, as the account of `location` sees it.
@@ -209,7 +204,7 @@ impl Clients {
         operation: Operation,
         location: &Location,
     ) -> PortResult<aws_sdk_account::Client> {
-        self.client(&self.accounts, aws_sdk_account::Client::new, operation, location)
+        self.client(&self.accounts, account_client, operation, location)
             .await
     }
 
@@ -220,13 +215,8 @@ impl Clients {
         operation: Operation,
         central: &Location,
     ) -> PortResult<aws_sdk_organizations::Client> {
-        self.client(
-            &self.organizations,
-            aws_sdk_organizations::Client::new,
-            operation,
-            central,
-        )
-        .await
+        self.client(&self.organizations, organizations_client, operation, central)
+            .await
     }
 
     /// Makes a call in its turn, and again with new credentials if its own have expired.
@@ -265,20 +255,39 @@ impl Clients {
         let signer = role
             .as_deref()
             .map_or(Signer::Caller(&self.identity), Signer::Role);
-        let send = &send;
-        renewal::renewing(signer, renewal::tries(&self.config), move || async move {
-            let _turn = self.pace.turn(operation, place).await;
-            tracing::debug!(%operation, %place, "calling AWS");
-            send().await.map_err(|error| {
-                let what = format!("{operation} in {place} failed");
-                let failure = classify::failure(what, home, error, attempts);
-                tracing::debug!(%operation, %place, kind = %failure.kind(), "AWS did not do it");
-                failure
+        let (send, tries) = (&send, renewal::tries(&self.config));
+        // A call that changes something is not worth minutes: whoever drives a campaign decides anew.
+        let again = attempts.map_or(Again::WhileAwsAnswers, |_| Again::Times(tries));
+        renewal::renewing(signer, tries, move || {
+            self.pace.paced(operation, place, again, move || async move {
+                tracing::debug!(%operation, %place, "calling AWS");
+                send().await.map_err(|error| {
+                    let what = format!("{operation} in {place} failed");
+                    let failure = classify::failure(what, home, error, attempts);
+                    tracing::debug!(%operation, %place, kind = %failure.kind(), "AWS did not do it");
+                    failure
+                })
             })
         })
         .await
     }
 }
+
+/// The clients of one service each. What AWS throttles is not for the SDK to retry.
+macro_rules! client {
+    ($name:ident, $sdk:ident) => {
+        fn $name(config: &SdkConfig) -> $sdk::Client {
+            let config = $sdk::config::Builder::from(config).retry_classifier(ThrottlesAreOurs);
+            $sdk::Client::from_conf(config.build())
+        }
+    };
+}
+
+client!(sts_client, aws_sdk_sts);
+client!(ssm_client, aws_sdk_ssm);
+client!(groups_client, aws_sdk_resourcegroups);
+client!(account_client, aws_sdk_account);
+client!(organizations_client, aws_sdk_organizations);
 
 fn config_in(config: &SdkConfig, region: &Region) -> SdkConfig {
     config

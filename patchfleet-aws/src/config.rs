@@ -62,7 +62,8 @@ impl AwsBuilder {
         self
     }
 
-    /// Sets how hard AWS is asked.
+    /// Sets how hard AWS is asked. [`Aws::load`] has read them from the environment, and
+    /// [`Limits::from_env`] does it for a configuration of one's own.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -151,14 +152,17 @@ impl Aws {
     }
 
     /// Begins with the usual environment and profiles: `AWS_PROFILE`, `AWS_REGION`,
-    /// `AWS_ENDPOINT_URL` and all others that the SDK reads.
+    /// `AWS_ENDPOINT_URL` and all others that the SDK reads; and with the limits of the environment
+    /// ([`Limits::from_env`]).
     ///
     /// # Errors
     ///
-    /// [`PortErrorKind::Invalid`] if there is no Region, [`PortErrorKind::Credentials`] if there are
+    /// [`PortErrorKind::Invalid`] if there is no Region or a limit is wrong, [`PortErrorKind::Credentials`] if there are
     /// no credentials, [`PortErrorKind::Unavailable`] if their source did not answer in time.
     pub async fn load() -> PortResult<AwsBuilder> {
-        Self::begin(aws_config::defaults(BehaviorVersion::latest()).load().await).await
+        let limits = Limits::from_env()?;
+        let builder = Self::begin(aws_config::defaults(BehaviorVersion::latest()).load().await).await?;
+        Ok(builder.limits(limits))
     }
 
     /// Begins with a configuration, and finds out now whether it has a Region and credentials.

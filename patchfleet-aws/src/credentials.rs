@@ -4,7 +4,7 @@
 use crate::classify::{self, Failure, Home};
 use crate::identity::CallerIdentity;
 use crate::limits::Operation;
-use crate::pace::Pace;
+use crate::pace::{Again, Pace};
 use crate::place::Place;
 use crate::renewal::{self, Signer};
 use aws_credential_types::Credentials;
@@ -152,17 +152,15 @@ impl RoleCredentials {
             .role_session_name(self.access.session_name.as_str())
             .set_external_id(external_id.map(|text| text.reveal().to_owned()))
             .duration_seconds(SESSION_SECONDS);
-        let answer = renewal::renewing(
-            Signer::Caller(&self.caller),
-            renewal::tries(&self.config),
-            || async {
-                let _turn = self.pace.turn(Operation::AssumeRole, &self.place).await;
+        let answer = renewal::renewing(Signer::Caller(&self.caller), renewal::tries(&self.config), || {
+            let (operation, again) = (Operation::AssumeRole, Again::WhileAwsAnswers);
+            self.pace.paced(operation, &self.place, again, || async {
                 request.clone().send().await.map_err(|error| {
                     let what = format!("AssumeRole of {} from {} failed", self.role, self.place);
                     classify::failure(what, Home::Central, error, None)
                 })
-            },
-        )
+            })
+        })
         .await
         .map_err(AssumeFailure::of)?;
         let given = answer.credentials.ok_or_else(|| {

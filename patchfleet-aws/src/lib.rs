@@ -8,9 +8,11 @@
 //!   AssumeRole for the account, refreshed before it expires. Where AWS says that credentials have
 //!   expired all the same, a call is made again with new ones.
 //! * Each account, Region and operation has its own rate ([`Limits`]), kept on the port's clock.
+//!   It halves when AWS throttles, and grows back while AWS answers: reads become slower, and fail
+//!   only if AWS answers none of them for minutes.
 //! * Every failure is one [`PortError`](patchfleet_core::port::PortError), by AWS's error code.
-//!   The SDK retries throttled and failed calls itself, up to 3 attempts in all; what arrives here
-//!   is what was left after that.
+//!   The SDK retries failed calls itself, up to 3 attempts in all; what arrives here is what was
+//!   left after that.
 //!
 //! ```no_run
 //! # async fn example(access: patchfleet_core::request::Access) -> patchfleet_core::port::PortResult<()> {
@@ -42,6 +44,7 @@ mod config;
 mod credentials;
 mod directory;
 mod documents;
+mod flow;
 mod identity;
 mod inventory;
 mod limits;
@@ -49,6 +52,8 @@ mod pace;
 mod place;
 mod reading;
 mod renewal;
+mod settings;
+mod throttles;
 
 pub use bucket::Rate;
 pub use clock::SystemClock;

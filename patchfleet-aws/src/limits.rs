@@ -1,44 +1,59 @@
 //! How hard AWS is asked: each operation's rate, and how many calls at once.
 
 use crate::bucket::Rate;
+use jiff::SignedDuration;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::num::{NonZeroU32, NonZeroUsize};
 
-/// Defines [`Operation`] and its table: variant, AWS's name, default calls per second.
+/// Defines [`Operation`] and its table: service, variant, AWS's name, default calls per second, and
+/// calls at once after a rest.
 macro_rules! operations {
-    ($($name:ident $rate:literal,)*) => {
+    ($($service:literal { $($name:ident $rate:literal $(burst $burst:literal)?,)* })*) => {
         /// An operation of AWS that patchfleet calls.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum Operation {
-            $(
+            $($(
                 #[doc = concat!("`", stringify!($name), "`; ", stringify!($rate), " per second unless set otherwise.")]
                 $name,
-            )*
+            )*)*
         }
 
         impl Operation {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$($(Self::$name,)*)*];
+
             /// AWS's name for it.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$name => stringify!($name),)* }
+                match self { $($(Self::$name => stringify!($name),)*)* }
+            }
+
+            /// The service that it belongs to, as IAM actions name it: `ssm`, `organizations`.
+            #[must_use]
+            pub const fn service(self) -> &'static str {
+                match self { $($(Self::$name => $service,)*)* }
             }
 
             /// The rate that holds unless another is set.
             #[must_use]
             pub const fn default_rate(self) -> Rate {
-                let calls = match self { $(Self::$name => $rate,)* };
-                Rate::per_second(match NonZeroU32::new(calls) {
-                    Some(calls) => calls,
-                    None => NonZeroU32::MIN,
-                })
+                match self { $($(Self::$name => published($rate, 1 $(- 1 + $burst)?),)*)* }
             }
         }
     };
 }
 
+const fn published(calls: u32, burst: u32) -> Rate {
+    match (NonZeroU32::new(calls), NonZeroU32::new(burst)) {
+        (Some(calls), Some(burst)) => Rate::per_second(calls).with_burst(burst),
+        _ => Rate::per_second(NonZeroU32::MIN),
+    }
+}
+
 operations! {
+    "ssm" {
     StartAutomationExecution 1,
     GetAutomationExecution 3,
     DescribeAutomationExecutions 3,
@@ -52,14 +67,23 @@ operations! {
     CreateDocument 1,
     UpdateDocument 1,
     UpdateDocumentDefaultVersion 1,
+    }
+    "resource-groups" {
     ListGroupResources 5,
     SearchResources 5,
-    AssumeRole 20,
-    GetCallerIdentity 10,
-    ListAccountsForParent 5,
-    ListOrganizationalUnitsForParent 5,
-    DescribeAccount 5,
-    ListRegions 5,
+    }
+    "sts" {
+    AssumeRole 600,
+    GetCallerIdentity 600,
+    }
+    "organizations" {
+    ListAccountsForParent 5 burst 8,
+    ListOrganizationalUnitsForParent 5 burst 8,
+    DescribeAccount 20 burst 30,
+    }
+    "account" {
+    ListRegions 5 burst 5,
+    }
 }
 
 impl fmt::Display for Operation {
@@ -71,10 +95,16 @@ impl fmt::Display for Operation {
 /// How hard AWS is asked: a rate for each operation, kept apart for each account and Region as
 /// AWS itself does, and a number of calls at once over all of them.
 ///
-/// The defaults are those that AWS publishes for an account and a Region: StartAutomationExecution
-/// 1 per second, Get… and Describe… of automations 3 per second (Systems Manager's quotas in the
-/// AWS General Reference). It publishes none for the others; theirs are chosen to be gentle, since
-/// a campaign shares them with everything else that runs in the account.
+/// A rate is where an operation begins, and the most that it comes to. It halves when AWS throttles
+/// the operation there, and grows back by an eighth a second while AWS answers.
+///
+/// The defaults are those that AWS publishes for an account and a Region. Systems Manager:
+/// StartAutomationExecution 1 per second, Get… and Describe… of automations 3 (AWS General
+/// Reference, "AWS Systems Manager endpoints and quotas"). STS: 600 (IAM User Guide, "IAM and AWS
+/// STS quotas"). Organizations: with bursts (AWS Organizations User Guide, "Quotas and service
+/// limits"). Account Management: ListRegions 5, with a burst of 5 (AWS Account Management Reference
+/// Guide, "Quotas"). AWS publishes none for the others. Theirs are chosen to be gentle, since a
+/// campaign shares them with everything else that runs in the account.
 ///
 /// ```
 /// use patchfleet_aws::{Limits, Operation, Rate};
@@ -90,6 +120,7 @@ impl fmt::Display for Operation {
 pub struct Limits {
     concurrency: NonZeroUsize,
     rates: BTreeMap<Operation, Rate>,
+    patience: SignedDuration,
 }
 
 impl Default for Limits {
@@ -97,6 +128,7 @@ impl Default for Limits {
         Self {
             concurrency: Self::DEFAULT_CONCURRENCY,
             rates: BTreeMap::new(),
+            patience: Self::DEFAULT_PATIENCE,
         }
     }
 }
@@ -107,6 +139,10 @@ impl Limits {
         Some(n) => n,
         None => NonZeroUsize::MIN,
     };
+
+    /// How long a read that AWS throttles is tried for while AWS answers no other of its kind,
+    /// unless set otherwise: 5 minutes.
+    pub const DEFAULT_PATIENCE: SignedDuration = SignedDuration::from_mins(5);
 
     /// Sets how many calls may be under way at once, over all accounts and Regions.
     #[must_use]
@@ -120,6 +156,21 @@ impl Limits {
     pub fn with_rate(mut self, operation: Operation, rate: Rate) -> Self {
         self.rates.insert(operation, rate);
         self
+    }
+
+    /// Sets for how long a read that AWS throttles is tried while AWS answers no call of the same
+    /// operation in the same account and Region. Any answer there begins the time anew. Zero: AWS's
+    /// first refusal is the last. Negative times are zero.
+    #[must_use]
+    pub fn with_patience(mut self, patience: SignedDuration) -> Self {
+        self.patience = patience.max(SignedDuration::ZERO);
+        self
+    }
+
+    /// For how long a read that AWS throttles is tried while AWS answers no other of its kind.
+    #[must_use]
+    pub fn patience(&self) -> SignedDuration {
+        self.patience
     }
 
     /// How many calls may be under way at once.

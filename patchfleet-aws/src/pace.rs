@@ -1,19 +1,41 @@
-//! Waiting for one's turn: the token buckets and the number of calls at once, on the port's clock.
+//! Waiting for one's turn: the rates and the number of calls at once, on the port's clock; and
+//! calls that AWS throttles, which wait for another turn.
 
-use crate::bucket::Bucket;
+use crate::classify::Failure;
+use crate::flow::{Flow, Passed};
 use crate::limits::{Limits, Operation};
 use crate::place::Place;
-use patchfleet_core::port::Clock;
+use jiff::{SignedDuration, Timestamp};
+use patchfleet_core::port::{Clock, PortErrorKind, Sent};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// The buckets of every (account, Region, operation), and the slots for calls under way.
+/// How long a call whose operation was slowed down sleeps at most before it looks at its turn again:
+/// the rate may have grown meanwhile.
+const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(1);
+
+/// How often a call that AWS throttles is made again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Again {
+    /// As long as AWS answers any call of the operation there, and [`Limits::patience`] longer.
+    WhileAwsAnswers,
+    /// This many times in all, and only while it has had no effect.
+    Times(u32),
+}
+
+/// The rates of every (account, Region, operation), and the slots for calls under way.
 pub(crate) struct Pace {
     clock: Arc<dyn Clock>,
     limits: Limits,
-    buckets: Mutex<BTreeMap<(Place, Operation), Bucket>>,
+    flows: Mutex<BTreeMap<(Place, Operation), Flow>>,
     slots: Semaphore,
+}
+
+/// The turn of one call: held until the call has ended.
+struct Turn<'p> {
+    passed: Passed,
+    _slot: Option<SemaphorePermit<'p>>,
 }
 
 impl Pace {
@@ -22,7 +44,7 @@ impl Pace {
             clock,
             slots: Semaphore::new(limits.concurrency().get().min(Semaphore::MAX_PERMITS)),
             limits,
-            buckets: Mutex::default(),
+            flows: Mutex::default(),
         }
     }
 
@@ -31,65 +53,99 @@ impl Pace {
         &*self.clock
     }
 
-    /// Waits for the turn of one call. The call holds what is given until it has ended.
-    pub(crate) async fn turn(&self, operation: Operation, place: &Place) -> Option<SemaphorePermit<'_>> {
-        let now = self.clock.now();
-        let at = {
-            let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-            buckets
-                .entry((place.clone(), operation))
-                .or_insert_with(|| Bucket::new(self.limits.rate(operation)))
-                .take(now)
-        };
-        if at > now {
-            self.clock.sleep_until(at).await;
+    /// Makes a call in its turn; and where AWS throttles it, more slowly again.
+    pub(crate) async fn paced<T, F>(
+        &self,
+        operation: Operation,
+        place: &Place,
+        again: Again,
+        call: impl Fn() -> F,
+    ) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
+        let patience = self.limits.patience();
+        let mut made = 0;
+        loop {
+            let turn = self.turn(operation, place).await;
+            made += 1;
+            // Boxed: futures of the SDK are deep, and those of a port go several calls down.
+            let result = Box::pin(call()).await;
+            let now = self.clock.now();
+            let failure = match result {
+                Err(failure) if failure.kind() == PortErrorKind::Throttled => failure,
+                Err(failure) if failure.kind() == PortErrorKind::Unavailable => return Err(failure),
+                result => {
+                    self.on(operation, place, |flow| flow.answered(now));
+                    return result;
+                }
+            };
+            let (dry_for, rate) = self.on(operation, place, |flow| {
+                let dry_for = flow.throttled(turn.passed, now, patience);
+                (dry_for, flow.calls_per_second())
+            });
+            tracing::info!(%operation, %place, calls_per_second = rate, "AWS throttles: slowing down");
+            let goes_on = match again {
+                Again::WhileAwsAnswers => dry_for < patience,
+                Again::Times(times) => made < times && failure.sent() == Sent::No,
+            };
+            if !goes_on {
+                return Err(match again {
+                    Again::WhileAwsAnswers if !dry_for.is_zero() => {
+                        failure.out_of_patience(operation, place, dry_for)
+                    }
+                    _ => failure,
+                });
+            }
         }
-        // The slot comes second, so that a call that waits for its bucket holds up no other.
+    }
+
+    /// Waits for the turn of one call.
+    async fn turn(&self, operation: Operation, place: &Place) -> Turn<'_> {
+        let passed = loop {
+            let mut now = self.clock.now();
+            let ticket = self.on(operation, place, |flow| flow.ticket(now));
+            // A waiting call holds nothing that others wait for: a future that is not polled for a
+            // while loses its own time only.
+            while now < ticket.at {
+                self.clock
+                    .sleep_until(self.look_again(operation, place, ticket.at, now))
+                    .await;
+                now = self.clock.now();
+                if !self.on(operation, place, |flow| flow.is_good(ticket)) {
+                    break;
+                }
+            }
+            if let Some(passed) = self.on(operation, place, |flow| flow.pass(ticket, now)) {
+                break passed;
+            }
+        };
+        // The slot comes second, so that a call that waits for its rate holds up no other.
         // `acquire` fails only once the semaphore is closed, which it never is.
-        self.slots.acquire().await.ok()
+        let _slot = self.slots.acquire().await.ok();
+        Turn { passed, _slot }
+    }
+
+    fn look_again(&self, operation: Operation, place: &Place, at: Timestamp, now: Timestamp) -> Timestamp {
+        if self.on(operation, place, |flow| flow.is_slowed()) {
+            at.min(now.checked_add(LOOK_AGAIN).unwrap_or(at))
+        } else {
+            at
+        }
+    }
+
+    fn on<T>(&self, operation: Operation, place: &Place, act: impl FnOnce(&mut Flow) -> T) -> T {
+        let mut flows = self.flows();
+        let flow = flows
+            .entry((place.clone(), operation))
+            .or_insert_with(|| Flow::new(self.limits.rate(operation)));
+        act(flow)
+    }
+
+    fn flows(&self) -> MutexGuard<'_, BTreeMap<(Place, Operation), Flow>> {
+        self.flows.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::TestClock;
-    use jiff::{SignedDuration, Timestamp};
-
-    fn place(account: &str, region: &str) -> Place {
-        Place::new(Some(account.parse().unwrap()), region.parse().unwrap())
-    }
-
-    #[tokio::test]
-    async fn each_account_region_and_operation_has_its_own_bucket_on_the_ports_clock() {
-        let clock = Arc::new(TestClock::default());
-        let pace = Pace::new(clock.clone(), Limits::default());
-        let seconds = || clock.now().duration_since(Timestamp::UNIX_EPOCH);
-        let here = place("111122223333", "us-east-1");
-        let start = Operation::StartAutomationExecution;
-
-        pace.turn(start, &here).await;
-        pace.turn(Operation::ListRegions, &here).await;
-        pace.turn(start, &place("111122223333", "eu-west-1")).await;
-        pace.turn(start, &place("444455556666", "us-east-1")).await;
-        assert_eq!(seconds(), SignedDuration::ZERO);
-
-        pace.turn(start, &here).await;
-        pace.turn(start, &here).await;
-        assert_eq!(seconds(), SignedDuration::from_secs(2));
-    }
-
-    #[tokio::test]
-    async fn no_more_calls_are_under_way_than_there_are_slots() {
-        let clock = Arc::new(TestClock::default());
-        let two = std::num::NonZeroUsize::new(2).unwrap();
-        let pace = Pace::new(clock, Limits::default().with_concurrency(two));
-        let here = place("111122223333", "us-east-1");
-        let first = pace.turn(Operation::ListRegions, &here).await;
-        let second = pace.turn(Operation::ListRegions, &here).await;
-        assert!(first.is_some() && second.is_some());
-        assert_eq!(pace.slots.available_permits(), 0);
-        drop(first);
-        assert!(pace.turn(Operation::ListRegions, &here).await.is_some());
-    }
-}
+mod tests;

@@ -1,6 +1,6 @@
 //! What the tests share: a clock without waiting, and an AWS that answers what it is told to.
 
-use crate::{Aws, AwsBuilder};
+use crate::{Aws, AwsBuilder, Limits};
 use aws_config::retry::RetryConfig;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
@@ -36,6 +36,11 @@ impl Clock for TestClock {
     }
 }
 
+/// Limits under which a throttled call is not made again.
+pub(crate) fn impatient() -> Limits {
+    Limits::default().with_patience(jiff::SignedDuration::ZERO)
+}
+
 /// A location of the caller's own account.
 pub(crate) fn own(region: &str) -> Location {
     Location::new(CALLER.parse().unwrap(), region.parse().unwrap())
@@ -63,6 +68,7 @@ pub(crate) fn aws() -> Aws {
         .build();
     let aws = Aws::builder(&config)
         .clock(Arc::new(TestClock::default()))
+        .limits(impatient())
         .build()
         .unwrap();
     aws.clients.set_caller(CALLER);

@@ -164,10 +164,15 @@ async fn a_refusal_stands_for_ten_seconds_of_the_ports_clock_and_a_throttled_ans
     assert_eq!(http.calls_of("AssumeRole").len(), 2);
 
     let throttled = with_sts(|before| match before {
-        0..3 => xml_error(400, "Throttling", "Rate exceeded"),
+        0 => xml_error(400, "Throttling", "Rate exceeded"),
         _ => assumed(60),
     });
-    let aws = throttled.aws();
+    let aws = throttled
+        .builder(&Arc::default())
+        .limits(crate::testing::impatient())
+        .build()
+        .unwrap();
+    aws.clients.set_caller(CALLER);
     assert_eq!(look(&aws, &other("us-east-1")).await, PortErrorKind::Throttled);
     assert_eq!(look(&aws, &other("us-east-1")).await, PortErrorKind::NotFound);
 }

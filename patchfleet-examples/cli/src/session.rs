@@ -2,8 +2,10 @@
 
 use crate::args::World;
 use crate::exit::Failure;
+#[cfg(feature = "sim")]
+use patchfleet_aws::Limits;
 use patchfleet_aws::{Aws, SystemClock};
-use patchfleet_core::port::{PortErrorKind, Ports};
+use patchfleet_core::port::{PortError, PortErrorKind, Ports};
 use patchfleet_core::request::Access;
 use std::sync::Arc;
 
@@ -29,10 +31,7 @@ impl Session {
     /// Opens AWS.
     pub(crate) async fn aws(access: Option<Access>) -> Result<Self, Failure> {
         let clock = Arc::new(SystemClock::new());
-        let builder = Aws::load().await.map_err(|error| match error.kind() {
-            PortErrorKind::Invalid | PortErrorKind::Credentials => Failure::Usage(error.chain()),
-            _ => error.into(),
-        })?;
+        let builder = Aws::load().await.map_err(settings)?;
         let aws = with_access(builder, access).clock(clock.clone()).build()?;
         Ok(Self {
             ports: Ports::of(aws, clock),
@@ -54,11 +53,20 @@ impl Session {
         let config = patchfleet_aws::simulated_config(&sim.endpoint(), &crate::world::central_region()?);
         let aws = with_access(Aws::builder(&config), access)
             .clock(clock.clone())
+            .limits(Limits::from_env().map_err(settings)?)
             .build()?;
         Ok(Self {
             ports: Ports::of(aws, clock),
             _sim: Some(sim),
         })
+    }
+}
+
+/// What is wrong with the environment or a profile is for whoever calls to put right.
+fn settings(error: PortError) -> Failure {
+    match error.kind() {
+        PortErrorKind::Invalid | PortErrorKind::Credentials => Failure::Usage(error.chain()),
+        _ => error.into(),
     }
 }
 

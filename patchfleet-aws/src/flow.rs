@@ -1,0 +1,246 @@
+//! One operation in one account and Region: how fast it is asked, which follows how AWS answers.
+//! Pure: it is told the time and what came of each call.
+
+use crate::bucket::{Bucket, Rate};
+use jiff::{SignedDuration, Timestamp};
+use std::time::Duration;
+
+/// How slow a throttled operation may become. One whose own rate is slower stays at that.
+const SLOWEST: Duration = Duration::from_secs(10);
+
+/// How often the rate grows while AWS answers, and how long nothing is sent after it was halved.
+const BEAT: SignedDuration = SignedDuration::from_millis(1000);
+const PAUSE: SignedDuration = SignedDuration::from_millis(500);
+
+/// When a call may be made, as things stood when it asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ticket {
+    /// When the call may be made.
+    pub(crate) at: Timestamp,
+    /// Which setting of the rate it was given under.
+    setting: u64,
+}
+
+/// A call that was let through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Passed {
+    halvings: u64,
+}
+
+/// The rate of one operation in one account and Region. It begins at the rate that is set, halves
+/// when AWS throttles, and grows back by an eighth a second while AWS answers. It never passes the
+/// rate that is set.
+#[derive(Debug)]
+pub(crate) struct Flow {
+    ceiling: Rate,
+    interval: Duration,
+    bucket: Bucket,
+    setting: u64,
+    halvings: u64,
+    changed_at: Timestamp,
+    last_call: Timestamp,
+    dry: Option<Dry>,
+}
+
+/// A time without any answer but "slow down".
+#[derive(Debug, Clone, Copy)]
+struct Dry {
+    since: Timestamp,
+    last: Timestamp,
+}
+
+impl Flow {
+    pub(crate) fn new(ceiling: Rate) -> Self {
+        Self {
+            ceiling,
+            interval: ceiling.interval(),
+            bucket: Bucket::new(ceiling),
+            setting: 0,
+            halvings: 0,
+            changed_at: Timestamp::MIN,
+            last_call: Timestamp::MIN,
+            dry: None,
+        }
+    }
+
+    /// Gives out the next place in the queue.
+    pub(crate) fn ticket(&mut self, now: Timestamp) -> Ticket {
+        Ticket {
+            at: self.bucket.take(now),
+            setting: self.setting,
+        }
+    }
+
+    /// Lets the call of a ticket whose time has come through, unless the rate has changed since it
+    /// was given out. Then another ticket is needed.
+    pub(crate) fn pass(&mut self, ticket: Ticket, now: Timestamp) -> Option<Passed> {
+        if !self.is_good(ticket) {
+            return None;
+        }
+        self.last_call = now.max(self.last_call);
+        let halvings = self.halvings;
+        Some(Passed { halvings })
+    }
+
+    /// Whether a ticket still stands: the rate is the one that it was given out under.
+    pub(crate) fn is_good(&self, ticket: Ticket) -> bool {
+        ticket.setting == self.setting
+    }
+
+    /// Whether the rate is below the one that is set, so that a ticket may come to be better soon.
+    pub(crate) fn is_slowed(&self) -> bool {
+        self.interval > self.ceiling.interval()
+    }
+
+    /// Calls a second, for log lines.
+    pub(crate) fn calls_per_second(&self) -> f64 {
+        1.0 / self.interval.as_secs_f64().max(1e-9)
+    }
+
+    /// AWS answered, be it with a refusal.
+    pub(crate) fn answered(&mut self, now: Timestamp) {
+        self.dry = None;
+        if self.is_slowed() && now.duration_since(self.changed_at) >= BEAT {
+            let faster = self.interval / 9 * 8;
+            self.set(faster.max(self.ceiling.interval()), now, self.last_call);
+        }
+    }
+
+    /// AWS asked for fewer calls. Gives for how long it has now answered nothing else. A quiet time
+    /// longer than `memory` between two refusals begins the count anew.
+    pub(crate) fn throttled(
+        &mut self,
+        passed: Passed,
+        now: Timestamp,
+        memory: SignedDuration,
+    ) -> SignedDuration {
+        let since = match self.dry {
+            Some(dry) if now.duration_since(dry.last) <= memory => dry.since,
+            _ => now,
+        };
+        self.dry = Some(Dry { since, last: now });
+        // Calls that were under way together are throttled together, and say one thing.
+        if passed.halvings == self.halvings {
+            let slowest = SLOWEST.max(self.ceiling.interval());
+            let least = Duration::from_millis(1);
+            self.halvings += 1;
+            let slower = self.interval.saturating_mul(2).max(least).min(slowest);
+            self.set(slower, now, now.checked_add(PAUSE).unwrap_or(now));
+        }
+        now.duration_since(since)
+    }
+
+    /// Sets the rate. `last` is the time that the next call follows one interval after.
+    fn set(&mut self, interval: Duration, now: Timestamp, last: Timestamp) {
+        self.interval = interval;
+        self.setting += 1;
+        self.changed_at = now;
+        let rate = if self.is_slowed() {
+            Rate::every(interval)
+        } else {
+            self.ceiling
+        };
+        self.bucket = Bucket::drained(rate, last);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::num::NonZeroU32;
+
+    const MEMORY: SignedDuration = SignedDuration::from_secs(300);
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millisecond(1_700_000_000_000 + millis).unwrap()
+    }
+
+    fn eight_a_second() -> Flow {
+        let eight = NonZeroU32::new(8).unwrap();
+        Flow::new(Rate::per_second(eight).with_burst(eight))
+    }
+
+    fn pass(flow: &mut Flow, now: i64) -> Passed {
+        let ticket = flow.ticket(at(now));
+        flow.pass(ticket, at(now)).unwrap()
+    }
+
+    #[test]
+    fn a_throttled_answer_halves_the_rate_and_calls_that_were_under_way_with_it_do_not_halve_it_again() {
+        let mut flow = eight_a_second();
+        let (one, two) = (pass(&mut flow, 0), pass(&mut flow, 0));
+        flow.throttled(one, at(10), MEMORY);
+        flow.throttled(two, at(12), MEMORY);
+        assert_eq!(flow.interval.as_millis(), 250);
+        let next = flow.ticket(at(20));
+        assert_eq!(next.at, at(10 + 500 + 250), "a pause, then the slower rate");
+        let three = flow.pass(next, next.at).unwrap();
+        flow.throttled(three, next.at, MEMORY);
+        assert_eq!(flow.interval.as_millis(), 500);
+    }
+
+    #[test]
+    fn a_ticket_from_before_the_rate_changed_is_not_good_any_more() {
+        let mut flow = eight_a_second();
+        let sent = pass(&mut flow, 0);
+        let waiting = flow.ticket(at(0));
+        flow.throttled(sent, at(10), MEMORY);
+        assert_eq!(flow.pass(waiting, at(10)), None);
+    }
+
+    #[test]
+    fn the_rate_grows_by_an_eighth_a_second_while_aws_answers_and_never_past_what_is_set() {
+        let mut flow = eight_a_second();
+        let sent = pass(&mut flow, 0);
+        flow.throttled(sent, at(0), MEMORY);
+        flow.answered(at(900));
+        assert_eq!(flow.interval.as_millis(), 250, "not within a second");
+        flow.answered(at(1000));
+        assert_eq!(flow.interval.as_millis(), 222);
+        for second in 2..20 {
+            flow.answered(at(second * 1000));
+        }
+        assert_eq!(flow.interval, flow.ceiling.interval());
+        assert!(!flow.is_slowed());
+    }
+
+    #[test]
+    fn however_often_it_is_throttled_something_is_asked_every_ten_seconds() {
+        let mut flow = eight_a_second();
+        for n in 0..30 {
+            let ticket = flow.ticket(at(n * 20_000));
+            let sent = flow.pass(ticket, ticket.at).unwrap();
+            flow.throttled(sent, ticket.at, MEMORY);
+        }
+        assert_eq!(flow.interval, SLOWEST);
+        let mut rare = Flow::new(Rate::every(Duration::from_secs(60)));
+        let sent = pass(&mut rare, 0);
+        rare.throttled(sent, at(0), MEMORY);
+        assert_eq!(rare.interval, Duration::from_secs(60), "what is set slower stays");
+    }
+
+    #[test]
+    fn the_time_without_an_answer_ends_with_any_answer_and_with_a_long_rest() {
+        let mut flow = eight_a_second();
+        let refused = |flow: &mut Flow, second: i64| {
+            let passed = Passed {
+                halvings: flow.halvings,
+            };
+            flow.throttled(passed, at(second * 1000), MEMORY).as_secs()
+        };
+        assert_eq!(refused(&mut flow, 0), 0);
+        assert_eq!(refused(&mut flow, 200), 200);
+        flow.answered(at(210_000));
+        assert_eq!(refused(&mut flow, 220), 0);
+        assert_eq!(refused(&mut flow, 400), 180);
+        assert_eq!(refused(&mut flow, 10_000), 0, "yesterday's says nothing of today");
+    }
+
+    #[test]
+    fn no_limit_at_all_is_slowed_too() {
+        let mut flow = Flow::new(Rate::every(Duration::ZERO));
+        let sent = pass(&mut flow, 0);
+        flow.throttled(sent, at(0), MEMORY);
+        assert_eq!(flow.interval, Duration::from_millis(1));
+    }
+}
