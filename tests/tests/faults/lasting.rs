@@ -152,6 +152,11 @@ async fn is_not_known_to_the_census(front: Front, calls: &[u32]) {
                 stage.add(&fault);
                 let first = stage.plan().await;
                 stage.nothing_was_started();
+                if front == Front::Http && effect == "throttle" {
+                    // The adapter asks more slowly, and is answered in the end.
+                    assert_eq!(first.unwrap(), undisturbed.plan, "{fault}");
+                    continue;
+                }
                 says_why_not(operation, &effect, first, &undisturbed.plan);
                 let (plan, _) = stage.plan_in_the_end(&undisturbed.plan).await;
                 assert_eq!(plan, undisturbed.plan, "{fault}");

@@ -201,3 +201,21 @@ fn a_region_nobody_has_is_refused() {
         "{stderr}"
     );
 }
+
+#[test]
+fn rates_and_calls_at_once_that_cannot_be_are_said_with_the_variable_and_what_would_be_right() {
+    let bench = Bench::new();
+    bench.file("request.toml", request(str::to_owned));
+    let ran = bench
+        .command(&["plan", "-f", "request.toml", "--sim"])
+        .env("PATCHFLEET_CALLS_AT_ONCE", "none")
+        .env("PATCHFLEET_RATES", "sts:AssumeRole=0")
+        .output()
+        .unwrap();
+    assert_eq!(ran.status.code(), Some(2));
+    assert_eq!(
+        String::from_utf8(ran.stderr).unwrap(),
+        "patchfleet: PATCHFLEET_CALLS_AT_ONCE = \"none\": expected a whole number of calls from 1 to 1000; \
+         PATCHFLEET_RATES: \"sts:AssumeRole=0\": expected calls a second from 0.01 to 10000, such as 0.5 or 3\n"
+    );
+}
