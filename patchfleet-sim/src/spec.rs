@@ -3,6 +3,7 @@
 //! The spec only says what is there. [`crate::world::World::new`] makes a world of it.
 
 mod automation;
+mod change;
 mod document;
 mod error;
 mod fault;
@@ -12,6 +13,10 @@ mod schema;
 mod source;
 
 pub use automation::{AutomationSpec, ConsistencySpec, QuotasSpec};
+pub use change::{
+    AccountChange, After, Change, ChangeSpec, CommandsOf, DocumentAt, DocumentDefault, DocumentUpdate,
+    ExecutionsOf, GroupAt, GroupChange, NodesOf, RoleChange, TagChange,
+};
 pub use document::{BuiltinDocument, DocumentKind, DocumentSpec};
 pub use error::{Position, Problem, WorldError};
 pub use fault::{FaultEffect, FaultSpec};
@@ -94,6 +99,9 @@ pub struct WorldSpec {
     /// What goes wrong with calls.
     #[serde(default)]
     pub faults: Vec<FaultSpec>,
+    /// What other people do meanwhile, each at its time; those of one instant in this order.
+    #[serde(default)]
+    pub changes: Vec<ChangeSpec>,
     /// The S3 buckets that there are for the output of commands (default: every name is one).
     #[serde(default)]
     pub buckets: Option<Vec<String>>,
@@ -106,13 +114,21 @@ pub struct WorldSpec {
 }
 
 /// What AWS's documentation leaves open about Run Command.
-#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RunCommandSpec {
-    /// Whether one node that is offline or unknown among targets of `Key=InstanceIds` has the whole
-    /// command refused, as it has among `InstanceIds` (default false: the nodes that are managed get
-    /// it, and those that are offline time out). Users report refusals.
+    /// Whether one node that is stopped, terminated or not registered among targets of
+    /// `Key=InstanceIds` has the whole command refused, as it has among `InstanceIds` (default true:
+    /// users report it; false: the nodes that are registered get it).
     pub check_targeted_ids: bool,
+}
+
+impl Default for RunCommandSpec {
+    fn default() -> Self {
+        Self {
+            check_targeted_ids: true,
+        }
+    }
 }
 
 /// The organization.
@@ -337,10 +353,15 @@ pub enum Reachability {
     /// Its agent answers.
     #[default]
     Online,
-    /// It is registered, and its agent does not answer.
+    /// It is registered and runs, and its agent does not answer.
     Offline,
     /// Systems Manager does not know it.
     Unmanaged,
+    /// An EC2 instance that is stopped. It is in its groups, and Systems Manager does not list it.
+    Stopped,
+    /// An EC2 instance that was terminated when the world began. It stays in its groups for a while
+    /// (`consistency.terminated_seconds`), and Systems Manager does not list it.
+    Terminated,
 }
 
 impl WorldSpec {

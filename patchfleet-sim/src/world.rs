@@ -9,12 +9,14 @@ mod automation;
 mod build;
 mod calendar;
 mod cancel;
+mod change;
 mod command;
 mod document;
 mod event;
 mod fan_out;
 mod fault;
 mod group;
+mod life;
 mod lifecycle;
 mod locations;
 mod node;
@@ -42,6 +44,7 @@ mod turn;
 pub use automation::{Execution, LocationTargets, Shape, StartOrder, StartRefusal, Step};
 pub(crate) use automation::{Failure, FailureKind, FailureStage, TargetUnit, Token};
 pub(crate) use calendar::{Calendar, state as calendar_state};
+pub use change::Changed;
 pub use command::{Command, CommandOptions, CommandOrder, CommandRefusal, Invocation, InvocationState};
 pub(crate) use command::{Plugin, is_error};
 pub use document::{Document, DocumentVersion};
@@ -108,6 +111,7 @@ pub struct World {
     pub(crate) consistency: ConsistencySpec,
     pub(crate) requests: Vec<RequestRecord>,
     pub(crate) faults: Vec<Fault>,
+    pub(crate) changes: Vec<Changed>,
     /// What a fault makes partial the listing with, of the call that is being answered.
     pub(crate) query_errors: Vec<String>,
     /// Calls a second, by action.
@@ -256,8 +260,12 @@ impl World {
 
     /// Puts `event` into the queue, `seconds` from now.
     pub(crate) fn after_seconds(&mut self, seconds: i64, event: Event) {
+        self.at(after(self.now, SignedDuration::from_secs(seconds)), event);
+    }
+
+    /// Puts `event` into the queue.
+    pub(crate) fn at(&mut self, at: Timestamp, event: Event) {
         self.queued = self.queued.saturating_add(1);
-        let at = after(self.now, SignedDuration::from_secs(seconds));
         self.queue.insert((at, self.turn(&event), self.queued), event);
     }
 

@@ -127,7 +127,7 @@ fn instance(world: &World, node: &Node) -> InstanceShape {
     };
     InstanceShape {
         instance_id: node.id.to_string(),
-        ping_status: node.ping_status(),
+        ping_status: world.ping_status(node),
         last_ping_date_time: pinged.into(),
         agent_version: AGENT,
         is_latest_version: true,
@@ -228,7 +228,7 @@ impl InstanceFilter {
         match self.key.as_str() {
             "InstanceIds" | "SourceIds" => is(node.id.as_str()),
             "AgentVersion" => is(AGENT),
-            "PingStatus" => is(node.ping_status()),
+            "PingStatus" => is(world.ping_status(node)),
             "PlatformTypes" => is(node.platform_type()),
             "ActivationIds" => activation(world, node).is_some_and(|one| is(&one.id)),
             "IamRole" => node.id.kind() == NodeKind::Hybrid && is(HYBRID_ROLE),

@@ -5,7 +5,7 @@ use crate::{
     api::{self, Service},
     clock::SimClock,
     model::ServiceModel,
-    spec::FaultSpec,
+    spec::{ChangeSpec, FaultSpec},
     world::World,
 };
 use http::{HeaderValue, Method, Response, StatusCode, header};
@@ -16,8 +16,7 @@ use serde_json::{Value, json};
 /// At most a virtual year at a time: further is a slip of the pen.
 const MAX_SECONDS: f64 = 366.0 * 86_400.0;
 
-const ENDPOINTS: &str =
-    "there are GET requests, GET state, GET operations, POST advance, and GET, POST and DELETE fault";
+const ENDPOINTS: &str = "there are GET requests, GET state, GET operations, POST advance, GET and POST change, and GET, POST and DELETE fault";
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,7 +39,9 @@ pub(super) fn answer(clock: &SimClock, method: &Method, path: &str, body: Option
             reply(200, json!([]))
         }
         ("POST", "advance") => advance(clock, body),
-        (_, "requests" | "state" | "operations" | "fault" | "advance") => {
+        ("GET", "change") => reply(200, clock.with_world(|world| json!(world.changes()))),
+        ("POST", "change") => add_change(clock, body),
+        (_, "requests" | "state" | "operations" | "fault" | "advance" | "change") => {
             reply(405, json!({"error": ENDPOINTS}))
         }
         _ => reply(404, json!({"error": ENDPOINTS})),
@@ -67,6 +68,18 @@ fn add_fault(clock: &SimClock, body: &[u8]) -> Response<Reply> {
     };
     clock.with_world(|world| match world.add_fault(spec) {
         Ok(()) => reply(200, json!(world.faults())),
+        Err(problems) => reply(400, json!({"error": problems.join("; ")})),
+    })
+}
+
+/// Does one change, now or later, and answers with all that have happened.
+fn add_change(clock: &SimClock, body: &[u8]) -> Response<Reply> {
+    let spec: ChangeSpec = match serde_json::from_slice(body) {
+        Ok(spec) => spec,
+        Err(error) => return reply(400, json!({"error": format!("the body is a change: {error}")})),
+    };
+    clock.with_world(|world| match world.add_change(&spec) {
+        Ok(()) => reply(200, json!(world.changes())),
         Err(problems) => reply(400, json!({"error": problems.join("; ")})),
     })
 }

@@ -64,8 +64,8 @@ impl Default for QuotasSpec {
     }
 }
 
-/// How long what is new stays unseen by calls that read.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+/// How long what is new stays unseen by calls that read, and what is past stays seen.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ConsistencySpec {
     /// Seconds until a new execution is found and listed (default 0).
@@ -74,4 +74,22 @@ pub struct ConsistencySpec {
     pub tags_seconds: u32,
     /// Seconds until a new command's invocations are found (default 0).
     pub invocations_seconds: u32,
+    /// Seconds after its last ping for which a silent node's PingStatus stays Online (default 300;
+    /// recorded: more than 84). LastPingDateTime stays at that ping.
+    pub ping_status_seconds: u32,
+    /// Seconds for which a terminated instance stays in its resource groups and is found by its tags
+    /// (default 3600: EC2 shows it for about an hour).
+    pub terminated_seconds: u32,
+}
+
+impl Default for ConsistencySpec {
+    fn default() -> Self {
+        Self {
+            executions_seconds: 0,
+            tags_seconds: 0,
+            invocations_seconds: 0,
+            ping_status_seconds: 300,
+            terminated_seconds: 3600,
+        }
+    }
 }

@@ -5,6 +5,7 @@ mod organization;
 
 use super::{
     Group, Node, PatchReport, World, after, amazon,
+    event::Event,
     node::{Behaviour, FixedPatches},
 };
 use crate::{
@@ -57,6 +58,7 @@ pub(super) fn build(spec: &WorldSpec) -> Result<World, WorldError> {
         consistency: spec.consistency.clone(),
         requests: vec![],
         faults: vec![],
+        changes: vec![],
         query_errors: vec![],
         rates: spec.rates.clone(),
         calls_full_at: BTreeMap::new(),
@@ -83,6 +85,7 @@ pub(super) fn build(spec: &WorldSpec) -> Result<World, WorldError> {
     for (index, document) in spec.documents.iter().enumerate() {
         builder.add_document(index, document);
     }
+    builder.add_changes();
     if builder.problems.is_empty() {
         Ok(builder.world)
     } else {
@@ -122,6 +125,17 @@ impl Builder<'_> {
             if !(0.01..=10_000.0).contains(rate) {
                 self.problem(&path, format!("{rate} calls a second are not 0.01 to 10000"));
             }
+        }
+    }
+
+    fn add_changes(&mut self) {
+        for (index, change) in self.spec.changes.iter().enumerate() {
+            for problem in self.world.change_problems(&change.change) {
+                self.problem(format!("changes[{index}].change"), problem);
+            }
+            let due = after(self.spec.start, change.at.map_or(SignedDuration::ZERO, |at| at.0));
+            let change = Box::new(change.change.clone());
+            self.world.at(due, Event::Changes { change });
         }
     }
 
@@ -298,13 +312,20 @@ impl Builder<'_> {
             found: patches,
         });
         Node {
-            silent_since: (reachability == Reachability::Offline).then(|| hours_ago(30, 400, "silent")),
+            silent_since: match reachability {
+                Reachability::Offline | Reachability::Stopped => Some(hours_ago(30, 400, "silent")),
+                Reachability::Terminated => Some(self.spec.start),
+                Reachability::Online | Reachability::Unmanaged => None,
+            },
             location: location.clone(),
             platform,
             reachability,
             groups: BTreeSet::new(),
             tags: BTreeMap::new(),
             put_off: vec![],
+            reboots_for: None,
+            boots: 0,
+            forgotten: false,
             behaviour,
             patches,
             report,
@@ -317,7 +338,14 @@ impl Builder<'_> {
     }
 
     fn add_node(&mut self, path: &str, node: Node) {
-        if node.behaviour.outcome == OutcomeSpec::Stuck && !node.is_managed() {
+        let (kind, state) = (node.id.kind(), node.reachability);
+        if kind == NodeKind::Hybrid && matches!(state, Reachability::Stopped | Reachability::Terminated) {
+            self.problem(
+                format!("{path}.reachability"),
+                "only EC2 nodes are stopped or terminated: a hybrid node is offline",
+            );
+        }
+        if node.behaviour.outcome == OutcomeSpec::Stuck && state == Reachability::Unmanaged {
             self.problem(
                 format!("{path}.patch.outcome"),
                 "what is unmanaged cannot be stuck",
@@ -337,6 +365,9 @@ impl Builder<'_> {
             .entry(location)
             .or_default()
             .nodes
-            .insert(id, node);
+            .insert(id.clone(), node);
+        if state == Reachability::Terminated {
+            self.world.will_be_forgotten(&id);
+        }
     }
 }

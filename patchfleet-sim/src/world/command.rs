@@ -92,6 +92,8 @@ pub struct Invocation {
     pub(crate) started: Option<Timestamp>,
     pub(crate) ended: Option<Timestamp>,
     pub(crate) response_code: i32,
+    /// Whether its work goes on though it has ended: it was given up, and nobody told the node.
+    pub(crate) runs_on: bool,
     /// What kept it from doing its work.
     pub(crate) trouble: Option<Trouble>,
     /// What it found, if it came so far.

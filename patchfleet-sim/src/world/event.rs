@@ -1,6 +1,7 @@
 //! What can happen by itself, and who deals with it.
 
 use super::{InvocationState, Shape, Status, World, lifecycle::Checked};
+use crate::spec::Change;
 use patchfleet_core::id::{Location, NodeId};
 
 /// Something that is going to happen. Each is a no-op if what it is about has ended meanwhile.
@@ -60,13 +61,21 @@ pub(crate) enum Event {
     /// A node has scanned or installed.
     WorkDone { command: String, node: NodeId },
     /// A node is back after its reboot, which a command may have asked for.
-    Returns { command: Option<String>, node: NodeId },
+    Returns {
+        command: Option<String>,
+        node: NodeId,
+        boot: u32,
+    },
     /// A node has taken longer than the document allows.
     ExecutionTimesOut { command: String, node: NodeId },
     /// Systems Manager gives up a node of which it has heard nothing since it rebooted.
     InvocationExpires { command: String, node: NodeId },
     /// A node has heard that its command was cancelled.
     InvocationCancelled { command: String, node: NodeId },
+    /// Somebody else does something.
+    Changes { change: Box<Change> },
+    /// Nobody shows a terminated instance any more.
+    Forgotten { node: NodeId },
 }
 
 impl World {
@@ -119,10 +128,14 @@ impl World {
             Event::Delivered { command, node } => self.delivered(&command, &node),
             Event::DeliveryTimesOut { command, node } => self.delivery_times_out(&command, &node),
             Event::WorkDone { command, node } => self.work_done(&command, &node),
-            Event::Returns { command, node } => self.returns(command.as_deref(), &node),
+            Event::Returns { node, boot, .. } => self.returns(&node, boot),
             Event::ExecutionTimesOut { command, node } => self.execution_times_out(&command, &node),
             Event::InvocationExpires { command, node } => self.invocation_expires(&command, &node),
             Event::InvocationCancelled { command, node } => self.invocation_cancelled(&command, &node),
+            Event::Changes { change } => {
+                self.do_change(&change);
+            }
+            Event::Forgotten { node } => self.forget_node(&node),
         }
     }
 }

@@ -81,9 +81,10 @@ impl TagQuery {
     /// Whether the query finds a node.
     pub(crate) fn selects(&self, node: &Node) -> bool {
         let types = &self.resource_type_filters;
-        types
-            .iter()
-            .any(|kind| kind == ALL_TYPES || kind == node.resource_type())
+        !node.forgotten
+            && types
+                .iter()
+                .any(|kind| kind == ALL_TYPES || kind == node.resource_type())
             && self.tag_filters.iter().all(|filter| filter.selects(node))
     }
 }
@@ -155,7 +156,7 @@ impl Group {
 impl Place {
     /// Whether a node is in the group `name` now.
     pub(crate) fn is_member(&self, name: &str, node: &Node) -> bool {
-        self.groups.get(name).is_some_and(|group| group.has(name, node))
+        !node.forgotten && self.groups.get(name).is_some_and(|group| group.has(name, node))
     }
 
     /// The members of a group now, by id.

@@ -21,6 +21,12 @@ pub struct Node {
     pub(crate) silent_since: Option<Timestamp>,
     /// The commands whose work on it was done but for its silence, and ends with its return.
     pub(crate) put_off: Vec<String>,
+    /// The command that reboots it.
+    pub(crate) reboots_for: Option<String>,
+    /// How often it went down. A return from an earlier time is none.
+    pub(crate) boots: u32,
+    /// Whether it was terminated so long ago that nobody shows it.
+    pub(crate) forgotten: bool,
     pub(crate) behaviour: Behaviour,
     pub(crate) patches: Patches,
     pub(crate) report: Option<PatchReport>,
@@ -130,10 +136,10 @@ impl Node {
         self.report.as_ref()
     }
 
-    /// Whether Systems Manager knows it.
+    /// Whether Systems Manager lists it: it is registered, and neither stopped nor terminated.
     #[must_use]
     pub fn is_managed(&self) -> bool {
-        self.reachability != Reachability::Unmanaged
+        matches!(self.reachability, Reachability::Online | Reachability::Offline)
     }
 
     /// Whether its agent answers.
@@ -146,16 +152,6 @@ impl Node {
     #[must_use]
     pub fn installs(&self) -> u32 {
         self.installs
-    }
-
-    /// Systems Manager's PingStatus.
-    #[must_use]
-    pub fn ping_status(&self) -> &'static str {
-        if self.is_online() {
-            "Online"
-        } else {
-            "ConnectionLost"
-        }
     }
 
     /// Systems Manager's PlatformType.

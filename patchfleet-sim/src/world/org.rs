@@ -147,16 +147,19 @@ impl Organization {
         role.map_or(0, |role| role.max_session)
     }
 
-    /// Whether a role may not do something.
+    /// Whether a role may not do something. One that is gone may do nothing, and so may all of an
+    /// account that cannot be used.
     pub(crate) fn denies(&self, account: &AccountId, role: &str, action: &str) -> bool {
-        let role = self
-            .accounts
-            .get(account)
-            .and_then(|account| account.roles.get(role));
-        role.is_some_and(|role| {
-            role.denied
-                .iter()
-                .any(|pattern| crate::api::action_matches(pattern, action))
+        let Some(account) = self.accounts.get(account) else {
+            return false;
+        };
+        account.roles.get(role).is_some_and(|role| {
+            account.state != AccountStateSpec::Active
+                || role.state == RoleState::Missing
+                || role
+                    .denied
+                    .iter()
+                    .any(|pattern| crate::api::action_matches(pattern, action))
         })
     }
 

@@ -5,7 +5,7 @@ mod listing;
 pub(crate) use listing::ListedPatch;
 
 use super::{InvocationState, PatchReport, Patches, Status, World, command::Trouble, event::Event};
-use crate::spec::OutcomeSpec;
+use crate::spec::{OutcomeSpec, Reachability};
 use jiff::SignedDuration;
 use patchfleet_core::id::NodeId;
 
@@ -117,15 +117,11 @@ impl World {
             return self.end_install(command, id);
         }
         node.silent_since = Some(now);
+        node.reboots_for = Some(command.to_owned());
+        node.boots = node.boots.saturating_add(1);
         let seconds = node.behaviour.reboot_seconds;
         if !matches!(outcome, OutcomeSpec::NeverReturns | OutcomeSpec::Vanishes) {
-            self.after_seconds(
-                seconds,
-                Event::Returns {
-                    command: Some(command.to_owned()),
-                    node: id.clone(),
-                },
-            );
+            self.comes_back_after(id, seconds);
         }
     }
 
@@ -135,36 +131,40 @@ impl World {
     pub fn reboot(&mut self, id: &NodeId) -> bool {
         let now = self.now;
         let busy = self.commands.keys().any(|command| {
-            matches!(
-                self.invocation_state(command, id),
-                Some(InvocationState::Running | InvocationState::Cancelling)
-            )
+            self.works(command, id) || self.invocation_state(command, id) == Some(InvocationState::Cancelling)
         });
         let Some(node) = self.node_mut(id).filter(|node| node.is_online() && !busy) else {
             return false;
         };
         node.silent_since = Some(now);
+        node.boots = node.boots.saturating_add(1);
         let seconds = node.behaviour.reboot_seconds;
-        self.after_seconds(
-            seconds,
-            Event::Returns {
-                command: None,
-                node: id.clone(),
-            },
-        );
+        self.comes_back_after(id, seconds);
         true
     }
 
-    /// A node is back. It is so even if its command was given up meanwhile.
-    pub(super) fn returns(&mut self, command: Option<&str>, id: &NodeId) {
+    /// A node that went down for the `boot`th time is back. It is so even if its command was given up
+    /// meanwhile.
+    pub(super) fn returns(&mut self, id: &NodeId, boot: u32) {
+        let here =
+            |node: &&mut super::Node| node.boots == boot && node.reachability != Reachability::Terminated;
+        let Some(node) = self.node_mut(id).filter(here) else {
+            return;
+        };
+        node.patches.installed += std::mem::take(&mut node.patches.pending_reboot);
+        self.answers(id);
+    }
+
+    /// A node's agent answers again, and ends what it had been at.
+    pub(super) fn answers(&mut self, id: &NodeId) {
         let Some(node) = self.node_mut(id) else { return };
         node.silent_since = None;
+        node.reachability = Reachability::Online;
         let put_off = std::mem::take(&mut node.put_off);
-        node.patches.installed += std::mem::take(&mut node.patches.pending_reboot);
-        let running =
-            command.filter(|command| self.invocation_state(command, id) == Some(InvocationState::Running));
+        let command = node.reboots_for.take();
+        let running = command.filter(|command| self.works(command, id));
         if let Some(command) = running {
-            self.end_install(command, id);
+            self.end_install(&command, id);
         }
         for command in put_off {
             let node = id.clone();
@@ -223,6 +223,7 @@ impl World {
             .commands
             .get_mut(&name)
             .and_then(|command| command.invocation_mut(id))
+            .filter(|one| !one.state.is_terminal())
         {
             invocation.report = Some(report);
         }

@@ -142,6 +142,9 @@ fn check_key(target: &Target) -> Result<(), StartRefusal> {
 
 /// Whether `target` means the node. It need not be managed: the runbook says what it is for.
 fn selects(target: &Target, place: &Place, node: &Node) -> bool {
+    if node.forgotten {
+        return false;
+    }
     match target.key.as_str() {
         "ResourceGroup" => target.values.iter().any(|group| place.is_member(group, node)),
         "AWS::EC2::Instance" => node.id.kind() == NodeKind::Ec2,

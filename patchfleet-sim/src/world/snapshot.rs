@@ -20,6 +20,7 @@ impl World {
             "root_id": self.org.root,
             "executions": executions.into_iter().map(execution).collect::<Vec<_>>(),
             "commands": commands.into_iter().map(command).collect::<Vec<_>>(),
+            "changes": self.changes,
             "nodes": self.nodes().map(node).collect::<Vec<_>>(),
         })
     }

@@ -13,6 +13,8 @@ pub(super) type Age = (Timestamp, u64, String);
 /// Earlier ones come first; those of one turn in the order in which they were put there.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Turn {
+    /// What somebody does who is none of the model's.
+    Hand,
     /// What concerns one execution only.
     Own,
     /// What a command does to its nodes, the oldest command's first; `None`: no command's.
@@ -27,6 +29,7 @@ pub(super) enum Turn {
 impl World {
     pub(super) fn turn(&self, event: &Event) -> Turn {
         match event {
+            Event::Changes { .. } | Event::Forgotten { .. } => Turn::Hand,
             Event::ExecutionArrives { .. }
             | Event::ChildEnded { .. }
             | Event::StepBegins { .. }

@@ -165,7 +165,7 @@ pub(crate) fn details(command: &Command) -> Vec<&'static str> {
 /// The small world's second account, entered once.
 pub(crate) struct There {
     pub(crate) fleet: Fleet,
-    caller: Caller,
+    pub(crate) caller: Caller,
 }
 
 impl There {

@@ -93,10 +93,11 @@ fn a_node_that_never_returns_times_out_after_the_documents_two_hours_and_reports
         (&state["Operation"], &state["MissingCount"]),
         (&json!("Scan"), &json!(3))
     );
-    assert_eq!(
-        fleet.world.nodes().next().unwrap().ping_status(),
-        "ConnectionLost"
-    );
+    assert_eq!(ping(&fleet), "ConnectionLost");
+}
+
+fn ping(fleet: &Fleet) -> &'static str {
+    fleet.world.ping_status(fleet.world.nodes().next().unwrap())
 }
 
 #[test]
@@ -105,7 +106,7 @@ fn a_stuck_node_times_out_while_its_agent_still_answers() {
     let command = fleet.install(&[]);
     assert_eq!(details(command), ["ExecutionTimedOut"]);
     assert_eq!(command.status().0, Status::Failed);
-    assert_eq!(fleet.world.nodes().next().unwrap().ping_status(), "Online");
+    assert_eq!(ping(&fleet), "Online");
 }
 
 #[test]

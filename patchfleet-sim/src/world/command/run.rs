@@ -17,31 +17,26 @@ impl World {
         else {
             return;
         };
-        let nodes = self.resolve(
-            &command.order.location,
-            &command.order.targets,
-            &command.order.instance_ids,
-        );
-        let mut invocations = self.invocations_of(nodes);
+        // Those that were named are there already, and some may have been cancelled since.
+        let invocations = if command.order.instance_ids.is_empty() {
+            let nodes = self.resolve(&command.order.location, &command.order.targets, &[]);
+            Some(self.invocations_of(nodes))
+        } else {
+            None
+        };
         let Some(command) = self.commands.get_mut(id) else {
             return;
         };
-        // Nodes that were named may have been cancelled before it begins.
-        let before = std::mem::take(&mut command.invocations);
-        for ended in before.into_iter().filter(|one| one.state.is_terminal()) {
-            match invocations.iter_mut().find(|one| one.node == ended.node) {
-                Some(one) => *one = ended,
-                None => invocations.push(ended),
-            }
+        if let Some(invocations) = invocations {
+            command.invocations = invocations;
         }
-        let found = u32::try_from(invocations.len()).unwrap_or(u32::MAX);
+        let found = u32::try_from(command.invocations.len()).unwrap_or(u32::MAX);
         command.status = Status::InProgress;
         command.details = "InProgress";
         command.pacer = Pacer::new(
             concurrency(&command.order.max_concurrency, found),
             allowed_errors(&command.order.max_errors, found),
         );
-        command.invocations = invocations;
         self.pump_command(id);
     }
 
@@ -54,6 +49,7 @@ impl World {
             started: None,
             ended: None,
             response_code: -1,
+            runs_on: false,
             trouble: None,
             report: None,
         };
@@ -123,12 +119,8 @@ impl World {
             invocation.state = InvocationState::Ended(Status::Cancelled, details);
             invocation.ended = Some(self.now);
         }
-        (command.status, command.details) = command.verdict(cancelled);
-        command.ended = Some(self.now);
-        let (status, step) = (command.status, command.order.step.clone());
-        if let Some((execution, step)) = step {
-            self.command_ended(&execution, step, id, status);
-        }
+        let (status, details) = command.verdict(cancelled);
+        self.end_command(id, status, details);
     }
 
     /// Systems Manager tries to deliver to a node.
@@ -195,7 +187,7 @@ impl World {
             return;
         };
         let document = command.document;
-        if self.invocation_state(id, node) != Some(InvocationState::Running) {
+        if !self.works(id, node) {
             return;
         }
         let there = self.node_mut(node);
@@ -285,6 +277,49 @@ impl World {
         Some(self.commands.get(id)?.invocation(node)?.state)
     }
 
+    /// Whether a node is at work for a command, told or untold.
+    pub(in crate::world) fn works(&self, id: &str, node: &NodeId) -> bool {
+        let invocation = self.commands.get(id).and_then(|one| one.invocation(node));
+        invocation.is_some_and(|one| one.state == InvocationState::Running || one.runs_on)
+    }
+
+    /// An alarm that is attached to a command goes off. Nothing more is sent, and nobody tells the
+    /// nodes: what runs on them runs on.
+    pub(in crate::world) fn alarm_command(&mut self, id: &str) {
+        self.give_up_command(id, (Status::Failed, "Terminated"));
+        self.end_command(id, Status::Failed, "FailedDueToAlarm");
+    }
+
+    /// Ends every invocation that has not ended as `end` says.
+    fn give_up_command(&mut self, id: &str, end: (Status, &'static str)) {
+        let now = self.now;
+        let Some(command) = self.commands.get_mut(id) else {
+            return;
+        };
+        for one in command
+            .invocations
+            .iter_mut()
+            .filter(|one| !one.state.is_terminal())
+        {
+            one.runs_on = one.state == InvocationState::Running;
+            one.state = InvocationState::Ended(end.0, end.1);
+            one.ended = Some(now);
+        }
+    }
+
+    /// A command has ended, and the step that sent it hears of it.
+    fn end_command(&mut self, id: &str, status: Status, details: &'static str) {
+        let now = self.now;
+        let Some(command) = self.commands.get_mut(id) else {
+            return;
+        };
+        (command.status, command.details) = (status, details);
+        command.ended = Some(now);
+        if let Some((execution, step)) = command.order.step.clone() {
+            self.command_ended(&execution, step, id, status);
+        }
+    }
+
     pub(in crate::world) fn end_invocation(
         &mut self,
         id: &str,
@@ -300,6 +335,11 @@ impl World {
         let Some(invocation) = command.invocation_mut(node) else {
             return;
         };
+        if invocation.state.is_terminal() {
+            // It was given up, and its work has only now come to an end.
+            invocation.runs_on = false;
+            return;
+        }
         invocation.state = InvocationState::Ended(status, details);
         invocation.ended = Some(now);
         invocation.response_code = code;

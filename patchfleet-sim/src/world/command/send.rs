@@ -112,20 +112,9 @@ impl CommandOrder {
             .chain(targeted.flat_map(|target| &target.values))
             .collect();
         let named = |id: &String| place.nodes.values().find(|node| node.id.as_str() == id);
-        let invalid: Vec<&str> = ids
-            .iter()
-            .filter(|id| !named(id).is_some_and(Node::is_online))
-            .map(|id| id.as_str())
-            .collect();
-        if !invalid.is_empty() {
-            return refuse(
-                "InvalidInstanceId",
-                format!(
-                    "Instances [[{}]] not in a valid state for account {}",
-                    invalid.join(", "),
-                    self.location.account
-                ),
-            );
+        // A running node whose agent is silent is registered: it is waited for.
+        if !ids.iter().all(|id| named(id).is_some_and(Node::is_managed)) {
+            return refuse("InvalidInstanceId", "Instances not in a valid state for account");
         }
         let wrong = |id: &&&String| named(id).is_some_and(|node| !document.runs_on(node.platform));
         match ids.iter().find(wrong) {
