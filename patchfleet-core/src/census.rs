@@ -22,6 +22,13 @@ pub struct CensusTaken {
     pub found: BTreeMap<Location, Vec<NodeId>>,
 }
 
+impl CensusTaken {
+    /// A node of the location that Systems Manager manages, if one is known by its id.
+    pub(crate) fn any_node(&self, location: &Location) -> Option<&NodeId> {
+        self.found.get(location)?.first()
+    }
+}
+
 /// What was found in one location. Only a complete, error-free answer makes it empty.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "snake_case")]

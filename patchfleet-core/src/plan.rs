@@ -12,6 +12,7 @@ mod differences;
 mod file;
 mod make;
 mod nowhere;
+mod reading;
 mod render;
 
 pub use build::build;
@@ -224,6 +225,8 @@ pub enum RefusalCode {
     PlanDrifted,
     /// The campaign was planned from another central account or Region than the caller's.
     OtherCentral,
+    /// The results of an Install could not be read afterwards: a call that collecting needs is denied.
+    ResultsUnreadable,
     /// The plan needs something that this way of running cannot do.
     Unsupported,
 }
@@ -248,6 +251,7 @@ impl RefusalCode {
             Self::CampaignOpen => "campaign_open",
             Self::PlanDrifted => "plan_drifted",
             Self::OtherCentral => "other_central",
+            Self::ResultsUnreadable => "results_unreadable",
             Self::RunbookDiffers => "runbook_differs",
             Self::Unsupported => "unsupported",
         }

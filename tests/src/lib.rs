@@ -86,7 +86,10 @@ pub fn over_http(sim: &Sim, access: &Access) -> Result<Ports, Failure> {
 ///
 /// Why there is no plan.
 pub async fn plan(ports: &Ports, request: &PatchRequest) -> Result<Plan, PlanError> {
-    let options = plan::Options::default();
+    let options = plan::Options {
+        results: Some(&*ports.automation),
+        ..plan::Options::default()
+    };
     plan::make(&*ports.directory, &*ports.inventory, request, &options).await
 }
 

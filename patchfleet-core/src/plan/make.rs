@@ -1,30 +1,47 @@
 //! From a request to a plan, asking the ports.
 
-use super::{Plan, Refusal, RefusalCode, RefusalReason, build};
+use super::{Plan, Refusal, RefusalCode, RefusalReason, build, reading};
 use crate::census::{self, Depth};
 use crate::expand::expand;
-use crate::port::{Directory, Inventory, PortError, PortErrorKind};
-use crate::request::PatchRequest;
+use crate::port::{Automation, Directory, Inventory, PortError, PortErrorKind};
+use crate::request::{Operation, PatchRequest};
 use crate::runbook::StepTimeout;
+use std::fmt;
 
 /// How a plan is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Options {
+#[derive(Clone, Copy)]
+pub struct Options<'a> {
     /// How closely to look into each location.
     pub depth: Depth,
     /// How many accounts, then locations, are asked at once; at least 1.
     pub concurrency: usize,
     /// The step timeout of patchfleet's own runbook, as it is installed.
     pub step_timeout: StepTimeout,
+    /// How the results will be read, if a driver follows the campaign: then the calls that this needs
+    /// are tried before an Install is planned, and a denied one refuses. `None` for a plan that is
+    /// fired and forgotten.
+    pub results: Option<&'a dyn Automation>,
 }
 
-impl Default for Options {
-    /// Counts every node, asks 16 at once.
+impl fmt::Debug for Options<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("depth", &self.depth)
+            .field("concurrency", &self.concurrency)
+            .field("step_timeout", &self.step_timeout)
+            .field("results", &self.results.is_some())
+            .finish()
+    }
+}
+
+impl Default for Options<'_> {
+    /// Counts every node, asks 16 at once, and does not try whether results can be read.
     fn default() -> Self {
         Self {
             depth: Depth::default(),
             concurrency: 16,
             step_timeout: StepTimeout::default(),
+            results: None,
         }
     }
 }
@@ -58,12 +75,13 @@ impl From<PortError> for PlanError {
 /// # Errors
 ///
 /// [`PlanError::Refused`] with every reason of the stage that refused (the census is not taken if
-/// the locations are refused), [`PlanError::Port`] if the caller cannot be found out.
+/// the locations are refused, and reading results is not tried if there is no plan),
+/// [`PlanError::Port`] if the caller cannot be found out.
 pub async fn make(
     directory: &dyn Directory,
     inventory: &dyn Inventory,
     request: &PatchRequest,
-    options: &Options,
+    options: &Options<'_>,
 ) -> Result<Plan, PlanError> {
     let caller = directory.caller().await.map_err(|error| match error.kind() {
         PortErrorKind::RegionNotEnabled => PlanError::Refused(Refusal {
@@ -84,13 +102,21 @@ pub async fn make(
         options.concurrency,
     )
     .await;
-    Ok(build(
-        request,
-        &caller,
-        &candidates,
-        &census,
-        options.step_timeout,
-    )?)
+    let mut plan = build(request, &caller, &candidates, &census, options.step_timeout)?;
+    if let Some(automation) = options.results
+        && request.patch.operation == Operation::Install
+        && !plan.is_empty()
+    {
+        let tried = reading::tried(automation, inventory, &plan, &census, options.concurrency).await;
+        if !tried.denied.is_empty() {
+            return Err(Refusal {
+                reasons: tried.denied,
+            }
+            .into());
+        }
+        plan.warnings.extend(tried.warnings);
+    }
+    Ok(plan)
 }
 
 /// Sees that the caller is in the central account and Region that a plan was made from. Before a

@@ -104,7 +104,11 @@ impl Job {
         };
         let ports = ports(&request.access).await?;
         let (directory, inventory) = (ports.directory.as_ref(), ports.inventory.as_ref());
-        let plan = plan::make(directory, inventory, request, &plan::Options::default()).await?;
+        let options = plan::Options {
+            results: Some(ports.automation.as_ref()),
+            ..plan::Options::default()
+        };
+        let plan = plan::make(directory, inventory, request, &options).await?;
         runbook::require(ports.documents.as_ref(), &plan.request.automation.document).await?;
         tracing::info!("campaign {campaign}\n{}", plan.to_text());
         let driver = self.driver(&ports);

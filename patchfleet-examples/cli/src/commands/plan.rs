@@ -49,6 +49,7 @@ pub(crate) async fn make(ports: &Ports, request: &PatchRequest, depth: DepthArg)
     };
     let options = plan::Options {
         depth,
+        results: Some(ports.automation.as_ref()),
         ..Default::default()
     };
     Ok(plan::make(

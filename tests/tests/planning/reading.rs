@@ -1,0 +1,135 @@
+//! Read before Install: what collecting needs is tried before anything is patched.
+
+use super::{calls, open, refusal, wait};
+use patchfleet_core::plan::{self, Options, RefusalCode};
+use patchfleet_core::request::PatchRequest;
+use patchfleet_tests::{plan, request};
+
+/// Two accounts in two Regions. What the role in the second one may not do is `denied`.
+fn world(denied: &str) -> String {
+    format!(
+        r#"
+        management_account = "111111111111"
+        documents = [{{ name = "Patchfleet-RunPatchBaseline", builtin = "patchfleet" }}]
+        [[accounts]]
+        id = "111111111111"
+        name = "Main"
+        [[accounts]]
+        id = "222222222222"
+        name = "Web"
+        roles = [{{ name = "AWS-SystemsManager-AutomationExecutionRole", denied_actions = [{denied}] }}]
+        [[groups]]
+        name = "WebServers"
+        accounts = ["111111111111", "222222222222"]
+        regions = ["us-east-1", "eu-west-1"]
+        nodes = [{{ count = 2 }}]
+        "#
+    )
+}
+
+fn asked(operation: &str) -> PatchRequest {
+    let text = format!(
+        r#"
+        name = "reading"
+        patch = {{ operation = "{operation}" }}
+        targets = {{ resource_group = "WebServers", accounts = ["111111111111", "222222222222"], regions = ["eu-west-1", "us-east-1"] }}
+        "#
+    );
+    request(&text).unwrap()
+}
+
+#[test]
+fn an_install_whose_results_may_not_be_read_is_refused_by_account_and_action() {
+    // What the second post's execution role lacks, and the listing of invocations besides.
+    let denied = r#""ssm:DescribeInstancePatchStates", "ssm:ListCommandInvocations""#;
+    let request = asked("Install");
+    let (clock, ports) = open(&world(denied), &request);
+    let refusal = refusal(wait(plan(&ports, &request)));
+    let reasons: Vec<(RefusalCode, &str)> = refusal
+        .reasons
+        .iter()
+        .map(|reason| (reason.code, reason.subject.as_str()))
+        .collect();
+    let reason = (RefusalCode::ResultsUnreadable, "222222222222/eu-west-1");
+    assert_eq!(reasons, [reason; 2]);
+    for (reason, action) in refusal
+        .reasons
+        .iter()
+        .zip(["ssm:ListCommandInvocations", "ssm:DescribeInstancePatchStates"])
+    {
+        assert!(
+            reason.detail.contains(&format!(
+                "allow {action} to the role AWS-SystemsManager-AutomationExecutionRole (AccessDeniedException"
+            )),
+            "{}",
+            reason.detail
+        );
+    }
+    let started = calls(&clock)
+        .iter()
+        .any(|(operation, _)| operation == "StartAutomationExecution");
+    assert!(!started);
+}
+
+#[test]
+fn each_call_is_tried_once_for_each_account_and_what_may_be_read_is_planned() {
+    let request = asked("Install");
+    let (clock, ports) = open(&world(""), &request);
+    let plan = wait(plan(&ports, &request)).unwrap();
+    assert_eq!(plan.locations.len(), 4);
+    for operation in [
+        "DescribeInstancePatchStates",
+        "ListCommands",
+        "ListCommandInvocations",
+    ] {
+        let mut places: Vec<String> = calls(&clock)
+            .into_iter()
+            .filter(|(called, _)| called == operation)
+            .map(|(_, place)| place)
+            .collect();
+        places.sort_unstable();
+        assert_eq!(
+            places,
+            ["111111111111/eu-west-1", "222222222222/eu-west-1"],
+            "{operation}"
+        );
+    }
+}
+
+#[test]
+fn a_scan_and_a_start_that_nobody_follows_try_nothing() {
+    let denied = r#""ssm:DescribeInstancePatchStates""#;
+    let scan = asked("Scan");
+    let (clock, ports) = open(&world(denied), &scan);
+    assert!(wait(plan(&ports, &scan)).is_ok());
+    let install = asked("Install");
+    let (directory, inventory) = (&*ports.directory, &*ports.inventory);
+    let fired = wait(plan::make(directory, inventory, &install, &Options::default()));
+    assert!(fired.is_ok());
+    let tried = calls(&clock)
+        .iter()
+        .any(|(operation, _)| operation == "DescribeInstancePatchStates");
+    assert!(!tried);
+}
+
+#[test]
+fn what_the_caller_may_not_read_in_the_central_account_is_named_too() {
+    let request = asked("Install");
+    let denies = r#"
+        [[faults]]
+        effect = "deny"
+        operations = ["ssm:DescribeAutomationStepExecutions"]
+        accounts = ["111111111111"]
+        "#;
+    let (_, ports) = open(&(world("") + denies), &request);
+    let refusal = refusal(wait(plan(&ports, &request)));
+    assert_eq!(refusal.reasons.len(), 1, "{refusal}");
+    let reason = refusal.reasons.first().unwrap();
+    assert_eq!(reason.subject, "111111111111/us-east-1");
+    assert!(
+        reason
+            .detail
+            .contains("allow ssm:DescribeAutomationStepExecutions to the caller"),
+        "{refusal}"
+    );
+}
