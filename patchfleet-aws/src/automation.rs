@@ -11,11 +11,12 @@ use aws_sdk_ssm::types as ssm;
 use patchfleet_core::id::{ClientToken, CommandId, DocumentName, ExecutionId, Location, NodeId};
 use patchfleet_core::port::{
     Automation, BoxFuture, ChildView, CommandCounts, CommandView, ExecutionStatus, ExecutionView,
-    InvocationStatus, InvocationView, Page, PageToken, PatchStateView, PortError, PortErrorKind, PortResult,
-    StartRequest, StepView, Walk,
+    InvocationView, Page, PageToken, PatchStateView, PortError, PortErrorKind, PortResult, StartRequest,
+    StepView, Walk,
 };
 
 mod child;
+mod invocation;
 mod outputs;
 mod start;
 
@@ -206,6 +207,7 @@ impl Automation for Aws {
         &self,
         location: &Location,
         id: &CommandId,
+        plugins: bool,
         page: Option<PageToken>,
     ) -> BoxFuture<'_, PortResult<Page<InvocationView>>> {
         let (location, id) = (location.clone(), id.clone());
@@ -215,6 +217,7 @@ impl Automation for Aws {
             let request = client
                 .list_command_invocations()
                 .command_id(id.as_str())
+                .details(plugins)
                 .max_results(PAGE)
                 .set_next_token(token(page));
             let place = Place::from(location);
@@ -225,20 +228,38 @@ impl Automation for Aws {
             let items = answer
                 .command_invocations()
                 .iter()
-                .map(|invocation| {
-                    let status = invocation.status().map_or("", |status| status.as_str());
-                    let details = invocation.status_details().filter(|details| !details.is_empty());
-                    Ok(InvocationView {
-                        node: invocation.instance_id().unwrap_or_default().parse()?,
-                        status: InvocationStatus::from_details(details.unwrap_or(status)),
-                    })
-                })
+                .map(invocation::read)
                 .collect::<Result<_, patchfleet_core::id::ParseIdError>>()
                 .map_err(|error| unreadable(operation, &place, error))?;
             Ok(Page {
                 items,
                 next: next_page(answer.next_token),
             })
+        })
+    }
+
+    fn output(
+        &self,
+        location: &Location,
+        id: &CommandId,
+        node: &NodeId,
+        plugin: &str,
+    ) -> BoxFuture<'_, PortResult<String>> {
+        let (location, id) = (location.clone(), id.clone());
+        let (node, plugin) = (node.clone(), plugin.to_owned());
+        Box::pin(async move {
+            let operation = Operation::GetCommandInvocation;
+            let client = self.clients.ssm(operation, &location).await?;
+            let request = client
+                .get_command_invocation()
+                .command_id(id.as_str())
+                .instance_id(node.as_str())
+                .plugin_name(plugin);
+            let answer = self
+                .clients
+                .call(operation, &Place::from(location), || request.clone().send())
+                .await?;
+            Ok(answer.standard_output_content.unwrap_or_default())
         })
     }
 
@@ -395,6 +416,7 @@ fn read_command(place: &Place, command: &ssm::Command) -> PortResult<CommandView
                 "the command has no RequestedDateTime",
             )
         })?,
+        expires_at: command.expires_after().and_then(timestamp),
         counts: CommandCounts {
             targets: count(command.target_count()),
             completed: count(command.completed_count()),

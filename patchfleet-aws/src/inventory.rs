@@ -5,7 +5,7 @@ use crate::classify::Failure;
 use crate::clients::unreadable;
 use crate::limits::Operation;
 use crate::place::Place;
-use crate::reading::{next_page, token};
+use crate::reading::{next_page, timestamp, token};
 use aws_sdk_resourcegroups::types as groups;
 use aws_sdk_ssm::operation::describe_instance_information::DescribeInstanceInformationOutput;
 use aws_sdk_ssm::types::InstanceInformationStringFilter;
@@ -303,6 +303,7 @@ fn read_managed(place: &Place, answer: DescribeInstanceInformationOutput) -> Por
                 ping: node
                     .ping_status()
                     .map_or(PingStatus::Offline, |status| status.as_str().into()),
+                last_ping: node.last_ping_date_time().and_then(timestamp),
             })
         })
         .collect::<Result<_, patchfleet_core::id::ParseIdError>>()

@@ -60,6 +60,7 @@ operations! {
     DescribeAutomationStepExecutions 3,
     ListCommands 5,
     ListCommandInvocations 5,
+    GetCommandInvocation 5,
     DescribeInstancePatchStates 5,
     DescribeInstanceInformation 5,
     GetDocument 3,

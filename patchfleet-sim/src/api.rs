@@ -46,13 +46,14 @@ pub(crate) use executions::{
 };
 pub(crate) use groups::{Identifier, ListGroupResources, QueryErrorShape, ResourceQuery, SearchResources};
 pub(crate) use instances::{DescribeInstanceInformation, InstanceFilter, InstanceShape};
-pub(crate) use invocations::{InvocationShape, ListCommandInvocations};
+pub(crate) use invocations::{GetCommandInvocation, InvocationShape, ListCommandInvocations};
 pub(crate) use organizations::{
     AccountShape, DescribeAccount, ListAccountsForParent, ListOrganizationalUnitsForParent,
 };
 pub(crate) use patches::DescribeInstancePatchStates;
 pub(crate) use sts::{AssumeRole, GetCallerIdentity};
 pub(crate) use tag::Tag;
+pub(crate) use time::WireTime;
 
 use crate::world::World;
 use call::{Act, act};
@@ -142,7 +143,6 @@ operations![
     executions::DescribeAutomationStepExecutions,
     commands::ListCommands,
     invocations::ListCommandInvocations,
-    invocations::GetCommandInvocation,
     send_command::SendCommand,
     send_command::CancelCommand,
     instances::DescribeInstanceInformation,

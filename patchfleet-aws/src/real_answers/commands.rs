@@ -18,6 +18,8 @@ async fn command(command: &Value) -> CommandView {
     let aws = serving(&[("ListCommands", json!({"Commands": [command]}))]);
     let view = aws.command(&place(), &id).await.unwrap();
     assert_eq!(view.requested_at, at(&command["RequestedDateTime"]));
+    let expires = command.get("ExpiresAfter").map(at);
+    assert_eq!(view.expires_at, expires);
     view
 }
 
@@ -25,7 +27,7 @@ async fn command(command: &Value) -> CommandView {
 async fn invocations(items: &Value) -> Vec<InvocationView> {
     let aws = serving(&[("ListCommandInvocations", json!({"CommandInvocations": items}))]);
     let id = "77777777-1111-4222-8333-123456789abc".parse().unwrap();
-    let page = aws.invocations(&place(), &id, None).await.unwrap();
+    let page = aws.invocations(&place(), &id, true, None).await.unwrap();
     assert_eq!(page.next, None);
     page.items
 }
@@ -64,6 +66,19 @@ pub(super) async fn a_sent_command(data: &Value) {
     assert_eq!(view.counts, counts(1, 0, 0, 0));
 }
 
+pub(super) async fn the_output_of_a_step(data: &Value) {
+    // Its times are text in this answer alone.
+    let mut answer = data.clone();
+    for time in ["ExecutionStartDateTime", "ExecutionEndDateTime"] {
+        answer[time] = "2019-01-30T14:16:03.478Z".into();
+    }
+    let aws = serving(&[("GetCommandInvocation", answer)]);
+    let id = text(&data["CommandId"]).parse().unwrap();
+    let node = text(&data["InstanceId"]).parse().unwrap();
+    let output = aws.output(&place(), &id, &node, "aws:runShellScript").await;
+    assert_eq!(output.unwrap(), text(&data["StandardOutputContent"]));
+}
+
 pub(super) async fn a_command_that_matched_nothing(data: &Value) {
     let view = command(&data["Commands"][0]).await;
     assert_eq!(words(&view), ("Success", "NoInstancesInTag"));
@@ -83,6 +98,18 @@ pub(super) async fn an_execution_timeout(data: &Value) {
     let found = invocations(&json!([data["invocation"]])).await;
     assert_eq!(found[0].node.as_str(), text(&data["invocation"]["InstanceId"]));
     assert_eq!(found[0].status, InvocationStatus::ExecutionTimedOut);
+    // A tenth of a second after the command.
+    assert_eq!(
+        found[0].requested_at,
+        Some(at(&data["invocation"]["RequestedDateTime"]))
+    );
+    let sample = &data["invocation"]["CommandPlugins"][0];
+    let plugin = &found[0].plugins[0];
+    assert_eq!(plugin.name, "aws:runShellScript");
+    assert_eq!(plugin.status, InvocationStatus::ExecutionTimedOut);
+    assert_eq!(plugin.response_code, Some(137));
+    assert_eq!(plugin.started_at, Some(at(&sample["ResponseStartDateTime"])));
+    assert_eq!(plugin.output, "before-timeout\n");
 }
 
 pub(super) async fn a_delivery_timeout(data: &Value) {
@@ -91,6 +118,8 @@ pub(super) async fn a_delivery_timeout(data: &Value) {
     assert_eq!(view.counts, counts(1, 1, 0, 1));
     let found = invocations(&json!([data["invocation"]])).await;
     assert_eq!(found[0].status, InvocationStatus::DeliveryTimedOut);
+    let plugin = &found[0].plugins[0];
+    assert_eq!((plugin.response_code, plugin.started_at), (None, None));
     let mut meanwhile = data["get_command_invocation_meanwhile"].clone();
     for (moment, wanted) in meanwhile.as_array_mut().unwrap().iter_mut().zip([
         InvocationStatus::InProgress,
@@ -105,6 +134,10 @@ pub(super) async fn a_delivery_timeout(data: &Value) {
     let page = aws.managed(&place(), None, None).await.unwrap();
     // Its agent had been stopped for more than a minute.
     assert_eq!(page.items[0].ping, PingStatus::Online);
+    let last_ping = at(&data["instance"]["LastPingDateTime"]);
+    assert_eq!(page.items[0].last_ping, Some(last_ping));
+    let expired = command(&data["command"]).await.expires_at.unwrap();
+    assert!(last_ping < expired);
 }
 
 pub(super) async fn invocations_of_two_nodes(data: &Value) {
@@ -120,7 +153,7 @@ pub(super) async fn an_invocation_as_it_went_over_the_wire(data: &Value) {
     assert!(body.contains("1.54199153504E9"));
     let http = crate::testing::FakeHttp::new(move |_, _| Ok(crate::testing::response(200, body.clone())));
     let id = "d90acd7c-2e59-473f-b9da-bf15f5deb788".parse().unwrap();
-    let page = http.aws().invocations(&place(), &id, None).await.unwrap();
+    let page = http.aws().invocations(&place(), &id, true, None).await.unwrap();
     assert_eq!(page.items[0].node.as_str(), "i-fb2e7573");
     assert_eq!(page.items[0].status, InvocationStatus::Success);
 }

@@ -15,7 +15,7 @@ pub(super) struct Evidence<'a> {
     /// The campaign's patch snapshot.
     pub(super) snapshot: &'a str,
     /// What the command did on it; `None` if it was not among the command's targets.
-    pub(super) invocation: Option<InvocationStatus>,
+    pub(super) invocation: Option<&'a InvocationStatus>,
     /// Whether the command's results name every node that it is through with. If not, a node
     /// without one may have been a target.
     pub(super) all_listed: bool,
@@ -111,10 +111,14 @@ enum Delivery {
     NotTried(&'static str),
 }
 
-fn delivery(status: InvocationStatus) -> Delivery {
+fn delivery(status: &InvocationStatus) -> Delivery {
     match status {
         InvocationStatus::DeliveryTimedOut => Delivery::Never("the command was not delivered in time"),
         InvocationStatus::Undeliverable => Delivery::Never("the command could not be delivered"),
+        InvocationStatus::AccessDenied => Delivery::Never("the command could not be delivered: AccessDenied"),
+        InvocationStatus::InvalidPlatform => {
+            Delivery::Never("the command could not be delivered: InvalidPlatform")
+        }
         InvocationStatus::Delayed => Delivery::Never("the command was still to be delivered when it ended"),
         InvocationStatus::Pending => Delivery::NotTried("the command ended before it was sent to it"),
         InvocationStatus::Terminated => {
@@ -125,12 +129,12 @@ fn delivery(status: InvocationStatus) -> Delivery {
         | InvocationStatus::Failed
         | InvocationStatus::ExecutionTimedOut
         | InvocationStatus::Cancelled
-        | InvocationStatus::Unknown => Delivery::Made,
+        | InvocationStatus::Other(_) => Delivery::Made,
     }
 }
 
 /// A node that the command reached and that answers.
-fn answered(evidence: &Evidence<'_>, status: InvocationStatus) -> Verdict {
+fn answered(evidence: &Evidence<'_>, status: &InvocationStatus) -> Verdict {
     if let Some(state) = evidence.fresh() {
         return match evidence.operation {
             Operation::Scan => Verdict::new(NodeOutcome::Done, ""),
@@ -161,15 +165,19 @@ fn answered(evidence: &Evidence<'_>, status: InvocationStatus) -> Verdict {
             NodeOutcome::Failed,
             "reported failure, and has no new patch state",
         ),
-        // The undelivered ones do not come here; a status of tomorrow may.
-        InvocationStatus::Unknown
-        | InvocationStatus::Pending
+        InvocationStatus::Other(name) => Verdict::new(
+            NodeOutcome::Failed,
+            format!("ended as {name}, a status that is not known, and has no new patch state"),
+        ),
+        InvocationStatus::Pending
         | InvocationStatus::Delayed
         | InvocationStatus::DeliveryTimedOut
         | InvocationStatus::Undeliverable
+        | InvocationStatus::AccessDenied
+        | InvocationStatus::InvalidPlatform
         | InvocationStatus::Terminated => Verdict::new(
             NodeOutcome::Failed,
-            "ended with a status that is not known, and has no new patch state",
+            format!("ended as {}, and has no new patch state", status.as_str()),
         ),
     }
 }

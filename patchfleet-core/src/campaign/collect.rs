@@ -159,7 +159,10 @@ impl Job<'_> {
         let mut invocations: BTreeMap<NodeId, InvocationStatus> = BTreeMap::new();
         let mut walk = Walk::new("the command's invocations");
         while let Some(token) = walk.next() {
-            let page = self.automation.invocations(self.location, id, token).await?;
+            let page = self
+                .automation
+                .invocations(self.location, id, false, token)
+                .await?;
             invocations.extend(page.items.into_iter().map(|view| (view.node, view.status)));
             walk.advance(page.next)?;
         }
@@ -191,7 +194,7 @@ impl Job<'_> {
                 operation: patch.operation,
                 requested_at: view.requested_at,
                 snapshot: &snapshot,
-                invocation: invocations.get(node).copied(),
+                invocation: invocations.get(node),
                 all_listed,
                 selected: found.selected.contains(node),
                 ping: found.managed.get(node).copied(),

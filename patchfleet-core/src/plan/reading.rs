@@ -152,7 +152,7 @@ fn in_location<'a>(
         ),
         (
             "ssm:ListCommandInvocations",
-            asked(automation.invocations(location, &nothing.command, None)),
+            asked(automation.invocations(location, &nothing.command, false, None)),
         ),
         (
             "ssm:DescribeInstanceInformation",

@@ -3,7 +3,8 @@
 //! The walk from an execution to its nodes has five calls: [`execution`](Automation::execution),
 //! [`steps`](Automation::steps) (in the central account and Region), then, in the step's own
 //! location, [`child`](Automation::child) (or [`children`](Automation::children), if the step does
-//! not say which that is), [`command`](Automation::command), [`invocations`](Automation::invocations) and [`patch_states`](Automation::patch_states).
+//! not say which that is), [`command`](Automation::command), [`invocations`](Automation::invocations)
+//! and [`patch_states`](Automation::patch_states).
 
 use super::{BoxFuture, Page, PageToken, PortResult};
 use crate::id::{ClientToken, CommandId, DocumentName, ExecutionId, Location, NodeId};
@@ -59,13 +60,27 @@ pub trait Automation: Send + Sync {
     /// A command (ListCommands with its id). `NotFound` if there is none (yet).
     fn command(&self, location: &Location, id: &CommandId) -> BoxFuture<'_, PortResult<CommandView>>;
 
-    /// A command's invocations, one for each node, one page (ListCommandInvocations).
+    /// A command's invocations, one for each node, one page (ListCommandInvocations). `plugins`
+    /// (the API's `Details`) asks for what each step of the document did, with the first 2,500
+    /// characters of its output: for those alone who read it, since the answer is much larger.
     fn invocations(
         &self,
         location: &Location,
         id: &CommandId,
+        plugins: bool,
         page: Option<PageToken>,
     ) -> BoxFuture<'_, PortResult<Page<InvocationView>>>;
+
+    /// What one step of a command printed on one node, its first 24,000 characters
+    /// (GetCommandInvocation, `StandardOutputContent`). One call for each node: only for what
+    /// [`invocations`](Self::invocations) cut off. `NotFound` if there is none (yet).
+    fn output(
+        &self,
+        location: &Location,
+        id: &CommandId,
+        node: &NodeId,
+        plugin: &str,
+    ) -> BoxFuture<'_, PortResult<String>>;
 
     /// The patch states of these nodes, of at most 50, to the end (DescribeInstancePatchStates).
     /// A node that was never scanned is left out.
@@ -122,6 +137,9 @@ pub struct CommandView {
     pub details: String,
     /// When it was sent, by AWS's clock.
     pub requested_at: Timestamp,
+    /// When it expires as a whole, and takes every node with it that has not had its turn
+    /// (`ExpiresAfter`).
+    pub expires_at: Option<Timestamp>,
     /// How far it is.
     pub counts: CommandCounts,
 }
@@ -161,6 +179,26 @@ pub struct InvocationView {
     pub node: NodeId,
     /// What became of it.
     pub status: InvocationStatus,
+    /// When it was asked for on this node, about 0.1 s after the command (`RequestedDateTime`).
+    pub requested_at: Option<Timestamp>,
+    /// What each step of the document did; empty unless it was asked for.
+    pub plugins: Vec<PluginView>,
+}
+
+/// What one step of a command's document did on one node (`CommandPlugin`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PluginView {
+    /// Its name, as GetCommandInvocation takes it.
+    pub name: String,
+    /// What became of it.
+    pub status: InvocationStatus,
+    /// Its exit code. `None`: it has none, which AWS writes as −1.
+    pub response_code: Option<i32>,
+    /// When it began, by AWS's clock. `None`: it is not known to have begun, which does not prove
+    /// that it never did.
+    pub started_at: Option<Timestamp>,
+    /// The first 2,500 characters that it printed.
+    pub output: String,
 }
 
 /// A node's `InstancePatchState`.

@@ -2,6 +2,7 @@
 
 use super::{BoxFuture, Page, PageToken, PortResult};
 use crate::id::{Location, NodeId, ResourceGroupName};
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 
 /// Which nodes belong to the selection, and which of them Systems Manager reaches.
@@ -63,8 +64,11 @@ pub struct QueryError {
 pub struct ManagedNode {
     /// Its id.
     pub id: NodeId,
-    /// Whether its agent answers.
+    /// Whether its agent answers. It lags: a node was seen Online 84 s after its last ping, when
+    /// a command to it had expired.
     pub ping: PingStatus,
+    /// When its agent was last heard of (`LastPingDateTime`).
+    pub last_ping: Option<Timestamp>,
 }
 
 /// Systems Manager's `PingStatus`.

@@ -237,7 +237,11 @@ impl Inventory for World {
             .managed
             .iter()
             .filter(|(id, _)| only.is_none_or(|only| only.contains(id)))
-            .map(|(id, &ping)| ManagedNode { id: id.clone(), ping })
+            .map(|(id, &ping)| ManagedNode {
+                id: id.clone(),
+                ping,
+                last_ping: None,
+            })
             .collect();
         later(turns, Ok(self.page(&nodes, page).1))
     }

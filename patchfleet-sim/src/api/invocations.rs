@@ -186,7 +186,7 @@ pub(crate) struct GotInvocation {
     execution_end_date_time: String,
     status: &'static str,
     status_details: &'static str,
-    standard_output_content: String,
+    pub(crate) standard_output_content: String,
     standard_output_url: String,
     standard_error_content: String,
     standard_error_url: String,

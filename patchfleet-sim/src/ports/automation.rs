@@ -3,17 +3,18 @@
 use super::{At, MemoryPorts, token, unreadable};
 use crate::api::{
     DescribeAutomationExecutions, DescribeAutomationStepExecutions, DescribeInstancePatchStates,
-    ExecutionShape, Filter, GetAutomationExecution, ListCommandInvocations, ListCommands,
-    StartAutomationExecution, StepShape,
+    ExecutionShape, Filter, GetAutomationExecution, GetCommandInvocation, ListCommandInvocations,
+    ListCommands, StartAutomationExecution, StepShape, WireTime,
 };
 use patchfleet_core::{
     id::{ClientToken, CommandId, DocumentName, ExecutionId, Location, NodeId},
     port::{
         Automation, BoxFuture, ChildView, CommandCounts, CommandView, ExecutionStatus, ExecutionView,
-        InvocationStatus, InvocationView, Page, PageToken, PatchStateView, PortError, PortErrorKind,
-        PortResult, StartRequest, StepView,
+        InvocationStatus, InvocationView, Page, PageToken, PatchStateView, PluginView, PortError,
+        PortErrorKind, PortResult, StartRequest, StepView,
     },
 };
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 impl MemoryPorts {
@@ -170,6 +171,7 @@ impl Automation for MemoryPorts {
                 status: one.status.to_owned(),
                 details: one.status_details.to_owned(),
                 requested_at: one.requested_date_time.0,
+                expires_at: Some(one.expires_after.0),
                 counts: CommandCounts {
                     targets: count(one.target_count),
                     completed: count(one.completed_count),
@@ -184,11 +186,13 @@ impl Automation for MemoryPorts {
         &self,
         location: &Location,
         id: &CommandId,
+        plugins: bool,
         page: Option<PageToken>,
     ) -> BoxFuture<'_, PortResult<Page<InvocationView>>> {
         let at = At::Location(location.clone());
         let input = ListCommandInvocations {
             command_id: Some(id.to_string()),
+            details: Some(plugins),
             max_results: Some(50),
             next_token: token(page),
             ..ListCommandInvocations::default()
@@ -200,6 +204,12 @@ impl Automation for MemoryPorts {
                 Ok(InvocationView {
                     node: one.instance_id.parse().map_err(unreadable)?,
                     status,
+                    requested_at: Some(one.requested_date_time.0),
+                    plugins: one
+                        .command_plugins
+                        .iter()
+                        .map(plugin_view)
+                        .collect::<PortResult<_>>()?,
                 })
             };
             let items = page
@@ -212,6 +222,22 @@ impl Automation for MemoryPorts {
                 next: page.next_token.map(PageToken::new),
             })
         })
+    }
+
+    fn output(
+        &self,
+        location: &Location,
+        id: &CommandId,
+        node: &NodeId,
+        plugin: &str,
+    ) -> BoxFuture<'_, PortResult<String>> {
+        let at = At::Location(location.clone());
+        let input = GetCommandInvocation {
+            command_id: Some(id.to_string()),
+            instance_id: Some(node.to_string()),
+            plugin_name: Some(plugin.to_owned()),
+        };
+        Box::pin(async { Ok(self.call(at, input).await?.standard_output_content) })
     }
 
     fn patch_states(
@@ -249,6 +275,30 @@ impl Automation for MemoryPorts {
             }
         })
     }
+}
+
+/// A step of an invocation, as it stands on the wire.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct PluginShape {
+    name: String,
+    status_details: String,
+    response_code: i32,
+    response_start_date_time: Option<WireTime>,
+    output: String,
+}
+
+fn plugin_view(one: &Value) -> PortResult<PluginView> {
+    let one = PluginShape::deserialize(one).map_err(unreadable)?;
+    let started_at = one.response_start_date_time.map(|at| at.0);
+    Ok(PluginView {
+        name: one.name,
+        status: InvocationStatus::from_details(&one.status_details),
+        // AWS writes -1 where there is none.
+        response_code: Some(one.response_code).filter(|code| *code != -1 || started_at.is_some()),
+        started_at,
+        output: one.output,
+    })
 }
 
 fn step_view(one: StepShape) -> PortResult<StepView> {

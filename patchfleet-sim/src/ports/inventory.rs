@@ -113,6 +113,7 @@ impl Inventory for MemoryPorts {
                 Ok(ManagedNode {
                     id: one.instance_id.parse().map_err(unreadable)?,
                     ping: PingStatus::from(one.ping_status),
+                    last_ping: Some(one.last_ping_date_time.0),
                 })
             };
             let items = page

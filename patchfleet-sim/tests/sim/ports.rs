@@ -5,8 +5,8 @@ use futures_util::FutureExt;
 use patchfleet_core::{
     id::{ClientToken, Location},
     port::{
-        Automation, Clock, Directory, Documents, Inventory, InvocationStatus, PortErrorKind, Selection,
-        StartRequest, Walk,
+        Automation, Clock, Directory, Documents, Inventory, InvocationStatus, PluginView, PortErrorKind,
+        Selection, StartRequest, Walk,
     },
 };
 use patchfleet_sim::{ClockMode, MemoryPorts, SimClock, builtin, world::World};
@@ -86,12 +86,23 @@ async fn the_walk_leads_from_the_start_to_the_nodes_patch_states() {
         ports.command(&location, &command).await.unwrap().counts.completed,
         3
     );
-    let invocations = ports.invocations(&location, &command, None).await.unwrap().items;
+    let invocations = ports
+        .invocations(&location, &command, true, None)
+        .await
+        .unwrap()
+        .items;
     assert!(
         invocations
             .iter()
             .all(|one| one.status == InvocationStatus::Success)
     );
+    let ran = |one: &PluginView| one.started_at.is_some() && one.response_code == Some(0);
+    let plugin = invocations[0].plugins.iter().find(|one| ran(one)).unwrap();
+    let printed = ports
+        .output(&location, &command, &invocations[0].node, &plugin.name)
+        .await
+        .unwrap();
+    assert!(!plugin.output.is_empty() && printed.starts_with(&plugin.output));
     let nodes: Vec<_> = invocations.into_iter().map(|one| one.node).collect();
     let states = ports.patch_states(&location, &nodes).await.unwrap();
     assert_eq!(states.len(), 3);

@@ -116,11 +116,12 @@ fn every_combination_comes_to_the_one_outcome_that_the_rules_name() {
                 for ping in ["none", "online", "offline"] {
                     for state in STATES {
                         let view = patch_state(state, operation.as_str(), requested_at);
+                        let invocation = InvocationStatus::from_details(status);
                         let verdict = classify(&Evidence {
                             operation,
                             requested_at,
                             snapshot: "5f0c-own",
-                            invocation: (status != "none").then(|| InvocationStatus::from_details(status)),
+                            invocation: (status != "none").then_some(&invocation),
                             all_listed: true,
                             selected: selected == "yes",
                             ping: (ping != "none").then(|| PingStatus::from(ping)),

@@ -95,8 +95,8 @@ impl From<ExecutionStatus> for String {
 }
 
 /// What became of a command on one node: `StatusDetails`, which says more than `Status`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum InvocationStatus {
     /// Not sent yet.
     Pending,
@@ -110,17 +110,22 @@ pub enum InvocationStatus {
     Failed,
     /// Started and not ended in time.
     ExecutionTimedOut,
-    /// Never delivered in time.
+    /// The command expired before the node had answered. Not every such node was out of reach: at
+    /// the end of a command every node that is InProgress, Pending or Delayed becomes this (seen).
     DeliveryTimedOut,
-    /// Cannot be delivered: the node is gone, does not answer, may not be reached, or has a
-    /// platform that the document does not know.
+    /// Cannot be delivered: the node is gone, or does not answer.
     Undeliverable,
+    /// Not delivered: access is denied.
+    AccessDenied,
+    /// Not delivered: the document does not know the node's platform.
+    InvalidPlatform,
     /// Cancelled by somebody.
     Cancelled,
-    /// Not sent, because the command had reached its error limit.
+    /// Not sent, because the command had reached its error limit; or, where an alarm ended the
+    /// command, perhaps sent and still at work: the script runs on (seen).
     Terminated,
-    /// A status that this version does not know.
-    Unknown,
+    /// A status that this version does not know, by AWS's name for it.
+    Other(String),
 }
 
 impl InvocationStatus {
@@ -140,10 +145,32 @@ impl InvocationStatus {
             "failed" => Self::Failed,
             "executiontimedout" | "timedout" => Self::ExecutionTimedOut,
             "deliverytimedout" => Self::DeliveryTimedOut,
-            "undeliverable" | "accessdenied" | "invalidplatform" => Self::Undeliverable,
+            "undeliverable" => Self::Undeliverable,
+            "accessdenied" => Self::AccessDenied,
+            "invalidplatform" => Self::InvalidPlatform,
             "cancelled" => Self::Cancelled,
             "terminated" => Self::Terminated,
-            _ => Self::Unknown,
+            _ => Self::Other(details.split_whitespace().collect()),
+        }
+    }
+
+    /// AWS's name for it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Pending => "Pending",
+            Self::InProgress => "InProgress",
+            Self::Delayed => "Delayed",
+            Self::Success => "Success",
+            Self::Failed => "Failed",
+            Self::ExecutionTimedOut => "ExecutionTimedOut",
+            Self::DeliveryTimedOut => "DeliveryTimedOut",
+            Self::Undeliverable => "Undeliverable",
+            Self::AccessDenied => "AccessDenied",
+            Self::InvalidPlatform => "InvalidPlatform",
+            Self::Cancelled => "Cancelled",
+            Self::Terminated => "Terminated",
+            Self::Other(name) => name,
         }
     }
 }
@@ -163,8 +190,8 @@ mod tests {
             InvocationStatus::DeliveryTimedOut
         );
         assert_eq!(
-            InvocationStatus::from_details("Rebooting?"),
-            InvocationStatus::Unknown
+            InvocationStatus::from_details("Re booting?"),
+            InvocationStatus::Other("Rebooting?".to_owned())
         );
     }
 

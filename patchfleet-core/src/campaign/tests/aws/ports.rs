@@ -187,6 +187,7 @@ impl Automation for FakeAws {
                 status: if over || empty { "Failed" } else { "InProgress" }.to_owned(),
                 details: if empty { "NoInstancesInTag" } else { "InProgress" }.to_owned(),
                 requested_at: slot.begins.unwrap() + SENDS,
+                expires_at: None,
                 counts: CommandCounts {
                     targets,
                     completed: if over { targets } else { 0 },
@@ -201,6 +202,7 @@ impl Automation for FakeAws {
         &self,
         location: &Location,
         id: &CommandId,
+        _: bool,
         _: Option<PageToken>,
     ) -> BoxFuture<'_, PortResult<Page<InvocationView>>> {
         let (location, id) = (location.clone(), id.clone());
@@ -211,10 +213,22 @@ impl Automation for FakeAws {
             Ok(Page::last(
                 nodes
                     .map(|node| InvocationView {
+                        requested_at: None,
+                        plugins: vec![],
                         status: InvocationStatus::from_details(node.status),
                         node: node.id,
                     })
                     .collect(),
+            ))
+        })
+    }
+
+    fn output(&self, _: &Location, id: &CommandId, _: &NodeId, _: &str) -> BoxFuture<'_, PortResult<String>> {
+        let id = id.clone();
+        self.call(move || {
+            Err(PortError::new(
+                PortErrorKind::NotFound,
+                format!("no output of {id}"),
             ))
         })
     }
@@ -293,6 +307,7 @@ impl Inventory for FakeAws {
                         Some(ManagedNode {
                             id: node.id,
                             ping: node.ping?,
+                            last_ping: None,
                         })
                     })
                     .collect(),
