@@ -133,7 +133,14 @@ impl Fleet {
             ..Options::default()
         };
         let (directory, inventory) = (&*self.ports.directory, &*self.ports.inventory);
-        Ok(self.wait(plan::make(directory, inventory, &self.request, &options))?)
+        let documents = &*self.ports.documents;
+        Ok(self.wait(plan::make(
+            directory,
+            inventory,
+            documents,
+            &self.request,
+            &options,
+        ))?)
     }
 
     /// Runs a campaign to its end; gives its log.
@@ -146,6 +153,7 @@ impl Fleet {
         let driver = Driver {
             automation: self.ports.automation.clone(),
             inventory: self.ports.inventory.clone(),
+            documents: self.ports.documents.clone(),
             log: log.clone(),
             rows: Arc::new(MemoryRows::new()),
             clock: self.ports.clock.clone(),

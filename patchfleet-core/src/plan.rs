@@ -5,6 +5,7 @@ use crate::census::{NodeCounts, UnknownCause};
 use crate::id::{AccountId, Location, Region, UnitId};
 use crate::port::{Caller, StartRequest};
 use crate::request::PatchRequest;
+use crate::runbook::PlannedRunbook;
 use serde::{Deserialize, Serialize};
 
 mod build;
@@ -43,6 +44,10 @@ pub struct Plan {
     /// The expected starts, one for each unit, in the order of their units. The campaign adds its
     /// own id, the snapshot and the client token.
     pub requests: Vec<StartRequest>,
+    /// The runbook that the plan was made for. `None` if it may not be read, which the warnings say
+    /// then: nothing notices if it changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runbook: Option<PlannedRunbook>,
     /// What can go wrong at most.
     pub worst_case: WorstCase,
 }

@@ -9,13 +9,18 @@
 
 use crate::id::DocumentName;
 
+mod bound;
+mod digest;
 mod document;
 mod ensure;
 mod start;
 mod targets;
 
+pub(crate) use bound::{Changed, Found, elsewhere, find};
+pub use bound::{PlannedRunbook, RunbookChange};
+pub use digest::{ContentDigest, ContentDigestError};
 pub use document::{Runbook, StepTimeout, StepTimeoutError};
-pub use ensure::{Checked, Ensured, check, ensure, require};
+pub use ensure::{Checked, Ensured, check, ensure};
 pub use start::{TAG_CAMPAIGN, TAG_UNIT, for_campaign, parameters, start_tag_key};
 pub use targets::{MAX_NODE_IDS, TargetTooLong, node_chunks};
 

@@ -18,6 +18,8 @@ mod laws;
 mod nowhere;
 #[path = "plan_stages/plan.rs"]
 mod plan;
+#[path = "plan_stages/runbook.rs"]
+mod runbook;
 #[path = "plan_stages/start.rs"]
 mod start;
 #[path = "plan_stages/world.rs"]

@@ -4,11 +4,10 @@
 
 use futures_util::FutureExt;
 use patchfleet_core::id::{DocumentName, Location};
-use patchfleet_core::plan::{PlanError, RefusalCode};
 use patchfleet_core::port::{
     BoxFuture, DocumentVersion, DocumentView, Documents, PortError, PortErrorKind, PortResult,
 };
-use patchfleet_core::runbook::{Checked, Ensured, NAME, Runbook, StepTimeout, check, ensure, require};
+use patchfleet_core::runbook::{Checked, Ensured, NAME, Runbook, StepTimeout, check, ensure};
 use std::sync::Mutex;
 
 /// One document's versions, from 1, of which one is the default; and what was called.
@@ -231,49 +230,4 @@ fn a_document_that_may_not_be_read_is_an_error_and_nothing_is_written() {
     let error = ensured(&shelf, &Runbook::default()).unwrap_err();
     assert_eq!(error.kind(), PortErrorKind::Denied);
     assert!(shelf.calls().is_empty());
-}
-
-/// Why the document of that name on the shelf would be refused.
-fn refused(shelf: &Shelf, name: &str) -> Option<RefusalCode> {
-    match require(shelf, &name.parse().unwrap()).now_or_never().unwrap() {
-        Ok(()) => None,
-        Err(PlanError::Refused(refusal)) => Some(refusal.reasons.first().unwrap().code),
-        Err(PlanError::Port(error)) => unreachable!("{error}"),
-    }
-}
-
-#[test]
-fn a_run_needs_the_runbook_of_this_version_with_any_step_timeout() {
-    let current = Runbook::default().to_json();
-    let short = Runbook::new(StepTimeout::from_seconds(StepTimeout::MIN_SECONDS).unwrap()).to_json();
-    let older = current.replace("\"RebootOption\"", "\"Reboot\"");
-    assert_ne!(older, current);
-    for (shelf, own, of_ones_own) in [
-        (Shelf::with(&[&current], 1), None, None),
-        (Shelf::with(&[&short], 1), None, None),
-        (
-            Shelf::with(&[&older, &current], 1),
-            Some(RefusalCode::RunbookDiffers),
-            None,
-        ),
-        (
-            Shelf::with(&["not a document"], 1),
-            Some(RefusalCode::RunbookDiffers),
-            None,
-        ),
-        (
-            Shelf::default(),
-            Some(RefusalCode::RunbookMissing),
-            Some(RefusalCode::RunbookMissing),
-        ),
-    ] {
-        assert_eq!(refused(&shelf, NAME), own);
-        assert_eq!(refused(&shelf, "Mine"), of_ones_own);
-        assert_eq!(shelf.calls(), Vec::<&str>::new(), "nothing is changed");
-    }
-    let denied = Shelf {
-        denied: true,
-        ..Shelf::default()
-    };
-    assert_eq!(refused(&denied, NAME), None, "the start itself will tell");
 }

@@ -90,7 +90,14 @@ pub async fn plan(ports: &Ports, request: &PatchRequest) -> Result<Plan, PlanErr
         results: Some(&*ports.automation),
         ..plan::Options::default()
     };
-    plan::make(&*ports.directory, &*ports.inventory, request, &options).await
+    plan::make(
+        &*ports.directory,
+        &*ports.inventory,
+        &*ports.documents,
+        request,
+        &options,
+    )
+    .await
 }
 
 /// One campaign, its log and its rows, in memory.
@@ -125,6 +132,7 @@ impl Campaign {
         let driver = Driver {
             automation: ports.automation.clone(),
             inventory: ports.inventory.clone(),
+            documents: ports.documents.clone(),
             log: Arc::new(MemoryLog::new()),
             rows: Arc::new(MemoryRows::new()),
             clock: ports.clock.clone(),

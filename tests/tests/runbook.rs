@@ -7,7 +7,8 @@
 )]
 
 use patchfleet_core::{
-    id::DocumentName,
+    campaign::fire,
+    id::{CampaignId, DocumentName},
     plan::{PlanError, RefusalCode},
     port::{Documents, Ports},
     report::{NodeOutcome, ReportOutcome},
@@ -154,19 +155,15 @@ async fn the_runbook_is_created_left_alone_updated_and_its_default_moved() {
 async fn a_campaign_runs_the_runbook_that_was_ensured_and_is_refused_without_it() {
     let request = ask("");
     let (sim, ports) = start(&world(""), &request).await;
-    let drawn = plan(&ports, &request).await.unwrap();
-    let Err(PlanError::Refused(refusal)) =
-        runbook::require(&*ports.documents, &drawn.request.automation.document).await
-    else {
+    let Err(PlanError::Refused(refusal)) = plan(&ports, &request).await else {
         unreachable!("there is no runbook yet")
     };
     assert_eq!(refusal.reasons[0].code, RefusalCode::RunbookMissing);
+    let words = &refusal.reasons[0].detail;
+    assert!(words.contains("111111111111/us-east-1"), "{words}");
 
     let runbook = with_timeout(6);
     runbook::ensure(&*ports.documents, &own(), &runbook)
-        .await
-        .unwrap();
-    runbook::require(&*ports.documents, &drawn.request.automation.document)
         .await
         .unwrap();
     let (_, ended) = plan_and_run(&ports, &request).await.unwrap();
@@ -242,9 +239,9 @@ async fn a_runbook_of_ones_own_runs_with_its_own_parameters() {
     ));
     let (sim, ports) = start(&world(&documents), &request).await;
     let drawn = plan(&ports, &request).await.unwrap();
-    runbook::require(&*ports.documents, &drawn.request.automation.document)
-        .await
-        .unwrap();
+    let bound = drawn.runbook.unwrap();
+    assert!(!bound.own);
+    assert!(bound.parameters.contains(&"SnapshotId".to_owned()), "{bound:?}");
     let (_, ended) = plan_and_run(&ports, &request).await.unwrap();
 
     let state = sim.with_world(|world| world.state());
@@ -287,4 +284,120 @@ async fn a_runbook_of_ones_own_runs_with_its_own_parameters() {
     }
     assert_eq!(ended.report.outcome, ReportOutcome::Partial);
     assert_eq!(ended.report.exit_code(), 4);
+}
+
+/// Two units, of which the second is begun when the first is over; the runbook is changed meanwhile.
+async fn changed_in_mid_run(pin: &str) -> (Sim, patchfleet_tests::Ended) {
+    let two_units = r#"
+        management_account = "111111111111"
+        patch = { minutes = 4.0, reboot_minutes = 1.0 }
+        accounts = [{ id = "111111111111", name = "Main" }, { id = "222222222222", name = "Web" }]
+        [[groups]]
+        name = "WebServers"
+        accounts = ["111111111111"]
+        regions = ["us-east-1"]
+        nodes = [{ count = 2 }]
+        [[groups]]
+        name = "WebServers"
+        accounts = ["222222222222"]
+        regions = ["eu-west-1"]
+        nodes = [{ count = 2 }]
+        "#;
+    let request = request(&format!(
+        r#"
+        name = "runbooks"
+        patch = {{ operation = "Install", reboot_option = "NoReboot" }}
+        [targets]
+        resource_group = "WebServers"
+        accounts = ["111111111111", "222222222222"]
+        regions = ["us-east-1", "eu-west-1"]
+        [policy]
+        group_missing = "skip"
+        [budget.nodes]
+        max_concurrency = "100%"
+        max_errors = "100%"
+        [budget.locations]
+        max_concurrency = 1
+        max_errors = 2
+        [automation]
+        pin = "{pin}"
+        "#
+    ))
+    .unwrap();
+    let (sim, ports) = start(two_units, &request).await;
+    runbook::ensure(&*ports.documents, &own(), &Runbook::default())
+        .await
+        .unwrap();
+    let drawn = plan(&ports, &request).await.unwrap();
+    assert_eq!(drawn.requests.len(), 2);
+    let campaign = patchfleet_tests::Campaign::begin(&ports, drawn).await.unwrap();
+    campaign.run_for(60).await.unwrap();
+    let careless = Runbook::default()
+        .to_json()
+        .replace("\"onFailure\": \"Abort\"", "\"onFailure\": \"Continue\"");
+    let version = ports.documents.update(&own(), careless).await.unwrap().unwrap();
+    ports.documents.set_default(&own(), &version).await.unwrap();
+    let ended = campaign.run().await.unwrap();
+    (sim, ended)
+}
+
+#[tokio::test]
+async fn a_runbook_that_is_replaced_in_mid_run_starts_nothing_more_and_the_report_says_why() {
+    let (sim, ended) = changed_in_mid_run("default").await;
+    assert_eq!(
+        (ended.report.outcome, ended.report.exit_code()),
+        (ReportOutcome::Halted, 5)
+    );
+    assert_eq!(ended.report.totals.nodes.count(NodeOutcome::NotRun), 2);
+    let because = ended.report.left_out_because.clone().unwrap();
+    assert!(
+        because.starts_with("version 2 of the runbook Patchfleet-RunPatchBaseline"),
+        "{because}"
+    );
+    assert!(
+        ended
+            .report
+            .to_text()
+            .contains("nothing more was begun: version 2 of the runbook")
+    );
+    let commands = sim.with_world(|world| world.state())["commands"]
+        .as_array()
+        .unwrap()
+        .len();
+    assert_eq!(commands, 1);
+}
+
+#[tokio::test]
+async fn a_pinned_version_runs_on_whatever_the_default_version_is_by_now() {
+    let (sim, ended) = changed_in_mid_run("version").await;
+    assert_eq!(ended.report.left_out_because, None);
+    assert_eq!(ended.report.totals.nodes.count(NodeOutcome::NotRun), 0);
+    let commands = sim.with_world(|world| world.state())["commands"]
+        .as_array()
+        .unwrap()
+        .len();
+    assert_eq!(commands, 2);
+}
+
+#[tokio::test]
+async fn what_is_fired_and_forgotten_is_compared_as_well() {
+    let request = ask("");
+    let (sim, ports) = start(&world(""), &request).await;
+    let current = Runbook::default();
+    runbook::ensure(&*ports.documents, &own(), &current)
+        .await
+        .unwrap();
+    let drawn = plan(&ports, &request).await.unwrap();
+    let careless = current
+        .to_json()
+        .replace("\"onFailure\": \"Abort\"", "\"onFailure\": \"Continue\"");
+    let version = ports.documents.update(&own(), careless).await.unwrap().unwrap();
+    ports.documents.set_default(&own(), &version).await.unwrap();
+    let campaign = CampaignId::of_event(&request.name, "fired");
+    let error = fire(&ports, campaign, &drawn).await.unwrap_err();
+    assert!(
+        error.to_string().starts_with("nothing was started: version 2"),
+        "{error}"
+    );
+    assert_eq!(sim.with_world(|world| world.state())["executions"], json!([]));
 }

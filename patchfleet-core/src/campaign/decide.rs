@@ -111,7 +111,9 @@ pub fn decide(state: &State, polls: &Polls, now: Timestamp) -> Decision {
         }
     }
     if !stopped && let Some(unit) = next_start(state) {
-        agenda.actions.push(Action::Start { unit, attempt: 1 });
+        // Its runbook may have been asked for in vain.
+        let at = polls.units.get(&unit).and_then(|asked| asked.start_at);
+        agenda.at(at, Action::Start { unit, attempt: 1 });
     }
     if state.units().values().all(UnitState::is_over) {
         agenda.actions.push(Action::Finish(state.outcome()));
@@ -225,8 +227,17 @@ impl Agenda {
                 format!("AWS knows the client token with another request, and no execution has it: {words}");
             return self.actions.push(Action::LeaveUnresolved { unit, detail });
         }
-        if self.now < later(*first, RESEND_WITHIN) {
-            return self.at(asked.start_at, Action::Resend(unit));
+        let too_late = later(*first, RESEND_WITHIN);
+        if self.now < too_late {
+            if !stopped {
+                return self.at(asked.start_at, Action::Resend(unit));
+            }
+            // Nothing more may begin, and sending again may. The first sending may still turn up.
+            self.next = Some(self.next.map_or(too_late, |next| next.min(too_late)));
+            return;
+        }
+        if stopped && asked.not_found_at.is_none_or(|at| at < too_late) {
+            return self.at(asked.find_at, Action::Find(unit));
         }
         let detail =
             "the start has no answer, no execution with its tag is found, and AWS may have forgotten its \

@@ -6,7 +6,9 @@ use super::state::{State, StateError};
 use super::{Event, FinishedOutcome, RECORD_FORMAT, Record};
 use crate::id::{CampaignId, ExecutionId, RequestName, WriterId};
 use crate::plan::{Plan, Refusal, RefusalCode, RefusalReason};
-use crate::port::{Appended, Automation, CampaignLog, Clock, Inventory, LogKey, NodeRows, PortError, Ports};
+use crate::port::{
+    Appended, Automation, CampaignLog, Clock, Documents, Inventory, LogKey, NodeRows, PortError, Ports,
+};
 use jiff::Timestamp;
 use std::sync::Arc;
 
@@ -27,6 +29,8 @@ pub struct Driver {
     pub automation: Arc<dyn Automation>,
     /// Says which nodes there are, when results are collected.
     pub inventory: Arc<dyn Inventory>,
+    /// Says what the runbook is, before each start.
+    pub documents: Arc<dyn Documents>,
     /// Keeps what happened.
     pub log: Arc<dyn CampaignLog>,
     /// Keeps the results of nodes.
@@ -168,6 +172,7 @@ impl Driver {
         Self {
             automation: ports.automation.clone(),
             inventory: ports.inventory.clone(),
+            documents: ports.documents.clone(),
             log,
             rows,
             clock: ports.clock.clone(),

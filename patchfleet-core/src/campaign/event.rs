@@ -4,6 +4,7 @@ use crate::id::{CampaignId, CommandId, ExecutionId, Location, UnitId, WriterId};
 use crate::plan::Plan;
 use crate::port::{CommandCounts, ExecutionStatus, PortErrorKind, StartRequest};
 use crate::report::{ReportOutcome, Tally};
+use crate::runbook::RunbookChange;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -78,6 +79,15 @@ pub enum Event {
         /// Why.
         kind: PortErrorKind,
         /// AWS's words.
+        detail: String,
+    },
+    /// What would run is not what the plan was made for: nothing more is started. Nothing was sent.
+    RunbookChanged {
+        /// The unit that was about to be started.
+        unit: UnitId,
+        /// What is different.
+        change: RunbookChange,
+        /// In words: the document, where, and its versions.
         detail: String,
     },
     /// Nobody knows whether the start took effect, and AWS may have forgotten its client token:

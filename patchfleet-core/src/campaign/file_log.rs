@@ -48,6 +48,8 @@ pub struct CampaignSummary {
     pub last_at: Timestamp,
     /// How it ended; `None` while it is open.
     pub finished: Option<FinishedOutcome>,
+    /// Why locations were left out that had not been begun, if any was.
+    pub left_out_because: Option<String>,
 }
 
 /// The campaigns of a folder.
@@ -116,6 +118,7 @@ impl FileLog {
             planned_at: state.planned_at(),
             last_at: state.last_at(),
             finished: state.finished().map(|(outcome, _)| outcome),
+            left_out_because: state.left_out_because().map(|reason| reason.to_string()),
         }))
     }
 

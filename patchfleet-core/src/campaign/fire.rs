@@ -1,8 +1,8 @@
 //! Starting a campaign that nobody follows: for a function that ends long before its patching does.
 
 use super::start::find;
-use crate::id::{CampaignId, ExecutionId, UnitId};
-use crate::plan::Plan;
+use crate::id::{CampaignId, ExecutionId, Location, UnitId};
+use crate::plan::{Plan, PlannedLocation};
 use crate::port::{PortError, PortErrorKind, Ports};
 use crate::runbook;
 
@@ -30,6 +30,12 @@ pub enum FireError {
         /// How many it needs.
         units: usize,
     },
+    /// What would run is not what the plan was made for. Nothing was started.
+    #[error("nothing was started: {detail}")]
+    RunbookChanged {
+        /// The document, where, and its versions.
+        detail: String,
+    },
     /// The start failed.
     #[error("the campaign could not be started")]
     Port(#[source] PortError),
@@ -44,7 +50,8 @@ pub enum FireError {
 ///
 /// # Errors
 ///
-/// [`FireError::NeedsDriver`] if the plan has several units (nothing was started);
+/// [`FireError::NeedsDriver`] if the plan has several units, [`FireError::RunbookChanged`] if its
+/// runbook is another one by now (nothing was started);
 /// [`FireError::Port`] if AWS refused, or did not answer: firing the same campaign again is safe.
 pub async fn fire(ports: &Ports, campaign: CampaignId, plan: &Plan) -> Result<Fired, FireError> {
     let request = match plan.requests.as_slice() {
@@ -59,6 +66,16 @@ pub async fn fire(ports: &Ports, campaign: CampaignId, plan: &Plan) -> Result<Fi
     let found = || find(automation, &request.document_name, token);
     if let Some(execution) = found().await.map_err(FireError::Port)? {
         return Ok(Fired::AlreadyStarted(execution));
+    }
+    if let Some(runbook) = &plan.runbook {
+        let at: Vec<Location> = plan.locations.iter().map(PlannedLocation::location).collect();
+        let pin = plan.request.automation.pin;
+        let compared = runbook.compare(ports.documents.as_ref(), pin, &at).await;
+        if let Some(changed) = compared.map_err(FireError::Port)? {
+            return Err(FireError::RunbookChanged {
+                detail: changed.detail,
+            });
+        }
     }
     match automation.start(&request, token).await {
         Ok(execution) => Ok(Fired::Started(execution)),

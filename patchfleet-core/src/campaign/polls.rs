@@ -97,6 +97,8 @@ pub(super) struct UnitPolls {
     /// The next try of a start that was put off.
     pub(super) start_at: Option<Timestamp>,
     pub(super) start_failures: Failures,
+    /// The failures of reading the runbook before the start.
+    pub(super) runbook_failures: Failures,
     /// Whether AWS said that the client token belongs to another request.
     pub(super) mismatch: Option<String>,
     /// When the start was last looked for, and not found.

@@ -8,6 +8,7 @@ use crate::id::{CampaignId, CommandId, ExecutionId, Location, UnitId, WriterId};
 use crate::plan::{Plan, PlannedLocation};
 use crate::port::{CommandCounts, ExecutionStatus, PortErrorKind, StartRequest};
 use crate::report::Tally;
+use crate::runbook::RunbookChange;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
@@ -46,6 +47,7 @@ pub struct State {
     last_at: Timestamp,
     next_seq: u64,
     units: BTreeMap<UnitId, UnitState>,
+    runbook: Option<(RunbookChange, String)>,
     finished: Option<(FinishedOutcome, Timestamp)>,
 }
 
@@ -170,6 +172,7 @@ impl State {
                 .units()
                 .map(|(unit, request)| (unit, UnitState::new(request)))
                 .collect(),
+            runbook: None,
             finished: None,
         };
         state.apply(first)?;
@@ -241,6 +244,9 @@ impl State {
                         detail: detail.clone(),
                     };
                 }
+            }
+            Event::RunbookChanged { change, detail, .. } => {
+                self.runbook.get_or_insert_with(|| (*change, detail.clone()));
             }
             Event::StartUnresolved { unit, detail } => {
                 if let Some(unit) = self.units.get_mut(unit)

@@ -3,5 +3,6 @@
 mod aws;
 mod once;
 mod outcomes;
+mod runbook;
 mod starting;
 pub(crate) mod world;

@@ -112,6 +112,7 @@ pub fn build(
         skipped,
         warnings,
         requests: units.into_iter().map(|unit| unit.start(request, total)).collect(),
+        runbook: None,
         worst_case,
     })
 }

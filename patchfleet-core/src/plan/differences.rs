@@ -2,6 +2,8 @@
 
 use super::{Plan, PlannedLocation, Skip};
 use crate::id::Location;
+use crate::port::StartRequest;
+use crate::request::RunbookPin;
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Plan {
@@ -21,6 +23,7 @@ impl Plan {
                 newer.central.account, newer.central.region, self.central.account, self.central.region
             ));
         }
+        lines.extend(self.other_runbook(newer));
         let (before, after) = (self.by_location(), newer.by_location());
         let all: BTreeSet<&Location> = before.keys().chain(after.keys()).collect();
         for location in all {
@@ -33,7 +36,7 @@ impl Plan {
                 lines.push(format!("{location}: was {}, is {}", words(was), words(is)));
             }
         }
-        if lines.is_empty() && self.requests != newer.requests {
+        if lines.is_empty() && self.unpinned_starts() != newer.unpinned_starts() {
             lines.push(format!(
                 "the starts differ: {} were planned, {} would be made",
                 self.requests.len(),
@@ -41,6 +44,50 @@ impl Plan {
             ));
         }
         lines
+    }
+
+    /// Takes over the version of the runbook that `saved` pins. A plan that was made anew names the
+    /// version that is the default by now; what a person has seen and approved is the saved one.
+    pub fn keep_pin_of(&mut self, saved: &Self) {
+        if self.request.automation.pin != RunbookPin::Version {
+            return;
+        }
+        if let (Some(mine), Some(theirs)) = (&mut self.runbook, &saved.runbook) {
+            mine.version.clone_from(&theirs.version);
+            mine.digest.clone_from(&theirs.digest);
+            mine.parameters.clone_from(&theirs.parameters);
+        }
+        for (mine, theirs) in self.requests.iter_mut().zip(&saved.requests) {
+            mine.document_version = theirs.document_version;
+        }
+    }
+
+    /// A pinned version runs whatever the default version is by now, and its content is compared
+    /// before it is started.
+    fn other_runbook(&self, newer: &Self) -> Option<String> {
+        let (Some(was), Some(is)) = (&self.runbook, &newer.runbook) else {
+            return None;
+        };
+        let pinned = self.request.automation.pin == RunbookPin::Version;
+        (!pinned && was.digest != is.digest).then(|| {
+            format!(
+                "the runbook {} says something else: it was version {} (digest {}), it is version {} (digest {})",
+                was.name,
+                was.version,
+                was.digest.short(),
+                is.version,
+                is.digest.short()
+            )
+        })
+    }
+
+    /// The starts, but for the version that is pinned.
+    fn unpinned_starts(&self) -> Vec<StartRequest> {
+        let unpinned = |start: &StartRequest| StartRequest {
+            document_version: None,
+            ..start.clone()
+        };
+        self.requests.iter().map(unpinned).collect()
     }
 
     fn by_location(&self) -> BTreeMap<Location, State<'_>> {

@@ -3,9 +3,9 @@
 use super::{Plan, Refusal, RefusalCode, RefusalReason, build, reading};
 use crate::census::{self, Depth};
 use crate::expand::expand;
-use crate::port::{Automation, Directory, Inventory, PortError, PortErrorKind};
-use crate::request::{Operation, PatchRequest};
-use crate::runbook::StepTimeout;
+use crate::port::{Automation, Caller, Directory, Documents, Inventory, PortError, PortErrorKind};
+use crate::request::{Operation, PatchRequest, RunbookPin};
+use crate::runbook::{self, StepTimeout};
 use std::fmt;
 
 /// How a plan is made.
@@ -69,17 +69,18 @@ impl From<PortError> for PlanError {
     }
 }
 
-/// Finds out who calls, which locations the request names and what is in each of them, and plans.
-/// Starts nothing and changes nothing.
+/// Finds out who calls, which locations the request names, what is in each of them and what the
+/// runbook says, and plans. Starts nothing and changes nothing.
 ///
 /// # Errors
 ///
 /// [`PlanError::Refused`] with every reason of the stage that refused (the census is not taken if
 /// the locations are refused, and reading results is not tried if there is no plan),
-/// [`PlanError::Port`] if the caller cannot be found out.
+/// [`PlanError::Port`] if the caller or the runbook cannot be found out.
 pub async fn make(
     directory: &dyn Directory,
     inventory: &dyn Inventory,
+    documents: &dyn Documents,
     request: &PatchRequest,
     options: &Options<'_>,
 ) -> Result<Plan, PlanError> {
@@ -102,20 +103,77 @@ pub async fn make(
         options.concurrency,
     )
     .await;
-    let mut plan = build(request, &caller, &candidates, &census, options.step_timeout)?;
-    if let Some(automation) = options.results
+    let mut built = build(request, &caller, &candidates, &census, options.step_timeout);
+    if let (Some(automation), Ok(plan)) = (options.results, &mut built)
         && request.patch.operation == Operation::Install
         && !plan.is_empty()
     {
-        let tried = reading::tried(automation, inventory, &plan, &census, options.concurrency).await;
+        let tried = reading::tried(automation, inventory, &*plan, &census, options.concurrency).await;
+        plan.warnings.extend(tried.warnings);
         if !tried.denied.is_empty() {
-            return Err(Refusal {
+            built = Err(Refusal {
                 reasons: tried.denied,
+            });
+        }
+    }
+    bind(documents, &caller, request, options, built).await
+}
+
+/// Binds a plan to its runbook, or adds what is wrong with the runbook to why there is no plan. A
+/// plan that starts nothing needs none.
+async fn bind(
+    documents: &dyn Documents,
+    central: &Caller,
+    request: &PatchRequest,
+    options: &Options<'_>,
+    built: Result<Plan, Refusal>,
+) -> Result<Plan, PlanError> {
+    if built.as_ref().is_ok_and(Plan::is_empty) {
+        return Ok(built?);
+    }
+    let found = runbook::find(documents, central, &request.automation).await?;
+    let (mut plan, mut runbook) = match (built, found) {
+        (Ok(plan), runbook::Found::Bound(runbook)) => (plan, runbook),
+        (Ok(mut plan), runbook::Found::NotReadable(warning)) => {
+            plan.warnings.push(warning);
+            return Ok(plan);
+        }
+        (Ok(_), runbook::Found::Refused(reason)) => {
+            return Err(Refusal {
+                reasons: vec![reason],
             }
             .into());
         }
-        plan.warnings.extend(tried.warnings);
+        (Err(mut refusal), runbook::Found::Refused(reason)) => {
+            refusal.reasons.push(reason);
+            return Err(refusal.into());
+        }
+        (Err(refusal), _) => return Err(refusal.into()),
+    };
+    let pin = request.automation.pin;
+    let here = (&central.account, &central.region);
+    let locations: Vec<_> = plan
+        .locations
+        .iter()
+        .map(super::PlannedLocation::location)
+        .filter(|at| (&at.account, &at.region) != here)
+        .collect();
+    let found = runbook::elsewhere(documents, &runbook, pin, &locations, options.concurrency).await;
+    if !found.reasons.is_empty() {
+        return Err(Refusal {
+            reasons: found.reasons,
+        }
+        .into());
     }
+    plan.warnings.extend(found.warnings);
+    runbook.copies = found.same;
+    if pin == RunbookPin::Version {
+        let version = runbook.version_to_run(pin);
+        for start in &mut plan.requests {
+            start.document_version = Some(version);
+        }
+    }
+    plan.runbook = Some(runbook);
     Ok(plan)
 }
 

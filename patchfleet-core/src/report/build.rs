@@ -22,6 +22,9 @@ pub struct Report {
     pub operation: Operation,
     /// How it ended.
     pub outcome: ReportOutcome,
+    /// Why locations were left out that had not been begun, if any was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_out_because: Option<String>,
     /// When its plan was written down.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,
@@ -193,6 +196,7 @@ impl Report {
             request: plan.request.name.clone(),
             operation: plan.request.patch.operation,
             outcome: state.finished().map(|(outcome, _)| outcome).into(),
+            left_out_because: state.left_out_because().map(|reason| reason.to_string()),
             started_at: Some(state.planned_at()),
             finished_at: state.finished().map(|(_, at)| at),
             executions: executions.collect(),

@@ -38,6 +38,9 @@ impl Report {
             }
             writeln!(f)?;
         }
+        if let Some(reason) = &self.left_out_because {
+            writeln!(f, "nothing more was begun: {}", one_line(reason))?;
+        }
         let totals = &self.totals;
         write!(f, "{}", counted(totals.locations, "location"))?;
         let outcomes = totals.outcomes.iter().map(|(outcome, n)| {

@@ -2,7 +2,6 @@
 
 use super::Runbook;
 use crate::id::DocumentName;
-use crate::plan::{PlanError, Refusal, RefusalCode, RefusalReason};
 use crate::port::{Documents, PortErrorKind, PortResult, Sent};
 use serde_json::Value;
 use std::fmt;
@@ -120,48 +119,8 @@ pub async fn ensure(
     }
 }
 
-/// Sees that the runbook `name` is there, and that patchfleet's own is the one of this version,
-/// before anything is started. Its step timeout may be any. A caller who may not read documents is
-/// let through: the start itself will tell.
-///
-/// # Errors
-///
-/// [`PlanError::Refused`] if there is no such document or the own one differs, [`PlanError::Port`]
-/// if it cannot be found out.
-pub async fn require(documents: &dyn Documents, name: &DocumentName) -> Result<(), PlanError> {
-    let own = super::is_own(name);
-    let (code, detail) = match documents.document(name).await {
-        Ok(view) if !own || differs_in_timeout_alone(&view.content) => return Ok(()),
-        Err(error) if error.kind() == PortErrorKind::Denied => return Ok(()),
-        Ok(view) => (
-            RefusalCode::RunbookDiffers,
-            format!(
-                "version {} is not this version's runbook: `patchfleet runbook ensure` updates it",
-                view.version
-            ),
-        ),
-        Err(error) if error.kind() == PortErrorKind::NotFound => {
-            let then = if own {
-                ": `patchfleet runbook ensure` creates it"
-            } else {
-                ""
-            };
-            let detail = format!("there is no such runbook in the central account and Region{then}");
-            (RefusalCode::RunbookMissing, detail)
-        }
-        Err(error) => return Err(PlanError::Port(error)),
-    };
-    Err(PlanError::Refused(Refusal {
-        reasons: vec![RefusalReason {
-            code,
-            subject: name.to_string(),
-            detail,
-        }],
-    }))
-}
-
 /// Whether a document is the runbook of this version, but for its step timeout.
-fn differs_in_timeout_alone(content: &str) -> bool {
+pub(super) fn differs_in_timeout_alone(content: &str) -> bool {
     let without_timeout = |mut document: Value| {
         let steps = document.get_mut("mainSteps").and_then(Value::as_array_mut);
         for step in steps.into_iter().flatten().filter_map(Value::as_object_mut) {
@@ -179,7 +138,8 @@ fn says_the_same(content: &str, runbook: &Runbook) -> bool {
     there.is_some() && there == serde_json::to_value(runbook).ok()
 }
 
-fn read(content: &str) -> Option<Value> {
+/// A document, written in JSON or in YAML.
+pub(super) fn read(content: &str) -> Option<Value> {
     serde_json::from_str(content)
         .ok()
         .or_else(|| serde_saphyr::from_str(content).ok())

@@ -342,6 +342,8 @@ fn the_future_can_be_spawned() {
     let (mut world, request) = (world(), request(json!({"all_managed": true, "regions": [US]})));
     world.place(CENTRAL, US).managed = [(ec2(1), PingStatus::Online)].into();
     let options = patchfleet_core::plan::Options::default();
-    let plan = sendable(patchfleet_core::plan::make(&world, &world, &request, &options));
+    let plan = sendable(patchfleet_core::plan::make(
+        &world, &world, &world, &request, &options,
+    ));
     assert!(wait(plan).is_ok());
 }

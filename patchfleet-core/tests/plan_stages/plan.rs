@@ -16,7 +16,7 @@ pub(crate) fn planned(world: &World, request: &PatchRequest) -> Result<Plan, Ref
 }
 
 fn planned_with(world: &World, request: &PatchRequest, options: Options) -> Result<Plan, Refusal> {
-    match wait(make(world, world, request, &options)) {
+    match wait(make(world, world, world, request, &options)) {
         Ok(plan) => Ok(plan),
         Err(PlanError::Refused(refusal)) => Err(refusal),
         Err(error) => panic!("{error}"),

@@ -65,6 +65,7 @@ pub(crate) struct World {
     /// Listings hand out the same page token again and again.
     pub(crate) endless: bool,
     pub(crate) calls: Mutex<Vec<String>>,
+    pub(crate) shelf: crate::runbook::Shelf,
 }
 
 const PAGE: usize = 2;
@@ -86,7 +87,7 @@ impl World {
         (number, Page { items, next })
     }
 
-    fn called(&self, call: String) -> usize {
+    pub(crate) fn called(&self, call: String) -> usize {
         let mut calls = self.calls.lock().unwrap();
         calls.push(call);
         calls.len() * 7 % 5

@@ -8,7 +8,6 @@ use patchfleet_core::port::{PortError, PortErrorKind, Ports};
 use patchfleet_core::problem::chain;
 use patchfleet_core::report::Report;
 use patchfleet_core::request::{Access, Format, MAX_REQUEST_BYTES, PatchRequest};
-use patchfleet_core::runbook;
 use std::error::Error;
 use std::fs::File;
 use std::io::Read as _;
@@ -104,12 +103,12 @@ impl Job {
         };
         let ports = ports(&request.access).await?;
         let (directory, inventory) = (ports.directory.as_ref(), ports.inventory.as_ref());
+        let documents = ports.documents.as_ref();
         let options = plan::Options {
             results: Some(ports.automation.as_ref()),
             ..plan::Options::default()
         };
-        let plan = plan::make(directory, inventory, request, &options).await?;
-        runbook::require(ports.documents.as_ref(), &plan.request.automation.document).await?;
+        let plan = plan::make(directory, inventory, documents, request, &options).await?;
         tracing::info!("campaign {campaign}\n{}", plan.to_text());
         let driver = self.driver(&ports);
         driver.begin(campaign, &plan).await?;

@@ -19,7 +19,6 @@ use patchfleet_core::id::CampaignId;
 use patchfleet_core::plan::{self, PlanError};
 use patchfleet_core::port::Ports;
 use patchfleet_core::problem::chain;
-use patchfleet_core::runbook;
 use serde_json::Value;
 use std::error::Error;
 use std::sync::Arc;
@@ -53,14 +52,12 @@ pub async fn handle(event: Value, invocation_id: &str, config: &SdkConfig) -> Re
     let plan = plan::make(
         ports.directory.as_ref(),
         ports.inventory.as_ref(),
+        ports.documents.as_ref(),
         &asked.request,
         &options,
     )
     .await
     .map_err(refused)?;
-    runbook::require(ports.documents.as_ref(), &plan.request.automation.document)
-        .await
-        .map_err(refused)?;
     let campaign = CampaignId::of_event(&asked.request.name, &asked.event_id);
     let fired = fire(&ports, campaign, &plan).await.map_err(|error| match error {
         FireError::NeedsDriver { .. } => failure("Refused", &error),

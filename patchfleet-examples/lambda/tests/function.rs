@@ -108,12 +108,14 @@ async fn followed(request: &Value) -> (Vec<Value>, Vec<String>) {
     )
     .into_ports();
     let (directory, inventory) = (ports.directory.as_ref(), ports.inventory.as_ref());
-    let plan = plan::make(directory, inventory, &request, &Options::default())
+    let documents = ports.documents.as_ref();
+    let plan = plan::make(directory, inventory, documents, &request, &Options::default())
         .await
         .unwrap();
     let driver = Driver {
         automation: ports.automation,
         inventory: ports.inventory,
+        documents: ports.documents,
         log: Arc::new(MemoryLog::new()),
         rows: Arc::new(MemoryRows::new()),
         clock: ports.clock,

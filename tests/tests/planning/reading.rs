@@ -104,7 +104,14 @@ fn a_scan_and_a_start_that_nobody_follows_try_nothing() {
     assert!(wait(plan(&ports, &scan)).is_ok());
     let install = asked("Install");
     let (directory, inventory) = (&*ports.directory, &*ports.inventory);
-    let fired = wait(plan::make(directory, inventory, &install, &Options::default()));
+    let documents = &*ports.documents;
+    let fired = wait(plan::make(
+        directory,
+        inventory,
+        documents,
+        &install,
+        &Options::default(),
+    ));
     assert!(fired.is_ok());
     let tried = calls(&clock)
         .iter()

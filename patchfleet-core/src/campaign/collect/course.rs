@@ -2,7 +2,7 @@
 
 use super::Job;
 use crate::campaign::LocationOutcome;
-use crate::campaign::state::{LocationState, StartState, State, StopReason, ended_well};
+use crate::campaign::state::{LocationState, StartState, State, ended_well};
 use crate::port::ExecutionStatus;
 
 /// Why a location never ran, or that it did.
@@ -99,17 +99,7 @@ pub(super) fn words(status: &ExecutionStatus, failure: &str) -> String {
 }
 
 fn stop_in_words(state: &State) -> String {
-    match state.stop_reason() {
-        Some(StopReason::Budget { failed, allowed }) => {
-            format!("not begun: {failed} locations failed, and the budget allows {allowed}")
-        }
-        Some(StopReason::Refused(unit)) => format!("not begun: AWS refused the start of unit {unit}"),
-        Some(StopReason::Unresolved(unit)) => {
-            format!("not begun: it is not known whether unit {unit} runs")
-        }
-        Some(StopReason::BrokenOff(unit)) => {
-            format!("not begun: the execution of unit {unit} ended before it reached all its locations")
-        }
-        None => String::new(),
-    }
+    state
+        .stop_reason()
+        .map_or(String::new(), |reason| format!("not begun: {reason}"))
 }

@@ -5,6 +5,8 @@ use super::{LocationState, StartState, State, UnitState};
 use crate::campaign::{FinishedOutcome, LocationOutcome};
 use crate::id::UnitId;
 use crate::port::{ExecutionStatus, StartRequest};
+use crate::runbook::RunbookChange;
+use std::fmt;
 
 /// Why no further unit is begun.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,12 +19,36 @@ pub enum StopReason {
         /// How many may.
         allowed: u32,
     },
+    /// What would run is not what the plan was made for.
+    RunbookChanged {
+        /// What is different.
+        change: RunbookChange,
+        /// In words.
+        detail: String,
+    },
     /// AWS refused a start, for a reason that the next one would meet as well.
     Refused(UnitId),
     /// A unit may or may not run, so the location budget cannot be kept.
     Unresolved(UnitId),
     /// An execution ended without reaching its locations, and not because of its error limit.
     BrokenOff(UnitId),
+}
+
+impl fmt::Display for StopReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Budget { failed, allowed } => {
+                write!(f, "{failed} locations failed, and the budget allows {allowed}")
+            }
+            Self::RunbookChanged { detail, .. } => f.write_str(detail),
+            Self::Refused(unit) => write!(f, "AWS refused the start of unit {unit}"),
+            Self::Unresolved(unit) => write!(f, "it is not known whether unit {unit} runs"),
+            Self::BrokenOff(unit) => write!(
+                f,
+                "the execution of unit {unit} ended before it reached all its locations"
+            ),
+        }
+    }
 }
 
 impl State {
@@ -38,6 +64,12 @@ impl State {
     /// Why no further unit is begun; `None` while there is no reason.
     #[must_use]
     pub fn stop_reason(&self) -> Option<StopReason> {
+        if let Some((change, detail)) = &self.runbook {
+            return Some(StopReason::RunbookChanged {
+                change: *change,
+                detail: detail.clone(),
+            });
+        }
         let (failed, allowed) = (self.failed_locations(), self.plan.location_errors());
         if failed > allowed {
             return Some(StopReason::Budget { failed, allowed });
@@ -55,10 +87,21 @@ impl State {
             })
     }
 
+    /// Why locations were left out that had not been begun; `None` if none was.
+    #[must_use]
+    pub fn left_out_because(&self) -> Option<StopReason> {
+        let left_out = self.runbook.is_some()
+            || self
+                .units
+                .values()
+                .any(|unit| !unit.is_begun() && unit.has_unreached());
+        self.stop_reason().filter(|_| left_out)
+    }
+
     /// How the campaign ends, once every unit is over.
     ///
-    /// Halted, if a location was not begun because too many had failed, in its unit (AWS stopped)
-    /// or before it. Otherwise Succeeded, if every location succeeded or had no node left and none
+    /// Halted, if a start was withheld because the runbook had changed, or if a location was not
+    /// begun because too many had failed, in its unit (AWS stopped) or before it. Otherwise Succeeded, if every location succeeded or had no node left and none
     /// was skipped as unknown. A plan without a location has nothing to do, unless locations were
     /// skipped as unknown: then it is Partial, as those may hold nodes.
     #[must_use]
@@ -74,6 +117,10 @@ impl State {
             } else {
                 FinishedOutcome::NothingToDo
             };
+        }
+        // Recorded only where a start was withheld.
+        if self.runbook.is_some() {
+            return FinishedOutcome::Halted;
         }
         let by_budget = matches!(self.stop_reason(), Some(StopReason::Budget { .. }));
         let halted = self

@@ -14,6 +14,10 @@ use uuid::Uuid;
 
 mod ports;
 
+/// What the runbook says, at first.
+pub(crate) const RUNBOOK: &str =
+    r#"{"schemaVersion": "0.3", "parameters": {"Targets": {"type": "MapList"}}}"#;
+
 /// How long each location runs.
 pub(crate) const RUNS: SignedDuration = SignedDuration::from_secs(60);
 /// How long after it began a location has sent its command.
@@ -180,6 +184,12 @@ pub(crate) struct FakeAws {
     pub(crate) unnamed: Mutex<bool>,
     /// How long after its end a command's results are listed.
     pub(crate) lists_late: Mutex<SignedDuration>,
+    /// What the runbook says in the central account and Region; `None`: it is not there.
+    pub(crate) runbook: Mutex<Option<String>>,
+    /// What the next reads of it are answered with, the last first.
+    pub(crate) runbook_reads: Mutex<Answers>,
+    /// What copies of it say.
+    pub(crate) copies: Mutex<BTreeMap<Location, String>>,
     /// From and until when the caller's credentials do not work.
     pub(crate) locked_out: Mutex<Option<(Timestamp, Timestamp)>>,
     /// How long an execution that was started can be neither listed nor read.

@@ -118,6 +118,9 @@ impl World {
             refusals: Mutex::default(),
             starts: Mutex::default(),
             locked_out: Mutex::default(),
+            runbook: Mutex::new(Some(RUNBOOK.to_owned())),
+            runbook_reads: Mutex::default(),
+            copies: Mutex::default(),
             lists_late: Mutex::default(),
             unnamed: Mutex::default(),
             hidden: Mutex::new(SignedDuration::from_secs(5)),
@@ -137,6 +140,7 @@ impl World {
         Driver {
             automation: self.aws.clone(),
             inventory: self.aws.clone(),
+            documents: self.aws.clone(),
             log: Arc::new(FlakyLog(Arc::clone(&self.log), Arc::clone(&self.chaos))),
             rows: Arc::new(FlakyRows(Arc::clone(&self.rows), Arc::clone(&self.chaos))),
             clock: self.clock.clone(),
@@ -242,6 +246,7 @@ fn plan(locations: Vec<PlannedLocation>, requests: Vec<StartRequest>, at_once: u
         skipped: vec![],
         warnings: vec![],
         requests,
+        runbook: None,
         worst_case: serde_json::from_str(
             r#"{"starts":1,"locations_at_once":1,"locations_failing":0,"nodes_at_once":null,"node_errors":null,
                 "nodes_damaged":null,"slowest_location_seconds":null}"#,

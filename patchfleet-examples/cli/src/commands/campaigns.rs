@@ -51,6 +51,9 @@ pub(crate) fn status(args: &StatusArgs) -> Result<ExitCode, Failure> {
                     campaign.planned_at,
                     campaign.last_at,
                 );
+                if let Some(reason) = &campaign.left_out_because {
+                    let _ = writeln!(text, "      nothing more was begun: {reason}");
+                }
             }
             print_text(&text)?;
         }
@@ -69,5 +72,6 @@ fn as_json(campaign: &CampaignSummary) -> Value {
         "outcome": outcome(campaign),
         "planned_at": campaign.planned_at,
         "last_at": campaign.last_at,
+        "left_out_because": campaign.left_out_because,
     })
 }

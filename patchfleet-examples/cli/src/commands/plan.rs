@@ -55,6 +55,7 @@ pub(crate) async fn make(ports: &Ports, request: &PatchRequest, depth: DepthArg)
     Ok(plan::make(
         ports.directory.as_ref(),
         ports.inventory.as_ref(),
+        ports.documents.as_ref(),
         request,
         &options,
     )

@@ -13,7 +13,6 @@ use patchfleet_core::plan::{Plan, Refusal, RefusalCode, RefusalReason, require_c
 use patchfleet_core::port::{CampaignLog, NodeRows, Ports};
 use patchfleet_core::report::Report;
 use patchfleet_core::request::Operation;
-use patchfleet_core::runbook;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -73,19 +72,15 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode, Failure> {
         Some(_) => DepthArg::Presence,
         None => args.request.depth,
     };
-    let plan = plan::make(&session.ports, &request, depth).await?;
+    let mut plan = plan::make(&session.ports, &request, depth).await?;
     if args.output.output == Output::Text {
         print_text(&plan.to_text())?;
     }
     if let (Some(saved), Some(path)) = (saved, &args.plan) {
         unchanged(&saved, path, &plan)?;
+        plan.keep_pin_of(&saved);
     }
     if !plan.is_empty() {
-        runbook::require(
-            session.ports.documents.as_ref(),
-            &plan.request.automation.document,
-        )
-        .await?;
         confirm(&plan, args.yes || simulated)?;
     }
     let driver = driver(&session.ports, &store);
