@@ -1,6 +1,7 @@
 //! [`Automation`] over Systems Manager: the start, and the walk from an execution to its nodes.
 
 use crate::Aws;
+use crate::answered::Answered;
 use crate::attempts::Attempts;
 use crate::clients::unreadable;
 use crate::limits::Operation;
@@ -109,12 +110,16 @@ impl Automation for Aws {
         let id = id.clone();
         Box::pin(async move {
             let central = self.clients.central().await?;
-            let execution = self.get_execution(&central, &id).await?;
+            let answered = Answered::default();
+            let execution = self.get_execution(&central, &id, &answered).await?;
             Ok(ExecutionView {
                 status: read_status(execution.automation_execution_status()),
                 failure: execution.failure_message().unwrap_or_default().to_owned(),
                 started_at: execution.execution_start_time().and_then(timestamp),
+                locations: start::locations(execution.target_locations()),
+                document: execution.document_name.filter(|name| !name.is_empty()),
                 parameters: execution.parameters.unwrap_or_default().into_iter().collect(),
+                answered_at: answered.at(),
             })
         })
     }
@@ -284,6 +289,7 @@ impl Aws {
         &self,
         location: &Location,
         id: &ExecutionId,
+        answered: &Answered,
     ) -> PortResult<ssm::AutomationExecution> {
         let operation = Operation::GetAutomationExecution;
         let client = self.clients.ssm(operation, location).await?;
@@ -291,10 +297,8 @@ impl Aws {
             .get_automation_execution()
             .automation_execution_id(id.as_str());
         let place = Place::from(location.clone());
-        let answer = self
-            .clients
-            .call(operation, &place, || request.clone().send())
-            .await?;
+        let send = || request.clone().customize().interceptor(answered.clone()).send();
+        let answer = self.clients.call(operation, &place, send).await?;
         answer
             .automation_execution
             .ok_or_else(|| unreadable(operation, &place, "there is no execution in it"))

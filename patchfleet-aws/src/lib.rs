@@ -34,6 +34,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+mod answered;
 mod attempts;
 mod automation;
 mod bucket;

@@ -17,12 +17,16 @@
 
 mod account;
 mod campaign;
+mod event;
 mod name;
 mod node;
 mod region;
 
 pub use account::{AccountId, Location, OrgParent, OuId, RootId, TargetAccount};
-pub use campaign::{CampaignId, ClientToken, CommandId, ExecutionId, SnapshotId, UnitId, WriterId};
+pub use campaign::{
+    CampaignId, ClientToken, CommandId, ExecutionId, RequestDigest, SnapshotId, UnitId, WriterId,
+};
+pub use event::{EventId, EventIdError, EventSource, MAX_EVENT_ID_CHARS};
 pub use name::{DocumentName, RequestName, ResourceGroupName, RoleArn, RoleName, SessionName};
 pub use node::{NodeId, NodeKind};
 pub use region::{Partition, Region};

@@ -5,6 +5,7 @@
 
 mod defaults;
 mod delivery_timeout;
+mod digest;
 mod draft;
 mod external_id;
 mod fields;

@@ -8,7 +8,7 @@
     reason = "helpers of tests may fail as tests do"
 )]
 
-use patchfleet_core::id::Region;
+use patchfleet_core::id::{EventId, Region};
 use patchfleet_core::problem::{ProblemCode, Problems};
 use patchfleet_core::request::{
     MAX_WINDOW_PAYLOAD_BYTES, Operation, PatchRequest, RebootOption, Regions, Selector,
@@ -17,7 +17,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-fn window(payload: &Value) -> Result<(PatchRequest, Option<String>), Problems> {
+fn window(payload: &Value) -> Result<(PatchRequest, Option<EventId>), Problems> {
     PatchRequest::from_window_payload(payload.to_string().as_bytes())
 }
 
@@ -28,6 +28,14 @@ fn payload(more: Value) -> Value {
         payload[key] = value.clone();
     }
     payload
+}
+
+/// A request's JSON, without the digest in its name.
+fn shown(request: &PatchRequest) -> String {
+    let digest = request.name.as_str().rsplit('-').next().unwrap();
+    let digits = |text: &str| text.len() == 12 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    assert!(digits(digest), "{}", request.name);
+    serde_json::to_string(request).unwrap().replacen(digest, "…", 1)
 }
 
 fn only_problem(problems: &Problems) -> (ProblemCode, &str) {
@@ -63,8 +71,11 @@ fn the_windows_payload_with_every_field_is_one_request() {
         "WindowExecutionId": "0a1b2c3d-0123-4567-89ab-0123456789ab",
     }))
     .unwrap();
-    assert_eq!(execution.as_deref(), Some("0a1b2c3d-0123-4567-89ab-0123456789ab"));
-    insta::assert_snapshot!(serde_json::to_string(&request).unwrap(), @r#"{"name":"window-WebServers","patch":{"operation":"Install","reboot_option":"NoReboot","install_override_list":"s3://bucket/list.yaml"},"targets":{"resource_group":"WebServers","accounts":["111122223333","ou-ab12-cdef3456"],"exclude_accounts":[],"include_child_ous":false,"regions":["us-east-1","eu-west-1"]},"policy":{"unknown":"refuse","group_missing":"skip","empty":"skip","denied":"refuse","nothing_selected":"refuse","offline":"target","gone":"accept"},"access":{"discovery_role":"Patching","session_name":"patchfleet"},"budget":{"nodes":{"max_concurrency":"20%","max_errors":"3"},"locations":{"max_concurrency":"2","max_errors":"1"}},"automation":{"document":"Automation-RunPatchBaseline","assume_role":"arn:aws:iam::111122223333:role/Admin","execution_role":"Patching","pin":"default","parameters":{"AutomationAssumeRole":["arn:aws:iam::111122223333:role/Admin"],"InstallOverrideList":["s3://bucket/list.yaml"],"Operation":["Install"],"RebootOption":["NoReboot"]}}}"#);
+    assert_eq!(
+        execution.unwrap().to_string(),
+        "window/0a1b2c3d-0123-4567-89ab-0123456789ab"
+    );
+    insta::assert_snapshot!(shown(&request), @r#"{"name":"window-WebServers-…","patch":{"operation":"Install","reboot_option":"NoReboot","install_override_list":"s3://bucket/list.yaml"},"targets":{"resource_group":"WebServers","accounts":["111122223333","ou-ab12-cdef3456"],"exclude_accounts":[],"include_child_ous":false,"regions":["us-east-1","eu-west-1"]},"policy":{"unknown":"refuse","group_missing":"skip","empty":"skip","denied":"refuse","nothing_selected":"refuse","offline":"target","gone":"accept"},"access":{"discovery_role":"Patching","session_name":"patchfleet"},"budget":{"nodes":{"max_concurrency":"20%","max_errors":"3"},"locations":{"max_concurrency":"2","max_errors":"1"}},"automation":{"document":"Automation-RunPatchBaseline","assume_role":"arn:aws:iam::111122223333:role/Admin","execution_role":"Patching","pin":"default","parameters":{"AutomationAssumeRole":["arn:aws:iam::111122223333:role/Admin"],"InstallOverrideList":["s3://bucket/list.yaml"],"Operation":["Install"],"RebootOption":["NoReboot"]}}}"#);
 }
 
 #[test]
@@ -74,7 +85,7 @@ fn the_smallest_payload_scans_the_callers_own_account() {
     assert_eq!(request.patch.operation, Operation::Scan);
     assert!(request.targets.accounts.is_empty());
     assert!(patchfleet_core::runbook::is_own(&request.automation.document));
-    let native = json!({ "name": "window-WebServers",
+    let native = json!({ "name": request.name,
         "targets": { "resource_group": "WebServers", "regions": ["us-east-1"] } });
     assert_eq!(request, PatchRequest::from_value(native).unwrap());
 }
@@ -201,10 +212,51 @@ fn a_runbook_of_ones_own_is_told_the_operation_and_what_else_was_given() {
 }
 
 #[test]
+fn groups_that_agree_in_any_number_of_letters_have_requests_of_different_names() {
+    let name = |group: &str| {
+        window(&payload(json!({ "ResourceGroup": group })))
+            .unwrap()
+            .0
+            .name
+    };
+    let group = "prod-eu-central-1-shop-application-servers-linux-patch-group-";
+    assert_ne!(name(&format!("{group}a")), name(&format!("{group}b")));
+    assert_eq!(name(&format!("{group}a")), name(&format!("{group}a")));
+    let scheduled = |group: &str| {
+        PatchRequest::from_sample_env(&sample(&[("ResourceGroupName", group)]))
+            .unwrap()
+            .name
+    };
+    assert_ne!(scheduled(&format!("{group}a")), scheduled(&format!("{group}b")));
+}
+
+#[test]
+fn tasks_of_one_group_that_differ_in_anything_have_different_names() {
+    let name = |more: Value| window(&payload(more)).unwrap().0.name;
+    let plain = name(json!({}));
+    for more in [
+        json!({ "Operation": "Install" }),
+        json!({ "Regions": "us-east-1,eu-west-1" }),
+        json!({ "TargetAccounts": "111122223333" }),
+        json!({ "MaxErrors": "1" }),
+    ] {
+        assert_ne!(name(more.clone()), plain, "{more}");
+    }
+    // Which execution of the window it is says nothing of the work.
+    assert_eq!(name(json!({ "WindowExecutionId": "w-2" })), plain);
+}
+
+#[test]
 fn a_long_groups_name_is_cut_to_a_requests_name() {
     let group = "g".repeat(300);
     let (request, _) = window(&payload(json!({ "ResourceGroup": group }))).unwrap();
-    assert_eq!(request.name.as_str(), format!("window-{}", "g".repeat(57)));
+    assert!(
+        request
+            .name
+            .as_str()
+            .starts_with(&format!("window-{}-", "g".repeat(44)))
+    );
+    assert_eq!(request.name.as_str().len(), 64);
     assert!(matches!(request.targets.selector, Selector::ResourceGroup(name) if name.as_str() == group));
 }
 
@@ -241,7 +293,7 @@ fn sample(changes: &[(&str, &str)]) -> BTreeMap<String, String> {
 #[test]
 fn the_samples_environment_is_one_request() {
     let request = PatchRequest::from_sample_env(&sample(&[])).unwrap();
-    insta::assert_snapshot!(serde_json::to_string(&request).unwrap(), @r#"{"name":"scheduled-WebServers","patch":{"operation":"Scan","reboot_option":"NoReboot"},"targets":{"resource_group":"WebServers","accounts":["012345678901","987654321098"],"exclude_accounts":[],"include_child_ous":false,"regions":["us-east-1","us-east-2"]},"policy":{"unknown":"refuse","group_missing":"skip","empty":"skip","denied":"refuse","nothing_selected":"refuse","offline":"target","gone":"accept"},"access":{"discovery_role":"AWS-SystemsManager-AutomationExecutionRole","session_name":"patchfleet"},"budget":{"nodes":{"max_concurrency":"20%","max_errors":"5"},"locations":{"max_concurrency":"1","max_errors":"1"}},"automation":{"document":"Automation-RunPatchBaseline","assume_role":"arn:aws:iam::111122223333:role/AWS-SystemsManager-AutomationAdministrationRole","execution_role":"AWS-SystemsManager-AutomationExecutionRole","pin":"default","parameters":{"AutomationAssumeRole":["arn:aws:iam::111122223333:role/AWS-SystemsManager-AutomationAdministrationRole"],"Operation":["Scan"],"RebootOption":["NoReboot"]}}}"#);
+    insta::assert_snapshot!(shown(&request), @r#"{"name":"scheduled-WebServers-…","patch":{"operation":"Scan","reboot_option":"NoReboot"},"targets":{"resource_group":"WebServers","accounts":["012345678901","987654321098"],"exclude_accounts":[],"include_child_ous":false,"regions":["us-east-1","us-east-2"]},"policy":{"unknown":"refuse","group_missing":"skip","empty":"skip","denied":"refuse","nothing_selected":"refuse","offline":"target","gone":"accept"},"access":{"discovery_role":"AWS-SystemsManager-AutomationExecutionRole","session_name":"patchfleet"},"budget":{"nodes":{"max_concurrency":"20%","max_errors":"5"},"locations":{"max_concurrency":"1","max_errors":"1"}},"automation":{"document":"Automation-RunPatchBaseline","assume_role":"arn:aws:iam::111122223333:role/AWS-SystemsManager-AutomationAdministrationRole","execution_role":"AWS-SystemsManager-AutomationExecutionRole","pin":"default","parameters":{"AutomationAssumeRole":["arn:aws:iam::111122223333:role/AWS-SystemsManager-AutomationAdministrationRole"],"Operation":["Scan"],"RebootOption":["NoReboot"]}}}"#);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use aws_smithy_types::retry::RetryConfig;
 use patchfleet_aws::{Aws, simulated_config};
 use patchfleet_core::{
     campaign::{Driver, MemoryLog, MemoryRows, Progress, Record, State},
-    id::{CampaignId, Location, ParseIdError, Region, WriterId},
+    id::{CampaignId, EventId, EventSource, Location, ParseIdError, Region, WriterId},
     plan::{self, Plan, PlanError},
     port::{LogKey, PortResult, Ports},
     problem::Problems,
@@ -128,7 +128,7 @@ impl Campaign {
     ///
     /// If the driver refuses to begin.
     pub async fn begin(ports: &Ports, plan: Plan) -> Result<Self, Failure> {
-        let id = CampaignId::of_event(&plan.request.name, "test");
+        let id = CampaignId::of_event(&plan.request.digest(), &EventId::new(EventSource::Slot, "test")?);
         let driver = Driver {
             automation: ports.automation.clone(),
             inventory: ports.inventory.clone(),

@@ -8,7 +8,7 @@
 
 use patchfleet_core::{
     campaign::fire,
-    id::{CampaignId, DocumentName},
+    id::{CampaignId, DocumentName, EventId, EventSource},
     plan::{PlanError, RefusalCode},
     port::{Documents, Ports},
     report::{NodeOutcome, ReportOutcome},
@@ -393,8 +393,11 @@ async fn what_is_fired_and_forgotten_is_compared_as_well() {
         .replace("\"onFailure\": \"Abort\"", "\"onFailure\": \"Continue\"");
     let version = ports.documents.update(&own(), careless).await.unwrap().unwrap();
     ports.documents.set_default(&own(), &version).await.unwrap();
-    let campaign = CampaignId::of_event(&request.name, "fired");
-    let error = fire(&ports, campaign, &drawn).await.unwrap_err();
+    let event = EventId::new(EventSource::Event, "fired").unwrap();
+    let campaign = CampaignId::of_event(&request.digest(), &event);
+    let error = fire(&ports, campaign, &drawn, event.longest_retry())
+        .await
+        .unwrap_err();
     assert!(
         error.to_string().starts_with("nothing was started: version 2"),
         "{error}"

@@ -2,6 +2,7 @@
 
 use super::{outputs, read_status};
 use crate::Aws;
+use crate::answered::Answered;
 use crate::limits::Operation;
 use aws_sdk_ssm::types as ssm;
 use patchfleet_core::id::{ExecutionId, Location};
@@ -11,7 +12,7 @@ impl Aws {
     /// Reads the execution in a location, with all its steps if those that come with it do not
     /// answer which command it sent.
     pub(super) async fn read_child(&self, location: &Location, id: &ExecutionId) -> PortResult<ChildView> {
-        let execution = self.get_execution(location, id).await?;
+        let execution = self.get_execution(location, id, &Answered::default()).await?;
         let status = read_status(execution.automation_execution_status());
         let mut command = outputs::command_id(&execution, execution.step_executions());
         let mut failure = longer(

@@ -3,8 +3,9 @@
 use aws_sdk_ssm::operation::start_automation_execution::builders::StartAutomationExecutionFluentBuilder;
 use aws_sdk_ssm::types as ssm;
 use aws_smithy_types::error::operation::BuildError;
-use patchfleet_core::id::ClientToken;
+use patchfleet_core::id::{ClientToken, Location};
 use patchfleet_core::port::StartRequest;
+use std::collections::BTreeSet;
 
 /// Fills in the request and its client token, and nothing else.
 ///
@@ -50,4 +51,18 @@ pub(super) fn fill(
         .target_locations(target)
         .set_tags((!tags.is_empty()).then_some(tags))
         .client_token(client_token.to_string()))
+}
+
+/// The pairs of account and Region that an execution was started for. `None` if it has no target
+/// locations, or one that is not an account in a Region: how AWS reports them is not documented.
+pub(super) fn locations(targets: &[ssm::TargetLocation]) -> Option<BTreeSet<Location>> {
+    let mut locations = BTreeSet::new();
+    for target in targets {
+        for account in target.accounts() {
+            for region in target.regions() {
+                locations.insert(Location::new(account.parse().ok()?, region.parse().ok()?));
+            }
+        }
+    }
+    (!locations.is_empty()).then_some(locations)
 }

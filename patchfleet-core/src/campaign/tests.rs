@@ -1,6 +1,7 @@
 //! Campaigns from end to end, over an AWS that is played by a few hundred lines.
 
 mod aws;
+mod fire;
 mod once;
 mod outcomes;
 mod runbook;

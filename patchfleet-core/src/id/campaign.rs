@@ -4,7 +4,7 @@
 //! saying it again says the same: the client token from campaign, unit and attempt, the patch
 //! snapshot from the campaign.
 
-use super::{all_of, text_id};
+use super::{EventId, all_of, text_id};
 use std::fmt;
 use uuid::Uuid;
 
@@ -74,22 +74,58 @@ uuid_id! {
     SnapshotId
 }
 
+/// The SHA-256 of a whole request
+/// ([`PatchRequest::digest`](crate::request::PatchRequest::digest)). Prints as 64 hex digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestDigest([u8; 32]);
+
+impl RequestDigest {
+    /// Takes a SHA-256 that was made elsewhere.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+}
+
+impl fmt::Display for RequestDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for RequestDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RequestDigest({self})")
+    }
+}
+
 impl CampaignId {
-    /// The campaign that an event asks for. The same request name and event id always give the
-    /// same campaign, so an event that is delivered twice runs once.
+    /// The campaign that an event asks for. The same event of the same request is always the same
+    /// campaign, so an event that is delivered twice runs once. Any difference in the request makes
+    /// it another: two tasks of one maintenance window share the window's execution id.
     ///
     /// ```
-    /// use patchfleet_core::id::CampaignId;
-    /// let name = "weekly-linux".parse()?;
-    /// assert_eq!(CampaignId::of_event(&name, "ev-1"), CampaignId::of_event(&name, "ev-1"));
-    /// assert_ne!(CampaignId::of_event(&name, "ev-1"), CampaignId::of_event(&name, "ev-2"));
-    /// # Ok::<(), patchfleet_core::id::ParseIdError>(())
+    /// use patchfleet_core::id::{CampaignId, EventId, EventSource};
+    /// use patchfleet_core::request::PatchRequest;
+    /// use serde_json::json;
+    ///
+    /// let request = |operation| PatchRequest::from_value(json!({
+    ///     "name": "weekly", "patch": { "operation": operation },
+    ///     "targets": { "resource_group": "WebServers", "regions": ["us-east-1"] } }));
+    /// let (scan, install) = (request("Scan")?, request("Install")?);
+    /// let event = EventId::new(EventSource::Event, "ev-1")?;
+    /// let campaign = CampaignId::of_event(&scan.digest(), &event);
+    /// assert_eq!(CampaignId::of_event(&scan.digest(), &event), campaign);
+    /// assert_ne!(CampaignId::of_event(&install.digest(), &event), campaign);
+    /// let next = EventId::new(EventSource::Event, "ev-2")?;
+    /// assert_ne!(CampaignId::of_event(&scan.digest(), &next), campaign);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn of_event(request: &super::RequestName, event_id: &str) -> Self {
+    pub fn of_event(request: &RequestDigest, event: &EventId) -> Self {
         Self(Uuid::new_v5(
             &NAMESPACE,
-            format!("campaign/{request}/{event_id}").as_bytes(),
+            format!("campaign/{request}/{event}").as_bytes(),
         ))
     }
 
@@ -152,8 +188,11 @@ mod tests {
 
     #[test]
     fn tokens_differ_by_campaign_unit_and_attempt_and_by_nothing_else() {
-        let name = "weekly".parse().unwrap();
-        let (one, two) = (CampaignId::of_event(&name, "1"), CampaignId::of_event(&name, "2"));
+        let of_event = |id| {
+            let event = EventId::new(crate::id::EventSource::Event, id).unwrap();
+            CampaignId::of_event(&RequestDigest::from_bytes([7; 32]), &event)
+        };
+        let (one, two) = (of_event("1"), of_event("2"));
         let (first, second) = (UnitId::from_index(0), UnitId::from_index(1));
         assert_eq!(one.client_token(first, 1), one.client_token(first, 1));
         assert_ne!(one.client_token(first, 1), one.client_token(first, 2));

@@ -9,7 +9,7 @@
 use super::{BoxFuture, Page, PageToken, PortResult};
 use crate::id::{ClientToken, CommandId, DocumentName, ExecutionId, Location, NodeId};
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 mod start;
 mod status;
@@ -102,6 +102,12 @@ pub struct ExecutionView {
     pub started_at: Option<Timestamp>,
     /// The parameters it runs with.
     pub parameters: BTreeMap<String, Vec<String>>,
+    /// The name or ARN of its document, if AWS gives it.
+    pub document: Option<String>,
+    /// The accounts and Regions that it was started for, if AWS gives them and each is one.
+    pub locations: Option<BTreeSet<Location>>,
+    /// When AWS gave this answer, by AWS's clock. `None` if the answer does not say.
+    pub answered_at: Option<Timestamp>,
 }
 
 /// A location's step in its parent execution.

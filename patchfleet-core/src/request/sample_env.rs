@@ -35,7 +35,7 @@ impl PatchRequest {
     /// | `RunPatchBaselineOperation` | default `Scan` |
     /// | `RunPatchBaselineRebootOption` | default `RebootIfNeeded` |
     /// | `RunPatchBaselineInstallOverrideList` | default none |
-    /// | `ResourceGroupName` | must be there. The sample reads it and uses it nowhere; here it is the selector, and the request's name is `scheduled-` and this |
+    /// | `ResourceGroupName` | must be there. The sample reads it and uses it nowhere; here it is the selector, and the request's name is `scheduled-`, this (cut to 41 characters) and the first 12 hex digits of the whole request's digest |
     /// | `MaximumConcurrency`, `MaximumErrors` | nodes within a location, default `10%`. Unused in the sample as well |
     /// | `TargetLocationMaxConcurrency`, `TargetLocationMaxErrors` | default `1` and `0` |
     /// | `ExecutionRoleName` | default AWS's own; the census reads with the same role |
@@ -90,13 +90,7 @@ impl PatchRequest {
         if let Some(field) = fields.take_filled("RunPatchBaselineInstallOverrideList") {
             draft.install_override_list = values::install_override_list(&field, &mut out);
         }
-        seed::group(
-            &mut fields,
-            "ResourceGroupName",
-            "scheduled-",
-            &mut draft,
-            &mut out,
-        );
+        seed::group(&mut fields, "ResourceGroupName", &mut draft, &mut out);
         let concurrency = fields.take_filled("MaximumConcurrency");
         let errors = fields.take_filled("MaximumErrors");
         rate_control(&mut draft.budget.nodes, concurrency, errors, &mut out);
@@ -110,7 +104,7 @@ impl PatchRequest {
         }
 
         seed::fill_parameters(&mut draft, reboot_option.is_some());
-        draft.finish(WHAT, &NAMES, out)
+        Ok(seed::named(draft.finish(WHAT, &NAMES, out)?, "scheduled-"))
     }
 }
 

@@ -5,8 +5,8 @@ use super::defaults::OWN_DOCUMENT;
 use super::draft::Draft;
 use super::fields::{Collector, Field, Fields};
 use super::node::Node;
-use super::{Regions, Selector};
-use crate::id::{ParseIdError, Region, RequestName, ResourceGroupName};
+use super::{PatchRequest, Regions, Selector};
+use crate::id::{ParseIdError, Region, ResourceGroupName};
 use crate::problem::ProblemCode;
 use std::str::FromStr;
 
@@ -73,29 +73,28 @@ pub(super) fn regions(fields: &mut Fields<'_>, key: &'static str, out: &mut Coll
     Some(Regions::List(regions))
 }
 
-/// The resource group, which must be there, and the request's name that follows from it:
-/// `prefix` and the group's name, cut to 64 characters.
-pub(super) fn group(
-    fields: &mut Fields<'_>,
-    key: &'static str,
-    prefix: &str,
-    draft: &mut Draft,
-    out: &mut Collector,
-) {
+/// The resource group, which must be there. The request gets its own name by [`named`].
+pub(super) fn group(fields: &mut Fields<'_>, key: &'static str, draft: &mut Draft, out: &mut Collector) {
     let Some(field) = fields.take_filled(key) else {
         out.missing_id::<ResourceGroupName>(&fields.path_of(key));
         return;
     };
     let group: Option<ResourceGroupName> = field.id(out);
-    draft.name = group.as_ref().and_then(|group| request_name(prefix, group));
+    draft.name = group.as_ref().and_then(|_| PROVISIONAL_NAME.parse().ok());
     draft.selector = group.map(Selector::ResourceGroup);
 }
 
-/// A group's letters are all letters of a request's name.
-fn request_name(prefix: &str, group: &ResourceGroupName) -> Option<RequestName> {
-    const MAX_CHARS: usize = 64;
-    let name: String = format!("{prefix}{group}").chars().take(MAX_CHARS).collect();
-    name.parse().ok()
+/// What a request is called while its content is read. The same for all, so that the digest that
+/// its name ends in is that of the content alone.
+const PROVISIONAL_NAME: &str = "unnamed";
+
+/// The request under the name that follows from its content: `prefix`, the group and a digest.
+pub(super) fn named(request: PatchRequest, prefix: &str) -> PatchRequest {
+    let group = match &request.targets.selector {
+        Selector::ResourceGroup(group) => group.to_string(),
+        _ => String::new(),
+    };
+    request.named_by_content(prefix, &group)
 }
 
 /// Fills in the parameters of a runbook of the user's own: those of the posts' runbook.

@@ -7,6 +7,7 @@ use super::fields::{Collector, Fields};
 use super::format::Format;
 use super::lookalike::lookalike;
 use super::{PatchRequest, seed, values};
+use crate::id::{EventId, EventSource};
 use crate::problem::{ProblemCode, Problems};
 
 /// The longest payload of a maintenance window's Lambda task (SSM model), in bytes.
@@ -33,7 +34,7 @@ impl PatchRequest {
     /// | key | default |
     /// |---|---|
     /// | `Regions` | must be there: a list, or one text with commas |
-    /// | `ResourceGroup` | must be there; the request's name is `window-` and this, cut to 64 characters |
+    /// | `ResourceGroup` | must be there. The request's name is `window-`, this (cut to 44 characters) and the first 12 hex digits of the whole request's digest: tasks that differ in anything have different names, so none keeps another out |
     /// | `DocumentName` | patchfleet's own runbook |
     /// | `AutomationAssumeRole` | the administration role of the central account |
     /// | `MaxConcurrency`, `MaxErrors` | `10%`: nodes within a location |
@@ -61,12 +62,12 @@ impl PatchRequest {
     /// let payload = br#"{ "Regions": "us-east-1, eu-west-1", "ResourceGroup": "WebServers",
     ///                     "Operation": "Install", "WindowExecutionId": "w-1" }"#;
     /// let (request, execution) = PatchRequest::from_window_payload(payload)?;
-    /// assert_eq!(request.name.as_str(), "window-WebServers");
+    /// assert!(request.name.as_str().starts_with("window-WebServers-"));
     /// assert_eq!(request.patch.operation, Operation::Install);
-    /// assert_eq!(execution.as_deref(), Some("w-1"));
+    /// assert_eq!(execution.map(|id| id.to_string()).as_deref(), Some("window/w-1"));
     /// # Ok::<(), patchfleet_core::problem::Problems>(())
     /// ```
-    pub fn from_window_payload(payload: &[u8]) -> Result<(Self, Option<String>), Problems> {
+    pub fn from_window_payload(payload: &[u8]) -> Result<(Self, Option<EventId>), Problems> {
         let node = Format::Json
             .read(payload, MAX_WINDOW_PAYLOAD_BYTES)
             .map_err(|problem| Problems::new(WHAT, vec![problem]))?;
@@ -79,7 +80,7 @@ impl PatchRequest {
         let mut fields = Fields::of_root(&node, &mut out);
 
         draft.regions = seed::regions(&mut fields, "Regions", &mut out);
-        seed::group(&mut fields, "ResourceGroup", "window-", &mut draft, &mut out);
+        seed::group(&mut fields, "ResourceGroup", &mut draft, &mut out);
         if let Some(field) = fields.take_filled("DocumentName") {
             draft.document = field.id(&mut out);
         }
@@ -113,19 +114,17 @@ impl PatchRequest {
         fields.finish(&mut out);
 
         seed::fill_parameters(&mut draft, reboot_option.is_some());
-        Ok((draft.finish(WHAT, &NAMES, out)?, execution))
+        Ok((
+            seed::named(draft.finish(WHAT, &NAMES, out)?, "window-"),
+            execution,
+        ))
     }
 }
 
-fn execution_id(fields: &mut Fields<'_>, out: &mut Collector) -> Option<String> {
-    const EXPECTED: &str = "the window's execution id, of 1 to 128 characters";
+fn execution_id(fields: &mut Fields<'_>, out: &mut Collector) -> Option<EventId> {
     let field = fields.take_filled("WindowExecutionId")?;
-    let id = field.text(EXPECTED, out)?;
-    if id.contains("{{") {
-        let expected = "the window's execution id: Systems Manager did not fill the placeholder in, \
-                        so the payload did not come through a maintenance window, or the name is misspelt";
-        out.add(field.problem(ProblemCode::InvalidValue, expected));
-        return None;
-    }
-    field.checked_text(EXPECTED, 128, |text| !text.contains(char::is_control), out)
+    let id = field.text("the window's execution id", out)?;
+    EventId::new(EventSource::Window, id)
+        .map_err(|error| out.add(field.problem(ProblemCode::InvalidValue, error.to_string())))
+        .ok()
 }

@@ -113,7 +113,7 @@ fn the_nodes_of_a_unit_replace_those_of_the_request() {
 }
 
 fn campaign() -> CampaignId {
-    CampaignId::of_event(&"weekly".parse().unwrap(), "event")
+    CampaignId::from_uuid(uuid::Uuid::from_u128(7))
 }
 
 fn a_plan(request: &PatchRequest) -> Plan {

@@ -2,7 +2,7 @@
 
 use patchfleet_aws::{Aws, SystemClock};
 use patchfleet_core::campaign::{DriveError, Driver, FileLog, FileRows, load, open_campaign};
-use patchfleet_core::id::{CampaignId, WriterId};
+use patchfleet_core::id::{CampaignId, EventId, WriterId};
 use patchfleet_core::plan::{self, PlanError, Refusal, require_central};
 use patchfleet_core::port::{PortError, PortErrorKind, Ports};
 use patchfleet_core::problem::chain;
@@ -19,8 +19,8 @@ use uuid::Uuid;
 /// What makes a campaign.
 #[derive(Debug, Clone)]
 pub(crate) enum Event {
-    /// A slot of the schedule, by its name: the same slot is the same campaign.
-    Slot(String),
+    /// A slot of the schedule: the same slot of the same request is the same campaign.
+    Slot(EventId),
     /// Somebody who asked for one now.
     Once,
 }
@@ -98,7 +98,7 @@ impl Job {
             tracing::info!("{}", report.to_text());
         }
         let campaign = match event {
-            Event::Slot(slot) => CampaignId::of_event(&request.name, slot),
+            Event::Slot(slot) => CampaignId::of_event(&request.digest(), slot),
             Event::Once => CampaignId::from_uuid(Uuid::new_v4()),
         };
         let ports = ports(&request.access).await?;

@@ -6,6 +6,7 @@ mod schedule;
 use clap::Parser;
 use job::{Event, Job};
 use patchfleet_aws::SystemClock;
+use patchfleet_core::id::{EventId, EventSource};
 use patchfleet_core::port::Clock as _;
 use schedule::Schedule;
 use std::io::IsTerminal as _;
@@ -90,7 +91,10 @@ async fn follow(job: &Job, schedule: &Schedule) -> ExitCode {
         tracing::info!("next campaign at {}", slot.at);
         clock.sleep_until(slot.at).await;
         // The campaign's own failure is in the log; the schedule goes on.
-        job.run(Event::Slot(slot.id)).await;
+        match EventId::new(EventSource::Slot, &slot.id) {
+            Ok(id) => drop(job.run(Event::Slot(id)).await),
+            Err(error) => tracing::error!("slot {}: expected {error}", slot.id),
+        }
     }
     tracing::info!("the schedule has no further slot");
     ExitCode::SUCCESS

@@ -108,7 +108,7 @@ async fn in_memory(world: &str, request: &PatchRequest) -> (Vec<Value>, Vec<Stri
         writer: WriterId::from_uuid(Uuid::nil()),
         observer: None,
     };
-    let campaign = CampaignId::of_event(&request.name, "in memory");
+    let campaign = CampaignId::from_uuid(Uuid::nil());
     driver.begin(campaign, &plan).await.unwrap();
     driver.run(campaign).await.unwrap();
     clock.with_world(left_behind)

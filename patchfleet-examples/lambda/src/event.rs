@@ -1,22 +1,27 @@
 //! What the function is asked: a request, and which event asked for it.
 
-use patchfleet_core::problem::Problems;
+use patchfleet_core::id::{EventId, EventSource};
+use patchfleet_core::problem::{Problem, ProblemCode, Problems};
 use patchfleet_core::request::PatchRequest;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-/// A request, and the name of the event that carried it. The same name is the same campaign.
+const WHAT: &str = "the event";
+
+/// A request, and the event that carried it. The same event of the same request is the same
+/// campaign.
 #[derive(Debug)]
 pub(crate) struct Asked {
     /// What to do.
     pub(crate) request: PatchRequest,
     /// Which event asked for it.
-    pub(crate) event_id: String,
+    pub(crate) event: EventId,
 }
 
 /// Reads an event in any of its forms:
 ///
 /// - the request as JSON (an EventBridge rule's or Scheduler's constant input);
-/// - `{"event_id": "…", "request": {…}}`, for a rule that passes its event's id on;
+/// - `{"event_id": "…", "request": {…}}`, for a schedule or rule that passes on what identifies
+///   its event;
 /// - a maintenance window's payload (`{"Regions": …, "ResourceGroup": …}`).
 ///
 /// An event that names no id of its own is known by `invocation_id`, which Lambda keeps when it
@@ -24,28 +29,249 @@ pub(crate) struct Asked {
 ///
 /// # Errors
 ///
-/// Every problem of the request at once.
+/// Every problem at once: of the request, and an id that every event would have, because a
+/// placeholder in it was not filled in.
 pub(crate) fn read(event: &Value, invocation_id: &str) -> Result<Asked, Problems> {
-    let by_invocation = |request| Asked {
-        request,
-        event_id: format!("invocation/{invocation_id}"),
+    let invocation = || {
+        EventId::new(EventSource::Invocation, invocation_id)
+            .map_err(|error| problem("the invocation's id", invocation_id, error.to_string()))
     };
-    let has = |key| event.get(key).is_some();
-    if has("ResourceGroup") || has("Regions") {
-        let (request, window_execution) = PatchRequest::from_window_payload(event.to_string().as_bytes())?;
-        return Ok(match window_execution {
-            Some(id) => Asked {
-                request,
-                event_id: format!("window/{id}"),
-            },
-            None => by_invocation(request),
-        });
+    match event {
+        Value::Object(fields) if fields.contains_key("ResourceGroup") || fields.contains_key("Regions") => {
+            let (request, window) = PatchRequest::from_window_payload(event.to_string().as_bytes())?;
+            let event = window.map_or_else(|| invocation().map_err(one), Ok)?;
+            Ok(Asked { request, event })
+        }
+        Value::Object(fields) if fields.contains_key("event_id") || fields.contains_key("request") => {
+            wrapped(fields)
+        }
+        _ => Ok(Asked {
+            request: PatchRequest::from_value(event.clone())?,
+            event: invocation().map_err(one)?,
+        }),
     }
-    if let (Some(Value::String(id)), Some(request)) = (event.get("event_id"), event.get("request")) {
-        return Ok(Asked {
-            request: PatchRequest::from_value(request.clone())?,
-            event_id: format!("event/{id}"),
-        });
+}
+
+/// A request with the id of its event.
+fn wrapped(fields: &Map<String, Value>) -> Result<Asked, Problems> {
+    const ID: &str = "the id of one event, as a text";
+    let mut problems = vec![];
+    let event = match fields.get("event_id") {
+        Some(Value::String(id)) => EventId::new(EventSource::Event, id)
+            .map_err(|error| problems.push(problem("event_id", &format!("{id:?}"), error.to_string())))
+            .ok(),
+        Some(other) => {
+            problems.push(Problem::new(
+                ProblemCode::WrongType,
+                "event_id",
+                other.to_string(),
+                ID,
+            ));
+            None
+        }
+        None => {
+            problems.push(Problem::new(ProblemCode::Missing, "event_id", "", ID));
+            None
+        }
+    };
+    let mut of_request = None;
+    let request = match fields.get("request") {
+        Some(request) => PatchRequest::from_value(request.clone())
+            .map_err(|problems| of_request = Some(problems))
+            .ok(),
+        None => {
+            problems.push(Problem::new(
+                ProblemCode::Missing,
+                "request",
+                "",
+                "the request, as a JSON object",
+            ));
+            None
+        }
+    };
+    for (key, value) in fields {
+        if key != "event_id" && key != "request" {
+            let expected =
+                "no such field beside event_id and request: a request's fields stand in the request";
+            problems.push(Problem::new(
+                ProblemCode::UnknownKey,
+                key,
+                value.to_string(),
+                expected,
+            ));
+        }
     }
-    PatchRequest::from_value(event.clone()).map(by_invocation)
+    match (event, request) {
+        (Some(event), Some(request)) if problems.is_empty() => Ok(Asked { request, event }),
+        _ => {
+            let of_request = of_request.iter().flat_map(Problems::problems).cloned();
+            problems.extend(of_request.map(|problem| Problem {
+                path: match problem.path.as_str() {
+                    "" => "request".to_owned(),
+                    path => format!("request.{path}"),
+                },
+                ..problem
+            }));
+            Err(Problems::new(WHAT, problems))
+        }
+    }
+}
+
+fn problem(path: &str, value: &str, expected: String) -> Problem {
+    Problem::new(ProblemCode::InvalidValue, path, value, expected)
+}
+
+fn one(problem: Problem) -> Problems {
+    Problems::new(WHAT, vec![problem])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use patchfleet_core::id::CampaignId;
+    use serde_json::json;
+
+    fn request() -> Value {
+        json!({ "name": "weekly", "targets": { "resource_group": "WebServers", "regions": ["us-east-1"] } })
+    }
+
+    fn campaign(event: &Value, invocation: &str) -> CampaignId {
+        let asked = read(event, invocation).unwrap_or_else(|problems| panic!("{event}: {problems}"));
+        CampaignId::of_event(&asked.request.digest(), &asked.event)
+    }
+
+    #[track_caller]
+    fn refused(event: &Value) -> String {
+        match read(event, "invocation-1") {
+            Err(problems) => problems.to_string(),
+            Ok(asked) => panic!("{event} is {asked:?}"),
+        }
+    }
+
+    #[test]
+    fn an_event_is_one_campaign_by_its_own_id_and_by_the_invocation_if_it_has_none() {
+        let named = json!({ "event_id": "1a6ab819", "request": request() });
+        assert_eq!(campaign(&named, "one"), campaign(&named, "two"));
+        assert_eq!(campaign(&request(), "one"), campaign(&request(), "one"));
+        assert_ne!(campaign(&request(), "one"), campaign(&request(), "two"));
+    }
+
+    #[test]
+    fn tasks_of_one_window_that_differ_in_anything_are_campaigns_of_their_own() {
+        let group = "prod-eu-central-1-shop-application-servers-linux-patch-group-a";
+        let task = |key: &str, value: Value| {
+            let mut payload = json!({
+                "Regions": "us-east-1", "ResourceGroup": group, "Operation": "Scan",
+                "WindowExecutionId": "0b3c9b1e-5a3c-4a63-9a0c-6f1f2a3b4c5d",
+            });
+            payload[key] = value;
+            payload
+        };
+        let tasks = [
+            task("Operation", json!("Scan")),
+            task("Regions", json!("eu-west-1")),
+            task("Operation", json!("Install")),
+            task("TargetAccounts", json!("111122223333")),
+            task("TargetAccounts", json!("444455556666")),
+            task(
+                "ResourceGroup",
+                json!("prod-eu-central-1-shop-application-servers-linux-patch-group-b"),
+            ),
+            task("RebootOption", json!("NoReboot")),
+            task("MaxErrors", json!("20%")),
+        ];
+        let mut campaigns: Vec<_> = tasks
+            .iter()
+            .map(|task| campaign(task, "one").to_string())
+            .collect();
+        campaigns.sort();
+        campaigns.dedup();
+        assert_eq!(campaigns.len(), tasks.len());
+        let mut names: Vec<_> = tasks
+            .iter()
+            .map(|task| read(task, "one").unwrap().request.name.to_string())
+            .collect();
+        names.sort();
+        names.dedup();
+        assert_eq!(
+            names.len(),
+            tasks.len(),
+            "no task keeps another out by its name: {names:?}"
+        );
+        for task in &tasks {
+            assert_eq!(campaign(task, "one"), campaign(task, "a retry"), "{task}");
+        }
+    }
+
+    #[test]
+    fn a_request_whose_name_agrees_with_anothers_is_another_campaign_all_the_same() {
+        let mut other = request();
+        other["targets"]["regions"] = json!(["eu-west-1"]);
+        let event = |request: Value| json!({ "event_id": "e-1", "request": request });
+        assert_ne!(campaign(&event(request()), "one"), campaign(&event(other), "one"));
+    }
+
+    #[test]
+    fn an_id_with_a_placeholder_that_nobody_filled_in_is_refused() {
+        for id in [
+            "<aws.scheduler.execution-id>",
+            "<aws.scheduler.schedule-arn> <aws.scheduler.scheduled-time>",
+            "<aws.events.event.ingestion-time>",
+            "{{WINDOW_EXECUTION_ID}}",
+        ] {
+            let words = refused(&json!({ "event_id": id, "request": request() }));
+            assert!(
+                words.contains("event_id") && words.contains("nobody filled in"),
+                "{words}"
+            );
+            let window =
+                json!({ "Regions": "us-east-1", "ResourceGroup": "WebServers", "WindowExecutionId": id });
+            let words = refused(&window);
+            assert!(
+                words.contains("WindowExecutionId") && words.contains("nobody filled in"),
+                "{words}"
+            );
+        }
+        let filled = "arn:aws:scheduler:us-east-1:111122223333:schedule/default/weekly 2026-03-03T22:15:00Z";
+        campaign(&json!({ "event_id": filled, "request": request() }), "one");
+    }
+
+    #[test]
+    fn every_problem_of_an_event_is_told_at_once_by_its_own_path() {
+        let mut wrong = request();
+        wrong["targets"]["regions"] = json!([]);
+        let words = refused(&json!({ "event_id": 7, "request": wrong, "patch": {} }));
+        for part in ["event_id = 7", "request.targets.regions", "patch"] {
+            assert!(words.contains(part), "no {part} in {words}");
+        }
+        assert!(refused(&json!({ "request": request() })).contains("[missing] event_id"));
+        assert!(refused(&json!({ "event_id": "e-1" })).contains("[missing] request"));
+    }
+
+    #[test]
+    fn an_event_without_a_request_is_told_what_it_looks_like_and_what_to_do() {
+        // As EventBridge Scheduler sends it if a schedule has no Input (recorded September 2026).
+        let scheduler = json!({
+            "version": "0", "id": "1a6ab819-9929-4869-94d9-8dda75d12280", "detail-type": "Scheduled Event",
+            "source": "aws.scheduler", "account": "111122223333", "time": "2026-09-26T19:14:33Z",
+            "region": "us-east-1", "detail": "{}",
+            "resources": ["arn:aws:scheduler:us-east-1:111122223333:schedule/my-group/omitted-input"],
+        });
+        let words = refused(&scheduler);
+        assert!(
+            words.contains("EventBridge event from aws.scheduler") && words.contains("Input"),
+            "{words}"
+        );
+        let mut rule = scheduler.clone();
+        rule["source"] = json!("aws.events");
+        rule["detail"] = json!({});
+        assert!(refused(&rule).contains("EventBridge event from aws.events"));
+        let twice = Value::from(request().to_string());
+        assert!(refused(&twice).contains("encoded twice"));
+        let words = refused(&json!({ "event_id": "e-1", "request": request().to_string() }));
+        assert!(
+            words.contains("request") && words.contains("encoded twice"),
+            "{words}"
+        );
+    }
 }

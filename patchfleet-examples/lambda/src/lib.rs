@@ -3,7 +3,7 @@
 //! It serves a maintenance window's Lambda task, an EventBridge rule or Scheduler, and direct
 //! invocations. What one execution can hold is started and left to Systems Manager; the answer
 //! says what was started, and what was skipped and why. An event that is delivered twice starts
-//! one campaign.
+//! one campaign: its identity is the event's id and a digest of the whole request.
 //!
 //! A request that is invalid or refused is a function error, so that alarms on errors see it; its
 //! message names every problem at once. Nothing has been started then.
@@ -32,7 +32,8 @@ pub use summary::Summary;
 /// # Errors
 ///
 /// `InvalidRequest` if the event is no valid request, `Refused` if the plan is (or needs more than
-/// one execution, or its runbook is missing), `Failed` for anything else.
+/// one execution, or its runbook is missing) and if an earlier event of the same id had started
+/// something that cannot be a delivery of this one, `Failed` for anything else.
 pub async fn handle(event: Value, invocation_id: &str, config: &SdkConfig) -> Result<Summary, Diagnostic> {
     let asked = read(&event, invocation_id).map_err(|problems| failure("InvalidRequest", &problems))?;
     let clock = Arc::new(SystemClock::new());
@@ -58,11 +59,13 @@ pub async fn handle(event: Value, invocation_id: &str, config: &SdkConfig) -> Re
     )
     .await
     .map_err(refused)?;
-    let campaign = CampaignId::of_event(&asked.request.name, &asked.event_id);
-    let fired = fire(&ports, campaign, &plan).await.map_err(|error| match error {
-        FireError::NeedsDriver { .. } => failure("Refused", &error),
-        _ => failure("Failed", &error),
-    })?;
+    let campaign = CampaignId::of_event(&asked.request.digest(), &asked.event);
+    let fired = fire(&ports, campaign, &plan, asked.event.longest_retry())
+        .await
+        .map_err(|error| match error {
+            FireError::Port(_) => failure("Failed", &error),
+            _ => failure("Refused", &error),
+        })?;
     let summary = Summary::of(campaign, &plan, &fired);
     tracing::info!(%campaign, outcome = ?fired, locations = plan.locations.len(), "served");
     Ok(summary)

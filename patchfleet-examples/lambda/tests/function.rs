@@ -11,6 +11,7 @@
 #[path = "support/runtime_api.rs"]
 mod runtime_api;
 
+use jiff::SignedDuration;
 use patchfleet_core::campaign::{Driver, MemoryLog, MemoryRows};
 use patchfleet_core::id::{CampaignId, WriterId};
 use patchfleet_core::plan::{self, Options};
@@ -22,9 +23,12 @@ use runtime_api::{Answer, Function};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
+/// Another campaign, and its driver.
+const SOMEBODY: &str = "00000000-0000-4000-8000-000000000001";
+
 async fn simulator() -> Sim {
     let options = SimOptions {
-        clock: ClockMode::Scaled(600.0),
+        clock: ClockMode::Scaled(60.0),
         ..SimOptions::default()
     };
     Sim::start(World::parse(CALM.world).unwrap(), options)
@@ -119,12 +123,10 @@ async fn followed(request: &Value) -> (Vec<Value>, Vec<String>) {
         log: Arc::new(MemoryLog::new()),
         rows: Arc::new(MemoryRows::new()),
         clock: ports.clock,
-        writer: "00000000-0000-4000-8000-000000000001"
-            .parse::<WriterId>()
-            .unwrap(),
+        writer: SOMEBODY.parse::<WriterId>().unwrap(),
         observer: None,
     };
-    let campaign = CampaignId::of_event(&request.name, "followed");
+    let campaign = SOMEBODY.parse::<CampaignId>().unwrap();
     driver.begin(campaign, &plan).await.unwrap();
     driver.run(campaign).await.unwrap();
     clock.with_world(left_behind)
@@ -226,6 +228,58 @@ async fn a_maintenance_windows_payload_starts_the_regions_that_have_nodes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn tasks_of_one_window_are_campaigns_of_their_own_and_a_retry_of_one_is_the_same() {
+    let sim = simulator().await;
+    let mut function = Function::start(&sim.endpoint()).await;
+    let mut other = payload();
+    other["Regions"] = json!("eu-west-1");
+    let mut install = payload();
+    install["Operation"] = json!("Install");
+    let mut executions = vec![];
+    for (id, task) in [("one", payload()), ("two", other), ("three", install)] {
+        let summary = response(function.invoke(id, task.clone()).await);
+        assert_eq!(summary["outcome"], "started", "{task}");
+        let again = response(function.invoke("again", task).await);
+        assert_eq!(again["outcome"], "already_started");
+        assert_eq!(again["execution_id"], summary["execution_id"]);
+        executions.push(summary["execution_id"].to_string());
+    }
+    executions.sort();
+    executions.dedup();
+    assert_eq!(executions.len(), 3);
+    assert_eq!(starts(&sim).len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_that_stays_the_same_from_week_to_week_is_never_a_success_without_a_start() {
+    let sim = simulator().await;
+    let mut function = Function::start(&sim.endpoint()).await;
+    let event = |id: &str| json!({ "event_id": id, "request": request() });
+    let (kind, message) = error(
+        function
+            .invoke("unfilled", event("<aws.scheduler.execution-id>"))
+            .await,
+    );
+    assert_eq!(kind, "InvalidRequest");
+    assert!(
+        message.contains("event_id") && message.contains("nobody filled in <aws.scheduler.execution-id>"),
+        "{message}"
+    );
+    assert_eq!(starts(&sim), Vec::<Value>::new());
+
+    let first = response(function.invoke("one", event("weekly")).await);
+    sim.clock().advance(SignedDuration::from_hours(7 * 24));
+    let (kind, message) = error(function.invoke("two", event("weekly")).await);
+    assert_eq!(kind, "Refused");
+    let execution = first["execution_id"].as_str().unwrap();
+    assert!(
+        message.contains("nothing was started") && message.contains(execution) && message.contains("7d"),
+        "{message}"
+    );
+    assert_eq!(starts(&sim).len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_invalid_or_refused_is_a_function_error_and_starts_nothing() {
     let sim = simulator().await;
     let mut function = Function::start(&sim.endpoint()).await;
@@ -267,6 +321,10 @@ async fn nothing_to_do_is_said_and_starts_nothing() {
     let mut function = Function::start(&sim.endpoint()).await;
     let mut empty = request();
     empty["targets"]["accounts"] = json!(["333344445555"]);
+    let (kind, message) = error(function.invoke("nothing-selected", empty.clone()).await);
+    assert_eq!(kind, "Refused");
+    assert!(message.contains("nothing_selected"), "{message}");
+    empty["policy"]["nothing_selected"] = json!("succeed");
     let summary = response(function.invoke("empty", empty).await);
     assert_eq!(summary["outcome"], "nothing_to_do");
     assert_eq!(summary["execution_id"], Value::Null);

@@ -62,7 +62,13 @@ pub(super) fn answer(world: &mut World, arrived: Arrived) -> Option<Response<Rep
     let id = world.seed.uuid(&["request", &place, &number]);
     match fate.cut {
         Some(Cut::Before | Cut::After) => None,
-        cut => Some(write(protocol, service, &operation, result, &id, cut.is_some())),
+        cut => {
+            let mut response = write(protocol, service, &operation, result, &id, cut.is_some());
+            if response.status().is_success() {
+                date(world, &mut response);
+            }
+            Some(response)
+        }
     }
 }
 
@@ -175,6 +181,15 @@ fn write(
         headers.insert("x-amzn-errortype", code);
     }
     response
+}
+
+/// Dates an answer by the world's clock. Errors have the date of this machine: a client that is told
+/// "access denied" by a clock that is far from its own takes that for the reason, and calls again.
+fn date(world: &World, response: &mut Response<Reply>) {
+    let date = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&world.now);
+    if let Some(date) = date.ok().and_then(|date| HeaderValue::from_str(&date).ok()) {
+        response.headers_mut().insert(header::DATE, date);
+    }
 }
 
 /// An error in JSON. Its message is called what the model calls it; some errors have none.

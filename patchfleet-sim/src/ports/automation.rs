@@ -9,13 +9,14 @@ use crate::api::{
 use patchfleet_core::{
     id::{ClientToken, CommandId, DocumentName, ExecutionId, Location, NodeId},
     port::{
-        Automation, BoxFuture, ChildView, CommandCounts, CommandView, ExecutionStatus, ExecutionView,
-        InvocationStatus, InvocationView, Page, PageToken, PatchStateView, PluginView, PortError,
-        PortErrorKind, PortResult, StartRequest, StepView,
+        Automation, BoxFuture, ChildView, Clock as _, CommandCounts, CommandView, ExecutionStatus,
+        ExecutionView, InvocationStatus, InvocationView, Page, PageToken, PatchStateView, PluginView,
+        PortError, PortErrorKind, PortResult, StartRequest, StepView,
     },
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 impl MemoryPorts {
     async fn get(&self, at: At, id: String) -> PortResult<ExecutionShape> {
@@ -82,7 +83,10 @@ impl Automation for MemoryPorts {
                 status: ExecutionStatus::from(one.automation_execution_status),
                 failure: one.failure_message.unwrap_or_default(),
                 started_at: Some(one.execution_start_time.0),
+                locations: locations(one.target_locations.as_deref().unwrap_or_default()),
+                document: Some(one.document_name),
                 parameters: one.parameters,
+                answered_at: Some(self.clock.now()),
             })
         })
     }
@@ -299,6 +303,23 @@ fn plugin_view(one: &Value) -> PortResult<PluginView> {
         started_at,
         output: one.output,
     })
+}
+
+/// The pairs of account and Region that an execution was started for; `None` if it has no target
+/// locations, or one that is not an account.
+fn locations(targets: &[Value]) -> Option<BTreeSet<Location>> {
+    let list = |target: &Value, name: &str| -> Option<Vec<String>> {
+        serde_json::from_value(target.get(name)?.clone()).ok()
+    };
+    let mut locations = BTreeSet::new();
+    for target in targets {
+        for account in list(target, "Accounts")? {
+            for region in list(target, "Regions")? {
+                locations.insert(Location::new(account.parse().ok()?, region.parse().ok()?));
+            }
+        }
+    }
+    (!locations.is_empty()).then_some(locations)
 }
 
 fn step_view(one: StepShape) -> PortResult<StepView> {

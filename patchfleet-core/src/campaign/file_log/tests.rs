@@ -16,7 +16,7 @@ fn key() -> LogKey {
 }
 
 fn record(seq: u64, writer: u128) -> Record {
-    let campaign = CampaignId::of_event(&"weekly-linux".parse().unwrap(), &seq.to_string());
+    let campaign = CampaignId::from_uuid(uuid::Uuid::from_u128(seq.into()));
     Record {
         seq,
         at: "2026-03-01T22:00:00.123456789Z".parse().unwrap(),
@@ -206,7 +206,7 @@ fn rows(outcomes: &[(&str, NodeOutcome)]) -> Vec<NodeRow> {
 fn rows_are_replaced_as_a_whole_and_never_by_an_older_attempt() {
     let dir = tempfile::tempdir().unwrap();
     let kept = FileRows::new(dir.path());
-    let campaign = CampaignId::of_event(&"weekly".parse().unwrap(), "1");
+    let campaign = CampaignId::from_uuid(uuid::Uuid::from_u128(1));
     let location = Location::new("111122223333".parse().unwrap(), "eu-west-1".parse().unwrap());
     assert_eq!(now(kept.rows(campaign, &location)).unwrap(), []);
     let first = rows(&[
@@ -235,7 +235,7 @@ fn a_folder_that_is_not_there_has_no_campaign_and_foreign_files_are_passed_over(
     assert!(log.list().unwrap().campaigns.is_empty());
     let log = FileLog::new(dir.path());
     fs::create_dir_all(dir.path().join("campaigns/README")).unwrap();
-    let id = CampaignId::of_event(&"weekly".parse().unwrap(), "1");
+    let id = CampaignId::from_uuid(uuid::Uuid::from_u128(1));
     let path = log.path(&LogKey::Campaign(id));
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(&path, "nonsense\nmore\n").unwrap();
@@ -279,7 +279,7 @@ fn a_campaign_in_a_folder_is_the_same_as_in_memory_and_is_listed_with_how_it_end
             [(world.campaign(), name(), Some(FinishedOutcome::Succeeded))]
         );
 
-        let later = CampaignId::of_event(&world.plan.request.name, "a later event");
+        let later = world.campaign_of("a later event");
         driver.begin(later, &world.plan).await.unwrap();
         assert_eq!(
             listed(),

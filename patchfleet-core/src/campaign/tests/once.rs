@@ -188,7 +188,7 @@ fn the_same_event_twice_is_one_campaign_and_another_one_is_refused_while_it_is_o
         driver.begin(world.campaign(), &world.plan).await.unwrap();
         driver.begin(world.campaign(), &world.plan).await.unwrap();
         assert_eq!(world.records().len(), 1);
-        let other = crate::id::CampaignId::of_event(&world.plan.request.name, "another event");
+        let other = world.campaign_of("another event");
         let refused = world.driver(2).begin(other, &world.plan).await.unwrap_err();
         assert!(
             matches!(refused, DriveError::NameTaken { open, .. } if open == world.campaign()),
@@ -212,7 +212,7 @@ fn the_same_event_twice_is_one_campaign_and_another_one_is_refused_while_it_is_o
 fn of_two_campaigns_of_one_name_at_most_one_ever_starts_anything() {
     proptest!(ProptestConfig::with_cases(100), |(turns in prop::collection::vec(any::<bool>(), 0..80))| {
         let world = world();
-        let ids = ["a", "b"].map(|event| crate::id::CampaignId::of_event(&world.plan.request.name, event));
+        let ids = ["a", "b"].map(|event| world.campaign_of(event));
         let life = |n: usize| {
             let (world, id) = (&world, ids[n]);
             async move {

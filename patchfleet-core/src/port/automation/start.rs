@@ -1,7 +1,7 @@
 //! The request of a start, in the API's own shape: serialised, it is the JSON that
 //! StartAutomationExecution takes.
 
-use crate::id::{AccountId, DocumentName, Region, RoleName};
+use crate::id::{AccountId, DocumentName, Location, Region, RoleName};
 use crate::port::DocumentVersion;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -48,6 +48,16 @@ pub struct TargetLocation {
     pub target_location_max_errors: String,
     /// The role that Automation assumes in each account.
     pub execution_role_name: RoleName,
+}
+
+impl TargetLocation {
+    /// Every account with every Region.
+    pub fn locations(&self) -> impl Iterator<Item = Location> {
+        self.accounts.iter().flat_map(|account| {
+            let regions = self.regions.iter();
+            regions.map(|region| Location::new(account.clone(), region.clone()))
+        })
+    }
 }
 
 /// A tag of an execution.

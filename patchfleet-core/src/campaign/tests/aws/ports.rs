@@ -77,6 +77,9 @@ impl Automation for FakeAws {
                 failure: String::new(),
                 started_at: Some(execution.started_at),
                 parameters: execution.request.parameters.clone(),
+                document: Some(execution.request.document_name.to_string()),
+                locations: Some(execution.request.target_location().locations().collect()),
+                answered_at: Some(self.now()),
             })
         })
     }
