@@ -5,15 +5,15 @@ use crate::clients::Clients;
 use crate::identity::CallerIdentity;
 use crate::limits::Limits;
 use crate::pace::Pace;
+use crate::services::ServicesAsTheCli;
+use crate::surroundings::Surroundings;
+use crate::tls;
 use crate::{Aws, SystemClock};
 use aws_config::BehaviorVersion;
 use aws_config::identity::IdentityCache;
 use aws_config::timeout::TimeoutConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
-use aws_smithy_http_client::proxy::ProxyConfig;
-use aws_smithy_http_client::{ConnectorBuilder, tls};
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_types::SdkConfig;
 use patchfleet_core::id::{Partition, Region};
 use patchfleet_core::port::{Clock, PortError, PortErrorKind, PortResult};
@@ -110,15 +110,19 @@ impl AwsBuilder {
             Some(set) => set.to_builder().take_unset_from(timeouts),
             None => timeouts,
         };
-        let http = self.config.http_client().unwrap_or_else(shared_http_client);
+        let http = self
+            .config
+            .http_client()
+            .unwrap_or_else(|| tls::http_client(None));
         let identity = CallerIdentity::new(
             self.config
                 .identity_cache()
                 .unwrap_or_else(|| IdentityCache::lazy().build()),
         );
-        let config = self
-            .config
-            .into_builder()
+        let services = ServicesAsTheCli::of(&self.config);
+        let mut builder = self.config.into_builder();
+        builder.set_service_config(services);
+        let config = builder
             .timeout_config(timeouts.build())
             .http_client(http)
             .identity_cache(identity.clone())
@@ -152,38 +156,45 @@ impl Aws {
     }
 
     /// Begins with the usual environment and profiles: `AWS_PROFILE`, `AWS_REGION`,
-    /// `AWS_ENDPOINT_URL` and all others that the SDK reads; and with the limits of the environment
-    /// ([`Limits::from_env`]).
+    /// `AWS_ENDPOINT_URL` and all others that the SDK reads; as [`load_config`] reads them, and with
+    /// the limits of the environment ([`Limits::from_env`]).
     ///
     /// # Errors
     ///
-    /// [`PortErrorKind::Invalid`] if there is no Region or a limit is wrong, [`PortErrorKind::Credentials`] if there are
-    /// no credentials, [`PortErrorKind::Unavailable`] if their source did not answer in time.
+    /// [`PortErrorKind::Invalid`] if there is no Region, the profile is not there, or a setting is
+    /// wrong; [`PortErrorKind::Credentials`] if there are no credentials, and why;
+    /// [`PortErrorKind::Unavailable`] if their source did not answer in time.
     pub async fn load() -> PortResult<AwsBuilder> {
         let limits = Limits::from_env()?;
-        let builder = Self::begin(aws_config::defaults(BehaviorVersion::latest()).load().await).await?;
-        Ok(builder.limits(limits))
+        let surroundings = Surroundings::read().await?;
+        let config = surroundings.config().await?;
+        Ok(Self::begin(config, &surroundings).await?.limits(limits))
     }
 
     /// Begins with a configuration, and finds out now whether it has a Region and credentials.
-    async fn begin(config: SdkConfig) -> PortResult<AwsBuilder> {
+    async fn begin(config: SdkConfig, surroundings: &Surroundings) -> PortResult<AwsBuilder> {
+        if config.region().is_none() {
+            return Err(surroundings.no_region());
+        }
         central_region(&config)?;
         let provider = config.credentials_provider().ok_or_else(no_credentials)?;
         match provider.provide_credentials().await {
             Ok(_) => Ok(AwsBuilder::new(&config)),
-            Err(error) => {
-                use aws_credential_types::provider::error::CredentialsError as Cause;
-                let failure = match &error {
-                    Cause::ProviderTimedOut(_) => PortError::new(
-                        PortErrorKind::Unavailable,
-                        "the source of AWS credentials did not answer",
-                    ),
-                    _ => no_credentials(),
-                };
-                Err(failure.with_source(error))
-            }
+            Err(error) => Err(surroundings.no_credentials(error)),
         }
     }
+}
+
+/// The SDK's configuration of the usual environment and profiles, with what the AWS CLI reads and
+/// the SDK does not: `AWS_CA_BUNDLE`, or the profile's `ca_bundle`, which holds for every connection
+/// to AWS. As with the AWS CLI, its certificates are then the only ones that are trusted.
+///
+/// # Errors
+///
+/// [`PortErrorKind::Invalid`] if the profile that `AWS_PROFILE` names is not there, a profile file
+/// cannot be read, or the bundle has no certificates.
+pub async fn load_config() -> PortResult<SdkConfig> {
+    Surroundings::read().await?.config().await
 }
 
 fn central_region(config: &SdkConfig) -> PortResult<Region> {
@@ -231,28 +242,11 @@ fn default_sts_region(central: &Region) -> Region {
     everywhere.unwrap_or_else(|| central.clone())
 }
 
-fn no_credentials() -> PortError {
+pub(crate) fn no_credentials() -> PortError {
     PortError::new(
         PortErrorKind::Credentials,
         "no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where there is a role",
     )
-}
-
-/// One HTTP client for every client of the SDK. Left alone, each of those would make its own, with
-/// its own connections: thousands of them over hundreds of accounts. It is what the SDK would
-/// make: rustls, the system's root certificates, and the proxies of the environment.
-fn shared_http_client() -> SharedHttpClient {
-    // `build_https` knows no proxy, so the connector is built as the SDK's own default is.
-    aws_smithy_http_client::Builder::new().build_with_connector_fn(|settings, components| {
-        let mut connector = ConnectorBuilder::default()
-            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
-            .proxy_config(ProxyConfig::from_env());
-        connector.set_connector_settings(settings.cloned());
-        if let Some(components) = components {
-            connector.set_sleep_impl(components.sleep_impl());
-        }
-        connector.build()
-    })
 }
 
 /// A configuration for `patchfleet-sim`, or any emulator, at a plain-HTTP `endpoint` such as

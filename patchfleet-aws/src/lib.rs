@@ -53,12 +53,15 @@ mod pace;
 mod place;
 mod reading;
 mod renewal;
+mod services;
 mod settings;
+mod surroundings;
 mod throttles;
+mod tls;
 
 pub use bucket::Rate;
 pub use clock::SystemClock;
-pub use config::{AwsBuilder, simulated_config};
+pub use config::{AwsBuilder, load_config, simulated_config};
 pub use limits::{Limits, Operation};
 
 /// The ports over AWS. Begun by [`Aws::builder`] or [`Aws::load`].

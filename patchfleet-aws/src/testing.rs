@@ -84,6 +84,7 @@ pub(crate) struct Call {
     /// The operation, or the path of one that has one.
     pub(crate) operation: String,
     pub(crate) body: String,
+    pub(crate) host: String,
 }
 
 impl Call {
@@ -112,6 +113,7 @@ impl Call {
                 .or_else(|| target.rsplit_once('.').map(|(_, name)| name.to_owned()))
                 .unwrap_or_else(path),
             body,
+            host: request.uri().split('/').nth(2).unwrap_or_default().to_owned(),
         }
     }
 }

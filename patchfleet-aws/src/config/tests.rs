@@ -56,7 +56,7 @@ fn a_call_never_waits_for_ever_and_a_timeout_of_ones_own_stays() {
 fn clients_share_one_http_client_even_if_the_configuration_has_none() {
     let config = simulated_config("http://localhost:1", &region())
         .into_builder()
-        .http_client(shared_http_client())
+        .http_client(tls::http_client(None))
         .build();
     assert!(
         Aws::builder(&config)
@@ -114,51 +114,6 @@ async fn the_simulated_configuration_speaks_plain_http() {
     server.await.unwrap();
 }
 
-#[tokio::test]
-async fn credentials_that_cannot_be_had_are_noticed_when_loading() {
-    use aws_credential_types::provider::error::CredentialsError;
-    use aws_credential_types::provider::future;
-
-    #[derive(Debug)]
-    struct Failing(fn() -> CredentialsError);
-    impl ProvideCredentials for Failing {
-        fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
-        where
-            Self: 'a,
-        {
-            future::ProvideCredentials::ready(Err((self.0)()))
-        }
-    }
-
-    let begin = |failure| async move {
-        let config = simulated_config("http://localhost:1", &region())
-            .into_builder()
-            .credentials_provider(SharedCredentialsProvider::new(Failing(failure)))
-            .build();
-        Aws::begin(config)
-            .await
-            .err()
-            .map(|error| (error.kind(), error.chain()))
-    };
-    let (kind, words) = begin(|| CredentialsError::not_loaded("nothing is set"))
-        .await
-        .unwrap();
-    assert_eq!(kind, PortErrorKind::Credentials);
-    assert!(
-        words.contains("AWS_PROFILE") && words.ends_with("nothing is set"),
-        "{words}"
-    );
-    let (kind, _) = begin(|| CredentialsError::provider_timed_out(Duration::from_secs(5)))
-        .await
-        .unwrap();
-    assert_eq!(kind, PortErrorKind::Unavailable);
-    assert!(
-        Aws::begin(simulated_config("http://localhost:1", &region()))
-            .await
-            .is_ok()
-    );
-}
-
 #[test]
 fn roles_are_asked_for_where_every_account_can_be_known() {
     for (central, sts) in [
@@ -174,4 +129,75 @@ fn roles_are_asked_for_where_every_account_can_be_known() {
             "from {central}"
         );
     }
+}
+
+/// The hosts that each client speaks to, with these settings.
+async fn hosts(fips: bool, dual_stack: bool) -> Vec<String> {
+    use crate::testing::{FakeHttp, other, own, response};
+    use patchfleet_core::id::OrgParent;
+    use patchfleet_core::port::{Automation, Directory, Inventory, Selection};
+
+    let http = FakeHttp::new(|_, _| Ok(response(400, "{}")));
+    let base = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(aws_types::region::Region::new("us-east-1"))
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
+            "A", "B", None, None, "test",
+        )))
+        .http_client(http.clone())
+        .use_fips(fips)
+        .use_dual_stack(dual_stack)
+        .build();
+    let aws = Aws::builder(&base)
+        .access(crate::testing::access())
+        .build()
+        .unwrap();
+    assert!(aws.caller().await.is_err());
+    aws.clients.set_caller(crate::testing::CALLER);
+    let here = own("us-west-2");
+    let root = OrgParent::Root("r-ab12".parse().unwrap());
+    assert!(aws.accounts(&root, None).await.is_err());
+    assert!(aws.regions(&here.account, None).await.is_err());
+    let group = Selection::Group("G".parse().unwrap());
+    assert!(aws.members(&here, &group, None).await.is_err());
+    let command = "5b6c7d8e-0000-4000-8000-123456789012".parse().unwrap();
+    assert!(aws.command(&here, &command).await.is_err());
+    assert!(aws.command(&other("us-west-2"), &command).await.is_err());
+    http.calls().into_iter().map(|call| call.host).collect()
+}
+
+#[tokio::test]
+async fn fips_and_dual_stack_hold_for_every_client() {
+    let all = [
+        hosts(false, false).await,
+        hosts(true, false).await,
+        hosts(false, true).await,
+    ];
+    let (plain, fips, dual) = (
+        [
+            "sts.us-east-1.amazonaws.com",
+            "organizations.us-east-1.amazonaws.com",
+            "account.us-east-1.amazonaws.com",
+            "resource-groups.us-west-2.amazonaws.com",
+            "ssm.us-west-2.amazonaws.com",
+            "sts.us-east-1.amazonaws.com",
+        ],
+        [
+            "sts-fips.us-east-1.amazonaws.com",
+            "organizations-fips.us-east-1.amazonaws.com",
+            "account-fips.us-east-1.amazonaws.com",
+            "resource-groups-fips.us-west-2.amazonaws.com",
+            "ssm-fips.us-west-2.amazonaws.com",
+            "sts-fips.us-east-1.amazonaws.com",
+        ],
+        [
+            "sts.us-east-1.api.aws",
+            "organizations.us-east-1.api.aws",
+            "account.us-east-1.api.aws",
+            "resource-groups.us-west-2.api.aws",
+            "ssm.us-west-2.api.aws",
+            "sts.us-east-1.api.aws",
+        ],
+    );
+    assert_eq!(all, [plain, fips, dual]);
 }

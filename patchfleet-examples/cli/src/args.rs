@@ -18,7 +18,8 @@ Exit codes: 0 every targeted node reached its goal, or nothing to do; 1 unexpect
 request; 3 refused before anything was started; 4 finished, but some nodes did not reach their goal, or locations \
 were skipped as unknown; 5 halted by a budget.
 
-AWS settings come from the usual environment and profiles (AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL).
+AWS settings come from the usual environment and profiles (AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL, \
+AWS_CA_BUNDLE).
 
 Where AWS throttles, patchfleet asks more slowly by itself. PATCHFLEET_RATES sets the most calls a second for an \
 operation in each account and Region (organizations:ListAccountsForParent=3,sts:AssumeRole=5); \

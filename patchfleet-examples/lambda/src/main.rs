@@ -1,7 +1,6 @@
 //! The function's `bootstrap`: reads AWS's settings once, at cold start, and hands each event to
 //! the handler.
 
-use aws_config::BehaviorVersion;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use patchfleet_lambda::handle;
 use serde_json::Value;
@@ -14,7 +13,7 @@ async fn main() -> Result<(), Error> {
         .without_time()
         .with_writer(std::io::stderr)
         .init();
-    let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
+    let config = patchfleet_aws::load_config().await?;
     run(service_fn(|event: LambdaEvent<Value>| handle_one(event, &config))).await
 }
 
