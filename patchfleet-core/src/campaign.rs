@@ -34,7 +34,10 @@ pub use memory_log::{MemoryLog, MemoryRows};
 pub use polls::{
     BACKOFF_LONGEST, OTHER_TRIES, POLL_FIRST, POLL_LONGEST, Polls, TRANSIENT_TRIES, backoff, poll_interval,
 };
-pub use state::{Intent, LocationState, Settled, StartState, State, StateError, StopReason, UnitState};
+pub use state::{
+    ASK_AGAIN_AFTER, COMMAND_ATTEMPTS, Intent, LocationState, Settled, StartState, State, StateError,
+    StopReason, UnitState,
+};
 
 /// How many actions of a turn run at once.
 const ACTS_AT_ONCE: usize = 16;

@@ -22,6 +22,7 @@ pub use digest::{ContentDigest, ContentDigestError};
 pub use document::{Runbook, StepTimeout, StepTimeoutError};
 pub use ensure::{Checked, Ensured, check, ensure};
 pub use start::{TAG_CAMPAIGN, TAG_UNIT, for_campaign, parameters, start_tag_key};
+pub(crate) use targets::node_targets;
 pub use targets::{MAX_NODE_IDS, TargetTooLong, node_chunks};
 
 /// The name of patchfleet's own runbook.

@@ -42,6 +42,11 @@ pub(super) enum Collected {
     Settled(Settlement),
     /// Something still runs there. Look again.
     Running,
+    /// Run Command refused the command whole; these nodes are away.
+    NotSent {
+        away: Vec<NodeId>,
+        detail: String,
+    },
     /// Some patch state may only be late: this, unless another look says otherwise.
     Lagging(Settlement),
 }
@@ -124,6 +129,10 @@ impl Job<'_> {
                 let detail = "the runbook ran, and no command is found in it".to_owned();
                 return Ok(Collected::Settled(self.unreadable(detail)));
             }
+            if let Some(away) = self.refused_whole(&failure).await? {
+                let detail = words(&status, &failure);
+                return Ok(Collected::NotSent { away, detail });
+            }
             let outcome = failed_early(&status, &failure);
             return self
                 .never_ran(outcome, words(&status, &failure))
@@ -181,7 +190,10 @@ impl Job<'_> {
         let snapshot = self.state.campaign().snapshot_id().to_string();
         // A command may be over before its results are listed: what is not listed is not known.
         let completed = usize::try_from(view.counts.completed).unwrap_or(usize::MAX);
-        let all_listed = invocations.len() >= completed;
+        // A new command is not listed by node at once (recorded: nothing after 0.07 s, all at 2.2 s), so
+        // an empty list says nothing of a command that has targets.
+        let all_listed =
+            invocations.len() >= completed && (!invocations.is_empty() || view.counts.targets == 0);
         let mut lagging = !all_listed;
         let mut rows = vec![];
         for node in found

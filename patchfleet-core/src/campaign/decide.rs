@@ -95,11 +95,13 @@ pub fn decide(state: &State, polls: &Polls, now: Timestamp) -> Decision {
     };
     let none = UnitPolls::default();
     let stopped = state.stop_reason().is_some();
+    let shared = state.shared();
+    let kept_back = |unit: &UnitState| unit.has_nobody_left() || state.used_up(unit, &shared);
     for (&id, unit) in state.units() {
         let asked = polls.units.get(&id).unwrap_or(&none);
         match &unit.start {
             StartState::NotStarted => {
-                if stopped {
+                if stopped || kept_back(unit) {
                     collect_all(&mut agenda, polls, id, unit);
                 }
             }
@@ -110,10 +112,11 @@ pub fn decide(state: &State, polls: &Polls, now: Timestamp) -> Decision {
             }
         }
     }
-    if !stopped && let Some(unit) = next_start(state) {
+    if !stopped && let Some((unit, begun)) = next_start(state, kept_back) {
         // Its runbook may have been asked for in vain.
-        let at = polls.units.get(&unit).and_then(|asked| asked.start_at);
-        agenda.at(at, Action::Start { unit, attempt: 1 });
+        let asked = polls.units.get(&unit).and_then(|asked| asked.start_at);
+        let attempt = begun.refused_attempts.saturating_add(1);
+        agenda.at(asked.max(begun.not_before), Action::Start { unit, attempt });
     }
     if state.units().values().all(UnitState::is_over) {
         agenda.actions.push(Action::Finish(state.outcome()));
@@ -127,7 +130,7 @@ pub fn decide(state: &State, polls: &Polls, now: Timestamp) -> Decision {
 }
 
 /// The unit that is begun next, if it may be begun now.
-fn next_start(state: &State) -> Option<UnitId> {
+fn next_start(state: &State, kept_back: impl Fn(&UnitState) -> bool) -> Option<(UnitId, &UnitState)> {
     // Units that name nodes may share a location, and each is a command with limits of its own:
     // one after another there, or the limits within the location would not hold.
     let at_work: BTreeSet<&Location> = state
@@ -141,9 +144,11 @@ fn next_start(state: &State) -> Option<UnitId> {
         .iter()
         .zip(&state.plan().requests)
         .find(|((_, unit), _)| {
-            !unit.is_begun() && !unit.locations.keys().any(|location| at_work.contains(location))
+            !unit.is_begun()
+                && !kept_back(unit)
+                && !unit.locations.keys().any(|location| at_work.contains(location))
         });
-    let ((&id, _), request) = next?;
+    let ((&id, unit), request) = next?;
     // One start at a time: AWS takes about one a second, and what is refused once is refused again.
     if state
         .units()
@@ -169,7 +174,7 @@ fn next_start(state: &State) -> Option<UnitId> {
     let allowed = state.plan().location_budget();
     // With nothing open, a unit is begun whatever it says: otherwise it would wait for ever.
     let fits = open == 0 || open.saturating_add(concurrency(request)) <= allowed;
-    fits.then_some(id)
+    fits.then_some((id, unit))
 }
 
 /// How many locations a unit has in work at once: a count (see [`crate::port::TargetLocation`]).

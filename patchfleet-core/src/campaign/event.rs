@@ -1,6 +1,6 @@
 //! What a campaign's log says.
 
-use crate::id::{CampaignId, CommandId, ExecutionId, Location, UnitId, WriterId};
+use crate::id::{CampaignId, CommandId, ExecutionId, Location, NodeId, UnitId, WriterId};
 use crate::plan::Plan;
 use crate::port::{CommandCounts, ExecutionStatus, PortErrorKind, StartRequest};
 use crate::report::{ReportOutcome, Tally};
@@ -78,6 +78,19 @@ pub enum Event {
         unit: UnitId,
         /// Why.
         kind: PortErrorKind,
+        /// AWS's words.
+        detail: String,
+    },
+    /// Run Command refused the whole command of a unit that names its nodes, because one of them is
+    /// stopped, terminated or not registered: no node was sent anything. The unit is begun again, as
+    /// its next attempt, without those that are away.
+    CommandNotSent {
+        /// The unit.
+        unit: UnitId,
+        /// The attempt that was refused, from 1.
+        attempt: u32,
+        /// The nodes that the next attempt leaves out.
+        away: Vec<NodeId>,
         /// AWS's words.
         detail: String,
     },

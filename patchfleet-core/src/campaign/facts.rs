@@ -8,21 +8,30 @@ use super::observe::Observed;
 use super::start::others_in_doubt;
 use super::state::{StartState, State, UnitState};
 use super::{Event, FinishedOutcome};
-use crate::id::{ExecutionId, Location, UnitId, WriterId};
+use crate::id::{ExecutionId, Location, NodeId, UnitId, WriterId};
 use crate::port::{ExecutionStatus, PortErrorKind};
 
 /// Something that a driver learned, or decided.
 #[derive(Debug, Clone)]
 pub(super) enum Fact {
-    Started(UnitId, ExecutionId),
+    /// The unit, which attempt, and what it began.
+    Started(UnitId, u32, ExecutionId),
     /// What this writer sent last had no effect.
     NotTaken {
         unit: UnitId,
+        attempt: u32,
         kind: PortErrorKind,
         detail: String,
         for_good: bool,
     },
     Observed(UnitId, Observed),
+    /// What this execution was to send was refused whole.
+    NotSent {
+        unit: UnitId,
+        attempt: u32,
+        away: Vec<NodeId>,
+        detail: String,
+    },
     Settled {
         unit: UnitId,
         location: Location,
@@ -46,9 +55,10 @@ pub(super) enum Fact {
 /// How far a unit's start is, without its particulars.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Basis {
-    NotStarted,
-    Intended,
-    Started,
+    /// With how many attempts that had no effect.
+    NotStarted(u32),
+    Intended(u32),
+    Started(u32),
     Refused,
     Unresolved,
 }
@@ -56,9 +66,9 @@ pub(super) enum Basis {
 impl Basis {
     pub(super) fn of(unit: &UnitState) -> Self {
         match unit.start {
-            StartState::NotStarted => Self::NotStarted,
-            StartState::Intended(_) => Self::Intended,
-            StartState::Started { .. } => Self::Started,
+            StartState::NotStarted => Self::NotStarted(unit.refused_attempts),
+            StartState::Intended(ref intent) => Self::Intended(intent.attempt),
+            StartState::Started { attempt, .. } => Self::Started(attempt),
             StartState::Refused { .. } => Self::Refused,
             StartState::Unresolved { .. } => Self::Unresolved,
         }
@@ -70,7 +80,11 @@ impl Fact {
     pub(super) fn outlives_conflict(&self) -> bool {
         matches!(
             self,
-            Self::Started(..) | Self::NotTaken { .. } | Self::Observed(..) | Self::Settled { .. }
+            Self::Started(..)
+                | Self::NotTaken { .. }
+                | Self::Observed(..)
+                | Self::NotSent { .. }
+                | Self::Settled { .. }
         )
     }
 
@@ -101,18 +115,35 @@ impl Fact {
             _ => None,
         };
         match self {
-            Self::Started(unit, execution) if intent(unit).is_some() => vec![Event::Started {
+            // What an earlier attempt began is not what this one did.
+            Self::Started(unit, attempt, execution)
+                if intent(unit).is_some_and(|intent| intent.attempt == *attempt) =>
+            {
+                vec![Event::Started {
+                    unit: *unit,
+                    execution: execution.clone(),
+                }]
+            }
+            Self::NotSent {
+                unit,
+                attempt,
+                away,
+                detail,
+            } if is_running(state, *unit, *attempt) => vec![Event::CommandNotSent {
                 unit: *unit,
-                execution: execution.clone(),
+                attempt: *attempt,
+                away: away.clone(),
+                detail: detail.clone(),
             }],
             Self::NotTaken {
                 unit,
+                attempt,
                 kind,
                 detail,
                 for_good,
             } => {
                 let (unit, kind, detail) = (*unit, *kind, detail.clone());
-                match intent(&unit) {
+                match intent(&unit).filter(|intent| intent.attempt == *attempt) {
                     None => vec![],
                     Some(intent) if *for_good && !others_in_doubt(intent, writer) => {
                         vec![Event::StartRefused { unit, kind, detail }]
@@ -165,9 +196,17 @@ impl Fact {
                 status: status.clone(),
             }],
             Self::Finished(outcome) => vec![Event::Finished { outcome: *outcome }],
-            Self::Started(..) | Self::Settled { .. } | Self::Unresolved { .. } | Self::GivenUp { .. } => {
-                vec![]
-            }
+            Self::Started(..)
+            | Self::NotSent { .. }
+            | Self::Settled { .. }
+            | Self::Unresolved { .. }
+            | Self::GivenUp { .. } => vec![],
         }
     }
+}
+
+/// Whether this attempt of the unit was started, and no other was since.
+fn is_running(state: &State, unit: UnitId, wanted: u32) -> bool {
+    let unit = state.units().get(&unit);
+    unit.is_some_and(|unit| matches!(unit.start, StartState::Started { attempt, .. } if attempt == wanted))
 }

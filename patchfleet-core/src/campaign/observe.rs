@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 /// What a look at a unit saw.
 #[derive(Debug, Clone)]
 pub(super) struct Observed {
+    /// What was looked at.
+    pub(super) execution: ExecutionId,
     pub(super) parent: Parent,
     pub(super) steps: BTreeMap<Location, StepView>,
     pub(super) commands: Vec<(Location, CommandId, CommandView)>,
@@ -57,6 +59,7 @@ pub(super) async fn observe(
         .collect::<Vec<_>>()
         .await;
     Ok(Observed {
+        execution: execution.clone(),
         parent: Parent {
             status: view.status,
             failure: view.failure,
@@ -94,7 +97,9 @@ async fn command(
 impl Observed {
     /// What is new in it, as events.
     pub(super) fn events(&self, state: &State, id: UnitId) -> Vec<Event> {
-        let Some(unit) = state.units().get(&id) else {
+        let unit = state.units().get(&id);
+        // What an earlier attempt did says nothing about this one.
+        let Some(unit) = unit.filter(|unit| execution_of(unit) == Some(&self.execution)) else {
             return vec![];
         };
         let mut events = vec![];

@@ -153,6 +153,12 @@ impl Polls {
         self.locations.entry((unit, location.clone())).or_default()
     }
 
+    /// Forgets a unit that is begun again.
+    pub(super) fn forget(&mut self, unit: UnitId) {
+        self.units.remove(&unit);
+        self.locations.retain(|(of, _), _| *of != unit);
+    }
+
     pub(super) fn parent(&self, unit: UnitId) -> Option<&Parent> {
         self.units.get(&unit)?.parent.as_ref()
     }

@@ -11,7 +11,43 @@ pub(super) fn request(state: &State, unit: UnitId, attempt: u32) -> Option<Start
         return Some(intent.request.clone());
     }
     let (_, planned) = state.plan().units().find(|(id, _)| *id == unit)?;
-    Some(runbook::for_campaign(planned, state.campaign(), unit, attempt))
+    let mut request = planned.clone();
+    shrink(state, unit, &mut request);
+    Some(runbook::for_campaign(&request, state.campaign(), unit, attempt))
+}
+
+/// Leaves out the nodes that are away, and gives the command what is left of its location's budget.
+/// Where one command takes all nodes of its location, the plan's own limits say the same.
+fn shrink(state: &State, id: UnitId, request: &mut StartRequest) {
+    let Some(unit) = state.units().get(&id) else {
+        return;
+    };
+    let all = state.shared();
+    let shared = unit.locations.keys().find_map(|location| all.get(location));
+    let Some(shared) = shared.filter(|shared| shared.units > 1 || !unit.away.is_empty()) else {
+        return;
+    };
+    let rates = state.plan().request.budget.nodes;
+    let left = state.errors_allowed(*shared).saturating_sub(shared.errors);
+    for (name, value) in [
+        ("MaxConcurrency", rates.max_concurrency.as_count(shared.nodes)),
+        ("MaxErrors", left),
+    ] {
+        if let Some(values) = request.parameters.get_mut(name) {
+            *values = vec![value.to_string()];
+        }
+    }
+    if !unit.away.is_empty() {
+        let rest: Vec<NodeId> = unit.named.difference(&unit.away).cloned().collect();
+        if let Ok(targets) = runbook::node_targets(rest) {
+            request.parameters.insert("Targets".to_owned(), targets);
+        }
+    }
+}
+
+/// The node ids that a planned start names, if it is the plan that says which nodes are meant.
+pub(super) fn planned_ids(request: &StartRequest) -> Option<Vec<NodeId>> {
+    node_ids(request).filter(|_| runbook::is_own(&request.document_name))
 }
 
 /// Looks for the execution that a start with this client token began.

@@ -3,19 +3,28 @@
 //! The fold takes every record of a log that was written by one driver, by two at once, or by one
 //! that was killed: what is said twice counts once, and what a newer version says is passed over.
 
+use super::start;
 use super::{Event, FinishedOutcome, LocationOutcome, RECORD_FORMAT, Record};
-use crate::id::{CampaignId, CommandId, ExecutionId, Location, UnitId, WriterId};
+use crate::id::{CampaignId, CommandId, ExecutionId, Location, NodeId, UnitId, WriterId};
 use crate::plan::{Plan, PlannedLocation};
 use crate::port::{CommandCounts, ExecutionStatus, PortErrorKind, StartRequest};
 use crate::report::Tally;
 use crate::runbook::RunbookChange;
-use jiff::Timestamp;
-use std::collections::BTreeMap;
+use jiff::{SignedDuration, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
 
+mod shared;
 mod verdict;
 
 pub use verdict::StopReason;
 pub(super) use verdict::ended_well;
+
+/// How long a unit waits whose command was refused although each of its nodes is listed as online.
+/// A node's status was seen to lag by a minute and a half (Systems Manager, recorded).
+pub const ASK_AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(2);
+
+/// How many attempts a unit has, if Run Command refuses each of its commands whole.
+pub const COMMAND_ATTEMPTS: u32 = 4;
 
 /// A log that is not a campaign's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -60,6 +69,17 @@ pub struct UnitState {
     pub locations: BTreeMap<Location, LocationState>,
     /// The execution's last status, once it is over and every location has settled.
     pub ended: Option<ExecutionStatus>,
+    /// The nodes that its plan names; empty if it says in another way which nodes it means.
+    pub named: BTreeSet<NodeId>,
+    /// Those of them that its next attempt leaves out, because Run Command refused the command that
+    /// named them.
+    pub away: BTreeSet<NodeId>,
+    /// How many attempts were refused in this way, and so had no effect.
+    pub refused_attempts: u32,
+    /// AWS's words on the last of them.
+    pub not_sent: Option<String>,
+    /// When it is begun again at the earliest.
+    pub not_before: Option<Timestamp>,
 }
 
 /// How far the start of a unit is.
@@ -245,6 +265,16 @@ impl State {
                     };
                 }
             }
+            Event::CommandNotSent {
+                unit,
+                attempt,
+                away,
+                detail,
+            } => {
+                if let Some(unit) = self.units.get_mut(unit) {
+                    unit.not_sent(*attempt, away, detail, at);
+                }
+            }
             Event::RunbookChanged { change, detail, .. } => {
                 self.runbook.get_or_insert_with(|| (*change, detail.clone()));
             }
@@ -409,7 +439,37 @@ impl UnitState {
             start: StartState::NotStarted,
             locations: locations.collect(),
             ended: None,
+            named: start::planned_ids(request).into_iter().flatten().collect(),
+            away: BTreeSet::new(),
+            refused_attempts: 0,
+            not_sent: None,
+            not_before: None,
         }
+    }
+
+    /// Nothing was sent: as if it had not been begun, but for the nodes that are away.
+    fn not_sent(&mut self, refused: u32, away: &[NodeId], detail: &str, at: Timestamp) {
+        if !matches!(self.start, StartState::Started { attempt, .. } if attempt == refused) {
+            return;
+        }
+        self.start = StartState::NotStarted;
+        self.ended = None;
+        for location in self.locations.values_mut() {
+            *location = LocationState::default();
+        }
+        self.away.extend(away.iter().cloned());
+        self.refused_attempts = refused;
+        self.not_sent = Some(detail.to_owned());
+        // Who is away may be seen only later: Systems Manager's list of nodes lags.
+        self.not_before = away
+            .is_empty()
+            .then(|| at.checked_add(ASK_AGAIN_AFTER).unwrap_or(at));
+    }
+
+    /// Whether each node that it names is away.
+    #[must_use]
+    pub fn has_nobody_left(&self) -> bool {
+        !self.named.is_empty() && self.named.is_subset(&self.away)
     }
 
     fn intend(&mut self, attempt: u32, request: &StartRequest, record: &Record) {

@@ -2,6 +2,7 @@
 
 mod aws;
 mod fire;
+mod named;
 mod once;
 mod outcomes;
 mod runbook;

@@ -32,6 +32,11 @@ pub fn node_chunks(nodes: &[NodeId]) -> impl Iterator<Item = &[NodeId]> {
     nodes.chunks(MAX_NODE_IDS)
 }
 
+/// These nodes as values of the parameter `Targets`.
+pub(crate) fn node_targets(nodes: Vec<NodeId>) -> Result<Vec<String>, TargetTooLong> {
+    targets(&Selector::NodeIds(nodes))
+}
+
 /// The selector as values of the parameter `Targets`. A node has to match every one.
 pub(super) fn targets(selector: &Selector) -> Result<Vec<String>, TargetTooLong> {
     let target = |key: &str, values: Vec<String>| Target {

@@ -21,6 +21,9 @@ impl Job<'_> {
         use LocationOutcome as O;
         match start {
             StartState::NotStarted | StartState::Intended(_) => {
+                if let Some(detail) = self.state.kept_back(self.unit) {
+                    return Course::Never(O::NodesFailed, detail);
+                }
                 return Course::Never(O::NotStarted, stop_in_words(self.state));
             }
             StartState::Refused { detail, .. } => return Course::Never(O::StartRefused, detail.clone()),

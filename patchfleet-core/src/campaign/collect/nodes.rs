@@ -1,6 +1,7 @@
 //! Which nodes there are in a location now, and the patch states that they have.
 
 use super::Job;
+use crate::campaign::state::COMMAND_ATTEMPTS;
 use crate::campaign::{READS_AT_ONCE, start};
 use crate::id::{Location, NodeId};
 use crate::port::{
@@ -57,6 +58,42 @@ impl Job<'_> {
             selected: ids.iter().filter(|id| here(id)).cloned().collect(),
             managed,
         })
+    }
+
+    /// Which of the nodes that a command named are away, if Run Command refused it whole because of
+    /// them, and the unit has an attempt left.
+    ///
+    /// AWS names none (`InvalidInstanceId`, "Instances not in a valid state for account"; recorded
+    /// of a stopped node). So those that Systems Manager no longer lists are left out; if it lists
+    /// all, those that do not answer, because its list lags behind.
+    pub(super) async fn refused_whole(&self, failure: &str) -> PortResult<Option<Vec<NodeId>>> {
+        let words = failure.to_ascii_lowercase();
+        let refused = words.contains("invalidinstanceid") || words.contains("not in a valid state");
+        let unit = self.state.units().get(&self.unit);
+        let Some(unit) = unit.filter(|unit| {
+            refused && !unit.named.is_empty() && unit.refused_attempts.saturating_add(1) < COMMAND_ATTEMPTS
+        }) else {
+            return Ok(None);
+        };
+        let named: Vec<NodeId> = unit.named.difference(&unit.away).cloned().collect();
+        let mut managed: BTreeMap<NodeId, PingStatus> = BTreeMap::new();
+        for nodes in named.chunks(NODES_A_CALL) {
+            let mut walk = Walk::new("the managed nodes");
+            while let Some(token) = walk.next() {
+                let page = self.inventory.managed(self.location, Some(nodes), token).await?;
+                managed.extend(page.items.into_iter().map(|node| (node.id, node.ping)));
+                walk.advance(page.next)?;
+            }
+        }
+        let that = |is_away: &dyn Fn(Option<&PingStatus>) -> bool| -> Vec<NodeId> {
+            let away = named.iter().filter(|node| is_away(managed.get(*node)));
+            away.cloned().collect()
+        };
+        let not_listed = that(&|ping| ping.is_none());
+        if !not_listed.is_empty() {
+            return Ok(Some(not_listed));
+        }
+        Ok(Some(that(&|ping| ping != Some(&PingStatus::Online))))
     }
 
     /// The node ids that the unit was planned with, if it was.

@@ -32,8 +32,9 @@ pub struct Drive<'d> {
 
 /// What came of an action.
 enum Answer {
-    Sent(UnitId, PortResult<ExecutionId>),
-    Looked(UnitId, PortResult<Option<ExecutionId>>),
+    /// The unit, which attempt, and what came of it.
+    Sent(UnitId, u32, PortResult<ExecutionId>),
+    Looked(UnitId, u32, PortResult<Option<ExecutionId>>),
     Observed(UnitId, PortResult<Observed>),
     Collected(UnitId, Location, Basis, PortResult<Collected>),
     /// The location cannot be read, and neither can the unit's own execution: it is the caller's
@@ -192,6 +193,7 @@ impl Drive<'_> {
                 let token = self.state.campaign().client_token(*unit, attempt);
                 Some(Answer::Sent(
                     *unit,
+                    attempt,
                     driver.automation.start(&request, token).await,
                 ))
             }
@@ -202,7 +204,7 @@ impl Drive<'_> {
                 let token = self.state.campaign().client_token(*unit, intent.attempt);
                 let document = &intent.request.document_name;
                 let found = start::find(&*driver.automation, document, token).await;
-                Some(Answer::Looked(*unit, found))
+                Some(Answer::Looked(*unit, intent.attempt, found))
             }
             Action::Observe(id) => {
                 let unit = self.state.units().get(id)?;
@@ -266,13 +268,14 @@ impl Drive<'_> {
         let now = self.now();
         match answer {
             Answer::Decided(fact) => facts.push(fact),
-            Answer::Sent(unit, Ok(execution)) => facts.push(Fact::Started(unit, execution)),
-            Answer::Sent(unit, Err(error)) => {
+            Answer::Sent(unit, attempt, Ok(execution)) => facts.push(Fact::Started(unit, attempt, execution)),
+            Answer::Sent(unit, attempt, Err(error)) => {
                 let asked = self.polls.unit(unit);
                 asked.start_failures.add(error.kind());
                 asked.start_at = Some(later(now, asked.start_failures.backoff()));
                 let not_taken = |kind, for_good| Fact::NotTaken {
                     unit,
+                    attempt,
                     kind,
                     detail: error.reason(),
                     for_good,
@@ -287,8 +290,10 @@ impl Drive<'_> {
                     return Err(self.no_credentials(error));
                 }
             }
-            Answer::Looked(unit, Ok(Some(execution))) => facts.push(Fact::Started(unit, execution)),
-            Answer::Looked(unit, Ok(None)) => {
+            Answer::Looked(unit, attempt, Ok(Some(execution))) => {
+                facts.push(Fact::Started(unit, attempt, execution));
+            }
+            Answer::Looked(unit, _, Ok(None)) => {
                 let asked = self.polls.unit(unit);
                 asked.not_found_at = Some(now);
                 asked.find_failures = Failures::default();
@@ -296,7 +301,7 @@ impl Drive<'_> {
                 // It was not sent in vain: it is sent again at once.
                 asked.start_at = None;
             }
-            Answer::Looked(unit, Err(error)) => {
+            Answer::Looked(unit, _, Err(error)) => {
                 let asked = self.polls.unit(unit);
                 asked.find_failures.add(error.kind());
                 asked.find_at = Some(later(now, asked.find_failures.backoff()));
@@ -344,6 +349,14 @@ impl Drive<'_> {
                     return Err(self.no_credentials(error));
                 }
             }
+            Answer::Collected(unit, _, Basis::Started(attempt), Ok(Collected::NotSent { away, detail })) => {
+                facts.push(Fact::NotSent {
+                    unit,
+                    attempt,
+                    away,
+                    detail,
+                });
+            }
             Answer::Collected(unit, location, basis, collected) => {
                 if let Some(settlement) = self.settlement(unit, &location, collected, now) {
                     facts.push(Fact::Settled {
@@ -378,7 +391,7 @@ impl Drive<'_> {
         let first = *asked.first_asked.get_or_insert(now);
         match collected {
             Ok(Collected::Settled(settlement)) => return Some(settlement),
-            Ok(Collected::Running) => {
+            Ok(Collected::Running | Collected::NotSent { .. }) => {
                 asked.failures = Failures::default();
                 asked.ran_on = true;
                 asked.collect_at = Some(later(now, poll_interval(now.duration_since(first))));
@@ -534,6 +547,11 @@ impl Drive<'_> {
         self.state
             .apply(record)
             .map_err(|source| DriveError::Damaged { campaign, source })?;
+        for event in &record.events {
+            if let Event::CommandNotSent { unit, .. } = event {
+                self.polls.forget(*unit);
+            }
+        }
         if let Some(observer) = &self.driver.observer {
             observer(record, &self.state);
         }

@@ -3,9 +3,10 @@
 
 use super::{LocationState, StartState, State, UnitState};
 use crate::campaign::{FinishedOutcome, LocationOutcome};
-use crate::id::UnitId;
+use crate::id::{Location, UnitId};
 use crate::port::{ExecutionStatus, StartRequest};
 use crate::runbook::RunbookChange;
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// Why no further unit is begun.
@@ -58,7 +59,9 @@ impl State {
     #[must_use]
     pub fn failed_locations(&self) -> u32 {
         let failed = self.locations().filter(|(_, _, location)| location.has_failed());
-        u32::try_from(failed.count()).unwrap_or(u32::MAX)
+        // Once, however many units it has.
+        let failed: BTreeSet<&Location> = failed.map(|(_, location, _)| location).collect();
+        u32::try_from(failed.len()).unwrap_or(u32::MAX)
     }
 
     /// Why no further unit is begun; `None` while there is no reason.

@@ -6,7 +6,7 @@ use crate::id::{ClientToken, CommandId, DocumentName, ExecutionId, Location, Nod
 use crate::port::*;
 use futures_util::FutureExt as _;
 use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
@@ -168,6 +168,8 @@ pub(crate) struct Execution {
     pub(crate) token: ClientToken,
     pub(crate) started_at: Timestamp,
     pub(crate) cancelled_at: Option<Timestamp>,
+    /// Whether Run Command refuses its command, because a node that it names is stopped.
+    pub(crate) refused: bool,
 }
 
 type Answers = Vec<fn() -> PortError>;
@@ -184,6 +186,12 @@ pub(crate) struct FakeAws {
     pub(crate) unnamed: Mutex<bool>,
     /// How long after its end a command's results are listed.
     pub(crate) lists_late: Mutex<SignedDuration>,
+    /// Whether a command counts no node as through before its results are listed.
+    pub(crate) counts_late: Mutex<bool>,
+    /// Nodes that are stopped: they are not listed, and a command that names one is refused whole.
+    pub(crate) stopped: Mutex<BTreeSet<NodeId>>,
+    /// Whether stopped nodes are still listed as online.
+    pub(crate) still_listed: Mutex<bool>,
     /// What the runbook says in the central account and Region; `None`: it is not there.
     pub(crate) runbook: Mutex<Option<String>>,
     /// What the next reads of it are answered with, the last first.
@@ -277,9 +285,25 @@ impl FakeAws {
                 .count();
             let begins = execution.started_at + RUNS * i32::try_from(batch).unwrap();
             let cancelled = execution.cancelled_at.is_some_and(|at| at <= begins);
+            let named = execution
+                .request
+                .parameters
+                .get("Targets")
+                .cloned()
+                .unwrap_or_default();
+            let refused = execution.refused && named.iter().any(|json| json.contains("InstanceIds"));
             let bad = |status: &str| ["Failed", "ExecutionTimedOut"].contains(&status);
+            let is_named =
+                |node: &Node| named.is_empty() || named.iter().any(|json| json.contains(node.id.as_str()));
             let (status, failure) = match self.script(&location) {
-                Script::Nodes(nodes) if nodes.iter().any(|node| bad(node.status)) => ("Failed", ""),
+                _ if refused => (
+                    "Failed",
+                    "Step fails when it is Execute/Cancelling action. An error occurred (InvalidInstanceId) when \
+                     calling the SendCommand operation: Instances not in a valid state for account",
+                ),
+                Script::Nodes(nodes) if nodes.iter().any(|node| is_named(node) && bad(node.status)) => {
+                    ("Failed", "")
+                }
                 Script::Nodes(_) | Script::Sealed => ("Success", ""),
                 Script::RoleMissing => (
                     "Failed",

@@ -20,6 +20,12 @@ impl Automation for FakeAws {
                 assert_eq!(known.request, request, "one token, two requests");
                 return Ok(known.id.clone());
             }
+            let stopped = self.stopped.lock().unwrap();
+            let named = |node: &NodeId| {
+                let mut targets = request.parameters.get("Targets").into_iter().flatten();
+                targets.any(|json| json.contains(node.as_str()))
+            };
+            let refused = stopped.iter().any(named);
             let id: ExecutionId = id_of(&format!("{token}/{}", executions.len()));
             executions.push(Execution {
                 id: id.clone(),
@@ -27,6 +33,7 @@ impl Automation for FakeAws {
                 token,
                 started_at: now,
                 cancelled_at: None,
+                refused,
             });
             Ok(id)
         })
@@ -166,6 +173,7 @@ impl Automation for FakeAws {
                 .unwrap();
             let over = slot.ends <= self.now();
             let sends = !matches!(self.script(&location), Script::FailsEarly)
+                && !owner.refused
                 && slot.begins.unwrap() + SENDS <= self.now();
             Ok(ChildView {
                 status: if over {
@@ -185,7 +193,11 @@ impl Automation for FakeAws {
             let slot = self.slot_of("command", &location, id.as_str())?;
             let empty = matches!(self.script(&location), Script::Emptied);
             let over = slot.ends <= self.now();
-            let targets = u32::try_from(self.targets(&location, &id).len()).unwrap();
+            let counted = !*self.counts_late.lock().unwrap()
+                || slot.ends + *self.lists_late.lock().unwrap() <= self.now();
+            let sent_to = self.targets(&location, &id);
+            let targets = u32::try_from(sent_to.len()).unwrap();
+            let failed = sent_to.iter().filter(|node| node.status == "Failed").count();
             Ok(CommandView {
                 status: if over || empty { "Failed" } else { "InProgress" }.to_owned(),
                 details: if empty { "NoInstancesInTag" } else { "InProgress" }.to_owned(),
@@ -193,8 +205,8 @@ impl Automation for FakeAws {
                 expires_at: None,
                 counts: CommandCounts {
                     targets,
-                    completed: if over { targets } else { 0 },
-                    errors: 0,
+                    completed: if over && counted { targets } else { 0 },
+                    errors: if over { u32::try_from(failed).unwrap() } else { 0 },
                     undelivered: 0,
                 },
             })
@@ -305,6 +317,9 @@ impl Inventory for FakeAws {
             let nodes = self.nodes(&location).into_iter();
             Ok(Page::last(
                 nodes
+                    .filter(|node| {
+                        *self.still_listed.lock().unwrap() || !self.stopped.lock().unwrap().contains(&node.id)
+                    })
                     .filter(|node| only.as_ref().is_none_or(|only| only.contains(&node.id)))
                     .filter_map(|node| {
                         Some(ManagedNode {

@@ -1,0 +1,272 @@
+//! Units that name their nodes: a command that is refused whole, and a budget that several share.
+
+use super::world::*;
+use crate::campaign::{COMMAND_ATTEMPTS, DriveError, Event, FinishedOutcome, LocationOutcome, State};
+use crate::id::NodeId;
+use crate::report::NodeOutcome;
+use crate::request::Selector;
+use crate::runbook::node_targets;
+use std::collections::BTreeMap;
+
+fn id(n: u32) -> NodeId {
+    Node::well(n).id
+}
+
+/// One location with these nodes, which travel in units of `size`; `errors` nodes may fail there, and
+/// `locations` locations.
+fn world(nodes: Vec<Node>, size: usize, errors: u32, locations: u32) -> World {
+    let mut world = World::new(&[&[("us-east-1", Script::Nodes(nodes.clone()))]], 1, locations);
+    let ids: Vec<NodeId> = nodes.iter().map(|node| node.id.clone()).collect();
+    let template = world.plan.requests.remove(0);
+    for chunk in ids.chunks(size) {
+        let mut request = template.clone();
+        for (name, values) in [
+            ("Targets", node_targets(chunk.to_vec()).unwrap()),
+            ("MaxConcurrency", vec!["50%".to_owned()]),
+            ("MaxErrors", vec![errors.to_string()]),
+        ] {
+            request.parameters.insert(name.to_owned(), values);
+        }
+        world.plan.requests.push(request);
+    }
+    world.plan.request.targets.selector = Selector::NodeIds(ids);
+    world.plan.request.budget.nodes.max_concurrency = "50%".parse().unwrap();
+    world.plan.request.budget.nodes.max_errors = errors.to_string().parse().unwrap();
+    world
+}
+
+fn well(n: u32) -> Vec<Node> {
+    (1..=n).map(Node::well).collect()
+}
+
+fn failing(n: u32) -> Node {
+    Node {
+        status: "Failed",
+        patches: Some([1, 0, 0]),
+        ..Node::well(n)
+    }
+}
+
+fn outcomes(world: &World) -> BTreeMap<NodeId, NodeOutcome> {
+    let location = world.plan.locations.first().unwrap().location();
+    let rows = finish(crate::port::NodeRows::rows(
+        &*world.rows,
+        world.campaign(),
+        &location,
+    ))
+    .unwrap();
+    rows.into_iter().map(|row| (row.node, row.outcome)).collect()
+}
+
+/// The executions that sent a command, each with the ids that it named.
+fn sent(world: &World) -> Vec<Vec<NodeId>> {
+    let sent = world
+        .executions()
+        .into_iter()
+        .filter(|execution| !execution.refused);
+    sent.map(|execution| crate::campaign::start::node_ids(&execution.request).unwrap())
+        .collect()
+}
+
+fn refusals(world: &World) -> Vec<(u32, Vec<NodeId>)> {
+    let events = world.records().into_iter().flat_map(|record| record.events);
+    events
+        .filter_map(|event| match event {
+            Event::CommandNotSent { attempt, away, .. } => Some((attempt, away)),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn a_command_that_is_refused_because_of_a_stopped_node_is_sent_to_the_others() {
+    let world = world(well(3), 20, 0, 0);
+    world.aws.stopped.lock().unwrap().insert(id(2));
+    let state = world.run();
+    assert_eq!(refusals(&world), [(1, vec![id(2)])]);
+    assert_eq!(sent(&world), [vec![id(1), id(3)]]);
+    let tokens: Vec<_> = world
+        .executions()
+        .into_iter()
+        .map(|started| started.token)
+        .collect();
+    assert_ne!(tokens[0], tokens[1], "a new start has a client token of its own");
+    assert_eq!(
+        outcomes(&world),
+        [
+            (id(1), NodeOutcome::Done),
+            (id(2), NodeOutcome::Unmanaged),
+            (id(3), NodeOutcome::Done)
+        ]
+        .into()
+    );
+    assert_eq!(state.failed_locations(), 0, "a node that is away is no failure");
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Partial);
+}
+
+#[test]
+fn a_unit_none_of_whose_nodes_is_there_settles_without_a_further_start() {
+    let world = world(well(2), 20, 0, 0);
+    world.aws.stopped.lock().unwrap().extend([id(1), id(2)]);
+    let state = world.run();
+    assert_eq!(world.executions().len(), 1);
+    let settled = state.locations().next().unwrap().2.settled.clone().unwrap();
+    assert_eq!(settled.outcome, LocationOutcome::NodesFailed);
+    assert!(
+        settled.detail.contains("Instances not in a valid state"),
+        "{}",
+        settled.detail
+    );
+    assert_eq!(settled.nodes.count(NodeOutcome::Unmanaged), 2);
+    assert_eq!(state.failed_locations(), 0);
+}
+
+#[test]
+fn a_command_that_is_refused_though_all_are_listed_is_tried_a_few_times_and_no_more() {
+    let world = world(well(2), 20, 0, 0);
+    world.aws.stopped.lock().unwrap().insert(id(2));
+    *world.aws.still_listed.lock().unwrap() = true;
+    let state = world.run();
+    assert_eq!(
+        world.executions().len(),
+        usize::try_from(COMMAND_ATTEMPTS).unwrap()
+    );
+    assert_eq!(sent(&world), Vec::<Vec<NodeId>>::new());
+    let settled = state.locations().next().unwrap().2.settled.clone().unwrap();
+    assert_eq!(settled.outcome, LocationOutcome::FailedBeforeCommand);
+    assert_eq!(settled.nodes.count(NodeOutcome::NotRun), 2);
+}
+
+async fn whole_life(world: &World, writer: u128) -> Result<State, DriveError> {
+    let driver = world.driver(writer);
+    driver.begin(world.campaign(), &world.plan).await?;
+    driver.run(world.campaign()).await
+}
+
+fn with_a_stopped_node() -> World {
+    let world = world(well(3), 20, 0, 0);
+    world.aws.stopped.lock().unwrap().insert(id(2));
+    world
+}
+
+fn assert_once(world: &World, state: &State, case: &str) {
+    assert_eq!(sent(world), [vec![id(1), id(3)]], "{case}");
+    assert_eq!(world.executions().len(), 2, "{case}");
+    assert_eq!(refusals(world), [(1, vec![id(2)])], "{case}");
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Partial, "{case}");
+    assert_eq!(
+        State::from_records(&world.records()).as_ref(),
+        Ok(state),
+        "{case}"
+    );
+}
+
+#[test]
+fn a_driver_killed_at_any_instant_around_a_refused_command_sends_the_rest_once() {
+    let mut instants = 0;
+    for polls in 0.. {
+        let world = with_a_stopped_node();
+        let mut first = ByHand::new(whole_life(&world, 1));
+        if (0..polls).any(|_| first.poll()) {
+            break;
+        }
+        drop(first);
+        let state = finish(whole_life(&world, 2)).unwrap();
+        assert_once(&world, &state, &format!("killed after {polls} polls"));
+        instants += 1;
+    }
+    assert!(instants > 100, "only {instants} instants");
+}
+
+#[test]
+fn two_drivers_around_a_refused_command_send_the_rest_once_however_they_take_turns() {
+    use proptest::prelude::*;
+    proptest!(ProptestConfig::with_cases(100), |(turns in prop::collection::vec((any::<bool>(), 1_usize..12), 0..300))| {
+        let world = with_a_stopped_node();
+        let mut one = ByHand::new(whole_life(&world, 1));
+        let mut two = ByHand::new(whole_life(&world, 2));
+        for (first, polls) in turns {
+            let driver = if first { &mut one } else { &mut two };
+            (0..polls).any(|_| driver.poll());
+        }
+        for _ in 0..1_000_000 {
+            if one.poll() & two.poll() {
+                break;
+            }
+        }
+        let (one, two) = (one.1.take().unwrap().unwrap(), two.1.take().unwrap().unwrap());
+        prop_assert_eq!(&one, &two);
+        assert_once(&world, &one, "two drivers");
+    });
+}
+
+#[test]
+fn any_call_around_a_refused_command_may_fail_or_lose_its_answer() {
+    let undisturbed = with_a_stopped_node();
+    undisturbed.run();
+    let calls = *undisturbed.chaos.calls.lock().unwrap();
+    for fault in [Fault::Before, Fault::After] {
+        for call in 1..=calls {
+            let world = with_a_stopped_node();
+            *world.chaos.fault.lock().unwrap() = Some((call, fault));
+            let state = finish(whole_life(&world, 1)).unwrap();
+            assert_once(&world, &state, &format!("{fault:?} at call {call} of {calls}"));
+        }
+    }
+}
+
+#[test]
+fn each_further_command_of_a_location_gets_what_is_left_of_its_budget() {
+    let mut nodes = well(9);
+    nodes[0] = failing(1);
+    let world = world(nodes, 3, 2, 9);
+    let state = world.run();
+    let limits: Vec<(String, String)> = world
+        .executions()
+        .iter()
+        .map(|started| {
+            let of = |name: &str| started.request.parameters[name].concat();
+            (of("MaxConcurrency"), of("MaxErrors"))
+        })
+        .collect();
+    // Half of the location's nine nodes, not of the three of a command.
+    let expected = [("4", "2"), ("4", "1"), ("4", "1")].map(|(a, b)| (a.to_owned(), b.to_owned()));
+    assert_eq!(limits, expected);
+    assert_eq!(state.failed_locations(), 1);
+}
+
+#[test]
+fn bad_nodes_in_several_commands_are_stopped_by_the_budget_of_their_location() {
+    let nodes: Vec<Node> = (1..=80).map(failing).collect();
+    let world = world(nodes, 20, 1, 0);
+    let state = world.run();
+    assert_eq!(world.executions().len(), 1, "the other commands are never begun");
+    let outcomes = outcomes(&world);
+    let of = |wanted| outcomes.values().filter(|&&outcome| outcome == wanted).count();
+    assert_eq!((of(NodeOutcome::Failed), of(NodeOutcome::NotRun)), (20, 60));
+    let last = state.locations().last().unwrap().2.settled.clone().unwrap();
+    assert_eq!(
+        last.detail,
+        "not begun: 20 of the location's 80 nodes failed, and its budget allows 1"
+    );
+}
+
+#[test]
+fn a_location_that_failed_counts_once_however_many_units_it_has() {
+    let mut nodes = well(6);
+    nodes[0] = failing(1);
+    nodes[2] = failing(3);
+    let world = world(nodes, 2, 5, 1);
+    let state = world.run();
+    assert_eq!(world.executions().len(), 3);
+    assert_eq!(state.failed_locations(), 1);
+}
+
+#[test]
+fn an_early_empty_list_of_invocations_settles_nothing() {
+    let world = world(well(2), 20, 0, 0);
+    *world.aws.lists_late.lock().unwrap() = jiff::SignedDuration::from_secs(20);
+    *world.aws.counts_late.lock().unwrap() = true;
+    let state = world.run();
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Succeeded);
+}
