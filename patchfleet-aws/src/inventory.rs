@@ -12,7 +12,7 @@ use aws_sdk_ssm::types::InstanceInformationStringFilter;
 use patchfleet_core::id::{Location, NodeId, ResourceGroupName};
 use patchfleet_core::port::{
     BoxFuture, Inventory, ManagedNode, MemberPage, Page, PageToken, PingStatus, PortError, PortErrorKind,
-    PortResult, QueryError, Selection, Walk,
+    PortResult, QueryError, Resolution, Selection, Walk,
 };
 use std::collections::BTreeMap;
 
@@ -29,6 +29,10 @@ const NODE_TYPES: [&str; 2] = ["AWS::EC2::Instance", "AWS::SSM::ManagedInstance"
 const LONGEST_QUERY: usize = 4096;
 
 impl Inventory for Aws {
+    fn resolution(&self) -> Resolution {
+        Resolution::SameAsAws
+    }
+
     fn members(
         &self,
         location: &Location,

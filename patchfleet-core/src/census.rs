@@ -1,13 +1,18 @@
 //! What was found in each location.
 
-use crate::id::{Location, NodeId};
-use crate::port::PortErrorKind;
+use crate::id::{Location, NodeId, NodesDigest};
+use crate::port::{PortError, PortErrorKind, Resolution};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+mod by_id;
 mod take;
 
+pub use by_id::{MAX_ID_CALLS, id_calls};
 pub use take::take;
+
+/// Most ids that one DescribeInstanceInformation is asked for, so that one page answers it.
+const IDS_PER_CALL: usize = 50;
 
 /// What was found in each location, every answer kept apart.
 pub type Census = BTreeMap<Location, CensusAnswer>;
@@ -17,15 +22,32 @@ pub type Census = BTreeMap<Location, CensusAnswer>;
 pub struct CensusTaken {
     /// The answer of each location.
     pub answers: Census,
-    /// For a selection by node ids: the ids that each location has, ascending. Locations without
-    /// one are left out. Empty for every other selector.
+    /// Where each start has to name its nodes (all managed nodes, node ids, an inventory of one's
+    /// own): the ids that each location has, ascending. Locations without one are left out.
     pub found: BTreeMap<Location, Vec<NodeId>>,
+    /// For each location whose nodes were counted, those that Systems Manager manages. Locations
+    /// without one are left out.
+    pub managed: BTreeMap<Location, ManagedNodes>,
+    /// For each location whose nodes were counted, which nodes the selection has there, managed or not.
+    pub digests: BTreeMap<Location, NodesDigest>,
+    /// Whether AWS finds the same nodes as the inventory did.
+    pub resolution: Resolution,
+}
+
+/// The nodes of a selection that Systems Manager manages in a location, ascending.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ManagedNodes {
+    /// Those whose agent answers.
+    pub online: Vec<NodeId>,
+    /// Those whose agent does not.
+    pub offline: Vec<NodeId>,
 }
 
 impl CensusTaken {
     /// A node of the location that Systems Manager manages, if one is known by its id.
     pub(crate) fn any_node(&self, location: &Location) -> Option<&NodeId> {
-        self.found.get(location)?.first()
+        let managed = self.managed.get(location)?;
+        managed.online.first().or_else(|| managed.offline.first())
     }
 }
 
@@ -49,6 +71,15 @@ pub enum CensusAnswer {
         /// AWS's words.
         detail: String,
     },
+}
+
+impl From<PortError> for CensusAnswer {
+    fn from(error: PortError) -> Self {
+        Self::Unknown {
+            cause: error.kind().into(),
+            detail: error.reason(),
+        }
+    }
 }
 
 /// Why a location's answer is not known.

@@ -20,6 +20,7 @@ mod campaign;
 mod event;
 mod name;
 mod node;
+mod nodes_digest;
 mod region;
 
 pub use account::{AccountId, Location, OrgParent, OuId, RootId, TargetAccount};
@@ -29,6 +30,7 @@ pub use campaign::{
 pub use event::{EventId, EventIdError, EventSource, MAX_EVENT_ID_CHARS};
 pub use name::{DocumentName, RequestName, ResourceGroupName, RoleArn, RoleName, SessionName};
 pub use node::{NodeId, NodeKind};
+pub use nodes_digest::NodesDigest;
 pub use region::{Partition, Region};
 
 /// A text that is not the identifier it was taken for.

@@ -2,7 +2,7 @@
 
 use crate::budget::WorstCase;
 use crate::census::{NodeCounts, UnknownCause};
-use crate::id::{AccountId, Location, Region, UnitId};
+use crate::id::{AccountId, Location, NodesDigest, Region, UnitId};
 use crate::port::{Caller, StartRequest};
 use crate::request::PatchRequest;
 use crate::runbook::PlannedRunbook;
@@ -98,6 +98,10 @@ pub struct PlannedLocation {
     pub wave: u32,
     /// What the census counted; `None` if it did not count, or found nothing out.
     pub nodes: Option<NodeCounts>,
+    /// Which nodes those are, managed or not; `None` as above. A later plan with another digest has
+    /// other nodes, also where their number is the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nodes_digest: Option<NodesDigest>,
     /// Why the location is planned although the census did not find a node there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept: Option<SkipReason>,
@@ -230,6 +234,8 @@ pub enum RefusalCode {
     PlanDrifted,
     /// The campaign was planned from another central account or Region than the caller's.
     OtherCentral,
+    /// Finding out what is asked for would take more calls than are made.
+    TooLarge,
     /// The results of an Install could not be read afterwards: a call that collecting needs is denied.
     ResultsUnreadable,
     /// The plan needs something that this way of running cannot do.
@@ -256,6 +262,7 @@ impl RefusalCode {
             Self::CampaignOpen => "campaign_open",
             Self::PlanDrifted => "plan_drifted",
             Self::OtherCentral => "other_central",
+            Self::TooLarge => "too_large",
             Self::ResultsUnreadable => "results_unreadable",
             Self::RunbookDiffers => "runbook_differs",
             Self::Unsupported => "unsupported",

@@ -27,7 +27,7 @@ pub use directory::{AccountState, AccountView, Caller, Directory, RegionOptStatu
 pub use documents::{DocumentVersion, DocumentVersionError, DocumentView, Documents};
 pub use error::{PortError, PortErrorKind, Sent};
 pub use futures_util::future::BoxFuture;
-pub use inventory::{Inventory, ManagedNode, MemberPage, PingStatus, QueryError, Selection};
+pub use inventory::{Inventory, ManagedNode, MemberPage, PingStatus, QueryError, Resolution, Selection};
 pub use log::{Appended, CampaignLog, LogKey};
 pub use node_rows::NodeRows;
 pub use page::{Page, PageToken, Walk};

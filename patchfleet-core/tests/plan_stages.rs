@@ -8,6 +8,8 @@
     reason = "helpers of tests, outside of #[test]"
 )]
 
+#[path = "plan_stages/by_id.rs"]
+mod by_id;
 #[path = "plan_stages/census.rs"]
 mod census;
 #[path = "plan_stages/expand.rs"]

@@ -6,6 +6,10 @@
     reason = "clippy lets #[test] functions do so, and these are their helpers"
 )]
 
+#[path = "planning/by_id.rs"]
+mod by_id;
+#[path = "planning/own_inventory.rs"]
+mod own_inventory;
 #[path = "planning/reading.rs"]
 mod reading;
 

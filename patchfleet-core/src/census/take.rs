@@ -1,14 +1,13 @@
 //! Asking every location, several at once.
 
-use super::{CensusAnswer, CensusTaken, Depth, NodeCounts, UnknownCause};
-use crate::id::{Location, NodeId, NodeKind};
-use crate::port::{Inventory, PingStatus, PortError, PortErrorKind, PortResult, QueryError, Selection, Walk};
+use super::{CensusAnswer, CensusTaken, Depth, IDS_PER_CALL, ManagedNodes, NodeCounts, UnknownCause, by_id};
+use crate::id::{Location, NodeId, NodeKind, NodesDigest};
+use crate::port::{
+    Inventory, PingStatus, PortError, PortErrorKind, PortResult, QueryError, Resolution, Selection, Walk,
+};
 use crate::request::Selector;
 use futures_util::{StreamExt, stream};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Most ids that one DescribeInstanceInformation is asked for, so that one page answers it.
-const IDS_PER_CALL: usize = 50;
 
 /// Asks each of the `wanted` locations which nodes are there, `concurrency` (at least 1) locations
 /// at once. The same answers of the port give the same census, in whatever order they come.
@@ -19,8 +18,10 @@ const IDS_PER_CALL: usize = 50;
 ///
 /// - A group or tags: its members to the end, then which of them Systems Manager manages. With
 ///   [`Depth::Presence`] the first page with a member answers, and nothing more is asked.
-/// - All managed nodes, or node ids: those, or those of them that are managed there, always all of
-///   them, since a unit needs to know which are where. One that is not managed cannot be seen.
+/// - All managed nodes: all of them, since a unit needs to know which are where.
+/// - Node ids: those that are managed. An id is looked for until it is found, and in no location after
+///   that: no two nodes have the same id. One that is not managed cannot be seen.
+/// - From an inventory that [resolves by ids](Resolution::ByIds) every node is read, whatever the depth.
 pub async fn take(
     inventory: &dyn Inventory,
     wanted: &BTreeSet<Location>,
@@ -28,65 +29,115 @@ pub async fn take(
     depth: Depth,
     concurrency: usize,
 ) -> CensusTaken {
-    let asked: Vec<(Location, PortAnswer)> = stream::iter(wanted.iter().cloned())
-        .map(|location| async move {
-            let answer = ask(inventory, &location, selector, depth).await;
-            (location, answer)
-        })
-        .buffer_unordered(concurrency.max(1))
-        .collect()
-        .await;
-    let mut taken = CensusTaken::default();
-    for (location, (answer, found)) in asked {
-        if !found.is_empty() {
-            taken.found.insert(location.clone(), found);
+    let resolution = inventory.resolution();
+    let depth = match resolution {
+        Resolution::SameAsAws => depth,
+        Resolution::ByIds => Depth::Count,
+    };
+    let asked: Vec<(Location, Answered)> = match selector {
+        Selector::NodeIds(ids) => {
+            let ids = ids.iter().cloned().collect();
+            by_id::search(inventory, wanted, &ids, concurrency).await
         }
-        taken.answers.insert(location, answer);
+        Selector::ResourceGroup(_) | Selector::Tags(_) | Selector::AllManaged => {
+            stream::iter(wanted.iter().cloned())
+                .map(|location| async move {
+                    let answered = ask(inventory, &location, selector, depth).await;
+                    (
+                        location,
+                        answered.unwrap_or_else(|error| Answered::without_nodes(error.into())),
+                    )
+                })
+                .buffer_unordered(concurrency.max(1))
+                .collect()
+                .await
+        }
+    };
+    let mut taken = CensusTaken {
+        resolution,
+        ..CensusTaken::default()
+    };
+    let named =
+        resolution == Resolution::ByIds || matches!(selector, Selector::AllManaged | Selector::NodeIds(_));
+    for (location, answered) in asked {
+        if !answered.managed.is_empty() {
+            if named {
+                let found = answered.managed.keys().cloned().collect();
+                taken.found.insert(location.clone(), found);
+            }
+            taken.managed.insert(location.clone(), by_ping(answered.managed));
+        }
+        if let Some(digest) = answered.digest {
+            taken.digests.insert(location.clone(), digest);
+        }
+        taken.answers.insert(location, answered.answer);
     }
     taken
 }
 
-type PortAnswer = (CensusAnswer, Vec<NodeId>);
+/// What one location answered.
+pub(super) struct Answered {
+    pub(super) answer: CensusAnswer,
+    /// Those of the selection that Systems Manager manages, if the nodes were counted.
+    managed: BTreeMap<NodeId, PingStatus>,
+    /// Which nodes the selection has, if they were counted.
+    digest: Option<NodesDigest>,
+}
+
+impl Answered {
+    pub(super) fn without_nodes(answer: CensusAnswer) -> Self {
+        Self {
+            answer,
+            managed: BTreeMap::new(),
+            digest: None,
+        }
+    }
+
+    /// A selection of managed nodes alone.
+    pub(super) fn of_managed(nodes: BTreeMap<NodeId, PingStatus>) -> Self {
+        let all: BTreeSet<NodeId> = nodes.keys().cloned().collect();
+        Self::of(&all, nodes)
+    }
+
+    fn of(all: &BTreeSet<NodeId>, managed: BTreeMap<NodeId, PingStatus>) -> Self {
+        if all.is_empty() {
+            return Self::without_nodes(CensusAnswer::Empty);
+        }
+        Self {
+            answer: CensusAnswer::Populated {
+                nodes: Some(count(all.iter(), &managed)),
+            },
+            digest: Some(NodesDigest::of(all)),
+            managed,
+        }
+    }
+}
+
+fn by_ping(managed: BTreeMap<NodeId, PingStatus>) -> ManagedNodes {
+    let mut nodes = ManagedNodes::default();
+    for (node, ping) in managed {
+        match ping {
+            PingStatus::Online => nodes.online.push(node),
+            PingStatus::Offline => nodes.offline.push(node),
+        }
+    }
+    nodes
+}
 
 async fn ask(
     inventory: &dyn Inventory,
     location: &Location,
     selector: &Selector,
     depth: Depth,
-) -> PortAnswer {
-    let answer = match selector {
-        Selector::ResourceGroup(group) => {
-            let selection = Selection::Group(group.clone());
-            ask_members(inventory, location, &selection, depth).await
-        }
-        Selector::Tags(tags) => {
-            let selection = Selection::Tags(tags.clone());
-            ask_members(inventory, location, &selection, depth).await
-        }
+) -> PortResult<Answered> {
+    let selection = match selector {
+        Selector::ResourceGroup(group) => Selection::Group(group.clone()),
+        Selector::Tags(tags) => Selection::Tags(tags.clone()),
         Selector::AllManaged | Selector::NodeIds(_) => {
-            let named = match selector {
-                Selector::NodeIds(ids) => {
-                    managed_of(inventory, location, &ids.iter().cloned().collect()).await
-                }
-                _ => managed(inventory, location, None).await,
-            };
-            match named {
-                Ok(nodes) if nodes.is_empty() => Ok(CensusAnswer::Empty),
-                Ok(nodes) => {
-                    let answer = CensusAnswer::Populated {
-                        nodes: Some(count(nodes.keys(), &nodes)),
-                    };
-                    return (answer, nodes.into_keys().collect());
-                }
-                Err(error) => Err(error),
-            }
+            return Ok(Answered::of_managed(managed(inventory, location, None).await?));
         }
     };
-    let answer = answer.unwrap_or_else(|error| CensusAnswer::Unknown {
-        cause: error.kind().into(),
-        detail: error.reason(),
-    });
-    (answer, Vec::new())
+    ask_members(inventory, location, &selection, depth).await
 }
 
 /// What a group or tags select.
@@ -95,7 +146,8 @@ async fn ask_members(
     location: &Location,
     selection: &Selection,
     depth: Depth,
-) -> PortResult<CensusAnswer> {
+) -> PortResult<Answered> {
+    let without_nodes = |answer| Ok(Answered::without_nodes(answer));
     let mut members = BTreeSet::new();
     let mut walk = Walk::new("the listing of members");
     let mut first = true;
@@ -105,7 +157,7 @@ async fn ask_members(
             // On a later page the group has just gone: what there was of it is not known.
             Err(error) if error.kind() == PortErrorKind::NotFound && first => {
                 return match selection {
-                    Selection::Group(_) => Ok(CensusAnswer::GroupMissing),
+                    Selection::Group(_) => without_nodes(CensusAnswer::GroupMissing),
                     Selection::Tags(_) => Err(error),
                 };
             }
@@ -113,24 +165,22 @@ async fn ask_members(
         };
         first = false;
         if !page.query_errors.is_empty() {
-            return Ok(CensusAnswer::Unknown {
+            return without_nodes(CensusAnswer::Unknown {
                 cause: UnknownCause::Partial,
                 detail: in_words(&page.query_errors),
             });
         }
         if depth == Depth::Presence && !page.page.items.is_empty() {
-            return Ok(CensusAnswer::Populated { nodes: None });
+            return without_nodes(CensusAnswer::Populated { nodes: None });
         }
         members.extend(page.page.items);
         walk.advance(page.page.next)?;
     }
     if members.is_empty() {
-        return Ok(CensusAnswer::Empty);
+        return without_nodes(CensusAnswer::Empty);
     }
     let managed = managed_of(inventory, location, &members).await?;
-    Ok(CensusAnswer::Populated {
-        nodes: Some(count(members.iter(), &managed)),
-    })
+    Ok(Answered::of(&members, managed))
 }
 
 fn in_words(errors: &[QueryError]) -> String {
@@ -145,7 +195,7 @@ fn in_words(errors: &[QueryError]) -> String {
 }
 
 /// Those of `ids` that Systems Manager manages.
-async fn managed_of(
+pub(super) async fn managed_of(
     inventory: &dyn Inventory,
     location: &Location,
     ids: &BTreeSet<NodeId>,

@@ -6,7 +6,7 @@ use crate::census::{CensusAnswer, CensusTaken, NodeCounts, UnknownCause};
 use crate::expand::Candidates;
 use crate::id::{Location, NodeId};
 use crate::pack::{Rectangle, pack};
-use crate::port::{Caller, StartRequest, TargetLocation};
+use crate::port::{Caller, Resolution, StartRequest, TargetLocation};
 use crate::request::{DeniedAction, NothingSelected, PatchRequest, Policy, PolicyAction, Selector};
 use crate::runbook::{self, StepTimeout, TargetTooLong};
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,6 +36,7 @@ pub fn build(
     let mut sorted = Sorted {
         skipped: candidates.skipped.clone(),
         warnings: candidates.warnings.clone(),
+        resolution: census.resolution,
         ..Sorted::default()
     };
     for location in &candidates.wanted {
@@ -52,6 +53,13 @@ pub fn build(
         }
     }
     sorted.warn_of_skips(request);
+    if census.resolution == Resolution::ByIds && !runbook::is_own(&request.automation.document) {
+        sorted.refuse(
+            RefusalCode::Unsupported,
+            "the inventory",
+            "it finds other nodes than AWS may, and only patchfleet's own runbook can be told which nodes to patch",
+        );
+    }
     if let Selector::NodeIds(nodes) = &request.targets.selector {
         sorted.refuse_lost_nodes(request, nodes, census);
     }
@@ -70,13 +78,17 @@ pub fn build(
         }
     };
     let Sorted {
-        locations,
+        mut locations,
         mut skipped,
         mut warnings,
         reasons,
+        ..
     } = sorted;
     if !reasons.is_empty() {
         return Err(Refusal { reasons });
+    }
+    for planned in &mut locations {
+        planned.nodes_digest = census.digests.get(&planned.location()).cloned();
     }
     skipped.sort_by(|a, b| (&a.account, &a.region).cmp(&(&b.account, &b.region)));
     let total = count(locations.len());
@@ -124,6 +136,7 @@ fn count(n: usize) -> u32 {
 /// Where each wanted location went.
 #[derive(Default)]
 struct Sorted {
+    resolution: Resolution,
     locations: Vec<PlannedLocation>,
     skipped: Vec<Skip>,
     warnings: Vec<String>,
@@ -145,6 +158,7 @@ impl Sorted {
             region: location.region.clone(),
             wave: 1,
             nodes,
+            nodes_digest: None,
             kept,
         });
     }
@@ -160,8 +174,19 @@ impl Sorted {
         location: &Location,
         answer: Option<&CensusAnswer>,
     ) {
-        let by_ids = names_nodes(request);
+        let by_ids = names_nodes(request, self.resolution);
         let (action, code, reason, cause, detail) = match answer {
+            Some(CensusAnswer::Populated { nodes: Some(nodes) }) if by_ids && nodes.managed() == 0 => {
+                unknown(
+                    policy,
+                    by_ids,
+                    UnknownCause::Other,
+                    &format!(
+                        "the inventory selects {} there, and Systems Manager manages none of them, so a start can name none",
+                        some_nodes(nodes.total())
+                    ),
+                )
+            }
             Some(CensusAnswer::Populated { nodes }) => return self.plan(location, *nodes, None),
             Some(CensusAnswer::Empty) => (
                 match (&request.targets.selector, policy.empty) {
@@ -319,6 +344,13 @@ fn locations(n: usize) -> String {
     }
 }
 
+fn some_nodes(n: u32) -> String {
+    match n {
+        1 => "1 node".to_owned(),
+        n => format!("{n} nodes"),
+    }
+}
+
 fn warnings_on_nodes(locations: &[PlannedLocation]) -> Vec<String> {
     let of = |which: fn(NodeCounts) -> u32| {
         locations
@@ -346,6 +378,17 @@ fn warnings_on_nodes(locations: &[PlannedLocation]) -> Vec<String> {
                 n => format!("{n} nodes of the selection are"),
             }
         ));
+    }
+    let uncounted = locations
+        .iter()
+        .filter(|location| location.nodes.is_none() && location.kept.is_none())
+        .count();
+    if uncounted > 0 {
+        warnings.push(
+            "nodes were looked for, and not counted: this plan binds no nodes, so a run of it patches whatever nodes \
+             are selected by then"
+                .to_owned(),
+        );
     }
     let kept = locations.iter().filter(|location| location.kept.is_some());
     let kept: Vec<String> = kept.map(|location| location.location().to_string()).collect();
@@ -389,8 +432,11 @@ impl Unit {
 /// Whether each unit names its nodes. So it does for all managed nodes as well: Automation and State
 /// Manager take `InstanceIds` = `*`, and of Run Command nothing says that it does. A runbook of
 /// one's own finds its nodes itself.
-fn names_nodes(request: &PatchRequest) -> bool {
+///
+/// What an inventory of one's own selects is named as well, since AWS would find other nodes.
+fn names_nodes(request: &PatchRequest, resolution: Resolution) -> bool {
     match request.targets.selector {
+        _ if resolution == Resolution::ByIds => true,
         Selector::NodeIds(_) => true,
         Selector::AllManaged => runbook::is_own(&request.automation.document),
         Selector::ResourceGroup(_) | Selector::Tags(_) => false,
@@ -404,7 +450,7 @@ fn units(
     census: &CensusTaken,
 ) -> Result<Vec<Unit>, TargetTooLong> {
     let mut units = Vec::new();
-    if names_nodes(request) {
+    if names_nodes(request, census.resolution) {
         for location in locations {
             let found = census.found.get(&location.location());
             for nodes in runbook::node_chunks(found.map(Vec::as_slice).unwrap_or_default()) {

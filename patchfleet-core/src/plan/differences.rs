@@ -29,6 +29,10 @@ impl Plan {
         for location in all {
             let (was, is) = (before.get(location), after.get(location));
             if was != is {
+                if let Some(others) = other_nodes(was, is) {
+                    lines.push(format!("{location}: {others}"));
+                    continue;
+                }
                 let words = |state: Option<&State<'_>>| match state {
                     Some(state) => state.in_words(),
                     None => "not a candidate".to_owned(),
@@ -101,6 +105,21 @@ impl Plan {
             .map(|skip| (skip.location(), State::Skipped(skip)));
         planned.chain(skipped).collect()
     }
+}
+
+/// In words, that as many nodes were planned as are there now, and that they are not the same.
+fn other_nodes(was: Option<&State<'_>>, is: Option<&State<'_>>) -> Option<String> {
+    let (Some(State::Planned(was)), Some(State::Planned(is))) = (was, is) else {
+        return None;
+    };
+    let short = |planned: &PlannedLocation| Some(planned.nodes_digest.as_ref()?.short().to_owned());
+    (was.nodes == is.nodes && was.nodes_digest != is.nodes_digest).then(|| {
+        format!(
+            "as many nodes as before, and not the same ones (digest {}, was {})",
+            short(is).as_deref().unwrap_or("none"),
+            short(was).as_deref().unwrap_or("none")
+        )
+    })
 }
 
 enum State<'a> {

@@ -4,7 +4,7 @@ use super::{Plan, Refusal, RefusalCode, RefusalReason, build, reading};
 use crate::census::{self, Depth};
 use crate::expand::expand;
 use crate::port::{Automation, Caller, Directory, Documents, Inventory, PortError, PortErrorKind};
-use crate::request::{Operation, PatchRequest, RunbookPin};
+use crate::request::{Operation, PatchRequest, RunbookPin, Selector};
 use crate::runbook::{self, StepTimeout};
 use std::fmt;
 
@@ -95,9 +95,11 @@ pub async fn make(
         _ => PlanError::Port(error),
     })?;
     let candidates = expand(directory, request, &caller, options.concurrency).await?;
+    let to_ask = candidates.to_ask();
+    not_too_many(request, to_ask.len())?;
     let census = census::take(
         inventory,
-        &candidates.to_ask(),
+        &to_ask,
         &request.targets.selector,
         options.depth,
         options.concurrency,
@@ -175,6 +177,28 @@ async fn bind(
     }
     plan.runbook = Some(runbook);
     Ok(plan)
+}
+
+/// Refuses node ids that it would take too long to look for.
+fn not_too_many(request: &PatchRequest, locations: usize) -> Result<(), Refusal> {
+    let Selector::NodeIds(ids) = &request.targets.selector else {
+        return Ok(());
+    };
+    let calls = census::id_calls(ids.len(), locations);
+    if calls <= census::MAX_ID_CALLS {
+        return Ok(());
+    }
+    Err(Refusal {
+        reasons: vec![RefusalReason {
+            code: RefusalCode::TooLarge,
+            subject: "targets.node_ids".to_owned(),
+            detail: format!(
+                "{} ids may have to be looked for in each of {locations} locations, which takes up to {calls} calls of 50 ids, and at most {} are made: name fewer accounts or Regions, or fewer ids, or use a resource group",
+                ids.len(),
+                census::MAX_ID_CALLS
+            ),
+        }],
+    })
 }
 
 /// Sees that the caller is in the central account and Region that a plan was made from. Before a

@@ -7,9 +7,21 @@ use std::collections::BTreeMap;
 
 /// Which nodes belong to the selection, and which of them Systems Manager reaches.
 ///
+/// **Who says which nodes.** A start can name a group or tags, and then AWS finds the nodes, when the
+/// command begins. An inventory of one's own (a CMDB, a list in a file) may give other nodes for the
+/// same group or tags. So an implementation says by [`resolution`](Self::resolution) whether AWS finds
+/// what it finds. Unless it says so, the starts name the nodes that it gave, one by one, and no other
+/// node is touched. `SameAsAws` from an inventory that does not mirror AWS patches nodes that no plan
+/// shows.
+///
 /// Promises: only what AWS answered; a partial answer says so in [`MemberPage::query_errors`].
 /// Does not promise: that two pages are of the same instant, or that a member exists.
 pub trait Inventory: Send + Sync {
+    /// Whether AWS finds the same nodes for a group or for tags as this inventory does.
+    fn resolution(&self) -> Resolution {
+        Resolution::ByIds
+    }
+
     /// The nodes that a group or a set of tags selects in a location, managed or not, one page
     /// (Resource Groups `ListGroupResources` or `SearchResources`). Resources of other types are
     /// left out by the implementation, so a page may be empty and have a next one.
@@ -30,6 +42,18 @@ pub trait Inventory: Send + Sync {
         only: Option<&[NodeId]>,
         page: Option<PageToken>,
     ) -> BoxFuture<'_, PortResult<Page<ManagedNode>>>;
+}
+
+/// Who finds the nodes of a selection when it is patched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Resolution {
+    /// AWS: the start names the group or the tags. Right only for an inventory that asks AWS.
+    SameAsAws,
+    /// The inventory did: each start names the nodes that the census found, in units of at most 20 ids.
+    /// Only patchfleet's own runbook can be told so. Nodes that Systems Manager does not manage cannot
+    /// be named, and are shown as unmanaged.
+    #[default]
+    ByIds,
 }
 
 /// What Resource Groups is asked for.

@@ -85,6 +85,11 @@ impl Walk {
         self.next.take()
     }
 
+    /// Whether the last page was read.
+    pub(crate) fn is_over(&self) -> bool {
+        self.next.is_none()
+    }
+
     /// Goes on to the page after the one that was read.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use crate::world::{CENTRAL, Place, World, account, at, ec2, hybrid, request, request_with, wait};
 use patchfleet_core::census::{Depth, NodeCounts};
-use patchfleet_core::id::NodeId;
+use patchfleet_core::id::{NodeId, NodesDigest};
 use patchfleet_core::plan::{
     Options, Plan, PlanError, PlanFileError, Refusal, RefusalCode, SkipReason, make,
 };
@@ -271,6 +271,39 @@ fn a_node_that_two_locations_claim_is_refused() {
 }
 
 #[test]
+fn a_plan_binds_its_nodes_and_one_that_counted_none_says_that_it_does_not() {
+    let plan = planned(&world(), &asked(json!({"unknown": "skip"}))).unwrap();
+    let members = world().place(CENTRAL, "us-east-1").members.clone();
+    assert_eq!(
+        plan.locations[1].nodes_digest,
+        Some(NodesDigest::of(&members)),
+        "managed or not"
+    );
+    let json: Value = serde_json::from_str(&plan.to_json()).unwrap();
+    assert_eq!(
+        json["locations"][1]["nodes_digest"].as_str().map(str::len),
+        Some(64)
+    );
+    let binds_none = |plan: &Plan| {
+        let mut warnings = plan.warnings.iter();
+        warnings.any(|warning| warning.contains("binds no nodes"))
+    };
+    assert!(!binds_none(&plan));
+    let options = Options {
+        depth: Depth::Presence,
+        ..Options::default()
+    };
+    let presence = planned_with(&world(), &asked(json!({"unknown": "skip"})), options).unwrap();
+    assert!(binds_none(&presence), "{:?}", presence.warnings);
+    assert!(
+        presence
+            .locations
+            .iter()
+            .all(|planned| planned.nodes_digest.is_none())
+    );
+}
+
+#[test]
 fn a_location_that_may_outlast_the_runbooks_step_is_pointed_out() {
     let slow = json!({"budget": {"nodes": {"max_concurrency": 1}}});
     let slow = request_with(json!({"resource_group": "W", "regions": ["us-east-1"]}), slow);
@@ -326,6 +359,24 @@ fn every_difference_is_shown_and_none_where_there_is_none() {
             "111111111111/us-east-1: was planned (16 EC2 and 7 hybrid, 20 online, 1 offline, 2 unmanaged), is planned (16 EC2 and 7 hybrid, 21 online, 0 offline, 2 unmanaged)",
             "222222222222/us-west-2: was skipped (unknown: denied), is planned (1 EC2 and 0 hybrid, 1 online, 0 offline, 0 unmanaged)",
         ]
+    );
+    // One leaves and another one comes: as many as before.
+    let (mut swapped, nodes) = (world(), plan.locations[1].nodes);
+    let members = &mut swapped.place(CENTRAL, "us-east-1").members;
+    let last = members.pop().unwrap();
+    members.push(if last.as_str().starts_with("mi-") {
+        hybrid(9_999)
+    } else {
+        ec2(9_999)
+    });
+    let swapped = planned(&swapped, &asked).unwrap();
+    assert_eq!(swapped.locations[1].nodes, nodes);
+    let lines = plan.differences(&swapped);
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(
+        lines[0]
+            .starts_with("111111111111/us-east-1: as many nodes as before, and not the same ones (digest "),
+        "{lines:?}"
     );
     let mut tampered = plan.clone();
     tampered.requests.clear();

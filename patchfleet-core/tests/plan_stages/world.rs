@@ -5,7 +5,7 @@ use patchfleet_core::id::{AccountId, Location, NodeId, OrgParent, OuId, Region};
 use patchfleet_core::port::{
     AccountState, AccountView, BoxFuture, Caller, Directory, Inventory, ManagedNode, MemberPage, Page,
     PageToken, PingStatus, PortError, PortErrorKind, PortResult, QueryError, RegionOptStatus, RegionView,
-    Selection,
+    Resolution, Selection,
 };
 use patchfleet_core::request::PatchRequest;
 use serde_json::{Value, json};
@@ -197,6 +197,10 @@ impl Directory for World {
 }
 
 impl Inventory for World {
+    fn resolution(&self) -> Resolution {
+        Resolution::SameAsAws
+    }
+
     fn members(
         &self,
         location: &Location,

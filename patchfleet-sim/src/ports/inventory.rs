@@ -9,7 +9,7 @@ use patchfleet_core::{
     id::{Location, NodeId},
     port::{
         BoxFuture, Inventory, ManagedNode, MemberPage, Page, PageToken, PingStatus, PortResult, QueryError,
-        Selection,
+        Resolution, Selection,
     },
 };
 use serde_json::json;
@@ -45,6 +45,10 @@ fn member_page(
 }
 
 impl Inventory for MemoryPorts {
+    fn resolution(&self) -> Resolution {
+        Resolution::SameAsAws
+    }
+
     fn members(
         &self,
         location: &Location,

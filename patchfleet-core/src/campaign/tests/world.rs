@@ -107,6 +107,7 @@ impl World {
                 region: location.region.clone(),
                 wave: 1,
                 nodes: Some(counted(script)),
+                nodes_digest: None,
                 kept: None,
             })
             .collect();

@@ -289,6 +289,10 @@ impl Automation for FakeAws {
 }
 
 impl Inventory for FakeAws {
+    fn resolution(&self) -> Resolution {
+        Resolution::SameAsAws
+    }
+
     fn members(
         &self,
         location: &Location,
