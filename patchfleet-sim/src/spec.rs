@@ -121,14 +121,33 @@ pub struct RunCommandSpec {
     /// `Key=InstanceIds` has the whole command refused, as it has among `InstanceIds` (default true:
     /// users report it; false: the nodes that are registered get it).
     pub check_targeted_ids: bool,
+    /// Which AWS-RunPatchBaseline there is (default `2021`).
+    pub patch_baseline: PatchBaselineDocument,
+    /// Whether a node that is Delayed keeps the ramp 1, 2, 4 … where it is until it is through
+    /// (default false: the next ones are sent as if it had answered; it holds its place all the same).
+    pub delayed_stalls_ramp: bool,
 }
 
 impl Default for RunCommandSpec {
     fn default() -> Self {
         Self {
             check_targeted_ids: true,
+            patch_baseline: PatchBaselineDocument::default(),
+            delayed_stalls_ramp: false,
         }
     }
+}
+
+/// Which AWS-RunPatchBaseline a world has. With it goes when a command expires.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+pub enum PatchBaselineDocument {
+    /// Its three steps have 7,200 seconds each, as in 2021.
+    #[default]
+    #[serde(rename = "2021")]
+    Of2021,
+    /// Its three steps have the seconds of its parameter StepTimeoutSeconds, 1 to 36,000.
+    #[serde(rename = "step_timeout_seconds")]
+    StepTimeoutSeconds,
 }
 
 /// The organization.

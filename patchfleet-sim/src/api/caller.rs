@@ -64,6 +64,14 @@ impl Caller {
         }
     }
 
+    /// The role that calls; `None` for the administrator.
+    pub(crate) fn role(&self) -> Option<&str> {
+        match &self.principal {
+            Principal::Administrator => None,
+            Principal::Role { name, .. } => Some(name),
+        }
+    }
+
     /// Where the call acts.
     #[must_use]
     pub fn location(&self) -> Location {

@@ -84,6 +84,7 @@ impl Operation for SendCommand {
             max_errors: self.max_errors.unwrap_or_else(|| "0".to_owned()),
             timeout_seconds: self.timeout_seconds.unwrap_or(3600),
             comment: given(self.comment),
+            sender: caller.role().map(str::to_owned),
             step: None,
             options: CommandOptions {
                 document_version: self.document_version,

@@ -15,6 +15,9 @@ pub struct AutomationSpec {
     pub token_memory_seconds: Option<u32>,
     /// Whether stopping an execution stops its children and cancels its commands (default true).
     pub stop_cascades: bool,
+    /// Whether a parent of target locations all of which failed, within its TargetLocationMaxErrors,
+    /// is Success (default true, as a user reports; false: it is Failed).
+    pub all_failed_is_success: bool,
 }
 
 impl Default for AutomationSpec {
@@ -23,6 +26,7 @@ impl Default for AutomationSpec {
             require_shared_runbook: false,
             token_memory_seconds: None,
             stop_cascades: true,
+            all_failed_is_success: true,
         }
     }
 }

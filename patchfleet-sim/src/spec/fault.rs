@@ -71,6 +71,10 @@ pub enum FaultEffect {
     /// ListGroupResources and SearchResources answer with these `QueryErrors` as well: the
     /// listing is partial. Other operations are not struck.
     QueryErrors(Vec<String>),
+    /// A command is accepted, and ends as Failed, details RateExceeded, before its first node: Run
+    /// Command was throttled when it looked for the nodes. It strikes commands, those of runbooks
+    /// too, and counts them in place of calls; `operations` may name ssm:SendCommand only.
+    RateExceeded,
 }
 
 impl FaultSpec {
@@ -96,6 +100,13 @@ impl FaultSpec {
                     format!("{pattern} is no action that is simulated, such as ssm:SendCommand, ssm:Describe* or *"),
                 ));
             }
+        }
+        let sends = |pattern: &String| crate::api::action_matches(pattern, "ssm:SendCommand");
+        if self.effect == FaultEffect::RateExceeded && !self.operations.iter().all(sends) {
+            problems.push((
+                "operations",
+                "rate_exceeded strikes commands: operations may name ssm:SendCommand only".to_owned(),
+            ));
         }
         if let FaultEffect::Error(code) = &self.effect
             && (code.is_empty()

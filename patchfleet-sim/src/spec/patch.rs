@@ -22,6 +22,11 @@ pub struct PatchSpec {
     pub minutes: Option<f64>,
     /// Virtual minutes of a reboot (default 3).
     pub reboot_minutes: Option<f64>,
+    /// Virtual minutes after its reboot for which the agent of `returns_late` is silent (default 60).
+    pub late_minutes: Option<f64>,
+    /// The share of the missing patches, 0 to 1, that any InstallOverrideList names (default 1). The
+    /// others stay missing.
+    pub listed_share: Option<f64>,
     /// Patches that fail to install where the outcome has failures (default: all that are missing
     /// for `fails`, 1 for `succeeds_with_failed_patches`).
     pub failed_patches: Option<u32>,
@@ -58,6 +63,8 @@ pub enum OutcomeSpec {
     /// Like `never_returns`, but Systems Manager gives it up only when the command expires, and as
     /// DeliveryTimedOut, which is no error: no agent is left to say that the execution timed out.
     Vanishes,
+    /// Installs, reboots, and its agent, which hibernates, answers only `late_minutes` later.
+    ReturnsLate,
     /// Never ends, though the agent goes on answering. So does a Scan.
     Stuck,
     /// No command can be delivered to it: Undeliverable, at once.
@@ -76,6 +83,8 @@ impl PatchSpec {
             installed: self.installed.or(below.installed),
             minutes: self.minutes.or(below.minutes),
             reboot_minutes: self.reboot_minutes.or(below.reboot_minutes),
+            late_minutes: self.late_minutes.or(below.late_minutes),
+            listed_share: self.listed_share.or(below.listed_share),
             failed_patches: self.failed_patches.or(below.failed_patches),
             failing_share: self.failing_share.or(below.failing_share),
             pending_reboot: self.pending_reboot.or(below.pending_reboot),
@@ -94,7 +103,11 @@ impl PatchSpec {
                 message,
             });
         };
-        for (name, value) in [("minutes", self.minutes), ("reboot_minutes", self.reboot_minutes)] {
+        for (name, value) in [
+            ("minutes", self.minutes),
+            ("reboot_minutes", self.reboot_minutes),
+            ("late_minutes", self.late_minutes),
+        ] {
             if let Some(value) = value.filter(|v| !(0.0..=1440.0).contains(v)) {
                 problem(name, format!("{value} is not between 0 and 1440"));
             }
@@ -110,8 +123,13 @@ impl PatchSpec {
                 problem(name, format!("{value} is more than {MAX_PATCHES}"));
             }
         }
-        if let Some(value) = self.failing_share.filter(|v| !(0.0..=1.0).contains(v)) {
-            problem("failing_share", format!("{value} is not between 0 and 1"));
+        for (name, value) in [
+            ("failing_share", self.failing_share),
+            ("listed_share", self.listed_share),
+        ] {
+            if let Some(value) = value.filter(|v| !(0.0..=1.0).contains(v)) {
+                problem(name, format!("{value} is not between 0 and 1"));
+            }
         }
     }
 }

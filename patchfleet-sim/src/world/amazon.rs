@@ -2,7 +2,7 @@
 //! AWS's; their scripts are not here, since the simulator's nodes have no shell.
 
 use super::document::{Document, DocumentFormat, DocumentVersion};
-use crate::spec::DocumentKind;
+use crate::spec::{DocumentKind, PatchBaselineDocument};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
@@ -21,9 +21,16 @@ const CONTENTS: [(&str, &str); 3] = [
     ),
 ];
 
+/// AWS-RunPatchBaseline as it is where its steps' timeouts are a parameter.
+const WITH_STEP_TIMEOUT: &str = include_str!("amazon/AWS-RunPatchBaseline-StepTimeoutSeconds.json");
+
 /// All of them, by name. They are as old as the world.
-pub(super) fn documents(start: Timestamp) -> BTreeMap<String, Document> {
+pub(super) fn documents(start: Timestamp, baseline: PatchBaselineDocument) -> BTreeMap<String, Document> {
     let documents = CONTENTS.into_iter().filter_map(|(name, content)| {
+        let content = match baseline {
+            PatchBaselineDocument::StepTimeoutSeconds if name == "AWS-RunPatchBaseline" => WITH_STEP_TIMEOUT,
+            _ => content,
+        };
         let (kind, format) = (DocumentKind::Command, DocumentFormat::Json);
         let version = DocumentVersion::read(content.to_owned(), kind, format, start).ok()?;
         Some((name.to_owned(), Document::new(kind, version)))
@@ -37,6 +44,12 @@ mod tests {
 
     #[test]
     fn every_document_of_amazons_reads() {
-        assert_eq!(documents(Timestamp::UNIX_EPOCH).len(), CONTENTS.len());
+        for baseline in [
+            PatchBaselineDocument::Of2021,
+            PatchBaselineDocument::StepTimeoutSeconds,
+        ] {
+            let found = documents(Timestamp::UNIX_EPOCH, baseline);
+            assert_eq!(found.len(), CONTENTS.len());
+        }
     }
 }

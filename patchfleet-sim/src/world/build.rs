@@ -45,7 +45,7 @@ pub(super) fn build(spec: &WorldSpec) -> Result<World, WorldError> {
         short_pages: spec.short_pages,
         quotas: spec.quotas.clone(),
         document_settle: SignedDuration::from_secs(i64::from(spec.document_settle_seconds)),
-        amazon: amazon::documents(spec.start),
+        amazon: amazon::documents(spec.start, spec.run_command.patch_baseline),
         org: organization::organization(spec),
         places: BTreeMap::new(),
         node_index: BTreeMap::new(),

@@ -1,12 +1,15 @@
 //! Run Command: a command goes to its nodes under its rate control and ends when all are through.
 //!
-//! Where AWS says nothing, the simulator does this. A command that found no node is `Failed`,
-//! details `NoInstancesInTag`. With more errors than allowed it is `Failed`, and what was not sent
-//! is `Cancelled`, details `Terminated`. Otherwise, with at least one success it is `Success`
-//! (details `Incomplete` unless all succeeded), with none and at least one failure `Failed`, and
-//! with deliveries that all timed out `TimedOut`, details `DeliveryTimedOut`. One of which nothing
+//! A command expires as a whole: TimeoutSeconds and the step timeouts of its document after its
+//! request, every invocation that has not ended is DeliveryTimedOut (recorded in 2021 and 2026). What
+//! runs on a node then runs on. A command that found no node is `Success`, details
+//! `NoInstancesInTag` (recorded). With more errors than allowed it is `Failed`, and what was not sent
+//! is `Cancelled`, details `Terminated`. It is `TimedOut`, details `DeliveryTimedOut`, if as many
+//! nodes as MaxErrors says, and at least one, ended so ("Understanding command statuses", Systems
+//! Manager user guide). It is `Success` if at least one node succeeded and the others were not
+//! delivered to, and `Success` with the details `Incomplete` if others failed. One of which nothing
 //! came through, all nodes being undeliverable, of the wrong platform or not to be accessed, is
-//! `Failed`; that much is documented ("Understanding command statuses", Systems Manager user guide).
+//! `Failed`.
 
 mod document;
 mod output;
@@ -44,6 +47,8 @@ pub struct CommandOrder {
     pub timeout_seconds: i64,
     /// A comment.
     pub comment: String,
+    /// The role, of the location's account, with which it is sent; `None`: somebody who may do all.
+    pub sender: Option<String>,
     /// The execution and step that send it.
     pub step: Option<(String, usize)>,
     /// What AWS stores and shows, and what changes nothing for the nodes.
@@ -94,6 +99,8 @@ pub struct Invocation {
     pub(crate) response_code: i32,
     /// Whether its work goes on though it has ended: it was given up, and nobody told the node.
     pub(crate) runs_on: bool,
+    /// Whether the ramp of the rate control has counted it.
+    pub(crate) counted: bool,
     /// What kept it from doing its work.
     pub(crate) trouble: Option<Trouble>,
     /// What it found, if it came so far.
@@ -263,19 +270,21 @@ impl Command {
         let failed = self.count(|status, _| status == Status::Failed);
         let undelivered = self.count(|_, details| details == "DeliveryTimedOut");
         if self.invocations.is_empty() && !cancelled {
-            (Status::Failed, "NoInstancesInTag")
+            (Status::Success, "NoInstancesInTag")
         } else if self.pacer.is_exhausted() {
             (Status::Failed, "Failed")
         } else if cancelled {
             (Status::Cancelled, "Cancelled")
         } else if successes == self.invocations.len() {
             (Status::Success, "Success")
+        } else if undelivered > 0 && undelivered >= self.pacer.allowed_errors() as usize {
+            (Status::TimedOut, "DeliveryTimedOut")
+        } else if successes > 0 && successes + undelivered == self.invocations.len() {
+            (Status::Success, "Success")
         } else if successes > 0 {
             (Status::Success, "Incomplete")
-        } else if errors > 0 {
-            (Status::Failed, "Failed")
-        } else if failed > 0 {
-            // Undeliverable and its like: no error, and nothing that came through.
+        } else if errors > 0 || failed > 0 {
+            // Undeliverable and its like are no errors, and nothing that came through.
             (Status::Failed, "Failed")
         } else if undelivered > 0 {
             (Status::TimedOut, "DeliveryTimedOut")

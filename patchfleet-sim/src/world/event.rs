@@ -56,8 +56,6 @@ pub(crate) enum Event {
     CommandBegins { command: String },
     /// A node's agent takes the command.
     Delivered { command: String, node: NodeId },
-    /// A node was not reached in time.
-    DeliveryTimesOut { command: String, node: NodeId },
     /// A node has scanned or installed.
     WorkDone { command: String, node: NodeId },
     /// A node is back after its reboot, which a command may have asked for.
@@ -68,8 +66,8 @@ pub(crate) enum Event {
     },
     /// A node has taken longer than the document allows.
     ExecutionTimesOut { command: String, node: NodeId },
-    /// Systems Manager gives up a node of which it has heard nothing since it rebooted.
-    InvocationExpires { command: String, node: NodeId },
+    /// The time of a command is over, for all its nodes.
+    CommandExpires { command: String },
     /// A node has heard that its command was cancelled.
     InvocationCancelled { command: String, node: NodeId },
     /// Somebody else does something.
@@ -91,10 +89,11 @@ impl World {
                 .executions
                 .get(execution)
                 .is_some_and(|one| one.status == Status::Cancelling),
-            Event::DeliveryTimesOut { command, node } => self
-                .invocation_state(command, node)
-                .is_some_and(InvocationState::is_undelivered),
-            Event::ExecutionTimesOut { command, node } | Event::InvocationExpires { command, node } => {
+            Event::CommandExpires { command } => self
+                .commands
+                .get(command)
+                .is_some_and(|one| !one.status.is_terminal()),
+            Event::ExecutionTimesOut { command, node } => {
                 self.invocation_state(command, node) == Some(InvocationState::Running)
             }
             _ => true,
@@ -126,11 +125,10 @@ impl World {
             Event::CleanUpEnds { execution } => self.clean_up_ends(&execution),
             Event::CommandBegins { command } => self.begin_command(&command),
             Event::Delivered { command, node } => self.delivered(&command, &node),
-            Event::DeliveryTimesOut { command, node } => self.delivery_times_out(&command, &node),
             Event::WorkDone { command, node } => self.work_done(&command, &node),
             Event::Returns { node, boot, .. } => self.returns(&node, boot),
             Event::ExecutionTimesOut { command, node } => self.execution_times_out(&command, &node),
-            Event::InvocationExpires { command, node } => self.invocation_expires(&command, &node),
+            Event::CommandExpires { command } => self.command_expires(&command),
             Event::InvocationCancelled { command, node } => self.invocation_cancelled(&command, &node),
             Event::Changes { change } => {
                 self.do_change(&change);

@@ -77,13 +77,24 @@ impl World {
 
     /// The effects of the faults that strike this call, which is counted.
     pub(crate) fn strike(&mut self, call: Struck<'_>) -> Vec<FaultEffect> {
+        self.strike_with(call, |effect| *effect != FaultEffect::RateExceeded)
+    }
+
+    /// Whether a fault strikes a command as it looks for its nodes. The command is counted.
+    pub(crate) fn strikes_command(&mut self, call: Struck<'_>) -> bool {
+        !self
+            .strike_with(call, |effect| *effect == FaultEffect::RateExceeded)
+            .is_empty()
+    }
+
+    fn strike_with(&mut self, call: Struck<'_>, which: fn(&FaultEffect) -> bool) -> Vec<FaultEffect> {
         let age = self.now.duration_since(self.start);
         let mut effects = vec![];
         for index in 0..self.faults.len() {
             let Some(Fault { id, spec, .. }) = self.faults.get(index) else {
                 break;
             };
-            if !spec.concerns(call, age) {
+            if !which(&spec.effect) || !spec.concerns(call, age) {
                 continue;
             }
             let (calls, share, effect) = (spec.calls.clone(), spec.share, spec.effect.clone());

@@ -77,6 +77,10 @@ pub(crate) struct Behaviour {
     pub(crate) install_seconds: i64,
     pub(crate) scan_seconds: i64,
     pub(crate) reboot_seconds: i64,
+    /// How long after its reboot a late agent answers.
+    pub(crate) late_seconds: i64,
+    /// The share of the missing patches that an override list names.
+    pub(crate) listed_share: f64,
 }
 
 /// What is really on a node.
@@ -240,6 +244,8 @@ impl Behaviour {
             install_seconds: seconds(install).max(1),
             scan_seconds: seconds(install / 5.0).max(1),
             reboot_seconds: seconds(patch.reboot_minutes.unwrap_or(3.0)).max(1),
+            late_seconds: seconds(patch.late_minutes.unwrap_or(60.0)),
+            listed_share: patch.listed_share.unwrap_or(1.0),
         };
         let draw = |low, high, what| u32::try_from(seed.between(low, high, &[id, what])).unwrap_or(0);
         let patches = Patches {

@@ -46,8 +46,18 @@ impl Pacer {
 
     /// Gives a place back. The window doubles when as many are through as it is wide.
     pub fn done(&mut self, error: bool) {
+        self.leave(error);
+        self.answered();
+    }
+
+    /// Gives back a place whose taker has been counted as answered.
+    pub fn leave(&mut self, error: bool) {
         self.in_flight = self.in_flight.saturating_sub(1);
         self.errors += u32::from(error);
+    }
+
+    /// Counts one for the window, whether or not it has given its place back.
+    pub fn answered(&mut self) {
         self.done_in_window += 1;
         if self.done_in_window >= self.window {
             self.done_in_window = 0;
@@ -59,6 +69,12 @@ impl Pacer {
     #[must_use]
     pub fn is_exhausted(&self) -> bool {
         self.errors > self.allowed_errors
+    }
+
+    /// How many errors there may be.
+    #[must_use]
+    pub fn allowed_errors(&self) -> u32 {
+        self.allowed_errors
     }
 
     /// How many are on their way.

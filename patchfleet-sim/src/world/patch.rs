@@ -20,6 +20,8 @@ const TROUBLE_SECONDS: i64 = 1;
 struct Run {
     install: bool,
     may_reboot: bool,
+    /// Whether a list says what to install, in the place of the baseline.
+    override_list: bool,
     both_overrides: bool,
     snapshot: String,
 }
@@ -30,6 +32,7 @@ impl World {
         Some(Run {
             install: command.parameter("Operation") == "Install",
             may_reboot: command.parameter("RebootOption") != "NoReboot",
+            override_list: !command.parameter("InstallOverrideList").is_empty(),
             both_overrides: !command.parameter("InstallOverrideList").is_empty()
                 && !command.parameter("BaselineOverride").is_empty(),
             snapshot: command.parameter("SnapshotId").to_owned(),
@@ -107,7 +110,8 @@ impl World {
         let now = self.now;
         let Some(node) = self.node_mut(id) else { return };
         let (before, outcome) = (node.patches, node.install_outcome());
-        node.patches = installed(before, outcome, node.behaviour.failed_patches);
+        let named = run.override_list.then_some(node.behaviour.listed_share);
+        node.patches = installed(before, outcome, node.behaviour.failed_patches, named);
         let present = node.patches.installed + node.patches.pending_reboot;
         if present > before.installed + before.pending_reboot {
             node.history.push((present, now));
@@ -120,9 +124,12 @@ impl World {
         node.reboots_for = Some(command.to_owned());
         node.boots = node.boots.saturating_add(1);
         let seconds = node.behaviour.reboot_seconds;
-        if !matches!(outcome, OutcomeSpec::NeverReturns | OutcomeSpec::Vanishes) {
-            self.comes_back_after(id, seconds);
-        }
+        let seconds = match outcome {
+            OutcomeSpec::NeverReturns | OutcomeSpec::Vanishes => return,
+            OutcomeSpec::ReturnsLate => seconds.saturating_add(node.behaviour.late_seconds),
+            _ => seconds,
+        };
+        self.comes_back_after(id, seconds);
     }
 
     /// Reboots a node, as somebody does who is not Systems Manager. What waited for a reboot is then
@@ -190,7 +197,8 @@ impl World {
         }
     }
 
-    /// The node tells Systems Manager what it found.
+    /// The node tells Systems Manager what it found. Under a BaselineOverride only the command's output
+    /// tells it, and the patch state stays what it was.
     fn report(&mut self, command: &str, id: &NodeId) {
         let (now, name) = (self.now, command.to_owned());
         let Some(command) = self.commands.get(command) else {
@@ -210,15 +218,18 @@ impl World {
             reboot_option: install.then_some(option),
             found: Patches::default(),
         };
+        let overridden = given("BaselineOverride").is_some();
         let Some(node) = self.node_mut(id) else { return };
-        if no_reboot {
+        if no_reboot && !overridden {
             node.last_no_reboot_install = Some(now);
         }
         let report = PatchReport {
             found: node.patches,
             ..report
         };
-        node.report = Some(report.clone());
+        if !overridden {
+            node.report = Some(report.clone());
+        }
         if let Some(invocation) = self
             .commands
             .get_mut(&name)
@@ -234,9 +245,12 @@ impl World {
     }
 }
 
-/// What is on a node after an Install and before the reboot.
-fn installed(before: Patches, outcome: OutcomeSpec, failed: Option<u32>) -> Patches {
-    let wanted = before.missing + before.failed;
+/// What is on a node after an Install and before the reboot. `named` is the share of the missing
+/// patches that an override list names, where there is one: what it does not name stays missing.
+/// Without a list nothing is missing afterwards, and all that is left over has failed.
+fn installed(before: Patches, outcome: OutcomeSpec, failed: Option<u32>, named: Option<f64>) -> Patches {
+    let all = before.missing + before.failed;
+    let wanted = named.map_or(all, |share| share_of(all, share));
     let failed = match outcome {
         OutcomeSpec::Fails => failed.unwrap_or(wanted).min(wanted),
         OutcomeSpec::SucceedsWithFailedPatches => failed.unwrap_or(1).min(wanted),
@@ -244,10 +258,19 @@ fn installed(before: Patches, outcome: OutcomeSpec, failed: Option<u32>) -> Patc
     };
     Patches {
         installed: before.installed,
-        missing: 0,
+        missing: all - wanted,
         failed,
         pending_reboot: before.pending_reboot + wanted - failed,
     }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a share from 0 to 1, checked when the file is read, of a count is a count"
+)]
+fn share_of(count: u32, share: f64) -> u32 {
+    ((f64::from(count) * share).round() as u32).min(count)
 }
 
 #[cfg(test)]
@@ -262,16 +285,25 @@ mod tests {
             failed: 1,
             pending_reboot: 2,
         };
-        for (outcome, failed, expected) in [
-            (OutcomeSpec::Ok, None, (0, 7)),
-            (OutcomeSpec::Fails, None, (5, 2)),
-            (OutcomeSpec::Fails, Some(2), (2, 5)),
-            (OutcomeSpec::SucceedsWithFailedPatches, None, (1, 6)),
-            (OutcomeSpec::SucceedsWithFailedPatches, Some(99), (5, 2)),
+        for (outcome, failed, named, expected) in [
+            (OutcomeSpec::Ok, None, None, (0, 0, 7)),
+            (OutcomeSpec::Fails, None, None, (0, 5, 2)),
+            (OutcomeSpec::Fails, Some(2), None, (0, 2, 5)),
+            (OutcomeSpec::SucceedsWithFailedPatches, None, None, (0, 1, 6)),
+            (OutcomeSpec::SucceedsWithFailedPatches, Some(99), None, (0, 5, 2)),
+            (OutcomeSpec::Ok, None, Some(0.4), (3, 0, 4)),
+            (OutcomeSpec::Fails, None, Some(0.4), (3, 2, 2)),
         ] {
-            let after = installed(before, outcome, failed);
-            assert_eq!((after.failed, after.pending_reboot), expected, "{outcome:?}");
-            assert_eq!(after.installed + after.failed + after.pending_reboot, 17);
+            let after = installed(before, outcome, failed, named);
+            assert_eq!(
+                (after.missing, after.failed, after.pending_reboot),
+                expected,
+                "{outcome:?}"
+            );
+            assert_eq!(
+                after.installed + after.missing + after.failed + after.pending_reboot,
+                17
+            );
         }
     }
 }

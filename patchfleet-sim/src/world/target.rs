@@ -3,6 +3,8 @@
 use super::{Node, Place, World};
 use patchfleet_core::id::{Location, NodeId};
 
+const GROUP_KEY: &str = "resource-groups:Name";
+
 /// One of Run Command's targets: a key with its values.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -27,7 +29,7 @@ impl Target {
         match self.key.as_str() {
             "InstanceIds" => self.values.iter().any(|id| id == node.id.as_str()),
             "tag-key" => self.values.iter().any(|key| node.tags.contains_key(key)),
-            "resource-groups:Name" => self.values.iter().any(|name| place.is_member(name, node)),
+            GROUP_KEY => self.groups().any(|name| place.is_member(name, node)),
             "resource-groups:ResourceTypeFilters" => {
                 self.values.iter().any(|kind| kind == node.resource_type())
             }
@@ -36,7 +38,7 @@ impl Target {
     }
 
     /// What is wrong with it, whatever nodes there are.
-    pub(crate) fn problem(&self, place: &Place) -> Option<String> {
+    pub(crate) fn problem(&self) -> Option<String> {
         let known = self.key.starts_with("tag:")
             || [
                 "InstanceIds",
@@ -51,15 +53,24 @@ impl Target {
         if self.values.is_empty() {
             return Some(format!("The target {} has no values.", self.key));
         }
-        if self.key == "resource-groups:Name"
-            && let Some(group) = self
-                .values
-                .iter()
-                .find(|group| !place.groups.contains_key(*group))
-        {
-            return Some(format!("Cannot find group {group}."));
-        }
         None
+    }
+
+    /// Whether it means the members of a resource group.
+    pub(crate) fn is_group(&self) -> bool {
+        self.key == GROUP_KEY
+    }
+
+    /// The names of the groups that it means. One may be given by its ARN.
+    fn groups(&self) -> impl Iterator<Item = &str> {
+        let name = |given: &'_ str| {
+            given
+                .rsplit_once(":group/")
+                .map_or(0, |(before, _)| before.len() + 7)
+        };
+        self.values
+            .iter()
+            .filter_map(move |given| given.get(name(given)..))
     }
 }
 

@@ -40,10 +40,9 @@ impl World {
             | Event::CleanUpEnds { .. } => Turn::Own,
             Event::CommandBegins { command }
             | Event::Delivered { command, .. }
-            | Event::DeliveryTimesOut { command, .. }
             | Event::WorkDone { command, .. }
             | Event::ExecutionTimesOut { command, .. }
-            | Event::InvocationExpires { command, .. }
+            | Event::CommandExpires { command }
             | Event::InvocationCancelled { command, .. } => Turn::Node(self.command_age(command)),
             Event::Returns { command, .. } => {
                 Turn::Node(command.as_ref().and_then(|id| self.command_age(id)))

@@ -243,7 +243,8 @@ fn a_step_is_tried_so_often_before_it_has_failed() {
     let mut fleet = fleet();
     let mut step = scan("run");
     step["maxAttempts"] = json!(3);
-    step["inputs"]["Targets"] = json!([{"Key": "tag:Nobody", "Values": ["has"]}]);
+    step["inputs"]["Parameters"]["InstallOverrideList"] = json!("https://one");
+    step["inputs"]["Parameters"]["BaselineOverride"] = json!("https://two");
     fleet.document("Mine", &book(json!({}), json!([step])));
     let id = fleet.run(json!({"DocumentName": "Mine"}));
     fleet.world.run_until_idle();

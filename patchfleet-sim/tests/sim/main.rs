@@ -15,6 +15,7 @@ mod commands;
 mod determinism;
 mod documents;
 mod down;
+mod endings;
 mod faults;
 mod filters;
 mod fleet;

@@ -1,6 +1,6 @@
 //! What becomes of nodes, and of the commands that ran on them.
 
-use crate::fleet::{Fleet, details};
+use crate::fleet::{Fleet, There, details};
 use jiff::SignedDuration;
 use patchfleet_sim::{
     Service, call,
@@ -132,9 +132,9 @@ fn during_its_reboot_a_node_is_lost_and_its_invocation_in_progress() {
 #[test]
 fn an_offline_node_times_out_undelivered_and_is_no_error() {
     let mut fleet = Fleet::with_nodes(r#"{ count = 2 }, { count = 1, reachability = "offline" }"#);
-    let command = fleet.install(&[("MaxErrors", "0")]);
+    let command = fleet.install(&[("MaxErrors", "2")]);
     assert_eq!(details(command), ["DeliveryTimedOut", "Success", "Success"]);
-    assert_eq!(command.status(), (Status::Success, "Incomplete"));
+    assert_eq!(command.status(), (Status::Success, "Success"));
     let id = command.id().to_owned();
     let caller = fleet.within("222222222222", "us-east-1");
     let listed = call(
@@ -163,29 +163,39 @@ fn only_managed_nodes_get_the_command() {
 }
 
 #[test]
-fn a_command_without_nodes_is_terminal_at_once_and_fails_its_step() {
+fn a_command_without_nodes_is_a_success_without_instances_and_so_is_its_step() {
     let mut fleet = Fleet::with_nodes("");
     let id = fleet.start(&["222222222222"], &["us-east-1"], |_| ());
     fleet.world.run_until_idle();
     let command = fleet.world.commands().next().unwrap();
-    assert_eq!(command.status(), (Status::Failed, "NoInstancesInTag"));
-    assert_eq!(fleet.step_statuses(&id), [Status::Failed]);
+    assert_eq!(command.status(), (Status::Success, "NoInstancesInTag"));
+    assert_eq!(fleet.step_statuses(&id), [Status::Success]);
 }
 
 #[test]
-fn a_missing_group_fails_the_child_before_there_is_a_command() {
-    let mut fleet = Fleet::with_nodes(SEVEN);
-    let id = fleet.start(&["222222222222"], &["eu-west-1"], |_| ());
-    fleet.world.run_until_idle();
-    assert_eq!(fleet.world.commands().count(), 0);
-    let step = &fleet.execution(&id).steps()[0];
-    let child = fleet.execution(step.child().unwrap());
-    assert_eq!(child.status(), Status::Failed);
-    assert!(
-        child.failure().unwrap().contains("Cannot find group Web"),
-        "{:?}",
-        child.failure()
-    );
+fn a_command_to_a_missing_group_or_an_unknown_tag_ends_as_one_to_an_empty_group() {
+    for target in [
+        json!({"Key": "resource-groups:Name", "Values": ["Nowhere"]}),
+        json!({"Key": "tag:Nobody", "Values": ["has"]}),
+    ] {
+        let mut there = There::with_nodes(SEVEN);
+        let command = there.run(|input| input["Targets"] = json!([target]));
+        let counts = [
+            "TargetCount",
+            "CompletedCount",
+            "ErrorCount",
+            "DeliveryTimedOutCount",
+        ];
+        assert_eq!(
+            (
+                &command["Status"],
+                &command["StatusDetails"],
+                counts.map(|name| &command[name])
+            ),
+            (&json!("Success"), &json!("NoInstancesInTag"), [&json!(0); 4]),
+            "{target}"
+        );
+    }
 }
 
 #[test]

@@ -2,13 +2,23 @@
 //! platforms, their steps and how long they may take.
 
 use super::CommandRefusal;
-use crate::{spec::Platform, world::parameters::WireParameters};
+use crate::{
+    spec::{PatchBaselineDocument, Platform},
+    world::parameters::WireParameters,
+};
+
+/// Seconds of each step of AWS-RunPatchBaseline.
+const BASELINE_STEP_SECONDS: i64 = 7200;
+/// Seconds with which a step timeout counts that is a parameter which is not given.
+const UNKNOWN_STEP_SECONDS: i64 = 3600;
 
 /// A Command document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CommandDocument {
-    /// AWS-RunPatchBaseline.
+    /// AWS-RunPatchBaseline, whose three steps have 7,200 seconds each.
     Baseline,
+    /// AWS-RunPatchBaseline with the parameter StepTimeoutSeconds, which its three steps have.
+    BaselineWithStepTimeout,
     /// AWS-RunShellScript.
     Shell,
     /// AWS-RunPowerShellScript.
@@ -16,20 +26,24 @@ pub(crate) enum CommandDocument {
 }
 
 impl CommandDocument {
-    const ALL: [Self; 3] = [Self::Baseline, Self::Shell, Self::PowerShell];
-
-    /// The document with this name or ARN.
-    pub(crate) fn named(document: &str) -> Option<Self> {
+    /// The document with this name or ARN; of AWS-RunPatchBaseline the one that the world has.
+    pub(crate) fn named(document: &str, baseline: PatchBaselineDocument) -> Option<Self> {
+        let baseline = match baseline {
+            PatchBaselineDocument::Of2021 => Self::Baseline,
+            PatchBaselineDocument::StepTimeoutSeconds => Self::BaselineWithStepTimeout,
+        };
         let name = document
             .rsplit_once("document/")
             .map_or(document, |(_, name)| name);
-        Self::ALL.into_iter().find(|one| one.name() == name)
+        [baseline, Self::Shell, Self::PowerShell]
+            .into_iter()
+            .find(|one| one.name() == name)
     }
 
     /// Its name.
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::Baseline => "AWS-RunPatchBaseline",
+            Self::Baseline | Self::BaselineWithStepTimeout => "AWS-RunPatchBaseline",
             Self::Shell => "AWS-RunShellScript",
             Self::PowerShell => "AWS-RunPowerShellScript",
         }
@@ -38,7 +52,7 @@ impl CommandDocument {
     /// Whether it runs on such a node, as its `PlatformTypes` say.
     pub(crate) fn runs_on(self, platform: Platform) -> bool {
         match self {
-            Self::Baseline | Self::PowerShell => true,
+            Self::Baseline | Self::BaselineWithStepTimeout | Self::PowerShell => true,
             Self::Shell => platform != Platform::Windows,
         }
     }
@@ -46,7 +60,7 @@ impl CommandDocument {
     /// Its steps, in order.
     pub(crate) fn plugins(self) -> &'static [&'static str] {
         match self {
-            Self::Baseline => &["PatchWindows", "PatchLinux", "PatchMacOS"],
+            Self::Baseline | Self::BaselineWithStepTimeout => &["PatchWindows", "PatchLinux", "PatchMacOS"],
             Self::Shell => &["aws:runShellScript"],
             Self::PowerShell => &["aws:runPowerShellScript"],
         }
@@ -55,9 +69,9 @@ impl CommandDocument {
     /// The step that does the work on such a node. The others skip it.
     pub(crate) fn plugin_on(self, platform: Platform) -> &'static str {
         match (self, platform) {
-            (Self::Baseline, Platform::Windows) => "PatchWindows",
-            (Self::Baseline, Platform::Linux) => "PatchLinux",
-            (Self::Baseline, Platform::MacOS) => "PatchMacOS",
+            (Self::Baseline | Self::BaselineWithStepTimeout, Platform::Windows) => "PatchWindows",
+            (Self::Baseline | Self::BaselineWithStepTimeout, Platform::Linux) => "PatchLinux",
+            (Self::Baseline | Self::BaselineWithStepTimeout, Platform::MacOS) => "PatchMacOS",
             (Self::Shell, _) => "aws:runShellScript",
             (Self::PowerShell, _) => "aws:runPowerShellScript",
         }
@@ -68,15 +82,34 @@ impl CommandDocument {
         matches!(version, "" | "1" | "$DEFAULT" | "$LATEST")
     }
 
-    /// Seconds that a node may take: fixed for the patch baseline, a parameter of the scripts.
-    pub(crate) fn execution_timeout(self, parameters: &WireParameters) -> i64 {
+    /// The parameter that says how long a step may take, and its default in the document; `None` where
+    /// the document itself says it.
+    fn step_timeout_parameter(self) -> Option<(&'static str, i64)> {
         match self {
-            Self::Baseline => 7200,
-            Self::Shell | Self::PowerShell => parameters
-                .get("executionTimeout")
-                .and_then(|values| values.first()?.parse().ok())
-                .unwrap_or(3600),
+            Self::Baseline => None,
+            Self::BaselineWithStepTimeout => Some(("StepTimeoutSeconds", BASELINE_STEP_SECONDS)),
+            Self::Shell | Self::PowerShell => Some(("executionTimeout", UNKNOWN_STEP_SECONDS)),
         }
+    }
+
+    /// Seconds that a node may take: those of the one step that works on it.
+    pub(crate) fn execution_timeout(self, parameters: &WireParameters) -> i64 {
+        match self.step_timeout_parameter() {
+            None => BASELINE_STEP_SECONDS,
+            Some((name, default)) => number(parameters, name).unwrap_or(default),
+        }
+    }
+
+    /// Seconds of all its steps together, by which a command expires later than its delivery timeout.
+    /// A step timeout that is a parameter counts with the value that is given, and with 3,600 if none
+    /// is, whatever the parameter's default.
+    pub(crate) fn step_timeouts(self, parameters: &WireParameters) -> i64 {
+        let one = match self.step_timeout_parameter() {
+            None => BASELINE_STEP_SECONDS,
+            Some((name, _)) => number(parameters, name).unwrap_or(UNKNOWN_STEP_SECONDS),
+        };
+        let steps = i64::try_from(self.plugins().len()).unwrap_or(1);
+        one.saturating_mul(steps)
     }
 
     /// Checks what it is given, as SendCommand does before there is a command.
@@ -84,7 +117,7 @@ impl CommandDocument {
         let name = self.name();
         let refused = |message: String| Err(CommandRefusal::new("InvalidParameters", message));
         let required = match self {
-            Self::Baseline => "Operation",
+            Self::Baseline | Self::BaselineWithStepTimeout => "Operation",
             Self::Shell | Self::PowerShell => "commands",
         };
         if !parameters.contains_key(required) {
@@ -106,21 +139,30 @@ impl CommandDocument {
     /// Whether a parameter may have these values; `None` if there is no such parameter.
     fn allows(self, parameter: &str, values: &[String]) -> Option<bool> {
         let text = |ok: fn(&str) -> bool| matches!(values, [value] if ok(value));
+        let between = |first, last| {
+            matches!(values, [value] if value.parse().is_ok_and(|seconds: u32| {
+                (first..=last).contains(&seconds) && seconds.to_string() == *value
+            }))
+        };
         Some(match (self, parameter) {
-            (Self::Baseline, "Operation") => text(|value| matches!(value, "Scan" | "Install")),
-            (Self::Baseline, "RebootOption") => text(|value| matches!(value, "RebootIfNeeded" | "NoReboot")),
-            (Self::Baseline, "SnapshotId" | "AssociationId") => text(is_id_or_empty),
-            (Self::Baseline, "InstallOverrideList" | "BaselineOverride") => text(is_override),
+            (Self::BaselineWithStepTimeout, "StepTimeoutSeconds") => between(1, 36_000),
+            (Self::Baseline | Self::BaselineWithStepTimeout, name) => match name {
+                "Operation" => text(|value| matches!(value, "Scan" | "Install")),
+                "RebootOption" => text(|value| matches!(value, "RebootIfNeeded" | "NoReboot")),
+                "SnapshotId" | "AssociationId" => text(is_id_or_empty),
+                "InstallOverrideList" | "BaselineOverride" => text(is_override),
+                _ => return None,
+            },
             (Self::Shell | Self::PowerShell, "commands") => !values.is_empty(),
             (Self::Shell | Self::PowerShell, "workingDirectory") => text(|_| true),
-            (Self::Shell | Self::PowerShell, "executionTimeout") => text(|value| {
-                value.parse().is_ok_and(|seconds: u32| {
-                    (1..=172_800).contains(&seconds) && seconds.to_string() == value
-                })
-            }),
+            (Self::Shell | Self::PowerShell, "executionTimeout") => between(1, 172_800),
             _ => return None,
         })
     }
+}
+
+fn number(parameters: &WireParameters, name: &str) -> Option<i64> {
+    parameters.get(name)?.first()?.parse().ok()
 }
 
 fn is_id_or_empty(value: &str) -> bool {

@@ -7,6 +7,8 @@ use crate::{
 };
 use jiff::Timestamp;
 use patchfleet_core::id::Partition;
+use serde::Serialize;
+use serde_json::{Value, json};
 use std::fmt::Write as _;
 
 /// One step of a command on one node.
@@ -77,7 +79,9 @@ impl World {
             InvocationState::Ended(Status::Success | Status::Failed, _)
         );
         let (stdout, stderr) = match command.document {
-            CommandDocument::Baseline if spoke => self.baseline_texts(command, one, node),
+            CommandDocument::Baseline | CommandDocument::BaselineWithStepTimeout if spoke => {
+                self.baseline_texts(command, one, node)
+            }
             _ => (String::new(), String::new()),
         };
         Plugin {
@@ -111,7 +115,11 @@ impl World {
         let Some(report) = &one.report else {
             return (stdout, String::new());
         };
-        stdout.push_str(&self.summary(node, report));
+        if command.parameter("BaselineOverride").is_empty() {
+            stdout.push_str(&self.summary(node, report));
+        } else {
+            stdout.push_str(&self.override_summary(node, report));
+        }
         let stderr = match one.state {
             InvocationState::Ended(Status::Failed, _) => {
                 failed(&format!("{} patches failed to install.", report.found.failed))
@@ -119,6 +127,49 @@ impl World {
             _ => String::new(),
         };
         (stdout, stderr)
+    }
+
+    /// What there is instead of a patch state under a BaselineOverride. All counts are texts.
+    fn override_summary(&self, node: &Node, report: &PatchReport) -> String {
+        let (found, against) = (report.found, node.non_compliant_in(report));
+        let count = |number: u32| number.to_string();
+        let summary = json!({
+            "CriticalNonCompliantCount": count(against.critical),
+            "FailedCount": count(found.failed),
+            "InstalledCount": count(found.installed),
+            "InstalledOtherCount": count(node.fixed.other),
+            "InstalledPendingRebootCount": count(found.pending_reboot),
+            "InstalledRejectedCount": count(node.fixed.rejected),
+            "MissingCount": count(found.missing),
+            "NotApplicableCount": count(node.fixed.not_applicable),
+            "OperationEndTime": report.ended.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            "OperationStartTime": report.started.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            "OperationType": report.operation,
+            "OtherNonCompliantCount": count(against.other),
+            "PatchGroup": node.patch_group(),
+            "RebootOption": report.reboot_option.as_deref().unwrap_or_default(),
+            "SecurityNonCompliantCount": count(against.security),
+            "SnapshotId": report.snapshot.as_deref().unwrap_or_default(),
+        });
+        let packages: Vec<Value> = self
+            .patches_in(node, report)
+            .iter()
+            .filter(|patch| {
+                matches!(
+                    patch.state,
+                    "Missing" | "Failed" | "InstalledPendingReboot" | "InstalledRejected"
+                )
+            })
+            .map(|patch| json!({"Id": patch.kb_id, "State": patch.state, "Title": patch.title}))
+            .collect();
+        let verdict = match packages.as_slice() {
+            [] => "All Packages are Compliant.".to_owned(),
+            some => format!("Non Compliant Packages: {}", four_spaces(&json!(some))),
+        };
+        format!(
+            "[BASELINE OVERRIDE]: Summary: {}\n[BASELINE OVERRIDE]: {verdict}\n",
+            four_spaces(&summary)
+        )
     }
 
     fn summary(&self, node: &Node, report: &PatchReport) -> String {
@@ -209,6 +260,17 @@ fn skipped(name: &'static str, at: Timestamp) -> Plugin {
             "Step execution skipped due to unsatisfied preconditions: '\"StringEquals\": [platformType, {platform:?}]'. Step name: {name}"
         ),
         stderr: String::new(),
+    }
+}
+
+/// JSON as Python's `indent=4, sort_keys=True` writes it: the keys of a value are sorted as they are.
+fn four_spaces(value: &Value) -> String {
+    let mut text = vec![];
+    let style = serde_json::ser::PrettyFormatter::with_indent(b"    ");
+    let mut writer = serde_json::Serializer::with_formatter(&mut text, style);
+    match value.serialize(&mut writer) {
+        Ok(()) => String::from_utf8_lossy(&text).into_owned(),
+        Err(_) => value.to_string(),
     }
 }
 

@@ -3,18 +3,21 @@
 use super::{Command, CommandDocument, Invocation, InvocationState, is_error};
 use crate::{
     spec::OutcomeSpec,
-    world::{Pacer, Status, World, allowed_errors, concurrency, event::Event},
+    world::{Pacer, Status, Struck, Target, World, allowed_errors, concurrency, event::Event},
 };
 use jiff::{SignedDuration, Timestamp};
-use patchfleet_core::id::NodeId;
+use patchfleet_core::id::{Location, NodeId};
 
 impl World {
     pub(in crate::world) fn begin_command(&mut self, id: &str) {
-        let Some(command) = self
-            .commands
-            .get(id)
-            .filter(|command| command.status == Status::Pending)
-        else {
+        let begun = |command: &Command| command.status != Status::Pending;
+        if self.commands.get(id).is_none_or(begun) {
+            return;
+        }
+        if let Some(details) = self.why_it_finds_nobody(id) {
+            return self.end_command(id, Status::Failed, details);
+        }
+        let Some(command) = self.commands.get(id) else {
             return;
         };
         // Those that were named are there already, and some may have been cancelled since.
@@ -40,6 +43,24 @@ impl World {
         self.pump_command(id);
     }
 
+    /// Why a command comes to no list of the nodes that it is for.
+    fn why_it_finds_nobody(&mut self, id: &str) -> Option<&'static str> {
+        let order = &self.commands.get(id)?.order;
+        let Location { account, region } = order.location.clone();
+        let action = "resource-groups:ListGroupResources";
+        let denied = |role: &String| self.org.denies(&account, role, action);
+        if order.targets.iter().any(Target::is_group) && order.sender.as_ref().is_some_and(denied) {
+            return Some("AccessDenied");
+        }
+        let call = Struck {
+            account: &account,
+            region: &region,
+            action: "ssm:SendCommand",
+            subject: "",
+        };
+        self.strikes_command(call).then_some("RateExceeded")
+    }
+
     /// What there is of a command on nodes to which it has not been sent.
     pub(super) fn invocations_of(&self, nodes: Vec<NodeId>) -> Vec<Invocation> {
         let one = |node| Invocation {
@@ -50,6 +71,7 @@ impl World {
             ended: None,
             response_code: -1,
             runs_on: false,
+            counted: false,
             trouble: None,
             report: None,
         };
@@ -61,7 +83,6 @@ impl World {
         let Some(command) = self.commands.get_mut(id) else {
             return;
         };
-        let timeout = command.order.timeout_seconds;
         let mut sent = vec![];
         if command.status == Status::InProgress {
             for invocation in command
@@ -80,14 +101,7 @@ impl World {
         for node in sent {
             let command = id.to_owned();
             let seconds = self.seed.between(1, 4, &[id, node.as_str(), "delivery"]);
-            self.after_seconds(
-                seconds,
-                Event::Delivered {
-                    command: command.clone(),
-                    node: node.clone(),
-                },
-            );
-            self.after_seconds(timeout, Event::DeliveryTimesOut { command, node });
+            self.after_seconds(seconds, Event::Delivered { command, node });
         }
         self.settle_command(id);
     }
@@ -156,12 +170,14 @@ impl World {
         };
         if !online {
             invocation.state = InvocationState::Delayed;
-            return;
+            return self.ramp_goes_on(id, node);
         }
         invocation.state = InvocationState::Running;
         invocation.started = Some(now);
         match document {
-            CommandDocument::Baseline => self.begin_baseline(id, node),
+            CommandDocument::Baseline | CommandDocument::BaselineWithStepTimeout => {
+                self.begin_baseline(id, node);
+            }
             CommandDocument::Shell | CommandDocument::PowerShell => self.begin_script(id, node),
         }
     }
@@ -197,7 +213,9 @@ impl World {
             return;
         }
         match document {
-            CommandDocument::Baseline => self.baseline_done(id, node),
+            CommandDocument::Baseline | CommandDocument::BaselineWithStepTimeout => {
+                self.baseline_done(id, node);
+            }
             CommandDocument::Shell | CommandDocument::PowerShell => {
                 self.end_invocation(id, node, Status::Success, "Success", 0);
             }
@@ -227,49 +245,49 @@ impl World {
         }
     }
 
-    pub(in crate::world) fn delivery_times_out(&mut self, id: &str, node: &NodeId) {
-        if self
-            .invocation_state(id, node)
-            .is_some_and(InvocationState::is_undelivered)
-        {
-            self.end_invocation(id, node, Status::TimedOut, "DeliveryTimedOut", -1);
+    /// The next nodes need not wait for one that is Delayed, unless the world says so. It keeps its
+    /// place.
+    fn ramp_goes_on(&mut self, id: &str, node: &NodeId) {
+        if self.run_command.delayed_stalls_ramp {
+            return;
         }
+        let Some(command) = self.commands.get_mut(id) else {
+            return;
+        };
+        let Some(one) = command.invocation_mut(node).filter(|one| !one.counted) else {
+            return;
+        };
+        one.counted = true;
+        command.pacer.answered();
+        self.pump_command(id);
     }
 
     pub(in crate::world) fn execution_times_out(&mut self, id: &str, node: &NodeId) {
-        let Some(started) = self
-            .commands
-            .get(id)
-            .and_then(|command| command.invocation(node))
-            .filter(|one| one.state == InvocationState::Running)
-            .map(|one| one.requested)
-        else {
+        if self.invocation_state(id, node) != Some(InvocationState::Running) {
             return;
-        };
-        let vanished = self
-            .node(node)
-            .is_some_and(|node| !node.is_online() && node.behaviour.outcome == OutcomeSpec::Vanishes);
-        if !vanished {
-            return self.end_invocation(id, node, Status::TimedOut, "ExecutionTimedOut", -1);
         }
         // Only the agent can say that the execution timed out. Without it the command expires.
-        let left = self.expires_after(id).map_or(0, |span| {
-            crate::world::after(started, span)
-                .duration_since(self.now)
-                .as_secs()
-        });
-        self.after_seconds(
-            left.max(0),
-            Event::InvocationExpires {
-                command: id.to_owned(),
-                node: node.clone(),
-            },
-        );
+        match self.node(node) {
+            Some(there) if there.is_online() => {
+                self.end_invocation(id, node, Status::TimedOut, "ExecutionTimedOut", 137);
+            }
+            Some(there) if there.behaviour.outcome == OutcomeSpec::NeverReturns => {
+                self.end_invocation(id, node, Status::TimedOut, "ExecutionTimedOut", -1);
+            }
+            _ => (),
+        }
     }
 
-    pub(in crate::world) fn invocation_expires(&mut self, id: &str, node: &NodeId) {
-        if self.invocation_state(id, node) == Some(InvocationState::Running) {
-            self.end_invocation(id, node, Status::TimedOut, "DeliveryTimedOut", -1);
+    /// The time of a command is over: what has not ended is given up. Nobody tells the nodes, so what
+    /// runs on them runs on.
+    pub(in crate::world) fn command_expires(&mut self, id: &str) {
+        let Some(command) = self.commands.get(id).filter(|one| !one.status.is_terminal()) else {
+            return;
+        };
+        let cancelled = command.status == Status::Cancelling;
+        self.give_up_command(id, (Status::TimedOut, "DeliveryTimedOut"));
+        if let Some((status, details)) = self.commands.get(id).map(|one| one.verdict(cancelled)) {
+            self.end_command(id, status, details);
         }
     }
 
@@ -343,7 +361,12 @@ impl World {
         invocation.state = InvocationState::Ended(status, details);
         invocation.ended = Some(now);
         invocation.response_code = code;
-        command.pacer.done(is_error(status, details));
+        let error = is_error(status, details);
+        if invocation.counted {
+            command.pacer.leave(error);
+        } else {
+            command.pacer.done(error);
+        }
         self.pump_command(id);
     }
 
@@ -354,20 +377,11 @@ impl World {
         })
     }
 
-    /// How long a command may take altogether: for its delivery, and then for its execution.
-    fn expires_after(&self, id: &str) -> Option<SignedDuration> {
-        let command = self.commands.get(id)?;
-        let seconds = command
-            .order
-            .timeout_seconds
-            .saturating_add(self.execution_timeout(id));
-        Some(SignedDuration::from_secs(seconds))
-    }
-
-    /// When a command gives up altogether, as `ExpiresAfter` shows it.
+    /// When a command expires, as `ExpiresAfter` shows it.
     pub(crate) fn expiry(&self, command: &Command) -> Timestamp {
-        let span = self.expires_after(&command.id).unwrap_or_default();
-        crate::world::after(command.requested, span)
+        let steps = command.document.step_timeouts(&command.order.parameters);
+        let seconds = command.order.timeout_seconds.saturating_add(steps);
+        crate::world::after(command.requested, SignedDuration::from_secs(seconds))
     }
 
     /// Whether others can see it yet.

@@ -3,7 +3,7 @@
 use super::{Command, CommandDocument, CommandOrder};
 use crate::{
     spec::DocumentKind,
-    world::{Node, Pacer, Place, Status, World, event::Event},
+    world::{Node, Pacer, Place, Status, Target, World, event::Event},
 };
 use patchfleet_core::id::Location;
 use serde_json::Value;
@@ -61,7 +61,7 @@ impl CommandOrder {
 
     /// The document, which has to take the parameters.
     fn check_document(&self, world: &World) -> Result<CommandDocument, CommandRefusal> {
-        let Some(document) = CommandDocument::named(&self.document) else {
+        let Some(document) = CommandDocument::named(&self.document, world.run_command.patch_baseline) else {
             return Err(CommandRefusal::new("InvalidDocument", self.not_run(world)));
         };
         if let Some(version) = self.options.document_version.as_deref()
@@ -170,7 +170,9 @@ impl World {
             ended: None,
             order,
         };
+        let expires = self.expiry(&command);
         self.commands.insert(id.clone(), command);
+        self.at(expires, Event::CommandExpires { command: id.clone() });
         self.after_seconds(1, Event::CommandBegins { command: id.clone() });
         Ok(id)
     }
@@ -185,7 +187,7 @@ impl World {
             );
         }
         order.check_limits()?;
-        if let Some(problem) = order.targets.iter().find_map(|target| target.problem(place)) {
+        if let Some(problem) = order.targets.iter().find_map(Target::problem) {
             return refuse("ValidationException", problem);
         }
         order.check_nodes(place, document, self.run_command.check_targeted_ids)?;

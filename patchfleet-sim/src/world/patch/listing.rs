@@ -180,9 +180,12 @@ fn names(platform: Platform, serial: u32, at: Timestamp) -> (String, String) {
 impl World {
     /// Every patch of the node's last report; none if it never made one.
     pub(crate) fn listed_patches(&self, node: &Node) -> Vec<ListedPatch> {
-        let Some(report) = &node.report else {
-            return vec![];
-        };
+        let report = node.report.as_ref();
+        report.map_or_else(Vec::new, |report| self.patches_in(node, report))
+    }
+
+    /// Every patch of a report of the node.
+    pub(crate) fn patches_in(&self, node: &Node, report: &PatchReport) -> Vec<ListedPatch> {
         let mut listed: Vec<ListedPatch> = numbered(report)
             .map(|(number, state)| self.of_baseline(node, report, number, state))
             .collect();
@@ -287,10 +290,13 @@ impl Node {
     /// What keeps it from being compliant, by its last report: what is missing, failed, rejected or
     /// waiting for a reboot.
     pub(crate) fn non_compliant(&self) -> NonCompliant {
+        let report = self.report.as_ref();
+        report.map_or_else(NonCompliant::default, |report| self.non_compliant_in(report))
+    }
+
+    /// What keeps it from being compliant, by one of its reports.
+    pub(crate) fn non_compliant_in(&self, report: &PatchReport) -> NonCompliant {
         let mut counts = NonCompliant::default();
-        let Some(report) = &self.report else {
-            return counts;
-        };
         let wanted = numbered(report)
             .filter(|(_, state)| *state != "Installed")
             .map(|(number, _)| number.checked_sub(self.fixed.old).unwrap_or(number));

@@ -17,7 +17,9 @@ impl World {
             return Ok(Begun::Runs);
         };
         let location = execution.order.location.clone();
+        let sender = execution.order.role.clone();
         let order = command_order(location, inputs, (id.to_owned(), index)).map_err(failed)?;
+        let order = CommandOrder { sender, ..order };
         let region = &order.location.region;
         let resource = format!(
             "arn:{}:ssm:{region}::document/{}",
@@ -87,6 +89,7 @@ fn command_order(location: Location, inputs: &Value, step: (String, usize)) -> R
         max_errors: text("MaxErrors").unwrap_or_else(|| "0".to_owned()),
         timeout_seconds: inputs.get("TimeoutSeconds").and_then(whole).unwrap_or(3600),
         comment: text("Comment").unwrap_or_default(),
+        sender: None,
         step: Some(step),
         options: CommandOptions {
             document_version: text("DocumentVersion"),
