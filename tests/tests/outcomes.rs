@@ -120,21 +120,26 @@ async fn a_role_that_cannot_be_assumed_at_run_time_is_named() {
 
 #[tokio::test]
 async fn a_child_that_fails_before_its_command_is_named_with_awss_words() {
-    let request = install(&format!(
-        "{ONE_FAILURE_ALLOWED}[policy]\ngroup_missing = \"keep\"\n"
-    ));
-    let toml = world(&format!("{ACCOUNTS}{}", group("222222222222", "{ count = 1 }")));
-    let scene = Scene::of(&toml, &request);
+    let request = install(ONE_FAILURE_ALLOWED);
+    let denied = r#"roles = [{ name = "AWS-SystemsManager-AutomationExecutionRole", denied_actions = ["ssm:SendCommand"] }]"#;
+    let accounts = ACCOUNTS.replace(r#"name = "Three" }"#, &format!(r#"name = "Three", {denied} }}"#));
+    let (two, three) = (
+        group("222222222222", "{ count = 1 }"),
+        group("333333333333", "{ count = 1 }"),
+    );
+    let scene = Scene::of(&world(&format!("{accounts}{two}{three}")), &request);
     let (plan, ended) = scene.run(&request).await;
     assert_eq!(plan.locations.len(), 2);
     let failed = at(&ended.report, "333333333333");
     assert_eq!(failed.outcome, Some(LocationOutcome::FailedBeforeCommand));
     assert!(
-        failed.detail.contains("Cannot find group Web"),
+        failed
+            .detail
+            .contains("is not authorized to perform: ssm:SendCommand"),
         "{}",
         failed.detail
     );
-    assert_eq!(failed.nodes.total(), 0);
+    assert_eq!(failed.nodes, tally(&[(NodeOutcome::NotRun, 1)]));
     assert_eq!(
         at(&ended.report, "222222222222").outcome,
         Some(LocationOutcome::Succeeded)
