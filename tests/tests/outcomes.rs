@@ -186,7 +186,15 @@ async fn an_execution_that_somebody_else_cancels_ends_the_campaign_with_every_no
         );
     }
     assert_eq!(ended.report.executions[0].status.as_str(), "Cancelled");
-    assert_eq!(ended.report.outcome, ReportOutcome::Partial);
+    assert_eq!(
+        (ended.report.outcome, ended.report.exit_code()),
+        (ReportOutcome::Halted, 5)
+    );
+    let because = ended.report.left_out_because.clone().unwrap();
+    assert!(
+        because.contains("was cancelled, and not by patchfleet"),
+        "{because}"
+    );
     assert_eq!(scene.parents().len(), 1, "nothing is started again");
     assert!(took(&ended.report) < SignedDuration::from_mins(10));
 }

@@ -2,7 +2,7 @@
 
 use super::journal::{Journal, claimed};
 use super::polls::Polls;
-use super::state::{State, StateError};
+use super::state::{State, StateError, StopReason};
 use super::{Event, FinishedOutcome, RECORD_FORMAT, Record};
 use crate::id::{CampaignId, ExecutionId, RequestName, WriterId};
 use crate::plan::{Plan, Refusal, RefusalCode, RefusalReason};
@@ -58,6 +58,14 @@ pub enum DriveError {
     /// There is no such campaign.
     #[error("there is no campaign {campaign}")]
     NoSuchCampaign {
+        /// The campaign.
+        campaign: CampaignId,
+    },
+    /// The campaign did not stop because somebody else cancelled something of it.
+    #[error(
+        "campaign {campaign} did not stop because something was cancelled from outside, so there is nothing to go on with"
+    )]
+    NothingToGoOn {
         /// The campaign.
         campaign: CampaignId,
     },
@@ -256,6 +264,44 @@ impl Driver {
                 });
             }
             self.clock.sleep_until(wake_at).await;
+        }
+    }
+
+    /// Writes down that a person wants a campaign to go on that stopped because somebody else had
+    /// cancelled something of it. If it was over it is open again, and has its request's name. Drive
+    /// it with [`run`](Self::run).
+    ///
+    /// # Errors
+    ///
+    /// [`DriveError::NothingToGoOn`] if it did not stop for that reason; as [`run`](Self::run)
+    /// otherwise.
+    pub async fn go_on(&self, campaign: CampaignId, by: &str) -> Result<(), DriveError> {
+        let log = |source| DriveError::Log { campaign, source };
+        let key = LogKey::Campaign(campaign);
+        loop {
+            let records = self.journal().read(&key, 0).await.map_err(log)?;
+            let state = State::from_records(&records).map_err(|source| match source {
+                StateError::Empty => DriveError::NoSuchCampaign { campaign },
+                source => DriveError::Damaged { campaign, source },
+            })?;
+            if !state.is_writable() {
+                let format = state.format();
+                return Err(DriveError::ReadOnly { campaign, format });
+            }
+            if !matches!(state.stop_reason(), Some(StopReason::CancelledElsewhere { .. })) {
+                return Err(DriveError::NothingToGoOn { campaign });
+            }
+            self.claim(campaign, &state.plan().request.name).await?;
+            let record = Record {
+                seq: state.next_seq(),
+                at: self.clock.now().max(state.last_at()),
+                writer: self.writer,
+                events: vec![Event::GoneOn { by: by.to_owned() }],
+            };
+            match self.journal().append(&key, &record).await.map_err(log)? {
+                Appended::Yes => return Ok(()),
+                Appended::Conflict => {} // somebody else appended: look again
+            }
         }
     }
 

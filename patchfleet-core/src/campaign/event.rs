@@ -81,6 +81,20 @@ pub enum Event {
         /// AWS's words.
         detail: String,
     },
+    /// Somebody else cancelled what this campaign had started: nothing more is begun until a person
+    /// says so ([`GoneOn`](Self::GoneOn)).
+    CancelledElsewhere {
+        /// The unit.
+        unit: UnitId,
+        /// The location in which it was cancelled; `None`: the unit's execution.
+        location: Option<Location>,
+    },
+    /// A person says that the campaign goes on, whatever was cancelled before. It is open again, and
+    /// what had not been begun is begun. What was cancelled stays so.
+    GoneOn {
+        /// Who: a name for the log, as far as it is known.
+        by: String,
+    },
     /// Run Command refused the whole command of a unit that names its nodes, because one of them is
     /// stopped, terminated or not registered: no node was sent anything. The unit is begun again, as
     /// its next attempt, without those that are away.

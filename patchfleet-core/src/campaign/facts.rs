@@ -7,7 +7,7 @@ use super::collect::Settlement;
 use super::observe::Observed;
 use super::start::others_in_doubt;
 use super::state::{StartState, State, UnitState};
-use super::{Event, FinishedOutcome};
+use super::{Event, FinishedOutcome, LocationOutcome};
 use crate::id::{ExecutionId, Location, NodeId, UnitId, WriterId};
 use crate::port::{ExecutionStatus, PortErrorKind};
 
@@ -163,6 +163,15 @@ impl Fact {
                     .get(unit)
                     .and_then(|unit| unit.locations.get(location));
                 let mut events = vec![];
+                if settlement.outcome == LocationOutcome::Cancelled
+                    && !state.knows_cancel(*unit, Some(location))
+                    && !state.knows_cancel(*unit, None)
+                {
+                    events.push(Event::CancelledElsewhere {
+                        unit: *unit,
+                        location: Some(location.clone()),
+                    });
+                }
                 if let Some((command, counts)) = &settlement.command
                     && known.is_some_and(|at| at.command.as_ref() != Some(&(command.clone(), *counts)))
                 {

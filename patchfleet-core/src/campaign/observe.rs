@@ -6,7 +6,7 @@ use super::{Event, READS_AT_ONCE};
 use crate::id::{CommandId, ExecutionId, Location, UnitId};
 use crate::port::{Automation, CommandView, ExecutionStatus, PortResult, StepView, Walk};
 use futures_util::{StreamExt as _, stream};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a look at a unit saw.
 #[derive(Debug, Clone)]
@@ -120,6 +120,7 @@ impl Observed {
                 });
             }
         }
+        events.extend(self.cancels(state, id));
         for (location, command, view) in &self.commands {
             let known = unit.locations.get(location).filter(|at| at.settled.is_none());
             if known.is_some_and(|at| at.command.as_ref() != Some(&(command.clone(), view.counts))) {
@@ -132,6 +133,29 @@ impl Observed {
             }
         }
         events
+    }
+
+    /// What was cancelled, and not by patchfleet: it cancels nothing.
+    fn cancels(&self, state: &State, unit: UnitId) -> Vec<Event> {
+        let is_cancelled = |status: &ExecutionStatus| {
+            matches!(status, ExecutionStatus::Cancelling | ExecutionStatus::Cancelled)
+        };
+        let parent = is_cancelled(&self.parent.status).then_some(None);
+        let steps = self.steps.iter().filter(|(_, step)| is_cancelled(&step.status));
+        let commands = self
+            .commands
+            .iter()
+            .filter(|(_, _, view)| matches!(view.status.as_str(), "Cancelling" | "Cancelled"));
+        let places: BTreeSet<Option<Location>> = parent
+            .into_iter()
+            .chain(steps.map(|(location, _)| Some(location.clone())))
+            .chain(commands.map(|(location, ..)| Some(location.clone())))
+            .collect();
+        places
+            .into_iter()
+            .filter(|location| !state.knows_cancel(unit, location.as_ref()))
+            .map(|location| Event::CancelledElsewhere { unit, location })
+            .collect()
     }
 
     /// Keeps what is not logged.

@@ -57,6 +57,8 @@ pub struct State {
     next_seq: u64,
     units: BTreeMap<UnitId, UnitState>,
     runbook: Option<(RunbookChange, String)>,
+    /// What somebody else cancelled, and whether a person has said that the campaign goes on.
+    cancels: BTreeMap<(UnitId, Option<Location>), bool>,
     finished: Option<(FinishedOutcome, Timestamp)>,
 }
 
@@ -193,6 +195,7 @@ impl State {
                 .map(|(unit, request)| (unit, UnitState::new(request)))
                 .collect(),
             runbook: None,
+            cancels: BTreeMap::new(),
             finished: None,
         };
         state.apply(first)?;
@@ -265,6 +268,12 @@ impl State {
                     };
                 }
             }
+            Event::CancelledElsewhere { unit, location } => {
+                if !self.knows_cancel(*unit, location.as_ref()) {
+                    self.cancels.insert((*unit, location.clone()), false);
+                }
+            }
+            Event::GoneOn { .. } => self.go_on(),
             Event::CommandNotSent {
                 unit,
                 attempt,
@@ -338,6 +347,31 @@ impl State {
             }
             Event::Finished { outcome } => {
                 self.finished.get_or_insert((*outcome, at));
+            }
+        }
+    }
+
+    /// Whether it is known that this was cancelled: in its location, or with the whole unit once a
+    /// person has said to go on.
+    pub(super) fn knows_cancel(&self, unit: UnitId, location: Option<&Location>) -> bool {
+        self.cancels.contains_key(&(unit, location.cloned()))
+            || self.cancels.get(&(unit, None)) == Some(&true)
+    }
+
+    /// Opens the campaign again, for what had not been begun.
+    fn go_on(&mut self) {
+        if self.cancels.values().all(|accepted| *accepted) {
+            return;
+        }
+        for accepted in self.cancels.values_mut() {
+            *accepted = true;
+        }
+        self.finished = None;
+        for unit in self.units.values_mut().filter(|unit| !unit.is_begun()) {
+            for location in unit.locations.values_mut() {
+                if location.outcome() == Some(LocationOutcome::NotStarted) {
+                    location.settled = None;
+                }
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Campaigns from end to end, over an AWS that is played by a few hundred lines.
 
 mod aws;
+mod cancelled;
 mod fire;
 mod named;
 mod once;

@@ -16,7 +16,7 @@ pub(crate) struct Cli {
 const EXIT_CODES: &str = "\
 Exit codes: 0 every targeted node reached its goal, or nothing to do; 1 unexpected error; 2 bad usage or invalid \
 request; 3 refused before anything was started; 4 finished, but some nodes did not reach their goal, or locations \
-were skipped as unknown; 5 halted by a budget.
+were skipped as unknown; 5 halted by a budget, a changed runbook or somebody else's cancel.
 
 AWS settings come from the usual environment and profiles (AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL, \
 AWS_CA_BUNDLE).
@@ -32,7 +32,7 @@ pub(crate) enum Command {
     /// Plan, start, follow and report one campaign.
     Run(RunArgs),
     /// Go on with a campaign where its log ends.
-    Resume(CampaignArgs),
+    Resume(ResumeArgs),
     /// Show where the campaigns of a log are.
     Status(StatusArgs),
     /// Show what became of every location, and of every node that needs action.
@@ -185,6 +185,16 @@ pub(crate) struct CampaignArgs {
     pub(crate) log: LogArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ResumeArgs {
+    #[command(flatten)]
+    pub(crate) campaign: CampaignArgs,
+    /// Begin what is left of a campaign that stopped because somebody else cancelled something of
+    /// it, also when it is over. Default campaign: the newest of the log.
+    #[arg(long)]
+    pub(crate) go_on: bool,
 }
 
 #[derive(Debug, Args)]

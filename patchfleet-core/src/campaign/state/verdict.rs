@@ -27,6 +27,13 @@ pub enum StopReason {
         /// In words.
         detail: String,
     },
+    /// Somebody else cancelled an execution or a command of this campaign.
+    CancelledElsewhere {
+        /// The unit.
+        unit: UnitId,
+        /// The location in which it was cancelled; `None`: the unit's execution.
+        location: Option<Location>,
+    },
     /// AWS refused a start, for a reason that the next one would meet as well.
     Refused(UnitId),
     /// A unit may or may not run, so the location budget cannot be kept.
@@ -42,6 +49,15 @@ impl fmt::Display for StopReason {
                 write!(f, "{failed} locations failed, and the budget allows {allowed}")
             }
             Self::RunbookChanged { detail, .. } => f.write_str(detail),
+            Self::CancelledElsewhere { unit, location } => {
+                match location {
+                    Some(location) => write!(f, "what runs in {location} was cancelled")?,
+                    None => write!(f, "the execution of unit {unit} was cancelled")?,
+                }
+                f.write_str(
+                    ", and not by patchfleet; `patchfleet resume --go-on` begins what is left, if that is right",
+                )
+            }
             Self::Refused(unit) => write!(f, "AWS refused the start of unit {unit}"),
             Self::Unresolved(unit) => write!(f, "it is not known whether unit {unit} runs"),
             Self::BrokenOff(unit) => write!(
@@ -58,10 +74,30 @@ impl State {
     /// location without a node; nodes that were offline before, or unmanaged, are no failure.
     #[must_use]
     pub fn failed_locations(&self) -> u32 {
-        let failed = self.locations().filter(|(_, _, location)| location.has_failed());
+        let failed = self
+            .locations()
+            .filter(|(unit, location, at)| at.has_failed() && !self.is_accepted(*unit, location, at));
         // Once, however many units it has.
         let failed: BTreeSet<&Location> = failed.map(|(_, location, _)| location).collect();
         u32::try_from(failed.len()).unwrap_or(u32::MAX)
+    }
+
+    /// What somebody else cancelled, if no person has said yet that the campaign goes on.
+    fn cancelled_elsewhere(&self) -> Option<(UnitId, &Option<Location>)> {
+        let open = self.cancels.iter().find(|(_, accepted)| !**accepted);
+        open.map(|((unit, location), _)| (*unit, location))
+    }
+
+    /// Whether a location failed for a cancel alone, and a person has said that the campaign goes on.
+    fn is_accepted(&self, unit: UnitId, location: &Location, at: &LocationState) -> bool {
+        let accepted = |location: Option<Location>| self.cancels.get(&(unit, location)) == Some(&true);
+        let damaged = at
+            .settled
+            .as_ref()
+            .is_some_and(|settled| settled.nodes.iter().any(|(outcome, _)| outcome.is_damaged()));
+        at.outcome() == Some(LocationOutcome::Cancelled)
+            && !damaged
+            && (accepted(None) || accepted(Some(location.clone())))
     }
 
     /// Why no further unit is begun; `None` while there is no reason.
@@ -72,6 +108,10 @@ impl State {
                 change: *change,
                 detail: detail.clone(),
             });
+        }
+        if let Some((unit, location)) = self.cancelled_elsewhere() {
+            let location = location.clone();
+            return Some(StopReason::CancelledElsewhere { unit, location });
         }
         let (failed, allowed) = (self.failed_locations(), self.plan.location_errors());
         if failed > allowed {
@@ -94,6 +134,7 @@ impl State {
     #[must_use]
     pub fn left_out_because(&self) -> Option<StopReason> {
         let left_out = self.runbook.is_some()
+            || self.cancelled_elsewhere().is_some()
             || self
                 .units
                 .values()
@@ -103,7 +144,8 @@ impl State {
 
     /// How the campaign ends, once every unit is over.
     ///
-    /// Halted, if a start was withheld because the runbook had changed, or if a location was not
+    /// Halted, if somebody else cancelled something and no person has said to go on, if a start was
+    /// withheld because the runbook had changed, or if a location was not
     /// begun because too many had failed, in its unit (AWS stopped) or before it. Otherwise Succeeded, if every location succeeded or had no node left and none
     /// was skipped as unknown. A plan without a location has nothing to do, unless locations were
     /// skipped as unknown: then it is Partial, as those may hold nodes.
@@ -121,8 +163,8 @@ impl State {
                 FinishedOutcome::NothingToDo
             };
         }
-        // Recorded only where a start was withheld.
-        if self.runbook.is_some() {
+        // A changed runbook is recorded only where a start was withheld.
+        if self.runbook.is_some() || self.cancelled_elsewhere().is_some() {
             return FinishedOutcome::Halted;
         }
         let by_budget = matches!(self.stop_reason(), Some(StopReason::Budget { .. }));

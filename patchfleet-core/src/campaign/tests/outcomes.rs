@@ -323,7 +323,7 @@ fn a_unit_that_somebody_cancels_ends_and_its_unreached_locations_are_cancelled()
     });
     let found: Vec<_> = outcomes(&state).into_iter().map(|(_, outcome)| outcome).collect();
     assert_eq!(found[1], LocationOutcome::Cancelled);
-    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Partial);
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Halted);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `patchfleet run`: plan, start, follow, report. And `resume`, which is its second half.
 
 use super::{plan, print_json, print_text};
-use crate::args::{CampaignArgs, DepthArg, LogArgs, Output, RunArgs};
+use crate::args::{DepthArg, LogArgs, Output, ResumeArgs, RunArgs};
 use crate::exit::Failure;
 use crate::session::Session;
 use crate::{input, progress};
@@ -89,23 +89,24 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode, Failure> {
     drive(&driver, campaign, args.output.output, !simulated).await
 }
 
-pub(crate) async fn resume(args: CampaignArgs) -> Result<ExitCode, Failure> {
+pub(crate) async fn resume(args: ResumeArgs) -> Result<ExitCode, Failure> {
+    let (go_on, args) = (args.go_on, args.campaign);
     let dir = log_dir(&args.log);
     let campaign = match args.campaign {
         Some(campaign) => campaign,
+        None if go_on => newest(&dir)?,
         None => newest_open(&dir).await?,
     };
     let store = Store::at(&dir);
     let state = find(store.log.as_ref(), campaign).await?;
     let session = Session::aws(Some(state.plan().request.access.clone())).await?;
     require_central(session.ports.directory.as_ref(), state.plan()).await?;
-    drive(
-        &driver(&session.ports, &store),
-        campaign,
-        args.output.output,
-        true,
-    )
-    .await
+    let driver = driver(&session.ports, &store);
+    if go_on {
+        let caller = session.ports.directory.caller().await?;
+        driver.go_on(campaign, &caller.arn).await?;
+    }
+    drive(&driver, campaign, args.output.output, true).await
 }
 
 /// A campaign of a log.

@@ -1,0 +1,144 @@
+//! Somebody else's cancel is a stop, until a person says to go on.
+
+use super::world::*;
+use crate::campaign::{
+    DriveError, Event, FinishedOutcome, LocationOutcome, State, StopReason, open_campaign,
+};
+use crate::id::CampaignId;
+
+/// Three units that are begun one after another. Nothing may fail.
+fn world() -> World {
+    let well = || Script::Nodes(vec![Node::well(1)]);
+    World::new(
+        &[
+            &[("us-east-1", well())],
+            &[("us-east-1", well())],
+            &[("us-east-1", well())],
+        ],
+        1,
+        0,
+    )
+}
+
+/// Runs the campaign, and cancels its first execution when it is there.
+async fn cancelled(world: &World, writer: u128) -> Result<State, DriveError> {
+    let driver = world.driver(writer);
+    driver.begin(world.campaign(), &world.plan).await?;
+    let mut drive = driver.open(world.campaign()).await?;
+    while world.executions().is_empty() {
+        drive.step().await?;
+    }
+    world.aws.cancel();
+    driver.run(world.campaign()).await
+}
+
+fn outcomes(state: &State) -> Vec<LocationOutcome> {
+    state.locations().map(|(.., at)| at.outcome().unwrap()).collect()
+}
+
+#[test]
+fn nothing_more_begins_after_a_cancel_from_outside_and_the_run_ends_halted() {
+    let world = world();
+    let state = finish(cancelled(&world, 1)).unwrap();
+    assert_eq!(world.executions().len(), 1);
+    assert_eq!(
+        outcomes(&state),
+        [
+            LocationOutcome::Cancelled,
+            LocationOutcome::NotStarted,
+            LocationOutcome::NotStarted
+        ]
+    );
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Halted);
+    assert!(matches!(
+        state.stop_reason(),
+        Some(StopReason::CancelledElsewhere { .. })
+    ));
+    let words = state.left_out_because().unwrap().to_string();
+    assert!(words.contains("resume --go-on"), "{words}");
+}
+
+#[test]
+fn a_person_who_says_go_on_has_the_rest_begun_and_what_was_cancelled_stays_so() {
+    let world = world();
+    finish(cancelled(&world, 1)).unwrap();
+    let driver = world.driver(2);
+    let state = finish(async {
+        driver.go_on(world.campaign(), "somebody").await.unwrap();
+        let name = &world.plan.request.name;
+        assert_eq!(
+            open_campaign(&*world.log, name).await.unwrap(),
+            Some(world.campaign())
+        );
+        driver.run(world.campaign()).await.unwrap()
+    });
+    assert_eq!(world.executions().len(), 3);
+    assert_eq!(
+        outcomes(&state),
+        [
+            LocationOutcome::Cancelled,
+            LocationOutcome::Succeeded,
+            LocationOutcome::Succeeded
+        ]
+    );
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Partial);
+    let said = world.records().into_iter().find(|record| {
+        record
+            .events
+            .iter()
+            .any(|event| matches!(event, Event::GoneOn { by } if by == "somebody"))
+    });
+    assert_eq!(said.unwrap().writer, driver.writer);
+    assert_eq!(State::from_records(&world.records()).unwrap(), state);
+}
+
+#[test]
+fn going_on_needs_a_stop_of_that_kind_and_a_name_that_nobody_else_has() {
+    let calm = world();
+    calm.run();
+    let refused = finish(calm.driver(2).go_on(calm.campaign(), "somebody")).unwrap_err();
+    assert!(matches!(refused, DriveError::NothingToGoOn { .. }), "{refused}");
+
+    let world = world();
+    finish(cancelled(&world, 1)).unwrap();
+    let next: CampaignId = "00000000-0000-4000-8000-00000000000a".parse().unwrap();
+    finish(world.driver(2).begin(next, &world.plan)).unwrap();
+    let refused = finish(world.driver(3).go_on(world.campaign(), "somebody")).unwrap_err();
+    assert!(
+        matches!(refused, DriveError::NameTaken { open, .. } if open == next),
+        "{refused}"
+    );
+}
+
+#[test]
+fn a_driver_killed_at_any_instant_after_a_cancel_is_followed_by_one_that_begins_nothing() {
+    let mut instants = 0;
+    for polls in 0.. {
+        let world = world();
+        let mut first = ByHand::new(cancelled(&world, 1));
+        if (0..polls).any(|_| first.poll()) {
+            break;
+        }
+        drop(first);
+        let begun = world.executions();
+        if begun
+            .first()
+            .is_none_or(|execution| execution.cancelled_at.is_none())
+        {
+            continue;
+        }
+        let state = finish(world.driver(2).run(world.campaign())).unwrap();
+        assert_eq!(world.executions().len(), 1, "killed after {polls} polls");
+        assert_eq!(
+            state.finished().unwrap().0,
+            FinishedOutcome::Halted,
+            "killed after {polls} polls"
+        );
+        finish(world.driver(3).go_on(world.campaign(), "somebody")).unwrap();
+        let state = finish(world.driver(3).run(world.campaign())).unwrap();
+        assert_eq!(world.executions().len(), 3, "killed after {polls} polls");
+        assert_eq!(state.finished().unwrap().0, FinishedOutcome::Partial);
+        instants += 1;
+    }
+    assert!(instants > 20, "only {instants} instants");
+}
