@@ -24,7 +24,7 @@ pub(crate) mod tests;
 
 pub use collect::PATCH_STATE_LAG;
 pub use decide::{Action, COLLECTS_A_TURN, Decision, LOOK_UP_AFTER, RESEND_WITHIN, START_PATIENCE, decide};
-pub use driver::{Drive, DriveError, Driver, Observer, Progress, Turn};
+pub use driver::{Drive, DriveError, Driver, Observer, Progress, Recollected, StillUnread, Turn};
 pub use event::{Event, FinishedOutcome, LocationOutcome, RECORD_FORMAT, Record};
 #[cfg(feature = "file-log")]
 pub use file_log::{CampaignList, CampaignSummary, FileLog, FileRows};

@@ -12,8 +12,10 @@ use crate::port::{
 use jiff::Timestamp;
 use std::sync::Arc;
 
+mod again;
 mod drive;
 
+pub use again::{Recollected, StillUnread};
 pub use drive::Drive;
 
 /// Called with every record that a driver sees, its own and others', and the state with it.

@@ -162,6 +162,21 @@ pub enum Event {
         /// The outcome in words; empty if it needs none.
         detail: String,
     },
+    /// The results of a location that could not be read before: what became of it and of its nodes, in
+    /// place of what the log said. It comes after the location has settled, and also after the
+    /// campaign is over.
+    Recollected {
+        /// The unit.
+        unit: UnitId,
+        /// The location.
+        location: Location,
+        /// What became of it.
+        outcome: LocationOutcome,
+        /// What became of its nodes.
+        nodes: Tally,
+        /// The outcome in words; empty if it needs none.
+        detail: String,
+    },
     /// Terminal for a unit: its execution is over and every location of it settled.
     UnitEnded {
         /// The unit.

@@ -8,7 +8,7 @@ use super::{Event, FinishedOutcome, LocationOutcome, RECORD_FORMAT, Record};
 use crate::id::{CampaignId, CommandId, ExecutionId, Location, NodeId, UnitId, WriterId};
 use crate::plan::{Plan, PlannedLocation};
 use crate::port::{CommandCounts, ExecutionStatus, PortErrorKind, StartRequest};
-use crate::report::Tally;
+use crate::report::{NodeOutcome, Tally};
 use crate::runbook::RunbookChange;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -340,6 +340,13 @@ impl State {
                     });
                 }
             }
+            Event::Recollected {
+                unit,
+                location,
+                outcome,
+                nodes,
+                detail,
+            } => self.recollect(*unit, location, *outcome, nodes, detail),
             Event::UnitEnded { unit, status } => {
                 if let Some(unit) = self.units.get_mut(unit) {
                     unit.ended.get_or_insert_with(|| status.clone());
@@ -356,6 +363,47 @@ impl State {
     pub(super) fn knows_cancel(&self, unit: UnitId, location: Option<&Location>) -> bool {
         self.cancels.contains_key(&(unit, location.cloned()))
             || self.cancels.get(&(unit, None)) == Some(&true)
+    }
+
+    /// Puts results in place of those that could not be read. A campaign that was halted stays so.
+    fn recollect(
+        &mut self,
+        unit: UnitId,
+        location: &Location,
+        outcome: LocationOutcome,
+        nodes: &Tally,
+        detail: &str,
+    ) {
+        let at = self
+            .units
+            .get_mut(&unit)
+            .and_then(|unit| unit.locations.get_mut(location));
+        let Some(settled) = at.and_then(|at| at.settled.as_mut()) else {
+            return;
+        };
+        settled.outcome = outcome;
+        settled.nodes = nodes.clone();
+        detail.clone_into(&mut settled.detail);
+        if let Some((ended, at)) = self.finished
+            && ended != FinishedOutcome::Halted
+        {
+            self.finished = Some((self.outcome(), at));
+        }
+    }
+
+    /// The settled locations that have results which could not be read.
+    pub(super) fn unread(&self) -> Vec<(UnitId, Location)> {
+        let unread = self.locations().filter(|(unit, _, at)| {
+            let started = |unit: &UnitState| matches!(unit.start, StartState::Started { .. });
+            let settled = at.settled.as_ref().is_some_and(|settled| {
+                settled.outcome == LocationOutcome::ResultsUnreadable
+                    || settled.nodes.count(NodeOutcome::Unknown) > 0
+            });
+            settled && self.units.get(unit).is_some_and(started)
+        });
+        unread
+            .map(|(unit, location, _)| (unit, location.clone()))
+            .collect()
     }
 
     /// Opens the campaign again, for what had not been begun.

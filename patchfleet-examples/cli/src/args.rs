@@ -33,6 +33,8 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Go on with a campaign where its log ends.
     Resume(ResumeArgs),
+    /// Read results again that could not be read, also of a campaign that is over. Starts nothing.
+    Collect(CampaignArgs),
     /// Show where the campaigns of a log are.
     Status(StatusArgs),
     /// Show what became of every location, and of every node that needs action.

@@ -176,10 +176,13 @@ impl Drive<'_> {
     }
 
     fn attempt(&self, unit: UnitId) -> u32 {
-        match self.state.units().get(&unit).map(|unit| &unit.start) {
-            Some(StartState::Intended(intent)) => intent.attempt,
-            Some(StartState::Started { attempt, .. }) => *attempt,
-            _ => 1,
+        let Some(unit) = self.state.units().get(&unit) else {
+            return 1;
+        };
+        match &unit.start {
+            StartState::Intended(intent) => intent.attempt,
+            StartState::Started { attempt, .. } => *attempt,
+            _ => unit.refused_attempts.max(1),
         }
     }
 
@@ -250,7 +253,7 @@ impl Drive<'_> {
         DriveError::Credentials { campaign, source }
     }
 
-    fn job<'a>(&'a self, unit: UnitId, location: &'a Location) -> Job<'a> {
+    pub(super) fn job<'a>(&'a self, unit: UnitId, location: &'a Location) -> Job<'a> {
         let asked = self.polls.locations.get(&(unit, location.clone()));
         Job {
             automation: &*self.driver.automation,
@@ -475,13 +478,19 @@ impl Drive<'_> {
 
     /// Keeps the rows of one location. A location whose nodes several units share has the rows of
     /// all that settled so far.
-    async fn put(&self, location: &Location, settlements: Vec<(UnitId, &Settlement)>) -> PortResult<()> {
+    pub(super) async fn put(
+        &self,
+        location: &Location,
+        settlements: Vec<(UnitId, &Settlement)>,
+    ) -> PortResult<()> {
         let (campaign, rows) = (self.state.campaign(), &*self.driver.rows);
-        let attempt = settlements
+        // The newest of all units there: their rows are kept together, and older ones are not read.
+        let there = self
+            .state
+            .units()
             .iter()
-            .map(|(unit, _)| self.attempt(*unit))
-            .max()
-            .unwrap_or(1);
+            .filter(|(_, unit)| unit.locations.contains_key(location));
+        let attempt = there.map(|(unit, _)| self.attempt(*unit)).max().unwrap_or(1);
         let others_settled = self.state.locations().any(|(unit, at, state)| {
             at == location && state.settled.is_some() && settlements.iter().all(|(mine, _)| *mine != unit)
         });
@@ -511,7 +520,7 @@ impl Drive<'_> {
     }
 
     /// Appends one record. On conflict, the state is that of the log afterwards.
-    async fn append(&mut self, events: Vec<Event>) -> Result<Appended, DriveError> {
+    pub(super) async fn append(&mut self, events: Vec<Event>) -> Result<Appended, DriveError> {
         let campaign = self.state.campaign();
         let record = Record {
             seq: self.state.next_seq(),

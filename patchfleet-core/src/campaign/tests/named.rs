@@ -270,3 +270,20 @@ fn an_early_empty_list_of_invocations_settles_nothing() {
     let state = world.run();
     assert_eq!(state.finished().unwrap().0, FinishedOutcome::Succeeded);
 }
+
+#[test]
+fn a_location_keeps_the_rows_of_all_its_units_whatever_their_attempts() {
+    let world = world(well(5), 3, 5, 5);
+    world.aws.stopped.lock().unwrap().insert(id(2));
+    world.run();
+    let found: Vec<(NodeId, NodeOutcome)> = outcomes(&world).into_iter().collect();
+    let expected = (1..=5).map(|n| {
+        let outcome = if n == 2 {
+            NodeOutcome::Unmanaged
+        } else {
+            NodeOutcome::Done
+        };
+        (id(n), outcome)
+    });
+    assert_eq!(found, expected.collect::<Vec<_>>());
+}

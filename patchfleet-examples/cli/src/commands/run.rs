@@ -1,7 +1,7 @@
 //! `patchfleet run`: plan, start, follow, report. And `resume`, which is its second half.
 
 use super::{plan, print_json, print_text};
-use crate::args::{DepthArg, LogArgs, Output, ResumeArgs, RunArgs};
+use crate::args::{CampaignArgs, DepthArg, LogArgs, Output, ResumeArgs, RunArgs};
 use crate::exit::Failure;
 use crate::session::Session;
 use crate::{input, progress};
@@ -107,6 +107,33 @@ pub(crate) async fn resume(args: ResumeArgs) -> Result<ExitCode, Failure> {
         driver.go_on(campaign, &caller.arn).await?;
     }
     drive(&driver, campaign, args.output.output, true).await
+}
+
+/// Reads results again that could not be read, and reports the campaign with them.
+pub(crate) async fn collect(args: CampaignArgs) -> Result<ExitCode, Failure> {
+    let dir = log_dir(&args.log);
+    let campaign = match args.campaign {
+        Some(campaign) => campaign,
+        None => newest(&dir)?,
+    };
+    let store = Store::at(&dir);
+    let state = find(store.log.as_ref(), campaign).await?;
+    let session = Session::aws(Some(state.plan().request.access.clone())).await?;
+    require_central(session.ports.directory.as_ref(), state.plan()).await?;
+    let driver = driver(&session.ports, &store);
+    let found = driver.collect_again(campaign).await?;
+    for left in &found.unread {
+        // Nobody is left to tell if standard error is closed.
+        let _ = writeln!(
+            std::io::stderr(),
+            "{}: the results still cannot be read: {}",
+            left.location,
+            // AWS's words may hold line breaks and worse.
+            left.reason.replace(char::is_control, " ")
+        );
+    }
+    let report = Report::build(&found.state, driver.rows.as_ref()).await?;
+    print_report(&report, args.output.output)
 }
 
 /// A campaign of a log.
