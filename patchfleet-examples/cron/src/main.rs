@@ -1,14 +1,17 @@
 //! A long-lived process that runs a patch campaign on a schedule, or once.
 
+mod follow;
 mod job;
 mod schedule;
+mod signals;
 
 use clap::Parser;
+use follow::{SystemWall, Told, follow};
+use jiff::{SignedDuration, Timestamp};
 use job::{Event, Job};
-use patchfleet_aws::SystemClock;
 use patchfleet_core::id::{EventId, EventSource};
-use patchfleet_core::port::Clock as _;
 use schedule::Schedule;
+use signals::Signals;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -16,7 +19,7 @@ use tracing_subscriber::EnvFilter;
 
 /// Run a patch campaign at every slot of a schedule, or once.
 #[derive(Debug, Parser)]
-#[command(name = "patchfleet-cron", version, about)]
+#[command(name = "patchfleet-cron", version, about, after_help = EXIT_CODES)]
 struct Args {
     /// The request: a TOML, JSON or YAML file. Read anew for every campaign.
     #[arg(short = 'f', long, value_name = "FILE")]
@@ -32,6 +35,9 @@ struct Args {
     /// The schedule's time zone: an IANA name.
     #[arg(long, value_name = "ZONE", default_value = "UTC")]
     timezone: String,
+    /// How late a slot may begin, up to a day. What comes later (the machine slept, its clock was set) is missed.
+    #[arg(long, value_name = "TIME", default_value = "15m", value_parser = lateness)]
+    late: SignedDuration,
     /// Run one campaign now and exit with its code.
     #[arg(long)]
     once: bool,
@@ -45,6 +51,22 @@ struct Args {
     log: PathBuf,
 }
 
+const EXIT_CODES: &str = "\
+Exit codes: 0 the schedule is over, or SIGTERM came and nothing was left open; 2 bad usage, schedule or request; 130 \
+interrupted (an open campaign stays open, and goes on when this command is run again). With --once those of \
+`patchfleet run`.";
+
+/// A time such as 15m, 90s, 1h30m.
+fn lateness(text: &str) -> Result<SignedDuration, String> {
+    const RIGHT: &str = "right would be a time from 0s to 24h, such as 15m";
+    let late: SignedDuration = text.parse().map_err(|_| RIGHT.to_owned())?;
+    let day = SignedDuration::from_hours(24);
+    (SignedDuration::ZERO..=day)
+        .contains(&late)
+        .then_some(late)
+        .ok_or_else(|| RIGHT.to_owned())
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let args = Args::parse();
@@ -53,6 +75,24 @@ async fn main() -> ExitCode {
         .with_ansi(is_coloured())
         .with_writer(std::io::stderr)
         .init();
+    let signals = match Signals::listen() {
+        Ok(signals) => signals,
+        Err(error) => {
+            tracing::error!("cannot listen for signals: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let stop = signals.stop();
+    tokio::select! {
+        code = serve(args, stop) => code,
+        () = signals.interrupted() => {
+            tracing::warn!("interrupted: what was started goes on, and this command goes on with an open campaign when it is run again");
+            ExitCode::from(130)
+        }
+    }
+}
+
+async fn serve(args: Args, stop: tokio::sync::watch::Receiver<bool>) -> ExitCode {
     let job = Job {
         request: args.request,
         log: args.log,
@@ -66,11 +106,21 @@ async fn main() -> ExitCode {
         return ExitCode::from(2);
     }
     match Schedule::parse(&expression, &args.timezone) {
-        Ok(schedule) if schedule.next(SystemClock::new().now()).is_none() => {
+        Ok(schedule) if schedule.next(Timestamp::now()).is_none() => {
             tracing::error!("--schedule = {expression:?}: it has no slot from now on");
             ExitCode::from(2)
         }
-        Ok(schedule) => follow(&job, &schedule).await,
+        Ok(schedule) => {
+            job.finish_open().await;
+            let work = async |slot: &schedule::Slot| match EventId::new(EventSource::Slot, &slot.id) {
+                // The campaign's own failure is in the log; the schedule goes on.
+                Ok(id) => drop(job.run(Event::Slot(id)).await),
+                Err(error) => tracing::error!("slot {}: expected {error}", slot.id),
+            };
+            let late = args.late;
+            follow(&SystemWall, &schedule, late, stop, |told| tell(&told, late), work).await;
+            ExitCode::SUCCESS
+        }
         Err(error) => {
             tracing::error!("{error}");
             ExitCode::from(2)
@@ -78,24 +128,19 @@ async fn main() -> ExitCode {
     }
 }
 
+/// Logs what happens on the way.
+fn tell(told: &Told, late: SignedDuration) {
+    let told = match told {
+        Told::Next(at) => return tracing::info!("next campaign at {at}"),
+        Told::Over => return tracing::info!("the schedule has no further slot"),
+        Told::Missed(left) => format!("missed, because this process was not awake within {late:#}: {left}"),
+        Told::Busy(left) => format!("left out, because a campaign was running: {left}"),
+        Told::SetBack(by) => format!("the clock was set back by {by:#}"),
+    };
+    tracing::warn!("{told}");
+}
+
 /// Whether somebody sees colour: a terminal, unless NO_COLOR says otherwise.
 fn is_coloured() -> bool {
     std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-}
-
-/// Finishes what was left open, then runs a campaign at every slot. A slot that comes while one runs is left out.
-async fn follow(job: &Job, schedule: &Schedule) -> ExitCode {
-    let clock = SystemClock::new();
-    job.finish_open().await;
-    while let Some(slot) = schedule.next(clock.now()) {
-        tracing::info!("next campaign at {}", slot.at);
-        clock.sleep_until(slot.at).await;
-        // The campaign's own failure is in the log; the schedule goes on.
-        match EventId::new(EventSource::Slot, &slot.id) {
-            Ok(id) => drop(job.run(Event::Slot(id)).await),
-            Err(error) => tracing::error!("slot {}: expected {error}", slot.id),
-        }
-    }
-    tracing::info!("the schedule has no further slot");
-    ExitCode::SUCCESS
 }

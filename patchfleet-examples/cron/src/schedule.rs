@@ -1,27 +1,40 @@
-//! AWS `cron()` expressions in a time zone. The calendar is croner's; here is only what AWS's
-//! grammar has of its own.
+//! AWS `cron()` expressions in a time zone, as EventBridge Scheduler reads them.
+//!
+//! The grammar is that of the EventBridge Scheduler User Guide ("Schedule types", "Cron-based
+//! schedules"). A time that the clock skips in spring has no slot; one that it shows twice in
+//! autumn has one, at the first.
 
-use croner::Cron;
-use croner::parser::{CronParser, Seconds, Year};
-use jiff::tz::TimeZone;
-use jiff::{Timestamp, Zoned};
+mod days;
+mod field;
+
+use days::{DayOfMonth, DayOfWeek, Days};
+use field::{Field, Set};
+use jiff::civil::{Date, DateTime};
+use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::{Timestamp, ToSpan as _};
 use std::fmt;
 
-/// When to run: `cron(minutes hours day-of-month month day-of-week year)`, as EventBridge takes
-/// it, read in a time zone.
+/// When to run: `cron(minutes hours day-of-month month day-of-week year)`, read in a time zone.
 #[derive(Debug, Clone)]
 pub(crate) struct Schedule {
-    cron: Cron,
+    minutes: Set,
+    hours: Set,
+    days: Days,
+    months: Set,
+    years: Set,
     zone: TimeZone,
 }
 
-/// What is wrong with a schedule.
+/// What is wrong with a schedule: every problem at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ScheduleError(String);
+pub(crate) struct ScheduleError {
+    what: String,
+    problems: Vec<String>,
+}
 
 impl fmt::Display for ScheduleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        write!(f, "{}: {}", self.what, self.problems.join("; "))
     }
 }
 
@@ -37,164 +50,145 @@ pub(crate) struct Slot {
     pub(crate) id: String,
 }
 
+const MINUTES: Field = Field::numbers("minutes", 0, 59);
+const HOURS: Field = Field::numbers("hours", 0, 23);
+const MONTH: Field = Field {
+    names: &[
+        "JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC",
+    ],
+    ..Field::numbers("month", 1, 12)
+};
+const YEAR: Field = Field {
+    goes_round: false,
+    ..Field::numbers("year", 1970, 2199)
+};
+
+const FORM: &str = "cron(minutes hours day-of-month month day-of-week year), such as cron(15 22 ? * TUE *)";
+
 impl Schedule {
     /// Reads `expression` for the time zone `zone` (an IANA name).
     pub(crate) fn parse(expression: &str, zone: &str) -> Result<Self, ScheduleError> {
-        let wrong = |why: &str| {
-            ScheduleError(format!(
-                "--schedule = {expression:?}: {why}; right would be \
-                 cron(minutes hours day-of-month month day-of-week year), such as cron(15 22 ? * TUE *)"
-            ))
+        let error = |problems: Vec<String>| ScheduleError {
+            what: format!("--schedule = {expression:?}"),
+            problems,
         };
-        let inner = expression
-            .trim()
-            .strip_prefix("cron(")
-            .and_then(|rest| rest.strip_suffix(')'))
-            .ok_or_else(|| wrong("not of the form cron(…)"))?;
-        let fields: Vec<&str> = inner.split_whitespace().collect();
-        let [_, _, day_of_month, _, day_of_week, _] = fields.as_slice() else {
-            return Err(wrong(&format!("{} fields, not 6", fields.len())));
+        let fields = split(expression).map_err(|problem| error(vec![problem]))?;
+        let [minutes, hours, day_of_month, month, day_of_week, year] = fields;
+        let mut problems = vec![];
+        let mut kept = |result: Result<Set, String>| result.map_err(|problem| problems.push(problem)).ok();
+        let minutes = kept(MINUTES.read(minutes));
+        let hours = kept(HOURS.read(hours));
+        let months = kept(MONTH.read(month));
+        let years = kept(YEAR.read(year));
+        let days = match (day_of_month, day_of_week) {
+            ("?", "?") | ("*", "*") => Err(both(day_of_month, day_of_week)),
+            ("?", day) => DayOfWeek::read(day).map(Days::OfWeek),
+            (day, "?") => DayOfMonth::read(day).map(Days::OfMonth),
+            (of_month, of_week) => Err(both(of_month, of_week)),
         };
-        if (*day_of_month == "?") == (*day_of_week == "?") {
-            return Err(wrong("exactly one of day-of-month and day-of-week is ?"));
-        }
-        // AWS counts weekdays from 1 = Sunday, as Quartz does, takes `a/b` as "from a, every b",
-        // and has no seconds.
-        let cron = CronParser::builder()
-            .seconds(Seconds::Required)
-            .year(Year::Required)
-            .alternative_weekdays(true)
-            .sloppy_ranges(true)
-            .build()
-            .parse(&format!("0 {}", fields.join(" ")))
-            .map_err(|error| wrong(&error.to_string()))?;
-        let zone = TimeZone::get(zone).map_err(|_| {
-            ScheduleError(format!(
-                "--timezone = {zone:?}: right would be an IANA name such as Europe/Berlin"
-            ))
+        let days = days.map_err(|problem| problems.push(problem)).ok();
+        let zone = TimeZone::get(zone).map_err(|_| ScheduleError {
+            what: format!("--timezone = {zone:?}"),
+            problems: vec!["right would be an IANA name such as Europe/Berlin".to_owned()],
         })?;
-        Ok(Self { cron, zone })
+        match (minutes, hours, days, months, years) {
+            (Some(minutes), Some(hours), Some(days), Some(months), Some(years)) => Ok(Self {
+                minutes,
+                hours,
+                days,
+                months,
+                years,
+                zone,
+            }),
+            _ => Err(error(problems)),
+        }
     }
 
-    /// The first slot after `after`; `None` if there is none before the year 5000.
+    /// The first slot after `after`; `None` if there is none before the year 2200.
     pub(crate) fn next(&self, after: Timestamp) -> Option<Slot> {
-        let after: Zoned = after.to_zoned(self.zone.clone());
-        let next = self.cron.find_next_occurrence(&after, false).ok()?;
+        // A slot is the first instant at which the clock shows its time, so a later slot has a later
+        // time on the clock as well, also while the clock shows an hour again.
+        let shown = after.to_zoned(self.zone.clone()).datetime();
+        let mut date = shown.date();
+        loop {
+            date = self.next_date(date)?;
+            if let Some(slot) = self.times(date, shown).find(|slot| slot.at > after) {
+                return Some(slot);
+            }
+            date = date.tomorrow().ok()?;
+        }
+    }
+
+    /// The first date from `date` on that the schedule names.
+    fn next_date(&self, date: Date) -> Option<Date> {
+        let mut date = date;
+        while i32::from(date.year()) <= YEAR.max {
+            if !self.years.has(date.year().into()) {
+                date = Date::new(date.year().checked_add(1)?, 1, 1).ok()?;
+            } else if !self.months.has(date.month().into()) {
+                date = date.first_of_month().checked_add(1.month()).ok()?;
+            } else if self.days.has(date) {
+                return Some(date);
+            } else {
+                date = date.tomorrow().ok()?;
+            }
+        }
+        None
+    }
+
+    /// The slots of a date, in order, whose time on the clock is after `shown`.
+    fn times(&self, date: Date, shown: DateTime) -> impl Iterator<Item = Slot> {
+        let hours = (0..=23_i8).filter(|hour| self.hours.has((*hour).into()));
+        let times = hours.flat_map(move |hour| {
+            let minutes = (0..=59_i8).filter(|minute| self.minutes.has((*minute).into()));
+            minutes.map(move |minute| date.at(hour, minute, 0, 0))
+        });
+        times
+            .filter(move |time| *time > shown)
+            .filter_map(|time| self.slot(time))
+    }
+
+    /// The slot at this time of the zone's clock; `None` if the clock skips it.
+    fn slot(&self, time: DateTime) -> Option<Slot> {
+        let at = self.zone.to_ambiguous_timestamp(time);
+        if let AmbiguousOffset::Gap { .. } = at.offset() {
+            return None;
+        }
+        let zone = self.zone.iana_name().unwrap_or_default();
         Some(Slot {
-            at: next.timestamp(),
-            id: format!(
-                "{} {}",
-                next.datetime(),
-                self.zone.iana_name().unwrap_or_default()
-            ),
+            at: at.earlier().ok()?,
+            id: format!("{time} {zone}"),
         })
     }
+}
+
+/// The six fields of an expression.
+fn split(expression: &str) -> Result<[&str; 6], String> {
+    let expression = expression.trim();
+    let inner = expression
+        .strip_prefix("cron(")
+        .and_then(|rest| rest.strip_suffix(')'))
+        .ok_or_else(|| {
+            let why = match expression.split('(').next() {
+                Some("rate") => "rate(…) is not taken: a restart would begin its count anew",
+                Some("at") => "at(…) is not taken: use --once for a single campaign",
+                _ => "not of the form cron(…)",
+            };
+            format!("{why}; right would be {FORM}")
+        })?;
+    let fields: Vec<&str> = inner.split_whitespace().collect();
+    let count = fields.len();
+    let fields = <[&str; 6]>::try_from(fields);
+    fields.map_err(|_| format!("{count} fields, not 6; right would be {FORM}"))
+}
+
+/// What is wrong with the two day fields together.
+fn both(day_of_month: &str, day_of_week: &str) -> String {
+    format!(
+        "day-of-month = {day_of_month} and day-of-week = {day_of_week}: exactly one of them is ?, because a day is \
+         named in one way"
+    )
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn slots(expression: &str, zone: &str, from: &str, n: usize) -> Vec<String> {
-        let schedule = Schedule::parse(expression, zone).unwrap();
-        let mut at: Timestamp = from.parse().unwrap();
-        std::iter::from_fn(|| {
-            let slot = schedule.next(at)?;
-            at = slot.at;
-            Some(at.to_string())
-        })
-        .take(n)
-        .collect()
-    }
-
-    #[test]
-    fn the_second_posts_example_is_tuesday_evening() {
-        assert_eq!(
-            slots("cron(15 22 ? * TUE *)", "UTC", "2026-03-01T00:00:00Z", 2),
-            ["2026-03-03T22:15:00Z", "2026-03-10T22:15:00Z"]
-        );
-    }
-
-    #[test]
-    fn weekdays_count_from_sunday_as_one() {
-        assert_eq!(
-            slots("cron(0 4 ? * 1 *)", "UTC", "2026-03-02T00:00:00Z", 1),
-            ["2026-03-08T04:00:00Z"]
-        );
-        assert_eq!(
-            slots("cron(0 4 ? * 3#2 *)", "UTC", "2026-03-01T00:00:00Z", 1),
-            ["2026-03-10T04:00:00Z"]
-        );
-        assert_eq!(
-            slots("cron(0 4 ? * 6L *)", "UTC", "2026-03-01T00:00:00Z", 1),
-            ["2026-03-27T04:00:00Z"]
-        );
-    }
-
-    #[test]
-    fn steps_last_days_and_nearest_weekdays_are_awss() {
-        assert_eq!(
-            slots("cron(0/20 8 ? * * *)", "UTC", "2026-03-01T00:00:00Z", 3),
-            [
-                "2026-03-01T08:00:00Z",
-                "2026-03-01T08:20:00Z",
-                "2026-03-01T08:40:00Z"
-            ]
-        );
-        assert_eq!(
-            slots("cron(0 8 L * ? *)", "UTC", "2026-02-01T00:00:00Z", 1),
-            ["2026-02-28T08:00:00Z"]
-        );
-        assert_eq!(
-            slots("cron(0 8 1W * ? *)", "UTC", "2026-02-01T00:00:00Z", 1),
-            ["2026-02-02T08:00:00Z"]
-        );
-    }
-
-    #[test]
-    fn the_zone_rules_over_summer_time() {
-        assert_eq!(
-            slots(
-                "cron(15 22 ? * SAT *)",
-                "Europe/Berlin",
-                "2026-03-22T00:00:00Z",
-                2
-            ),
-            ["2026-03-28T21:15:00Z", "2026-04-04T20:15:00Z"]
-        );
-    }
-
-    #[test]
-    fn an_hour_that_comes_twice_is_one_slot_by_name() {
-        let schedule = Schedule::parse("cron(30 2 25 10 ? *)", "Europe/Berlin").unwrap();
-        let first = schedule.next("2026-10-24T00:00:00Z".parse().unwrap()).unwrap();
-        assert_eq!(first.id, "2026-10-25T02:30:00 Europe/Berlin");
-        let second = schedule.next(first.at).unwrap();
-        assert!(
-            second.at.to_string().starts_with("2027") || second.id == first.id,
-            "{second:?}"
-        );
-    }
-
-    #[test]
-    fn a_wrong_schedule_says_what_would_be_right() {
-        for (expression, why) in [
-            ("15 22 * * *", "not of the form"),
-            ("cron(15 22 * * TUE)", "5 fields"),
-            ("cron(15 22 * * * *)", "exactly one"),
-            ("cron(15 22 ? * ? *)", "exactly one"),
-            ("cron(75 22 ? * TUE *)", "cron(15 22 ? * TUE *)"),
-            ("rate(1 day)", "not of the form"),
-        ] {
-            let error = Schedule::parse(expression, "UTC").unwrap_err().to_string();
-            assert!(error.contains(why), "{expression}: {error}");
-        }
-        let error = Schedule::parse("cron(15 22 ? * TUE *)", "S/EasternU")
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("S/EasternU") && error.contains("Europe/Berlin"),
-            "{error}"
-        );
-    }
-}
+mod tests;

@@ -1,0 +1,221 @@
+use super::*;
+use std::cell::RefCell;
+use std::sync::Mutex;
+
+/// A wall clock that moves while somebody sleeps, and jumps as it is told to.
+struct Virtual {
+    now: Mutex<Timestamp>,
+    /// From which sleep on, counted from 1, by how much it jumps.
+    jumps: Vec<(u32, SignedDuration)>,
+    sleeps: Mutex<u32>,
+    /// After so many sleeps the process is told to stop.
+    stop: (u32, watch::Sender<bool>),
+}
+
+impl Virtual {
+    fn advance(&self, by: SignedDuration) {
+        *self.now.lock().unwrap() += by;
+    }
+}
+
+impl Wall for Virtual {
+    fn now(&self) -> Timestamp {
+        *self.now.lock().unwrap()
+    }
+
+    async fn sleep(&self, time: Duration) {
+        let sleeps = {
+            let mut sleeps = self.sleeps.lock().unwrap();
+            *sleeps += 1;
+            *sleeps
+        };
+        self.advance(SignedDuration::try_from(time).unwrap());
+        for (at, by) in &self.jumps {
+            if *at == sleeps {
+                self.advance(*by);
+            }
+        }
+        if sleeps == self.stop.0 {
+            self.stop.1.send_replace(true);
+        }
+    }
+}
+
+/// What a process does that starts at `from`, with a clock that jumps: each line a slot that ran, or
+/// what was told.
+fn lived(
+    expression: &str,
+    from: &str,
+    (sleeps, jumps): (u32, &[(u32, SignedDuration)]),
+    takes: SignedDuration,
+) -> Vec<String> {
+    let (sender, stop) = watch::channel(false);
+    let wall = Virtual {
+        now: Mutex::new(from.parse().unwrap()),
+        jumps: jumps.to_vec(),
+        sleeps: Mutex::new(0),
+        stop: (sleeps, sender),
+    };
+    let schedule = Schedule::parse(expression, "UTC").unwrap();
+    let lines = RefCell::new(vec![]);
+    let tell = |told: Told| {
+        lines.borrow_mut().push(match told {
+            Told::Next(at) => format!("next {at}"),
+            Told::Missed(left) => format!("missed {left}"),
+            Told::Busy(left) => format!("busy {left}"),
+            Told::SetBack(by) => format!("set back {by:#}"),
+            Told::Over => "over".to_owned(),
+        });
+    };
+    let work = async |slot: &Slot| {
+        lines
+            .borrow_mut()
+            .push(format!("ran {} at {}", slot.at, wall.now()));
+        wall.advance(takes);
+    };
+    let late = SignedDuration::from_mins(15);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(follow(&wall, &schedule, late, stop, tell, work));
+    lines.into_inner()
+}
+
+const DAILY: &str = "cron(15 22 * * ? *)";
+const MINUTE: SignedDuration = SignedDuration::from_mins(1);
+
+#[test]
+fn a_slot_runs_at_its_time_and_the_next_is_told() {
+    assert_eq!(
+        lived(DAILY, "2026-03-03T22:14:00Z", (3, &[]), MINUTE),
+        [
+            "next 2026-03-03T22:15:00Z",
+            "ran 2026-03-03T22:15:00Z at 2026-03-03T22:15:00Z",
+            "next 2026-03-04T22:15:00Z",
+        ]
+    );
+}
+
+#[test]
+fn a_machine_that_wakes_within_the_tolerance_runs_the_slot_and_later_misses_it() {
+    let asleep = |minutes| [(1, SignedDuration::from_mins(minutes))];
+    // The first nap ends half a minute before the slot.
+    let woke = |minutes| lived(DAILY, "2026-03-03T22:14:00Z", (2, &asleep(minutes)), MINUTE);
+    assert_eq!(woke(15)[1], "ran 2026-03-03T22:15:00Z at 2026-03-03T22:29:30Z");
+    assert_eq!(
+        woke(16)[1..],
+        ["missed 2026-03-03T22:15:00Z", "next 2026-03-04T22:15:00Z"]
+    );
+    // Exactly fifteen minutes late.
+    let exact = lived(
+        DAILY,
+        "2026-03-03T22:14:00Z",
+        (2, &[(1, SignedDuration::from_secs(15 * 60 + 30))]),
+        MINUTE,
+    );
+    assert_eq!(exact[1], "ran 2026-03-03T22:15:00Z at 2026-03-03T22:30:00Z");
+}
+
+#[test]
+fn several_missed_slots_are_each_told_and_none_runs_late() {
+    let days = SignedDuration::from_hours(3 * 24);
+    assert_eq!(
+        lived(DAILY, "2026-03-03T22:00:00Z", (2, &[(1, days)]), MINUTE),
+        [
+            "next 2026-03-03T22:15:00Z",
+            "missed 2026-03-03T22:15:00Z, 2026-03-04T22:15:00Z, 2026-03-05T22:15:00Z",
+            "next 2026-03-06T22:15:00Z",
+        ]
+    );
+}
+
+#[test]
+fn of_several_slots_that_are_due_at_once_the_newest_runs_and_the_others_are_told() {
+    let lines = lived(
+        "cron(0/5 * * * ? *)",
+        "2026-03-03T22:00:30Z",
+        (1, &[(1, SignedDuration::from_mins(11))]),
+        SignedDuration::from_secs(1),
+    );
+    assert_eq!(
+        lines[1..],
+        [
+            "missed 2026-03-03T22:05:00Z",
+            "ran 2026-03-03T22:10:00Z at 2026-03-03T22:12:00Z",
+        ][..lines.len() - 1]
+    );
+}
+
+#[test]
+fn a_long_sleep_names_some_missed_slots_and_counts_no_more_than_it_must() {
+    let year = SignedDuration::from_hours(365 * 24);
+    let lines = lived(
+        "cron(* * ? * MON-FRI *)",
+        "2026-03-02T00:00:30Z",
+        (2, &[(1, year)]),
+        MINUTE,
+    );
+    let missed = lines.iter().find(|line| line.starts_with("missed")).unwrap();
+    assert!(
+        missed.starts_with("missed 2026-03-02T00:01:00Z, 2026-03-02T00:02:00Z"),
+        "{missed}"
+    );
+    assert!(missed.ends_with(" and more than 1000 more"), "{missed}");
+}
+
+#[test]
+fn a_slot_that_comes_while_a_campaign_runs_is_left_out_and_told() {
+    let lines = lived(
+        "cron(0/20 * * * ? *)",
+        "2026-03-03T21:59:30Z",
+        (2, &[]),
+        SignedDuration::from_mins(45),
+    );
+    assert_eq!(
+        lines,
+        [
+            "next 2026-03-03T22:00:00Z",
+            "ran 2026-03-03T22:00:00Z at 2026-03-03T22:00:00Z",
+            "busy 2026-03-03T22:20:00Z, 2026-03-03T22:40:00Z",
+            "next 2026-03-03T23:00:00Z",
+        ]
+    );
+}
+
+#[test]
+fn a_clock_that_is_set_back_runs_no_slot_twice() {
+    let back = -SignedDuration::from_mins(10);
+    let lines = lived(DAILY, "2026-03-03T22:14:30Z", (40, &[(2, back)]), MINUTE);
+    let runs = lines.iter().filter(|line| line.starts_with("ran 2026-03-03"));
+    assert_eq!(runs.count(), 1, "{lines:?}");
+    assert!(lines.iter().any(|line| line.starts_with("set back")), "{lines:?}");
+}
+
+#[test]
+fn a_clock_that_was_wrong_by_a_day_and_is_set_right_runs_the_slot_that_it_had_called_missed() {
+    let day = SignedDuration::from_hours(24);
+    let lines = lived(DAILY, "2026-03-03T22:13:00Z", (8, &[(1, day), (2, -day)]), MINUTE);
+    assert_eq!(
+        lines,
+        [
+            "next 2026-03-03T22:15:00Z",
+            "missed 2026-03-03T22:15:00Z",
+            "next 2026-03-04T22:15:00Z",
+            "set back 23h 59m 30s",
+            "next 2026-03-03T22:15:00Z",
+            "ran 2026-03-03T22:15:00Z at 2026-03-03T22:15:00Z",
+            "next 2026-03-04T22:15:00Z",
+        ]
+    );
+}
+
+#[test]
+fn a_schedule_that_is_over_ends_and_one_that_is_told_to_stop_begins_no_further_slot() {
+    assert_eq!(
+        lived("cron(0 0 1 1 ? 2026)", "2026-03-03T22:13:00Z", (9, &[]), MINUTE),
+        ["over"]
+    );
+    // Told to stop in the nap at whose end the slot is due.
+    assert_eq!(
+        lived(DAILY, "2026-03-03T22:14:30Z", (1, &[]), MINUTE),
+        ["next 2026-03-03T22:15:00Z"]
+    );
+}
