@@ -189,6 +189,10 @@ fn partitions(request: &PatchRequest, caller: &Caller, found: &mut Found) {
 
 /// Notes the excluded Regions, and tells of those that exclude nothing or what was asked for.
 fn exclusions(targets: &Targets, listed: &Listed, found: &mut Found) {
+    let asked: Option<BTreeSet<&Region>> = match &targets.regions {
+        Regions::List(regions) => Some(regions.iter().collect()),
+        Regions::AllEnabled => None,
+    };
     for region in &targets.exclude_regions {
         found.excluded_regions.insert(region.clone());
         if listed.any() && !listed.knows(region) {
@@ -197,8 +201,8 @@ fn exclusions(targets: &Targets, listed: &Listed, found: &mut Found) {
             ));
             continue;
         }
-        if let Regions::List(regions) = &targets.regions {
-            found.warn(if regions.contains(region) {
+        if let Some(asked) = &asked {
+            found.warn(if asked.contains(region) {
                 format!("{region} stands in regions and in exclude_regions, so it is left out")
             } else {
                 format!("exclude_regions names {region}, which is none of regions")

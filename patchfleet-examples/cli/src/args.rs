@@ -164,7 +164,8 @@ pub(crate) struct PlanArgs {
 pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) request: RequestArgs,
-    /// Run a saved plan. The census is taken again; any difference is shown and refused.
+    /// Run a saved plan. The census is taken again; any difference is shown and refused, other nodes
+    /// of the same number too.
     #[arg(long, value_name = "FILE", conflicts_with = "request")]
     pub(crate) plan: Option<PathBuf>,
     /// Do not ask before an Install.
