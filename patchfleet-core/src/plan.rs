@@ -230,6 +230,8 @@ pub enum RefusalCode {
     RunbookDiffers,
     /// Another campaign of the same request is open.
     CampaignOpen,
+    /// The campaign did not stop because somebody else cancelled something of it.
+    NothingToGoOn,
     /// The world is no longer the one that the saved plan was made for.
     PlanDrifted,
     /// The campaign was planned from another central account or Region than the caller's.
@@ -260,6 +262,7 @@ impl RefusalCode {
             Self::NodeNotFound => "node_not_found",
             Self::RunbookMissing => "runbook_missing",
             Self::CampaignOpen => "campaign_open",
+            Self::NothingToGoOn => "nothing_to_go_on",
             Self::PlanDrifted => "plan_drifted",
             Self::OtherCentral => "other_central",
             Self::TooLarge => "too_large",

@@ -328,3 +328,43 @@ async fn aws_halts_a_unit_whose_failures_exceed_the_budget_and_the_rest_is_not_s
         );
     });
 }
+
+#[tokio::test]
+async fn a_node_that_stops_between_plan_and_command_keeps_nobody_else_from_being_patched() {
+    let stop = r#"
+        [[changes]]
+        at = "10m"
+        change = { stop = { accounts = ["222222222222"], count = 1 } }
+        "#;
+    let nodes = group("222222222222", "{ count = 3 }");
+    let request = patchfleet_tests::request(
+        r#"
+        name = "outcomes"
+        patch = { operation = "Install" }
+        [targets]
+        all_managed = true
+        accounts = ["222222222222"]
+        regions = ["us-east-1"]
+        [budget.nodes]
+        max_concurrency = "100%"
+        max_errors = "100%"
+        "#,
+    )
+    .unwrap();
+    let scene = Scene::of(&world(&format!("{ACCOUNTS}{nodes}{stop}")), &request);
+    let campaign = scene.begin(&request).await;
+    let later = scene.ports.clock.now() + SignedDuration::from_mins(20);
+    scene.ports.clock.sleep_until(later).await;
+    let ended = campaign.run().await.unwrap();
+    adds_up(&campaign.plan, &ended);
+    assert_eq!(
+        scene.parents().len(),
+        2,
+        "the refused start, and the one without the stopped node"
+    );
+    let commands = scene.clock.with_world(|world| world.state())["commands"].clone();
+    assert_eq!(commands.as_array().unwrap().len(), 1, "nothing was sent twice");
+    let nodes = &ended.report.totals.nodes;
+    assert_eq!((nodes.count(NodeOutcome::Done), nodes.total()), (2, 3));
+    assert_eq!(ended.report.exit_code(), 4);
+}

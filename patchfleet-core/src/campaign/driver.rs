@@ -134,9 +134,18 @@ pub enum DriveError {
 
 impl DriveError {
     /// The refusal that the error is, if nothing was started because another campaign of the
-    /// request is open.
+    /// request is open, or because there is nothing to go on with.
     #[must_use]
     pub fn refusal(&self) -> Option<Refusal> {
+        if let Self::NothingToGoOn { campaign } = self {
+            return Some(Refusal {
+                reasons: vec![RefusalReason {
+                    code: RefusalCode::NothingToGoOn,
+                    subject: campaign.to_string(),
+                    detail: "it did not stop because something was cancelled from outside: resume it without --go-on, or look at its report".to_owned(),
+                }],
+            });
+        }
         let Self::NameTaken { name, open } = self else {
             return None;
         };

@@ -270,4 +270,15 @@ async fn a_process_killed_in_mid_campaign_is_resumed_and_nothing_starts_twice() 
     let executions = report["executions"].as_array().unwrap();
     assert_eq!(executions.len(), parents(&sim), "each unit took effect once");
     assert_eq!(report["totals"]["nodes"]["done"], 65);
+
+    // Everything was read, and nobody cancelled anything: both change nothing.
+    let collect = ["collect", "--log", "log", "--output", "json"];
+    let collected = finish(against(&bench, &sim, "us-east-1", &collect))
+        .await
+        .exits(0);
+    assert_eq!(collected.json(), report);
+    let go_on = ["resume", "--go-on", "--log", "log"];
+    let refused = finish(against(&bench, &sim, "us-east-1", &go_on)).await.exits(3);
+    assert!(refused.stderr.contains("nothing_to_go_on"), "{}", refused.stderr);
+    assert_eq!(parents(&sim), executions.len());
 }
