@@ -21,6 +21,7 @@ mod organizations;
 mod page;
 mod patches;
 mod permissions;
+mod resource;
 mod send_command;
 mod signals;
 mod sts;
@@ -32,6 +33,7 @@ pub use caller::{Caller, Principal};
 pub use error::ApiError;
 
 pub(crate) use call::{Cut, fate_of, perform, perform_typed, refuse, without_nulls};
+pub(crate) use error::not_simulated;
 pub(crate) use gate::{Fate, action_matches, fate, invalid_token, is_action_pattern};
 
 pub(crate) use account::{ListRegions, RegionShape};
@@ -51,6 +53,7 @@ pub(crate) use organizations::{
     AccountShape, DescribeAccount, ListAccountsForParent, ListOrganizationalUnitsForParent,
 };
 pub(crate) use patches::DescribeInstancePatchStates;
+pub(crate) use send_command::refused_send;
 pub(crate) use sts::{AssumeRole, GetCallerIdentity};
 pub(crate) use tag::Tag;
 pub(crate) use time::WireTime;
@@ -143,6 +146,7 @@ operations![
     executions::DescribeAutomationStepExecutions,
     commands::ListCommands,
     invocations::ListCommandInvocations,
+    invocations::GetCommandInvocation,
     send_command::SendCommand,
     send_command::CancelCommand,
     instances::DescribeInstanceInformation,

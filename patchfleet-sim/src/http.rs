@@ -2,6 +2,7 @@
 
 mod body;
 mod form;
+mod guard;
 mod inspect;
 mod request;
 mod respond;
@@ -12,10 +13,12 @@ pub(crate) use serve::serve;
 
 use crate::clock::SimClock;
 use body::Reply;
-use http::{HeaderMap, Request, Response};
+use guard::refusal;
+use http::{HeaderMap, HeaderValue, Request, Response, header};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use request::Route;
+use std::time::Duration;
 
 /// Bytes that a request's body may have. AWS's own limits are lower, and checked by the operations.
 const MAX_BODY: usize = 4 * 1024 * 1024;
@@ -27,9 +30,42 @@ const MAX_HEADERS: usize = 64 * 1024;
 #[error("a fault of this world breaks the connection")]
 struct Dropped;
 
-async fn answer(clock: SimClock, request: Request<Incoming>) -> Result<Response<Reply>, Dropped> {
+/// How long a connection may keep the simulator waiting, in real time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// For a request's head to come whole, counted from when the one before was answered: how long a
+    /// connection may be idle, or send its head byte by byte (default 60 s). Then it is closed.
+    pub head: Duration,
+    /// For a request's body to come whole, counted from its head (default 60 s). Then the answer is
+    /// status 408, and the connection is closed.
+    pub body: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        let minute = Duration::from_secs(60);
+        Self {
+            head: minute,
+            body: minute,
+        }
+    }
+}
+
+async fn answer(
+    clock: SimClock,
+    patience: Patience,
+    request: Request<Incoming>,
+) -> Result<Response<Reply>, Dropped> {
     let (head, body) = request.into_parts();
-    let body = read(body).await;
+    if let Some(problem) = refusal(&head.headers).filter(|_| head.uri.path().starts_with("/_sim/")) {
+        return Ok(inspect::refused(&problem));
+    }
+    let Ok(body) = tokio::time::timeout(patience.body, read(body)).await else {
+        let mut late = inspect::too_slow();
+        late.headers_mut()
+            .insert(header::CONNECTION, HeaderValue::from_static("close"));
+        return Ok(late);
+    };
     if let Some(path) = head.uri.path().strip_prefix("/_sim/") {
         return Ok(inspect::answer(&clock, &head.method, path, body.as_deref()));
     }

@@ -31,6 +31,7 @@ mod sim;
 pub mod spec;
 pub mod world;
 
+pub use crate::http::Patience;
 pub use api::{ApiError, Caller, Principal, Service, call, operations};
 pub use clock::{ClockMode, SimClock};
 pub use ports::MemoryPorts;

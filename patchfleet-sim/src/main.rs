@@ -70,6 +70,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let options = SimOptions {
         clock: ClockMode::Scaled(arguments.speed),
         listen: arguments.listen,
+        ..SimOptions::default()
     };
     let sim = Sim::start(world, options)
         .await

@@ -41,6 +41,17 @@ pub(crate) struct ServiceModel {
     operations: BTreeMap<String, OperationModel>,
     errors: BTreeMap<String, ErrorModel>,
     shapes: BTreeMap<String, Shape>,
+    /// The routes of the operations that are not simulated, for services that have one path for each.
+    #[serde(default)]
+    others: BTreeMap<String, OtherModel>,
+}
+
+/// An operation that is not simulated.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OtherModel {
+    method: String,
+    path: String,
 }
 
 /// An operation.
@@ -141,6 +152,15 @@ impl ServiceModel {
         found.map(|(name, _)| name.as_str())
     }
 
+    /// The operation at a path that the service has and the simulator has not.
+    pub(crate) fn other_at(&self, method: &str, path: &str) -> Option<&str> {
+        let found = self
+            .others
+            .iter()
+            .find(|(_, other)| other.method == method && is_at(&other.path, path));
+        found.map(|(name, _)| name.as_str())
+    }
+
     /// An error that the service has, by its code or its shape's name.
     pub(crate) fn error(&self, code: &str) -> Option<&ErrorModel> {
         self.errors
@@ -187,6 +207,17 @@ impl ServiceModel {
             }
         }
     }
+}
+
+/// Whether a path is that of a route, in which a part in braces stands for any.
+fn is_at(route: &str, path: &str) -> bool {
+    let mut parts = path.split('/');
+    let fits = route.split('/').all(|wanted| {
+        parts
+            .next()
+            .is_some_and(|part| wanted == part || (wanted.starts_with('{') && !part.is_empty()))
+    });
+    fits && parts.next().is_none()
 }
 
 #[cfg(test)]

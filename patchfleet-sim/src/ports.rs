@@ -180,10 +180,8 @@ impl From<PortError> for Failed {
 /// What core can do about an answer that is an error.
 fn kind_of(error: &ApiError) -> PortErrorKind {
     match error.code() {
-        "AccessDenied" | "AccessDeniedException" | "ForbiddenException" | "UnauthorizedException" => {
-            PortErrorKind::Denied
-        }
-        "UnrecognizedClientException" | "RegionDisabledException" => PortErrorKind::RegionNotEnabled,
+        "AccessDenied" | "AccessDeniedException" | "UnauthorizedException" => PortErrorKind::Denied,
+        "UnrecognizedClientException" | "InvalidClientTokenId" => PortErrorKind::RegionNotEnabled,
         "AWSOrganizationsNotInUseException" => PortErrorKind::NotInOrganization,
         "IdempotentParameterMismatch" => PortErrorKind::TokenMismatch,
         "InvalidDocument" | "InvalidDocumentVersion" | "InvalidCommandId" => PortErrorKind::NotFound,

@@ -3,7 +3,7 @@
 use crate::{
     api::{self, ApiError, Caller, Service},
     clock::{ClockMode, SimClock},
-    http,
+    http::{self, Patience},
     world::World,
 };
 use serde_json::{Value, json};
@@ -20,6 +20,8 @@ pub struct SimOptions {
     pub clock: ClockMode,
     /// Where it listens (default: 127.0.0.1, any free port).
     pub listen: SocketAddr,
+    /// How long a slow or idle connection is borne (default: a minute).
+    pub patience: Patience,
 }
 
 impl Default for SimOptions {
@@ -27,6 +29,7 @@ impl Default for SimOptions {
         Self {
             clock: ClockMode::Jump,
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            patience: Patience::default(),
         }
     }
 }
@@ -62,7 +65,7 @@ impl Sim {
         let address = listener.local_addr()?;
         let clock = SimClock::new(world, options.clock);
         let (stop, stopped) = oneshot::channel();
-        let server = tokio::spawn(http::serve(listener, clock.clone(), stopped));
+        let server = tokio::spawn(http::serve(listener, clock.clone(), options.patience, stopped));
         Ok(Self {
             address,
             clock,

@@ -8,6 +8,7 @@ mod document;
 mod error;
 mod fault;
 mod patch;
+mod rate;
 mod read;
 mod schema;
 mod source;
@@ -21,6 +22,7 @@ pub use document::{BuiltinDocument, DocumentKind, DocumentSpec};
 pub use error::{Position, Problem, WorldError};
 pub use fault::{FaultEffect, FaultSpec};
 pub use patch::{OutcomeSpec, PatchSpec};
+pub use rate::{BucketSpec, RateSpec};
 pub use schema::schema;
 pub use source::Source;
 
@@ -93,9 +95,10 @@ pub struct WorldSpec {
     pub consistency: ConsistencySpec,
     /// Calls a second that an action takes in each account and Region, such as
     /// `"ssm:StartAutomationExecution" = 1`; `"*"` means all that are not named (default: no limit).
-    /// What is more is throttled.
+    /// A bucket holds the calls of one second, and one at least; `{ rate = 5, burst = 8 }` says how many
+    /// it holds. What is more is throttled.
     #[serde(default)]
-    pub rates: BTreeMap<String, f64>,
+    pub rates: BTreeMap<String, RateSpec>,
     /// What goes wrong with calls.
     #[serde(default)]
     pub faults: Vec<FaultSpec>,
@@ -165,6 +168,9 @@ pub struct OrganizationSpec {
     /// Accounts that may read the organization, as the management account may.
     #[schemars(with = "Vec<schema::AccountId>")]
     pub delegated_administrators: Vec<AccountId>,
+    /// Whether trusted access for Account Management is enabled (default true). Without it nobody
+    /// may name another account in ListRegions and GetRegionOptStatus.
+    pub account_management: bool,
 }
 
 impl Default for OrganizationSpec {
@@ -174,6 +180,7 @@ impl Default for OrganizationSpec {
             root: default_root(),
             in_use: true,
             delegated_administrators: vec![],
+            account_management: true,
         }
     }
 }

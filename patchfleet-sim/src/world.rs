@@ -74,7 +74,7 @@ pub(crate) use target_location::TargetLocation;
 
 use crate::{
     seed::Seed,
-    spec::{AutomationSpec, ConsistencySpec, QuotasSpec, RunCommandSpec, WorldError, WorldSpec},
+    spec::{AutomationSpec, ConsistencySpec, QuotasSpec, RateSpec, RunCommandSpec, WorldError, WorldSpec},
 };
 use event::Event;
 use jiff::{SignedDuration, Timestamp};
@@ -115,7 +115,7 @@ pub struct World {
     /// What a fault makes partial the listing with, of the call that is being answered.
     pub(crate) query_errors: Vec<String>,
     /// Calls a second, by action.
-    pub(crate) rates: BTreeMap<String, f64>,
+    pub(crate) rates: BTreeMap<String, RateSpec>,
     /// When each bucket of calls is full again.
     pub(crate) calls_full_at: BTreeMap<String, Timestamp>,
     /// The S3 buckets that there are; `None`: every name is one.

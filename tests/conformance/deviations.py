@@ -31,12 +31,37 @@ KNOWN = {
         "the model's pattern has lost its plus signs: no time with milliseconds, and no duration, has it",
     ),
     ("ssm", "AutomationParameterValue"): (
-        lambda value: value == "",
-        'the model has 1 character at least, real output repeats an empty parameter as [""] (AWS CLI examples)',
+        lambda value: value == "" or len(value) > 512,
+        'the model has 1 to 512 characters, real output repeats an empty parameter as [""] (AWS CLI examples), and '
+        "a step's Output is what a node wrote",
     ),
     ("ssm", "AutomationParameterMap"): (
         lambda value: value == {},
         "the model has at least one entry, real output has Outputs {} where there are none (AWS CLI examples)",
+    ),
+    ("ssm", "NotificationType"): (
+        lambda value: value == "",
+        'the model has two values, a command without notifications has "" (recorded)',
+    ),
+    ("ssm", "CloudWatchLogGroupName"): (
+        lambda value: value == "",
+        'the model has 1 character at least, a command without a log group has "" (recorded)',
+    ),
+    ("ssm", "S3BucketName"): (
+        lambda value: value == "",
+        'the model has 3 characters at least, a command without a bucket has "" (recorded)',
+    ),
+    ("ssm", "S3Region"): (
+        lambda value: value == "",
+        'the model has 3 characters at least, a step that has not run has "" (recorded)',
+    ),
+    ("ssm", "AlarmList"): (
+        lambda value: value == [],
+        "the model has one alarm at least, a command without alarms has [] (recorded)",
+    ),
+    ("ssm", "AlarmStateInformationList"): (
+        lambda value: value == [],
+        "the model has one alarm at least, a command without alarms has [] (recorded)",
     ),
     ("ssm", "PatchGroup"): (
         lambda value: value == "",

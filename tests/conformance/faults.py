@@ -23,7 +23,7 @@ BY_EFFECT = {
     },
     "deny": {
         "ssm": "AccessDeniedException",
-        "resource-groups": "ForbiddenException",
+        "resource-groups": "AccessDeniedException",
         "sts": "AccessDenied",
         "organizations": "AccessDeniedException",
         "account": "AccessDeniedException",

@@ -4,7 +4,8 @@ Usage: reduce_model.py [--check] DIRECTORY
 
 The models are botocore's (pinned in requirements.txt). Of each operation that is simulated, the
 file has the route, the shapes of the input and the errors with their codes and statuses; prose is
-left out. One operation, shape or error a line. `--check` writes nothing and fails if a file differs.
+left out. Of the other operations of a REST service it has the routes, so that one that is called can be
+named. One operation, shape or error a line. `--check` writes nothing and fails if a file differs.
 """
 
 import json
@@ -75,18 +76,27 @@ def reduce_service(model, names):
     operations, shapes, errors = {}, set(), {}
     for name in sorted(names):
         operation = model["operations"][name]
-        reduced = {"method": operation["http"]["method"], "path": operation["http"]["requestUri"]}
+        reduced = route(operation)
         if "input" in operation:
             reduced["input"] = operation["input"]["shape"]
             reachable(model["shapes"], reduced["input"], shapes)
         reduced["errors"] = [error["shape"] for error in operation.get("errors", [])]
         errors.update({error: reduce_error(model["shapes"][error], error) for error in reduced["errors"]})
         operations[name] = reduced
-    return {
+    reduced = {
         "operations": operations,
         "errors": dict(sorted(errors.items())),
         "shapes": {name: reduce_shape(model["shapes"][name]) for name in sorted(shapes)},
     }
+    others = set(model["operations"]) - set(operations)
+    if model["metadata"]["protocol"] == "rest-json":
+        reduced["others"] = {name: route(model["operations"][name]) for name in sorted(others)}
+    return reduced
+
+
+def route(operation):
+    """Where an operation is called."""
+    return {"method": operation["http"]["method"], "path": operation["http"]["requestUri"]}
 
 
 def written(reduced):

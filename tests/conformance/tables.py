@@ -14,6 +14,9 @@ FAULT_ONLY = {
     "account.*.InternalServerException": OF_ITSELF,
     "ssm.DescribeAutomationExecutions.InvalidFilterKey": BY_THE_MODEL,
     "ssm.DescribeAutomationStepExecutions.InvalidFilterKey": BY_THE_MODEL,
+    "ssm.DescribeInstanceInformation.InvalidFilterKey": "recorded: an unknown key is a ValidationException",
+    "ssm.ListCommands.InvalidCommandId": "recorded: an unknown id finds nothing",
+    "ssm.ListCommandInvocations.InvalidCommandId": "recorded: an unknown id finds nothing",
     "ssm.ListCommands.InvalidFilterKey": BY_THE_MODEL,
     "ssm.GetCommandInvocation.InvalidCommandId": NO_INVOCATION,
     "ssm.GetCommandInvocation.InvalidInstanceId": NO_INVOCATION,
@@ -26,6 +29,8 @@ FAULT_ONLY = {
     "ssm.DeleteDocument.AssociatedInstances": "a world has no State Manager associations",
     "resource-groups.*.MethodNotAllowedException": METHOD,
     "resource-groups.*.UnauthorizedException": "a call without credentials is MissingAuthenticationTokenException",
+    "resource-groups.*.ForbiddenException": "of groups that a service manages, which no world has",
+    "sts.AssumeRole.RegionDisabledException": "recorded: in a Region that is not enabled the key is not known",
     "sts.AssumeRole.ExpiredTokenException": "of a web identity's token; a session that has ended is ExpiredToken",
     "organizations.DescribeOrganization.ConcurrentModificationException": "nothing modifies the organization",
 }
@@ -34,12 +39,14 @@ FAULT_ONLY = {
 NOT_SENT = {}
 
 NOT_SHOWN = {
-    "of CloudWatch alarms, with which a start is refused": [
-        "ssm.*.AlarmConfiguration",
+    "of CloudWatch alarms, with which a start and a command are refused": [
+        "ssm.AutomationExecution.AlarmConfiguration",
+        "ssm.AutomationExecution.TriggeredAlarms",
+        "ssm.AutomationExecutionMetadata.AlarmConfiguration",
+        "ssm.AutomationExecutionMetadata.TriggeredAlarms",
+        "ssm.StepExecution.TriggeredAlarms",
         "ssm.*.TargetLocationAlarmConfiguration",
-        "ssm.*.TriggeredAlarms",
         "ssm.Alarm.*",
-        "ssm.AlarmConfiguration.*",
         "ssm.AlarmStateInformation.*",
     ],
     "of Change Manager, OpsCenter and State Manager, which are not simulated": [
@@ -69,11 +76,11 @@ NOT_SHOWN = {
     "deprecated for Hash": ["ssm.DocumentDescription.Sha1"],
     "of starts with a list of locations in S3, which are refused": ["ssm.*.TargetLocationsURL"],
     "of variables in a runbook, whose action is not simulated": ["ssm.AutomationExecution.Variables"],
+    "recorded: it is never there": ["ssm.CommandInvocation.TraceOutput", "ssm.StepExecution.ResponseCode"],
     "no document says when it is there, or what stands in it": [
         "ssm.*.WarningMessage",
         "ssm.FailureDetails.Details",
         "ssm.StepExecution.Response",
-        "ssm.StepExecution.ValidNextSteps",
         "sts.AssumeRoleResponse.SessionTokenSize",
         "sts.AssumeRoleResponse.SessionTokenUtilization",
     ],

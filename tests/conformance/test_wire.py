@@ -144,7 +144,6 @@ class WrongExchanges(unittest.TestCase):
     def test_headers(self):
         for header, value, words in [
             ("x-amzn-requestid", "7", "x-amzn-RequestId"),
-            ("date", "Sun, 01 Mar 2026 02:00:00 GMT", "Date"),
             ("date", "today", "Date"),
             ("content-type", "text/plain", "Content-Type"),
         ]:

@@ -197,7 +197,8 @@ class Audit:
 
 
 def headers(exchange):
-    """What every answer bears: an id, and the true time."""
+    """What every answer bears: an id and a time, which in a refusal is the true one: clients compare it
+    with their own."""
     bears = exchange.answer_headers
     if not UUID.fullmatch(bears.get("x-amzn-requestid", "")):
         yield f"x-amzn-RequestId is {bears.get('x-amzn-requestid')!r}"
@@ -205,6 +206,8 @@ def headers(exchange):
         date = email.utils.parsedate_to_datetime(bears["date"])
     except (KeyError, ValueError):
         yield f"Date is {bears.get('date')!r}"
+        return
+    if exchange.status == 200:
         return
     answered = datetime.datetime.fromtimestamp(exchange.answered_at, datetime.timezone.utc)
     if abs((answered - date).total_seconds()) > 30:

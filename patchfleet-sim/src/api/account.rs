@@ -10,6 +10,9 @@ use crate::world::{Account, World};
 use serde::Serialize;
 use serde_json::json;
 
+/// Regions of a page, unless another number is asked for.
+const PAGE: usize = 20;
+
 input! {
     /// ListRegions' input.
     ListRegions {
@@ -50,8 +53,19 @@ fn denied(message: impl Into<String>) -> ApiError {
 
 /// The account that is meant: the caller's own, or one that the caller may name. AWS has it so that
 /// the management account names others, and leaves itself out.
-fn account<'a>(world: &'a World, caller: &Caller, id: Option<&str>) -> Result<&'a Account, ApiError> {
+fn account<'a>(
+    world: &'a World,
+    caller: &Caller,
+    operation: &str,
+    id: Option<&str>,
+) -> Result<&'a Account, ApiError> {
     let org = &world.org;
+    if id.is_some() && org.in_use && !org.account_management {
+        return Err(denied(format!(
+            "User: {} is not authorized to perform: account:{operation} (Your organization must first enable trusted access with AWS Account Management.)",
+            caller.arn()
+        )));
+    }
     let id = match id {
         None => caller.account.clone(),
         Some(id) if !org.in_use || !org.may_read(&caller.account) || id == org.management.as_str() => {
@@ -74,7 +88,7 @@ impl Operation for ListRegions {
 
     fn run(self, world: &mut World, caller: &Caller) -> Result<Regions, ApiError> {
         let wanted = given(self.region_opt_status_contains);
-        let account = account(world, caller, self.account_id.as_deref())?;
+        let account = account(world, caller, Self::NAME, self.account_id.as_deref())?;
         let regions: Vec<RegionShape> = world
             .org
             .regions
@@ -91,7 +105,7 @@ impl Operation for ListRegions {
             &listing,
             Grows::AtTheEnd,
             regions,
-            page_size(self.max_results, 50),
+            page_size(self.max_results, PAGE),
             self.next_token.as_deref(),
         )
         .ok_or_else(|| ApiError::client("ValidationException", "The nextToken is not valid."))?;
@@ -105,7 +119,7 @@ impl Operation for GetRegionOptStatus {
     const NAME: &'static str = "GetRegionOptStatus";
 
     fn run(self, world: &mut World, caller: &Caller) -> Result<RegionShape, ApiError> {
-        let account = account(world, caller, self.account_id.as_deref())?;
+        let account = account(world, caller, Self::NAME, self.account_id.as_deref())?;
         let name = given(self.region_name);
         let mut regions = world.org.regions.iter();
         let region = regions.find(|region| region.as_str() == name).ok_or_else(|| {

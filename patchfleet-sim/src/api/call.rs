@@ -116,7 +116,7 @@ fn around<T>(
     let result = if fate.cut == Some(Cut::Before) {
         Err(ApiError::lost())
     } else {
-        gate::admit(world, caller, service, operation, fate).and_then(|()| {
+        gate::admit(world, caller, service, operation, &shown, fate).and_then(|()| {
             let violations = ServiceModel::of(service).check(operation, &shown);
             if !violations.is_empty() {
                 return Err(ApiError::invalid(service, &violations));

@@ -56,9 +56,9 @@ pub(crate) struct CommandShape {
     pub(crate) status: &'static str,
     pub(crate) status_details: &'static str,
     #[serde(rename = "OutputS3Region")]
-    pub(crate) output_s3_region: Option<String>,
+    pub(crate) output_s3_region: String,
     #[serde(rename = "OutputS3BucketName")]
-    pub(crate) output_s3_bucket_name: Option<String>,
+    pub(crate) output_s3_bucket_name: String,
     #[serde(rename = "OutputS3KeyPrefix")]
     pub(crate) output_s3_key_prefix: String,
     pub(crate) max_concurrency: String,
@@ -71,6 +71,9 @@ pub(crate) struct CommandShape {
     pub(crate) notification_config: Value,
     pub(crate) cloud_watch_output_config: Value,
     pub(crate) timeout_seconds: i64,
+    /// No alarm: a command with one is refused.
+    pub(crate) alarm_configuration: Value,
+    pub(crate) triggered_alarms: Vec<Value>,
 }
 
 pub(super) fn shape(world: &World, one: &Command) -> CommandShape {
@@ -88,13 +91,13 @@ pub(super) fn shape(world: &World, one: &Command) -> CommandShape {
         comment: one.order.comment.clone(),
         expires_after: world.expiry(one).into(),
         parameters: one.order.parameters.clone(),
-        instance_ids: one.order.instance_ids.clone(),
+        instance_ids: sorted(&one.order.instance_ids),
         targets: one.order.targets.clone(),
         requested_date_time: one.requested.into(),
         status: status.as_str(),
         status_details,
         output_s3_region: output_region(one),
-        output_s3_bucket_name: options.output_bucket.clone(),
+        output_s3_bucket_name: options.output_bucket.clone().unwrap_or_default(),
         output_s3_key_prefix: options.output_prefix.clone().unwrap_or_default(),
         max_concurrency: one.order.max_concurrency.clone(),
         max_errors: one.order.max_errors.clone(),
@@ -107,7 +110,16 @@ pub(super) fn shape(world: &World, one: &Command) -> CommandShape {
         notification_config: notification(one),
         cloud_watch_output_config: cloudwatch(one),
         timeout_seconds: one.order.timeout_seconds,
+        alarm_configuration: json!({"IgnorePollAlarmFailure": false, "Alarms": []}),
+        triggered_alarms: vec![],
     }
+}
+
+/// AWS lists the nodes of a command by id, whatever the order in which they were named.
+fn sorted(ids: &[String]) -> Vec<String> {
+    let mut ids = ids.to_vec();
+    ids.sort();
+    ids
 }
 
 /// The document's version, as it was asked for.
@@ -118,21 +130,21 @@ pub(super) fn version(one: &Command) -> String {
         .unwrap_or_else(|| "$DEFAULT".to_owned())
 }
 
-/// The bucket's Region, which Systems Manager finds out by itself: here, the command's own.
-pub(super) fn output_region(one: &Command) -> Option<String> {
-    let bucket = one.order.options.output_bucket.as_ref();
-    bucket.map(|_| one.order.location.region.to_string())
+/// The Region of the output's bucket, which Systems Manager finds out by itself. Here it is the
+/// command's own, which AWS also names where there is no bucket.
+pub(super) fn output_region(one: &Command) -> String {
+    one.order.location.region.to_string()
 }
 
 /// `NotificationConfig`: empty where none was given.
 pub(super) fn notification(one: &Command) -> Value {
-    let none = || json!({"NotificationArn": "", "NotificationEvents": []});
+    let none = || json!({"NotificationArn": "", "NotificationEvents": [], "NotificationType": ""});
     one.order.options.notification.clone().unwrap_or_else(none)
 }
 
 /// `CloudWatchOutputConfig`: off where none was given.
 pub(super) fn cloudwatch(one: &Command) -> Value {
-    let none = || json!({"CloudWatchOutputEnabled": false});
+    let none = || json!({"CloudWatchLogGroupName": "", "CloudWatchOutputEnabled": false});
     one.order.options.cloudwatch.clone().unwrap_or_else(none)
 }
 
@@ -178,10 +190,7 @@ fn moment(text: &str) -> Option<Timestamp> {
 }
 
 pub(super) fn unknown_command(id: &str) -> ApiError {
-    ApiError::client(
-        "InvalidCommandId",
-        format!("The specified command ID {id} isn't valid."),
-    )
+    ApiError::client("InvalidCommandId", format!("Command id {id} does not exist."))
 }
 
 pub(super) fn invalid_instance(id: &str) -> ApiError {
@@ -218,7 +227,8 @@ pub(super) fn find<'a>(
 ) -> Result<Vec<&'a Command>, ApiError> {
     let node = instance.map(|id| node_here(world, caller, id)).transpose()?;
     let mut found: Vec<&Command> = match id {
-        Some(id) => vec![command_here(world, caller, id)?],
+        // An id that nothing here has finds nothing, as a filter would.
+        Some(id) => command_here(world, caller, id).into_iter().collect(),
         None => world
             .commands
             .values()

@@ -339,8 +339,13 @@ impl Operation for UpdateDocument {
         if document.is_settling(now) {
             return Err(not_possible(unsettled(&name)));
         }
-        // Only the latest version can be updated, and it is what is meant if none is named.
-        let wanted = self.document_version.as_deref().unwrap_or("$LATEST");
+        // Only the latest version can be updated, by its number or by this name. Recorded: no version and
+        // $DEFAULT are refused, whatever the default is.
+        let wanted = self
+            .document_version
+            .as_deref()
+            .filter(|wanted| *wanted != "$DEFAULT");
+        let wanted = wanted.ok_or_else(|| no_version(&name))?;
         let latest = document
             .version(Some(wanted))
             .filter(|(number, _)| *number == document.latest())
@@ -410,9 +415,7 @@ impl Operation for DeleteDocument {
         let now = world.now;
         let document = own(world, caller, &name)?;
         if !document.shared_with.is_empty() {
-            return Err(not_possible(format!(
-                "The document {name} is still shared. Stop sharing it before you delete it."
-            )));
+            return Err(not_possible("Must unshare document first before delete"));
         }
         if document.is_settling(now) {
             return Err(ApiError::client("TooManyUpdates", unsettled(&name)));

@@ -5,6 +5,9 @@ use crate::model::{Kind, Violation};
 use serde_json::Value;
 use std::borrow::Cow;
 
+/// Characters that are shown of a name.
+const MAX_NAME: usize = 200;
+
 /// Violations of an input that are worded; all of them are counted.
 const MAX_WORDED: usize = 100;
 
@@ -39,17 +42,25 @@ impl ApiError {
         Self::new(400, code, message)
     }
 
+    /// What AWS answers to an operation that it does not know, with words that say which one the
+    /// simulator does not have.
     pub(crate) fn unknown_operation(service: Service, operation: &str) -> Self {
+        let named = format!("{}:{operation}", service.name());
         match service {
             Service::Sts if operation.is_empty() => Self::client("MissingAction", "Missing Action"),
             Service::Sts => Self::client(
                 "InvalidAction",
-                format!("Could not find operation {operation} for version 2011-06-15"),
+                format!(
+                    "Could not find operation {operation} for version 2011-06-15. {}",
+                    not_simulated(&named)
+                ),
             ),
             Service::ResourceGroups | Service::Account => {
-                Self::new(404, "UnknownOperationException", "Not Found")
+                Self::new(404, "UnknownOperationException", not_simulated(&named))
             }
-            Service::Ssm | Service::Organizations => Self::client("UnknownOperationException", ""),
+            Service::Ssm | Service::Organizations => {
+                Self::client("UnknownOperationException", not_simulated(&named))
+            }
         }
     }
 
@@ -97,7 +108,14 @@ impl ApiError {
                 words.chars().take(1024).collect::<String>(),
             ),
             Service::Organizations => {
-                Self::client("InvalidInputException", words).with("Reason", reason(first))
+                // An empty token is one that no listing gave.
+                let empty_token = first == Kind::TooShort && words.contains("'nextToken'");
+                let reason = if empty_token {
+                    "INVALID_NEXT_TOKEN"
+                } else {
+                    reason(first)
+                };
+                Self::client("InvalidInputException", words).with("Reason", reason)
             }
         }
     }
@@ -124,6 +142,13 @@ impl ApiError {
     pub(crate) fn members(&self) -> &[(&'static str, Value)] {
         &self.members
     }
+}
+
+/// What a client is told of something that the simulator does not have. A name is the sender's, and
+/// may be as long as a request.
+pub(crate) fn not_simulated(what: &str) -> String {
+    let what: String = what.chars().take(MAX_NAME).collect();
+    format!("patchfleet-sim does not simulate {what}.")
 }
 
 /// Organizations' `InvalidInputExceptionReason`.

@@ -1,7 +1,7 @@
 //! What stands between a call and its operation: credentials, the Region, injected faults, rates
 //! and permissions. A call that is refused here changes nothing.
 
-use super::{ApiError, Caller, Principal, Service, call::Cut};
+use super::{ApiError, Caller, Principal, Service, call::Cut, resource};
 use crate::{
     model::ServiceModel,
     spec::FaultEffect,
@@ -82,12 +82,13 @@ pub(crate) fn admit(
     caller: &Caller,
     service: Service,
     operation: &str,
+    input: &Value,
     fate: &Fate,
 ) -> Result<(), ApiError> {
     check_region(world, caller, service)?;
     check_session(world, caller, service)?;
     if let Some(effect) = &fate.refusal {
-        return Err(refusal(world, caller, service, operation, effect));
+        return Err(refusal(world, caller, (service, operation), input, effect));
     }
     let action = action(service, operation);
     if !world.take_call(&caller.account, &caller.region, &action) {
@@ -100,36 +101,37 @@ pub(crate) fn admit(
         Principal::Role { name, .. } => world.org.denies(&caller.account, name, &action),
     };
     if denied {
-        return Err(access_denied(caller, service, operation));
+        return Err(access_denied(caller, service, operation, input));
     }
     Ok(())
 }
 
 /// A Region that does not exist, or that the account has not enabled, knows none of its keys.
 fn check_region(world: &World, caller: &Caller, service: Service) -> Result<(), ApiError> {
-    if service.is_global() || world.org.is_enabled(&caller.account, &caller.region) {
-        return Ok(());
+    let (org, account, region) = (&world.org, &caller.account, &caller.region);
+    let is_enabled = match service {
+        Service::Sts => org.is_enabled_for_sts(account, region),
+        _ => service.is_global() || org.is_enabled(account, region),
+    };
+    if is_enabled {
+        Ok(())
+    } else {
+        Err(invalid_token(service))
     }
-    Err(match service {
-        Service::Sts => ApiError::new(
-            403,
-            "RegionDisabledException",
-            format!(
-                "STS is not activated in the requested region {} for account {}. Your account administrator can activate STS in this region using the IAM Console.",
-                caller.region, caller.account
-            ),
-        ),
-        _ => invalid_token(service),
-    })
 }
 
 /// What is answered to an access key or session token that is not known.
 pub(crate) fn invalid_token(service: Service) -> ApiError {
-    let code = match service {
-        Service::Sts => "InvalidClientTokenId",
-        _ => "UnrecognizedClientException",
+    let (code, words) = match service {
+        Service::Sts => (
+            "InvalidClientTokenId",
+            "The security token included in the request is invalid",
+        ),
+        _ => (
+            "UnrecognizedClientException",
+            "The security token included in the request is invalid.",
+        ),
     };
-    let words = "The security token included in the request is invalid.";
     ApiError::new(client_status(service), code, words)
 }
 
@@ -145,13 +147,13 @@ fn check_session(world: &World, caller: &Caller, service: Service) -> Result<(),
 fn refusal(
     world: &mut World,
     caller: &Caller,
-    service: Service,
-    operation: &str,
+    (service, operation): (Service, &str),
+    input: &Value,
     effect: &FaultEffect,
 ) -> ApiError {
     match effect {
         FaultEffect::Throttle => throttled(service),
-        FaultEffect::Deny => access_denied(caller, service, operation),
+        FaultEffect::Deny => access_denied(caller, service, operation, input),
         FaultEffect::ExpireCredentials => {
             if let Some(session) = caller.key.as_ref().and_then(|key| world.sessions.get_mut(key)) {
                 session.revoke();
@@ -187,7 +189,14 @@ fn internal_error(service: Service) -> ApiError {
         Service::ResourceGroups => "InternalServerErrorException",
         Service::Account => "InternalServerException",
     };
-    ApiError::new(500, code, "An internal error has occurred.")
+    let words = match service {
+        // Recorded.
+        Service::Organizations => {
+            "AWS Organizations can't complete your request because there was an internal service error. Try again later."
+        }
+        _ => "An internal error has occurred.",
+    };
+    ApiError::new(500, code, words)
 }
 
 fn expired(service: Service) -> ApiError {
@@ -203,21 +212,32 @@ fn expired(service: Service) -> ApiError {
 }
 
 /// What is answered to somebody who may not do this.
-pub(crate) fn access_denied(caller: &Caller, service: Service, operation: &str) -> ApiError {
+fn access_denied(caller: &Caller, service: Service, operation: &str, input: &Value) -> ApiError {
+    access_denied_to(
+        caller,
+        service,
+        operation,
+        &resource::of(caller, service, operation, input),
+    )
+}
+
+/// What is answered to somebody who may not do this with that resource.
+pub(crate) fn access_denied_to(
+    caller: &Caller,
+    service: Service,
+    operation: &str,
+    resource: &str,
+) -> ApiError {
     let action = action(service, operation);
     let (status, code) = match service {
         Service::Ssm | Service::Organizations => (400, "AccessDeniedException"),
         Service::Sts => (403, "AccessDenied"),
-        Service::ResourceGroups => (403, "ForbiddenException"),
-        Service::Account => (403, "AccessDeniedException"),
+        // ForbiddenException is of groups that a service manages.
+        Service::ResourceGroups | Service::Account => (403, "AccessDeniedException"),
     };
     let message = format!(
-        "User: {} is not authorized to perform: {action} on resource: arn:{}:{}:{}:{}:* because no identity-based policy allows the {action} action",
+        "User: {} is not authorized to perform: {action} on resource: {resource} because no identity-based policy allows the {action} action",
         caller.arn(),
-        caller.region.partition(),
-        service.name(),
-        caller.region,
-        caller.account,
     );
     ApiError::new(status, code, message)
 }

@@ -128,23 +128,23 @@ fn name_of(caller: &Caller, group: Option<String>, old: Option<String>) -> Resul
         return Err(bad("Group name or ARN is not valid."));
     };
     if account != caller.account.as_str() {
-        return Err(ApiError::new(
-            403,
-            "ForbiddenException",
-            format!("{} is not authorized to use the group {named}.", caller.arn()),
+        return Err(super::gate::access_denied_to(
+            caller,
+            Service::ResourceGroups,
+            "GetGroup",
+            &named,
         ));
     }
     let name = resource.strip_prefix("group/").unwrap_or_default();
     if region == caller.region.as_str() {
         Ok(name.to_owned())
     } else {
-        Err(not_found(name))
+        Err(not_found())
     }
 }
 
-fn not_found(name: &str) -> ApiError {
-    let message = format!("Cannot find group: {name}.");
-    ApiError::new(404, "NotFoundException", message)
+fn not_found() -> ApiError {
+    ApiError::new(404, "NotFoundException", "The specified group does not exist")
 }
 
 /// The group of that name, with its place.
@@ -152,7 +152,7 @@ fn find<'a>(world: &'a World, caller: &Caller, name: &str) -> Result<(&'a Place,
     let place = world.places.get(&caller.location());
     place
         .and_then(|place| Some((place, place.groups.get(name)?)))
-        .ok_or_else(|| not_found(name))
+        .ok_or_else(not_found)
 }
 
 /// Reads a query. The world has no CloudFormation stacks.

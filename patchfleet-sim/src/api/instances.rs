@@ -177,6 +177,10 @@ fn values_of(key: &str) -> Option<&'static [&'static str]> {
 }
 
 impl InstanceFilter {
+    fn is_of_tags(&self) -> bool {
+        self.key == "tag-key" || self.key.starts_with("tag:")
+    }
+
     fn check(&self) -> Result<(), ApiError> {
         let free = [
             "InstanceIds",
@@ -189,8 +193,8 @@ impl InstanceFilter {
         let allowed = values_of(&self.key);
         if allowed.is_none() && !free.contains(&self.key.as_str()) && !self.key.starts_with("tag:") {
             return Err(ApiError::client(
-                "InvalidFilterKey",
-                format!("The specified key {} isn't valid.", self.key),
+                "ValidationException",
+                format!("{} filter Key is invalid.", self.key),
             ));
         }
         if let Some(allowed) = allowed
@@ -251,7 +255,7 @@ impl Operation for DescribeInstanceInformation {
         if !old.is_empty() && !filters.is_empty() {
             return Err(ApiError::client(
                 "ValidationException",
-                "Either Filters or InstanceInformationFilterList can be used, not both.",
+                "Cannot use both legacy and new filter simultaneously.",
             ));
         }
         filters.extend(old.into_iter().map(|one| InstanceFilter {
@@ -259,6 +263,12 @@ impl Operation for DescribeInstanceInformation {
             values: one.value_set,
         }));
         filters.iter().try_for_each(InstanceFilter::check)?;
+        if filters.len() > 1 && filters.iter().any(InstanceFilter::is_of_tags) {
+            return Err(ApiError::client(
+                "ValidationException",
+                "Cannot mix tag or inventory filter with any other filter.",
+            ));
+        }
         let location = caller.location();
         let nodes: Vec<&Node> = world
             .places

@@ -12,7 +12,8 @@ use super::{
     page::{Grows, page},
     time::{WireTime, iso, iso_span},
 };
-use crate::world::{Command, Invocation, Node, Plugin, World};
+use crate::world::{Command, Invocation, Node, Plugin, World, after};
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -49,7 +50,6 @@ pub(crate) struct InvocationShape {
     pub(crate) requested_date_time: WireTime,
     pub(crate) status: &'static str,
     pub(crate) status_details: &'static str,
-    pub(crate) trace_output: &'static str,
     pub(crate) standard_output_url: String,
     pub(crate) standard_error_url: String,
     pub(crate) command_plugins: Vec<Value>,
@@ -72,10 +72,9 @@ fn shape(world: &World, command: &Command, one: &Invocation, details: bool) -> I
         comment: command.order.comment.clone(),
         document_name: command.document.name(),
         document_version: version(command),
-        requested_date_time: one.requested.into(),
+        requested_date_time: requested(world, command, one).into(),
         status,
         status_details,
-        trace_output: "",
         standard_output_url: url("stdout"),
         standard_error_url: url("stderr"),
         command_plugins: if details {
@@ -89,9 +88,23 @@ fn shape(world: &World, command: &Command, one: &Invocation, details: bool) -> I
     }
 }
 
+/// AWS asks each node for itself, about a tenth of a second after the command came in.
+/// That holds also for a node whose turn comes later.
+fn requested(world: &World, command: &Command, one: &Invocation) -> Timestamp {
+    let millis = world
+        .seed
+        .between(60, 140, &["requested", &command.id, one.node.as_str()]);
+    after(command.requested, SignedDuration::from_millis(millis))
+}
+
 fn plugins(world: &World, command: &Command, one: &Invocation) -> Vec<Value> {
     let options = &command.order.options;
     let plugin = |plugin: Plugin| {
+        // Where its output went is said of a step that has run.
+        let of_output = |text: Option<&str>| match plugin.started {
+            Some(_) => text.unwrap_or_default().to_owned(),
+            None => String::new(),
+        };
         json!({
             "Name": plugin.name,
             "Status": plugin.status,
@@ -102,9 +115,9 @@ fn plugins(world: &World, command: &Command, one: &Invocation) -> Vec<Value> {
             "Output": plugin.output(),
             "StandardOutputUrl": command.output_url(one, plugin.name, "stdout"),
             "StandardErrorUrl": command.output_url(one, plugin.name, "stderr"),
-            "OutputS3Region": output_region(command),
-            "OutputS3BucketName": options.output_bucket,
-            "OutputS3KeyPrefix": options.output_prefix.as_deref().unwrap_or_default(),
+            "OutputS3Region": of_output(Some(&output_region(command))),
+            "OutputS3BucketName": of_output(options.output_bucket.as_deref()),
+            "OutputS3KeyPrefix": of_output(options.output_prefix.as_deref()),
         })
     };
     world.plugins(command, one).into_iter().map(plugin).collect()
@@ -125,7 +138,8 @@ impl Operation for ListCommandInvocations {
         let (command, instance) = (self.command_id.as_deref(), self.instance_id.as_deref());
         let mut found = vec![];
         for command in find(world, caller, command, instance)? {
-            for one in command.invocations() {
+            // The newest first, of commands and of their invocations.
+            for one in command.invocations().iter().rev() {
                 let wanted = instance.is_none_or(|id| id == one.node.as_str());
                 if wanted
                     && filters

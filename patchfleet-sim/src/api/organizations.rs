@@ -13,9 +13,6 @@ use patchfleet_core::id::{OrgParent, OuId, TargetAccount};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// 2026-09-09T00:00:00Z, when AWS stops to answer accounts' `Status`.
-const STATUS_RETIRES: i64 = 1_788_912_000;
-
 input! { /// ListRoots' input.
 ListRoots { max_results: i64, next_token: String, } }
 input! { /// ListAccounts' input.
@@ -42,8 +39,8 @@ pub(crate) struct AccountShape {
     pub(crate) email: String,
     pub(crate) name: String,
     pub(crate) state: &'static str,
-    /// Retired on 2026-09-09.
-    pub(crate) status: Option<&'static str>,
+    /// What `state` was before it; AWS still answered it after the day for which it had announced the end.
+    pub(crate) status: &'static str,
     pub(crate) paths: Vec<String>,
     pub(crate) joined_method: &'static str,
     pub(crate) joined_timestamp: WireTime,
@@ -123,7 +120,7 @@ fn account_shape(world: &World, one: &Account) -> AccountShape {
         email: email(&one.name),
         name: one.name.clone(),
         state: one.state(),
-        status: (world.now.as_second() < STATUS_RETIRES).then(|| one.status()),
+        status: one.status(),
         paths: vec![format!("{}{}/", path(world, &one.parent), one.id)],
         joined_method: if one.id == world.org.management {
             "INVITED"

@@ -89,7 +89,11 @@ fn patch_state(world: &World, node: &Node) -> Option<PatchStateShape> {
         operation_end_time: report.ended.into(),
         operation: report.operation.clone(),
         last_no_reboot_install_operation_time: node.last_no_reboot_install.map(WireTime),
-        reboot_option: report.reboot_option.clone(),
+        // Recorded: that of a Scan is the parameter's default.
+        reboot_option: report
+            .reboot_option
+            .clone()
+            .or_else(|| Some("RebootIfNeeded".to_owned())),
         critical_non_compliant_count: broken.critical,
         security_non_compliant_count: broken.security,
         other_non_compliant_count: broken.other,

@@ -90,6 +90,13 @@ impl Operation for ModifyDocumentPermission {
                 "Either AccountIdsToAdd or AccountIdsToRemove says whose permission changes.",
             ));
         }
+        let both = |ids: &[String]| ids.len() > 1 && ids.iter().any(|id| id == EVERYBODY);
+        if both(&remove) {
+            return Err(ApiError::client(
+                "DocumentPermissionLimit",
+                "Accounts can either be all or a group of AWS accounts",
+            ));
+        }
         let mut changed = document.clone();
         let version = SharedVersion::named(self.shared_document_version.as_deref());
         // Removing has priority over adding.

@@ -115,11 +115,13 @@ impl Operation for AssumeRole {
             ));
         }
         let trusted = caller.account == world.org.management || caller.account == account;
+        // A Region that the other account has not enabled knows nothing of it.
+        let is_enabled = world.org.is_enabled_for_sts(&account, &caller.region);
         let same_partition = arn.split(':').nth(1) == Some(caller.region.partition().id());
         let assumed = world
             .org
             .assume(&account, &role, Some(self.external_id.as_deref()));
-        if !trusted || !same_partition || assumed.is_err() {
+        if !trusted || !same_partition || !is_enabled || assumed.is_err() {
             let message = format!(
                 "User: {} is not authorized to perform: sts:AssumeRole on resource: {arn}",
                 caller.arn()

@@ -101,6 +101,19 @@ fn advance(clock: &SimClock, body: &[u8]) -> Response<Reply> {
     reply(200, json!({"now": clock.with_world(|world| world.now())}))
 }
 
+/// The request may not use these endpoints.
+pub(super) fn refused(problem: &str) -> Response<Reply> {
+    reply(403, json!({"error": problem}))
+}
+
+/// The request's body did not come in time.
+pub(super) fn too_slow() -> Response<Reply> {
+    reply(
+        408,
+        json!({"error": "the body of the request did not come in time"}),
+    )
+}
+
 fn reply(status: u16, value: Value) -> Response<Reply> {
     let mut response = Response::new(Reply::whole(value.to_string()));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

@@ -58,7 +58,8 @@ impl Route {
                 .unwrap_or_default()
         };
         let post = method == Method::POST;
-        if let Some((prefix, operation)) = text("x-amz-target").split_once('.').filter(|_| post) {
+        let target = text("x-amz-target");
+        if let Some((prefix, operation)) = target.split_once('.').filter(|_| post) {
             let service = match prefix {
                 "AmazonSSM" => Some(Service::Ssm),
                 "AWSOrganizationsV20161128" => Some(Service::Organizations),
@@ -67,7 +68,7 @@ impl Route {
             return Self {
                 protocol: Protocol::Json,
                 service,
-                operation: operation.to_owned(),
+                operation: service.map_or(target, |_| operation).to_owned(),
                 input: json(body),
             };
         }
@@ -78,8 +79,12 @@ impl Route {
                 found.map(|(_, value)| value.clone())
             };
             // Other services speak this protocol too, each with its own version.
-            let is_sts = field("Version").is_none_or(|version| version == "2011-06-15");
-            let operation = field("Action").unwrap_or_default();
+            let version = field("Version");
+            let is_sts = version.as_ref().is_none_or(|version| version == "2011-06-15");
+            let mut operation = field("Action").unwrap_or_default();
+            if let Some(version) = version.filter(|_| !is_sts) {
+                operation = format!("{operation} of version {version}");
+            }
             let model = ServiceModel::of(Service::Sts);
             return Self {
                 protocol: Protocol::Query,
@@ -100,6 +105,22 @@ impl Route {
             });
         let Some((service, operation)) = known else {
             let asked = format!("{method} {}", uri.path());
+            let others = [Service::ResourceGroups, Service::Account]
+                .into_iter()
+                .find_map(|service| {
+                    Some((
+                        service,
+                        ServiceModel::of(service).other_at(method.as_str(), uri.path())?,
+                    ))
+                });
+            if let Some((service, operation)) = others {
+                return Self {
+                    protocol: Protocol::Rest,
+                    service: Some(service),
+                    operation: operation.to_owned(),
+                    input: json(body),
+                };
+            }
             // Resource Groups alone has an error for a path that is right and a method that is not.
             let posts = ServiceModel::of(Service::ResourceGroups).at("POST", uri.path());
             let (service, input) = match posts {

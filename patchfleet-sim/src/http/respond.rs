@@ -30,7 +30,7 @@ impl Arrived {
 
 /// Takes a request in.
 pub(super) fn arrive(world: &mut World, route: Route, headers: &HeaderMap) -> Arrived {
-    let caller = identify(world, route.service, route.protocol, headers);
+    let caller = identify(world, route.service, route.protocol, &route.operation, headers);
     let fate = match (&caller, &route.input) {
         (Ok((service, caller)), Ok(input)) => api::fate(world, caller, *service, &route.operation, input),
         _ => Fate::default(),
@@ -114,12 +114,16 @@ fn identify(
     world: &World,
     service: Option<Service>,
     protocol: Protocol,
+    operation: &str,
     headers: &HeaderMap,
 ) -> Result<(Service, Caller), ApiError> {
-    let service = service.ok_or_else(|| match protocol {
-        Protocol::Rest => ApiError::new(404, "UnknownOperationException", "Not Found"),
-        Protocol::Query => ApiError::client("InvalidAction", "This service is not simulated."),
-        Protocol::Json => ApiError::client("UnknownOperationException", ""),
+    let service = service.ok_or_else(|| {
+        let words = api::not_simulated(operation);
+        match protocol {
+            Protocol::Rest => ApiError::new(404, "UnknownOperationException", words),
+            Protocol::Query => ApiError::client("InvalidAction", words),
+            Protocol::Json => ApiError::client("UnknownOperationException", words),
+        }
     })?;
     let credential = Credential::of(headers)
         .ok_or_else(|| ApiError::new(403, missing_token(protocol), "Missing Authentication Token"))?;
@@ -192,7 +196,8 @@ fn date(world: &World, response: &mut Response<Reply>) {
     }
 }
 
-/// An error in JSON. Its message is called what the model calls it; some errors have none.
+/// An error in JSON. Its message is called what the model calls it. AWS sends one also where the model
+/// has none.
 fn error_body(service: Option<Service>, error: &ApiError) -> Value {
     let namespace = service.map_or("coral.service", Service::name);
     let mut body = Map::new();
@@ -201,9 +206,8 @@ fn error_body(service: Option<Service>, error: &ApiError) -> Value {
         Value::from(format!("com.amazonaws.{namespace}#{}", error.code())),
     );
     let modelled = service.and_then(|service| ServiceModel::of(service).error(error.code()));
-    if let Some(name) = modelled.map_or(Some("message"), |error| error.message.as_deref()) {
-        body.insert(name.to_owned(), Value::from(error.message()));
-    }
+    let name = modelled.and_then(|error| error.message.as_deref());
+    body.insert(name.unwrap_or("message").to_owned(), Value::from(error.message()));
     for (name, value) in error.members() {
         body.insert((*name).to_owned(), value.clone());
     }

@@ -1,9 +1,12 @@
 //! The listener: takes connections until it is told to stop.
 
-use super::answer;
+use super::{Patience, answer};
 use crate::clock::SimClock;
 use hyper::{server::conn::http1, service::service_fn};
-use hyper_util::{rt::TokioIo, server::graceful::GracefulShutdown};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+};
 use std::time::Duration;
 use tokio::{net::TcpListener, sync::oneshot};
 
@@ -14,7 +17,12 @@ const MAX_HEADER_COUNT: usize = 20_000;
 
 /// Serves until `stopped` is sent or dropped, and then until every request that had come is
 /// answered.
-pub(crate) async fn serve(listener: TcpListener, clock: SimClock, mut stopped: oneshot::Receiver<()>) {
+pub(crate) async fn serve(
+    listener: TcpListener,
+    clock: SimClock,
+    patience: Patience,
+    mut stopped: oneshot::Receiver<()>,
+) {
     let graceful = GracefulShutdown::new();
     loop {
         let accepted = tokio::select! {
@@ -31,10 +39,12 @@ pub(crate) async fn serve(listener: TcpListener, clock: SimClock, mut stopped: o
             }
         };
         let clock = clock.clone();
-        let service = service_fn(move |request| answer(clock.clone(), request));
+        let service = service_fn(move |request| answer(clock.clone(), patience, request));
         let connection = http1::Builder::new()
             .max_buf_size(HEAD_ROOM)
             .max_headers(MAX_HEADER_COUNT)
+            .timer(TokioTimer::new())
+            .header_read_timeout(patience.head)
             .serve_connection(TokioIo::new(stream), service);
         let connection = graceful.watch(connection);
         tokio::spawn(async move {

@@ -122,8 +122,18 @@ impl Builder<'_> {
                     format!("{action} is neither one action that is simulated nor *"),
                 );
             }
-            if !(0.01..=10_000.0).contains(rate) {
-                self.problem(&path, format!("{rate} calls a second are not 0.01 to 10000"));
+            let per_second = rate.per_second();
+            if !(0.01..=10_000.0).contains(&per_second) {
+                self.problem(
+                    &path,
+                    format!("{per_second} calls a second are not 0.01 to 10000"),
+                );
+            }
+            if !(1.0..=10_000.0).contains(&rate.burst()) {
+                self.problem(
+                    &path,
+                    format!("a burst of {} calls is not 1 to 10000", rate.burst()),
+                );
             }
         }
     }

@@ -11,7 +11,9 @@
 //! came through, all nodes being undeliverable, of the wrong platform or not to be accessed, is
 //! `Failed`.
 
+mod combine;
 mod document;
+mod log;
 mod output;
 mod run;
 mod send;

@@ -3,7 +3,7 @@
 use super::{Node, Place};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The type that stands for all others, in queries and filters.
 pub(crate) const ALL_TYPES: &str = "AWS::AllSupported";
@@ -65,7 +65,8 @@ pub(crate) struct TagFilter {
 impl TagQuery {
     /// Reads a query's JSON.
     pub(crate) fn read(text: &str) -> Result<Self, String> {
-        let query: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let mut query: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        query.drop_repeated_keys();
         if query.resource_type_filters.is_empty() {
             return Err("ResourceTypeFilters is empty".to_owned());
         }
@@ -76,6 +77,19 @@ impl TagQuery {
             return Err("a tag filter has no key".to_owned());
         }
         Ok(query)
+    }
+
+    /// Of filters of one key, the last is the one that AWS looks at.
+    fn drop_repeated_keys(&mut self) {
+        let mut later = BTreeSet::new();
+        let mut kept = vec![];
+        for filter in std::mem::take(&mut self.tag_filters).into_iter().rev() {
+            if later.insert(filter.key.clone()) {
+                kept.push(filter);
+            }
+        }
+        kept.reverse();
+        self.tag_filters = kept;
     }
 
     /// Whether the query finds a node.

@@ -61,7 +61,7 @@ impl World {
         let role = role_arn(location, &targets.role);
         if !self.can_reach(&execution.order.location, location, &targets.role) {
             return Err(Failure::denied(format!(
-                "The execution role {role} in the target location is unable to be assumed. {SEE_GUIDE}"
+                "The execution role {role} in the target location is unable to be assumed."
             )));
         }
         let order = StartOrder {

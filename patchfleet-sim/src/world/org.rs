@@ -16,6 +16,8 @@ pub struct Organization {
     pub(crate) management: AccountId,
     /// Accounts that may read the organization, as the management account may.
     pub(crate) delegated: BTreeSet<AccountId>,
+    /// Whether the management account may name others to Account Management.
+    pub(crate) account_management: bool,
     pub(crate) root: RootId,
     pub(crate) units: BTreeMap<OuId, Unit>,
     pub(crate) accounts: BTreeMap<AccountId, Account>,
@@ -125,6 +127,15 @@ impl Organization {
             && self.accounts.get(account).is_some_and(|account| {
                 regions::kind(region) == RegionKind::Default || account.opt_in.contains(region)
             })
+    }
+
+    /// Whether STS in `region` knows `account`: also while the Region is being disabled.
+    pub(crate) fn is_enabled_for_sts(&self, account: &AccountId, region: &Region) -> bool {
+        self.is_enabled(account, region)
+            || self
+                .accounts
+                .get(account)
+                .is_some_and(|account| account.disabling.contains(region))
     }
 
     /// Account Management's `RegionOptStatus` of a Region that exists.

@@ -12,10 +12,9 @@ impl World {
         let Some(rate) = self.rates.get(action).or_else(|| self.rates.get("*")).copied() else {
             return true;
         };
-        // A bucket holds the calls of one second, and one at least. What is kept is the instant at
-        // which it will be full again.
-        let cost = SignedDuration::from_nanos(whole(NANOS / rate));
-        let room = SignedDuration::from_nanos(whole(NANOS.max(NANOS / rate)));
+        // What is kept of a bucket is the instant at which it will be full again.
+        let cost = SignedDuration::from_nanos(whole(NANOS / rate.per_second()));
+        let room = SignedDuration::from_nanos(whole(NANOS * rate.burst() / rate.per_second()));
         let name = format!("{account}/{region}/{action}");
         let full_at = self.calls_full_at.get(&name).copied().unwrap_or(Timestamp::MIN);
         let full_at = after(full_at.max(self.now), cost);

@@ -50,8 +50,8 @@ pub(crate) struct StepRule {
     pub(crate) inputs: Value,
     pub(crate) max_attempts: Option<Value>,
     pub(crate) timeout_seconds: Option<Value>,
-    #[serde(default)]
-    pub(crate) on_failure: Jump,
+    /// What happens when it fails; `None`: it ends the execution.
+    pub(crate) on_failure: Option<Jump>,
     #[serde(default)]
     pub(crate) on_cancel: Jump,
     #[serde(default)]
@@ -105,7 +105,7 @@ impl StepRule {
 
     /// Whether its failure is the execution's: yes, unless it says otherwise or goes on anyway.
     pub(crate) fn counts(&self) -> bool {
-        is_true(self.is_critical.as_ref()).unwrap_or(self.on_failure != Jump::Continue)
+        is_true(self.is_critical.as_ref()).unwrap_or(self.on_failure != Some(Jump::Continue))
     }
 }
 

@@ -231,7 +231,7 @@ impl World {
         }
         let why = step.failure().map(str::to_owned);
         execution.resume();
-        let next = match &rule.on_failure {
+        let next = match rule.on_failure.as_ref().unwrap_or(&Jump::Abort) {
             _ if status == Status::Success => towards.or_else(|| runbook.after(index)),
             // Somebody runs it step by step, and has stopped this one only.
             _ if status == Status::Cancelled && execution.is_interactive() => runbook.after(index),

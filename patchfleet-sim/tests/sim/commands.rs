@@ -62,9 +62,11 @@ fn a_sent_command_is_shown_whole_before_it_has_begun() {
             "ErrorCount": 0,
             "DeliveryTimedOutCount": 0,
             "ServiceRole": "",
-            "NotificationConfig": {"NotificationArn": "", "NotificationEvents": []},
-            "CloudWatchOutputConfig": {"CloudWatchOutputEnabled": false},
+            "NotificationConfig": {"NotificationArn": "", "NotificationEvents": [], "NotificationType": ""},
+            "CloudWatchOutputConfig": {"CloudWatchLogGroupName": "", "CloudWatchOutputEnabled": false},
             "TimeoutSeconds": 3600,
+            "AlarmConfiguration": {"IgnorePollAlarmFailure": false, "Alarms": []},
+            "TriggeredAlarms": [],
         })
     );
 }
@@ -542,4 +544,42 @@ fn a_document_that_is_there_and_not_run_is_not_said_to_be_missing() {
     }
     assert!(say("Say-What").contains("does not exist"));
     assert!(say("Nap").contains("is not a Command document"));
+}
+
+#[test]
+fn targets_stand_together_as_aws_was_seen_to_take_them() {
+    let samples: Value = serde_json::from_str(include_str!("../../../tests/real-answers/17.json")).unwrap();
+    let name = |values: &[&str]| json!({"Key": "resource-groups:Name", "Values": values});
+    let kinds = |kinds: &[&str]| json!({"Key": "resource-groups:ResourceTypeFilters", "Values": kinds});
+    let web = name(&["Web"]);
+    for (at, targets) in [
+        (0, json!([web, kinds(&["AWS::AllSupported"])])),
+        (0, json!([web, kinds(&["AWS::S3::Bucket"])])),
+        (1, json!([web, kinds(&["AWS::EC2::Instance", "AWS::S3::Bucket"])])),
+        (3, json!([name(&["Web", "Web"])])),
+        (4, json!([web, {"Key": "tag:Env", "Values": ["prod"]}])),
+        (4, json!([web, {"Key": "tag-key", "Values": ["Env"]}])),
+        (
+            5,
+            json!([web, {"Key": "InstanceIds", "Values": ["i-00000000000000000"]}]),
+        ),
+        (6, json!([name(&["Web", "Other"])])),
+        (7, json!([web, web])),
+    ] {
+        let mut there = There::with_nodes("{ count = 1 }");
+        let sample = &samples["data"][at];
+        let input = json!({
+            "DocumentName": "AWS-RunPatchBaseline",
+            "Parameters": {"Operation": ["Scan"]},
+            "Targets": targets,
+        });
+        match there.call("SendCommand", input) {
+            Ok(_) => assert_eq!(sample["accepted"], true, "{targets}"),
+            Err(error) => assert_eq!(
+                (&json!(error.code()), &json!(error.message())),
+                (&sample["Code"], &sample["Message"]),
+                "{targets}"
+            ),
+        }
+    }
 }

@@ -236,7 +236,7 @@ fn what_is_reserved_attached_or_too_many_is_refused() {
         code(fleet.ssm("CreateDocument", create("Three"))),
         "DocumentLimitExceeded"
     );
-    let update = |step: &str, name: Option<&str>| json!({"Name": "One", "Content": runbook(step), "VersionName": name});
+    let update = |step: &str, name: Option<&str>| json!({"Name": "One", "Content": runbook(step), "VersionName": name, "DocumentVersion": "$LATEST"});
     fleet.ssm("UpdateDocument", update("b", Some("x"))).unwrap();
     assert_eq!(
         code(fleet.ssm("UpdateDocument", update("c", Some("x")))),
@@ -249,6 +249,11 @@ fn what_is_reserved_attached_or_too_many_is_refused() {
     assert_eq!(
         code(fleet.ssm("UpdateDocument", json!({"Name": "None", "Content": runbook("b")}))),
         "InvalidDocument"
+    );
+    let unsaid = json!({"Name": "One", "Content": runbook("d")});
+    assert_eq!(
+        code(fleet.ssm("UpdateDocument", unsaid)),
+        "InvalidDocumentVersion"
     );
     for version in ["1", "$DEFAULT", "7"] {
         let input = json!({"Name": "One", "Content": runbook("d"), "DocumentVersion": version});
@@ -272,7 +277,7 @@ fn a_new_document_and_a_new_version_become_active_after_a_moment() {
             .unwrap();
         described["Document"]["Status"].clone()
     };
-    let update = json!({"Name": "Mine", "Content": runbook("b")});
+    let update = json!({"Name": "Mine", "Content": runbook("b"), "DocumentVersion": "$LATEST"});
     fleet.ssm("CreateDocument", create("Mine")).unwrap();
     assert_eq!(status(&mut fleet, "1"), "Creating");
     assert_eq!(
@@ -303,7 +308,7 @@ fn versions_are_listed_newest_first_and_a_deleted_ones_number_is_not_used_again(
         fleet
             .ssm(
                 "UpdateDocument",
-                json!({"Name": "Mine", "Content": runbook(step), "VersionName": step}),
+                json!({"Name": "Mine", "Content": runbook(step), "VersionName": step, "DocumentVersion": "$LATEST"}),
             )
             .unwrap();
     }
@@ -342,7 +347,10 @@ fn versions_are_listed_newest_first_and_a_deleted_ones_number_is_not_used_again(
         .ssm("DeleteDocument", json!({"Name": "Mine", "VersionName": "c"}))
         .unwrap();
     fleet
-        .ssm("UpdateDocument", json!({"Name": "Mine", "Content": runbook("d")}))
+        .ssm(
+            "UpdateDocument",
+            json!({"Name": "Mine", "Content": runbook("d"), "DocumentVersion": "$LATEST"}),
+        )
         .unwrap();
     assert_eq!(
         numbers(&mut fleet),

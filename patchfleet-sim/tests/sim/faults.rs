@@ -236,6 +236,22 @@ fn rates_are_calls_a_second_for_each_location_and_operation() {
 }
 
 #[test]
+fn a_bucket_of_calls_begins_with_its_burst_and_fills_by_its_rate() {
+    let world = crate::fleet::world("").replacen(
+        "documents",
+        "rates = { \"ssm:DescribeInstanceInformation\" = { rate = 2, burst = 3 } }\ndocuments",
+        1,
+    );
+    let mut fleet = Fleet::of(&world);
+    let throttled = "ThrottlingException";
+    assert_eq!(codes(&mut fleet, 4), ["", "", "", throttled]);
+    fleet.world.advance_by(jiff::SignedDuration::from_millis(1000));
+    assert_eq!(codes(&mut fleet, 3), ["", "", throttled]);
+    fleet.world.advance_by(jiff::SignedDuration::from_secs(60));
+    assert_eq!(codes(&mut fleet, 4), ["", "", "", throttled]);
+}
+
+#[test]
 fn a_role_may_not_do_what_is_denied_to_it() {
     let world = crate::fleet::world("").replacen(
         "documents",

@@ -218,7 +218,7 @@ fn what_cannot_be_a_group_is_refused() {
         let others = arn("Web").replace(WEB, "333333333333");
         assert_eq!(
             code(there.ask(operation, json!({"Group": others}))),
-            ("ForbiddenException".to_owned(), 403),
+            ("AccessDeniedException".to_owned(), 403),
             "{operation}"
         );
     }

@@ -108,8 +108,8 @@ fn every_filter_selects_the_nodes_that_show_the_value() {
         (json!([{"Key": "tag:Env", "Values": ["prod"]}]), 2),
         (json!([{"Key": "tag-key", "Values": ["Name"]}]), 2),
         (
-            json!([{"Key": "tag:Env", "Values": ["dev"]}, {"Key": "ResourceType", "Values": ["EC2Instance"]}]),
-            0,
+            json!([{"Key": "PingStatus", "Values": ["Online"]}, {"Key": "ResourceType", "Values": ["EC2Instance"]}]),
+            2,
         ),
         (
             json!([{"Key": "InstanceIds", "Values": ["i-00000000000000000"]}]),
@@ -129,7 +129,7 @@ fn what_no_filter_can_mean_is_refused() {
     let filter = |key: &str, value: &str| json!({"Filters": [{"Key": key, "Values": [value]}]});
     let value = "InvalidInstanceInformationFilterValue";
     for (input, code) in [
-        (filter("Colour", "red"), "InvalidFilterKey"),
+        (filter("Colour", "red"), "ValidationException"),
         (filter("PingStatus", "Asleep"), value),
         (filter("PlatformTypes", "Amiga"), value),
         (filter("ResourceType", "AWS::EC2::Instance"), value),
@@ -152,8 +152,16 @@ fn what_no_filter_can_mean_is_refused() {
         "Filters": [{"Key": "PingStatus", "Values": ["Online"]}],
         "InstanceInformationFilterList": [{"key": "PingStatus", "valueSet": ["Online"]}],
     });
-    assert_eq!(
-        there.refusal("DescribeInstanceInformation", both),
-        "ValidationException"
-    );
+    let mixed = json!({"Filters": [
+        {"Key": "tag:Env", "Values": ["dev"]},
+        {"Key": "ResourceType", "Values": ["EC2Instance"]},
+    ]});
+    for (input, words) in [
+        (both, "Cannot use both legacy and new filter simultaneously."),
+        (mixed, "Cannot mix tag or inventory filter with any other filter."),
+        (filter("Colour", "red"), "Colour filter Key is invalid."),
+    ] {
+        let error = there.call("DescribeInstanceInformation", input).unwrap_err();
+        assert_eq!((error.code(), error.message()), ("ValidationException", words));
+    }
 }

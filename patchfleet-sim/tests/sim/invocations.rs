@@ -13,11 +13,38 @@ fn invocation(there: &mut There, command: &str, plugin: Option<&str>) -> Value {
     there.ssm("GetCommandInvocation", input)
 }
 
-/// The figure behind a name in the summary that AWS-RunPatchBaseline prints.
+/// The figure of a name in the summary that AWS-RunPatchBaseline writes: on Linux the value of a Python
+/// dictionary, on Windows what stands behind a colon.
 fn printed(stdout: &Value, name: &str) -> i64 {
-    let lines = stdout.as_str().unwrap().lines();
-    let line = lines.into_iter().find(|line| line.trim_start().starts_with(name));
-    line.unwrap().rsplit_once(':').unwrap().1.trim().parse().unwrap()
+    let text = stdout.as_str().unwrap();
+    let figure = match text.split_once(&format!("'{name}': '")) {
+        Some((_, rest)) => rest.split('\'').next(),
+        None => {
+            let line = text.lines().find(|line| line.trim_start().starts_with(name));
+            line.unwrap().rsplit(':').next()
+        }
+    };
+    figure.unwrap().trim().parse().unwrap()
+}
+
+#[test]
+fn a_run_writes_a_log_on_linux_and_a_block_of_counts_on_windows() {
+    for (platform, plugin, has_log) in [("Linux", "PatchLinux", true), ("Windows", "PatchWindows", false)] {
+        let mut there = There::with_nodes(&format!("{{ count = 1, platform = \"{platform}\" }}"));
+        let command = there.run(|input| input["Parameters"]["Operation"] = json!(["Scan"]));
+        let said = invocation(&mut there, command["CommandId"].as_str().unwrap(), Some(plugin));
+        let text = said["StandardOutputContent"].as_str().unwrap();
+        assert_eq!(text.contains(" root [INFO]: Summary: {'"), has_log, "{text}");
+        assert_eq!(text.contains("Patch Summary for "), !has_log, "{text}");
+        let state = there.patch_states().remove(0);
+        for name in ["InstalledCount", "MissingCount", "FailedCount"] {
+            assert_eq!(
+                json!(printed(&json!(text), name)),
+                state[name],
+                "{platform} {name}"
+            );
+        }
+    }
 }
 
 #[test]
@@ -160,12 +187,14 @@ fn what_is_asked_for_wrongly_is_refused_by_name() {
     assert_eq!(there.ssm("GetCommandInvocation", here)["Status"], "Success");
     for listing in ["ListCommands", "ListCommandInvocations"] {
         for (input, code) in [
-            (json!({"CommandId": nobody}), "InvalidCommandId"),
             (json!({"InstanceId": "i-00000000000000000"}), "InvalidInstanceId"),
             (json!({"NextToken": "nonsense"}), "InvalidNextToken"),
         ] {
             assert_eq!(there.refusal(listing, input.clone()), code, "{listing} {input}");
         }
+        let found = there.ssm(listing, json!({"CommandId": nobody}));
+        let members = found.as_object().unwrap().values();
+        assert!(members.clone().count() == 1 && members.clone().all(|list| *list == json!([])));
     }
     let stage = json!({"Filters": [{"key": "ExecutionStage", "value": "Complete"}]});
     assert_eq!(there.refusal("ListCommandInvocations", stage), "InvalidFilterKey");

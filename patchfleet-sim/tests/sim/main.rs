@@ -37,6 +37,7 @@ mod rate_control;
 mod runbooks;
 mod sharing;
 mod signals;
+mod slow;
 mod socket;
 mod starts;
 mod stops;

@@ -69,7 +69,7 @@ fn a_scan_installs_nothing_and_calls_what_failed_missing() {
         (&state["FailedCount"], &state["MissingCount"]),
         (&json!(0), &json!(4))
     );
-    assert_eq!(state.get("RebootOption"), None);
+    assert_eq!(state["RebootOption"], "RebootIfNeeded");
 }
 
 #[test]

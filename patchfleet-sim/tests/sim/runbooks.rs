@@ -100,11 +100,16 @@ fn what_send_command_would_refuse_fails_its_step() {
     let ids: Vec<String> = (0..51).map(|n| format!("i-{n:017x}")).collect();
     let target = json!({"Key": "tag:Env", "Values": ["prod"]});
     for (step, part) in [
-        (with("TimeoutSeconds", json!(0)), "TimeoutSeconds"),
-        (with("TimeoutSeconds", json!(2_592_001)), "TimeoutSeconds"),
-        (with("InstanceIds", json!(ids)), "50 InstanceIds"),
-        (with("Targets", json!(vec![target; 6])), "5 Targets"),
-        (with("Comment", json!("x".repeat(101))), "Comment"),
+        (with("TimeoutSeconds", json!(0)), "'timeoutSeconds'"),
+        (with("TimeoutSeconds", json!(2_592_001)), "'timeoutSeconds'"),
+        (with("InstanceIds", json!(ids)), "'instanceIds'"),
+        (with("Targets", json!(vec![target; 6])), "'targets'"),
+        (with("Comment", json!("x".repeat(101))), "'comment'"),
+        (
+            with("Targets", json!([{"Key": "tag:Team+Ops", "Values": ["a"]}])),
+            "'targets.1.member.key' failed to satisfy constraint: Member must satisfy regular expression pattern",
+        ),
+        (with("MaxConcurrency", json!("half")), "'maxConcurrency'"),
     ] {
         let mut fleet = Fleet::of(SLOW);
         let id = start(&mut fleet, &json!([step]));

@@ -62,7 +62,10 @@ fn a_shared_document_is_read_by_its_arn_in_its_region_only_and_deleted_after_it_
     }
     // The default version is what is shared unless it is said otherwise.
     fleet
-        .ssm("UpdateDocument", json!({"Name": "Mine", "Content": runbook("b")}))
+        .ssm(
+            "UpdateDocument",
+            json!({"Name": "Mine", "Content": runbook("b"), "DocumentVersion": "$LATEST"}),
+        )
         .unwrap();
     let second = json!({"Name": arn, "DocumentVersion": "2"});
     assert_eq!(
@@ -95,8 +98,22 @@ fn a_shared_document_is_read_by_its_arn_in_its_region_only_and_deleted_after_it_
         code(fleet.ssm("DeleteDocument", json!({"Name": "Mine"}))),
         "InvalidDocumentOperation"
     );
-    // Removing goes before adding.
-    fleet.ssm("ModifyDocumentPermission", json!({"Name": "Mine", "PermissionType": "Share", "AccountIdsToAdd": [WEB], "AccountIdsToRemove": [WEB, "all"]})).unwrap();
+    // Everybody and accounts are not taken away together; removing goes before adding.
+    let change = |add: &[&str], remove: &[&str]| {
+        json!({
+            "Name": "Mine",
+            "PermissionType": "Share",
+            "AccountIdsToAdd": add,
+            "AccountIdsToRemove": remove,
+        })
+    };
+    assert_eq!(
+        code(fleet.ssm("ModifyDocumentPermission", change(&[], &[WEB, "all"]))),
+        "DocumentPermissionLimit"
+    );
+    for input in [change(&[], &["all"]), change(&[WEB], &[WEB])] {
+        fleet.ssm("ModifyDocumentPermission", input).unwrap();
+    }
     assert_eq!(
         code(as_caller(&mut fleet, &there, "GetDocument", get)),
         "InvalidDocument"
@@ -108,7 +125,7 @@ fn a_shared_document_is_read_by_its_arn_in_its_region_only_and_deleted_after_it_
 fn two_versions() -> (Fleet, Caller) {
     let mut fleet = fleet("");
     fleet.ssm("CreateDocument", create("Mine")).unwrap();
-    let second = json!({"Name": "Mine", "Content": runbook("b")});
+    let second = json!({"Name": "Mine", "Content": runbook("b"), "DocumentVersion": "$LATEST"});
     fleet.ssm("UpdateDocument", second).unwrap();
     let there = fleet.within(WEB, "us-east-1");
     (fleet, there)

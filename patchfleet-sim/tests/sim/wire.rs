@@ -30,14 +30,20 @@ async fn json_operations_answer_with_the_services_content_type_and_a_request_id(
 }
 
 #[tokio::test]
-async fn the_date_is_real_and_not_virtual() {
+async fn an_answer_has_the_worlds_date_and_an_error_the_machines() {
     let sim = sim(ClockMode::Jump).await;
+    let date_of = |reply: &Reply| {
+        let date = between(&reply.head, "\ndate: ", "\r\n").to_uppercase();
+        jiff::fmt::rfc2822::DateTimeParser::new()
+            .parse_timestamp(&date)
+            .unwrap()
+    };
     let reply = target(&sim, "AKID", "AmazonSSM.ListCommands", json!({})).await;
-    let date = between(&reply.head, "\ndate: ", "\r\n").to_uppercase();
-    let date = jiff::fmt::rfc2822::DateTimeParser::new()
-        .parse_timestamp(&date)
-        .unwrap();
-    let away = jiff::Timestamp::now().duration_since(date).abs();
+    let now = sim.with_world(|world| world.now());
+    assert_eq!(date_of(&reply).as_second(), now.as_second());
+    // An SDK that is refused compares this date with its own clock.
+    let reply = target(&sim, "AKID", "AmazonSSM.MakeCoffee", json!({})).await;
+    let away = jiff::Timestamp::now().duration_since(date_of(&reply)).abs();
     assert!(away < jiff::SignedDuration::from_mins(1), "{away}");
 }
 

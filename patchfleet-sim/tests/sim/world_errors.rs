@@ -199,6 +199,11 @@ fn each_contradiction_is_shown_where_it_stands() {
             "[rates]\n\"*\" = 0.0\n[[groups]]".into(),
             "13:1: rates.*: 0 calls a second are not 0.01 to 10000",
         ),
+        (
+            "[[groups]]",
+            "[rates]\n\"*\" = { rate = 1, burst = 0 }\n[[groups]]".into(),
+            "13:1: rates.*: a burst of 0 calls is not 1 to 10000",
+        ),
     ];
     for (from, to, expected) in rows {
         let found = lines_with(from, &to);

@@ -116,7 +116,7 @@ def changes_of_documents_are_refused(stage):
     ssm = stage.client("ssm")
     make(stage, VersionName="first")
     create = {"Name": "Other", "DocumentType": "Automation", "DocumentFormat": "JSON"}
-    update = {"Name": "Made-Here", "DocumentFormat": "JSON"}
+    update = {"Name": "Made-Here", "DocumentFormat": "JSON", "DocumentVersion": "$LATEST"}
     refused("DocumentAlreadyExists", ssm.create_document, **create | {"Name": "Made-Here", "Content": runbook()})
     for call, arguments in [(ssm.create_document, create), (ssm.update_document, update)]:
         refused("InvalidDocumentContent", call, Content="{", **arguments)
@@ -125,7 +125,7 @@ def changes_of_documents_are_refused(stage):
         refused("MaxDocumentSizeExceeded", call, Content=runbook("x" * 65536), **arguments)
     refused("DuplicateDocumentContent", ssm.update_document, Content=runbook(), **update)
     refused("DuplicateDocumentVersionName", ssm.update_document, Content=runbook("b"), VersionName="first", **update)
-    refused("InvalidDocumentVersion", ssm.update_document, Content=runbook("b"), DocumentVersion="9", **update)
+    refused("InvalidDocumentVersion", ssm.update_document, Content=runbook("b"), **update | {"DocumentVersion": "9"})
     refused("InvalidDocumentVersion", ssm.describe_document, Name="Made-Here", DocumentVersion="9")
     refused("InvalidDocumentVersion", ssm.get_document, Name="Made-Here", DocumentVersion="9")
     refused("InvalidDocumentVersion", ssm.update_document_default_version, Name="Made-Here", DocumentVersion="9")
@@ -204,8 +204,8 @@ def quotas_of_documents(stage):
     refused("InvalidDocumentOperation", ssm.update_document, Name="Made-Here", Content=runbook("b"))
     stage.advance(60)
     refused("DocumentLimitExceeded", ssm.create_document, Name="Other", Content=runbook(), DocumentType="Automation")
-    ssm.update_document(Name="Made-Here", Content=runbook("b"))
+    ssm.update_document(Name="Made-Here", Content=runbook("b"), DocumentVersion="$LATEST")
     stage.advance(60)
-    refused("DocumentVersionLimitExceeded", ssm.update_document, Name="Made-Here", Content=runbook("c"))
+    refused("DocumentVersionLimitExceeded", ssm.update_document, Name="Made-Here", DocumentVersion="$LATEST", Content=runbook("c"))
     share = {"Name": "Made-Here", "PermissionType": "Share"}
     refused("DocumentPermissionLimit", ssm.modify_document_permission, AccountIdsToAdd=[WEB, SHOP], **share)

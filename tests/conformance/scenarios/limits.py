@@ -3,12 +3,12 @@ that are not there."""
 
 import coverage
 import good
-from clients import HOME, MAIN, WEB
+from clients import HOME, MAIN, WEB, Clients
 from registry import refused, scenario
 
 DENIED = {
     "ssm": "AccessDeniedException",
-    "resource-groups": "ForbiddenException",
+    "resource-groups": "AccessDeniedException",
     "organizations": "AccessDeniedException",
     "account": "AccessDeniedException",
     "sts": "AccessDenied",
@@ -62,4 +62,18 @@ def an_operation_that_is_not_there_is_unknown(stage):
         ("account", "GetContactInformation", "UnknownOperationException"),
         ("sts", "GetSessionToken", "InvalidAction"),
     ]:
-        refused(code, good.method(stage.client(service), operation))
+        told = refused(code, good.method(stage.client(service), operation))["Error"]["Message"]
+        assert f"does not simulate {service}:{operation}." in told, told
+
+
+@scenario()
+def a_service_that_is_not_there_is_named(stage):
+    # The proxy has no model of these services to hold an answer to.
+    past = Clients(stage.simulator.own)
+    for service, operation, code, named in [
+        ("dynamodb", "ListTables", "UnknownOperationException", "DynamoDB_20120810.ListTables"),
+        ("iam", "ListUsers", "InvalidAction", "ListUsers of version 2010-05-08"),
+        ("lambda", "ListFunctions", "UnknownOperationException", "GET /2015-03-31/functions"),
+    ]:
+        told = refused(code, good.method(past.client(service), operation))["Error"]["Message"]
+        assert f"does not simulate {named}" in told, told

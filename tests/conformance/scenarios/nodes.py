@@ -24,7 +24,6 @@ def nodes_are_found_by_every_filter(stage):
 
 @scenario(
     arises=[
-        "ssm.DescribeInstanceInformation.InvalidFilterKey",
         "ssm.DescribeInstanceInformation.InvalidNextToken",
         "ssm.DescribeInstanceInformation.InvalidInstanceId",
         "ssm.DescribeInstanceInformation.InvalidInstanceInformationFilterValue",
@@ -41,7 +40,7 @@ def listings_of_nodes_refuse(stage):
         return {"Filters": [{"Key": key, "Values": [value]}]}
 
     nodes = ssm.describe_instance_information
-    refused("InvalidFilterKey", nodes, **filtered("Surprise", "x"))
+    refused("ValidationException", nodes, **filtered("Surprise", "x"))
     refused("InvalidInstanceId", nodes, **filtered("InstanceIds", "not-an-instance"))
     refused("InvalidInstanceInformationFilterValue", nodes, **filtered("PlatformTypes", "Amiga"))
     refused("InvalidNextToken", nodes, NextToken=TOKEN)

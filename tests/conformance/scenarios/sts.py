@@ -31,10 +31,10 @@ def roles_are_not_for_everybody(stage):
     refused("ValidationError", chained, RoleArn=ROLE_OF_WEB, RoleSessionName="long", DurationSeconds=7200)
 
 
-@scenario(arises=["sts.AssumeRole.RegionDisabledException"])
+@scenario()
 def a_region_that_is_not_enabled_has_no_sts(stage):
     refused(
-        "RegionDisabledException",
+        "InvalidClientTokenId",
         stage.client("sts", "af-south-1").assume_role,
         RoleArn=ROLE_OF_WEB,
         RoleSessionName="conformance",

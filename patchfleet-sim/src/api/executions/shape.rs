@@ -37,7 +37,7 @@ pub(crate) struct ExecutionShape {
     #[serde(flatten)]
     pub(crate) rate: RateShape,
     pub(crate) target_locations: Option<Vec<Value>>,
-    pub(crate) progress_counters: Value,
+    pub(crate) progress_counters: Option<Value>,
     pub(crate) targets_summary: Option<Value>,
 }
 
@@ -90,7 +90,6 @@ pub(crate) struct StepShape {
     pub(crate) execution_start_time: Option<WireTime>,
     pub(crate) execution_end_time: Option<WireTime>,
     pub(crate) step_status: &'static str,
-    pub(crate) response_code: Option<String>,
     pub(crate) inputs: BTreeMap<String, String>,
     pub(crate) outputs: BTreeMap<String, Vec<String>>,
     pub(crate) failure_message: Option<String>,
@@ -100,6 +99,7 @@ pub(crate) struct StepShape {
     pub(crate) is_end: Option<bool>,
     pub(crate) is_critical: Option<bool>,
     pub(crate) next_step: Option<String>,
+    pub(crate) valid_next_steps: Option<Vec<String>>,
     pub(crate) on_failure: Option<String>,
     /// Always empty, and always there.
     pub(crate) overridden_parameters: BTreeMap<String, Vec<String>>,
@@ -129,7 +129,7 @@ pub(super) fn execution_shape(one: &Execution) -> ExecutionShape {
         target_locations: one
             .is_cross_account()
             .then(|| entries.map(|entry| entry.given.clone()).collect()),
-        progress_counters: counters(one),
+        progress_counters: one.is_cross_account().then(|| counters(one)),
         targets_summary: (one.shape() == Shape::RateControl).then(|| summary(one)),
     }
 }
@@ -214,30 +214,35 @@ fn summary(one: &Execution) -> Value {
 pub(super) fn step_shape(execution: &Execution, index: usize, step: &Step) -> StepShape {
     let rules = &execution.runbook.main_steps;
     let rule = rules.get(index).filter(|_| execution.shape() == Shape::Document);
+    let next = rule.and_then(|_| rules.get(execution.runbook.after(index)?));
+    let next_step = next.map(|rule| rule.name.clone());
     StepShape {
         overridden_parameters: BTreeMap::new(),
         step_execution_id: step.id.clone(),
         step_name: step.name.clone(),
         action: step.action.clone(),
         timeout_seconds: step.timeout_seconds,
-        max_attempts: rule.map(StepRule::attempts).map(i64::from),
+        // What a document does not say is not shown, whatever holds without it.
+        max_attempts: rule
+            .filter(|rule| rule.max_attempts.is_some())
+            .map(StepRule::attempts)
+            .map(i64::from),
         execution_start_time: step.started.map(WireTime),
         execution_end_time: step.ended.map(WireTime),
         step_status: step.status.as_str(),
-        response_code: step
-            .outputs
-            .get("ResponseCode")
-            .and_then(|codes| codes.first().cloned()),
         inputs: step.inputs.clone(),
         outputs: step.outputs.clone(),
         failure_message: step.failure().map(str::to_owned),
         failure_details: step.failure.as_ref().map(failure_details),
         targets: location_targets(execution, step),
         target_location: target_location(execution, step),
-        is_end: rule.map(StepRule::ends),
-        is_critical: rule.map(StepRule::counts),
-        next_step: rule.and_then(|rule| rule.next_step.clone()),
-        on_failure: rule.map(|rule| rule.on_failure.to_string()),
+        is_end: rule.map(|_| next_step.is_none()),
+        is_critical: rule
+            .filter(|rule| rule.is_critical.is_some())
+            .map(StepRule::counts),
+        valid_next_steps: next_step.clone().map(|name| vec![name]),
+        next_step,
+        on_failure: rule.and_then(|rule| rule.on_failure.as_ref().map(ToString::to_string)),
     }
 }
 

@@ -51,6 +51,7 @@ pub(super) fn organization(spec: &WorldSpec) -> Organization {
             .iter()
             .cloned()
             .collect(),
+        account_management: spec.organization.account_management,
         management: spec.management_account.clone(),
         root: spec.organization.root.clone(),
         units: spec.units.iter().map(|one| (one.id.clone(), unit(one))).collect(),

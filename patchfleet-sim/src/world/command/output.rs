@@ -1,6 +1,6 @@
 //! What a command says on a node: its steps, and their texts in the style of the documents.
 
-use super::{Command, CommandDocument, Invocation, InvocationState, Trouble};
+use super::{Command, CommandDocument, Invocation, InvocationState, Trouble, log};
 use crate::{
     spec::Platform,
     world::{Node, PatchReport, Status, World},
@@ -10,6 +10,9 @@ use patchfleet_core::id::Partition;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
+
+/// The exit code of a process that was killed: 128 and SIGKILL.
+const KILLED: i32 = 137;
 
 /// One step of a command on one node.
 #[derive(Debug, Clone)]
@@ -88,7 +91,11 @@ impl World {
             name,
             status,
             details,
-            response_code: one.response_code,
+            response_code: match one.state {
+                // Recorded: the agent kills what runs too long.
+                InvocationState::Ended(_, "ExecutionTimedOut") => KILLED,
+                _ => one.response_code,
+            },
             started: one.started,
             ended: one.ended,
             stdout,
@@ -96,11 +103,16 @@ impl World {
         }
     }
 
-    /// The summary that AWS-RunPatchBaseline ends with, and why it failed if it did.
+    /// What AWS-RunPatchBaseline writes, and why it failed if it did. On Windows it ends with a block of
+    /// counts; elsewhere it is a log.
     fn baseline_texts(&self, command: &Command, one: &Invocation, node: &Node) -> (String, String) {
         let operation = command.parameter("Operation");
         let snapshot = command.parameter("SnapshotId");
-        let mut stdout = format!("Running with snapshot id = {snapshot} and operation = {operation}\n");
+        let is_windows = node.platform == Platform::Windows;
+        let mut stdout = match one.started {
+            Some(started) if !is_windows => log::begin(command, started),
+            _ => format!("Running with snapshot id = {snapshot} and operation = {operation}\n"),
+        };
         let failed = |why: &str| format!("{why}\nfailed to run commands: exit status {}", one.response_code);
         if let Some(trouble) = one.trouble {
             let why = match trouble {
@@ -115,10 +127,16 @@ impl World {
         let Some(report) = &one.report else {
             return (stdout, String::new());
         };
-        if command.parameter("BaselineOverride").is_empty() {
-            stdout.push_str(&self.summary(node, report));
+        let is_overridden = !command.parameter("BaselineOverride").is_empty();
+        let overridden = is_overridden.then(|| self.override_summary(node, report));
+        if !is_windows {
+            stdout = self.patch_log(command, node, report, overridden.as_ref());
+        } else if let Some(lines) = overridden {
+            for line in lines {
+                let _ = writeln!(stdout, "{line}");
+            }
         } else {
-            stdout.push_str(&self.override_summary(node, report));
+            stdout.push_str(&self.summary(node, report));
         }
         let stderr = match one.state {
             InvocationState::Ended(Status::Failed, _) => {
@@ -130,7 +148,7 @@ impl World {
     }
 
     /// What there is instead of a patch state under a BaselineOverride. All counts are texts.
-    fn override_summary(&self, node: &Node, report: &PatchReport) -> String {
+    fn override_summary(&self, node: &Node, report: &PatchReport) -> [String; 2] {
         let (found, against) = (report.found, node.non_compliant_in(report));
         let count = |number: u32| number.to_string();
         let summary = json!({
@@ -166,12 +184,13 @@ impl World {
             [] => "All Packages are Compliant.".to_owned(),
             some => format!("Non Compliant Packages: {}", four_spaces(&json!(some))),
         };
-        format!(
-            "[BASELINE OVERRIDE]: Summary: {}\n[BASELINE OVERRIDE]: {verdict}\n",
-            four_spaces(&summary)
-        )
+        [
+            format!("[BASELINE OVERRIDE]: Summary: {}", four_spaces(&summary)),
+            format!("[BASELINE OVERRIDE]: {verdict}"),
+        ]
     }
 
+    /// The block of counts at the end of a run on Windows.
     fn summary(&self, node: &Node, report: &PatchReport) -> String {
         let found = report.found;
         let mut text = format!("Patch Summary for {}\n\n", node.id);

@@ -1,6 +1,6 @@
 //! SendCommand: every reason why there is no command, and the command.
 
-use super::{Command, CommandDocument, CommandOrder};
+use super::{Command, CommandDocument, CommandOrder, combine};
 use crate::{
     spec::DocumentKind,
     world::{Node, Pacer, Place, Status, Target, World, event::Event},
@@ -187,6 +187,9 @@ impl World {
             );
         }
         order.check_limits()?;
+        if let Some(problem) = combine::problem(&order.targets) {
+            return refuse("ValidationException", problem);
+        }
         if let Some(problem) = order.targets.iter().find_map(Target::problem) {
             return refuse("ValidationException", problem);
         }

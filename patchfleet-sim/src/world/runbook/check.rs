@@ -70,7 +70,7 @@ impl Runbook {
             ));
         }
         let mut targets: Vec<String> = step.next_step.iter().cloned().collect();
-        for jump in [&step.on_failure, &step.on_cancel] {
+        for jump in step.on_failure.iter().chain([&step.on_cancel]) {
             if let Jump::Step(name) = jump {
                 targets.push(name.clone());
             }

@@ -2,9 +2,8 @@
 
 use super::{Begun, whole};
 use crate::world::{
-    CommandOptions, CommandOrder, Status, Target, World,
+    Command, CommandOptions, CommandOrder, Invocation, Status, Target, World,
     automation::Failure,
-    is_concurrency, is_errors,
     locations::SEE_GUIDE,
     parameters::{WireParameters, plain},
 };
@@ -20,6 +19,9 @@ impl World {
         let sender = execution.order.role.clone();
         let order = command_order(location, inputs, (id.to_owned(), index)).map_err(failed)?;
         let order = CommandOrder { sender, ..order };
+        if let Some(refusal) = crate::api::refused_send(&order) {
+            return Err(failed(format!("{refusal}.")));
+        }
         let region = &order.location.region;
         let resource = format!(
             "arn:{}:ssm:{region}::document/{}",
@@ -39,10 +41,7 @@ impl World {
 
     /// The command of a step has ended.
     pub(in crate::world) fn command_ended(&mut self, id: &str, index: usize, command: &str, status: Status) {
-        let code = self.commands.get(command).map_or(-1, |command| {
-            let codes = command.invocations.iter().map(|one| one.response_code);
-            codes.max().unwrap_or(-1)
-        });
+        let result = self.command_result(command, status);
         // Not that of an earlier run which timed out: what becomes of it concerns nobody now.
         let Some(step) = self
             .step_mut(id, index)
@@ -50,18 +49,87 @@ impl World {
         else {
             return;
         };
-        step.outputs.extend([
-            ("Status".to_owned(), vec![status.as_str().to_owned()]),
-            ("ResponseCode".to_owned(), vec![code.to_string()]),
-            ("Output".to_owned(), vec![String::new()]),
-        ]);
-        let failure = (status != Status::Success).then(|| {
-            Failure::verification(format!(
-                "Step fails when it is Poll action status for completion. Command {command} returns unexpected invocation result: {{Status=[{}], ResponseCode=[{code}], Output=[], CommandId=[{command}]}}. {SEE_GUIDE}",
-                status.as_str()
-            ))
-        });
+        step.outputs.extend(result.outputs());
+        let failure = (status != Status::Success).then(|| Failure::verification(result.failure()));
         self.end_step(id, index, status, failure);
+    }
+
+    /// What a step tells of a command that has ended.
+    fn command_result(&self, id: &str, status: Status) -> CommandResult {
+        let command = self.commands.get(id);
+        let invocations = command.map_or(&[][..], |command| command.invocations());
+        let codes = invocations.iter().map(|one| one.response_code);
+        // Documented: of several nodes, the output is not told.
+        let output = match (command, invocations) {
+            (Some(command), [only]) => self.output_of(command, only),
+            _ => String::new(),
+        };
+        CommandResult {
+            command: id.to_owned(),
+            status: status.as_str(),
+            code: codes.max().unwrap_or(-1),
+            output,
+        }
+    }
+
+    /// The text of the steps that ran on a node.
+    fn output_of(&self, command: &Command, one: &Invocation) -> String {
+        let Some(node) = self.node(&one.node) else {
+            return String::new();
+        };
+        let works = command.document.plugin_on(node.platform);
+        let mut plugins = self.plugins(command, one).into_iter();
+        plugins
+            .find(|plugin| plugin.name == works)
+            .map(|plugin| plugin.output())
+            .unwrap_or_default()
+    }
+}
+
+/// What a command came to, as a step tells it.
+struct CommandResult {
+    command: String,
+    status: &'static str,
+    code: i32,
+    output: String,
+}
+
+impl CommandResult {
+    /// The same once more, as JSON text.
+    fn payload(&self) -> String {
+        let text = |value: &str| Value::from(value).to_string();
+        // In AWS's order of members.
+        format!(
+            "{{\"Status\":{},\"ResponseCode\":{},\"Output\":{},\"CommandId\":{}}}",
+            text(self.status),
+            self.code,
+            text(&self.output),
+            text(&self.command)
+        )
+    }
+
+    fn outputs(&self) -> [(String, Vec<String>); 4] {
+        [
+            ("Status", self.status.to_owned()),
+            ("ResponseCode", self.code.to_string()),
+            ("Output", self.output.clone()),
+            ("OutputPayload", self.payload()),
+        ]
+        .map(|(name, value)| (name.to_owned(), vec![value]))
+    }
+
+    /// AWS's words for a command that did not succeed, as recorded.
+    fn failure(&self) -> String {
+        let Self {
+            command,
+            status,
+            code,
+            output,
+        } = self;
+        let payload = self.payload();
+        format!(
+            "Step fails when it is verifying the command has completed. Command {command} returns unexpected invocation result: \n{{Status=[{status}], ResponseCode=[{code}], Output=[{output}], OutputPayload=[{payload}], CommandId=[{command}]}}. {SEE_GUIDE}"
+        )
     }
 }
 
@@ -79,7 +147,7 @@ fn command_order(location: Location, inputs: &Value, step: (String, usize)) -> R
         Some(given) => serde_json::from_value(given.clone())
             .map_err(|error| format!("InvalidParameters: Targets cannot be read: {error}."))?,
     };
-    let order = CommandOrder {
+    Ok(CommandOrder {
         location,
         document: text("DocumentName").ok_or("InvalidParameters: DocumentName is required.")?,
         parameters: command_parameters(inputs.get("Parameters")),
@@ -99,11 +167,7 @@ fn command_order(location: Location, inputs: &Value, step: (String, usize)) -> R
             notification: given("NotificationConfig"),
             cloudwatch: given("CloudWatchOutputConfig"),
         },
-    };
-    if !is_concurrency(&order.max_concurrency) || !is_errors(&order.max_errors) {
-        return Err("InvalidParameters: MaxConcurrency or MaxErrors is not in AWS's grammar.".to_owned());
-    }
-    Ok(order)
+    })
 }
 
 pub(super) fn texts(value: &Value) -> Vec<String> {
