@@ -158,7 +158,7 @@ def what_became_of_bad_nodes_is_told(stage):
         MaxConcurrency="100%",
         MaxErrors="100%",
     )["Command"]["CommandId"]
-    stage.advance(6 * 3600)
+    stage.advance(8 * 3600)
     told = ssm.list_command_invocations(CommandId=that, Details=True)["CommandInvocations"]
     details = {one["StatusDetails"] for one in told}
     assert {"Success", "Failed", "DeliveryTimedOut"} <= details, details
