@@ -19,10 +19,11 @@ mod observe;
 mod polls;
 mod start;
 mod state;
+mod summary;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use collect::PATCH_STATE_LAG;
+pub use classify::{PATCH_STATE_LAG, PING_LAG};
 pub use decide::{Action, COLLECTS_A_TURN, Decision, LOOK_UP_AFTER, RESEND_WITHIN, START_PATIENCE, decide};
 pub use driver::{Drive, DriveError, Driver, Observer, Progress, Recollected, StillUnread, Turn};
 pub use event::{Event, FinishedOutcome, LocationOutcome, RECORD_FORMAT, Record};

@@ -8,4 +8,4 @@ mod node;
 mod text;
 
 pub use build::{ExecutionReport, LocationReport, NodeReport, Report, ReportOutcome, Totals};
-pub use node::{NodeOutcome, NodeRow, Tally};
+pub use node::{Goal, NodeOutcome, NodeRow, Tally};

@@ -37,6 +37,9 @@ pub const DELIVERY_TIMEOUT_SECONDS: u32 = 3_600;
 /// its steps, which nobody can change.
 pub const EXECUTION_TIMEOUT_SECONDS: u32 = 7_200;
 
+/// The parameter by which a runbook hands AWS-RunPatchBaseline one snapshot for all nodes.
+pub const SNAPSHOT_ID: &str = "SnapshotId";
+
 /// Whether `document` is patchfleet's own runbook, by its name. Under another name, or by its ARN,
 /// it is a runbook of one's own: it gets the parameters that the request gives it.
 ///

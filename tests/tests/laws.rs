@@ -154,11 +154,8 @@ fn accounted(run: &Run, done: &Done) {
             );
         }
         all.merge(&location.nodes);
-        let reboot = plan.request.patch.reboot_option;
-        short += rows
-            .iter()
-            .filter(|row| !row.outcome.reaches_goal(reboot))
-            .count();
+        let goal = plan.request.goal();
+        short += rows.iter().filter(|row| !row.outcome.reaches_goal(goal)).count();
     }
     assert_eq!(totals.nodes, all);
     assert_eq!(report.needs_action.len(), short);
@@ -191,13 +188,13 @@ fn truthful(run: &Run, done: &Done) {
             }
         }
     }
-    let reboot = done.plan.request.patch.reboot_option;
+    let goal = done.plan.request.goal();
     let all_well = done
         .ended
         .rows
         .values()
         .flatten()
-        .all(|row| row.outcome.reaches_goal(reboot));
+        .all(|row| row.outcome.reaches_goal(goal));
     if done.ended.report.outcome == ReportOutcome::Succeeded {
         assert!(all_well);
         assert!(

@@ -1,28 +1,64 @@
 //! What became of a node: a pure function of what AWS says about it.
 
-use crate::port::{InvocationStatus, PatchStateView, PingStatus};
+use super::summary::Summary;
+use crate::port::{InvocationStatus, ManagedNode, PatchStateView, PingStatus};
 use crate::report::NodeOutcome;
 use crate::request::Operation;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+
+/// How long a node's patch state, or its line in the command's results, may come after the end of
+/// its run. Until then, a node that reports success and has no new state keeps its location open,
+/// and so does a command that is through with more nodes than its results name. Run Command and patch states are
+/// different parts of Systems Manager, and nothing is documented about how far apart they are.
+pub const PATCH_STATE_LAG: SignedDuration = SignedDuration::from_mins(2);
+
+/// How long a node that answers may seem not to, and one that does not may seem to. The agent
+/// sends a health ping every five minutes (Systems Manager User Guide, "SSM Agent technical
+/// reference"), and PingStatus was seen Online 84 s after the last one, when a command had expired
+/// on the node. Two minutes more are for the way of the ping. Whoever has not pinged for this long
+/// after the end of a command does not answer.
+pub const PING_LAG: SignedDuration = SignedDuration::from_mins(7);
+
+/// Why a node that is selected and not listed by Systems Manager is in no command. Which of the three it
+/// is cannot be told without ec2:DescribeInstances: DescribeInstanceInformation leaves out instances
+/// that are stopped or terminated.
+pub(crate) const NOT_LISTED: &str =
+    "selected, and not listed by Systems Manager: stopped, terminated, or never registered";
 
 /// What AWS says about a node after the run.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Evidence<'a> {
     /// What the campaign does.
     pub(super) operation: Operation,
+    /// Whether an override list says what to install, so that the rest stays missing by right.
+    pub(super) by_list: bool,
+    /// Whether a baseline override takes the place of the patch state: then none is written.
+    pub(super) by_word: bool,
     /// When the command was sent, by AWS's clock.
     pub(super) requested_at: Timestamp,
-    /// The campaign's patch snapshot.
-    pub(super) snapshot: &'a str,
+    /// When the command expired, or would have, by AWS's clock.
+    pub(super) expires_at: Option<Timestamp>,
+    /// When the run in the location was first seen to be over.
+    pub(super) ended_at: Option<Timestamp>,
+    /// The command's `StatusDetails`.
+    pub(super) command: &'a str,
+    /// The patch snapshot that the campaign gave the run. `None`: its runbook takes none.
+    pub(super) snapshot: Option<&'a str>,
     /// What the command did on it; `None` if it was not among the command's targets.
     pub(super) invocation: Option<&'a InvocationStatus>,
+    /// Whether AWS says when the command began on it.
+    pub(super) begun: bool,
+    /// Its exit code there, if AWS was asked for it and it has one.
+    pub(super) code: Option<i32>,
+    /// What the run printed of itself, if it was read.
+    pub(super) summary: Option<Summary>,
     /// Whether the command's results name every node that it is through with. If not, a node
     /// without one may have been a target.
     pub(super) all_listed: bool,
     /// Whether the selection holds it now.
     pub(super) selected: bool,
-    /// Whether its agent answers now; `None` if Systems Manager does not manage it.
-    pub(super) ping: Option<PingStatus>,
+    /// What Systems Manager says of its agent now; `None` if it does not list the node.
+    pub(super) managed: Option<&'a ManagedNode>,
     /// Its patch state now.
     pub(super) state: Option<&'a PatchStateView>,
 }
@@ -33,8 +69,8 @@ pub(super) struct Verdict {
     pub(super) outcome: NodeOutcome,
     /// Empty if the outcome says it all.
     pub(super) detail: String,
-    /// Whether its patch state may only be late.
-    pub(super) may_change: bool,
+    /// How long after the end of the run another look may say otherwise; `None` if none will.
+    pub(super) may_change: Option<SignedDuration>,
 }
 
 impl Verdict {
@@ -42,147 +78,295 @@ impl Verdict {
         Self {
             outcome,
             detail: detail.into(),
-            may_change: false,
+            may_change: None,
+        }
+    }
+
+    fn until(self, lag: SignedDuration) -> Self {
+        Self {
+            may_change: Some(lag),
+            ..self
         }
     }
 }
 
 impl Evidence<'_> {
-    /// The patch state, if this campaign's run wrote it: of its operation, and of its snapshot or
-    /// ended after the command was sent. The snapshot is asked first because whose clock a patch
-    /// state's times are of is not documented, and a node's may be slow.
+    /// The patch state, if this campaign's run wrote it: of its operation, and of its snapshot. A
+    /// state of another snapshot is somebody else's, however new. Only where the run or the state has
+    /// none do the times decide: whose clock they are of is not documented.
     pub(super) fn fresh(&self) -> Option<&PatchStateView> {
-        self.state.filter(|state| {
-            let is_own = state
-                .snapshot
-                .as_ref()
-                .is_some_and(|snapshot| snapshot.eq_ignore_ascii_case(self.snapshot));
-            (is_own || state.ended_at >= self.requested_at)
-                && state.operation.eq_ignore_ascii_case(self.operation.as_str())
-        })
+        let state = self.state.filter(|_| !self.by_word)?;
+        let is_ours = match (self.snapshot, &state.snapshot) {
+            (Some(own), Some(snapshot)) => snapshot.eq_ignore_ascii_case(own),
+            (None, _) | (_, None) => state.ended_at >= self.requested_at,
+        };
+        (is_ours && state.operation.eq_ignore_ascii_case(self.operation.as_str())).then_some(state)
     }
+
+    /// The patch state, if it can be nobody else's.
+    fn proves_a_run(&self) -> bool {
+        self.snapshot.is_some() && self.fresh().is_some_and(|state| state.snapshot.is_some())
+    }
+
+    fn by_alarm(&self) -> bool {
+        self.command.to_ascii_lowercase().contains("alarm")
+    }
+
+    /// Whether its agent may have been there when the command was sent.
+    fn was_alive(&self) -> bool {
+        self.managed
+            .and_then(|node| node.last_ping)
+            .is_some_and(|ping| ping.checked_add(PING_LAG).unwrap_or(Timestamp::MAX) >= self.requested_at)
+    }
+
+    /// Whether its agent answers after `end`.
+    fn presence(&self, end: Option<Timestamp>) -> Presence {
+        match self.managed {
+            None => Presence::NotListed,
+            Some(node) if node.ping == PingStatus::Offline => Presence::Silent,
+            Some(node) => match (node.last_ping, end) {
+                (Some(ping), Some(end)) if ping < end => Presence::TooEarly,
+                _ => Presence::Answers,
+            },
+        }
+    }
+}
+
+/// Whether a node's agent answers after the run.
+#[derive(Clone, Copy, PartialEq)]
+enum Presence {
+    Answers,
+    /// PingStatus says so, and no ping has come since the end of the run.
+    TooEarly,
+    Silent,
+    /// Systems Manager does not list the node.
+    NotListed,
 }
 
 /// Classifies a node. The truth is its patch state, not what the command says of itself; and a
 /// node that was reached and does not answer any more is lost, whatever else is said of it.
 pub(super) fn classify(evidence: &Evidence<'_>) -> Verdict {
+    use InvocationStatus as S;
     let Some(status) = evidence.invocation else {
-        if !evidence.all_listed {
-            return Verdict {
-                may_change: true,
-                ..Verdict::new(
-                    NodeOutcome::Unknown,
-                    "the command's results do not name every node that it ran on",
-                )
-            };
-        }
-        return match (evidence.ping, evidence.selected) {
-            (Some(_), _) => Verdict::new(NodeOutcome::NotRun, "the command was not sent to it"),
-            (None, true) => Verdict::new(
-                NodeOutcome::Unmanaged,
-                "in the selection, and Systems Manager does not manage it",
-            ),
-            (None, false) => Verdict::new(NodeOutcome::Gone, "neither selected nor managed any more"),
-        };
+        return without_invocation(evidence);
     };
-    match (evidence.ping, evidence.selected, delivery(status)) {
-        (None, false, _) => Verdict::new(
-            NodeOutcome::Gone,
-            "the command was sent to it, and it is neither selected nor managed any more",
+    match status {
+        S::Undeliverable | S::AccessDenied | S::InvalidPlatform => match evidence.managed {
+            None if !evidence.selected => gone(),
+            _ => Verdict::new(
+                NodeOutcome::Unreached,
+                format!("the command could not be delivered: {}", status.as_str()),
+            ),
+        },
+        S::Pending => not_tried(evidence, "the command ended before it was sent to it"),
+        S::Terminated if !evidence.by_alarm() && !evidence.begun => not_tried(
+            evidence,
+            "not sent: the command had reached its error limit before",
         ),
-        (_, _, Delivery::Never(why)) => Verdict::new(NodeOutcome::Unreached, why),
-        (_, _, Delivery::NotTried(why)) => Verdict::new(NodeOutcome::NotRun, why),
-        (None, true, Delivery::Made) => Verdict::new(
-            NodeOutcome::Lost,
-            "the command reached it, and Systems Manager does not manage it any more",
-        ),
-        (Some(PingStatus::Offline), _, Delivery::Made) => Verdict::new(
-            NodeOutcome::Lost,
-            "the command reached it, and its agent does not answer any more",
-        ),
-        (Some(PingStatus::Online), _, Delivery::Made) => answered(evidence, status),
+        // The agent said so itself, so it was there.
+        S::Success | S::Failed => match evidence.presence(None) {
+            Presence::NotListed if !evidence.selected && *status == S::Success => gone(),
+            Presence::Answers | Presence::TooEarly => answered(evidence, status),
+            presence => lost(presence),
+        },
+        S::DeliveryTimedOut | S::Delayed => expired(evidence, status),
+        S::InProgress | S::ExecutionTimedOut | S::Cancelled | S::Terminated | S::Other(_) => {
+            match evidence.presence(evidence.ended_at.or(evidence.expires_at)) {
+                Presence::Answers => answered(evidence, status),
+                // An alarm ends a command that was never sent to it with the same words.
+                Presence::Silent if *status == S::Terminated && silent_before(evidence) => {
+                    unreached_before(evidence)
+                }
+                presence => lost(presence),
+            }
+        }
     }
 }
 
-/// Whether a command reached a node.
-enum Delivery {
-    Made,
-    Never(&'static str),
-    NotTried(&'static str),
+fn without_invocation(evidence: &Evidence<'_>) -> Verdict {
+    if !evidence.all_listed {
+        return Verdict::new(
+            NodeOutcome::Unknown,
+            "the command's results do not name every node that it ran on",
+        )
+        .until(PATCH_STATE_LAG);
+    }
+    match (evidence.managed, evidence.selected) {
+        (Some(_), _) if evidence.command.eq_ignore_ascii_case("Success") => {
+            Verdict::new(NodeOutcome::NotRun, "the command was not sent to it")
+        }
+        (Some(_), _) => Verdict::new(
+            NodeOutcome::NotRun,
+            format!("the command was not sent to it: it ended as {}", evidence.command),
+        ),
+        (None, true) => Verdict::new(NodeOutcome::Unmanaged, NOT_LISTED),
+        (None, false) => Verdict::new(
+            NodeOutcome::Gone,
+            "planned, and neither selected nor listed by Systems Manager any more",
+        ),
+    }
 }
 
-fn delivery(status: &InvocationStatus) -> Delivery {
-    match status {
-        InvocationStatus::DeliveryTimedOut => Delivery::Never("the command was not delivered in time"),
-        InvocationStatus::Undeliverable => Delivery::Never("the command could not be delivered"),
-        InvocationStatus::AccessDenied => Delivery::Never("the command could not be delivered: AccessDenied"),
-        InvocationStatus::InvalidPlatform => {
-            Delivery::Never("the command could not be delivered: InvalidPlatform")
-        }
-        InvocationStatus::Delayed => Delivery::Never("the command was still to be delivered when it ended"),
-        InvocationStatus::Pending => Delivery::NotTried("the command ended before it was sent to it"),
-        InvocationStatus::Terminated => {
-            Delivery::NotTried("not sent: the command had reached its error limit before")
-        }
-        InvocationStatus::InProgress
-        | InvocationStatus::Success
-        | InvocationStatus::Failed
-        | InvocationStatus::ExecutionTimedOut
-        | InvocationStatus::Cancelled
-        | InvocationStatus::Other(_) => Delivery::Made,
+/// A node that reported success, or was in no need to, and is there no more.
+fn gone() -> Verdict {
+    Verdict::new(
+        NodeOutcome::Gone,
+        "the command was sent to it, and it is neither selected nor listed by Systems Manager any more",
+    )
+}
+
+fn lost(presence: Presence) -> Verdict {
+    match presence {
+        Presence::NotListed => Verdict::new(
+            NodeOutcome::Lost,
+            "the command was sent to it, and Systems Manager does not list it any more: stopped, terminated, or \
+             deregistered",
+        ),
+        Presence::TooEarly => Verdict::new(
+            NodeOutcome::Lost,
+            "the command reached it, and its agent was not heard of after the command's end",
+        )
+        .until(PING_LAG),
+        Presence::Silent | Presence::Answers => Verdict::new(
+            NodeOutcome::Lost,
+            "the command reached it, and its agent does not answer any more",
+        ),
+    }
+}
+
+/// A node that the command did not reach, by what is said of it; its patch state may prove the
+/// contrary.
+fn not_tried(evidence: &Evidence<'_>, why: &str) -> Verdict {
+    match evidence.managed {
+        None if !evidence.selected => gone(),
+        Some(node) if evidence.proves_a_run() => match node.ping {
+            PingStatus::Online => answered(evidence, &InvocationStatus::Terminated),
+            PingStatus::Offline => lost(Presence::Silent),
+        },
+        _ => Verdict::new(NodeOutcome::NotRun, why),
+    }
+}
+
+fn silent_before(evidence: &Evidence<'_>) -> bool {
+    !evidence.begun && !evidence.was_alive() && evidence.fresh().is_none()
+}
+
+fn unreached_before(evidence: &Evidence<'_>) -> Verdict {
+    let heard = evidence.managed.and_then(|node| node.last_ping);
+    Verdict::new(
+        NodeOutcome::Unreached,
+        match heard {
+            Some(ping) => {
+                format!("the command was not delivered in time: its agent was last heard of at {ping:.0}")
+            }
+            None => "the command was not delivered in time".to_owned(),
+        },
+    )
+}
+
+/// A node on which the command expired. Whoever was at work then has this status as well, and so
+/// has whoever still waited for its turn.
+fn expired(evidence: &Evidence<'_>, status: &InvocationStatus) -> Verdict {
+    match evidence.presence(evidence.expires_at.or(evidence.ended_at)) {
+        Presence::Answers if evidence.fresh().is_some() => answered(evidence, status),
+        Presence::Answers => Verdict::new(
+            NodeOutcome::Unreached,
+            "the command expired before it was delivered, and the node answers",
+        ),
+        Presence::Silent if silent_before(evidence) => unreached_before(evidence),
+        presence => lost(presence),
     }
 }
 
 /// A node that the command reached and that answers.
 fn answered(evidence: &Evidence<'_>, status: &InvocationStatus) -> Verdict {
+    use InvocationStatus as S;
+    if evidence.by_word {
+        return by_word(evidence, status);
+    }
     if let Some(state) = evidence.fresh() {
         return match evidence.operation {
             Operation::Scan => Verdict::new(NodeOutcome::Done, ""),
-            Operation::Install => installed(state),
+            Operation::Install => installed(
+                state.failed,
+                state.missing,
+                state.pending_reboot,
+                evidence.by_list,
+            ),
         };
     }
+    let nothing = "and has no patch state of this run";
     match status {
-        InvocationStatus::Cancelled => Verdict::new(
+        S::Cancelled => Verdict::new(
             NodeOutcome::NotRun,
             "the command was cancelled on it before it had a result",
         ),
-        InvocationStatus::Success => Verdict {
-            may_change: true,
-            ..Verdict::new(
-                NodeOutcome::Failed,
-                "reported success, but has no new patch state",
-            )
-        },
-        InvocationStatus::ExecutionTimedOut => Verdict::new(
+        S::Terminated => Verdict::new(
+            NodeOutcome::Unknown,
+            format!(
+                "the command ended as {}; what it began on the node may run on",
+                evidence.command
+            ),
+        )
+        .until(PATCH_STATE_LAG),
+        S::Success => {
+            Verdict::new(NodeOutcome::Failed, format!("reported success, {nothing}")).until(PATCH_STATE_LAG)
+        }
+        S::ExecutionTimedOut => {
+            Verdict::new(NodeOutcome::Failed, format!("did not finish in time, {nothing}"))
+        }
+        S::InProgress => Verdict::new(
             NodeOutcome::Failed,
-            "did not finish in time, and has no new patch state",
+            format!("was still running when the command ended, {nothing}"),
         ),
-        InvocationStatus::InProgress => Verdict::new(
+        S::Failed => Verdict::new(NodeOutcome::Failed, format!("reported failure, {nothing}")),
+        other => Verdict::new(
             NodeOutcome::Failed,
-            "was still running when the command ended, and has no new patch state",
-        ),
-        InvocationStatus::Failed => Verdict::new(
-            NodeOutcome::Failed,
-            "reported failure, and has no new patch state",
-        ),
-        InvocationStatus::Other(name) => Verdict::new(
-            NodeOutcome::Failed,
-            format!("ended as {name}, a status that is not known, and has no new patch state"),
-        ),
-        InvocationStatus::Pending
-        | InvocationStatus::Delayed
-        | InvocationStatus::DeliveryTimedOut
-        | InvocationStatus::Undeliverable
-        | InvocationStatus::AccessDenied
-        | InvocationStatus::InvalidPlatform
-        | InvocationStatus::Terminated => Verdict::new(
-            NodeOutcome::Failed,
-            format!("ended as {}, and has no new patch state", status.as_str()),
+            format!("ended as {}, {nothing}", other.as_str()),
         ),
     }
 }
 
-fn installed(state: &PatchStateView) -> Verdict {
+/// A node of a run that writes no patch state: what the command said of itself is all there is.
+fn by_word(evidence: &Evidence<'_>, status: &InvocationStatus) -> Verdict {
+    use InvocationStatus as S;
+    let told = "by the command's own word, as a baseline override writes no patch state";
+    match status {
+        S::Success => match (evidence.operation, evidence.summary) {
+            (Operation::Install, Some(summary)) => {
+                let verdict = installed(summary.failed, summary.missing, summary.pending_reboot, false);
+                let detail = if verdict.detail.is_empty() {
+                    told.to_owned()
+                } else {
+                    format!("{}, {told}", verdict.detail)
+                };
+                Verdict::new(verdict.outcome, detail)
+            }
+            (Operation::Install, None) => Verdict::new(
+                NodeOutcome::Done,
+                format!("{told}; it names no patch that is missing"),
+            ),
+            (Operation::Scan, _) => Verdict::new(NodeOutcome::Done, told),
+        },
+        S::Cancelled => Verdict::new(
+            NodeOutcome::NotRun,
+            "the command was cancelled on it before it had a result",
+        ),
+        S::Terminated | S::DeliveryTimedOut | S::Delayed | S::InProgress => Verdict::new(
+            NodeOutcome::Unknown,
+            format!("ended as {}; what was begun on it may run on", status.as_str()),
+        ),
+        _ => Verdict::new(
+            NodeOutcome::Failed,
+            match evidence.code {
+                Some(code) => format!("ended as {} with exit code {code}, {told}", status.as_str()),
+                None => format!("ended as {}, {told}", status.as_str()),
+            },
+        ),
+    }
+}
+
+fn installed(failed: u32, missing: u32, pending_reboot: u32, by_list: bool) -> Verdict {
     let patches = |n: u32| {
         if n == 1 {
             "1 patch".to_owned()
@@ -190,22 +374,27 @@ fn installed(state: &PatchStateView) -> Verdict {
             format!("{n} patches")
         }
     };
-    if state.failed > 0 {
+    if failed > 0 {
         Verdict::new(
             NodeOutcome::Failed,
-            format!("{} failed to install", patches(state.failed)),
+            format!("{} failed to install", patches(failed)),
         )
-    } else if state.missing > 0 {
+    } else if missing > 0 && !by_list {
         Verdict::new(
             NodeOutcome::Missing,
-            format!("{} still missing", patches(state.missing)),
+            format!("{} still missing", patches(missing)),
         )
-    } else if state.pending_reboot > 0 {
+    } else if pending_reboot > 0 {
         Verdict::new(
             NodeOutcome::PendingReboot,
+            format!("{} installed, waiting for a reboot", patches(pending_reboot)),
+        )
+    } else if missing > 0 {
+        Verdict::new(
+            NodeOutcome::Done,
             format!(
-                "{} installed, waiting for a reboot",
-                patches(state.pending_reboot)
+                "{} that the override list does not name still missing",
+                patches(missing)
             ),
         )
     } else {

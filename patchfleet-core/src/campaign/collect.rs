@@ -1,30 +1,27 @@
 //! What became of a location: reading its results, and settling it.
 
-use super::LocationOutcome;
-use super::classify::{Evidence, classify};
+use super::classify::{Evidence, NOT_LISTED, PATCH_STATE_LAG, classify};
 use super::polls::Parent;
 use super::state::{LocationState, StartState, State, UnitState, ended_well};
+use super::{LocationOutcome, start};
 use crate::census::NodeCounts;
 use crate::id::{CommandId, ExecutionId, Location, NodeId, UnitId};
 use crate::port::{
-    Automation, CommandCounts, CommandView, ExecutionStatus, Inventory, InvocationStatus, PortErrorKind,
+    Automation, CommandCounts, CommandView, ExecutionStatus, Inventory, InvocationView, PortErrorKind,
     PortResult, Walk,
 };
 use crate::report::{NodeOutcome, NodeRow, Tally};
 use crate::request::Patch;
+use crate::runbook;
 use jiff::SignedDuration;
 use std::collections::{BTreeMap, BTreeSet};
 
 mod course;
 mod nodes;
+mod output;
 
 use course::{Course, failed_early, words};
-
-/// How long a node's patch state, or its line in the command's results, may come after the end of
-/// its run. Until then, a node that reports success and has no new state keeps its location open,
-/// and so does a command that is through with more nodes than its results name. Run Command and patch states are
-/// different parts of Systems Manager, and nothing is documented about how far apart they are.
-pub const PATCH_STATE_LAG: SignedDuration = SignedDuration::from_mins(2);
+pub(super) use nodes::Found;
 
 /// What a location came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,8 +44,9 @@ pub(super) enum Collected {
         away: Vec<NodeId>,
         detail: String,
     },
-    /// Some patch state may only be late: this, unless another look says otherwise.
-    Lagging(Settlement),
+    /// Something may only be late, for so long after the end of the run: this, unless another look
+    /// says otherwise.
+    Lagging(Settlement, SignedDuration),
 }
 
 /// A location to settle, and all that is known of it.
@@ -149,30 +147,42 @@ impl Job<'_> {
         if !view.is_terminal() {
             return Ok(Collected::Running);
         }
-        let (mut settlement, lagging) = self.results(&id, &view, &status).await?;
+        if view.failed_before_any_node() {
+            let mut settlement = self
+                .never_ran(
+                    LocationOutcome::CommandFailed,
+                    format!("the command ended as {} and was sent to no node", view.details),
+                )
+                .await?;
+            settlement.command = counts;
+            return Ok(Collected::Settled(settlement));
+        }
+        let (mut settlement, lagging) = self.results(at, &id, &view, &status).await?;
         settlement.command = counts;
-        Ok(if lagging {
-            Collected::Lagging(settlement)
-        } else {
-            Collected::Settled(settlement)
+        Ok(match lagging {
+            Some(lag) => Collected::Lagging(settlement, lag),
+            None => Collected::Settled(settlement),
         })
     }
 
-    /// The results of a command that is over, and whether some may only be late.
+    /// The results of a command that is over, and for how long after its end some may only be late.
     async fn results(
         &self,
+        at: &LocationState,
         id: &CommandId,
         view: &CommandView,
         status: &ExecutionStatus,
-    ) -> PortResult<(Settlement, bool)> {
-        let mut invocations: BTreeMap<NodeId, InvocationStatus> = BTreeMap::new();
+    ) -> PortResult<(Settlement, Option<SignedDuration>)> {
+        let patch = self.patch();
+        let by_word = is_given(patch.baseline_override.as_deref());
+        let mut invocations: BTreeMap<NodeId, InvocationView> = BTreeMap::new();
         let mut walk = Walk::new("the command's invocations");
         while let Some(token) = walk.next() {
             let page = self
                 .automation
-                .invocations(self.location, id, false, token)
+                .invocations(self.location, id, by_word, token)
                 .await?;
-            invocations.extend(page.items.into_iter().map(|view| (view.node, view.status)));
+            invocations.extend(page.items.into_iter().map(|view| (view.node.clone(), view)));
             walk.advance(page.next)?;
         }
         let reached: Vec<NodeId> = invocations.keys().cloned().collect();
@@ -185,16 +195,19 @@ impl Job<'_> {
             // sent to still is.
             Err(error) => (self.reached(&reached).await?, Some(error)),
         };
-        let states = self.patch_states(&reached).await?;
-        let patch = self.patch();
-        let snapshot = self.state.campaign().snapshot_id().to_string();
+        let (states, summaries) = if by_word {
+            (BTreeMap::new(), self.summaries(id, &invocations).await?)
+        } else {
+            (self.patch_states(&reached).await?, BTreeMap::new())
+        };
+        let snapshot = self.snapshot();
         // A command may be over before its results are listed: what is not listed is not known.
         let completed = usize::try_from(view.counts.completed).unwrap_or(usize::MAX);
         // A new command is not listed by node at once (recorded: nothing after 0.07 s, all at 2.2 s), so
         // an empty list says nothing of a command that has targets.
         let all_listed =
             invocations.len() >= completed && (!invocations.is_empty() || view.counts.targets == 0);
-        let mut lagging = !all_listed;
+        let mut lagging = (!all_listed).then_some(PATCH_STATE_LAG);
         let mut rows = vec![];
         for node in found
             .selected
@@ -202,29 +215,48 @@ impl Job<'_> {
             .chain(invocations.keys())
             .collect::<BTreeSet<_>>()
         {
+            let invocation = invocations.get(node);
+            let plugins = invocation.map_or(&[][..], |view| &view.plugins);
             let evidence = Evidence {
                 operation: patch.operation,
+                by_list: is_given(patch.install_override_list.as_deref()),
+                by_word,
                 requested_at: view.requested_at,
-                snapshot: &snapshot,
-                invocation: invocations.get(node),
+                expires_at: view.expires_at,
+                ended_at: at.ended_at,
+                command: &view.details,
+                snapshot: snapshot.as_deref(),
+                invocation: invocation.map(|view| &view.status),
+                begun: plugins.iter().any(|plugin| plugin.started_at.is_some()),
+                code: plugins
+                    .iter()
+                    .filter_map(|plugin| plugin.response_code)
+                    .find(|code| *code != 0),
+                summary: summaries.get(node).copied(),
                 all_listed,
                 selected: found.selected.contains(node),
-                ping: found.managed.get(node).copied(),
+                managed: found.managed.get(node),
                 state: states.get(node),
             };
             let verdict = classify(&evidence);
-            lagging |= verdict.may_change;
+            lagging = lagging.max(verdict.may_change);
             let fresh = evidence.fresh();
+            let told = evidence.summary;
             rows.push(NodeRow {
                 node: node.clone(),
                 outcome: verdict.outcome,
                 detail: verdict.detail,
-                installed: fresh.map(|state| state.installed),
-                missing: fresh.map(|state| state.missing),
-                failed: fresh.map(|state| state.failed),
+                installed: fresh
+                    .map(|state| state.installed)
+                    .or(told.map(|told| told.installed)),
+                missing: fresh.map(|state| state.missing).or(told.map(|told| told.missing)),
+                failed: fresh.map(|state| state.failed).or(told.map(|told| told.failed)),
             });
         }
         let mut settlement = self.by_nodes(rows, status);
+        if not_whole.is_none() {
+            self.account_for_the_planned(&mut settlement);
+        }
         if !all_listed && settlement.outcome != LocationOutcome::Cancelled {
             settlement.outcome = LocationOutcome::ResultsUnreadable;
             settlement.detail = format!(
@@ -250,10 +282,10 @@ impl Job<'_> {
     /// Settles a location whose nodes are known.
     fn by_nodes(&self, rows: Vec<NodeRow>, status: &ExecutionStatus) -> Settlement {
         let nodes: Tally = rows.iter().map(|row| row.outcome).collect();
-        let reboot = self.patch().reboot_option;
+        let goal = self.state.plan().request.goal();
         let short: u32 = nodes
             .iter()
-            .filter(|(outcome, _)| !outcome.reaches_goal(reboot))
+            .filter(|(outcome, _)| !outcome.reaches_goal(goal))
             .map(|(_, n)| n)
             .sum();
         let (outcome, detail) = if short > 0 {
@@ -296,7 +328,7 @@ impl Job<'_> {
                 )));
             }
         };
-        if settlement.nodes.total() > 0 {
+        if !settlement.rows.is_empty() {
             settlement.outcome = LocationOutcome::NodesFailed;
             settlement.detail = "the command matched no node".to_owned();
         }
@@ -316,22 +348,86 @@ impl Job<'_> {
             }
             Err(_) => return Ok(self.counted(outcome, detail)),
         };
+        Ok(self.named(&found, outcome, detail))
+    }
+
+    /// A location without a result, whose nodes can be listed.
+    fn named(&self, found: &Found, outcome: LocationOutcome, detail: String) -> Settlement {
         let managed = managed_outcome(outcome);
         let row = |node: &NodeId| {
             if found.managed.contains_key(node) {
-                row_without_result(node, managed)
+                row_without_result(node, managed, outcome, &detail)
             } else {
-                row_without_result(node, NodeOutcome::Unmanaged)
+                row_without_result(node, NodeOutcome::Unmanaged, outcome, &detail)
             }
         };
         let rows: Vec<NodeRow> = found.selected.iter().map(row).collect();
         let nodes: Tally = rows.iter().map(|row| row.outcome).collect();
-        Ok(Settlement {
+        let mut settlement = Settlement {
             nodes,
             detail,
             rows,
             ..self.without_nodes(outcome)
-        })
+        };
+        self.account_for_the_planned(&mut settlement);
+        settlement
+    }
+
+    /// Compares the nodes of a location with those that were planned there. What a start does not
+    /// name by ids is known by number alone: whoever is missing is `gone`.
+    fn account_for_the_planned(&self, settlement: &mut Settlement) {
+        let Some(planned) = self.state.planned(self.location) else {
+            return;
+        };
+        if self.node_ids().is_some() {
+            return;
+        }
+        let before = settlement.nodes.total();
+        let counted = planned.nodes.map_or(0, NodeCounts::total);
+        let gone = counted.saturating_sub(before);
+        settlement.nodes.add(NodeOutcome::Gone, gone);
+        let goal = self.state.plan().request.goal();
+        match settlement.outcome {
+            // The selection is whole, and empty: nobody of those that the plan was made for is in it.
+            LocationOutcome::Emptied | LocationOutcome::Succeeded
+                if before == 0 && (gone > 0 || (planned.nodes.is_none() && planned.kept.is_none())) =>
+            {
+                settlement.outcome = LocationOutcome::Vanished;
+                settlement.detail = if gone > 0 {
+                    format!(
+                        "{} planned, and none of them is in the selection any more",
+                        nodes(gone)
+                    )
+                } else {
+                    "nodes were planned, and none is in the selection any more".to_owned()
+                };
+            }
+            outcome if gone > 0 => {
+                if outcome == LocationOutcome::Succeeded && !NodeOutcome::Gone.reaches_goal(goal) {
+                    settlement.outcome = LocationOutcome::NodesFailed;
+                }
+                let words = format!(
+                    "{gone} of {} planned are not in the selection any more",
+                    nodes(counted)
+                );
+                settlement.detail = if settlement.detail.is_empty() {
+                    words
+                } else {
+                    format!("{}; {words}", settlement.detail)
+                };
+            }
+            _ => {}
+        }
+    }
+
+    /// The patch snapshot that the unit's runbook was given. `None`: it takes none.
+    fn snapshot(&self) -> Option<String> {
+        let request = start::request(self.state, self.unit, 1)?;
+        request
+            .parameters
+            .get(runbook::SNAPSHOT_ID)
+            .and_then(|values| values.first())
+            .cloned()
     }
 
     /// A location whose results cannot be read: its nodes are those that the census counted.
@@ -339,13 +435,18 @@ impl Job<'_> {
         self.counted(LocationOutcome::ResultsUnreadable, detail)
     }
 
-    /// What is left to say once reading was given up.
-    pub(super) fn given_up(&self, why: String) -> Settlement {
+    /// What is left to say once reading was given up: of each node by its id, if those that are
+    /// selected could be `found` all the same.
+    pub(super) fn given_up(&self, why: String, found: Option<&Found>) -> Settlement {
         let unit = self.state.units().get(&self.unit);
         let at = unit.and_then(|unit| unit.locations.get(self.location));
-        match unit.zip(at).map(|(unit, at)| self.course(&unit.start, at)) {
-            Some(Course::Never(outcome, detail)) => self.counted(outcome, detail),
-            Some(Course::Ran | Course::Unnamed(..)) | None => self.unreadable(why),
+        let (outcome, detail) = match unit.zip(at).map(|(unit, at)| self.course(&unit.start, at)) {
+            Some(Course::Never(outcome, detail)) => (outcome, detail),
+            Some(Course::Ran | Course::Unnamed(..)) | None => (LocationOutcome::ResultsUnreadable, why),
+        };
+        match found {
+            Some(found) => self.named(found, outcome, detail),
+            None => self.counted(outcome, detail),
         }
     }
 
@@ -354,7 +455,10 @@ impl Job<'_> {
     fn counted(&self, outcome: LocationOutcome, detail: String) -> Settlement {
         let managed = managed_outcome(outcome);
         let ids = self.node_ids().unwrap_or_default();
-        let rows: Vec<NodeRow> = ids.iter().map(|node| row_without_result(node, managed)).collect();
+        let rows: Vec<NodeRow> = ids
+            .iter()
+            .map(|node| row_without_result(node, managed, outcome, &detail))
+            .collect();
         let mut nodes: Tally = rows.iter().map(|row| row.outcome).collect();
         if rows.is_empty() {
             let counts = self.census().unwrap_or_default();
@@ -389,20 +493,31 @@ impl Job<'_> {
 }
 
 /// A node of a location that has no result.
-fn row_without_result(node: &NodeId, outcome: NodeOutcome) -> NodeRow {
+fn row_without_result(node: &NodeId, outcome: NodeOutcome, location: LocationOutcome, why: &str) -> NodeRow {
     let detail = match outcome {
-        NodeOutcome::Unmanaged => "in the selection, and Systems Manager does not manage it",
-        NodeOutcome::Unknown => "what became of it is not known",
-        _ => "no command was sent in its location",
+        NodeOutcome::Unmanaged => NOT_LISTED.to_owned(),
+        NodeOutcome::Unknown if why.is_empty() => "what became of it is not known".to_owned(),
+        NodeOutcome::Unknown => format!("what became of it is not known: {why}"),
+        _ if location == LocationOutcome::CommandFailed => why.to_owned(),
+        _ => "no command was sent in its location".to_owned(),
     };
     NodeRow {
         node: node.clone(),
         outcome,
-        detail: detail.to_owned(),
+        detail,
         installed: None,
         missing: None,
         failed: None,
     }
+}
+
+/// An empty text is as good as none: the runbook is not given it.
+fn is_given(text: Option<&str>) -> bool {
+    text.is_some_and(|text| !text.is_empty())
+}
+
+fn nodes(n: u32) -> String {
+    format!("{n} node{}", if n == 1 { "" } else { "s" })
 }
 
 /// What a managed node came to in a location with this outcome and no result.

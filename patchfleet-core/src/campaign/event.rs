@@ -203,8 +203,14 @@ pub enum LocationOutcome {
     Succeeded,
     /// Some node did not.
     NodesFailed,
-    /// No node was left when the command was sent.
+    /// No node was there, and none had been counted.
     Emptied,
+    /// Nodes were planned, and none of them is in the selection any more: the group was deleted, or
+    /// all have left it. Nobody patched them.
+    Vanished,
+    /// The command failed before it was sent to any node, because its sender may not list the group or
+    /// was throttled.
+    CommandFailed,
     /// Automation could not assume the execution role there.
     RoleNotAssumable,
     /// The execution there failed before it sent its command.
@@ -231,6 +237,8 @@ impl LocationOutcome {
             Self::Succeeded => "succeeded",
             Self::NodesFailed => "nodes_failed",
             Self::Emptied => "emptied",
+            Self::Vanished => "vanished",
+            Self::CommandFailed => "command_failed",
             Self::RoleNotAssumable => "role_not_assumable",
             Self::FailedBeforeCommand => "failed_before_command",
             Self::Cancelled => "cancelled",

@@ -157,11 +157,22 @@ impl CommandView {
         !matches!(self.status.as_str(), "Pending" | "InProgress" | "Cancelling")
     }
 
-    /// Whether it ended because it matched no node.
+    /// Whether it ended because it matched no node: an empty group, a group that is not there, tags
+    /// that no node has. AWS calls that Success / NoInstancesInTag.
     #[must_use]
     pub fn matched_nothing(&self) -> bool {
         self.details.eq_ignore_ascii_case("NoInstancesInTag")
-            || (self.is_terminal() && self.counts.targets == 0)
+    }
+
+    /// Whether it failed before it was sent to any node, for the reason in its details: `AccessDenied`
+    /// if its sender may not list the group, `RateExceeded` if AWS was asked too often. Such a command
+    /// has no target either, and says nothing about the selection.
+    #[must_use]
+    pub fn failed_before_any_node(&self) -> bool {
+        self.is_terminal()
+            && self.counts.targets == 0
+            && !self.matched_nothing()
+            && !self.status.eq_ignore_ascii_case("Success")
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{NodeOutcome, Tally};
 use crate::campaign::{FinishedOutcome, LocationOutcome, LocationState, StartState, State};
+use crate::census::NodeCounts;
 use crate::id::{AccountId, CampaignId, ExecutionId, Location, NodeId, Region, RequestName};
 use crate::plan::Skip;
 use crate::port::{ExecutionStatus, NodeRows, PortResult};
@@ -108,6 +109,21 @@ pub struct LocationReport {
     pub detail: String,
     /// Its nodes by outcome. Nodes that could not be listed are counted as the census found them.
     pub nodes: Tally,
+    /// How many nodes the plan was made for; `None` if they were not counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub planned: Option<u32>,
+    /// How many of its nodes are more than that: they joined the selection after the census, and were
+    /// patched with it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub joined: u32,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
+fn is_zero(n: &u32) -> bool {
+    *n == 0
 }
 
 /// A node that somebody has to look at.
@@ -138,6 +154,12 @@ pub struct Totals {
     pub outcomes: BTreeMap<LocationOutcome, u32>,
     /// All nodes of all planned locations by outcome.
     pub nodes: Tally,
+    /// How many nodes the plan was made for. Locations in which they were not counted add none.
+    #[serde(default)]
+    pub planned: u32,
+    /// How many nodes joined the selection after the census, and were patched with it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub joined: u32,
 }
 
 impl Report {
@@ -149,7 +171,12 @@ impl Report {
     /// Whatever keeps the rows from being read.
     pub async fn build(state: &State, rows: &dyn NodeRows) -> PortResult<Self> {
         let plan = state.plan();
-        let reboot = plan.request.patch.reboot_option;
+        let goal = plan.request.goal();
+        let planned: BTreeMap<Location, Option<u32>> = plan
+            .locations
+            .iter()
+            .map(|planned| (planned.location(), planned.nodes.map(NodeCounts::total)))
+            .collect();
         let mut by_location: BTreeMap<&Location, Vec<&LocationState>> = BTreeMap::new();
         for (_, location, at) in state.locations() {
             by_location.entry(location).or_default().push(at);
@@ -159,7 +186,7 @@ impl Report {
         let mut outcomes: BTreeMap<LocationOutcome, u32> = BTreeMap::new();
         let mut nodes = Tally::default();
         for (location, parts) in by_location {
-            let report = LocationReport::of(location, &parts);
+            let report = LocationReport::of(location, &parts, planned.get(location).copied().flatten());
             if let Some(outcome) = report.outcome {
                 let count = outcomes.entry(outcome).or_default();
                 *count = count.saturating_add(1);
@@ -169,10 +196,10 @@ impl Report {
             if report
                 .nodes
                 .iter()
-                .any(|(outcome, _)| !outcome.reaches_goal(reboot))
+                .any(|(outcome, _)| !outcome.reaches_goal(goal))
             {
                 let kept = rows.rows(state.campaign(), location).await?;
-                let short = kept.into_iter().filter(|row| !row.outcome.reaches_goal(reboot));
+                let short = kept.into_iter().filter(|row| !row.outcome.reaches_goal(goal));
                 needs_action.extend(short.map(|row| NodeReport {
                     account: location.account.clone(),
                     region: location.region.clone(),
@@ -206,6 +233,8 @@ impl Report {
                 skipped: count(plan.skipped.len()),
                 outcomes,
                 nodes,
+                planned: locations.iter().filter_map(|location| location.planned).sum(),
+                joined: locations.iter().map(|location| location.joined).sum(),
             },
             locations,
             skipped: plan.skipped.clone(),
@@ -236,7 +265,7 @@ impl Report {
 
 impl LocationReport {
     /// One location, of which several units may each have a part of the nodes.
-    fn of(location: &Location, parts: &[&LocationState]) -> Self {
+    fn of(location: &Location, parts: &[&LocationState], planned: Option<u32>) -> Self {
         let mut nodes = Tally::default();
         let mut worst: Option<(LocationOutcome, &str)> = None;
         for settled in parts.iter().filter_map(|part| part.settled.as_ref()) {
@@ -247,6 +276,8 @@ impl LocationReport {
         }
         let whole = worst.filter(|_| parts.iter().all(|part| part.settled.is_some()));
         Self {
+            planned,
+            joined: planned.map_or(0, |planned| nodes.total().saturating_sub(planned)),
             account: location.account.clone(),
             region: location.region.clone(),
             outcome: whole.map(|(outcome, _)| outcome),
@@ -261,15 +292,17 @@ fn severity(outcome: LocationOutcome) -> u8 {
     match outcome {
         LocationOutcome::Emptied => 0,
         LocationOutcome::Succeeded => 1,
-        LocationOutcome::NotStarted => 2,
-        LocationOutcome::Cancelled => 3,
-        LocationOutcome::StartRefused => 4,
-        LocationOutcome::RoleNotAssumable => 5,
-        LocationOutcome::FailedBeforeCommand => 6,
-        LocationOutcome::TimedOut => 7,
-        LocationOutcome::NodesFailed => 8,
-        LocationOutcome::ResultsUnreadable => 9,
-        LocationOutcome::Unresolved => 10,
+        LocationOutcome::Vanished => 2,
+        LocationOutcome::NotStarted => 3,
+        LocationOutcome::Cancelled => 4,
+        LocationOutcome::StartRefused => 5,
+        LocationOutcome::RoleNotAssumable => 6,
+        LocationOutcome::FailedBeforeCommand => 7,
+        LocationOutcome::CommandFailed => 8,
+        LocationOutcome::TimedOut => 9,
+        LocationOutcome::NodesFailed => 10,
+        LocationOutcome::ResultsUnreadable => 11,
+        LocationOutcome::Unresolved => 12,
     }
 }
 

@@ -1,7 +1,7 @@
 //! What became of a node.
 
 use crate::id::NodeId;
-use crate::request::RebootOption;
+use crate::request::{GoneAction, PatchRequest, RebootOption};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -24,9 +24,10 @@ pub enum NodeOutcome {
     Unreached,
     /// The command was not sent to it.
     NotRun,
-    /// In the selection, and not in Systems Manager.
+    /// Selected, and not listed by Systems Manager: stopped, terminated, or never registered.
     Unmanaged,
-    /// The command was sent to it, and it is no longer there.
+    /// Planned, or sent the command and through with it, and no longer there: neither selected nor listed by
+    /// Systems Manager. Counts as at its goal unless `policy.gone` is `fail`.
     Gone,
     /// Its results could not be read.
     Unknown,
@@ -51,19 +52,19 @@ impl NodeOutcome {
     }
 
     /// Whether the node is where the campaign wanted it. A node that waits for a reboot is, if the
-    /// campaign was not allowed to reboot it.
+    /// campaign was not allowed to reboot it; one that is gone is, unless the policy says otherwise.
     #[must_use]
-    pub fn reaches_goal(self, reboot: RebootOption) -> bool {
+    pub fn reaches_goal(self, goal: Goal) -> bool {
         match self {
             Self::Done => true,
-            Self::PendingReboot => reboot == RebootOption::NoReboot,
+            Self::PendingReboot => goal.reboot == RebootOption::NoReboot,
+            Self::Gone => goal.gone == GoneAction::Accept,
             Self::Missing
             | Self::Failed
             | Self::Lost
             | Self::Unreached
             | Self::NotRun
             | Self::Unmanaged
-            | Self::Gone
             | Self::Unknown => false,
         }
     }
@@ -73,6 +74,26 @@ impl NodeOutcome {
     #[must_use]
     pub fn is_damaged(self) -> bool {
         matches!(self, Self::Failed | Self::Lost)
+    }
+}
+
+/// What a campaign wants of its nodes, as far as its request decides that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Goal {
+    /// Whether it may reboot them.
+    pub reboot: RebootOption,
+    /// What a node that is gone counts as.
+    pub gone: GoneAction,
+}
+
+impl PatchRequest {
+    /// What the request wants of its nodes.
+    #[must_use]
+    pub fn goal(&self) -> Goal {
+        Goal {
+            reboot: self.patch.reboot_option,
+            gone: self.policy.gone,
+        }
     }
 }
 

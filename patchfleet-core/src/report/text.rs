@@ -49,7 +49,15 @@ impl Report {
         });
         writeln!(f, "{}", after_colon(&outcomes.collect::<Vec<_>>().join(", ")))?;
         let nodes = counted(totals.nodes.total(), "node");
-        writeln!(f, "{nodes}{}", after_colon(&in_words(&totals.nodes)))
+        writeln!(f, "{nodes}{}", after_colon(&in_words(&totals.nodes)))?;
+        if totals.joined > 0 {
+            let (planned, joined) = (totals.planned, counted(totals.joined, "node"));
+            writeln!(
+                f,
+                "{planned} planned; {joined} joined the selection later and ran with it"
+            )?;
+        }
+        Ok(())
     }
 
     fn locations(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

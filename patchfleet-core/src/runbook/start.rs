@@ -1,6 +1,6 @@
 //! What a start is given: its parameters, and what the campaign adds to them.
 
-use super::{TargetTooLong, is_own, targets::targets};
+use super::{SNAPSHOT_ID, TargetTooLong, is_own, targets::targets};
 use crate::id::{CampaignId, ClientToken, NodeId, RoleArn, RoleName, UnitId};
 use crate::port::{Caller, StartRequest, Tag};
 use crate::request::{ADMINISTRATION_ROLE, PatchRequest, Selector};
@@ -94,7 +94,7 @@ pub fn for_campaign(
         for (name, value) in [
             ("CampaignId", campaign.to_string()),
             ("UnitId", unit.to_string()),
-            ("SnapshotId", campaign.snapshot_id().to_string()),
+            (SNAPSHOT_ID, campaign.snapshot_id().to_string()),
         ] {
             start.parameters.insert(name.to_owned(), vec![value]);
         }

@@ -5,7 +5,7 @@ use crate::campaign::state::COMMAND_ATTEMPTS;
 use crate::campaign::{READS_AT_ONCE, start};
 use crate::id::{Location, NodeId};
 use crate::port::{
-    Inventory, PatchStateView, PingStatus, PortError, PortErrorKind, PortResult, Selection, Walk,
+    Inventory, ManagedNode, PatchStateView, PortError, PortErrorKind, PortResult, Selection, Walk,
 };
 use crate::request::Selector;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -16,11 +16,16 @@ const NODES_A_CALL: usize = 50;
 
 impl Job<'_> {
     /// Who is in the selection now, and who of them and of `also` Systems Manager manages.
-    pub(super) async fn found(&self, also: BTreeSet<NodeId>) -> PortResult<Found> {
+    pub(in crate::campaign) async fn found(&self, also: BTreeSet<NodeId>) -> PortResult<Found> {
         let selection = match &self.state.plan().request.targets.selector {
             Selector::ResourceGroup(name) => Selection::Group(name.clone()),
             Selector::Tags(tags) => Selection::Tags(tags.clone()),
-            Selector::AllManaged if self.node_ids().is_some() => return self.by_ids(&[], also).await,
+            Selector::AllManaged if self.node_ids().is_some() => {
+                let mut found = self.by_ids(&[], also).await?;
+                // Whoever is selected is who is listed, and nobody else.
+                found.selected.retain(|node| found.managed.contains_key(node));
+                return Ok(found);
+            }
             Selector::AllManaged => return self.all_managed().await,
             Selector::NodeIds(ids) => return self.by_ids(ids, also).await,
         };
@@ -138,7 +143,7 @@ impl Job<'_> {
         Ok(members)
     }
 
-    async fn managed(&self, nodes: &[NodeId]) -> PortResult<BTreeMap<NodeId, PingStatus>> {
+    async fn managed(&self, nodes: &[NodeId]) -> PortResult<BTreeMap<NodeId, ManagedNode>> {
         let calls: Vec<_> = nodes
             .chunks(NODES_A_CALL)
             .map(|nodes| managed_pages(self.inventory, self.location, Some(nodes)))
@@ -169,21 +174,22 @@ impl Job<'_> {
 }
 
 /// Who is in the selection of a location now, and who is managed.
-pub(super) struct Found {
+#[derive(Debug)]
+pub(in crate::campaign) struct Found {
     pub(super) selected: BTreeSet<NodeId>,
-    pub(super) managed: BTreeMap<NodeId, PingStatus>,
+    pub(super) managed: BTreeMap<NodeId, ManagedNode>,
 }
 
 async fn managed_pages(
     inventory: &dyn Inventory,
     location: &Location,
     only: Option<&[NodeId]>,
-) -> PortResult<BTreeMap<NodeId, PingStatus>> {
+) -> PortResult<BTreeMap<NodeId, ManagedNode>> {
     let mut managed = BTreeMap::new();
     let mut walk = Walk::new("the managed nodes");
     while let Some(token) = walk.next() {
         let page = inventory.managed(location, only, token).await?;
-        managed.extend(page.items.into_iter().map(|node| (node.id, node.ping)));
+        managed.extend(page.items.into_iter().map(|node| (node.id.clone(), node)));
         walk.advance(page.next)?;
     }
     Ok(managed)

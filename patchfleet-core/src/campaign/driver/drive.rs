@@ -1,7 +1,7 @@
 //! One campaign being driven, turn by turn.
 
 use super::{DriveError, Driver, Turn};
-use crate::campaign::collect::{Collected, Job, PATCH_STATE_LAG, Settlement};
+use crate::campaign::collect::{Collected, Found, Job, Settlement};
 use crate::campaign::decide::{Action, Decision, decide};
 use crate::campaign::facts::{Basis, Fact};
 use crate::campaign::observe::{self, Observed};
@@ -15,7 +15,7 @@ use crate::report::NodeRow;
 use crate::runbook::{Changed, RunbookChange};
 use futures_util::{StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// From how long after its end on a location whose results may not be read is given up after two
 /// tries: drivers that each run for seconds only never come to more.
@@ -36,7 +36,8 @@ enum Answer {
     Sent(UnitId, u32, PortResult<ExecutionId>),
     Looked(UnitId, u32, PortResult<Option<ExecutionId>>),
     Observed(UnitId, PortResult<Observed>),
-    Collected(UnitId, Location, Basis, PortResult<Collected>),
+    /// With who is selected there, if that is known though the results are not.
+    Collected(UnitId, Location, Basis, PortResult<Collected>, Option<Found>),
     /// The location cannot be read, and neither can the unit's own execution: it is the caller's
     /// credentials that do not work.
     LockedOut(UnitId, Location, PortError),
@@ -224,7 +225,19 @@ impl Drive<'_> {
                 {
                     return Some(Answer::LockedOut(*unit, location.clone(), own));
                 }
-                Some(Answer::Collected(*unit, location.clone(), basis, collected))
+                let found = match &collected {
+                    Err(error) if !error.kind().is_transient() => {
+                        self.job(*unit, location).found(BTreeSet::new()).await.ok()
+                    }
+                    _ => None,
+                };
+                Some(Answer::Collected(
+                    *unit,
+                    location.clone(),
+                    basis,
+                    collected,
+                    found,
+                ))
             }
             Action::LeaveUnresolved { unit, detail } => Some(Answer::Decided(Fact::Unresolved {
                 unit: *unit,
@@ -352,7 +365,13 @@ impl Drive<'_> {
                     return Err(self.no_credentials(error));
                 }
             }
-            Answer::Collected(unit, _, Basis::Started(attempt), Ok(Collected::NotSent { away, detail })) => {
+            Answer::Collected(
+                unit,
+                _,
+                Basis::Started(attempt),
+                Ok(Collected::NotSent { away, detail }),
+                _,
+            ) => {
                 facts.push(Fact::NotSent {
                     unit,
                     attempt,
@@ -360,8 +379,8 @@ impl Drive<'_> {
                     detail,
                 });
             }
-            Answer::Collected(unit, location, basis, collected) => {
-                if let Some(settlement) = self.settlement(unit, &location, collected, now) {
+            Answer::Collected(unit, location, basis, collected, found) => {
+                if let Some(settlement) = self.settlement(unit, &location, collected, found.as_ref(), now) {
                     facts.push(Fact::Settled {
                         unit,
                         location,
@@ -380,6 +399,7 @@ impl Drive<'_> {
         unit: UnitId,
         location: &Location,
         collected: PortResult<Collected>,
+        found: Option<&Found>,
         now: Timestamp,
     ) -> Option<Settlement> {
         // From the log, if it says so: a driver that is stopped and begun again within seconds, as
@@ -399,12 +419,12 @@ impl Drive<'_> {
                 asked.ran_on = true;
                 asked.collect_at = Some(later(now, poll_interval(now.duration_since(first))));
             }
-            Ok(Collected::Lagging(settlement)) => {
+            Ok(Collected::Lagging(settlement, lag)) => {
                 asked.failures = Failures::default();
                 // A command may run on after its step.
                 let over_since = ended.filter(|_| !asked.ran_on).unwrap_or(now);
                 let since = *asked.lagging_since.get_or_insert(over_since);
-                let end = later(since, PATCH_STATE_LAG);
+                let end = later(since, lag);
                 if now >= end {
                     return Some(settlement);
                 }
@@ -417,7 +437,7 @@ impl Drive<'_> {
                 let long_ago = ended.is_some_and(|ended| now >= later(ended, GIVE_UP_AFTER));
                 let hopeless = long_ago && asked.failures.are_lasting() && !error.kind().is_transient();
                 if asked.failures.are_too_many() || hopeless {
-                    return Some(self.job(unit, location).given_up(error.reason()));
+                    return Some(self.job(unit, location).given_up(error.reason(), found));
                 }
             }
         }

@@ -204,10 +204,9 @@ impl UnitState {
     fn used_up_its_errors(&self, request: &StartRequest) -> bool {
         let failed = self.locations.values().filter(|location| match &location.status {
             Some(status) if status.is_terminal() => !ended_well(status),
-            // Settled before its step ended, because its command matched no node: AWS counts that
-            // as an error, whether or not the end of the step was still seen.
-            Some(status) => *status != ExecutionStatus::Pending && location.settled.is_some(),
-            None => false,
+            // Settled before its step ended, because its command matched no node: such a step ends as
+            // Success (recorded).
+            Some(_) | None => false,
         });
         let allowed = request.target_location().target_location_max_errors.parse();
         allowed.is_ok_and(|allowed: usize| failed.count() > allowed)
@@ -227,6 +226,7 @@ impl LocationState {
             // Without a node, or without an execution: nothing can have failed. An unresolved unit
             // is a reason to stop of its own.
             LocationOutcome::Emptied
+            | LocationOutcome::Vanished
             | LocationOutcome::NotStarted
             | LocationOutcome::StartRefused
             | LocationOutcome::Unresolved => false,
@@ -235,6 +235,7 @@ impl LocationState {
             }
             LocationOutcome::RoleNotAssumable
             | LocationOutcome::FailedBeforeCommand
+            | LocationOutcome::CommandFailed
             | LocationOutcome::Cancelled
             | LocationOutcome::TimedOut
             | LocationOutcome::ResultsUnreadable => true,

@@ -131,6 +131,8 @@ pub(crate) enum Script {
     NeverBegins,
     /// No node is left.
     Emptied,
+    /// The command fails before it is sent to any node, with these details.
+    CommandFails(&'static str),
     /// Everything runs well, and nobody may read it.
     Sealed,
 }
@@ -145,6 +147,17 @@ pub(crate) struct Node {
     /// How long after the end of the run the patch state can be read.
     pub(crate) late: SignedDuration,
     pub(crate) ping: Option<PingStatus>,
+    /// How long before now its agent was last heard of, at the least. An agent that answers pings every
+    /// five minutes until it dies at `dies`.
+    pub(crate) dies: Option<SignedDuration>,
+    /// Whether the census did not find it.
+    pub(crate) joined: bool,
+    /// Whether the census found it, and nobody does later.
+    pub(crate) left: bool,
+    /// Whose snapshot its patch state has.
+    pub(crate) snapshot: Option<&'static str>,
+    /// What it printed.
+    pub(crate) printed: String,
     pub(crate) selected: bool,
 }
 
@@ -156,6 +169,11 @@ impl Node {
             patches: Some([0, 0, 0]),
             late: SignedDuration::ZERO,
             ping: Some(PingStatus::Online),
+            dies: None,
+            joined: false,
+            left: false,
+            snapshot: None,
+            printed: String::new(),
             selected: true,
         }
     }
@@ -311,7 +329,8 @@ impl FakeAws {
                 ),
                 Script::FailsEarly => ("Failed", "Step fails when it is verifying."),
                 Script::NeverBegins => ("Failed", "The document is not there."),
-                Script::Emptied => ("Failed", "No instances in tag"),
+                Script::Emptied => ("Success", ""),
+                Script::CommandFails(_) => ("Failed", "Step fails when it is verifying."),
             };
             slots.push(if failed > allowed || cancelled {
                 Slot {
@@ -356,10 +375,20 @@ impl FakeAws {
 
     fn nodes(&self, location: &Location) -> Vec<Node> {
         match self.script(location) {
-            Script::Nodes(nodes) => nodes,
+            Script::Nodes(nodes) => nodes.into_iter().filter(|node| !node.left).collect(),
             Script::Emptied => vec![],
             _ => vec![Node::well(1), Node::well(2)],
         }
+    }
+
+    /// When a location of any execution ends.
+    fn ends(&self, location: &Location) -> Option<Timestamp> {
+        let executions = self.executions.lock().unwrap().clone();
+        let slots = executions.iter().flat_map(|e| self.slots(e));
+        slots
+            .filter(|slot| slot.location == *location && slot.begins.is_some())
+            .map(|slot| slot.ends)
+            .max()
     }
 
     /// The nodes that a command was sent to: with node ids, only those that the start names.

@@ -1,7 +1,9 @@
 //! What becomes of locations and nodes: each named outcome, and an account of every node.
 
 use super::world::*;
-use crate::campaign::{COLLECTS_A_TURN, Event, FinishedOutcome, LocationOutcome, PATCH_STATE_LAG, State};
+use crate::campaign::{
+    COLLECTS_A_TURN, Event, FinishedOutcome, LocationOutcome, PATCH_STATE_LAG, PING_LAG, State,
+};
 use crate::port::{NodeRows, PingStatus};
 use crate::report::NodeOutcome;
 use jiff::SignedDuration;
@@ -139,7 +141,10 @@ fn every_node_is_named_with_what_became_of_it() {
         node(3, |n| n.patches = Some([0, 2, 0])),
         node(4, |n| n.patches = Some([0, 0, 3])),
         node(5, |n| n.ping = Some(PingStatus::Offline)),
-        node(6, |n| n.status = "DeliveryTimedOut"),
+        node(6, |n| {
+            n.status = "DeliveryTimedOut";
+            n.patches = None;
+        }),
         node(7, |n| n.status = "Terminated"),
         node(8, |n| {
             n.status = "";
@@ -554,4 +559,273 @@ fn an_execution_that_was_started_and_cannot_be_seen_for_minutes_is_waited_for() 
     *world.aws.hidden.lock().unwrap() = SignedDuration::from_mins(5);
     assert_eq!(world.run().finished().unwrap().0, FinishedOutcome::Succeeded);
     assert_eq!(world.executions().len(), 1);
+}
+
+fn rows(world: &World, state: &State) -> Vec<(String, String)> {
+    let location = state.locations().next().unwrap().1.clone();
+    let rows = finish(world.rows.rows(world.campaign(), &location)).unwrap();
+    rows.into_iter()
+        .map(|row| (row.outcome.as_str().to_owned(), row.detail))
+        .collect()
+}
+
+fn report(world: &World, state: &State) -> crate::report::Report {
+    finish(crate::report::Report::build(state, &*world.rows)).unwrap()
+}
+
+#[test]
+fn a_command_that_was_sent_to_no_node_for_an_error_is_a_failure_with_awss_word() {
+    for word in ["AccessDenied", "RateExceeded"] {
+        let world = World::new(&[&[("us-east-1", Script::CommandFails(word))]], 1, 0);
+        let state = world.run();
+        assert_eq!(outcomes(&state)[0].1, LocationOutcome::CommandFailed);
+        let words = format!("the command ended as {word} and was sent to no node");
+        assert_eq!(detail(&state, "us-east-1"), words);
+        let not_run = ("not_run".to_owned(), words);
+        assert_eq!(rows(&world, &state), [not_run.clone(), not_run]);
+        assert_eq!(state.failed_locations(), 1);
+        assert_eq!(report(&world, &state).exit_code(), 4);
+    }
+}
+
+#[test]
+fn a_node_that_does_not_come_back_is_lost_although_systems_manager_still_calls_it_online() {
+    let lost = Node {
+        status: "DeliveryTimedOut",
+        patches: None,
+        dies: Some(SignedDuration::from_secs(20)),
+        ..Node::well(1)
+    };
+    let world = World::new(
+        &[&[("us-east-1", Script::Nodes(vec![lost, Node::well(2)]))]],
+        1,
+        0,
+    );
+    let state = world.run();
+    let found = rows(&world, &state);
+    assert_eq!(found[0].0, "lost", "{found:?}");
+    assert_eq!(found[1].0, "done");
+    assert_eq!(state.failed_locations(), 1);
+    let ended = world.executions()[0].started_at + RUNS;
+    let waited = state.finished().unwrap().1.duration_since(ended);
+    assert!(waited <= PING_LAG + SignedDuration::from_secs(40), "{waited:?}");
+}
+
+#[test]
+fn a_node_that_is_silent_since_long_before_the_command_was_not_reached() {
+    let offline = Node {
+        status: "DeliveryTimedOut",
+        patches: None,
+        dies: Some(SignedDuration::from_mins(30)),
+        ..Node::well(1)
+    };
+    let world = World::new(&[&[("us-east-1", Script::Nodes(vec![offline]))]], 1, 0);
+    let state = world.run();
+    assert_eq!(rows(&world, &state)[0].0, "unreached");
+    assert_eq!(
+        state
+            .locations()
+            .next()
+            .unwrap()
+            .2
+            .settled
+            .clone()
+            .unwrap()
+            .nodes
+            .count(NodeOutcome::Lost),
+        0
+    );
+}
+
+#[test]
+fn what_an_alarm_ends_may_run_on_and_is_judged_by_its_patch_state() {
+    let alarmed = |n, patches| Node {
+        status: "Alarmed",
+        patches,
+        ..Node::well(n)
+    };
+    let late = Node {
+        late: PATCH_STATE_LAG / 2,
+        ..alarmed(3, Some([0, 0, 0]))
+    };
+    let nodes = vec![alarmed(1, Some([0, 0, 0])), alarmed(2, None), late];
+    let world = World::new(&[&[("us-east-1", Script::Nodes(nodes))]], 1, 0);
+    let state = world.run();
+    let found = rows(&world, &state);
+    let outcomes: Vec<&str> = found.iter().map(|(outcome, _)| outcome.as_str()).collect();
+    assert_eq!(outcomes, ["done", "unknown", "done"]);
+    assert_eq!(
+        found[1].1,
+        "the command ended as FailedDueToAlarm; what it began on the node may run on"
+    );
+}
+
+#[test]
+fn what_an_override_list_leaves_missing_is_shown_and_not_counted_against_the_node() {
+    let node = Node {
+        patches: Some([0, 12, 0]),
+        ..Node::well(1)
+    };
+    let failed = Node {
+        patches: Some([1, 12, 0]),
+        ..Node::well(2)
+    };
+    for (nodes, outcome) in [
+        (vec![node.clone()], FinishedOutcome::Succeeded),
+        (vec![node, failed], FinishedOutcome::Partial),
+    ] {
+        let mut world = World::new(&[&[("us-east-1", Script::Nodes(nodes))]], 1, 0);
+        world.plan.request.patch.install_override_list = Some("s3://bucket/list.yaml".to_owned());
+        let state = world.run();
+        assert_eq!(state.finished().unwrap().0, outcome);
+        let location = state.locations().next().unwrap().1.clone();
+        let row = finish(world.rows.rows(world.campaign(), &location))
+            .unwrap()
+            .remove(0);
+        assert_eq!((row.outcome, row.missing), (NodeOutcome::Done, Some(12)));
+        assert_eq!(
+            row.detail,
+            "12 patches that the override list does not name still missing"
+        );
+    }
+}
+
+#[test]
+fn a_patch_state_of_somebody_elses_snapshot_is_never_ours_however_new() {
+    let node = Node {
+        snapshot: Some("0d4a8a2e-0000-4000-8000-000000000000"),
+        ..Node::well(1)
+    };
+    let world = World::new(&[&[("us-east-1", Script::Nodes(vec![node]))]], 1, 0);
+    let state = world.run();
+    let words = "reported success, and has no patch state of this run";
+    assert_eq!(rows(&world, &state), [("failed".to_owned(), words.to_owned())]);
+}
+
+#[test]
+fn a_run_with_a_baseline_override_rests_on_the_commands_own_word_and_waits_for_no_state() {
+    let summary = |missing: u32| {
+        format!(
+            "{}root [INFO]: [BASELINE OVERRIDE]: Summary: {{\n    \"FailedCount\": \"0\",\n    \"MissingCount\": \
+             \"{missing}\"\n}}\nroot [INFO]: [BASELINE OVERRIDE]: All Packages are Compliant.\n",
+            "root [INFO]: Patch Baseline: {}\n".repeat(100),
+        )
+    };
+    let node = |n, status, printed| Node {
+        patches: None,
+        status,
+        printed,
+        ..Node::well(n)
+    };
+    let nodes = vec![
+        node(1, "Success", summary(0)),
+        node(2, "Success", summary(2)),
+        node(3, "Success", "it printed little".to_owned()),
+        node(4, "Failed", String::new()),
+    ];
+    let mut world = World::new(&[&[("us-east-1", Script::Nodes(nodes))]], 1, 0);
+    world.plan.request.patch.baseline_override = Some("s3://bucket/baseline.json".to_owned());
+    let state = world.run();
+    let found = rows(&world, &state);
+    let outcomes: Vec<&str> = found.iter().map(|(outcome, _)| outcome.as_str()).collect();
+    assert_eq!(outcomes, ["done", "missing", "done", "failed"]);
+    for (_, detail) in &found {
+        assert!(
+            detail.contains("by the command's own word, as a baseline override writes no patch state"),
+            "{detail}"
+        );
+    }
+    assert!(found[3].1.starts_with("ended as Failed with exit code 162"));
+    let waited = state
+        .finished()
+        .unwrap()
+        .1
+        .duration_since(world.executions()[0].started_at + RUNS);
+    assert!(waited <= SignedDuration::from_secs(40), "{waited:?}");
+}
+
+#[test]
+fn nodes_of_the_plan_that_are_gone_are_counted_and_shown() {
+    let left = |n| Node {
+        left: true,
+        ..Node::well(n)
+    };
+    let nodes: Vec<Node> = (1..=6).map(Node::well).chain([left(7), left(8)]).collect();
+    for (gone, outcome, exit) in [
+        (crate::request::GoneAction::Accept, FinishedOutcome::Succeeded, 0),
+        (crate::request::GoneAction::Fail, FinishedOutcome::Partial, 4),
+    ] {
+        let mut world = World::new(&[&[("us-east-1", Script::Nodes(nodes.clone()))]], 1, 0);
+        world.plan.request.policy.gone = gone;
+        let state = world.run();
+        assert_eq!(state.finished().unwrap().0, outcome);
+        assert_eq!(
+            detail(&state, "us-east-1"),
+            "2 of 8 nodes planned are not in the selection any more"
+        );
+        let report = report(&world, &state);
+        assert_eq!(report.exit_code(), exit);
+        assert_eq!(report.totals.planned, 8);
+        assert!(
+            report.to_text().contains("8 nodes: 6 done, 2 gone"),
+            "{}",
+            report.to_text()
+        );
+    }
+}
+
+#[test]
+fn a_selection_of_which_nobody_is_left_is_no_success() {
+    let left = |n| Node {
+        left: true,
+        ..Node::well(n)
+    };
+    let world = World::new(&[&[("us-east-1", Script::Nodes(vec![left(1), left(2)]))]], 1, 0);
+    let state = world.run();
+    assert_eq!(outcomes(&state)[0].1, LocationOutcome::Vanished);
+    assert_eq!(
+        detail(&state, "us-east-1"),
+        "2 nodes planned, and none of them is in the selection any more"
+    );
+    let report = report(&world, &state);
+    assert_eq!(report.exit_code(), 4);
+    assert!(
+        report.to_text().contains("2 nodes: 2 gone"),
+        "{}",
+        report.to_text()
+    );
+}
+
+#[test]
+fn nodes_that_joined_after_the_census_are_counted_beside_the_plans() {
+    let joined = |n| Node {
+        joined: true,
+        ..Node::well(n)
+    };
+    let nodes: Vec<Node> = (1..=8).map(Node::well).chain([joined(9), joined(10)]).collect();
+    let world = World::new(&[&[("us-east-1", Script::Nodes(nodes))]], 1, 0);
+    let state = world.run();
+    let report = report(&world, &state);
+    assert_eq!((report.totals.planned, report.totals.joined), (8, 2));
+    assert_eq!(report.locations[0].joined, 2);
+    let text = report.to_text();
+    assert!(
+        text.contains("10 nodes: 10 done\n8 planned; 2 nodes joined the selection later and ran with it\n"),
+        "{text}"
+    );
+    assert_eq!(report.exit_code(), 0);
+}
+
+#[test]
+fn results_that_could_not_be_read_are_named_node_by_node() {
+    let world = World::new(&[&[("us-east-1", Script::Sealed)]], 1, 0);
+    let state = world.run();
+    let report = report(&world, &state);
+    let named: Vec<(&str, &str)> = report
+        .needs_action
+        .iter()
+        .map(|node| (node.node.as_str(), node.detail.as_str()))
+        .collect();
+    let words = "what became of it is not known: may not read";
+    assert_eq!(named, [("i-00000001", words), ("i-00000002", words)]);
 }

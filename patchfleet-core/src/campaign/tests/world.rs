@@ -86,7 +86,9 @@ impl World {
         }
         let counted = |script: &Script| {
             let nodes = match script {
-                Script::Nodes(nodes) => nodes.clone(),
+                Script::Nodes(nodes) => nodes.iter().filter(|node| !node.joined).cloned().collect(),
+                // Planned by a policy that keeps what is empty.
+                Script::Emptied => vec![],
                 _ => vec![Node::well(1), Node::well(2)],
             };
             let online = nodes.iter().filter(|node| !node.status.is_empty()).count();

@@ -191,18 +191,29 @@ impl Automation for FakeAws {
         let (location, id) = (location.clone(), id.clone());
         self.call(move || {
             let slot = self.slot_of("command", &location, id.as_str())?;
-            let empty = matches!(self.script(&location), Script::Emptied);
             let over = slot.ends <= self.now();
             let counted = !*self.counts_late.lock().unwrap()
                 || slot.ends + *self.lists_late.lock().unwrap() <= self.now();
             let sent_to = self.targets(&location, &id);
-            let targets = u32::try_from(sent_to.len()).unwrap();
+            let mut targets = u32::try_from(sent_to.len()).unwrap();
             let failed = sent_to.iter().filter(|node| node.status == "Failed").count();
+            let alarmed = sent_to.iter().any(|node| node.status == "Alarmed");
+            let (status, details) = match self.script(&location) {
+                Script::Emptied => ("Success", "NoInstancesInTag"),
+                Script::CommandFails(details) => {
+                    targets = 0;
+                    ("Failed", details)
+                }
+                _ if targets == 0 => ("Success", "NoInstancesInTag"),
+                _ if !over => ("InProgress", "InProgress"),
+                _ if alarmed => ("Failed", "FailedDueToAlarm"),
+                _ => ("Failed", "Failed"),
+            };
             Ok(CommandView {
-                status: if over || empty { "Failed" } else { "InProgress" }.to_owned(),
-                details: if empty { "NoInstancesInTag" } else { "InProgress" }.to_owned(),
+                status: status.to_owned(),
+                details: details.to_owned(),
                 requested_at: slot.begins.unwrap() + SENDS,
-                expires_at: None,
+                expires_at: Some(slot.ends),
                 counts: CommandCounts {
                     targets,
                     completed: if over && counted { targets } else { 0 },
@@ -217,7 +228,7 @@ impl Automation for FakeAws {
         &self,
         location: &Location,
         id: &CommandId,
-        _: bool,
+        plugins: bool,
         _: Option<PageToken>,
     ) -> BoxFuture<'_, PortResult<Page<InvocationView>>> {
         let (location, id) = (location.clone(), id.clone());
@@ -229,8 +240,11 @@ impl Automation for FakeAws {
                 nodes
                     .map(|node| InvocationView {
                         requested_at: None,
-                        plugins: vec![],
-                        status: InvocationStatus::from_details(node.status),
+                        plugins: if plugins { plugins_of(&node) } else { vec![] },
+                        status: InvocationStatus::from_details(match node.status {
+                            "Alarmed" => "Terminated",
+                            status => status,
+                        }),
                         node: node.id,
                     })
                     .collect(),
@@ -238,13 +252,18 @@ impl Automation for FakeAws {
         })
     }
 
-    fn output(&self, _: &Location, id: &CommandId, _: &NodeId, _: &str) -> BoxFuture<'_, PortResult<String>> {
-        let id = id.clone();
+    fn output(
+        &self,
+        location: &Location,
+        id: &CommandId,
+        node: &NodeId,
+        plugin: &str,
+    ) -> BoxFuture<'_, PortResult<String>> {
+        assert_eq!(plugin, "PatchLinux");
+        let (location, id, node) = (location.clone(), id.clone(), node.clone());
         self.call(move || {
-            Err(PortError::new(
-                PortErrorKind::NotFound,
-                format!("no output of {id}"),
-            ))
+            let mut targets = self.targets(&location, &id).into_iter();
+            Ok(targets.find(|one| one.id == node).unwrap().printed)
         })
     }
 
@@ -276,7 +295,7 @@ impl Automation for FakeAws {
                         node: node.id,
                         operation: "Install".to_owned(),
                         ended_at: ends,
-                        snapshot: None,
+                        snapshot: node.snapshot.map(str::to_owned),
                         missing,
                         failed,
                         pending_reboot,
@@ -326,10 +345,20 @@ impl Inventory for FakeAws {
                     })
                     .filter(|node| only.as_ref().is_none_or(|only| only.contains(&node.id)))
                     .filter_map(|node| {
+                        let now = self.now();
+                        // Systems Manager notices after minutes that an agent does not ping any more.
+                        let died = self
+                            .ends(&location)
+                            .zip(node.dies)
+                            .map(|(ends, before)| ends - before);
+                        let last_ping = died.filter(|died| *died < now).unwrap_or(now);
+                        let noticed = now.duration_since(last_ping) > SignedDuration::from_mins(6);
                         Some(ManagedNode {
                             id: node.id,
-                            ping: node.ping?,
-                            last_ping: None,
+                            ping: node
+                                .ping
+                                .map(|ping| if noticed { PingStatus::Offline } else { ping })?,
+                            last_ping: Some(last_ping),
                         })
                     })
                     .collect(),
@@ -385,4 +414,24 @@ impl Documents for FakeAws {
     fn set_default(&self, _: &DocumentName, _: &str) -> BoxFuture<'_, PortResult<()>> {
         unreachable!("a campaign moves no default version")
     }
+}
+
+/// What the steps of AWS-RunPatchBaseline did on a node, as a listing gives it.
+fn plugins_of(node: &Node) -> Vec<PluginView> {
+    let step = |name: &str, code, output: &str| PluginView {
+        name: name.to_owned(),
+        status: InvocationStatus::from_details(node.status),
+        response_code: Some(code),
+        started_at: None,
+        output: output.chars().take(2_500).collect(),
+    };
+    let code = if node.status == "Failed" { 162 } else { 0 };
+    vec![
+        step(
+            "PatchWindows",
+            0,
+            "Step execution skipped due to unsatisfied preconditions",
+        ),
+        step("PatchLinux", code, &node.printed),
+    ]
 }
