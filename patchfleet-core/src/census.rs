@@ -149,7 +149,7 @@ pub struct NodeCounts {
     pub online: u32,
     /// Managed, and the agent does not answer.
     pub offline: u32,
-    /// In the group, and not in Systems Manager.
+    /// Selected, and not listed by Systems Manager: stopped, terminated, or never registered.
     pub unmanaged: u32,
 }
 

@@ -174,7 +174,9 @@ impl Job<'_> {
         status: &ExecutionStatus,
     ) -> PortResult<(Settlement, Option<SignedDuration>)> {
         let patch = self.patch();
-        let by_word = is_given(patch.baseline_override.as_deref());
+        let parameters = self.parameters();
+        let given = |name: &str| parameters.get(name)?.first().filter(|text| !text.is_empty());
+        let by_word = given("BaselineOverride").is_some();
         let mut invocations: BTreeMap<NodeId, InvocationView> = BTreeMap::new();
         let mut walk = Walk::new("the command's invocations");
         while let Some(token) = walk.next() {
@@ -200,7 +202,9 @@ impl Job<'_> {
         } else {
             (self.patch_states(&reached).await?, BTreeMap::new())
         };
-        let snapshot = self.snapshot();
+        // One that the request gives is the same for every campaign, so it tells none apart.
+        let own = self.state.campaign().snapshot_id().to_string();
+        let snapshot = given(runbook::SNAPSHOT_ID).filter(|given| **given == own);
         // A command may be over before its results are listed: what is not listed is not known.
         let completed = usize::try_from(view.counts.completed).unwrap_or(usize::MAX);
         // A new command is not listed by node at once (recorded: nothing after 0.07 s, all at 2.2 s), so
@@ -219,13 +223,13 @@ impl Job<'_> {
             let plugins = invocation.map_or(&[][..], |view| &view.plugins);
             let evidence = Evidence {
                 operation: patch.operation,
-                by_list: is_given(patch.install_override_list.as_deref()),
+                by_list: given("InstallOverrideList").is_some(),
                 by_word,
                 requested_at: view.requested_at,
                 expires_at: view.expires_at,
                 ended_at: at.ended_at,
                 command: &view.details,
-                snapshot: snapshot.as_deref(),
+                snapshot: snapshot.map(String::as_str),
                 invocation: invocation.map(|view| &view.status),
                 begun: plugins.iter().any(|plugin| plugin.started_at.is_some()),
                 code: plugins
@@ -420,14 +424,11 @@ impl Job<'_> {
         }
     }
 
-    /// The patch snapshot that the unit's runbook was given. `None`: it takes none.
-    fn snapshot(&self) -> Option<String> {
-        let request = start::request(self.state, self.unit, 1)?;
-        request
-            .parameters
-            .get(runbook::SNAPSHOT_ID)
-            .and_then(|values| values.first())
-            .cloned()
+    /// What the unit's start gives its runbook.
+    fn parameters(&self) -> BTreeMap<String, Vec<String>> {
+        start::request(self.state, self.unit, 1)
+            .map(|request| request.parameters)
+            .unwrap_or_default()
     }
 
     /// A location whose results cannot be read: its nodes are those that the census counted.
@@ -509,11 +510,6 @@ fn row_without_result(node: &NodeId, outcome: NodeOutcome, location: LocationOut
         missing: None,
         failed: None,
     }
-}
-
-/// An empty text is as good as none: the runbook is not given it.
-fn is_given(text: Option<&str>) -> bool {
-    text.is_some_and(|text| !text.is_empty())
 }
 
 fn nodes(n: u32) -> String {

@@ -113,7 +113,7 @@ pub(super) async fn fire_over(
         several => return Err(FireError::NeedsDriver { units: several.len() }),
     };
     let (unit, attempt) = (UnitId::from_index(0), 1);
-    let request = runbook::for_campaign(request, campaign, unit, attempt);
+    let request = runbook::for_campaign(request, plan.runbook.as_ref(), campaign, unit, attempt);
     let token = campaign.client_token(unit, attempt);
     let found = || find(automation, &request.document_name, token);
     if let Some(execution) = found().await.map_err(FireError::Port)? {

@@ -13,7 +13,14 @@ pub(super) fn request(state: &State, unit: UnitId, attempt: u32) -> Option<Start
     let (_, planned) = state.plan().units().find(|(id, _)| *id == unit)?;
     let mut request = planned.clone();
     shrink(state, unit, &mut request);
-    Some(runbook::for_campaign(&request, state.campaign(), unit, attempt))
+    let bound = state.plan().runbook.as_ref();
+    Some(runbook::for_campaign(
+        &request,
+        bound,
+        state.campaign(),
+        unit,
+        attempt,
+    ))
 }
 
 /// Leaves out the nodes that are away, and gives the command what is left of its location's budget.

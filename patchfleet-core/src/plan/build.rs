@@ -372,7 +372,7 @@ fn warnings_on_nodes(locations: &[PlannedLocation]) -> Vec<String> {
     }
     if unmanaged > 0 {
         warnings.push(format!(
-            "{} not in Systems Manager and cannot be patched",
+            "{} not listed by Systems Manager (stopped, terminated, or never registered) and cannot be patched",
             match unmanaged {
                 1 => "1 node of the selection is".to_owned(),
                 n => format!("{n} nodes of the selection are"),

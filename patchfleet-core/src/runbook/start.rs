@@ -1,6 +1,6 @@
 //! What a start is given: its parameters, and what the campaign adds to them.
 
-use super::{SNAPSHOT_ID, TargetTooLong, is_own, targets::targets};
+use super::{PlannedRunbook, SNAPSHOT_ID, TargetTooLong, is_own, targets::targets};
 use crate::id::{CampaignId, ClientToken, NodeId, RoleArn, RoleName, UnitId};
 use crate::port::{Caller, StartRequest, Tag};
 use crate::request::{ADMINISTRATION_ROLE, PatchRequest, Selector};
@@ -76,8 +76,9 @@ fn default_role(central: &Caller) -> String {
         .unwrap_or_default() // the name is right, see the tests
 }
 
-/// The start of a unit in a campaign: the plan's request with the campaign, the unit and, for
-/// patchfleet's own runbook, the patch snapshot.
+/// The start of a unit in a campaign: the plan's request with the campaign, the unit and the patch
+/// snapshot, one for all nodes. A runbook of one's own is given the snapshot if the `bound` one has a
+/// parameter for it ([`SNAPSHOT_ID`]) and the request gives it none, as the second post's runbook has.
 ///
 /// Each execution carries three tags of the five that AWS takes: campaign, unit, and one whose
 /// key is unique for each start ([`start_tag_key`]), because AWS finds executions by a tag's key
@@ -85,6 +86,7 @@ fn default_role(central: &Caller) -> String {
 #[must_use]
 pub fn for_campaign(
     request: &StartRequest,
+    bound: Option<&PlannedRunbook>,
     campaign: CampaignId,
     unit: UnitId,
     attempt: u32,
@@ -98,6 +100,11 @@ pub fn for_campaign(
         ] {
             start.parameters.insert(name.to_owned(), vec![value]);
         }
+    } else if bound.is_some_and(|bound| bound.parameters.iter().any(|name| name == SNAPSHOT_ID)) {
+        start
+            .parameters
+            .entry(SNAPSHOT_ID.to_owned())
+            .or_insert_with(|| vec![campaign.snapshot_id().to_string()]);
     }
     for (key, value) in [
         (TAG_CAMPAIGN.to_owned(), campaign.to_string()),

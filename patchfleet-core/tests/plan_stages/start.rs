@@ -126,7 +126,14 @@ fn a_plan(request: &PatchRequest) -> Plan {
 /// The parameters of the campaign's first start.
 fn started(request: &PatchRequest) -> BTreeMap<String, Vec<String>> {
     let plan = a_plan(request);
-    for_campaign(&plan.requests[0], campaign(), UnitId::from_index(0), 1).parameters
+    for_campaign(
+        &plan.requests[0],
+        plan.runbook.as_ref(),
+        campaign(),
+        UnitId::from_index(0),
+        1,
+    )
+    .parameters
 }
 
 #[test]
@@ -142,8 +149,8 @@ fn the_campaign_adds_its_id_its_unit_its_snapshot_and_tags() {
 
     let (unit, plan) = (UnitId::from_index(4), a_plan(&own));
     let (first, second) = (
-        for_campaign(&plan.requests[0], campaign(), unit, 1),
-        for_campaign(&plan.requests[0], campaign(), unit, 2),
+        for_campaign(&plan.requests[0], plan.runbook.as_ref(), campaign(), unit, 1),
+        for_campaign(&plan.requests[0], plan.runbook.as_ref(), campaign(), unit, 2),
     );
     let tags = |start: &patchfleet_core::port::StartRequest| -> Vec<(String, String)> {
         start
@@ -161,5 +168,8 @@ fn the_campaign_adds_its_id_its_unit_its_snapshot_and_tags() {
         ]
     );
     assert_ne!(tags(&first)[2], tags(&second)[2]);
-    assert_eq!(for_campaign(&plan.requests[0], campaign(), unit, 1), first);
+    assert_eq!(
+        for_campaign(&plan.requests[0], plan.runbook.as_ref(), campaign(), unit, 1),
+        first
+    );
 }

@@ -569,6 +569,12 @@ fn rows(world: &World, state: &State) -> Vec<(String, String)> {
         .collect()
 }
 
+/// Gives the first unit's runbook a parameter.
+fn give(world: &mut World, name: &str, value: &str) {
+    let parameters = &mut world.plan.requests[0].parameters;
+    parameters.insert(name.to_owned(), vec![value.to_owned()]);
+}
+
 fn report(world: &World, state: &State) -> crate::report::Report {
     finish(crate::report::Report::build(state, &*world.rows)).unwrap()
 }
@@ -675,7 +681,7 @@ fn what_an_override_list_leaves_missing_is_shown_and_not_counted_against_the_nod
         (vec![node, failed], FinishedOutcome::Partial),
     ] {
         let mut world = World::new(&[&[("us-east-1", Script::Nodes(nodes))]], 1, 0);
-        world.plan.request.patch.install_override_list = Some("s3://bucket/list.yaml".to_owned());
+        give(&mut world, "InstallOverrideList", "s3://bucket/list.yaml");
         let state = world.run();
         assert_eq!(state.finished().unwrap().0, outcome);
         let location = state.locations().next().unwrap().1.clone();
@@ -703,6 +709,32 @@ fn a_patch_state_of_somebody_elses_snapshot_is_never_ours_however_new() {
 }
 
 #[test]
+fn a_runbook_of_ones_own_that_takes_no_snapshot_is_judged_by_the_clock() {
+    let node = Node {
+        snapshot: Some("0d4a8a2e-0000-4000-8000-000000000000"),
+        ..Node::well(1)
+    };
+    for (parameter, outcome) in [("SnapshotId", "failed"), ("Targets", "done")] {
+        let mut world = World::new(&[&[("us-east-1", Script::Nodes(vec![node.clone()]))]], 1, 0);
+        world.plan.requests[0].document_name = "Our-Runbook".parse().unwrap();
+        world.plan.runbook = Some(crate::runbook::PlannedRunbook {
+            name: "Our-Runbook".parse().unwrap(),
+            version: "7".to_owned(),
+            digest: crate::runbook::ContentDigest::of(RUNBOOK),
+            parameters: vec![parameter.to_owned()],
+            own: false,
+            copies: vec![],
+        });
+        let state = world.run();
+        assert_eq!(rows(&world, &state)[0].0, outcome, "{parameter}");
+        let started = &world.executions()[0].request.parameters;
+        let snapshot = world.campaign().snapshot_id().to_string();
+        let expected = (parameter == "SnapshotId").then(|| vec![snapshot]);
+        assert_eq!(started.get("SnapshotId").cloned(), expected);
+    }
+}
+
+#[test]
 fn a_run_with_a_baseline_override_rests_on_the_commands_own_word_and_waits_for_no_state() {
     let summary = |missing: u32| {
         format!(
@@ -724,7 +756,7 @@ fn a_run_with_a_baseline_override_rests_on_the_commands_own_word_and_waits_for_n
         node(4, "Failed", String::new()),
     ];
     let mut world = World::new(&[&[("us-east-1", Script::Nodes(nodes))]], 1, 0);
-    world.plan.request.patch.baseline_override = Some("s3://bucket/baseline.json".to_owned());
+    give(&mut world, "BaselineOverride", "s3://bucket/baseline.json");
     let state = world.run();
     let found = rows(&world, &state);
     let outcomes: Vec<&str> = found.iter().map(|(outcome, _)| outcome.as_str()).collect();
