@@ -25,7 +25,7 @@ use scene::{
 use serde_json::json;
 
 #[tokio::test]
-async fn a_location_that_emptied_since_the_census_ends_as_emptied() {
+async fn a_location_that_emptied_since_the_census_is_told_and_no_success() {
     let nodes = [
         group("222222222222", "{ count = 2 }"),
         group("333333333333", "{ count = 3 }"),
@@ -41,20 +41,25 @@ async fn a_location_that_emptied_since_the_census_ends_as_emptied() {
     let ended = campaign.run().await.unwrap();
     adds_up(&campaign.plan, &ended);
     let emptied = at(&ended.report, "222222222222");
-    assert_eq!(emptied.outcome, Some(LocationOutcome::Emptied));
-    assert_eq!(emptied.nodes.total(), 0);
+    assert_eq!(emptied.outcome, Some(LocationOutcome::Vanished));
+    assert_eq!(emptied.nodes, tally(&[(NodeOutcome::Gone, 2)]));
+    assert_eq!(
+        emptied.detail,
+        "2 nodes planned, and none of them is in the selection any more"
+    );
     assert_eq!(
         at(&ended.report, "333333333333").nodes,
         tally(&[(NodeOutcome::Done, 3)])
     );
-    assert_eq!(ended.report.outcome, ReportOutcome::Succeeded);
+    assert_eq!(ended.report.outcome, ReportOutcome::Partial);
+    assert_eq!(ended.report.exit_code(), 4);
     scene.clock.with_world(|world| {
         assert!(gone.iter().all(|node| world.node(node).unwrap().installs() == 0));
     });
 }
 
 #[tokio::test]
-async fn one_node_that_left_the_group_since_the_census_is_not_patched_and_not_missed() {
+async fn one_node_that_left_the_group_since_the_census_is_not_patched_and_is_counted_as_gone() {
     let request = install("");
     let toml = world(&format!("{ACCOUNTS}{}", group("222222222222", "{ count = 3 }")));
     let scene = Scene::of(&toml, &request);
@@ -65,8 +70,9 @@ async fn one_node_that_left_the_group_since_the_census_is_not_patched_and_not_mi
     adds_up(&campaign.plan, &ended);
     assert_eq!(
         at(&ended.report, "222222222222").nodes,
-        tally(&[(NodeOutcome::Done, 2)])
+        tally(&[(NodeOutcome::Done, 2), (NodeOutcome::Gone, 1)])
     );
+    assert_eq!(ended.report.totals.planned, 3);
     let installs = scene
         .clock
         .with_world(|world| world.node(&left).unwrap().installs());

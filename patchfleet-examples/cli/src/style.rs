@@ -37,13 +37,14 @@ fn style_of(word: &str) -> Option<Style> {
     Some(match word {
         "succeeded" | "done" | "nothing_to_do" => GOOD,
         "partial" | "skipped" | "unreached" | "not_run" | "unmanaged" | "pending_reboot" | "gone"
-        | "emptied" | "unknown" | "group_missing" | "not_started" | "cancelled" => CAREFUL,
+        | "emptied" | "vanished" | "unknown" | "group_missing" | "not_started" | "cancelled" => CAREFUL,
         "halted"
         | "refused"
         | "failed"
         | "lost"
         | "missing"
         | "nodes_failed"
+        | "command_failed"
         | "role_not_assumable"
         | "failed_before_command"
         | "timed_out"

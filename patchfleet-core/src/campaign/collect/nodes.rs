@@ -5,7 +5,7 @@ use crate::campaign::state::COMMAND_ATTEMPTS;
 use crate::campaign::{READS_AT_ONCE, start};
 use crate::id::{Location, NodeId};
 use crate::port::{
-    Inventory, ManagedNode, PatchStateView, PortError, PortErrorKind, PortResult, Selection, Walk,
+    Inventory, ManagedNode, PatchStateView, PingStatus, PortError, PortErrorKind, PortResult, Selection, Walk,
 };
 use crate::request::Selector;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};

@@ -67,7 +67,7 @@ impl Drive<'_> {
         loop {
             let settlement = match self.job(unit, location).collect().await {
                 // Long over: what is late by now does not come.
-                Ok(Collected::Settled(settlement) | Collected::Lagging(settlement)) => settlement,
+                Ok(Collected::Settled(settlement) | Collected::Lagging(settlement, _)) => settlement,
                 Ok(Collected::Running) => return Err("something still runs there".to_owned()),
                 Ok(Collected::NotSent { detail, .. }) => return Err(detail),
                 Err(error) => {
