@@ -145,7 +145,17 @@ fn the_campaign_adds_its_id_its_unit_its_snapshot_and_tags() {
 
     let own = json!({"automation": {"document": "Our-Runbook", "parameters": {"Color": ["blue"]}}});
     let own = request_with(group(), own);
-    assert_eq!(started(&own).len(), 1);
+    let given = started(&own);
+    assert_eq!(given["Color"], ["blue"]);
+    // The document that is there has a parameter for it.
+    assert_eq!(given["SnapshotId"], [campaign().snapshot_id().to_string()]);
+    assert_eq!(given.len(), 2);
+    let set = json!({"automation": {"document": "Our-Runbook", "parameters": {"SnapshotId": ["theirs"]}}});
+    let set = request_with(group(), set);
+    assert_eq!(started(&set)["SnapshotId"], ["theirs"]);
+    let plan = a_plan(&own);
+    let unbound = for_campaign(&plan.requests[0], None, campaign(), UnitId::from_index(0), 1);
+    assert!(!unbound.parameters.contains_key("SnapshotId"));
 
     let (unit, plan) = (UnitId::from_index(4), a_plan(&own));
     let (first, second) = (
