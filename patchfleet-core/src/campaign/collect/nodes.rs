@@ -20,12 +20,7 @@ impl Job<'_> {
         let selection = match &self.state.plan().request.targets.selector {
             Selector::ResourceGroup(name) => Selection::Group(name.clone()),
             Selector::Tags(tags) => Selection::Tags(tags.clone()),
-            Selector::AllManaged if self.node_ids().is_some() => {
-                let mut found = self.by_ids(&[], also).await?;
-                // Whoever is selected is who is listed, and nobody else.
-                found.selected.retain(|node| found.managed.contains_key(node));
-                return Ok(found);
-            }
+            Selector::AllManaged if self.node_ids().is_some() => return self.by_ids(&[], also).await,
             Selector::AllManaged => return self.all_managed().await,
             Selector::NodeIds(ids) => return self.by_ids(ids, also).await,
         };
