@@ -94,7 +94,7 @@ def a_node_that_waits_for_its_reboot_says_so(stage):
         MaxConcurrency="100%",
         MaxErrors="100%",
     )
-    stage.advance(6 * 3600)
+    stage.advance(8 * 3600)
     ids = [one["InstanceId"] for one in ssm.describe_instance_information()["InstanceInformationList"]]
     states = ssm.describe_instance_patch_states(InstanceIds=ids)["InstancePatchStates"]
     assert any(one["InstalledPendingRebootCount"] for one in states), states
