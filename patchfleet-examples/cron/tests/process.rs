@@ -201,3 +201,54 @@ async fn what_is_wrong_is_said_before_anything_is_waited_for() {
     }
     assert_eq!(sim.with_world(|world| world.executions().count()), 0);
 }
+
+/// Sends a signal to the process once it has logged `line`, and gives its exit code and the rest.
+#[cfg(unix)]
+async fn signalled(sim: &Sim, dir: &Path, args: &[&str], line: &str, signal: &str) -> (Option<i32>, String) {
+    use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
+    let mut process = command(sim, dir, args)
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stderr = BufReader::new(process.stderr.take().unwrap());
+    let mut text = String::new();
+    while !text.contains(line) {
+        assert!(
+            stderr.read_line(&mut text).await.unwrap() > 0,
+            "no {line} in {text}"
+        );
+    }
+    let id = process.id().unwrap().to_string();
+    let sent = Command::new("kill").args([signal, &id]).status().await.unwrap();
+    assert!(sent.success());
+    stderr.read_to_string(&mut text).await.unwrap();
+    (process.wait().await.unwrap().code(), text)
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn told_to_stop_it_finishes_a_campaign_and_interrupted_it_leaves_it_open() {
+    let (sim, dir) = (simulator(CALM.world, 2_000.0).await, tempfile::tempdir().unwrap());
+    std::fs::write(dir.path().join("request.toml"), CALM.request).unwrap();
+    let waits = [
+        "-f",
+        "request.toml",
+        "--schedule",
+        "cron(0 0 1 1 ? 2199)",
+        "--log",
+        "log",
+    ];
+    let (code, text) = signalled(&sim, dir.path(), &waits, "next campaign at 2199", "-TERM").await;
+    assert_eq!(code, Some(0), "{text}");
+
+    let once = ["-f", "request.toml", "--once", "--log", "log"];
+    let (code, text) = signalled(&sim, dir.path(), &once, "campaign ", "-INT").await;
+    assert_eq!(code, Some(130), "{text}");
+    assert!(text.contains("when it is run again"), "{text}");
+    let (code, text) = signalled(&sim, dir.path(), &once, "campaign ", "-TERM").await;
+    assert_eq!(code, Some(0), "{text}");
+    assert!(
+        text.contains("followed to its end") && text.contains("succeeded"),
+        "{text}"
+    );
+}
