@@ -16,15 +16,18 @@ pub(crate) enum Failure {
     Refused(Refusal),
     /// A person said no before anything was started.
     Declined,
+    /// Interrupted by Ctrl-C: the campaign stays open.
+    Interrupted(String),
     /// Anything else.
     Unexpected(Box<dyn Error + Send + Sync>),
 }
 
 impl Failure {
-    /// 1 unexpected, 2 usage or request, 3 refused.
+    /// 1 unexpected, 2 usage or request, 3 refused, 130 interrupted.
     pub(crate) fn code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Unexpected(_) => 1,
+            Self::Interrupted(_) => 130,
             Self::Usage(_) | Self::Invalid(_) => 2,
             Self::Refused(_) | Self::Declined => 3,
         })
@@ -33,7 +36,7 @@ impl Failure {
     /// What a person is told.
     pub(crate) fn message(&self) -> String {
         match self {
-            Self::Usage(message) => message.clone(),
+            Self::Usage(message) | Self::Interrupted(message) => message.clone(),
             Self::Invalid(problems) => problems.to_string(),
             Self::Refused(refusal) => refusal.to_string(),
             Self::Declined => "not confirmed: nothing was started".to_owned(),

@@ -50,7 +50,7 @@ impl Session {
         };
         let sim = patchfleet_sim::Sim::start(world.world, options).await?;
         let clock = Arc::new(sim.clock());
-        let config = patchfleet_aws::simulated_config(&sim.endpoint(), &crate::world::central_region()?);
+        let config = patchfleet_aws::simulated_config(&sim.endpoint(), &world.central);
         let aws = with_access(Aws::builder(&config), access)
             .clock(clock.clone())
             .limits(Limits::from_env().map_err(settings)?)

@@ -86,7 +86,13 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode, Failure> {
     let driver = driver(&session.ports, &store);
     let campaign = CampaignId::from_uuid(Uuid::new_v4());
     driver.begin(campaign, &plan).await?;
-    drive(&driver, campaign, args.output.output, !simulated).await
+    drive(
+        &driver,
+        campaign,
+        args.output.output,
+        (!simulated).then_some(&args.log),
+    )
+    .await
 }
 
 pub(crate) async fn resume(args: ResumeArgs) -> Result<ExitCode, Failure> {
@@ -106,7 +112,7 @@ pub(crate) async fn resume(args: ResumeArgs) -> Result<ExitCode, Failure> {
         let caller = session.ports.directory.caller().await?;
         driver.go_on(campaign, &caller.arn).await?;
     }
-    drive(&driver, campaign, args.output.output, true).await
+    drive(&driver, campaign, args.output.output, Some(&args.log)).await
 }
 
 /// Reads results again that could not be read, and reports the campaign with them.
@@ -183,17 +189,18 @@ async fn drive(
     driver: &Driver,
     campaign: CampaignId,
     output: Output,
-    resumable: bool,
+    resumable: Option<&LogArgs>,
 ) -> Result<ExitCode, Failure> {
     let state = tokio::select! {
         state = driver.run(campaign) => state?,
         _ = tokio::signal::ctrl_c() => {
-            let then = if resumable {
-                format!("; what it started goes on, and `patchfleet resume {campaign}` follows it")
-            } else {
-                String::new()
+            let log = resumable.and_then(|args| args.log.as_ref());
+            let log = log.map_or_else(String::new, |dir| format!(" --log {}", dir.display()));
+            let then = match resumable {
+                Some(_) => format!("; what it started goes on, and `patchfleet resume {campaign}{log}` follows it"),
+                None => String::new(),
             };
-            return Err(Failure::Unexpected(format!("left campaign {campaign}{then}").into()));
+            return Err(Failure::Interrupted(format!("interrupted: left campaign {campaign}{then}")));
         }
     };
     let report = Report::build(&state, driver.rows.as_ref()).await?;

@@ -137,3 +137,46 @@ fn a_plan_may_look_for_presence_alone() {
         assert!(location["nodes"].is_null(), "{location}");
     }
 }
+
+#[test]
+fn a_simulated_world_starts_from_aws_region_or_from_its_own_first_whatever_its_partition() {
+    let world = |regions: [&str; 2]| {
+        let [first, second] = regions;
+        format!(
+            "management_account = \"111122223333\"\nregions = [\"{first}\", \"{second}\"]\n\
+             accounts = [{{ id = \"111122223333\", name = \"Main\" }}]\n\
+             documents = [{{ name = \"Patchfleet-RunPatchBaseline\", builtin = \"patchfleet\" }}]\n\
+             [[groups]]\nname = \"WebServers\"\naccounts = [\"111122223333\"]\nregions = [\"{first}\"]\n\
+             nodes = [{{ count = 2 }}]\n"
+        )
+    };
+    let request = |region| {
+        format!("name = \"weekly\"\n[targets]\nresource_group = \"WebServers\"\nregions = [\"{region}\"]\n")
+    };
+    for (regions, aws_region, central) in [
+        (["eu-central-1", "eu-west-1"], None, "eu-central-1"),
+        (["eu-central-1", "eu-west-1"], Some("eu-west-1"), "eu-west-1"),
+        (["eu-central-1", "eu-west-1"], Some("us-east-1"), "eu-central-1"),
+        (["us-gov-west-1", "us-gov-east-1"], None, "us-gov-west-1"),
+        (
+            ["us-gov-west-1", "us-gov-east-1"],
+            Some("us-gov-east-1"),
+            "us-gov-east-1",
+        ),
+        (["cn-north-1", "cn-northwest-1"], Some("eu-west-1"), "cn-north-1"),
+    ] {
+        let bench = Bench::new();
+        bench.file("world.toml", world(regions));
+        bench.file("request.toml", request(regions[0]));
+        let args = ["--sim", "world.toml", "-f", "request.toml", "--output", "json"];
+        let command = |verb: &[&str]| {
+            let mut command = bench.command(&[verb, &args].concat());
+            command.envs(aws_region.map(|region| ("AWS_REGION", region)));
+            crate::support::ran(&mut command).exits(0).json()
+        };
+        let plan = command(&["plan"]);
+        assert_eq!(plan["central"]["region"], central, "{regions:?} {aws_region:?}");
+        let report = command(&["run", "--sim-speed", SPEED]);
+        assert_eq!(report["outcome"], "succeeded", "{regions:?} {aws_region:?}");
+    }
+}

@@ -282,3 +282,41 @@ async fn a_process_killed_in_mid_campaign_is_resumed_and_nothing_starts_twice() 
     assert!(refused.stderr.contains("nothing_to_go_on"), "{}", refused.stderr);
     assert_eq!(parents(&sim), executions.len());
 }
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn ctrl_c_exits_130_leaves_the_campaign_open_and_says_how_to_resume() {
+    let (bench, sim) = (Bench::new(), simulator(400.0).await);
+    bench.file("request.toml", CALM.request);
+    let run = ["run", "-f", "request.toml", "--log", "log"];
+    let mut command = against(&bench, &sim, "us-east-1", &run);
+    let process = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Bounded: a minute, if nothing ever happens.
+    for _ in 0..30_000 {
+        if starts(&sim) > 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    let id = process.id().to_string();
+    let sent = Command::new("kill").args(["-INT", &id]).status().unwrap();
+    assert!(sent.success());
+    let ended = tokio::task::spawn_blocking(|| process.wait_with_output().unwrap())
+        .await
+        .unwrap();
+    let stderr = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(130), "{stderr}");
+    let status = bench
+        .run(&["status", "--log", "log", "--output", "json"])
+        .exits(0)
+        .json();
+    let campaign = status[0]["campaign_id"].as_str().unwrap();
+    let words = format!("patchfleet resume {campaign} --log log");
+    assert!(stderr.contains(&words), "{stderr}");
+    let resume = ["resume", campaign, "--log", "log"];
+    finish(against(&bench, &sim, "us-east-1", &resume)).await.exits(0);
+}
