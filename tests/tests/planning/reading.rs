@@ -41,7 +41,8 @@ fn asked(operation: &str) -> PatchRequest {
 #[test]
 fn an_install_whose_results_may_not_be_read_is_refused_by_account_and_action() {
     // What the second post's execution role lacks, and the listing of invocations besides.
-    let denied = r#""ssm:DescribeInstancePatchStates", "ssm:ListCommandInvocations""#;
+    let denied =
+        r#""ssm:DescribeInstancePatchStates", "ssm:ListCommandInvocations", "ssm:GetCommandInvocation""#;
     let request = asked("Install");
     let (clock, ports) = open(&world(denied), &request);
     let refusal = refusal(wait(plan(&ports, &request)));
