@@ -18,7 +18,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::SdkConfig;
 use patchfleet_core::id::{AccountId, Location, Region, RoleArn};
 use patchfleet_core::port::{Caller, PortError, PortErrorKind, PortResult};
-use patchfleet_core::request::Access;
+use patchfleet_core::request::{Access, ExternalId, ExternalIdText};
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -51,6 +51,7 @@ pub(crate) struct Clients {
     sts_region: Region,
     sts: aws_sdk_sts::Client,
     access: Option<Access>,
+    external_id: OnceCell<ExternalIdText>,
     pace: Arc<Pace>,
     identity: CallerIdentity,
     caller: OnceCell<Caller>,
@@ -77,6 +78,7 @@ impl Clients {
             region,
             sts_region,
             access,
+            external_id: OnceCell::new(),
             pace: Arc::new(pace),
             identity,
             caller: OnceCell::new(),
@@ -116,6 +118,11 @@ impl Clients {
         Ok(Location::new(caller.account.clone(), caller.region.clone()))
     }
 
+    /// Systems Manager in the central account and Region, with the caller's own credentials.
+    pub(crate) fn central_ssm(&self) -> aws_sdk_ssm::Client {
+        ssm_client(&self.config)
+    }
+
     /// The role of an account; `None` for the caller's own, which needs none.
     async fn role(
         &self,
@@ -135,6 +142,15 @@ impl Clients {
                 ),
             ));
         };
+        // Read before the first role is assumed, and kept for all of them.
+        let mut access = access.clone();
+        if let Some(kept) = &access.external_id {
+            let text = self
+                .external_id
+                .get_or_try_init(|| self.read_external_id(kept))
+                .await?;
+            access.external_id = Some(ExternalId::Text(text.clone()));
+        }
         let role = self.roles.get_or(account.clone(), || {
             let arn = RoleArn::build(self.region.partition(), account, &access.discovery_role);
             Arc::new(RoleCredentials::new(
@@ -142,7 +158,7 @@ impl Clients {
                 self.sts.clone(),
                 Place::new(Some(caller.account.clone()), self.sts_region.clone()),
                 arn,
-                access.clone(),
+                access,
                 self.pace.clone(),
                 self.identity.clone(),
             ))

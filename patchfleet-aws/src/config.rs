@@ -17,7 +17,7 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 use aws_types::SdkConfig;
 use patchfleet_core::id::{Partition, Region};
 use patchfleet_core::port::{Clock, PortError, PortErrorKind, PortResult};
-use patchfleet_core::request::Access;
+use patchfleet_core::request::{Access, ExternalId};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -88,7 +88,7 @@ impl AwsBuilder {
     ///
     /// [`PortErrorKind::Invalid`] if the configuration has no Region or one of no known partition,
     /// [`PortErrorKind::Credentials`] if it has no credentials provider. `Invalid` too if the external
-    /// id is a reference: it is read before.
+    /// id is kept in the environment: [`external_id_from_env`](crate::external_id_from_env) reads it there.
     pub fn build(self) -> PortResult<Aws> {
         let region = central_region(&self.config)?;
         if self.config.credentials_provider().is_none() {
@@ -99,10 +99,10 @@ impl AwsBuilder {
             .access
             .as_ref()
             .and_then(|access| access.external_id.as_ref());
-        if external_id.is_some_and(|id| id.text().is_none()) {
+        if matches!(external_id, Some(ExternalId::Env(_) | ExternalId::Withheld)) {
             return Err(PortError::new(
                 PortErrorKind::Invalid,
-                "access.external_id names where the id is kept: read it there and give the text",
+                "the external id is kept in the environment, and nobody has read it there (external_id_from_env)",
             ));
         }
         let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT);

@@ -45,6 +45,7 @@ mod config;
 mod credentials;
 mod directory;
 mod documents;
+mod external_id;
 mod flow;
 mod identity;
 mod inventory;
@@ -62,6 +63,7 @@ mod tls;
 pub use bucket::Rate;
 pub use clock::SystemClock;
 pub use config::{AwsBuilder, load_config, simulated_config};
+pub use external_id::external_id_from_env;
 pub use limits::{Limits, Operation};
 
 /// The ports over AWS. Begun by [`Aws::builder`] or [`Aws::load`].

@@ -64,6 +64,7 @@ operations! {
     DescribeInstancePatchStates 5,
     DescribeInstanceInformation 5,
     GetDocument 3,
+    GetParameter 40,
     DescribeDocument 3,
     CreateDocument 1,
     UpdateDocument 1,

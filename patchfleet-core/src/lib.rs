@@ -24,3 +24,4 @@ pub mod problem;
 pub mod report;
 pub mod request;
 pub mod runbook;
+pub mod text;

@@ -1,6 +1,7 @@
 //! What is wrong with an input: every problem at once, each with a stable code, the field, the
 //! value and what would be right.
 
+use crate::text::{is_hidden, one_line};
 use serde::Serialize;
 use std::error::Error;
 use std::fmt;
@@ -77,7 +78,7 @@ impl Problem {
     ) -> Self {
         Self {
             code,
-            path: path.into(),
+            path: shown(path.into()),
             value: shortened(&value.into()),
             expected: expected.into(),
             at: None,
@@ -87,14 +88,24 @@ impl Problem {
 
 impl std::error::Error for Problem {}
 
+/// A path with nothing hidden in it: keys are anybody's text.
+fn shown(path: String) -> String {
+    if path.chars().any(is_hidden) {
+        one_line(&path)
+    } else {
+        path
+    }
+}
+
 /// `text` in one line of at most [`MAX_VALUE_CHARS`] characters.
 fn shortened(text: &str) -> String {
-    let line = |c: char| if c.is_control() { ' ' } else { c };
-    let mut short: String = text.chars().map(line).take(MAX_VALUE_CHARS + 1).collect();
-    if let Some((last, _)) = short.char_indices().nth(MAX_VALUE_CHARS - 1)
-        && short.chars().count() > MAX_VALUE_CHARS
-    {
-        short.truncate(last);
+    let cut = text.chars().nth(MAX_VALUE_CHARS).is_some();
+    let few: String = text.chars().take(MAX_VALUE_CHARS).collect();
+    let mut short = one_line(&few);
+    if cut || short.chars().count() > MAX_VALUE_CHARS {
+        if let Some((last, _)) = short.char_indices().nth(MAX_VALUE_CHARS - 1) {
+            short.truncate(last);
+        }
         short.push('…');
     }
     short
@@ -283,7 +294,8 @@ mod tests {
         let value = |text: &str| Problem::new(ProblemCode::InvalidValue, "x", text, "less").value;
         assert_eq!(value(&"é".repeat(80)), "é".repeat(80));
         assert_eq!(value(&"é".repeat(81)), format!("{}…", "é".repeat(79)));
-        assert_eq!(value("a\nb\u{1b}[31m"), "a b [31m");
+        assert_eq!(value("a\nb\u{1b}[31m"), "a b\\u{1b}[31m");
+        assert_eq!(value(&"a  b ".repeat(20)).chars().last(), Some('…'));
         assert_eq!(value(""), "");
     }
 

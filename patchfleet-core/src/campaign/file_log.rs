@@ -15,10 +15,11 @@ use crate::port::{Appended, BoxFuture, CampaignLog, LogKey, PortError, PortError
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use std::cmp::Reverse;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
+mod private;
 mod rows;
 
 pub use rows::FileRows;
@@ -172,14 +173,16 @@ fn append(root: &Path, path: &Path, record: &Record) -> PortResult<Appended> {
 
 fn open_or_create(path: &Path) -> io::Result<File> {
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
+        private::create_folders(folder)?;
     }
-    OpenOptions::new()
+    let file = private::options()
         .read(true)
         .write(true)
         .create(true)
         .truncate(false)
-        .open(path)
+        .open(path)?;
+    private::tighten(&file);
+    Ok(file)
 }
 
 fn write_at(file: &mut File, offset: u64, line: &[u8]) -> io::Result<()> {

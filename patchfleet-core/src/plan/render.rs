@@ -3,6 +3,7 @@
 use super::{Plan, PlannedLocation, Skip};
 use crate::port::StartRequest;
 use crate::request::Operation;
+use crate::text::one_line;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -230,15 +231,6 @@ fn list<T: ToString>(items: &[T]) -> String {
         .map(ToString::to_string)
         .collect::<Vec<_>>()
         .join(" ")
-}
-
-/// AWS's words may have line breaks, and a terminal's control characters should not come from
-/// what somebody else wrote.
-fn one_line(words: &str) -> String {
-    words
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
 }
 
 fn push(text: &mut String, line: &str) {

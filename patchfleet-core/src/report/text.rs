@@ -3,6 +3,7 @@
 
 use super::{Report, Tally};
 use crate::plan::Skip;
+use crate::text::one_line;
 use std::fmt;
 
 impl Report {
@@ -167,13 +168,4 @@ fn minutes(seconds: i64) -> String {
         (0, m, s) => format!("{m} min {s} s"),
         (h, m, _) => format!("{h} h {m} min"),
     }
-}
-
-/// AWS's words may have several lines, or anything else that would break a table.
-fn one_line(text: &str) -> String {
-    let plain: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
-    plain.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -7,13 +7,14 @@ pub(crate) mod runbook;
 
 use crate::exit::Failure;
 use patchfleet_core::plan::Refusal;
+use patchfleet_core::text::lines;
 use serde_json::json;
 use std::io::{self, Write as _};
 
 /// Prints text for people, coloured where that is seen.
 pub(crate) fn print_text(text: &str) -> Result<(), Failure> {
     let mut stdout = anstream::stdout().lock();
-    let written = stdout.write_all(crate::style::paint(text).as_bytes());
+    let written = stdout.write_all(crate::style::paint(&lines(text)).as_bytes());
     unless_closed(written.and_then(|()| stdout.flush()))
 }
 
@@ -27,7 +28,7 @@ fn unless_closed(written: io::Result<()>) -> Result<(), Failure> {
 
 /// Prints JSON for scripts.
 pub(crate) fn print_json<T: serde::Serialize>(value: &T) -> Result<(), Failure> {
-    let json = serde_json::to_string_pretty(value)?;
+    let json = patchfleet_core::text::json(&serde_json::to_string_pretty(value)?);
     unless_closed(writeln!(io::stdout().lock(), "{json}"))
 }
 

@@ -14,6 +14,7 @@ mod world;
 use args::{Cli, Command, Output};
 use clap::Parser as _;
 use exit::Failure;
+use patchfleet_core::text::{ShownLines, lines};
 use std::io::Write as _;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
@@ -23,8 +24,8 @@ async fn main() -> ExitCode {
     let cli = Cli::parse();
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error")))
-        .with_ansi(anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never)
-        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .with_writer(|| ShownLines::new(std::io::stderr()))
         .init();
     let output = cli.command.output();
     let done = match cli.command {
@@ -42,7 +43,7 @@ async fn main() -> ExitCode {
             let _ = commands::print_refusal(refusal);
         }
         // Nobody is left to tell if standard error is closed.
-        let _ = writeln!(anstream::stderr(), "patchfleet: {}", failure.message());
+        let _ = writeln!(anstream::stderr(), "patchfleet: {}", lines(&failure.message()));
         failure.code()
     })
 }

@@ -3,6 +3,7 @@
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use jiff::{SignedDuration, Timestamp};
 use patchfleet_core::campaign::{Event, Observer, Record, State};
+use patchfleet_core::text::one_line;
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::Arc;
@@ -120,7 +121,7 @@ fn print_lines(record: &Record, _: &State) {
     for event in &record.events {
         if let Some(line) = line(record.at, event) {
             // Nobody is left to tell if standard error is closed.
-            let _ = writeln!(stderr, "{line}");
+            let _ = writeln!(stderr, "{}", one_line(&line));
         }
     }
 }

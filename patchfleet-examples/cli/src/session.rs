@@ -4,7 +4,7 @@ use crate::args::World;
 use crate::exit::Failure;
 #[cfg(feature = "sim")]
 use patchfleet_aws::Limits;
-use patchfleet_aws::{Aws, SystemClock};
+use patchfleet_aws::{Aws, AwsBuilder, SystemClock, external_id_from_env};
 use patchfleet_core::port::{PortError, PortErrorKind, Ports};
 use patchfleet_core::request::Access;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ impl Session {
     pub(crate) async fn aws(access: Option<Access>) -> Result<Self, Failure> {
         let clock = Arc::new(SystemClock::new());
         let builder = Aws::load().await.map_err(settings)?;
-        let aws = with_access(builder, access).clock(clock.clone()).build()?;
+        let aws = with_access(builder, access)?.clock(clock.clone()).build()?;
         Ok(Self {
             ports: Ports::of(aws, clock),
             #[cfg(feature = "sim")]
@@ -51,7 +51,7 @@ impl Session {
         let sim = patchfleet_sim::Sim::start(world.world, options).await?;
         let clock = Arc::new(sim.clock());
         let config = patchfleet_aws::simulated_config(&sim.endpoint(), &world.central);
-        let aws = with_access(Aws::builder(&config), access)
+        let aws = with_access(Aws::builder(&config), access)?
             .clock(clock.clone())
             .limits(Limits::from_env().map_err(settings)?)
             .build()?;
@@ -70,9 +70,9 @@ fn settings(error: PortError) -> Failure {
     }
 }
 
-fn with_access(builder: patchfleet_aws::AwsBuilder, access: Option<Access>) -> patchfleet_aws::AwsBuilder {
-    match access {
-        Some(access) => builder.access(access),
+fn with_access(builder: AwsBuilder, access: Option<Access>) -> Result<AwsBuilder, Failure> {
+    Ok(match access {
+        Some(access) => builder.access(external_id_from_env(access).map_err(settings)?),
         None => builder,
-    }
+    })
 }

@@ -1,6 +1,6 @@
 //! One campaign: plan, start, follow, report.
 
-use patchfleet_aws::{Aws, SystemClock};
+use patchfleet_aws::{Aws, SystemClock, external_id_from_env};
 use patchfleet_core::campaign::{DriveError, Driver, FileLog, FileRows, load, open_campaign};
 use patchfleet_core::id::{CampaignId, EventId, WriterId};
 use patchfleet_core::plan::{self, PlanError, Refusal, require_central};
@@ -184,8 +184,6 @@ async fn ports(access: &Access) -> Result<Ports, Failure> {
         PortErrorKind::Invalid | PortErrorKind::Credentials => Failure::Settings(error),
         _ => error.into(),
     })?;
-    Ok(Ports::of(
-        aws.access(access.clone()).clock(clock.clone()).build()?,
-        clock,
-    ))
+    let access = external_id_from_env(access.clone()).map_err(Failure::Settings)?;
+    Ok(Ports::of(aws.access(access).clock(clock.clone()).build()?, clock))
 }

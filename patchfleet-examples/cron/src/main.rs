@@ -10,9 +10,9 @@ use follow::{SystemWall, Told, follow};
 use jiff::{SignedDuration, Timestamp};
 use job::{Event, Job};
 use patchfleet_core::id::{EventId, EventSource};
+use patchfleet_core::text::ShownLines;
 use schedule::Schedule;
 use signals::Signals;
-use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
@@ -72,8 +72,8 @@ async fn main() -> ExitCode {
     let args = Args::parse();
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info")))
-        .with_ansi(is_coloured())
-        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .with_writer(|| ShownLines::new(std::io::stderr()))
         .init();
     let signals = match Signals::listen() {
         Ok(signals) => signals,
@@ -138,9 +138,4 @@ fn tell(told: &Told, late: SignedDuration) {
         Told::SetBack(by) => format!("the clock was set back by {by:#}"),
     };
     tracing::warn!("{told}");
-}
-
-/// Whether somebody sees colour: a terminal, unless NO_COLOR says otherwise.
-fn is_coloured() -> bool {
-    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

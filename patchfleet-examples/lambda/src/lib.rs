@@ -13,7 +13,7 @@ mod summary;
 
 use aws_config::SdkConfig;
 use lambda_runtime::Diagnostic;
-use patchfleet_aws::{Aws, Limits, SystemClock};
+use patchfleet_aws::{Aws, Limits, SystemClock, external_id_from_env};
 use patchfleet_core::campaign::{FireError, fire};
 use patchfleet_core::id::CampaignId;
 use patchfleet_core::plan::{self, PlanError};
@@ -37,9 +37,11 @@ pub use summary::Summary;
 pub async fn handle(event: Value, invocation_id: &str, config: &SdkConfig) -> Result<Summary, Diagnostic> {
     let asked = read(&event, invocation_id).map_err(|problems| failure("InvalidRequest", &problems))?;
     let clock = Arc::new(SystemClock::new());
+    let access = external_id_from_env(asked.request.access.clone())
+        .map_err(|error| failure("InvalidRequest", &error))?;
     let limits = Limits::from_env().map_err(|error| failure("Failed", &error))?;
     let aws = Aws::builder(config)
-        .access(asked.request.access.clone())
+        .access(access)
         .clock(clock.clone())
         .limits(limits)
         .build()

@@ -11,7 +11,7 @@ async fn main() -> Result<(), Error> {
     tracing_subscriber::fmt()
         .with_ansi(false)
         .without_time()
-        .with_writer(std::io::stderr)
+        .with_writer(|| patchfleet_core::text::ShownLines::new(std::io::stderr()))
         .init();
     let config = patchfleet_aws::load_config().await?;
     run(service_fn(|event: LambdaEvent<Value>| handle_one(event, &config))).await

@@ -1,12 +1,13 @@
 //! The results of nodes, one file for each location.
 
+use super::private;
 use super::{campaign_dir, damaged, failed, sync_folders};
 use crate::id::{CampaignId, Location};
 use crate::port::{BoxFuture, NodeRows, PortResult};
 use crate::report::NodeRow;
 use futures_util::FutureExt as _;
 use serde::{Deserialize, Serialize};
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -81,15 +82,11 @@ fn kept(path: &Path) -> PortResult<Option<Kept>> {
 }
 
 /// Writes the whole file beside the old one, then puts it in its place.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "FileRows is part of core's one piece of I/O"
-)]
 fn replace(root: &Path, path: &Path, kept: &Kept) -> io::Result<()> {
     /// Tells the files of one process apart.
     static NEXT: AtomicU64 = AtomicU64::new(0);
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
+        private::create_folders(folder)?;
     }
     let mine = format!(
         "{}-{}.tmp",
@@ -98,7 +95,12 @@ fn replace(root: &Path, path: &Path, kept: &Kept) -> io::Result<()> {
     );
     let beside = path.with_extension(mine);
     let write = || {
-        let mut file = File::create(&beside)?;
+        let mut file = private::options()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(&beside)?;
+        private::tighten(&file);
         file.write_all(&serde_json::to_vec(kept)?)?;
         file.sync_all()?;
         fs::rename(&beside, path)

@@ -290,3 +290,36 @@ fn a_campaign_in_a_folder_is_the_same_as_in_memory_and_is_listed_with_how_it_end
         );
     });
 }
+
+#[cfg(unix)]
+#[test]
+fn logs_and_rows_are_for_their_owner_alone_and_what_was_looser_is_tightened() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    fn modes(folder: &Path, of: &mut Vec<(bool, u32)>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            of.push((
+                path.is_dir(),
+                fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            ));
+            if path.is_dir() {
+                modes(&path, of);
+            }
+        }
+    }
+    let (dir, log, path) = three_records();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    assert_eq!(now(log.append(&key(), &record(3, 1))).unwrap(), Appended::Yes);
+    let kept = FileRows::new(dir.path().join("deep/logs"));
+    let campaign = CampaignId::from_uuid(uuid::Uuid::from_u128(1));
+    let location = Location::new("111122223333".parse().unwrap(), "eu-west-1".parse().unwrap());
+    let row = rows(&[("i-00000001", NodeOutcome::Done)]);
+    now(kept.put(campaign, &location, 1, row)).unwrap();
+    let mut seen = vec![];
+    modes(dir.path(), &mut seen);
+    assert!(seen.iter().any(|(is_dir, _)| !is_dir));
+    for (is_dir, mode) in seen {
+        assert_eq!(mode, if is_dir { 0o700 } else { 0o600 });
+    }
+}

@@ -9,6 +9,9 @@ use patchfleet_core::census::Depth;
 use patchfleet_core::plan::{self, Plan};
 use patchfleet_core::port::Ports;
 use patchfleet_core::request::PatchRequest;
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 
 pub(crate) async fn plan(args: PlanArgs) -> Result<ExitCode, Failure> {
@@ -16,7 +19,7 @@ pub(crate) async fn plan(args: PlanArgs) -> Result<ExitCode, Failure> {
     let session = Session::open(&args.world, Some(request.access.clone())).await?;
     let plan = make(&session.ports, &request, args.request.depth).await?;
     if let Some(path) = &args.out {
-        std::fs::write(path, plan.to_json())
+        private(path, &plan.to_json())
             .map_err(|error| Failure::Usage(format!("cannot write {}: {error}", path.display())))?;
     }
     match args.output.output {
@@ -24,6 +27,24 @@ pub(crate) async fn plan(args: PlanArgs) -> Result<ExitCode, Failure> {
         Output::Json => print_json(&plan)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes a file that only its owner may read.
+fn private(path: &Path, text: &str) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        // A file that was there keeps its mode, and one that is none, such as a pipe, has no owner's.
+        if file.metadata()?.is_file() {
+            file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+        }
+    }
+    file.write_all(text.as_bytes())
 }
 
 /// The request that the arguments name: a file, or the simulated world's own.

@@ -219,3 +219,65 @@ fn rates_and_calls_at_once_that_cannot_be_are_said_with_the_variable_and_what_wo
          PATCHFLEET_RATES: \"sts:AssumeRole=0\": expected calls a second from 0.01 to 10000, such as 0.5 or 3\n"
     );
 }
+
+#[test]
+fn nothing_that_others_wrote_reaches_the_terminal_as_a_control_or_a_bidi_character() {
+    const HOSTILE: &str = "a\u{1b}]0;x\u{7}b\u{202e}c\u{9b}31m\u{2028}d\u{200b}";
+    let bench = Bench::new();
+    let key = request(|text| {
+        format!("\"{HOSTILE}\" = 1\n{text}")
+            .replace("\u{1b}", "\\u001b")
+            .replace('\u{7}', "\\u0007")
+    });
+    bench.file("key.toml", key);
+    bench.file(
+        "value.toml",
+        request(|text| text.replace("us-east-1", "\\u001b[2Jmoon\u{202e}")),
+    );
+    bench.file("good.toml", request(str::to_owned));
+    let missing = format!("{HOSTILE}.toml");
+    let settings = [("PATCHFLEET_RATES", HOSTILE)];
+    for (file, env, code) in [
+        ("key.toml", &[][..], 2),
+        ("value.toml", &[], 2),
+        (&missing, &[], 2),
+        ("good.toml", &settings, 2),
+    ] {
+        for output in ["text", "json"] {
+            let mut command = bench.command(&["plan", "-f", file, "--sim", "--output", output]);
+            let ran = command.envs(env.iter().copied()).output().unwrap();
+            assert_eq!(ran.status.code(), Some(code), "{file:?}");
+            let said = String::from_utf8([ran.stdout, ran.stderr].concat()).unwrap();
+            assert!(!said.is_empty());
+            let hidden = |c: char| c != '\n' && (c.is_control() || "\u{202e}\u{2028}\u{200b}".contains(c));
+            assert!(!said.contains(hidden), "{file:?}: {said:?}");
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_saved_plan_is_for_its_owner_alone_and_an_external_id_is_not_in_it() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let bench = Bench::new();
+    bench.file(
+        "request.toml",
+        request(|text| format!("{text}[access]\nexternal_id = \"very-secret-1\"\n")),
+    );
+    bench
+        .run(&["plan", "-f", "request.toml", "--sim", "--out", "plan.json"])
+        .exits(0);
+    let plan = bench.path().join("plan.json");
+    assert_eq!(
+        std::fs::metadata(&plan).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    assert!(!std::fs::read_to_string(&plan).unwrap().contains("very-secret-1"));
+    let ran = bench.run(&["run", "--plan", "plan.json", "--sim"]).exits(2);
+    assert!(
+        ran.stderr.contains("PATCHFLEET_EXTERNAL_ID is not set"),
+        "{}",
+        ran.stderr
+    );
+}
