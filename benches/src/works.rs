@@ -10,7 +10,7 @@ use patchfleet_core::expand::expand;
 use patchfleet_core::pack::pack;
 use patchfleet_core::plan;
 use patchfleet_core::request::{Format, PatchRequest};
-use patchfleet_core::runbook::StepTimeout;
+use patchfleet_core::runbook::CommandSteps;
 use std::rc::Rc;
 
 /// Every pair, in the order of the stages.
@@ -125,7 +125,8 @@ fn building(size: Size) -> Fallible<Work> {
                 caller,
                 candidates,
                 census,
-                StepTimeout::default(),
+                CommandSteps::Unread,
+                &plan::Options::default(),
             )?)
         },
     ))

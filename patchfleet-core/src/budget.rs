@@ -2,8 +2,12 @@
 
 mod rate;
 mod rounding;
+mod seconds;
+mod turns;
 mod worst_case;
 
 pub use rate::{MaxConcurrency, MaxErrors, ParseRateError};
-pub(crate) use worst_case::Paced;
-pub use worst_case::WorstCase;
+pub use seconds::Seconds;
+pub(crate) use turns::Queue;
+pub use worst_case::{DriverDead, InTruth, WorstCase};
+pub(crate) use worst_case::{Paced, PacedCommand};

@@ -2,7 +2,7 @@
 
 use crate::budget::WorstCase;
 use crate::census::{NodeCounts, UnknownCause};
-use crate::id::{AccountId, Location, NodesDigest, Region, UnitId};
+use crate::id::{AccountId, Location, NodeId, NodesDigest, Region, UnitId};
 use crate::port::{Caller, StartRequest};
 use crate::request::PatchRequest;
 use crate::runbook::PlannedRunbook;
@@ -11,14 +11,19 @@ use serde::{Deserialize, Serialize};
 mod build;
 mod differences;
 mod file;
+mod lifetime;
 mod make;
 mod nowhere;
+mod offline;
 mod reading;
 mod render;
+mod small;
+mod units;
 
 pub use build::build;
 pub use file::PlanFileError;
-pub use make::{Options, PlanError, make, require_central};
+pub use lifetime::{CUTOFF_MARGIN, Cutoff, LIFETIME_CAP, Lifetime};
+pub use make::{Attendance, Options, PlanError, make, require_central};
 
 /// The version of the plan's JSON that this version writes.
 pub const FORMAT: u32 = 1;
@@ -50,6 +55,9 @@ pub struct Plan {
     pub runbook: Option<PlannedRunbook>,
     /// What can go wrong at most.
     pub worst_case: WorstCase,
+    /// How long commands live; `None` if that is the affair of a runbook of one's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifetime: Option<Lifetime>,
 }
 
 impl Plan {
@@ -105,6 +113,10 @@ pub struct PlannedLocation {
     /// Why the location is planned although the census did not find a node there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept: Option<SkipReason>,
+    /// Its nodes that do not answer and are left out, ascending, where the policy says so. The units
+    /// there name the others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<NodeId>,
 }
 
 impl PlannedLocation {
@@ -159,6 +171,8 @@ pub enum SkipReason {
     Denied,
     /// No complete answer.
     Unknown,
+    /// No node there answers Systems Manager, and the policy leaves such nodes out.
+    Offline,
 }
 
 impl SkipReason {
@@ -173,7 +187,36 @@ impl SkipReason {
             Self::RegionNotEnabled => "region_not_enabled",
             Self::Denied => "denied",
             Self::Unknown => "unknown",
+            Self::Offline => "offline",
         }
+    }
+}
+
+/// How many names a line has at most. What there is more of is counted.
+const NAMES: usize = 5;
+
+/// Names in a line that stays short.
+fn names(all: impl Iterator<Item = String>) -> String {
+    let (mut shown, mut more) = (Vec::new(), 0_usize);
+    for name in all {
+        if shown.len() < NAMES {
+            shown.push(name);
+        } else {
+            more += 1;
+        }
+    }
+    let rest = if more > 0 {
+        format!(", and {more} more")
+    } else {
+        String::new()
+    };
+    format!("{}{rest}", shown.join(", "))
+}
+
+fn some_locations(n: usize) -> String {
+    match n {
+        1 => "1 location".to_owned(),
+        n => format!("{n} locations"),
     }
 }
 
@@ -240,6 +283,11 @@ pub enum RefusalCode {
     TooLarge,
     /// The results of an Install could not be read afterwards: a call that collecting needs is denied.
     ResultsUnreadable,
+    /// Nodes do not answer: the policy is to refuse, or they could hold every place of their
+    /// location and nobody is there to see it.
+    NodesOffline,
+    /// No command that is started now is sure to have expired by the cutoff.
+    CutoffTooNear,
     /// The plan needs something that this way of running cannot do.
     Unsupported,
 }
@@ -268,6 +316,8 @@ impl RefusalCode {
             Self::TooLarge => "too_large",
             Self::ResultsUnreadable => "results_unreadable",
             Self::RunbookDiffers => "runbook_differs",
+            Self::NodesOffline => "nodes_offline",
+            Self::CutoffTooNear => "cutoff_too_near",
             Self::Unsupported => "unsupported",
         }
     }

@@ -10,6 +10,7 @@
 use crate::id::DocumentName;
 
 mod bound;
+mod command;
 mod digest;
 mod document;
 mod ensure;
@@ -18,6 +19,7 @@ mod targets;
 
 pub(crate) use bound::{Changed, Found, elsewhere, find};
 pub use bound::{PlannedRunbook, RunbookChange};
+pub use command::{COMMAND_DOCUMENT, CommandSteps, STEP_TIMEOUT_PARAMETER, StepSum, command_steps};
 pub use digest::{ContentDigest, ContentDigestError};
 pub use document::{Runbook, StepTimeout, StepTimeoutError};
 pub use ensure::{Checked, Ensured, check, ensure};
@@ -28,17 +30,20 @@ pub use targets::{MAX_NODE_IDS, TargetTooLong, node_chunks};
 /// The name of patchfleet's own runbook.
 pub const NAME: &str = crate::request::OWN_DOCUMENT;
 
-/// How long a command waits for a node that does not answer, in seconds: Run Command's own
-/// default for `TimeoutSeconds`, which AWS-RunPatchBaseline's documentation counts with (User
-/// Guide).
+/// Run Command's own default for `TimeoutSeconds` (User Guide), in seconds, and the runbook's. The
+/// least that a plan gives, unless the request or a cutoff says less.
 pub const DELIVERY_TIMEOUT_SECONDS: u32 = 3_600;
 
-/// How long AWS-RunPatchBaseline may run on a node, in seconds: the `timeoutSeconds` of each of
-/// its steps, which nobody can change.
+/// How long AWS-RunPatchBaseline may run on a node, in seconds: the `timeoutSeconds` that each of
+/// its steps had as recorded, and what is passed where it takes `StepTimeoutSeconds`.
 pub const EXECUTION_TIMEOUT_SECONDS: u32 = 7_200;
 
 /// The parameter by which a runbook hands AWS-RunPatchBaseline one snapshot for all nodes.
 pub const SNAPSHOT_ID: &str = "SnapshotId";
+
+/// The parameter of patchfleet's own runbook that is aws:runCommand's `TimeoutSeconds`: 30 to
+/// 2,592,000 s (SSM model).
+pub const TIMEOUT_PARAMETER: &str = "TimeoutSeconds";
 
 /// Whether `document` is patchfleet's own runbook, by its name. Under another name, or by its ARN,
 /// it is a runbook of one's own: it gets the parameters that the request gives it.

@@ -16,8 +16,12 @@ mod census;
 mod expand;
 #[path = "plan_stages/laws.rs"]
 mod laws;
+#[path = "plan_stages/lifetime.rs"]
+mod lifetime;
 #[path = "plan_stages/nowhere.rs"]
 mod nowhere;
+#[path = "plan_stages/offline.rs"]
+mod offline;
 #[path = "plan_stages/plan.rs"]
 mod plan;
 #[path = "plan_stages/runbook.rs"]

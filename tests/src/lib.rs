@@ -80,7 +80,7 @@ pub fn over_http(sim: &Sim, access: &Access) -> Result<Ports, Failure> {
     Ok(Ports::of(aws, clock))
 }
 
-/// Plans as every front of patchfleet does, counting every node.
+/// Plans as every front of patchfleet does, counting every node, with a person at a terminal.
 ///
 /// # Errors
 ///
@@ -88,16 +88,24 @@ pub fn over_http(sim: &Sim, access: &Access) -> Result<Ports, Failure> {
 pub async fn plan(ports: &Ports, request: &PatchRequest) -> Result<Plan, PlanError> {
     let options = plan::Options {
         results: Some(&*ports.automation),
+        attendance: plan::Attendance::Attended,
         ..plan::Options::default()
     };
-    plan::make(
-        &*ports.directory,
-        &*ports.inventory,
-        &*ports.documents,
-        request,
-        &options,
-    )
-    .await
+    plan_with(ports, request, &options).await
+}
+
+/// Plans as the options say.
+///
+/// # Errors
+///
+/// Why there is no plan.
+pub async fn plan_with(
+    ports: &Ports,
+    request: &PatchRequest,
+    options: &plan::Options<'_>,
+) -> Result<Plan, PlanError> {
+    let (directory, inventory) = (&*ports.directory, &*ports.inventory);
+    plan::make(directory, inventory, &*ports.documents, request, options).await
 }
 
 /// One campaign, its log and its rows, in memory.

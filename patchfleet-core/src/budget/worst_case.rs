@@ -1,21 +1,19 @@
 //! What can go wrong at most, in a campaign that AWS paces.
 //!
-//! Two figures stand side by side, because they differ: the errors that AWS counts, which its
-//! limits bound, and the damage that may really be done, which they do not. A command that
-//! succeeds with failed patches, and a node that does not come back from its reboot, are no errors
-//! to AWS.
+//! Every figure is given three times, because they differ. AWS counts errors, and its limits bound
+//! those. The truth is more: a command that succeeds with failed patches, and a node that does not
+//! come back from its reboot, are no errors to AWS. And if nobody drives the campaign any more, AWS
+//! goes on alone, with the whole budget of each unit that is open.
 
-use super::{MaxConcurrency, MaxErrors};
+use super::{MaxConcurrency, MaxErrors, Seconds};
+use crate::id::Location;
 use crate::request::RateControl;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
-/// How long one node may take, in seconds: an hour until the command is delivered and 2 hours for
-/// AWS-RunPatchBaseline (User Guide: a command expires after `TimeoutSeconds` and the document's
-/// own timeout).
-const SECONDS_PER_ROUND: u64 = 3 * 3_600;
-
-/// The most that can go wrong. The figures on nodes follow from what the census counted, and are
-/// `None` if it did not count everywhere: percentages are of the group as it is at run time.
+/// The most that can go wrong. Unless it says otherwise, a figure is as AWS counts. The figures on
+/// nodes follow from what the census counted, and are `None` if it did not count everywhere:
+/// percentages are of the group as it is at run time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct WorstCase {
@@ -23,26 +21,63 @@ pub struct WorstCase {
     pub starts: u32,
     /// Locations that are patched at the same time.
     pub locations_at_once: u32,
-    /// Locations that fail before no more are begun.
+    /// Locations that fail, as AWS counts it, before no more are begun.
     pub locations_failing: u32,
     /// Nodes that are patched, and may be rebooting, at the same time.
     pub nodes_at_once: Option<u32>,
     /// Nodes that fail as AWS counts it: in a location of n nodes at most min(n, e + c), since the
     /// c nodes in flight finish after the e allowed errors.
     pub node_errors: Option<u32>,
-    /// Nodes that end damaged: all of them, because AWS does not count every damage.
+    /// Nodes that end damaged, in truth.
     pub nodes_damaged: Option<u32>,
-    /// Seconds until the slowest location is through, if each node takes the 3 hours that AWS
-    /// gives it.
+    /// Seconds that the commands of the slowest location live together: each expires as a whole.
+    /// `None` also under a runbook of one's own.
     pub slowest_location_seconds: Option<u64>,
+    /// The same figures in truth.
+    #[serde(default)]
+    pub in_truth: InTruth,
+    /// The same figures if the driver is gone for good at the worst instant.
+    #[serde(default)]
+    pub driver_dead: DriverDead,
+}
+
+/// The most that can go wrong in truth, whatever AWS counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct InTruth {
+    /// Locations in which a node fails or is lost, or that fail as a whole. In an open unit every
+    /// location may, as AWS need not count one of them; no further unit is begun.
+    pub locations_failing: u32,
+    /// Nodes on which something runs at the same time. Where a command may expire while a node is
+    /// patched, that goes on while the next command begins.
+    pub nodes_at_once: Option<u32>,
+    /// Nodes that fail or are lost: all of the locations that fail.
+    pub nodes_damaged: Option<u32>,
+}
+
+/// The most that can go wrong if the driver is gone: AWS goes on alone, with the whole budget of each
+/// unit that is open, and begins no other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct DriverDead {
+    /// Locations that are patched at the same time.
+    pub locations_at_once: u32,
+    /// Locations that fail as AWS counts it.
+    pub locations_failing: u32,
+    /// Locations that fail in truth.
+    pub locations_failing_in_truth: u32,
+    /// Nodes on which something runs at the same time, in truth.
+    pub nodes_at_once: Option<u32>,
+    /// Nodes that fail or are lost, in truth.
+    pub nodes_damaged: Option<u32>,
 }
 
 /// What a plan is made of, as far as the worst case depends on it.
 pub(crate) struct Paced<'a> {
     /// For each start, how many locations it has.
     pub(crate) units: &'a [u32],
-    /// For each command that will be sent, its nodes; `None` if they were not counted.
-    pub(crate) commands: &'a [Option<u32>],
+    /// Every command that will be sent.
+    pub(crate) commands: &'a [PacedCommand<'a>],
     /// How many locations there are.
     pub(crate) locations: u32,
     /// Nodes within a location.
@@ -53,55 +88,106 @@ pub(crate) struct Paced<'a> {
     pub(crate) location_errors: u32,
 }
 
+/// A command that will be sent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PacedCommand<'a> {
+    /// Where.
+    pub(crate) location: &'a Location,
+    /// To how many nodes; `None` if they were not counted.
+    pub(crate) nodes: Option<u32>,
+    /// How long it lives; `None` if a runbook of one's own says so.
+    pub(crate) lives: Option<Seconds>,
+    /// Whether it may expire while a node of it is patched.
+    pub(crate) may_outlive: bool,
+}
+
 impl Paced<'_> {
     pub(crate) fn worst_case(&self) -> WorstCase {
-        let counted: Option<Vec<u32>> = self.commands.iter().copied().collect();
-        let at_once = |c: MaxConcurrency| {
-            counted.as_ref().map(|nodes| {
-                let mut each: Vec<u32> = nodes.iter().map(|&n| c.upper_bound(n)).collect();
-                largest(&mut each, self.location_budget)
-            })
-        };
+        let counted: Option<Vec<u32>> = self.commands.iter().map(|command| command.nodes).collect();
         let RateControl {
             max_concurrency: c,
             max_errors: e,
         } = self.nodes;
+        let nodes_at_once = counted.as_ref().map(|nodes| {
+            let mut each: Vec<u32> = nodes.iter().map(|&n| c.upper_bound(n)).collect();
+            largest(&mut each, self.location_budget)
+        });
+        let locations_at_once = self.location_budget.min(self.locations);
+        let failing =
+            self.failing(|n| n.min(self.location_errors.saturating_add(self.location_budget.min(n))));
+        let in_truth = InTruth {
+            locations_failing: self.failing(|n| n),
+            nodes_at_once: self.running_at_once(nodes_at_once, counted.as_deref()),
+            nodes_damaged: self.nodes_of(self.failing(|n| n)),
+        };
         WorstCase {
             starts: count(self.units.len()),
-            locations_at_once: self.location_budget.min(self.locations),
-            locations_failing: self.locations_failing(),
-            nodes_at_once: at_once(c),
+            locations_at_once,
+            locations_failing: failing,
+            nodes_at_once,
             node_errors: counted
                 .as_ref()
                 .map(|nodes| sum(nodes.iter().map(|&n| errors(n, c, e)))),
-            nodes_damaged: counted.as_ref().map(|nodes| sum(nodes.iter().copied())),
-            slowest_location_seconds: counted.as_ref().map(|nodes| {
-                nodes
-                    .iter()
-                    .map(|&n| rounds(n, c.as_count(n)) * SECONDS_PER_ROUND)
-                    .max()
-                    .unwrap_or_default()
-            }),
+            nodes_damaged: in_truth.nodes_damaged,
+            slowest_location_seconds: counted.is_some().then(|| self.slowest()).flatten(),
+            in_truth,
+            // A driver never stops what runs. So the units that are open when it goes are as many as
+            // with it, and each spends its budget to the end as it does with it.
+            driver_dead: DriverDead {
+                locations_at_once,
+                locations_failing: failing,
+                locations_failing_in_truth: in_truth.locations_failing,
+                nodes_at_once: in_truth.nodes_at_once,
+                nodes_damaged: in_truth.nodes_damaged,
+            },
         }
     }
 
-    /// A unit of n locations ends with at most min(n, e + c) failed ones. The campaign opens no
-    /// further unit once more than e have failed in all, so before that at most e had, and the
-    /// units that are open then, at most as many as the location budget, each add their own.
-    fn locations_failing(&self) -> u32 {
-        let allowed = self.location_errors;
-        let mut each: Vec<u32> = self
-            .units
-            .iter()
-            .map(|&n| n.min(allowed.saturating_add(self.location_budget.min(n))))
-            .collect();
+    /// How many locations fail, if of a unit with n locations up to `of_unit(n)` do. The campaign
+    /// opens no further unit once more than e have failed in truth. So before that at most e had, and
+    /// the units that are open then, at most as many as the location budget, each add their own.
+    fn failing(&self, of_unit: impl Fn(u32) -> u32) -> u32 {
+        let mut each: Vec<u32> = self.units.iter().map(|&n| of_unit(n)).collect();
         let units = each.len();
         let open = largest(&mut each, self.location_budget);
         if units <= 1 {
             open
         } else {
-            allowed.saturating_add(open).min(self.locations)
+            self.location_errors.saturating_add(open).min(self.locations)
         }
+    }
+
+    /// Nodes on which something runs at once. What outlives its command does so for less time than a
+    /// command lives, so each place has at most one such node.
+    fn running_at_once(&self, at_once: Option<u32>, counted: Option<&[u32]>) -> Option<u32> {
+        let all = sum(counted?.iter().copied());
+        let at_once = at_once?;
+        Some(if self.commands.iter().any(|command| command.may_outlive) {
+            at_once.saturating_mul(2).min(all)
+        } else {
+            at_once
+        })
+    }
+
+    /// The nodes of the largest locations, so many of them.
+    fn nodes_of(&self, locations: u32) -> Option<u32> {
+        let mut each: BTreeMap<&Location, u32> = BTreeMap::new();
+        for command in self.commands {
+            let nodes = each.entry(command.location).or_default();
+            *nodes = nodes.saturating_add(command.nodes?);
+        }
+        let mut each: Vec<u32> = each.into_values().collect();
+        Some(largest(&mut each, locations))
+    }
+
+    /// Commands to one location follow each other.
+    fn slowest(&self) -> Option<u64> {
+        let mut each: BTreeMap<&Location, Seconds> = BTreeMap::new();
+        for command in self.commands {
+            let lives = each.entry(command.location).or_default();
+            *lives = lives.plus(command.lives?);
+        }
+        Some(each.into_values().max().unwrap_or_default().get())
     }
 }
 
@@ -124,18 +210,6 @@ fn count(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
 
-/// How many rounds `n` nodes need at `c` at once, when AWS begins with 1, then 2, 4, … up to `c`
-/// (User Guide, rate controls).
-fn rounds(n: u32, c: u32) -> u64 {
-    let (mut left, mut size, mut rounds) = (n, 1_u32, 0_u64);
-    while left > 0 && size < c {
-        left = left.saturating_sub(size);
-        size = size.saturating_mul(2);
-        rounds += 1;
-    }
-    rounds + u64::from(left.div_ceil(c.max(1)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,43 +222,95 @@ mod tests {
         }
     }
 
-    #[test]
-    fn rounds_follow_the_ramp() {
-        assert_eq!(rounds(0, 5), 0);
-        assert_eq!(rounds(1, 5), 1);
-        assert_eq!(rounds(7, 4), 3); // 1, 2, 4
-        assert_eq!(rounds(8, 4), 4); // 1, 2, 4, 1
-        assert_eq!(rounds(8, 5), 4); // 1, 2, 4, 1
-        assert_eq!(rounds(10, 1), 10);
-        assert_eq!(rounds(u32::MAX, 1), u64::from(u32::MAX));
+    fn at(name: &str) -> Location {
+        Location::new("111111111111".parse().unwrap(), name.parse().unwrap())
+    }
+
+    fn command(location: &Location, nodes: Option<u32>, hours: u32, may_outlive: bool) -> PacedCommand<'_> {
+        PacedCommand {
+            location,
+            nodes,
+            lives: Some(Seconds::hours(hours)),
+            may_outlive,
+        }
     }
 
     #[test]
-    fn the_two_figures_stand_side_by_side() {
+    fn the_figures_stand_side_by_side() {
+        let (big, middle, small) = (at("us-east-1"), at("us-west-2"), at("eu-west-1"));
         let worst = Paced {
             units: &[3],
-            commands: &[Some(100), Some(20), Some(1)],
+            commands: &[
+                command(&big, Some(100), 24, true),
+                command(&middle, Some(20), 7, false),
+                command(&small, Some(1), 7, false),
+            ],
             locations: 3,
             nodes: rates("10%", "5"),
             location_budget: 2,
-            location_errors: 1,
+            location_errors: 0,
         }
         .worst_case();
         assert_eq!(worst.starts, 1);
         assert_eq!(worst.locations_at_once, 2);
-        assert_eq!(worst.locations_failing, 3); // 1 allowed, 2 in flight
+        assert_eq!(worst.locations_failing, 2); // none allowed, 2 in flight
+        assert_eq!(worst.in_truth.locations_failing, 3);
         assert_eq!(worst.nodes_at_once, Some(10 + 2));
+        assert_eq!(worst.in_truth.nodes_at_once, Some(24));
         assert_eq!(worst.node_errors, Some(15 + 7 + 1));
         assert_eq!(worst.nodes_damaged, Some(121));
-        // 1 + 2 + 4 + 8, then 85 by 10
-        assert_eq!(worst.slowest_location_seconds, Some(13 * 10_800));
+        assert_eq!(worst.slowest_location_seconds, Some(24 * 3_600));
+        assert_eq!(worst.driver_dead.locations_failing_in_truth, 3);
+    }
+
+    #[test]
+    fn what_no_unit_begins_any_more_is_not_damaged() {
+        let places = ["us-east-1", "us-east-2", "us-west-1", "us-west-2"].map(at);
+        let nodes = [5, 40, 10, 20];
+        let commands: Vec<PacedCommand<'_>> = places
+            .iter()
+            .zip(nodes)
+            .map(|(location, n)| command(location, Some(n), 7, false))
+            .collect();
+        let worst = Paced {
+            units: &[1, 1, 1, 1],
+            commands: &commands,
+            locations: 4,
+            nodes: rates("1", "0"),
+            location_budget: 1,
+            location_errors: 1,
+        }
+        .worst_case();
+        assert_eq!(worst.in_truth.locations_failing, 2);
+        assert_eq!(worst.nodes_damaged, Some(40 + 20));
+        assert_eq!(worst.in_truth.nodes_at_once, worst.nodes_at_once);
+    }
+
+    #[test]
+    fn the_commands_of_one_location_follow_each_other() {
+        let place = at("us-east-1");
+        let worst = Paced {
+            units: &[1, 1],
+            commands: &[
+                command(&place, Some(20), 7, false),
+                command(&place, Some(3), 9, false),
+            ],
+            locations: 1,
+            nodes: rates("1", "0"),
+            location_budget: 1,
+            location_errors: 0,
+        }
+        .worst_case();
+        assert_eq!(worst.slowest_location_seconds, Some(16 * 3_600));
+        assert_eq!(worst.nodes_damaged, Some(23));
     }
 
     #[test]
     fn what_was_not_counted_has_no_figure() {
+        let place = at("us-east-1");
         let worst = Paced {
             units: &[2],
-            commands: &[Some(1), None],
+            commands: &[command(&place, Some(1), 7, false), command(&place, None, 7, true)],
             locations: 2,
             nodes: rates("1", "0"),
             location_budget: 1,
@@ -201,6 +327,7 @@ mod tests {
             (None, None, None, None)
         );
         assert_eq!(worst.locations_failing, 1);
+        assert_eq!(worst.in_truth.locations_failing, 2);
     }
 
     proptest! {

@@ -212,6 +212,7 @@ impl Job<'_> {
         let all_listed =
             invocations.len() >= completed && (!invocations.is_empty() || view.counts.targets == 0);
         let mut lagging = (!all_listed).then_some(PATCH_STATE_LAG);
+        let left_out = self.left_out();
         let mut rows = vec![];
         for node in found
             .selected
@@ -242,6 +243,15 @@ impl Job<'_> {
                 managed: found.managed.get(node),
                 state: states.get(node),
             };
+            if evidence.invocation.is_none() && left_out.contains(node) {
+                rows.push(row_without_result(
+                    node,
+                    NodeOutcome::Unreached,
+                    LocationOutcome::NodesFailed,
+                    "",
+                ));
+                continue;
+            }
             let verdict = classify(&evidence);
             lagging = lagging.max(verdict.may_change);
             let fresh = evidence.fresh();
@@ -269,7 +279,7 @@ impl Job<'_> {
             );
         }
         if let Some(error) = not_whole {
-            let census = self.census().unwrap_or_default();
+            let census = self.census_of_the_rest();
             let rest = census.total().saturating_sub(settlement.nodes.total());
             let unmanaged = rest.min(census.unmanaged);
             settlement.nodes.add(NodeOutcome::Unmanaged, unmanaged);
@@ -358,8 +368,11 @@ impl Job<'_> {
     /// A location without a result, whose nodes can be listed.
     fn named(&self, found: &Found, outcome: LocationOutcome, detail: String) -> Settlement {
         let managed = managed_outcome(outcome);
+        let left_out = self.left_out();
         let row = |node: &NodeId| {
-            if found.managed.contains_key(node) {
+            if left_out.contains(node) {
+                row_without_result(node, NodeOutcome::Unreached, outcome, &detail)
+            } else if found.managed.contains_key(node) {
                 row_without_result(node, managed, outcome, &detail)
             } else {
                 row_without_result(node, NodeOutcome::Unmanaged, outcome, &detail)
@@ -426,7 +439,7 @@ impl Job<'_> {
 
     /// What the unit's start gives its runbook.
     fn parameters(&self) -> BTreeMap<String, Vec<String>> {
-        start::request(self.state, self.unit, 1)
+        start::request(self.state, self.unit, 1, self.state.last_at())
             .map(|request| request.parameters)
             .unwrap_or_default()
     }
@@ -456,16 +469,19 @@ impl Job<'_> {
     fn counted(&self, outcome: LocationOutcome, detail: String) -> Settlement {
         let managed = managed_outcome(outcome);
         let ids = self.node_ids().unwrap_or_default();
-        let rows: Vec<NodeRow> = ids
+        let named = ids
             .iter()
-            .map(|node| row_without_result(node, managed, outcome, &detail))
-            .collect();
+            .map(|node| row_without_result(node, managed, outcome, &detail));
+        let left_out = self.left_out().iter();
+        let left_out =
+            left_out.map(|node| row_without_result(node, NodeOutcome::Unreached, outcome, &detail));
+        let rows: Vec<NodeRow> = named.chain(left_out).collect();
         let mut nodes: Tally = rows.iter().map(|row| row.outcome).collect();
-        if rows.is_empty() {
-            let counts = self.census().unwrap_or_default();
+        let counts = self.census_of_the_rest();
+        if ids.is_empty() {
             nodes.add(managed, counts.managed());
-            nodes.add(NodeOutcome::Unmanaged, counts.unmanaged);
         }
+        nodes.add(NodeOutcome::Unmanaged, counts.unmanaged);
         Settlement {
             nodes,
             detail,
@@ -488,8 +504,29 @@ impl Job<'_> {
         &self.state.plan().request.patch
     }
 
-    fn census(&self) -> Option<NodeCounts> {
-        self.state.planned(self.location)?.nodes
+    /// What the census counted in the location, less what other units name or speak for.
+    fn census_of_the_rest(&self) -> NodeCounts {
+        let counts = self
+            .state
+            .planned(self.location)
+            .and_then(|planned| planned.nodes);
+        let counts = counts.unwrap_or_default();
+        let Some(own) = self.node_ids() else {
+            return counts;
+        };
+        let unmanaged = if self.speaks_for_the_rest() {
+            counts.unmanaged
+        } else {
+            0
+        };
+        let managed = u32::try_from(own.len() + self.left_out().len()).unwrap_or(u32::MAX);
+        NodeCounts {
+            // Of which kind they are is not asked.
+            ec2: managed.saturating_add(unmanaged),
+            online: managed,
+            unmanaged,
+            ..NodeCounts::default()
+        }
     }
 }
 
@@ -499,6 +536,10 @@ fn row_without_result(node: &NodeId, outcome: NodeOutcome, location: LocationOut
         NodeOutcome::Unmanaged => NOT_LISTED.to_owned(),
         NodeOutcome::Unknown if why.is_empty() => "what became of it is not known".to_owned(),
         NodeOutcome::Unknown => format!("what became of it is not known: {why}"),
+        NodeOutcome::Unreached => {
+            "left out, as the policy says: it did not answer Systems Manager when the plan was made"
+                .to_owned()
+        }
         _ if location == LocationOutcome::CommandFailed => why.to_owned(),
         _ => "no command was sent in its location".to_owned(),
     };

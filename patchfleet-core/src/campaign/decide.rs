@@ -94,7 +94,7 @@ pub fn decide(state: &State, polls: &Polls, now: Timestamp) -> Decision {
         next: None,
     };
     let none = UnitPolls::default();
-    let stopped = state.stop_reason().is_some();
+    let stopped = state.stop_reason_at(now).is_some();
     let shared = state.shared();
     let kept_back = |unit: &UnitState| unit.has_nobody_left() || state.used_up(unit, &shared);
     for (&id, unit) in state.units() {

@@ -4,14 +4,17 @@ use super::state::{Intent, StartState, State};
 use crate::id::{ClientToken, DocumentName, ExecutionId, NodeId, UnitId, WriterId};
 use crate::port::{Automation, PortError, PortErrorKind, PortResult, Sent, StartRequest, Walk};
 use crate::runbook;
+use jiff::Timestamp;
 
-/// The exact request of a unit's start: the one that was intended, if one was.
-pub(super) fn request(state: &State, unit: UnitId, attempt: u32) -> Option<StartRequest> {
-    if let StartState::Intended(intent) = &state.units().get(&unit)?.start {
+/// The exact request of a unit's start that is made now: the one that was intended, if one may have
+/// taken effect or does not depend on the time.
+pub(super) fn request(state: &State, unit: UnitId, attempt: u32, now: Timestamp) -> Option<StartRequest> {
+    if let StartState::Intended(intent) = &state.units().get(&unit)?.start
+        && (!intent.in_doubt.is_empty() || state.begins_until().is_none())
+    {
         return Some(intent.request.clone());
     }
-    let (_, planned) = state.plan().units().find(|(id, _)| *id == unit)?;
-    let mut request = planned.clone();
+    let mut request = state.plan().start_at(unit, now)?;
     shrink(state, unit, &mut request);
     let bound = state.plan().runbook.as_ref();
     Some(runbook::for_campaign(

@@ -566,7 +566,13 @@ impl UnitState {
                     deferred: None,
                 }));
             }
-            StartState::Intended(intent) if intent.attempt == attempt => intent.in_doubt.push(doubt),
+            StartState::Intended(intent) if intent.attempt == attempt => {
+                if intent.in_doubt.is_empty() {
+                    // Nothing that was sent before took effect, so this may differ from it.
+                    intent.request = request.clone();
+                }
+                intent.in_doubt.push(doubt);
+            }
             _ => {}
         }
     }

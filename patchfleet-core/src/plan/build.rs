@@ -1,37 +1,46 @@
 //! From the request, the candidates and the census to the plan, or to every reason against it.
 
-use super::{FORMAT, Plan, PlannedLocation, Refusal, RefusalCode, RefusalReason, Skip, SkipReason, nowhere};
-use crate::budget::Paced;
+use super::lifetime::{self, Lifetime};
+use super::units::{Reach, Unit, names_nodes, units};
+use super::{
+    FORMAT, Options, Plan, PlannedLocation, Refusal, RefusalCode, RefusalReason, Skip, SkipReason, names,
+    nowhere, offline, small, some_locations,
+};
+use crate::budget::{Paced, PacedCommand, Seconds, WorstCase};
 use crate::census::{CensusAnswer, CensusTaken, NodeCounts, UnknownCause};
 use crate::expand::Candidates;
 use crate::id::{Location, NodeId};
-use crate::pack::{Rectangle, pack};
-use crate::port::{Caller, Resolution, StartRequest, TargetLocation};
-use crate::request::{DeniedAction, NothingSelected, PatchRequest, Policy, PolicyAction, Selector};
-use crate::runbook::{self, StepTimeout, TargetTooLong};
+use crate::port::{Caller, Resolution};
+use crate::request::{
+    DeniedAction, NothingSelected, OfflineAction, PatchRequest, Policy, PolicyAction, Selector,
+};
+use crate::runbook::{self, CommandSteps};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Plans what `request` asks for, from what was found. Pure: the same values give the same plan.
 ///
-/// `step_timeout` is that of patchfleet's own runbook; a plan that may take longer in some location
-/// says so in its warnings.
+/// `steps` says what AWS-RunPatchBaseline adds to the life of a command. Of the `options`, those on
+/// how to ask say nothing here.
 ///
 /// With node ids, or all managed nodes under patchfleet's own runbook, a unit is one location and at
-/// most [`MAX_NODE_IDS`](runbook::MAX_NODE_IDS) ids, so a location may have several units. A location
-/// whose nodes are not known cannot be kept: there is no id to send there. Of ids that were asked
-/// for, a location that has none is skipped as empty whatever the policy.
+/// most [`MAX_NODE_IDS`](crate::runbook::MAX_NODE_IDS) ids, so a location may have several units. So
+/// it is where nodes that are offline are left out. A location whose nodes are not known cannot be
+/// kept: there is no id to send there. Of ids that were asked for, a location that has none is
+/// skipped as empty whatever the policy.
 ///
 /// # Errors
 ///
 /// A [`Refusal`] with every reason: answers whose policy is to refuse, node ids that are in no
-/// location, targets that do not fit in a parameter; or, if nothing else is wrong, that no location
-/// is left to patch ([`NothingSelected`](RefusalCode::NothingSelected)).
+/// location, targets that do not fit in a parameter, nodes that are offline, a cutoff that is too
+/// near; or, if nothing else is wrong, that no location is left to patch
+/// ([`NothingSelected`](RefusalCode::NothingSelected)).
 pub fn build(
     request: &PatchRequest,
     central: &Caller,
     candidates: &Candidates,
     census: &CensusTaken,
-    step_timeout: StepTimeout,
+    steps: CommandSteps,
+    options: &Options,
 ) -> Result<Plan, Refusal> {
     let mut sorted = Sorted {
         skipped: candidates.skipped.clone(),
@@ -70,7 +79,15 @@ pub fn build(
         let reason = nowhere::reason(request, candidates, &sorted.skipped);
         sorted.reasons.push(reason);
     }
-    let units = match units(request, central, &sorted.locations, census) {
+    if request.policy.offline == OfflineAction::Skip && runbook::is_own(&request.automation.document) {
+        sorted.leave_out_offline(census);
+    }
+    let attendance = options.attendance;
+    let reasons = offline::reasons(request, &sorted.locations, census, attendance);
+    sorted.reasons.extend(reasons);
+    let lifetime = sorted.lifetime(request, steps, options);
+    let with_cutoff = options.cutoff.is_some();
+    let units = match units(request, central, &sorted.locations, census, with_cutoff) {
         Ok(units) => units,
         Err(too_long) => {
             sorted.refuse(RefusalCode::Unsupported, "targets", too_long.to_string());
@@ -92,27 +109,30 @@ pub fn build(
     }
     skipped.sort_by(|a, b| (&a.account, &a.region).cmp(&(&b.account, &b.region)));
     let total = count(locations.len());
-    let rates = &request.budget.locations;
-    let sizes: Vec<u32> = units.iter().map(|unit| count(unit.rectangle.len())).collect();
-    let commands: Vec<Option<u32>> = units.iter().flat_map(|unit| unit.commands.clone()).collect();
-    let worst_case = Paced {
-        units: &sizes,
-        commands: &commands,
-        locations: total,
-        nodes: request.budget.nodes,
-        location_budget: rates.max_concurrency.as_count(total),
-        location_errors: rates.max_errors.as_count(total),
-    }
-    .worst_case();
+    let now = options.cutoff.map(|cutoff| cutoff.now);
+    let units: Vec<(Unit, Seconds)> = units
+        .into_iter()
+        .map(|unit| {
+            let timeout = lifetime.map(|lifetime| lifetime.timeout(request, &unit, now));
+            (unit, timeout.unwrap_or_default())
+        })
+        .collect();
+    let worst_case = worst_case(request, total, &units, lifetime.as_ref());
+    let longest = units
+        .iter()
+        .map(|(_, timeout)| *timeout)
+        .max()
+        .unwrap_or_default();
+    let expiry = lifetime.map(|lifetime| lifetime.expiry(longest));
+    warnings.extend(offline::warnings(request, &locations, census, expiry));
     warnings.extend(warnings_on_nodes(&locations));
-    if runbook::is_own(&request.automation.document)
-        && let Some(seconds) = worst_case.slowest_location_seconds
-        && seconds > u64::from(step_timeout.seconds())
-    {
-        warnings.push(format!(
-            "the slowest location may take {} h, and the runbook's step ends after {} h; nodes that have not had their turn by then are not patched: raise budget.nodes.max_concurrency, or the runbook's step timeout",
-            seconds.div_ceil(3_600),
-            step_timeout.seconds() / 3_600
+    warnings.extend(small::warnings(request, &locations));
+    if let (Some(lifetime), false) = (&lifetime, units.is_empty()) {
+        warnings.extend(lifetime::warnings(request, lifetime, &units));
+        warnings.extend(lifetime::on_the_documents(
+            steps,
+            lifetime.expiry(longest),
+            options.step_timeout,
         ));
     }
     Ok(Plan {
@@ -123,10 +143,49 @@ pub fn build(
         locations,
         skipped,
         warnings,
-        requests: units.into_iter().map(|unit| unit.start(request, total)).collect(),
+        requests: units
+            .into_iter()
+            .map(|(unit, timeout)| unit.start(request, total, lifetime.as_ref(), timeout))
+            .collect(),
         runbook: None,
         worst_case,
+        lifetime,
     })
+}
+
+/// What can go wrong at most, by the units' commands.
+fn worst_case(
+    request: &PatchRequest,
+    total: u32,
+    units: &[(Unit, Seconds)],
+    lifetime: Option<&Lifetime>,
+) -> WorstCase {
+    let rates = &request.budget.locations;
+    let sizes: Vec<u32> = units
+        .iter()
+        .map(|(unit, _)| count(unit.rectangle.len()))
+        .collect();
+    let commands: Vec<PacedCommand<'_>> = units
+        .iter()
+        .flat_map(|(unit, timeout)| {
+            unit.commands.iter().map(|command| PacedCommand {
+                location: &command.location,
+                nodes: command.nodes.map(Reach::total),
+                lives: lifetime.map(|lifetime| lifetime.expiry(*timeout)),
+                may_outlive: lifetime
+                    .is_none_or(|lifetime| lifetime.may_be_cut_off(request, command, *timeout)),
+            })
+        })
+        .collect();
+    Paced {
+        units: &sizes,
+        commands: &commands,
+        locations: total,
+        nodes: request.budget.nodes,
+        location_budget: rates.max_concurrency.as_count(total),
+        location_errors: rates.max_errors.as_count(total),
+    }
+    .worst_case()
 }
 
 fn count(n: usize) -> u32 {
@@ -160,7 +219,62 @@ impl Sorted {
             nodes,
             nodes_digest: None,
             kept,
+            left_out: Vec::new(),
         });
+    }
+
+    /// Leaves out the nodes that do not answer, and locations that have no others.
+    fn leave_out_offline(&mut self, census: &CensusTaken) {
+        let planned = std::mem::take(&mut self.locations);
+        for mut at in planned {
+            let location = at.location();
+            if let Some(managed) = census.managed.get(&location) {
+                if managed.online.is_empty() && !managed.offline.is_empty() {
+                    self.skipped.push(Skip {
+                        account: location.account,
+                        region: location.region,
+                        reason: SkipReason::Offline,
+                        cause: None,
+                        detail: format!(
+                            "no node answers Systems Manager: {}",
+                            names(managed.offline.iter().map(ToString::to_string))
+                        ),
+                    });
+                    continue;
+                }
+                at.left_out.clone_from(&managed.offline);
+            }
+            self.locations.push(at);
+        }
+    }
+
+    /// How long commands live, as far as patchfleet says so.
+    fn lifetime(
+        &mut self,
+        request: &PatchRequest,
+        steps: CommandSteps,
+        options: &Options,
+    ) -> Option<Lifetime> {
+        if !runbook::is_own(&request.automation.document) {
+            let only_own = "only patchfleet's own runbook takes the time for which its commands live";
+            if request.patch.delivery_timeout.is_some() {
+                self.refuse(RefusalCode::Unsupported, "patch.delivery_timeout", only_own);
+            }
+            if let Some(cutoff) = options.cutoff {
+                self.refuse(
+                    RefusalCode::Unsupported,
+                    format!("the cutoff {}", cutoff.at),
+                    only_own,
+                );
+            }
+            return None;
+        }
+        let lifetime = Lifetime::new(steps, options.cutoff);
+        let too_near = options
+            .cutoff
+            .and_then(|cutoff| lifetime::too_near(&lifetime, cutoff));
+        self.reasons.extend(too_near);
+        Some(lifetime)
     }
 
     fn sort(&mut self, request: &PatchRequest, location: &Location, answer: Option<&CensusAnswer>) {
@@ -237,7 +351,7 @@ impl Sorted {
                 .filter(|skip| skip.reason == reason)
                 .map(|skip| skip.location().to_string())
                 .collect();
-            (names.len(), names.join(", "))
+            (names.len(), super::names(names.into_iter()))
         };
         let (missing, where_missing) = names(SkipReason::GroupMissing);
         let (unknown, where_unknown) = names(SkipReason::Unknown);
@@ -247,13 +361,13 @@ impl Sorted {
         {
             self.warnings.push(format!(
                 "there is no resource group {group} in {}: {where_missing} (names are case-sensitive)",
-                locations(missing)
+                some_locations(missing)
             ));
         }
         if denied > 0 {
             self.warnings.push(format!(
                 "access is denied in {}, out of scope by policy.denied: {where_denied}",
-                locations(denied)
+                some_locations(denied)
             ));
         }
         if unknown > 0 {
@@ -337,13 +451,6 @@ fn nothing_of(selector: &Selector) -> String {
     }
 }
 
-fn locations(n: usize) -> String {
-    match n {
-        1 => "1 location".to_owned(),
-        n => format!("{n} locations"),
-    }
-}
-
 fn some_nodes(n: u32) -> String {
     match n {
         1 => "1 node".to_owned(),
@@ -352,24 +459,11 @@ fn some_nodes(n: u32) -> String {
 }
 
 fn warnings_on_nodes(locations: &[PlannedLocation]) -> Vec<String> {
-    let of = |which: fn(NodeCounts) -> u32| {
-        locations
-            .iter()
-            .filter_map(|location| location.nodes)
-            .fold(0, |sum: u32, nodes| sum.saturating_add(which(nodes)))
-    };
-    let nodes = |n: u32| match n {
-        1 => "1 node".to_owned(),
-        n => format!("{n} nodes"),
-    };
-    let (offline, unmanaged) = (of(|nodes| nodes.offline), of(|nodes| nodes.unmanaged));
+    let unmanaged = locations
+        .iter()
+        .filter_map(|location| location.nodes)
+        .fold(0, |sum: u32, nodes| sum.saturating_add(nodes.unmanaged));
     let mut warnings = Vec::new();
-    if offline > 0 {
-        warnings.push(format!(
-            "{} did not answer Systems Manager and may not be reached",
-            nodes(offline)
-        ));
-    }
     if unmanaged > 0 {
         warnings.push(format!(
             "{} not listed by Systems Manager (stopped, terminated, or never registered) and cannot be patched",
@@ -391,96 +485,12 @@ fn warnings_on_nodes(locations: &[PlannedLocation]) -> Vec<String> {
         );
     }
     let kept = locations.iter().filter(|location| location.kept.is_some());
-    let kept: Vec<String> = kept.map(|location| location.location().to_string()).collect();
-    if !kept.is_empty() {
+    let mut kept = kept.map(|location| location.location().to_string()).peekable();
+    if kept.peek().is_some() {
         warnings.push(format!(
             "planned although no node was found there, as the policy says: {}",
-            kept.join(", ")
+            names(kept)
         ));
     }
     warnings
-}
-
-/// One start to be.
-struct Unit {
-    rectangle: Rectangle,
-    parameters: BTreeMap<String, Vec<String>>,
-    /// For each of its locations, the nodes that Run Command will reach for, if known.
-    commands: Vec<Option<u32>>,
-}
-
-impl Unit {
-    fn start(self, request: &PatchRequest, total: u32) -> StartRequest {
-        let rates = &request.budget.locations;
-        let size = count(self.rectangle.len());
-        StartRequest {
-            document_name: request.automation.document.clone(),
-            document_version: None,
-            parameters: self.parameters,
-            target_locations: [TargetLocation {
-                accounts: self.rectangle.accounts,
-                regions: self.rectangle.regions,
-                target_location_max_concurrency: rates.max_concurrency.as_count(total).min(size).to_string(),
-                target_location_max_errors: rates.max_errors.as_count(total).to_string(),
-                execution_role_name: request.automation.execution_role.clone(),
-            }],
-            tags: Vec::new(),
-        }
-    }
-}
-
-/// Whether each unit names its nodes. So it does for all managed nodes as well: Automation and State
-/// Manager take `InstanceIds` = `*`, and of Run Command nothing says that it does. A runbook of
-/// one's own finds its nodes itself.
-///
-/// What an inventory of one's own selects is named as well, since AWS would find other nodes.
-fn names_nodes(request: &PatchRequest, resolution: Resolution) -> bool {
-    match request.targets.selector {
-        _ if resolution == Resolution::ByIds => true,
-        Selector::NodeIds(_) => true,
-        Selector::AllManaged => runbook::is_own(&request.automation.document),
-        Selector::ResourceGroup(_) | Selector::Tags(_) => false,
-    }
-}
-
-fn units(
-    request: &PatchRequest,
-    central: &Caller,
-    locations: &[PlannedLocation],
-    census: &CensusTaken,
-) -> Result<Vec<Unit>, TargetTooLong> {
-    let mut units = Vec::new();
-    if names_nodes(request, census.resolution) {
-        for location in locations {
-            let found = census.found.get(&location.location());
-            for nodes in runbook::node_chunks(found.map(Vec::as_slice).unwrap_or_default()) {
-                units.push(Unit {
-                    rectangle: Rectangle {
-                        accounts: vec![location.account.clone()],
-                        regions: vec![location.region.clone()],
-                    },
-                    parameters: runbook::parameters(request, central, Some(nodes))?,
-                    commands: vec![Some(count(nodes.len()))],
-                });
-            }
-        }
-        return Ok(units);
-    }
-    let managed: BTreeMap<Location, Option<u32>> = locations
-        .iter()
-        .map(|location| (location.location(), location.nodes.map(NodeCounts::managed)))
-        .collect();
-    let wanted: BTreeSet<Location> = managed.keys().cloned().collect();
-    let parameters = runbook::parameters(request, central, None)?;
-    for rectangle in pack(&wanted) {
-        units.push(Unit {
-            commands: rectangle
-                .locations()
-                .map(|location| managed.get(&location).copied().flatten())
-                .collect(),
-            rectangle,
-            parameters: parameters.clone(),
-        });
-    }
-    Ok(units)
 }

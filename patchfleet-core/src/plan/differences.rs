@@ -4,6 +4,7 @@ use super::{Plan, PlannedLocation, Skip};
 use crate::id::Location;
 use crate::port::StartRequest;
 use crate::request::RunbookPin;
+use crate::runbook::TIMEOUT_PARAMETER;
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Plan {
@@ -40,7 +41,12 @@ impl Plan {
                 lines.push(format!("{location}: was {}, is {}", words(was), words(is)));
             }
         }
-        if lines.is_empty() && self.unpinned_starts() != newer.unpinned_starts() {
+        let cutoff = |plan: &Self| plan.lifetime.as_ref().and_then(|lifetime| lifetime.cutoff);
+        if cutoff(self) != cutoff(newer) {
+            let words = |plan| cutoff(plan).map_or_else(|| "none".to_owned(), |at| at.to_string());
+            lines.push(format!("the cutoff was {}, is {}", words(self), words(newer)));
+        }
+        if lines.is_empty() && self.starts_alike() != newer.starts_alike() {
             lines.push(format!(
                 "the starts differ: {} were planned, {} would be made",
                 self.requests.len(),
@@ -85,13 +91,22 @@ impl Plan {
         })
     }
 
-    /// The starts, but for the version that is pinned.
-    fn unpinned_starts(&self) -> Vec<StartRequest> {
-        let unpinned = |start: &StartRequest| StartRequest {
-            document_version: None,
-            ..start.clone()
+    /// The starts, but for the version that is pinned, and for what follows from the time: where
+    /// there is a cutoff, commands live the shorter the later the plan is made.
+    fn starts_alike(&self) -> Vec<StartRequest> {
+        let has_cutoff = self
+            .lifetime
+            .as_ref()
+            .is_some_and(|lifetime| lifetime.cutoff.is_some());
+        let alike = |start: &StartRequest| {
+            let mut start = start.clone();
+            start.document_version = None;
+            if has_cutoff {
+                start.parameters.remove(TIMEOUT_PARAMETER);
+            }
+            start
         };
-        self.requests.iter().map(unpinned).collect()
+        self.requests.iter().map(alike).collect()
     }
 
     fn by_location(&self) -> BTreeMap<Location, State<'_>> {

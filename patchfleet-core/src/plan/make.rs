@@ -1,11 +1,11 @@
 //! From a request to a plan, asking the ports.
 
-use super::{Plan, Refusal, RefusalCode, RefusalReason, build, reading};
+use super::{Cutoff, Plan, Refusal, RefusalCode, RefusalReason, build, reading};
 use crate::census::{self, Depth};
 use crate::expand::expand;
 use crate::port::{Automation, Caller, Directory, Documents, Inventory, PortError, PortErrorKind};
-use crate::request::{Operation, PatchRequest, RunbookPin, Selector};
-use crate::runbook::{self, StepTimeout};
+use crate::request::{OfflineAction, Operation, PatchRequest, RunbookPin, Selector};
+use crate::runbook::{self, CommandSteps, StepTimeout};
 use std::fmt;
 
 /// How a plan is made.
@@ -21,6 +21,22 @@ pub struct Options<'a> {
     /// are tried before an Install is planned, and a denied one refuses. `None` for a plan that is
     /// fired and forgotten.
     pub results: Option<&'a dyn Automation>,
+    /// Whether somebody is there to see the plan.
+    pub attendance: Attendance,
+    /// The instant by which every command is to have expired. A command that is alive patches and
+    /// reboots a node whenever that comes back.
+    pub cutoff: Option<Cutoff>,
+}
+
+/// Whether a person sees the plan before anything of it is started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Attendance {
+    /// A person at a terminal sees it and can say no.
+    Attended,
+    /// Nobody does: a scheduler, a function, a script. What a person would be warned of because it
+    /// could leave nodes out is refused.
+    #[default]
+    Unattended,
 }
 
 impl fmt::Debug for Options<'_> {
@@ -30,18 +46,23 @@ impl fmt::Debug for Options<'_> {
             .field("concurrency", &self.concurrency)
             .field("step_timeout", &self.step_timeout)
             .field("results", &self.results.is_some())
+            .field("attendance", &self.attendance)
+            .field("cutoff", &self.cutoff)
             .finish()
     }
 }
 
 impl Default for Options<'_> {
-    /// Counts every node, asks 16 at once, and does not try whether results can be read.
+    /// Counts every node, asks 16 at once, and does not try whether results can be read. Nobody sees
+    /// the plan, and there is no cutoff.
     fn default() -> Self {
         Self {
             depth: Depth::default(),
             concurrency: 16,
             step_timeout: StepTimeout::default(),
             results: None,
+            attendance: Attendance::default(),
+            cutoff: None,
         }
     }
 }
@@ -97,15 +118,25 @@ pub async fn make(
     let candidates = expand(directory, request, &caller, options.concurrency).await?;
     let to_ask = candidates.to_ask();
     not_too_many(request, to_ask.len())?;
+    let depth = match request.policy.offline {
+        OfflineAction::Target => options.depth,
+        // Who does not answer has to be known.
+        OfflineAction::Skip | OfflineAction::Refuse => Depth::Count,
+    };
     let census = census::take(
         inventory,
         &to_ask,
         &request.targets.selector,
-        options.depth,
+        depth,
         options.concurrency,
     )
     .await;
-    let mut built = build(request, &caller, &candidates, &census, options.step_timeout);
+    let steps = if runbook::is_own(&request.automation.document) {
+        runbook::command_steps(documents).await
+    } else {
+        CommandSteps::Unread
+    };
+    let mut built = build(request, &caller, &candidates, &census, steps, options);
     if let (Some(automation), Ok(plan)) = (options.results, &mut built)
         && request.patch.operation == Operation::Install
         && !plan.is_empty()
@@ -118,7 +149,7 @@ pub async fn make(
             });
         }
     }
-    bind(documents, &caller, request, options, built).await
+    bind(documents, &caller, request, options, steps, built).await
 }
 
 /// Binds a plan to its runbook, or adds what is wrong with the runbook to why there is no plan. A
@@ -128,12 +159,13 @@ async fn bind(
     central: &Caller,
     request: &PatchRequest,
     options: &Options<'_>,
+    steps: CommandSteps,
     built: Result<Plan, Refusal>,
 ) -> Result<Plan, PlanError> {
     if built.as_ref().is_ok_and(Plan::is_empty) {
         return Ok(built?);
     }
-    let found = runbook::find(documents, central, &request.automation).await?;
+    let found = runbook::find(documents, central, &request.automation, steps).await?;
     let (mut plan, mut runbook) = match (built, found) {
         (Ok(plan), runbook::Found::Bound(runbook)) => (plan, runbook),
         (Ok(mut plan), runbook::Found::NotReadable(warning)) => {

@@ -1,8 +1,11 @@
 //! The plan as plain text, for people: aligned, without colour.
 
+use super::lifetime::timeout_of;
 use super::{Plan, PlannedLocation, Skip};
+use crate::budget::Seconds;
 use crate::port::StartRequest;
 use crate::request::Operation;
+use crate::runbook::TIMEOUT_PARAMETER;
 use crate::text::one_line;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -49,6 +52,9 @@ impl Plan {
                 patch.reboot_option.as_str()
             ),
         );
+        if let Some(cutoff) = self.lifetime.as_ref().and_then(|lifetime| lifetime.cutoff) {
+            push(&mut text, &format!("  every command has expired by {cutoff}"));
+        }
         push(
             &mut text,
             &format!(
@@ -127,56 +133,103 @@ impl Plan {
 
     fn at_worst(&self) -> String {
         let worst = &self.worst_case;
-        let if_counted =
-            |n: Option<u32>, more: &str| n.map_or_else(|| "not counted".to_owned(), |n| format!("{n}{more}"));
-        let damage = match self.request.patch.operation {
-            Operation::Install => {
-                " in truth: AWS does not count failed patches of a successful command, nor nodes lost in a reboot"
-            }
-            Operation::Scan => " in truth, in that they are left without a scan: it changes nothing on them",
-        };
-        let time = worst.slowest_location_seconds.map_or_else(
-            || "not counted".to_owned(),
-            |seconds| {
-                format!(
-                    "{} h, if each node takes the 3 h that AWS gives it",
-                    seconds / 3_600
-                )
-            },
-        );
+        let (truth, dead) = (&worst.in_truth, &worst.driver_dead);
+        let counted = |n: Option<u32>| n.map_or_else(|| "not counted".to_owned(), |n| n.to_string());
         let rows = [
-            ("locations at once", worst.locations_at_once.to_string()),
-            ("locations failing", worst.locations_failing.to_string()),
-            ("nodes at once", if_counted(worst.nodes_at_once, "")),
-            (
-                "node errors",
-                if_counted(worst.node_errors, " as AWS counts them"),
-            ),
-            ("nodes damaged", if_counted(worst.nodes_damaged, damage)),
-            ("slowest location", time),
-            ("starts", format!("{}, about one per second", worst.starts)),
+            ["", "AS AWS COUNTS", "IN TRUTH", "DRIVER DEAD"].map(str::to_owned),
+            [
+                "locations at once".to_owned(),
+                worst.locations_at_once.to_string(),
+                worst.locations_at_once.to_string(),
+                dead.locations_at_once.to_string(),
+            ],
+            [
+                "locations failing".to_owned(),
+                worst.locations_failing.to_string(),
+                truth.locations_failing.to_string(),
+                dead.locations_failing_in_truth.to_string(),
+            ],
+            [
+                "nodes at once".to_owned(),
+                counted(worst.nodes_at_once),
+                counted(truth.nodes_at_once),
+                counted(dead.nodes_at_once),
+            ],
+            [
+                "nodes failing".to_owned(),
+                counted(worst.node_errors),
+                counted(truth.nodes_damaged),
+                counted(dead.nodes_damaged),
+            ],
         ]
-        .map(|(name, value)| vec![name.to_owned(), value]);
-        format!(
+        .map(Vec::from);
+        let mut text = format!(
             "At worst (percentages are of the nodes at run time)\n{}",
-            table(&rows, 0..0)
-        )
+            table(&rows, 1..4)
+        );
+        push(&mut text, &format!("  slowest location  {}", self.slowest()));
+        push(
+            &mut text,
+            &format!("  starts            {}, about one per second", worst.starts),
+        );
+        let truth = match self.request.patch.operation {
+            Operation::Install => {
+                "  In truth: AWS does not count failed patches of a successful command, nor nodes lost in a reboot."
+            }
+            Operation::Scan => {
+                "  In truth: failing nodes are left without a scan, which changes nothing on them."
+            }
+        };
+        push(&mut text, truth);
+        push(
+            &mut text,
+            "  Driver dead: AWS goes on alone with the whole budget of each open unit, and begins no other; in truth.",
+        );
+        text
+    }
+
+    fn slowest(&self) -> String {
+        match (self.worst_case.slowest_location_seconds, &self.lifetime) {
+            (Some(seconds), _) => format!(
+                "{}: then its commands have expired, and who has had no turn has none",
+                Seconds::new(seconds)
+            ),
+            (None, Some(_)) => "not counted".to_owned(),
+            (None, None) => "not known: its commands live as long as the runbook says".to_owned(),
+        }
     }
 
     fn starts(&self) -> String {
         let mut text = "Starts\n".to_owned();
-        let mut parameters = self.requests.iter().map(|start| &start.parameters);
+        // The time for which its commands live stands with each start.
+        let others = |start: &StartRequest| {
+            let mut parameters = start.parameters.clone();
+            parameters.remove(TIMEOUT_PARAMETER);
+            parameters
+        };
+        let mut parameters = self.requests.iter().map(others);
         let first = parameters.next();
         let shared = first.filter(|first| parameters.all(|other| other == *first));
         for (unit, start) in self.units() {
             describe(&mut text, unit.number(), start);
+            if let (Some(timeout), Some(lifetime)) = (timeout_of(start), &self.lifetime) {
+                push(
+                    &mut text,
+                    &format!(
+                        "     commands  live for {} ({TIMEOUT_PARAMETER} = {} and the steps' {})",
+                        lifetime.expiry(timeout),
+                        timeout.get(),
+                        lifetime.steps.most,
+                    ),
+                );
+            }
             if shared.is_none() {
-                list_parameters(&mut text, &start.parameters);
+                list_parameters(&mut text, &others(start));
             }
         }
         if let Some(shared) = shared {
             push(&mut text, "  with the parameters");
-            list_parameters(&mut text, shared);
+            list_parameters(&mut text, &shared);
         }
         text
     }

@@ -1,6 +1,6 @@
 //! The runbook that a plan was made for, and whether that is still what would run.
 
-use super::{ContentDigest, ensure::differs_in_timeout_alone, ensure::read, is_own};
+use super::{COMMAND_DOCUMENT, CommandSteps, ContentDigest, ensure::is_own_and_fits, ensure::read, is_own};
 use crate::id::{DocumentName, Location};
 use crate::plan::{RefusalCode, RefusalReason};
 use crate::port::{Caller, DocumentVersion, DocumentView, Documents, PortError, PortErrorKind, PortResult};
@@ -62,7 +62,8 @@ pub(crate) enum Found {
     Refused(RefusalReason),
 }
 
-/// Reads the runbook that `settings` name, where the start looks for it.
+/// Reads the runbook that `settings` name, where the start looks for it. patchfleet's own has to fit
+/// the Command document with these `steps`.
 ///
 /// # Errors
 ///
@@ -71,6 +72,7 @@ pub(crate) async fn find(
     documents: &dyn Documents,
     central: &Caller,
     settings: &AutomationSettings,
+    steps: CommandSteps,
 ) -> PortResult<Found> {
     let name = &settings.document;
     let own = is_own(name);
@@ -107,11 +109,11 @@ pub(crate) async fn find(
         }
         Err(error) => return Err(error),
     };
-    if own && !differs_in_timeout_alone(&view.content) {
+    if own && !is_own_and_fits(&view.content, steps) {
         return refused(
             RefusalCode::RunbookDiffers,
             format!(
-                "version {} in {}/{} is not this version's runbook: `patchfleet runbook ensure` updates it",
+                "version {} in {}/{} is not this version's runbook for the {COMMAND_DOCUMENT} that is there: `patchfleet runbook ensure` updates it",
                 view.version, central.account, central.region
             ),
         );

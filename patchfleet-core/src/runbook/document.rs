@@ -1,5 +1,6 @@
 //! The document itself: schema 0.3, as far as it is used.
 
+use super::command::{COMMAND_DOCUMENT, CommandSteps, STEP_TIMEOUT_PARAMETER};
 use super::{DELIVERY_TIMEOUT_SECONDS, EXECUTION_TIMEOUT_SECONDS};
 use crate::request::{Operation, RebootOption};
 use serde::{Serialize, Serializer, ser::SerializeMap};
@@ -18,9 +19,9 @@ const UUID_OR_EMPTY: &str =
 ///
 /// Whether the step's `timeoutSeconds` may be a parameter is unconfirmed, so it is a number in
 /// the document, and one that fits any location: the default is 7 days. A long one costs nothing,
-/// because Run Command bounds each node by itself (3600 s for delivery and 7200 s for
-/// AWS-RunPatchBaseline); a short one ends the automation of a large location before its last
-/// nodes had their turn. The plan warns if its slowest location might take longer.
+/// because the command bounds itself: it expires as a whole after its `TimeoutSeconds` and the sum
+/// of its document's step timeouts. A short one ends the automation while the command goes on. The
+/// plan warns if a command may live longer than the step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StepTimeout(u32);
 
@@ -94,7 +95,7 @@ struct Parameter {
     r#type: ParameterType,
     description: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    default: Option<&'static str>,
+    default: Option<Unset>,
     #[serde(skip_serializing_if = "Option::is_none")]
     allowed_values: Option<[&'static str; 2]>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -104,7 +105,16 @@ struct Parameter {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 enum ParameterType {
     String,
+    Integer,
     MapList,
+}
+
+/// What a parameter is if nobody gives it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+enum Unset {
+    Text(&'static str),
+    Number(u32),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -128,7 +138,7 @@ struct RunCommandInputs {
     parameters: Vec<(&'static str, &'static str)>,
     max_concurrency: &'static str,
     max_errors: &'static str,
-    timeout_seconds: u32,
+    timeout_seconds: &'static str,
     comment: &'static str,
 }
 
@@ -156,7 +166,7 @@ impl Parameter {
     }
 
     fn default(mut self, default: &'static str) -> Self {
-        self.default = Some(default);
+        self.default = Some(Unset::Text(default));
         self
     }
 
@@ -178,7 +188,9 @@ impl Default for Runbook {
 }
 
 impl Runbook {
-    /// The document, with this timeout for its step.
+    /// The document, with this timeout for its step, for an AWS-RunPatchBaseline that has no
+    /// parameter `StepTimeoutSeconds`. [`fitting`](Self::fitting) makes the one for the document
+    /// that is there.
     #[must_use]
     pub fn new(timeout: StepTimeout) -> Self {
         Self {
@@ -196,7 +208,7 @@ impl Runbook {
                 on_failure: "Abort",
                 is_end: true,
                 inputs: RunCommandInputs {
-                    document_name: "AWS-RunPatchBaseline",
+                    document_name: COMMAND_DOCUMENT,
                     targets: "{{ Targets }}",
                     parameters: vec![
                         ("Operation", "{{ Operation }}"),
@@ -207,7 +219,7 @@ impl Runbook {
                     ],
                     max_concurrency: "{{ MaxConcurrency }}",
                     max_errors: "{{ MaxErrors }}",
-                    timeout_seconds: DELIVERY_TIMEOUT_SECONDS,
+                    timeout_seconds: "{{ TimeoutSeconds }}",
                     comment: "patchfleet campaign {{ CampaignId }} unit {{ UnitId }}",
                 },
             }],
@@ -217,6 +229,37 @@ impl Runbook {
                 "runPatchBaseline.ResponseCode",
             ],
         }
+    }
+
+    /// The document for the AWS-RunPatchBaseline that is there: where that takes
+    /// `StepTimeoutSeconds`, the runbook has the parameter as well, and passes it. A Command
+    /// document refuses a parameter that it does not have, so nothing is passed to one that could
+    /// not be read.
+    #[must_use]
+    pub fn fitting(mut self, steps: CommandSteps) -> Self {
+        if steps.takes_step_timeout() && !self.passes_step_timeout() {
+            self.parameters.push((
+                STEP_TIMEOUT_PARAMETER,
+                Parameter::string(
+                    "Seconds that AWS-RunPatchBaseline may run on a node. A command lives three times as long \
+                     on top of TimeoutSeconds.",
+                )
+                .default("7200")
+                .pattern("^[1-9][0-9]{0,4}$"),
+            ));
+            for step in &mut self.main_steps {
+                step.inputs
+                    .parameters
+                    .push((STEP_TIMEOUT_PARAMETER, "{{ StepTimeoutSeconds }}"));
+            }
+        }
+        self
+    }
+
+    fn passes_step_timeout(&self) -> bool {
+        self.parameters
+            .iter()
+            .any(|(name, _)| *name == STEP_TIMEOUT_PARAMETER)
     }
 
     /// The document as JSON, indented, always in the same order. AWS takes up to 64 KB; this is
@@ -297,6 +340,18 @@ fn parameters() -> Vec<(&'static str, Parameter)> {
                 .pattern(UUID_OR_EMPTY),
         ),
         (
+            "TimeoutSeconds",
+            Parameter {
+                r#type: ParameterType::Integer,
+                default: Some(Unset::Number(DELIVERY_TIMEOUT_SECONDS)),
+                ..Parameter::string(
+                    "Seconds, from 30 to 2592000, that the command waits for its nodes: for those that do not \
+                     answer, and for those that have to wait for their turn. The command lives longer by the \
+                     step timeouts of AWS-RunPatchBaseline.",
+                )
+            },
+        ),
+        (
             "CampaignId",
             Parameter::string("The patchfleet campaign that this is part of.")
                 .default("")
@@ -320,9 +375,47 @@ mod tests {
         insta::assert_snapshot!(Runbook::default().to_json());
     }
 
+    /// A document with the three steps of AWS-RunPatchBaseline and its later parameter.
+    fn newer() -> CommandSteps {
+        let step = r#"{"inputs":{"timeoutSeconds":"{{ StepTimeoutSeconds }}"}}"#;
+        CommandSteps::parse(&format!(
+            r#"{{"schemaVersion":"2.2","mainSteps":[{step},{step},{step}]}}"#
+        ))
+    }
+
+    #[test]
+    fn the_document_passes_the_step_timeout_where_the_command_document_takes_it() {
+        let plain = Runbook::default().fitting(CommandSteps::parse(
+            r#"{"schemaVersion":"2.2","mainSteps":[{"inputs":{"timeoutSeconds":7200}}]}"#,
+        ));
+        assert_eq!(plain, Runbook::default());
+        assert_eq!(
+            Runbook::default().fitting(CommandSteps::Unread),
+            Runbook::default()
+        );
+        let passing = Runbook::default().fitting(newer());
+        assert_eq!(passing.clone().fitting(newer()), passing);
+        insta::assert_snapshot!(passing.to_json());
+    }
+
+    #[test]
+    fn the_delivery_timeout_is_a_whole_number_that_a_start_gives() {
+        let json: serde_json::Value = serde_json::from_str(&Runbook::default().to_json()).unwrap();
+        let parameter = &json["parameters"]["TimeoutSeconds"];
+        assert_eq!(
+            (&parameter["type"], &parameter["default"]),
+            (&"Integer".into(), &3_600.into())
+        );
+        assert_eq!(
+            json["mainSteps"][0]["inputs"]["TimeoutSeconds"],
+            "{{ TimeoutSeconds }}"
+        );
+    }
+
     #[test]
     fn every_reference_has_its_parameter_and_every_parameter_is_used() {
-        let json: serde_json::Value = serde_json::from_str(&Runbook::default().to_json()).unwrap();
+        let json: serde_json::Value =
+            serde_json::from_str(&Runbook::default().fitting(newer()).to_json()).unwrap();
         let declared: std::collections::BTreeSet<String> =
             json["parameters"].as_object().unwrap().keys().cloned().collect();
         let mut rest = json.clone();

@@ -1,6 +1,6 @@
 //! Bringing the document to the central account and Region, and seeing whether it is there.
 
-use super::Runbook;
+use super::{CommandSteps, Runbook};
 use crate::id::DocumentName;
 use crate::port::{Documents, PortErrorKind, PortResult, Sent};
 use serde_json::Value;
@@ -119,8 +119,9 @@ pub async fn ensure(
     }
 }
 
-/// Whether a document is the runbook of this version, but for its step timeout.
-pub(super) fn differs_in_timeout_alone(content: &str) -> bool {
+/// Whether a document is a runbook of this version that fits the Command document, whatever its
+/// step timeout. A Command document that could not be read is fitted by both.
+pub(super) fn is_own_and_fits(content: &str, steps: CommandSteps) -> bool {
     let without_timeout = |mut document: Value| {
         let steps = document.get_mut("mainSteps").and_then(Value::as_array_mut);
         for step in steps.into_iter().flatten().filter_map(Value::as_object_mut) {
@@ -128,8 +129,17 @@ pub(super) fn differs_in_timeout_alone(content: &str) -> bool {
         }
         document
     };
-    let own = serde_json::to_value(Runbook::default()).ok().map(without_timeout);
-    own.is_some() && read(content).map(without_timeout) == own
+    let Some(there) = read(content).map(without_timeout) else {
+        return false;
+    };
+    let fitting: &[CommandSteps] = match steps {
+        CommandSteps::Unread => &[CommandSteps::Unread, CommandSteps::PASSED],
+        CommandSteps::Read { .. } => &[steps],
+    };
+    fitting.iter().any(|&steps| {
+        let own = serde_json::to_value(Runbook::default().fitting(steps)).ok();
+        own.map(without_timeout).as_ref() == Some(&there)
+    })
 }
 
 /// Whether a document's content, JSON or YAML, is the runbook's.

@@ -340,6 +340,10 @@ proptest! {
             }
         }
         named.sort_unstable();
+        if !case.by_members {
+            // Nodes that do not answer have a start of their own.
+            named.dedup();
+        }
         let mut wanted: Vec<String> = plan.locations.iter().map(|planned| planned.location().to_string()).collect();
         wanted.sort_unstable();
         prop_assert_eq!(named, wanted);

@@ -4,18 +4,21 @@ use crate::world::{CENTRAL, Place, World, account, at, ec2, hybrid, request, req
 use patchfleet_core::census::{Depth, NodeCounts};
 use patchfleet_core::id::{NodeId, NodesDigest};
 use patchfleet_core::plan::{
-    Options, Plan, PlanError, PlanFileError, Refusal, RefusalCode, SkipReason, make,
+    Attendance, Options, Plan, PlanError, PlanFileError, Refusal, RefusalCode, SkipReason, make,
 };
 use patchfleet_core::port::{AccountState, PingStatus, PortErrorKind};
 use patchfleet_core::request::PatchRequest;
-use patchfleet_core::runbook::StepTimeout;
 use serde_json::{Value, json};
 
 pub(crate) fn planned(world: &World, request: &PatchRequest) -> Result<Plan, Refusal> {
-    planned_with(world, request, Options::default())
+    planned_with(world, request, attended())
 }
 
-fn planned_with(world: &World, request: &PatchRequest, options: Options) -> Result<Plan, Refusal> {
+pub(crate) fn planned_with(
+    world: &World,
+    request: &PatchRequest,
+    options: Options<'_>,
+) -> Result<Plan, Refusal> {
     match wait(make(world, world, world, request, &options)) {
         Ok(plan) => Ok(plan),
         Err(PlanError::Refused(refusal)) => Err(refusal),
@@ -23,11 +26,19 @@ fn planned_with(world: &World, request: &PatchRequest, options: Options) -> Resu
     }
 }
 
+/// Counts every node, with a person at a terminal.
+pub(crate) fn attended() -> Options<'static> {
+    Options {
+        attendance: Attendance::Attended,
+        ..Options::default()
+    }
+}
+
 const OTHER: &str = "222222222222";
 const CLOSED: &str = "333333333333";
 const REGIONS: [&str; 3] = ["eu-west-1", "us-east-1", "us-west-2"];
 
-fn place(online: u64, offline: u64, unmanaged: u64) -> Place {
+pub(crate) fn place(online: u64, offline: u64, unmanaged: u64) -> Place {
     let nodes: Vec<NodeId> = (0..online + offline + unmanaged)
         .map(|n| if n % 3 == 2 { hybrid(n) } else { ec2(n) })
         .collect();
@@ -87,7 +98,7 @@ fn the_plan_as_text_is_the_one_that_was_reviewed() {
 fn a_plan_without_counts_and_one_with_nothing_to_do_read_well() {
     let options = Options {
         depth: Depth::Presence,
-        ..Options::default()
+        ..attended()
     };
     let kept = asked(json!({"unknown": "keep", "empty": "skip"}));
     let some = planned_with(&world(), &kept, options).unwrap();
@@ -163,7 +174,7 @@ fn skips_by_policy_are_pointed_out() {
         plan.warnings
     );
     assert!(
-        warned("1 node did not answer") && warned("2 nodes of the selection are"),
+        warned("1 node does not answer") && warned("2 nodes of the selection are"),
         "{:?}",
         plan.warnings
     );
@@ -291,7 +302,7 @@ fn a_plan_binds_its_nodes_and_one_that_counted_none_says_that_it_does_not() {
     assert!(!binds_none(&plan));
     let options = Options {
         depth: Depth::Presence,
-        ..Options::default()
+        ..attended()
     };
     let presence = planned_with(&world(), &asked(json!({"unknown": "skip"})), options).unwrap();
     assert!(binds_none(&presence), "{:?}", presence.warnings);
@@ -301,26 +312,6 @@ fn a_plan_binds_its_nodes_and_one_that_counted_none_says_that_it_does_not() {
             .iter()
             .all(|planned| planned.nodes_digest.is_none())
     );
-}
-
-#[test]
-fn a_location_that_may_outlast_the_runbooks_step_is_pointed_out() {
-    let slow = json!({"budget": {"nodes": {"max_concurrency": 1}}});
-    let slow = request_with(json!({"resource_group": "W", "regions": ["us-east-1"]}), slow);
-    let warned = |timeout: StepTimeout| {
-        let options = Options {
-            step_timeout: timeout,
-            ..Options::default()
-        };
-        let plan = planned_with(&world(), &slow, options).unwrap();
-        assert_eq!(plan.worst_case.slowest_location_seconds, Some(21 * 10_800));
-        plan.warnings
-            .iter()
-            .any(|warning| warning.contains("slowest location"))
-    };
-    assert!(!warned(StepTimeout::default()));
-    assert!(!warned(StepTimeout::from_seconds(21 * 10_800).unwrap()));
-    assert!(warned(StepTimeout::from_seconds(21 * 10_800 - 1).unwrap()));
 }
 
 #[test]

@@ -1,14 +1,14 @@
 //! The runbook that a plan is made for: what is read where, what refuses, and what is only said.
 
 use crate::plan::planned;
-use crate::world::{CENTRAL, World, at, ec2, request_with, wait};
+use crate::world::{CENTRAL, RECORDED, WITH_PARAMETER, World, at, ec2, request_with, wait};
 use patchfleet_core::id::{DocumentName, Location};
 use patchfleet_core::plan::{Options, Plan, RefusalCode, make};
 use patchfleet_core::port::{
     BoxFuture, DocumentVersion, DocumentView, Documents, PingStatus, PortError, PortErrorKind, PortResult,
 };
 use patchfleet_core::request::PatchRequest;
-use patchfleet_core::runbook::{NAME, Runbook, StepTimeout};
+use patchfleet_core::runbook::{COMMAND_DOCUMENT, CommandSteps, NAME, Runbook, StepTimeout};
 use serde_json::json;
 use std::collections::BTreeMap;
 
@@ -40,6 +40,16 @@ impl Documents for World {
         name: &DocumentName,
         version: DocumentVersion,
     ) -> BoxFuture<'_, PortResult<DocumentView>> {
+        if name.as_str() == COMMAND_DOCUMENT {
+            assert_eq!(at, None);
+            return Box::pin(std::future::ready(match self.command_document {
+                Some(content) => Ok(DocumentView {
+                    version: "1".to_owned(),
+                    content: content.to_owned(),
+                }),
+                None => Err(PortError::new(PortErrorKind::Denied, "GetDocument failed")),
+            }));
+        }
         let place = at.map_or("central".to_owned(), ToString::to_string);
         self.called(format!("document {name} {version} {place}"));
         let found = match at {
@@ -76,6 +86,43 @@ impl Documents for World {
 
     fn set_default(&self, _: &DocumentName, _: &str) -> BoxFuture<'_, PortResult<()>> {
         unreachable!("a plan moves no default version")
+    }
+}
+
+impl World {
+    /// AWS-RunPatchBaseline takes StepTimeoutSeconds, and the runbook passes it.
+    pub(crate) fn takes_step_timeout(mut self) -> Self {
+        let fitting = Runbook::default().fitting(CommandSteps::parse(WITH_PARAMETER));
+        self.command_document = Some(WITH_PARAMETER);
+        self.shelf.central = Ok(("1", fitting.to_json()));
+        self
+    }
+}
+
+#[test]
+fn a_plan_needs_the_runbook_that_fits_the_command_document_that_is_there() {
+    let plain = Runbook::default();
+    let passing = Runbook::default().fitting(CommandSteps::parse(WITH_PARAMETER));
+    assert_ne!(plain, passing);
+    for (command, runbook, fits) in [
+        (Some(RECORDED), &plain, true),
+        // The command would be refused for a parameter that its document does not have.
+        (Some(RECORDED), &passing, false),
+        // The start would be refused for a parameter that the runbook does not have.
+        (Some(WITH_PARAMETER), &plain, false),
+        (Some(WITH_PARAMETER), &passing, true),
+        (None, &plain, true),
+        (None, &passing, true),
+    ] {
+        let mut world = world(Shelf {
+            central: Ok(("1", runbook.to_json())),
+            ..Shelf::default()
+        });
+        world.command_document = command;
+        let planned = planned(&world, &asked(json!({})));
+        let refused = planned.err().map(|refusal| refusal.reasons[0].code);
+        let wanted = (!fits).then_some(RefusalCode::RunbookDiffers);
+        assert_eq!(refused, wanted, "{command:?}");
     }
 }
 

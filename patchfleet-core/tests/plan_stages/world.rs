@@ -53,7 +53,6 @@ pub(crate) struct Place {
     pub(crate) managed_fail: Option<PortErrorKind>,
 }
 
-#[derive(Default)]
 pub(crate) struct World {
     pub(crate) central_region: Option<Region>,
     pub(crate) units: BTreeMap<OrgParent, (Vec<AccountId>, Vec<OuId>)>,
@@ -64,8 +63,28 @@ pub(crate) struct World {
     pub(crate) places: BTreeMap<Location, Place>,
     /// Listings hand out the same page token again and again.
     pub(crate) endless: bool,
+    /// AWS-RunPatchBaseline's content; `None` if it may not be read.
+    pub(crate) command_document: Option<&'static str>,
     pub(crate) calls: Mutex<Vec<String>>,
     pub(crate) shelf: crate::runbook::Shelf,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self {
+            central_region: None,
+            units: BTreeMap::new(),
+            accounts: BTreeMap::new(),
+            account_fail: BTreeMap::new(),
+            regions: BTreeMap::new(),
+            regions_fail: BTreeMap::new(),
+            places: BTreeMap::new(),
+            endless: false,
+            command_document: Some(RECORDED),
+            shelf: crate::runbook::Shelf::default(),
+            calls: Mutex::default(),
+        }
+    }
 }
 
 const PAGE: usize = 2;
@@ -251,6 +270,18 @@ impl Inventory for World {
         later(turns, Ok(self.page(&nodes, page).1))
     }
 }
+
+/// AWS-RunPatchBaseline as it was recorded: three steps of two hours.
+pub(crate) const RECORDED: &str = r#"{"schemaVersion": "2.2", "mainSteps": [
+    {"inputs": {"timeoutSeconds": "7200"}}, {"inputs": {"timeoutSeconds": 7200}}, {"inputs": {"timeoutSeconds": 7200}}
+]}"#;
+
+/// As it is since it takes StepTimeoutSeconds.
+pub(crate) const WITH_PARAMETER: &str = r#"{"schemaVersion": "2.2", "mainSteps": [
+    {"inputs": {"timeoutSeconds": "{{ StepTimeoutSeconds }}"}},
+    {"inputs": {"timeoutSeconds": "{{ StepTimeoutSeconds }}"}},
+    {"inputs": {"timeoutSeconds": "{{ StepTimeoutSeconds }}"}}
+]}"#;
 
 pub(crate) fn account(id: &str) -> AccountId {
     id.parse().unwrap()

@@ -1,7 +1,9 @@
 //! The command line.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::{SignedDuration, Timestamp};
 use patchfleet_core::id::CampaignId;
+use patchfleet_core::plan::Cutoff;
 use patchfleet_core::request::Format;
 use std::path::PathBuf;
 
@@ -125,6 +127,48 @@ pub(crate) struct RequestArgs {
     /// How closely to look into each location.
     #[arg(long, value_enum, default_value_t = DepthArg::Count)]
     pub(crate) depth: DepthArg,
+    /// When every command must have expired: an instant such as 2026-03-01T06:00Z, or a time from now
+    /// such as 9h. A command that is alive patches and reboots a node whenever it comes back.
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) cutoff: Option<CutoffArg>,
+}
+
+/// When every command must have expired.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum CutoffArg {
+    At(Timestamp),
+    In(SignedDuration),
+}
+
+impl std::str::FromStr for CutoffArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let duration = text.parse::<SignedDuration>().ok();
+        match (
+            duration.filter(SignedDuration::is_positive),
+            text.parse::<Timestamp>(),
+        ) {
+            (Some(duration), _) => Ok(Self::In(duration)),
+            (None, Ok(at)) => Ok(Self::At(at)),
+            (None, Err(_)) => Err(
+                "expected an instant with its offset, such as 2026-03-01T06:00Z, or a time from \
+                                   now with units, such as 9h or 90m"
+                    .to_owned(),
+            ),
+        }
+    }
+}
+
+impl CutoffArg {
+    /// The cutoff of a plan that is made now.
+    pub(crate) fn from(self, now: Timestamp) -> Cutoff {
+        let at = match self {
+            Self::At(at) => at,
+            Self::In(duration) => now.checked_add(duration).unwrap_or(Timestamp::MAX),
+        };
+        Cutoff { at, now }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -86,6 +86,8 @@ pub(crate) struct Wish {
     pub(crate) unknown: Policy,
     pub(crate) group_missing: Policy,
     pub(crate) empty: Policy,
+    /// Whether nodes that do not answer are left out.
+    pub(crate) skip_offline: bool,
     nodes: (&'static str, &'static str),
     pub(crate) locations: (u32, &'static str),
 }
@@ -212,14 +214,14 @@ fn wish() -> impl Strategy<Value = Wish> {
     (
         (selector, scope, exclude, regions),
         (operation, reboot, any::<bool>()),
-        (policy(), policy(), policy()),
+        (policy(), policy(), policy(), prop::bool::weighted(0.3)),
         (nodes, locations),
     )
         .prop_map(
             |(
                 (selector, scope, exclude, regions),
                 (operation, reboot, own_reader),
-                (unknown, group_missing, empty),
+                (unknown, group_missing, empty, skip_offline),
                 (nodes, locations),
             )| Wish {
                 selector,
@@ -232,6 +234,7 @@ fn wish() -> impl Strategy<Value = Wish> {
                 unknown,
                 group_missing,
                 empty,
+                skip_offline,
                 nodes,
                 locations,
             },
@@ -261,6 +264,11 @@ impl Draft {
     /// Whether Install was asked for.
     pub(crate) fn installs(&self) -> bool {
         self.wish.operation == Some("Install")
+    }
+
+    /// Whether no location has several starts: nodes are named nowhere.
+    pub(crate) fn has_one_start_for_each_location(&self) -> bool {
+        self.wish.selector != Selector::AllManaged && !self.wish.skip_offline
     }
 
     /// What every location that the request means truly is, with its account and Region.
@@ -366,6 +374,7 @@ unknown = "{}"
 group_missing = "{}"
 empty = "{}"
 nothing_selected = "succeed"
+offline = "{}"
 {reader}
 [budget.nodes]
 max_concurrency = "{}"
@@ -378,6 +387,7 @@ max_errors = "{}"
             policy(wish.unknown),
             policy(wish.group_missing),
             policy(wish.empty),
+            if wish.skip_offline { "skip" } else { "target" },
             wish.nodes.0,
             wish.nodes.1,
             wish.locations.0,

@@ -120,3 +120,19 @@ pub(crate) fn place(of: &Value) -> Pair {
 pub(crate) fn pair(account: impl ToString, region: impl ToString) -> Pair {
     (account.to_string(), region.to_string())
 }
+
+/// Plans a draft, drives it for so many seconds, and leaves it: the plan, and the world at the end.
+/// `None` if it is refused, or over before.
+pub(crate) fn abandoned(draft: &Draft, seconds: i64) -> Option<(Plan, Value)> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let request = request(&draft.request()).unwrap();
+        let clock = SimClock::new(World::parse(&draft.world()).unwrap(), ClockMode::Jump);
+        let ports = in_memory(&clock, &request.access).unwrap();
+        let plan = plan(&ports, &request).await.ok()?;
+        let campaign = Campaign::begin(&ports, plan.clone()).await.unwrap();
+        campaign.run_for(seconds).await.ok()?;
+        clock.with_world(World::run_until_idle);
+        Some((plan, clock.with_world(|world| world.state())))
+    })
+}

@@ -2,7 +2,7 @@
 
 use super::Job;
 use crate::campaign::LocationOutcome;
-use crate::campaign::state::{LocationState, StartState, State, ended_well};
+use crate::campaign::state::{LocationState, StartState, State, StopReason, ended_well};
 use crate::port::ExecutionStatus;
 
 /// Why a location never ran, or that it did.
@@ -102,7 +102,14 @@ pub(super) fn words(status: &ExecutionStatus, failure: &str) -> String {
 }
 
 fn stop_in_words(state: &State) -> String {
-    state
+    // No record is as late yet as the driver's clock, if that put an end to it.
+    let cutoff = state
+        .plan()
+        .lifetime
+        .as_ref()
+        .and_then(|lifetime| lifetime.cutoff);
+    let reason = state
         .stop_reason()
-        .map_or(String::new(), |reason| format!("not begun: {reason}"))
+        .or_else(|| Some(StopReason::Cutoff { at: cutoff? }));
+    reason.map_or(String::new(), |reason| format!("not begun: {reason}"))
 }

@@ -8,6 +8,7 @@ use crate::port::{
     Inventory, ManagedNode, PatchStateView, PingStatus, PortError, PortErrorKind, PortResult, Selection, Walk,
 };
 use crate::request::Selector;
+use crate::runbook;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,23 +18,37 @@ const NODES_A_CALL: usize = 50;
 impl Job<'_> {
     /// Who is in the selection now, and who of them and of `also` Systems Manager manages.
     pub(in crate::campaign) async fn found(&self, also: BTreeSet<NodeId>) -> PortResult<Found> {
+        let left_out = self.left_out();
         let selection = match &self.state.plan().request.targets.selector {
             Selector::ResourceGroup(name) => Selection::Group(name.clone()),
             Selector::Tags(tags) => Selection::Tags(tags.clone()),
-            Selector::AllManaged if self.node_ids().is_some() => return self.by_ids(&[], also).await,
+            Selector::AllManaged if self.node_ids().is_some() => return self.by_ids(left_out, also).await,
             Selector::AllManaged => return self.all_managed().await,
-            Selector::NodeIds(ids) => return self.by_ids(ids, also).await,
+            Selector::NodeIds(ids) if self.node_ids().is_none() => return self.by_ids(ids, also).await,
+            Selector::NodeIds(_) => return self.by_ids(left_out, also).await,
         };
-        let selected = self.members(&selection).await?;
+        let own = self.node_ids();
+        if own.is_some() && !self.speaks_for_the_rest() {
+            return self.by_ids(&[], also).await;
+        }
+        let mut selected = self.members(&selection).await?;
+        if let Some(own) = own {
+            // The other units of the location speak for the nodes that they name.
+            let others = self.named_by_others();
+            selected.retain(|node| !others.contains(node));
+            selected.extend(own);
+            selected.extend(left_out.iter().cloned());
+        }
         let asked: Vec<NodeId> = selected.union(&also).cloned().collect();
         let managed = self.managed(&asked).await?;
         Ok(Found { selected, managed })
     }
 
-    /// The nodes that the command was sent to, when nobody can say who is in the selection.
+    /// The nodes that the command was sent to, and those that the plan left out, when nobody can say
+    /// who is in the selection.
     pub(super) async fn reached(&self, nodes: &[NodeId]) -> PortResult<Found> {
         Ok(Found {
-            selected: nodes.iter().cloned().collect(),
+            selected: nodes.iter().chain(self.left_out()).cloned().collect(),
             managed: self.managed(nodes).await?,
         })
     }
@@ -47,15 +62,17 @@ impl Job<'_> {
     }
 
     /// The unit's ids are all of this location, unless its runbook was not told them: then they
-    /// are those of the request that are managed here, or that the command was sent to.
-    async fn by_ids(&self, ids: &[NodeId], also: BTreeSet<NodeId>) -> PortResult<Found> {
+    /// are those of the request that are managed here, or that the command was sent to. With the
+    /// unit's own come `rest`, which no unit names.
+    async fn by_ids(&self, rest: &[NodeId], also: BTreeSet<NodeId>) -> PortResult<Found> {
         let own = self.node_ids();
-        let ids = own.as_deref().unwrap_or(ids);
-        let asked: BTreeSet<NodeId> = also.iter().chain(ids).cloned().collect();
+        let named = own.is_some();
+        let ids: BTreeSet<NodeId> = own.into_iter().flatten().chain(rest.iter().cloned()).collect();
+        let asked: BTreeSet<NodeId> = also.union(&ids).cloned().collect();
         let managed = self.managed(&Vec::from_iter(asked)).await?;
-        let here = |id: &NodeId| own.is_some() || managed.contains_key(id) || also.contains(id);
+        let here = |id: &NodeId| named || managed.contains_key(id) || also.contains(id);
         Ok(Found {
-            selected: ids.iter().filter(|id| here(id)).cloned().collect(),
+            selected: ids.into_iter().filter(here).collect(),
             managed,
         })
     }
@@ -96,17 +113,49 @@ impl Job<'_> {
         Ok(Some(that(&|ping| ping != Some(&PingStatus::Online))))
     }
 
-    /// The node ids that the unit was planned with, if it was.
+    /// The node ids that the unit was planned with, if it was. A runbook of one's own is told nodes
+    /// in its own ways, so its parameters mean what they may.
     pub(super) fn node_ids(&self) -> Option<Vec<NodeId>> {
         let plan = self.state.plan();
-        if !matches!(
+        let by_ids = matches!(
             plan.request.targets.selector,
             Selector::NodeIds(_) | Selector::AllManaged
-        ) {
+        );
+        if !by_ids && !runbook::is_own(&plan.request.automation.document) {
             return None;
         }
         let (_, request) = plan.units().find(|(unit, _)| *unit == self.unit)?;
         start::node_ids(request)
+    }
+
+    /// The nodes of the location that the plan left out, if this unit is the one that speaks for
+    /// them.
+    pub(super) fn left_out(&self) -> &[NodeId] {
+        match self.state.planned(self.location) {
+            Some(planned) if self.speaks_for_the_rest() => &planned.left_out,
+            _ => &[],
+        }
+    }
+
+    /// Whether the unit is the first of its location. Of several that name nodes, it speaks for those
+    /// that none names, so that each node has one row.
+    pub(super) fn speaks_for_the_rest(&self) -> bool {
+        let units = self.state.units().iter();
+        let mut here = units.filter(|(_, unit)| unit.locations.contains_key(self.location));
+        here.next().is_some_and(|(id, _)| *id == self.unit)
+    }
+
+    /// The nodes that other units of the location name.
+    fn named_by_others(&self) -> BTreeSet<NodeId> {
+        let plan = self.state.plan();
+        let others = plan.units().filter(|(id, request)| {
+            let target = request.target_location();
+            *id != self.unit
+                && target.accounts.contains(&self.location.account)
+                && target.regions.contains(&self.location.region)
+        });
+        let ids = others.filter_map(|(_, request)| start::node_ids(request));
+        ids.flatten().collect()
     }
 
     async fn members(&self, selection: &Selection) -> PortResult<BTreeSet<NodeId>> {

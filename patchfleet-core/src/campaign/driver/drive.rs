@@ -168,7 +168,7 @@ impl Drive<'_> {
             Action::Resend(unit) => (*unit, self.attempt(*unit)),
             _ => return None,
         };
-        let request = start::request(&self.state, unit, attempt)?;
+        let request = start::request(&self.state, unit, attempt, self.now())?;
         Some(Event::StartIntended {
             unit,
             attempt,
@@ -193,7 +193,7 @@ impl Drive<'_> {
         match action {
             Action::Start { unit, .. } | Action::Resend(unit) => {
                 let attempt = self.attempt(*unit);
-                let request = start::request(&self.state, *unit, attempt)?;
+                let request = start::request(&self.state, *unit, attempt, self.now())?;
                 let token = self.state.campaign().client_token(*unit, attempt);
                 Some(Answer::Sent(
                     *unit,

@@ -6,6 +6,7 @@ use crate::campaign::{FinishedOutcome, LocationOutcome};
 use crate::id::{Location, UnitId};
 use crate::port::{ExecutionStatus, StartRequest};
 use crate::runbook::RunbookChange;
+use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -40,6 +41,11 @@ pub enum StopReason {
     Unresolved(UnitId),
     /// An execution ended without reaching its locations, and not because of its error limit.
     BrokenOff(UnitId),
+    /// The plan's cutoff is so near that a command that is started now may outlive it.
+    Cutoff {
+        /// The cutoff.
+        at: Timestamp,
+    },
 }
 
 impl fmt::Display for StopReason {
@@ -64,6 +70,9 @@ impl fmt::Display for StopReason {
                 f,
                 "the execution of unit {unit} ended before it reached all its locations"
             ),
+            Self::Cutoff { at } => {
+                write!(f, "a command that is started now may live past the cutoff {at}")
+            }
         }
     }
 }
@@ -100,9 +109,20 @@ impl State {
             && (accepted(None) || accepted(Some(location.clone())))
     }
 
-    /// Why no further unit is begun; `None` while there is no reason.
+    /// The last instant at which a start may be made; `None` if the plan has no cutoff.
+    pub(in crate::campaign) fn begins_until(&self) -> Option<Timestamp> {
+        self.plan.lifetime.as_ref()?.begins_until()
+    }
+
+    /// Why no further unit is begun; `None` while there is no reason. The time is that of the last
+    /// record.
     #[must_use]
     pub fn stop_reason(&self) -> Option<StopReason> {
+        self.stop_reason_at(self.last_at)
+    }
+
+    /// Why no further unit is begun at an instant that is not before the last record.
+    pub(in crate::campaign) fn stop_reason_at(&self, now: Timestamp) -> Option<StopReason> {
         if let Some((change, detail)) = &self.runbook {
             return Some(StopReason::RunbookChanged {
                 change: *change,
@@ -128,6 +148,11 @@ impl State {
                 }
                 _ => None,
             })
+            .or_else(|| {
+                let lifetime = self.plan.lifetime.as_ref()?;
+                let (until, at) = (lifetime.begins_until()?, lifetime.cutoff?);
+                (now > until).then_some(StopReason::Cutoff { at })
+            })
     }
 
     /// Why locations were left out that had not been begun; `None` if none was.
@@ -145,17 +170,20 @@ impl State {
     /// How the campaign ends, once every unit is over.
     ///
     /// Halted, if somebody else cancelled something and no person has said to go on, if a start was
-    /// withheld because the runbook had changed, or if a location was not
-    /// begun because too many had failed, in its unit (AWS stopped) or before it. Otherwise Succeeded, if every location succeeded or had no node left and none
+    /// withheld because the runbook had changed, or if a location was not begun because too many had
+    /// failed, in its unit (AWS stopped) or before it, or because the cutoff had come. Otherwise
+    /// Succeeded, if every location succeeded or had no node left and none
     /// was skipped as unknown. A plan without a location has nothing to do, unless locations were
-    /// skipped as unknown: then it is Partial, as those may hold nodes.
+    /// skipped as unknown or offline: then it is Partial, as those may hold nodes.
     #[must_use]
     pub fn outcome(&self) -> FinishedOutcome {
+        use crate::plan::SkipReason;
+        // There may be nodes, or there are, and nobody has patched them.
         let unknown_skipped = self
             .plan
             .skipped
             .iter()
-            .any(|skip| skip.reason == crate::plan::SkipReason::Unknown);
+            .any(|skip| matches!(skip.reason, SkipReason::Unknown | SkipReason::Offline));
         if self.units.is_empty() {
             return if unknown_skipped {
                 FinishedOutcome::Partial
@@ -167,7 +195,10 @@ impl State {
         if self.runbook.is_some() || self.cancelled_elsewhere().is_some() {
             return FinishedOutcome::Halted;
         }
-        let by_budget = matches!(self.stop_reason(), Some(StopReason::Budget { .. }));
+        let by_budget = matches!(
+            self.stop_reason(),
+            Some(StopReason::Budget { .. } | StopReason::Cutoff { .. })
+        );
         let halted = self
             .units
             .values()

@@ -7,8 +7,8 @@ use crate::campaign::{
     Record, StartState, State, Turn, decide,
 };
 use crate::id::{UnitId, WriterId};
-use crate::port::{CampaignLog, LogKey, PortError, PortErrorKind};
-use jiff::SignedDuration;
+use crate::port::{CampaignLog, Clock as _, LogKey, PortError, PortErrorKind};
+use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 
 fn well() -> Script {
@@ -301,4 +301,88 @@ fn a_driver_can_be_driven_on_another_thread() {
     let driver = world.driver(1);
     is_send(&driver.run(world.campaign()));
     is_send(&driver.begin(world.campaign(), &world.plan));
+}
+
+/// Three units that run one after another, under a cutoff that is so many seconds away.
+fn with_cutoff(seconds: i64) -> World {
+    let units = [
+        [("us-east-1", well())],
+        [("us-east-1", well())],
+        [("us-east-1", well())],
+    ];
+    let units: Vec<&[(&str, Script)]> = units.iter().map(|unit| &unit[..]).collect();
+    let mut world = World::new(&units, 1, 0);
+    let cutoff = world.clock.now() + SignedDuration::from_secs(seconds);
+    world.plan.lifetime = serde_json::from_value(serde_json::json!({
+        "steps": {"least": 21_600, "most": 21_600}, "node": 10_800, "cutoff": cutoff,
+    }))
+    .unwrap();
+    for request in &mut world.plan.requests {
+        let timeout = vec!["3600".to_owned()];
+        request.parameters.insert("TimeoutSeconds".to_owned(), timeout);
+    }
+    world
+}
+
+/// For each start that was intended, when, and until when its command may live.
+fn lives(world: &World) -> Vec<(Timestamp, Timestamp)> {
+    let mut lives = vec![];
+    for record in world.records() {
+        for event in &record.events {
+            if let Event::StartIntended { request, .. } = event {
+                let timeout: i64 = request.parameters["TimeoutSeconds"][0].parse().unwrap();
+                assert!((30..=3_600).contains(&timeout), "{timeout}");
+                lives.push((record.at, record.at + SignedDuration::from_secs(timeout + 21_600)));
+            }
+        }
+    }
+    lives
+}
+
+#[test]
+fn no_command_outlives_the_cutoff_and_what_could_is_not_begun() {
+    let without = with_cutoff(10_000_000);
+    assert_eq!(without.run().finished().unwrap().0, FinishedOutcome::Succeeded);
+    let lasted: Vec<i64> = lives(&without)
+        .windows(2)
+        .map(|pair| pair[1].0.duration_since(pair[0].0).as_secs())
+        .collect();
+    // There is time for the second unit, shortened, and none for the third.
+    let seconds = 21_600 + 360 + 30 + lasted[0] + lasted[1] / 2;
+    let world = with_cutoff(seconds);
+    let cutoff = world.plan.lifetime.unwrap().cutoff.unwrap();
+    let state = world.run();
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Halted);
+    assert_eq!(
+        outcomes(&state),
+        [
+            LocationOutcome::Succeeded,
+            LocationOutcome::Succeeded,
+            LocationOutcome::NotStarted
+        ]
+    );
+    let third = state.locations().last().unwrap().2.settled.clone().unwrap();
+    assert_eq!(
+        third.detail,
+        format!("not begun: a command that is started now may live past the cutoff {cutoff}")
+    );
+    let lives = lives(&world);
+    assert_eq!(lives.len(), 2);
+    assert!(lives.iter().all(|(_, end)| *end < cutoff), "{lives:?}");
+    let spans: Vec<SignedDuration> = lives.iter().map(|(from, to)| to.duration_since(*from)).collect();
+    assert!(spans[1] < spans[0], "{spans:?}");
+}
+
+#[test]
+fn a_start_that_is_put_off_is_made_anew_for_the_time_that_is_left() {
+    let world = with_cutoff(21_600 + 360 + 3_600);
+    for _ in 0..12 {
+        let later = || PortError::new(PortErrorKind::LimitExceeded, "queue full");
+        world.aws.refusals.lock().unwrap().push(later);
+    }
+    let cutoff = world.plan.lifetime.unwrap().cutoff.unwrap();
+    world.run();
+    let lives = lives(&world);
+    assert!(lives.len() > 12);
+    assert!(lives.iter().all(|(_, end)| *end < cutoff), "{lives:?}");
 }

@@ -111,6 +111,7 @@ impl World {
                 nodes: Some(counted(script)),
                 nodes_digest: None,
                 kept: None,
+                left_out: vec![],
             })
             .collect();
         let aws = Arc::new(FakeAws {
@@ -263,6 +264,7 @@ fn plan(locations: Vec<PlannedLocation>, requests: Vec<StartRequest>, at_once: u
                 "nodes_damaged":null,"slowest_location_seconds":null}"#,
         )
         .unwrap(),
+        lifetime: None,
     }
 }
 

@@ -6,7 +6,7 @@ use crate::exit::Failure;
 use crate::input;
 use crate::session::Session;
 use patchfleet_core::census::Depth;
-use patchfleet_core::plan::{self, Plan};
+use patchfleet_core::plan::{self, Attendance, Options, Plan};
 use patchfleet_core::port::Ports;
 use patchfleet_core::request::PatchRequest;
 use std::fs::OpenOptions;
@@ -17,7 +17,18 @@ use std::process::ExitCode;
 pub(crate) async fn plan(args: PlanArgs) -> Result<ExitCode, Failure> {
     let request = request(&args.request, &args.world)?;
     let session = Session::open(&args.world, Some(request.access.clone())).await?;
-    let plan = make(&session.ports, &request, args.request.depth).await?;
+    let options = Options {
+        depth: depth(args.request.depth),
+        cutoff: args
+            .request
+            .cutoff
+            .map(|when| when.from(session.ports.clock.now())),
+        // Nothing is started, and whoever asked reads the warnings.
+        attendance: Attendance::Attended,
+        results: Some(session.ports.automation.as_ref()),
+        ..Options::default()
+    };
+    let plan = make(&session.ports, &request, &options).await?;
     if let Some(path) = &args.out {
         private(path, &plan.to_json())
             .map_err(|error| Failure::Usage(format!("cannot write {}: {error}", path.display())))?;
@@ -63,22 +74,19 @@ pub(crate) fn request(args: &RequestArgs, world: &World) -> Result<PatchRequest,
     ))
 }
 
-pub(crate) async fn make(ports: &Ports, request: &PatchRequest, depth: DepthArg) -> Result<Plan, Failure> {
-    let depth = match depth {
+pub(crate) fn depth(arg: DepthArg) -> Depth {
+    match arg {
         DepthArg::Presence => Depth::Presence,
         DepthArg::Count => Depth::Count,
-    };
-    let options = plan::Options {
-        depth,
-        results: Some(ports.automation.as_ref()),
-        ..Default::default()
-    };
-    Ok(plan::make(
-        ports.directory.as_ref(),
-        ports.inventory.as_ref(),
-        ports.documents.as_ref(),
-        request,
-        &options,
-    )
-    .await?)
+    }
+}
+
+pub(crate) async fn make(
+    ports: &Ports,
+    request: &PatchRequest,
+    options: &Options<'_>,
+) -> Result<Plan, Failure> {
+    let (directory, inventory) = (ports.directory.as_ref(), ports.inventory.as_ref());
+    let documents = ports.documents.as_ref();
+    Ok(plan::make(directory, inventory, documents, request, options).await?)
 }

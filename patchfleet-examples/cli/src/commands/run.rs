@@ -9,7 +9,9 @@ use patchfleet_core::campaign::{
     CampaignSummary, DriveError, Driver, FileLog, FileRows, MemoryLog, MemoryRows, State, load, open_campaign,
 };
 use patchfleet_core::id::{CampaignId, WriterId};
-use patchfleet_core::plan::{Plan, Refusal, RefusalCode, RefusalReason, require_central};
+use patchfleet_core::plan::{
+    Attendance, Cutoff, Options, Plan, Refusal, RefusalCode, RefusalReason, require_central,
+};
 use patchfleet_core::port::{CampaignLog, NodeRows, Ports};
 use patchfleet_core::report::Report;
 use patchfleet_core::request::Operation;
@@ -72,7 +74,24 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode, Failure> {
         Some(_) => DepthArg::Presence,
         None => args.request.depth,
     };
-    let mut plan = plan::make(&session.ports, &request, depth).await?;
+    let now = session.ports.clock.now();
+    let saved_cutoff = saved.as_ref().and_then(|plan| plan.lifetime?.cutoff);
+    let options = Options {
+        depth: plan::depth(depth),
+        cutoff: match args.request.cutoff {
+            Some(when) => Some(when.from(now)),
+            None => saved_cutoff.map(|at| Cutoff { at, now }),
+        },
+        // Where nothing is real, nobody has to be there.
+        attendance: if simulated || (!args.yes && on_terminal()) {
+            Attendance::Attended
+        } else {
+            Attendance::Unattended
+        },
+        results: Some(session.ports.automation.as_ref()),
+        ..Options::default()
+    };
+    let mut plan = plan::make(&session.ports, &request, &options).await?;
     if args.output.output == Output::Text {
         print_text(&plan.to_text())?;
     }
@@ -233,10 +252,14 @@ fn unchanged(saved: &Plan, path: &Path, now: &Plan) -> Result<(), Failure> {
     }))
 }
 
+/// Whether a person can be asked.
+fn on_terminal() -> bool {
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
 /// Asks a person before an Install; never a script, nor where nothing is real.
 fn confirm(plan: &Plan, yes: bool) -> Result<(), Failure> {
-    let on_terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
-    if yes || !on_terminal || plan.request.patch.operation != Operation::Install {
+    if yes || !on_terminal() || plan.request.patch.operation != Operation::Install {
         return Ok(());
     }
     let locations = plan.locations.len();

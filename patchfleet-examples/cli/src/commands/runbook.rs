@@ -18,7 +18,9 @@ pub(crate) async fn runbook(command: RunbookCommand) -> Result<ExitCode, Failure
             let runbook = built(&runbook)?;
             let name = runbook::NAME.parse()?;
             let session = Session::open(&world, None).await?;
-            let ensured = runbook::ensure(session.ports.documents.as_ref(), &name, &runbook).await?;
+            let documents = session.ports.documents.as_ref();
+            let steps = runbook::command_steps(documents).await;
+            let ensured = runbook::ensure(documents, &name, &runbook.fitting(steps)).await?;
             match output.output {
                 Output::Text => print_text(&format!("{name}: {ensured}\n"))?,
                 Output::Json => print_json(&ensured)?,

@@ -1,0 +1,287 @@
+//! How long the commands of a plan live, and who may have no turn until they expire.
+//!
+//! A command expires as a whole (`real-answers` 10, 21): its `TimeoutSeconds` and the sum of the step
+//! timeouts of its document after it was requested. Whoever has not had a turn by then has none. And
+//! a command that is alive patches and reboots a node whenever that comes back. So it lives as long
+//! as the nodes of its location need, and no longer than the cap, the cutoff and the request say.
+
+use super::units::{Command, Unit};
+use super::{Plan, RefusalCode, RefusalReason, names};
+use crate::budget::{MaxConcurrency, Seconds};
+use crate::id::UnitId;
+use crate::port::StartRequest;
+use crate::request::{DeliveryTimeout, PatchRequest};
+use crate::runbook::{
+    CommandSteps, DELIVERY_TIMEOUT_SECONDS, EXECUTION_TIMEOUT_SECONDS, StepSum, StepTimeout,
+    TIMEOUT_PARAMETER,
+};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The longest that a command lives, unless the request says how long it is to be delivered.
+pub const LIFETIME_CAP: Seconds = Seconds::hours(24);
+
+/// How long it may take from the start of an execution to the request of its command, for which a
+/// cutoff leaves room: a start without an answer is sent again for 5 minutes, and the execution in
+/// the location takes a moment more.
+pub const CUTOFF_MARGIN: Seconds = Seconds::new(6 * 60);
+
+/// What Run Command gives a node at least, in seconds (SSM model: `TimeoutSeconds` of 30 and more).
+const SHORTEST: Seconds = Seconds::new(DeliveryTimeout::MIN_SECONDS as u64);
+
+/// What a node may take besides patching: until its agent takes the command, and for its reboots.
+const AROUND_PATCHING: Seconds = Seconds::hours(1);
+
+/// How long commands live, under patchfleet's own runbook. Each start has its own `TimeoutSeconds`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Lifetime {
+    /// What the steps of AWS-RunPatchBaseline add to a command's `TimeoutSeconds`.
+    pub steps: StepSum,
+    /// What is passed as `StepTimeoutSeconds`, where the document takes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step_timeout: Option<Seconds>,
+    /// How long one node may take, with its delivery and its reboots: what turns are counted with.
+    pub node: Seconds,
+    /// The instant by which every command has expired.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cutoff: Option<Timestamp>,
+}
+
+/// An instant by which every command of a campaign is to have expired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cutoff {
+    /// The instant.
+    pub at: Timestamp,
+    /// When the plan is made.
+    pub now: Timestamp,
+}
+
+impl Lifetime {
+    /// For commands of a document with these steps.
+    pub(super) fn new(steps: CommandSteps, cutoff: Option<Cutoff>) -> Self {
+        let of = |step_timeout: Seconds| Self {
+            steps: steps.sum(step_timeout),
+            step_timeout: steps.takes_step_timeout().then_some(step_timeout),
+            node: steps.on_a_node(step_timeout).plus(AROUND_PATCHING),
+            cutoff: cutoff.map(|cutoff| cutoff.at),
+        };
+        let usual = of(Seconds::new(u64::from(EXECUTION_TIMEOUT_SECONDS)));
+        match cutoff {
+            // Where the cutoff leaves no time for that, a node gets the hour that AWS gives it if
+            // nothing is said.
+            Some(cutoff) if usual.left(cutoff.at, cutoff.now) < AROUND_PATCHING => of(Seconds::hours(1)),
+            _ => usual,
+        }
+    }
+
+    /// The most that `TimeoutSeconds` may be for a start that is made now.
+    fn left(&self, cutoff: Timestamp, now: Timestamp) -> Seconds {
+        let left = u64::try_from(cutoff.duration_since(now).as_secs()).unwrap_or_default();
+        Seconds::new(left).minus(CUTOFF_MARGIN).minus(self.steps.most)
+    }
+
+    /// The last instant at which a start may be made; `None` without a cutoff.
+    #[must_use]
+    pub fn begins_until(&self) -> Option<Timestamp> {
+        let needed = SHORTEST.plus(CUTOFF_MARGIN).plus(self.steps.most);
+        let needed = SignedDuration::from_secs(i64::try_from(needed.get()).unwrap_or(i64::MAX));
+        self.cutoff
+            .map(|at| at.checked_sub(needed).unwrap_or(Timestamp::MIN))
+    }
+
+    /// How long a command with this `TimeoutSeconds` lives at most.
+    #[must_use]
+    pub fn expiry(&self, timeout: Seconds) -> Seconds {
+        timeout.plus(self.steps.most)
+    }
+
+    /// How many turns fit into the life of a command with this `TimeoutSeconds`, if every node takes
+    /// as long as it may.
+    fn turns(&self, timeout: Seconds) -> u64 {
+        timeout.plus(self.steps.least).get() / self.node.get().max(1)
+    }
+
+    /// Whether a command may expire while a node of it is being patched: if one that does not answer
+    /// comes back late, or not every node is sure to be through. The node's run goes on then.
+    pub(super) fn may_be_cut_off(&self, request: &PatchRequest, command: &Command, timeout: Seconds) -> bool {
+        command.nodes.is_none_or(|nodes| {
+            let queue = nodes.queue(request.budget.nodes.max_concurrency);
+            nodes.offline > 0 || queue.turns().is_none_or(|turns| turns > self.turns(timeout))
+        })
+    }
+
+    /// `TimeoutSeconds` of a unit: what its worst location needs, within every bound.
+    pub(super) fn timeout(&self, request: &PatchRequest, unit: &Unit, now: Option<Timestamp>) -> Seconds {
+        let cap = LIFETIME_CAP.minus(self.steps.most).max(SHORTEST);
+        let limit = request.budget.nodes.max_concurrency;
+        let usual = Seconds::new(u64::from(DELIVERY_TIMEOUT_SECONDS));
+        let timeout = match request.patch.delivery_timeout {
+            Some(said) => Seconds::new(u64::from(said.seconds())),
+            None => unit
+                .commands
+                .iter()
+                .map(|command| match needed_turns(command, limit) {
+                    Some(turns) => self.node.times(turns).minus(self.steps.least),
+                    None => cap,
+                })
+                .max()
+                .unwrap_or_default()
+                .clamp(usual.min(cap), cap),
+        };
+        match (self.cutoff, now) {
+            (Some(cutoff), Some(now)) => timeout.min(self.left(cutoff, now)),
+            _ => timeout,
+        }
+    }
+}
+
+/// How many turns the nodes of a command need; `None` if they were not counted. Where nodes that do
+/// not answer can hold every place, more time is of no use: then as many as without them.
+fn needed_turns(command: &Command, limit: MaxConcurrency) -> Option<u64> {
+    let queue = command.nodes?.queue(limit);
+    let alone = crate::budget::Queue { offline: 0, ..queue };
+    queue.turns().or_else(|| alone.turns())
+}
+
+/// That a cutoff is too near for any command, if it is.
+pub(super) fn too_near(lifetime: &Lifetime, cutoff: Cutoff) -> Option<RefusalReason> {
+    let until = lifetime.begins_until()?;
+    (cutoff.now > until).then(|| RefusalReason {
+        code: RefusalCode::CutoffTooNear,
+        subject: format!("the cutoff {}", cutoff.at),
+        detail: format!(
+            "no command that is started now is sure to have expired by then: one lives for at least {} \
+             ({SHORTEST} for its delivery and {} for the steps of AWS-RunPatchBaseline), and {CUTOFF_MARGIN} \
+             pass until it is sent; the last start would be at {until}",
+            SHORTEST.plus(lifetime.steps.most),
+            lifetime.steps.most,
+        ),
+    })
+}
+
+/// What a person should know about turns: how many fit, where, and who may have none.
+pub(super) fn warnings(
+    request: &PatchRequest,
+    lifetime: &Lifetime,
+    units: &[(Unit, Seconds)],
+) -> Vec<String> {
+    let limit = request.budget.nodes.max_concurrency;
+    // For each location: how many nodes may have no turn, of how many turns, and how many fit.
+    let mut short: BTreeMap<String, (u32, u64, u64)> = BTreeMap::new();
+    let mut uncounted = false;
+    for (unit, timeout) in units {
+        let fit = lifetime.turns(*timeout);
+        for command in &unit.commands {
+            let Some(nodes) = command.nodes else {
+                uncounted = true;
+                continue;
+            };
+            let queue = nodes.queue(limit);
+            let (Some(needed), served) = (queue.turns(), queue.served(fit)) else {
+                continue; // told where offline nodes are
+            };
+            let without = queue.online.saturating_sub(served);
+            if without > 0 {
+                let at = short
+                    .entry(command.location.to_string())
+                    .or_insert((0, needed, fit));
+                at.0 = at.0.saturating_add(without);
+            }
+        }
+    }
+    let mut warnings = Vec::new();
+    if !short.is_empty() {
+        let nodes: u32 = short.values().fold(0, |sum, (n, ..)| sum.saturating_add(*n));
+        let mut worst: Vec<(&String, &(u32, u64, u64))> = short.iter().collect();
+        worst.sort_by(|a, b| b.1.0.cmp(&a.1.0).then(a.0.cmp(b.0)));
+        let listed = names(worst.into_iter().map(|(location, (n, needed, fit))| {
+            format!("{location} ({n} nodes, {needed} turns are needed and {fit} fit)")
+        }));
+        let longest = units
+            .iter()
+            .map(|(_, timeout)| *timeout)
+            .max()
+            .unwrap_or_default();
+        warnings.push(format!(
+            "if every node takes the {} that it may, {nodes} nodes have no turn before their command expires, \
+             {} after it was sent: {listed}. {}",
+            lifetime.node,
+            lifetime.expiry(longest),
+            remedy(request, lifetime),
+        ));
+    }
+    if uncounted {
+        let longest = units
+            .iter()
+            .map(|(_, timeout)| *timeout)
+            .max()
+            .unwrap_or_default();
+        warnings.push(format!(
+            "nodes were not counted everywhere, so it is not known how many turns they need; their commands \
+             expire {} after they were sent, and who has had no turn by then has none",
+            lifetime.expiry(longest),
+        ));
+    }
+    warnings
+}
+
+/// What a person should know about the documents: that AWS-RunPatchBaseline could not be read, or that
+/// the runbook's step ends before the commands do.
+pub(super) fn on_the_documents(steps: CommandSteps, expiry: Seconds, step: StepTimeout) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if steps == CommandSteps::Unread {
+        warnings.push(
+            "AWS-RunPatchBaseline could not be read in the central account and Region, so how long its steps let a \
+             command live is not known: between 3 h and 6 h are reckoned with, whichever is safe"
+                .to_owned(),
+        );
+    }
+    if expiry > Seconds::new(u64::from(step.seconds())) {
+        warnings.push(format!(
+            "commands live for up to {expiry}, and the runbook's step ends after {}: its execution is over then, \
+             and the command goes on. Raise the step timeout with `patchfleet runbook ensure --step-timeout`",
+            Seconds::new(u64::from(step.seconds()))
+        ));
+    }
+    warnings
+}
+
+fn remedy(request: &PatchRequest, lifetime: &Lifetime) -> &'static str {
+    match (lifetime.cutoff, request.patch.delivery_timeout) {
+        (Some(_), _) => "Raise budget.nodes.max_concurrency, or set a later cutoff",
+        (None, Some(_)) => "Raise budget.nodes.max_concurrency or patch.delivery_timeout",
+        (None, None) => {
+            "Raise budget.nodes.max_concurrency, or let commands live for longer than a day with \
+             patch.delivery_timeout"
+        }
+    }
+}
+
+impl Plan {
+    /// The start of a unit that is begun now: the planned one. Where there is a cutoff, its commands
+    /// live as much shorter as it is begun later. `None` if there is no such unit.
+    ///
+    /// Whether it may be begun at all says [`Lifetime::begins_until`].
+    #[must_use]
+    pub fn start_at(&self, unit: UnitId, now: Timestamp) -> Option<StartRequest> {
+        let (_, planned) = self.units().find(|(id, _)| *id == unit)?;
+        let mut start = planned.clone();
+        if let Some(lifetime) = &self.lifetime
+            && let Some(cutoff) = lifetime.cutoff
+            && let Some(planned) = timeout_of(&start)
+        {
+            let left = lifetime.left(cutoff, now).max(SHORTEST);
+            let value = vec![planned.min(left).get().to_string()];
+            start.parameters.insert(TIMEOUT_PARAMETER.to_owned(), value);
+        }
+        Some(start)
+    }
+}
+
+/// The `TimeoutSeconds` that a start gives its commands.
+pub(super) fn timeout_of(start: &StartRequest) -> Option<Seconds> {
+    let text = start.parameters.get(TIMEOUT_PARAMETER)?.first()?;
+    text.parse().ok().map(Seconds::new)
+}

@@ -1,0 +1,158 @@
+//! Nodes that are registered and do not answer. A command tries to reach such a node until it
+//! expires, and each of them holds a place of its location as long.
+
+use super::units::{Reach, names_nodes};
+use super::{Attendance, PlannedLocation, RefusalCode, RefusalReason, names};
+use crate::budget::Seconds;
+use crate::census::CensusTaken;
+use crate::port::Resolution;
+use crate::request::{OfflineAction, PatchRequest};
+use crate::runbook;
+
+/// Why a plan is refused for the nodes that are offline; empty if it is not.
+pub(super) fn reasons(
+    request: &PatchRequest,
+    locations: &[PlannedLocation],
+    census: &CensusTaken,
+    attendance: Attendance,
+) -> Vec<RefusalReason> {
+    let reason = |code, detail| {
+        vec![RefusalReason {
+            code,
+            subject: "policy.offline".to_owned(),
+            detail,
+        }]
+    };
+    let offline: Vec<&PlannedLocation> = locations.iter().filter(|at| offline_in(at) > 0).collect();
+    if offline.is_empty() {
+        return vec![];
+    }
+    match request.policy.offline {
+        OfflineAction::Refuse => reason(
+            RefusalCode::NodesOffline,
+            format!(
+                "nodes do not answer Systems Manager, and the policy is to refuse: {}",
+                names(
+                    offline
+                        .iter()
+                        .map(|at| format!("{} ({})", at.location(), offline_in(at)))
+                )
+            ),
+        ),
+        OfflineAction::Skip if !runbook::is_own(&request.automation.document) => reason(
+            RefusalCode::Unsupported,
+            "only patchfleet's own runbook can be told which nodes to patch, so \"skip\" cannot be kept"
+                .to_owned(),
+        ),
+        OfflineAction::Skip => vec![],
+        OfflineAction::Target => {
+            let blocked = blocked(request, locations, census.resolution);
+            if blocked.is_empty() || attendance == Attendance::Attended {
+                return vec![];
+            }
+            reason(
+                RefusalCode::NodesOffline,
+                format!(
+                    "nodes that do not answer can hold every place of their location while others wait, and \
+                     nobody is there to see it: {}. Set policy.offline = \"skip\" to name the nodes that \
+                     answer, or raise budget.nodes.max_concurrency",
+                    names(blocked.into_iter())
+                ),
+            )
+        }
+    }
+}
+
+/// The locations in which nodes that do not answer can hold every place, with their figures.
+fn blocked(request: &PatchRequest, locations: &[PlannedLocation], resolution: Resolution) -> Vec<String> {
+    // A runbook of one's own has limits of its own. Where nodes are named, those that do not answer
+    // are never named together with others.
+    if names_nodes(request, resolution) || !runbook::is_own(&request.automation.document) {
+        return vec![];
+    }
+    let limit = request.budget.nodes.max_concurrency;
+    let queues = locations
+        .iter()
+        .filter(|at| at.left_out.is_empty())
+        .filter_map(|at| {
+            let queue = Reach::from(at.nodes?).queue(limit);
+            queue.can_be_blocked().then(|| {
+                format!(
+                    "{} ({} offline, {} at once)",
+                    at.location(),
+                    queue.offline,
+                    queue.places
+                )
+            })
+        });
+    queues.collect()
+}
+
+/// What a person should know about nodes that do not answer. `expiry` is the longest life of a
+/// command, if it is known.
+pub(super) fn warnings(
+    request: &PatchRequest,
+    locations: &[PlannedLocation],
+    census: &CensusTaken,
+    expiry: Option<Seconds>,
+) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let until = expiry.map_or_else(
+        || "until its command expires".to_owned(),
+        |expiry| format!("until its command expires, {expiry} after it was sent"),
+    );
+    let offline = locations
+        .iter()
+        .filter(|at| at.left_out.is_empty())
+        .fold(0_u32, |sum, at| sum.saturating_add(offline_in(at)));
+    if offline > 0 {
+        let ids = locations
+            .iter()
+            .filter(|at| at.left_out.is_empty())
+            .flat_map(|at| {
+                let managed = census.managed.get(&at.location());
+                let ids = managed
+                    .map(|managed| managed.offline.as_slice())
+                    .unwrap_or_default();
+                ids.iter().map(move |id| format!("{id} in {}", at.location()))
+            });
+        warnings.push(format!(
+            "{} not answer Systems Manager and may not be reached: {}. Each holds a place {until}",
+            some(offline),
+            names(ids)
+        ));
+    }
+    let blocked = blocked(request, locations, census.resolution);
+    if !blocked.is_empty() {
+        warnings.push(format!(
+            "nodes that do not answer can hold every place of their location, and the others there may have no \
+             turn: {}. Set policy.offline = \"skip\", or raise budget.nodes.max_concurrency; without a person \
+             at a terminal the run is refused",
+            names(blocked.into_iter())
+        ));
+    }
+    let left_out: usize = locations.iter().map(|at| at.left_out.len()).sum();
+    if left_out > 0 {
+        let ids = locations
+            .iter()
+            .flat_map(|at| at.left_out.iter().map(|id| format!("{id} in {}", at.location())));
+        warnings.push(format!(
+            "{} not answer Systems Manager and {} left out, as policy.offline says: {}",
+            some(u32::try_from(left_out).unwrap_or(u32::MAX)),
+            if left_out == 1 { "is" } else { "are" },
+            names(ids)
+        ));
+    }
+    warnings
+}
+
+fn offline_in(at: &PlannedLocation) -> u32 {
+    at.nodes.map_or(0, |nodes| nodes.offline)
+}
+
+fn some(n: u32) -> String {
+    match n {
+        1 => "1 node does".to_owned(),
+        n => format!("{n} nodes do"),
+    }
+}

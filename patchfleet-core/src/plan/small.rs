@@ -1,0 +1,53 @@
+//! Percentages that come to nothing: 10 % of 4 nodes are no error at all, and one node at a time.
+
+use super::{PlannedLocation, names};
+use crate::request::PatchRequest;
+use crate::runbook;
+
+/// What a person should know about percentages that are of too few. One line for each limit.
+pub(super) fn warnings(request: &PatchRequest, locations: &[PlannedLocation]) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let total = u32::try_from(locations.len()).unwrap_or(u32::MAX);
+    let of_locations = request.budget.locations.max_errors;
+    if let Some(percent) = none_of(of_locations.percent(), total) {
+        warnings.push(format!(
+            "budget.locations.max_errors: {percent}% of {total} locations are none, so the first one that fails \
+             stops the others. Give a count, such as 1"
+        ));
+    }
+    if !runbook::is_own(&request.automation.document) {
+        return warnings; // its limits are its own
+    }
+    let nodes = request.budget.nodes;
+    let small = |percent: Option<u8>| {
+        let of = locations.iter().filter_map(move |at| {
+            let n = at.nodes?.managed();
+            none_of(percent, n).map(|_| format!("{} ({n} nodes)", at.location()))
+        });
+        of.collect::<Vec<String>>()
+    };
+    let stops = small(nodes.max_errors.percent());
+    if let Some(percent) = nodes.max_errors.percent().filter(|_| !stops.is_empty()) {
+        warnings.push(format!(
+            "budget.nodes.max_errors: {percent}% of the nodes are none in {}, so the first node that fails stops \
+             its location: {}. Give a count, such as 1",
+            super::some_locations(stops.len()),
+            names(stops.into_iter())
+        ));
+    }
+    let slow = small(nodes.max_concurrency.percent());
+    if let Some(percent) = nodes.max_concurrency.percent().filter(|_| !slow.is_empty()) {
+        warnings.push(format!(
+            "budget.nodes.max_concurrency: {percent}% of the nodes are less than one in {}, so one node is \
+             patched at a time: {}. Give a count, such as 2",
+            super::some_locations(slow.len()),
+            names(slow.into_iter())
+        ));
+    }
+    warnings
+}
+
+/// The percentage, if it comes to none of at least two. What 0 % comes to was asked for.
+fn none_of(percent: Option<u8>, of: u32) -> Option<u8> {
+    percent.filter(|&percent| percent > 0 && of > 1 && u64::from(of) * u64::from(percent) < 100)
+}

@@ -1,0 +1,197 @@
+//! The starts to be: which locations, which nodes, and for how long their commands live.
+
+use super::PlannedLocation;
+use super::lifetime::Lifetime;
+use crate::budget::{MaxConcurrency, Queue, Seconds};
+use crate::census::{CensusTaken, NodeCounts};
+use crate::id::{Location, NodeId};
+use crate::pack::{Rectangle, pack};
+use crate::port::{Caller, Resolution, StartRequest, TargetLocation};
+use crate::request::{OfflineAction, PatchRequest, Selector};
+use crate::runbook::{self, STEP_TIMEOUT_PARAMETER, TIMEOUT_PARAMETER, TargetTooLong};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One start to be.
+pub(super) struct Unit {
+    pub(super) rectangle: Rectangle,
+    parameters: BTreeMap<String, Vec<String>>,
+    /// One for each of its locations.
+    pub(super) commands: Vec<Command>,
+}
+
+/// The command that a unit sends in one of its locations.
+#[derive(Debug, Clone)]
+pub(super) struct Command {
+    pub(super) location: Location,
+    /// The nodes that it will reach for; `None` if they were not counted.
+    pub(super) nodes: Option<Reach>,
+}
+
+/// How many nodes a command will reach for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Reach {
+    pub(super) online: u32,
+    pub(super) offline: u32,
+}
+
+impl Reach {
+    pub(super) fn total(self) -> u32 {
+        self.online.saturating_add(self.offline)
+    }
+
+    /// The nodes in their queue, under this limit within the location.
+    pub(super) fn queue(self, limit: MaxConcurrency) -> Queue {
+        Queue {
+            online: self.online,
+            offline: self.offline,
+            places: limit.as_count(self.total()),
+        }
+    }
+}
+
+impl From<NodeCounts> for Reach {
+    fn from(nodes: NodeCounts) -> Self {
+        Self {
+            online: nodes.online,
+            offline: nodes.offline,
+        }
+    }
+}
+
+impl Unit {
+    /// The start. `timeout` is that of its commands, under patchfleet's own runbook.
+    pub(super) fn start(
+        self,
+        request: &PatchRequest,
+        total: u32,
+        lifetime: Option<&Lifetime>,
+        timeout: Seconds,
+    ) -> StartRequest {
+        let rates = &request.budget.locations;
+        let size = count(self.rectangle.len());
+        let mut parameters = self.parameters;
+        if let Some(lifetime) = lifetime {
+            parameters.insert(TIMEOUT_PARAMETER.to_owned(), vec![timeout.get().to_string()]);
+            if let Some(seconds) = lifetime.step_timeout {
+                let value = vec![seconds.get().to_string()];
+                parameters.insert(STEP_TIMEOUT_PARAMETER.to_owned(), value);
+            }
+        }
+        StartRequest {
+            document_name: request.automation.document.clone(),
+            document_version: None,
+            parameters,
+            target_locations: [TargetLocation {
+                accounts: self.rectangle.accounts,
+                regions: self.rectangle.regions,
+                target_location_max_concurrency: rates.max_concurrency.as_count(total).min(size).to_string(),
+                target_location_max_errors: rates.max_errors.as_count(total).to_string(),
+                execution_role_name: request.automation.execution_role.clone(),
+            }],
+            tags: Vec::new(),
+        }
+    }
+}
+
+/// Whether each unit names its nodes. So it does for all managed nodes as well: Automation and State
+/// Manager take `InstanceIds` = `*`, and of Run Command nothing says that it does. A runbook of
+/// one's own finds its nodes itself.
+///
+/// What an inventory of one's own selects is named as well, since AWS would find other nodes.
+pub(super) fn names_nodes(request: &PatchRequest, resolution: Resolution) -> bool {
+    match request.targets.selector {
+        _ if resolution == Resolution::ByIds => true,
+        Selector::NodeIds(_) => true,
+        Selector::AllManaged => runbook::is_own(&request.automation.document),
+        Selector::ResourceGroup(_) | Selector::Tags(_) => false,
+    }
+}
+
+/// The units of a plan, in the order in which they are begun.
+///
+/// Nodes that are offline are never named together with others: AWS refuses a command to ids as a
+/// whole if one of them is stopped. Their units come last, since each holds its location until its
+/// command expires.
+///
+/// Where there is a cutoff, each location has a unit of its own. AWS begins the later locations of
+/// a start when the earlier ones are through, and their commands would live past the cutoff.
+pub(super) fn units(
+    request: &PatchRequest,
+    central: &Caller,
+    locations: &[PlannedLocation],
+    census: &CensusTaken,
+    with_cutoff: bool,
+) -> Result<Vec<Unit>, TargetTooLong> {
+    let skips = request.policy.offline == OfflineAction::Skip;
+    let (mut units, mut last) = (Vec::new(), Vec::new());
+    let mut packed: BTreeMap<Location, Option<Reach>> = BTreeMap::new();
+    for planned in locations {
+        let location = planned.location();
+        if !names_nodes(request, census.resolution) && planned.left_out.is_empty() {
+            packed.insert(location, planned.nodes.map(Reach::from));
+            continue;
+        }
+        let none = crate::census::ManagedNodes::default();
+        let managed = census.managed.get(&location).unwrap_or(&none);
+        let named = |nodes: &[NodeId], online: bool| {
+            let n = count(nodes.len());
+            Ok(Unit {
+                rectangle: single(&location),
+                parameters: runbook::parameters(request, central, Some(nodes))?,
+                commands: vec![Command {
+                    location: location.clone(),
+                    nodes: Some(Reach {
+                        online: if online { n } else { 0 },
+                        offline: if online { 0 } else { n },
+                    }),
+                }],
+            })
+        };
+        for nodes in runbook::node_chunks(&managed.online) {
+            units.push(named(nodes, true)?);
+        }
+        if !skips {
+            for nodes in runbook::node_chunks(&managed.offline) {
+                last.push(named(nodes, false)?);
+            }
+        }
+    }
+    let wanted: BTreeSet<Location> = packed.keys().cloned().collect();
+    let rectangles = if with_cutoff {
+        wanted.iter().map(single).collect()
+    } else {
+        pack(&wanted)
+    };
+    let parameters = match wanted.is_empty() {
+        true => BTreeMap::new(),
+        false => runbook::parameters(request, central, None)?,
+    };
+    let mut all: Vec<Unit> = rectangles
+        .into_iter()
+        .map(|rectangle| Unit {
+            commands: rectangle
+                .locations()
+                .map(|location| Command {
+                    nodes: packed.get(&location).copied().flatten(),
+                    location,
+                })
+                .collect(),
+            rectangle,
+            parameters: parameters.clone(),
+        })
+        .collect();
+    all.extend(units);
+    all.extend(last);
+    Ok(all)
+}
+
+fn single(location: &Location) -> Rectangle {
+    Rectangle {
+        accounts: vec![location.account.clone()],
+        regions: vec![location.region.clone()],
+    }
+}
+
+fn count(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,197 @@
+//! Nodes that are registered and do not answer, and percentages that come to nothing.
+
+use crate::plan::{attended, place, planned_with};
+use crate::world::{CENTRAL, Place, World, at, ec2, request_with};
+use patchfleet_core::census::Depth;
+use patchfleet_core::id::NodeId;
+use patchfleet_core::plan::{Options, Plan, RefusalCode, SkipReason};
+use patchfleet_core::port::PingStatus;
+use patchfleet_core::request::PatchRequest;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+const REGIONS: [&str; 3] = ["eu-west-1", "us-east-1", "us-west-2"];
+
+/// Of 30 nodes in us-east-1 three do not answer, the one of us-west-2 does not, and all of
+/// eu-west-1 do.
+fn world() -> World {
+    let mut world = World::default();
+    world.add(CENTRAL, &REGIONS);
+    *world.place(CENTRAL, "us-east-1") = place(27, 3, 1);
+    *world.place(CENTRAL, "us-west-2") = place(0, 1, 0);
+    *world.place(CENTRAL, "eu-west-1") = place(4, 0, 0);
+    world
+}
+
+fn asked(offline: &str, at_once: u32) -> PatchRequest {
+    request_with(
+        json!({"resource_group": "W", "regions": REGIONS}),
+        json!({
+            "policy": {"offline": offline},
+            "budget": {"nodes": {"max_concurrency": at_once, "max_errors": 1}},
+        }),
+    )
+}
+
+fn named(plan: &Plan) -> Vec<Vec<NodeId>> {
+    let targets = plan.requests.iter().filter_map(|start| {
+        let target: Value = serde_json::from_str(&start.parameters["Targets"][0]).unwrap();
+        (target["Key"] == "InstanceIds").then(|| serde_json::from_value(target["Values"].clone()).unwrap())
+    });
+    targets.collect()
+}
+
+#[test]
+fn where_offline_nodes_can_hold_every_place_a_person_is_warned_and_a_scheduler_is_refused() {
+    let plan = planned_with(&world(), &asked("target", 3), attended()).unwrap();
+    assert!(
+        plan.warnings.iter().any(|words| {
+            words.contains("can hold every place") && words.contains("us-east-1 (3 offline, 3 at once)")
+        }),
+        "{:?}",
+        plan.warnings
+    );
+    let refusal = planned_with(&world(), &asked("target", 3), Options::default()).unwrap_err();
+    assert_eq!(refusal.reasons.len(), 1);
+    assert_eq!(refusal.reasons[0].code, RefusalCode::NodesOffline);
+    let words = &refusal.reasons[0].detail;
+    assert!(words.contains("us-east-1 (3 offline, 3 at once)"), "{words}");
+    // In us-west-2 nobody waits for the one node that does not answer.
+    assert!(!words.contains("us-west-2"), "{words}");
+    assert!(words.contains("policy.offline = \"skip\""), "{words}");
+    // One place more, and the others have it.
+    planned_with(&world(), &asked("target", 4), Options::default()).unwrap();
+}
+
+#[test]
+fn the_policy_may_be_to_refuse_whoever_is_there() {
+    for options in [attended(), Options::default()] {
+        let options = Options {
+            // Who does not answer is found out all the same.
+            depth: Depth::Presence,
+            ..options
+        };
+        let refusal = planned_with(&world(), &asked("refuse", 30), options).unwrap_err();
+        assert_eq!(refusal.reasons[0].code, RefusalCode::NodesOffline);
+        assert!(
+            refusal.reasons[0]
+                .detail
+                .contains("111111111111/us-east-1 (3), 111111111111/us-west-2 (1)"),
+            "{refusal}"
+        );
+    }
+}
+
+#[test]
+fn skipping_names_the_nodes_that_answer_and_accounts_for_the_others() {
+    let plan = planned_with(&world(), &asked("skip", 3), Options::default()).unwrap();
+    let online: BTreeSet<NodeId> = place(27, 3, 1)
+        .managed
+        .into_iter()
+        .filter(|(_, ping)| *ping == PingStatus::Online)
+        .map(|(node, _)| node)
+        .collect();
+    let units = named(&plan);
+    assert_eq!(units.iter().map(Vec::len).collect::<Vec<_>>(), [20, 7]);
+    assert_eq!(units.concat().into_iter().collect::<BTreeSet<_>>(), online);
+    // Where every node answers, the group is the target.
+    assert_eq!(plan.requests.len(), 3);
+    let left_out: Vec<usize> = plan.locations.iter().map(|at| at.left_out.len()).collect();
+    assert_eq!(left_out, [0, 3]);
+    let skip = &plan.skipped[0];
+    assert_eq!(
+        (skip.location(), skip.reason),
+        (at(CENTRAL, "us-west-2"), SkipReason::Offline)
+    );
+    assert!(skip.detail.contains(&ec2(0).to_string()), "{}", skip.detail);
+    assert!(
+        plan.warnings
+            .iter()
+            .any(|words| words.contains("3 nodes do not answer Systems Manager and are left out")),
+        "{:?}",
+        plan.warnings
+    );
+}
+
+#[test]
+fn nodes_that_do_not_answer_are_never_named_together_with_others_and_come_last() {
+    let everything = |offline: &str| {
+        request_with(
+            json!({"all_managed": true, "regions": REGIONS}),
+            json!({"policy": {"offline": offline}}),
+        )
+    };
+    let target = planned_with(&world(), &everything("target"), Options::default()).unwrap();
+    let units: Vec<usize> = named(&target).iter().map(Vec::len).collect();
+    assert_eq!(units, [4, 20, 7, 3, 1]);
+    let skip = planned_with(&world(), &everything("skip"), Options::default()).unwrap();
+    let units: Vec<usize> = named(&skip).iter().map(Vec::len).collect();
+    assert_eq!(units, [4, 20, 7]);
+}
+
+#[test]
+fn a_limit_that_comes_to_nothing_is_said_in_one_line_with_its_remedy() {
+    let mut world = World::default();
+    world.add(CENTRAL, &REGIONS);
+    *world.place(CENTRAL, "us-east-1") = place(4, 0, 0);
+    *world.place(CENTRAL, "us-west-2") = place(10, 0, 0);
+    *world.place(CENTRAL, "eu-west-1") = place(1, 0, 0);
+    let warned = |budget: Value| {
+        let request = request_with(
+            json!({"resource_group": "W", "regions": REGIONS}),
+            json!({"budget": budget}),
+        );
+        let plan = planned_with(&world, &request, Options::default()).unwrap();
+        plan.warnings
+    };
+    // The defaults.
+    assert_eq!(
+        warned(json!({})),
+        [
+            "budget.nodes.max_errors: 10% of the nodes are none in 1 location, so the first node that fails stops \
+             its location: 111111111111/us-east-1 (4 nodes). Give a count, such as 1",
+            "budget.nodes.max_concurrency: 10% of the nodes are less than one in 1 location, so one node is patched \
+             at a time: 111111111111/us-east-1 (4 nodes). Give a count, such as 2",
+            "if every node takes the 3 h that it may, 2 nodes have no turn before their command expires, 24 h after \
+             it was sent: 111111111111/us-west-2 (2 nodes, 10 turns are needed and 8 fit). Raise \
+             budget.nodes.max_concurrency, or let commands live for longer than a day with patch.delivery_timeout",
+        ]
+    );
+    let counts =
+        json!({"nodes": {"max_concurrency": 3, "max_errors": 1}, "locations": {"max_errors": "30%"}});
+    assert_eq!(
+        warned(counts),
+        [
+            "budget.locations.max_errors: 30% of 3 locations are none, so the first one that fails stops the \
+             others. Give a count, such as 1"
+        ]
+    );
+    assert_eq!(
+        warned(json!({"nodes": {"max_concurrency": "50%", "max_errors": 0}})).len(),
+        0
+    );
+}
+
+#[test]
+fn the_warnings_of_a_thousand_locations_are_as_short_as_those_of_ten() {
+    let mut world = World::default();
+    for n in 0..1_000_u64 {
+        let id = format!("{n:012}");
+        world.add(&id, &["us-east-1"]);
+        let mut place: Place = place(9, 2, 1);
+        place.members = place.managed.keys().cloned().collect();
+        *world.place(&id, "us-east-1") = place;
+    }
+    let accounts: Vec<String> = (0..1_000).map(|n| format!("{n:012}")).collect();
+    let request = request_with(
+        json!({"resource_group": "W", "regions": ["us-east-1"], "accounts": accounts}),
+        json!({"budget": {"locations": {"max_concurrency": 5}}}),
+    );
+    world.central_region = Some("us-east-1".parse().unwrap());
+    let plan = planned_with(&world, &request, attended()).unwrap();
+    assert_eq!(plan.locations.len(), 1_000);
+    for warning in &plan.warnings {
+        assert!(warning.len() < 700, "{warning}");
+    }
+    assert!(plan.warnings.len() < 8, "{:?}", plan.warnings);
+}

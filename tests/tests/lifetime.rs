@@ -1,0 +1,108 @@
+//! Commands expire as a whole: who has had no turn by then is not patched. And nodes that do not
+//! answer hold the places of the others.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "clippy lets #[test] functions do so, and these are their helpers"
+)]
+
+use patchfleet_core::{
+    plan::{self, PlanError, RefusalCode},
+    report::{NodeOutcome, ReportOutcome},
+    request::PatchRequest,
+};
+use patchfleet_sim::{ClockMode, SimClock, world::World};
+use patchfleet_tests::{Campaign, in_memory, plan_and_run, plan_with, request};
+
+/// One location with a group of these nodes.
+fn world(nodes: &str) -> SimClock {
+    let text = format!(
+        r#"
+        management_account = "111111111111"
+        documents = [{{ name = "Patchfleet-RunPatchBaseline", builtin = "patchfleet" }}]
+        accounts = [{{ id = "111111111111", name = "Main" }}]
+        patch = {{ minutes = 100.0, reboot_minutes = 5.0 }}
+        [[groups]]
+        name = "WebServers"
+        accounts = ["111111111111"]
+        regions = ["us-east-1"]
+        nodes = [{nodes}]
+        "#
+    );
+    SimClock::new(World::parse(&text).unwrap(), ClockMode::Jump)
+}
+
+fn ask(more: &str) -> PatchRequest {
+    request(&format!(
+        r#"
+        name = "slow"
+        patch = {{ operation = "Install" }}
+        targets = {{ resource_group = "WebServers", regions = ["us-east-1"] }}
+        budget = {{ nodes = {{ max_concurrency = 1, max_errors = 1 }} }}
+        {more}
+        "#
+    ))
+    .unwrap()
+}
+
+#[tokio::test]
+async fn a_slow_fleet_of_many_turns_is_patched_whole() {
+    let clock = world("{ count = 6 }");
+    let request = ask("");
+    let ports = in_memory(&clock, &request.access).unwrap();
+    let (plan, ended) = plan_and_run(&ports, &request).await.unwrap();
+    // Six turns of an hour and three quarters: more than the 7 h of a command with AWS's default.
+    assert_eq!(ended.report.totals.nodes.count(NodeOutcome::Done), 6);
+    assert_eq!(ended.report.outcome, ReportOutcome::Succeeded);
+    let state = clock.with_world(|world| world.state());
+    let command = &state["commands"][0];
+    let instant = |name: &str| -> jiff::Timestamp { command[name].as_str().unwrap().parse().unwrap() };
+    let lasted = instant("ended").duration_since(instant("requested")).as_secs();
+    assert!(lasted > 7 * 3_600, "{lasted}");
+    assert!(u64::try_from(lasted).unwrap() <= plan.worst_case.slowest_location_seconds.unwrap());
+}
+
+#[tokio::test]
+async fn unattended_nothing_is_started_where_a_silent_node_can_hold_up_the_others() {
+    let clock = world("{ count = 2 }, { count = 1, reachability = \"offline\" }");
+    let request = ask("");
+    let ports = in_memory(&clock, &request.access).unwrap();
+    let Err(PlanError::Refused(refusal)) = plan_with(&ports, &request, &plan::Options::default()).await
+    else {
+        unreachable!("one place, and one node that may hold it")
+    };
+    assert_eq!(refusal.reasons[0].code, RefusalCode::NodesOffline);
+}
+
+#[tokio::test]
+async fn leaving_silent_nodes_out_patches_the_others_and_accounts_for_every_node() {
+    let clock = world(
+        "{ count = 25, patch = { minutes = 5.0 } }, { count = 2, reachability = \"offline\" }, \
+         { count = 1, reachability = \"unmanaged\" }",
+    );
+    let request = ask("policy = { offline = \"skip\" }");
+    let ports = in_memory(&clock, &request.access).unwrap();
+    let plan = plan_with(&ports, &request, &plan::Options::default())
+        .await
+        .unwrap();
+    assert_eq!(plan.requests.len(), 2);
+    let planned = plan.locations[0].nodes.unwrap();
+    let ended = Campaign::begin(&ports, plan).await.unwrap().run().await.unwrap();
+    let nodes = &ended.report.totals.nodes;
+    assert_eq!(nodes.count(NodeOutcome::Done), 25);
+    assert_eq!(nodes.count(NodeOutcome::Unreached), 2);
+    assert_eq!(nodes.count(NodeOutcome::Unmanaged), 1);
+    assert_eq!(nodes.total(), planned.total());
+    assert_eq!(ended.report.exit_code(), 4);
+    let silent = ended
+        .report
+        .needs_action
+        .iter()
+        .find(|row| row.outcome == NodeOutcome::Unreached);
+    assert_eq!(
+        silent.unwrap().detail,
+        "left out, as the policy says: it did not answer Systems Manager when the plan was made"
+    );
+    let rows: usize = ended.rows.values().map(Vec::len).sum();
+    assert_eq!(rows, 28);
+}
