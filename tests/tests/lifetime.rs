@@ -21,7 +21,7 @@ fn world(nodes: &str) -> SimClock {
         management_account = "111111111111"
         documents = [{{ name = "Patchfleet-RunPatchBaseline", builtin = "patchfleet" }}]
         accounts = [{{ id = "111111111111", name = "Main" }}]
-        patch = {{ minutes = 100.0, reboot_minutes = 5.0 }}
+        patch = {{ minutes = 75.0, reboot_minutes = 5.0 }}
         [[groups]]
         name = "WebServers"
         accounts = ["111111111111"]
@@ -47,12 +47,12 @@ fn ask(more: &str) -> PatchRequest {
 
 #[tokio::test]
 async fn a_slow_fleet_of_many_turns_is_patched_whole() {
-    let clock = world("{ count = 6 }");
+    let clock = world("{ count = 7 }");
     let request = ask("");
     let ports = in_memory(&clock, &request.access).unwrap();
     let (plan, ended) = plan_and_run(&ports, &request).await.unwrap();
-    // Six turns of an hour and three quarters: more than the 7 h of a command with AWS's default.
-    assert_eq!(ended.report.totals.nodes.count(NodeOutcome::Done), 6);
+    // Seven turns of more than an hour: more than the 7 h of a command with AWS's default.
+    assert_eq!(ended.report.totals.nodes.count(NodeOutcome::Done), 7);
     assert_eq!(ended.report.outcome, ReportOutcome::Succeeded);
     let state = clock.with_world(|world| world.state());
     let command = &state["commands"][0];

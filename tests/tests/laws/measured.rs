@@ -61,8 +61,8 @@ impl Measured {
         let mut spans: BTreeMap<Pair, u64> = BTreeMap::new();
         for command in &commands {
             if let Some((from, to)) = span(command, "requested") {
-                *spans.entry(place(command)).or_default() +=
-                    u64::try_from(to.duration_since(from).as_secs()).unwrap();
+                let seconds = u64::try_from(to.duration_since(from).as_secs()).unwrap();
+                *spans.entry(place(command)).or_default() += seconds;
             }
         }
         Self {
