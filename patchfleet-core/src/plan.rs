@@ -15,6 +15,7 @@ mod lifetime;
 mod make;
 mod nowhere;
 mod offline;
+mod presigned;
 mod reading;
 mod render;
 mod small;
@@ -24,6 +25,7 @@ pub use build::build;
 pub use file::PlanFileError;
 pub use lifetime::{CUTOFF_MARGIN, Cutoff, LIFETIME_CAP, Lifetime};
 pub use make::{Attendance, Options, PlanError, make, require_central};
+pub use presigned::refuse_presigned;
 
 /// The version of the plan's JSON that this version writes.
 pub const FORMAT: u32 = 1;

@@ -1,8 +1,10 @@
 //! What is wrong with an input: every problem at once, each with a stable code, the field, the
 //! value and what would be right.
 
+use crate::request::presigned::concealed_within;
 use crate::text::{is_hidden, one_line};
 use serde::Serialize;
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 
@@ -58,7 +60,8 @@ impl fmt::Display for Place {
 }
 
 impl Problem {
-    /// A problem of the field at `path`; its value is shortened, and kept to one line.
+    /// A problem of the field at `path`; its value is shortened, and kept to one line. Of a presigned
+    /// URL in it only the digest is shown.
     ///
     /// ```
     /// use patchfleet_core::problem::{Problem, ProblemCode};
@@ -79,8 +82,8 @@ impl Problem {
         Self {
             code,
             path: shown(path.into()),
-            value: shortened(&value.into()),
-            expected: expected.into(),
+            value: shortened(&concealed_within(&value.into())),
+            expected: concealed_within(&expected.into()).into_owned(),
             at: None,
         }
     }
@@ -282,7 +285,10 @@ pub fn chain(error: &(dyn Error + 'static)) -> String {
         }
         cause = error.source();
     }
-    text
+    match concealed_within(&text) {
+        Cow::Borrowed(_) => text,
+        Cow::Owned(concealed) => concealed,
+    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod lookalike;
 mod node;
 mod places;
 mod policy;
+pub(crate) mod presigned;
 mod read;
 mod sample_env;
 mod seed;
@@ -29,6 +30,7 @@ pub use delivery_timeout::{DeliveryTimeout, DeliveryTimeoutError};
 pub use external_id::{ExternalId, ExternalIdText};
 pub use format::{Format, MAX_REQUEST_BYTES};
 pub use policy::{DeniedAction, GoneAction, NothingSelected, OfflineAction, Policy, PolicyAction};
+pub use presigned::is_presigned;
 pub use values::MAX_PARAMETER_CHARS;
 pub use window::MAX_WINDOW_PAYLOAD_BYTES;
 
@@ -40,6 +42,7 @@ use crate::id::{
 use crate::problem::{Problem, ProblemCode, Problems};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// A valid request. Its JSON is that of the request's text, with every default written out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,7 +66,7 @@ pub struct PatchRequest {
 }
 
 /// What is done on each node: the parameters of AWS-RunPatchBaseline.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct Patch {
     /// Scan, unless Install is asked for.
     pub operation: Operation,
@@ -74,12 +77,39 @@ pub struct Patch {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delivery_timeout: Option<DeliveryTimeout>,
     /// `https://…` or `s3://…`, at most 256 characters: a list of patches in place of the
-    /// baseline's. Excludes `baseline_override`, and goes with Install only.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// baseline's. Excludes `baseline_override`, and goes with Install only. A presigned URL
+    /// ([`is_presigned`]) is written out, and shown, as its digest.
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "presigned::serialize_url"
+    )]
     pub install_override_list: Option<String>,
     /// `https://…` or `s3://…`, at most 512 characters: baselines in place of those registered.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// A presigned URL is written out, and shown, as its digest.
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "presigned::serialize_url"
+    )]
     pub baseline_override: Option<String>,
+}
+
+impl fmt::Debug for Patch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            operation,
+            reboot_option,
+            delivery_timeout,
+            install_override_list,
+            baseline_override,
+        } = self;
+        f.debug_struct("Patch")
+            .field("operation", operation)
+            .field("reboot_option", reboot_option)
+            .field("delivery_timeout", delivery_timeout)
+            .field("install_override_list", &presigned::Url(install_override_list))
+            .field("baseline_override", &presigned::Url(baseline_override))
+            .finish()
+    }
 }
 
 /// AWS-RunPatchBaseline's `Operation`.
@@ -215,7 +245,7 @@ pub struct RateControl {
 }
 
 /// The runbook, and the roles it runs with.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct AutomationSettings {
     /// The runbook's name or ARN. Default: patchfleet's own, [`OWN_DOCUMENT`].
     pub document: DocumentName,
@@ -228,8 +258,28 @@ pub struct AutomationSettings {
     /// How a start names the runbook's version.
     pub pin: RunbookPin,
     /// Parameters for a runbook of one's own: sent as they are. With patchfleet's own runbook
-    /// there must be none.
+    /// there must be none. A presigned URL among them is written out, and shown, as its digest.
+    #[serde(serialize_with = "presigned::serialize_parameters")]
     pub parameters: BTreeMap<String, Vec<String>>,
+}
+
+impl fmt::Debug for AutomationSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            document,
+            assume_role,
+            execution_role,
+            pin,
+            parameters,
+        } = self;
+        f.debug_struct("AutomationSettings")
+            .field("document", document)
+            .field("assume_role", assume_role)
+            .field("execution_role", execution_role)
+            .field("pin", pin)
+            .field("parameters", &presigned::Parameters(parameters))
+            .finish()
+    }
 }
 
 /// How a start names the version of its runbook. Either way, the content that would run is compared

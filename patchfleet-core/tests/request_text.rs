@@ -55,7 +55,7 @@ fn a_file_of_mistakes_is_told_all_of_them_at_once() {
       [invalid_value] targets.regions[3] = "Frankfurt" (line 16, column 52): expected a Region code such as eu-west-1
       [unknown_key] targets.region = "eu-west-1" (line 15, column 1): no such field; did you mean regions?
       [invalid_value] policy.unknown = "ignore" (line 19, column 1): expected "refuse" or "skip" or "keep"
-      [invalid_value] access.external_id = "x" (line 22, column 1): expected 2 to 1224 of letters, digits, _ + = , . @ : / -
+      [invalid_value] access.external_id = (not shown, length 1) (line 22, column 1): expected 2 to 1224 of letters, digits, _ + = , . @ : / -
       [out_of_range] budget.nodes.max_concurrency = 0 (line 25, column 1): expected a count from 1 such as 4 (at most 7 digits), or a percentage from "1%" to "100%"
       [invalid_value] budget.nodes.max_errors = "101%" (line 26, column 1): expected a count from 0 such as 2 (at most 7 digits), or a percentage from "0%" to "100%"
       [invalid_value] budget.locations.max_concurrency = "05%" (line 29, column 1): expected a count from 1 such as 4 (at most 7 digits), or a percentage from "1%" to "100%"

@@ -57,6 +57,9 @@ pub enum DriveError {
         /// The open campaign.
         open: CampaignId,
     },
+    /// The plan carries a presigned URL, which may not stand in a log. Nothing was written.
+    #[error(transparent)]
+    Presigned(Refusal),
     /// There is no such campaign.
     #[error("there is no campaign {campaign}")]
     NoSuchCampaign {
@@ -134,9 +137,12 @@ pub enum DriveError {
 
 impl DriveError {
     /// The refusal that the error is, if nothing was started because another campaign of the
-    /// request is open, or because there is nothing to go on with.
+    /// request is open, the plan may not be kept, or there is nothing to go on with.
     #[must_use]
     pub fn refusal(&self) -> Option<Refusal> {
+        if let Self::Presigned(refusal) = self {
+            return Some(refusal.clone());
+        }
         if let Self::NothingToGoOn { campaign } = self {
             return Some(Refusal {
                 reasons: vec![RefusalReason {
@@ -207,9 +213,11 @@ impl Driver {
     ///
     /// # Errors
     ///
-    /// [`DriveError::NameTaken`] if another campaign of the request is open; [`DriveError::Log`]
-    /// and the like if the log fails.
+    /// [`DriveError::NameTaken`] if another campaign of the request is open;
+    /// [`DriveError::Presigned`] if the plan carries a presigned URL; [`DriveError::Log`] and the
+    /// like if the log fails.
     pub async fn begin(&self, campaign: CampaignId, plan: &Plan) -> Result<State, DriveError> {
+        plan.refuse_presigned().map_err(DriveError::Presigned)?;
         let key = LogKey::Campaign(campaign);
         let log = |source| DriveError::Log { campaign, source };
         if self.journal().read(&key, 0).await.map_err(log)?.is_empty() {

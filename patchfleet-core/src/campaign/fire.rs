@@ -6,6 +6,7 @@ use crate::plan::{Plan, PlannedLocation};
 use crate::port::{
     Automation, Clock, Documents, ExecutionView, PortError, PortErrorKind, Ports, StartRequest,
 };
+use crate::request::presigned::concealed;
 use crate::runbook;
 use jiff::{SignedDuration, SpanRound, Unit};
 use std::collections::BTreeSet;
@@ -181,11 +182,11 @@ fn differences(asked: &StartRequest, found: &ExecutionView) -> Vec<String> {
     for (name, values) in &asked.parameters {
         let there = found.parameters.get(name).map(Vec::as_slice).unwrap_or_default();
         if !same_values(values, there) {
-            differences.push(format!(
-                "its {name} is {}, not {}",
-                there.join(", "),
+            let shown = |values: &[String]| {
+                let values: Vec<_> = values.iter().map(|value| concealed(value)).collect();
                 values.join(", ")
-            ));
+            };
+            differences.push(format!("its {name} is {}, not {}", shown(there), shown(values)));
         }
     }
     if let Some(there) = &found.locations {

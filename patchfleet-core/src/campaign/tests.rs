@@ -7,6 +7,7 @@ mod fire;
 mod named;
 mod once;
 mod outcomes;
+mod presigned;
 mod runbook;
 mod starting;
 pub(crate) mod world;

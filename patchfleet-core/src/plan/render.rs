@@ -5,6 +5,7 @@ use super::{Plan, PlannedLocation, Skip};
 use crate::budget::Seconds;
 use crate::port::StartRequest;
 use crate::request::Operation;
+use crate::request::presigned::concealed;
 use crate::runbook::TIMEOUT_PARAMETER;
 use crate::text::one_line;
 use std::collections::BTreeMap;
@@ -267,6 +268,7 @@ fn describe(text: &mut String, number: u32, start: &StartRequest) {
 
 fn list_parameters(text: &mut String, parameters: &BTreeMap<String, Vec<String>>) {
     for (name, values) in parameters {
+        let values: Vec<_> = values.iter().map(|value| concealed(value)).collect();
         push(text, &format!("     {name} = {}", one_line(&values.join(" "))));
     }
 }

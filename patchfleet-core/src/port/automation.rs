@@ -8,8 +8,10 @@
 
 use super::{BoxFuture, Page, PageToken, PortResult};
 use crate::id::{ClientToken, CommandId, DocumentName, ExecutionId, Location, NodeId};
+use crate::request::presigned;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 mod start;
 mod status;
@@ -92,7 +94,7 @@ pub trait Automation: Send + Sync {
 }
 
 /// An execution in the central account and Region.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ExecutionView {
     /// Its status.
     pub status: ExecutionStatus,
@@ -108,6 +110,30 @@ pub struct ExecutionView {
     pub locations: Option<BTreeSet<Location>>,
     /// When AWS gave this answer, by AWS's clock. `None` if the answer does not say.
     pub answered_at: Option<Timestamp>,
+}
+
+/// Shows a presigned URL among the parameters as its digest.
+impl fmt::Debug for ExecutionView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            status,
+            failure,
+            started_at,
+            parameters,
+            document,
+            locations,
+            answered_at,
+        } = self;
+        f.debug_struct("ExecutionView")
+            .field("status", status)
+            .field("failure", &presigned::concealed_within(failure))
+            .field("started_at", started_at)
+            .field("parameters", &presigned::Parameters(parameters))
+            .field("document", document)
+            .field("locations", locations)
+            .field("answered_at", answered_at)
+            .finish()
+    }
 }
 
 /// A location's step in its parent execution.

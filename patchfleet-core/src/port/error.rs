@@ -1,6 +1,7 @@
 //! The one error of every port: a kind to act on, whether the request may have taken effect, and
 //! the source.
 
+use crate::request::presigned::concealed_within;
 use std::{error::Error, fmt};
 
 /// Why a port's call failed, as far as core acts on it.
@@ -114,10 +115,11 @@ impl PortError {
     }
 
     /// Keeps AWS's own words: its code and message, without what differs from call to call, such as
-    /// request ids. They stand in plans, records and reports.
+    /// request ids. They stand in plans, records and reports, with the
+    /// digest of a presigned URL in place of one.
     #[must_use]
     pub fn with_words(mut self, words: impl Into<String>) -> Self {
-        self.words = Some(words.into());
+        self.words = Some(concealed_within(&words.into()).into_owned());
         self
     }
 

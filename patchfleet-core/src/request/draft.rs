@@ -3,6 +3,7 @@
 
 use super::defaults::{self, OWN_DOCUMENT};
 use super::fields::{Collector, Field};
+use super::presigned::concealed;
 use super::{
     Access, AutomationSettings, Budget, DeliveryTimeout, Operation, Patch, PatchRequest, Policy, RateControl,
     RebootOption, Regions, RunbookPin, Selector, Targets,
@@ -104,7 +105,7 @@ impl Draft {
                 "a Scan ignores it: set {} to \"Install\", or leave this out",
                 names.operation
             );
-            let list = format!("{list:?}");
+            let list = format!("{:?}", concealed(list));
             out.add(Problem::new(
                 ProblemCode::Conflict,
                 names.install_override_list,
@@ -114,7 +115,7 @@ impl Draft {
         }
         if let Some(baseline) = &self.baseline_override {
             let expected = format!("excludes {}: leave one of them out", names.install_override_list);
-            let baseline = format!("{baseline:?}");
+            let baseline = format!("{:?}", concealed(baseline));
             out.add(Problem::new(
                 ProblemCode::Conflict,
                 names.baseline_override,

@@ -120,12 +120,13 @@ impl<'a> Fields<'a> {
                     Some(near) => format!("no such field; did you mean {near}?"),
                     None => format!("no such field; there are {}", self.known.join(", ")),
                 };
-                out.add(Problem::new(
-                    ProblemCode::UnknownKey,
-                    joined(&self.path, key),
-                    node.shown(MAX_VALUE_CHARS),
-                    expected,
-                ));
+                let path = joined(&self.path, key);
+                // A key that is spelt wrong, or a table that has one too many.
+                let value = match path.to_lowercase().contains("external") {
+                    true => withheld(node),
+                    false => node.shown(MAX_VALUE_CHARS),
+                };
+                out.add(Problem::new(ProblemCode::UnknownKey, path, value, expected));
             }
         }
     }
@@ -146,6 +147,14 @@ pub(super) fn joined(path: &str, key: &str) -> String {
         key
     } else {
         format!("{path}.{key}")
+    }
+}
+
+/// What is shown of a value that nobody may read.
+fn withheld(node: &Node) -> String {
+    match node {
+        Node::Text(text) => format!("(not shown, length {})", text.chars().count()),
+        _ => "(not shown)".to_owned(),
     }
 }
 
@@ -172,6 +181,20 @@ impl<'a> Field<'a> {
             self.node.shown(MAX_VALUE_CHARS),
             expected,
         )
+    }
+
+    /// A problem with a value that nobody may read: its length is shown in its place.
+    pub(super) fn problem_withheld(&self, code: ProblemCode, expected: impl Into<String>) -> Problem {
+        Problem::new(code, self.path.clone(), withheld(self.node), expected)
+    }
+
+    /// A text that nobody may read.
+    pub(super) fn text_withheld(&self, expected: &str, out: &mut Collector) -> Option<&'a str> {
+        if let Node::Text(text) = self.node {
+            return Some(text);
+        }
+        out.add(self.problem_withheld(ProblemCode::WrongType, self.quoted_if_a_number(expected)));
+        None
     }
 
     /// A text.

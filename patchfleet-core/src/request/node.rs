@@ -1,6 +1,7 @@
 //! A text's values, before anything is known about what they ought to be: what TOML, JSON and
 //! YAML have in common.
 
+use super::presigned::concealed;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess};
 use std::{collections::BTreeMap, fmt};
 use toml::de::DeValue;
@@ -151,8 +152,10 @@ impl Node {
     }
 }
 
-/// `text` in quotes, with what a terminal should not get escaped. Cut after `limit` characters.
+/// `text` in quotes, with what a terminal should not get escaped. Cut after `limit` characters. Of a
+/// presigned URL it is the digest.
 pub(super) fn quoted(text: &str, limit: usize) -> String {
+    let text = concealed(text);
     let mut rest = text.chars();
     let head: String = rest.by_ref().take(limit).collect();
     let mut out = format!("{head:?}");

@@ -3,6 +3,7 @@
 
 use super::fields::{Collector, Field};
 use super::node::{Node, quoted};
+use super::presigned::{CONCEALED, NOT_KEPT};
 use super::{DeliveryTimeout, ExternalId, ExternalIdText};
 use crate::problem::{MAX_VALUE_CHARS, Problem, ProblemCode};
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,25 +34,30 @@ fn is_override(text: &str) -> bool {
 
 /// `install_override_list`.
 pub(super) fn install_override_list(field: &Field<'_>, out: &mut Collector) -> Option<String> {
-    field.checked_text(OVERRIDE_SHAPE, MAX_OVERRIDE_LIST_CHARS, is_override, out)
+    override_list(field, MAX_OVERRIDE_LIST_CHARS, out)
 }
 
 /// `baseline_override`.
 pub(super) fn baseline_override(field: &Field<'_>, out: &mut Collector) -> Option<String> {
-    field.checked_text(OVERRIDE_SHAPE, MAX_PARAMETER_CHARS, is_override, out)
+    override_list(field, MAX_PARAMETER_CHARS, out)
+}
+
+fn override_list(field: &Field<'_>, max_chars: usize, out: &mut Collector) -> Option<String> {
+    let concealed = matches!(field.node(), Node::Text(text) if text.starts_with(CONCEALED));
+    let shape = if concealed { NOT_KEPT } else { OVERRIDE_SHAPE };
+    field.checked_text(shape, max_chars, is_override, out)
 }
 
 /// `external_id`: a text, or a table that says where the text is kept.
 pub(super) fn external_id(field: &Field<'_>, out: &mut Collector) -> Option<ExternalId> {
     const SHAPE: &str = "{ env = NAME }, { ssm = NAME } or { secret = NAME }";
     if !matches!(field.node(), Node::Table(_)) {
-        let text = field.checked_text(
-            ExternalIdText::SHAPE,
-            1224,
-            |text| ExternalIdText::new(text).is_some(),
-            out,
-        )?;
-        return ExternalIdText::new(text).map(ExternalId::Text);
+        let text = field.text_withheld(ExternalIdText::SHAPE, out)?;
+        let id = ExternalIdText::new(text);
+        if id.is_none() {
+            out.add(field.problem_withheld(ProblemCode::InvalidValue, ExternalIdText::SHAPE));
+        }
+        return id.map(ExternalId::Text);
     }
     let mut fields = field.table(out);
     let before = out.len();
@@ -231,6 +237,10 @@ fn parameter_value(field: &Field<'_>, out: &mut Collector) -> Option<String> {
             return None;
         }
     };
+    if text.starts_with(CONCEALED) {
+        out.add(field.problem(ProblemCode::InvalidValue, NOT_KEPT));
+        return None;
+    }
     if (1..=MAX_PARAMETER_CHARS).contains(&text.chars().count()) {
         return Some(text);
     }

@@ -307,7 +307,7 @@ fn an_external_id_is_given_in_one_way() {
         problems.join("\n")
     };
     insta::assert_snapshot!(wrong("{ env = 'A', ssm = 'B' }"), @r#"[invalid_value] access.external_id = {"env": "A", "ssm": "B"} (line 6, column 1): expected exactly one of { env = NAME }, { ssm = NAME } or { secret = NAME }"#);
-    insta::assert_snapshot!(wrong("{ vault = 'A' }"), @r#"[unknown_key] access.external_id.vault = "A" (line 6, column 17): no such field; there are env, ssm, secret, withheld"#);
+    insta::assert_snapshot!(wrong("{ vault = 'A' }"), @r#"[unknown_key] access.external_id.vault = (not shown, length 1) (line 6, column 17): no such field; there are env, ssm, secret, withheld"#);
     insta::assert_snapshot!(wrong("{ env = 'A B' }"), @r#"[invalid_value] access.external_id.env = "A B" (line 6, column 17): expected a name of 1 to 512 characters, without spaces"#);
     insta::assert_snapshot!(wrong("{}"), @"[invalid_value] access.external_id = {} (line 6, column 1): expected exactly one of { env = NAME }, { ssm = NAME } or { secret = NAME }");
 }

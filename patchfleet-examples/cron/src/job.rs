@@ -97,6 +97,7 @@ impl Job {
             }
             tracing::info!("{}", report.to_text());
         }
+        plan::refuse_presigned(request).map_err(Failure::Refused)?;
         let campaign = match event {
             Event::Slot(slot) => CampaignId::of_event(&request.digest(), slot),
             Event::Once => CampaignId::from_uuid(Uuid::new_v4()),

@@ -10,6 +10,7 @@ use follow::{SystemWall, Told, follow};
 use jiff::{SignedDuration, Timestamp};
 use job::{Event, Job};
 use patchfleet_core::id::{EventId, EventSource};
+use patchfleet_core::plan::refuse_presigned;
 use patchfleet_core::text::ShownLines;
 use schedule::Schedule;
 use signals::Signals;
@@ -101,9 +102,17 @@ async fn serve(args: Args, stop: tokio::sync::watch::Receiver<bool>) -> ExitCode
         return job.run(Event::Once).await;
     };
     // A request that is wrong now would be wrong at the slot: say so at once.
-    if let Err(problem) = job.request() {
-        tracing::error!("{problem}");
-        return ExitCode::from(2);
+    match job.request() {
+        Err(problem) => {
+            tracing::error!("{problem}");
+            return ExitCode::from(2);
+        }
+        Ok(request) => {
+            if let Err(refusal) = refuse_presigned(&request) {
+                tracing::error!("{refusal}");
+                return ExitCode::from(3);
+            }
+        }
     }
     match Schedule::parse(&expression, &args.timezone) {
         Ok(schedule) if schedule.next(Timestamp::now()).is_none() => {

@@ -3,12 +3,17 @@
 
 use crate::id::{AccountId, DocumentName, Location, Region, RoleName};
 use crate::port::DocumentVersion;
+use crate::request::presigned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// StartAutomationExecution's input, less the `ClientToken`. It has exactly one target location:
 /// what several entries do to each other's rate controls is undocumented.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// Its JSON and its `Debug` have the digest of a presigned URL in place of the URL; what is sent is
+/// made of the fields.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct StartRequest {
     /// The runbook.
@@ -18,11 +23,31 @@ pub struct StartRequest {
     pub document_version: Option<DocumentVersion>,
     /// Its parameters. AWS takes 1 to 200 keys of 1 to 50 characters, each with 0 to 50 values of
     /// 1 to 512 characters: an empty text cannot be sent, so an unset parameter is left out.
+    #[serde(serialize_with = "presigned::serialize_parameters")]
     pub parameters: BTreeMap<String, Vec<String>>,
     /// Where it runs: one rectangle of accounts and Regions.
     pub target_locations: [TargetLocation; 1],
     /// At most 5.
     pub tags: Vec<Tag>,
+}
+
+impl fmt::Debug for StartRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            document_name,
+            document_version,
+            parameters,
+            target_locations,
+            tags,
+        } = self;
+        f.debug_struct("StartRequest")
+            .field("document_name", document_name)
+            .field("document_version", document_version)
+            .field("parameters", &presigned::Parameters(parameters))
+            .field("target_locations", target_locations)
+            .field("tags", tags)
+            .finish()
+    }
 }
 
 impl StartRequest {

@@ -16,6 +16,9 @@ use std::process::ExitCode;
 
 pub(crate) async fn plan(args: PlanArgs) -> Result<ExitCode, Failure> {
     let request = request(&args.request, &args.world)?;
+    if args.out.is_some() || matches!(args.output.output, Output::Json) {
+        plan::refuse_presigned(&request).map_err(Failure::Refused)?;
+    }
     let session = Session::open(&args.world, Some(request.access.clone())).await?;
     let options = Options {
         depth: depth(args.request.depth),

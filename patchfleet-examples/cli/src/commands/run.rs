@@ -10,7 +10,7 @@ use patchfleet_core::campaign::{
 };
 use patchfleet_core::id::{CampaignId, WriterId};
 use patchfleet_core::plan::{
-    Attendance, Cutoff, Options, Plan, Refusal, RefusalCode, RefusalReason, require_central,
+    Attendance, Cutoff, Options, Plan, Refusal, RefusalCode, RefusalReason, refuse_presigned, require_central,
 };
 use patchfleet_core::port::{CampaignLog, NodeRows, Ports};
 use patchfleet_core::report::Report;
@@ -61,6 +61,7 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode, Failure> {
         Some(plan) => plan.request.clone(),
         None => plan::request(&args.request, &args.world)?,
     };
+    refuse_presigned(&request).map_err(Failure::Refused)?;
     let simulated = args.world.is_simulated();
     let store = Store::of(&args.log, simulated);
     if let Some(open) = open_campaign(store.log.as_ref(), &request.name).await? {
