@@ -1,6 +1,6 @@
 //! What was found in each location.
 
-use crate::id::{Location, NodeId, NodesDigest};
+use crate::id::{Location, NodeId, NodeSet, NodesDigest};
 use crate::port::{PortError, PortErrorKind, Resolution};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -30,6 +30,8 @@ pub struct CensusTaken {
     pub managed: BTreeMap<Location, ManagedNodes>,
     /// For each location whose nodes were counted, which nodes the selection has there, managed or not.
     pub digests: BTreeMap<Location, NodesDigest>,
+    /// The same nodes by their ids, for each location in which a group or tags were counted.
+    pub members: BTreeMap<Location, NodeSet>,
     /// Whether AWS finds the same nodes as the inventory did.
     pub resolution: Resolution,
 }

@@ -20,6 +20,7 @@ mod campaign;
 mod event;
 mod name;
 mod node;
+mod node_set;
 mod nodes_digest;
 mod region;
 
@@ -30,6 +31,7 @@ pub use campaign::{
 pub use event::{EventId, EventIdError, EventSource, MAX_EVENT_ID_CHARS};
 pub use name::{DocumentName, RequestName, ResourceGroupName, RoleArn, RoleName, SessionName};
 pub use node::{NodeId, NodeKind};
+pub use node_set::NodeSet;
 pub use nodes_digest::NodesDigest;
 pub use region::{Partition, Region};
 

@@ -2,7 +2,7 @@
 
 use crate::budget::WorstCase;
 use crate::census::{NodeCounts, UnknownCause};
-use crate::id::{AccountId, Location, NodeId, NodesDigest, Region, UnitId};
+use crate::id::{AccountId, Location, NodeId, NodeSet, NodesDigest, Region, UnitId};
 use crate::port::{Caller, StartRequest};
 use crate::request::PatchRequest;
 use crate::runbook::PlannedRunbook;
@@ -112,6 +112,10 @@ pub struct PlannedLocation {
     /// other nodes, also where their number is the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nodes_digest: Option<NodesDigest>,
+    /// The same nodes by their ids, where the request names a group or tags; `None` as above. The
+    /// report tells by them who left the selection after the plan, and who joined it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node_ids: Option<NodeSet>,
     /// Why the location is planned although the census did not find a node there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept: Option<SkipReason>,

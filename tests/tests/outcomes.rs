@@ -42,10 +42,10 @@ async fn a_location_that_emptied_since_the_census_is_told_and_no_success() {
     adds_up(&campaign.plan, &ended);
     let emptied = at(&ended.report, "222222222222");
     assert_eq!(emptied.outcome, Some(LocationOutcome::Vanished));
-    assert_eq!(emptied.nodes, tally(&[(NodeOutcome::Gone, 2)]));
+    assert_eq!(emptied.nodes, tally(&[(NodeOutcome::NotRun, 2)]));
     assert_eq!(
         emptied.detail,
-        "2 nodes planned, and none of them is in the selection any more"
+        "2 nodes planned, and none of them is in the selection any more; 2 of them were not patched"
     );
     assert_eq!(
         at(&ended.report, "333333333333").nodes,
@@ -59,7 +59,7 @@ async fn a_location_that_emptied_since_the_census_is_told_and_no_success() {
 }
 
 #[tokio::test]
-async fn one_node_that_left_the_group_since_the_census_is_not_patched_and_is_counted_as_gone() {
+async fn one_node_that_left_the_group_since_the_census_is_not_patched_and_is_named() {
     let request = install("");
     let toml = world(&format!("{ACCOUNTS}{}", group("222222222222", "{ count = 3 }")));
     let scene = Scene::of(&toml, &request);
@@ -70,7 +70,14 @@ async fn one_node_that_left_the_group_since_the_census_is_not_patched_and_is_cou
     adds_up(&campaign.plan, &ended);
     assert_eq!(
         at(&ended.report, "222222222222").nodes,
-        tally(&[(NodeOutcome::Done, 2), (NodeOutcome::Gone, 1)])
+        tally(&[(NodeOutcome::Done, 2), (NodeOutcome::NotRun, 1)])
+    );
+    assert_eq!(ended.report.exit_code(), 4);
+    assert_eq!(ended.report.needs_action.len(), 1);
+    assert_eq!(ended.report.needs_action[0].node, left);
+    assert_eq!(
+        ended.report.needs_action[0].detail,
+        "left the selection after the plan, and was not patched"
     );
     assert_eq!(ended.report.totals.planned, 3);
     let installs = scene

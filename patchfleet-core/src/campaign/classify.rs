@@ -19,6 +19,12 @@ pub const PATCH_STATE_LAG: SignedDuration = SignedDuration::from_mins(2);
 /// after the end of a command does not answer.
 pub const PING_LAG: SignedDuration = SignedDuration::from_mins(7);
 
+/// The words for a planned node that is not selected any more, and that Systems Manager still lists.
+pub(crate) const LEFT: &str = "left the selection after the plan, and was not patched";
+/// The words for a node that nothing is said of, where not every node is named.
+pub(crate) const NOT_ALL_LISTED: &str = "the command's results do not name every node that it ran on";
+/// The words for a planned node that is there no more.
+pub(crate) const GONE: &str = "planned, and neither selected nor listed by Systems Manager any more";
 /// Why a node that is selected and not listed by Systems Manager is in no command. Which of the three it
 /// is cannot be told without ec2:DescribeInstances: DescribeInstanceInformation leaves out instances
 /// that are stopped or terminated.
@@ -185,11 +191,7 @@ pub(super) fn classify(evidence: &Evidence<'_>) -> Verdict {
 
 fn without_invocation(evidence: &Evidence<'_>) -> Verdict {
     if !evidence.all_listed {
-        return Verdict::new(
-            NodeOutcome::Unknown,
-            "the command's results do not name every node that it ran on",
-        )
-        .until(PATCH_STATE_LAG);
+        return Verdict::new(NodeOutcome::Unknown, NOT_ALL_LISTED).until(PATCH_STATE_LAG);
     }
     match (evidence.managed, evidence.selected) {
         (Some(_), _) if evidence.command.eq_ignore_ascii_case("Success") => {
@@ -200,10 +202,7 @@ fn without_invocation(evidence: &Evidence<'_>) -> Verdict {
             format!("the command was not sent to it: it ended as {}", evidence.command),
         ),
         (None, true) => Verdict::new(NodeOutcome::Unmanaged, NOT_LISTED),
-        (None, false) => Verdict::new(
-            NodeOutcome::Gone,
-            "planned, and neither selected nor listed by Systems Manager any more",
-        ),
+        (None, false) => Verdict::new(NodeOutcome::Gone, GONE),
     }
 }
 

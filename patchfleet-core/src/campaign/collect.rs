@@ -1,6 +1,6 @@
 //! What became of a location: reading its results, and settling it.
 
-use super::classify::{Evidence, NOT_LISTED, PATCH_STATE_LAG, classify};
+use super::classify::{Evidence, NOT_ALL_LISTED, NOT_LISTED, PATCH_STATE_LAG, classify};
 use super::polls::Parent;
 use super::state::{LocationState, StartState, State, UnitState, ended_well};
 use super::{LocationOutcome, start};
@@ -19,6 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 mod course;
 mod nodes;
 mod output;
+mod planned;
 
 use course::{Course, failed_early, words};
 pub(super) use nodes::Found;
@@ -259,6 +260,7 @@ impl Job<'_> {
             rows.push(NodeRow {
                 node: node.clone(),
                 outcome: verdict.outcome,
+                joined: false,
                 detail: verdict.detail,
                 installed: fresh
                     .map(|state| state.installed)
@@ -269,7 +271,8 @@ impl Job<'_> {
         }
         let mut settlement = self.by_nodes(rows, status);
         if not_whole.is_none() {
-            self.account_for_the_planned(&mut settlement);
+            let unknown = (!all_listed).then_some(NOT_ALL_LISTED);
+            self.account_for_the_planned(&mut settlement, found.left_rows(unknown));
         }
         if !all_listed && settlement.outcome != LocationOutcome::Cancelled {
             settlement.outcome = LocationOutcome::ResultsUnreadable;
@@ -279,6 +282,15 @@ impl Job<'_> {
             );
         }
         if let Some(error) = not_whole {
+            self.mark_joined(&mut settlement.rows);
+            let why = format!(
+                "the command was not sent to it, and whether it is still selected is not known: {}",
+                error.reason()
+            );
+            for row in found.left_rows(Some(&why)) {
+                settlement.nodes.add(row.outcome, 1);
+                settlement.rows.push(row);
+            }
             let census = self.census_of_the_rest();
             let rest = census.total().saturating_sub(settlement.nodes.total());
             let unmanaged = rest.min(census.unmanaged);
@@ -342,9 +354,13 @@ impl Job<'_> {
                 )));
             }
         };
-        if !settlement.rows.is_empty() {
+        if settlement.outcome == LocationOutcome::Emptied && !settlement.rows.is_empty() {
             settlement.outcome = LocationOutcome::NodesFailed;
-            settlement.detail = "the command matched no node".to_owned();
+            let matched = "the command matched no node";
+            settlement.detail = match settlement.detail.as_str() {
+                "" => matched.to_owned(),
+                left => format!("{matched}; {left}"),
+            };
         }
         Ok(settlement)
     }
@@ -380,61 +396,19 @@ impl Job<'_> {
         };
         let rows: Vec<NodeRow> = found.selected.iter().map(row).collect();
         let nodes: Tally = rows.iter().map(|row| row.outcome).collect();
+        let unknown = match detail.as_str() {
+            "" => "what became of it is not known".to_owned(),
+            why => format!("what became of it is not known: {why}"),
+        };
+        let left = found.left_rows((managed == NodeOutcome::Unknown).then_some(unknown.as_str()));
         let mut settlement = Settlement {
             nodes,
             detail,
             rows,
             ..self.without_nodes(outcome)
         };
-        self.account_for_the_planned(&mut settlement);
+        self.account_for_the_planned(&mut settlement, left);
         settlement
-    }
-
-    /// Compares the nodes of a location with those that were planned there. What a start does not
-    /// name by ids is known by number alone: whoever is missing is `gone`.
-    fn account_for_the_planned(&self, settlement: &mut Settlement) {
-        let Some(planned) = self.state.planned(self.location) else {
-            return;
-        };
-        if self.node_ids().is_some() {
-            return;
-        }
-        let before = settlement.nodes.total();
-        let counted = planned.nodes.map_or(0, NodeCounts::total);
-        let gone = counted.saturating_sub(before);
-        settlement.nodes.add(NodeOutcome::Gone, gone);
-        let goal = self.state.plan().request.goal();
-        match settlement.outcome {
-            // The selection is whole, and empty: nobody of those that the plan was made for is in it.
-            LocationOutcome::Emptied | LocationOutcome::Succeeded
-                if before == 0 && (gone > 0 || (planned.nodes.is_none() && planned.kept.is_none())) =>
-            {
-                settlement.outcome = LocationOutcome::Vanished;
-                settlement.detail = if gone > 0 {
-                    format!(
-                        "{} planned, and none of them is in the selection any more",
-                        nodes(gone)
-                    )
-                } else {
-                    "nodes were planned, and none is in the selection any more".to_owned()
-                };
-            }
-            outcome if gone > 0 => {
-                if outcome == LocationOutcome::Succeeded && !NodeOutcome::Gone.reaches_goal(goal) {
-                    settlement.outcome = LocationOutcome::NodesFailed;
-                }
-                let words = format!(
-                    "{gone} of {} planned are not in the selection any more",
-                    nodes(counted)
-                );
-                settlement.detail = if settlement.detail.is_empty() {
-                    words
-                } else {
-                    format!("{}; {words}", settlement.detail)
-                };
-            }
-            _ => {}
-        }
     }
 
     /// What the unit's start gives its runbook.
@@ -546,6 +520,7 @@ fn row_without_result(node: &NodeId, outcome: NodeOutcome, location: LocationOut
     NodeRow {
         node: node.clone(),
         outcome,
+        joined: false,
         detail,
         installed: None,
         missing: None,

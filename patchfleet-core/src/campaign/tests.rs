@@ -4,6 +4,7 @@ mod again;
 mod aws;
 mod cancelled;
 mod fire;
+mod gone;
 mod named;
 mod once;
 mod outcomes;

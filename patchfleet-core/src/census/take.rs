@@ -1,7 +1,7 @@
 //! Asking every location, several at once.
 
 use super::{CensusAnswer, CensusTaken, Depth, IDS_PER_CALL, ManagedNodes, NodeCounts, UnknownCause, by_id};
-use crate::id::{Location, NodeId, NodeKind, NodesDigest};
+use crate::id::{Location, NodeId, NodeKind, NodeSet, NodesDigest};
 use crate::port::{
     Inventory, PingStatus, PortError, PortErrorKind, PortResult, QueryError, Resolution, Selection, Walk,
 };
@@ -70,6 +70,9 @@ pub async fn take(
         if let Some(digest) = answered.digest {
             taken.digests.insert(location.clone(), digest);
         }
+        if let Some(members) = answered.members {
+            taken.members.insert(location.clone(), members);
+        }
         taken.answers.insert(location, answered.answer);
     }
     taken
@@ -82,6 +85,8 @@ pub(super) struct Answered {
     managed: BTreeMap<NodeId, PingStatus>,
     /// Which nodes the selection has, if they were counted.
     digest: Option<NodesDigest>,
+    /// The same nodes by their ids, if a group or tags select them.
+    members: Option<NodeSet>,
 }
 
 impl Answered {
@@ -90,6 +95,7 @@ impl Answered {
             answer,
             managed: BTreeMap::new(),
             digest: None,
+            members: None,
         }
     }
 
@@ -108,6 +114,7 @@ impl Answered {
                 nodes: Some(count(all.iter(), &managed)),
             },
             digest: Some(NodesDigest::of(all)),
+            members: None,
             managed,
         }
     }
@@ -180,7 +187,10 @@ async fn ask_members(
         return without_nodes(CensusAnswer::Empty);
     }
     let managed = managed_of(inventory, location, &members).await?;
-    Ok(Answered::of(&members, managed))
+    Ok(Answered {
+        members: Some(NodeSet::of(&members)),
+        ..Answered::of(&members, managed)
+    })
 }
 
 fn in_words(errors: &[QueryError]) -> String {

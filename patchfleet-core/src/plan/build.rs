@@ -105,7 +105,9 @@ pub fn build(
         return Err(Refusal { reasons });
     }
     for planned in &mut locations {
-        planned.nodes_digest = census.digests.get(&planned.location()).cloned();
+        let location = planned.location();
+        planned.nodes_digest = census.digests.get(&location).cloned();
+        planned.node_ids = census.members.get(&location).cloned();
     }
     skipped.sort_by(|a, b| (&a.account, &a.region).cmp(&(&b.account, &b.region)));
     let total = count(locations.len());
@@ -218,6 +220,7 @@ impl Sorted {
             wave: 1,
             nodes,
             nodes_digest: None,
+            node_ids: None,
             kept,
             left_out: Vec::new(),
         });

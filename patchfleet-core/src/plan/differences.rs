@@ -1,7 +1,7 @@
 //! What changed between a saved plan and the same plan made anew.
 
-use super::{Plan, PlannedLocation, Skip};
-use crate::id::Location;
+use super::{Plan, PlannedLocation, Skip, names};
+use crate::id::{Location, NodeId};
 use crate::port::StartRequest;
 use crate::request::RunbookPin;
 use crate::runbook::TIMEOUT_PARAMETER;
@@ -38,7 +38,12 @@ impl Plan {
                     Some(state) => state.in_words(),
                     None => "not a candidate".to_owned(),
                 };
-                lines.push(format!("{location}: was {}, is {}", words(was), words(is)));
+                lines.push(format!(
+                    "{location}: was {}, is {}{}",
+                    words(was),
+                    words(is),
+                    who(was, is)
+                ));
             }
         }
         let cutoff = |plan: &Self| plan.lifetime.as_ref().and_then(|lifetime| lifetime.cutoff);
@@ -130,11 +135,29 @@ fn other_nodes(was: Option<&State<'_>>, is: Option<&State<'_>>) -> Option<String
     let short = |planned: &PlannedLocation| Some(planned.nodes_digest.as_ref()?.short().to_owned());
     (was.nodes == is.nodes && was.nodes_digest != is.nodes_digest).then(|| {
         format!(
-            "as many nodes as before, and not the same ones (digest {}, was {})",
+            "as many nodes as before, and not the same ones (digest {}, was {}){}",
             short(is).as_deref().unwrap_or("none"),
-            short(was).as_deref().unwrap_or("none")
+            short(was).as_deref().unwrap_or("none"),
+            who(Some(&State::Planned(was)), Some(&State::Planned(is)))
         )
     })
+}
+
+/// Which nodes left and which came, where both plans name their nodes.
+fn who(was: Option<&State<'_>>, is: Option<&State<'_>>) -> String {
+    let ids = |state: Option<&State<'_>>| match state {
+        Some(State::Planned(planned)) => Some(planned.node_ids.as_ref()?.nodes()),
+        _ => None,
+    };
+    let (Some(was), Some(is)) = (ids(was), ids(is)) else {
+        return String::new();
+    };
+    let list = |verb: &str, some: BTreeSet<&NodeId>| match some.is_empty() {
+        true => String::new(),
+        false => format!("; {verb}: {}", names(some.into_iter().map(ToString::to_string))),
+    };
+    let (left, came) = (was.difference(&is).collect(), is.difference(&was).collect());
+    list("left", left) + &list("came", came)
 }
 
 enum State<'a> {

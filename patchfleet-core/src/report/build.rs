@@ -112,8 +112,8 @@ pub struct LocationReport {
     /// How many nodes the plan was made for; `None` if they were not counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub planned: Option<u32>,
-    /// How many of its nodes are more than that: they joined the selection after the census, and were
-    /// patched with it.
+    /// How many of its nodes are more than that: they joined the selection after the census. Where the
+    /// plan names its nodes, each of them is in `nodes` whether it left or not, so this is exact.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub joined: u32,
 }
@@ -137,6 +137,9 @@ pub struct NodeReport {
     pub node: NodeId,
     /// What became of it.
     pub outcome: NodeOutcome,
+    /// Whether it joined the selection after the census, so that the plan does not have it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub joined: bool,
     /// Why, in words.
     pub detail: String,
 }
@@ -157,7 +160,7 @@ pub struct Totals {
     /// How many nodes the plan was made for. Locations in which they were not counted add none.
     #[serde(default)]
     pub planned: u32,
-    /// How many nodes joined the selection after the census, and were patched with it.
+    /// How many nodes joined the selection after the census.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub joined: u32,
 }
@@ -205,6 +208,7 @@ impl Report {
                     region: location.region.clone(),
                     node: row.node,
                     outcome: row.outcome,
+                    joined: row.joined,
                     detail: row.detail,
                 }));
             }

@@ -104,6 +104,10 @@ pub struct NodeRow {
     pub node: NodeId,
     /// What became of it.
     pub outcome: NodeOutcome,
+    /// Whether it joined the selection after the census, so that the plan does not have it. Always
+    /// false where the plan does not name its nodes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub joined: bool,
     /// Why, in words; empty if the outcome says it all.
     pub detail: String,
     /// Patches installed, by its patch state. `None` if it has no fresh one.

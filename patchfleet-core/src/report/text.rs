@@ -53,10 +53,7 @@ impl Report {
         writeln!(f, "{nodes}{}", after_colon(&in_words(&totals.nodes)))?;
         if totals.joined > 0 {
             let (planned, joined) = (totals.planned, counted(totals.joined, "node"));
-            writeln!(
-                f,
-                "{planned} planned; {joined} joined the selection later and ran with it"
-            )?;
+            writeln!(f, "{planned} planned; {joined} joined the selection later")?;
         }
         Ok(())
     }

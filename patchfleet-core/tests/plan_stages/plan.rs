@@ -2,7 +2,7 @@
 
 use crate::world::{CENTRAL, Place, World, account, at, ec2, hybrid, request, request_with, wait};
 use patchfleet_core::census::{Depth, NodeCounts};
-use patchfleet_core::id::{NodeId, NodesDigest};
+use patchfleet_core::id::{NodeId, NodeSet, NodesDigest};
 use patchfleet_core::plan::{
     Attendance, Options, Plan, PlanError, PlanFileError, Refusal, RefusalCode, SkipReason, make,
 };
@@ -290,7 +290,12 @@ fn a_plan_binds_its_nodes_and_one_that_counted_none_says_that_it_does_not() {
         Some(NodesDigest::of(&members)),
         "managed or not"
     );
+    assert_eq!(plan.locations[1].node_ids, Some(NodeSet::of(&members)));
     let json: Value = serde_json::from_str(&plan.to_json()).unwrap();
+    assert_eq!(
+        json["locations"][1]["node_ids"].as_array().map(Vec::len),
+        Some(members.len())
+    );
     assert_eq!(
         json["locations"][1]["nodes_digest"].as_str().map(str::len),
         Some(64)
@@ -310,7 +315,7 @@ fn a_plan_binds_its_nodes_and_one_that_counted_none_says_that_it_does_not() {
         presence
             .locations
             .iter()
-            .all(|planned| planned.nodes_digest.is_none())
+            .all(|planned| planned.nodes_digest.is_none() && planned.node_ids.is_none())
     );
 }
 
@@ -355,11 +360,12 @@ fn every_difference_is_shown_and_none_where_there_is_none() {
     let (mut swapped, nodes) = (world(), plan.locations[1].nodes);
     let members = &mut swapped.place(CENTRAL, "us-east-1").members;
     let last = members.pop().unwrap();
-    members.push(if last.as_str().starts_with("mi-") {
+    let new = if last.as_str().starts_with("mi-") {
         hybrid(9_999)
     } else {
         ec2(9_999)
-    });
+    };
+    members.push(new.clone());
     let swapped = planned(&swapped, &asked).unwrap();
     assert_eq!(swapped.locations[1].nodes, nodes);
     let lines = plan.differences(&swapped);
@@ -367,6 +373,10 @@ fn every_difference_is_shown_and_none_where_there_is_none() {
     assert!(
         lines[0]
             .starts_with("111111111111/us-east-1: as many nodes as before, and not the same ones (digest "),
+        "{lines:?}"
+    );
+    assert!(
+        lines[0].ends_with(&format!("; left: {last}; came: {new}")),
         "{lines:?}"
     );
     let mut tampered = plan.clone();

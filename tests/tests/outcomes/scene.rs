@@ -111,10 +111,7 @@ pub(crate) fn adds_up(plan: &Plan, ended: &Ended) {
     let mut total = Tally::default();
     for (location, at) in planned.iter().zip(&report.locations) {
         assert!(at.outcome.is_some(), "{location}");
-        let mut rows: Tally = ended.rows[location].iter().map(|row| row.outcome).collect();
-        // Who left a group before the command is known by number alone.
-        let unnamed = at.nodes.total().saturating_sub(rows.total());
-        rows.add(NodeOutcome::Gone, unnamed);
+        let rows: Tally = ended.rows[location].iter().map(|row| row.outcome).collect();
         assert_eq!(rows, at.nodes, "{location}");
         total.merge(&rows);
     }

@@ -39,16 +39,23 @@ impl Job<'_> {
             selected.extend(own);
             selected.extend(left_out.iter().cloned());
         }
-        let asked: Vec<NodeId> = selected.union(&also).cloned().collect();
-        let managed = self.managed(&asked).await?;
-        Ok(Found { selected, managed })
+        let left = self.left(&selected, &also);
+        let mut asked = also;
+        asked.extend(selected.iter().chain(&left).cloned());
+        Ok(Found {
+            managed: self.managed(&Vec::from_iter(asked)).await?,
+            selected,
+            left,
+        })
     }
 
     /// The nodes that the command was sent to, and those that the plan left out, when nobody can say
     /// who is in the selection.
     pub(super) async fn reached(&self, nodes: &[NodeId]) -> PortResult<Found> {
+        let selected: BTreeSet<NodeId> = nodes.iter().chain(self.left_out()).cloned().collect();
         Ok(Found {
-            selected: nodes.iter().chain(self.left_out()).cloned().collect(),
+            left: self.left(&selected, &BTreeSet::new()),
+            selected,
             managed: self.managed(nodes).await?,
         })
     }
@@ -57,6 +64,7 @@ impl Job<'_> {
         let managed = managed_pages(self.inventory, self.location, None).await?;
         Ok(Found {
             selected: managed.keys().cloned().collect(),
+            left: BTreeSet::new(),
             managed,
         })
     }
@@ -73,6 +81,7 @@ impl Job<'_> {
         let here = |id: &NodeId| named || managed.contains_key(id) || also.contains(id);
         Ok(Found {
             selected: ids.into_iter().filter(here).collect(),
+            left: BTreeSet::new(),
             managed,
         })
     }
@@ -146,7 +155,7 @@ impl Job<'_> {
     }
 
     /// The nodes that other units of the location name.
-    fn named_by_others(&self) -> BTreeSet<NodeId> {
+    pub(super) fn named_by_others(&self) -> BTreeSet<NodeId> {
         let plan = self.state.plan();
         let others = plan.units().filter(|(id, request)| {
             let target = request.target_location();
@@ -221,6 +230,9 @@ impl Job<'_> {
 #[derive(Debug)]
 pub(in crate::campaign) struct Found {
     pub(super) selected: BTreeSet<NodeId>,
+    /// The planned nodes that are neither selected any more nor were sent the command. Known only where
+    /// the plan names its nodes.
+    pub(super) left: BTreeSet<NodeId>,
     pub(super) managed: BTreeMap<NodeId, ManagedNode>,
 }
 

@@ -194,6 +194,7 @@ fn rows(outcomes: &[(&str, NodeOutcome)]) -> Vec<NodeRow> {
     let row = |&(node, outcome): &(&str, NodeOutcome)| NodeRow {
         node: node.parse().unwrap(),
         outcome,
+        joined: false,
         detail: String::new(),
         installed: Some(1),
         missing: None,

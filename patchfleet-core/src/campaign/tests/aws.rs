@@ -154,6 +154,8 @@ pub(crate) struct Node {
     pub(crate) joined: bool,
     /// Whether the census found it, and nobody does later.
     pub(crate) left: bool,
+    /// Whether the census found it, and it left the selection since. Systems Manager still lists it.
+    pub(crate) moved: bool,
     /// Whose snapshot its patch state has.
     pub(crate) snapshot: Option<&'static str>,
     /// What it printed.
@@ -172,6 +174,7 @@ impl Node {
             dies: None,
             joined: false,
             left: false,
+            moved: false,
             snapshot: None,
             printed: String::new(),
             selected: true,
@@ -218,6 +221,10 @@ pub(crate) struct FakeAws {
     pub(crate) copies: Mutex<BTreeMap<Location, String>>,
     /// From and until when the caller's credentials do not work.
     pub(crate) locked_out: Mutex<Option<(Timestamp, Timestamp)>>,
+    /// What every question which nodes are managed is answered with.
+    pub(crate) look_up_fails: Mutex<Option<PortErrorKind>>,
+    /// Whether nobody may list the members of a selection.
+    pub(crate) members_denied: Mutex<bool>,
     /// How long an execution that was started can be neither listed nor read.
     pub(crate) hidden: Mutex<SignedDuration>,
     /// How long a client token is remembered.

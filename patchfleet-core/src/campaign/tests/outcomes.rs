@@ -8,14 +8,14 @@ use crate::port::{NodeRows, PingStatus};
 use crate::report::NodeOutcome;
 use jiff::SignedDuration;
 
-fn outcomes(state: &State) -> Vec<(String, LocationOutcome)> {
+pub(super) fn outcomes(state: &State) -> Vec<(String, LocationOutcome)> {
     state
         .locations()
         .map(|(_, location, at)| (location.region.to_string(), at.outcome().expect("settled")))
         .collect()
 }
 
-fn detail(state: &State, region: &str) -> String {
+pub(super) fn detail(state: &State, region: &str) -> String {
     let found = state
         .locations()
         .find(|(_, location, _)| location.region.as_str() == region);
@@ -575,7 +575,7 @@ fn give(world: &mut World, name: &str, value: &str) {
     parameters.insert(name.to_owned(), vec![value.to_owned()]);
 }
 
-fn report(world: &World, state: &State) -> crate::report::Report {
+pub(super) fn report(world: &World, state: &State) -> crate::report::Report {
     finish(crate::report::Report::build(state, &*world.rows)).unwrap()
 }
 
@@ -774,78 +774,6 @@ fn a_run_with_a_baseline_override_rests_on_the_commands_own_word_and_waits_for_n
         .1
         .duration_since(world.executions()[0].started_at + RUNS);
     assert!(waited <= SignedDuration::from_secs(40), "{waited:?}");
-}
-
-#[test]
-fn nodes_of_the_plan_that_are_gone_are_counted_and_shown() {
-    let left = |n| Node {
-        left: true,
-        ..Node::well(n)
-    };
-    let nodes: Vec<Node> = (1..=6).map(Node::well).chain([left(7), left(8)]).collect();
-    for (gone, outcome, exit) in [
-        (crate::request::GoneAction::Accept, FinishedOutcome::Succeeded, 0),
-        (crate::request::GoneAction::Fail, FinishedOutcome::Partial, 4),
-    ] {
-        let mut world = World::new(&[&[("us-east-1", Script::Nodes(nodes.clone()))]], 1, 0);
-        world.plan.request.policy.gone = gone;
-        let state = world.run();
-        assert_eq!(state.finished().unwrap().0, outcome);
-        assert_eq!(
-            detail(&state, "us-east-1"),
-            "2 of 8 nodes planned are not in the selection any more"
-        );
-        let report = report(&world, &state);
-        assert_eq!(report.exit_code(), exit);
-        assert_eq!(report.totals.planned, 8);
-        assert!(
-            report.to_text().contains("8 nodes: 6 done, 2 gone"),
-            "{}",
-            report.to_text()
-        );
-    }
-}
-
-#[test]
-fn a_selection_of_which_nobody_is_left_is_no_success() {
-    let left = |n| Node {
-        left: true,
-        ..Node::well(n)
-    };
-    let world = World::new(&[&[("us-east-1", Script::Nodes(vec![left(1), left(2)]))]], 1, 0);
-    let state = world.run();
-    assert_eq!(outcomes(&state)[0].1, LocationOutcome::Vanished);
-    assert_eq!(
-        detail(&state, "us-east-1"),
-        "2 nodes planned, and none of them is in the selection any more"
-    );
-    let report = report(&world, &state);
-    assert_eq!(report.exit_code(), 4);
-    assert!(
-        report.to_text().contains("2 nodes: 2 gone"),
-        "{}",
-        report.to_text()
-    );
-}
-
-#[test]
-fn nodes_that_joined_after_the_census_are_counted_beside_the_plans() {
-    let joined = |n| Node {
-        joined: true,
-        ..Node::well(n)
-    };
-    let nodes: Vec<Node> = (1..=8).map(Node::well).chain([joined(9), joined(10)]).collect();
-    let world = World::new(&[&[("us-east-1", Script::Nodes(nodes))]], 1, 0);
-    let state = world.run();
-    let report = report(&world, &state);
-    assert_eq!((report.totals.planned, report.totals.joined), (8, 2));
-    assert_eq!(report.locations[0].joined, 2);
-    let text = report.to_text();
-    assert!(
-        text.contains("10 nodes: 10 done\n8 planned; 2 nodes joined the selection later and ran with it\n"),
-        "{text}"
-    );
-    assert_eq!(report.exit_code(), 0);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 pub(crate) use super::aws::*;
 use crate::campaign::{Driver, MemoryLog, MemoryRows, Record, State};
 use crate::census::NodeCounts;
-use crate::id::{CampaignId, Location, WriterId};
+use crate::id::{CampaignId, Location, NodeSet, WriterId};
 use crate::plan::{Plan, PlannedLocation};
 use crate::port::*;
 use crate::report::NodeRow;
@@ -84,13 +84,18 @@ impl World {
                 errors,
             ));
         }
+        let before = |script: &Script| match script {
+            Script::Nodes(nodes) => nodes.iter().filter(|node| !node.joined).cloned().collect(),
+            // Planned by a policy that keeps what is empty.
+            Script::Emptied => vec![],
+            _ => vec![Node::well(1), Node::well(2)],
+        };
+        let ids = |script: &Script| {
+            let nodes: Vec<Node> = before(script);
+            NodeSet::of(nodes.iter().filter(|node| node.selected).map(|node| &node.id))
+        };
         let counted = |script: &Script| {
-            let nodes = match script {
-                Script::Nodes(nodes) => nodes.iter().filter(|node| !node.joined).cloned().collect(),
-                // Planned by a policy that keeps what is empty.
-                Script::Emptied => vec![],
-                _ => vec![Node::well(1), Node::well(2)],
-            };
+            let nodes = before(script);
             let online = nodes.iter().filter(|node| !node.status.is_empty()).count();
             let all = nodes.iter().filter(|node| node.selected).count();
             let count = |n: usize| u32::try_from(n).unwrap();
@@ -110,6 +115,7 @@ impl World {
                 wave: 1,
                 nodes: Some(counted(script)),
                 nodes_digest: None,
+                node_ids: Some(ids(script)),
                 kept: None,
                 left_out: vec![],
             })
@@ -122,6 +128,8 @@ impl World {
             refusals: Mutex::default(),
             starts: Mutex::default(),
             locked_out: Mutex::default(),
+            look_up_fails: Mutex::default(),
+            members_denied: Mutex::default(),
             runbook: Mutex::new(Some(RUNBOOK.to_owned())),
             runbook_reads: Mutex::default(),
             stopped: Mutex::default(),

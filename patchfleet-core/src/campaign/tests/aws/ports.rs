@@ -320,7 +320,13 @@ impl Inventory for FakeAws {
     ) -> BoxFuture<'_, PortResult<MemberPage>> {
         let location = location.clone();
         self.call(move || {
-            let nodes = self.nodes(&location).into_iter().filter(|node| node.selected);
+            if *self.members_denied.lock().unwrap() {
+                return Err(PortError::new(PortErrorKind::Denied, "may not list"));
+            }
+            let nodes = self
+                .nodes(&location)
+                .into_iter()
+                .filter(|node| node.selected && !node.moved);
             Ok(MemberPage {
                 page: Page::last(nodes.map(|node| node.id).collect()),
                 query_errors: vec![],
@@ -337,6 +343,9 @@ impl Inventory for FakeAws {
         assert!(only.is_none_or(|nodes| nodes.len() <= 50));
         let (location, only) = (location.clone(), only.map(<[_]>::to_vec));
         self.call(move || {
+            if let Some(kind) = *self.look_up_fails.lock().unwrap() {
+                return Err(PortError::new(kind, "no answer"));
+            }
             let nodes = self.nodes(&location).into_iter();
             Ok(Page::last(
                 nodes

@@ -1,0 +1,146 @@
+//! Compares the nodes of a location with those that were planned there.
+
+use super::{Found, Job, Settlement, nodes};
+use crate::campaign::LocationOutcome;
+use crate::campaign::classify::{GONE, LEFT};
+use crate::census::NodeCounts;
+use crate::id::{NodeId, NodeSet};
+use crate::report::{NodeOutcome, NodeRow};
+use std::collections::BTreeSet;
+
+/// What those that left came to.
+struct Left {
+    all: u32,
+    /// Those that Systems Manager still lists.
+    not_patched: u32,
+    /// Whether one of them is short of the goal.
+    short: bool,
+}
+
+impl Found {
+    /// The rows of the nodes that left. One that Systems Manager still lists was not patched, whatever
+    /// the reason why it is not selected any more; the others are gone. Where results are missing, it is
+    /// not known of any, and `unknown` says why.
+    pub(super) fn left_rows(&self, unknown: Option<&str>) -> Vec<NodeRow> {
+        let row = |node: &NodeId| {
+            let (outcome, detail) = match unknown {
+                Some(why) => (NodeOutcome::Unknown, why),
+                None if self.managed.contains_key(node) => (NodeOutcome::NotRun, LEFT),
+                None => (NodeOutcome::Gone, GONE),
+            };
+            NodeRow {
+                node: node.clone(),
+                outcome,
+                joined: false,
+                detail: detail.to_owned(),
+                installed: None,
+                missing: None,
+                failed: None,
+            }
+        };
+        self.left.iter().map(row).collect()
+    }
+}
+
+impl Job<'_> {
+    /// The nodes of the location by the plan, if it names them.
+    fn planned_ids(&self) -> Option<BTreeSet<NodeId>> {
+        let planned = self.state.planned(self.location)?;
+        planned.node_ids.as_ref().map(NodeSet::nodes)
+    }
+
+    /// Those of the planned nodes that this unit speaks for and that are in neither list.
+    pub(super) fn left(&self, selected: &BTreeSet<NodeId>, reached: &BTreeSet<NodeId>) -> BTreeSet<NodeId> {
+        if !self.speaks_for_the_rest() {
+            return BTreeSet::new();
+        }
+        let Some(mut left) = self.planned_ids() else {
+            return BTreeSet::new();
+        };
+        let others = self.named_by_others();
+        left.retain(|node| !selected.contains(node) && !reached.contains(node) && !others.contains(node));
+        left
+    }
+
+    /// Marks the nodes that the plan does not have, if it names its own.
+    pub(super) fn mark_joined(&self, rows: &mut [NodeRow]) {
+        if let Some(planned) = self.planned_ids() {
+            for row in rows {
+                row.joined = !planned.contains(&row.node);
+            }
+        }
+    }
+
+    /// Adds the rows of those that `left`, and says in words that there are such. Where neither the plan
+    /// nor the start names nodes, they are known by number alone, and whoever is missing is `gone`.
+    pub(super) fn account_for_the_planned(&self, settlement: &mut Settlement, left: Vec<NodeRow>) {
+        self.mark_joined(&mut settlement.rows);
+        let Some(planned) = self.state.planned(self.location) else {
+            return;
+        };
+        let goal = self.state.plan().request.goal();
+        let before = settlement.nodes.total();
+        let counted = planned.nodes.map_or(0, NodeCounts::total);
+        let left = if planned.node_ids.is_some() {
+            let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+            let not_run = left.iter().filter(|row| row.outcome == NodeOutcome::NotRun);
+            let words = Left {
+                all: count(left.len()),
+                not_patched: count(not_run.count()),
+                short: left.iter().any(|row| !row.outcome.reaches_goal(goal)),
+            };
+            for row in left {
+                settlement.nodes.add(row.outcome, 1);
+                settlement.rows.push(row);
+            }
+            words
+        } else if self.node_ids().is_some() {
+            return;
+        } else {
+            let gone = counted.saturating_sub(before);
+            settlement.nodes.add(NodeOutcome::Gone, gone);
+            Left {
+                all: gone,
+                not_patched: 0,
+                short: !NodeOutcome::Gone.reaches_goal(goal),
+            }
+        };
+        let not_patched = match left.not_patched {
+            0 => String::new(),
+            1 => "; 1 of them was not patched".to_owned(),
+            n => format!("; {n} of them were not patched"),
+        };
+        match settlement.outcome {
+            // The selection is whole, and empty: nobody of those that the plan was made for is in it.
+            LocationOutcome::Emptied | LocationOutcome::Succeeded
+                if before == 0 && (left.all > 0 || (planned.nodes.is_none() && planned.kept.is_none())) =>
+            {
+                settlement.outcome = LocationOutcome::Vanished;
+                settlement.detail = if left.all > 0 {
+                    format!(
+                        "{} planned, and none of them is in the selection any more{not_patched}",
+                        nodes(left.all)
+                    )
+                } else {
+                    "nodes were planned, and none is in the selection any more".to_owned()
+                };
+            }
+            outcome if left.all > 0 => {
+                if outcome == LocationOutcome::Succeeded && left.short {
+                    settlement.outcome = LocationOutcome::NodesFailed;
+                }
+                let words = format!(
+                    "{} of {} planned are not in the selection any more{not_patched}",
+                    left.all,
+                    nodes(counted)
+                );
+                settlement.detail = if settlement.detail.is_empty() {
+                    words
+                } else {
+                    format!("{}; {words}", settlement.detail)
+                };
+            }
+            _ => {}
+        }
+    }
+}
