@@ -175,7 +175,12 @@ impl Campaign {
         Ok(self.account(&state).await?)
     }
 
-    async fn account(&self, state: &State) -> PortResult<Ended> {
+    /// Accounts for it as it stands, whether it is over or not.
+    ///
+    /// # Errors
+    ///
+    /// If the log or the rows cannot be read.
+    pub async fn account(&self, state: &State) -> PortResult<Ended> {
         let mut rows = BTreeMap::new();
         for planned in &self.plan.locations {
             let location = planned.location();

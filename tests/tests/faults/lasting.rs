@@ -128,11 +128,22 @@ async fn a_start_without_an_answer_that_cannot_be_found_for_a_while_is_found_in_
     }
 }
 
+/// What is asked ahead of the campaign, beside the census.
+const AHEAD: [&str; 7] = [
+    "ssm:GetDocument",
+    "ssm:GetAutomationExecution",
+    "ssm:DescribeAutomationExecutions",
+    "ssm:DescribeAutomationStepExecutions",
+    "ssm:ListCommands",
+    "ssm:ListCommandInvocations",
+    "ssm:DescribeInstancePatchStates",
+];
+
 /// Why a census does not know, for want of an answer like this.
 fn cause(effect: &Value) -> &'static str {
     match effect.as_str().unwrap() {
         "throttle" => "throttled: ",
-        "expire_credentials" => "denied: ",
+        "expire_credentials" => "credentials: ",
         _ => "unavailable: ",
     }
 }
@@ -176,13 +187,20 @@ fn says_why_not(operation: &str, effect: &Value, planned: Result<Plan, PlanError
                 "{operation} {effect}"
             );
         }
-        ("sts:GetCallerIdentity", Err(PlanError::Port(error))) => {
+        ("sts:GetCallerIdentity" | "ssm:GetDocument", Err(PlanError::Port(error))) => {
             let kind = match effect.as_str().unwrap() {
                 "throttle" => PortErrorKind::Throttled,
                 "expire_credentials" => PortErrorKind::Credentials,
                 _ => PortErrorKind::Unavailable,
             };
             assert_eq!(error.kind(), kind, "{operation} {effect}");
+        }
+        // What a document says, or whether results can be read, could not be found out: the plan says so.
+        (operation, Ok(plan)) if AHEAD.contains(&operation) => {
+            assert!(
+                plan.warnings.len() > undisturbed.warnings.len(),
+                "{operation} {effect}"
+            );
         }
         (operation, Err(PlanError::Refused(refusal))) => {
             assert!(!refusal.reasons.is_empty());

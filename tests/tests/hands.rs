@@ -1,0 +1,325 @@
+//! The laws of the design, held while other people act in the accounts: nodes that come and go,
+//! groups that are deleted, roles that are taken away, executions and commands that are cancelled,
+//! runbooks that are replaced, drivers that die.
+//!
+//! What is right follows from the draft from which the world was written and from the simulator's
+//! own state at the end. Neither shares code with what is checked.
+//!
+//! `PATCHFLEET_HANDS=5000` runs that many campaigns; without it there are 300. They are the same ones
+//! every time, and others with another `PATCHFLEET_HANDS_SEED`.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests, outside of #[test]"
+)]
+
+#[path = "hands/draft.rs"]
+mod draft;
+#[path = "hands/run.rs"]
+mod run;
+
+use draft::{Deed, Draft, Selector, drafts};
+use jiff::{SignedDuration, Timestamp};
+use patchfleet_core::{campaign::DriveError, census::NodeCounts, id::Location, report::NodeOutcome};
+use proptest::{
+    prelude::*,
+    strategy::ValueTree as _,
+    test_runner::{RngSeed, TestRunner},
+};
+use run::{Done, Ending, Run};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How soon a driver has seen that an execution was cancelled: it looks at least every half minute,
+/// and a few calls may be on their way.
+const SEEN_WITHIN: SignedDuration = SignedDuration::from_secs(120);
+
+fn time(of: &Value) -> Timestamp {
+    of.as_str().unwrap().parse().unwrap()
+}
+
+fn place(of: &Value) -> (String, String) {
+    let text = |name: &str| of[name].as_str().unwrap().to_owned();
+    (text("account"), text("region"))
+}
+
+fn pair(location: &Location) -> (String, String) {
+    (location.account.to_string(), location.region.to_string())
+}
+
+/// The nodes that the request selects at the start, by location.
+fn census(draft: &Draft) -> BTreeMap<(String, String), BTreeSet<String>> {
+    let mut census: BTreeMap<_, BTreeSet<String>> = BTreeMap::new();
+    for (id, place) in draft.selected() {
+        census.entry(Draft::location(place)).or_default().insert(id);
+    }
+    census
+}
+
+/// Whether a node is, in truth, where the campaign wanted it.
+fn reached_its_goal(run: &Run, node: &Value) -> bool {
+    let left = |name: &str| node["patches"][name].as_u64().unwrap() > 0;
+    if !run.draft.installs() {
+        // A Scan by other baselines leaves no trace on the node.
+        return run.draft.wish.override_baseline
+            || node["reported"]["operation"] == "Scan"
+                && node["reported"]["started"].as_str() >= run.after["start"].as_str();
+    }
+    let waits = left("pending_reboot") && run.draft.wish.reboot == "RebootIfNeeded";
+    node["installs"] == 1 && !left("missing") && !left("failed") && !waits
+}
+
+/// Law 1: the started locations are the plan's, each once; a node is installed on once at most, and
+/// only where it was selected.
+fn exact(run: &Run) {
+    let census = census(&run.draft);
+    let planned: BTreeSet<(String, String)> = match &run.result {
+        Ok(done) => done
+            .plan
+            .locations
+            .iter()
+            .map(|one| pair(&one.location()))
+            .collect(),
+        Err(_) => BTreeSet::new(),
+    };
+    let mut started: Vec<(String, String)> = vec![];
+    for parent in run.parents() {
+        for target in parent["target_locations"].as_array().unwrap() {
+            for account in target["Accounts"].as_array().unwrap() {
+                for region in target["Regions"].as_array().unwrap() {
+                    started.push((
+                        account.as_str().unwrap().to_owned(),
+                        region.as_str().unwrap().to_owned(),
+                    ));
+                }
+            }
+        }
+    }
+    let once: BTreeSet<&(String, String)> = started.iter().collect();
+    assert!(
+        once.iter().all(|at| planned.contains(*at)),
+        "{once:?} of {planned:?}"
+    );
+    let by_ids = matches!(run.draft.wish.selector, Selector::AllManaged | Selector::NodeIds);
+    assert!(by_ids || once.len() == started.len(), "twice in {started:?}");
+    let joins = |at: &(String, String)| {
+        let mut joined = run.draft.hands.iter().filter(|hand| hand.deed == Deed::JoinGroup);
+        run.draft.wish.selector == Selector::Group && joined.any(|hand| hand.location(&run.draft) == *at)
+    };
+    for (id, node) in run.nodes() {
+        let at = place(node);
+        let meant = once.contains(&at) && (census.get(&at).is_some_and(|ids| ids.contains(id)) || joins(&at));
+        let installs = node["installs"].as_u64().unwrap();
+        assert!(installs <= u64::from(meant && run.draft.installs()), "{node}");
+    }
+}
+
+/// Law 2: every node of the census is accounted for, and what is said of a node is true.
+fn accounted(run: &Run, done: &Done) {
+    let census = census(&run.draft);
+    let nodes = run.nodes();
+    let none = BTreeSet::new();
+    for (location, rows) in &done.ended.rows {
+        let at = pair(location);
+        let expected = census.get(&at).unwrap_or(&none);
+        let planned = done
+            .plan
+            .locations
+            .iter()
+            .find(|one| pair(&one.location()) == at)
+            .unwrap();
+        let counted = planned.nodes.map_or(0, NodeCounts::total) as usize;
+        assert_eq!(counted, expected.len(), "{at:?}");
+        let ids: BTreeSet<&str> = rows.iter().map(|row| row.node.as_str()).collect();
+        assert_eq!(ids.len(), rows.len(), "a node has one row in {rows:?}");
+        for row in rows {
+            let node = nodes[row.node.as_str()];
+            if row.outcome == NodeOutcome::Done {
+                assert!(reached_its_goal(run, node), "{row:?} {node}");
+            }
+        }
+    }
+    if let Ending::Open(error) = &done.ending {
+        // What the driver may leave open: somebody goes on later.
+        let known = matches!(error, DriveError::Credentials { .. } | DriveError::Observe { .. });
+        assert!(known, "{error}");
+        return;
+    }
+    assert_eq!(done.ended.report.locations.len(), done.plan.locations.len());
+    for location in &done.ended.report.locations {
+        let at = (location.account.to_string(), location.region.to_string());
+        let expected = census.get(&at).unwrap_or(&none);
+        let rows = &done.ended.rows[&Location::new(location.account.clone(), location.region.clone())];
+        let known = rows
+            .iter()
+            .filter(|row| expected.contains(row.node.as_str()))
+            .count();
+        assert!(location.outcome.is_some(), "{at:?} has no outcome");
+        assert_eq!(
+            (location.nodes.total() - location.joined) as usize,
+            expected.len(),
+            "{at:?}: {known} rows: {location:?}"
+        );
+    }
+}
+
+/// Law 2: exit code 0 is said only where every node of the census reached its goal, or is gone and
+/// may be.
+fn success_is_one(run: &Run, done: &Done) {
+    if done.ended.report.exit_code() != 0 || !matches!(done.ending, Ending::Finished) {
+        return;
+    }
+    let nodes = run.nodes();
+    for (at, ids) in census(&run.draft) {
+        for id in ids {
+            let node = nodes[id.as_str()];
+            let gone = run.draft.wish.gone == "accept" && node["managed"] == false;
+            assert!(reached_its_goal(run, node) || gone, "{at:?}: {node}");
+        }
+    }
+    let cancelled = run.parents().find(|one| one["status"] == "Cancelled");
+    assert!(cancelled.is_none(), "{cancelled:?}");
+}
+
+/// Where nobody takes anything away, a node that reached its goal is said to have.
+fn good_nodes_are_told_good(run: &Run, done: &Done) {
+    let harmless = run.draft.hands.iter().all(|hand| hand.deed == Deed::JoinGroup);
+    // A Scan by other baselines leaves no trace by which it could be told.
+    let shows = run.draft.installs() || !run.draft.wish.override_baseline;
+    if !harmless || !shows {
+        return;
+    }
+    let nodes = run.nodes();
+    for row in done.ended.rows.values().flatten() {
+        let node = nodes[row.node.as_str()];
+        if reached_its_goal(run, node) && node["online"] == true {
+            let fine = matches!(row.outcome, NodeOutcome::Done | NodeOutcome::PendingReboot);
+            assert!(fine, "{row:?} {node}");
+        }
+    }
+}
+
+/// Law 3: no location is said to be empty that had nodes.
+fn unknown_is_not_empty(run: &Run, done: &Done) {
+    let census = census(&run.draft);
+    for skip in &done.plan.skipped {
+        let at = (skip.account.to_string(), skip.region.to_string());
+        assert!(!census.contains_key(&at), "{skip:?}");
+    }
+}
+
+/// Law 7: planning changes nothing, a refusal starts nothing, a Scan installs nothing, and nothing
+/// begins after somebody has cancelled an execution or replaced the runbook.
+fn safe_by_default(run: &Run) {
+    let runs = |state: &Value| (state["executions"].clone(), state["commands"].clone());
+    assert_eq!(runs(&run.before), runs(&run.planned));
+    if run.result.is_err() {
+        assert_eq!(runs(&run.before), runs(&run.after));
+    }
+    let start = time(&run.after["start"]);
+    for hand in &run.draft.hands {
+        let at = start
+            .checked_add(SignedDuration::from_secs(hand.at.into()))
+            .unwrap();
+        let latest = match hand.deed {
+            Deed::ReplaceRunbook if run.draft.wish.pin == "default" => at,
+            Deed::CancelExecutions => {
+                let struck = run
+                    .parents()
+                    .any(|one| one["status"] == "Cancelled" && time(&one["ended"]) == at);
+                if !struck {
+                    continue;
+                }
+                at.checked_add(SEEN_WITHIN).unwrap()
+            }
+            _ => continue,
+        };
+        for parent in run.parents() {
+            let began = time(&parent["started"]);
+            assert!(
+                began <= latest || began < at,
+                "after {hand:?}: {}",
+                parent["execution_id"]
+            );
+        }
+    }
+}
+
+/// The number that a variable of the environment holds.
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+fn campaigns() -> u32 {
+    number("PATCHFLEET_HANDS")
+        .and_then(|n| u32::try_from(n).ok())
+        .unwrap_or(300)
+}
+
+fn check(draft: &Draft) {
+    let run = Run::of(draft);
+    exact(&run);
+    safe_by_default(&run);
+    if let Ok(done) = &run.result {
+        accounted(&run, done);
+        success_is_one(&run, done);
+        good_nodes_are_told_good(&run, done);
+        unknown_is_not_empty(&run, done);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: campaigns(),
+        failure_persistence: None,
+        max_shrink_iters: 200,
+        rng_seed: RngSeed::Fixed(number("PATCHFLEET_HANDS_SEED").unwrap_or(7)),
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn laws_1_2_3_and_7_hold_while_others_act(draft in drafts()) {
+        check(&draft);
+    }
+}
+
+#[test]
+fn others_do_everything_and_it_shows() {
+    let mut runner = TestRunner::deterministic();
+    let (mut deeds, mut nodes, mut outcomes) = (BTreeSet::new(), BTreeMap::new(), BTreeMap::new());
+    let mut driven = 0;
+    for _ in 0..400 {
+        let run = Run::of(&drafts().new_tree(&mut runner).unwrap().current());
+        deeds.extend(run.draft.hands.iter().map(|hand| hand.deed));
+        if let Ok(done) = &run.result {
+            driven += usize::from(!done.plan.locations.is_empty());
+            *outcomes.entry(done.ended.report.outcome.as_str()).or_insert(0) += 1;
+            for row in done.ended.rows.values().flatten() {
+                *nodes.entry(row.outcome).or_insert(0) += 1;
+            }
+        }
+    }
+    println!("{driven} driven: {outcomes:?}; {nodes:?}");
+    assert_eq!(deeds.len(), 17, "{deeds:?}");
+    assert!(driven > 200, "{driven}");
+    for outcome in ["halted", "partial", "succeeded"] {
+        assert!(
+            outcomes.contains_key(outcome),
+            "{outcome} is not among {outcomes:?}"
+        );
+    }
+    for outcome in [
+        NodeOutcome::Done,
+        NodeOutcome::PendingReboot,
+        NodeOutcome::Failed,
+        NodeOutcome::Lost,
+        NodeOutcome::Unreached,
+        NodeOutcome::NotRun,
+        NodeOutcome::Unmanaged,
+        NodeOutcome::Gone,
+    ] {
+        assert!(nodes.contains_key(&outcome), "{outcome:?} is not among {nodes:?}");
+    }
+}
