@@ -177,6 +177,29 @@ async fn a_request_is_planned_started_and_summed_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_presigned_list_is_sent_as_it_is_and_is_in_no_answer() {
+    const URL: &str = "https://b.s3.amazonaws.com/list?X-Amz-Credential=AKIA&X-Amz-Signature=5ec7e7";
+    let sim = simulator().await;
+    let mut function = Function::start(&sim.endpoint()).await;
+    let mut request = request();
+    request["patch"] = json!({ "operation": "Install", "install_override_list": URL });
+    let summary = response(function.invoke("first", request.clone()).await);
+    assert_eq!(summary["outcome"], "started");
+    assert!(!summary.to_string().contains("5ec7e7"), "{summary}");
+    assert_eq!(starts(&sim)[0]["Parameters"]["InstallOverrideList"], json!([URL]));
+    let again = response(function.invoke("first", request.clone()).await);
+    assert_eq!(again["execution_id"], summary["execution_id"]);
+
+    request["patch"]["operation"] = json!("Scan");
+    let (_, message) = error(function.invoke("second", request).await);
+    assert!(
+        message.contains("presigned:sha256:") && !message.contains("5ec7e7"),
+        "{message}"
+    );
+    assert_eq!(starts(&sim).len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_same_event_delivered_twice_is_one_campaign() {
     let sim = simulator().await;
     // Two cold starts, so that nothing is remembered in between.

@@ -281,3 +281,40 @@ fn a_saved_plan_is_for_its_owner_alone_and_an_external_id_is_not_in_it() {
         ran.stderr
     );
 }
+
+#[test]
+fn a_presigned_list_is_refused_where_it_would_be_kept_and_shown_nowhere() {
+    let bench = Bench::new();
+    bench.file(
+        "request.toml",
+        request(|text| {
+            format!(
+                "{text}[patch]\noperation = \"Install\"\ninstall_override_list = \
+                 \"https://b.s3.amazonaws.com/list?X-Amz-Signature=5ec7e7\"\n"
+            )
+        }),
+    );
+    for more in [
+        &["plan", "--out", "plan.json"][..],
+        &["plan", "--output", "json"],
+        &["run", "--yes", "--log", "log"],
+    ] {
+        let args = [more, &["-f", "request.toml", "--sim"]].concat();
+        let ran = bench.run(&args).exits(3);
+        let said = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(
+            said.contains("patch.install_override_list") && said.contains("s3://bucket/key"),
+            "{said}"
+        );
+        assert!(!said.contains("5ec7e7"), "{said}");
+    }
+    assert!(!bench.path().join("plan.json").exists());
+    assert!(!bench.path().join("log").exists());
+    let shown = bench.run(&["plan", "-f", "request.toml", "--sim"]).exits(0);
+    assert!(
+        shown.stdout.contains("InstallOverrideList = presigned:sha256:"),
+        "{}",
+        shown.stdout
+    );
+    assert!(!shown.stdout.contains("5ec7e7"), "{}", shown.stdout);
+}
