@@ -10,8 +10,9 @@ pub struct Builtin {
     pub world: &'static str,
     /// A request that fits it, in patchfleet's own TOML.
     pub request: &'static str,
-    /// Simulated seconds in a second at which a campaign over it takes about a quarter of a minute:
-    /// somebody who watches sees what happens, and need not wait.
+    /// Simulated seconds in a second at which a campaign over it takes about a quarter of a minute, if
+    /// hours in which nothing happens are skipped. Somebody who watches sees what happens, and need
+    /// not wait.
     pub speed: f64,
 }
 
@@ -29,7 +30,7 @@ pub const TROUBLED: Builtin = Builtin {
     name: "troubled",
     world: include_str!("../worlds/troubled.toml"),
     request: include_str!("../worlds/troubled.request.toml"),
-    speed: 1_000.0,
+    speed: 400.0,
 };
 
 /// Every built-in world.

@@ -98,7 +98,8 @@ pub(crate) struct World {
     #[cfg(feature = "sim")]
     #[arg(long, value_name = "WORLD", num_args = 0..=1, default_missing_value = "calm")]
     pub(crate) sim: Option<String>,
-    /// Simulated seconds in a second. Default: what suits the world.
+    /// Simulated seconds in a second. Default: what suits the world. Hours in which nothing happens are
+    /// skipped.
     #[cfg(feature = "sim")]
     #[arg(long, value_name = "N", requires = "sim", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) sim_speed: Option<u32>,

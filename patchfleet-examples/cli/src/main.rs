@@ -6,6 +6,8 @@ mod commands;
 mod exit;
 mod input;
 mod progress;
+#[cfg(feature = "sim")]
+mod quiet;
 mod session;
 mod style;
 #[cfg(feature = "sim")]

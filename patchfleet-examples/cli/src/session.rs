@@ -49,7 +49,7 @@ impl Session {
             ..Default::default()
         };
         let sim = patchfleet_sim::Sim::start(world.world, options).await?;
-        let clock = Arc::new(sim.clock());
+        let clock = Arc::new(crate::quiet::QuietHours(sim.clock()));
         let config = patchfleet_aws::simulated_config(&sim.endpoint(), &world.central);
         let aws = with_access(Aws::builder(&config), access)?
             .clock(clock.clone())
