@@ -27,6 +27,7 @@ mod signals;
 mod sts;
 mod tag;
 mod time;
+mod words;
 
 pub use call::call;
 pub use caller::{Caller, Principal};

@@ -4,6 +4,7 @@
 use super::{
     ApiError, Caller, Operation, Service,
     gate::{self, Fate},
+    words,
 };
 use crate::{
     model::ServiceModel,
@@ -62,6 +63,10 @@ pub(crate) fn perform(
             ApiError::unknown_operation(service, operation)
         })?;
         act(world, caller, input)
+    })
+    .map(|mut answer| {
+        words::add(service, &mut answer, &fate.words);
+        answer
     })
 }
 
@@ -135,7 +140,7 @@ fn around<T>(
         result.as_ref().err(),
         fate,
     );
-    result
+    result.map_err(|error| error.saying(&fate.words))
 }
 
 fn record(

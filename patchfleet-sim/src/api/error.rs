@@ -37,6 +37,12 @@ impl ApiError {
         self
     }
 
+    /// Adds `words` to its message.
+    pub(super) fn saying(mut self, words: &str) -> Self {
+        self.message.push_str(words);
+        self
+    }
+
     /// A client's error of the JSON protocols, which is always status 400 there.
     pub(crate) fn client(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(400, code, message)

@@ -21,6 +21,8 @@ pub(crate) struct Fate {
     pub(crate) cut: Option<Cut>,
     /// What makes its listing partial.
     pub(crate) query_errors: Vec<String>,
+    /// What stands behind every text of its answer.
+    pub(crate) words: String,
     /// The faults that struck, for the record.
     pub(crate) names: Vec<String>,
 }
@@ -70,6 +72,7 @@ pub(crate) fn fate(
             FaultEffect::DropAfter => fate.cut = fate.cut.or(Some(Cut::After)),
             FaultEffect::Truncate => fate.cut = fate.cut.or(Some(Cut::Middle)),
             FaultEffect::QueryErrors(codes) => fate.query_errors.extend(codes),
+            FaultEffect::Words(words) => fate.words.push_str(&words),
             refusal => fate.refusal = fate.refusal.or(Some(refusal)),
         }
     }

@@ -1,5 +1,6 @@
 //! What can be wrong with a world file.
 
+use patchfleet_core::text::one_line;
 use std::fmt;
 
 /// Why no world can be made of a spec. Each lists every problem that was found, not the first.
@@ -62,5 +63,6 @@ impl fmt::Display for Position {
 }
 
 fn list(problems: &[Problem]) -> String {
-    problems.iter().map(|problem| format!("\n{problem}")).collect()
+    let line = |problem: &Problem| format!("\n{}", one_line(&problem.to_string()));
+    problems.iter().map(line).collect()
 }

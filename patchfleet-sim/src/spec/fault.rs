@@ -71,6 +71,10 @@ pub enum FaultEffect {
     /// ListGroupResources and SearchResources answer with these `QueryErrors` as well: the
     /// listing is partial. Other operations are not struck.
     QueryErrors(Vec<String>),
+    /// The call is answered as it is, and this text stands behind every text of the answer that
+    /// people write or that AWS words: messages of errors and failures, outputs of commands, names
+    /// of accounts, units and nodes. The ports in memory have it in errors only.
+    Words(String),
     /// A command is accepted, and ends as Failed, details RateExceeded, before its first node: Run
     /// Command was throttled when it looked for the nodes. It strikes commands, those of runbooks
     /// too, and counts them in place of calls; `operations` may name ssm:SendCommand only.

@@ -295,12 +295,28 @@ fn a_session_policy_is_read_and_has_its_room() {
 }
 
 #[test]
-fn a_fault_that_means_nothing_is_refused_with_its_reasons() {
-    let mut fleet = Fleet::with_nodes("");
-    let wrong = json!({"effect": {"error": "no code"}, "operations": ["ssm:Dance"], "share": 2.0, "calls": [0], "from_seconds": 5, "until_seconds": 5, "accounts": ["999999999999"]});
-    let problems = fleet.world.add_fault(fault(wrong)).unwrap_err();
-    assert_eq!(problems.len(), 6, "{problems:#?}");
-    assert!(fleet.world.faults().is_empty());
+fn words_stand_behind_every_text_of_an_answer_and_in_no_id() {
+    let mut fleet = with_fault(json!({"effect": {"words": " \u{1b}[2J"}}));
+    let ends = |value: &Value| value.as_str().unwrap().ends_with(" \u{1b}[2J");
+    let accounts = call(
+        &mut fleet.world,
+        &fleet.caller,
+        Service::Organizations,
+        "ListAccounts",
+        json!({}),
+    )
+    .unwrap();
+    assert!(ends(&accounts["Accounts"][0]["Name"]), "{accounts}");
+    let error = fleet.ssm("GetDocument", json!({"Name": "Nowhere"})).unwrap_err();
+    assert!(error.message().ends_with(" \u{1b}[2J"), "{error}");
+    fleet.caller = fleet.within(WEB, "us-east-1");
+    let listed = fleet.ssm("DescribeInstanceInformation", json!({})).unwrap();
+    let node = &listed["InstanceInformationList"][0];
+    assert!(
+        ends(&node["ComputerName"]) && ends(&node["PlatformName"]),
+        "{node}"
+    );
+    assert!(!ends(&node["InstanceId"]), "{node}");
 }
 
 /// Everything that comes back until the connection ends.
