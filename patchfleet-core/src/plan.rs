@@ -6,6 +6,7 @@ use crate::id::{AccountId, Location, NodeId, NodeSet, NodesDigest, Region, UnitI
 use crate::port::{Caller, StartRequest};
 use crate::request::PatchRequest;
 use crate::runbook::PlannedRunbook;
+use crate::text::one_line;
 use serde::{Deserialize, Serialize};
 
 mod build;
@@ -228,7 +229,7 @@ fn some_locations(n: usize) -> String {
 
 /// A plan that was refused before anything was started: every reason at once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
-#[error("refused: {}", .reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  "))]
+#[error("refused: {}", .reasons.iter().map(|reason| one_line(&reason.to_string())).collect::<Vec<_>>().join("\n  "))]
 pub struct Refusal {
     /// Why, in the order of account and Region.
     pub reasons: Vec<RefusalReason>,

@@ -252,7 +252,7 @@ impl fmt::Display for Problems {
         write!(
             f,
             "{} has {n} problem{}",
-            self.what,
+            one_line(&self.what),
             if n == 1 { "" } else { "s" }
         )?;
         for problem in self.problems.iter().take(MAX_SHOWN) {
@@ -266,7 +266,7 @@ impl fmt::Display for Problems {
 }
 
 /// An error and every cause below it, joined by `: `, for logs and for people. A cause that the
-/// text before it repeats is said once.
+/// text before it repeats is said once. Each cause is in one line, whatever others wrote into it.
 ///
 /// ```
 /// use patchfleet_core::problem::chain;
@@ -278,7 +278,7 @@ pub fn chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        let next = error.to_string();
+        let next = one_line(&error.to_string());
         if !text.ends_with(&next) {
             text.push_str(": ");
             text.push_str(&next);

@@ -97,8 +97,9 @@ pub fn json(text: &str) -> String {
     shown
 }
 
-/// A writer for log lines: what passes it is as [`lines`] shows it. Each `write` is a whole piece of
-/// UTF-8; what is none is replaced.
+/// A writer for log records: what passes it is as [`lines`] shows it. Each `write` is one record, and
+/// of it only the first line begins at the margin, so that nobody else's line break begins a record.
+/// What is not UTF-8 is replaced.
 #[derive(Debug)]
 pub struct ShownLines<W>(W);
 
@@ -112,7 +113,12 @@ impl<W: io::Write> ShownLines<W> {
 impl<W: io::Write> io::Write for ShownLines<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let text = lines(&String::from_utf8_lossy(bytes));
-        self.0.write_all(text.as_bytes()).map(|()| bytes.len())
+        let (record, end) = match text.strip_suffix('\n') {
+            Some(record) => (record, "\n"),
+            None => (text.as_str(), ""),
+        };
+        let record = record.replace('\n', "\n    ") + end;
+        self.0.write_all(record.as_bytes()).map(|()| bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -145,7 +151,9 @@ mod tests {
                 prop_assert!(!lines(&text).chars().any(|c| c != '\n' && forbidden(c)));
                 let mut written = Vec::new();
                 ShownLines::new(&mut written).write_all(text.as_bytes()).unwrap();
-                prop_assert_eq!(String::from_utf8(written).unwrap(), lines(&text));
+                let written = String::from_utf8(written).unwrap();
+                prop_assert_eq!(written.replace("\n    ", "\n"), lines(&text).replace("\n    ", "\n"));
+                prop_assert!(written.lines().skip(1).all(|line| line.starts_with("    ")));
                 let value = serde_json::to_string_pretty(&[&text]).unwrap();
                 let shown = json(&value);
                 prop_assert!(!shown.chars().any(|c| c != '\n' && forbidden(c)));

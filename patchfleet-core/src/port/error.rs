@@ -2,6 +2,7 @@
 //! the source.
 
 use crate::request::presigned::concealed_within;
+use crate::text::one_line;
 use std::{error::Error, fmt};
 
 /// Why a port's call failed, as far as core acts on it.
@@ -158,7 +159,7 @@ impl PortError {
 
 impl fmt::Display for PortError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(&one_line(&self.message))
     }
 }
 

@@ -3,6 +3,7 @@
 use patchfleet_core::campaign::DriveError;
 use patchfleet_core::plan::{PlanError, Refusal};
 use patchfleet_core::problem::{Problems, chain};
+use patchfleet_core::text::one_line;
 use std::error::Error;
 use std::process::ExitCode;
 
@@ -10,6 +11,9 @@ use std::process::ExitCode;
 pub(crate) enum Failure {
     /// Bad usage: a file that cannot be read, a setting that is missing.
     Usage(String),
+    /// An invalid world file, and its name.
+    #[cfg(feature = "sim")]
+    World(String, patchfleet_sim::spec::WorldError),
     /// An invalid request.
     Invalid(Problems),
     /// Refused before anything was started.
@@ -29,6 +33,8 @@ impl Failure {
             Self::Unexpected(_) => 1,
             Self::Interrupted(_) => 130,
             Self::Usage(_) | Self::Invalid(_) => 2,
+            #[cfg(feature = "sim")]
+            Self::World(..) => 2,
             Self::Refused(_) | Self::Declined => 3,
         })
     }
@@ -36,11 +42,13 @@ impl Failure {
     /// What a person is told.
     pub(crate) fn message(&self) -> String {
         match self {
-            Self::Usage(message) | Self::Interrupted(message) => message.clone(),
+            Self::Usage(message) | Self::Interrupted(message) => one_line(message),
+            #[cfg(feature = "sim")]
+            Self::World(name, error) => format!("{}: {error}", one_line(name)),
             Self::Invalid(problems) => problems.to_string(),
             Self::Refused(refusal) => refusal.to_string(),
             Self::Declined => "not confirmed: nothing was started".to_owned(),
-            Self::Unexpected(error) => chain(error.as_ref()),
+            Self::Unexpected(error) => one_line(&chain(error.as_ref())),
         }
     }
 }

@@ -16,14 +16,14 @@ mod world;
 use args::{Cli, Command, Output};
 use clap::Parser as _;
 use exit::Failure;
-use patchfleet_core::text::{ShownLines, lines};
+use patchfleet_core::text::{ShownLines, lines, one_line};
 use std::io::Write as _;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = arguments();
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error")))
         .with_ansi(false)
@@ -47,5 +47,14 @@ async fn main() -> ExitCode {
         // Nobody is left to tell if standard error is closed.
         let _ = writeln!(anstream::stderr(), "patchfleet: {}", lines(&failure.message()));
         failure.code()
+    })
+}
+
+/// The arguments, or an end that says what is wrong with them. clap repeats arguments, so the words are
+/// those for arguments that may be shown.
+fn arguments() -> Cli {
+    Cli::try_parse().unwrap_or_else(|error| {
+        let shown = std::env::args_os().map(|argument| one_line(&argument.to_string_lossy()));
+        Cli::try_parse_from(shown).err().unwrap_or(error).exit()
     })
 }

@@ -31,8 +31,7 @@ pub(crate) fn load(name: &str) -> Result<SimWorld, Failure> {
         let spec = WorldSpec::parse(text)?;
         Ok((World::new(&spec)?, central_region(&spec.regions)))
     };
-    let parse =
-        |text: &str| parse(text).map_err(|error: WorldError| Failure::Usage(format!("{name}: {error}")));
+    let parse = |text: &str| parse(text).map_err(|error: WorldError| Failure::World(name.to_owned(), error));
     match builtin::find(name) {
         Some(builtin) => {
             let (world, central) = parse(builtin.world)?;

@@ -6,6 +6,7 @@ use crate::args::{CampaignArgs, Output, StatusArgs};
 use crate::exit::Failure;
 use patchfleet_core::campaign::{CampaignSummary, FinishedOutcome};
 use patchfleet_core::report::Report;
+use patchfleet_core::text::one_line;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -52,7 +53,7 @@ pub(crate) fn status(args: &StatusArgs) -> Result<ExitCode, Failure> {
                     campaign.last_at,
                 );
                 if let Some(reason) = &campaign.left_out_because {
-                    let _ = writeln!(text, "      nothing more was begun: {reason}");
+                    let _ = writeln!(text, "      nothing more was begun: {}", one_line(reason));
                 }
             }
             print_text(&text)?;

@@ -15,6 +15,7 @@ use patchfleet_core::plan::{
 use patchfleet_core::port::{CampaignLog, NodeRows, Ports};
 use patchfleet_core::report::Report;
 use patchfleet_core::request::Operation;
+use patchfleet_core::text::one_line;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -154,8 +155,7 @@ pub(crate) async fn collect(args: CampaignArgs) -> Result<ExitCode, Failure> {
             std::io::stderr(),
             "{}: the results still cannot be read: {}",
             left.location,
-            // AWS's words may hold line breaks and worse.
-            left.reason.replace(char::is_control, " ")
+            one_line(&left.reason)
         );
     }
     let report = Report::build(&found.state, driver.rows.as_ref()).await?;
@@ -191,7 +191,7 @@ async fn newest_open(dir: &Path) -> Result<CampaignId, Failure> {
 pub(crate) fn listed(dir: &Path) -> Result<Vec<CampaignSummary>, Failure> {
     let list = FileLog::new(dir).list()?;
     for unreadable in &list.unreadable {
-        tracing::error!("{}", unreadable.chain());
+        tracing::error!("{}", one_line(&unreadable.chain()));
     }
     Ok(list.campaigns)
 }

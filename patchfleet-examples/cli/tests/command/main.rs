@@ -7,6 +7,7 @@
 )]
 
 mod bad_input;
+mod hostile;
 mod plan;
 mod run;
 mod support;

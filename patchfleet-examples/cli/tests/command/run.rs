@@ -1,13 +1,11 @@
 //! `patchfleet run` and what follows it: `resume`, `status`, `report`.
 
-use crate::support::{Bench, Ran, SPEED, ran};
+use crate::support::{Bench, SPEED, against, finish, kill_once, parents, simulator_of, starts, until};
+use patchfleet_sim::Sim;
 use patchfleet_sim::builtin::CALM;
-use patchfleet_sim::world::World;
-use patchfleet_sim::{ClockMode, Sim, SimOptions};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 #[test]
 fn the_calm_world_is_patched_and_accounted_for() {
@@ -113,74 +111,6 @@ async fn simulator(speed: f64) -> Sim {
     );
     assert_ne!(with_opt_in, CALM.world);
     simulator_of(&with_opt_in, speed).await
-}
-
-async fn simulator_of(world: &str, speed: f64) -> Sim {
-    let options = SimOptions {
-        clock: ClockMode::Scaled(speed),
-        ..SimOptions::default()
-    };
-    Sim::start(World::parse(world).unwrap(), options).await.unwrap()
-}
-
-/// A command against a simulator in this process, with the simulator as AWS.
-fn against(bench: &Bench, sim: &Sim, region: &str, args: &[&str]) -> Command {
-    let mut command = bench.command(args);
-    command
-        .env("AWS_ENDPOINT_URL", sim.endpoint())
-        .env("AWS_REGION", region)
-        .env("AWS_ACCESS_KEY_ID", "AKIDCOMMANDLINE")
-        .env("AWS_SECRET_ACCESS_KEY", "secret");
-    command
-}
-
-/// Runs a command without holding up the simulator.
-async fn finish(mut command: Command) -> Ran {
-    tokio::task::spawn_blocking(move || ran(&mut command))
-        .await
-        .unwrap()
-}
-
-/// The executions that were started centrally.
-fn parents(sim: &Sim) -> usize {
-    sim.with_world(|world| {
-        world
-            .executions()
-            .filter(|execution| execution.parent().is_none())
-            .count()
-    })
-}
-
-/// How often a start was asked for.
-fn starts(sim: &Sim) -> usize {
-    sim.with_world(|world| {
-        world
-            .requests()
-            .iter()
-            .filter(|request| request.operation == "StartAutomationExecution")
-            .count()
-    })
-}
-
-/// Starts a command and kills it (SIGKILL) as soon as `now` holds.
-async fn kill_once(mut command: Command, now: impl Fn() -> bool) {
-    let mut process = command
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    // Bounded: a minute, if nothing ever happens.
-    for _ in 0..30_000 {
-        if now() {
-            break;
-        }
-        if process.try_wait().unwrap().is_some() {
-            return; // through already: on a slow machine the simulated time is the faster
-        }
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
-    process.kill().unwrap();
-    process.wait().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -295,13 +225,7 @@ async fn ctrl_c_exits_130_leaves_the_campaign_open_and_says_how_to_resume() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // Bounded: a minute, if nothing ever happens.
-    for _ in 0..30_000 {
-        if starts(&sim) > 0 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
+    until(|| starts(&sim) > 0).await;
     let id = process.id().to_string();
     let sent = Command::new("kill").args(["-INT", &id]).status().unwrap();
     assert!(sent.success());

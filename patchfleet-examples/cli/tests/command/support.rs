@@ -1,8 +1,11 @@
 //! Running the real binary.
 
+use patchfleet_sim::world::World;
+use patchfleet_sim::{ClockMode, Sim, SimOptions};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// Simulated seconds in a second: an hour of patching takes two.
@@ -79,4 +82,84 @@ pub(crate) fn ran(command: &mut Command) -> Ran {
         stdout: String::from_utf8(output.stdout).unwrap(),
         stderr: String::from_utf8(output.stderr).unwrap(),
     }
+}
+
+/// A simulator of that world in this process.
+pub(crate) async fn simulator_of(world: &str, speed: f64) -> Sim {
+    let options = SimOptions {
+        clock: ClockMode::Scaled(speed),
+        ..SimOptions::default()
+    };
+    Sim::start(World::parse(world).unwrap(), options).await.unwrap()
+}
+
+/// A command against a simulator in this process, with the simulator as AWS.
+pub(crate) fn against(bench: &Bench, sim: &Sim, region: &str, args: &[&str]) -> Command {
+    let mut command = bench.command(args);
+    command
+        .env("AWS_ENDPOINT_URL", sim.endpoint())
+        .env("AWS_REGION", region)
+        .env("AWS_ACCESS_KEY_ID", "AKIDCOMMANDLINE")
+        .env("AWS_SECRET_ACCESS_KEY", "secret");
+    command
+}
+
+/// Runs a command without holding up the simulator.
+pub(crate) async fn finish(mut command: Command) -> Ran {
+    tokio::task::spawn_blocking(move || ran(&mut command))
+        .await
+        .unwrap()
+}
+
+/// The executions that were started centrally.
+pub(crate) fn parents(sim: &Sim) -> usize {
+    sim.with_world(|world| {
+        world
+            .executions()
+            .filter(|execution| execution.parent().is_none())
+            .count()
+    })
+}
+
+/// How often a start was asked for.
+pub(crate) fn starts(sim: &Sim) -> usize {
+    sim.with_world(|world| {
+        world
+            .requests()
+            .iter()
+            .filter(|request| request.operation == "StartAutomationExecution")
+            .count()
+    })
+}
+
+/// Starts a command and kills it (SIGKILL) as soon as `now` holds.
+pub(crate) async fn kill_once(mut command: Command, now: impl Fn() -> bool) {
+    let mut process = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    // Bounded: a minute, if nothing ever happens.
+    for _ in 0..30_000 {
+        if now() {
+            break;
+        }
+        if process.try_wait().unwrap().is_some() {
+            return; // through already: on a slow machine the simulated time is the faster
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    process.kill().unwrap();
+    process.wait().unwrap();
+}
+
+/// Waits until `now` holds. Bounded: a minute, if nothing ever happens.
+pub(crate) async fn until(now: impl Fn() -> bool) {
+    for _ in 0..30_000 {
+        if now() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    panic!("nothing happened for a minute");
 }
