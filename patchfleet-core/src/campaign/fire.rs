@@ -29,11 +29,14 @@ pub enum FireError {
     /// Several executions need somebody who begins one after another.
     #[error(
         "the plan needs {units} executions, and only one can be started and left to itself: name locations that \
-         form one rectangle of accounts and Regions, or run it where it can be followed"
+         form one rectangle of accounts and Regions, or run it where it can be followed{}",
+        if *.with_cutoff { " (with a cutoff each location has one of its own)" } else { "" }
     )]
     NeedsDriver {
         /// How many it needs.
         units: usize,
+        /// Whether the plan has a cutoff.
+        with_cutoff: bool,
     },
     /// What would run is not what the plan was made for. Nothing was started.
     #[error("nothing was started: {detail}")]
@@ -111,7 +114,12 @@ pub(super) async fn fire_over(
     let request = match plan.requests.as_slice() {
         [] => return Ok(Fired::NothingToDo),
         [request] => request,
-        several => return Err(FireError::NeedsDriver { units: several.len() }),
+        several => {
+            return Err(FireError::NeedsDriver {
+                units: several.len(),
+                with_cutoff: plan.lifetime.is_some_and(|lifetime| lifetime.cutoff.is_some()),
+            });
+        }
     };
     let (unit, attempt) = (UnitId::from_index(0), 1);
     let request = runbook::for_campaign(request, plan.runbook.as_ref(), campaign, unit, attempt);

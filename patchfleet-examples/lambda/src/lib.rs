@@ -7,23 +7,26 @@
 //!
 //! A request that is invalid or refused is a function error, so that alarms on errors see it; its
 //! message names every problem at once. Nothing has been started then.
+//!
+//! `PATCHFLEET_CUTOFF` (`9h`) says when every command must have expired, from when the function is called.
 
+mod cutoff;
 mod event;
+mod failure;
 mod summary;
 
 use aws_config::SdkConfig;
-use lambda_runtime::Diagnostic;
 use patchfleet_aws::{Aws, Limits, SystemClock, external_id_from_env};
 use patchfleet_core::campaign::{FireError, fire};
 use patchfleet_core::id::CampaignId;
 use patchfleet_core::plan::{self, PlanError};
 use patchfleet_core::port::Ports;
-use patchfleet_core::problem::chain;
 use serde_json::Value;
-use std::error::Error;
 use std::sync::Arc;
 
+use cutoff::cutoff;
 use event::read;
+pub use failure::Failure;
 pub use summary::Summary;
 
 /// Serves one event: plans, starts, and says what was started. `invocation_id` is Lambda's own
@@ -34,24 +37,27 @@ pub use summary::Summary;
 /// `InvalidRequest` if the event is no valid request, `Refused` if the plan is (or needs more than
 /// one execution, or its runbook is missing) and if an earlier event of the same id had started
 /// something that cannot be a delivery of this one, `Failed` for anything else.
-pub async fn handle(event: Value, invocation_id: &str, config: &SdkConfig) -> Result<Summary, Diagnostic> {
-    let asked = read(&event, invocation_id).map_err(|problems| failure("InvalidRequest", &problems))?;
+pub async fn handle(event: Value, invocation_id: &str, config: &SdkConfig) -> Result<Summary, Failure> {
+    let asked = read(&event, invocation_id).map_err(|problems| Failure::new("InvalidRequest", &problems))?;
     let clock = Arc::new(SystemClock::new());
     let access = external_id_from_env(asked.request.access.clone())
-        .map_err(|error| failure("InvalidRequest", &error))?;
-    let limits = Limits::from_env().map_err(|error| failure("Failed", &error))?;
+        .map_err(|error| Failure::new("InvalidRequest", &error))?;
+    let limits = Limits::from_env().map_err(|error| Failure::new("Failed", &error))?;
     let aws = Aws::builder(config)
         .access(access)
         .clock(clock.clone())
         .limits(limits)
         .build()
-        .map_err(|error| failure("Failed", &error))?;
+        .map_err(|error| Failure::new("Failed", &error))?;
     let ports = Ports::of(aws, clock);
     let refused = |error: PlanError| match error {
-        PlanError::Refused(refusal) => failure("Refused", &refusal),
-        PlanError::Port(error) => failure("Failed", &error),
+        PlanError::Refused(refusal) => Failure::new("Refused", &refusal),
+        PlanError::Port(error) => Failure::new("Failed", &error),
     };
-    let options = plan::Options::default();
+    let options = plan::Options {
+        cutoff: cutoff(ports.clock.now()).map_err(|error| Failure::new("Failed", &error))?,
+        ..plan::Options::default()
+    };
     let plan = plan::make(
         ports.directory.as_ref(),
         ports.inventory.as_ref(),
@@ -65,20 +71,10 @@ pub async fn handle(event: Value, invocation_id: &str, config: &SdkConfig) -> Re
     let fired = fire(&ports, campaign, &plan, asked.event.longest_retry())
         .await
         .map_err(|error| match error {
-            FireError::Port(_) => failure("Failed", &error),
-            _ => failure("Refused", &error),
+            FireError::Port(_) => Failure::new("Failed", &error),
+            _ => Failure::new("Refused", &error),
         })?;
     let summary = Summary::of(campaign, &plan, &fired);
     tracing::info!(%campaign, outcome = ?fired, locations = plan.locations.len(), "served");
     Ok(summary)
-}
-
-/// The error and its causes in one message.
-fn failure(kind: &str, error: &(dyn Error + 'static)) -> Diagnostic {
-    let message = chain(error);
-    tracing::error!("{kind}: {message}");
-    Diagnostic {
-        error_type: kind.to_owned(),
-        error_message: message,
-    }
 }

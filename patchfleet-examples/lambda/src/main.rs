@@ -2,7 +2,7 @@
 //! the handler.
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use patchfleet_lambda::handle;
+use patchfleet_lambda::{Failure, Summary, handle};
 use serde_json::Value;
 
 #[tokio::main]
@@ -17,9 +17,6 @@ async fn main() -> Result<(), Error> {
     run(service_fn(|event: LambdaEvent<Value>| handle_one(event, &config))).await
 }
 
-async fn handle_one(
-    event: LambdaEvent<Value>,
-    config: &aws_config::SdkConfig,
-) -> Result<patchfleet_lambda::Summary, lambda_runtime::Diagnostic> {
+async fn handle_one(event: LambdaEvent<Value>, config: &aws_config::SdkConfig) -> Result<Summary, Failure> {
     handle(event.payload, &event.context.request_id, config).await
 }

@@ -3,6 +3,7 @@
 use patchfleet_core::campaign::Fired;
 use patchfleet_core::id::{CampaignId, ExecutionId};
 use patchfleet_core::plan::{Plan, Skip};
+use patchfleet_core::text::one_line;
 use serde::Serialize;
 
 /// The answer to one event.
@@ -37,8 +38,16 @@ impl Summary {
             execution_id,
             candidates: plan.candidates,
             locations: plan.locations.len(),
-            skipped: plan.skipped.clone(),
-            warnings: plan.warnings.clone(),
+            skipped: plan.skipped.iter().map(shown).collect(),
+            warnings: plan.warnings.iter().map(|warning| one_line(warning)).collect(),
         }
+    }
+}
+
+/// A skip whose words may be printed by whoever gets the answer.
+fn shown(skip: &Skip) -> Skip {
+    Skip {
+        detail: one_line(&skip.detail),
+        ..skip.clone()
     }
 }

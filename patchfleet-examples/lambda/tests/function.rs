@@ -27,13 +27,15 @@ use std::sync::Arc;
 const SOMEBODY: &str = "00000000-0000-4000-8000-000000000001";
 
 async fn simulator() -> Sim {
+    simulator_of(CALM.world).await
+}
+
+async fn simulator_of(world: &str) -> Sim {
     let options = SimOptions {
         clock: ClockMode::Scaled(60.0),
         ..SimOptions::default()
     };
-    Sim::start(World::parse(CALM.world).unwrap(), options)
-        .await
-        .unwrap()
+    Sim::start(World::parse(world).unwrap(), options).await.unwrap()
 }
 
 /// A request whose locations form one rectangle: one account of the calm world.
@@ -352,4 +354,86 @@ async fn nothing_to_do_is_said_and_starts_nothing() {
     assert_eq!(summary["outcome"], "nothing_to_do");
     assert_eq!(summary["execution_id"], Value::Null);
     assert_eq!(starts(&sim), Vec::<Value>::new());
+}
+
+/// What may not reach a log line or whoever prints an answer.
+fn is_forbidden(c: char) -> bool {
+    let n = u32::from(c);
+    (n < 0x20 && c != '\n') || (0x7f..=0x9f).contains(&n) || [0x200b, 0x202e, 0x2028, 0x2066].contains(&n)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_is_logged_once_and_what_others_wrote_has_no_effect() {
+    let words = " \\u001b]0;owned\\u0007\\u009b31m\\u202e\\u2028\\u200b\\nFORGED served";
+    let sim = simulator_of(&format!(
+        "{}\n[[faults]]\neffect = {{ words = \"{words}\" }}\n\
+         [[faults]]\neffect = \"deny\"\naccounts = [\"555566667777\"]\nregions = [\"eu-west-1\"]\n\
+         operations = [\"resource-groups:ListGroupResources\"]\n",
+        CALM.world
+    ))
+    .await;
+    let mut function = Function::start(&sim.endpoint()).await;
+    let (kind, message) = error(function.invoke("refused", request()).await);
+    assert_eq!(kind, "Refused");
+    assert!(
+        message.contains("FORGED") && message.contains("census_unknown"),
+        "{message}"
+    );
+    let mut invalid = request();
+    invalid["na\u{1b}[2Jme\nFORGED"] = json!("x\u{202e}\nFORGED");
+    let (_, other) = error(function.invoke("invalid", invalid).await);
+    let mut partial = request();
+    partial["policy"]["denied"] = json!("skip");
+    let summary = response(function.invoke("partial", partial).await);
+    assert_eq!(summary["outcome"], "started");
+    let answer = summary["skipped"].to_string();
+    assert!(answer.contains("FORGED"), "{answer}");
+
+    let log = function.end().await;
+    for text in [&log, &message, &other, &summary.to_string()] {
+        assert!(!text.contains(is_forbidden), "{text:?}");
+        assert!(!text.lines().any(|line| line.starts_with("FORGED")), "{text}");
+    }
+    for told in ["census_unknown", "[unknown_key]"] {
+        let lines = log.lines().filter(|line| line.contains(told)).count();
+        assert_eq!(lines, 1, "{told} in\n{log}");
+    }
+    assert!(
+        log.contains("ERROR") && log.contains("Refused: refused: ["),
+        "{log}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_command_outlives_the_cutoff_that_the_environment_sets() {
+    let sim = simulator().await;
+    let cutoff = |time: &'static str| {
+        let endpoint = sim.endpoint();
+        async move { Function::start_with(&endpoint, &[("PATCHFLEET_CUTOFF", time)]).await }
+    };
+    let mut one = request();
+    one["targets"]["regions"] = json!(["us-east-1"]);
+    let summary = response(cutoff("8h").await.invoke("one", one.clone()).await);
+    assert_eq!(summary["outcome"], "started");
+    let starts = starts(&sim);
+    let timeout = starts[0]["Parameters"]["TimeoutSeconds"][0].as_str().unwrap();
+    // 8 h less what the steps take (6 h as recorded) and what passes until a command is sent.
+    assert!(timeout.parse::<u32>().unwrap() <= 2 * 3600 - 360, "{timeout}");
+
+    let (kind, message) = error(cutoff("2h").await.invoke("near", one.clone()).await);
+    assert_eq!(kind, "Refused");
+    assert!(message.contains("cutoff_too_near"), "{message}");
+    let (kind, message) = error(cutoff("8h").await.invoke("several", request()).await);
+    assert_eq!(kind, "Refused");
+    assert!(
+        message.contains("with a cutoff each location has one of its own"),
+        "{message}"
+    );
+    let (kind, message) = error(cutoff("soon").await.invoke("wrong", one).await);
+    assert_eq!(kind, "Failed");
+    assert!(
+        message.contains("PATCHFLEET_CUTOFF = \"soon\"") && message.contains("9h"),
+        "{message}"
+    );
+    assert_eq!(self::starts(&sim).len(), 1);
 }

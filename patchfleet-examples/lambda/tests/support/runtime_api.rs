@@ -9,9 +9,11 @@ use axum::routing::{get, post};
 use serde_json::Value;
 use std::process::Stdio;
 use std::sync::Arc;
+use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::sync::{Mutex, mpsc};
+use tokio::task::JoinHandle;
 
 /// What the function made of an event.
 #[derive(Debug, PartialEq)]
@@ -25,7 +27,8 @@ pub(crate) struct Function {
     events: mpsc::UnboundedSender<(String, Value)>,
     answers: mpsc::UnboundedReceiver<(String, Answer)>,
     // Killed when dropped.
-    _process: Child,
+    process: Child,
+    log: JoinHandle<String>,
 }
 
 struct Api {
@@ -36,6 +39,11 @@ struct Api {
 impl Function {
     /// Starts `bootstrap` with AWS at `endpoint`.
     pub(crate) async fn start(endpoint: &str) -> Self {
+        Self::start_with(endpoint, &[]).await
+    }
+
+    /// Starts it with more variables of the environment.
+    pub(crate) async fn start_with(endpoint: &str, more: &[(&str, &str)]) -> Self {
         let (events, events_out) = mpsc::unbounded_channel();
         let (answers_in, answers) = mpsc::unbounded_channel();
         let api = Arc::new(Api {
@@ -50,7 +58,7 @@ impl Function {
             .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
             .with_state(api);
         tokio::spawn(async move { axum::serve(listener, router).await });
-        let process = Command::new(env!("CARGO_BIN_EXE_bootstrap"))
+        let mut process = Command::new(env!("CARGO_BIN_EXE_bootstrap"))
             .env_clear()
             .env("AWS_LAMBDA_RUNTIME_API", address.to_string())
             .env("AWS_LAMBDA_FUNCTION_NAME", "patchfleet")
@@ -61,15 +69,30 @@ impl Function {
             .env("AWS_SECRET_ACCESS_KEY", "secret")
             .env("AWS_ENDPOINT_URL", endpoint)
             .env("NO_PROXY", "127.0.0.1")
+            .envs(more.iter().copied())
             .stdin(Stdio::null())
+            .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
             .unwrap();
+        let mut stderr = process.stderr.take().unwrap();
+        let log = tokio::spawn(async move {
+            let mut log = String::new();
+            stderr.read_to_string(&mut log).await.unwrap();
+            log
+        });
         Self {
             events,
             answers,
-            _process: process,
+            process,
+            log,
         }
+    }
+
+    /// Ends the function and gives what it has logged.
+    pub(crate) async fn end(mut self) -> String {
+        self.process.kill().await.unwrap();
+        self.log.await.unwrap()
     }
 
     /// Delivers an event under an invocation id and waits for the answer.
