@@ -28,7 +28,6 @@ LISTED = {
     "44-window-executions.json": "maintenance windows are not simulated",
     "45-data-sync-layout.json": "a resource data sync is not simulated",
     "47-eventbridge-events.json": "events are not sent",
-    "48-iam-actions.json": "reference data, no answer; that denials name a resource is held by 32",
 }
 
 

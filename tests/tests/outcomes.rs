@@ -381,3 +381,34 @@ async fn a_node_that_stops_between_plan_and_command_keeps_nobody_else_from_being
     assert_eq!((nodes.count(NodeOutcome::Done), nodes.total()), (2, 3));
     assert_eq!(ended.report.exit_code(), 4);
 }
+
+#[tokio::test]
+async fn a_command_that_is_over_before_its_invocations_are_listed_loses_no_node() {
+    for (patch, outcome, exit_code) in [("ok", NodeOutcome::Done, 0), ("fails", NodeOutcome::Failed, 4)] {
+        let node = group(
+            "222222222222",
+            &format!("{{ count = 1, patch = {{ outcome = \"{patch}\" }} }}"),
+        );
+        let request = install(ONE_FAILURE_ALLOWED);
+        // How long the command takes, and then the same where it is listed a minute after its end.
+        let mut hidden = 1;
+        for late in [0, 60] {
+            let late = late + hidden;
+            let late = format!("consistency = {{ invocation_list_seconds = {late} }}\n");
+            let scene = Scene::of(&world(&format!("{late}{ACCOUNTS}{node}")), &request);
+            let (_, ended) = scene.run(&request).await;
+            let state = scene.clock.with_world(|world| world.state());
+            let commands = state["commands"].as_array().unwrap();
+            assert_eq!(commands.len(), 1, "nothing is sent again");
+            let time =
+                |name: &str| -> jiff::Timestamp { commands[0][name].as_str().unwrap().parse().unwrap() };
+            hidden = time("ended").duration_since(time("requested")).as_secs();
+            assert_eq!(
+                at(&ended.report, "222222222222").nodes,
+                tally(&[(outcome, 1)]),
+                "{late}"
+            );
+            assert_eq!(ended.report.exit_code(), exit_code, "{late}");
+        }
+    }
+}

@@ -88,12 +88,12 @@ fn shape(world: &World, command: &Command, one: &Invocation, details: bool) -> I
     }
 }
 
-/// AWS asks each node for itself, about a tenth of a second after the command came in.
-/// That holds also for a node whose turn comes later.
+/// AWS asks each node for itself, about a tenth of a second after the command came in (recorded: 0.07 to
+/// 0.11 seconds). That holds also for a node whose turn comes later.
 fn requested(world: &World, command: &Command, one: &Invocation) -> Timestamp {
     let millis = world
         .seed
-        .between(60, 140, &["requested", &command.id, one.node.as_str()]);
+        .between(70, 110, &["requested", &command.id, one.node.as_str()]);
     after(command.requested, SignedDuration::from_millis(millis))
 }
 
@@ -137,7 +137,9 @@ impl Operation for ListCommandInvocations {
         let details = self.details.unwrap_or(false);
         let (command, instance) = (self.command_id.as_deref(), self.instance_id.as_deref());
         let mut found = vec![];
-        for command in find(world, caller, command, instance)? {
+        let mut commands = find(world, caller, command, instance)?;
+        commands.retain(|command| world.lists_invocations(command));
+        for command in commands {
             // The newest first, of commands and of their invocations.
             for one in command.invocations().iter().rev() {
                 let wanted = instance.is_none_or(|id| id == one.node.as_str());
@@ -259,9 +261,11 @@ impl Operation for GetCommandInvocation {
             // Before its end, the invocation has states for which a plugin has no name.
             _ => one.state().status(),
         };
-        let (started, ended) = plugin
-            .as_ref()
-            .map_or((one.started, one.ended), |plugin| (plugin.started, plugin.ended));
+        let (started, ended) = match &plugin {
+            Some(plugin) => (plugin.started, plugin.ended),
+            None if one.is_reported() => (one.started, one.ended),
+            None => (None, None),
+        };
         let ended = ended.filter(|_| started.is_some());
         let elapsed = started.map(|from| iso_span(ended.unwrap_or(world.now).duration_since(from)));
         let url = |stream| {

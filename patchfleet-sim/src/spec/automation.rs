@@ -76,8 +76,12 @@ pub struct ConsistencySpec {
     pub executions_seconds: u32,
     /// Seconds until a new execution is found by its tags (default 0).
     pub tags_seconds: u32,
-    /// Seconds until a new command's invocations are found (default 0).
+    /// Seconds until a new command and its invocations are found by any call (default 0; recorded: the
+    /// command is found by its id after 5 milliseconds).
     pub invocations_seconds: u32,
+    /// Seconds until ListCommandInvocations shows anything of a new command (default 1; recorded: nothing
+    /// after 0.07 seconds, everything after 2.2). GetCommandInvocation and ListCommands do not wait.
+    pub invocation_list_seconds: u32,
     /// Seconds after its last ping for which a silent node's PingStatus stays Online (default 300;
     /// recorded: more than 84). LastPingDateTime stays at that ping.
     pub ping_status_seconds: u32,
@@ -92,6 +96,7 @@ impl Default for ConsistencySpec {
             executions_seconds: 0,
             tags_seconds: 0,
             invocations_seconds: 0,
+            invocation_list_seconds: 1,
             ping_status_seconds: 300,
             terminated_seconds: 3600,
         }

@@ -94,7 +94,6 @@ pub struct Command {
 #[derive(Debug)]
 pub struct Invocation {
     pub(crate) node: NodeId,
-    pub(crate) requested: Timestamp,
     pub(crate) state: InvocationState,
     pub(crate) started: Option<Timestamp>,
     pub(crate) ended: Option<Timestamp>,
@@ -137,9 +136,10 @@ impl Trouble {
 pub enum InvocationState {
     /// Not sent: others come first.
     Waiting,
-    /// Sent, and not yet taken by the agent.
+    /// Sent, and not yet taken by the agent. AWS calls that InProgress (recorded).
     Sent,
-    /// Sent to an agent that does not answer; Systems Manager tries again.
+    /// Sent to an agent that does not answer; Systems Manager tries again. Its `Status` is Pending, and
+    /// only its `StatusDetails` are Delayed (recorded), although the API's model has both as a `Status`.
     Delayed,
     /// Running, or rebooting.
     Running,
@@ -154,9 +154,9 @@ impl InvocationState {
     #[must_use]
     pub fn status(self) -> (&'static str, &'static str) {
         match self {
-            Self::Waiting | Self::Sent => ("Pending", "Pending"),
-            Self::Delayed => ("Delayed", "Delayed"),
-            Self::Running => ("InProgress", "InProgress"),
+            Self::Waiting => ("Pending", "Pending"),
+            Self::Delayed => ("Pending", "Delayed"),
+            Self::Sent | Self::Running => ("InProgress", "InProgress"),
             Self::Cancelling => ("Cancelling", "Cancelling"),
             Self::Ended(status, details) => (status.as_str(), details),
         }
@@ -185,6 +185,17 @@ impl Invocation {
     #[must_use]
     pub fn node(&self) -> &NodeId {
         &self.node
+    }
+
+    /// Whether the agent has told what became of it. Systems Manager knows no times of a step that runs,
+    /// nor of one that it has given up itself (recorded, of an alarm).
+    pub(crate) fn is_reported(&self) -> bool {
+        match self.state {
+            InvocationState::Ended(_, "DeliveryTimedOut" | "Terminated") => false,
+            InvocationState::Ended(_, "ExecutionTimedOut") => self.response_code != -1,
+            InvocationState::Ended(..) => self.started.is_some(),
+            _ => false,
+        }
     }
 }
 
@@ -239,6 +250,17 @@ impl Command {
                 |one| matches!(one.state, InvocationState::Ended(status, details) if which(status, details)),
             )
             .count()
+    }
+
+    /// Seconds that its script sleeps: those of its lines `sleep N`. Nothing else of a script is looked at.
+    pub(crate) fn sleeps(&self) -> i64 {
+        let scripts = self.order.parameters.get("commands").into_iter().flatten();
+        let seconds = |line: &str| line.trim().strip_prefix("sleep ")?.trim().parse::<u32>().ok();
+        scripts
+            .flat_map(|script| script.lines())
+            .filter_map(seconds)
+            .map(i64::from)
+            .sum()
     }
 
     /// A parameter's first value, or nothing.

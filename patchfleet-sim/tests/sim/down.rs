@@ -2,7 +2,7 @@
 
 use crate::fleet::There;
 use jiff::SignedDuration;
-use patchfleet_sim::world::Node;
+use patchfleet_sim::world::{Command, InvocationState, Node, Status};
 use serde_json::json;
 
 /// Installs on a group's only node, and sends it a command of `document` each second until it goes
@@ -20,11 +20,17 @@ fn until_down(there: &mut There, document: &str) -> (Vec<String>, Vec<String>) {
         }));
         there.fleet.world.advance_by(SignedDuration::from_secs(1));
     }
-    let of = |there: &mut There, status: &str| -> Vec<String> {
-        let is = |id: &&String| there.ends(id) == [status];
-        sent.iter().filter(is).cloned().collect()
+    let of = |wanted: InvocationState| -> Vec<String> {
+        let commands = there.fleet.world.commands();
+        let is =
+            |one: &&Command| sent.contains(&one.id().to_owned()) && one.invocations()[0].state() == wanted;
+        commands.filter(is).map(|one| one.id().to_owned()).collect()
     };
-    (of(there, "Success"), of(there, "InProgress"))
+    // What has been sent and not taken is InProgress as well, and will be Delayed.
+    (
+        of(InvocationState::Ended(Status::Success, "Success")),
+        of(InvocationState::Running),
+    )
 }
 
 #[test]

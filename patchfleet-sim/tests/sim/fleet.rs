@@ -179,6 +179,12 @@ impl There {
         Self::of(&world(nodes))
     }
 
+    /// The same in a world that lists the invocations of a command at once.
+    pub(crate) fn listing_at_once(nodes: &str) -> Self {
+        let at_once = "consistency = { invocation_list_seconds = 0 }";
+        Self::of(&format!("{at_once}\n{}", world(nodes)))
+    }
+
     pub(crate) fn ssm(&mut self, operation: &str, input: Value) -> Value {
         self.call(operation, input)
             .unwrap_or_else(|error| panic!("{operation}: {error}"))

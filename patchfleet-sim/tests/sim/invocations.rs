@@ -125,8 +125,11 @@ fn a_failure_has_its_exit_code_and_says_why() {
 }
 
 #[test]
-fn a_plugin_says_nothing_before_its_end_and_minus_one_before_it_has_begun() {
-    for (reachability, status, begun) in [("online", "InProgress", true), ("offline", "Delayed", false)] {
+fn a_plugin_says_nothing_before_its_end() {
+    for (reachability, status) in [
+        ("online", ["InProgress", "InProgress"]),
+        ("offline", ["Pending", "Delayed"]),
+    ] {
         let mut there = There::with_nodes(&format!("{{ count = 1, reachability = \"{reachability}\" }}"));
         let id = there.send(|_| ());
         there.fleet.world.advance_by(SignedDuration::from_secs(60));
@@ -139,10 +142,98 @@ fn a_plugin_says_nothing_before_its_end_and_minus_one_before_it_has_begun() {
             ),
             (&json!(""), &json!(""), &json!(-1))
         );
-        assert_eq!(said["Status"], status);
-        assert_eq!(said["ExecutionStartDateTime"] != "", begun);
-        assert_eq!(said["ExecutionElapsedTime"] != "", begun);
+        assert_eq!([&said["Status"], &said["StatusDetails"]], status);
+        assert_eq!(
+            [&said["ExecutionStartDateTime"], &said["ExecutionElapsedTime"]],
+            ["", ""]
+        );
     }
+}
+
+/// Times and code that a listing has of the step that works on the only node.
+fn told(there: &mut There, command: &str, name: &str) -> (bool, bool, i64) {
+    let input = json!({"CommandId": command, "Details": true});
+    let shown = there.ssm("ListCommandInvocations", input);
+    let plugins = shown["CommandInvocations"][0]["CommandPlugins"]
+        .as_array()
+        .unwrap();
+    let one = plugins.iter().find(|one| one["Name"] == name).unwrap();
+    let has = |member: &str| one.get(member).is_some_and(|time| !time.is_null());
+    (
+        has("ResponseStartDateTime"),
+        has("ResponseFinishDateTime"),
+        one["ResponseCode"].as_i64().unwrap(),
+    )
+}
+
+#[test]
+fn a_step_has_times_only_if_its_agent_told_of_its_end() {
+    let mut there = There::with_nodes(r#"{ count = 1, patch = { outcome = "vanishes", missing = 3 } }"#);
+    let id = there.run(|_| ())["CommandId"].as_str().unwrap().to_owned();
+    assert_eq!(there.ends(&id), ["DeliveryTimedOut"]);
+    assert_eq!(
+        told(&mut there, &id, "PatchLinux"),
+        (false, false, -1),
+        "given up"
+    );
+
+    let script = |input: &mut Value| {
+        input["DocumentName"] = json!("AWS-RunShellScript");
+        input["Parameters"] = json!({"commands": ["sleep 100"], "executionTimeout": ["300"]});
+    };
+    let mut there = There::with_nodes("{ count = 1 }");
+    let id = there.send(script);
+    there.fleet.world.advance_by(SignedDuration::from_secs(60));
+    assert_eq!(
+        told(&mut there, &id, "aws:runShellScript"),
+        (false, false, -1),
+        "it runs"
+    );
+    let alarm = patchfleet_sim::spec::Change::Alarm(patchfleet_sim::spec::CommandsOf::default());
+    there.fleet.world.change(&alarm).unwrap();
+    assert_eq!(there.ends(&id), ["Terminated"]);
+    assert_eq!(
+        told(&mut there, &id, "aws:runShellScript"),
+        (false, false, -1),
+        "given up"
+    );
+
+    let id = there.send(script);
+    there.fleet.world.run_until_idle();
+    assert_eq!(
+        told(&mut there, &id, "aws:runShellScript"),
+        (true, true, 0),
+        "done"
+    );
+}
+
+#[test]
+fn a_script_that_sleeps_for_longer_than_it_may_run_is_killed() {
+    let mut there = There::with_nodes("{ count = 1 }");
+    let sleeping = |there: &mut There, script: &str| {
+        let command = there.run(|input| {
+            input["DocumentName"] = json!("AWS-RunShellScript");
+            input["Parameters"] =
+                json!({"commands": script.lines().collect::<Vec<_>>(), "executionTimeout": ["30"]});
+        });
+        let id = command["CommandId"].as_str().unwrap().to_owned();
+        let one = invocation(there, &id, None);
+        let shown = |member: &str| one[member].as_str().unwrap().to_owned();
+        (
+            shown("StatusDetails"),
+            one["ResponseCode"].as_i64().unwrap(),
+            shown("ExecutionElapsedTime"),
+        )
+    };
+    let of = |details: &str, code, elapsed: &str| (details.to_owned(), code, elapsed.to_owned());
+    assert_eq!(
+        sleeping(&mut there, "date\nsleep 10\n sleep 15"),
+        of("Success", 0, "PT25S")
+    );
+    assert_eq!(
+        sleeping(&mut there, "sleep 31"),
+        of("ExecutionTimedOut", 137, "PT30S")
+    );
 }
 
 #[test]
@@ -205,7 +296,7 @@ fn what_is_asked_for_wrongly_is_refused_by_name() {
 
 #[test]
 fn the_invocations_of_nodes_that_are_named_are_there_at_once() {
-    let mut there = There::with_nodes("{ count = 2 }");
+    let mut there = There::listing_at_once("{ count = 2 }");
     let id = there.send(|_| ());
     assert_eq!(there.ends(&id), [""; 0], "a group is looked at a moment later");
     let ids = there.ids();
@@ -221,6 +312,41 @@ fn the_invocations_of_nodes_that_are_named_are_there_at_once() {
     assert_eq!(there.ends(&id), ["Pending", "Pending"]);
     there.fleet.world.run_until_idle();
     assert_eq!(there.ends(&id), ["Success", "Success"]);
+}
+
+#[test]
+fn a_new_command_is_found_at_once_and_its_invocations_are_listed_after_a_moment() {
+    let mut there = There::with_nodes("{ count = 2 }");
+    let ids = there.ids();
+    let id = there.send(|input| {
+        input.as_object_mut().unwrap().remove("Targets");
+        input["InstanceIds"] = json!(ids);
+        input["MaxConcurrency"] = json!("1");
+    });
+    let listed = |there: &mut There| {
+        let shown = there.ssm("ListCommandInvocations", json!({"CommandId": id}));
+        shown["CommandInvocations"].as_array().unwrap().clone()
+    };
+    // AWS, asked 0.07 seconds after it had answered, listed none, and 2.2 seconds after it all.
+    there.fleet.world.advance_by(SignedDuration::from_millis(70));
+    assert_eq!(listed(&mut there), [json!(null); 0]);
+    let of_node = json!({"InstanceId": ids[0]});
+    let shown = there.ssm("ListCommandInvocations", of_node);
+    assert_eq!(shown["CommandInvocations"], json!([]), "also by its node");
+    let asked = there.command(&id)["RequestedDateTime"].as_f64().unwrap();
+    let one = json!({"CommandId": id, "InstanceId": ids[0]});
+    assert_eq!(there.ssm("GetCommandInvocation", one)["StatusDetails"], "Pending");
+    there.fleet.world.advance_by(SignedDuration::from_millis(2130));
+    let shown = listed(&mut there);
+    let states: Vec<_> = shown.iter().map(|one| &one["StatusDetails"]).collect();
+    assert_eq!(states, ["Pending", "InProgress"], "the newest first");
+    for one in shown {
+        let later = one["RequestedDateTime"].as_f64().unwrap() - asked;
+        assert!(
+            (0.069..0.111).contains(&later),
+            "{later}: also of the one that waits"
+        );
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ HELD = {}
 
 MAIN, WEB, BARE = "111122223333", "222222222222", "333333333333"
 NODE, HYBRID = "i-0aaaaaaaaaaaaaaa4", "mi-1111aa111aa11a111"
-HANGS, AWAY, STOPPED, FAILS = (f"i-0aaaaaaaaaaaaaaa{digit}" for digit in "5678")
+STOPPED, FAILS = "i-0aaaaaaaaaaaaaaa7", "i-0aaaaaaaaaaaaaaa8"
 NOBODY = "00000000-0000-4000-8000-000000000000"
 
 
@@ -41,6 +41,7 @@ class Stage(clients.Clients):
         try:
             call(**arguments)
         except botocore.exceptions.ClientError as error:
+            self.refused = error.response
             return {"Code": error.response["Error"]["Code"], "Message": error.response["Error"]["Message"]}
         return json.loads(self.simulator.proxy.taken()[-1].answer)
 

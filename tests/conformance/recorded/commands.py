@@ -1,8 +1,9 @@
 """Run Command."""
 
+import datetime
 import re
 
-from recorded import AWAY, FAILS, HANGS, MAIN, NOBODY, NODE, STOPPED, differs, held, refusal
+from recorded import FAILS, MAIN, NOBODY, NODE, STOPPED, differs, held, refusal
 from shape import hold
 
 SHELL = {"DocumentName": "AWS-RunShellScript", "Parameters": {"commands": ["true"]}}
@@ -113,44 +114,61 @@ def targets_stand_together(stage, data):
 
 @held("18.json")
 def a_script_that_takes_too_long_is_stopped(stage, data):
-    # Scripts are not run here. A patch run that hangs is what comes to the same end.
-    install = SCAN | {"Parameters": {"Operation": ["Install"]}}
-    command = send(stage, InstanceIds=[HANGS], TimeoutSeconds=30, **install)
-    stage.advance(4 * 3600)
-    yield from hold(data["command"], listed(stage, command), same={*STATES, *COUNTS})
+    sample = data["command"]
+    command = send(
+        stage,
+        InstanceIds=[NODE],
+        **{name: sample[name] for name in ["DocumentName", "Parameters", "TimeoutSeconds"]},
+    )
+    stage.advance(60)
+    found = listed(stage, command)
+    yield from hold(sample, found, same={*STATES, *COUNTS, "Parameters", "TimeoutSeconds"})
+    yield from differs(span(found), 35, "ExpiresAfter - RequestedDateTime")
     sample = data["invocation"]
-    # What the script had written before it was stopped.
+    # The sample's parameters do not show what printed this, and no script writes anything here.
     sample["CommandPlugins"][0]["Output"] = ""
     found = invocations(stage, command, Details=True)[0]
-    found["CommandPlugins"] = [one for one in found["CommandPlugins"] if one["Name"] == "PatchLinux"]
-    yield from hold(sample, found, same={*STATES, "ResponseCode"})
+    yield from hold(sample, found, same={*STATES, "ResponseCode", "Name", "OutputS3Region"})
+    plugin = found["CommandPlugins"][0]
+    ran = round(plugin["ResponseFinishDateTime"] - plugin["ResponseStartDateTime"])
+    yield from differs(ran, 5, "seconds that the script ran")
 
 
 @held("19.json")
 def a_silent_node_times_out_in_delivery(stage, data):
     script = SHELL | {"Parameters": {"commands": ["printf x"], "executionTimeout": ["5"]}}
-    command = send(stage, InstanceIds=[AWAY], TimeoutSeconds=30, **script)
-    # AWS had tried in vain after three seconds. Here the first try takes up to five.
-    stage.advance(6)
-    found = stage.ssm("get_command_invocation", CommandId=command, InstanceId=AWAY)
-    delayed = data["get_command_invocation_meanwhile"][1]
-    # AWS's Status was Pending, and the simulator's is Delayed, which the API has as well.
-    for member in ["StatusDetails", "ResponseCode", "ExecutionEndDateTime"]:
-        yield from differs(found[member], delayed[member], f"{member} of a node that is waited for")
-    stage.advance(44)
-    yield from hold(data["command"], listed(stage, command), same={*STATES, *COUNTS})
-    yield from differs(span(listed(stage, command)), 35, "ExpiresAfter - RequestedDateTime")
-    found = invocations(stage, command, Details=True)[0]
+    # The agent was stopped so long before the command.
+    pinged, asked = (datetime.datetime.fromisoformat(text) for text in [
+        data["instance"]["LastPingDateTime"],
+        data["command"]["RequestedDateTime"],
+    ])
+    before = (asked - pinged).total_seconds()
+    stage.simulator.ask("POST", "change", {"change": {"lose_agent": {"ids": [NODE]}}})
+    stage.advance(before)
+    command = send(stage, InstanceIds=[NODE], TimeoutSeconds=30, **script)
+    # What AWS was asked "at once" was asked some tenths of a second after its answer.
+    at = [one | {"at_seconds": one["at_seconds"] or 0.2} for one in data["get_command_invocation_meanwhile"]]
+    for one, since in zip(at, [0, *(one["at_seconds"] for one in at)], strict=False):
+        stage.advance(one["at_seconds"] - since)
+        found = stage.ssm("get_command_invocation", CommandId=command, InstanceId=NODE)
+        shown = {member: found[member] for member in one if member != "at_seconds"}
+        wanted = {member: one[member] for member in shown}
+        yield from differs(shown, wanted, f"what is told after {one['at_seconds']} s")
+    found = listed(stage, command)
+    yield from hold(data["command"], found, same={*STATES, *COUNTS, "TimeoutSeconds"})
+    yield from differs(span(found), 35, "ExpiresAfter - RequestedDateTime")
+    invocation = invocations(stage, command, Details=True)[0]
     # The sample names some members of the invocation, and all of its plugin.
-    only = {name: found[name] for name in data["invocation"]}
+    only = {name: invocation[name] for name in data["invocation"]}
     yield from hold(data["invocation"], only, same={*STATES, "ResponseCode"})
     node = [{"Key": "InstanceIds", "Values": [NODE]}]
     shown = stage.ssm("describe_instance_information", Filters=node)["InstanceInformationList"][0]
     del data["instance"]["asked_at"]
+    yield from differs(round(found["RequestedDateTime"] - shown["LastPingDateTime"], 3), before, "the last ping")
     yield from hold(
         data["instance"],
         shown,
-        same={"ResourceType", "SourceType"},
+        same={"ResourceType", "SourceType", "PingStatus"},
         newer={
             "AssociationStatus",
             "LastAssociationExecutionDate",
@@ -240,19 +258,30 @@ def a_stopped_node_is_not_listed_and_refuses_the_whole_command(stage, data):
 
 @held("34-concurrency-one.json")
 def nodes_take_turns(stage, data):
-    hangs = SHELL | {"Parameters": {"commands": ["sleep 100"], "executionTimeout": ["300"]}}
-    ids = [HANGS, NODE]
-    command = send(stage, InstanceIds=ids, MaxConcurrency="1", TimeoutSeconds=60, Comment="in turn", **hangs)
-    stage.advance(3)
+    sleeps = SHELL | {"Parameters": {"commands": ["sleep 100"], "executionTimeout": ["300"]}}
+    ids = [FAILS, NODE]
+    command = send(stage, InstanceIds=ids, MaxConcurrency="1", TimeoutSeconds=60, Comment="in turn", **sleeps)
+    stage.advance(0.07)
+    found = stage.ssm("list_command_invocations", CommandId=command, Details=True)
+    yield from differs(found, data["invocations_at_0.07_s"], "invocations after 0.07 s")
+    stage.advance(2.2 - 0.07)
     sample = data["command_meanwhile"] | {"AlarmConfiguration": {"IgnorePollAlarmFailure": False, "Alarms": []}}
     found = listed(stage, command)
     yield from hold(sample, found, same={*STATES, "MaxConcurrency", "TargetCount"})
     yield from differs(found["InstanceIds"], sorted(ids), "InstanceIds")
     yield from differs(span(found), 360, "ExpiresAfter - RequestedDateTime")
-    shown = {one["Status"]: one for one in invocations(stage, command, Details=True)}
-    samples = {one["Status"]: one for one in data["invocations_at_2.2_s"]["CommandInvocations"]}
-    for status, sample in samples.items():
-        if status in shown:
-            yield from hold(sample, shown[status], same={*STATES, "ResponseCode"})
-    waiting = [one["StatusDetails"] for one in shown.values()]
-    yield from differs("Pending" in waiting, True, "a node that waits for its turn is Pending/Pending")
+    same = {*STATES, "ResponseCode"}
+    samples = data["invocations_at_2.2_s"]["CommandInvocations"]
+    for sample, one in zip(samples, invocations(stage, command, Details=True), strict=True):
+        yield from hold(sample, one, same=same)
+        later = one["RequestedDateTime"] - found["RequestedDateTime"]
+        yield from differs(0.07 <= round(later, 3) <= 0.11, True, f"RequestedDateTime {later} s later")
+    # SendCommand takes no alarm here. One goes off as a change of the world, with another word than one that
+    # is deleted, and does the same to the invocations.
+    stage.simulator.ask("POST", "change", {"change": {"alarm": {}}})
+    sample = data["command_at_end"] | {"StatusDetails": "FailedDueToAlarm"}
+    sample |= {name: found[name] for name in ["AlarmConfiguration", "TriggeredAlarms"]}
+    yield from hold(sample, listed(stage, command), same={*STATES, *COUNTS})
+    samples = data["invocations_at_end"]["CommandInvocations"]
+    for sample, one in zip(samples, invocations(stage, command, Details=True), strict=True):
+        yield from hold(sample, one, same=same)

@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+import re
 
 from recorded import HYBRID, MAIN, NODE, WEB, differs, held, refusal
 from shape import hold
 
+CALLER = "user/administrator"
 ROLE_OF_WEB = f"arn:aws:iam::{WEB}:role/AWS-SystemsManager-AutomationExecutionRole"
 QUERY = {"ResourceTypeFilters": ["AWS::AllSupported"], "TagFilters": [{"Key": "Pair", "Values": ["yes"]}]}
 
@@ -16,9 +18,30 @@ def a_region_that_is_not_enabled(stage, data):
     page = stage.wire(account.list_regions)
     yield from differs(len(page["Regions"]), data[0]["page_size"], "Regions of a page")
     yield from differs(page["Regions"][0], data[0]["first"], "the first Region")
+    _, untrusted, unknown, denied, disabling, _, packed = data
+    there = stage.wire(account.get_region_opt_status, AccountId=WEB, RegionName="eu-south-1")
+    said = {"Code": untrusted["Code"], "Message": untrusted["Message"].replace("user/Delegated", CALLER)}
+    yield from refusal(there, said)
+    # botocore gives the members of an error's shape beside its code.
+    members = {name[0].lower() + name[1:] for name in stage.refused} - {"error", "responseMetadata"}
+    yield from differs(members, set(untrusted["members"]), "members of the refusal")
     key = stage.client("sts").assume_role(RoleArn=ROLE_OF_WEB, RoleSessionName="me")["Credentials"]
-    found = stage.wire(stage.with_key(key, "sts", "af-south-1").get_caller_identity)
-    yield from refusal(found, data[2])
+    for region in ["af-south-1", "eu-south-1"]:
+        found = stage.wire(stage.with_key(key, "sts", region).get_caller_identity)
+        yield from refusal(found, unknown, f"a session in {region}")
+    # The account that assumes has all of these; the other one has it off, enables it, and disables it.
+    assume = {"RoleSessionName": "me", "RoleArn": ROLE_OF_WEB}
+    said = denied["Message"].replace("user/Delegated", CALLER)
+    said = said.replace("OrganizationAccountAccessRole", ROLE_OF_WEB.rpartition("/")[2])
+    for region in ["ap-east-1", "eu-south-1"]:
+        found = stage.wire(stage.client("sts", region).assume_role, **assume)
+        yield from refusal(found, {"Code": denied["Code"], "Message": said}, f"AssumeRole in {region}")
+    found = stage.client("sts", "me-south-1").assume_role(**assume)
+    yield from differs("Credentials" in found, disabling["output"] == "succeeds", "AssumeRole while it is disabled")
+    # How far a policy can be packed is AWS's own; that it is said is what can be held.
+    policy = json.dumps({"Version": "2012-10-17", "Statement": []})
+    found = stage.client("sts").assume_role(Policy=policy, **assume)
+    yield from hold({"PackedPolicySize": packed["PackedPolicySize"]}, {"PackedPolicySize": found.get("PackedPolicySize")})
 
 
 @held("23.json")
@@ -174,6 +197,55 @@ def a_document_is_made_and_shared(stage, data):
     both = stage.ssm("modify_document_permission", AccountIdsToRemove=[WEB, "All"], **share)
     yield from refusal(both, data["errors"][0])
     yield from refusal(stage.ssm("delete_document", Name="my-doc"), data["errors"][1])
+
+
+@held("48-iam-actions.json")
+def denials_name_the_resource_that_the_reference_has(stage, data):
+    clients = {"ssm": stage.as_role("NoSsm", "ssm"), "account": stage.as_role("NoSsm", "account")}
+    execution, scan = "11111111-2222-4333-8444-555555555555", {"Operation": ["Scan"]}
+    inputs = {
+        "StartAutomationExecution": {"DocumentName": "One-Step"},
+        "StopAutomationExecution": {"AutomationExecutionId": execution},
+        "GetAutomationExecution": {"AutomationExecutionId": execution},
+        "DescribeAutomationStepExecutions": {"AutomationExecutionId": execution},
+        "SendCommand": {"DocumentName": "One-Step", "InstanceIds": [NODE], "Parameters": scan},
+        "GetCommandInvocation": {"CommandId": execution, "InstanceId": NODE},
+        "CancelCommand": {"CommandId": execution},
+        "DescribeInstancePatchStates": {"InstanceIds": [NODE]},
+        "DescribeInstancePatches": {"InstanceId": HYBRID},
+        "GetDocument": {"Name": "One-Step"},
+    }
+    # The sample's forms of ARNs, each with its resource's id at the end.
+    known = {"P": "aws", "R": "us-east-1", "A": WEB}
+    names = {"Name": "One-Step", "Id": execution, "mi-…": HYBRID, "i-…": NODE}
+    forms = {
+        kind: ":".join(known.get(part, part) for part in arn.rpartition("/")[0].split(":")) + "/" + names[last]
+        for kind, arn in data["arns"].items()
+        if (last := arn.rpartition("/")[2]) in names
+    }
+    simulated = stage.simulator.operations()
+    asked = set()
+    for actions, told in data.items():
+        service, _, listed = actions.partition(":")
+        if "resources" not in told:
+            continue
+        for action in listed.split(", "):
+            if (service, action) not in simulated:
+                continue
+            asked.add(action)
+            call = getattr(clients[service], re.sub(r"(?<!^)(?=[A-Z])", "_", action).lower())
+            found = stage.wire(call, **inputs.get(action, {}))
+            yield from differs(found["Code"], "AccessDeniedException", f"code of {action}")
+            named = found["Message"].partition(" on resource: ")[2].split(" ")[0]
+            kinds = [kind.removesuffix("*") for kind in told["resources"]]
+            if service == "account":
+                yield from differs(named, f"arn:aws:account::{WEB}:account", f"what a denial of {action} names")
+            elif kinds:
+                allowed = [forms[kind] for kind in kinds if kind in forms]
+                yield from differs(named in allowed, True, f"a denial of {action} names {named}, of {kinds}")
+            else:
+                yield from differs(named, f"arn:aws:ssm:us-east-1:{WEB}:*", f"what a denial of {action} names")
+    yield from differs(set(inputs) - asked, set(), "actions of the reference that were not tried")
 
 
 @held("49-organizations-paths.json")

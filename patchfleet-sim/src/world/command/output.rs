@@ -56,25 +56,20 @@ impl World {
                     before = false;
                     return self.working(command, one, node, name);
                 }
-                let reached = one.started.filter(|_| before || one.state.is_terminal());
-                match reached {
-                    Some(started) => skipped(
-                        name,
-                        if before {
-                            started
-                        } else {
-                            one.ended.unwrap_or(started)
-                        },
-                    ),
-                    None => unreached(name, one),
+                match one.started {
+                    Some(started) if before => skipped(name, started),
+                    Some(started) if one.is_reported() => skipped(name, one.ended.unwrap_or(started)),
+                    // Its turn has not come.
+                    Some(_) if !one.state.is_terminal() => untold(name, InvocationState::Waiting),
+                    _ => untold(name, one.state),
                 }
             })
             .collect()
     }
 
     fn working(&self, command: &Command, one: &Invocation, node: &Node, name: &'static str) -> Plugin {
-        if one.started.is_none() {
-            return unreached(name, one);
+        if !one.is_reported() {
+            return untold(name, one.state);
         }
         let (status, details) = shown(one.state);
         let spoke = matches!(
@@ -293,12 +288,9 @@ fn four_spaces(value: &Value) -> String {
     }
 }
 
-/// A step that no agent has come to.
-fn unreached(name: &'static str, one: &Invocation) -> Plugin {
-    let (status, details) = match one.state {
-        InvocationState::Ended(..) => shown(one.state),
-        _ => ("Pending", "Pending"),
-    };
+/// A step of which no agent has told anything.
+fn untold(name: &'static str, state: InvocationState) -> Plugin {
+    let (status, details) = shown(state);
     Plugin {
         name,
         status,
@@ -314,8 +306,10 @@ fn unreached(name: &'static str, one: &Invocation) -> Plugin {
 /// A state as plugins have it: they know no Delayed and no Cancelling.
 fn shown(state: InvocationState) -> (&'static str, &'static str) {
     match state {
-        InvocationState::Waiting | InvocationState::Sent | InvocationState::Delayed => ("Pending", "Pending"),
-        InvocationState::Running | InvocationState::Cancelling => ("InProgress", "InProgress"),
+        InvocationState::Waiting | InvocationState::Delayed => ("Pending", "Pending"),
+        InvocationState::Sent | InvocationState::Running | InvocationState::Cancelling => {
+            ("InProgress", "InProgress")
+        }
         InvocationState::Ended(status, details) => (status.as_str(), details),
     }
 }

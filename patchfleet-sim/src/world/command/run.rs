@@ -23,7 +23,7 @@ impl World {
         // Those that were named are there already, and some may have been cancelled since.
         let invocations = if command.order.instance_ids.is_empty() {
             let nodes = self.resolve(&command.order.location, &command.order.targets, &[]);
-            Some(self.invocations_of(nodes))
+            Some(Self::invocations_of(nodes))
         } else {
             None
         };
@@ -62,10 +62,9 @@ impl World {
     }
 
     /// What there is of a command on nodes to which it has not been sent.
-    pub(super) fn invocations_of(&self, nodes: Vec<NodeId>) -> Vec<Invocation> {
+    pub(super) fn invocations_of(nodes: Vec<NodeId>) -> Vec<Invocation> {
         let one = |node| Invocation {
             node,
-            requested: self.now,
             state: InvocationState::Waiting,
             started: None,
             ended: None,
@@ -94,13 +93,12 @@ impl World {
                     break;
                 }
                 invocation.state = InvocationState::Sent;
-                invocation.requested = self.now;
                 sent.push(invocation.node.clone());
             }
         }
         for node in sent {
             let command = id.to_owned();
-            let seconds = self.seed.between(1, 4, &[id, node.as_str(), "delivery"]);
+            let seconds = self.seed.between(1, 2, &[id, node.as_str(), "delivery"]);
             self.after_seconds(seconds, Event::Delivered { command, node });
         }
         self.settle_command(id);
@@ -182,9 +180,13 @@ impl World {
         }
     }
 
-    /// The agent has taken a script. What is in it is not looked at: it ends well after a moment.
+    /// The agent has taken a script. It ends well after a moment, or when it has slept.
     fn begin_script(&mut self, command: &str, node: &NodeId) {
-        let seconds = self.seed.between(1, 6, &[command, node.as_str(), "script"]);
+        let sleeps = self.commands.get(command).map_or(0, Command::sleeps);
+        let seconds = match sleeps {
+            0 => self.seed.between(1, 6, &[command, node.as_str(), "script"]),
+            sleeps => sleeps,
+        };
         let timeout = self.execution_timeout(command);
         let (command, node) = (command.to_owned(), node.clone());
         self.after_seconds(
@@ -384,9 +386,18 @@ impl World {
         crate::world::after(command.requested, SignedDuration::from_secs(seconds))
     }
 
-    /// Whether others can see it yet.
+    /// Whether it and its invocations are found yet.
     pub(crate) fn shows_command(&self, command: &Command) -> bool {
-        let hidden = SignedDuration::from_secs(i64::from(self.consistency.invocations_seconds));
-        self.now >= crate::world::after(command.requested, hidden)
+        self.is_older_than(command, self.consistency.invocations_seconds)
+    }
+
+    /// Whether its invocations are listed yet. Whoever asks for one of them by its node finds it before.
+    pub(crate) fn lists_invocations(&self, command: &Command) -> bool {
+        self.is_older_than(command, self.consistency.invocation_list_seconds)
+    }
+
+    fn is_older_than(&self, command: &Command, seconds: u32) -> bool {
+        let age = SignedDuration::from_secs(i64::from(seconds));
+        self.now >= crate::world::after(command.requested, age)
     }
 }

@@ -3,14 +3,19 @@
 use super::{Command, CommandDocument, CommandOrder, combine};
 use crate::{
     spec::DocumentKind,
-    world::{Node, Pacer, Place, Status, Target, World, event::Event},
+    world::{Node, Pacer, Place, Status, Target, World, after, event::Event},
 };
+use jiff::SignedDuration;
 use patchfleet_core::id::Location;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// The most that a document may have, with its parameters filled in: 64 KB.
 const MAX_DOCUMENT: usize = 65_536;
+
+/// When a command goes to its nodes, after its request (recorded: a node's agent had begun with it after
+/// 0.2 seconds).
+const BEGINS_AFTER: SignedDuration = SignedDuration::from_millis(100);
 
 /// What there is instead of a document that no node runs.
 const KNOWN: &str =
@@ -156,7 +161,7 @@ impl World {
         // Nodes that are named need not be looked for.
         let invocations = match order.instance_ids.as_slice() {
             [] => vec![],
-            named => self.invocations_of(self.resolve(&order.location, &order.targets, named)),
+            named => Self::invocations_of(self.resolve(&order.location, &order.targets, named)),
         };
         let command = Command {
             id: id.clone(),
@@ -173,7 +178,8 @@ impl World {
         let expires = self.expiry(&command);
         self.commands.insert(id.clone(), command);
         self.at(expires, Event::CommandExpires { command: id.clone() });
-        self.after_seconds(1, Event::CommandBegins { command: id.clone() });
+        let begins = after(self.now, BEGINS_AFTER);
+        self.at(begins, Event::CommandBegins { command: id.clone() });
         Ok(id)
     }
 
