@@ -102,7 +102,15 @@ fn in_the_troubled_world_every_kind_of_trouble_happens() {
     assert_eq!(ends.get("DeliveryTimedOut"), Some(&2));
     assert_eq!(ends.get("ExecutionTimedOut"), Some(&1));
     assert_eq!(ends.keys().len(), 4, "{ends:?}");
-    assert_eq!(world.nodes().filter(|node| !node.is_managed()).count(), 1);
+    let unlisted: Vec<_> = world.nodes().filter(|node| !node.is_managed()).collect();
+    assert_eq!(unlisted.len(), 2, "one is stopped, and one was never registered");
+    assert!(unlisted.iter().all(|node| node.installs() == 0));
+    let state = world.state();
+    let stopped = state["nodes"].as_array().unwrap().iter();
+    assert_eq!(
+        stopped.filter(|node| node["reachability"] == "stopped").count(),
+        1
+    );
     let failed_patches = world
         .nodes()
         .filter(|node| node.report().is_some_and(|report| report.found.failed > 0));
