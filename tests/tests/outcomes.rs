@@ -412,3 +412,40 @@ async fn a_command_that_is_over_before_its_invocations_are_listed_loses_no_node(
         }
     }
 }
+
+#[tokio::test]
+async fn a_terminated_node_that_its_tags_still_find_is_told_and_becomes_gone_within_the_hour() {
+    let nodes = r#"{ count = 2, tags = { Env = "prod" } },
+        { count = 1, tags = { Env = "prod" }, reachability = "terminated" }"#;
+    let request = patchfleet_tests::request(
+        r#"
+        name = "outcomes"
+        patch = { operation = "Install" }
+        [targets]
+        tags = { Env = ["prod"] }
+        accounts = ["222222222222"]
+        regions = ["us-east-1"]
+        [budget.nodes]
+        max_concurrency = "100%"
+        max_errors = "100%"
+        "#,
+    )
+    .unwrap();
+    let toml = world(&format!("{ACCOUNTS}{}", group("222222222222", nodes)));
+    for (later, outcome, exit_code) in [(0, NodeOutcome::Unmanaged, 4), (2, NodeOutcome::Gone, 0)] {
+        let scene = Scene::of(&toml, &request);
+        let campaign = scene.begin(&request).await;
+        let counted = campaign.plan.locations[0].nodes.unwrap();
+        assert_eq!((counted.online, counted.unmanaged), (2, 1));
+        let at_last = scene.ports.clock.now() + SignedDuration::from_hours(later);
+        scene.ports.clock.sleep_until(at_last).await;
+        let ended = campaign.run().await.unwrap();
+        adds_up(&campaign.plan, &ended);
+        assert_eq!(
+            at(&ended.report, "222222222222").nodes,
+            tally(&[(NodeOutcome::Done, 2), (outcome, 1)]),
+            "{later} hours later"
+        );
+        assert_eq!(ended.report.exit_code(), exit_code, "{later} hours later");
+    }
+}

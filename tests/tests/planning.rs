@@ -12,6 +12,8 @@ mod by_id;
 mod own_inventory;
 #[path = "planning/reading.rs"]
 mod reading;
+#[path = "planning/regions.rs"]
+mod regions;
 
 use patchfleet_core::{
     plan::{Plan, PlanError, Refusal},

@@ -165,3 +165,31 @@ fn what_no_filter_can_mean_is_refused() {
         assert_eq!((error.code(), error.message()), ("ValidationException", words));
     }
 }
+
+#[test]
+fn no_filter_finds_a_node_that_is_stopped_terminated_or_not_registered() {
+    for away in ["stopped", "terminated", "unmanaged"] {
+        let nodes = format!(
+            r#"{{ count = 1, tags = {{ Env = "prod" }} }},
+            {{ count = 1, tags = {{ Env = "prod", Away = "yes" }}, reachability = "{away}" }}"#
+        );
+        let mut there = There::with_nodes(&nodes);
+        let every = there.ids();
+        let here = shown(&mut there, json!({}));
+        assert_eq!(here.len(), 1, "{away}");
+        for (key, values, found) in [
+            ("InstanceIds", json!(every), 1),
+            ("SourceIds", json!(every), 1),
+            ("tag:Env", json!(["prod"]), 1),
+            ("tag:Away", json!(["yes"]), 0),
+            ("tag-key", json!(["Away"]), 0),
+            ("PingStatus", json!(["Online"]), 1),
+            ("PingStatus", json!(["ConnectionLost", "Inactive"]), 0),
+            ("ResourceType", json!(["EC2Instance"]), 1),
+        ] {
+            let all = shown(&mut there, json!({"Filters": [{"Key": key, "Values": values}]}));
+            assert_eq!(all.len(), found, "{away}, {key} {values}");
+            assert!(all.iter().all(|one| *one == here[0]), "{away}, {key}");
+        }
+    }
+}

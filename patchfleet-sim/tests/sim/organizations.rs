@@ -318,3 +318,85 @@ fn units_are_targets_for_those_who_may_read_the_organization() {
         assert_eq!(started.is_ok(), allowed, "{top} {from}: {started:?}");
     }
 }
+
+#[test]
+fn without_trusted_access_nobody_names_an_account_and_everybody_reads_their_own_regions() {
+    let mut fleet = fleet("organization = { account_management = false }", "");
+    let central = fleet.caller.clone();
+    let web = fleet.within(WEB, "us-east-1");
+    let mut ask = |caller: &Caller, operation: &str, account: Option<&str>| {
+        let mut input = json!({});
+        if operation == "GetRegionOptStatus" {
+            input["RegionName"] = json!("us-east-1");
+        }
+        if let Some(account) = account {
+            input["AccountId"] = json!(account);
+        }
+        call(&mut fleet.world, caller, Service::Account, operation, input)
+    };
+    for operation in ["ListRegions", "GetRegionOptStatus"] {
+        for (caller, account) in [(&central, WEB), (&central, CENTRAL), (&web, CENTRAL), (&web, WEB)] {
+            let error = ask(caller, operation, Some(account)).unwrap_err();
+            assert_eq!(error.code(), "AccessDeniedException");
+            let needed = format!(
+                "is not authorized to perform: account:{operation} (Your organization must first enable trusted access with AWS Account Management.)"
+            );
+            assert!(error.message().ends_with(&needed), "{}", error.message());
+        }
+        for caller in [&central, &web] {
+            ask(caller, operation, None).unwrap();
+        }
+    }
+}
+
+#[test]
+fn no_role_is_assumed_in_a_region_that_its_account_does_not_have() {
+    let theirs = r#", opt_in_regions = ["eu-south-1"], enabling_regions = ["af-south-1"], disabling_regions = ["me-south-1"]"#;
+    // The one who assumes has them all.
+    let own = r#"opt_in_regions = ["eu-south-1", "af-south-1", "me-south-1", "mx-central-1"]"#;
+    let mut fleet = Fleet::of(&format!(
+        r#"
+        management_account = "{CENTRAL}"
+        accounts = [{{ id = "{CENTRAL}", name = "Main", {own} }}, {{ id = "{WEB}", name = "Web"{theirs} }}]
+        "#
+    ));
+    let arn = format!("arn:aws:iam::{WEB}:role/AWS-SystemsManager-AutomationExecutionRole");
+    for (region, assumed) in [
+        ("eu-south-1", true),
+        // Until it is disabled, STS knows the account there.
+        ("me-south-1", true),
+        ("af-south-1", false),
+        ("mx-central-1", false),
+    ] {
+        let caller = Caller::administrator(&fleet.world, region.parse().unwrap());
+        let input = json!({"RoleArn": arn, "RoleSessionName": "test"});
+        let answer = call(&mut fleet.world, &caller, Service::Sts, "AssumeRole", input);
+        if assumed {
+            assert!(answer.is_ok(), "{region}: {answer:?}");
+            continue;
+        }
+        let error = answer.unwrap_err();
+        let words = format!(
+            "User: arn:aws:iam::{CENTRAL}:user/administrator is not authorized to perform: sts:AssumeRole on resource: {arn}"
+        );
+        assert_eq!(
+            (error.status(), error.code(), error.message()),
+            (403, "AccessDenied", words.as_str()),
+            "{region}"
+        );
+        // Its session from elsewhere is not known there either.
+        let session = fleet.within(WEB, "us-east-1");
+        let there = Caller {
+            region: region.parse().unwrap(),
+            ..session
+        };
+        let answer = call(
+            &mut fleet.world,
+            &there,
+            Service::Sts,
+            "GetCallerIdentity",
+            json!({}),
+        );
+        assert_eq!(code(answer), "InvalidClientTokenId", "{region}");
+    }
+}
