@@ -57,10 +57,6 @@ impl SendCommand {
             Some("DocumentHash is not simulated.")
         } else if self.alarm_configuration.is_some() {
             Some("AlarmConfiguration is not simulated.")
-        } else if self.instance_ids.as_ref().is_some_and(|ids| !ids.is_empty())
-            && self.targets.as_ref().is_some_and(|targets| !targets.is_empty())
-        {
-            Some("Either InstanceIds or Targets name the nodes, not both.")
         } else {
             None
         }

@@ -10,6 +10,7 @@
 mod actions;
 mod builtin_worlds;
 mod calendars;
+mod cancels;
 mod changes;
 mod commands;
 mod determinism;

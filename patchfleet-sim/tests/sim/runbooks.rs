@@ -110,6 +110,10 @@ fn what_send_command_would_refuse_fails_its_step() {
             "'targets.1.member.key' failed to satisfy constraint: Member must satisfy regular expression pattern",
         ),
         (with("MaxConcurrency", json!("half")), "'maxConcurrency'"),
+        (
+            with("InstanceIds", json!([ids[0]])),
+            "Either InstanceIds or Targets name the nodes, not both.",
+        ),
     ] {
         let mut fleet = Fleet::of(SLOW);
         let id = start(&mut fleet, &json!([step]));
