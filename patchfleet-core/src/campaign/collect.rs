@@ -438,24 +438,38 @@ impl Job<'_> {
         }
     }
 
-    /// A location whose nodes cannot be listed: those that the unit names, or as many as the
-    /// census counted.
+    /// A location whose nodes cannot be listed: those that the unit or the plan names, or as many as
+    /// the census counted.
     fn counted(&self, outcome: LocationOutcome, detail: String) -> Settlement {
         let managed = managed_outcome(outcome);
-        let ids = self.node_ids().unwrap_or_default();
-        let named = ids
-            .iter()
-            .map(|node| row_without_result(node, managed, outcome, &detail));
-        let left_out = self.left_out().iter();
-        let left_out =
-            left_out.map(|node| row_without_result(node, NodeOutcome::Unreached, outcome, &detail));
-        let rows: Vec<NodeRow> = named.chain(left_out).collect();
+        let left_out = self.left_out();
+        let (own, rest) = match self.node_ids() {
+            Some(own) => {
+                let told: BTreeSet<NodeId> = own.iter().chain(left_out).cloned().collect();
+                // Each managed node is in a command or left out, so the census found the others unmanaged.
+                (own, self.left(&told, &BTreeSet::new()))
+            }
+            // Which of them are managed now, nobody can say.
+            None => {
+                let planned = self.planned_ids().unwrap_or_default();
+                (planned.into_iter().collect(), BTreeSet::new())
+            }
+        };
+        let row = |outcome_of_node| {
+            let detail = detail.as_str();
+            move |node: &NodeId| row_without_result(node, outcome_of_node, outcome, detail)
+        };
+        let rows: Vec<NodeRow> = (own.iter().map(row(managed)))
+            .chain(left_out.iter().map(row(NodeOutcome::Unreached)))
+            .chain(rest.iter().map(row(NodeOutcome::Unmanaged)))
+            .collect();
         let mut nodes: Tally = rows.iter().map(|row| row.outcome).collect();
+        // What neither the unit nor the plan names is known by number alone.
         let counts = self.census_of_the_rest();
-        if ids.is_empty() {
-            nodes.add(managed, counts.managed());
-        }
-        nodes.add(NodeOutcome::Unmanaged, counts.unmanaged);
+        let unnamed = counts.total().saturating_sub(nodes.total());
+        let unmanaged = unnamed.min(counts.unmanaged);
+        nodes.add(NodeOutcome::Unmanaged, unmanaged);
+        nodes.add(managed, unnamed - unmanaged);
         Settlement {
             nodes,
             detail,

@@ -2,6 +2,7 @@
 
 mod again;
 mod aws;
+mod by_name;
 mod cancelled;
 mod fire;
 mod gone;

@@ -44,7 +44,7 @@ impl Found {
 
 impl Job<'_> {
     /// The nodes of the location by the plan, if it names them.
-    fn planned_ids(&self) -> Option<BTreeSet<NodeId>> {
+    pub(super) fn planned_ids(&self) -> Option<BTreeSet<NodeId>> {
         let planned = self.state.planned(self.location)?;
         planned.node_ids.as_ref().map(NodeSet::nodes)
     }

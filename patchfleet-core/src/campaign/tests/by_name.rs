@@ -1,0 +1,213 @@
+//! A location's nodes have one row each, by name, whoever says which nodes they are: also where nobody
+//! may read the results, and where several commands carry the nodes of one group.
+
+use super::outcomes::report;
+use super::world::*;
+use crate::campaign::{LocationOutcome, State};
+use crate::id::{Location, NodeId, NodeSet};
+use crate::port::{NodeRows as _, PortErrorKind};
+use crate::report::{NodeOutcome, NodeRow};
+use crate::runbook::node_targets;
+
+fn id(n: u32) -> NodeId {
+    Node::well(n).id
+}
+
+fn location() -> Location {
+    Location::new("111111111111".parse().unwrap(), "us-east-1".parse().unwrap())
+}
+
+/// A node of the group that was stopped when the plan was made.
+fn stopped(n: u32) -> Node {
+    Node {
+        status: "",
+        patches: None,
+        ping: None,
+        ..Node::well(n)
+    }
+}
+
+/// One location whose plan names these nodes of a group.
+fn group(nodes: &[Node]) -> World {
+    World::new(&[&[("us-east-1", Script::Nodes(nodes.to_vec()))]], 1, 1)
+}
+
+/// The same, and the starts name these nodes, one command each, as they do for an inventory of one's
+/// own and where nodes that are offline are left out.
+fn named_group(nodes: &[Node], commands: &[&[u32]]) -> World {
+    let mut world = group(nodes);
+    let template = world.plan.requests.remove(0);
+    for command in commands {
+        let mut request = template.clone();
+        let ids: Vec<NodeId> = command.iter().map(|n| id(*n)).collect();
+        let targets = node_targets(ids).unwrap();
+        request.parameters.insert("Targets".to_owned(), targets);
+        world.plan.requests.push(request);
+    }
+    world
+}
+
+/// Nobody may read anything there: no result, nor who is in the group, nor who is managed.
+fn deny(world: &World) {
+    let mut scripts = world.aws.scripts.lock().unwrap();
+    scripts.insert(location(), Script::Sealed);
+    *world.aws.members_denied.lock().unwrap() = true;
+    *world.aws.look_up_fails.lock().unwrap() = Some(PortErrorKind::Denied);
+}
+
+fn allow(world: &World, nodes: &[Node]) {
+    let mut scripts = world.aws.scripts.lock().unwrap();
+    scripts.insert(location(), Script::Nodes(nodes.to_vec()));
+    *world.aws.members_denied.lock().unwrap() = false;
+    *world.aws.look_up_fails.lock().unwrap() = None;
+}
+
+fn rows(world: &World) -> Vec<NodeRow> {
+    finish(world.rows.rows(world.campaign(), &location())).unwrap()
+}
+
+fn outcomes(world: &World) -> Vec<(NodeId, NodeOutcome)> {
+    rows(world)
+        .into_iter()
+        .map(|row| (row.node, row.outcome))
+        .collect()
+}
+
+/// The totals are those of the rows, and each node has one row.
+fn assert_adds_up(world: &World, state: &State) {
+    let rows = rows(world);
+    let ids = NodeSet::of(rows.iter().map(|row| &row.node)).nodes();
+    assert_eq!(ids.len(), rows.len(), "each node has one row");
+    let totals = report(world, state).totals;
+    let of_rows = rows.iter().map(|row| row.outcome).collect();
+    assert_eq!(totals.nodes, of_rows, "{rows:?}");
+}
+
+#[test]
+fn where_nobody_may_read_anything_the_nodes_of_the_plan_are_named_and_later_read() {
+    let nodes = [Node::well(1), Node::well(2), stopped(3)];
+    let world = group(&nodes);
+    deny(&world);
+    let state = world.run();
+    assert_adds_up(&world, &state);
+    let unknown = [1, 2, 3].map(|n| (id(n), NodeOutcome::Unknown));
+    assert_eq!(outcomes(&world), unknown);
+    let report_of = report(&world, &state);
+    let named: Vec<_> = report_of
+        .needs_action
+        .iter()
+        .map(|node| (node.node.clone(), node.detail.as_str()))
+        .collect();
+    let words = "what became of it is not known: may not read";
+    assert_eq!(named, [1, 2, 3].map(|n| (id(n), words)));
+    assert_eq!(report_of.exit_code(), 4);
+    assert!(
+        report_of.to_text().contains("i-00000002"),
+        "{}",
+        report_of.to_text()
+    );
+
+    allow(&world, &nodes);
+    let again = finish(world.driver(2).collect_again(world.campaign())).unwrap();
+    assert_eq!((again.read, again.unread.len()), (1, 0));
+    assert_adds_up(&world, &again.state);
+    assert_eq!(
+        outcomes(&world),
+        [
+            (id(1), NodeOutcome::Done),
+            (id(2), NodeOutcome::Done),
+            (id(3), NodeOutcome::Unmanaged)
+        ]
+    );
+}
+
+#[test]
+fn a_plan_that_names_no_nodes_has_them_by_number_and_each_gets_a_row_once_it_is_read() {
+    let nodes = [Node::well(1), Node::well(2), stopped(3)];
+    let mut world = group(&nodes);
+    world.plan.locations[0].node_ids = None;
+    deny(&world);
+    let state = world.run();
+    assert_eq!(outcomes(&world), []);
+    let totals = report(&world, &state).totals.nodes;
+    assert_eq!(totals.count(NodeOutcome::Unknown), 2);
+    assert_eq!(totals.count(NodeOutcome::Unmanaged), 1);
+    allow(&world, &nodes);
+    let again = finish(world.driver(2).collect_again(world.campaign())).unwrap();
+    assert_adds_up(&world, &again.state);
+    assert_eq!(outcomes(&world).len(), 3);
+}
+
+#[test]
+fn where_several_commands_name_the_nodes_of_a_group_none_is_named_twice_though_nothing_can_be_read() {
+    let nodes: Vec<Node> = (1..=3).map(Node::well).chain([stopped(4)]).collect();
+    let world = named_group(&nodes, &[&[1, 2], &[3]]);
+    deny(&world);
+    let state = world.run();
+    assert_adds_up(&world, &state);
+    assert_eq!(
+        outcomes(&world),
+        [
+            (id(1), NodeOutcome::Unknown),
+            (id(2), NodeOutcome::Unknown),
+            (id(3), NodeOutcome::Unknown),
+            (id(4), NodeOutcome::Unmanaged)
+        ]
+    );
+    allow(&world, &nodes);
+    let again = finish(world.driver(2).collect_again(world.campaign())).unwrap();
+    assert_eq!((again.read, again.unread.len()), (2, 0));
+    assert_adds_up(&world, &again.state);
+    let done = [1, 2, 3].map(|n| (id(n), NodeOutcome::Done));
+    assert_eq!(outcomes(&world)[..3], done);
+    assert_eq!(outcomes(&world)[3], (id(4), NodeOutcome::Unmanaged));
+}
+
+#[test]
+fn of_several_commands_for_one_group_each_speaks_for_its_own_nodes_and_one_for_the_rest() {
+    let left = Node {
+        left: true,
+        ..Node::well(4)
+    };
+    let moved = Node {
+        moved: true,
+        status: "",
+        patches: None,
+        ..Node::well(5)
+    };
+    let joined = Node {
+        joined: true,
+        ..Node::well(6)
+    };
+    let nodes = [
+        Node::well(1),
+        Node::well(2),
+        Node::well(3),
+        left,
+        moved,
+        joined,
+        stopped(7),
+    ];
+    let world = named_group(&nodes, &[&[1, 2], &[3]]);
+    let state = world.run();
+    assert_adds_up(&world, &state);
+    let found: Vec<_> = rows(&world)
+        .into_iter()
+        .map(|row| (row.node, row.outcome, row.joined))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            (id(1), NodeOutcome::Done, false),
+            (id(2), NodeOutcome::Done, false),
+            (id(3), NodeOutcome::Done, false),
+            (id(4), NodeOutcome::Gone, false),
+            (id(5), NodeOutcome::NotRun, false),
+            (id(6), NodeOutcome::NotRun, true),
+            (id(7), NodeOutcome::Unmanaged, false),
+        ]
+    );
+    let report = report(&world, &state);
+    assert_eq!((report.totals.planned, report.totals.joined), (6, 1));
+    assert_eq!(report.locations[0].outcome, Some(LocationOutcome::NodesFailed));
+}
