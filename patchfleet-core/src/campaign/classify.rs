@@ -109,6 +109,13 @@ impl Evidence<'_> {
         (is_ours && state.operation.eq_ignore_ascii_case(self.operation.as_str())).then_some(state)
     }
 
+    /// Whether somebody else's run has written the patch state since the command was sent, and so in place
+    /// of this run's.
+    fn was_written_over(&self) -> bool {
+        let newer = self.state.filter(|state| state.ended_at >= self.requested_at);
+        newer.is_some() && self.fresh().is_none()
+    }
+
     /// The patch state, if it can be nobody else's.
     fn proves_a_run(&self) -> bool {
         self.snapshot.is_some() && self.fresh().is_some_and(|state| state.snapshot.is_some())
@@ -306,6 +313,11 @@ fn answered(evidence: &Evidence<'_>, status: &InvocationStatus) -> Verdict {
                 "the command ended as {}; what it began on the node may run on",
                 evidence.command
             ),
+        )
+        .until(PATCH_STATE_LAG),
+        S::Success if evidence.was_written_over() => Verdict::new(
+            NodeOutcome::Unknown,
+            "reported success, and another run has written its patch state since",
         )
         .until(PATCH_STATE_LAG),
         S::Success => {

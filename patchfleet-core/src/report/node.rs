@@ -29,7 +29,7 @@ pub enum NodeOutcome {
     /// Planned, or sent the command and through with it, and no longer there: neither selected nor listed by
     /// Systems Manager. Counts as at its goal unless `policy.gone` is `fail`.
     Gone,
-    /// Its results could not be read.
+    /// Its results could not be read, or another run has written its patch state since.
     Unknown,
 }
 

@@ -14,9 +14,9 @@ use crate::report::NodeOutcome;
 pub struct Recollected {
     /// The campaign, with what was read.
     pub state: State,
-    /// How many locations have results now that could not be read before.
+    /// How many locations have all their results now that could not be read before.
     pub read: u32,
-    /// What still cannot be read.
+    /// What still cannot be read, or not whole: what is known of other nodes there is kept.
     pub unread: Vec<StillUnread>,
 }
 
@@ -46,13 +46,18 @@ impl Driver {
         }
         let (mut read, mut unread) = (0_u32, vec![]);
         for (unit, location) in drive.state.unread() {
-            let collected = drive.read_again(unit, &location).await;
-            match collected {
-                Ok(settlement) => {
-                    drive.replace(unit, &location, &settlement).await?;
-                    read = read.saturating_add(1);
+            let reason = match drive.read_again(unit, &location).await {
+                Ok(reading) => {
+                    if reading.unread.is_none() || drive.tells_more(unit, &location, &reading.settlement) {
+                        drive.replace(unit, &location, reading.settlement).await?;
+                    }
+                    reading.unread
                 }
-                Err(reason) => unread.push(StillUnread { location, reason }),
+                Err(reason) => Some(reason),
+            };
+            match reason {
+                Some(reason) => unread.push(StillUnread { location, reason }),
+                None => read = read.saturating_add(1),
             }
         }
         let state = drive.into_state();
@@ -60,9 +65,16 @@ impl Driver {
     }
 }
 
+/// What a location came to.
+struct Reading {
+    settlement: Settlement,
+    /// Why some of its results still are not known.
+    unread: Option<String>,
+}
+
 impl Drive<'_> {
-    /// What a location came to, or why that still is not known.
-    async fn read_again(&self, unit: UnitId, location: &Location) -> Result<Settlement, String> {
+    /// What a location came to, or why nothing can be said of it.
+    async fn read_again(&self, unit: UnitId, location: &Location) -> Result<Reading, String> {
         let mut failures = Failures::default();
         loop {
             let settlement = match self.job(unit, location).collect().await {
@@ -82,28 +94,40 @@ impl Drive<'_> {
                 }
             };
             let unknown = settlement.nodes.count(NodeOutcome::Unknown);
-            if settlement.outcome == LocationOutcome::ResultsUnreadable || unknown > 0 {
-                return Err(match settlement.detail {
-                    detail if detail.is_empty() => format!("what became of {unknown} nodes is not known"),
-                    detail => detail,
+            let unread =
+                (settlement.outcome == LocationOutcome::ResultsUnreadable || unknown > 0).then(|| {
+                    if settlement.detail.is_empty() {
+                        format!("what became of {unknown} nodes is not known")
+                    } else {
+                        settlement.detail.clone()
+                    }
                 });
-            }
-            return Ok(settlement);
+            return Ok(Reading { settlement, unread });
         }
     }
 
-    /// Keeps the rows, then says so. Whoever else did the same meanwhile read the same.
+    /// Whether this says of more nodes what became of them than the log does.
+    fn tells_more(&self, unit: UnitId, location: &Location, settlement: &Settlement) -> bool {
+        let unit = self.state.units().get(&unit);
+        let at = unit.and_then(|unit| unit.locations.get(location));
+        at.and_then(|at| at.settled.as_ref()).is_some_and(|known| {
+            let unknown = known.nodes.count(NodeOutcome::Unknown);
+            settlement.nodes.count(NodeOutcome::Unknown) < unknown
+                && settlement.nodes.total() >= known.nodes.total()
+        })
+    }
+
+    /// Keeps the rows, then says so. Whoever else does the same meanwhile may have read more, so after
+    /// each conflict the results are read once more before rows are kept.
     async fn replace(
         &mut self,
         unit: UnitId,
         location: &Location,
-        settlement: &Settlement,
+        mut settlement: Settlement,
     ) -> Result<(), DriveError> {
-        let campaign = self.state.campaign();
+        let mut raced = false;
         while self.state.unread().contains(&(unit, location.clone())) {
-            self.put(location, vec![(unit, settlement)])
-                .await
-                .map_err(|source| DriveError::Rows { campaign, source })?;
+            self.put_again(unit, location, &settlement).await?;
             let event = Event::Recollected {
                 unit,
                 location: location.clone(),
@@ -111,11 +135,28 @@ impl Drive<'_> {
                 nodes: settlement.nodes.clone(),
                 detail: settlement.detail.clone(),
             };
-            match self.append(vec![event]).await? {
-                Appended::Yes => break,
-                Appended::Conflict => {} // somebody else appended: look again
+            if self.append(vec![event]).await? == Appended::Yes {
+                return Ok(());
+            }
+            raced = true;
+            if let Ok(newer) = self.read_again(unit, location).await {
+                settlement = newer.settlement;
             }
         }
+        if raced {
+            self.put_again(unit, location, &settlement).await?;
+        }
         Ok(())
+    }
+
+    async fn put_again(
+        &self,
+        unit: UnitId,
+        location: &Location,
+        settlement: &Settlement,
+    ) -> Result<(), DriveError> {
+        let campaign = self.state.campaign();
+        let put = self.put(location, vec![(unit, settlement)]).await;
+        put.map_err(|source| DriveError::Rows { campaign, source })
     }
 }

@@ -211,3 +211,51 @@ fn of_several_commands_for_one_group_each_speaks_for_its_own_nodes_and_one_for_t
     assert_eq!((report.totals.planned, report.totals.joined), (6, 1));
     assert_eq!(report.locations[0].outcome, Some(LocationOutcome::NodesFailed));
 }
+
+#[test]
+fn what_is_known_of_a_node_stays_though_other_runs_have_written_over_its_state_since() {
+    // The state of the second one has not come in time.
+    let late = Node {
+        late: jiff::SignedDuration::from_hours(1),
+        snapshot: Some("0d4a8a2e-0000-4000-8000-000000000000"),
+        ..Node::well(3)
+    };
+    let alarmed = |n, late| Node {
+        status: "Alarmed",
+        late: jiff::SignedDuration::from_mins(late),
+        ..Node::well(n)
+    };
+    let world = group(&[alarmed(1, 0), alarmed(2, 60), alarmed(3, 60)]);
+    let state = world.run();
+    let outcomes_of = |ns: [NodeOutcome; 3]| (1..=3).map(id).zip(ns).collect::<Vec<_>>();
+    use NodeOutcome::{Done, Unknown};
+    assert_eq!(outcomes(&world), outcomes_of([Done, Unknown, Unknown]));
+    assert_adds_up(&world, &state);
+
+    // An hour later the second has a state, and the third one's is somebody else's.
+    world.clock.advance(jiff::SignedDuration::from_hours(2));
+    let third = Node {
+        status: "Alarmed",
+        ..late
+    };
+    allow(&world, &[alarmed(1, 0), alarmed(2, 0), third.clone()]);
+    let again = finish(world.driver(2).collect_again(world.campaign())).unwrap();
+    assert_eq!(
+        (again.read, again.unread.len()),
+        (0, 1),
+        "the third is still unknown"
+    );
+    assert_eq!(outcomes(&world), outcomes_of([Done, Done, Unknown]));
+    assert_adds_up(&world, &again.state);
+
+    // Somebody else has patched all of them since.
+    let others = |n| Node {
+        status: "Success",
+        snapshot: third.snapshot,
+        ..Node::well(n)
+    };
+    allow(&world, &[others(1), others(2), others(3)]);
+    let again = finish(world.driver(3).collect_again(world.campaign())).unwrap();
+    assert_eq!((again.read, again.unread.len()), (0, 1));
+    assert_eq!(outcomes(&world), outcomes_of([Done, Done, Unknown]));
+}

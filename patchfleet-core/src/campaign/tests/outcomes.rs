@@ -704,8 +704,9 @@ fn a_patch_state_of_somebody_elses_snapshot_is_never_ours_however_new() {
     };
     let world = World::new(&[&[("us-east-1", Script::Nodes(vec![node]))]], 1, 0);
     let state = world.run();
-    let words = "reported success, and has no patch state of this run";
-    assert_eq!(rows(&world, &state), [("failed".to_owned(), words.to_owned())]);
+    let words = "reported success, and another run has written its patch state since";
+    assert_eq!(rows(&world, &state), [("unknown".to_owned(), words.to_owned())]);
+    assert_eq!(report(&world, &state).exit_code(), 4);
 }
 
 #[test]
@@ -714,7 +715,7 @@ fn a_runbook_of_ones_own_that_takes_no_snapshot_is_judged_by_the_clock() {
         snapshot: Some("0d4a8a2e-0000-4000-8000-000000000000"),
         ..Node::well(1)
     };
-    for (parameter, outcome) in [("SnapshotId", "failed"), ("Targets", "done")] {
+    for (parameter, outcome) in [("SnapshotId", "unknown"), ("Targets", "done")] {
         let mut world = World::new(&[&[("us-east-1", Script::Nodes(vec![node.clone()]))]], 1, 0);
         world.plan.requests[0].document_name = "Our-Runbook".parse().unwrap();
         world.plan.runbook = Some(crate::runbook::PlannedRunbook {
