@@ -63,6 +63,42 @@ async fn a_slow_fleet_of_many_turns_is_patched_whole() {
 }
 
 #[tokio::test]
+async fn a_command_that_expires_before_all_had_their_turn_leaves_the_others_unpatched_and_named() {
+    let clock = world("{ count = 7 }");
+    let mut request = ask("");
+    request.patch.delivery_timeout = Some("30m".parse().unwrap());
+    let ports = in_memory(&clock, &request.access).unwrap();
+    let (plan, ended) = plan_and_run(&ports, &request).await.unwrap();
+    assert!(
+        plan.warnings.iter().any(|warning| warning.contains("expire")),
+        "{:?}",
+        plan.warnings
+    );
+    let installed = clock.with_world(|world| {
+        let installed = world.nodes().filter(|node| node.installs() > 0);
+        installed.map(|node| node.id().clone()).collect::<Vec<_>>()
+    });
+    let nodes = &ended.report.totals.nodes;
+    let turns = u32::try_from(installed.len()).unwrap();
+    // Six hours and a half, for turns of more than an hour.
+    assert!((4..7).contains(&turns), "{turns}");
+    assert_eq!(nodes.total(), 7);
+    assert!(nodes.count(NodeOutcome::Done) >= turns - 1, "{nodes:?}");
+    let had_none: Vec<_> = ended
+        .report
+        .needs_action
+        .iter()
+        .filter(|row| !installed.contains(&row.node))
+        .collect();
+    assert_eq!(had_none.len(), 7 - installed.len(), "each is named");
+    assert!(
+        had_none.iter().all(|row| row.outcome == NodeOutcome::Unreached),
+        "{had_none:?}"
+    );
+    assert_eq!(ended.report.exit_code(), 4);
+}
+
+#[tokio::test]
 async fn unattended_nothing_is_started_where_a_silent_node_can_hold_up_the_others() {
     let clock = world("{ count = 2 }, { count = 1, reachability = \"offline\" }");
     let request = ask("");

@@ -11,6 +11,8 @@
 mod budget;
 #[path = "outcomes/scene.rs"]
 mod scene;
+#[path = "outcomes/truth.rs"]
+mod truth;
 
 use jiff::SignedDuration;
 use patchfleet_core::{
