@@ -6,7 +6,7 @@
 //! own state at the end. Neither shares code with what is checked.
 //!
 //! `PATCHFLEET_HANDS=5000` runs that many campaigns; without it there are 300. They are the same ones
-//! every time, and others with another `PATCHFLEET_HANDS_SEED`.
+//! on every machine and every time, and others with another `PATCHFLEET_HANDS_SEED`.
 
 #![expect(
     clippy::unwrap_used,
@@ -35,6 +35,10 @@ use std::collections::{BTreeMap, BTreeSet};
 /// How soon a driver has seen that an execution was cancelled: it looks at least every half minute,
 /// and a few calls may be on their way.
 const SEEN_WITHIN: SignedDuration = SignedDuration::from_secs(120);
+
+/// The campaigns run in this many threads, each with a seed of its own. The number is fixed, so that
+/// every machine runs the same campaigns.
+const SHARES: u32 = 4;
 
 fn time(of: &Value) -> Timestamp {
     of.as_str().unwrap().parse().unwrap()
@@ -258,31 +262,44 @@ fn campaigns() -> u32 {
         .unwrap_or(300)
 }
 
-fn check(draft: &Draft) {
-    let run = Run::of(draft);
-    exact(&run);
-    safe_by_default(&run);
+fn keeps_the_laws(run: &Run) {
+    exact(run);
+    safe_by_default(run);
     if let Ok(done) = &run.result {
-        accounted(&run, done);
-        success_is_one(&run, done);
-        good_nodes_are_told_good(&run, done);
-        unknown_is_not_empty(&run, done);
+        accounted(run, done);
+        success_is_one(run, done);
+        good_nodes_are_told_good(run, done);
+        unknown_is_not_empty(run, done);
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: campaigns(),
+/// Runs one share of the campaigns, with a seed of its own.
+fn run_share(share: u32) -> Result<(), String> {
+    let seed = number("PATCHFLEET_HANDS_SEED").unwrap_or(7);
+    let mut runner = TestRunner::new(ProptestConfig {
+        cases: campaigns().div_ceil(SHARES),
         failure_persistence: None,
         max_shrink_iters: 200,
-        rng_seed: RngSeed::Fixed(number("PATCHFLEET_HANDS_SEED").unwrap_or(7)),
+        rng_seed: RngSeed::Fixed(seed.wrapping_mul(SHARES.into()).wrapping_add(share.into())),
         ..ProptestConfig::default()
-    })]
+    });
+    let checked = runner.run(&drafts(), |draft| {
+        keeps_the_laws(&Run::of(&draft));
+        Ok(())
+    });
+    checked.map_err(|error| format!("share {share}: {error}\n{runner}"))
+}
 
-    #[test]
-    fn laws_1_2_3_and_7_hold_while_others_act(draft in drafts()) {
-        check(&draft);
-    }
+#[test]
+fn laws_1_2_3_and_7_hold_while_others_act() {
+    let shares: Vec<_> = (0..SHARES)
+        .map(|share| std::thread::spawn(move || run_share(share)))
+        .collect();
+    let failures: Vec<String> = shares
+        .into_iter()
+        .filter_map(|share| share.join().unwrap().err())
+        .collect();
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
 #[test]
@@ -292,6 +309,7 @@ fn others_do_everything_and_it_shows() {
     let mut driven = 0;
     for _ in 0..400 {
         let run = Run::of(&drafts().new_tree(&mut runner).unwrap().current());
+        keeps_the_laws(&run);
         deeds.extend(run.draft.hands.iter().map(|hand| hand.deed));
         if let Ok(done) = &run.result {
             driven += usize::from(!done.plan.locations.is_empty());
