@@ -99,6 +99,37 @@ async fn a_command_that_expires_before_all_had_their_turn_leaves_the_others_unpa
 }
 
 #[tokio::test]
+async fn a_node_that_is_at_work_when_its_command_expires_is_told_apart_from_those_that_wait() {
+    let clock = world("{ count = 5, patch = { minutes = 95.0 } }");
+    let mut request = ask("");
+    // Six hours and half a minute: three turns, and a part of the fourth.
+    request.patch.delivery_timeout = Some("30s".parse().unwrap());
+    let ports = in_memory(&clock, &request.access).unwrap();
+    let (plan, ended) = plan_and_run(&ports, &request).await.unwrap();
+    assert!(
+        plan.warnings
+            .iter()
+            .any(|warning| warning.contains("3 nodes have no turn")),
+        "{:?}",
+        plan.warnings
+    );
+    let nodes = &ended.report.totals.nodes;
+    assert_eq!(nodes.count(NodeOutcome::Done), 3, "{nodes:?}");
+    assert_eq!(nodes.count(NodeOutcome::Unknown), 1, "{nodes:?}");
+    assert_eq!(nodes.count(NodeOutcome::Unreached), 1, "{nodes:?}");
+    assert_eq!(ended.report.exit_code(), 4);
+    let at_work = ended
+        .report
+        .needs_action
+        .iter()
+        .find(|row| row.outcome == NodeOutcome::Unknown);
+    assert_eq!(
+        at_work.unwrap().detail,
+        "the command expired while it was at work on it; what it began may run on"
+    );
+}
+
+#[tokio::test]
 async fn unattended_nothing_is_started_where_a_silent_node_can_hold_up_the_others() {
     let clock = world("{ count = 2 }, { count = 1, reachability = \"offline\" }");
     let request = ask("");

@@ -178,12 +178,14 @@ impl Job<'_> {
         let parameters = self.parameters();
         let given = |name: &str| parameters.get(name)?.first().filter(|text| !text.is_empty());
         let by_word = given("BaselineOverride").is_some();
+        // What the plugins say tells who was at work when the command was ended before its time.
+        let with_plugins = by_word || !view.details.eq_ignore_ascii_case("Success");
         let mut invocations: BTreeMap<NodeId, InvocationView> = BTreeMap::new();
         let mut walk = Walk::new("the command's invocations");
         while let Some(token) = walk.next() {
             let page = self
                 .automation
-                .invocations(self.location, id, by_word, token)
+                .invocations(self.location, id, with_plugins, token)
                 .await?;
             invocations.extend(page.items.into_iter().map(|view| (view.node.clone(), view)));
             walk.advance(page.next)?;

@@ -311,6 +311,21 @@ fn a_node_that_the_command_never_came_to_is_told_with_awss_word() {
 }
 
 #[test]
+fn a_node_that_was_at_work_when_the_command_expired_is_not_said_to_be_unreached() {
+    let online = managed("online");
+    let timed_out = InvocationStatus::DeliveryTimedOut;
+    for (begun, expected) in [(true, NodeOutcome::Unknown), (false, NodeOutcome::Unreached)] {
+        let verdict = classify(&Evidence {
+            begun,
+            managed: online.as_ref(),
+            invocation: Some(&timed_out),
+            ..plain("DeliveryTimedOut")
+        });
+        assert_eq!((verdict.outcome, verdict.may_change.is_some()), (expected, begun));
+    }
+}
+
+#[test]
 fn where_the_runbook_takes_no_snapshot_the_clock_decides() {
     let online = managed("online");
     let success = InvocationStatus::Success;
