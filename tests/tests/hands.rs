@@ -222,33 +222,36 @@ fn safe_by_default(run: &Run) {
     if run.result.is_err() {
         assert_eq!(runs(&run.before), runs(&run.after));
     }
-    let start = time(&run.after["start"]);
-    for hand in &run.draft.hands {
-        let at = start
-            .checked_add(SignedDuration::from_secs(hand.at.into()))
-            .unwrap();
-        let latest = match hand.deed {
-            Deed::ReplaceRunbook if run.draft.wish.pin == "default" => at,
-            Deed::CancelExecutions => {
-                let struck = run
-                    .parents()
-                    .any(|one| one["status"] == "Cancelled" && time(&one["ended"]) == at);
-                if !struck {
-                    continue;
-                }
-                at.checked_add(SEEN_WITHIN).unwrap()
-            }
-            _ => continue,
-        };
+    for (stopped, latest) in stops(run) {
         for parent in run.parents() {
             let began = time(&parent["started"]);
             assert!(
-                began <= latest || began < at,
-                "after {hand:?}: {}",
+                began <= latest || began < stopped,
+                "{} began after somebody's stop at {stopped}",
                 parent["execution_id"]
             );
         }
     }
+}
+
+/// When somebody stopped something, and when at the latest an execution may begin after that.
+fn stops(run: &Run) -> Vec<(Timestamp, Timestamp)> {
+    let changes = run.after["changes"].as_array().unwrap().iter();
+    let struck = changes.filter(|one| one["touched"].as_u64().unwrap() > 0);
+    struck
+        .filter_map(|one| {
+            let at = time(&one["at"]);
+            let change = one["change"].as_object().unwrap();
+            let seen = at.checked_add(SEEN_WITHIN).unwrap();
+            if change.contains_key("cancel_executions") || change.contains_key("cancel_commands") {
+                Some((at, seen))
+            } else if change.contains_key("update_document") && run.draft.wish.pin == "default" {
+                Some((at, at))
+            } else {
+                None
+            }
+        })
+        .collect()
 }
 
 /// The number that a variable of the environment holds.
@@ -306,22 +309,28 @@ fn laws_1_2_3_and_7_hold_while_others_act() {
 fn others_do_everything_and_it_shows() {
     let mut runner = TestRunner::deterministic();
     let (mut deeds, mut nodes, mut outcomes) = (BTreeSet::new(), BTreeMap::new(), BTreeMap::new());
-    let mut driven = 0;
-    for _ in 0..400 {
+    let (mut driven, mut stopped) = (0, 0);
+    for _ in 0..200 {
         let run = Run::of(&drafts().new_tree(&mut runner).unwrap().current());
         keeps_the_laws(&run);
         deeds.extend(run.draft.hands.iter().map(|hand| hand.deed));
         if let Ok(done) = &run.result {
             driven += usize::from(!done.plan.locations.is_empty());
+            let left = run.parents().count() < done.plan.requests.len();
+            stopped += usize::from(left && !stops(&run).is_empty());
             *outcomes.entry(done.ended.report.outcome.as_str()).or_insert(0) += 1;
             for row in done.ended.rows.values().flatten() {
                 *nodes.entry(row.outcome).or_insert(0) += 1;
             }
         }
     }
-    println!("{driven} driven: {outcomes:?}; {nodes:?}");
+    println!("{driven} driven, {stopped} stopped: {outcomes:?}; {nodes:?}");
     assert_eq!(deeds.len(), 17, "{deeds:?}");
-    assert!(driven > 200, "{driven}");
+    assert!(driven > 100, "{driven}");
+    assert!(
+        stopped > 10,
+        "{stopped} campaigns stopped with something left to begin"
+    );
     for outcome in ["halted", "partial", "succeeded"] {
         assert!(
             outcomes.contains_key(outcome),

@@ -169,8 +169,8 @@ fn wish() -> impl Strategy<Value = Wish> {
         )
 }
 
-fn hand() -> impl Strategy<Value = Hand> {
-    let deed = prop_oneof![
+fn deed() -> impl Strategy<Value = Deed> {
+    prop_oneof![
         3 => Just(Deed::LeaveGroup),
         3 => Just(Deed::JoinGroup),
         1 => Just(Deed::DeleteGroup),
@@ -188,8 +188,15 @@ fn hand() -> impl Strategy<Value = Hand> {
         1 => Just(Deed::ReplaceRunbook),
         1 => Just(Deed::DeleteRunbook),
         1 => Just(Deed::Alarm),
-    ];
-    let at = prop_oneof![1..20_u32, 1..600_u32, 1..6_000_u32, 1..60_000_u32];
+    ]
+}
+
+/// Seconds after the start.
+fn any_time() -> impl Strategy<Value = u32> {
+    prop_oneof![1..20_u32, 1..600_u32, 1..6_000_u32, 1..60_000_u32]
+}
+
+fn hand(deed: impl Strategy<Value = Deed>, at: impl Strategy<Value = u32>) -> impl Strategy<Value = Hand> {
     (at, deed, any::<u8>(), 1..4_u32).prop_map(|(at, deed, place, count)| Hand {
         at,
         deed,
@@ -200,17 +207,13 @@ fn hand() -> impl Strategy<Value = Hand> {
 
 /// Worlds of one to three accounts in two Regions, with a request and up to four deeds of others.
 pub(crate) fn drafts() -> impl Strategy<Value = Draft> {
-    let places =
-        (1..=3_usize).prop_flat_map(|accounts| prop::collection::vec(place(), accounts * REGIONS.len()));
-    (
-        any::<u32>(),
-        places,
-        wish(),
-        prop::collection::vec(hand(), 0..5),
-        prop_oneof![2 => Just(0_u32), 1 => 1..900_u32],
-        prop::collection::vec(0..12_usize, 0..3),
-    )
-        .prop_map(|(seed, places, wish, hands, idle, deaths)| {
+    prop_oneof![3 => any_drafts().boxed(), 1 => drafts_in_turns().boxed()]
+}
+
+fn any_drafts() -> impl Strategy<Value = Draft> {
+    let hands = prop::collection::vec(hand(deed(), any_time()), 0..5);
+    (any::<u32>(), places(1..=3), wish(), hands, idle(), deaths()).prop_map(
+        |(seed, places, wish, hands, idle, deaths)| {
             let mut draft = Draft {
                 seed,
                 places,
@@ -224,7 +227,54 @@ pub(crate) fn drafts() -> impl Strategy<Value = Draft> {
                 draft.wish.selector = Selector::Group;
             }
             draft
-        })
+        },
+    )
+}
+
+/// Campaigns whose locations begin one after the other and whose budgets stop nothing, so that what
+/// somebody does in the middle has something to stop.
+fn drafts_in_turns() -> impl Strategy<Value = Draft> {
+    let stopping = prop_oneof![
+        2 => Just(Deed::CancelExecutions),
+        1 => Just(Deed::CancelChildren),
+        1 => Just(Deed::CancelCommands),
+        2 => Just(Deed::ReplaceRunbook),
+        1 => Just(Deed::DeleteRunbook),
+    ];
+    let hands = (
+        hand(stopping, 30..1_500_u32),
+        prop::collection::vec(hand(deed(), any_time()), 0..3),
+    );
+    (any::<u32>(), places(2..=3), wish(), hands, idle(), deaths()).prop_map(
+        |(seed, places, wish, (stopping, mut hands), idle, deaths)| {
+            hands.push(stopping);
+            Draft {
+                seed,
+                places,
+                wish: Wish {
+                    selector: Selector::AllManaged,
+                    nodes: ("100%", "100%"),
+                    locations: (1, "100%"),
+                    ..wish
+                },
+                hands,
+                idle: idle.min(60),
+                deaths,
+            }
+        },
+    )
+}
+
+fn places(accounts: std::ops::RangeInclusive<usize>) -> impl Strategy<Value = Vec<Place>> {
+    accounts.prop_flat_map(|accounts| prop::collection::vec(place(), accounts * REGIONS.len()))
+}
+
+fn idle() -> impl Strategy<Value = u32> {
+    prop_oneof![2 => Just(0_u32), 1 => 1..900_u32]
+}
+
+fn deaths() -> impl Strategy<Value = Vec<usize>> {
+    prop::collection::vec(0..12_usize, 0..3)
 }
 
 impl Draft {
