@@ -205,6 +205,27 @@ fn good_nodes_are_told_good(run: &Run, done: &Done) {
     }
 }
 
+/// A node that went down in its run is said to be lost, where nobody else took it away.
+fn lost_nodes_are_told_lost(run: &Run, done: &Done) {
+    let harmless = run.draft.hands.iter().all(|hand| hand.deed == Deed::JoinGroup);
+    if !harmless || !matches!(done.ending, Ending::Finished) {
+        return;
+    }
+    let nodes = run.nodes();
+    let commands = run.after["commands"].as_array().unwrap().iter();
+    let begun: BTreeSet<&str> = commands
+        .flat_map(|command| command["invocations"].as_array().unwrap())
+        .filter(|one| !one["started"].is_null())
+        .map(|one| one["node"].as_str().unwrap())
+        .collect();
+    for row in done.ended.rows.values().flatten() {
+        let node = nodes[row.node.as_str()];
+        if begun.contains(row.node.as_str()) && node["online"] == false {
+            assert_eq!(row.outcome, NodeOutcome::Lost, "{row:?} {node}");
+        }
+    }
+}
+
 /// Law 3: no location is said to be empty that had nodes.
 fn unknown_is_not_empty(run: &Run, done: &Done) {
     let census = census(&run.draft);
@@ -272,6 +293,7 @@ fn keeps_the_laws(run: &Run) {
         accounted(run, done);
         success_is_one(run, done);
         good_nodes_are_told_good(run, done);
+        lost_nodes_are_told_lost(run, done);
         unknown_is_not_empty(run, done);
     }
 }

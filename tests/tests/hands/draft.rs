@@ -1,6 +1,7 @@
 //! Random worlds in which other people act while a campaign runs. What stands in a draft is the
 //! truth at the beginning; the simulator's state is the truth at the end.
 
+use patchfleet_core::runbook::Runbook;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -464,7 +465,7 @@ impl Hand {
             Deed::CancelChildren => json!({ "cancel_executions": here }),
             Deed::CancelCommands => json!({ "cancel_commands": here }),
             Deed::ReplaceRunbook => json!({ "update_document": {
-                "document": { "name": RUNBOOK }, "content": ANOTHER_RUNBOOK,
+                "document": { "name": RUNBOOK }, "content": another_runbook(),
             } }),
             Deed::DeleteRunbook => json!({ "delete_document": { "name": RUNBOOK } }),
             Deed::Alarm => json!({ "alarm": here }),
@@ -473,7 +474,10 @@ impl Hand {
     }
 }
 
-/// A runbook that somebody put in the place of patchfleet's. It does nothing, and does it well.
-const ANOTHER_RUNBOOK: &str = r#"{"schemaVersion": "0.3", "assumeRole": "{{ AutomationAssumeRole }}",
-"parameters": {"AutomationAssumeRole": {"type": "String"}},
-"mainSteps": [{"name": "nothing", "action": "aws:sleep", "inputs": {"Duration": "PT1S"}}]}"#;
+/// A runbook that somebody puts in the place of patchfleet's. It takes the same parameters, so AWS
+/// starts it as readily.
+fn another_runbook() -> String {
+    let mut runbook: Value = serde_json::from_str(&Runbook::default().to_json()).unwrap();
+    runbook["description"] = json!("Somebody else's.");
+    runbook.to_string()
+}
