@@ -12,4 +12,5 @@ mod outcomes;
 mod presigned;
 mod runbook;
 mod starting;
+mod within;
 pub(crate) mod world;

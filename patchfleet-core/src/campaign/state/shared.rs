@@ -6,6 +6,7 @@
 
 use super::{State, UnitState};
 use crate::id::{Location, UnitId};
+use crate::report::NodeOutcome;
 use std::collections::BTreeMap;
 
 /// What the units that name the nodes of one location have in common.
@@ -15,8 +16,9 @@ pub(in crate::campaign) struct Shared {
     pub(in crate::campaign) units: u32,
     /// How many nodes they name together: what the location's percentages are of.
     pub(in crate::campaign) nodes: u32,
-    /// Nodes that failed so far: as AWS counts, or in truth, whichever is more. A command may
-    /// succeed with failed patches, and AWS counts none of them.
+    /// Nodes that failed so far, or may have: as AWS counts, or in truth, whichever is more. A command
+    /// may succeed with failed patches, and AWS counts none of them. A node of which nothing is known
+    /// counts, since it may be as bad as the rest of them.
     pub(in crate::campaign) errors: u32,
 }
 
@@ -32,9 +34,12 @@ impl State {
                 shared.nodes = shared.nodes.saturating_add(named);
                 if let Some(settled) = &at.settled {
                     let counted = at.command.as_ref().map_or(0, |(_, counts)| counts.errors);
-                    let damaged = settled.nodes.iter().filter(|(outcome, _)| outcome.is_damaged());
-                    let damaged = damaged.map(|(_, n)| n).fold(0, u32::saturating_add);
-                    shared.errors = shared.errors.saturating_add(counted.max(damaged));
+                    let bad = settled
+                        .nodes
+                        .iter()
+                        .filter(|(outcome, _)| outcome.is_damaged() || *outcome == NodeOutcome::Unknown);
+                    let bad = bad.map(|(_, n)| n).fold(0, u32::saturating_add);
+                    shared.errors = shared.errors.saturating_add(counted.max(bad));
                 }
             }
         }
@@ -46,7 +51,8 @@ impl State {
         self.plan.request.budget.nodes.max_errors.as_count(shared.nodes)
     }
 
-    /// Whether more nodes of the unit's location failed in earlier commands than its budget allows.
+    /// Whether more nodes of the unit's location failed in earlier commands, or may have, than its budget
+    /// allows.
     pub(in crate::campaign) fn used_up(&self, unit: &UnitState, all: &BTreeMap<&Location, Shared>) -> bool {
         !unit.named.is_empty()
             && unit.locations.keys().any(|location| {
@@ -69,7 +75,7 @@ impl State {
             let shared = unit.locations.keys().find_map(|location| all.get(location));
             let shared = shared.copied().unwrap_or_default();
             format!(
-                "not begun: {} of the location's {} nodes failed, and its budget allows {}",
+                "not begun: {} of the location's {} nodes failed or may have, and its budget allows {}",
                 shared.errors,
                 shared.nodes,
                 self.errors_allowed(shared)
