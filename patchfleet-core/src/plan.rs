@@ -290,8 +290,8 @@ pub enum RefusalCode {
     TooLarge,
     /// The results of an Install could not be read afterwards: a call that collecting needs is denied.
     ResultsUnreadable,
-    /// Nodes do not answer: the policy is to refuse, or they could hold every place of their
-    /// location and nobody is there to see it.
+    /// Nodes do not answer: the policy is to refuse, or to leave them out and there are no others, or they
+    /// could hold every place of their location and nobody is there to see it.
     NodesOffline,
     /// No command that is started now is sure to have expired by the cutoff.
     CutoffTooNear,

@@ -51,7 +51,33 @@ fn an_alias_bomb_is_refused_before_it_goes_off() {
     }
     let (code, message) = only(&text, Format::Yaml);
     assert_eq!(code, ProblemCode::Syntax);
-    assert!(message.contains("too complex"), "{message}");
+    assert!(
+        message.contains("its aliases (*name) stand for more than 50000 values together")
+            && message.contains("Write the values out instead")
+            && message.contains("at line "),
+        "{message}"
+    );
+}
+
+#[test]
+fn what_a_yaml_text_may_not_do_is_told_in_the_words_of_requests() {
+    let deep = format!("a: {}", "[".repeat(5_000));
+    for (text, words) in [
+        ("a: *nobody\n", "an alias (*name) stands for nothing"),
+        ("a: &a {b: 1}\nc: {<<: *a}\n", "a request has no merge keys (<<)"),
+        (
+            "a: &a [1, *a]\n",
+            "an alias (*name) stands for a value that it is itself a part of",
+        ),
+        (&*deep, "lists or tables nest too deep"),
+    ] {
+        let (code, message) = only(text, Format::Yaml);
+        assert_eq!(code, ProblemCode::Syntax);
+        assert!(message.contains(words), "{message}");
+        for words in ["breach", "events", "YAML document too", "recursion"] {
+            assert!(!message.contains(words), "{message}");
+        }
+    }
 }
 
 #[test]

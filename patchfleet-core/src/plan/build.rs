@@ -31,8 +31,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// # Errors
 ///
 /// A [`Refusal`] with every reason: answers whose policy is to refuse, node ids that are in no
-/// location, targets that do not fit in a parameter, nodes that are offline, a cutoff that is too
-/// near; or, if nothing else is wrong, that no location is left to patch
+/// location, targets that do not fit in a parameter, nodes that are offline (also where all are, and the
+/// policy leaves them out), a cutoff that is too near; or, if nothing else is wrong, that no location is left to patch
 /// ([`NothingSelected`](RefusalCode::NothingSelected)).
 pub fn build(
     request: &PatchRequest,
@@ -80,7 +80,7 @@ pub fn build(
         sorted.reasons.push(reason);
     }
     if request.policy.offline == OfflineAction::Skip && runbook::is_own(&request.automation.document) {
-        sorted.leave_out_offline(census);
+        sorted.leave_out_offline(request, census);
     }
     let attendance = options.attendance;
     let reasons = offline::reasons(request, &sorted.locations, census, attendance);
@@ -226,9 +226,11 @@ impl Sorted {
         });
     }
 
-    /// Leaves out the nodes that do not answer, and locations that have no others.
-    fn leave_out_offline(&mut self, census: &CensusTaken) {
+    /// Leaves out the nodes that do not answer, and locations that have no others. If none is left, that is
+    /// a refusal: nodes are selected, and a run would patch none of them.
+    fn leave_out_offline(&mut self, request: &PatchRequest, census: &CensusTaken) {
         let planned = std::mem::take(&mut self.locations);
+        let (wanted, skipped) = (planned.len(), self.skipped.len());
         for mut at in planned {
             let location = at.location();
             if let Some(managed) = census.managed.get(&location) {
@@ -248,6 +250,19 @@ impl Sorted {
                 at.left_out.clone_from(&managed.offline);
             }
             self.locations.push(at);
+        }
+        if wanted > 0 && self.locations.is_empty() {
+            let left_out = self.skipped.get(skipped..).unwrap_or_default();
+            let places = names(left_out.iter().map(|skip| skip.location().to_string()));
+            self.refuse(
+                RefusalCode::NodesOffline,
+                nowhere::in_words(&request.targets.selector),
+                format!(
+                    "nothing would be done: no selected node answers Systems Manager, and policy.offline = \"skip\" \
+                     leaves out those that do not ({places}). Run it once they answer, or set policy.offline to \
+                     \"target\" to have commands wait for them"
+                ),
+            );
         }
     }
 
@@ -333,6 +348,9 @@ impl Sorted {
             ),
         };
         match action {
+            PolicyAction::Refuse if cause == Some(UnknownCause::Denied) => {
+                self.refuse(code, location, format!("{detail}{DENIED_REMEDY}"));
+            }
             PolicyAction::Refuse => self.refuse(code, location, detail),
             PolicyAction::Keep => self.plan(location, None, Some(reason)),
             PolicyAction::Skip => self.skipped.push(Skip {
@@ -427,6 +445,10 @@ type Sorting = (
     Option<UnknownCause>,
     String,
 );
+
+/// What a person can do about a location in which nobody may look.
+const DENIED_REMEDY: &str = ". If it is closed for good, as by a service control policy, set policy.denied to \
+                             \"exclude\" or name its Region in targets.exclude_regions";
 
 fn unknown(policy: &Policy, by_ids: bool, cause: UnknownCause, detail: &str) -> Sorting {
     let (action, reason) = match (cause, policy.denied) {

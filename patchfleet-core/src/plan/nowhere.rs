@@ -20,7 +20,7 @@ pub(super) fn reason(request: &PatchRequest, candidates: &Candidates, skipped: &
     }
 }
 
-fn in_words(selector: &Selector) -> String {
+pub(super) fn in_words(selector: &Selector) -> String {
     match selector {
         Selector::ResourceGroup(group) => format!("the resource group {group}"),
         Selector::Tags(tags) => {

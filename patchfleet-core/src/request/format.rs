@@ -3,7 +3,7 @@
 use super::node::{Node, TooDeep};
 use super::toml_depth::may_be_too_deep;
 use crate::problem::{Place, Problem, ProblemCode};
-use std::{collections::BTreeMap, path::Path};
+use std::{borrow::Cow, collections::BTreeMap, path::Path};
 use toml::de::{DeTable, DeValue};
 
 /// The longest text that is read, in bytes: 1 MiB. A request of 40,000 node ids has room.
@@ -163,9 +163,11 @@ impl Format {
     }
 
     fn too_deep(self, _: TooDeep) -> Problem {
-        self.error(None, "lists or tables nest too deep")
+        self.error(None, TOO_DEEP)
     }
 }
+
+const TOO_DEEP: &str = "lists or tables nest too deep";
 
 fn syntax(expected: String) -> Problem {
     Problem::new(ProblemCode::Syntax, "", "", expected)
@@ -211,13 +213,48 @@ fn read_yaml(text: &str) -> Result<Node, Problem> {
         Ok(Node::Null) => Ok(Node::Table(BTreeMap::new())),
         Ok(node) => Ok(node),
         Err(e) => {
-            use serde_saphyr::MessageFormatter as _;
             let at = e.location().map(|at| Place {
                 line: at.line(),
                 column: at.column(),
             });
-            let message = serde_saphyr::UserMessageFormatter.format_message(e.without_snippet());
-            Err(Format::Yaml.error(at, &message))
+            Err(Format::Yaml.error(at, &yaml_words(e.without_snippet())))
         }
     }
+}
+
+/// What is wrong with a YAML text. What a request may not use or exceed is told in its own words, with
+/// what to write instead; the reader's words tell of limits that nobody has set in a request.
+fn yaml_words(error: &serde_saphyr::Error) -> Cow<'_, str> {
+    use serde_saphyr::{MessageFormatter as _, UserMessageFormatter};
+    own_yaml_words(error).unwrap_or_else(|| match UserMessageFormatter.format_message(error) {
+        theirs if theirs.contains("recursion limit exceeded") => Cow::Borrowed(TOO_DEEP),
+        theirs => theirs,
+    })
+}
+
+fn own_yaml_words(error: &serde_saphyr::Error) -> Option<Cow<'static, str>> {
+    use serde_saphyr::Error as E;
+    Some(match error {
+        E::AliasError { error, .. } => return own_yaml_words(error),
+        E::AliasReplayCounterOverflow { .. }
+        | E::AliasReplayLimitExceeded { .. }
+        | E::AliasExpansionLimitExceeded { .. }
+        | E::AliasReplayStackDepthExceeded { .. } => Cow::Owned(format!(
+            "its aliases (*name) stand for more than {MAX_ALIAS_EVENTS} values together, or for each other too many \
+             times over. Write the values out instead"
+        )),
+        E::UnknownAnchor { .. } => {
+            Cow::Borrowed("an alias (*name) stands for nothing, since no value before it is marked &name")
+        }
+        E::RecursiveReferencesRequireWeakTypes { .. } => {
+            Cow::Borrowed("an alias (*name) stands for a value that it is itself a part of")
+        }
+        E::MergeKeyNotAllowed { .. } => {
+            Cow::Borrowed("a request has no merge keys (<<). Write the values out instead")
+        }
+        E::Budget { .. } => Cow::Borrowed(
+            "it has more values, or lists and tables that nest deeper, than a request has room for",
+        ),
+        _ => return None,
+    })
 }

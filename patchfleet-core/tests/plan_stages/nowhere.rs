@@ -182,6 +182,25 @@ fn skips(policy: Value) -> Result<Vec<(String, SkipReason)>, Vec<String>> {
 }
 
 #[test]
+fn the_refusal_of_a_location_in_which_nobody_may_look_names_the_remedy() {
+    let targets = json!({"resource_group": "W", "regions": [US, EU], "accounts": [CENTRAL, OTHER]});
+    let refusal = planned_of(&partly_denied(), targets, json!({})).unwrap_err();
+    let details: Vec<&str> = refusal.reasons.iter().map(|reason| &*reason.detail).collect();
+    assert!(
+        details[0].starts_with("denied: ")
+            && details[0].ends_with(
+                ". If it is closed for good, as by a service control policy, set policy.denied to \"exclude\" or name \
+                 its Region in targets.exclude_regions"
+            ),
+        "{details:?}"
+    );
+    assert!(
+        !details[1].contains("policy.denied"),
+        "a role that is missing is no denial"
+    );
+}
+
+#[test]
 fn a_denial_follows_its_own_policy_and_without_one_that_of_unknown_answers() {
     let (denied, unassumable) = ("111111111111/eu-west-1", "222222222222/us-east-1");
     let refused = |subjects: &[&str]| Err(subjects.iter().map(ToString::to_string).collect());

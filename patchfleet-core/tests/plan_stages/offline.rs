@@ -114,6 +114,35 @@ fn skipping_names_the_nodes_that_answer_and_accounts_for_the_others() {
 }
 
 #[test]
+fn a_plan_that_would_leave_every_node_out_is_refused_whatever_nothing_selected_says() {
+    let mut world = World::default();
+    world.add(CENTRAL, &REGIONS);
+    *world.place(CENTRAL, "us-east-1") = place(0, 3, 0);
+    *world.place(CENTRAL, "us-west-2") = place(0, 1, 2);
+    for selector in [json!({"resource_group": "W"}), json!({"all_managed": true})] {
+        for nothing_selected in ["refuse", "succeed"] {
+            let mut targets = selector.clone();
+            targets["regions"] = json!(REGIONS);
+            let policy = json!({"policy": {"offline": "skip", "nothing_selected": nothing_selected}});
+            for options in [attended(), Options::default()] {
+                let request = request_with(targets.clone(), policy.clone());
+                let refusal = planned_with(&world, &request, options).unwrap_err();
+                assert_eq!(refusal.reasons.len(), 1, "{refusal}");
+                assert_eq!(refusal.reasons[0].code, RefusalCode::NodesOffline);
+                let words = &refusal.reasons[0].detail;
+                for expected in [
+                    "nothing would be done",
+                    "111111111111/us-east-1, 111111111111/us-west-2",
+                    "set policy.offline to \"target\"",
+                ] {
+                    assert!(words.contains(expected), "{words}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn nodes_that_do_not_answer_are_never_named_together_with_others_and_come_last() {
     let everything = |offline: &str| {
         request_with(
