@@ -45,7 +45,7 @@ pub(crate) use documents::{
 };
 pub(crate) use executions::{
     DescribeAutomationExecutions, DescribeAutomationStepExecutions, ExecutionShape, Filter,
-    GetAutomationExecution, StepShape,
+    GetAutomationExecution, StepLocation, StepShape,
 };
 pub(crate) use groups::{Identifier, ListGroupResources, QueryErrorShape, ResourceQuery, SearchResources};
 pub(crate) use instances::{DescribeInstanceInformation, InstanceFilter, InstanceShape};

@@ -9,7 +9,7 @@ mod pattern;
 mod text;
 
 pub(crate) use check::{Kind, Violation};
-pub(crate) use pattern::compile as java_pattern;
+pub(crate) use pattern::SearchPattern;
 
 use crate::api::Service;
 use pattern::Pattern;

@@ -4,7 +4,7 @@ mod filter;
 mod shape;
 
 pub(crate) use filter::Filter;
-pub(crate) use shape::{ExecutionMetadata, ExecutionShape, StepShape};
+pub(crate) use shape::{ExecutionMetadata, ExecutionShape, StepLocation, StepShape};
 
 use super::{
     ApiError, Caller, Operation, Service,

@@ -49,9 +49,39 @@ impl Pattern {
     }
 }
 
-/// A pattern of Java's, to be searched for. A value for which it would have to go back too often is an
-/// error of the match.
-pub(crate) fn compile(pattern: &str) -> Result<Regex, String> {
+/// A document's pattern, compiled once for all executions of the document. It is looked for anywhere in a
+/// value.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(from = "String")]
+pub(crate) struct SearchPattern {
+    text: String,
+    regex: OnceLock<Result<Regex, String>>,
+}
+
+impl From<String> for SearchPattern {
+    fn from(text: String) -> Self {
+        Self {
+            text,
+            regex: OnceLock::new(),
+        }
+    }
+}
+
+impl SearchPattern {
+    /// As the document has it.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The pattern compiled, or why it is none. A value for which it would have to go back too often is an
+    /// error of the match.
+    pub(crate) fn regex(&self) -> Result<&Regex, &str> {
+        let compiled = self.regex.get_or_init(|| compile(&self.text));
+        compiled.as_ref().map_err(String::as_str)
+    }
+}
+
+fn compile(pattern: &str) -> Result<Regex, String> {
     RegexBuilder::new(&of_java(pattern))
         .backtrack_limit(MAX_BACKTRACKS)
         .build()

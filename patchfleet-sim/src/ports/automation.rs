@@ -4,7 +4,7 @@ use super::{At, MemoryPorts, token, unreadable};
 use crate::api::{
     DescribeAutomationExecutions, DescribeAutomationStepExecutions, DescribeInstancePatchStates,
     ExecutionShape, Filter, GetAutomationExecution, GetCommandInvocation, ListCommandInvocations,
-    ListCommands, StartAutomationExecution, StepShape, WireTime,
+    ListCommands, StartAutomationExecution, StepLocation, StepShape, WireTime,
 };
 use patchfleet_core::{
     id::{ClientToken, CommandId, DocumentName, ExecutionId, Location, NodeId},
@@ -323,16 +323,7 @@ fn locations(targets: &[Value]) -> Option<BTreeSet<Location>> {
 }
 
 fn step_view(one: StepShape) -> PortResult<StepView> {
-    let location = one.target_location.as_ref().and_then(|target| {
-        let only = |name: &str| match target.get(name).and_then(Value::as_array).map(Vec::as_slice) {
-            Some([only]) => only.as_str(),
-            _ => None,
-        };
-        Some(Location::new(
-            only("Accounts")?.parse().ok()?,
-            only("Regions")?.parse().ok()?,
-        ))
-    });
+    let location = one.target_location.map(StepLocation::location);
     let child = one.outputs.get("ExecutionId").and_then(|ids| ids.first());
     Ok(StepView {
         location,

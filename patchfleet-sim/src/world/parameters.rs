@@ -2,7 +2,6 @@
 //! against what the document allows.
 
 use super::runbook::{ParameterRule, Runbook};
-use crate::model::java_pattern;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -83,10 +82,7 @@ impl ParameterRule {
             }
         }
         // A pattern that does not compile was refused together with its document.
-        let pattern = self
-            .allowed_pattern
-            .as_deref()
-            .map(|text| (text, java_pattern(text)));
+        let pattern = self.allowed_pattern.as_ref().map(|one| (one.text(), one.regex()));
         if let Some((text, Ok(pattern))) = pattern {
             for item in items {
                 let item = plain(item);

@@ -7,6 +7,7 @@ mod jump;
 pub(crate) use check::seconds_of_timeout;
 pub(crate) use jump::Jump;
 
+use crate::model::SearchPattern;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -33,7 +34,7 @@ pub(crate) struct ParameterRule {
     pub(crate) kind: String,
     pub(crate) default: Option<Value>,
     pub(crate) allowed_values: Option<Vec<Value>>,
-    pub(crate) allowed_pattern: Option<String>,
+    pub(crate) allowed_pattern: Option<SearchPattern>,
     pub(crate) min_items: Option<usize>,
     pub(crate) max_items: Option<usize>,
     pub(crate) min_chars: Option<usize>,

@@ -4,6 +4,7 @@ use crate::api::time::WireTime;
 use crate::world::{
     Execution, Failure, FailureKind, FailureStage, Shape, Status, Step, StepRule, Target, TargetUnit,
 };
+use patchfleet_core::id::{AccountId, Location, Region};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -37,8 +38,8 @@ pub(crate) struct ExecutionShape {
     #[serde(flatten)]
     pub(crate) rate: RateShape,
     pub(crate) target_locations: Option<Vec<Value>>,
-    pub(crate) progress_counters: Option<Value>,
-    pub(crate) targets_summary: Option<Value>,
+    pub(crate) progress_counters: Option<ProgressCounters>,
+    pub(crate) targets_summary: Option<TargetsSummary>,
 }
 
 /// An execution, as it is listed.
@@ -72,10 +73,67 @@ pub(crate) struct RateShape {
     pub(crate) target_parameter_name: Option<String>,
     pub(crate) targets: Vec<Target>,
     pub(crate) target_maps: Option<Vec<BTreeMap<String, Vec<String>>>>,
-    pub(crate) resolved_targets: Value,
+    pub(crate) resolved_targets: ResolvedTargets,
     pub(crate) max_concurrency: Option<String>,
     pub(crate) max_errors: Option<String>,
     pub(crate) target: Option<String>,
+}
+
+/// The targets that a rate-control execution found.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct ResolvedTargets {
+    parameter_values: Vec<String>,
+    truncated: bool,
+}
+
+/// How many steps of a parent of target locations ended, and how.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct ProgressCounters {
+    total_steps: usize,
+    success_steps: usize,
+    failed_steps: usize,
+    cancelled_steps: usize,
+    timed_out_steps: usize,
+}
+
+/// How many targets of a rate-control execution are through. `FailedCount` counts what failed, timed out
+/// or was cancelled, as the model says.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct TargetsSummary {
+    total_count: usize,
+    started_count: usize,
+    completed_count: usize,
+    successful_count: usize,
+    failed_count: usize,
+}
+
+/// Where a step of a parent of target locations runs its child, with what its entry says of that.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct StepLocation {
+    accounts: [AccountId; 1],
+    regions: [Region; 1],
+    #[serde(flatten)]
+    entry: Option<StepEntry>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct StepEntry {
+    target_location_max_concurrency: String,
+    target_location_max_errors: String,
+    execution_role_name: String,
+}
+
+impl StepLocation {
+    /// The location.
+    pub(crate) fn location(self) -> Location {
+        let ([account], [region]) = (self.accounts, self.regions);
+        Location::new(account, region)
+    }
 }
 
 /// A step.
@@ -95,7 +153,7 @@ pub(crate) struct StepShape {
     pub(crate) failure_message: Option<String>,
     pub(crate) failure_details: Option<Value>,
     pub(crate) targets: Option<Vec<Target>>,
-    pub(crate) target_location: Option<Value>,
+    pub(crate) target_location: Option<StepLocation>,
     pub(crate) is_end: Option<bool>,
     pub(crate) is_critical: Option<bool>,
     pub(crate) next_step: Option<String>,
@@ -172,43 +230,41 @@ pub(super) fn current(one: &Execution) -> Option<&Step> {
 fn rate_shape(one: &Execution) -> RateShape {
     let said = &one.order.said;
     let targets: Vec<&TargetUnit> = one.steps.iter().filter_map(|step| step.target.as_ref()).collect();
-    let shown: Vec<&str> = targets
-        .iter()
-        .take(SHOWN_TARGETS)
-        .map(|target| target.name.as_str())
-        .collect();
+    let shown = targets.iter().take(SHOWN_TARGETS);
     RateShape {
         target_parameter_name: said.target_parameter_name.clone(),
         targets: said.targets.clone().unwrap_or_default(),
         target_maps: said.target_maps.clone().filter(|maps| !maps.is_empty()),
-        resolved_targets: json!({"ParameterValues": shown, "Truncated": targets.len() > shown.len()}),
+        resolved_targets: ResolvedTargets {
+            parameter_values: shown.map(|target| target.name.clone()).collect(),
+            truncated: targets.len() > SHOWN_TARGETS,
+        },
         max_concurrency: said.max_concurrency.clone(),
         max_errors: said.max_errors.clone(),
         target: one.target.clone(),
     }
 }
 
-fn counters(one: &Execution) -> Value {
+fn counters(one: &Execution) -> ProgressCounters {
     let count = |status| one.steps.iter().filter(|step| step.status == status).count();
-    json!({
-        "TotalSteps": one.steps.len(),
-        "SuccessSteps": count(Status::Success),
-        "FailedSteps": count(Status::Failed),
-        "CancelledSteps": count(Status::Cancelled),
-        "TimedOutSteps": count(Status::TimedOut),
-    })
+    ProgressCounters {
+        total_steps: one.steps.len(),
+        success_steps: count(Status::Success),
+        failed_steps: count(Status::Failed),
+        cancelled_steps: count(Status::Cancelled),
+        timed_out_steps: count(Status::TimedOut),
+    }
 }
 
-/// `FailedCount` counts what failed, timed out or was cancelled, as the model says.
-fn summary(one: &Execution) -> Value {
+fn summary(one: &Execution) -> TargetsSummary {
     let count = |which: fn(&Step) -> bool| one.steps.iter().filter(|step| which(step)).count();
-    json!({
-        "TotalCount": one.steps.len(),
-        "StartedCount": count(|step| step.child.is_some()),
-        "CompletedCount": count(|step| step.status.is_terminal()),
-        "SuccessfulCount": count(|step| step.status == Status::Success),
-        "FailedCount": count(|step| step.status.is_terminal() && step.status != Status::Success),
-    })
+    TargetsSummary {
+        total_count: one.steps.len(),
+        started_count: count(|step| step.child.is_some()),
+        completed_count: count(|step| step.status.is_terminal()),
+        successful_count: count(|step| step.status == Status::Success),
+        failed_count: count(|step| step.status.is_terminal() && step.status != Status::Success),
+    }
 }
 
 pub(super) fn step_shape(execution: &Execution, index: usize, step: &Step) -> StepShape {
@@ -251,16 +307,18 @@ fn location_targets(execution: &Execution, step: &Step) -> Option<Vec<Target>> {
     execution.order.targets.get(*entry)?.said.targets.clone()
 }
 
-fn target_location(execution: &Execution, step: &Step) -> Option<Value> {
+fn target_location(execution: &Execution, step: &Step) -> Option<StepLocation> {
     let (location, entry) = step.location.as_ref()?;
     let entry = execution.order.targets.get(*entry);
-    Some(json!({
-        "Accounts": [location.account],
-        "Regions": [location.region],
-        "TargetLocationMaxConcurrency": entry.map(|entry| &entry.max_concurrency),
-        "TargetLocationMaxErrors": entry.map(|entry| &entry.max_errors),
-        "ExecutionRoleName": entry.map(|entry| &entry.role),
-    }))
+    Some(StepLocation {
+        accounts: [location.account.clone()],
+        regions: [location.region.clone()],
+        entry: entry.map(|entry| StepEntry {
+            target_location_max_concurrency: entry.max_concurrency.clone(),
+            target_location_max_errors: entry.max_errors.clone(),
+            execution_role_name: entry.role.clone(),
+        }),
+    })
 }
 
 fn failure_details(failure: &Failure) -> Value {

@@ -3,10 +3,7 @@
 //! A step whose action is not known is not: it fails when its turn comes.
 
 use super::{Action, Jump, ParameterRule, Runbook, StepRule};
-use crate::{
-    model::java_pattern,
-    world::{parameters, steps::Branch},
-};
+use crate::world::{parameters, steps::Branch};
 use serde_json::Value;
 
 /// The actions to which `onCancel` may not lead, as the guide lists them.
@@ -117,7 +114,8 @@ fn check_parameter(name: &str, rule: &ParameterRule) -> Result<(), String> {
         ));
     }
     if let Some(pattern) = &rule.allowed_pattern {
-        java_pattern(pattern)
+        pattern
+            .regex()
             .map_err(|error| format!("allowedPattern of {name} is not a pattern: {error}"))?;
     }
     match &rule.default {
