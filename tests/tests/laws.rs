@@ -22,7 +22,7 @@ use draft::{Draft, Policy, Selector, Truth, drafts};
 use measured::Measured;
 use patchfleet_core::{
     campaign::{Event, LocationOutcome},
-    plan::SkipReason,
+    plan::{RefusalCode, SkipReason},
     report::{NodeOutcome, ReportOutcome, Tally},
 };
 use proptest::{prelude::*, strategy::ValueTree as _, test_runner::TestRunner};
@@ -308,20 +308,29 @@ fn once(run: &Run, done: &Done) {
 }
 
 /// Law 7: planning changes nothing; a refusal starts nothing and names every location that is a
-/// reason for it; nobody installs who was not asked to.
+/// reason for it, or says that no node answers; nobody installs who was not asked to.
 fn safe_by_default(run: &Run) {
     assert_eq!(run.before, run.planned);
-    let reasons: BTreeSet<String> = run
+    let fates: Vec<(String, Fate)> = run
         .truths()
         .into_iter()
-        .filter(|(at, truth)| fate(run, at, *truth) == Fate::Refused)
-        .map(|((account, region), _)| format!("{account}/{region}"))
+        .map(|(at, truth)| (format!("{}/{}", at.0, at.1), fate(run, &at, truth)))
         .collect();
+    let of = |wanted: Fate| fates.iter().filter(move |(_, fate)| *fate == wanted);
+    let reasons: BTreeSet<&str> = of(Fate::Refused).map(|(at, _)| at.as_str()).collect();
+    let nobody_answers = reasons.is_empty()
+        && of(Fate::Planned).next().is_none()
+        && of(Fate::Skipped(SkipReason::Offline)).next().is_some();
     match &run.result {
-        Ok(_) => assert!(reasons.is_empty(), "{reasons:?}"),
+        Ok(_) => assert!(reasons.is_empty() && !nobody_answers, "{fates:?}"),
         Err(refusal) => {
-            let named: Vec<&str> = refusal.reasons.iter().map(|one| one.subject.as_str()).collect();
-            assert_eq!(named, reasons.iter().map(String::as_str).collect::<Vec<_>>());
+            if nobody_answers {
+                let codes: Vec<RefusalCode> = refusal.reasons.iter().map(|one| one.code).collect();
+                assert_eq!(codes, [RefusalCode::NodesOffline]);
+            } else {
+                let named: Vec<&str> = refusal.reasons.iter().map(|one| one.subject.as_str()).collect();
+                assert_eq!(named, reasons.into_iter().collect::<Vec<_>>());
+            }
             assert_eq!(run.before, run.after);
             let started = |(operation, _): &(String, Value)| operation == "StartAutomationExecution";
             assert!(!run.calls.iter().any(started));

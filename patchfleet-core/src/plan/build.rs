@@ -251,7 +251,7 @@ impl Sorted {
             }
             self.locations.push(at);
         }
-        if wanted > 0 && self.locations.is_empty() {
+        if self.reasons.is_empty() && wanted > 0 && self.locations.is_empty() {
             let left_out = self.skipped.get(skipped..).unwrap_or_default();
             let places = names(left_out.iter().map(|skip| skip.location().to_string()));
             self.refuse(
