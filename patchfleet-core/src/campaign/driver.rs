@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 mod again;
 mod drive;
+mod write;
 
 pub use again::{Recollected, StillUnread};
 pub use drive::Drive;

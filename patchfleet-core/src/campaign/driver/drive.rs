@@ -8,14 +8,13 @@ use crate::campaign::observe::{self, Observed};
 use crate::campaign::polls::{Failures, Polls, later, poll_interval};
 use crate::campaign::start::{self, Failure};
 use crate::campaign::state::{StartState, State};
-use crate::campaign::{ACTS_AT_ONCE, Event, Record};
-use crate::id::{ExecutionId, Location, NodeId, UnitId};
-use crate::port::{Appended, LogKey, PortError, PortErrorKind, PortResult};
-use crate::report::NodeRow;
+use crate::campaign::{ACTS_AT_ONCE, Event};
+use crate::id::{ExecutionId, Location, UnitId};
+use crate::port::{Appended, PortError, PortErrorKind, PortResult};
 use crate::runbook::{Changed, RunbookChange};
 use futures_util::{StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// From how long after its end on a location whose results may not be read is given up after two
 /// tries: drivers that each run for seconds only never come to more.
@@ -158,7 +157,7 @@ impl Drive<'_> {
     }
 
     /// The time. Never before the last record.
-    fn now(&self) -> Timestamp {
+    pub(super) fn now(&self) -> Timestamp {
         self.driver.clock.now().max(self.state.last_at())
     }
 
@@ -176,7 +175,7 @@ impl Drive<'_> {
         })
     }
 
-    fn attempt(&self, unit: UnitId) -> u32 {
+    pub(super) fn attempt(&self, unit: UnitId) -> u32 {
         let Some(unit) = self.state.units().get(&unit) else {
             return 1;
         };
@@ -449,141 +448,5 @@ impl Drive<'_> {
             Some(StartState::Started { at, .. }) => now.duration_since(*at),
             _ => SignedDuration::ZERO,
         }
-    }
-
-    /// Appends what was learned, whoever else appends meanwhile.
-    async fn write_down(&mut self, mut facts: Vec<Fact>) -> Result<(), DriveError> {
-        loop {
-            let writer = self.driver.writer;
-            let events: Vec<Event> = facts
-                .iter()
-                .flat_map(|fact| fact.events(&self.state, writer))
-                .collect();
-            if events.is_empty() {
-                return Ok(());
-            }
-            self.keep_rows(&facts).await?;
-            if self.append(events).await? == Appended::Yes {
-                return Ok(());
-            }
-            facts.retain(Fact::outlives_conflict);
-        }
-    }
-
-    /// Keeps the rows of what is about to settle: a settled location has its rows.
-    async fn keep_rows(&self, facts: &[Fact]) -> Result<(), DriveError> {
-        let campaign = self.state.campaign();
-        let mut settling: BTreeMap<&Location, Vec<(UnitId, &Settlement)>> = BTreeMap::new();
-        for fact in facts.iter().filter(|fact| fact.settles(&self.state)) {
-            if let Fact::Settled {
-                unit,
-                location,
-                settlement,
-                ..
-            } = fact
-            {
-                settling.entry(location).or_default().push((*unit, settlement));
-            }
-        }
-        let puts: Vec<_> = settling
-            .into_iter()
-            .map(|(location, settlements)| self.put(location, settlements))
-            .collect();
-        let mut puts = stream::iter(puts).buffer_unordered(ACTS_AT_ONCE);
-        while let Some(put) = puts.next().await {
-            put.map_err(|source| DriveError::Rows { campaign, source })?;
-        }
-        Ok(())
-    }
-
-    /// Keeps the rows of one location. A location whose nodes several units share has the rows of
-    /// all that settled so far.
-    pub(super) async fn put(
-        &self,
-        location: &Location,
-        settlements: Vec<(UnitId, &Settlement)>,
-    ) -> PortResult<()> {
-        let (campaign, rows) = (self.state.campaign(), &*self.driver.rows);
-        // The newest of all units there: their rows are kept together, and older ones are not read.
-        let there = self
-            .state
-            .units()
-            .iter()
-            .filter(|(_, unit)| unit.locations.contains_key(location));
-        let attempt = there.map(|(unit, _)| self.attempt(*unit)).max().unwrap_or(1);
-        let others_settled = self.state.locations().any(|(unit, at, state)| {
-            at == location && state.settled.is_some() && settlements.iter().all(|(mine, _)| *mine != unit)
-        });
-        let mut failures = Failures::default();
-        loop {
-            let kept = async {
-                let mut all: BTreeMap<NodeId, NodeRow> = BTreeMap::new();
-                if others_settled {
-                    let before = rows.rows(campaign, location).await?;
-                    all.extend(before.into_iter().map(|row| (row.node.clone(), row)));
-                }
-                let new = settlements.iter().flat_map(|(_, settlement)| &settlement.rows);
-                all.extend(new.map(|row| (row.node.clone(), row.clone())));
-                rows.put(campaign, location, attempt, all.into_values().collect())
-                    .await
-            };
-            let Err(error) = kept.await else {
-                return Ok(());
-            };
-            failures.add(error.kind());
-            if error.kind() == PortErrorKind::Incompatible || failures.are_too_many() {
-                return Err(error);
-            }
-            let until = later(self.driver.clock.now(), failures.backoff());
-            self.driver.clock.sleep_until(until).await;
-        }
-    }
-
-    /// Appends one record. On conflict, the state is that of the log afterwards.
-    pub(super) async fn append(&mut self, events: Vec<Event>) -> Result<Appended, DriveError> {
-        let campaign = self.state.campaign();
-        let record = Record {
-            seq: self.state.next_seq(),
-            at: self.now(),
-            writer: self.driver.writer,
-            events,
-        };
-        let key = LogKey::Campaign(campaign);
-        let appended = self.driver.journal().append(&key, &record).await;
-        match appended.map_err(|source| DriveError::Log { campaign, source })? {
-            Appended::Yes => self.see(&record)?,
-            Appended::Conflict => {
-                self.catch_up().await?;
-                return Ok(Appended::Conflict);
-            }
-        }
-        Ok(Appended::Yes)
-    }
-
-    /// Reads what others appended.
-    async fn catch_up(&mut self) -> Result<(), DriveError> {
-        let campaign = self.state.campaign();
-        let key = LogKey::Campaign(campaign);
-        let news = self.driver.journal().read(&key, self.state.next_seq()).await;
-        for record in news.map_err(|source| DriveError::Log { campaign, source })? {
-            self.see(&record)?;
-        }
-        Ok(())
-    }
-
-    fn see(&mut self, record: &Record) -> Result<(), DriveError> {
-        let campaign = self.state.campaign();
-        self.state
-            .apply(record)
-            .map_err(|source| DriveError::Damaged { campaign, source })?;
-        for event in &record.events {
-            if let Event::CommandNotSent { unit, .. } = event {
-                self.polls.forget(*unit);
-            }
-        }
-        if let Some(observer) = &self.driver.observer {
-            observer(record, &self.state);
-        }
-        Ok(())
     }
 }

@@ -1,0 +1,201 @@
+//! What has happened to a unit and to its locations.
+
+use super::ASK_AGAIN_AFTER;
+use crate::campaign::{LocationOutcome, Record, start};
+use crate::id::{CommandId, ExecutionId, Location, NodeId, WriterId};
+use crate::port::{CommandCounts, ExecutionStatus, PortErrorKind, StartRequest};
+use crate::report::Tally;
+use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What has happened to a unit so far.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnitState {
+    /// How far its start is.
+    pub start: StartState,
+    /// Its locations. Each settles exactly once.
+    pub locations: BTreeMap<Location, LocationState>,
+    /// The execution's last status, once it is over and every location has settled.
+    pub ended: Option<ExecutionStatus>,
+    /// The nodes that its plan names; empty if it says in another way which nodes it means.
+    pub named: BTreeSet<NodeId>,
+    /// Those of them that its next attempt leaves out, because Run Command refused the command that
+    /// named them.
+    pub away: BTreeSet<NodeId>,
+    /// How many attempts were refused in this way, and so had no effect.
+    pub refused_attempts: u32,
+    /// AWS's words on the last of them.
+    pub not_sent: Option<String>,
+    /// When it is begun again at the earliest.
+    pub not_before: Option<Timestamp>,
+}
+
+/// How far the start of a unit is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StartState {
+    /// Nothing was sent.
+    NotStarted,
+    /// Sent, or about to be. Whether it took effect is not known while anything is in doubt.
+    Intended(Box<Intent>),
+    /// It took effect.
+    Started {
+        /// Which attempt, from 1.
+        attempt: u32,
+        /// AWS's execution.
+        execution: ExecutionId,
+        /// When the log said so first.
+        at: Timestamp,
+    },
+    /// AWS refused it.
+    Refused {
+        /// Why.
+        kind: PortErrorKind,
+        /// AWS's words.
+        detail: String,
+    },
+    /// Nobody knows, and it is not sent again.
+    Unresolved {
+        /// What is known.
+        detail: String,
+    },
+}
+
+/// A start that has no answer yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Intent {
+    /// From 1.
+    pub attempt: u32,
+    /// When this attempt was first intended.
+    pub since: Timestamp,
+    /// The exact request.
+    pub request: StartRequest,
+    /// Every sending without an answer, in the order of the log: who, and when. Empty: each
+    /// sending so far was answered by "not now", so none took effect.
+    pub in_doubt: Vec<(WriterId, Timestamp)>,
+    /// AWS's last "not now".
+    pub deferred: Option<(PortErrorKind, String)>,
+}
+
+/// What has happened to a location so far.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LocationState {
+    /// Its step's status; `None` before it was first seen.
+    pub status: Option<ExecutionStatus>,
+    /// When its step was first seen to be over, by the log's clock.
+    pub ended_at: Option<Timestamp>,
+    /// The execution there.
+    pub child: Option<ExecutionId>,
+    /// AWS's words on why the step failed; empty if it did not.
+    pub failure: String,
+    /// The command there, with its counts.
+    pub command: Option<(CommandId, CommandCounts)>,
+    /// What became of it, once that is known.
+    pub settled: Option<Settled>,
+}
+
+/// What became of a location.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settled {
+    /// What became of it.
+    pub outcome: LocationOutcome,
+    /// What became of its nodes.
+    pub nodes: Tally,
+    /// The outcome in words; empty if it needs none.
+    pub detail: String,
+    /// When.
+    pub at: Timestamp,
+}
+impl UnitState {
+    pub(super) fn new(request: &StartRequest) -> Self {
+        let rectangle = request.target_location();
+        let locations = rectangle.accounts.iter().flat_map(|account| {
+            rectangle.regions.iter().map(|region| {
+                let location = Location::new(account.clone(), region.clone());
+                (location, LocationState::default())
+            })
+        });
+        Self {
+            start: StartState::NotStarted,
+            locations: locations.collect(),
+            ended: None,
+            named: start::planned_ids(request).into_iter().flatten().collect(),
+            away: BTreeSet::new(),
+            refused_attempts: 0,
+            not_sent: None,
+            not_before: None,
+        }
+    }
+
+    /// Nothing was sent: as if it had not been begun, but for the nodes that are away.
+    pub(super) fn not_sent(&mut self, refused: u32, away: &[NodeId], detail: &str, at: Timestamp) {
+        if !matches!(self.start, StartState::Started { attempt, .. } if attempt == refused) {
+            return;
+        }
+        self.start = StartState::NotStarted;
+        self.ended = None;
+        for location in self.locations.values_mut() {
+            *location = LocationState::default();
+        }
+        self.away.extend(away.iter().cloned());
+        self.refused_attempts = refused;
+        self.not_sent = Some(detail.to_owned());
+        // Who is away may be seen only later: Systems Manager's list of nodes lags.
+        self.not_before = away
+            .is_empty()
+            .then(|| at.checked_add(ASK_AGAIN_AFTER).unwrap_or(at));
+    }
+
+    /// Whether each node that it names is away.
+    #[must_use]
+    pub fn has_nobody_left(&self) -> bool {
+        !self.named.is_empty() && self.named.is_subset(&self.away)
+    }
+
+    pub(super) fn intend(&mut self, attempt: u32, request: &StartRequest, record: &Record) {
+        let doubt = (record.writer, record.at);
+        match &mut self.start {
+            StartState::NotStarted => {
+                self.start = StartState::Intended(Box::new(Intent {
+                    attempt,
+                    since: record.at,
+                    request: request.clone(),
+                    in_doubt: vec![doubt],
+                    deferred: None,
+                }));
+            }
+            StartState::Intended(intent) if intent.attempt == attempt => {
+                if intent.in_doubt.is_empty() {
+                    // Nothing that was sent before took effect, so this may differ from it.
+                    intent.request = request.clone();
+                }
+                intent.in_doubt.push(doubt);
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether nothing more will happen in the unit.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        let settled = self.locations.values().all(|location| location.settled.is_some());
+        match self.start {
+            StartState::Started { .. } => settled && self.ended.is_some(),
+            StartState::Intended(_) => false,
+            StartState::NotStarted | StartState::Refused { .. } | StartState::Unresolved { .. } => settled,
+        }
+    }
+
+    /// Whether a start was intended.
+    #[must_use]
+    pub fn is_begun(&self) -> bool {
+        !matches!(self.start, StartState::NotStarted)
+    }
+}
+
+impl LocationState {
+    /// What became of it, once that is known.
+    #[must_use]
+    pub fn outcome(&self) -> Option<LocationOutcome> {
+        self.settled.as_ref().map(|settled| settled.outcome)
+    }
+}
