@@ -54,12 +54,12 @@ pub struct Plan {
     pub requests: Vec<StartRequest>,
     /// The runbook that the plan was made for. `None` if it may not be read, which the warnings say
     /// then: nothing notices if it changes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "Option::deserialize")] // a plan that lacks the key is not whole
     pub runbook: Option<PlannedRunbook>,
     /// What can go wrong at most.
     pub worst_case: WorstCase,
     /// How long commands live; `None` if that is the affair of a runbook of one's own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "Option::deserialize")] // a plan that lacks the key is not whole
     pub lifetime: Option<Lifetime>,
 }
 

@@ -6,8 +6,10 @@
 //! DIR/names/<request name>.jsonl                            whose the name is
 //! ```
 //!
-//! A record counts once its line has its newline. A line without one, or a last line that is no
-//! record, is what a killed writer left: readers pass over it, and the next append cuts it off.
+//! A record counts once its line has its newline. A last line without one, or one with zero bytes in
+//! it, is what a killed writer or a power cut left: readers pass over it, and the next append cuts it
+//! off. Any other line that is no record is damage. Nothing is appended to such a log, because what it
+//! said may be that a campaign is open.
 
 use super::{FinishedOutcome, Record, State};
 use crate::id::{CampaignId, RequestName};
@@ -153,11 +155,20 @@ fn append(root: &Path, path: &Path, record: &Record) -> PortResult<Appended> {
     })?;
     line.push(b'\n');
 
-    let mut file = open_or_create(path).map_err(|error| failed("open", path, error))?;
+    let mut file = match open(path, record.seq == 0) {
+        // The writer has read records from it.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && record.seq > 0 => {
+            return Err(cut_short(path, 0, record.seq));
+        }
+        opened => opened.map_err(|error| failed("open", path, error))?,
+    };
     file.lock().map_err(|error| failed("lock", path, error))?;
     // From here on the lock is held until the file is closed.
     let end = end_of(&mut file, path)?;
-    if end.next_seq != record.seq {
+    if end.next_seq < record.seq {
+        return Err(cut_short(path, end.next_seq, record.seq));
+    }
+    if end.next_seq > record.seq {
         return Ok(Appended::Conflict);
     }
     if let Err(error) = write_at(&mut file, end.offset, &line) {
@@ -171,14 +182,14 @@ fn append(root: &Path, path: &Path, record: &Record) -> PortResult<Appended> {
     Ok(Appended::Yes)
 }
 
-fn open_or_create(path: &Path) -> io::Result<File> {
-    if let Some(folder) = path.parent() {
+fn open(path: &Path, create: bool) -> io::Result<File> {
+    if create && let Some(folder) = path.parent() {
         private::create_folders(folder)?;
     }
     let file = private::options()
         .read(true)
         .write(true)
-        .create(true)
+        .create(create)
         .truncate(false)
         .open(path)?;
     private::tighten(&file);
@@ -225,14 +236,18 @@ fn end_of(file: &mut File, path: &Path) -> PortResult<End> {
     let length = file
         .seek(SeekFrom::End(0))
         .map_err(|error| failed("read", path, error))?;
-    let (_, mut end) = line_before(file, length, false).map_err(|error| failed("read", path, error))?;
+    let (tail, mut end) = line_before(file, length, false).map_err(|error| failed("read", path, error))?;
+    if !is_torn(&tail) {
+        return Err(damaged(
+            path,
+            "the last line",
+            "it is no record, nor the beginning of one",
+        ));
+    }
     // What stands after the last newline is torn; the last line may be as well, but no more.
-    for torn in [false, true] {
+    for what in ["the last line", "the last line but one"] {
         if end == 0 {
-            return Ok(End {
-                offset: 0,
-                next_seq: 0,
-            });
+            break;
         }
         let (line, _) = line_before(file, end, true).map_err(|error| failed("read", path, error))?;
         match serde_json::from_slice::<Record>(&line) {
@@ -242,14 +257,23 @@ fn end_of(file: &mut File, path: &Path) -> PortResult<End> {
                     next_seq: record.seq + 1,
                 });
             }
-            Err(_) if !torn => end -= u64::try_from(line.len()).unwrap_or(end),
-            Err(error) => return Err(damaged(path, "the last line but one", error)),
+            Err(_) if what == "the last line" && is_torn(&line) => {
+                end -= u64::try_from(line.len()).unwrap_or(end);
+            }
+            Err(error) => return Err(damaged(path, what, error)),
         }
     }
     Ok(End {
         offset: 0,
         next_seq: 0,
     })
+}
+
+/// Whether a last line that is no record can be what a killed writer or a power cut left: the beginning
+/// of a record, or bytes that never reached the disk and read as zero. JSON holds neither zero bytes nor
+/// line breaks, so a whole line without zero bytes was whole once.
+fn is_torn(line: &[u8]) -> bool {
+    line.contains(&0) || (!line.ends_with(b"\n") && (line.is_empty() || line.starts_with(b"{")))
 }
 
 /// The bytes of the file before `end` and after the newline before them, and where they begin. If
@@ -290,14 +314,18 @@ fn read(path: &Path, from: u64) -> PortResult<Vec<Record>> {
         .peekable();
     while let Some((number, line)) = lines.next() {
         let last = lines.peek().is_none();
+        let named = || format!("line {}", number + 1);
         if !line.ends_with(b"\n") {
-            break; // torn
+            if !is_torn(line) {
+                let wrong = "it is no record, nor the beginning of one";
+                return Err(damaged(path, &named(), wrong));
+            }
+            break;
         }
         // The last line is always looked at: it may be torn, and then it does not count.
         if number < from && !last {
             continue;
         }
-        let named = || format!("line {}", number + 1);
         match serde_json::from_slice::<Record>(line) {
             Ok(record) if record.seq != number => {
                 let wrong = format!("it is record {}, and should be record {number}", record.seq);
@@ -305,7 +333,7 @@ fn read(path: &Path, from: u64) -> PortResult<Vec<Record>> {
             }
             Ok(record) if number >= from => records.push(record),
             Ok(_) => {}
-            Err(_) if last => break, // torn
+            Err(_) if last && is_torn(line) => break,
             Err(error) => return Err(damaged(path, &named(), error)),
         }
     }
@@ -324,6 +352,15 @@ fn failed(what: &str, path: &Path, error: io::Error) -> PortError {
         _ => PortErrorKind::Other,
     };
     PortError::new(kind, format!("cannot {what} {}", path.display())).with_source(error)
+}
+
+/// A log that has fewer records than its writer has read from it.
+fn cut_short(path: &Path, there: u64, read: u64) -> PortError {
+    let message = format!(
+        "{} was cut short or deleted: it has {there} records, and {read} were read from it before",
+        path.display()
+    );
+    PortError::new(PortErrorKind::Incompatible, message)
 }
 
 fn damaged(path: &Path, what: &str, why: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> PortError {

@@ -89,9 +89,25 @@ impl Journal<'_> {
         }
     }
 
+    /// Whose record has the number of `record`. A store may show it late; one that never shows it has
+    /// lost what was read from it before.
     async fn whose(&self, key: &LogKey, record: &Record) -> PortResult<Appended> {
-        let there = self.read(key, record.seq).await?;
-        Ok(verdict(&there, record))
+        let mut failures = Failures::default();
+        loop {
+            let there = self.read(key, record.seq).await?;
+            if !there.is_empty() {
+                return Ok(verdict(&there, record));
+            }
+            failures.add(PortErrorKind::Other);
+            if failures.are_too_many() {
+                let seq = record.seq;
+                return Err(PortError::new(
+                    PortErrorKind::Incompatible,
+                    format!("the log takes no record {seq}, and shows none: it was cut short or deleted"),
+                ));
+            }
+            self.wait(failures).await;
+        }
     }
 
     /// Waits before the next try, or gives the error back if there were enough.
@@ -100,9 +116,13 @@ impl Journal<'_> {
         if error.kind() == PortErrorKind::Incompatible || failures.are_too_many() {
             return Err(error);
         }
+        self.wait(*failures).await;
+        Ok(())
+    }
+
+    async fn wait(&self, failures: Failures) {
         let until = later(self.clock.now(), failures.backoff());
         self.clock.sleep_until(until).await;
-        Ok(())
     }
 }
 

@@ -2,9 +2,10 @@
 
 use super::Record;
 use crate::id::{CampaignId, Location};
-use crate::port::{Appended, BoxFuture, CampaignLog, LogKey, NodeRows, PortResult};
+use crate::port::{Appended, BoxFuture, CampaignLog, LogKey, NodeRows, PortError, PortErrorKind, PortResult};
 use crate::report::NodeRow;
 use futures_util::FutureExt as _;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -26,13 +27,22 @@ impl CampaignLog for MemoryLog {
     fn append(&self, key: &LogKey, record: &Record) -> BoxFuture<'_, PortResult<Appended>> {
         let mut logs = lock(&self.logs);
         let log = logs.entry(key.clone()).or_default();
-        let appended = if u64::try_from(log.len()) == Ok(record.seq) {
-            log.push(record.clone());
-            Appended::Yes
-        } else {
-            Appended::Conflict
+        let there = u64::try_from(log.len()).unwrap_or(u64::MAX);
+        let appended = match record.seq.cmp(&there) {
+            Ordering::Less => Ok(Appended::Conflict),
+            Ordering::Equal => {
+                log.push(record.clone());
+                Ok(Appended::Yes)
+            }
+            Ordering::Greater => Err(PortError::new(
+                PortErrorKind::Incompatible,
+                format!(
+                    "record {} is the next one to the writer, and the log has {there}",
+                    record.seq
+                ),
+            )),
         };
-        std::future::ready(Ok(appended)).boxed()
+        std::future::ready(appended).boxed()
     }
 
     fn read(&self, key: &LogKey, from: u64) -> BoxFuture<'_, PortResult<Vec<Record>>> {

@@ -4,6 +4,7 @@ mod again;
 mod aws;
 mod by_name;
 mod cancelled;
+mod cut_short;
 mod evidence;
 mod fire;
 mod gone;

@@ -14,6 +14,12 @@ use std::fmt;
 pub trait CampaignLog: Send + Sync {
     /// Appends `record` to the log `key`, as number `record.seq`, if there is no such record and
     /// all before it are there.
+    ///
+    /// # Errors
+    ///
+    /// [`PortErrorKind::Incompatible`](super::PortErrorKind::Incompatible) if records before it are
+    /// missing: the writer has read them, so the log was cut short. Otherwise whatever keeps the record
+    /// from being kept.
     fn append(&self, key: &LogKey, record: &Record) -> BoxFuture<'_, PortResult<Appended>>;
 
     /// The records of the log `key` from number `from` on; none if the log does not exist.

@@ -323,6 +323,13 @@ fn a_plan_binds_its_nodes_and_one_that_counted_none_says_that_it_does_not() {
 fn a_saved_plan_reads_back_and_others_say_what_is_wrong() {
     let plan = planned(&world(), &asked(json!({"unknown": "skip"}))).unwrap();
     assert_eq!(Plan::from_json(&plan.to_json()).unwrap(), plan);
+    // What binds the plan to the runbook and to its commands' lives may be nothing, but must be said.
+    for key in ["runbook", "lifetime"] {
+        let mut value: serde_json::Value = serde_json::from_str(&plan.to_json()).unwrap();
+        value.as_object_mut().unwrap().remove(key).unwrap();
+        let error = Plan::from_json(&value.to_string()).unwrap_err();
+        assert!(matches!(error, PlanFileError::Damaged(_)), "{key}: {error}");
+    }
     assert!(matches!(Plan::from_json("{"), Err(PlanFileError::Syntax(_))));
     assert!(matches!(Plan::from_json("[]"), Err(PlanFileError::NotAPlan)));
     assert!(matches!(

@@ -45,17 +45,35 @@ fn a_log_in_a_folder_answers_as_one_in_memory() {
     let (file, memory) = (FileLog::new(dir.path()), MemoryLog::new());
     for (seq, writer) in [(1, 1), (0, 1), (0, 2), (1, 2), (3, 1), (2, 1), (1, 1)] {
         let record = record(seq, writer);
-        let told = now(file.append(&key(), &record)).unwrap();
-        assert_eq!(
-            told,
-            now(memory.append(&key(), &record)).unwrap(),
-            "{seq} by {writer}"
-        );
+        let told = |log: &dyn CampaignLog| now(log.append(&key(), &record)).map_err(|error| error.kind());
+        assert_eq!(told(&file), told(&memory), "{seq} by {writer}");
     }
     for from in 0..5 {
         let read = now(file.read(&key(), from)).unwrap();
         assert_eq!(read, now(memory.read(&key(), from)).unwrap(), "from {from}");
     }
+}
+
+#[test]
+fn a_log_that_was_cut_short_or_deleted_under_its_writer_is_an_error_and_not_a_conflict() {
+    let (_dir, log, path) = three_records();
+    let whole = fs::read_to_string(&path).unwrap();
+    let first = whole.split_inclusive('\n').next().unwrap();
+    fs::write(&path, first).unwrap();
+    let error = now(log.append(&key(), &record(3, 1))).unwrap_err();
+    assert_eq!(error.kind(), PortErrorKind::Incompatible);
+    assert!(
+        error
+            .to_string()
+            .ends_with("it has 1 records, and 3 were read from it before"),
+        "{error}"
+    );
+    assert_eq!(fs::read_to_string(&path).unwrap(), first);
+    let folder = path.parent().unwrap();
+    fs::remove_dir_all(folder).unwrap();
+    let error = now(log.append(&key(), &record(3, 1))).unwrap_err();
+    assert_eq!(error.kind(), PortErrorKind::Incompatible);
+    assert!(!folder.exists(), "nothing is made in its place");
 }
 
 #[test]
@@ -100,7 +118,40 @@ fn a_first_line_torn_at_any_byte_leaves_an_empty_log() {
 }
 
 #[test]
-fn a_last_line_that_is_no_record_is_torn_as_well() {
+fn a_last_line_that_is_whole_and_no_record_is_damage_and_is_not_written_over() {
+    let (_dir, log, path) = three_records();
+    let whole = fs::read(&path).unwrap();
+    // The newline stays; whatever else is changed leaves either the same records or an error.
+    for at in 0..whole.len() - 1 {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1;
+        fs::write(&path, &bytes).unwrap();
+        let (read, appended) = (now(log.read(&key(), 0)), now(log.append(&key(), &record(2, 2))));
+        if let (Ok(read), appended) = (&read, &appended) {
+            assert_eq!(read.len(), 3, "byte {at} of {}", bytes.len());
+            assert!(!matches!(appended, Ok(Appended::Yes)), "byte {at}");
+        }
+        assert!(!matches!(appended, Ok(Appended::Yes)), "byte {at}");
+        assert_eq!(fs::read(&path).unwrap(), bytes, "byte {at}");
+    }
+}
+
+#[test]
+fn a_foreign_file_is_not_written_over() {
+    let (_dir, log, path) = three_records();
+    for foreign in ["precious", "precious\n", "{\"a\": 1}\n"] {
+        fs::write(&path, foreign).unwrap();
+        for seq in [0, 1] {
+            let error = now(log.append(&key(), &record(seq, 1))).unwrap_err();
+            assert_eq!(error.kind(), PortErrorKind::Incompatible, "{foreign:?}");
+        }
+        assert!(now(log.read(&key(), 0)).is_err(), "{foreign:?}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), foreign);
+    }
+}
+
+#[test]
+fn a_last_line_of_zero_bytes_is_torn_as_well() {
     let (_dir, log, path) = three_records();
     let mut bytes = fs::read(&path).unwrap();
     bytes.extend([0; 40]);
