@@ -20,5 +20,10 @@ pub trait NodeRows: Send + Sync {
     ) -> BoxFuture<'_, PortResult<()>>;
 
     /// The rows of a location, of its newest attempt, ordered by node.
+    ///
+    /// # Errors
+    ///
+    /// [`PortErrorKind::Incompatible`](super::PortErrorKind::Incompatible) if what was kept is damaged or of
+    /// another location; otherwise whatever keeps it from being read.
     fn rows(&self, campaign: CampaignId, location: &Location) -> BoxFuture<'_, PortResult<Vec<NodeRow>>>;
 }

@@ -5,7 +5,7 @@ use crate::campaign::{FinishedOutcome, LocationOutcome, LocationState, StartStat
 use crate::census::NodeCounts;
 use crate::id::{AccountId, CampaignId, ExecutionId, Location, NodeId, Region, RequestName};
 use crate::plan::Skip;
-use crate::port::{ExecutionStatus, NodeRows, PortResult};
+use crate::port::{ExecutionStatus, NodeRows, PortErrorKind, PortResult};
 use crate::request::Operation;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -116,6 +116,10 @@ pub struct LocationReport {
     /// plan names its nodes, each of them is in `nodes` whether it left or not, so this is exact.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub joined: u32,
+    /// How many of its nodes that need action are not in [`Report::needs_action`]: those that are known
+    /// by number alone, and those whose rows were lost or damaged.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unnamed: u32,
 }
 
 #[expect(
@@ -171,7 +175,8 @@ impl Report {
     ///
     /// # Errors
     ///
-    /// Whatever keeps the rows from being read.
+    /// Whatever keeps the rows from being read. Rows that are damaged are not an error: the log has the
+    /// numbers, and [`LocationReport::unnamed`] says how many nodes have no name.
     pub async fn build(state: &State, rows: &dyn NodeRows) -> PortResult<Self> {
         let plan = state.plan();
         let goal = plan.request.goal();
@@ -184,26 +189,33 @@ impl Report {
         for (_, location, at) in state.locations() {
             by_location.entry(location).or_default().push(at);
         }
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let mut locations = vec![];
         let mut needs_action = vec![];
         let mut outcomes: BTreeMap<LocationOutcome, u32> = BTreeMap::new();
         let mut nodes = Tally::default();
         for (location, parts) in by_location {
-            let report = LocationReport::of(location, &parts, planned.get(location).copied().flatten());
+            let mut report = LocationReport::of(location, &parts, planned.get(location).copied().flatten());
             if let Some(outcome) = report.outcome {
                 let count = outcomes.entry(outcome).or_default();
                 *count = count.saturating_add(1);
             }
             nodes.merge(&report.nodes);
             // A node that needs action is in the tally, so a location without one has no such row.
-            if report
+            let short: u32 = report
                 .nodes
                 .iter()
-                .any(|(outcome, _)| !outcome.reaches_goal(goal))
-            {
-                let kept = rows.rows(state.campaign(), location).await?;
-                let short = kept.into_iter().filter(|row| !row.outcome.reaches_goal(goal));
-                needs_action.extend(short.map(|row| NodeReport {
+                .filter(|(outcome, _)| !outcome.reaches_goal(goal))
+                .map(|(_, n)| n)
+                .sum();
+            if short > 0 {
+                let kept = match rows.rows(state.campaign(), location).await {
+                    Err(error) if error.kind() == PortErrorKind::Incompatible => vec![],
+                    kept => kept?,
+                };
+                let named = needs_action.len();
+                let rows = kept.into_iter().filter(|row| !row.outcome.reaches_goal(goal));
+                needs_action.extend(rows.map(|row| NodeReport {
                     account: location.account.clone(),
                     region: location.region.clone(),
                     node: row.node,
@@ -211,6 +223,7 @@ impl Report {
                     joined: row.joined,
                     detail: row.detail,
                 }));
+                report.unnamed = short.saturating_sub(count(needs_action.len() - named));
             }
             locations.push(report);
         }
@@ -221,7 +234,6 @@ impl Report {
             }),
             _ => None,
         });
-        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         Ok(Self {
             campaign_id: state.campaign(),
             request: plan.request.name.clone(),
@@ -287,6 +299,7 @@ impl LocationReport {
             outcome: whole.map(|(outcome, _)| outcome),
             detail: whole.map_or(String::new(), |(_, detail)| detail.to_owned()),
             nodes,
+            unnamed: 0,
         }
     }
 }

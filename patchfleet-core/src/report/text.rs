@@ -78,7 +78,9 @@ impl Report {
     }
 
     fn nodes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let needy = u32::try_from(self.needs_action.len()).unwrap_or(u32::MAX);
+        let unnamed: u32 = self.locations.iter().map(|location| location.unnamed).sum();
+        let named = u32::try_from(self.needs_action.len()).unwrap_or(u32::MAX);
+        let needy = named.saturating_add(unnamed);
         if needy == 0 {
             return Ok(());
         }
@@ -91,6 +93,18 @@ impl Report {
                 node.node.to_string(),
                 node.outcome.as_str().to_owned(),
                 one_line(&node.detail),
+            ]
+        });
+        table(f, "  ", &rows.collect::<Vec<_>>())?;
+        let without = self.locations.iter().filter(|location| location.unnamed > 0);
+        let rows = without.map(|location| {
+            [
+                location.account.to_string(),
+                location.region.to_string(),
+                format!(
+                    "{} not named: no row of them is kept",
+                    counted(location.unnamed, "node")
+                ),
             ]
         });
         table(f, "  ", &rows.collect::<Vec<_>>())

@@ -3,7 +3,7 @@
 use super::private;
 use super::{campaign_dir, damaged, failed, sync_folders};
 use crate::id::{CampaignId, Location};
-use crate::port::{BoxFuture, NodeRows, PortResult};
+use crate::port::{BoxFuture, NodeRows, PortErrorKind, PortResult};
 use crate::report::NodeRow;
 use futures_util::FutureExt as _;
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,8 @@ pub struct FileRows {
 
 #[derive(Serialize, Deserialize)]
 struct Kept {
+    campaign: CampaignId,
+    location: Location,
     attempt: u32,
     rows: Vec<NodeRow>,
 }
@@ -48,21 +50,31 @@ impl NodeRows for FileRows {
         attempt: u32,
         mut rows: Vec<NodeRow>,
     ) -> BoxFuture<'_, PortResult<()>> {
-        let path = self.path(campaign, location);
+        let (path, location) = (self.path(campaign, location), location.clone());
         async move {
-            if kept(&path)?.is_some_and(|kept| kept.attempt > attempt) {
+            // What is damaged is written over: the rows that come are read anew.
+            let there = match kept(&path, campaign, &location) {
+                Err(error) if error.kind() == PortErrorKind::Incompatible => None,
+                there => there?,
+            };
+            if there.is_some_and(|kept| kept.attempt > attempt) {
                 return Ok(());
             }
             rows.sort_by(|a, b| a.node.cmp(&b.node));
-            replace(&self.dir, &path, &Kept { attempt, rows })
-                .map_err(|error| failed("write", &path, error).maybe_sent())
+            let kept = Kept {
+                campaign,
+                location,
+                attempt,
+                rows,
+            };
+            replace(&self.dir, &path, &kept).map_err(|error| failed("write", &path, error).maybe_sent())
         }
         .boxed()
     }
 
     fn rows(&self, campaign: CampaignId, location: &Location) -> BoxFuture<'_, PortResult<Vec<NodeRow>>> {
-        let path = self.path(campaign, location);
-        async move { Ok(kept(&path)?.map_or(vec![], |kept| kept.rows)) }.boxed()
+        let (path, location) = (self.path(campaign, location), location.clone());
+        async move { Ok(kept(&path, campaign, &location)?.map_or(vec![], |kept| kept.rows)) }.boxed()
     }
 }
 
@@ -70,15 +82,18 @@ impl NodeRows for FileRows {
     clippy::disallowed_methods,
     reason = "FileRows is part of core's one piece of I/O"
 )]
-fn kept(path: &Path) -> PortResult<Option<Kept>> {
+fn kept(path: &Path, campaign: CampaignId, location: &Location) -> PortResult<Option<Kept>> {
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failed("read", path, error)),
     };
-    serde_json::from_slice(&bytes)
-        .map(Some)
-        .map_err(|error| damaged(path, "it", error))
+    let kept: Kept = serde_json::from_slice(&bytes).map_err(|error| damaged(path, "it", error))?;
+    if (kept.campaign, &kept.location) != (campaign, location) {
+        let other = format!("it is of {} in campaign {}", kept.location, kept.campaign);
+        return Err(damaged(path, "it", other));
+    }
+    Ok(Some(kept))
 }
 
 /// Writes the whole file beside the old one, then puts it in its place.

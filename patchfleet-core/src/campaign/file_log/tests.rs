@@ -7,7 +7,7 @@ use crate::campaign::tests::world::{Node, Script, World, finish};
 use crate::campaign::{Driver, Event, MemoryLog, load};
 use crate::id::{Location, WriterId};
 use crate::port::NodeRows as _;
-use crate::report::{NodeOutcome, NodeRow};
+use crate::report::{NodeOutcome, NodeRow, Report};
 use std::sync::Arc;
 use std::sync::Barrier;
 
@@ -341,6 +341,65 @@ fn a_campaign_in_a_folder_is_the_same_as_in_memory_and_is_listed_with_how_it_end
             ]
         );
     });
+}
+
+#[test]
+fn a_report_counts_the_nodes_whose_rows_are_lost_or_of_another_location() {
+    let failing = |n| Node {
+        status: "Failed",
+        patches: None,
+        ..Node::well(n)
+    };
+    let east = Script::Nodes(vec![failing(1), failing(2), Node::well(3)]);
+    let world = World::new(
+        &[&[
+            ("us-east-1", east),
+            ("us-west-1", Script::Nodes(vec![failing(4)])),
+        ]],
+        2,
+        5,
+    );
+    let dir = tempfile::tempdir().unwrap();
+    let rows = FileRows::new(dir.path());
+    let driver = Driver {
+        log: Arc::new(FileLog::new(dir.path())),
+        rows: Arc::new(rows.clone()),
+        ..world.driver(1)
+    };
+    let state = finish(async {
+        driver.begin(world.campaign(), &world.plan).await.unwrap();
+        driver.run(world.campaign()).await.unwrap()
+    });
+    let nodes = campaign_dir(dir.path(), world.campaign()).join("nodes");
+    let (east, west) = (
+        nodes.join("111111111111_us-east-1.json"),
+        nodes.join("111111111111_us-west-1.json"),
+    );
+    let whole = fs::read(&east).unwrap();
+    let report = || finish(Report::build(&state, &rows)).unwrap();
+    assert_eq!(report().needs_action.len(), 3);
+    assert!(report().locations.iter().all(|one| one.unnamed == 0));
+    let damages: [(&str, &dyn Fn()); 4] = [
+        ("deleted", &|| fs::remove_file(&east).unwrap()),
+        ("torn", &|| fs::write(&east, &whole[..whole.len() / 2]).unwrap()),
+        ("emptied", &|| fs::write(&east, b"").unwrap()),
+        ("another's", &|| {
+            fs::copy(&west, &east).unwrap();
+        }),
+    ];
+    for (name, damage) in damages {
+        damage();
+        let report = report();
+        assert_eq!(report.needs_action.len(), 1, "{name}");
+        assert_eq!(report.locations[0].unnamed, 2, "{name}");
+        let text = report.to_text();
+        assert!(text.contains("3 nodes need action"), "{name}: {text}");
+        assert!(
+            text.contains("us-east-1  2 nodes not named: no row of them is kept"),
+            "{name}: {text}"
+        );
+        fs::write(&east, &whole).unwrap();
+    }
 }
 
 #[cfg(unix)]
