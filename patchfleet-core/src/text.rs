@@ -117,8 +117,17 @@ impl<W: io::Write> io::Write for ShownLines<W> {
             Some(record) => (record, "\n"),
             None => (text.as_str(), ""),
         };
-        let record = record.replace('\n', "\n    ") + end;
-        self.0.write_all(record.as_bytes()).map(|()| bytes.len())
+        let mut shown = String::with_capacity(record.len());
+        for (n, line) in record.split('\n').enumerate() {
+            if n > 0 {
+                shown.push('\n');
+                // A line with nothing on it cannot be taken for a record.
+                shown.push_str(if line.is_empty() { "" } else { "    " });
+            }
+            shown.push_str(line);
+        }
+        shown.push_str(end);
+        self.0.write_all(shown.as_bytes()).map(|()| bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -153,7 +162,7 @@ mod tests {
                 ShownLines::new(&mut written).write_all(text.as_bytes()).unwrap();
                 let written = String::from_utf8(written).unwrap();
                 prop_assert_eq!(written.replace("\n    ", "\n"), lines(&text).replace("\n    ", "\n"));
-                prop_assert!(written.lines().skip(1).all(|line| line.starts_with("    ")));
+                prop_assert!(written.lines().skip(1).all(|line| line.is_empty() || line.starts_with("    ")));
                 let value = serde_json::to_string_pretty(&[&text]).unwrap();
                 let shown = json(&value);
                 prop_assert!(!shown.chars().any(|c| c != '\n' && forbidden(c)));

@@ -1,13 +1,15 @@
 //! One campaign: plan, start, follow, report.
 
+use jiff::{SignedDuration, Timestamp};
 use patchfleet_aws::{Aws, SystemClock, external_id_from_env};
 use patchfleet_core::campaign::{DriveError, Driver, FileLog, FileRows, load, open_campaign};
 use patchfleet_core::id::{CampaignId, EventId, WriterId};
-use patchfleet_core::plan::{self, PlanError, Refusal, require_central};
+use patchfleet_core::plan::{self, Cutoff, PlanError, Refusal, require_central};
 use patchfleet_core::port::{PortError, PortErrorKind, Ports};
 use patchfleet_core::problem::chain;
 use patchfleet_core::report::Report;
 use patchfleet_core::request::{Access, Format, MAX_REQUEST_BYTES, PatchRequest};
+use patchfleet_core::text::one_line;
 use std::error::Error;
 use std::fs::File;
 use std::io::Read as _;
@@ -19,10 +21,22 @@ use uuid::Uuid;
 /// What makes a campaign.
 #[derive(Debug, Clone)]
 pub(crate) enum Event {
-    /// A slot of the schedule: the same slot of the same request is the same campaign.
-    Slot(EventId),
+    /// A slot of the schedule, and its time: the same slot of the same request is the same campaign.
+    Slot(EventId, Timestamp),
     /// Somebody who asked for one now.
     Once,
+}
+
+impl Event {
+    /// When every command has expired, `after` the event, in a plan that is made now.
+    fn cutoff(&self, after: SignedDuration, now: Timestamp) -> Cutoff {
+        let event = match self {
+            Self::Slot(_, at) => *at,
+            Self::Once => now,
+        };
+        let at = event.checked_add(after).unwrap_or(Timestamp::MAX);
+        Cutoff { at, now }
+    }
 }
 
 /// The work of this process.
@@ -32,6 +46,8 @@ pub(crate) struct Job {
     pub(crate) request: PathBuf,
     /// The folder of campaign logs.
     pub(crate) log: PathBuf,
+    /// How long after its slot, or after now, every command of a campaign must have expired.
+    pub(crate) cutoff: Option<SignedDuration>,
 }
 
 /// Why there is no report.
@@ -99,13 +115,15 @@ impl Job {
         }
         plan::refuse_presigned(request).map_err(Failure::Refused)?;
         let campaign = match event {
-            Event::Slot(slot) => CampaignId::of_event(&request.digest(), slot),
+            Event::Slot(slot, _) => CampaignId::of_event(&request.digest(), slot),
             Event::Once => CampaignId::from_uuid(Uuid::new_v4()),
         };
         let ports = ports(&request.access).await?;
         let (directory, inventory) = (ports.directory.as_ref(), ports.inventory.as_ref());
         let documents = ports.documents.as_ref();
+        let now = ports.clock.now();
         let options = plan::Options {
+            cutoff: self.cutoff.map(|after| event.cutoff(after, now)),
             results: Some(ports.automation.as_ref()),
             ..plan::Options::default()
         };
@@ -142,17 +160,14 @@ impl Job {
 
     /// The request, as the file has it now.
     pub(crate) fn request(&self) -> Result<PatchRequest, String> {
-        let path = self.request.display();
+        let path = one_line(&self.request.display().to_string());
         let format = Format::of_path(&self.request).map_err(|problem| problem.to_string())?;
         let mut text = Vec::new();
         File::open(&self.request)
             .and_then(|file| file.take(MAX_REQUEST_BYTES as u64 + 1).read_to_end(&mut text))
             .map_err(|error| format!("cannot read {path}: {error}"))?;
-        PatchRequest::parse(&text, format).map_err(|problems| {
-            problems
-                .of(format!("the request {}", self.request.display()))
-                .to_string()
-        })
+        PatchRequest::parse(&text, format)
+            .map_err(|problems| problems.of(format!("the request {path}")).to_string())
     }
 }
 
@@ -172,7 +187,7 @@ fn exit(done: &Result<Report, Failure>) -> ExitCode {
             ExitCode::from(2)
         }
         Err(Failure::Unexpected(error)) => {
-            tracing::error!("no report: {}", chain(error.as_ref()));
+            tracing::error!("no report: {}", one_line(&chain(error.as_ref())));
             ExitCode::FAILURE
         }
     }
@@ -187,4 +202,33 @@ async fn ports(access: &Access) -> Result<Ports, Failure> {
     })?;
     let access = external_id_from_env(access.clone()).map_err(Failure::Settings)?;
     Ok(Ports::of(aws.access(access).clock(clock.clone()).build()?, clock))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use patchfleet_core::id::EventSource;
+
+    #[test]
+    fn a_cutoff_counts_from_the_slot_however_late_that_begins_and_from_now_without_one() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let slot = EventId::new(EventSource::Slot, "2026-03-03T22:15[Europe/Berlin]").unwrap();
+        let slot = Event::Slot(slot, at("2026-03-03T21:15:00Z"));
+        let (after, now) = (SignedDuration::from_hours(9), at("2026-03-03T21:29:00Z"));
+        let cutoff = |event: &Event| event.cutoff(after, now);
+        assert_eq!(
+            cutoff(&slot),
+            Cutoff {
+                at: at("2026-03-04T06:15:00Z"),
+                now
+            }
+        );
+        assert_eq!(
+            cutoff(&Event::Once),
+            Cutoff {
+                at: at("2026-03-04T06:29:00Z"),
+                now
+            }
+        );
+    }
 }

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use job::{Event, Job};
 use patchfleet_core::id::{EventId, EventSource};
 use patchfleet_core::plan::refuse_presigned;
-use patchfleet_core::text::ShownLines;
+use patchfleet_core::text::{ShownLines, one_line};
 use schedule::Schedule;
 use signals::Signals;
 use std::path::PathBuf;
@@ -39,6 +39,10 @@ struct Args {
     /// How late a slot may begin, up to a day. What comes later (the machine slept, its clock was set) is missed.
     #[arg(long, value_name = "TIME", default_value = "15m", value_parser = lateness)]
     late: SignedDuration,
+    /// How long after its slot (with --once, after now) every command of a campaign must have expired, such as 9h.
+    /// A command that is alive patches and reboots a node whenever it comes back. Default: none.
+    #[arg(long, value_name = "TIME", value_parser = cutoff)]
+    cutoff: Option<SignedDuration>,
     /// Run one campaign now and exit with its code.
     #[arg(long)]
     once: bool,
@@ -68,9 +72,24 @@ fn lateness(text: &str) -> Result<SignedDuration, String> {
         .ok_or_else(|| RIGHT.to_owned())
 }
 
+/// A time such as 9h, 8h30m.
+fn cutoff(text: &str) -> Result<SignedDuration, String> {
+    let time = text.parse().ok().filter(SignedDuration::is_positive);
+    time.ok_or_else(|| "right would be a time after the slot, with units, such as 9h or 8h30m".to_owned())
+}
+
+/// The arguments, or an end that says what is wrong with them. clap repeats arguments, so the words are
+/// those for arguments that may be shown.
+fn arguments() -> Args {
+    Args::try_parse().unwrap_or_else(|error| {
+        let shown = std::env::args_os().map(|argument| one_line(&argument.to_string_lossy()));
+        Args::try_parse_from(shown).err().unwrap_or(error).exit()
+    })
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = arguments();
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info")))
         .with_ansi(false)
@@ -97,6 +116,7 @@ async fn serve(args: Args, stop: tokio::sync::watch::Receiver<bool>) -> ExitCode
     let job = Job {
         request: args.request,
         log: args.log,
+        cutoff: args.cutoff,
     };
     let Some(expression) = args.schedule else {
         return job.run(Event::Once).await;
@@ -123,7 +143,7 @@ async fn serve(args: Args, stop: tokio::sync::watch::Receiver<bool>) -> ExitCode
             job.finish_open().await;
             let work = async |slot: &schedule::Slot| match EventId::new(EventSource::Slot, &slot.id) {
                 // The campaign's own failure is in the log; the schedule goes on.
-                Ok(id) => drop(job.run(Event::Slot(id)).await),
+                Ok(id) => drop(job.run(Event::Slot(id, slot.at)).await),
                 Err(error) => tracing::error!("slot {}: expected {error}", slot.id),
             };
             let late = args.late;
@@ -131,7 +151,7 @@ async fn serve(args: Args, stop: tokio::sync::watch::Receiver<bool>) -> ExitCode
             ExitCode::SUCCESS
         }
         Err(error) => {
-            tracing::error!("{error}");
+            tracing::error!("{}", one_line(&error.to_string()));
             ExitCode::from(2)
         }
     }

@@ -116,11 +116,9 @@ async fn in_memory(world: &str, request: &PatchRequest) -> (Vec<Value>, Vec<Stri
 
 #[tokio::test(flavor = "multi_thread")]
 async fn once_runs_a_campaign_and_leaves_the_record_that_any_driver_leaves() {
-    for (world, exit_code) in [(CALM, 0), (TROUBLED, 4)] {
-        let (sim, dir) = (
-            simulator(world.world, 2_000.0).await,
-            tempfile::tempdir().unwrap(),
-        );
+    // An offline node's command lives for half a day.
+    for (world, speed, exit_code) in [(CALM, 2_000.0, 0), (TROUBLED, 20_000.0, 4)] {
+        let (sim, dir) = (simulator(world.world, speed).await, tempfile::tempdir().unwrap());
         std::fs::write(dir.path().join("request.toml"), world.request).unwrap();
         let output = cron(
             &sim,
@@ -251,4 +249,85 @@ async fn told_to_stop_it_finishes_a_campaign_and_interrupted_it_leaves_it_open()
         text.contains("followed to its end") && text.contains("succeeded"),
         "{text}"
     );
+}
+
+/// A request for this account of the built-in worlds.
+fn request_for(accounts: &str) -> String {
+    let right = "accounts = [\"r-hf01\"]\ninclude_child_ous = true";
+    assert!(CALM.request.contains(right));
+    CALM.request.replace(right, &format!("accounts = {accounts}"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_command_outlives_the_cutoff() {
+    let (sim, dir) = (simulator(CALM.world, 2_000.0).await, tempfile::tempdir().unwrap());
+    std::fs::write(dir.path().join("request.toml"), request_for("[\"222233334444\"]")).unwrap();
+    let once = ["-f", "request.toml", "--once", "--log", "log", "--cutoff"];
+    let near = cron(&sim, dir.path(), &[&once[..], &["2h"]].concat()).await;
+    let stderr = String::from_utf8_lossy(&near.stderr);
+    assert_eq!(near.status.code(), Some(3), "{stderr}");
+    assert!(stderr.contains("cutoff_too_near"), "{stderr}");
+    let wrong = cron(&sim, dir.path(), &[&once[..], &["soon"]].concat()).await;
+    let stderr = String::from_utf8_lossy(&wrong.stderr);
+    assert_eq!(wrong.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("--cutoff") && stderr.contains("9h"), "{stderr}");
+
+    let ran = cron(&sim, dir.path(), &[&once[..], &["8h"]].concat()).await;
+    let stderr = String::from_utf8_lossy(&ran.stderr);
+    assert_eq!(ran.status.code(), Some(0), "{stderr}");
+    assert!(stderr.contains("every command has expired by"), "{stderr}");
+    let (starts, _) = sim.with_world(left_behind);
+    assert!(!starts.is_empty());
+    for start in starts {
+        let timeout = start["Parameters"]["TimeoutSeconds"][0].as_str().unwrap();
+        // 8 h less what the steps take (6 h as recorded) and what passes until a command is sent.
+        assert!(timeout.parse::<u32>().unwrap() <= 2 * 3600 - 360, "{start}");
+    }
+}
+
+/// What may not reach a log line.
+fn is_forbidden(c: char) -> bool {
+    let n = u32::from(c);
+    (n < 0x20 && c != '\n') || (0x7f..=0x9f).contains(&n) || [0x200b, 0x202e, 0x2028, 0x2066].contains(&n)
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_wrote_has_no_effect_in_the_log() {
+    let words = " \\u001b]0;owned\\u0007\\u009b31m\\u202e\\u2028\\u200b\\nFORGED next campaign";
+    let world = format!(
+        "{}\n[[faults]]\neffect = {{ words = \"{words}\" }}\n",
+        TROUBLED.world
+    );
+    let (sim, dir) = (simulator(&world, 2_000.0).await, tempfile::tempdir().unwrap());
+    let hostile = "x\u{1b}[2J\nFORGED\u{202e}\u{9b}31m";
+    let file = format!("{hostile}.toml");
+    // One of the two has no role that can be assumed.
+    let request = request_for("[\"222233334444\", \"888899990000\"]");
+    let skips = request.replace("[budget.nodes]", "[policy]\nunknown = \"skip\"\n[budget.nodes]");
+    let cron = async |request: &str, args: &[&str], code: i32| {
+        std::fs::write(dir.path().join(&file), request).unwrap();
+        let output = cron(&sim, dir.path(), &[&["-f", &file], args].concat()).await;
+        let log = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {log}");
+        assert!(!log.contains(is_forbidden), "{args:?}: {log:?}");
+        assert!(
+            !log.lines().any(|line| line.starts_with("FORGED")),
+            "{args:?}: {log}"
+        );
+        assert!(log.contains("FORGED"), "{args:?}: the words are shown\n{log}");
+    };
+    let once = ["--once", "--log", "log"];
+    cron(&skips, &once, 4).await;
+    cron(&request, &once, 3).await;
+    cron("name = [\nFORGED\u{1b}[2J", &once, 2).await;
+    cron(&format!("\"x\\u001b\\nFORGED\" = 1\n{request}"), &once, 2).await;
+    cron(&request, &["--schedule", hostile], 2).await;
+    cron(
+        &request,
+        &["--schedule", "cron(0 9 ? * MON *)", "--timezone", hostile],
+        2,
+    )
+    .await;
+    cron(&request, &["--once", "--late", hostile], 2).await;
 }
