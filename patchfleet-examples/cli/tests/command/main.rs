@@ -8,6 +8,7 @@
 
 mod bad_input;
 mod hostile;
+mod other_hands;
 mod plan;
 mod run;
 mod support;

@@ -1,0 +1,158 @@
+//! What other people do while a campaign runs, and what a person does about it afterwards.
+
+use crate::support::{Bench, Ran, against, finish, parents, simulator_of, starts, until};
+use patchfleet_sim::Sim;
+use patchfleet_sim::builtin::CALM;
+use patchfleet_sim::spec::{Change, FaultSpec};
+use serde_json::{Value, json};
+
+/// Begins a campaign, and does something as soon as its first start is asked for.
+async fn meanwhile(bench: &Bench, sim: &Sim, request: &str, something: impl Fn()) -> Ran {
+    bench.file("request.toml", request);
+    let run = ["run", "-f", "request.toml", "--log", "log", "--output", "json"];
+    let running = tokio::spawn(finish(against(bench, sim, "us-east-1", &run)));
+    until(|| starts(sim) > 0).await;
+    something();
+    running.await.unwrap()
+}
+
+/// The calm world's request for these accounts, with so many locations at once.
+fn request(accounts: &[&str], at_once: u32) -> String {
+    let accounts = json!(accounts);
+    let request = CALM
+        .request
+        .replace(
+            "accounts = [\"r-hf01\"]\ninclude_child_ous = true",
+            &format!("accounts = {accounts}"),
+        )
+        .replace(
+            "max_concurrency = 10\n",
+            &format!("max_concurrency = {at_once}\n"),
+        );
+    assert_ne!(request, CALM.request);
+    request
+}
+
+/// The outcomes of a report's locations in an account.
+fn outcomes(report: &Value, account: &str) -> Vec<String> {
+    let locations = report["locations"].as_array().unwrap().iter();
+    let there = locations.filter(|location| location["account"] == account);
+    there
+        .map(|location| location["outcome"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn results_that_could_not_be_read_are_collected_when_the_permission_is_back() {
+    let (bench, sim) = (Bench::new(), simulator_of(CALM.world, 2_000.0).await);
+    let accounts = ["222233334444", "777788889999"];
+    let denied = json!({
+        "effect": "deny", "accounts": ["777788889999"], "operations": ["ssm:DescribeInstancePatchStates"],
+    });
+    let denied: FaultSpec = serde_json::from_value(denied).unwrap();
+    let ran = meanwhile(&bench, &sim, &request(&accounts, 10), || {
+        sim.with_world(|world| world.add_fault(denied.clone()).unwrap());
+    })
+    .await
+    .exits(4);
+    let report = ran.json();
+    assert_eq!(outcomes(&report, "222233334444"), ["succeeded", "succeeded"]);
+    assert_eq!(
+        outcomes(&report, "777788889999"),
+        ["results_unreadable", "results_unreadable"]
+    );
+    let unread = report["needs_action"].as_array().unwrap();
+    assert!(!unread.is_empty());
+    for node in unread {
+        let detail = node["detail"].as_str().unwrap();
+        assert_eq!(node["account"], "777788889999", "{node}");
+        assert!(detail.contains("ssm:DescribeInstancePatchStates"), "{node}");
+    }
+
+    // Nothing has changed yet: the same again, and the reason.
+    let collect = ["collect", "--log", "log", "--output", "json"];
+    let again = finish(against(&bench, &sim, "us-east-1", &collect))
+        .await
+        .exits(4);
+    assert_eq!(
+        outcomes(&again.json(), "777788889999"),
+        ["results_unreadable", "results_unreadable"]
+    );
+    assert!(
+        again
+            .stderr
+            .contains("777788889999/us-east-1: the results still cannot be read")
+            && again.stderr.contains("ssm:DescribeInstancePatchStates"),
+        "{}",
+        again.stderr
+    );
+
+    sim.with_world(patchfleet_sim::world::World::clear_faults);
+    let (began, asked) = (starts(&sim), parents(&sim));
+    let collected = finish(against(&bench, &sim, "us-east-1", &collect))
+        .await
+        .exits(0);
+    let collected = collected.json();
+    assert_eq!(collected["campaign_id"], report["campaign_id"]);
+    assert_eq!(collected["outcome"], "succeeded");
+    assert_eq!(collected["needs_action"], json!([]));
+    let nodes = report["totals"]["nodes"].as_object().unwrap().values();
+    let nodes: u64 = nodes.map(|n| n.as_u64().unwrap()).sum();
+    assert_eq!(collected["totals"]["nodes"], json!({ "done": nodes }));
+    assert_eq!(
+        (starts(&sim), parents(&sim)),
+        (began, asked),
+        "collecting starts nothing"
+    );
+    let report = bench
+        .run(&["report", "--log", "log", "--output", "json"])
+        .exits(0);
+    assert_eq!(report.json(), collected, "the log has the new results");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancel_by_somebody_else_halts_and_go_on_begins_what_is_left() {
+    // The command goes by this machine's clock. In a world that is behind it no node would have been heard
+    // of since the cancel, and each would be waited for.
+    let ahead = CALM.world.replace("start = \"2026-", "start = \"2096-");
+    assert_ne!(ahead, CALM.world);
+    let (bench, sim) = (Bench::new(), simulator_of(&ahead, 400.0).await);
+    // Units of one location each or more, one after another.
+    let accounts = ["222233334444", "444455556666", "555566667777"];
+    let cancel: Change = serde_json::from_value(json!({ "cancel_executions": {} })).unwrap();
+    let halted = meanwhile(&bench, &sim, &request(&accounts, 1), || {
+        while sim.with_world(|world| world.change(&cancel).unwrap()) == 0 {}
+    })
+    .await
+    .exits(5);
+    let report = halted.json();
+    assert_eq!(report["outcome"], "halted");
+    let why = report["left_out_because"].as_str().unwrap();
+    assert!(why.contains("resume --go-on"), "{why}");
+    assert_eq!(starts(&sim), 1);
+
+    // Without a person's word nothing goes on.
+    let campaign = report["campaign_id"].as_str().unwrap();
+    let resume = ["resume", campaign, "--log", "log", "--output", "json"];
+    let resumed = finish(against(&bench, &sim, "us-east-1", &resume)).await.exits(5);
+    assert_eq!(resumed.json()["outcome"], "halted");
+    assert_eq!(starts(&sim), 1);
+
+    let go_on = ["resume", "--go-on", "--log", "log", "--output", "json"];
+    let done = finish(against(&bench, &sim, "us-east-1", &go_on))
+        .await
+        .exits(4)
+        .json();
+    assert_eq!(done["campaign_id"], report["campaign_id"]);
+    assert_eq!(done["outcome"], "partial", "what was cancelled is not patched");
+    assert_eq!(done["left_out_because"], Value::Null);
+    let (cancelled, begun): (Vec<_>, Vec<_>) = accounts
+        .iter()
+        .flat_map(|account| outcomes(&done, account))
+        .partition(|outcome| outcome != "succeeded");
+    // The cancel finds a location before its command, in it, or behind it.
+    assert!(!cancelled.is_empty() && cancelled.len() <= 2, "{done:#}");
+    assert!(begun.len() >= 7, "{done:#}");
+    assert!(starts(&sim) > 1);
+    assert_eq!(parents(&sim), starts(&sim), "each unit took effect once");
+}
