@@ -354,6 +354,7 @@ impl Job<'_> {
     }
 }
 
-fn nodes(n: u32) -> String {
+/// So many nodes, in words.
+pub(super) fn nodes(n: u32) -> String {
     format!("{n} node{}", if n == 1 { "" } else { "s" })
 }

@@ -88,7 +88,8 @@ pub enum NothingSelected {
 pub enum OfflineAction {
     /// It is targeted with the others. The command waits for it until the command expires.
     Target,
-    /// Only the nodes that are online are named in the start.
+    /// Only the nodes that are online are named in the start. Where none is, in no location, the plan is
+    /// refused: it would patch nothing.
     Skip,
     /// The plan is refused.
     Refuse,

@@ -1,7 +1,7 @@
 //! Reading results again that could not be read, also when the campaign is over.
 
 use super::{Drive, DriveError, Driver};
-use crate::campaign::collect::{Collected, Settlement};
+use crate::campaign::collect::{Collected, Settlement, nodes};
 use crate::campaign::polls::{Failures, later};
 use crate::campaign::{Event, LocationOutcome, State};
 use crate::id::{CampaignId, Location, UnitId};
@@ -72,6 +72,23 @@ struct Reading {
     unread: Option<String>,
 }
 
+/// Why results of a location are not known, if some are not.
+fn still_unread(settlement: &Settlement) -> Option<String> {
+    let unknown = settlement.nodes.count(NodeOutcome::Unknown);
+    let unreadable = settlement.outcome == LocationOutcome::ResultsUnreadable;
+    if unreadable && !settlement.detail.is_empty() {
+        return Some(settlement.detail.clone());
+    }
+    (unreadable || unknown > 0).then(|| {
+        let words = format!("what became of {} is not known", nodes(unknown));
+        let mut rows = settlement.rows.iter();
+        match rows.find(|row| row.outcome == NodeOutcome::Unknown) {
+            Some(row) => format!("{words}: {}: {}", row.node, row.detail),
+            None => words,
+        }
+    })
+}
+
 impl Drive<'_> {
     /// What a location came to, or why nothing can be said of it.
     async fn read_again(&self, unit: UnitId, location: &Location) -> Result<Reading, String> {
@@ -93,15 +110,7 @@ impl Drive<'_> {
                     continue;
                 }
             };
-            let unknown = settlement.nodes.count(NodeOutcome::Unknown);
-            let unread =
-                (settlement.outcome == LocationOutcome::ResultsUnreadable || unknown > 0).then(|| {
-                    if settlement.detail.is_empty() {
-                        format!("what became of {unknown} nodes is not known")
-                    } else {
-                        settlement.detail.clone()
-                    }
-                });
+            let unread = still_unread(&settlement);
             return Ok(Reading { settlement, unread });
         }
     }

@@ -247,6 +247,11 @@ fn what_is_known_of_a_node_stays_though_other_runs_have_written_over_its_state_s
         (0, 1),
         "the third is still unknown"
     );
+    assert_eq!(
+        again.unread[0].reason,
+        "what became of 1 node is not known: i-00000003: the command ended as FailedDueToAlarm; what it began on the \
+         node may run on"
+    );
     assert_eq!(outcomes(&world), outcomes_of([Done, Done, Unknown]));
     assert_adds_up(&world, &again.state);
 
