@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use patchfleet_aws::{Aws, SystemClock, external_id_from_env};
 use patchfleet_core::campaign::{DriveError, Driver, FileLog, FileRows, load, open_campaign};
-use patchfleet_core::id::{CampaignId, EventId, WriterId};
+use patchfleet_core::id::{CampaignId, EventId, RequestDigest, WriterId};
 use patchfleet_core::plan::{self, Cutoff, PlanError, Refusal, require_central};
 use patchfleet_core::port::{PortError, PortErrorKind, Ports};
 use patchfleet_core::problem::chain;
@@ -49,6 +49,27 @@ pub(crate) struct Job {
     /// How long after its slot, or after now, every command of a campaign must have expired.
     pub(crate) cutoff: Option<SignedDuration>,
 }
+
+/// A campaign that another process left open, and that is over now.
+struct Finished {
+    report: Report,
+    /// The request that it was planned from.
+    planned: RequestDigest,
+    /// How old it was when it was found.
+    age: SignedDuration,
+}
+
+impl Finished {
+    /// Whether somebody who asks for `request` now means this campaign: a process that died is started
+    /// again. A file that has changed since asks for something else, and so does tomorrow's run.
+    fn is_wanted_again(&self, request: &PatchRequest) -> bool {
+        self.planned == request.digest() && self.age <= LONGEST_RESTART
+    }
+}
+
+/// How long after its plan a campaign that was left open is the one that `--once` asks for. Less than a
+/// day, so that the next run of a daily schedule is a campaign of its own.
+const LONGEST_RESTART: SignedDuration = SignedDuration::from_hours(22);
 
 /// Why there is no report.
 enum Failure {
@@ -102,16 +123,20 @@ impl Job {
     /// report. `None`: there was none.
     pub(crate) async fn finish_open(&self) -> Option<ExitCode> {
         let request = self.request().ok()?;
-        self.left_open(&request).await.transpose().map(|done| exit(&done))
+        let finished = self.left_open(&request).await.transpose()?;
+        Some(exit(&finished.map(|finished| finished.report)))
     }
 
     async fn campaign(&self, request: &PatchRequest, event: &Event) -> Result<Report, Failure> {
-        if let Some(report) = self.left_open(request).await? {
-            if let Event::Once = event {
-                // Whoever starts this process again after it died wants that campaign, not another.
-                return Ok(report);
+        if let Some(finished) = self.left_open(request).await? {
+            if matches!(event, Event::Once) && finished.is_wanted_again(request) {
+                return Ok(finished.report);
             }
-            tracing::info!("{}", report.to_text());
+            tracing::warn!(
+                "campaign {} was left open; it was finished first, and ended so:\n{}",
+                finished.report.campaign_id,
+                finished.report.to_text()
+            );
         }
         plan::refuse_presigned(request).map_err(Failure::Refused)?;
         let campaign = match event {
@@ -135,7 +160,7 @@ impl Job {
         Ok(Report::build(&state, driver.rows.as_ref()).await?)
     }
 
-    async fn left_open(&self, request: &PatchRequest) -> Result<Option<Report>, Failure> {
+    async fn left_open(&self, request: &PatchRequest) -> Result<Option<Finished>, Failure> {
         let log = FileLog::new(&self.log);
         let Some(open) = open_campaign(&log, &request.name).await? else {
             return Ok(None);
@@ -148,8 +173,13 @@ impl Job {
         let ports = ports(&state.plan().request.access).await?;
         require_central(ports.directory.as_ref(), state.plan()).await?;
         let driver = self.driver(&ports);
+        let (planned, age) = (
+            state.plan().request.digest(),
+            now_since(&ports, state.planned_at()),
+        );
         let state = driver.run(open).await?;
-        Ok(Some(Report::build(&state, driver.rows.as_ref()).await?))
+        let report = Report::build(&state, driver.rows.as_ref()).await?;
+        Ok(Some(Finished { report, planned, age }))
     }
 
     fn driver(&self, ports: &Ports) -> Driver {
@@ -191,6 +221,10 @@ fn exit(done: &Result<Report, Failure>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn now_since(ports: &Ports, at: Timestamp) -> SignedDuration {
+    ports.clock.now().duration_since(at)
 }
 
 /// AWS by the usual environment and profiles.

@@ -173,6 +173,44 @@ async fn a_process_that_is_started_again_goes_on_with_its_campaign_and_begins_no
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn once_with_a_request_that_has_changed_finishes_the_open_campaign_and_runs_the_new_one() {
+    let (sim, dir) = (simulator(CALM.world, 400.0).await, tempfile::tempdir().unwrap());
+    let request = dir.path().join("request.toml");
+    std::fs::write(&request, CALM.request).unwrap();
+    let once = ["--request", "request.toml", "--once", "--log", "log"];
+    let started = || sim.with_world(|world| world.executions().any(|one| one.parent().is_none()));
+    let mut first = command(&sim, dir.path(), &once).spawn().unwrap();
+    // Bounded: a minute, if nothing is ever started.
+    for _ in 0..30_000 {
+        if started() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    first.kill().await.unwrap(); // SIGKILL
+
+    // The same name, and a group that is nowhere: what the file asks for is refused, and says so.
+    let edited = CALM.request.replace("WebServers", "Nowhere");
+    assert_ne!(edited, CALM.request);
+    std::fs::write(&request, edited).unwrap();
+    let again = cron(&sim, dir.path(), &once).await;
+    let stderr = String::from_utf8_lossy(&again.stderr);
+    assert_eq!(again.status.code(), Some(3), "{stderr}");
+    assert!(
+        stderr.contains("was left open; it was finished first"),
+        "{stderr}"
+    );
+    assert!(stderr.contains("nothing_selected"), "{stderr}");
+    let open = sim.with_world(|world| {
+        world
+            .executions()
+            .filter(|one| !one.status().is_terminal())
+            .count()
+    });
+    assert_eq!(open, 0, "the open campaign was driven to its end: {stderr}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_wrong_is_said_before_anything_is_waited_for() {
     let (sim, dir) = (simulator(CALM.world, 2_000.0).await, tempfile::tempdir().unwrap());
     std::fs::write(dir.path().join("right.toml"), CALM.request).unwrap();
