@@ -117,6 +117,15 @@ impl Surroundings {
         let role_of = role.map_or_else(String::new, |role| {
             format!("the role {role} of {whose} could not be assumed: ")
         });
+        let source = |last: &Profile| Some((last.name().to_owned(), set(last, "source_profile")?.to_owned()));
+        if let Some((profile, source)) = chain.last().and_then(|last| source(last))
+            && self.profiles.get_profile(&source).is_none()
+        {
+            return Some(format!(
+                "{role_of}the source_profile {source:?} of the profile {profile:?} is in none of the profile files ({})",
+                profile_files(&self.env)
+            ));
+        }
         if let Some(profile) = has("mfa_serial") {
             return Some(format!(
                 "{}the profile {:?} asks for MFA (mfa_serial), and patchfleet does not ask for a code. Take session \

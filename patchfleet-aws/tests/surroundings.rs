@@ -203,6 +203,24 @@ fn a_role_that_asks_for_mfa_says_so_and_what_to_do() {
 }
 
 #[test]
+fn a_source_profile_that_is_not_there_is_named() {
+    let home = Home::new(
+        "[profile admin]\nregion = us-east-1\nrole_arn = arn:aws:iam::111122223333:role/Admin\n\
+         source_profile = gone\n",
+        "",
+    );
+    let said = home.says(&[("AWS_PROFILE", "admin")]);
+    assert!(
+        said.starts_with(
+            "credentials: the role arn:aws:iam::111122223333:role/Admin of the profile \"admin\" (~/.aws/config, \
+             ~/.aws/credentials) could not be assumed: the source_profile \"gone\" of the profile \"admin\" is in none \
+             of the profile files (~/.aws/config, ~/.aws/credentials): "
+        ),
+        "{said}"
+    );
+}
+
+#[test]
 fn sso_that_nobody_logged_in_to_says_how_to_log_in() {
     let home = Home::new(
         "[profile dev]\nregion = us-east-1\nsso_session = corp\nsso_account_id = 111122223333\nsso_role_name = R\n\

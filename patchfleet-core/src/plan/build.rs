@@ -463,7 +463,10 @@ fn unknown(policy: &Policy, by_ids: bool, cause: UnknownCause, detail: &str) -> 
         PolicyAction::Keep if by_ids => PolicyAction::Skip,
         action => action,
     };
-    let detail = format!("{}: {detail}", cause.as_str());
+    let mut detail = format!("{}: {detail}", cause.as_str());
+    if (cause, action) == (UnknownCause::Denied, PolicyAction::Refuse) {
+        detail.push_str("; policy.denied = \"exclude\" leaves out for good what is denied on purpose");
+    }
     (action, RefusalCode::CensusUnknown, reason, Some(cause), detail)
 }
 

@@ -369,3 +369,32 @@ async fn what_others_wrote_has_no_effect_in_the_log() {
     .await;
     cron(&request, &["--once", "--late", hostile], 2).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_presigned_list_is_refused_because_it_would_be_kept_and_is_shown_nowhere() {
+    let (sim, dir) = (simulator(CALM.world, 2_000.0).await, tempfile::tempdir().unwrap());
+    let url = "https://b.s3.amazonaws.com/list?X-Amz-Credential=AKIA&X-Amz-Signature=5ec7e7";
+    let listed = format!("[patch]\ninstall_override_list = \"{url}\"");
+    std::fs::write(
+        dir.path().join("request.toml"),
+        CALM.request.replacen("[patch]", &listed, 1),
+    )
+    .unwrap();
+    for more in [&["--once"][..], &["--schedule", "cron(0 9 ? * MON *)"]] {
+        let mut command = command(
+            &sim,
+            dir.path(),
+            &[&["-f", "request.toml", "--log", "log"], more].concat(),
+        );
+        let output = command.env("RUST_LOG", "trace").output().await.unwrap();
+        let log = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(3), "{log}");
+        assert!(
+            log.contains("patch.install_override_list") && log.contains("s3://bucket/key"),
+            "{log}"
+        );
+        assert!(!log.contains("5ec7e7"), "{log}");
+    }
+    assert!(!dir.path().join("log").exists(), "nothing was begun");
+    assert_eq!(sim.with_world(|world| world.executions().count()), 0);
+}

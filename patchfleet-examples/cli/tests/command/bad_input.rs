@@ -1,7 +1,8 @@
 //! What is wrong is said in one clear message each, all problems of a file at once, and nothing is
 //! started: exit 2 for what is wrong in itself, 3 for what is refused when AWS was asked.
 
-use crate::support::Bench;
+use crate::support::{Bench, ran};
+use patchfleet_sim::builtin::CALM;
 use std::io::Write as _;
 use std::process::Stdio;
 
@@ -317,4 +318,47 @@ fn a_presigned_list_is_refused_where_it_would_be_kept_and_shown_nowhere() {
         shown.stdout
     );
     assert!(!shown.stdout.contains("5ec7e7"), "{}", shown.stdout);
+    // Nor what libraries log, nor what is said of it where it is wrong.
+    let mut traced = bench.command(&["plan", "-f", "request.toml", "--sim"]);
+    let traced = ran(traced.env("RUST_LOG", "trace")).exits(0);
+    assert!(traced.stderr.contains("TRACE") && !traced.stderr.contains("5ec7e7"));
+    bench.file(
+        "wrong.toml",
+        request(|text| {
+            format!("{text}[patch]\ninstall_override_list = \"https://b.s3.amazonaws.com/list?X-Amz-Signature=5ec7e7\"\n")
+        }),
+    );
+    let wrong = bench.run(&["plan", "-f", "wrong.toml", "--sim"]).exits(2);
+    assert!(
+        wrong.stderr.contains("a Scan ignores it") && !wrong.stderr.contains("5ec7e7"),
+        "{}",
+        wrong.stderr
+    );
+}
+
+#[test]
+fn a_location_that_is_denied_refuses_and_the_policy_that_leaves_it_out_is_named() {
+    let bench = Bench::new();
+    let denied =
+        "[[faults]]\neffect = \"deny\"\noperations = [\"resource-groups:*\"]\nregions = [\"eu-west-1\"]\n";
+    bench.file("world.toml", format!("{}\n{denied}", CALM.world));
+    let asked = request(|text| text.replace("[\"us-east-1\"]", "[\"us-east-1\", \"eu-west-1\"]"));
+    bench.file("request.toml", &asked);
+    let plan = ["plan", "-f", "request.toml", "--sim", "world.toml"];
+    let refused = bench.run(&plan).exits(3);
+    assert!(
+        refused
+            .stderr
+            .contains("[census_unknown] 111122223333/eu-west-1: denied: AccessDeniedException")
+            && refused.stderr.contains("policy.denied = \"exclude\""),
+        "{}",
+        refused.stderr
+    );
+    bench.file("request.toml", format!("{asked}[policy]\ndenied = \"exclude\"\n"));
+    let planned = bench.run(&plan).exits(0);
+    assert!(
+        planned.stdout.contains("1 to patch, 1 skipped"),
+        "{}",
+        planned.stdout
+    );
 }
