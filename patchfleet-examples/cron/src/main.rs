@@ -51,6 +51,7 @@ struct Args {
         long,
         value_name = "DIR",
         env = "PATCHFLEET_LOG",
+        hide_env_values = true,
         default_value = ".patchfleet"
     )]
     log: PathBuf,
@@ -113,6 +114,13 @@ async fn main() -> ExitCode {
 }
 
 async fn serve(args: Args, stop: tokio::sync::watch::Receiver<bool>) -> ExitCode {
+    if args.log.to_string_lossy().contains("://") {
+        let log = one_line(&args.log.display().to_string());
+        tracing::error!(
+            "--log (or PATCHFLEET_LOG) = {log}: logs are kept in folders; other places are not supported by this version"
+        );
+        return ExitCode::from(2);
+    }
     let job = Job {
         request: args.request,
         log: args.log,

@@ -229,6 +229,11 @@ async fn what_is_wrong_is_said_before_anything_is_waited_for() {
             "exactly one",
         ),
         (&["--request", "right.toml"][..], 2, "--schedule"),
+        (
+            &["--request", "right.toml", "--once", "--log", "s3://bucket/logs"][..],
+            2,
+            "logs are kept in folders",
+        ),
     ] {
         let output = cron(&sim, dir.path(), args).await;
         let stderr = String::from_utf8_lossy(&output.stderr);

@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 pub(crate) async fn report(args: CampaignArgs) -> Result<ExitCode, Failure> {
-    let dir = log_dir(&args.log);
+    let dir = log_dir(&args.log)?;
     let campaign = match args.campaign {
         Some(campaign) => campaign,
         None => newest(&dir)?,
@@ -26,7 +26,7 @@ pub(crate) async fn report(args: CampaignArgs) -> Result<ExitCode, Failure> {
 }
 
 pub(crate) fn status(args: &StatusArgs) -> Result<ExitCode, Failure> {
-    let all = listed(&log_dir(&args.log))?;
+    let all = listed(&log_dir(&args.log)?)?;
     let campaigns: Vec<_> = all
         .iter()
         .filter(|summary| args.campaign.is_none_or(|wanted| wanted == summary.campaign))

@@ -41,19 +41,27 @@ impl Store {
 
     /// A simulated organisation ends with the process, so nothing of it is worth keeping unless
     /// that is asked for.
-    fn of(args: &LogArgs, simulated: bool) -> Self {
+    fn of(args: &LogArgs, simulated: bool) -> Result<Self, Failure> {
         if simulated && args.log.is_none() {
-            return Self {
+            return Ok(Self {
                 log: Arc::new(MemoryLog::new()),
                 rows: Arc::new(MemoryRows::new()),
-            };
+            });
         }
-        Self::at(&log_dir(args))
+        Ok(Self::at(&log_dir(args)?))
     }
 }
 
-pub(crate) fn log_dir(args: &LogArgs) -> PathBuf {
-    args.log.clone().unwrap_or_else(|| DEFAULT_LOG.into())
+/// The folder of logs. A URL is no folder, and one of its name would be made here.
+pub(crate) fn log_dir(args: &LogArgs) -> Result<PathBuf, Failure> {
+    let dir = args.log.clone().unwrap_or_else(|| DEFAULT_LOG.into());
+    if dir.to_string_lossy().contains("://") {
+        return Err(Failure::Usage(format!(
+            "--log (or PATCHFLEET_LOG) = {}: logs are kept in folders; other places are not supported by this version",
+            dir.display()
+        )));
+    }
+    Ok(dir)
 }
 
 pub(crate) async fn run(args: RunArgs) -> Result<ExitCode, Failure> {
@@ -64,7 +72,7 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode, Failure> {
     };
     refuse_presigned(&request).map_err(Failure::Refused)?;
     let simulated = args.world.is_simulated();
-    let store = Store::of(&args.log, simulated);
+    let store = Store::of(&args.log, simulated)?;
     if let Some(open) = open_campaign(store.log.as_ref(), &request.name).await? {
         let name = request.name;
         return Err(DriveError::NameTaken { name, open }.into());
@@ -118,7 +126,7 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode, Failure> {
 
 pub(crate) async fn resume(args: ResumeArgs) -> Result<ExitCode, Failure> {
     let (go_on, args) = (args.go_on, args.campaign);
-    let dir = log_dir(&args.log);
+    let dir = log_dir(&args.log)?;
     let campaign = match args.campaign {
         Some(campaign) => campaign,
         None if go_on => newest(&dir)?,
@@ -138,7 +146,7 @@ pub(crate) async fn resume(args: ResumeArgs) -> Result<ExitCode, Failure> {
 
 /// Reads results again that could not be read, and reports the campaign with them.
 pub(crate) async fn collect(args: CampaignArgs) -> Result<ExitCode, Failure> {
-    let dir = log_dir(&args.log);
+    let dir = log_dir(&args.log)?;
     let campaign = match args.campaign {
         Some(campaign) => campaign,
         None => newest(&dir)?,

@@ -284,6 +284,22 @@ fn names_and_contents_of_files_and_settings_are_shown_and_have_no_effect() {
     run(&["report", &name], 2);
     run(&[&name], 2);
     run(&["plan", "--sim", "--cutoff", &name], 2);
+    let nowhere = format!("s3://{name}");
+    for args in [
+        &["report"][..],
+        &["--help"],
+        &["report", "--help"],
+        &["run", "--sim", "--log", &nowhere],
+    ] {
+        let ran = ran(bench.command(args).env("PATCHFLEET_LOG", &nowhere));
+        assert_eq!(
+            ran.code,
+            if args.contains(&"--help") { 0 } else { 2 },
+            "{args:?}: {}",
+            ran.stderr
+        );
+        all_shown(&format!("{args:?} with PATCHFLEET_LOG"), &ran);
+    }
     for (variable, args) in [
         ("AWS_PROFILE", &["plan", "-f", "request.toml"][..]),
         ("AWS_REGION", &["plan", "-f", "request.toml"]),
