@@ -63,6 +63,13 @@ impl Job<'_> {
                 row_without_result(node, NodeOutcome::Unreached, outcome, &detail)
             } else if found.managed.contains_key(node) {
                 row_without_result(node, managed, outcome, &detail)
+            } else if managed == NodeOutcome::Unknown {
+                // The command may have reached it, and it may have been lost since.
+                let why = match detail.as_str() {
+                    "" => NOT_LISTED.to_owned(),
+                    why => format!("{why}; it is {NOT_LISTED}"),
+                };
+                row_without_result(node, managed, outcome, &why)
             } else {
                 row_without_result(node, NodeOutcome::Unmanaged, outcome, &detail)
             }
@@ -84,7 +91,8 @@ impl Job<'_> {
         settlement
     }
 
-    /// A location whose results cannot be read: its nodes are those that the census counted.
+    /// A location whose results cannot be read: its nodes are those that the unit or the plan names, or as
+    /// many as the census counted.
     pub(in crate::campaign) fn unreadable(&self, detail: String) -> Settlement {
         self.counted(LocationOutcome::ResultsUnreadable, detail)
     }

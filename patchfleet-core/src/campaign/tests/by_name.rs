@@ -266,3 +266,28 @@ fn what_is_known_of_a_node_stays_though_other_runs_have_written_over_its_state_s
     assert_eq!((again.read, again.unread.len()), (0, 1));
     assert_eq!(outcomes(&world), outcomes_of([Done, Done, Unknown]));
 }
+
+#[test]
+fn a_node_that_is_not_listed_may_have_been_reached_and_lost_where_its_results_cannot_be_read() {
+    let world = group(&[Node::well(1), Node::well(2)]);
+    let mut scripts = world.aws.scripts.lock().unwrap();
+    scripts.insert(location(), Script::Sealed);
+    drop(scripts);
+    world.aws.stopped.lock().unwrap().insert(id(2));
+    let state = world.run();
+    assert_adds_up(&world, &state);
+    let found: Vec<_> = rows(&world)
+        .into_iter()
+        .map(|row| (row.outcome, row.detail))
+        .collect();
+    let words = "what became of it is not known: may not read";
+    let not_listed =
+        "; it is selected, and not listed by Systems Manager: stopped, terminated, or never registered";
+    assert_eq!(
+        found,
+        [
+            (NodeOutcome::Unknown, words.to_owned()),
+            (NodeOutcome::Unknown, format!("{words}{not_listed}"))
+        ]
+    );
+}
