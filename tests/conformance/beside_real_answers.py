@@ -1,5 +1,6 @@
 """The simulator beside AWS: brings about the situation of each sample in tests/real-answers, and holds
-the simulator's answer to it. A sample that is neither held nor listed with a reason fails.
+the simulator's answer to it. A sample that is neither held nor listed with a reason fails. A sample of which
+something cannot be held is listed beside that, with the reason.
 
 Usage: beside_real_answers.py SIMULATOR
 """
@@ -30,6 +31,13 @@ LISTED = {
     "47-eventbridge-events.json": "events are not sent",
 }
 
+# Samples of which something is not simulated. All else in them is held.
+PARTLY = {
+    "18.json": "what the script had printed: no script writes anything here",
+    "21.json": "Command documents of one's own are not run: the timeouts of their steps",
+    "34-concurrency-one.json": "an alarm that is deleted: SendCommand takes none here",
+}
+
 
 def main():
     binary, held, problems = sys.argv[1], 0, []
@@ -46,7 +54,8 @@ def main():
         held += not found
     names = {path.name for path in SAMPLES.glob("*.json")}
     problems += [f"{name} is held or listed, and not there" for name in {*recorded.HELD, *LISTED} - names]
-    print(f"real answers: {held} held, {len(LISTED)} listed with a reason")
+    problems += [f"{name} is held in part, and nothing of it is held" for name in set(PARTLY) - set(recorded.HELD)]
+    print(f"real answers: {held} held ({len(PARTLY)} of them but for a part), {len(LISTED)} listed with a reason")
     for problem in problems:
         print(problem, file=sys.stderr)
     sys.exit(1 if problems else 0)
