@@ -348,9 +348,6 @@ impl Sorted {
             ),
         };
         match action {
-            PolicyAction::Refuse if cause == Some(UnknownCause::Denied) => {
-                self.refuse(code, location, format!("{detail}{DENIED_REMEDY}"));
-            }
             PolicyAction::Refuse => self.refuse(code, location, detail),
             PolicyAction::Keep => self.plan(location, None, Some(reason)),
             PolicyAction::Skip => self.skipped.push(Skip {
@@ -447,8 +444,8 @@ type Sorting = (
 );
 
 /// What a person can do about a location in which nobody may look.
-const DENIED_REMEDY: &str = ". If it is closed for good, as by a service control policy, set policy.denied to \
-                             \"exclude\" or name its Region in targets.exclude_regions";
+const DENIED_REMEDY: &str = "; if it is closed for good, as by a service control policy, policy.denied = \"exclude\" \
+                             takes it out of scope, and targets.exclude_regions its whole Region";
 
 fn unknown(policy: &Policy, by_ids: bool, cause: UnknownCause, detail: &str) -> Sorting {
     let (action, reason) = match (cause, policy.denied) {
@@ -463,10 +460,11 @@ fn unknown(policy: &Policy, by_ids: bool, cause: UnknownCause, detail: &str) -> 
         PolicyAction::Keep if by_ids => PolicyAction::Skip,
         action => action,
     };
-    let mut detail = format!("{}: {detail}", cause.as_str());
-    if (cause, action) == (UnknownCause::Denied, PolicyAction::Refuse) {
-        detail.push_str("; policy.denied = \"exclude\" leaves out for good what is denied on purpose");
-    }
+    let remedy = match (cause, action) {
+        (UnknownCause::Denied, PolicyAction::Refuse) => DENIED_REMEDY,
+        _ => "",
+    };
+    let detail = format!("{}: {detail}{remedy}", cause.as_str());
     (action, RefusalCode::CensusUnknown, reason, Some(cause), detail)
 }
 

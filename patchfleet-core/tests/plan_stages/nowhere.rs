@@ -189,8 +189,8 @@ fn the_refusal_of_a_location_in_which_nobody_may_look_names_the_remedy() {
     assert!(
         details[0].starts_with("denied: ")
             && details[0].ends_with(
-                ". If it is closed for good, as by a service control policy, set policy.denied to \"exclude\" or name \
-                 its Region in targets.exclude_regions"
+                "; if it is closed for good, as by a service control policy, policy.denied = \"exclude\" takes it out \
+                 of scope, and targets.exclude_regions its whole Region"
             ),
         "{details:?}"
     );
