@@ -177,3 +177,25 @@ fn a_text_without_a_name_is_read_by_what_it_looks_like() {
         assert_eq!(Format::of_content(text.as_bytes()), format, "{text}");
     }
 }
+
+#[test]
+fn an_external_id_is_shown_in_no_message_however_its_surroundings_are_spelt() {
+    for (wrong, format) in [
+        ("acess = { external_id = \"S3CRET\" }", Format::Toml),
+        ("[targets]\naccess = { ExternalId = \"S3CRET\" }", Format::Toml),
+        ("[[access]]\nexternal_id = \"S3CRET\"", Format::Toml),
+        ("access = \"{\\\"external_id\\\": \\\"S3CRET\\\"}\"", Format::Toml),
+        ("[access]\nexternal_ids = [\"S3CRET\"]", Format::Toml),
+        ("policy: [{external-id: S3CRET}]", Format::Yaml),
+        ("{\"name\": {\"externalId\": \"S3CRET\"}}", Format::Json),
+        (
+            "\"{\\\"access\\\": {\\\"external_id\\\": \\\"S3CRET\\\"}}\"",
+            Format::Json,
+        ),
+    ] {
+        let problems = PatchRequest::parse(wrong.as_bytes(), format).unwrap_err();
+        let (text, debug) = (problems.to_string(), format!("{problems:?}"));
+        assert!(!text.contains("S3CRET"), "{text}");
+        assert!(!debug.contains("S3CRET"), "{debug}");
+    }
+}

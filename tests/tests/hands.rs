@@ -247,7 +247,7 @@ fn safe_by_default(run: &Run) {
         for parent in run.parents() {
             let began = time(&parent["started"]);
             assert!(
-                began <= latest || began < stopped,
+                began <= latest,
                 "{} began after somebody's stop at {stopped}",
                 parent["execution_id"]
             );
@@ -266,7 +266,9 @@ fn stops(run: &Run) -> Vec<(Timestamp, Timestamp)> {
             let seen = at.checked_add(SEEN_WITHIN).unwrap();
             if change.contains_key("cancel_executions") || change.contains_key("cancel_commands") {
                 Some((at, seen))
-            } else if change.contains_key("update_document") && run.draft.wish.pin == "default" {
+            } else if change.contains_key("delete_document")
+                || change.contains_key("update_document") && run.draft.wish.pin == "default"
+            {
                 Some((at, at))
             } else {
                 None

@@ -58,6 +58,8 @@ pub(super) struct Evidence<'a> {
     pub(super) code: Option<i32>,
     /// What the run printed of itself, if it was read.
     pub(super) summary: Option<Summary>,
+    /// Why what it printed was not read to its end, if it was not.
+    pub(super) not_read: Option<&'a str>,
     /// Whether the command's results name every node that it is through with. If not, a node
     /// without one may have been a target.
     pub(super) all_listed: bool,
@@ -358,6 +360,10 @@ fn by_word(evidence: &Evidence<'_>, status: &InvocationStatus) -> Verdict {
                 };
                 Verdict::new(verdict.outcome, detail)
             }
+            (Operation::Install, None) if let Some(why) = evidence.not_read => Verdict::new(
+                NodeOutcome::Unknown,
+                format!("reported success, which failed patches do not prevent, and {why}"),
+            ),
             (Operation::Install, None) => Verdict::new(
                 NodeOutcome::Done,
                 format!("{told}; it names no patch that is missing"),

@@ -23,6 +23,7 @@ mod without_results;
 
 use course::{Course, failed_early, words};
 pub(super) use nodes::Found;
+use output::Told;
 use without_results::row_without_result;
 
 /// What a location came to.
@@ -201,8 +202,8 @@ impl Job<'_> {
             // sent to still is.
             Err(error) => (self.reached(&reached).await?, Some(error)),
         };
-        let (states, summaries) = if by_word {
-            (BTreeMap::new(), self.summaries(id, &invocations).await?)
+        let (states, printed) = if by_word {
+            (BTreeMap::new(), self.told(id, &invocations).await?)
         } else {
             (self.patch_states(&reached).await?, BTreeMap::new())
         };
@@ -241,7 +242,8 @@ impl Job<'_> {
                     .iter()
                     .filter_map(|plugin| plugin.response_code)
                     .find(|code| *code != 0),
-                summary: summaries.get(node).copied(),
+                summary: printed.get(node).and_then(Told::summary),
+                not_read: printed.get(node).and_then(Told::not_read),
                 all_listed,
                 selected: found.selected.contains(node),
                 managed: found.managed.get(node),

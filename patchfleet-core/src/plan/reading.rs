@@ -8,6 +8,7 @@ use super::{Plan, RefusalCode, RefusalReason};
 use crate::census::CensusTaken;
 use crate::id::{AccountId, CommandId, ExecutionId, Location, NodeId, ParseIdError};
 use crate::port::{Automation, Inventory, PortErrorKind, PortResult};
+use crate::request::Patch;
 use futures_util::future::{BoxFuture, join_all};
 use futures_util::{StreamExt, stream};
 use std::collections::BTreeMap;
@@ -91,7 +92,15 @@ pub(super) async fn tried(
     let trials: Vec<(Location, Vec<Trial>)> = stream::iter(first.into_values())
         .map(|location| async move {
             let node = census.any_node(&location).unwrap_or(&nothing.node).clone();
-            let trials = all(in_location(automation, inventory, &location, &node, nothing)).await;
+            let calls = in_location(
+                automation,
+                inventory,
+                &location,
+                &node,
+                nothing,
+                &plan.request.patch,
+            );
+            let trials = all(calls).await;
             (location, trials)
         })
         .buffered(concurrency.max(1))
@@ -135,9 +144,10 @@ fn in_location<'a>(
     location: &Location,
     node: &NodeId,
     nothing: &Nothing,
+    patch: &Patch,
 ) -> Vec<Call<'a>> {
     let nodes = [node.clone()];
-    vec![
+    let mut calls: Vec<Call<'a>> = vec![
         (
             "ssm:GetAutomationExecution",
             asked(automation.child(location, &nothing.execution)),
@@ -163,7 +173,15 @@ fn in_location<'a>(
             "ssm:DescribeInstancePatchStates",
             asked(automation.patch_states(location, &nodes)),
         ),
-    ]
+    ];
+    if patch.baseline_override.is_some() {
+        // What a run with a baseline override printed is all that there is.
+        calls.push((
+            "ssm:GetCommandInvocation",
+            asked(automation.output(location, &nothing.command, node, "PatchLinux")),
+        ));
+    }
+    calls
 }
 
 impl Tried {

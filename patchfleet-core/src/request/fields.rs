@@ -1,7 +1,7 @@
 //! A cursor over a tree of values that knows where it is: takes the fields it is asked for, and
 //! collects what is wrong instead of stopping at it.
 
-use super::node::{Node, quoted};
+use super::node::{NOT_SHOWN, Node, names_external_id, quoted};
 use crate::budget::ParseRateError;
 use crate::id::ParseIdError;
 use crate::problem::{MAX_SHOWN, MAX_VALUE_CHARS, Problem, ProblemCode, Problems};
@@ -122,7 +122,7 @@ impl<'a> Fields<'a> {
                 };
                 let path = joined(&self.path, key);
                 // A key that is spelt wrong, or a table that has one too many.
-                let value = match path.to_lowercase().contains("external") {
+                let value = match names_external_id(&path) {
                     true => withheld(node),
                     false => node.shown(MAX_VALUE_CHARS),
                 };
@@ -154,7 +154,7 @@ pub(super) fn joined(path: &str, key: &str) -> String {
 fn withheld(node: &Node) -> String {
     match node {
         Node::Text(text) => format!("(not shown, length {})", text.chars().count()),
-        _ => "(not shown)".to_owned(),
+        _ => NOT_SHOWN.to_owned(),
     }
 }
 

@@ -28,9 +28,19 @@ pub(super) enum Node {
 #[derive(Debug)]
 pub(super) struct TooDeep;
 
+/// What stands in place of a value that nobody may read.
+pub(super) const NOT_SHOWN: &str = "(not shown)";
+
+/// Whether a key, or a text that may be a request of its own, names an external id, in any spelling.
+pub(super) fn names_external_id(text: &str) -> bool {
+    let letters: String = text.chars().filter(|c| c.is_alphanumeric()).collect();
+    letters.to_lowercase().contains("external")
+}
+
 impl Node {
     /// The value as JSON shows it, in one line; no more than about `limit` characters of it are
-    /// written.
+    /// written. An external id is withheld wherever it stands: whoever spelt a table's name wrong gave
+    /// its secrets with it.
     pub(super) fn shown(&self, limit: usize) -> String {
         let mut out = String::new();
         self.show(&mut out, limit);
@@ -47,6 +57,7 @@ impl Node {
             Self::Integer(value) => out.push_str(&value.to_string()),
             Self::Float(value) => out.push_str(&format!("{value:?}")),
             Self::Datetime(text) => out.push_str(text),
+            Self::Text(text) if names_external_id(text) => out.push_str(NOT_SHOWN),
             Self::Text(text) => out.push_str(&quoted(text, limit)),
             Self::List(items) => {
                 out.push('[');
@@ -72,7 +83,11 @@ impl Node {
                     }
                     out.push_str(&quoted(key, limit));
                     out.push_str(": ");
-                    value.show(out, limit);
+                    if names_external_id(key) {
+                        out.push_str(NOT_SHOWN);
+                    } else {
+                        value.show(out, limit);
+                    }
                 }
                 out.push('}');
             }

@@ -64,7 +64,7 @@ fn wrapped(fields: &Map<String, Value>) -> Result<Asked, Problems> {
             problems.push(Problem::new(
                 ProblemCode::WrongType,
                 "event_id",
-                other.to_string(),
+                shown("event_id", other),
                 ID,
             ));
             None
@@ -96,7 +96,7 @@ fn wrapped(fields: &Map<String, Value>) -> Result<Asked, Problems> {
             problems.push(Problem::new(
                 ProblemCode::UnknownKey,
                 key,
-                value.to_string(),
+                shown(key, value),
                 expected,
             ));
         }
@@ -114,6 +114,16 @@ fn wrapped(fields: &Map<String, Value>) -> Result<Asked, Problems> {
             }));
             Err(Problems::new(WHAT, problems))
         }
+    }
+}
+
+/// What is shown of a value that stands beside the request: no list and no table, since parts of a request
+/// that are given there may hold an external id.
+fn shown(key: &str, value: &Value) -> String {
+    match value {
+        Value::Object(_) | Value::Array(_) => "(not shown)".to_owned(),
+        _ if key.to_lowercase().contains("external") => "(not shown)".to_owned(),
+        plain => plain.to_string(),
     }
 }
 
@@ -273,5 +283,23 @@ mod tests {
             words.contains("request") && words.contains("encoded twice"),
             "{words}"
         );
+    }
+
+    #[test]
+    fn an_external_id_that_stands_beside_the_request_is_not_shown() {
+        for beside in [
+            json!({ "access": { "external_id": "S3CRET" } }),
+            json!({ "external_id": "S3CRET" }),
+            json!({ "acces": [{ "externalId": "S3CRET" }] }),
+        ] {
+            let mut event = json!({ "event_id": "e-1", "request": request() });
+            event
+                .as_object_mut()
+                .unwrap()
+                .extend(beside.as_object().unwrap().clone());
+            let text = refused(&event);
+            assert!(text.contains("[unknown_key]"), "{text}");
+            assert!(!text.contains("S3CRET"), "{text}");
+        }
     }
 }

@@ -73,6 +73,21 @@ fn an_install_whose_results_may_not_be_read_is_refused_by_account_and_action() {
 }
 
 #[test]
+fn with_a_baseline_override_the_output_must_be_readable_as_well() {
+    let denied = r#""ssm:GetCommandInvocation""#;
+    let mut request = asked("Install");
+    let (_, ports) = open(&world(denied), &request);
+    assert!(wait(plan(&ports, &request)).is_ok());
+    request.patch.baseline_override = Some("s3://lists/baseline.json".parse().unwrap());
+    let refusal = refusal(wait(plan(&ports, &request)));
+    assert_eq!(refusal.reasons.len(), 1, "{refusal}");
+    assert!(
+        refusal.to_string().contains("allow ssm:GetCommandInvocation to"),
+        "{refusal}"
+    );
+}
+
+#[test]
 fn each_call_is_tried_once_for_each_account_and_what_may_be_read_is_planned() {
     let request = asked("Install");
     let (clock, ports) = open(&world(""), &request);

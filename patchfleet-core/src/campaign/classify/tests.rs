@@ -175,6 +175,7 @@ fn plain<'a>(command: &'a str) -> Evidence<'a> {
         begun: false,
         code: None,
         summary: None,
+        not_read: None,
         all_listed: true,
         selected: true,
         managed: None,
@@ -374,6 +375,14 @@ fn a_run_with_a_baseline_override_is_judged_by_what_it_printed() {
         assert!(verdict.detail.starts_with(begins), "{}", verdict.detail);
         assert_eq!(verdict.may_change, None);
     }
+    let verdict = classify(&Evidence {
+        by_word: true,
+        managed: online.as_ref(),
+        invocation: Some(&success),
+        not_read: Some("its output cannot be read: may not"),
+        ..plain("Success")
+    });
+    assert_eq!(verdict.outcome, NodeOutcome::Unknown);
     let failed = InvocationStatus::Failed;
     let verdict = classify(&Evidence {
         by_word: true,

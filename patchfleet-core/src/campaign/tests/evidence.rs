@@ -197,14 +197,20 @@ fn a_run_with_a_baseline_override_rests_on_the_commands_own_word_and_waits_for_n
         node(2, "Success", summary(2)),
         node(3, "Success", "it printed little".to_owned()),
         node(4, "Failed", String::new()),
+        node(5, "Success", "it printed very much".repeat(1_200)),
     ];
     let mut world = World::new(&[&[("us-east-1", Script::Nodes(nodes))]], 1, 0);
     give(&mut world, "BaselineOverride", "s3://bucket/baseline.json");
     let state = world.run();
     let found = rows(&world, &state);
     let outcomes: Vec<&str> = found.iter().map(|(outcome, _)| outcome.as_str()).collect();
-    assert_eq!(outcomes, ["done", "missing", "done", "failed"]);
-    for (_, detail) in &found {
+    assert_eq!(outcomes, ["done", "missing", "done", "failed", "unknown"]);
+    assert_eq!(
+        found[4].1,
+        "reported success, which failed patches do not prevent, and AWS keeps 24,000 characters of its output, and \
+         the summary would stand behind them"
+    );
+    for (_, detail) in &found[..4] {
         assert!(
             detail.contains("by the command's own word, as a baseline override writes no patch state"),
             "{detail}"
