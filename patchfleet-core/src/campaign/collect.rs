@@ -218,6 +218,8 @@ impl Job<'_> {
             invocations.len() >= completed && (!invocations.is_empty() || view.counts.targets == 0);
         let mut lagging = (!all_listed).then_some(PATCH_STATE_LAG);
         let left_out = self.left_out();
+        let planned = self.planned_ids();
+        let mut came_too_late = 0_u32;
         let mut rows = vec![];
         for node in found
             .selected
@@ -226,6 +228,12 @@ impl Job<'_> {
             .collect::<BTreeSet<_>>()
         {
             let invocation = invocations.get(node);
+            let is_planned = planned.as_ref().is_none_or(|planned| planned.contains(node));
+            if invocation.is_none() && all_listed && !is_planned {
+                // Nobody planned it, and nothing was done to it: a group that grows every night is no fault.
+                came_too_late = came_too_late.saturating_add(1);
+                continue;
+            }
             let plugins = invocation.map_or(&[][..], |view| &view.plugins);
             let evidence = Evidence {
                 operation: patch.operation,
@@ -279,6 +287,7 @@ impl Job<'_> {
             let unknown = (!all_listed).then_some(NOT_ALL_LISTED);
             self.account_for_the_planned(&mut settlement, found.left_rows(unknown));
         }
+        settlement.tell_of_latecomers(came_too_late);
         if !all_listed && settlement.outcome != LocationOutcome::Cancelled {
             settlement.outcome = LocationOutcome::ResultsUnreadable;
             settlement.detail = format!(

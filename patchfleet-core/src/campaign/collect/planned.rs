@@ -42,6 +42,28 @@ impl Found {
     }
 }
 
+impl Settlement {
+    /// Says how many nodes came into the selection too late to be sent to. They are neither the plan's nor
+    /// patched, so they are in no count.
+    pub(super) fn tell_of_latecomers(&mut self, came: u32) {
+        if came == 0 {
+            return;
+        }
+        let verb = if came == 1 { "was" } else { "were" };
+        self.add_words(&format!(
+            "{} joined the selection after the plan, and {verb} not patched",
+            nodes(came)
+        ));
+    }
+
+    fn add_words(&mut self, words: &str) {
+        if !self.detail.is_empty() {
+            self.detail.push_str("; ");
+        }
+        self.detail.push_str(words);
+    }
+}
+
 impl Job<'_> {
     /// The nodes of the location by the plan, if it names them.
     pub(super) fn planned_ids(&self) -> Option<BTreeSet<NodeId>> {
@@ -134,11 +156,7 @@ impl Job<'_> {
                     left.all,
                     nodes(counted)
                 );
-                settlement.detail = if settlement.detail.is_empty() {
-                    words
-                } else {
-                    format!("{}; {words}", settlement.detail)
-                };
+                settlement.add_words(&words);
             }
             _ => {}
         }

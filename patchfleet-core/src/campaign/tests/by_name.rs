@@ -205,13 +205,17 @@ fn of_several_commands_for_one_group_each_speaks_for_its_own_nodes_and_one_for_t
             (id(3), NodeOutcome::Done, false),
             (id(4), NodeOutcome::Gone, false),
             (id(5), NodeOutcome::NotRun, false),
-            (id(6), NodeOutcome::NotRun, true),
             (id(7), NodeOutcome::Unmanaged, false),
         ]
     );
     let report = report(&world, &state);
-    assert_eq!((report.totals.planned, report.totals.joined), (6, 1));
+    assert_eq!((report.totals.planned, report.totals.joined), (6, 0));
     assert_eq!(report.locations[0].outcome, Some(LocationOutcome::NodesFailed));
+    let detail = &report.locations[0].detail;
+    assert!(
+        detail.contains("1 node joined the selection after the plan"),
+        "{detail}"
+    );
 }
 
 #[test]

@@ -244,3 +244,24 @@ fn nodes_that_joined_after_the_census_are_counted_beside_the_plans() {
     );
     assert_eq!(report.exit_code(), 0);
 }
+
+#[test]
+fn a_node_that_came_after_the_command_is_told_and_fails_nobody() {
+    let late = Node {
+        joined: true,
+        status: "",
+        patches: None,
+        ..Node::well(3)
+    };
+    let nodes = vec![Node::well(1), Node::well(2), late];
+    let world = World::new(&[&[("us-east-1", Script::Nodes(nodes))]], 1, 0);
+    let state = world.run();
+    let report = report(&world, &state);
+    assert_eq!(report.exit_code(), 0);
+    assert_eq!(report.totals.nodes.total(), 2);
+    assert_eq!((report.totals.planned, report.totals.joined), (2, 0));
+    assert_eq!(
+        report.locations[0].detail,
+        "1 node joined the selection after the plan, and was not patched"
+    );
+}
