@@ -7,6 +7,7 @@ they are: a connection that is dropped or a body that is cut short arrives so.
 import dataclasses
 import http.client
 import http.server
+import select
 import threading
 import time
 
@@ -83,9 +84,17 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, format, *args):
         """What was asked is on record; nothing is printed."""
 
+    def renew(self):
+        """Gives up a connection that the simulator has closed since it was last used, as it does after a
+        minute. A client without a proxy would have noticed."""
+        idle = self.upstream.sock
+        if idle is not None and select.select([idle], [], [], 0)[0]:
+            self.upstream.close()
+
     def pass_on(self):
         """One request, there and back."""
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.renew()
         exchange = Exchange(self.command, self.path, lower(self.headers.items()), body)
         try:
             self.upstream.request(self.command, self.path, body, dict(self.headers.items()))
