@@ -44,14 +44,41 @@ impl Wall for SystemWall {
 pub(crate) enum Told {
     /// The next slot.
     Next(Timestamp),
+    /// A slot whose campaign has run already.
+    Ran(Timestamp),
     /// Slots that are not run, because this process was not awake in time.
     Missed(Left),
-    /// Slots that came while a campaign ran.
+    /// Slots that are not run, because a campaign ran when they came, or until they were too late.
     Busy(Left),
+    /// Slots that are not run, because this process was told to stop.
+    Stopped(Left),
     /// The clock was set back.
     SetBack(SignedDuration),
     /// The schedule has no further slot.
     Over,
+}
+
+/// What is done at the start and at each slot.
+pub(crate) trait Work {
+    /// Follows the campaign that an earlier process left open to its end. Gives whether there was one.
+    async fn finish_open(&self) -> bool;
+
+    /// Leaves out those of `slots` whose campaigns have run.
+    async fn not_run(&self, slots: Vec<Slot>) -> Vec<Slot>;
+
+    /// Runs the campaign of a slot to its end.
+    async fn run(&self, slot: &Slot) -> Became;
+}
+
+/// What became of a slot that was due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Became {
+    /// It was run, or tried and refused.
+    Run,
+    /// An open campaign had to be finished first, and then the slot was too late to begin.
+    TooLate,
+    /// The process was told to stop before the slot's campaign began.
+    Stopped,
 }
 
 /// Slots that are left out.
@@ -77,23 +104,35 @@ impl std::fmt::Display for Left {
     }
 }
 
-/// Runs `work` at every slot of `schedule`, until there is none or `stop` says so.
+/// Finishes what was left open, then runs `work` at every slot of `schedule`, until there is none or
+/// `stop` says so.
 ///
 /// A slot begins at its time, and at most `late` after it. What comes due later than that is
 /// missed: it is told and not run. Of several slots that are due at once only the newest runs. A
 /// slot that comes while `work` runs is left out. A slot runs once, also if the clock is set back.
+///
+/// The start looks back by `late`: a process that is started again just after a slot's time runs
+/// that slot, unless its campaign has run.
 pub(crate) async fn follow<W: Wall>(
     wall: &W,
     schedule: &Schedule,
     late: SignedDuration,
     mut stop: watch::Receiver<bool>,
     mut tell: impl FnMut(Told),
-    mut work: impl AsyncFnMut(&Slot),
+    work: &impl Work,
 ) {
     // Until when slots have been dealt with.
-    let mut until = wall.now();
+    let mut until = earliest(wall.now(), late);
     let mut announced = None;
     let mut ran: Vec<Timestamp> = vec![];
+    if work.finish_open().await {
+        let now = wall.now();
+        let due = newest(schedule, until.max(earliest(now, late)), now);
+        let to = due.map_or(now, |slot| before(slot.at));
+        let busy = left(schedule, until, to, &ran, work).await;
+        busy.map(Told::Busy).into_iter().for_each(&mut tell);
+        until = until.max(to);
+    }
     while !*stop.borrow() {
         let now = wall.now();
         if now < until {
@@ -101,21 +140,26 @@ pub(crate) async fn follow<W: Wall>(
             (until, announced) = (now, None);
         }
         let due = newest(schedule, until.max(earliest(now, late)), now);
-        let missed = left(
-            schedule,
-            until,
-            due.as_ref().map_or(now, |slot| slot.at),
-            due.is_some(),
-        );
+        let to = due.as_ref().map_or(now, |slot| before(slot.at));
+        let missed = left(schedule, until, to, &ran, work).await;
         missed.map(Told::Missed).into_iter().for_each(&mut tell);
         until = now;
         if let Some(slot) = due.filter(|slot| !ran.contains(&slot.at)) {
+            let (from, told): (_, fn(Left) -> Told) = if work.not_run(vec![slot.clone()]).await.is_empty() {
+                tell(Told::Ran(slot.at));
+                (until, Told::Busy)
+            } else {
+                match work.run(&slot).await {
+                    Became::Run => (until, Told::Busy),
+                    Became::TooLate => (before(slot.at), Told::Busy),
+                    Became::Stopped => (before(slot.at), Told::Stopped),
+                }
+            };
+            let now = wall.now();
+            let not_run = left(schedule, from, now, &ran, work).await;
+            not_run.map(told).into_iter().for_each(&mut tell);
             ran.push(slot.at);
             ran.drain(..ran.len().saturating_sub(REMEMBERED));
-            work(&slot).await;
-            let now = wall.now();
-            let busy = left(schedule, until, now, false);
-            busy.map(Told::Busy).into_iter().for_each(&mut tell);
             until = until.max(now);
             continue;
         }
@@ -135,12 +179,18 @@ pub(crate) async fn follow<W: Wall>(
             _ = stop.wait_for(|stop| *stop) => {}
         }
     }
+    let not_run = left(schedule, until, wall.now(), &ran, work).await;
+    not_run.map(Told::Stopped).into_iter().for_each(&mut tell);
 }
 
 /// `late` before `now`, less the smallest step of time: a slot that is exactly so late still runs.
 fn earliest(now: Timestamp, late: SignedDuration) -> Timestamp {
-    now.saturating_sub(late)
-        .and_then(|time| time.checked_sub(SignedDuration::from_nanos(1)))
+    now.saturating_sub(late).map_or(Timestamp::MIN, before)
+}
+
+/// The last time before `at`.
+fn before(at: Timestamp) -> Timestamp {
+    at.checked_sub(SignedDuration::from_nanos(1))
         .unwrap_or(Timestamp::MIN)
 }
 
@@ -155,29 +205,35 @@ fn newest(schedule: &Schedule, from: Timestamp, to: Timestamp) -> Option<Slot> {
     newest
 }
 
-/// The slots after `from` up to `to`, without the one at `to` if that is `spared`. `None`: none.
-fn left(schedule: &Schedule, from: Timestamp, to: Timestamp, spared: bool) -> Option<Left> {
-    let mut left = Left {
-        named: vec![],
-        more: 0,
-        uncounted: false,
-    };
+/// The slots after `from` up to `to` that have not run. `None`: there are none.
+async fn left(
+    schedule: &Schedule,
+    from: Timestamp,
+    to: Timestamp,
+    ran: &[Timestamp],
+    work: &impl Work,
+) -> Option<Left> {
+    let mut slots = vec![];
     let mut from = from;
     while let Some(slot) = schedule.next(from).filter(|slot| slot.at <= to) {
-        if spared && slot.at == to {
-            break;
-        }
-        if left.more == COUNTED {
-            left.uncounted = true;
-            break;
-        }
-        if left.named.len() < NAMED {
-            left.named.push(slot.at);
-        } else {
-            left.more += 1;
-        }
         from = slot.at;
+        slots.push(slot);
+        if slots.len() > NAMED + COUNTED {
+            break;
+        }
     }
+    let uncounted = slots.len() > NAMED + COUNTED;
+    slots.truncate(NAMED + COUNTED);
+    slots.retain(|slot| !ran.contains(&slot.at));
+    if slots.is_empty() {
+        return None;
+    }
+    let slots = work.not_run(slots).await;
+    let left = Left {
+        named: slots.iter().take(NAMED).map(|slot| slot.at).collect(),
+        more: slots.len().saturating_sub(NAMED),
+        uncounted,
+    };
     (!left.named.is_empty()).then_some(left)
 }
 

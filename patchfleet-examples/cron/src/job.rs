@@ -1,5 +1,6 @@
 //! One campaign: plan, start, follow, report.
 
+use crate::follow::Became;
 use jiff::{SignedDuration, Timestamp};
 use patchfleet_aws::{Aws, SystemClock, external_id_from_env};
 use patchfleet_core::campaign::{DriveError, Driver, FileLog, FileRows, load, open_campaign};
@@ -12,10 +13,11 @@ use patchfleet_core::request::{Access, Format, MAX_REQUEST_BYTES, PatchRequest};
 use patchfleet_core::text::one_line;
 use std::error::Error;
 use std::fs::File;
+use std::future::Future;
 use std::io::Read as _;
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::sync::Arc;
+use tokio::sync::watch;
 use uuid::Uuid;
 
 /// What makes a campaign.
@@ -39,20 +41,42 @@ impl Event {
     }
 }
 
+/// How AWS is reached.
+pub(crate) trait Reach {
+    /// AWS, with this access to other accounts.
+    fn ports(&self, access: &Access) -> impl Future<Output = Result<Ports, Failure>>;
+}
+
+/// AWS by the usual environment and profiles.
+#[derive(Debug)]
+pub(crate) struct Surroundings;
+
 /// The work of this process.
 #[derive(Debug)]
-pub(crate) struct Job {
+pub(crate) struct Job<R> {
+    /// How AWS is reached.
+    pub(crate) reach: R,
     /// The request's file.
     pub(crate) request: PathBuf,
     /// The folder of campaign logs.
     pub(crate) log: PathBuf,
     /// How long after its slot, or after now, every command of a campaign must have expired.
     pub(crate) cutoff: Option<SignedDuration>,
+    /// How long after its time a slot may begin.
+    pub(crate) late: SignedDuration,
+    /// Whether no further campaign is to begin.
+    pub(crate) stop: watch::Receiver<bool>,
+}
+
+/// How an event's campaign ended, or why it did not begin.
+enum Done {
+    Ended(Box<Report>),
+    NotBegun(Became),
 }
 
 /// A campaign that another process left open, and that is over now.
 struct Finished {
-    report: Report,
+    report: Box<Report>,
     /// The request that it was planned from.
     planned: RequestDigest,
     /// How old it was when it was found.
@@ -72,7 +96,7 @@ impl Finished {
 const LONGEST_RESTART: SignedDuration = SignedDuration::from_hours(22);
 
 /// Why there is no report.
-enum Failure {
+pub(crate) enum Failure {
     /// Refused before anything was started.
     Refused(Refusal),
     /// AWS's settings are missing or wrong.
@@ -105,32 +129,93 @@ impl From<DriveError> for Failure {
     }
 }
 
-impl Job {
-    /// Runs the event's campaign to its end, after one that was left open. Exit codes are those
-    /// of `patchfleet run`.
-    pub(crate) async fn run(&self, event: Event) -> ExitCode {
+impl<R: Reach> Job<R> {
+    /// Runs a campaign now, after one that was left open. Exit codes are those of `patchfleet run`.
+    pub(crate) async fn once(&self) -> u8 {
+        match self.asked(&Event::Once).await {
+            Ok(done) => exit(&done),
+            Err(problem) => {
+                tracing::error!("{problem}");
+                2
+            }
+        }
+    }
+
+    /// Runs the campaign of the slot `id`, whose time is `at`, after one that was left open. Its report or
+    /// its failure is in the log.
+    pub(crate) async fn slot(&self, id: EventId, at: Timestamp) -> Became {
+        match self.asked(&Event::Slot(id, at)).await {
+            Ok(Ok(Done::NotBegun(why))) => return why,
+            Ok(done) => drop(exit(&done)),
+            Err(problem) => tracing::error!("{problem}"),
+        }
+        Became::Run
+    }
+
+    /// Drives the campaign of the request's name that was left open to its end, and logs its report.
+    /// Gives whether there was one.
+    pub(crate) async fn finish_open(&self) -> bool {
+        let Ok(request) = self.request() else {
+            return false;
+        };
+        let Some(finished) = self.left_open(&request).await.transpose() else {
+            return false;
+        };
+        exit(&finished.map(|finished| Done::Ended(finished.report)));
+        true
+    }
+
+    /// Whether the campaign of `request` and the slot `id` is in the log, and over.
+    pub(crate) async fn has_run(&self, request: &PatchRequest, id: &EventId) -> bool {
+        let campaign = CampaignId::of_event(&request.digest(), id);
+        let state = load(&FileLog::new(&self.log), campaign).await;
+        state.is_ok_and(|state| state.is_some_and(|state| state.finished().is_some()))
+    }
+
+    /// The exit code of a process that begins nothing more: 1 if a campaign is still open.
+    pub(crate) async fn end(&self) -> u8 {
         let request = match self.request() {
             Ok(request) => request,
             Err(problem) => {
-                tracing::error!("{problem}");
-                return ExitCode::from(2);
+                tracing::error!("whether a campaign is still open is not known: {problem}");
+                return 2;
             }
         };
-        exit(&self.campaign(&request, &event).await)
+        match open_campaign(&FileLog::new(&self.log), &request.name).await {
+            Ok(None) => 0,
+            Ok(Some(open)) => {
+                tracing::error!(
+                    "campaign {open} is still open; this command goes on with it when it is run again"
+                );
+                1
+            }
+            Err(error) => {
+                let why = one_line(&chain(&error));
+                tracing::error!("whether a campaign is still open is not known: {why}");
+                1
+            }
+        }
     }
 
-    /// Drives the campaign of the request's name that was left open, if there is one, and logs its
-    /// report. `None`: there was none.
-    pub(crate) async fn finish_open(&self) -> Option<ExitCode> {
-        let request = self.request().ok()?;
-        let finished = self.left_open(&request).await.transpose()?;
-        Some(exit(&finished.map(|finished| finished.report)))
+    async fn asked(&self, event: &Event) -> Result<Result<Done, Failure>, String> {
+        let request = self.request()?;
+        Ok(self.campaign(&request, event).await)
     }
 
-    async fn campaign(&self, request: &PatchRequest, event: &Event) -> Result<Report, Failure> {
-        if let Some(finished) = self.left_open(request).await? {
-            if matches!(event, Event::Once) && finished.is_wanted_again(request) {
-                return Ok(finished.report);
+    async fn campaign(&self, request: &PatchRequest, event: &Event) -> Result<Done, Failure> {
+        let campaign = match event {
+            Event::Slot(slot, _) => CampaignId::of_event(&request.digest(), slot),
+            Event::Once => CampaignId::from_uuid(Uuid::new_v4()),
+        };
+        let finished = self.left_open(request).await?;
+        let was_held_up = finished.is_some();
+        if let Some(finished) = finished {
+            let wanted = match event {
+                Event::Slot(..) => finished.report.campaign_id == campaign,
+                Event::Once => finished.is_wanted_again(request),
+            };
+            if wanted {
+                return Ok(Done::Ended(finished.report));
             }
             tracing::warn!(
                 "campaign {} was left open; it was finished first, and ended so:\n{}",
@@ -139,25 +224,36 @@ impl Job {
             );
         }
         plan::refuse_presigned(request).map_err(Failure::Refused)?;
-        let campaign = match event {
-            Event::Slot(slot, _) => CampaignId::of_event(&request.digest(), slot),
-            Event::Once => CampaignId::from_uuid(Uuid::new_v4()),
-        };
-        let ports = ports(&request.access).await?;
+        let ports = self.reach.ports(&request.access).await?;
+        let now = ports.clock.now();
+        // The open campaign may have taken hours.
+        if let Event::Slot(_, at) = event
+            && was_held_up
+            && now.duration_since(*at) > self.late
+        {
+            return Ok(Done::NotBegun(Became::TooLate));
+        }
+        if *self.stop.borrow() {
+            return Ok(Done::NotBegun(Became::Stopped));
+        }
         let (directory, inventory) = (ports.directory.as_ref(), ports.inventory.as_ref());
         let documents = ports.documents.as_ref();
-        let now = ports.clock.now();
         let options = plan::Options {
             cutoff: self.cutoff.map(|after| event.cutoff(after, now)),
             results: Some(ports.automation.as_ref()),
             ..plan::Options::default()
         };
         let plan = plan::make(directory, inventory, documents, request, &options).await?;
+        // Planning takes a while, and nothing has been started yet.
+        if *self.stop.borrow() {
+            return Ok(Done::NotBegun(Became::Stopped));
+        }
         tracing::info!("campaign {campaign}\n{}", plan.to_text());
         let driver = self.driver(&ports);
         driver.begin(campaign, &plan).await?;
         let state = driver.run(campaign).await?;
-        Ok(Report::build(&state, driver.rows.as_ref()).await?)
+        let report = Report::build(&state, driver.rows.as_ref()).await?;
+        Ok(Done::Ended(Box::new(report)))
     }
 
     async fn left_open(&self, request: &PatchRequest) -> Result<Option<Finished>, Failure> {
@@ -170,7 +266,7 @@ impl Job {
         };
         tracing::info!("going on with campaign {open}");
         // As it was planned: the file may have changed since.
-        let ports = ports(&state.plan().request.access).await?;
+        let ports = self.reach.ports(&state.plan().request.access).await?;
         require_central(ports.directory.as_ref(), state.plan()).await?;
         let driver = self.driver(&ports);
         let (planned, age) = (
@@ -179,7 +275,11 @@ impl Job {
         );
         let state = driver.run(open).await?;
         let report = Report::build(&state, driver.rows.as_ref()).await?;
-        Ok(Some(Finished { report, planned, age }))
+        Ok(Some(Finished {
+            report: Box::new(report),
+            planned,
+            age,
+        }))
     }
 
     fn driver(&self, ports: &Ports) -> Driver {
@@ -202,23 +302,27 @@ impl Job {
 }
 
 /// Logs how a campaign ended, and gives the exit code that says so.
-fn exit(done: &Result<Report, Failure>) -> ExitCode {
+fn exit(done: &Result<Done, Failure>) -> u8 {
     match done {
-        Ok(report) => {
+        Ok(Done::Ended(report)) => {
             tracing::info!("{}", report.to_text());
-            ExitCode::from(report.exit_code())
+            report.exit_code()
+        }
+        Ok(Done::NotBegun(_)) => {
+            tracing::warn!("told to stop before the campaign began: nothing of it was started");
+            130
         }
         Err(Failure::Refused(refusal)) => {
             tracing::error!("{refusal}");
-            ExitCode::from(3)
+            3
         }
         Err(Failure::Settings(error)) => {
             tracing::error!("{}", error.chain());
-            ExitCode::from(2)
+            2
         }
         Err(Failure::Unexpected(error)) => {
             tracing::error!("no report: {}", one_line(&chain(error.as_ref())));
-            ExitCode::FAILURE
+            1
         }
     }
 }
@@ -227,42 +331,17 @@ fn now_since(ports: &Ports, at: Timestamp) -> SignedDuration {
     ports.clock.now().duration_since(at)
 }
 
-/// AWS by the usual environment and profiles.
-async fn ports(access: &Access) -> Result<Ports, Failure> {
-    let clock = Arc::new(SystemClock::new());
-    let aws = Aws::load().await.map_err(|error| match error.kind() {
-        PortErrorKind::Invalid | PortErrorKind::Credentials => Failure::Settings(error),
-        _ => error.into(),
-    })?;
-    let access = external_id_from_env(access.clone()).map_err(Failure::Settings)?;
-    Ok(Ports::of(aws.access(access).clock(clock.clone()).build()?, clock))
+impl Reach for Surroundings {
+    async fn ports(&self, access: &Access) -> Result<Ports, Failure> {
+        let clock = Arc::new(SystemClock::new());
+        let aws = Aws::load().await.map_err(|error| match error.kind() {
+            PortErrorKind::Invalid | PortErrorKind::Credentials => Failure::Settings(error),
+            _ => error.into(),
+        })?;
+        let access = external_id_from_env(access.clone()).map_err(Failure::Settings)?;
+        Ok(Ports::of(aws.access(access).clock(clock.clone()).build()?, clock))
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use patchfleet_core::id::EventSource;
-
-    #[test]
-    fn a_cutoff_counts_from_the_slot_however_late_that_begins_and_from_now_without_one() {
-        let at = |text: &str| text.parse::<Timestamp>().unwrap();
-        let slot = EventId::new(EventSource::Slot, "2026-03-03T22:15[Europe/Berlin]").unwrap();
-        let slot = Event::Slot(slot, at("2026-03-03T21:15:00Z"));
-        let (after, now) = (SignedDuration::from_hours(9), at("2026-03-03T21:29:00Z"));
-        let cutoff = |event: &Event| event.cutoff(after, now);
-        assert_eq!(
-            cutoff(&slot),
-            Cutoff {
-                at: at("2026-03-04T06:15:00Z"),
-                now
-            }
-        );
-        assert_eq!(
-            cutoff(&Event::Once),
-            Cutoff {
-                at: at("2026-03-04T06:29:00Z"),
-                now
-            }
-        );
-    }
-}
+mod tests;

@@ -6,13 +6,13 @@ mod schedule;
 mod signals;
 
 use clap::Parser;
-use follow::{SystemWall, Told, follow};
+use follow::{Became, SystemWall, Told, Work, follow};
 use jiff::{SignedDuration, Timestamp};
-use job::{Event, Job};
-use patchfleet_core::id::{EventId, EventSource};
+use job::{Job, Reach, Surroundings};
+use patchfleet_core::id::{EventId, EventIdError, EventSource};
 use patchfleet_core::plan::refuse_presigned;
 use patchfleet_core::text::{ShownLines, one_line};
-use schedule::Schedule;
+use schedule::{Schedule, Slot};
 use signals::Signals;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -36,7 +36,8 @@ struct Args {
     /// The schedule's time zone: an IANA name.
     #[arg(long, value_name = "ZONE", default_value = "UTC")]
     timezone: String,
-    /// How late a slot may begin, up to a day. What comes later (the machine slept, its clock was set) is missed.
+    /// How late a slot may begin, from 1m to 24h. What comes later (the machine slept, its clock was set) is missed.
+    /// The start looks back as far: a slot that came within this time and has not run begins at once.
     #[arg(long, value_name = "TIME", default_value = "15m", value_parser = lateness)]
     late: SignedDuration,
     /// How long after its slot (with --once, after now) every command of a campaign must have expired, such as 9h.
@@ -58,16 +59,18 @@ struct Args {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 the schedule is over, or SIGTERM came and nothing was left open; 2 bad usage, schedule or request; 130 \
-interrupted (an open campaign stays open, and goes on when this command is run again). With --once those of \
-`patchfleet run`.";
+Exit codes: 0 the schedule is over, or SIGTERM came, and no campaign is open (how each ended is in the log alone); 1 the \
+same, but a campaign is still open, or the process cannot listen for signals; 2 bad usage, schedule or request; 3 the \
+request's list is a presigned URL; 130 interrupted (an open campaign stays open, and goes on when this command is run \
+again). With --once those of `patchfleet run`; 130 also if SIGTERM came before the campaign began.";
 
 /// A time such as 15m, 90s, 1h30m.
 fn lateness(text: &str) -> Result<SignedDuration, String> {
-    const RIGHT: &str = "right would be a time from 0s to 24h, such as 15m";
+    const RIGHT: &str = "right would be a time from 1m to 24h, such as 15m";
     let late: SignedDuration = text.parse().map_err(|_| RIGHT.to_owned())?;
-    let day = SignedDuration::from_hours(24);
-    (SignedDuration::ZERO..=day)
+    // A wait ends a little after its time, so a slot is always late by some of a second.
+    let (minute, day) = (SignedDuration::from_mins(1), SignedDuration::from_hours(24));
+    (minute..=day)
         .contains(&late)
         .then_some(late)
         .ok_or_else(|| RIGHT.to_owned())
@@ -122,12 +125,15 @@ async fn serve(args: Args, stop: tokio::sync::watch::Receiver<bool>) -> ExitCode
         return ExitCode::from(2);
     }
     let job = Job {
+        reach: Surroundings,
         request: args.request,
         log: args.log,
         cutoff: args.cutoff,
+        late: args.late,
+        stop: stop.clone(),
     };
     let Some(expression) = args.schedule else {
-        return job.run(Event::Once).await;
+        return ExitCode::from(job.once().await);
     };
     // A request that is wrong now would be wrong at the slot: say so at once.
     match job.request() {
@@ -148,15 +154,9 @@ async fn serve(args: Args, stop: tokio::sync::watch::Receiver<bool>) -> ExitCode
             ExitCode::from(2)
         }
         Ok(schedule) => {
-            job.finish_open().await;
-            let work = async |slot: &schedule::Slot| match EventId::new(EventSource::Slot, &slot.id) {
-                // The campaign's own failure is in the log; the schedule goes on.
-                Ok(id) => drop(job.run(Event::Slot(id, slot.at)).await),
-                Err(error) => tracing::error!("slot {}: expected {error}", slot.id),
-            };
             let late = args.late;
-            follow(&SystemWall, &schedule, late, stop, |told| tell(&told, late), work).await;
-            ExitCode::SUCCESS
+            follow(&SystemWall, &schedule, late, stop, |told| tell(&told, late), &job).await;
+            ExitCode::from(job.end().await)
         }
         Err(error) => {
             tracing::error!("{}", one_line(&error.to_string()));
@@ -165,13 +165,55 @@ async fn serve(args: Args, stop: tokio::sync::watch::Receiver<bool>) -> ExitCode
     }
 }
 
+impl<R: Reach> Work for Job<R> {
+    async fn finish_open(&self) -> bool {
+        Job::finish_open(self).await
+    }
+
+    async fn not_run(&self, slots: Vec<Slot>) -> Vec<Slot> {
+        // With no request there is no campaign that could have run.
+        let Ok(request) = self.request() else {
+            return slots;
+        };
+        let mut not_run = vec![];
+        for slot in slots {
+            let has_run = match event(&slot) {
+                Ok(id) => self.has_run(&request, &id).await,
+                Err(_) => false,
+            };
+            if !has_run {
+                not_run.push(slot);
+            }
+        }
+        not_run
+    }
+
+    async fn run(&self, slot: &Slot) -> Became {
+        tracing::info!("slot {} is due", slot.at);
+        match event(slot) {
+            Ok(id) => self.slot(id, slot.at).await,
+            Err(error) => {
+                tracing::error!("slot {}: expected {error}", slot.id);
+                Became::Run
+            }
+        }
+    }
+}
+
+/// What identifies a slot's campaign, beside the request.
+fn event(slot: &Slot) -> Result<EventId, EventIdError> {
+    EventId::new(EventSource::Slot, &slot.id)
+}
+
 /// Logs what happens on the way.
 fn tell(told: &Told, late: SignedDuration) {
     let told = match told {
         Told::Next(at) => return tracing::info!("next campaign at {at}"),
+        Told::Ran(at) => return tracing::info!("the campaign of the slot at {at} has run already"),
         Told::Over => return tracing::info!("the schedule has no further slot"),
         Told::Missed(left) => format!("missed, because this process was not awake within {late:#}: {left}"),
         Told::Busy(left) => format!("left out, because a campaign was running: {left}"),
+        Told::Stopped(left) => format!("left out, because this process was told to stop: {left}"),
         Told::SetBack(by) => format!("the clock was set back by {by:#}"),
     };
     tracing::warn!("{told}");

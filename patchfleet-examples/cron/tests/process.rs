@@ -294,6 +294,82 @@ async fn told_to_stop_it_finishes_a_campaign_and_interrupted_it_leaves_it_open()
     );
 }
 
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_starts_after_a_slot_begins_it_at_once_and_one_that_starts_again_does_not() {
+    let (sim, dir) = (simulator(CALM.world, 2_000.0).await, tempfile::tempdir().unwrap());
+    std::fs::write(dir.path().join("request.toml"), CALM.request).unwrap();
+    // One slot a day, half a day from now.
+    let now = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
+    let schedule = format!("cron(0 {} * * ? *)", (now.hour() + 12) % 24);
+    let args = [
+        "-f",
+        "request.toml",
+        "--schedule",
+        &schedule,
+        "--late",
+        "24h",
+        "--log",
+        "log",
+    ];
+    let executions =
+        || sim.with_world(|world| world.executions().filter(|one| one.parent().is_none()).count());
+    let (code, text) = signalled(&sim, dir.path(), &args, "campaign ", "-TERM").await;
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("succeeded"), "{text}");
+    assert_eq!(executions(), 4, "{text}");
+
+    let (code, text) = signalled(&sim, dir.path(), &args, "next campaign at", "-TERM").await;
+    assert_eq!(code, Some(0), "{text}");
+    assert!(
+        text.contains("has run already") && !text.contains("missed"),
+        "{text}"
+    );
+    assert_eq!(executions(), 4, "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_exit_codes_of_a_schedule_are_those_that_help_and_readme_list() {
+    let (sim, dir) = (simulator(CALM.world, 2_000.0).await, tempfile::tempdir().unwrap());
+    let help = cron(&sim, dir.path(), &["--help"]).await;
+    let help = String::from_utf8(help.stdout).unwrap();
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    let readme = include_str!("../README.md");
+    for (code, why) in [
+        ("0", "the schedule"),
+        ("1", "the same, but a campaign is still open"),
+        ("2", "bad usage, schedule or request"),
+        ("3", "the request's list is a presigned URL"),
+        ("130", "interrupted"),
+    ] {
+        assert!(
+            help.contains(&format!(" {code} {why}")),
+            "no {code} {why} in {help}"
+        );
+        assert!(
+            readme.contains(&format!("| {code} | {why}")),
+            "no {code} {why} in the README"
+        );
+    }
+    // A wait ends a little after its time: with no tolerance no slot would ever begin.
+    let never = cron(
+        &sim,
+        dir.path(),
+        &[
+            "-f",
+            "request.toml",
+            "--schedule",
+            "cron(0 9 * * ? *)",
+            "--late",
+            "0s",
+        ],
+    )
+    .await;
+    let stderr = String::from_utf8_lossy(&never.stderr);
+    assert_eq!(never.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("from 1m to 24h"), "{stderr}");
+}
+
 /// A request for this account of the built-in worlds.
 fn request_for(accounts: &str) -> String {
     let right = "accounts = [\"r-hf01\"]\ninclude_child_ous = true";

@@ -41,42 +41,111 @@ impl Wall for Virtual {
     }
 }
 
-/// What a process does that starts at `from`, with a clock that jumps: each line a slot that ran, or
-/// what was told.
+/// What a process finds, and how long it takes.
+#[derive(Default)]
+struct Life {
+    /// How many naps it lives for.
+    sleeps: u32,
+    jumps: Vec<(u32, SignedDuration)>,
+    /// How long a campaign takes.
+    takes: SignedDuration,
+    /// How long a campaign takes that was left open.
+    open: Option<SignedDuration>,
+    /// Slots whose campaigns are in the log as finished, as their ids begin.
+    has_run: &'static [&'static str],
+    /// What a slot becomes that is not run.
+    not_begun: Option<Became>,
+    /// Whether it is told to stop while the first campaign runs.
+    stopped: bool,
+}
+
+struct Scripted<'a> {
+    life: &'a Life,
+    wall: &'a Virtual,
+    lines: &'a RefCell<Vec<String>>,
+}
+
+impl Scripted<'_> {
+    fn campaign(&self, takes: SignedDuration) {
+        self.wall.advance(takes);
+        if self.life.stopped {
+            self.wall.stop.1.send_replace(true);
+        }
+    }
+}
+
+impl Work for Scripted<'_> {
+    async fn finish_open(&self) -> bool {
+        self.life.open.map(|takes| self.campaign(takes)).is_some()
+    }
+
+    async fn not_run(&self, mut slots: Vec<Slot>) -> Vec<Slot> {
+        slots.retain(|slot| !self.life.has_run.iter().any(|id| slot.id.starts_with(id)));
+        slots
+    }
+
+    async fn run(&self, slot: &Slot) -> Became {
+        if let Some(why) = self.life.not_begun {
+            self.campaign(self.life.takes);
+            return why;
+        }
+        self.lines
+            .borrow_mut()
+            .push(format!("ran {} at {}", slot.at, self.wall.now()));
+        self.campaign(self.life.takes);
+        Became::Run
+    }
+}
+
+impl Life {
+    /// What a process does that starts at `from`: each line a slot that ran, or what was told.
+    fn lived(&self, expression: &str, from: &str) -> Vec<String> {
+        let (sender, stop) = watch::channel(false);
+        let wall = Virtual {
+            now: Mutex::new(from.parse().unwrap()),
+            jumps: self.jumps.clone(),
+            sleeps: Mutex::new(0),
+            stop: (self.sleeps, sender),
+        };
+        let schedule = Schedule::parse(expression, "UTC").unwrap();
+        let lines = RefCell::new(vec![]);
+        let tell = |told: Told| {
+            lines.borrow_mut().push(match told {
+                Told::Next(at) => format!("next {at}"),
+                Told::Ran(at) => format!("has run {at}"),
+                Told::Missed(left) => format!("missed {left}"),
+                Told::Busy(left) => format!("busy {left}"),
+                Told::Stopped(left) => format!("stopped {left}"),
+                Told::SetBack(by) => format!("set back {by:#}"),
+                Told::Over => "over".to_owned(),
+            });
+        };
+        let work = Scripted {
+            life: self,
+            wall: &wall,
+            lines: &lines,
+        };
+        let late = SignedDuration::from_mins(15);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(follow(&wall, &schedule, late, stop, tell, &work));
+        lines.into_inner()
+    }
+}
+
+/// What a process does that starts at `from` and finds nothing left open, with a clock that jumps.
 fn lived(
     expression: &str,
     from: &str,
     (sleeps, jumps): (u32, &[(u32, SignedDuration)]),
     takes: SignedDuration,
 ) -> Vec<String> {
-    let (sender, stop) = watch::channel(false);
-    let wall = Virtual {
-        now: Mutex::new(from.parse().unwrap()),
+    let life = Life {
+        sleeps,
         jumps: jumps.to_vec(),
-        sleeps: Mutex::new(0),
-        stop: (sleeps, sender),
+        takes,
+        ..Life::default()
     };
-    let schedule = Schedule::parse(expression, "UTC").unwrap();
-    let lines = RefCell::new(vec![]);
-    let tell = |told: Told| {
-        lines.borrow_mut().push(match told {
-            Told::Next(at) => format!("next {at}"),
-            Told::Missed(left) => format!("missed {left}"),
-            Told::Busy(left) => format!("busy {left}"),
-            Told::SetBack(by) => format!("set back {by:#}"),
-            Told::Over => "over".to_owned(),
-        });
-    };
-    let work = async |slot: &Slot| {
-        lines
-            .borrow_mut()
-            .push(format!("ran {} at {}", slot.at, wall.now()));
-        wall.advance(takes);
-    };
-    let late = SignedDuration::from_mins(15);
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(follow(&wall, &schedule, late, stop, tell, work));
-    lines.into_inner()
+    life.lived(expression, from)
 }
 
 const DAILY: &str = "cron(15 22 * * ? *)";
@@ -130,17 +199,19 @@ fn several_missed_slots_are_each_told_and_none_runs_late() {
 #[test]
 fn of_several_slots_that_are_due_at_once_the_newest_runs_and_the_others_are_told() {
     let lines = lived(
-        "cron(0/5 * * * ? *)",
-        "2026-03-03T22:00:30Z",
-        (1, &[(1, SignedDuration::from_mins(11))]),
+        "cron(0/5 22 * * ? *)",
+        "2026-03-03T21:58:30Z",
+        (2, &[(1, SignedDuration::from_mins(13))]),
         SignedDuration::from_secs(1),
     );
     assert_eq!(
-        lines[1..],
+        lines,
         [
-            "missed 2026-03-03T22:05:00Z",
+            "next 2026-03-03T22:00:00Z",
+            "missed 2026-03-03T22:00:00Z, 2026-03-03T22:05:00Z",
             "ran 2026-03-03T22:10:00Z at 2026-03-03T22:12:00Z",
-        ][..lines.len() - 1]
+            "next 2026-03-03T22:15:00Z",
+        ]
     );
 }
 
@@ -149,13 +220,13 @@ fn a_long_sleep_names_some_missed_slots_and_counts_no_more_than_it_must() {
     let year = SignedDuration::from_hours(365 * 24);
     let lines = lived(
         "cron(* * ? * MON-FRI *)",
-        "2026-03-02T00:00:30Z",
+        "2026-03-01T12:00:00Z",
         (2, &[(1, year)]),
         MINUTE,
     );
     let missed = lines.iter().find(|line| line.starts_with("missed")).unwrap();
     assert!(
-        missed.starts_with("missed 2026-03-02T00:01:00Z, 2026-03-02T00:02:00Z"),
+        missed.starts_with("missed 2026-03-02T00:00:00Z, 2026-03-02T00:01:00Z"),
         "{missed}"
     );
     assert!(missed.ends_with(" and more than 1000 more"), "{missed}");
@@ -216,6 +287,112 @@ fn a_schedule_that_is_over_ends_and_one_that_is_told_to_stop_begins_no_further_s
     // Told to stop in the nap at whose end the slot is due.
     assert_eq!(
         lived(DAILY, "2026-03-03T22:14:30Z", (1, &[]), MINUTE),
-        ["next 2026-03-03T22:15:00Z"]
+        ["next 2026-03-03T22:15:00Z", "stopped 2026-03-03T22:15:00Z"]
     );
+}
+
+#[test]
+fn a_process_that_is_started_again_just_after_a_slot_runs_it_unless_its_campaign_has_run() {
+    let again = |from: &str, has_run| {
+        let life = Life {
+            sleeps: 1,
+            takes: MINUTE,
+            has_run,
+            ..Life::default()
+        };
+        life.lived(DAILY, from)
+    };
+    let next = "next 2026-03-04T22:15:00Z";
+    assert_eq!(
+        again("2026-03-03T22:15:30Z", &[]),
+        ["ran 2026-03-03T22:15:00Z at 2026-03-03T22:15:30Z", next]
+    );
+    assert_eq!(
+        again("2026-03-03T22:15:30Z", &["2026-03-03T22:15"]),
+        ["has run 2026-03-03T22:15:00Z", next]
+    );
+    // Before this process was there.
+    assert_eq!(again("2026-03-03T22:30:01Z", &[]), [next]);
+}
+
+#[test]
+fn slots_that_come_due_while_an_open_campaign_is_finished_at_the_start_run_in_time_or_are_told() {
+    let found_open = |from: &str, minutes, has_run| {
+        let life = Life {
+            sleeps: 1,
+            takes: MINUTE,
+            open: Some(SignedDuration::from_mins(minutes)),
+            has_run,
+            ..Life::default()
+        };
+        life.lived(DAILY, from)
+    };
+    let next = "next 2026-03-04T22:15:00Z";
+    assert_eq!(
+        found_open("2026-03-03T22:00:00Z", 20, &[]),
+        ["ran 2026-03-03T22:15:00Z at 2026-03-03T22:20:00Z", next]
+    );
+    for from in ["2026-03-03T22:00:00Z", "2026-03-03T22:15:30Z"] {
+        assert_eq!(
+            found_open(from, 120, &[]),
+            ["busy 2026-03-03T22:15:00Z", next],
+            "{from}"
+        );
+        // What was left open was the slot's own campaign.
+        assert_eq!(found_open(from, 120, &["2026-03-03T22:15"]), [next], "{from}");
+    }
+}
+
+#[test]
+fn a_slot_that_an_open_campaign_holds_up_too_long_is_told_and_not_run() {
+    let life = Life {
+        sleeps: 3,
+        takes: SignedDuration::from_hours(25),
+        not_begun: Some(Became::TooLate),
+        ..Life::default()
+    };
+    assert_eq!(
+        life.lived(DAILY, "2026-03-03T22:14:30Z"),
+        [
+            "next 2026-03-03T22:15:00Z",
+            "busy 2026-03-03T22:15:00Z, 2026-03-04T22:15:00Z",
+            "next 2026-03-05T22:15:00Z",
+        ]
+    );
+}
+
+#[test]
+fn a_slot_that_does_not_begin_because_the_process_is_told_to_stop_is_told() {
+    let life = Life {
+        sleeps: 9,
+        takes: MINUTE,
+        not_begun: Some(Became::Stopped),
+        stopped: true,
+        ..Life::default()
+    };
+    assert_eq!(
+        life.lived(DAILY, "2026-03-03T22:14:30Z"),
+        ["next 2026-03-03T22:15:00Z", "stopped 2026-03-03T22:15:00Z"]
+    );
+    let at_the_start = Life {
+        sleeps: 9,
+        open: Some(SignedDuration::from_mins(20)),
+        stopped: true,
+        ..Life::default()
+    };
+    assert_eq!(
+        at_the_start.lived(DAILY, "2026-03-03T22:00:00Z"),
+        ["stopped 2026-03-03T22:15:00Z"]
+    );
+}
+
+#[test]
+fn a_slot_that_ran_is_not_called_missed_when_the_clock_is_set_back_and_then_forward() {
+    let jumps = [
+        (2, -SignedDuration::from_mins(10)),
+        (3, SignedDuration::from_hours(1)),
+    ];
+    let lines = lived(DAILY, "2026-03-03T22:14:30Z", (5, &jumps), MINUTE);
+    assert!(lines.iter().any(|line| line.starts_with("ran ")), "{lines:?}");
+    assert!(!lines.iter().any(|line| line.starts_with("missed")), "{lines:?}");
 }
