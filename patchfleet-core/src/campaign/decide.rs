@@ -58,7 +58,15 @@ pub enum Action {
         /// What is known.
         detail: String,
     },
-    /// Record that a start that AWS put off is not sent any more.
+    /// Record that a start that AWS put off is not sent while nothing more may begin: the unit is as
+    /// if it had not been begun.
+    WithdrawStart {
+        /// The unit.
+        unit: UnitId,
+        /// Why AWS put it off.
+        detail: String,
+    },
+    /// Record that a start that AWS put off for too long is not sent any more.
     GiveUpStart {
         /// The unit.
         unit: UnitId,
@@ -80,7 +88,9 @@ pub enum Action {
 /// Decides what to do next. The same arguments always give the same answer.
 ///
 /// Units are begun in their order, one at a time, as the location budget allows; none is begun
-/// once there is a reason to stop ([`State::stop_reason`]). A start that may have been sent is
+/// once there is a reason to stop ([`State::stop_reason`]), and none that is settled, whatever
+/// becomes of that reason: its nodes are told to have been left out, and nobody would collect it.
+/// A start that may have been sent is
 /// looked for before it is sent again, and sent again only while it is young.
 #[must_use]
 pub fn decide(state: &State, polls: &Polls, now: Timestamp) -> Decision {
@@ -101,7 +111,8 @@ pub fn decide(state: &State, polls: &Polls, now: Timestamp) -> Decision {
         let asked = polls.units.get(&id).unwrap_or(&none);
         match &unit.start {
             StartState::NotStarted => {
-                if stopped || kept_back(unit) {
+                // A unit of which a location is left out is left out whole.
+                if stopped || kept_back(unit) || unit.is_left_out() {
                     collect_all(&mut agenda, polls, id, unit);
                 }
             }
@@ -145,6 +156,7 @@ fn next_start(state: &State, kept_back: impl Fn(&UnitState) -> bool) -> Option<(
         .zip(&state.plan().requests)
         .find(|((_, unit), _)| {
             !unit.is_begun()
+                && !unit.is_left_out()
                 && !kept_back(unit)
                 && !unit.locations.keys().any(|location| at_work.contains(location))
         });
@@ -257,7 +269,10 @@ impl Agenda {
             .deferred
             .clone()
             .unwrap_or((PortErrorKind::Unavailable, String::new()));
-        if stopped || self.now >= later(intent.since, START_PATIENCE) {
+        if stopped {
+            return self.actions.push(Action::WithdrawStart { unit, detail: words });
+        }
+        if self.now >= later(intent.since, START_PATIENCE) {
             let detail = format!("AWS put the start off, and it is not sent any more: {words}");
             return self.actions.push(Action::GiveUpStart { unit, kind, detail });
         }

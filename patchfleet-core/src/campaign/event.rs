@@ -72,7 +72,16 @@ pub enum Event {
         /// AWS's words.
         detail: String,
     },
-    /// AWS refused the start: it had no effect and will have none. Ends the unit.
+    /// A start that AWS had put off is not sent, because nothing more may begin: the unit is as if it
+    /// had not been begun.
+    StartWithdrawn {
+        /// The unit.
+        unit: UnitId,
+        /// AWS's words on why it was put off.
+        detail: String,
+    },
+    /// AWS refused the start, or put it off for too long: it had no effect and will have none. Ends
+    /// the unit.
     StartRefused {
         /// The unit.
         unit: UnitId,
@@ -219,7 +228,8 @@ pub enum LocationOutcome {
     Cancelled,
     /// The execution ended by its timeout before it sent a command.
     TimedOut,
-    /// Never begun: too many locations had failed before.
+    /// Never begun, because the campaign had stopped, as for a budget, a cutoff, a changed runbook or
+    /// somebody else's cancel, or because its execution ended before it reached the location.
     NotStarted,
     /// AWS refused the start of its unit.
     StartRefused,
@@ -260,7 +270,8 @@ pub enum FinishedOutcome {
     Succeeded,
     /// Some node did not, or a location was skipped as unknown.
     Partial,
-    /// Ended early by a budget: some location was not begun.
+    /// Ended early: some location was not begun, because of a budget, the cutoff, a changed runbook or
+    /// somebody else's cancel.
     Halted,
     /// There was nothing to do.
     NothingToDo,

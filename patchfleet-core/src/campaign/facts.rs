@@ -43,6 +43,10 @@ pub(super) enum Fact {
         unit: UnitId,
         detail: String,
     },
+    Withdrawn {
+        unit: UnitId,
+        detail: String,
+    },
     GivenUp {
         unit: UnitId,
         kind: PortErrorKind,
@@ -80,11 +84,11 @@ impl Fact {
     pub(super) fn outlives_conflict(&self) -> bool {
         matches!(
             self,
-            Self::Started(..)
-                | Self::NotTaken { .. }
-                | Self::Observed(..)
-                | Self::NotSent { .. }
-                | Self::Settled { .. }
+            Self::Started(..) | Self::NotTaken { .. } | Self::Observed(..) | Self::NotSent { .. }
+        ) || matches!(
+            self,
+            // That a unit is left out follows from the state, and may not from the newer one.
+            Self::Settled { basis, .. } if !matches!(basis, Basis::NotStarted(_))
         )
     }
 
@@ -195,6 +199,14 @@ impl Fact {
                 unit: *unit,
                 detail: detail.clone(),
             }],
+            Self::Withdrawn { unit, detail }
+                if intent(unit).is_some_and(|intent| intent.in_doubt.is_empty()) =>
+            {
+                vec![Event::StartWithdrawn {
+                    unit: *unit,
+                    detail: detail.clone(),
+                }]
+            }
             Self::GivenUp { unit, kind, detail } if intent(unit).is_some() => vec![Event::StartRefused {
                 unit: *unit,
                 kind: *kind,
@@ -209,6 +221,7 @@ impl Fact {
             | Self::NotSent { .. }
             | Self::Settled { .. }
             | Self::Unresolved { .. }
+            | Self::Withdrawn { .. }
             | Self::GivenUp { .. } => vec![],
         }
     }

@@ -59,6 +59,9 @@ pub struct State {
     runbook: Option<(RunbookChange, String)>,
     /// What somebody else cancelled, and whether a person has said that the campaign goes on.
     cancels: BTreeMap<(UnitId, Option<Location>), bool>,
+    /// Why the first unit was left out. The reason may pass, as results are read again, and the unit
+    /// stays out.
+    left_out_for: Option<StopReason>,
     finished: Option<(FinishedOutcome, Timestamp)>,
 }
 
@@ -98,6 +101,7 @@ impl State {
                 .collect(),
             runbook: None,
             cancels: BTreeMap::new(),
+            left_out_for: None,
             finished: None,
         };
         state.apply(first)?;
@@ -170,6 +174,14 @@ impl State {
                     };
                 }
             }
+            Event::StartWithdrawn { unit, .. } => {
+                if let Some(unit) = self.units.get_mut(unit)
+                    && let StartState::Intended(intent) = &unit.start
+                    && intent.in_doubt.is_empty()
+                {
+                    unit.start = StartState::NotStarted;
+                }
+            }
             Event::CancelledElsewhere { unit, location } => {
                 if !self.knows_cancel(*unit, location.as_ref()) {
                     self.cancels.insert((*unit, location.clone()), false);
@@ -233,6 +245,12 @@ impl State {
                 nodes,
                 detail,
             } => {
+                if *outcome == LocationOutcome::NotStarted
+                    && self.left_out_for.is_none()
+                    && self.units.get(unit).is_some_and(|unit| !unit.is_begun())
+                {
+                    self.left_out_for = self.stop_reason();
+                }
                 if let Some(location) = self.open_location(*unit, location) {
                     location.settled = Some(Settled {
                         outcome: *outcome,
@@ -317,6 +335,7 @@ impl State {
             *accepted = true;
         }
         self.finished = None;
+        self.left_out_for = None;
         for unit in self.units.values_mut().filter(|unit| !unit.is_begun()) {
             for location in unit.locations.values_mut() {
                 if location.outcome() == Some(LocationOutcome::NotStarted) {

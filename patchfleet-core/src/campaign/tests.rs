@@ -9,6 +9,7 @@ mod cut_short;
 mod evidence;
 mod fire;
 mod gone;
+mod left_out;
 mod named;
 mod once;
 mod outcomes;

@@ -53,7 +53,8 @@ pub enum ReportOutcome {
     Succeeded,
     /// Some node did not, or a location was skipped as unknown.
     Partial,
-    /// Ended early by a budget.
+    /// Ended early: some location was not begun, because of a budget, the cutoff, a changed runbook or
+    /// somebody else's cancel.
     Halted,
     /// There was nothing to do.
     NothingToDo,
@@ -268,7 +269,7 @@ impl Report {
 
     /// The exit code that says how it ended: 0 every targeted node reached its goal, or there was
     /// nothing to do; 4 some did not, or a location was skipped as unknown, or it has not ended;
-    /// 5 halted by a budget.
+    /// 5 halted by a budget, the cutoff, a changed runbook or somebody else's cancel.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self.outcome {

@@ -22,7 +22,7 @@ pub enum NodeOutcome {
     Lost,
     /// The command never reached it.
     Unreached,
-    /// The command was not sent to it.
+    /// It was not patched: no command was sent to it, or the command ended before it was its turn.
     NotRun,
     /// Selected, and not listed by Systems Manager: stopped, terminated, or never registered.
     Unmanaged,

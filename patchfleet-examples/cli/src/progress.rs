@@ -132,6 +132,9 @@ fn line(at: Timestamp, event: &Event) -> Option<String> {
         Event::StartIntended { unit, attempt, .. } => format!("unit {unit}: starting (attempt {attempt})"),
         Event::Started { unit, execution } => format!("unit {unit}: started as {execution}"),
         Event::StartRefused { unit, detail, .. } => format!("unit {unit}: start refused: {detail}"),
+        Event::StartWithdrawn { unit, detail } => {
+            format!("unit {unit}: start withdrawn, as nothing more may begin; AWS had put it off: {detail}")
+        }
         Event::StartUnresolved { unit, detail } => format!("unit {unit}: start unresolved: {detail}"),
         Event::LocationObserved { location, status, .. } => format!("{location}: {}", status.as_str()),
         Event::CommandObserved { location, counts, .. } => {

@@ -109,7 +109,7 @@ fn stop_in_words(state: &State) -> String {
         .as_ref()
         .and_then(|lifetime| lifetime.cutoff);
     let reason = state
-        .stop_reason()
+        .left_out_for()
         .or_else(|| Some(StopReason::Cutoff { at: cutoff? }));
     reason.map_or(String::new(), |reason| format!("not begun: {reason}"))
 }

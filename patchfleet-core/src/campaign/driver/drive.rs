@@ -242,6 +242,10 @@ impl Drive<'_> {
                 unit: *unit,
                 detail: detail.clone(),
             })),
+            Action::WithdrawStart { unit, detail } => Some(Answer::Decided(Fact::Withdrawn {
+                unit: *unit,
+                detail: detail.clone(),
+            })),
             Action::GiveUpStart { unit, kind, detail } => Some(Answer::Decided(Fact::GivenUp {
                 unit: *unit,
                 kind: *kind,

@@ -185,6 +185,13 @@ impl UnitState {
         }
     }
 
+    /// Whether the log says that it is not begun: some location of it is settled without a start. Such a
+    /// unit stays so, unless a person says that the campaign goes on.
+    #[must_use]
+    pub fn is_left_out(&self) -> bool {
+        !self.is_begun() && self.locations.values().any(|location| location.settled.is_some())
+    }
+
     /// Whether a start was intended.
     #[must_use]
     pub fn is_begun(&self) -> bool {

@@ -52,7 +52,8 @@ impl fmt::Display for StopReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Budget { failed, allowed } => {
-                write!(f, "{failed} locations failed, and the budget allows {allowed}")
+                let s = if *failed == 1 { "" } else { "s" };
+                write!(f, "{failed} location{s} failed, and the budget allows {allowed}")
             }
             Self::RunbookChanged { detail, .. } => f.write_str(detail),
             Self::CancelledElsewhere { unit, location } => {
@@ -164,7 +165,12 @@ impl State {
                 .units
                 .values()
                 .any(|unit| !unit.is_begun() && unit.has_unreached());
-        self.stop_reason().filter(|_| left_out)
+        self.left_out_for().filter(|_| left_out)
+    }
+
+    /// Why nothing more is begun, or why what was left out was.
+    pub(in crate::campaign) fn left_out_for(&self) -> Option<StopReason> {
+        self.stop_reason().or_else(|| self.left_out_for.clone())
     }
 
     /// How the campaign ends, once every unit is over.
@@ -195,10 +201,10 @@ impl State {
         if self.runbook.is_some() || self.cancelled_elsewhere().is_some() {
             return FinishedOutcome::Halted;
         }
-        let by_budget = matches!(
-            self.stop_reason(),
-            Some(StopReason::Budget { .. } | StopReason::Cutoff { .. })
-        );
+        let by_budget = [self.stop_reason(), self.left_out_for.clone()]
+            .iter()
+            .flatten()
+            .any(|reason| matches!(reason, StopReason::Budget { .. } | StopReason::Cutoff { .. }));
         let halted = self
             .units
             .values()

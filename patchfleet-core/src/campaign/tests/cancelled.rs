@@ -5,6 +5,7 @@ use crate::campaign::{
     DriveError, Event, FinishedOutcome, LocationOutcome, State, StopReason, open_campaign,
 };
 use crate::id::CampaignId;
+use crate::port::{PortError, PortErrorKind};
 
 /// Three units that are begun one after another. Nothing may fail.
 fn world() -> World {
@@ -141,4 +142,41 @@ fn a_driver_killed_at_any_instant_after_a_cancel_is_followed_by_one_that_begins_
         instants += 1;
     }
     assert!(instants > 20, "only {instants} instants");
+}
+
+#[test]
+fn a_start_that_aws_had_put_off_when_the_cancel_came_is_sent_once_a_person_says_go_on() {
+    let mut world = world();
+    world.plan.request.budget.locations.max_concurrency = "2".parse().unwrap();
+    let driver = world.driver(1);
+    let state = finish(async {
+        driver.begin(world.campaign(), &world.plan).await.unwrap();
+        let mut drive = driver.open(world.campaign()).await.unwrap();
+        while world.executions().is_empty() {
+            drive.step().await.unwrap();
+        }
+        let put_off: fn() -> PortError = || PortError::new(PortErrorKind::LimitExceeded, "queue full");
+        *world.aws.refusals.lock().unwrap() = vec![put_off; 1000];
+        world.aws.cancel();
+        driver.run(world.campaign()).await.unwrap()
+    });
+    let (cancelled, left_out) = (LocationOutcome::Cancelled, LocationOutcome::NotStarted);
+    assert_eq!(outcomes(&state), [cancelled, left_out, left_out]);
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Halted);
+    let withdrawn = world.records().into_iter().flat_map(|record| record.events);
+    let withdrawn: Vec<String> = withdrawn
+        .filter_map(|event| match event {
+            Event::StartWithdrawn { detail, .. } => Some(detail),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(withdrawn.len(), 1);
+    assert!(withdrawn[0].contains("queue full"), "{withdrawn:?}");
+    world.aws.refusals.lock().unwrap().clear();
+    let state = finish(async {
+        driver.go_on(world.campaign(), "somebody").await.unwrap();
+        driver.run(world.campaign()).await.unwrap()
+    });
+    let well = LocationOutcome::Succeeded;
+    assert_eq!(outcomes(&state), [cancelled, well, well]);
 }

@@ -2,7 +2,8 @@
 //! oracle reads the commands as Run Command would, and knows which nodes are bad from the world alone.
 
 use super::world::*;
-use crate::id::NodeId;
+use crate::campaign::{LocationOutcome, Turn};
+use crate::id::{NodeId, UnitId};
 use crate::port::{PingStatus, StartRequest};
 use crate::request::Selector;
 use crate::runbook::node_targets;
@@ -104,6 +105,34 @@ fn world(kinds: &[Kind], size: usize, concurrency: &str, errors: &str) -> World 
     world.plan.request.budget.nodes.max_concurrency = concurrency.parse().unwrap();
     world.plan.request.budget.nodes.max_errors = errors.parse().unwrap();
     world
+}
+
+#[test]
+fn a_command_that_was_kept_back_is_not_sent_when_the_results_before_it_are_read_again() {
+    let world = world(&[Kind::Silent, Kind::Well], 1, "1", "0");
+    let driver = world.driver(1);
+    let second = UnitId::from_index(1);
+    let state = finish(async {
+        driver.begin(world.campaign(), &world.plan).await.unwrap();
+        let mut drive = driver.open(world.campaign()).await.unwrap();
+        while !drive.state().units()[&second].is_over() {
+            if let Turn::Wait(at) = drive.step().await.unwrap() {
+                driver.clock.sleep_until(at).await;
+            }
+        }
+        for script in world.aws.scripts.lock().unwrap().values_mut() {
+            *script = Script::Nodes(vec![Node::well(1), Node::well(2)]);
+        }
+        let found = world.driver(2).collect_again(world.campaign()).await.unwrap();
+        assert_eq!(found.read, 1);
+        driver.run(world.campaign()).await.unwrap()
+    });
+    assert_eq!(world.executions().len(), 1);
+    let outcomes: Vec<_> = state.locations().map(|(.., at)| at.outcome().unwrap()).collect();
+    assert_eq!(
+        outcomes,
+        [LocationOutcome::Succeeded, LocationOutcome::NodesFailed]
+    );
 }
 
 proptest! {
