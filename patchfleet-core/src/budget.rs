@@ -10,4 +10,4 @@ pub use rate::{MaxConcurrency, MaxErrors, ParseRateError};
 pub use seconds::Seconds;
 pub(crate) use turns::Queue;
 pub use worst_case::{DriverDead, InTruth, WorstCase};
-pub(crate) use worst_case::{Paced, PacedCommand};
+pub(crate) use worst_case::{Paced, PacedCommand, PacedNodes};

@@ -26,7 +26,8 @@ pub struct WorstCase {
     /// Nodes that are patched, and may be rebooting, at the same time.
     pub nodes_at_once: Option<u32>,
     /// Nodes that fail as AWS counts it: in a location of n nodes at most min(n, e + c), since the
-    /// c nodes in flight finish after the e allowed errors.
+    /// c nodes in flight finish after the e allowed errors. So it is also where a location has several
+    /// commands, as they follow each other and share its limits.
     pub node_errors: Option<u32>,
     /// Nodes that end damaged, in truth.
     pub nodes_damaged: Option<u32>,
@@ -93,23 +94,63 @@ pub(crate) struct Paced<'a> {
 pub(crate) struct PacedCommand<'a> {
     /// Where.
     pub(crate) location: &'a Location,
-    /// To how many nodes; `None` if they were not counted.
-    pub(crate) nodes: Option<u32>,
+    /// To which nodes; `None` if they were not counted.
+    pub(crate) nodes: Option<PacedNodes>,
     /// How long it lives; `None` if a runbook of one's own says so.
     pub(crate) lives: Option<Seconds>,
     /// Whether it may expire while a node of it is patched.
     pub(crate) may_outlive: bool,
 }
 
+/// The nodes of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PacedNodes {
+    /// How many the command reaches for.
+    pub(crate) own: u32,
+    /// How many all commands of its location reach for: what the limits within the location are of.
+    pub(crate) location: u32,
+}
+
+impl PacedNodes {
+    /// The nodes that the command patches at once. Where a location has several commands, the campaign
+    /// gives each of them the location's limit as a count. A single command is given the percentage, and
+    /// AWS rounds it.
+    fn at_once(self, c: MaxConcurrency) -> u32 {
+        if self.location > self.own {
+            c.as_count(self.location).min(self.own)
+        } else {
+            c.upper_bound(self.own)
+        }
+    }
+}
+
+/// The commands of one location, which follow each other.
+#[derive(Debug, Clone, Copy, Default)]
+struct Whole {
+    commands: u32,
+    nodes: u32,
+    /// At once, in the command with the most.
+    at_once: u32,
+}
+
+impl Whole {
+    /// AWS-counted errors at most. A command is given what is left of the location's errors, and what is
+    /// in flight when that is used up finishes. No further command begins then.
+    fn errors(self, e: MaxErrors) -> u32 {
+        let allowed = if self.commands > 1 {
+            e.as_count(self.nodes)
+        } else {
+            e.upper_bound(self.nodes)
+        };
+        self.nodes.min(allowed.saturating_add(self.at_once))
+    }
+}
+
 impl Paced<'_> {
     pub(crate) fn worst_case(&self) -> WorstCase {
-        let counted: Option<Vec<u32>> = self.commands.iter().map(|command| command.nodes).collect();
-        let RateControl {
-            max_concurrency: c,
-            max_errors: e,
-        } = self.nodes;
-        let nodes_at_once = counted.as_ref().map(|nodes| {
-            let mut each: Vec<u32> = nodes.iter().map(|&n| c.upper_bound(n)).collect();
+        let counted = self.by_location();
+        let nodes_at_once = counted.as_deref().map(|all| {
+            let mut each: Vec<u32> = all.iter().map(|location| location.at_once).collect();
             largest(&mut each, self.location_budget)
         });
         let locations_at_once = self.location_budget.min(self.locations);
@@ -118,7 +159,10 @@ impl Paced<'_> {
         let in_truth = InTruth {
             locations_failing: self.failing(|n| n),
             nodes_at_once: self.running_at_once(nodes_at_once, counted.as_deref()),
-            nodes_damaged: self.nodes_of(self.failing(|n| n)),
+            nodes_damaged: counted.as_deref().map(|all| {
+                let mut each: Vec<u32> = all.iter().map(|location| location.nodes).collect();
+                largest(&mut each, self.failing(|n| n))
+            }),
         };
         WorstCase {
             starts: count(self.units.len()),
@@ -126,8 +170,8 @@ impl Paced<'_> {
             locations_failing: failing,
             nodes_at_once,
             node_errors: counted
-                .as_ref()
-                .map(|nodes| sum(nodes.iter().map(|&n| errors(n, c, e)))),
+                .as_deref()
+                .map(|all| sum(all.iter().map(|location| location.errors(self.nodes.max_errors)))),
             nodes_damaged: in_truth.nodes_damaged,
             slowest_location_seconds: counted.is_some().then(|| self.slowest()).flatten(),
             in_truth,
@@ -141,6 +185,19 @@ impl Paced<'_> {
                 nodes_damaged: in_truth.nodes_damaged,
             },
         }
+    }
+
+    /// What is sent to each location; `None` if the nodes were not counted everywhere.
+    fn by_location(&self) -> Option<Vec<Whole>> {
+        let mut each: BTreeMap<&Location, Whole> = BTreeMap::new();
+        for command in self.commands {
+            let nodes = command.nodes?;
+            let whole = each.entry(command.location).or_default();
+            whole.commands = whole.commands.saturating_add(1);
+            whole.nodes = whole.nodes.saturating_add(nodes.own);
+            whole.at_once = whole.at_once.max(nodes.at_once(self.nodes.max_concurrency));
+        }
+        Some(each.into_values().collect())
     }
 
     /// How many locations fail, if of a unit with n locations up to `of_unit(n)` do. The campaign
@@ -159,25 +216,14 @@ impl Paced<'_> {
 
     /// Nodes on which something runs at once. What outlives its command does so for less time than a
     /// command lives, so each place has at most one such node.
-    fn running_at_once(&self, at_once: Option<u32>, counted: Option<&[u32]>) -> Option<u32> {
-        let all = sum(counted?.iter().copied());
+    fn running_at_once(&self, at_once: Option<u32>, counted: Option<&[Whole]>) -> Option<u32> {
+        let all = sum(counted?.iter().map(|location| location.nodes));
         let at_once = at_once?;
         Some(if self.commands.iter().any(|command| command.may_outlive) {
             at_once.saturating_mul(2).min(all)
         } else {
             at_once
         })
-    }
-
-    /// The nodes of the largest locations, so many of them.
-    fn nodes_of(&self, locations: u32) -> Option<u32> {
-        let mut each: BTreeMap<&Location, u32> = BTreeMap::new();
-        for command in self.commands {
-            let nodes = each.entry(command.location).or_default();
-            *nodes = nodes.saturating_add(command.nodes?);
-        }
-        let mut each: Vec<u32> = each.into_values().collect();
-        Some(largest(&mut each, locations))
     }
 
     /// Commands to one location follow each other.
@@ -189,11 +235,6 @@ impl Paced<'_> {
         }
         Some(each.into_values().max().unwrap_or_default().get())
     }
-}
-
-/// AWS-counted errors among `n` nodes at most.
-fn errors(n: u32, c: MaxConcurrency, e: MaxErrors) -> u32 {
-    n.min(e.upper_bound(n).saturating_add(c.upper_bound(n)))
 }
 
 /// The sum of the `n` largest.
@@ -229,7 +270,7 @@ mod tests {
     fn command(location: &Location, nodes: Option<u32>, hours: u32, may_outlive: bool) -> PacedCommand<'_> {
         PacedCommand {
             location,
-            nodes,
+            nodes: nodes.map(|n| PacedNodes { own: n, location: n }),
             lives: Some(Seconds::hours(hours)),
             may_outlive,
         }
@@ -289,12 +330,13 @@ mod tests {
     #[test]
     fn the_commands_of_one_location_follow_each_other() {
         let place = at("us-east-1");
+        let of_23 = |own: u32, hours: u32| PacedCommand {
+            nodes: Some(PacedNodes { own, location: 23 }),
+            ..command(&place, None, hours, false)
+        };
         let worst = Paced {
             units: &[1, 1],
-            commands: &[
-                command(&place, Some(20), 7, false),
-                command(&place, Some(3), 9, false),
-            ],
+            commands: &[of_23(20, 7), of_23(3, 9)],
             locations: 1,
             nodes: rates("1", "0"),
             location_budget: 1,
@@ -347,8 +389,73 @@ mod tests {
                 flying -= 1;
                 failed += 1;
             }
-            let bound = errors(n, c.to_string().parse().unwrap(), e.to_string().parse().unwrap());
+            let place = at("us-east-1");
+            let bound = Paced {
+                units: &[1],
+                commands: &[command(&place, Some(n), 7, false)],
+                locations: 1,
+                nodes: rates(&c.to_string(), &e.to_string()),
+                location_budget: 1,
+                location_errors: 0,
+            }
+            .worst_case()
+            .node_errors
+            .unwrap();
             prop_assert!(failed <= bound, "{failed} > {bound}");
+        }
+
+        /// Plays locations whose nodes travel in several commands. Each command is given the location's
+        /// concurrency and what is left of its errors, as a campaign does, and `luck` says who fails.
+        #[test]
+        fn the_commands_of_one_location_stay_within_its_bounds_together(
+            sizes in prop::collection::vec(1_u32..21, 1..6),
+            c in prop_oneof![(1_u32..101).prop_map(|n| format!("{n}%")), (1_u32..30).prop_map(|n| n.to_string())],
+            e in prop_oneof![(0_u32..101).prop_map(|n| format!("{n}%")), (0_u32..30).prop_map(|n| n.to_string())],
+            luck in prop::collection::vec(0_u8..8, 100),
+        ) {
+            let place = at("us-east-1");
+            let all: u32 = sizes.iter().sum();
+            let of = |text: &str, least: u32| match text.strip_suffix('%') {
+                Some(percent) => (all * percent.parse::<u32>().unwrap() / 100).max(least),
+                None => text.parse().unwrap(),
+            };
+            let (at_once, allowed) = (of(&c, 1), of(&e, 0));
+            let (mut failed, mut most) = (0_u32, 0);
+            let mut luck = luck.into_iter();
+            for &size in &sizes {
+                if failed > allowed { break; }
+                let left = allowed - failed;
+                let (mut waiting, mut flying, mut counted) = (size, 0_u32, 0);
+                loop {
+                    while counted <= left && flying < at_once && waiting > 0 {
+                        waiting -= 1;
+                        flying += 1;
+                    }
+                    most = most.max(flying);
+                    if flying == 0 { break; }
+                    flying -= 1;
+                    counted += u32::from(luck.next().unwrap() > 0);
+                }
+                failed += counted;
+            }
+            let commands: Vec<PacedCommand<'_>> = sizes
+                .iter()
+                .map(|&own| PacedCommand {
+                    nodes: Some(PacedNodes { own, location: all }),
+                    ..command(&place, None, 7, false)
+                })
+                .collect();
+            let worst = Paced {
+                units: &vec![1; sizes.len()],
+                commands: &commands,
+                locations: 1,
+                nodes: rates(&c, &e),
+                location_budget: 1,
+                location_errors: 0,
+            }
+            .worst_case();
+            prop_assert!(Some(most) <= worst.nodes_at_once, "{most} at once > {worst:?}");
+            prop_assert!(Some(failed) <= worst.node_errors, "{failed} errors > {worst:?}");
         }
 
         /// Plays units in which most locations fail, under a campaign that opens a unit only while at most

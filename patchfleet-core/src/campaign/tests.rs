@@ -2,6 +2,7 @@
 
 mod again;
 mod aws;
+mod bounds;
 mod budget;
 mod by_name;
 mod cancelled;

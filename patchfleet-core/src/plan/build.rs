@@ -1,12 +1,12 @@
 //! From the request, the candidates and the census to the plan, or to every reason against it.
 
 use super::lifetime::{self, Lifetime};
-use super::units::{Reach, Unit, names_nodes, units};
+use super::units::{Unit, names_nodes, units};
 use super::{
     FORMAT, Options, Plan, PlannedLocation, Refusal, RefusalCode, RefusalReason, Skip, SkipReason, names,
     nowhere, offline, small, some_locations,
 };
-use crate::budget::{Paced, PacedCommand, Seconds, WorstCase};
+use crate::budget::{Paced, PacedCommand, PacedNodes, Seconds, WorstCase};
 use crate::census::{CensusAnswer, CensusTaken, NodeCounts, UnknownCause};
 use crate::expand::Candidates;
 use crate::id::{Location, NodeId};
@@ -172,7 +172,7 @@ fn worst_case(
         .flat_map(|(unit, timeout)| {
             unit.commands.iter().map(|command| PacedCommand {
                 location: &command.location,
-                nodes: command.nodes.map(Reach::total),
+                nodes: command.nodes.map(PacedNodes::from),
                 lives: lifetime.map(|lifetime| lifetime.expiry(*timeout)),
                 may_outlive: lifetime
                     .is_none_or(|lifetime| lifetime.may_be_cut_off(request, command, *timeout)),

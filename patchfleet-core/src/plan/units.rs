@@ -2,7 +2,7 @@
 
 use super::PlannedLocation;
 use super::lifetime::Lifetime;
-use crate::budget::{MaxConcurrency, Queue, Seconds};
+use crate::budget::{MaxConcurrency, PacedNodes, Queue, Seconds};
 use crate::census::{CensusTaken, NodeCounts};
 use crate::id::{Location, NodeId};
 use crate::pack::{Rectangle, pack};
@@ -32,6 +32,8 @@ pub(super) struct Command {
 pub(super) struct Reach {
     pub(super) online: u32,
     pub(super) offline: u32,
+    /// The nodes of all commands of its location: what the limits within the location are of.
+    pub(super) location: u32,
 }
 
 impl Reach {
@@ -39,12 +41,13 @@ impl Reach {
         self.online.saturating_add(self.offline)
     }
 
-    /// The nodes in their queue, under this limit within the location.
+    /// The nodes in their queue, under this limit within the location. The commands of one location
+    /// follow each other, and each has the limit of all nodes there.
     pub(super) fn queue(self, limit: MaxConcurrency) -> Queue {
         Queue {
             online: self.online,
             offline: self.offline,
-            places: limit.as_count(self.total()),
+            places: limit.as_count(self.location).min(self.total()),
         }
     }
 }
@@ -54,6 +57,16 @@ impl From<NodeCounts> for Reach {
         Self {
             online: nodes.online,
             offline: nodes.offline,
+            location: nodes.online.saturating_add(nodes.offline),
+        }
+    }
+}
+
+impl From<Reach> for PacedNodes {
+    fn from(nodes: Reach) -> Self {
+        Self {
+            own: nodes.total(),
+            location: nodes.location,
         }
     }
 }
@@ -133,6 +146,12 @@ pub(super) fn units(
         }
         let none = crate::census::ManagedNodes::default();
         let managed = census.managed.get(&location).unwrap_or(&none);
+        let offline = if skips {
+            &[]
+        } else {
+            managed.offline.as_slice()
+        };
+        let all = count(managed.online.len()).saturating_add(count(offline.len()));
         let named = |nodes: &[NodeId], online: bool| {
             let n = count(nodes.len());
             Ok(Unit {
@@ -143,6 +162,7 @@ pub(super) fn units(
                     nodes: Some(Reach {
                         online: if online { n } else { 0 },
                         offline: if online { 0 } else { n },
+                        location: all,
                     }),
                 }],
             })
@@ -150,10 +170,8 @@ pub(super) fn units(
         for nodes in runbook::node_chunks(&managed.online) {
             units.push(named(nodes, true)?);
         }
-        if !skips {
-            for nodes in runbook::node_chunks(&managed.offline) {
-                last.push(named(nodes, false)?);
-            }
+        for nodes in runbook::node_chunks(offline) {
+            last.push(named(nodes, false)?);
         }
     }
     let wanted: BTreeSet<Location> = packed.keys().cloned().collect();
