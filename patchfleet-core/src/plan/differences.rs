@@ -78,10 +78,20 @@ impl Plan {
     }
 
     /// A pinned version runs whatever the default version is by now, and its content is compared
-    /// before it is started.
+    /// before it is started. A runbook that may not be read any more can be compared by nobody, pinned
+    /// or not. A plan that starts nothing asks for none.
     fn other_runbook(&self, newer: &Self) -> Option<String> {
-        let (Some(was), Some(is)) = (&self.runbook, &newer.runbook) else {
-            return None;
+        let was = self.runbook.as_ref()?;
+        let Some(is) = &newer.runbook else {
+            return (!newer.is_empty()).then(|| {
+                format!(
+                    "the runbook {} could be read (version {}, digest {}) and no longer can, so nothing would notice \
+                     if it says something else; ssm:GetDocument on it is needed",
+                    was.name,
+                    was.version,
+                    was.digest.short()
+                )
+            });
         };
         let pinned = self.request.automation.pin == RunbookPin::Version;
         (!pinned && was.digest != is.digest).then(|| {

@@ -146,11 +146,7 @@ pub(super) fn units(
         }
         let none = crate::census::ManagedNodes::default();
         let managed = census.managed.get(&location).unwrap_or(&none);
-        let offline = if skips {
-            &[]
-        } else {
-            managed.offline.as_slice()
-        };
+        let offline = if skips { &[] } else { managed.offline.as_slice() };
         let all = count(managed.online.len()).saturating_add(count(offline.len()));
         let named = |nodes: &[NodeId], online: bool| {
             let n = count(nodes.len());

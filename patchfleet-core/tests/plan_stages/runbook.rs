@@ -323,6 +323,27 @@ fn a_saved_plan_drifts_when_the_default_version_says_something_else() {
 }
 
 #[test]
+fn a_saved_plan_drifts_when_its_runbook_may_no_longer_be_read() {
+    for pin in ["default", "version"] {
+        let asked = asked(json!({"pin": pin}));
+        let saved = planned(&world(Shelf::default()), &asked).unwrap();
+        let denied = world(Shelf {
+            central: Err(PortErrorKind::Denied),
+            ..Shelf::default()
+        });
+        let unbound = planned(&denied, &asked).unwrap();
+        let lines = saved.differences(&unbound);
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert!(
+            lines[0].contains("could be read (version 1, digest ") && lines[0].contains("ssm:GetDocument"),
+            "{lines:?}"
+        );
+        // Whoever approved a plan that is bound to nothing gets more than that.
+        assert_eq!(unbound.differences(&saved), Vec::<String>::new());
+    }
+}
+
+#[test]
 fn a_plan_that_starts_nothing_needs_no_runbook() {
     let mut world = world(Shelf {
         central: Err(PortErrorKind::NotFound),

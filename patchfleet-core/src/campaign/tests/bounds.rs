@@ -17,7 +17,9 @@ use uuid::Uuid;
 fn planned(online: u32, offline: u32, nodes: Value) -> Plan {
     let location = Location::new("111111111111".parse().unwrap(), "us-east-1".parse().unwrap());
     let ids = |from: u32, n: u32| -> Vec<NodeId> {
-        (from..from + n).map(|n| format!("i-{n:017x}").parse().unwrap()).collect()
+        (from..from + n)
+            .map(|n| format!("i-{n:017x}").parse().unwrap())
+            .collect()
     };
     let request = json!({
         "name": "weekly",
@@ -101,7 +103,11 @@ fn nobody_is_said_to_have_no_turn_where_the_limit_of_the_whole_location_gives_ev
     // 20 nodes at 8 at once need 5 turns (1, 2, 4, 8, 5), and a day has room for 8. At 2 at once, which is
     // a tenth of one command's nodes, they would need 11.
     let plan = planned(80, 0, json!({"max_concurrency": "10%", "max_errors": "10%"}));
-    let told: Vec<_> = plan.warnings.iter().filter(|words| words.contains("turn")).collect();
+    let told: Vec<_> = plan
+        .warnings
+        .iter()
+        .filter(|words| words.contains("turn"))
+        .collect();
     assert!(told.is_empty(), "{told:?}");
 }
 
