@@ -24,11 +24,14 @@ impl fmt::Display for NoTime {
 
 impl Error for NoTime {}
 
-/// The cutoff of a plan that is made now; `None` if the environment sets none.
+/// The cutoff of a plan that is made now; `None` if the environment sets none. Templates set variables that
+/// have no value, so one that is empty is not set.
 pub(crate) fn cutoff(now: Timestamp) -> Result<Option<Cutoff>, NoTime> {
     match std::env::var_os(VARIABLE) {
-        None => Ok(None),
-        Some(text) => after(&text.to_string_lossy(), now).map(Some),
+        Some(text) if !text.to_string_lossy().trim().is_empty() => {
+            after(&text.to_string_lossy(), now).map(Some)
+        }
+        _ => Ok(None),
     }
 }
 

@@ -11,6 +11,7 @@
 //! `PATCHFLEET_CUTOFF` (`9h`) says when every command must have expired, from when the function is called.
 
 mod cutoff;
+mod delivered;
 mod event;
 mod failure;
 mod summary;
@@ -21,10 +22,10 @@ use patchfleet_core::campaign::{FireError, fire};
 use patchfleet_core::id::CampaignId;
 use patchfleet_core::plan::{self, PlanError};
 use patchfleet_core::port::Ports;
-use serde_json::Value;
 use std::sync::Arc;
 
 use cutoff::cutoff;
+pub use delivered::Event;
 use event::read;
 pub use failure::Failure;
 pub use summary::Summary;
@@ -37,8 +38,11 @@ pub use summary::Summary;
 /// `InvalidRequest` if the event is no valid request, `Refused` if the plan is (or needs more than
 /// one execution, or its runbook is missing) and if an earlier event of the same id had started
 /// something that cannot be a delivery of this one, `Failed` for anything else.
-pub async fn handle(event: Value, invocation_id: &str, config: &SdkConfig) -> Result<Summary, Failure> {
-    let asked = read(&event, invocation_id).map_err(|problems| Failure::new("InvalidRequest", &problems))?;
+pub async fn handle(event: Event, invocation_id: &str, config: &SdkConfig) -> Result<Summary, Failure> {
+    let asked = event
+        .value()
+        .and_then(|event| read(event, invocation_id))
+        .map_err(|problems| Failure::new("InvalidRequest", &problems))?;
     let clock = Arc::new(SystemClock::new());
     let access = external_id_from_env(asked.request.access.clone())
         .map_err(|error| Failure::new("InvalidRequest", &error))?;

@@ -2,8 +2,7 @@
 //! the handler.
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use patchfleet_lambda::{Failure, Summary, handle};
-use serde_json::Value;
+use patchfleet_lambda::{Event, Failure, Summary, handle};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
@@ -14,9 +13,9 @@ async fn main() -> Result<(), Error> {
         .with_writer(|| patchfleet_core::text::ShownLines::new(std::io::stderr()))
         .init();
     let config = patchfleet_aws::load_config().await?;
-    run(service_fn(|event: LambdaEvent<Value>| handle_one(event, &config))).await
+    run(service_fn(|event: LambdaEvent<Event>| handle_one(event, &config))).await
 }
 
-async fn handle_one(event: LambdaEvent<Value>, config: &aws_config::SdkConfig) -> Result<Summary, Failure> {
+async fn handle_one(event: LambdaEvent<Event>, config: &aws_config::SdkConfig) -> Result<Summary, Failure> {
     handle(event.payload, &event.context.request_id, config).await
 }

@@ -341,6 +341,36 @@ async fn what_is_invalid_or_refused_is_a_function_error_and_starts_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_event_in_which_a_key_stands_twice_starts_nothing_and_is_told_by_the_key() {
+    let sim = simulator().await;
+    let mut function = Function::start(&sim.endpoint()).await;
+    let twice = |event: &Value, field: &str, before: &str| {
+        let once = event.to_string();
+        let text = once.replacen(field, &format!("{before},{field}"), 1);
+        assert_ne!(text, once);
+        text
+    };
+    let wrapped = json!({ "event_id": "e-1", "request": request() });
+    let (scan, install) = (r#""operation":"Scan""#, r#""operation":"Install""#);
+    for (text, path) in [
+        (twice(&request(), install, scan), "patch.operation"),
+        (twice(&wrapped, install, scan), "request.patch.operation"),
+        (
+            twice(&payload(), r#""Operation":"Scan""#, r#""Operation":"Install""#),
+            "Operation",
+        ),
+    ] {
+        let (kind, message) = error(function.invoke_text("twice", text).await);
+        assert_eq!(kind, "InvalidRequest", "{message}");
+        assert!(
+            message.contains(&format!("duplicate key \"{path}\"")),
+            "{message}"
+        );
+    }
+    assert_eq!(starts(&sim), Vec::<Value>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_to_do_is_said_and_starts_nothing() {
     let sim = simulator().await;
     let mut function = Function::start(&sim.endpoint()).await;
@@ -429,11 +459,16 @@ async fn no_command_outlives_the_cutoff_that_the_environment_sets() {
         message.contains("with a cutoff each location has one of its own"),
         "{message}"
     );
-    let (kind, message) = error(cutoff("soon").await.invoke("wrong", one).await);
+    // As a template sets a variable for which nobody gave a value.
+    for (id, empty) in [("empty", ""), ("blank", " ")] {
+        let summary = response(cutoff(empty).await.invoke(id, request()).await);
+        assert_eq!(summary["outcome"], "started", "{empty:?} is no cutoff");
+    }
+    let (kind, message) = error(cutoff("soon").await.invoke("wrong", one.clone()).await);
     assert_eq!(kind, "Failed");
     assert!(
         message.contains("PATCHFLEET_CUTOFF = \"soon\"") && message.contains("9h"),
         "{message}"
     );
-    assert_eq!(self::starts(&sim).len(), 1);
+    assert_eq!(self::starts(&sim).len(), 3);
 }

@@ -24,7 +24,7 @@ pub(crate) enum Answer {
 
 /// A running function: the real binary, with this process as its Runtime API.
 pub(crate) struct Function {
-    events: mpsc::UnboundedSender<(String, Value)>,
+    events: mpsc::UnboundedSender<(String, String)>,
     answers: mpsc::UnboundedReceiver<(String, Answer)>,
     // Killed when dropped.
     process: Child,
@@ -32,7 +32,7 @@ pub(crate) struct Function {
 }
 
 struct Api {
-    events: Mutex<mpsc::UnboundedReceiver<(String, Value)>>,
+    events: Mutex<mpsc::UnboundedReceiver<(String, String)>>,
     answers: mpsc::UnboundedSender<(String, Answer)>,
 }
 
@@ -97,6 +97,11 @@ impl Function {
 
     /// Delivers an event under an invocation id and waits for the answer.
     pub(crate) async fn invoke(&mut self, id: &str, event: Value) -> Answer {
+        self.invoke_text(id, event.to_string()).await
+    }
+
+    /// Delivers an event as this text.
+    pub(crate) async fn invoke_text(&mut self, id: &str, event: String) -> Answer {
         self.events.send((id.to_owned(), event)).unwrap();
         let (answered, answer) = self.answers.recv().await.unwrap();
         assert_eq!(answered, id);
@@ -115,7 +120,7 @@ async fn next(State(api): State<Arc<Api>>) -> Response {
                     "arn:aws:lambda:us-east-1:111111111111:function:patchfleet".to_owned(),
                 ),
             ],
-            event.to_string(),
+            event,
         )
             .into_response(),
         // No further event: the function waits, as it would between two, until it is killed.
