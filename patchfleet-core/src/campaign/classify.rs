@@ -188,10 +188,10 @@ pub(super) fn classify(evidence: &Evidence<'_>) -> Verdict {
         S::InProgress | S::ExecutionTimedOut | S::Cancelled | S::Terminated | S::Other(_) => {
             match evidence.presence(evidence.ended_at.or(evidence.expires_at)) {
                 Presence::Answers => answered(evidence, status),
-                // An alarm ends a command that was never sent to it with the same words.
-                Presence::Silent if *status == S::Terminated && silent_before(evidence) => {
-                    unreached_before(evidence)
+                Presence::Silent if may_have_waited(evidence, status) && silent_before(evidence) => {
+                    unreached_before(evidence, "the command ended before it was delivered")
                 }
+                Presence::NotListed if may_have_waited(evidence, status) && !evidence.selected => gone(),
                 presence => lost(presence),
             }
         }
@@ -255,19 +255,25 @@ fn not_tried(evidence: &Evidence<'_>, why: &str) -> Verdict {
     }
 }
 
+/// Whether the node may still have waited for its turn. A cancel and an alarm end a command with the same
+/// words on the nodes that it was at work on and on those that it never came to.
+fn may_have_waited(evidence: &Evidence<'_>, status: &InvocationStatus) -> bool {
+    matches!(status, InvocationStatus::Cancelled | InvocationStatus::Terminated)
+        && !evidence.begun
+        && evidence.fresh().is_none()
+}
+
 fn silent_before(evidence: &Evidence<'_>) -> bool {
     !evidence.begun && !evidence.was_alive() && evidence.fresh().is_none()
 }
 
-fn unreached_before(evidence: &Evidence<'_>) -> Verdict {
+fn unreached_before(evidence: &Evidence<'_>, what: &str) -> Verdict {
     let heard = evidence.managed.and_then(|node| node.last_ping);
     Verdict::new(
         NodeOutcome::Unreached,
         match heard {
-            Some(ping) => {
-                format!("the command was not delivered in time: its agent was last heard of at {ping:.0}")
-            }
-            None => "the command was not delivered in time".to_owned(),
+            Some(ping) => format!("{what}: its agent was last heard of at {ping:.0}"),
+            None => what.to_owned(),
         },
     )
 }
@@ -286,7 +292,9 @@ fn expired(evidence: &Evidence<'_>, status: &InvocationStatus) -> Verdict {
             NodeOutcome::Unreached,
             "the command expired before it was delivered, and the node answers",
         ),
-        Presence::Silent if silent_before(evidence) => unreached_before(evidence),
+        Presence::Silent if silent_before(evidence) => {
+            unreached_before(evidence, "the command was not delivered in time")
+        }
         presence => lost(presence),
     }
 }
@@ -310,10 +318,7 @@ fn answered(evidence: &Evidence<'_>, status: &InvocationStatus) -> Verdict {
     }
     let nothing = "and has no patch state of this run";
     match status {
-        S::Cancelled => Verdict::new(
-            NodeOutcome::NotRun,
-            "the command was cancelled on it before it had a result",
-        ),
+        S::Cancelled => cancelled(evidence),
         S::Terminated => Verdict::new(
             NodeOutcome::Unknown,
             format!(
@@ -345,6 +350,26 @@ fn answered(evidence: &Evidence<'_>, status: &InvocationStatus) -> Verdict {
     }
 }
 
+/// A node on which the command was cancelled, and which has no patch state of this run. A cancel ends the
+/// command, and not what it began on the node.
+fn cancelled(evidence: &Evidence<'_>) -> Verdict {
+    if !evidence.begun {
+        return Verdict::new(
+            NodeOutcome::NotRun,
+            "the command was cancelled before its turn came",
+        );
+    }
+    let verdict = Verdict::new(
+        NodeOutcome::Unknown,
+        "the command was cancelled while it was at work on it; what it began may run on",
+    );
+    if evidence.by_word {
+        verdict // there is no patch state to wait for
+    } else {
+        verdict.until(PATCH_STATE_LAG)
+    }
+}
+
 /// A node of a run that writes no patch state: what the command said of itself is all there is.
 fn by_word(evidence: &Evidence<'_>, status: &InvocationStatus) -> Verdict {
     use InvocationStatus as S;
@@ -370,10 +395,7 @@ fn by_word(evidence: &Evidence<'_>, status: &InvocationStatus) -> Verdict {
             ),
             (Operation::Scan, _) => Verdict::new(NodeOutcome::Done, told),
         },
-        S::Cancelled => Verdict::new(
-            NodeOutcome::NotRun,
-            "the command was cancelled on it before it had a result",
-        ),
+        S::Cancelled => cancelled(evidence),
         S::Terminated | S::DeliveryTimedOut | S::Delayed | S::InProgress => Verdict::new(
             NodeOutcome::Unknown,
             format!("ended as {}; what was begun on it may run on", status.as_str()),

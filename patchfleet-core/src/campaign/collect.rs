@@ -34,6 +34,8 @@ pub(super) struct Settlement {
     pub(super) detail: String,
     pub(super) rows: Vec<NodeRow>,
     pub(super) command: Option<(CommandId, CommandCounts)>,
+    /// Whether somebody cancelled the execution or the command there, whatever became of the nodes.
+    pub(super) cancelled: bool,
 }
 
 /// What an attempt to settle a location gave.
@@ -142,26 +144,32 @@ impl Job<'_> {
         };
         let view = self.automation.command(self.location, &id).await?;
         let counts = Some((id.clone(), view.counts));
+        // The step of a command that was cancelled may end as Failed.
+        let cancelled = view.is_cancelled() || status == ExecutionStatus::Cancelled;
         if view.matched_nothing() {
             let mut settlement = self.emptied().await?;
             settlement.command = counts;
+            settlement.cancelled = cancelled;
             return Ok(Collected::Settled(settlement));
         }
         if !view.is_terminal() {
             return Ok(Collected::Running);
         }
         if view.failed_before_any_node() {
-            let mut settlement = self
-                .never_ran(
-                    LocationOutcome::CommandFailed,
-                    format!("the command ended as {} and was sent to no node", view.details),
-                )
-                .await?;
+            let outcome = if cancelled {
+                LocationOutcome::Cancelled
+            } else {
+                LocationOutcome::CommandFailed
+            };
+            let detail = format!("the command ended as {} and was sent to no node", view.details);
+            let mut settlement = self.never_ran(outcome, detail).await?;
             settlement.command = counts;
+            settlement.cancelled = cancelled;
             return Ok(Collected::Settled(settlement));
         }
-        let (mut settlement, lagging) = self.results(at, &id, &view, &status).await?;
+        let (mut settlement, lagging) = self.results(at, &id, &view, cancelled).await?;
         settlement.command = counts;
+        settlement.cancelled = cancelled;
         Ok(match lagging {
             Some(lag) => Collected::Lagging(settlement, lag),
             None => Collected::Settled(settlement),
@@ -174,7 +182,7 @@ impl Job<'_> {
         at: &LocationState,
         id: &CommandId,
         view: &CommandView,
-        status: &ExecutionStatus,
+        cancelled: bool,
     ) -> PortResult<(Settlement, Option<SignedDuration>)> {
         let patch = self.patch();
         let parameters = self.parameters();
@@ -282,7 +290,7 @@ impl Job<'_> {
                 failed: fresh.map(|state| state.failed).or(told.map(|told| told.failed)),
             });
         }
-        let mut settlement = self.by_nodes(rows, status);
+        let mut settlement = self.by_nodes(rows, cancelled);
         if not_whole.is_none() {
             let unknown = (!all_listed).then_some(NOT_ALL_LISTED);
             self.account_for_the_planned(&mut settlement, found.left_rows(unknown));
@@ -320,7 +328,7 @@ impl Job<'_> {
     }
 
     /// Settles a location whose nodes are known.
-    fn by_nodes(&self, rows: Vec<NodeRow>, status: &ExecutionStatus) -> Settlement {
+    fn by_nodes(&self, rows: Vec<NodeRow>, cancelled: bool) -> Settlement {
         let nodes: Tally = rows.iter().map(|row| row.outcome).collect();
         let goal = self.state.plan().request.goal();
         let short: u32 = nodes
@@ -329,7 +337,7 @@ impl Job<'_> {
             .map(|(_, n)| n)
             .sum();
         let (outcome, detail) = if short > 0 {
-            let outcome = if *status == ExecutionStatus::Cancelled {
+            let outcome = if cancelled {
                 LocationOutcome::Cancelled
             } else {
                 LocationOutcome::NodesFailed
@@ -350,6 +358,7 @@ impl Job<'_> {
             detail,
             rows,
             command: None,
+            cancelled: false,
         }
     }
 

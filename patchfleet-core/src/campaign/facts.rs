@@ -167,7 +167,7 @@ impl Fact {
                     .get(unit)
                     .and_then(|unit| unit.locations.get(location));
                 let mut events = vec![];
-                if settlement.outcome == LocationOutcome::Cancelled
+                if (settlement.cancelled || settlement.outcome == LocationOutcome::Cancelled)
                     && !state.knows_cancel(*unit, Some(location))
                     && !state.knows_cancel(*unit, None)
                 {

@@ -142,10 +142,7 @@ impl Observed {
         };
         let parent = is_cancelled(&self.parent.status).then_some(None);
         let steps = self.steps.iter().filter(|(_, step)| is_cancelled(&step.status));
-        let commands = self
-            .commands
-            .iter()
-            .filter(|(_, _, view)| matches!(view.status.as_str(), "Cancelling" | "Cancelled"));
+        let commands = self.commands.iter().filter(|(_, _, view)| view.is_cancelled());
         let places: BTreeSet<Option<Location>> = parent
             .into_iter()
             .chain(steps.map(|(location, _)| Some(location.clone())))

@@ -190,6 +190,14 @@ impl CommandView {
         self.details.eq_ignore_ascii_case("NoInstancesInTag")
     }
 
+    /// Whether somebody has cancelled it. The step that sent it then ends as Failed or as Cancelled.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        ["Cancelling", "Cancelled"]
+            .iter()
+            .any(|word| self.status.eq_ignore_ascii_case(word))
+    }
+
     /// Whether it failed before it was sent to any node, for the reason in its details: `AccessDenied`
     /// if its sender may not list the group, `RateExceeded` if AWS was asked too often. Such a command
     /// has no target either, and says nothing about the selection.

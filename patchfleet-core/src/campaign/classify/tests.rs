@@ -82,8 +82,46 @@ const REACHED: &str = "
     DeliveryTimedOut  *   dead    by-trace
     Delayed           *   dead    by-trace
     Alarmed           *   dead    by-trace
-    *                 *   online  answered
-    *                 *   *       lost
+    Cancelled         *   dead    by-trace
+    Alarmed           no  none    by-turn
+    Cancelled         no  none    by-turn
+    InProgress        *   online  answered
+    ExecutionTimedOut *   online  answered
+    Success           *   online  answered
+    Failed            *   online  answered
+    Cancelled         *   online  answered
+    Alarmed           *   online  answered
+    Hibernating       *   online  answered
+    InProgress        *   early   lost
+    Delayed           *   early   lost
+    ExecutionTimedOut *   early   lost
+    DeliveryTimedOut  *   early   lost
+    Cancelled         *   early   lost
+    Alarmed           *   early   lost
+    Hibernating       *   early   lost
+    InProgress        *   died    lost
+    Delayed           *   died    lost
+    Success           *   died    lost
+    Failed            *   died    lost
+    ExecutionTimedOut *   died    lost
+    DeliveryTimedOut  *   died    lost
+    Cancelled         *   died    lost
+    Alarmed           *   died    lost
+    Hibernating       *   died    lost
+    InProgress        *   dead    lost
+    Success           *   dead    lost
+    Failed            *   dead    lost
+    ExecutionTimedOut *   dead    lost
+    Hibernating       *   dead    lost
+    InProgress        *   none    lost
+    Delayed           *   none    lost
+    Success           yes none    lost
+    Failed            *   none    lost
+    ExecutionTimedOut *   none    lost
+    DeliveryTimedOut  *   none    lost
+    Cancelled         yes none    lost
+    Alarmed           yes none    lost
+    Hibernating       *   none    lost
 ";
 
 fn look_up(table: &str, facts: [&[&str]; 3]) -> String {
@@ -225,7 +263,8 @@ fn every_combination_comes_to_the_one_outcome_that_the_rules_name() {
                             "by-state" if ours => "answered",
                             "by-state" => "unreached",
                             "by-trace" if !ours => "unreached",
-                            "by-snapshot" | "by-trace" => "lost",
+                            "by-turn" if !ours => "gone",
+                            "by-snapshot" | "by-trace" | "by-turn" => "lost",
                             rule => rule,
                         };
                         let look = if ["clean", "slow"].contains(&state) {
@@ -323,6 +362,54 @@ fn a_node_that_was_at_work_when_the_command_expired_is_not_said_to_be_unreached(
             ..plain("DeliveryTimedOut")
         });
         assert_eq!((verdict.outcome, verdict.may_change.is_some()), (expected, begun));
+    }
+}
+
+#[test]
+fn a_node_that_was_at_work_when_the_command_was_cancelled_is_not_said_to_be_unpatched() {
+    let online = managed("online");
+    let cancelled = InvocationStatus::Cancelled;
+    let state = patch_state("all", "Install");
+    for (begun, by_word, state, expected, waits) in [
+        (true, false, None, "unknown", true),
+        (true, true, None, "unknown", false),
+        (true, false, state.as_ref(), "failed", false),
+        (false, false, None, "not_run", false),
+        (false, true, None, "not_run", false),
+    ] {
+        let verdict = classify(&Evidence {
+            begun,
+            by_word,
+            state,
+            managed: online.as_ref(),
+            invocation: Some(&cancelled),
+            ..plain("Cancelled")
+        });
+        assert_eq!(
+            (verdict.outcome.as_str(), verdict.may_change),
+            (expected, waits.then_some(PATCH_STATE_LAG))
+        );
+    }
+}
+
+#[test]
+fn a_node_that_had_a_turn_in_a_cancelled_command_and_is_silent_or_gone_is_lost() {
+    let cancelled = InvocationStatus::Cancelled;
+    for (begun, ping, expected) in [
+        (true, "dead", "lost"),
+        (false, "dead", "unreached"),
+        (true, "none", "lost"),
+        (false, "none", "gone"),
+    ] {
+        let managed = managed(ping);
+        let verdict = classify(&Evidence {
+            begun,
+            selected: false,
+            managed: managed.as_ref(),
+            invocation: Some(&cancelled),
+            ..plain("Cancelled")
+        });
+        assert_eq!(verdict.outcome.as_str(), expected, "{begun} {ping}");
     }
 }
 

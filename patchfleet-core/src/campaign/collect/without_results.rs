@@ -159,6 +159,7 @@ impl Job<'_> {
             detail: String::new(),
             rows: vec![],
             command: None,
+            cancelled: false,
         }
     }
 

@@ -98,15 +98,17 @@ impl State {
         open.map(|((unit, location), _)| (*unit, location))
     }
 
-    /// Whether a location failed for a cancel alone, and a person has said that the campaign goes on.
+    /// Whether a location failed for a cancel alone, or all its nodes are well in spite of it, and a person has said that the campaign goes on.
     fn is_accepted(&self, unit: UnitId, location: &Location, at: &LocationState) -> bool {
         let accepted = |location: Option<Location>| self.cancels.get(&(unit, location)) == Some(&true);
         let damaged = at
             .settled
             .as_ref()
             .is_some_and(|settled| settled.nodes.iter().any(|(outcome, _)| outcome.is_damaged()));
-        at.outcome() == Some(LocationOutcome::Cancelled)
-            && !damaged
+        matches!(
+            at.outcome(),
+            Some(LocationOutcome::Cancelled | LocationOutcome::Succeeded)
+        ) && !damaged
             && (accepted(None) || accepted(Some(location.clone())))
     }
 

@@ -317,7 +317,7 @@ impl FakeAws {
                 .cloned()
                 .unwrap_or_default();
             let refused = execution.refused && named.iter().any(|json| json.contains("InstanceIds"));
-            let bad = |status: &str| ["Failed", "ExecutionTimedOut"].contains(&status);
+            let bad = |status: &str| ["Failed", "ExecutionTimedOut", "Cancelled"].contains(&status);
             let is_named =
                 |node: &Node| named.is_empty() || named.iter().any(|json| json.contains(node.id.as_str()));
             let (status, failure) = match self.script(&location) {

@@ -197,15 +197,18 @@ impl Automation for FakeAws {
             let sent_to = self.targets(&location, &id);
             let mut targets = u32::try_from(sent_to.len()).unwrap();
             let failed = sent_to.iter().filter(|node| node.status == "Failed").count();
+            let cancelled = sent_to.iter().any(|node| node.status == "Cancelled");
             let alarmed = sent_to.iter().any(|node| node.status == "Alarmed");
             let (status, details) = match self.script(&location) {
                 Script::Emptied => ("Success", "NoInstancesInTag"),
                 Script::CommandFails(details) => {
                     targets = 0;
-                    ("Failed", details)
+                    let cancelled = details == "Cancelled";
+                    (if cancelled { details } else { "Failed" }, details)
                 }
                 _ if targets == 0 => ("Success", "NoInstancesInTag"),
                 _ if !over => ("InProgress", "InProgress"),
+                _ if cancelled => ("Cancelled", "Cancelled"),
                 _ if alarmed => ("Failed", "FailedDueToAlarm"),
                 _ => ("Failed", "Failed"),
             };
