@@ -82,8 +82,8 @@ impl Bucket {
         }
     }
 
-    /// A bucket out of which a call was made just before, at `last`: the next may follow one interval
-    /// later, whatever the burst.
+    /// A bucket that is empty, because AWS was last called at `last`. The next call may follow one
+    /// interval after that. There is no burst until the bucket has filled up again.
     pub(crate) fn drained(rate: Rate, last: Timestamp) -> Self {
         let mut bucket = Self::new(rate);
         bucket.full_at = last.as_nanosecond() + bucket.interval + bucket.slack;

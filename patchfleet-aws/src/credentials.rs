@@ -224,7 +224,7 @@ impl AssumeFailure {
         self.kind
     }
 
-    /// The error of a call that needed the role and was therefore not made.
+    /// The error of a call that was not made, because it needed this role.
     pub(crate) fn of_call(self, operation: Operation, place: &Place) -> PortError {
         PortError::new(self.kind, format!("{operation} in {place} was not tried"))
             .with_words(self.error.reason())

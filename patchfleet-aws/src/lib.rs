@@ -34,6 +34,11 @@
 use std::fmt;
 use std::sync::Arc;
 
+/// The examples of README.md.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod answered;
 mod attempts;
 mod automation;

@@ -1,18 +1,15 @@
 //! What the environment and the profile files say, as far as the SDK does not say it well itself: a
 //! profile that is not there, the certificates to trust, and why there are no credentials.
 
-use crate::config::no_credentials;
 use crate::tls::{self, Bundle};
 use aws_config::BehaviorVersion;
 use aws_config::profile::{Profile, ProfileSet};
-use aws_credential_types::provider::error::CredentialsError;
 use aws_types::SdkConfig;
 use aws_types::os_shim_internal::{Env, Fs};
 use patchfleet_core::port::{PortError, PortErrorKind, PortResult};
 use std::path::{Path, PathBuf};
 
-/// The most profiles that are followed by `source_profile`.
-const MOST_SOURCES: usize = 10;
+mod no_credentials;
 
 /// The environment and the profiles of one process.
 pub(crate) struct Surroundings {
@@ -87,103 +84,6 @@ impl Surroundings {
                 "no AWS Region: set AWS_REGION, or AWS_PROFILE to a profile that has a region".to_owned()
             },
         )
-    }
-
-    /// Why there are no credentials, and what to do.
-    pub(crate) fn no_credentials(&self, error: CredentialsError) -> PortError {
-        if let CredentialsError::ProviderTimedOut(_) = error {
-            let what = "the source of AWS credentials did not answer";
-            return PortError::new(PortErrorKind::Unavailable, what).with_source(error);
-        }
-        let what = self.why_no_credentials();
-        what.map_or_else(no_credentials, |what| {
-            PortError::new(PortErrorKind::Credentials, what)
-        })
-        .with_source(error)
-    }
-
-    fn why_no_credentials(&self) -> Option<String> {
-        let (id, secret) = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY");
-        match (self.variable(id), self.variable(secret)) {
-            (Some(_), None) => return Some(format!("{id} is set, and {secret} is not: set both")),
-            (None, Some(_)) => return Some(format!("{secret} is set, and {id} is not: set both")),
-            _ => {}
-        }
-        let selected = self.profiles.selected_profile();
-        let chain = self.chain(selected);
-        let whose = self.whose();
-        let has = |key: &str| chain.iter().find(|profile| set(profile, key).is_some());
-        let role = chain.first().and_then(|profile| set(profile, "role_arn"));
-        let role_of = role.map_or_else(String::new, |role| {
-            format!("the role {role} of {whose} could not be assumed: ")
-        });
-        let source = |last: &Profile| Some((last.name().to_owned(), set(last, "source_profile")?.to_owned()));
-        if let Some((profile, source)) = chain.last().and_then(|last| source(last))
-            && self.profiles.get_profile(&source).is_none()
-        {
-            return Some(format!(
-                "{role_of}the source_profile {source:?} of the profile {profile:?} is in none of the profile files ({})",
-                profile_files(&self.env)
-            ));
-        }
-        if let Some(profile) = has("mfa_serial") {
-            return Some(format!(
-                "{}the profile {:?} asks for MFA (mfa_serial), and patchfleet does not ask for a code. Take session \
-                 credentials first, and run again with them in the environment: \
-                 eval \"$(aws configure export-credentials --profile {selected} --format env)\"",
-                if role_of.is_empty() {
-                    format!("no credentials of {whose}: ")
-                } else {
-                    role_of
-                },
-                profile.name()
-            ));
-        }
-        if let Some(profile) = has("sso_session").or_else(|| has("sso_start_url")) {
-            return Some(format!(
-                "{role_of}the SSO session of the profile {:?} ({}) has expired or was never begun: run \
-                 `aws sso login --profile {}`, then try again",
-                profile.name(),
-                config_file(&self.env),
-                profile.name()
-            ));
-        }
-        if let Some(profile) = has("credential_process") {
-            return Some(format!(
-                "{role_of}the credential_process of the profile {:?} ({}) failed: run its command by hand to see why",
-                profile.name(),
-                config_file(&self.env)
-            ));
-        }
-        if role.is_some() {
-            return Some(format!(
-                "{}see that the role is there and trusts whoever assumes it, and that its source_profile or \
-                 credential_source has credentials",
-                role_of
-            ));
-        }
-        let named = self.named().is_some();
-        (named || !chain.is_empty()).then(|| {
-            format!(
-                "{whose} gives no AWS credentials: give it aws_access_key_id and aws_secret_access_key, sso_session, \
-                 credential_process, or role_arn with source_profile{}",
-                if named { ", or name another in AWS_PROFILE" } else { ", or set AWS_PROFILE to another" }
-            )
-        })
-    }
-
-    /// The profile and those that it takes its credentials from.
-    fn chain(&self, first: &str) -> Vec<&Profile> {
-        let mut chain: Vec<&Profile> = vec![];
-        let mut next = Some(first);
-        while let Some(profile) = next.and_then(|name| self.profiles.get_profile(name))
-            && chain.len() < MOST_SOURCES
-            && chain.iter().all(|seen| seen.name() != profile.name())
-        {
-            chain.push(profile);
-            next = set(profile, "source_profile");
-        }
-        chain
     }
 
     /// The profile, by name and files.

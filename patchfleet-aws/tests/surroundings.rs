@@ -185,10 +185,10 @@ fn a_role_that_asks_for_mfa_says_so_and_what_to_do() {
     let said = home.says(&[("AWS_PROFILE", "mfa"), ("AWS_ENDPOINT_URL", &endpoint)]);
     assert!(
         said.starts_with(
-            "credentials: the role arn:aws:iam::111122223333:role/Admin of the profile \"mfa\" (~/.aws/config, \
-             ~/.aws/credentials) could not be assumed: the profile \"mfa\" asks for MFA (mfa_serial), and patchfleet \
-             does not ask for a code. Take session credentials first, and run again with them in the environment: \
-             eval \"$(aws configure export-credentials --profile mfa --format env)\": "
+            "credentials: AWS refused the role arn:aws:iam::111122223333:role/Admin of the profile \"mfa\" (~/.aws/config, \
+             ~/.aws/credentials): AccessDenied: not authorized to perform: sts:AssumeRole. The profile \"mfa\" asks for \
+             MFA (mfa_serial), and patchfleet does not ask for a code. Take session credentials first, and run again with \
+             them in the environment: eval \"$(aws configure export-credentials --profile mfa --format env)\": "
         ),
         "{said}"
     );
@@ -200,6 +200,143 @@ fn a_role_that_asks_for_mfa_says_so_and_what_to_do() {
         !said.contains("hush") && !said.contains("set AWS_PROFILE"),
         "{said}"
     );
+}
+
+const REFUSED: &str = "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>User: \
+    arn:aws:sts::111122223333:assumed-role/R/me is not authorized to perform: sts:AssumeRole</Message></Error></ErrorResponse>";
+
+/// What is said of a role that STS refused, of the profile "admin".
+const ROLE_REFUSED: &str = "credentials: AWS refused the role arn:aws:iam::111122223333:role/Admin of the profile \"admin\" \
+    (~/.aws/config, ~/.aws/credentials): AccessDenied: User: arn:aws:sts::111122223333:assumed-role/R/me is not authorized \
+    to perform: sts:AssumeRole. See that the role is there and trusts whoever assumes it: ";
+
+/// A process that gives credentials.
+const PROCESS: &str = "credential_process = echo '{\"Version\":1,\"AccessKeyId\":\"AKIDEXAMPLE\",\"SecretAccessKey\":\"hush\"}'";
+
+#[test]
+fn a_role_that_is_refused_is_not_blamed_on_the_process_that_worked() {
+    let (endpoint, _) = answering("403 Forbidden", REFUSED);
+    // MFA of a profile that assumes no role plays no part either.
+    let home = Home::new(
+        &format!(
+            "[profile admin]\nregion = us-east-1\nrole_arn = arn:aws:iam::111122223333:role/Admin\n\
+             source_profile = base\n[profile base]\nmfa_serial = arn:aws:iam::111122223333:mfa/someone\n{PROCESS}\n"
+        ),
+        "",
+    );
+    let said = home.says(&[("AWS_PROFILE", "admin"), ("AWS_ENDPOINT_URL", &endpoint)]);
+    assert!(said.starts_with(ROLE_REFUSED), "{said}");
+    assert!(
+        !said.contains("credential_process") && !said.contains("MFA"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_process_that_fails_is_named_though_a_role_with_mfa_was_to_follow() {
+    let (endpoint, asked) = answering("403 Forbidden", REFUSED);
+    let home = Home::new(
+        "[profile admin]\nregion = us-east-1\nrole_arn = arn:aws:iam::111122223333:role/Admin\n\
+         mfa_serial = arn:aws:iam::111122223333:mfa/someone\nsource_profile = base\n\
+         [profile base]\ncredential_process = sh -c 'exit 3'\n",
+        "",
+    );
+    let said = home.says(&[("AWS_PROFILE", "admin"), ("AWS_ENDPOINT_URL", &endpoint)]);
+    assert!(
+        said.starts_with(
+            "credentials: the role arn:aws:iam::111122223333:role/Admin of the profile \"admin\" (~/.aws/config, \
+             ~/.aws/credentials) could not be assumed: the credential_process of the profile \"base\" (~/.aws/config) \
+             failed: "
+        ),
+        "{said}"
+    );
+    assert!(asked.lock().unwrap().is_empty());
+}
+
+#[test]
+fn an_sts_that_does_not_answer_is_unavailable_and_blames_no_profile() {
+    let home = Home::new(
+        &format!(
+            "[profile admin]\nregion = us-east-1\nrole_arn = arn:aws:iam::111122223333:role/Admin\n\
+             source_profile = base\n[profile base]\n{PROCESS}\n"
+        ),
+        "",
+    );
+    let said = home.says(&[
+        ("AWS_PROFILE", "admin"),
+        ("AWS_ENDPOINT_URL", "http://127.0.0.1:1"),
+    ]);
+    assert!(
+        said.starts_with(
+            "unavailable: STS gave no answer that could be read: see that it can be reached from here: "
+        ),
+        "{said}"
+    );
+}
+
+/// A profile "dev" of SSO whose session is good for years, and a profile "admin" that assumes a role
+/// with it.
+fn logged_in() -> Home {
+    let home = Home::new(
+        "[profile admin]\nregion = us-east-1\nrole_arn = arn:aws:iam::111122223333:role/Admin\nsource_profile = dev\n\
+         [profile dev]\nregion = us-east-1\nsso_session = corp\nsso_account_id = 111122223333\nsso_role_name = R\n\
+         [sso-session corp]\nsso_region = us-east-1\nsso_start_url = https://example.awsapps.com/start\n",
+        "",
+    );
+    let cache = home.path().join(".aws/sso/cache");
+    std::fs::create_dir_all(&cache).unwrap();
+    // The SDK names the file by the SHA-1 of "corp".
+    std::fs::write(
+        cache.join("ee0bfd2552fbd840c02cc48b6e823320543c450f.json"),
+        r#"{"accessToken":"token","expiresAt":"2099-01-01T00:00:00Z"}"#,
+    )
+    .unwrap();
+    home
+}
+
+#[test]
+fn sso_is_told_to_log_in_only_where_the_session_failed() {
+    let home = logged_in();
+    let credentials = r#"{"roleCredentials":{"accessKeyId":"A","secretAccessKey":"hush","sessionToken":"t","expiration":4070908800000}}"#;
+    let (sso, _) = answering("200 OK", credentials);
+    let (sts, _) = answering("403 Forbidden", REFUSED);
+    let endpoints = |sso: &str| {
+        home.says(&[
+            ("AWS_PROFILE", "admin"),
+            ("AWS_ENDPOINT_URL_SSO", sso),
+            ("AWS_ENDPOINT_URL_STS", &sts),
+        ])
+    };
+    let refused = endpoints(&sso);
+    assert!(refused.starts_with(ROLE_REFUSED), "{refused}");
+    assert!(!refused.contains("sso login"), "{refused}");
+
+    let offline = endpoints("http://127.0.0.1:1");
+    assert!(
+        offline.starts_with(
+            "unavailable: SSO gave no answer that could be read: see that it can be reached from here: "
+        ),
+        "{offline}"
+    );
+
+    let (not_assigned, _) = answering(
+        "403 Forbidden",
+        r#"{"__type":"ForbiddenException","message":"No access"}"#,
+    );
+    let not_assigned = endpoints(&not_assigned);
+    assert!(
+        not_assigned.contains("SSO gave no credentials of the profile \"dev\" (~/.aws/config): ")
+            && not_assigned.contains("No access")
+            && !not_assigned.contains("sso login"),
+        "{not_assigned}"
+    );
+
+    let (ended, _) = answering(
+        "401 Unauthorized",
+        r#"{"__type":"UnauthorizedException","message":"Session token not found or invalid"}"#,
+    );
+    let ended = endpoints(&ended);
+    assert!(ended.contains("run `aws sso login --profile dev`"), "{ended}");
 }
 
 #[test]
@@ -281,6 +418,33 @@ fn a_services_section_is_read_by_the_guides_spelling_and_by_the_sdks() {
             ["POST /list-group-resources HTTP/1.1"],
             "{spelling}"
         );
+    }
+}
+
+#[test]
+fn of_two_spellings_in_a_services_section_the_guides_wins_unless_it_repeats_what_is_for_all() {
+    let answer = r#"{"Resources":[],"ResourceIdentifiers":[],"QueryErrors":[]}"#;
+    for (repeats, wins) in [(false, "guide"), (true, "sdk")] {
+        let (guide, by_guide) = answering("200 OK", answer);
+        let (sdk, by_sdk) = answering("200 OK", answer);
+        let (sts, _) = answering("200 OK", IDENTITY);
+        let for_all = if repeats {
+            guide.as_str()
+        } else {
+            "http://127.0.0.1:1"
+        };
+        let home = Home::new(
+            &format!(
+                "[profile vpce]\nregion = us-east-1\nservices = private\nendpoint_url = {for_all}\n\
+                 [services private]\nsts =\n  endpoint_url = {sts}\nresource_groups =\n  endpoint_url = {guide}\n\
+                 resource-groups =\n  endpoint_url = {sdk}\n"
+            ),
+            &format!("[vpce]\n{KEYS}"),
+        );
+        assert_eq!(home.says(&[("AWS_PROFILE", "vpce")]), "111122223333 was answered");
+        let asked = [by_guide.lock().unwrap().len(), by_sdk.lock().unwrap().len()];
+        let wanted = if wins == "guide" { [1, 0] } else { [0, 1] };
+        assert_eq!(asked, wanted, "{wins}");
     }
 }
 
