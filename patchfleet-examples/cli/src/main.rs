@@ -9,6 +9,7 @@ mod progress;
 #[cfg(feature = "sim")]
 mod quiet;
 mod session;
+mod shell;
 mod style;
 #[cfg(feature = "sim")]
 mod world;

@@ -31,7 +31,8 @@ impl Clock for QuietHours {
             if !long {
                 return;
             }
-            // Only the skip of one sleeper counts where several wake at once: the next finds no quiet.
+            // Several sleepers may wake at once. The first one skips to the next event; the others then
+            // find that it is due, and skip nothing.
             let quiet = self.0.with_world(|world| {
                 let next = world.next_event_at()?;
                 Some(next.duration_since(world.now()))

@@ -4,7 +4,7 @@ use super::{plan, print_json, print_text};
 use crate::args::{CampaignArgs, DepthArg, LogArgs, Output, ResumeArgs, RunArgs};
 use crate::exit::Failure;
 use crate::session::Session;
-use crate::{input, progress};
+use crate::{input, progress, shell};
 use patchfleet_core::campaign::{
     CampaignSummary, DriveError, Driver, FileLog, FileRows, MemoryLog, MemoryRows, State, load, open_campaign,
 };
@@ -222,17 +222,21 @@ async fn drive(
     let state = tokio::select! {
         state = driver.run(campaign) => state?,
         _ = tokio::signal::ctrl_c() => {
-            let log = resumable.and_then(|args| args.log.as_ref());
-            let log = log.map_or_else(String::new, |dir| format!(" --log {}", dir.display()));
-            let then = match resumable {
-                Some(_) => format!("; what it started goes on, and `patchfleet resume {campaign}{log}` follows it"),
-                None => String::new(),
-            };
+            let then = resumable.map_or_else(String::new, |args| {
+                let resume = resume_command(campaign, args.log.as_deref());
+                format!("; what it started goes on, and `{resume}` follows it")
+            });
             return Err(Failure::Interrupted(format!("interrupted: left campaign {campaign}{then}")));
         }
     };
     let report = Report::build(&state, driver.rows.as_ref()).await?;
     print_report(&report, output)
+}
+
+/// The command that goes on with a campaign whose log was given as `log`.
+fn resume_command(campaign: CampaignId, log: Option<&Path>) -> String {
+    let log = log.map_or_else(String::new, |dir| format!(" --log {}", shell::word(dir)));
+    format!("patchfleet resume {campaign}{log}")
 }
 
 pub(crate) fn print_report(report: &Report, output: Output) -> Result<ExitCode, Failure> {
@@ -283,5 +287,23 @@ fn confirm(plan: &Plan, yes: bool) -> Result<(), Failure> {
         Ok(())
     } else {
         Err(Failure::Declined)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_that_goes_on_works_with_a_log_whose_path_has_a_space() {
+        let campaign: CampaignId = "5b6c7d8e-0000-4000-8000-123456789012".parse().unwrap();
+        assert_eq!(
+            resume_command(campaign, Some(Path::new("/srv/my logs"))),
+            format!("patchfleet resume {campaign} --log '/srv/my logs'")
+        );
+        assert_eq!(
+            resume_command(campaign, None),
+            format!("patchfleet resume {campaign}")
+        );
     }
 }
