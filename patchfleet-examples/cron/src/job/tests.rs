@@ -1,8 +1,12 @@
 use super::*;
-use patchfleet_core::id::EventSource;
+use patchfleet_core::id::{AccountId, EventSource, OrgParent, OuId};
+use patchfleet_core::port::{
+    AccountView, BoxFuture, Caller, Directory, Page, PageToken, PortResult, RegionView,
+};
 use patchfleet_sim::builtin::CALM;
 use patchfleet_sim::world::World;
 use patchfleet_sim::{ClockMode, MemoryPorts, SimClock};
+use std::sync::OnceLock;
 
 #[test]
 fn a_cutoff_counts_from_the_slot_however_late_that_begins_and_from_now_without_one() {
@@ -28,25 +32,71 @@ fn a_cutoff_counts_from_the_slot_however_late_that_begins_and_from_now_without_o
 }
 
 /// A simulated organisation in this process. Its clock jumps to whatever is waited for.
-struct Simulated(SimClock);
+struct Simulated {
+    clock: SimClock,
+    /// Who is told to stop as soon as a plan is made.
+    stop: OnceLock<watch::Sender<bool>>,
+}
 
 impl Reach for Simulated {
     async fn ports(&self, access: &Access) -> Result<Ports, Failure> {
         let (role, session) = (access.discovery_role.clone(), access.session_name.clone());
         let region = "us-east-1".parse().unwrap();
-        Ok(MemoryPorts::new(self.0.clone(), region, role, session).into_ports())
+        let mut ports = MemoryPorts::new(self.clock.clone(), region, role, session).into_ports();
+        if let Some(stop) = self.stop.get() {
+            ports.directory = Arc::new(Stopping(ports.directory, stop.clone()));
+        }
+        Ok(ports)
     }
 }
 
 impl Simulated {
     fn executions(&self) -> usize {
         let parents = |world: &mut World| world.executions().filter(|one| one.parent().is_none()).count();
-        self.0.with_world(parents)
+        self.clock.with_world(parents)
     }
 }
 
-/// A job for a slot that comes due now, while another campaign of its request is open. Nothing of that
-/// campaign has been started.
+/// A directory that tells somebody to stop when a plan begins: with the question who calls.
+struct Stopping(Arc<dyn Directory>, watch::Sender<bool>);
+
+impl Directory for Stopping {
+    fn caller(&self) -> BoxFuture<'_, PortResult<Caller>> {
+        self.1.send_replace(true);
+        self.0.caller()
+    }
+
+    fn account(&self, account: &AccountId) -> BoxFuture<'_, PortResult<AccountView>> {
+        self.0.account(account)
+    }
+
+    fn accounts(
+        &self,
+        parent: &OrgParent,
+        page: Option<PageToken>,
+    ) -> BoxFuture<'_, PortResult<Page<AccountView>>> {
+        self.0.accounts(parent, page)
+    }
+
+    fn child_units(
+        &self,
+        parent: &OrgParent,
+        page: Option<PageToken>,
+    ) -> BoxFuture<'_, PortResult<Page<OuId>>> {
+        self.0.child_units(parent, page)
+    }
+
+    fn regions(
+        &self,
+        account: &AccountId,
+        page: Option<PageToken>,
+    ) -> BoxFuture<'_, PortResult<Page<RegionView>>> {
+        self.0.regions(account, page)
+    }
+}
+
+/// A job for a slot that comes due now, while a campaign of its request is open. Nothing of that campaign
+/// has been started.
 struct Night {
     job: Job<Simulated>,
     slot: EventId,
@@ -56,14 +106,23 @@ struct Night {
 }
 
 impl Night {
+    /// Another campaign is open.
     async fn new(late: SignedDuration) -> Self {
+        Self::with(late, |_, _| CampaignId::from_uuid(Uuid::new_v4())).await
+    }
+
+    /// The campaign is open that `open` makes of the request and the slot.
+    async fn with(late: SignedDuration, open: impl Fn(&PatchRequest, &EventId) -> CampaignId) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let request = dir.path().join("request.toml");
         std::fs::write(&request, CALM.request).unwrap();
         let (stop, stopped) = watch::channel(false);
         let clock = SimClock::new(World::parse(CALM.world).unwrap(), ClockMode::Jump);
         let job = Job {
-            reach: Simulated(clock),
+            reach: Simulated {
+                clock,
+                stop: OnceLock::new(),
+            },
             request,
             log: dir.path().join("log"),
             cutoff: None,
@@ -80,10 +139,10 @@ impl Night {
             .await
             .unwrap();
         let driver = job.driver(&ports);
-        let old = CampaignId::from_uuid(Uuid::new_v4());
-        driver.begin(old, &plan).await.unwrap();
+        let slot = EventId::new(EventSource::Slot, "2026-03-03T22:15:00 UTC").unwrap();
+        driver.begin(open(&request, &slot), &plan).await.unwrap();
         Self {
-            slot: EventId::new(EventSource::Slot, "2026-03-03T22:15:00 UTC").unwrap(),
+            slot,
             at: ports.clock.now(),
             job,
             stop,
@@ -138,4 +197,23 @@ async fn a_process_that_is_told_to_stop_finishes_the_open_campaign_and_begins_no
 async fn a_process_that_ends_while_a_campaign_is_open_does_not_call_that_a_success() {
     let night = Night::new(SignedDuration::from_mins(15)).await;
     assert_eq!(night.job.end().await, 1);
+}
+
+#[tokio::test]
+async fn a_slot_whose_own_campaign_is_open_goes_on_with_it_however_late_it_is_over() {
+    let own = |request: &PatchRequest, slot: &EventId| CampaignId::of_event(&request.digest(), slot);
+    let night = Night::with(SignedDuration::from_mins(1), own).await;
+    assert_eq!(night.slot().await, Became::Run);
+    assert_eq!(night.job.reach.executions(), UNITS);
+    assert!(night.has_run().await);
+}
+
+#[tokio::test]
+async fn a_campaign_that_is_being_planned_when_the_process_is_told_to_stop_does_not_begin() {
+    let night = Night::new(SignedDuration::from_hours(24)).await;
+    assert!(night.job.finish_open().await);
+    assert!(night.job.reach.stop.set(night.stop.clone()).is_ok());
+    assert_eq!(night.slot().await, Became::Stopped);
+    assert_eq!(night.job.reach.executions(), UNITS, "the open campaign's alone");
+    assert!(!night.has_run().await);
 }
