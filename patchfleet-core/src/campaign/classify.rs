@@ -290,7 +290,7 @@ fn expired(evidence: &Evidence<'_>, status: &InvocationStatus) -> Verdict {
         .until(PATCH_STATE_LAG),
         Presence::Answers => Verdict::new(
             NodeOutcome::Unreached,
-            "the command expired before it was delivered, and the node answers",
+            "the command expired before it had a result: it had no turn, or what was begun on it runs on",
         ),
         Presence::Silent if silent_before(evidence) => {
             unreached_before(evidence, "the command was not delivered in time")
