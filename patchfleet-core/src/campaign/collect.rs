@@ -9,7 +9,7 @@ use crate::port::{
     Automation, CommandCounts, CommandView, ExecutionStatus, Inventory, InvocationView, PortErrorKind,
     PortResult, Walk,
 };
-use crate::report::{NodeOutcome, NodeRow, Tally};
+use crate::report::{Goal, NodeOutcome, NodeRow, Tally};
 use crate::request::Patch;
 use crate::runbook;
 use jiff::SignedDuration;
@@ -36,6 +36,12 @@ pub(super) struct Settlement {
     pub(super) command: Option<(CommandId, CommandCounts)>,
     /// Whether somebody cancelled the execution or the command there, whatever became of the nodes.
     pub(super) cancelled: bool,
+}
+
+/// How many nodes fell short of what the campaign wanted of them, in words; `None` if none did.
+pub(super) fn shortfall(nodes: &Tally, goal: Goal) -> Option<String> {
+    let (short, total) = (nodes.short_of(goal), nodes.total());
+    (short > 0).then(|| format!("{short} of {total} nodes did not reach their goal"))
 }
 
 /// What an attempt to settle a location gave.
@@ -331,22 +337,13 @@ impl Job<'_> {
     fn by_nodes(&self, rows: Vec<NodeRow>, cancelled: bool) -> Settlement {
         let nodes: Tally = rows.iter().map(|row| row.outcome).collect();
         let goal = self.state.plan().request.goal();
-        let short: u32 = nodes
-            .iter()
-            .filter(|(outcome, _)| !outcome.reaches_goal(goal))
-            .map(|(_, n)| n)
-            .sum();
-        let (outcome, detail) = if short > 0 {
+        let (outcome, detail) = if let Some(words) = shortfall(&nodes, goal) {
             let outcome = if cancelled {
                 LocationOutcome::Cancelled
             } else {
                 LocationOutcome::NodesFailed
             };
-            let total = nodes.total();
-            (
-                outcome,
-                format!("{short} of {total} nodes did not reach their goal"),
-            )
+            (outcome, words)
         } else if nodes.total() == 0 {
             (LocationOutcome::Emptied, String::new())
         } else {

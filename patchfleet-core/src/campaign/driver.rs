@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 mod again;
 mod drive;
+mod merge;
 mod write;
 
 pub use again::{Recollected, StillUnread};

@@ -203,12 +203,7 @@ impl Report {
             }
             nodes.merge(&report.nodes);
             // A node that needs action is in the tally, so a location without one has no such row.
-            let short: u32 = report
-                .nodes
-                .iter()
-                .filter(|(outcome, _)| !outcome.reaches_goal(goal))
-                .map(|(_, n)| n)
-                .sum();
+            let short = report.nodes.short_of(goal);
             if short > 0 {
                 let kept = match rows.rows(state.campaign(), location).await {
                     Err(error) if error.kind() == PortErrorKind::Incompatible => vec![],

@@ -148,7 +148,14 @@ impl Tally {
     /// All nodes.
     #[must_use]
     pub fn total(&self) -> u32 {
-        self.0.values().sum()
+        self.0.values().copied().fold(0, u32::saturating_add)
+    }
+
+    /// The nodes that are not where the campaign wanted them.
+    #[must_use]
+    pub fn short_of(&self, goal: Goal) -> u32 {
+        let short = self.iter().filter(|(outcome, _)| !outcome.reaches_goal(goal));
+        short.map(|(_, n)| n).fold(0, u32::saturating_add)
     }
 
     /// Every outcome that some node came to, with its count.

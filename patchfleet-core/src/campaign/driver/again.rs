@@ -1,12 +1,13 @@
 //! Reading results again that could not be read, also when the campaign is over.
 
+use super::merge::merged;
 use super::{Drive, DriveError, Driver};
 use crate::campaign::collect::{Collected, Settlement, nodes};
 use crate::campaign::polls::{Failures, later};
 use crate::campaign::{Event, LocationOutcome, State};
 use crate::id::{CampaignId, Location, UnitId};
-use crate::port::{Appended, PortErrorKind};
-use crate::report::NodeOutcome;
+use crate::port::{Appended, PortErrorKind, PortResult};
+use crate::report::{NodeOutcome, NodeRow};
 
 /// What came of reading results again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,12 +111,50 @@ impl Drive<'_> {
                     continue;
                 }
             };
+            let kept = self.kept_of(unit, location, &settlement).await;
+            let kept = kept.map_err(|error| error.reason())?;
+            let settlement = merged(settlement, kept, self.state.plan().request.goal());
             let unread = still_unread(&settlement);
             return Ok(Reading { settlement, unread });
         }
     }
 
-    /// Whether this says of more nodes what became of them than the log does.
+    /// The rows that are kept of the unit's nodes in a location. A unit that has the location for itself has
+    /// all of them. Of several, each has those that it names and those that it speaks for now.
+    async fn kept_of(
+        &self,
+        unit: UnitId,
+        location: &Location,
+        settlement: &Settlement,
+    ) -> PortResult<Vec<NodeRow>> {
+        let mut failures = Failures::default();
+        let kept = loop {
+            let error = match self.kept(location).await {
+                Ok(kept) => break kept,
+                Err(error) => error,
+            };
+            failures.add(error.kind());
+            if failures.are_too_many() {
+                return Err(error);
+            }
+            let until = later(self.driver.clock.now(), failures.backoff());
+            self.driver.clock.sleep_until(until).await;
+        };
+        let all = self.state.units();
+        let alone = all
+            .iter()
+            .all(|(id, other)| *id == unit || !other.locations.contains_key(location));
+        let named = all.get(&unit).map(|unit| &unit.named);
+        let is_own = |row: &NodeRow| {
+            alone
+                || named.is_some_and(|named| named.contains(&row.node))
+                || settlement.rows.iter().any(|told| told.node == row.node)
+        };
+        Ok(kept.into_iter().filter(is_own).collect())
+    }
+
+    /// Whether this says of more nodes what became of them than the log does. What the rows kept is in it, so
+    /// only nodes whose rows are missing are weighed by their number.
     fn tells_more(&self, unit: UnitId, location: &Location, settlement: &Settlement) -> bool {
         let unit = self.state.units().get(&unit);
         let at = unit.and_then(|unit| unit.locations.get(location));

@@ -80,7 +80,7 @@ impl Drive<'_> {
             let kept = async {
                 let mut all: BTreeMap<NodeId, NodeRow> = BTreeMap::new();
                 if others_settled {
-                    let before = rows.rows(campaign, location).await?;
+                    let before = self.kept(location).await?;
                     all.extend(before.into_iter().map(|row| (row.node.clone(), row)));
                 }
                 let new = settlements.iter().flat_map(|(_, settlement)| &settlement.rows);
@@ -97,6 +97,15 @@ impl Drive<'_> {
             }
             let until = later(self.driver.clock.now(), failures.backoff());
             self.driver.clock.sleep_until(until).await;
+        }
+    }
+
+    /// The rows that are kept of a location. Damaged ones are none: the tallies in the log stand, the report
+    /// says how many nodes have no name, and what settles now is kept all the same.
+    pub(super) async fn kept(&self, location: &Location) -> PortResult<Vec<NodeRow>> {
+        match self.driver.rows.rows(self.state.campaign(), location).await {
+            Err(error) if error.kind() == PortErrorKind::Incompatible => Ok(vec![]),
+            kept => kept,
         }
     }
 

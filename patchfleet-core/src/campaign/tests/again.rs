@@ -1,10 +1,11 @@
 //! Results that could not be read are read again, also when the campaign is over.
 
 use super::world::*;
-use crate::campaign::{DriveError, FinishedOutcome, LocationOutcome, Recollected};
+use crate::campaign::{DriveError, Driver, FinishedOutcome, LocationOutcome, MemoryRows, Recollected};
 use crate::id::Location;
 use crate::port::{CampaignLog as _, LogKey, NodeRows as _};
 use crate::report::NodeOutcome;
+use std::sync::Arc;
 
 /// A campaign that is over, of two locations, of which one could not be read.
 fn over() -> (World, Location) {
@@ -113,4 +114,114 @@ fn a_campaign_that_was_halted_stays_halted_whatever_is_read_later() {
     let found = again(&world, 2).unwrap();
     assert_eq!(found.read, 1);
     assert_eq!(found.state.finished().unwrap().0, FinishedOutcome::Halted);
+}
+
+/// A node of which nobody knows what became of it.
+fn silent(n: u32) -> Node {
+    Node {
+        status: "Alarmed",
+        patches: None,
+        ..Node::well(n)
+    }
+}
+
+/// A campaign of one location that is over. Then `later` is what can be read of its nodes.
+fn read_as(first: Vec<Node>, later: Vec<Node>) -> World {
+    let world = World::new(&[&[("us-east-1", Script::Nodes(first))]], 1, 5);
+    world.run();
+    let location = world.plan.locations[0].location();
+    world
+        .aws
+        .scripts
+        .lock()
+        .unwrap()
+        .insert(location, Script::Nodes(later));
+    world
+}
+
+fn rows_of(world: &World) -> Vec<NodeOutcome> {
+    let location = world.plan.locations[0].location();
+    let rows = finish(world.rows.rows(world.campaign(), &location)).unwrap();
+    rows.into_iter().map(|row| row.outcome).collect()
+}
+
+#[test]
+fn what_was_known_of_a_node_stays_known_when_its_patch_state_is_written_over_since() {
+    // As many are unknown again as become known, more of them, or fewer.
+    for (first, later) in [
+        (vec![Node::well(1), silent(2)], vec![silent(1), Node::well(2)]),
+        (
+            vec![Node::well(1), Node::well(2), silent(3)],
+            vec![silent(1), silent(2), Node::well(3)],
+        ),
+        (
+            vec![Node::well(1), silent(2), silent(3)],
+            vec![silent(1), Node::well(2), Node::well(3)],
+        ),
+    ] {
+        let n = first.len();
+        let world = read_as(first, later);
+        let found = again(&world, 2).unwrap();
+        assert_eq!((found.read, found.unread.len()), (1, 0));
+        let settled = found.state.locations().next().unwrap().2.settled.clone().unwrap();
+        assert_eq!(settled.nodes.count(NodeOutcome::Done) as usize, n);
+        assert_eq!(settled.nodes.total() as usize, n);
+        assert_eq!(
+            (settled.outcome, settled.detail.as_str()),
+            (LocationOutcome::Succeeded, "")
+        );
+        assert_eq!(found.state.finished().unwrap().0, FinishedOutcome::Succeeded);
+        assert_eq!(rows_of(&world), vec![NodeOutcome::Done; n]);
+    }
+}
+
+#[test]
+fn what_is_still_not_known_is_told_beside_what_was_known_before() {
+    let world = read_as(
+        vec![Node::well(1), silent(2), silent(3)],
+        vec![silent(1), Node::well(2), silent(3)],
+    );
+    let found = again(&world, 2).unwrap();
+    assert_eq!((found.read, found.unread.len()), (0, 1));
+    let settled = found.state.locations().next().unwrap().2.settled.clone().unwrap();
+    assert_eq!(
+        (settled.outcome, settled.detail.as_str()),
+        (
+            LocationOutcome::NodesFailed,
+            "1 of 3 nodes did not reach their goal"
+        )
+    );
+    assert_eq!(
+        rows_of(&world),
+        [NodeOutcome::Done, NodeOutcome::Done, NodeOutcome::Unknown]
+    );
+}
+
+#[test]
+fn a_node_that_was_done_and_is_stopped_since_is_not_lost() {
+    let stopped = Node {
+        ping: None,
+        ..Node::well(1)
+    };
+    let world = read_as(vec![Node::well(1), silent(2)], vec![stopped, Node::well(2)]);
+    again(&world, 2).unwrap();
+    assert_eq!(rows_of(&world), [NodeOutcome::Done, NodeOutcome::Done]);
+}
+
+#[test]
+fn where_the_rows_are_lost_the_reading_that_knows_more_nodes_stands_whole() {
+    for (later, unknown) in [
+        (vec![silent(1), Node::well(2), Node::well(3)], 1),
+        (vec![silent(1), silent(2), silent(3)], 2),
+    ] {
+        let world = read_as(vec![Node::well(1), silent(2), silent(3)], later);
+        let driver = Driver {
+            rows: Arc::new(MemoryRows::new()),
+            ..world.driver(2)
+        };
+        let found = finish(driver.collect_again(world.campaign())).unwrap();
+        let settled = found.state.locations().next().unwrap().2.settled.clone().unwrap();
+        assert_eq!(settled.nodes.count(NodeOutcome::Unknown), unknown);
+        assert_eq!(settled.nodes.total(), 3);
+    }
 }

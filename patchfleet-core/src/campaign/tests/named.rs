@@ -1,12 +1,16 @@
 //! Units that name their nodes: a command that is refused whole, and a budget that several share.
 
 use super::world::*;
-use crate::campaign::{COMMAND_ATTEMPTS, DriveError, Event, FinishedOutcome, LocationOutcome, State};
-use crate::id::NodeId;
-use crate::report::NodeOutcome;
+use crate::campaign::{
+    COMMAND_ATTEMPTS, DriveError, Driver, Event, FinishedOutcome, LocationOutcome, MemoryRows, State,
+};
+use crate::id::{CampaignId, Location, NodeId};
+use crate::port::{BoxFuture, NodeRows, PortError, PortErrorKind, PortResult};
+use crate::report::{NodeOutcome, NodeRow, Report};
 use crate::request::Selector;
 use crate::runbook::node_targets;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 fn id(n: u32) -> NodeId {
     Node::well(n).id
@@ -286,4 +290,53 @@ fn a_location_keeps_the_rows_of_all_its_units_whatever_their_attempts() {
         (id(n), outcome)
     });
     assert_eq!(found, expected.collect::<Vec<_>>());
+}
+
+/// Rows that take whatever is put, and are damaged whenever somebody reads them.
+struct DamagedRows(Arc<MemoryRows>);
+
+impl NodeRows for DamagedRows {
+    fn put(
+        &self,
+        campaign: CampaignId,
+        location: &Location,
+        attempt: u32,
+        rows: Vec<NodeRow>,
+    ) -> BoxFuture<'_, PortResult<()>> {
+        self.0.put(campaign, location, attempt, rows)
+    }
+
+    fn rows(&self, _: CampaignId, _: &Location) -> BoxFuture<'_, PortResult<Vec<NodeRow>>> {
+        let damaged = PortError::new(PortErrorKind::Incompatible, "it is damaged");
+        Box::pin(std::future::ready(Err(damaged)))
+    }
+}
+
+#[test]
+fn damaged_rows_keep_no_campaign_from_going_on() {
+    let world = world(vec![failing(1), Node::well(2), failing(3)], 1, 3, 3);
+    let rows = Arc::new(DamagedRows(Arc::clone(&world.rows)));
+    let driver = Driver {
+        rows: Arc::clone(&rows) as Arc<dyn NodeRows>,
+        ..world.driver(1)
+    };
+    let state = finish(async {
+        driver.begin(world.campaign(), &world.plan).await.unwrap();
+        driver.run(world.campaign()).await.unwrap()
+    });
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Partial);
+    let settled = state.locations().map(|(_, _, at)| at.settled.clone().unwrap());
+    let nodes: u32 = settled.map(|settled| settled.nodes.total()).sum();
+    assert_eq!(nodes, 3, "the tallies in the log are whole");
+    let last = outcomes(&world);
+    assert_eq!(
+        last,
+        [(id(3), NodeOutcome::Failed)].into(),
+        "what settled last is kept"
+    );
+    let report = finish(Report::build(&state, &*rows)).unwrap();
+    assert_eq!(
+        report.locations[0].unnamed, 2,
+        "of the two that failed nobody has the name"
+    );
 }

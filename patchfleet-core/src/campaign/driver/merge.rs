@@ -1,0 +1,108 @@
+//! Results that are read again, beside what was known before: each node keeps what says more of it.
+
+use crate::campaign::LocationOutcome;
+use crate::campaign::collect::{Settlement, shortfall};
+use crate::id::NodeId;
+use crate::report::{Goal, NodeOutcome, NodeRow, Tally};
+use std::collections::BTreeMap;
+
+/// How much an outcome says of a node: nothing, how the node was found, or what its run came to.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Says {
+    Nothing,
+    /// Later than the run, it may say something else. A node that is stopped since looks lost.
+    Presence,
+    /// By its patch state, which the next run writes over.
+    Result,
+}
+
+impl From<NodeOutcome> for Says {
+    fn from(outcome: NodeOutcome) -> Self {
+        match outcome {
+            NodeOutcome::Unknown => Self::Nothing,
+            NodeOutcome::Done | NodeOutcome::PendingReboot | NodeOutcome::Missing | NodeOutcome::Failed => {
+                Self::Result
+            }
+            NodeOutcome::Lost
+            | NodeOutcome::Unreached
+            | NodeOutcome::NotRun
+            | NodeOutcome::Unmanaged
+            | NodeOutcome::Gone => Self::Presence,
+        }
+    }
+}
+
+/// What was read `again`, with the rows `before` wherever these say more of a node.
+pub(super) fn merged(again: Settlement, before: Vec<NodeRow>, goal: Goal) -> Settlement {
+    // Nodes that are known by number alone.
+    let named: Tally = again.rows.iter().map(|row| row.outcome).collect();
+    let unnamed = |outcome| {
+        let all = again.nodes.count(outcome);
+        all.saturating_sub(named.count(outcome))
+    };
+    let mut unknown = unnamed(NodeOutcome::Unknown);
+    let partial = again.outcome == LocationOutcome::ResultsUnreadable;
+    let mut rows: BTreeMap<NodeId, NodeRow> = again
+        .rows
+        .iter()
+        .map(|row| (row.node.clone(), row.clone()))
+        .collect();
+    let mut changed = false;
+    for row in before {
+        let says = Says::from(row.outcome);
+        let keep = match rows.get(&row.node) {
+            Some(read) => says > Says::from(read.outcome),
+            None => says == Says::Result || (partial && says > Says::Nothing),
+        };
+        if keep {
+            changed = true;
+            if rows.insert(row.node.clone(), row).is_none() {
+                // It was one of those that had no name.
+                unknown = unknown.saturating_sub(1);
+            }
+        }
+    }
+    if !changed {
+        return again;
+    }
+    let mut nodes: Tally = rows.values().map(|row| row.outcome).collect();
+    for (outcome, _) in again.nodes.iter() {
+        let n = match outcome {
+            NodeOutcome::Unknown => unknown,
+            outcome => unnamed(outcome),
+        };
+        nodes.add(outcome, n);
+    }
+    let (outcome, detail) = in_words(&again, &nodes, goal);
+    Settlement {
+        outcome,
+        detail,
+        nodes,
+        rows: rows.into_values().collect(),
+        ..again
+    }
+}
+
+/// What the location came to with these nodes. Where not even the selection could be read, or not
+/// every result, that stands.
+fn in_words(again: &Settlement, nodes: &Tally, goal: Goal) -> (LocationOutcome, String) {
+    if again.outcome == LocationOutcome::ResultsUnreadable {
+        return (again.outcome, again.detail.clone());
+    }
+    let before = shortfall(&again.nodes, goal).unwrap_or_default();
+    let rest = again.detail.strip_prefix(&before).unwrap_or(&again.detail);
+    let rest = rest.trim_start_matches("; ");
+    match shortfall(nodes, goal) {
+        None => (LocationOutcome::Succeeded, rest.to_owned()),
+        Some(words) => {
+            let outcome = match again.outcome {
+                LocationOutcome::Succeeded => LocationOutcome::NodesFailed,
+                other => other,
+            };
+            let words = [words.as_str(), rest]
+                .into_iter()
+                .filter(|words| !words.is_empty());
+            (outcome, words.collect::<Vec<_>>().join("; "))
+        }
+    }
+}
