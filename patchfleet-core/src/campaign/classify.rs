@@ -42,9 +42,9 @@ pub(super) struct Evidence<'a> {
     pub(super) by_word: bool,
     /// When the command was sent, by AWS's clock.
     pub(super) requested_at: Timestamp,
-    /// When the command expired, or would have, by AWS's clock.
+    /// When the command expired, by AWS's clock. `None`: it was over before.
     pub(super) expires_at: Option<Timestamp>,
-    /// When the run in the location was first seen to be over.
+    /// When the run in the location was first seen to be over; where nobody said so, when it expired.
     pub(super) ended_at: Option<Timestamp>,
     /// The command's `StatusDetails`.
     pub(super) command: &'a str,

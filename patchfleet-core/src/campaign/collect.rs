@@ -12,7 +12,7 @@ use crate::port::{
 use crate::report::{Goal, NodeOutcome, NodeRow, Tally};
 use crate::request::Patch;
 use crate::runbook;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 mod course;
@@ -70,6 +70,8 @@ pub(super) struct Job<'a> {
     pub(super) location: &'a Location,
     pub(super) parent: Option<&'a Parent>,
     pub(super) matched_nothing: bool,
+    /// The time, not before the last record's.
+    pub(super) now: Timestamp,
 }
 
 impl Job<'_> {
@@ -231,6 +233,12 @@ impl Job<'_> {
         let all_listed =
             invocations.len() >= completed && (!invocations.is_empty() || view.counts.targets == 0);
         let mut lagging = (!all_listed).then_some(PATCH_STATE_LAG);
+        // A command that is over before its time expires no more, and its nodes are not asked for a sign of
+        // life from the future.
+        let expired_at = view.expires_at.filter(|at| *at <= self.now);
+        let settled_at = at.settled.as_ref().map(|settled| settled.at);
+        let seen_over = at.ended_at.or(at.command_ended_at).or(settled_at);
+        let ended_at = seen_over.or(expired_at).unwrap_or(self.now);
         let left_out = self.left_out();
         let planned = self.planned_ids();
         let mut came_too_late = 0_u32;
@@ -254,8 +262,8 @@ impl Job<'_> {
                 by_list: given("InstallOverrideList").is_some(),
                 by_word,
                 requested_at: view.requested_at,
-                expires_at: view.expires_at,
-                ended_at: at.ended_at,
+                expires_at: expired_at,
+                ended_at: Some(ended_at),
                 command: &view.details,
                 snapshot: snapshot.map(String::as_str),
                 invocation: invocation.map(|view| &view.status),

@@ -158,6 +158,14 @@ pub enum Event {
         /// How far it is.
         counts: CommandCounts,
     },
+    /// The command of a location was seen to be over for the first time, and some of its results may be
+    /// late. Whoever waits for them counts from here, as a command may run on long after its step.
+    CommandEnded {
+        /// The unit.
+        unit: UnitId,
+        /// The location.
+        location: Location,
+    },
     /// Terminal for a location: what became of it and of its nodes.
     LocationSettled {
         /// The unit.

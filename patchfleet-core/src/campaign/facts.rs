@@ -32,6 +32,8 @@ pub(super) enum Fact {
         away: Vec<NodeId>,
         detail: String,
     },
+    /// The command of this attempt is over.
+    CommandEnded(UnitId, u32, Location),
     Settled {
         unit: UnitId,
         location: Location,
@@ -84,7 +86,11 @@ impl Fact {
     pub(super) fn outlives_conflict(&self) -> bool {
         matches!(
             self,
-            Self::Started(..) | Self::NotTaken { .. } | Self::Observed(..) | Self::NotSent { .. }
+            Self::Started(..)
+                | Self::NotTaken { .. }
+                | Self::Observed(..)
+                | Self::NotSent { .. }
+                | Self::CommandEnded(..)
         ) || matches!(
             self,
             // That a unit is left out follows from the state, and may not from the newer one.
@@ -155,6 +161,16 @@ impl Fact {
                     Some(_) => vec![Event::StartDeferred { unit, kind, detail }],
                 }
             }
+            Self::CommandEnded(unit, attempt, location) if is_running(state, *unit, *attempt) => {
+                let unit_state = state.units().get(unit);
+                let at = unit_state.and_then(|unit| unit.locations.get(location));
+                let is_news = at.is_some_and(|at| at.settled.is_none() && at.command_ended_at.is_none());
+                let event = is_news.then(|| Event::CommandEnded {
+                    unit: *unit,
+                    location: location.clone(),
+                });
+                event.into_iter().collect()
+            }
             Self::Observed(unit, observed) => observed.events(state, *unit),
             Self::Settled {
                 unit,
@@ -219,6 +235,7 @@ impl Fact {
             Self::Finished(outcome) => vec![Event::Finished { outcome: *outcome }],
             Self::Started(..)
             | Self::NotSent { .. }
+            | Self::CommandEnded(..)
             | Self::Settled { .. }
             | Self::Unresolved { .. }
             | Self::Withdrawn { .. }

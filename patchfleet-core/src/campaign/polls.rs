@@ -129,10 +129,6 @@ pub(super) struct LocationPolls {
     pub(super) matched_nothing: bool,
     /// When its results were first asked for.
     pub(super) first_asked: Option<Timestamp>,
-    /// Whether something was seen to run there after its step had ended.
-    pub(super) ran_on: bool,
-    /// Since when some patch state of it is late.
-    pub(super) lagging_since: Option<Timestamp>,
     /// The next time.
     pub(super) collect_at: Option<Timestamp>,
     pub(super) failures: Failures,

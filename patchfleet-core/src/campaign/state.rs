@@ -238,6 +238,11 @@ impl State {
                     location.command = Some((command.clone(), *counts));
                 }
             }
+            Event::CommandEnded { unit, location } => {
+                if let Some(location) = self.open_location(*unit, location) {
+                    location.command_ended_at.get_or_insert(at);
+                }
+            }
             Event::LocationSettled {
                 unit,
                 location,

@@ -14,6 +14,7 @@ mod left_out;
 mod named;
 mod once;
 mod outcomes;
+mod outlives;
 mod presigned;
 mod runbook;
 mod starting;

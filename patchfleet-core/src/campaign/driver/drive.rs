@@ -279,6 +279,7 @@ impl Drive<'_> {
             location,
             parent: self.polls.parent(unit),
             matched_nothing: asked.is_some_and(|asked| asked.matched_nothing),
+            now: self.now(),
         }
     }
 
@@ -383,6 +384,9 @@ impl Drive<'_> {
                 });
             }
             Answer::Collected(unit, location, basis, collected, found) => {
+                if let (Basis::Started(attempt), Ok(Collected::Lagging(..))) = (basis, &collected) {
+                    facts.push(Fact::CommandEnded(unit, attempt, location.clone()));
+                }
                 if let Some(settlement) = self.settlement(unit, &location, collected, found.as_ref(), now) {
                     facts.push(Fact::Settled {
                         unit,
@@ -407,27 +411,21 @@ impl Drive<'_> {
     ) -> Option<Settlement> {
         // From the log, if it says so: a driver that is stopped and begun again within seconds, as
         // a function with a short deadline is, must not begin to wait anew each time.
-        let ended = self
-            .state
-            .units()
-            .get(&unit)
-            .and_then(|unit| unit.locations.get(location))
-            .and_then(|at| at.ended_at);
+        let units = self.state.units();
+        let at = units.get(&unit).and_then(|unit| unit.locations.get(location));
+        let ended = at.and_then(|at| at.ended_at);
+        let command_ended = at.and_then(|at| at.command_ended_at);
         let asked = self.polls.location(unit, location);
         let first = *asked.first_asked.get_or_insert(now);
         match collected {
             Ok(Collected::Settled(settlement)) => return Some(settlement),
             Ok(Collected::Running | Collected::NotSent { .. }) => {
                 asked.failures = Failures::default();
-                asked.ran_on = true;
                 asked.collect_at = Some(later(now, poll_interval(now.duration_since(first))));
             }
             Ok(Collected::Lagging(settlement, lag)) => {
                 asked.failures = Failures::default();
-                // A command may run on after its step.
-                let over_since = ended.filter(|_| !asked.ran_on).unwrap_or(now);
-                let since = *asked.lagging_since.get_or_insert(over_since);
-                let end = later(since, lag);
+                let end = later(command_ended.unwrap_or(now), lag);
                 if now >= end {
                     return Some(settlement);
                 }

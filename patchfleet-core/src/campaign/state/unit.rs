@@ -89,6 +89,9 @@ pub struct LocationState {
     pub failure: String,
     /// The command there, with its counts.
     pub command: Option<(CommandId, CommandCounts)>,
+    /// When its command was first seen to be over, by the log's clock, if some of its results were late
+    /// then.
+    pub command_ended_at: Option<Timestamp>,
     /// What became of it, once that is known.
     pub settled: Option<Settled>,
 }

@@ -207,6 +207,10 @@ pub(crate) struct FakeAws {
     pub(crate) unnamed: Mutex<bool>,
     /// How long after its end a command's results are listed.
     pub(crate) lists_late: Mutex<SignedDuration>,
+    /// How long after its step a command is over.
+    pub(crate) runs_on: Mutex<SignedDuration>,
+    /// How long after its step a command would expire.
+    pub(crate) expires_late: Mutex<SignedDuration>,
     /// Whether a command counts no node as through before its results are listed.
     pub(crate) counts_late: Mutex<bool>,
     /// Nodes that are stopped: they are not listed, and a command that names one is refused whole.

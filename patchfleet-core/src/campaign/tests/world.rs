@@ -136,6 +136,8 @@ impl World {
             counts_late: Mutex::default(),
             still_listed: Mutex::default(),
             copies: Mutex::default(),
+            runs_on: Mutex::default(),
+            expires_late: Mutex::default(),
             lists_late: Mutex::default(),
             unnamed: Mutex::default(),
             hidden: Mutex::new(SignedDuration::from_secs(5)),

@@ -191,7 +191,7 @@ impl Automation for FakeAws {
         let (location, id) = (location.clone(), id.clone());
         self.call(move || {
             let slot = self.slot_of("command", &location, id.as_str())?;
-            let over = slot.ends <= self.now();
+            let over = slot.ends + *self.runs_on.lock().unwrap() <= self.now();
             let counted = !*self.counts_late.lock().unwrap()
                 || slot.ends + *self.lists_late.lock().unwrap() <= self.now();
             let sent_to = self.targets(&location, &id);
@@ -216,7 +216,7 @@ impl Automation for FakeAws {
                 status: status.to_owned(),
                 details: details.to_owned(),
                 requested_at: slot.begins.unwrap() + SENDS,
-                expires_at: Some(slot.ends),
+                expires_at: Some(slot.ends + *self.expires_late.lock().unwrap()),
                 counts: CommandCounts {
                     targets,
                     completed: if over && counted { targets } else { 0 },
