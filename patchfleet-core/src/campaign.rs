@@ -29,7 +29,7 @@ pub use driver::{Drive, DriveError, Driver, Observer, Progress, Recollected, Sti
 pub use event::{Event, FinishedOutcome, LocationOutcome, RECORD_FORMAT, Record};
 #[cfg(feature = "file-log")]
 pub use file_log::{CampaignList, CampaignSummary, FileLog, FileRows};
-pub use fire::{FireError, Fired, fire};
+pub use fire::{FireError, Fired, FiredBefore, fire, fired_before};
 pub use journal::{load, open_campaign};
 pub use memory_log::{MemoryLog, MemoryRows};
 pub use polls::{

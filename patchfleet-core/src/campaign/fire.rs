@@ -1,15 +1,18 @@
 //! Starting a campaign that nobody follows: for a function that ends long before its patching does.
 
+mod earlier;
+
 use super::start::find;
 use crate::id::{CampaignId, ExecutionId, Location, UnitId};
 use crate::plan::{Plan, PlannedLocation};
-use crate::port::{
-    Automation, Clock, Documents, ExecutionView, PortError, PortErrorKind, Ports, StartRequest,
-};
-use crate::request::presigned::concealed;
+use crate::port::{Automation, Clock, Documents, PortError, PortErrorKind, Ports, Resolution};
+use crate::request::PatchRequest;
 use crate::runbook;
-use jiff::{SignedDuration, SpanRound, Unit};
+use jiff::{SignedDuration, SpanRound, Timestamp, Unit};
 use std::collections::BTreeSet;
+
+/// The unit that is fired, and its attempt. There is one of each.
+const ONLY: (UnitId, u32) = (UnitId::from_index(0), 1);
 
 /// What came of firing a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,9 +20,24 @@ pub enum Fired {
     /// It was started.
     Started(ExecutionId),
     /// It had been started before, by an earlier delivery of the same event.
-    AlreadyStarted(ExecutionId),
+    AlreadyStarted(FiredBefore),
     /// The plan has nothing to start.
     NothingToDo,
+}
+
+/// What an earlier delivery of the same event started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FiredBefore {
+    /// The execution.
+    pub execution: ExecutionId,
+    /// When AWS started it, by AWS's clock; `None` if AWS's answer does not say.
+    pub started_at: Option<Timestamp>,
+    /// The accounts and Regions that it was started for; `None` if AWS's answer does not say.
+    pub locations: Option<BTreeSet<Location>>,
+    /// In which locations a plan of now is another one, a sentence each. Empty where there was no plan
+    /// to compare it with ([`fired_before`]).
+    pub changed: Vec<String>,
 }
 
 /// Why a plan was not fired.
@@ -44,7 +62,7 @@ pub enum FireError {
         /// The document, where, and its versions.
         detail: String,
     },
-    /// The campaign was started before, and not as it is asked for now.
+    /// The campaign was started before, and not as the request asks for it.
     #[error(
         "nothing was started: execution {execution} was started for this event before, and not as it is asked for now: {}",
         .differences.join("; ")
@@ -69,27 +87,59 @@ pub enum FireError {
         /// How long after a start its event may come again.
         longest_retry: SignedDuration,
     },
-    /// The start failed.
+    /// It could not be found out whether the campaign was started before, or the start failed.
     #[error("the campaign could not be started")]
     Port(#[source] PortError),
+}
+
+/// Looks for what an earlier delivery of the same event started. Two calls at most, if AWS lists
+/// what it finds on one page: one that finds the execution, by the tag key that only it has, and one
+/// that reads it.
+///
+/// Ask this before planning. What was started changes what a plan is made from: nodes reboot and are
+/// offline for a while, locations may be empty by now. So a plan that is made for a retry may have
+/// other figures, need several executions, or be refused, while the work goes on as it was asked for.
+///
+/// The execution counts if it is what the *request* asks for, as far as AWS reports it: the runbook,
+/// the selection, what is patched and how, the rates within a location, the role, and no location
+/// that the request itself rules out. What follows from a census (how long commands live, which of the
+/// locations have nodes, which nodes are named because others do not answer) is not compared. And it
+/// may not be older than `longest_retry`
+/// ([`EventId::longest_retry`](crate::id::EventId::longest_retry)), by AWS's clock where its answer has
+/// a time.
+///
+/// `None`: AWS lists none. What was started a few seconds ago may not be listed yet; a start is safe
+/// all the same, since the client token is the same ([`fire`]).
+///
+/// # Errors
+///
+/// [`FireError::Differs`] and [`FireError::NoRetry`] if what was started before is not this,
+/// [`FireError::Port`] if that cannot be found out. Start nothing then: unknown is not "not started".
+pub async fn fired_before(
+    ports: &Ports,
+    campaign: CampaignId,
+    request: &PatchRequest,
+    longest_retry: SignedDuration,
+) -> Result<Option<FiredBefore>, FireError> {
+    FirePorts::of(ports)
+        .fired_before(campaign, request, longest_retry)
+        .await
 }
 
 /// Starts a plan of one unit and leaves it to Systems Manager, which keeps its rate controls.
 ///
 /// Nothing is claimed or written down: two different events of one request may run at once.
 ///
-/// An earlier start of the same campaign is looked for first, by the tag key that only it has; and
-/// if two do so at the same time, the client token makes their starts one. An earlier start that
-/// is found counts only if it is what this plan asks for (its document, its parameters, its
-/// locations, as far as AWS reports them) and not older than `longest_retry`
-/// ([`EventId::longest_retry`](crate::id::EventId::longest_retry)), by AWS's clock where its answer
-/// has a time.
+/// An earlier start of the same campaign is looked for first, as by [`fired_before`], whatever the plan
+/// is. This is no substitute for asking before there is a plan, and asking then is none for this: a plan
+/// takes time, in which another delivery may have started the campaign. If two do so at the same
+/// moment, the client token makes their starts one. Where the plan has other locations than what was
+/// started, [`FiredBefore::changed`] says so.
 ///
 /// # Errors
 ///
-/// [`FireError::NeedsDriver`] if the plan has several units, [`FireError::RunbookChanged`] if its
-/// runbook is another one by now, [`FireError::Differs`] and [`FireError::NoRetry`] if what was started
-/// before is not this (nothing was started);
+/// Those of [`fired_before`]; [`FireError::NeedsDriver`] if the plan has several units, and
+/// [`FireError::RunbookChanged`] if its runbook is another one by now (nothing was started);
 /// [`FireError::Port`] if AWS refused, or did not answer: firing the same campaign again is safe.
 pub async fn fire(
     ports: &Ports,
@@ -97,139 +147,127 @@ pub async fn fire(
     plan: &Plan,
     longest_retry: SignedDuration,
 ) -> Result<Fired, FireError> {
-    let (automation, documents) = (ports.automation.as_ref(), ports.documents.as_ref());
-    let clock = ports.clock.as_ref();
-    fire_over(automation, documents, clock, campaign, plan, longest_retry).await
+    FirePorts::of(ports).fire(campaign, plan, longest_retry).await
 }
 
-/// Fires a plan over the three ports that it takes.
-pub(super) async fn fire_over(
-    automation: &dyn Automation,
-    documents: &dyn Documents,
-    clock: &dyn Clock,
-    campaign: CampaignId,
-    plan: &Plan,
-    longest_retry: SignedDuration,
-) -> Result<Fired, FireError> {
-    let request = match plan.requests.as_slice() {
-        [] => return Ok(Fired::NothingToDo),
-        [request] => request,
-        several => {
-            return Err(FireError::NeedsDriver {
-                units: several.len(),
-                with_cutoff: plan.lifetime.is_some_and(|lifetime| lifetime.cutoff.is_some()),
-            });
-        }
-    };
-    let (unit, attempt) = (UnitId::from_index(0), 1);
-    let request = runbook::for_campaign(request, plan.runbook.as_ref(), campaign, unit, attempt);
-    let token = campaign.client_token(unit, attempt);
-    let found = || find(automation, &request.document_name, token);
-    if let Some(execution) = found().await.map_err(FireError::Port)? {
-        return started_before(automation, clock, &request, execution, longest_retry).await;
-    }
-    if let Some(runbook) = &plan.runbook {
-        let at: Vec<Location> = plan.locations.iter().map(PlannedLocation::location).collect();
-        let pin = plan.request.automation.pin;
-        let compared = runbook.compare(documents, pin, &at).await;
-        if let Some(changed) = compared.map_err(FireError::Port)? {
-            return Err(FireError::RunbookChanged {
-                detail: changed.detail,
-            });
+/// What firing needs of the ports.
+pub(crate) struct FirePorts<'a> {
+    pub(super) automation: &'a dyn Automation,
+    pub(super) documents: &'a dyn Documents,
+    pub(super) clock: &'a dyn Clock,
+    /// Whether AWS finds the nodes of a selection.
+    pub(super) resolution: Resolution,
+}
+
+impl<'a> FirePorts<'a> {
+    fn of(ports: &'a Ports) -> Self {
+        Self {
+            automation: ports.automation.as_ref(),
+            documents: ports.documents.as_ref(),
+            clock: ports.clock.as_ref(),
+            resolution: ports.inventory.resolution(),
         }
     }
-    match automation.start(&request, token).await {
-        Ok(execution) => Ok(Fired::Started(execution)),
-        // Two deliveries were planned at once, over a world that changed in between.
-        Err(error) if error.kind() == PortErrorKind::TokenMismatch => match found().await {
-            Ok(Some(execution)) => {
-                started_before(automation, clock, &request, execution, longest_retry).await
+
+    pub(super) async fn fired_before(
+        &self,
+        campaign: CampaignId,
+        request: &PatchRequest,
+        longest_retry: SignedDuration,
+    ) -> Result<Option<FiredBefore>, FireError> {
+        let (unit, attempt) = ONLY;
+        let token = campaign.client_token(unit, attempt);
+        let document = &request.automation.document;
+        let found = find(self.automation, document, token).await;
+        let Some(execution) = found.map_err(FireError::Port)? else {
+            return Ok(None);
+        };
+        let found = self.automation.execution(&execution).await;
+        let found = found.map_err(FireError::Port)?;
+        let differences = earlier::differences(request, campaign, self.resolution, &found);
+        if !differences.is_empty() {
+            return Err(FireError::Differs {
+                execution,
+                differences,
+            });
+        }
+        let now = found.answered_at.unwrap_or_else(|| self.clock.now());
+        let age = found.started_at.map(|started| now.duration_since(started));
+        match age {
+            Some(age) if age > longest_retry => Err(FireError::NoRetry {
+                execution,
+                age,
+                longest_retry,
+            }),
+            _ => Ok(Some(FiredBefore {
+                execution,
+                started_at: found.started_at,
+                locations: found.locations,
+                changed: vec![],
+            })),
+        }
+    }
+
+    pub(super) async fn fire(
+        &self,
+        campaign: CampaignId,
+        plan: &Plan,
+        longest_retry: SignedDuration,
+    ) -> Result<Fired, FireError> {
+        if let Some(before) = self.planned_before(campaign, plan, longest_retry).await? {
+            return Ok(Fired::AlreadyStarted(before));
+        }
+        let request = match plan.requests.as_slice() {
+            [] => return Ok(Fired::NothingToDo),
+            [request] => request,
+            several => {
+                return Err(FireError::NeedsDriver {
+                    units: several.len(),
+                    with_cutoff: plan.lifetime.is_some_and(|lifetime| lifetime.cutoff.is_some()),
+                });
             }
-            _ => Err(FireError::Port(error)),
-        },
-        Err(error) => Err(FireError::Port(error)),
-    }
-}
-
-/// Whether the execution that was found is what this event's first delivery started.
-async fn started_before(
-    automation: &dyn Automation,
-    clock: &dyn Clock,
-    asked: &StartRequest,
-    execution: ExecutionId,
-    longest_retry: SignedDuration,
-) -> Result<Fired, FireError> {
-    let found = automation.execution(&execution).await.map_err(FireError::Port)?;
-    let differences = differences(asked, &found);
-    if !differences.is_empty() {
-        return Err(FireError::Differs {
-            execution,
-            differences,
-        });
-    }
-    let now = found.answered_at.unwrap_or_else(|| clock.now());
-    let age = found.started_at.map(|started| now.duration_since(started));
-    match age {
-        Some(age) if age > longest_retry => Err(FireError::NoRetry {
-            execution,
-            age,
-            longest_retry,
-        }),
-        _ => Ok(Fired::AlreadyStarted(execution)),
-    }
-}
-
-/// In what the execution is not the one that is asked for. What AWS does not report is not compared.
-fn differences(asked: &StartRequest, found: &ExecutionView) -> Vec<String> {
-    let mut differences = vec![];
-    if let Some(document) = &found.document
-        && last_part(document) != last_part(asked.document_name.as_str())
-    {
-        differences.push(format!("it runs {document}, not {}", asked.document_name));
-    }
-    for (name, values) in &asked.parameters {
-        let there = found.parameters.get(name).map(Vec::as_slice).unwrap_or_default();
-        if !same_values(values, there) {
-            let shown = |values: &[String]| {
-                let values: Vec<_> = values.iter().map(|value| concealed(value)).collect();
-                values.join(", ")
-            };
-            differences.push(format!("its {name} is {}, not {}", shown(there), shown(values)));
+        };
+        if let Some(runbook) = &plan.runbook {
+            let at: Vec<Location> = plan.locations.iter().map(PlannedLocation::location).collect();
+            let pin = plan.request.automation.pin;
+            let compared = runbook.compare(self.documents, pin, &at).await;
+            if let Some(changed) = compared.map_err(FireError::Port)? {
+                return Err(FireError::RunbookChanged {
+                    detail: changed.detail,
+                });
+            }
+        }
+        let (unit, attempt) = ONLY;
+        let request = runbook::for_campaign(request, plan.runbook.as_ref(), campaign, unit, attempt);
+        let started = self
+            .automation
+            .start(&request, campaign.client_token(unit, attempt));
+        match started.await {
+            Ok(execution) => Ok(Fired::Started(execution)),
+            // Two deliveries were planned at once, over a world that changed in between.
+            Err(error) if error.kind() == PortErrorKind::TokenMismatch => {
+                match self.planned_before(campaign, plan, longest_retry).await {
+                    Ok(Some(before)) => Ok(Fired::AlreadyStarted(before)),
+                    Ok(None) | Err(FireError::Port(_)) => Err(FireError::Port(error)),
+                    Err(other) => Err(other),
+                }
+            }
+            Err(error) => Err(FireError::Port(error)),
         }
     }
-    if let Some(there) = &found.locations {
-        let asked: BTreeSet<Location> = asked.target_location().locations().collect();
-        let (missing, more) = (named(asked.difference(there)), named(there.difference(&asked)));
-        differences.extend(missing.map(|some| format!("it leaves out {some}")));
-        differences.extend(more.map(|some| format!("it also runs in {some}")));
-    }
-    differences
-}
 
-/// A document's name without the account and Region of its ARN.
-fn last_part(document: &str) -> &str {
-    document.rsplit('/').next().unwrap_or(document)
-}
-
-/// Whether two values of a parameter are the same. JSON may be spelt in another way.
-fn same_values(asked: &[String], there: &[String]) -> bool {
-    let json = |text: &String| serde_json::from_str::<serde_json::Value>(text).ok();
-    asked.len() == there.len()
-        && asked
-            .iter()
-            .zip(there)
-            .all(|(asked, there)| asked == there || (json(asked).is_some() && json(asked) == json(there)))
-}
-
-/// The first few of these locations; `None` if there are none.
-fn named<'a>(locations: impl Iterator<Item = &'a Location>) -> Option<String> {
-    const SHOWN: usize = 5;
-    let names: Vec<String> = locations.map(ToString::to_string).collect();
-    let shown = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
-    match names.len().saturating_sub(SHOWN) {
-        _ if names.is_empty() => None,
-        0 => Some(shown),
-        more => Some(format!("{shown} and {more} more")),
+    /// What was fired before, beside the locations of a plan of now.
+    async fn planned_before(
+        &self,
+        campaign: CampaignId,
+        plan: &Plan,
+        longest_retry: SignedDuration,
+    ) -> Result<Option<FiredBefore>, FireError> {
+        let before = self.fired_before(campaign, &plan.request, longest_retry).await?;
+        Ok(before.map(|before| FiredBefore {
+            changed: earlier::changed(plan, before.locations.as_ref()),
+            ..before
+        }))
     }
 }
 

@@ -5,6 +5,7 @@ use crate::id::{ClientToken, DocumentName, ExecutionId, NodeId, UnitId, WriterId
 use crate::port::{Automation, PortError, PortErrorKind, PortResult, Sent, StartRequest, Walk};
 use crate::runbook;
 use jiff::Timestamp;
+use std::collections::BTreeMap;
 
 /// The exact request of a unit's start that is made now: the one that was intended, if one may have
 /// taken effect or does not depend on the time.
@@ -116,13 +117,18 @@ pub(super) fn others_in_doubt(intent: &Intent, writer: WriterId) -> bool {
 /// The node ids that a unit's start names; `None` if it says in another way which nodes it means,
 /// as the runbook of somebody else may.
 pub(super) fn node_ids(request: &StartRequest) -> Option<Vec<NodeId>> {
+    named_nodes(&request.parameters)
+}
+
+/// The node ids that a start with these parameters names.
+pub(super) fn named_nodes(parameters: &BTreeMap<String, Vec<String>>) -> Option<Vec<NodeId>> {
     #[derive(serde::Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Target {
         key: String,
         values: Vec<NodeId>,
     }
-    let targets = request.parameters.get("Targets")?;
+    let targets = parameters.get("Targets")?;
     targets
         .iter()
         .filter_map(|json| serde_json::from_str::<Target>(json).ok())

@@ -12,6 +12,9 @@ pub const TAG_CAMPAIGN: &str = "patchfleet:campaign";
 /// The tag of an execution that has the unit's number.
 pub const TAG_UNIT: &str = "patchfleet:unit";
 
+/// The parameter by which an automation is told which role to act in.
+const ASSUME_ROLE: &str = "AutomationAssumeRole";
+
 /// The parameters of a unit's start.
 ///
 /// For patchfleet's own runbook: the role, the targets, the rate controls within a location, and
@@ -30,43 +33,56 @@ pub fn parameters(
     central: &Caller,
     nodes: Option<&[NodeId]>,
 ) -> Result<BTreeMap<String, Vec<String>>, TargetTooLong> {
-    let role = request.automation.assume_role.as_ref();
+    let mut parameters = said(request);
     if !is_own(&request.automation.document) {
-        let mut parameters = request.automation.parameters.clone();
-        if let Some(role) = role {
-            parameters
-                .entry("AutomationAssumeRole".to_owned())
-                .or_insert_with(|| vec![role.to_string()]);
-        }
         return Ok(parameters);
     }
     let targets = match nodes {
         Some(nodes) => targets(&Selector::NodeIds(nodes.to_vec()))?,
         None => targets(&request.targets.selector)?,
     };
-    let role = role.map_or_else(|| default_role(central), ToString::to_string);
-    let patch = &request.patch;
-    let rates = request.budget.nodes;
-    let mut parameters: BTreeMap<String, Vec<String>> = [
-        ("AutomationAssumeRole", vec![role]),
-        ("Targets", targets),
-        ("MaxConcurrency", vec![rates.max_concurrency.to_string()]),
-        ("MaxErrors", vec![rates.max_errors.to_string()]),
-        ("Operation", vec![patch.operation.as_str().to_owned()]),
-        ("RebootOption", vec![patch.reboot_option.as_str().to_owned()]),
-    ]
-    .into_iter()
-    .map(|(name, values)| (name.to_owned(), values))
-    .collect();
-    for (name, value) in [
-        ("InstallOverrideList", &patch.install_override_list),
-        ("BaselineOverride", &patch.baseline_override),
-    ] {
-        if let Some(value) = value.as_ref().filter(|value| !value.is_empty()) {
-            parameters.insert(name.to_owned(), vec![value.clone()]);
-        }
-    }
+    parameters.insert("Targets".to_owned(), targets);
+    parameters
+        .entry(ASSUME_ROLE.to_owned())
+        .or_insert_with(|| vec![default_role(central)]);
     Ok(parameters)
+}
+
+/// Those parameters that follow from the request alone, wherever it is started from and whatever a
+/// census finds: all but the targets, and the role if the request names none.
+pub(crate) fn said(request: &PatchRequest) -> BTreeMap<String, Vec<String>> {
+    let role = request.automation.assume_role.as_ref();
+    let mut said = if is_own(&request.automation.document) {
+        of_the_patch(request)
+    } else {
+        request.automation.parameters.clone()
+    };
+    if let Some(role) = role {
+        said.entry(ASSUME_ROLE.to_owned())
+            .or_insert_with(|| vec![role.to_string()]);
+    }
+    said
+}
+
+fn of_the_patch(request: &PatchRequest) -> BTreeMap<String, Vec<String>> {
+    let (patch, rates) = (&request.patch, request.budget.nodes);
+    let set = [
+        ("MaxConcurrency", rates.max_concurrency.to_string()),
+        ("MaxErrors", rates.max_errors.to_string()),
+        ("Operation", patch.operation.as_str().to_owned()),
+        ("RebootOption", patch.reboot_option.as_str().to_owned()),
+    ]
+    .map(|(name, value)| (name, Some(value)));
+    let lists = [
+        ("InstallOverrideList", patch.install_override_list.clone()),
+        ("BaselineOverride", patch.baseline_override.clone()),
+    ];
+    let all = set.into_iter().chain(lists);
+    all.filter_map(|(name, value)| {
+        let value = value.filter(|value| !value.is_empty())?;
+        Some((name.to_owned(), vec![value]))
+    })
+    .collect()
 }
 
 /// The ARN of the central account's administration role, in the partition of the central Region.
@@ -93,13 +109,7 @@ pub fn for_campaign(
 ) -> StartRequest {
     let mut start = request.clone();
     if is_own(&start.document_name) {
-        for (name, value) in [
-            ("CampaignId", campaign.to_string()),
-            ("UnitId", unit.to_string()),
-            (SNAPSHOT_ID, campaign.snapshot_id().to_string()),
-        ] {
-            start.parameters.insert(name.to_owned(), vec![value]);
-        }
+        start.parameters.extend(of_campaign(campaign, unit));
     } else if bound.is_some_and(|bound| bound.parameters.iter().any(|name| name == SNAPSHOT_ID)) {
         start
             .parameters
@@ -117,6 +127,16 @@ pub fn for_campaign(
         start.tags.push(Tag { key, value });
     }
     start
+}
+
+/// The parameters of patchfleet's own runbook that follow from the campaign alone.
+pub(crate) fn of_campaign(campaign: CampaignId, unit: UnitId) -> [(String, Vec<String>); 3] {
+    [
+        ("CampaignId", campaign.to_string()),
+        ("UnitId", unit.to_string()),
+        (SNAPSHOT_ID, campaign.snapshot_id().to_string()),
+    ]
+    .map(|(name, value)| (name.to_owned(), vec![value]))
 }
 
 /// The key of the tag that only the start with this client token carries.

@@ -38,7 +38,7 @@ pub(crate) fn node_targets(nodes: Vec<NodeId>) -> Result<Vec<String>, TargetTooL
 }
 
 /// The selector as values of the parameter `Targets`. A node has to match every one.
-pub(super) fn targets(selector: &Selector) -> Result<Vec<String>, TargetTooLong> {
+pub(crate) fn targets(selector: &Selector) -> Result<Vec<String>, TargetTooLong> {
     let target = |key: &str, values: Vec<String>| Target {
         key: key.to_owned(),
         values,

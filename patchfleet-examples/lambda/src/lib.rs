@@ -3,7 +3,9 @@
 //! It serves a maintenance window's Lambda task, an EventBridge rule or Scheduler, and direct
 //! invocations. What one execution can hold is started and left to Systems Manager; the answer
 //! says what was started, and what was skipped and why. An event that is delivered twice starts
-//! one campaign: its identity is the event's id and a digest of the whole request.
+//! one campaign: its identity is the event's id and a digest of the whole request. What an earlier
+//! delivery started is looked for before anything is planned, because the patching itself changes what
+//! a plan is made from.
 //!
 //! A request that is invalid or refused is a function error, so that alarms on errors see it; its
 //! message names every problem at once. Nothing has been started then.
@@ -18,7 +20,7 @@ mod summary;
 
 use aws_config::SdkConfig;
 use patchfleet_aws::{Aws, Limits, SystemClock, external_id_from_env};
-use patchfleet_core::campaign::{FireError, fire};
+use patchfleet_core::campaign::{FireError, Fired, fire, fired_before};
 use patchfleet_core::id::CampaignId;
 use patchfleet_core::plan::{self, PlanError};
 use patchfleet_core::port::Ports;
@@ -30,14 +32,16 @@ use event::read;
 pub use failure::Failure;
 pub use summary::Summary;
 
-/// Serves one event: plans, starts, and says what was started. `invocation_id` is Lambda's own
-/// for the event, the same when it tries again.
+/// Serves one event: plans, starts, and says what was started; or says what an earlier delivery of
+/// the event started, and plans nothing then. `invocation_id` is Lambda's own for the event, the same
+/// when it tries again.
 ///
 /// # Errors
 ///
 /// `InvalidRequest` if the event is no valid request, `Refused` if the plan is (or needs more than
 /// one execution, or its runbook is missing) and if an earlier event of the same id had started
-/// something that cannot be a delivery of this one, `Failed` for anything else.
+/// something that cannot be a delivery of this one, `Failed` for anything else, also if it cannot be
+/// found out what an earlier delivery started.
 pub async fn handle(event: Event, invocation_id: &str, config: &SdkConfig) -> Result<Summary, Failure> {
     let asked = event
         .value()
@@ -54,6 +58,17 @@ pub async fn handle(event: Event, invocation_id: &str, config: &SdkConfig) -> Re
         .build()
         .map_err(|error| Failure::new("Failed", &error))?;
     let ports = Ports::of(aws, clock);
+    let not_fired = |error: FireError| match error {
+        FireError::Port(_) => Failure::new("Failed", &error),
+        _ => Failure::new("Refused", &error),
+    };
+    let campaign = CampaignId::of_event(&asked.request.digest(), &asked.event);
+    let longest_retry = asked.event.longest_retry();
+    let before = fired_before(&ports, campaign, &asked.request, longest_retry).await;
+    if let Some(before) = before.map_err(not_fired)? {
+        tracing::info!(%campaign, execution = %before.execution, "was served before");
+        return Ok(Summary::again(campaign, &before));
+    }
     let refused = |error: PlanError| match error {
         PlanError::Refused(refusal) => Failure::new("Refused", &refusal),
         PlanError::Port(error) => Failure::new("Failed", &error),
@@ -71,14 +86,16 @@ pub async fn handle(event: Event, invocation_id: &str, config: &SdkConfig) -> Re
     )
     .await
     .map_err(refused)?;
-    let campaign = CampaignId::of_event(&asked.request.digest(), &asked.event);
-    let fired = fire(&ports, campaign, &plan, asked.event.longest_retry())
-        .await
-        .map_err(|error| match error {
-            FireError::Port(_) => Failure::new("Failed", &error),
-            _ => Failure::new("Refused", &error),
-        })?;
-    let summary = Summary::of(campaign, &plan, &fired);
-    tracing::info!(%campaign, outcome = ?fired, locations = plan.locations.len(), "served");
-    Ok(summary)
+    let fired = fire(&ports, campaign, &plan, longest_retry).await;
+    let execution = match fired.map_err(not_fired)? {
+        // It was started while this delivery was planned.
+        Fired::AlreadyStarted(before) => {
+            tracing::info!(%campaign, execution = %before.execution, "was served meanwhile");
+            return Ok(Summary::again(campaign, &before));
+        }
+        Fired::Started(execution) => Some(execution),
+        Fired::NothingToDo => None,
+    };
+    tracing::info!(%campaign, ?execution, locations = plan.locations.len(), "served");
+    Ok(Summary::of(campaign, &plan, execution))
 }

@@ -1,10 +1,11 @@
 //! What the function answers.
 
-use patchfleet_core::campaign::Fired;
+use patchfleet_core::campaign::FiredBefore;
 use patchfleet_core::id::{CampaignId, ExecutionId};
 use patchfleet_core::plan::{Plan, Skip};
 use patchfleet_core::text::one_line;
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 /// The answer to one event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -15,31 +16,59 @@ pub struct Summary {
     pub outcome: &'static str,
     /// The execution, if there is one.
     pub execution_id: Option<ExecutionId>,
-    /// Locations considered: those that are patched and those skipped.
-    pub candidates: u32,
-    /// Locations that are patched.
-    pub locations: usize,
-    /// What is not patched, and why.
-    pub skipped: Vec<Skip>,
+    /// Locations considered: those that are patched and those skipped. `None` if an earlier delivery
+    /// started it: its answer has that.
+    pub candidates: Option<u32>,
+    /// Locations that are patched; `None` if an earlier delivery started it and AWS does not say where.
+    pub locations: Option<usize>,
+    /// What is not patched, and why. `None` if an earlier delivery started it: its answer has that.
+    pub skipped: Option<Vec<Skip>>,
     /// What a person should know.
     pub warnings: Vec<String>,
 }
 
 impl Summary {
-    pub(crate) fn of(campaign: CampaignId, plan: &Plan, fired: &Fired) -> Self {
-        let (outcome, execution_id) = match fired {
-            Fired::Started(id) => ("started", Some(id.clone())),
-            Fired::AlreadyStarted(id) => ("already_started", Some(id.clone())),
-            Fired::NothingToDo => ("nothing_to_do", None),
-        };
+    /// What was planned, and the execution that was started for it, if there was anything to do.
+    pub(crate) fn of(campaign: CampaignId, plan: &Plan, started: Option<ExecutionId>) -> Self {
         Self {
             campaign_id: campaign,
-            outcome,
-            execution_id,
-            candidates: plan.candidates,
-            locations: plan.locations.len(),
-            skipped: plan.skipped.iter().map(shown).collect(),
+            outcome: match started {
+                Some(_) => "started",
+                None => "nothing_to_do",
+            },
+            execution_id: started,
+            candidates: Some(plan.candidates),
+            locations: Some(plan.locations.len()),
+            skipped: Some(plan.skipped.iter().map(shown).collect()),
             warnings: plan.warnings.iter().map(|warning| one_line(warning)).collect(),
+        }
+    }
+
+    /// What an earlier delivery of the event started.
+    pub(crate) fn again(campaign: CampaignId, before: &FiredBefore) -> Self {
+        let locations = before.locations.as_ref().map(BTreeSet::len);
+        let first = format!(
+            "an earlier delivery of this event started it{}{}. Nothing was started anew, and the answer to that \
+             delivery says what was skipped",
+            before
+                .started_at
+                .map(|at| format!(" at {at}"))
+                .unwrap_or_default(),
+            match locations {
+                None => String::new(),
+                Some(1) => " in 1 location".to_owned(),
+                Some(n) => format!(" in {n} locations"),
+            },
+        );
+        let changed = before.changed.iter().map(|changed| one_line(changed));
+        Self {
+            campaign_id: campaign,
+            outcome: "already_started",
+            execution_id: Some(before.execution.clone()),
+            candidates: None,
+            locations,
+            skipped: None,
+            warnings: std::iter::once(first).chain(changed).collect(),
         }
     }
 }

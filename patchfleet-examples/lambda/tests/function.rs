@@ -11,6 +11,9 @@
 #[path = "support/runtime_api.rs"]
 mod runtime_api;
 
+#[path = "function/retry.rs"]
+mod retry;
+
 use jiff::SignedDuration;
 use patchfleet_core::campaign::{Driver, MemoryLog, MemoryRows};
 use patchfleet_core::id::{CampaignId, WriterId};

@@ -1,7 +1,6 @@
 //! Presigned URLs: sent where a start is sent at once, and written down nowhere.
 
 use super::world::*;
-use crate::campaign::fire::fire_over;
 use crate::campaign::{DriveError, FireError, Fired};
 use crate::id::{EventId, EventSource};
 use crate::plan::{Plan, RefusalCode};
@@ -23,15 +22,8 @@ fn world(url: &str) -> World {
 
 fn deliver(world: &World, plan: &Plan) -> Result<Fired, FireError> {
     let event = EventId::new(EventSource::Event, "event").unwrap();
-    let aws = world.aws.as_ref();
-    finish(fire_over(
-        aws,
-        aws,
-        world.clock.as_ref(),
-        world.campaign(),
-        plan,
-        event.longest_retry(),
-    ))
+    let ports = world.fire_ports();
+    finish(ports.fire(world.campaign(), plan, event.longest_retry()))
 }
 
 #[test]
@@ -84,17 +76,13 @@ fn a_plan_that_is_fired_sends_the_presigned_url_and_its_retry_is_known() {
         [URL]
     );
     world.clock.advance(SignedDuration::from_mins(1));
-    assert_eq!(
-        deliver(&world, &world.plan).unwrap(),
-        Fired::AlreadyStarted(first)
-    );
+    let Ok(Fired::AlreadyStarted(before)) = deliver(&world, &world.plan) else {
+        panic!("not known");
+    };
+    assert_eq!(before.execution, first);
 
     let mut other = world.plan.clone();
-    let list = other.requests[0]
-        .parameters
-        .get_mut("InstallOverrideList")
-        .unwrap();
-    list[0].push('8');
+    other.request.patch.install_override_list = Some(format!("{URL}8"));
     let error = deliver(&world, &other).unwrap_err();
     assert!(matches!(error, FireError::Differs { .. }), "{error:?}");
     let text = format!("{error} {error:?}");

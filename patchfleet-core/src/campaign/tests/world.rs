@@ -1,6 +1,7 @@
 //! The world of a test: the small AWS, a log and rows that may fail, and a plan.
 
 pub(crate) use super::aws::*;
+use crate::campaign::fire::FirePorts;
 use crate::campaign::{Driver, MemoryLog, MemoryRows, Record, State};
 use crate::census::NodeCounts;
 use crate::id::{CampaignId, Location, NodeSet, WriterId};
@@ -163,6 +164,16 @@ impl World {
             clock: self.clock.clone(),
             writer: WriterId::from_uuid(Uuid::from_u128(writer)),
             observer: None,
+        }
+    }
+
+    /// What firing needs of this world.
+    pub(crate) fn fire_ports(&self) -> FirePorts<'_> {
+        FirePorts {
+            automation: self.aws.as_ref(),
+            documents: self.aws.as_ref(),
+            clock: self.clock.as_ref(),
+            resolution: Resolution::SameAsAws,
         }
     }
 
