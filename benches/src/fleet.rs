@@ -5,7 +5,7 @@ use crate::pairs::account;
 use patchfleet_core::campaign::{Driver, FinishedOutcome, MemoryLog, MemoryRows, Record, State};
 use patchfleet_core::census::Depth;
 use patchfleet_core::id::CampaignId;
-use patchfleet_core::plan::{self, Options, Plan};
+use patchfleet_core::plan::{self, Attendance, Options, Plan};
 use patchfleet_core::port::{CampaignLog as _, LogKey, Ports};
 use patchfleet_core::request::{Format, PatchRequest};
 use patchfleet_sim::{ClockMode, MemoryPorts, SimClock, world::World};
@@ -130,6 +130,8 @@ impl Fleet {
     pub fn plan(&self, depth: Depth) -> Fallible<Plan> {
         let options = Options {
             depth,
+            // At depth presence, an Install that nobody sees is refused.
+            attendance: Attendance::Attended,
             ..Options::default()
         };
         let (directory, inventory) = (&*self.ports.directory, &*self.ports.inventory);

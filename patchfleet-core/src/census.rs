@@ -159,13 +159,13 @@ impl NodeCounts {
     /// All nodes.
     #[must_use]
     pub fn total(self) -> u32 {
-        self.ec2 + self.hybrid
+        self.ec2.saturating_add(self.hybrid)
     }
 
     /// The nodes that Run Command reaches for: managed, online or not.
     #[must_use]
     pub fn managed(self) -> u32 {
-        self.online + self.offline
+        self.online.saturating_add(self.offline)
     }
 }
 

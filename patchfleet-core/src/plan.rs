@@ -29,7 +29,7 @@ pub use make::{Attendance, Options, PlanError, make, require_central};
 pub use presigned::refuse_presigned;
 
 /// The version of the plan's JSON that this version writes.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// A plan. Its JSON is what `patchfleet plan --output json` prints and `--out` saves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -291,7 +291,8 @@ pub enum RefusalCode {
     /// The results of an Install could not be read afterwards: a call that collecting needs is denied.
     ResultsUnreadable,
     /// Nodes do not answer: the policy is to refuse, or to leave them out and there are no others, or they
-    /// could hold every place of their location and nobody is there to see it.
+    /// could hold every place of their location and nobody is there to see it. So it is if nobody is there
+    /// and nodes were not counted.
     NodesOffline,
     /// No command that is started now is sure to have expired by the cutoff.
     CutoffTooNear,

@@ -107,6 +107,12 @@ fn a_bare_eventbridge_event_is_told_from_a_request() {
         message.contains("from my.app") && message.contains("InputPath to $.detail"),
         "{message}"
     );
+    // Marks of direction come from the sender as well.
+    let (_, message) = only(
+        "{\"detail-type\":\"a\",\"source\":\"my\\u202e.a\\u200bpp\\u0007\"}",
+        Format::Json,
+    );
+    assert!(message.contains("from my.app,"), "{message:?}");
     let window = PatchRequest::from_window_payload(scheduled.as_bytes()).unwrap_err();
     assert_eq!(window.problems()[0].code, ProblemCode::NotARequest);
 }

@@ -76,9 +76,11 @@ pub enum DriveError {
         /// The campaign.
         campaign: CampaignId,
     },
-    /// A newer version writes the campaign's log: this one may only read it.
+    /// Another version writes the campaign's log: this one may only read it.
     #[error(
-        "campaign {campaign} is written in format {format}, and this version writes format {RECORD_FORMAT}"
+        "campaign {campaign} was written by {} version (format {format}; this version writes {RECORD_FORMAT}) and may \
+         only be read: go on with the version that wrote it",
+        if *format < RECORD_FORMAT { "an older" } else { "a newer" }
     )]
     ReadOnly {
         /// The campaign.

@@ -8,9 +8,10 @@ use crate::runbook::RunbookChange;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// The version of the records that this version writes. A newer one is read as far as it is
-/// known, and never written to.
-pub const RECORD_FORMAT: u32 = 1;
+/// The version of the records that this version writes. A log of another one is read as far as it is
+/// known, and never written to: who does not know an event such as
+/// [`CancelledElsewhere`](Event::CancelledElsewhere) would go on after a stop.
+pub const RECORD_FORMAT: u32 = 2;
 
 /// What one turn of a driver's loop (or a person) appended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

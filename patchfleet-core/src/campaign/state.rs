@@ -371,8 +371,7 @@ impl State {
         &self.plan
     }
 
-    /// The format of its records. One that is newer than [`RECORD_FORMAT`] may be read and never
-    /// appended to.
+    /// The format of its records. Any other than [`RECORD_FORMAT`] may be read and never appended to.
     #[must_use]
     pub fn format(&self) -> u32 {
         self.format
@@ -381,7 +380,7 @@ impl State {
     /// Whether this version may append to the log.
     #[must_use]
     pub fn is_writable(&self) -> bool {
-        self.format <= RECORD_FORMAT
+        self.format == RECORD_FORMAT
     }
 
     /// When the plan was written down.

@@ -14,9 +14,19 @@ pub enum PlanFileError {
     NotAPlan,
     /// Written by a newer version.
     #[error(
-        "the plan has format {format}, and this version reads formats up to {FORMAT}: use the version that wrote it, or plan again"
+        "the plan has format {format}, and this version reads format {FORMAT}: it was written by a newer version. Use \
+         that version, or plan again"
     )]
     Newer {
+        /// Its format.
+        format: u64,
+    },
+    /// Written by an older version.
+    #[error(
+        "the plan has format {format}, and this version reads format {FORMAT}: it was written by an older version. \
+         Plan again"
+    )]
+    Older {
         /// Its format.
         format: u64,
     },
@@ -39,12 +49,13 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// [`PlanFileError`] if it is none, is damaged, or was written by a newer version.
+    /// [`PlanFileError`] if it is none, is damaged, or was written by another version.
     pub fn from_json(text: &str) -> Result<Self, PlanFileError> {
         let value: Value = serde_json::from_str(text).map_err(PlanFileError::Syntax)?;
         match value.get("format").and_then(Value::as_u64) {
             None => Err(PlanFileError::NotAPlan),
             Some(format) if format > u64::from(FORMAT) => Err(PlanFileError::Newer { format }),
+            Some(format) if format < u64::from(FORMAT) => Err(PlanFileError::Older { format }),
             Some(_) => serde_json::from_value(value).map_err(PlanFileError::Damaged),
         }
     }

@@ -6,7 +6,7 @@ use super::{Attendance, PlannedLocation, RefusalCode, RefusalReason, names};
 use crate::budget::Seconds;
 use crate::census::CensusTaken;
 use crate::port::Resolution;
-use crate::request::{OfflineAction, PatchRequest};
+use crate::request::{OfflineAction, Operation, PatchRequest};
 use crate::runbook;
 
 /// Why a plan is refused for the nodes that are offline; empty if it is not.
@@ -23,6 +23,21 @@ pub(super) fn reasons(
             detail,
         }]
     };
+    let uncounted = uncounted(request, locations);
+    if !uncounted.is_empty()
+        && request.policy.offline == OfflineAction::Target
+        && attendance == Attendance::Unattended
+    {
+        return reason(
+            RefusalCode::NodesOffline,
+            format!(
+                "nodes were looked for and not counted, so nodes that do not answer may hold every place of their \
+                 location while others wait, and nobody is there to see it: {}. Plan with depth \"count\", or set \
+                 policy.offline to \"skip\" or \"refuse\"",
+                names(uncounted.into_iter())
+            ),
+        );
+    }
     let offline: Vec<&PlannedLocation> = locations.iter().filter(|at| offline_in(at) > 0).collect();
     if offline.is_empty() {
         return vec![];
@@ -61,6 +76,19 @@ pub(super) fn reasons(
             )
         }
     }
+}
+
+/// The locations of an Install that have nodes, of which it is not known how many answer. A runbook of
+/// one's own has limits of its own, and a location that is kept although nobody can look into it is the
+/// policy's affair.
+fn uncounted(request: &PatchRequest, locations: &[PlannedLocation]) -> Vec<String> {
+    if request.patch.operation != Operation::Install || !runbook::is_own(&request.automation.document) {
+        return vec![];
+    }
+    let uncounted = locations
+        .iter()
+        .filter(|at| at.nodes.is_none() && at.kept.is_none());
+    uncounted.map(|at| at.location().to_string()).collect()
 }
 
 /// The locations in which nodes that do not answer can hold every place, with their figures.

@@ -1,5 +1,6 @@
 //! The report as a value: its JSON is what `patchfleet run --output json` prints.
 
+use super::node::saturating_sum;
 use super::{NodeOutcome, Tally};
 use crate::campaign::{FinishedOutcome, LocationOutcome, LocationState, StartState, State};
 use crate::census::NodeCounts;
@@ -245,8 +246,8 @@ impl Report {
                 skipped: count(plan.skipped.len()),
                 outcomes,
                 nodes,
-                planned: locations.iter().filter_map(|location| location.planned).sum(),
-                joined: locations.iter().map(|location| location.joined).sum(),
+                planned: saturating_sum(locations.iter().filter_map(|location| location.planned)),
+                joined: saturating_sum(locations.iter().map(|location| location.joined)),
             },
             locations,
             skipped: plan.skipped.clone(),

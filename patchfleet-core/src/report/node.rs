@@ -118,6 +118,11 @@ pub struct NodeRow {
     pub failed: Option<u32>,
 }
 
+/// The sum, at most what a `u32` holds: a log is a file, and its numbers may be anything.
+pub(super) fn saturating_sum(numbers: impl Iterator<Item = u32>) -> u32 {
+    numbers.fold(0, u32::saturating_add)
+}
+
 /// How many nodes came to which outcome. Outcomes that no node came to are left out.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -148,14 +153,14 @@ impl Tally {
     /// All nodes.
     #[must_use]
     pub fn total(&self) -> u32 {
-        self.0.values().copied().fold(0, u32::saturating_add)
+        saturating_sum(self.0.values().copied())
     }
 
     /// The nodes that are not where the campaign wanted them.
     #[must_use]
     pub fn short_of(&self, goal: Goal) -> u32 {
         let short = self.iter().filter(|(outcome, _)| !outcome.reaches_goal(goal));
-        short.map(|(_, n)| n).fold(0, u32::saturating_add)
+        saturating_sum(short.map(|(_, n)| n))
     }
 
     /// Every outcome that some node came to, with its count.

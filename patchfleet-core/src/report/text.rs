@@ -1,6 +1,7 @@
 //! The report for people: a summary, every location, every node that needs action, every location
 //! that was skipped.
 
+use super::node::saturating_sum;
 use super::{Report, Tally};
 use crate::plan::Skip;
 use crate::text::one_line;
@@ -78,7 +79,7 @@ impl Report {
     }
 
     fn nodes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let unnamed: u32 = self.locations.iter().map(|location| location.unnamed).sum();
+        let unnamed = saturating_sum(self.locations.iter().map(|location| location.unnamed));
         let named = u32::try_from(self.needs_action.len()).unwrap_or(u32::MAX);
         let needy = named.saturating_add(unnamed);
         if needy == 0 {

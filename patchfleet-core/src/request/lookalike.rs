@@ -2,6 +2,7 @@
 
 use super::node::Node;
 use crate::problem::{Problem, ProblemCode};
+use crate::text::is_hidden;
 use std::collections::BTreeMap;
 
 /// What `node` looks like, if it is nothing that has a request's fields.
@@ -35,7 +36,7 @@ fn in_table(entries: &BTreeMap<String, Node>) -> Option<String> {
     }
     if has("detail-type") || (has("detail") && has("source")) {
         let source = text("source").map_or_else(String::new, |source| {
-            let source: String = source.chars().filter(|c| !c.is_control()).take(64).collect();
+            let source: String = source.chars().filter(|c| !is_hidden(*c)).take(64).collect();
             format!(" from {source}")
         });
         let kept = match entries.get("detail") {

@@ -6,7 +6,7 @@ use patchfleet_core::census::Depth;
 use patchfleet_core::id::NodeId;
 use patchfleet_core::plan::{Options, Plan, RefusalCode, SkipReason};
 use patchfleet_core::port::PingStatus;
-use patchfleet_core::request::PatchRequest;
+use patchfleet_core::request::{Operation, PatchRequest};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -61,6 +61,50 @@ fn where_offline_nodes_can_hold_every_place_a_person_is_warned_and_a_scheduler_i
     assert!(words.contains("policy.offline = \"skip\""), "{words}");
     // One place more, and the others have it.
     planned_with(&world(), &asked("target", 4), Options::default()).unwrap();
+}
+
+#[test]
+fn an_install_that_nobody_sees_is_refused_where_nodes_are_not_counted() {
+    let presence = |options| Options {
+        depth: Depth::Presence,
+        ..options
+    };
+    let asked = |offline: &str, operation: Operation| {
+        let mut request = asked(offline, 30);
+        request.patch.operation = operation;
+        request
+    };
+    let refusal = planned_with(
+        &world(),
+        &asked("target", Operation::Install),
+        presence(Options::default()),
+    )
+    .unwrap_err();
+    assert_eq!(refusal.reasons.len(), 1, "{refusal}");
+    assert_eq!(refusal.reasons[0].code, RefusalCode::NodesOffline);
+    let words = &refusal.reasons[0].detail;
+    assert!(words.contains("111111111111/us-east-1"), "{words}");
+    assert!(words.contains("depth \"count\""), "{words}");
+    // A person sees the warning, a Scan reboots nothing, and the other policies count.
+    planned_with(
+        &world(),
+        &asked("target", Operation::Install),
+        presence(attended()),
+    )
+    .unwrap();
+    planned_with(
+        &world(),
+        &asked("target", Operation::Scan),
+        presence(Options::default()),
+    )
+    .unwrap();
+    planned_with(
+        &world(),
+        &asked("skip", Operation::Install),
+        presence(Options::default()),
+    )
+    .unwrap();
+    planned_with(&world(), &asked("target", Operation::Install), Options::default()).unwrap();
 }
 
 #[test]

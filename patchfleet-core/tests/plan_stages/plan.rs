@@ -333,14 +333,22 @@ fn a_saved_plan_reads_back_and_others_say_what_is_wrong() {
     assert!(matches!(Plan::from_json("{"), Err(PlanFileError::Syntax(_))));
     assert!(matches!(Plan::from_json("[]"), Err(PlanFileError::NotAPlan)));
     assert!(matches!(
-        Plan::from_json("{\"format\":1}"),
+        Plan::from_json("{\"format\":2}"),
         Err(PlanFileError::Damaged(_))
     ));
     let mut newer: Value = serde_json::from_str(&plan.to_json()).unwrap();
-    newer["format"] = json!(2);
+    newer["format"] = json!(3);
     newer["surprise"] = json!(true);
     let error = Plan::from_json(&newer.to_string()).unwrap_err();
-    assert!(matches!(error, PlanFileError::Newer { format: 2 }), "{error}");
+    assert!(matches!(error, PlanFileError::Newer { format: 3 }), "{error}");
+    let mut older: Value = serde_json::from_str(&plan.to_json()).unwrap();
+    older["format"] = json!(1);
+    let error = Plan::from_json(&older.to_string()).unwrap_err();
+    assert!(matches!(error, PlanFileError::Older { format: 1 }), "{error}");
+    assert_eq!(
+        error.to_string(),
+        "the plan has format 1, and this version reads format 2: it was written by an older version. Plan again"
+    );
 }
 
 #[test]

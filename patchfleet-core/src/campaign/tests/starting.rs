@@ -235,13 +235,22 @@ fn what_is_said_twice_counts_once() {
 }
 
 #[test]
-fn a_campaign_of_a_newer_format_is_read_and_not_driven() {
+fn a_campaign_of_another_format_is_read_and_not_driven() {
+    for (format, words) in [
+        (RECORD_FORMAT + 1, "was written by a newer version (format 3;"),
+        (RECORD_FORMAT - 1, "was written by an older version (format 1;"),
+    ] {
+        not_driven(format, words);
+    }
+}
+
+fn not_driven(format: u32, words: &str) {
     let world = two_units();
     let Event::Planned { campaign, plan, .. } = planned(&world) else {
         unreachable!()
     };
-    let newer = Event::Planned {
-        format: RECORD_FORMAT + 1,
+    let other = Event::Planned {
+        format,
         campaign,
         plan,
     };
@@ -250,7 +259,7 @@ fn a_campaign_of_a_newer_format_is_read_and_not_driven() {
         let key = LogKey::Campaign(world.campaign());
         let _ = world
             .log
-            .append(&key, &record(0, now, 1, vec![newer]))
+            .append(&key, &record(0, now, 1, vec![other]))
             .await
             .unwrap();
         assert!(
@@ -260,7 +269,10 @@ fn a_campaign_of_a_newer_format_is_read_and_not_driven() {
                 .is_some()
         );
         let refused = world.driver(2).run(campaign).await.unwrap_err();
-        assert!(matches!(refused, DriveError::ReadOnly { format, .. } if format == RECORD_FORMAT + 1));
+        assert!(matches!(refused, DriveError::ReadOnly { format: found, .. } if found == format));
+        assert!(refused.to_string().contains(words), "{refused}");
+        let refused = world.driver(2).collect_again(campaign).await.unwrap_err();
+        assert!(matches!(refused, DriveError::ReadOnly { .. }), "{refused}");
         assert_eq!(world.records().len(), 1);
     });
 }

@@ -193,3 +193,27 @@ fn every_candidate_and_every_node_is_accounted_for_exactly_once() {
         }
     });
 }
+
+#[test]
+fn a_plan_whose_numbers_are_beyond_all_measure_panics_nowhere() {
+    let mut world = troubled();
+    for planned in &mut world.plan.locations {
+        planned.nodes = Some(crate::census::NodeCounts {
+            ec2: u32::MAX,
+            hybrid: u32::MAX,
+            online: u32::MAX,
+            offline: u32::MAX,
+            unmanaged: u32::MAX,
+        });
+    }
+    let nodes = world.plan.locations[0].nodes.unwrap();
+    assert_eq!((nodes.total(), nodes.managed()), (u32::MAX, u32::MAX));
+    assert!(!world.plan.to_text().is_empty());
+    let report = report(&world);
+    assert_eq!(report.totals.planned, u32::MAX);
+    assert!(!report.to_text().is_empty());
+    let mut tally = Tally::default();
+    tally.add(NodeOutcome::Failed, u32::MAX);
+    tally.add(NodeOutcome::Lost, 1);
+    assert_eq!(tally.total(), u32::MAX);
+}
