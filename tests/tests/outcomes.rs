@@ -191,14 +191,13 @@ async fn an_execution_that_somebody_else_cancels_ends_the_campaign_with_every_no
     });
     let ended = campaign.run().await.unwrap();
     adds_up(&campaign.plan, &ended);
-    for (account, nodes) in [("222222222222", 3), ("333333333333", 2)] {
+    // One node was at work, and what was begun on it may run on.
+    let at_work = tally(&[(NodeOutcome::NotRun, 2), (NodeOutcome::Unknown, 1)]);
+    let waiting = tally(&[(NodeOutcome::NotRun, 2)]);
+    for (account, nodes) in [("222222222222", at_work), ("333333333333", waiting)] {
         let cancelled = at(&ended.report, account);
         assert_eq!(cancelled.outcome, Some(LocationOutcome::Cancelled), "{account}");
-        assert_eq!(
-            cancelled.nodes,
-            tally(&[(NodeOutcome::NotRun, nodes)]),
-            "{account}"
-        );
+        assert_eq!(cancelled.nodes, nodes, "{account}");
     }
     assert_eq!(ended.report.executions[0].status.as_str(), "Cancelled");
     assert_eq!(
