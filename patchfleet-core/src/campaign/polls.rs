@@ -15,8 +15,8 @@ pub const POLL_FIRST: SignedDuration = SignedDuration::from_secs(2);
 /// one for each 50 locations of the unit: at 30 s, 45 open units of up to 50 locations fit.
 pub const POLL_LONGEST: SignedDuration = SignedDuration::from_secs(30);
 
-/// A unit of this age is looked at this many times less often than once in its age: a run of ten
-/// minutes is seen to end within half a minute.
+/// The polling interval grows by a twentieth of the unit's age, so the end of a ten-minute run is
+/// noticed within 30 seconds.
 const POLL_AGE_DIVISOR: i64 = 20;
 
 /// The longest wait before something that failed is tried again. The first is [`POLL_FIRST`]; each
@@ -46,8 +46,8 @@ pub fn backoff(failures: u32) -> SignedDuration {
     (POLL_FIRST * doubled).min(BACKOFF_LONGEST)
 }
 
-/// The failures of one call since it last succeeded. Those that pass by themselves and the others
-/// are borne apart: after minutes of throttling, one refusal is the first.
+/// The failures of one call since it last succeeded. Failures that pass by themselves are counted
+/// apart from the others, so that after minutes of throttling one refusal is the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Failures {
     all: u32,
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_passes_by_itself_and_what_does_not_are_borne_apart() {
+    fn failures_that_pass_by_themselves_and_others_are_counted_apart() {
         use PortErrorKind::{Credentials, Denied, Throttled, Unavailable};
         let too_many = |kinds: &[PortErrorKind]| {
             let mut failures = Failures::default();

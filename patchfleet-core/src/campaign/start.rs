@@ -108,7 +108,7 @@ impl Failure {
     }
 }
 
-/// Whether a start of another sending than `writer`'s last one has no answer.
+/// Whether any send of this start, other than `writer`'s latest, is still unanswered.
 pub(super) fn others_in_doubt(intent: &Intent, writer: WriterId) -> bool {
     let mine = intent.in_doubt.iter().any(|(who, _)| *who == writer);
     intent.in_doubt.len() > usize::from(mine)

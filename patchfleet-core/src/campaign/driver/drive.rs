@@ -16,8 +16,8 @@ use futures_util::{StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 
-/// From how long after its end on a location whose results may not be read is given up after two
-/// tries: drivers that each run for seconds only never come to more.
+/// Once a location has been over for this long, the second refusal to read its results is final.
+/// Without this rule a driver that runs for seconds at a time would never give up.
 const GIVE_UP_AFTER: SignedDuration = SignedDuration::from_hours(1);
 
 /// A campaign that is being driven, with what the driver remembers of its own calls.
