@@ -62,7 +62,8 @@ impl fmt::Display for StopReason {
                     None => write!(f, "the execution of unit {unit} was cancelled")?,
                 }
                 f.write_str(
-                    ", and not by patchfleet; `patchfleet resume --go-on` begins what is left, if that is right",
+                    ", and not by patchfleet; if that is right, `patchfleet resume --go-on` starts the executions that \
+                     had not been started",
                 )
             }
             Self::Refused(unit) => write!(f, "AWS refused the start of unit {unit}"),
