@@ -99,7 +99,8 @@ impl State {
         open.map(|((unit, location), _)| (*unit, location))
     }
 
-    /// Whether a location failed for a cancel alone, or all its nodes are well in spite of it, and a person has said that the campaign goes on.
+    /// Whether a person has said to go on after a cancel here that did no damage. Such a location does not
+    /// count against the budget.
     fn is_accepted(&self, unit: UnitId, location: &Location, at: &LocationState) -> bool {
         let accepted = |location: Option<Location>| self.cancels.get(&(unit, location)) == Some(&true);
         let damaged = at

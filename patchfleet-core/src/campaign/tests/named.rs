@@ -1,9 +1,7 @@
 //! Units that name their nodes: a command that is refused whole, and a budget that several share.
 
 use super::world::*;
-use crate::campaign::{
-    COMMAND_ATTEMPTS, DriveError, Driver, Event, FinishedOutcome, LocationOutcome, MemoryRows, State,
-};
+use crate::campaign::{COMMAND_ATTEMPTS, Driver, Event, FinishedOutcome, LocationOutcome, MemoryRows, State};
 use crate::id::{CampaignId, Location, NodeId};
 use crate::port::{BoxFuture, NodeRows, PortError, PortErrorKind, PortResult};
 use crate::report::{NodeOutcome, NodeRow, Report};
@@ -141,12 +139,6 @@ fn a_command_that_is_refused_though_all_are_listed_is_tried_a_few_times_and_no_m
     assert_eq!(settled.nodes.count(NodeOutcome::NotRun), 2);
 }
 
-async fn whole_life(world: &World, writer: u128) -> Result<State, DriveError> {
-    let driver = world.driver(writer);
-    driver.begin(world.campaign(), &world.plan).await?;
-    driver.run(world.campaign()).await
-}
-
 fn with_a_stopped_node() -> World {
     let world = world(well(3), 20, 0, 0);
     world.aws.stopped.lock().unwrap().insert(id(2));
@@ -187,18 +179,7 @@ fn two_drivers_around_a_refused_command_send_the_rest_once_however_they_take_tur
     use proptest::prelude::*;
     proptest!(ProptestConfig::with_cases(100), |(turns in prop::collection::vec((any::<bool>(), 1_usize..12), 0..300))| {
         let world = with_a_stopped_node();
-        let mut one = ByHand::new(whole_life(&world, 1));
-        let mut two = ByHand::new(whole_life(&world, 2));
-        for (first, polls) in turns {
-            let driver = if first { &mut one } else { &mut two };
-            (0..polls).any(|_| driver.poll());
-        }
-        for _ in 0..1_000_000 {
-            if one.poll() & two.poll() {
-                break;
-            }
-        }
-        let (one, two) = (one.1.take().unwrap().unwrap(), two.1.take().unwrap().unwrap());
+        let (one, two) = two_whole_lives(&world, turns);
         prop_assert_eq!(&one, &two);
         assert_once(&world, &one, "two drivers");
     });

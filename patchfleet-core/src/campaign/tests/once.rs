@@ -72,12 +72,6 @@ fn assert_all_well(world: &World, state: &State, case: &str) {
     assert_eq!(world.executions().len(), 2, "{case}");
 }
 
-async fn whole_life(world: &World, writer: u128) -> Result<State, DriveError> {
-    let driver = world.driver(writer);
-    driver.begin(world.campaign(), &world.plan).await?;
-    driver.run(world.campaign()).await
-}
-
 /// Polls a driver `polls` times and kills it; whether it was over by then.
 fn live(world: &World, writer: u128, polls: usize) -> bool {
     let mut driver = ByHand::new(whole_life(world, writer));
@@ -163,18 +157,7 @@ fn drivers_that_are_killed_again_and_again_come_to_the_same_end() {
 fn two_drivers_at_once_come_to_one_end_however_they_take_turns() {
     proptest!(ProptestConfig::with_cases(120), |(turns in prop::collection::vec((any::<bool>(), 1_usize..12), 0..300))| {
         let world = world();
-        let mut one = ByHand::new(whole_life(&world, 1));
-        let mut two = ByHand::new(whole_life(&world, 2));
-        for (first, polls) in turns {
-            let driver = if first { &mut one } else { &mut two };
-            (0..polls).any(|_| driver.poll());
-        }
-        for _ in 0..1_000_000 {
-            if one.poll() & two.poll() {
-                break;
-            }
-        }
-        let (one, two) = (one.1.take().unwrap().unwrap(), two.1.take().unwrap().unwrap());
+        let (one, two) = two_whole_lives(&world, turns);
         prop_assert_eq!(&one, &two);
         assert_all_well(&world, &one, "two drivers");
     });

@@ -2,7 +2,7 @@
 
 pub(crate) use super::aws::*;
 use crate::campaign::fire::FirePorts;
-use crate::campaign::{Driver, MemoryLog, MemoryRows, Record, State};
+use crate::campaign::{DriveError, Driver, MemoryLog, MemoryRows, Record, State};
 use crate::census::NodeCounts;
 use crate::id::{CampaignId, Location, NodeSet, WriterId};
 use crate::plan::{Plan, PlannedLocation};
@@ -310,4 +310,31 @@ impl<'a, T> ByHand<'a, T> {
         }
         self.0.is_none()
     }
+}
+
+/// Everything that one driver does: it begins the campaign and runs it to its end.
+pub(crate) async fn whole_life(world: &World, writer: u128) -> Result<State, DriveError> {
+    let driver = world.driver(writer);
+    driver.begin(world.campaign(), &world.plan).await?;
+    driver.run(world.campaign()).await
+}
+
+/// The ends of two drivers that run at once. Each turn says whether it is the first one's, and how often
+/// that is polled; after the turns they are polled alternately. A driver without an end fails the test.
+pub(crate) fn two_whole_lives(
+    world: &World,
+    turns: impl IntoIterator<Item = (bool, usize)>,
+) -> (State, State) {
+    let mut one = ByHand::new(whole_life(world, 1));
+    let mut two = ByHand::new(whole_life(world, 2));
+    for (first, polls) in turns {
+        let driver = if first { &mut one } else { &mut two };
+        (0..polls).any(|_| driver.poll());
+    }
+    for _ in 0..1_000_000 {
+        if one.poll() & two.poll() {
+            break;
+        }
+    }
+    (one.1.take().unwrap().unwrap(), two.1.take().unwrap().unwrap())
 }
