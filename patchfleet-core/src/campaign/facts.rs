@@ -182,16 +182,9 @@ impl Fact {
                     .units()
                     .get(unit)
                     .and_then(|unit| unit.locations.get(location));
-                let mut events = vec![];
-                if (settlement.cancelled || settlement.outcome == LocationOutcome::Cancelled)
-                    && !state.knows_cancel(*unit, Some(location))
-                    && !state.knows_cancel(*unit, None)
-                {
-                    events.push(Event::CancelledElsewhere {
-                        unit: *unit,
-                        location: Some(location.clone()),
-                    });
-                }
+                let mut events: Vec<Event> = cancel_seen(state, *unit, location, settlement)
+                    .into_iter()
+                    .collect();
                 if let Some((command, counts)) = &settlement.command
                     && known.is_some_and(|at| at.command.as_ref() != Some(&(command.clone(), *counts)))
                 {
@@ -242,6 +235,21 @@ impl Fact {
             | Self::GivenUp { .. } => vec![],
         }
     }
+}
+
+/// The cancel by somebody else that the results of a location show, if the log does not have it.
+pub(super) fn cancel_seen(
+    state: &State,
+    unit: UnitId,
+    location: &Location,
+    settlement: &Settlement,
+) -> Option<Event> {
+    let cancelled = settlement.cancelled || settlement.outcome == LocationOutcome::Cancelled;
+    let known = state.knows_cancel(unit, Some(location)) || state.knows_cancel(unit, None);
+    (cancelled && !known).then(|| Event::CancelledElsewhere {
+        unit,
+        location: Some(location.clone()),
+    })
 }
 
 /// Whether this attempt of the unit was started, and no other was since.

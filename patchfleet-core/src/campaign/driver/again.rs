@@ -3,6 +3,7 @@
 use super::merge::merged;
 use super::{Drive, DriveError, Driver};
 use crate::campaign::collect::{Collected, Settlement, nodes};
+use crate::campaign::facts::cancel_seen;
 use crate::campaign::polls::{Failures, later};
 use crate::campaign::{Event, LocationOutcome, State};
 use crate::id::{CampaignId, Location, UnitId};
@@ -176,14 +177,16 @@ impl Drive<'_> {
         let mut raced = false;
         while self.state.unread().contains(&(unit, location.clone())) {
             self.put_again(unit, location, &settlement).await?;
-            let event = Event::Recollected {
+            // Somebody may drive the campaign meanwhile, and must begin nothing after a cancel.
+            let cancel = cancel_seen(&self.state, unit, location, &settlement);
+            let read = Event::Recollected {
                 unit,
                 location: location.clone(),
                 outcome: settlement.outcome,
                 nodes: settlement.nodes.clone(),
                 detail: settlement.detail.clone(),
             };
-            if self.append(vec![event]).await? == Appended::Yes {
+            if self.append(cancel.into_iter().chain([read]).collect()).await? == Appended::Yes {
                 return Ok(());
             }
             raced = true;

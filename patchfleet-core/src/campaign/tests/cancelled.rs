@@ -2,7 +2,7 @@
 
 use super::world::*;
 use crate::campaign::{
-    DriveError, Event, FinishedOutcome, LocationOutcome, State, StopReason, open_campaign,
+    DriveError, Event, FinishedOutcome, LocationOutcome, State, StopReason, Turn, open_campaign,
 };
 use crate::id::CampaignId;
 use crate::port::{PortError, PortErrorKind};
@@ -253,4 +253,61 @@ fn assert_goes_on(world: &World, state: &State) {
     });
     assert_eq!(state.failed_locations(), 0);
     assert_eq!(outcomes(&state)[1], LocationOutcome::Succeeded);
+}
+
+#[test]
+fn a_cancel_that_only_a_later_reading_shows_stops_a_driver_that_still_has_units_to_begin() {
+    let well = || Script::Nodes(vec![Node::well(1)]);
+    let world = World::new(
+        &[
+            &[("us-east-1", Script::Sealed)],
+            &[("us-east-1", well())],
+            &[("us-east-1", well())],
+        ],
+        1,
+        2,
+    );
+    let cancelled = Node {
+        status: "Cancelled",
+        patches: None,
+        ..Node::well(1)
+    };
+    let state = finish(async {
+        let driver = world.driver(1);
+        driver.begin(world.campaign(), &world.plan).await.unwrap();
+        let mut drive = driver.open(world.campaign()).await.unwrap();
+        while world.executions().len() < 2 {
+            if let Turn::Wait(at) = drive.step().await.unwrap() {
+                driver.clock.sleep_until(at).await;
+            }
+        }
+        let sealed = world.plan.locations[0].location();
+        let nodes = Script::Nodes(vec![cancelled, Node::well(2)]);
+        world.aws.scripts.lock().unwrap().insert(sealed, nodes);
+        let found = world.driver(2).collect_again(world.campaign()).await.unwrap();
+        assert_eq!((found.read, found.unread.len()), (1, 0));
+        let both = world.records().pop().unwrap().events;
+        assert!(
+            matches!(
+                &both[..],
+                [Event::CancelledElsewhere { .. }, Event::Recollected { .. }]
+            ),
+            "{both:?}"
+        );
+        driver.run(world.campaign()).await.unwrap()
+    });
+    assert_eq!(world.executions().len(), 2, "the third unit is not begun");
+    assert_eq!(
+        outcomes(&state),
+        [
+            LocationOutcome::Cancelled,
+            LocationOutcome::Succeeded,
+            LocationOutcome::NotStarted
+        ]
+    );
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Halted);
+    assert!(matches!(
+        state.stop_reason(),
+        Some(StopReason::CancelledElsewhere { .. })
+    ));
 }
