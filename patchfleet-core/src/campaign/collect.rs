@@ -49,7 +49,10 @@ pub(super) fn shortfall(nodes: &Tally, goal: Goal) -> Option<String> {
 pub(super) enum Collected {
     Settled(Settlement),
     /// Something still runs there. Look again.
-    Running,
+    Running {
+        /// Whether somebody has cancelled it.
+        cancelled: bool,
+    },
     /// Run Command refused the command whole; these nodes are away.
     NotSent {
         away: Vec<NodeId>,
@@ -83,7 +86,7 @@ impl Job<'_> {
     /// ends as [`unreadable`](Self::unreadable).
     pub(super) async fn collect(&self) -> PortResult<Collected> {
         let Some(unit) = self.state.units().get(&self.unit) else {
-            return Ok(Collected::Running);
+            return Ok(Collected::Running { cancelled: false });
         };
         let none = LocationState::default();
         let at = unit.locations.get(self.location).unwrap_or(&none);
@@ -121,14 +124,19 @@ impl Job<'_> {
         let mut command = at.command.as_ref().map(|(id, _)| id.clone());
         let mut status = at.status.clone();
         let mut failure = at.failure.clone();
+        // The step of a cancelled execution ends as Cancelled, whatever becomes of what it began.
+        let mut stopped = status.as_ref().is_some_and(ExecutionStatus::is_cancelled)
+            && !self.state.knows_cancel(self.unit, None);
         if let Some(child) = &child
             && !(self.matched_nothing && command.is_some())
         {
             let view = self.automation.child(self.location, child).await?;
-            if !view.status.is_terminal() {
-                return Ok(Collected::Running);
-            }
+            stopped = view.status.is_cancelled();
             command = view.command.or(command);
+            if !view.status.is_terminal() {
+                let cancelled = stopped || self.is_cancelled(command.as_ref()).await;
+                return Ok(Collected::Running { cancelled });
+            }
             status = Some(view.status);
             if !view.failure.is_empty() {
                 failure = view.failure;
@@ -145,15 +153,14 @@ impl Job<'_> {
                 return Ok(Collected::NotSent { away, detail });
             }
             let outcome = failed_early(&status, &failure);
-            return self
-                .never_ran(outcome, words(&status, &failure))
-                .await
-                .map(Collected::Settled);
+            let mut settlement = self.never_ran(outcome, words(&status, &failure)).await?;
+            settlement.cancelled = stopped;
+            return Ok(Collected::Settled(settlement));
         };
         let view = self.automation.command(self.location, &id).await?;
         let counts = Some((id.clone(), view.counts));
         // The step of a command that was cancelled may end as Failed.
-        let cancelled = view.is_cancelled() || status == ExecutionStatus::Cancelled;
+        let cancelled = view.is_cancelled() || stopped;
         if view.matched_nothing() {
             let mut settlement = self.emptied().await?;
             settlement.command = counts;
@@ -161,7 +168,7 @@ impl Job<'_> {
             return Ok(Collected::Settled(settlement));
         }
         if !view.is_terminal() {
-            return Ok(Collected::Running);
+            return Ok(Collected::Running { cancelled });
         }
         if view.failed_before_any_node() {
             let outcome = if cancelled {
@@ -182,6 +189,43 @@ impl Job<'_> {
             Some(lag) => Collected::Lagging(settlement, lag),
             None => Collected::Settled(settlement),
         })
+    }
+
+    /// Whether somebody has cancelled what was begun in the location: its execution or its command. The step
+    /// in the unit's own execution does not count.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps it from being read.
+    pub(super) async fn cancelled(&self) -> PortResult<bool> {
+        let unit = self.state.units().get(&self.unit);
+        let Some((unit, at)) = unit.and_then(|unit| Some((unit, unit.locations.get(self.location)?))) else {
+            return Ok(false);
+        };
+        let mut command = at.command.as_ref().map(|(id, _)| id.clone());
+        let child = match at.child.clone() {
+            Some(child) => Some(child),
+            None => self.unnamed_child(unit).await?,
+        };
+        if let Some(child) = &child {
+            let view = self.automation.child(self.location, child).await?;
+            if view.status.is_cancelled() {
+                return Ok(true);
+            }
+            command = view.command.or(command);
+        }
+        Ok(self.is_cancelled(command.as_ref()).await)
+    }
+
+    /// Whether somebody has cancelled a command, if there is one and it can be read.
+    async fn is_cancelled(&self, command: Option<&CommandId>) -> bool {
+        match command {
+            Some(id) => {
+                let view = self.automation.command(self.location, id).await;
+                view.is_ok_and(|view| view.is_cancelled())
+            }
+            None => false,
+        }
     }
 
     /// The results of a command that is over, and for how long after its end some may only be late.

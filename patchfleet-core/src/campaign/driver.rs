@@ -2,7 +2,7 @@
 
 use super::journal::{Journal, claimed};
 use super::polls::Polls;
-use super::state::{State, StateError, StopReason};
+use super::state::{State, StateError};
 use super::{Event, FinishedOutcome, RECORD_FORMAT, Record};
 use crate::id::{CampaignId, ExecutionId, RequestName, WriterId};
 use crate::plan::{Plan, Refusal, RefusalCode, RefusalReason};
@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 mod again;
 mod drive;
+mod go_on;
 mod merge;
 mod write;
 
@@ -290,44 +291,6 @@ impl Driver {
         }
     }
 
-    /// Writes down that a person wants a campaign to go on that stopped because somebody else had
-    /// cancelled something of it. If it was over it is open again, and has its request's name. Drive
-    /// it with [`run`](Self::run).
-    ///
-    /// # Errors
-    ///
-    /// [`DriveError::NothingToGoOn`] if it did not stop for that reason; as [`run`](Self::run)
-    /// otherwise.
-    pub async fn go_on(&self, campaign: CampaignId, by: &str) -> Result<(), DriveError> {
-        let log = |source| DriveError::Log { campaign, source };
-        let key = LogKey::Campaign(campaign);
-        loop {
-            let records = self.journal().read(&key, 0).await.map_err(log)?;
-            let state = State::from_records(&records).map_err(|source| match source {
-                StateError::Empty => DriveError::NoSuchCampaign { campaign },
-                source => DriveError::Damaged { campaign, source },
-            })?;
-            if !state.is_writable() {
-                let format = state.format();
-                return Err(DriveError::ReadOnly { campaign, format });
-            }
-            if !matches!(state.stop_reason(), Some(StopReason::CancelledElsewhere { .. })) {
-                return Err(DriveError::NothingToGoOn { campaign });
-            }
-            self.claim(campaign, &state.plan().request.name).await?;
-            let record = Record {
-                seq: state.next_seq(),
-                at: self.clock.now().max(state.last_at()),
-                writer: self.writer,
-                events: vec![Event::GoneOn { by: by.to_owned() }],
-            };
-            match self.journal().append(&key, &record).await.map_err(log)? {
-                Appended::Yes => return Ok(()),
-                Appended::Conflict => {} // somebody else appended: look again
-            }
-        }
-    }
-
     /// Opens a campaign, to drive it turn by turn. Makes sure that the request's name is its own,
     /// unless it is over.
     ///
@@ -336,6 +299,16 @@ impl Driver {
     /// [`DriveError`] if there is no such campaign, it may not be appended to, another campaign of
     /// the request is open, or the log fails.
     pub async fn open(&self, campaign: CampaignId) -> Result<Drive<'_>, DriveError> {
+        let drive = self.look_up(campaign).await?;
+        if drive.state.finished().is_none() {
+            drive.require_writable()?;
+            self.claim(campaign, &drive.state.plan().request.name).await?;
+        }
+        Ok(drive)
+    }
+
+    /// A campaign as its log has it. Nothing is claimed yet.
+    async fn look_up(&self, campaign: CampaignId) -> Result<Drive<'_>, DriveError> {
         let key = LogKey::Campaign(campaign);
         let records = self
             .journal()
@@ -346,13 +319,6 @@ impl Driver {
             StateError::Empty => DriveError::NoSuchCampaign { campaign },
             source => DriveError::Damaged { campaign, source },
         })?;
-        if state.finished().is_none() {
-            if !state.is_writable() {
-                let format = state.format();
-                return Err(DriveError::ReadOnly { campaign, format });
-            }
-            self.claim(campaign, &state.plan().request.name).await?;
-        }
         Ok(Drive {
             driver: self,
             state,

@@ -34,6 +34,8 @@ pub(super) enum Fact {
     },
     /// The command of this attempt is over.
     CommandEnded(UnitId, u32, Location),
+    /// What this attempt runs in a location was cancelled, and runs still.
+    Cancelled(UnitId, u32, Location),
     Settled {
         unit: UnitId,
         location: Location,
@@ -91,6 +93,7 @@ impl Fact {
                 | Self::Observed(..)
                 | Self::NotSent { .. }
                 | Self::CommandEnded(..)
+                | Self::Cancelled(..)
         ) || matches!(
             self,
             // That a unit is left out follows from the state, and may not from the newer one.
@@ -171,6 +174,14 @@ impl Fact {
                 });
                 event.into_iter().collect()
             }
+            Self::Cancelled(unit, attempt, location)
+                if is_running(state, *unit, *attempt) && !state.knows_cancel(*unit, Some(location)) =>
+            {
+                vec![Event::CancelledElsewhere {
+                    unit: *unit,
+                    location: Some(location.clone()),
+                }]
+            }
             Self::Observed(unit, observed) => observed.events(state, *unit),
             Self::Settled {
                 unit,
@@ -229,6 +240,7 @@ impl Fact {
             Self::Started(..)
             | Self::NotSent { .. }
             | Self::CommandEnded(..)
+            | Self::Cancelled(..)
             | Self::Settled { .. }
             | Self::Unresolved { .. }
             | Self::Withdrawn { .. }
@@ -245,7 +257,9 @@ pub(super) fn cancel_seen(
     settlement: &Settlement,
 ) -> Option<Event> {
     let cancelled = settlement.cancelled || settlement.outcome == LocationOutcome::Cancelled;
-    let known = state.knows_cancel(unit, Some(location)) || state.knows_cancel(unit, None);
+    // What was not begun because its execution was cancelled is no further cancel.
+    let with_the_execution = !settlement.cancelled && state.knows_cancel(unit, None);
+    let known = with_the_execution || state.knows_cancel(unit, Some(location));
     (cancelled && !known).then(|| Event::CancelledElsewhere {
         unit,
         location: Some(location.clone()),

@@ -14,6 +14,8 @@ pub(super) struct Observed {
     /// What was looked at.
     pub(super) execution: ExecutionId,
     pub(super) parent: Parent,
+    /// Whether the execution was cancelled. Its status, which was read before the steps, may not say so yet.
+    cancelled: bool,
     pub(super) steps: BTreeMap<Location, StepView>,
     pub(super) commands: Vec<(Location, CommandId, CommandView)>,
 }
@@ -46,6 +48,11 @@ pub(super) async fn observe(
         }
         walk.advance(page.next)?;
     }
+    // The steps of a cancelled execution end as Cancelled, whatever becomes of what they began.
+    let mut cancelled = view.status.is_cancelled();
+    if !cancelled && steps.values().any(|step| step.status.is_cancelled()) {
+        cancelled = automation.execution(execution).await?.status.is_cancelled();
+    }
     let running = steps.iter().filter_map(|(location, step)| {
         let at = unit.locations.get(location).filter(|at| at.settled.is_none())?;
         let child = step.child.clone().filter(|_| !step.status.is_terminal())?;
@@ -64,6 +71,7 @@ pub(super) async fn observe(
             status: view.status,
             failure: view.failure,
         },
+        cancelled,
         steps,
         commands,
     })
@@ -120,7 +128,8 @@ impl Observed {
                 });
             }
         }
-        events.extend(self.cancels(state, id));
+        let cancels = self.cancels(state, id).into_iter();
+        events.extend(cancels.map(|location| Event::CancelledElsewhere { unit: id, location }));
         for (location, command, view) in &self.commands {
             let known = unit.locations.get(location).filter(|at| at.settled.is_none());
             if known.is_some_and(|at| at.command.as_ref() != Some(&(command.clone(), view.counts))) {
@@ -135,23 +144,20 @@ impl Observed {
         events
     }
 
-    /// What was cancelled, and not by patchfleet: it cancels nothing.
-    fn cancels(&self, state: &State, unit: UnitId) -> Vec<Event> {
-        let is_cancelled = |status: &ExecutionStatus| {
-            matches!(status, ExecutionStatus::Cancelling | ExecutionStatus::Cancelled)
-        };
-        let parent = is_cancelled(&self.parent.status).then_some(None);
-        let steps = self.steps.iter().filter(|(_, step)| is_cancelled(&step.status));
+    /// What was cancelled, is not known to be, and not by patchfleet, which cancels nothing. The step of a cancelled execution says
+    /// nothing of its location, in which everything may run on and be cancelled later.
+    pub(super) fn cancels(&self, state: &State, unit: UnitId) -> BTreeSet<Option<Location>> {
+        let execution = self.cancelled.then_some(None);
+        let steps = self
+            .steps
+            .iter()
+            .filter(|(_, step)| !self.cancelled && step.status.is_cancelled());
         let commands = self.commands.iter().filter(|(_, _, view)| view.is_cancelled());
-        let places: BTreeSet<Option<Location>> = parent
+        execution
             .into_iter()
             .chain(steps.map(|(location, _)| Some(location.clone())))
             .chain(commands.map(|(location, ..)| Some(location.clone())))
-            .collect();
-        places
-            .into_iter()
             .filter(|location| !state.knows_cancel(unit, location.as_ref()))
-            .map(|location| Event::CancelledElsewhere { unit, location })
             .collect()
     }
 

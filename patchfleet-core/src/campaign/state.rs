@@ -9,7 +9,7 @@ use crate::plan::{Plan, PlannedLocation};
 use crate::report::{NodeOutcome, Tally};
 use crate::runbook::RunbookChange;
 use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 mod shared;
 mod unit;
@@ -140,8 +140,12 @@ impl State {
                 attempt,
                 request,
             } => {
-                if let Some(unit) = self.units.get_mut(unit) {
-                    unit.intend(*attempt, request, record);
+                if let Some(state) = self.units.get_mut(unit) {
+                    if !state.is_begun() {
+                        // What was cancelled of an earlier attempt says nothing of this one.
+                        self.cancels.retain(|(of, _), accepted| of != unit || !*accepted);
+                    }
+                    state.intend(*attempt, request, record);
                 }
             }
             Event::Started { unit, execution } => {
@@ -183,9 +187,7 @@ impl State {
                 }
             }
             Event::CancelledElsewhere { unit, location } => {
-                if !self.knows_cancel(*unit, location.as_ref()) {
-                    self.cancels.insert((*unit, location.clone()), false);
-                }
+                self.cancels.entry((*unit, location.clone())).or_insert(false);
             }
             Event::GoneOn { .. } => self.go_on(),
             Event::CommandNotSent {
@@ -283,11 +285,23 @@ impl State {
         }
     }
 
-    /// Whether it is known that this was cancelled: in its location, or with the whole unit once a
-    /// person has said to go on.
+    /// Whether it is known that this was cancelled: what runs in the location, or the unit's execution.
     pub(super) fn knows_cancel(&self, unit: UnitId, location: Option<&Location>) -> bool {
         self.cancels.contains_key(&(unit, location.cloned()))
-            || self.cancels.get(&(unit, None)) == Some(&true)
+    }
+
+    /// The units of which something was cancelled, and no person has said yet that the campaign goes on.
+    pub(super) fn stopped_units(&self) -> BTreeSet<UnitId> {
+        let open = self.cancels.iter().filter(|(_, accepted)| !**accepted);
+        open.map(|((unit, _), _)| *unit).collect()
+    }
+
+    /// The locations of a unit that have not settled.
+    pub(super) fn open_locations(&self, unit: UnitId) -> impl Iterator<Item = &Location> {
+        let locations = self.units.get(&unit).into_iter().flat_map(|unit| &unit.locations);
+        locations
+            .filter(|(_, at)| at.settled.is_none())
+            .map(|(location, _)| location)
     }
 
     /// Puts results in place of those that could not be read. A campaign that was halted stays so.

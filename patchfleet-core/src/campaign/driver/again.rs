@@ -42,10 +42,7 @@ impl Driver {
     /// given back.
     pub async fn collect_again(&self, campaign: CampaignId) -> Result<Recollected, DriveError> {
         let mut drive = self.open(campaign).await?;
-        if !drive.state.is_writable() {
-            let format = drive.state.format();
-            return Err(DriveError::ReadOnly { campaign, format });
-        }
+        drive.require_writable()?;
         let (mut read, mut unread) = (0_u32, vec![]);
         for (unit, location) in drive.state.unread() {
             let reason = match drive.read_again(unit, &location).await {
@@ -99,7 +96,7 @@ impl Drive<'_> {
             let settlement = match self.job(unit, location).collect().await {
                 // Long over: what is late by now does not come.
                 Ok(Collected::Settled(settlement) | Collected::Lagging(settlement, _)) => settlement,
-                Ok(Collected::Running) => return Err("something still runs there".to_owned()),
+                Ok(Collected::Running { .. }) => return Err("something still runs there".to_owned()),
                 Ok(Collected::NotSent { detail, .. }) => return Err(detail),
                 Err(error) => {
                     failures.add(error.kind());

@@ -56,6 +56,17 @@ impl Drive<'_> {
         self.state
     }
 
+    /// Sees that this version may append to the log.
+    pub(super) fn require_writable(&self) -> Result<(), DriveError> {
+        if self.state.is_writable() {
+            return Ok(());
+        }
+        Err(DriveError::ReadOnly {
+            campaign: self.state.campaign(),
+            format: self.state.format(),
+        })
+    }
+
     /// One turn: decides, appends what is about to be sent, acts, appends what came of it.
     ///
     /// # Errors
@@ -264,7 +275,7 @@ impl Drive<'_> {
         (error.kind() == PortErrorKind::Credentials).then_some(error)
     }
 
-    fn no_credentials(&self, source: PortError) -> DriveError {
+    pub(super) fn no_credentials(&self, source: PortError) -> DriveError {
         let campaign = self.state.campaign();
         DriveError::Credentials { campaign, source }
     }
@@ -387,6 +398,11 @@ impl Drive<'_> {
                 if let (Basis::Started(attempt), Ok(Collected::Lagging(..))) = (basis, &collected) {
                     facts.push(Fact::CommandEnded(unit, attempt, location.clone()));
                 }
+                if let (Basis::Started(attempt), Ok(Collected::Running { cancelled: true })) =
+                    (basis, &collected)
+                {
+                    facts.push(Fact::Cancelled(unit, attempt, location.clone()));
+                }
                 if let Some(settlement) = self.settlement(unit, &location, collected, found.as_ref(), now) {
                     facts.push(Fact::Settled {
                         unit,
@@ -419,7 +435,7 @@ impl Drive<'_> {
         let first = *asked.first_asked.get_or_insert(now);
         match collected {
             Ok(Collected::Settled(settlement)) => return Some(settlement),
-            Ok(Collected::Running | Collected::NotSent { .. }) => {
+            Ok(Collected::Running { .. } | Collected::NotSent { .. }) => {
                 asked.failures = Failures::default();
                 asked.collect_at = Some(later(now, poll_interval(now.duration_since(first))));
             }

@@ -213,6 +213,10 @@ pub(crate) struct FakeAws {
     pub(crate) expires_late: Mutex<SignedDuration>,
     /// Whether a command counts no node as through before its results are listed.
     pub(crate) counts_late: Mutex<bool>,
+    /// Whether a cancelled execution is over at once, and what runs in its locations runs on.
+    pub(crate) runs_below: Mutex<bool>,
+    /// Where what runs was cancelled itself. It is over at once.
+    pub(crate) cancelled_in: Mutex<BTreeSet<(ExecutionId, Location)>>,
     /// Nodes that are stopped: they are not listed, and a command that names one is refused whole.
     pub(crate) stopped: Mutex<BTreeSet<NodeId>>,
     /// Whether stopped nodes are still listed as online.
@@ -420,10 +424,37 @@ impl FakeAws {
         nodes
     }
 
+    /// Cancels every execution that is not over.
     pub(crate) fn cancel(&self) {
         let now = self.now();
-        for execution in self.executions.lock().unwrap().iter_mut() {
-            execution.cancelled_at = Some(now);
+        let all = self.executions.lock().unwrap().clone();
+        let open: Vec<bool> = all
+            .iter()
+            .map(|one| one.cancelled_at.is_none() && self.slots(one).iter().any(|slot| slot.ends > now))
+            .collect();
+        for (execution, open) in self.executions.lock().unwrap().iter_mut().zip(open) {
+            if open {
+                execution.cancelled_at = Some(now);
+            }
         }
+    }
+
+    /// Cancels what the first execution runs in a location.
+    pub(crate) fn cancel_in(&self, location: &Location) {
+        let first = self.executions.lock().unwrap().first().unwrap().id.clone();
+        self.cancelled_in
+            .lock()
+            .unwrap()
+            .insert((first, location.clone()));
+    }
+
+    fn is_cancelled_in(&self, execution: &ExecutionId, location: &Location) -> bool {
+        let cancelled = self.cancelled_in.lock().unwrap();
+        cancelled.contains(&(execution.clone(), location.clone()))
+    }
+
+    /// Whether an execution was cancelled and is over, though what it began runs on.
+    fn is_cut_off(&self, execution: &Execution) -> bool {
+        *self.runs_below.lock().unwrap() && execution.cancelled_at.is_some_and(|at| at <= self.now())
     }
 }

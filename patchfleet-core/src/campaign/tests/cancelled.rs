@@ -2,10 +2,11 @@
 
 use super::world::*;
 use crate::campaign::{
-    DriveError, Event, FinishedOutcome, LocationOutcome, State, StopReason, Turn, open_campaign,
+    Drive, DriveError, Driver, Event, FinishedOutcome, LocationOutcome, State, StopReason, Turn,
+    open_campaign,
 };
 use crate::id::CampaignId;
-use crate::port::{PortError, PortErrorKind};
+use crate::port::{Clock as _, PortError, PortErrorKind};
 use jiff::SignedDuration;
 
 /// Three units that are begun one after another. Nothing may fail.
@@ -310,4 +311,90 @@ fn a_cancel_that_only_a_later_reading_shows_stops_a_driver_that_still_has_units_
         state.stop_reason(),
         Some(StopReason::CancelledElsewhere { .. })
     ));
+}
+
+/// Two units that are begun one after another, the first in two locations at once. A cancel of its execution
+/// does not reach what runs in them.
+fn without_cascade() -> World {
+    let well = || Script::Nodes(vec![Node::well(1)]);
+    let first: &[(&str, Script)] = &[("eu-west-1", well()), ("us-east-1", well())];
+    let world = World::new(&[first, &[("us-east-1", well())]], 2, 0);
+    *world.aws.runs_below.lock().unwrap() = true;
+    world
+}
+
+/// Drives until this much time has passed since the first start.
+async fn for_seconds(world: &World, drive: &mut Drive<'_>, seconds: i64) {
+    loop {
+        let started = world.executions().first().map(|first| first.started_at);
+        let until = started.map(|at| at + SignedDuration::from_secs(seconds));
+        if until.is_some_and(|until| world.clock.now() >= until) {
+            return;
+        }
+        if let Turn::Wait(at) = drive.step().await.unwrap() {
+            world.clock.sleep_until(at).await;
+        }
+    }
+}
+
+/// Cancels the first execution before it has sent a command, and drives until the log says so.
+async fn stopped_in_mid_run(world: &World, driver: &Driver) {
+    driver.begin(world.campaign(), &world.plan).await.unwrap();
+    let mut drive = driver.open(world.campaign()).await.unwrap();
+    for_seconds(world, &mut drive, 8).await;
+    world.aws.cancel();
+    while drive.state().stop_reason().is_none() {
+        if let Turn::Wait(at) = drive.step().await.unwrap() {
+            world.clock.sleep_until(at).await;
+        }
+    }
+}
+
+#[test]
+fn what_is_cancelled_after_a_person_said_go_on_is_another_stop() {
+    let world = without_cascade();
+    let driver = world.driver(1);
+    let at = world.plan.locations[0].location();
+    let state = finish(async {
+        stopped_in_mid_run(&world, &driver).await;
+        driver.go_on(world.campaign(), "somebody").await.unwrap();
+        world.aws.cancel_in(&at);
+        driver.run(world.campaign()).await.unwrap()
+    });
+    let (cancelled, well) = (LocationOutcome::Cancelled, LocationOutcome::Succeeded);
+    assert_eq!(outcomes(&state), [cancelled, well, LocationOutcome::NotStarted]);
+    assert_eq!(world.executions().len(), 1, "nothing more begins");
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Halted);
+    assert!(
+        matches!(
+            state.stop_reason(),
+            Some(StopReason::CancelledElsewhere { location: Some(there), .. }) if there == at
+        ),
+        "{:?}",
+        state.stop_reason()
+    );
+    let state = finish(async {
+        driver.go_on(world.campaign(), "somebody").await.unwrap();
+        driver.run(world.campaign()).await.unwrap()
+    });
+    assert_eq!(outcomes(&state), [cancelled, well, well]);
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Partial);
+}
+
+#[test]
+fn what_can_be_seen_to_be_cancelled_when_a_person_says_go_on_is_accepted_with_the_rest() {
+    let world = without_cascade();
+    let driver = world.driver(1);
+    let at = world.plan.locations[0].location();
+    let state = finish(async {
+        stopped_in_mid_run(&world, &driver).await;
+        // The driver has not seen it yet.
+        world.aws.cancel_in(&at);
+        driver.go_on(world.campaign(), "somebody").await.unwrap();
+        driver.run(world.campaign()).await.unwrap()
+    });
+    let (cancelled, well) = (LocationOutcome::Cancelled, LocationOutcome::Succeeded);
+    assert_eq!(outcomes(&state), [cancelled, well, well]);
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Partial);
+    assert_eq!(state.stop_reason(), None);
 }

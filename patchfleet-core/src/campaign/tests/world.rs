@@ -134,6 +134,8 @@ impl World {
             runbook: Mutex::new(Some(RUNBOOK.to_owned())),
             runbook_reads: Mutex::default(),
             stopped: Mutex::default(),
+            runs_below: Mutex::default(),
+            cancelled_in: Mutex::default(),
             counts_late: Mutex::default(),
             still_listed: Mutex::default(),
             copies: Mutex::default(),

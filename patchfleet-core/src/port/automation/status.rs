@@ -46,6 +46,12 @@ impl ExecutionStatus {
         }
     }
 
+    /// Whether somebody has cancelled it, whether or not it has ended by now.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self, Self::Cancelling | Self::Cancelled)
+    }
+
     /// Whether nothing more will happen. Documented as final: Success, TimedOut, Cancelled,
     /// Failed; final by their names: Rejected, ChangeCalendarOverrideRejected, CompletedWith…,
     /// Exited. A status that nobody knows is taken for open: it is looked at again.

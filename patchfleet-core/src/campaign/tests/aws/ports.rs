@@ -69,7 +69,7 @@ impl Automation for FakeAws {
         self.call(move || {
             let execution = self.seen(&id)?;
             let slots = self.slots(&execution);
-            let over = slots.iter().all(|slot| slot.ends <= self.now());
+            let over = slots.iter().all(|slot| slot.ends <= self.now()) || self.is_cut_off(&execution);
             let status = if !over {
                 ExecutionStatus::InProgress
             } else if execution.cancelled_at.is_some() {
@@ -115,6 +115,7 @@ impl Automation for FakeAws {
                     location: Some(slot.location),
                     status: match (begun, over) {
                         (false, _) => ExecutionStatus::Pending,
+                        (true, false) if self.is_cut_off(&execution) => ExecutionStatus::Cancelled,
                         (true, false) => ExecutionStatus::InProgress,
                         (true, true) => slot.status,
                     },
@@ -171,6 +172,13 @@ impl Automation for FakeAws {
                 .iter()
                 .find(|e| id == id_of(&format!("child/{}/{location}", e.id)))
                 .unwrap();
+            if self.is_cancelled_in(&owner.id, &location) {
+                return Ok(ChildView {
+                    status: ExecutionStatus::Cancelled,
+                    command: None,
+                    failure: String::new(),
+                });
+            }
             let over = slot.ends <= self.now();
             let sends = !matches!(self.script(&location), Script::FailsEarly)
                 && !owner.refused
