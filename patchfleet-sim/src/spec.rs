@@ -15,8 +15,8 @@ mod source;
 
 pub use automation::{AutomationSpec, ConsistencySpec, QuotasSpec};
 pub use change::{
-    AccountChange, After, Change, ChangeSpec, CommandsOf, DocumentAt, DocumentDefault, DocumentUpdate,
-    ExecutionsOf, GroupAt, GroupChange, NodesOf, RoleChange, TagChange,
+    AccountChange, After, Change, ChangeSpec, CommandsOf, DocumentAt, DocumentCreate, DocumentDefault,
+    DocumentUpdate, ExecutionsOf, GroupAt, GroupChange, NodesOf, RoleChange, TagChange,
 };
 pub use document::{BuiltinDocument, DocumentKind, DocumentSpec};
 pub use error::{Position, Problem, WorldError};

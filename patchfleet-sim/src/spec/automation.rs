@@ -11,6 +11,9 @@ pub struct AutomationSpec {
     /// Whether a runbook has to be shared with an account before a multi-account execution can run
     /// it there (default false). AWS's guide says so; its own samples do without.
     pub require_shared_runbook: bool,
+    /// Whether a target location that has a document of the runbook's own name runs that one
+    /// (default false: the parent's runs everywhere). AWS's guide does not say.
+    pub target_copies_run: bool,
     /// Seconds for which a client token is remembered (default: for ever).
     pub token_memory_seconds: Option<u32>,
     /// Whether stopping an execution stops its children and cancels its commands (default true).
@@ -24,6 +27,7 @@ impl Default for AutomationSpec {
     fn default() -> Self {
         Self {
             require_shared_runbook: false,
+            target_copies_run: false,
             token_memory_seconds: None,
             stop_cascades: true,
             all_failed_is_success: true,

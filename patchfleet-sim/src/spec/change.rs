@@ -56,6 +56,8 @@ pub enum Change {
     Role(RoleChange),
     /// An account's state in the organization changes.
     Account(AccountChange),
+    /// An account makes an Automation document, where it has none of that name.
+    CreateDocument(DocumentCreate),
     /// A document gets a new version.
     UpdateDocument(DocumentUpdate),
     /// A version that there is becomes the default one of a document.
@@ -185,6 +187,24 @@ pub struct DocumentAt {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(with = "Vec<schema::Region>")]
     pub regions: Vec<Region>,
+}
+
+/// A new document.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DocumentCreate {
+    /// Its name.
+    pub name: String,
+    /// Its account (default: the management account).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<schema::AccountId>")]
+    pub account: Option<AccountId>,
+    /// The Regions (default: all that are enabled in its account).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<schema::Region>")]
+    pub regions: Vec<Region>,
+    /// Its content: JSON or YAML.
+    pub content: String,
 }
 
 /// A new version of a document.

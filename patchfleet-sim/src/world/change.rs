@@ -110,6 +110,7 @@ impl World {
             Change::GainAgent(nodes) => self.each_that(nodes, Node::is_silent, Self::gain_agent),
             Change::Role(given) => self.change_role(given),
             Change::Account(given) => self.change_account(given),
+            Change::CreateDocument(given) => self.create_document(given),
             Change::UpdateDocument(given) => self.update_document(given),
             Change::DefaultVersion(given) => self.default_version(given),
             Change::DeleteDocument(given) => self.delete_document(given),

@@ -4,7 +4,8 @@
 //! Where AWS says nothing, the simulator does this. A child that ends in anything but success is an
 //! error. The execution fails when there were more errors than allowed, or no target succeeded;
 //! otherwise it succeeds, and its counters tell the rest. One of target locations that all failed
-//! within its errors succeeds as well, as a user reports, unless the world says otherwise.
+//! within its errors succeeds as well, as a user reports, unless the world says otherwise. Every
+//! child runs its parent's document, unless the world says that copies in target locations run.
 
 use super::{
     Execution, Pacer, Shape, StartOrder, Status, Step, World,
@@ -12,14 +13,27 @@ use super::{
     event::Event,
     lifecycle::{Checked, Origin},
     locations::SEE_GUIDE,
+    runbook::Runbook,
     template::{self, MAX_FILLED},
 };
+use patchfleet_core::id::Location;
+use std::sync::Arc;
 
-/// A child that a parent of the same runbook is about to start.
+/// A child that a parent is about to start.
 #[derive(Debug)]
 pub(super) struct Child {
     pub(super) order: StartOrder,
     pub(super) target: Option<TargetUnit>,
+    /// What its location has under the runbook's name, if that is what runs there.
+    pub(super) copy: Option<Copied>,
+}
+
+/// A copy of a runbook in a target location.
+#[derive(Debug)]
+pub(super) struct Copied {
+    pub(super) version: String,
+    pub(super) runbook: Arc<Runbook>,
+    pub(super) home: Location,
 }
 
 impl World {
@@ -80,23 +94,31 @@ impl World {
         self.end_execution(id, status, failure);
     }
 
-    /// Starts a step's child: the parent's own runbook, with the parameters that the child's order
-    /// says.
+    /// Starts a step's child: the parent's own runbook, or the copy that runs in its place, with the
+    /// parameters that the child's order says.
     pub(super) fn start_child(&mut self, id: &str, index: usize, child: Child) -> Result<(), Failure> {
         let Some(parent) = self.executions.get(id) else {
             return Ok(());
         };
-        let Child { order, target } = child;
+        let Child { order, target, copy } = child;
+        let Copied {
+            version,
+            runbook,
+            home,
+        } = copy.unwrap_or_else(|| Copied {
+            version: parent.version.clone(),
+            runbook: parent.runbook.clone(),
+            home: parent.home.clone(),
+        });
         let open = order.rate.iter().flat_map(super::RateControl::parameters);
-        let arguments = parent
-            .runbook
+        let arguments = runbook
             .arguments(&order.parameters, &open.collect())
             .map_err(|text| Failure::from(super::StartRefusal::Parameters(text)))?;
         let checked = Checked {
             order,
-            version: parent.version.clone(),
-            runbook: parent.runbook.clone(),
-            home: parent.home.clone(),
+            version,
+            runbook,
+            home,
             arguments,
         };
         let origin = Origin {

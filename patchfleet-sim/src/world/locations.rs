@@ -2,7 +2,10 @@
 //! looked at.
 
 use super::{
-    RegionKind, StartOrder, Status, Step, World, automation::Failure, fan_out::Child, lifecycle::role_name,
+    RegionKind, StartOrder, Status, Step, World,
+    automation::Failure,
+    fan_out::{Child, Copied},
+    lifecycle::role_name,
     regions,
 };
 use patchfleet_core::id::Location;
@@ -86,7 +89,29 @@ impl World {
         if let Some(rate) = &order.rate {
             self.check_group(location, rate)?;
         }
-        Ok(Some(Child { order, target: None }))
+        Ok(Some(Child {
+            copy: self.copy_in(execution, location),
+            order,
+            target: None,
+        }))
+    }
+
+    /// The document that stands in the location under the name of the execution's own, where the world
+    /// says that it runs there. Of a runbook that is another account's there are no copies: it is named
+    /// by its ARN.
+    fn copy_in(&self, execution: &super::Execution, location: &Location) -> Option<Copied> {
+        let order = &execution.order;
+        let by_name = execution.home.account == order.location.account;
+        if !self.automation.target_copies_run || !by_name || *location == execution.home {
+            return None;
+        }
+        let document = self.places.get(location)?.documents.get(&order.document)?;
+        let (version, content) = document.version(order.version.as_deref())?;
+        Some(Copied {
+            version: version.to_string(),
+            runbook: content.runbook.clone()?,
+            home: location.clone(),
+        })
     }
 
     fn is_shared(&self, execution: &super::Execution, location: &Location) -> bool {

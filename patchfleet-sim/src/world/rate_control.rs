@@ -257,6 +257,7 @@ impl World {
         let child = Child {
             order,
             target: Some(unit),
+            copy: None,
         };
         if let Err(failure) = self.start_child(id, index, child) {
             self.end_unit(id, index, Status::Failed, Some(failure));

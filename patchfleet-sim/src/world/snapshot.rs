@@ -33,6 +33,7 @@ fn execution(one: &Execution) -> Value {
         "region": one.order.location.region,
         "document": one.order.document,
         "document_version": one.version,
+        "document_account": one.home.account,
         "status": one.status.as_str(),
         "failure": one.failure,
         "parent": one.parent(),

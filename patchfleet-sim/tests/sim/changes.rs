@@ -1,7 +1,7 @@
 //! Other people's hands, and nodes that are stopped, terminated or silent.
 
 use crate::{
-    fleet::{Fleet, There, alone, world},
+    fleet::{CENTRAL, Fleet, There, alone, world},
     socket::{send, sim},
 };
 use jiff::SignedDuration;
@@ -285,6 +285,27 @@ fn a_document_gets_another_content_another_default_version_and_is_deleted() {
     assert_eq!(default(&mut fleet, back), Ok("1".to_owned()));
     let gone = json!({"delete_document": document});
     assert_eq!(default(&mut fleet, gone), Err("InvalidDocument".to_owned()));
+}
+
+#[test]
+fn an_account_makes_a_document_where_it_has_none_of_that_name() {
+    let mut fleet = Fleet::with_nodes("{ count = 1 }");
+    let content = json!({"schemaVersion": "0.3", "mainSteps": [
+        {"name": "wait", "action": "aws:sleep", "inputs": {"Duration": "PT1S"}},
+    ]});
+    let make = |account: &str, content: &str| {
+        json!({"create_document": {
+            "name": "Runbook", "account": account, "regions": ["us-east-1"], "content": content,
+        }})
+    };
+    let theirs = make("222222222222", &content.to_string());
+    assert_eq!(change(&mut fleet.world, theirs.clone()), 1);
+    assert_eq!(change(&mut fleet.world, theirs), 0, "it is there");
+    assert_eq!(change(&mut fleet.world, make(CENTRAL, &content.to_string())), 0);
+    let change: Change = serde_json::from_value(make("333333333333", "{}")).unwrap();
+    let problems = fleet.world.change(&change).unwrap_err();
+    assert_eq!(problems.len(), 2, "{problems:?}");
+    assert!(problems[1].starts_with("content: "), "{problems:?}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What is looked at before a child starts in a target location, and what a role may not do there.
 
 use crate::fleet::{CENTRAL, Fleet};
+use patchfleet_core::runbook::Runbook;
 use patchfleet_sim::world::Status;
 use serde_json::{Value, json};
 
@@ -96,6 +97,41 @@ fn a_runbook_has_to_be_shared_if_the_world_says_so() {
     let id = fleet.start(&[CENTRAL], &["us-east-1"], |_| ());
     fleet.world.run_until_idle();
     assert_eq!(fleet.status(&id), "Success", "its own account needs no share");
+}
+
+#[test]
+fn the_parents_document_runs_everywhere_unless_the_world_says_that_copies_run() {
+    let content = Runbook::default()
+        .to_json()
+        .replace("\"runPatchBaseline\"", "\"another\"");
+    let parents = ("runPatchBaseline", CENTRAL);
+    let copies = "automation = { target_copies_run = true }";
+    for (more, account, expected) in [
+        ("", "222222222222", parents),
+        (copies, "222222222222", ("another", "222222222222")),
+        (copies, CENTRAL, parents),
+    ] {
+        let mut fleet = fleet("", "", more);
+        let copy = json!({"create_document": {
+            "name": "Runbook", "account": "222222222222", "content": content,
+            "regions": ["us-east-1"],
+        }});
+        fleet
+            .world
+            .change(&serde_json::from_value(copy).unwrap())
+            .unwrap();
+        let id = fleet.start(&[account], &["us-east-1"], |_| ());
+        fleet.world.run_until_idle();
+        let state = fleet.world.state();
+        let mut executions = state["executions"].as_array().unwrap().iter();
+        let child = executions.find(|one| one["parent"] == id).unwrap();
+        let ran = &child["steps"][0]["name"];
+        assert_eq!(
+            (ran, &child["document_account"]),
+            (&json!(expected.0), &json!(expected.1)),
+            "{more} {account}"
+        );
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crate::{
     spec::{Change, DocumentAt, NodesOf},
     world::World,
 };
-use patchfleet_core::id::{AccountId, NodeKind, Region};
+use patchfleet_core::id::{AccountId, DocumentName, NodeKind, Region};
 
 impl World {
     /// What is wrong with a change in this world as it is now.
@@ -49,6 +49,14 @@ impl World {
                 }));
             }
             Change::Account(given) => self.check_where(std::slice::from_ref(&given.id), &[], &mut problems),
+            Change::CreateDocument(given) => {
+                self.check_where(given.account.as_slice(), &given.regions, &mut problems);
+                if let Err(error) = given.name.parse::<DocumentName>() {
+                    problems.push(error.to_string());
+                }
+                let refusal = self.creation_problem(given);
+                problems.extend(refusal.map(|refusal| format!("content: {refusal}")));
+            }
             Change::UpdateDocument(given) => {
                 self.check_document(&given.document, &mut problems);
                 let refusal = self.content_problem(given);

@@ -2,7 +2,7 @@
 
 use super::is_in;
 use crate::{
-    spec::{DocumentAt, DocumentDefault, DocumentUpdate},
+    spec::{DocumentAt, DocumentCreate, DocumentDefault, DocumentKind, DocumentUpdate},
     world::{Document, DocumentFormat, DocumentRefusal, DocumentVersion, World},
 };
 use jiff::Timestamp;
@@ -34,6 +34,35 @@ impl World {
                 .is_some_and(&change)
         });
         touched.count()
+    }
+
+    pub(super) fn create_document(&mut self, given: &DocumentCreate) -> usize {
+        let Ok(version) = read_runbook(&given.content, self.now) else {
+            return 0;
+        };
+        let account = given.account.as_ref().unwrap_or(&self.org.management).clone();
+        let regions = self.org.regions.iter().filter(|region| {
+            self.org.is_enabled(&account, region)
+                && (given.regions.is_empty() || given.regions.contains(region))
+        });
+        let homes: Vec<Location> = regions
+            .map(|region| Location::new(account.clone(), region.clone()))
+            .collect();
+        let made = homes.into_iter().filter(|home| {
+            let documents = &mut self.places.entry(home.clone()).or_default().documents;
+            let is_new = !documents.contains_key(&given.name);
+            if is_new {
+                let document = Document::new(DocumentKind::Automation, version.clone());
+                documents.insert(given.name.clone(), document);
+            }
+            is_new
+        });
+        made.count()
+    }
+
+    /// Why the content is none for a new Automation document.
+    pub(super) fn creation_problem(&self, given: &DocumentCreate) -> Option<DocumentRefusal> {
+        read_runbook(&given.content, self.now).err()
     }
 
     pub(super) fn update_document(&mut self, given: &DocumentUpdate) -> usize {
@@ -82,17 +111,29 @@ impl World {
     }
 }
 
+fn read_runbook(content: &str, at: Timestamp) -> Result<DocumentVersion, DocumentRefusal> {
+    DocumentVersion::read(
+        content.to_owned(),
+        DocumentKind::Automation,
+        format_of(content),
+        at,
+    )
+}
+
+fn format_of(content: &str) -> DocumentFormat {
+    if content.trim_start().starts_with('{') {
+        DocumentFormat::Json
+    } else {
+        DocumentFormat::Yaml
+    }
+}
+
 fn read(document: &Document, content: &str, at: Timestamp) -> Result<DocumentVersion, DocumentRefusal> {
-    let format = match content.trim_start().starts_with('{') {
-        _ if document
-            .versions
-            .values()
-            .any(|one| one.format == DocumentFormat::Text) =>
-        {
-            DocumentFormat::Text
-        }
-        true => DocumentFormat::Json,
-        false => DocumentFormat::Yaml,
+    let mut versions = document.versions.values();
+    let format = if versions.any(|one| one.format == DocumentFormat::Text) {
+        DocumentFormat::Text
+    } else {
+        format_of(content)
     };
     DocumentVersion::read(content.to_owned(), document.kind, format, at)
 }
