@@ -11,15 +11,17 @@ use crate::id::DocumentName;
 
 mod bound;
 mod command;
+mod copies;
 mod digest;
 mod document;
 mod ensure;
 mod start;
 mod targets;
 
-pub(crate) use bound::{Changed, Found, elsewhere, find};
+pub(crate) use bound::{CENTRAL, Changed, Found, NotCompared, find};
 pub use bound::{PlannedRunbook, RunbookChange};
 pub use command::{COMMAND_DOCUMENT, CommandSteps, STEP_TIMEOUT_PARAMETER, StepSum, command_steps};
+pub(crate) use copies::elsewhere;
 pub use digest::{ContentDigest, ContentDigestError};
 pub use document::{Runbook, StepTimeout, StepTimeoutError};
 pub use ensure::{Checked, Ensured, check, ensure};

@@ -255,6 +255,29 @@ fn safe_by_default(run: &Run) {
     }
 }
 
+/// Law 1: nothing begins in a location once it has a document of the runbook's name with other content.
+fn no_copy_is_run(run: &Run) {
+    let changes = run.after["changes"].as_array().unwrap().iter();
+    let copies = changes.filter(|one| one["touched"] == 1 && !one["change"]["create_document"].is_null());
+    for copy in copies {
+        let made = &copy["change"]["create_document"];
+        let (account, region) = (&made["account"], &made["regions"][0]);
+        for parent in run.parents() {
+            let targets = parent["target_locations"].as_array().unwrap().iter();
+            let mut there = targets.filter(|target| {
+                target["Accounts"].as_array().unwrap().contains(account)
+                    && target["Regions"].as_array().unwrap().contains(region)
+            });
+            let began = time(&parent["started"]);
+            assert!(
+                there.next().is_none() || began <= time(&copy["at"]),
+                "{} began in {account}/{region}, where another document had appeared: {copy}",
+                parent["execution_id"]
+            );
+        }
+    }
+}
+
 /// When somebody stopped something, and when at the latest an execution may begin after that.
 fn stops(run: &Run) -> Vec<(Timestamp, Timestamp)> {
     let changes = run.after["changes"].as_array().unwrap().iter();
@@ -291,6 +314,7 @@ fn campaigns() -> u32 {
 fn keeps_the_laws(run: &Run) {
     exact(run);
     safe_by_default(run);
+    no_copy_is_run(run);
     if let Ok(done) = &run.result {
         accounted(run, done);
         success_is_one(run, done);
@@ -349,7 +373,7 @@ fn others_do_everything_and_it_shows() {
         }
     }
     println!("{driven} driven, {stopped} stopped: {outcomes:?}; {nodes:?}");
-    assert_eq!(deeds.len(), 17, "{deeds:?}");
+    assert_eq!(deeds.len(), 18, "{deeds:?}");
     assert!(driven > 100, "{driven}");
     assert!(
         stopped > 10,

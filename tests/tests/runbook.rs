@@ -3,9 +3,11 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     reason = "clippy lets #[test] functions do so, and these are their helpers"
 )]
 
+use jiff::SignedDuration;
 use patchfleet_core::{
     campaign::fire,
     id::{CampaignId, DocumentName, EventId, EventSource},
@@ -15,8 +17,12 @@ use patchfleet_core::{
     request::PatchRequest,
     runbook::{self, Checked, Ensured, Runbook, StepTimeout},
 };
-use patchfleet_sim::{Sim, SimOptions, world::World};
-use patchfleet_tests::{over_http, plan, plan_and_run, request};
+use patchfleet_sim::{
+    Sim, SimOptions,
+    spec::{Change, DocumentCreate},
+    world::World,
+};
+use patchfleet_tests::{Campaign, over_http, plan, plan_and_run, request};
 use serde_json::{Value, json};
 
 /// Two accounts with the group WebServers. `documents` are in the central account.
@@ -286,23 +292,26 @@ async fn a_runbook_of_ones_own_runs_with_its_own_parameters() {
     assert_eq!(ended.report.exit_code(), 4);
 }
 
-/// Two units, of which the second is begun when the first is over; the runbook is changed meanwhile.
-async fn changed_in_mid_run(pin: &str) -> (Sim, patchfleet_tests::Ended) {
-    let two_units = r#"
+/// A campaign of two units, of which the second is begun when the first is over, and which runs.
+async fn under_way(pin: &str, settings: &str) -> (Sim, Ports, Campaign) {
+    let two_units = format!(
+        r#"
         management_account = "111111111111"
-        patch = { minutes = 4.0, reboot_minutes = 1.0 }
-        accounts = [{ id = "111111111111", name = "Main" }, { id = "222222222222", name = "Web" }]
+        {settings}
+        patch = {{ minutes = 4.0, reboot_minutes = 1.0 }}
+        accounts = [{{ id = "111111111111", name = "Main" }}, {{ id = "222222222222", name = "Web" }}]
         [[groups]]
         name = "WebServers"
         accounts = ["111111111111"]
         regions = ["us-east-1"]
-        nodes = [{ count = 2 }]
+        nodes = [{{ count = 2 }}]
         [[groups]]
         name = "WebServers"
         accounts = ["222222222222"]
         regions = ["eu-west-1"]
-        nodes = [{ count = 2 }]
-        "#;
+        nodes = [{{ count = 2 }}]
+        "#
+    );
     let request = request(&format!(
         r#"
         name = "runbooks"
@@ -324,18 +333,28 @@ async fn changed_in_mid_run(pin: &str) -> (Sim, patchfleet_tests::Ended) {
         "#
     ))
     .unwrap();
-    let (sim, ports) = start(two_units, &request).await;
+    let (sim, ports) = start(&two_units, &request).await;
     runbook::ensure(&*ports.documents, &own(), &Runbook::default())
         .await
         .unwrap();
     let drawn = plan(&ports, &request).await.unwrap();
     assert_eq!(drawn.requests.len(), 2);
-    let campaign = patchfleet_tests::Campaign::begin(&ports, drawn).await.unwrap();
+    let campaign = Campaign::begin(&ports, drawn).await.unwrap();
     campaign.run_for(60).await.unwrap();
-    let careless = Runbook::default()
+    (sim, ports, campaign)
+}
+
+/// The runbook, with one step less careful.
+fn careless() -> String {
+    Runbook::default()
         .to_json()
-        .replace("\"onFailure\": \"Abort\"", "\"onFailure\": \"Continue\"");
-    let version = ports.documents.update(&own(), careless).await.unwrap().unwrap();
+        .replace("\"onFailure\": \"Abort\"", "\"onFailure\": \"Continue\"")
+}
+
+/// The runbook is changed in the central account while the first unit runs.
+async fn changed_in_mid_run(pin: &str) -> (Sim, patchfleet_tests::Ended) {
+    let (sim, ports, campaign) = under_way(pin, "").await;
+    let version = ports.documents.update(&own(), careless()).await.unwrap().unwrap();
     ports.documents.set_default(&own(), &version).await.unwrap();
     let ended = campaign.run().await.unwrap();
     (sim, ended)
@@ -379,6 +398,73 @@ async fn a_pinned_version_runs_on_whatever_the_default_version_is_by_now() {
     assert_eq!(commands, 2);
 }
 
+/// What the account of the second unit has from now on under the runbook's name.
+fn copy_appears(sim: &Sim, content: String) {
+    let copy = Change::CreateDocument(DocumentCreate {
+        name: runbook::NAME.to_owned(),
+        account: Some("222222222222".parse().unwrap()),
+        regions: vec!["eu-west-1".parse().unwrap()],
+        content,
+    });
+    assert_eq!(sim.with_world(|world| world.change(&copy)), Ok(1));
+}
+
+/// The reboot options of the commands that were sent in the second unit's account.
+fn reboot_options_there(sim: &Sim) -> Vec<Value> {
+    let state = sim.with_world(|world| world.state());
+    let commands = state["commands"].as_array().unwrap().iter();
+    let there = commands.filter(|command| command["account"] == "222222222222");
+    there
+        .map(|command| command["parameters"]["RebootOption"][0].clone())
+        .collect()
+}
+
+#[tokio::test]
+async fn a_copy_with_other_content_that_appears_in_a_target_account_keeps_the_next_unit_from_its_start() {
+    let copies_run = "automation = { target_copies_run = true }";
+    let (sim, ports, campaign) = under_way("default", copies_run).await;
+    // It reboots nodes, although the request says NoReboot.
+    let reboots = Runbook::default()
+        .to_json()
+        .replace("\"{{ RebootOption }}\"", "\"RebootIfNeeded\"");
+    copy_appears(&sim, reboots);
+    let ended = campaign.run().await.unwrap();
+    assert_eq!(
+        (ended.report.outcome, ended.report.exit_code()),
+        (ReportOutcome::Halted, 5)
+    );
+    assert_eq!(ended.report.totals.nodes.count(NodeOutcome::NotRun), 2);
+    let because = ended.report.left_out_because.clone().unwrap();
+    for part in [
+        "the runbook Patchfleet-RunPatchBaseline in 222222222222/eu-west-1",
+        "there was none when the plan was made",
+        "they differ in mainSteps[0].inputs.Parameters.RebootOption",
+    ] {
+        assert!(because.contains(part), "{part:?} is not in {because}");
+    }
+    assert!(reboot_options_there(&sim).is_empty(), "nothing was sent there");
+
+    // The start that was withheld would have rebooted them.
+    let (id, request) = campaign.plan.units().last().unwrap();
+    let request = runbook::for_campaign(request, campaign.plan.runbook.as_ref(), campaign.id, id, 1);
+    let token = campaign.id.client_token(id, 1);
+    ports.automation.start(&request, token).await.unwrap();
+    ports
+        .clock
+        .sleep_until(ports.clock.now() + SignedDuration::from_hours(1))
+        .await;
+    assert_eq!(reboot_options_there(&sim), ["RebootIfNeeded"]);
+}
+
+#[tokio::test]
+async fn a_copy_with_the_same_content_that_appears_in_a_target_account_halts_nothing() {
+    let (sim, _, campaign) = under_way("default", "automation = { target_copies_run = true }").await;
+    copy_appears(&sim, Runbook::default().to_json());
+    let ended = campaign.run().await.unwrap();
+    assert_eq!(ended.report.left_out_because, None);
+    assert_eq!(reboot_options_there(&sim), ["NoReboot"]);
+}
+
 #[tokio::test]
 async fn what_is_fired_and_forgotten_is_compared_as_well() {
     let request = ask("");
@@ -388,10 +474,7 @@ async fn what_is_fired_and_forgotten_is_compared_as_well() {
         .await
         .unwrap();
     let drawn = plan(&ports, &request).await.unwrap();
-    let careless = current
-        .to_json()
-        .replace("\"onFailure\": \"Abort\"", "\"onFailure\": \"Continue\"");
-    let version = ports.documents.update(&own(), careless).await.unwrap().unwrap();
+    let version = ports.documents.update(&own(), careless()).await.unwrap().unwrap();
     ports.documents.set_default(&own(), &version).await.unwrap();
     let event = EventId::new(EventSource::Event, "fired").unwrap();
     let campaign = CampaignId::of_event(&request.digest(), &event);

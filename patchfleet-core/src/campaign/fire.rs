@@ -230,8 +230,8 @@ impl<'a> FirePorts<'a> {
         if let Some(runbook) = &plan.runbook {
             let at: Vec<Location> = plan.locations.iter().map(PlannedLocation::location).collect();
             let pin = plan.request.automation.pin;
-            let compared = runbook.compare(self.documents, pin, &at).await;
-            if let Some(changed) = compared.map_err(FireError::Port)? {
+            let compared = runbook.compare(self.documents, &plan.central, pin, &at).await;
+            if let Some(changed) = compared.map_err(|failure| FireError::Port(failure.error))? {
                 return Err(FireError::RunbookChanged {
                     detail: changed.detail,
                 });

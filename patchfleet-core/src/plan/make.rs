@@ -201,6 +201,7 @@ async fn bind(
     }
     plan.warnings.extend(found.warnings);
     runbook.copies = found.same;
+    runbook.unread = found.unread;
     if pin == RunbookPin::Version {
         let version = runbook.version_to_run(pin);
         for start in &mut plan.requests {

@@ -3,13 +3,12 @@
 use super::{COMMAND_DOCUMENT, CommandSteps, ContentDigest, ensure::is_own_and_fits, ensure::read, is_own};
 use crate::id::{DocumentName, Location};
 use crate::plan::{RefusalCode, RefusalReason};
-use crate::port::{Caller, DocumentVersion, DocumentView, Documents, PortError, PortErrorKind, PortResult};
+use crate::port::{Caller, DocumentVersion, Documents, PortError, PortErrorKind, PortResult};
 use crate::request::{AutomationSettings, RunbookPin};
-use futures_util::{StreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 
-/// How many locations a message names.
-const NAMED: usize = 3;
+/// The words for where a start looks for the runbook.
+pub(crate) const CENTRAL: &str = "the central account and Region";
 
 /// What a plan was made for: the runbook's content at the time of planning.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,9 +25,13 @@ pub struct PlannedRunbook {
     /// Whether it is patchfleet's own.
     pub own: bool,
     /// The locations in which a document of this name stands as well, as the discovery role finds
-    /// it there, and says the same. Each is compared again before a unit with it is started.
+    /// it there, and says the same.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub copies: Vec<Location>,
+    /// The locations in which nobody could find out whether one stands there. A warning of the plan
+    /// says why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<Location>,
 }
 
 /// What became of a runbook since the plan was made.
@@ -50,6 +53,15 @@ pub enum RunbookChange {
 pub(crate) struct Changed {
     pub(crate) change: RunbookChange,
     pub(crate) detail: String,
+}
+
+/// Why the runbook could not be compared for now.
+#[derive(Debug)]
+pub(crate) struct NotCompared {
+    /// Where it could not be read; `None`: in the central account and Region.
+    pub(crate) at: Option<Location>,
+    /// A failure that may pass by itself, or that is the caller's own.
+    pub(crate) error: PortError,
 }
 
 /// What planning found out about the runbook in the central account and Region.
@@ -125,6 +137,7 @@ pub(crate) async fn find(
         version: view.version,
         own,
         copies: vec![],
+        unread: vec![],
     }))
 }
 
@@ -142,92 +155,6 @@ fn parameter_names(content: &str) -> Vec<String> {
     names
 }
 
-/// What the target accounts have under the runbook's name.
-#[derive(Debug, Default)]
-pub(crate) struct Elsewhere {
-    pub(crate) same: Vec<Location>,
-    pub(crate) warnings: Vec<String>,
-    pub(crate) reasons: Vec<RefusalReason>,
-}
-
-/// Reads the runbook in each of these locations as it is found there: a copy by its name, a shared
-/// one by its ARN. Which account's document a multi-account automation runs is not documented, so
-/// one that says something else refuses; where none is found by its name, there is only the
-/// central one.
-pub(crate) async fn elsewhere(
-    documents: &dyn Documents,
-    runbook: &PlannedRunbook,
-    pin: RunbookPin,
-    locations: &[Location],
-    concurrency: usize,
-) -> Elsewhere {
-    let mut found = Elsewhere::default();
-    if is_amazons(&runbook.name) {
-        return found;
-    }
-    let version = runbook.version_to_run(pin);
-    let reads: Vec<_> = locations
-        .iter()
-        .map(|at| async move { (at, documents.read(Some(at), &runbook.name, version).await) })
-        .collect();
-    let answers: Vec<_> = stream::iter(reads).buffered(concurrency.max(1)).collect().await;
-    let by_arn = runbook.name.as_str().starts_with("arn:");
-    let mut not_read: Vec<(&Location, String)> = vec![];
-    let mut not_shared: Vec<&Location> = vec![];
-    for (at, answer) in answers {
-        match answer {
-            Ok(view) if ContentDigest::of(&view.content) == runbook.digest => found.same.push(at.clone()),
-            Ok(view) => found.reasons.push(RefusalReason {
-                code: RefusalCode::RunbookDiffers,
-                subject: at.to_string(),
-                detail: differs_there(runbook, &view),
-            }),
-            Err(error) if error.kind() == PortErrorKind::NotFound => {
-                if by_arn {
-                    not_shared.push(at);
-                }
-            }
-            Err(error) => not_read.push((at, error.reason())),
-        }
-    }
-    if let Some((_, why)) = not_read.first() {
-        let places: Vec<&Location> = not_read.iter().map(|(at, _)| *at).collect();
-        found.warnings.push(format!(
-            "whether the runbook {} says the same in {} is not known, because it could not be read there: {why}",
-            runbook.name,
-            named(&places),
-        ));
-    }
-    if !not_shared.is_empty() {
-        found.warnings.push(format!(
-            "the runbook {} (version {version}) is not found in {}: is it shared with each account, and in that version? A share is of $DEFAULT alone unless it says $ALL",
-            runbook.name,
-            named(&not_shared),
-        ));
-    }
-    found
-}
-
-fn differs_there(runbook: &PlannedRunbook, view: &DocumentView) -> String {
-    format!(
-        "version {} of the runbook {} that is found there does not say what version {} in the central account and Region says: bring the same content to both, or remove the copy",
-        view.version, runbook.name, runbook.version
-    )
-}
-
-fn named(locations: &[&Location]) -> String {
-    let names: Vec<String> = locations.iter().take(NAMED).map(ToString::to_string).collect();
-    match locations.len().saturating_sub(NAMED) {
-        0 => names.join(", "),
-        more => format!("{} and {more} more locations", names.join(", ")),
-    }
-}
-
-/// Whether AWS keeps the document: it is the same in every account.
-fn is_amazons(name: &DocumentName) -> bool {
-    name.as_str().starts_with("AWS-")
-}
-
 impl PlannedRunbook {
     /// The version that a start runs.
     pub(crate) fn version_to_run(&self, pin: RunbookPin) -> DocumentVersion {
@@ -238,69 +165,60 @@ impl PlannedRunbook {
     }
 
     /// Compares what would run now with what was planned: the version in the central account and
-    /// Region, and the copies in these locations.
+    /// Region, and whatever these locations have under its name, also where there was nothing when
+    /// the plan was made. That is one read for each location, as planning makes.
     ///
     /// # Errors
     ///
-    /// A failure that may pass by itself, or that is the caller's own.
+    /// [`NotCompared`] if a read failed in a way that says nothing about the runbook.
     pub(crate) async fn compare(
         &self,
         documents: &dyn Documents,
+        central: &Caller,
         pin: RunbookPin,
         locations: &[Location],
-    ) -> PortResult<Option<Changed>> {
+    ) -> Result<Option<Changed>, NotCompared> {
         let version = self.version_to_run(pin);
-        let copies = locations.iter().filter(|at| self.copies.contains(at)).map(Some);
-        for at in std::iter::once(None).chain(copies) {
-            let place = at.map_or_else(
-                || "the central account and Region".to_owned(),
-                ToString::to_string,
-            );
-            let changed = |change, detail| Ok(Some(Changed { change, detail }));
-            match documents.read(at, &self.name, version).await {
-                Ok(view) if ContentDigest::of(&view.content) == self.digest => {}
-                Ok(view) => {
-                    return changed(
-                        RunbookChange::Differs,
-                        format!(
-                            "version {} of the runbook {} in {place} is not what version {} was when the plan was made (digest {}, planned {})",
-                            view.version,
-                            self.name,
-                            self.version,
-                            ContentDigest::of(&view.content).short(),
-                            self.digest.short()
-                        ),
-                    );
-                }
-                // A copy that is gone cannot run.
-                Err(error) if error.kind() == PortErrorKind::NotFound && at.is_some() => {}
-                Err(error) if error.kind() == PortErrorKind::NotFound => {
-                    return changed(
-                        RunbookChange::Gone,
-                        format!(
-                            "the runbook {} (version {version}) is no longer in {place}: {}",
-                            self.name,
-                            error.reason()
-                        ),
-                    );
-                }
-                Err(error) if passes(&error) => return Err(error),
-                Err(error) => {
-                    return changed(
-                        RunbookChange::Unreadable,
-                        format!(
-                            "the runbook {} in {place} could be read when the plan was made and no longer can, so it is not known whether it is the same: {}",
-                            self.name,
-                            error.reason()
-                        ),
-                    );
-                }
+        let (change, detail) = match documents.read(None, &self.name, version).await {
+            Ok(view) if ContentDigest::of(&view.content) == self.digest => {
+                return self
+                    .compare_copies(documents, central, version, &view.content, locations)
+                    .await;
             }
-        }
-        Ok(None)
+            Ok(view) => (
+                RunbookChange::Differs,
+                format!(
+                    "version {} of the runbook {} in {CENTRAL} is not what version {} was when the plan was made (digest {}, planned {})",
+                    view.version,
+                    self.name,
+                    self.version,
+                    ContentDigest::of(&view.content).short(),
+                    self.digest.short()
+                ),
+            ),
+            Err(error) if error.kind() == PortErrorKind::NotFound => (
+                RunbookChange::Gone,
+                format!(
+                    "the runbook {} (version {version}) is no longer in {CENTRAL}: {}",
+                    self.name,
+                    error.reason()
+                ),
+            ),
+            Err(error) if passes(&error) => return Err(NotCompared { at: None, error }),
+            Err(error) => (
+                RunbookChange::Unreadable,
+                format!(
+                    "the runbook {} in {CENTRAL} could be read when the plan was made and no longer can, so it is not known whether it is the same: {}",
+                    self.name,
+                    error.reason()
+                ),
+            ),
+        };
+        Ok(Some(Changed { change, detail }))
     }
 }
 
-fn passes(error: &PortError) -> bool {
+/// Whether a failure says nothing about the document: it passes by itself, or is the caller's own.
+pub(super) fn passes(error: &PortError) -> bool {
     error.kind().is_transient() || error.kind() == PortErrorKind::Credentials
 }

@@ -4,7 +4,11 @@ use super::ensure::read;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
+use std::collections::BTreeSet;
 use std::fmt;
+
+/// How many characters of a path a message shows.
+const MAX_PATH: usize = 100;
 
 /// A digest of what a document says: 64 hexadecimal digits.
 ///
@@ -56,6 +60,45 @@ fn in_order(value: Value) -> Value {
         }
         Value::Array(items) => Value::Array(items.into_iter().map(in_order).collect()),
         other => other,
+    }
+}
+
+/// The first place in which two documents say different things, as a path such as
+/// `mainSteps[0].onFailure`. `None` if they say the same, or one of them is no document.
+pub(super) fn difference(planned: &str, found: &str) -> Option<String> {
+    let path = first_difference(&in_order(read(planned)?), &in_order(read(found)?))?;
+    let path = if path.is_empty() {
+        "the whole document".to_owned()
+    } else {
+        path
+    };
+    // Their keys are somebody else's text.
+    Some(path.trim_start_matches('.').chars().take(MAX_PATH).collect())
+}
+
+fn first_difference(planned: &Value, found: &Value) -> Option<String> {
+    match (planned, found) {
+        (Value::Object(planned), Value::Object(found)) => {
+            let keys: BTreeSet<&String> = planned.keys().chain(found.keys()).collect();
+            keys.into_iter().find_map(|key| {
+                let below = match (planned.get(key), found.get(key)) {
+                    (Some(planned), Some(found)) => first_difference(planned, found),
+                    _ => Some(String::new()),
+                };
+                below.map(|below| format!(".{key}{below}"))
+            })
+        }
+        (Value::Array(planned), Value::Array(found)) => {
+            let shared = planned.iter().zip(found).enumerate();
+            let mut differences = shared.filter_map(|(index, (planned, found))| {
+                first_difference(planned, found).map(|below| format!("[{index}]{below}"))
+            });
+            let first = differences.next();
+            first.or_else(|| {
+                (planned.len() != found.len()).then(|| format!("[{}]", planned.len().min(found.len())))
+            })
+        }
+        _ => (planned != found).then(String::new),
     }
 }
 
@@ -111,6 +154,36 @@ mod tests {
             ContentDigest::of("{\"b\": [], \"a\": 1}").to_string(),
             "f87e4099e9be5e75094e0a4f46d3dc18a9c37429314a5a2490fb78d31e7e170c"
         );
+    }
+
+    #[test]
+    fn the_first_difference_of_two_documents_is_a_path_into_them() {
+        let planned = r#"{"a": 1, "mainSteps": [{"name": "x", "onFailure": "Abort"}, {"name": "two"}]}"#;
+        for (found, path) in [
+            (
+                "mainSteps: [{onFailure: Abort, name: x}, {name: two}]\na: 1",
+                None,
+            ),
+            ("{\"a\": 1}", Some("mainSteps")),
+            (
+                &planned.replace("Abort", "Continue"),
+                Some("mainSteps[0].onFailure"),
+            ),
+            (
+                &planned.replace("\"two\"", "\"three\""),
+                Some("mainSteps[1].name"),
+            ),
+            (
+                &planned.replace(", {\"name\": \"two\"}", ""),
+                Some("mainSteps[1]"),
+            ),
+            (&planned.replace("\"a\": 1", "\"a\": 1, \"b\": 1"), Some("b")),
+            ("}{", None),
+        ] {
+            assert_eq!(difference(planned, found).as_deref(), path, "{found}");
+        }
+        let long = format!("{{\"{}\": 1}}", "k".repeat(10_000));
+        assert_eq!(difference("{}", &long).unwrap().len(), MAX_PATH);
     }
 
     #[test]

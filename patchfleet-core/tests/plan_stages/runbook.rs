@@ -262,6 +262,8 @@ fn what_cannot_be_read_elsewhere_is_a_warning_that_names_the_places() {
         .find(|warning| warning.contains("is not known"))
         .unwrap();
     assert!(warning.contains(&format!("{OTHER}/{US}")), "{warning}");
+    // So that a start there is not withheld for what could not be read before either.
+    assert_eq!(plan.runbook.unwrap().unread, [at(OTHER, US)]);
 
     // By its ARN a shared runbook has to be found; by its name nobody has to have a copy.
     let arn = "arn:aws:ssm:us-east-1:111111111111:document/Shared";

@@ -94,6 +94,7 @@ pub(crate) enum Deed {
     CancelCommands,
     ReplaceRunbook,
     DeleteRunbook,
+    CopyAppears,
     Alarm,
 }
 
@@ -188,6 +189,7 @@ fn deed() -> impl Strategy<Value = Deed> {
         2 => Just(Deed::CancelCommands),
         1 => Just(Deed::ReplaceRunbook),
         1 => Just(Deed::DeleteRunbook),
+        1 => Just(Deed::CopyAppears),
         1 => Just(Deed::Alarm),
     ]
 }
@@ -241,6 +243,7 @@ fn drafts_in_turns() -> impl Strategy<Value = Draft> {
         1 => Just(Deed::CancelCommands),
         2 => Just(Deed::ReplaceRunbook),
         1 => Just(Deed::DeleteRunbook),
+        2 => Just(Deed::CopyAppears),
     ];
     let hands = (
         hand(stopping, 30..1_500_u32),
@@ -398,6 +401,7 @@ impl Draft {
             "management_account": MAIN,
             "patch": { "minutes": 4.0, "reboot_minutes": 1.0 },
             "documents": [{ "name": RUNBOOK, "builtin": "patchfleet" }],
+            "automation": { "target_copies_run": true },
             "accounts": accounts,
             "groups": groups,
             "nodes": nodes,
@@ -468,6 +472,9 @@ impl Hand {
                 "document": { "name": RUNBOOK }, "content": another_runbook(),
             } }),
             Deed::DeleteRunbook => json!({ "delete_document": { "name": RUNBOOK } }),
+            Deed::CopyAppears => json!({ "create_document": {
+                "name": RUNBOOK, "account": account, "regions": [region], "content": another_runbook(),
+            } }),
             Deed::Alarm => json!({ "alarm": here }),
         };
         json!({ "at": self.at, "change": change })

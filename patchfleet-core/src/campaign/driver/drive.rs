@@ -11,7 +11,7 @@ use crate::campaign::state::{StartState, State};
 use crate::campaign::{ACTS_AT_ONCE, Event};
 use crate::id::{ExecutionId, Location, UnitId};
 use crate::port::{Appended, PortError, PortErrorKind, PortResult};
-use crate::runbook::{Changed, RunbookChange};
+use crate::runbook::{CENTRAL, Changed, NotCompared, RunbookChange};
 use futures_util::{StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
@@ -115,6 +115,7 @@ impl Drive<'_> {
         let (Some(planned), pin) = (plan.runbook.clone(), plan.request.automation.pin) else {
             return Ok(Some(actions));
         };
+        let central = plan.central.clone();
         let mut compared = vec![];
         for action in actions {
             let (Action::Start { unit, .. } | Action::Resend(unit)) = action else {
@@ -127,14 +128,15 @@ impl Drive<'_> {
                 .get(&unit)
                 .map(|unit| unit.locations.keys().cloned().collect())
                 .unwrap_or_default();
-            let changed = match planned.compare(&*self.driver.documents, pin, &at).await {
+            let documents = &*self.driver.documents;
+            let changed = match planned.compare(documents, &central, pin, &at).await {
                 Ok(None) => {
                     self.polls.unit(unit).runbook_failures = Failures::default();
                     compared.push(action);
                     continue;
                 }
                 Ok(Some(changed)) => changed,
-                Err(error) => {
+                Err(NotCompared { at, error }) => {
                     let now = self.now();
                     let asked = self.polls.unit(unit);
                     asked.runbook_failures.add(error.kind());
@@ -148,8 +150,9 @@ impl Drive<'_> {
                     Changed {
                         change: RunbookChange::Unreadable,
                         detail: format!(
-                            "the runbook {} cannot be read, so it is not known whether it is the planned one: {}",
+                            "the runbook {} cannot be read in {}, so it is not known whether it is the planned one: {}",
                             planned.name,
+                            at.map_or_else(|| CENTRAL.to_owned(), |at| at.to_string()),
                             error.reason()
                         ),
                     }

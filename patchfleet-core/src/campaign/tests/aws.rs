@@ -225,8 +225,10 @@ pub(crate) struct FakeAws {
     pub(crate) runbook: Mutex<Option<String>>,
     /// What the next reads of it are answered with, the last first.
     pub(crate) runbook_reads: Mutex<Answers>,
-    /// What copies of it say.
-    pub(crate) copies: Mutex<BTreeMap<Location, String>>,
+    /// What copies of it say, or why they cannot be read.
+    pub(crate) copies: Mutex<BTreeMap<Location, Result<String, PortErrorKind>>>,
+    /// How often it was read in each location; `None`: in the central account and Region.
+    pub(crate) reads: Mutex<BTreeMap<Option<Location>, u32>>,
     /// From and until when the caller's credentials do not work.
     pub(crate) locked_out: Mutex<Option<(Timestamp, Timestamp)>>,
     /// What every question which nodes are managed is answered with.

@@ -167,6 +167,7 @@ fn a_runbook_of_ones_own_that_takes_no_snapshot_is_judged_by_the_clock() {
             parameters: vec![parameter.to_owned()],
             own: false,
             copies: vec![],
+            unread: vec![],
         });
         let state = world.run();
         assert_eq!(rows(&world, &state)[0].0, outcome, "{parameter}");

@@ -139,6 +139,7 @@ impl World {
             counts_late: Mutex::default(),
             still_listed: Mutex::default(),
             copies: Mutex::default(),
+            reads: Mutex::default(),
             runs_on: Mutex::default(),
             expires_late: Mutex::default(),
             lists_late: Mutex::default(),

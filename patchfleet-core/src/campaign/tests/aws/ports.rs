@@ -399,9 +399,13 @@ impl Documents for FakeAws {
             if let Some(answer) = self.runbook_reads.lock().unwrap().pop() {
                 return Err(answer());
             }
+            *self.reads.lock().unwrap().entry(at.clone()).or_default() += 1;
             let content = match at {
                 None => self.runbook.lock().unwrap().clone(),
-                Some(at) => self.copies.lock().unwrap().get(&at).cloned(),
+                Some(at) => match self.copies.lock().unwrap().get(&at).cloned() {
+                    Some(Err(kind)) => return Err(PortError::new(kind, "may not")),
+                    copy => copy.and_then(Result::ok),
+                },
             };
             let content =
                 content.ok_or_else(|| PortError::new(PortErrorKind::NotFound, "InvalidDocument"))?;

@@ -1,0 +1,209 @@
+//! What target accounts have under the runbook's name: before a plan is made, and before each start.
+//!
+//! Which account's document a multi-account automation runs is not documented. So each location is
+//! looked at as it will find the document: a copy by its name, a shared one by its ARN. That is one
+//! GetDocument in each location.
+
+use super::bound::{Changed, NotCompared, PlannedRunbook, RunbookChange, passes};
+use super::{ContentDigest, digest};
+use crate::id::{DocumentName, Location};
+use crate::plan::{RefusalCode, RefusalReason};
+use crate::port::{Caller, DocumentVersion, DocumentView, Documents, PortErrorKind, PortResult};
+use crate::request::RunbookPin;
+use futures_util::{StreamExt as _, stream};
+
+/// How many locations a message names.
+const NAMED: usize = 3;
+
+/// How many locations are looked at at once before a start. Rates are the ports' business.
+const LOOKS_AT_ONCE: usize = 16;
+
+/// What the target accounts have under the runbook's name.
+#[derive(Debug, Default)]
+pub(crate) struct Elsewhere {
+    pub(crate) same: Vec<Location>,
+    pub(crate) unread: Vec<Location>,
+    pub(crate) warnings: Vec<String>,
+    pub(crate) reasons: Vec<RefusalReason>,
+}
+
+/// Looks at the runbook in each of these locations, `concurrency` (at least 1) at once. One that says
+/// something else refuses. Where none is found by its name, there is only the central one.
+pub(crate) async fn elsewhere(
+    documents: &dyn Documents,
+    runbook: &PlannedRunbook,
+    pin: RunbookPin,
+    locations: &[Location],
+    concurrency: usize,
+) -> Elsewhere {
+    let mut found = Elsewhere::default();
+    if is_amazons(&runbook.name) {
+        return found;
+    }
+    let version = runbook.version_to_run(pin);
+    let answers = look(documents, &runbook.name, version, locations, concurrency).await;
+    let by_arn = runbook.name.as_str().starts_with("arn:");
+    let mut why = None;
+    let mut not_shared: Vec<&Location> = vec![];
+    for (at, answer) in answers {
+        match answer {
+            Ok(view) if ContentDigest::of(&view.content) == runbook.digest => found.same.push(at.clone()),
+            Ok(view) => found.reasons.push(RefusalReason {
+                code: RefusalCode::RunbookDiffers,
+                subject: at.to_string(),
+                detail: format!(
+                    "version {} of the runbook {} that is found there does not say what version {} in the central account and Region says: bring the same content to both, or remove the copy",
+                    view.version, runbook.name, runbook.version
+                ),
+            }),
+            Err(error) if error.kind() == PortErrorKind::NotFound => {
+                if by_arn {
+                    not_shared.push(at);
+                }
+            }
+            Err(error) => {
+                found.unread.push(at.clone());
+                why.get_or_insert_with(|| error.reason());
+            }
+        }
+    }
+    if let Some(why) = why {
+        found.warnings.push(format!(
+            "whether the runbook {} says the same in {} is not known, because it could not be read there: {why}",
+            runbook.name,
+            named(&found.unread.iter().collect::<Vec<_>>()),
+        ));
+    }
+    if !not_shared.is_empty() {
+        found.warnings.push(format!(
+            "the runbook {} (version {version}) is not found in {}: is it shared with each account, and in that version? A share is of $DEFAULT alone unless it says $ALL",
+            runbook.name,
+            named(&not_shared),
+        ));
+    }
+    found
+}
+
+/// Reads the document in each of these locations. The answers are in the order of the locations.
+async fn look<'a>(
+    documents: &dyn Documents,
+    name: &DocumentName,
+    version: DocumentVersion,
+    locations: impl IntoIterator<Item = &'a Location>,
+    at_once: usize,
+) -> Vec<(&'a Location, PortResult<DocumentView>)> {
+    let reads: Vec<_> = locations
+        .into_iter()
+        .map(|at| async move { (at, documents.read(Some(at), name, version).await) })
+        .collect();
+    stream::iter(reads).buffered(at_once.max(1)).collect().await
+}
+
+fn named(locations: &[&Location]) -> String {
+    let names: Vec<String> = locations.iter().take(NAMED).map(ToString::to_string).collect();
+    match locations.len().saturating_sub(NAMED) {
+        0 => names.join(", "),
+        1 => format!("{} and 1 more location", names.join(", ")),
+        more => format!("{} and {more} more locations", names.join(", ")),
+    }
+}
+
+/// Whether AWS keeps the document: it is the same in every account.
+fn is_amazons(name: &DocumentName) -> bool {
+    name.as_str().starts_with("AWS-")
+}
+
+impl PlannedRunbook {
+    /// Compares what these locations have under the runbook's name with `content`, which is what was
+    /// planned. A copy that says the same changes nothing, and one that is gone cannot run.
+    ///
+    /// Where planning could look and nobody can any more, it is not known what would run. Where planning
+    /// could not look either, its warning has said so, and a failure changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`NotCompared`] if a read failed in a way that says nothing about the runbook.
+    pub(super) async fn compare_copies(
+        &self,
+        documents: &dyn Documents,
+        central: &Caller,
+        version: DocumentVersion,
+        content: &str,
+        locations: &[Location],
+    ) -> Result<Option<Changed>, NotCompared> {
+        if is_amazons(&self.name) {
+            return Ok(None);
+        }
+        let targets = locations
+            .iter()
+            .filter(|at| (&at.account, &at.region) != (&central.account, &central.region));
+        let answers = look(documents, &self.name, version, targets, LOOKS_AT_ONCE).await;
+        let (mut others, mut unreadable) = (vec![], vec![]);
+        let mut passing = None;
+        for (at, answer) in answers {
+            match answer {
+                Ok(view) if ContentDigest::of(&view.content) == self.digest => {}
+                Ok(view) => others.push((at, view)),
+                Err(error) if error.kind() == PortErrorKind::NotFound => {}
+                Err(_) if self.unread.contains(at) => {}
+                Err(error) if passes(&error) => {
+                    passing = Some(NotCompared {
+                        at: Some(at.clone()),
+                        error,
+                    });
+                }
+                Err(error) => unreadable.push((at, error)),
+            }
+        }
+        // What is certain comes before what is not.
+        let (change, detail) = if let Some((at, view)) = others.first() {
+            let rest: Vec<&Location> = others.iter().skip(1).map(|(at, _)| *at).collect();
+            (RunbookChange::Differs, self.other(at, view, content, &rest))
+        } else if let Some((at, error)) = unreadable.first() {
+            let places: Vec<&Location> = unreadable.iter().map(|(at, _)| *at).collect();
+            let had = if self.copies.contains(at) {
+                "could be read when the plan was made and no longer can"
+            } else {
+                "was not there when the plan was made, and whether it is there now cannot be read any more"
+            };
+            (
+                RunbookChange::Unreadable,
+                format!(
+                    "the runbook {} in {} {had}, so it is not known whether it is the same: {}",
+                    self.name,
+                    named(&places),
+                    error.reason()
+                ),
+            )
+        } else {
+            return passing.map_or(Ok(None), Err);
+        };
+        Ok(Some(Changed { change, detail }))
+    }
+
+    /// The words for a copy that is not what was planned.
+    fn other(&self, at: &Location, view: &DocumentView, content: &str, rest: &[&Location]) -> String {
+        let since = if self.copies.contains(at) {
+            ""
+        } else if self.unread.contains(at) {
+            " (it could not be read there when the plan was made)"
+        } else {
+            " (there was none when the plan was made)"
+        };
+        let differs = digest::difference(content, &view.content)
+            .map_or_else(String::new, |path| format!("; they differ in {path}"));
+        let more = if rest.is_empty() {
+            String::new()
+        } else {
+            format!("; what is in {} is not, either", named(rest))
+        };
+        format!(
+            "version {} of the runbook {} in {at}{since} is not what version {} was when the plan was made (digest {}, planned {}{differs}){more}",
+            view.version,
+            self.name,
+            self.version,
+            ContentDigest::of(&view.content).short(),
+            self.digest.short()
+        )
+    }
+}
