@@ -4,6 +4,7 @@
 //! pure: [`decide`] takes the state and the time and says what to do, or when to wake, or that it
 //! is done. The [`Driver`] is a thin loop around the two that calls the ports.
 
+mod claims;
 mod classify;
 mod collect;
 mod decide;
@@ -23,6 +24,7 @@ mod summary;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use claims::open_campaign;
 pub use classify::{PATCH_STATE_LAG, PING_LAG};
 pub use decide::{Action, COLLECTS_A_TURN, Decision, LOOK_UP_AFTER, RESEND_WITHIN, START_PATIENCE, decide};
 pub use driver::{Drive, DriveError, Driver, Observer, Progress, Recollected, StillUnread, Turn};
@@ -30,7 +32,7 @@ pub use event::{Event, FinishedOutcome, LocationOutcome, RECORD_FORMAT, Record};
 #[cfg(feature = "file-log")]
 pub use file_log::{CampaignList, CampaignSummary, FileLog, FileRows};
 pub use fire::{FireError, Fired, FiredBefore, fire, fired_before};
-pub use journal::{load, open_campaign};
+pub use journal::load;
 pub use memory_log::{MemoryLog, MemoryRows};
 pub use polls::{
     BACKOFF_LONGEST, OTHER_TRIES, POLL_FIRST, POLL_LONGEST, Polls, TRANSIENT_TRIES, backoff, poll_interval,

@@ -280,6 +280,8 @@ pub enum RefusalCode {
     RunbookDiffers,
     /// Another campaign of the same request is open.
     CampaignOpen,
+    /// A campaign's log or a claim is damaged, so another campaign of the same request may be open.
+    LogDamaged,
     /// The campaign did not stop because somebody else cancelled something of it.
     NothingToGoOn,
     /// The world is no longer the one that the saved plan was made for.
@@ -318,6 +320,7 @@ impl RefusalCode {
             Self::NodeNotFound => "node_not_found",
             Self::RunbookMissing => "runbook_missing",
             Self::CampaignOpen => "campaign_open",
+            Self::LogDamaged => "log_damaged",
             Self::NothingToGoOn => "nothing_to_go_on",
             Self::PlanDrifted => "plan_drifted",
             Self::OtherCentral => "other_central",

@@ -1,13 +1,14 @@
 //! The driver: a thin loop around [`decide`](super::decide) that calls the ports and appends what came of it.
 
-use super::journal::{Journal, claimed};
+use super::journal::Journal;
 use super::polls::Polls;
 use super::state::{State, StateError};
 use super::{Event, FinishedOutcome, RECORD_FORMAT, Record};
 use crate::id::{CampaignId, ExecutionId, RequestName, WriterId};
 use crate::plan::{Plan, Refusal, RefusalCode, RefusalReason};
 use crate::port::{
-    Appended, Automation, CampaignLog, Clock, Documents, Inventory, LogKey, NodeRows, PortError, Ports,
+    Appended, Automation, CampaignLog, Clock, Documents, Inventory, LogKey, NodeRows, PortError,
+    PortErrorKind, Ports,
 };
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -59,6 +60,15 @@ pub enum DriveError {
         name: RequestName,
         /// The open campaign.
         open: CampaignId,
+    },
+    /// It cannot be told whether a campaign of the request's name is open: the log does not answer, or is
+    /// damaged ([`PortErrorKind::Incompatible`]). Nothing was started.
+    #[error("nothing was started for the request {name}")]
+    NameUnclear {
+        /// The request's name.
+        name: RequestName,
+        /// Why; of damage, in which file or object, and what a person can do.
+        source: PortError,
     },
     /// The plan carries a presigned URL, which may not stand in a log. Nothing was written.
     #[error(transparent)]
@@ -142,7 +152,7 @@ pub enum DriveError {
 
 impl DriveError {
     /// The refusal that the error is, if nothing was started because another campaign of the
-    /// request is open, the plan may not be kept, or there is nothing to go on with.
+    /// request is open or may be, the plan may not be kept, or there is nothing to go on with.
     #[must_use]
     pub fn refusal(&self) -> Option<Refusal> {
         if let Self::Presigned(refusal) = self {
@@ -154,6 +164,17 @@ impl DriveError {
                     code: RefusalCode::NothingToGoOn,
                     subject: campaign.to_string(),
                     detail: "it did not stop because something was cancelled from outside: resume it without --go-on, or look at its report".to_owned(),
+                }],
+            });
+        }
+        if let Self::NameUnclear { name, source } = self
+            && source.kind() == PortErrorKind::Incompatible
+        {
+            return Some(Refusal {
+                reasons: vec![RefusalReason {
+                    code: RefusalCode::LogDamaged,
+                    subject: name.to_string(),
+                    detail: source.chain(),
                 }],
             });
         }
@@ -218,7 +239,8 @@ impl Driver {
     ///
     /// # Errors
     ///
-    /// [`DriveError::NameTaken`] if another campaign of the request is open;
+    /// [`DriveError::NameTaken`] if another campaign of the request is open, whatever became of its claim;
+    /// [`DriveError::NameUnclear`] if that cannot be told;
     /// [`DriveError::Presigned`] if the plan carries a presigned URL; [`DriveError::Log`] and the
     /// like if the log fails.
     pub async fn begin(&self, campaign: CampaignId, plan: &Plan) -> Result<State, DriveError> {
@@ -227,7 +249,7 @@ impl Driver {
         let log = |source| DriveError::Log { campaign, source };
         if self.journal().read(&key, 0).await.map_err(log)?.is_empty() {
             // Asked before anything is written, so that a refused campaign leaves no trace.
-            self.may_claim(campaign, &plan.request.name).await?;
+            self.may_claim(campaign, &plan.request.name, None).await?;
             let record = Record {
                 seq: 0,
                 at: self.clock.now(),
@@ -299,10 +321,15 @@ impl Driver {
     /// [`DriveError`] if there is no such campaign, it may not be appended to, another campaign of
     /// the request is open, or the log fails.
     pub async fn open(&self, campaign: CampaignId) -> Result<Drive<'_>, DriveError> {
-        let drive = self.look_up(campaign).await?;
+        let mut drive = self.look_up(campaign).await?;
         if drive.state.finished().is_none() {
             drive.require_writable()?;
-            self.claim(campaign, &drive.state.plan().request.name).await?;
+            self.claim(campaign, &drive.state).await?;
+            if !drive.state.is_under_way() {
+                // From here on the campaign has its name by its own log, too. On conflict another driver of it
+                // has said so.
+                let _ = drive.append(vec![Event::Claimed { campaign }]).await?;
+            }
         }
         Ok(drive)
     }
@@ -330,43 +357,52 @@ impl Driver {
     fn journal(&self) -> Journal<'_> {
         Journal {
             log: &*self.log,
-            clock: &*self.clock,
+            clock: Some(&*self.clock),
         }
     }
 
-    /// Whether the name is free for `campaign`: the number of the claim to append, or `None` if it
-    /// has the name already.
-    async fn may_claim(&self, campaign: CampaignId, name: &RequestName) -> Result<Option<u64>, DriveError> {
-        let log = |source| DriveError::Log { campaign, source };
-        let key = LogKey::Name(name.clone());
-        let records = self.journal().read(&key, 0).await.map_err(log)?;
-        let next = records.last().map_or(0, |record| record.seq + 1);
-        match claimed(&records) {
-            Some(other) if other == campaign => Ok(None),
-            None => Ok(Some(next)),
-            Some(open) => {
-                // A campaign's plan is in its log before its claim, so an empty log is none.
-                let theirs = self
-                    .journal()
-                    .read(&LogKey::Campaign(open), 0)
-                    .await
-                    .map_err(log)?;
-                match State::from_records(&theirs) {
-                    Ok(state) if state.finished().is_some() => Ok(Some(next)),
-                    Err(StateError::Empty) => Ok(Some(next)),
-                    // What cannot be read may be open.
-                    Ok(_) | Err(_) => Err(DriveError::NameTaken {
-                        name: name.clone(),
-                        open,
-                    }),
-                }
+    /// Whether the name is free for `campaign`, whose `state` is this if it is known: the number of the claim
+    /// to append, or `None` if it has the name already.
+    async fn may_claim(
+        &self,
+        campaign: CampaignId,
+        name: &RequestName,
+        state: Option<&State>,
+    ) -> Result<Option<u64>, DriveError> {
+        let failed = |source| DriveError::NameUnclear {
+            name: name.clone(),
+            source,
+        };
+        let journal = self.journal();
+        let claims = journal.claims(name).await.map_err(failed)?;
+        let has_it = claims.last == Some(campaign);
+        // It was alone when it began, and has had its name since.
+        let since = state.filter(|state| state.is_under_way()).map(State::planned_at);
+        if has_it && since.is_some() {
+            return Ok(None);
+        }
+        let open = match claims.last {
+            Some(other) if other != campaign && journal.is_open(name, other).await.map_err(failed)? => {
+                Some(other)
             }
+            _ => {
+                let begun = journal.begun(name, Some(campaign), since).await;
+                begun.map_err(failed)?
+            }
+        };
+        match open {
+            Some(open) => Err(DriveError::NameTaken {
+                name: name.clone(),
+                open,
+            }),
+            None => Ok((!has_it).then_some(claims.next)),
         }
     }
 
     /// Makes the name the campaign's own.
-    async fn claim(&self, campaign: CampaignId, name: &RequestName) -> Result<(), DriveError> {
-        while let Some(seq) = self.may_claim(campaign, name).await? {
+    async fn claim(&self, campaign: CampaignId, state: &State) -> Result<(), DriveError> {
+        let name = &state.plan().request.name;
+        while let Some(seq) = self.may_claim(campaign, name, Some(state)).await? {
             let record = Record {
                 seq,
                 at: self.clock.now(),

@@ -1,6 +1,6 @@
 //! What a campaign's log says.
 
-use crate::id::{CampaignId, CommandId, ExecutionId, Location, NodeId, UnitId, WriterId};
+use crate::id::{CampaignId, CommandId, ExecutionId, Location, NodeId, RequestName, UnitId, WriterId};
 use crate::plan::Plan;
 use crate::port::{CommandCounts, ExecutionStatus, PortErrorKind, StartRequest};
 use crate::report::{ReportOutcome, Tally};
@@ -26,6 +26,23 @@ pub struct Record {
     pub events: Vec<Event>,
 }
 
+impl Record {
+    /// The name of the request, if this is record 0 of a campaign's log.
+    pub(super) fn request_name(&self) -> Option<&RequestName> {
+        self.events.iter().find_map(|event| match event {
+            Event::Planned { plan, .. } => Some(&plan.request.name),
+            _ => None,
+        })
+    }
+
+    /// Whether the campaign is over with this record, as far as this record says.
+    pub(super) fn ends_campaign(&self) -> bool {
+        let mut events = self.events.iter().rev();
+        let last = events.find(|event| matches!(event, Event::Finished { .. } | Event::GoneOn { .. }));
+        matches!(last, Some(Event::Finished { .. }))
+    }
+}
+
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -40,7 +57,8 @@ pub enum Event {
         /// Its plan, with the request, the central account and the central Region.
         plan: Box<Plan>,
     },
-    /// Only in a name's log: the campaign that the request's name has now.
+    /// In a name's log: the campaign that has the request's name now. In a campaign's own log, as its record
+    /// 1: it has its name, and may begin. A campaign without that record has sent nothing.
     Claimed {
         /// The campaign.
         campaign: CampaignId,

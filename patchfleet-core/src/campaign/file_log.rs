@@ -9,7 +9,7 @@
 //! A record counts once its line has its newline. A last line without one, or one with zero bytes in
 //! it, is what a killed writer or a power cut left: readers pass over it, and the next append cuts it
 //! off. Any other line that is no record is damage. Nothing is appended to such a log, because what it
-//! said may be that a campaign is open.
+//! said may be that a campaign is open. Other files and folders may lie beside these; they are left alone.
 
 use super::{FinishedOutcome, Record, State};
 use crate::id::{CampaignId, RequestName};
@@ -21,6 +21,7 @@ use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
+mod first;
 mod private;
 mod rows;
 
@@ -77,19 +78,8 @@ impl FileLog {
     ///
     /// [`PortError`] if the folder cannot be listed.
     pub fn list(&self) -> PortResult<CampaignList> {
-        let dir = self.dir.join("campaigns");
-        let entries = match fs::read_dir(&dir) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(CampaignList::default()),
-            Err(error) => return Err(failed("list", &dir, error)),
-        };
         let mut list = CampaignList::default();
-        for entry in entries {
-            let entry = entry.map_err(|error| failed("list", &dir, error))?;
-            // Whatever else lies in the folder is not the log's.
-            let Some(Ok(campaign)) = entry.file_name().to_str().map(str::parse::<CampaignId>) else {
-                continue;
-            };
+        for campaign in campaigns(&self.dir)? {
             match self.summary(campaign) {
                 Ok(summary) => list.campaigns.extend(summary),
                 Err(error) => list.unreadable.push(error),
@@ -143,6 +133,65 @@ impl CampaignLog for FileLog {
         let path = self.path(key);
         async move { read(&path, from) }.boxed()
     }
+
+    fn keys(&self) -> BoxFuture<'_, PortResult<Vec<LogKey>>> {
+        async move {
+            let campaigns = campaigns(&self.dir)?.into_iter().map(LogKey::Campaign);
+            let names = names(&self.dir)?.into_iter().map(LogKey::Name);
+            Ok(campaigns.chain(names).collect())
+        }
+        .boxed()
+    }
+
+    fn request_name(&self, campaign: CampaignId) -> BoxFuture<'_, PortResult<Option<RequestName>>> {
+        let path = self.path(&LogKey::Campaign(campaign));
+        async move { first::request_name(&path) }.boxed()
+    }
+
+    fn last(&self, key: &LogKey) -> BoxFuture<'_, PortResult<Option<Record>>> {
+        let path = self.path(key);
+        async move { last(&path) }.boxed()
+    }
+}
+
+/// The campaigns of a folder of logs.
+fn campaigns(root: &Path) -> PortResult<Vec<CampaignId>> {
+    let names = entries(root, &root.join("campaigns"))?;
+    // Whatever else lies in the folder is not the log's.
+    Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
+}
+
+/// The names in a folder of logs that have been claimed.
+fn names(root: &Path) -> PortResult<Vec<RequestName>> {
+    let files = entries(root, &root.join("names"))?;
+    let names = files.iter().filter_map(|file| file.strip_suffix(".jsonl"));
+    Ok(names.filter_map(|name| name.parse().ok()).collect())
+}
+
+/// What is in a folder of `root`; nothing, if it was not made yet.
+fn entries(root: &Path, folder: &Path) -> PortResult<Vec<String>> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        // A link that leads nowhere is no folder that can be made later.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !root.is_symlink() => return Ok(vec![]),
+        Err(error) => return Err(failed("list", folder, error)),
+    };
+    let mut names = vec![];
+    for entry in entries {
+        let name = entry.map_err(|error| failed("list", folder, error))?.file_name();
+        names.extend(name.into_string());
+    }
+    Ok(names)
+}
+
+/// The last whole record.
+#[expect(clippy::disallowed_methods, reason = "FileLog is core's one piece of I/O")]
+fn last(path: &Path) -> PortResult<Option<Record>> {
+    match File::open(path) {
+        Ok(mut file) => Ok(end_of(&mut file, path)?.last),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(failed("read", path, error)),
+    }
 }
 
 fn append(root: &Path, path: &Path, record: &Record) -> PortResult<Appended> {
@@ -165,10 +214,10 @@ fn append(root: &Path, path: &Path, record: &Record) -> PortResult<Appended> {
     file.lock().map_err(|error| failed("lock", path, error))?;
     // From here on the lock is held until the file is closed.
     let end = end_of(&mut file, path)?;
-    if end.next_seq < record.seq {
-        return Err(cut_short(path, end.next_seq, record.seq));
+    if end.next_seq() < record.seq {
+        return Err(cut_short(path, end.next_seq(), record.seq));
     }
-    if end.next_seq > record.seq {
+    if end.next_seq() > record.seq {
         return Ok(Appended::Conflict);
     }
     if let Err(error) = write_at(&mut file, end.offset, &line) {
@@ -228,7 +277,15 @@ fn sync_folders(_: &Path, _: &Path) -> io::Result<()> {
 /// Where the next record goes.
 struct End {
     offset: u64,
-    next_seq: u64,
+    last: Option<Record>,
+}
+
+impl End {
+    fn next_seq(&self) -> u64 {
+        self.last
+            .as_ref()
+            .map_or(0, |record| record.seq.saturating_add(1))
+    }
 }
 
 /// Finds the last whole record from the file's end.
@@ -254,7 +311,7 @@ fn end_of(file: &mut File, path: &Path) -> PortResult<End> {
             Ok(record) => {
                 return Ok(End {
                     offset: end,
-                    next_seq: record.seq + 1,
+                    last: Some(record),
                 });
             }
             Err(_) if what == "the last line" && is_torn(&line) => {
@@ -265,7 +322,7 @@ fn end_of(file: &mut File, path: &Path) -> PortResult<End> {
     }
     Ok(End {
         offset: 0,
-        next_seq: 0,
+        last: None,
     })
 }
 

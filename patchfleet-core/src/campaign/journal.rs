@@ -2,25 +2,11 @@
 //! success is known from somebody else's.
 
 use super::polls::{Failures, later};
-use super::{Event, Record, State, StateError};
-use crate::id::{CampaignId, RequestName};
-use crate::port::{Appended, CampaignLog, Clock, LogKey, PortError, PortErrorKind, PortResult, Sent};
-
-/// The campaign that a request's name has, if it is open.
-///
-/// # Errors
-///
-/// Whatever keeps the log from being read, or [`PortErrorKind::Incompatible`] if it is damaged.
-pub async fn open_campaign(log: &dyn CampaignLog, name: &RequestName) -> PortResult<Option<CampaignId>> {
-    let records = log.read(&LogKey::Name(name.clone()), 0).await?;
-    let Some(campaign) = claimed(&records) else {
-        return Ok(None);
-    };
-    let open = load(log, campaign)
-        .await?
-        .is_some_and(|state| state.finished().is_none());
-    Ok(open.then_some(campaign))
-}
+use super::{Record, State, StateError};
+use crate::id::CampaignId;
+use crate::port::{
+    Appended, BoxFuture, CampaignLog, Clock, LogKey, PortError, PortErrorKind, PortResult, Sent,
+};
 
 /// The state of a campaign; `None` if its log does not exist.
 ///
@@ -40,30 +26,29 @@ pub async fn load(log: &dyn CampaignLog, campaign: CampaignId) -> PortResult<Opt
     }
 }
 
-/// The campaign that a name's log names last.
-pub(super) fn claimed(records: &[Record]) -> Option<CampaignId> {
-    let events = records.iter().rev().flat_map(|record| record.events.iter().rev());
-    events
-        .filter_map(|event| match event {
-            Event::Claimed { campaign } => Some(*campaign),
-            _ => None,
-        })
-        .next()
-}
-
 /// A log, with patience.
+#[derive(Clone, Copy)]
 pub(super) struct Journal<'a> {
     pub(super) log: &'a dyn CampaignLog,
-    pub(super) clock: &'a dyn Clock,
+    /// What is waited by; `None`: nothing is tried again.
+    pub(super) clock: Option<&'a dyn Clock>,
 }
 
-impl Journal<'_> {
+impl<'a> Journal<'a> {
     /// Reads from record `from` on.
     pub(super) async fn read(&self, key: &LogKey, from: u64) -> PortResult<Vec<Record>> {
+        self.patiently(|log| log.read(key, from)).await
+    }
+
+    /// What a call answers that only reads.
+    pub(super) async fn patiently<T>(
+        &self,
+        call: impl Fn(&'a dyn CampaignLog) -> BoxFuture<'a, PortResult<T>>,
+    ) -> PortResult<T> {
         let mut failures = Failures::default();
         loop {
-            match self.log.read(key, from).await {
-                Ok(records) => return Ok(records),
+            match call(self.log).await {
+                Ok(answer) => return Ok(answer),
                 Err(error) => self.bear(error, &mut failures).await?,
             }
         }
@@ -113,7 +98,8 @@ impl Journal<'_> {
     /// Waits before the next try, or gives the error back if there were enough.
     async fn bear(&self, error: PortError, failures: &mut Failures) -> PortResult<()> {
         failures.add(error.kind());
-        if error.kind() == PortErrorKind::Incompatible || failures.are_too_many() {
+        let lasts = matches!(error.kind(), PortErrorKind::Incompatible | PortErrorKind::Invalid);
+        if lasts || failures.are_too_many() || self.clock.is_none() {
             return Err(error);
         }
         self.wait(*failures).await;
@@ -121,8 +107,10 @@ impl Journal<'_> {
     }
 
     async fn wait(&self, failures: Failures) {
-        let until = later(self.clock.now(), failures.backoff());
-        self.clock.sleep_until(until).await;
+        if let Some(clock) = self.clock {
+            let until = later(clock.now(), failures.backoff());
+            clock.sleep_until(until).await;
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! A campaign log and node rows in memory: for tests, simulations and dry runs.
 
 use super::Record;
-use crate::id::{CampaignId, Location};
+use crate::id::{CampaignId, Location, RequestName};
 use crate::port::{Appended, BoxFuture, CampaignLog, LogKey, NodeRows, PortError, PortErrorKind, PortResult};
 use crate::report::NodeRow;
 use futures_util::FutureExt as _;
@@ -20,6 +20,12 @@ impl MemoryLog {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Cuts a log off after so many records, as a person's hand may.
+    #[cfg(test)]
+    pub(super) fn cut(&self, key: &LogKey, records: usize) {
+        lock(&self.logs).entry(key.clone()).or_default().truncate(records);
     }
 }
 
@@ -53,6 +59,32 @@ impl CampaignLog for MemoryLog {
             .flatten()
             .filter(|record| record.seq >= from);
         std::future::ready(Ok(records.cloned().collect())).boxed()
+    }
+
+    fn keys(&self) -> BoxFuture<'_, PortResult<Vec<LogKey>>> {
+        let logs = lock(&self.logs);
+        let keys = logs.iter().filter(|(_, records)| !records.is_empty());
+        std::future::ready(Ok(keys.map(|(key, _)| key.clone()).collect())).boxed()
+    }
+
+    fn request_name(&self, campaign: CampaignId) -> BoxFuture<'_, PortResult<Option<RequestName>>> {
+        let logs = lock(&self.logs);
+        let first = logs
+            .get(&LogKey::Campaign(campaign))
+            .and_then(|records| records.first());
+        let name = first.map(|record| {
+            record.request_name().cloned().ok_or_else(|| {
+                let message = format!("record 0 of campaign {campaign} holds no plan");
+                PortError::new(PortErrorKind::Incompatible, message)
+            })
+        });
+        std::future::ready(name.transpose()).boxed()
+    }
+
+    fn last(&self, key: &LogKey) -> BoxFuture<'_, PortResult<Option<Record>>> {
+        let logs = lock(&self.logs);
+        let last = logs.get(key).and_then(|records| records.last());
+        std::future::ready(Ok(last.cloned())).boxed()
     }
 }
 

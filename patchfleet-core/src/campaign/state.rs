@@ -330,6 +330,11 @@ impl State {
         }
     }
 
+    /// Whether it is open and has its name: something was, or may be, sent.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.finished.is_none() && self.next_seq > 1
+    }
+
     /// The settled locations that have results which could not be read.
     pub(super) fn unread(&self) -> Vec<(UnitId, Location)> {
         let unread = self.locations().filter(|(unit, _, at)| {

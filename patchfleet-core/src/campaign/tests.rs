@@ -6,6 +6,7 @@ mod bounds;
 mod budget;
 mod by_name;
 mod cancelled;
+mod claims;
 mod copies;
 mod cut_short;
 mod evidence;

@@ -11,6 +11,16 @@ use std::fmt;
 /// the same place; an appended record is durable once the call has returned; records are read in
 /// order, without gaps. Does not promise: that a failed append had no effect (see
 /// [`PortError::sent`](super::PortError::sent)): whoever appended finds out by reading.
+///
+/// Two guards keep a request's name to one open campaign. The claim is the first: the name's own log, whose
+/// append is atomic. Somebody may delete that log, or cut its end off, so the campaigns themselves are the
+/// second: before a name is given to a campaign, [`keys`](Self::keys) is asked which campaigns there are,
+/// and none may be an open one of that name. The second guard is no lock. It may see a campaign late that
+/// was begun a moment ago, because then the claim, which is as new, still stands.
+///
+/// What the second guard costs for each start: one or two listings, for each campaign one
+/// [`request_name`](Self::request_name), for each of the same name one [`last`](Self::last) as well, and a
+/// whole [`read`](Self::read) for those of them that are open. Up to 16 of these calls run at once.
 pub trait CampaignLog: Send + Sync {
     /// Appends `record` to the log `key`, as number `record.seq`, if there is no such record and
     /// all before it are there.
@@ -23,7 +33,39 @@ pub trait CampaignLog: Send + Sync {
     fn append(&self, key: &LogKey, record: &Record) -> BoxFuture<'_, PortResult<Appended>>;
 
     /// The records of the log `key` from number `from` on; none if the log does not exist.
+    ///
+    /// # Errors
+    ///
+    /// [`PortErrorKind::Incompatible`](super::PortErrorKind::Incompatible) if the log is damaged; the error's
+    /// text says which file or object that is.
     fn read(&self, key: &LogKey, from: u64) -> BoxFuture<'_, PortResult<Vec<Record>>>;
+
+    /// Every log that is there, of campaigns and of names, in any order. Whatever else lies in the same
+    /// place is left out.
+    ///
+    /// A listing that is eventually consistent will do, if it shows a log some minutes after its first
+    /// record at the latest, and for as long as the log is there. There is no default: a listing that
+    /// leaves out what is there lets a second campaign of a name begin once its claim is lost.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps the listing from being whole. Unknown is not empty: a part of it is no answer.
+    fn keys(&self) -> BoxFuture<'_, PortResult<Vec<LogKey>>>;
+
+    /// The name of a campaign's request, from record 0 of its log alone; `None` if it has no record.
+    ///
+    /// # Errors
+    ///
+    /// [`PortErrorKind::Incompatible`](super::PortErrorKind::Incompatible) if record 0 is there and names no
+    /// request. The error's text says which file or object that is.
+    fn request_name(&self, campaign: CampaignId) -> BoxFuture<'_, PortResult<Option<RequestName>>>;
+
+    /// The last record of the log `key`, without those before it; `None` if it has none.
+    ///
+    /// # Errors
+    ///
+    /// As of [`read`](Self::read), but damage before the last record need not be seen.
+    fn last(&self, key: &LogKey) -> BoxFuture<'_, PortResult<Option<Record>>>;
 }
 
 /// Which list of records.

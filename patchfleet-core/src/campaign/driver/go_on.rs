@@ -44,7 +44,7 @@ impl Driver {
             }
             let mut events = drive.look_for_cancels().await?;
             events.push(Event::GoneOn { by: by.to_owned() });
-            self.claim(campaign, &drive.state.plan().request.name).await?;
+            self.claim(campaign, &drive.state).await?;
             if drive.append(events).await? == Appended::Yes {
                 return Ok(());
             }

@@ -6,7 +6,7 @@ use crate::campaign::{
     open_campaign,
 };
 use crate::id::CampaignId;
-use crate::port::{Clock as _, PortError, PortErrorKind};
+use crate::port::{Clock as _, LogKey, PortError, PortErrorKind};
 use jiff::SignedDuration;
 
 /// Three units that are begun one after another. Nothing may fail.
@@ -106,11 +106,17 @@ fn going_on_needs_a_stop_of_that_kind_and_a_name_that_nobody_else_has() {
     finish(cancelled(&world, 1)).unwrap();
     let next: CampaignId = "00000000-0000-4000-8000-00000000000a".parse().unwrap();
     finish(world.driver(2).begin(next, &world.plan)).unwrap();
-    let refused = finish(world.driver(3).go_on(world.campaign(), "somebody")).unwrap_err();
-    assert!(
-        matches!(refused, DriveError::NameTaken { open, .. } if open == next),
-        "{refused}"
-    );
+    // Whatever becomes of the claims: one of each, the stopped one's alone, none.
+    for left in [2, 1, 0] {
+        world
+            .log
+            .cut(&LogKey::Name(world.plan.request.name.clone()), left);
+        let refused = finish(world.driver(3).go_on(world.campaign(), "somebody")).unwrap_err();
+        assert!(
+            matches!(refused, DriveError::NameTaken { open, .. } if open == next),
+            "{left} left: {refused}"
+        );
+    }
 }
 
 #[test]

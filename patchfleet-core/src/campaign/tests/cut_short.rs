@@ -2,6 +2,7 @@
 
 use super::world::*;
 use crate::campaign::{DriveError, MemoryLog, Record};
+use crate::id::{CampaignId, RequestName};
 use crate::port::*;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,12 +31,24 @@ impl CampaignLog for Forgetful {
         }
         self.0.read(key, from)
     }
+
+    fn keys(&self) -> BoxFuture<'_, PortResult<Vec<LogKey>>> {
+        self.0.keys()
+    }
+
+    fn request_name(&self, campaign: CampaignId) -> BoxFuture<'_, PortResult<Option<RequestName>>> {
+        self.0.request_name(campaign)
+    }
+
+    fn last(&self, key: &LogKey) -> BoxFuture<'_, PortResult<Option<Record>>> {
+        self.0.last(key)
+    }
 }
 
 #[test]
 fn a_driver_whose_log_forgets_ends_with_an_error_and_starts_nothing_twice() {
-    // The plan and the claim are the first two.
-    for records in 3..9 {
+    // The plan, the claim and its record in the campaign's own log are the first three.
+    for records in 4..10 {
         let well = || Script::Nodes(vec![Node::well(1), Node::well(2)]);
         let world = World::new(&[&[("us-east-1", well())], &[("us-east-1", well())]], 1, 0);
         let mut driver = world.driver(1);

@@ -170,7 +170,7 @@ fn the_same_event_twice_is_one_campaign_and_another_one_is_refused_while_it_is_o
     finish(async {
         driver.begin(world.campaign(), &world.plan).await.unwrap();
         driver.begin(world.campaign(), &world.plan).await.unwrap();
-        assert_eq!(world.records().len(), 1);
+        assert_eq!(world.records().len(), 2, "its plan, and that it has its name");
         let other = world.campaign_of("another event");
         let refused = world.driver(2).begin(other, &world.plan).await.unwrap_err();
         assert!(

@@ -4,7 +4,7 @@ pub(crate) use super::aws::*;
 use crate::campaign::fire::FirePorts;
 use crate::campaign::{DriveError, Driver, MemoryLog, MemoryRows, Record, State};
 use crate::census::NodeCounts;
-use crate::id::{CampaignId, Location, NodeSet, WriterId};
+use crate::id::{CampaignId, Location, NodeSet, RequestName, WriterId};
 use crate::plan::{Plan, PlannedLocation};
 use crate::port::*;
 use crate::report::NodeRow;
@@ -29,6 +29,19 @@ impl CampaignLog for FlakyLog {
     fn read(&self, key: &LogKey, from: u64) -> BoxFuture<'_, PortResult<Vec<Record>>> {
         let key = key.clone();
         self.1.call(move || finish(self.0.read(&key, from)))
+    }
+
+    fn keys(&self) -> BoxFuture<'_, PortResult<Vec<LogKey>>> {
+        self.1.call(|| finish(self.0.keys()))
+    }
+
+    fn request_name(&self, campaign: CampaignId) -> BoxFuture<'_, PortResult<Option<RequestName>>> {
+        self.1.call(move || finish(self.0.request_name(campaign)))
+    }
+
+    fn last(&self, key: &LogKey) -> BoxFuture<'_, PortResult<Option<Record>>> {
+        let key = key.clone();
+        self.1.call(move || finish(self.0.last(&key)))
     }
 }
 

@@ -214,6 +214,87 @@ async fn a_process_killed_in_mid_campaign_is_resumed_and_nothing_starts_twice() 
     assert_eq!(parents(&sim), executions.len());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_that_is_deleted_or_cut_short_lets_no_second_campaign_of_the_name_begin() {
+    let (bench, sim) = (Bench::new(), simulator(400.0).await);
+    bench.file("request.toml", CALM.request);
+    let run = ["run", "-f", "request.toml", "--log", "log"];
+    finish(against(&bench, &sim, "us-east-1", &run)).await.exits(0);
+    let before = starts(&sim);
+    kill_once(against(&bench, &sim, "us-east-1", &run), || starts(&sim) > before).await;
+    let started = starts(&sim);
+    assert!(started > before);
+    let status = bench
+        .run(&["status", "--log", "log", "--output", "json"])
+        .exits(0)
+        .json();
+    assert_eq!(status[0]["outcome"], "open");
+    let open = status[0]["campaign_id"].as_str().unwrap();
+
+    let names = bench.path().join("log/names");
+    let claims = std::fs::read_dir(&names).unwrap().next().unwrap().unwrap().path();
+    let two = std::fs::read_to_string(&claims).unwrap();
+    assert_eq!(two.lines().count(), 2);
+    let lost: [(&str, &dyn Fn()); 3] = [
+        ("its last line cut away", &|| {
+            let first = two.split_inclusive('\n').next().unwrap();
+            std::fs::write(&claims, first).unwrap();
+        }),
+        ("emptied", &|| std::fs::write(&claims, "").unwrap()),
+        ("deleted", &|| std::fs::remove_dir_all(&names).unwrap()),
+    ];
+    for (how, lose) in lost {
+        lose();
+        let refused = finish(against(&bench, &sim, "us-east-1", &run)).await.exits(3);
+        assert!(
+            refused.stderr.contains("campaign_open") && refused.stderr.contains(open),
+            "{how}: {}",
+            refused.stderr
+        );
+        assert_eq!(starts(&sim), started, "{how}");
+    }
+    let other = CALM.request.replacen("calm-night", "another-name", 1);
+    assert_ne!(other, CALM.request);
+    bench.file("other.toml", other);
+    let other = ["plan", "-f", "other.toml"];
+    finish(against(&bench, &sim, "us-east-1", &other)).await.exits(0);
+
+    // The campaign is found without its claim, and goes on.
+    let resume = ["resume", "--log", "log", "--output", "json"];
+    let report = finish(against(&bench, &sim, "us-east-1", &resume))
+        .await
+        .exits(0)
+        .json();
+    assert_eq!(report["campaign_id"], open);
+    finish(against(&bench, &sim, "us-east-1", &run)).await.exits(0);
+}
+
+#[test]
+fn a_damaged_log_that_may_be_of_an_open_campaign_is_refused_with_its_file_and_what_to_do() {
+    let bench = Bench::new();
+    let run = ["run", "--sim", "--sim-speed", SPEED, "--log", "log"];
+    bench.run(&run).exits(0);
+    let campaigns = bench.path().join("log/campaigns");
+    let campaign = std::fs::read_dir(&campaigns)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    let log = campaign.join("log.jsonl");
+    std::fs::write(&log, "nonsense\nnonsense\n").unwrap();
+    for _ in 0..2 {
+        let refused = bench.run(&run).exits(3);
+        let file = log.strip_prefix(bench.path()).unwrap().display().to_string();
+        for words in ["log_damaged", &file, "move its folder out of the log"] {
+            assert!(refused.stderr.contains(words), "{words} in {}", refused.stderr);
+        }
+        let _ = std::fs::remove_dir_all(bench.path().join("log/names"));
+    }
+    std::fs::rename(campaign, bench.path().join("taken-away")).unwrap();
+    bench.run(&run).exits(0);
+}
+
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn ctrl_c_exits_130_leaves_the_campaign_open_and_says_how_to_resume() {

@@ -1,0 +1,227 @@
+//! Whose a request's name is: the claims say so, and the campaigns that are there.
+//!
+//! The claim is atomic, and it is a file or an object that somebody may delete. So a name is given away only
+//! if no campaign of that name is open, whatever the claims say. A campaign writes into its own log that it
+//! has its name before it begins; one that has not yet done so has sent nothing and hinders nobody.
+//!
+//! Where a log is damaged, its campaign may be open. One whose request can be read hinders that name alone.
+//! One whose request cannot be read is of the name that claimed it; if no claim names it either, nobody can
+//! say whose it is, and no name is given away until a person has looked. Both the claim and the log must be
+//! damaged for that, and the error names the log.
+
+use super::journal::Journal;
+use super::{ACTS_AT_ONCE, DriveError, Event, Record, State};
+use crate::id::{CampaignId, RequestName};
+use crate::port::{CampaignLog, LogKey, PortError, PortErrorKind, PortResult};
+use futures_util::{StreamExt as _, stream};
+use jiff::Timestamp;
+use std::collections::BTreeSet;
+
+/// The open campaign of a request's name: the one that has claimed it, or else, where the claims are lost,
+/// the oldest one that the log has.
+///
+/// # Errors
+///
+/// [`DriveError::NameUnclear`]: the log does not answer, or is damaged. What it said may be that a campaign of
+/// this name is open.
+pub async fn open_campaign(
+    log: &dyn CampaignLog,
+    name: &RequestName,
+) -> Result<Option<CampaignId>, DriveError> {
+    let journal = Journal { log, clock: None };
+    let open = async {
+        if let Some(claimed) = journal.claims(name).await?.last
+            && journal.is_open(name, claimed).await?
+        {
+            return Ok(Some(claimed));
+        }
+        journal.begun(name, None, None).await
+    };
+    open.await.map_err(|source| DriveError::NameUnclear {
+        name: name.clone(),
+        source,
+    })
+}
+
+/// What a name's log says.
+pub(super) struct Claims {
+    /// The campaign that it names last.
+    pub(super) last: Option<CampaignId>,
+    /// The number of the next claim.
+    pub(super) next: u64,
+}
+
+/// How far a campaign is.
+enum Standing {
+    /// Nothing of it was written down.
+    Nowhere,
+    /// It is planned, and has sent nothing.
+    Planned,
+    /// It is under way since it was planned at this time.
+    Open(Timestamp),
+    Over,
+}
+
+impl Journal<'_> {
+    /// Who has the name by its own log.
+    pub(super) async fn claims(&self, name: &RequestName) -> PortResult<Claims> {
+        let records = self.read(&LogKey::Name(name.clone()), 0).await;
+        let records = records.map_err(|error| match error.kind() {
+            PortErrorKind::Incompatible => PortError::new(
+                PortErrorKind::Incompatible,
+                format!(
+                    "nobody can tell who has claimed the request {name}: {}. Move that file out of the log: the \
+                     campaigns there say themselves whether one of them is open",
+                    error.chain()
+                ),
+            ),
+            _ => error,
+        })?;
+        Ok(Claims {
+            last: claimed(&records).last().copied(),
+            next: records.last().map_or(0, |record| record.seq.saturating_add(1)),
+        })
+    }
+
+    /// Whether the campaign that has claimed this name is not over.
+    pub(super) async fn is_open(&self, name: &RequestName, campaign: CampaignId) -> PortResult<bool> {
+        match self.standing(campaign).await {
+            Ok(Standing::Planned | Standing::Open(_)) => Ok(true),
+            // A campaign's plan is in its log before its claim, so an empty log is none.
+            Ok(Standing::Nowhere | Standing::Over) => Ok(false),
+            Err(error) if error.kind() == PortErrorKind::Incompatible => Err(unclear(name, &[error])),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The oldest campaign of this name, other than `but`, that is under way, whatever the claims say.
+    /// `since` is when `but` was planned, if it is under way itself: then only older ones count, so that
+    /// two that are open come to their ends one after another.
+    pub(super) async fn begun(
+        &self,
+        name: &RequestName,
+        but: Option<CampaignId>,
+        since: Option<Timestamp>,
+    ) -> PortResult<Option<CampaignId>> {
+        let keys = self.patiently(|log| log.keys()).await?;
+        let mut campaigns = vec![];
+        for key in &keys {
+            match key {
+                LogKey::Campaign(campaign) if Some(*campaign) != but => campaigns.push(*campaign),
+                _ => {}
+            }
+        }
+        let named = campaigns.into_iter().map(|campaign| async move {
+            let name = self.patiently(|log| log.request_name(campaign)).await;
+            (campaign, name)
+        });
+        let mut named = stream::iter(named).buffer_unordered(ACTS_AT_ONCE);
+        let (mut same, mut nameless, mut damaged) = (vec![], vec![], vec![]);
+        while let Some((campaign, answer)) = named.next().await {
+            match answer {
+                Ok(Some(other)) if other == *name => same.push(campaign),
+                Ok(_) => {}
+                Err(error) if error.kind() == PortErrorKind::Incompatible => nameless.push((campaign, error)),
+                Err(error) => return Err(error),
+            }
+        }
+        let standings = same
+            .into_iter()
+            .map(|campaign| async move { (campaign, self.standing(campaign).await) });
+        let mut standings = stream::iter(standings).buffer_unordered(ACTS_AT_ONCE);
+        let mut open = vec![];
+        while let Some((campaign, standing)) = standings.next().await {
+            match standing {
+                Ok(Standing::Open(planned_at)) => open.push((planned_at, campaign)),
+                Ok(_) => {}
+                Err(error) if error.kind() == PortErrorKind::Incompatible => damaged.push(error),
+                Err(error) => return Err(error),
+            }
+        }
+        let own = since.zip(but);
+        let oldest = open
+            .into_iter()
+            .filter(|one| own.is_none_or(|own| *one < own))
+            .min();
+        if let Some((_, oldest)) = oldest {
+            return Ok(Some(oldest));
+        }
+        if !nameless.is_empty() {
+            let others = self.claimed_by_others(name, &keys).await?;
+            let unowned = nameless
+                .into_iter()
+                .filter(|(campaign, _)| !others.contains(campaign));
+            damaged.extend(unowned.map(|(_, error)| error));
+        }
+        if damaged.is_empty() {
+            Ok(None)
+        } else {
+            Err(unclear(name, &damaged))
+        }
+    }
+
+    /// The campaigns that have or had another name. A claim that is damaged says nothing.
+    async fn claimed_by_others(
+        &self,
+        name: &RequestName,
+        keys: &[LogKey],
+    ) -> PortResult<BTreeSet<CampaignId>> {
+        let mut campaigns = BTreeSet::new();
+        for key in keys {
+            if !matches!(key, LogKey::Name(other) if other != name) {
+                continue;
+            }
+            match self.read(key, 0).await {
+                Ok(records) => campaigns.extend(claimed(&records)),
+                Err(error) if error.kind() == PortErrorKind::Incompatible => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(campaigns)
+    }
+
+    /// How far a campaign is. The last record alone tells of most that are over.
+    async fn standing(&self, campaign: CampaignId) -> PortResult<Standing> {
+        let key = LogKey::Campaign(campaign);
+        match self.patiently(|log| log.last(&key)).await? {
+            None => return Ok(Standing::Nowhere),
+            Some(last) if last.seq == 0 => return Ok(Standing::Planned),
+            Some(last) if last.ends_campaign() => return Ok(Standing::Over),
+            Some(_) => {}
+        }
+        let records = self.read(&key, 0).await?;
+        let state = State::from_records(&records).map_err(|error| {
+            let message = format!("the log of campaign {campaign} is damaged");
+            PortError::new(PortErrorKind::Incompatible, message).with_source(error)
+        })?;
+        Ok(match state.finished() {
+            Some(_) => Standing::Over,
+            None => Standing::Open(state.planned_at()),
+        })
+    }
+}
+
+/// The campaigns that a name's log names, in its order.
+fn claimed(records: &[Record]) -> Vec<CampaignId> {
+    let events = records.iter().flat_map(|record| &record.events);
+    events
+        .filter_map(|event| match event {
+            Event::Claimed { campaign } => Some(*campaign),
+            _ => None,
+        })
+        .collect()
+}
+
+/// That logs of campaigns which may be open ones of this name are damaged.
+fn unclear(name: &RequestName, errors: &[PortError]) -> PortError {
+    let mut logs: Vec<String> = errors.iter().map(PortError::chain).collect();
+    logs.sort();
+    PortError::new(
+        PortErrorKind::Incompatible,
+        format!(
+            "nobody can tell whether the request {name} has an open campaign: {}. Put a good copy there; or, once you \
+             know that the campaign is over and nothing of it runs, move its folder out of the log",
+            logs.join("; ")
+        ),
+    )
+}

@@ -1,0 +1,393 @@
+//! A name is not given away while a campaign of it is open, whatever became of the claims.
+
+use super::world::*;
+use crate::campaign::{DriveError, Driver, Event, FinishedOutcome, MemoryLog, Record, State, open_campaign};
+use crate::id::{CampaignId, RequestName};
+use crate::plan::{Plan, RefusalCode};
+use crate::port::*;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+fn world() -> World {
+    let well = || Script::Nodes(vec![Node::well(1)]);
+    World::new(&[&[("us-east-1", well())], &[("us-east-1", well())]], 1, 0)
+}
+
+fn claims_of(world: &World) -> LogKey {
+    LogKey::Name(world.plan.request.name.clone())
+}
+
+/// The same plan under another name.
+fn named(world: &World, name: &str) -> Plan {
+    let mut plan = world.plan.clone();
+    plan.request.name = name.parse().unwrap();
+    plan
+}
+
+#[track_caller]
+fn assert_taken(error: &DriveError, by: CampaignId) {
+    assert!(
+        matches!(error, DriveError::NameTaken { open, .. } if *open == by),
+        "{error:?}"
+    );
+    let refusal = error.refusal().unwrap();
+    assert_eq!(refusal.reasons[0].code, RefusalCode::CampaignOpen);
+    assert!(refusal.to_string().contains(&by.to_string()), "{refusal}");
+}
+
+#[test]
+fn a_deleted_claim_gives_no_name_away_while_its_campaign_is_open() {
+    let world = world();
+    let (open, other) = (world.campaign(), world.campaign_of("another event"));
+    finish(async {
+        world.driver(1).begin(open, &world.plan).await.unwrap();
+        world.log.cut(&claims_of(&world), 0);
+        let refused = world.driver(2).begin(other, &world.plan).await.unwrap_err();
+        assert_taken(&refused, open);
+        let name = &world.plan.request.name;
+        assert_eq!(open_campaign(&*world.log, name).await.unwrap(), Some(open));
+        assert!(
+            world
+                .log
+                .read(&LogKey::Campaign(other), 0)
+                .await
+                .unwrap()
+                .is_empty(),
+            "a refused one leaves no trace"
+        );
+
+        // The open one goes on, and has its name again. After it the name is free.
+        let state = world.driver(3).run(open).await.unwrap();
+        assert_eq!(state.finished().unwrap().0, FinishedOutcome::Succeeded);
+        world.log.cut(&claims_of(&world), 0);
+        world.driver(2).begin(other, &world.plan).await.unwrap();
+        assert_eq!(open_campaign(&*world.log, name).await.unwrap(), Some(other));
+    });
+}
+
+#[test]
+fn claims_that_were_cut_short_give_no_name_away_either() {
+    let world = world();
+    let next = world.campaign_of("the next event");
+    finish(async {
+        world
+            .driver(1)
+            .begin(world.campaign(), &world.plan)
+            .await
+            .unwrap();
+        world.driver(1).run(world.campaign()).await.unwrap();
+        world.driver(1).begin(next, &world.plan).await.unwrap();
+        let claims = claims_of(&world);
+        assert_eq!(world.log.read(&claims, 0).await.unwrap().len(), 2);
+        world.log.cut(&claims, 1);
+        let third = world.campaign_of("a third event");
+        let refused = world.driver(2).begin(third, &world.plan).await.unwrap_err();
+        assert_taken(&refused, next);
+    });
+}
+
+#[test]
+fn another_name_is_not_hindered_by_an_open_campaign_without_a_claim() {
+    let world = world();
+    finish(async {
+        world
+            .driver(1)
+            .begin(world.campaign(), &world.plan)
+            .await
+            .unwrap();
+        world.log.cut(&claims_of(&world), 0);
+        let other = world.campaign_of("another request");
+        let plan = named(&world, "weekly-windows");
+        world.driver(2).begin(other, &plan).await.unwrap();
+    });
+}
+
+#[test]
+fn whenever_a_driver_dies_and_its_claim_is_deleted_no_second_campaign_runs_beside_what_it_started() {
+    let (mut refused, mut begun) = (0, 0);
+    for polls in 0.. {
+        let world = world();
+        let mut first = ByHand::new(whole_life(&world, 1));
+        if (0..polls).any(|_| first.poll()) {
+            break;
+        }
+        drop(first);
+        world.log.cut(&claims_of(&world), 0);
+        let case = format!("killed after {polls} polls");
+        let started = world.executions().len();
+        let other = world.campaign_of("another event");
+        match finish(world.driver(2).begin(other, &world.plan)) {
+            Ok(_) => {
+                let over =
+                    State::from_records(&world.records()).is_ok_and(|state| state.finished().is_some());
+                assert!(started == 0 || over, "{case}: {started} started, and it is open");
+                begun += 1;
+                if !over && !world.records().is_empty() {
+                    let late = finish(world.driver(3).run(world.campaign())).unwrap_err();
+                    assert_taken(&late, other);
+                    assert_eq!(world.executions().len(), 0, "{case}");
+                }
+            }
+            Err(error) => {
+                assert_taken(&error, world.campaign());
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > 50 && begun > 3, "{refused} refused, {begun} begun");
+}
+
+#[test]
+fn two_campaigns_that_are_open_without_claims_come_to_their_ends_one_after_another() {
+    let world = world();
+    let later = world.campaign_of("a later event");
+    finish(async {
+        world
+            .driver(1)
+            .begin(world.campaign(), &world.plan)
+            .await
+            .unwrap();
+        let first = world.records();
+        // As if a folder had been put back that was taken away meanwhile.
+        world.log.cut(&claims_of(&world), 0);
+        world.log.cut(&LogKey::Campaign(world.campaign()), 0);
+        world.clock.advance(jiff::SignedDuration::from_secs(1));
+        world.driver(1).begin(later, &world.plan).await.unwrap();
+        world.log.cut(&claims_of(&world), 0);
+        for record in &first {
+            let _ = world
+                .log
+                .append(&LogKey::Campaign(world.campaign()), record)
+                .await
+                .unwrap();
+        }
+        let refused = world.driver(2).run(later).await.unwrap_err();
+        assert_taken(&refused, world.campaign());
+        world.driver(2).run(world.campaign()).await.unwrap();
+        world.driver(2).run(later).await.unwrap();
+    });
+}
+
+/// Counts what is read of campaigns' logs.
+struct Counting {
+    log: Arc<MemoryLog>,
+    names: AtomicUsize,
+    lasts: AtomicUsize,
+    reads: AtomicUsize,
+}
+
+impl CampaignLog for Counting {
+    fn append(&self, key: &LogKey, record: &Record) -> BoxFuture<'_, PortResult<Appended>> {
+        self.log.append(key, record)
+    }
+
+    fn read(&self, key: &LogKey, from: u64) -> BoxFuture<'_, PortResult<Vec<Record>>> {
+        if matches!(key, LogKey::Campaign(_)) {
+            self.reads.fetch_add(1, Ordering::Relaxed);
+        }
+        self.log.read(key, from)
+    }
+
+    fn keys(&self) -> BoxFuture<'_, PortResult<Vec<LogKey>>> {
+        self.log.keys()
+    }
+
+    fn request_name(&self, campaign: CampaignId) -> BoxFuture<'_, PortResult<Option<RequestName>>> {
+        self.names.fetch_add(1, Ordering::Relaxed);
+        self.log.request_name(campaign)
+    }
+
+    fn last(&self, key: &LogKey) -> BoxFuture<'_, PortResult<Option<Record>>> {
+        self.lasts.fetch_add(1, Ordering::Relaxed);
+        self.log.last(key)
+    }
+}
+
+#[test]
+fn of_campaigns_that_are_over_a_start_reads_no_more_than_whose_they_are_and_their_ends() {
+    let world = world();
+    finish(async {
+        let driver = world.driver(1);
+        driver.begin(world.campaign(), &world.plan).await.unwrap();
+        driver.run(world.campaign()).await.unwrap();
+        // The same course, under other names and ids.
+        for n in 0..400 {
+            let campaign = world.campaign_of(&format!("event {n}"));
+            let plan = if n < 100 {
+                world.plan.clone()
+            } else {
+                named(&world, &format!("other-{n}"))
+            };
+            for mut record in world.records() {
+                if record.seq == 0 {
+                    record.events = vec![Event::Planned {
+                        format: crate::campaign::RECORD_FORMAT,
+                        campaign,
+                        plan: Box::new(plan.clone()),
+                    }];
+                }
+                let _ = world
+                    .log
+                    .append(&LogKey::Campaign(campaign), &record)
+                    .await
+                    .unwrap();
+            }
+        }
+        let counting = Arc::new(Counting {
+            log: Arc::clone(&world.log),
+            names: AtomicUsize::default(),
+            lasts: AtomicUsize::default(),
+            reads: AtomicUsize::default(),
+        });
+        let driver = Driver {
+            log: counting.clone(),
+            ..world.driver(2)
+        };
+        driver.begin(world.campaign_of("now"), &world.plan).await.unwrap();
+        let count = |of: &AtomicUsize| of.load(Ordering::Relaxed);
+        // The listing is asked before anything is written down, and for the claim. Each time the claims' own
+        // last campaign is looked at once more.
+        assert_eq!(count(&counting.names), 2 * 401);
+        assert_eq!(count(&counting.lasts), 2 * (1 + 101));
+        assert_eq!(count(&counting.reads), 2, "its own log alone");
+    });
+}
+
+#[cfg(feature = "file-log")]
+mod in_a_folder {
+    #![expect(clippy::disallowed_methods, reason = "the tests damage the files by hand")]
+
+    use super::*;
+    use crate::campaign::{FileLog, FileRows};
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    fn driver(world: &World, dir: &Path) -> Driver {
+        Driver {
+            log: Arc::new(FileLog::new(dir)),
+            rows: Arc::new(FileRows::new(dir)),
+            ..world.driver(1)
+        }
+    }
+
+    fn log_of(dir: &Path, campaign: CampaignId) -> PathBuf {
+        dir.join("campaigns").join(campaign.to_string()).join("log.jsonl")
+    }
+
+    fn begin(world: &World, dir: &Path, event: &str, plan: &Plan) -> Result<State, DriveError> {
+        finish(driver(world, dir).begin(world.campaign_of(event), plan))
+    }
+
+    /// An open campaign in a folder.
+    fn open(world: &World) -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        finish(driver(world, dir.path()).begin(world.campaign(), &world.plan)).unwrap();
+        let log = log_of(dir.path(), world.campaign());
+        (dir, log)
+    }
+
+    #[track_caller]
+    fn assert_unclear(error: &DriveError, file: &Path, advice: &str) {
+        assert!(matches!(error, DriveError::NameUnclear { .. }), "{error:?}");
+        let refusal = error.refusal().unwrap();
+        assert_eq!(refusal.reasons[0].code, RefusalCode::LogDamaged);
+        let text = refusal.to_string();
+        assert!(text.contains(file.to_str().unwrap()), "{text}");
+        assert!(text.contains(advice), "{text}");
+    }
+
+    const MOVE: &str = "move its folder out of the log";
+
+    #[test]
+    fn the_file_of_a_name_may_be_deleted_and_no_second_campaign_begins() {
+        let world = world();
+        let (dir, _) = open(&world);
+        fs::remove_dir_all(dir.path().join("names")).unwrap();
+        let refused = begin(&world, dir.path(), "b", &world.plan).unwrap_err();
+        assert_taken(&refused, world.campaign());
+        finish(driver(&world, dir.path()).run(world.campaign())).unwrap();
+        fs::remove_dir_all(dir.path().join("names")).unwrap();
+        begin(&world, dir.path(), "b", &world.plan).unwrap();
+    }
+
+    #[test]
+    fn a_damaged_log_whose_request_can_be_read_keeps_its_own_name_taken_and_no_other() {
+        let world = world();
+        let (dir, log) = open(&world);
+        let text = fs::read_to_string(&log).unwrap();
+        let first = text.lines().next().unwrap();
+        fs::write(&log, format!("{first}\nnonsense\nnonsense\n")).unwrap();
+        // With its claim, and without.
+        for _ in 0..2 {
+            let refused = begin(&world, dir.path(), "b", &world.plan).unwrap_err();
+            assert_unclear(&refused, &log, MOVE);
+            begin(&world, dir.path(), "c", &named(&world, "weekly-windows")).unwrap();
+            fs::remove_dir_all(dir.path().join("names")).unwrap();
+        }
+        fs::rename(log.parent().unwrap(), dir.path().join("taken away")).unwrap();
+        begin(&world, dir.path(), "b", &world.plan).unwrap();
+    }
+
+    #[test]
+    fn a_log_whose_request_cannot_be_read_is_of_the_name_that_claimed_it() {
+        let world = world();
+        let (dir, log) = open(&world);
+        fs::write(&log, "nonsense\nnonsense\n").unwrap();
+        let refused = begin(&world, dir.path(), "b", &world.plan).unwrap_err();
+        assert_unclear(&refused, &log, MOVE);
+        begin(&world, dir.path(), "c", &named(&world, "weekly-windows")).unwrap();
+    }
+
+    #[test]
+    fn a_log_whose_request_cannot_be_read_and_that_nobody_claimed_may_be_of_any_name() {
+        let world = world();
+        let (dir, log) = open(&world);
+        fs::write(&log, "nonsense\nnonsense\n").unwrap();
+        fs::remove_dir_all(dir.path().join("names")).unwrap();
+        for name in ["weekly-linux", "weekly-windows"] {
+            let refused = begin(&world, dir.path(), "b", &named(&world, name)).unwrap_err();
+            assert_unclear(&refused, &log, MOVE);
+        }
+        fs::rename(log.parent().unwrap(), dir.path().join("taken away")).unwrap();
+        begin(&world, dir.path(), "b", &world.plan).unwrap();
+    }
+
+    #[test]
+    fn a_damaged_claim_keeps_its_name_taken_until_it_is_moved_away_and_then_the_campaign_does() {
+        let world = world();
+        let (dir, _) = open(&world);
+        let claims = dir.path().join("names/weekly-linux.jsonl");
+        fs::write(&claims, "nonsense\nnonsense\n").unwrap();
+        let refused = begin(&world, dir.path(), "b", &world.plan).unwrap_err();
+        assert_unclear(&refused, &claims, "Move that file out of the log");
+        fs::remove_file(&claims).unwrap();
+        let refused = begin(&world, dir.path(), "b", &world.plan).unwrap_err();
+        assert_taken(&refused, world.campaign());
+    }
+
+    #[test]
+    fn a_log_that_was_never_written_to_its_end_or_is_of_another_version_hinders_nobody_else() {
+        let world = world();
+        let (dir, log) = open(&world);
+        let first = fs::read_to_string(&log)
+            .unwrap()
+            .lines()
+            .next()
+            .unwrap()
+            .to_owned();
+        // Record 0 of a killed writer; nothing was claimed or sent.
+        fs::remove_dir_all(dir.path().join("names")).unwrap();
+        for torn in ["", &first[..first.len() / 2], "{\"seq\":0\0\0\0\n"] {
+            fs::write(&log, torn).unwrap();
+            begin(&world, dir.path(), "b", &world.plan).unwrap();
+            fs::remove_dir_all(dir.path().join("names")).unwrap();
+            fs::remove_dir_all(log_of(dir.path(), world.campaign_of("b")).parent().unwrap()).unwrap();
+        }
+        // A plan of a version that says other things, of another request.
+        let newer = r#"{"seq":0,"at":"of old","events":[{"event":"planned","plan":{"request":{"name":"weekly-windows"}}}]}"#;
+        fs::write(&log, format!("{newer}\n{newer}\n")).unwrap();
+        begin(&world, dir.path(), "b", &world.plan).unwrap();
+        let refused = begin(&world, dir.path(), "c", &named(&world, "weekly-windows")).unwrap_err();
+        assert_unclear(&refused, &log, MOVE);
+    }
+}
