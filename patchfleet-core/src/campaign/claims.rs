@@ -22,7 +22,7 @@ use std::collections::BTreeSet;
 ///
 /// # Errors
 ///
-/// [`DriveError::NameUnclear`]: the log does not answer, or is damaged. What it said may be that a campaign of
+/// [`DriveError::NotBegun`]: the log does not answer, or is damaged. What it said may be that a campaign of
 /// this name is open.
 pub async fn open_campaign(
     log: &dyn CampaignLog,
@@ -37,7 +37,7 @@ pub async fn open_campaign(
         }
         journal.begun(name, None, None).await
     };
-    open.await.map_err(|source| DriveError::NameUnclear {
+    open.await.map_err(|source| DriveError::NotBegun {
         name: name.clone(),
         source,
     })

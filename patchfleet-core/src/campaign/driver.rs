@@ -61,10 +61,11 @@ pub enum DriveError {
         /// The open campaign.
         open: CampaignId,
     },
-    /// It cannot be told whether a campaign of the request's name is open: the log does not answer, or is
-    /// damaged ([`PortErrorKind::Incompatible`]). Nothing was started.
+    /// Nothing was started: it cannot be told whether a campaign of the request's name is open, or the plan
+    /// cannot be written down. The log does not answer, is damaged ([`PortErrorKind::Incompatible`]), or
+    /// cannot be where it is said to be ([`PortErrorKind::Invalid`]).
     #[error("nothing was started for the request {name}")]
-    NameUnclear {
+    NotBegun {
         /// The request's name.
         name: RequestName,
         /// Why; of damage, in which file or object, and what a person can do.
@@ -167,7 +168,7 @@ impl DriveError {
                 }],
             });
         }
-        if let Self::NameUnclear { name, source } = self
+        if let Self::NotBegun { name, source } = self
             && source.kind() == PortErrorKind::Incompatible
         {
             return Some(Refusal {
@@ -240,14 +241,17 @@ impl Driver {
     /// # Errors
     ///
     /// [`DriveError::NameTaken`] if another campaign of the request is open, whatever became of its claim;
-    /// [`DriveError::NameUnclear`] if that cannot be told;
+    /// [`DriveError::NotBegun`] if that cannot be told or the plan cannot be written down;
     /// [`DriveError::Presigned`] if the plan carries a presigned URL; [`DriveError::Log`] and the
-    /// like if the log fails.
+    /// like if the log fails afterwards.
     pub async fn begin(&self, campaign: CampaignId, plan: &Plan) -> Result<State, DriveError> {
         plan.refuse_presigned().map_err(DriveError::Presigned)?;
         let key = LogKey::Campaign(campaign);
-        let log = |source| DriveError::Log { campaign, source };
-        if self.journal().read(&key, 0).await.map_err(log)?.is_empty() {
+        let failed = |source| DriveError::NotBegun {
+            name: plan.request.name.clone(),
+            source,
+        };
+        if self.journal().read(&key, 0).await.map_err(failed)?.is_empty() {
             // Asked before anything is written, so that a refused campaign leaves no trace.
             self.may_claim(campaign, &plan.request.name, None).await?;
             let record = Record {
@@ -260,7 +264,7 @@ impl Driver {
                     plan: Box::new(plan.clone()),
                 }],
             };
-            let appended = self.journal().append(&key, &record).await.map_err(log)?;
+            let appended = self.journal().append(&key, &record).await.map_err(failed)?;
             if let (Appended::Yes, Some(observer)) = (appended, &self.observer)
                 && let Ok(state) = State::from_records(std::slice::from_ref(&record))
             {
@@ -369,7 +373,7 @@ impl Driver {
         name: &RequestName,
         state: Option<&State>,
     ) -> Result<Option<u64>, DriveError> {
-        let failed = |source| DriveError::NameUnclear {
+        let failed = |source| DriveError::NotBegun {
             name: name.clone(),
             source,
         };

@@ -72,6 +72,16 @@ impl FileLog {
         Self { dir: dir.into() }
     }
 
+    /// Makes the folder, if it is not there: whoever plans for long finds out first whether a log can be kept.
+    ///
+    /// # Errors
+    ///
+    /// [`PortError`] if it cannot be made.
+    pub fn make(&self) -> PortResult<()> {
+        entries(&self.dir)?;
+        private::create_folders(&self.dir).map_err(|error| failed("make", &self.dir, error))
+    }
+
     /// Every campaign of the folder, the newest first. A folder that does not exist has none.
     ///
     /// # Errors
@@ -156,24 +166,25 @@ impl CampaignLog for FileLog {
 
 /// The campaigns of a folder of logs.
 fn campaigns(root: &Path) -> PortResult<Vec<CampaignId>> {
-    let names = entries(root, &root.join("campaigns"))?;
+    let names = entries(&root.join("campaigns"))?;
     // Whatever else lies in the folder is not the log's.
     Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
 }
 
 /// The names in a folder of logs that have been claimed.
 fn names(root: &Path) -> PortResult<Vec<RequestName>> {
-    let files = entries(root, &root.join("names"))?;
+    let files = entries(&root.join("names"))?;
     let names = files.iter().filter_map(|file| file.strip_suffix(".jsonl"));
     Ok(names.filter_map(|name| name.parse().ok()).collect())
 }
 
-/// What is in a folder of `root`; nothing, if it was not made yet.
-fn entries(root: &Path, folder: &Path) -> PortResult<Vec<String>> {
+/// What is in a folder; nothing, if it was not made yet.
+fn entries(folder: &Path) -> PortResult<Vec<String>> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
-        // A link that leads nowhere is no folder that can be made later.
-        Err(error) if error.kind() == io::ErrorKind::NotFound && !root.is_symlink() => return Ok(vec![]),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && broken_link(folder).is_none() => {
+            return Ok(vec![]);
+        }
         Err(error) => return Err(failed("list", folder, error)),
     };
     let mut names = vec![];
@@ -403,12 +414,30 @@ fn campaign_dir(root: &Path, campaign: CampaignId) -> PathBuf {
 }
 
 fn failed(what: &str, path: &Path, error: io::Error) -> PortError {
+    if let Some(link) = broken_link(path) {
+        let message = format!("{} is a link that leads nowhere", link.display());
+        return PortError::new(PortErrorKind::Invalid, message).with_source(error);
+    }
     let kind = match error.kind() {
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => PortErrorKind::Denied,
+        // A path that cannot be used today cannot be used in half a minute either.
+        io::ErrorKind::PermissionDenied
+        | io::ErrorKind::ReadOnlyFilesystem
+        | io::ErrorKind::NotFound
+        | io::ErrorKind::AlreadyExists
+        | io::ErrorKind::NotADirectory
+        | io::ErrorKind::IsADirectory
+        | io::ErrorKind::InvalidFilename
+        | io::ErrorKind::InvalidInput => PortErrorKind::Invalid,
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => PortErrorKind::LimitExceeded,
         _ => PortErrorKind::Other,
     };
     PortError::new(kind, format!("cannot {what} {}", path.display())).with_source(error)
+}
+
+/// The path, or a folder above it, that is a link to nothing, or to itself: nothing can be made there.
+fn broken_link(path: &Path) -> Option<&Path> {
+    path.ancestors()
+        .find(|above| above.is_symlink() && !above.exists())
 }
 
 /// A log that has fewer records than its writer has read from it.

@@ -23,7 +23,7 @@ pub enum PortErrorKind {
     RegionNotEnabled,
     /// A quota is used up, such as running and queued automations.
     LimitExceeded,
-    /// AWS refused the input.
+    /// AWS refused the input; of a log or of rows: their place cannot be used as it is.
     Invalid,
     /// The same client token was used before with other parameters.
     TokenMismatch,

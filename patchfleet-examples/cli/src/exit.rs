@@ -2,6 +2,7 @@
 
 use patchfleet_core::campaign::DriveError;
 use patchfleet_core::plan::{PlanError, Refusal};
+use patchfleet_core::port::PortErrorKind;
 use patchfleet_core::problem::{Problems, chain};
 use patchfleet_core::text::one_line;
 use std::error::Error;
@@ -84,6 +85,10 @@ impl From<DriveError> for Failure {
     fn from(error: DriveError) -> Self {
         match error.refusal() {
             Some(refusal) => Self::Refused(refusal),
+            // The folder that --log names cannot be used.
+            None if matches!(&error, DriveError::NotBegun { source, .. } if source.kind() == PortErrorKind::Invalid) => {
+                Self::Usage(chain(&error))
+            }
             None => Self::Unexpected(Box::new(error)),
         }
     }

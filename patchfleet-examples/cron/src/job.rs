@@ -122,9 +122,13 @@ impl From<PortError> for Failure {
 
 impl From<DriveError> for Failure {
     fn from(error: DriveError) -> Self {
-        match error.refusal() {
-            Some(refusal) => Self::Refused(refusal),
-            None => Self::Unexpected(Box::new(error)),
+        match (error.refusal(), error) {
+            (Some(refusal), _) => Self::Refused(refusal),
+            // The folder that --log names cannot be used.
+            (None, DriveError::NotBegun { source, .. }) if source.kind() == PortErrorKind::Invalid => {
+                Self::Settings(source)
+            }
+            (None, error) => Self::Unexpected(Box::new(error)),
         }
     }
 }

@@ -9,6 +9,7 @@ use clap::Parser;
 use follow::{Became, SystemWall, Told, Work, follow};
 use jiff::{SignedDuration, Timestamp};
 use job::{Job, Reach, Surroundings};
+use patchfleet_core::campaign::FileLog;
 use patchfleet_core::id::{EventId, EventIdError, EventSource};
 use patchfleet_core::plan::refuse_presigned;
 use patchfleet_core::text::{ShownLines, one_line};
@@ -122,6 +123,10 @@ async fn serve(args: Args, stop: tokio::sync::watch::Receiver<bool>) -> ExitCode
         tracing::error!(
             "--log (or PATCHFLEET_LOG) = {log}: logs are kept in folders; other places are not supported by this version"
         );
+        return ExitCode::from(2);
+    }
+    if let Err(error) = FileLog::new(&args.log).make() {
+        tracing::error!("--log (or PATCHFLEET_LOG): {}", error.chain());
         return ExitCode::from(2);
     }
     let job = Job {

@@ -92,7 +92,8 @@ impl Drive<'_> {
                 return Ok(());
             };
             failures.add(error.kind());
-            if error.kind() == PortErrorKind::Incompatible || failures.are_too_many() {
+            let lasts = matches!(error.kind(), PortErrorKind::Incompatible | PortErrorKind::Invalid);
+            if lasts || failures.are_too_many() {
                 return Err(error);
             }
             let until = later(self.driver.clock.now(), failures.backoff());

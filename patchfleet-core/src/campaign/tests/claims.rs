@@ -288,7 +288,7 @@ mod in_a_folder {
 
     #[track_caller]
     fn assert_unclear(error: &DriveError, file: &Path, advice: &str) {
-        assert!(matches!(error, DriveError::NameUnclear { .. }), "{error:?}");
+        assert!(matches!(error, DriveError::NotBegun { .. }), "{error:?}");
         let refusal = error.refusal().unwrap();
         assert_eq!(refusal.reasons[0].code, RefusalCode::LogDamaged);
         let text = refusal.to_string();
@@ -297,6 +297,30 @@ mod in_a_folder {
     }
 
     const MOVE: &str = "move its folder out of the log";
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_that_cannot_be_is_said_at_once_and_by_its_path() {
+        let world = world();
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        fs::write(path("file"), "").unwrap();
+        fs::create_dir(path("half")).unwrap();
+        fs::write(path("half/campaigns"), "").unwrap();
+        std::os::unix::fs::symlink(path("nowhere"), path("link")).unwrap();
+        std::os::unix::fs::symlink(path("loop"), path("loop")).unwrap();
+        let began = world.clock.now();
+        for name in ["file", "file/below", "half", "link", "loop"] {
+            let error = begin(&world, &path(name), "a", &world.plan).unwrap_err();
+            let DriveError::NotBegun { source, .. } = &error else {
+                unreachable!("{name}: {error:?}")
+            };
+            assert_eq!(source.kind(), PortErrorKind::Invalid, "{name}");
+            let text = crate::problem::chain(&error);
+            assert!(text.contains(path(name).to_str().unwrap()), "{text}");
+            assert_eq!(world.clock.now(), began, "{name}: nothing was waited for");
+        }
+    }
 
     #[test]
     fn the_file_of_a_name_may_be_deleted_and_no_second_campaign_begins() {

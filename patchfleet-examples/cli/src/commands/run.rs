@@ -39,6 +39,14 @@ impl Store {
         }
     }
 
+    /// A store in a folder that is made now: planning takes a while, and finds out too late that no log can be
+    /// kept.
+    fn made_at(dir: &Path) -> Result<Self, Failure> {
+        let made = FileLog::new(dir).make();
+        made.map_err(|error| Failure::Usage(format!("--log (or PATCHFLEET_LOG): {}", error.chain())))?;
+        Ok(Self::at(dir))
+    }
+
     /// A simulated organisation ends with the process, so nothing of it is worth keeping unless
     /// that is asked for.
     fn of(args: &LogArgs, simulated: bool) -> Result<Self, Failure> {
@@ -48,7 +56,7 @@ impl Store {
                 rows: Arc::new(MemoryRows::new()),
             });
         }
-        Ok(Self::at(&log_dir(args)?))
+        Self::made_at(&log_dir(args)?)
     }
 }
 

@@ -174,6 +174,24 @@ fn usage_mistakes_exit_2() {
     bench.run(&["report", "--log", "nowhere"]).exits(2);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_log_that_can_be_kept_nowhere_is_one_message_that_names_the_path_and_nothing_is_planned() {
+    let bench = Bench::new();
+    bench.file("a-file", "");
+    std::os::unix::fs::symlink("nowhere", bench.path().join("dangling")).unwrap();
+    for (log, words) in [
+        ("dangling", "dangling is a link that leads nowhere"),
+        ("a-file", "cannot list a-file"),
+        ("a-file/log", "cannot list a-file/log"),
+    ] {
+        let ran = bench.run(&["run", "--sim", "--log", log]).exits(2);
+        assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
+        assert!(ran.stderr.contains(words), "{log}: {}", ran.stderr);
+        assert_eq!(ran.stdout, "", "{log}: no plan was made");
+    }
+}
+
 #[test]
 fn aws_settings_that_are_missing_are_named() {
     let bench = Bench::new();
