@@ -27,6 +27,7 @@ pub use defaults::{
     SESSION_NAME,
 };
 pub use delivery_timeout::{DeliveryTimeout, DeliveryTimeoutError};
+pub(crate) use digest::digest_of;
 pub use external_id::{ExternalId, ExternalIdText};
 pub use format::{Format, MAX_REQUEST_BYTES};
 pub use policy::{DeniedAction, GoneAction, NothingSelected, OfflineAction, Policy, PolicyAction};
@@ -341,6 +342,11 @@ impl PatchRequest {
             }
         }
     }
+}
+
+/// Reads a JSON text to find a key that stands twice in one object, which other readers pass over.
+pub(crate) fn no_key_twice(json: &str) -> Result<(), serde_json::Error> {
+    serde_json::from_str::<node::Node>(json).map(drop)
 }
 
 impl TryFrom<serde_json::Value> for PatchRequest {

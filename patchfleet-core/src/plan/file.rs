@@ -1,14 +1,36 @@
 //! A plan as a file.
 
-use super::{FORMAT, Plan};
+use super::{FORMAT, Plan, names};
+use crate::request::{digest_of, no_key_twice};
+use crate::text::one_line;
+use serde::Serialize;
 use serde_json::Value;
+
+/// The key of a plan's own digest.
+const DIGEST: &str = "digest";
 
 /// A text that is not a plan that this version reads.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum PlanFileError {
     /// Not JSON.
     #[error("the plan is not JSON")]
     Syntax(#[source] serde_json::Error),
+    /// A key stands twice in one object, and nobody can tell which of the two was meant.
+    #[error("the saved plan was changed by hand")]
+    KeyTwice(#[source] serde_json::Error),
+    /// Keys that no plan has.
+    #[error("no plan has the key {}: it was changed by hand. Undo that, or plan again", names(.keys.iter().cloned()))]
+    UnknownKeys {
+        /// The keys, with the path that leads to each.
+        keys: Vec<String>,
+    },
+    /// Its digest is not that of what it says.
+    #[error(
+        "it is not what was saved (its digest is another one): it was changed by hand. Undo that, or plan again from a \
+         request that says what you want"
+    )]
+    Changed,
     /// JSON, and not a plan: it has no number `format`.
     #[error("this is JSON, but not a saved plan: it has no number \"format\"")]
     NotAPlan,
@@ -40,23 +62,78 @@ impl Plan {
     #[must_use]
     pub fn to_json(&self) -> String {
         // Text keys and plain values only: nothing here can fail to be written.
-        let mut json = serde_json::to_string_pretty(self).unwrap_or_default();
+        let mut json = serde_json::to_string_pretty(&self.saved()).unwrap_or_default();
         json.push('\n');
         json
+    }
+
+    /// The plan as it is saved: with `digest`, the SHA-256 of everything else in it, by which a change by hand
+    /// is found.
+    pub fn saved(&self) -> impl Serialize + '_ {
+        let digest = serde_json::to_value(self).map(|value| digest_of(&value).to_string());
+        Saved {
+            plan: self,
+            digest: digest.unwrap_or_default(),
+        }
     }
 
     /// Reads a saved plan.
     ///
     /// # Errors
     ///
-    /// [`PlanFileError`] if it is none, is damaged, or was written by another version.
+    /// [`PlanFileError`] if it is none, is damaged, was changed since it was saved, or was written by another
+    /// version.
     pub fn from_json(text: &str) -> Result<Self, PlanFileError> {
-        let value: Value = serde_json::from_str(text).map_err(PlanFileError::Syntax)?;
+        let mut value: Value = serde_json::from_str(text).map_err(PlanFileError::Syntax)?;
         match value.get("format").and_then(Value::as_u64) {
-            None => Err(PlanFileError::NotAPlan),
-            Some(format) if format > u64::from(FORMAT) => Err(PlanFileError::Newer { format }),
-            Some(format) if format < u64::from(FORMAT) => Err(PlanFileError::Older { format }),
-            Some(_) => serde_json::from_value(value).map_err(PlanFileError::Damaged),
+            None => return Err(PlanFileError::NotAPlan),
+            Some(format) if format > u64::from(FORMAT) => return Err(PlanFileError::Newer { format }),
+            Some(format) if format < u64::from(FORMAT) => return Err(PlanFileError::Older { format }),
+            Some(_) => {}
         }
+        no_key_twice(text).map_err(PlanFileError::KeyTwice)?;
+        let digest = value.as_object_mut().and_then(|plan| plan.remove(DIGEST));
+        let plan: Self = serde_json::from_value(value.clone()).map_err(PlanFileError::Damaged)?;
+        let known = serde_json::to_value(&plan).map_err(PlanFileError::Damaged)?;
+        let mut keys = vec![];
+        unknown(&value, &known, "", &mut keys);
+        if !keys.is_empty() {
+            return Err(PlanFileError::UnknownKeys { keys });
+        }
+        if digest != Some(Value::String(digest_of(&value).to_string())) {
+            return Err(PlanFileError::Changed);
+        }
+        Ok(plan)
+    }
+}
+
+#[derive(Serialize)]
+struct Saved<'a> {
+    #[serde(flatten)]
+    plan: &'a Plan,
+    digest: String,
+}
+
+/// The keys of `value` that `known`, which is what was read of it, does not have.
+fn unknown(value: &Value, known: &Value, path: &str, keys: &mut Vec<String>) {
+    match (value, known) {
+        (Value::Object(entries), Value::Object(known)) => {
+            for (key, value) in entries {
+                let dot = if path.is_empty() { "" } else { "." };
+                let path = format!("{path}{dot}{}", one_line(key));
+                match known.get(key) {
+                    Some(known) => unknown(value, known, &path, keys),
+                    // What is left out where it says nothing.
+                    None if value.is_null() => {}
+                    None => keys.push(path),
+                }
+            }
+        }
+        (Value::Array(items), Value::Array(known)) => {
+            for (index, (item, known)) in items.iter().zip(known).enumerate() {
+                unknown(item, known, &format!("{path}[{index}]"), keys);
+            }
+        }
+        _ => {}
     }
 }

@@ -30,13 +30,11 @@ impl PatchRequest {
     /// ```
     #[must_use]
     pub fn digest(&self) -> RequestDigest {
-        let mut text = String::new();
         match serde_json::to_value(self) {
-            Ok(value) => canonical(&value, &mut text),
+            Ok(value) => digest_of(&value),
             // Its keys are all texts, so it has JSON. If it had none, this would still tell requests apart.
-            Err(_) => text = format!("{self:?}"),
+            Err(_) => RequestDigest::from_bytes(Sha256::digest(format!("{self:?}").as_bytes()).into()),
         }
-        RequestDigest::from_bytes(Sha256::digest(text.as_bytes()).into())
     }
 
     /// The same request under a name that follows from its whole content: `prefix`, as much of
@@ -52,6 +50,13 @@ impl PatchRequest {
         }
         self
     }
+}
+
+/// The SHA-256 of a JSON value, whatever the order of its keys and the space between them.
+pub(crate) fn digest_of(value: &Value) -> RequestDigest {
+    let mut text = String::new();
+    canonical(value, &mut text);
+    RequestDigest::from_bytes(Sha256::digest(text.as_bytes()).into())
 }
 
 /// Writes `value` with the keys of its objects in order.

@@ -330,6 +330,61 @@ fn a_saved_plan_reads_back_and_others_say_what_is_wrong() {
         let error = Plan::from_json(&value.to_string()).unwrap_err();
         assert!(matches!(error, PlanFileError::Damaged(_)), "{key}: {error}");
     }
+    let text = plan.to_json();
+    let twice = text.replacen("  \"candidates\"", "  \"candidates\": 1,\n  \"candidates\"", 1);
+    let error = Plan::from_json(&twice).unwrap_err();
+    let words = patchfleet_core::problem::chain(&error);
+    assert!(
+        words.contains("changed by hand") && words.contains("duplicate key \"candidates\" at line"),
+        "{words}"
+    );
+    let changed = |change: &dyn Fn(&mut Value)| {
+        let mut value: Value = serde_json::from_str(&text).unwrap();
+        change(&mut value);
+        let error = Plan::from_json(&value.to_string()).unwrap_err();
+        patchfleet_core::problem::chain(&error)
+    };
+    for (change, words) in [
+        (
+            (|plan| plan["surprise"] = json!(true)) as fn(&mut Value),
+            "no plan has the key surprise",
+        ),
+        (
+            |plan| plan["locations"][1]["nodes"]["spare"] = json!(1),
+            "no plan has the key locations[1].nodes.spare",
+        ),
+        (
+            |plan| plan["request"]["patch"]["operation_"] = json!("Install"),
+            "patch.operation_",
+        ),
+        (
+            |plan| plan["request"]["patch"]["operation"] = json!("Scan"),
+            "it is not what was saved",
+        ),
+        (
+            |plan| plan["request"]["policy"]["unknown"] = json!("keep"),
+            "it is not what was saved",
+        ),
+        (
+            |plan| {
+                let policy = plan["request"]["policy"].as_object_mut();
+                policy.unwrap().remove("unknown");
+            },
+            "it is not what was saved",
+        ),
+        (
+            |plan| {
+                plan.as_object_mut().unwrap().remove("digest");
+            },
+            "it is not what was saved",
+        ),
+    ] {
+        let said = changed(&change);
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    // Another order and other space say the same.
+    let value: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(Plan::from_json(&value.to_string()).unwrap(), plan);
     assert!(matches!(Plan::from_json("{"), Err(PlanFileError::Syntax(_))));
     assert!(matches!(Plan::from_json("[]"), Err(PlanFileError::NotAPlan)));
     assert!(matches!(

@@ -38,7 +38,7 @@ pub(crate) async fn plan(args: PlanArgs) -> Result<ExitCode, Failure> {
     }
     match args.output.output {
         Output::Text => print_text(&plan.to_text())?,
-        Output::Json => print_json(&plan)?,
+        Output::Json => print_json(&plan.saved())?,
     }
     Ok(ExitCode::SUCCESS)
 }

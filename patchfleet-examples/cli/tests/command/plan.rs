@@ -123,8 +123,42 @@ fn a_saved_plan_runs_over_the_world_it_was_made_for_and_over_no_other() {
         drifted.stderr
     );
 
-    bench.file("plan.json", "{}");
-    bench.run(&run).exits(2);
+    let saved = std::fs::read_to_string(bench.path().join("plan.json")).unwrap();
+    for (change, words) in [
+        (saved.replacen('{', "{\"surprise\": 1,", 1), "the key surprise"),
+        (
+            saved.replacen('{', "{\"format\": 2,", 1),
+            "duplicate key \"format\"",
+        ),
+        (
+            saved.replacen("\"unknown\": \"refuse\"", "\"unknown\": \"keep\"", 1),
+            "not what was saved",
+        ),
+        ("{}".to_owned(), "not a saved plan"),
+    ] {
+        assert_ne!(change, saved);
+        bench.file("plan.json", change);
+        let ran = bench.run(&run).exits(2);
+        assert!(
+            ran.stderr.contains("plan.json") && ran.stderr.contains(words),
+            "{words}: {}",
+            ran.stderr
+        );
+    }
+
+    // What is printed can be saved as well.
+    bench.file("world.toml", CALM.world);
+    let printed = bench.run(&[
+        "plan",
+        "-f",
+        "request.toml",
+        "--sim",
+        "world.toml",
+        "--output",
+        "json",
+    ]);
+    bench.file("plan.json", printed.exits(0).stdout);
+    bench.run(&run).exits(0);
 }
 
 #[test]
