@@ -18,7 +18,7 @@ mod ensure;
 mod start;
 mod targets;
 
-pub(crate) use bound::{CENTRAL, Changed, Found, NotCompared, find};
+pub(crate) use bound::{CENTRAL, Changed, Found, find};
 pub use bound::{PlannedRunbook, RunbookChange};
 pub use command::{COMMAND_DOCUMENT, CommandSteps, STEP_TIMEOUT_PARAMETER, StepSum, command_steps};
 pub(crate) use copies::elsewhere;

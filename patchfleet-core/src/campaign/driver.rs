@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use std::sync::Arc;
 
 mod again;
+mod compare;
 mod drive;
 mod go_on;
 mod merge;

@@ -84,6 +84,55 @@ pub(super) fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
     at.checked_add(by).unwrap_or(Timestamp::MAX)
 }
 
+/// For how long a location that was as planned is not looked at again while looks elsewhere fail.
+const LOOK_HOLDS: SignedDuration = SignedDuration::from_mins(5);
+
+/// The looks at a runbook before a start, while some of them fail.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Looks {
+    /// Where it was as planned, and when.
+    fine: BTreeMap<Location, Timestamp>,
+    /// How often in a row it could not be read; `None`: in the central account and Region.
+    failures: BTreeMap<Option<Location>, Failures>,
+}
+
+impl Looks {
+    /// The locations that need not be looked at.
+    pub(super) fn fine_at(&self, now: Timestamp) -> impl Iterator<Item = &Location> {
+        let fine = self.fine.iter();
+        fine.filter(move |(_, at)| later(**at, LOOK_HOLDS) > now)
+            .map(|(location, _)| location)
+    }
+
+    /// Remembers where it was as planned and where it could not be read. Gives how long to wait before the
+    /// next look.
+    pub(super) fn learn(
+        &mut self,
+        now: Timestamp,
+        fine: Vec<Location>,
+        failed: BTreeMap<Option<Location>, PortErrorKind>,
+    ) -> SignedDuration {
+        self.fine.extend(fine.into_iter().map(|location| (location, now)));
+        self.failures.retain(|at, _| failed.contains_key(at));
+        for (at, kind) in failed {
+            self.failures.entry(at).or_default().add(kind);
+        }
+        let waits = self.failures.values().map(|failures| failures.backoff());
+        waits.max().unwrap_or_default()
+    }
+
+    /// Whether it is not looked at again there.
+    pub(super) fn are_too_many(&self, at: Option<&Location>) -> bool {
+        let failures = self.failures.get(&at.cloned());
+        failures.is_some_and(|failures| failures.are_too_many())
+    }
+
+    /// Whatever was found is old when the next start comes.
+    pub(super) fn forget(&mut self) {
+        *self = Self::default();
+    }
+}
+
 /// What a driver remembers of its own calls.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Polls {
@@ -97,8 +146,8 @@ pub(super) struct UnitPolls {
     /// The next try of a start that was put off.
     pub(super) start_at: Option<Timestamp>,
     pub(super) start_failures: Failures,
-    /// The failures of reading the runbook before the start.
-    pub(super) runbook_failures: Failures,
+    /// The looks at the runbook before the start.
+    pub(super) looks: Looks,
     /// Whether AWS said that the client token belongs to another request.
     pub(super) mismatch: Option<String>,
     /// When the start was last looked for, and not found.

@@ -58,10 +58,22 @@ pub(crate) struct Changed {
 /// Why the runbook could not be compared for now.
 #[derive(Debug)]
 pub(crate) struct NotCompared {
-    /// Where it could not be read; `None`: in the central account and Region.
+    /// Where it is as planned.
+    pub(crate) fine: Vec<Location>,
+    /// A place where it could not be read; `None`: the central account and Region.
     pub(crate) at: Option<Location>,
-    /// A failure that may pass by itself, or that is the caller's own.
+    /// Why: a failure that may pass by itself, or that is the caller's own.
     pub(crate) error: PortError,
+    /// Other places where it could not be read.
+    pub(crate) more: Vec<(Location, PortError)>,
+}
+
+impl NotCompared {
+    /// Every place where it could not be read, and why.
+    pub(crate) fn failed(self) -> impl Iterator<Item = (Option<Location>, PortError)> {
+        let more = self.more.into_iter().map(|(at, error)| (Some(at), error));
+        std::iter::once((self.at, self.error)).chain(more)
+    }
 }
 
 /// What planning found out about the runbook in the central account and Region.
@@ -204,7 +216,14 @@ impl PlannedRunbook {
                     error.reason()
                 ),
             ),
-            Err(error) if passes(&error) => return Err(NotCompared { at: None, error }),
+            Err(error) if passes(&error) => {
+                return Err(NotCompared {
+                    fine: vec![],
+                    at: None,
+                    error,
+                    more: vec![],
+                });
+            }
             Err(error) => (
                 RunbookChange::Unreadable,
                 format!(

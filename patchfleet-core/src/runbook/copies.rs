@@ -139,19 +139,14 @@ impl PlannedRunbook {
             .filter(|at| (&at.account, &at.region) != (&central.account, &central.region));
         let answers = look(documents, &self.name, version, targets, LOOKS_AT_ONCE).await;
         let (mut others, mut unreadable) = (vec![], vec![]);
-        let mut passing = None;
+        let (mut fine, mut failed) = (vec![], vec![]);
         for (at, answer) in answers {
             match answer {
-                Ok(view) if ContentDigest::of(&view.content) == self.digest => {}
+                Ok(view) if ContentDigest::of(&view.content) == self.digest => fine.push(at.clone()),
                 Ok(view) => others.push((at, view)),
-                Err(error) if error.kind() == PortErrorKind::NotFound => {}
-                Err(_) if self.unread.contains(at) => {}
-                Err(error) if passes(&error) => {
-                    passing = Some(NotCompared {
-                        at: Some(at.clone()),
-                        error,
-                    });
-                }
+                Err(error) if error.kind() == PortErrorKind::NotFound => fine.push(at.clone()),
+                Err(_) if self.unread.contains(at) => fine.push(at.clone()),
+                Err(error) if passes(&error) => failed.push((at.clone(), error)),
                 Err(error) => unreadable.push((at, error)),
             }
         }
@@ -176,7 +171,16 @@ impl PlannedRunbook {
                 ),
             )
         } else {
-            return passing.map_or(Ok(None), Err);
+            let mut failed = failed.into_iter();
+            return match failed.next() {
+                None => Ok(None),
+                Some((at, error)) => Err(NotCompared {
+                    fine,
+                    at: Some(at),
+                    error,
+                    more: failed.collect(),
+                }),
+            };
         };
         Ok(Some(Changed { change, detail }))
     }

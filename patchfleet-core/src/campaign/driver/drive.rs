@@ -11,7 +11,6 @@ use crate::campaign::state::{StartState, State};
 use crate::campaign::{ACTS_AT_ONCE, Event};
 use crate::id::{ExecutionId, Location, UnitId};
 use crate::port::{Appended, PortError, PortErrorKind, PortResult};
-use crate::runbook::{CENTRAL, Changed, NotCompared, RunbookChange};
 use futures_util::{StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
@@ -103,71 +102,6 @@ impl Drive<'_> {
         // First what is known: one call that fails takes nothing from what the others saw.
         self.write_down(facts).await?;
         failed.map_or(Ok(Turn::Acted), Err)
-    }
-
-    /// These actions, less the starts whose runbook could not be compared with the planned one for
-    /// now. `None`: what would run is another one, and the log says so.
-    async fn with_the_planned_runbook(
-        &mut self,
-        actions: Vec<Action>,
-    ) -> Result<Option<Vec<Action>>, DriveError> {
-        let plan = self.state.plan();
-        let (Some(planned), pin) = (plan.runbook.clone(), plan.request.automation.pin) else {
-            return Ok(Some(actions));
-        };
-        let central = plan.central.clone();
-        let mut compared = vec![];
-        for action in actions {
-            let (Action::Start { unit, .. } | Action::Resend(unit)) = action else {
-                compared.push(action);
-                continue;
-            };
-            let at: Vec<Location> = self
-                .state
-                .units()
-                .get(&unit)
-                .map(|unit| unit.locations.keys().cloned().collect())
-                .unwrap_or_default();
-            let documents = &*self.driver.documents;
-            let changed = match planned.compare(documents, &central, pin, &at).await {
-                Ok(None) => {
-                    self.polls.unit(unit).runbook_failures = Failures::default();
-                    compared.push(action);
-                    continue;
-                }
-                Ok(Some(changed)) => changed,
-                Err(NotCompared { at, error }) => {
-                    let now = self.now();
-                    let asked = self.polls.unit(unit);
-                    asked.runbook_failures.add(error.kind());
-                    asked.start_at = Some(later(now, asked.runbook_failures.backoff()));
-                    if !asked.runbook_failures.are_too_many() {
-                        continue;
-                    }
-                    if error.kind() == PortErrorKind::Credentials {
-                        return Err(self.no_credentials(error));
-                    }
-                    Changed {
-                        change: RunbookChange::Unreadable,
-                        detail: format!(
-                            "the runbook {} cannot be read in {}, so it is not known whether it is the planned one: {}",
-                            planned.name,
-                            at.map_or_else(|| CENTRAL.to_owned(), |at| at.to_string()),
-                            error.reason()
-                        ),
-                    }
-                }
-            };
-            let event = Event::RunbookChanged {
-                unit,
-                change: changed.change,
-                detail: changed.detail,
-            };
-            // On conflict it is compared again, in the next turn.
-            let _ = self.append(vec![event]).await?;
-            return Ok(None);
-        }
-        Ok(Some(compared))
     }
 
     /// The time. Never before the last record.

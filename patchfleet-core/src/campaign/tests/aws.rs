@@ -227,6 +227,8 @@ pub(crate) struct FakeAws {
     pub(crate) runbook_reads: Mutex<Answers>,
     /// What copies of it say, or why they cannot be read.
     pub(crate) copies: Mutex<BTreeMap<Location, Result<String, PortErrorKind>>>,
+    /// After how many reads a copy that cannot be read is not there any more; `None`: never.
+    pub(crate) copies_mend_after: Mutex<Option<u32>>,
     /// How often it was read in each location; `None`: in the central account and Region.
     pub(crate) reads: Mutex<BTreeMap<Option<Location>, u32>>,
     /// From and until when the caller's credentials do not work.

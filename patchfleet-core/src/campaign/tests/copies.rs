@@ -4,7 +4,7 @@ use super::runbook::{OTHER, assert_halted, disturbed, words, world};
 use super::world::*;
 use crate::campaign::{FinishedOutcome, State};
 use crate::id::Location;
-use crate::port::PortErrorKind;
+use crate::port::{PortError, PortErrorKind};
 use crate::request::RunbookPin;
 use crate::runbook::RunbookChange;
 use jiff::SignedDuration;
@@ -170,6 +170,36 @@ fn a_look_that_is_throttled_is_made_again_and_only_after_many_tries_does_it_star
         words.contains("cannot be read in 222222222222/us-east-1"),
         "{words}"
     );
+}
+
+#[test]
+fn where_looks_fail_at_one_place_after_another_each_is_counted_and_made_again_alone() {
+    let expired: fn() -> PortError = || PortError::new(PortErrorKind::Credentials, "expired");
+    let world = world(RunbookPin::Default);
+    let state = disturbed(&world, |world| {
+        world.aws.reads.lock().unwrap().clear();
+        put(world, second(), Err(PortErrorKind::Credentials));
+        // Four times in the central account, then four times in the target account.
+        *world.aws.runbook_reads.lock().unwrap() = vec![expired; 4];
+        *world.aws.copies_mend_after.lock().unwrap() = Some(4);
+    });
+    assert_all_begun(&world, &state);
+    let reads = world.aws.reads.lock().unwrap();
+    assert_eq!(reads[&Some(second())], 5);
+}
+
+#[test]
+fn locations_that_were_as_planned_are_not_looked_at_again_while_another_one_fails() {
+    let well = || Script::Nodes(vec![Node::well(1)]);
+    let mut world = World::new(&[&[("us-east-1", well()), ("us-west-1", well())]], 2, 0);
+    world.plan.runbook = super::runbook::world(RunbookPin::Default).plan.runbook;
+    let [one, other] = [0, 1].map(|index: usize| world.plan.locations[index].location());
+    put(&world, other.clone(), Err(PortErrorKind::Throttled));
+    *world.aws.copies_mend_after.lock().unwrap() = Some(6);
+    let state = world.run();
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Succeeded);
+    let reads = world.aws.reads.lock().unwrap();
+    assert_eq!((reads[&Some(one)], reads[&Some(other)]), (1, 7));
 }
 
 #[test]

@@ -153,6 +153,7 @@ impl World {
             still_listed: Mutex::default(),
             copies: Mutex::default(),
             reads: Mutex::default(),
+            copies_mend_after: Mutex::default(),
             runs_on: Mutex::default(),
             expires_late: Mutex::default(),
             lists_late: Mutex::default(),

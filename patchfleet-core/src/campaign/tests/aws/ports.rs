@@ -402,10 +402,19 @@ impl Documents for FakeAws {
             *self.reads.lock().unwrap().entry(at.clone()).or_default() += 1;
             let content = match at {
                 None => self.runbook.lock().unwrap().clone(),
-                Some(at) => match self.copies.lock().unwrap().get(&at).cloned() {
-                    Some(Err(kind)) => return Err(PortError::new(kind, "may not")),
-                    copy => copy.and_then(Result::ok),
-                },
+                Some(at) => {
+                    let copy = self.copies.lock().unwrap().get(&at).cloned();
+                    if let Some(Err(kind)) = copy {
+                        if let Some(left) = self.copies_mend_after.lock().unwrap().as_mut() {
+                            *left -= 1;
+                            if *left == 0 {
+                                self.copies.lock().unwrap().remove(&at);
+                            }
+                        }
+                        return Err(PortError::new(kind, "may not"));
+                    }
+                    copy.and_then(Result::ok)
+                }
             };
             let content =
                 content.ok_or_else(|| PortError::new(PortErrorKind::NotFound, "InvalidDocument"))?;
