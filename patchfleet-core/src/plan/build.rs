@@ -281,7 +281,7 @@ impl Sorted {
             if let Some(cutoff) = options.cutoff {
                 self.refuse(
                     RefusalCode::Unsupported,
-                    format!("the cutoff {}", cutoff.at),
+                    format!("the cutoff {:.0}", cutoff.at),
                     only_own,
                 );
             }

@@ -48,7 +48,7 @@ impl Plan {
         }
         let cutoff = |plan: &Self| plan.lifetime.as_ref().and_then(|lifetime| lifetime.cutoff);
         if cutoff(self) != cutoff(newer) {
-            let words = |plan| cutoff(plan).map_or_else(|| "none".to_owned(), |at| at.to_string());
+            let words = |plan| cutoff(plan).map_or_else(|| "none".to_owned(), |at| format!("{at:.0}"));
             lines.push(format!("the cutoff was {}, is {}", words(self), words(newer)));
         }
         if lines.is_empty() && self.starts_alike() != newer.starts_alike() {

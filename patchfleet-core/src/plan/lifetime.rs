@@ -150,11 +150,11 @@ pub(super) fn too_near(lifetime: &Lifetime, cutoff: Cutoff) -> Option<RefusalRea
     let until = lifetime.begins_until()?;
     (cutoff.now > until).then(|| RefusalReason {
         code: RefusalCode::CutoffTooNear,
-        subject: format!("the cutoff {}", cutoff.at),
+        subject: format!("the cutoff {:.0}", cutoff.at),
         detail: format!(
             "no command that is started now is sure to have expired by then: one lives for at least {} \
              ({SHORTEST} for its delivery and {} for the steps of AWS-RunPatchBaseline), and {CUTOFF_MARGIN} \
-             pass until it is sent; the last start would be at {until}",
+             pass until it is sent; the last start would be at {until:.0}",
             SHORTEST.plus(lifetime.steps.most),
             lifetime.steps.most,
         ),

@@ -54,7 +54,7 @@ impl Plan {
             ),
         );
         if let Some(cutoff) = self.lifetime.as_ref().and_then(|lifetime| lifetime.cutoff) {
-            push(&mut text, &format!("  every command has expired by {cutoff}"));
+            push(&mut text, &format!("  every command has expired by {cutoff:.0}"));
         }
         push(
             &mut text,

@@ -4,6 +4,7 @@
 use crate::plan::{attended, place, planned_with};
 use crate::world::{CENTRAL, World, request_with};
 use jiff::{SignedDuration, Timestamp};
+use patchfleet_core::campaign::StopReason;
 use patchfleet_core::id::UnitId;
 use patchfleet_core::plan::{CUTOFF_MARGIN, Cutoff, Options, Plan, Refusal, RefusalCode};
 use patchfleet_core::request::PatchRequest;
@@ -200,6 +201,41 @@ fn a_cutoff_that_no_command_can_keep_is_refused() {
     assert_eq!(
         refused(&newer, 3 * 60).reasons[0].code,
         RefusalCode::CutoffTooNear
+    );
+}
+
+#[test]
+fn people_are_told_a_cutoff_in_whole_seconds() {
+    let world = world(3, 0);
+    let within = |minutes, nanoseconds| {
+        let mut options = until(minutes);
+        if let Some(cutoff) = &mut options.cutoff {
+            cutoff.at += SignedDuration::from_nanos(nanoseconds);
+        }
+        planned_with(&world, &asked(json!(1), json!({})), options)
+    };
+    let plan = within(12 * 60, 123_456_789).unwrap();
+    let text = plan.to_text();
+    assert!(
+        text.contains("every command has expired by 2026-03-01T12:00:00Z\n"),
+        "{text}"
+    );
+    let stop = StopReason::Cutoff {
+        at: plan.lifetime.unwrap().cutoff.unwrap(),
+    };
+    assert!(
+        stop.to_string().ends_with("past the cutoff 2026-03-01T12:00:00Z"),
+        "{stop}"
+    );
+    let other = within(13 * 60, 123_456_789).unwrap();
+    assert_eq!(
+        plan.differences(&other),
+        ["the cutoff was 2026-03-01T12:00:00Z, is 2026-03-01T13:00:00Z"]
+    );
+    let refusal = within(6 * 60 + 6, 123_456_789).unwrap_err().to_string();
+    assert!(
+        refusal.contains("the cutoff 2026-03-01T06:06:00Z:") && !refusal.contains(".123"),
+        "{refusal}"
     );
 }
 

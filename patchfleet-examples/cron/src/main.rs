@@ -194,7 +194,7 @@ impl<R: Reach> Work for Job<R> {
     }
 
     async fn run(&self, slot: &Slot) -> Became {
-        tracing::info!("slot {} is due", slot.at);
+        tracing::info!("slot {:.0} is due", slot.at);
         match event(slot) {
             Ok(id) => self.slot(id, slot.at).await,
             Err(error) => {
@@ -213,8 +213,8 @@ fn event(slot: &Slot) -> Result<EventId, EventIdError> {
 /// Logs what happens on the way.
 fn tell(told: &Told, late: SignedDuration) {
     let told = match told {
-        Told::Next(at) => return tracing::info!("next campaign at {at}"),
-        Told::Ran(at) => return tracing::info!("the campaign of the slot at {at} has run already"),
+        Told::Next(at) => return tracing::info!("next campaign at {at:.0}"),
+        Told::Ran(at) => return tracing::info!("the campaign of the slot at {at:.0} has run already"),
         Told::Over => return tracing::info!("the schedule has no further slot"),
         Told::Missed(left) => format!("missed, because this process was not awake within {late:#}: {left}"),
         Told::Busy(left) => format!("left out, because a campaign was running: {left}"),

@@ -52,7 +52,7 @@ impl Summary {
              delivery says what was skipped",
             before
                 .started_at
-                .map(|at| format!(" at {at}"))
+                .map(|at| format!(" at {at:.0}"))
                 .unwrap_or_default(),
             match locations {
                 None => String::new(),

@@ -73,7 +73,10 @@ impl fmt::Display for StopReason {
                 "the execution of unit {unit} ended before it reached all its locations"
             ),
             Self::Cutoff { at } => {
-                write!(f, "a command that is started now may live past the cutoff {at}")
+                write!(
+                    f,
+                    "a command that is started now may live past the cutoff {at:.0}"
+                )
             }
         }
     }
