@@ -224,11 +224,13 @@ impl Problems {
         self
     }
 
-    /// The same problems, each where `place` says that its path stands.
+    /// The same problems, each where `place` says that its path stands, in the order of the text.
     pub(crate) fn placed(mut self, place: impl Fn(&str) -> Option<Place>) -> Self {
         for problem in &mut self.problems {
             problem.at = place(&problem.path);
         }
+        self.problems
+            .sort_by_key(|problem| problem.at.map_or((1, None), |at| (0, Some(at))));
         self
     }
 
@@ -238,8 +240,9 @@ impl Problems {
         &self.what
     }
 
-    /// The problems: field by field in the order of the documentation, then those that several
-    /// fields have with each other.
+    /// The problems, in the order in which their fields stand in the text. After them come those that stand
+    /// nowhere in it, field by field in the order of the documentation, then those that several fields have
+    /// with each other.
     #[must_use]
     pub fn problems(&self) -> &[Problem] {
         &self.problems

@@ -324,7 +324,16 @@ impl PatchRequest {
     pub fn parse(text: &[u8], format: Format) -> Result<Self, Problems> {
         let unreadable = |problem| Problems::new(read::WHAT, vec![problem]);
         let text = Format::text(text, MAX_REQUEST_BYTES).map_err(unreadable)?;
-        let node = format.parse(text).map_err(unreadable)?;
+        let parsed = format.parse(text);
+        if let Some(rather) = format.rather(text, parsed.as_ref().ok()) {
+            let (this, rather) = (format.as_str(), rather.as_str());
+            let words = match parsed {
+                Ok(_) => format!("as {this} this has no field of a request; it looks like {rather}"),
+                Err(problem) => format!("{}; it looks like {rather}", problem.expected),
+            };
+            return Err(unreadable(Problem::new(ProblemCode::Syntax, "", "", words)));
+        }
+        let node = parsed.map_err(unreadable)?;
         read::request(&node).map_err(|problems| places::placed(problems, format, text, &node))
     }
 

@@ -43,17 +43,20 @@ fn a_file_of_mistakes_is_told_all_of_them_at_once() {
     insta::assert_snapshot!(problems, @r#"
     the request has 25 problems
       [invalid_value] name = "weekly linux" (line 1, column 1): expected 1 to 64 of letters, digits, _ . -, the first a letter or digit
+      [unknown_key] colour = "blue" (line 2, column 1): no such field; there are name, patch, targets, policy, access, budget, waves, automation
+      [unsupported] waves (line 3, column 1): waves are not supported by this version yet: all locations form one wave
       [invalid_value] patch.operation = "install" (line 6, column 1): expected "Scan" or "Install"
       [wrong_type] patch.reboot_option = true (line 7, column 1): expected "RebootIfNeeded" or "NoReboot"
       [invalid_value] patch.install_override_list = "ftp://bucket/list.yaml" (line 8, column 1): expected https://… or s3://bucket/key
-      [duplicate] targets.tags.Env[1] = "prod" (line 12, column 25): each value only once
       [conflict] targets (line 10, column 2): exactly one of resource_group, tags, all_managed = true, node_ids; here are resource_group and tags
+      [duplicate] targets.tags.Env[1] = "prod" (line 12, column 25): each value only once
       [wrong_type] targets.accounts[1] = 111122223333 (line 13, column 29): expected 12 digits in quotes, or an id such as ou-ab12-cdef3456 or r-ab12: write "111122223333", since a number loses its leading zeros
       [invalid_value] targets.accounts[2] = "1111222233334" (line 13, column 43): expected 12 digits in quotes, or an id such as ou-ab12-cdef3456 or r-ab12
       [invalid_value] targets.exclude_accounts[0] = "r-ab12" (line 14, column 21): expected an account or a unit: with the root excluded nothing is left
+      [unknown_key] targets.region = "eu-west-1" (line 15, column 1): no such field; did you mean regions?
+      [conflict] targets.regions (line 16, column 1): Regions of one partition only; make one request for each of aws (us-east-1), aws-cn (cn-north-1)
       [duplicate] targets.regions[2] = "us-east-1" (line 16, column 39): each only once; targets.regions[0] is the same
       [invalid_value] targets.regions[3] = "Frankfurt" (line 16, column 52): expected a Region code such as eu-west-1
-      [unknown_key] targets.region = "eu-west-1" (line 15, column 1): no such field; did you mean regions?
       [invalid_value] policy.unknown = "ignore" (line 19, column 1): expected "refuse" or "skip" or "keep"
       [invalid_value] access.external_id = (not shown, length 1) (line 22, column 1): expected 2 to 1224 of letters, digits, _ + = , . @ : / -
       [out_of_range] budget.nodes.max_concurrency = 0 (line 25, column 1): expected a count from 1 such as 4 (at most 7 digits), or a percentage from "1%" to "100%"
@@ -61,12 +64,9 @@ fn a_file_of_mistakes_is_told_all_of_them_at_once() {
       [invalid_value] budget.locations.max_concurrency = "05%" (line 29, column 1): expected a count from 1 such as 4 (at most 7 digits), or a percentage from "1%" to "100%"
       [wrong_type] budget.locations.max_errors = 1.5 (line 30, column 1): expected a count from 0 such as 2 (at most 7 digits), or a percentage from "0%" to "100%"
       [unsupported] budget.fleet (line 32, column 9): a budget across the whole fleet is not supported by this version yet: use budget.nodes and budget.locations
-      [unsupported] waves (line 3, column 1): waves are not supported by this version yet: all locations form one wave
       [invalid_value] automation.assume_role = "AutomationRole" (line 36, column 1): expected arn:PARTITION:iam::ACCOUNT:role/NAME
-      [out_of_range] automation.parameters.Reason = "" (line 39, column 1): expected 1 to 512 characters (leave an empty parameter out)
-      [unknown_key] colour = "blue" (line 2, column 1): no such field; there are name, patch, targets, policy, access, budget, waves, automation
-      [conflict] targets.regions (line 16, column 1): Regions of one partition only; make one request for each of aws (us-east-1), aws-cn (cn-north-1)
       [conflict] automation.parameters = Reason (line 38, column 13): only a runbook of your own takes parameters; patchfleet fills in those of Patchfleet-RunPatchBaseline
+      [out_of_range] automation.parameters.Reason = "" (line 39, column 1): expected 1 to 512 characters (leave an empty parameter out)
     "#);
 }
 
@@ -91,14 +91,65 @@ fn the_same_mistakes_are_the_same_problems_in_every_language() {
             })
             .collect::<Vec<_>>()
     };
-    assert_eq!(unplaced(&toml), unplaced(&json));
-    assert_eq!(unplaced(&toml), unplaced(&yaml));
+    // Each in the order of its own text.
+    let sorted = |problems: &Problems| {
+        let mut all = unplaced(problems);
+        all.sort();
+        all
+    };
+    assert_eq!(sorted(&toml), sorted(&json));
+    assert_eq!(sorted(&toml), sorted(&yaml));
+    for problems in [&toml, &json, &yaml] {
+        assert!(
+            problems.problems().is_sorted_by_key(|problem| problem.at),
+            "{problems}"
+        );
+    }
     // Each knows where each of its fields stands, also those of a table that lacks a field.
     for problems in [&toml, &json, &yaml] {
         assert!(
             problems.problems().iter().all(|problem| problem.at.is_some()),
             "{problems}"
         );
+    }
+}
+
+#[test]
+fn problems_whose_fields_stand_nowhere_come_last() {
+    let problems = problems("[targets]\nresource_group = 1\n");
+    let paths: Vec<&str> = problems.problems().iter().map(|one| one.path.as_str()).collect();
+    assert_eq!(paths, ["targets.regions", "targets.resource_group", "name"]);
+}
+
+#[test]
+fn a_text_in_another_language_than_is_said_is_one_problem_that_says_which_it_looks_like() {
+    let toml = toml_with(TARGETS, "");
+    let json = r#"{"name": "weekly", "targets": {"resource_group": "WebServers", "regions": ["us-east-1"]}}"#;
+    let yaml = "name: weekly\ntargets:\n  resource_group: WebServers\n  regions: [us-east-1]\n";
+    let colon = "name = \"a: b\"\n[targets]\nregions = [\"us-east-1\"]\n";
+    for (text, read_as, like) in [
+        (toml.as_str(), Format::Yaml, "TOML"),
+        (toml.as_str(), Format::Json, "TOML"),
+        (colon, Format::Yaml, "TOML"),
+        (json, Format::Toml, "JSON"),
+        (yaml, Format::Toml, "YAML"),
+        (yaml, Format::Json, "YAML"),
+    ] {
+        let problems = PatchRequest::parse(text.as_bytes(), read_as).unwrap_err();
+        let [problem] = problems.problems() else {
+            panic!("not one problem: {problems}")
+        };
+        let words = format!("it looks like {like}");
+        assert!(
+            problem.code == ProblemCode::Syntax && problem.expected.ends_with(&words),
+            "{problem}"
+        );
+        assert!(problem.expected.contains(read_as.as_str()), "{problem}");
+    }
+    // What is in no language, or in the one that is said, is told nothing of others.
+    for text in ["name = ", "nonsense", "[1]", "name = 1"] {
+        let problems = PatchRequest::parse(text.as_bytes(), Format::Toml).unwrap_err();
+        assert!(!problems.to_string().contains("looks like"), "{problems}");
     }
 }
 
@@ -119,12 +170,13 @@ fn each_problem_says_on_which_line_its_field_stands() {
     };
     let wanted = |lines: [u64; 5]| {
         let [name, account, tag, region, colour] = lines;
+        // In the order of the text. A field that is missing stands where its table does.
         [
             ("name", name),
-            ("targets.tags.Env[1]", tag),
-            ("targets.accounts[1]", account),
             ("targets.regions", region),
+            ("targets.accounts[1]", account),
             ("targets.colour", colour),
+            ("targets.tags.Env[1]", tag),
         ]
         .map(|(path, line)| format!("{path} line {line}"))
     };
@@ -149,7 +201,7 @@ fn each_problem_says_on_which_line_its_field_stands() {
         }
     }
     // A colour is the key's own place.
-    assert!(places(Format::Toml, toml)[4].ends_with("line 9, column 1"));
+    assert!(places(Format::Toml, toml)[3].ends_with("line 9, column 1"));
 }
 
 #[test]

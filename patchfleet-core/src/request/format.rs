@@ -127,6 +127,17 @@ impl Format {
         }
     }
 
+    /// The other language in which this text is a request, or something that has a request's fields. As `node`
+    /// it was read in this one, if it could be.
+    pub(super) fn rather(self, text: &str, node: Option<&Node>) -> Option<Self> {
+        if node.is_some_and(has_field) {
+            return None;
+        }
+        // JSON is YAML as well.
+        let mut others = [Self::Json, Self::Toml, Self::Yaml].into_iter();
+        others.find(|other| *other != self && other.parse(text).is_ok_and(|node| has_field(&node)))
+    }
+
     /// How YAML is read.
     pub(super) fn yaml_options() -> serde_saphyr::Options {
         serde_saphyr::options! {
@@ -165,6 +176,20 @@ impl Format {
     fn too_deep(self, _: TooDeep) -> Problem {
         self.error(None, TOO_DEEP)
     }
+}
+
+/// Whether it has a field of a request.
+fn has_field(node: &Node) -> bool {
+    const FIELDS: [&str; 7] = [
+        "name",
+        "patch",
+        "targets",
+        "policy",
+        "access",
+        "budget",
+        "automation",
+    ];
+    matches!(node, Node::Table(entries) if FIELDS.iter().any(|field| entries.contains_key(*field)))
 }
 
 const TOO_DEEP: &str = "lists or tables nest too deep";
