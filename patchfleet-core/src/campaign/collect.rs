@@ -36,6 +36,8 @@ pub(super) struct Settlement {
     pub(super) command: Option<(CommandId, CommandCounts)>,
     /// Whether somebody cancelled the execution or the command there, whatever became of the nodes.
     pub(super) cancelled: bool,
+    /// The execution there, if its parent did not name it.
+    pub(super) unnamed: Option<ExecutionId>,
 }
 
 /// How many nodes fell short of what the campaign wanted of them, in words; `None` if none did.
@@ -94,7 +96,14 @@ impl Job<'_> {
             Course::Never(outcome, detail) => self.never_ran(outcome, detail).await.map(Collected::Settled),
             Course::Ran => self.ran(at, at.child.clone()).await,
             Course::Unnamed(outcome, detail) => match self.unnamed_child(unit).await? {
-                Some(child) => self.ran(at, Some(child)).await,
+                Some(child) => {
+                    let mut collected = self.ran(at, Some(child.clone())).await?;
+                    if let Collected::Settled(settlement) | Collected::Lagging(settlement, _) = &mut collected
+                    {
+                        settlement.unnamed = Some(child);
+                    }
+                    Ok(collected)
+                }
                 None if outcome == LocationOutcome::ResultsUnreadable => {
                     Ok(Collected::Settled(self.unreadable(detail)))
                 }
@@ -215,6 +224,18 @@ impl Job<'_> {
             command = view.command.or(command);
         }
         Ok(self.is_cancelled(command.as_ref()).await)
+    }
+
+    /// Whether the unit's execution began anything in the location, as AWS lists it there.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps it from being read.
+    pub(super) async fn is_begun(&self) -> PortResult<bool> {
+        match self.state.units().get(&self.unit) {
+            Some(unit) => Ok(self.unnamed_child(unit).await?.is_some()),
+            None => Ok(false),
+        }
     }
 
     /// Whether somebody has cancelled a command, if there is one and it can be read.
@@ -408,6 +429,7 @@ impl Job<'_> {
             rows,
             command: None,
             cancelled: false,
+            unnamed: None,
         }
     }
 

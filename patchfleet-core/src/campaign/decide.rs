@@ -10,7 +10,8 @@ use std::collections::BTreeSet;
 
 /// How long after a start was sent it is first looked for. AWS is eventually consistent: what was
 /// just started need not be listed yet. It also leaves another driver, if there is one, the time
-/// to say what became of its call.
+/// to say what became of its call. For as long an execution has to be over before it is said that it began
+/// nothing in a location.
 pub const LOOK_UP_AFTER: SignedDuration = SignedDuration::from_secs(15);
 
 /// How long after a start was first sent it may be sent again, with the same client token. AWS

@@ -4,7 +4,7 @@ use super::journal::Journal;
 use super::polls::Polls;
 use super::state::{State, StateError};
 use super::{Event, FinishedOutcome, RECORD_FORMAT, Record};
-use crate::id::{CampaignId, ExecutionId, RequestName, WriterId};
+use crate::id::{CampaignId, ExecutionId, Location, RequestName, WriterId};
 use crate::plan::{Plan, Refusal, RefusalCode, RefusalReason};
 use crate::port::{
     Appended, Automation, CampaignLog, Clock, Documents, Inventory, LogKey, NodeRows, PortError,
@@ -81,13 +81,26 @@ pub enum DriveError {
         /// The campaign.
         campaign: CampaignId,
     },
-    /// The campaign did not stop because somebody else cancelled something of it.
+    /// The campaign did not stop because somebody else cancelled something of it, or a person has said
+    /// already that it goes on, and nothing is left to begin.
     #[error(
-        "campaign {campaign} did not stop because something was cancelled from outside, so there is nothing to go on with"
+        "campaign {campaign} has nothing to go on with: it did not stop because something was cancelled from outside, \
+         or that was accepted before and nothing is left to begin"
     )]
     NothingToGoOn {
         /// The campaign.
         campaign: CampaignId,
+    },
+    /// Nothing is left to begin but locations that a cancelled execution did not reach, and whether that is so
+    /// cannot be read. They are not begun, as they might be patched twice.
+    #[error("campaign {campaign} does not go on: whether anything was begun in {location} cannot be read")]
+    Unseen {
+        /// The campaign.
+        campaign: CampaignId,
+        /// One of the locations.
+        location: Box<Location>,
+        /// Why.
+        source: PortError,
     },
     /// Another version writes the campaign's log: this one may only read it.
     #[error(
@@ -165,7 +178,7 @@ impl DriveError {
                 reasons: vec![RefusalReason {
                     code: RefusalCode::NothingToGoOn,
                     subject: campaign.to_string(),
-                    detail: "it did not stop because something was cancelled from outside: resume it without --go-on, or look at its report".to_owned(),
+                    detail: "it did not stop because something was cancelled from outside, or that was accepted before and nothing is left to begin: resume it without --go-on, or look at its report".to_owned(),
                 }],
             });
         }

@@ -122,6 +122,10 @@ pub enum Event {
     GoneOn {
         /// Who: a name for the log, as far as it is known.
         by: String,
+        /// Units that are added after the last one, in this order. They take the locations that cancelled
+        /// executions never began.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        begin: Vec<Replacement>,
     },
     /// Run Command refused the whole command of a unit that names its nodes, because one of them is
     /// stopped, terminated or not registered: no node was sent anything. The unit is begun again, as
@@ -228,6 +232,15 @@ pub enum Event {
     /// Something that only a newer version knows.
     #[serde(other)]
     Unknown,
+}
+
+/// A unit for locations that another unit's execution never began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replacement {
+    /// The other unit, whose execution is over. The locations of the request are not its own any more.
+    pub of: UnitId,
+    /// The expected start: the other unit's, with some of its locations.
+    pub request: StartRequest,
 }
 
 /// What became of a location.

@@ -196,6 +196,16 @@ impl Fact {
                 let mut events: Vec<Event> = cancel_seen(state, *unit, location, settlement)
                     .into_iter()
                     .collect();
+                if let (Some(child), Some(at)) = (&settlement.unnamed, known.filter(|at| at.child.is_none()))
+                {
+                    events.push(Event::LocationObserved {
+                        unit: *unit,
+                        location: location.clone(),
+                        status: at.status.clone().unwrap_or(ExecutionStatus::Pending),
+                        child: Some(child.clone()),
+                        failure: at.failure.clone(),
+                    });
+                }
                 if let Some((command, counts)) = &settlement.command
                     && known.is_some_and(|at| at.command.as_ref() != Some(&(command.clone(), *counts)))
                 {

@@ -157,7 +157,14 @@ impl Observed {
             .into_iter()
             .chain(steps.map(|(location, _)| Some(location.clone())))
             .chain(commands.map(|(location, ..)| Some(location.clone())))
-            .filter(|location| !state.knows_cancel(unit, location.as_ref()))
+            .filter(|place| {
+                let units = state.units().get(&unit);
+                let locations = units.map(|unit| &unit.locations);
+                place
+                    .as_ref()
+                    .is_none_or(|at| locations.is_some_and(|all| all.contains_key(at)))
+                    && !state.knows_cancel(unit, place.as_ref())
+            })
             .collect()
     }
 

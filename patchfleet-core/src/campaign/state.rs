@@ -9,8 +9,9 @@ use crate::plan::{Plan, PlannedLocation};
 use crate::report::{NodeOutcome, Tally};
 use crate::runbook::RunbookChange;
 use jiff::{SignedDuration, Timestamp};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+mod rest;
 mod shared;
 mod unit;
 mod verdict;
@@ -189,7 +190,7 @@ impl State {
             Event::CancelledElsewhere { unit, location } => {
                 self.cancels.entry((*unit, location.clone())).or_insert(false);
             }
-            Event::GoneOn { .. } => self.go_on(),
+            Event::GoneOn { begin, .. } => self.go_on(begin),
             Event::CommandNotSent {
                 unit,
                 attempt,
@@ -290,20 +291,6 @@ impl State {
         self.cancels.contains_key(&(unit, location.cloned()))
     }
 
-    /// The units of which something was cancelled, and no person has said yet that the campaign goes on.
-    pub(super) fn stopped_units(&self) -> BTreeSet<UnitId> {
-        let open = self.cancels.iter().filter(|(_, accepted)| !**accepted);
-        open.map(|((unit, _), _)| *unit).collect()
-    }
-
-    /// The locations of a unit that have not settled.
-    pub(super) fn open_locations(&self, unit: UnitId) -> impl Iterator<Item = &Location> {
-        let locations = self.units.get(&unit).into_iter().flat_map(|unit| &unit.locations);
-        locations
-            .filter(|(_, at)| at.settled.is_none())
-            .map(|(location, _)| location)
-    }
-
     /// Puts results in place of those that could not be read. A campaign that was halted stays so.
     fn recollect(
         &mut self,
@@ -350,25 +337,6 @@ impl State {
             .collect()
     }
 
-    /// Opens the campaign again, for what had not been begun.
-    fn go_on(&mut self) {
-        if self.cancels.values().all(|accepted| *accepted) {
-            return;
-        }
-        for accepted in self.cancels.values_mut() {
-            *accepted = true;
-        }
-        self.finished = None;
-        self.left_out_for = None;
-        for unit in self.units.values_mut().filter(|unit| !unit.is_begun()) {
-            for location in unit.locations.values_mut() {
-                if location.outcome() == Some(LocationOutcome::NotStarted) {
-                    location.settled = None;
-                }
-            }
-        }
-    }
-
     /// A location that has not settled: what settled stays as it is.
     fn open_location(&mut self, unit: UnitId, location: &Location) -> Option<&mut LocationState> {
         self.units
@@ -384,7 +352,7 @@ impl State {
         self.campaign
     }
 
-    /// Its plan.
+    /// Its plan. Its requests are followed by those of the units that were added since.
     #[must_use]
     pub fn plan(&self) -> &Plan {
         &self.plan

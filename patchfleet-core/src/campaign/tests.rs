@@ -20,5 +20,6 @@ mod outlives;
 mod presigned;
 mod runbook;
 mod starting;
+mod the_rest;
 mod within;
 pub(crate) mod world;

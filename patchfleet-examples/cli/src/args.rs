@@ -233,8 +233,9 @@ pub(crate) struct CampaignArgs {
 pub(crate) struct ResumeArgs {
     #[command(flatten)]
     pub(crate) campaign: CampaignArgs,
-    /// Begin what is left of a campaign that stopped because somebody else cancelled something of
-    /// it, also when it is over. Default campaign: the newest of the log.
+    /// Begin what had not been begun of a campaign that stopped because somebody else cancelled
+    /// something of it, also when it is over, and also what a cancelled execution did not reach.
+    /// What had been begun and was cancelled stays so. Default campaign: the newest of the log.
     #[arg(long)]
     pub(crate) go_on: bool,
 }

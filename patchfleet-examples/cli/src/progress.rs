@@ -135,6 +135,27 @@ fn line(at: Timestamp, event: &Event) -> Option<String> {
         Event::StartWithdrawn { unit, detail } => {
             format!("unit {unit}: start withdrawn, as nothing more may begin; AWS had put it off: {detail}")
         }
+        Event::CancelledElsewhere { unit, location } => match location {
+            Some(location) => format!("{location}: cancelled by somebody else: nothing more is begun"),
+            None => format!("unit {unit}: cancelled by somebody else: nothing more is begun"),
+        },
+        Event::GoneOn { by, begin } => {
+            let rest: usize = begin
+                .iter()
+                .map(|added| added.request.target_location().locations().count())
+                .sum();
+            let rest = match rest {
+                0 => String::new(),
+                1 => {
+                    "; 1 location that a cancelled execution did not reach has a start of its own".to_owned()
+                }
+                n => format!(
+                    "; {n} locations that a cancelled execution did not reach have starts of their own ({})",
+                    begin.len()
+                ),
+            };
+            format!("going on, says {by}{rest}")
+        }
         Event::StartUnresolved { unit, detail } => format!("unit {unit}: start unresolved: {detail}"),
         Event::LocationObserved { location, status, .. } => format!("{location}: {}", status.as_str()),
         Event::CommandObserved { location, counts, .. } => {

@@ -146,22 +146,22 @@ impl Job<'_> {
         }
     }
 
-    /// Whether the unit is the first of its location. Of several that name nodes, it speaks for those
-    /// that none names, so that each node has one row.
+    /// Whether the unit is the first of its location by the plan. Of several that name nodes, it speaks for
+    /// those that none names, so that each node has one row. A unit that was added stands where the planned
+    /// one stood.
     pub(super) fn speaks_for_the_rest(&self) -> bool {
         let units = self.state.units().iter();
-        let mut here = units.filter(|(_, unit)| unit.locations.contains_key(self.location));
-        here.next().is_some_and(|(id, _)| *id == self.unit)
+        let here = units.filter(|(_, unit)| unit.locations.contains_key(self.location));
+        let first = here.min_by_key(|(id, unit)| unit.instead_of.unwrap_or(**id));
+        first.is_some_and(|(id, _)| *id == self.unit)
     }
 
     /// The nodes that other units of the location name.
     pub(super) fn named_by_others(&self) -> BTreeSet<NodeId> {
         let plan = self.state.plan();
-        let others = plan.units().filter(|(id, request)| {
-            let target = request.target_location();
-            *id != self.unit
-                && target.accounts.contains(&self.location.account)
-                && target.regions.contains(&self.location.region)
+        let others = plan.units().filter(|(id, _)| {
+            let unit = self.state.units().get(id);
+            *id != self.unit && unit.is_some_and(|unit| unit.locations.contains_key(self.location))
         });
         let ids = others.filter_map(|(_, request)| start::node_ids(request));
         ids.flatten().collect()

@@ -160,6 +160,7 @@ impl Job<'_> {
             rows: vec![],
             command: None,
             cancelled: false,
+            unnamed: None,
         }
     }
 

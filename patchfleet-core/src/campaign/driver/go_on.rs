@@ -1,17 +1,19 @@
 //! Going on after somebody else's cancel, once a person says so.
 //!
 //! A person accepts what can be seen. So everything that was cancelled is looked for once more, and what is
-//! cancelled later is another stop.
+//! cancelled later is another stop. The same look tells which locations a cancelled execution never began:
+//! they get units of their own.
 
 use super::{Drive, DriveError, Driver};
 use crate::campaign::observe::{self, Observed};
 use crate::campaign::polls::{Failures, later};
-use crate::campaign::state::StopReason;
-use crate::campaign::{Event, READS_AT_ONCE};
+use crate::campaign::{Event, LOOK_UP_AFTER, READS_AT_ONCE, Replacement};
 use crate::id::{CampaignId, Location, UnitId};
-use crate::port::{Appended, PortErrorKind, PortResult};
+use crate::pack::{Rectangle, pack};
+use crate::port::{Appended, ExecutionStatus, PortError, PortErrorKind, PortResult, StartRequest};
 use futures_util::{StreamExt as _, stream};
-use std::collections::BTreeSet;
+use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 
 impl Driver {
@@ -23,27 +25,52 @@ impl Driver {
     /// locations. The person accepts what is seen to be cancelled by then. What is cancelled later is another
     /// stop, and so is the late effect of a cancel that was on its way.
     ///
+    /// The locations that such an execution never began are begun in new units. Where that cannot be seen,
+    /// or the execution is not over yet, they stay where they are, and a person may say so again. That an
+    /// execution is over for so long that everything below it is listed ([`LOOK_UP_AFTER`]) is waited for.
+    ///
     /// # Errors
     ///
-    /// [`DriveError::NothingToGoOn`] if it did not stop for that reason; as [`run`](Self::run)
-    /// otherwise.
+    /// [`DriveError::NothingToGoOn`] if it did not stop for that reason and nothing is left of a cancelled
+    /// execution; [`DriveError::Unseen`] if only such a rest is left, and it cannot be looked at; as
+    /// [`run`](Self::run) otherwise.
     pub async fn go_on(&self, campaign: CampaignId, by: &str) -> Result<(), DriveError> {
         let mut drive = self.look_up(campaign).await?;
         drive.require_writable()?;
+        let mut over = BTreeMap::new();
         let mut raced = false;
         loop {
-            if !matches!(
-                drive.state.stop_reason(),
-                Some(StopReason::CancelledElsewhere { .. })
-            ) {
+            if !drive.state.may_go_on() {
                 // Of two persons who say so at once, the second finds it said.
                 return match raced {
                     true => Ok(()),
                     false => Err(DriveError::NothingToGoOn { campaign }),
                 };
             }
-            let mut events = drive.look_for_cancels().await?;
-            events.push(Event::GoneOn { by: by.to_owned() });
+            let looks = drive.look(&mut over).await?;
+            let listed = over.values().max().map(|over| later(*over, LOOK_UP_AFTER));
+            if let Some(listed) = listed.filter(|listed| *listed > drive.now()) {
+                self.clock.sleep_until(listed).await;
+                drive.catch_up().await?;
+                raced = true;
+                continue;
+            }
+            let mut events = drive.cancels(&looks).await;
+            let (begin, unseen) = drive.replacements(&looks).await;
+            if begin.is_empty() && events.is_empty() && drive.state.stopped_units().is_empty() {
+                return Err(match unseen {
+                    Some((location, source)) => DriveError::Unseen {
+                        campaign,
+                        location: Box::new(location),
+                        source,
+                    },
+                    None => DriveError::NothingToGoOn { campaign },
+                });
+            }
+            events.push(Event::GoneOn {
+                by: by.to_owned(),
+                begin,
+            });
             self.claim(campaign, &drive.state).await?;
             if drive.append(events).await? == Appended::Yes {
                 return Ok(());
@@ -53,29 +80,53 @@ impl Driver {
     }
 }
 
+/// A unit of which something was cancelled, as it is now.
+struct Look {
+    unit: UnitId,
+    /// `None`: it cannot be read, and the log says what became of everything in it.
+    observed: Option<Observed>,
+    /// The locations that it never began, unless something is found there.
+    rest: BTreeSet<Location>,
+}
+
 impl Drive<'_> {
-    /// What was cancelled of the units of which something was, and is not known yet.
-    async fn look_for_cancels(&mut self) -> Result<Vec<Event>, DriveError> {
-        let mut events = vec![];
-        for unit in self.state.stopped_units() {
-            let mut cancels = match self.observed(unit).await? {
-                Some(observed) => observed.cancels(&self.state, unit),
-                None => BTreeSet::new(),
-            };
-            let open: Vec<Location> = self.state.open_locations(unit).cloned().collect();
-            cancels.extend(self.cancelled_of(unit, &open).await.into_iter().map(Some));
-            events.extend(
-                cancels
-                    .into_iter()
-                    .map(|location| Event::CancelledElsewhere { unit, location }),
-            );
+    /// Looks at each execution of which something was cancelled. Notes in `over` when those that have a rest
+    /// were first seen to be over.
+    async fn look(&mut self, over: &mut BTreeMap<UnitId, Timestamp>) -> Result<Vec<Look>, DriveError> {
+        let mut rest: BTreeMap<UnitId, BTreeSet<Location>> = BTreeMap::new();
+        for (unit, location) in self.state.rest() {
+            rest.entry(unit).or_default().insert(location.clone());
         }
-        Ok(events)
+        let stopped = self.state.stopped_units();
+        let units: BTreeSet<UnitId> = stopped.iter().chain(rest.keys()).copied().collect();
+        let mut looks = vec![];
+        for unit in units {
+            let observed = self.observed(unit, stopped.contains(&unit)).await?;
+            let mut rest = rest.remove(&unit).unwrap_or_default();
+            rest.retain(|location| {
+                observed
+                    .as_ref()
+                    .is_some_and(|seen| was_not_reached(seen, location))
+            });
+            if !rest.is_empty() {
+                let settled: Option<Vec<Timestamp>> =
+                    rest.iter().map(|at| self.settled_at(unit, at)).collect();
+                let known = settled.and_then(|all| all.into_iter().max());
+                over.entry(unit).or_insert(known.unwrap_or(self.now()));
+            }
+            looks.push(Look { unit, observed, rest });
+        }
+        Ok(looks)
     }
 
-    /// The unit's execution and its steps, as they are now. `None` if it cannot be read and the log says
-    /// what became of everything in it.
-    async fn observed(&mut self, id: UnitId) -> Result<Option<Observed>, DriveError> {
+    fn settled_at(&self, unit: UnitId, location: &Location) -> Option<Timestamp> {
+        let at = self.state.units().get(&unit)?.locations.get(location)?;
+        at.settled.as_ref().map(|settled| settled.at)
+    }
+
+    /// The unit's execution and its steps, as they are now. One that cannot be read keeps no person from
+    /// going on, if the log says what became of everything in it and there is a stop to end.
+    async fn observed(&mut self, id: UnitId, is_stop: bool) -> Result<Option<Observed>, DriveError> {
         let Some(unit) = self.state.units().get(&id) else {
             return Ok(None);
         };
@@ -91,7 +142,7 @@ impl Drive<'_> {
                 Ok(Some(observed))
             }
             Err(source) if source.kind() == PortErrorKind::Credentials => Err(self.no_credentials(source)),
-            Err(_) if unit.is_over() => Ok(None),
+            Err(_) if is_stop && unit.is_over() => Ok(None),
             Err(source) => Err(DriveError::Observe {
                 campaign: self.state.campaign(),
                 execution,
@@ -100,11 +151,40 @@ impl Drive<'_> {
         }
     }
 
+    /// What was cancelled, and is not known to be.
+    async fn cancels(&self, looks: &[Look]) -> Vec<Event> {
+        let mut events = vec![];
+        for look in looks {
+            let unit = look.unit;
+            let mut cancels = match &look.observed {
+                Some(observed) => observed.cancels(&self.state, unit),
+                None => BTreeSet::new(),
+            };
+            let locations = self
+                .state
+                .units()
+                .get(&unit)
+                .into_iter()
+                .flat_map(|unit| &unit.locations);
+            let open =
+                locations.filter(|(location, at)| at.settled.is_none() && !look.rest.contains(*location));
+            let open: Vec<&Location> = open.map(|(location, _)| location).collect();
+            cancels.extend(self.cancelled_of(unit, &open).await.into_iter().map(Some));
+            events.extend(
+                cancels
+                    .into_iter()
+                    .map(|location| Event::CancelledElsewhere { unit, location }),
+            );
+        }
+        events
+    }
+
     /// Those of the locations in which what runs was cancelled, and is not known to be. What cannot be read
     /// is not accepted: it is another stop when it is seen.
-    async fn cancelled_of(&self, unit: UnitId, locations: &[Location]) -> Vec<Location> {
+    async fn cancelled_of(&self, unit: UnitId, locations: &[&Location]) -> Vec<Location> {
         let unknown = locations
             .iter()
+            .copied()
             .filter(|location| !self.state.knows_cancel(unit, Some(location)));
         let reads: Vec<_> = unknown
             .map(|location| async move {
@@ -119,6 +199,43 @@ impl Drive<'_> {
             .filter_map(std::future::ready)
             .collect()
             .await
+    }
+
+    /// Units for the locations in which nothing was begun, and a location in which that cannot be seen.
+    async fn replacements(&self, looks: &[Look]) -> (Vec<Replacement>, Option<(Location, PortError)>) {
+        let (mut begin, mut unseen) = (vec![], None);
+        for look in looks {
+            let unit = look.unit;
+            let reads: Vec<_> = look
+                .rest
+                .iter()
+                .map(|location| async move {
+                    let read = self.patiently(|| async move { self.job(unit, location).is_begun().await });
+                    (location, read.await)
+                })
+                .collect();
+            let read: Vec<_> = stream::iter(reads).buffered(READS_AT_ONCE).collect().await;
+            let mut rest = BTreeSet::new();
+            for (location, begun) in read {
+                match begun {
+                    Ok(false) => {
+                        rest.insert(location.clone());
+                    }
+                    Ok(true) => {}
+                    Err(error) => {
+                        unseen.get_or_insert((location.clone(), error));
+                    }
+                }
+            }
+            let planned = self.state.plan().units().find(|(id, _)| *id == unit);
+            let requests = planned.into_iter().flat_map(|(_, request)| {
+                pack(&rest)
+                    .into_iter()
+                    .map(|rectangle| within(request, rectangle))
+            });
+            begin.extend(requests.map(|request| Replacement { of: unit, request }));
+        }
+        (begin, unseen)
     }
 
     /// Makes a call again while what keeps it from an answer may pass by itself.
@@ -137,4 +254,30 @@ impl Drive<'_> {
             self.driver.clock.sleep_until(until).await;
         }
     }
+}
+
+/// Whether an execution that is over did not reach a location. The steps were read after it was over, so they
+/// are its last.
+fn was_not_reached(observed: &Observed, location: &Location) -> bool {
+    let idle =
+        |status: &ExecutionStatus| matches!(status, ExecutionStatus::Pending | ExecutionStatus::Cancelled);
+    let step = observed.steps.get(location);
+    observed.parent.status.is_terminal() && step.is_none_or(|step| step.child.is_none() && idle(&step.status))
+}
+
+/// The same start for these of its locations.
+fn within(start: &StartRequest, rectangle: Rectangle) -> StartRequest {
+    let mut start = start.clone();
+    let size = rectangle.len();
+    let [target] = &mut start.target_locations;
+    if target
+        .target_location_max_concurrency
+        .parse()
+        .is_ok_and(|at_once: usize| at_once > size)
+    {
+        target.target_location_max_concurrency = size.to_string();
+    }
+    target.accounts = rectangle.accounts;
+    target.regions = rectangle.regions;
+    start
 }

@@ -71,7 +71,8 @@ impl Drive<'_> {
             .units()
             .iter()
             .filter(|(_, unit)| unit.locations.contains_key(location));
-        let attempt = there.map(|(unit, _)| self.attempt(*unit)).max().unwrap_or(1);
+        let attempts = there.map(|(id, unit)| unit.earlier_attempts.saturating_add(self.attempt(*id)));
+        let attempt = attempts.max().unwrap_or(1);
         let others_settled = self.state.locations().any(|(unit, at, state)| {
             at == location && state.settled.is_some() && settlements.iter().all(|(mine, _)| *mine != unit)
         });

@@ -2,7 +2,7 @@
 
 use super::ASK_AGAIN_AFTER;
 use crate::campaign::{LocationOutcome, Record, start};
-use crate::id::{CommandId, ExecutionId, Location, NodeId, WriterId};
+use crate::id::{CommandId, ExecutionId, Location, NodeId, UnitId, WriterId};
 use crate::port::{CommandCounts, ExecutionStatus, PortErrorKind, StartRequest};
 use crate::report::Tally;
 use jiff::Timestamp;
@@ -28,6 +28,10 @@ pub struct UnitState {
     pub not_sent: Option<String>,
     /// When it is begun again at the earliest.
     pub not_before: Option<Timestamp>,
+    /// The plan's unit whose locations it has, if that unit's execution was cancelled before it reached them.
+    pub instead_of: Option<UnitId>,
+    /// How many attempts other units had that had its locations before it. The rows that they kept are older.
+    pub earlier_attempts: u32,
 }
 
 /// How far the start of a unit is.
@@ -126,6 +130,8 @@ impl UnitState {
             refused_attempts: 0,
             not_sent: None,
             not_before: None,
+            instead_of: None,
+            earlier_attempts: 0,
         }
     }
 
@@ -203,6 +209,19 @@ impl UnitState {
 }
 
 impl LocationState {
+    /// Whether nothing was begun there, as far as the log tells. The step of a location that was not reached
+    /// stays Pending (documented). It is not documented that a cancel does not end it as Cancelled.
+    pub(super) fn is_untouched(&self) -> bool {
+        let status = self.status.as_ref();
+        self.child.is_none()
+            && self.command.is_none()
+            && status
+                .is_none_or(|status| matches!(status, ExecutionStatus::Pending | ExecutionStatus::Cancelled))
+            && self.outcome().is_none_or(|outcome| {
+                matches!(outcome, LocationOutcome::Cancelled | LocationOutcome::NotStarted)
+            })
+    }
+
     /// What became of it, once that is known.
     #[must_use]
     pub fn outcome(&self) -> Option<LocationOutcome> {

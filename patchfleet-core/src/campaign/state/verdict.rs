@@ -34,6 +34,8 @@ pub enum StopReason {
         unit: UnitId,
         /// The location in which it was cancelled; `None`: the unit's execution.
         location: Option<Location>,
+        /// Whether something is begun once a person says that the campaign goes on.
+        left: bool,
     },
     /// AWS refused a start, for a reason that the next one would meet as well.
     Refused(UnitId),
@@ -56,15 +58,21 @@ impl fmt::Display for StopReason {
                 write!(f, "{failed} location{s} failed, and the budget allows {allowed}")
             }
             Self::RunbookChanged { detail, .. } => f.write_str(detail),
-            Self::CancelledElsewhere { unit, location } => {
+            Self::CancelledElsewhere { unit, location, left } => {
                 match location {
                     Some(location) => write!(f, "what runs in {location} was cancelled")?,
                     None => write!(f, "the execution of unit {unit} was cancelled")?,
                 }
-                f.write_str(
-                    ", and not by patchfleet; if that is right, `patchfleet resume --go-on` starts the executions that \
-                     had not been started",
-                )
+                f.write_str(match left {
+                    true => {
+                        ", and not by patchfleet; if that is right, `patchfleet resume --go-on` starts what had not \
+                         been begun"
+                    }
+                    false => {
+                        ", and not by patchfleet; nothing is left that `patchfleet resume --go-on` would start, and a \
+                         new run of the request patches what is still missing"
+                    }
+                })
             }
             Self::Refused(unit) => write!(f, "AWS refused the start of unit {unit}"),
             Self::Unresolved(unit) => write!(f, "it is not known whether unit {unit} runs"),
@@ -88,9 +96,15 @@ impl State {
     /// location without a node; nodes that were offline before, or unmanaged, are no failure.
     #[must_use]
     pub fn failed_locations(&self) -> u32 {
-        let failed = self
-            .locations()
-            .filter(|(unit, location, at)| at.has_failed() && !self.is_accepted(*unit, location, at));
+        self.failed_unless(|accepted| accepted)
+    }
+
+    /// How many locations failed, without those where a cancel did no damage that is accepted: `is_accepted`
+    /// tells by whether a person has said to go on.
+    fn failed_unless(&self, is_accepted: impl Fn(bool) -> bool) -> u32 {
+        let failed = self.locations().filter(|(unit, location, at)| {
+            at.has_failed() && !self.is_harmless(*unit, location, at, &is_accepted)
+        });
         // Once, however many units it has.
         let failed: BTreeSet<&Location> = failed.map(|(_, location, _)| location).collect();
         u32::try_from(failed.len()).unwrap_or(u32::MAX)
@@ -102,10 +116,18 @@ impl State {
         open.map(|((unit, location), _)| (*unit, location))
     }
 
-    /// Whether a person has said to go on after a cancel here that did no damage. Such a location does not
-    /// count against the budget.
-    fn is_accepted(&self, unit: UnitId, location: &Location, at: &LocationState) -> bool {
-        let accepted = |location: Option<Location>| self.cancels.get(&(unit, location)) == Some(&true);
+    /// Whether a cancel here did no damage and is accepted. Such a location does not count against the budget.
+    fn is_harmless(
+        &self,
+        unit: UnitId,
+        location: &Location,
+        at: &LocationState,
+        is_accepted: impl Fn(bool) -> bool,
+    ) -> bool {
+        let accepted = |location: Option<Location>| {
+            let known = self.cancels.get(&(unit, location));
+            known.is_some_and(|accepted| is_accepted(*accepted))
+        };
         let damaged = at
             .settled
             .as_ref()
@@ -138,10 +160,28 @@ impl State {
             });
         }
         if let Some((unit, location)) = self.cancelled_elsewhere() {
-            let location = location.clone();
-            return Some(StopReason::CancelledElsewhere { unit, location });
+            return Some(StopReason::CancelledElsewhere {
+                unit,
+                location: location.clone(),
+                left: self.is_something_left(now),
+            });
         }
-        let (failed, allowed) = (self.failed_locations(), self.plan.location_errors());
+        self.other_reason(now, self.failed_locations())
+    }
+
+    /// Whether something is begun once a person says that the campaign goes on.
+    fn is_something_left(&self, now: Timestamp) -> bool {
+        let shared = self.shared();
+        let waits =
+            |unit: &UnitState| !unit.is_begun() && !unit.has_nobody_left() && !self.used_up(unit, &shared);
+        // The person accepts every cancel.
+        self.other_reason(now, self.failed_unless(|_| true)).is_none()
+            && (self.units.values().any(waits) || !self.rest().is_empty())
+    }
+
+    /// Why no further unit is begun, other than a cancel or a changed runbook, when so many locations failed.
+    fn other_reason(&self, now: Timestamp, failed: u32) -> Option<StopReason> {
+        let allowed = self.plan.location_errors();
         if failed > allowed {
             return Some(StopReason::Budget { failed, allowed });
         }
@@ -151,7 +191,11 @@ impl State {
             .find_map(|((&id, unit), request)| match &unit.start {
                 StartState::Refused { .. } => Some(StopReason::Refused(id)),
                 StartState::Unresolved { .. } => Some(StopReason::Unresolved(id)),
-                StartState::Started { .. } if unit.has_unreached() && !unit.used_up_its_errors(request) => {
+                StartState::Started { .. }
+                    if unit.has_unreached()
+                        && !unit.used_up_its_errors(request)
+                        && !self.knows_cancel(id, None) =>
+                {
                     Some(StopReason::BrokenOff(id))
                 }
                 _ => None,
@@ -166,6 +210,17 @@ impl State {
     /// Why locations were left out that had not been begun; `None` if none was.
     #[must_use]
     pub fn left_out_because(&self) -> Option<StopReason> {
+        if self.stop_reason().is_none()
+            && self.has_settled_rest()
+            && let Some((unit, _)) = self.rest().first()
+            && let Some((_, location)) = self.cancels.keys().find(|(of, _)| of == unit)
+        {
+            return Some(StopReason::CancelledElsewhere {
+                unit: *unit,
+                location: location.clone(),
+                left: true,
+            });
+        }
         let left_out = self.runbook.is_some()
             || self.cancelled_elsewhere().is_some()
             || self
@@ -182,10 +237,10 @@ impl State {
 
     /// How the campaign ends, once every unit is over.
     ///
-    /// Halted, if somebody else cancelled something and no person has said to go on, if a start was
-    /// withheld because the runbook had changed, or if a location was not begun because too many had
-    /// failed, in its unit (AWS stopped) or before it, or because the cutoff had come. Otherwise
-    /// Succeeded, if every location succeeded or had no node left and none
+    /// Halted, if somebody else cancelled something and no person has said to go on, if something is left
+    /// of an execution that was cancelled, if a start was withheld because the runbook had changed, or if a
+    /// location was not begun because too many had failed, in its unit (AWS stopped) or before it, or
+    /// because the cutoff had come. Otherwise Succeeded, if every location succeeded or had no node left and none
     /// was skipped as unknown. A plan without a location has nothing to do, unless locations were
     /// skipped as unknown or offline: then it is Partial, as those may hold nodes.
     #[must_use]
@@ -205,7 +260,7 @@ impl State {
             };
         }
         // A changed runbook is recorded only where a start was withheld.
-        if self.runbook.is_some() || self.cancelled_elsewhere().is_some() {
+        if self.runbook.is_some() || self.cancelled_elsewhere().is_some() || !self.rest().is_empty() {
             return FinishedOutcome::Halted;
         }
         let by_budget = [self.stop_reason(), self.left_out_for.clone()]
@@ -245,7 +300,7 @@ impl UnitState {
     }
 
     /// Whether more steps failed than its own error limit allows, so that AWS went no further.
-    fn used_up_its_errors(&self, request: &StartRequest) -> bool {
+    pub(super) fn used_up_its_errors(&self, request: &StartRequest) -> bool {
         let failed = self.locations.values().filter(|location| match &location.status {
             Some(status) if status.is_terminal() => !ended_well(status),
             // Settled before its step ended, because its command matched no node: such a step ends as

@@ -217,6 +217,8 @@ pub(crate) struct FakeAws {
     pub(crate) runs_below: Mutex<bool>,
     /// Where what runs was cancelled itself. It is over at once.
     pub(crate) cancelled_in: Mutex<BTreeSet<(ExecutionId, Location)>>,
+    /// Where an execution is listed that its parent never reached, by its steps.
+    pub(crate) turns_up: Mutex<BTreeSet<Location>>,
     /// Nodes that are stopped: they are not listed, and a command that names one is refused whole.
     pub(crate) stopped: Mutex<BTreeSet<NodeId>>,
     /// Whether stopped nodes are still listed as online.
@@ -450,6 +452,13 @@ impl FakeAws {
             .lock()
             .unwrap()
             .insert((first, location.clone()));
+    }
+
+    /// The locations in which an execution began something.
+    pub(crate) fn begun(&self, execution: &Execution) -> Vec<Location> {
+        let slots = self.slots(execution).into_iter();
+        let begun = slots.filter(|slot| slot.begins.is_some_and(|at| at <= self.now()));
+        begun.map(|slot| slot.location).collect()
     }
 
     fn is_cancelled_in(&self, execution: &ExecutionId, location: &Location) -> bool {

@@ -295,3 +295,32 @@ fn a_node_that_is_not_listed_may_have_been_reached_and_lost_where_its_results_ca
         ]
     );
 }
+
+#[test]
+fn each_node_has_one_row_after_a_cancelled_command_of_its_location_was_begun_anew() {
+    let nodes = [Node::well(1), Node::well(2), Node::well(3), stopped(4)];
+    let world = named_group(&nodes, &[&[1, 2], &[3]]);
+    let driver = world.driver(1);
+    let state = finish(async {
+        driver.begin(world.campaign(), &world.plan).await.unwrap();
+        let mut drive = driver.open(world.campaign()).await.unwrap();
+        while world.executions().is_empty() {
+            drive.step().await.unwrap();
+        }
+        // Before it has reached the location.
+        world.aws.cancel();
+        driver.run(world.campaign()).await.unwrap()
+    });
+    assert_adds_up(&world, &state);
+    let left = [1, 2, 3].map(|n| (id(n), NodeOutcome::NotRun));
+    let away = [(id(4), NodeOutcome::Unmanaged)];
+    assert_eq!(outcomes(&world), [&left[..], &away].concat());
+    let state = finish(async {
+        driver.go_on(world.campaign(), "somebody").await.unwrap();
+        driver.run(world.campaign()).await.unwrap()
+    });
+    assert_adds_up(&world, &state);
+    let done = [1, 2, 3].map(|n| (id(n), NodeOutcome::Done));
+    assert_eq!(outcomes(&world), [&done[..], &away].concat());
+    assert_eq!(world.executions().len(), 3);
+}

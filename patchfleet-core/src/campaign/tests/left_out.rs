@@ -214,14 +214,11 @@ fn a_person_who_says_go_on_while_units_are_being_left_out_has_each_of_them_begun
         }
         while !first.poll() {}
         let state = finish(world.driver(3).run(world.campaign())).unwrap();
-        assert_eq!(world.executions().len(), 3, "after {polls} polls");
+        // The first one did not reach its location.
+        assert_eq!(world.executions().len(), 4, "after {polls} polls");
         assert_eq!(
             outcomes(&state),
-            [
-                LocationOutcome::Cancelled,
-                LocationOutcome::Succeeded,
-                LocationOutcome::Succeeded
-            ],
+            [LocationOutcome::Succeeded; 3],
             "after {polls} polls"
         );
         instants += 1;

@@ -147,7 +147,10 @@ impl Automation for FakeAws {
             let there = match self.script(&location) {
                 Script::Sealed => return Err(PortError::new(PortErrorKind::Denied, "may not read")),
                 Script::RoleMissing | Script::NeverBegins => false,
-                _ => slot.begins.is_some_and(|at| at <= self.now()),
+                _ => {
+                    slot.begins.is_some_and(|at| at <= self.now())
+                        || self.turns_up.lock().unwrap().contains(&location)
+                }
             };
             // Everything stands on the second page.
             Ok(match page {

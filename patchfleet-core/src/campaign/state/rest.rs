@@ -1,0 +1,104 @@
+//! What is left of executions that somebody else cancelled, and going on with it.
+
+use super::{StartState, State, UnitState};
+use crate::campaign::{LocationOutcome, Replacement};
+use crate::id::{Location, UnitId};
+use std::collections::BTreeSet;
+
+impl State {
+    /// The locations in which nothing was begun, as far as the log tells, of units that somebody else's
+    /// cancel cut short: the execution itself was cancelled, or so much in its locations that it went no
+    /// further.
+    pub(in crate::campaign) fn rest(&self) -> BTreeSet<(UnitId, &Location)> {
+        let cut_short = self
+            .units
+            .iter()
+            .zip(&self.plan.requests)
+            .filter(|((id, unit), request)| {
+                let cancelled = self.knows_cancel(**id, None)
+                    || (unit.used_up_its_errors(request) && self.cancels.keys().any(|(of, _)| of == *id));
+                cancelled && matches!(unit.start, StartState::Started { .. })
+            });
+        cut_short
+            .flat_map(|((id, unit), _)| {
+                let untouched = unit.locations.iter().filter(|(_, at)| at.is_untouched());
+                untouched.map(|(location, _)| (*id, location))
+            })
+            .collect()
+    }
+
+    /// Whether there is a rest that has settled, so that only a person's word has it begun.
+    pub(super) fn has_settled_rest(&self) -> bool {
+        let settled = |(unit, location): &(UnitId, &Location)| {
+            let at = self.units.get(unit).and_then(|unit| unit.locations.get(location));
+            at.is_some_and(|at| at.settled.is_some())
+        };
+        self.rest().iter().any(settled)
+    }
+
+    /// Whether a person may say that the campaign goes on: it stopped for somebody else's cancel, or
+    /// something is left of an execution that was cancelled, and nothing else keeps it from being begun.
+    pub(in crate::campaign) fn may_go_on(&self) -> bool {
+        match self.stop_reason() {
+            Some(super::StopReason::CancelledElsewhere { .. }) => true,
+            None => self.has_settled_rest(),
+            Some(_) => false,
+        }
+    }
+
+    /// The units of which something was cancelled, and no person has said yet that the campaign goes on.
+    pub(in crate::campaign) fn stopped_units(&self) -> BTreeSet<UnitId> {
+        let open = self.cancels.iter().filter(|(_, accepted)| !**accepted);
+        open.map(|((unit, _), _)| *unit).collect()
+    }
+
+    /// Opens the campaign again, for what had not been begun.
+    pub(super) fn go_on(&mut self, begin: &[Replacement]) {
+        if begin.is_empty() && self.cancels.values().all(|accepted| *accepted) {
+            return;
+        }
+        for accepted in self.cancels.values_mut() {
+            *accepted = true;
+        }
+        self.finished = None;
+        self.left_out_for = None;
+        for unit in self.units.values_mut().filter(|unit| !unit.is_begun()) {
+            for location in unit.locations.values_mut() {
+                if location.outcome() == Some(LocationOutcome::NotStarted) {
+                    location.settled = None;
+                }
+            }
+        }
+        for replacement in begin {
+            self.replace(replacement);
+        }
+    }
+
+    /// Adds a unit that has locations of another one from now on.
+    fn replace(&mut self, replacement: &Replacement) {
+        let mut unit = UnitState::new(&replacement.request);
+        let (Ok(index), Some(other)) = (
+            u32::try_from(self.plan.requests.len()),
+            self.units.get_mut(&replacement.of),
+        ) else {
+            return;
+        };
+        let StartState::Started { attempt, .. } = other.start else {
+            return;
+        };
+        let theirs = |at: &Location| {
+            other
+                .locations
+                .get(at)
+                .is_some_and(super::LocationState::is_untouched)
+        };
+        if !unit.locations.keys().all(theirs) {
+            return;
+        }
+        other.locations.retain(|at, _| !unit.locations.contains_key(at));
+        unit.instead_of = other.instead_of.or(Some(replacement.of));
+        unit.earlier_attempts = other.earlier_attempts.saturating_add(attempt);
+        self.plan.requests.push(replacement.request.clone());
+        self.units.insert(UnitId::from_index(index), unit);
+    }
+}

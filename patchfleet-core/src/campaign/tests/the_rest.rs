@@ -1,0 +1,422 @@
+//! What a cancelled execution never began is begun once a person says that the campaign goes on.
+
+use super::world::*;
+use crate::campaign::{
+    DriveError, Driver, Event, FinishedOutcome, LocationOutcome, Replacement, State, StopReason, Turn,
+};
+use crate::id::{Location, UnitId};
+use crate::port::{BoxFuture, Clock as _, NodeRows as _, PortErrorKind};
+use crate::report::{NodeOutcome, Report};
+use jiff::SignedDuration;
+use std::collections::{BTreeMap, BTreeSet};
+
+fn well() -> Script {
+    Script::Nodes(vec![Node::well(1)])
+}
+
+/// One unit with four locations, two at once.
+fn world() -> World {
+    let regions = ["ap-south-1", "eu-north-1", "eu-west-1", "us-east-1"];
+    let unit: Vec<(&str, Script)> = regions.iter().map(|region| (*region, well())).collect();
+    World::new(&[&unit], 2, 0)
+}
+
+/// Drives until the `nth` execution has run for half a minute, cancels it, and drives on to the end.
+async fn cancelled(world: &World, driver: &Driver, nth: usize) -> Result<State, DriveError> {
+    let mut drive = driver.open(world.campaign()).await?;
+    loop {
+        let begun = world.executions().get(nth).map(|one| one.started_at);
+        let now = world.clock.now();
+        if begun.is_some_and(|at| now >= at + SignedDuration::from_secs(30)) {
+            break;
+        }
+        if let Turn::Wait(at) = drive.step().await? {
+            world.clock.sleep_until(at).await;
+        }
+    }
+    world.aws.cancel();
+    driver.run(world.campaign()).await
+}
+
+/// A campaign whose only execution was cancelled while the first two of its locations were at work.
+async fn halted(world: &World, writer: u128) -> Result<State, DriveError> {
+    let driver = world.driver(writer);
+    driver.begin(world.campaign(), &world.plan).await?;
+    cancelled(world, &driver, 0).await
+}
+
+async fn go_on(world: &World, writer: u128) -> Result<State, DriveError> {
+    let driver = world.driver(writer);
+    driver.go_on(world.campaign(), "somebody").await?;
+    driver.run(world.campaign()).await
+}
+
+/// How often something was begun in each location.
+fn begun(world: &World) -> BTreeMap<Location, usize> {
+    let mut begun = BTreeMap::new();
+    for execution in world.executions() {
+        for slot in world.aws.begun(&execution) {
+            *begun.entry(slot).or_insert(0) += 1;
+        }
+    }
+    begun
+}
+
+/// The outcomes in the order of the plan. Each location has exactly one unit.
+fn outcomes(world: &World, state: &State) -> Vec<Option<LocationOutcome>> {
+    let all: BTreeMap<&Location, Option<LocationOutcome>> = state
+        .locations()
+        .map(|(_, at, now)| (at, now.outcome()))
+        .collect();
+    assert_eq!(all.len(), state.locations().count(), "a location in two units");
+    assert_eq!(all.len(), world.plan.locations.len(), "a location in no unit");
+    all.into_values().collect()
+}
+
+fn assert_all_done_once(world: &World, state: &State, context: &str) {
+    let well = Some(LocationOutcome::Succeeded);
+    let n = world.plan.locations.len();
+    assert_eq!(outcomes(world, state), vec![well; n], "{context}");
+    assert_eq!(
+        begun(world).into_values().collect::<Vec<_>>(),
+        vec![1; n],
+        "{context}"
+    );
+    assert_eq!(
+        state.finished().unwrap().0,
+        FinishedOutcome::Succeeded,
+        "{context}"
+    );
+    assert_eq!(
+        State::from_records(&world.records()).unwrap(),
+        *state,
+        "{context}"
+    );
+    let report = finish(Report::build(state, &*world.rows)).unwrap();
+    assert_eq!(
+        report.totals.nodes.count(NodeOutcome::Done) as usize,
+        n,
+        "{context}"
+    );
+    assert_eq!(report.totals.nodes.total() as usize, n, "{context}");
+    assert_eq!(report.executions.len(), world.executions().len(), "{context}");
+    for planned in &world.plan.locations {
+        let rows = finish(world.rows.rows(world.campaign(), &planned.location())).unwrap();
+        let outcomes: Vec<_> = rows.iter().map(|row| row.outcome).collect();
+        assert_eq!(outcomes, [NodeOutcome::Done], "{context}: {}", planned.location());
+    }
+}
+
+#[test]
+fn the_rest_of_the_only_rectangle_is_begun_in_one_start_and_each_location_once() {
+    let world = world();
+    let state = finish(halted(&world, 1)).unwrap();
+    let (well, cancelled) = (LocationOutcome::Succeeded, LocationOutcome::Cancelled);
+    assert_eq!(
+        outcomes(&world, &state),
+        [well, well, cancelled, cancelled].map(Some)
+    );
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Halted);
+    let words = state.left_out_because().unwrap().to_string();
+    assert!(
+        words.ends_with("`patchfleet resume --go-on` starts what had not been begun"),
+        "{words}"
+    );
+
+    let state = finish(go_on(&world, 2)).unwrap();
+    assert_all_done_once(&world, &state, "");
+    assert_eq!(state.left_out_because(), None);
+    let [first, second] = &world.executions()[..] else {
+        panic!("{:?}", world.executions());
+    };
+    let target = second.request.target_location();
+    let regions: Vec<&str> = target.regions.iter().map(crate::id::Region::as_str).collect();
+    assert_eq!(regions, ["eu-west-1", "us-east-1"]);
+    assert_eq!(target.target_location_max_concurrency, "2");
+    assert_eq!(
+        second.request.parameters.get("Operation"),
+        first.request.parameters.get("Operation")
+    );
+    assert_ne!(second.token, first.token);
+    let added = &state.units()[&UnitId::from_index(1)];
+    assert_eq!(added.instead_of, Some(UnitId::from_index(0)));
+}
+
+#[test]
+fn a_rest_that_is_no_rectangle_becomes_several_units() {
+    let mut world = world();
+    // Two accounts with the same Regions, three locations of which are through when the cancel comes.
+    let other: crate::id::AccountId = "222222222222".parse().unwrap();
+    world.plan.requests[0].target_locations[0]
+        .accounts
+        .push(other.clone());
+    world.plan.requests[0].target_locations[0].target_location_max_concurrency = "3".to_owned();
+    for mut planned in world.plan.locations.clone() {
+        planned.account = other.clone();
+        world
+            .aws
+            .scripts
+            .lock()
+            .unwrap()
+            .insert(planned.location(), well());
+        world.plan.locations.push(planned);
+    }
+    world.plan.request.budget.locations.max_concurrency = "3".parse().unwrap();
+    finish(halted(&world, 1)).unwrap();
+    let state = finish(go_on(&world, 2)).unwrap();
+    assert_all_done_once(&world, &state, "");
+    let sizes: Vec<(usize, String)> = world.executions()[1..]
+        .iter()
+        .map(|one| one.request.target_location())
+        .map(|target| {
+            (
+                target.locations().count(),
+                target.target_location_max_concurrency.clone(),
+            )
+        })
+        .collect();
+    assert_eq!(sizes, [(1, "1".to_owned()), (4, "3".to_owned())]);
+}
+
+#[test]
+fn an_execution_that_is_cancelled_again_is_gone_on_with_again() {
+    let mut world = world();
+    world.plan.requests[0].target_locations[0].target_location_max_concurrency = "1".to_owned();
+    let state = finish(async {
+        halted(&world, 1).await.unwrap();
+        let driver = world.driver(2);
+        driver.go_on(world.campaign(), "somebody").await.unwrap();
+        cancelled(&world, &driver, 1).await.unwrap()
+    });
+    let (well, cancelled) = (LocationOutcome::Succeeded, LocationOutcome::Cancelled);
+    assert_eq!(
+        outcomes(&world, &state),
+        [well, well, cancelled, cancelled].map(Some)
+    );
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Halted);
+    let state = finish(go_on(&world, 3)).unwrap();
+    assert_all_done_once(&world, &state, "");
+    assert_eq!(world.executions().len(), 3);
+    let last = &state.units()[&UnitId::from_index(2)];
+    assert_eq!(
+        (last.instead_of, last.earlier_attempts),
+        (Some(UnitId::from_index(0)), 2)
+    );
+}
+
+#[test]
+fn two_who_say_go_on_at_once_have_the_rest_begun_once() {
+    for ahead in 0..60 {
+        let world = world();
+        finish(halted(&world, 1)).unwrap();
+        let (mut one, mut two) = (ByHand::new(go_on(&world, 2)), ByHand::new(go_on(&world, 3)));
+        (0..ahead).any(|_| one.poll());
+        while !(one.poll() & two.poll()) {}
+        let ends = [one.1.take().unwrap(), two.1.take().unwrap()];
+        let told = ends.iter().filter(|end| end.is_ok()).count();
+        assert!(told > 0, "{ahead}");
+        for end in ends {
+            match end {
+                Ok(state) => assert_all_done_once(&world, &state, &format!("{ahead} ahead")),
+                Err(error) => assert!(matches!(error, DriveError::NothingToGoOn { .. }), "{error}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn who_is_killed_while_going_on_is_followed_by_somebody_who_begins_the_rest_once() {
+    let mut instants = 0;
+    for polls in 0.. {
+        let world = world();
+        finish(halted(&world, 1)).unwrap();
+        let mut first = ByHand::new(go_on(&world, 2));
+        if (0..polls).any(|_| first.poll()) {
+            break;
+        }
+        drop(first);
+        let context = format!("killed after {polls} polls");
+        let driver = world.driver(3);
+        match finish(driver.go_on(world.campaign(), "somebody")) {
+            Ok(()) | Err(DriveError::NothingToGoOn { .. }) => {}
+            Err(error) => panic!("{context}: {error}"),
+        }
+        let state = finish(driver.run(world.campaign())).unwrap();
+        assert_all_done_once(&world, &state, &context);
+        instants += 1;
+    }
+    assert!(instants > 20, "only {instants} instants");
+}
+
+#[test]
+fn a_person_who_says_go_on_while_a_driver_runs_has_each_location_begun_once() {
+    for ahead in (0..400).step_by(3) {
+        let world = world();
+        let mut first = ByHand::new(halted(&world, 1));
+        if (0..ahead).any(|_| first.poll()) {
+            break;
+        }
+        let mut second = ByHand::new(world_goes_on(&world));
+        while !(first.poll() & second.poll()) {}
+        let state = finish(world.driver(4).run(world.campaign())).unwrap();
+        let context = format!("{ahead} ahead");
+        let begun = begun(&world);
+        assert!(begun.values().all(|n| *n == 1), "{context}: {begun:?}");
+        if state.finished().unwrap().0 == FinishedOutcome::Halted {
+            let state = finish(go_on(&world, 5)).unwrap();
+            assert_all_done_once(&world, &state, &context);
+        } else {
+            assert_all_done_once(&world, &state, &context);
+        }
+    }
+}
+
+/// Somebody says go on as soon as there is a stop.
+fn world_goes_on(world: &World) -> BoxFuture<'_, ()> {
+    Box::pin(async {
+        loop {
+            match world.driver(2).go_on(world.campaign(), "somebody").await {
+                Ok(()) => return,
+                Err(DriveError::NothingToGoOn { .. } | DriveError::NoSuchCampaign { .. }) => give_way().await,
+                Err(error) => panic!("{error}"),
+            }
+        }
+    })
+}
+
+#[test]
+fn a_location_in_which_something_is_found_is_not_begun_again() {
+    let world = world();
+    finish(halted(&world, 1)).unwrap();
+    let hidden = world.plan.locations[2].location();
+    world.aws.turns_up.lock().unwrap().insert(hidden.clone());
+    let state = finish(go_on(&world, 2)).unwrap();
+    let regions: Vec<BTreeSet<String>> = world
+        .executions()
+        .iter()
+        .map(|one| {
+            one.request
+                .target_location()
+                .locations()
+                .map(|at| at.region.to_string())
+                .collect()
+        })
+        .collect();
+    assert_eq!(regions[1], BTreeSet::from(["us-east-1".to_owned()]));
+    let (well, cancelled) = (LocationOutcome::Succeeded, LocationOutcome::Cancelled);
+    assert_eq!(outcomes(&world, &state), [well, well, cancelled, well].map(Some));
+}
+
+#[test]
+fn a_location_that_cannot_be_looked_at_is_not_begun_and_the_campaign_stays_halted_until_it_can() {
+    let world = world();
+    finish(halted(&world, 1)).unwrap();
+    let sealed = world.plan.locations[2].location();
+    world
+        .aws
+        .scripts
+        .lock()
+        .unwrap()
+        .insert(sealed.clone(), Script::Sealed);
+    let state = finish(go_on(&world, 2)).unwrap();
+    let (well, cancelled) = (LocationOutcome::Succeeded, LocationOutcome::Cancelled);
+    assert_eq!(outcomes(&world, &state), [well, well, cancelled, well].map(Some));
+    assert_eq!(
+        state.finished().unwrap().0,
+        FinishedOutcome::Halted,
+        "it was never begun"
+    );
+    assert!(
+        state
+            .left_out_because()
+            .unwrap()
+            .to_string()
+            .contains("resume --go-on")
+    );
+    let error = finish(go_on(&world, 3)).unwrap_err();
+    assert!(
+        matches!(&error, DriveError::Unseen { location, source, .. }
+            if **location == sealed && source.kind() == PortErrorKind::Denied),
+        "{error}"
+    );
+    world.aws.scripts.lock().unwrap().insert(sealed, self::well());
+    let state = finish(go_on(&world, 4)).unwrap();
+    assert_all_done_once(&world, &state, "");
+}
+
+#[test]
+fn where_everything_had_been_begun_going_on_closes_the_stop_and_the_advice_is_another_run() {
+    let cancelled = Node {
+        status: "Cancelled",
+        patches: None,
+        ..Node::well(1)
+    };
+    let world = World::new(&[&[("us-east-1", Script::Nodes(vec![cancelled]))]], 1, 0);
+    let state = world.run();
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Halted);
+    let reason = state.left_out_because().unwrap();
+    assert!(
+        matches!(reason, StopReason::CancelledElsewhere { left: false, .. }),
+        "{reason:?}"
+    );
+    let words = reason.to_string();
+    assert!(
+        words.ends_with("a new run of the request patches what is still missing"),
+        "{words}"
+    );
+    let state = finish(go_on(&world, 2)).unwrap();
+    assert_eq!(outcomes(&world, &state), [Some(LocationOutcome::Cancelled)]);
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Partial);
+    assert_eq!(world.executions().len(), 1);
+    let error = finish(go_on(&world, 3)).unwrap_err();
+    assert!(matches!(error, DriveError::NothingToGoOn { .. }), "{error}");
+}
+
+#[test]
+fn what_an_execution_did_not_reach_because_a_location_was_cancelled_is_begun_too() {
+    let cancelled = Node {
+        status: "Cancelled",
+        patches: None,
+        ..Node::well(1)
+    };
+    let world = World::new(
+        &[&[
+            ("eu-west-1", Script::Nodes(vec![cancelled])),
+            ("us-east-1", well()),
+        ]],
+        1,
+        0,
+    );
+    let state = world.run();
+    assert_eq!(
+        outcomes(&world, &state),
+        [LocationOutcome::Cancelled, LocationOutcome::NotStarted].map(Some)
+    );
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Halted);
+    let state = finish(go_on(&world, 2)).unwrap();
+    assert_eq!(
+        outcomes(&world, &state),
+        [LocationOutcome::Cancelled, LocationOutcome::Succeeded].map(Some)
+    );
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Partial);
+    assert_eq!(begun(&world).into_values().collect::<Vec<_>>(), [1, 1]);
+}
+
+#[test]
+fn the_log_carries_the_starts_of_the_rest_and_an_older_one_has_none() {
+    let world = world();
+    finish(halted(&world, 1)).unwrap();
+    finish(go_on(&world, 2)).unwrap();
+    let said = world.records().into_iter().flat_map(|record| record.events);
+    let begins: Vec<Vec<Replacement>> = said
+        .filter_map(|event| match event {
+            Event::GoneOn { begin, .. } => Some(begin),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(begins.len(), 1);
+    assert_eq!(begins[0][0].of, UnitId::from_index(0));
+    let old: Event = serde_json::from_str(r#"{"event":"gone_on","by":"somebody"}"#).unwrap();
+    let by = "somebody".to_owned();
+    assert_eq!(old, Event::GoneOn { by, begin: vec![] });
+}
