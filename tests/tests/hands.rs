@@ -205,6 +205,35 @@ fn good_nodes_are_told_good(run: &Run, done: &Done) {
     }
 }
 
+/// A node that is said to be gone is not there. If a start named it and it was at work, it reached its goal
+/// first: a machine that a patch broke is no machine that somebody ended.
+fn gone_nodes_are_told_gone(run: &Run, done: &Done) {
+    let comes_back = run.draft.hands.iter().any(|hand| hand.deed == Deed::Start);
+    let by_name = matches!(run.draft.wish.selector, Selector::AllManaged | Selector::NodeIds);
+    let nodes = run.nodes();
+    let begun = begun(run);
+    for row in done.ended.rows.values().flatten() {
+        let node = nodes[row.node.as_str()];
+        if row.outcome != NodeOutcome::Gone || comes_back {
+            continue;
+        }
+        assert_eq!(node["managed"], false, "{row:?} {node}");
+        if by_name && begun.contains(row.node.as_str()) {
+            assert!(reached_its_goal(run, node), "{row:?} {node}");
+        }
+    }
+}
+
+/// The nodes on which a command began.
+fn begun(run: &Run) -> BTreeSet<&str> {
+    let commands = run.after["commands"].as_array().unwrap().iter();
+    commands
+        .flat_map(|command| command["invocations"].as_array().unwrap())
+        .filter(|one| !one["started"].is_null())
+        .map(|one| one["node"].as_str().unwrap())
+        .collect()
+}
+
 /// A node that went down in its run is said to be lost, where nobody else took it away.
 fn lost_nodes_are_told_lost(run: &Run, done: &Done) {
     let harmless = run.draft.hands.iter().all(|hand| hand.deed == Deed::JoinGroup);
@@ -212,12 +241,7 @@ fn lost_nodes_are_told_lost(run: &Run, done: &Done) {
         return;
     }
     let nodes = run.nodes();
-    let commands = run.after["commands"].as_array().unwrap().iter();
-    let begun: BTreeSet<&str> = commands
-        .flat_map(|command| command["invocations"].as_array().unwrap())
-        .filter(|one| !one["started"].is_null())
-        .map(|one| one["node"].as_str().unwrap())
-        .collect();
+    let begun = begun(run);
     for row in done.ended.rows.values().flatten() {
         let node = nodes[row.node.as_str()];
         if begun.contains(row.node.as_str()) && node["online"] == false {
@@ -320,6 +344,7 @@ fn keeps_the_laws(run: &Run) {
         success_is_one(run, done);
         good_nodes_are_told_good(run, done);
         lost_nodes_are_told_lost(run, done);
+        gone_nodes_are_told_gone(run, done);
         unknown_is_not_empty(run, done);
     }
 }

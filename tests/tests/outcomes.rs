@@ -9,6 +9,8 @@
 
 #[path = "outcomes/budget.rs"]
 mod budget;
+#[path = "outcomes/ended.rs"]
+mod ended;
 #[path = "outcomes/gone_on.rs"]
 mod gone_on;
 #[path = "outcomes/scene.rs"]

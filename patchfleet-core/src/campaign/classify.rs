@@ -2,7 +2,7 @@
 
 use super::summary::Summary;
 use crate::port::{InvocationStatus, ManagedNode, PatchStateView, PingStatus};
-use crate::report::NodeOutcome;
+use crate::report::{Goal, NodeOutcome};
 use crate::request::Operation;
 use jiff::{SignedDuration, Timestamp};
 
@@ -36,6 +36,8 @@ pub(crate) const NOT_LISTED: &str =
 pub(super) struct Evidence<'a> {
     /// What the campaign does.
     pub(super) operation: Operation,
+    /// What it wants of the node.
+    pub(super) goal: Goal,
     /// Whether an override list says what to install, so that the rest stays missing by right.
     pub(super) by_list: bool,
     /// Whether a baseline override takes the place of the patch state: then none is written.
@@ -180,7 +182,7 @@ pub(super) fn classify(evidence: &Evidence<'_>) -> Verdict {
         ),
         // The agent said so itself, so it was there.
         S::Success | S::Failed => match evidence.presence(None) {
-            Presence::NotListed if !evidence.selected && *status == S::Success => gone(),
+            Presence::NotListed if *status == S::Success => success_not_listed(evidence),
             Presence::Answers | Presence::TooEarly => answered(evidence, status),
             presence => lost(presence),
         },
@@ -212,6 +214,42 @@ fn without_invocation(evidence: &Evidence<'_>) -> Verdict {
         ),
         (None, true) => Verdict::new(NodeOutcome::Unmanaged, NOT_LISTED),
         (None, false) => Verdict::new(NodeOutcome::Gone, GONE),
+    }
+}
+
+/// A node that reported success and is listed no more. One that is selected still may be stopped. It is
+/// gone, and not lost, only if its run provably came to its end: Run Command reports success after the
+/// reboot, and the run's own results say that the goal was reached.
+fn success_not_listed(evidence: &Evidence<'_>) -> Verdict {
+    let result = answered(evidence, &InvocationStatus::Success);
+    let proven = if evidence.by_word {
+        evidence.operation == Operation::Scan || evidence.summary.is_some()
+    } else {
+        evidence.proves_a_run()
+    };
+    if proven && result.outcome.reaches_goal(evidence.goal) {
+        let with = if result.detail.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", result.detail)
+        };
+        return Verdict::new(
+            NodeOutcome::Gone,
+            format!(
+                "had reached its goal{with}, and Systems Manager does not list it any more: stopped, terminated, or \
+                 deregistered"
+            ),
+        );
+    }
+    if !evidence.selected {
+        return gone();
+    }
+    let verdict = lost(Presence::NotListed);
+    let may_be_late = evidence.snapshot.is_some() && !evidence.by_word && evidence.fresh().is_none();
+    if may_be_late && !evidence.was_written_over() {
+        verdict.until(PATCH_STATE_LAG)
+    } else {
+        verdict
     }
 }
 

@@ -324,6 +324,7 @@ impl Job<'_> {
             let plugins = invocation.map_or(&[][..], |view| &view.plugins);
             let evidence = Evidence {
                 operation: patch.operation,
+                goal: self.state.plan().request.goal(),
                 by_list: given("InstallOverrideList").is_some(),
                 by_word,
                 requested_at: view.requested_at,

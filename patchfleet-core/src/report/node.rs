@@ -26,8 +26,8 @@ pub enum NodeOutcome {
     NotRun,
     /// Selected, and not listed by Systems Manager: stopped, terminated, or never registered.
     Unmanaged,
-    /// Planned, or sent the command and through with it, and no longer there: neither selected nor listed by
-    /// Systems Manager. Counts as at its goal unless `policy.gone` is `fail`.
+    /// Planned, and neither selected nor listed by Systems Manager any more; or provably through with its
+    /// run, at its goal, and not listed any more. Counts as at its goal unless `policy.gone` is `fail`.
     Gone,
     /// Its results could not be read, or another run has written its patch state since.
     Unknown,
