@@ -90,6 +90,8 @@ pub enum DriveError {
     NothingToGoOn {
         /// The campaign.
         campaign: CampaignId,
+        /// How it ended; `None` while it is open.
+        ended: Option<FinishedOutcome>,
     },
     /// Nothing is left to begin but locations that a cancelled execution did not reach, and whether that is so
     /// cannot be read. They are not begun, as they might be patched twice.
@@ -173,12 +175,21 @@ impl DriveError {
         if let Self::Presigned(refusal) = self {
             return Some(refusal.clone());
         }
-        if let Self::NothingToGoOn { campaign } = self {
+        if let Self::NothingToGoOn { campaign, ended } = self {
+            let why = "it did not stop because something was cancelled from outside, or that was accepted before and \
+                       nothing is left to begin";
+            let detail = match ended {
+                Some(ended) => format!(
+                    "it is over (outcome {}): {why}. `patchfleet report {campaign}` says what became of it",
+                    ended.as_str()
+                ),
+                None => format!("it is open: {why}. Resume it without --go-on"),
+            };
             return Some(Refusal {
                 reasons: vec![RefusalReason {
                     code: RefusalCode::NothingToGoOn,
                     subject: campaign.to_string(),
-                    detail: "it did not stop because something was cancelled from outside, or that was accepted before and nothing is left to begin: resume it without --go-on, or look at its report".to_owned(),
+                    detail,
                 }],
             });
         }

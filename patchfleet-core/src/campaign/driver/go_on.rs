@@ -44,7 +44,7 @@ impl Driver {
                 // Of two persons who say so at once, the second finds it said.
                 return match raced {
                     true => Ok(()),
-                    false => Err(DriveError::NothingToGoOn { campaign }),
+                    false => Err(drive.nothing_to_go_on()),
                 };
             }
             let looks = drive.look(&mut over).await?;
@@ -64,7 +64,7 @@ impl Driver {
                         location: Box::new(location),
                         source,
                     },
-                    None => DriveError::NothingToGoOn { campaign },
+                    None => drive.nothing_to_go_on(),
                 });
             }
             events.push(Event::GoneOn {
@@ -90,6 +90,13 @@ struct Look {
 }
 
 impl Drive<'_> {
+    fn nothing_to_go_on(&self) -> DriveError {
+        DriveError::NothingToGoOn {
+            campaign: self.state.campaign(),
+            ended: self.state.finished().map(|(outcome, _)| outcome),
+        }
+    }
+
     /// Looks at each execution of which something was cancelled. Notes in `over` when those that have a rest
     /// were first seen to be over.
     async fn look(&mut self, over: &mut BTreeMap<UnitId, Timestamp>) -> Result<Vec<Look>, DriveError> {

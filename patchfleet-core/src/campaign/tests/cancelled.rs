@@ -112,6 +112,16 @@ fn going_on_needs_a_stop_of_that_kind_and_a_name_that_nobody_else_has() {
     calm.run();
     let refused = finish(calm.driver(2).go_on(calm.campaign(), "somebody")).unwrap_err();
     assert!(matches!(refused, DriveError::NothingToGoOn { .. }), "{refused}");
+    let words = refused.refusal().unwrap().to_string();
+    assert!(
+        words.contains("it is over (outcome succeeded)") && !words.contains("without --go-on"),
+        "{words}"
+    );
+    let begun = self::world();
+    finish(begun.driver(1).begin(begun.campaign(), &begun.plan)).unwrap();
+    let refused = finish(begun.driver(2).go_on(begun.campaign(), "somebody")).unwrap_err();
+    let words = refused.refusal().unwrap().to_string();
+    assert!(words.contains("Resume it without --go-on"), "{words}");
 
     let world = world();
     finish(cancelled(&world, 1)).unwrap();
