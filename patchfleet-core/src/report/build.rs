@@ -59,8 +59,8 @@ pub enum ReportOutcome {
     Halted,
     /// There was nothing to do.
     NothingToDo,
-    /// It has not ended yet.
-    Running,
+    /// It has not ended yet, whether somebody drives it now or not.
+    Open,
 }
 
 impl ReportOutcome {
@@ -72,7 +72,7 @@ impl ReportOutcome {
             Self::Partial => "partial",
             Self::Halted => "halted",
             Self::NothingToDo => "nothing_to_do",
-            Self::Running => "running",
+            Self::Open => "open",
         }
     }
 }
@@ -84,7 +84,7 @@ impl From<Option<FinishedOutcome>> for ReportOutcome {
             Some(FinishedOutcome::Partial) => Self::Partial,
             Some(FinishedOutcome::Halted) => Self::Halted,
             Some(FinishedOutcome::NothingToDo) => Self::NothingToDo,
-            None => Self::Running,
+            None => Self::Open,
         }
     }
 }
@@ -107,6 +107,9 @@ pub struct LocationReport {
     pub region: Region,
     /// What became of it; `None` (`null`) until that is known.
     pub outcome: Option<LocationOutcome>,
+    /// Whether nothing is known to run there yet, of those that have no outcome.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub waiting: bool,
     /// The outcome in words; empty if it needs none.
     pub detail: String,
     /// Its nodes by outcome. Nodes that could not be listed are counted as the census found them.
@@ -270,7 +273,7 @@ impl Report {
     pub fn exit_code(&self) -> u8 {
         match self.outcome {
             ReportOutcome::Succeeded | ReportOutcome::NothingToDo => 0,
-            ReportOutcome::Partial | ReportOutcome::Running => 4,
+            ReportOutcome::Partial | ReportOutcome::Open => 4,
             ReportOutcome::Halted => 5,
         }
     }
@@ -294,6 +297,7 @@ impl LocationReport {
             account: location.account.clone(),
             region: location.region.clone(),
             outcome: whole.map(|(outcome, _)| outcome),
+            waiting: whole.is_none() && parts.iter().all(|part| part.is_waiting()),
             detail: whole.map_or(String::new(), |(_, detail)| detail.to_owned()),
             nodes,
             unnamed: 0,

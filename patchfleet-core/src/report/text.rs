@@ -65,7 +65,11 @@ impl Report {
         }
         writeln!(f)?;
         let rows = self.locations.iter().map(|location| {
-            let outcome = location.outcome.map_or("running", |outcome| outcome.as_str());
+            let outcome = match location.outcome {
+                Some(outcome) => outcome.as_str(),
+                None if location.waiting => "waiting",
+                None => "running",
+            };
             [
                 location.account.to_string(),
                 location.region.to_string(),

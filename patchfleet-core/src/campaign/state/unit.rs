@@ -227,4 +227,11 @@ impl LocationState {
     pub fn outcome(&self) -> Option<LocationOutcome> {
         self.settled.as_ref().map(|settled| settled.outcome)
     }
+
+    /// Whether nothing is known to run or to have run there: its unit was not begun, or its step was not
+    /// reached.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.settled.is_none() && matches!(self.status, None | Some(ExecutionStatus::Pending))
+    }
 }

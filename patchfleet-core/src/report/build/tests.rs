@@ -1,11 +1,13 @@
 //! Reports of small campaigns: what they say, and that their sums add up.
 
 use super::*;
+use crate::campaign::Turn;
 use crate::campaign::tests::world::{Node, Script, World, finish};
 use crate::census::UnknownCause;
 use crate::plan::SkipReason;
-use crate::port::PingStatus;
+use crate::port::{Clock as _, PingStatus};
 use proptest::prelude::*;
+use std::collections::BTreeSet;
 
 fn report(world: &World) -> Report {
     let state = world.run();
@@ -107,14 +109,52 @@ fn the_exit_code_follows_from_the_outcome() {
 }
 
 #[test]
-fn a_campaign_that_is_not_over_is_reported_as_running() {
+fn a_campaign_that_is_not_over_is_open_and_its_locations_wait_until_something_is_seen_to_run_there() {
     let world = troubled();
     let state = finish(world.driver(1).begin(world.campaign(), &world.plan)).unwrap();
     let report = finish(Report::build(&state, &*world.rows)).unwrap();
-    assert_eq!((report.outcome, report.exit_code()), (ReportOutcome::Running, 4));
-    assert!(report.locations.iter().all(|location| location.outcome.is_none()));
+    assert_eq!((report.outcome, report.exit_code()), (ReportOutcome::Open, 4));
+    let mut locations = report.locations.iter();
+    assert!(locations.all(|location| location.outcome.is_none() && location.waiting));
+    let text = report.to_text();
+    assert!(
+        text.contains(": open\n") && text.matches("  waiting").count() == 4 && !text.contains("running"),
+        "{text}"
+    );
     assert_eq!(report.locations.len(), 4);
     assert!(report.executions.is_empty());
+}
+
+#[test]
+fn a_location_whose_unit_was_not_begun_waits_while_another_one_runs() {
+    let well = || Script::Nodes(vec![Node::well(1)]);
+    let world = World::new(&[&[("us-east-1", well())], &[("us-east-1", well())]], 1, 0);
+    let driver = world.driver(1);
+    let words = finish(async {
+        driver.begin(world.campaign(), &world.plan).await.unwrap();
+        let mut drive = driver.open(world.campaign()).await.unwrap();
+        let mut seen = BTreeSet::new();
+        loop {
+            let report = Report::build(drive.state(), &*world.rows).await.unwrap();
+            let text = report.to_text();
+            let lines = text.lines().filter(|line| line.contains("us-east-1"));
+            let words = lines.map(|line| line.split_whitespace().nth(2).unwrap().to_owned());
+            seen.insert(words.collect::<Vec<_>>());
+            match drive.step().await.unwrap() {
+                Turn::Done(_) => return seen,
+                Turn::Wait(at) => world.clock.sleep_until(at).await,
+                Turn::Acted => {}
+            }
+        }
+    });
+    let expected = [
+        ["running", "waiting"],
+        ["succeeded", "running"],
+        ["succeeded", "succeeded"],
+        ["succeeded", "waiting"],
+        ["waiting", "waiting"],
+    ];
+    assert_eq!(words.into_iter().collect::<Vec<_>>(), expected);
 }
 
 fn any_node() -> impl Strategy<Value = (&'static str, Option<[u32; 3]>, Option<PingStatus>)> {
@@ -170,7 +210,7 @@ fn every_candidate_and_every_node_is_accounted_for_exactly_once() {
         prop_assert_eq!(totals.candidates, totals.locations + totals.skipped);
         prop_assert_eq!(totals.outcomes.values().sum::<u32>(), totals.locations);
         prop_assert_eq!(report.locations.iter().map(|l| l.nodes.total()).sum::<u32>(), totals.nodes.total());
-        prop_assert_ne!(report.outcome, ReportOutcome::Running);
+        prop_assert_ne!(report.outcome, ReportOutcome::Open);
 
         // Every node of the scripts has one outcome, whatever its location came to.
         let mut nodes = 0;
