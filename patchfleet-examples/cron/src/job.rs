@@ -228,6 +228,8 @@ impl<R: Reach> Job<R> {
             );
         }
         plan::refuse_presigned(request).map_err(Failure::Refused)?;
+        // Planning takes a while, and finds out too late that no log can be kept.
+        FileLog::new(&self.log).make().map_err(Failure::Settings)?;
         let ports = self.reach.ports(&request.access).await?;
         let now = ports.clock.now();
         // The open campaign may have taken hours.

@@ -125,10 +125,6 @@ async fn serve(args: Args, stop: tokio::sync::watch::Receiver<bool>) -> ExitCode
         );
         return ExitCode::from(2);
     }
-    if let Err(error) = FileLog::new(&args.log).make() {
-        tracing::error!("--log (or PATCHFLEET_LOG): {}", error.chain());
-        return ExitCode::from(2);
-    }
     let job = Job {
         reach: Surroundings,
         request: args.request,
@@ -150,6 +146,10 @@ async fn serve(args: Args, stop: tokio::sync::watch::Receiver<bool>) -> ExitCode
             if let Err(refusal) = refuse_presigned(&request) {
                 tracing::error!("{refusal}");
                 return ExitCode::from(3);
+            }
+            if let Err(error) = FileLog::new(&job.log).make() {
+                tracing::error!("--log (or PATCHFLEET_LOG): {}", error.chain());
+                return ExitCode::from(2);
             }
         }
     }

@@ -164,6 +164,8 @@ async fn a_process_that_is_started_again_goes_on_with_its_campaign_and_begins_no
     }
     first.kill().await.unwrap(); // SIGKILL
 
+    // Also if somebody deletes the claim of its name meanwhile.
+    std::fs::remove_dir_all(dir.path().join("log/names")).unwrap();
     let again = cron(&sim, dir.path(), &once).await;
     let stderr = String::from_utf8_lossy(&again.stderr);
     assert_eq!(again.status.code(), Some(0), "{stderr}");
@@ -233,6 +235,23 @@ async fn what_is_wrong_is_said_before_anything_is_waited_for() {
             &["--request", "right.toml", "--once", "--log", "s3://bucket/logs"][..],
             2,
             "logs are kept in folders",
+        ),
+        (
+            &["--request", "right.toml", "--once", "--log", "right.toml"][..],
+            2,
+            "cannot read right.toml/names/",
+        ),
+        (
+            &[
+                "--request",
+                "right.toml",
+                "--schedule",
+                "cron(15 22 ? * TUE *)",
+                "--log",
+                "right.toml",
+            ][..],
+            2,
+            "--log (or PATCHFLEET_LOG): cannot list right.toml",
         ),
     ] {
         let output = cron(&sim, dir.path(), args).await;
