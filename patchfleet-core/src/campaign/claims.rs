@@ -87,7 +87,7 @@ impl Journal<'_> {
     pub(super) async fn is_open(&self, name: &RequestName, campaign: CampaignId) -> PortResult<bool> {
         match self.standing(campaign).await {
             Ok(Standing::Planned | Standing::Open(_)) => Ok(true),
-            // A campaign's plan is in its log before its claim, so an empty log is none.
+            // A campaign's plan is in its log before its claim. Who took the log away says that it is over.
             Ok(Standing::Nowhere | Standing::Over) => Ok(false),
             Err(error) if error.kind() == PortErrorKind::Incompatible => Err(unclear(name, &[error])),
             Err(error) => Err(error),

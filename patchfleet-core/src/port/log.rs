@@ -16,7 +16,8 @@ use std::fmt;
 /// append is atomic. Somebody may delete that log, or cut its end off, so the campaigns themselves are the
 /// second: before a name is given to a campaign, [`keys`](Self::keys) is asked which campaigns there are,
 /// and none may be an open one of that name. The second guard is no lock. It may see a campaign late that
-/// was begun a moment ago, because then the claim, which is as new, still stands.
+/// was begun a moment ago, as long as nobody deletes the claim, which is as new, in the same moment. A
+/// campaign whose whole log is taken away counts as over.
 ///
 /// What the second guard costs for each start: one or two listings, for each campaign one
 /// [`request_name`](Self::request_name), for each of the same name one [`last`](Self::last) as well, and a
