@@ -4,7 +4,7 @@ use super::lifetime::{self, Lifetime};
 use super::units::{Unit, names_nodes, units};
 use super::{
     FORMAT, Options, Plan, PlannedLocation, Refusal, RefusalCode, RefusalReason, Skip, SkipReason, names,
-    nowhere, offline, small, some_locations,
+    nowhere, offline, small,
 };
 use crate::budget::{Paced, PacedCommand, PacedNodes, Seconds, WorstCase};
 use crate::census::{CensusAnswer, CensusTaken, NodeCounts, UnknownCause};
@@ -16,6 +16,8 @@ use crate::request::{
 };
 use crate::runbook::{self, CommandSteps};
 use std::collections::{BTreeMap, BTreeSet};
+
+mod warnings;
 
 /// Plans what `request` asks for, from what was found. Pure: the same values give the same plan.
 ///
@@ -61,7 +63,8 @@ pub fn build(
             }
         }
     }
-    sorted.warn_of_skips(request);
+    let warnings = warnings::of_skips(&sorted.skipped, request);
+    sorted.warnings.extend(warnings);
     if census.resolution == Resolution::ByIds && !runbook::is_own(&request.automation.document) {
         sorted.refuse(
             RefusalCode::Unsupported,
@@ -127,7 +130,7 @@ pub fn build(
         .unwrap_or_default();
     let expiry = lifetime.map(|lifetime| lifetime.expiry(longest));
     warnings.extend(offline::warnings(request, &locations, census, expiry));
-    warnings.extend(warnings_on_nodes(&locations));
+    warnings.extend(warnings::on_nodes(&locations));
     warnings.extend(small::warnings(request, &locations));
     if let (Some(lifetime), false) = (&lifetime, units.is_empty()) {
         warnings.extend(lifetime::warnings(request, lifetime, &units));
@@ -360,45 +363,6 @@ impl Sorted {
         }
     }
 
-    /// Of what is skipped by policy, what a person should not overlook.
-    fn warn_of_skips(&mut self, request: &PatchRequest) {
-        let names = |reason| {
-            let names: Vec<String> = self
-                .skipped
-                .iter()
-                .filter(|skip| skip.reason == reason)
-                .map(|skip| skip.location().to_string())
-                .collect();
-            (names.len(), super::names(names.into_iter()))
-        };
-        let (missing, where_missing) = names(SkipReason::GroupMissing);
-        let (unknown, where_unknown) = names(SkipReason::Unknown);
-        let (denied, where_denied) = names(SkipReason::Denied);
-        if missing > 0
-            && let Selector::ResourceGroup(group) = &request.targets.selector
-        {
-            self.warnings.push(format!(
-                "there is no resource group {group} in {}: {where_missing} (names are case-sensitive)",
-                some_locations(missing)
-            ));
-        }
-        if denied > 0 {
-            self.warnings.push(format!(
-                "access is denied in {}, out of scope by policy.denied: {where_denied}",
-                some_locations(denied)
-            ));
-        }
-        if unknown > 0 {
-            self.warnings.push(format!(
-                "{} skipped without knowing what is there: {where_unknown}",
-                match unknown {
-                    1 => "1 location is".to_owned(),
-                    n => format!("{n} locations are"),
-                }
-            ));
-        }
-    }
-
     fn refuse_lost_nodes(&mut self, request: &PatchRequest, nodes: &[NodeId], census: &CensusTaken) {
         if !runbook::is_own(&request.automation.document) {
             self.refuse(
@@ -482,41 +446,4 @@ fn some_nodes(n: u32) -> String {
         1 => "1 node".to_owned(),
         n => format!("{n} nodes"),
     }
-}
-
-fn warnings_on_nodes(locations: &[PlannedLocation]) -> Vec<String> {
-    let unmanaged = locations
-        .iter()
-        .filter_map(|location| location.nodes)
-        .fold(0, |sum: u32, nodes| sum.saturating_add(nodes.unmanaged));
-    let mut warnings = Vec::new();
-    if unmanaged > 0 {
-        warnings.push(format!(
-            "{} not listed by Systems Manager (stopped, terminated, or never registered) and cannot be patched",
-            match unmanaged {
-                1 => "1 node of the selection is".to_owned(),
-                n => format!("{n} nodes of the selection are"),
-            }
-        ));
-    }
-    let uncounted = locations
-        .iter()
-        .filter(|location| location.nodes.is_none() && location.kept.is_none())
-        .count();
-    if uncounted > 0 {
-        warnings.push(
-            "nodes were looked for, and not counted: this plan binds no nodes, so a run of it patches whatever nodes \
-             are selected by then"
-                .to_owned(),
-        );
-    }
-    let kept = locations.iter().filter(|location| location.kept.is_some());
-    let mut kept = kept.map(|location| location.location().to_string()).peekable();
-    if kept.peek().is_some() {
-        warnings.push(format!(
-            "planned although no node was found there, as the policy says: {}",
-            names(kept)
-        ));
-    }
-    warnings
 }

@@ -1,0 +1,82 @@
+//! What a person should not overlook in a plan that is made.
+
+use crate::plan::{PlannedLocation, Skip, SkipReason, names, some_locations};
+use crate::request::{PatchRequest, Selector};
+
+/// Of what is skipped by policy, what a person should not overlook.
+pub(super) fn of_skips(skipped: &[Skip], request: &PatchRequest) -> Vec<String> {
+    let mut warnings = vec![];
+    let of = |reason| {
+        let found: Vec<String> = skipped
+            .iter()
+            .filter(|skip| skip.reason == reason)
+            .map(|skip| skip.location().to_string())
+            .collect();
+        (found.len(), names(found.into_iter()))
+    };
+    let (missing, where_missing) = of(SkipReason::GroupMissing);
+    let (unknown, where_unknown) = of(SkipReason::Unknown);
+    let (denied, where_denied) = of(SkipReason::Denied);
+    if missing > 0
+        && let Selector::ResourceGroup(group) = &request.targets.selector
+    {
+        warnings.push(format!(
+            "there is no resource group {group} in {}: {where_missing} (names are case-sensitive)",
+            some_locations(missing)
+        ));
+    }
+    if denied > 0 {
+        warnings.push(format!(
+            "access is denied in {}, out of scope by policy.denied: {where_denied}",
+            some_locations(denied)
+        ));
+    }
+    if unknown > 0 {
+        warnings.push(format!(
+            "{} skipped without knowing what is there: {where_unknown}",
+            match unknown {
+                1 => "1 location is".to_owned(),
+                n => format!("{n} locations are"),
+            }
+        ));
+    }
+    warnings
+}
+
+/// Of the nodes that were found, what a person should not overlook.
+pub(super) fn on_nodes(locations: &[PlannedLocation]) -> Vec<String> {
+    let unmanaged = locations
+        .iter()
+        .filter_map(|location| location.nodes)
+        .fold(0, |sum: u32, nodes| sum.saturating_add(nodes.unmanaged));
+    let mut warnings = Vec::new();
+    if unmanaged > 0 {
+        warnings.push(format!(
+            "{} not listed by Systems Manager (stopped, terminated, or never registered) and cannot be patched",
+            match unmanaged {
+                1 => "1 node of the selection is".to_owned(),
+                n => format!("{n} nodes of the selection are"),
+            }
+        ));
+    }
+    let uncounted = locations
+        .iter()
+        .filter(|location| location.nodes.is_none() && location.kept.is_none())
+        .count();
+    if uncounted > 0 {
+        warnings.push(
+            "nodes were looked for, and not counted: this plan binds no nodes, so a run of it patches whatever nodes \
+             are selected by then"
+                .to_owned(),
+        );
+    }
+    let kept = locations.iter().filter(|location| location.kept.is_some());
+    let mut kept = kept.map(|location| location.location().to_string()).peekable();
+    if kept.peek().is_some() {
+        warnings.push(format!(
+            "planned although no node was found there, as the policy says: {}",
+            names(kept)
+        ));
+    }
+    warnings
+}
