@@ -17,6 +17,7 @@ mod again;
 mod compare;
 mod drive;
 mod go_on;
+mod hold;
 mod merge;
 mod write;
 

@@ -63,6 +63,12 @@ pub enum Event {
         /// The campaign.
         campaign: CampaignId,
     },
+    /// Nobody drove the campaign for long. Whoever found it open then has nothing more of it begun: what
+    /// was begun is followed to its end, and the rest is left out.
+    Unattended {
+        /// When the last record before was appended.
+        since: Timestamp,
+    },
     /// A start is about to be sent. From here on it may have taken effect. Stands before every
     /// sending, also of the same request again.
     StartIntended {
@@ -310,8 +316,8 @@ pub enum FinishedOutcome {
     Succeeded,
     /// Some node did not, or a location was skipped as unknown.
     Partial,
-    /// Ended early: some location was not begun, because of a budget, the cutoff, a changed runbook or
-    /// somebody else's cancel.
+    /// Ended early: some location was not begun, because of a budget, the cutoff, a changed runbook,
+    /// somebody else's cancel, or because nobody drove the campaign for long.
     Halted,
     /// There was nothing to do.
     NothingToDo,

@@ -63,6 +63,8 @@ pub struct State {
     /// Why the first unit was left out. The reason may pass, as results are read again, and the unit
     /// stays out.
     left_out_for: Option<StopReason>,
+    /// From when to when nobody drove it, if nothing more is begun for that.
+    unattended: Option<(Timestamp, Timestamp)>,
     finished: Option<(FinishedOutcome, Timestamp)>,
 }
 
@@ -103,6 +105,7 @@ impl State {
             runbook: None,
             cancels: BTreeMap::new(),
             left_out_for: None,
+            unattended: None,
             finished: None,
         };
         state.apply(first)?;
@@ -189,6 +192,9 @@ impl State {
             }
             Event::CancelledElsewhere { unit, location } => {
                 self.cancels.entry((*unit, location.clone())).or_insert(false);
+            }
+            Event::Unattended { since } => {
+                self.unattended.get_or_insert((*since, at));
             }
             Event::GoneOn { begin, .. } => self.go_on(begin),
             Event::CommandNotSent {

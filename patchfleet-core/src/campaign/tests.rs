@@ -21,5 +21,6 @@ mod presigned;
 mod runbook;
 mod starting;
 mod the_rest;
+mod unattended;
 mod within;
 pub(crate) mod world;

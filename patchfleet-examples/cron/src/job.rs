@@ -1,12 +1,15 @@
 //! One campaign: plan, start, follow, report.
 
+mod trouble;
+
 use crate::follow::Became;
+use crate::schedule::Schedule;
 use jiff::{SignedDuration, Timestamp};
 use patchfleet_aws::{Aws, SystemClock, external_id_from_env};
 use patchfleet_core::campaign::{DriveError, Driver, FileLog, FileRows, load, open_campaign};
-use patchfleet_core::id::{CampaignId, EventId, RequestDigest, WriterId};
+use patchfleet_core::id::{CampaignId, EventId, WriterId};
 use patchfleet_core::plan::{self, Cutoff, PlanError, Refusal, require_central};
-use patchfleet_core::port::{PortError, PortErrorKind, Ports};
+use patchfleet_core::port::{Clock, PortError, PortErrorKind, Ports};
 use patchfleet_core::problem::chain;
 use patchfleet_core::report::Report;
 use patchfleet_core::request::{Access, Format, MAX_REQUEST_BYTES, PatchRequest};
@@ -18,6 +21,7 @@ use std::io::Read as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::watch;
+use trouble::Trouble;
 use uuid::Uuid;
 
 /// What makes a campaign.
@@ -45,6 +49,9 @@ impl Event {
 pub(crate) trait Reach {
     /// AWS, with this access to other accounts.
     fn ports(&self, access: &Access) -> impl Future<Output = Result<Ports, Failure>>;
+
+    /// What waiting goes by while AWS is not reached.
+    fn clock(&self) -> Arc<dyn Clock>;
 }
 
 /// AWS by the usual environment and profiles.
@@ -62,8 +69,11 @@ pub(crate) struct Job<R> {
     pub(crate) log: PathBuf,
     /// How long after its slot, or after now, every command of a campaign must have expired.
     pub(crate) cutoff: Option<SignedDuration>,
-    /// How long after its time a slot may begin.
+    /// How long after its time a slot may begin, and for how long nobody may have driven a campaign that is
+    /// found open and begins more.
     pub(crate) late: SignedDuration,
+    /// When campaigns are begun. `None`: one is, and now.
+    pub(crate) schedule: Option<Schedule>,
     /// Whether no further campaign is to begin.
     pub(crate) stop: watch::Receiver<bool>,
 }
@@ -77,18 +87,9 @@ enum Done {
 /// A campaign that another process left open, and that is over now.
 struct Finished {
     report: Box<Report>,
-    /// The request that it was planned from.
-    planned: RequestDigest,
-    /// How old it was when it was found.
-    age: SignedDuration,
-}
-
-impl Finished {
-    /// Whether somebody who asks for `request` now means this campaign: a process that died is started
+    /// Whether somebody who asks for the request now means this campaign: a process that died is started
     /// again. A file that has changed since asks for something else, and so does tomorrow's run.
-    fn is_wanted_again(&self, request: &PatchRequest) -> bool {
-        self.planned == request.digest() && self.age <= LONGEST_RESTART
-    }
+    is_wanted_again: bool,
 }
 
 /// How long after its plan a campaign that was left open is the one that `--once` asks for. Less than a
@@ -101,8 +102,31 @@ pub(crate) enum Failure {
     Refused(Refusal),
     /// AWS's settings are missing or wrong.
     Settings(PortError),
+    /// Something that may pass, such as an AWS that denies or throttles, or a full disk.
+    Passing(Box<dyn Error + Send + Sync>),
     /// Anything else.
     Unexpected(Box<dyn Error + Send + Sync>),
+}
+
+impl Failure {
+    /// Whether it may pass by itself, or by somebody who is awake.
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Passing(_) => true,
+            // Others renew credentials.
+            Self::Settings(error) => error.kind() == PortErrorKind::Credentials,
+            Self::Refused(_) | Self::Unexpected(_) => false,
+        }
+    }
+
+    /// What happened, in one line.
+    fn words(&self) -> String {
+        match self {
+            Self::Refused(refusal) => refusal.to_string(),
+            Self::Settings(error) => error.chain(),
+            Self::Passing(error) | Self::Unexpected(error) => one_line(&chain(error.as_ref())),
+        }
+    }
 }
 
 impl From<PlanError> for Failure {
@@ -116,17 +140,35 @@ impl From<PlanError> for Failure {
 
 impl From<PortError> for Failure {
     fn from(error: PortError) -> Self {
-        Self::Unexpected(Box::new(error))
+        match error.kind() {
+            PortErrorKind::Invalid | PortErrorKind::Incompatible => Self::Unexpected(Box::new(error)),
+            _ => Self::Passing(Box::new(error)),
+        }
     }
 }
 
 impl From<DriveError> for Failure {
     fn from(error: DriveError) -> Self {
+        use DriveError as E;
         match (error.refusal(), error) {
             (Some(refusal), _) => Self::Refused(refusal),
             // The folder that --log names cannot be used.
-            (None, DriveError::NotBegun { source, .. }) if source.kind() == PortErrorKind::Invalid => {
+            (None, E::NotBegun { source, .. }) if source.kind() == PortErrorKind::Invalid => {
                 Self::Settings(source)
+            }
+            (None, error @ (E::Log { .. } | E::Rows { .. })) => {
+                let source = error
+                    .source()
+                    .and_then(|source| source.downcast_ref::<PortError>());
+                match source.map(PortError::kind) {
+                    Some(PortErrorKind::Invalid | PortErrorKind::Incompatible) => {
+                        Self::Unexpected(Box::new(error))
+                    }
+                    _ => Self::Passing(Box::new(error)),
+                }
+            }
+            (None, error @ (E::NotBegun { .. } | E::Credentials { .. } | E::Observe { .. })) => {
+                Self::Passing(Box::new(error))
             }
             (None, error) => Self::Unexpected(Box::new(error)),
         }
@@ -162,7 +204,7 @@ impl<R: Reach> Job<R> {
         let Ok(request) = self.request() else {
             return false;
         };
-        let Some(finished) = self.left_open(&request).await.transpose() else {
+        let Some(finished) = self.left_open(&request, None).await.transpose() else {
             return false;
         };
         exit(&finished.map(|finished| Done::Ended(finished.report)));
@@ -211,12 +253,12 @@ impl<R: Reach> Job<R> {
             Event::Slot(slot, _) => CampaignId::of_event(&request.digest(), slot),
             Event::Once => CampaignId::from_uuid(Uuid::new_v4()),
         };
-        let finished = self.left_open(request).await?;
+        let finished = self.left_open(request, Some(event)).await?;
         let was_held_up = finished.is_some();
         if let Some(finished) = finished {
             let wanted = match event {
                 Event::Slot(..) => finished.report.campaign_id == campaign,
-                Event::Once => finished.is_wanted_again(request),
+                Event::Once => finished.is_wanted_again,
             };
             if wanted {
                 return Ok(Done::Ended(finished.report));
@@ -227,20 +269,49 @@ impl<R: Reach> Job<R> {
                 finished.report.to_text()
             );
         }
+        let mut trouble = Trouble::new(self);
+        loop {
+            let late = was_held_up || trouble.was_there();
+            let failure = match self.begin(request, event, campaign, late).await {
+                Ok(None) => break,
+                Ok(Some(why)) => return Ok(Done::NotBegun(why)),
+                Err(failure) => failure,
+            };
+            // Nothing runs yet: whoever asked for one campaign may ask again.
+            let until = match event {
+                Event::Slot(_, at) => at.checked_add(self.late).ok(),
+                Event::Once => None,
+            };
+            let what = "the campaign has not begun";
+            if until.is_none() || !trouble.is_waited_out(what, &failure, until).await {
+                return Err(failure);
+            }
+        }
+        Ok(Done::Ended(self.to_its_end(campaign, None).await?))
+    }
+
+    /// Plans the campaign and writes it down. Gives why it was not begun, if it was not.
+    async fn begin(
+        &self,
+        request: &PatchRequest,
+        event: &Event,
+        campaign: CampaignId,
+        was_held_up: bool,
+    ) -> Result<Option<Became>, Failure> {
         plan::refuse_presigned(request).map_err(Failure::Refused)?;
         // Planning takes a while, and finds out too late that no log can be kept.
         FileLog::new(&self.log).make().map_err(Failure::Settings)?;
         let ports = self.reach.ports(&request.access).await?;
         let now = ports.clock.now();
-        // The open campaign may have taken hours.
+        // What came before may have taken hours.
         if let Event::Slot(_, at) = event
             && was_held_up
             && now.duration_since(*at) > self.late
         {
-            return Ok(Done::NotBegun(Became::TooLate));
+            return Ok(Some(Became::TooLate));
         }
         if *self.stop.borrow() {
-            return Ok(Done::NotBegun(Became::Stopped));
+            return Ok(Some(Became::Stopped));
         }
         let (directory, inventory) = (ports.directory.as_ref(), ports.inventory.as_ref());
         let documents = ports.documents.as_ref();
@@ -252,40 +323,105 @@ impl<R: Reach> Job<R> {
         let plan = plan::make(directory, inventory, documents, request, &options).await?;
         // Planning takes a while, and nothing has been started yet.
         if *self.stop.borrow() {
-            return Ok(Done::NotBegun(Became::Stopped));
+            return Ok(Some(Became::Stopped));
         }
         tracing::info!("campaign {campaign}\n{}", plan.to_text());
-        let driver = self.driver(&ports);
-        driver.begin(campaign, &plan).await?;
-        let state = driver.run(campaign).await?;
-        let report = Report::build(&state, driver.rows.as_ref()).await?;
-        Ok(Done::Ended(Box::new(report)))
+        self.driver(&ports).begin(campaign, &plan).await?;
+        Ok(None)
     }
 
-    async fn left_open(&self, request: &PatchRequest) -> Result<Option<Finished>, Failure> {
+    /// Drives the campaign to its end that was left open, if there is one. If nobody has driven it for longer
+    /// than a slot may be late, nothing more of it is begun, unless it is the one that is asked for now.
+    async fn left_open(
+        &self,
+        request: &PatchRequest,
+        event: Option<&Event>,
+    ) -> Result<Option<Finished>, Failure> {
         let log = FileLog::new(&self.log);
-        let Some(open) = open_campaign(&log, &request.name).await? else {
-            return Ok(None);
-        };
-        let Some(state) = load(&log, open).await? else {
-            return Ok(None);
+        let mut trouble = Trouble::new(self);
+        let (open, state) = loop {
+            let found = async {
+                let Some(open) = open_campaign(&log, &request.name).await? else {
+                    return Ok(None);
+                };
+                Ok(load(&log, open).await?.map(|state| (open, state)))
+            };
+            match found.await {
+                Ok(Some(found)) => break found,
+                Ok(None) => return Ok(None),
+                Err(failure) => {
+                    let what = "whether a campaign is open is not known";
+                    if !trouble.is_waited_out(what, &failure, trouble.until()).await {
+                        return Err(failure);
+                    }
+                }
+            }
         };
         tracing::info!("going on with campaign {open}");
-        // As it was planned: the file may have changed since.
+        let now = self.reach.clock().now();
+        let is_same = state.plan().request.digest() == request.digest();
+        let is_wanted_again = is_same && now.duration_since(state.planned_at()) <= LONGEST_RESTART;
+        let is_wanted = matches!(event, Some(Event::Once)) && is_wanted_again;
+        let since = state.last_at();
+        let is_late = !is_wanted && now.duration_since(since) > self.late;
+        if is_late {
+            tracing::warn!(
+                "nobody has driven campaign {open} since {since:.0}, which is longer ago than --late: it is followed to \
+                 its end, and nothing more of it is begun"
+            );
+        }
+        let report = self.to_its_end(open, is_late.then_some(since)).await?;
+        Ok(Some(Finished {
+            report,
+            is_wanted_again,
+        }))
+    }
+
+    /// Drives an open campaign to its end, and goes on after trouble that may pass.
+    async fn to_its_end(
+        &self,
+        campaign: CampaignId,
+        unattended: Option<Timestamp>,
+    ) -> Result<Box<Report>, Failure> {
+        let log = FileLog::new(&self.log);
+        let (mut trouble, mut records) = (Trouble::new(self), None);
+        loop {
+            let failure = match self.drive(campaign, unattended).await {
+                Ok(report) => return Ok(report),
+                Err(failure) => failure,
+            };
+            // Where it gets on in between, the trouble is a new one.
+            let now = load(&log, campaign).await.ok().flatten();
+            let now = now.map(|state| state.next_seq());
+            if now.is_some() && now != records {
+                trouble = Trouble::new(self);
+                records = now;
+            }
+            let what = format!("campaign {campaign} is open and nobody drives it");
+            if !trouble.is_waited_out(&what, &failure, trouble.until()).await {
+                return Err(failure);
+            }
+        }
+    }
+
+    /// Drives an open campaign to its end, as it was planned: the file may have changed since. Nothing more of
+    /// it is begun if it has been `unattended` since then.
+    async fn drive(
+        &self,
+        campaign: CampaignId,
+        unattended: Option<Timestamp>,
+    ) -> Result<Box<Report>, Failure> {
+        let Some(state) = load(&FileLog::new(&self.log), campaign).await? else {
+            return Err(DriveError::NoSuchCampaign { campaign }.into());
+        };
         let ports = self.reach.ports(&state.plan().request.access).await?;
         require_central(ports.directory.as_ref(), state.plan()).await?;
         let driver = self.driver(&ports);
-        let (planned, age) = (
-            state.plan().request.digest(),
-            now_since(&ports, state.planned_at()),
-        );
-        let state = driver.run(open).await?;
-        let report = Report::build(&state, driver.rows.as_ref()).await?;
-        Ok(Some(Finished {
-            report: Box::new(report),
-            planned,
-            age,
-        }))
+        if let Some(since) = unattended {
+            driver.begin_no_more(campaign, since).await?;
+        }
+        let state = driver.run(campaign).await?;
+        Ok(Box::new(Report::build(&state, driver.rows.as_ref()).await?))
     }
 
     fn driver(&self, ports: &Ports) -> Driver {
@@ -318,23 +454,24 @@ fn exit(done: &Result<Done, Failure>) -> u8 {
             tracing::warn!("told to stop before the campaign began: nothing of it was started");
             130
         }
-        Err(Failure::Refused(refusal)) => {
-            tracing::error!("{refusal}");
-            3
-        }
-        Err(Failure::Settings(error)) => {
-            tracing::error!("{}", error.chain());
-            2
-        }
-        Err(Failure::Unexpected(error)) => {
-            tracing::error!("no report: {}", one_line(&chain(error.as_ref())));
-            1
+        Err(failure) => {
+            let words = failure.words();
+            match failure {
+                Failure::Refused(_) => {
+                    tracing::error!("{words}");
+                    3
+                }
+                Failure::Settings(_) => {
+                    tracing::error!("{words}");
+                    2
+                }
+                Failure::Passing(_) | Failure::Unexpected(_) => {
+                    tracing::error!("no report: {words}");
+                    1
+                }
+            }
         }
     }
-}
-
-fn now_since(ports: &Ports, at: Timestamp) -> SignedDuration {
-    ports.clock.now().duration_since(at)
 }
 
 impl Reach for Surroundings {
@@ -346,6 +483,10 @@ impl Reach for Surroundings {
         })?;
         let access = external_id_from_env(access.clone()).map_err(Failure::Settings)?;
         Ok(Ports::of(aws.access(access).clock(clock.clone()).build()?, clock))
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        Arc::new(SystemClock::new())
     }
 }
 

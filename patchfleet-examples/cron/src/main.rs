@@ -39,13 +39,16 @@ struct Args {
     timezone: String,
     /// How late a slot may begin, from 1m to 24h. What comes later (the machine slept, its clock was set) is missed.
     /// The start looks back as far: a slot that came within this time and has not run begins at once.
+    /// A campaign that is found open and that nobody has driven for longer begins nothing more: it is followed to its
+    /// end.
     #[arg(long, value_name = "TIME", default_value = "15m", value_parser = lateness)]
     late: SignedDuration,
     /// How long after its slot (with --once, after now) every command of a campaign must have expired, such as 9h.
     /// A command that is alive patches and reboots a node whenever it comes back. Default: none.
     #[arg(long, value_name = "TIME", value_parser = cutoff)]
     cutoff: Option<SignedDuration>,
-    /// Run one campaign now and exit with its code.
+    /// Run one campaign now and exit with its code. What keeps it from its end, such as calls that are denied, is
+    /// waited out for 30 minutes.
     #[arg(long)]
     once: bool,
     /// The folder of campaign logs.
@@ -125,12 +128,13 @@ async fn serve(args: Args, stop: tokio::sync::watch::Receiver<bool>) -> ExitCode
         );
         return ExitCode::from(2);
     }
-    let job = Job {
+    let mut job = Job {
         reach: Surroundings,
         request: args.request,
         log: args.log,
         cutoff: args.cutoff,
         late: args.late,
+        schedule: None,
         stop: stop.clone(),
     };
     let Some(expression) = args.schedule else {
@@ -160,6 +164,7 @@ async fn serve(args: Args, stop: tokio::sync::watch::Receiver<bool>) -> ExitCode
         }
         Ok(schedule) => {
             let late = args.late;
+            job.schedule = Some(schedule.clone());
             follow(&SystemWall, &schedule, late, stop, |told| tell(&told, late), &job).await;
             ExitCode::from(job.end().await)
         }

@@ -43,6 +43,13 @@ pub enum StopReason {
     Unresolved(UnitId),
     /// An execution ended without reaching its locations, and not because of its error limit.
     BrokenOff(UnitId),
+    /// Nobody drove the campaign for long, and whoever found it has nothing more of it begun.
+    Unattended {
+        /// When it was last driven.
+        since: Timestamp,
+        /// When it was found.
+        until: Timestamp,
+    },
     /// The plan's cutoff is so near that a command that is started now may outlive it.
     Cutoff {
         /// The cutoff.
@@ -79,6 +86,11 @@ impl fmt::Display for StopReason {
             Self::BrokenOff(unit) => write!(
                 f,
                 "the execution of unit {unit} ended before it reached all its locations"
+            ),
+            Self::Unattended { since, until } => write!(
+                f,
+                "nobody drove the campaign from {since:.0} to {until:.0}, and nothing more of it is begun so long after \
+                 its time; a new run of the request patches what is still missing"
             ),
             Self::Cutoff { at } => {
                 write!(
@@ -201,6 +213,10 @@ impl State {
                 _ => None,
             })
             .or_else(|| {
+                let (since, until) = self.unattended?;
+                Some(StopReason::Unattended { since, until })
+            })
+            .or_else(|| {
                 let lifetime = self.plan.lifetime.as_ref()?;
                 let (until, at) = (lifetime.begins_until()?, lifetime.cutoff?);
                 (now > until).then_some(StopReason::Cutoff { at })
@@ -240,7 +256,7 @@ impl State {
     /// Halted, if somebody else cancelled something and no person has said to go on, if something is left
     /// of an execution that was cancelled, if a start was withheld because the runbook had changed, or if a
     /// location was not begun because too many had failed, in its unit (AWS stopped) or before it, or
-    /// because the cutoff had come. Otherwise Succeeded, if every location succeeded or had no node left and none
+    /// because the cutoff had come, or because nobody had driven the campaign for long. Otherwise Succeeded, if every location succeeded or had no node left and none
     /// was skipped as unknown. A plan without a location has nothing to do, unless locations were
     /// skipped as unknown or offline: then it is Partial, as those may hold nodes.
     #[must_use]
@@ -266,7 +282,12 @@ impl State {
         let by_budget = [self.stop_reason(), self.left_out_for.clone()]
             .iter()
             .flatten()
-            .any(|reason| matches!(reason, StopReason::Budget { .. } | StopReason::Cutoff { .. }));
+            .any(|reason| {
+                matches!(
+                    reason,
+                    StopReason::Budget { .. } | StopReason::Cutoff { .. } | StopReason::Unattended { .. }
+                )
+            });
         let halted = self
             .units
             .values()

@@ -8,6 +8,8 @@ use patchfleet_sim::world::World;
 use patchfleet_sim::{ClockMode, MemoryPorts, SimClock};
 use std::sync::OnceLock;
 
+mod trouble;
+
 #[test]
 fn a_cutoff_counts_from_the_slot_however_late_that_begins_and_from_now_without_one() {
     let at = |text: &str| text.parse::<Timestamp>().unwrap();
@@ -47,6 +49,10 @@ impl Reach for Simulated {
             ports.directory = Arc::new(Stopping(ports.directory, stop.clone()));
         }
         Ok(ports)
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        Arc::new(self.clock.clone())
     }
 }
 
@@ -127,6 +133,7 @@ impl Night {
             log: dir.path().join("log"),
             cutoff: None,
             late,
+            schedule: None,
             stop: stopped,
         };
         let request = job.request().unwrap();

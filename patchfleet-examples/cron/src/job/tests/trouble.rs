@@ -1,0 +1,170 @@
+//! Nobody watches this process: it takes a campaign up again by itself.
+
+use super::*;
+use patchfleet_core::campaign::FinishedOutcome;
+
+/// A job over the calm world, in which one execution runs after the other, and calls are denied.
+struct Watch {
+    job: Job<Simulated>,
+    stop: watch::Sender<bool>,
+    from: Timestamp,
+    _dir: tempfile::TempDir,
+}
+
+/// At which second of the world calls are denied, and which.
+type Denied<'a> = (&'a str, u64, Option<u64>);
+
+impl Watch {
+    fn new((action, from, until): Denied<'_>, schedule: Option<&str>) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let request = dir.path().join("request.toml");
+        let many = "[budget.locations]\nmax_concurrency = 10";
+        assert!(CALM.request.contains(many));
+        let one = CALM
+            .request
+            .replace(many, "[budget.locations]\nmax_concurrency = 1");
+        std::fs::write(&request, one).unwrap();
+        let until = until.map_or_else(String::new, |until| format!("until_seconds = {until}\n"));
+        let world = format!(
+            "{}\n[[faults]]\neffect = \"deny\"\noperations = [\"{action}\"]\nfrom_seconds = {from}\n{until}",
+            CALM.world
+        );
+        let clock = SimClock::new(World::parse(&world).unwrap(), ClockMode::Jump);
+        let (stop, stopped) = watch::channel(false);
+        let job = Job {
+            reach: Simulated {
+                clock,
+                stop: OnceLock::new(),
+            },
+            request,
+            log: dir.path().join("log"),
+            cutoff: None,
+            late: SignedDuration::from_mins(15),
+            schedule: schedule.map(|schedule| Schedule::parse(schedule, "UTC").unwrap()),
+            stop: stopped,
+        };
+        Self {
+            from: job.reach.clock().now(),
+            job,
+            stop,
+            _dir: dir,
+        }
+    }
+
+    fn id() -> EventId {
+        EventId::new(EventSource::Slot, "2026-03-01T02:00:00 UTC").unwrap()
+    }
+
+    /// The slot that has come just now.
+    async fn slot(&self) -> Became {
+        self.job.slot(Self::id(), self.from).await
+    }
+
+    async fn has_run(&self) -> bool {
+        self.job.has_run(&self.job.request().unwrap(), &Self::id()).await
+    }
+
+    fn minutes(&self) -> i64 {
+        self.job.reach.clock().now().duration_since(self.from).as_mins()
+    }
+}
+
+/// Looks at executions are denied while the first unit runs, for longer than the driver tries.
+const FOR_MINUTES: Denied<'static> = ("ssm:GetAutomationExecution", 200, Some(600));
+const FOR_EVER: Denied<'static> = ("ssm:GetAutomationExecution", 200, None);
+
+#[tokio::test]
+async fn a_slots_campaign_goes_on_by_itself_once_its_trouble_is_over() {
+    let night = Watch::new(FOR_MINUTES, Some("cron(0 2 * * ? *)"));
+    assert_eq!(night.slot().await, Became::Run);
+    assert!(night.has_run().await, "it is over, and not merely left");
+    assert_eq!(night.job.reach.executions(), UNITS, "every unit was begun");
+    assert_eq!(night.job.end().await, 0);
+}
+
+#[tokio::test]
+async fn once_goes_on_by_itself_as_well_and_exits_as_if_nothing_had_been() {
+    let night = Watch::new(FOR_MINUTES, None);
+    assert_eq!(night.job.once().await, 0);
+    assert_eq!(night.job.reach.executions(), UNITS);
+}
+
+#[tokio::test]
+async fn once_gives_up_after_half_an_hour_of_the_same_trouble_and_leaves_the_campaign_open() {
+    let night = Watch::new(FOR_EVER, None);
+    assert_eq!(night.job.once().await, 1);
+    assert!((25..40).contains(&night.minutes()), "{} min", night.minutes());
+    assert_eq!(night.job.end().await, 1);
+}
+
+#[tokio::test]
+async fn trouble_that_lasts_is_left_to_the_next_slot_and_is_given_up_before_that_comes() {
+    let night = Watch::new(FOR_EVER, Some("cron(0 0/2 * * ? *)"));
+    assert_eq!(night.slot().await, Became::Run);
+    assert!((110..120).contains(&night.minutes()), "{} min", night.minutes());
+    assert_eq!(night.job.end().await, 1, "the campaign is still open");
+}
+
+#[tokio::test]
+async fn told_to_stop_it_tries_no_further() {
+    let night = Watch::new(FOR_EVER, None);
+    // It is told so when the campaign is driven, and is then in trouble.
+    assert!(night.job.reach.stop.set(night.stop.clone()).is_ok());
+    let request = night.job.request().unwrap();
+    let Ok(ports) = night.job.reach.ports(&request.access).await else {
+        panic!("the simulator is always reached");
+    };
+    let (directory, inventory) = (ports.directory.as_ref(), ports.inventory.as_ref());
+    let options = plan::Options::default();
+    let plan = plan::make(directory, inventory, ports.documents.as_ref(), &request, &options)
+        .await
+        .unwrap();
+    let campaign = CampaignId::from_uuid(Uuid::new_v4());
+    night.job.driver(&ports).begin(campaign, &plan).await.unwrap();
+    assert!(night.job.finish_open().await);
+    assert!(night.minutes() < 15, "{} min", night.minutes());
+    assert_eq!(night.job.end().await, 1);
+}
+
+#[tokio::test]
+async fn a_slot_that_cannot_be_planned_at_first_begins_while_it_may() {
+    let night = Watch::new(("sts:GetCallerIdentity", 0, Some(200)), Some("cron(0 2 * * ? *)"));
+    assert_eq!(night.slot().await, Became::Run);
+    assert!(night.has_run().await);
+    let never = Watch::new(("sts:GetCallerIdentity", 0, None), Some("cron(0 2 * * ? *)"));
+    assert_eq!(never.slot().await, Became::Run);
+    assert!((10..=15).contains(&never.minutes()), "{} min", never.minutes());
+    assert_eq!(never.job.reach.executions(), 0);
+    assert_eq!(never.job.end().await, 0, "nothing is open");
+}
+
+#[tokio::test]
+async fn a_campaign_that_nobody_drove_since_long_before_a_slot_begins_nothing_more() {
+    let night = Night::new(SignedDuration::from_mins(15)).await;
+    let clock = night.job.reach.clock();
+    let at = clock.now() + SignedDuration::from_hours(2);
+    clock.sleep_until(at).await;
+    let request = night.job.request().unwrap();
+    let log = FileLog::new(&night.job.log);
+    let open = open_campaign(&log, &request.name).await.unwrap().unwrap();
+    assert_eq!(night.job.slot(night.slot.clone(), at).await, Became::Run);
+    let old = load(&log, open).await.unwrap().unwrap();
+    assert_eq!(old.finished().unwrap().0, FinishedOutcome::Halted);
+    assert!(night.has_run().await);
+    assert_eq!(
+        night.job.reach.executions(),
+        UNITS,
+        "those of the slot's own campaign"
+    );
+}
+
+#[tokio::test]
+async fn a_campaign_that_is_asked_for_again_with_once_is_begun_however_long_it_was_left() {
+    let night = Night::new(SignedDuration::from_mins(15)).await;
+    let clock = night.job.reach.clock();
+    clock
+        .sleep_until(clock.now() + SignedDuration::from_hours(2))
+        .await;
+    assert_eq!(night.job.once().await, 0);
+    assert_eq!(night.job.reach.executions(), UNITS);
+}
