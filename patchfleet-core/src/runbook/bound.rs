@@ -43,8 +43,8 @@ pub enum RunbookChange {
     Differs,
     /// It is not there any more.
     Gone,
-    /// It could be read when the plan was made, and no longer can: whether it is the same is not
-    /// known.
+    /// When the plan was made it could be read, or was not there, and nobody can look any more: whether
+    /// what would run is the same is not known.
     Unreadable,
 }
 
