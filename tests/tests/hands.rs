@@ -22,7 +22,12 @@ mod run;
 
 use draft::{Deed, Draft, Selector, drafts};
 use jiff::{SignedDuration, Timestamp};
-use patchfleet_core::{campaign::DriveError, census::NodeCounts, id::Location, report::NodeOutcome};
+use patchfleet_core::{
+    campaign::{DriveError, LocationOutcome},
+    census::NodeCounts,
+    id::Location,
+    report::NodeOutcome,
+};
 use proptest::{
     prelude::*,
     strategy::ValueTree as _,
@@ -75,6 +80,17 @@ fn reached_its_goal(run: &Run, node: &Value) -> bool {
     node["installs"] == 1 && !left("missing") && !left("failed") && !waits
 }
 
+/// How many executions there were in each location, below those that were started.
+fn children(run: &Run) -> BTreeMap<(String, String), usize> {
+    let mut begun = BTreeMap::new();
+    for one in run.after["executions"].as_array().unwrap() {
+        if !one["parent"].is_null() {
+            *begun.entry(place(one)).or_insert(0) += 1;
+        }
+    }
+    begun
+}
+
 /// Law 1: the started locations are the plan's, each once; a node is installed on once at most, and
 /// only where it was selected.
 fn exact(run: &Run) {
@@ -107,7 +123,14 @@ fn exact(run: &Run) {
         "{once:?} of {planned:?}"
     );
     let by_ids = matches!(run.draft.wish.selector, Selector::AllManaged | Selector::NodeIds);
-    assert!(by_ids || once.len() == started.len(), "twice in {started:?}");
+    let gone_on = run.result.as_ref().is_ok_and(|done| !done.gone_on.is_empty());
+    if gone_on {
+        // Starts name what a cancelled execution named and did not reach.
+        let begun = children(run);
+        assert!(by_ids || begun.values().all(|n| *n == 1), "twice in {begun:?}");
+    } else {
+        assert!(by_ids || once.len() == started.len(), "twice in {started:?}");
+    }
     let joins = |at: &(String, String)| {
         let mut joined = run.draft.hands.iter().filter(|hand| hand.deed == Deed::JoinGroup);
         run.draft.wish.selector == Selector::Group && joined.any(|hand| hand.location(&run.draft) == *at)
@@ -184,7 +207,21 @@ fn success_is_one(run: &Run, done: &Done) {
         }
     }
     let cancelled = run.parents().find(|one| one["status"] == "Cancelled");
-    assert!(cancelled.is_none(), "{cancelled:?}");
+    assert!(cancelled.is_none() || !done.gone_on.is_empty(), "{cancelled:?}");
+}
+
+/// Law 2: a campaign in which a cancel left a location that never began is halted, whatever was said since.
+fn what_never_began_is_told(run: &Run, done: &Done) {
+    if !matches!(done.ending, Ending::Finished) {
+        return;
+    }
+    let begun = children(run);
+    for location in &done.ended.report.locations {
+        let at = (location.account.to_string(), location.region.to_string());
+        if location.outcome == Some(LocationOutcome::Cancelled) && !begun.contains_key(&at) {
+            assert_eq!(done.ended.report.exit_code(), 5, "{location:?}");
+        }
+    }
 }
 
 /// Where nobody takes anything away, a node that reached its goal is said to have.
@@ -267,11 +304,14 @@ fn safe_by_default(run: &Run) {
     if run.result.is_err() {
         assert_eq!(runs(&run.before), runs(&run.after));
     }
-    for (stopped, latest) in stops(run) {
+    let words = run.result.as_ref().map_or(&[][..], |done| &done.gone_on);
+    for (stopped, latest, by_cancel) in stops(run) {
         for parent in run.parents() {
             let began = time(&parent["started"]);
+            // A person has said since that it goes on.
+            let accepted = by_cancel && words.iter().any(|said| stopped <= *said && *said <= began);
             assert!(
-                began <= latest,
+                began <= latest || accepted,
                 "{} began after somebody's stop at {stopped}",
                 parent["execution_id"]
             );
@@ -302,8 +342,9 @@ fn no_copy_is_run(run: &Run) {
     }
 }
 
-/// When somebody stopped something, and when at the latest an execution may begin after that.
-fn stops(run: &Run) -> Vec<(Timestamp, Timestamp)> {
+/// When somebody stopped something, when at the latest an execution may begin after that, and whether it was
+/// a cancel, after which a person may say to go on.
+fn stops(run: &Run) -> Vec<(Timestamp, Timestamp, bool)> {
     let changes = run.after["changes"].as_array().unwrap().iter();
     let struck = changes.filter(|one| one["touched"].as_u64().unwrap() > 0);
     struck
@@ -312,11 +353,11 @@ fn stops(run: &Run) -> Vec<(Timestamp, Timestamp)> {
             let change = one["change"].as_object().unwrap();
             let seen = at.checked_add(SEEN_WITHIN).unwrap();
             if change.contains_key("cancel_executions") || change.contains_key("cancel_commands") {
-                Some((at, seen))
+                Some((at, seen, true))
             } else if change.contains_key("delete_document")
                 || change.contains_key("update_document") && run.draft.wish.pin == "default"
             {
-                Some((at, at))
+                Some((at, at, false))
             } else {
                 None
             }
@@ -342,6 +383,7 @@ fn keeps_the_laws(run: &Run) {
     if let Ok(done) = &run.result {
         accounted(run, done);
         success_is_one(run, done);
+        what_never_began_is_told(run, done);
         good_nodes_are_told_good(run, done);
         lost_nodes_are_told_lost(run, done);
         gone_nodes_are_told_gone(run, done);
@@ -382,13 +424,14 @@ fn laws_1_2_3_and_7_hold_while_others_act() {
 fn others_do_everything_and_it_shows() {
     let mut runner = TestRunner::deterministic();
     let (mut deeds, mut nodes, mut outcomes) = (BTreeSet::new(), BTreeMap::new(), BTreeMap::new());
-    let (mut driven, mut stopped) = (0, 0);
+    let (mut driven, mut stopped, mut gone_on) = (0, 0, 0);
     for _ in 0..200 {
         let run = Run::of(&drafts().new_tree(&mut runner).unwrap().current());
         keeps_the_laws(&run);
         deeds.extend(run.draft.hands.iter().map(|hand| hand.deed));
         if let Ok(done) = &run.result {
             driven += usize::from(!done.plan.locations.is_empty());
+            gone_on += usize::from(!done.gone_on.is_empty());
             let left = run.parents().count() < done.plan.requests.len();
             stopped += usize::from(left && !stops(&run).is_empty());
             *outcomes.entry(done.ended.report.outcome.as_str()).or_insert(0) += 1;
@@ -397,9 +440,10 @@ fn others_do_everything_and_it_shows() {
             }
         }
     }
-    println!("{driven} driven, {stopped} stopped: {outcomes:?}; {nodes:?}");
+    println!("{driven} driven, {stopped} stopped, {gone_on} gone on with: {outcomes:?}; {nodes:?}");
     assert_eq!(deeds.len(), 18, "{deeds:?}");
     assert!(driven > 100, "{driven}");
+    assert!(gone_on > 5, "{gone_on} campaigns were gone on with");
     assert!(
         stopped > 10,
         "{stopped} campaigns stopped with something left to begin"

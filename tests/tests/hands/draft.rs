@@ -26,6 +26,10 @@ pub(crate) struct Draft {
     pub(crate) idle: u32,
     /// After how many turns the driver dies, each time; then another one goes on.
     pub(crate) deaths: Vec<usize>,
+    /// Whether a person says to go on whenever the campaign ends halted, as long as there is something.
+    pub(crate) goes_on: bool,
+    /// Whether a cancel of an execution reaches what runs below it.
+    pub(crate) cascades: bool,
 }
 
 /// The nodes of a location.
@@ -215,8 +219,9 @@ pub(crate) fn drafts() -> impl Strategy<Value = Draft> {
 
 fn any_drafts() -> impl Strategy<Value = Draft> {
     let hands = prop::collection::vec(hand(deed(), any_time()), 0..5);
-    (any::<u32>(), places(1..=3), wish(), hands, idle(), deaths()).prop_map(
-        |(seed, places, wish, hands, idle, deaths)| {
+    let scene = (places(1..=3), wish(), goes_on(), cascades());
+    (any::<u32>(), scene, hands, idle(), deaths()).prop_map(
+        |(seed, (places, wish, goes_on, cascades), hands, idle, deaths)| {
             let mut draft = Draft {
                 seed,
                 places,
@@ -224,6 +229,8 @@ fn any_drafts() -> impl Strategy<Value = Draft> {
                 hands,
                 idle,
                 deaths,
+                goes_on,
+                cascades,
             };
             if draft.wish.selector == Selector::NodeIds && draft.selected().is_empty() {
                 // A request names at least one node.
@@ -249,14 +256,17 @@ fn drafts_in_turns() -> impl Strategy<Value = Draft> {
         hand(stopping, 30..1_500_u32),
         prop::collection::vec(hand(deed(), any_time()), 0..3),
     );
-    (any::<u32>(), places(2..=3), wish(), hands, idle(), deaths()).prop_map(
-        |(seed, places, wish, (stopping, mut hands), idle, deaths)| {
+    // Those of a group have one execution for all of them, or few.
+    let selector = prop_oneof![2 => Just(Selector::AllManaged), 1 => Just(Selector::Group)];
+    let scene = (places(2..=3), wish(), selector, goes_on(), cascades());
+    (any::<u32>(), scene, hands, idle(), deaths()).prop_map(
+        |(seed, (places, wish, selector, goes_on, cascades), (stopping, mut hands), idle, deaths)| {
             hands.push(stopping);
             Draft {
                 seed,
                 places,
                 wish: Wish {
-                    selector: Selector::AllManaged,
+                    selector,
                     nodes: ("100%", "100%"),
                     locations: (1, "100%"),
                     ..wish
@@ -264,6 +274,8 @@ fn drafts_in_turns() -> impl Strategy<Value = Draft> {
                 hands,
                 idle: idle.min(60),
                 deaths,
+                goes_on,
+                cascades,
             }
         },
     )
@@ -275,6 +287,14 @@ fn places(accounts: std::ops::RangeInclusive<usize>) -> impl Strategy<Value = Ve
 
 fn idle() -> impl Strategy<Value = u32> {
     prop_oneof![2 => Just(0_u32), 1 => 1..900_u32]
+}
+
+fn goes_on() -> impl Strategy<Value = bool> {
+    prop::bool::weighted(0.5)
+}
+
+fn cascades() -> impl Strategy<Value = bool> {
+    prop::bool::weighted(0.7)
 }
 
 fn deaths() -> impl Strategy<Value = Vec<usize>> {
@@ -401,7 +421,7 @@ impl Draft {
             "management_account": MAIN,
             "patch": { "minutes": 4.0, "reboot_minutes": 1.0 },
             "documents": [{ "name": RUNBOOK, "builtin": "patchfleet" }],
-            "automation": { "target_copies_run": true },
+            "automation": { "target_copies_run": true, "stop_cascades": self.cascades },
             "accounts": accounts,
             "groups": groups,
             "nodes": nodes,

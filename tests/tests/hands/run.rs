@@ -2,8 +2,9 @@
 //! the world afterwards.
 
 use crate::draft::Draft;
+use jiff::Timestamp;
 use patchfleet_core::{
-    campaign::{DriveError, Driver, State, Turn},
+    campaign::{DriveError, Driver, FinishedOutcome, State, Turn},
     id::WriterId,
     plan::{Plan, PlanError, Refusal},
     request::PatchRequest,
@@ -17,6 +18,8 @@ use std::collections::BTreeMap;
 const LONGEST_DAYS: i64 = 20;
 /// So has one that takes more turns than this.
 const MOST_TURNS: usize = 200_000;
+/// How often a person says to go on with one campaign, at most.
+const MOST_WORDS: usize = 5;
 
 /// A draft that was planned and, unless it was refused, driven.
 pub(crate) struct Run {
@@ -32,6 +35,8 @@ pub(crate) struct Done {
     pub(crate) plan: Plan,
     pub(crate) ended: Ended,
     pub(crate) ending: Ending,
+    /// When a person said to go on.
+    pub(crate) gone_on: Vec<Timestamp>,
 }
 
 /// How driving ended.
@@ -61,9 +66,26 @@ impl Run {
                 let idle = jiff::SignedDuration::from_secs(draft.idle.into());
                 ports.clock.sleep_until(ports.clock.now() + idle).await;
                 let campaign = Campaign::begin(&ports, plan.clone()).await.unwrap();
-                let (state, ending) = drive(draft, &campaign).await;
+                let (mut state, mut ending) = drive(draft, &campaign).await;
+                let mut gone_on = vec![];
+                while draft.goes_on
+                    && state
+                        .finished()
+                        .is_some_and(|(how, _)| how == FinishedOutcome::Halted)
+                    && gone_on.len() < MOST_WORDS
+                    && campaign.driver.go_on(campaign.id, "somebody").await.is_ok()
+                {
+                    gone_on.push(ports.clock.now());
+                    (state, ending) = drive(draft, &campaign).await;
+                }
                 let ended = campaign.account(&state).await.unwrap();
-                (planned, Ok(Done { plan, ended, ending }))
+                let done = Done {
+                    plan,
+                    ended,
+                    ending,
+                    gone_on,
+                };
+                (planned, Ok(done))
             }
             Err(PlanError::Refused(refusal)) => (state(), Err(refusal)),
             Err(PlanError::Port(error)) => panic!("{error}"),

@@ -215,6 +215,8 @@ pub(crate) struct FakeAws {
     pub(crate) counts_late: Mutex<bool>,
     /// Whether a cancelled execution is over at once, and what runs in its locations runs on.
     pub(crate) runs_below: Mutex<bool>,
+    /// Whether a cancelled execution says so before it is over.
+    pub(crate) says_cancelling: Mutex<bool>,
     /// Where what runs was cancelled itself. It is over at once.
     pub(crate) cancelled_in: Mutex<BTreeSet<(ExecutionId, Location)>>,
     /// Where an execution is listed that its parent never reached, by its steps.

@@ -425,3 +425,51 @@ fn what_can_be_seen_to_be_cancelled_when_a_person_says_go_on_is_accepted_with_th
     assert_eq!(state.finished().unwrap().0, FinishedOutcome::Partial);
     assert_eq!(state.stop_reason(), None);
 }
+
+#[test]
+fn whenever_the_execution_was_cancelled_a_later_cancel_below_it_is_another_stop() {
+    let mut instants = 0;
+    for polls in 0.. {
+        let world = without_cascade();
+        let mut first = ByHand::new(whole_life(&world, 1));
+        if (0..polls).any(|_| first.poll()) {
+            break;
+        }
+        if world.executions().is_empty() {
+            continue;
+        }
+        world.aws.cancel();
+        if world.aws.begun(&world.executions()[0]).is_empty() {
+            continue;
+        }
+        let noticed = |world: &World| {
+            let events = world.records().into_iter().flat_map(|record| record.events);
+            events
+                .filter(|event| matches!(event, Event::CancelledElsewhere { .. }))
+                .count()
+        };
+        while noticed(&world) == 0 && !first.poll() {}
+        drop(first);
+        let at = world.plan.locations[0].location();
+        let over = |world: &World| world.clock.now() >= world.executions()[0].started_at + RUNS;
+        let driver = world.driver(2);
+        if noticed(&world) == 0 || finish(driver.go_on(world.campaign(), "somebody")).is_err() || over(&world)
+        {
+            continue;
+        }
+        world.aws.cancel_in(&at);
+        let state = finish(driver.run(world.campaign())).unwrap();
+        let context = format!("cancelled after {polls} polls");
+        assert!(
+            matches!(
+                state.stop_reason(),
+                Some(StopReason::CancelledElsewhere { location: Some(there), .. }) if there == at
+            ),
+            "{context}: {:?}",
+            state.stop_reason()
+        );
+        assert_eq!(world.executions().len(), 1, "{context}");
+        instants += 1;
+    }
+    assert!(instants > 20, "only {instants} instants");
+}

@@ -143,6 +143,47 @@ fn the_rest_of_the_only_rectangle_is_begun_in_one_start_and_each_location_once()
 }
 
 #[test]
+fn rows_that_a_slow_driver_keeps_of_the_cancelled_unit_are_older_than_those_of_the_rest() {
+    let world = world();
+    finish(halted(&world, 1)).unwrap();
+    let at = world.plan.locations[2].location();
+    let of_the_cancelled = finish(world.rows.rows(world.campaign(), &at)).unwrap();
+    assert_eq!(of_the_cancelled[0].outcome, NodeOutcome::NotRun);
+    let state = finish(go_on(&world, 2)).unwrap();
+    finish(world.rows.put(world.campaign(), &at, 1, of_the_cancelled)).unwrap();
+    assert_all_done_once(&world, &state, "");
+}
+
+#[test]
+fn nothing_is_begun_anew_of_an_execution_that_is_not_over() {
+    let world = world();
+    *world.aws.says_cancelling.lock().unwrap() = true;
+    let driver = world.driver(1);
+    let state = finish(async {
+        driver.begin(world.campaign(), &world.plan).await.unwrap();
+        let mut drive = driver.open(world.campaign()).await.unwrap();
+        while drive.state().stop_reason().is_none() {
+            if let Turn::Wait(at) = drive.step().await.unwrap() {
+                world.clock.sleep_until(at).await;
+            }
+            if world.clock.now() >= world.executions()[0].started_at + SignedDuration::from_secs(30) {
+                world.aws.cancel();
+            }
+        }
+        driver.go_on(world.campaign(), "somebody").await.unwrap();
+        let said = world.records().pop().unwrap().events;
+        assert!(
+            matches!(&said[..], [Event::GoneOn { begin, .. }] if begin.is_empty()),
+            "{said:?}"
+        );
+        driver.run(world.campaign()).await.unwrap()
+    });
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Halted);
+    let state = finish(go_on(&world, 2)).unwrap();
+    assert_all_done_once(&world, &state, "");
+}
+
+#[test]
 fn a_rest_that_is_no_rectangle_becomes_several_units() {
     let mut world = world();
     // Two accounts with the same Regions, three locations of which are through when the cancel comes.

@@ -148,6 +148,7 @@ impl World {
             runbook_reads: Mutex::default(),
             stopped: Mutex::default(),
             runs_below: Mutex::default(),
+            says_cancelling: Mutex::default(),
             turns_up: Mutex::default(),
             cancelled_in: Mutex::default(),
             counts_late: Mutex::default(),

@@ -70,7 +70,10 @@ impl Automation for FakeAws {
             let execution = self.seen(&id)?;
             let slots = self.slots(&execution);
             let over = slots.iter().all(|slot| slot.ends <= self.now()) || self.is_cut_off(&execution);
-            let status = if !over {
+            let cancelling = execution.cancelled_at.is_some() && *self.says_cancelling.lock().unwrap();
+            let status = if !over && cancelling {
+                ExecutionStatus::Cancelling
+            } else if !over {
                 ExecutionStatus::InProgress
             } else if execution.cancelled_at.is_some() {
                 ExecutionStatus::Cancelled
