@@ -127,6 +127,11 @@ pub struct PlannedLocation {
 }
 
 impl PlannedLocation {
+    /// Whether the census found for certain that no node is selected here, and the policy keeps the location.
+    pub(crate) fn is_known_to_be_empty(&self) -> bool {
+        matches!(self.kept, Some(SkipReason::Empty | SkipReason::GroupMissing))
+    }
+
     /// The pair of account and Region.
     #[must_use]
     pub fn location(&self) -> Location {

@@ -87,11 +87,26 @@ impl Journal<'_> {
     pub(super) async fn is_open(&self, name: &RequestName, campaign: CampaignId) -> PortResult<bool> {
         match self.standing(campaign).await {
             Ok(Standing::Planned | Standing::Open(_)) => Ok(true),
-            // A campaign's plan is in its log before its claim. Who took the log away says that it is over.
-            Ok(Standing::Nowhere | Standing::Over) => Ok(false),
+            Ok(Standing::Over) => Ok(false),
+            Ok(Standing::Nowhere) => self.refuse_emptied(name, campaign).await,
             Err(error) if error.kind() == PortErrorKind::Incompatible => Err(unclear(name, &[error])),
             Err(error) => Err(error),
         }
+    }
+
+    /// What to think of a campaign that has claimed the name and has no record. Its plan was in its log before
+    /// the claim, so what is there was emptied. Who took the whole log away says that it is over.
+    async fn refuse_emptied(&self, name: &RequestName, campaign: CampaignId) -> PortResult<bool> {
+        let keys = self.patiently(|log| log.keys()).await?;
+        let key = LogKey::Campaign(campaign);
+        if !keys.contains(&key) {
+            return Ok(false);
+        }
+        let message = format!("the log {key} is empty, although its campaign has claimed the name");
+        Err(unclear(
+            name,
+            &[PortError::new(PortErrorKind::Incompatible, message)],
+        ))
     }
 
     /// The oldest campaign of this name, other than `but`, that is under way, whatever the claims say.

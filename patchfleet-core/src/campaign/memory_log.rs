@@ -27,6 +27,12 @@ impl MemoryLog {
     pub(super) fn cut(&self, key: &LogKey, records: usize) {
         lock(&self.logs).entry(key.clone()).or_default().truncate(records);
     }
+
+    /// Takes a log away as a whole.
+    #[cfg(test)]
+    pub(super) fn take_away(&self, key: &LogKey) {
+        lock(&self.logs).remove(key);
+    }
 }
 
 impl CampaignLog for MemoryLog {
@@ -63,8 +69,7 @@ impl CampaignLog for MemoryLog {
 
     fn keys(&self) -> BoxFuture<'_, PortResult<Vec<LogKey>>> {
         let logs = lock(&self.logs);
-        let keys = logs.iter().filter(|(_, records)| !records.is_empty());
-        std::future::ready(Ok(keys.map(|(key, _)| key.clone()).collect())).boxed()
+        std::future::ready(Ok(logs.keys().cloned().collect())).boxed()
     }
 
     fn request_name(&self, campaign: CampaignId) -> BoxFuture<'_, PortResult<Option<RequestName>>> {

@@ -76,10 +76,10 @@ pub fn build(
         sorted.refuse_lost_nodes(request, nodes, census);
     }
     if sorted.reasons.is_empty()
-        && sorted.locations.is_empty()
+        && sorted.locations.iter().all(PlannedLocation::is_known_to_be_empty)
         && request.policy.nothing_selected == NothingSelected::Refuse
     {
-        let reason = nowhere::reason(request, candidates, &sorted.skipped);
+        let reason = nowhere::reason(request, candidates, &sorted.skipped, &sorted.locations);
         sorted.reasons.push(reason);
     }
     if request.policy.offline == OfflineAction::Skip && runbook::is_own(&request.automation.document) {

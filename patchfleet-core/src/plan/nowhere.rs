@@ -1,17 +1,24 @@
 //! The refusal of a selection that has no node in any location.
 
-use super::{RefusalCode, RefusalReason, Skip, SkipReason};
+use super::{PlannedLocation, RefusalCode, RefusalReason, Skip, SkipReason};
 use crate::expand::Candidates;
 use crate::request::{PatchRequest, Selector};
 
 /// Most names that one sentence lists.
 const NAMED: usize = 5;
 
-/// Why nothing is selected: what was looked for, what each of the locations answered, and what a
-/// person can do about it.
-pub(super) fn reason(request: &PatchRequest, candidates: &Candidates, skipped: &[Skip]) -> RefusalReason {
-    let mut detail = vec![format!("nothing would be done: {}", found(candidates, skipped))];
-    detail.extend(hints(request, candidates, skipped));
+/// Why nothing is selected: what was looked for, what each of the locations answered, those that the
+/// policy keeps among them, and what a person can do about it.
+pub(super) fn reason(
+    request: &PatchRequest,
+    candidates: &Candidates,
+    skipped: &[Skip],
+    kept: &[PlannedLocation],
+) -> RefusalReason {
+    let answers = skipped.iter().map(|skip| skip.reason);
+    let answers: Vec<SkipReason> = answers.chain(kept.iter().filter_map(|at| at.kept)).collect();
+    let mut detail = vec![format!("nothing would be done: {}", found(candidates, &answers))];
+    detail.extend(hints(request, candidates, &answers));
     detail.push("if that is right, set policy.nothing_selected to \"succeed\"".to_owned());
     RefusalReason {
         code: RefusalCode::NothingSelected,
@@ -46,8 +53,8 @@ fn some<T: ToString>(names: impl Iterator<Item = T>) -> String {
 }
 
 /// What the locations answered, in counts.
-fn found(candidates: &Candidates, skipped: &[Skip]) -> String {
-    if skipped.is_empty() {
+fn found(candidates: &Candidates, answers: &[SkipReason]) -> String {
+    if answers.is_empty() {
         let childless = some(candidates.childless.iter());
         return match candidates.childless.as_slice() {
             [] => "no account has a Region to look into".to_owned(),
@@ -67,10 +74,10 @@ fn found(candidates: &Candidates, skipped: &[Skip]) -> String {
         (SkipReason::Denied, "out of scope because access is denied"),
         (SkipReason::Unknown, "with an answer that is not known"),
     ];
-    let mut rest = skipped.len();
+    let mut rest = answers.len();
     let mut parts: Vec<String> = Vec::new();
     for (reason, words) in kinds {
-        let n = skipped.iter().filter(|skip| skip.reason == reason).count();
+        let n = answers.iter().filter(|answer| **answer == reason).count();
         rest = rest.saturating_sub(n);
         if n > 0 {
             parts.push(format!("{n} {words}"));
@@ -79,14 +86,14 @@ fn found(candidates: &Candidates, skipped: &[Skip]) -> String {
     if rest > 0 {
         parts.push(format!("{rest} left out for other reasons"));
     }
-    let of = match skipped.len() {
+    let of = match answers.len() {
         1 => "of 1 location".to_owned(),
         n => format!("of {n} locations"),
     };
     format!("{of}, {}", parts.join(", "))
 }
 
-fn hints(request: &PatchRequest, candidates: &Candidates, skipped: &[Skip]) -> Vec<String> {
+fn hints(request: &PatchRequest, candidates: &Candidates, answers: &[SkipReason]) -> Vec<String> {
     let mut hints = Vec::new();
     if !candidates.childless.is_empty() && !request.targets.include_child_ous {
         let units = some(candidates.childless.iter());
@@ -94,7 +101,7 @@ fn hints(request: &PatchRequest, candidates: &Candidates, skipped: &[Skip]) -> V
             "no account is directly below {units}: set targets.include_child_ous to true if the accounts are in units further down"
         ));
     }
-    let missing = |reason| skipped.iter().any(|skip| skip.reason == reason);
+    let missing = |reason| answers.contains(&reason);
     if missing(SkipReason::GroupMissing) {
         hints.push(
             "a resource group belongs to one account and one Region, and its name is case-sensitive"

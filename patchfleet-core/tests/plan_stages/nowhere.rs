@@ -43,6 +43,33 @@ fn refused(world: &World, targets: Value) -> String {
 }
 
 #[test]
+fn a_policy_that_keeps_empty_locations_makes_no_success_of_a_selection_that_is_nowhere() {
+    let targets = json!({"resource_group": "W", "regions": [US, EU], "accounts": [CENTRAL]});
+    let mut world = world();
+    world.place(CENTRAL, EU).members_fail = Some((0, PortErrorKind::NotFound));
+    let kept = json!({"empty": "keep", "group_missing": "keep"});
+    let refusal = planned_of(&world, targets.clone(), kept).unwrap_err();
+    insta::assert_snapshot!(
+        refusal.to_string(),
+        @r#"refused: [nothing_selected] the resource group W: nothing would be done: of 2 locations, 1 without a node, 1 without a group of that name; a resource group belongs to one account and one Region, and its name is case-sensitive; if that is right, set policy.nothing_selected to "succeed""#
+    );
+
+    // Said to be right, it is kept as asked.
+    let allowed = json!({"empty": "keep", "group_missing": "keep", "nothing_selected": "succeed"});
+    assert_eq!(
+        planned_of(&world, targets.clone(), allowed)
+            .unwrap()
+            .locations
+            .len(),
+        2
+    );
+    // So it is where one answer is not known, and may hide a node.
+    world.place(CENTRAL, EU).members_fail = Some((0, PortErrorKind::Unavailable));
+    let unknown = json!({"empty": "keep", "unknown": "keep"});
+    assert_eq!(planned_of(&world, targets, unknown).unwrap().locations.len(), 2);
+}
+
+#[test]
 fn no_selector_may_be_nowhere() {
     let with = |selector: Value| {
         let mut targets = selector;

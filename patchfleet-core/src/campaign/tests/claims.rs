@@ -168,6 +168,30 @@ fn two_campaigns_that_are_open_without_claims_come_to_their_ends_one_after_anoth
     });
 }
 
+#[test]
+fn an_emptied_log_gives_away_no_name_that_its_campaign_has_claimed() {
+    let world = world();
+    let other = world.campaign_of("another event");
+    finish(async {
+        let open = world.campaign();
+        world.driver(1).begin(open, &world.plan).await.unwrap();
+        world.log.cut(&LogKey::Campaign(open), 0);
+        let refused = world.driver(2).begin(other, &world.plan).await.unwrap_err();
+        let code = refused.refusal().unwrap().reasons[0].code;
+        assert_eq!(code, RefusalCode::LogDamaged);
+        assert!(refused.to_string().contains("weekly"), "{refused}");
+        let name = &world.plan.request.name;
+        open_campaign(&*world.log, name).await.unwrap_err();
+
+        // Another name is free, and this one is once the whole log is taken away.
+        let plan = named(&world, "weekly-windows");
+        world.driver(2).begin(other, &plan).await.unwrap();
+        let next = world.campaign_of("the next event");
+        world.log.take_away(&LogKey::Campaign(open));
+        world.driver(2).begin(next, &world.plan).await.unwrap();
+    });
+}
+
 /// Counts what is read of campaigns' logs.
 struct Counting {
     log: Arc<MemoryLog>,
