@@ -7,6 +7,7 @@
 mod claims;
 mod classify;
 mod collect;
+mod commands;
 mod decide;
 mod driver;
 mod event;

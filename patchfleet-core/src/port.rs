@@ -20,7 +20,7 @@ mod ports;
 
 pub use automation::{
     Automation, ChildView, CommandCounts, CommandView, ExecutionStatus, ExecutionView, InvocationStatus,
-    InvocationView, PatchStateView, PluginView, StartRequest, StepView, Tag, TargetLocation,
+    InvocationView, PatchStateView, PluginView, SentCommand, StartRequest, StepView, Tag, TargetLocation,
 };
 pub use clock::Clock;
 pub use directory::{AccountState, AccountView, Caller, Directory, RegionOptStatus, RegionView};

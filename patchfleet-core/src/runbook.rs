@@ -20,6 +20,7 @@ mod targets;
 
 pub(crate) use bound::{CENTRAL, Changed, Found, find};
 pub use bound::{PlannedRunbook, RunbookChange};
+pub(crate) use command::Purpose;
 pub use command::{COMMAND_DOCUMENT, CommandSteps, STEP_TIMEOUT_PARAMETER, StepSum, command_steps};
 pub(crate) use copies::elsewhere;
 pub use digest::{ContentDigest, ContentDigestError};

@@ -15,6 +15,8 @@ mod ended;
 mod gone_on;
 #[path = "outcomes/scene.rs"]
 mod scene;
+#[path = "outcomes/steps.rs"]
+mod steps;
 #[path = "outcomes/truth.rs"]
 mod truth;
 

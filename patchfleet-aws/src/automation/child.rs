@@ -1,4 +1,4 @@
-//! The execution in a location: which command it sent, and why it failed if it did.
+//! The execution in a location: which commands it sent, and why it failed if it did.
 
 use super::{outputs, read_status};
 use crate::Aws;
@@ -10,20 +10,20 @@ use patchfleet_core::port::{ChildView, PortResult, Walk};
 
 impl Aws {
     /// Reads the execution in a location, with all its steps if those that come with it do not
-    /// answer which command it sent.
+    /// answer which commands it sent.
     pub(super) async fn read_child(&self, location: &Location, id: &ExecutionId) -> PortResult<ChildView> {
         let execution = self.get_execution(location, id, &Answered::default()).await?;
         let status = read_status(execution.automation_execution_status());
-        let mut command = outputs::command_id(&execution, execution.step_executions());
+        let mut commands = outputs::commands(&execution, execution.step_executions());
         let mut failure = longer(
             execution.failure_message().unwrap_or_default().to_owned(),
             failure_of_steps(execution.step_executions()),
         );
         let is_cut_short = execution.step_executions_truncated();
         // While it runs, steps that are not cut short are as good as asking for them; once it has
-        // ended, one more look costs little. A failure may be that of a step that was cut off.
-        let is_open = is_cut_short || execution.step_executions().is_empty() || status.is_terminal();
-        if (command.is_none() && is_open) || (is_cut_short && status.is_terminal()) {
+        // ended, one more look costs little. A step that was cut off may have sent another command, or failed.
+        let is_open = execution.step_executions().is_empty() || status.is_terminal();
+        if is_cut_short || (commands.is_empty() && is_open) {
             let mut walk = Walk::new(Operation::DescribeAutomationStepExecutions.as_str());
             let mut steps = vec![];
             while let Some(page) = walk.next() {
@@ -31,12 +31,15 @@ impl Aws {
                 steps.extend(some);
                 walk.advance(next)?;
             }
-            command = outputs::command_id(&execution, &steps).or(command);
+            let all = outputs::commands(&execution, &steps);
+            if !all.is_empty() {
+                commands = all;
+            }
             failure = longer(failure, failure_of_steps(&steps));
         }
         Ok(ChildView {
             status,
-            command,
+            commands,
             failure,
         })
     }

@@ -3,6 +3,7 @@
 
 use aws_sdk_ssm::types as ssm;
 use patchfleet_core::id::{CommandId, ExecutionId};
+use patchfleet_core::port::SentCommand;
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
@@ -13,36 +14,52 @@ pub(super) fn execution_id(step: &ssm::StepExecution) -> Option<ExecutionId> {
     id_of(&outputs, "ExecutionId").or_else(|| id_of(&outputs, "Output"))
 }
 
-/// The command that a location's execution sent: the output `CommandId` of one of `steps` that is
-/// an `aws:runCommand`, or of the execution.
+/// The commands that a location's execution sent: the output `CommandId` of each of `steps` that is an
+/// `aws:runCommand`, with the step's input `DocumentName`. If no step names one, that of the execution.
 ///
 /// A step that failed may have no outputs. What AWS says of its failure then names the command
 /// (`CommandId=[…]`, or as JSON), and that is read as the last resort: without the command, the
 /// nodes of a location that failed could not be accounted for.
-pub(super) fn command_id(
+pub(super) fn commands(
     execution: &ssm::AutomationExecution,
     steps: &[ssm::StepExecution],
-) -> Option<CommandId> {
-    let run_commands = || {
-        steps.iter().filter(|step| {
-            step.action()
-                .is_some_and(|action| action.eq_ignore_ascii_case("aws:runCommand"))
-        })
-    };
-    run_commands()
-        .find_map(|step| id_of(&sorted(step.outputs()), "CommandId"))
-        .or_else(|| id_of(&sorted(execution.outputs()), "CommandId"))
-        .or_else(|| {
-            run_commands().find_map(|step| {
-                let told = sorted(step.outputs());
-                told.values()
-                    .flat_map(|values| values.iter())
-                    .map(String::as_str)
-                    .chain(step.response())
-                    .chain(step.failure_message())
-                    .find_map(command_id_in_text)
-            })
-        })
+) -> Vec<SentCommand> {
+    let run_commands = steps.iter().filter(|step| {
+        let action = step.action().unwrap_or_default();
+        action.eq_ignore_ascii_case("aws:runCommand")
+    });
+    let mut commands: Vec<SentCommand> = vec![];
+    for step in run_commands {
+        if let Some(id) = command_id(step)
+            && !commands.iter().any(|sent| sent.id == id)
+        {
+            let document = step.inputs().and_then(|inputs| inputs.get("DocumentName"));
+            let document = document.map(|text| bare(text).to_owned());
+            commands.push(SentCommand {
+                id,
+                document: document.filter(|name| !name.is_empty()),
+            });
+        }
+    }
+    if commands.is_empty() {
+        let id = id_of(&sorted(execution.outputs()), "CommandId");
+        commands.extend(id.map(|id| SentCommand { id, document: None }));
+    }
+    commands
+}
+
+/// The command that a step sent.
+fn command_id(step: &ssm::StepExecution) -> Option<CommandId> {
+    let outputs = sorted(step.outputs());
+    id_of(&outputs, "CommandId").or_else(|| {
+        outputs
+            .values()
+            .flat_map(|values| values.iter())
+            .map(String::as_str)
+            .chain(step.response())
+            .chain(step.failure_message())
+            .find_map(command_id_in_text)
+    })
 }
 
 type Outputs<'a> = BTreeMap<&'a str, &'a Vec<String>>;
@@ -70,8 +87,13 @@ fn id_of<T: FromStr>(outputs: &Outputs<'_>, name: &str) -> Option<T> {
 
 /// The id that a value is, or that stands in it as JSON text: `"…"`, or `["…"]`.
 fn id_in_value<T: FromStr>(value: &str) -> Option<T> {
-    let bare = value.trim().trim_matches(['[', ']', '"', ' ']);
+    let bare = bare(value);
     is_uuid(bare).then(|| bare.parse().ok()).flatten()
+}
+
+/// A text without the JSON around it.
+fn bare(value: &str) -> &str {
+    value.trim().trim_matches(['[', ']', '"', ' '])
 }
 
 /// The command that a text names, as in `… CommandId=[5b6c…]` or `"CommandId":"5b6c…"`.

@@ -4,7 +4,9 @@ use super::{at, refusing, serving, text};
 use crate::Aws;
 use crate::testing::{json_error, own};
 use patchfleet_core::id::{ExecutionId, Location};
-use patchfleet_core::port::{Automation, ChildView, ExecutionStatus, PortErrorKind, Sent, StartRequest};
+use patchfleet_core::port::{
+    Automation, ChildView, ExecutionStatus, PortErrorKind, Sent, SentCommand, StartRequest,
+};
 use serde_json::{Value, json};
 
 const EXECUTION: &str = "0a1b2c3d-1111-4222-8333-123456789abc";
@@ -47,7 +49,7 @@ pub(super) async fn a_local_execution(data: &Value) {
     assert_eq!(view.started_at, Some(at(&execution["ExecutionStartTime"])));
     assert_eq!(view.parameters["AutomationAssumeRole"], [""]);
     let view = child(execution).await;
-    assert_eq!((view.command, view.failure.as_str()), (None, ""));
+    assert_eq!((view.commands, view.failure.as_str()), (vec![], ""));
 }
 
 pub(super) async fn an_execution_with_a_command(data: &Value) {
@@ -55,12 +57,16 @@ pub(super) async fn an_execution_with_a_command(data: &Value) {
     let view = child(execution).await;
     assert_eq!(view.status, ExecutionStatus::Success);
     let command = &execution["StepExecutions"][1]["Outputs"]["CommandId"][0];
-    assert_eq!(view.command, Some(text(command).parse().unwrap()));
+    let sent = SentCommand {
+        id: text(command).parse().unwrap(),
+        document: Some("AWS-RunShellScript".to_owned()),
+    };
+    assert_eq!(view.commands, [sent]);
     // What a step's output payload says is the same command.
     let mut bare = execution.clone();
     let outputs = &mut bare["StepExecutions"][1]["Outputs"];
     *outputs = json!({"OutputPayload": outputs["OutputPayload"]});
-    assert_eq!(child(&bare).await.command, view.command);
+    assert_eq!(child(&bare).await.commands, view.commands);
 }
 
 pub(super) async fn a_rate_control_parent(data: &Value) {
@@ -78,7 +84,7 @@ pub(super) async fn a_rate_control_parent(data: &Value) {
         (&step.location, &step.child, step.failure.as_str()),
         (&None, &None, "")
     );
-    assert_eq!(child(execution).await.command, None);
+    assert_eq!(child(execution).await.commands, []);
 }
 
 pub(super) async fn a_listing_of_executions(data: &Value) {
@@ -97,7 +103,7 @@ pub(super) async fn a_failed_execution(data: &Value) {
     let mut execution = data.clone();
     execution["AutomationExecutionStatus"] = json!("Failed");
     let view = child(&execution).await;
-    assert_eq!((view.status, view.command), (ExecutionStatus::Failed, None));
+    assert_eq!((view.status, view.commands), (ExecutionStatus::Failed, vec![]));
     assert_eq!(view.failure, text(&data["FailureMessage"]));
 }
 
@@ -110,7 +116,7 @@ pub(super) async fn a_failed_step_names_its_command(data: &Value) {
     let view = child(&json!({"AutomationExecutionStatus": "Failed", "StepExecutions": [step]})).await;
     assert_eq!(view.failure, text(&data["FailureMessage"]));
     let named = "a1b2c3d4-5678-90ab-cdef-000000011111".parse().unwrap();
-    assert_eq!(view.command, Some(named));
+    assert_eq!(view.commands[0].id, named);
 }
 
 pub(super) async fn a_location_whose_role_cannot_be_assumed(data: &Value) {

@@ -1,15 +1,12 @@
 //! What became of a location: reading its results, and settling it.
 
-use super::classify::{Evidence, NOT_ALL_LISTED, PATCH_STATE_LAG, classify};
+use super::commands::{self, Patching};
 use super::polls::Parent;
 use super::state::{LocationState, StartState, State, UnitState, ended_well};
 use super::{LocationOutcome, start};
 use crate::id::{CommandId, ExecutionId, Location, NodeId, UnitId};
-use crate::port::{
-    Automation, CommandCounts, CommandView, ExecutionStatus, Inventory, InvocationView, PortErrorKind,
-    PortResult, Walk,
-};
-use crate::report::{Goal, NodeOutcome, NodeRow, Tally};
+use crate::port::{Automation, CommandCounts, ExecutionStatus, Inventory, PortResult, Walk};
+use crate::report::{Goal, NodeRow, Tally};
 use crate::request::Patch;
 use crate::runbook;
 use jiff::{SignedDuration, Timestamp};
@@ -19,11 +16,11 @@ mod course;
 mod nodes;
 mod output;
 mod planned;
+mod results;
 mod without_results;
 
 use course::{Course, failed_early, words};
 pub(super) use nodes::Found;
-use output::Told;
 use without_results::row_without_result;
 
 /// What a location came to.
@@ -33,7 +30,8 @@ pub(super) struct Settlement {
     pub(super) nodes: Tally,
     pub(super) detail: String,
     pub(super) rows: Vec<NodeRow>,
-    pub(super) command: Option<(CommandId, CommandCounts)>,
+    /// The commands that patched there, as far as they could be read.
+    pub(super) commands: Vec<(CommandId, CommandCounts)>,
     /// Whether somebody cancelled the execution or the command there, whatever became of the nodes.
     pub(super) cancelled: bool,
     /// The execution there, if its parent did not name it.
@@ -130,20 +128,24 @@ impl Job<'_> {
 
     /// A location in which an execution was begun.
     async fn ran(&self, at: &LocationState, child: Option<ExecutionId>) -> PortResult<Collected> {
-        let mut command = at.command.as_ref().map(|(id, _)| id.clone());
+        let mut patching = self.known_commands(at);
+        let mut sent = None;
         let mut status = at.status.clone();
         let mut failure = at.failure.clone();
         // The step of a cancelled execution ends as Cancelled, whatever becomes of what it began.
         let mut stopped = status.as_ref().is_some_and(ExecutionStatus::is_cancelled)
             && !self.state.knows_cancel(self.unit, None);
         if let Some(child) = &child
-            && !(self.matched_nothing && command.is_some())
+            && !(self.matched_nothing && !patching.commands.is_empty())
         {
             let view = self.automation.child(self.location, child).await?;
             stopped = view.status.is_cancelled();
-            command = view.command.or(command);
+            if !view.commands.is_empty() {
+                patching = Patching::of(&view, self.state.runs_own_runbook());
+                sent = commands::documents(&view);
+            }
             if !view.status.is_terminal() {
-                let cancelled = stopped || self.is_cancelled(command.as_ref()).await;
+                let cancelled = stopped || self.is_cancelled(&patching.commands).await;
                 return Ok(Collected::Running { cancelled });
             }
             status = Some(view.status);
@@ -152,52 +154,86 @@ impl Job<'_> {
             }
         }
         let status = status.unwrap_or(ExecutionStatus::Failed);
-        let Some(id) = command else {
-            if ended_well(&status) {
-                let detail = "the runbook ran, and no command is found in it".to_owned();
-                return Ok(Collected::Settled(self.unreadable(detail)));
-            }
-            if let Some(away) = self.refused_whole(&failure).await? {
-                let detail = words(&status, &failure);
-                return Ok(Collected::NotSent { away, detail });
-            }
-            let outcome = failed_early(&status, &failure);
-            let mut settlement = self.never_ran(outcome, words(&status, &failure)).await?;
-            settlement.cancelled = stopped;
-            return Ok(Collected::Settled(settlement));
-        };
-        let view = self.automation.command(self.location, &id).await?;
-        let counts = Some((id.clone(), view.counts));
-        // The step of a command that was cancelled may end as Failed.
-        let cancelled = view.is_cancelled() || stopped;
-        if view.matched_nothing() {
-            let mut settlement = self.emptied().await?;
-            settlement.command = counts;
-            settlement.cancelled = cancelled;
-            return Ok(Collected::Settled(settlement));
+        if patching.commands.is_empty() {
+            return self.no_command(&status, &failure, sent, stopped).await;
         }
-        if !view.is_terminal() {
+        let mut runs = vec![];
+        for id in patching.commands {
+            let view = self.automation.command(self.location, &id).await?;
+            runs.push((id, view));
+        }
+        let commands = runs.iter().map(|(id, view)| (id.clone(), view.counts)).collect();
+        // The step of a command that was cancelled may end as Failed.
+        let cancelled = stopped || runs.iter().any(|(_, view)| view.is_cancelled());
+        if runs.iter().any(|(_, view)| !view.is_terminal()) {
             return Ok(Collected::Running { cancelled });
         }
-        if view.failed_before_any_node() {
+        // One of several that matched no node says nothing of the nodes of the others.
+        runs.retain(|(_, view)| !view.matched_nothing());
+        let has_failed = status.is_terminal() && !ended_well(&status);
+        let failed = has_failed.then(|| words(&status, &failure));
+        let (mut settlement, lagging) = if runs.is_empty() {
+            (self.emptied().await?, None)
+        } else if runs.iter().all(|(_, view)| view.failed_before_any_node()) {
             let outcome = if cancelled {
                 LocationOutcome::Cancelled
             } else {
                 LocationOutcome::CommandFailed
             };
-            let detail = format!("the command ended as {} and was sent to no node", view.details);
-            let mut settlement = self.never_ran(outcome, detail).await?;
-            settlement.command = counts;
-            settlement.cancelled = cancelled;
-            return Ok(Collected::Settled(settlement));
+            let details: BTreeSet<&str> = runs.iter().map(|(_, view)| view.details.as_str()).collect();
+            let details = Vec::from_iter(details).join(" and ");
+            let detail = format!("the command ended as {details} and was sent to no node");
+            (self.never_ran(outcome, detail).await?, None)
+        } else {
+            let unsure = failed.as_deref().filter(|_| !patching.sure);
+            self.results(at, &runs, cancelled, unsure).await?
+        };
+        if let Some(words) = &failed {
+            settlement.tell_of_failure(&status, words, self.state.runs_own_runbook());
         }
-        let (mut settlement, lagging) = self.results(at, &id, &view, cancelled).await?;
-        settlement.command = counts;
+        settlement.commands = commands;
         settlement.cancelled = cancelled;
         Ok(match lagging {
             Some(lag) => Collected::Lagging(settlement, lag),
             None => Collected::Settled(settlement),
         })
+    }
+
+    /// A location whose execution is over and `sent` commands with these documents, if any, none of which
+    /// patches.
+    async fn no_command(
+        &self,
+        status: &ExecutionStatus,
+        failure: &str,
+        sent: Option<String>,
+        stopped: bool,
+    ) -> PortResult<Collected> {
+        if ended_well(status) {
+            let detail = match sent {
+                None => "the runbook ran, and no command is found in it".to_owned(),
+                Some(documents) => format!(
+                    "the runbook ran, and none of its commands patches by {}: it sent {documents}",
+                    runbook::COMMAND_DOCUMENT
+                ),
+            };
+            return Ok(Collected::Settled(self.unreadable(detail)));
+        }
+        if let Some(away) = self.refused_whole(failure).await? {
+            let detail = words(status, failure);
+            return Ok(Collected::NotSent { away, detail });
+        }
+        let outcome = failed_early(status, failure);
+        let mut settlement = self.never_ran(outcome, words(status, failure)).await?;
+        settlement.cancelled = stopped;
+        Ok(Collected::Settled(settlement))
+    }
+
+    /// The commands that the log names.
+    fn known_commands(&self, at: &LocationState) -> Patching {
+        Patching {
+            commands: at.commands.keys().cloned().collect(),
+            sure: self.state.runs_own_runbook(),
+        }
     }
 
     /// Whether somebody has cancelled what was begun in the location: its execution or its command. The step
@@ -211,7 +247,7 @@ impl Job<'_> {
         let Some((unit, at)) = unit.and_then(|unit| Some((unit, unit.locations.get(self.location)?))) else {
             return Ok(false);
         };
-        let mut command = at.command.as_ref().map(|(id, _)| id.clone());
+        let mut commands = self.known_commands(at).commands;
         let child = match at.child.clone() {
             Some(child) => Some(child),
             None => self.unnamed_child(unit).await?,
@@ -221,9 +257,11 @@ impl Job<'_> {
             if view.status.is_cancelled() {
                 return Ok(true);
             }
-            command = view.command.or(command);
+            if !view.commands.is_empty() {
+                commands = Patching::of(&view, self.state.runs_own_runbook()).commands;
+            }
         }
-        Ok(self.is_cancelled(command.as_ref()).await)
+        Ok(self.is_cancelled(&commands).await)
     }
 
     /// Whether the unit's execution began anything in the location, as AWS lists it there.
@@ -238,200 +276,15 @@ impl Job<'_> {
         }
     }
 
-    /// Whether somebody has cancelled a command, if there is one and it can be read.
-    async fn is_cancelled(&self, command: Option<&CommandId>) -> bool {
-        match command {
-            Some(id) => {
-                let view = self.automation.command(self.location, id).await;
-                view.is_ok_and(|view| view.is_cancelled())
+    /// Whether somebody has cancelled one of these commands, as far as they can be read.
+    async fn is_cancelled(&self, commands: &[CommandId]) -> bool {
+        for id in commands {
+            let view = self.automation.command(self.location, id).await;
+            if view.is_ok_and(|view| view.is_cancelled()) {
+                return true;
             }
-            None => false,
         }
-    }
-
-    /// The results of a command that is over, and for how long after its end some may only be late.
-    async fn results(
-        &self,
-        at: &LocationState,
-        id: &CommandId,
-        view: &CommandView,
-        cancelled: bool,
-    ) -> PortResult<(Settlement, Option<SignedDuration>)> {
-        let patch = self.patch();
-        let parameters = self.parameters();
-        let given = |name: &str| parameters.get(name)?.first().filter(|text| !text.is_empty());
-        let by_word = given("BaselineOverride").is_some();
-        // What the plugins say tells who was at work when the command was ended before its time.
-        let with_plugins = by_word || !view.details.eq_ignore_ascii_case("Success");
-        let mut invocations: BTreeMap<NodeId, InvocationView> = BTreeMap::new();
-        let mut walk = Walk::new("the command's invocations");
-        while let Some(token) = walk.next() {
-            let page = self
-                .automation
-                .invocations(self.location, id, with_plugins, token)
-                .await?;
-            invocations.extend(page.items.into_iter().map(|view| (view.node.clone(), view)));
-            walk.advance(page.next)?;
-        }
-        let reached: Vec<NodeId> = invocations.keys().cloned().collect();
-        let (found, not_whole) = match self.found(reached.iter().cloned().collect()).await {
-            Ok(found) => (found, None),
-            Err(error) if error.kind().is_transient() || error.kind() == PortErrorKind::Credentials => {
-                return Err(error);
-            }
-            // Whoever else is selected is not known; what became of those that the command was
-            // sent to still is.
-            Err(error) => (self.reached(&reached).await?, Some(error)),
-        };
-        let (states, printed) = if by_word {
-            (BTreeMap::new(), self.told(id, &invocations).await?)
-        } else {
-            (self.patch_states(&reached).await?, BTreeMap::new())
-        };
-        // One that the request gives is the same for every campaign, so it tells none apart.
-        let own = self.state.campaign().snapshot_id().to_string();
-        let snapshot = given(runbook::SNAPSHOT_ID).filter(|given| **given == own);
-        // A command may be over before its results are listed: what is not listed is not known.
-        let completed = usize::try_from(view.counts.completed).unwrap_or(usize::MAX);
-        // A new command is not listed by node at once (recorded: nothing after 0.07 s, all at 2.2 s), so
-        // an empty list says nothing of a command that has targets.
-        let all_listed =
-            invocations.len() >= completed && (!invocations.is_empty() || view.counts.targets == 0);
-        let mut lagging = (!all_listed).then_some(PATCH_STATE_LAG);
-        // A command that is over before its time expires no more, and its nodes are not asked for a sign of
-        // life from the future.
-        let expired_at = view.expires_at.filter(|at| *at <= self.now);
-        let settled_at = at.settled.as_ref().map(|settled| settled.at);
-        let seen_over = at.ended_at.or(at.command_ended_at).or(settled_at);
-        let ended_at = seen_over.or(expired_at).unwrap_or(self.now);
-        let left_out = self.left_out();
-        let planned = self.planned_ids();
-        let mut came_too_late = 0_u32;
-        let mut rows = vec![];
-        for node in found
-            .selected
-            .iter()
-            .chain(invocations.keys())
-            .collect::<BTreeSet<_>>()
-        {
-            let invocation = invocations.get(node);
-            let is_planned = planned.as_ref().is_none_or(|planned| planned.contains(node));
-            if invocation.is_none() && all_listed && !is_planned {
-                // Nobody planned it, and nothing was done to it: a group that grows every night is no fault.
-                came_too_late = came_too_late.saturating_add(1);
-                continue;
-            }
-            let plugins = invocation.map_or(&[][..], |view| &view.plugins);
-            let evidence = Evidence {
-                operation: patch.operation,
-                goal: self.state.plan().request.goal(),
-                by_list: given("InstallOverrideList").is_some(),
-                by_word,
-                requested_at: view.requested_at,
-                expires_at: expired_at,
-                ended_at: Some(ended_at),
-                command: &view.details,
-                snapshot: snapshot.map(String::as_str),
-                invocation: invocation.map(|view| &view.status),
-                begun: plugins.iter().any(|plugin| plugin.started_at.is_some()),
-                code: plugins
-                    .iter()
-                    .filter_map(|plugin| plugin.response_code)
-                    .find(|code| *code != 0),
-                summary: printed.get(node).and_then(Told::summary),
-                not_read: printed.get(node).and_then(Told::not_read),
-                all_listed,
-                selected: found.selected.contains(node),
-                managed: found.managed.get(node),
-                state: states.get(node),
-            };
-            if evidence.invocation.is_none() && left_out.contains(node) {
-                rows.push(row_without_result(
-                    node,
-                    NodeOutcome::Unreached,
-                    LocationOutcome::NodesFailed,
-                    "",
-                ));
-                continue;
-            }
-            let verdict = classify(&evidence);
-            lagging = lagging.max(verdict.may_change);
-            let fresh = evidence.fresh();
-            let told = evidence.summary;
-            rows.push(NodeRow {
-                node: node.clone(),
-                outcome: verdict.outcome,
-                joined: false,
-                detail: verdict.detail,
-                installed: fresh
-                    .map(|state| state.installed)
-                    .or(told.map(|told| told.installed)),
-                missing: fresh.map(|state| state.missing).or(told.map(|told| told.missing)),
-                failed: fresh.map(|state| state.failed).or(told.map(|told| told.failed)),
-            });
-        }
-        let mut settlement = self.by_nodes(rows, cancelled);
-        if not_whole.is_none() {
-            let unknown = (!all_listed).then_some(NOT_ALL_LISTED);
-            self.account_for_the_planned(&mut settlement, found.left_rows(unknown));
-        }
-        settlement.tell_of_latecomers(came_too_late);
-        if !all_listed && settlement.outcome != LocationOutcome::Cancelled {
-            settlement.outcome = LocationOutcome::ResultsUnreadable;
-            settlement.detail = format!(
-                "the command is through with {completed} nodes, and only {} are named in its results",
-                invocations.len()
-            );
-        }
-        if let Some(error) = not_whole {
-            self.mark_joined(&mut settlement.rows);
-            let why = format!(
-                "the command was not sent to it, and whether it is still selected is not known: {}",
-                error.reason()
-            );
-            for row in found.left_rows(Some(&why)) {
-                settlement.nodes.add(row.outcome, 1);
-                settlement.rows.push(row);
-            }
-            let census = self.census_of_the_rest();
-            let rest = census.total().saturating_sub(settlement.nodes.total());
-            let unmanaged = rest.min(census.unmanaged);
-            settlement.nodes.add(NodeOutcome::Unmanaged, unmanaged);
-            settlement.nodes.add(NodeOutcome::Unknown, rest - unmanaged);
-            settlement.outcome = LocationOutcome::ResultsUnreadable;
-            settlement.detail = format!(
-                "only the nodes that the command was sent to are known: {}",
-                error.reason()
-            );
-        }
-        Ok((settlement, lagging))
-    }
-
-    /// Settles a location whose nodes are known.
-    fn by_nodes(&self, rows: Vec<NodeRow>, cancelled: bool) -> Settlement {
-        let nodes: Tally = rows.iter().map(|row| row.outcome).collect();
-        let goal = self.state.plan().request.goal();
-        let (outcome, detail) = if let Some(words) = shortfall(&nodes, goal) {
-            let outcome = if cancelled {
-                LocationOutcome::Cancelled
-            } else {
-                LocationOutcome::NodesFailed
-            };
-            (outcome, words)
-        } else if nodes.total() == 0 {
-            (LocationOutcome::Emptied, String::new())
-        } else {
-            (LocationOutcome::Succeeded, String::new())
-        };
-        Settlement {
-            outcome,
-            nodes,
-            detail,
-            rows,
-            command: None,
-            cancelled: false,
-            unnamed: None,
-        }
+        false
     }
 
     /// What the unit's start gives its runbook.

@@ -176,7 +176,7 @@ pub enum Event {
         /// AWS's words on why it failed; empty if it did not.
         failure: String,
     },
-    /// A location's command changed.
+    /// A command that patches in a location is new, or its counts changed.
     CommandObserved {
         /// The unit.
         unit: UnitId,

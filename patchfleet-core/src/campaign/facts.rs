@@ -206,9 +206,10 @@ impl Fact {
                         failure: at.failure.clone(),
                     });
                 }
-                if let Some((command, counts)) = &settlement.command
-                    && known.is_some_and(|at| at.command.as_ref() != Some(&(command.clone(), *counts)))
-                {
+                let news = settlement.commands.iter().filter(|(command, counts)| {
+                    known.is_some_and(|at| at.commands.get(command) != Some(counts))
+                });
+                for (command, counts) in news {
                     events.push(Event::CommandObserved {
                         unit: *unit,
                         location: location.clone(),

@@ -1,5 +1,6 @@
 //! Looking at a running unit: its execution, the step of each location, and what runs there.
 
+use super::commands::Patching;
 use super::polls::{Parent, Polls};
 use super::state::{StartState, State, UnitState};
 use super::{Event, READS_AT_ONCE};
@@ -18,9 +19,11 @@ pub(super) struct Observed {
     cancelled: bool,
     pub(super) steps: BTreeMap<Location, StepView>,
     pub(super) commands: Vec<(Location, CommandId, CommandView)>,
+    /// Whether each location has one command at most.
+    one_command: bool,
 }
 
-/// Looks at a unit. The execution is read before its steps, so the steps of an execution that is
+/// Looks at a unit. Its runbook sends `one_command` in a location, or may send several. The execution is read before its steps, so the steps of an execution that is
 /// over are its last.
 ///
 /// What runs in a location and cannot be read is left out: the location is settled when its step
@@ -29,6 +32,7 @@ pub(super) async fn observe(
     automation: &dyn Automation,
     execution: &ExecutionId,
     unit: &UnitState,
+    one_command: bool,
 ) -> PortResult<Observed> {
     let view = automation.execution(execution).await?;
     let mut steps: BTreeMap<Location, StepView> = BTreeMap::new();
@@ -56,13 +60,12 @@ pub(super) async fn observe(
     let running = steps.iter().filter_map(|(location, step)| {
         let at = unit.locations.get(location).filter(|at| at.settled.is_none())?;
         let child = step.child.clone().filter(|_| !step.status.is_terminal())?;
-        let known = at.command.as_ref().map(|(command, _)| command.clone());
-        Some(command(automation, location.clone(), child, known))
+        let known = at.commands.keys().cloned().collect();
+        Some(commands(automation, location.clone(), child, known, one_command))
     });
     let running: Vec<_> = running.collect();
     let commands = stream::iter(running)
         .buffer_unordered(READS_AT_ONCE)
-        .filter_map(std::future::ready)
         .collect::<Vec<_>>()
         .await;
     Ok(Observed {
@@ -73,7 +76,8 @@ pub(super) async fn observe(
         },
         cancelled,
         steps,
-        commands,
+        commands: commands.into_iter().flatten().collect(),
+        one_command,
     })
 }
 
@@ -87,19 +91,29 @@ fn rank(step: &StepView) -> u8 {
     }
 }
 
-/// The command that a running child has sent, if it has, and if it can be read.
-async fn command(
+/// The commands by which a running child patches, as far as it has sent them and they can be read.
+async fn commands(
     automation: &dyn Automation,
     location: Location,
     child: ExecutionId,
-    known: Option<CommandId>,
-) -> Option<(Location, CommandId, CommandView)> {
-    let id = match known {
-        Some(id) => id,
-        None => automation.child(&location, &child).await.ok()?.command?,
+    known: Vec<CommandId>,
+    one_command: bool,
+) -> Vec<(Location, CommandId, CommandView)> {
+    let ids = if one_command && !known.is_empty() {
+        known
+    } else {
+        match automation.child(&location, &child).await {
+            Ok(view) => Patching::of(&view, one_command).commands,
+            Err(_) => known,
+        }
     };
-    let view = automation.command(&location, &id).await.ok()?;
-    Some((location, id, view))
+    let mut commands = vec![];
+    for id in ids {
+        if let Ok(view) = automation.command(&location, &id).await {
+            commands.push((location.clone(), id, view));
+        }
+    }
+    commands
 }
 
 impl Observed {
@@ -132,7 +146,7 @@ impl Observed {
         events.extend(cancels.map(|location| Event::CancelledElsewhere { unit: id, location }));
         for (location, command, view) in &self.commands {
             let known = unit.locations.get(location).filter(|at| at.settled.is_none());
-            if known.is_some_and(|at| at.command.as_ref() != Some(&(command.clone(), view.counts))) {
+            if known.is_some_and(|at| at.commands.get(command) != Some(&view.counts)) {
                 events.push(Event::CommandObserved {
                     unit: id,
                     location: location.clone(),
@@ -168,11 +182,12 @@ impl Observed {
             .collect()
     }
 
-    /// Keeps what is not logged.
+    /// Keeps what is not logged. A command that matched no node is the end of its location only if no other
+    /// may follow.
     pub(super) fn remember(&self, polls: &mut Polls, unit: UnitId) {
         polls.unit(unit).parent = Some(self.parent.clone());
         for (location, _, view) in &self.commands {
-            if view.matched_nothing() {
+            if self.one_command && view.matched_nothing() {
                 polls.location(unit, location).matched_nothing = true;
             }
         }

@@ -7,7 +7,7 @@ use super::{Event, FinishedOutcome, LocationOutcome, RECORD_FORMAT, Record};
 use crate::id::{CampaignId, Location, UnitId};
 use crate::plan::{Plan, PlannedLocation};
 use crate::report::{NodeOutcome, Tally};
-use crate::runbook::RunbookChange;
+use crate::runbook::{self, RunbookChange};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
@@ -244,7 +244,7 @@ impl State {
                 counts,
             } => {
                 if let Some(location) = self.open_location(*unit, location) {
-                    location.command = Some((command.clone(), *counts));
+                    location.commands.insert(command.clone(), *counts);
                 }
             }
             Event::CommandEnded { unit, location } => {
@@ -362,6 +362,11 @@ impl State {
     #[must_use]
     pub fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// Whether its runbook is patchfleet's own, which sends one command in each location.
+    pub(super) fn runs_own_runbook(&self) -> bool {
+        runbook::is_own(&self.plan.request.automation.document)
     }
 
     /// The format of its records. Any other than [`RECORD_FORMAT`] may be read and never appended to.

@@ -154,10 +154,21 @@ pub struct StepView {
 pub struct ChildView {
     /// Its status.
     pub status: ExecutionStatus,
-    /// The command that its `aws:runCommand` step sent, once it has.
-    pub command: Option<CommandId>,
+    /// The commands that its `aws:runCommand` steps have sent so far, in the order of the steps. A runbook
+    /// may send several, and not all of them need to patch.
+    pub commands: Vec<SentCommand>,
     /// AWS's words on why it (or its step) failed; empty if it did not.
     pub failure: String,
+}
+
+/// A command that a step of the execution in a location sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SentCommand {
+    /// The command.
+    pub id: CommandId,
+    /// The name or ARN of its document: the step's input `DocumentName`. AWS gives the inputs of a step that
+    /// was begun with every reference resolved (SSM API reference, `StepExecution`). `None`: not said.
+    pub document: Option<String>,
 }
 
 /// A command.
@@ -221,6 +232,19 @@ pub struct CommandCounts {
     pub errors: u32,
     /// Never reached (`DeliveryTimedOutCount`): what does not.
     pub undelivered: u32,
+}
+
+impl CommandCounts {
+    /// The counts of two commands together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            targets: self.targets.saturating_add(other.targets),
+            completed: self.completed.saturating_add(other.completed),
+            errors: self.errors.saturating_add(other.errors),
+            undelivered: self.undelivered.saturating_add(other.undelivered),
+        }
+    }
 }
 
 /// What a command did on one node.

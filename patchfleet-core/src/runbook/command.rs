@@ -17,6 +17,37 @@ pub const COMMAND_DOCUMENT: &str = "AWS-RunPatchBaseline";
 /// The parameter of AWS-RunPatchBaseline that bounds the time of a node (User Guide: 1 to 36,000 s).
 pub const STEP_TIMEOUT_PARAMETER: &str = "StepTimeoutSeconds";
 
+/// Documents of AWS's own that run a document, or a script, of somebody else's.
+const RUNS_OTHERS: [&str; 2] = ["AWS-RunDocument", "AWS-RunRemoteScript"];
+
+/// What a Command document does, by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// It patches by a patch baseline: AWS-RunPatchBaseline, AWS-RunPatchBaselineAssociation and
+    /// AWS-RunPatchBaselineWithHooks (User Guide, "SSM Command documents for patching managed nodes"), and
+    /// AWS-ApplyPatchBaseline, which came before them.
+    Patching,
+    /// It is another document of AWS's own.
+    Other,
+    /// It is somebody's own, and may run any of them.
+    Unknown,
+}
+
+impl Purpose {
+    /// That of the document with this name or ARN. Nobody else's name begins with `AWS-` (CreateDocument).
+    pub(crate) fn of(document: &str) -> Self {
+        let name = document.rsplit('/').next().unwrap_or(document);
+        let name = name.split(':').next().unwrap_or(name);
+        if name.starts_with(COMMAND_DOCUMENT) || name == "AWS-ApplyPatchBaseline" {
+            Self::Patching
+        } else if name.starts_with("AWS-") && !RUNS_OTHERS.contains(&name) {
+            Self::Other
+        } else {
+            Self::Unknown
+        }
+    }
+}
+
 /// What a step whose timeout is a parameter counts with if none was given.
 const NOT_GIVEN: Seconds = Seconds::hours(1);
 

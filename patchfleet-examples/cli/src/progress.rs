@@ -88,14 +88,14 @@ impl Seen {
                 .copied()
                 .flatten()
                 .map_or(0, |nodes| u64::from(nodes.total()));
-            match (&now.settled, &now.command) {
+            match (&now.settled, now.counts()) {
                 (Some(settled), _) => {
                     let total = u64::from(settled.nodes.total());
                     seen.settled += 1;
                     seen.nodes += total;
                     seen.through += total;
                 }
-                (None, Some((_, counts))) => {
+                (None, Some(counts)) => {
                     seen.running += 1;
                     seen.nodes += expected.max(u64::from(counts.targets));
                     seen.through += u64::from(counts.completed);

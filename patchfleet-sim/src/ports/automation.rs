@@ -11,7 +11,7 @@ use patchfleet_core::{
     port::{
         Automation, BoxFuture, ChildView, Clock as _, CommandCounts, CommandView, ExecutionStatus,
         ExecutionView, InvocationStatus, InvocationView, Page, PageToken, PatchStateView, PluginView,
-        PortError, PortErrorKind, PortResult, StartRequest, StepView,
+        PortError, PortErrorKind, PortResult, SentCommand, StartRequest, StepView,
     },
 };
 use serde::Deserialize;
@@ -116,14 +116,23 @@ impl Automation for MemoryPorts {
         let (at, id) = (At::Location(location.clone()), id.to_string());
         Box::pin(async {
             let one = self.get(at, id).await?;
-            let command = one
+            let commands = one
                 .step_executions
                 .iter()
                 .filter(|step| step.action == "aws:runCommand")
-                .find_map(|step| step.outputs.get("CommandId")?.first());
+                .filter_map(|step| Some((step, step.outputs.get("CommandId")?.first()?)))
+                .map(|(step, id)| {
+                    // Inputs are JSON text.
+                    let document = step.inputs.get("DocumentName");
+                    Ok(SentCommand {
+                        id: id.parse().map_err(unreadable)?,
+                        document: document.and_then(|text| serde_json::from_str(text).ok()),
+                    })
+                })
+                .collect::<PortResult<_>>()?;
             Ok(ChildView {
                 status: ExecutionStatus::from(one.automation_execution_status),
-                command: command.map(|id| id.parse().map_err(unreadable)).transpose()?,
+                commands,
                 failure: one.failure_message.unwrap_or_default(),
             })
         })

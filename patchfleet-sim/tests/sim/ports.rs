@@ -81,7 +81,7 @@ async fn the_walk_leads_from_the_start_to_the_nodes_patch_states() {
         std::slice::from_ref(&child)
     );
     let child = ports.child(&location, &child).await.unwrap();
-    let command = child.command.unwrap();
+    let command = child.commands[0].id.clone();
     assert_eq!(
         ports.command(&location, &command).await.unwrap().counts.completed,
         3

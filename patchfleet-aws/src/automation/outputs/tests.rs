@@ -18,7 +18,8 @@ fn child_of(outputs: &[(&str, &[&str])]) -> Option<String> {
 }
 
 fn command_of(step: StepExecution) -> Option<String> {
-    command_id(&AutomationExecution::builder().build(), &[step]).map(String::from)
+    let sent = commands(&AutomationExecution::builder().build(), &[step]);
+    sent.into_iter().next().map(|sent| String::from(sent.id))
 }
 
 #[test]
@@ -78,7 +79,7 @@ fn a_command_is_read_from_the_run_command_step_or_the_executions_own_outputs() {
     let execution = AutomationExecution::builder()
         .outputs("patch.CommandId", vec![ID.to_owned()])
         .build();
-    assert_eq!(command_id(&execution, &[elsewhere]).unwrap().as_str(), ID);
+    assert_eq!(commands(&execution, &[elsewhere])[0].id.as_str(), ID);
 }
 
 #[test]

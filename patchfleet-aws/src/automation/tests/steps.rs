@@ -87,8 +87,37 @@ async fn a_childs_command_is_in_the_steps_that_come_with_it() {
         .child(&own("us-east-1"), &id(CHILD))
         .await
         .unwrap();
-    assert_eq!(view.command.unwrap().as_str(), COMMAND);
+    assert_eq!(view.commands[0].id.as_str(), COMMAND);
     assert_eq!(view.status, ExecutionStatus::InProgress);
+}
+
+#[tokio::test]
+async fn each_command_of_a_child_comes_with_the_document_that_its_step_was_given() {
+    let other = "11111111-2222-4333-8444-555555555555";
+    let step = |document: &str, command: &str| {
+        run_command()
+            .inputs("DocumentName", document)
+            .outputs("CommandId", vec![command.to_owned()])
+            .build()
+    };
+    let arn = "arn:aws:ssm:us-east-1::document/AWS-RunPatchBaseline";
+    let execution = AutomationExecution::builder()
+        .automation_execution_status(AutomationExecutionStatus::Inprogress)
+        // Inputs are JSON text (recorded).
+        .step_executions(step("\"AWS-RunShellScript\"", other))
+        .step_executions(step(arn, COMMAND))
+        .step_executions(run_command().build())
+        .build();
+    let view = with_ssm(&[&get(execution)])
+        .child(&own("us-east-1"), &id(CHILD))
+        .await
+        .unwrap();
+    let told: Vec<_> = view
+        .commands
+        .iter()
+        .map(|sent| (sent.id.as_str(), sent.document.as_deref()))
+        .collect();
+    assert_eq!(told, [(other, Some("AWS-RunShellScript")), (COMMAND, Some(arn))]);
 }
 
 #[tokio::test]
@@ -102,7 +131,7 @@ async fn a_child_that_runs_and_has_sent_no_command_yet_is_asked_for_once() {
         .child(&own("us-east-1"), &id(CHILD))
         .await
         .unwrap();
-    assert_eq!((view.command, rule.num_calls()), (None, 1));
+    assert_eq!((view.commands, rule.num_calls()), (vec![], 1));
 }
 
 #[tokio::test]
@@ -135,7 +164,7 @@ async fn a_truncated_list_of_steps_is_read_to_its_end() {
         .child(&own("us-east-1"), &id(CHILD))
         .await
         .unwrap();
-    assert_eq!(view.command.unwrap().as_str(), COMMAND);
+    assert_eq!(view.commands[0].id.as_str(), COMMAND);
     assert_eq!(view.failure, "Step fails, and here is at length why");
 }
 

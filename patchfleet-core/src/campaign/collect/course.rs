@@ -30,7 +30,7 @@ impl Job<'_> {
             StartState::Unresolved { detail } => return Course::Never(O::Unresolved, detail.clone()),
             StartState::Started { .. } => {}
         }
-        if at.child.is_some() || at.command.is_some() {
+        if at.child.is_some() || !at.commands.is_empty() {
             return Course::Ran;
         }
         match at.status.as_ref().filter(|status| status.is_terminal()) {

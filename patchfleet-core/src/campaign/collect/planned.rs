@@ -5,6 +5,7 @@ use crate::campaign::LocationOutcome;
 use crate::campaign::classify::{GONE, LEFT};
 use crate::census::NodeCounts;
 use crate::id::{NodeId, NodeSet};
+use crate::port::ExecutionStatus;
 use crate::report::{NodeOutcome, NodeRow};
 use std::collections::BTreeSet;
 
@@ -54,6 +55,25 @@ impl Settlement {
             "{} joined the selection after the plan, and {verb} not patched",
             nodes(came)
         ));
+    }
+
+    /// Says that the execution in the location did not end well, where the nodes do not show it. Everything
+    /// that patchfleet's `own` runbook does shows in its nodes, so there only a success needs the words.
+    pub(super) fn tell_of_failure(&mut self, status: &ExecutionStatus, words: &str, own: bool) {
+        let well = matches!(
+            self.outcome,
+            LocationOutcome::Succeeded | LocationOutcome::Emptied
+        );
+        // A cancel is told in its own way.
+        if status.is_cancelled() || (own && !well) {
+            return;
+        }
+        let ended = format!("the execution there ended as {}", status.as_str());
+        if words.is_empty() || words == format!("ended as {}", status.as_str()) {
+            self.add_words(&ended);
+        } else {
+            self.add_words(&format!("{ended}: {words}"));
+        }
     }
 
     fn add_words(&mut self, words: &str) {

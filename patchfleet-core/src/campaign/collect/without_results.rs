@@ -158,7 +158,7 @@ impl Job<'_> {
             nodes: Tally::default(),
             detail: String::new(),
             rows: vec![],
-            command: None,
+            commands: vec![],
             cancelled: false,
             unnamed: None,
         }

@@ -160,7 +160,13 @@ impl Drive<'_> {
             Action::Observe(id) => {
                 let unit = self.state.units().get(id)?;
                 let execution = observe::execution_of(unit)?;
-                let observed = observe::observe(&*driver.automation, execution, unit).await;
+                let observed = observe::observe(
+                    &*driver.automation,
+                    execution,
+                    unit,
+                    self.state.runs_own_runbook(),
+                );
+                let observed = observed.await;
                 Some(Answer::Observed(*id, observed))
             }
             Action::Collect(unit, location) => {

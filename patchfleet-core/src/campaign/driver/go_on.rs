@@ -141,7 +141,14 @@ impl Drive<'_> {
             return Ok(None);
         };
         let observed = self
-            .patiently(|| observe::observe(&*self.driver.automation, &execution, unit))
+            .patiently(|| {
+                observe::observe(
+                    &*self.driver.automation,
+                    &execution,
+                    unit,
+                    self.state.runs_own_runbook(),
+                )
+            })
             .await;
         match observed {
             Ok(observed) => {

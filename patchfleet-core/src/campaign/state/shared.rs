@@ -33,7 +33,7 @@ impl State {
                 let named = u32::try_from(unit.named.len()).unwrap_or(u32::MAX);
                 shared.nodes = shared.nodes.saturating_add(named);
                 if let Some(settled) = &at.settled {
-                    let counted = at.command.as_ref().map_or(0, |(_, counts)| counts.errors);
+                    let counted = at.counts().map_or(0, |counts| counts.errors);
                     let bad = settled
                         .nodes
                         .iter()

@@ -91,8 +91,8 @@ pub struct LocationState {
     pub child: Option<ExecutionId>,
     /// AWS's words on why the step failed; empty if it did not.
     pub failure: String,
-    /// The command there, with its counts.
-    pub command: Option<(CommandId, CommandCounts)>,
+    /// The commands that patch there, with their counts. A runbook of one's own may send several.
+    pub commands: BTreeMap<CommandId, CommandCounts>,
     /// When its command was first seen to be over, by the log's clock, if some of its results were late
     /// then.
     pub command_ended_at: Option<Timestamp>,
@@ -214,12 +214,19 @@ impl LocationState {
     pub(super) fn is_untouched(&self) -> bool {
         let status = self.status.as_ref();
         self.child.is_none()
-            && self.command.is_none()
+            && self.commands.is_empty()
             && status
                 .is_none_or(|status| matches!(status, ExecutionStatus::Pending | ExecutionStatus::Cancelled))
             && self.outcome().is_none_or(|outcome| {
                 matches!(outcome, LocationOutcome::Cancelled | LocationOutcome::NotStarted)
             })
+    }
+
+    /// The counts of its commands together; `None` if none is known. A node that several were sent to counts
+    /// once in each.
+    #[must_use]
+    pub fn counts(&self) -> Option<CommandCounts> {
+        self.commands.values().copied().reduce(CommandCounts::plus)
     }
 
     /// What became of it, once that is known.

@@ -181,7 +181,7 @@ impl Automation for FakeAws {
             if self.is_cancelled_in(&owner.id, &location) {
                 return Ok(ChildView {
                     status: ExecutionStatus::Cancelled,
-                    command: None,
+                    commands: vec![],
                     failure: String::new(),
                 });
             }
@@ -195,7 +195,10 @@ impl Automation for FakeAws {
                 } else {
                     ExecutionStatus::InProgress
                 },
-                command: sends.then(|| id_of(&format!("command/{}/{location}", owner.id))),
+                commands: Vec::from_iter(sends.then(|| SentCommand {
+                    id: id_of(&format!("command/{}/{location}", owner.id)),
+                    document: Some("AWS-RunPatchBaseline".to_owned()),
+                })),
                 failure: if over { slot.failure } else { String::new() },
             })
         })
