@@ -10,6 +10,7 @@ use patchfleet_core::{
     report::{NodeOutcome, ReportOutcome},
 };
 use patchfleet_sim::spec::{Change, CommandsOf, RoleChange};
+use patchfleet_tests::request;
 
 /// As long as a command lives that says nothing else, and more.
 const A_COMMANDS_LIFE: SignedDuration = SignedDuration::from_hours(6);
@@ -79,6 +80,47 @@ async fn nodes_whose_results_are_denied_in_mid_run_are_named_and_are_read_once_t
     );
     assert_eq!(read.report.totals.nodes.total(), 6);
     assert_eq!(read.report.exit_code(), 4);
+}
+
+#[tokio::test]
+async fn a_node_that_is_at_work_when_its_command_expires_is_unknown_although_the_command_succeeded_elsewhere()
+{
+    let text = r#"
+        name = "outcomes"
+        patch = { operation = "Install", delivery_timeout = "30m" }
+        [targets]
+        resource_group = "Web"
+        accounts = ["222222222222"]
+        regions = ["us-east-1"]
+        [budget.nodes]
+        max_concurrency = "100%"
+        max_errors = "100%"
+    "#;
+    let request = request(text).unwrap();
+    // The command expires after 6 h 30 min. The node that was away comes back shortly before, for an hour's work.
+    let nodes = "{ count = 2 }, { count = 2, reachability = \"offline\", patch = { minutes = 60.0 } }";
+    let back = "[[changes]]\nat = \"6h 10m\"\nchange = { gain_agent = { group = \"Web\", count = 1 } }\n";
+    let toml = world(&format!("{ACCOUNTS}{}{back}", group("222222222222", nodes)));
+    let scene = Scene::of(&toml, &request);
+    let (_, ended) = scene.run(&request).await;
+    let there = at(&ended.report, "222222222222");
+    assert_eq!(
+        there.nodes,
+        tally(&[
+            (NodeOutcome::Done, 2),
+            (NodeOutcome::Unreached, 1),
+            (NodeOutcome::Unknown, 1)
+        ])
+    );
+    let unknown = ended
+        .report
+        .needs_action
+        .iter()
+        .find(|row| row.outcome == NodeOutcome::Unknown);
+    assert_eq!(
+        unknown.unwrap().detail,
+        "the command expired while it was at work on it; what it began may run on"
+    );
 }
 
 #[tokio::test]

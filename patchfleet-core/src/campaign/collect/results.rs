@@ -6,7 +6,7 @@ use crate::campaign::LocationOutcome;
 use crate::campaign::classify::{Evidence, NOT_ALL_LISTED, PATCH_STATE_LAG, classify, worse};
 use crate::campaign::state::LocationState;
 use crate::id::{CommandId, NodeId};
-use crate::port::{CommandView, InvocationView, PortErrorKind, PortResult, Walk};
+use crate::port::{CommandView, InvocationStatus, InvocationView, PortErrorKind, PortResult, Walk};
 use crate::report::{NodeOutcome, NodeRow, Tally};
 use crate::runbook;
 use jiff::{SignedDuration, Timestamp};
@@ -27,9 +27,13 @@ struct Run<'a> {
 impl Job<'_> {
     /// Reads the results of a command that is over.
     async fn run<'a>(&self, id: &CommandId, view: &'a CommandView, by_word: bool) -> PortResult<Run<'a>> {
-        // What the plugins say tells who was at work when the command was ended before its time.
+        // What the plugins say tells who was at work when the command was ended before its time. A command is
+        // a Success, too, that expired on one node after it had succeeded on another.
         let with_plugins = by_word || !view.details.eq_ignore_ascii_case("Success");
-        let invocations = self.invocations(id, with_plugins).await?;
+        let mut invocations = self.invocations(id, with_plugins).await?;
+        if !with_plugins && invocations.values().any(|view| is_cut_short(&view.status)) {
+            invocations = self.invocations(id, true).await?;
+        }
         let printed = if by_word {
             self.told(id, &invocations).await?
         } else {
@@ -258,4 +262,13 @@ impl Job<'_> {
             unnamed: None,
         }
     }
+}
+
+/// Whether a command may have been at work on a node when it was ended there.
+fn is_cut_short(status: &InvocationStatus) -> bool {
+    use InvocationStatus as S;
+    matches!(
+        status,
+        S::DeliveryTimedOut | S::Delayed | S::Terminated | S::Cancelled
+    )
 }
