@@ -281,7 +281,8 @@ pub enum RefusalCode {
     NodeNotFound,
     /// The runbook is not there.
     RunbookMissing,
-    /// The runbook there is not the one that this version starts.
+    /// The runbook there is not the one that this version starts, or one of one's own does not do what the
+    /// request says.
     RunbookDiffers,
     /// Another campaign of the same request is open.
     CampaignOpen,

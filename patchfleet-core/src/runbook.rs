@@ -15,6 +15,7 @@ mod copies;
 mod digest;
 mod document;
 mod ensure;
+mod operation;
 mod start;
 mod targets;
 

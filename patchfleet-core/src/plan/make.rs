@@ -165,7 +165,7 @@ async fn bind(
     if built.as_ref().is_ok_and(Plan::is_empty) {
         return Ok(built?);
     }
-    let found = runbook::find(documents, central, &request.automation, steps).await?;
+    let found = runbook::find(documents, central, request, steps).await?;
     let (mut plan, mut runbook) = match (built, found) {
         (Ok(plan), runbook::Found::Bound(runbook)) => (plan, runbook),
         (Ok(mut plan), runbook::Found::NotReadable(warning)) => {

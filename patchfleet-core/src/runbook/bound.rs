@@ -1,10 +1,12 @@
 //! The runbook that a plan was made for, and whether that is still what would run.
 
-use super::{COMMAND_DOCUMENT, CommandSteps, ContentDigest, ensure::is_own_and_fits, ensure::read, is_own};
+use super::{
+    COMMAND_DOCUMENT, CommandSteps, ContentDigest, ensure::is_own_and_fits, ensure::read, is_own, operation,
+};
 use crate::id::{DocumentName, Location};
 use crate::plan::{RefusalCode, RefusalReason};
 use crate::port::{Caller, DocumentVersion, Documents, PortError, PortErrorKind, PortResult};
-use crate::request::{AutomationSettings, RunbookPin};
+use crate::request::{PatchRequest, RunbookPin};
 use serde::{Deserialize, Serialize};
 
 /// The words for where a start looks for the runbook.
@@ -86,8 +88,8 @@ pub(crate) enum Found {
     Refused(RefusalReason),
 }
 
-/// Reads the runbook that `settings` name, where the start looks for it. patchfleet's own has to fit
-/// the Command document with these `steps`.
+/// Reads the runbook that `request` names, where the start looks for it. patchfleet's own has to fit
+/// the Command document with these `steps`, and one of one's own has to do what the request says.
 ///
 /// # Errors
 ///
@@ -95,10 +97,10 @@ pub(crate) enum Found {
 pub(crate) async fn find(
     documents: &dyn Documents,
     central: &Caller,
-    settings: &AutomationSettings,
+    request: &PatchRequest,
     steps: CommandSteps,
 ) -> PortResult<Found> {
-    let name = &settings.document;
+    let name = &request.automation.document;
     let own = is_own(name);
     let refused = |code, detail| {
         Ok(Found::Refused(RefusalReason {
@@ -141,6 +143,9 @@ pub(crate) async fn find(
                 view.version, central.account, central.region
             ),
         );
+    }
+    if !own && let Some(detail) = operation::contradiction(&view.content, request) {
+        return refused(RefusalCode::RunbookDiffers, detail);
     }
     Ok(Found::Bound(PlannedRunbook {
         name: name.clone(),

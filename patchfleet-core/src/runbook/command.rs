@@ -168,7 +168,7 @@ impl CommandSteps {
 }
 
 /// The name of the parameter that a text like `{{ name }}` refers to.
-fn reference(text: &str) -> Option<&str> {
+pub(super) fn reference(text: &str) -> Option<&str> {
     Some(text.trim().strip_prefix("{{")?.strip_suffix("}}")?.trim())
 }
 

@@ -4,11 +4,12 @@
 use super::scene::{Scene, adds_up, at, tally};
 use patchfleet_core::{
     campaign::LocationOutcome,
+    plan::{PlanError, RefusalCode},
     report::{LocationReport, NodeOutcome, ReportOutcome},
     request::PatchRequest,
 };
 use patchfleet_sim::{Sim, SimOptions, world::World};
-use patchfleet_tests::{Ended, over_http, plan_and_run, request};
+use patchfleet_tests::{Ended, over_http, plan, plan_and_run, request};
 use serde_json::{Value, json};
 
 const ALL: (&str, &str) = ("resource-groups:Name", "Web");
@@ -239,4 +240,33 @@ async fn a_runbook_that_patches_nothing_is_no_success() {
         "the runbook ran, and none of its commands patches by AWS-RunPatchBaseline: it sent AWS-RunShellScript"
     );
     assert_eq!(run.report.exit_code(), 4);
+}
+
+#[tokio::test]
+async fn a_runbook_that_installs_is_refused_where_the_request_asks_to_scan() {
+    let parameters = json!({ "Operation": ["Install"], "RebootOption": ["RebootIfNeeded"] });
+    let steps = [step("patch", "AWS-RunPatchBaseline", &parameters, ALL)];
+    let text = r#"
+        name = "steps"
+        [targets]
+        resource_group = "Web"
+        accounts = ["222222222222"]
+        regions = ["us-east-1"]
+        [automation]
+        document = "Our-Patch"
+    "#;
+    let request = request(text).unwrap();
+    let scene = Scene::of(&world("{ count = 2 }", &steps), &request);
+    let Err(PlanError::Refused(refusal)) = plan(&scene.ports, &request).await else {
+        panic!("a plan to scan");
+    };
+    let [reason] = &refusal.reasons[..] else {
+        panic!("{refusal}");
+    };
+    assert_eq!(reason.code, RefusalCode::RunbookDiffers);
+    assert_eq!(
+        reason.detail,
+        "its step patch runs AWS-RunPatchBaseline with the operation Install, and the request asks for Scan: set \
+         patch.operation = \"Install\" if that is meant, or let the step take the operation from a parameter"
+    );
 }
