@@ -6,6 +6,10 @@ use crate::report::{Goal, NodeOutcome};
 use crate::request::Operation;
 use jiff::{SignedDuration, Timestamp};
 
+mod several;
+
+pub(super) use several::worse;
+
 /// How long a node's patch state, or its line in the command's results, may come after the end of
 /// its run. Until then, a node that reports success and has no new state keeps its location open,
 /// and so does a command that is through with more nodes than its results name. Run Command and patch states are
@@ -97,55 +101,6 @@ impl Verdict {
             may_change: Some(lag),
             ..self
         }
-    }
-
-    /// Takes back a success that rests on a command's word alone, where the execution that sent it failed
-    /// for these `words` and nobody knows whether it is the command that patches.
-    pub(super) fn doubt_the_word(&mut self, evidence: &Evidence<'_>, words: &str) {
-        if evidence.by_word && evidence.invocation.is_some() && self.outcome.reaches_goal(evidence.goal) {
-            *self = Self::new(
-                NodeOutcome::Unknown,
-                format!(
-                    "reported success to a command that need not be the one that patches, and the execution there \
-                     failed: {words}"
-                ),
-            );
-        }
-    }
-}
-
-/// The worse of the verdicts on a node by two commands that were sent to it, and what it rests on. It may
-/// change as long as either may. Of two that are as bad it is the one that says more.
-pub(super) fn worse<T>(one: (Verdict, T), other: (Verdict, T)) -> (Verdict, T) {
-    let may_change = one.0.may_change.max(other.0.may_change);
-    let weight = |verdict: &Verdict| (severity(verdict.outcome), verdict.detail.len());
-    let (verdict, of) = if weight(&other.0) > weight(&one.0) {
-        other
-    } else {
-        one
-    };
-    (
-        Verdict {
-            may_change,
-            ..verdict
-        },
-        of,
-    )
-}
-
-/// How bad an outcome is for a node that has several.
-fn severity(outcome: NodeOutcome) -> u8 {
-    match outcome {
-        NodeOutcome::Done => 0,
-        NodeOutcome::Gone => 1,
-        NodeOutcome::PendingReboot => 2,
-        NodeOutcome::Unmanaged => 3,
-        NodeOutcome::NotRun => 4,
-        NodeOutcome::Unreached => 5,
-        NodeOutcome::Missing => 6,
-        NodeOutcome::Unknown => 7,
-        NodeOutcome::Failed => 8,
-        NodeOutcome::Lost => 9,
     }
 }
 

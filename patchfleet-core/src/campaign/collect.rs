@@ -136,7 +136,7 @@ impl Job<'_> {
         let mut stopped = status.as_ref().is_some_and(ExecutionStatus::is_cancelled)
             && !self.state.knows_cancel(self.unit, None);
         if let Some(child) = &child
-            && !(self.matched_nothing && !patching.commands.is_empty())
+            && (!self.matched_nothing || patching.commands.is_empty())
         {
             let view = self.automation.child(self.location, child).await?;
             stopped = view.status.is_cancelled();
