@@ -24,6 +24,7 @@ mod units;
 
 pub use build::build;
 pub use file::PlanFileError;
+pub(crate) use lifetime::timeout_of;
 pub use lifetime::{CUTOFF_MARGIN, Cutoff, LIFETIME_CAP, Lifetime};
 pub use make::{Attendance, Options, PlanError, make, require_central};
 pub use presigned::refuse_presigned;

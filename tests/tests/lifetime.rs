@@ -7,7 +7,7 @@
 )]
 
 use patchfleet_core::{
-    plan::{self, PlanError, RefusalCode},
+    plan::{self, Cutoff, PlanError, RefusalCode},
     report::{NodeOutcome, ReportOutcome},
     request::PatchRequest,
 };
@@ -172,4 +172,70 @@ async fn leaving_silent_nodes_out_patches_the_others_and_accounts_for_every_node
     );
     let rows: usize = ended.rows.values().map(Vec::len).sum();
     assert_eq!(rows, 28);
+}
+
+#[tokio::test]
+async fn a_start_that_aws_keeps_waiting_past_the_cutoff_is_told_and_is_no_success() {
+    // Somebody else's execution has the only place for three hours.
+    let text = r#"
+        management_account = "111111111111"
+        documents = [
+            { name = "Patchfleet-RunPatchBaseline", builtin = "patchfleet" },
+            { name = "Nap", content = """{"schemaVersion": "0.3", "parameters": {"Why": {"type": "String"}}, "mainSteps": [
+                {"name": "nap", "action": "aws:sleep", "inputs": {"Duration": "PT3H"}}]}""" },
+        ]
+        accounts = [{ id = "111111111111", name = "Main" }, { id = "222222222222", name = "Web" }]
+        quotas = { running_automations = 1 }
+        [[groups]]
+        name = "WebServers"
+        accounts = ["222222222222"]
+        regions = ["us-east-1"]
+        nodes = [{ count = 2 }, { count = 1, reachability = "offline" }]
+    "#;
+    let clock = SimClock::new(World::parse(text).unwrap(), ClockMode::Jump);
+    let mut request = ask("");
+    request.targets.accounts = vec!["222222222222".parse().unwrap()];
+    request.budget.nodes.max_concurrency = "3".parse().unwrap();
+    let ports = in_memory(&clock, &request.access).unwrap();
+    let now = ports.clock.now();
+    let hours = jiff::SignedDuration::from_hours;
+    let cutoff = Cutoff {
+        at: now + hours(7),
+        now,
+    };
+    let options = plan::Options {
+        cutoff: Some(cutoff),
+        ..plan::Options::default()
+    };
+    let plan = plan_with(&ports, &request, &options).await.unwrap();
+    let mut nap = plan.requests[0].clone();
+    nap.document_name = "Nap".parse().unwrap();
+    nap.parameters = [("Why".to_owned(), vec!["backup".to_owned()])].into();
+    let token = patchfleet_core::id::CampaignId::from_uuid(uuid::Uuid::nil())
+        .client_token(patchfleet_core::id::UnitId::from_index(0), 1);
+    ports.automation.start(&nap, token).await.unwrap();
+
+    let campaign = Campaign::begin(&ports, plan).await.unwrap();
+    campaign.run_for(1_800).await.unwrap();
+    let state = campaign.driver.open(campaign.id).await.unwrap().into_state();
+    let warnings = state.warnings().join("; ");
+    assert!(
+        warnings.contains("waits at AWS") && warnings.contains("past the cutoff"),
+        "{warnings}"
+    );
+    let ended = campaign.run().await.unwrap();
+    let report = &ended.report;
+    assert_eq!(report.totals.nodes.count(NodeOutcome::Done), 2);
+    let command = clock.with_world(|world| world.state()["commands"][0].clone());
+    let requested: jiff::Timestamp = command["requested"].as_str().unwrap().parse().unwrap();
+    assert!(requested >= now + hours(3), "AWS began it late");
+    // The node that does not answer keeps it alive until it expires.
+    assert!(ended.records.last().unwrap().at > cutoff.at);
+    assert_eq!(report.outcome, ReportOutcome::Halted);
+    assert_eq!(report.exit_code(), 5);
+    let detail = &report.locations[0].detail;
+    assert!(
+        detail.contains("lived past the cutoff") && detail.contains("AWS began it late"),
+        "{detail}"
+    );
 }

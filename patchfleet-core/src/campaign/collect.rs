@@ -32,6 +32,8 @@ pub(super) struct Settlement {
     pub(super) rows: Vec<NodeRow>,
     /// The commands that patched there, as far as they could be read.
     pub(super) commands: Vec<(CommandId, CommandCounts)>,
+    /// When the last of them expires as a whole.
+    pub(super) expires_at: Option<Timestamp>,
     /// Whether somebody cancelled the execution or the command there, whatever became of the nodes.
     pub(super) cancelled: bool,
     /// The execution there, if its parent did not name it.
@@ -163,6 +165,11 @@ impl Job<'_> {
             runs.push((id, view));
         }
         let commands = runs.iter().map(|(id, view)| (id.clone(), view.counts)).collect();
+        let unit = self.state.units().get(&self.unit);
+        let expiries = runs
+            .iter()
+            .filter_map(|(_, view)| unit.and_then(|unit| self.state.expires(unit, view)));
+        let expires_at = expiries.max();
         // The step of a command that was cancelled may end as Failed.
         let cancelled = stopped || runs.iter().any(|(_, view)| view.is_cancelled());
         if runs.iter().any(|(_, view)| !view.is_terminal()) {
@@ -192,6 +199,7 @@ impl Job<'_> {
             settlement.tell_of_failure(&status, words, self.state.runs_own_runbook());
         }
         settlement.commands = commands;
+        settlement.expires_at = expires_at;
         settlement.cancelled = cancelled;
         Ok(match lagging {
             Some(lag) => Collected::Lagging(settlement, lag),

@@ -186,6 +186,18 @@ pub enum Event {
         command: CommandId,
         /// How far it is.
         counts: CommandCounts,
+        /// When it expires as a whole, by AWS's clock. A command that is alive patches and reboots a node
+        /// whenever that comes back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires_at: Option<Timestamp>,
+    },
+    /// An execution of the unit has waited at AWS for a while, as for a quota of running automations: that in the
+    /// location, or the unit's own. What it is to send lives from when it is sent.
+    WaitsAtAws {
+        /// The unit.
+        unit: UnitId,
+        /// The location; `None`: the unit's own execution.
+        location: Option<Location>,
     },
     /// The command of a location was seen to be over for the first time, and some of its results may be
     /// late. Whoever waits for them counts from here, as a command may run on long after its step.

@@ -10,6 +10,7 @@ use super::state::{StartState, State, UnitState};
 use super::{Event, FinishedOutcome, LocationOutcome};
 use crate::id::{ExecutionId, Location, NodeId, UnitId, WriterId};
 use crate::port::{ExecutionStatus, PortErrorKind};
+use jiff::Timestamp;
 
 /// Something that a driver learned, or decided.
 #[derive(Debug, Clone)]
@@ -122,7 +123,7 @@ impl Fact {
     }
 
     /// Its events; none if the log says so already.
-    pub(super) fn events(&self, state: &State, writer: WriterId) -> Vec<Event> {
+    pub(super) fn events(&self, state: &State, writer: WriterId, now: Timestamp) -> Vec<Event> {
         let intent = |unit: &UnitId| match &state.units().get(unit)?.start {
             StartState::Intended(intent) => Some(&**intent),
             _ => None,
@@ -182,7 +183,7 @@ impl Fact {
                     location: Some(location.clone()),
                 }]
             }
-            Self::Observed(unit, observed) => observed.events(state, *unit),
+            Self::Observed(unit, observed) => observed.events(state, *unit, now),
             Self::Settled {
                 unit,
                 location,
@@ -207,7 +208,10 @@ impl Fact {
                     });
                 }
                 let news = settlement.commands.iter().filter(|(command, counts)| {
-                    known.is_some_and(|at| at.commands.get(command) != Some(counts))
+                    known.is_some_and(|at| {
+                        let is_late = settlement.expires_at > at.expires_at;
+                        is_late || at.commands.get(command) != Some(counts)
+                    })
                 });
                 for (command, counts) in news {
                     events.push(Event::CommandObserved {
@@ -215,6 +219,7 @@ impl Fact {
                         location: location.clone(),
                         command: command.clone(),
                         counts: *counts,
+                        expires_at: settlement.expires_at,
                     });
                 }
                 events.push(Event::LocationSettled {

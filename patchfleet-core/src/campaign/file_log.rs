@@ -54,6 +54,8 @@ pub struct CampaignSummary {
     pub finished: Option<FinishedOutcome>,
     /// Why locations were left out that had not been begun, if any was.
     pub left_out_because: Option<String>,
+    /// What a person may want to act on now ([`State::warnings`](super::State::warnings)).
+    pub warnings: Vec<String>,
 }
 
 /// The campaigns of a folder.
@@ -122,6 +124,7 @@ impl FileLog {
             last_at: state.last_at(),
             finished: state.finished().map(|(outcome, _)| outcome),
             left_out_because: state.left_out_because().map(|reason| reason.to_string()),
+            warnings: state.warnings(),
         }))
     }
 

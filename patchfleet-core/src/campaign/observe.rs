@@ -1,13 +1,18 @@
 //! Looking at a running unit: its execution, the step of each location, and what runs there.
 
 use super::commands::Patching;
-use super::polls::{Parent, Polls};
+use super::polls::{Parent, Polls, later};
 use super::state::{StartState, State, UnitState};
 use super::{Event, READS_AT_ONCE};
 use crate::id::{CommandId, ExecutionId, Location, UnitId};
 use crate::port::{Automation, CommandView, ExecutionStatus, PortResult, StepView, Walk};
 use futures_util::{StreamExt as _, stream};
+use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// For how long an execution that was begun has to be Pending before it is said to wait at AWS: each is for a
+/// moment.
+const WAITS_AFTER: SignedDuration = SignedDuration::from_mins(1);
 
 /// What a look at a unit saw.
 #[derive(Debug, Clone)]
@@ -21,10 +26,12 @@ pub(super) struct Observed {
     pub(super) commands: Vec<(Location, CommandId, CommandView)>,
     /// Whether each location has one command at most.
     one_command: bool,
+    /// Where the execution waits at AWS.
+    waiting: BTreeSet<Location>,
 }
 
-/// Looks at a unit. Its runbook sends `one_command` in a location, or may send several. The execution is read before its steps, so the steps of an execution that is
-/// over are its last.
+/// Looks at a unit. Its runbook sends `one_command` in a location, or may send several. The execution is read
+/// before its steps, so the steps of an execution that is over are its last.
 ///
 /// What runs in a location and cannot be read is left out: the location is settled when its step
 /// is over, and its results are asked for then.
@@ -64,10 +71,17 @@ pub(super) async fn observe(
         Some(commands(automation, location.clone(), child, known, one_command))
     });
     let running: Vec<_> = running.collect();
-    let commands = stream::iter(running)
+    let seen = stream::iter(running)
         .buffer_unordered(READS_AT_ONCE)
         .collect::<Vec<_>>()
         .await;
+    let waiting = seen.iter().filter(|(_, waits, _)| *waits);
+    let waiting = waiting.map(|(location, ..)| location.clone()).collect();
+    let commands = seen.into_iter().flat_map(|(location, _, commands)| {
+        commands
+            .into_iter()
+            .map(move |(id, view)| (location.clone(), id, view))
+    });
     Ok(Observed {
         execution: execution.clone(),
         parent: Parent {
@@ -76,8 +90,9 @@ pub(super) async fn observe(
         },
         cancelled,
         steps,
-        commands: commands.into_iter().flatten().collect(),
+        commands: commands.collect(),
         one_command,
+        waiting,
     })
 }
 
@@ -91,34 +106,39 @@ fn rank(step: &StepView) -> u8 {
     }
 }
 
-/// The commands by which a running child patches, as far as it has sent them and they can be read.
+/// Whether a child that is not over waits at AWS, and the commands by which it patches, as far as it has sent
+/// them and they can be read.
 async fn commands(
     automation: &dyn Automation,
     location: Location,
     child: ExecutionId,
     known: Vec<CommandId>,
     one_command: bool,
-) -> Vec<(Location, CommandId, CommandView)> {
+) -> (Location, bool, Vec<(CommandId, CommandView)>) {
+    let mut waits = false;
     let ids = if one_command && !known.is_empty() {
         known
     } else {
         match automation.child(&location, &child).await {
-            Ok(view) => Patching::of(&view, one_command).commands,
+            Ok(view) => {
+                waits = view.status == ExecutionStatus::Pending;
+                Patching::of(&view, one_command).commands
+            }
             Err(_) => known,
         }
     };
     let mut commands = vec![];
     for id in ids {
         if let Ok(view) = automation.command(&location, &id).await {
-            commands.push((location.clone(), id, view));
+            commands.push((id, view));
         }
     }
-    commands
+    (location, waits, commands)
 }
 
 impl Observed {
-    /// What is new in it, as events.
-    pub(super) fn events(&self, state: &State, id: UnitId) -> Vec<Event> {
+    /// What is new in it at this time, as events.
+    pub(super) fn events(&self, state: &State, id: UnitId, now: Timestamp) -> Vec<Event> {
         let unit = state.units().get(&id);
         // What an earlier attempt did says nothing about this one.
         let Some(unit) = unit.filter(|unit| execution_of(unit) == Some(&self.execution)) else {
@@ -152,6 +172,34 @@ impl Observed {
                     location: location.clone(),
                     command: command.clone(),
                     counts: view.counts,
+                    expires_at: state.expires(unit, view),
+                });
+            }
+        }
+        events.extend(self.waits(unit, id, now));
+        events
+    }
+
+    /// The executions that have waited at AWS for long enough to say so, and are not known to.
+    fn waits(&self, unit: &UnitState, id: UnitId, now: Timestamp) -> Vec<Event> {
+        let long = |since: Option<Timestamp>| since.is_some_and(|since| now >= later(since, WAITS_AFTER));
+        let mut events = vec![];
+        if let StartState::Started { at, .. } = unit.start
+            && self.parent.status == ExecutionStatus::Pending
+            && !unit.waits
+            && long(Some(at))
+        {
+            events.push(Event::WaitsAtAws {
+                unit: id,
+                location: None,
+            });
+        }
+        for location in &self.waiting {
+            let known = unit.locations.get(location).filter(|at| at.settled.is_none());
+            if known.is_some_and(|at| !at.waits && long(at.child_at)) {
+                events.push(Event::WaitsAtAws {
+                    unit: id,
+                    location: Some(location.clone()),
                 });
             }
         }

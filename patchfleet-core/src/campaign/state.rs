@@ -5,12 +5,13 @@
 
 use super::{Event, FinishedOutcome, LocationOutcome, RECORD_FORMAT, Record};
 use crate::id::{CampaignId, Location, UnitId};
-use crate::plan::{Plan, PlannedLocation};
+use crate::plan::{Plan, PlannedLocation, timeout_of};
 use crate::report::{NodeOutcome, Tally};
 use crate::runbook::{self, RunbookChange};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
+mod late;
 mod rest;
 mod shared;
 mod unit;
@@ -156,6 +157,8 @@ impl State {
                 if let Some(unit) = self.units.get_mut(unit)
                     && let StartState::Intended(intent) = &unit.start
                 {
+                    unit.timeout = timeout_of(&intent.request);
+                    unit.waits = false;
                     unit.start = StartState::Started {
                         attempt: intent.attempt,
                         execution: execution.clone(),
@@ -234,6 +237,7 @@ impl State {
                     location.failure.clone_from(failure);
                     if child.is_some() {
                         location.child.clone_from(child);
+                        location.child_at.get_or_insert(at);
                     }
                 }
             }
@@ -242,9 +246,24 @@ impl State {
                 location,
                 command,
                 counts,
+                expires_at,
             } => {
                 if let Some(location) = self.open_location(*unit, location) {
                     location.commands.insert(command.clone(), *counts);
+                    location.expires_at = location.expires_at.max(*expires_at);
+                }
+            }
+            Event::WaitsAtAws { unit, location: None } => {
+                if let Some(unit) = self.units.get_mut(unit) {
+                    unit.waits = true;
+                }
+            }
+            Event::WaitsAtAws {
+                unit,
+                location: Some(location),
+            } => {
+                if let Some(location) = self.open_location(*unit, location) {
+                    location.waits = true;
                 }
             }
             Event::CommandEnded { unit, location } => {

@@ -12,6 +12,7 @@ mod cut_short;
 mod evidence;
 mod fire;
 mod gone;
+mod late;
 mod left_out;
 mod named;
 mod once;

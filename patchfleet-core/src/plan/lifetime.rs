@@ -281,7 +281,7 @@ impl Plan {
 }
 
 /// The `TimeoutSeconds` that a start gives its commands.
-pub(super) fn timeout_of(start: &StartRequest) -> Option<Seconds> {
+pub(crate) fn timeout_of(start: &StartRequest) -> Option<Seconds> {
     let text = start.parameters.get(TIMEOUT_PARAMETER)?.first()?;
     text.parse().ok().map(Seconds::new)
 }

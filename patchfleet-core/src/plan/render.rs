@@ -54,7 +54,10 @@ impl Plan {
             ),
         );
         if let Some(cutoff) = self.lifetime.as_ref().and_then(|lifetime| lifetime.cutoff) {
-            push(&mut text, &format!("  every command has expired by {cutoff:.0}"));
+            push(
+                &mut text,
+                &format!("  every command has expired by {cutoff:.0}, unless AWS begins it late"),
+            );
         }
         push(
             &mut text,

@@ -10,7 +10,7 @@ use crate::port::{ExecutionStatus, NodeRows, PortErrorKind, PortResult};
 use crate::request::Operation;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// An account of a campaign.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -194,6 +194,11 @@ impl Report {
         for (_, location, at) in state.locations() {
             by_location.entry(location).or_default().push(at);
         }
+        let kept_waiting: BTreeSet<&Location> = state
+            .locations()
+            .filter(|(unit, _, at)| state.waits_in(*unit, at))
+            .map(|(_, location, _)| location)
+            .collect();
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let mut locations = vec![];
         let mut needs_action = vec![];
@@ -201,6 +206,14 @@ impl Report {
         let mut nodes = Tally::default();
         for (location, parts) in by_location {
             let mut report = LocationReport::of(location, &parts, planned.get(location).copied().flatten());
+            if report.outcome.is_none() && kept_waiting.contains(location) {
+                report.waiting = true;
+                "its execution waits at AWS and has sent nothing yet".clone_into(&mut report.detail);
+            }
+            for late in parts.iter().filter_map(|part| state.past_cutoff(part)) {
+                let between = if report.detail.is_empty() { "" } else { "; " };
+                report.detail = format!("{}{between}{late}", report.detail);
+            }
             if let Some(outcome) = report.outcome {
                 let count = outcomes.entry(outcome).or_default();
                 *count = count.saturating_add(1);

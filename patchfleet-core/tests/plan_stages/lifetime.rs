@@ -217,7 +217,7 @@ fn people_are_told_a_cutoff_in_whole_seconds() {
     let plan = within(12 * 60, 123_456_789).unwrap();
     let text = plan.to_text();
     assert!(
-        text.contains("every command has expired by 2026-03-01T12:00:00Z\n"),
+        text.contains("every command has expired by 2026-03-01T12:00:00Z, unless AWS begins it late\n"),
         "{text}"
     );
     let stop = StopReason::Cutoff {

@@ -18,8 +18,8 @@ pub(crate) struct Cli {
 const EXIT_CODES: &str = "\
 Exit codes: 0 every targeted node reached its goal, or nothing to do; 1 unexpected error; 2 bad usage or invalid \
 request; 3 refused before anything was started; 4 finished, but some nodes did not reach their goal, or locations \
-were skipped as unknown; 5 halted by a budget, the cutoff, a changed runbook or somebody else's cancel; 130 interrupted by \
-Ctrl-C (the campaign stays open).
+were skipped as unknown; 5 halted by a budget, the cutoff (also if a command lived past it), a changed runbook or \
+somebody else's cancel; 130 interrupted by Ctrl-C (the campaign stays open).
 
 AWS settings come from the usual environment and profiles (AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL, \
 AWS_CA_BUNDLE).

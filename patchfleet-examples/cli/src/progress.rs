@@ -4,25 +4,27 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use jiff::{SignedDuration, Timestamp};
 use patchfleet_core::campaign::{Event, Observer, Record, State};
 use patchfleet_core::text::one_line;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{IsTerminal as _, Write as _};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// Watches a campaign as the terminal allows.
 pub(crate) fn observer() -> Observer {
     if std::io::stderr().is_terminal() {
         let bars = Bars::new();
-        Arc::new(move |_, state| bars.show(state))
+        Arc::new(move |record, state| bars.show(record, state))
     } else {
-        Arc::new(print_lines)
+        let told = Told::default();
+        Arc::new(move |record, state| print_lines(record, state, &told))
     }
 }
 
 struct Bars {
     locations: ProgressBar,
     nodes: ProgressBar,
-    // Draws the two together.
-    _both: MultiProgress,
+    // Draws the two together, under what a person is told at once.
+    both: MultiProgress,
+    told: Told,
 }
 
 impl Bars {
@@ -41,11 +43,16 @@ impl Bars {
         Self {
             locations: bar("locations"),
             nodes: bar("nodes"),
-            _both: both,
+            both,
+            told: Told::default(),
         }
     }
 
-    fn show(&self, state: &State) {
+    fn show(&self, record: &Record, state: &State) {
+        for warning in self.told.news(record, state) {
+            // Nobody is left to tell if standard error is closed.
+            let _ = self.both.println(one_line(&warning));
+        }
         let seen = Seen::of(state);
         self.locations.set_length(seen.locations);
         self.locations.set_position(seen.settled);
@@ -116,13 +123,31 @@ fn elapsed(state: &State) -> String {
     format!("{:#}", SignedDuration::from_secs(so_far.as_secs()))
 }
 
-fn print_lines(record: &Record, _: &State) {
+/// What a person was told already.
+#[derive(Default)]
+struct Told(Mutex<BTreeSet<String>>);
+
+impl Told {
+    /// What a person should be told at once of a record, and was not told before.
+    fn news(&self, record: &Record, state: &State) -> Vec<String> {
+        let warnings = record.events.iter().filter_map(|event| state.warning(event));
+        let Ok(mut told) = self.0.lock() else {
+            return warnings.collect();
+        };
+        warnings.filter(|warning| told.insert(warning.clone())).collect()
+    }
+}
+
+fn print_lines(record: &Record, state: &State, told: &Told) {
     let mut stderr = std::io::stderr().lock();
     for event in &record.events {
         if let Some(line) = line(record.at, event) {
             // Nobody is left to tell if standard error is closed.
             let _ = writeln!(stderr, "{}", one_line(&line));
         }
+    }
+    for warning in told.news(record, state) {
+        let _ = writeln!(stderr, "{:.0} {}", record.at, one_line(&warning));
     }
 }
 

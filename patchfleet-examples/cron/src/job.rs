@@ -14,12 +14,13 @@ use patchfleet_core::problem::chain;
 use patchfleet_core::report::Report;
 use patchfleet_core::request::{Access, Format, MAX_REQUEST_BYTES, PatchRequest};
 use patchfleet_core::text::one_line;
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::fs::File;
 use std::future::Future;
 use std::io::Read as _;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 use trouble::Trouble;
 use uuid::Uuid;
@@ -427,7 +428,17 @@ impl<R: Reach> Job<R> {
     fn driver(&self, ports: &Ports) -> Driver {
         let writer = WriterId::from_uuid(Uuid::new_v4());
         let rows = Arc::new(FileRows::new(&self.log));
-        Driver::new(ports, Arc::new(FileLog::new(&self.log)), rows, writer)
+        let mut driver = Driver::new(ports, Arc::new(FileLog::new(&self.log)), rows, writer);
+        let told = Mutex::new(BTreeSet::new());
+        driver.observer = Some(Arc::new(move |record, state| {
+            for warning in record.events.iter().filter_map(|event| state.warning(event)) {
+                let is_news = told.lock().is_ok_and(|mut told| told.insert(warning.clone()));
+                if is_news {
+                    tracing::warn!("{}", one_line(&warning));
+                }
+            }
+        }));
+        driver
     }
 
     /// The request, as the file has it now.

@@ -258,6 +258,7 @@ impl Job<'_> {
             detail,
             rows,
             commands: vec![],
+            expires_at: None,
             cancelled: false,
             unnamed: None,
         }

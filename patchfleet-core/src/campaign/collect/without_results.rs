@@ -159,6 +159,7 @@ impl Job<'_> {
             detail: String::new(),
             rows: vec![],
             commands: vec![],
+            expires_at: None,
             cancelled: false,
             unnamed: None,
         }

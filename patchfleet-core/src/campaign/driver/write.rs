@@ -15,10 +15,10 @@ impl Drive<'_> {
     /// Appends what was learned, whoever else appends meanwhile.
     pub(super) async fn write_down(&mut self, mut facts: Vec<Fact>) -> Result<(), DriveError> {
         loop {
-            let writer = self.driver.writer;
+            let (writer, now) = (self.driver.writer, self.now());
             let events: Vec<Event> = facts
                 .iter()
-                .flat_map(|fact| fact.events(&self.state, writer))
+                .flat_map(|fact| fact.events(&self.state, writer, now))
                 .collect();
             if events.is_empty() {
                 return Ok(());

@@ -1,6 +1,7 @@
 //! What has happened to a unit and to its locations.
 
 use super::ASK_AGAIN_AFTER;
+use crate::budget::Seconds;
 use crate::campaign::{LocationOutcome, Record, start};
 use crate::id::{CommandId, ExecutionId, Location, NodeId, UnitId, WriterId};
 use crate::port::{CommandCounts, ExecutionStatus, PortErrorKind, StartRequest};
@@ -30,6 +31,10 @@ pub struct UnitState {
     pub not_before: Option<Timestamp>,
     /// The plan's unit whose locations it has, if that unit's execution was cancelled before it reached them.
     pub instead_of: Option<UnitId>,
+    /// The `TimeoutSeconds` that was sent with its start.
+    pub timeout: Option<Seconds>,
+    /// Whether its own execution was seen to wait at AWS for a while.
+    pub waits: bool,
     /// How many attempts other units had that had its locations before it. The rows that they kept are older.
     pub earlier_attempts: u32,
 }
@@ -89,8 +94,14 @@ pub struct LocationState {
     pub ended_at: Option<Timestamp>,
     /// The execution there.
     pub child: Option<ExecutionId>,
+    /// When the log said so first.
+    pub child_at: Option<Timestamp>,
+    /// Whether that execution was seen to wait at AWS for a while.
+    pub waits: bool,
     /// AWS's words on why the step failed; empty if it did not.
     pub failure: String,
+    /// When the last command there expires as a whole, by AWS's clock.
+    pub expires_at: Option<Timestamp>,
     /// The commands that patch there, with their counts. A runbook of one's own may send several.
     pub commands: BTreeMap<CommandId, CommandCounts>,
     /// When its command was first seen to be over, by the log's clock, if some of its results were late
@@ -131,6 +142,8 @@ impl UnitState {
             not_sent: None,
             not_before: None,
             instead_of: None,
+            timeout: None,
+            waits: false,
             earlier_attempts: 0,
         }
     }

@@ -43,6 +43,15 @@ pub enum StopReason {
     Unresolved(UnitId),
     /// An execution ended without reaching its locations, and not because of its error limit.
     BrokenOff(UnitId),
+    /// AWS began a command so late that it lives, or lived, past the plan's cutoff.
+    PastCutoff {
+        /// Where.
+        location: Location,
+        /// When the command expires.
+        expires: Timestamp,
+        /// The cutoff.
+        at: Timestamp,
+    },
     /// Nobody drove the campaign for long, and whoever found it has nothing more of it begun.
     Unattended {
         /// When it was last driven.
@@ -86,6 +95,14 @@ impl fmt::Display for StopReason {
             Self::BrokenOff(unit) => write!(
                 f,
                 "the execution of unit {unit} ended before it reached all its locations"
+            ),
+            Self::PastCutoff {
+                location,
+                expires,
+                at,
+            } => write!(
+                f,
+                "AWS began the command in {location} late: it expires at {expires:.0}, past the cutoff {at:.0}"
             ),
             Self::Unattended { since, until } => write!(
                 f,
@@ -213,6 +230,15 @@ impl State {
                 _ => None,
             })
             .or_else(|| {
+                let mut late = self.locations().filter(|(.., at)| self.may_pass_cutoff(at));
+                let (_, location, at) = late.next()?;
+                Some(StopReason::PastCutoff {
+                    location: location.clone(),
+                    expires: at.expires_at?,
+                    at: self.cutoff()?,
+                })
+            })
+            .or_else(|| {
                 let (since, until) = self.unattended?;
                 Some(StopReason::Unattended { since, until })
             })
@@ -239,6 +265,7 @@ impl State {
         }
         let left_out = self.runbook.is_some()
             || self.cancelled_elsewhere().is_some()
+            || self.locations().any(|(.., at)| self.may_pass_cutoff(at))
             || self
                 .units
                 .values()
@@ -253,7 +280,7 @@ impl State {
 
     /// How the campaign ends, once every unit is over.
     ///
-    /// Halted, if somebody else cancelled something and no person has said to go on, if something is left
+    /// Halted, if a command lived past the cutoff, if somebody else cancelled something and no person has said to go on, if something is left
     /// of an execution that was cancelled, if a start was withheld because the runbook had changed, or if a
     /// location was not begun because too many had failed, in its unit (AWS stopped) or before it, or
     /// because the cutoff had come, or because nobody had driven the campaign for long. Otherwise Succeeded, if every location succeeded or had no node left and none
@@ -276,7 +303,11 @@ impl State {
             };
         }
         // A changed runbook is recorded only where a start was withheld.
-        if self.runbook.is_some() || self.cancelled_elsewhere().is_some() || !self.rest().is_empty() {
+        if self.runbook.is_some()
+            || self.cancelled_elsewhere().is_some()
+            || !self.rest().is_empty()
+            || self.locations().any(|(.., at)| self.may_pass_cutoff(at))
+        {
             return FinishedOutcome::Halted;
         }
         let by_budget = [self.stop_reason(), self.left_out_for.clone()]
@@ -285,7 +316,10 @@ impl State {
             .any(|reason| {
                 matches!(
                     reason,
-                    StopReason::Budget { .. } | StopReason::Cutoff { .. } | StopReason::Unattended { .. }
+                    StopReason::Budget { .. }
+                        | StopReason::Cutoff { .. }
+                        | StopReason::PastCutoff { .. }
+                        | StopReason::Unattended { .. }
                 )
             });
         let halted = self

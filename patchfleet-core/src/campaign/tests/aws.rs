@@ -207,6 +207,8 @@ pub(crate) struct FakeAws {
     pub(crate) unnamed: Mutex<bool>,
     /// How long after its end a command's results are listed.
     pub(crate) lists_late: Mutex<SignedDuration>,
+    /// How long AWS keeps an execution in a location waiting.
+    pub(crate) waits: Mutex<SignedDuration>,
     /// How long after its step a command is over.
     pub(crate) runs_on: Mutex<SignedDuration>,
     /// How long after its step a command would expire.
@@ -293,6 +295,10 @@ impl FakeAws {
         })
     }
 
+    fn waits(&self) -> SignedDuration {
+        *self.waits.lock().unwrap()
+    }
+
     fn hidden(&self) -> SignedDuration {
         *self.hidden.lock().unwrap()
     }
@@ -371,7 +377,7 @@ impl FakeAws {
                 Slot {
                     location,
                     begins: Some(begins),
-                    ends: begins + RUNS,
+                    ends: begins + self.waits() + RUNS,
                     status: status.into(),
                     failure: failure.into(),
                 }

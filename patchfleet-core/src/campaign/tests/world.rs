@@ -157,6 +157,7 @@ impl World {
             reads: Mutex::default(),
             copies_mend_after: Mutex::default(),
             runs_on: Mutex::default(),
+            waits: Mutex::default(),
             expires_late: Mutex::default(),
             lists_late: Mutex::default(),
             unnamed: Mutex::default(),

@@ -55,6 +55,9 @@ pub(crate) fn status(args: &StatusArgs) -> Result<ExitCode, Failure> {
                 if let Some(reason) = &campaign.left_out_because {
                     let _ = writeln!(text, "      nothing more was begun: {}", one_line(reason));
                 }
+                for warning in &campaign.warnings {
+                    let _ = writeln!(text, "      {}", one_line(warning));
+                }
             }
             print_text(&text)?;
         }
@@ -74,5 +77,6 @@ fn as_json(campaign: &CampaignSummary) -> Value {
         "planned_at": campaign.planned_at,
         "last_at": campaign.last_at,
         "left_out_because": campaign.left_out_because,
+        "warnings": campaign.warnings,
     })
 }

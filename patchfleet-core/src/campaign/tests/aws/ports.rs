@@ -188,10 +188,12 @@ impl Automation for FakeAws {
             let over = slot.ends <= self.now();
             let sends = !matches!(self.script(&location), Script::FailsEarly)
                 && !owner.refused
-                && slot.begins.unwrap() + SENDS <= self.now();
+                && slot.begins.unwrap() + self.waits() + SENDS <= self.now();
             Ok(ChildView {
                 status: if over {
                     slot.status
+                } else if slot.begins.unwrap() + self.waits() > self.now() {
+                    ExecutionStatus::Pending
                 } else {
                     ExecutionStatus::InProgress
                 },
@@ -232,7 +234,7 @@ impl Automation for FakeAws {
             Ok(CommandView {
                 status: status.to_owned(),
                 details: details.to_owned(),
-                requested_at: slot.begins.unwrap() + SENDS,
+                requested_at: slot.begins.unwrap() + self.waits() + SENDS,
                 expires_at: Some(slot.ends + *self.expires_late.lock().unwrap()),
                 counts: CommandCounts {
                     targets,

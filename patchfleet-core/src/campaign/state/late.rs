@@ -1,0 +1,146 @@
+//! What AWS begins late, and what a cutoff makes of that.
+//!
+//! A command's life begins when it is sent. A start sends its command at once, unless AWS keeps its
+//! execution waiting, as it does while an account's quota of running automations is used up by whomever.
+
+use super::{LocationState, StartState, State, UnitState};
+use crate::campaign::{Event, LocationOutcome};
+use crate::id::{Location, UnitId};
+use crate::port::CommandView;
+use jiff::{SignedDuration, Timestamp};
+
+impl State {
+    /// The plan's cutoff.
+    pub(in crate::campaign) fn cutoff(&self) -> Option<Timestamp> {
+        self.plan.lifetime.as_ref()?.cutoff
+    }
+
+    /// Whether the command of a location may be alive after the cutoff, or was: it expires later, and it is not
+    /// known to have been over before. By the log's clock, so a command whose end nobody saw in time counts.
+    pub(in crate::campaign) fn may_pass_cutoff(&self, at: &LocationState) -> bool {
+        let (Some(cutoff), Some(expires)) = (self.cutoff(), at.expires_at) else {
+            return false;
+        };
+        let over = at
+            .command_ended_at
+            .or(at.settled.as_ref().map(|settled| settled.at));
+        // Nobody was patched by a command that matched nobody.
+        let nobody = matches!(
+            at.outcome(),
+            Some(LocationOutcome::Emptied | LocationOutcome::Vanished)
+        );
+        expires > cutoff && !nobody && over.is_none_or(|over| over > cutoff)
+    }
+
+    /// What is to be said of a location's command and the cutoff, once it has settled.
+    pub(crate) fn past_cutoff(&self, at: &LocationState) -> Option<String> {
+        let (cutoff, expires) = (self.cutoff()?, at.expires_at?);
+        self.may_pass_cutoff(at).then(|| {
+            let lives = if at.settled.is_some() { "lived" } else { "lives" };
+            format!("its command {lives} past the cutoff {cutoff:.0}, as AWS began it late: it expires at {expires:.0}")
+        })
+    }
+
+    /// When a command of this unit expires as a whole: as AWS says, else at the latest that it may.
+    pub(in crate::campaign) fn expires(&self, unit: &UnitState, view: &CommandView) -> Option<Timestamp> {
+        view.expires_at.or_else(|| {
+            let lives = self.plan.lifetime.as_ref()?.expiry(unit.timeout?);
+            let lives = SignedDuration::from_secs(i64::try_from(lives.get()).ok()?);
+            view.requested_at.checked_add(lives).ok()
+        })
+    }
+
+    /// Whether the unit's own execution waits at AWS, as far as the log tells.
+    fn waits(&self, unit: &UnitState) -> bool {
+        unit.waits && unit.ended.is_none() && unit.locations.values().all(LocationState::is_waiting)
+    }
+
+    /// Whether nothing has been sent in a location, because an execution waits at AWS.
+    pub(crate) fn waits_in(&self, unit: UnitId, at: &LocationState) -> bool {
+        let unit = self.units.get(&unit);
+        at.settled.is_none()
+            && at.commands.is_empty()
+            && (at.waits || unit.is_some_and(|unit| self.waits(unit)))
+    }
+
+    /// What a person may want to act on now, each in a sentence: executions that wait at AWS, and commands that
+    /// live past the cutoff. Empty once the campaign is over: the report tells then.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        if self.finished.is_some() {
+            return vec![];
+        }
+        let mut warnings = vec![];
+        for (id, unit) in &self.units {
+            if self.waits(unit) {
+                warnings.push(self.waits_in_words(unit, None));
+            }
+            for (location, at) in &unit.locations {
+                if at.settled.is_some() {
+                    continue;
+                }
+                if at.waits && self.waits_in(*id, at) {
+                    warnings.push(self.waits_in_words(unit, Some((location, at))));
+                }
+                warnings.extend(self.lives_in_words(location, at));
+            }
+        }
+        warnings
+    }
+
+    /// What a person should be told at once of an event that has just been added.
+    #[must_use]
+    pub fn warning(&self, event: &Event) -> Option<String> {
+        match event {
+            Event::WaitsAtAws { unit, location } => {
+                let unit = self.units.get(unit)?;
+                let at = match location {
+                    Some(location) => Some((location, unit.locations.get(location)?)),
+                    None => None,
+                };
+                Some(self.waits_in_words(unit, at))
+            }
+            Event::CommandObserved { unit, location, .. } => {
+                let at = self.units.get(unit)?.locations.get(location)?;
+                self.lives_in_words(location, at)
+            }
+            _ => None,
+        }
+    }
+
+    fn lives_in_words(&self, location: &Location, at: &LocationState) -> Option<String> {
+        let commands = Vec::from_iter(at.commands.keys().map(ToString::to_string)).join(" and ");
+        let words = self.past_cutoff(at)?;
+        Some(format!(
+            "{location}: {words}; nothing more is begun, and who wants it to end in time cancels command {commands} there"
+        ))
+    }
+
+    fn waits_in_words(&self, unit: &UnitState, at: Option<(&Location, &LocationState)>) -> String {
+        let what = match (&unit.start, at) {
+            (_, Some((location, at))) => {
+                let child = at
+                    .child
+                    .as_ref()
+                    .map_or_else(String::new, |child| format!(" {child}"));
+                format!("{location}: the execution{child} waits at AWS")
+            }
+            (StartState::Started { execution, .. }, None) => format!("execution {execution} waits at AWS"),
+            (_, None) => "an execution waits at AWS".to_owned(),
+        };
+        let latest = self.cutoff().and_then(|cutoff| {
+            let lives = self.plan.lifetime.as_ref()?.expiry(unit.timeout?);
+            let latest = cutoff
+                .checked_sub(SignedDuration::from_secs(i64::try_from(lives.get()).ok()?))
+                .ok()?;
+            Some(format!(
+                "; a command that it sends after {latest:.0} lives past the cutoff {cutoff:.0}: cancel it if that must \
+                 not be"
+            ))
+        });
+        format!(
+            "{what}, as for a quota of running automations, and has sent nothing yet{}",
+            latest.unwrap_or_default()
+        )
+    }
+}

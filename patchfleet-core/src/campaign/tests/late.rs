@@ -1,0 +1,154 @@
+//! AWS keeps an execution waiting, and its command lives longer than the plan said.
+
+use super::world::*;
+use crate::budget::Seconds;
+use crate::campaign::{Event, FinishedOutcome, LocationOutcome, State, StopReason};
+use crate::plan::Lifetime;
+use crate::port::Clock as _;
+use crate::report::Report;
+use crate::runbook::{StepSum, TIMEOUT_PARAMETER};
+use jiff::{SignedDuration, Timestamp};
+
+/// One location after the other, and a cutoff so long after the plan. Commands live for 20 minutes.
+fn world(units: usize, cutoff: SignedDuration) -> World {
+    let well: &[(&str, Script)] = &[("us-east-1", Script::Nodes(vec![Node::well(1)]))];
+    let mut world = World::new(&vec![well; units], 1, 0);
+    for request in &mut world.plan.requests {
+        let timeout = vec!["600".to_owned()];
+        request.parameters.insert(TIMEOUT_PARAMETER.to_owned(), timeout);
+    }
+    let steps = Seconds::new(600);
+    world.plan.lifetime = Some(Lifetime {
+        steps: StepSum {
+            least: steps,
+            most: steps,
+        },
+        step_timeout: None,
+        node: steps,
+        cutoff: Some(at(cutoff)),
+    });
+    *world.aws.expires_late.lock().unwrap() = SignedDuration::from_mins(19);
+    world
+}
+
+fn at(after: SignedDuration) -> Timestamp {
+    "2026-03-01T22:00:00Z".parse::<Timestamp>().unwrap() + after
+}
+
+/// The campaign's end, and what a person was told on the way, each once and when.
+fn watched(world: &World) -> (State, Vec<(Timestamp, String)>) {
+    let mut told: Vec<(Timestamp, String)> = vec![];
+    let driver = world.driver(1);
+    let state = finish(async {
+        driver.begin(world.campaign(), &world.plan).await.unwrap();
+        let mut drive = driver.open(world.campaign()).await.unwrap();
+        loop {
+            let turn = drive.step().await.unwrap();
+            for warning in drive.state().warnings() {
+                if told.iter().all(|(_, known)| *known != warning) {
+                    told.push((world.clock.now(), warning));
+                }
+            }
+            match turn {
+                crate::campaign::Turn::Acted => {}
+                crate::campaign::Turn::Wait(at) => driver.clock.sleep_until(at).await,
+                crate::campaign::Turn::Done(_) => return drive.into_state(),
+            }
+        }
+    });
+    (state, told)
+}
+
+fn outcomes(state: &State) -> Vec<LocationOutcome> {
+    state.locations().map(|(.., at)| at.outcome().unwrap()).collect()
+}
+
+#[test]
+fn a_command_that_aws_begins_after_the_cutoff_is_told_at_once_and_is_no_success() {
+    let world = world(1, SignedDuration::from_hours(2));
+    *world.aws.waits.lock().unwrap() = SignedDuration::from_hours(3);
+    let (state, told) = watched(&world);
+    let [(waits_at, waits), (lives_at, lives)] = &told[..] else {
+        panic!("{told:?}")
+    };
+    assert!(*waits_at < at(SignedDuration::from_mins(3)), "{waits_at}");
+    assert!(
+        waits.contains("waits at AWS") && waits.contains("after 2026-03-01T23:40:00Z lives past the cutoff"),
+        "{waits}"
+    );
+    assert!(*lives_at < at(SignedDuration::from_mins(182)), "{lives_at}");
+    assert!(
+        lives.contains("lives past the cutoff 2026-03-02T00:00:00Z") && lives.contains("cancels command"),
+        "{lives}"
+    );
+    // Its node is patched, and that is not what was asked for.
+    assert_eq!(outcomes(&state), [LocationOutcome::Succeeded]);
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Halted);
+    let report = finish(Report::build(&state, &*world.rows)).unwrap();
+    assert_eq!(report.exit_code(), 5);
+    let detail = &report.locations[0].detail;
+    assert!(
+        detail.contains("lived past the cutoff 2026-03-02T00:00:00Z") && detail.contains("AWS began it late"),
+        "{detail}"
+    );
+    assert!(report.left_out_because.unwrap().contains("past the cutoff"));
+    assert_eq!(State::from_records(&world.records()).unwrap(), state);
+}
+
+#[test]
+fn nothing_more_is_begun_while_a_command_may_live_past_the_cutoff() {
+    let world = world(2, SignedDuration::from_mins(40));
+    // It expires after the cutoff, and is over before.
+    *world.aws.expires_late.lock().unwrap() = SignedDuration::from_hours(1);
+    let (state, told) = watched(&world);
+    assert_eq!(
+        outcomes(&state),
+        [LocationOutcome::Succeeded, LocationOutcome::NotStarted]
+    );
+    assert_eq!(world.executions().len(), 1);
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Halted);
+    assert!(matches!(
+        state.left_out_because(),
+        Some(StopReason::PastCutoff { .. })
+    ));
+    assert_eq!(told.len(), 1, "{told:?}");
+}
+
+#[test]
+fn a_command_that_was_over_before_the_cutoff_did_not_pass_it_whenever_it_would_have_expired() {
+    let world = world(1, SignedDuration::from_mins(40));
+    *world.aws.expires_late.lock().unwrap() = SignedDuration::from_hours(1);
+    let (state, _) = watched(&world);
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Succeeded);
+    let report = finish(Report::build(&state, &*world.rows)).unwrap();
+    assert_eq!(report.locations[0].detail, "");
+}
+
+#[test]
+fn a_command_that_nobody_watched_is_judged_by_when_it_expires() {
+    let world = world(1, SignedDuration::from_hours(2));
+    *world.aws.waits.lock().unwrap() = SignedDuration::from_hours(3);
+    let driver = world.driver(1);
+    let state = finish(async {
+        driver.begin(world.campaign(), &world.plan).await.unwrap();
+        let mut drive = driver.open(world.campaign()).await.unwrap();
+        while world.executions().is_empty() {
+            drive.step().await.unwrap();
+        }
+        world.clock.advance(SignedDuration::from_hours(9));
+        world.driver(2).run(world.campaign()).await.unwrap()
+    });
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Halted);
+}
+
+#[test]
+fn an_execution_that_begins_at_once_is_not_said_to_wait() {
+    let world = world(2, SignedDuration::from_hours(2));
+    *world.aws.waits.lock().unwrap() = SignedDuration::from_secs(30);
+    let (state, told) = watched(&world);
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Succeeded);
+    assert_eq!(told, []);
+    let records = world.records();
+    let mut events = records.iter().flat_map(|record| &record.events);
+    assert!(!events.any(|event| matches!(event, Event::WaitsAtAws { .. })));
+}
