@@ -36,8 +36,11 @@ impl State {
     pub(crate) fn past_cutoff(&self, at: &LocationState) -> Option<String> {
         let (cutoff, expires) = (self.cutoff()?, at.expires_at?);
         self.may_pass_cutoff(at).then(|| {
-            let lives = if at.settled.is_some() { "lived" } else { "lives" };
-            format!("its command {lives} past the cutoff {cutoff:.0}, as AWS began it late: it expires at {expires:.0}")
+            let (lives, ends) = match at.settled {
+                Some(_) => ("lived", "was to expire"),
+                None => ("lives", "expires"),
+            };
+            format!("its command {lives} past the cutoff {cutoff:.0}, as AWS began it late: it {ends} at {expires:.0}")
         })
     }
 
@@ -111,6 +114,10 @@ impl State {
     fn lives_in_words(&self, location: &Location, at: &LocationState) -> Option<String> {
         let commands = Vec::from_iter(at.commands.keys().map(ToString::to_string)).join(" and ");
         let words = self.past_cutoff(at)?;
+        if at.settled.is_some() {
+            // Nothing is left to cancel.
+            return Some(format!("{location}: {words}"));
+        }
         Some(format!(
             "{location}: {words}; nothing more is begun, and who wants it to end in time cancels command {commands} there"
         ))

@@ -91,6 +91,15 @@ fn a_command_that_aws_begins_after_the_cutoff_is_told_at_once_and_is_no_success(
         detail.contains("lived past the cutoff 2026-03-02T00:00:00Z") && detail.contains("AWS began it late"),
         "{detail}"
     );
+    let observed = world.records().into_iter().flat_map(|record| record.events);
+    let mut observed = observed
+        .filter(|event| matches!(event, Event::CommandObserved { .. }))
+        .collect::<Vec<_>>();
+    let late = state.warning(&observed.pop().unwrap()).unwrap();
+    assert!(
+        late.contains("lived past the cutoff") && !late.contains("cancel"),
+        "nothing is left to cancel: {late}"
+    );
     assert!(report.left_out_because.unwrap().contains("past the cutoff"));
     assert_eq!(State::from_records(&world.records()).unwrap(), state);
 }
