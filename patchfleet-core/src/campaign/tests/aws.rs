@@ -205,6 +205,8 @@ pub(crate) struct FakeAws {
     pub(crate) starts: Mutex<Vec<(ClientToken, String)>>,
     /// Whether the steps name no execution.
     pub(crate) unnamed: Mutex<bool>,
+    /// The document that the steps say their commands have, if they say one.
+    pub(crate) command_document: Mutex<Option<&'static str>>,
     /// How long after its end a command's results are listed.
     pub(crate) lists_late: Mutex<SignedDuration>,
     /// How long AWS keeps an execution in a location waiting.

@@ -227,6 +227,35 @@ fn a_run_with_a_baseline_override_rests_on_the_commands_own_word_and_waits_for_n
 }
 
 #[test]
+fn where_no_command_is_known_to_patch_a_failed_execution_makes_no_node_succeed_by_its_word() {
+    let run = |document: Option<&'static str>, well: bool| {
+        let other = Node {
+            status: if well { "Success" } else { "Failed" },
+            ..Node::well(2)
+        };
+        let nodes = Script::Nodes(vec![Node::well(1), other]);
+        let mut world = World::new(&[&[("us-east-1", nodes)]], 1, 0);
+        give(&mut world, "BaselineOverride", "s3://bucket/baseline.json");
+        world.plan.request.automation.document = "Our-Patch".parse().unwrap();
+        world.plan.requests[0].document_name = "Our-Patch".parse().unwrap();
+        *world.aws.command_document.lock().unwrap() = document;
+        let state = world.run();
+        rows(&world, &state)
+    };
+    for document in [None, Some("Our-Command"), Some("AWS-RunDocument")] {
+        let found = run(document, false);
+        assert_eq!((found[0].0.as_str(), found[1].0.as_str()), ("unknown", "failed"));
+        assert_eq!(
+            found[0].1,
+            "reported success to a command that need not be the one that patches, and the execution there failed: \
+             ended as Failed"
+        );
+        assert_eq!(run(document, true)[0].0, "done");
+    }
+    assert_eq!(run(Some("AWS-RunPatchBaseline"), false)[0].0, "done");
+}
+
+#[test]
 fn results_that_could_not_be_read_are_named_node_by_node() {
     let world = World::new(&[&[("us-east-1", Script::Sealed)]], 1, 0);
     let state = world.run();

@@ -160,6 +160,7 @@ impl World {
             waits: Mutex::default(),
             expires_late: Mutex::default(),
             lists_late: Mutex::default(),
+            command_document: Mutex::new(Some("AWS-RunPatchBaseline")),
             unnamed: Mutex::default(),
             hidden: Mutex::new(SignedDuration::from_secs(5)),
             remembers: SignedDuration::from_mins(6),

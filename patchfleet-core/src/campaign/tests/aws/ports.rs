@@ -199,7 +199,7 @@ impl Automation for FakeAws {
                 },
                 commands: Vec::from_iter(sends.then(|| SentCommand {
                     id: id_of(&format!("command/{}/{location}", owner.id)),
-                    document: Some("AWS-RunPatchBaseline".to_owned()),
+                    document: self.command_document.lock().unwrap().map(str::to_owned),
                 })),
                 failure: if over { slot.failure } else { String::new() },
             })
