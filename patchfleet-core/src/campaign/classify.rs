@@ -129,6 +129,22 @@ impl Evidence<'_> {
         self.snapshot.is_some() && self.fresh().is_some_and(|state| state.snapshot.is_some())
     }
 
+    /// Whether the results of this run say that the node did not reach its goal.
+    fn fell_short(&self) -> bool {
+        let has_results = if self.by_word {
+            self.summary.is_some()
+        } else {
+            self.fresh().is_some()
+        };
+        let result = || answered(self, &InvocationStatus::Success);
+        has_results && !result().outcome.reaches_goal(self.goal)
+    }
+
+    /// Whether a patch state that can be nobody else's says that the node did not reach its goal.
+    fn proves_a_shortfall(&self) -> bool {
+        self.proves_a_run() && self.fell_short()
+    }
+
     fn by_alarm(&self) -> bool {
         self.command.to_ascii_lowercase().contains("alarm")
     }
@@ -173,6 +189,7 @@ pub(super) fn classify(evidence: &Evidence<'_>) -> Verdict {
     };
     match status {
         S::Undeliverable | S::AccessDenied | S::InvalidPlatform => match evidence.managed {
+            None if evidence.proves_a_shortfall() => lost(Presence::NotListed),
             None if !evidence.selected => gone(),
             _ => Verdict::new(
                 NodeOutcome::Unreached,
@@ -221,9 +238,12 @@ fn without_invocation(evidence: &Evidence<'_>) -> Verdict {
     }
 }
 
-/// A node that reported success and is listed no more. One that is selected still may be stopped. It is
-/// gone, and not lost, only if its run provably came to its end: Run Command reports success after the
-/// reboot, and the run's own results say that the goal was reached.
+/// A node that reported success and is listed no more.
+///
+/// It is gone if its run provably came to its end: Run Command reports success after the reboot, and the
+/// run's own results say that the goal was reached. It is lost if they say that it was not, also if the
+/// node has left its selection since: an autoscaling group replaces a broken machine. Without results the
+/// selection decides. A node that is still selected may be stopped, and is lost.
 fn success_not_listed(evidence: &Evidence<'_>) -> Verdict {
     let result = answered(evidence, &InvocationStatus::Success);
     let proven = if evidence.by_word {
@@ -245,10 +265,11 @@ fn success_not_listed(evidence: &Evidence<'_>) -> Verdict {
             ),
         );
     }
-    if !evidence.selected {
-        return gone();
-    }
-    let verdict = lost(Presence::NotListed);
+    let verdict = if evidence.selected || evidence.fell_short() {
+        lost(Presence::NotListed)
+    } else {
+        gone()
+    };
     let may_be_late = evidence.snapshot.is_some() && !evidence.by_word && evidence.fresh().is_none();
     if may_be_late && !evidence.was_written_over() {
         verdict.until(PATCH_STATE_LAG)
@@ -288,7 +309,9 @@ fn lost(presence: Presence) -> Verdict {
 /// contrary.
 fn not_tried(evidence: &Evidence<'_>, why: &str) -> Verdict {
     match evidence.managed {
+        None if evidence.proves_a_shortfall() => lost(Presence::NotListed),
         None if !evidence.selected => gone(),
+        None if evidence.proves_a_run() => lost(Presence::NotListed),
         Some(node) if evidence.proves_a_run() => match node.ping {
             PingStatus::Online => answered(evidence, &InvocationStatus::Terminated),
             PingStatus::Offline => lost(Presence::Silent),

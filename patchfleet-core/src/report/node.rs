@@ -18,7 +18,8 @@ pub enum NodeOutcome {
     Missing,
     /// Patches failed to install, or the operation itself failed.
     Failed,
-    /// Was reached, and does not answer any more.
+    /// Was reached, and does not answer any more. So is a node that reported success, is not listed any more,
+    /// and by the results of its run fell short of its goal.
     Lost,
     /// The command never reached it.
     Unreached,
@@ -26,8 +27,10 @@ pub enum NodeOutcome {
     NotRun,
     /// Selected, and not listed by Systems Manager: stopped, terminated, or never registered.
     Unmanaged,
-    /// Planned, and neither selected nor listed by Systems Manager any more; or provably through with its
-    /// run, at its goal, and not listed any more. Counts as at its goal unless `policy.gone` is `fail`.
+    /// Not there any more, and not harmed as far as is known. Either it was provably through with its run and
+    /// at its goal before Systems Manager stopped listing it. Or it is neither selected nor listed any more,
+    /// and no result of the run says that it fell short, as when an autoscaling group ended it. Counts as at
+    /// its goal unless `policy.gone` is `fail`.
     Gone,
     /// Its results could not be read, or another run has written its patch state since.
     Unknown,

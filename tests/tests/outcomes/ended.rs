@@ -101,14 +101,20 @@ async fn a_node_that_reached_its_goal_and_is_not_there_any_more_is_gone_however_
 }
 
 #[tokio::test]
-async fn a_named_node_that_fell_short_or_went_down_in_its_reboot_is_lost_when_it_is_not_there_any_more() {
-    let in_its_reboot = SignedDuration::from_mins(5).as_secs();
-    for (behaviour, after) in [
-        ("outcome = \"succeeds_with_failed_patches\"", TEN_MINUTES),
-        ("reboot_minutes = 5.0", in_its_reboot),
-    ] {
-        let (report, row) = struck(&two(behaviour), &by_name(), "", after, Change::Terminate).await;
-        assert_eq!(row.outcome, NodeOutcome::Lost, "{behaviour}: {}", row.detail);
-        assert_eq!(report.exit_code(), 4, "{behaviour}");
+async fn a_node_that_fell_short_is_lost_however_it_was_selected_when_it_is_not_there_any_more() {
+    for selector in [&by_name(), "all_managed = true", "resource_group = \"Web\""] {
+        let behaviour = "outcome = \"succeeds_with_failed_patches\"";
+        let (report, row) = struck(&two(behaviour), selector, "", TEN_MINUTES, Change::Terminate).await;
+        assert_eq!(row.outcome, NodeOutcome::Lost, "{selector}: {}", row.detail);
+        assert_eq!(report.exit_code(), 4, "{selector}");
     }
+}
+
+#[tokio::test]
+async fn a_named_node_that_went_down_in_its_reboot_is_lost_when_it_is_not_there_any_more() {
+    let in_its_reboot = SignedDuration::from_mins(5).as_secs();
+    let behaviour = "reboot_minutes = 5.0";
+    let (report, row) = struck(&two(behaviour), &by_name(), "", in_its_reboot, Change::Terminate).await;
+    assert_eq!(row.outcome, NodeOutcome::Lost, "{}", row.detail);
+    assert_eq!(report.exit_code(), 4);
 }

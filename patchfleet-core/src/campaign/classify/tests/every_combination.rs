@@ -62,17 +62,20 @@ const REACHED: &str = "
     none              *   dead    not_run
     none              yes none    unmanaged
     none              no  none    gone
-    Undeliverable     no  none    gone
-    AccessDenied      no  none    gone
-    InvalidPlatform   no  none    gone
+    Undeliverable     no  none    by-shortfall
+    AccessDenied      no  none    by-shortfall
+    InvalidPlatform   no  none    by-shortfall
+    Undeliverable     yes none    unreached-or-short
+    AccessDenied      yes none    unreached-or-short
+    InvalidPlatform   yes none    unreached-or-short
     Undeliverable     *   *       unreached
     AccessDenied      *   *       unreached
     InvalidPlatform   *   *       unreached
-    Terminated        no  none    gone
-    Pending           no  none    gone
+    Terminated        no  none    by-shortfall
+    Pending           no  none    by-shortfall
     Terminated        *   *       by-snapshot
     Pending           *   *       by-snapshot
-    Success           no  none    gone
+    Success           no  none    by-result
     Success           *   early   answered
     Failed            *   early   answered
     DeliveryTimedOut  *   online  by-state
@@ -178,15 +181,19 @@ fn every_combination_comes_to_the_one_outcome_that_the_rules_name() {
                         let proven = by_snapshot && ours && well;
                         let case = format!("{kind} {status} selected:{selected} {ping} state:{state}");
                         let rule = look_up(REACHED, [&[status], &[selected], &[ping]]);
-                        let by_proof = rule == "by-proof";
+                        let by_proof = ["by-proof", "by-result"].contains(&rule.as_str());
+                        let short = by_snapshot && ours && !well;
                         let answers = ["online", "early"].contains(&ping);
                         let rule = match rule.as_str() {
-                            "by-snapshot" if !(by_snapshot && ours) || ping == "none" => "not_run",
+                            "by-snapshot" if !(by_snapshot && ours) => "not_run",
                             "by-snapshot" if answers => "answered",
                             "by-state" if ours => "answered",
                             "by-state" => "unreached",
                             "by-trace" if !ours => "unreached",
                             "by-turn" if !ours => "gone",
+                            "by-shortfall" | "by-result" | "unreached-or-short" if short => "lost",
+                            "by-shortfall" | "by-result" => "gone",
+                            "unreached-or-short" => "unreached",
                             "by-proof" if !proven => "lost",
                             "by-proof" => "gone",
                             "by-snapshot" | "by-trace" | "by-turn" => "lost",

@@ -72,12 +72,50 @@ fn a_patch_state_that_may_only_be_late_is_waited_for_before_the_node_is_lost() {
         assert_eq!(verdict.outcome, NodeOutcome::Lost);
         assert_eq!(verdict.may_change, waits.then_some(PATCH_STATE_LAG));
     }
-    // Its selection says that it left, whatever its patch state would be.
+    // One that left its selection is gone, unless its patch state proves the contrary.
     let verdict = success_not_listed(Evidence {
         selected: false,
         ..plain("Success")
     });
-    assert_eq!((verdict.outcome, verdict.may_change), (NodeOutcome::Gone, None));
+    assert_eq!(
+        (verdict.outcome, verdict.may_change),
+        (NodeOutcome::Gone, Some(PATCH_STATE_LAG))
+    );
+}
+
+#[test]
+fn a_node_that_fell_short_is_lost_also_after_its_group_has_replaced_it() {
+    for (state, expected) in [
+        ("slow", NodeOutcome::Gone),
+        ("failed", NodeOutcome::Lost),
+        ("missing", NodeOutcome::Lost),
+        ("reboot", NodeOutcome::Lost),
+        ("none", NodeOutcome::Gone),
+        ("theirs", NodeOutcome::Gone),
+    ] {
+        let view = patch_state(state, "Install");
+        let verdict = success_not_listed(Evidence {
+            selected: false,
+            state: view.as_ref(),
+            ..plain("Success")
+        });
+        assert_eq!(verdict.outcome, expected, "{state}");
+    }
+    let told = Summary {
+        missing: 0,
+        failed: 3,
+        pending_reboot: 0,
+        installed: 198,
+    };
+    for (summary, expected) in [(Some(told), NodeOutcome::Lost), (None, NodeOutcome::Gone)] {
+        let verdict = success_not_listed(Evidence {
+            selected: false,
+            by_word: true,
+            summary,
+            ..plain("Success")
+        });
+        assert_eq!(verdict.outcome, expected);
+    }
 }
 
 #[test]
