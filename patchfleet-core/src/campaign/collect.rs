@@ -5,7 +5,7 @@ use super::polls::Parent;
 use super::state::{LocationState, StartState, State, UnitState, ended_well};
 use super::{LocationOutcome, start};
 use crate::id::{CommandId, ExecutionId, Location, NodeId, UnitId};
-use crate::port::{Automation, CommandCounts, ExecutionStatus, Inventory, PortResult, Walk};
+use crate::port::{Automation, CommandCounts, ExecutionStatus, Inventory, PortErrorKind, PortResult, Walk};
 use crate::report::{Goal, NodeRow, Tally};
 use crate::request::Patch;
 use crate::runbook;
@@ -95,15 +95,16 @@ impl Job<'_> {
         match self.course(&unit.start, at) {
             Course::Never(outcome, detail) => self.never_ran(outcome, detail).await.map(Collected::Settled),
             Course::Ran => self.ran(at, at.child.clone()).await,
-            Course::Unnamed(outcome, detail) => match self.unnamed_child(unit).await? {
-                Some(child) => {
-                    let mut collected = self.ran(at, Some(child.clone())).await?;
-                    if let Collected::Settled(settlement) | Collected::Lagging(settlement, _) = &mut collected
-                    {
-                        settlement.unnamed = Some(child);
-                    }
-                    Ok(collected)
+            Course::Unreached(outcome, detail) => match self.unnamed_child(unit).await {
+                Ok(Some(child)) => self.ran_unnamed(at, child).await,
+                Err(error) if error.kind().is_transient() || error.kind() == PortErrorKind::Credentials => {
+                    Err(error)
                 }
+                // Nobody may ask there, and nothing but the question says that anything was begun.
+                Ok(None) | Err(_) => self.never_ran(outcome, detail).await.map(Collected::Settled),
+            },
+            Course::Unnamed(outcome, detail) => match self.unnamed_child(unit).await? {
+                Some(child) => self.ran_unnamed(at, child).await,
                 None if outcome == LocationOutcome::ResultsUnreadable => {
                     Ok(Collected::Settled(self.unreadable(detail)))
                 }
@@ -126,6 +127,15 @@ impl Job<'_> {
             walk.advance(page.next)?;
         }
         Ok(found)
+    }
+
+    /// A location in which an execution was begun that its parent does not name.
+    async fn ran_unnamed(&self, at: &LocationState, child: ExecutionId) -> PortResult<Collected> {
+        let mut collected = self.ran(at, Some(child.clone())).await?;
+        if let Collected::Settled(settlement) | Collected::Lagging(settlement, _) = &mut collected {
+            settlement.unnamed = Some(child);
+        }
+        Ok(collected)
     }
 
     /// A location in which an execution was begun.
@@ -272,15 +282,15 @@ impl Job<'_> {
         Ok(self.is_cancelled(&commands).await)
     }
 
-    /// Whether the unit's execution began anything in the location, as AWS lists it there.
+    /// What the unit's execution began in the location, as AWS lists it there.
     ///
     /// # Errors
     ///
     /// Whatever keeps it from being read.
-    pub(super) async fn is_begun(&self) -> PortResult<bool> {
+    pub(super) async fn begun(&self) -> PortResult<Option<ExecutionId>> {
         match self.state.units().get(&self.unit) {
-            Some(unit) => Ok(self.unnamed_child(unit).await?.is_some()),
-            None => Ok(false),
+            Some(unit) => self.unnamed_child(unit).await,
+            None => Ok(None),
         }
     }
 

@@ -132,6 +132,10 @@ pub enum Event {
         /// executions never began.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         begin: Vec<Replacement>,
+        /// Executions that turned up in locations which seemed never to have been begun. The locations are open
+        /// again, and their results are read.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        found: Vec<TurnedUp>,
     },
     /// Run Command refused the whole command of a unit that names its nodes, because one of them is
     /// stopped, terminated or not registered: no node was sent anything. The unit is begun again, as
@@ -259,6 +263,18 @@ pub struct Replacement {
     pub of: UnitId,
     /// The expected start: the other unit's, with some of its locations.
     pub request: StartRequest,
+}
+
+/// An execution that turned up in a location after the execution that began it seemed never to have reached
+/// that.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TurnedUp {
+    /// The unit that began it.
+    pub of: UnitId,
+    /// Where.
+    pub location: Location,
+    /// The execution there.
+    pub child: ExecutionId,
 }
 
 /// What became of a location.

@@ -199,7 +199,7 @@ impl State {
             Event::Unattended { since } => {
                 self.unattended.get_or_insert((*since, at));
             }
-            Event::GoneOn { begin, .. } => self.go_on(begin),
+            Event::GoneOn { begin, found, .. } => self.go_on(begin, found, at),
             Event::CommandNotSent {
                 unit,
                 attempt,

@@ -164,7 +164,7 @@ fn line(at: Timestamp, event: &Event) -> Option<String> {
             Some(location) => format!("{location}: cancelled by somebody else: nothing more is begun"),
             None => format!("unit {unit}: cancelled by somebody else: nothing more is begun"),
         },
-        Event::GoneOn { by, begin } => {
+        Event::GoneOn { by, begin, found } => {
             let rest: usize = begin
                 .iter()
                 .map(|added| added.request.target_location().locations().count())
@@ -179,7 +179,11 @@ fn line(at: Timestamp, event: &Event) -> Option<String> {
                     begin.len()
                 ),
             };
-            format!("going on, says {by}{rest}")
+            let found: String = found
+                .iter()
+                .map(|one| format!("; {} had been begun as {}, and is read", one.location, one.child))
+                .collect();
+            format!("going on, says {by}{rest}{found}")
         }
         Event::StartUnresolved { unit, detail } => format!("unit {unit}: start unresolved: {detail}"),
         Event::LocationObserved { location, status, .. } => format!("{location}: {}", status.as_str()),

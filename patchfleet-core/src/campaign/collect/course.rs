@@ -12,6 +12,9 @@ pub(super) enum Course {
     /// documented that a step that failed names it, and nodes that were patched must not be
     /// reported as left alone.
     Unnamed(LocationOutcome, String),
+    /// By its steps the execution did not reach the location. This, unless there is an execution all the same
+    /// in which nodes may have been patched: a cancel may cross with a start. Nobody need be able to ask.
+    Unreached(LocationOutcome, String),
     Never(LocationOutcome, String),
 }
 
@@ -62,11 +65,11 @@ impl Job<'_> {
                 let status = self.parent.map(|parent| &parent.status);
                 let failure = self.parent.map_or("", |parent| &parent.failure);
                 match status {
-                    Some(ExecutionStatus::Cancelled) => Course::Never(
+                    Some(ExecutionStatus::Cancelled) => Course::Unreached(
                         O::Cancelled,
                         "the execution was cancelled before it reached the location".to_owned(),
                     ),
-                    Some(status) => Course::Never(
+                    Some(status) => Course::Unreached(
                         O::NotStarted,
                         format!(
                             "the execution ended before it reached the location: {}",

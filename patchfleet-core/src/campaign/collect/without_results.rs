@@ -103,7 +103,7 @@ impl Job<'_> {
         let unit = self.state.units().get(&self.unit);
         let at = unit.and_then(|unit| unit.locations.get(self.location));
         let (outcome, detail) = match unit.zip(at).map(|(unit, at)| self.course(&unit.start, at)) {
-            Some(Course::Never(outcome, detail)) => (outcome, detail),
+            Some(Course::Never(outcome, detail) | Course::Unreached(outcome, detail)) => (outcome, detail),
             Some(Course::Ran | Course::Unnamed(..)) | None => (LocationOutcome::ResultsUnreadable, why),
         };
         match found {

@@ -7,7 +7,7 @@
 use super::{Drive, DriveError, Driver};
 use crate::campaign::observe::{self, Observed};
 use crate::campaign::polls::{Failures, later};
-use crate::campaign::{Event, LOOK_UP_AFTER, READS_AT_ONCE, Replacement};
+use crate::campaign::{Event, LOOK_UP_AFTER, READS_AT_ONCE, Replacement, TurnedUp};
 use crate::id::{CampaignId, Location, UnitId};
 use crate::pack::{Rectangle, pack};
 use crate::port::{Appended, ExecutionStatus, PortError, PortErrorKind, PortResult, StartRequest};
@@ -26,7 +26,8 @@ impl Driver {
     /// stop, and so is the late effect of a cancel that was on its way.
     ///
     /// The locations that such an execution never began are begun in new units. Where that cannot be seen,
-    /// or the execution is not over yet, they stay where they are, and a person may say so again. That an
+    /// or the execution is not over yet, they stay where they are, and a person may say so again. A location
+    /// in which an execution turns up after all is open again, and its results are read. That an
     /// execution is over for so long that everything below it is listed ([`LOOK_UP_AFTER`]) is waited for.
     ///
     /// # Errors
@@ -56,8 +57,19 @@ impl Driver {
                 continue;
             }
             let mut events = drive.cancels(&looks).await;
-            let (begin, unseen) = drive.replacements(&looks).await;
-            if begin.is_empty() && events.is_empty() && drive.state.stopped_units().is_empty() {
+            let Rest { begin, found, unseen } = drive.replacements(&looks).await;
+            for one in &found {
+                let cancelled = drive.cancelled_of(one.of, &[&one.location]).await;
+                events.extend(cancelled.into_iter().map(|at| Event::CancelledElsewhere {
+                    unit: one.of,
+                    location: Some(at),
+                }));
+            }
+            if begin.is_empty()
+                && found.is_empty()
+                && events.is_empty()
+                && drive.state.stopped_units().is_empty()
+            {
                 return Err(match unseen {
                     Some((location, source)) => DriveError::Unseen {
                         campaign,
@@ -70,6 +82,7 @@ impl Driver {
             events.push(Event::GoneOn {
                 by: by.to_owned(),
                 begin,
+                found,
             });
             self.claim(campaign, &drive.state).await?;
             if drive.append(events).await? == Appended::Yes {
@@ -87,6 +100,16 @@ struct Look {
     observed: Option<Observed>,
     /// The locations that it never began, unless something is found there.
     rest: BTreeSet<Location>,
+}
+
+/// What the locations come to that no execution seemed to have reached.
+struct Rest {
+    /// Units for those in which nothing was begun.
+    begin: Vec<Replacement>,
+    /// Executions that turned up in others.
+    found: Vec<TurnedUp>,
+    /// One in which that cannot be seen, and why.
+    unseen: Option<(Location, PortError)>,
 }
 
 impl Drive<'_> {
@@ -215,16 +238,16 @@ impl Drive<'_> {
             .await
     }
 
-    /// Units for the locations in which nothing was begun, and a location in which that cannot be seen.
-    async fn replacements(&self, looks: &[Look]) -> (Vec<Replacement>, Option<(Location, PortError)>) {
-        let (mut begin, mut unseen) = (vec![], None);
+    /// What the locations come to that no execution seemed to have reached.
+    async fn replacements(&self, looks: &[Look]) -> Rest {
+        let (mut begin, mut turned_up, mut unseen) = (vec![], vec![], None);
         for look in looks {
             let unit = look.unit;
             let reads: Vec<_> = look
                 .rest
                 .iter()
                 .map(|location| async move {
-                    let read = self.patiently(|| async move { self.job(unit, location).is_begun().await });
+                    let read = self.patiently(|| async move { self.job(unit, location).begun().await });
                     (location, read.await)
                 })
                 .collect();
@@ -232,10 +255,14 @@ impl Drive<'_> {
             let mut rest = BTreeSet::new();
             for (location, begun) in read {
                 match begun {
-                    Ok(false) => {
+                    Ok(None) => {
                         rest.insert(location.clone());
                     }
-                    Ok(true) => {}
+                    Ok(Some(child)) => turned_up.push(TurnedUp {
+                        of: unit,
+                        location: location.clone(),
+                        child,
+                    }),
                     Err(error) => {
                         unseen.get_or_insert((location.clone(), error));
                     }
@@ -249,7 +276,11 @@ impl Drive<'_> {
             });
             begin.extend(requests.map(|request| Replacement { of: unit, request }));
         }
-        (begin, unseen)
+        Rest {
+            begin,
+            found: turned_up,
+            unseen,
+        }
     }
 
     /// Makes a call again while what keeps it from an answer may pass by itself.

@@ -1,8 +1,9 @@
 //! What is left of executions that somebody else cancelled, and going on with it.
 
 use super::{StartState, State, UnitState};
-use crate::campaign::{LocationOutcome, Replacement};
+use crate::campaign::{LocationOutcome, Replacement, TurnedUp};
 use crate::id::{Location, UnitId};
+use jiff::Timestamp;
 use std::collections::BTreeSet;
 
 impl State {
@@ -53,8 +54,8 @@ impl State {
     }
 
     /// Opens the campaign again, for what had not been begun.
-    pub(super) fn go_on(&mut self, begin: &[Replacement]) {
-        if begin.is_empty() && self.cancels.values().all(|accepted| *accepted) {
+    pub(super) fn go_on(&mut self, begin: &[Replacement], found: &[TurnedUp], at: Timestamp) {
+        if begin.is_empty() && found.is_empty() && self.cancels.values().all(|accepted| *accepted) {
             return;
         }
         for accepted in self.cancels.values_mut() {
@@ -72,6 +73,24 @@ impl State {
         for replacement in begin {
             self.replace(replacement);
         }
+        for found in found {
+            self.turn_up(found, at);
+        }
+    }
+
+    /// Opens a location again in which an execution turned up, so that it is read what became of it.
+    fn turn_up(&mut self, found: &TurnedUp, at: Timestamp) {
+        let Some(unit) = self.units.get_mut(&found.of) else {
+            return;
+        };
+        let location = unit.locations.get_mut(&found.location);
+        let Some(location) = location.filter(|location| location.is_untouched()) else {
+            return;
+        };
+        location.child = Some(found.child.clone());
+        location.child_at = Some(at);
+        location.settled = None;
+        unit.ended = None;
     }
 
     /// Adds a unit that has locations of another one from now on.

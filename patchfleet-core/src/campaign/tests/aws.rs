@@ -265,6 +265,8 @@ struct Slot {
     ends: Timestamp,
     status: ExecutionStatus,
     failure: String,
+    /// Whether its step says that it was not reached.
+    hidden: bool,
 }
 
 impl FakeAws {
@@ -363,7 +365,9 @@ impl FakeAws {
                 Script::Emptied => ("Success", ""),
                 Script::CommandFails(_) => ("Failed", "Step fails when it is verifying."),
             };
-            slots.push(if failed > allowed || cancelled {
+            let unreached = failed > allowed || cancelled;
+            let hidden = unreached && self.turns_up.lock().unwrap().contains(&location);
+            slots.push(if unreached && !hidden {
                 Slot {
                     location,
                     begins: None,
@@ -374,6 +378,7 @@ impl FakeAws {
                         .unwrap_or(execution.started_at),
                     status: ExecutionStatus::Pending,
                     failure: String::new(),
+                    hidden,
                 }
             } else {
                 Slot {
@@ -382,6 +387,7 @@ impl FakeAws {
                     ends: begins + self.waits() + RUNS,
                     status: status.into(),
                     failure: failure.into(),
+                    hidden,
                 }
             });
         }

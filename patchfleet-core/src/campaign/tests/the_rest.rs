@@ -326,7 +326,7 @@ fn world_goes_on(world: &World) -> BoxFuture<'_, ()> {
 }
 
 #[test]
-fn a_location_in_which_something_is_found_is_not_begun_again() {
+fn a_location_in_which_something_is_found_is_not_begun_again_and_its_nodes_are_read() {
     let world = world();
     finish(halted(&world, 1)).unwrap();
     let hidden = world.plan.locations[2].location();
@@ -344,8 +344,32 @@ fn a_location_in_which_something_is_found_is_not_begun_again() {
         })
         .collect();
     assert_eq!(regions[1], BTreeSet::from(["us-east-1".to_owned()]));
+    assert_all_done_once(&world, &state, "");
+    let error = finish(go_on(&world, 3)).unwrap_err();
+    assert!(matches!(error, DriveError::NothingToGoOn { .. }), "{error}");
+}
+
+#[test]
+fn what_turns_up_while_it_still_runs_is_waited_for() {
+    let world = world();
+    finish(halted(&world, 1)).unwrap();
+    let hidden = world.plan.locations[2].location();
+    world.aws.turns_up.lock().unwrap().insert(hidden);
+    *world.aws.runs_on.lock().unwrap() = SignedDuration::from_mins(10);
+    let state = finish(go_on(&world, 2)).unwrap();
+    assert_all_done_once(&world, &state, "");
+}
+
+#[test]
+fn what_a_cancel_crossed_with_is_found_before_its_location_settles() {
+    let world = world();
+    let hidden = world.plan.locations[2].location();
+    world.aws.turns_up.lock().unwrap().insert(hidden);
+    let state = finish(halted(&world, 1)).unwrap();
     let (well, cancelled) = (LocationOutcome::Succeeded, LocationOutcome::Cancelled);
-    assert_eq!(outcomes(&world, &state), [well, well, cancelled, well].map(Some));
+    assert_eq!(outcomes(&world, &state), [well, well, well, cancelled].map(Some));
+    let state = finish(go_on(&world, 2)).unwrap();
+    assert_all_done_once(&world, &state, "");
 }
 
 #[test]
@@ -459,5 +483,6 @@ fn the_log_carries_the_starts_of_the_rest_and_an_older_one_has_none() {
     assert_eq!(begins[0][0].of, UnitId::from_index(0));
     let old: Event = serde_json::from_str(r#"{"event":"gone_on","by":"somebody"}"#).unwrap();
     let by = "somebody".to_owned();
-    assert_eq!(old, Event::GoneOn { by, begin: vec![] });
+    let (begin, found) = (vec![], vec![]);
+    assert_eq!(old, Event::GoneOn { by, begin, found });
 }

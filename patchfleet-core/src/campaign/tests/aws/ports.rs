@@ -69,7 +69,8 @@ impl Automation for FakeAws {
         self.call(move || {
             let execution = self.seen(&id)?;
             let slots = self.slots(&execution);
-            let over = slots.iter().all(|slot| slot.ends <= self.now()) || self.is_cut_off(&execution);
+            let mut told = slots.iter().filter(|slot| !slot.hidden);
+            let over = told.all(|slot| slot.ends <= self.now()) || self.is_cut_off(&execution);
             let cancelling = execution.cancelled_at.is_some() && *self.says_cancelling.lock().unwrap();
             let status = if !over && cancelling {
                 ExecutionStatus::Cancelling
@@ -106,7 +107,7 @@ impl Automation for FakeAws {
                 failure: String::new(),
             }];
             for slot in self.slots(&execution) {
-                let begun = slot.begins.is_some_and(|at| at <= now);
+                let begun = !slot.hidden && slot.begins.is_some_and(|at| at <= now);
                 let over = begun && slot.ends <= now;
                 let early = matches!(
                     self.script(&slot.location),
@@ -150,10 +151,7 @@ impl Automation for FakeAws {
             let there = match self.script(&location) {
                 Script::Sealed => return Err(PortError::new(PortErrorKind::Denied, "may not read")),
                 Script::RoleMissing | Script::NeverBegins => false,
-                _ => {
-                    slot.begins.is_some_and(|at| at <= self.now())
-                        || self.turns_up.lock().unwrap().contains(&location)
-                }
+                _ => slot.begins.is_some_and(|at| at <= self.now()),
             };
             // Everything stands on the second page.
             Ok(match page {
