@@ -19,9 +19,12 @@ use std::fmt;
 /// was begun a moment ago, as long as nobody deletes the claim, which is as new, in the same moment. A
 /// campaign whose whole log is taken away counts as over.
 ///
-/// What the second guard costs for each start: one or two listings, for each campaign one
-/// [`request_name`](Self::request_name), for each of the same name one [`last`](Self::last) as well, and a
-/// whole [`read`](Self::read) for those of them that are open. Up to 16 of these calls run at once.
+/// What the second guard costs: one look is one [`keys`](Self::keys), for each campaign that is there, over or
+/// not, one [`request_name`](Self::request_name), for each of the same name one [`last`](Self::last) as well,
+/// and a whole [`read`](Self::read) for those of them that are open. A new campaign is two looks, one before
+/// anything is written down and one for its claim.
+/// [`open_campaign`](crate::campaign::open_campaign) is one more where the claim names no open campaign. Up to
+/// 16 of these calls run at once.
 pub trait CampaignLog: Send + Sync {
     /// Appends `record` to the log `key`, as number `record.seq`, if there is no such record and
     /// all before it are there.
@@ -54,6 +57,10 @@ pub trait CampaignLog: Send + Sync {
     fn keys(&self) -> BoxFuture<'_, PortResult<Vec<LogKey>>>;
 
     /// The name of a campaign's request, from record 0 of its log alone; `None` if it has no record.
+    ///
+    /// It is asked for every campaign that is there, so read no more of record 0 than is needed: the plan in it
+    /// may be megabytes, and its JSON has the name within the first kilobyte. Of a record 0 that is not whole
+    /// either answer will do, as [`last`](Self::last) says that there is none.
     ///
     /// # Errors
     ///
