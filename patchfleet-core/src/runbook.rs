@@ -19,7 +19,7 @@ mod operation;
 mod start;
 mod targets;
 
-pub(crate) use bound::{CENTRAL, Changed, Found, find};
+pub(crate) use bound::{Changed, Found, NotCompared, find, passes};
 pub use bound::{PlannedRunbook, RunbookChange};
 pub(crate) use command::Purpose;
 pub use command::{COMMAND_DOCUMENT, CommandSteps, STEP_TIMEOUT_PARAMETER, StepSum, command_steps};

@@ -7,7 +7,7 @@ use crate::id::{CampaignId, ExecutionId, Location, UnitId};
 use crate::plan::{Plan, PlannedLocation};
 use crate::port::{Automation, Clock, Documents, PortError, PortErrorKind, Ports, Resolution};
 use crate::request::PatchRequest;
-use crate::runbook;
+use crate::runbook::{self, NotCompared, passes};
 use jiff::{SignedDuration, SpanRound, Timestamp, Unit};
 use std::collections::BTreeSet;
 
@@ -231,7 +231,18 @@ impl<'a> FirePorts<'a> {
             let at: Vec<Location> = plan.locations.iter().map(PlannedLocation::location).collect();
             let pin = plan.request.automation.pin;
             let compared = runbook.compare(self.documents, &plan.central, pin, &at).await;
-            if let Some(changed) = compared.map_err(|failure| FireError::Port(failure.error))? {
+            let changed = match compared {
+                Ok(changed) => changed,
+                // Nobody tries again here.
+                Err(NotCompared { unread, .. }) => {
+                    let lasting = unread.first_where(|_, error| !passes(error));
+                    match lasting {
+                        Some((at, error, others)) => Some(runbook.unreadable(at.as_ref(), &others, error)),
+                        None => return Err(FireError::Port(unread.into_error())),
+                    }
+                }
+            };
+            if let Some(changed) = changed {
                 return Err(FireError::RunbookChanged {
                     detail: changed.detail,
                 });

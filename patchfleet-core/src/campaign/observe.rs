@@ -24,14 +24,17 @@ pub(super) struct Observed {
     cancelled: bool,
     pub(super) steps: BTreeMap<Location, StepView>,
     pub(super) commands: Vec<(Location, CommandId, CommandView)>,
-    /// Whether each location has one command at most.
+    /// As it was given to [`observe`].
     one_command: bool,
     /// Where the execution waits at AWS.
     waiting: BTreeSet<Location>,
 }
 
-/// Looks at a unit. Its runbook sends `one_command` in a location, or may send several. The execution is read
-/// before its steps, so the steps of an execution that is over are its last.
+/// Looks at a unit. The execution is read before its steps, so the steps of an execution that is over are its
+/// last.
+///
+/// `one_command` is true if the runbook sends at most one command in each location: once that is known, no other
+/// is looked for. It is false if the runbook may send several.
 ///
 /// What runs in a location and cannot be read is left out: the location is settled when its step
 /// is over, and its results are asked for then.

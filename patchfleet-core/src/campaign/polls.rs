@@ -87,13 +87,17 @@ pub(super) fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
 /// For how long a location that was as planned is not looked at again while looks elsewhere fail.
 const LOOK_HOLDS: SignedDuration = SignedDuration::from_mins(5);
 
+/// For how long a runbook has to be unreadable somewhere before nothing more is begun. An account that is
+/// being moved, or a policy that is being rolled out, is most often through by then.
+const UNREADABLE_AFTER: SignedDuration = SignedDuration::from_mins(5);
+
 /// The looks at a runbook before a start, while some of them fail.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Looks {
     /// Where it was as planned, and when.
     fine: BTreeMap<Location, Timestamp>,
-    /// How often in a row it could not be read; `None`: in the central account and Region.
-    failures: BTreeMap<Option<Location>, Failures>,
+    /// Since when and how often in a row it could not be read; `None`: in the central account and Region.
+    failures: BTreeMap<Option<Location>, (Timestamp, Failures)>,
 }
 
 impl Looks {
@@ -115,16 +119,21 @@ impl Looks {
         self.fine.extend(fine.into_iter().map(|location| (location, now)));
         self.failures.retain(|at, _| failed.contains_key(at));
         for (at, kind) in failed {
-            self.failures.entry(at).or_default().add(kind);
+            let (_, failures) = self.failures.entry(at).or_insert((now, Failures::default()));
+            failures.add(kind);
         }
-        let waits = self.failures.values().map(|failures| failures.backoff());
+        let waits = self.failures.values().map(|(_, failures)| failures.backoff());
         waits.max().unwrap_or_default()
     }
 
-    /// Whether it is not looked at again there.
-    pub(super) fn are_too_many(&self, at: Option<&Location>) -> bool {
-        let failures = self.failures.get(&at.cloned());
-        failures.is_some_and(|failures| failures.are_too_many())
+    /// Whether it is not looked at again there, after a failure of this kind. The caller's own credentials,
+    /// by which the central account is read, are given up as for any other call.
+    pub(super) fn are_too_many(&self, at: &Option<Location>, kind: PortErrorKind, now: Timestamp) -> bool {
+        let own = at.is_none() && kind == PortErrorKind::Credentials;
+        let failures = self.failures.get(at);
+        failures.is_some_and(|(since, failures)| {
+            failures.are_too_many() && (own || now >= later(*since, UNREADABLE_AFTER))
+        })
     }
 
     /// Whatever was found is old when the next start comes.

@@ -45,8 +45,8 @@ pub enum RunbookChange {
     Differs,
     /// It is not there any more.
     Gone,
-    /// When the plan was made it could be read, or was not there, and nobody can look any more: whether
-    /// what would run is the same is not known.
+    /// When the plan was made it could be read, or was not there, and for some minutes nobody could look any
+    /// more: whether what would run is the same is not known.
     Unreadable,
 }
 
@@ -57,24 +57,53 @@ pub(crate) struct Changed {
     pub(crate) detail: String,
 }
 
-/// Why the runbook could not be compared for now.
+/// The runbook could not be compared for now.
 #[derive(Debug)]
 pub(crate) struct NotCompared {
     /// Where it is as planned.
     pub(crate) fine: Vec<Location>,
-    /// A place where it could not be read; `None`: the central account and Region.
-    pub(crate) at: Option<Location>,
-    /// Why: a failure that may pass by itself, or that is the caller's own.
-    pub(crate) error: PortError,
-    /// Other places where it could not be read.
-    pub(crate) more: Vec<(Location, PortError)>,
+    /// Where it could not be read.
+    pub(crate) unread: Unread,
 }
 
-impl NotCompared {
-    /// Every place where it could not be read, and why.
-    pub(crate) fn failed(self) -> impl Iterator<Item = (Option<Location>, PortError)> {
-        let more = self.more.into_iter().map(|(at, error)| (Some(at), error));
-        std::iter::once((self.at, self.error)).chain(more)
+/// A place where a start would find the runbook; `None`: the central account and Region.
+pub(crate) type Place = Option<Location>;
+
+/// The places where the runbook could not be read, and why: at least one.
+#[derive(Debug)]
+pub(crate) struct Unread {
+    first: (Place, PortError),
+    more: Vec<(Place, PortError)>,
+}
+
+impl Unread {
+    /// `None` if there is no such place.
+    pub(super) fn of(places: impl IntoIterator<Item = (Place, PortError)>) -> Option<Self> {
+        let mut places = places.into_iter();
+        let first = places.next()?;
+        let more = places.collect();
+        Some(Self { first, more })
+    }
+
+    /// All, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &(Place, PortError)> {
+        std::iter::once(&self.first).chain(&self.more)
+    }
+
+    /// The first of those for which this holds, and the locations of the others.
+    pub(crate) fn first_where(
+        &self,
+        holds: impl Fn(&Place, &PortError) -> bool,
+    ) -> Option<(&Place, &PortError, Vec<&Location>)> {
+        let mut those = self.iter().filter(|(at, error)| holds(at, error));
+        let (at, error) = those.next()?;
+        let others = those.filter_map(|(at, _)| at.as_ref()).collect();
+        Some((at, error, others))
+    }
+
+    /// Why it could not be read in the first.
+    pub(crate) fn into_error(self) -> PortError {
+        self.first.1
     }
 }
 
@@ -187,7 +216,8 @@ impl PlannedRunbook {
     ///
     /// # Errors
     ///
-    /// [`NotCompared`] if a read failed in a way that says nothing about the runbook.
+    /// [`NotCompared`] if a read failed, be it for a moment or for longer. A caller that gives up says so with
+    /// [`unreadable`](Self::unreadable).
     pub(crate) async fn compare(
         &self,
         documents: &dyn Documents,
@@ -221,28 +251,21 @@ impl PlannedRunbook {
                     error.reason()
                 ),
             ),
-            Err(error) if passes(&error) => {
+            Err(error) => {
                 return Err(NotCompared {
                     fine: vec![],
-                    at: None,
-                    error,
-                    more: vec![],
+                    unread: Unread {
+                        first: (None, error),
+                        more: vec![],
+                    },
                 });
             }
-            Err(error) => (
-                RunbookChange::Unreadable,
-                format!(
-                    "the runbook {} in {CENTRAL} could be read when the plan was made and no longer can, so it is not known whether it is the same: {}",
-                    self.name,
-                    error.reason()
-                ),
-            ),
         };
         Ok(Some(Changed { change, detail }))
     }
 }
 
 /// Whether a failure says nothing about the document: it passes by itself, or is the caller's own.
-pub(super) fn passes(error: &PortError) -> bool {
+pub(crate) fn passes(error: &PortError) -> bool {
     error.kind().is_transient() || error.kind() == PortErrorKind::Credentials
 }

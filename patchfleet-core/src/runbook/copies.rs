@@ -4,11 +4,11 @@
 //! looked at as it will find the document: a copy by its name, a shared one by its ARN. That is one
 //! GetDocument in each location.
 
-use super::bound::{Changed, NotCompared, PlannedRunbook, RunbookChange, passes};
+use super::bound::{CENTRAL, Changed, NotCompared, PlannedRunbook, RunbookChange, Unread};
 use super::{ContentDigest, digest};
 use crate::id::{DocumentName, Location};
 use crate::plan::{RefusalCode, RefusalReason};
-use crate::port::{Caller, DocumentVersion, DocumentView, Documents, PortErrorKind, PortResult};
+use crate::port::{Caller, DocumentVersion, DocumentView, Documents, PortError, PortErrorKind, PortResult};
 use crate::request::RunbookPin;
 use futures_util::{StreamExt as _, stream};
 
@@ -117,12 +117,11 @@ impl PlannedRunbook {
     /// Compares what these locations have under the runbook's name with `content`, which is what was
     /// planned. A copy that says the same changes nothing, and one that is gone cannot run.
     ///
-    /// Where planning could look and nobody can any more, it is not known what would run. Where planning
-    /// could not look either, its warning has said so, and a failure changes nothing.
+    /// Where planning could not look either, its warning has said so, and a failure changes nothing.
     ///
     /// # Errors
     ///
-    /// [`NotCompared`] if a read failed in a way that says nothing about the runbook.
+    /// [`NotCompared`] if a read failed where planning could look, and nothing else is certain.
     pub(super) async fn compare_copies(
         &self,
         documents: &dyn Documents,
@@ -138,51 +137,50 @@ impl PlannedRunbook {
             .iter()
             .filter(|at| (&at.account, &at.region) != (&central.account, &central.region));
         let answers = look(documents, &self.name, version, targets, LOOKS_AT_ONCE).await;
-        let (mut others, mut unreadable) = (vec![], vec![]);
-        let (mut fine, mut failed) = (vec![], vec![]);
+        let (mut others, mut fine, mut failed) = (vec![], vec![], vec![]);
         for (at, answer) in answers {
             match answer {
                 Ok(view) if ContentDigest::of(&view.content) == self.digest => fine.push(at.clone()),
                 Ok(view) => others.push((at, view)),
                 Err(error) if error.kind() == PortErrorKind::NotFound => fine.push(at.clone()),
                 Err(_) if self.unread.contains(at) => fine.push(at.clone()),
-                Err(error) if passes(&error) => failed.push((at.clone(), error)),
-                Err(error) => unreadable.push((at, error)),
+                Err(error) => failed.push((Some(at.clone()), error)),
             }
         }
         // What is certain comes before what is not.
-        let (change, detail) = if let Some((at, view)) = others.first() {
+        if let Some((at, view)) = others.first() {
             let rest: Vec<&Location> = others.iter().skip(1).map(|(at, _)| *at).collect();
-            (RunbookChange::Differs, self.other(at, view, content, &rest))
-        } else if let Some((at, error)) = unreadable.first() {
-            let places: Vec<&Location> = unreadable.iter().map(|(at, _)| *at).collect();
-            let had = if self.copies.contains(at) {
-                "could be read when the plan was made and no longer can"
-            } else {
-                "was not there when the plan was made, and whether it is there now cannot be read any more"
-            };
-            (
-                RunbookChange::Unreadable,
-                format!(
-                    "the runbook {} in {} {had}, so it is not known whether it is the same: {}",
-                    self.name,
-                    named(&places),
-                    error.reason()
-                ),
-            )
-        } else {
-            let mut failed = failed.into_iter();
-            return match failed.next() {
-                None => Ok(None),
-                Some((at, error)) => Err(NotCompared {
-                    fine,
-                    at: Some(at),
-                    error,
-                    more: failed.collect(),
-                }),
-            };
+            return Ok(Some(Changed {
+                change: RunbookChange::Differs,
+                detail: self.other(at, view, content, &rest),
+            }));
+        }
+        match Unread::of(failed) {
+            None => Ok(None),
+            Some(unread) => Err(NotCompared { fine, unread }),
+        }
+    }
+
+    /// That it is not known any more what would run, because nobody can look `at` this place (`None`: the
+    /// central account and Region), nor in `more`.
+    pub(crate) fn unreadable(&self, at: Option<&Location>, more: &[&Location], error: &PortError) -> Changed {
+        let place = match at {
+            None => CENTRAL.to_owned(),
+            Some(at) => named(&[&[at], more].concat()),
         };
-        Ok(Some(Changed { change, detail }))
+        let had = if at.is_none_or(|at| self.copies.contains(at)) {
+            "could be read when the plan was made and no longer can"
+        } else {
+            "was not there when the plan was made, and whether it is there now cannot be read any more"
+        };
+        Changed {
+            change: RunbookChange::Unreadable,
+            detail: format!(
+                "the runbook {} in {place} {had}, so it is not known whether it is the same: {}",
+                self.name,
+                error.reason()
+            ),
+        }
     }
 
     /// The words for a copy that is not what was planned.

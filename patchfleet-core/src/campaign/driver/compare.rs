@@ -6,7 +6,7 @@ use crate::campaign::decide::Action;
 use crate::campaign::polls::later;
 use crate::id::{Location, UnitId};
 use crate::port::PortErrorKind;
-use crate::runbook::{CENTRAL, Changed, RunbookChange};
+use crate::runbook::{Changed, NotCompared};
 use std::collections::BTreeSet;
 
 /// What came of comparing a unit's runbook.
@@ -65,10 +65,10 @@ impl Drive<'_> {
             .collect();
         let documents = &*self.driver.documents;
         let compared = planned.compare(documents, &plan.central, pin, &at).await;
-        let name = planned.name.clone();
+        let planned = planned.clone();
         let now = self.now();
         let asked = self.polls.unit(unit);
-        let mut not_compared = match compared {
+        let NotCompared { fine, unread } = match compared {
             Ok(None) => {
                 asked.looks.forget();
                 return Ok(Compared::Planned);
@@ -76,27 +76,17 @@ impl Drive<'_> {
             Ok(Some(changed)) => return Ok(Compared::Other(changed)),
             Err(not_compared) => not_compared,
         };
-        let fine = std::mem::take(&mut not_compared.fine);
-        let failed: Vec<_> = not_compared.failed().collect();
-        let kinds = failed.iter().map(|(at, error)| (at.clone(), error.kind()));
+        let kinds = unread.iter().map(|(at, error)| (at.clone(), error.kind()));
         asked.start_at = Some(later(now, asked.looks.learn(now, fine, kinds.collect())));
-        let hopeless = failed
-            .into_iter()
-            .find(|(at, _)| asked.looks.are_too_many(at.as_ref()));
-        let Some((at, error)) = hopeless else {
+        let looks = &asked.looks;
+        let hopeless = unread.first_where(|at, error| looks.are_too_many(at, error.kind(), now));
+        let Some((at, error, others)) = hopeless else {
             return Ok(Compared::Later);
         };
         // In a target account they may never have been good. The caller's own worked just before.
         if at.is_none() && error.kind() == PortErrorKind::Credentials {
-            return Err(self.no_credentials(error));
+            return Err(self.no_credentials(unread.into_error()));
         }
-        Ok(Compared::Other(Changed {
-            change: RunbookChange::Unreadable,
-            detail: format!(
-                "the runbook {name} cannot be read in {}, so it is not known whether it is the planned one: {}",
-                at.map_or_else(|| CENTRAL.to_owned(), |at| at.to_string()),
-                error.reason()
-            ),
-        }))
+        Ok(Compared::Other(planned.unreadable(at.as_ref(), &others, error)))
     }
 }

@@ -2,9 +2,9 @@
 
 use super::runbook::{OTHER, assert_halted, disturbed, words, world};
 use super::world::*;
-use crate::campaign::{FinishedOutcome, State};
+use crate::campaign::{Event, FinishedOutcome, State};
 use crate::id::Location;
-use crate::port::{PortError, PortErrorKind};
+use crate::port::{Clock as _, PortError, PortErrorKind};
 use crate::request::RunbookPin;
 use crate::runbook::RunbookChange;
 use jiff::SignedDuration;
@@ -119,6 +119,39 @@ fn a_location_that_could_be_looked_at_and_no_longer_can_starts_nothing_more() {
 }
 
 #[test]
+fn a_denial_that_is_mended_within_some_minutes_halts_nothing() {
+    for copies in [vec![], vec![second()]] {
+        let mut world = world(RunbookPin::Default);
+        world.plan.runbook.as_mut().unwrap().copies = copies;
+        let state = disturbed(&world, |world| {
+            world.aws.reads.lock().unwrap().clear();
+            put(world, second(), Err(PortErrorKind::Denied));
+            // 2, 4, 8, 16, 32, 60, 60 and 60 seconds apart.
+            *world.aws.copies_mend_after.lock().unwrap() = Some(9);
+        });
+        assert_all_begun(&world, &state);
+        assert_eq!(world.aws.reads.lock().unwrap()[&Some(second())], 10);
+    }
+}
+
+#[test]
+fn a_denial_halts_no_sooner_than_after_five_minutes_of_tries() {
+    let world = world(RunbookPin::Default);
+    let mut denied_since = None;
+    let state = disturbed(&world, |world| {
+        denied_since = Some(world.clock.now());
+        put(world, second(), Err(PortErrorKind::Denied));
+    });
+    assert_halted(&world, &state, RunbookChange::Unreadable);
+    let halted = world.records().into_iter().find(|record| {
+        let mut events = record.events.iter();
+        events.any(|event| matches!(event, Event::RunbookChanged { .. }))
+    });
+    let tried = halted.unwrap().at.duration_since(denied_since.unwrap());
+    assert!(tried >= SignedDuration::from_mins(5), "{tried:?}");
+}
+
+#[test]
 fn a_location_that_could_not_be_looked_at_for_the_plan_either_is_started_unless_it_shows_other_content() {
     let unread = || {
         let mut world = world(RunbookPin::Default);
@@ -167,7 +200,7 @@ fn a_look_that_is_throttled_is_made_again_and_only_after_many_tries_does_it_star
     assert_halted(&world, &state, RunbookChange::Unreadable);
     let words = words(&state);
     assert!(
-        words.contains("cannot be read in 222222222222/us-east-1"),
+        words.contains("in 222222222222/us-east-1 was not there when the plan was made"),
         "{words}"
     );
 }

@@ -133,7 +133,7 @@ fn a_newer_default_version_halts_nothing_where_the_version_is_pinned() {
 }
 
 #[test]
-fn a_read_that_fails_for_a_moment_is_tried_again_and_one_that_is_denied_halts() {
+fn a_read_that_fails_for_some_minutes_is_tried_again_and_one_that_fails_for_longer_halts() {
     let throttled: fn() -> PortError = || PortError::new(PortErrorKind::Throttled, "slow down");
     let denied: fn() -> PortError = || PortError::new(PortErrorKind::Denied, "may not");
     let world_of = |answers: Vec<fn() -> PortError>| {
@@ -143,9 +143,11 @@ fn a_read_that_fails_for_a_moment_is_tried_again_and_one_that_is_denied_halts() 
         });
         (world, state)
     };
-    let (_, state) = world_of(vec![throttled; 10]);
-    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Succeeded);
-    for answers in [vec![denied], vec![throttled; 40]] {
+    for answers in [vec![throttled; 10], vec![denied; 9]] {
+        let (_, state) = world_of(answers);
+        assert_eq!(state.finished().unwrap().0, FinishedOutcome::Succeeded);
+    }
+    for answers in [vec![denied; 10], vec![throttled; 40]] {
         let (world, state) = world_of(answers);
         assert_halted(&world, &state, RunbookChange::Unreadable);
     }
