@@ -211,6 +211,10 @@ pub(super) fn classify(evidence: &Evidence<'_>) -> Verdict {
         S::InProgress | S::ExecutionTimedOut | S::Cancelled | S::Terminated | S::Other(_) => {
             match evidence.presence(evidence.ended_at.or(evidence.expires_at)) {
                 Presence::Answers => answered(evidence, status),
+                // No step of it had begun, and nothing says that the node went away meanwhile.
+                Presence::TooEarly if may_have_waited(evidence, status) => {
+                    answered(evidence, status).until(PING_LAG)
+                }
                 Presence::Silent if may_have_waited(evidence, status) && silent_before(evidence) => {
                     unreached_before(evidence, "the command ended before it was delivered")
                 }

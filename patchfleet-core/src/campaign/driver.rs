@@ -177,8 +177,7 @@ impl DriveError {
             return Some(refusal.clone());
         }
         if let Self::NothingToGoOn { campaign, ended } = self {
-            let why = "it did not stop because something was cancelled from outside, or that was accepted before and \
-                       nothing is left to begin";
+            let why = "nobody has cancelled anything of it from outside, or what was left after that has been begun";
             let detail = match ended {
                 Some(ended) => format!(
                     "it is over (outcome {}): {why}. `patchfleet report {campaign}` says what became of it",

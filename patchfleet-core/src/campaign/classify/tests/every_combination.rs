@@ -97,8 +97,8 @@ const REACHED: &str = "
     Delayed           *   early   lost
     ExecutionTimedOut *   early   lost
     DeliveryTimedOut  *   early   lost
-    Cancelled         *   early   lost
-    Alarmed           *   early   lost
+    Cancelled         *   early   by-idle
+    Alarmed           *   early   by-idle
     Hibernating       *   early   lost
     InProgress        *   died    lost
     Delayed           *   died    lost
@@ -181,6 +181,7 @@ fn every_combination_comes_to_the_one_outcome_that_the_rules_name() {
                         let proven = by_snapshot && ours && well;
                         let case = format!("{kind} {status} selected:{selected} {ping} state:{state}");
                         let rule = look_up(REACHED, [&[status], &[selected], &[ping]]);
+                        let by_idle = rule == "by-idle";
                         let by_proof = ["by-proof", "by-result"].contains(&rule.as_str());
                         let short = by_snapshot && ours && !well;
                         let answers = ["online", "early"].contains(&ping);
@@ -194,9 +195,10 @@ fn every_combination_comes_to_the_one_outcome_that_the_rules_name() {
                             "by-shortfall" | "by-result" | "unreached-or-short" if short => "lost",
                             "by-shortfall" | "by-result" => "gone",
                             "unreached-or-short" => "unreached",
+                            "by-idle" if !ours => "answered",
                             "by-proof" if !proven => "lost",
                             "by-proof" => "gone",
-                            "by-snapshot" | "by-trace" | "by-turn" => "lost",
+                            "by-snapshot" | "by-trace" | "by-turn" | "by-idle" => "lost",
                             rule => rule,
                         };
                         let look = if ["clean", "slow"].contains(&state) {
@@ -230,10 +232,10 @@ fn every_combination_comes_to_the_one_outcome_that_the_rules_name() {
                         // It may still be proven that it had reached its goal.
                         let waits_for_proof =
                             by_proof && kind != "override" && ["none", "old"].contains(&state);
-                        let waits_for_a_ping = expected == "lost" && ping == "early";
+                        let waits_for_a_ping = ping == "early" && (by_idle || expected == "lost");
                         let expected = match (waits_for_a_state || waits_for_proof, waits_for_a_ping) {
-                            (true, _) => Some(PATCH_STATE_LAG),
                             (_, true) => Some(PING_LAG),
+                            (true, _) => Some(PATCH_STATE_LAG),
                             _ => None,
                         };
                         assert_eq!(verdict.may_change, expected, "{case}");
