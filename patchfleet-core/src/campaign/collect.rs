@@ -144,6 +144,7 @@ impl Job<'_> {
         let mut sent = None;
         let mut status = at.status.clone();
         let mut failure = at.failure.clone();
+        let mut others = vec![];
         // The step of a cancelled execution ends as Cancelled, whatever becomes of what it began.
         let mut stopped = status.as_ref().is_some_and(ExecutionStatus::is_cancelled)
             && !self.state.knows_cancel(self.unit, None);
@@ -155,9 +156,11 @@ impl Job<'_> {
             if !view.commands.is_empty() {
                 patching = Patching::of(&view, self.state.runs_own_runbook());
                 sent = commands::documents(&view);
+                others = commands::others(&view, &patching.commands);
             }
             if !view.status.is_terminal() {
-                let cancelled = stopped || self.is_cancelled(&patching.commands).await;
+                let all = [patching.commands, others].concat();
+                let cancelled = stopped || self.is_cancelled(&all).await;
                 return Ok(Collected::Running { cancelled });
             }
             status = Some(view.status);
@@ -166,6 +169,8 @@ impl Job<'_> {
             }
         }
         let status = status.unwrap_or(ExecutionStatus::Failed);
+        // Its hooks are asked once more, as a cancel that nobody hears of is no stop.
+        stopped |= self.was_cancelled(&others).await?;
         if patching.commands.is_empty() {
             return self.no_command(&status, &failure, sent, stopped).await;
         }
@@ -234,13 +239,19 @@ impl Job<'_> {
                     runbook::COMMAND_DOCUMENT
                 ),
             };
-            return Ok(Collected::Settled(self.unreadable(detail)));
+            let mut settlement = self.unreadable(detail);
+            settlement.cancelled = stopped;
+            return Ok(Collected::Settled(settlement));
         }
-        if let Some(away) = self.refused_whole(failure).await? {
+        if !stopped && let Some(away) = self.refused_whole(failure).await? {
             let detail = words(status, failure);
             return Ok(Collected::NotSent { away, detail });
         }
-        let outcome = failed_early(status, failure);
+        let outcome = if stopped {
+            LocationOutcome::Cancelled
+        } else {
+            failed_early(status, failure)
+        };
         let mut settlement = self.never_ran(outcome, words(status, failure)).await?;
         settlement.cancelled = stopped;
         Ok(Collected::Settled(settlement))
@@ -276,7 +287,7 @@ impl Job<'_> {
                 return Ok(true);
             }
             if !view.commands.is_empty() {
-                commands = Patching::of(&view, self.state.runs_own_runbook()).commands;
+                commands = view.commands.into_iter().map(|sent| sent.id).collect();
             }
         }
         Ok(self.is_cancelled(&commands).await)
@@ -303,6 +314,20 @@ impl Job<'_> {
             }
         }
         false
+    }
+
+    /// Whether somebody cancelled one of these commands. One that nobody may read was not, as far as is known.
+    async fn was_cancelled(&self, commands: &[CommandId]) -> PortResult<bool> {
+        for id in commands {
+            match self.automation.command(self.location, id).await {
+                Ok(view) if view.is_cancelled() => return Ok(true),
+                Err(error) if error.kind().is_transient() || error.kind() == PortErrorKind::Credentials => {
+                    return Err(error);
+                }
+                Ok(_) | Err(_) => {}
+            }
+        }
+        Ok(false)
     }
 
     /// What the unit's start gives its runbook.

@@ -51,6 +51,13 @@ impl Patching {
     }
 }
 
+/// The commands of an execution that are not among these: hooks and checks. They say nothing of a node's
+/// patches, and a person who cancels one stops the campaign all the same.
+pub(super) fn others(child: &ChildView, patching: &[CommandId]) -> Vec<CommandId> {
+    let sent = child.commands.iter().map(|sent| &sent.id);
+    sent.filter(|id| !patching.contains(id)).cloned().collect()
+}
+
 /// The documents of the commands that an execution sent, in words, if it sent any.
 pub(super) fn documents(child: &ChildView) -> Option<String> {
     let documents = child.commands.iter().filter_map(|sent| sent.document.as_deref());

@@ -1,6 +1,6 @@
 //! Looking at a running unit: its execution, the step of each location, and what runs there.
 
-use super::commands::Patching;
+use super::commands::{self, Patching};
 use super::polls::{Parent, Polls, later};
 use super::state::{StartState, State, UnitState};
 use super::{Event, READS_AT_ONCE};
@@ -23,7 +23,10 @@ pub(super) struct Observed {
     /// Whether the execution was cancelled. Its status, which was read before the steps, may not say so yet.
     cancelled: bool,
     pub(super) steps: BTreeMap<Location, StepView>,
+    /// The commands that patch.
     pub(super) commands: Vec<(Location, CommandId, CommandView)>,
+    /// Where a command was cancelled that does not patch.
+    hooks_cancelled: BTreeSet<Location>,
     /// As it was given to [`observe`].
     one_command: bool,
     /// Where the execution waits at AWS.
@@ -71,17 +74,21 @@ pub(super) async fn observe(
         let at = unit.locations.get(location).filter(|at| at.settled.is_none())?;
         let child = step.child.clone().filter(|_| !step.status.is_terminal())?;
         let known = at.commands.keys().cloned().collect();
-        Some(commands(automation, location.clone(), child, known, one_command))
+        Some(below(automation, location.clone(), child, known, one_command))
     });
     let running: Vec<_> = running.collect();
     let seen = stream::iter(running)
         .buffer_unordered(READS_AT_ONCE)
         .collect::<Vec<_>>()
         .await;
-    let waiting = seen.iter().filter(|(_, waits, _)| *waits);
-    let waiting = waiting.map(|(location, ..)| location.clone()).collect();
-    let commands = seen.into_iter().flat_map(|(location, _, commands)| {
-        commands
+    let waiting = seen.iter().filter(|below| below.waits);
+    let waiting = waiting.map(|below| below.location.clone()).collect();
+    let hooks_cancelled = seen.iter().filter(|below| below.hook_cancelled);
+    let hooks_cancelled = hooks_cancelled.map(|below| below.location.clone()).collect();
+    let commands = seen.into_iter().flat_map(|below| {
+        let location = below.location;
+        below
+            .commands
             .into_iter()
             .map(move |(id, view)| (location.clone(), id, view))
     });
@@ -94,6 +101,7 @@ pub(super) async fn observe(
         cancelled,
         steps,
         commands: commands.collect(),
+        hooks_cancelled,
         one_command,
         waiting,
     })
@@ -109,23 +117,36 @@ fn rank(step: &StepView) -> u8 {
     }
 }
 
-/// Whether a child that is not over waits at AWS, and the commands by which it patches, as far as it has sent
-/// them and they can be read.
-async fn commands(
+/// What a child that is not over does in a location, as far as it can be read.
+struct Below {
+    location: Location,
+    /// Whether it waits at AWS.
+    waits: bool,
+    /// The commands by which it patches, as far as it has sent them.
+    commands: Vec<(CommandId, CommandView)>,
+    /// Whether another command of it was cancelled.
+    hook_cancelled: bool,
+}
+
+/// Reads what a child that is not over does.
+async fn below(
     automation: &dyn Automation,
     location: Location,
     child: ExecutionId,
     known: Vec<CommandId>,
     one_command: bool,
-) -> (Location, bool, Vec<(CommandId, CommandView)>) {
+) -> Below {
     let mut waits = false;
+    let mut others = vec![];
     let ids = if one_command && !known.is_empty() {
         known
     } else {
         match automation.child(&location, &child).await {
             Ok(view) => {
                 waits = view.status == ExecutionStatus::Pending;
-                Patching::of(&view, one_command).commands
+                let patching = Patching::of(&view, one_command).commands;
+                others = commands::others(&view, &patching);
+                patching
             }
             Err(_) => known,
         }
@@ -136,7 +157,17 @@ async fn commands(
             commands.push((id, view));
         }
     }
-    (location, waits, commands)
+    let mut hook_cancelled = false;
+    for id in others {
+        let view = automation.command(&location, &id).await;
+        hook_cancelled |= view.is_ok_and(|view| view.is_cancelled());
+    }
+    Below {
+        location,
+        waits,
+        commands,
+        hook_cancelled,
+    }
 }
 
 impl Observed {
@@ -222,6 +253,7 @@ impl Observed {
             .into_iter()
             .chain(steps.map(|(location, _)| Some(location.clone())))
             .chain(commands.map(|(location, ..)| Some(location.clone())))
+            .chain(self.hooks_cancelled.iter().cloned().map(Some))
             .filter(|place| {
                 let units = state.units().get(&unit);
                 let locations = units.map(|unit| &unit.locations);

@@ -225,6 +225,9 @@ pub(crate) struct FakeAws {
     pub(crate) cancelled_in: Mutex<BTreeSet<(ExecutionId, Location)>>,
     /// Where an execution is listed that its parent never reached, by its steps.
     pub(crate) turns_up: Mutex<BTreeSet<Location>>,
+    /// Where a hook is sent before the command that patches, and how it ended. One that was cancelled fails its
+    /// execution, which then sends nothing else.
+    pub(crate) hooks: Mutex<BTreeMap<Location, &'static str>>,
     /// Nodes that are stopped: they are not listed, and a command that names one is refused whole.
     pub(crate) stopped: Mutex<BTreeSet<NodeId>>,
     /// Whether stopped nodes are still listed as online.
@@ -347,6 +350,9 @@ impl FakeAws {
             let is_named =
                 |node: &Node| named.is_empty() || named.iter().any(|json| json.contains(node.id.as_str()));
             let (status, failure) = match self.script(&location) {
+                _ if self.hook(&location) == Some("Cancelled") => {
+                    ("Failed", "Step fails when it is Execute.")
+                }
                 _ if refused => (
                     "Failed",
                     "Step fails when it is Execute/Cancelling action. An error occurred (InvalidInstanceId) when \
@@ -408,6 +414,10 @@ impl FakeAws {
             .into_iter()
             .find(|slot| slot.location == *location)
             .unwrap())
+    }
+
+    fn hook(&self, location: &Location) -> Option<&'static str> {
+        self.hooks.lock().unwrap().get(location).copied()
     }
 
     fn nodes(&self, location: &Location) -> Vec<Node> {

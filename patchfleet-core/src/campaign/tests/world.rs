@@ -150,6 +150,7 @@ impl World {
             runs_below: Mutex::default(),
             says_cancelling: Mutex::default(),
             turns_up: Mutex::default(),
+            hooks: Mutex::default(),
             cancelled_in: Mutex::default(),
             counts_late: Mutex::default(),
             still_listed: Mutex::default(),

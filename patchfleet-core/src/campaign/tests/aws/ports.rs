@@ -195,10 +195,21 @@ impl Automation for FakeAws {
                 } else {
                     ExecutionStatus::InProgress
                 },
-                commands: Vec::from_iter(sends.then(|| SentCommand {
-                    id: id_of(&format!("command/{}/{location}", owner.id)),
-                    document: self.command_document.lock().unwrap().map(str::to_owned),
-                })),
+                commands: {
+                    let sent = |kind: &str, document: Option<&str>| SentCommand {
+                        id: id_of(&format!("{kind}/{}/{location}", owner.id)),
+                        document: document.map(str::to_owned),
+                    };
+                    let document = *self.command_document.lock().unwrap();
+                    let hook = self.hook(&location);
+                    let patches = sends && hook != Some("Cancelled");
+                    let hook = hook
+                        .filter(|_| sends)
+                        .map(|_| sent("hook", Some("AWS-RunShellScript")));
+                    hook.into_iter()
+                        .chain(patches.then(|| sent("command", document)))
+                        .collect()
+                },
                 failure: if over { slot.failure } else { String::new() },
             })
         })
@@ -207,6 +218,22 @@ impl Automation for FakeAws {
     fn command(&self, location: &Location, id: &CommandId) -> BoxFuture<'_, PortResult<CommandView>> {
         let (location, id) = (location.clone(), id.clone());
         self.call(move || {
+            if let Some(status) = self.hook(&location)
+                && let Ok(slot) = self.slot_of("hook", &location, id.as_str())
+            {
+                return Ok(CommandView {
+                    status: status.to_owned(),
+                    details: status.to_owned(),
+                    requested_at: slot.begins.unwrap() + SENDS,
+                    expires_at: None,
+                    counts: CommandCounts {
+                        targets: 1,
+                        completed: 1,
+                        errors: 0,
+                        undelivered: 0,
+                    },
+                });
+            }
             let slot = self.slot_of("command", &location, id.as_str())?;
             let over = slot.ends + *self.runs_on.lock().unwrap() <= self.now();
             let counted = !*self.counts_late.lock().unwrap()
