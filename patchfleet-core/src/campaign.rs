@@ -28,7 +28,10 @@ pub(crate) mod tests;
 pub use claims::open_campaign;
 pub use classify::{PATCH_STATE_LAG, PING_LAG};
 pub use decide::{Action, COLLECTS_A_TURN, Decision, LOOK_UP_AFTER, RESEND_WITHIN, START_PATIENCE, decide};
-pub use driver::{Drive, DriveError, Driver, Observer, Progress, Recollected, StillUnread, Turn};
+pub use driver::{
+    Drive, DriveError, Driver, Observer, Progress, Recollected, SHORTEST_GAP, SIGN_OF_LIFE_EVERY,
+    StillUnread, Turn,
+};
 pub use event::{Event, FinishedOutcome, LocationOutcome, RECORD_FORMAT, Record, Replacement, TurnedUp};
 #[cfg(feature = "file-log")]
 pub use file_log::{CampaignList, CampaignSummary, FileLog, FileRows};

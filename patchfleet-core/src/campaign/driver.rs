@@ -10,7 +10,7 @@ use crate::port::{
     Appended, Automation, CampaignLog, Clock, Documents, Inventory, LogKey, NodeRows, PortError,
     PortErrorKind, Ports,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 
 mod again;
@@ -23,6 +23,7 @@ mod write;
 
 pub use again::{Recollected, StillUnread};
 pub use drive::Drive;
+pub use hold::{SHORTEST_GAP, SIGN_OF_LIFE_EVERY};
 
 /// Called with every record that a driver sees, its own and others', and the state with it.
 pub type Observer = Arc<dyn Fn(&Record, &State) + Send + Sync>;
@@ -307,7 +308,37 @@ impl Driver {
     ///
     /// [`DriveError`]: the campaign stays open, and may be driven on later.
     pub async fn run(&self, campaign: CampaignId) -> Result<State, DriveError> {
+        self.run_on(campaign, None).await
+    }
+
+    /// [`run`](Self::run) for whoever has nobody watching: if by its log nobody has driven the campaign for
+    /// longer than `longest_gap`, nothing more of it is begun, as it was planned for a time that is long past.
+    /// What was begun is followed to its end, the report says what was left out and why, and the campaign is
+    /// halted. That holds when the campaign is taken up, and for a gap in this very run, as when the machine
+    /// slept or AWS did not answer. It is written down once AWS answers, and cannot be taken back.
+    ///
+    /// A gap below [`SHORTEST_GAP`] counts as that long, as a driver that has nothing to say gives a sign of
+    /// life only every [`SIGN_OF_LIFE_EVERY`](super::SIGN_OF_LIFE_EVERY). A campaign of which everything was
+    /// begun has no gaps.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub async fn run_unless_left(
+        &self,
+        campaign: CampaignId,
+        longest_gap: SignedDuration,
+    ) -> Result<State, DriveError> {
+        self.run_on(campaign, Some(longest_gap.max(SHORTEST_GAP))).await
+    }
+
+    async fn run_on(
+        &self,
+        campaign: CampaignId,
+        longest_gap: Option<SignedDuration>,
+    ) -> Result<State, DriveError> {
         let mut drive = self.open(campaign).await?;
+        drive.longest_gap = longest_gap;
         loop {
             match drive.step().await? {
                 Turn::Acted => {}
@@ -380,6 +411,7 @@ impl Driver {
             state,
             polls: Polls::new(),
             stale: false,
+            longest_gap: None,
         })
     }
 

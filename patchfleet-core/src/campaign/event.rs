@@ -63,12 +63,15 @@ pub enum Event {
         /// The campaign.
         campaign: CampaignId,
     },
-    /// Nobody drove the campaign for long. Whoever found it open then has nothing more of it begun: what
+    /// Nobody drove the campaign for long. Whoever went on with it then has nothing more of it begun: what
     /// was begun is followed to its end, and the rest is left out.
     Unattended {
-        /// When the last record before was appended.
+        /// When somebody last drove it ([`State::driven_at`](super::State::driven_at)).
         since: Timestamp,
     },
+    /// A driver follows the campaign and AWS answers it, but nothing has changed for
+    /// [`SIGN_OF_LIFE_EVERY`](super::SIGN_OF_LIFE_EVERY). Written only while something is left to begin.
+    Watched,
     /// A start is about to be sent. From here on it may have taken effect. Stands before every
     /// sending, also of the same request again.
     StartIntended {
@@ -254,6 +257,22 @@ pub enum Event {
     /// Something that only a newer version knows.
     #[serde(other)]
     Unknown,
+}
+
+impl Event {
+    /// Whether it shows that somebody drives the campaign, and is answered. What is only about to be sent,
+    /// or cannot be sent for want of credentials or of a network, shows no more than that somebody tries.
+    pub(super) fn is_sign_of_life(&self) -> bool {
+        match self {
+            Self::Claimed { .. } | Self::Unattended { .. } | Self::StartIntended { .. } | Self::Unknown => {
+                false
+            }
+            Self::StartDeferred { kind, .. } => {
+                matches!(kind, PortErrorKind::Throttled | PortErrorKind::LimitExceeded)
+            }
+            _ => true,
+        }
+    }
 }
 
 /// A unit for locations that another unit's execution never began.

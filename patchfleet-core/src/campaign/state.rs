@@ -56,6 +56,7 @@ pub struct State {
     plan: Plan,
     planned_at: Timestamp,
     last_at: Timestamp,
+    driven_at: Timestamp,
     next_seq: u64,
     units: BTreeMap<UnitId, UnitState>,
     runbook: Option<(RunbookChange, String)>,
@@ -98,6 +99,7 @@ impl State {
             plan: (**plan).clone(),
             planned_at: first.at,
             last_at: first.at,
+            driven_at: first.at,
             next_seq: 0,
             units: plan
                 .units()
@@ -130,6 +132,9 @@ impl State {
         }
         self.next_seq += 1;
         self.last_at = self.last_at.max(record.at);
+        if record.events.iter().any(Event::is_sign_of_life) {
+            self.driven_at = self.driven_at.max(record.at);
+        }
         for event in &record.events {
             self.fold(event, record);
         }
@@ -139,7 +144,7 @@ impl State {
     fn fold(&mut self, event: &Event, record: &Record) {
         let at = record.at;
         match event {
-            Event::Planned { .. } | Event::Claimed { .. } | Event::Unknown => {}
+            Event::Planned { .. } | Event::Claimed { .. } | Event::Watched | Event::Unknown => {}
             Event::StartIntended {
                 unit,
                 attempt,
@@ -410,6 +415,22 @@ impl State {
     #[must_use]
     pub fn last_at(&self) -> Timestamp {
         self.last_at
+    }
+
+    /// When it was last driven, as far as the log tells: the last record that shows a driver to whom AWS
+    /// answered. While something is left to begin, a driver gives such a sign at least every
+    /// [`SIGN_OF_LIFE_EVERY`](super::SIGN_OF_LIFE_EVERY) or so.
+    #[must_use]
+    pub fn driven_at(&self) -> Timestamp {
+        self.driven_at
+    }
+
+    /// Whether something is left to begin, and nothing keeps it from being begun.
+    pub(super) fn may_begin_more(&self) -> bool {
+        let waits = |unit: &UnitState| {
+            matches!(unit.start, StartState::NotStarted | StartState::Intended(_)) && !unit.is_over()
+        };
+        self.finished.is_none() && self.units.values().any(waits) && self.stop_reason().is_none()
     }
 
     /// The number of the next record.

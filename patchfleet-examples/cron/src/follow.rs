@@ -48,8 +48,10 @@ pub(crate) enum Told {
     Ran(Timestamp),
     /// Slots that are not run, because this process was not awake in time.
     Missed(Left),
-    /// Slots that are not run, because a campaign ran when they came, or until they were too late.
+    /// Slots that are not run, because a campaign ran when they came.
     Busy(Left),
+    /// Slots that are not run, because something kept them from beginning until they were too late.
+    TooLate(Left),
     /// Slots that are not run, because this process was told to stop.
     Stopped(Left),
     /// The clock was set back.
@@ -75,7 +77,8 @@ pub(crate) trait Work {
 pub(crate) enum Became {
     /// It was run, or tried and refused.
     Run,
-    /// An open campaign had to be finished first, and then the slot was too late to begin.
+    /// Something came first, and then the slot was too late to begin: an open campaign that had to be
+    /// finished, trouble with the log or with AWS, or a plan that took long.
     TooLate,
     /// The process was told to stop before the slot's campaign began.
     Stopped,
@@ -151,7 +154,7 @@ pub(crate) async fn follow<W: Wall>(
             } else {
                 match work.run(&slot).await {
                     Became::Run => (until, Told::Busy),
-                    Became::TooLate => (before(slot.at), Told::Busy),
+                    Became::TooLate => (before(slot.at), Told::TooLate),
                     Became::Stopped => (before(slot.at), Told::Stopped),
                 }
             };

@@ -6,7 +6,7 @@ use crate::follow::Became;
 use crate::schedule::Schedule;
 use jiff::{SignedDuration, Timestamp};
 use patchfleet_aws::{Aws, SystemClock, external_id_from_env};
-use patchfleet_core::campaign::{DriveError, Driver, FileLog, FileRows, load, open_campaign};
+use patchfleet_core::campaign::{DriveError, Driver, FileLog, FileRows, SHORTEST_GAP, load, open_campaign};
 use patchfleet_core::id::{CampaignId, EventId, WriterId};
 use patchfleet_core::plan::{self, Cutoff, PlanError, Refusal, require_central};
 use patchfleet_core::port::{Clock, PortError, PortErrorKind, Ports};
@@ -70,8 +70,8 @@ pub(crate) struct Job<R> {
     pub(crate) log: PathBuf,
     /// How long after its slot, or after now, every command of a campaign must have expired.
     pub(crate) cutoff: Option<SignedDuration>,
-    /// How long after its time a slot may begin, and for how long nobody may have driven a campaign that is
-    /// found open and begins more.
+    /// How long after its time a slot may begin, and for how long nobody may have driven a campaign that
+    /// begins more.
     pub(crate) late: SignedDuration,
     /// When campaigns are begun. `None`: one is, and now.
     pub(crate) schedule: Option<Schedule>,
@@ -255,7 +255,6 @@ impl<R: Reach> Job<R> {
             Event::Once => CampaignId::from_uuid(Uuid::new_v4()),
         };
         let finished = self.left_open(request, Some(event)).await?;
-        let was_held_up = finished.is_some();
         if let Some(finished) = finished {
             let wanted = match event {
                 Event::Slot(..) => finished.report.campaign_id == campaign,
@@ -272,8 +271,7 @@ impl<R: Reach> Job<R> {
         }
         let mut trouble = Trouble::new(self);
         loop {
-            let late = was_held_up || trouble.was_there();
-            let failure = match self.begin(request, event, campaign, late).await {
+            let failure = match self.begin(request, event, campaign).await {
                 Ok(None) => break,
                 Ok(Some(why)) => return Ok(Done::NotBegun(why)),
                 Err(failure) => failure,
@@ -288,7 +286,11 @@ impl<R: Reach> Job<R> {
                 return Err(failure);
             }
         }
-        Ok(Done::Ended(self.to_its_end(campaign, None).await?))
+        let longest_gap = match event {
+            Event::Slot(..) => Some(self.late),
+            Event::Once => None,
+        };
+        Ok(Done::Ended(self.to_its_end(campaign, longest_gap).await?))
     }
 
     /// Plans the campaign and writes it down. Gives why it was not begun, if it was not.
@@ -297,18 +299,18 @@ impl<R: Reach> Job<R> {
         request: &PatchRequest,
         event: &Event,
         campaign: CampaignId,
-        was_held_up: bool,
     ) -> Result<Option<Became>, Failure> {
         plan::refuse_presigned(request).map_err(Failure::Refused)?;
         // Planning takes a while, and finds out too late that no log can be kept.
         FileLog::new(&self.log).make().map_err(Failure::Settings)?;
         let ports = self.reach.ports(&request.access).await?;
         let now = ports.clock.now();
-        // What came before may have taken hours.
-        if let Event::Slot(_, at) = event
-            && was_held_up
-            && now.duration_since(*at) > self.late
-        {
+        let is_later = |than: SignedDuration| match event {
+            Event::Slot(_, at) => ports.clock.now().duration_since(*at) > than,
+            Event::Once => false,
+        };
+        // What came before may have taken hours: a campaign that was open, or a log that did not answer.
+        if is_later(self.late) {
             return Ok(Some(Became::TooLate));
         }
         if *self.stop.borrow() {
@@ -322,7 +324,11 @@ impl<R: Reach> Job<R> {
             ..plan::Options::default()
         };
         let plan = plan::make(directory, inventory, documents, request, &options).await?;
-        // Planning takes a while, and nothing has been started yet.
+        // Planning takes a while, where AWS throttles it a long one, and nothing has been started yet. With
+        // a short --late it may take as long as it usually takes for many accounts.
+        if is_later(self.late.max(SHORTEST_GAP)) {
+            return Ok(Some(Became::TooLate));
+        }
         if *self.stop.borrow() {
             return Ok(Some(Became::Stopped));
         }
@@ -363,31 +369,25 @@ impl<R: Reach> Job<R> {
         let is_same = state.plan().request.digest() == request.digest();
         let is_wanted_again = is_same && now.duration_since(state.planned_at()) <= LONGEST_RESTART;
         let is_wanted = matches!(event, Some(Event::Once)) && is_wanted_again;
-        let since = state.last_at();
-        let is_late = !is_wanted && now.duration_since(since) > self.late;
-        if is_late {
-            tracing::warn!(
-                "nobody has driven campaign {open} since {since:.0}, which is longer ago than --late: it is followed to \
-                 its end, and nothing more of it is begun"
-            );
-        }
-        let report = self.to_its_end(open, is_late.then_some(since)).await?;
+        let longest_gap = (!is_wanted).then_some(self.late);
+        let report = self.to_its_end(open, longest_gap).await?;
         Ok(Some(Finished {
             report,
             is_wanted_again,
         }))
     }
 
-    /// Drives an open campaign to its end, and goes on after trouble that may pass.
+    /// Drives an open campaign to its end, and goes on after trouble that may pass. If nobody drives it for
+    /// longer than `longest_gap`, before or meanwhile, nothing more of it is begun.
     async fn to_its_end(
         &self,
         campaign: CampaignId,
-        unattended: Option<Timestamp>,
+        longest_gap: Option<SignedDuration>,
     ) -> Result<Box<Report>, Failure> {
         let log = FileLog::new(&self.log);
         let (mut trouble, mut records) = (Trouble::new(self), None);
         loop {
-            let failure = match self.drive(campaign, unattended).await {
+            let failure = match self.drive(campaign, longest_gap).await {
                 Ok(report) => return Ok(report),
                 Err(failure) => failure,
             };
@@ -406,11 +406,11 @@ impl<R: Reach> Job<R> {
     }
 
     /// Drives an open campaign to its end, as it was planned: the file may have changed since. Nothing more of
-    /// it is begun if it has been `unattended` since then.
+    /// it is begun if nobody drives it for longer than `longest_gap`.
     async fn drive(
         &self,
         campaign: CampaignId,
-        unattended: Option<Timestamp>,
+        longest_gap: Option<SignedDuration>,
     ) -> Result<Box<Report>, Failure> {
         let Some(state) = load(&FileLog::new(&self.log), campaign).await? else {
             return Err(DriveError::NoSuchCampaign { campaign }.into());
@@ -418,10 +418,10 @@ impl<R: Reach> Job<R> {
         let ports = self.reach.ports(&state.plan().request.access).await?;
         require_central(ports.directory.as_ref(), state.plan()).await?;
         let driver = self.driver(&ports);
-        if let Some(since) = unattended {
-            driver.begin_no_more(campaign, since).await?;
-        }
-        let state = driver.run(campaign).await?;
+        let state = match longest_gap {
+            Some(longest_gap) => driver.run_unless_left(campaign, longest_gap).await?,
+            None => driver.run(campaign).await?,
+        };
         Ok(Box::new(Report::build(&state, driver.rows.as_ref()).await?))
     }
 

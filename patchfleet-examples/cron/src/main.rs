@@ -39,8 +39,7 @@ struct Args {
     timezone: String,
     /// How late a slot may begin, from 1m to 24h. What comes later (the machine slept, its clock was set) is missed.
     /// The start looks back as far: a slot that came within this time and has not run begins at once.
-    /// A campaign that is found open and that nobody has driven for longer begins nothing more: it is followed to its
-    /// end.
+    /// A campaign that nobody drove for longer (for 15m at least) begins nothing more: it is followed to its end.
     #[arg(long, value_name = "TIME", default_value = "15m", value_parser = lateness)]
     late: SignedDuration,
     /// How long after its slot (with --once, after now) every command of a campaign must have expired, such as 9h.
@@ -222,6 +221,10 @@ fn tell(told: &Told, late: SignedDuration) {
         Told::Ran(at) => return tracing::info!("the campaign of the slot at {at:.0} has run already"),
         Told::Over => return tracing::info!("the schedule has no further slot"),
         Told::Missed(left) => format!("missed, because this process was not awake within {late:#}: {left}"),
+        Told::TooLate(left) => format!(
+            "missed, because an open campaign, trouble with the log or AWS, or planning kept it from beginning within \
+             {late:#}: {left}"
+        ),
         Told::Busy(left) => format!("left out, because a campaign was running: {left}"),
         Told::Stopped(left) => format!("left out, because this process was told to stop: {left}"),
         Told::SetBack(by) => format!("the clock was set back by {by:#}"),

@@ -10,7 +10,7 @@ use crate::campaign::start::{self, Failure};
 use crate::campaign::state::{StartState, State};
 use crate::campaign::{ACTS_AT_ONCE, Event};
 use crate::id::{ExecutionId, Location, UnitId};
-use crate::port::{Appended, PortError, PortErrorKind, PortResult};
+use crate::port::{PortError, PortErrorKind, PortResult};
 use futures_util::{StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
@@ -26,6 +26,8 @@ pub struct Drive<'d> {
     pub(super) polls: Polls,
     /// Whether others may have appended since the log was last read.
     pub(super) stale: bool,
+    /// For how long nobody may have driven the campaign, if more of it is to be begun.
+    pub(super) longest_gap: Option<SignedDuration>,
 }
 
 /// What came of an action.
@@ -40,6 +42,19 @@ enum Answer {
     /// credentials that do not work.
     LockedOut(UnitId, Location, PortError),
     Decided(Fact),
+}
+
+impl Answer {
+    /// Whether AWS was asked for something that runs, and answered.
+    fn is_of_aws(&self) -> bool {
+        matches!(
+            self,
+            Self::Sent(.., Ok(_))
+                | Self::Looked(.., Ok(_))
+                | Self::Observed(_, Ok(_))
+                | Self::Collected(.., Ok(_), _)
+        )
+    }
 }
 
 impl Drive<'_> {
@@ -88,11 +103,12 @@ impl Drive<'_> {
             return Ok(Turn::Acted); // nothing more is started: decide again
         };
         let intents: Vec<Event> = actions.iter().filter_map(|action| self.intent(action)).collect();
-        if !intents.is_empty() && self.append(intents).await? == Appended::Conflict {
+        if !intents.is_empty() && !self.may_send(intents).await? {
             return Ok(Turn::Acted); // decide again
         }
         let acts: Vec<_> = actions.iter().map(|action| self.act(action)).collect();
         let answers: Vec<Option<Answer>> = stream::iter(acts).buffer_unordered(ACTS_AT_ONCE).collect().await;
+        let is_answered = answers.iter().flatten().any(Answer::is_of_aws);
         let (mut facts, mut failed) = (vec![], None);
         for answer in answers.into_iter().flatten() {
             if let Err(error) = self.learn(answer, &mut facts) {
@@ -101,6 +117,9 @@ impl Drive<'_> {
         }
         // First what is known: one call that fails takes nothing from what the others saw.
         self.write_down(facts).await?;
+        if is_answered {
+            self.give_sign_of_life().await?;
+        }
         failed.map_or(Ok(Turn::Acted), Err)
     }
 

@@ -112,7 +112,14 @@ impl Drive<'_> {
     }
 
     /// Appends one record. On conflict, the state is that of the log afterwards.
-    pub(super) async fn append(&mut self, events: Vec<Event>) -> Result<Appended, DriveError> {
+    ///
+    /// A sign of life that comes too late says so with it: nothing more is begun then.
+    pub(super) async fn append(&mut self, mut events: Vec<Event>) -> Result<Appended, DriveError> {
+        if events.iter().any(Event::is_sign_of_life)
+            && let Some(since) = self.undriven_since()
+        {
+            events.insert(0, Event::Unattended { since });
+        }
         let campaign = self.state.campaign();
         let record = Record {
             seq: self.state.next_seq(),

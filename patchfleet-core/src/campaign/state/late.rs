@@ -107,6 +107,7 @@ impl State {
                 let at = self.units.get(unit)?.locations.get(location)?;
                 self.lives_in_words(location, at)
             }
+            Event::Unattended { .. } => self.stop_reason().map(|reason| reason.to_string()),
             _ => None,
         }
     }

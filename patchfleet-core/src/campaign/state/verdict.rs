@@ -52,11 +52,11 @@ pub enum StopReason {
         /// The cutoff.
         at: Timestamp,
     },
-    /// Nobody drove the campaign for long, and whoever found it has nothing more of it begun.
+    /// Nobody drove the campaign for long, and whoever went on with it has nothing more of it begun.
     Unattended {
         /// When it was last driven.
         since: Timestamp,
-        /// When it was found.
+        /// When it was driven on.
         until: Timestamp,
     },
     /// The plan's cutoff is so near that a command that is started now may outlive it.
@@ -106,8 +106,8 @@ impl fmt::Display for StopReason {
             ),
             Self::Unattended { since, until } => write!(
                 f,
-                "nobody drove the campaign from {since:.0} to {until:.0}, and nothing more of it is begun so long after \
-                 its time; a new run of the request patches what is still missing"
+                "by its log, nobody drove the campaign from {since:.0} to {until:.0} (no driver ran, or AWS or the log \
+                 did not answer it), and nothing more of it is begun so long after its time; a new run of the request patches what is still missing"
             ),
             Self::Cutoff { at } => {
                 write!(

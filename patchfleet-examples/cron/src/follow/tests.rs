@@ -117,6 +117,7 @@ impl Life {
                 Told::Busy(left) => format!("busy {left}"),
                 Told::Stopped(left) => format!("stopped {left}"),
                 Told::SetBack(by) => format!("set back {by:#}"),
+                Told::TooLate(left) => format!("too late {left}"),
                 Told::Over => "over".to_owned(),
             });
         };
@@ -355,7 +356,7 @@ fn a_slot_that_an_open_campaign_holds_up_too_long_is_told_and_not_run() {
         life.lived(DAILY, "2026-03-03T22:14:30Z"),
         [
             "next 2026-03-03T22:15:00Z",
-            "busy 2026-03-03T22:15:00Z, 2026-03-04T22:15:00Z",
+            "too late 2026-03-03T22:15:00Z, 2026-03-04T22:15:00Z",
             "next 2026-03-05T22:15:00Z",
         ]
     );

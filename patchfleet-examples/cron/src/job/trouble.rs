@@ -30,11 +30,6 @@ impl<'a, R: Reach> Trouble<'a, R> {
         }
     }
 
-    /// Whether something was waited out.
-    pub(super) fn was_there(&self) -> bool {
-        self.tries > 0
-    }
-
     /// Until when an open campaign is taken up again: until the next slot comes, which takes it up itself, or
     /// for half an hour where there is no schedule. `None`: until it is over.
     pub(super) fn until(&self) -> Option<Timestamp> {

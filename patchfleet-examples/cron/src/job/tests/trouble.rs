@@ -15,7 +15,12 @@ struct Watch {
 type Denied<'a> = (&'a str, u64, Option<u64>);
 
 impl Watch {
-    fn new((action, from, until): Denied<'_>, schedule: Option<&str>) -> Self {
+    fn new(denied: Denied<'_>, schedule: Option<&str>) -> Self {
+        Self::with("\"deny\"", denied, schedule)
+    }
+
+    /// What happens to those calls is this `effect`.
+    fn with(effect: &str, (action, from, until): Denied<'_>, schedule: Option<&str>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let request = dir.path().join("request.toml");
         let many = "[budget.locations]\nmax_concurrency = 10";
@@ -26,7 +31,7 @@ impl Watch {
         std::fs::write(&request, one).unwrap();
         let until = until.map_or_else(String::new, |until| format!("until_seconds = {until}\n"));
         let world = format!(
-            "{}\n[[faults]]\neffect = \"deny\"\noperations = [\"{action}\"]\nfrom_seconds = {from}\n{until}",
+            "{}\n[[faults]]\neffect = {effect}\noperations = [\"{action}\"]\nfrom_seconds = {from}\n{until}",
             CALM.world
         );
         let clock = SimClock::new(World::parse(&world).unwrap(), ClockMode::Jump);
@@ -167,4 +172,43 @@ async fn a_campaign_that_is_asked_for_again_with_once_is_begun_however_long_it_w
         .await;
     assert_eq!(night.job.once().await, 0);
     assert_eq!(night.job.reach.executions(), UNITS);
+}
+
+#[tokio::test]
+async fn a_campaign_that_could_not_be_driven_for_longer_than_late_begins_nothing_more_in_the_living_process()
+{
+    let for_hours = ("ssm:GetAutomationExecution", 200, Some(3 * 3600));
+    let night = Watch::new(for_hours, Some("cron(0 2 * * ? *)"));
+    assert_eq!(night.slot().await, Became::Run);
+    let request = night.job.request().unwrap();
+    let campaign = CampaignId::of_event(&request.digest(), &Watch::id());
+    let state = load(&FileLog::new(&night.job.log), campaign)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Halted);
+    assert_eq!(night.job.reach.executions(), 1, "the rest is left out");
+    let why = state.left_out_because().unwrap().to_string();
+    assert!(why.contains("nobody drove the campaign"), "{why}");
+}
+
+#[tokio::test]
+async fn a_slot_that_is_taken_up_later_than_it_may_begin_does_not_begin_though_no_campaign_was_open() {
+    let night = Watch::new(("sts:GetCallerIdentity", 0, Some(1)), Some("cron(0 2 * * ? *)"));
+    let clock = night.job.reach.clock();
+    clock
+        .sleep_until(night.from + SignedDuration::from_mins(16))
+        .await;
+    assert_eq!(night.slot().await, Became::TooLate);
+    assert_eq!(night.job.reach.executions(), 0);
+    assert!(!night.has_run().await);
+}
+
+#[tokio::test]
+async fn a_slot_whose_planning_takes_longer_than_it_may_be_late_does_not_begin() {
+    let slow = ("sts:GetCallerIdentity", 0, None);
+    let night = Watch::with("{ slow = 1200000 }", slow, Some("cron(0 2 * * ? *)"));
+    assert_eq!(night.slot().await, Became::TooLate);
+    assert_eq!(night.job.reach.executions(), 0);
+    assert_eq!(night.job.end().await, 0, "nothing is open");
 }
