@@ -108,13 +108,21 @@ impl Evidence<'_> {
     /// The patch state, if this campaign's run wrote it: of its operation, and of its snapshot. A
     /// state of another snapshot is somebody else's, however new. Only where the run or the state has
     /// none do the times decide: whose clock they are of is not documented.
+    ///
+    /// A scan of the campaign's own snapshot that came after the command counts for an installation too: a
+    /// runbook of one's own may verify what it installed. One that came before tells nothing of it.
     pub(super) fn fresh(&self) -> Option<&PatchStateView> {
         let state = self.state.filter(|_| !self.by_word)?;
         let is_ours = match (self.snapshot, &state.snapshot) {
             (Some(own), Some(snapshot)) => snapshot.eq_ignore_ascii_case(own),
             (None, _) | (_, None) => state.ended_at >= self.requested_at,
         };
-        (is_ours && state.operation.eq_ignore_ascii_case(self.operation.as_str())).then_some(state)
+        let is_of = |operation: Operation| state.operation.eq_ignore_ascii_case(operation.as_str());
+        let verifies = || {
+            let named = self.snapshot.is_some() && state.snapshot.is_some();
+            named && is_of(Operation::Scan) && state.ended_at >= self.requested_at
+        };
+        (is_ours && (is_of(self.operation) || verifies())).then_some(state)
     }
 
     /// Whether somebody else's run has written the patch state since the command was sent, and so in place

@@ -186,6 +186,19 @@ async fn two_steps_that_patch_tell_of_the_nodes_of_both() {
 }
 
 #[tokio::test]
+async fn a_scan_that_verifies_the_installation_leaves_good_nodes_done_and_tells_what_is_missing() {
+    let parameters = json!({
+        "Operation": ["Scan"],
+        "SnapshotId": ["{{ SnapshotId }}"],
+    });
+    let verifying = step("verify", "AWS-RunPatchBaseline", &parameters, ALL);
+    let steps = [patching("patch", ALL), verifying];
+    let (there, run) = ended("{ count = 3 }", &steps, "").await;
+    assert_eq!(there.nodes, tally(&[(NodeOutcome::Done, 3)]));
+    assert_eq!(run.report.exit_code(), 0);
+}
+
+#[tokio::test]
 async fn a_step_that_patches_no_node_does_not_speak_for_the_next_one() {
     let steps = [patching("a", ("tag:Os", "a")), patching("b", ALL)];
     let (there, run) = ended("{ count = 2 }", &steps, "").await;

@@ -21,7 +21,7 @@ const STATUSES: [&str; 15] = [
 ];
 
 /// How a node's patch state looks. `old`: written before, without a snapshot; `other`: new, of the other
-/// operation; `theirs`: new, of somebody else's snapshot; `clean`: new, without a snapshot; `slow`: of this
+/// operation and of this campaign's snapshot; `theirs`: new, of somebody else's snapshot; `clean`: new, without a snapshot; `slow`: of this
 /// campaign's snapshot, by a clock that is slow; the rest are of this campaign's snapshot.
 const STATES: [&str; 10] = [
     "none", "old", "other", "theirs", "clean", "slow", "failed", "missing", "reboot", "all",
@@ -170,11 +170,14 @@ fn every_combination_comes_to_the_one_outcome_that_the_rules_name() {
                                 "Failed"
                             })
                         });
-                        let by_snapshot = ["slow", "failed", "missing", "reboot", "all"].contains(&state);
+                        // A scan verifies an installation, and not the other way round.
+                        let verified = state == "other" && kind != "scan";
+                        let by_snapshot =
+                            verified || ["slow", "failed", "missing", "reboot", "all"].contains(&state);
                         let ours = kind != "override" && (by_snapshot || state == "clean");
                         let well = matches!(
                             (kind, state),
-                            (_, "slow")
+                            (_, "slow" | "other")
                                 | ("list", "missing")
                                 | ("scan", "failed" | "missing" | "reboot" | "all")
                         );
@@ -201,7 +204,7 @@ fn every_combination_comes_to_the_one_outcome_that_the_rules_name() {
                             "by-snapshot" | "by-trace" | "by-turn" | "by-idle" => "lost",
                             rule => rule,
                         };
-                        let look = if ["clean", "slow"].contains(&state) {
+                        let look = if ["clean", "slow", "other"].contains(&state) {
                             "well"
                         } else {
                             state

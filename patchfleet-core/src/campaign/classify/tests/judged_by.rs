@@ -108,3 +108,39 @@ fn a_waiting_node_reaches_the_goal_under_no_reboot_and_one_that_is_gone_unless_t
         }
     }
 }
+
+/// A node that reported success to an installation, by a patch state of the campaign's own snapshot that a
+/// scan has written since.
+fn verified(missing: u32, at: Timestamp) -> Verdict {
+    let view = patch_state("other", "Install").map(|view| PatchStateView {
+        missing,
+        ended_at: at,
+        ..view
+    });
+    let online = managed("online");
+    classify(&Evidence {
+        invocation: Some(&InvocationStatus::Success),
+        managed: online.as_ref(),
+        state: view.as_ref(),
+        ..plain("Success")
+    })
+}
+
+#[test]
+fn a_scan_of_the_same_run_that_verifies_an_installation_is_the_truth_about_it() {
+    let after = requested_at() + SECOND;
+    assert_eq!(verified(0, after), Verdict::new(NodeOutcome::Done, ""));
+    let verdict = verified(2, after);
+    assert_eq!(
+        (verdict.outcome, verdict.detail.as_str()),
+        (NodeOutcome::Missing, "2 patches still missing")
+    );
+    // A scan before the installation says nothing of it, and the state of the installation may be late.
+    let verdict = verified(2, requested_at() - SECOND);
+    assert_eq!(verdict.outcome, NodeOutcome::Failed);
+    assert_eq!(verdict.may_change, Some(PATCH_STATE_LAG));
+    assert_eq!(
+        verdict.detail,
+        "reported success, and has no patch state of this run"
+    );
+}

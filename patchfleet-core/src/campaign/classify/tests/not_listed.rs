@@ -23,7 +23,8 @@ fn a_node_that_had_provably_reached_its_goal_is_gone_and_any_other_is_lost() {
         // Good, and perhaps of another run.
         ("clean", RebootOption::NoReboot, NodeOutcome::Lost),
         ("theirs", RebootOption::NoReboot, NodeOutcome::Lost),
-        ("other", RebootOption::NoReboot, NodeOutcome::Lost),
+        // By a scan of the same run that verified it.
+        ("other", RebootOption::NoReboot, NodeOutcome::Gone),
     ] {
         let view = patch_state(state, "Install");
         let plain = plain("Success");
