@@ -19,6 +19,12 @@ pub enum PlanFileError {
     /// A key stands twice in one object, and nobody can tell which of the two was meant.
     #[error("the saved plan was changed by hand")]
     KeyTwice(#[source] serde_json::Error),
+    /// It has no digest: an older build saved it, or the digest was taken out.
+    #[error(
+        "the saved plan has no digest, so whether it was changed by hand cannot be told: an older build saved it, \
+         or somebody took the digest out. Plan again"
+    )]
+    NoDigest,
     /// Keys that no plan has.
     #[error("no plan has the key {}: it was changed by hand. Undo that, or plan again", names(.keys.iter().cloned()))]
     UnknownKeys {
@@ -100,7 +106,8 @@ impl Plan {
         if !keys.is_empty() {
             return Err(PlanFileError::UnknownKeys { keys });
         }
-        if digest != Some(Value::String(digest_of(&value).to_string())) {
+        let digest = digest.ok_or(PlanFileError::NoDigest)?;
+        if digest != Value::String(digest_of(&value).to_string()) {
             return Err(PlanFileError::Changed);
         }
         Ok(plan)

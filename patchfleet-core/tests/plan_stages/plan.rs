@@ -376,7 +376,7 @@ fn a_saved_plan_reads_back_and_others_say_what_is_wrong() {
             |plan| {
                 plan.as_object_mut().unwrap().remove("digest");
             },
-            "it is not what was saved",
+            "has no digest, so whether it was changed by hand cannot be told",
         ),
     ] {
         let said = changed(&change);
