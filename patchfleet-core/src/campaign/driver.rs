@@ -3,7 +3,7 @@
 use super::journal::Journal;
 use super::polls::Polls;
 use super::state::{State, StateError};
-use super::{Event, FinishedOutcome, RECORD_FORMAT, Record};
+use super::{Event, FinishedOutcome, RECORD_FORMAT, Record, StopReason};
 use crate::id::{CampaignId, ExecutionId, Location, RequestName, WriterId};
 use crate::plan::{Plan, Refusal, RefusalCode, RefusalReason};
 use crate::port::{
@@ -84,16 +84,16 @@ pub enum DriveError {
         campaign: CampaignId,
     },
     /// The campaign did not stop because somebody else cancelled something of it, or a person has said
-    /// already that it goes on, and nothing is left to begin.
-    #[error(
-        "campaign {campaign} has nothing to go on with: it did not stop because something was cancelled from outside, \
-         or that was accepted before and nothing is left to begin"
-    )]
+    /// already that it goes on, and nothing is left to begin. Or something else keeps it from being begun.
+    #[error("campaign {campaign} has nothing to go on with: {}", why_nothing(kept.as_deref()))]
     NothingToGoOn {
         /// The campaign.
         campaign: CampaignId,
         /// How it ended; `None` while it is open.
         ended: Option<FinishedOutcome>,
+        /// What keeps the rest from being begun, whatever a person says; `None`: nothing does, or there is no
+        /// rest.
+        kept: Option<Box<StopReason>>,
     },
     /// Nothing is left to begin but locations that a cancelled execution did not reach, and whether that is so
     /// cannot be read. They are not begun, as they might be patched twice.
@@ -177,8 +177,13 @@ impl DriveError {
         if let Self::Presigned(refusal) = self {
             return Some(refusal.clone());
         }
-        if let Self::NothingToGoOn { campaign, ended } = self {
-            let why = "nobody has cancelled anything of it from outside, or what was left after that has been begun";
+        if let Self::NothingToGoOn {
+            campaign,
+            ended,
+            kept,
+        } = self
+        {
+            let why = why_nothing(kept.as_deref());
             let detail = match ended {
                 Some(ended) => format!(
                     "it is over (outcome {}): {why}. `patchfleet report {campaign}` says what became of it",
@@ -215,6 +220,19 @@ impl DriveError {
                 detail: format!("campaign {open} of this request is open: resume that one first"),
             }],
         })
+    }
+}
+
+/// The words for why a campaign does not go on.
+fn why_nothing(kept: Option<&StopReason>) -> String {
+    match kept {
+        Some(kept) => {
+            format!("what had not been begun when something was cancelled may not begin now: {kept}")
+        }
+        None => {
+            "nobody has cancelled anything of it from outside, or what was left after that has been begun"
+                .to_owned()
+        }
     }
 }
 

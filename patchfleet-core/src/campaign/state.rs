@@ -67,6 +67,8 @@ pub struct State {
     left_out_for: Option<StopReason>,
     /// From when to when nobody drove it, if nothing more is begun for that.
     unattended: Option<(Timestamp, Timestamp)>,
+    /// How often a person has said that the campaign goes on.
+    gone_on: u32,
     finished: Option<(FinishedOutcome, Timestamp)>,
 }
 
@@ -109,6 +111,7 @@ impl State {
             cancels: BTreeMap::new(),
             left_out_for: None,
             unattended: None,
+            gone_on: 0,
             finished: None,
         };
         state.apply(first)?;

@@ -33,17 +33,17 @@ impl Driver {
     /// # Errors
     ///
     /// [`DriveError::NothingToGoOn`] if it did not stop for that reason and nothing is left of a cancelled
-    /// execution; [`DriveError::Unseen`] if only such a rest is left, and it cannot be looked at; as
+    /// execution, or something else keeps what is left from being begun; [`DriveError::Unseen`] if only such a rest is left, and it cannot be looked at; as
     /// [`run`](Self::run) otherwise.
     pub async fn go_on(&self, campaign: CampaignId, by: &str) -> Result<(), DriveError> {
         let mut drive = self.look_up(campaign).await?;
         drive.require_writable()?;
         let mut over = BTreeMap::new();
-        let mut raced = false;
+        let said = drive.state.times_gone_on();
         loop {
             if !drive.state.may_go_on() {
                 // Of two persons who say so at once, the second finds it said.
-                return match raced {
+                return match drive.state.times_gone_on() > said {
                     true => Ok(()),
                     false => Err(drive.nothing_to_go_on()),
                 };
@@ -53,7 +53,6 @@ impl Driver {
             if let Some(listed) = listed.filter(|listed| *listed > drive.now()) {
                 self.clock.sleep_until(listed).await;
                 drive.catch_up().await?;
-                raced = true;
                 continue;
             }
             let mut events = drive.cancels(&looks).await;
@@ -79,16 +78,20 @@ impl Driver {
                     None => drive.nothing_to_go_on(),
                 });
             }
+            if found.is_empty() && drive.state.keeps_the_rest(drive.now()).is_some() {
+                return Err(drive.nothing_to_go_on());
+            }
             events.push(Event::GoneOn {
                 by: by.to_owned(),
                 begin,
                 found,
             });
+            // The campaign has its name before it is open again. If another campaign of the name begins between
+            // the two, this one is open without its name: it begins nothing until the other one is over.
             self.claim(campaign, &drive.state).await?;
             if drive.append(events).await? == Appended::Yes {
                 return Ok(());
             }
-            raced = true;
         }
     }
 }
@@ -117,6 +120,7 @@ impl Drive<'_> {
         DriveError::NothingToGoOn {
             campaign: self.state.campaign(),
             ended: self.state.finished().map(|(outcome, _)| outcome),
+            kept: self.state.keeps_the_rest(self.now()).map(Box::new),
         }
     }
 

@@ -38,7 +38,8 @@ impl State {
     }
 
     /// Whether a person may say that the campaign goes on: it stopped for somebody else's cancel, or
-    /// something is left of an execution that was cancelled, and nothing else keeps it from being begun.
+    /// something is left of an execution that was cancelled. Whether anything may be begun then,
+    /// [`keeps_the_rest`](Self::keeps_the_rest) says.
     pub(in crate::campaign) fn may_go_on(&self) -> bool {
         match self.stop_reason() {
             Some(super::StopReason::CancelledElsewhere { .. }) => true,
@@ -53,8 +54,14 @@ impl State {
         open.map(|((unit, _), _)| *unit).collect()
     }
 
+    /// How often a person has said that the campaign goes on.
+    pub(in crate::campaign) fn times_gone_on(&self) -> u32 {
+        self.gone_on
+    }
+
     /// Opens the campaign again, for what had not been begun.
     pub(super) fn go_on(&mut self, begin: &[Replacement], found: &[TurnedUp], at: Timestamp) {
+        self.gone_on = self.gone_on.saturating_add(1);
         if begin.is_empty() && found.is_empty() && self.cancels.values().all(|accepted| *accepted) {
             return;
         }

@@ -36,6 +36,8 @@ pub enum StopReason {
         location: Option<Location>,
         /// Whether something is begun once a person says that the campaign goes on.
         left: bool,
+        /// The last instant at which it may begin; `None` if the plan has no cutoff.
+        until: Option<Timestamp>,
     },
     /// AWS refused a start, for a reason that the next one would meet as well.
     Refused(UnitId),
@@ -74,7 +76,12 @@ impl fmt::Display for StopReason {
                 write!(f, "{failed} location{s} failed, and the budget allows {allowed}")
             }
             Self::RunbookChanged { detail, .. } => f.write_str(detail),
-            Self::CancelledElsewhere { unit, location, left } => {
+            Self::CancelledElsewhere {
+                unit,
+                location,
+                left,
+                until,
+            } => {
                 match location {
                     Some(location) => write!(f, "what runs in {location} was cancelled")?,
                     None => write!(f, "the execution of unit {unit} was cancelled")?,
@@ -88,7 +95,11 @@ impl fmt::Display for StopReason {
                         ", and not by patchfleet; nothing is left that `patchfleet resume --go-on` would start, and a \
                          new run of the request patches what is still missing"
                     }
-                })
+                })?;
+                match until.filter(|_| *left) {
+                    Some(until) => write!(f, ", until {until:.0} (the cutoff allows no later start)"),
+                    None => Ok(()),
+                }
             }
             Self::Refused(unit) => write!(f, "AWS refused the start of unit {unit}"),
             Self::Unresolved(unit) => write!(f, "it is not known whether unit {unit} runs"),
@@ -193,6 +204,7 @@ impl State {
                 unit,
                 location: location.clone(),
                 left: self.is_something_left(now),
+                until: self.begins_until(),
             });
         }
         self.other_reason(now, self.failed_locations())
@@ -200,12 +212,25 @@ impl State {
 
     /// Whether something is begun once a person says that the campaign goes on.
     fn is_something_left(&self, now: Timestamp) -> bool {
+        self.is_something_unbegun() && self.reason_beside_cancels(now).is_none()
+    }
+
+    /// Why nothing more is begun, although something is left and a person says that the campaign goes on.
+    pub(in crate::campaign) fn keeps_the_rest(&self, now: Timestamp) -> Option<StopReason> {
+        let left = !self.cancels.is_empty() && self.is_something_unbegun();
+        left.then(|| self.reason_beside_cancels(now)).flatten()
+    }
+
+    fn is_something_unbegun(&self) -> bool {
         let shared = self.shared();
         let waits =
             |unit: &UnitState| !unit.is_begun() && !unit.has_nobody_left() && !self.used_up(unit, &shared);
-        // The person accepts every cancel.
-        self.other_reason(now, self.failed_unless(|_| true)).is_none()
-            && (self.units.values().any(waits) || !self.rest().is_empty())
+        self.units.values().any(waits) || !self.rest().is_empty()
+    }
+
+    /// Why no further unit is begun once a person has accepted every cancel.
+    fn reason_beside_cancels(&self, now: Timestamp) -> Option<StopReason> {
+        self.other_reason(now, self.failed_unless(|_| true))
     }
 
     /// Why no further unit is begun, other than a cancel or a changed runbook, when so many locations failed.
@@ -261,6 +286,7 @@ impl State {
                 unit: *unit,
                 location: location.clone(),
                 left: true,
+                until: self.begins_until(),
             });
         }
         let left_out = self.runbook.is_some()

@@ -2,10 +2,10 @@
 
 use super::world::*;
 use crate::campaign::{
-    DriveError, Driver, Event, FinishedOutcome, LocationOutcome, Replacement, State, StopReason, Turn,
+    DriveError, Driver, Event, FinishedOutcome, LocationOutcome, Record, Replacement, State, StopReason, Turn,
 };
 use crate::id::{Location, UnitId};
-use crate::port::{BoxFuture, Clock as _, NodeRows as _, PortErrorKind};
+use crate::port::{Appended, BoxFuture, CampaignLog as _, Clock as _, LogKey, NodeRows as _, PortErrorKind};
 use crate::report::{NodeOutcome, Report};
 use jiff::SignedDuration;
 use std::collections::{BTreeMap, BTreeSet};
@@ -263,6 +263,76 @@ fn two_who_say_go_on_at_once_have_the_rest_begun_once() {
             }
         }
     }
+}
+
+#[test]
+fn who_says_go_on_is_told_so_only_if_it_is_written() {
+    let mut refused = 0;
+    for polls in 0..200 {
+        let world = world();
+        finish(halted(&world, 1)).unwrap();
+        let driver = world.driver(2);
+        let mut saying = ByHand::new(driver.go_on(world.campaign(), "somebody"));
+        let done = (0..polls).any(|_| saying.poll());
+        // Meanwhile another driver sees another runbook.
+        let records = world.records();
+        let last = records.last().unwrap();
+        let change = Event::RunbookChanged {
+            unit: UnitId::from_index(0),
+            change: crate::runbook::RunbookChange::Differs,
+            detail: "another runbook".to_owned(),
+        };
+        let record = Record {
+            seq: last.seq + 1,
+            at: last.at,
+            writer: last.writer,
+            events: vec![change],
+        };
+        let key = LogKey::Campaign(world.campaign());
+        assert_eq!(finish(world.log.append(&key, &record)).unwrap(), Appended::Yes);
+        while saying.1.is_none() {
+            saying.poll();
+        }
+        let told = saying.1.take().unwrap();
+        let mut said = world.records().into_iter().flat_map(|record| record.events);
+        let written = said.any(|event| matches!(event, Event::GoneOn { .. }));
+        assert_eq!(told.is_ok(), written, "{polls} ahead: {told:?}");
+        refused += usize::from(!written);
+        if done {
+            assert!(refused > 5, "only {refused}");
+            return;
+        }
+    }
+    panic!("it never ended");
+}
+
+#[test]
+fn once_the_cutoff_has_passed_nobody_is_told_that_the_rest_begins() {
+    let mut world = world();
+    let cutoff = world.clock.now() + SignedDuration::from_hours(24);
+    world.plan.lifetime = serde_json::from_value(serde_json::json!({
+        "steps": {"least": 21_600, "most": 21_600}, "node": 10_800, "cutoff": cutoff,
+    }))
+    .unwrap();
+    let state = finish(halted(&world, 1)).unwrap();
+    let words = state.left_out_because().unwrap().to_string();
+    let until = state.begins_until().unwrap();
+    let advice = "`patchfleet resume --go-on` starts what had not been begun, until ";
+    assert!(words.contains(&format!("{advice}{until:.0}")), "{words}");
+
+    world.clock.advance(SignedDuration::from_hours(24));
+    let before = world.records();
+    let error = finish(go_on(&world, 2)).unwrap_err();
+    let DriveError::NothingToGoOn { kept, .. } = &error else {
+        panic!("{error}");
+    };
+    assert!(
+        matches!(kept.as_deref(), Some(StopReason::Cutoff { at }) if *at == cutoff),
+        "{error}"
+    );
+    let refusal = error.refusal().unwrap().to_string();
+    assert!(refusal.contains("may not begin now"), "{refusal}");
+    assert_eq!(world.records(), before, "it is not opened again");
 }
 
 #[test]
