@@ -1,15 +1,15 @@
 //! The SDK's clients: one for each service, account and Region, made when first needed. All share
 //! the configuration's one HTTP client, and those of an account its one set of credentials.
 
-use crate::attempts::Attempts;
-use crate::classify::{self, Failure, Home};
-use crate::credentials::RoleCredentials;
-use crate::identity::CallerIdentity;
-use crate::limits::Operation;
-use crate::pace::{Again, Pace};
-use crate::place::Place;
-use crate::renewal::{self, Signer};
-use crate::throttles::ThrottlesAreOurs;
+use crate::call::attempts::Attempts;
+use crate::call::classify::{self, Failure, Home};
+use crate::call::limits::Operation;
+use crate::call::place::Place;
+use crate::call::renew::{self, Signer};
+use crate::call::throttles::ThrottlesAreOurs;
+use crate::call::turn::{Again, Pace};
+use crate::credentials::caller::CallerIdentity;
+use crate::credentials::role::RoleCredentials;
 use aws_config::identity::IdentityCache;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -271,10 +271,10 @@ impl Clients {
         let signer = role
             .as_deref()
             .map_or(Signer::Caller(&self.identity), Signer::Role);
-        let (send, tries) = (&send, renewal::tries(&self.config));
+        let (send, tries) = (&send, renew::tries(&self.config));
         // A call that changes something is not worth minutes: whoever drives a campaign decides anew.
         let again = attempts.map_or(Again::WhileAwsAnswers, |_| Again::Times(tries));
-        renewal::renewing(signer, tries, move || {
+        renew::renewing(signer, tries, move || {
             self.pace.paced(operation, place, again, move || async move {
                 tracing::debug!(%operation, %place, "calling AWS");
                 send().await.map_err(|error| {

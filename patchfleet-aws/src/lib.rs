@@ -39,37 +39,45 @@ use std::sync::Arc;
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-mod answered;
-mod attempts;
-mod automation;
-mod bucket;
-mod classify;
+mod call {
+    pub(crate) mod answered;
+    pub(crate) mod attempts;
+    pub(crate) mod bucket;
+    pub(crate) mod classify;
+    pub(crate) mod flow;
+    pub(crate) mod limits;
+    pub(crate) mod place;
+    pub(crate) mod reading;
+    pub(crate) mod renew;
+    pub(crate) mod throttles;
+    pub(crate) mod turn;
+}
 mod clients;
-mod clock;
-mod config;
-mod credentials;
-mod directory;
-mod documents;
-mod external_id;
-mod flow;
-mod identity;
-mod inventory;
-mod limits;
-mod pace;
-mod place;
-mod reading;
-mod renewal;
-mod services;
-mod settings;
-mod surroundings;
-mod throttles;
-mod tls;
+mod credentials {
+    pub(crate) mod caller;
+    pub(crate) mod external_id;
+    pub(crate) mod role;
+}
+mod ports {
+    pub(crate) mod automation;
+    pub(crate) mod clock;
+    pub(crate) mod directory;
+    pub(crate) mod documents;
+    pub(crate) mod inventory;
+}
+mod settings {
+    pub(crate) mod builder;
+    pub(crate) mod limits;
+    pub(crate) mod services;
+    pub(crate) mod surroundings;
+    pub(crate) mod tls;
+}
 
-pub use bucket::Rate;
-pub use clock::SystemClock;
-pub use config::{AwsBuilder, load_config, simulated_config};
-pub use external_id::external_id_from_env;
-pub use limits::{Limits, Operation};
+pub use call::bucket::Rate;
+pub use call::limits::{Limits, Operation};
+pub use credentials::external_id::external_id_from_env;
+pub use ports::clock::SystemClock;
+pub use settings::builder::{AwsBuilder, load_config, simulated_config};
 
 /// The ports over AWS. Begun by [`Aws::builder`] or [`Aws::load`].
 #[derive(Clone)]

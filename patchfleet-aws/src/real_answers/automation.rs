@@ -140,9 +140,9 @@ pub(super) async fn a_refused_start(data: &Value) {
     let (code, message) = (text(&data["Code"]).to_owned(), text(&data["Message"]).to_owned());
     let words = message.clone();
     let aws = refusing(move || json_error(400, &code, &message));
-    let request: StartRequest = crate::automation::tests::request();
+    let request: StartRequest = crate::ports::automation::tests::request();
     let error = aws
-        .start(&request, crate::automation::tests::client_token())
+        .start(&request, crate::ports::automation::tests::client_token())
         .await
         .unwrap_err();
     assert_eq!((error.kind(), error.sent()), (PortErrorKind::Invalid, Sent::No));

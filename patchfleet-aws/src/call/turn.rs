@@ -1,10 +1,10 @@
 //! Waiting for one's turn: the rates and the number of calls at once, on the port's clock; and
 //! calls that AWS throttles, which wait for another turn.
 
-use crate::classify::Failure;
-use crate::flow::{Flow, Passed};
-use crate::limits::{Limits, Operation};
-use crate::place::Place;
+use crate::call::classify::Failure;
+use crate::call::flow::{Flow, Passed};
+use crate::call::limits::{Limits, Operation};
+use crate::call::place::Place;
 use jiff::{SignedDuration, Timestamp};
 use patchfleet_core::port::{Clock, PortErrorKind, Sent};
 use std::collections::BTreeMap;

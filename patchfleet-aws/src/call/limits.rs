@@ -1,6 +1,6 @@
 //! How hard AWS is asked: each operation's rate, and how many calls at once.
 
-use crate::bucket::Rate;
+use crate::call::bucket::Rate;
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
 use std::fmt;

@@ -3,7 +3,7 @@
 //! does not say that the process failed.
 
 use super::{Surroundings, config_file, profile_files, set};
-use crate::config::no_credentials;
+use crate::settings::builder::no_credentials;
 use aws_config::profile::Profile;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;

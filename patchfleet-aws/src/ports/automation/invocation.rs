@@ -1,6 +1,6 @@
 //! Reading what a command did on one node.
 
-use crate::reading::timestamp;
+use crate::call::reading::timestamp;
 use aws_sdk_ssm::types as ssm;
 use patchfleet_core::id::ParseIdError;
 use patchfleet_core::port::{InvocationStatus, InvocationView, PluginView};

@@ -2,8 +2,8 @@
 
 use super::{outputs, read_status};
 use crate::Aws;
-use crate::answered::Answered;
-use crate::limits::Operation;
+use crate::call::answered::Answered;
+use crate::call::limits::Operation;
 use aws_sdk_ssm::types as ssm;
 use patchfleet_core::id::{ExecutionId, Location};
 use patchfleet_core::port::{ChildView, PortResult, Walk};

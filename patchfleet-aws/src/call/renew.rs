@@ -2,9 +2,9 @@
 //! by the expiry that it was told, and AWS may end a session before that (a role's sessions can be
 //! revoked), or by another clock.
 
-use crate::classify::Failure;
-use crate::credentials::RoleCredentials;
-use crate::identity::CallerIdentity;
+use crate::call::classify::Failure;
+use crate::credentials::caller::CallerIdentity;
+use crate::credentials::role::RoleCredentials;
 use aws_config::retry::RetryConfig;
 use aws_types::SdkConfig;
 

@@ -1,13 +1,13 @@
 //! From the SDK's configuration to the ports: the builder, the usual environment, and the
 //! configuration for a simulator.
 
+use crate::call::limits::Limits;
+use crate::call::turn::Pace;
 use crate::clients::Clients;
-use crate::identity::CallerIdentity;
-use crate::limits::Limits;
-use crate::pace::Pace;
-use crate::services::ServicesAsTheCli;
-use crate::surroundings::Surroundings;
-use crate::tls;
+use crate::credentials::caller::CallerIdentity;
+use crate::settings::services::ServicesAsTheCli;
+use crate::settings::surroundings::Surroundings;
+use crate::settings::tls;
 use crate::{Aws, SystemClock};
 use aws_config::BehaviorVersion;
 use aws_config::identity::IdentityCache;

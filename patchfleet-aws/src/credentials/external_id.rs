@@ -1,9 +1,9 @@
 //! The external id of the roles that are assumed: read where the request says that it is kept, once
 //! it is needed, and shown nowhere.
 
+use crate::call::limits::Operation;
+use crate::call::place::Place;
 use crate::clients::Clients;
-use crate::limits::Operation;
-use crate::place::Place;
 use patchfleet_core::port::{PortError, PortErrorKind, PortResult};
 use patchfleet_core::request::{Access, ExternalId, ExternalIdText};
 use std::env::{self, VarError};

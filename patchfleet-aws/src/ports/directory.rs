@@ -1,10 +1,10 @@
 //! [`Directory`] over STS, Organizations and Account Management.
 
 use crate::Aws;
+use crate::call::limits::Operation;
+use crate::call::place::Place;
+use crate::call::reading::{next_page, token};
 use crate::clients::unreadable;
-use crate::limits::Operation;
-use crate::place::Place;
-use crate::reading::{next_page, token};
 use aws_sdk_organizations::types::Account;
 use patchfleet_core::id::{AccountId, Location, OrgParent, OuId};
 use patchfleet_core::port::{

@@ -1,7 +1,7 @@
 //! One operation in one account and Region: how fast it is asked, which follows how AWS answers.
 //! Pure: it is told the time and what came of each call.
 
-use crate::bucket::{Bucket, Rate};
+use crate::call::bucket::{Bucket, Rate};
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 

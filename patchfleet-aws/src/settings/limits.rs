@@ -1,7 +1,7 @@
 //! [`Limits`] from the environment: `PATCHFLEET_CALLS_AT_ONCE` and `PATCHFLEET_RATES`.
 
-use crate::bucket::Rate;
-use crate::limits::{Limits, Operation};
+use crate::call::bucket::Rate;
+use crate::call::limits::{Limits, Operation};
 use patchfleet_core::port::{PortError, PortErrorKind, PortResult};
 use std::env::{self, VarError};
 use std::num::NonZeroUsize;

@@ -1,12 +1,12 @@
 //! [`Automation`] over Systems Manager: the start, and the walk from an execution to its nodes.
 
 use crate::Aws;
-use crate::answered::Answered;
-use crate::attempts::Attempts;
+use crate::call::answered::Answered;
+use crate::call::attempts::Attempts;
+use crate::call::limits::Operation;
+use crate::call::place::Place;
+use crate::call::reading::{count, next_page, timestamp, token};
 use crate::clients::unreadable;
-use crate::limits::Operation;
-use crate::place::Place;
-use crate::reading::{count, next_page, timestamp, token};
 use aws_sdk_ssm::types as ssm;
 
 use patchfleet_core::id::{ClientToken, CommandId, DocumentName, ExecutionId, Location, NodeId};

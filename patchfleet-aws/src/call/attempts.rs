@@ -1,7 +1,7 @@
 //! Watches the attempts of one call. The SDK retries by itself and tells of the last attempt only;
 //! a refused last attempt says nothing of a first one whose answer was lost.
 
-use crate::classify::{is_refusal, was_never_sent};
+use crate::call::classify::{is_refusal, was_never_sent};
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::interceptors::context::FinalizerInterceptorContextRef;

@@ -1,11 +1,11 @@
 //! [`Inventory`] over Resource Groups and Systems Manager.
 
 use crate::Aws;
-use crate::classify::Failure;
+use crate::call::classify::Failure;
+use crate::call::limits::Operation;
+use crate::call::place::Place;
+use crate::call::reading::{next_page, timestamp, token};
 use crate::clients::unreadable;
-use crate::limits::Operation;
-use crate::place::Place;
-use crate::reading::{next_page, timestamp, token};
 use aws_sdk_resourcegroups::types as groups;
 use aws_sdk_ssm::operation::describe_instance_information::DescribeInstanceInformationOutput;
 use aws_sdk_ssm::types::InstanceInformationStringFilter;

@@ -1,10 +1,10 @@
 //! [`Documents`] over Systems Manager, in the central account and Region.
 
 use crate::Aws;
-use crate::attempts::Attempts;
+use crate::call::attempts::Attempts;
+use crate::call::limits::Operation;
+use crate::call::place::Place;
 use crate::clients::unreadable;
-use crate::limits::Operation;
-use crate::place::Place;
 use aws_sdk_ssm::types::{DocumentFormat, DocumentType};
 use patchfleet_core::id::{DocumentName, Location};
 use patchfleet_core::port::{BoxFuture, DocumentVersion, DocumentView, Documents, PortError, PortResult};

@@ -1,12 +1,12 @@
 //! One AssumeRole for each other account: its credentials, shared by every client of the account,
 //! refreshed before they expire.
 
-use crate::classify::{self, Failure, Home};
-use crate::identity::CallerIdentity;
-use crate::limits::Operation;
-use crate::pace::{Again, Pace};
-use crate::place::Place;
-use crate::renewal::{self, Signer};
+use crate::call::classify::{self, Failure, Home};
+use crate::call::limits::Operation;
+use crate::call::place::Place;
+use crate::call::renew::{self, Signer};
+use crate::call::turn::{Again, Pace};
+use crate::credentials::caller::CallerIdentity;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future};
@@ -152,7 +152,7 @@ impl RoleCredentials {
             .role_session_name(self.access.session_name.as_str())
             .set_external_id(external_id.map(|text| text.reveal().to_owned()))
             .duration_seconds(SESSION_SECONDS);
-        let answer = renewal::renewing(Signer::Caller(&self.caller), renewal::tries(&self.config), || {
+        let answer = renew::renewing(Signer::Caller(&self.caller), renew::tries(&self.config), || {
             let (operation, again) = (Operation::AssumeRole, Again::WhileAwsAnswers);
             self.pace.paced(operation, &self.place, again, || async {
                 request.clone().send().await.map_err(|error| {

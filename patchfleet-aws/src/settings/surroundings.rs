@@ -1,7 +1,7 @@
 //! What the environment and the profile files say, as far as the SDK does not say it well itself: a
 //! profile that is not there, the certificates to trust, and why there are no credentials.
 
-use crate::tls::{self, Bundle};
+use crate::settings::tls::{self, Bundle};
 use aws_config::BehaviorVersion;
 use aws_config::profile::{Profile, ProfileSet};
 use aws_types::SdkConfig;

@@ -1,10 +1,10 @@
 //! From the SDK's errors to the port's: what kind it is, whether it may have taken effect, and
 //! AWS's own words, once.
 
-use crate::attempts::Attempts;
-use crate::credentials::AssumeFailure;
-use crate::limits::Operation;
-use crate::place::Place;
+use crate::call::attempts::Attempts;
+use crate::call::limits::Operation;
+use crate::call::place::Place;
+use crate::credentials::role::AssumeFailure;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
