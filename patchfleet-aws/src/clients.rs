@@ -2,7 +2,7 @@
 //! the configuration's one HTTP client, and those of an account its one set of credentials.
 
 use crate::call::attempts::Attempts;
-use crate::call::classify::{self, Failure, Home};
+use crate::call::classify::{self, Failure};
 use crate::call::limits::Operation;
 use crate::call::place::Place;
 use crate::call::renew::{self, Signer};
@@ -262,11 +262,7 @@ impl Clients {
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
-        let home = if *place.region() == self.region {
-            Home::Central
-        } else {
-            Home::Elsewhere
-        };
+        let is_central = *place.region() == self.region;
         let role = place.account().and_then(|account| self.roles.get(account));
         let signer = role
             .as_deref()
@@ -279,7 +275,7 @@ impl Clients {
                 tracing::debug!(%operation, %place, "calling AWS");
                 send().await.map_err(|error| {
                     let what = format!("{operation} in {place} failed");
-                    let failure = classify::failure(what, home, error, attempts);
+                    let failure = classify::failure(what, is_central, error, attempts);
                     tracing::debug!(%operation, %place, kind = %failure.kind(), "AWS did not do it");
                     failure
                 })

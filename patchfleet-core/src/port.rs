@@ -8,6 +8,7 @@
 //! What an implementation promises and what it need not is said on each trait.
 
 mod automation;
+mod aws_error;
 mod clock;
 mod directory;
 mod documents;
@@ -22,6 +23,7 @@ pub use automation::{
     Automation, ChildView, CommandCounts, CommandView, ExecutionStatus, ExecutionView, InvocationStatus,
     InvocationView, PatchStateView, PluginView, SentCommand, StartRequest, StepView, Tag, TargetLocation,
 };
+pub use aws_error::AwsError;
 pub use clock::Clock;
 pub use directory::{AccountState, AccountView, Caller, Directory, RegionOptStatus, RegionView};
 pub use documents::{DocumentVersion, DocumentVersionError, DocumentView, Documents};

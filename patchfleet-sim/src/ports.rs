@@ -14,7 +14,7 @@ use crate::{
 };
 use patchfleet_core::{
     id::{AccountId, Location, Region, RoleArn, RoleName, SessionName},
-    port::{BoxFuture, PageToken, PortError, PortErrorKind, PortResult, Ports},
+    port::{AwsError, BoxFuture, PageToken, PortError, PortErrorKind, PortResult, Ports, Sent},
 };
 use std::{
     collections::BTreeMap,
@@ -104,8 +104,9 @@ impl MemoryPorts {
         self.clock
             .with_world(|world| api::perform_typed(world, &caller, input, &fate))
             .map_err(|error| {
-                let expired = error.code().starts_with("ExpiredToken");
-                let error = port_error(O::NAME, &caller, error);
+                let is_central = caller.region == self.region;
+                let expired = answered(&error, is_central).says_expired();
+                let error = port_error(O::NAME, &caller, error, is_central);
                 match caller.key {
                     Some(key) if expired => Failed::Expired { key, error },
                     _ => Failed::Otherwise(error),
@@ -146,7 +147,7 @@ impl MemoryPorts {
         let fate = api::fate_of(world, &central, &input);
         let assumed = api::perform_typed(world, &central, input, &fate).map_err(|error| {
             // STS says the same of a role that does not exist and of one that does not trust the caller.
-            let kind = match kind_of(&error) {
+            let kind = match answered(&error, true).kind() {
                 PortErrorKind::Denied | PortErrorKind::NotFound => PortErrorKind::RoleNotAssumable,
                 kind => kind,
             };
@@ -177,39 +178,28 @@ impl From<PortError> for Failed {
     }
 }
 
-/// What core can do about an answer that is an error.
-fn kind_of(error: &ApiError) -> PortErrorKind {
-    match error.code() {
-        "AccessDenied" | "AccessDeniedException" | "UnauthorizedException" => PortErrorKind::Denied,
-        "UnrecognizedClientException" | "InvalidClientTokenId" => PortErrorKind::RegionNotEnabled,
-        "AWSOrganizationsNotInUseException" => PortErrorKind::NotInOrganization,
-        "IdempotentParameterMismatch" => PortErrorKind::TokenMismatch,
-        "InvalidDocument" | "InvalidDocumentVersion" | "InvalidCommandId" => PortErrorKind::NotFound,
-        code if code.contains("NotFound") => PortErrorKind::NotFound,
-        code if code.contains("LimitExceeded") => PortErrorKind::LimitExceeded,
-        code if code.contains("Throttl") || code.contains("TooManyRequests") => PortErrorKind::Throttled,
-        code if code.starts_with("Invalid")
-            || code.starts_with("Validation")
-            || code == "BadRequestException" =>
-        {
-            PortErrorKind::Invalid
-        }
-        code if code.starts_with("ExpiredToken") => PortErrorKind::Credentials,
-        _ if error.status() >= 500 || error.is_lost() => PortErrorKind::Unavailable,
-        _ => PortErrorKind::Other,
+/// The error as core's table of AWS's errors takes it.
+fn answered(error: &ApiError, is_central: bool) -> AwsError<'_> {
+    AwsError {
+        code: Some(error.code()),
+        status: error.status(),
+        is_central,
     }
 }
 
-fn port_error(operation: &str, caller: &Caller, error: ApiError) -> PortError {
-    let kind = kind_of(&error);
-    let unsure = error.status() >= 500 || error.is_lost();
+fn port_error(operation: &str, caller: &Caller, error: ApiError, is_central: bool) -> PortError {
+    let answered = answered(&error, is_central);
+    let (kind, sent) = (answered.kind(), answered.sent());
     let failed = PortError::new(
         kind,
         format!("{operation} failed in {}/{}", caller.account, caller.region),
     )
     .with_words(error.to_string())
     .with_source(error);
-    if unsure { failed.maybe_sent() } else { failed }
+    match sent {
+        Sent::No => failed,
+        Sent::Maybe => failed.maybe_sent(),
+    }
 }
 
 /// Something that AWS would never answer.

@@ -1,12 +1,13 @@
 //! Watches the attempts of one call. The SDK retries by itself and tells of the last attempt only;
 //! a refused last attempt says nothing of a first one whose answer was lost.
 
-use crate::call::classify::{is_refusal, was_never_sent};
+use crate::call::classify::was_never_sent;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::interceptors::context::FinalizerInterceptorContextRef;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
+use patchfleet_core::port::Sent;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -34,7 +35,7 @@ impl Intercept for Attempts {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let had_no_effect = match context.response() {
-            Some(response) => is_refusal(response.status().as_u16()),
+            Some(response) => Sent::of_status(response.status().as_u16()) == Sent::No,
             None => matches!(context.output_or_error(), Some(Err(error)) if was_never_sent(error)),
         };
         if !had_no_effect {

@@ -11,19 +11,16 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::request_id::RequestId;
 use jiff::SignedDuration;
-use patchfleet_core::port::{PortError, PortErrorKind, Sent};
+use patchfleet_core::port::{AwsError, PortError, PortErrorKind, Sent};
 use std::error::Error;
 use std::fmt;
-
-mod codes;
-
-pub(crate) use codes::Home;
 
 /// A failed call: the port's error, and AWS's code for those who make something of it.
 #[derive(Debug)]
 pub(crate) struct Failure {
     error: PortError,
     code: Option<String>,
+    says_expired: bool,
 }
 
 impl Failure {
@@ -35,8 +32,7 @@ impl Failure {
     /// Whether AWS refused the credentials because they have expired, and nothing has happened: the
     /// same call may do with new ones.
     pub(crate) fn asks_for_new_credentials(&self) -> bool {
-        let code = self.code.as_deref().unwrap_or_default();
-        codes::EXPIRED.contains(&code) && self.error.sent() == Sent::No
+        self.says_expired && self.error.sent() == Sent::No
     }
 
     /// What kind of failure it is.
@@ -67,7 +63,7 @@ impl Failure {
         };
         Self {
             error: error.with_words(self.error.reason()).with_source(self.error),
-            code: self.code,
+            ..self
         }
     }
 }
@@ -108,18 +104,19 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// Reads an error of the SDK. `what` says what failed and where, `home` whether the call went to the caller's own Region, and
-/// `attempts`, for calls that change something, what became of the attempts before the last.
+/// Reads an error of the SDK. `what` says what failed and where, `is_central` whether the call went to
+/// the central Region, and `attempts`, for calls that change something, what became of the attempts
+/// before the last.
 pub(crate) fn failure<E>(
     what: impl Into<String>,
-    home: Home,
+    is_central: bool,
     error: SdkError<E, HttpResponse>,
     attempts: Option<&Attempts>,
 ) -> Failure
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
-    let (kind, mut sent) = verdict(&error, home);
+    let (kind, mut sent) = verdict(&error, is_central);
     if attempts.is_some_and(Attempts::may_have_taken_effect) {
         sent = Sent::Maybe;
     }
@@ -128,6 +125,12 @@ where
         port_error = port_error.maybe_sent();
     }
     let code = error.code().map(str::to_owned);
+    let says_expired = AwsError {
+        code: code.as_deref(),
+        status: 0,
+        is_central,
+    }
+    .says_expired();
     let port_error = match &error {
         SdkError::ServiceError(answer) => {
             let refusal = Refusal {
@@ -142,11 +145,12 @@ where
     };
     Failure {
         error: port_error,
+        says_expired,
         code,
     }
 }
 
-fn verdict<E>(error: &SdkError<E, HttpResponse>, home: Home) -> (PortErrorKind, Sent)
+fn verdict<E>(error: &SdkError<E, HttpResponse>, is_central: bool) -> (PortErrorKind, Sent)
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
@@ -161,17 +165,12 @@ where
         ),
         SdkError::DispatchFailure(failure) if failure.is_user() => (PortErrorKind::Invalid, Sent::No),
         SdkError::ServiceError(answer) => {
-            let status = answer.raw().status().as_u16();
-            let kind = answer
-                .err()
-                .code()
-                .and_then(|code| codes::kind_of_code(code, home))
-                .unwrap_or_else(|| codes::kind_of_status(status));
-            let sent = if is_refusal(status) { Sent::No } else { Sent::Maybe };
-            (kind, sent)
+            let code = answer.err().code();
+            let answered = answered(code, answer.raw(), is_central);
+            (answered.kind(), answered.sent())
         }
         SdkError::ResponseError(answer) => {
-            let kind = match codes::kind_of_status(answer.raw().status().as_u16()) {
+            let kind = match answered(None, answer.raw(), is_central).kind() {
                 // A status of success or a refusal without words: an answer, and not a readable one.
                 PortErrorKind::Other => PortErrorKind::Unavailable,
                 kind => kind,
@@ -183,10 +182,13 @@ where
     }
 }
 
-/// Whether a response of this status says that the request had no effect. 408 does not: AWS may
-/// have been slow to read a request that it then took.
-pub(crate) fn is_refusal(status: u16) -> bool {
-    (400..500).contains(&status) && status != 408
+/// The answer as core's table of AWS's errors takes it.
+fn answered<'a>(code: Option<&'a str>, response: &HttpResponse, is_central: bool) -> AwsError<'a> {
+    AwsError {
+        code,
+        status: response.status().as_u16(),
+        is_central,
+    }
 }
 
 /// Whether the cause lies before the request left: no credentials to sign it with, or nobody there

@@ -1,7 +1,7 @@
 //! One AssumeRole for each other account: its credentials, shared by every client of the account,
 //! refreshed before they expire.
 
-use crate::call::classify::{self, Failure, Home};
+use crate::call::classify::{self, Failure};
 use crate::call::limits::Operation;
 use crate::call::place::Place;
 use crate::call::renew::{self, Signer};
@@ -157,7 +157,7 @@ impl RoleCredentials {
             self.pace.paced(operation, &self.place, again, || async {
                 request.clone().send().await.map_err(|error| {
                     let what = format!("AssumeRole of {} from {} failed", self.role, self.place);
-                    classify::failure(what, Home::Central, error, None)
+                    classify::failure(what, true, error, None)
                 })
             })
         })
