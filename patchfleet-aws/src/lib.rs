@@ -31,75 +31,19 @@
 //! [`Automation`]: patchfleet_core::port::Automation
 //! [`Documents`]: patchfleet_core::port::Documents
 
-use std::fmt;
-use std::sync::Arc;
-
 /// The examples of README.md.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-mod call {
-    pub(crate) mod answered;
-    pub(crate) mod attempts;
-    pub(crate) mod bucket;
-    pub(crate) mod classify;
-    pub(crate) mod flow;
-    pub(crate) mod limits;
-    pub(crate) mod place;
-    pub(crate) mod reading;
-    pub(crate) mod renew;
-    pub(crate) mod throttles;
-    pub(crate) mod turn;
-}
-mod clients;
-mod credentials {
-    pub(crate) mod caller;
-    pub(crate) mod external_id;
-    pub(crate) mod role;
-}
-mod ports {
-    pub(crate) mod automation;
-    pub(crate) mod clock;
-    pub(crate) mod directory;
-    pub(crate) mod documents;
-    pub(crate) mod inventory;
-}
-mod settings {
-    pub(crate) mod builder;
-    pub(crate) mod limits;
-    pub(crate) mod services;
-    pub(crate) mod surroundings;
-    pub(crate) mod tls;
-}
+mod call;
+mod credentials;
+mod ports;
+mod settings;
 
-pub use call::bucket::Rate;
-pub use call::limits::{Limits, Operation};
-pub use credentials::external_id::external_id_from_env;
-pub use ports::clock::SystemClock;
-pub use settings::builder::{AwsBuilder, load_config, simulated_config};
+pub use call::{Limits, Operation, Rate};
+pub use ports::{Aws, SystemClock};
+pub use settings::{AwsBuilder, external_id_from_env, load_config, simulated_config};
 
-/// The ports over AWS. Begun by [`Aws::builder`] or [`Aws::load`].
-#[derive(Clone)]
-pub struct Aws {
-    clients: Arc<clients::Clients>,
-}
-
-impl Aws {
-    fn of(clients: clients::Clients) -> Self {
-        Self {
-            clients: Arc::new(clients),
-        }
-    }
-}
-
-impl fmt::Debug for Aws {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Aws").finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod real_answers;
 #[cfg(test)]
 mod testing;

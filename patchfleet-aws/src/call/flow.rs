@@ -1,7 +1,7 @@
 //! One operation in one account and Region: how fast it is asked, which follows how AWS answers.
 //! Pure: it is told the time and what came of each call.
 
-use crate::call::bucket::{Bucket, Rate};
+use super::rate::{Bucket, Rate};
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 
@@ -14,16 +14,16 @@ const PAUSE: SignedDuration = SignedDuration::from_millis(500);
 
 /// When a call may be made, as things stood when it asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Ticket {
+pub(super) struct Ticket {
     /// When the call may be made.
-    pub(crate) at: Timestamp,
+    pub(super) at: Timestamp,
     /// Which setting of the rate it was given under.
     setting: u64,
 }
 
 /// A call that was let through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Passed {
+pub(super) struct Passed {
     halvings: u64,
 }
 
@@ -31,7 +31,7 @@ pub(crate) struct Passed {
 /// when AWS throttles, and grows back by an eighth a second while AWS answers. It never passes the
 /// rate that is set.
 #[derive(Debug)]
-pub(crate) struct Flow {
+pub(super) struct Flow {
     ceiling: Rate,
     interval: Duration,
     bucket: Bucket,
@@ -50,7 +50,7 @@ struct Dry {
 }
 
 impl Flow {
-    pub(crate) fn new(ceiling: Rate) -> Self {
+    pub(super) fn new(ceiling: Rate) -> Self {
         Self {
             ceiling,
             interval: ceiling.interval(),
@@ -64,7 +64,7 @@ impl Flow {
     }
 
     /// Gives out the next place in the queue.
-    pub(crate) fn ticket(&mut self, now: Timestamp) -> Ticket {
+    pub(super) fn ticket(&mut self, now: Timestamp) -> Ticket {
         Ticket {
             at: self.bucket.take(now),
             setting: self.setting,
@@ -73,7 +73,7 @@ impl Flow {
 
     /// Lets the call of a ticket whose time has come through, unless the rate has changed since it
     /// was given out. Then another ticket is needed.
-    pub(crate) fn pass(&mut self, ticket: Ticket, now: Timestamp) -> Option<Passed> {
+    pub(super) fn pass(&mut self, ticket: Ticket, now: Timestamp) -> Option<Passed> {
         if !self.is_good(ticket) {
             return None;
         }
@@ -83,22 +83,22 @@ impl Flow {
     }
 
     /// Whether a ticket still stands: the rate is the one that it was given out under.
-    pub(crate) fn is_good(&self, ticket: Ticket) -> bool {
+    pub(super) fn is_good(&self, ticket: Ticket) -> bool {
         ticket.setting == self.setting
     }
 
     /// Whether the rate is below the one that is set, so that a ticket may come to be better soon.
-    pub(crate) fn is_slowed(&self) -> bool {
+    pub(super) fn is_slowed(&self) -> bool {
         self.interval > self.ceiling.interval()
     }
 
     /// Calls a second, for log lines.
-    pub(crate) fn calls_per_second(&self) -> f64 {
+    pub(super) fn calls_per_second(&self) -> f64 {
         1.0 / self.interval.as_secs_f64().max(1e-9)
     }
 
     /// AWS answered, be it with a refusal.
-    pub(crate) fn answered(&mut self, now: Timestamp) {
+    pub(super) fn answered(&mut self, now: Timestamp) {
         self.dry = None;
         if self.is_slowed() && now.duration_since(self.changed_at) >= BEAT {
             let faster = self.interval / 9 * 8;
@@ -108,7 +108,7 @@ impl Flow {
 
     /// AWS asked for fewer calls. Gives for how long it has now answered nothing else. A quiet time
     /// longer than `memory` between two refusals begins the count anew.
-    pub(crate) fn throttled(
+    pub(super) fn throttled(
         &mut self,
         passed: Passed,
         now: Timestamp,

@@ -1,98 +1,10 @@
 //! How hard AWS is asked: each operation's rate, and how many calls at once.
 
-use crate::call::bucket::Rate;
+use super::operation::Operation;
+use super::rate::Rate;
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
-use std::fmt;
-use std::num::{NonZeroU32, NonZeroUsize};
-
-/// Defines [`Operation`] and its table: service, variant, AWS's name, default calls per second, and
-/// calls at once after a rest.
-macro_rules! operations {
-    ($($service:literal { $($name:ident $rate:literal $(burst $burst:literal)?,)* })*) => {
-        /// An operation of AWS that patchfleet calls.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[non_exhaustive]
-        pub enum Operation {
-            $($(
-                #[doc = concat!("`", stringify!($name), "`; ", stringify!($rate), " per second unless set otherwise.")]
-                $name,
-            )*)*
-        }
-
-        impl Operation {
-            /// All of them.
-            pub const ALL: &'static [Self] = &[$($(Self::$name,)*)*];
-
-            /// AWS's name for it.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self { $($(Self::$name => stringify!($name),)*)* }
-            }
-
-            /// The service that it belongs to, as IAM actions name it: `ssm`, `organizations`.
-            #[must_use]
-            pub const fn service(self) -> &'static str {
-                match self { $($(Self::$name => $service,)*)* }
-            }
-
-            /// The rate that holds unless another is set.
-            #[must_use]
-            pub const fn default_rate(self) -> Rate {
-                match self { $($(Self::$name => published($rate, 1 $(- 1 + $burst)?),)*)* }
-            }
-        }
-    };
-}
-
-const fn published(calls: u32, burst: u32) -> Rate {
-    match (NonZeroU32::new(calls), NonZeroU32::new(burst)) {
-        (Some(calls), Some(burst)) => Rate::per_second(calls).with_burst(burst),
-        _ => Rate::per_second(NonZeroU32::MIN),
-    }
-}
-
-operations! {
-    "ssm" {
-    StartAutomationExecution 1,
-    GetAutomationExecution 3,
-    DescribeAutomationExecutions 3,
-    DescribeAutomationStepExecutions 3,
-    ListCommands 5,
-    ListCommandInvocations 5,
-    GetCommandInvocation 5,
-    DescribeInstancePatchStates 5,
-    DescribeInstanceInformation 5,
-    GetDocument 3,
-    GetParameter 40,
-    DescribeDocument 3,
-    CreateDocument 1,
-    UpdateDocument 1,
-    UpdateDocumentDefaultVersion 1,
-    }
-    "resource-groups" {
-    ListGroupResources 5,
-    SearchResources 5,
-    }
-    "sts" {
-    AssumeRole 600,
-    GetCallerIdentity 600,
-    }
-    "organizations" {
-    ListAccountsForParent 5 burst 8,
-    ListOrganizationalUnitsForParent 5 burst 8,
-    DescribeAccount 20 burst 30,
-    }
-    "account" {
-    ListRegions 5 burst 5,
-    }
-}
-
-impl fmt::Display for Operation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
+use std::num::NonZeroUsize;
 
 /// How hard AWS is asked: a rate for each operation, kept apart for each account and Region as
 /// AWS itself does, and a number of calls at once over all of them.

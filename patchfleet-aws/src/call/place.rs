@@ -15,11 +15,6 @@ impl Place {
         Self { account, region }
     }
 
-    /// The account, if it is known.
-    pub(crate) fn account(&self) -> Option<&AccountId> {
-        self.account.as_ref()
-    }
-
     /// The Region.
     pub(crate) fn region(&self) -> &Region {
         &self.region

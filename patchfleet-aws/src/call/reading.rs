@@ -3,6 +3,10 @@
 use aws_smithy_types::DateTime;
 use jiff::Timestamp;
 use patchfleet_core::port::PageToken;
+use std::error::Error;
+
+/// Why an answer has not the shape that it must have.
+pub(crate) type Unreadable = Box<dyn Error + Send + Sync>;
 
 /// A time of AWS's clock, to the millisecond that AWS sends. Its JSON is a fraction of seconds,
 /// which the SDK reads as a float: .748 arrives as .747999.
@@ -12,7 +16,7 @@ pub(crate) fn timestamp(time: &DateTime) -> Option<Timestamp> {
 }
 
 /// Where the next page begins. An empty token is none.
-pub(crate) fn next_page(token: Option<String>) -> Option<PageToken> {
+pub(super) fn next_page(token: Option<&str>) -> Option<PageToken> {
     token.filter(|token| !token.is_empty()).map(PageToken::new)
 }
 
@@ -41,8 +45,8 @@ mod tests {
 
     #[test]
     fn an_empty_page_token_ends_a_listing() {
-        assert_eq!(next_page(Some(String::new())), None);
+        assert_eq!(next_page(Some("")), None);
         assert_eq!(next_page(None), None);
-        assert_eq!(next_page(Some("a".to_owned())), Some(PageToken::new("a")));
+        assert_eq!(next_page(Some("a")), Some(PageToken::new("a")));
     }
 }

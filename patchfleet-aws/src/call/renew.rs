@@ -1,49 +1,27 @@
 //! A call whose credentials have expired, made again with new ones. The SDK does not do it: it goes
-//! by the expiry that it was told, and AWS may end a session before that (a role's sessions can be
+//! by the expiry that it was told. AWS may end a session before that (a role's sessions can be
 //! revoked), or by another clock.
 
-use crate::call::classify::Failure;
-use crate::credentials::caller::CallerIdentity;
-use crate::credentials::role::RoleCredentials;
-use aws_config::retry::RetryConfig;
-use aws_types::SdkConfig;
+use super::failure::Failure;
+use patchfleet_core::port::BoxFuture;
 
 /// Whose credentials sign a call.
-#[derive(Clone, Copy)]
-pub(crate) enum Signer<'a> {
-    /// The caller's own.
-    Caller(&'a CallerIdentity),
-    /// Those of a role.
-    Role(&'a RoleCredentials),
-}
+pub(crate) trait Signer: Send + Sync {
+    /// Which credentials are given out from now on: how often some were forgotten.
+    fn generation(&self) -> BoxFuture<'_, u64>;
 
-impl Signer<'_> {
-    async fn generation(self) -> u64 {
-        match self {
-            Self::Caller(identity) => identity.generation(),
-            Self::Role(role) => role.generation().await,
-        }
-    }
-
-    async fn forget(self, generation: u64) {
-        match self {
-            Self::Caller(identity) => identity.forget(generation),
-            Self::Role(role) => role.forget(generation).await,
-        }
-    }
-}
-
-/// How often a call may be made in all: as often as the SDK makes one that is throttled.
-pub(crate) fn tries(config: &SdkConfig) -> u32 {
-    config.retry_config().map_or_else(
-        || RetryConfig::standard().max_attempts(),
-        RetryConfig::max_attempts,
-    )
+    /// Forgets the credentials of this generation, which AWS does not take any more. Those that
+    /// somebody else has replaced them with stay.
+    fn forget(&self, generation: u64) -> BoxFuture<'_, ()>;
 }
 
 /// Makes a call, and if AWS refuses it because the signer's credentials have expired, again with
 /// new ones, up to `tries` times in all.
-pub(crate) async fn renewing<T, F>(signer: Signer<'_>, tries: u32, call: impl Fn() -> F) -> Result<T, Failure>
+pub(super) async fn renewing<T, F>(
+    signer: &dyn Signer,
+    tries: u32,
+    call: impl Fn() -> F,
+) -> Result<T, Failure>
 where
     F: Future<Output = Result<T, Failure>>,
 {

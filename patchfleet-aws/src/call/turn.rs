@@ -1,10 +1,11 @@
-//! Waiting for one's turn: the rates and the number of calls at once, on the port's clock; and
-//! calls that AWS throttles, which wait for another turn.
+//! The turn of each call: the rates and the number of calls at once, on the port's clock. A call that
+//! AWS throttles waits for another turn.
 
-use crate::call::classify::Failure;
-use crate::call::flow::{Flow, Passed};
-use crate::call::limits::{Limits, Operation};
-use crate::call::place::Place;
+use super::failure::Failure;
+use super::flow::{Flow, Passed};
+use super::limits::Limits;
+use super::operation::Operation;
+use super::place::Place;
 use jiff::{SignedDuration, Timestamp};
 use patchfleet_core::port::{Clock, PortErrorKind, Sent};
 use std::collections::BTreeMap;
@@ -17,7 +18,7 @@ const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(1);
 
 /// How often a call that AWS throttles is made again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Again {
+pub(super) enum Again {
     /// As long as AWS answers any call of the operation there, and [`Limits::patience`] longer.
     WhileAwsAnswers,
     /// This many times in all, and only while it has had no effect.
@@ -25,7 +26,7 @@ pub(crate) enum Again {
 }
 
 /// The rates of every (account, Region, operation), and the slots for calls under way.
-pub(crate) struct Pace {
+pub(super) struct Pace {
     clock: Arc<dyn Clock>,
     limits: Limits,
     flows: Mutex<BTreeMap<(Place, Operation), Flow>>,
@@ -39,7 +40,7 @@ struct Turn<'p> {
 }
 
 impl Pace {
-    pub(crate) fn new(clock: Arc<dyn Clock>, limits: Limits) -> Self {
+    pub(super) fn new(clock: Arc<dyn Clock>, limits: Limits) -> Self {
         Self {
             clock,
             slots: Semaphore::new(limits.concurrency().get().min(Semaphore::MAX_PERMITS)),
@@ -49,12 +50,12 @@ impl Pace {
     }
 
     /// The clock on which turns are waited for.
-    pub(crate) fn clock(&self) -> &dyn Clock {
+    pub(super) fn clock(&self) -> &dyn Clock {
         &*self.clock
     }
 
     /// Makes a call in its turn; and where AWS throttles it, more slowly again.
-    pub(crate) async fn paced<T, F>(
+    pub(super) async fn paced<T, F>(
         &self,
         operation: Operation,
         place: &Place,

@@ -1,6 +1,7 @@
 //! The caller's own credentials: kept as the SDK keeps them, until AWS says that they have expired.
 //! The SDK itself goes by their expiry alone, and credentials without one it keeps for 15 minutes.
 
+use crate::call::Signer;
 use aws_config::identity::IdentityCache;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::identity::{
@@ -8,6 +9,7 @@ use aws_smithy_runtime_api::client::identity::{
 };
 use aws_smithy_runtime_api::client::runtime_components::{RuntimeComponents, RuntimeComponentsBuilder};
 use aws_smithy_types::config_bag::ConfigBag;
+use patchfleet_core::port::BoxFuture;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The identity cache of every client that signs with the caller's own credentials.
@@ -27,14 +29,19 @@ impl CallerIdentity {
         Self(Arc::new(Mutex::new(Kept { cache, generation })))
     }
 
-    /// Which credentials are given out from now on: how often some were forgotten.
-    pub(crate) fn generation(&self) -> u64 {
-        self.kept().generation
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Signer for CallerIdentity {
+    fn generation(&self) -> BoxFuture<'_, u64> {
+        let generation = self.kept().generation;
+        Box::pin(async move { generation })
     }
 
-    /// Forgets the credentials of this generation, so that their source is asked again. Those that
-    /// somebody else has replaced them with stay.
-    pub(crate) fn forget(&self, generation: u64) {
+    // Their source is asked again.
+    fn forget(&self, generation: u64) -> BoxFuture<'_, ()> {
         let mut kept = self.kept();
         if kept.generation == generation {
             *kept = Kept {
@@ -42,10 +49,7 @@ impl CallerIdentity {
                 generation: generation + 1,
             };
         }
-    }
-
-    fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        Box::pin(async {})
     }
 }
 

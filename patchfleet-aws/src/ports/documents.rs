@@ -1,13 +1,13 @@
 //! [`Documents`] over Systems Manager, in the central account and Region.
 
-use crate::Aws;
-use crate::call::attempts::Attempts;
-use crate::call::limits::Operation;
-use crate::call::place::Place;
-use crate::clients::unreadable;
+use super::Aws;
+use crate::call::{Operation, send};
 use aws_sdk_ssm::types::{DocumentFormat, DocumentType};
 use patchfleet_core::id::{DocumentName, Location};
-use patchfleet_core::port::{BoxFuture, DocumentVersion, DocumentView, Documents, PortError, PortResult};
+use patchfleet_core::port::{BoxFuture, DocumentVersion, DocumentView, Documents, PortResult};
+
+/// What is wrong with an answer that has to name a version.
+const NO_VERSION: &str = "it names no version";
 
 impl Documents for Aws {
     fn read(
@@ -19,97 +19,67 @@ impl Documents for Aws {
         let (at, name) = (at.cloned(), name.clone());
         Box::pin(async move {
             let operation = Operation::GetDocument;
-            let at = match at {
-                Some(location) => location,
-                None => self.clients.central().await?,
+            let (call, ssm) = match at {
+                Some(location) => self.clients.ssm(operation, &location).await?,
+                None => self.clients.central_ssm(operation).await?,
             };
-            let client = self.clients.ssm(operation, &at).await?;
             // Without a format AWS gives the content as JSON, whatever it was uploaded as.
-            let request = client
+            let request = ssm
                 .get_document()
                 .name(name.as_str())
                 .document_version(version.to_string());
-            let place = Place::from(at);
-            let answer = self
-                .clients
-                .call(operation, &place, || request.clone().send())
-                .await?;
-            match (answer.document_version, answer.content) {
-                (Some(version), Some(content)) => Ok(DocumentView { version, content }),
-                _ => Err(unreadable(operation, &place, "it has no version or no content")),
-            }
+            let answer = send!(call, request).await?;
+            let view = answer
+                .document_version
+                .zip(answer.content)
+                .map(|(version, content)| DocumentView { version, content });
+            call.read(view.ok_or("it has no version or no content"))
         })
     }
 
     fn create(&self, name: &DocumentName, content_json: String) -> BoxFuture<'_, PortResult<String>> {
         let name = name.clone();
         Box::pin(async move {
-            let (operation, central) = (Operation::CreateDocument, self.clients.central().await?);
-            let client = self.clients.ssm(operation, &central).await?;
-            let (place, attempts) = (Place::from(central), Attempts::default());
-            let request = client
+            let (call, ssm) = self.clients.central_ssm(Operation::CreateDocument).await?;
+            let request = ssm
                 .create_document()
                 .name(name.as_str())
                 .content(content_json)
                 .document_type(DocumentType::Automation)
                 .document_format(DocumentFormat::Json);
-            let send = || request.clone().customize().interceptor(attempts.clone()).send();
-            let answer = self
-                .clients
-                .call_watched(operation, &place, send, Some(&attempts))
-                .await?;
-            answer
-                .document_description
-                .and_then(|document| document.document_version)
-                .ok_or_else(|| no_version(operation, &place).maybe_sent())
+            let document = send!(call, request).await?.document_description;
+            call.read(document.and_then(|of| of.document_version).ok_or(NO_VERSION))
         })
     }
 
     fn update(&self, name: &DocumentName, content_json: String) -> BoxFuture<'_, PortResult<Option<String>>> {
         let name = name.clone();
         Box::pin(async move {
-            let (operation, central) = (Operation::UpdateDocument, self.clients.central().await?);
-            let client = self.clients.ssm(operation, &central).await?;
-            let (place, attempts) = (Place::from(central), Attempts::default());
-            let request = client
+            let (call, ssm) = self.clients.central_ssm(Operation::UpdateDocument).await?;
+            let request = ssm
                 .update_document()
                 .name(name.as_str())
                 .content(content_json)
                 .document_format(DocumentFormat::Json)
                 .document_version("$LATEST");
-            let send = || request.clone().customize().interceptor(attempts.clone()).send();
-            let answer = self
-                .clients
-                .call_watched(operation, &place, send, Some(&attempts))
-                .await;
-            match answer {
-                Ok(answer) => answer
-                    .document_description
-                    .and_then(|document| document.document_version)
-                    .map(Some)
-                    .ok_or_else(|| no_version(operation, &place).maybe_sent()),
+            let document = match send!(call, request).await {
+                Ok(answer) => answer.document_description,
                 // Also what a retry gets whose first attempt went through unheard.
-                Err(failure) if failure.has_code("DuplicateDocumentContent") => Ok(None),
-                Err(failure) => Err(failure.into()),
-            }
+                Err(failure) if failure.has_code("DuplicateDocumentContent") => return Ok(None),
+                Err(failure) => return Err(failure.into()),
+            };
+            let version = document.and_then(|of| of.document_version);
+            call.read(version.map(Some).ok_or(NO_VERSION))
         })
     }
 
     fn latest_version(&self, name: &DocumentName) -> BoxFuture<'_, PortResult<String>> {
         let name = name.clone();
         Box::pin(async move {
-            let (operation, central) = (Operation::DescribeDocument, self.clients.central().await?);
-            let client = self.clients.ssm(operation, &central).await?;
-            let request = client.describe_document().name(name.as_str());
-            let place = Place::from(central);
-            let answer = self
-                .clients
-                .call(operation, &place, || request.clone().send())
-                .await?;
-            answer
-                .document
-                .and_then(|document| document.latest_version)
-                .ok_or_else(|| no_version(operation, &place))
+            let (call, ssm) = self.clients.central_ssm(Operation::DescribeDocument).await?;
+            let request = ssm.describe_document().name(name.as_str());
+            let document = send!(call, request).await?.document;
+            call.read(document.and_then(|of| of.latest_version).ok_or(NO_VERSION))
         })
     }
 
@@ -117,24 +87,15 @@ impl Documents for Aws {
         let (name, version) = (name.clone(), version.to_owned());
         Box::pin(async move {
             let operation = Operation::UpdateDocumentDefaultVersion;
-            let central = self.clients.central().await?;
-            let client = self.clients.ssm(operation, &central).await?;
-            let (place, attempts) = (Place::from(central), Attempts::default());
-            let request = client
+            let (call, ssm) = self.clients.central_ssm(operation).await?;
+            let request = ssm
                 .update_document_default_version()
                 .name(name.as_str())
                 .document_version(version);
-            let send = || request.clone().customize().interceptor(attempts.clone()).send();
-            self.clients
-                .call_watched(operation, &place, send, Some(&attempts))
-                .await?;
+            send!(call, request).await?;
             Ok(())
         })
     }
-}
-
-fn no_version(operation: Operation, place: &Place) -> PortError {
-    unreadable(operation, place, "it names no version")
 }
 
 #[cfg(test)]

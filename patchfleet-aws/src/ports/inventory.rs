@@ -1,18 +1,13 @@
 //! [`Inventory`] over Resource Groups and Systems Manager.
 
-use crate::Aws;
-use crate::call::classify::Failure;
-use crate::call::limits::Operation;
-use crate::call::place::Place;
-use crate::call::reading::{next_page, timestamp, token};
-use crate::clients::unreadable;
-use aws_sdk_resourcegroups::types as groups;
-use aws_sdk_ssm::operation::describe_instance_information::DescribeInstanceInformationOutput;
-use aws_sdk_ssm::types::InstanceInformationStringFilter;
-use patchfleet_core::id::{Location, NodeId, ResourceGroupName};
+use super::Aws;
+use crate::call::{Call, Failure, Operation, Unreadable, all_pages, send, timestamp, token};
+use aws_sdk_resourcegroups::types as resource;
+use aws_sdk_ssm::types::{InstanceInformation, InstanceInformationStringFilter};
+use patchfleet_core::id::{Location, NodeId, ParseIdError, ResourceGroupName};
 use patchfleet_core::port::{
     BoxFuture, Inventory, ManagedNode, MemberPage, Page, PageToken, PingStatus, PortError, PortErrorKind,
-    PortResult, QueryError, Resolution, Selection, Walk,
+    PortResult, QueryError, Resolution, Selection,
 };
 use std::collections::BTreeMap;
 
@@ -59,11 +54,7 @@ impl Inventory for Aws {
             match only {
                 Some(nodes) if nodes.is_empty() => Ok(Page::last(vec![])),
                 Some(nodes) => self.managed_of(location, nodes, page).await,
-                None => {
-                    let place = Place::from(location.clone());
-                    let answer = self.describe_information(&location, &place, None, page).await??;
-                    read_managed(&place, answer)
-                }
+                None => Ok(self.describe_information(&location, None, page).await?),
             }
         })
     }
@@ -76,42 +67,31 @@ impl Aws {
         group: ResourceGroupName,
         page: Option<PageToken>,
     ) -> PortResult<MemberPage> {
-        let operation = Operation::ListGroupResources;
-        let client = self.clients.groups(operation, &location).await?;
+        let (call, groups) = self
+            .clients
+            .groups(Operation::ListGroupResources, &location)
+            .await?;
         // Not filtered by type: a type that the group's own query leaves out makes AWS refuse the
         // whole request.
-        let request = client
+        let request = groups
             .list_group_resources()
             .group(group.as_str())
             .max_results(PAGE)
             .set_next_token(token(page));
-        let place = Place::from(location);
-        let answer = self
-            .clients
-            .call(operation, &place, || request.clone().send())
-            .await?;
+        let answer = send!(call, request).await?;
         // `ResourceIdentifiers` is the older of two listings of the same members.
         #[expect(
             deprecated,
             reason = "an endpoint that is older than Resources has these alone"
         )]
-        let older = answer.resource_identifiers();
-        let items = if answer.resources().is_empty() {
-            read_members(operation, &place, older.iter().map(Some))
+        let older = answer.resource_identifiers().iter().map(Some);
+        let members = answer.resources().iter().map(|item| item.identifier());
+        let (errors, next) = (answer.query_errors(), answer.next_token());
+        if answer.resources().is_empty() {
+            member_page(&call, older, errors, next)
         } else {
-            read_members(
-                operation,
-                &place,
-                answer.resources().iter().map(|item| item.identifier()),
-            )
-        }?;
-        Ok(MemberPage {
-            query_errors: answer.query_errors().iter().map(read_query_error).collect(),
-            page: Page {
-                items,
-                next: next_page(answer.next_token),
-            },
-        })
+            member_page(&call, members, errors, next)
+        }
     }
 
     async fn tagged(
@@ -121,26 +101,19 @@ impl Aws {
         page: Option<PageToken>,
     ) -> PortResult<MemberPage> {
         let operation = Operation::SearchResources;
-        let place = Place::from(location.clone());
-        let query = tag_query(&place, &tags)?;
-        let client = self.clients.groups(operation, &location).await?;
-        let request = client
+        let query = tag_query(&location, &tags)?;
+        let (call, groups) = self.clients.groups(operation, &location).await?;
+        let query = resource::ResourceQuery::builder()
+            .r#type(resource::QueryType::TagFilters10)
+            .query(query);
+        let request = groups
             .search_resources()
-            .resource_query(query)
+            .resource_query(call.built(query.build())?)
             .max_results(PAGE)
             .set_next_token(token(page));
-        let answer = self
-            .clients
-            .call(operation, &place, || request.clone().send())
-            .await?;
-        let items = read_members(operation, &place, answer.resource_identifiers().iter().map(Some))?;
-        Ok(MemberPage {
-            query_errors: answer.query_errors().iter().map(read_query_error).collect(),
-            page: Page {
-                items,
-                next: next_page(answer.next_token),
-            },
-        })
+        let answer = send!(call, request).await?;
+        let members = answer.resource_identifiers().iter().map(Some);
+        member_page(&call, members, answer.query_errors(), answer.next_token())
     }
 
     /// Those of `nodes` that are managed. The API Reference says that a node id that is not
@@ -152,20 +125,18 @@ impl Aws {
         nodes: Vec<NodeId>,
         page: Option<PageToken>,
     ) -> PortResult<Page<ManagedNode>> {
-        let place = Place::from(location.clone());
         // A walk that has begun is one that AWS answered.
-        let first = page.is_none();
-        let answer = self
-            .describe_information(&location, &place, Some(&nodes), page)
-            .await?;
-        match answer {
-            Ok(answer) => return read_managed(&place, answer),
-            Err(failure) if first && failure.has_code(NOT_MANAGED) => {}
+        let is_first = page.is_none();
+        match self.describe_information(&location, Some(&nodes), page).await {
+            Ok(page) => return Ok(page),
+            Err(failure) if is_first && failure.has_code(NOT_MANAGED) => {}
             Err(failure) => return Err(failure.into()),
         }
+        let operation = Operation::DescribeInstanceInformation;
         let (mut found, mut open) = (vec![], halves(&nodes));
         while let Some(some) = open.pop() {
-            match self.all_managed_of(&location, &place, &some).await? {
+            let pages = |page| self.describe_information(&location, Some(&some), page);
+            match all_pages(operation, pages).await {
                 Ok(items) => found.extend(items),
                 Err(failure) if failure.has_code(NOT_MANAGED) => open.extend(halves(&some)),
                 Err(failure) => return Err(failure.into()),
@@ -174,59 +145,28 @@ impl Aws {
         Ok(Page::last(found))
     }
 
-    /// Those of `nodes` that are managed, to the end of their pages. The outer error: they could not
-    /// be asked for.
-    async fn all_managed_of(
-        &self,
-        location: &Location,
-        place: &Place,
-        nodes: &[NodeId],
-    ) -> PortResult<Result<Vec<ManagedNode>, Failure>> {
-        let mut walk = Walk::new(Operation::DescribeInstanceInformation.as_str());
-        let mut found = vec![];
-        while let Some(page) = walk.next() {
-            let answer = match self
-                .describe_information(location, place, Some(nodes), page)
-                .await?
-            {
-                Ok(answer) => answer,
-                Err(failure) => return Ok(Err(failure)),
-            };
-            let page = read_managed(place, answer)?;
-            found.extend(page.items);
-            walk.advance(page.next)?;
-        }
-        Ok(Ok(found))
-    }
-
-    /// One page of DescribeInstanceInformation. The outer error: it could not be asked.
+    /// One page of the managed nodes of a location, or of `only` these.
     async fn describe_information(
         &self,
         location: &Location,
-        place: &Place,
         only: Option<&[NodeId]>,
         page: Option<PageToken>,
-    ) -> PortResult<Result<DescribeInstanceInformationOutput, Failure>> {
+    ) -> Result<Page<ManagedNode>, Failure> {
         let operation = Operation::DescribeInstanceInformation;
-        let client = self.clients.ssm(operation, location).await?;
-        let mut request = client
+        let (call, ssm) = self.clients.ssm(operation, location).await?;
+        let mut request = ssm
             .describe_instance_information()
             .max_results(PAGE)
             .set_next_token(token(page));
         if let Some(nodes) = only {
             let filter = InstanceInformationStringFilter::builder()
                 .key("InstanceIds")
-                .set_values(Some(nodes.iter().map(ToString::to_string).collect()))
-                .build()
-                .map_err(|error| {
-                    PortError::new(PortErrorKind::Invalid, "no filter of node ids").with_source(error)
-                })?;
-            request = request.filters(filter);
+                .set_values(Some(nodes.iter().map(ToString::to_string).collect()));
+            request = request.filters(call.built(filter.build())?);
         }
-        Ok(self
-            .clients
-            .call(operation, place, || request.clone().send())
-            .await)
+        let answer = send!(call, request).await?;
+        let nodes = answer.instance_information_list().iter();
+        Ok(call.page(nodes.map(read_managed), answer.next_token())?)
     }
 }
 
@@ -239,35 +179,37 @@ fn halves(nodes: &[NodeId]) -> Vec<Vec<NodeId>> {
     vec![one.to_vec(), other.to_vec()]
 }
 
-/// The nodes among a group's members. Members of other kinds are left out.
-fn read_members<'a>(
-    operation: Operation,
-    place: &Place,
-    members: impl Iterator<Item = Option<&'a groups::ResourceIdentifier>>,
-) -> PortResult<Vec<NodeId>> {
-    let mut nodes = vec![];
-    for member in members {
-        let arn = member.and_then(groups::ResourceIdentifier::resource_arn);
-        let kind = member.and_then(groups::ResourceIdentifier::resource_type);
-        match arn.map(NodeId::from_arn) {
-            Some(Some(Ok(node))) => nodes.push(node),
-            Some(Some(Err(error))) => return Err(unreadable(operation, place, error)),
-            // What calls itself a node, or does not say what it is, and names none, cannot be
-            // left out as a bucket can.
-            Some(None) | None if kind.is_none_or(|kind| NODE_TYPES.contains(&kind)) => {
-                let member = format!(
-                    "a member of the group names no node: {}",
-                    arn.unwrap_or("it has no ARN")
-                );
-                return Err(unreadable(operation, place, member));
-            }
-            Some(None) | None => {}
-        }
-    }
-    Ok(nodes)
+/// A page of members, less those that are no nodes.
+fn member_page<'a>(
+    call: &Call,
+    members: impl Iterator<Item = Option<&'a resource::ResourceIdentifier>>,
+    errors: &[resource::QueryError],
+    next: Option<&str>,
+) -> PortResult<MemberPage> {
+    let nodes = members.filter_map(|member| read_member(member).transpose());
+    Ok(MemberPage {
+        page: call.page(nodes, next)?,
+        query_errors: errors.iter().map(read_query_error).collect(),
+    })
 }
 
-fn read_query_error(error: &groups::QueryError) -> QueryError {
+/// The node that a member is. `None` for a member of another kind.
+fn read_member(member: Option<&resource::ResourceIdentifier>) -> Result<Option<NodeId>, Unreadable> {
+    let arn = member.and_then(resource::ResourceIdentifier::resource_arn);
+    let kind = member.and_then(resource::ResourceIdentifier::resource_type);
+    match arn.and_then(NodeId::from_arn) {
+        Some(node) => Ok(Some(node?)),
+        // What calls itself a node, or does not say what it is, and names none, cannot be left out
+        // as a bucket can.
+        None if kind.is_none_or(|kind| NODE_TYPES.contains(&kind)) => {
+            let arn = arn.unwrap_or("it has no ARN");
+            Err(format!("a member of the group names no node: {arn}").into())
+        }
+        None => Ok(None),
+    }
+}
+
+fn read_query_error(error: &resource::QueryError) -> QueryError {
     QueryError {
         code: error.error_code().map_or("", |code| code.as_str()).to_owned(),
         message: error.message().unwrap_or_default().to_owned(),
@@ -275,7 +217,7 @@ fn read_query_error(error: &groups::QueryError) -> QueryError {
 }
 
 /// A query for the nodes that have every one of these tags.
-fn tag_query(place: &Place, tags: &BTreeMap<String, Vec<String>>) -> PortResult<groups::ResourceQuery> {
+fn tag_query(location: &Location, tags: &BTreeMap<String, Vec<String>>) -> PortResult<String> {
     let filters: Vec<_> = tags
         .iter()
         .map(|(key, values)| serde_json::json!({ "Key": key, "Values": values }))
@@ -286,35 +228,20 @@ fn tag_query(place: &Place, tags: &BTreeMap<String, Vec<String>>) -> PortResult<
         return Err(PortError::new(
             PortErrorKind::Invalid,
             format!(
-                "SearchResources in {place} cannot be asked for so many tags: the query has {length} characters, and AWS takes {LONGEST_QUERY}"
+                "SearchResources in {location} cannot be asked for so many tags: the query has {length} characters, and AWS takes {LONGEST_QUERY}"
             ),
         ));
     }
-    groups::ResourceQuery::builder()
-        .r#type(groups::QueryType::TagFilters10)
-        .query(query)
-        .build()
-        .map_err(|error| PortError::new(PortErrorKind::Invalid, "no tag query").with_source(error))
+    Ok(query)
 }
 
-fn read_managed(place: &Place, answer: DescribeInstanceInformationOutput) -> PortResult<Page<ManagedNode>> {
-    let items = answer
-        .instance_information_list()
-        .iter()
-        .map(|node| {
-            Ok(ManagedNode {
-                id: node.instance_id().unwrap_or_default().parse()?,
-                ping: node
-                    .ping_status()
-                    .map_or(PingStatus::Offline, |status| status.as_str().into()),
-                last_ping: node.last_ping_date_time().and_then(timestamp),
-            })
-        })
-        .collect::<Result<_, patchfleet_core::id::ParseIdError>>()
-        .map_err(|error| unreadable(Operation::DescribeInstanceInformation, place, error))?;
-    Ok(Page {
-        items,
-        next: next_page(answer.next_token),
+fn read_managed(node: &InstanceInformation) -> Result<ManagedNode, ParseIdError> {
+    Ok(ManagedNode {
+        id: node.instance_id().unwrap_or_default().parse()?,
+        ping: node
+            .ping_status()
+            .map_or(PingStatus::Offline, |status| status.as_str().into()),
+        last_ping: node.last_ping_date_time().and_then(timestamp),
     })
 }
 

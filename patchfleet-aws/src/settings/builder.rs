@@ -1,14 +1,11 @@
-//! From the SDK's configuration to the ports: the builder, the usual environment, and the
-//! configuration for a simulator.
+//! The builder, the usual environment, and the configuration for a simulator.
 
-use crate::call::limits::Limits;
-use crate::call::turn::Pace;
-use crate::clients::Clients;
-use crate::credentials::caller::CallerIdentity;
-use crate::settings::services::ServicesAsTheCli;
-use crate::settings::surroundings::Surroundings;
-use crate::settings::tls;
-use crate::{Aws, SystemClock};
+use super::services::ServicesAsTheCli;
+use super::surroundings::{Surroundings, no_credentials};
+use super::tls;
+use crate::call::{Limits, Sender};
+use crate::credentials::{CallerIdentity, Signers};
+use crate::ports::{Aws, Clients, SystemClock};
 use aws_config::BehaviorVersion;
 use aws_config::identity::IdentityCache;
 use aws_config::timeout::TimeoutConfig;
@@ -129,14 +126,9 @@ impl AwsBuilder {
             .build();
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
         let sts_region = self.sts_region.unwrap_or_else(|| default_sts_region(&region));
-        Ok(Aws::of(Clients::new(
-            config,
-            region,
-            sts_region,
-            self.access,
-            Pace::new(clock, self.limits),
-            identity,
-        )))
+        let sender = Arc::new(Sender::new(&config, region, clock, self.limits));
+        let signers = Signers::new(config.clone(), sender, sts_region, self.access, identity);
+        Ok(Aws::of(Clients::new(config, signers)))
     }
 }
 
@@ -240,13 +232,6 @@ fn default_sts_region(central: &Region) -> Region {
     let opt_in = central.partition() == Partition::Aws && !ALWAYS_ENABLED.contains(&central.as_str());
     let everywhere = opt_in.then(|| "us-east-1".parse().ok()).flatten();
     everywhere.unwrap_or_else(|| central.clone())
-}
-
-pub(crate) fn no_credentials() -> PortError {
-    PortError::new(
-        PortErrorKind::Credentials,
-        "no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where there is a role",
-    )
 }
 
 /// A configuration for `patchfleet-sim`, or any emulator, at a plain-HTTP `endpoint` such as

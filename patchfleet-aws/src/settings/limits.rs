@@ -1,7 +1,6 @@
 //! [`Limits`] from the environment: `PATCHFLEET_CALLS_AT_ONCE` and `PATCHFLEET_RATES`.
 
-use crate::call::bucket::Rate;
-use crate::call::limits::{Limits, Operation};
+use crate::call::{Limits, Operation, Rate};
 use patchfleet_core::port::{PortError, PortErrorKind, PortResult};
 use std::env::{self, VarError};
 use std::num::NonZeroUsize;

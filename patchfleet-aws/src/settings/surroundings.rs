@@ -1,7 +1,7 @@
 //! What the environment and the profile files say, as far as the SDK does not say it well itself: a
 //! profile that is not there, the certificates to trust, and why there are no credentials.
 
-use crate::settings::tls::{self, Bundle};
+use super::tls::{self, Bundle};
 use aws_config::BehaviorVersion;
 use aws_config::profile::{Profile, ProfileSet};
 use aws_types::SdkConfig;
@@ -10,6 +10,8 @@ use patchfleet_core::port::{PortError, PortErrorKind, PortResult};
 use std::path::{Path, PathBuf};
 
 mod no_credentials;
+
+pub(super) use no_credentials::no_credentials;
 
 /// The environment and the profiles of one process.
 pub(crate) struct Surroundings {

@@ -229,7 +229,7 @@ fn a_role_that_fails_inside_another_clients_call_keeps_its_kind() {
         provider.into(),
         None,
     ));
-    let error: PortError = failure("ListCommands failed", false, error, None).into();
+    let error: PortError = failure("ListCommands failed", false, error).into();
     assert_eq!(
         (error.kind(), error.sent()),
         (PortErrorKind::RoleNotAssumable, Sent::No)

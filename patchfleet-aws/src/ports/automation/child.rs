@@ -1,18 +1,18 @@
 //! The execution in a location: which commands it sent, and why it failed if it did.
 
-use super::{outputs, read_status};
-use crate::Aws;
-use crate::call::answered::Answered;
-use crate::call::limits::Operation;
+use super::execution::{failure_of_step, read_status};
+use super::outputs;
+use crate::call::{Operation, all_pages};
+use crate::ports::Aws;
 use aws_sdk_ssm::types as ssm;
 use patchfleet_core::id::{ExecutionId, Location};
-use patchfleet_core::port::{ChildView, PortResult, Walk};
+use patchfleet_core::port::{ChildView, PortResult};
 
 impl Aws {
     /// Reads the execution in a location, with all its steps if those that come with it do not
     /// answer which commands it sent.
     pub(super) async fn read_child(&self, location: &Location, id: &ExecutionId) -> PortResult<ChildView> {
-        let execution = self.get_execution(location, id, &Answered::default()).await?;
+        let (execution, _) = self.get_execution(location, id).await?;
         let status = read_status(execution.automation_execution_status());
         let mut commands = outputs::commands(&execution, execution.step_executions());
         let mut failure = longer(
@@ -24,13 +24,8 @@ impl Aws {
         // ended, one more look costs little. A step that was cut off may have sent another command, or failed.
         let is_open = execution.step_executions().is_empty() || status.is_terminal();
         if is_cut_short || (commands.is_empty() && is_open) {
-            let mut walk = Walk::new(Operation::DescribeAutomationStepExecutions.as_str());
-            let mut steps = vec![];
-            while let Some(page) = walk.next() {
-                let (some, next) = self.describe_steps(location, id, page).await?;
-                steps.extend(some);
-                walk.advance(next)?;
-            }
+            let operation = Operation::DescribeAutomationStepExecutions;
+            let steps = all_pages(operation, |page| self.describe_steps(location, id, page)).await?;
             let all = outputs::commands(&execution, &steps);
             if !all.is_empty() {
                 commands = all;
@@ -43,24 +38,6 @@ impl Aws {
             failure,
         })
     }
-}
-
-/// AWS's words on why a step failed; empty if it did not.
-pub(super) fn failure_of_step(step: &ssm::StepExecution) -> String {
-    let message = step.failure_message().unwrap_or_default();
-    if !message.is_empty() {
-        return message.to_owned();
-    }
-    let Some(details) = step.failure_details() else {
-        return String::new();
-    };
-    let parts = [details.failure_stage(), details.failure_type()];
-    parts
-        .into_iter()
-        .flatten()
-        .filter(|part| !part.is_empty())
-        .collect::<Vec<_>>()
-        .join(": ")
 }
 
 /// The most that any of the steps says of a failure.

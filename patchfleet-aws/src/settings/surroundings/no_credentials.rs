@@ -3,7 +3,6 @@
 //! does not say that the process failed.
 
 use super::{Surroundings, config_file, profile_files, set};
-use crate::settings::builder::no_credentials;
 use aws_config::profile::Profile;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
@@ -14,6 +13,14 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use patchfleet_core::port::{PortError, PortErrorKind};
 use std::error::Error;
 use std::iter::successors;
+
+/// The error of a configuration that has no source of credentials.
+pub(in crate::settings) fn no_credentials() -> PortError {
+    PortError::new(
+        PortErrorKind::Credentials,
+        "no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where there is a role",
+    )
+}
 
 /// The most profiles that are followed by `source_profile`.
 const MOST_SOURCES: usize = 10;

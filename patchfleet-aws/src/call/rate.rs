@@ -1,4 +1,5 @@
-//! A token bucket, pure: it is told the time and says when a call may be made.
+//! How often something may be called, and the token bucket that keeps to it. Pure: it is told the time
+//! and says when a call may be made.
 
 use jiff::{SignedDuration, Timestamp};
 use std::num::NonZeroU32;
@@ -60,7 +61,7 @@ impl Rate {
 /// A bucket of a [`Rate`]. Each taker is given its own instant, in the order of asking, so nobody
 /// overtakes and nobody starves. What a taker does not use is lost.
 #[derive(Debug)]
-pub(crate) struct Bucket {
+pub(super) struct Bucket {
     /// One call's worth, in nanoseconds.
     interval: i128,
     /// How far ahead of time the bucket may be drawn, in nanoseconds.
@@ -71,7 +72,7 @@ pub(crate) struct Bucket {
 
 impl Bucket {
     /// A full bucket.
-    pub(crate) fn new(rate: Rate) -> Self {
+    pub(super) fn new(rate: Rate) -> Self {
         let interval = SignedDuration::try_from(rate.interval)
             .unwrap_or(SignedDuration::MAX)
             .as_nanos();
@@ -84,14 +85,14 @@ impl Bucket {
 
     /// A bucket that is empty, because AWS was last called at `last`. The next call may follow one
     /// interval after that. There is no burst until the bucket has filled up again.
-    pub(crate) fn drained(rate: Rate, last: Timestamp) -> Self {
+    pub(super) fn drained(rate: Rate, last: Timestamp) -> Self {
         let mut bucket = Self::new(rate);
         bucket.full_at = last.as_nanosecond() + bucket.interval + bucket.slack;
         bucket
     }
 
     /// Takes one call's worth: gives the instant, `now` or later, at which it may be made.
-    pub(crate) fn take(&mut self, now: Timestamp) -> Timestamp {
+    pub(super) fn take(&mut self, now: Timestamp) -> Timestamp {
         let now = now.as_nanosecond();
         let begin = self.full_at.max(now);
         self.full_at = begin + self.interval;

@@ -1,15 +1,41 @@
-//! Throttled calls are not the SDK's to retry: they go back to the queue of their operation, so that
-//! the rate learns of each of them.
+//! The SDK's clients. Throttled calls are not theirs to retry: they go back to the queue of their
+//! operation, so that the rate learns of each of them.
 
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::retries::classifiers::{
     ClassifyRetry, RetryAction, RetryClassifierPriority, RetryReason,
 };
 use aws_smithy_types::retry::ErrorKind;
+use aws_types::SdkConfig;
+use patchfleet_core::id::Region;
+
+/// Defines how the client of a service is made of a configuration.
+macro_rules! client {
+    ($name:ident, $sdk:ident) => {
+        pub(crate) fn $name(config: &SdkConfig) -> $sdk::Client {
+            let config = $sdk::config::Builder::from(config).retry_classifier(ThrottlesAreOurs);
+            $sdk::Client::from_conf(config.build())
+        }
+    };
+}
+
+client!(sts, aws_sdk_sts);
+client!(ssm, aws_sdk_ssm);
+client!(groups, aws_sdk_resourcegroups);
+client!(account, aws_sdk_account);
+client!(organizations, aws_sdk_organizations);
+
+/// The configuration with another Region.
+pub(crate) fn config_in(config: &SdkConfig, region: &Region) -> SdkConfig {
+    config
+        .to_builder()
+        .region(aws_types::region::Region::new(region.to_string()))
+        .build()
+}
 
 /// Takes throttled attempts from the SDK's retries. All others stay the SDK's.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct ThrottlesAreOurs;
+struct ThrottlesAreOurs;
 
 impl ClassifyRetry for ThrottlesAreOurs {
     fn classify_retry(&self, _: &InterceptorContext) -> RetryAction {

@@ -1,0 +1,172 @@
+//! A call that failed, and AWS's own words of it.
+
+use super::operation::Operation;
+use super::place::Place;
+use jiff::SignedDuration;
+use patchfleet_core::port::{PortError, PortErrorKind, Sent};
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+/// A failed call: core's error, and AWS's code for those who make something of it.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    error: PortError,
+    code: Option<String>,
+    says_expired: bool,
+}
+
+impl Failure {
+    /// A failure with the error that AWS answered.
+    pub(super) fn answered(error: PortError, code: Option<&str>, says_expired: bool) -> Self {
+        Self {
+            error,
+            code: code.map(str::to_owned),
+            says_expired,
+        }
+    }
+
+    /// Says that the call may have taken effect.
+    pub(super) fn maybe_sent(self) -> Self {
+        Self {
+            error: self.error.maybe_sent(),
+            ..self
+        }
+    }
+
+    /// Whether AWS answered with this code.
+    pub(crate) fn has_code(&self, code: &str) -> bool {
+        self.code.as_deref() == Some(code)
+    }
+
+    /// Whether AWS refused the credentials because they have expired, and nothing has happened. The
+    /// same call may succeed with new ones.
+    pub(super) fn asks_for_new_credentials(&self) -> bool {
+        self.says_expired && self.error.sent() == Sent::No
+    }
+
+    /// What kind of failure it is.
+    pub(crate) fn kind(&self) -> PortErrorKind {
+        self.error.kind()
+    }
+
+    /// Whether the call may have taken effect.
+    pub(super) fn sent(&self) -> Sent {
+        self.error.sent()
+    }
+
+    /// The failure of a call that was throttled, after AWS had answered no such call for `dry_for`.
+    pub(super) fn out_of_patience(
+        self,
+        operation: Operation,
+        place: &Place,
+        dry_for: SignedDuration,
+    ) -> Self {
+        let seconds = dry_for.as_secs();
+        let what = format!(
+            "AWS throttled every {operation} in {place} for {seconds} s, however slowly patchfleet asked"
+        );
+        let error = PortError::new(self.error.kind(), what);
+        let error = match self.error.sent() {
+            Sent::No => error,
+            Sent::Maybe => error.maybe_sent(),
+        };
+        Self {
+            error: error.with_words(self.error.reason()).with_source(self.error),
+            ..self
+        }
+    }
+}
+
+/// A failure of which AWS said nothing, such as a listing without end.
+impl From<PortError> for Failure {
+    fn from(error: PortError) -> Self {
+        Self::answered(error, None, false)
+    }
+}
+
+impl From<Failure> for PortError {
+    fn from(failure: Failure) -> Self {
+        failure.error
+    }
+}
+
+/// AWS's refusal, in its own words.
+#[derive(Debug, thiserror::Error)]
+pub(super) struct Refusal {
+    pub(super) code: Option<String>,
+    pub(super) message: Option<String>,
+    pub(super) status: u16,
+    pub(super) request_id: Option<String>,
+}
+
+impl Refusal {
+    /// What AWS says every time.
+    pub(super) fn words(&self) -> String {
+        let code = self.code.as_deref().unwrap_or("an error without a code");
+        match self.message.as_deref() {
+            None | Some("") => code.to_owned(),
+            Some(message) => format!("{code}: {message}"),
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (status {}", self.words(), self.status)?;
+        if let Some(id) = &self.request_id {
+            write!(f, ", request {id}")?;
+        }
+        f.write_str(")")
+    }
+}
+
+/// Why a role could not be assumed. Everybody who waited for the role is told.
+#[derive(Debug, Clone)]
+pub(crate) struct AssumeFailure {
+    kind: PortErrorKind,
+    error: Arc<PortError>,
+}
+
+impl AssumeFailure {
+    pub(crate) fn new(kind: PortErrorKind, error: PortError) -> Self {
+        Self {
+            kind,
+            error: Arc::new(error),
+        }
+    }
+
+    /// The failure of AssumeRole.
+    pub(crate) fn of(failure: Failure) -> Self {
+        // STS says the same of a role that does not exist and of one that does not trust the caller.
+        let kind = match failure.kind() {
+            PortErrorKind::Denied | PortErrorKind::NotFound => PortErrorKind::RoleNotAssumable,
+            kind => kind,
+        };
+        Self::new(kind, failure.into())
+    }
+
+    /// What kind of failure it was.
+    pub(crate) fn kind(&self) -> PortErrorKind {
+        self.kind
+    }
+
+    /// The error of a call that was not made, because it needed this role.
+    pub(crate) fn of_call(self, operation: Operation, place: &Place) -> PortError {
+        PortError::new(self.kind, format!("{operation} in {place} was not tried"))
+            .with_words(self.error.reason())
+            .with_source(self)
+    }
+}
+
+impl fmt::Display for AssumeFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl Error for AssumeFailure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.error.source()
+    }
+}

@@ -1,0 +1,186 @@
+//! One call: what is asked, where, and with whose credentials; how it is made, and how its answer is
+//! read.
+
+use super::classify;
+use super::failure::Failure;
+use super::limits::Limits;
+use super::operation::Operation;
+use super::place::Place;
+use super::reading::{Unreadable, next_page};
+use super::renew::{Signer, renewing};
+use super::turn::{Again, Pace};
+use super::watch::Watch;
+use aws_config::retry::RetryConfig;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_smithy_types::error::operation::BuildError;
+use aws_types::SdkConfig;
+use jiff::Timestamp;
+use patchfleet_core::id::Region;
+use patchfleet_core::port::{Clock, Page, PortError, PortErrorKind, PortResult};
+use std::error::Error;
+use std::sync::Arc;
+
+/// What all calls have in common.
+pub(crate) struct Sender {
+    pace: Pace,
+    central: Region,
+    /// How often a call is made in all whose credentials expire, or that changes something: as often
+    /// as the SDK makes one that fails.
+    tries: u32,
+}
+
+impl Sender {
+    /// Calls are made at the rates of `limits`, which are kept on `clock`.
+    pub(crate) fn new(config: &SdkConfig, central: Region, clock: Arc<dyn Clock>, limits: Limits) -> Self {
+        Self {
+            pace: Pace::new(clock, limits),
+            central,
+            tries: config.retry_config().map_or_else(
+                || RetryConfig::standard().max_attempts(),
+                RetryConfig::max_attempts,
+            ),
+        }
+    }
+
+    /// The central Region.
+    pub(crate) fn central(&self) -> &Region {
+        &self.central
+    }
+
+    /// The clock on which rates are kept.
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        self.pace.clock()
+    }
+
+    /// Begins a call. Nothing is sent yet.
+    pub(crate) fn call(
+        self: &Arc<Self>,
+        operation: Operation,
+        place: impl Into<Place>,
+        signer: Arc<dyn Signer>,
+    ) -> Call {
+        let place = place.into();
+        Call {
+            what: format!("{operation} in {place}"),
+            is_central: *place.region() == self.central,
+            sender: self.clone(),
+            operation,
+            place,
+            signer,
+            watch: Watch::default(),
+        }
+    }
+}
+
+/// One call of AWS.
+pub(crate) struct Call {
+    sender: Arc<Sender>,
+    operation: Operation,
+    place: Place,
+    signer: Arc<dyn Signer>,
+    /// The call, as errors name it.
+    what: String,
+    is_central: bool,
+    watch: Watch,
+}
+
+/// Makes the call for a request of the SDK, and gives the answer or the failure. A macro, because the
+/// SDK's requests have no trait in common.
+macro_rules! send {
+    ($call:expr, $request:expr) => {
+        $call.send(|watch| $request.clone().customize().interceptor(watch).send())
+    };
+}
+pub(crate) use send;
+
+impl Call {
+    /// The same call under another name in its errors.
+    pub(crate) fn named(self, what: String) -> Self {
+        Self { what, ..self }
+    }
+
+    /// The same call, signed with credentials that are as good there as in the central Region.
+    pub(crate) fn as_good_as_central(self) -> Self {
+        Self {
+            is_central: true,
+            ..self
+        }
+    }
+
+    /// Makes the call in its turn. It is made again more slowly while AWS throttles it, and with new
+    /// credentials if its own have expired. Used through [`send!`], which puts the watch in.
+    pub(crate) async fn send<T, E, F>(&self, send: impl Fn(Watch) -> F) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    {
+        let Self { operation, place, .. } = self;
+        // A call that changes something is not worth minutes: whoever drives a campaign decides anew.
+        let (changes, tries) = (operation.changes(), self.sender.tries);
+        let again = if changes {
+            Again::Times(tries)
+        } else {
+            Again::WhileAwsAnswers
+        };
+        let send = &send;
+        renewing(&*self.signer, tries, move || {
+            self.sender
+                .pace
+                .paced(*operation, place, again, move || async move {
+                    tracing::debug!(%operation, %place, "calling AWS");
+                    send(self.watch.clone()).await.map_err(|error| {
+                        let what = format!("{} failed", self.what);
+                        let failure = classify::failure(what, self.is_central, error);
+                        tracing::debug!(%operation, %place, kind = %failure.kind(), "AWS did not do it");
+                        if changes && self.watch.may_have_taken_effect() {
+                            failure.maybe_sent()
+                        } else {
+                            failure
+                        }
+                    })
+                })
+        })
+        .await
+    }
+
+    /// When AWS gave the last answer, by its own clock. `None` if it did not say.
+    pub(crate) fn answered_at(&self) -> Option<Timestamp> {
+        self.watch.answered_at()
+    }
+
+    /// A part of the request, or the error of one that cannot be made.
+    pub(crate) fn built<T>(&self, part: Result<T, BuildError>) -> PortResult<T> {
+        part.map_err(|error| {
+            let what = format!("{} has no valid request", self.what);
+            PortError::new(PortErrorKind::Invalid, what).with_source(error)
+        })
+    }
+
+    /// What was read in the answer, or the error of an answer that cannot be read. An answer is one of
+    /// success, so a call that changes something has taken effect.
+    pub(crate) fn read<T>(&self, reading: Result<T, impl Into<Unreadable>>) -> PortResult<T> {
+        reading.map_err(|cause| {
+            let what = format!("{} gave an answer that cannot be read", self.what);
+            let error = PortError::new(PortErrorKind::Other, what).with_source(cause);
+            if self.operation.changes() {
+                error.maybe_sent()
+            } else {
+                error
+            }
+        })
+    }
+
+    /// A page of a listing: its items as they were read, and the token of the next page.
+    pub(crate) fn page<T, E: Into<Unreadable>>(
+        &self,
+        items: impl IntoIterator<Item = Result<T, E>>,
+        next: Option<&str>,
+    ) -> PortResult<Page<T>> {
+        Ok(Page {
+            items: self.read(items.into_iter().collect())?,
+            next: next_page(next),
+        })
+    }
+}

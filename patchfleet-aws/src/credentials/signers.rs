@@ -1,0 +1,166 @@
+//! Who signs a call in a location.
+
+use super::assume::Assume;
+use super::caller::CallerIdentity;
+use super::external_id;
+use super::role::RoleCredentials;
+use crate::call::{Call, Operation, Place, Sender, sdk, send};
+use aws_types::SdkConfig;
+use patchfleet_core::id::{AccountId, Location, Region, RoleArn};
+use patchfleet_core::port::{Caller, PortError, PortErrorKind, PortResult};
+use patchfleet_core::request::{Access, ExternalId, ExternalIdText};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::OnceCell;
+
+/// The caller, and the roles that it assumes.
+pub(crate) struct Signers {
+    config: SdkConfig,
+    sender: Arc<Sender>,
+    sts: aws_sdk_sts::Client,
+    sts_region: Region,
+    access: Option<Access>,
+    external_id: OnceCell<ExternalIdText>,
+    identity: Arc<CallerIdentity>,
+    caller: OnceCell<Caller>,
+    roles: Mutex<BTreeMap<AccountId, Arc<RoleCredentials>>>,
+}
+
+impl Signers {
+    /// The caller is whoever `config` has the credentials of. `identity` is its identity cache, and
+    /// `sts_region` has the STS that is asked for roles.
+    pub(crate) fn new(
+        config: SdkConfig,
+        sender: Arc<Sender>,
+        sts_region: Region,
+        access: Option<Access>,
+        identity: CallerIdentity,
+    ) -> Self {
+        Self {
+            sts: sdk::sts(&sdk::config_in(&config, &sts_region)),
+            config,
+            sender,
+            sts_region,
+            access,
+            external_id: OnceCell::new(),
+            identity: Arc::new(identity),
+            caller: OnceCell::new(),
+            roles: Mutex::default(),
+        }
+    }
+
+    /// Who calls, asked once (STS GetCallerIdentity).
+    pub(crate) async fn caller(&self) -> PortResult<&Caller> {
+        self.caller.get_or_try_init(|| self.ask_for_caller()).await
+    }
+
+    async fn ask_for_caller(&self) -> PortResult<Caller> {
+        let central = self.sender.central();
+        let call = self.own_call(Operation::GetCallerIdentity, Place::new(None, central.clone()));
+        let answer = send!(call, sdk::sts(&self.config).get_caller_identity()).await?;
+        Ok(Caller {
+            account: call.read(answer.account().unwrap_or_default().parse())?,
+            region: central.clone(),
+            arn: answer.arn.unwrap_or_default(),
+        })
+    }
+
+    /// The central account and Region.
+    pub(crate) async fn central(&self) -> PortResult<Location> {
+        let caller = self.caller().await?;
+        Ok(Location::new(caller.account.clone(), caller.region.clone()))
+    }
+
+    /// A call with the caller's own credentials.
+    fn own_call(&self, operation: Operation, place: impl Into<Place>) -> Call {
+        self.sender.call(operation, place, self.identity.clone())
+    }
+
+    /// The external id that a request names. A parameter or a secret is read from the central account
+    /// and Region, with the caller's own credentials.
+    async fn read_external_id(&self, kept: &ExternalId) -> PortResult<ExternalIdText> {
+        if let ExternalId::Text(text) = kept {
+            return Ok(text.clone());
+        }
+        let parameter = external_id::parameter_of(kept)?;
+        let call = self.own_call(Operation::GetParameter, self.central().await?);
+        external_id::read(&call, &sdk::ssm(&self.config), &parameter).await
+    }
+
+    /// A call in a location, with credentials at hand; and the role that they are of, unless the
+    /// account is the caller's own, which needs none.
+    pub(crate) async fn call(
+        &self,
+        operation: Operation,
+        location: &Location,
+    ) -> PortResult<(Call, Option<Arc<RoleCredentials>>)> {
+        let Some(role) = self.role(operation, location).await? else {
+            return Ok((self.own_call(operation, location.clone()), None));
+        };
+        // Asked for here and not left to the client, so that a role that cannot be assumed is told
+        // from a call that failed.
+        if let Err(failure) = role.get().await {
+            return Err(failure.of_call(operation, &location.clone().into()));
+        }
+        let call = self.sender.call(operation, location.clone(), role.clone());
+        Ok((call, Some(role)))
+    }
+
+    /// The role of an account. `None` for the caller's own.
+    async fn role(
+        &self,
+        operation: Operation,
+        location: &Location,
+    ) -> PortResult<Option<Arc<RoleCredentials>>> {
+        let caller = self.caller().await?;
+        let account = &location.account;
+        if *account == caller.account {
+            return Ok(None);
+        }
+        let Some(access) = &self.access else {
+            return Err(PortError::new(
+                PortErrorKind::Invalid,
+                format!(
+                    "{operation} in {location} needs a role there, and no discovery role is set (access.discovery_role)"
+                ),
+            ));
+        };
+        // Read before the first role is assumed, and kept for all of them.
+        let external_id = match &access.external_id {
+            Some(kept) => Some(
+                self.external_id
+                    .get_or_try_init(|| self.read_external_id(kept))
+                    .await?,
+            ),
+            None => None,
+        };
+        let mut roles = self.roles.lock().unwrap_or_else(PoisonError::into_inner);
+        let role = roles.entry(account.clone()).or_insert_with(|| {
+            let partition = self.sender.central().partition();
+            let assume = Assume {
+                sts: self.sts.clone(),
+                place: Place::new(Some(caller.account.clone()), self.sts_region.clone()),
+                role: RoleArn::build(partition, account, &access.discovery_role),
+                session_name: access.session_name.clone(),
+                external_id: external_id.cloned(),
+                sender: self.sender.clone(),
+                caller: self.identity.clone(),
+            };
+            Arc::new(RoleCredentials::new(&self.config, assume))
+        });
+        Ok(Some(role.clone()))
+    }
+}
+
+#[cfg(test)]
+impl Signers {
+    /// Says who calls, so that no test has to be asked.
+    pub(crate) fn set_caller(&self, account: &str) {
+        let caller = Caller {
+            account: account.parse().unwrap(),
+            region: self.sender.central().clone(),
+            arn: format!("arn:aws:iam::{account}:user/test"),
+        };
+        self.caller.set(caller).unwrap();
+    }
+}

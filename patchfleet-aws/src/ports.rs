@@ -1,0 +1,38 @@
+//! Core's ports over AWS, one file each: what is asked, and how the answer is read.
+
+mod automation;
+mod clients;
+mod clock;
+mod directory;
+mod documents;
+mod inventory;
+
+pub use clock::SystemClock;
+
+pub(crate) use clients::Clients;
+
+use std::fmt;
+use std::sync::Arc;
+
+/// The ports over AWS. Begun by [`Aws::builder`] or [`Aws::load`].
+#[derive(Clone)]
+pub struct Aws {
+    pub(crate) clients: Arc<Clients>,
+}
+
+impl Aws {
+    pub(crate) fn of(clients: Clients) -> Self {
+        Self {
+            clients: Arc::new(clients),
+        }
+    }
+}
+
+impl fmt::Debug for Aws {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Aws").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod real_answers;

@@ -1,0 +1,19 @@
+//! From the environment, the profiles and the caller's wishes to the ports.
+//!
+//! | | |
+//! |---|---|
+//! | `tls` | the HTTP client, and whom it trusts |
+//! | `services` | `services` sections of profiles, read as the AWS CLI reads them |
+//! | `surroundings` | the environment and the profile files; why there are no credentials |
+//! | `limits`, `external_id` | what patchfleet's own variables set |
+//! | `builder` | all of them, made into an [`Aws`](crate::Aws) |
+
+mod builder;
+mod external_id;
+mod limits;
+mod services;
+mod surroundings;
+mod tls;
+
+pub use builder::{AwsBuilder, load_config, simulated_config};
+pub use external_id::external_id_from_env;

@@ -1,0 +1,56 @@
+//! The external id that the environment keeps: read where the request says, and shown nowhere.
+
+use crate::credentials::external_id_text;
+use patchfleet_core::port::{PortError, PortErrorKind, PortResult};
+use patchfleet_core::request::{Access, ExternalId};
+use std::env::{self, VarError};
+
+/// The environment variable that gives an external id again that stood in a request as a text: plans
+/// and campaign logs do not keep it.
+const GIVEN_AGAIN: &str = "PATCHFLEET_EXTERNAL_ID";
+
+/// `access` with the external id that the environment keeps: `{ env = NAME }`, or
+/// `PATCHFLEET_EXTERNAL_ID` for one that stood in the request as a text and is not kept. References
+/// to parameters and secrets stay; [`Aws`](crate::Aws) reads those when it assumes the first role.
+///
+/// # Errors
+///
+/// [`PortErrorKind::Invalid`] if the variable is not set, or is no external id. The message does not
+/// show its value.
+pub fn external_id_from_env(access: Access) -> PortResult<Access> {
+    resolve(access, |name| env::var(name))
+}
+
+fn resolve(mut access: Access, read: impl Fn(&str) -> Result<String, VarError>) -> PortResult<Access> {
+    let (name, why) = match &access.external_id {
+        Some(ExternalId::Env(name)) => (name.as_str(), "access.external_id names it"),
+        Some(ExternalId::Withheld) => (
+            GIVEN_AGAIN,
+            "the request has an external id, which plans and campaign logs do not keep: give it again there",
+        ),
+        _ => return Ok(access),
+    };
+    let text = match read(name) {
+        Ok(text) if !text.is_empty() => text,
+        Ok(_) | Err(VarError::NotPresent) => {
+            return Err(invalid(format!(
+                "the environment variable {name} is not set: {why}"
+            )));
+        }
+        Err(VarError::NotUnicode(_)) => {
+            return Err(invalid(format!("the environment variable {name} is not UTF-8")));
+        }
+    };
+    access.external_id = Some(ExternalId::Text(external_id_text(
+        text,
+        &format!("the environment variable {name}"),
+    )?));
+    Ok(access)
+}
+
+fn invalid(message: String) -> PortError {
+    PortError::new(PortErrorKind::Invalid, message)
+}
+
+#[cfg(test)]
+mod tests;
