@@ -1,20 +1,20 @@
-//! One way to make a call of AWS: in its turn, watched, again where that may help, and its failure
-//! as one error of core.
+//! The one way to call AWS. A call waits for its turn, is watched, and is made again where that may
+//! help. If it fails, its failure is one error of core.
 //!
 //! | | |
 //! |---|---|
-//! | `operation`, `rate`, `limits` | what is called, and how hard AWS is asked |
+//! | `operation`, `rate`, `limits` | what is called, and how often it may be |
 //! | `place` | where a call goes |
-//! | `flow`, `turn` | when it may be made: the rate of each operation there, and the slots |
-//! | `failure`, `classify` | what went wrong, from the SDK's error to core's |
-//! | `watch` | what became of each attempt |
-//! | `renew` | the call again, with new credentials |
-//! | `send` | all of these, for one call |
-//! | `reading`, `pages` | what several operations answer alike |
+//! | `flow`, `turn` | when a call may be made |
+//! | `error`, `classify` | what went wrong: from the SDK's error to core's |
+//! | `watch` | what became of each attempt of a call |
+//! | `renew` | a call made again with new credentials |
+//! | `send` | one call, with everything above |
+//! | `reading`, `pages` | what the answers of several operations have in common |
 //! | `sdk` | the SDK's clients |
 
 mod classify;
-mod failure;
+mod error;
 mod flow;
 mod limits;
 mod operation;
@@ -32,7 +32,7 @@ pub use limits::Limits;
 pub use operation::Operation;
 pub use rate::Rate;
 
-pub(crate) use failure::{AssumeFailure, Failure};
+pub(crate) use error::{CallError, RoleError};
 pub(crate) use pages::{all_pages, first_of_pages};
 pub(crate) use place::Place;
 pub(crate) use reading::{Unreadable, count, timestamp, token};

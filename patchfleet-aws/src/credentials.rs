@@ -1,12 +1,12 @@
-//! Who signs the calls: the caller in its own account, and in every other account the role that leads
-//! there, assumed once.
+//! Who signs the calls. In its own account it is the caller. In every other account it is a role, which
+//! the caller assumes once for all calls.
 //!
 //! | | |
 //! |---|---|
 //! | `caller` | the caller's own credentials, renewed where AWS says that they have expired |
 //! | `assume` | AssumeRole |
-//! | `role` | the credentials of one role, kept and replaced in time |
-//! | `external_id` | the external id, where a parameter or a secret keeps it |
+//! | `role` | the credentials of one role, replaced before they expire |
+//! | `external_id` | an external id that a parameter or a secret keeps |
 //! | `signers` | all of them together: who signs a call in a location |
 
 mod assume;

@@ -4,15 +4,15 @@
 //! [`SystemClock`] implements [`Clock`](patchfleet_core::port::Clock). An `Aws` is cheap to clone,
 //! and its clones share clients, credentials, connections and limits.
 //!
-//! * The caller's own account is read with the caller's credentials; every other with one
-//!   AssumeRole for the account, refreshed before it expires. Where AWS says that credentials have
-//!   expired all the same, a call is made again with new ones.
-//! * Each account, Region and operation has its own rate ([`Limits`]), kept on the port's clock.
-//!   It halves when AWS throttles, and grows back while AWS answers: reads become slower, and fail
-//!   only if AWS answers none of them for minutes.
-//! * Every failure is one [`PortError`](patchfleet_core::port::PortError), by AWS's error code.
-//!   The SDK retries failed calls itself, up to 3 attempts in all; what arrives here is what was
-//!   left after that.
+//! * The caller's own account is read with the caller's credentials. Every other account is entered
+//!   by one AssumeRole, which is renewed before it expires. If AWS says that credentials have expired
+//!   all the same, the call is made again with new ones.
+//! * Each operation has its own rate in each account and Region ([`Limits`]), kept on the port's
+//!   clock. The rate halves when AWS throttles, and grows back while AWS answers. So reads become
+//!   slower, and fail only if AWS answers none of them for minutes.
+//! * Every failure is one [`PortError`](patchfleet_core::port::PortError), whose kind follows from
+//!   AWS's error code ([`AwsError`](patchfleet_core::port::AwsError)). The SDK itself tries a call up
+//!   to 3 times, and only the failure of the last try arrives here.
 //!
 //! ```no_run
 //! # async fn example(access: patchfleet_core::request::Access) -> patchfleet_core::port::PortResult<()> {

@@ -1,4 +1,4 @@
-//! Core's ports over AWS, one file each: what is asked, and how the answer is read.
+//! Core's ports over AWS, one file each. A file says what a port asks and how it reads the answer.
 
 mod automation;
 mod clients;
@@ -14,7 +14,7 @@ pub(crate) use clients::Clients;
 use std::fmt;
 use std::sync::Arc;
 
-/// The ports over AWS. Begun by [`Aws::builder`] or [`Aws::load`].
+/// The ports over AWS. [`Aws::builder`] and [`Aws::load`] make one.
 #[derive(Clone)]
 pub struct Aws {
     pub(crate) clients: Arc<Clients>,

@@ -1,12 +1,12 @@
-//! From the environment, the profiles and the caller's wishes to the ports.
+//! How an [`Aws`](crate::Aws) is made: from the environment, the profiles, and what a program sets.
 //!
 //! | | |
 //! |---|---|
 //! | `tls` | the HTTP client, and whom it trusts |
 //! | `services` | `services` sections of profiles, read as the AWS CLI reads them |
 //! | `surroundings` | the environment and the profile files; why there are no credentials |
-//! | `limits`, `external_id` | what patchfleet's own variables set |
-//! | `builder` | all of them, made into an [`Aws`](crate::Aws) |
+//! | `limits`, `external_id` | patchfleet's own variables |
+//! | `builder` | all of them together |
 
 mod builder;
 mod external_id;

@@ -1,5 +1,11 @@
 //! The modules of this crate form layers, and no folder has a circle in it.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "clippy lets #[test] functions do so, and these are their helpers"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};

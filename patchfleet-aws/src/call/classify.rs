@@ -1,7 +1,7 @@
-//! From the SDK's error to core's: what kind it is, whether the call may have taken effect, and AWS's
-//! own words, once.
+//! From the SDK's error to core's: its kind, whether the call may have taken effect, and AWS's own words,
+//! once.
 
-use super::failure::{AssumeFailure, Failure, Refusal};
+use super::error::{CallError, Refusal, RoleError};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -10,13 +10,13 @@ use aws_types::request_id::RequestId;
 use patchfleet_core::port::{AwsError, PortError, PortErrorKind, Sent};
 use std::error::Error;
 
-/// Reads an error of the SDK, which is that of the call's last attempt. `what` says what failed and
-/// where, `is_central` whether the call went to the central Region.
+/// Reads the SDK's error, which is that of the call's last attempt. `what` says what failed and where.
+/// `is_central` says whether the call went to the central Region.
 pub(super) fn failure<E>(
     what: impl Into<String>,
     is_central: bool,
     error: SdkError<E, HttpResponse>,
-) -> Failure
+) -> CallError
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
@@ -36,7 +36,7 @@ where
         request_id: error.request_id().map(str::to_owned),
     };
     let says_expired = answered(code, answer.raw(), is_central).says_expired();
-    Failure::answered(
+    CallError::answered(
         failed.with_words(refusal.words()).with_source(refusal),
         code,
         says_expired,
@@ -64,13 +64,13 @@ where
         }
         SdkError::ResponseError(answer) => {
             let kind = match answered(None, answer.raw(), is_central).kind() {
-                // A status of success or a refusal without words: an answer, and not a readable one.
+                // A success or a refusal whose body cannot be read.
                 PortErrorKind::Other => PortErrorKind::Unavailable,
                 kind => kind,
             };
             (kind, Sent::Maybe)
         }
-        // Timeouts, connections that broke, and whatever the SDK adds.
+        // Timeouts, broken connections, and whatever the SDK adds.
         _ => (PortErrorKind::Unavailable, Sent::Maybe),
     }
 }
@@ -84,24 +84,24 @@ fn answered<'a>(code: Option<&'a str>, response: &HttpResponse, is_central: bool
     }
 }
 
-/// Whether the cause lies before the request left: no credentials to sign it with, or nobody there
-/// to connect to.
+/// Whether the request never left: there were no credentials to sign it with, or nobody to connect
+/// to.
 pub(super) fn was_never_sent(error: &(dyn Error + 'static)) -> bool {
     causes(error).any(|cause| {
         cause.is::<CredentialsError>()
-            || cause.is::<AssumeFailure>()
+            || cause.is::<RoleError>()
             || cause
                 .downcast_ref::<std::io::Error>()
                 .is_some_and(|io| io.kind() == std::io::ErrorKind::ConnectionRefused)
     })
 }
 
-/// What kind of failure it is that there are no credentials, if that is the cause.
+/// The kind of the failure, if its cause is that there are no credentials.
 fn kind_of_credentials(error: &(dyn Error + 'static)) -> Option<PortErrorKind> {
-    // The innermost says most: a role's provider wraps its own failure.
+    // The innermost cause says most, since a role's provider wraps its own failure.
     causes(error)
         .filter_map(|cause| {
-            if let Some(failure) = cause.downcast_ref::<AssumeFailure>() {
+            if let Some(failure) = cause.downcast_ref::<RoleError>() {
                 return Some(failure.kind());
             }
             cause.downcast_ref::<CredentialsError>().map(|error| match error {

@@ -1,23 +1,24 @@
-//! One operation in one account and Region: how fast it is asked, which follows how AWS answers.
-//! Pure: it is told the time and what came of each call.
+//! How fast one operation is called in one account and Region. The rate follows AWS's answers. Nothing
+//! here asks for the time: it is told the time, and how each call ended.
 
 use super::rate::{Bucket, Rate};
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 
-/// How slow a throttled operation may become. One whose own rate is slower stays at that.
+/// The slowest rate of a throttled operation. An operation that is set to a slower rate keeps that one.
 const SLOWEST: Duration = Duration::from_secs(10);
 
-/// How often the rate grows while AWS answers, and how long nothing is sent after it was halved.
+/// How often the rate grows while AWS answers.
 const BEAT: SignedDuration = SignedDuration::from_millis(1000);
+/// How long nothing is sent after the rate was halved.
 const PAUSE: SignedDuration = SignedDuration::from_millis(500);
 
-/// When a call may be made, as things stood when it asked.
+/// When a call may be made, at the rate that held when it asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ticket {
     /// When the call may be made.
     pub(super) at: Timestamp,
-    /// Which setting of the rate it was given under.
+    /// The setting of the rate when the ticket was given out.
     setting: u64,
 }
 
@@ -71,8 +72,8 @@ impl Flow {
         }
     }
 
-    /// Lets the call of a ticket whose time has come through, unless the rate has changed since it
-    /// was given out. Then another ticket is needed.
+    /// Lets a call through whose time has come. `None` if the rate has changed since its ticket was
+    /// given out: the call needs another ticket.
     pub(super) fn pass(&mut self, ticket: Ticket, now: Timestamp) -> Option<Passed> {
         if !self.is_good(ticket) {
             return None;
@@ -82,12 +83,12 @@ impl Flow {
         Some(Passed { halvings })
     }
 
-    /// Whether a ticket still stands: the rate is the one that it was given out under.
+    /// Whether the rate is still the one at which the ticket was given out.
     pub(super) fn is_good(&self, ticket: Ticket) -> bool {
         ticket.setting == self.setting
     }
 
-    /// Whether the rate is below the one that is set, so that a ticket may come to be better soon.
+    /// Whether the rate is below the one that is set. It may grow soon, and a new ticket be earlier.
     pub(super) fn is_slowed(&self) -> bool {
         self.interval > self.ceiling.interval()
     }
@@ -97,7 +98,7 @@ impl Flow {
         1.0 / self.interval.as_secs_f64().max(1e-9)
     }
 
-    /// AWS answered, be it with a refusal.
+    /// AWS answered, with success or with a refusal.
     pub(super) fn answered(&mut self, now: Timestamp) {
         self.dry = None;
         if self.is_slowed() && now.duration_since(self.changed_at) >= BEAT {
@@ -106,8 +107,8 @@ impl Flow {
         }
     }
 
-    /// AWS asked for fewer calls. Gives for how long it has now answered nothing else. A quiet time
-    /// longer than `memory` between two refusals begins the count anew.
+    /// AWS asked for fewer calls. Gives how long AWS has now answered nothing else. If no call was made
+    /// for longer than `memory`, that time begins anew.
     pub(super) fn throttled(
         &mut self,
         passed: Passed,
@@ -119,7 +120,7 @@ impl Flow {
             _ => now,
         };
         self.dry = Some(Dry { since, last: now });
-        // Calls that were under way together are throttled together, and say one thing.
+        // Calls that were under way together are throttled together. They halve the rate once.
         if passed.halvings == self.halvings {
             let slowest = SLOWEST.max(self.ceiling.interval());
             let least = Duration::from_millis(1);
@@ -130,7 +131,7 @@ impl Flow {
         now.duration_since(since)
     }
 
-    /// Sets the rate. `last` is the time that the next call follows one interval after.
+    /// Sets the rate. The next call follows one interval after `last`.
     fn set(&mut self, interval: Duration, now: Timestamp, last: Timestamp) {
         self.interval = interval;
         self.setting += 1;

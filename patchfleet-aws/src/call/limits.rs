@@ -6,11 +6,11 @@ use jiff::SignedDuration;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 
-/// How hard AWS is asked: a rate for each operation, kept apart for each account and Region as
-/// AWS itself does, and a number of calls at once over all of them.
+/// How hard AWS is asked. Each operation has a rate in each account and Region, as AWS counts them.
+/// Over all of them together, so many calls may be under way at once.
 ///
-/// A rate is where an operation begins, and the most that it comes to. It halves when AWS throttles
-/// the operation there, and grows back by an eighth a second while AWS answers.
+/// An operation begins at its rate and never exceeds it. The rate halves when AWS throttles the
+/// operation there, and grows back by an eighth a second while AWS answers.
 ///
 /// The defaults are those that AWS publishes for an account and a Region. Systems Manager:
 /// StartAutomationExecution 1 per second, Get… and Describe… of automations 3 (AWS General
@@ -54,8 +54,8 @@ impl Limits {
         None => NonZeroUsize::MIN,
     };
 
-    /// How long a read that AWS throttles is tried for while AWS answers no other of its kind,
-    /// unless set otherwise: 5 minutes.
+    /// How long a throttled read is tried while AWS answers no other of its kind, unless set otherwise:
+    /// 5 minutes.
     pub const DEFAULT_PATIENCE: SignedDuration = SignedDuration::from_mins(5);
 
     /// Sets how many calls may be under way at once, over all accounts and Regions.
@@ -72,16 +72,16 @@ impl Limits {
         self
     }
 
-    /// Sets for how long a read that AWS throttles is tried while AWS answers no call of the same
-    /// operation in the same account and Region. Any answer there begins the time anew. Zero: AWS's
-    /// first refusal is the last. Negative times are zero.
+    /// Sets how long a throttled read is tried while AWS answers no call of the same operation in the
+    /// same account and Region. Any answer there begins the time anew. At zero, the first throttled
+    /// answer is final. Negative times are zero.
     #[must_use]
     pub fn with_patience(mut self, patience: SignedDuration) -> Self {
         self.patience = patience.max(SignedDuration::ZERO);
         self
     }
 
-    /// For how long a read that AWS throttles is tried while AWS answers no other of its kind.
+    /// How long a throttled read is tried while AWS answers no other of its kind.
     #[must_use]
     pub fn patience(&self) -> SignedDuration {
         self.patience

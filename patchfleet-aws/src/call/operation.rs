@@ -93,8 +93,8 @@ impl fmt::Display for Operation {
 }
 
 impl Operation {
-    /// Whether it changes something. Such a call is made again only while no attempt of it may have
-    /// taken effect.
+    /// Whether it changes something in AWS. Such a call is made again only if no attempt of it may
+    /// have taken effect.
     pub(crate) const fn changes(self) -> bool {
         matches!(
             self,

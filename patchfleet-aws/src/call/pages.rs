@@ -3,7 +3,7 @@
 use super::operation::Operation;
 use patchfleet_core::port::{Page, PageToken, PortError, Walk};
 
-/// What stands on all pages of a listing. `page` asks for the page of a token.
+/// Everything on all pages of a listing. `page` asks for the page that a token names.
 pub(crate) async fn all_pages<T, E, F>(
     operation: Operation,
     page: impl Fn(Option<PageToken>) -> F,
@@ -21,7 +21,7 @@ where
     Ok(all)
 }
 
-/// What stands first in a listing, perhaps behind empty pages. Pages after it are not asked for.
+/// The first item of a listing, which may stand behind empty pages. No page after it is asked for.
 pub(crate) async fn first_of_pages<T, E, F>(
     operation: Operation,
     page: impl Fn(Option<PageToken>) -> F,

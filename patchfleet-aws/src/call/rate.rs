@@ -1,4 +1,4 @@
-//! How often something may be called, and the token bucket that keeps to it. Pure: it is told the time
+//! How often something may be called, and the token bucket that keeps to it. The bucket is told the time,
 //! and says when a call may be made.
 
 use jiff::{SignedDuration, Timestamp};
@@ -13,10 +13,10 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// `calls` each second, evenly spaced: no second ever sees more.
+    /// `calls` each second, evenly spaced. No second ever sees more.
     #[must_use]
     pub const fn per_second(calls: NonZeroU32) -> Self {
-        // Rounded up, so that the calls of a second do take one.
+        // Rounded up, so that the calls of a second take no less than a second.
         Self::every(Duration::from_nanos(
             1_000_000_000_u64.div_ceil(calls.get() as u64),
         ))
@@ -39,13 +39,13 @@ impl Rate {
         }
     }
 
-    /// The same, with up to `burst` calls at once after a rest.
+    /// The same rate, with up to `burst` calls at once after a rest.
     #[must_use]
     pub const fn with_burst(self, burst: NonZeroU32) -> Self {
         Self { burst, ..self }
     }
 
-    /// The time in which one call's worth comes back.
+    /// The time between two calls in the long run.
     #[must_use]
     pub const fn interval(&self) -> Duration {
         self.interval
@@ -58,8 +58,8 @@ impl Rate {
     }
 }
 
-/// A bucket of a [`Rate`]. Each taker is given its own instant, in the order of asking, so nobody
-/// overtakes and nobody starves. What a taker does not use is lost.
+/// The bucket of a [`Rate`]. Each taker is given an instant of its own, in the order of asking, so
+/// nobody overtakes and nobody starves. An instant that its taker does not use is lost.
 #[derive(Debug)]
 pub(super) struct Bucket {
     /// One call's worth, in nanoseconds.
@@ -91,7 +91,7 @@ impl Bucket {
         bucket
     }
 
-    /// Takes one call's worth: gives the instant, `now` or later, at which it may be made.
+    /// Takes one call out. Gives the instant, `now` or later, at which the call may be made.
     pub(super) fn take(&mut self, now: Timestamp) -> Timestamp {
         let now = now.as_nanosecond();
         let begin = self.full_at.max(now);

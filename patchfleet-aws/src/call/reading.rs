@@ -1,15 +1,15 @@
-//! Reading what several operations answer alike: times, page tokens, counts.
+//! What the answers of several operations have in common: times, page tokens, counts.
 
 use aws_smithy_types::DateTime;
 use jiff::Timestamp;
 use patchfleet_core::port::PageToken;
 use std::error::Error;
 
-/// Why an answer has not the shape that it must have.
+/// Why an answer cannot be read.
 pub(crate) type Unreadable = Box<dyn Error + Send + Sync>;
 
-/// A time of AWS's clock, to the millisecond that AWS sends. Its JSON is a fraction of seconds,
-/// which the SDK reads as a float: .748 arrives as .747999.
+/// A time of AWS's clock, to the millisecond. AWS sends a fraction of seconds, which the SDK reads as a
+/// float: .748 arrives as .747999.
 pub(crate) fn timestamp(time: &DateTime) -> Option<Timestamp> {
     let millis = time.as_nanos().checked_add(500_000)?.div_euclid(1_000_000);
     Timestamp::from_millisecond(i64::try_from(millis).ok()?).ok()

@@ -1,29 +1,29 @@
-//! A call whose credentials have expired, made again with new ones. The SDK does not do it: it goes
-//! by the expiry that it was told. AWS may end a session before that (a role's sessions can be
-//! revoked), or by another clock.
+//! A call whose credentials have expired is made again with new ones. The SDK goes by the expiry that it
+//! was told, and does not do so. But AWS may end a session earlier: a role's sessions can be revoked,
+//! and clocks differ.
 
-use super::failure::Failure;
+use super::error::CallError;
 use patchfleet_core::port::BoxFuture;
 
 /// Whose credentials sign a call.
 pub(crate) trait Signer: Send + Sync {
-    /// Which credentials are given out from now on: how often some were forgotten.
+    /// The generation of the credentials that are given out now: how often some were forgotten.
     fn generation(&self) -> BoxFuture<'_, u64>;
 
-    /// Forgets the credentials of this generation, which AWS does not take any more. Those that
-    /// somebody else has replaced them with stay.
+    /// Forgets the credentials of this generation, which AWS no longer takes. Newer ones, which
+    /// another call has fetched, stay.
     fn forget(&self, generation: u64) -> BoxFuture<'_, ()>;
 }
 
-/// Makes a call, and if AWS refuses it because the signer's credentials have expired, again with
+/// Makes a call. If AWS refuses it because the signer's credentials have expired, makes it again with
 /// new ones, up to `tries` times in all.
 pub(super) async fn renewing<T, F>(
     signer: &dyn Signer,
     tries: u32,
     call: impl Fn() -> F,
-) -> Result<T, Failure>
+) -> Result<T, CallError>
 where
-    F: Future<Output = Result<T, Failure>>,
+    F: Future<Output = Result<T, CallError>>,
 {
     let mut made = 0;
     loop {

@@ -1,5 +1,5 @@
-//! The SDK's clients. Throttled calls are not theirs to retry: they go back to the queue of their
-//! operation, so that the rate learns of each of them.
+//! The SDK's clients. They do not retry throttled calls. Such a call goes back to the queue of its
+//! operation, so that the rate learns of it.
 
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::retries::classifiers::{
@@ -33,7 +33,7 @@ pub(crate) fn config_in(config: &SdkConfig, region: &Region) -> SdkConfig {
         .build()
 }
 
-/// Takes throttled attempts from the SDK's retries. All others stay the SDK's.
+/// Keeps the SDK from retrying throttled attempts. It retries all others as ever.
 #[derive(Debug, Clone, Copy)]
 struct ThrottlesAreOurs;
 

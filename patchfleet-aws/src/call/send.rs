@@ -1,8 +1,8 @@
-//! One call: what is asked, where, and with whose credentials; how it is made, and how its answer is
-//! read.
+//! One call: what is asked, where and with whose credentials. It knows how it is made, and how its
+//! answer is read.
 
 use super::classify;
-use super::failure::Failure;
+use super::error::CallError;
 use super::limits::Limits;
 use super::operation::Operation;
 use super::place::Place;
@@ -22,17 +22,17 @@ use patchfleet_core::port::{Clock, Page, PortError, PortErrorKind, PortResult};
 use std::error::Error;
 use std::sync::Arc;
 
-/// What all calls have in common.
+/// Makes every call, and has what all of them share.
 pub(crate) struct Sender {
     pace: Pace,
     central: Region,
-    /// How often a call is made in all whose credentials expire, or that changes something: as often
-    /// as the SDK makes one that fails.
+    /// The most times that a call is made, if its credentials expire or if it changes something. The
+    /// SDK makes a call that fails as often.
     tries: u32,
 }
 
 impl Sender {
-    /// Calls are made at the rates of `limits`, which are kept on `clock`.
+    /// Makes calls at the rates of `limits`, which are kept on `clock`.
     pub(crate) fn new(config: &SdkConfig, central: Region, clock: Arc<dyn Clock>, limits: Limits) -> Self {
         Self {
             pace: Pace::new(clock, limits),
@@ -86,8 +86,8 @@ pub(crate) struct Call {
     watch: Watch,
 }
 
-/// Makes the call for a request of the SDK, and gives the answer or the failure. A macro, because the
-/// SDK's requests have no trait in common.
+/// Sends a request of the SDK as this call, and gives AWS's answer or a [`CallError`]. It is a macro
+/// because the SDK's requests have no trait in common.
 macro_rules! send {
     ($call:expr, $request:expr) => {
         $call.send(|watch| $request.clone().customize().interceptor(watch).send())
@@ -96,13 +96,13 @@ macro_rules! send {
 pub(crate) use send;
 
 impl Call {
-    /// The same call under another name in its errors.
+    /// The same call, by another name in errors.
     pub(crate) fn named(self, what: String) -> Self {
         Self { what, ..self }
     }
 
-    /// The same call, signed with credentials that are as good there as in the central Region.
-    pub(crate) fn as_good_as_central(self) -> Self {
+    /// The same call, to a Region that is known to be enabled, as the central one is.
+    pub(crate) fn in_enabled_region(self) -> Self {
         Self {
             is_central: true,
             ..self
@@ -110,14 +110,14 @@ impl Call {
     }
 
     /// Makes the call in its turn. It is made again more slowly while AWS throttles it, and with new
-    /// credentials if its own have expired. Used through [`send!`], which puts the watch in.
-    pub(crate) async fn send<T, E, F>(&self, send: impl Fn(Watch) -> F) -> Result<T, Failure>
+    /// credentials if its own have expired. [`send!`] calls this, and puts the watch in.
+    pub(crate) async fn send<T, E, F>(&self, send: impl Fn(Watch) -> F) -> Result<T, CallError>
     where
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
         let Self { operation, place, .. } = self;
-        // A call that changes something is not worth minutes: whoever drives a campaign decides anew.
+        // A change is not repeated for minutes. Whoever drives the campaign decides about it anew.
         let (changes, tries) = (operation.changes(), self.sender.tries);
         let again = if changes {
             Again::Times(tries)
@@ -145,12 +145,12 @@ impl Call {
         .await
     }
 
-    /// When AWS gave the last answer, by its own clock. `None` if it did not say.
+    /// When AWS gave the last answer, by AWS's own clock. `None` if the answer has no date.
     pub(crate) fn answered_at(&self) -> Option<Timestamp> {
         self.watch.answered_at()
     }
 
-    /// A part of the request, or the error of one that cannot be made.
+    /// A part of the request, or the error of a request that cannot be made.
     pub(crate) fn built<T>(&self, part: Result<T, BuildError>) -> PortResult<T> {
         part.map_err(|error| {
             let what = format!("{} has no valid request", self.what);
@@ -158,8 +158,8 @@ impl Call {
         })
     }
 
-    /// What was read in the answer, or the error of an answer that cannot be read. An answer is one of
-    /// success, so a call that changes something has taken effect.
+    /// What was read in the answer, or the error of an answer that cannot be read. AWS answered, so a
+    /// call that changes something may have taken effect.
     pub(crate) fn read<T>(&self, reading: Result<T, impl Into<Unreadable>>) -> PortResult<T> {
         reading.map_err(|cause| {
             let what = format!("{} gave an answer that cannot be read", self.what);

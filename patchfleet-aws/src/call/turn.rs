@@ -1,7 +1,7 @@
-//! The turn of each call: the rates and the number of calls at once, on the port's clock. A call that
-//! AWS throttles waits for another turn.
+//! Each call waits for its turn, on the port's clock: for the rate of its operation, then for one of the
+//! slots. A call that AWS throttles waits for another turn.
 
-use super::failure::Failure;
+use super::error::CallError;
 use super::flow::{Flow, Passed};
 use super::limits::Limits;
 use super::operation::Operation;
@@ -12,16 +12,16 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// How long a call whose operation was slowed down sleeps at most before it looks at its turn again:
-/// the rate may have grown meanwhile.
+/// The longest sleep of a call whose operation was slowed down. Then it looks at its turn again, since
+/// the rate may have grown.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(1);
 
-/// How often a call that AWS throttles is made again.
+/// How often a throttled call is made again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Again {
     /// As long as AWS answers any call of the operation there, and [`Limits::patience`] longer.
     WhileAwsAnswers,
-    /// This many times in all, and only while it has had no effect.
+    /// This many times in all, and only if it has had no effect.
     Times(u32),
 }
 
@@ -33,7 +33,7 @@ pub(super) struct Pace {
     slots: Semaphore,
 }
 
-/// The turn of one call: held until the call has ended.
+/// The turn of one call, held until the call has ended.
 struct Turn<'p> {
     passed: Passed,
     _slot: Option<SemaphorePermit<'p>>,
@@ -54,23 +54,23 @@ impl Pace {
         &*self.clock
     }
 
-    /// Makes a call in its turn; and where AWS throttles it, more slowly again.
+    /// Makes a call in its turn, and again at a slower rate while AWS throttles it.
     pub(super) async fn paced<T, F>(
         &self,
         operation: Operation,
         place: &Place,
         again: Again,
         call: impl Fn() -> F,
-    ) -> Result<T, Failure>
+    ) -> Result<T, CallError>
     where
-        F: Future<Output = Result<T, Failure>>,
+        F: Future<Output = Result<T, CallError>>,
     {
         let patience = self.limits.patience();
         let mut made = 0;
         loop {
             let turn = self.turn(operation, place).await;
             made += 1;
-            // Boxed: futures of the SDK are deep, and those of a port go several calls down.
+            // Boxed, because the SDK's futures are large and a port's go several calls deep.
             let result = Box::pin(call()).await;
             let now = self.clock.now();
             let failure = match result {
@@ -106,8 +106,8 @@ impl Pace {
         let passed = loop {
             let mut now = self.clock.now();
             let ticket = self.on(operation, place, |flow| flow.ticket(now));
-            // A waiting call holds nothing that others wait for: a future that is not polled for a
-            // while loses its own time only.
+            // A waiting call holds nothing that others wait for. If nobody polls its future for a
+            // while, no other call is late.
             while now < ticket.at {
                 self.clock
                     .sleep_until(self.look_again(operation, place, ticket.at, now))
@@ -121,7 +121,7 @@ impl Pace {
                 break passed;
             }
         };
-        // The slot comes second, so that a call that waits for its rate holds up no other.
+        // The slot comes second, so that a call that waits for its rate delays no other.
         // `acquire` fails only once the semaphore is closed, which it never is.
         let _slot = self.slots.acquire().await.ok();
         Turn { passed, _slot }

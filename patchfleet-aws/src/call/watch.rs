@@ -1,5 +1,5 @@
-//! What became of each attempt of a call. The SDK retries by itself and tells of the last attempt only.
-//! A refused last attempt says nothing of a first one whose answer was lost.
+//! What became of each attempt of a call. The SDK retries by itself, and reports the last attempt only.
+//! But a first attempt whose answer was lost may have taken effect, even if the last one was refused.
 
 use super::classify::was_never_sent;
 use aws_smithy_runtime_api::box_error::BoxError;
@@ -24,8 +24,7 @@ struct Seen {
 }
 
 impl Watch {
-    /// Whether some attempt may have taken effect: it may have reached AWS, and AWS did not answer
-    /// that it refuses it.
+    /// Whether any attempt may have taken effect: it may have reached AWS, and AWS did not refuse it.
     pub(super) fn may_have_taken_effect(&self) -> bool {
         self.seen().may_have_taken_effect
     }

@@ -1,6 +1,6 @@
 //! The AssumeRole that leads into another account.
 
-use crate::call::{AssumeFailure, Operation, Place, Sender, Signer, send};
+use crate::call::{Operation, Place, RoleError, Sender, Signer, send};
 use aws_credential_types::Credentials;
 use aws_sdk_sts as sts;
 use patchfleet_core::id::{RoleArn, SessionName};
@@ -9,8 +9,8 @@ use patchfleet_core::request::ExternalIdText;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-/// How long a session lasts, in seconds: the most that a role may have that is assumed with the
-/// credentials of another role, which is what a Lambda function's are (STS, AssumeRole).
+/// How long a session lasts, in seconds. STS allows no more to a caller that is a role itself, as a
+/// Lambda function is (STS, AssumeRole).
 const SESSION_SECONDS: i32 = 3600;
 
 /// A role, and how it is assumed from the caller's own credentials.
@@ -27,7 +27,7 @@ pub(super) struct Assume {
 
 impl Assume {
     /// Credentials of the role, for an hour.
-    pub(super) async fn ask(&self) -> Result<Credentials, AssumeFailure> {
+    pub(super) async fn ask(&self) -> Result<Credentials, RoleError> {
         let external_id = self.external_id.as_ref().map(|text| text.reveal().to_owned());
         let request = self
             .sts
@@ -36,15 +36,16 @@ impl Assume {
             .role_session_name(self.session_name.as_str())
             .set_external_id(external_id)
             .duration_seconds(SESSION_SECONDS);
+        // The caller's credentials are known to be good, and its account has this Region enabled.
         let call = self
             .sender
             .call(Operation::AssumeRole, self.place.clone(), self.caller.clone())
             .named(format!("AssumeRole of {} from {}", self.role, self.place))
-            .as_good_as_central();
-        let answer = send!(call, request).await.map_err(AssumeFailure::of)?;
+            .in_enabled_region();
+        let answer = send!(call, request).await.map_err(RoleError::of)?;
         let given = answer.credentials.ok_or_else(|| {
             let what = format!("AssumeRole of {} gave no credentials", self.role);
-            AssumeFailure::new(PortErrorKind::Other, PortError::new(PortErrorKind::Other, what))
+            RoleError::new(PortErrorKind::Other, PortError::new(PortErrorKind::Other, what))
         })?;
         let expiry = SystemTime::try_from(*given.expiration()).ok();
         Ok(Credentials::new(

@@ -1,5 +1,5 @@
-//! The caller's own credentials: kept as the SDK keeps them, until AWS says that they have expired.
-//! The SDK itself goes by their expiry alone, and credentials without one it keeps for 15 minutes.
+//! The caller's own credentials. The SDK keeps them until their expiry, and for 15 minutes if they have
+//! none. Here they are forgotten as well when AWS says that they have expired.
 
 use crate::call::Signer;
 use aws_config::identity::IdentityCache;
@@ -40,7 +40,7 @@ impl Signer for CallerIdentity {
         Box::pin(async move { generation })
     }
 
-    // Their source is asked again.
+    // A new cache asks their source again.
     fn forget(&self, generation: u64) -> BoxFuture<'_, ()> {
         let mut kept = self.kept();
         if kept.generation == generation {

@@ -1,5 +1,4 @@
-//! The external id of the roles that are assumed, where a parameter or a secret keeps it. It is shown
-//! nowhere.
+//! An external id that a parameter or a secret keeps. It is shown nowhere.
 
 use crate::call::{Call, send};
 use aws_sdk_ssm::Client;
@@ -33,8 +32,8 @@ pub(super) async fn read(call: &Call, ssm: &Client, parameter: &str) -> PortResu
     external_id_text(value.unwrap_or_default(), &format!("the parameter {parameter}"))
 }
 
-/// The error of a parameter that could not be read. It is never "denied": that would be said of the
-/// account whose role was to be assumed.
+/// The error of a parameter that could not be read. It is never `Denied`, which would be taken for a
+/// denial in the account whose role was to be assumed.
 fn unread(name: &str, error: PortError) -> PortError {
     let kind = match error.kind() {
         kind if kind.is_transient() || kind == PortErrorKind::Credentials => kind,

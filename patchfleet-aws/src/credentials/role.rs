@@ -1,8 +1,8 @@
-//! The credentials of a role, one set for each other account: shared by every client of the account,
-//! and replaced before they expire.
+//! The credentials of a role. Every client of the role's account shares them, and they are replaced
+//! before they expire.
 
 use super::assume::Assume;
-use crate::call::{AssumeFailure, Signer};
+use crate::call::{RoleError, Signer};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future};
@@ -13,24 +13,23 @@ use std::fmt;
 use std::time::{Duration, SystemTime};
 use tokio::sync::Mutex;
 
-/// How long before they expire credentials are replaced. Longer than any call may take, all its
-/// retries included.
+/// How long before their expiry credentials are replaced. No call takes as long, with all its retries.
 const REFRESH_AHEAD: Duration = Duration::from_secs(300);
 
-/// Credentials that could not be replaced in time are used until this long before they expire.
+/// How long before their expiry credentials are used at all, if they could not be replaced.
 const LAST_MOMENT: Duration = Duration::from_secs(30);
 
-/// How long a refusal is taken for an answer, so that an account whose role is missing is asked
-/// for once and not once for each of its Regions. Shorter than a campaign tries for
-/// ([`OTHER_TRIES`](patchfleet_core::campaign::OTHER_TRIES)), so that its tries are not all answered
-/// by the same refusal.
+/// How long a refusal holds, so that STS is asked once for an account whose role is missing, and not
+/// once for each Region. A campaign tries for longer
+/// ([`OTHER_TRIES`](patchfleet_core::campaign::OTHER_TRIES)), so one refusal does not answer all its
+/// tries.
 const REFUSAL_HOLDS: SignedDuration = SignedDuration::from_secs(10);
 
 /// The role of one account, as it is assumed from the caller's own credentials.
 pub(crate) struct RoleCredentials {
     assume: Assume,
     config: SdkConfig,
-    // Held while AWS is asked: whoever else needs the role meanwhile waits for the same answer.
+    // Held while AWS is asked, so that every other call for the role waits for the same answer.
     state: Mutex<State>,
 }
 
@@ -39,7 +38,7 @@ struct State {
     credentials: Option<Credentials>,
     /// How often credentials were forgotten.
     generation: u64,
-    refusal: Option<(Timestamp, AssumeFailure)>,
+    refusal: Option<(Timestamp, RoleError)>,
 }
 
 impl RoleCredentials {
@@ -52,8 +51,8 @@ impl RoleCredentials {
         }
     }
 
-    /// Credentials that hold for some minutes at least, or why there are none.
-    pub(super) async fn get(&self) -> Result<Credentials, AssumeFailure> {
+    /// Credentials that are good for some minutes, or why there are none.
+    pub(super) async fn get(&self) -> Result<Credentials, RoleError> {
         let mut state = self.state.lock().await;
         if let Some(credentials) = state
             .credentials
@@ -86,7 +85,7 @@ impl RoleCredentials {
         }
     }
 
-    /// Whether the credentials hold for longer than `margin`. Their expiry is real time, whatever
+    /// Whether the credentials are good for longer than `margin`. Their expiry is real time, whatever
     /// the port's clock says.
     fn holds(&self, credentials: &Credentials, margin: Duration) -> bool {
         let now = self

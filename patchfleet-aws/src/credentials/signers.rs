@@ -27,8 +27,8 @@ pub(crate) struct Signers {
 }
 
 impl Signers {
-    /// The caller is whoever `config` has the credentials of. `identity` is its identity cache, and
-    /// `sts_region` has the STS that is asked for roles.
+    /// The caller's credentials are those of `config`, whose identity cache is `identity`. The STS of
+    /// `sts_region` is asked for roles.
     pub(crate) fn new(
         config: SdkConfig,
         sender: Arc<Sender>,
@@ -87,8 +87,8 @@ impl Signers {
         external_id::read(&call, &sdk::ssm(&self.config), &parameter).await
     }
 
-    /// A call in a location, with credentials at hand; and the role that they are of, unless the
-    /// account is the caller's own, which needs none.
+    /// Begins a call in a location, once there are credentials for it. Also gives the role that signs
+    /// it, unless the account is the caller's own.
     pub(crate) async fn call(
         &self,
         operation: Operation,
@@ -97,8 +97,8 @@ impl Signers {
         let Some(role) = self.role(operation, location).await? else {
             return Ok((self.own_call(operation, location.clone()), None));
         };
-        // Asked for here and not left to the client, so that a role that cannot be assumed is told
-        // from a call that failed.
+        // The client would ask for credentials too. Asked for here, a role that cannot be assumed is
+        // told from a call that failed.
         if let Err(failure) = role.get().await {
             return Err(failure.of_call(operation, &location.clone().into()));
         }
@@ -125,7 +125,7 @@ impl Signers {
                 ),
             ));
         };
-        // Read before the first role is assumed, and kept for all of them.
+        // Read once, before the first role is assumed.
         let external_id = match &access.external_id {
             Some(kept) => Some(
                 self.external_id
@@ -154,7 +154,7 @@ impl Signers {
 
 #[cfg(test)]
 impl Signers {
-    /// Says who calls, so that no test has to be asked.
+    /// Sets who calls, so that no test has to answer the question.
     pub(crate) fn set_caller(&self, account: &str) {
         let caller = Caller {
             account: account.parse().unwrap(),

@@ -1,6 +1,6 @@
-//! How a call of a port begins: with a client of the SDK. There is one for each service, account and
-//! Region, made when first needed. All share the configuration's one HTTP client, and those of an
-//! account its one set of credentials.
+//! How a port begins a call. There is one client of the SDK for each service, account and Region, made
+//! when it is first needed. All clients share one HTTP client, and those of an account share its
+//! credentials.
 
 use crate::call::{Call, Operation, sdk};
 use crate::credentials::Signers;
@@ -123,7 +123,7 @@ impl Clients {
         &self.config
     }
 
-    /// Says who calls, so that no test has to be asked.
+    /// Sets who calls, so that no test has to answer the question.
     pub(crate) fn set_caller(&self, account: &str) {
         self.signers.set_caller(account);
     }

@@ -1,7 +1,7 @@
 //! [`Inventory`] over Resource Groups and Systems Manager.
 
 use super::Aws;
-use crate::call::{Call, Failure, Operation, Unreadable, all_pages, send, timestamp, token};
+use crate::call::{Call, CallError, Operation, Unreadable, all_pages, send, timestamp, token};
 use aws_sdk_resourcegroups::types as resource;
 use aws_sdk_ssm::types::{InstanceInformation, InstanceInformationStringFilter};
 use patchfleet_core::id::{Location, NodeId, ParseIdError, ResourceGroupName};
@@ -151,7 +151,7 @@ impl Aws {
         location: &Location,
         only: Option<&[NodeId]>,
         page: Option<PageToken>,
-    ) -> Result<Page<ManagedNode>, Failure> {
+    ) -> Result<Page<ManagedNode>, CallError> {
         let operation = Operation::DescribeInstanceInformation;
         let (call, ssm) = self.clients.ssm(operation, location).await?;
         let mut request = ssm

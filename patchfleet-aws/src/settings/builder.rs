@@ -22,7 +22,7 @@ use std::time::Duration;
 /// wait for ever.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Makes an [`Aws`]. Begun by [`Aws::builder`].
+/// Makes an [`Aws`]. [`Aws::builder`] begins one.
 pub struct AwsBuilder {
     config: SdkConfig,
     access: Option<Access>,
@@ -42,8 +42,8 @@ impl AwsBuilder {
         }
     }
 
-    /// Sets how other accounts are read: the role that is assumed there, with which external id
-    /// and session name. Without, only the caller's own account can be read; every call in another
+    /// Sets how other accounts are read: the role that is assumed there, its external id and the
+    /// session's name. Without it only the caller's own account can be read, and every call in another
     /// one is [`PortErrorKind::Invalid`].
     #[must_use]
     pub fn access(mut self, access: Access) -> Self {
@@ -59,17 +59,17 @@ impl AwsBuilder {
         self
     }
 
-    /// Sets how hard AWS is asked. [`Aws::load`] has read them from the environment, and
-    /// [`Limits::from_env`] does it for a configuration of one's own.
+    /// Sets how hard AWS is asked. [`Aws::load`] reads the limits from the environment. For a
+    /// configuration of your own, [`Limits::from_env`] does.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Sets the Region whose STS is asked for roles. Unless set, it is the central Region; or, if
-    /// that is not one of those that every account has, `us-east-1` (in the other partitions: the
-    /// central Region).
+    /// Sets the Region whose STS is asked for roles. Unless set, it is the central Region. If the
+    /// central Region is one that accounts have to opt into, it is `us-east-1`; outside the commercial
+    /// partition, it is the central Region all the same.
     ///
     /// STS refuses (`RegionDisabledException`) where the account of the role has not enabled the
     /// Region.
@@ -79,7 +79,7 @@ impl AwsBuilder {
         self
     }
 
-    /// Makes it. No call is made yet.
+    /// Makes the [`Aws`]. It calls nobody yet.
     ///
     /// # Errors
     ///
@@ -91,7 +91,7 @@ impl AwsBuilder {
         if self.config.credentials_provider().is_none() {
             return Err(no_credentials());
         }
-        // A role that is assumed without the id that its trust asks for would be told as a denial.
+        // Without the external id that a role's trust asks for, AssumeRole would be denied.
         let external_id = self
             .access
             .as_ref()
@@ -227,7 +227,7 @@ const ALWAYS_ENABLED: [&str; 17] = [
     "us-west-2",
 ];
 
-/// A Region whose STS knows every account: one that has to be opted into may be off in some.
+/// A Region whose STS knows every account. A Region that has to be opted into may be off in some.
 fn default_sts_region(central: &Region) -> Region {
     let opt_in = central.partition() == Partition::Aws && !ALWAYS_ENABLED.contains(&central.as_str());
     let everywhere = opt_in.then(|| "us-east-1".parse().ok()).flatten();

@@ -1,17 +1,18 @@
-//! The external id that the environment keeps: read where the request says, and shown nowhere.
+//! An external id that the environment keeps. It is shown nowhere.
 
 use crate::credentials::external_id_text;
 use patchfleet_core::port::{PortError, PortErrorKind, PortResult};
 use patchfleet_core::request::{Access, ExternalId};
 use std::env::{self, VarError};
 
-/// The environment variable that gives an external id again that stood in a request as a text: plans
-/// and campaign logs do not keep it.
+/// The environment variable with an external id that stood in the request as a text. Plans and campaign
+/// logs do not keep that text, so it has to be given again.
 const GIVEN_AGAIN: &str = "PATCHFLEET_EXTERNAL_ID";
 
-/// `access` with the external id that the environment keeps: `{ env = NAME }`, or
-/// `PATCHFLEET_EXTERNAL_ID` for one that stood in the request as a text and is not kept. References
-/// to parameters and secrets stay; [`Aws`](crate::Aws) reads those when it assumes the first role.
+/// Puts the external id into `access` that the environment keeps. `{ env = NAME }` names the variable.
+/// For an external id that stood in the request as a text, which plans do not keep, it is
+/// `PATCHFLEET_EXTERNAL_ID`. References to parameters and secrets stay as they are: an
+/// [`Aws`](crate::Aws) reads them when it assumes the first role.
 ///
 /// # Errors
 ///

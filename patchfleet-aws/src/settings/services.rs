@@ -34,9 +34,8 @@ impl LoadServiceConfig for ServicesAsTheCli {
         if !service.contains(' ') {
             return self.load(&key, service);
         }
-        // Both fall back to what is set for all services, so only a difference from that says that a
-        // name is there. The guide's wins where it sets something of its own. Where it repeats what is
-        // set for all services it cannot be told from one that is not there, and the SDK's wins.
+        // Both names fall back to what is set for all services, so a name is known to be there only if
+        // its value differs from that. Then the guide's name wins, and otherwise the SDK's.
         let by_guide = self.load(&key, &service.replace(' ', "_"));
         let by_sdk = self.load(&key, service);
         let for_all = self.load(&key, "no such service");

@@ -1,5 +1,5 @@
-//! What the environment and the profile files say, as far as the SDK does not say it well itself: a
-//! profile that is not there, the certificates to trust, and why there are no credentials.
+//! The environment and the profile files, where the SDK's own reading is not enough: a profile that is
+//! not there, the certificates to trust, and why there are no credentials.
 
 use super::tls::{self, Bundle};
 use aws_config::BehaviorVersion;
@@ -20,7 +20,7 @@ pub(crate) struct Surroundings {
 }
 
 impl Surroundings {
-    /// Reads the profile files, and sees that the profile that `AWS_PROFILE` names is there.
+    /// Reads the profile files. The profile that `AWS_PROFILE` names has to be there.
     pub(crate) async fn read() -> PortResult<Self> {
         Self::of(Env::real()).await
     }
@@ -102,7 +102,7 @@ impl Surroundings {
         self.env.get(name).ok().filter(|text| !text.trim().is_empty())
     }
 
-    /// `path`, which may begin at home.
+    /// The path, with the home folder in place of `~/`.
     fn at_home(&self, path: &str) -> PathBuf {
         match (path.strip_prefix("~/"), home(&self.env)) {
             (Some(rest), Some(home)) => Path::new(&home).join(rest),

@@ -223,7 +223,7 @@ fn a_role_that_fails_inside_another_clients_call_keeps_its_kind() {
     use aws_sdk_ssm::operation::list_commands::ListCommandsError;
 
     let cause = PortError::new(PortErrorKind::Denied, "AssumeRole failed");
-    let role = AssumeFailure::new(PortErrorKind::RoleNotAssumable, cause);
+    let role = RoleError::new(PortErrorKind::RoleNotAssumable, cause);
     let provider = CredentialsError::provider_error(role);
     let error = SdkError::<ListCommandsError, HttpResponse>::dispatch_failure(ConnectorError::other(
         provider.into(),

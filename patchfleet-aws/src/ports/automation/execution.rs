@@ -10,7 +10,7 @@ use patchfleet_core::id::{DocumentName, ExecutionId, Location};
 use patchfleet_core::port::{ExecutionStatus, Page, PageToken, PortResult, StepView};
 use std::convert::Infallible;
 
-/// What a listing of executions is narrowed to: all of it holds.
+/// What a listing of executions is narrowed to. Every filter has to hold.
 pub(super) type Filters = Vec<(Key, String)>;
 
 impl Aws {
@@ -34,10 +34,13 @@ impl Aws {
         }
         let answer = send!(call, request).await?;
         let found = answer.automation_execution_metadata_list().iter();
-        let ids = found
-            .filter(|found| is_wanted(found))
-            .map(|found| found.automation_execution_id().unwrap_or_default().parse());
-        call.page::<ExecutionId, patchfleet_core::id::ParseIdError>(ids, answer.next_token())
+        let ids = found.filter(|found| is_wanted(found)).map(|found| {
+            found
+                .automation_execution_id()
+                .unwrap_or_default()
+                .parse::<ExecutionId>()
+        });
+        call.page(ids, answer.next_token())
     }
 
     /// An execution, and when AWS answered.
@@ -76,7 +79,7 @@ impl Aws {
     }
 }
 
-/// What DescribeAutomationExecutions is asked for, to find what was started with a document and a tag.
+/// The filters that find what was started with a document and a tag.
 pub(super) fn filters_of_starts(document: &DocumentName, tag_key: String) -> Filters {
     let mut filters = vec![(Key::TagKey, tag_key)];
     // What a document that was named by its ARN is called in a listing is not documented either.
@@ -86,7 +89,7 @@ pub(super) fn filters_of_starts(document: &DocumentName, tag_key: String) -> Fil
     filters
 }
 
-/// What DescribeAutomationExecutions is asked for, to find what an execution started in a location.
+/// The filters that find what an execution started in a location.
 pub(super) fn filters_of_children(parent: &ExecutionId) -> Filters {
     vec![(Key::ParentExecutionId, parent.to_string())]
 }

@@ -1,4 +1,4 @@
-//! A call that failed, and AWS's own words of it.
+//! A call that failed, and what AWS said about it.
 
 use super::operation::Operation;
 use super::place::Place;
@@ -8,16 +8,16 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-/// A failed call: core's error, and AWS's code for those who make something of it.
+/// A failed call: core's error, and AWS's code for callers that act on a single code.
 #[derive(Debug)]
-pub(crate) struct Failure {
+pub(crate) struct CallError {
     error: PortError,
     code: Option<String>,
     says_expired: bool,
 }
 
-impl Failure {
-    /// A failure with the error that AWS answered.
+impl CallError {
+    /// A call that AWS answered with an error.
     pub(super) fn answered(error: PortError, code: Option<&str>, says_expired: bool) -> Self {
         Self {
             error,
@@ -55,7 +55,7 @@ impl Failure {
         self.error.sent()
     }
 
-    /// The failure of a call that was throttled, after AWS had answered no such call for `dry_for`.
+    /// The error of a throttled call that is given up, after AWS answered no such call for `dry_for`.
     pub(super) fn out_of_patience(
         self,
         operation: Operation,
@@ -78,15 +78,15 @@ impl Failure {
     }
 }
 
-/// A failure of which AWS said nothing, such as a listing without end.
-impl From<PortError> for Failure {
+/// A failure about which AWS said nothing, such as a listing without end.
+impl From<PortError> for CallError {
     fn from(error: PortError) -> Self {
         Self::answered(error, None, false)
     }
 }
 
-impl From<Failure> for PortError {
-    fn from(failure: Failure) -> Self {
+impl From<CallError> for PortError {
+    fn from(failure: CallError) -> Self {
         failure.error
     }
 }
@@ -101,7 +101,7 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    /// What AWS says every time.
+    /// The part of it that is the same each time.
     pub(super) fn words(&self) -> String {
         let code = self.code.as_deref().unwrap_or("an error without a code");
         match self.message.as_deref() {
@@ -121,14 +121,14 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// Why a role could not be assumed. Everybody who waited for the role is told.
+/// Why a role could not be assumed. Every call that waited for the role gets this answer.
 #[derive(Debug, Clone)]
-pub(crate) struct AssumeFailure {
+pub(crate) struct RoleError {
     kind: PortErrorKind,
     error: Arc<PortError>,
 }
 
-impl AssumeFailure {
+impl RoleError {
     pub(crate) fn new(kind: PortErrorKind, error: PortError) -> Self {
         Self {
             kind,
@@ -137,8 +137,8 @@ impl AssumeFailure {
     }
 
     /// The failure of AssumeRole.
-    pub(crate) fn of(failure: Failure) -> Self {
-        // STS says the same of a role that does not exist and of one that does not trust the caller.
+    pub(crate) fn of(failure: CallError) -> Self {
+        // STS gives one answer for a role that does not exist and for one that does not trust the caller.
         let kind = match failure.kind() {
             PortErrorKind::Denied | PortErrorKind::NotFound => PortErrorKind::RoleNotAssumable,
             kind => kind,
@@ -151,7 +151,7 @@ impl AssumeFailure {
         self.kind
     }
 
-    /// The error of a call that was not made, because it needed this role.
+    /// The error of a call that was not made because it needed this role.
     pub(crate) fn of_call(self, operation: Operation, place: &Place) -> PortError {
         PortError::new(self.kind, format!("{operation} in {place} was not tried"))
             .with_words(self.error.reason())
@@ -159,13 +159,13 @@ impl AssumeFailure {
     }
 }
 
-impl fmt::Display for AssumeFailure {
+impl fmt::Display for RoleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.error.fmt(f)
     }
 }
 
-impl Error for AssumeFailure {
+impl Error for RoleError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.error.source()
     }
