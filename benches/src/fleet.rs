@@ -2,11 +2,13 @@
 
 use crate::Fallible;
 use crate::pairs::account;
-use patchfleet_core::campaign::{Driver, FinishedOutcome, MemoryLog, MemoryRows, Record, State};
+use patchfleet_core::campaign::{CampaignLog as _, LogKey};
+use patchfleet_core::campaign::{Driver, MemoryLog, MemoryRows, Record, State};
 use patchfleet_core::census::Depth;
 use patchfleet_core::id::CampaignId;
+use patchfleet_core::outcome::FinishedOutcome;
 use patchfleet_core::plan::{self, Attendance, Options, Plan};
-use patchfleet_core::port::{CampaignLog as _, LogKey, Ports};
+use patchfleet_core::port::Ports;
 use patchfleet_core::request::{Format, PatchRequest};
 use patchfleet_sim::{ClockMode, MemoryPorts, SimClock, world::World};
 use std::collections::BTreeMap;

@@ -6,7 +6,7 @@ mod seconds;
 mod turns;
 mod worst_case;
 
-pub use rate::{MaxConcurrency, MaxErrors, ParseRateError};
+pub use rate::{MaxConcurrency, MaxErrors, ParseRateError, RateControl};
 pub use seconds::Seconds;
 pub(crate) use turns::Queue;
 pub use worst_case::{DriverDead, InTruth, WorstCase};

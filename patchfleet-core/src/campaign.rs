@@ -12,15 +12,13 @@ mod decide;
 mod driver;
 mod event;
 mod facts;
-#[cfg(feature = "file-log")]
-mod file_log;
 mod fire;
 mod journal;
-mod memory_log;
 mod observe;
 mod polls;
 mod start;
 mod state;
+mod store;
 mod summary;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -32,12 +30,9 @@ pub use driver::{
     Drive, DriveError, Driver, Observer, Progress, Recollected, SHORTEST_GAP, SIGN_OF_LIFE_EVERY,
     StillUnread, Turn,
 };
-pub use event::{Event, FinishedOutcome, LocationOutcome, RECORD_FORMAT, Record, Replacement, TurnedUp};
-#[cfg(feature = "file-log")]
-pub use file_log::{CampaignList, CampaignSummary, FileLog, FileRows};
+pub use event::{Event, RECORD_FORMAT, Record, Replacement, TurnedUp};
 pub use fire::{FireError, Fired, FiredBefore, fire, fired_before};
 pub use journal::load;
-pub use memory_log::{MemoryLog, MemoryRows};
 pub use polls::{
     BACKOFF_LONGEST, OTHER_TRIES, POLL_FIRST, POLL_LONGEST, Polls, TRANSIENT_TRIES, backoff, poll_interval,
 };
@@ -45,6 +40,9 @@ pub use state::{
     ASK_AGAIN_AFTER, COMMAND_ATTEMPTS, Intent, LocationState, Settled, StartState, State, StateError,
     StopReason, UnitState,
 };
+pub use store::{Appended, CampaignLog, LogKey, MemoryLog, MemoryRows, NodeRows};
+#[cfg(feature = "file-log")]
+pub use store::{CampaignList, CampaignSummary, FileLog, FileRows};
 
 /// How many actions of a turn run at once.
 const ACTS_AT_ONCE: usize = 16;

@@ -5,8 +5,8 @@
 
 use crate::census::{Census, CensusAnswer};
 use crate::id::{AccountId, Location, OrgParent, Region};
-use crate::plan::{Refusal, RefusalCode, RefusalReason, Skip, SkipReason};
 use crate::port::{AccountState, Caller, Directory};
+use crate::refusal::{Refusal, RefusalCode, RefusalReason, Skip, SkipReason};
 use crate::request::{PatchRequest, Regions, Targets};
 use std::collections::{BTreeMap, BTreeSet};
 

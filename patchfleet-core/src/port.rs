@@ -14,8 +14,6 @@ mod directory;
 mod documents;
 mod error;
 mod inventory;
-mod log;
-mod node_rows;
 mod page;
 mod ports;
 
@@ -30,8 +28,6 @@ pub use documents::{DocumentVersion, DocumentVersionError, DocumentView, Documen
 pub use error::{PortError, PortErrorKind, Sent};
 pub use futures_util::future::BoxFuture;
 pub use inventory::{Inventory, ManagedNode, MemberPage, PingStatus, QueryError, Resolution, Selection};
-pub use log::{Appended, CampaignLog, LogKey};
-pub use node_rows::NodeRows;
 pub use page::{Page, PageToken, Walk};
 pub use ports::Ports;
 

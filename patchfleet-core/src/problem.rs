@@ -1,7 +1,7 @@
 //! What is wrong with an input: every problem at once, each with a stable code, the field, the
 //! value and what would be right.
 
-use crate::request::presigned::concealed_within;
+use crate::presigned::concealed_within;
 use crate::text::{is_hidden, one_line};
 use serde::Serialize;
 use std::borrow::Cow;

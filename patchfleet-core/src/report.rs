@@ -4,8 +4,6 @@
 //! keeps every location, and of the nodes those that somebody has to look at.
 
 mod build;
-mod node;
 mod text;
 
 pub use build::{ExecutionReport, LocationReport, NodeReport, Report, ReportOutcome, Totals};
-pub use node::{Goal, NodeOutcome, NodeRow, Tally};

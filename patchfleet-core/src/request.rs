@@ -14,7 +14,7 @@ mod lookalike;
 mod node;
 mod places;
 mod policy;
-pub(crate) mod presigned;
+mod presigned;
 mod read;
 mod sample_env;
 mod seed;
@@ -31,11 +31,10 @@ pub(crate) use digest::digest_of;
 pub use external_id::{ExternalId, ExternalIdText};
 pub use format::{Format, MAX_REQUEST_BYTES};
 pub use policy::{DeniedAction, GoneAction, NothingSelected, OfflineAction, Policy, PolicyAction};
-pub use presigned::is_presigned;
 pub use values::MAX_PARAMETER_CHARS;
 pub use window::MAX_WINDOW_PAYLOAD_BYTES;
 
-use crate::budget::{MaxConcurrency, MaxErrors};
+use crate::budget::RateControl;
 use crate::id::{
     DocumentName, NodeId, Region, RequestName, ResourceGroupName, RoleArn, RoleName, SessionName,
     TargetAccount,
@@ -79,17 +78,17 @@ pub struct Patch {
     pub delivery_timeout: Option<DeliveryTimeout>,
     /// `https://…` or `s3://…`, at most 256 characters: a list of patches in place of the
     /// baseline's. Excludes `baseline_override`, and goes with Install only. A presigned URL
-    /// ([`is_presigned`]) is written out, and shown, as its digest.
+    /// ([`is_presigned`](crate::presigned::is_presigned)) is written out, and shown, as its digest.
     #[serde(
         skip_serializing_if = "Option::is_none",
-        serialize_with = "presigned::serialize_url"
+        serialize_with = "crate::presigned::serialize_url"
     )]
     pub install_override_list: Option<String>,
     /// `https://…` or `s3://…`, at most 512 characters: baselines in place of those registered.
     /// A presigned URL is written out, and shown, as its digest.
     #[serde(
         skip_serializing_if = "Option::is_none",
-        serialize_with = "presigned::serialize_url"
+        serialize_with = "crate::presigned::serialize_url"
     )]
     pub baseline_override: Option<String>,
 }
@@ -107,8 +106,11 @@ impl fmt::Debug for Patch {
             .field("operation", operation)
             .field("reboot_option", reboot_option)
             .field("delivery_timeout", delivery_timeout)
-            .field("install_override_list", &presigned::Url(install_override_list))
-            .field("baseline_override", &presigned::Url(baseline_override))
+            .field(
+                "install_override_list",
+                &crate::presigned::Url(install_override_list),
+            )
+            .field("baseline_override", &crate::presigned::Url(baseline_override))
             .finish()
     }
 }
@@ -236,15 +238,6 @@ pub struct Budget {
     pub locations: RateControl,
 }
 
-/// A rate control in AWS's grammar.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct RateControl {
-    /// How many at once.
-    pub max_concurrency: MaxConcurrency,
-    /// How many may fail before no more are begun.
-    pub max_errors: MaxErrors,
-}
-
 /// The runbook, and the roles it runs with.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct AutomationSettings {
@@ -260,7 +253,7 @@ pub struct AutomationSettings {
     pub pin: RunbookPin,
     /// Parameters for a runbook of one's own: sent as they are. With patchfleet's own runbook
     /// there must be none. A presigned URL among them is written out, and shown, as its digest.
-    #[serde(serialize_with = "presigned::serialize_parameters")]
+    #[serde(serialize_with = "crate::presigned::serialize_parameters")]
     pub parameters: BTreeMap<String, Vec<String>>,
 }
 
@@ -278,7 +271,7 @@ impl fmt::Debug for AutomationSettings {
             .field("assume_role", assume_role)
             .field("execution_role", execution_role)
             .field("pin", pin)
-            .field("parameters", &presigned::Parameters(parameters))
+            .field("parameters", &crate::presigned::Parameters(parameters))
             .finish()
     }
 }

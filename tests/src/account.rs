@@ -3,8 +3,9 @@
 use crate::Ended;
 use patchfleet_core::{
     id::{Location, NodeId},
+    outcome::NodeRow,
     plan::Plan,
-    report::{NodeRow, Report},
+    report::Report,
 };
 use patchfleet_sim::world::{Patches, World};
 use std::collections::BTreeMap;

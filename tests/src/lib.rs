@@ -10,12 +10,13 @@ pub use account::Account;
 use aws_smithy_types::retry::RetryConfig;
 use patchfleet_aws::{Aws, simulated_config};
 use patchfleet_core::{
-    campaign::{Driver, MemoryLog, MemoryRows, Progress, Record, State},
+    campaign::{Driver, LogKey, MemoryLog, MemoryRows, Progress, Record, State},
     id::{CampaignId, EventId, EventSource, Location, ParseIdError, Region, WriterId},
+    outcome::NodeRow,
     plan::{self, Plan, PlanError},
-    port::{LogKey, PortResult, Ports},
+    port::{PortResult, Ports},
     problem::Problems,
-    report::{NodeRow, Report},
+    report::Report,
     request::{Access, ExternalId, Format, PatchRequest},
 };
 use patchfleet_sim::{MemoryPorts, Sim, SimClock};

@@ -21,7 +21,7 @@ mod runbook;
 mod together;
 
 use course::{Course, Front, Stage, Undisturbed};
-use patchfleet_core::report::NodeOutcome;
+use patchfleet_core::outcome::NodeOutcome;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 

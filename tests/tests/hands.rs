@@ -23,10 +23,10 @@ mod run;
 use draft::{Deed, Draft, Selector, drafts};
 use jiff::{SignedDuration, Timestamp};
 use patchfleet_core::{
-    campaign::{DriveError, LocationOutcome},
+    campaign::DriveError,
     census::NodeCounts,
     id::Location,
-    report::NodeOutcome,
+    outcome::{LocationOutcome, NodeOutcome},
 };
 use proptest::{
     prelude::*,

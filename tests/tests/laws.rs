@@ -21,9 +21,10 @@ mod run;
 use draft::{Draft, Policy, Selector, Truth, drafts};
 use measured::Measured;
 use patchfleet_core::{
-    campaign::{Event, LocationOutcome},
-    plan::{RefusalCode, SkipReason},
-    report::{NodeOutcome, ReportOutcome, Tally},
+    campaign::Event,
+    outcome::{LocationOutcome, NodeOutcome, Tally},
+    refusal::{RefusalCode, SkipReason},
+    report::ReportOutcome,
 };
 use proptest::{prelude::*, strategy::ValueTree as _, test_runner::TestRunner};
 use run::{Done, Pair, Run, pair, place};

@@ -7,8 +7,10 @@
 )]
 
 use patchfleet_core::{
-    plan::{self, Cutoff, PlanError, RefusalCode},
-    report::{NodeOutcome, ReportOutcome},
+    outcome::NodeOutcome,
+    plan::{self, Cutoff, PlanError},
+    refusal::RefusalCode,
+    report::ReportOutcome,
     request::PatchRequest,
 };
 use patchfleet_sim::{ClockMode, SimClock, world::World};

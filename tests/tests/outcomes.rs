@@ -22,8 +22,8 @@ mod truth;
 
 use jiff::SignedDuration;
 use patchfleet_core::{
-    campaign::LocationOutcome,
-    report::{NodeOutcome, ReportOutcome},
+    outcome::{LocationOutcome, NodeOutcome},
+    report::ReportOutcome,
 };
 use patchfleet_sim::{Caller, Service, call};
 use patchfleet_tests::central_region;

@@ -16,8 +16,9 @@ mod reading;
 mod regions;
 
 use patchfleet_core::{
-    plan::{Plan, PlanError, Refusal},
+    plan::{Plan, PlanError},
     port::Ports,
+    refusal::Refusal,
     request::PatchRequest,
 };
 use patchfleet_sim::{ClockMode, SimClock, world::World};

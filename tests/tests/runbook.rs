@@ -11,9 +11,11 @@ use jiff::SignedDuration;
 use patchfleet_core::{
     campaign::fire,
     id::{CampaignId, DocumentName, EventId, EventSource},
-    plan::{PlanError, RefusalCode},
+    outcome::NodeOutcome,
+    plan::PlanError,
     port::{Documents, Ports},
-    report::{NodeOutcome, ReportOutcome},
+    refusal::RefusalCode,
+    report::ReportOutcome,
     request::PatchRequest,
     runbook::{self, Checked, Ensured, Runbook, StepTimeout},
 };

@@ -11,7 +11,8 @@
 )]
 
 use patchfleet_core::{
-    report::{NodeOutcome, ReportOutcome},
+    outcome::NodeOutcome,
+    report::ReportOutcome,
     request::{Operation, PatchRequest},
 };
 use patchfleet_sim::{ClockMode, Sim, SimClock, SimOptions, builtin, world::World};

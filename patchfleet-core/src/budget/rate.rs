@@ -8,6 +8,15 @@ use std::{fmt, str::FromStr};
 /// The longest text of either kind, in characters.
 const MAX_LEN: usize = 7;
 
+/// A rate control in AWS's grammar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct RateControl {
+    /// How many at once.
+    pub max_concurrency: MaxConcurrency,
+    /// How many may fail before no more are begun.
+    pub max_errors: MaxErrors,
+}
+
 /// A text or number that AWS would not take for a rate control.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{value:?} is not {kind}: {expected}")]

@@ -6,8 +6,8 @@
 //! goes on alone, with the whole budget of each unit that is open.
 
 use super::{MaxConcurrency, MaxErrors, Seconds};
+use crate::budget::RateControl;
 use crate::id::Location;
-use crate::request::RateControl;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

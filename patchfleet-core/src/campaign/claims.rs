@@ -11,8 +11,9 @@
 
 use super::journal::Journal;
 use super::{ACTS_AT_ONCE, DriveError, Event, Record, State};
+use crate::campaign::{CampaignLog, LogKey};
 use crate::id::{CampaignId, RequestName};
-use crate::port::{CampaignLog, LogKey, PortError, PortErrorKind, PortResult};
+use crate::port::{PortError, PortErrorKind, PortResult};
 use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 use std::collections::BTreeSet;

@@ -1,8 +1,8 @@
 //! What became of a node: a pure function of what AWS says about it.
 
 use super::summary::Summary;
+use crate::outcome::{Goal, NodeOutcome};
 use crate::port::{InvocationStatus, ManagedNode, PatchStateView, PingStatus};
-use crate::report::{Goal, NodeOutcome};
 use crate::request::Operation;
 use jiff::{SignedDuration, Timestamp};
 

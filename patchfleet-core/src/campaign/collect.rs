@@ -2,11 +2,12 @@
 
 use super::commands::{self, Patching};
 use super::polls::Parent;
+use super::start;
 use super::state::{LocationState, StartState, State, UnitState, ended_well};
-use super::{LocationOutcome, start};
 use crate::id::{CommandId, ExecutionId, Location, NodeId, UnitId};
+use crate::outcome::LocationOutcome;
+use crate::outcome::{Goal, NodeRow, Tally};
 use crate::port::{Automation, CommandCounts, ExecutionStatus, Inventory, PortErrorKind, PortResult, Walk};
-use crate::report::{Goal, NodeRow, Tally};
 use crate::request::Patch;
 use crate::runbook;
 use jiff::{SignedDuration, Timestamp};

@@ -1,9 +1,9 @@
 //! What to do next: a pure function of the state, of what this driver asked before, and of the time.
 
-use super::FinishedOutcome;
 use super::polls::{LocationPolls, Polls, UnitPolls, later};
 use super::state::{Intent, StartState, State, UnitState};
 use crate::id::{Location, UnitId};
+use crate::outcome::FinishedOutcome;
 use crate::port::{ExecutionStatus, PortErrorKind, StartRequest};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;

@@ -3,13 +3,13 @@
 use super::journal::Journal;
 use super::polls::Polls;
 use super::state::{State, StateError};
-use super::{Event, FinishedOutcome, RECORD_FORMAT, Record, StopReason};
+use super::{Event, RECORD_FORMAT, Record, StopReason};
+use crate::campaign::{Appended, CampaignLog, LogKey, NodeRows};
 use crate::id::{CampaignId, ExecutionId, Location, RequestName, WriterId};
-use crate::plan::{Plan, Refusal, RefusalCode, RefusalReason};
-use crate::port::{
-    Appended, Automation, CampaignLog, Clock, Documents, Inventory, LogKey, NodeRows, PortError,
-    PortErrorKind, Ports,
-};
+use crate::outcome::FinishedOutcome;
+use crate::plan::Plan;
+use crate::port::{Automation, Clock, Documents, Inventory, PortError, PortErrorKind, Ports};
+use crate::refusal::{Refusal, RefusalCode, RefusalReason};
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 

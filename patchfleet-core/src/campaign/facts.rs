@@ -3,12 +3,13 @@
 //! What was seen stays true whatever another driver appended meanwhile, so its events are made
 //! anew for the newest state; what was decided is decided again.
 
+use super::Event;
 use super::collect::Settlement;
 use super::observe::Observed;
 use super::start::others_in_doubt;
 use super::state::{StartState, State, UnitState};
-use super::{Event, FinishedOutcome, LocationOutcome};
 use crate::id::{ExecutionId, Location, NodeId, UnitId, WriterId};
+use crate::outcome::{FinishedOutcome, LocationOutcome};
 use crate::port::{ExecutionStatus, PortErrorKind};
 use jiff::Timestamp;
 

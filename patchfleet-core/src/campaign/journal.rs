@@ -3,10 +3,9 @@
 
 use super::polls::{Failures, later};
 use super::{Record, State, StateError};
+use crate::campaign::{Appended, CampaignLog, LogKey};
 use crate::id::CampaignId;
-use crate::port::{
-    Appended, BoxFuture, CampaignLog, Clock, LogKey, PortError, PortErrorKind, PortResult, Sent,
-};
+use crate::port::{BoxFuture, Clock, PortError, PortErrorKind, PortResult, Sent};
 
 /// The state of a campaign; `None` if its log does not exist.
 ///

@@ -3,10 +3,11 @@
 //! The fold takes every record of a log that was written by one driver, by two at once, or by one
 //! that was killed: what is said twice counts once, and what a newer version says is passed over.
 
-use super::{Event, FinishedOutcome, LocationOutcome, RECORD_FORMAT, Record};
+use super::{Event, RECORD_FORMAT, Record};
 use crate::id::{CampaignId, Location, UnitId};
+use crate::outcome::{FinishedOutcome, LocationOutcome};
+use crate::outcome::{NodeOutcome, Tally};
 use crate::plan::{Plan, PlannedLocation, timeout_of};
-use crate::report::{NodeOutcome, Tally};
 use crate::runbook::{self, RunbookChange};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;

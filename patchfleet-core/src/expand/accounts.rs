@@ -2,8 +2,8 @@
 
 use super::{Found, States};
 use crate::id::{AccountId, OrgParent, TargetAccount};
-use crate::plan::RefusalCode;
 use crate::port::{AccountState, AccountView, Caller, Directory, PortErrorKind, PortResult, Walk};
+use crate::refusal::RefusalCode;
 use crate::request::Targets;
 use futures_util::{StreamExt, stream};
 use std::collections::BTreeSet;

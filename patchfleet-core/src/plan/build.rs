@@ -2,15 +2,13 @@
 
 use super::lifetime::{self, Lifetime};
 use super::units::{Unit, names_nodes, units};
-use super::{
-    FORMAT, Options, Plan, PlannedLocation, Refusal, RefusalCode, RefusalReason, Skip, SkipReason, names,
-    nowhere, offline, small,
-};
+use super::{FORMAT, Options, Plan, PlannedLocation, names, nowhere, offline, small};
 use crate::budget::{Paced, PacedCommand, PacedNodes, Seconds, WorstCase};
 use crate::census::{CensusAnswer, CensusTaken, NodeCounts, UnknownCause};
 use crate::expand::Candidates;
 use crate::id::{Location, NodeId};
 use crate::port::{Caller, Resolution};
+use crate::refusal::{Refusal, RefusalCode, RefusalReason, Skip, SkipReason};
 use crate::request::{
     DeniedAction, NothingSelected, OfflineAction, PatchRequest, Policy, PolicyAction, Selector,
 };

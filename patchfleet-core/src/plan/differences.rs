@@ -1,8 +1,9 @@
 //! What changed between a saved plan and the same plan made anew.
 
-use super::{Plan, PlannedLocation, Skip, names};
+use super::{Plan, PlannedLocation, names};
 use crate::id::{Location, NodeId};
 use crate::port::StartRequest;
+use crate::refusal::Skip;
 use crate::request::RunbookPin;
 use crate::runbook::TIMEOUT_PARAMETER;
 use std::collections::{BTreeMap, BTreeSet};

@@ -6,10 +6,11 @@
 //! as the nodes of its location need, and no longer than the cap, the cutoff and the request say.
 
 use super::units::{Command, Unit};
-use super::{Plan, RefusalCode, RefusalReason, names};
+use super::{Plan, names};
 use crate::budget::{MaxConcurrency, Seconds};
 use crate::id::UnitId;
 use crate::port::StartRequest;
+use crate::refusal::{RefusalCode, RefusalReason};
 use crate::request::{DeliveryTimeout, PatchRequest};
 use crate::runbook::{
     CommandSteps, DELIVERY_TIMEOUT_SECONDS, EXECUTION_TIMEOUT_SECONDS, StepSum, StepTimeout,

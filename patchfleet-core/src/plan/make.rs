@@ -1,9 +1,10 @@
 //! From a request to a plan, asking the ports.
 
-use super::{Cutoff, Plan, Refusal, RefusalCode, RefusalReason, build, reading};
+use super::{Cutoff, Plan, build, reading};
 use crate::census::{self, Depth};
 use crate::expand::expand;
 use crate::port::{Automation, Caller, Directory, Documents, Inventory, PortError, PortErrorKind};
+use crate::refusal::{Refusal, RefusalCode, RefusalReason};
 use crate::request::{OfflineAction, Operation, PatchRequest, RunbookPin, Selector};
 use crate::runbook::{self, CommandSteps, StepTimeout};
 use std::fmt;

@@ -1,7 +1,8 @@
 //! The refusal of a selection that has no node in any location.
 
-use super::{PlannedLocation, RefusalCode, RefusalReason, Skip, SkipReason};
+use super::PlannedLocation;
 use crate::expand::Candidates;
+use crate::refusal::{RefusalCode, RefusalReason, Skip, SkipReason};
 use crate::request::{PatchRequest, Selector};
 
 /// Most names that one sentence lists.

@@ -2,10 +2,11 @@
 //! expires, and each of them holds a place of its location as long.
 
 use super::units::{Reach, names_nodes};
-use super::{Attendance, PlannedLocation, RefusalCode, RefusalReason, names};
+use super::{Attendance, PlannedLocation, names};
 use crate::budget::Seconds;
 use crate::census::CensusTaken;
 use crate::port::Resolution;
+use crate::refusal::{RefusalCode, RefusalReason};
 use crate::request::{OfflineAction, Operation, PatchRequest};
 use crate::runbook;
 

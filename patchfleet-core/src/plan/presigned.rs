@@ -1,7 +1,9 @@
 //! What may not be kept: a request or a plan that carries a presigned URL.
 
-use super::{Plan, Refusal, RefusalCode, RefusalReason};
-use crate::request::{PatchRequest, is_presigned};
+use super::Plan;
+use crate::presigned::is_presigned;
+use crate::refusal::{Refusal, RefusalCode, RefusalReason};
+use crate::request::PatchRequest;
 
 impl Plan {
     /// The field of the request, or the parameter of a start, that is a presigned URL, if there is

@@ -4,10 +4,11 @@
 //! every node *unknown*. So the calls that collecting makes are made once before, for things that do
 //! not exist where that is possible: AWS checks the permission first.
 
-use super::{Plan, RefusalCode, RefusalReason};
+use super::Plan;
 use crate::census::CensusTaken;
 use crate::id::{AccountId, CommandId, ExecutionId, Location, NodeId, ParseIdError};
 use crate::port::{Automation, Inventory, PortErrorKind, PortResult};
+use crate::refusal::{RefusalCode, RefusalReason};
 use crate::request::Patch;
 use futures_util::future::{BoxFuture, join_all};
 use futures_util::{StreamExt, stream};

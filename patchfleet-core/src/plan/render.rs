@@ -1,11 +1,12 @@
 //! The plan as plain text, for people: aligned, without colour.
 
 use super::lifetime::timeout_of;
-use super::{Plan, PlannedLocation, Skip};
+use super::{Plan, PlannedLocation};
 use crate::budget::Seconds;
 use crate::port::StartRequest;
+use crate::presigned::concealed;
+use crate::refusal::Skip;
 use crate::request::Operation;
-use crate::request::presigned::concealed;
 use crate::runbook::TIMEOUT_PARAMETER;
 use crate::text::one_line;
 use std::collections::BTreeMap;

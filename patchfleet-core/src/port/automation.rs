@@ -8,7 +8,7 @@
 
 use super::{BoxFuture, Page, PageToken, PortResult};
 use crate::id::{ClientToken, CommandId, DocumentName, ExecutionId, Location, NodeId};
-use crate::request::presigned;
+use crate::presigned;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

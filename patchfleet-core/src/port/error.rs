@@ -1,7 +1,7 @@
 //! The one error of every port: a kind to act on, whether the request may have taken effect, and
 //! the source.
 
-use crate::request::presigned::concealed_within;
+use crate::presigned::concealed_within;
 use crate::text::one_line;
 use std::{error::Error, fmt};
 

@@ -1,12 +1,13 @@
 //! The report as a value: its JSON is what `patchfleet run --output json` prints.
 
-use super::node::saturating_sum;
-use super::{NodeOutcome, Tally};
-use crate::campaign::{FinishedOutcome, LocationOutcome, LocationState, StartState, State};
+use crate::campaign::NodeRows;
+use crate::campaign::{LocationState, StartState, State};
 use crate::census::NodeCounts;
 use crate::id::{AccountId, CampaignId, ExecutionId, Location, NodeId, Region, RequestName};
-use crate::plan::Skip;
-use crate::port::{ExecutionStatus, NodeRows, PortErrorKind, PortResult};
+use crate::outcome::{FinishedOutcome, LocationOutcome};
+use crate::outcome::{NodeOutcome, Tally, saturating_sum};
+use crate::port::{ExecutionStatus, PortErrorKind, PortResult};
+use crate::refusal::Skip;
 use crate::request::Operation;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -68,10 +69,10 @@ impl ReportOutcome {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Succeeded => "succeeded",
-            Self::Partial => "partial",
-            Self::Halted => "halted",
-            Self::NothingToDo => "nothing_to_do",
+            Self::Succeeded => FinishedOutcome::Succeeded.as_str(),
+            Self::Partial => FinishedOutcome::Partial.as_str(),
+            Self::Halted => FinishedOutcome::Halted.as_str(),
+            Self::NothingToDo => FinishedOutcome::NothingToDo.as_str(),
             Self::Open => "open",
         }
     }

@@ -1,9 +1,10 @@
 //! The report for people: a summary, every location, every node that needs action, every location
 //! that was skipped.
 
-use super::node::saturating_sum;
-use super::{Report, Tally};
-use crate::plan::Skip;
+use super::Report;
+use crate::outcome::Tally;
+use crate::outcome::saturating_sum;
+use crate::refusal::Skip;
 use crate::text::one_line;
 use std::fmt;
 

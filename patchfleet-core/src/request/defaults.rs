@@ -1,6 +1,7 @@
 //! Every default of a request, each with its reason. Written here and nowhere else.
 
-use super::{Access, Budget, RateControl};
+use super::{Access, Budget};
+use crate::budget::RateControl;
 use crate::id::{DocumentName, RoleName, SessionName};
 use std::{fmt::Debug, str::FromStr};
 

@@ -3,12 +3,13 @@
 
 use super::defaults::{self, OWN_DOCUMENT};
 use super::fields::{Collector, Field};
-use super::presigned::concealed;
 use super::{
-    Access, AutomationSettings, Budget, DeliveryTimeout, Operation, Patch, PatchRequest, Policy, RateControl,
+    Access, AutomationSettings, Budget, DeliveryTimeout, Operation, Patch, PatchRequest, Policy,
     RebootOption, Regions, RunbookPin, Selector, Targets,
 };
+use crate::budget::RateControl;
 use crate::id::{DocumentName, Partition, Region, RequestName, RoleArn, RoleName, TargetAccount};
+use crate::presigned::concealed;
 use crate::problem::{Problem, ProblemCode, Problems};
 use std::collections::BTreeMap;
 

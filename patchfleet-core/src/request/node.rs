@@ -1,7 +1,7 @@
 //! A text's values, before anything is known about what they ought to be: what TOML, JSON and
 //! YAML have in common.
 
-use super::presigned::concealed;
+use crate::presigned::concealed;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess};
 use std::{collections::BTreeMap, fmt};
 use toml::de::DeValue;

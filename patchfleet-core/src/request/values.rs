@@ -3,8 +3,8 @@
 
 use super::fields::{Collector, Field};
 use super::node::{Node, quoted};
-use super::presigned::{CONCEALED, NOT_KEPT};
 use super::{DeliveryTimeout, ExternalId, ExternalIdText};
+use crate::presigned::{CONCEALED, NOT_KEPT};
 use crate::problem::{MAX_VALUE_CHARS, Problem, ProblemCode};
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -4,8 +4,8 @@ use super::{
     COMMAND_DOCUMENT, CommandSteps, ContentDigest, ensure::is_own_and_fits, ensure::read, is_own, operation,
 };
 use crate::id::{DocumentName, Location};
-use crate::plan::{RefusalCode, RefusalReason};
 use crate::port::{Caller, DocumentVersion, Documents, PortError, PortErrorKind, PortResult};
+use crate::refusal::{RefusalCode, RefusalReason};
 use crate::request::{PatchRequest, RunbookPin};
 use serde::{Deserialize, Serialize};
 

@@ -7,8 +7,8 @@
 use super::bound::{CENTRAL, Changed, NotCompared, PlannedRunbook, RunbookChange, Unread};
 use super::{ContentDigest, digest};
 use crate::id::{DocumentName, Location};
-use crate::plan::{RefusalCode, RefusalReason};
 use crate::port::{Caller, DocumentVersion, DocumentView, Documents, PortError, PortErrorKind, PortResult};
+use crate::refusal::{RefusalCode, RefusalReason};
 use crate::request::RunbookPin;
 use futures_util::{StreamExt as _, stream};
 

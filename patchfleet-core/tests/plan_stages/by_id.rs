@@ -3,8 +3,9 @@
 use crate::world::{CENTRAL, World, account, at, ec2, request, wait};
 use patchfleet_core::census::{CensusAnswer, Depth, MAX_ID_CALLS, UnknownCause, id_calls, take};
 use patchfleet_core::id::{Location, NodeId};
-use patchfleet_core::plan::{Options, PlanError, RefusalCode, make};
+use patchfleet_core::plan::{Options, PlanError, make};
 use patchfleet_core::port::{PingStatus, PortErrorKind};
+use patchfleet_core::refusal::RefusalCode;
 use patchfleet_core::request::Selector;
 use serde_json::json;
 use std::collections::BTreeSet;

@@ -5,8 +5,9 @@
 use crate::plan::planned;
 use crate::world::{CENTRAL, Place, World, account, ec2, hybrid, region, request_with};
 use patchfleet_core::id::{AccountId, Location, OrgParent, OuId, Region};
-use patchfleet_core::plan::{Plan, RefusalCode};
+use patchfleet_core::plan::Plan;
 use patchfleet_core::port::{AccountState, PingStatus, PortErrorKind, RegionOptStatus};
+use patchfleet_core::refusal::RefusalCode;
 use patchfleet_core::request::{NothingSelected, PatchRequest};
 use proptest::prelude::*;
 use serde_json::json;
@@ -325,7 +326,7 @@ proptest! {
         prop_assert_eq!(outcome(&plan), expected);
         prop_assert_eq!(plan.candidates as usize, plan.locations.len() + plan.skipped.len());
         prop_assert!(plan.locations.is_sorted_by_key(patchfleet_core::plan::PlannedLocation::location));
-        prop_assert!(plan.skipped.is_sorted_by_key(patchfleet_core::plan::Skip::location));
+        prop_assert!(plan.skipped.is_sorted_by_key(patchfleet_core::refusal::Skip::location));
     }
 
     #[test]

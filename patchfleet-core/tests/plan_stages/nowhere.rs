@@ -4,8 +4,9 @@
 use crate::plan::planned;
 use crate::world::{CENTRAL, World, account, ec2, region, request_with};
 use patchfleet_core::id::OrgParent;
-use patchfleet_core::plan::{Plan, Refusal, RefusalCode, SkipReason};
+use patchfleet_core::plan::Plan;
 use patchfleet_core::port::{AccountState, PingStatus, PortErrorKind, RegionOptStatus};
+use patchfleet_core::refusal::{Refusal, RefusalCode, SkipReason};
 use serde_json::{Value, json};
 
 const OTHER: &str = "222222222222";

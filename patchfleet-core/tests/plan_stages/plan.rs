@@ -3,10 +3,9 @@
 use crate::world::{CENTRAL, Place, World, account, at, ec2, hybrid, request, request_with, wait};
 use patchfleet_core::census::{Depth, NodeCounts};
 use patchfleet_core::id::{NodeId, NodeSet, NodesDigest};
-use patchfleet_core::plan::{
-    Attendance, Options, Plan, PlanError, PlanFileError, Refusal, RefusalCode, SkipReason, make,
-};
+use patchfleet_core::plan::{Attendance, Options, Plan, PlanError, PlanFileError, make};
 use patchfleet_core::port::{AccountState, PingStatus, PortErrorKind};
+use patchfleet_core::refusal::{Refusal, RefusalCode, SkipReason};
 use patchfleet_core::request::PatchRequest;
 use serde_json::{Value, json};
 

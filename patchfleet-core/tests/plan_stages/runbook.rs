@@ -3,10 +3,11 @@
 use crate::plan::planned;
 use crate::world::{CENTRAL, RECORDED, WITH_PARAMETER, World, at, ec2, request_with, wait};
 use patchfleet_core::id::{DocumentName, Location};
-use patchfleet_core::plan::{Options, Plan, RefusalCode, make};
+use patchfleet_core::plan::{Options, Plan, make};
 use patchfleet_core::port::{
     BoxFuture, DocumentVersion, DocumentView, Documents, PingStatus, PortError, PortErrorKind, PortResult,
 };
+use patchfleet_core::refusal::RefusalCode;
 use patchfleet_core::request::PatchRequest;
 use patchfleet_core::runbook::{COMMAND_DOCUMENT, CommandSteps, NAME, Runbook, StepTimeout};
 use serde_json::json;

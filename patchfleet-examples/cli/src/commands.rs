@@ -6,7 +6,7 @@ pub(crate) mod run;
 pub(crate) mod runbook;
 
 use crate::exit::Failure;
-use patchfleet_core::plan::Refusal;
+use patchfleet_core::refusal::Refusal;
 use patchfleet_core::text::lines;
 use serde_json::json;
 use std::io::{self, Write as _};

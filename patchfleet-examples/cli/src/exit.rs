@@ -1,9 +1,10 @@
 //! How a command ends: exit codes that scripts rely on, and what is said on standard error.
 
 use patchfleet_core::campaign::DriveError;
-use patchfleet_core::plan::{PlanError, Refusal};
+use patchfleet_core::plan::PlanError;
 use patchfleet_core::port::PortErrorKind;
 use patchfleet_core::problem::{Problems, chain};
+use patchfleet_core::refusal::Refusal;
 use patchfleet_core::text::one_line;
 use std::error::Error;
 use std::process::ExitCode;

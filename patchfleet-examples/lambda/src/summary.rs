@@ -2,7 +2,8 @@
 
 use patchfleet_core::campaign::FiredBefore;
 use patchfleet_core::id::{CampaignId, ExecutionId};
-use patchfleet_core::plan::{Plan, Skip};
+use patchfleet_core::plan::Plan;
+use patchfleet_core::refusal::Skip;
 use patchfleet_core::text::one_line;
 use serde::Serialize;
 use std::collections::BTreeSet;

@@ -3,9 +3,10 @@
 use jiff::SignedDuration;
 use patchfleet_core::{
     campaign::DriveError,
-    plan::{Plan, PlanError, RefusalCode},
+    outcome::NodeOutcome,
+    plan::{Plan, PlanError},
     port::Ports,
-    report::NodeOutcome,
+    refusal::RefusalCode,
     request::PatchRequest,
 };
 use patchfleet_sim::{ClockMode, Sim, SimClock, SimOptions, world::World};

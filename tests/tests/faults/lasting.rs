@@ -7,8 +7,9 @@ use crate::{
 };
 use patchfleet_core::{
     campaign::DriveError,
-    plan::{Plan, PlanError, RefusalCode},
+    plan::{Plan, PlanError},
     port::PortErrorKind,
+    refusal::RefusalCode,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeSet;

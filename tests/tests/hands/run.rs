@@ -4,9 +4,11 @@
 use crate::draft::Draft;
 use jiff::Timestamp;
 use patchfleet_core::{
-    campaign::{DriveError, Driver, FinishedOutcome, State, Turn},
+    campaign::{DriveError, Driver, State, Turn},
     id::WriterId,
-    plan::{Plan, PlanError, Refusal},
+    outcome::FinishedOutcome,
+    plan::{Plan, PlanError},
+    refusal::Refusal,
     request::PatchRequest,
 };
 use patchfleet_sim::{ClockMode, SimClock, world::World};

@@ -1,7 +1,8 @@
 //! A draft that is planned and run, and the truth about it afterwards.
 
 use crate::draft::{Draft, Selector, Truth, id};
-use patchfleet_core::plan::{Plan, PlanError, Refusal};
+use patchfleet_core::plan::{Plan, PlanError};
+use patchfleet_core::refusal::Refusal;
 use patchfleet_sim::{ClockMode, SimClock, world::World};
 use patchfleet_tests::{Campaign, Ended, in_memory, plan, request};
 use serde_json::Value;

@@ -3,8 +3,8 @@
 use crate::scene::{Scene, group_in, tally, world};
 use jiff::Timestamp;
 use patchfleet_core::{
-    campaign::LocationOutcome,
-    report::{NodeOutcome, ReportOutcome},
+    outcome::{LocationOutcome, NodeOutcome},
+    report::ReportOutcome,
     request::PatchRequest,
 };
 use patchfleet_tests::request;

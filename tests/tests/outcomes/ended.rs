@@ -3,7 +3,8 @@
 use crate::scene::{ACCOUNTS, Scene, adds_up, at, group, install, tally, world};
 use jiff::SignedDuration;
 use patchfleet_core::{
-    report::{NodeOutcome, NodeRow, Report},
+    outcome::{NodeOutcome, NodeRow},
+    report::Report,
     request::PatchRequest,
 };
 use patchfleet_sim::spec::{Change, NodesOf};

@@ -3,9 +3,9 @@
 
 use crate::scene::{ACCOUNTS, adds_up, group_in, world};
 use patchfleet_core::{
-    campaign::FinishedOutcome,
+    outcome::{FinishedOutcome, NodeOutcome},
     port::Ports,
-    report::{NodeOutcome, ReportOutcome},
+    report::ReportOutcome,
     request::PatchRequest,
 };
 use patchfleet_sim::{Sim, SimOptions, spec::Change, world::World};

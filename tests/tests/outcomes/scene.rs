@@ -3,9 +3,10 @@
 use jiff::SignedDuration;
 use patchfleet_core::{
     id::{Location, NodeId},
+    outcome::{NodeOutcome, Tally},
     plan::{Plan, PlannedLocation},
     port::Ports,
-    report::{LocationReport, NodeOutcome, Report, Tally},
+    report::{LocationReport, Report},
     request::PatchRequest,
 };
 use patchfleet_sim::{ClockMode, SimClock, world::World};

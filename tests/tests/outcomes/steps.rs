@@ -3,9 +3,10 @@
 
 use super::scene::{Scene, adds_up, at, tally};
 use patchfleet_core::{
-    campaign::LocationOutcome,
-    plan::{PlanError, RefusalCode},
-    report::{LocationReport, NodeOutcome, ReportOutcome},
+    outcome::{LocationOutcome, NodeOutcome},
+    plan::PlanError,
+    refusal::RefusalCode,
+    report::{LocationReport, ReportOutcome},
     request::PatchRequest,
 };
 use patchfleet_sim::{Sim, SimOptions, world::World};

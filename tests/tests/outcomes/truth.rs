@@ -6,8 +6,8 @@ use crate::scene::{
 };
 use jiff::SignedDuration;
 use patchfleet_core::{
-    campaign::LocationOutcome,
-    report::{NodeOutcome, ReportOutcome},
+    outcome::{LocationOutcome, NodeOutcome},
+    report::ReportOutcome,
 };
 use patchfleet_sim::spec::{Change, CommandsOf, RoleChange};
 use patchfleet_tests::request;

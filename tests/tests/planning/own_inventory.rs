@@ -3,8 +3,8 @@
 use super::{open, refusal, wait};
 use patchfleet_core::{
     id::{Location, NodeId},
-    plan::RefusalCode,
     port::{BoxFuture, Inventory, ManagedNode, MemberPage, Page, PageToken, PortResult, Ports, Selection},
+    refusal::RefusalCode,
     report::ReportOutcome,
     request::PatchRequest,
 };

@@ -1,7 +1,8 @@
 //! Read before Install: what collecting needs is tried before anything is patched.
 
 use super::{calls, open, refusal, wait};
-use patchfleet_core::plan::{self, Options, RefusalCode};
+use patchfleet_core::plan::{self, Options};
+use patchfleet_core::refusal::RefusalCode;
 use patchfleet_core::request::PatchRequest;
 use patchfleet_tests::{plan, request};
 

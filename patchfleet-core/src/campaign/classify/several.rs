@@ -1,7 +1,7 @@
 //! What became of a node that several commands may have been sent to.
 
 use super::{Evidence, Verdict};
-use crate::report::NodeOutcome;
+use crate::outcome::NodeOutcome;
 
 impl Verdict {
     /// Takes back a success that rests on a command's word alone, where the execution that sent it failed

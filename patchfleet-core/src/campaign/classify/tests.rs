@@ -1,7 +1,7 @@
 //! What became of a node: the evidence that the tests share.
 
 use super::*;
-use crate::report::Goal;
+use crate::outcome::Goal;
 use crate::request::{GoneAction, RebootOption};
 
 mod ended_early;

@@ -1,8 +1,8 @@
 //! Whether anything was begun in a location, as far as the log and the execution tell.
 
 use super::Job;
-use crate::campaign::LocationOutcome;
 use crate::campaign::state::{LocationState, StartState, State, StopReason, ended_well};
+use crate::outcome::LocationOutcome;
 use crate::port::ExecutionStatus;
 
 /// Why a location never ran, or that it did.

@@ -1,12 +1,12 @@
 //! Compares the nodes of a location with those that were planned there.
 
 use super::{Found, Job, Settlement, nodes};
-use crate::campaign::LocationOutcome;
 use crate::campaign::classify::{GONE, LEFT};
 use crate::census::NodeCounts;
 use crate::id::{NodeId, NodeSet};
+use crate::outcome::LocationOutcome;
+use crate::outcome::{NodeOutcome, NodeRow};
 use crate::port::ExecutionStatus;
-use crate::report::{NodeOutcome, NodeRow};
 use std::collections::BTreeSet;
 
 /// What those that left came to.

@@ -2,12 +2,12 @@
 
 use super::output::Told;
 use super::{Job, Settlement, row_without_result, shortfall};
-use crate::campaign::LocationOutcome;
 use crate::campaign::classify::{Evidence, NOT_ALL_LISTED, PATCH_STATE_LAG, classify, worse};
 use crate::campaign::state::LocationState;
 use crate::id::{CommandId, NodeId};
+use crate::outcome::LocationOutcome;
+use crate::outcome::{NodeOutcome, NodeRow, Tally};
 use crate::port::{CommandView, InvocationStatus, InvocationView, PortErrorKind, PortResult, Walk};
-use crate::report::{NodeOutcome, NodeRow, Tally};
 use crate::runbook;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};

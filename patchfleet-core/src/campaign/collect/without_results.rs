@@ -3,12 +3,12 @@
 
 use super::course::Course;
 use super::{Found, Job, Settlement};
-use crate::campaign::LocationOutcome;
 use crate::campaign::classify::NOT_LISTED;
 use crate::census::NodeCounts;
 use crate::id::NodeId;
+use crate::outcome::LocationOutcome;
+use crate::outcome::{NodeOutcome, NodeRow, Tally};
 use crate::port::{PortErrorKind, PortResult};
-use crate::report::{NodeOutcome, NodeRow, Tally};
 use std::collections::BTreeSet;
 
 impl Job<'_> {

@@ -2,13 +2,15 @@
 
 use super::merge::merged;
 use super::{Drive, DriveError, Driver};
+use crate::campaign::Appended;
 use crate::campaign::collect::{Collected, Settlement, nodes};
 use crate::campaign::facts::cancel_seen;
 use crate::campaign::polls::{Failures, later};
-use crate::campaign::{Event, LocationOutcome, State};
+use crate::campaign::{Event, State};
 use crate::id::{CampaignId, Location, UnitId};
-use crate::port::{Appended, PortErrorKind, PortResult};
-use crate::report::{NodeOutcome, NodeRow};
+use crate::outcome::LocationOutcome;
+use crate::outcome::{NodeOutcome, NodeRow};
+use crate::port::{PortErrorKind, PortResult};
 
 /// What came of reading results again.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,12 +5,13 @@
 //! they get units of their own.
 
 use super::{Drive, DriveError, Driver};
+use crate::campaign::Appended;
 use crate::campaign::observe::{self, Observed};
 use crate::campaign::polls::{Failures, later};
 use crate::campaign::{Event, LOOK_UP_AFTER, READS_AT_ONCE, Replacement, TurnedUp};
 use crate::id::{CampaignId, Location, UnitId};
 use crate::pack::{Rectangle, pack};
-use crate::port::{Appended, ExecutionStatus, PortError, PortErrorKind, PortResult, StartRequest};
+use crate::port::{ExecutionStatus, PortError, PortErrorKind, PortResult, StartRequest};
 use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,9 +1,10 @@
 //! Signs of life, and beginning nothing more of a campaign that nobody drove for long.
 
 use super::{Drive, DriveError};
+use crate::campaign::Appended;
 use crate::campaign::Event;
 use crate::campaign::facts::Fact;
-use crate::port::{Appended, PortErrorKind};
+use crate::port::PortErrorKind;
 use jiff::{SignedDuration, Timestamp};
 
 /// How long the log says nothing while a driver follows the campaign and something is left to begin. Then

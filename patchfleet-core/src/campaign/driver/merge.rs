@@ -1,9 +1,9 @@
 //! Results that are read again, beside what was known before: each node keeps what says more of it.
 
-use crate::campaign::LocationOutcome;
 use crate::campaign::collect::{Settlement, shortfall};
 use crate::id::NodeId;
-use crate::report::{Goal, NodeOutcome, NodeRow, Tally};
+use crate::outcome::LocationOutcome;
+use crate::outcome::{Goal, NodeOutcome, NodeRow, Tally};
 use std::collections::BTreeMap;
 
 /// How much an outcome says of a node: nothing, how the node was found, or what its run came to.

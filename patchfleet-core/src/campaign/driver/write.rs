@@ -5,9 +5,10 @@ use crate::campaign::collect::Settlement;
 use crate::campaign::facts::Fact;
 use crate::campaign::polls::{Failures, later};
 use crate::campaign::{ACTS_AT_ONCE, Event, Record};
+use crate::campaign::{Appended, LogKey};
 use crate::id::{Location, NodeId, UnitId};
-use crate::port::{Appended, LogKey, PortErrorKind, PortResult};
-use crate::report::NodeRow;
+use crate::outcome::NodeRow;
+use crate::port::{PortErrorKind, PortResult};
 use futures_util::{StreamExt as _, stream};
 use std::collections::BTreeMap;
 

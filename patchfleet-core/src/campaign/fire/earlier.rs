@@ -4,7 +4,7 @@ use crate::campaign::start::named_nodes;
 use crate::id::{CampaignId, Location, TargetAccount};
 use crate::plan::{Plan, PlannedLocation};
 use crate::port::{ExecutionView, Resolution};
-use crate::request::presigned::concealed;
+use crate::presigned::concealed;
 use crate::request::{OfflineAction, PatchRequest, Regions, Selector};
 use crate::runbook;
 use std::collections::{BTreeMap, BTreeSet};

@@ -4,8 +4,9 @@
 //! execution waiting, as it does while an account's quota of running automations is used up by whomever.
 
 use super::{LocationState, StartState, State, UnitState};
-use crate::campaign::{Event, LocationOutcome};
+use crate::campaign::Event;
 use crate::id::{Location, UnitId};
+use crate::outcome::LocationOutcome;
 use crate::port::CommandView;
 use jiff::{SignedDuration, Timestamp};
 

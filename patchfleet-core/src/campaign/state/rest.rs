@@ -1,8 +1,9 @@
 //! What is left of executions that somebody else cancelled, and going on with it.
 
 use super::{StartState, State, UnitState};
-use crate::campaign::{LocationOutcome, Replacement, TurnedUp};
+use crate::campaign::{Replacement, TurnedUp};
 use crate::id::{Location, UnitId};
+use crate::outcome::LocationOutcome;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 

@@ -6,7 +6,7 @@
 
 use super::{State, UnitState};
 use crate::id::{Location, UnitId};
-use crate::report::NodeOutcome;
+use crate::outcome::NodeOutcome;
 use std::collections::BTreeMap;
 
 /// What the units that name the nodes of one location have in common.

@@ -2,10 +2,11 @@
 
 use super::ASK_AGAIN_AFTER;
 use crate::budget::Seconds;
-use crate::campaign::{LocationOutcome, Record, start};
+use crate::campaign::{Record, start};
 use crate::id::{CommandId, ExecutionId, Location, NodeId, UnitId, WriterId};
+use crate::outcome::LocationOutcome;
+use crate::outcome::Tally;
 use crate::port::{CommandCounts, ExecutionStatus, PortErrorKind, StartRequest};
-use crate::report::Tally;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 

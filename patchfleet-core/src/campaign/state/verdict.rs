@@ -2,8 +2,8 @@
 //! begun, and how the campaign ends.
 
 use super::{LocationState, StartState, State, UnitState};
-use crate::campaign::{FinishedOutcome, LocationOutcome};
 use crate::id::{Location, UnitId};
+use crate::outcome::{FinishedOutcome, LocationOutcome};
 use crate::port::{ExecutionStatus, StartRequest};
 use crate::runbook::RunbookChange;
 use jiff::Timestamp;
@@ -314,7 +314,7 @@ impl State {
     /// skipped as unknown or offline: then it is Partial, as those may hold nodes.
     #[must_use]
     pub fn outcome(&self) -> FinishedOutcome {
-        use crate::plan::SkipReason;
+        use crate::refusal::SkipReason;
         // There may be nodes, or there are, and nobody has patched them.
         let unknown_skipped = self
             .plan

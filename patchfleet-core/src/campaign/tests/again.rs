@@ -1,10 +1,11 @@
 //! Results that could not be read are read again, also when the campaign is over.
 
 use super::world::*;
-use crate::campaign::{DriveError, Driver, FinishedOutcome, LocationOutcome, MemoryRows, Recollected};
+use crate::campaign::{CampaignLog as _, LogKey, NodeRows as _};
+use crate::campaign::{DriveError, Driver, MemoryRows, Recollected};
 use crate::id::Location;
-use crate::port::{CampaignLog as _, LogKey, NodeRows as _};
-use crate::report::NodeOutcome;
+use crate::outcome::NodeOutcome;
+use crate::outcome::{FinishedOutcome, LocationOutcome};
 use std::sync::Arc;
 
 /// A campaign that is over, of two locations, of which one could not be read.

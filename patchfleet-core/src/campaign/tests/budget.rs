@@ -2,7 +2,8 @@
 
 use super::outcomes::outcomes;
 use super::world::*;
-use crate::campaign::{COLLECTS_A_TURN, Event, FinishedOutcome, LocationOutcome, PATCH_STATE_LAG};
+use crate::campaign::{COLLECTS_A_TURN, Event, PATCH_STATE_LAG};
+use crate::outcome::{FinishedOutcome, LocationOutcome};
 
 #[test]
 fn locations_that_aws_does_not_reach_after_too_many_errors_halt_the_campaign() {

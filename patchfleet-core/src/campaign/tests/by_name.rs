@@ -3,10 +3,12 @@
 
 use super::outcomes::report;
 use super::world::*;
-use crate::campaign::{LocationOutcome, State};
+use crate::campaign::NodeRows as _;
+use crate::campaign::State;
 use crate::id::{Location, NodeId, NodeSet};
-use crate::port::{NodeRows as _, PortErrorKind};
-use crate::report::{NodeOutcome, NodeRow};
+use crate::outcome::LocationOutcome;
+use crate::outcome::{NodeOutcome, NodeRow};
+use crate::port::PortErrorKind;
 use crate::runbook::node_targets;
 
 fn id(n: u32) -> NodeId {

@@ -1,12 +1,11 @@
 //! Somebody else's cancel is a stop, until a person says to go on.
 
 use super::world::*;
-use crate::campaign::{
-    Drive, DriveError, Driver, Event, FinishedOutcome, LocationOutcome, State, StopReason, Turn,
-    open_campaign,
-};
+use crate::campaign::LogKey;
+use crate::campaign::{Drive, DriveError, Driver, Event, State, StopReason, Turn, open_campaign};
 use crate::id::CampaignId;
-use crate::port::{Clock as _, LogKey, PortError, PortErrorKind};
+use crate::outcome::{FinishedOutcome, LocationOutcome};
+use crate::port::{Clock as _, PortError, PortErrorKind};
 use jiff::SignedDuration;
 
 /// Three units that are begun one after another. Nothing may fail.

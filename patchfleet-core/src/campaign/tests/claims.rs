@@ -1,10 +1,13 @@
 //! A name is not given away while a campaign of it is open, whatever became of the claims.
 
 use super::world::*;
-use crate::campaign::{DriveError, Driver, Event, FinishedOutcome, MemoryLog, Record, State, open_campaign};
+use crate::campaign::{Appended, CampaignLog, LogKey};
+use crate::campaign::{DriveError, Driver, Event, MemoryLog, Record, State, open_campaign};
 use crate::id::{CampaignId, RequestName};
-use crate::plan::{Plan, RefusalCode};
+use crate::outcome::FinishedOutcome;
+use crate::plan::Plan;
 use crate::port::*;
+use crate::refusal::RefusalCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -2,8 +2,9 @@
 
 use super::runbook::{OTHER, assert_halted, disturbed, words, world};
 use super::world::*;
-use crate::campaign::{Event, FinishedOutcome, State};
+use crate::campaign::{Event, State};
 use crate::id::Location;
+use crate::outcome::FinishedOutcome;
 use crate::port::{Clock as _, PortError, PortErrorKind};
 use crate::request::RunbookPin;
 use crate::runbook::RunbookChange;

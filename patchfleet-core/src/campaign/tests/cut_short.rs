@@ -1,6 +1,7 @@
 //! A log that loses what was read from it ends the driver, which starts nothing on its own memory.
 
 use super::world::*;
+use crate::campaign::{Appended, CampaignLog, LogKey};
 use crate::campaign::{DriveError, MemoryLog, Record};
 use crate::id::{CampaignId, RequestName};
 use crate::port::*;

@@ -2,9 +2,10 @@
 
 use super::outcomes::{detail, outcomes, report};
 use super::world::*;
-use crate::campaign::{FinishedOutcome, LocationOutcome, PATCH_STATE_LAG, PING_LAG, State};
-use crate::port::NodeRows;
-use crate::report::NodeOutcome;
+use crate::campaign::NodeRows;
+use crate::campaign::{PATCH_STATE_LAG, PING_LAG, State};
+use crate::outcome::NodeOutcome;
+use crate::outcome::{FinishedOutcome, LocationOutcome};
 use jiff::SignedDuration;
 
 fn rows(world: &World, state: &State) -> Vec<(String, String)> {

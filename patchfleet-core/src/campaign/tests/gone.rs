@@ -2,9 +2,11 @@
 
 use super::outcomes::{detail, outcomes, report};
 use super::world::*;
-use crate::campaign::{FinishedOutcome, LocationOutcome, State};
-use crate::port::{NodeRows as _, PortErrorKind};
-use crate::report::{NodeOutcome, NodeRow};
+use crate::campaign::NodeRows as _;
+use crate::campaign::State;
+use crate::outcome::{FinishedOutcome, LocationOutcome};
+use crate::outcome::{NodeOutcome, NodeRow};
+use crate::port::PortErrorKind;
 use crate::request::GoneAction;
 
 #[test]

@@ -2,7 +2,8 @@
 
 use super::world::*;
 use crate::budget::Seconds;
-use crate::campaign::{Event, FinishedOutcome, LocationOutcome, State, StopReason};
+use crate::campaign::{Event, State, StopReason};
+use crate::outcome::{FinishedOutcome, LocationOutcome};
 use crate::plan::Lifetime;
 use crate::port::Clock as _;
 use crate::report::Report;

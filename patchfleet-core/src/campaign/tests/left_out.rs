@@ -2,13 +2,14 @@
 
 use super::world::*;
 use crate::campaign::{
-    Action, COLLECTS_A_TURN, Decision, DriveError, Event, FinishedOutcome, LocationOutcome, Polls,
-    RECORD_FORMAT, Record, State, StopReason, decide,
+    Action, COLLECTS_A_TURN, Decision, DriveError, Event, Polls, RECORD_FORMAT, Record, State, StopReason,
+    decide,
 };
 use crate::id::{ExecutionId, Location, UnitId, WriterId};
+use crate::outcome::Tally;
+use crate::outcome::{FinishedOutcome, LocationOutcome};
 use crate::plan::PlannedLocation;
 use crate::port::ExecutionStatus;
-use crate::report::Tally;
 use jiff::SignedDuration;
 
 fn well() -> Script {

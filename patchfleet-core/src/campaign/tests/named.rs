@@ -1,10 +1,13 @@
 //! Units that name their nodes: a command that is refused whole, and a budget that several share.
 
 use super::world::*;
-use crate::campaign::{COMMAND_ATTEMPTS, Driver, Event, FinishedOutcome, LocationOutcome, MemoryRows, State};
+use crate::campaign::NodeRows;
+use crate::campaign::{COMMAND_ATTEMPTS, Driver, Event, MemoryRows, State};
 use crate::id::{CampaignId, Location, NodeId};
-use crate::port::{BoxFuture, NodeRows, PortError, PortErrorKind, PortResult};
-use crate::report::{NodeOutcome, NodeRow, Report};
+use crate::outcome::{FinishedOutcome, LocationOutcome};
+use crate::outcome::{NodeOutcome, NodeRow};
+use crate::port::{BoxFuture, PortError, PortErrorKind, PortResult};
+use crate::report::Report;
 use crate::request::Selector;
 use crate::runbook::node_targets;
 use std::collections::BTreeMap;
@@ -51,7 +54,7 @@ fn failing(n: u32) -> Node {
 
 fn outcomes(world: &World) -> BTreeMap<NodeId, NodeOutcome> {
     let location = world.plan.locations.first().unwrap().location();
-    let rows = finish(crate::port::NodeRows::rows(
+    let rows = finish(crate::campaign::NodeRows::rows(
         &*world.rows,
         world.campaign(),
         &location,

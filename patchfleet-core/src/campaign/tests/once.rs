@@ -1,7 +1,8 @@
 //! Once: whatever is killed, fails or runs twice, no unit takes effect twice and no location is lost.
 
 use super::world::*;
-use crate::campaign::{DriveError, Event, FinishedOutcome, LocationOutcome, StartState, State};
+use crate::campaign::{DriveError, Event, StartState, State};
+use crate::outcome::{FinishedOutcome, LocationOutcome};
 use jiff::SignedDuration;
 use proptest::prelude::*;
 use std::collections::BTreeMap;

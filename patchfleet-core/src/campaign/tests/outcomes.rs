@@ -1,9 +1,11 @@
 //! What becomes of locations and nodes: each named outcome, and an account of every node.
 
 use super::world::*;
-use crate::campaign::{FinishedOutcome, LocationOutcome, PATCH_STATE_LAG, State};
-use crate::port::{NodeRows, PingStatus};
-use crate::report::NodeOutcome;
+use crate::campaign::NodeRows;
+use crate::campaign::{PATCH_STATE_LAG, State};
+use crate::outcome::NodeOutcome;
+use crate::outcome::{FinishedOutcome, LocationOutcome};
+use crate::port::PingStatus;
 use jiff::SignedDuration;
 
 pub(super) fn outcomes(state: &State) -> Vec<(String, LocationOutcome)> {
@@ -43,10 +45,10 @@ fn a_calm_world_ends_with_every_node_at_its_goal() {
             .sum::<u32>(),
         121
     );
-    assert_eq!(tallies.iter().map(crate::report::Tally::total).sum::<u32>(), 121);
+    assert_eq!(tallies.iter().map(crate::outcome::Tally::total).sum::<u32>(), 121);
     for (_, location, at) in state.locations() {
         let rows = finish(world.rows.rows(world.campaign(), location)).unwrap();
-        let counted: crate::report::Tally = rows.iter().map(|row| row.outcome).collect();
+        let counted: crate::outcome::Tally = rows.iter().map(|row| row.outcome).collect();
         assert_eq!(counted, at.settled.clone().unwrap().nodes);
         assert!(rows.is_sorted_by(|a, b| a.node < b.node));
     }
@@ -235,10 +237,10 @@ fn an_empty_plan_has_nothing_to_do_unless_something_is_unknown() {
     let mut world = World::new(&[], 1, 0);
     assert_eq!(world.run().finished().unwrap().0, FinishedOutcome::NothingToDo);
     world = World::new(&[], 1, 0);
-    world.plan.skipped.push(crate::plan::Skip {
+    world.plan.skipped.push(crate::refusal::Skip {
         account: "111122223333".parse().unwrap(),
         region: "us-east-1".parse().unwrap(),
-        reason: crate::plan::SkipReason::Unknown,
+        reason: crate::refusal::SkipReason::Unknown,
         cause: Some(crate::census::UnknownCause::Denied),
         detail: "denied".to_owned(),
     });

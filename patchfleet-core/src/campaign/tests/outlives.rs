@@ -2,8 +2,9 @@
 
 use super::outcomes::outcomes;
 use super::world::*;
-use crate::campaign::{FinishedOutcome, LocationOutcome, PATCH_STATE_LAG, Progress, State};
-use crate::report::NodeOutcome;
+use crate::campaign::{PATCH_STATE_LAG, Progress, State};
+use crate::outcome::NodeOutcome;
+use crate::outcome::{FinishedOutcome, LocationOutcome};
 use jiff::SignedDuration;
 
 /// Lets a new driver run for some seconds, as a function does.

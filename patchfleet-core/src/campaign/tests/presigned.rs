@@ -3,7 +3,8 @@
 use super::world::*;
 use crate::campaign::{DriveError, FireError, Fired};
 use crate::id::{EventId, EventSource};
-use crate::plan::{Plan, RefusalCode};
+use crate::plan::Plan;
+use crate::refusal::RefusalCode;
 use crate::runbook;
 use jiff::SignedDuration;
 use proptest::prelude::*;

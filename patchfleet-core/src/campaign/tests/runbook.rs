@@ -1,7 +1,8 @@
 //! The runbook is bound by content: what would run is compared before each start.
 
 use super::world::*;
-use crate::campaign::{DriveError, Event, FinishedOutcome, LocationOutcome, State, StopReason};
+use crate::campaign::{DriveError, Event, State, StopReason};
+use crate::outcome::{FinishedOutcome, LocationOutcome};
 use crate::port::{PortError, PortErrorKind};
 use crate::request::RunbookPin;
 use crate::runbook::{ContentDigest, PlannedRunbook, RunbookChange};

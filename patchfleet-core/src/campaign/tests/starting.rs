@@ -2,12 +2,14 @@
 
 use super::world::*;
 use crate::campaign::{Action, DriveError};
+use crate::campaign::{CampaignLog, LogKey};
 use crate::campaign::{
-    Decision, Event, FinishedOutcome, LOOK_UP_AFTER, LocationOutcome, Polls, RECORD_FORMAT, RESEND_WITHIN,
-    Record, StartState, State, Turn, decide,
+    Decision, Event, LOOK_UP_AFTER, Polls, RECORD_FORMAT, RESEND_WITHIN, Record, StartState, State, Turn,
+    decide,
 };
 use crate::id::{UnitId, WriterId};
-use crate::port::{CampaignLog, Clock as _, LogKey, PortError, PortErrorKind};
+use crate::outcome::{FinishedOutcome, LocationOutcome};
+use crate::port::{Clock as _, PortError, PortErrorKind};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 

@@ -1,12 +1,13 @@
 //! What a cancelled execution never began is begun once a person says that the campaign goes on.
 
 use super::world::*;
-use crate::campaign::{
-    DriveError, Driver, Event, FinishedOutcome, LocationOutcome, Record, Replacement, State, StopReason, Turn,
-};
+use crate::campaign::{Appended, CampaignLog as _, LogKey, NodeRows as _};
+use crate::campaign::{DriveError, Driver, Event, Record, Replacement, State, StopReason, Turn};
 use crate::id::{Location, UnitId};
-use crate::port::{Appended, BoxFuture, CampaignLog as _, Clock as _, LogKey, NodeRows as _, PortErrorKind};
-use crate::report::{NodeOutcome, Report};
+use crate::outcome::NodeOutcome;
+use crate::outcome::{FinishedOutcome, LocationOutcome};
+use crate::port::{BoxFuture, Clock as _, PortErrorKind};
+use crate::report::Report;
 use jiff::SignedDuration;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,11 +1,11 @@
 //! A campaign that nobody drove for long begins nothing more, if whoever finds it says so.
 
 use super::world::*;
-use crate::campaign::{
-    Event, FinishedOutcome, LocationOutcome, Record, SHORTEST_GAP, StartState, State, StopReason, UnitState,
-};
+use crate::campaign::{Appended, CampaignLog as _, LogKey};
+use crate::campaign::{Event, Record, SHORTEST_GAP, StartState, State, StopReason, UnitState};
 use crate::id::UnitId;
-use crate::port::{Appended, CampaignLog as _, Clock as _, LogKey};
+use crate::outcome::{FinishedOutcome, LocationOutcome};
+use crate::port::Clock as _;
 use jiff::SignedDuration;
 
 /// Two units of which the second waits for the first, and the driver is gone once `units` are started.

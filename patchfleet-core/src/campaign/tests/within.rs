@@ -2,8 +2,9 @@
 //! oracle reads the commands as Run Command would, and knows which nodes are bad from the world alone.
 
 use super::world::*;
-use crate::campaign::{LocationOutcome, Turn};
+use crate::campaign::Turn;
 use crate::id::{NodeId, UnitId};
+use crate::outcome::LocationOutcome;
 use crate::port::{PingStatus, StartRequest};
 use crate::request::Selector;
 use crate::runbook::node_targets;

@@ -1,13 +1,15 @@
 //! The world of a test: the small AWS, a log and rows that may fail, and a plan.
 
 pub(crate) use super::aws::*;
+use crate::budget::RateControl;
 use crate::campaign::fire::FirePorts;
+use crate::campaign::{Appended, CampaignLog, LogKey, NodeRows};
 use crate::campaign::{DriveError, Driver, MemoryLog, MemoryRows, Record, State};
 use crate::census::NodeCounts;
 use crate::id::{CampaignId, Location, NodeSet, RequestName, WriterId};
+use crate::outcome::NodeRow;
 use crate::plan::{Plan, PlannedLocation};
 use crate::port::*;
-use crate::report::NodeRow;
 use crate::request::*;
 use jiff::SignedDuration;
 use std::collections::BTreeMap;

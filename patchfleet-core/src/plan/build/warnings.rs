@@ -1,6 +1,7 @@
 //! What a person should not overlook in a plan that is made.
 
-use crate::plan::{PlannedLocation, Skip, SkipReason, names, some_locations};
+use crate::plan::{PlannedLocation, names, some_locations};
+use crate::refusal::{Skip, SkipReason};
 use crate::request::{PatchRequest, Selector};
 
 /// Of what is skipped by policy, what a person should not overlook.

@@ -3,7 +3,7 @@
 
 use crate::id::{AccountId, DocumentName, Location, Region, RoleName};
 use crate::port::DocumentVersion;
-use crate::request::presigned;
+use crate::presigned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;

@@ -4,8 +4,8 @@ use super::*;
 use crate::campaign::Turn;
 use crate::campaign::tests::world::{Node, Script, World, finish};
 use crate::census::UnknownCause;
-use crate::plan::SkipReason;
 use crate::port::{Clock as _, PingStatus};
+use crate::refusal::SkipReason;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 

@@ -5,14 +5,14 @@ use crate::args::{CampaignArgs, DepthArg, LogArgs, Output, ResumeArgs, RunArgs};
 use crate::exit::Failure;
 use crate::session::Session;
 use crate::{input, progress, shell};
+use patchfleet_core::campaign::{CampaignLog, NodeRows};
 use patchfleet_core::campaign::{
     CampaignSummary, DriveError, Driver, FileLog, FileRows, MemoryLog, MemoryRows, State, load, open_campaign,
 };
 use patchfleet_core::id::{CampaignId, WriterId};
-use patchfleet_core::plan::{
-    Attendance, Cutoff, Options, Plan, Refusal, RefusalCode, RefusalReason, refuse_presigned, require_central,
-};
-use patchfleet_core::port::{CampaignLog, NodeRows, Ports};
+use patchfleet_core::plan::{Attendance, Cutoff, Options, Plan, refuse_presigned, require_central};
+use patchfleet_core::port::Ports;
+use patchfleet_core::refusal::{Refusal, RefusalCode, RefusalReason};
 use patchfleet_core::report::Report;
 use patchfleet_core::request::Operation;
 use patchfleet_core::text::one_line;

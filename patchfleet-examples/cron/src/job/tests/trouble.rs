@@ -1,7 +1,7 @@
 //! Nobody watches this process: it takes a campaign up again by itself.
 
 use super::*;
-use patchfleet_core::campaign::FinishedOutcome;
+use patchfleet_core::outcome::FinishedOutcome;
 
 /// A job over the calm world, in which one execution runs after the other, and calls are denied.
 struct Watch {

@@ -122,7 +122,7 @@ pub struct NodeRow {
 }
 
 /// The sum, at most what a `u32` holds: a log is a file, and its numbers may be anything.
-pub(super) fn saturating_sum(numbers: impl Iterator<Item = u32>) -> u32 {
+pub(crate) fn saturating_sum(numbers: impl Iterator<Item = u32>) -> u32 {
     numbers.fold(0, u32::saturating_add)
 }
 

@@ -11,9 +11,11 @@
 //! off. Any other line that is no record is damage. Nothing is appended to such a log, because what it
 //! said may be that a campaign is open. Other files and folders may lie beside these; they are left alone.
 
-use super::{FinishedOutcome, Record, State};
+use crate::campaign::{Appended, CampaignLog, LogKey};
+use crate::campaign::{Record, State};
 use crate::id::{CampaignId, RequestName};
-use crate::port::{Appended, BoxFuture, CampaignLog, LogKey, PortError, PortErrorKind, PortResult};
+use crate::outcome::FinishedOutcome;
+use crate::port::{BoxFuture, PortError, PortErrorKind, PortResult};
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use std::cmp::Reverse;

@@ -1,7 +1,7 @@
 use super::*;
 use crate::id::CampaignId;
 use crate::problem::{Problem, ProblemCode, chain};
-use crate::request::Format;
+use crate::request::{Format, PatchRequest};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

@@ -1,8 +1,8 @@
 //! Where the results of single nodes go.
 
-use super::{BoxFuture, PortResult};
 use crate::id::{CampaignId, Location};
-use crate::report::NodeRow;
+use crate::outcome::NodeRow;
+use crate::port::{BoxFuture, PortResult};
 
 /// Per-node results, kept apart from the log so that a campaign's memory grows with its locations
 /// and not with its nodes.
@@ -23,7 +23,7 @@ pub trait NodeRows: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`PortErrorKind::Incompatible`](super::PortErrorKind::Incompatible) if what was kept is damaged or of
+    /// [`PortErrorKind::Incompatible`](crate::port::PortErrorKind::Incompatible) if what was kept is damaged or of
     /// another location; otherwise whatever keeps it from being read.
     fn rows(&self, campaign: CampaignId, location: &Location) -> BoxFuture<'_, PortResult<Vec<NodeRow>>>;
 }

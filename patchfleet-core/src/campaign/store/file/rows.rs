@@ -2,9 +2,10 @@
 
 use super::private;
 use super::{campaign_dir, damaged, failed, sync_folders};
+use crate::campaign::NodeRows;
 use crate::id::{CampaignId, Location};
-use crate::port::{BoxFuture, NodeRows, PortErrorKind, PortResult};
-use crate::report::NodeRow;
+use crate::outcome::NodeRow;
+use crate::port::{BoxFuture, PortErrorKind, PortResult};
 use futures_util::FutureExt as _;
 use serde::{Deserialize, Serialize};
 use std::fs;

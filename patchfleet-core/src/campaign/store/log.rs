@@ -1,8 +1,8 @@
 //! Where campaigns are remembered.
 
-use super::{BoxFuture, PortResult};
 use crate::campaign::Record;
 use crate::id::{CampaignId, RequestName};
+use crate::port::{BoxFuture, PortResult};
 use std::fmt;
 
 /// Ordered lists of records, one for each campaign and one for each request name.
@@ -10,7 +10,7 @@ use std::fmt;
 /// Promises: "append record n if there is no record n" is atomic, among every process that uses
 /// the same place; an appended record is durable once the call has returned; records are read in
 /// order, without gaps. Does not promise: that a failed append had no effect (see
-/// [`PortError::sent`](super::PortError::sent)): whoever appended finds out by reading.
+/// [`PortError::sent`](crate::port::PortError::sent)): whoever appended finds out by reading.
 ///
 /// Two guards keep a request's name to one open campaign. The claim is the first: the name's own log, whose
 /// append is atomic. Somebody may delete that log, or cut its end off, so the campaigns themselves are the
@@ -31,7 +31,7 @@ pub trait CampaignLog: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`PortErrorKind::Incompatible`](super::PortErrorKind::Incompatible) if records before it are
+    /// [`PortErrorKind::Incompatible`](crate::port::PortErrorKind::Incompatible) if records before it are
     /// missing: the writer has read them, so the log was cut short. Otherwise whatever keeps the record
     /// from being kept.
     fn append(&self, key: &LogKey, record: &Record) -> BoxFuture<'_, PortResult<Appended>>;
@@ -40,7 +40,7 @@ pub trait CampaignLog: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`PortErrorKind::Incompatible`](super::PortErrorKind::Incompatible) if the log is damaged; the error's
+    /// [`PortErrorKind::Incompatible`](crate::port::PortErrorKind::Incompatible) if the log is damaged; the error's
     /// text says which file or object that is.
     fn read(&self, key: &LogKey, from: u64) -> BoxFuture<'_, PortResult<Vec<Record>>>;
 
@@ -64,7 +64,7 @@ pub trait CampaignLog: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`PortErrorKind::Incompatible`](super::PortErrorKind::Incompatible) if record 0 is there and names no
+    /// [`PortErrorKind::Incompatible`](crate::port::PortErrorKind::Incompatible) if record 0 is there and names no
     /// request. The error's text says which file or object that is.
     fn request_name(&self, campaign: CampaignId) -> BoxFuture<'_, PortResult<Option<RequestName>>>;
 

@@ -3,11 +3,12 @@
 #![expect(clippy::disallowed_methods, reason = "the tests tear the files apart by hand")]
 
 use super::*;
+use crate::campaign::NodeRows as _;
 use crate::campaign::tests::world::{Node, Script, World, finish};
 use crate::campaign::{Driver, Event, MemoryLog, load};
 use crate::id::{Location, WriterId};
-use crate::port::NodeRows as _;
-use crate::report::{NodeOutcome, NodeRow, Report};
+use crate::outcome::{NodeOutcome, NodeRow};
+use crate::report::Report;
 use std::sync::Arc;
 use std::sync::Barrier;
 

@@ -1,9 +1,10 @@
 //! A campaign log and node rows in memory: for tests, simulations and dry runs.
 
-use super::Record;
+use crate::campaign::Record;
+use crate::campaign::{Appended, CampaignLog, LogKey, NodeRows};
 use crate::id::{CampaignId, Location, RequestName};
-use crate::port::{Appended, BoxFuture, CampaignLog, LogKey, NodeRows, PortError, PortErrorKind, PortResult};
-use crate::report::NodeRow;
+use crate::outcome::NodeRow;
+use crate::port::{BoxFuture, PortError, PortErrorKind, PortResult};
 use futures_util::FutureExt as _;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -24,13 +25,13 @@ impl MemoryLog {
 
     /// Cuts a log off after so many records, as a person's hand may.
     #[cfg(test)]
-    pub(super) fn cut(&self, key: &LogKey, records: usize) {
+    pub(in crate::campaign) fn cut(&self, key: &LogKey, records: usize) {
         lock(&self.logs).entry(key.clone()).or_default().truncate(records);
     }
 
     /// Takes a log away as a whole.
     #[cfg(test)]
-    pub(super) fn take_away(&self, key: &LogKey) {
+    pub(in crate::campaign) fn take_away(&self, key: &LogKey) {
         lock(&self.logs).remove(key);
     }
 }

@@ -1,0 +1,179 @@
+//! What is not done and why: a location that is left out, and a plan that is refused whole.
+
+use crate::census::UnknownCause;
+use crate::id::{AccountId, Location, Region};
+use crate::text::one_line;
+use serde::{Deserialize, Serialize};
+
+/// A location that will not be patched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skip {
+    /// The account.
+    pub account: AccountId,
+    /// The Region.
+    pub region: Region,
+    /// Why.
+    pub reason: SkipReason,
+    /// Why the answer is unknown, if that is the reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<UnknownCause>,
+    /// The reason in words.
+    pub detail: String,
+}
+
+impl Skip {
+    /// The pair of account and Region.
+    #[must_use]
+    pub fn location(&self) -> Location {
+        Location::new(self.account.clone(), self.region.clone())
+    }
+}
+
+/// Why a location is not patched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum SkipReason {
+    /// A complete answer without a node.
+    Empty,
+    /// No group of that name.
+    GroupMissing,
+    /// The request excludes the account or the Region.
+    Excluded,
+    /// The account is not ACTIVE.
+    AccountNotActive,
+    /// The Region is not enabled in the account.
+    RegionNotEnabled,
+    /// The caller may not ask there, and the policy takes such locations out of scope
+    /// (`policy.denied = "exclude"`). Unlike `Unknown` it does not count against the exit code.
+    Denied,
+    /// No complete answer.
+    Unknown,
+    /// No node there answers Systems Manager, and the policy leaves such nodes out.
+    Offline,
+}
+
+impl SkipReason {
+    /// The reason in snake_case, as it stands in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::GroupMissing => "group_missing",
+            Self::Excluded => "excluded",
+            Self::AccountNotActive => "account_not_active",
+            Self::RegionNotEnabled => "region_not_enabled",
+            Self::Denied => "denied",
+            Self::Unknown => "unknown",
+            Self::Offline => "offline",
+        }
+    }
+}
+
+/// A plan that was refused before anything was started: every reason at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[error("refused: {}", .reasons.iter().map(|reason| one_line(&reason.to_string())).collect::<Vec<_>>().join("\n  "))]
+pub struct Refusal {
+    /// Why, in the order of account and Region.
+    pub reasons: Vec<RefusalReason>,
+}
+
+/// One reason to refuse.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[error("[{}] {subject}: {detail}", .code.as_str())]
+pub struct RefusalReason {
+    /// Which kind of reason. Stable.
+    pub code: RefusalCode,
+    /// What it is about: an account, a unit, a Region, a location, a node.
+    pub subject: String,
+    /// Why, and what to do.
+    pub detail: String,
+}
+
+/// The kinds of refusal. Their snake_case names are stable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum RefusalCode {
+    /// An organizational unit, root or account that is not there.
+    TargetNotFound,
+    /// The organization cannot be read.
+    DirectoryUnavailable,
+    /// A Region that no account has.
+    NoSuchRegion,
+    /// The central Region is not enabled in the central account.
+    CentralRegionNotEnabled,
+    /// The central Region is opt-in, and a target Region is enabled by default.
+    OptInTrap,
+    /// A Region or role of another partition than the central one.
+    WrongPartition,
+    /// The census answered unknown, and the policy is to refuse.
+    CensusUnknown,
+    /// There is no such group, and the policy is to refuse.
+    GroupMissing,
+    /// There is no node, and the policy is to refuse.
+    Empty,
+    /// No location has a node of the selection, and the policy is to refuse.
+    NothingSelected,
+    /// A node that was asked for by its id is in no location.
+    NodeNotFound,
+    /// The runbook is not there.
+    RunbookMissing,
+    /// The runbook there is not the one that this version starts, or one of one's own does not do what the
+    /// request says.
+    RunbookDiffers,
+    /// Another campaign of the same request is open.
+    CampaignOpen,
+    /// A campaign's log or a claim is damaged, so another campaign of the same request may be open.
+    LogDamaged,
+    /// The campaign did not stop because somebody else cancelled something of it.
+    NothingToGoOn,
+    /// The world is no longer the one that the saved plan was made for.
+    PlanDrifted,
+    /// The campaign was planned from another central account or Region than the caller's.
+    OtherCentral,
+    /// Finding out what is asked for would take more calls than are made.
+    TooLarge,
+    /// The results of an Install could not be read afterwards: a call that collecting needs is denied.
+    ResultsUnreadable,
+    /// Nodes do not answer: the policy is to refuse, or to leave them out and there are no others, or they
+    /// could hold every place of their location and nobody is there to see it. So it is if nobody is there
+    /// and nodes were not counted.
+    NodesOffline,
+    /// No command that is started now is sure to have expired by the cutoff.
+    CutoffTooNear,
+    /// The plan needs something that this way of running cannot do.
+    Unsupported,
+}
+
+impl RefusalCode {
+    /// The code's stable name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::TargetNotFound => "target_not_found",
+            Self::DirectoryUnavailable => "directory_unavailable",
+            Self::NoSuchRegion => "no_such_region",
+            Self::CentralRegionNotEnabled => "central_region_not_enabled",
+            Self::OptInTrap => "opt_in_trap",
+            Self::WrongPartition => "wrong_partition",
+            Self::CensusUnknown => "census_unknown",
+            Self::GroupMissing => "group_missing",
+            Self::Empty => "empty",
+            Self::NothingSelected => "nothing_selected",
+            Self::NodeNotFound => "node_not_found",
+            Self::RunbookMissing => "runbook_missing",
+            Self::CampaignOpen => "campaign_open",
+            Self::LogDamaged => "log_damaged",
+            Self::NothingToGoOn => "nothing_to_go_on",
+            Self::PlanDrifted => "plan_drifted",
+            Self::OtherCentral => "other_central",
+            Self::TooLarge => "too_large",
+            Self::ResultsUnreadable => "results_unreadable",
+            Self::RunbookDiffers => "runbook_differs",
+            Self::NodesOffline => "nodes_offline",
+            Self::CutoffTooNear => "cutoff_too_near",
+            Self::Unsupported => "unsupported",
+        }
+    }
+}
