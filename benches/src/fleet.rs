@@ -37,6 +37,15 @@ pub struct Size {
 }
 
 impl Size {
+    /// A fleet of so many locations, with so many nodes in each. `None` unless the locations fill
+    /// whole accounts: every account has the group in each of the [`REGIONS`].
+    #[must_use]
+    pub fn of(locations: u64, nodes: u64) -> Option<Self> {
+        let regions = REGIONS.len() as u64;
+        let accounts = locations / regions;
+        (accounts > 0 && locations.is_multiple_of(regions)).then_some(Self { accounts, nodes })
+    }
+
     /// How many locations that makes.
     #[must_use]
     pub fn locations(self) -> u64 {

@@ -1,0 +1,101 @@
+//! What a campaign costs at a given size: `scale 1000x10 10000x10` prints a line of JSON for each
+//! number of locations times nodes in each.
+//!
+//! Each size runs in a process of its own, since the most memory that a process ever had is all that
+//! the system keeps.
+
+use patchfleet_benches::fleet::{Fleet, Size};
+use patchfleet_benches::{Fallible, log};
+use patchfleet_core::campaign::State;
+use patchfleet_core::census::Depth;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::process::{Command, ExitCode};
+use std::time::Instant;
+
+const USAGE: &str =
+    "usage: scale LOCATIONSxNODES ..., as in `scale 1000x10 10000x10`; locations in steps of 5";
+
+/// Set for the process that measures one size.
+const CHILD: &str = "PATCHFLEET_SCALE_CHILD";
+
+fn main() -> ExitCode {
+    let sizes: Vec<String> = std::env::args().skip(1).collect();
+    match run(&sizes) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("scale: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(texts: &[String]) -> Fallible<()> {
+    if texts.is_empty() {
+        return Err(USAGE.into());
+    }
+    let sizes: Vec<Size> = texts
+        .iter()
+        .map(|text| parse(text).ok_or_else(|| format!("{text:?} is no size; {USAGE}")))
+        .collect::<Result<_, _>>()?;
+    if std::env::var_os(CHILD).is_some() {
+        return sizes.into_iter().try_for_each(measure);
+    }
+    for text in texts {
+        let this = std::env::current_exe()?;
+        let status = Command::new(this).arg(text).env(CHILD, "1").status()?;
+        if !status.success() {
+            return Err(format!("{text} failed: {status}").into());
+        }
+    }
+    Ok(())
+}
+
+fn parse(text: &str) -> Option<Size> {
+    let (locations, nodes) = text.split_once('x')?;
+    Size::of(locations.parse().ok()?, nodes.parse().ok()?)
+}
+
+fn measure(size: Size) -> Fallible<()> {
+    let fleet = Fleet::new(size)?;
+    let (plan, plan_s) = timed(|| fleet.plan(Depth::Count))?;
+    let planning = fleet.calls();
+    let (records, campaign_s) = timed(|| fleet.campaign(&plan))?;
+    // Before anything that only this measurement needs.
+    let peak_kib = peak_kib();
+    let (_, replay_s) = timed(|| Ok(State::from_records(&records)?))?;
+    let log_bytes: usize = log::lines(&records)?.iter().map(String::len).sum();
+    let mut calls = fleet.calls();
+    for (operation, planned) in planning {
+        calls.entry(operation).and_modify(|all| *all -= planned);
+    }
+    calls.retain(|_, made| *made > 0);
+    let line = json!({
+        "locations": size.locations(),
+        "nodes": size.all_nodes(),
+        "plan_s": plan_s,
+        "campaign_s": campaign_s,
+        "replay_s": replay_s,
+        "peak_kib": peak_kib,
+        "calls": calls.values().sum::<u64>(),
+        "calls_by_operation": calls.into_iter().collect::<BTreeMap<_, _>>(),
+        "records": records.len(),
+        "log_bytes": log_bytes,
+    });
+    println!("{line}");
+    Ok(())
+}
+
+/// What `work` gives, and how many seconds it took.
+fn timed<T>(work: impl FnOnce() -> Fallible<T>) -> Fallible<(T, f64)> {
+    let begun = Instant::now();
+    let made = work()?;
+    Ok((made, begun.elapsed().as_secs_f64()))
+}
+
+/// The most memory that this process has had so far, in KiB. `None` where the system has no /proc.
+fn peak_kib() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
