@@ -1,7 +1,7 @@
 //! Presigned URLs: whoever reads one can fetch what it names, so none is written down or shown.
 //!
 //! A list of patches may be named by one. The start that is sent at once carries it as it is.
-//! Everything else (JSON, text, `Debug`, errors) has [`concealed`] in its place.
+//! Everything else (JSON, text, `Debug`, errors) has its digest in its place.
 
 use crate::id::RequestDigest;
 use serde::{Serialize, Serializer};

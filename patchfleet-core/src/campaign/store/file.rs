@@ -56,7 +56,7 @@ pub struct CampaignSummary {
     pub finished: Option<FinishedOutcome>,
     /// Why locations were left out that had not been begun, if any was.
     pub left_out_because: Option<String>,
-    /// What a person may want to act on now ([`State::warnings`](super::State::warnings)).
+    /// What a person may want to act on now ([`State::warnings`](crate::campaign::State::warnings)).
     pub warnings: Vec<String>,
 }
 
