@@ -216,7 +216,7 @@ impl Job<'_> {
         }
         settlement.commands = commands;
         settlement.expires_at = expires_at;
-        settlement.cancelled = cancelled;
+        settlement.cancelled |= cancelled;
         Ok(match lagging {
             Some(lag) => Collected::Lagging(settlement, lag),
             None => Collected::Settled(settlement),

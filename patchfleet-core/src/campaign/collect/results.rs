@@ -198,7 +198,14 @@ impl Job<'_> {
                 failed: fresh.map(|state| state.failed).or(told.map(|told| told.failed)),
             });
         }
+        // A command that had failed nodes before ends as Failed, also if somebody cancelled it on the others.
+        let on_a_node = runs.iter().flat_map(|run| run.invocations.values());
+        let cancelled = cancelled
+            || on_a_node
+                .into_iter()
+                .any(|view| view.status == InvocationStatus::Cancelled);
         let mut settlement = self.by_nodes(rows, cancelled);
+        settlement.cancelled = cancelled;
         if not_whole.is_none() {
             let unknown = (!all_listed).then_some(NOT_ALL_LISTED);
             self.account_for_the_planned(&mut settlement, found.left_rows(unknown));

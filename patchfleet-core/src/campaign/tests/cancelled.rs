@@ -253,6 +253,33 @@ fn a_command_that_was_cancelled_is_a_stop_although_its_step_ends_as_failed() {
 }
 
 #[test]
+fn a_command_that_failed_on_one_node_and_was_cancelled_on_another_is_a_stop() {
+    let failed = Node {
+        status: "Failed",
+        patches: None,
+        ..Node::well(1)
+    };
+    let not_run = Node {
+        status: "Cancelled",
+        patches: None,
+        ..Node::well(2)
+    };
+    let script = Script::Nodes(vec![failed, not_run]);
+    let well = Script::Nodes(vec![Node::well(1)]);
+    // Failures alone would not stop it.
+    let world = World::new(&[&[("us-east-1", script)], &[("us-east-1", well)]], 1, 5);
+    let state = world.run();
+    assert_eq!(
+        outcomes(&state),
+        [LocationOutcome::Cancelled, LocationOutcome::NotStarted]
+    );
+    assert!(matches!(
+        state.stop_reason(),
+        Some(StopReason::CancelledElsewhere { .. })
+    ));
+}
+
+#[test]
 fn a_command_that_was_cancelled_before_it_was_sent_to_any_node_is_a_stop() {
     let world = command_cancelled(Script::CommandFails("Cancelled"));
     let state = world.run();

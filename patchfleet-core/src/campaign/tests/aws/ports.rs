@@ -252,7 +252,8 @@ impl Automation for FakeAws {
                 }
                 _ if targets == 0 => ("Success", "NoInstancesInTag"),
                 _ if !over => ("InProgress", "InProgress"),
-                _ if cancelled => ("Cancelled", "Cancelled"),
+                // One that had failed nodes before ends as Failed.
+                _ if cancelled && failed == 0 => ("Cancelled", "Cancelled"),
                 _ if alarmed => ("Failed", "FailedDueToAlarm"),
                 _ => ("Failed", "Failed"),
             };
