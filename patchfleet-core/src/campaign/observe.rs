@@ -240,7 +240,8 @@ impl Observed {
         events
     }
 
-    /// What was cancelled, is not known to be, and not by patchfleet, which cancels nothing. The step of a cancelled execution says
+    /// The cancels that the log does not have yet. They are somebody else's, since patchfleet cancels nothing. The step of a
+    /// cancelled execution says
     /// nothing of its location, in which everything may run on and be cancelled later.
     pub(super) fn cancels(&self, state: &State, unit: UnitId) -> BTreeSet<Option<Location>> {
         let execution = self.cancelled.then_some(None);
