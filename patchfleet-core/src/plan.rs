@@ -2,8 +2,8 @@
 
 use crate::budget::WorstCase;
 use crate::census::NodeCounts;
-use crate::id::{AccountId, Location, NodeId, NodeSet, NodesDigest, Region, UnitId};
-use crate::port::{Caller, StartRequest};
+use crate::id::{AccountId, Location, NodeId, NodeSet, NodesDigest, Region};
+use crate::port::Caller;
 use crate::refusal::{Skip, SkipReason};
 use crate::request::PatchRequest;
 use crate::runbook::PlannedRunbook;
@@ -20,7 +20,9 @@ mod presigned;
 mod reading;
 mod render;
 mod small;
+mod unit;
 mod units;
+mod written;
 
 pub use build::build;
 pub use file::PlanFileError;
@@ -28,12 +30,14 @@ pub(crate) use lifetime::timeout_of;
 pub use lifetime::{CUTOFF_MARGIN, Cutoff, LIFETIME_CAP, Lifetime};
 pub use make::{Attendance, Options, PlanError, make, require_central};
 pub use presigned::refuse_presigned;
+pub use unit::Unit;
 
 /// The version of the plan's JSON that this version writes.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
-/// A plan. Its JSON is what `patchfleet plan --output json` prints and `--out` saves.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A plan. Its JSON is what `patchfleet plan --output json` prints and `--out` saves. There the starts
+/// stand as `requests`, beside the `units` that they belong to.
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Plan {
     /// The JSON's version: [`FORMAT`].
@@ -50,26 +54,18 @@ pub struct Plan {
     pub skipped: Vec<Skip>,
     /// What a person should know before starting.
     pub warnings: Vec<String>,
-    /// The expected starts, one for each unit, in the order of their units. The campaign adds its
-    /// own id, the snapshot and the client token.
-    pub requests: Vec<StartRequest>,
+    /// The units, in the order in which they are begun. Their numbers count from 1.
+    pub units: Vec<Unit>,
     /// The runbook that the plan was made for. `None` if it may not be read, which the warnings say
     /// then: nothing notices if it changes.
-    #[serde(deserialize_with = "Option::deserialize")] // a plan that lacks the key is not whole
     pub runbook: Option<PlannedRunbook>,
     /// What can go wrong at most.
     pub worst_case: WorstCase,
     /// How long commands live; `None` if that is the affair of a runbook of one's own.
-    #[serde(deserialize_with = "Option::deserialize")] // a plan that lacks the key is not whole
     pub lifetime: Option<Lifetime>,
 }
 
 impl Plan {
-    /// The units with their expected starts.
-    pub fn units(&self) -> impl Iterator<Item = (UnitId, &StartRequest)> {
-        (0..).map(UnitId::from_index).zip(&self.requests)
-    }
-
     /// How many locations may be patched at once, over all units: the request's
     /// `budget.locations.max_concurrency` of all planned locations. Each unit's own limit is at
     /// most this; those of the units that are open at the same time have to add up to at most

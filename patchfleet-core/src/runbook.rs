@@ -30,7 +30,7 @@ pub use ensure::{Checked, Ensured, check, ensure};
 pub use start::{TAG_CAMPAIGN, TAG_UNIT, for_campaign, parameters, start_tag_key};
 pub(crate) use start::{of_campaign, said};
 pub use targets::{MAX_NODE_IDS, TargetTooLong, node_chunks};
-pub(crate) use targets::{node_targets, targets};
+pub(crate) use targets::{named_nodes, node_targets, targets};
 
 /// The name of patchfleet's own runbook.
 pub const NAME: &str = crate::request::OWN_DOCUMENT;

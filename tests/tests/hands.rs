@@ -432,7 +432,7 @@ fn others_do_everything_and_it_shows() {
         if let Ok(done) = &run.result {
             driven += usize::from(!done.plan.locations.is_empty());
             gone_on += usize::from(!done.gone_on.is_empty());
-            let left = run.parents().count() < done.plan.requests.len();
+            let left = run.parents().count() < done.plan.units.len();
             stopped += usize::from(left && !stops(&run).is_empty());
             *outcomes.entry(done.ended.report.outcome.as_str()).or_insert(0) += 1;
             for row in done.ended.rows.values().flatten() {

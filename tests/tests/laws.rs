@@ -115,7 +115,7 @@ fn exact(run: &Run, done: &Done) {
         assert!(once.contains(&at) || not_started, "{at:?}: {location:?}");
     }
     assert!(once.is_subset(&planned), "{once:?} of {planned:?}");
-    if run.parents().len() == done.plan.requests.len() {
+    if run.parents().len() == done.plan.units.len() {
         assert_eq!(once, planned);
     }
     for command in run.after["commands"].as_array().unwrap() {
@@ -456,7 +456,7 @@ fn the_random_worlds_are_of_every_kind() {
         match &run.result {
             Err(_) => refused += 1,
             Ok(Done { plan, ended }) => {
-                several += usize::from(plan.requests.len() > 1);
+                several += usize::from(plan.units.len() > 1);
                 campaigns.insert(ended.report.outcome.as_str());
                 outcomes.extend(ended.report.locations.iter().filter_map(|one| one.outcome));
                 let rows = ended.rows.values().flatten();

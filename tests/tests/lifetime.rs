@@ -154,7 +154,7 @@ async fn leaving_silent_nodes_out_patches_the_others_and_accounts_for_every_node
     let plan = plan_with(&ports, &request, &plan::Options::default())
         .await
         .unwrap();
-    assert_eq!(plan.requests.len(), 2);
+    assert_eq!(plan.units.len(), 2);
     let planned = plan.locations[0].nodes.unwrap();
     let ended = Campaign::begin(&ports, plan).await.unwrap().run().await.unwrap();
     let nodes = &ended.report.totals.nodes;
@@ -210,7 +210,7 @@ async fn a_start_that_aws_keeps_waiting_past_the_cutoff_is_told_and_is_no_succes
         ..plan::Options::default()
     };
     let plan = plan_with(&ports, &request, &options).await.unwrap();
-    let mut nap = plan.requests[0].clone();
+    let mut nap = plan.units[0].start.clone();
     nap.document_name = "Nap".parse().unwrap();
     nap.parameters = [("Why".to_owned(), vec!["backup".to_owned()])].into();
     let token = patchfleet_core::id::CampaignId::from_uuid(uuid::Uuid::nil())

@@ -340,7 +340,7 @@ async fn under_way(pin: &str, settings: &str) -> (Sim, Ports, Campaign) {
         .await
         .unwrap();
     let drawn = plan(&ports, &request).await.unwrap();
-    assert_eq!(drawn.requests.len(), 2);
+    assert_eq!(drawn.units.len(), 2);
     let campaign = Campaign::begin(&ports, drawn).await.unwrap();
     campaign.run_for(60).await.unwrap();
     (sim, ports, campaign)
@@ -447,8 +447,9 @@ async fn a_copy_with_other_content_that_appears_in_a_target_account_keeps_the_ne
     assert!(reboot_options_there(&sim).is_empty(), "nothing was sent there");
 
     // The start that was withheld would have rebooted them.
-    let (id, request) = campaign.plan.units().last().unwrap();
-    let request = runbook::for_campaign(request, campaign.plan.runbook.as_ref(), campaign.id, id, 1);
+    let unit = campaign.plan.units.last().unwrap();
+    let id = unit.id;
+    let request = runbook::for_campaign(&unit.start, campaign.plan.runbook.as_ref(), campaign.id, id, 1);
     let token = campaign.id.client_token(id, 1);
     ports.automation.start(&request, token).await.unwrap();
     ports

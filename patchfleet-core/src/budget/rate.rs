@@ -9,7 +9,7 @@ use std::{fmt, str::FromStr};
 const MAX_LEN: usize = 7;
 
 /// A rate control in AWS's grammar.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RateControl {
     /// How many at once.
     pub max_concurrency: MaxConcurrency,

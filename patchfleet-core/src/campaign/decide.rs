@@ -4,7 +4,7 @@ use super::polls::{LocationPolls, Polls, UnitPolls, later};
 use super::state::{Intent, StartState, State, UnitState};
 use crate::id::{Location, UnitId};
 use crate::outcome::FinishedOutcome;
-use crate::port::{ExecutionStatus, PortErrorKind, StartRequest};
+use crate::port::{ExecutionStatus, PortErrorKind};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 
@@ -154,14 +154,14 @@ fn next_start(state: &State, kept_back: impl Fn(&UnitState) -> bool) -> Option<(
     let next = state
         .units()
         .iter()
-        .zip(&state.plan().requests)
+        .zip(&state.plan().units)
         .find(|((_, unit), _)| {
             !unit.is_begun()
                 && !unit.is_left_out()
                 && !kept_back(unit)
                 && !unit.locations.keys().any(|location| at_work.contains(location))
         });
-    let ((&id, unit), request) = next?;
+    let ((&id, unit), planned) = next?;
     // One start at a time: AWS takes about one a second, and what is refused once is refused again.
     if state
         .units()
@@ -180,20 +180,14 @@ fn next_start(state: &State, kept_back: impl Fn(&UnitState) -> bool) -> Option<(
     let open: u32 = state
         .units()
         .values()
-        .zip(&state.plan().requests)
+        .zip(&state.plan().units)
         .filter(|(unit, _)| unit.is_begun() && !unit.is_over())
-        .map(|(_, request)| concurrency(request))
+        .map(|(_, planned)| planned.locations_at_once())
         .fold(0, u32::saturating_add);
     let allowed = state.plan().location_budget();
     // With nothing open, a unit is begun whatever it says: otherwise it would wait for ever.
-    let fits = open == 0 || open.saturating_add(concurrency(request)) <= allowed;
+    let fits = open == 0 || open.saturating_add(planned.locations_at_once()) <= allowed;
     fits.then_some((id, unit))
-}
-
-/// How many locations a unit has in work at once: a count (see [`crate::port::TargetLocation`]).
-fn concurrency(request: &StartRequest) -> u32 {
-    let text = &request.target_location().target_location_max_concurrency;
-    text.parse().unwrap_or(u32::MAX)
 }
 
 /// Collects every location that is not settled.

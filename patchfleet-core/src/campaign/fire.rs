@@ -217,9 +217,9 @@ impl<'a> FirePorts<'a> {
         if let Some(before) = self.planned_before(campaign, plan, longest_retry).await? {
             return Ok(Fired::AlreadyStarted(before));
         }
-        let request = match plan.requests.as_slice() {
+        let request = match plan.units.as_slice() {
             [] => return Ok(Fired::NothingToDo),
-            [request] => request,
+            [unit] => &unit.start,
             several => {
                 return Err(FireError::NeedsDriver {
                     units: several.len(),

@@ -5,7 +5,6 @@ use crate::id::{ClientToken, DocumentName, ExecutionId, NodeId, UnitId, WriterId
 use crate::port::{Automation, PortError, PortErrorKind, PortResult, Sent, StartRequest, Walk};
 use crate::runbook;
 use jiff::Timestamp;
-use std::collections::BTreeMap;
 
 /// The exact request of a unit's start that is made now: the one that was intended, if one may have
 /// taken effect or does not depend on the time.
@@ -54,11 +53,6 @@ fn shrink(state: &State, id: UnitId, request: &mut StartRequest) {
             request.parameters.insert("Targets".to_owned(), targets);
         }
     }
-}
-
-/// The node ids that a planned start names, if it is the plan that says which nodes are meant.
-pub(super) fn planned_ids(request: &StartRequest) -> Option<Vec<NodeId>> {
-    node_ids(request).filter(|_| runbook::is_own(&request.document_name))
 }
 
 /// Looks for the execution that a start with this client token began.
@@ -112,26 +106,4 @@ impl Failure {
 pub(super) fn others_in_doubt(intent: &Intent, writer: WriterId) -> bool {
     let mine = intent.in_doubt.iter().any(|(who, _)| *who == writer);
     intent.in_doubt.len() > usize::from(mine)
-}
-
-/// The node ids that a unit's start names; `None` if it says in another way which nodes it means,
-/// as the runbook of somebody else may.
-pub(super) fn node_ids(request: &StartRequest) -> Option<Vec<NodeId>> {
-    named_nodes(&request.parameters)
-}
-
-/// The node ids that a start with these parameters names.
-pub(super) fn named_nodes(parameters: &BTreeMap<String, Vec<String>>) -> Option<Vec<NodeId>> {
-    #[derive(serde::Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Target {
-        key: String,
-        values: Vec<NodeId>,
-    }
-    let targets = parameters.get("Targets")?;
-    targets
-        .iter()
-        .filter_map(|json| serde_json::from_str::<Target>(json).ok())
-        .find(|target| target.key == "InstanceIds")
-        .map(|target| target.values)
 }

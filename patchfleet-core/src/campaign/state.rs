@@ -105,8 +105,9 @@ impl State {
             driven_at: first.at,
             next_seq: 0,
             units: plan
-                .units()
-                .map(|(unit, request)| (unit, UnitState::new(request)))
+                .units
+                .iter()
+                .map(|unit| (unit.id, UnitState::new(unit)))
                 .collect(),
             runbook: None,
             cancels: BTreeMap::new(),

@@ -1,12 +1,12 @@
 //! From the request, the candidates and the census to the plan, or to every reason against it.
 
 use super::lifetime::{self, Lifetime};
-use super::units::{Unit, names_nodes, units};
+use super::units::{Draft, names_nodes, units};
 use super::{FORMAT, Options, Plan, PlannedLocation, names, nowhere, offline, small};
 use crate::budget::{Paced, PacedCommand, PacedNodes, Seconds, WorstCase};
 use crate::census::{CensusAnswer, CensusTaken, NodeCounts, UnknownCause};
 use crate::expand::Candidates;
-use crate::id::{Location, NodeId};
+use crate::id::{Location, NodeId, UnitId};
 use crate::port::{Caller, Resolution};
 use crate::refusal::{Refusal, RefusalCode, RefusalReason, Skip, SkipReason};
 use crate::request::{
@@ -113,7 +113,7 @@ pub fn build(
     skipped.sort_by(|a, b| (&a.account, &a.region).cmp(&(&b.account, &b.region)));
     let total = count(locations.len());
     let now = options.cutoff.map(|cutoff| cutoff.now);
-    let units: Vec<(Unit, Seconds)> = units
+    let units: Vec<(Draft, Seconds)> = units
         .into_iter()
         .map(|unit| {
             let timeout = lifetime.map(|lifetime| lifetime.timeout(request, &unit, now));
@@ -146,9 +146,10 @@ pub fn build(
         locations,
         skipped,
         warnings,
-        requests: units
-            .into_iter()
-            .map(|(unit, timeout)| unit.start(request, total, lifetime.as_ref(), timeout))
+        units: (0..)
+            .map(UnitId::from_index)
+            .zip(units)
+            .map(|(id, (draft, timeout))| draft.unit(id, request, total, lifetime.as_ref(), timeout))
             .collect(),
         runbook: None,
         worst_case,
@@ -160,7 +161,7 @@ pub fn build(
 fn worst_case(
     request: &PatchRequest,
     total: u32,
-    units: &[(Unit, Seconds)],
+    units: &[(Draft, Seconds)],
     lifetime: Option<&Lifetime>,
 ) -> WorstCase {
     let rates = &request.budget.locations;

@@ -1,6 +1,6 @@
 //! What changed between a saved plan and the same plan made anew.
 
-use super::{Plan, PlannedLocation, names};
+use super::{Plan, PlannedLocation, Unit, names};
 use crate::id::{Location, NodeId};
 use crate::port::StartRequest;
 use crate::refusal::Skip;
@@ -55,8 +55,8 @@ impl Plan {
         if lines.is_empty() && self.starts_alike() != newer.starts_alike() {
             lines.push(format!(
                 "the starts differ: {} were planned, {} would be made",
-                self.requests.len(),
-                newer.requests.len()
+                self.units.len(),
+                newer.units.len()
             ));
         }
         lines
@@ -73,8 +73,8 @@ impl Plan {
             mine.digest.clone_from(&theirs.digest);
             mine.parameters.clone_from(&theirs.parameters);
         }
-        for (mine, theirs) in self.requests.iter_mut().zip(&saved.requests) {
-            mine.document_version = theirs.document_version;
+        for (mine, theirs) in self.units.iter_mut().zip(&saved.units) {
+            mine.start.document_version = theirs.start.document_version;
         }
     }
 
@@ -114,15 +114,15 @@ impl Plan {
             .lifetime
             .as_ref()
             .is_some_and(|lifetime| lifetime.cutoff.is_some());
-        let alike = |start: &StartRequest| {
-            let mut start = start.clone();
+        let alike = |unit: &Unit| {
+            let mut start = unit.start.clone();
             start.document_version = None;
             if has_cutoff {
                 start.parameters.remove(TIMEOUT_PARAMETER);
             }
             start
         };
-        self.requests.iter().map(alike).collect()
+        self.units.iter().map(alike).collect()
     }
 
     fn by_location(&self) -> BTreeMap<Location, State<'_>> {

@@ -5,7 +5,7 @@
 //! a command that is alive patches and reboots a node whenever that comes back. So it lives as long
 //! as the nodes of its location need, and no longer than the cap, the cutoff and the request say.
 
-use super::units::{Command, Unit};
+use super::units::{Command, Draft};
 use super::{Plan, names};
 use crate::budget::{MaxConcurrency, Seconds};
 use crate::id::UnitId;
@@ -114,7 +114,7 @@ impl Lifetime {
     }
 
     /// `TimeoutSeconds` of a unit: what its worst location needs, within every bound.
-    pub(super) fn timeout(&self, request: &PatchRequest, unit: &Unit, now: Option<Timestamp>) -> Seconds {
+    pub(super) fn timeout(&self, request: &PatchRequest, unit: &Draft, now: Option<Timestamp>) -> Seconds {
         let cap = LIFETIME_CAP.minus(self.steps.most).max(SHORTEST);
         let limit = request.budget.nodes.max_concurrency;
         let usual = Seconds::new(u64::from(DELIVERY_TIMEOUT_SECONDS));
@@ -166,7 +166,7 @@ pub(super) fn too_near(lifetime: &Lifetime, cutoff: Cutoff) -> Option<RefusalRea
 pub(super) fn warnings(
     request: &PatchRequest,
     lifetime: &Lifetime,
-    units: &[(Unit, Seconds)],
+    units: &[(Draft, Seconds)],
 ) -> Vec<String> {
     let limit = request.budget.nodes.max_concurrency;
     // For each location: how many nodes may have no turn, of how many turns, and how many fit.
@@ -267,8 +267,7 @@ impl Plan {
     /// Whether it may be begun at all says [`Lifetime::begins_until`].
     #[must_use]
     pub fn start_at(&self, unit: UnitId, now: Timestamp) -> Option<StartRequest> {
-        let (_, planned) = self.units().find(|(id, _)| *id == unit)?;
-        let mut start = planned.clone();
+        let mut start = self.unit(unit)?.start.clone();
         if let Some(lifetime) = &self.lifetime
             && let Some(cutoff) = lifetime.cutoff
             && let Some(planned) = timeout_of(&start)

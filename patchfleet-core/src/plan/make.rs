@@ -205,8 +205,8 @@ async fn bind(
     runbook.unread = found.unread;
     if pin == RunbookPin::Version {
         let version = runbook.version_to_run(pin);
-        for start in &mut plan.requests {
-            start.document_version = Some(version);
+        for unit in &mut plan.units {
+            unit.start.document_version = Some(version);
         }
     }
     plan.runbook = Some(runbook);

@@ -11,7 +11,7 @@ impl Plan {
     #[must_use]
     pub fn presigned(&self) -> Option<String> {
         self.request.presigned().or_else(|| {
-            let mut parameters = self.requests.iter().flat_map(|start| &start.parameters);
+            let mut parameters = self.units.iter().flat_map(|unit| &unit.start.parameters);
             parameters
                 .find(|(_, values)| values.iter().any(|value| is_presigned(value)))
                 .map(|(name, _)| format!("the parameter {name}"))

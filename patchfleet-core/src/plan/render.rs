@@ -1,7 +1,7 @@
 //! The plan as plain text, for people: aligned, without colour.
 
 use super::lifetime::timeout_of;
-use super::{Plan, PlannedLocation};
+use super::{Plan, PlannedLocation, Unit};
 use crate::budget::Seconds;
 use crate::port::StartRequest;
 use crate::presigned::concealed;
@@ -212,11 +212,12 @@ impl Plan {
             parameters.remove(TIMEOUT_PARAMETER);
             parameters
         };
-        let mut parameters = self.requests.iter().map(others);
+        let mut parameters = self.units.iter().map(|unit| others(&unit.start));
         let first = parameters.next();
         let shared = first.filter(|first| parameters.all(|other| other == *first));
-        for (unit, start) in self.units() {
-            describe(&mut text, unit.number(), start);
+        for unit in &self.units {
+            let start = &unit.start;
+            describe(&mut text, unit);
             if let (Some(timeout), Some(lifetime)) = (timeout_of(start), &self.lifetime) {
                 push(
                     &mut text,
@@ -252,18 +253,19 @@ fn row(location: &PlannedLocation) -> Vec<String> {
     row
 }
 
-fn describe(text: &mut String, number: u32, start: &StartRequest) {
-    let target = start.target_location();
+fn describe(text: &mut String, unit: &Unit) {
+    let (start, target) = (&unit.start, unit.start.target_location());
     push(
         text,
         &format!(
-            "  {number}. {}: {} x {} as {}, {} at once, {} may fail",
+            "  {}. {}: {} x {} as {}, {} at once, {} may fail",
+            unit.id,
             start.document_name,
             some(target.accounts.len(), "account"),
             some(target.regions.len(), "Region"),
             target.execution_role_name,
-            target.target_location_max_concurrency,
-            target.target_location_max_errors
+            unit.locations_at_once(),
+            unit.location_errors()
         ),
     );
     push(text, &format!("     accounts  {}", list(&target.accounts)));

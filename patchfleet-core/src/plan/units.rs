@@ -1,10 +1,10 @@
 //! The starts to be: which locations, which nodes, and for how long their commands live.
 
-use super::PlannedLocation;
 use super::lifetime::Lifetime;
+use super::{PlannedLocation, Unit};
 use crate::budget::{MaxConcurrency, PacedNodes, Queue, Seconds};
 use crate::census::{CensusTaken, NodeCounts};
-use crate::id::{Location, NodeId};
+use crate::id::{Location, NodeId, UnitId};
 use crate::pack::{Rectangle, pack};
 use crate::port::{Caller, Resolution, StartRequest, TargetLocation};
 use crate::request::{OfflineAction, PatchRequest, Selector};
@@ -12,8 +12,10 @@ use crate::runbook::{self, STEP_TIMEOUT_PARAMETER, TIMEOUT_PARAMETER, TargetTooL
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One start to be.
-pub(super) struct Unit {
+pub(super) struct Draft {
     pub(super) rectangle: Rectangle,
+    /// The nodes that the start names; `None` if it names none.
+    nodes: Option<Vec<NodeId>>,
     parameters: BTreeMap<String, Vec<String>>,
     /// One for each of its locations.
     pub(super) commands: Vec<Command>,
@@ -71,15 +73,16 @@ impl From<Reach> for PacedNodes {
     }
 }
 
-impl Unit {
-    /// The start. `timeout` is that of its commands, under patchfleet's own runbook.
-    pub(super) fn start(
+impl Draft {
+    /// The unit with its start. `timeout` is that of its commands, under patchfleet's own runbook.
+    pub(super) fn unit(
         self,
+        id: UnitId,
         request: &PatchRequest,
         total: u32,
         lifetime: Option<&Lifetime>,
         timeout: Seconds,
-    ) -> StartRequest {
+    ) -> Unit {
         let rates = &request.budget.locations;
         let size = count(self.rectangle.len());
         let mut parameters = self.parameters;
@@ -90,19 +93,20 @@ impl Unit {
                 parameters.insert(STEP_TIMEOUT_PARAMETER.to_owned(), value);
             }
         }
-        StartRequest {
+        let start = StartRequest {
             document_name: request.automation.document.clone(),
             document_version: None,
             parameters,
             target_locations: [TargetLocation {
                 accounts: self.rectangle.accounts,
                 regions: self.rectangle.regions,
-                target_location_max_concurrency: rates.max_concurrency.as_count(total).min(size).to_string(),
-                target_location_max_errors: rates.max_errors.as_count(total).to_string(),
+                target_location_max_concurrency: rates.max_concurrency.as_count(total).min(size),
+                target_location_max_errors: rates.max_errors.as_count(total),
                 execution_role_name: request.automation.execution_role.clone(),
             }],
             tags: Vec::new(),
-        }
+        };
+        Unit::new(id, self.nodes, request.budget.nodes, start)
     }
 }
 
@@ -134,8 +138,9 @@ pub(super) fn units(
     locations: &[PlannedLocation],
     census: &CensusTaken,
     with_cutoff: bool,
-) -> Result<Vec<Unit>, TargetTooLong> {
+) -> Result<Vec<Draft>, TargetTooLong> {
     let skips = request.policy.offline == OfflineAction::Skip;
+    let own = runbook::is_own(&request.automation.document);
     let (mut units, mut last) = (Vec::new(), Vec::new());
     let mut packed: BTreeMap<Location, Option<Reach>> = BTreeMap::new();
     for planned in locations {
@@ -150,8 +155,10 @@ pub(super) fn units(
         let all = count(managed.online.len()).saturating_add(count(offline.len()));
         let named = |nodes: &[NodeId], online: bool| {
             let n = count(nodes.len());
-            Ok(Unit {
+            Ok(Draft {
                 rectangle: single(&location),
+                // A runbook of one's own is not told.
+                nodes: own.then(|| nodes.to_vec()),
                 parameters: runbook::parameters(request, central, Some(nodes))?,
                 commands: vec![Command {
                     location: location.clone(),
@@ -180,9 +187,9 @@ pub(super) fn units(
         true => BTreeMap::new(),
         false => runbook::parameters(request, central, None)?,
     };
-    let mut all: Vec<Unit> = rectangles
+    let mut all: Vec<Draft> = rectangles
         .into_iter()
-        .map(|rectangle| Unit {
+        .map(|rectangle| Draft {
             commands: rectangle
                 .locations()
                 .map(|location| Command {
@@ -191,6 +198,7 @@ pub(super) fn units(
                 })
                 .collect(),
             rectangle,
+            nodes: None,
             parameters: parameters.clone(),
         })
         .collect();

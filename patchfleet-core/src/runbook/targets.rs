@@ -2,11 +2,15 @@
 
 use crate::id::NodeId;
 use crate::request::{MAX_PARAMETER_CHARS as MAX_CHARS, Selector};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Most node ids in one unit: as many of the longest (`mi-…`, 20 characters) as one parameter
 /// value of 512 characters holds. (Run Command itself takes 50.)
 pub const MAX_NODE_IDS: usize = 20;
+
+/// The key of a target that names nodes.
+const NODE_IDS: &str = "InstanceIds";
 
 /// A target that does not fit in one parameter value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -20,7 +24,7 @@ pub struct TargetTooLong {
     pub chars: usize,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Target {
     key: String,
@@ -35,6 +39,17 @@ pub fn node_chunks(nodes: &[NodeId]) -> impl Iterator<Item = &[NodeId]> {
 /// These nodes as values of the parameter `Targets`.
 pub(crate) fn node_targets(nodes: Vec<NodeId>) -> Result<Vec<String>, TargetTooLong> {
     targets(&Selector::NodeIds(nodes))
+}
+
+/// The node ids that an execution with these parameters names, as AWS reports them; `None` if it names
+/// none. What a plan's own units name is said by [`Unit::nodes`](crate::plan::Unit::nodes).
+pub(crate) fn named_nodes(parameters: &BTreeMap<String, Vec<String>>) -> Option<Vec<NodeId>> {
+    let targets = parameters.get("Targets")?;
+    let mut targets = targets
+        .iter()
+        .filter_map(|json| serde_json::from_str::<Target>(json).ok());
+    let ids = targets.find(|target| target.key == NODE_IDS)?.values;
+    ids.iter().map(|id| id.parse().ok()).collect()
 }
 
 /// The selector as values of the parameter `Targets`. A node has to match every one.
@@ -52,10 +67,7 @@ pub(crate) fn targets(selector: &Selector) -> Result<Vec<String>, TargetTooLong>
         // Run Command has no target for all of them: each unit names its nodes.
         Selector::AllManaged => vec![],
         Selector::NodeIds(nodes) => {
-            vec![target(
-                "InstanceIds",
-                nodes.iter().map(ToString::to_string).collect(),
-            )]
+            vec![target(NODE_IDS, nodes.iter().map(ToString::to_string).collect())]
         }
     };
     targets

@@ -4,13 +4,13 @@
 
 use crate::plan::planned;
 use crate::world::{CENTRAL, Place, World, account, ec2, hybrid, region, request_with};
-use patchfleet_core::id::{AccountId, Location, OrgParent, OuId, Region};
+use patchfleet_core::id::{AccountId, Location, NodeId, OrgParent, OuId, Region};
 use patchfleet_core::plan::Plan;
-use patchfleet_core::port::{AccountState, PingStatus, PortErrorKind, RegionOptStatus};
+use patchfleet_core::port::{AccountState, PingStatus, PortErrorKind, RegionOptStatus, StartRequest};
 use patchfleet_core::refusal::RefusalCode;
 use patchfleet_core::request::{NothingSelected, PatchRequest};
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 const REGIONS: [&str; 4] = ["us-east-1", "eu-west-1", "ap-east-1", "me-south-1"];
@@ -308,6 +308,19 @@ fn outcome(plan: &Plan) -> BTreeMap<Location, String> {
     all
 }
 
+/// The node ids in the text that a start hands to Run Command, if there are any.
+fn in_targets(start: &StartRequest) -> Option<Vec<NodeId>> {
+    let target: Value = serde_json::from_str(start.parameters.get("Targets")?.first()?).unwrap();
+    let ids = target["Values"]
+        .as_array()
+        .filter(|_| target["Key"] == "InstanceIds")?;
+    Some(
+        ids.iter()
+            .map(|id| id.as_str().unwrap().parse().unwrap())
+            .collect(),
+    )
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -334,8 +347,9 @@ proptest! {
         let case = case(seed);
         let plan = planned(&case.world, &case.request).unwrap();
         let mut named: Vec<String> = Vec::new();
-        for start in &plan.requests {
-            let target = start.target_location();
+        for unit in &plan.units {
+            let target = unit.start.target_location();
+            prop_assert_eq!(&unit.nodes, &in_targets(&unit.start));
             for id in &target.accounts {
                 named.extend(target.regions.iter().map(|name| format!("{id}/{name}")));
             }
@@ -348,7 +362,7 @@ proptest! {
         let mut wanted: Vec<String> = plan.locations.iter().map(|planned| planned.location().to_string()).collect();
         wanted.sort_unstable();
         prop_assert_eq!(named, wanted);
-        prop_assert_eq!(plan.worst_case.starts as usize, plan.requests.len());
+        prop_assert_eq!(plan.worst_case.starts as usize, plan.units.len());
     }
 
     #[test]

@@ -28,7 +28,7 @@ fn asked(at_once: Value, patch: Value) -> PatchRequest {
 }
 
 fn parameter(plan: &Plan, name: &str) -> Option<u64> {
-    let values = plan.requests[0].parameters.get(name)?;
+    let values = plan.units[0].start.parameters.get(name)?;
     assert_eq!(values.len(), 1);
     Some(values[0].parse().unwrap())
 }
@@ -249,12 +249,9 @@ fn with_a_cutoff_no_location_waits_for_another_in_its_start() {
         json!({"resource_group": "W", "regions": ["us-east-1"], "accounts": [CENTRAL, "222222222222"]}),
         json!({}),
     );
-    assert_eq!(
-        planned_with(&world, &request, attended()).unwrap().requests.len(),
-        1
-    );
+    assert_eq!(planned_with(&world, &request, attended()).unwrap().units.len(), 1);
     let early = planned_with(&world, &request, until(12 * 60)).unwrap();
-    assert_eq!(early.requests.len(), 2);
+    assert_eq!(early.units.len(), 2);
 
     // A plan that is made again later would start the same, for a shorter time.
     let mut later = until(12 * 60);
@@ -262,7 +259,7 @@ fn with_a_cutoff_no_location_waits_for_another_in_its_start() {
         cutoff.now += SignedDuration::from_hours(5);
     }
     let later = planned_with(&world, &request, later).unwrap();
-    assert_ne!(early.requests, later.requests);
+    assert_ne!(early.units, later.units);
     assert_eq!(early.differences(&later), Vec::<String>::new());
     let other = planned_with(&world, &request, until(13 * 60)).unwrap();
     assert_eq!(
@@ -282,7 +279,7 @@ fn a_runbook_of_ones_own_is_not_told_how_long_its_commands_live() {
     };
     let plan = planned_with(&world(30, 0), &own(json!({})), attended()).unwrap();
     assert_eq!(plan.lifetime, None);
-    assert!(plan.requests[0].parameters.is_empty());
+    assert!(plan.units[0].start.parameters.is_empty());
     assert_eq!(plan.worst_case.slowest_location_seconds, None);
     let refusal =
         planned_with(&world(30, 0), &own(json!({"delivery_timeout": "2h"})), until(600)).unwrap_err();

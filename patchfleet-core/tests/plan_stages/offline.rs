@@ -35,7 +35,7 @@ fn asked(offline: &str, at_once: u32) -> PatchRequest {
 }
 
 fn named(plan: &Plan) -> Vec<Vec<NodeId>> {
-    let targets = plan.requests.iter().filter_map(|start| {
+    let targets = plan.units.iter().map(|unit| &unit.start).filter_map(|start| {
         let target: Value = serde_json::from_str(&start.parameters["Targets"][0]).unwrap();
         (target["Key"] == "InstanceIds").then(|| serde_json::from_value(target["Values"].clone()).unwrap())
     });
@@ -140,7 +140,7 @@ fn skipping_names_the_nodes_that_answer_and_accounts_for_the_others() {
     assert_eq!(units.iter().map(Vec::len).collect::<Vec<_>>(), [20, 7]);
     assert_eq!(units.concat().into_iter().collect::<BTreeSet<_>>(), online);
     // Where every node answers, the group is the target.
-    assert_eq!(plan.requests.len(), 3);
+    assert_eq!(plan.units.len(), 3);
     let left_out: Vec<usize> = plan.locations.iter().map(|at| at.left_out.len()).collect();
     assert_eq!(left_out, [0, 3]);
     let skip = &plan.skipped[0];

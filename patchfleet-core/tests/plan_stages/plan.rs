@@ -195,19 +195,18 @@ fn location_limits_are_counts_resolved_against_all_planned_locations() {
     let limits = json!({"locations": {"max_concurrency": "50%", "max_errors": "25%"}});
     let plan = planned(&world, &request_with(targets, json!({"budget": limits}))).unwrap();
     assert_eq!((plan.location_budget(), plan.location_errors()), (2, 1));
-    let units: Vec<(usize, &str, &str)> = plan
-        .requests
+    let units: Vec<(u32, u32, u32)> = plan
+        .units
         .iter()
-        .map(|start| {
-            let target = start.target_location();
+        .map(|unit| {
             (
-                target.accounts.len() * target.regions.len(),
-                target.target_location_max_concurrency.as_str(),
-                target.target_location_max_errors.as_str(),
+                unit.location_count(),
+                unit.locations_at_once(),
+                unit.location_errors(),
             )
         })
         .collect();
-    assert_eq!(units, [(3, "2", "1"), (1, "1", "1")]);
+    assert_eq!(units, [(3, 2, 1), (1, 1, 1)]);
 }
 
 #[test]
@@ -221,12 +220,12 @@ fn node_ids_are_planned_where_they_are_twenty_at_a_time() {
     ids.push(hybrid(7));
     let targets = |ids: &[NodeId]| json!({"node_ids": ids, "regions": REGIONS, "accounts": [CENTRAL, OTHER]});
     let plan = planned(&world, &request(targets(&ids))).unwrap();
-    assert_eq!((plan.locations.len(), plan.requests.len()), (2, 4));
+    assert_eq!((plan.locations.len(), plan.units.len()), (2, 4));
     let mut named: Vec<String> = plan
-        .requests
+        .units
         .iter()
-        .flat_map(|start| {
-            let target: Value = serde_json::from_str(&start.parameters["Targets"][0]).unwrap();
+        .flat_map(|unit| {
+            let target: Value = serde_json::from_str(&unit.start.parameters["Targets"][0]).unwrap();
             let values = target["Values"].as_array().unwrap().clone();
             values.into_iter().map(|id| id.as_str().unwrap().to_owned())
         })
@@ -387,21 +386,68 @@ fn a_saved_plan_reads_back_and_others_say_what_is_wrong() {
     assert!(matches!(Plan::from_json("{"), Err(PlanFileError::Syntax(_))));
     assert!(matches!(Plan::from_json("[]"), Err(PlanFileError::NotAPlan)));
     assert!(matches!(
-        Plan::from_json("{\"format\":2}"),
+        Plan::from_json("{\"format\":3}"),
         Err(PlanFileError::Damaged(_))
     ));
     let mut newer: Value = serde_json::from_str(&plan.to_json()).unwrap();
-    newer["format"] = json!(3);
+    newer["format"] = json!(4);
     newer["surprise"] = json!(true);
     let error = Plan::from_json(&newer.to_string()).unwrap_err();
-    assert!(matches!(error, PlanFileError::Newer { format: 3 }), "{error}");
+    assert!(matches!(error, PlanFileError::Newer { format: 4 }), "{error}");
     let mut older: Value = serde_json::from_str(&plan.to_json()).unwrap();
-    older["format"] = json!(1);
+    older["format"] = json!(2);
     let error = Plan::from_json(&older.to_string()).unwrap_err();
-    assert!(matches!(error, PlanFileError::Older { format: 1 }), "{error}");
+    assert!(matches!(error, PlanFileError::Older { format: 2 }), "{error}");
     assert_eq!(
         error.to_string(),
-        "the plan has format 1, and this version reads format 2: it was written by an older version. Plan again"
+        "the plan has format 2, and this version reads format 3: it was written by an older version. Plan again"
+    );
+}
+
+#[test]
+fn units_stand_beside_the_requests_of_a_plan_and_must_agree_with_them() {
+    let mut world = world();
+    world.place(CENTRAL, "us-west-2").managed =
+        [ec2(100), ec2(101)].map(|id| (id, PingStatus::Online)).into();
+    let targets = json!({"node_ids": [ec2(100), ec2(101)], "regions": REGIONS, "accounts": [CENTRAL]});
+    let plan = planned(&world, &request(targets)).unwrap();
+    assert_eq!(plan.units[0].nodes, Some(vec![ec2(100), ec2(101)]));
+    let json = serde_json::to_value(&plan).unwrap();
+    assert_eq!(
+        json["units"],
+        json!([{
+            "unit": 1,
+            "locations": 1,
+            "locations_at_once": 1,
+            "location_errors": 0,
+            "node_rates": {"max_concurrency": "10%", "max_errors": "10%"},
+            "nodes": [ec2(100), ec2(101)],
+        }])
+    );
+    let target = &json["requests"][0]["TargetLocations"][0];
+    assert_eq!(target["TargetLocationMaxConcurrency"], "1");
+    assert_eq!(target["TargetLocationMaxErrors"], "0");
+    assert_eq!(serde_json::from_value::<Plan>(json.clone()).unwrap(), plan);
+    let broken = |change: &dyn Fn(&mut Value)| {
+        let mut json = json.clone();
+        change(&mut json);
+        serde_json::from_value::<Plan>(json).unwrap_err().to_string()
+    };
+    let share = |json: &mut Value| {
+        json["requests"][0]["TargetLocations"][0]["TargetLocationMaxConcurrency"] = json!("2");
+    };
+    assert_eq!(broken(&share), "units and requests do not agree on unit 1");
+    let percentage = |json: &mut Value| {
+        json["requests"][0]["TargetLocations"][0]["TargetLocationMaxConcurrency"] = json!("10%");
+    };
+    assert_eq!(broken(&percentage), "\"10%\" is not a count");
+    assert_eq!(
+        broken(&|json| json["requests"] = json!([])),
+        "units and requests are not as many: 1 and 0"
+    );
+    assert_eq!(
+        broken(&|json| json["units"][0]["unit"] = json!(2)),
+        "unit 2 stands where unit 1 should"
     );
 }
 
@@ -449,7 +495,7 @@ fn every_difference_is_shown_and_none_where_there_is_none() {
         "{lines:?}"
     );
     let mut tampered = plan.clone();
-    tampered.requests.clear();
+    tampered.units.clear();
     assert_eq!(plan.differences(&tampered).len(), 1);
     assert!(!newer.differences(&plan).is_empty());
 }

@@ -171,7 +171,12 @@ fn a_plan_names_the_runbook_that_it_was_made_for_by_its_content() {
         runbook.parameters.contains(&"SnapshotId".to_owned()),
         "{runbook:?}"
     );
-    assert!(plan.requests.iter().all(|start| start.document_version.is_none()));
+    assert!(
+        plan.units
+            .iter()
+            .map(|unit| &unit.start)
+            .all(|start| start.document_version.is_none())
+    );
     assert_eq!(Plan::from_json(&plan.to_json()).unwrap(), plan);
 }
 
@@ -292,7 +297,7 @@ fn a_pinned_version_stands_in_every_start_and_outlives_a_newer_default() {
     };
     let saved = planned(&world(shelf("3")), &asked).unwrap();
     let versions = |plan: &Plan| -> Vec<String> {
-        let starts = plan.requests.iter();
+        let starts = plan.units.iter().map(|unit| &unit.start);
         starts
             .map(|start| start.document_version.unwrap().to_string())
             .collect()

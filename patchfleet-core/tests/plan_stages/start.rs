@@ -127,7 +127,7 @@ fn a_plan(request: &PatchRequest) -> Plan {
 fn started(request: &PatchRequest) -> BTreeMap<String, Vec<String>> {
     let plan = a_plan(request);
     for_campaign(
-        &plan.requests[0],
+        &plan.units[0].start,
         plan.runbook.as_ref(),
         campaign(),
         UnitId::from_index(0),
@@ -154,13 +154,13 @@ fn the_campaign_adds_its_id_its_unit_its_snapshot_and_tags() {
     let set = request_with(group(), set);
     assert_eq!(started(&set)["SnapshotId"], ["theirs"]);
     let plan = a_plan(&own);
-    let unbound = for_campaign(&plan.requests[0], None, campaign(), UnitId::from_index(0), 1);
+    let unbound = for_campaign(&plan.units[0].start, None, campaign(), UnitId::from_index(0), 1);
     assert!(!unbound.parameters.contains_key("SnapshotId"));
 
     let (unit, plan) = (UnitId::from_index(4), a_plan(&own));
     let (first, second) = (
-        for_campaign(&plan.requests[0], plan.runbook.as_ref(), campaign(), unit, 1),
-        for_campaign(&plan.requests[0], plan.runbook.as_ref(), campaign(), unit, 2),
+        for_campaign(&plan.units[0].start, plan.runbook.as_ref(), campaign(), unit, 1),
+        for_campaign(&plan.units[0].start, plan.runbook.as_ref(), campaign(), unit, 2),
     );
     let tags = |start: &patchfleet_core::port::StartRequest| -> Vec<(String, String)> {
         start
@@ -179,7 +179,7 @@ fn the_campaign_adds_its_id_its_unit_its_snapshot_and_tags() {
     );
     assert_ne!(tags(&first)[2], tags(&second)[2]);
     assert_eq!(
-        for_campaign(&plan.requests[0], plan.runbook.as_ref(), campaign(), unit, 1),
+        for_campaign(&plan.units[0].start, plan.runbook.as_ref(), campaign(), unit, 1),
         first
     );
 }

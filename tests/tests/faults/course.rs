@@ -173,7 +173,7 @@ impl Course {
         let report = &account.report;
         assert_eq!(report.locations.len(), 4);
         assert_eq!(report.skipped.len(), 4, "empty, and no group");
-        assert!(plan.requests.len() > 1, "several units");
+        assert!(plan.units.len() > 1, "several units");
         for outcome in [NodeOutcome::Done, NodeOutcome::Failed, NodeOutcome::Unmanaged] {
             assert!(report.totals.nodes.count(outcome) > 0, "{outcome:?}: {report:#?}");
         }
@@ -288,7 +288,7 @@ impl Stage {
             let state = world.state();
             let executions = state["executions"].as_array().unwrap().iter();
             let parents = executions.filter(|one| one["parent"].is_null()).count();
-            assert_eq!(parents, plan.requests.len(), "each unit is started once");
+            assert_eq!(parents, plan.units.len(), "each unit is started once");
             Account::of(world, plan, ended)
         })
     }

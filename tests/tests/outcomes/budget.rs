@@ -64,7 +64,7 @@ async fn a_budget_that_is_spent_in_one_unit_keeps_the_next_from_being_started() 
     let scene = Scene::of(&toml, &request);
     let (plan, ended) = scene.run(&request).await;
     let started = scene.parents();
-    assert!(!started.is_empty() && started.len() < plan.requests.len());
+    assert!(!started.is_empty() && started.len() < plan.units.len());
     assert!(
         started.iter().all(|one| one["status"] == "Success"),
         "AWS saw no failure"
@@ -104,9 +104,9 @@ async fn open_units_together_never_exceed_the_location_budget() {
         let scene = Scene::of(&scattered("{ count = 2 }"), &request);
         let (plan, ended) = scene.run(&request).await;
         assert_eq!(ended.report.outcome, ReportOutcome::Succeeded);
-        assert!(plan.requests.len() >= 3, "{} units", plan.requests.len());
+        assert!(plan.units.len() >= 3, "{} units", plan.units.len());
         let units: Vec<Span> = scene.parents().iter().map(Span::of_unit).collect();
-        assert_eq!(units.len(), plan.requests.len());
+        assert_eq!(units.len(), plan.units.len());
         let most = most_at_once(&units);
         assert!(
             most <= budget,

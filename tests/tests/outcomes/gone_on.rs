@@ -50,7 +50,7 @@ async fn begin(toml: &str) -> (Sim, Campaign) {
     let sim = Sim::start(World::parse(toml).unwrap(), options).await.unwrap();
     let ports: Ports = over_http(&sim, &request.access).unwrap();
     let plan = plan(&ports, &request).await.unwrap();
-    assert_eq!(plan.requests.len(), 1, "one rectangle");
+    assert_eq!(plan.units.len(), 1, "one rectangle");
     let campaign = Campaign::begin(&ports, plan).await.unwrap();
     (sim, campaign)
 }

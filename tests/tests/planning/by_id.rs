@@ -36,7 +36,7 @@ fn five_thousand_ids_in_sixteen_locations_are_found_by_reading_each_location_onc
     let ids: Vec<&Value> = nodes.iter().filter_map(|node| node.get("id")).collect();
     assert_eq!(ids.len(), 5_120);
     let plan = wait(plan(&ports, &asked("node_ids", json!(ids)))).unwrap();
-    assert_eq!((plan.locations.len(), plan.requests.len()), (16, 256));
+    assert_eq!((plan.locations.len(), plan.units.len()), (16, 256));
     let listed = calls(&clock)
         .iter()
         .filter(|(operation, _)| operation == "DescribeInstanceInformation")

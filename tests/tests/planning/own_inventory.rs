@@ -110,7 +110,7 @@ fn an_inventory_of_ones_own_has_its_nodes_patched_and_no_others() {
         (wanted, plan, campaign.run().await.unwrap())
     });
     assert_eq!(wanted.len(), 30);
-    for start in &plan.requests {
+    for start in plan.units.iter().map(|unit| &unit.start) {
         let targets = start.parameters.get("Targets").unwrap().join("");
         assert!(targets.contains("InstanceIds"), "{targets}");
     }

@@ -32,8 +32,8 @@ pub(super) fn fill(
     let target = ssm::TargetLocation::builder()
         .set_accounts(Some(accounts.iter().map(ToString::to_string).collect()))
         .set_regions(Some(regions.iter().map(ToString::to_string).collect()))
-        .target_location_max_concurrency(target_location_max_concurrency)
-        .target_location_max_errors(target_location_max_errors)
+        .target_location_max_concurrency(target_location_max_concurrency.to_string())
+        .target_location_max_errors(target_location_max_errors.to_string())
         .execution_role_name(execution_role_name.as_str())
         .build();
     let tags = tags

@@ -52,8 +52,8 @@ pub(crate) fn request() -> StartRequest {
         target_locations: [patchfleet_core::port::TargetLocation {
             accounts: vec!["444455556666".parse().unwrap(), "012345678901".parse().unwrap()],
             regions: vec!["us-east-1".parse().unwrap(), "eu-west-1".parse().unwrap()],
-            target_location_max_concurrency: "4".to_owned(),
-            target_location_max_errors: "1".to_owned(),
+            target_location_max_concurrency: 4,
+            target_location_max_errors: 1,
             execution_role_name: "Execution".parse().unwrap(),
         }],
         tags: vec![Tag {

@@ -1,14 +1,13 @@
 //! Which nodes there are in a location now, and the patch states that they have.
 
 use super::Job;
+use crate::campaign::READS_AT_ONCE;
 use crate::campaign::state::COMMAND_ATTEMPTS;
-use crate::campaign::{READS_AT_ONCE, start};
 use crate::id::{Location, NodeId};
 use crate::port::{
     Inventory, ManagedNode, PatchStateView, PingStatus, PortError, PortErrorKind, PortResult, Selection, Walk,
 };
 use crate::request::Selector;
-use crate::runbook;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,7 +35,7 @@ impl Job<'_> {
             // The other units of the location speak for the nodes that they name.
             let others = self.named_by_others();
             selected.retain(|node| !others.contains(node));
-            selected.extend(own);
+            selected.extend(own.iter().cloned());
             selected.extend(left_out.iter().cloned());
         }
         let left = self.left(&selected, &also);
@@ -75,7 +74,7 @@ impl Job<'_> {
     async fn by_ids(&self, rest: &[NodeId], also: BTreeSet<NodeId>) -> PortResult<Found> {
         let own = self.node_ids();
         let named = own.is_some();
-        let ids: BTreeSet<NodeId> = own.into_iter().flatten().chain(rest.iter().cloned()).collect();
+        let ids: BTreeSet<NodeId> = own.into_iter().flatten().chain(rest).cloned().collect();
         let asked: BTreeSet<NodeId> = also.union(&ids).cloned().collect();
         let managed = self.managed(&Vec::from_iter(asked)).await?;
         let here = |id: &NodeId| named || managed.contains_key(id) || also.contains(id);
@@ -124,17 +123,8 @@ impl Job<'_> {
 
     /// The node ids that the unit was planned with, if it was. A runbook of one's own is told nodes
     /// in its own ways, so its parameters mean what they may.
-    pub(super) fn node_ids(&self) -> Option<Vec<NodeId>> {
-        let plan = self.state.plan();
-        let by_ids = matches!(
-            plan.request.targets.selector,
-            Selector::NodeIds(_) | Selector::AllManaged
-        );
-        if !by_ids && !runbook::is_own(&plan.request.automation.document) {
-            return None;
-        }
-        let (_, request) = plan.units().find(|(unit, _)| *unit == self.unit)?;
-        start::node_ids(request)
+    pub(super) fn node_ids(&self) -> Option<&[NodeId]> {
+        self.state.plan().unit(self.unit)?.nodes.as_deref()
     }
 
     /// The nodes of the location that the plan left out, if this unit is the one that speaks for
@@ -158,13 +148,14 @@ impl Job<'_> {
 
     /// The nodes that other units of the location name.
     pub(super) fn named_by_others(&self) -> BTreeSet<NodeId> {
-        let plan = self.state.plan();
-        let others = plan.units().filter(|(id, _)| {
-            let unit = self.state.units().get(id);
-            *id != self.unit && unit.is_some_and(|unit| unit.locations.contains_key(self.location))
+        let others = self.state.plan().units.iter().filter(|planned| {
+            let unit = self.state.units().get(&planned.id);
+            planned.id != self.unit && unit.is_some_and(|unit| unit.locations.contains_key(self.location))
         });
-        let ids = others.filter_map(|(_, request)| start::node_ids(request));
-        ids.flatten().collect()
+        others
+            .flat_map(|planned| planned.nodes.iter().flatten())
+            .cloned()
+            .collect()
     }
 
     async fn members(&self, selection: &Selection) -> PortResult<BTreeSet<NodeId>> {

@@ -121,12 +121,12 @@ impl Job<'_> {
             Some(own) => {
                 let told: BTreeSet<NodeId> = own.iter().chain(left_out).cloned().collect();
                 // Each managed node is in a command or left out, so the census found the others unmanaged.
-                (own, self.left(&told, &BTreeSet::new()))
+                (own.to_vec(), self.left(&told, &BTreeSet::new()))
             }
             // Which of them are managed now, nobody can say.
             None => {
                 let planned = self.planned_ids().unwrap_or_default();
-                (planned.into_iter().collect(), BTreeSet::new())
+                (Vec::from_iter(planned), BTreeSet::new())
             }
         };
         let row = |outcome_of_node| {

@@ -10,8 +10,8 @@ use crate::campaign::observe::{self, Observed};
 use crate::campaign::polls::{Failures, later};
 use crate::campaign::{Event, LOOK_UP_AFTER, READS_AT_ONCE, Replacement, TurnedUp};
 use crate::id::{CampaignId, Location, UnitId};
-use crate::pack::{Rectangle, pack};
-use crate::port::{ExecutionStatus, PortError, PortErrorKind, PortResult, StartRequest};
+use crate::pack::pack;
+use crate::port::{ExecutionStatus, PortError, PortErrorKind, PortResult};
 use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -273,12 +273,10 @@ impl Drive<'_> {
                     }
                 }
             }
-            let planned = self.state.plan().units().find(|(id, _)| *id == unit);
-            let requests = planned.into_iter().flat_map(|(_, request)| {
-                pack(&rest)
-                    .into_iter()
-                    .map(|rectangle| within(request, rectangle))
-            });
+            let planned = self.state.plan().unit(unit);
+            let requests = planned
+                .into_iter()
+                .flat_map(|planned| pack(&rest).into_iter().map(|rectangle| planned.part(rectangle)));
             begin.extend(requests.map(|request| Replacement { of: unit, request }));
         }
         Rest {
@@ -313,21 +311,4 @@ fn was_not_reached(observed: &Observed, location: &Location) -> bool {
         |status: &ExecutionStatus| matches!(status, ExecutionStatus::Pending | ExecutionStatus::Cancelled);
     let step = observed.steps.get(location);
     observed.parent.status.is_terminal() && step.is_none_or(|step| step.child.is_none() && idle(&step.status))
-}
-
-/// The same start for these of its locations.
-fn within(start: &StartRequest, rectangle: Rectangle) -> StartRequest {
-    let mut start = start.clone();
-    let size = rectangle.len();
-    let [target] = &mut start.target_locations;
-    if target
-        .target_location_max_concurrency
-        .parse()
-        .is_ok_and(|at_once: usize| at_once > size)
-    {
-        target.target_location_max_concurrency = size.to_string();
-    }
-    target.accounts = rectangle.accounts;
-    target.regions = rectangle.regions;
-    start
 }

@@ -1,6 +1,5 @@
 //! Whether an execution that was found is what a request asks for.
 
-use crate::campaign::start::named_nodes;
 use crate::id::{CampaignId, Location, TargetAccount};
 use crate::plan::{Plan, PlannedLocation};
 use crate::port::{ExecutionView, Resolution};
@@ -96,7 +95,7 @@ fn said(request: &PatchRequest, campaign: CampaignId) -> Parameters {
 /// How the targets of patchfleet's own runbook differ from the request's selection. Where a plan names
 /// nodes, it depends on the census which those are.
 fn other_targets(request: &PatchRequest, resolution: Resolution, there: &Parameters) -> Option<String> {
-    let (targets, nodes) = (of(there, TARGETS), named_nodes(there));
+    let (targets, nodes) = (of(there, TARGETS), runbook::named_nodes(there));
     let selector = &request.targets.selector;
     let may_name_any = matches!(selector, Selector::AllManaged)
         || resolution == Resolution::ByIds

@@ -4,6 +4,7 @@ use super::{StartState, State, UnitState};
 use crate::campaign::{Replacement, TurnedUp};
 use crate::id::{Location, UnitId};
 use crate::outcome::LocationOutcome;
+use crate::plan::Unit;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 
@@ -15,10 +16,10 @@ impl State {
         let cut_short = self
             .units
             .iter()
-            .zip(&self.plan.requests)
-            .filter(|((id, unit), request)| {
+            .zip(&self.plan.units)
+            .filter(|((id, unit), planned)| {
                 let cancelled = self.knows_cancel(**id, None)
-                    || (unit.used_up_its_errors(request) && self.cancels.keys().any(|(of, _)| of == *id));
+                    || (unit.used_up_its_errors(planned) && self.cancels.keys().any(|(of, _)| of == *id));
                 cancelled && matches!(unit.start, StartState::Started { .. })
             });
         cut_short
@@ -103,13 +104,22 @@ impl State {
 
     /// Adds a unit that has locations of another one from now on.
     fn replace(&mut self, replacement: &Replacement) {
-        let mut unit = UnitState::new(&replacement.request);
-        let (Ok(index), Some(other)) = (
-            u32::try_from(self.plan.requests.len()),
+        let (Ok(index), Some(planned), Some(other)) = (
+            u32::try_from(self.plan.units.len()),
+            self.plan.unit(replacement.of),
             self.units.get_mut(&replacement.of),
         ) else {
             return;
         };
+        let id = UnitId::from_index(index);
+        // A unit that names its nodes has one location, so all of it is taken over.
+        let planned = Unit::new(
+            id,
+            planned.nodes.clone(),
+            planned.node_rates,
+            replacement.request.clone(),
+        );
+        let mut unit = UnitState::new(&planned);
         let StartState::Started { attempt, .. } = other.start else {
             return;
         };
@@ -125,7 +135,7 @@ impl State {
         other.locations.retain(|at, _| !unit.locations.contains_key(at));
         unit.instead_of = other.instead_of.or(Some(replacement.of));
         unit.earlier_attempts = other.earlier_attempts.saturating_add(attempt);
-        self.plan.requests.push(replacement.request.clone());
-        self.units.insert(UnitId::from_index(index), unit);
+        self.plan.units.push(planned);
+        self.units.insert(id, unit);
     }
 }

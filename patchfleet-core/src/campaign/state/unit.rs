@@ -2,10 +2,11 @@
 
 use super::ASK_AGAIN_AFTER;
 use crate::budget::Seconds;
-use crate::campaign::{Record, start};
+use crate::campaign::Record;
 use crate::id::{CommandId, ExecutionId, Location, NodeId, UnitId, WriterId};
 use crate::outcome::LocationOutcome;
 use crate::outcome::Tally;
+use crate::plan::Unit;
 use crate::port::{CommandCounts, ExecutionStatus, PortErrorKind, StartRequest};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -125,19 +126,15 @@ pub struct Settled {
     pub at: Timestamp,
 }
 impl UnitState {
-    pub(super) fn new(request: &StartRequest) -> Self {
-        let rectangle = request.target_location();
-        let locations = rectangle.accounts.iter().flat_map(|account| {
-            rectangle.regions.iter().map(|region| {
-                let location = Location::new(account.clone(), region.clone());
-                (location, LocationState::default())
-            })
-        });
+    pub(super) fn new(planned: &Unit) -> Self {
+        let locations = planned
+            .locations()
+            .map(|location| (location, LocationState::default()));
         Self {
             start: StartState::NotStarted,
             locations: locations.collect(),
             ended: None,
-            named: start::planned_ids(request).into_iter().flatten().collect(),
+            named: planned.nodes.iter().flatten().cloned().collect(),
             away: BTreeSet::new(),
             refused_attempts: 0,
             not_sent: None,

@@ -4,7 +4,8 @@
 use super::{LocationState, StartState, State, UnitState};
 use crate::id::{Location, UnitId};
 use crate::outcome::{FinishedOutcome, LocationOutcome};
-use crate::port::{ExecutionStatus, StartRequest};
+use crate::plan::Unit;
+use crate::port::ExecutionStatus;
 use crate::runbook::RunbookChange;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
@@ -241,13 +242,13 @@ impl State {
         }
         self.units
             .iter()
-            .zip(&self.plan.requests)
-            .find_map(|((&id, unit), request)| match &unit.start {
+            .zip(&self.plan.units)
+            .find_map(|((&id, unit), planned)| match &unit.start {
                 StartState::Refused { .. } => Some(StopReason::Refused(id)),
                 StartState::Unresolved { .. } => Some(StopReason::Unresolved(id)),
                 StartState::Started { .. }
                     if unit.has_unreached()
-                        && !unit.used_up_its_errors(request)
+                        && !unit.used_up_its_errors(planned)
                         && !self.knows_cancel(id, None) =>
                 {
                     Some(StopReason::BrokenOff(id))
@@ -348,17 +349,13 @@ impl State {
                         | StopReason::Unattended { .. }
                 )
             });
-        let halted = self
-            .units
-            .values()
-            .zip(&self.plan.requests)
-            .any(|(unit, request)| {
-                unit.has_unreached()
-                    && match unit.start {
-                        StartState::Started { .. } => unit.used_up_its_errors(request),
-                        _ => by_budget,
-                    }
-            });
+        let halted = self.units.values().zip(&self.plan.units).any(|(unit, planned)| {
+            unit.has_unreached()
+                && match unit.start {
+                    StartState::Started { .. } => unit.used_up_its_errors(planned),
+                    _ => by_budget,
+                }
+        });
         let well = self.locations().all(|(_, _, location)| {
             location.outcome().is_some_and(|outcome| {
                 matches!(outcome, LocationOutcome::Succeeded | LocationOutcome::Emptied)
@@ -381,15 +378,14 @@ impl UnitState {
     }
 
     /// Whether more steps failed than its own error limit allows, so that AWS went no further.
-    pub(super) fn used_up_its_errors(&self, request: &StartRequest) -> bool {
+    pub(super) fn used_up_its_errors(&self, planned: &Unit) -> bool {
         let failed = self.locations.values().filter(|location| match &location.status {
             Some(status) if status.is_terminal() => !ended_well(status),
             // Settled before its step ended, because its command matched no node: such a step ends as
             // Success (recorded).
             Some(_) | None => false,
         });
-        let allowed = request.target_location().target_location_max_errors.parse();
-        allowed.is_ok_and(|allowed: usize| failed.count() > allowed)
+        u32::try_from(failed.count()).is_ok_and(|failed| failed > planned.location_errors())
     }
 }
 

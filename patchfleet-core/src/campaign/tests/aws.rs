@@ -323,8 +323,8 @@ impl FakeAws {
     /// What happens in each location, seen from its end.
     fn slots(&self, execution: &Execution) -> Vec<Slot> {
         let target = execution.request.target_location();
-        let at_once: usize = target.target_location_max_concurrency.parse().unwrap();
-        let allowed: usize = target.target_location_max_errors.parse().unwrap();
+        let at_once = target.target_location_max_concurrency as usize;
+        let allowed = target.target_location_max_errors as usize;
         let locations = target
             .accounts
             .iter()

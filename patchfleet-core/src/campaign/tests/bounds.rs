@@ -3,11 +3,11 @@
 use crate::campaign::{Event, RECORD_FORMAT, Record, State, start};
 use crate::census::{CensusAnswer, CensusTaken, ManagedNodes, NodeCounts};
 use crate::expand::Candidates;
-use crate::id::{Location, NodeId, UnitId, WriterId};
+use crate::id::{Location, NodeId, WriterId};
 use crate::plan::{Options, Plan, build};
 use crate::port::Caller;
 use crate::request::PatchRequest;
-use crate::runbook::CommandSteps;
+use crate::runbook::{CommandSteps, named_nodes};
 use jiff::Timestamp;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -75,11 +75,11 @@ fn sent(plan: &Plan, limit: &str) -> Vec<(u32, u32)> {
         }],
     };
     let state = State::from_records(&[record]).unwrap();
-    (0..plan.requests.len())
-        .map(|index| {
-            let unit = UnitId::from_index(index.try_into().unwrap());
-            let request = start::request(&state, unit, 1, Timestamp::UNIX_EPOCH).unwrap();
-            let named = u32::try_from(start::node_ids(&request).unwrap().len()).unwrap();
+    plan.units
+        .iter()
+        .map(|unit| {
+            let request = start::request(&state, unit.id, 1, Timestamp::UNIX_EPOCH).unwrap();
+            let named = u32::try_from(named_nodes(&request.parameters).unwrap().len()).unwrap();
             let text = request.parameters[limit].concat();
             let comes_to = match text.strip_suffix('%') {
                 Some(percent) => (named * percent.parse::<u32>().unwrap()).div_ceil(100),

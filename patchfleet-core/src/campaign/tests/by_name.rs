@@ -9,7 +9,6 @@ use crate::id::{Location, NodeId, NodeSet};
 use crate::outcome::LocationOutcome;
 use crate::outcome::{NodeOutcome, NodeRow};
 use crate::port::PortErrorKind;
-use crate::runbook::node_targets;
 
 fn id(n: u32) -> NodeId {
     Node::well(n).id
@@ -38,13 +37,10 @@ fn group(nodes: &[Node]) -> World {
 /// own and where nodes that are offline are left out.
 fn named_group(nodes: &[Node], commands: &[&[u32]]) -> World {
     let mut world = group(nodes);
-    let template = world.plan.requests.remove(0);
+    let template = world.template();
     for command in commands {
-        let mut request = template.clone();
         let ids: Vec<NodeId> = command.iter().map(|n| id(*n)).collect();
-        let targets = node_targets(ids).unwrap();
-        request.parameters.insert("Targets".to_owned(), targets);
-        world.plan.requests.push(request);
+        world.add_naming(template.clone(), &ids);
     }
     // Nodes that nothing is known of may have failed, and are to keep nobody else back here.
     world.plan.request.budget.nodes.max_errors = "100%".parse().unwrap();

@@ -18,7 +18,7 @@ fn rows(world: &World, state: &State) -> Vec<(String, String)> {
 
 /// Gives the first unit's runbook a parameter.
 fn give(world: &mut World, name: &str, value: &str) {
-    let parameters = &mut world.plan.requests[0].parameters;
+    let parameters = &mut world.plan.units[0].start.parameters;
     parameters.insert(name.to_owned(), vec![value.to_owned()]);
 }
 
@@ -160,7 +160,7 @@ fn a_runbook_of_ones_own_that_takes_no_snapshot_is_judged_by_the_clock() {
     };
     for (parameter, outcome) in [("SnapshotId", "unknown"), ("Targets", "done")] {
         let mut world = World::new(&[&[("us-east-1", Script::Nodes(vec![node.clone()]))]], 1, 0);
-        world.plan.requests[0].document_name = "Our-Runbook".parse().unwrap();
+        world.plan.units[0].start.document_name = "Our-Runbook".parse().unwrap();
         world.plan.runbook = Some(crate::runbook::PlannedRunbook {
             name: "Our-Runbook".parse().unwrap(),
             version: "7".to_owned(),
@@ -238,7 +238,7 @@ fn where_no_command_is_known_to_patch_a_failed_execution_makes_no_node_succeed_b
         let mut world = World::new(&[&[("us-east-1", nodes)]], 1, 0);
         give(&mut world, "BaselineOverride", "s3://bucket/baseline.json");
         world.plan.request.automation.document = "Our-Patch".parse().unwrap();
-        world.plan.requests[0].document_name = "Our-Patch".parse().unwrap();
+        world.plan.units[0].start.document_name = "Our-Patch".parse().unwrap();
         *world.aws.command_document.lock().unwrap() = document;
         let state = world.run();
         rows(&world, &state)

@@ -23,9 +23,10 @@ fn world_of(change: fn(&mut PatchRequest)) -> World {
     let mut world = World::new(&[&[("us-east-1", well()), ("us-west-1", well())]], 1, 0);
     let plan = &mut world.plan;
     change(&mut plan.request);
-    plan.requests[0].document_name = plan.request.automation.document.clone();
-    plan.requests[0].parameters = runbook::parameters(&plan.request, &plan.central, None).unwrap();
-    plan.requests[0]
+    plan.units[0].start.document_name = plan.request.automation.document.clone();
+    plan.units[0].start.parameters = runbook::parameters(&plan.request, &plan.central, None).unwrap();
+    plan.units[0]
+        .start
         .parameters
         .insert(TIMEOUT_PARAMETER.to_owned(), vec!["3600".to_owned()]);
     world
@@ -84,7 +85,8 @@ fn a_retry_whose_plan_has_other_figures_or_none_by_now_is_the_same_campaign() {
             // Nodes reboot, and do not answer while they do.
             |plan| {
                 let hours = vec!["21600".to_owned()];
-                plan.requests[0]
+                plan.units[0]
+                    .start
                     .parameters
                     .insert(TIMEOUT_PARAMETER.to_owned(), hours);
             },
@@ -93,7 +95,7 @@ fn a_retry_whose_plan_has_other_figures_or_none_by_now_is_the_same_campaign() {
         (
             |plan| {
                 plan.locations.truncate(1);
-                plan.requests[0].target_locations[0].regions.truncate(1);
+                plan.units[0].start.target_locations[0].regions.truncate(1);
             },
             "the earlier delivery started it in 111111111111/us-west-1 too",
         ),
@@ -102,24 +104,25 @@ fn a_retry_whose_plan_has_other_figures_or_none_by_now_is_the_same_campaign() {
                 let mut other = plan.locations[0].clone();
                 other.region = "eu-west-1".parse().unwrap();
                 plan.locations.push(other);
-                plan.requests[0].target_locations[0]
+                plan.units[0].start.target_locations[0]
                     .regions
                     .push("eu-west-1".parse().unwrap());
             },
             "also be nodes to patch in 111111111111/eu-west-1",
         ),
         // What does not answer would be named in a unit of its own.
-        (|plan| plan.requests.push(plan.requests[0].clone()), ""),
+        (|plan| plan.units.push(plan.units[0].clone()), ""),
         (
             |plan| {
-                plan.requests.clear();
+                plan.units.clear();
                 plan.locations.clear();
             },
             "started it in 111111111111/us-east-1, 111111111111/us-west-1 too",
         ),
         (
             |plan| {
-                plan.requests[0]
+                plan.units[0]
+                    .start
                     .parameters
                     .insert("StepTimeoutSeconds".to_owned(), vec!["7200".to_owned()]);
             },
@@ -333,7 +336,8 @@ fn nodes_that_were_named_because_others_did_not_answer_are_no_difference() {
     let mut world = world_of(|request| request.policy.offline = OfflineAction::Skip);
     let nodes = ["i-0123456789abcdef0".parse().unwrap()];
     let plan = &mut world.plan;
-    plan.requests[0].parameters = runbook::parameters(&plan.request, &plan.central, Some(&nodes)).unwrap();
+    plan.units[0].nodes = Some(nodes.to_vec());
+    plan.units[0].start.parameters = runbook::parameters(&plan.request, &plan.central, Some(&nodes)).unwrap();
     let first = started(deliver(&world, &world.plan));
     world.clock.advance(SignedDuration::from_mins(1));
     let before = look(&world, &world.plan.request).unwrap().unwrap();
@@ -349,7 +353,8 @@ fn nodes_that_were_named_because_others_did_not_answer_are_no_difference() {
 fn json_in_a_parameter_may_come_back_in_another_spelling() {
     let mut world = world();
     let targets = r#"{ "Values": ["WebServers"], "Key": "resource-groups:Name" }"#;
-    world.plan.requests[0]
+    world.plan.units[0]
+        .start
         .parameters
         .insert("Targets".to_owned(), vec![targets.to_owned()]);
     let first = started(deliver(&world, &world.plan));

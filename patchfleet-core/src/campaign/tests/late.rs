@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 fn world(units: usize, cutoff: SignedDuration) -> World {
     let well: &[(&str, Script)] = &[("us-east-1", Script::Nodes(vec![Node::well(1)]))];
     let mut world = World::new(&vec![well; units], 1, 0);
-    for request in &mut world.plan.requests {
+    for request in world.plan.units.iter_mut().map(|unit| &mut unit.start) {
         let timeout = vec!["600".to_owned()];
         request.parameters.insert(TIMEOUT_PARAMETER.to_owned(), timeout);
     }

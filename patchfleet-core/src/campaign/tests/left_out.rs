@@ -65,7 +65,7 @@ fn a_unit_that_settled_as_not_begun_is_not_begun_when_the_budget_has_room_again(
         Event::StartIntended {
             unit: one,
             attempt: 1,
-            request: world.plan.requests[0].clone(),
+            request: world.plan.units[0].start.clone(),
         },
         Event::Started { unit: one, execution },
         settled(&at[0], one, LocationOutcome::ResultsUnreadable),

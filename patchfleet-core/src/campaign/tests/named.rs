@@ -9,7 +9,7 @@ use crate::outcome::{NodeOutcome, NodeRow};
 use crate::port::{BoxFuture, PortError, PortErrorKind, PortResult};
 use crate::report::Report;
 use crate::request::Selector;
-use crate::runbook::node_targets;
+use crate::runbook::named_nodes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -22,17 +22,16 @@ fn id(n: u32) -> NodeId {
 fn world(nodes: Vec<Node>, size: usize, errors: u32, locations: u32) -> World {
     let mut world = World::new(&[&[("us-east-1", Script::Nodes(nodes.clone()))]], 1, locations);
     let ids: Vec<NodeId> = nodes.iter().map(|node| node.id.clone()).collect();
-    let template = world.plan.requests.remove(0);
+    let template = world.template();
     for chunk in ids.chunks(size) {
         let mut request = template.clone();
         for (name, values) in [
-            ("Targets", node_targets(chunk.to_vec()).unwrap()),
             ("MaxConcurrency", vec!["50%".to_owned()]),
             ("MaxErrors", vec![errors.to_string()]),
         ] {
             request.parameters.insert(name.to_owned(), values);
         }
-        world.plan.requests.push(request);
+        world.add_naming(request, chunk);
     }
     world.plan.request.targets.selector = Selector::NodeIds(ids);
     world.plan.request.budget.nodes.max_concurrency = "50%".parse().unwrap();
@@ -69,7 +68,7 @@ fn sent(world: &World) -> Vec<Vec<NodeId>> {
         .executions()
         .into_iter()
         .filter(|execution| !execution.refused);
-    sent.map(|execution| crate::campaign::start::node_ids(&execution.request).unwrap())
+    sent.map(|execution| named_nodes(&execution.request.parameters).unwrap())
         .collect()
 }
 

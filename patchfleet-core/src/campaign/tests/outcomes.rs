@@ -258,11 +258,9 @@ fn units_that_share_a_location_by_node_ids_each_account_for_their_own_nodes() {
     let all: Vec<Node> = nodes.into_iter().chain([gone]).collect();
     let ids: Vec<_> = all.iter().map(|node| node.id.clone()).collect();
     let mut world = World::new(&[&[("us-east-1", Script::Nodes(all))]], 1, 0);
-    let second = world.plan.requests[0].clone();
-    world.plan.requests.push(second);
-    for (request, ids) in world.plan.requests.iter_mut().zip(ids.chunks(2)) {
-        let target = format!(r#"{{"Key":"InstanceIds","Values":["{}","{}"]}}"#, ids[0], ids[1]);
-        request.parameters.insert("Targets".to_owned(), vec![target]);
+    let start = world.template();
+    for ids in ids.chunks(2) {
+        world.add_naming(start.clone(), ids);
     }
     world.plan.request.targets.selector = crate::request::Selector::NodeIds(ids.clone());
     let state = world.run();

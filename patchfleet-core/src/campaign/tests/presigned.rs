@@ -17,7 +17,7 @@ fn world(url: &str) -> World {
     let mut world = World::new(&[&[("us-east-1", well)]], 1, 0);
     let plan = &mut world.plan;
     plan.request.patch.install_override_list = Some(url.to_owned());
-    plan.requests[0].parameters = runbook::parameters(&plan.request, &plan.central, None).unwrap();
+    plan.units[0].start.parameters = runbook::parameters(&plan.request, &plan.central, None).unwrap();
     world
 }
 
@@ -105,7 +105,7 @@ proptest! {
         let world = world(&format!("https://bucket.example/list?{name}={secret}"));
         let plan = &world.plan;
         let start = runbook::for_campaign(
-            &plan.requests[0],
+            &plan.units[0].start,
             None,
             world.campaign(),
             crate::id::UnitId::from_index(0),

@@ -25,7 +25,7 @@ pub(super) fn world(pin: RunbookPin) -> World {
         unread: vec![],
     });
     if pin == RunbookPin::Version {
-        for request in &mut world.plan.requests {
+        for request in world.plan.units.iter_mut().map(|unit| &mut unit.start) {
             request.document_version = Some("7".parse().unwrap());
         }
     }

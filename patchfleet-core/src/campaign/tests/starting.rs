@@ -111,7 +111,7 @@ fn a_token_that_aws_knows_with_another_request_is_looked_up_and_never_sent_again
 
 /// A state in which unit 1 was intended by these writers at these seconds.
 fn intended(world: &World, at: &[(u128, i64)]) -> State {
-    let start = world.plan.requests[0].clone();
+    let start = world.plan.units[0].start.clone();
     let origin: jiff::Timestamp = "2026-03-01T22:00:00Z".parse().unwrap();
     let mut records = vec![record(0, origin, 0, vec![planned(world)])];
     for (seq, (writer, second)) in at.iter().enumerate() {
@@ -331,7 +331,7 @@ fn with_cutoff(seconds: i64) -> World {
         "steps": {"least": 21_600, "most": 21_600}, "node": 10_800, "cutoff": cutoff,
     }))
     .unwrap();
-    for request in &mut world.plan.requests {
+    for request in world.plan.units.iter_mut().map(|unit| &mut unit.start) {
         let timeout = vec!["3600".to_owned()];
         request.parameters.insert("TimeoutSeconds".to_owned(), timeout);
     }

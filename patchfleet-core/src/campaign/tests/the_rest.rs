@@ -133,7 +133,7 @@ fn the_rest_of_the_only_rectangle_is_begun_in_one_start_and_each_location_once()
     let target = second.request.target_location();
     let regions: Vec<&str> = target.regions.iter().map(crate::id::Region::as_str).collect();
     assert_eq!(regions, ["eu-west-1", "us-east-1"]);
-    assert_eq!(target.target_location_max_concurrency, "2");
+    assert_eq!(target.target_location_max_concurrency, 2);
     assert_eq!(
         second.request.parameters.get("Operation"),
         first.request.parameters.get("Operation")
@@ -189,10 +189,10 @@ fn a_rest_that_is_no_rectangle_becomes_several_units() {
     let mut world = world();
     // Two accounts with the same Regions, three locations of which are through when the cancel comes.
     let other: crate::id::AccountId = "222222222222".parse().unwrap();
-    world.plan.requests[0].target_locations[0]
+    world.plan.units[0].start.target_locations[0]
         .accounts
         .push(other.clone());
-    world.plan.requests[0].target_locations[0].target_location_max_concurrency = "3".to_owned();
+    world.plan.units[0].start.target_locations[0].target_location_max_concurrency = 3;
     for mut planned in world.plan.locations.clone() {
         planned.account = other.clone();
         world
@@ -207,23 +207,18 @@ fn a_rest_that_is_no_rectangle_becomes_several_units() {
     finish(halted(&world, 1)).unwrap();
     let state = finish(go_on(&world, 2)).unwrap();
     assert_all_done_once(&world, &state, "");
-    let sizes: Vec<(usize, String)> = world.executions()[1..]
+    let sizes: Vec<(usize, u32)> = world.executions()[1..]
         .iter()
         .map(|one| one.request.target_location())
-        .map(|target| {
-            (
-                target.locations().count(),
-                target.target_location_max_concurrency.clone(),
-            )
-        })
+        .map(|target| (target.locations().count(), target.target_location_max_concurrency))
         .collect();
-    assert_eq!(sizes, [(1, "1".to_owned()), (4, "3".to_owned())]);
+    assert_eq!(sizes, [(1, 1), (4, 3)]);
 }
 
 #[test]
 fn an_execution_that_is_cancelled_again_is_gone_on_with_again() {
     let mut world = world();
-    world.plan.requests[0].target_locations[0].target_location_max_concurrency = "1".to_owned();
+    world.plan.units[0].start.target_locations[0].target_location_max_concurrency = 1;
     let state = finish(async {
         halted(&world, 1).await.unwrap();
         let driver = world.driver(2);

@@ -85,7 +85,7 @@ fn left_before_the_start(after: SignedDuration) -> World {
             events: vec![Event::StartIntended {
                 unit: UnitId::from_index(0),
                 attempt: 1,
-                request: lost.plan.requests[0].clone(),
+                request: lost.plan.units[0].start.clone(),
             }],
         };
         let key = LogKey::Campaign(lost.campaign());

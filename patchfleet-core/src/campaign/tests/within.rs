@@ -7,7 +7,6 @@ use crate::id::{NodeId, UnitId};
 use crate::outcome::LocationOutcome;
 use crate::port::{PingStatus, StartRequest};
 use crate::request::Selector;
-use crate::runbook::node_targets;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -83,17 +82,16 @@ fn world(kinds: &[Kind], size: usize, concurrency: &str, errors: &str) -> World 
     let nodes: Vec<Node> = (1..).zip(kinds).map(|(n, kind)| node(n, *kind)).collect();
     let ids: Vec<NodeId> = nodes.iter().map(|node| node.id.clone()).collect();
     let mut world = World::new(&[&[("us-east-1", Script::Nodes(nodes))]], 1, 9);
-    let template = world.plan.requests.remove(0);
+    let template = world.template();
     for chunk in ids.chunks(size) {
         let mut request = template.clone();
         for (name, values) in [
-            ("Targets", node_targets(chunk.to_vec()).unwrap()),
             ("MaxConcurrency", vec![concurrency.to_owned()]),
             ("MaxErrors", vec![errors.to_owned()]),
         ] {
             request.parameters.insert(name.to_owned(), values);
         }
-        world.plan.requests.push(request);
+        world.add_naming(request, chunk);
     }
     let stopped = ids.iter().zip(kinds).filter(|(_, kind)| **kind == Kind::Stopped);
     world

@@ -6,11 +6,12 @@ use crate::campaign::fire::FirePorts;
 use crate::campaign::{Appended, CampaignLog, LogKey, NodeRows};
 use crate::campaign::{DriveError, Driver, MemoryLog, MemoryRows, Record, State};
 use crate::census::NodeCounts;
-use crate::id::{CampaignId, Location, NodeSet, RequestName, WriterId};
+use crate::id::{CampaignId, Location, NodeId, NodeSet, RequestName, UnitId, WriterId};
 use crate::outcome::NodeRow;
-use crate::plan::{Plan, PlannedLocation};
+use crate::plan::{Plan, PlannedLocation, Unit};
 use crate::port::*;
 use crate::request::*;
+use crate::runbook;
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -178,6 +179,18 @@ impl World {
         }
     }
 
+    /// Takes the only unit out of the plan: what others are made from.
+    pub(crate) fn template(&mut self) -> StartRequest {
+        self.plan.units.remove(0).start
+    }
+
+    /// Adds a unit with this start, which names these nodes.
+    pub(crate) fn add_naming(&mut self, mut start: StartRequest, nodes: &[NodeId]) {
+        let targets = runbook::node_targets(nodes.to_vec()).unwrap();
+        start.parameters.insert("Targets".to_owned(), targets);
+        add_unit(&mut self.plan, start, Some(nodes.to_vec()));
+    }
+
     pub(crate) fn driver(&self, writer: u128) -> Driver {
         Driver {
             automation: self.aws.clone(),
@@ -241,16 +254,22 @@ fn start_request<'a>(
         target_locations: [TargetLocation {
             accounts: vec![account.parse().unwrap()],
             regions: regions.map(|region| region.parse().unwrap()).collect(),
-            target_location_max_concurrency: at_once.to_string(),
-            target_location_max_errors: errors.to_string(),
+            target_location_max_concurrency: at_once,
+            target_location_max_errors: errors,
             execution_role_name: "AWS-SystemsManager-AutomationExecutionRole".parse().unwrap(),
         }],
         tags: vec![],
     }
 }
 
+fn add_unit(plan: &mut Plan, start: StartRequest, nodes: Option<Vec<NodeId>>) {
+    let id = UnitId::from_index(u32::try_from(plan.units.len()).unwrap());
+    let rates = plan.request.budget.nodes;
+    plan.units.push(Unit::new(id, nodes, rates, start));
+}
+
 fn plan(locations: Vec<PlannedLocation>, requests: Vec<StartRequest>, at_once: u32, errors: u32) -> Plan {
-    Plan {
+    let mut plan = Plan {
         format: crate::plan::FORMAT,
         request: PatchRequest {
             name: "weekly-linux".parse().unwrap(),
@@ -302,7 +321,7 @@ fn plan(locations: Vec<PlannedLocation>, requests: Vec<StartRequest>, at_once: u
         locations,
         skipped: vec![],
         warnings: vec![],
-        requests,
+        units: vec![],
         runbook: None,
         worst_case: serde_json::from_str(
             r#"{"starts":1,"locations_at_once":1,"locations_failing":0,"nodes_at_once":null,"node_errors":null,
@@ -310,7 +329,11 @@ fn plan(locations: Vec<PlannedLocation>, requests: Vec<StartRequest>, at_once: u
         )
         .unwrap(),
         lifetime: None,
+    };
+    for request in requests {
+        add_unit(&mut plan, request, None);
     }
+    plan
 }
 
 /// A future that is polled by hand.

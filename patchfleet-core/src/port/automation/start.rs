@@ -67,10 +67,13 @@ pub struct TargetLocation {
     pub accounts: Vec<AccountId>,
     /// 1 to 50 Regions.
     pub regions: Vec<Region>,
-    /// Locations at once, as AWS's text: a count.
-    pub target_location_max_concurrency: String,
-    /// Failed locations that AWS allows, as AWS's text: a count.
-    pub target_location_max_errors: String,
+    /// How many of the locations AWS works on at once, 1 or more. AWS takes it as text, and a percentage
+    /// as well, which patchfleet never sends.
+    #[serde(with = "count_as_text")]
+    pub target_location_max_concurrency: u32,
+    /// How many locations may fail before AWS begins no more of them, 0 or more. A text to AWS, too.
+    #[serde(with = "count_as_text")]
+    pub target_location_max_errors: u32,
     /// The role that Automation assumes in each account.
     pub execution_role_name: RoleName,
 }
@@ -82,6 +85,26 @@ impl TargetLocation {
             let regions = self.regions.iter();
             regions.map(|region| Location::new(account.clone(), region.clone()))
         })
+    }
+}
+
+/// A count that is a text to AWS.
+mod count_as_text {
+    use serde::{Deserialize as _, Deserializer, Serializer, de};
+    use std::borrow::Cow;
+
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde passes what it writes by reference"
+    )]
+    pub(super) fn serialize<S: Serializer>(count: &u32, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(count)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+        let text = Cow::<str>::deserialize(deserializer)?;
+        text.parse()
+            .map_err(|_| de::Error::custom(format!("{text:?} is not a count")))
     }
 }
 

@@ -1,0 +1,82 @@
+//! A unit of a plan: one start, and what the planner knows about it.
+
+use super::Plan;
+use crate::budget::RateControl;
+use crate::id::{Location, NodeId, UnitId};
+use crate::pack::Rectangle;
+use crate::port::StartRequest;
+
+/// One start of a plan. Whoever asks what a unit is for reads it here. Nothing is parsed back out of the
+/// texts that the start is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Unit {
+    /// Its number within the plan, from 1, in the order in which units are begun.
+    pub id: UnitId,
+    /// The nodes that the start names, in the order of their ids. `None` if the runbook finds its nodes
+    /// by itself: by a group, by tags, or in a way of its own.
+    pub nodes: Option<Vec<NodeId>>,
+    /// How many nodes of one location are patched at once, and how many of them may fail. A runbook of
+    /// one's own is not told.
+    pub node_rates: RateControl,
+    /// The expected start. The campaign adds its own id, the snapshot and the client token.
+    pub start: StartRequest,
+}
+
+impl Unit {
+    /// A unit with these parts.
+    #[must_use]
+    pub fn new(id: UnitId, nodes: Option<Vec<NodeId>>, node_rates: RateControl, start: StartRequest) -> Self {
+        Self {
+            id,
+            nodes,
+            node_rates,
+            start,
+        }
+    }
+
+    /// Its locations: each account with each Region, ordered by account, then Region.
+    pub fn locations(&self) -> impl Iterator<Item = Location> {
+        self.start.target_location().locations()
+    }
+
+    /// How many locations it has.
+    #[must_use]
+    pub fn location_count(&self) -> u32 {
+        let target = self.start.target_location();
+        u32::try_from(target.accounts.len().saturating_mul(target.regions.len())).unwrap_or(u32::MAX)
+    }
+
+    /// Its share of the locations at once: how many of its locations AWS patches at the same time.
+    #[must_use]
+    pub fn locations_at_once(&self) -> u32 {
+        self.start.target_location().target_location_max_concurrency
+    }
+
+    /// How many of its locations may fail before AWS begins no more of them.
+    #[must_use]
+    pub fn location_errors(&self) -> u32 {
+        self.start.target_location().target_location_max_errors
+    }
+
+    /// The same start for some of its locations, with a share that is no larger than they are.
+    #[must_use]
+    pub fn part(&self, rectangle: Rectangle) -> StartRequest {
+        let mut start = self.start.clone();
+        let size = u32::try_from(rectangle.len()).unwrap_or(u32::MAX);
+        let [target] = &mut start.target_locations;
+        target.target_location_max_concurrency = target.target_location_max_concurrency.min(size);
+        target.accounts = rectangle.accounts;
+        target.regions = rectangle.regions;
+        start
+    }
+}
+
+impl Plan {
+    /// The unit with this number; `None` if the plan has no such unit.
+    #[must_use]
+    pub fn unit(&self, id: UnitId) -> Option<&Unit> {
+        let index = usize::try_from(id.number().checked_sub(1)?).ok()?;
+        self.units.get(index).filter(|unit| unit.id == id)
+    }
+}

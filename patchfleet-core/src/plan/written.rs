@@ -1,0 +1,134 @@
+//! A plan's JSON. Beside each other stand `units`, with what the planner knows, and `requests`, with the
+//! starts in the API's own JSON, which scripts hand to AWS as they are.
+
+use super::{Lifetime, Plan, PlannedLocation, Unit};
+use crate::budget::{RateControl, WorstCase};
+use crate::id::{NodeId, UnitId};
+use crate::port::{Caller, StartRequest};
+use crate::refusal::Skip;
+use crate::request::PatchRequest;
+use crate::runbook::PlannedRunbook;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use std::borrow::Cow;
+
+/// A [`Plan`] as it is written.
+#[derive(Serialize, Deserialize)]
+struct Written<'a> {
+    format: u32,
+    request: Cow<'a, PatchRequest>,
+    central: Cow<'a, Caller>,
+    candidates: u32,
+    locations: Cow<'a, [PlannedLocation]>,
+    skipped: Cow<'a, [Skip]>,
+    warnings: Cow<'a, [String]>,
+    units: Vec<WrittenUnit<'a>>,
+    requests: Vec<Cow<'a, StartRequest>>,
+    #[serde(deserialize_with = "Option::deserialize")] // a plan that lacks the key is not whole
+    runbook: Option<Cow<'a, PlannedRunbook>>,
+    worst_case: WorstCase,
+    #[serde(deserialize_with = "Option::deserialize")] // a plan that lacks the key is not whole
+    lifetime: Option<Lifetime>,
+}
+
+/// A [`Unit`] as it is written, without its start.
+#[derive(PartialEq, Serialize, Deserialize)]
+struct WrittenUnit<'a> {
+    unit: UnitId,
+    locations: u32,
+    locations_at_once: u32,
+    location_errors: u32,
+    node_rates: RateControl,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    nodes: Option<Cow<'a, [NodeId]>>,
+}
+
+impl<'a> From<&'a Unit> for WrittenUnit<'a> {
+    fn from(unit: &'a Unit) -> Self {
+        Self {
+            unit: unit.id,
+            locations: unit.location_count(),
+            locations_at_once: unit.locations_at_once(),
+            location_errors: unit.location_errors(),
+            node_rates: unit.node_rates,
+            nodes: unit.nodes.as_deref().map(Cow::Borrowed),
+        }
+    }
+}
+
+impl WrittenUnit<'_> {
+    /// The unit with its start, if this was written of it: figures that stand in both are the same.
+    fn with(self, start: StartRequest) -> Result<Unit, String> {
+        let nodes = self.nodes.as_deref().map(<[NodeId]>::to_vec);
+        let unit = Unit::new(self.unit, nodes, self.node_rates, start);
+        if WrittenUnit::from(&unit) == self {
+            Ok(unit)
+        } else {
+            Err(format!("units and requests do not agree on unit {}", self.unit))
+        }
+    }
+}
+
+impl<'a> From<&'a Plan> for Written<'a> {
+    fn from(plan: &'a Plan) -> Self {
+        Self {
+            format: plan.format,
+            request: Cow::Borrowed(&plan.request),
+            central: Cow::Borrowed(&plan.central),
+            candidates: plan.candidates,
+            locations: Cow::Borrowed(&plan.locations),
+            skipped: Cow::Borrowed(&plan.skipped),
+            warnings: Cow::Borrowed(&plan.warnings),
+            units: plan.units.iter().map(WrittenUnit::from).collect(),
+            requests: plan.units.iter().map(|unit| Cow::Borrowed(&unit.start)).collect(),
+            runbook: plan.runbook.as_ref().map(Cow::Borrowed),
+            worst_case: plan.worst_case,
+            lifetime: plan.lifetime,
+        }
+    }
+}
+
+impl TryFrom<Written<'_>> for Plan {
+    type Error = String;
+
+    fn try_from(written: Written<'_>) -> Result<Self, String> {
+        let (units, requests) = (written.units, written.requests);
+        if units.len() != requests.len() {
+            return Err(format!(
+                "units and requests are not as many: {} and {}",
+                units.len(),
+                requests.len()
+            ));
+        }
+        let units = (0..).map(UnitId::from_index).zip(units.into_iter().zip(requests));
+        let units = units.map(|(id, (unit, start))| match unit.unit == id {
+            true => unit.with(start.into_owned()),
+            false => Err(format!("unit {} stands where unit {id} should", unit.unit)),
+        });
+        Ok(Self {
+            format: written.format,
+            request: written.request.into_owned(),
+            central: written.central.into_owned(),
+            candidates: written.candidates,
+            locations: written.locations.into_owned(),
+            skipped: written.skipped.into_owned(),
+            warnings: written.warnings.into_owned(),
+            units: units.collect::<Result<_, _>>()?,
+            runbook: written.runbook.map(Cow::into_owned),
+            worst_case: written.worst_case,
+            lifetime: written.lifetime,
+        })
+    }
+}
+
+impl Serialize for Plan {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Written::from(self).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Plan {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let written = Written::deserialize(deserializer)?;
+        written.try_into().map_err(de::Error::custom)
+    }
+}
