@@ -11,6 +11,7 @@ use crate::request::{PatchRequest, Regions, Targets};
 use std::collections::{BTreeMap, BTreeSet};
 
 mod accounts;
+mod organization;
 mod regions;
 
 use accounts::Accounts;
@@ -48,6 +49,9 @@ impl Candidates {
 /// Finds out which locations `request` names, by asking for `concurrency` (at least 1) accounts
 /// or units at once.
 ///
+/// - Where units are descended into, where one is excluded, or where more than 20 accounts are named, the
+///   organization is read by one listing ([`Directory::organization`]). If that cannot be used, and for
+///   a unit that it does not name, units are read one by one. The accounts are the same.
 /// - No `accounts` means the caller's own. An account that is not ACTIVE is skipped. One that the
 ///   caller cannot look up (no organization, or denied) is taken for active, with a warning.
 /// - An excluded unit or root takes everything below it away, whether or not children are

@@ -23,7 +23,9 @@ pub use automation::{
 };
 pub use aws_error::AwsError;
 pub use clock::Clock;
-pub use directory::{AccountState, AccountView, Caller, Directory, RegionOptStatus, RegionView};
+pub use directory::{
+    AccountState, AccountView, Caller, Directory, PlacedAccount, RegionOptStatus, RegionView,
+};
 pub use documents::{DocumentVersion, DocumentVersionError, DocumentView, Documents};
 pub use error::{PortError, PortErrorKind, Sent};
 pub use futures_util::future::BoxFuture;

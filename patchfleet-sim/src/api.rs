@@ -51,7 +51,7 @@ pub(crate) use groups::{Identifier, ListGroupResources, QueryErrorShape, Resourc
 pub(crate) use instances::{DescribeInstanceInformation, InstanceFilter, InstanceShape};
 pub(crate) use invocations::{GetCommandInvocation, InvocationShape, ListCommandInvocations};
 pub(crate) use organizations::{
-    AccountShape, DescribeAccount, ListAccountsForParent, ListOrganizationalUnitsForParent,
+    AccountShape, DescribeAccount, ListAccounts, ListAccountsForParent, ListOrganizationalUnitsForParent,
 };
 pub(crate) use patches::DescribeInstancePatchStates;
 pub(crate) use send_command::refused_send;

@@ -4,10 +4,10 @@ use super::rate::Rate;
 use std::fmt;
 use std::num::NonZeroU32;
 
-/// Defines [`Operation`] and its table: service, variant, AWS's name, default calls per second, and
-/// calls at once after a rest.
+/// Defines [`Operation`] and its table: service, variant, whether AWS publishes the rate, default calls
+/// per second, and calls at once after a rest.
 macro_rules! operations {
-    ($($service:literal { $($name:ident $rate:literal $(burst $burst:literal)?,)* })*) => {
+    ($($service:literal { $($name:ident $source:ident $rate:literal $(burst $burst:literal)?,)* })*) => {
         /// An operation of AWS that patchfleet calls.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
@@ -37,13 +37,29 @@ macro_rules! operations {
             /// The rate that holds unless another is set.
             #[must_use]
             pub const fn default_rate(self) -> Rate {
-                match self { $($(Self::$name => published($rate, 1 $(- 1 + $burst)?),)*)* }
+                match self { $($(Self::$name => per_second($rate, 1 $(- 1 + $burst)?),)*)* }
+            }
+
+            /// Whether AWS publishes the default rate, as the most that an account gets in a Region. Where
+            /// it does not, the default is one that was chosen to be gentle.
+            #[must_use]
+            pub const fn has_published_rate(self) -> bool {
+                match self { $($(Self::$name => published!($source),)*)* }
             }
         }
     };
 }
 
-const fn published(calls: u32, burst: u32) -> Rate {
+macro_rules! published {
+    (Published) => {
+        true
+    };
+    (Chosen) => {
+        false
+    };
+}
+
+const fn per_second(calls: u32, burst: u32) -> Rate {
     match (NonZeroU32::new(calls), NonZeroU32::new(burst)) {
         (Some(calls), Some(burst)) => Rate::per_second(calls).with_burst(burst),
         _ => Rate::per_second(NonZeroU32::MIN),
@@ -51,38 +67,48 @@ const fn published(calls: u32, burst: u32) -> Rate {
 }
 
 operations! {
+    // AWS General Reference, "AWS Systems Manager endpoints and quotas" (2026): "Service quotas for
+    // Automation" and, for GetParameter (40, shared with GetParameters and GetParametersByPath), "for
+    // Parameter Store". That page has no rate for Run Command, documents, nodes and patch states.
     "ssm" {
-    StartAutomationExecution 1,
-    GetAutomationExecution 3,
-    DescribeAutomationExecutions 3,
-    DescribeAutomationStepExecutions 3,
-    ListCommands 5,
-    ListCommandInvocations 5,
-    GetCommandInvocation 5,
-    DescribeInstancePatchStates 5,
-    DescribeInstanceInformation 5,
-    GetDocument 3,
-    GetParameter 40,
-    DescribeDocument 3,
-    CreateDocument 1,
-    UpdateDocument 1,
-    UpdateDocumentDefaultVersion 1,
+    StartAutomationExecution Published 1,
+    GetAutomationExecution Published 3,
+    DescribeAutomationExecutions Published 3,
+    DescribeAutomationStepExecutions Published 3,
+    GetParameter Published 40,
+    ListCommands Chosen 5,
+    ListCommandInvocations Chosen 5,
+    GetCommandInvocation Chosen 5,
+    DescribeInstancePatchStates Chosen 5,
+    DescribeInstanceInformation Chosen 5,
+    GetDocument Chosen 3,
+    DescribeDocument Chosen 3,
+    CreateDocument Chosen 1,
+    UpdateDocument Chosen 1,
+    UpdateDocumentDefaultVersion Chosen 1,
     }
+    // Resource Groups publishes none.
     "resource-groups" {
-    ListGroupResources 5,
-    SearchResources 5,
+    ListGroupResources Chosen 5,
+    SearchResources Chosen 5,
     }
+    // IAM User Guide, "IAM and AWS STS quotas" (2026): 600 a second for each account and Region, which
+    // AssumeRole, GetCallerIdentity and others share. Only the caller's account counts.
     "sts" {
-    AssumeRole 600,
-    GetCallerIdentity 600,
+    AssumeRole Published 600,
+    GetCallerIdentity Published 600,
     }
+    // AWS Organizations User Guide, "Quotas and service limits" (2026): rate and burst for one account. An
+    // organization as a whole gets a little more (ListAccounts 9, burst 15).
     "organizations" {
-    ListAccountsForParent 5 burst 8,
-    ListOrganizationalUnitsForParent 5 burst 8,
-    DescribeAccount 20 burst 30,
+    ListAccounts Published 8 burst 12,
+    ListAccountsForParent Published 5 burst 8,
+    ListOrganizationalUnitsForParent Published 5 burst 8,
+    DescribeAccount Published 20 burst 30,
     }
+    // AWS Account Management Reference Guide, "Quotas" (2026).
     "account" {
-    ListRegions 5 burst 5,
+    ListRegions Published 5 burst 5,
     }
 }
 

@@ -6,8 +6,8 @@ use aws_sdk_account::types::Region;
 use aws_sdk_organizations::types::Account;
 use patchfleet_core::id::{AccountId, Location, OrgParent, OuId, ParseIdError};
 use patchfleet_core::port::{
-    AccountState, AccountView, BoxFuture, Caller, Directory, Page, PageToken, PortResult, RegionOptStatus,
-    RegionView,
+    AccountState, AccountView, BoxFuture, Caller, Directory, Page, PageToken, PlacedAccount, PortResult,
+    RegionOptStatus, RegionView,
 };
 
 /// The most that Organizations gives on a page.
@@ -29,6 +29,18 @@ impl Directory for Aws {
             let answer = send!(call, request).await?;
             let account = call.read(answer.account.ok_or("there is no account in it"))?;
             call.read(read_account(&account))
+        })
+    }
+
+    fn organization(&self, page: Option<PageToken>) -> BoxFuture<'_, PortResult<Page<PlacedAccount>>> {
+        Box::pin(async move {
+            let (call, organizations) = self.clients.organizations(Operation::ListAccounts).await?;
+            let request = organizations
+                .list_accounts()
+                .max_results(ORGANIZATIONS_PAGE)
+                .set_next_token(token(page));
+            let answer = send!(call, request).await?;
+            call.page(answer.accounts().iter().map(read_place), answer.next_token())
         })
     }
 
@@ -105,6 +117,11 @@ fn read_account(account: &Account) -> Result<AccountView, ParseIdError> {
         id: account.id().unwrap_or_default().parse()?,
         state: read_state(account),
     })
+}
+
+fn read_place(account: &Account) -> Result<PlacedAccount, ParseIdError> {
+    let paths = account.paths().iter().map(String::as_str);
+    Ok(PlacedAccount::at(read_account(account)?, paths))
 }
 
 /// A Region as ListRegions has it. `None` for one of a partition to come that cannot be used: it

@@ -184,6 +184,8 @@ mod tests {
             (Operation::StartAutomationExecution, 1, 1),
             (Operation::GetAutomationExecution, 3, 1),
             (Operation::AssumeRole, 600, 1),
+            (Operation::GetParameter, 40, 1),
+            (Operation::ListAccounts, 8, 12),
             (Operation::ListAccountsForParent, 5, 8),
             (Operation::ListOrganizationalUnitsForParent, 5, 8),
             (Operation::DescribeAccount, 20, 30),
@@ -192,6 +194,7 @@ mod tests {
             let rate = Rate::per_second(NonZeroU32::new(calls).unwrap());
             let rate = rate.with_burst(NonZeroU32::new(burst).unwrap());
             assert_eq!(operation.default_rate(), rate, "{operation}");
+            assert!(operation.has_published_rate(), "{operation}");
         }
     }
 }

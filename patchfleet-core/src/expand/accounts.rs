@@ -1,10 +1,12 @@
 //! From accounts, units and roots to accounts with their states.
 
+use super::organization::Organization;
 use super::{Found, States};
 use crate::id::{AccountId, OrgParent, TargetAccount};
 use crate::port::{AccountState, AccountView, Caller, Directory, PortErrorKind, PortResult, Walk};
 use crate::refusal::RefusalCode;
 use crate::request::Targets;
+use futures_util::future::join;
 use futures_util::{StreamExt, stream};
 use std::collections::BTreeSet;
 
@@ -30,7 +32,8 @@ impl Accounts {
     }
 }
 
-/// Looks up every named and every excluded account, unit and root.
+/// Looks up every named and every excluded account, unit and root: in a listing of the organization
+/// where that may be read, and otherwise, or where it does not have one, by asking for each.
 pub(super) async fn resolve(
     directory: &dyn Directory,
     targets: &Targets,
@@ -47,58 +50,77 @@ pub(super) async fn resolve(
         [] => own.iter().collect(),
         named => named.iter().collect(),
     };
+    let organization = Organization::read(directory, targets, caller).await;
+    let organization = organization.as_ref();
     let singles: Vec<AccountId> = named.iter().filter_map(|target| single(target)).collect();
-    let looked_up: Vec<(AccountId, PortResult<AccountView>)> = stream::iter(singles)
+    let looked_up = stream::iter(singles)
         .map(|account| async move {
-            // Whoever calls is active; asking the organization could only fail.
-            let view = if account == caller.account {
-                Ok(AccountView {
+            let view = match organization.and_then(|organization| organization.account(&account)) {
+                // Whoever calls is active; asking the organization could only fail.
+                _ if account == caller.account => Ok(AccountView {
                     id: account.clone(),
                     state: AccountState::Active,
-                })
-            } else {
-                directory.account(&account).await
+                }),
+                Some(view) => Ok(view.clone()),
+                None => directory.account(&account).await,
             };
             (account, view)
         })
         .buffered(concurrency.max(1))
-        .collect()
-        .await;
+        .collect::<Vec<_>>();
+    let children = targets.include_child_ous;
+    let out: BTreeSet<&TargetAccount> = targets.exclude_accounts.iter().collect();
+    // An excluded unit takes everything below it away, whether or not children are included.
+    let parents: Vec<(OrgParent, bool)> = named
+        .iter()
+        .filter_map(|target| Some((parent(target)?.clone(), children)))
+        .chain(
+            out.iter()
+                .filter_map(|target| Some((parent(target)?.clone(), true))),
+        )
+        .collect();
+    let named_parents = named.iter().filter_map(|target| parent(target)).count();
+    let read = stream::iter(parents)
+        .map(|(parent, children)| async move {
+            let listed = organization.and_then(|organization| organization.below(&parent, children));
+            let below = match listed {
+                Some(listed) => Ok(listed),
+                None => below(directory, &parent, children, concurrency).await,
+            };
+            (parent, below)
+        })
+        .buffered(concurrency.max(1))
+        .collect::<Vec<_>>();
+    let (looked_up, read) = join(looked_up, read).await;
     for (account, view) in looked_up {
         if let Some(state) = state_of(&account, view, found) {
             accounts.named.insert(account, state);
         }
     }
-    for parent in named.iter().filter_map(|target| parent(target)) {
-        let below = below(directory, parent, targets.include_child_ous, concurrency).await;
-        let Some(below) = readable(parent, below, found) else {
+    for (n, (parent, below)) in read.into_iter().enumerate() {
+        let Some(below) = readable(&parent, below, found) else {
             continue;
         };
+        if n >= named_parents {
+            accounts.excluded.extend(below.into_iter().map(|view| view.id));
+            continue;
+        }
         if below.is_empty() {
-            let hint = if targets.include_child_ous {
+            let hint = if children {
                 ""
             } else {
                 " directly (include_child_ous is false)"
             };
             found.warn(format!("{parent} has no account below it{hint}"));
-            found.candidates.childless.push(parent.clone());
+            found.candidates.childless.push(parent);
         }
         accounts
             .named
             .extend(below.into_iter().map(|view| (view.id, view.state)));
     }
-    for target in targets.exclude_accounts.iter().collect::<BTreeSet<_>>() {
-        match target {
-            TargetAccount::Account(account) => {
-                accounts.excluded.insert(account.clone());
-            }
-            TargetAccount::Parent(parent) => {
-                let below = below(directory, parent, true, concurrency).await;
-                let below = readable(parent, below, found).unwrap_or_default();
-                accounts.excluded.extend(below.into_iter().map(|view| view.id));
-            }
-        }
-    }
+    accounts
+        .excluded
+        .extend(out.iter().filter_map(|target| single(target)));
     for account in targets.exclude_accounts.iter().filter_map(single) {
         if !accounts.named.contains_key(&account) {
             found.warn(format!(

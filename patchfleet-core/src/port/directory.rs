@@ -1,7 +1,7 @@
 //! Which accounts and Regions there are.
 
 use super::{BoxFuture, Page, PageToken, PortResult};
-use crate::id::{AccountId, OrgParent, OuId, Region};
+use crate::id::{AccountId, OrgParent, OuId, Region, TargetAccount};
 
 /// Accounts below units, and the Regions enabled in an account.
 ///
@@ -16,6 +16,14 @@ pub trait Directory: Send + Sync {
     /// `NotFound` means that the organization has no such account; `NotInOrganization` or
     /// `Denied` that the caller cannot know.
     fn account(&self, account: &AccountId) -> BoxFuture<'_, PortResult<AccountView>>;
+
+    /// Every account of the organization and where it stands, one page (Organizations `ListAccounts`).
+    ///
+    /// Promises: its pages together have every account of the organization, whatever its state, the
+    /// caller's own among them. An account whose place is not known is there too, and says so.
+    /// An error of whatever kind means that the listing cannot be used; the units are then read one
+    /// by one.
+    fn organization(&self, page: Option<PageToken>) -> BoxFuture<'_, PortResult<Page<PlacedAccount>>>;
 
     /// The accounts directly below `parent`, one page. `NotFound` if there is no such parent.
     fn accounts(
@@ -58,6 +66,63 @@ pub struct AccountView {
     pub id: AccountId,
     /// Its state.
     pub state: AccountState,
+}
+
+/// An account, and where in the organization it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlacedAccount {
+    /// The account.
+    pub account: AccountView,
+    /// The root and the units above it, from the root down. Empty if they are not known.
+    pub above: Vec<OrgParent>,
+}
+
+impl PlacedAccount {
+    /// An account with Organizations' `Paths` of it: `o-…/r-…/ou-…/<account>/`, recorded in September
+    /// 2026. An account has one parent, so a second path is not understood. The place is then not
+    /// known, as with no path, or with one that reads differently.
+    ///
+    /// ```
+    /// # use patchfleet_core::port::{AccountState, AccountView, PlacedAccount};
+    /// let account = AccountView { id: "111122223333".parse()?, state: AccountState::Active };
+    /// let path = "o-exampleorgid/r-ab12/ou-ab12-11111111/111122223333/";
+    /// let placed = PlacedAccount::at(account.clone(), [path]);
+    /// let above: Vec<&str> = placed.above.iter().map(|parent| parent.as_str()).collect();
+    /// assert_eq!(above, ["r-ab12", "ou-ab12-11111111"]);
+    /// assert!(PlacedAccount::at(account, ["elsewhere"]).above.is_empty());
+    /// # Ok::<(), patchfleet_core::id::ParseIdError>(())
+    /// ```
+    #[must_use]
+    pub fn at<'p>(account: AccountView, paths: impl IntoIterator<Item = &'p str>) -> Self {
+        let mut paths = paths.into_iter();
+        let above = match (paths.next(), paths.next()) {
+            (Some(path), None) => above(path, &account.id).unwrap_or_default(),
+            _ => Vec::new(),
+        };
+        Self { account, above }
+    }
+}
+
+fn above(path: &str, account: &AccountId) -> Option<Vec<OrgParent>> {
+    let path = path.strip_suffix('/').unwrap_or(path);
+    let (parents, id) = path.rsplit_once('/')?;
+    let (organization, parents) = parents.split_once('/')?;
+    if id != account.as_str() || !organization.starts_with("o-") {
+        return None;
+    }
+    let parents: Vec<OrgParent> = parents.split('/').map(parent).collect::<Option<_>>()?;
+    let is_tree = parents
+        .iter()
+        .enumerate()
+        .all(|(depth, parent)| matches!(parent, OrgParent::Root(_)) == (depth == 0));
+    is_tree.then_some(parents)
+}
+
+fn parent(id: &str) -> Option<OrgParent> {
+    match id.parse() {
+        Ok(TargetAccount::Parent(parent)) => Some(parent),
+        _ => None,
+    }
 }
 
 /// Organizations' `State` of an account (not the retired `Status`).
@@ -158,5 +223,52 @@ impl From<&str> for RegionOptStatus {
             "ENABLED_BY_DEFAULT" => Self::EnabledByDefault,
             _ => Self::Unknown,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn above(path: &str) -> Vec<String> {
+        let account = AccountView {
+            id: "111122223333".parse().unwrap(),
+            state: AccountState::Active,
+        };
+        let above = PlacedAccount::at(account, [path]).above;
+        above.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_path_names_the_root_and_every_unit_above_the_account() {
+        assert_eq!(above("o-exampleorgid/r-ab12/111122223333/"), ["r-ab12"]);
+        assert_eq!(
+            above("o-exampleorgid/r-ab12/ou-ab12-11111111/ou-ab12-22222222/111122223333"),
+            ["r-ab12", "ou-ab12-11111111", "ou-ab12-22222222"]
+        );
+    }
+
+    #[test]
+    fn a_path_that_reads_differently_leaves_the_place_unknown() {
+        for path in [
+            "",
+            "/",
+            "111122223333/",
+            "r-ab12/111122223333/",
+            "o-exampleorgid/111122223333/",
+            "o-exampleorgid/r-ab12/444455556666/",
+            "o-exampleorgid/ou-ab12-11111111/111122223333/",
+            "o-exampleorgid/r-ab12/r-ab12/111122223333/",
+            "o-exampleorgid/r-ab12//111122223333/",
+            "o-exampleorgid/r-ab12/Production/111122223333/",
+        ] {
+            assert!(above(path).is_empty(), "{path}");
+        }
+        let account = AccountView {
+            id: "111122223333".parse().unwrap(),
+            state: AccountState::Active,
+        };
+        let two = ["o-exampleorgid/r-ab12/111122223333/"; 2];
+        assert!(PlacedAccount::at(account, two).above.is_empty());
     }
 }

@@ -1,6 +1,6 @@
 //! Which locations a request names.
 
-use crate::world::{CENTRAL, World, account, at, ec2, region, request, wait};
+use crate::world::{CENTRAL, Listing, World, account, at, ec2, region, request, wait};
 use patchfleet_core::census::{CensusAnswer, UnknownCause};
 use patchfleet_core::expand::{Candidates, expand};
 use patchfleet_core::id::OrgParent;
@@ -146,6 +146,75 @@ fn a_region_of_another_partition_is_refused_as_that() {
     let targets = json!({"all_managed": true, "regions": ["cn-north-1"]});
     let refusal = expanded(&world(), &request(targets)).unwrap_err();
     assert_eq!(codes(&refusal), [(RefusalCode::WrongPartition, "cn-north-1")]);
+}
+
+#[test]
+fn the_organization_is_read_by_one_listing_and_no_unit_is_asked_for() {
+    let world = world();
+    let below_prod = request(json!({
+        "all_managed": true, "regions": [US], "accounts": [ROOT, PROD], "exclude_accounts": [WEB],
+    }));
+    let found = expanded(&world, &below_prod).unwrap();
+    assert_eq!(
+        names(&found),
+        ["111111111111/us-east-1", "222222222222/us-east-1"]
+    );
+    assert_eq!(world.calls("organization"), 5, "one walk over its pages");
+    assert_eq!((world.calls("account"), world.calls("child_units")), (0, 0));
+}
+
+#[test]
+fn units_are_read_one_by_one_where_the_listing_is_denied_or_does_not_say_where_accounts_stand() {
+    for listing in [
+        Listing::Fails(PortErrorKind::Denied),
+        Listing::PlaceUnknown,
+        Listing::WithoutTheCaller,
+    ] {
+        let mut world = world();
+        world.listing = listing;
+        let below_prod = request(json!({
+            "all_managed": true, "regions": [US], "accounts": [PROD], "include_child_ous": true,
+        }));
+        let found = expanded(&world, &below_prod).unwrap();
+        assert_eq!(
+            names(&found),
+            ["222222222222/us-east-1", "333333333333/us-east-1"],
+            "{listing:?}"
+        );
+        assert_eq!(skips(&found).len(), 1, "{listing:?}");
+        assert!(found.warnings.is_empty(), "{:?}", found.warnings);
+        assert!(world.calls("child_units") > 0, "{listing:?}");
+    }
+}
+
+#[test]
+fn a_unit_without_its_units_is_read_alone_and_not_the_whole_organization() {
+    let world = world();
+    let only_prod = json!({
+        "all_managed": true, "regions": [US], "accounts": [PROD], "include_child_ous": false,
+    });
+    let found = expanded(&world, &request(only_prod)).unwrap();
+    assert_eq!(names(&found), ["222222222222/us-east-1"]);
+    assert_eq!((world.calls("organization"), world.calls("child_units")), (0, 0));
+}
+
+#[test]
+fn more_than_twenty_named_accounts_are_looked_up_in_one_listing_and_what_it_lacks_by_itself() {
+    let mut world = world();
+    let mut accounts: Vec<String> = (0..30).map(|n| format!("5555555555{n:02}")).collect();
+    for id in &accounts {
+        world.add(id, &[US]);
+        let root = OrgParent::Root(ROOT.parse().unwrap());
+        world.units.get_mut(&root).unwrap().0.push(account(id));
+    }
+    let all = request(json!({"all_managed": true, "regions": [US], "accounts": accounts}));
+    assert_eq!(names(&expanded(&world, &all).unwrap()).len(), 30);
+    assert_eq!(world.calls("account"), 0);
+    accounts.push("999999999999".to_owned());
+    let more = request(json!({"all_managed": true, "regions": [US], "accounts": accounts}));
+    let refusal = expanded(&world, &more).unwrap_err();
+    assert_eq!(codes(&refusal), [(RefusalCode::TargetNotFound, "999999999999")]);
+    assert_eq!(world.calls("account"), 1, "only the one that the listing lacks");
 }
 
 #[test]

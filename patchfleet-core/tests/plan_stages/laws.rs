@@ -3,7 +3,7 @@
 //! of each pair is worked out here from the world's ground truth, pair by pair.
 
 use crate::plan::planned;
-use crate::world::{CENTRAL, Place, World, account, ec2, hybrid, region, request_with};
+use crate::world::{CENTRAL, Listing, Place, World, account, ec2, hybrid, region, request_with};
 use patchfleet_core::id::{AccountId, Location, NodeId, OrgParent, OuId, Region};
 use patchfleet_core::plan::Plan;
 use patchfleet_core::port::{AccountState, PingStatus, PortErrorKind, RegionOptStatus, StartRequest};
@@ -321,12 +321,51 @@ fn in_targets(start: &StartRequest) -> Option<Vec<NodeId>> {
     )
 }
 
+/// Every way in which the listing of the whole organization can be answered.
+fn listings() -> impl Strategy<Value = Listing> {
+    prop::sample::select(vec![
+        Listing::Whole,
+        Listing::Fails(PortErrorKind::Denied),
+        Listing::Fails(PortErrorKind::Unavailable),
+        Listing::PlaceUnknown,
+        Listing::WithoutTheCaller,
+    ])
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_candidate_is_in_exactly_one_place_and_for_the_right_reason(seed in any::<u64>()) {
-        let case = case(seed);
+    fn an_organization_that_is_read_at_once_has_the_accounts_that_its_units_have_one_by_one(
+        seed in any::<u64>(),
+        listing in listings(),
+        missing in prop::sample::select(vec!["", "named", "excluded"]),
+    ) {
+        let mut case = case(seed);
+        let nowhere = "ou-ab12-nowhere0".parse().unwrap();
+        match missing {
+            "named" => case.request.targets.accounts.push(nowhere),
+            "excluded" => case.request.targets.exclude_accounts.push(nowhere),
+            _ => {}
+        }
+        let plan = |listing, case: &mut Case| {
+            case.world.listing = listing;
+            planned(&case.world, &case.request).map(|plan| plan.to_json())
+        };
+        let unit_by_unit = plan(Listing::Fails(PortErrorKind::Denied), &mut case);
+        let other = plan(listing, &mut case);
+        prop_assert_eq!(&plan(Listing::Whole, &mut case), &unit_by_unit);
+        prop_assert_eq!(&other, &unit_by_unit);
+        prop_assert_eq!(unit_by_unit.is_err(), !missing.is_empty());
+    }
+
+    #[test]
+    fn every_candidate_is_in_exactly_one_place_and_for_the_right_reason(
+        seed in any::<u64>(),
+        listing in listings(),
+    ) {
+        let mut case = case(seed);
+        case.world.listing = listing;
         let plan = planned(&case.world, &case.request).unwrap();
         let mut expected = BTreeMap::new();
         for id in case.world.accounts.keys() {

@@ -4,8 +4,8 @@
 use patchfleet_core::id::{AccountId, Location, NodeId, OrgParent, OuId, Region};
 use patchfleet_core::port::{
     AccountState, AccountView, BoxFuture, Caller, Directory, Inventory, ManagedNode, MemberPage, Page,
-    PageToken, PingStatus, PortError, PortErrorKind, PortResult, QueryError, RegionOptStatus, RegionView,
-    Resolution, Selection,
+    PageToken, PingStatus, PlacedAccount, PortError, PortErrorKind, PortResult, QueryError, RegionOptStatus,
+    RegionView, Resolution, Selection,
 };
 use patchfleet_core::request::PatchRequest;
 use serde_json::{Value, json};
@@ -53,9 +53,25 @@ pub(crate) struct Place {
     pub(crate) managed_fail: Option<PortErrorKind>,
 }
 
+/// What the listing of the whole organization says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Listing {
+    /// Every account and its place.
+    #[default]
+    Whole,
+    /// Nothing: it fails.
+    Fails(PortErrorKind),
+    /// Every account, and no place of the last one.
+    PlaceUnknown,
+    /// Every account but the caller's own.
+    WithoutTheCaller,
+}
+
 pub(crate) struct World {
     pub(crate) central_region: Option<Region>,
     pub(crate) units: BTreeMap<OrgParent, (Vec<AccountId>, Vec<OuId>)>,
+    /// What the listing of the whole organization says.
+    pub(crate) listing: Listing,
     pub(crate) accounts: BTreeMap<AccountId, AccountState>,
     pub(crate) account_fail: BTreeMap<AccountId, PortErrorKind>,
     pub(crate) regions: BTreeMap<AccountId, BTreeMap<Region, RegionOptStatus>>,
@@ -74,6 +90,7 @@ impl Default for World {
         Self {
             central_region: None,
             units: BTreeMap::new(),
+            listing: Listing::default(),
             accounts: BTreeMap::new(),
             account_fail: BTreeMap::new(),
             regions: BTreeMap::new(),
@@ -125,6 +142,23 @@ impl World {
         }
     }
 
+    fn placed(&self, id: &AccountId) -> PlacedAccount {
+        let mut above = Vec::new();
+        let mut parent = self.units.iter().find(|(_, (accounts, _))| accounts.contains(id));
+        while let Some((here, _)) = parent {
+            above.insert(0, here.clone());
+            let is_above = |units: &[OuId]| units.iter().any(|unit| OrgParent::Ou(unit.clone()) == *here);
+            parent = self.units.iter().find(|(_, (_, units))| is_above(units));
+        }
+        PlacedAccount {
+            account: AccountView {
+                id: id.clone(),
+                state: self.accounts[id].clone(),
+            },
+            above,
+        }
+    }
+
     /// Adds an account with these Regions on by default.
     pub(crate) fn add(&mut self, id: &str, regions: &[&str]) {
         self.accounts.insert(account(id), AccountState::Active);
@@ -159,6 +193,20 @@ impl Directory for World {
             (None, None) => Err(failed(PortErrorKind::NotFound, "DescribeAccount")),
         };
         later(turns, answer)
+    }
+
+    fn organization(&self, page: Option<PageToken>) -> BoxFuture<'_, PortResult<Page<PlacedAccount>>> {
+        let turns = self.called("organization".to_owned());
+        if let Listing::Fails(kind) = self.listing {
+            return later(turns, Err(failed(kind, "ListAccounts")));
+        }
+        let mut placed: Vec<PlacedAccount> = self.accounts.keys().map(|id| self.placed(id)).collect();
+        match self.listing {
+            Listing::PlaceUnknown => placed.last_mut().unwrap().above.clear(),
+            Listing::WithoutTheCaller => placed.retain(|one| one.account.id != self.caller_now().account),
+            _ => {}
+        }
+        later(turns, Ok(self.page(&placed, page).1))
     }
 
     fn accounts(

@@ -2,12 +2,14 @@
 
 use super::{At, MemoryPorts, token, unreadable};
 use crate::api::{
-    DescribeAccount, GetCallerIdentity, ListAccountsForParent, ListOrganizationalUnitsForParent, ListRegions,
+    AccountShape, DescribeAccount, GetCallerIdentity, ListAccounts, ListAccountsForParent,
+    ListOrganizationalUnitsForParent, ListRegions,
 };
 use patchfleet_core::{
     id::{AccountId, OrgParent, OuId},
     port::{
-        AccountView, BoxFuture, Caller, Directory, Page, PageToken, PortResult, RegionOptStatus, RegionView,
+        AccountView, BoxFuture, Caller, Directory, Page, PageToken, PlacedAccount, PortResult,
+        RegionOptStatus, RegionView,
     },
 };
 
@@ -27,11 +29,24 @@ impl Directory for MemoryPorts {
         let input = DescribeAccount {
             account_id: Some(account.to_string()),
         };
+        Box::pin(async { view(self.call(At::Central, input).await?.account) })
+    }
+
+    fn organization(&self, page: Option<PageToken>) -> BoxFuture<'_, PortResult<Page<PlacedAccount>>> {
+        let input = ListAccounts {
+            max_results: None,
+            next_token: token(page),
+        };
         Box::pin(async {
-            let account = self.call(At::Central, input).await?.account;
-            Ok(AccountView {
-                id: account.id.parse().map_err(unreadable)?,
-                state: account.state.into(),
+            let page = self.call(At::Central, input).await?;
+            let placed = |one: AccountShape| {
+                let paths = one.paths.clone();
+                Ok(PlacedAccount::at(view(one)?, paths.iter().map(String::as_str)))
+            };
+            let items = page.accounts.into_iter().map(placed).collect::<PortResult<_>>()?;
+            Ok(Page {
+                items,
+                next: page.next_token.map(PageToken::new),
             })
         })
     }
@@ -48,12 +63,6 @@ impl Directory for MemoryPorts {
         };
         Box::pin(async {
             let page = self.call(At::Central, input).await?;
-            let view = |one: crate::api::AccountShape| {
-                Ok(AccountView {
-                    id: one.id.parse().map_err(unreadable)?,
-                    state: one.state.into(),
-                })
-            };
             let items = page.accounts.into_iter().map(view).collect::<PortResult<_>>()?;
             Ok(Page {
                 items,
@@ -113,4 +122,11 @@ impl Directory for MemoryPorts {
             })
         })
     }
+}
+
+fn view(account: AccountShape) -> PortResult<AccountView> {
+    Ok(AccountView {
+        id: account.id.parse().map_err(unreadable)?,
+        state: account.state.into(),
+    })
 }

@@ -2,6 +2,7 @@ use crate::Aws;
 use crate::testing::{CALLER, FakeHttp, aws, json_error, own, response, xml_error};
 use aws_sdk_account::types as account;
 use aws_sdk_organizations::Client;
+use aws_sdk_organizations::operation::list_accounts::ListAccountsOutput;
 use aws_sdk_organizations::operation::list_accounts_for_parent::ListAccountsForParentOutput;
 use aws_sdk_organizations::operation::list_organizational_units_for_parent::ListOrganizationalUnitsForParentOutput;
 use aws_sdk_organizations::types::{Account, AccountState as State, OrganizationalUnit};
@@ -48,6 +49,34 @@ async fn accounts_come_page_by_page_and_an_empty_page_may_have_a_next_one() {
         .map(|account| (account.id.as_str(), account.state.as_str()))
         .collect();
     assert_eq!(read, [("444455556666", "ACTIVE"), ("012345678901", "SUSPENDED")]);
+    assert_eq!(page.next, None);
+}
+
+#[tokio::test]
+async fn the_organization_comes_page_by_page_with_the_place_of_each_account() {
+    let first = mock!(Client::list_accounts)
+        .match_requests(|request| request.max_results() == Some(20) && request.next_token().is_none())
+        .then_output(|| {
+            let path = "o-exampleorgid/r-ab12/ou-ab12-cdef3456/444455556666/";
+            let account = Account::builder().id("444455556666").state(State::Active);
+            ListAccountsOutput::builder()
+                .accounts(account.paths(path).build())
+                .next_token("more")
+                .build()
+        });
+    let second = mock!(Client::list_accounts)
+        .match_requests(|request| request.next_token() == Some("more"))
+        .then_output(|| {
+            let account = Account::builder().id("012345678901").state(State::Suspended);
+            ListAccountsOutput::builder().accounts(account.build()).build()
+        });
+    let aws = with_organizations(&[&first, &second]);
+    let page = aws.organization(None).await.unwrap();
+    let root = OrgParent::Root("r-ab12".parse().unwrap());
+    assert_eq!(page.items[0].above, [root, ou()]);
+    let page = aws.organization(page.next).await.unwrap();
+    assert_eq!(page.items[0].account.state, AccountState::Suspended);
+    assert!(page.items[0].above.is_empty(), "AWS does not say where it stands");
     assert_eq!(page.next, None);
 }
 

@@ -227,6 +227,7 @@ pub(super) async fn an_organization(data: &Value) {
     unit["Id"] = json!("ou-ab12-22222222");
     let aws = serving(&[
         ("DescribeAccount", json!({"Account": account})),
+        ("ListAccounts", json!({"Accounts": [account]})),
         ("ListAccountsForParent", json!({"Accounts": [account]})),
         (
             "ListOrganizationalUnitsForParent",
@@ -235,6 +236,12 @@ pub(super) async fn an_organization(data: &Value) {
     ]);
     let id = "111122223333".parse().unwrap();
     assert_eq!(aws.account(&id).await.unwrap().state, AccountState::Active);
+    let placed = &aws.organization(None).await.unwrap().items[0];
+    assert_eq!(
+        (&placed.account.id, &placed.account.state),
+        (&id, &AccountState::Active)
+    );
+    assert_eq!(placed.above, [OrgParent::Root("r-ab12".parse().unwrap())]);
     let parent = OrgParent::Ou("ou-ab12-11111111".parse().unwrap());
     assert_eq!(aws.accounts(&parent, None).await.unwrap().items[0].id, id);
     let units = aws.child_units(&parent, None).await.unwrap();
@@ -243,6 +250,8 @@ pub(super) async fn an_organization(data: &Value) {
     let message = text(&data["denied"]["Message"]).to_owned();
     let aws = refusing(move || json_error(400, "AccessDeniedException", &message));
     let error = aws.accounts(&parent, None).await.unwrap_err();
+    assert_eq!(error.kind(), PortErrorKind::Denied);
+    let error = aws.organization(None).await.unwrap_err();
     assert_eq!(error.kind(), PortErrorKind::Denied);
     for control in data["page_controls"].as_array().unwrap() {
         let (code, reason) = (

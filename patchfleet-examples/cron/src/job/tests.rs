@@ -1,7 +1,7 @@
 use super::*;
 use patchfleet_core::id::{AccountId, EventSource, OrgParent, OuId};
 use patchfleet_core::port::{
-    AccountView, BoxFuture, Caller, Directory, Page, PageToken, PortResult, RegionView,
+    AccountView, BoxFuture, Caller, Directory, Page, PageToken, PlacedAccount, PortResult, RegionView,
 };
 use patchfleet_sim::builtin::CALM;
 use patchfleet_sim::world::World;
@@ -74,6 +74,10 @@ impl Directory for Stopping {
 
     fn account(&self, account: &AccountId) -> BoxFuture<'_, PortResult<AccountView>> {
         self.0.account(account)
+    }
+
+    fn organization(&self, page: Option<PageToken>) -> BoxFuture<'_, PortResult<Page<PlacedAccount>>> {
+        self.0.organization(page)
     }
 
     fn accounts(
