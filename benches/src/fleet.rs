@@ -165,6 +165,8 @@ impl Fleet {
         let log = Arc::new(MemoryLog::new());
         let driver = Driver {
             automation: self.ports.automation.clone(),
+            commands: self.ports.commands.clone(),
+            patch_states: self.ports.patch_states.clone(),
             inventory: self.ports.inventory.clone(),
             documents: self.ports.documents.clone(),
             log: log.clone(),

@@ -3,9 +3,11 @@
 mod automation;
 mod clients;
 mod clock;
+mod commands;
 mod directory;
 mod documents;
 mod inventory;
+mod patch_states;
 
 pub use clock::SystemClock;
 

@@ -10,19 +10,24 @@
 mod automation;
 mod aws_error;
 mod clock;
+mod commands;
 mod directory;
 mod documents;
 mod error;
 mod inventory;
 mod page;
+mod patch_states;
 mod ports;
 
 pub use automation::{
-    Automation, ChildView, CommandCounts, CommandView, ExecutionStatus, ExecutionView, InvocationStatus,
-    InvocationView, PatchStateView, PluginView, SentCommand, StartRequest, StepView, Tag, TargetLocation,
+    Automation, ChildView, ExecutionStatus, ExecutionView, SentCommand, StartRequest, StepView, StopType,
+    Tag, TargetLocation,
 };
 pub use aws_error::AwsError;
 pub use clock::Clock;
+pub use commands::{
+    CommandCounts, CommandStatus, CommandView, Commands, InvocationStatus, InvocationView, PluginView,
+};
 pub use directory::{
     AccountState, AccountView, Caller, Directory, PlacedAccount, RegionOptStatus, RegionView,
 };
@@ -31,7 +36,8 @@ pub use error::{PortError, PortErrorKind, Sent};
 pub use futures_util::future::BoxFuture;
 pub use inventory::{Inventory, ManagedNode, MemberPage, PingStatus, QueryError, Resolution, Selection};
 pub use page::{Page, PageToken, Walk};
-pub use ports::Ports;
+pub use patch_states::{PatchStateView, PatchStates};
+pub use ports::{Ports, ResultPorts};
 
 /// What a port's call gives.
 pub type PortResult<T> = Result<T, PortError>;

@@ -38,7 +38,7 @@ pub(crate) use error::not_simulated;
 pub(crate) use gate::{Fate, action_matches, fate, invalid_token, is_action_pattern};
 
 pub(crate) use account::{ListRegions, RegionShape};
-pub(crate) use automation::StartAutomationExecution;
+pub(crate) use automation::{StartAutomationExecution, StopAutomationExecution};
 pub(crate) use commands::ListCommands;
 pub(crate) use documents::{
     CreateDocument, DescribeDocument, GetDocument, UpdateDocument, UpdateDocumentDefaultVersion,

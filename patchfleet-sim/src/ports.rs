@@ -3,9 +3,11 @@
 //! adapter do.
 
 mod automation;
+mod commands;
 mod directory;
 mod documents;
 mod inventory;
+mod patch_states;
 
 use crate::{
     api::{self, ApiError, AssumeRole, Caller, Operation},

@@ -88,7 +88,7 @@ pub fn over_http(sim: &Sim, access: &Access) -> Result<Ports, Failure> {
 /// Why there is no plan.
 pub async fn plan(ports: &Ports, request: &PatchRequest) -> Result<Plan, PlanError> {
     let options = plan::Options {
-        results: Some(&*ports.automation),
+        results: Some(ports.results()),
         attendance: plan::Attendance::Attended,
         ..plan::Options::default()
     };
@@ -140,6 +140,8 @@ impl Campaign {
         let id = CampaignId::of_event(&plan.request.digest(), &EventId::new(EventSource::Slot, "test")?);
         let driver = Driver {
             automation: ports.automation.clone(),
+            commands: ports.commands.clone(),
+            patch_states: ports.patch_states.clone(),
             inventory: ports.inventory.clone(),
             documents: ports.documents.clone(),
             log: Arc::new(MemoryLog::new()),

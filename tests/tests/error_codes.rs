@@ -108,10 +108,10 @@ async fn failure_of(ports: &Ports, service: &str, region: &str) -> PortError {
     let own = location("111111111111", region);
     let root = OrgParent::Root("r-pf01".parse().unwrap());
     match service {
-        "ssm" => ports.automation.command(&own, &command).await.unwrap_err(),
+        "ssm" => ports.commands.command(&own, &command).await.unwrap_err(),
         "sts" => {
             let other = location("222222222222", region);
-            ports.automation.command(&other, &command).await.unwrap_err()
+            ports.commands.command(&other, &command).await.unwrap_err()
         }
         "organizations" => ports.directory.accounts(&root, None).await.unwrap_err(),
         "resource-groups" => {
@@ -181,7 +181,7 @@ async fn every_error_that_the_simulator_can_answer_is_the_same_failure_on_both_f
     }
     assert!(differ.is_empty(), "{}", differ.join("\n"));
     // All kinds but that of a stored file, so that no mistake makes this test say nothing.
-    assert_eq!(kinds.len(), 12, "{kinds:?}");
+    assert_eq!(kinds.len(), 13, "{kinds:?}");
 }
 
 #[tokio::test]

@@ -12,11 +12,12 @@
 
 use patchfleet_core::{
     outcome::NodeOutcome,
+    port::{ExecutionStatus, PortErrorKind, Ports, Sent, StopType},
     report::ReportOutcome,
     request::{Operation, PatchRequest},
 };
 use patchfleet_sim::{ClockMode, Sim, SimClock, SimOptions, builtin, world::World};
-use patchfleet_tests::{Account, in_memory, over_http, plan_and_run, request};
+use patchfleet_tests::{Account, in_memory, over_http, plan, plan_and_run, request};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
@@ -73,6 +74,43 @@ async fn the_same(world: &str, request: &PatchRequest) -> Account {
 fn changed(toml: &str, from: &str, to: &str) -> PatchRequest {
     assert!(toml.contains(from), "{from}");
     request(&toml.replace(from, to)).unwrap()
+}
+
+/// Starts the first unit and stops it, then stops it again and one that there never was.
+async fn stopped(ports: &Ports) -> (ExecutionStatus, [(PortErrorKind, Sent); 2]) {
+    let plan = plan(ports, &request(builtin::CALM.request).unwrap())
+        .await
+        .unwrap();
+    let automation = &ports.automation;
+    let token = "01234567-89ab-4def-8123-456789abcdef".parse().unwrap();
+    let id = automation.start(&plan.units[0].start, token).await.unwrap();
+    automation.stop(&id, StopType::Cancel).await.unwrap();
+    let mut status = automation.execution(&id).await.unwrap().status;
+    while !status.is_terminal() {
+        let later = ports.clock.now() + jiff::SignedDuration::from_mins(5);
+        ports.clock.sleep_until(later).await;
+        status = automation.execution(&id).await.unwrap().status;
+    }
+    let again = automation.stop(&id, StopType::Complete).await.unwrap_err();
+    let nobody = "00000000-0000-4000-8000-000000000000".parse().unwrap();
+    let unknown = automation.stop(&nobody, StopType::Cancel).await.unwrap_err();
+    (status, [again, unknown].map(|error| (error.kind(), error.sent())))
+}
+
+#[tokio::test]
+async fn an_execution_is_stopped_alike() {
+    let access = request(builtin::CALM.request).unwrap().access;
+    let world = || World::parse(builtin::CALM.world).unwrap();
+    let clock = SimClock::new(world(), ClockMode::Jump);
+    let memory = stopped(&in_memory(&clock, &access).unwrap()).await;
+    let sim = Sim::start(world(), SimOptions::default()).await.unwrap();
+    let http = stopped(&over_http(&sim, &access).unwrap()).await;
+    assert_eq!(memory, http);
+    let refused = [PortErrorKind::NotRunning, PortErrorKind::NotFound];
+    assert_eq!(
+        http,
+        (ExecutionStatus::Cancelled, refused.map(|kind| (kind, Sent::No)))
+    );
 }
 
 #[tokio::test]

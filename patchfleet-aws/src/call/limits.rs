@@ -13,8 +13,8 @@ use std::num::NonZeroUsize;
 /// operation there, and grows back by an eighth a second while AWS answers.
 ///
 /// The defaults are those that AWS publishes for an account and a Region. Systems Manager:
-/// StartAutomationExecution 1 per second, Get… and Describe… of automations 3 (AWS General
-/// Reference, "AWS Systems Manager endpoints and quotas"). STS: 600 (IAM User Guide, "IAM and AWS
+/// StartAutomationExecution and StopAutomationExecution 1 per second, Get… and Describe… of
+/// automations 3 (AWS General Reference, "AWS Systems Manager endpoints and quotas"). STS: 600 (IAM User Guide, "IAM and AWS
 /// STS quotas"). Organizations: with bursts (AWS Organizations User Guide, "Quotas and service
 /// limits"). Account Management: ListRegions 5, with a burst of 5 (AWS Account Management Reference
 /// Guide, "Quotas"). AWS publishes none for the others. Theirs are chosen to be gentle, since a

@@ -72,6 +72,7 @@ operations! {
     // Parameter Store". That page has no rate for Run Command, documents, nodes and patch states.
     "ssm" {
     StartAutomationExecution Published 1,
+    StopAutomationExecution Published 1,
     GetAutomationExecution Published 3,
     DescribeAutomationExecutions Published 3,
     DescribeAutomationStepExecutions Published 3,
@@ -125,6 +126,7 @@ impl Operation {
         matches!(
             self,
             Self::StartAutomationExecution
+                | Self::StopAutomationExecution
                 | Self::CreateDocument
                 | Self::UpdateDocument
                 | Self::UpdateDocumentDefaultVersion

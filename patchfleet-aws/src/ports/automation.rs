@@ -1,21 +1,21 @@
-//! [`Automation`] over Systems Manager: the start, and the walk from an execution to its nodes.
+//! [`Automation`] over Systems Manager: the start, the stop, and the walk from an execution to what it
+//! began in each location.
 
 use super::Aws;
-use crate::call::{Operation, all_pages, first_of_pages, send, timestamp, token};
-use patchfleet_core::id::{ClientToken, CommandId, DocumentName, ExecutionId, Location, NodeId};
+use crate::call::{Operation, send, timestamp};
+use aws_sdk_ssm::types as ssm_types;
+use patchfleet_core::id::{ClientToken, DocumentName, ExecutionId, Location};
 use patchfleet_core::port::{
-    Automation, BoxFuture, ChildView, CommandView, ExecutionView, InvocationView, Page, PageToken,
-    PatchStateView, PortError, PortErrorKind, PortResult, StartRequest, StepView,
+    Automation, BoxFuture, ChildView, ExecutionView, Page, PageToken, PortResult, StartRequest, StepView,
+    StopType,
 };
 
 mod child;
-mod command;
 mod execution;
 mod outputs;
-mod patch_states;
 mod start;
 
-/// The most that Automation and Run Command give on a page.
+/// The most that Automation gives on a page.
 const PAGE: i32 = 50;
 
 impl Automation for Aws {
@@ -96,79 +96,20 @@ impl Automation for Aws {
         Box::pin(async move { self.executions(&location, filters, page, |_| true).await })
     }
 
-    fn command(&self, location: &Location, id: &CommandId) -> BoxFuture<'_, PortResult<CommandView>> {
-        let (location, id) = (location.clone(), id.clone());
+    fn stop(&self, id: &ExecutionId, kind: StopType) -> BoxFuture<'_, PortResult<()>> {
+        let id = id.clone();
         Box::pin(async move {
-            // At most one command has the id, and it may stand behind an empty page.
-            let operation = Operation::ListCommands;
-            let found = first_of_pages(operation, |page| self.list_commands(&location, &id, page)).await?;
-            found.ok_or_else(|| {
-                PortError::new(
-                    PortErrorKind::NotFound,
-                    format!("{operation} in {location} knows no command {id}"),
-                )
-            })
-        })
-    }
-
-    fn invocations(
-        &self,
-        location: &Location,
-        id: &CommandId,
-        plugins: bool,
-        page: Option<PageToken>,
-    ) -> BoxFuture<'_, PortResult<Page<InvocationView>>> {
-        let (location, id) = (location.clone(), id.clone());
-        Box::pin(async move {
-            let operation = Operation::ListCommandInvocations;
-            let (call, ssm) = self.clients.ssm(operation, &location).await?;
+            let operation = Operation::StopAutomationExecution;
+            let (call, ssm) = self.clients.central_ssm(operation).await?;
             let request = ssm
-                .list_command_invocations()
-                .command_id(id.as_str())
-                .details(plugins)
-                .max_results(PAGE)
-                .set_next_token(token(page));
-            let answer = send!(call, request).await?;
-            let invocations = answer.command_invocations().iter();
-            call.page(invocations.map(command::read_invocation), answer.next_token())
-        })
-    }
-
-    fn output(
-        &self,
-        location: &Location,
-        id: &CommandId,
-        node: &NodeId,
-        plugin: &str,
-    ) -> BoxFuture<'_, PortResult<String>> {
-        let (location, id) = (location.clone(), id.clone());
-        let (node, plugin) = (node.clone(), plugin.to_owned());
-        Box::pin(async move {
-            let operation = Operation::GetCommandInvocation;
-            let (call, ssm) = self.clients.ssm(operation, &location).await?;
-            let request = ssm
-                .get_command_invocation()
-                .command_id(id.as_str())
-                .instance_id(node.as_str())
-                .plugin_name(plugin);
-            let answer = send!(call, request).await?;
-            Ok(answer.standard_output_content.unwrap_or_default())
-        })
-    }
-
-    fn patch_states(
-        &self,
-        location: &Location,
-        nodes: &[NodeId],
-    ) -> BoxFuture<'_, PortResult<Vec<PatchStateView>>> {
-        let (location, nodes) = (location.clone(), nodes.to_vec());
-        Box::pin(async move {
-            let mut states = vec![];
-            for some in nodes.chunks(patch_states::MOST_NODES) {
-                let pages = |page| self.describe_patch_states(&location, some, page);
-                states.extend(all_pages(Operation::DescribeInstancePatchStates, pages).await?);
-            }
-            Ok(states)
+                .stop_automation_execution()
+                .automation_execution_id(id.as_str())
+                .r#type(match kind {
+                    StopType::Cancel => ssm_types::StopType::Cancel,
+                    StopType::Complete => ssm_types::StopType::Complete,
+                });
+            send!(call, request).await?;
+            Ok(())
         })
     }
 }

@@ -7,7 +7,7 @@ use super::state::{LocationState, StartState, State, UnitState, ended_well};
 use crate::id::{CommandId, ExecutionId, Location, NodeId, UnitId};
 use crate::outcome::LocationOutcome;
 use crate::outcome::{Goal, NodeRow, Tally};
-use crate::port::{Automation, CommandCounts, ExecutionStatus, Inventory, PortErrorKind, PortResult, Walk};
+use crate::port::{CommandCounts, ExecutionStatus, PortErrorKind, PortResult, ResultPorts, Walk};
 use crate::request::Patch;
 use crate::runbook;
 use jiff::{SignedDuration, Timestamp};
@@ -69,8 +69,7 @@ pub(super) enum Collected {
 /// A location to settle, and all that is known of it.
 #[derive(Clone, Copy)]
 pub(super) struct Job<'a> {
-    pub(super) automation: &'a dyn Automation,
-    pub(super) inventory: &'a dyn Inventory,
+    pub(super) ports: ResultPorts<'a>,
     pub(super) state: &'a State,
     pub(super) unit: UnitId,
     pub(super) location: &'a Location,
@@ -123,7 +122,11 @@ impl Job<'_> {
         let mut walk = Walk::new("the executions in a location");
         let mut found = None;
         while let Some(token) = walk.next() {
-            let page = self.automation.children(self.location, execution, token).await?;
+            let page = self
+                .ports
+                .automation
+                .children(self.location, execution, token)
+                .await?;
             found = found.or_else(|| page.items.into_iter().next());
             walk.advance(page.next)?;
         }
@@ -152,7 +155,7 @@ impl Job<'_> {
         if let Some(child) = &child
             && (!self.matched_nothing || patching.commands.is_empty())
         {
-            let view = self.automation.child(self.location, child).await?;
+            let view = self.ports.automation.child(self.location, child).await?;
             stopped = view.status.is_cancelled();
             if !view.commands.is_empty() {
                 patching = Patching::of(&view, self.state.runs_own_runbook());
@@ -177,7 +180,7 @@ impl Job<'_> {
         }
         let mut runs = vec![];
         for id in patching.commands {
-            let view = self.automation.command(self.location, &id).await?;
+            let view = self.ports.commands.command(self.location, &id).await?;
             runs.push((id, view));
         }
         let commands = runs.iter().map(|(id, view)| (id.clone(), view.counts)).collect();
@@ -283,7 +286,7 @@ impl Job<'_> {
             None => self.unnamed_child(unit).await?,
         };
         if let Some(child) = &child {
-            let view = self.automation.child(self.location, child).await?;
+            let view = self.ports.automation.child(self.location, child).await?;
             if view.status.is_cancelled() {
                 return Ok(true);
             }
@@ -309,7 +312,7 @@ impl Job<'_> {
     /// Whether somebody has cancelled one of these commands, as far as they can be read.
     async fn is_cancelled(&self, commands: &[CommandId]) -> bool {
         for id in commands {
-            let view = self.automation.command(self.location, id).await;
+            let view = self.ports.commands.command(self.location, id).await;
             if view.is_ok_and(|view| view.is_cancelled()) {
                 return true;
             }
@@ -320,7 +323,7 @@ impl Job<'_> {
     /// Whether somebody cancelled one of these commands. One that nobody may read was not, as far as is known.
     async fn was_cancelled(&self, commands: &[CommandId]) -> PortResult<bool> {
         for id in commands {
-            match self.automation.command(self.location, id).await {
+            match self.ports.commands.command(self.location, id).await {
                 Ok(view) if view.is_cancelled() => return Ok(true),
                 Err(error) if error.kind().is_transient() || error.kind() == PortErrorKind::Credentials => {
                     return Err(error);

@@ -8,7 +8,10 @@ use crate::campaign::{Appended, CampaignLog, LogKey, NodeRows};
 use crate::id::{CampaignId, ExecutionId, Location, RequestName, WriterId};
 use crate::outcome::FinishedOutcome;
 use crate::plan::Plan;
-use crate::port::{Automation, Clock, Documents, Inventory, PortError, PortErrorKind, Ports};
+use crate::port::{
+    Automation, Clock, Commands, Documents, Inventory, PatchStates, PortError, PortErrorKind, Ports,
+    ResultPorts,
+};
 use crate::refusal::{Refusal, RefusalCode, RefusalReason};
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
@@ -36,6 +39,10 @@ pub type Observer = Arc<dyn Fn(&Record, &State) + Send + Sync>;
 pub struct Driver {
     /// Starts and follows executions.
     pub automation: Arc<dyn Automation>,
+    /// Says what commands did on each node.
+    pub commands: Arc<dyn Commands>,
+    /// Says what nodes report of their patches.
+    pub patch_states: Arc<dyn PatchStates>,
     /// Says which nodes there are, when results are collected.
     pub inventory: Arc<dyn Inventory>,
     /// Says what the runbook is, before each start.
@@ -267,6 +274,8 @@ impl Driver {
     pub fn new(ports: &Ports, log: Arc<dyn CampaignLog>, rows: Arc<dyn NodeRows>, writer: WriterId) -> Self {
         Self {
             automation: ports.automation.clone(),
+            commands: ports.commands.clone(),
+            patch_states: ports.patch_states.clone(),
             inventory: ports.inventory.clone(),
             documents: ports.documents.clone(),
             log,
@@ -274,6 +283,16 @@ impl Driver {
             clock: ports.clock.clone(),
             writer,
             observer: None,
+        }
+    }
+
+    /// The ports with which results are read.
+    fn results(&self) -> ResultPorts<'_> {
+        ResultPorts {
+            automation: self.automation.as_ref(),
+            commands: self.commands.as_ref(),
+            patch_states: self.patch_states.as_ref(),
+            inventory: self.inventory.as_ref(),
         }
     }
 

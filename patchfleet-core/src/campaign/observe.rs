@@ -5,7 +5,7 @@ use super::polls::{Parent, Polls, later};
 use super::state::{StartState, State, UnitState};
 use super::{Event, READS_AT_ONCE};
 use crate::id::{CommandId, ExecutionId, Location, UnitId};
-use crate::port::{Automation, CommandView, ExecutionStatus, PortResult, StepView, Walk};
+use crate::port::{CommandView, ExecutionStatus, PortResult, ResultPorts, StepView, Walk};
 use futures_util::{StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,16 +42,16 @@ pub(super) struct Observed {
 /// What runs in a location and cannot be read is left out: the location is settled when its step
 /// is over, and its results are asked for then.
 pub(super) async fn observe(
-    automation: &dyn Automation,
+    ports: ResultPorts<'_>,
     execution: &ExecutionId,
     unit: &UnitState,
     one_command: bool,
 ) -> PortResult<Observed> {
-    let view = automation.execution(execution).await?;
+    let view = ports.automation.execution(execution).await?;
     let mut steps: BTreeMap<Location, StepView> = BTreeMap::new();
     let mut walk = Walk::new("the execution's steps");
     while let Some(token) = walk.next() {
-        let page = automation.steps(execution, token).await?;
+        let page = ports.automation.steps(execution, token).await?;
         for step in page.items {
             let Some(location) = step.location.clone() else {
                 continue;
@@ -68,13 +68,13 @@ pub(super) async fn observe(
     // The steps of a cancelled execution end as Cancelled, whatever becomes of what they began.
     let mut cancelled = view.status.is_cancelled();
     if !cancelled && steps.values().any(|step| step.status.is_cancelled()) {
-        cancelled = automation.execution(execution).await?.status.is_cancelled();
+        cancelled = ports.automation.execution(execution).await?.status.is_cancelled();
     }
     let running = steps.iter().filter_map(|(location, step)| {
         let at = unit.locations.get(location).filter(|at| at.settled.is_none())?;
         let child = step.child.clone().filter(|_| !step.status.is_terminal())?;
         let known = at.commands.keys().cloned().collect();
-        Some(below(automation, location.clone(), child, known, one_command))
+        Some(below(ports, location.clone(), child, known, one_command))
     });
     let running: Vec<_> = running.collect();
     let seen = stream::iter(running)
@@ -130,7 +130,7 @@ struct Below {
 
 /// Reads what a child that is not over does.
 async fn below(
-    automation: &dyn Automation,
+    ports: ResultPorts<'_>,
     location: Location,
     child: ExecutionId,
     known: Vec<CommandId>,
@@ -141,7 +141,7 @@ async fn below(
     let ids = if one_command && !known.is_empty() {
         known
     } else {
-        match automation.child(&location, &child).await {
+        match ports.automation.child(&location, &child).await {
             Ok(view) => {
                 waits = view.status == ExecutionStatus::Pending;
                 let patching = Patching::of(&view, one_command).commands;
@@ -153,13 +153,13 @@ async fn below(
     };
     let mut commands = vec![];
     for id in ids {
-        if let Ok(view) = automation.command(&location, &id).await {
+        if let Ok(view) = ports.commands.command(&location, &id).await {
             commands.push((id, view));
         }
     }
     let mut hook_cancelled = false;
     for id in others {
-        let view = automation.command(&location, &id).await;
+        let view = ports.commands.command(&location, &id).await;
         hook_cancelled |= view.is_ok_and(|view| view.is_cancelled());
     }
     Below {

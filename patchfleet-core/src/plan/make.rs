@@ -3,7 +3,7 @@
 use super::{Cutoff, Plan, build, reading};
 use crate::census::{self, Depth};
 use crate::expand::expand;
-use crate::port::{Automation, Caller, Directory, Documents, Inventory, PortError, PortErrorKind};
+use crate::port::{Caller, Directory, Documents, Inventory, PortError, PortErrorKind, ResultPorts};
 use crate::refusal::{Refusal, RefusalCode, RefusalReason};
 use crate::request::{OfflineAction, Operation, PatchRequest, RunbookPin, Selector};
 use crate::runbook::{self, CommandSteps, StepTimeout};
@@ -21,7 +21,7 @@ pub struct Options<'a> {
     /// How the results will be read, if a driver follows the campaign: then the calls that this needs
     /// are tried before an Install is planned, and a denied one refuses. `None` for a plan that is
     /// fired and forgotten.
-    pub results: Option<&'a dyn Automation>,
+    pub results: Option<ResultPorts<'a>>,
     /// Whether somebody is there to see the plan.
     pub attendance: Attendance,
     /// The instant by which every command is to have expired. A command that is alive patches and
@@ -138,11 +138,11 @@ pub async fn make(
         CommandSteps::Unread
     };
     let mut built = build(request, &caller, &candidates, &census, steps, options);
-    if let (Some(automation), Ok(plan)) = (options.results, &mut built)
+    if let (Some(results), Ok(plan)) = (options.results, &mut built)
         && request.patch.operation == Operation::Install
         && !plan.is_empty()
     {
-        let tried = reading::tried(automation, inventory, &*plan, &census, options.concurrency).await;
+        let tried = reading::tried(results, &*plan, &census, options.concurrency).await;
         plan.warnings.extend(tried.warnings);
         if !tried.denied.is_empty() {
             built = Err(Refusal {

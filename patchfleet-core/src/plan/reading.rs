@@ -7,7 +7,7 @@
 use super::Plan;
 use crate::census::CensusTaken;
 use crate::id::{AccountId, CommandId, ExecutionId, Location, NodeId, ParseIdError};
-use crate::port::{Automation, Inventory, PortErrorKind, PortResult};
+use crate::port::{Automation, PortErrorKind, PortResult, ResultPorts};
 use crate::refusal::{RefusalCode, RefusalReason};
 use crate::request::Patch;
 use futures_util::future::{BoxFuture, join_all};
@@ -68,8 +68,7 @@ fn asked<'a, T: Send + 'a>(call: BoxFuture<'a, PortResult<T>>) -> BoxFuture<'a, 
 /// for each account those in its first location that has nodes, `concurrency` (at least 1) accounts
 /// at once.
 pub(super) async fn tried(
-    automation: &dyn Automation,
-    inventory: &dyn Inventory,
+    ports: ResultPorts<'_>,
     plan: &Plan,
     census: &CensusTaken,
     concurrency: usize,
@@ -79,7 +78,7 @@ pub(super) async fn tried(
         return tried;
     };
     let central = format!("{}/{}", plan.central.account, plan.central.region);
-    for trial in in_center(automation, plan, &nothing).await {
+    for trial in in_center(ports.automation, plan, &nothing).await {
         tried.add(&central, trial, "the caller");
     }
     // A location that is kept without being known may deny everything: that is what was asked for.
@@ -93,14 +92,7 @@ pub(super) async fn tried(
     let trials: Vec<(Location, Vec<Trial>)> = stream::iter(first.into_values())
         .map(|location| async move {
             let node = census.any_node(&location).unwrap_or(&nothing.node).clone();
-            let calls = in_location(
-                automation,
-                inventory,
-                &location,
-                &node,
-                nothing,
-                &plan.request.patch,
-            );
+            let calls = in_location(ports, &location, &node, nothing, &plan.request.patch);
             let trials = all(calls).await;
             (location, trials)
         })
@@ -140,8 +132,7 @@ async fn in_center(automation: &dyn Automation, plan: &Plan, nothing: &Nothing) 
 }
 
 fn in_location<'a>(
-    automation: &'a dyn Automation,
-    inventory: &'a dyn Inventory,
+    ports: ResultPorts<'a>,
     location: &Location,
     node: &NodeId,
     nothing: &Nothing,
@@ -151,35 +142,43 @@ fn in_location<'a>(
     let mut calls: Vec<Call<'a>> = vec![
         (
             "ssm:GetAutomationExecution",
-            asked(automation.child(location, &nothing.execution)),
+            asked(ports.automation.child(location, &nothing.execution)),
         ),
         (
             "ssm:DescribeAutomationExecutions",
-            asked(automation.children(location, &nothing.execution, None)),
+            asked(ports.automation.children(location, &nothing.execution, None)),
         ),
         (
             "ssm:ListCommands",
-            asked(automation.command(location, &nothing.command)),
+            asked(ports.commands.command(location, &nothing.command)),
         ),
         (
             "ssm:ListCommandInvocations",
-            asked(automation.invocations(location, &nothing.command, false, None)),
+            asked(
+                ports
+                    .commands
+                    .invocations(location, &nothing.command, false, None),
+            ),
         ),
         (
             "ssm:DescribeInstanceInformation",
-            asked(inventory.managed(location, Some(&nodes), None)),
+            asked(ports.inventory.managed(location, Some(&nodes), None)),
         ),
         // With a node that is there: a policy may allow the action for some nodes only.
         (
             "ssm:DescribeInstancePatchStates",
-            asked(automation.patch_states(location, &nodes)),
+            asked(ports.patch_states.patch_states(location, &nodes)),
         ),
     ];
     if patch.baseline_override.is_some() {
         // What a run with a baseline override printed is all that there is.
         calls.push((
             "ssm:GetCommandInvocation",
-            asked(automation.output(location, &nothing.command, node, "PatchLinux")),
+            asked(
+                ports
+                    .commands
+                    .output(location, &nothing.command, node, "PatchLinux"),
+            ),
         ));
     }
     calls

@@ -152,6 +152,8 @@ fn kind_of_code(code: &str, is_central: bool) -> Option<PortErrorKind> {
 
         "IdempotentParameterMismatch" => Kind::TokenMismatch,
 
+        "InvalidAutomationStatusUpdateException" => Kind::NotRunning,
+
         "InternalError"
         | "InternalFailure"
         | "InternalServerError"
@@ -215,6 +217,10 @@ mod tests {
             ("InvocationDoesNotExist", PortErrorKind::NotFound),
             ("RegionDisabledException", PortErrorKind::RegionNotEnabled),
             ("IdempotentParameterMismatch", PortErrorKind::TokenMismatch),
+            (
+                "InvalidAutomationStatusUpdateException",
+                PortErrorKind::NotRunning,
+            ),
             ("InvalidSignatureException", PortErrorKind::Credentials),
             ("InvalidSomethingOfTomorrow", PortErrorKind::Invalid),
             ("SomethingOfTomorrowException", PortErrorKind::Other),

@@ -25,6 +25,8 @@ pub enum PortErrorKind {
     LimitExceeded,
     /// AWS refused the input; of a log or of rows: their place cannot be used as it is.
     Invalid,
+    /// What was to be stopped is over already, or cannot be stopped in the state that it is in.
+    NotRunning,
     /// The same client token was used before with other parameters.
     TokenMismatch,
     /// The caller's own credentials are missing, wrong or expired.
@@ -51,6 +53,7 @@ impl PortErrorKind {
             Self::RegionNotEnabled => "region_not_enabled",
             Self::LimitExceeded => "limit_exceeded",
             Self::Invalid => "invalid",
+            Self::NotRunning => "not_running",
             Self::TokenMismatch => "token_mismatch",
             Self::Credentials => "credentials",
             Self::Unavailable => "unavailable",

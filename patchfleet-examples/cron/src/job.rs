@@ -321,7 +321,7 @@ impl<R: Reach> Job<R> {
         let documents = ports.documents.as_ref();
         let options = plan::Options {
             cutoff: self.cutoff.map(|after| event.cutoff(after, now)),
-            results: Some(ports.automation.as_ref()),
+            results: Some(ports.results()),
             ..plan::Options::default()
         };
         let plan = plan::make(directory, inventory, documents, request, &options).await?;

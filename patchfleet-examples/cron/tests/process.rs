@@ -100,6 +100,8 @@ async fn in_memory(world: &str, request: &PatchRequest) -> (Vec<Value>, Vec<Stri
         .unwrap();
     let driver = Driver {
         automation: ports.automation,
+        commands: ports.commands,
+        patch_states: ports.patch_states,
         inventory: ports.inventory,
         documents: ports.documents,
         log: Arc::new(MemoryLog::new()),

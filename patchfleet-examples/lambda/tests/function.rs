@@ -123,6 +123,8 @@ async fn followed(request: &Value) -> (Vec<Value>, Vec<String>) {
         .unwrap();
     let driver = Driver {
         automation: ports.automation,
+        commands: ports.commands,
+        patch_states: ports.patch_states,
         inventory: ports.inventory,
         documents: ports.documents,
         log: Arc::new(MemoryLog::new()),

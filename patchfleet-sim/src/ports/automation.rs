@@ -1,20 +1,17 @@
-//! Starting automations, and the walk from an execution to its nodes.
+//! Starting and stopping automations, and the walk from an execution to what it began.
 
 use super::{At, MemoryPorts, token, unreadable};
 use crate::api::{
-    DescribeAutomationExecutions, DescribeAutomationStepExecutions, DescribeInstancePatchStates,
-    ExecutionShape, Filter, GetAutomationExecution, GetCommandInvocation, ListCommandInvocations,
-    ListCommands, StartAutomationExecution, StepLocation, StepShape, WireTime,
+    DescribeAutomationExecutions, DescribeAutomationStepExecutions, ExecutionShape, Filter,
+    GetAutomationExecution, StartAutomationExecution, StepLocation, StepShape, StopAutomationExecution,
 };
 use patchfleet_core::{
-    id::{ClientToken, CommandId, DocumentName, ExecutionId, Location, NodeId},
+    id::{ClientToken, DocumentName, ExecutionId, Location},
     port::{
-        Automation, BoxFuture, ChildView, Clock as _, CommandCounts, CommandView, ExecutionStatus,
-        ExecutionView, InvocationStatus, InvocationView, Page, PageToken, PatchStateView, PluginView,
-        PortError, PortErrorKind, PortResult, SentCommand, StartRequest, StepView,
+        Automation, BoxFuture, ChildView, Clock as _, ExecutionStatus, ExecutionView, Page, PageToken,
+        PortResult, SentCommand, StartRequest, StepView, StopType,
     },
 };
-use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -155,163 +152,13 @@ impl Automation for MemoryPorts {
         Box::pin(self.executions(At::Location(location.clone()), input))
     }
 
-    fn command(&self, location: &Location, id: &CommandId) -> BoxFuture<'_, PortResult<CommandView>> {
-        let (at, id) = (At::Location(location.clone()), id.to_string());
-        let missing = PortError::new(
-            PortErrorKind::NotFound,
-            format!("there is no command {id} in {location}"),
-        );
-        Box::pin(async move {
-            let mut next = None;
-            // It may stand behind an empty page.
-            let one = loop {
-                let input = ListCommands {
-                    command_id: Some(id.clone()),
-                    next_token: next,
-                    ..ListCommands::default()
-                };
-                let page = self.call(at.clone(), input).await?;
-                if let Some(one) = page.commands.into_iter().next() {
-                    break one;
-                }
-                next = page.next_token;
-                if next.is_none() {
-                    return Err(missing);
-                }
-            };
-            let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-            Ok(CommandView {
-                status: one.status.to_owned(),
-                details: one.status_details.to_owned(),
-                requested_at: one.requested_date_time.0,
-                expires_at: Some(one.expires_after.0),
-                counts: CommandCounts {
-                    targets: count(one.target_count),
-                    completed: count(one.completed_count),
-                    errors: count(one.error_count),
-                    undelivered: count(one.delivery_timed_out_count),
-                },
-            })
-        })
-    }
-
-    fn invocations(
-        &self,
-        location: &Location,
-        id: &CommandId,
-        plugins: bool,
-        page: Option<PageToken>,
-    ) -> BoxFuture<'_, PortResult<Page<InvocationView>>> {
-        let at = At::Location(location.clone());
-        let input = ListCommandInvocations {
-            command_id: Some(id.to_string()),
-            details: Some(plugins),
-            max_results: Some(50),
-            next_token: token(page),
-            ..ListCommandInvocations::default()
+    fn stop(&self, id: &ExecutionId, kind: StopType) -> BoxFuture<'_, PortResult<()>> {
+        let input = StopAutomationExecution {
+            automation_execution_id: Some(id.to_string()),
+            r#type: Some(kind.as_str().to_owned()),
         };
-        Box::pin(async {
-            let page = self.call(at, input).await?;
-            let view = |one: crate::api::InvocationShape| {
-                let status = InvocationStatus::from_details(one.status_details);
-                Ok(InvocationView {
-                    node: one.instance_id.parse().map_err(unreadable)?,
-                    status,
-                    requested_at: Some(one.requested_date_time.0),
-                    plugins: one
-                        .command_plugins
-                        .iter()
-                        .map(plugin_view)
-                        .collect::<PortResult<_>>()?,
-                })
-            };
-            let items = page
-                .command_invocations
-                .into_iter()
-                .map(view)
-                .collect::<PortResult<_>>()?;
-            Ok(Page {
-                items,
-                next: page.next_token.map(PageToken::new),
-            })
-        })
+        Box::pin(async { self.call(At::Central, input).await.map(drop) })
     }
-
-    fn output(
-        &self,
-        location: &Location,
-        id: &CommandId,
-        node: &NodeId,
-        plugin: &str,
-    ) -> BoxFuture<'_, PortResult<String>> {
-        let at = At::Location(location.clone());
-        let input = GetCommandInvocation {
-            command_id: Some(id.to_string()),
-            instance_id: Some(node.to_string()),
-            plugin_name: Some(plugin.to_owned()),
-        };
-        Box::pin(async { Ok(self.call(at, input).await?.standard_output_content) })
-    }
-
-    fn patch_states(
-        &self,
-        location: &Location,
-        nodes: &[NodeId],
-    ) -> BoxFuture<'_, PortResult<Vec<PatchStateView>>> {
-        let at = At::Location(location.clone());
-        let ids: Vec<String> = nodes.iter().map(NodeId::to_string).collect();
-        Box::pin(async move {
-            let (mut states, mut next) = (vec![], None);
-            loop {
-                let input = DescribeInstancePatchStates {
-                    instance_ids: Some(ids.clone()),
-                    max_results: Some(100),
-                    next_token: next,
-                };
-                let page = self.call(at.clone(), input).await?;
-                for one in page.instance_patch_states {
-                    states.push(PatchStateView {
-                        node: one.instance_id.parse().map_err(unreadable)?,
-                        operation: one.operation,
-                        ended_at: one.operation_end_time.0,
-                        snapshot: one.snapshot_id,
-                        missing: one.missing_count,
-                        failed: one.failed_count,
-                        pending_reboot: one.installed_pending_reboot_count,
-                        installed: one.installed_count,
-                    });
-                }
-                next = page.next_token;
-                if next.is_none() {
-                    return Ok(states);
-                }
-            }
-        })
-    }
-}
-
-/// A step of an invocation, as it stands on the wire.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct PluginShape {
-    name: String,
-    status_details: String,
-    response_code: i32,
-    response_start_date_time: Option<WireTime>,
-    output: String,
-}
-
-fn plugin_view(one: &Value) -> PortResult<PluginView> {
-    let one = PluginShape::deserialize(one).map_err(unreadable)?;
-    let started_at = one.response_start_date_time.map(|at| at.0);
-    Ok(PluginView {
-        name: one.name,
-        status: InvocationStatus::from_details(&one.status_details),
-        // AWS writes -1 where there is none.
-        response_code: Some(one.response_code).filter(|code| *code != -1 || started_at.is_some()),
-        started_at,
-        output: one.output,
-    })
 }
 
 /// The pairs of account and Region that an execution was started for; `None` if it has no target

@@ -5,8 +5,8 @@ use futures_util::FutureExt;
 use patchfleet_core::{
     id::{ClientToken, Location},
     port::{
-        Automation, Clock, Directory, Documents, Inventory, InvocationStatus, PluginView, PortErrorKind,
-        Selection, StartRequest, Walk,
+        Automation, Clock, Commands, Directory, Documents, Inventory, InvocationStatus, PatchStates,
+        PluginView, PortErrorKind, Selection, StartRequest, StopType, Walk,
     },
 };
 use patchfleet_sim::{ClockMode, MemoryPorts, SimClock, builtin, world::World};
@@ -44,6 +44,23 @@ pub(crate) fn request() -> StartRequest {
         "Tags": [{"Key": "campaign", "Value": "1"}],
     }))
     .unwrap()
+}
+
+#[tokio::test]
+async fn a_stop_ends_an_execution_and_another_says_that_it_is_over() {
+    let clock = clock(&crate::fleet::world("{ count = 3 }"));
+    let ports = ports(&clock);
+    let token: ClientToken = "01234567-89ab-cdef-0123-456789abcdef".parse().unwrap();
+    let id = ports.start(&request(), token).await.unwrap();
+    assert!(!ports.execution(&id).await.unwrap().status.is_cancelled());
+    ports.stop(&id, StopType::Cancel).await.unwrap();
+    assert!(ports.execution(&id).await.unwrap().status.is_cancelled());
+    clock.with_world(World::run_until_idle);
+    let again = ports.stop(&id, StopType::Complete).await.unwrap_err();
+    assert_eq!(again.kind(), PortErrorKind::NotRunning);
+    let nobody = "00000000-0000-4000-8000-000000000000".parse().unwrap();
+    let unknown = ports.stop(&nobody, StopType::Cancel).await.unwrap_err();
+    assert_eq!(unknown.kind(), PortErrorKind::NotFound);
 }
 
 #[tokio::test]

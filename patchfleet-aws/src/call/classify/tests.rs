@@ -6,7 +6,7 @@ use aws_sdk_ssm::Client;
 use aws_smithy_mocks::{RuleMode, mock, mock_client};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use patchfleet_core::id::Location;
-use patchfleet_core::port::Automation;
+use patchfleet_core::port::Commands;
 
 const COMMAND: &str = "5b6c7d8e-0000-4000-8000-123456789012";
 

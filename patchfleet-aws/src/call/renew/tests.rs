@@ -5,7 +5,7 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use jiff::{SignedDuration, Timestamp};
 use patchfleet_core::id::Location;
-use patchfleet_core::port::{Automation, Directory, PortErrorKind, Sent};
+use patchfleet_core::port::{Commands, Directory, PortErrorKind, Sent};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -1,7 +1,7 @@
 use super::*;
 use crate::testing::{FakeHttp, TestClock, json_error, other, response, xml_error};
 use jiff::Timestamp;
-use patchfleet_core::port::{Automation, Directory, PortErrorKind};
+use patchfleet_core::port::{Commands, Directory, PortErrorKind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 fn place(account: &str, region: &str) -> Place {

@@ -1,7 +1,7 @@
 use super::*;
 use crate::testing::{CALLER, FakeHttp, json_error, other, response, xml_error};
 use crate::{Aws, Limits};
-use patchfleet_core::port::Automation as _;
+use patchfleet_core::port::Commands as _;
 use patchfleet_core::request::Access;
 
 const SECRET: &str = "very-secret-1";

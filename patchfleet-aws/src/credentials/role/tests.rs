@@ -2,7 +2,7 @@ use super::*;
 use crate::Aws;
 use crate::testing::{CALLER, FakeHttp, OTHER, TestClock, json_error, other, own, response, xml_error};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use patchfleet_core::port::{Automation, Clock, Directory, PortErrorKind, PortResult};
+use patchfleet_core::port::{Clock, Commands, Directory, PortErrorKind, PortResult};
 use std::sync::Arc;
 
 const ASSUMED: &str = "ASIAOTHER";

@@ -4,36 +4,30 @@ use crate::Aws;
 use crate::testing::{FakeHttp, aws, json_error, own, response};
 use aws_sdk_ssm::Client;
 use aws_sdk_ssm::operation::describe_automation_step_executions::DescribeAutomationStepExecutionsOutput;
-use aws_sdk_ssm::operation::describe_instance_patch_states::DescribeInstancePatchStatesOutput;
 use aws_sdk_ssm::operation::get_automation_execution::GetAutomationExecutionOutput;
-use aws_sdk_ssm::operation::list_command_invocations::ListCommandInvocationsOutput;
-use aws_sdk_ssm::types::{
-    AutomationExecution, AutomationExecutionStatus, CommandInvocation, CommandInvocationStatus,
-    InstancePatchState, PatchOperationType, StepExecution, TargetLocation,
-};
+use aws_sdk_ssm::types::{AutomationExecution, AutomationExecutionStatus, StepExecution, TargetLocation};
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::ConnectorError;
-use aws_smithy_types::DateTime;
 use patchfleet_core::id::{ClientToken, ExecutionId};
 use patchfleet_core::port::{Automation, ExecutionStatus, PageToken, PortErrorKind, Sent, StartRequest, Tag};
 use serde_json::json;
 
 mod find;
-mod results;
 mod start;
 mod steps;
+mod stop;
 
 const EXECUTION: &str = "0a1b2c3d-1111-4222-8333-123456789abc";
 const CHILD: &str = "5b6c7d8e-1111-4222-8333-123456789abc";
-const COMMAND: &str = "77777777-1111-4222-8333-123456789abc";
-const NODE: &str = "i-0123456789abcdef0";
+pub(crate) const COMMAND: &str = "77777777-1111-4222-8333-123456789abc";
+pub(crate) const NODE: &str = "i-0123456789abcdef0";
 
 fn id(text: &str) -> ExecutionId {
     text.parse().unwrap()
 }
 
-fn with_ssm(rules: &[&Rule]) -> Aws {
+pub(crate) fn with_ssm(rules: &[&Rule]) -> Aws {
     let client = mock_client!(aws_sdk_ssm, RuleMode::Sequential, rules);
     let aws = aws();
     aws.clients.ssm.get_or(own("us-east-1"), || client);

@@ -4,7 +4,7 @@ use super::{at, serving, text};
 use crate::testing::own;
 use patchfleet_core::id::{CommandId, Location};
 use patchfleet_core::port::{
-    Automation, CommandCounts, CommandView, Inventory, InvocationStatus, InvocationView, PingStatus,
+    CommandCounts, CommandView, Commands, Inventory, InvocationStatus, InvocationView, PingStatus,
 };
 use serde_json::{Value, json};
 
@@ -33,7 +33,7 @@ async fn invocations(items: &Value) -> Vec<InvocationView> {
 }
 
 fn words(view: &CommandView) -> (&str, &str) {
-    (&view.status, &view.details)
+    (view.status.as_str(), &view.details)
 }
 
 fn counts(targets: u32, completed: u32, errors: u32, undelivered: u32) -> CommandCounts {

@@ -5,7 +5,7 @@ use crate::Aws;
 use crate::testing::{FakeHttp, json_error, other, own, response, xml_error};
 use patchfleet_core::id::OrgParent;
 use patchfleet_core::port::{
-    AccountState, Automation, Directory, Documents, Inventory, PingStatus, PortErrorKind, PortResult,
+    AccountState, Directory, Documents, Inventory, PatchStates, PingStatus, PortErrorKind, PortResult,
     RegionOptStatus, Selection,
 };
 use serde_json::{Value, json};

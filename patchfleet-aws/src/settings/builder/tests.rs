@@ -135,7 +135,7 @@ fn roles_are_asked_for_where_every_account_can_be_known() {
 async fn hosts(fips: bool, dual_stack: bool) -> Vec<String> {
     use crate::testing::{FakeHttp, other, own, response};
     use patchfleet_core::id::OrgParent;
-    use patchfleet_core::port::{Automation, Directory, Inventory, Selection};
+    use patchfleet_core::port::{Commands, Directory, Inventory, Selection};
 
     let http = FakeHttp::new(|_, _| Ok(response(400, "{}")));
     let base = SdkConfig::builder()

@@ -60,7 +60,7 @@ impl Job<'_> {
     }
 
     async fn all_managed(&self) -> PortResult<Found> {
-        let managed = managed_pages(self.inventory, self.location, None).await?;
+        let managed = managed_pages(self.ports.inventory, self.location, None).await?;
         Ok(Found {
             selected: managed.keys().cloned().collect(),
             left: BTreeSet::new(),
@@ -105,7 +105,11 @@ impl Job<'_> {
         for nodes in named.chunks(NODES_A_CALL) {
             let mut walk = Walk::new("the managed nodes");
             while let Some(token) = walk.next() {
-                let page = self.inventory.managed(self.location, Some(nodes), token).await?;
+                let page = self
+                    .ports
+                    .inventory
+                    .managed(self.location, Some(nodes), token)
+                    .await?;
                 managed.extend(page.items.into_iter().map(|node| (node.id, node.ping)));
                 walk.advance(page.next)?;
             }
@@ -162,7 +166,12 @@ impl Job<'_> {
         let mut members = BTreeSet::new();
         let mut walk = Walk::new("the selection's members");
         while let Some(token) = walk.next() {
-            let answer = match self.inventory.members(self.location, selection, token).await {
+            let answer = match self
+                .ports
+                .inventory
+                .members(self.location, selection, token)
+                .await
+            {
                 // A group that is gone has no member: that is a whole answer. Tags are never gone.
                 Err(error)
                     if error.kind() == PortErrorKind::NotFound
@@ -190,7 +199,7 @@ impl Job<'_> {
     async fn managed(&self, nodes: &[NodeId]) -> PortResult<BTreeMap<NodeId, ManagedNode>> {
         let calls: Vec<_> = nodes
             .chunks(NODES_A_CALL)
-            .map(|nodes| managed_pages(self.inventory, self.location, Some(nodes)))
+            .map(|nodes| managed_pages(self.ports.inventory, self.location, Some(nodes)))
             .collect();
         let mut found = stream::iter(calls).buffer_unordered(READS_AT_ONCE);
         let mut managed = BTreeMap::new();
@@ -206,7 +215,7 @@ impl Job<'_> {
     ) -> PortResult<BTreeMap<NodeId, PatchStateView>> {
         let calls: Vec<_> = nodes
             .chunks(NODES_A_CALL)
-            .map(|nodes| self.automation.patch_states(self.location, nodes))
+            .map(|nodes| self.ports.patch_states.patch_states(self.location, nodes))
             .collect();
         let mut found = stream::iter(calls).buffer_unordered(READS_AT_ONCE);
         let mut states = BTreeMap::new();

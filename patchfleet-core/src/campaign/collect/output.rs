@@ -86,7 +86,10 @@ impl Job<'_> {
         if plugin.output.chars().count() < LISTED_OUTPUT {
             return Ok(Told::Nothing);
         }
-        let whole = self.automation.output(self.location, command, node, &plugin.name);
+        let whole = self
+            .ports
+            .commands
+            .output(self.location, command, node, &plugin.name);
         Ok(match whole.await {
             Ok(output) => match Summary::read(&output) {
                 Some(summary) => Told::Summary(summary),

@@ -65,7 +65,8 @@ impl Job<'_> {
         let mut walk = Walk::new("the command's invocations");
         while let Some(token) = walk.next() {
             let page = self
-                .automation
+                .ports
+                .commands
                 .invocations(self.location, id, with_plugins, token)
                 .await?;
             invocations.extend(page.items.into_iter().map(|view| (view.node.clone(), view)));

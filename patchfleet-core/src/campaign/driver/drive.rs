@@ -179,12 +179,8 @@ impl Drive<'_> {
             Action::Observe(id) => {
                 let unit = self.state.units().get(id)?;
                 let execution = observe::execution_of(unit)?;
-                let observed = observe::observe(
-                    &*driver.automation,
-                    execution,
-                    unit,
-                    self.state.runs_own_runbook(),
-                );
+                let observed =
+                    observe::observe(driver.results(), execution, unit, self.state.runs_own_runbook());
                 let observed = observed.await;
                 Some(Answer::Observed(*id, observed))
             }
@@ -245,8 +241,7 @@ impl Drive<'_> {
     pub(super) fn job<'a>(&'a self, unit: UnitId, location: &'a Location) -> Job<'a> {
         let asked = self.polls.locations.get(&(unit, location.clone()));
         Job {
-            automation: &*self.driver.automation,
-            inventory: &*self.driver.inventory,
+            ports: self.driver.results(),
             state: &self.state,
             unit,
             location,

@@ -171,7 +171,7 @@ impl Drive<'_> {
         let observed = self
             .patiently(|| {
                 observe::observe(
-                    &*self.driver.automation,
+                    self.driver.results(),
                     &execution,
                     unit,
                     self.state.runs_own_runbook(),

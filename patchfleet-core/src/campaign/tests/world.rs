@@ -194,6 +194,8 @@ impl World {
     pub(crate) fn driver(&self, writer: u128) -> Driver {
         Driver {
             automation: self.aws.clone(),
+            commands: self.aws.clone(),
+            patch_states: self.aws.clone(),
             inventory: self.aws.clone(),
             documents: self.aws.clone(),
             log: Arc::new(FlakyLog(Arc::clone(&self.log), Arc::clone(&self.chaos))),

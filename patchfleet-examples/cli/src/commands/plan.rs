@@ -28,7 +28,7 @@ pub(crate) async fn plan(args: PlanArgs) -> Result<ExitCode, Failure> {
             .map(|when| when.from(session.ports.clock.now())),
         // Nothing is started, and whoever asked reads the warnings.
         attendance: Attendance::Attended,
-        results: Some(session.ports.automation.as_ref()),
+        results: Some(session.ports.results()),
         ..Options::default()
     };
     let plan = make(&session.ports, &request, &options).await?;

@@ -106,7 +106,7 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode, Failure> {
         } else {
             Attendance::Unattended
         },
-        results: Some(session.ports.automation.as_ref()),
+        results: Some(session.ports.results()),
         ..Options::default()
     };
     let mut plan = plan::make(&session.ports, &request, &options).await?;

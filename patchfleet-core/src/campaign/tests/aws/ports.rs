@@ -215,6 +215,24 @@ impl Automation for FakeAws {
         })
     }
 
+    fn stop(&self, id: &ExecutionId, _: StopType) -> BoxFuture<'_, PortResult<()>> {
+        let id = id.clone();
+        self.call(move || {
+            let execution = self.seen(&id)?;
+            let now = self.now();
+            let over = self.slots(&execution).iter().all(|slot| slot.ends <= now);
+            if over || execution.cancelled_at.is_some() {
+                return Err(PortError::new(PortErrorKind::NotRunning, "it is over"));
+            }
+            let mut executions = self.executions.lock().unwrap();
+            let stopped = executions.iter_mut().find(|one| one.id == id).unwrap();
+            stopped.cancelled_at = Some(now);
+            Ok(())
+        })
+    }
+}
+
+impl Commands for FakeAws {
     fn command(&self, location: &Location, id: &CommandId) -> BoxFuture<'_, PortResult<CommandView>> {
         let (location, id) = (location.clone(), id.clone());
         self.call(move || {
@@ -222,7 +240,7 @@ impl Automation for FakeAws {
                 && let Ok(slot) = self.slot_of("hook", &location, id.as_str())
             {
                 return Ok(CommandView {
-                    status: status.to_owned(),
+                    status: status.into(),
                     details: status.to_owned(),
                     requested_at: slot.begins.unwrap() + SENDS,
                     expires_at: None,
@@ -258,7 +276,7 @@ impl Automation for FakeAws {
                 _ => ("Failed", "Failed"),
             };
             Ok(CommandView {
-                status: status.to_owned(),
+                status: status.into(),
                 details: details.to_owned(),
                 requested_at: slot.begins.unwrap() + self.waits() + SENDS,
                 expires_at: Some(slot.ends + *self.expires_late.lock().unwrap()),
@@ -314,7 +332,9 @@ impl Automation for FakeAws {
             Ok(targets.find(|one| one.id == node).unwrap().printed)
         })
     }
+}
 
+impl PatchStates for FakeAws {
     fn patch_states(
         &self,
         location: &Location,

@@ -1,20 +1,38 @@
-//! What nodes report of their patches.
+//! [`PatchStates`] over Systems Manager: what nodes report of their patches.
 
-use crate::call::{Operation, Unreadable, count, send, timestamp, token};
+use crate::call::{Operation, Unreadable, all_pages, count, send, timestamp, token};
 use crate::ports::Aws;
 use aws_sdk_ssm::types as ssm;
 use patchfleet_core::id::{Location, NodeId};
-use patchfleet_core::port::{Page, PageToken, PatchStateView, PortResult};
+use patchfleet_core::port::{BoxFuture, Page, PageToken, PatchStateView, PatchStates, PortResult};
 
 /// The most that DescribeInstancePatchStates gives on a page.
 const PAGE: i32 = 100;
 
 /// The most nodes that DescribeInstancePatchStates takes.
-pub(super) const MOST_NODES: usize = 50;
+const MOST_NODES: usize = 50;
+
+impl PatchStates for Aws {
+    fn patch_states(
+        &self,
+        location: &Location,
+        nodes: &[NodeId],
+    ) -> BoxFuture<'_, PortResult<Vec<PatchStateView>>> {
+        let (location, nodes) = (location.clone(), nodes.to_vec());
+        Box::pin(async move {
+            let mut states = vec![];
+            for some in nodes.chunks(MOST_NODES) {
+                let pages = |page| self.describe_patch_states(&location, some, page);
+                states.extend(all_pages(Operation::DescribeInstancePatchStates, pages).await?);
+            }
+            Ok(states)
+        })
+    }
+}
 
 impl Aws {
     /// One page of the patch states of at most [`MOST_NODES`] nodes.
-    pub(super) async fn describe_patch_states(
+    async fn describe_patch_states(
         &self,
         location: &Location,
         nodes: &[NodeId],
@@ -46,3 +64,6 @@ fn read_patch_state(state: &ssm::InstancePatchState) -> Result<PatchStateView, U
         installed: count(state.installed_count()),
     })
 }
+
+#[cfg(test)]
+mod tests;

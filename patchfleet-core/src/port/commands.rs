@@ -1,0 +1,144 @@
+//! Commands, and what they do on each node.
+
+use super::{BoxFuture, Page, PageToken, PortResult};
+use crate::id::{CommandId, Location, NodeId};
+use jiff::Timestamp;
+
+mod status;
+
+pub use status::{CommandStatus, InvocationStatus};
+
+/// Systems Manager Run Command.
+///
+/// Promises: only what AWS answered, in the location that is named. Does not promise: that a command
+/// that was just sent can be read, or that all its invocations are listed. Both come later, since AWS
+/// is eventually consistent. AWS keeps commands for 30 days.
+pub trait Commands: Send + Sync {
+    /// A command (ListCommands with its id). `NotFound` if there is none (yet).
+    fn command(&self, location: &Location, id: &CommandId) -> BoxFuture<'_, PortResult<CommandView>>;
+
+    /// A command's invocations, one for each node, one page (ListCommandInvocations). `plugins`
+    /// (the API's `Details`) asks for what each step of the document did, with the first 2,500
+    /// characters of its output: for those alone who read it, since the answer is much larger.
+    fn invocations(
+        &self,
+        location: &Location,
+        id: &CommandId,
+        plugins: bool,
+        page: Option<PageToken>,
+    ) -> BoxFuture<'_, PortResult<Page<InvocationView>>>;
+
+    /// What one step of a command printed on one node, its first 24,000 characters
+    /// (GetCommandInvocation, `StandardOutputContent`). One call for each node: only for what
+    /// [`invocations`](Self::invocations) cut off. `NotFound` if there is none (yet).
+    fn output(
+        &self,
+        location: &Location,
+        id: &CommandId,
+        node: &NodeId,
+        plugin: &str,
+    ) -> BoxFuture<'_, PortResult<String>>;
+}
+
+/// A command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandView {
+    /// `Status`.
+    pub status: CommandStatus,
+    /// `StatusDetails`, without spaces: `NoInstancesInTag`, `Incomplete`, ….
+    pub details: String,
+    /// When it was sent, by AWS's clock.
+    pub requested_at: Timestamp,
+    /// When it expires as a whole, and takes every node with it that has not had its turn
+    /// (`ExpiresAfter`).
+    pub expires_at: Option<Timestamp>,
+    /// How far it is.
+    pub counts: CommandCounts,
+}
+
+impl CommandView {
+    /// Whether nothing more will happen.
+    #[must_use]
+    pub fn is_terminal(&self) -> bool {
+        self.status.is_terminal()
+    }
+
+    /// Whether it ended because it matched no node: an empty group, a group that is not there, tags
+    /// that no node has. AWS calls that Success / NoInstancesInTag.
+    #[must_use]
+    pub fn matched_nothing(&self) -> bool {
+        self.details.eq_ignore_ascii_case("NoInstancesInTag")
+    }
+
+    /// Whether somebody has cancelled it. The step that sent it then ends as Failed or as Cancelled.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.status.is_cancelled()
+    }
+
+    /// Whether it failed before it was sent to any node, for the reason in its details: `AccessDenied`
+    /// if its sender may not list the group, `RateExceeded` if AWS was asked too often. Such a command
+    /// has no target either, and says nothing about the selection.
+    #[must_use]
+    pub fn failed_before_any_node(&self) -> bool {
+        self.is_terminal()
+            && self.counts.targets == 0
+            && !self.matched_nothing()
+            && self.status != CommandStatus::Success
+    }
+}
+
+/// A command's own counts, in nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+pub struct CommandCounts {
+    /// Nodes that it was sent to or will be (`TargetCount`).
+    pub targets: u32,
+    /// Nodes that are through, well or not (`CompletedCount`).
+    pub completed: u32,
+    /// Failed or timed out while running (`ErrorCount`): what counts against its error limit.
+    pub errors: u32,
+    /// Never reached (`DeliveryTimedOutCount`): what does not.
+    pub undelivered: u32,
+}
+
+impl CommandCounts {
+    /// The counts of two commands together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            targets: self.targets.saturating_add(other.targets),
+            completed: self.completed.saturating_add(other.completed),
+            errors: self.errors.saturating_add(other.errors),
+            undelivered: self.undelivered.saturating_add(other.undelivered),
+        }
+    }
+}
+
+/// What a command did on one node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvocationView {
+    /// The node.
+    pub node: NodeId,
+    /// What became of it.
+    pub status: InvocationStatus,
+    /// When it was asked for on this node, about 0.1 s after the command (`RequestedDateTime`).
+    pub requested_at: Option<Timestamp>,
+    /// What each step of the document did; empty unless it was asked for.
+    pub plugins: Vec<PluginView>,
+}
+
+/// What one step of a command's document did on one node (`CommandPlugin`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PluginView {
+    /// Its name, as GetCommandInvocation takes it.
+    pub name: String,
+    /// What became of it.
+    pub status: InvocationStatus,
+    /// Its exit code. `None`: it has none, which AWS writes as −1.
+    pub response_code: Option<i32>,
+    /// When it began, by AWS's clock. `None`: it is not known to have begun, which does not prove
+    /// that it never did.
+    pub started_at: Option<Timestamp>,
+    /// The first 2,500 characters that it printed.
+    pub output: String,
+}

@@ -1,0 +1,137 @@
+//! Commands, and what they did on each node.
+
+use super::{At, MemoryPorts, token, unreadable};
+use crate::api::{GetCommandInvocation, ListCommandInvocations, ListCommands, WireTime};
+use patchfleet_core::{
+    id::{CommandId, Location, NodeId},
+    port::{
+        BoxFuture, CommandCounts, CommandStatus, CommandView, Commands, InvocationStatus, InvocationView,
+        Page, PageToken, PluginView, PortError, PortErrorKind, PortResult,
+    },
+};
+use serde::Deserialize;
+use serde_json::Value;
+
+impl Commands for MemoryPorts {
+    fn command(&self, location: &Location, id: &CommandId) -> BoxFuture<'_, PortResult<CommandView>> {
+        let (at, id) = (At::Location(location.clone()), id.to_string());
+        let missing = PortError::new(
+            PortErrorKind::NotFound,
+            format!("there is no command {id} in {location}"),
+        );
+        Box::pin(async move {
+            let mut next = None;
+            // It may stand behind an empty page.
+            let one = loop {
+                let input = ListCommands {
+                    command_id: Some(id.clone()),
+                    next_token: next,
+                    ..ListCommands::default()
+                };
+                let page = self.call(at.clone(), input).await?;
+                if let Some(one) = page.commands.into_iter().next() {
+                    break one;
+                }
+                next = page.next_token;
+                if next.is_none() {
+                    return Err(missing);
+                }
+            };
+            let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+            Ok(CommandView {
+                status: CommandStatus::from(one.status),
+                details: one.status_details.to_owned(),
+                requested_at: one.requested_date_time.0,
+                expires_at: Some(one.expires_after.0),
+                counts: CommandCounts {
+                    targets: count(one.target_count),
+                    completed: count(one.completed_count),
+                    errors: count(one.error_count),
+                    undelivered: count(one.delivery_timed_out_count),
+                },
+            })
+        })
+    }
+
+    fn invocations(
+        &self,
+        location: &Location,
+        id: &CommandId,
+        plugins: bool,
+        page: Option<PageToken>,
+    ) -> BoxFuture<'_, PortResult<Page<InvocationView>>> {
+        let at = At::Location(location.clone());
+        let input = ListCommandInvocations {
+            command_id: Some(id.to_string()),
+            details: Some(plugins),
+            max_results: Some(50),
+            next_token: token(page),
+            ..ListCommandInvocations::default()
+        };
+        Box::pin(async {
+            let page = self.call(at, input).await?;
+            let view = |one: crate::api::InvocationShape| {
+                let status = InvocationStatus::from_details(one.status_details);
+                Ok(InvocationView {
+                    node: one.instance_id.parse().map_err(unreadable)?,
+                    status,
+                    requested_at: Some(one.requested_date_time.0),
+                    plugins: one
+                        .command_plugins
+                        .iter()
+                        .map(plugin_view)
+                        .collect::<PortResult<_>>()?,
+                })
+            };
+            let items = page
+                .command_invocations
+                .into_iter()
+                .map(view)
+                .collect::<PortResult<_>>()?;
+            Ok(Page {
+                items,
+                next: page.next_token.map(PageToken::new),
+            })
+        })
+    }
+
+    fn output(
+        &self,
+        location: &Location,
+        id: &CommandId,
+        node: &NodeId,
+        plugin: &str,
+    ) -> BoxFuture<'_, PortResult<String>> {
+        let at = At::Location(location.clone());
+        let input = GetCommandInvocation {
+            command_id: Some(id.to_string()),
+            instance_id: Some(node.to_string()),
+            plugin_name: Some(plugin.to_owned()),
+        };
+        Box::pin(async { Ok(self.call(at, input).await?.standard_output_content) })
+    }
+}
+
+/// A step of an invocation, as it stands on the wire.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct PluginShape {
+    name: String,
+    status_details: String,
+    response_code: i32,
+    response_start_date_time: Option<WireTime>,
+    output: String,
+}
+
+fn plugin_view(one: &Value) -> PortResult<PluginView> {
+    let one = PluginShape::deserialize(one).map_err(unreadable)?;
+    let started_at = one.response_start_date_time.map(|at| at.0);
+    Ok(PluginView {
+        name: one.name,
+        status: InvocationStatus::from_details(&one.status_details),
+        // AWS writes -1 where there is none.
+        response_code: Some(one.response_code).filter(|code| *code != -1 || started_at.is_some()),
+        started_at,
+        output: one.output,
+    })
+}
