@@ -2,7 +2,7 @@
 
 use crate::Fallible;
 use crate::fleet::{Fleet, Size, campaign_id};
-use patchfleet_core::campaign::{FileLog, Record};
+use patchfleet_core::campaign::{Chain, FileLog, LogKey, Record};
 use patchfleet_core::census::Depth;
 use std::fs;
 use tempfile::TempDir;
@@ -23,15 +23,13 @@ pub fn of_length(len: usize) -> Fallible<Vec<Record>> {
         let (at, writer) = (record.at, record.writer);
         record.events.into_iter().map(move |event| (at, writer, event))
     });
-    let cut: Vec<Record> = (0..)
-        .zip(events.take(len))
-        .map(|(seq, (at, writer, event))| Record {
-            seq,
-            at,
-            writer,
-            events: vec![event],
-        })
-        .collect();
+    let mut chain = Chain::of(&LogKey::Campaign(campaign_id()?));
+    let mut cut = vec![];
+    for (at, writer, event) in events.take(len) {
+        let record = chain.record(at, writer, vec![event]);
+        chain.take(&record)?;
+        cut.push(record);
+    }
     if cut.len() < len {
         return Err(format!("the campaign has only {} events of {len}", cut.len()).into());
     }
@@ -46,7 +44,7 @@ pub fn of_length(len: usize) -> Fallible<Vec<Record>> {
 pub fn lines(records: &[Record]) -> Fallible<Vec<String>> {
     records
         .iter()
-        .map(|record| Ok(format!("{}\n", serde_json::to_string(record)?)))
+        .map(|record| Ok(format!("{}\n", String::from_utf8(record.encode()?)?)))
         .collect()
 }
 

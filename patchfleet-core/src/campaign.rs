@@ -30,7 +30,7 @@ pub use driver::{
     Drive, DriveError, Driver, Observer, Progress, Recollected, SHORTEST_GAP, SIGN_OF_LIFE_EVERY,
     StillUnread, Turn,
 };
-pub use event::{Event, RECORD_FORMAT, Record, Replacement, TurnedUp};
+pub use event::{Event, ParseDigestError, RECORD_FORMAT, Record, RecordDigest, Replacement, TurnedUp};
 pub use fire::{FireError, Fired, FiredBefore, fire, fired_before};
 pub use journal::load;
 pub use polls::{
@@ -40,7 +40,9 @@ pub use state::{
     ASK_AGAIN_AFTER, COMMAND_ATTEMPTS, Intent, LocationState, Settled, StartState, State, StateError,
     StopReason, UnitState,
 };
-pub use store::{Appended, CampaignLog, LogKey, MemoryLog, MemoryRows, NodeRows};
+pub use store::{
+    Appended, CampaignLog, Chain, ChainError, LogKey, MemoryLog, MemoryRows, NodeRows, RecordError,
+};
 #[cfg(feature = "file-log")]
 pub use store::{CampaignList, CampaignSummary, FileLog, FileRows};
 

@@ -10,7 +10,7 @@
 //! damaged for that, and the error names the log.
 
 use super::journal::Journal;
-use super::{ACTS_AT_ONCE, DriveError, Event, Record, State};
+use super::{ACTS_AT_ONCE, Chain, DriveError, Event, Record, State};
 use crate::campaign::{CampaignLog, LogKey};
 use crate::id::{CampaignId, RequestName};
 use crate::port::{PortError, PortErrorKind, PortResult};
@@ -48,8 +48,8 @@ pub async fn open_campaign(
 pub(super) struct Claims {
     /// The campaign that it names last.
     pub(super) last: Option<CampaignId>,
-    /// The number of the next claim.
-    pub(super) next: u64,
+    /// What the next claim has to follow.
+    pub(super) chain: Chain,
 }
 
 /// How far a campaign is.
@@ -66,8 +66,20 @@ enum Standing {
 impl Journal<'_> {
     /// Who has the name by its own log.
     pub(super) async fn claims(&self, name: &RequestName) -> PortResult<Claims> {
-        let records = self.read(&LogKey::Name(name.clone()), 0).await;
-        let records = records.map_err(|error| match error.kind() {
+        let key = LogKey::Name(name.clone());
+        let read = async {
+            let records = self.read(&key, 0).await?;
+            let mut chain = Chain::of(&key);
+            for record in &records {
+                chain.take(record).map_err(|error| {
+                    let message = format!("the log {key} is damaged");
+                    PortError::new(PortErrorKind::Incompatible, message).with_source(error)
+                })?;
+            }
+            let last = claimed(&records).last().copied();
+            Ok(Claims { last, chain })
+        };
+        read.await.map_err(|error: PortError| match error.kind() {
             PortErrorKind::Incompatible => PortError::new(
                 PortErrorKind::Incompatible,
                 format!(
@@ -77,10 +89,6 @@ impl Journal<'_> {
                 ),
             ),
             _ => error,
-        })?;
-        Ok(Claims {
-            last: claimed(&records).last().copied(),
-            next: records.last().map_or(0, |record| record.seq.saturating_add(1)),
         })
     }
 
@@ -89,25 +97,10 @@ impl Journal<'_> {
         match self.standing(campaign).await {
             Ok(Standing::Planned | Standing::Open(_)) => Ok(true),
             Ok(Standing::Over) => Ok(false),
-            Ok(Standing::Nowhere) => self.refuse_emptied(name, campaign).await,
+            Ok(Standing::Nowhere) => Err(unclear(name, &[not_there(campaign)])),
             Err(error) if error.kind() == PortErrorKind::Incompatible => Err(unclear(name, &[error])),
             Err(error) => Err(error),
         }
-    }
-
-    /// What to think of a campaign that has claimed the name and has no record. Its plan was in its log before
-    /// the claim, so what is there was emptied. Who took the whole log away says that it is over.
-    async fn refuse_emptied(&self, name: &RequestName, campaign: CampaignId) -> PortResult<bool> {
-        let keys = self.patiently(|log| log.keys()).await?;
-        let key = LogKey::Campaign(campaign);
-        if !keys.contains(&key) {
-            return Ok(false);
-        }
-        let message = format!("the log {key} is empty, although its campaign has claimed the name");
-        Err(unclear(
-            name,
-            &[PortError::new(PortErrorKind::Incompatible, message)],
-        ))
     }
 
     /// The oldest campaign of this name, other than `but`, that is under way, whatever the claims say.
@@ -206,7 +199,7 @@ impl Journal<'_> {
             Some(_) => {}
         }
         let records = self.read(&key, 0).await?;
-        let state = State::from_records(&records).map_err(|error| {
+        let state = State::of_campaign(campaign, &records).map_err(|error| {
             let message = format!("the log of campaign {campaign} is damaged");
             PortError::new(PortErrorKind::Incompatible, message).with_source(error)
         })?;
@@ -228,6 +221,14 @@ fn claimed(records: &[Record]) -> Vec<CampaignId> {
         .collect()
 }
 
+/// A campaign that has claimed a name and has no record. Its plan was in its log before the claim, so the log
+/// was emptied or taken away.
+fn not_there(campaign: CampaignId) -> PortError {
+    let key = LogKey::Campaign(campaign);
+    let message = format!("the log {key} is gone or empty, although its campaign has claimed the name");
+    PortError::new(PortErrorKind::Incompatible, message)
+}
+
 /// That logs of campaigns which may be open ones of this name are damaged.
 fn unclear(name: &RequestName, errors: &[PortError]) -> PortError {
     let mut logs: Vec<String> = errors.iter().map(PortError::chain).collect();
@@ -236,8 +237,10 @@ fn unclear(name: &RequestName, errors: &[PortError]) -> PortError {
         PortErrorKind::Incompatible,
         format!(
             "nobody can tell whether the request {name} has an open campaign: {}. Put a good copy there; or, once you \
-             know that the campaign is over and nothing of it runs, move its folder out of the log",
-            logs.join("; ")
+             know that the campaign is over and nothing of it runs, move its folder out of the log, and the claim of \
+             its name ({})",
+            logs.join("; "),
+            LogKey::Name(name.clone())
         ),
     )
 }

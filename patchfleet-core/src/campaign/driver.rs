@@ -3,7 +3,7 @@
 use super::journal::Journal;
 use super::polls::Polls;
 use super::state::{State, StateError};
-use super::{Event, RECORD_FORMAT, Record, StopReason};
+use super::{Chain, Event, RECORD_FORMAT, Record, StopReason};
 use crate::campaign::{Appended, CampaignLog, LogKey, NodeRows};
 use crate::id::{CampaignId, ExecutionId, Location, RequestName, WriterId};
 use crate::outcome::FinishedOutcome;
@@ -125,13 +125,16 @@ pub enum DriveError {
         /// Its format.
         format: u32,
     },
-    /// The log is not a campaign's.
-    #[error("the log of campaign {campaign} is damaged")]
+    /// The log is damaged, or not this campaign's. Nothing was started and nothing was written to it.
+    #[error(
+        "the log of campaign {campaign} is damaged, so nothing is begun and nothing is written to it; what runs in AWS \
+         runs on. Put a good copy there and resume it; or, once you know that nothing of it runs, move it out of the log"
+    )]
     Damaged {
         /// The campaign.
         campaign: CampaignId,
-        /// What is wrong.
-        source: StateError,
+        /// What is wrong, and in which file or object.
+        source: PortError,
     },
     /// The log cannot be read or appended to.
     #[error("the log of campaign {campaign} does not answer: the campaign stays open, resume it later")]
@@ -177,6 +180,25 @@ pub enum DriveError {
 }
 
 impl DriveError {
+    /// What a failure of a campaign's log comes to.
+    pub(super) fn of_log(campaign: CampaignId, source: PortError) -> Self {
+        match source.kind() {
+            PortErrorKind::Incompatible => Self::Damaged { campaign, source },
+            _ => Self::Log { campaign, source },
+        }
+    }
+
+    /// What records come to that are not those of this campaign.
+    pub(super) fn of_records(campaign: CampaignId, error: StateError) -> Self {
+        if error == StateError::Empty {
+            return Self::NoSuchCampaign { campaign };
+        }
+        let key = LogKey::Campaign(campaign);
+        let message = format!("the log {key} is not what was written");
+        let source = PortError::new(PortErrorKind::Incompatible, message).with_source(error);
+        Self::Damaged { campaign, source }
+    }
+
     /// The refusal that the error is, if nothing was started because another campaign of the
     /// request is open or may be, the plan may not be kept, or there is nothing to go on with.
     #[must_use]
@@ -317,16 +339,12 @@ impl Driver {
         if self.journal().read(&key, 0).await.map_err(failed)?.is_empty() {
             // Asked before anything is written, so that a refused campaign leaves no trace.
             self.may_claim(campaign, &plan.request.name, None).await?;
-            let record = Record {
-                seq: 0,
-                at: self.clock.now(),
-                writer: self.writer,
-                events: vec![Event::Planned {
-                    format: RECORD_FORMAT,
-                    campaign,
-                    plan: Box::new(plan.clone()),
-                }],
+            let planned = Event::Planned {
+                format: RECORD_FORMAT,
+                campaign,
+                plan: Box::new(plan.clone()),
             };
+            let record = Chain::of(&key).record(self.clock.now(), self.writer, vec![planned]);
             let appended = self.journal().append(&key, &record).await.map_err(failed)?;
             if let (Appended::Yes, Some(observer)) = (appended, &self.observer)
                 && let Ok(state) = State::from_records(std::slice::from_ref(&record))
@@ -438,11 +456,9 @@ impl Driver {
             .journal()
             .read(&key, 0)
             .await
-            .map_err(|source| DriveError::Log { campaign, source })?;
-        let state = State::from_records(&records).map_err(|source| match source {
-            StateError::Empty => DriveError::NoSuchCampaign { campaign },
-            source => DriveError::Damaged { campaign, source },
-        })?;
+            .map_err(|source| DriveError::of_log(campaign, source))?;
+        let state = State::of_campaign(campaign, &records)
+            .map_err(|error| DriveError::of_records(campaign, error))?;
         Ok(Drive {
             driver: self,
             state,
@@ -459,14 +475,14 @@ impl Driver {
         }
     }
 
-    /// Whether the name is free for `campaign`, whose `state` is this if it is known: the number of the claim
-    /// to append, or `None` if it has the name already.
+    /// Whether the name is free for `campaign`, whose `state` is this if it is known: what the claim has to
+    /// follow, or `None` if it has the name already.
     async fn may_claim(
         &self,
         campaign: CampaignId,
         name: &RequestName,
         state: Option<&State>,
-    ) -> Result<Option<u64>, DriveError> {
+    ) -> Result<Option<Chain>, DriveError> {
         let failed = |source| DriveError::NotBegun {
             name: name.clone(),
             source,
@@ -493,23 +509,19 @@ impl Driver {
                 name: name.clone(),
                 open,
             }),
-            None => Ok((!has_it).then_some(claims.next)),
+            None => Ok((!has_it).then_some(claims.chain)),
         }
     }
 
     /// Makes the name the campaign's own.
     async fn claim(&self, campaign: CampaignId, state: &State) -> Result<(), DriveError> {
         let name = &state.plan().request.name;
-        while let Some(seq) = self.may_claim(campaign, name, Some(state)).await? {
-            let record = Record {
-                seq,
-                at: self.clock.now(),
-                writer: self.writer,
-                events: vec![Event::Claimed { campaign }],
-            };
+        while let Some(claims) = self.may_claim(campaign, name, Some(state)).await? {
+            let claimed = vec![Event::Claimed { campaign }];
+            let record = claims.record(self.clock.now(), self.writer, claimed);
             let key = LogKey::Name(name.clone());
             let appended = self.journal().append(&key, &record).await;
-            match appended.map_err(|source| DriveError::Log { campaign, source })? {
+            match appended.map_err(|source| DriveError::of_log(campaign, source))? {
                 Appended::Yes => return Ok(()),
                 Appended::Conflict => {} // look again whose it is now
             }

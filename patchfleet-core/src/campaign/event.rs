@@ -9,16 +9,22 @@ use crate::runbook::RunbookChange;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// The version of the records that this version writes. A log of another one is read as far as it is
-/// known, and never written to: who does not know an event such as
-/// [`CancelledElsewhere`](Event::CancelledElsewhere) would go on after a stop.
-pub const RECORD_FORMAT: u32 = 2;
+mod digest;
 
-/// What one turn of a driver's loop (or a person) appended.
+pub use digest::{ParseDigestError, RecordDigest};
+
+/// The version of the records that this version writes. A log of another one is not read and never written to:
+/// who does not know an event such as [`CancelledElsewhere`](Event::CancelledElsewhere) would go on after a stop.
+pub const RECORD_FORMAT: u32 = 3;
+
+/// What one turn of a driver's loop (or a person) appended. [`Chain::record`](super::Chain::record) makes the next
+/// one of a log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// Its number in its log, from 0, without gaps.
     pub seq: u64,
+    /// What it follows: the digest of the record before it, or of the log's name if it is the first.
+    pub after: RecordDigest,
     /// When it was appended. Never before the record before it.
     pub at: Timestamp,
     /// Who appended it.

@@ -14,7 +14,7 @@ use crate::port::{BoxFuture, Clock, PortError, PortErrorKind, PortResult, Sent};
 /// Whatever keeps the log from being read, or [`PortErrorKind::Incompatible`] if it is damaged.
 pub async fn load(log: &dyn CampaignLog, campaign: CampaignId) -> PortResult<Option<State>> {
     let records = log.read(&LogKey::Campaign(campaign), 0).await?;
-    match State::from_records(&records) {
+    match State::of_campaign(campaign, &records) {
         Ok(state) => Ok(Some(state)),
         Err(StateError::Empty) => Ok(None),
         Err(error) => Err(PortError::new(

@@ -3,7 +3,7 @@
 //! The fold takes every record of a log that was written by one driver, by two at once, or by one
 //! that was killed: what is said twice counts once, and what a newer version says is passed over.
 
-use super::{Event, RECORD_FORMAT, Record};
+use super::{Chain, ChainError, Event, LogKey, RECORD_FORMAT, Record};
 use crate::id::{CampaignId, Location, UnitId};
 use crate::outcome::{FinishedOutcome, LocationOutcome};
 use crate::outcome::{NodeOutcome, Tally};
@@ -39,13 +39,14 @@ pub enum StateError {
     /// Record 0 does not hold a plan.
     #[error("record 0 holds no plan")]
     NoPlan,
-    /// Records are missing or out of order.
-    #[error("record {expected} is missing: record {found} stands in its place")]
-    Gap {
-        /// The number that was due.
-        expected: u64,
-        /// The number that came.
-        found: u64,
+    /// A record is not the next one.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// The records are those of another campaign.
+    #[error("the records are those of campaign {found}")]
+    OtherCampaign {
+        /// That campaign.
+        found: CampaignId,
     },
 }
 
@@ -58,7 +59,7 @@ pub struct State {
     planned_at: Timestamp,
     last_at: Timestamp,
     driven_at: Timestamp,
-    next_seq: u64,
+    chain: Chain,
     units: BTreeMap<UnitId, UnitState>,
     runbook: Option<(RunbookChange, String)>,
     /// What somebody else cancelled, and whether a person has said that the campaign goes on.
@@ -78,15 +79,9 @@ impl State {
     ///
     /// # Errors
     ///
-    /// [`StateError`] if the records are not those of one campaign, from 0 and without a gap.
+    /// [`StateError`] if the records are not those of one campaign, from 0 and each after the one before it.
     pub fn from_records(records: &[Record]) -> Result<Self, StateError> {
         let (first, rest) = records.split_first().ok_or(StateError::Empty)?;
-        if first.seq != 0 {
-            return Err(StateError::Gap {
-                expected: 0,
-                found: first.seq,
-            });
-        }
         let planned = first.events.iter().find_map(|event| match event {
             Event::Planned {
                 format,
@@ -95,7 +90,12 @@ impl State {
             } => Some((*format, *campaign, plan)),
             _ => None,
         });
-        let (format, campaign, plan) = planned.ok_or(StateError::NoPlan)?;
+        let Some((format, campaign, plan)) = planned else {
+            return Err(match first.seq {
+                0 => StateError::NoPlan,
+                found => ChainError::Number { expected: 0, found }.into(),
+            });
+        };
         let mut state = Self {
             campaign,
             format,
@@ -103,7 +103,7 @@ impl State {
             planned_at: first.at,
             last_at: first.at,
             driven_at: first.at,
-            next_seq: 0,
+            chain: Chain::of(&LogKey::Campaign(campaign)),
             units: plan
                 .units
                 .iter()
@@ -123,19 +123,26 @@ impl State {
         Ok(state)
     }
 
+    /// Folds the records of the log of this campaign.
+    ///
+    /// # Errors
+    ///
+    /// As of [`from_records`](Self::from_records), or if they are another campaign's.
+    pub fn of_campaign(campaign: CampaignId, records: &[Record]) -> Result<Self, StateError> {
+        let state = Self::from_records(records)?;
+        match state.campaign {
+            found if found == campaign => Ok(state),
+            found => Err(StateError::OtherCampaign { found }),
+        }
+    }
+
     /// Adds the next record.
     ///
     /// # Errors
     ///
-    /// [`StateError::Gap`] if it is not the next one; the state is then unchanged.
+    /// [`StateError::Chain`] if it is not the next one; the state is then unchanged.
     pub fn apply(&mut self, record: &Record) -> Result<(), StateError> {
-        if record.seq != self.next_seq {
-            return Err(StateError::Gap {
-                expected: self.next_seq,
-                found: record.seq,
-            });
-        }
-        self.next_seq += 1;
+        self.chain.take(record)?;
         self.last_at = self.last_at.max(record.at);
         if record.events.iter().any(Event::is_sign_of_life) {
             self.driven_at = self.driven_at.max(record.at);
@@ -354,7 +361,7 @@ impl State {
 
     /// Whether it is open and has its name: something was, or may be, sent.
     pub(super) fn is_under_way(&self) -> bool {
-        self.finished.is_none() && self.next_seq > 1
+        self.finished.is_none() && self.next_seq() > 1
     }
 
     /// The settled locations that have results which could not be read.
@@ -441,7 +448,13 @@ impl State {
     /// The number of the next record.
     #[must_use]
     pub fn next_seq(&self) -> u64 {
-        self.next_seq
+        self.chain.next_seq()
+    }
+
+    /// What the next record has to follow.
+    #[must_use]
+    pub fn chain(&self) -> &Chain {
+        &self.chain
     }
 
     /// Its units, in the order in which they are begun.

@@ -2,12 +2,16 @@
 //!
 //! The two traits may be implemented for any place. A folder and the process's own memory are here.
 
+mod chain;
+mod encoding;
 #[cfg(feature = "file-log")]
 mod file;
 mod log;
 mod memory;
 mod rows;
 
+pub use chain::{Chain, ChainError};
+pub use encoding::RecordError;
 #[cfg(feature = "file-log")]
 pub use file::{CampaignList, CampaignSummary, FileLog, FileRows};
 pub use log::{Appended, CampaignLog, LogKey};

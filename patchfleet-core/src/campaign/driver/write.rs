@@ -122,15 +122,11 @@ impl Drive<'_> {
             events.insert(0, Event::Unattended { since });
         }
         let campaign = self.state.campaign();
-        let record = Record {
-            seq: self.state.next_seq(),
-            at: self.now(),
-            writer: self.driver.writer,
-            events,
-        };
+        let chain = self.state.chain();
+        let record = chain.record(self.now(), self.driver.writer, events);
         let key = LogKey::Campaign(campaign);
         let appended = self.driver.journal().append(&key, &record).await;
-        match appended.map_err(|source| DriveError::Log { campaign, source })? {
+        match appended.map_err(|source| DriveError::of_log(campaign, source))? {
             Appended::Yes => self.see(&record)?,
             Appended::Conflict => {
                 self.catch_up().await?;
@@ -145,7 +141,7 @@ impl Drive<'_> {
         let campaign = self.state.campaign();
         let key = LogKey::Campaign(campaign);
         let news = self.driver.journal().read(&key, self.state.next_seq()).await;
-        for record in news.map_err(|source| DriveError::Log { campaign, source })? {
+        for record in news.map_err(|source| DriveError::of_log(campaign, source))? {
             self.see(&record)?;
         }
         Ok(())
@@ -155,7 +151,7 @@ impl Drive<'_> {
         let campaign = self.state.campaign();
         self.state
             .apply(record)
-            .map_err(|source| DriveError::Damaged { campaign, source })?;
+            .map_err(|error| DriveError::of_records(campaign, error))?;
         for event in &record.events {
             if let Event::CommandNotSent { unit, .. } = event {
                 self.polls.forget(*unit);

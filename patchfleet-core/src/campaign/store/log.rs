@@ -9,15 +9,18 @@ use std::fmt;
 ///
 /// Promises: "append record n if there is no record n" is atomic, among every process that uses
 /// the same place; an appended record is durable once the call has returned; records are read in
-/// order, without gaps. Does not promise: that a failed append had no effect (see
+/// order, without gaps. A store keeps a record as the bytes of [`Record::encode`], and reads it back with
+/// [`Record::decode`], which notices whatever was changed. That each record follows the one before it is seen
+/// by whoever folds the records ([`Chain`](crate::campaign::Chain)). Does not promise: that a failed append had no effect (see
 /// [`PortError::sent`](crate::port::PortError::sent)): whoever appended finds out by reading.
 ///
 /// Two guards keep a request's name to one open campaign. The claim is the first: the name's own log, whose
 /// append is atomic. Somebody may delete that log, or cut its end off, so the campaigns themselves are the
 /// second: before a name is given to a campaign, [`keys`](Self::keys) is asked which campaigns there are,
 /// and none may be an open one of that name. The second guard is no lock. It may see a campaign late that
-/// was begun a moment ago, as long as nobody deletes the claim, which is as new, in the same moment. A
-/// campaign whose whole log is taken away counts as over.
+/// was begun a moment ago, as long as nobody deletes the claim, which is as new, in the same moment. A claim of a
+/// campaign that is not there is damage: its log was emptied or taken away, and what it said may be that the
+/// campaign is open.
 ///
 /// What the second guard costs: one look is one [`keys`](Self::keys), for each campaign that is there, over or
 /// not, one [`request_name`](Self::request_name), for each of the same name one [`last`](Self::last) as well,
@@ -32,16 +35,17 @@ pub trait CampaignLog: Send + Sync {
     /// # Errors
     ///
     /// [`PortErrorKind::Incompatible`](crate::port::PortErrorKind::Incompatible) if records before it are
-    /// missing: the writer has read them, so the log was cut short. Otherwise whatever keeps the record
-    /// from being kept.
+    /// missing, or the last one is not the one that it follows: the writer has read them, so the log was cut
+    /// short or changed. Otherwise whatever keeps the record from being kept.
     fn append(&self, key: &LogKey, record: &Record) -> BoxFuture<'_, PortResult<Appended>>;
 
-    /// The records of the log `key` from number `from` on; none if the log does not exist.
+    /// The records of the log `key` from number `from` on; none if nothing was appended to it since. Whoever
+    /// reads from a number has read what stands before it.
     ///
     /// # Errors
     ///
-    /// [`PortErrorKind::Incompatible`](crate::port::PortErrorKind::Incompatible) if the log is damaged; the error's
-    /// text says which file or object that is.
+    /// [`PortErrorKind::Incompatible`](crate::port::PortErrorKind::Incompatible) if the log is damaged, or has fewer
+    /// records than `from`; the error's text says which file or object that is, which record, and what is wrong.
     fn read(&self, key: &LogKey, from: u64) -> BoxFuture<'_, PortResult<Vec<Record>>>;
 
     /// Every log that is there, of campaigns and of names, in any order. Whatever else lies in the same

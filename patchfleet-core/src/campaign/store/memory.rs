@@ -1,7 +1,7 @@
 //! A campaign log and node rows in memory: for tests, simulations and dry runs.
 
 use crate::campaign::Record;
-use crate::campaign::{Appended, CampaignLog, LogKey, NodeRows};
+use crate::campaign::{Appended, CampaignLog, Chain, LogKey, NodeRows};
 use crate::id::{CampaignId, Location, RequestName};
 use crate::outcome::NodeRow;
 use crate::port::{BoxFuture, PortError, PortErrorKind, PortResult};
@@ -44,8 +44,17 @@ impl CampaignLog for MemoryLog {
         let appended = match record.seq.cmp(&there) {
             Ordering::Less => Ok(Appended::Conflict),
             Ordering::Equal => {
-                log.push(record.clone());
-                Ok(Appended::Yes)
+                let chain = log.last().map_or_else(|| Chain::of(key), Chain::after);
+                chain
+                    .check(record)
+                    .map_err(|error| {
+                        let message = format!("the log {key} is not the one that was read");
+                        PortError::new(PortErrorKind::Incompatible, message).with_source(error)
+                    })
+                    .map(|()| {
+                        log.push(record.clone());
+                        Appended::Yes
+                    })
             }
             Ordering::Greater => Err(PortError::new(
                 PortErrorKind::Incompatible,
@@ -60,12 +69,14 @@ impl CampaignLog for MemoryLog {
 
     fn read(&self, key: &LogKey, from: u64) -> BoxFuture<'_, PortResult<Vec<Record>>> {
         let logs = lock(&self.logs);
-        let records = logs
-            .get(key)
-            .into_iter()
-            .flatten()
-            .filter(|record| record.seq >= from);
-        std::future::ready(Ok(records.cloned().collect())).boxed()
+        let all = logs.get(key).map_or(&[][..], Vec::as_slice);
+        let read = usize::try_from(from).ok().and_then(|from| all.get(from..));
+        let read = read.map(<[Record]>::to_vec).ok_or_else(|| {
+            let message =
+                format!("the log {key} was cut short or deleted: {from} records were read from it before");
+            PortError::new(PortErrorKind::Incompatible, message)
+        });
+        std::future::ready(read).boxed()
     }
 
     fn keys(&self) -> BoxFuture<'_, PortResult<Vec<LogKey>>> {

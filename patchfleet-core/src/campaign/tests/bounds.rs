@@ -1,6 +1,6 @@
 //! What a plan promises of its starts, against the starts that a campaign really sends.
 
-use crate::campaign::{Event, RECORD_FORMAT, Record, State, start};
+use crate::campaign::{Chain, Event, LogKey, RECORD_FORMAT, State, start};
 use crate::census::{CensusAnswer, CensusTaken, ManagedNodes, NodeCounts};
 use crate::expand::Candidates;
 use crate::id::{Location, NodeId, WriterId};
@@ -64,16 +64,14 @@ fn planned(online: u32, offline: u32, nodes: Value) -> Plan {
 /// A limit of each start as it is sent at the beginning: how many nodes it names, and how many of
 /// them at most the limit comes to, however AWS rounds.
 fn sent(plan: &Plan, limit: &str) -> Vec<(u32, u32)> {
-    let record = Record {
-        seq: 0,
-        at: Timestamp::UNIX_EPOCH,
-        writer: WriterId::from_uuid(Uuid::from_u128(1)),
-        events: vec![Event::Planned {
-            format: RECORD_FORMAT,
-            campaign: "b68a00a2-c50e-5dcd-9ed4-7a687f743a1c".parse().unwrap(),
-            plan: Box::new(plan.clone()),
-        }],
+    let campaign = "b68a00a2-c50e-5dcd-9ed4-7a687f743a1c".parse().unwrap();
+    let planned = Event::Planned {
+        format: RECORD_FORMAT,
+        campaign,
+        plan: Box::new(plan.clone()),
     };
+    let writer = WriterId::from_uuid(Uuid::from_u128(1));
+    let record = Chain::of(&LogKey::Campaign(campaign)).record(Timestamp::UNIX_EPOCH, writer, vec![planned]);
     let state = State::from_records(&[record]).unwrap();
     plan.units
         .iter()

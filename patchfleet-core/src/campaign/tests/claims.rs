@@ -1,7 +1,7 @@
 //! A name is not given away while a campaign of it is open, whatever became of the claims.
 
 use super::world::*;
-use crate::campaign::{Appended, CampaignLog, LogKey};
+use crate::campaign::{Appended, CampaignLog, Chain, LogKey};
 use crate::campaign::{DriveError, Driver, Event, MemoryLog, Record, State, open_campaign};
 use crate::id::{CampaignId, RequestName};
 use crate::outcome::FinishedOutcome;
@@ -186,11 +186,23 @@ fn an_emptied_log_gives_away_no_name_that_its_campaign_has_claimed() {
         let name = &world.plan.request.name;
         open_campaign(&*world.log, name).await.unwrap_err();
 
-        // Another name is free, and this one is once the whole log is taken away.
+        // Another name is free. This one is not while a claim of it names a campaign that nobody can read.
         let plan = named(&world, "weekly-windows");
         world.driver(2).begin(other, &plan).await.unwrap();
         let next = world.campaign_of("the next event");
         world.log.take_away(&LogKey::Campaign(open));
+        let refused = world.driver(2).begin(next, &world.plan).await.unwrap_err();
+        let code = refused.refusal().unwrap().reasons[0].code;
+        assert_eq!(code, RefusalCode::LogDamaged);
+        assert!(
+            refused
+                .refusal()
+                .unwrap()
+                .to_string()
+                .contains("names/weekly-linux"),
+            "{refused}"
+        );
+        world.log.take_away(&claims_of(&world));
         world.driver(2).begin(next, &world.plan).await.unwrap();
     });
 }
@@ -245,19 +257,26 @@ fn of_campaigns_that_are_over_a_start_reads_no_more_than_whose_they_are_and_thei
             } else {
                 named(&world, &format!("other-{n}"))
             };
-            for mut record in world.records() {
-                if record.seq == 0 {
-                    record.events = vec![Event::Planned {
+            let key = LogKey::Campaign(campaign);
+            let mut chain = Chain::of(&key);
+            for Record {
+                seq,
+                at,
+                writer,
+                mut events,
+                ..
+            } in world.records()
+            {
+                if seq == 0 {
+                    events = vec![Event::Planned {
                         format: crate::campaign::RECORD_FORMAT,
                         campaign,
                         plan: Box::new(plan.clone()),
                     }];
                 }
-                let _ = world
-                    .log
-                    .append(&LogKey::Campaign(campaign), &record)
-                    .await
-                    .unwrap();
+                let record = chain.record(at, writer, events);
+                chain.take(&record).unwrap();
+                let _ = world.log.append(&key, &record).await.unwrap();
             }
         }
         let counting = Arc::new(Counting {
@@ -380,6 +399,25 @@ mod in_a_folder {
     }
 
     #[test]
+    fn a_claim_whose_campaign_was_taken_away_is_damage_until_it_is_taken_away_too() {
+        let world = world();
+        let (dir, log) = open(&world);
+        fs::rename(log.parent().unwrap(), dir.path().join("taken away")).unwrap();
+        for _ in 0..2 {
+            let refused = begin(&world, dir.path(), "b", &world.plan).unwrap_err();
+            let text = refused.refusal().unwrap().to_string();
+            assert!(
+                text.contains("is gone or empty, although its campaign has claimed the name"),
+                "{text}"
+            );
+            assert!(text.contains("names/weekly-linux"), "{text}");
+        }
+        begin(&world, dir.path(), "c", &named(&world, "weekly-windows")).unwrap();
+        fs::remove_file(dir.path().join("names/weekly-linux.jsonl")).unwrap();
+        begin(&world, dir.path(), "b", &world.plan).unwrap();
+    }
+
+    #[test]
     fn a_log_whose_request_cannot_be_read_is_of_the_name_that_claimed_it() {
         let world = world();
         let (dir, log) = open(&world);
@@ -428,7 +466,7 @@ mod in_a_folder {
             .to_owned();
         // Record 0 of a killed writer; nothing was claimed or sent.
         fs::remove_dir_all(dir.path().join("names")).unwrap();
-        for torn in ["", &first[..first.len() / 2], "{\"seq\":0\0\0\0\n"] {
+        for torn in ["", &first[..first.len() / 2], "{\"format\":3\0\0\0"] {
             fs::write(&log, torn).unwrap();
             begin(&world, dir.path(), "b", &world.plan).unwrap();
             fs::remove_dir_all(dir.path().join("names")).unwrap();

@@ -59,7 +59,7 @@ fn a_driver_whose_log_forgets_ends_with_an_error_and_starts_nothing_twice() {
             driver.run(world.campaign()).await
         })
         .unwrap_err();
-        let DriveError::Log { source, .. } = &error else {
+        let DriveError::Damaged { source, .. } = &error else {
             unreachable!("{records}: {error:?}")
         };
         assert_eq!(source.kind(), PortErrorKind::Incompatible, "{records}");

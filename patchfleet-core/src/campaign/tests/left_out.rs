@@ -5,6 +5,7 @@ use crate::campaign::{
     Action, COLLECTS_A_TURN, Decision, DriveError, Event, Polls, RECORD_FORMAT, Record, State, StopReason,
     decide,
 };
+use crate::campaign::{Chain, LogKey};
 use crate::id::{ExecutionId, Location, UnitId, WriterId};
 use crate::outcome::Tally;
 use crate::outcome::{FinishedOutcome, LocationOutcome};
@@ -76,16 +77,14 @@ fn a_unit_that_settled_as_not_begun_is_not_begun_when_the_budget_has_room_again(
         settled(&at[1], two, LocationOutcome::NotStarted),
         recollected,
     ];
-    let records: Vec<Record> = events
-        .into_iter()
-        .zip(0..)
-        .map(|(event, seq)| Record {
-            seq,
-            at: "2026-03-01T22:00:00Z".parse().unwrap(),
-            writer: WriterId::from_uuid(uuid::Uuid::nil()),
-            events: vec![event],
-        })
-        .collect();
+    let mut chain = Chain::of(&LogKey::Campaign(world.campaign()));
+    let record = |event| {
+        let at = "2026-03-01T22:00:00Z".parse().unwrap();
+        let record = chain.record(at, WriterId::from_uuid(uuid::Uuid::nil()), vec![event]);
+        chain.take(&record).unwrap();
+        record
+    };
+    let records: Vec<Record> = events.into_iter().map(record).collect();
     let state = State::from_records(&records).unwrap();
     assert_eq!(state.failed_locations(), 0);
     assert_eq!(

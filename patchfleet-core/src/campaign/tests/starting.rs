@@ -2,12 +2,12 @@
 
 use super::world::*;
 use crate::campaign::{Action, DriveError};
-use crate::campaign::{CampaignLog, LogKey};
+use crate::campaign::{CampaignLog, Chain, LogKey, RecordDigest};
 use crate::campaign::{
     Decision, Event, LOOK_UP_AFTER, Polls, RECORD_FORMAT, RESEND_WITHIN, Record, StartState, State, Turn,
     decide,
 };
-use crate::id::{UnitId, WriterId};
+use crate::id::{CampaignId, UnitId, WriterId};
 use crate::outcome::{FinishedOutcome, LocationOutcome};
 use crate::port::{Clock as _, PortError, PortErrorKind};
 use jiff::{SignedDuration, Timestamp};
@@ -113,20 +113,20 @@ fn a_token_that_aws_knows_with_another_request_is_looked_up_and_never_sent_again
 fn intended(world: &World, at: &[(u128, i64)]) -> State {
     let start = world.plan.units[0].start.clone();
     let origin: jiff::Timestamp = "2026-03-01T22:00:00Z".parse().unwrap();
-    let mut records = vec![record(0, origin, 0, vec![planned(world)])];
-    for (seq, (writer, second)) in at.iter().enumerate() {
-        records.push(record(
-            seq as u64 + 1,
-            origin + SignedDuration::from_secs(*second),
-            *writer,
-            vec![Event::StartIntended {
-                unit: UnitId::from_index(0),
-                attempt: 1,
-                request: start.clone(),
-            }],
-        ));
+    let first = Chain::of(&LogKey::Campaign(world.campaign()));
+    let first = record(&first, origin, 0, vec![planned(world)]);
+    let mut state = State::from_records(&[first]).unwrap();
+    for (writer, second) in at {
+        let at = origin + SignedDuration::from_secs(*second);
+        let intended = Event::StartIntended {
+            unit: UnitId::from_index(0),
+            attempt: 1,
+            request: start.clone(),
+        };
+        let next = record(state.chain(), at, *writer, vec![intended]);
+        state.apply(&next).unwrap();
     }
-    State::from_records(&records).unwrap()
+    state
 }
 
 fn planned(world: &World) -> Event {
@@ -137,13 +137,19 @@ fn planned(world: &World) -> Event {
     }
 }
 
-fn record(seq: u64, at: jiff::Timestamp, writer: u128, events: Vec<Event>) -> Record {
-    Record {
-        seq,
-        at,
-        writer: WriterId::from_uuid(uuid::Uuid::from_u128(writer)),
-        events,
-    }
+fn record(chain: &Chain, at: jiff::Timestamp, writer: u128, events: Vec<Event>) -> Record {
+    chain.record(at, WriterId::from_uuid(uuid::Uuid::from_u128(writer)), events)
+}
+
+/// The same events in records that follow each other.
+fn rechained(campaign: CampaignId, records: Vec<Record>) -> Vec<Record> {
+    let mut chain = Chain::of(&LogKey::Campaign(campaign));
+    let again = |old: Record| {
+        let new = chain.record(old.at, old.writer, old.events);
+        chain.take(&new).unwrap();
+        new
+    };
+    records.into_iter().map(again).collect()
 }
 
 #[test]
@@ -176,20 +182,25 @@ fn one_drivers_not_now_does_not_answer_for_another_drivers_sending() {
     let world = two_units();
     let mut state = intended(&world, &[(1, 0), (2, 1)]);
     let origin = state.planned_at();
-    let deferred = |writer, seq| {
+    let deferred = |state: &State, writer| {
         let event = Event::StartDeferred {
             unit: UnitId::from_index(0),
             kind: PortErrorKind::Throttled,
             detail: "slow down".to_owned(),
         };
-        record(seq, origin + SignedDuration::from_secs(2), writer, vec![event])
+        record(
+            state.chain(),
+            origin + SignedDuration::from_secs(2),
+            writer,
+            vec![event],
+        )
     };
-    state.apply(&deferred(1, 3)).unwrap();
+    state.apply(&deferred(&state, 1)).unwrap();
     assert!(matches!(
         decide(&state, &Polls::new(), state.last_at()),
         Decision::Wait(_)
     ));
-    state.apply(&deferred(2, 4)).unwrap();
+    state.apply(&deferred(&state, 2)).unwrap();
     assert!(
         matches!(decide(&state, &Polls::new(), state.last_at()), Decision::Act(actions)
         if matches!(actions[..], [Action::Start { attempt: 1, .. }]))
@@ -201,14 +212,24 @@ fn a_record_seen_again_or_out_of_order_is_refused_and_unknown_events_are_passed_
     let world = two_units();
     let mut state = intended(&world, &[(1, 0)]);
     let before = state.clone();
-    assert!(state.apply(&record(1, state.last_at(), 1, vec![])).is_err());
-    assert!(state.apply(&record(3, state.last_at(), 1, vec![])).is_err());
+    let mut wrong: Vec<Record> = [0, 1, 3]
+        .map(|seq| Record {
+            seq,
+            ..record(state.chain(), state.last_at(), 1, vec![])
+        })
+        .into();
+    wrong.push(Record {
+        after: RecordDigest::of(b"another record"),
+        ..record(state.chain(), state.last_at(), 1, vec![])
+    });
+    for record in wrong {
+        assert!(state.apply(&record).is_err(), "{record:?}");
+    }
     assert_eq!(state, before);
     let unknown: Event = serde_json::from_str(r#"{"event":"repainted","colour":"red"}"#).unwrap();
     assert_eq!(unknown, Event::Unknown);
-    state
-        .apply(&record(2, state.last_at(), 1, vec![unknown]))
-        .unwrap();
+    let unknown = record(state.chain(), state.last_at(), 1, vec![unknown]);
+    state.apply(&unknown).unwrap();
     assert_eq!(state.units(), before.units());
     assert_eq!(State::from_records(&[]), Err(crate::campaign::StateError::Empty));
 }
@@ -233,14 +254,20 @@ fn what_is_said_twice_counts_once() {
             record
         })
         .collect();
-    assert_eq!(State::from_records(&twice), Ok(once));
+    let twice = State::from_records(&rechained(world.campaign(), twice)).unwrap();
+    assert_ne!(twice.chain(), once.chain());
+    assert_eq!(twice.units(), once.units());
+    assert_eq!(twice.finished(), once.finished());
+    assert_eq!(twice.last_at(), once.last_at());
+    assert_eq!(twice.warnings(), once.warnings());
+    assert_eq!(twice.stop_reason(), once.stop_reason());
 }
 
 #[test]
 fn a_campaign_of_another_format_is_read_and_not_driven() {
     for (format, words) in [
-        (RECORD_FORMAT + 1, "was written by a newer version (format 3;"),
-        (RECORD_FORMAT - 1, "was written by an older version (format 1;"),
+        (RECORD_FORMAT + 1, "was written by a newer version (format 4;"),
+        (RECORD_FORMAT - 1, "was written by an older version (format 2;"),
     ] {
         not_driven(format, words);
     }
@@ -261,7 +288,7 @@ fn not_driven(format: u32, words: &str) {
         let key = LogKey::Campaign(world.campaign());
         let _ = world
             .log
-            .append(&key, &record(0, now, 1, vec![other]))
+            .append(&key, &record(&Chain::of(&key), now, 1, vec![other]))
             .await
             .unwrap();
         assert!(

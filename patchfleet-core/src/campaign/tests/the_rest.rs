@@ -1,8 +1,8 @@
 //! What a cancelled execution never began is begun once a person says that the campaign goes on.
 
 use super::world::*;
-use crate::campaign::{Appended, CampaignLog as _, LogKey, NodeRows as _};
-use crate::campaign::{DriveError, Driver, Event, Record, Replacement, State, StopReason, Turn};
+use crate::campaign::{Appended, CampaignLog as _, Chain, LogKey, NodeRows as _};
+use crate::campaign::{DriveError, Driver, Event, Replacement, State, StopReason, Turn};
 use crate::id::{Location, UnitId};
 use crate::outcome::NodeOutcome;
 use crate::outcome::{FinishedOutcome, LocationOutcome};
@@ -278,12 +278,7 @@ fn who_says_go_on_is_told_so_only_if_it_is_written() {
             change: crate::runbook::RunbookChange::Differs,
             detail: "another runbook".to_owned(),
         };
-        let record = Record {
-            seq: last.seq + 1,
-            at: last.at,
-            writer: last.writer,
-            events: vec![change],
-        };
+        let record = Chain::after(last).record(last.at, last.writer, vec![change]);
         let key = LogKey::Campaign(world.campaign());
         assert_eq!(finish(world.log.append(&key, &record)).unwrap(), Appended::Yes);
         while saying.1.is_none() {

@@ -2,7 +2,7 @@
 
 use super::world::*;
 use crate::campaign::{Appended, CampaignLog as _, LogKey};
-use crate::campaign::{Event, Record, SHORTEST_GAP, StartState, State, StopReason, UnitState};
+use crate::campaign::{Event, SHORTEST_GAP, StartState, State, StopReason, UnitState};
 use crate::id::UnitId;
 use crate::outcome::{FinishedOutcome, LocationOutcome};
 use crate::port::Clock as _;
@@ -78,16 +78,15 @@ fn left_before_the_start(after: SignedDuration) -> World {
     finish(async {
         driver.begin(lost.campaign(), &lost.plan).await.unwrap();
         lost.clock.advance(after);
-        let record = Record {
-            seq: State::from_records(&lost.records()).unwrap().next_seq(),
-            at: driver.clock.now(),
-            writer: driver.writer,
-            events: vec![Event::StartIntended {
-                unit: UnitId::from_index(0),
-                attempt: 1,
-                request: lost.plan.units[0].start.clone(),
-            }],
+        let intended = Event::StartIntended {
+            unit: UnitId::from_index(0),
+            attempt: 1,
+            request: lost.plan.units[0].start.clone(),
         };
+        let state = State::from_records(&lost.records()).unwrap();
+        let record = state
+            .chain()
+            .record(driver.clock.now(), driver.writer, vec![intended]);
         let key = LogKey::Campaign(lost.campaign());
         assert_eq!(lost.log.append(&key, &record).await.unwrap(), Appended::Yes);
     });

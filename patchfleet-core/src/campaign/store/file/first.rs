@@ -1,63 +1,43 @@
 //! Whose a campaign is, by the first line of its log alone.
 
-use super::{damaged, failed, is_torn};
+use super::{failed, own};
+use crate::campaign::Record;
+use crate::campaign::store::encoding::is_beginning;
 use crate::id::RequestName;
-use crate::port::PortResult;
+use crate::port::{PortError, PortErrorKind, PortResult};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use std::error::Error;
 use std::fmt;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Seek as _};
+use std::io::{BufRead, BufReader, Read, Seek as _};
 use std::path::Path;
 
-/// Where the name stands in record 0: in the plan that one of its events holds.
-const NAME: [&str; 4] = ["events", "plan", "request", "name"];
-
-/// Record 0, as far as it says whose the campaign is. The rest of it, whatever version wrote it, is not
-/// looked at.
-#[derive(Deserialize)]
-struct First {
-    seq: u64,
-    events: Vec<FirstEvent>,
-}
-
-#[derive(Deserialize)]
-struct FirstEvent {
-    plan: Option<FirstPlan>,
-}
-
-#[derive(Deserialize)]
-struct FirstPlan {
-    request: FirstRequest,
-}
-
-#[derive(Deserialize)]
-struct FirstRequest {
-    name: RequestName,
-}
+/// Where the name stands in record 0: in the plan that one of its events holds. Until format 2 a record stood
+/// alone.
+const NAME: [&str; 5] = ["record", "events", "plan", "request", "name"];
+const OLD_NAME: [&str; 4] = ["events", "plan", "request", "name"];
 
 /// The name of the request of a campaign's log. The name stands near the beginning of the first line, and
 /// no more of the file is read than that.
-#[expect(clippy::disallowed_methods, reason = "FileLog is core's one piece of I/O")]
-pub(super) fn request_name(path: &Path) -> PortResult<Option<RequestName>> {
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed("read", path, error)),
+pub(super) fn request_name(root: &Path, path: &Path) -> PortResult<Option<RequestName>> {
+    let Some(file) = own::open(root, path)? else {
+        return Ok(None);
     };
     let mut file = BufReader::new(file);
-    if let Some(name) = name_in(&mut file) {
-        return Ok(Some(name));
+    for name in [&NAME[..], &OLD_NAME[..]] {
+        if let Some(name) = name_in(&mut file, name) {
+            return Ok(Some(name));
+        }
+        file.rewind().map_err(|error| failed("read", path, error))?;
     }
-    file.rewind().map_err(|error| failed("read", path, error))?;
     name_of_line(file, path)
 }
 
 /// The name that a record says, read no further than to it. `None` if nothing can be read that far.
-fn name_in(record: impl Read) -> Option<RequestName> {
+fn name_in(record: impl Read, name: &[&'static str]) -> Option<RequestName> {
     let mut found = None;
     let dig = Dig {
-        path: &NAME,
+        path: name,
         found: &mut found,
     };
     // It ends with an error as soon as the name is found, and otherwise where the record does.
@@ -68,32 +48,23 @@ fn name_in(record: impl Read) -> Option<RequestName> {
 /// The name that the whole first line says, or what is wrong with the line. `None` if a killed writer left
 /// it, or a writer is at work on it.
 fn name_of_line(mut file: impl BufRead, path: &Path) -> PortResult<Option<RequestName>> {
+    let damaged = |why: Box<dyn Error + Send + Sync>| {
+        let message = format!("{}: record 0 cannot be read", path.display());
+        PortError::new(PortErrorKind::Incompatible, message).with_source(why)
+    };
     let mut line = vec![];
     let read = file.read_until(b'\n', &mut line);
     read.map_err(|error| failed("read", path, error))?;
     // No newline was there when the line was read, whatever a writer has added by now.
-    if !line.ends_with(b"\n") && is_torn(&line) {
-        return Ok(None);
-    }
-    match serde_json::from_slice::<First>(&line) {
-        Ok(first) if first.seq == 0 => {
-            let plan = first.events.into_iter().find_map(|event| event.plan);
-            let name = plan.map(|plan| plan.request.name);
-            name.map(Some)
-                .ok_or_else(|| damaged(path, "line 1", "it holds no plan"))
-        }
-        Ok(first) => {
-            let wrong = format!("it is record {}, and should be record 0", first.seq);
-            Err(damaged(path, "line 1", wrong))
-        }
-        Err(error) => {
-            let rest = file.fill_buf().map_err(|error| failed("read", path, error))?;
-            if rest.is_empty() && is_torn(&line) {
-                return Ok(None);
-            }
-            Err(damaged(path, "line 1", error))
-        }
-    }
+    let Some(line) = line.strip_suffix(b"\n") else {
+        return match is_beginning(&line) {
+            true => Ok(None),
+            false => Err(damaged("it is no record, nor the beginning of one".into())),
+        };
+    };
+    let record = Record::decode(line).map_err(|error| damaged(error.into()))?;
+    let name = record.request_name().cloned();
+    name.map(Some).ok_or_else(|| damaged("it holds no plan".into()))
 }
 
 /// Follows a path of keys, through any list on the way, to a name. Stops with an error once it has it.
@@ -156,6 +127,7 @@ mod tests {
     use crate::campaign::Record;
     use crate::campaign::tests::world::{Node, Script, World, finish};
     use std::cell::Cell;
+    use std::io;
 
     /// Gives bytes, and counts those that were taken.
     struct Counted<'a> {
@@ -193,7 +165,7 @@ mod tests {
         let driver = world.driver(1);
         finish(driver.begin(world.campaign(), &world.plan)).unwrap();
         let record: Record = world.records().remove(0);
-        let mut line = serde_json::to_vec(&record).unwrap();
+        let mut line = record.encode().unwrap();
         line.push(b'\n');
         line
     }
@@ -207,7 +179,7 @@ mod tests {
             bytes: &line,
             taken: &taken,
         };
-        let name = name_in(BufReader::with_capacity(1024, bytes)).unwrap();
+        let name = name_in(BufReader::with_capacity(1024, bytes), &NAME).unwrap();
         assert_eq!(name.as_str(), "weekly-linux");
         assert_eq!(taken.get(), 1024, "one read");
     }
@@ -240,7 +212,7 @@ mod tests {
             (r#"{"events":[{"plan":{"request":{"name":"no name"}}}]}"#, None),
             ("", None),
         ] {
-            let found = name_in(text.as_bytes());
+            let found = name_in(text.as_bytes(), &OLD_NAME);
             assert_eq!(found.as_ref().map(RequestName::as_str), name, "{text}");
         }
     }

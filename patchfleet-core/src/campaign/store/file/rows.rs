@@ -1,15 +1,16 @@
 //! The results of nodes, one file for each location.
 
 use super::private;
-use super::{campaign_dir, damaged, failed, sync_folders};
+use super::{campaign_dir, failed, own, sync_folders};
 use crate::campaign::NodeRows;
 use crate::id::{CampaignId, Location};
 use crate::outcome::NodeRow;
-use crate::port::{BoxFuture, PortErrorKind, PortResult};
+use crate::port::{BoxFuture, PortError, PortErrorKind, PortResult};
 use futures_util::FutureExt as _;
 use serde::{Deserialize, Serialize};
+use std::error::Error;
 use std::fs;
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -54,7 +55,7 @@ impl NodeRows for FileRows {
         let (path, location) = (self.path(campaign, location), location.clone());
         async move {
             // What is damaged is written over: the rows that come are read anew.
-            let there = match kept(&path, campaign, &location) {
+            let there = match kept(&self.dir, &path, campaign, &location) {
                 Err(error) if error.kind() == PortErrorKind::Incompatible => None,
                 there => there?,
             };
@@ -68,6 +69,7 @@ impl NodeRows for FileRows {
                 attempt,
                 rows,
             };
+            own::folders(&self.dir, path.parent().unwrap_or(&path))?;
             replace(&self.dir, &path, &kept).map_err(|error| failed("write", &path, error).maybe_sent())
         }
         .boxed()
@@ -75,24 +77,29 @@ impl NodeRows for FileRows {
 
     fn rows(&self, campaign: CampaignId, location: &Location) -> BoxFuture<'_, PortResult<Vec<NodeRow>>> {
         let (path, location) = (self.path(campaign, location), location.clone());
-        async move { Ok(kept(&path, campaign, &location)?.map_or(vec![], |kept| kept.rows)) }.boxed()
+        async move { Ok(kept(&self.dir, &path, campaign, &location)?.map_or(vec![], |kept| kept.rows)) }
+            .boxed()
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "FileRows is part of core's one piece of I/O"
-)]
-fn kept(path: &Path, campaign: CampaignId, location: &Location) -> PortResult<Option<Kept>> {
-    let bytes = match fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed("read", path, error)),
+fn kept(root: &Path, path: &Path, campaign: CampaignId, location: &Location) -> PortResult<Option<Kept>> {
+    let damaged = |why: Box<dyn Error + Send + Sync>| {
+        let message = format!(
+            "{} cannot be read: it is damaged, or of a newer version",
+            path.display()
+        );
+        PortError::new(PortErrorKind::Incompatible, message).with_source(why)
     };
-    let kept: Kept = serde_json::from_slice(&bytes).map_err(|error| damaged(path, "it", error))?;
+    let Some(mut file) = own::open(root, path)? else {
+        return Ok(None);
+    };
+    let mut bytes = vec![];
+    file.read_to_end(&mut bytes)
+        .map_err(|error| failed("read", path, error))?;
+    let kept: Kept = serde_json::from_slice(&bytes).map_err(|error| damaged(error.into()))?;
     if (kept.campaign, &kept.location) != (campaign, location) {
         let other = format!("it is of {} in campaign {}", kept.location, kept.campaign);
-        return Err(damaged(path, "it", other));
+        return Err(damaged(other.into()));
     }
     Ok(Some(kept))
 }
@@ -110,13 +117,13 @@ fn replace(root: &Path, path: &Path, kept: &Kept) -> io::Result<()> {
         NEXT.fetch_add(1, Ordering::Relaxed)
     );
     let beside = path.with_extension(mine);
+    // Of a process that was killed and had the same number. A link there is taken away, never followed.
+    match fs::remove_file(&beside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     let write = || {
-        let mut file = private::options()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&beside)?;
-        private::tighten(&file);
+        let mut file = private::options().write(true).create_new(true).open(&beside)?;
         file.write_all(&serde_json::to_vec(kept)?)?;
         file.sync_all()?;
         fs::rename(&beside, path)

@@ -5,28 +5,42 @@
 use super::*;
 use crate::campaign::NodeRows as _;
 use crate::campaign::tests::world::{Node, Script, World, finish};
-use crate::campaign::{Driver, Event, MemoryLog, load};
+use crate::campaign::{Chain, Driver, Event, MemoryLog, load};
 use crate::id::{Location, WriterId};
 use crate::outcome::{NodeOutcome, NodeRow};
 use crate::report::Report;
 use std::sync::Arc;
 use std::sync::Barrier;
 
-fn key() -> LogKey {
+pub(super) fn key() -> LogKey {
     LogKey::Name("weekly-linux".parse().unwrap())
 }
 
+/// Record `seq` by this writer, after those of writer 1.
 fn record(seq: u64, writer: u128) -> Record {
-    let campaign = CampaignId::from_uuid(uuid::Uuid::from_u128(seq.into()));
-    Record {
-        seq,
-        at: "2026-03-01T22:00:00.123456789Z".parse().unwrap(),
-        writer: WriterId::from_uuid(uuid::Uuid::from_u128(writer)),
-        events: vec![Event::Claimed { campaign }],
+    let mut chain = Chain::of(&key());
+    let of = |chain: &Chain, writer| {
+        let campaign = CampaignId::from_uuid(uuid::Uuid::from_u128(chain.next_seq().into()));
+        let at = "2026-03-01T22:00:00.123456789Z".parse().unwrap();
+        let writer = WriterId::from_uuid(uuid::Uuid::from_u128(writer));
+        chain.record(at, writer, vec![Event::Claimed { campaign }])
+    };
+    while chain.next_seq() < seq {
+        let before = of(&chain, 1);
+        chain.take(&before).unwrap();
     }
+    of(&chain, writer)
 }
 
-fn now<T>(future: BoxFuture<'_, PortResult<T>>) -> PortResult<T> {
+/// The record by this writer that comes after these.
+fn next(before: &[Record], writer: u128) -> Record {
+    let seq = before.len() as u64;
+    let chain = before.last().map_or_else(|| Chain::of(&key()), Chain::after);
+    let one = record(seq, writer);
+    chain.record(one.at, one.writer, one.events)
+}
+
+pub(super) fn now<T>(future: BoxFuture<'_, PortResult<T>>) -> PortResult<T> {
     future.now_or_never().expect("files answer at once")
 }
 
@@ -50,8 +64,9 @@ fn a_log_in_a_folder_answers_as_one_in_memory() {
         assert_eq!(told(&file), told(&memory), "{seq} by {writer}");
     }
     for from in 0..5 {
-        let read = now(file.read(&key(), from)).unwrap();
-        assert_eq!(read, now(memory.read(&key(), from)).unwrap(), "from {from}");
+        let read = |log: &dyn CampaignLog| now(log.read(&key(), from)).map_err(|error| error.kind());
+        assert_eq!(read(&file), read(&memory), "from {from}");
+        assert_eq!(read(&file).is_ok(), from < 3, "from {from}");
     }
 }
 
@@ -152,20 +167,21 @@ fn a_foreign_file_is_not_written_over() {
 }
 
 #[test]
-fn a_last_line_of_zero_bytes_is_torn_as_well() {
+fn a_tail_of_zero_bytes_is_torn_as_well_and_with_a_line_break_it_is_damage() {
     let (_dir, log, path) = three_records();
-    let mut bytes = fs::read(&path).unwrap();
-    bytes.extend([0; 40]);
-    bytes.push(b'\n');
-    fs::write(&path, bytes).unwrap();
+    let whole = fs::read(&path).unwrap();
+    let zeros = [&whole[..], &[0; 40]].concat();
+    fs::write(&path, &zeros).unwrap();
     for from in 0..4 {
-        assert_eq!(
-            now(log.read(&key(), from)).unwrap().len(),
-            3_usize.saturating_sub(from as usize)
-        );
+        assert_eq!(now(log.read(&key(), from)).unwrap().len() as u64, 3 - from);
     }
     assert_eq!(now(log.append(&key(), &record(3, 1))).unwrap(), Appended::Yes);
     assert_eq!(now(log.read(&key(), 0)).unwrap().len(), 4);
+    let broken = [&zeros[..], b"\n"].concat();
+    fs::write(&path, &broken).unwrap();
+    assert!(now(log.read(&key(), 0)).is_err());
+    assert!(now(log.append(&key(), &record(3, 1))).is_err());
+    assert_eq!(fs::read(&path).unwrap(), broken);
 }
 
 #[test]
@@ -174,15 +190,17 @@ fn a_damaged_line_in_the_middle_is_named_with_its_file() {
     let text = fs::read_to_string(&path).unwrap();
     let lines: Vec<&str> = text.lines().collect();
     for (wrong, why) in [
-        ("{\"seq\":1}", "missing field"),
-        (lines[0], "it is record 0, and should be record 1"),
+        ("{\"sequence\":1}", "it is no record"),
+        ("{\"seq\":1}", "an older version wrote it"),
+        (lines[0], "record 0 stands where record 1 should be"),
+        (lines[2], "record 2 stands where record 1 should be"),
     ] {
         fs::write(&path, format!("{}\n{wrong}\n{}\n", lines[0], lines[2])).unwrap();
         let error = now(log.read(&key(), 0)).unwrap_err();
         assert_eq!(error.kind(), PortErrorKind::Incompatible);
         let message = error.chain();
         assert!(message.contains(path.to_str().unwrap()), "{message}");
-        assert!(message.contains("line 2"), "{message}");
+        assert!(message.contains("record 1 cannot be read"), "{message}");
         assert!(message.contains(why), "{message}");
     }
 }
@@ -191,19 +209,23 @@ fn a_damaged_line_in_the_middle_is_named_with_its_file() {
 fn records_longer_than_a_block_are_found_from_the_end() {
     let dir = tempfile::tempdir().unwrap();
     let log = FileLog::new(dir.path());
-    let many = |seq| Record {
-        events: vec![record(seq, 1).events.remove(0); 2000],
-        ..record(seq, 1)
-    };
+    let mut all: Vec<Record> = vec![];
     for seq in 0..4 {
-        let next = if seq % 2 == 0 { many(seq) } else { record(seq, 1) };
-        assert_eq!(now(log.append(&key(), &next)).unwrap(), Appended::Yes);
+        let mut one = next(&all, 1);
+        if seq % 2 == 0 {
+            one.events = vec![one.events.remove(0); 2000];
+        }
+        assert_eq!(now(log.append(&key(), &one)).unwrap(), Appended::Yes);
+        all.push(one);
     }
     assert!(fs::metadata(log.path(&key())).unwrap().len() > 2 * BLOCK);
-    assert_eq!(
-        now(log.read(&key(), 0)).unwrap(),
-        [many(0), record(1, 1), many(2), record(3, 1)]
-    );
+    for from in 0..=4 {
+        assert_eq!(
+            now(log.read(&key(), from as u64)).unwrap(),
+            all[from..],
+            "from {from}"
+        );
+    }
 }
 
 #[test]
@@ -222,7 +244,8 @@ fn of_writers_that_race_for_a_record_exactly_one_wins() {
                     (0..RECORDS)
                         .filter(|&seq| {
                             // Whoever is ahead has appended every record before.
-                            now(log.append(&key(), &record(seq, writer))).unwrap() == Appended::Yes
+                            let before = &now(log.read(&key(), 0)).unwrap()[..seq as usize];
+                            now(log.append(&key(), &next(before, writer))).unwrap() == Appended::Yes
                         })
                         .collect()
                 })
@@ -234,7 +257,8 @@ fn of_writers_that_race_for_a_record_exactly_one_wins() {
     assert_eq!(records.len(), RECORDS as usize);
     for (writer, mine) in won.iter().enumerate() {
         for &seq in mine {
-            assert_eq!(records[seq as usize], record(seq, writer as u128));
+            let seq = seq as usize;
+            assert_eq!(records[seq], next(&records[..seq], writer as u128));
         }
     }
     let mut all: Vec<u64> = won.concat();
