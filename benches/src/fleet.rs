@@ -46,6 +46,13 @@ impl Size {
         (accounts > 0 && locations.is_multiple_of(regions)).then_some(Self { accounts, nodes })
     }
 
+    /// Reads `1000x10`: locations and nodes in each.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (locations, nodes) = text.split_once('x')?;
+        Self::of(locations.parse().ok()?, nodes.parse().ok()?)
+    }
+
     /// How many locations that makes.
     #[must_use]
     pub fn locations(self) -> u64 {
@@ -58,7 +65,9 @@ impl Size {
         self.locations() * self.nodes
     }
 
-    fn world(self) -> String {
+    /// The text of its world file.
+    #[must_use]
+    pub fn world(self) -> String {
         let ids: Vec<String> = (0..self.accounts).map(account).collect();
         let accounts: String = ids
             .iter()
@@ -112,7 +121,10 @@ impl Fleet {
     /// If the world or the request that is made up is not one.
     pub fn new(size: Size) -> Fallible<Self> {
         let request = PatchRequest::parse(request_text().as_bytes(), Format::Toml)?;
-        let clock = SimClock::new(World::parse(&size.world())?, ClockMode::Jump);
+        let mut world = World::parse(&size.world())?;
+        // Calls are counted, and nobody looks at them one by one.
+        world.keep_requests(0);
+        let clock = SimClock::new(world, ClockMode::Jump);
         let access = request.access.clone();
         let ports = MemoryPorts::new(
             clock.clone(),
@@ -187,13 +199,12 @@ impl Fleet {
     /// How often each operation was called so far.
     #[must_use]
     pub fn calls(&self) -> BTreeMap<String, u64> {
-        let mut calls = BTreeMap::new();
-        self.clock.with_world(|world| {
-            for call in world.requests() {
-                *calls.entry(call.operation.clone()).or_default() += 1;
-            }
-        });
-        calls
+        let plain = |(action, count): (&String, &u64)| {
+            let operation = action.split_once(':').map_or(action.as_str(), |(_, name)| name);
+            (operation.to_owned(), *count)
+        };
+        self.clock
+            .with_world(|world| world.calls().iter().map(plain).collect())
     }
 }
 

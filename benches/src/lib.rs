@@ -3,9 +3,11 @@
 
 use std::any::Any;
 use std::error::Error;
+use std::time::Instant;
 
 pub mod fleet;
 pub mod log;
+pub mod memory;
 pub mod pairs;
 mod works;
 
@@ -13,6 +15,17 @@ pub use works::works;
 
 /// What the benches give: whatever goes wrong ends them.
 pub type Fallible<T> = Result<T, Box<dyn Error>>;
+
+/// What `work` gives, and how many seconds it took.
+///
+/// # Errors
+///
+/// Whatever goes wrong in it.
+pub fn timed<T>(work: impl FnOnce() -> Fallible<T>) -> Fallible<(T, f64)> {
+    let begun = Instant::now();
+    let made = work()?;
+    Ok((made, begun.elapsed().as_secs_f64()))
+}
 
 /// One run of some work, ready to begin. What it gives is what it worked on or made: whoever
 /// measures drops it when the time is taken.

@@ -26,6 +26,9 @@ struct Arguments {
     /// Another seed than the world file's.
     #[arg(long)]
     seed: Option<u64>,
+    /// How many of the latest requests `GET /_sim/requests` shows. Each takes about a kilobyte of memory.
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    keep_requests: usize,
     /// Print the JSON Schema of world files, and end.
     #[arg(long)]
     schema: bool,
@@ -66,7 +69,8 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     };
     let mut wanted = WorldSpec::parse(&text).map_err(|error| format!("{}: {error}", arguments.world))?;
     wanted.seed = arguments.seed.unwrap_or(wanted.seed);
-    let world = World::new(&wanted).map_err(|error| format!("{}: {error}", arguments.world))?;
+    let mut world = World::new(&wanted).map_err(|error| format!("{}: {error}", arguments.world))?;
+    world.keep_requests(arguments.keep_requests);
     let options = SimOptions {
         clock: ClockMode::Scaled(arguments.speed),
         listen: arguments.listen,

@@ -84,12 +84,11 @@ impl MemoryPorts {
         O: Operation + Send + 'static,
     {
         Box::pin(async move {
-            let expired = match self.attempt(&at, input.clone()).await {
+            match self.attempt(&at, input.clone()).await {
                 Ok(output) => return Ok(output),
                 Err(Failed::Otherwise(error)) => return Err(error),
-                Err(Failed::Expired { key, .. }) => key,
-            };
-            self.forget(&expired);
+                Err(Failed::Expired { account, key, .. }) => self.forget(&account, &key),
+            }
             self.attempt(&at, input).await.map_err(|failed| match failed {
                 Failed::Expired { error, .. } | Failed::Otherwise(error) => error,
             })
@@ -110,16 +109,22 @@ impl MemoryPorts {
                 let expired = answered(&error, is_central).says_expired();
                 let error = port_error(O::NAME, &caller, error, is_central);
                 match caller.key {
-                    Some(key) if expired => Failed::Expired { key, error },
+                    Some(key) if expired => Failed::Expired {
+                        account: caller.account,
+                        key,
+                        error,
+                    },
                     _ => Failed::Otherwise(error),
                 }
             })
     }
 
     /// Forgets credentials, unless somebody has renewed them already.
-    fn forget(&self, key: &str) {
+    fn forget(&self, account: &AccountId, key: &str) {
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        keys.retain(|_, known| known != key);
+        if keys.get(account).is_some_and(|known| known == key) {
+            keys.remove(account);
+        }
     }
 
     /// The caller for a place: the administrator, or the role in another account.
@@ -169,7 +174,11 @@ impl MemoryPorts {
 /// How a call failed.
 enum Failed {
     /// Its credentials are no longer valid.
-    Expired { key: String, error: PortError },
+    Expired {
+        account: AccountId,
+        key: String,
+        error: PortError,
+    },
     /// In any other way.
     Otherwise(PortError),
 }

@@ -11,14 +11,17 @@ mod calendar;
 mod cancel;
 mod change;
 mod command;
+mod commands;
 mod document;
 mod event;
+mod executions;
 mod fan_out;
 mod fault;
 mod group;
 mod life;
 mod lifecycle;
 mod locations;
+mod looks;
 mod node;
 mod org;
 mod pace;
@@ -39,6 +42,8 @@ mod steps;
 mod target;
 mod target_location;
 mod template;
+#[cfg(test)]
+mod tests;
 mod turn;
 
 pub use automation::{Execution, LocationTargets, Shape, StartOrder, StartRefusal, Step};
@@ -79,7 +84,10 @@ use crate::{
 use event::Event;
 use jiff::{SignedDuration, Timestamp};
 use patchfleet_core::id::{Location, NodeId};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 use turn::Turn;
 
 /// The state of everything, and what is going to happen to it.
@@ -98,9 +106,9 @@ pub struct World {
     pub(crate) org: Organization,
     pub(crate) places: BTreeMap<Location, Place>,
     /// Where each node is.
-    pub(crate) node_index: BTreeMap<NodeId, Location>,
-    pub(crate) executions: BTreeMap<String, Execution>,
-    pub(crate) commands: BTreeMap<String, Command>,
+    pub(crate) node_index: BTreeMap<NodeId, Arc<Location>>,
+    pub(crate) executions: executions::Executions,
+    pub(crate) commands: commands::Commands,
     pub(crate) sessions: BTreeMap<String, Session>,
     /// What each client token was used for.
     pub(crate) tokens: BTreeMap<(Location, String), Token>,
@@ -109,7 +117,7 @@ pub struct World {
     pub(crate) automation: AutomationSpec,
     pub(crate) quotas: QuotasSpec,
     pub(crate) consistency: ConsistencySpec,
-    pub(crate) requests: Vec<RequestRecord>,
+    pub(crate) requests: record::Requests,
     pub(crate) faults: Vec<Fault>,
     pub(crate) changes: Vec<Changed>,
     /// What a fault makes partial the listing with, of the call that is being answered.
@@ -124,6 +132,13 @@ pub struct World {
     counters: BTreeMap<String, u64>,
     queue: BTreeMap<(Timestamp, Turn, u64), Event>,
     queued: u64,
+}
+
+/// An event in the queue, for whoever may take it back.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scheduled {
+    at: Timestamp,
+    nth: u64,
 }
 
 impl World {
@@ -169,10 +184,30 @@ impl World {
         self.latency
     }
 
-    /// Every call so far, in the order in which they came.
+    /// The latest calls, in the order in which they came: 100,000 of them, unless
+    /// [`World::keep_requests`] says otherwise.
     #[must_use]
     pub fn requests(&self) -> &[RequestRecord] {
-        &self.requests
+        self.requests.latest()
+    }
+
+    /// How many calls came before those of [`World::requests`].
+    #[must_use]
+    pub fn dropped_requests(&self) -> u64 {
+        self.requests.dropped()
+    }
+
+    /// How often each operation was called so far, as IAM names it (`ssm:SendCommand`). Calls that are no longer
+    /// kept count as well.
+    #[must_use]
+    pub fn calls(&self) -> &BTreeMap<String, u64> {
+        self.requests.by_operation()
+    }
+
+    /// Keeps the latest `most` calls from now on, and drops the others. A call takes about a
+    /// kilobyte.
+    pub fn keep_requests(&mut self, most: usize) {
+        self.requests.keep(most);
     }
 
     /// An execution by its id, wherever it is.
@@ -202,13 +237,25 @@ impl World {
         self.places.values().flat_map(|place| place.nodes.values())
     }
 
+    /// The nodes in a location that have these ids, or all of them; by id, each once.
+    pub(crate) fn nodes_at(&self, at: &Location, ids: Option<&[String]>) -> Vec<&Node> {
+        let Some(place) = self.places.get(at) else {
+            return vec![];
+        };
+        let Some(ids) = ids else {
+            return place.nodes.values().collect();
+        };
+        let ids: BTreeSet<NodeId> = ids.iter().filter_map(|id| id.parse().ok()).collect();
+        ids.iter().filter_map(|id| place.nodes.get(id)).collect()
+    }
+
     /// Takes a node out of a resource group, as somebody does who changes its tags. Gives false if
     /// it was not in there.
     pub fn leave_group(&mut self, node: &NodeId, group: &str) -> bool {
         let place = self.node_index.get(node).and_then(|at| self.places.get_mut(at));
         place
             .and_then(|place| place.nodes.get_mut(node))
-            .is_some_and(|node| node.groups.remove(group))
+            .is_some_and(|node| node.leave(group))
     }
 
     /// Makes the answers of a resource group partial, with these error codes of Resource Groups, or
@@ -218,7 +265,7 @@ impl World {
         let Some(group) = place.and_then(|place| place.groups.get_mut(group)) else {
             return false;
         };
-        group.query_errors = codes.iter().map(|&code| code.to_owned()).collect();
+        Arc::make_mut(group).query_errors = codes.iter().map(|&code| code.to_owned()).collect();
         true
     }
 
@@ -265,8 +312,22 @@ impl World {
 
     /// Puts `event` into the queue.
     pub(crate) fn at(&mut self, at: Timestamp, event: Event) {
+        self.schedule(at, event);
+    }
+
+    /// Puts `event` into the queue, from which it may be taken back.
+    fn schedule(&mut self, at: Timestamp, event: Event) -> Scheduled {
         self.queued = self.queued.saturating_add(1);
         self.queue.insert((at, self.turn(&event), self.queued), event);
+        Scheduled { at, nth: self.queued }
+    }
+
+    /// Takes an event out of the queue that has no meaning any more. It would change nothing when its
+    /// time comes, and until then it would take room.
+    fn call_off(&mut self, scheduled: Option<Scheduled>, turn: Turn) {
+        if let Some(Scheduled { at, nth }) = scheduled {
+            self.queue.remove(&(at, turn, nth));
+        }
     }
 
     /// The next number of a series. Series are per location or finer, so that what happens in one

@@ -5,13 +5,13 @@
 //! the system keeps.
 
 use patchfleet_benches::fleet::{Fleet, Size};
-use patchfleet_benches::{Fallible, log};
+use patchfleet_benches::memory::peak_kib;
+use patchfleet_benches::{Fallible, log, timed};
 use patchfleet_core::campaign::State;
 use patchfleet_core::census::Depth;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::process::{Command, ExitCode};
-use std::time::Instant;
 
 const USAGE: &str =
     "usage: scale LOCATIONSxNODES ..., as in `scale 1000x10 10000x10`; locations in steps of 5";
@@ -36,7 +36,7 @@ fn run(texts: &[String]) -> Fallible<()> {
     }
     let sizes: Vec<Size> = texts
         .iter()
-        .map(|text| parse(text).ok_or_else(|| format!("{text:?} is no size; {USAGE}")))
+        .map(|text| Size::parse(text).ok_or_else(|| format!("{text:?} is no size; {USAGE}")))
         .collect::<Result<_, _>>()?;
     if std::env::var_os(CHILD).is_some() {
         return sizes.into_iter().try_for_each(measure);
@@ -49,11 +49,6 @@ fn run(texts: &[String]) -> Fallible<()> {
         }
     }
     Ok(())
-}
-
-fn parse(text: &str) -> Option<Size> {
-    let (locations, nodes) = text.split_once('x')?;
-    Size::of(locations.parse().ok()?, nodes.parse().ok()?)
 }
 
 fn measure(size: Size) -> Fallible<()> {
@@ -84,18 +79,4 @@ fn measure(size: Size) -> Fallible<()> {
     });
     println!("{line}");
     Ok(())
-}
-
-/// What `work` gives, and how many seconds it took.
-fn timed<T>(work: impl FnOnce() -> Fallible<T>) -> Fallible<(T, f64)> {
-    let begun = Instant::now();
-    let made = work()?;
-    Ok((made, begun.elapsed().as_secs_f64()))
-}
-
-/// The most memory that this process has had so far, in KiB. `None` where the system has no /proc.
-fn peak_kib() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.split_whitespace().next()?.parse().ok()
 }

@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 use patchfleet_core::id::Location;
 use serde::Serialize;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 input! {
     /// StartAutomationExecution's input.
@@ -149,8 +149,8 @@ impl StartAutomationExecution {
             },
             document: name,
             version: self.document_version,
-            parameters: given(self.parameters),
-            targets,
+            parameters: Arc::new(given(self.parameters)),
+            targets: targets.into(),
             rate: own,
             said: rate,
             tags: tags.into_iter().map(|tag| (tag.key, tag.value)).collect(),

@@ -86,6 +86,9 @@ pub(crate) fn perform_typed<O: Operation>(
 
 /// Draws what faults do to a call that is made by its type.
 pub(crate) fn fate_of<O: Operation>(world: &mut World, caller: &Caller, input: &O) -> Fate {
+    if world.faults.is_empty() {
+        return Fate::default();
+    }
     let input = serde_json::to_value(input).unwrap_or_default();
     gate::fate(world, caller, O::SERVICE, O::NAME, &input)
 }
@@ -164,7 +167,9 @@ fn record(
         faults: fate.names.clone(),
         time: world.now,
     };
-    world.requests.push(record);
+    let action = gate::action(service, operation);
+    let known = super::find(service, operation).is_some();
+    world.requests.push(record, known.then_some(action.as_str()));
 }
 
 pub(super) type Act = fn(&mut World, &Caller, Value) -> Result<Value, ApiError>;

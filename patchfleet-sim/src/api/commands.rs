@@ -229,11 +229,7 @@ pub(super) fn find<'a>(
     let mut found: Vec<&Command> = match id {
         // An id that nothing here has finds nothing, as a filter would.
         Some(id) => command_here(world, caller, id).into_iter().collect(),
-        None => world
-            .commands
-            .values()
-            .filter(|one| is_here(&one.order.location, caller))
-            .collect(),
+        None => world.commands.at(&caller.location()).collect(),
     };
     found
         .retain(|one| world.shows_command(one) && node.is_none_or(|node| one.invocation(&node.id).is_some()));

@@ -12,10 +12,11 @@ use super::{
     input,
     page::{Grows, page},
 };
-use crate::world::{Execution, World};
+use crate::world::{Execution, Step, World};
 use patchfleet_core::id::Location;
 use serde::Serialize;
 use serde_json::json;
+use std::collections::BTreeSet;
 
 /// The execution `id`, if it is in the caller's account and Region, and calls that read know it.
 fn find<'a>(world: &'a World, caller: &Caller, id: &str) -> Result<&'a Execution, ApiError> {
@@ -107,18 +108,17 @@ impl Operation for DescribeAutomationStepExecutions {
         let id = given(self.automation_execution_id);
         let one = find(world, caller, &id)?;
         let reverse = self.reverse_order.unwrap_or(false);
-        let mut steps: Vec<StepShape> = one
+        let mut steps: Vec<(usize, &Step)> = one
             .steps
             .iter()
             .enumerate()
             .filter(|(_, step)| filters.iter().all(|filter| filter.takes_step(step)))
-            .map(|(index, step)| shape::step_shape(one, index, step))
             .collect();
         if reverse {
             steps.reverse();
         }
         let listing = format!("steps/{id}/{reverse}/{}", json!(filters));
-        let (step_executions, next_token) = page(
+        let (steps, next_token) = page(
             world,
             &listing,
             Grows::AtTheEnd,
@@ -127,8 +127,9 @@ impl Operation for DescribeAutomationStepExecutions {
             self.next_token.as_deref(),
         )
         .ok_or_else(bad_token)?;
+        let shape = |(index, step)| shape::step_shape(one, index, step);
         Ok(Steps {
-            step_executions,
+            step_executions: steps.into_iter().map(shape).collect(),
             next_token,
         })
     }
@@ -151,6 +152,28 @@ pub(crate) struct Executions {
     pub(crate) next_token: Option<String>,
 }
 
+/// The executions among which those are that the filters take: as few as an index gives.
+fn candidates<'a>(world: &'a World, caller: &Caller, filters: &[Filter]) -> Vec<&'a Execution> {
+    let all = &world.executions;
+    let values = |key: &str| {
+        let filter = filters.iter().find(|filter| filter.key == key)?;
+        // A value that stands twice finds nothing twice.
+        Some(filter.values.iter().collect::<BTreeSet<&String>>())
+    };
+    if let Some(ids) = values("ExecutionId") {
+        ids.into_iter().filter_map(|id| all.get(id)).collect()
+    } else if let Some(parents) = values("ParentExecutionId") {
+        parents.into_iter().flat_map(|id| all.below(id)).collect()
+    } else if let Some(keys) = values("TagKey") {
+        // One that has several of the tags is found by each of them.
+        let mut seen = BTreeSet::new();
+        let tagged = keys.into_iter().flat_map(|key| all.tagged(key));
+        tagged.filter(|one| seen.insert(&one.id)).collect()
+    } else {
+        all.at(&caller.location()).collect()
+    }
+}
+
 impl Operation for DescribeAutomationExecutions {
     type Output = Executions;
     const SERVICE: Service = Service::Ssm;
@@ -162,12 +185,9 @@ impl Operation for DescribeAutomationExecutions {
         let listed = |one: &&Execution| {
             is_here(&one.order.location, caller) && world.is_kept(one) && world.is_visible(one)
         };
-        let mut found: Vec<&Execution> = world
-            .executions
-            .values()
-            .filter(listed)
-            .filter(|one| filters.iter().all(|filter| filter.takes(world, one)))
-            .collect();
+        let mut found = candidates(world, caller, &filters);
+        found.retain(listed);
+        found.retain(|one| filters.iter().all(|filter| filter.takes(world, one)));
         found.sort_by(|one, other| other.age().cmp(&one.age()));
         let listing = format!(
             "executions/{}/{}/{}",

@@ -14,7 +14,10 @@ use super::{
 use crate::world::{Group, GroupDetails, Members, Place, TagQuery, World};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 input! {
     /// CreateGroup's input.
@@ -151,7 +154,7 @@ fn not_found() -> ApiError {
 fn find<'a>(world: &'a World, caller: &Caller, name: &str) -> Result<(&'a Place, &'a Group), ApiError> {
     let place = world.places.get(&caller.location());
     place
-        .and_then(|place| Some((place, place.groups.get(name)?)))
+        .and_then(|place| Some((place, place.groups.get(name)?.as_ref())))
         .ok_or_else(not_found)
 }
 
@@ -235,7 +238,7 @@ impl Operation for CreateGroup {
             "Tags": group.details.tags,
             "GroupConfiguration": configured,
         });
-        place.groups.insert(name, group);
+        place.groups.insert(name, Arc::new(group));
         Ok(answer)
     }
 }
@@ -253,7 +256,7 @@ impl Operation for DeleteGroup {
             place.groups.remove(&name);
             // A group of the same name that is made later does not inherit the members.
             for node in place.nodes.values_mut() {
-                node.groups.remove(&name);
+                node.leave(&name);
             }
         }
         Ok(answer)
@@ -324,6 +327,7 @@ impl Operation for ListGroups {
         let groups: Vec<(&String, &Group)> = place
             .into_iter()
             .flat_map(|place| &place.groups)
+            .map(|(name, group)| (name, &**group))
             .filter(|(name, group)| filters.iter().all(|filter| passes(name, group, filter)))
             .collect();
         let listing = format!("groups/{}/{}", caller.location(), json!(filters));

@@ -270,11 +270,10 @@ impl Operation for DescribeInstanceInformation {
             ));
         }
         let location = caller.location();
+        let by_id = filters.iter().find(|filter| filter.key == "InstanceIds");
         let nodes: Vec<&Node> = world
-            .places
-            .get(&location)
+            .nodes_at(&location, by_id.map(|filter| filter.values.as_slice()))
             .into_iter()
-            .flat_map(|place| place.nodes.values())
             .filter(|node| node.is_managed() && filters.iter().all(|filter| filter.passes(world, node)))
             .collect();
         let listing = format!("instances/{location}/{}", json!(filters));

@@ -163,6 +163,19 @@ fn unit_shape(world: &World, id: &OuId, unit: &Unit) -> UnitShape {
     }
 }
 
+/// A page of accounts.
+fn listed<'a>(
+    world: &World,
+    accounts: impl IntoIterator<Item = &'a Account>,
+    next_token: Option<String>,
+) -> Accounts {
+    let accounts = accounts.into_iter().map(|one| account_shape(world, one));
+    Accounts {
+        accounts: accounts.collect(),
+        next_token,
+    }
+}
+
 fn list<T>(
     world: &World,
     what: &str,
@@ -217,11 +230,7 @@ impl Operation for ListAccounts {
 
     fn run(self, world: &mut World, caller: &Caller) -> Result<Accounts, ApiError> {
         allow(world, caller)?;
-        let all = world
-            .org
-            .accounts()
-            .map(|one| account_shape(world, one))
-            .collect();
+        let all = world.org.accounts().collect();
         let (accounts, next_token) = list(
             world,
             "accounts",
@@ -229,7 +238,7 @@ impl Operation for ListAccounts {
             self.max_results,
             self.next_token.as_deref(),
         )?;
-        Ok(Accounts { accounts, next_token })
+        Ok(listed(world, accounts, next_token))
     }
 }
 
@@ -241,19 +250,16 @@ impl Operation for ListAccountsForParent {
     fn run(self, world: &mut World, caller: &Caller) -> Result<Accounts, ApiError> {
         allow(world, caller)?;
         let parent = parent(world, self.parent_id)?;
-        let all = world
-            .org
-            .accounts_of(&parent)
-            .map(|one| account_shape(world, one))
-            .collect();
-        let (accounts, next_token) = list(
+        let all = world.org.accounts_of(&parent).iter().collect();
+        let (ids, next_token) = list(
             world,
             &format!("accounts/{parent}"),
             all,
             self.max_results,
             self.next_token.as_deref(),
         )?;
-        Ok(Accounts { accounts, next_token })
+        let accounts = ids.into_iter().filter_map(|id| world.org.accounts.get(id));
+        Ok(listed(world, accounts, next_token))
     }
 }
 
@@ -265,20 +271,19 @@ impl Operation for ListOrganizationalUnitsForParent {
     fn run(self, world: &mut World, caller: &Caller) -> Result<Units, ApiError> {
         allow(world, caller)?;
         let parent = parent(world, self.parent_id)?;
-        let all = world
-            .org
-            .units_of(&parent)
-            .map(|(id, one)| unit_shape(world, id, one))
-            .collect();
-        let (organizational_units, next_token) = list(
+        let all = world.org.units_of(&parent).iter().collect();
+        let (ids, next_token) = list(
             world,
             &format!("units/{parent}"),
             all,
             self.max_results,
             self.next_token.as_deref(),
         )?;
+        let units = ids
+            .into_iter()
+            .filter_map(|id| Some((id, world.org.units.get(id)?)));
         Ok(Units {
-            organizational_units,
+            organizational_units: units.map(|(id, unit)| unit_shape(world, id, unit)).collect(),
             next_token,
         })
     }
@@ -294,14 +299,11 @@ impl Operation for ListChildren {
         let parent = parent(world, self.parent_id)?;
         let kind = given(self.child_type);
         let ids: Vec<String> = if kind == "ACCOUNT" {
-            let accounts = world.org.accounts_of(&parent);
-            accounts.map(|one| one.id.to_string()).collect()
+            let accounts = world.org.accounts_of(&parent).iter();
+            accounts.map(ToString::to_string).collect()
         } else {
-            world
-                .org
-                .units_of(&parent)
-                .map(|(id, _)| id.to_string())
-                .collect()
+            let units = world.org.units_of(&parent).iter();
+            units.map(ToString::to_string).collect()
         };
         let (ids, next_token) = list(
             world,

@@ -118,11 +118,8 @@ impl Operation for DescribeInstancePatchStates {
         let ids = given(self.instance_ids);
         let location = caller.location();
         let states: Vec<PatchStateShape> = world
-            .places
-            .get(&location)
+            .nodes_at(&location, Some(&ids))
             .into_iter()
-            .flat_map(|place| place.nodes.values())
-            .filter(|node| ids.iter().any(|id| id == node.id.as_str()))
             .filter_map(|node| patch_state(world, node))
             .collect();
         let listing = format!("patch states/{location}/{}", json!(ids));

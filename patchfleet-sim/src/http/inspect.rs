@@ -16,6 +16,9 @@ use serde_json::{Value, json};
 /// At most a virtual year at a time: further is a slip of the pen.
 const MAX_SECONDS: f64 = 366.0 * 86_400.0;
 
+/// The header of `GET /_sim/requests` that says how many calls came before those in its body.
+const DROPPED: &str = "x-sim-dropped-requests";
+
 const ENDPOINTS: &str = "there are GET requests, GET state, GET operations, POST advance, GET and POST change, and GET, POST and DELETE fault";
 
 #[derive(Debug, Deserialize)]
@@ -29,7 +32,7 @@ pub(super) fn answer(clock: &SimClock, method: &Method, path: &str, body: Option
         return reply(413, json!({"error": "the body is too large"}));
     };
     match (method.as_str(), path) {
-        ("GET", "requests") => reply(200, clock.with_world(|world| json!(world.requests()))),
+        ("GET", "requests") => clock.with_world(|world| requests(world)),
         ("GET", "state") => reply(200, clock.with_world(|world| world.state())),
         ("GET", "operations") => reply(200, operations()),
         ("GET", "fault") => reply(200, clock.with_world(|world| json!(world.faults()))),
@@ -46,6 +49,14 @@ pub(super) fn answer(clock: &SimClock, method: &Method, path: &str, body: Option
         }
         _ => reply(404, json!({"error": ENDPOINTS})),
     }
+}
+
+/// The calls that are kept, and in a header how many are not.
+fn requests(world: &World) -> Response<Reply> {
+    let mut response = reply(200, json!(world.requests()));
+    let dropped = HeaderValue::from(world.dropped_requests());
+    response.headers_mut().insert(DROPPED, dropped);
+    response
 }
 
 /// Every operation, with the errors that its model has.

@@ -91,7 +91,7 @@ fn act(
                 tracing::warn!(operation, "not an operation that is simulated");
             }
             let service = service.map_or("", Service::name).to_owned();
-            world.requests.push(RequestRecord {
+            let record = RequestRecord {
                 principal_account: String::new(),
                 principal: String::new(),
                 account: String::new(),
@@ -103,7 +103,8 @@ fn act(
                 error: Some(error.code().to_owned()),
                 faults: vec![],
                 time: world.now,
-            });
+            };
+            world.requests.push(record, None);
             Err(error)
         }
     }

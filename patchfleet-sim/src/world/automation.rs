@@ -1,10 +1,10 @@
 //! Automation executions: what is ordered, and what is known of them.
 
-use super::{Pacer, RateControl, RateInput, Status, parameters::WireParameters, runbook::Runbook};
+use super::{Pacer, RateControl, RateInput, Scheduled, Status, parameters::WireParameters, runbook::Runbook};
 use jiff::Timestamp;
 use patchfleet_core::id::Location;
 use serde_json::Value;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 /// What StartAutomationExecution is asked for, once its target locations have been expanded.
 #[derive(Debug, Clone)]
@@ -20,9 +20,9 @@ pub struct StartOrder {
     /// Its version: `$DEFAULT`, `$LATEST` or a number.
     pub version: Option<String>,
     /// Its parameters.
-    pub parameters: BTreeMap<String, Vec<String>>,
+    pub parameters: Arc<BTreeMap<String, Vec<String>>>,
     /// Its target locations, entry by entry. None: it runs where it is started.
-    pub targets: Vec<LocationTargets>,
+    pub targets: Arc<[LocationTargets]>,
     /// Its targets: it starts one child for each. With target locations these are the children's.
     pub rate: Option<RateControl>,
     /// What was said about targets, to be shown.
@@ -100,7 +100,7 @@ pub struct Execution {
     pub(crate) runbook: Arc<Runbook>,
     /// Where its runbook was found.
     pub(crate) home: Location,
-    pub(crate) arguments: BTreeMap<String, Value>,
+    pub(crate) arguments: Arc<BTreeMap<String, Value>>,
     pub(crate) status: Status,
     pub(crate) failure: Option<String>,
     pub(crate) started: Timestamp,
@@ -108,6 +108,8 @@ pub struct Execution {
     pub(crate) steps: Vec<Step>,
     /// One for each entry of its target locations, or one for its targets.
     pub(crate) pacers: Vec<Pacer>,
+    /// Of each pacer, the steps that it has not begun. Those of a pacer stand together, in their order.
+    pub(crate) unbegun: Vec<Range<usize>>,
     /// The parent and its step.
     pub(crate) parent: Option<(String, usize)>,
     /// The target of its parent that it is for.
@@ -204,6 +206,8 @@ pub struct Step {
     pub(crate) inputs: BTreeMap<String, String>,
     pub(crate) outputs: BTreeMap<String, Vec<String>>,
     pub(crate) timeout_seconds: Option<i64>,
+    /// The event of its timeout, if it has one.
+    pub(crate) timeout: Option<Scheduled>,
     /// How often it began, attempts included; what belongs to an earlier run means nothing.
     pub(crate) runs: u32,
     /// How often it was tried since its turn came.
@@ -231,6 +235,7 @@ impl Step {
             inputs: BTreeMap::new(),
             outputs: BTreeMap::new(),
             timeout_seconds: None,
+            timeout: None,
             runs: 0,
             attempts: 0,
             location: None,

@@ -16,7 +16,10 @@ use crate::{
 };
 use jiff::SignedDuration;
 use patchfleet_core::id::{AccountId, Location, NodeId, NodeKind, Region};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// Nodes of a block in each location: several times what AWS manages in a Region by default, and
 /// far less than fills the memory.
@@ -34,6 +37,8 @@ struct Builder<'a> {
     spec: &'a WorldSpec,
     world: World,
     problems: Vec<Problem>,
+    /// The path and the message of each problem that has been noted.
+    told: BTreeSet<(String, String)>,
 }
 
 pub(super) fn build(spec: &WorldSpec) -> Result<World, WorldError> {
@@ -49,14 +54,14 @@ pub(super) fn build(spec: &WorldSpec) -> Result<World, WorldError> {
         org: organization::organization(spec),
         places: BTreeMap::new(),
         node_index: BTreeMap::new(),
-        executions: BTreeMap::new(),
-        commands: BTreeMap::new(),
+        executions: super::executions::Executions::default(),
+        commands: super::commands::Commands::default(),
         sessions: BTreeMap::new(),
         tokens: BTreeMap::new(),
         lines: BTreeMap::new(),
         automation: spec.automation.clone(),
         consistency: spec.consistency.clone(),
-        requests: vec![],
+        requests: super::record::Requests::default(),
         faults: vec![],
         changes: vec![],
         query_errors: vec![],
@@ -72,6 +77,7 @@ pub(super) fn build(spec: &WorldSpec) -> Result<World, WorldError> {
         spec,
         world,
         problems: vec![],
+        told: BTreeSet::new(),
     };
     builder.check_organization();
     builder.add_faults();
@@ -96,13 +102,13 @@ pub(super) fn build(spec: &WorldSpec) -> Result<World, WorldError> {
 impl Builder<'_> {
     /// Notes what is wrong with the key at `path`, once.
     fn problem(&mut self, path: impl Into<String>, message: impl Into<String>) {
-        let problem = Problem {
-            position: None,
-            path: path.into(),
-            message: message.into(),
-        };
-        if !self.problems.contains(&problem) {
-            self.problems.push(problem);
+        let (path, message) = (path.into(), message.into());
+        if self.told.insert((path.clone(), message.clone())) {
+            self.problems.push(Problem {
+                position: None,
+                path,
+                message,
+            });
         }
     }
 
@@ -202,6 +208,7 @@ impl Builder<'_> {
             }
         }
         let patch = group.patch.over(&self.spec.patch);
+        let entry = Arc::new(Group::listed(group.query_errors.clone()));
         for (nth, account) in group.accounts.iter().enumerate() {
             for (mth, region) in group.regions.iter().enumerate() {
                 let (account_path, region_path) = (
@@ -211,21 +218,30 @@ impl Builder<'_> {
                 let Some(location) = self.place(account, region, &account_path, &region_path) else {
                     continue;
                 };
-                self.add_group_at(&path, group, &location, &patch);
+                self.add_group_at(&path, (group, &entry), &location, &patch);
             }
         }
     }
 
-    fn add_group_at(&mut self, path: &str, group: &GroupSpec, location: &Location, patch: &PatchSpec) {
-        let entry = Group::listed(group.query_errors.clone());
+    fn add_group_at(
+        &mut self,
+        path: &str,
+        (group, entry): (&GroupSpec, &Arc<Group>),
+        location: &Location,
+        patch: &PatchSpec,
+    ) {
+        let at = Arc::new(location.clone());
+        let groups = Arc::new(BTreeSet::from([group.name.clone()]));
         let place = self.world.places.entry(location.clone()).or_default();
-        if place.groups.insert(group.name.clone(), entry).is_some() {
+        if place.groups.insert(group.name.clone(), entry.clone()).is_some() {
             let message = format!("group {} stands twice in {location}", group.name);
             self.problem(format!("{path}.name"), message);
         }
+        let place = location.to_string();
         for (index, block) in group.nodes.iter().enumerate() {
+            let tags = Arc::new(block.tags.clone());
+            let patch = block.patch.over(patch);
             for nth in 0..block.count {
-                let place = location.to_string();
                 let digits = self.world.seed.hex17(&[
                     "node",
                     &place,
@@ -237,19 +253,12 @@ impl Builder<'_> {
                 let Ok(id) = format!("{prefix}-{digits}").parse() else {
                     continue;
                 };
-                let node = self.node(
-                    id,
-                    location,
-                    block.platform,
-                    block.reachability,
-                    &block.patch.over(patch),
-                );
-                let groups = BTreeSet::from([group.name.clone()]);
+                let node = self.node(id, &at, block.platform, block.reachability, &patch);
                 self.add_node(
                     &format!("{path}.nodes[{index}]"),
                     Node {
-                        groups,
-                        tags: block.tags.clone(),
+                        groups: groups.clone(),
+                        tags: tags.clone(),
                         ..node
                     },
                 );
@@ -278,7 +287,7 @@ impl Builder<'_> {
         let patch = spec.patch.over(&self.spec.patch);
         let node = self.node(
             spec.id.clone(),
-            &location,
+            &Arc::new(location),
             spec.platform,
             spec.reachability,
             &patch,
@@ -286,8 +295,8 @@ impl Builder<'_> {
         self.add_node(
             &path,
             Node {
-                groups: spec.groups.iter().cloned().collect(),
-                tags: spec.tags.clone(),
+                groups: Arc::new(spec.groups.iter().cloned().collect()),
+                tags: Arc::new(spec.tags.clone()),
                 ..node
             },
         );
@@ -296,7 +305,7 @@ impl Builder<'_> {
     fn node(
         &self,
         id: NodeId,
-        location: &Location,
+        location: &Arc<Location>,
         platform: Platform,
         reachability: Reachability,
         patch: &PatchSpec,
@@ -312,14 +321,16 @@ impl Builder<'_> {
         };
         let scanned = patch.scanned.unwrap_or(true) && reachability != Reachability::Unmanaged;
         let ended = hours_ago(1, 24, "last scan");
-        let report = scanned.then(|| PatchReport {
-            operation: "Scan".to_owned(),
-            started: after(ended, SignedDuration::from_secs(-90)),
-            ended,
-            snapshot: None,
-            override_list: None,
-            reboot_option: None,
-            found: patches,
+        let report = scanned.then(|| {
+            Arc::new(PatchReport {
+                operation: "Scan".to_owned(),
+                started: after(ended, SignedDuration::from_secs(-90)),
+                ended,
+                snapshot: None,
+                override_list: None,
+                reboot_option: None,
+                found: patches,
+            })
         });
         Node {
             silent_since: match reachability {
@@ -330,8 +341,9 @@ impl Builder<'_> {
             location: location.clone(),
             platform,
             reachability,
-            groups: BTreeSet::new(),
-            tags: BTreeMap::new(),
+            groups: Arc::default(),
+            tags: Arc::default(),
+            sent: vec![],
             put_off: vec![],
             reboots_for: None,
             boots: 0,
@@ -372,7 +384,7 @@ impl Builder<'_> {
         }
         self.world
             .places
-            .entry(location)
+            .entry((*location).clone())
             .or_default()
             .nodes
             .insert(id.clone(), node);

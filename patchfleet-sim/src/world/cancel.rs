@@ -149,7 +149,7 @@ impl World {
         let mut told = vec![];
         for one in command
             .invocations
-            .iter_mut()
+            .all_mut()
             .filter(|one| all || only.iter().any(|id| id == one.node.as_str()))
         {
             match one.state {

@@ -11,6 +11,7 @@ use crate::spec::{
 use jiff::Timestamp;
 use patchfleet_core::id::{AccountId, Location, NodeId, Region};
 use serde::Serialize;
+use std::sync::Arc;
 
 /// A change that has happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -84,7 +85,7 @@ impl World {
             Change::LeaveGroup(given) => {
                 let nodes = self.chosen(&given.nodes, |_, node| node.groups.contains(&given.group));
                 self.each(&nodes, |node| {
-                    node.groups.remove(&given.group);
+                    node.leave(&given.group);
                 })
             }
             Change::JoinGroup(given) => {
@@ -92,15 +93,16 @@ impl World {
                     place.groups.contains_key(&given.group) && !node.groups.contains(&given.group)
                 });
                 self.each(&nodes, |node| {
-                    node.groups.insert(given.group.clone());
+                    Arc::make_mut(&mut node.groups).insert(given.group.clone());
                 })
             }
             Change::DeleteGroup(given) => self.delete_group(given),
             Change::Tag(given) => {
                 let nodes = self.chosen(&given.nodes, |_, _| true);
                 self.each(&nodes, |node| {
-                    node.tags.retain(|key, _| !given.remove.contains(key));
-                    node.tags.extend(given.set.clone());
+                    let tags = Arc::make_mut(&mut node.tags);
+                    tags.retain(|key, _| !given.remove.contains(key));
+                    tags.extend(given.set.clone());
                 })
             }
             Change::Stop(nodes) => self.each_that(nodes, Node::can_stop, Self::stop_node),
@@ -171,9 +173,8 @@ impl World {
     }
 
     fn each_command(&mut self, which: &CommandsOf, change: fn(&mut Self, &str)) -> usize {
-        let open = self.commands.values().filter(|one| {
-            !one.status.is_terminal()
-                && is_in(&one.order.location, &which.accounts, &which.regions)
+        let open = self.commands.open().filter(|one| {
+            is_in(&one.order.location, &which.accounts, &which.regions)
                 && (which.ids.is_empty() || which.ids.contains(&one.id))
         });
         let ids: Vec<String> = open.map(|one| one.id.clone()).collect();
@@ -184,13 +185,12 @@ impl World {
     }
 
     fn cancel_executions(&mut self, which: &ExecutionsOf) -> usize {
-        let open = self.executions.values().filter(|one| {
+        let open = self.executions.open().filter(|one| {
             let tags = &one.order.tags;
             let tagged = |(key, value): (&String, &String)| {
                 tags.iter().any(|(name, given)| name == key && given == value)
             };
-            !one.status.is_terminal()
-                && one.status != Status::Cancelling
+            one.status != Status::Cancelling
                 && is_in(&one.order.location, &which.accounts, &which.regions)
                 && (which.ids.is_empty() || which.ids.contains(&one.id))
                 && which.tags.iter().all(tagged)
@@ -204,7 +204,7 @@ impl World {
         let here = places.filter(|(at, _)| is_in(at, &given.accounts, &given.regions));
         here.filter_map(|(_, place)| {
             for node in place.nodes.values_mut() {
-                node.groups.remove(&given.group);
+                node.leave(&given.group);
             }
             place.groups.remove(&given.group)
         })

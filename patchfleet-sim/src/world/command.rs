@@ -13,20 +13,22 @@
 
 mod combine;
 mod document;
+mod invocations;
 mod log;
 mod output;
 mod run;
 mod send;
 
 pub(crate) use document::CommandDocument;
+pub(crate) use invocations::Invocations;
 pub(crate) use output::Plugin;
 pub use send::CommandRefusal;
 
-use super::{Pacer, PatchReport, Status, Target, parameters::WireParameters};
+use super::{Pacer, PatchReport, Scheduled, Status, Target, parameters::WireParameters};
 use jiff::Timestamp;
 use patchfleet_core::id::{Location, NodeId};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// What SendCommand is asked for.
 #[derive(Debug, Clone)]
@@ -85,9 +87,11 @@ pub struct Command {
     pub(crate) requested: Timestamp,
     pub(crate) status: Status,
     pub(crate) details: &'static str,
-    pub(crate) invocations: Vec<Invocation>,
+    pub(crate) invocations: Invocations,
     pub(crate) pacer: Pacer,
     pub(crate) ended: Option<Timestamp>,
+    /// The event of its expiry, until it has ended.
+    pub(crate) expiry: Option<Scheduled>,
 }
 
 /// A command on one node.
@@ -100,12 +104,14 @@ pub struct Invocation {
     pub(crate) response_code: i32,
     /// Whether its work goes on though it has ended: it was given up, and nobody told the node.
     pub(crate) runs_on: bool,
+    /// The event of its execution timeout, while there is one.
+    pub(crate) timeout: Option<Scheduled>,
     /// Whether the ramp of the rate control has counted it.
     pub(crate) counted: bool,
     /// What kept it from doing its work.
     pub(crate) trouble: Option<Trouble>,
     /// What it found, if it came so far.
-    pub(crate) report: Option<PatchReport>,
+    pub(crate) report: Option<Arc<PatchReport>>,
 }
 
 /// What keeps AWS-RunPatchBaseline from looking at patches, with its exit code. All are of the range
@@ -222,7 +228,7 @@ impl Command {
     /// looked for them.
     #[must_use]
     pub fn invocations(&self) -> &[Invocation] {
-        &self.invocations
+        self.invocations.all()
     }
 
     /// Whether it is known which nodes it has: they were named, or it has looked for them.
@@ -231,20 +237,16 @@ impl Command {
     }
 
     pub(crate) fn invocation(&self, node: &NodeId) -> Option<&Invocation> {
-        self.invocations
-            .iter()
-            .find(|invocation| invocation.node == *node)
+        self.invocations.get(node)
     }
 
     pub(super) fn invocation_mut(&mut self, node: &NodeId) -> Option<&mut Invocation> {
-        self.invocations
-            .iter_mut()
-            .find(|invocation| invocation.node == *node)
+        self.invocations.get_mut(node)
     }
 
     /// How many invocations ended so that `which` is true of status and details.
     pub(crate) fn count(&self, which: impl Fn(Status, &str) -> bool) -> usize {
-        self.invocations
+        self.invocations()
             .iter()
             .filter(
                 |one| matches!(one.state, InvocationState::Ended(status, details) if which(status, details)),
@@ -289,21 +291,22 @@ fn parameter<'a>(parameters: &'a WireParameters, name: &str) -> &'a str {
 impl Command {
     /// What it is when all its nodes are through.
     fn verdict(&self, cancelled: bool) -> (Status, &'static str) {
+        let all = self.invocations().len();
         let successes = self.count(|status, _| status == Status::Success);
         let errors = self.count(is_error);
         let failed = self.count(|status, _| status == Status::Failed);
         let undelivered = self.count(|_, details| details == "DeliveryTimedOut");
-        if self.invocations.is_empty() && !cancelled {
+        if all == 0 && !cancelled {
             (Status::Success, "NoInstancesInTag")
         } else if self.pacer.is_exhausted() {
             (Status::Failed, "Failed")
         } else if cancelled {
             (Status::Cancelled, "Cancelled")
-        } else if successes == self.invocations.len() {
+        } else if successes == all {
             (Status::Success, "Success")
         } else if undelivered > 0 && undelivered >= self.pacer.allowed_errors() as usize {
             (Status::TimedOut, "DeliveryTimedOut")
-        } else if successes > 0 && successes + undelivered == self.invocations.len() {
+        } else if successes > 0 && successes + undelivered == all {
             (Status::Success, "Success")
         } else if successes > 0 {
             (Status::Success, "Incomplete")

@@ -50,15 +50,16 @@ impl World {
         let shape = execution.shape();
         let mut begun = vec![];
         if !execution.completing {
-            for (index, step) in execution.steps.iter_mut().enumerate() {
-                if !execution.pacers.iter().any(Pacer::has_room) {
-                    break;
+            let entries = execution.pacers.iter_mut().zip(&mut execution.unbegun);
+            for (pacer, unbegun) in entries {
+                while unbegun.start < unbegun.end && pacer.take() {
+                    begun.extend(unbegun.next());
                 }
-                let pacer = execution.pacers.get_mut(step.entry());
-                if step.status == Status::Pending && pacer.is_some_and(Pacer::take) {
+            }
+            for index in &begun {
+                if let Some(step) = execution.steps.get_mut(*index) {
                     step.status = Status::InProgress;
                     step.started = Some(now);
-                    begun.push(index);
                 }
             }
         }
@@ -86,7 +87,7 @@ impl World {
         if execution.pacers.iter().any(|pacer| pacer.in_flight() > 0) {
             return;
         }
-        let left = execution.steps.iter().any(|step| step.status == Status::Pending);
+        let left = execution.unbegun.iter().any(|steps| steps.start < steps.end);
         if execution.completing && left {
             return self.end_execution(id, Status::Cancelled, None);
         }
@@ -110,10 +111,18 @@ impl World {
             runbook: parent.runbook.clone(),
             home: parent.home.clone(),
         });
-        let open = order.rate.iter().flat_map(super::RateControl::parameters);
-        let arguments = runbook
-            .arguments(&order.parameters, &open.collect())
-            .map_err(|text| Failure::from(super::StartRefusal::Parameters(text)))?;
+        let is_as_parent = Arc::ptr_eq(&runbook, &parent.runbook)
+            && Arc::ptr_eq(&order.parameters, &parent.order.parameters)
+            && parent.order.rates().next().is_none();
+        let arguments = if is_as_parent {
+            // They have been checked with the parent, and a fleet of children has room for them once.
+            parent.arguments.clone()
+        } else {
+            let open = order.rate.iter().flat_map(super::RateControl::parameters);
+            let arguments = runbook.arguments(&order.parameters, &open.collect());
+            let refused = |text| Failure::from(super::StartRefusal::Parameters(text));
+            Arc::new(arguments.map_err(refused)?)
+        };
         let checked = Checked {
             order,
             version,

@@ -23,7 +23,7 @@ pub(crate) struct Checked {
     pub(super) version: String,
     pub(super) runbook: Arc<Runbook>,
     pub(super) home: Location,
-    pub(super) arguments: BTreeMap<String, Value>,
+    pub(super) arguments: Arc<BTreeMap<String, Value>>,
 }
 
 /// What made an execution, if not a call.
@@ -84,7 +84,7 @@ impl World {
             order,
             runbook,
             home,
-            arguments,
+            arguments: Arc::new(arguments),
         })
     }
 
@@ -173,6 +173,7 @@ impl World {
             ended: None,
             steps: vec![],
             pacers,
+            unbegun: vec![],
             parent: origin.parent,
             target: origin.target.map(|target| target.name),
             level: origin.level,
@@ -190,6 +191,12 @@ impl World {
         if execution.parent.is_none() {
             execution.number = self.count(&format!("executions/{place}"));
         }
+        let mut end = 0;
+        for entry in execution.order.targets.iter() {
+            let begin = end;
+            end += entry.locations.len();
+            execution.unbegun.push(begin..end);
+        }
         execution.steps = match shape {
             Shape::CrossAccount => self.location_steps(&id, &execution.order),
             // Its targets are looked for when it begins.
@@ -197,7 +204,7 @@ impl World {
             Shape::Document => self.document_steps(&id, &execution.runbook),
         };
         execution.id.clone_from(&id);
-        self.executions.insert(id.clone(), execution);
+        self.executions.insert(execution);
         self.after_seconds(
             1,
             Event::ExecutionArrives {
@@ -253,6 +260,7 @@ impl World {
             .collect();
         execution.outputs = outputs;
         let parent = execution.parent.clone();
+        self.executions.ended(id);
         self.leave_line(id);
         if let Some((parent, step)) = parent {
             self.after_seconds(
@@ -289,7 +297,7 @@ impl World {
 
 impl StartOrder {
     /// The targets of the execution itself, or of its children.
-    fn rates(&self) -> impl Iterator<Item = &super::RateControl> {
+    pub(super) fn rates(&self) -> impl Iterator<Item = &super::RateControl> {
         let own = self.rate.as_ref().filter(|_| self.targets.is_empty());
         own.into_iter()
             .chain(self.targets.iter().filter_map(|entry| entry.rate.as_ref()))

@@ -9,6 +9,7 @@ use super::{
     regions,
 };
 use patchfleet_core::id::Location;
+use std::sync::Arc;
 
 /// How AWS ends what it says about a failed step.
 pub(super) const SEE_GUIDE: &str =
@@ -71,7 +72,7 @@ impl World {
             location: location.clone(),
             executed_by: role,
             role: Some(role_name(&targets.role).to_owned()),
-            targets: vec![],
+            targets: Arc::default(),
             rate: targets.rate.clone(),
             said: targets.said.clone(),
             // Whether a child has its parent's tags is undocumented; here it has none.

@@ -6,19 +6,26 @@ use crate::{
 };
 use jiff::Timestamp;
 use patchfleet_core::id::{Location, NodeId, NodeKind};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// A node.
 #[derive(Debug)]
 pub struct Node {
     pub(crate) id: NodeId,
-    pub(crate) location: Location,
+    /// Where it is. The nodes of a location share this, and those of a block in it the next two: a world
+    /// may have millions of nodes, and few of them ever change.
+    pub(crate) location: Arc<Location>,
     pub(crate) platform: Platform,
     pub(crate) reachability: Reachability,
-    pub(crate) groups: BTreeSet<String>,
-    pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) groups: Arc<BTreeSet<String>>,
+    pub(crate) tags: Arc<BTreeMap<String, String>>,
     /// Since when its agent has been silent; `None` while it answers.
     pub(crate) silent_since: Option<Timestamp>,
+    /// The commands that were sent to it and are not through with it.
+    pub(crate) sent: Vec<String>,
     /// The commands whose work on it was done but for its silence, and ends with its return.
     pub(crate) put_off: Vec<String>,
     /// The command that reboots it.
@@ -29,7 +36,7 @@ pub struct Node {
     pub(crate) forgotten: bool,
     pub(crate) behaviour: Behaviour,
     pub(crate) patches: Patches,
-    pub(crate) report: Option<PatchReport>,
+    pub(crate) report: Option<Arc<PatchReport>>,
     /// When NoReboot last left patches waiting.
     pub(crate) last_no_reboot_install: Option<Timestamp>,
     /// How often an Install began on it.
@@ -137,7 +144,12 @@ impl Node {
     /// What it reported last.
     #[must_use]
     pub fn report(&self) -> Option<&PatchReport> {
-        self.report.as_ref()
+        self.report.as_deref()
+    }
+
+    /// Takes it out of a group of the world file. Gives false if it was not in there.
+    pub(crate) fn leave(&mut self, group: &str) -> bool {
+        self.groups.contains(group) && Arc::make_mut(&mut self.groups).remove(group)
     }
 
     /// Whether Systems Manager lists it: it is registered, and neither stopped nor terminated.
@@ -208,7 +220,7 @@ impl Node {
             NodeKind::Ec2 => ("ec2", "instance"),
             NodeKind::Hybrid => ("ssm", "managed-instance"),
         };
-        let Location { account, region } = &self.location;
+        let Location { account, region } = &*self.location;
         format!(
             "arn:{}:{service}:{region}:{account}:{resource}/{}",
             region.partition(),

@@ -22,6 +22,15 @@ pub struct Organization {
     pub(crate) units: BTreeMap<OuId, Unit>,
     pub(crate) accounts: BTreeMap<AccountId, Account>,
     pub(crate) regions: BTreeSet<Region>,
+    /// What stands directly below the root and each unit. Nothing ever moves.
+    pub(crate) below: BTreeMap<OrgParent, Below>,
+}
+
+/// What stands directly below something, by id.
+#[derive(Debug, Default)]
+pub(crate) struct Below {
+    pub(crate) accounts: Vec<AccountId>,
+    pub(crate) units: Vec<OuId>,
 }
 
 /// An organizational unit.
@@ -90,15 +99,13 @@ impl Organization {
     }
 
     /// The accounts directly below `parent`, by id.
-    pub(crate) fn accounts_of(&self, parent: &OrgParent) -> impl Iterator<Item = &Account> {
-        self.accounts
-            .values()
-            .filter(move |account| account.parent == *parent)
+    pub(crate) fn accounts_of(&self, parent: &OrgParent) -> &[AccountId] {
+        self.below.get(parent).map_or(&[], |below| &below.accounts)
     }
 
     /// The units directly below `parent`, by id.
-    pub(crate) fn units_of(&self, parent: &OrgParent) -> impl Iterator<Item = (&OuId, &Unit)> {
-        self.units.iter().filter(move |(_, unit)| unit.parent == *parent)
+    pub(crate) fn units_of(&self, parent: &OrgParent) -> &[OuId] {
+        self.below.get(parent).map_or(&[], |below| &below.units)
     }
 
     /// Whether there is such a unit or root.
@@ -111,9 +118,10 @@ impl Organization {
 
     /// The accounts below `parent`: directly, or at any depth.
     pub(crate) fn accounts_below(&self, parent: &OrgParent, deep: bool) -> Vec<&Account> {
-        let mut found: Vec<&Account> = self.accounts_of(parent).collect();
+        let accounts = self.accounts_of(parent).iter();
+        let mut found: Vec<&Account> = accounts.filter_map(|id| self.accounts.get(id)).collect();
         if deep {
-            for (id, _) in self.units_of(parent) {
+            for id in self.units_of(parent) {
                 found.extend(self.accounts_below(&OrgParent::Ou(id.clone()), true));
             }
         }

@@ -8,6 +8,7 @@ use super::{InvocationState, PatchReport, Patches, Status, World, command::Troub
 use crate::spec::{OutcomeSpec, Reachability};
 use jiff::SignedDuration;
 use patchfleet_core::id::NodeId;
+use std::sync::Arc;
 
 /// How long a snapshot of the baseline can be used: at most three days (Patch Manager, on
 /// `SnapshotId`).
@@ -70,17 +71,16 @@ impl World {
             invocation.trouble = trouble;
         }
         let timeout = self.execution_timeout(command);
-        let (command, node) = (command.to_owned(), id.clone());
         if outcome != OutcomeSpec::Stuck {
             self.after_seconds(
                 seconds,
                 Event::WorkDone {
-                    command: command.clone(),
-                    node: node.clone(),
+                    command: command.to_owned(),
+                    node: id.clone(),
                 },
             );
         }
-        self.after_seconds(timeout, Event::ExecutionTimesOut { command, node });
+        self.times_out_after(timeout, command, id);
     }
 
     /// Whether the snapshot is too old. It is taken when a node of the location first names it, and
@@ -114,6 +114,8 @@ impl World {
         node.patches = installed(before, outcome, node.behaviour.failed_patches, named);
         let present = node.patches.installed + node.patches.pending_reboot;
         if present > before.installed + before.pending_reboot {
+            // Most nodes see one Install: no room is kept for more.
+            node.history.reserve_exact(1);
             node.history.push((present, now));
         }
         let reboots = node.patches.pending_reboot > 0 && run.may_reboot && outcome != OutcomeSpec::Fails;
@@ -137,8 +139,11 @@ impl World {
     /// online or a command is running on it.
     pub fn reboot(&mut self, id: &NodeId) -> bool {
         let now = self.now;
-        let busy = self.commands.keys().any(|command| {
-            self.works(command, id) || self.invocation_state(command, id) == Some(InvocationState::Cancelling)
+        let busy = self.node(id).is_some_and(|node| {
+            node.sent.iter().any(|command| {
+                self.works(command, id)
+                    || self.invocation_state(command, id) == Some(InvocationState::Cancelling)
+            })
         });
         let Some(node) = self.node_mut(id).filter(|node| node.is_online() && !busy) else {
             return false;
@@ -223,10 +228,10 @@ impl World {
         if no_reboot && !overridden {
             node.last_no_reboot_install = Some(now);
         }
-        let report = PatchReport {
+        let report = Arc::new(PatchReport {
             found: node.patches,
             ..report
-        };
+        });
         if !overridden {
             node.report = Some(report.clone());
         }

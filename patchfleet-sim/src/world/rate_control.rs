@@ -18,7 +18,7 @@ use super::{
 };
 use patchfleet_core::id::{Location, NodeKind};
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// What a start says about targets, as the API has it.
 #[derive(Debug, Clone, Default)]
@@ -230,6 +230,7 @@ impl World {
         let steps: Vec<Step> = units.into_iter().enumerate().map(step).collect();
         if let Some(execution) = self.executions.get_mut(id) {
             execution.pacers = vec![pacer];
+            execution.unbegun = std::iter::once(0..steps.len()).collect();
             execution.steps = steps;
         }
         self.pump_units(id);
@@ -253,7 +254,7 @@ impl World {
         order.token = None;
         // As with target locations: whether a child has its parent's tags is undocumented.
         order.tags = vec![];
-        order.parameters.extend(unit.parameters.clone());
+        Arc::make_mut(&mut order.parameters).extend(unit.parameters.clone());
         let child = Child {
             order,
             target: Some(unit),

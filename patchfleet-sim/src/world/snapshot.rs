@@ -39,7 +39,7 @@ fn execution(one: &Execution) -> Value {
         "parent": one.parent(),
         "target": one.target(),
         "executed_by": one.order.executed_by,
-        "parameters": one.order.parameters,
+        "parameters": *one.order.parameters,
         "target_locations": one.order.targets.iter().map(|entry| &entry.given).collect::<Vec<_>>(),
         "tags": one.order.tags.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
         "client_token": one.order.token,
@@ -80,7 +80,7 @@ fn command(one: &Command) -> Value {
         "status_details": one.details,
         "requested": one.requested,
         "ended": one.ended,
-        "invocations": one.invocations.iter().map(invocation).collect::<Vec<_>>(),
+        "invocations": one.invocations().iter().map(invocation).collect::<Vec<_>>(),
     })
 }
 
@@ -104,8 +104,8 @@ fn node(one: &Node) -> Value {
         "region": one.location.region,
         "kind": one.id.kind(),
         "platform": one.platform,
-        "groups": one.groups,
-        "tags": one.tags,
+        "groups": *one.groups,
+        "tags": *one.tags,
         "reachability": one.reachability,
         "managed": one.is_managed(),
         "online": one.is_online(),

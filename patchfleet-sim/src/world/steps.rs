@@ -13,13 +13,15 @@ mod sleep;
 pub(crate) use branch::Branch;
 
 use super::{
-    Execution, Status, Step, World,
+    Execution, Status, Step, World, after,
     automation::Failure,
     event::Event,
     locations::SEE_GUIDE,
     runbook::{Action, Jump, seconds_of_timeout},
     template,
+    turn::Turn,
 };
+use jiff::SignedDuration;
 use serde_json::Value;
 
 /// How often a step may run in one execution. A document may lead back to an earlier step; one
@@ -117,14 +119,16 @@ impl World {
         step.inputs = shown(&inputs);
         let (run, timeout) = (step.runs, step.timeout_seconds);
         if let Some(seconds) = timeout {
-            self.after_seconds(
-                seconds,
-                Event::StepTimesOut {
-                    execution: id.to_owned(),
-                    step: index,
-                    run,
-                },
-            );
+            let event = Event::StepTimesOut {
+                execution: id.to_owned(),
+                step: index,
+                run,
+            };
+            let at = after(self.now, SignedDuration::from_secs(seconds));
+            let timeout = self.schedule(at, event);
+            if let Some(step) = self.step_mut(id, index) {
+                step.timeout = Some(timeout);
+            }
         }
         let begun = match action {
             Action::Approve => self.ask_approval(id, index, &inputs),
@@ -207,6 +211,7 @@ impl World {
         let Some(step) = execution.steps.get_mut(index).filter(|step| step.is_open()) else {
             return;
         };
+        let timeout = step.timeout.take();
         let failed = matches!(status, Status::Failed | Status::TimedOut);
         if failed && goes_on && !execution.completing && step.attempts < rule.attempts() {
             // It has not failed before every attempt has: until then it runs.
@@ -214,6 +219,7 @@ impl World {
             (step.child, step.command) = (None, None);
             let run = step.runs;
             execution.resume();
+            self.call_off(timeout, Turn::Own);
             return self.after_seconds(
                 0,
                 Event::StepTriesAgain {
@@ -226,10 +232,11 @@ impl World {
         step.status = status;
         step.failure = failure;
         step.ended = Some(now);
-        if !goes_on {
-            return;
-        }
         let why = step.failure().map(str::to_owned);
+        self.call_off(timeout, Turn::Own);
+        let Some(execution) = self.executions.get_mut(id).filter(|_| goes_on) else {
+            return;
+        };
         execution.resume();
         let next = match rule.on_failure.as_ref().unwrap_or(&Jump::Abort) {
             _ if status == Status::Success => towards.or_else(|| runbook.after(index)),

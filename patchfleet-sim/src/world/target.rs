@@ -81,13 +81,12 @@ impl World {
         let Some(place) = self.places.get(location) else {
             return vec![];
         };
-        let named = |node: &Node| ids.is_empty() || ids.iter().any(|id| id == node.id.as_str());
-        let mut nodes: Vec<NodeId> = place
-            .nodes
-            .values()
-            .filter(|node| {
-                node.is_managed() && named(node) && targets.iter().all(|target| target.selects(place, node))
-            })
+        let by_id = targets.iter().find(|target| target.key == "InstanceIds");
+        let ids = by_id.map_or(ids, |target| &target.values);
+        let mut nodes: Vec<NodeId> = self
+            .nodes_at(location, Some(ids).filter(|ids| !ids.is_empty()))
+            .into_iter()
+            .filter(|node| node.is_managed() && targets.iter().all(|target| target.selects(place, node)))
             .map(|node| node.id.clone())
             .collect();
         nodes.sort_by_cached_key(|id| self.seed.number(&[id.as_str(), "order"]));

@@ -57,6 +57,11 @@ impl World {
         }
     }
 
+    /// The turn of what a command does to its nodes.
+    pub(super) fn turn_of_command(&self, id: &str) -> Turn {
+        Turn::Node(self.command_age(id))
+    }
+
     fn command_age(&self, id: &str) -> Option<Age> {
         self.commands.get(id).map(|command| owned(command.age()))
     }

@@ -35,6 +35,7 @@ mod patching;
 mod ports;
 mod pre_checks;
 mod rate_control;
+mod record;
 mod runbooks;
 mod sharing;
 mod signals;

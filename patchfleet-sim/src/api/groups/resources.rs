@@ -126,7 +126,7 @@ impl Operation for ListGroupResources {
                 .iter()
                 .all(|filter| filter.values.iter().any(|kind| kind == node.resource_type()))
         };
-        let members: Vec<Identifier> = place.members(&name).filter(wanted).map(identifier).collect();
+        let members: Vec<&Node> = place.members(&name).filter(wanted).collect();
         let listing = format!("group/{}/{name}/{}", caller.location(), json!(filters));
         let (members, next_token) = page(
             world,
@@ -137,6 +137,7 @@ impl Operation for ListGroupResources {
             self.next_token.as_deref(),
         )
         .ok_or_else(bad_token)?;
+        let members: Vec<Identifier> = members.into_iter().map(identifier).collect();
         let query_errors = group.query_errors.iter().chain(&world.query_errors);
         let query_errors = query_errors.map(|code| query_error(code));
         Ok(GroupResources {
@@ -166,9 +167,9 @@ impl Operation for SearchResources {
             .get(&caller.location())
             .into_iter()
             .flat_map(|place| place.nodes.values());
-        let found: Vec<Identifier> = nodes.filter(|node| query.selects(node)).map(identifier).collect();
+        let found: Vec<&Node> = nodes.filter(|node| query.selects(node)).collect();
         let listing = format!("search/{}/{}", caller.location(), wanted.query);
-        let (resource_identifiers, next_token) = page(
+        let (found, next_token) = page(
             world,
             &listing,
             Grows::AtTheEnd,
@@ -178,7 +179,7 @@ impl Operation for SearchResources {
         )
         .ok_or_else(bad_token)?;
         Ok(Found {
-            resource_identifiers,
+            resource_identifiers: found.into_iter().map(identifier).collect(),
             next_token,
             query_errors: world.query_errors.iter().map(|code| query_error(code)).collect(),
         })

@@ -3,10 +3,14 @@
 use super::Builder;
 use crate::{
     spec::{AccountSpec, RoleSpec, UnitSpec, WorldSpec},
-    world::{Account, Organization, RegionKind, Unit, after, org::Role, regions},
+    world::{
+        Account, Organization, RegionKind, Unit, after,
+        org::{Below, Role},
+        regions,
+    },
 };
 use jiff::SignedDuration;
-use patchfleet_core::id::{OrgParent, Partition, Region};
+use patchfleet_core::id::{AccountId, OrgParent, OuId, Partition, Region};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The roles that Systems Manager's own set-up gives the accounts.
@@ -41,7 +45,23 @@ pub(super) fn organization(spec: &WorldSpec) -> Organization {
         roles: roles(spec, account),
         joined: after(spec.start, SignedDuration::from_hours(-24 * 400)),
     };
+    let units: BTreeMap<OuId, Unit> = spec.units.iter().map(|one| (one.id.clone(), unit(one))).collect();
+    let accounts: BTreeMap<AccountId, Account> = spec
+        .accounts
+        .iter()
+        .map(|one| (one.id.clone(), account(one)))
+        .collect();
+    let mut below = BTreeMap::<OrgParent, Below>::new();
+    for account in accounts.values() {
+        let there = below.entry(account.parent.clone()).or_default();
+        there.accounts.push(account.id.clone());
+    }
+    for (id, unit) in &units {
+        let there = below.entry(unit.parent.clone()).or_default();
+        there.units.push(id.clone());
+    }
     Organization {
+        below,
         id: spec.organization.id.clone(),
         partition,
         in_use: spec.organization.in_use,
@@ -54,12 +74,8 @@ pub(super) fn organization(spec: &WorldSpec) -> Organization {
         account_management: spec.organization.account_management,
         management: spec.management_account.clone(),
         root: spec.organization.root.clone(),
-        units: spec.units.iter().map(|one| (one.id.clone(), unit(one))).collect(),
-        accounts: spec
-            .accounts
-            .iter()
-            .map(|one| (one.id.clone(), account(one)))
-            .collect(),
+        units,
+        accounts,
         regions,
     }
 }

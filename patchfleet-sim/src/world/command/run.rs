@@ -1,6 +1,6 @@
 //! A command on its way: to its nodes under its rate control, and to its end.
 
-use super::{Command, CommandDocument, Invocation, InvocationState, is_error};
+use super::{Command, CommandDocument, InvocationState, Invocations, is_error};
 use crate::{
     spec::OutcomeSpec,
     world::{Pacer, Status, Struck, Target, World, allowed_errors, concurrency, event::Event},
@@ -23,7 +23,7 @@ impl World {
         // Those that were named are there already, and some may have been cancelled since.
         let invocations = if command.order.instance_ids.is_empty() {
             let nodes = self.resolve(&command.order.location, &command.order.targets, &[]);
-            Some(Self::invocations_of(nodes))
+            Some(Invocations::of(nodes))
         } else {
             None
         };
@@ -33,7 +33,7 @@ impl World {
         if let Some(invocations) = invocations {
             command.invocations = invocations;
         }
-        let found = u32::try_from(command.invocations.len()).unwrap_or(u32::MAX);
+        let found = u32::try_from(command.invocations().len()).unwrap_or(u32::MAX);
         command.status = Status::InProgress;
         command.details = "InProgress";
         command.pacer = Pacer::new(
@@ -61,22 +61,6 @@ impl World {
         self.strikes_command(call).then_some("RateExceeded")
     }
 
-    /// What there is of a command on nodes to which it has not been sent.
-    pub(super) fn invocations_of(nodes: Vec<NodeId>) -> Vec<Invocation> {
-        let one = |node| Invocation {
-            node,
-            state: InvocationState::Waiting,
-            started: None,
-            ended: None,
-            response_code: -1,
-            runs_on: false,
-            counted: false,
-            trouble: None,
-            report: None,
-        };
-        nodes.into_iter().map(one).collect()
-    }
-
     /// Sends to as many nodes as may be sent to, and ends the command if none is left.
     fn pump_command(&mut self, id: &str) {
         let Some(command) = self.commands.get_mut(id) else {
@@ -84,11 +68,7 @@ impl World {
         };
         let mut sent = vec![];
         if command.status == Status::InProgress {
-            for invocation in command
-                .invocations
-                .iter_mut()
-                .filter(|one| one.state == InvocationState::Waiting)
-            {
+            while let Some(invocation) = command.invocations.next_waiting() {
                 if !command.pacer.take() {
                     break;
                 }
@@ -98,6 +78,9 @@ impl World {
         }
         for node in sent {
             let command = id.to_owned();
+            if let Some(there) = self.node_mut(&node) {
+                there.sent.push(command.clone());
+            }
             let seconds = self.seed.between(1, 2, &[id, node.as_str(), "delivery"]);
             self.after_seconds(seconds, Event::Delivered { command, node });
         }
@@ -123,11 +106,7 @@ impl World {
         } else {
             "Cancelled"
         };
-        let waiting = command
-            .invocations
-            .iter_mut()
-            .filter(|one| one.state == InvocationState::Waiting);
-        for invocation in waiting {
+        while let Some(invocation) = command.invocations.next_waiting() {
             invocation.state = InvocationState::Ended(Status::Cancelled, details);
             invocation.ended = Some(self.now);
         }
@@ -188,15 +167,14 @@ impl World {
             sleeps => sleeps,
         };
         let timeout = self.execution_timeout(command);
-        let (command, node) = (command.to_owned(), node.clone());
         self.after_seconds(
             seconds,
             Event::WorkDone {
-                command: command.clone(),
+                command: command.to_owned(),
                 node: node.clone(),
             },
         );
-        self.after_seconds(timeout, Event::ExecutionTimesOut { command, node });
+        self.times_out_after(timeout, command, node);
     }
 
     /// An agent's work is done, as far as it goes without a reboot.
@@ -226,16 +204,12 @@ impl World {
 
     /// Tries again to deliver what waited for a node that is back.
     pub(in crate::world) fn redeliver(&mut self, node: &NodeId) {
-        let waiting: Vec<String> = self
-            .commands
-            .values()
-            .filter(|command| {
-                command
-                    .invocation(node)
-                    .is_some_and(|one| one.state.is_undelivered())
-            })
-            .map(|command| command.id.clone())
-            .collect();
+        let mut waiting = self.node(node).map_or_else(Vec::new, |there| there.sent.clone());
+        waiting.retain(|command| {
+            let state = self.invocation_state(command, node);
+            state.is_some_and(InvocationState::is_undelivered)
+        });
+        waiting.sort();
         for command in waiting {
             self.after_seconds(
                 1,
@@ -316,14 +290,22 @@ impl World {
         let Some(command) = self.commands.get_mut(id) else {
             return;
         };
+        let mut through = vec![];
         for one in command
             .invocations
-            .iter_mut()
+            .all_mut()
             .filter(|one| !one.state.is_terminal())
         {
             one.runs_on = one.state == InvocationState::Running;
             one.state = InvocationState::Ended(end.0, end.1);
             one.ended = Some(now);
+            through.push((one.node.clone(), one.runs_on, one.timeout.take()));
+        }
+        for (node, runs_on, timeout) in through {
+            self.call_off(timeout, self.turn_of_command(id));
+            if !runs_on {
+                self.is_through(id, &node);
+            }
         }
     }
 
@@ -335,7 +317,11 @@ impl World {
         };
         (command.status, command.details) = (status, details);
         command.ended = Some(now);
-        if let Some((execution, step)) = command.order.step.clone() {
+        let expiry = command.expiry.take();
+        let step = command.order.step.clone();
+        self.commands.ended(id);
+        self.call_off(expiry, self.turn_of_command(id));
+        if let Some((execution, step)) = step {
             self.command_ended(&execution, step, id, status);
         }
     }
@@ -355,10 +341,12 @@ impl World {
         let Some(invocation) = command.invocation_mut(node) else {
             return;
         };
+        let timeout = invocation.timeout.take();
         if invocation.state.is_terminal() {
             // It was given up, and its work has only now come to an end.
             invocation.runs_on = false;
-            return;
+            self.call_off(timeout, self.turn_of_command(id));
+            return self.is_through(id, node);
         }
         invocation.state = InvocationState::Ended(status, details);
         invocation.ended = Some(now);
@@ -369,7 +357,33 @@ impl World {
         } else {
             command.pacer.done(error);
         }
+        self.call_off(timeout, self.turn_of_command(id));
+        self.is_through(id, node);
         self.pump_command(id);
+    }
+
+    /// A command that was sent to a node has nothing more to do with it.
+    fn is_through(&mut self, command: &str, node: &NodeId) {
+        let Some(there) = self.node_mut(node) else { return };
+        there.sent.retain(|sent| sent != command);
+        if there.sent.is_empty() {
+            // Most nodes never see another command: no room is kept for one.
+            there.sent = vec![];
+        }
+    }
+
+    /// Ends a node's work at its execution timeout, unless it ends before.
+    pub(in crate::world) fn times_out_after(&mut self, seconds: i64, command: &str, node: &NodeId) {
+        let event = Event::ExecutionTimesOut {
+            command: command.to_owned(),
+            node: node.clone(),
+        };
+        let at = crate::world::after(self.now, SignedDuration::from_secs(seconds));
+        let timeout = self.schedule(at, event);
+        let command = self.commands.get_mut(command);
+        if let Some(one) = command.and_then(|command| command.invocation_mut(node)) {
+            one.timeout = Some(timeout);
+        }
     }
 
     /// Seconds that the document gives a node.

@@ -1,6 +1,6 @@
 //! SendCommand: every reason why there is no command, and the command.
 
-use super::{Command, CommandDocument, CommandOrder, combine};
+use super::{Command, CommandDocument, CommandOrder, Invocations, combine};
 use crate::{
     spec::DocumentKind,
     world::{Node, Pacer, Place, Status, Target, World, after, event::Event},
@@ -97,7 +97,7 @@ impl CommandOrder {
             .iter()
             .chain(targeted.flat_map(|target| &target.values))
             .collect();
-        let named = |id: &String| place.nodes.values().find(|node| node.id.as_str() == id);
+        let named = |id: &String| place.nodes.get(&id.parse().ok()?);
         // A running node whose agent is silent is registered: it is waited for.
         if !ids.iter().all(|id| named(id).is_some_and(Node::is_managed)) {
             return refuse("InvalidInstanceId", "Instances not in a valid state for account");
@@ -141,8 +141,8 @@ impl World {
         };
         // Nodes that are named need not be looked for.
         let invocations = match order.instance_ids.as_slice() {
-            [] => vec![],
-            named => Self::invocations_of(self.resolve(&order.location, &order.targets, named)),
+            [] => Invocations::default(),
+            named => Invocations::of(self.resolve(&order.location, &order.targets, named)),
         };
         let command = Command {
             id: id.clone(),
@@ -154,11 +154,15 @@ impl World {
             invocations,
             pacer: Pacer::new(1, 0),
             ended: None,
+            expiry: None,
             order,
         };
         let expires = self.expiry(&command);
-        self.commands.insert(id.clone(), command);
-        self.at(expires, Event::CommandExpires { command: id.clone() });
+        self.commands.insert(command);
+        let expiry = self.schedule(expires, Event::CommandExpires { command: id.clone() });
+        if let Some(command) = self.commands.get_mut(&id) {
+            command.expiry = Some(expiry);
+        }
         let begins = after(self.now, BEGINS_AFTER);
         self.at(begins, Event::CommandBegins { command: id.clone() });
         Ok(id)

@@ -21,6 +21,7 @@ use crate::{
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use std::sync::Arc;
 
 /// How many runbooks may start one another.
 const MAX_LEVELS: u32 = 5;
@@ -70,8 +71,10 @@ impl World {
         let order = StartOrder {
             document: request.document_name,
             version: request.document_version,
-            parameters: request.parameters,
-            targets: self.expand(&execution.order.location.account, &entries, &rate)?,
+            parameters: Arc::new(request.parameters),
+            targets: self
+                .expand(&execution.order.location.account, &entries, &rate)?
+                .into(),
             rate: own,
             said: rate,
             tags: request.tags.into_iter().map(|tag| (tag.key, tag.value)).collect(),
