@@ -16,6 +16,7 @@ pub mod budget;
 pub mod campaign;
 pub mod census;
 pub mod expand;
+mod hash;
 pub mod id;
 pub mod outcome;
 pub mod pack;
@@ -27,4 +28,5 @@ pub mod refusal;
 pub mod report;
 pub mod request;
 pub mod runbook;
+
 pub mod text;

@@ -3,9 +3,9 @@
 //! A list of patches may be named by one. The start that is sent at once carries it as it is.
 //! Everything else (JSON, text, `Debug`, errors) has its digest in its place.
 
+use crate::hash::Sha256;
 use crate::id::RequestDigest;
 use serde::{Serialize, Serializer};
-use sha2::{Digest as _, Sha256};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -68,7 +68,7 @@ fn decoded(text: &str) -> String {
 /// `text`, or the digest of it if it is a presigned URL.
 pub(crate) fn concealed(text: &str) -> Cow<'_, str> {
     if is_presigned(text) {
-        let digest = RequestDigest::from_bytes(Sha256::digest(text.as_bytes()).into());
+        let digest = RequestDigest::from_bytes(Sha256::digest(text));
         Cow::Owned(format!("{CONCEALED}{digest}"))
     } else {
         Cow::Borrowed(text)

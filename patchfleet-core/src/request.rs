@@ -1,4 +1,4 @@
-//! What a person asks for: [`PatchRequest`], read from TOML, JSON or YAML.
+//! What a person asks for: [`PatchRequest`], read from JSON, or with the features `toml` and `yaml` from those.
 //!
 //! A request that exists is valid: every identifier parsed, every field in range, no two fields
 //! at odds. [`PatchRequest::parse`] names every problem of a text at once.
@@ -18,7 +18,6 @@ mod presigned;
 mod read;
 mod sample_env;
 mod seed;
-mod toml_depth;
 mod values;
 mod window;
 
@@ -290,27 +289,26 @@ pub enum RunbookPin {
 }
 
 impl PatchRequest {
-    /// Reads a request's text. TOML, JSON and YAML read the same.
+    /// Reads a request's text. TOML, JSON and YAML read the same; TOML and YAML only where the features
+    /// of these names are on.
     ///
     /// # Errors
     ///
     /// [`Problems`]: every problem of the text at once, each with its field, its value and what
     /// would be right. A text that is longer than [`MAX_REQUEST_BYTES`], is not UTF-8 or is not of
-    /// the language has that one problem.
+    /// the language has that one problem. So has a text in a language that is not built in.
     ///
     /// ```
     /// use patchfleet_core::request::{Format, Operation, PatchRequest};
     ///
-    /// let text = br#"
-    ///     name = "weekly-linux"
-    ///     [targets]
-    ///     resource_group = "WebServers"
-    ///     regions = ["us-east-1", "eu-west-1"]
-    /// "#;
-    /// let request = PatchRequest::parse(text, Format::Toml)?;
+    /// let text = br#"{
+    ///     "name": "weekly-linux",
+    ///     "targets": { "resource_group": "WebServers", "regions": ["us-east-1", "eu-west-1"] }
+    /// }"#;
+    /// let request = PatchRequest::parse(text, Format::Json)?;
     /// assert_eq!(request.patch.operation, Operation::Scan);
     ///
-    /// let problems = PatchRequest::parse(b"name = 1\nnmae = 2", Format::Toml).unwrap_err();
+    /// let problems = PatchRequest::parse(br#"{"name": 1, "nmae": 2}"#, Format::Json).unwrap_err();
     /// assert_eq!(problems.problems().len(), 4);
     /// # Ok::<(), patchfleet_core::problem::Problems>(())
     /// ```

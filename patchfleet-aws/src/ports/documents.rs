@@ -23,10 +23,11 @@ impl Documents for Aws {
                 Some(location) => self.clients.ssm(operation, &location).await?,
                 None => self.clients.central_ssm(operation).await?,
             };
-            // Without a format AWS gives the content as JSON, whatever it was uploaded as.
+            // As JSON, whatever it was uploaded as: core reads YAML only with its feature `yaml`.
             let request = ssm
                 .get_document()
                 .name(name.as_str())
+                .document_format(DocumentFormat::Json)
                 .document_version(version.to_string());
             let answer = send!(call, request).await?;
             let view = answer

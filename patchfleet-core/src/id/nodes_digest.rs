@@ -1,7 +1,7 @@
 //! Which nodes, in 32 bytes.
 
 use super::{NodeId, all_of, text_id};
-use sha2::{Digest as _, Sha256};
+use crate::hash::Sha256;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 

@@ -51,7 +51,8 @@ pub trait Documents: Send + Sync {
 pub struct DocumentView {
     /// The version's number.
     pub version: String,
-    /// Its content as AWS gives it: JSON or YAML.
+    /// Its content: JSON, which AWS gives unless it is asked for another format, or YAML, which core reads
+    /// with its feature `yaml`.
     pub content: String,
 }
 

@@ -1,9 +1,9 @@
 //! The digest of a request: what tells one piece of work from another.
 
 use super::PatchRequest;
+use crate::hash::Sha256;
 use crate::id::{RequestDigest, RequestName};
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 
 /// How many characters of a digest stand in a name that follows from a request's content.
@@ -33,7 +33,7 @@ impl PatchRequest {
         match serde_json::to_value(self) {
             Ok(value) => digest_of(&value),
             // Its keys are all texts, so it has JSON. If it had none, this would still tell requests apart.
-            Err(_) => RequestDigest::from_bytes(Sha256::digest(format!("{self:?}").as_bytes()).into()),
+            Err(_) => RequestDigest::from_bytes(Sha256::digest(format!("{self:?}"))),
         }
     }
 
@@ -56,7 +56,7 @@ impl PatchRequest {
 pub(crate) fn digest_of(value: &Value) -> RequestDigest {
     let mut text = String::new();
     canonical(value, &mut text);
-    RequestDigest::from_bytes(Sha256::digest(text.as_bytes()).into())
+    RequestDigest::from_bytes(Sha256::digest(text))
 }
 
 /// Writes `value` with the keys of its objects in order.

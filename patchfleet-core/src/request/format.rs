@@ -1,18 +1,23 @@
 //! The languages in which a request may be written, and what is wrong with a text as such.
 
-use super::node::{Node, TooDeep};
-use super::toml_depth::may_be_too_deep;
+use super::node::Node;
+use super::places::Wanted;
 use crate::problem::{Place, Problem, ProblemCode};
-use std::{borrow::Cow, collections::BTreeMap, path::Path};
-use toml::de::{DeTable, DeValue};
+use std::path::Path;
+
+#[cfg(feature = "toml")]
+mod depth;
+mod json;
+#[cfg(feature = "toml")]
+mod toml;
+#[cfg(feature = "yaml")]
+mod yaml;
 
 /// The longest text that is read, in bytes: 1 MiB. A request of 40,000 node ids has room.
 pub const MAX_REQUEST_BYTES: usize = 1 << 20;
 
-/// The most values that the aliases of a YAML text may stand for, all together.
-const MAX_ALIAS_EVENTS: usize = 50_000;
-
-/// The language of a request's text.
+/// The language of a request's text. JSON is always read; TOML and YAML are features of this crate
+/// (`toml`, `yaml`), so that a function that is sent JSON need not carry their parsers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Format {
     /// TOML 1.0.
@@ -31,6 +36,16 @@ impl Format {
             Self::Toml => "TOML",
             Self::Json => "JSON",
             Self::Yaml => "YAML",
+        }
+    }
+
+    /// Whether this build reads it: whether the feature of its name is on.
+    #[must_use]
+    pub const fn is_built_in(self) -> bool {
+        match self {
+            Self::Json => true,
+            Self::Toml => cfg!(feature = "toml"),
+            Self::Yaml => cfg!(feature = "yaml"),
         }
     }
 
@@ -121,10 +136,44 @@ impl Format {
     /// Reads a text into a tree of values.
     pub(super) fn parse(self, text: &str) -> Result<Node, Problem> {
         match self {
-            Self::Toml => read_toml(text),
-            Self::Json => read_json(text),
-            Self::Yaml => read_yaml(text),
+            Self::Json => json::read(text),
+            #[cfg(feature = "toml")]
+            Self::Toml => toml::read(text),
+            #[cfg(feature = "yaml")]
+            Self::Yaml => yaml::read(text),
+            #[cfg(not(all(feature = "toml", feature = "yaml")))]
+            _ => Err(self.not_built_in()),
         }
+    }
+
+    /// Notes where the fields of a text stand that was read in this language.
+    pub(super) fn note_places(self, text: &str, wanted: &mut Wanted) {
+        match self {
+            Self::Json => json::places(text, wanted),
+            #[cfg(feature = "toml")]
+            Self::Toml => toml::places(text, wanted),
+            #[cfg(feature = "yaml")]
+            Self::Yaml => yaml::places(text, wanted),
+            #[cfg(not(all(feature = "toml", feature = "yaml")))]
+            _ => {}
+        }
+    }
+
+    #[cfg(not(all(feature = "toml", feature = "yaml")))]
+    fn not_built_in(self) -> Problem {
+        let all = [Self::Json, Self::Toml, Self::Yaml].into_iter();
+        let read: Vec<_> = all.filter(|one| one.is_built_in()).map(Self::as_str).collect();
+        let (name, read) = (self.as_str(), read.join(" and "));
+        let feature = name.to_ascii_lowercase();
+        Problem::new(
+            ProblemCode::Unsupported,
+            "",
+            "",
+            format!(
+                "this program was built without {name}. It reads requests in {read}; with the feature \
+                 `{feature}` of patchfleet-core it reads {name} too"
+            ),
+        )
     }
 
     /// The other language in which this text is a request, or something that has a request's fields. As `node`
@@ -138,31 +187,6 @@ impl Format {
         others.find(|other| *other != self && other.parse(text).is_ok_and(|node| has_field(&node)))
     }
 
-    /// How YAML is read.
-    pub(super) fn yaml_options() -> serde_saphyr::Options {
-        serde_saphyr::options! {
-            duplicate_keys: serde_saphyr::DuplicateKeyPolicy::Error,
-            merge_keys: serde_saphyr::MergeKeyPolicy::Error,
-            // `yes` and `012345678901` mean what they say.
-            strict_booleans: true,
-            leading_zero_numbers_as_strings: true,
-            underscored_numbers_as_strings: true,
-            reject_unsupported_tags: true,
-            non_finite_float_policy: serde_saphyr::NonFiniteFloatPolicy::PassThrough,
-            with_snippet: false,
-            // An alias costs as much as what it stands for, so few characters can ask for a lot of
-            // work. A request has room for one list of 40,000 node ids under an alias.
-            alias_limits: serde_saphyr::alias_limits! {
-                max_total_replayed_events: MAX_ALIAS_EVENTS,
-                max_replay_stack_depth: 16,
-                max_alias_expansions_per_anchor: usize::MAX,
-            },
-            budget: serde_saphyr::budget! {
-                max_recorded_anchor_events: 2 * MAX_ALIAS_EVENTS,
-            },
-        }
-    }
-
     fn error(self, at: Option<Place>, message: &str) -> Problem {
         // Parsers' messages may have several lines, and repeat what the text says.
         let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -173,7 +197,8 @@ impl Format {
         })
     }
 
-    fn too_deep(self, _: TooDeep) -> Problem {
+    #[cfg(feature = "toml")]
+    fn too_deep(self, _: super::node::TooDeep) -> Problem {
         self.error(None, TOO_DEEP)
     }
 }
@@ -192,94 +217,9 @@ fn has_field(node: &Node) -> bool {
     matches!(node, Node::Table(entries) if FIELDS.iter().any(|field| entries.contains_key(*field)))
 }
 
+#[cfg(any(feature = "toml", feature = "yaml"))]
 const TOO_DEEP: &str = "lists or tables nest too deep";
 
 fn syntax(expected: String) -> Problem {
     Problem::new(ProblemCode::Syntax, "", "", expected)
-}
-
-fn read_toml(text: &str) -> Result<Node, Problem> {
-    if may_be_too_deep(text) {
-        return Err(Format::Toml.too_deep(TooDeep));
-    }
-    // Not through serde: each level of an input nested on purpose would cost it far more stack.
-    let table = DeTable::parse(text).map_err(|e| {
-        let at = e
-            .span()
-            .map(|span| Place::after(text.get(..span.start).unwrap_or(text)));
-        Format::Toml.error(at, e.message())
-    })?;
-    Node::from_toml(&DeValue::Table(table.into_inner())).map_err(|e| Format::Toml.too_deep(e))
-}
-
-fn read_json(text: &str) -> Result<Node, Problem> {
-    serde_json::from_str(text).map_err(|e| {
-        let message = e.to_string();
-        let place = format!(" at line {} column {}", e.line(), e.column());
-        let at = (e.line() > 0).then(|| {
-            // serde_json counts the bytes read of the line, so it can stand at 0.
-            let line_start = text
-                .split_inclusive('\n')
-                .take(e.line() - 1)
-                .map(str::len)
-                .sum::<usize>();
-            let before = text
-                .get(..line_start + e.column().saturating_sub(1))
-                .unwrap_or(text);
-            Place::after(before)
-        });
-        Format::Json.error(at, message.strip_suffix(&place).unwrap_or(&message))
-    })
-}
-
-fn read_yaml(text: &str) -> Result<Node, Problem> {
-    match serde_saphyr::from_str_with_options(text, Format::yaml_options()) {
-        // An empty text is an empty table in TOML; so it is in YAML.
-        Ok(Node::Null) => Ok(Node::Table(BTreeMap::new())),
-        Ok(node) => Ok(node),
-        Err(e) => {
-            let at = e.location().map(|at| Place {
-                line: at.line(),
-                column: at.column(),
-            });
-            Err(Format::Yaml.error(at, &yaml_words(e.without_snippet())))
-        }
-    }
-}
-
-/// What is wrong with a YAML text. What a request may not use or exceed is told in its own words, with
-/// what to write instead; the reader's words tell of limits that nobody has set in a request.
-fn yaml_words(error: &serde_saphyr::Error) -> Cow<'_, str> {
-    use serde_saphyr::{MessageFormatter as _, UserMessageFormatter};
-    own_yaml_words(error).unwrap_or_else(|| match UserMessageFormatter.format_message(error) {
-        theirs if theirs.contains("recursion limit exceeded") => Cow::Borrowed(TOO_DEEP),
-        theirs => theirs,
-    })
-}
-
-fn own_yaml_words(error: &serde_saphyr::Error) -> Option<Cow<'static, str>> {
-    use serde_saphyr::Error as E;
-    Some(match error {
-        E::AliasError { error, .. } => return own_yaml_words(error),
-        E::AliasReplayCounterOverflow { .. }
-        | E::AliasReplayLimitExceeded { .. }
-        | E::AliasExpansionLimitExceeded { .. }
-        | E::AliasReplayStackDepthExceeded { .. } => Cow::Owned(format!(
-            "its aliases (*name) stand for more than {MAX_ALIAS_EVENTS} values together, or for each other too many \
-             times over. Write the values out instead"
-        )),
-        E::UnknownAnchor { .. } => {
-            Cow::Borrowed("an alias (*name) stands for nothing, since no value before it is marked &name")
-        }
-        E::RecursiveReferencesRequireWeakTypes { .. } => {
-            Cow::Borrowed("an alias (*name) stands for a value that it is itself a part of")
-        }
-        E::MergeKeyNotAllowed { .. } => {
-            Cow::Borrowed("a request has no merge keys (<<). Write the values out instead")
-        }
-        E::Budget { .. } => Cow::Borrowed(
-            "it has more values, or lists and tables that nest deeper, than a request has room for",
-        ),
-        _ => return None,
-    })
 }

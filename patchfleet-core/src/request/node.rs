@@ -4,10 +4,9 @@
 use crate::presigned::concealed;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess};
 use std::{collections::BTreeMap, fmt};
-use toml::de::DeValue;
 
 /// How deep lists and tables may nest. A request needs 4; the stack has to hold all of them.
-const MAX_DEPTH: usize = 64;
+pub(super) const MAX_DEPTH: usize = 64;
 
 /// One value of a text.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +17,10 @@ pub(super) enum Node {
     Integer(i128),
     Float(f64),
     /// A date or a time, which TOML has: its text.
+    #[cfg_attr(
+        not(feature = "toml"),
+        expect(dead_code, reason = "only TOML has dates and times")
+    )]
     Datetime(String),
     Text(String),
     List(Vec<Node>),
@@ -122,45 +125,6 @@ impl Node {
                 entries
                     .into_iter()
                     .map(|(key, value)| Ok((key, Self::from_json_at(value, depth + 1)?)))
-                    .collect::<Result<_, _>>()?,
-            ),
-        })
-    }
-
-    /// The tree of a TOML value.
-    pub(super) fn from_toml(value: &DeValue<'_>) -> Result<Self, TooDeep> {
-        Self::from_toml_at(value, 0)
-    }
-
-    fn from_toml_at(value: &DeValue<'_>, depth: usize) -> Result<Self, TooDeep> {
-        if depth > MAX_DEPTH {
-            return Err(TooDeep);
-        }
-        Ok(match value {
-            DeValue::String(text) => Self::Text(text.to_string()),
-            // A number beyond 128 bits is no less out of range as a float.
-            DeValue::Integer(number) => match i128::from_str_radix(number.as_str(), number.radix()) {
-                Ok(integer) => Self::Integer(integer),
-                Err(_) => Self::Float(number.as_str().parse().unwrap_or(f64::INFINITY)),
-            },
-            DeValue::Float(number) => Self::Float(number.as_str().parse().unwrap_or(f64::NAN)),
-            DeValue::Boolean(value) => Self::Bool(*value),
-            DeValue::Datetime(value) => Self::Datetime(value.to_string()),
-            DeValue::Array(items) => Self::List(
-                items
-                    .iter()
-                    .map(|item| Self::from_toml_at(item.get_ref(), depth + 1))
-                    .collect::<Result<_, _>>()?,
-            ),
-            DeValue::Table(entries) => Self::Table(
-                entries
-                    .iter()
-                    .map(|(key, value)| {
-                        Ok((
-                            key.get_ref().to_string(),
-                            Self::from_toml_at(value.get_ref(), depth + 1)?,
-                        ))
-                    })
                     .collect::<Result<_, _>>()?,
             ),
         })

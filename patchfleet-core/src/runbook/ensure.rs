@@ -148,9 +148,10 @@ fn says_the_same(content: &str, runbook: &Runbook) -> bool {
     there.is_some() && there == serde_json::to_value(runbook).ok()
 }
 
-/// A document, written in JSON or in YAML.
+/// A document, written in JSON or, if that is built in, in YAML. AWS gives every document as JSON.
 pub(super) fn read(content: &str) -> Option<Value> {
-    serde_json::from_str(content)
-        .ok()
-        .or_else(|| serde_saphyr::from_str(content).ok())
+    let document = serde_json::from_str(content).ok();
+    #[cfg(feature = "yaml")]
+    let document = document.or_else(|| serde_saphyr::from_str(content).ok());
+    document
 }

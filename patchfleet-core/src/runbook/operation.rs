@@ -100,18 +100,20 @@ fn one_text(value: &Value) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::Format;
+    use serde_json::json;
 
-    fn request(operation: &str, parameters: &str) -> PatchRequest {
-        let text = format!(
-            "name = \"own\"\n{operation}\n[targets]\nresource_group = \"Web\"\nregions = [\"us-east-1\"]\n\
-             [automation]\ndocument = \"Our-Patch\"\nparameters = {{ {parameters} }}\n"
-        );
-        PatchRequest::parse(text.as_bytes(), Format::Toml).unwrap()
+    fn request(operation: &str, parameters: Value) -> PatchRequest {
+        PatchRequest::from_value(json!({
+            "name": "own",
+            "patch": { "operation": operation },
+            "targets": { "resource_group": "Web", "regions": ["us-east-1"] },
+            "automation": { "document": "Our-Patch", "parameters": parameters },
+        }))
+        .unwrap()
     }
 
-    const SCAN: &str = "";
-    const INSTALL: &str = "patch = { operation = \"Install\" }";
+    const SCAN: &str = "Scan";
+    const INSTALL: &str = "Install";
 
     /// A runbook whose steps run these documents with these operations.
     fn runbook(steps: &[(&str, &str)]) -> String {
@@ -143,11 +145,14 @@ mod tests {
         for document in [PATCH, ARN] {
             for operation in [r#"["Install"]"#, r#""Install""#, r#""{{ Mode }}""#] {
                 let content = runbook(&[("AWS-RunShellScript", r#"["Install"]"#), (document, operation)]);
-                assert_eq!(contradiction(&content, &request(SCAN, "")).as_deref(), Some(said));
-                assert_eq!(contradiction(&content, &request(INSTALL, "")), None);
+                assert_eq!(
+                    contradiction(&content, &request(SCAN, json!({}))).as_deref(),
+                    Some(said)
+                );
+                assert_eq!(contradiction(&content, &request(INSTALL, json!({}))), None);
             }
         }
-        let given = request(SCAN, r#"Free = "Install""#);
+        let given = request(SCAN, json!({ "Free": "Install" }));
         let content = runbook(&[(PATCH, r#""{{Free}}""#), (PATCH, r#"["Install"]"#)]);
         let said = contradiction(&content, &given).unwrap();
         assert!(said.starts_with("its steps s0, s1 run "), "{said}");
@@ -156,15 +161,15 @@ mod tests {
     #[test]
     fn a_request_to_install_is_contradicted_by_a_runbook_that_only_scans() {
         let scans = r#"["Scan"]"#;
-        let said = contradiction(&runbook(&[(PATCH, scans)]), &request(INSTALL, "")).unwrap();
+        let said = contradiction(&runbook(&[(PATCH, scans)]), &request(INSTALL, json!({}))).unwrap();
         assert!(
             said.contains("with the operation Scan, and the request asks for Install"),
             "{said}"
         );
         assert!(said.contains("patch.operation = \"Scan\""), "{said}");
         let both = runbook(&[(PATCH, scans), (PATCH, r#"["Install"]"#)]);
-        assert_eq!(contradiction(&both, &request(INSTALL, "")), None);
-        assert!(contradiction(&both, &request(SCAN, "")).is_some());
+        assert_eq!(contradiction(&both, &request(INSTALL, json!({}))), None);
+        assert!(contradiction(&both, &request(SCAN, json!({}))).is_some());
     }
 
     #[test]
@@ -176,17 +181,25 @@ mod tests {
             "7",
         ] {
             let content = runbook(&[(PATCH, operation)]);
-            assert_eq!(contradiction(&content, &request(SCAN, "")), None, "{operation}");
+            assert_eq!(
+                contradiction(&content, &request(SCAN, json!({}))),
+                None,
+                "{operation}"
+            );
         }
         let own = runbook(&[("Our-Command", r#"["Install"]"#)]);
-        assert_eq!(contradiction(&own, &request(SCAN, "")), None);
+        assert_eq!(contradiction(&own, &request(SCAN, json!({}))), None);
         for content in [
             "",
             "[]",
             r#"{"mainSteps":7}"#,
             r#"{"mainSteps":[7,{},{"inputs":{}}]}"#,
         ] {
-            assert_eq!(contradiction(content, &request(SCAN, "")), None, "{content}");
+            assert_eq!(
+                contradiction(content, &request(SCAN, json!({}))),
+                None,
+                "{content}"
+            );
         }
     }
 }

@@ -17,7 +17,6 @@ use crate::{
 };
 use serde::Serialize;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 /// Bytes that a document may have.
 const MAX_BYTES: usize = 64 * 1024;
@@ -224,7 +223,7 @@ fn describe(
 
 /// The content's SHA-256 in hexadecimal digits.
 fn digest(content: &str) -> String {
-    let digest = Sha256::digest(content.as_bytes());
+    let digest = hmac_sha256::Hash::hash(content.as_bytes());
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -1,8 +1,8 @@
 //! The digest of a record, by which the next record says what it follows.
 
 use super::Record;
+use crate::hash::Sha256;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use sha2::{Digest as _, Sha256};
 use std::fmt;
 use std::io;
 use std::str::FromStr;
@@ -16,7 +16,7 @@ impl RecordDigest {
     /// The digest of these bytes.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
-        Self(Sha256::digest(bytes).into())
+        Self(Sha256::digest(bytes))
     }
 }
 
@@ -27,7 +27,7 @@ impl Record {
         let mut hash = Hash(Sha256::new());
         // A hash takes whatever is written to it. What has no JSON is refused when it is encoded.
         let _ = serde_json::to_writer(&mut hash, self);
-        RecordDigest(hash.0.finalize().into())
+        RecordDigest(hash.0.finalize())
     }
 }
 

@@ -109,7 +109,11 @@ fn a_runbook_that_is_gone_in_mid_run_starts_nothing_more() {
 #[test]
 fn the_same_content_written_in_another_way_halts_nothing() {
     let world = world(RunbookPin::Default);
-    let again = "parameters: {Targets: {type: MapList}}\nschemaVersion: '0.3'\n";
+    let again = if cfg!(feature = "yaml") {
+        "parameters: {Targets: {type: MapList}}\nschemaVersion: '0.3'\n"
+    } else {
+        r#"{"parameters":{"Targets":{"type":"MapList"}},"schemaVersion":"0.3"}"#
+    };
     let state = disturbed(&world, |world| {
         *world.aws.runbook.lock().unwrap() = Some(again.to_owned());
     });
