@@ -1,9 +1,11 @@
 //! One run of one plan, as a list of what happened.
 //!
-//! The log is an ordered list of [`Record`]s; the state ([`State`]) is a fold over it; deciding is
-//! pure: [`decide`] takes the state and the time and says what to do, or when to wake, or that it
-//! is done. The [`Driver`] is a thin loop around the two that calls the ports.
+//! The log is an ordered list of [`Record`]s, and the state ([`State`]) is a fold over it. Deciding is
+//! pure: by the state and the time it says what to append, which calls to make, when to wake, and why
+//! the next unit waits. The [`Driver`] is a thin loop around the two that calls the ports and takes each answer as
+//! it comes.
 
+mod admission;
 mod claims;
 mod classify;
 mod collect;
@@ -14,6 +16,8 @@ mod event;
 mod facts;
 mod fire;
 mod journal;
+mod ledger;
+mod memory;
 mod observe;
 mod polls;
 mod start;
@@ -22,10 +26,12 @@ mod store;
 mod summary;
 #[cfg(test)]
 pub(crate) mod tests;
+mod timers;
 
+pub use admission::{Hold, HoldReason, Rule};
 pub use claims::open_campaign;
 pub use classify::{PATCH_STATE_LAG, PING_LAG};
-pub use decide::{Action, COLLECTS_A_TURN, Decision, LOOK_UP_AFTER, RESEND_WITHIN, START_PATIENCE, decide};
+pub use decide::{LOOK_UP_AFTER, RESEND_WITHIN, START_PATIENCE};
 pub use driver::{
     Drive, DriveError, Driver, Observer, Progress, Recollected, SHORTEST_GAP, SIGN_OF_LIFE_EVERY,
     StillUnread, Turn,
@@ -33,8 +39,9 @@ pub use driver::{
 pub use event::{Event, ParseDigestError, RECORD_FORMAT, Record, RecordDigest, Replacement, TurnedUp};
 pub use fire::{FireError, Fired, FiredBefore, fire, fired_before};
 pub use journal::load;
+pub use ledger::SoFar;
 pub use polls::{
-    BACKOFF_LONGEST, OTHER_TRIES, POLL_FIRST, POLL_LONGEST, Polls, TRANSIENT_TRIES, backoff, poll_interval,
+    BACKOFF_LONGEST, OTHER_TRIES, POLL_FIRST, POLL_LONGEST, TRANSIENT_TRIES, backoff, poll_interval,
 };
 pub use state::{
     ASK_AGAIN_AFTER, COMMAND_ATTEMPTS, Intent, LocationState, Settled, StartState, State, StateError,
@@ -46,8 +53,8 @@ pub use store::{
 #[cfg(feature = "file-log")]
 pub use store::{CampaignList, CampaignSummary, FileLog, FileRows};
 
-/// How many actions of a turn run at once.
-const ACTS_AT_ONCE: usize = 16;
+/// How many reads and writes of the store run at once.
+const STORE_CALLS_AT_ONCE: usize = 16;
 
 /// How many reads of one action run at once. Rates are the ports' business; this bounds memory and
 /// open connections.

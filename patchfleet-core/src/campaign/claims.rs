@@ -10,7 +10,7 @@
 //! damaged for that, and the error names the log.
 
 use super::journal::Journal;
-use super::{ACTS_AT_ONCE, Chain, DriveError, Event, Record, State};
+use super::{Chain, DriveError, Event, Record, STORE_CALLS_AT_ONCE, State};
 use crate::campaign::{CampaignLog, LogKey};
 use crate::id::{CampaignId, RequestName};
 use crate::port::{PortError, PortErrorKind, PortResult};
@@ -124,7 +124,7 @@ impl Journal<'_> {
             let name = self.patiently(|log| log.request_name(campaign)).await;
             (campaign, name)
         });
-        let mut named = stream::iter(named).buffer_unordered(ACTS_AT_ONCE);
+        let mut named = stream::iter(named).buffer_unordered(STORE_CALLS_AT_ONCE);
         let (mut same, mut nameless, mut damaged) = (vec![], vec![], vec![]);
         while let Some((campaign, answer)) = named.next().await {
             match answer {
@@ -137,7 +137,7 @@ impl Journal<'_> {
         let standings = same
             .into_iter()
             .map(|campaign| async move { (campaign, self.standing(campaign).await) });
-        let mut standings = stream::iter(standings).buffer_unordered(ACTS_AT_ONCE);
+        let mut standings = stream::iter(standings).buffer_unordered(STORE_CALLS_AT_ONCE);
         let mut open = vec![];
         while let Some((campaign, standing)) = standings.next().await {
             match standing {

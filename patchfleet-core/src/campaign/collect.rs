@@ -1,7 +1,7 @@
 //! What became of a location: reading its results, and settling it.
 
 use super::commands::{self, Patching};
-use super::polls::Parent;
+use super::memory::Parent;
 use super::start;
 use super::state::{LocationState, StartState, State, UnitState, ended_well};
 use crate::id::{CommandId, ExecutionId, Location, NodeId, UnitId};
@@ -74,7 +74,6 @@ pub(super) struct Job<'a> {
     pub(super) unit: UnitId,
     pub(super) location: &'a Location,
     pub(super) parent: Option<&'a Parent>,
-    pub(super) matched_nothing: bool,
     /// The time, not before the last record's.
     pub(super) now: Timestamp,
 }
@@ -152,9 +151,7 @@ impl Job<'_> {
         // The step of a cancelled execution ends as Cancelled, whatever becomes of what it began.
         let mut stopped = status.as_ref().is_some_and(ExecutionStatus::is_cancelled)
             && !self.state.knows_cancel(self.unit, None);
-        if let Some(child) = &child
-            && (!self.matched_nothing || patching.commands.is_empty())
-        {
+        if let Some(child) = &child {
             let view = self.ports.automation.child(self.location, child).await?;
             stopped = view.status.is_cancelled();
             if !view.commands.is_empty() {

@@ -1,7 +1,6 @@
 //! The driver: a thin loop around [`decide`](super::decide) that calls the ports and appends what came of it.
 
 use super::journal::Journal;
-use super::polls::Polls;
 use super::state::{State, StateError};
 use super::{Chain, Event, RECORD_FORMAT, Record, StopReason};
 use crate::campaign::{Appended, CampaignLog, LogKey, NodeRows};
@@ -17,10 +16,12 @@ use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 
 mod again;
+mod calls;
 mod compare;
 mod drive;
 mod go_on;
 mod hold;
+mod learn;
 mod merge;
 mod write;
 
@@ -419,6 +420,7 @@ impl Driver {
                 Turn::Wait(at) => at,
             };
             if wake_at.max(self.clock.now()) >= deadline {
+                drive.finish_calls().await?;
                 return Ok(Progress::Paused {
                     state: Box::new(drive.into_state()),
                     wake_at,
@@ -459,13 +461,7 @@ impl Driver {
             .map_err(|source| DriveError::of_log(campaign, source))?;
         let state = State::of_campaign(campaign, &records)
             .map_err(|error| DriveError::of_records(campaign, error))?;
-        Ok(Drive {
-            driver: self,
-            state,
-            polls: Polls::new(),
-            stale: false,
-            longest_gap: None,
-        })
+        Ok(Drive::new(self, state))
     }
 
     fn journal(&self) -> Journal<'_> {

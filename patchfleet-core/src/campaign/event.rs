@@ -221,6 +221,12 @@ pub enum Event {
         /// The location.
         location: Location,
     },
+    /// There is a reason to begin nothing more, or these units have one of their own. They are not begun, whatever
+    /// becomes of that reason, unless a person says that the campaign goes on ([`GoneOn`](Self::GoneOn)).
+    LeftOut {
+        /// The units.
+        units: Vec<UnitId>,
+    },
     /// Terminal for a location: what became of it and of its nodes.
     LocationSettled {
         /// The unit.

@@ -1,19 +1,20 @@
-//! What a driver learned in a turn, and the events that say so.
+//! What a driver learned from answers, and the events that say so.
 //!
 //! What was seen stays true whatever another driver appended meanwhile, so its events are made
-//! anew for the newest state; what was decided is decided again.
+//! anew for the newest state.
 
 use super::Event;
 use super::collect::Settlement;
-use super::observe::Observed;
+use super::observe::{Below, Observed};
 use super::start::others_in_doubt;
 use super::state::{StartState, State, UnitState};
 use crate::id::{ExecutionId, Location, NodeId, UnitId, WriterId};
-use crate::outcome::{FinishedOutcome, LocationOutcome};
+use crate::outcome::LocationOutcome;
 use crate::port::{ExecutionStatus, PortErrorKind};
+use crate::runbook::Changed;
 use jiff::Timestamp;
 
-/// Something that a driver learned, or decided.
+/// Something that a driver learned.
 #[derive(Debug, Clone)]
 pub(super) enum Fact {
     /// The unit, which attempt, and what it began.
@@ -27,6 +28,10 @@ pub(super) enum Fact {
         for_good: bool,
     },
     Observed(UnitId, Observed),
+    /// What runs in a location, with the unit's execution that began it.
+    Seen(UnitId, ExecutionId, Below),
+    /// What would run is not what was planned.
+    RunbookChanged(UnitId, Changed),
     /// What this execution was to send was refused whole.
     NotSent {
         unit: UnitId,
@@ -45,21 +50,6 @@ pub(super) enum Fact {
         basis: Basis,
         settlement: Settlement,
     },
-    Unresolved {
-        unit: UnitId,
-        detail: String,
-    },
-    Withdrawn {
-        unit: UnitId,
-        detail: String,
-    },
-    GivenUp {
-        unit: UnitId,
-        kind: PortErrorKind,
-        detail: String,
-    },
-    Ended(UnitId, ExecutionStatus),
-    Finished(FinishedOutcome),
 }
 
 /// How far a unit's start is, without its particulars.
@@ -86,13 +76,14 @@ impl Basis {
 }
 
 impl Fact {
-    /// Whether it was seen, rather than decided.
+    /// Whether it holds whatever another driver appended meanwhile.
     pub(super) fn outlives_conflict(&self) -> bool {
         matches!(
             self,
             Self::Started(..)
                 | Self::NotTaken { .. }
                 | Self::Observed(..)
+                | Self::Seen(..)
                 | Self::NotSent { .. }
                 | Self::CommandEnded(..)
                 | Self::Cancelled(..)
@@ -185,6 +176,12 @@ impl Fact {
                 }]
             }
             Self::Observed(unit, observed) => observed.events(state, *unit, now),
+            Self::Seen(unit, execution, below) => below.events(state, *unit, execution, now),
+            Self::RunbookChanged(unit, changed) if may_start(state, *unit) => vec![Event::RunbookChanged {
+                unit: *unit,
+                change: changed.change,
+                detail: changed.detail.clone(),
+            }],
             Self::Settled {
                 unit,
                 location,
@@ -232,38 +229,20 @@ impl Fact {
                 });
                 events
             }
-            Self::Unresolved { unit, detail } if intent(unit).is_some() => vec![Event::StartUnresolved {
-                unit: *unit,
-                detail: detail.clone(),
-            }],
-            Self::Withdrawn { unit, detail }
-                if intent(unit).is_some_and(|intent| intent.in_doubt.is_empty()) =>
-            {
-                vec![Event::StartWithdrawn {
-                    unit: *unit,
-                    detail: detail.clone(),
-                }]
-            }
-            Self::GivenUp { unit, kind, detail } if intent(unit).is_some() => vec![Event::StartRefused {
-                unit: *unit,
-                kind: *kind,
-                detail: detail.clone(),
-            }],
-            Self::Ended(unit, status) => vec![Event::UnitEnded {
-                unit: *unit,
-                status: status.clone(),
-            }],
-            Self::Finished(outcome) => vec![Event::Finished { outcome: *outcome }],
             Self::Started(..)
             | Self::NotSent { .. }
             | Self::CommandEnded(..)
             | Self::Cancelled(..)
-            | Self::Settled { .. }
-            | Self::Unresolved { .. }
-            | Self::Withdrawn { .. }
-            | Self::GivenUp { .. } => vec![],
+            | Self::RunbookChanged(..)
+            | Self::Settled { .. } => vec![],
         }
     }
+}
+
+/// Whether the unit has not been started, by the log.
+fn may_start(state: &State, unit: UnitId) -> bool {
+    let start = state.units().get(&unit).map(|unit| &unit.start);
+    matches!(start, Some(StartState::NotStarted | StartState::Intended(_)))
 }
 
 /// The cancel by somebody else that the results of a location show, if the log does not have it.

@@ -1,11 +1,12 @@
 //! Looking at a running unit: its execution, the step of each location, and what runs there.
 
 use super::commands::{self, Patching};
-use super::polls::{Parent, Polls, later};
+use super::memory::Parent;
+use super::polls::later;
 use super::state::{StartState, State, UnitState};
 use super::{Event, READS_AT_ONCE};
 use crate::id::{CommandId, ExecutionId, Location, UnitId};
-use crate::port::{CommandView, ExecutionStatus, PortResult, ResultPorts, StepView, Walk};
+use crate::port::{Automation, CommandView, ExecutionStatus, PortResult, ResultPorts, StepView, Walk};
 use futures_util::{StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,35 +24,19 @@ pub(super) struct Observed {
     /// Whether the execution was cancelled. Its status, which was read before the steps, may not say so yet.
     cancelled: bool,
     pub(super) steps: BTreeMap<Location, StepView>,
-    /// The commands that patch.
-    pub(super) commands: Vec<(Location, CommandId, CommandView)>,
-    /// Where a command was cancelled that does not patch.
-    hooks_cancelled: BTreeSet<Location>,
-    /// As it was given to [`observe`].
-    one_command: bool,
-    /// Where the execution waits at AWS.
-    waiting: BTreeSet<Location>,
 }
 
-/// Looks at a unit. The execution is read before its steps, so the steps of an execution that is over are its
-/// last.
+/// Looks at a unit's execution and at the steps of its locations. The execution is read before its steps, so the
+/// steps of an execution that is over are its last.
 ///
-/// `one_command` is true if the runbook sends at most one command in each location: once that is known, no other
-/// is looked for. It is false if the runbook may send several.
-///
-/// What runs in a location and cannot be read is left out: the location is settled when its step
-/// is over, and its results are asked for then.
-pub(super) async fn observe(
-    ports: ResultPorts<'_>,
-    execution: &ExecutionId,
-    unit: &UnitState,
-    one_command: bool,
-) -> PortResult<Observed> {
-    let view = ports.automation.execution(execution).await?;
+/// What runs in the locations is not asked for: a location that runs costs nothing of its own until it ends, or
+/// until somebody wants to know ([`below`]).
+pub(super) async fn observe(automation: &dyn Automation, execution: &ExecutionId) -> PortResult<Observed> {
+    let view = automation.execution(execution).await?;
     let mut steps: BTreeMap<Location, StepView> = BTreeMap::new();
     let mut walk = Walk::new("the execution's steps");
     while let Some(token) = walk.next() {
-        let page = ports.automation.steps(execution, token).await?;
+        let page = automation.steps(execution, token).await?;
         for step in page.items {
             let Some(location) = step.location.clone() else {
                 continue;
@@ -68,30 +53,8 @@ pub(super) async fn observe(
     // The steps of a cancelled execution end as Cancelled, whatever becomes of what they began.
     let mut cancelled = view.status.is_cancelled();
     if !cancelled && steps.values().any(|step| step.status.is_cancelled()) {
-        cancelled = ports.automation.execution(execution).await?.status.is_cancelled();
+        cancelled = automation.execution(execution).await?.status.is_cancelled();
     }
-    let running = steps.iter().filter_map(|(location, step)| {
-        let at = unit.locations.get(location).filter(|at| at.settled.is_none())?;
-        let child = step.child.clone().filter(|_| !step.status.is_terminal())?;
-        let known = at.commands.keys().cloned().collect();
-        Some(below(ports, location.clone(), child, known, one_command))
-    });
-    let running: Vec<_> = running.collect();
-    let seen = stream::iter(running)
-        .buffer_unordered(READS_AT_ONCE)
-        .collect::<Vec<_>>()
-        .await;
-    let waiting = seen.iter().filter(|below| below.waits);
-    let waiting = waiting.map(|below| below.location.clone()).collect();
-    let hooks_cancelled = seen.iter().filter(|below| below.hook_cancelled);
-    let hooks_cancelled = hooks_cancelled.map(|below| below.location.clone()).collect();
-    let commands = seen.into_iter().flat_map(|below| {
-        let location = below.location;
-        below
-            .commands
-            .into_iter()
-            .map(move |(id, view)| (location.clone(), id, view))
-    });
     Ok(Observed {
         execution: execution.clone(),
         parent: Parent {
@@ -100,11 +63,27 @@ pub(super) async fn observe(
         },
         cancelled,
         steps,
-        commands: commands.collect(),
-        hooks_cancelled,
-        one_command,
-        waiting,
     })
+}
+
+/// Looks at what runs in every location of a unit whose step runs, by what `observed` has of them.
+pub(super) async fn below_all(
+    ports: ResultPorts<'_>,
+    observed: &Observed,
+    unit: &UnitState,
+    one_command: bool,
+) -> Vec<Below> {
+    let running = observed.steps.iter().filter_map(|(location, step)| {
+        let at = unit.locations.get(location).filter(|at| at.settled.is_none())?;
+        let child = step.child.clone().filter(|_| !step.status.is_terminal())?;
+        let known = at.commands.keys().cloned().collect();
+        Some(below(ports, location.clone(), child, known, one_command))
+    });
+    let running: Vec<_> = running.collect();
+    stream::iter(running)
+        .buffer_unordered(READS_AT_ONCE)
+        .collect()
+        .await
 }
 
 /// Which of two steps of one location says what happens there: one that runs, then one that ran.
@@ -118,8 +97,9 @@ fn rank(step: &StepView) -> u8 {
 }
 
 /// What a child that is not over does in a location, as far as it can be read.
-struct Below {
-    location: Location,
+#[derive(Debug, Clone)]
+pub(super) struct Below {
+    pub(super) location: Location,
     /// Whether it waits at AWS.
     waits: bool,
     /// The commands by which it patches, as far as it has sent them.
@@ -129,7 +109,13 @@ struct Below {
 }
 
 /// Reads what a child that is not over does.
-async fn below(
+///
+/// `one_command` is true if the runbook sends at most one command in each location: once that is known, no other
+/// is looked for. It is false if the runbook may send several.
+///
+/// What cannot be read is left out: the location is settled when its step is over, and its results are asked for
+/// then.
+pub(super) async fn below(
     ports: ResultPorts<'_>,
     location: Location,
     child: ExecutionId,
@@ -198,44 +184,15 @@ impl Observed {
         }
         let cancels = self.cancels(state, id).into_iter();
         events.extend(cancels.map(|location| Event::CancelledElsewhere { unit: id, location }));
-        for (location, command, view) in &self.commands {
-            let known = unit.locations.get(location).filter(|at| at.settled.is_none());
-            if known.is_some_and(|at| at.commands.get(command) != Some(&view.counts)) {
-                events.push(Event::CommandObserved {
-                    unit: id,
-                    location: location.clone(),
-                    command: command.clone(),
-                    counts: view.counts,
-                    expires_at: state.expires(unit, view),
-                });
-            }
-        }
-        events.extend(self.waits(unit, id, now));
-        events
-    }
-
-    /// The executions that have waited at AWS for long enough to say so, and are not known to.
-    fn waits(&self, unit: &UnitState, id: UnitId, now: Timestamp) -> Vec<Event> {
-        let long = |since: Option<Timestamp>| since.is_some_and(|since| now >= later(since, WAITS_AFTER));
-        let mut events = vec![];
         if let StartState::Started { at, .. } = unit.start
             && self.parent.status == ExecutionStatus::Pending
             && !unit.waits
-            && long(Some(at))
+            && now >= later(at, WAITS_AFTER)
         {
             events.push(Event::WaitsAtAws {
                 unit: id,
                 location: None,
             });
-        }
-        for location in &self.waiting {
-            let known = unit.locations.get(location).filter(|at| at.settled.is_none());
-            if known.is_some_and(|at| !at.waits && long(at.child_at)) {
-                events.push(Event::WaitsAtAws {
-                    unit: id,
-                    location: Some(location.clone()),
-                });
-            }
         }
         events
     }
@@ -249,33 +206,70 @@ impl Observed {
             .steps
             .iter()
             .filter(|(_, step)| !self.cancelled && step.status.is_cancelled());
-        let commands = self.commands.iter().filter(|(_, _, view)| view.is_cancelled());
         execution
             .into_iter()
             .chain(steps.map(|(location, _)| Some(location.clone())))
-            .chain(commands.map(|(location, ..)| Some(location.clone())))
-            .chain(self.hooks_cancelled.iter().cloned().map(Some))
-            .filter(|place| {
-                let units = state.units().get(&unit);
-                let locations = units.map(|unit| &unit.locations);
-                place
-                    .as_ref()
-                    .is_none_or(|at| locations.is_some_and(|all| all.contains_key(at)))
-                    && !state.knows_cancel(unit, place.as_ref())
-            })
+            .filter(|place| is_news(state, unit, place.as_ref()))
             .collect()
     }
+}
 
-    /// Keeps what is not logged. A command that matched no node is the end of its location only if no other
-    /// may follow.
-    pub(super) fn remember(&self, polls: &mut Polls, unit: UnitId) {
-        polls.unit(unit).parent = Some(self.parent.clone());
-        for (location, _, view) in &self.commands {
-            if self.one_command && view.matched_nothing() {
-                polls.location(unit, location).matched_nothing = true;
+impl Below {
+    /// What is new in it at this time, as events, if this execution is the unit's own.
+    pub(super) fn events(
+        &self,
+        state: &State,
+        id: UnitId,
+        execution: &ExecutionId,
+        now: Timestamp,
+    ) -> Vec<Event> {
+        let unit = state.units().get(&id);
+        let Some(unit) = unit.filter(|unit| execution_of(unit) == Some(execution)) else {
+            return vec![];
+        };
+        let location = &self.location;
+        let Some(known) = unit.locations.get(location).filter(|at| at.settled.is_none()) else {
+            return vec![];
+        };
+        let mut events: Vec<Event> = self.cancel(state, id).into_iter().collect();
+        for (command, view) in &self.commands {
+            let expires_at = state.expires(unit, view);
+            if known.commands.get(command) != Some(&view.counts) || expires_at > known.expires_at {
+                events.push(Event::CommandObserved {
+                    unit: id,
+                    location: location.clone(),
+                    command: command.clone(),
+                    counts: view.counts,
+                    expires_at,
+                });
             }
         }
+        let long = known
+            .child_at
+            .is_some_and(|since| now >= later(since, WAITS_AFTER));
+        if self.waits && !known.waits && long {
+            events.push(Event::WaitsAtAws {
+                unit: id,
+                location: Some(location.clone()),
+            });
+        }
+        events
     }
+
+    /// The cancel that the log does not have yet.
+    pub(super) fn cancel(&self, state: &State, unit: UnitId) -> Option<Event> {
+        let cancelled = self.hook_cancelled || self.commands.iter().any(|(_, view)| view.is_cancelled());
+        let location = Some(self.location.clone());
+        (cancelled && is_news(state, unit, location.as_ref()))
+            .then_some(Event::CancelledElsewhere { unit, location })
+    }
+}
+
+/// Whether a cancel is in the unit, and the log does not have it yet.
+fn is_news(state: &State, unit: UnitId, place: Option<&Location>) -> bool {
+    let locations = state.units().get(&unit).map(|unit| &unit.locations);
+    place.is_none_or(|at| locations.is_some_and(|all| all.contains_key(at)))
+        && !state.knows_cancel(unit, place)
 }
 
 /// The execution of a unit that was started.

@@ -1,8 +1,7 @@
-//! What a driver remembers of its own calls, and does not log: what was asked when, and how often
-//! in vain. A driver that starts anew knows nothing of it and simply asks at once.
+//! How often something is asked for, and how often in vain.
 
-use crate::id::{Location, UnitId};
-use crate::port::{ExecutionStatus, PortErrorKind};
+use crate::id::Location;
+use crate::port::PortErrorKind;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
@@ -139,82 +138,6 @@ impl Looks {
     /// Whatever was found is old when the next start comes.
     pub(super) fn forget(&mut self) {
         *self = Self::default();
-    }
-}
-
-/// What a driver remembers of its own calls.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Polls {
-    pub(super) units: BTreeMap<UnitId, UnitPolls>,
-    pub(super) locations: BTreeMap<(UnitId, Location), LocationPolls>,
-}
-
-/// What a driver remembers of a unit.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct UnitPolls {
-    /// The next try of a start that was put off.
-    pub(super) start_at: Option<Timestamp>,
-    pub(super) start_failures: Failures,
-    /// The looks at the runbook before the start.
-    pub(super) looks: Looks,
-    /// Whether AWS said that the client token belongs to another request.
-    pub(super) mismatch: Option<String>,
-    /// When the start was last looked for, and not found.
-    pub(super) not_found_at: Option<Timestamp>,
-    /// The next look for it.
-    pub(super) find_at: Option<Timestamp>,
-    pub(super) find_failures: Failures,
-    /// Why looking for it was given up.
-    pub(super) find_given_up: Option<String>,
-    /// The next look at the execution.
-    pub(super) observe_at: Option<Timestamp>,
-    pub(super) observe_failures: Failures,
-    /// The execution, as it was last seen.
-    pub(super) parent: Option<Parent>,
-}
-
-/// An execution, as it was last seen.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Parent {
-    pub(super) status: ExecutionStatus,
-    pub(super) failure: String,
-}
-
-/// What a driver remembers of a location.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct LocationPolls {
-    /// Whether its command was seen to match no node.
-    pub(super) matched_nothing: bool,
-    /// When its results were first asked for.
-    pub(super) first_asked: Option<Timestamp>,
-    /// The next time.
-    pub(super) collect_at: Option<Timestamp>,
-    pub(super) failures: Failures,
-}
-
-impl Polls {
-    /// Remembers nothing.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    pub(super) fn unit(&mut self, unit: UnitId) -> &mut UnitPolls {
-        self.units.entry(unit).or_default()
-    }
-
-    pub(super) fn location(&mut self, unit: UnitId, location: &Location) -> &mut LocationPolls {
-        self.locations.entry((unit, location.clone())).or_default()
-    }
-
-    /// Forgets a unit that is begun again.
-    pub(super) fn forget(&mut self, unit: UnitId) {
-        self.units.remove(&unit);
-        self.locations.retain(|(of, _), _| *of != unit);
-    }
-
-    pub(super) fn parent(&self, unit: UnitId) -> Option<&Parent> {
-        self.units.get(&unit)?.parent.as_ref()
     }
 }
 

@@ -32,13 +32,12 @@ fn shrink(state: &State, id: UnitId, request: &mut StartRequest) {
     let Some(unit) = state.units().get(&id) else {
         return;
     };
-    let all = state.shared();
-    let shared = unit.locations.keys().find_map(|location| all.get(location));
+    let shared = unit.locations.keys().find_map(|location| state.shared(location));
     let Some(shared) = shared.filter(|shared| shared.units > 1 || !unit.away.is_empty()) else {
         return;
     };
     let rates = state.plan().request.budget.nodes;
-    let left = state.errors_allowed(*shared).saturating_sub(shared.errors);
+    let left = state.errors_allowed(shared).saturating_sub(shared.errors);
     for (name, value) in [
         ("MaxConcurrency", rates.max_concurrency.as_count(shared.nodes)),
         ("MaxErrors", left),

@@ -3,6 +3,7 @@
 //! The fold takes every record of a log that was written by one driver, by two at once, or by one
 //! that was killed: what is said twice counts once, and what a newer version says is passed over.
 
+use super::ledger::Ledger;
 use super::{Chain, ChainError, Event, LogKey, RECORD_FORMAT, Record};
 use crate::id::{CampaignId, Location, UnitId};
 use crate::outcome::{FinishedOutcome, LocationOutcome};
@@ -11,8 +12,12 @@ use crate::plan::{Plan, PlannedLocation, timeout_of};
 use crate::runbook::{self, RunbookChange};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+mod count;
+mod excerpt;
 mod late;
+mod open;
 mod rest;
 mod shared;
 mod unit;
@@ -55,7 +60,8 @@ pub enum StateError {
 pub struct State {
     campaign: CampaignId,
     format: u32,
-    plan: Plan,
+    plan: Arc<Plan>,
+    places: BTreeMap<Location, Place>,
     planned_at: Timestamp,
     last_at: Timestamp,
     driven_at: Timestamp,
@@ -72,6 +78,14 @@ pub struct State {
     /// How often a person has said that the campaign goes on.
     gone_on: u32,
     finished: Option<(FinishedOutcome, Timestamp)>,
+    ledger: Ledger,
+}
+
+/// Where a location stands in the plan, and which units have it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Place {
+    planned: Option<usize>,
+    units: Vec<UnitId>,
 }
 
 impl State {
@@ -99,7 +113,8 @@ impl State {
         let mut state = Self {
             campaign,
             format,
-            plan: (**plan).clone(),
+            plan: Arc::new((**plan).clone()),
+            places: BTreeMap::new(),
             planned_at: first.at,
             last_at: first.at,
             driven_at: first.at,
@@ -115,7 +130,10 @@ impl State {
             unattended: None,
             gone_on: 0,
             finished: None,
+            ledger: Ledger::default(),
         };
+        state.find_places();
+        state.count_anew();
         state.apply(first)?;
         for record in rest {
             state.apply(record)?;
@@ -148,8 +166,13 @@ impl State {
             self.driven_at = self.driven_at.max(record.at);
         }
         for event in &record.events {
+            let about = self.about(event);
+            let before = self.entries(about);
             self.fold(event, record);
+            self.count(about, before);
         }
+        #[cfg(test)]
+        super::tests::ledger::assert_counted(self);
         Ok(())
     }
 
@@ -281,6 +304,18 @@ impl State {
             } => {
                 if let Some(location) = self.open_location(*unit, location) {
                     location.waits = true;
+                }
+            }
+            Event::LeftOut { units } => {
+                if self.left_out_for.is_none() {
+                    self.left_out_for = self.stop_reason();
+                }
+                for unit in units {
+                    if let Some(unit) = self.units.get_mut(unit)
+                        && !unit.is_begun()
+                    {
+                        unit.left_out = true;
+                    }
                 }
             }
             Event::CommandEnded { unit, location } => {
@@ -482,9 +517,7 @@ impl State {
     /// What the plan says about a location.
     #[must_use]
     pub fn planned(&self, location: &Location) -> Option<&PlannedLocation> {
-        self.plan
-            .locations
-            .iter()
-            .find(|planned| planned.account == location.account && planned.region == location.region)
+        let place = self.places.get(location)?;
+        self.plan.locations.get(place.planned?)
     }
 }

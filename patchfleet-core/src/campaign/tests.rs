@@ -1,5 +1,6 @@
 //! Campaigns from end to end, over an AWS that is played by a few hundred lines.
 
+pub(crate) mod admission;
 mod again;
 mod aws;
 mod bounds;
@@ -13,6 +14,7 @@ mod evidence;
 mod fire;
 mod gone;
 mod late;
+pub(crate) mod ledger;
 mod left_out;
 mod named;
 mod once;

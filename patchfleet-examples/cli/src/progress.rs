@@ -4,7 +4,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use jiff::{SignedDuration, Timestamp};
 use patchfleet_core::campaign::{Event, Observer, Record, State};
 use patchfleet_core::text::one_line;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::{Arc, Mutex};
 
@@ -53,7 +53,7 @@ impl Bars {
             // Nobody is left to tell if standard error is closed.
             let _ = self.both.println(one_line(&warning));
         }
-        let seen = Seen::of(state);
+        let seen = state.so_far();
         self.locations.set_length(seen.locations);
         self.locations.set_position(seen.settled);
         self.locations.set_message(format!("{} running", seen.running));
@@ -64,56 +64,6 @@ impl Bars {
             self.locations.finish();
             self.nodes.finish();
         }
-    }
-}
-
-/// How far a campaign is.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Seen {
-    locations: u64,
-    settled: u64,
-    running: u64,
-    nodes: u64,
-    through: u64,
-}
-
-impl Seen {
-    fn of(state: &State) -> Self {
-        let mut seen = Self {
-            locations: state.plan().locations.len() as u64,
-            ..Self::default()
-        };
-        let planned: BTreeMap<_, _> = state
-            .plan()
-            .locations
-            .iter()
-            .map(|planned| (planned.location(), planned.nodes))
-            .collect();
-        for (_, location, now) in state.locations() {
-            let expected = planned
-                .get(location)
-                .copied()
-                .flatten()
-                .map_or(0, |nodes| u64::from(nodes.total()));
-            match (&now.settled, now.counts()) {
-                (Some(settled), _) => {
-                    let total = u64::from(settled.nodes.total());
-                    seen.settled += 1;
-                    seen.nodes += total;
-                    seen.through += total;
-                }
-                (None, Some(counts)) => {
-                    seen.running += 1;
-                    seen.nodes += expected.max(u64::from(counts.targets));
-                    seen.through += u64::from(counts.completed);
-                }
-                (None, None) => {
-                    seen.running += u64::from(now.child.is_some());
-                    seen.nodes += expected;
-                }
-            }
-        }
-        seen
     }
 }
 
@@ -184,6 +134,10 @@ fn line(at: Timestamp, event: &Event) -> Option<String> {
                 .map(|one| format!("; {} had been begun as {}, and is read", one.location, one.child))
                 .collect();
             format!("going on, says {by}{rest}{found}")
+        }
+        Event::LeftOut { units } => {
+            let units: Vec<String> = units.iter().map(|unit| format!("unit {unit}")).collect();
+            format!("not begun any more: {}", units.join(", "))
         }
         Event::StartUnresolved { unit, detail } => format!("unit {unit}: start unresolved: {detail}"),
         Event::LocationObserved { location, status, .. } => format!("{location}: {}", status.as_str()),

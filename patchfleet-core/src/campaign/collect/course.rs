@@ -1,7 +1,7 @@
 //! Whether anything was begun in a location, as far as the log and the execution tell.
 
 use super::Job;
-use crate::campaign::state::{LocationState, StartState, State, StopReason, ended_well};
+use crate::campaign::state::{LocationState, StartState, State, ended_well};
 use crate::outcome::LocationOutcome;
 use crate::port::ExecutionStatus;
 
@@ -105,14 +105,6 @@ pub(super) fn words(status: &ExecutionStatus, failure: &str) -> String {
 }
 
 fn stop_in_words(state: &State) -> String {
-    // No record is as late yet as the driver's clock, if that put an end to it.
-    let cutoff = state
-        .plan()
-        .lifetime
-        .as_ref()
-        .and_then(|lifetime| lifetime.cutoff);
-    let reason = state
-        .left_out_for()
-        .or_else(|| Some(StopReason::Cutoff { at: cutoff? }));
+    let reason = state.first_left_out_for();
     reason.map_or(String::new(), |reason| format!("not begun: {reason}"))
 }

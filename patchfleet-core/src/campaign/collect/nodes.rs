@@ -144,22 +144,18 @@ impl Job<'_> {
     /// those that none names, so that each node has one row. A unit that was added stands where the planned
     /// one stood.
     pub(super) fn speaks_for_the_rest(&self) -> bool {
-        let units = self.state.units().iter();
-        let here = units.filter(|(_, unit)| unit.locations.contains_key(self.location));
-        let first = here.min_by_key(|(id, unit)| unit.instead_of.unwrap_or(**id));
-        first.is_some_and(|(id, _)| *id == self.unit)
+        let here = self.state.units_at(self.location);
+        let first = here.min_by_key(|(id, unit)| unit.instead_of.unwrap_or(*id));
+        first.is_some_and(|(id, _)| id == self.unit)
     }
 
     /// The nodes that other units of the location name.
     pub(super) fn named_by_others(&self) -> BTreeSet<NodeId> {
-        let others = self.state.plan().units.iter().filter(|planned| {
-            let unit = self.state.units().get(&planned.id);
-            planned.id != self.unit && unit.is_some_and(|unit| unit.locations.contains_key(self.location))
-        });
-        others
-            .flat_map(|planned| planned.nodes.iter().flatten())
-            .cloned()
-            .collect()
+        let others = self
+            .state
+            .units_at(self.location)
+            .filter(|(id, _)| *id != self.unit);
+        others.flat_map(|(_, unit)| &unit.named).cloned().collect()
     }
 
     async fn members(&self, selection: &Selection) -> PortResult<BTreeSet<NodeId>> {

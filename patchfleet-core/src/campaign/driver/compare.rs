@@ -1,92 +1,68 @@
 //! What would run, beside what was planned, before each start.
 
+use super::calls::Answer;
 use super::{Drive, DriveError};
-use crate::campaign::Event;
-use crate::campaign::decide::Action;
+use crate::campaign::facts::Fact;
 use crate::campaign::polls::later;
 use crate::id::{Location, UnitId};
-use crate::port::PortErrorKind;
+use crate::port::{BoxFuture, PortErrorKind};
 use crate::runbook::{Changed, NotCompared};
 use std::collections::BTreeSet;
 
-/// What came of comparing a unit's runbook.
-enum Compared {
-    /// It is the planned one, wherever it would run.
-    Planned,
-    /// Not known yet: look again later.
-    Later,
-    /// Another one.
-    Other(Changed),
-}
-
-impl Drive<'_> {
-    /// These actions, less the starts whose runbook could not be compared with the planned one for
-    /// now. `None`: what would run is another one, and the log says so.
-    pub(super) async fn with_the_planned_runbook(
-        &mut self,
-        actions: Vec<Action>,
-    ) -> Result<Option<Vec<Action>>, DriveError> {
-        let mut kept = vec![];
-        for action in actions {
-            let (Action::Start { unit, .. } | Action::Resend(unit)) = action else {
-                kept.push(action);
-                continue;
-            };
-            match self.compare(unit).await? {
-                Compared::Planned => kept.push(action),
-                Compared::Later => {}
-                Compared::Other(Changed { change, detail }) => {
-                    let event = Event::RunbookChanged { unit, change, detail };
-                    // On conflict it is compared again, in the next turn.
-                    let _ = self.append(vec![event]).await?;
-                    return Ok(None);
-                }
-            }
-        }
-        Ok(Some(kept))
-    }
-
+impl<'d> Drive<'d> {
     /// Looks at the runbook where the unit would run it. What was looked at in vain is looked at again
     /// later, and what was found to be as planned is not meanwhile.
-    async fn compare(&mut self, unit: UnitId) -> Result<Compared, DriveError> {
+    pub(super) fn compare(&self, unit: UnitId) -> Option<BoxFuture<'d, Answer>> {
         let plan = self.state.plan();
-        let (Some(planned), pin) = (&plan.runbook, plan.request.automation.pin) else {
-            return Ok(Compared::Planned);
-        };
+        let planned = plan.runbook.clone()?;
+        let (central, pin) = (plan.central.clone(), plan.request.automation.pin);
         let now = self.now();
-        let asked = self.polls.units.get(&unit);
+        let asked = self.memory.of_unit(unit);
         let fine: BTreeSet<&Location> = asked.iter().flat_map(|asked| asked.looks.fine_at(now)).collect();
-        let locations = self.state.units().get(&unit).map(|unit| unit.locations.keys());
-        let at: Vec<Location> = locations
-            .into_iter()
-            .flatten()
-            .filter(|at| !fine.contains(at))
-            .cloned()
-            .collect();
+        let locations = self.state.units().get(&unit)?.locations.keys();
+        let at: Vec<Location> = locations.filter(|at| !fine.contains(at)).cloned().collect();
         let documents = &*self.driver.documents;
-        let compared = planned.compare(documents, &plan.central, pin, &at).await;
-        let planned = planned.clone();
+        Some(Box::pin(async move {
+            let compared = planned.compare(documents, &central, pin, &at).await;
+            Answer::Compared(unit, compared)
+        }))
+    }
+
+    /// Learns what came of comparing a unit's runbook.
+    pub(super) fn learn_compared(
+        &mut self,
+        unit: UnitId,
+        compared: Result<Option<Changed>, NotCompared>,
+    ) -> Result<Option<Fact>, DriveError> {
         let now = self.now();
-        let asked = self.polls.unit(unit);
         let NotCompared { fine, unread } = match compared {
             Ok(None) => {
+                let asked = self.memory.unit(unit);
                 asked.looks.forget();
-                return Ok(Compared::Planned);
+                asked.compared_at = Some(now);
+                return Ok(None);
             }
-            Ok(Some(changed)) => return Ok(Compared::Other(changed)),
+            Ok(Some(changed)) => return Ok(Some(Fact::RunbookChanged(unit, changed))),
             Err(not_compared) => not_compared,
         };
         let kinds = unread.iter().map(|(at, error)| (at.clone(), error.kind()));
+        let asked = self.memory.unit(unit);
         asked.start_at = Some(later(now, asked.looks.learn(now, fine, kinds.collect())));
         let looks = &asked.looks;
         let hopeless = unread.first_where(|at, error| looks.are_too_many(at, error.kind(), now));
         let Some((at, error, others)) = hopeless else {
-            return Ok(Compared::Later);
+            return Ok(None);
         };
         // In a target account they may never have been good. The caller's own worked just before.
         if at.is_none() && error.kind() == PortErrorKind::Credentials {
             return Err(self.no_credentials(unread.into_error()));
         }
-        Ok(Compared::Other(planned.unreadable(at.as_ref(), &others, error)))
+        let changed = self
+            .state
+            .plan()
+            .runbook
+            .as_ref()
+            .map(|planned| planned.unreadable(at.as_ref(), &others, error));
+        Ok(changed.map(|changed| Fact::RunbookChanged(unit, changed)))
     }
 }

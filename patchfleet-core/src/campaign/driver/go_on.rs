@@ -6,7 +6,7 @@
 
 use super::{Drive, DriveError, Driver};
 use crate::campaign::Appended;
-use crate::campaign::observe::{self, Observed};
+use crate::campaign::observe::{self, Below, Observed};
 use crate::campaign::polls::{Failures, later};
 use crate::campaign::{Event, LOOK_UP_AFTER, READS_AT_ONCE, Replacement, TurnedUp};
 use crate::id::{CampaignId, Location, UnitId};
@@ -100,8 +100,9 @@ impl Driver {
 /// A unit of which something was cancelled, as it is now.
 struct Look {
     unit: UnitId,
-    /// `None`: it cannot be read, and the log says what became of everything in it.
-    observed: Option<Observed>,
+    /// The execution, and what runs in its locations. `None`: it cannot be read, and the log says what became of
+    /// everything in it.
+    observed: Option<(Observed, Vec<Below>)>,
     /// The locations that it never began, unless something is found there.
     rest: BTreeSet<Location>,
 }
@@ -141,7 +142,7 @@ impl Drive<'_> {
             rest.retain(|location| {
                 observed
                     .as_ref()
-                    .is_some_and(|seen| was_not_reached(seen, location))
+                    .is_some_and(|(seen, _)| was_not_reached(seen, location))
             });
             if !rest.is_empty() {
                 let settled: Option<Vec<Timestamp>> =
@@ -161,27 +162,25 @@ impl Drive<'_> {
 
     /// The unit's execution and its steps, as they are now. One that cannot be read keeps no person from
     /// going on, if the log says what became of everything in it and there is a stop to end.
-    async fn observed(&mut self, id: UnitId, is_stop: bool) -> Result<Option<Observed>, DriveError> {
+    async fn observed(
+        &mut self,
+        id: UnitId,
+        is_stop: bool,
+    ) -> Result<Option<(Observed, Vec<Below>)>, DriveError> {
         let Some(unit) = self.state.units().get(&id) else {
             return Ok(None);
         };
         let Some(execution) = observe::execution_of(unit).cloned() else {
             return Ok(None);
         };
-        let observed = self
-            .patiently(|| {
-                observe::observe(
-                    self.driver.results(),
-                    &execution,
-                    unit,
-                    self.state.runs_own_runbook(),
-                )
-            })
-            .await;
+        let automation = &*self.driver.automation;
+        let observed = self.patiently(|| observe::observe(automation, &execution)).await;
         match observed {
             Ok(observed) => {
-                observed.remember(&mut self.polls, id);
-                Ok(Some(observed))
+                let one_command = self.state.runs_own_runbook();
+                let below = observe::below_all(self.driver.results(), &observed, unit, one_command).await;
+                self.memory.unit(id).parent = Some(observed.parent.clone());
+                Ok(Some((observed, below)))
             }
             Err(source) if source.kind() == PortErrorKind::Credentials => Err(self.no_credentials(source)),
             Err(_) if is_stop && unit.is_over() => Ok(None),
@@ -198,10 +197,14 @@ impl Drive<'_> {
         let mut events = vec![];
         for look in looks {
             let unit = look.unit;
-            let mut cancels = match &look.observed {
-                Some(observed) => observed.cancels(&self.state, unit),
-                None => BTreeSet::new(),
-            };
+            let mut cancels = BTreeSet::new();
+            if let Some((observed, below)) = &look.observed {
+                cancels.extend(observed.cancels(&self.state, unit));
+                let cancelled = below
+                    .iter()
+                    .filter(|below| below.cancel(&self.state, unit).is_some());
+                cancels.extend(cancelled.map(|below| Some(below.location.clone())));
+            }
             let locations = self
                 .state
                 .units()

@@ -35,14 +35,14 @@ impl Drive<'_> {
 
     /// Appends what is about to be sent. Gives whether it is to be sent: not if others appended meanwhile, or if
     /// nobody has driven the campaign for too long, also by the time that the log takes it.
-    pub(super) async fn may_send(&mut self, intents: Vec<Event>) -> Result<bool, DriveError> {
+    pub(super) async fn may_send(&mut self, events: Vec<Event>) -> Result<bool, DriveError> {
         if let Some(since) = self.undriven_since() {
             // On conflict somebody else drives it, and this is decided again.
             let _ = self.append(vec![Event::Unattended { since }]).await?;
             return Ok(false);
         }
-        let not_sent: Vec<Fact> = intents.iter().filter_map(not_sent).collect();
-        if self.append(intents).await? == Appended::Conflict {
+        let not_sent: Vec<Fact> = events.iter().filter_map(not_sent).collect();
+        if self.append(events).await? == Appended::Conflict {
             return Ok(false);
         }
         if self.undriven_since().is_some() {

@@ -4,8 +4,8 @@ use super::{Drive, DriveError};
 use crate::campaign::collect::Settlement;
 use crate::campaign::facts::Fact;
 use crate::campaign::polls::{Failures, later};
-use crate::campaign::{ACTS_AT_ONCE, Event, Record};
 use crate::campaign::{Appended, LogKey};
+use crate::campaign::{Event, Record, STORE_CALLS_AT_ONCE};
 use crate::id::{Location, NodeId, UnitId};
 use crate::outcome::NodeRow;
 use crate::port::{PortErrorKind, PortResult};
@@ -13,6 +13,16 @@ use futures_util::{StreamExt as _, stream};
 use std::collections::BTreeMap;
 
 impl Drive<'_> {
+    /// Appends what was decided. Gives whether it is in the log: not if others appended meanwhile, and then
+    /// everything is decided again. Of a start that is about to be sent it may be too late to say so.
+    pub(super) async fn write_decision(&mut self, events: Vec<Event>) -> Result<bool, DriveError> {
+        let is_start = |event: &Event| matches!(event, Event::StartIntended { .. });
+        if events.iter().any(is_start) {
+            return self.may_send(events).await;
+        }
+        Ok(self.append(events).await? == Appended::Yes)
+    }
+
     /// Appends what was learned, whoever else appends meanwhile.
     pub(super) async fn write_down(&mut self, mut facts: Vec<Fact>) -> Result<(), DriveError> {
         loop {
@@ -51,7 +61,7 @@ impl Drive<'_> {
             .into_iter()
             .map(|(location, settlements)| self.put(location, settlements))
             .collect();
-        let mut puts = stream::iter(puts).buffer_unordered(ACTS_AT_ONCE);
+        let mut puts = stream::iter(puts).buffer_unordered(STORE_CALLS_AT_ONCE);
         while let Some(put) = puts.next().await {
             put.map_err(|source| DriveError::Rows { campaign, source })?;
         }
@@ -67,15 +77,12 @@ impl Drive<'_> {
     ) -> PortResult<()> {
         let (campaign, rows) = (self.state.campaign(), &*self.driver.rows);
         // The newest of all units there: their rows are kept together, and older ones are not read.
-        let there = self
-            .state
-            .units()
-            .iter()
-            .filter(|(_, unit)| unit.locations.contains_key(location));
-        let attempts = there.map(|(id, unit)| unit.earlier_attempts.saturating_add(self.attempt(*id)));
+        let there = self.state.units_at(location);
+        let attempts = there.map(|(id, unit)| unit.earlier_attempts.saturating_add(self.attempt(id)));
         let attempt = attempts.max().unwrap_or(1);
-        let others_settled = self.state.locations().any(|(unit, at, state)| {
-            at == location && state.settled.is_some() && settlements.iter().all(|(mine, _)| *mine != unit)
+        let others_settled = self.state.units_at(location).any(|(id, unit)| {
+            let at = unit.locations.get(location);
+            at.is_some_and(|at| at.settled.is_some()) && settlements.iter().all(|(mine, _)| *mine != id)
         });
         let mut failures = Failures::default();
         loop {
@@ -124,8 +131,9 @@ impl Drive<'_> {
         let campaign = self.state.campaign();
         let chain = self.state.chain();
         let record = chain.record(self.now(), self.driver.writer, events);
-        let key = LogKey::Campaign(campaign);
-        let appended = self.driver.journal().append(&key, &record).await;
+        let (driver, key) = (self.driver, LogKey::Campaign(campaign));
+        let appended = async { driver.journal().append(&key, &record).await };
+        let appended = self.calls.beside(appended).await;
         match appended.map_err(|source| DriveError::of_log(campaign, source))? {
             Appended::Yes => self.see(&record)?,
             Appended::Conflict => {
@@ -152,11 +160,8 @@ impl Drive<'_> {
         self.state
             .apply(record)
             .map_err(|error| DriveError::of_records(campaign, error))?;
-        for event in &record.events {
-            if let Event::CommandNotSent { unit, .. } = event {
-                self.polls.forget(*unit);
-            }
-        }
+        let now = self.now();
+        self.memory.follow(&self.state, record, now);
         if let Some(observer) = &self.driver.observer {
             observer(record, &self.state);
         }

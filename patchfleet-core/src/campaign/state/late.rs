@@ -16,6 +16,11 @@ impl State {
         self.plan.lifetime.as_ref()?.cutoff
     }
 
+    /// Whether the plan has a cutoff.
+    pub(in crate::campaign) fn has_cutoff(&self) -> bool {
+        self.cutoff().is_some()
+    }
+
     /// Whether the command of a location may be alive after the cutoff, or was: it expires later, and it is not
     /// known to have been over before. By the log's clock, so a command whose end nobody saw in time counts.
     pub(in crate::campaign) fn may_pass_cutoff(&self, at: &LocationState) -> bool {

@@ -7,23 +7,22 @@ use crate::outcome::LocationOutcome;
 use crate::plan::Unit;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 impl State {
     /// The locations in which nothing was begun, as far as the log tells, of units that somebody else's
     /// cancel cut short: the execution itself was cancelled, or so much in its locations that it went no
     /// further.
     pub(in crate::campaign) fn rest(&self) -> BTreeSet<(UnitId, &Location)> {
-        let cut_short = self
-            .units
-            .iter()
-            .zip(&self.plan.units)
-            .filter(|((id, unit), planned)| {
-                let cancelled = self.knows_cancel(**id, None)
-                    || (unit.used_up_its_errors(planned) && self.cancels.keys().any(|(of, _)| of == *id));
+        // Without a cancel, which is most often, nothing is looked at.
+        let stopped: BTreeSet<UnitId> = self.cancels.keys().map(|(unit, _)| *unit).collect();
+        let stopped = stopped.iter().filter_map(|id| Some((id, self.units.get(id)?)));
+        stopped
+            .filter(|(id, unit)| {
+                let cancelled = self.knows_cancel(**id, None) || self.used_up_its_errors(**id, unit);
                 cancelled && matches!(unit.start, StartState::Started { .. })
-            });
-        cut_short
-            .flat_map(|((id, unit), _)| {
+            })
+            .flat_map(|(id, unit)| {
                 let untouched = unit.locations.iter().filter(|(_, at)| at.is_untouched());
                 untouched.map(|(location, _)| (*id, location))
             })
@@ -73,6 +72,7 @@ impl State {
         self.finished = None;
         self.left_out_for = None;
         for unit in self.units.values_mut().filter(|unit| !unit.is_begun()) {
+            unit.left_out = false;
             for location in unit.locations.values_mut() {
                 if location.outcome() == Some(LocationOutcome::NotStarted) {
                     location.settled = None;
@@ -135,7 +135,9 @@ impl State {
         other.locations.retain(|at, _| !unit.locations.contains_key(at));
         unit.instead_of = other.instead_of.or(Some(replacement.of));
         unit.earlier_attempts = other.earlier_attempts.saturating_add(attempt);
-        self.plan.units.push(planned);
+        let locations = Vec::from_iter(unit.locations.keys().cloned());
+        Arc::make_mut(&mut self.plan).units.push(planned);
         self.units.insert(id, unit);
+        self.place_instead(id, replacement.of, &locations);
     }
 }

@@ -3,6 +3,7 @@
 use super::ASK_AGAIN_AFTER;
 use crate::budget::Seconds;
 use crate::campaign::Record;
+use crate::campaign::ledger::UnitCounts;
 use crate::id::{CommandId, ExecutionId, Location, NodeId, UnitId, WriterId};
 use crate::outcome::LocationOutcome;
 use crate::outcome::Tally;
@@ -39,6 +40,9 @@ pub struct UnitState {
     pub waits: bool,
     /// How many attempts other units had that had its locations before it. The rows that they kept are older.
     pub earlier_attempts: u32,
+    /// Whether the log says that it is not begun any more, unless a person says that the campaign goes on.
+    pub left_out: bool,
+    pub(in crate::campaign) counts: UnitCounts,
 }
 
 /// How far the start of a unit is.
@@ -143,6 +147,28 @@ impl UnitState {
             timeout: None,
             waits: false,
             earlier_attempts: 0,
+            left_out: false,
+            counts: UnitCounts::default(),
+        }
+    }
+
+    /// The unit with one location alone.
+    pub(super) fn within(&self, location: &Location, at: Option<LocationState>) -> Self {
+        Self {
+            start: self.start.clone(),
+            locations: at.into_iter().map(|at| (location.clone(), at)).collect(),
+            ended: self.ended.clone(),
+            named: self.named.clone(),
+            away: self.away.clone(),
+            refused_attempts: self.refused_attempts,
+            not_sent: self.not_sent.clone(),
+            not_before: self.not_before,
+            instead_of: self.instead_of,
+            timeout: self.timeout,
+            waits: self.waits,
+            earlier_attempts: self.earlier_attempts,
+            left_out: self.left_out,
+            counts: UnitCounts::default(),
         }
     }
 
@@ -194,10 +220,15 @@ impl UnitState {
         }
     }
 
+    /// Whether each of its locations has settled.
+    pub(in crate::campaign) fn has_settled(&self) -> bool {
+        usize::try_from(self.counts.settled).is_ok_and(|settled| settled == self.locations.len())
+    }
+
     /// Whether nothing more will happen in the unit.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        let settled = self.locations.values().all(|location| location.settled.is_some());
+        let settled = self.has_settled();
         match self.start {
             StartState::Started { .. } => settled && self.ended.is_some(),
             StartState::Intended(_) => false,
@@ -205,11 +236,11 @@ impl UnitState {
         }
     }
 
-    /// Whether the log says that it is not begun: some location of it is settled without a start. Such a
-    /// unit stays so, unless a person says that the campaign goes on.
+    /// Whether the log says that it is not begun: in so many words, or because some location of it has settled
+    /// without a start. Such a unit stays so, unless a person says that the campaign goes on.
     #[must_use]
     pub fn is_left_out(&self) -> bool {
-        !self.is_begun() && self.locations.values().any(|location| location.settled.is_some())
+        !self.is_begun() && (self.left_out || self.counts.settled > 0)
     }
 
     /// Whether a start was intended.

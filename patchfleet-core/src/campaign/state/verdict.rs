@@ -4,11 +4,9 @@
 use super::{LocationState, StartState, State, UnitState};
 use crate::id::{Location, UnitId};
 use crate::outcome::{FinishedOutcome, LocationOutcome};
-use crate::plan::Unit;
 use crate::port::ExecutionStatus;
 use crate::runbook::RunbookChange;
 use jiff::Timestamp;
-use std::collections::BTreeSet;
 use std::fmt;
 
 /// Why no further unit is begun.
@@ -137,18 +135,29 @@ impl State {
     /// location without a node; nodes that were offline before, or unmanaged, are no failure.
     #[must_use]
     pub fn failed_locations(&self) -> u32 {
-        self.failed_unless(|accepted| accepted)
+        self.ledger.failed_locations()
     }
 
-    /// How many locations failed, without those where a cancel did no damage that is accepted: `is_accepted`
-    /// tells by whether a person has said to go on.
-    fn failed_unless(&self, is_accepted: impl Fn(bool) -> bool) -> u32 {
-        let failed = self.locations().filter(|(unit, location, at)| {
-            at.has_failed() && !self.is_harmless(*unit, location, at, &is_accepted)
+    /// Whether a location of a unit counts as failed.
+    pub(in crate::campaign) fn counts_as_failed(
+        &self,
+        unit: UnitId,
+        location: &Location,
+        at: &LocationState,
+    ) -> bool {
+        at.has_failed() && !self.is_harmless(unit, location, at, |accepted| accepted)
+    }
+
+    /// How many locations failed, without those where a cancel did no damage, whether or not a person has
+    /// accepted it.
+    fn failed_beside_cancels(&self) -> u32 {
+        let failed = self.ledger.failed.keys().filter(|location| {
+            self.units_at(location).any(|(id, unit)| {
+                let at = unit.locations.get(*location);
+                at.is_some_and(|at| at.has_failed() && !self.is_harmless(id, location, at, |_| true))
+            })
         });
-        // Once, however many units it has.
-        let failed: BTreeSet<&Location> = failed.map(|(_, location, _)| location).collect();
-        u32::try_from(failed.len()).unwrap_or(u32::MAX)
+        u32::try_from(failed.count()).unwrap_or(u32::MAX)
     }
 
     /// What somebody else cancelled, if no person has said yet that the campaign goes on.
@@ -192,6 +201,17 @@ impl State {
         self.stop_reason_at(self.last_at)
     }
 
+    /// Whether no further unit is begun, at an instant that is not before the last record.
+    pub(in crate::campaign) fn is_stopped(&self, now: Timestamp) -> bool {
+        self.runbook.is_some()
+            || self.cancelled_elsewhere().is_some()
+            || self.failed_locations() > self.plan.location_errors()
+            || !self.ledger.stopping.is_empty()
+            || !self.ledger.late.is_empty()
+            || self.unattended.is_some()
+            || self.begins_until().is_some_and(|until| now > until)
+    }
+
     /// Why no further unit is begun at an instant that is not before the last record.
     pub(in crate::campaign) fn stop_reason_at(&self, now: Timestamp) -> Option<StopReason> {
         if let Some((change, detail)) = &self.runbook {
@@ -223,15 +243,13 @@ impl State {
     }
 
     fn is_something_unbegun(&self) -> bool {
-        let shared = self.shared();
-        let waits =
-            |unit: &UnitState| !unit.is_begun() && !unit.has_nobody_left() && !self.used_up(unit, &shared);
+        let waits = |unit: &UnitState| !unit.is_begun() && !unit.has_nobody_left() && !self.used_up(unit);
         self.units.values().any(waits) || !self.rest().is_empty()
     }
 
     /// Why no further unit is begun once a person has accepted every cancel.
     fn reason_beside_cancels(&self, now: Timestamp) -> Option<StopReason> {
-        self.other_reason(now, self.failed_unless(|_| true))
+        self.other_reason(now, self.failed_beside_cancels())
     }
 
     /// Why no further unit is begun, other than a cancel or a changed runbook, when so many locations failed.
@@ -240,24 +258,10 @@ impl State {
         if failed > allowed {
             return Some(StopReason::Budget { failed, allowed });
         }
-        self.units
-            .iter()
-            .zip(&self.plan.units)
-            .find_map(|((&id, unit), planned)| match &unit.start {
-                StartState::Refused { .. } => Some(StopReason::Refused(id)),
-                StartState::Unresolved { .. } => Some(StopReason::Unresolved(id)),
-                StartState::Started { .. }
-                    if unit.has_unreached()
-                        && !unit.used_up_its_errors(planned)
-                        && !self.knows_cancel(id, None) =>
-                {
-                    Some(StopReason::BrokenOff(id))
-                }
-                _ => None,
-            })
+        self.why_it_stops()
             .or_else(|| {
-                let mut late = self.locations().filter(|(.., at)| self.may_pass_cutoff(at));
-                let (_, location, at) = late.next()?;
+                let (unit, location) = self.ledger.late.first()?;
+                let at = self.units.get(unit)?.locations.get(location)?;
                 Some(StopReason::PastCutoff {
                     location: location.clone(),
                     expires: at.expires_at?,
@@ -273,6 +277,39 @@ impl State {
                 let (until, at) = (lifetime.begins_until()?, lifetime.cutoff?);
                 (now > until).then_some(StopReason::Cutoff { at })
             })
+    }
+
+    #[cfg(test)]
+    pub(in crate::campaign) fn was_left_alone(&self) -> bool {
+        self.unattended.is_some()
+    }
+
+    #[cfg(test)]
+    pub(in crate::campaign) fn runbook_has_changed(&self) -> bool {
+        self.runbook.is_some()
+    }
+
+    /// Why the first unit that is a reason to begin nothing more is one.
+    fn why_it_stops(&self) -> Option<StopReason> {
+        let id = *self.ledger.stopping.first()?;
+        Some(match self.units.get(&id)?.start {
+            StartState::Refused { .. } => StopReason::Refused(id),
+            StartState::Unresolved { .. } => StopReason::Unresolved(id),
+            _ => StopReason::BrokenOff(id),
+        })
+    }
+
+    /// Whether the unit's execution ended without reaching its locations, and not because of its error limit or
+    /// of a cancel.
+    pub(in crate::campaign) fn broke_off(&self, id: UnitId, unit: &UnitState) -> bool {
+        unit.counts.unreached > 0 && !self.used_up_its_errors(id, unit) && !self.knows_cancel(id, None)
+    }
+
+    /// Whether more steps of a unit failed than its own error limit allows, so that AWS went no further. A step
+    /// that settled before it ended, because its command matched no node, ends as Success (recorded).
+    pub(super) fn used_up_its_errors(&self, id: UnitId, unit: &UnitState) -> bool {
+        let planned = self.plan.unit(id);
+        planned.is_some_and(|planned| unit.counts.steps_failed > planned.location_errors())
     }
 
     /// Why locations were left out that had not been begun; `None` if none was.
@@ -292,12 +329,17 @@ impl State {
         }
         let left_out = self.runbook.is_some()
             || self.cancelled_elsewhere().is_some()
-            || self.locations().any(|(.., at)| self.may_pass_cutoff(at))
+            || !self.ledger.late.is_empty()
             || self
                 .units
                 .values()
                 .any(|unit| !unit.is_begun() && unit.has_unreached());
         self.left_out_for().filter(|_| left_out)
+    }
+
+    /// Why the first unit was left out, as it was when that was decided.
+    pub(in crate::campaign) fn first_left_out_for(&self) -> Option<&StopReason> {
+        self.left_out_for.as_ref()
     }
 
     /// Why nothing more is begun, or why what was left out was.
@@ -333,7 +375,7 @@ impl State {
         if self.runbook.is_some()
             || self.cancelled_elsewhere().is_some()
             || !self.rest().is_empty()
-            || self.locations().any(|(.., at)| self.may_pass_cutoff(at))
+            || !self.ledger.late.is_empty()
         {
             return FinishedOutcome::Halted;
         }
@@ -349,10 +391,10 @@ impl State {
                         | StopReason::Unattended { .. }
                 )
             });
-        let halted = self.units.values().zip(&self.plan.units).any(|(unit, planned)| {
+        let halted = self.units.iter().any(|(id, unit)| {
             unit.has_unreached()
                 && match unit.start {
-                    StartState::Started { .. } => unit.used_up_its_errors(planned),
+                    StartState::Started { .. } => self.used_up_its_errors(*id, unit),
                     _ => by_budget,
                 }
         });
@@ -372,20 +414,7 @@ impl State {
 impl UnitState {
     /// Whether a location of it was never begun.
     fn has_unreached(&self) -> bool {
-        self.locations
-            .values()
-            .any(|location| location.outcome() == Some(LocationOutcome::NotStarted))
-    }
-
-    /// Whether more steps failed than its own error limit allows, so that AWS went no further.
-    pub(super) fn used_up_its_errors(&self, planned: &Unit) -> bool {
-        let failed = self.locations.values().filter(|location| match &location.status {
-            Some(status) if status.is_terminal() => !ended_well(status),
-            // Settled before its step ended, because its command matched no node: such a step ends as
-            // Success (recorded).
-            Some(_) | None => false,
-        });
-        u32::try_from(failed.count()).is_ok_and(|failed| failed > planned.location_errors())
+        self.counts.unreached > 0
     }
 }
 

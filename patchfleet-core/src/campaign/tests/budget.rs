@@ -2,7 +2,8 @@
 
 use super::outcomes::outcomes;
 use super::world::*;
-use crate::campaign::{COLLECTS_A_TURN, Event, PATCH_STATE_LAG};
+use crate::campaign::decide::LOCATIONS_AT_ONCE;
+use crate::campaign::{Event, PATCH_STATE_LAG};
 use crate::outcome::{FinishedOutcome, LocationOutcome};
 
 #[test]
@@ -124,7 +125,7 @@ fn many_locations_that_end_together_are_settled_a_few_at_a_time() {
         .collect();
     assert_eq!(settled.iter().sum::<usize>(), 100);
     assert!(
-        settled.iter().all(|&settled| settled <= COLLECTS_A_TURN),
+        settled.iter().all(|&settled| settled <= LOCATIONS_AT_ONCE),
         "{settled:?}"
     );
 }

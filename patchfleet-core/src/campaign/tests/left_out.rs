@@ -1,11 +1,10 @@
 //! What was left out stays out, whatever becomes of the reason.
 
 use super::world::*;
-use crate::campaign::{
-    Action, COLLECTS_A_TURN, Decision, DriveError, Event, Polls, RECORD_FORMAT, Record, State, StopReason,
-    decide,
-};
+use crate::campaign::decide::{LOCATIONS_AT_ONCE, decide};
+use crate::campaign::memory::Memory;
 use crate::campaign::{Chain, LogKey};
+use crate::campaign::{DriveError, Event, RECORD_FORMAT, Record, State, StopReason};
 use crate::id::{ExecutionId, Location, UnitId, WriterId};
 use crate::outcome::Tally;
 use crate::outcome::{FinishedOutcome, LocationOutcome};
@@ -87,10 +86,11 @@ fn a_unit_that_settled_as_not_begun_is_not_begun_when_the_budget_has_room_again(
     let records: Vec<Record> = events.into_iter().map(record).collect();
     let state = State::from_records(&records).unwrap();
     assert_eq!(state.failed_locations(), 0);
-    assert_eq!(
-        decide(&state, &Polls::new(), state.last_at()),
-        Decision::Act(vec![Action::Finish(FinishedOutcome::Halted)])
-    );
+    let decision = decide(&state, &Memory::of(&state, state.last_at()), state.last_at());
+    let finished = Event::Finished {
+        outcome: FinishedOutcome::Halted,
+    };
+    assert_eq!((decision.record, decision.calls), (vec![finished], vec![]));
     assert!(matches!(
         state.left_out_because(),
         Some(StopReason::Budget {
@@ -147,7 +147,7 @@ fn results_that_are_read_again_while_another_unit_runs_begin_nothing_that_was_le
 
 #[test]
 fn a_unit_that_is_left_out_in_part_is_left_out_whole() {
-    let regions: Vec<String> = (1..=COLLECTS_A_TURN + 8)
+    let regions: Vec<String> = (1..=LOCATIONS_AT_ONCE + 8)
         .map(|n| format!("us-east-{n}"))
         .collect();
     let unit: Vec<(&str, Script)> = regions.iter().map(|region| (region.as_str(), well())).collect();

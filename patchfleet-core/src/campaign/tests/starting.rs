@@ -1,12 +1,11 @@
 //! Starting: what a refusal, a delay and a lost answer lead to, and when something is sent again.
 
 use super::world::*;
-use crate::campaign::{Action, DriveError};
+use crate::campaign::DriveError;
+use crate::campaign::decide::{Call, Decision, decide};
+use crate::campaign::memory::Memory;
 use crate::campaign::{CampaignLog, Chain, LogKey, RecordDigest};
-use crate::campaign::{
-    Decision, Event, LOOK_UP_AFTER, Polls, RECORD_FORMAT, RESEND_WITHIN, Record, StartState, State, Turn,
-    decide,
-};
+use crate::campaign::{Event, LOOK_UP_AFTER, RECORD_FORMAT, RESEND_WITHIN, Record, StartState, State, Turn};
 use crate::id::{CampaignId, UnitId, WriterId};
 use crate::outcome::{FinishedOutcome, LocationOutcome};
 use crate::port::{Clock as _, PortError, PortErrorKind};
@@ -158,22 +157,23 @@ fn an_intent_without_an_answer_is_first_left_alone_then_looked_up() {
     let state = intended(&world, &[(1, 0)]);
     let origin = state.planned_at();
     let unit = UnitId::from_index(0);
-    assert_eq!(
-        decide(&state, &Polls::new(), origin),
-        Decision::Wait(origin + LOOK_UP_AFTER)
-    );
+    let decided = |state: &State, at| {
+        let Decision {
+            record, calls, wake, ..
+        } = decide(state, &Memory::of(state, at), at);
+        assert_eq!(record, []);
+        (calls, wake)
+    };
+    assert_eq!(decided(&state, origin), (vec![], Some(origin + LOOK_UP_AFTER)));
     for later in [LOOK_UP_AFTER, RESEND_WITHIN * 100] {
-        assert_eq!(
-            decide(&state, &Polls::new(), origin + later),
-            Decision::Act(vec![Action::Find(unit)])
-        );
+        assert_eq!(decided(&state, origin + later), (vec![Call::Find(unit)], None));
     }
     // Sent again by somebody else: the wait begins anew.
     let state = intended(&world, &[(1, 0), (2, 100)]);
     let second = SignedDuration::from_secs(100);
     assert_eq!(
-        decide(&state, &Polls::new(), origin + second),
-        Decision::Wait(origin + second + LOOK_UP_AFTER)
+        decided(&state, origin + second),
+        (vec![], Some(origin + second + LOOK_UP_AFTER))
     );
 }
 
@@ -196,15 +196,11 @@ fn one_drivers_not_now_does_not_answer_for_another_drivers_sending() {
         )
     };
     state.apply(&deferred(&state, 1)).unwrap();
-    assert!(matches!(
-        decide(&state, &Polls::new(), state.last_at()),
-        Decision::Wait(_)
-    ));
+    let calls = |state: &State| decide(state, &Memory::of(state, state.last_at()), state.last_at()).calls;
+    assert_eq!(calls(&state), []);
     state.apply(&deferred(&state, 2)).unwrap();
-    assert!(
-        matches!(decide(&state, &Polls::new(), state.last_at()), Decision::Act(actions)
-        if matches!(actions[..], [Action::Start { attempt: 1, .. }]))
-    );
+    let unit = UnitId::from_index(0);
+    assert_eq!(calls(&state), [Call::Start { unit, attempt: 1 }]);
 }
 
 #[test]

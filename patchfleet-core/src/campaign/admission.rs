@@ -1,0 +1,246 @@
+//! Whether a unit may be begun: one rule a file, asked in a fixed order.
+//!
+//! A rule looks at the state and the time, and says [`Verdict::Begin`] as long as it has nothing against the
+//! unit. The first rule that has something against it is the reason why the unit waits, or why it is never
+//! begun.
+
+use super::state::State;
+use crate::id::{Location, UnitId};
+use crate::port::PortErrorKind;
+use jiff::Timestamp;
+use serde::Serialize;
+use std::fmt;
+
+pub(super) mod budget;
+pub(super) mod order;
+pub(super) mod stop;
+
+/// What a rule says of a unit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// The rule has nothing against it.
+    Begin,
+    /// Not now.
+    Hold {
+        reason: HoldReason,
+        /// When to ask again, if that is known. Otherwise whatever happens next is the time.
+        until: Option<Timestamp>,
+    },
+    /// Not now, and never unless a person says that the campaign goes on.
+    Never,
+}
+
+/// A rule: its name, and what it says.
+type Asked = (Rule, fn(&State, UnitId, Timestamp) -> Verdict);
+
+/// The rules, in the order in which they are asked.
+const RULES: [Asked; 3] = [
+    (Rule::Stop, stop::verdict),
+    (Rule::Order, order::verdict),
+    (Rule::Budget, budget::verdict),
+];
+
+/// A rule of admission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Rule {
+    /// Nothing more is begun once there is a reason to stop.
+    Stop,
+    /// Units are begun in their order, one start at a time.
+    Order,
+    /// So many locations at once, so many that fail.
+    Budget,
+}
+
+/// Why a unit is not begun yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Hold {
+    /// The unit.
+    pub unit: UnitId,
+    /// The rule that holds it.
+    pub rule: Rule,
+    /// Why.
+    pub reason: HoldReason,
+    /// When it is looked at again, if that is known. Otherwise whatever happens next is the time.
+    pub until: Option<Timestamp>,
+}
+
+/// What a unit waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "waits_for", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum HoldReason {
+    /// Its turn: this unit comes first.
+    Turn {
+        /// The unit that is begun before it.
+        after: UnitId,
+    },
+    /// The answer to the start of another unit.
+    Answer {
+        /// The other unit.
+        of: UnitId,
+    },
+    /// The answer to its own start, or its being found.
+    OwnAnswer,
+    /// AWS, which put its start off.
+    Aws {
+        /// Why.
+        kind: PortErrorKind,
+        /// AWS's words.
+        detail: String,
+    },
+    /// Another unit that is at work in the same location.
+    Location {
+        /// The location.
+        location: Location,
+    },
+    /// The nodes that Run Command refused to send its last command to.
+    NextAttempt,
+    /// The results of locations that have ended: any may be one failure too many.
+    Results {
+        /// How many locations.
+        locations: u32,
+    },
+    /// Places among the locations at once.
+    Places {
+        /// How many locations the open units have in work at once.
+        taken: u64,
+        /// How many it needs itself.
+        needed: u32,
+        /// How many there are.
+        of: u32,
+    },
+}
+
+impl fmt::Display for HoldReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Turn { after } => write!(f, "unit {after} is begun first"),
+            Self::Answer { of } => write!(
+                f,
+                "the start of unit {of} has no answer yet, and one is sent at a time"
+            ),
+            Self::OwnAnswer => f.write_str("its start has no answer yet"),
+            Self::Aws { detail, .. } => write!(f, "AWS put its start off: {detail}"),
+            Self::Location { location } => write!(f, "another unit is at work in {location}"),
+            Self::NextAttempt => {
+                f.write_str("Run Command refused its last command whole, and its nodes are asked for again")
+            }
+            Self::Results { locations } => write!(
+                f,
+                "{} ended, and the results are not read yet",
+                match locations {
+                    1 => "1 location has".to_owned(),
+                    n => format!("{n} locations have"),
+                }
+            ),
+            Self::Places { taken, needed, of } => write!(
+                f,
+                "{taken} of {of} locations at once are taken, and it needs {needed}"
+            ),
+        }
+    }
+}
+
+/// What is to become of the units that wait.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Admitted {
+    /// The unit that may be begun.
+    pub(super) begin: Option<UnitId>,
+    /// Units that are never begun.
+    pub(super) never: Vec<UnitId>,
+    /// Why the next unit is not begun.
+    pub(super) hold: Option<Hold>,
+}
+
+/// Asks the rules about the units that wait, up to the first that may be begun or has to wait.
+pub(super) fn admit(state: &State, now: Timestamp) -> Admitted {
+    let mut admitted = Admitted::default();
+    if state.is_stopped(now) {
+        admitted.never = state.waiting().collect();
+        return admitted;
+    }
+    for unit in state.ready() {
+        match ask(state, unit, now) {
+            (_, Verdict::Never) => admitted.never.push(unit),
+            (_, Verdict::Begin) => {
+                admitted.begin = Some(unit);
+                break;
+            }
+            (rule, Verdict::Hold { reason, until }) => {
+                admitted.hold = Some(Hold {
+                    unit,
+                    rule,
+                    reason,
+                    until,
+                });
+                break;
+            }
+        }
+    }
+    admitted
+}
+
+/// What the first rule says that has something against the unit.
+fn ask(state: &State, unit: UnitId, now: Timestamp) -> (Rule, Verdict) {
+    for (rule, verdict) in RULES {
+        match verdict(state, unit, now) {
+            Verdict::Begin => {}
+            against => return (rule, against),
+        }
+    }
+    (Rule::Order, Verdict::Begin)
+}
+
+impl State {
+    /// Why each unit that is to be begun still has not been, in the order of the units. Empty once nothing more
+    /// is begun: then [`stop_reason`](Self::stop_reason) says why.
+    #[must_use]
+    pub fn holds(&self, now: Timestamp) -> Vec<Hold> {
+        if self.finished().is_some() || self.is_stopped(now) {
+            return vec![];
+        }
+        let mut holds: Vec<Hold> = self.intended().map(|unit| self.hold_of_intended(unit)).collect();
+        let admitted = admit(self, now);
+        let first = admitted.begin.or(admitted.hold.as_ref().map(|hold| hold.unit));
+        holds.extend(admitted.hold);
+        let Some(first) = first else {
+            return holds;
+        };
+        let others = self
+            .waiting()
+            .filter(|unit| *unit != first && !admitted.never.contains(unit));
+        holds.extend(others.map(|unit| Hold {
+            unit,
+            rule: Rule::Order,
+            reason: match self.busy_location(unit) {
+                Some(location) => HoldReason::Location {
+                    location: location.clone(),
+                },
+                None => HoldReason::Turn { after: first },
+            },
+            until: None,
+        }));
+        holds.sort_by_key(|hold| hold.unit);
+        holds
+    }
+
+    fn hold_of_intended(&self, unit: UnitId) -> Hold {
+        use super::StartState;
+        let put_off = self.units().get(&unit).and_then(|unit| match &unit.start {
+            StartState::Intended(intent) if intent.in_doubt.is_empty() => intent.deferred.clone(),
+            _ => None,
+        });
+        Hold {
+            unit,
+            rule: Rule::Order,
+            reason: match put_off {
+                Some((kind, detail)) => HoldReason::Aws { kind, detail },
+                None => HoldReason::OwnAnswer,
+            },
+            until: None,
+        }
+    }
+}

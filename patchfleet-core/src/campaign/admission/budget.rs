@@ -1,0 +1,26 @@
+//! So many locations at once, so many that fail.
+
+use super::{HoldReason, Verdict};
+use crate::campaign::State;
+use crate::id::UnitId;
+use jiff::Timestamp;
+
+/// A unit waits while locations have ended whose results are not read, as any may be one failure too many. It
+/// waits as well until there are places for as many locations as it has in work at once. With no unit open it is
+/// begun whatever it says: otherwise it would wait for ever.
+pub(in crate::campaign) fn verdict(state: &State, unit: UnitId, _now: Timestamp) -> Verdict {
+    let hold = |reason| Verdict::Hold { reason, until: None };
+    let undecided = state.undecided();
+    if undecided > 0 {
+        return hold(HoldReason::Results { locations: undecided });
+    }
+    let (taken, needed, of) = (
+        state.places_taken(),
+        state.at_once(unit),
+        state.plan().location_budget(),
+    );
+    if taken > 0 && taken.saturating_add(u64::from(needed)) > u64::from(of) {
+        return hold(HoldReason::Places { taken, needed, of });
+    }
+    Verdict::Begin
+}

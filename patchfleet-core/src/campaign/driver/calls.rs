@@ -1,0 +1,235 @@
+//! Making calls, each with all that it needs, so that the campaign goes on while it has no answer.
+
+use super::{Drive, Driver};
+use crate::campaign::collect::{Collected, Found, Job};
+use crate::campaign::decide::Call;
+use crate::campaign::facts::Basis;
+use crate::campaign::memory::{LocationTask, UnitTask};
+use crate::campaign::observe::{self, Below, Observed};
+use crate::campaign::start;
+use crate::campaign::state::{StartState, State};
+use crate::id::{ExecutionId, Location, UnitId};
+use crate::port::{BoxFuture, PortError, PortErrorKind, PortResult};
+use crate::runbook::{Changed, NotCompared};
+use futures_util::future::{Either, select};
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt as _, StreamExt as _};
+use std::collections::{BTreeSet, VecDeque};
+use std::future::Future;
+use std::pin::pin;
+use std::sync::{Mutex, PoisonError};
+
+/// What came of a call.
+pub(super) enum Answer {
+    Compared(UnitId, Result<Option<Changed>, NotCompared>),
+    /// The unit, which attempt, and what came of it.
+    Sent(UnitId, u32, PortResult<ExecutionId>),
+    Looked(UnitId, u32, PortResult<Option<ExecutionId>>),
+    Observed(UnitId, PortResult<Observed>),
+    /// With the execution that was looked at.
+    Seen(UnitId, Location, ExecutionId, Below),
+    /// With who is selected there, if that is known though the results are not.
+    Collected(UnitId, Location, Basis, PortResult<Collected>, Option<Found>),
+    /// The location cannot be read, and neither can the unit's own execution: it is the caller's
+    /// credentials that do not work.
+    LockedOut(UnitId, Location, PortError),
+}
+
+impl Answer {
+    /// Whether AWS was asked for something that runs, and answered.
+    pub(super) fn is_of_aws(&self) -> bool {
+        matches!(
+            self,
+            Self::Sent(.., Ok(_))
+                | Self::Looked(.., Ok(_))
+                | Self::Observed(_, Ok(_))
+                | Self::Collected(.., Ok(_), _)
+        )
+    }
+}
+
+/// The calls that have no answer yet, and the answers that nobody has taken yet.
+#[derive(Default)]
+pub(super) struct Calls<'d> {
+    // Never locked. A mutex may be shared between threads although what is in it may not, and a drive is.
+    under_way: Mutex<FuturesUnordered<BoxFuture<'d, Answer>>>,
+    answers: VecDeque<Answer>,
+}
+
+impl<'d> Calls<'d> {
+    fn under_way(&mut self) -> &mut FuturesUnordered<BoxFuture<'d, Answer>> {
+        self.under_way.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&mut self, call: BoxFuture<'d, Answer>) {
+        self.under_way().push(call);
+    }
+
+    /// Whether every answer has been taken.
+    pub(super) fn are_done(&mut self) -> bool {
+        self.answers.is_empty() && self.under_way().is_empty()
+    }
+
+    /// Waits until there is an answer to take, or no call is left.
+    pub(super) async fn wait(&mut self) {
+        if self.answers.is_empty() {
+            let answer = self.under_way().next().await;
+            self.answers.extend(answer);
+        }
+    }
+
+    /// Waits until every call has its answer.
+    pub(super) async fn wait_for_all(&mut self) {
+        while let Some(answer) = self.under_way().next().await {
+            self.answers.push_back(answer);
+        }
+    }
+
+    /// Takes every answer that has come.
+    pub(super) fn take(&mut self) -> VecDeque<Answer> {
+        while let Some(Some(answer)) = self.under_way().next().now_or_never() {
+            self.answers.push_back(answer);
+        }
+        std::mem::take(&mut self.answers)
+    }
+
+    /// Does something while the calls go on.
+    pub(super) async fn beside<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        loop {
+            if self.under_way().is_empty() {
+                return work.await;
+            }
+            match select(work.as_mut(), self.under_way().next()).await {
+                Either::Left((done, _)) => return done,
+                Either::Right((answer, _)) => self.answers.extend(answer),
+            }
+        }
+    }
+}
+
+impl<'d> Drive<'d> {
+    /// Makes a call. Nothing is called if the state has nothing to call for.
+    pub(super) fn make(&mut self, call: Call) {
+        let (task, made) = match call {
+            Call::Compare(unit) => (Task::Unit(UnitTask::Start(unit)), self.compare(unit)),
+            Call::Start { unit, attempt } => (Task::Unit(UnitTask::Start(unit)), self.start(unit, attempt)),
+            Call::Find(unit) => (Task::Unit(UnitTask::Start(unit)), self.find(unit)),
+            Call::Observe(unit) => (Task::Unit(UnitTask::Observe(unit)), self.observe(unit)),
+            Call::Look(unit, location) => {
+                let made = self.look_below(unit, &location);
+                (Task::Location(LocationTask::Look(unit, location)), made)
+            }
+            Call::Collect(unit, location) => {
+                let made = self.collect(unit, &location);
+                (Task::Location(LocationTask::Collect(unit, location)), made)
+            }
+        };
+        match (task, made) {
+            (Task::Unit(task), Some(made)) => {
+                self.memory.unit_tasks.begin(task);
+                self.calls.push(made);
+            }
+            (Task::Location(task), Some(made)) => {
+                self.memory.location_tasks.begin(task);
+                self.calls.push(made);
+            }
+            (Task::Unit(task), None) => self.memory.unit_tasks.clear(&task),
+            (Task::Location(task), None) => self.memory.location_tasks.clear(&task),
+        }
+    }
+
+    fn start(&self, unit: UnitId, attempt: u32) -> Option<BoxFuture<'d, Answer>> {
+        let driver = self.driver;
+        let StartState::Intended(intent) = &self.state.units().get(&unit)?.start else {
+            return None;
+        };
+        let token = self.state.campaign().client_token(unit, attempt);
+        let sent = driver.automation.start(&intent.request, token);
+        Some(Box::pin(async move { Answer::Sent(unit, attempt, sent.await) }))
+    }
+
+    fn find(&self, unit: UnitId) -> Option<BoxFuture<'d, Answer>> {
+        let driver = self.driver;
+        let StartState::Intended(intent) = &self.state.units().get(&unit)?.start else {
+            return None;
+        };
+        let attempt = intent.attempt;
+        let token = self.state.campaign().client_token(unit, attempt);
+        let document = intent.request.document_name.clone();
+        Some(Box::pin(async move {
+            let found = start::find(&*driver.automation, &document, token).await;
+            Answer::Looked(unit, attempt, found)
+        }))
+    }
+
+    fn observe(&self, unit: UnitId) -> Option<BoxFuture<'d, Answer>> {
+        let driver = self.driver;
+        let execution = observe::execution_of(self.state.units().get(&unit)?)?.clone();
+        Some(Box::pin(async move {
+            let observed = observe::observe(&*driver.automation, &execution).await;
+            Answer::Observed(unit, observed)
+        }))
+    }
+
+    fn look_below(&self, unit: UnitId, location: &Location) -> Option<BoxFuture<'d, Answer>> {
+        let driver = self.driver;
+        let state = self.state.units().get(&unit)?;
+        let execution = observe::execution_of(state)?.clone();
+        let at = state.locations.get(location)?;
+        let child = at.child.clone()?;
+        let known = at.commands.keys().cloned().collect();
+        let location = location.clone();
+        let one_command = self.state.runs_own_runbook();
+        Some(Box::pin(async move {
+            let seen = observe::below(driver.results(), location.clone(), child, known, one_command).await;
+            Answer::Seen(unit, location, execution, seen)
+        }))
+    }
+
+    fn collect(&self, unit: UnitId, location: &Location) -> Option<BoxFuture<'d, Answer>> {
+        let driver = self.driver;
+        let of = self.state.units().get(&unit)?;
+        of.locations.get(location).filter(|at| at.settled.is_none())?;
+        let basis = Basis::of(of);
+        let state = self.state.excerpt(unit, location);
+        let parent = self.memory.parent(unit).cloned();
+        let (location, now) = (location.clone(), self.now());
+        Some(Box::pin(async move {
+            let job = Job {
+                ports: driver.results(),
+                state: &state,
+                unit,
+                location: &location,
+                parent: parent.as_ref(),
+                now,
+            };
+            let collected = job.collect().await;
+            if let Err(error) = &collected
+                && error.kind() == PortErrorKind::Credentials
+                && let Some(own) = locked_out(driver, &state, unit).await
+            {
+                return Answer::LockedOut(unit, location, own);
+            }
+            let found = match &collected {
+                Err(error) if !error.kind().is_transient() => job.found(BTreeSet::new()).await.ok(),
+                _ => None,
+            };
+            Answer::Collected(unit, location, basis, collected, found)
+        }))
+    }
+}
+
+/// What a call is made for.
+enum Task {
+    Unit(UnitTask),
+    Location(LocationTask),
+}
+
+/// Why the caller cannot read the unit's execution, if that is for want of credentials. Tells
+/// credentials that have expired from an account in which they were never good.
+async fn locked_out(driver: &Driver, state: &State, unit: UnitId) -> Option<PortError> {
+    let execution = state.units().get(&unit).and_then(observe::execution_of)?;
+    let error = driver.automation.execution(execution).await.err()?;
+    (error.kind() == PortErrorKind::Credentials).then_some(error)
+}

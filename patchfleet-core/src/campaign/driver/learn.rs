@@ -1,0 +1,283 @@
+//! What an answer tells, and when to ask again.
+
+use super::calls::Answer;
+use super::{Drive, DriveError};
+use crate::campaign::collect::{Collected, Found, Settlement};
+use crate::campaign::facts::{Basis, Fact};
+use crate::campaign::memory::{LocationTask, UnitTask};
+use crate::campaign::observe;
+use crate::campaign::polls::{Failures, later, poll_interval};
+use crate::campaign::start::Failure;
+use crate::campaign::state::StartState;
+use crate::id::{Location, UnitId};
+use crate::port::{PortErrorKind, PortResult};
+use jiff::{SignedDuration, Timestamp};
+
+/// Once a location has been over for this long, the second refusal to read its results is final.
+/// Without this rule a driver that runs for seconds at a time would never give up.
+const GIVE_UP_AFTER: SignedDuration = SignedDuration::from_hours(1);
+
+/// How many executions and pages of their steps are read in a second, for all units together. AWS answers 3 such
+/// calls a second in an account and Region (published), and other drivers and people ask as well.
+const READS_A_SECOND: u64 = 2;
+
+/// How many steps AWS gives on a page (DescribeAutomationStepExecutions).
+const STEPS_A_PAGE: u64 = 50;
+
+impl Drive<'_> {
+    /// Adds what is known by an answer to the facts, and remembers when to ask again.
+    ///
+    /// # Errors
+    ///
+    /// That the campaign cannot be driven on. The facts hold all the same.
+    pub(super) fn learn(&mut self, answer: Answer, facts: &mut Vec<Fact>) -> Result<(), DriveError> {
+        let now = self.now();
+        match answer {
+            Answer::Compared(unit, compared) => {
+                self.memory.unit_tasks.end(&UnitTask::Start(unit));
+                facts.extend(self.learn_compared(unit, compared)?);
+            }
+            Answer::Sent(unit, attempt, sent) => {
+                self.memory.unit_tasks.end(&UnitTask::Start(unit));
+                self.memory.unit(unit).compared_at = None;
+                match sent {
+                    Ok(execution) => facts.push(Fact::Started(unit, attempt, execution)),
+                    Err(error) => {
+                        let asked = self.memory.unit(unit);
+                        asked.start_failures.add(error.kind());
+                        asked.start_at = Some(later(now, asked.start_failures.backoff()));
+                        let not_taken = |kind, for_good| Fact::NotTaken {
+                            unit,
+                            attempt,
+                            kind,
+                            detail: error.reason(),
+                            for_good,
+                        };
+                        match Failure::of(&error) {
+                            Failure::InDoubt => {}
+                            Failure::Mismatch => asked.mismatch = Some(error.reason()),
+                            Failure::NotNow(kind) => facts.push(not_taken(kind, false)),
+                            Failure::Refused(kind) => facts.push(not_taken(kind, true)),
+                        }
+                        if error.kind() == PortErrorKind::Credentials && asked.start_failures.are_too_many() {
+                            return Err(self.no_credentials(error));
+                        }
+                    }
+                }
+            }
+            Answer::Looked(unit, attempt, found) => {
+                self.memory.unit_tasks.end(&UnitTask::Start(unit));
+                let asked = self.memory.unit(unit);
+                match found {
+                    Ok(Some(execution)) => facts.push(Fact::Started(unit, attempt, execution)),
+                    Ok(None) => {
+                        asked.not_found_at = Some(now);
+                        asked.find_failures = Failures::default();
+                        asked.find_at = None;
+                        // It was not sent in vain: it is sent again at once.
+                        asked.start_at = None;
+                    }
+                    Err(error) => {
+                        asked.find_failures.add(error.kind());
+                        asked.find_at = Some(later(now, asked.find_failures.backoff()));
+                        if asked.find_failures.are_too_many() {
+                            if error.kind() == PortErrorKind::Credentials {
+                                return Err(self.no_credentials(error));
+                            }
+                            asked.find_given_up = Some(error.reason());
+                        }
+                    }
+                }
+            }
+            Answer::Observed(unit, observed) => facts.extend(self.learn_observed(unit, observed, now)?),
+            Answer::Seen(unit, location, execution, below) => {
+                let look = LocationTask::Look(unit, location.clone());
+                self.memory.location_tasks.end(&look);
+                let at = self
+                    .state
+                    .units()
+                    .get(&unit)
+                    .and_then(|unit| unit.locations.get(&location));
+                let age = at.and_then(|at| at.child_at).map(|seen| now.duration_since(seen));
+                let next = later(now, poll_interval(age.unwrap_or_default()));
+                self.memory.location_tasks.set(&look, next);
+                facts.push(Fact::Seen(unit, execution, below));
+            }
+            Answer::LockedOut(unit, location, error) => {
+                let asked = self.memory.location(unit, &location);
+                asked.failures.add(error.kind());
+                let (next, too_many) = (
+                    later(now, asked.failures.backoff()),
+                    asked.failures.are_too_many(),
+                );
+                self.collect_again_at(unit, &location, next);
+                if too_many {
+                    return Err(self.no_credentials(error));
+                }
+            }
+            Answer::Collected(unit, location, basis, collected, found) => {
+                facts.extend(self.learn_collected(unit, location, basis, collected, found.as_ref(), now));
+            }
+        }
+        Ok(())
+    }
+
+    fn learn_observed(
+        &mut self,
+        unit: UnitId,
+        observed: PortResult<observe::Observed>,
+        now: Timestamp,
+    ) -> Result<Option<Fact>, DriveError> {
+        let task = UnitTask::Observe(unit);
+        self.memory.unit_tasks.end(&task);
+        match observed {
+            Ok(observed) => {
+                let is_current = self.state.units().get(&unit).and_then(observe::execution_of)
+                    == Some(&observed.execution);
+                if !is_current {
+                    return Ok(None);
+                }
+                let asked = self.memory.unit(unit);
+                asked.observe_failures = Failures::default();
+                asked.parent = Some(observed.parent.clone());
+                if observed.parent.status.is_terminal() {
+                    self.memory.collect_all(&self.state, unit, now);
+                } else {
+                    let next = later(now, self.until_next_look(unit, now));
+                    self.memory.unit_tasks.set(&task, next);
+                }
+                Ok(Some(Fact::Observed(unit, observed)))
+            }
+            Err(source) => {
+                let asked = self.memory.unit(unit);
+                // It was started, so it is there: AWS is eventually consistent.
+                asked.observe_failures.add(match source.kind() {
+                    PortErrorKind::NotFound => PortErrorKind::Unavailable,
+                    kind => kind,
+                });
+                let (next, too_many) = (
+                    later(now, asked.observe_failures.backoff()),
+                    asked.observe_failures.are_too_many(),
+                );
+                self.memory.unit_tasks.set(&task, next);
+                if too_many
+                    && let Some(execution) = self.state.units().get(&unit).and_then(observe::execution_of)
+                {
+                    if source.kind() == PortErrorKind::Credentials {
+                        return Err(self.no_credentials(source));
+                    }
+                    return Err(DriveError::Observe {
+                        campaign: self.state.campaign(),
+                        execution: execution.clone(),
+                        source,
+                    });
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    /// How long to wait until a unit is looked at again: by its age, and for as long as it takes to look at every
+    /// open unit at the rate that AWS allows.
+    fn until_next_look(&self, unit: UnitId, now: Timestamp) -> SignedDuration {
+        let age = match self.state.units().get(&unit).map(|unit| &unit.start) {
+            Some(StartState::Started { at, .. }) => now.duration_since(*at),
+            _ => SignedDuration::ZERO,
+        };
+        let (units, locations) = self.state.open_counts();
+        let units = u64::try_from(units).unwrap_or(u64::MAX);
+        let calls = units.saturating_mul(2).saturating_add(locations / STEPS_A_PAGE);
+        let paced = i64::try_from(calls / READS_A_SECOND).unwrap_or(i64::MAX);
+        poll_interval(age).max(SignedDuration::from_secs(paced))
+    }
+
+    fn collect_again_at(&mut self, unit: UnitId, location: &Location, at: Timestamp) {
+        let task = LocationTask::Collect(unit, location.clone());
+        self.memory.location_tasks.end(&task);
+        self.memory.location_tasks.set(&task, at);
+    }
+
+    fn learn_collected(
+        &mut self,
+        unit: UnitId,
+        location: Location,
+        basis: Basis,
+        collected: PortResult<Collected>,
+        found: Option<&Found>,
+        now: Timestamp,
+    ) -> Vec<Fact> {
+        // Should the log turn out not to take what was learned, it is read again.
+        self.collect_again_at(unit, &location, now);
+        if let (Basis::Started(attempt), Ok(Collected::NotSent { away, detail })) = (basis, &collected) {
+            return vec![Fact::NotSent {
+                unit,
+                attempt,
+                away: away.clone(),
+                detail: detail.clone(),
+            }];
+        }
+        let mut facts = vec![];
+        if let (Basis::Started(attempt), Ok(Collected::Lagging(..))) = (basis, &collected) {
+            facts.push(Fact::CommandEnded(unit, attempt, location.clone()));
+        }
+        if let (Basis::Started(attempt), Ok(Collected::Running { cancelled: true })) = (basis, &collected) {
+            facts.push(Fact::Cancelled(unit, attempt, location.clone()));
+        }
+        if let Some(settlement) = self.settlement(unit, &location, collected, found, now) {
+            facts.push(Fact::Settled {
+                unit,
+                location,
+                basis,
+                settlement,
+            });
+        }
+        facts
+    }
+
+    /// What a location came to, if it is time to say so.
+    fn settlement(
+        &mut self,
+        unit: UnitId,
+        location: &Location,
+        collected: PortResult<Collected>,
+        found: Option<&Found>,
+        now: Timestamp,
+    ) -> Option<Settlement> {
+        // From the log, if it says so: a driver that is stopped and begun again within seconds, as
+        // a function with a short deadline is, must not begin to wait anew each time.
+        let units = self.state.units();
+        let at = units.get(&unit).and_then(|unit| unit.locations.get(location));
+        let ended = at.and_then(|at| at.ended_at);
+        let command_ended = at.and_then(|at| at.command_ended_at);
+        let asked = self.memory.location(unit, location);
+        let first = *asked.first_asked.get_or_insert(now);
+        match collected {
+            Ok(Collected::Settled(settlement)) => return Some(settlement),
+            Ok(Collected::Running { .. } | Collected::NotSent { .. }) => {
+                asked.failures = Failures::default();
+                let next = later(now, poll_interval(now.duration_since(first)));
+                self.collect_again_at(unit, location, next);
+            }
+            Ok(Collected::Lagging(settlement, lag)) => {
+                asked.failures = Failures::default();
+                let end = later(command_ended.unwrap_or(now), lag);
+                if now >= end {
+                    return Some(settlement);
+                }
+                let next = later(now, poll_interval(now.duration_since(first)));
+                self.collect_again_at(unit, location, next.min(end));
+            }
+            Err(error) => {
+                asked.failures.add(error.kind());
+                let next = later(now, asked.failures.backoff());
+                let long_ago = ended.is_some_and(|ended| now >= later(ended, GIVE_UP_AFTER));
+                let hopeless = long_ago && asked.failures.are_lasting() && !error.kind().is_transient();
+                if asked.failures.are_too_many() || hopeless {
+                    return Some(self.job(unit, location).given_up(error.reason(), found));
+                }
+                self.collect_again_at(unit, location, next);
+            }
+        }
+        None
+    }
+}

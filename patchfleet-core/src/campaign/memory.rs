@@ -1,0 +1,256 @@
+//! What a driver remembers of its own calls, and does not log: what was asked when, how often in vain, and what
+//! is to be asked next. A driver that starts anew knows nothing of it and simply asks at once.
+
+use super::polls::{Failures, Looks, later};
+use super::state::{LocationState, StartState, State, UnitState};
+use super::timers::Timers;
+use super::{Event, Record};
+use crate::id::{Location, UnitId};
+use crate::port::ExecutionStatus;
+use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
+
+/// For how long a runbook that was found to be the planned one counts as that. A start follows at once, unless the
+/// log takes its time.
+const COMPARED_HOLDS: SignedDuration = SignedDuration::from_secs(30);
+
+/// How long after an execution was first seen in a location it is looked at, where a cutoff has to be kept: its
+/// command is sent by then, unless AWS keeps it waiting.
+const FIRST_LOOK_AFTER: SignedDuration = SignedDuration::from_secs(10);
+
+/// What a driver does of its own accord for a unit. Each is done by one call after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum UnitTask {
+    /// Everything between the unit's turn and the answer to its start.
+    Start(UnitId),
+    /// Looking at its execution.
+    Observe(UnitId),
+}
+
+/// What a driver does of its own accord for a location of a unit.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum LocationTask {
+    /// Reading what became of it.
+    Collect(UnitId, Location),
+    /// Looking at what runs there.
+    Look(UnitId, Location),
+}
+
+/// What a driver remembers of its own calls.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Memory {
+    units: BTreeMap<UnitId, UnitMemory>,
+    locations: BTreeMap<(UnitId, Location), LocationMemory>,
+    pub(super) unit_tasks: Timers<UnitTask>,
+    pub(super) location_tasks: Timers<LocationTask>,
+}
+
+/// What a driver remembers of a unit.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct UnitMemory {
+    /// The next try of a start that was put off.
+    pub(super) start_at: Option<Timestamp>,
+    pub(super) start_failures: Failures,
+    /// When its runbook was last found to be the planned one.
+    pub(super) compared_at: Option<Timestamp>,
+    /// The looks at the runbook before the start, while some fail.
+    pub(super) looks: Looks,
+    /// Whether AWS said that the client token belongs to another request.
+    pub(super) mismatch: Option<String>,
+    /// When the start was last looked for, and not found.
+    pub(super) not_found_at: Option<Timestamp>,
+    /// The next look for it.
+    pub(super) find_at: Option<Timestamp>,
+    pub(super) find_failures: Failures,
+    /// Why looking for it was given up.
+    pub(super) find_given_up: Option<String>,
+    pub(super) observe_failures: Failures,
+    /// The execution, as it was last seen.
+    pub(super) parent: Option<Parent>,
+}
+
+impl UnitMemory {
+    /// Whether the runbook was found to be the planned one just now.
+    pub(super) fn is_compared(&self, now: Timestamp) -> bool {
+        self.compared_at
+            .is_some_and(|at| now <= later(at, COMPARED_HOLDS))
+    }
+}
+
+/// An execution, as it was last seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Parent {
+    pub(super) status: ExecutionStatus,
+    pub(super) failure: String,
+}
+
+/// What a driver remembers of a location.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct LocationMemory {
+    /// When its results were first asked for.
+    pub(super) first_asked: Option<Timestamp>,
+    pub(super) failures: Failures,
+}
+
+impl Memory {
+    /// Remembers nothing, and plans what the state calls for.
+    pub(super) fn of(state: &State, now: Timestamp) -> Self {
+        let mut memory = Self::default();
+        memory.plan_anew(state, now);
+        memory
+    }
+
+    pub(super) fn unit(&mut self, unit: UnitId) -> &mut UnitMemory {
+        self.units.entry(unit).or_default()
+    }
+
+    pub(super) fn of_unit(&self, unit: UnitId) -> Option<&UnitMemory> {
+        self.units.get(&unit)
+    }
+
+    pub(super) fn location(&mut self, unit: UnitId, location: &Location) -> &mut LocationMemory {
+        self.locations.entry((unit, location.clone())).or_default()
+    }
+
+    pub(super) fn parent(&self, unit: UnitId) -> Option<&Parent> {
+        self.units.get(&unit)?.parent.as_ref()
+    }
+
+    /// Whether the unit's execution is known to be over.
+    pub(super) fn is_parent_over(&self, unit: UnitId) -> bool {
+        self.parent(unit)
+            .is_some_and(|parent| parent.status.is_terminal())
+    }
+
+    /// Plans what follows from a record that the state has just taken in.
+    pub(super) fn follow(&mut self, state: &State, record: &Record, now: Timestamp) {
+        for event in &record.events {
+            self.follow_event(state, event, now);
+        }
+    }
+
+    fn follow_event(&mut self, state: &State, event: &Event, now: Timestamp) {
+        match event {
+            Event::Started { unit, .. } => self.unit_tasks.set_if_none(&UnitTask::Observe(*unit), now),
+            Event::StartRefused { unit, .. } | Event::StartUnresolved { unit, .. } => {
+                self.collect_all(state, *unit, now);
+            }
+            Event::LeftOut { units } => {
+                for unit in units {
+                    self.collect_all(state, *unit, now);
+                }
+            }
+            Event::LocationObserved { unit, location, .. } => {
+                if let Some(at) = location_of(state, *unit, location) {
+                    self.follow_location(state, *unit, location, at, now);
+                }
+            }
+            Event::CommandObserved {
+                unit,
+                location,
+                expires_at: Some(_),
+                ..
+            } => self
+                .location_tasks
+                .clear(&LocationTask::Look(*unit, location.clone())),
+            Event::LocationSettled { unit, location, .. } => self.forget_location(*unit, location),
+            Event::UnitEnded { unit, .. } => self.unit_tasks.clear(&UnitTask::Observe(*unit)),
+            Event::CommandNotSent { unit, .. } => self.forget_unit(state, *unit),
+            Event::GoneOn { .. } => self.plan_anew(state, now),
+            _ => {}
+        }
+    }
+
+    /// Plans everything that the state calls for.
+    fn plan_anew(&mut self, state: &State, now: Timestamp) {
+        self.unit_tasks.forget();
+        self.location_tasks.forget();
+        for (id, unit) in state.units() {
+            if unit.is_over() {
+                continue;
+            }
+            match unit.start {
+                StartState::Started { .. } => {
+                    if self.is_parent_over(*id) {
+                        self.collect_all(state, *id, now);
+                    } else {
+                        self.unit_tasks.set(&UnitTask::Observe(*id), now);
+                    }
+                    for (location, at) in &unit.locations {
+                        self.follow_location(state, *id, location, at, now);
+                    }
+                }
+                StartState::Refused { .. } | StartState::Unresolved { .. } => {
+                    self.collect_all(state, *id, now);
+                }
+                StartState::NotStarted if unit.is_left_out() => self.collect_all(state, *id, now),
+                StartState::NotStarted | StartState::Intended(_) => {}
+            }
+        }
+    }
+
+    /// Plans to read what became of each location of a unit.
+    pub(super) fn collect_all(&mut self, state: &State, id: UnitId, now: Timestamp) {
+        for location in state.units().get(&id).into_iter().flat_map(open_locations) {
+            let task = LocationTask::Collect(id, location.clone());
+            self.location_tasks.set_if_none(&task, now);
+        }
+    }
+
+    /// Plans what a location of a unit that runs calls for.
+    fn follow_location(
+        &mut self,
+        state: &State,
+        unit: UnitId,
+        location: &Location,
+        at: &LocationState,
+        now: Timestamp,
+    ) {
+        let Some(status) = at.status.as_ref().filter(|_| at.settled.is_none()) else {
+            return;
+        };
+        let look = LocationTask::Look(unit, location.clone());
+        if status.is_terminal() {
+            self.location_tasks.clear(&look);
+            let collect = LocationTask::Collect(unit, location.clone());
+            self.location_tasks.set_if_none(&collect, now);
+        } else if let Some(seen) = at.child_at
+            && state.has_cutoff()
+            && at.expires_at.is_none()
+        {
+            self.location_tasks
+                .set_if_none(&look, later(seen, FIRST_LOOK_AFTER));
+        }
+    }
+
+    fn forget_location(&mut self, unit: UnitId, location: &Location) {
+        self.locations.remove(&(unit, location.clone()));
+        self.location_tasks
+            .clear(&LocationTask::Collect(unit, location.clone()));
+        self.location_tasks
+            .clear(&LocationTask::Look(unit, location.clone()));
+    }
+
+    /// Forgets a unit that is begun again.
+    fn forget_unit(&mut self, state: &State, id: UnitId) {
+        self.units.remove(&id);
+        self.unit_tasks.clear(&UnitTask::Observe(id));
+        let locations = state
+            .units()
+            .get(&id)
+            .into_iter()
+            .flat_map(|unit| unit.locations.keys());
+        for location in locations {
+            self.forget_location(id, location);
+        }
+    }
+}
+
+fn open_locations(unit: &UnitState) -> impl Iterator<Item = &Location> {
+    let open = unit.locations.iter().filter(|(_, at)| at.settled.is_none());
+    open.map(|(location, _)| location)
+}
+
+fn location_of<'s>(state: &'s State, unit: UnitId, location: &Location) -> Option<&'s LocationState> {
+    state.units().get(&unit)?.locations.get(location)
+}

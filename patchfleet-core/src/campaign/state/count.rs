@@ -1,0 +1,287 @@
+//! What each unit and location adds to the ledger, and keeping that true as events come.
+
+use super::{LocationState, Place, StartState, State, UnitState};
+use crate::campaign::Event;
+use crate::campaign::ledger::{Ledger, LocationEntry, SoFar, Standing, UnitCounts, UnitEntry};
+use crate::id::{Location, UnitId};
+use crate::outcome::{LocationOutcome, NodeOutcome};
+
+/// What an event is about: whose entries it changes.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum About<'e> {
+    Nothing,
+    Unit(UnitId),
+    Units(&'e [UnitId]),
+    Location(UnitId, &'e Location),
+    /// A unit and all of its locations.
+    WholeUnit(UnitId),
+    Everything,
+}
+
+/// What the ledger has of that.
+pub(super) enum Entries {
+    Nothing,
+    Units(Vec<(UnitId, UnitEntry)>),
+    Location(UnitEntry, LocationEntry),
+    WholeUnit(UnitEntry, Vec<(Location, LocationEntry)>),
+}
+
+impl State {
+    /// Looks up where each location stands, and adds each unit.
+    pub(super) fn find_places(&mut self) {
+        for (index, planned) in self.plan.locations.iter().enumerate() {
+            let place = self.places.entry(planned.location()).or_default();
+            place.planned.get_or_insert(index);
+        }
+        for (id, unit) in &self.units {
+            for location in unit.locations.keys() {
+                self.places.entry(location.clone()).or_default().units.push(*id);
+            }
+        }
+    }
+
+    /// Notes that a unit has locations of another from now on.
+    pub(super) fn place_instead(&mut self, id: UnitId, of: UnitId, locations: &[Location]) {
+        for location in locations {
+            let Place { units, .. } = self.places.entry(location.clone()).or_default();
+            units.retain(|unit| *unit != of);
+            units.push(id);
+        }
+    }
+
+    /// The units that have a location.
+    pub(in crate::campaign) fn units_at(
+        &self,
+        location: &Location,
+    ) -> impl Iterator<Item = (UnitId, &UnitState)> {
+        let units = self
+            .places
+            .get(location)
+            .into_iter()
+            .flat_map(|place| &place.units);
+        units.filter_map(|id| Some((*id, self.units.get(id)?)))
+    }
+
+    /// What an event is about.
+    pub(super) fn about<'e>(&self, event: &'e Event) -> About<'e> {
+        match event {
+            Event::Planned { .. }
+            | Event::Claimed { .. }
+            | Event::Unattended { .. }
+            | Event::Watched
+            | Event::RunbookChanged { .. }
+            | Event::Finished { .. }
+            | Event::Unknown => About::Nothing,
+            // What was cancelled of an earlier attempt is forgotten with it.
+            Event::StartIntended { unit, .. } if !self.cancels.is_empty() => About::WholeUnit(*unit),
+            Event::StartIntended { unit, .. }
+            | Event::Started { unit, .. }
+            | Event::StartDeferred { unit, .. }
+            | Event::StartWithdrawn { unit, .. }
+            | Event::StartRefused { unit, .. }
+            | Event::StartUnresolved { unit, .. }
+            | Event::CancelledElsewhere { unit, .. }
+            | Event::WaitsAtAws { unit, location: None }
+            | Event::UnitEnded { unit, .. } => About::Unit(*unit),
+            Event::CommandNotSent { unit, .. } => About::WholeUnit(*unit),
+            Event::LocationObserved { unit, location, .. }
+            | Event::CommandObserved { unit, location, .. }
+            | Event::CommandEnded { unit, location }
+            | Event::WaitsAtAws {
+                unit,
+                location: Some(location),
+            }
+            | Event::LocationSettled { unit, location, .. }
+            | Event::Recollected { unit, location, .. } => About::Location(*unit, location),
+            Event::LeftOut { units } => About::Units(units),
+            Event::GoneOn { .. } => About::Everything,
+        }
+    }
+
+    /// What the ledger has of what an event is about, before the event.
+    pub(super) fn entries(&self, about: About<'_>) -> Entries {
+        match about {
+            About::Nothing | About::Everything => Entries::Nothing,
+            About::Unit(unit) => self.unit_entries(&[unit]),
+            About::Units(units) => self.unit_entries(units),
+            About::WholeUnit(id) => {
+                let (Some(entry), Some(unit)) = (self.unit_entry(id), self.units.get(&id)) else {
+                    return Entries::Nothing;
+                };
+                let locations = unit.locations.keys().filter_map(|location| {
+                    let at = self.location_entry(id, location)?;
+                    Some((location.clone(), at))
+                });
+                Entries::WholeUnit(entry, locations.collect())
+            }
+            About::Location(unit, location) => {
+                let entries = self.unit_entry(unit).zip(self.location_entry(unit, location));
+                entries.map_or(Entries::Nothing, |(unit, at)| Entries::Location(unit, at))
+            }
+        }
+    }
+
+    fn unit_entries(&self, units: &[UnitId]) -> Entries {
+        let entries = units.iter().filter_map(|id| Some((*id, self.unit_entry(*id)?)));
+        Entries::Units(entries.collect())
+    }
+
+    /// Puts what holds after an event in place of what held before it.
+    pub(super) fn count(&mut self, about: About<'_>, before: Entries) {
+        match (about, before) {
+            (About::Everything, _) => self.count_anew(),
+            (_, Entries::Nothing) => {}
+            (_, Entries::Units(before)) => {
+                for (unit, before) in before {
+                    self.count_unit(unit, &before);
+                }
+            }
+            (About::Location(unit, location), Entries::Location(before, at)) => {
+                self.count_location(unit, location, at);
+                self.count_unit(unit, &before);
+            }
+            (About::WholeUnit(unit), Entries::WholeUnit(before, locations)) => {
+                for (location, at) in locations {
+                    self.count_location(unit, &location, at);
+                }
+                self.count_unit(unit, &before);
+            }
+            _ => {}
+        }
+    }
+
+    fn count_unit(&mut self, id: UnitId, before: &UnitEntry) {
+        if let Some(after) = self.unit_entry(id)
+            && after != *before
+        {
+            self.ledger.remove_unit(id, before);
+            self.ledger.add_unit(id, &after);
+        }
+    }
+
+    fn count_location(&mut self, unit: UnitId, location: &Location, before: LocationEntry) {
+        self.ledger.remove_location(unit, location, before);
+        if let Some(state) = self.units.get_mut(&unit) {
+            state.counts.remove(before);
+        }
+        self.add_location(unit, location);
+    }
+
+    fn add_location(&mut self, unit: UnitId, location: &Location) {
+        if let Some(at) = self.location_entry(unit, location) {
+            self.ledger.add_location(unit, location, at);
+            if let Some(state) = self.units.get_mut(&unit) {
+                state.counts.add(at);
+            }
+        }
+    }
+
+    /// Counts everything.
+    pub(super) fn count_anew(&mut self) {
+        self.ledger = Ledger::default();
+        let ids: Vec<UnitId> = self.units.keys().copied().collect();
+        for id in &ids {
+            let Some(unit) = self.units.get_mut(id) else {
+                continue;
+            };
+            unit.counts = UnitCounts::default();
+            let locations: Vec<Location> = unit.locations.keys().cloned().collect();
+            for location in &locations {
+                self.add_location(*id, location);
+            }
+            if let Some(unit) = self.unit_entry(*id) {
+                self.ledger.introduce(&unit);
+            }
+        }
+        for id in ids {
+            if let Some(unit) = self.unit_entry(id) {
+                self.ledger.add_unit(id, &unit);
+            }
+        }
+    }
+
+    fn unit_entry(&self, id: UnitId) -> Option<UnitEntry> {
+        let unit = self.units.get(&id)?;
+        let standing = match unit.start {
+            _ if unit.is_over() => Standing::Over,
+            StartState::NotStarted if unit.is_left_out() => Standing::LeftOut,
+            StartState::NotStarted => Standing::Waiting,
+            StartState::Intended(_) => Standing::Intended,
+            StartState::Started { .. } | StartState::Refused { .. } | StartState::Unresolved { .. } => {
+                Standing::Open
+            }
+        };
+        let is_started = matches!(unit.start, StartState::Started { .. });
+        let names_nodes = !unit.named.is_empty();
+        Some(UnitEntry {
+            standing,
+            at_once: self.at_once(id),
+            locations: u32::try_from(unit.locations.len()).unwrap_or(u32::MAX),
+            is_ending: is_started && unit.ended.is_none() && unit.has_settled(),
+            stops: match unit.start {
+                StartState::Refused { .. } | StartState::Unresolved { .. } => true,
+                StartState::Started { .. } => self.broke_off(id, unit),
+                StartState::NotStarted | StartState::Intended(_) => false,
+            },
+            names_nodes_of: unit.locations.keys().next().filter(|_| names_nodes).cloned(),
+            nodes: u32::try_from(unit.named.len()).unwrap_or(u32::MAX),
+        })
+    }
+
+    fn location_entry(&self, id: UnitId, location: &Location) -> Option<LocationEntry> {
+        let unit = self.units.get(&id)?;
+        let at = unit.locations.get(location)?;
+        let ended = at.status.as_ref().filter(|status| status.is_terminal());
+        Some(LocationEntry {
+            is_settled: at.settled.is_some(),
+            is_undecided: at.settled.is_none() && ended.is_some(),
+            step_failed: ended.is_some_and(|status| !super::ended_well(status)),
+            is_unreached: at.outcome() == Some(LocationOutcome::NotStarted),
+            has_failed: self.counts_as_failed(id, location, at),
+            is_late: self.may_pass_cutoff(at),
+            errors: if unit.named.is_empty() { 0 } else { errors(at) },
+            progress: self.progress_of(unit, location, at),
+        })
+    }
+
+    fn progress_of(&self, unit: &UnitState, location: &Location, at: &LocationState) -> SoFar {
+        let expected = match self.planned(location).and_then(|planned| planned.nodes) {
+            _ if !unit.named.is_empty() => u64::try_from(unit.named.len()).unwrap_or(u64::MAX),
+            Some(nodes) => u64::from(nodes.total()),
+            None => 0,
+        };
+        let (settled, running, nodes, through) = match (&at.settled, at.counts()) {
+            (Some(settled), _) => {
+                let total = u64::from(settled.nodes.total());
+                (1, 0, total, total)
+            }
+            (None, Some(counts)) => (
+                0,
+                1,
+                expected.max(u64::from(counts.targets)),
+                u64::from(counts.completed),
+            ),
+            (None, None) => (0, u64::from(at.child.is_some()), expected, 0),
+        };
+        SoFar {
+            locations: 1,
+            settled,
+            running,
+            nodes,
+            through,
+        }
+    }
+}
+
+/// Nodes that count against the budget within their location.
+fn errors(at: &LocationState) -> u32 {
+    let Some(settled) = &at.settled else {
+        return 0;
+    };
+    let counted = at.counts().map_or(0, |counts| counts.errors);
+    let bad = settled
+        .nodes
+        .iter()
+        .filter(|(outcome, _)| outcome.is_damaged() || *outcome == NodeOutcome::Unknown);
+    counted.max(bad.map(|(_, n)| n).fold(0, u32::saturating_add))
+}

@@ -1,0 +1,47 @@
+//! What concerns one location of a unit, for a call that takes its time while the campaign goes on.
+
+use super::State;
+use crate::campaign::ledger::Ledger;
+use crate::id::{Location, UnitId};
+
+impl State {
+    /// The state without the locations that a location of a unit has nothing to do with. Of the unit, and of others
+    /// that name nodes of the same location, it has that location alone. It costs the same however large the
+    /// campaign is. Why nothing more is begun cannot be told from it.
+    pub(in crate::campaign) fn excerpt(&self, unit: UnitId, location: &Location) -> Self {
+        let there = self.units_at(location).map(|(id, _)| id);
+        let units = there.chain([unit]).filter_map(|id| {
+            let unit = self.units.get(&id)?;
+            let at = unit.locations.get(location).cloned();
+            Some((id, unit.within(location, at)))
+        });
+        let cancels = [None, Some(location.clone())].into_iter().filter_map(|place| {
+            let key = (unit, place);
+            let accepted = *self.cancels.get(&key)?;
+            Some((key, accepted))
+        });
+        Self {
+            campaign: self.campaign,
+            format: self.format,
+            plan: self.plan.clone(),
+            places: self
+                .places
+                .get(location)
+                .map(|place| (location.clone(), place.clone()))
+                .into_iter()
+                .collect(),
+            planned_at: self.planned_at,
+            last_at: self.last_at,
+            driven_at: self.driven_at,
+            chain: self.chain,
+            units: units.collect(),
+            runbook: self.runbook.clone(),
+            cancels: cancels.collect(),
+            left_out_for: self.left_out_for.clone(),
+            unattended: self.unattended,
+            gone_on: self.gone_on,
+            finished: self.finished,
+            ledger: Ledger::of_shared(location, self.shared(location)),
+        }
+    }
+}

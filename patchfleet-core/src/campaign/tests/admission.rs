@@ -1,0 +1,289 @@
+//! The rules of admission against what a reader of the whole state would say, after every record of every
+//! campaign that the tests of this crate run. And what a person is told.
+
+use super::world::*;
+use crate::campaign::admission::{self, Hold, HoldReason, Rule, Verdict};
+use crate::campaign::{Chain, Event, LocationState, LogKey, StartState, State, UnitState};
+use crate::id::{Location, UnitId, WriterId};
+use crate::outcome::LocationOutcome;
+use crate::port::{ExecutionStatus, PortErrorKind};
+use std::collections::BTreeSet;
+
+/// Compares what each rule says of each unit with what walking over everything says.
+pub(crate) fn assert_rules(state: &State) {
+    let now = state.last_at();
+    let stopped = is_stopped(state);
+    assert_eq!(state.is_stopped(now), stopped, "stop");
+    assert_eq!(state.stop_reason().is_some(), stopped, "the reason for it");
+    if state.finished().is_some() {
+        return;
+    }
+    let admitted = admission::admit(state, now);
+    if stopped {
+        let waiting: Vec<UnitId> = waiting(state).map(|(id, _)| id).collect();
+        assert_eq!((admitted.begin, admitted.never), (None, waiting));
+        return;
+    }
+    let begun = next_start(state);
+    assert_eq!(admitted.begin, begun, "what is begun next");
+    for (id, unit) in waiting(state) {
+        let holds = |verdict: Verdict| !matches!(verdict, Verdict::Begin);
+        let over_budget = undecided(state) > 0 || !has_places(state, id);
+        assert_eq!(
+            holds(admission::budget::verdict(state, id, now)),
+            over_budget,
+            "budget, {id}"
+        );
+        let out_of_order = has_open_start(state)
+            || is_at_work_elsewhere(state, unit)
+            || unit.not_before.is_some_and(|at| at > now);
+        assert_eq!(
+            holds(admission::order::verdict(state, id, now)),
+            out_of_order,
+            "order, {id}"
+        );
+        let kept_back = state.kept_back(id).is_some();
+        assert_eq!(
+            holds(admission::stop::verdict(state, id, now)),
+            kept_back,
+            "stop, {id}"
+        );
+    }
+    // Each unit that waits is told why, and no other, unless it is begun at once or never.
+    let told: Vec<UnitId> = state.holds(now).into_iter().map(|hold| hold.unit).collect();
+    let intended = state
+        .units()
+        .iter()
+        .filter(|(_, unit)| matches!(unit.start, StartState::Intended(_)));
+    let mut expected: BTreeSet<UnitId> = waiting(state).map(|(id, _)| id).collect();
+    expected.retain(|id| Some(*id) != begun && !admitted.never.contains(id));
+    expected.extend(intended.map(|(id, _)| *id));
+    if begun.is_some() || admitted.hold.is_some() {
+        assert_eq!(told, Vec::from_iter(expected), "holds");
+    }
+}
+
+fn is_stopped(state: &State) -> bool {
+    let failed =
+        |unit: UnitId, location: &Location, at: &LocationState| state.counts_as_failed(unit, location, at);
+    let failed: BTreeSet<&Location> = state
+        .locations()
+        .filter(|(unit, location, at)| failed(*unit, location, at))
+        .map(|(_, location, _)| location)
+        .collect();
+    let by_start = state.units().iter().any(|(id, unit)| match unit.start {
+        StartState::Refused { .. } | StartState::Unresolved { .. } => true,
+        StartState::Started { .. } => state.broke_off(*id, unit),
+        _ => false,
+    });
+    let late = state.locations().any(|(.., at)| state.may_pass_cutoff(at));
+    let cutoff = state.begins_until().is_some_and(|until| state.last_at() > until);
+    failed.len() > state.plan().location_errors() as usize
+        || by_start
+        || late
+        || cutoff
+        || !state.stopped_units().is_empty()
+        || state.was_left_alone()
+        || state.runbook_has_changed()
+}
+
+/// The units that may be begun still.
+fn waiting(state: &State) -> impl Iterator<Item = (UnitId, &UnitState)> {
+    let units = state.units().iter().map(|(id, unit)| (*id, unit));
+    units.filter(|(_, unit)| {
+        let settled = |at: &LocationState| at.settled.is_some();
+        matches!(unit.start, StartState::NotStarted)
+            && !unit.left_out
+            && !unit.locations.values().any(settled)
+    })
+}
+
+fn open(state: &State) -> impl Iterator<Item = (UnitId, &UnitState)> {
+    let units = state.units().iter().map(|(id, unit)| (*id, unit));
+    units.filter(|(_, unit)| {
+        let settled = unit.locations.values().all(|at| at.settled.is_some());
+        match unit.start {
+            StartState::NotStarted => false,
+            StartState::Intended(_) => true,
+            StartState::Started { .. } => !(settled && unit.ended.is_some()),
+            StartState::Refused { .. } | StartState::Unresolved { .. } => !settled,
+        }
+    })
+}
+
+fn is_at_work_elsewhere(state: &State, unit: &UnitState) -> bool {
+    let mut busy = open(state).flat_map(|(_, open)| open.locations.keys());
+    busy.any(|location| unit.locations.contains_key(location))
+}
+
+fn has_open_start(state: &State) -> bool {
+    open(state).any(|(_, unit)| matches!(unit.start, StartState::Intended(_)))
+}
+
+fn undecided(state: &State) -> usize {
+    let ended = |at: &LocationState| at.status.as_ref().is_some_and(ExecutionStatus::is_terminal);
+    let undecided = state
+        .locations()
+        .filter(|(.., at)| at.settled.is_none() && ended(at));
+    undecided.count()
+}
+
+fn has_places(state: &State, id: UnitId) -> bool {
+    let at_once = |id: UnitId| u64::from(state.plan().unit(id).unwrap().locations_at_once());
+    let taken: u64 = open(state).map(|(id, _)| at_once(id)).sum();
+    taken == 0 || taken + at_once(id) <= u64::from(state.plan().location_budget())
+}
+
+/// The unit that is begun next: the first that may be begun at all, if nothing has it wait.
+fn next_start(state: &State) -> Option<UnitId> {
+    let (id, unit) = waiting(state)
+        .find(|(id, unit)| state.kept_back(*id).is_none() && !is_at_work_elsewhere(state, unit))?;
+    let now = state.last_at();
+    let waits = has_open_start(state)
+        || undecided(state) > 0
+        || !has_places(state, id)
+        || unit.not_before.is_some_and(|at| at > now);
+    (!waits).then_some(id)
+}
+
+fn two_units() -> World {
+    let well = || Script::Nodes(vec![Node::well(1)]);
+    World::new(&[&[("us-east-1", well())], &[("us-east-1", well())]], 1, 0)
+}
+
+/// A campaign in which this happened, each in a record of its own.
+fn after(world: &World, events: Vec<Event>) -> State {
+    let planned = Event::Planned {
+        format: crate::campaign::RECORD_FORMAT,
+        campaign: world.campaign(),
+        plan: Box::new(world.plan.clone()),
+    };
+    let events = std::iter::once(planned).chain(events);
+    let mut chain = Chain::of(&LogKey::Campaign(world.campaign()));
+    let mut records = vec![];
+    for event in events {
+        let at = "2026-03-01T22:00:00Z".parse().unwrap();
+        let record = chain.record(at, WriterId::from_uuid(uuid::Uuid::nil()), vec![event]);
+        chain.take(&record).unwrap();
+        records.push(record);
+    }
+    State::from_records(&records).unwrap()
+}
+
+fn told(state: &State) -> Vec<(u32, Rule, String)> {
+    let holds = state.holds(state.last_at()).into_iter();
+    holds
+        .map(
+            |Hold {
+                 unit, rule, reason, ..
+             }| (unit.number(), rule, reason.to_string()),
+        )
+        .collect()
+}
+
+#[test]
+fn a_person_is_told_why_each_unit_waits() {
+    let world = two_units();
+    let one = UnitId::from_index(0);
+    let intended = Event::StartIntended {
+        unit: one,
+        attempt: 1,
+        request: world.plan.units[0].start.clone(),
+    };
+    let started = Event::Started {
+        unit: one,
+        execution: "00000000-0000-4000-8000-000000000001".parse().unwrap(),
+    };
+    let deferred = Event::StartDeferred {
+        unit: one,
+        kind: PortErrorKind::Throttled,
+        detail: "Rate exceeded".to_owned(),
+    };
+    let ended = Event::LocationObserved {
+        unit: one,
+        location: world.plan.locations[0].location(),
+        status: ExecutionStatus::Success,
+        child: None,
+        failure: String::new(),
+    };
+    let turn = || (2, Rule::Order, "unit 1 is begun first".to_owned());
+    assert_eq!(told(&after(&world, vec![])), [turn()]);
+    assert_eq!(
+        told(&after(&world, vec![intended.clone()])),
+        [
+            (1, Rule::Order, "its start has no answer yet".to_owned()),
+            (
+                2,
+                Rule::Order,
+                "the start of unit 1 has no answer yet, and one is sent at a time".to_owned()
+            )
+        ]
+    );
+    assert_eq!(
+        told(&after(&world, vec![intended.clone(), deferred]))[0],
+        (1, Rule::Order, "AWS put its start off: Rate exceeded".to_owned())
+    );
+    let running = vec![intended, started];
+    assert_eq!(
+        told(&after(&world, running.clone())),
+        [(
+            2,
+            Rule::Budget,
+            "1 of 1 locations at once are taken, and it needs 1".to_owned()
+        )]
+    );
+    assert_eq!(
+        told(&after(&world, [running, vec![ended]].concat())),
+        [(
+            2,
+            Rule::Budget,
+            "1 location has ended, and the results are not read yet".to_owned()
+        )]
+    );
+}
+
+#[test]
+fn nobody_is_told_to_wait_once_nothing_more_is_begun() {
+    let world = two_units();
+    let one = UnitId::from_index(0);
+    let cancelled = Event::CancelledElsewhere {
+        unit: one,
+        location: None,
+    };
+    let state = after(&world, vec![cancelled]);
+    assert_eq!(state.holds(state.last_at()), []);
+    assert!(state.stop_reason().is_some());
+}
+
+#[test]
+fn a_hold_has_one_form_in_json() {
+    let hold = Hold {
+        unit: UnitId::from_index(1),
+        rule: Rule::Budget,
+        reason: HoldReason::Places {
+            taken: 2,
+            needed: 1,
+            of: 2,
+        },
+        until: None,
+    };
+    let json = r#"{"unit":2,"rule":"budget","reason":{"waits_for":"places","taken":2,"needed":1,"of":2},"until":null}"#;
+    assert_eq!(serde_json::to_string(&hold).unwrap(), json);
+}
+
+/// A unit that was left out stays out, whoever asks again: the reason may pass meanwhile.
+#[test]
+fn a_unit_that_the_log_leaves_out_is_not_begun_although_nothing_stops_it() {
+    let world = two_units();
+    let two = UnitId::from_index(1);
+    let state = after(&world, vec![Event::LeftOut { units: vec![two] }]);
+    assert_eq!(state.stop_reason(), None);
+    let waiting: Vec<UnitId> = state.waiting().collect();
+    assert_eq!(waiting, [UnitId::from_index(0)]);
+    assert!(state.units()[&two].is_left_out());
+    assert_eq!(
+        state.units()[&two].locations.values().next().unwrap().outcome(),
+        None::<LocationOutcome>,
+        "its nodes are still to be told"
+    );
+}
