@@ -11,7 +11,6 @@ mod caller;
 mod check;
 mod commands;
 mod documents;
-mod error;
 mod executions;
 mod gate;
 mod groups;
@@ -25,17 +24,14 @@ mod resource;
 mod send_command;
 mod signals;
 mod sts;
-mod tag;
 mod time;
 mod words;
 
 pub use call::call;
 pub use caller::{Caller, Principal};
-pub use error::ApiError;
 
-pub(crate) use call::{Cut, fate_of, perform, perform_typed, refuse, without_nulls};
-pub(crate) use error::not_simulated;
-pub(crate) use gate::{Fate, action_matches, fate, invalid_token, is_action_pattern};
+pub(crate) use call::{Cut, fate_of, perform, perform_typed, refuse};
+pub(crate) use gate::{Fate, fate, invalid_token};
 
 pub(crate) use account::{ListRegions, RegionShape};
 pub(crate) use automation::{StartAutomationExecution, StopAutomationExecution};
@@ -54,48 +50,12 @@ pub(crate) use organizations::{
     AccountShape, DescribeAccount, ListAccounts, ListAccountsForParent, ListOrganizationalUnitsForParent,
 };
 pub(crate) use patches::DescribeInstancePatchStates;
-pub(crate) use send_command::refused_send;
 pub(crate) use sts::{AssumeRole, GetCallerIdentity};
-pub(crate) use tag::Tag;
 pub(crate) use time::WireTime;
 
-use crate::world::World;
+use crate::{error::ApiError, service::Service, world::World};
 use call::{Act, act};
 use serde::{Serialize, de::DeserializeOwned};
-
-/// The services that are simulated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Service {
-    /// Systems Manager.
-    Ssm,
-    /// Resource Groups.
-    ResourceGroups,
-    /// Security Token Service.
-    Sts,
-    /// Organizations.
-    Organizations,
-    /// Account Management.
-    Account,
-}
-
-impl Service {
-    /// The name with which its requests are signed.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Ssm => "ssm",
-            Self::ResourceGroups => "resource-groups",
-            Self::Sts => "sts",
-            Self::Organizations => "organizations",
-            Self::Account => "account",
-        }
-    }
-
-    /// Whether it answers in one Region for all.
-    fn is_global(self) -> bool {
-        matches!(self, Self::Organizations | Self::Account)
-    }
-}
 
 /// An operation: its input, and what it does.
 pub(crate) trait Operation: Clone + Serialize + DeserializeOwned {
@@ -184,3 +144,32 @@ operations![
     account::ListRegions,
     account::GetRegionOptStatus,
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ServiceModel;
+
+    #[test]
+    fn the_model_has_the_operations_that_are_answered_and_the_readme_lists_them() {
+        let readme = include_str!("../README.md");
+        let (_, listed) = readme.split_once("## Operations").unwrap();
+        let (listed, _) = listed.split_once("\n## ").unwrap();
+        let mut answered = operations();
+        answered.sort_by_key(|(service, name)| (service.name(), *name));
+        let mut modelled: Vec<(Service, &str)> = vec![];
+        for service in Service::ALL {
+            let names = ServiceModel::of(service).operations();
+            modelled.extend(names.map(|name| (service, name)));
+        }
+        modelled.sort_by_key(|(service, name)| (service.name(), *name));
+        assert_eq!(answered, modelled);
+        for (_, name) in answered {
+            let words = listed.split(|letter: char| !letter.is_ascii_alphanumeric());
+            assert!(
+                words.into_iter().any(|word| word == name),
+                "README.md does not list {name}"
+            );
+        }
+    }
+}

@@ -23,16 +23,20 @@
 mod api;
 pub mod builtin;
 mod clock;
-mod http;
+mod error;
 mod model;
 mod ports;
 mod seed;
+mod service;
 mod sim;
 pub mod spec;
+mod wire;
 pub mod world;
 
-pub use crate::http::Patience;
-pub use api::{ApiError, Caller, Principal, Service, call, operations};
+pub use api::{Caller, Principal, call, operations};
 pub use clock::{ClockMode, SimClock};
+pub use error::ApiError;
 pub use ports::MemoryPorts;
+pub use service::Service;
 pub use sim::{Credentials, Sim, SimOptions};
+pub use wire::Patience;

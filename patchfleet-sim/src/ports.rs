@@ -10,8 +10,9 @@ mod inventory;
 mod patch_states;
 
 use crate::{
-    api::{self, ApiError, AssumeRole, Caller, Operation},
+    api::{self, AssumeRole, Caller, Operation},
     clock::SimClock,
+    error::ApiError,
     world::World,
 };
 use patchfleet_core::{

@@ -1,9 +1,11 @@
 //! A running simulator: the world, its clock, and the HTTP front on a port of its own.
 
 use crate::{
-    api::{self, ApiError, Caller, Service},
+    api::{self, Caller},
     clock::{ClockMode, SimClock},
-    http::{self, Patience},
+    error::ApiError,
+    service::Service,
+    wire::{self, Patience},
     world::World,
 };
 use serde_json::{Value, json};
@@ -65,7 +67,7 @@ impl Sim {
         let address = listener.local_addr()?;
         let clock = SimClock::new(world, options.clock);
         let (stop, stopped) = oneshot::channel();
-        let server = tokio::spawn(http::serve(listener, clock.clone(), options.patience, stopped));
+        let server = tokio::spawn(wire::serve(listener, clock.clone(), options.patience, stopped));
         Ok(Self {
             address,
             clock,

@@ -39,6 +39,7 @@ mod signal;
 mod snapshot;
 mod status;
 mod steps;
+mod tag;
 mod target;
 mod target_location;
 mod template;
@@ -74,6 +75,7 @@ pub(crate) use runbook::StepRule;
 pub use session::Session;
 pub use signal::{Signal, SignalRefusal};
 pub use status::Status;
+pub(crate) use tag::Tag;
 pub use target::Target;
 pub(crate) use target_location::TargetLocation;
 

@@ -1,8 +1,8 @@
 //! StartAutomationExecution and StopAutomationExecution.
 
-use super::{
-    ApiError, Caller, Operation, Principal, Service, check::given, documents::is_reserved, input, tag::Tag,
-};
+use super::{ApiError, Caller, Operation, Principal, Service, check::given, documents::is_reserved, input};
+use crate::model::without_nulls;
+use crate::world::Tag;
 use crate::world::{
     RateControl, RateInput, StartOrder, StartRefusal, Target, TargetLocation, Token, World, after,
 };
@@ -72,7 +72,7 @@ impl Operation for StartAutomationExecution {
         self.check_modelled()?;
         let location = caller.location();
         let token = self.client_token.take().map(|token| token.to_ascii_lowercase());
-        let content = super::without_nulls(json!(self)).to_string();
+        let content = without_nulls(json!(self)).to_string();
         let key = token.clone().map(|token| (location.clone(), token));
         if let Some(before) = key.as_ref().and_then(|key| world.remembered(key)) {
             if before.content != content {

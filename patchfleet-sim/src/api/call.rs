@@ -7,7 +7,7 @@ use super::{
     words,
 };
 use crate::{
-    model::ServiceModel,
+    model::{ServiceModel, action, without_nulls},
     world::{RequestRecord, World},
 };
 use serde_json::Value;
@@ -167,7 +167,7 @@ fn record(
         faults: fate.names.clone(),
         time: world.now,
     };
-    let action = gate::action(service, operation);
+    let action = action(service, operation);
     let known = super::find(service, operation).is_some();
     world.requests.push(record, known.then_some(action.as_str()));
 }
@@ -185,17 +185,4 @@ pub(super) fn act<O: Operation>(world: &mut World, caller: &Caller, input: Value
     serde_json::to_value(output)
         .map(without_nulls)
         .map_err(|error| ApiError::new(500, "InternalServerError", error.to_string()))
-}
-
-/// AWS leaves out what is not there.
-pub(crate) fn without_nulls(value: Value) -> Value {
-    match value {
-        Value::Object(entries) => entries
-            .into_iter()
-            .filter(|(_, value)| !value.is_null())
-            .map(|(key, value)| (key, without_nulls(value)))
-            .collect(),
-        Value::Array(items) => items.into_iter().map(without_nulls).collect(),
-        other => other,
-    }
 }

@@ -7,7 +7,8 @@ mod read;
 pub(crate) use list::ListDocuments;
 pub(crate) use read::{DescribeDocument, GetDocument, ListDocumentVersions};
 
-use super::{ApiError, Caller, Operation, Service, check::given, input, tag::Tag, time::WireTime};
+use super::{ApiError, Caller, Operation, Service, check::given, input, time::WireTime};
+use crate::world::Tag;
 use crate::{
     spec::DocumentKind,
     world::{

@@ -3,7 +3,7 @@
 
 use super::{ApiError, Caller, Principal, Service, call::Cut, resource};
 use crate::{
-    model::ServiceModel,
+    model::{ServiceModel, action},
     spec::FaultEffect,
     world::{Struck, World},
 };
@@ -25,25 +25,6 @@ pub(crate) struct Fate {
     pub(crate) words: String,
     /// The faults that struck, for the record.
     pub(crate) names: Vec<String>,
-}
-
-/// `ssm:SendCommand`.
-pub(crate) fn action(service: Service, operation: &str) -> String {
-    format!("{}:{operation}", service.name())
-}
-
-/// Whether `pattern`, which may end with `*`, names the action.
-pub(crate) fn action_matches(pattern: &str, action: &str) -> bool {
-    pattern
-        .strip_suffix('*')
-        .map_or(pattern == action, |start| action.starts_with(start))
-}
-
-/// Whether `pattern` names an action that is simulated.
-pub(crate) fn is_action_pattern(pattern: &str) -> bool {
-    super::operations()
-        .into_iter()
-        .any(|(service, operation)| action_matches(pattern, &action(service, operation)))
 }
 
 /// Draws what faults do to a call.

@@ -2,12 +2,10 @@
 
 use super::{
     ApiError, Caller, Operation, Service,
-    call::without_nulls,
     check::given,
     commands::{CommandShape, command_here, invalid_instance, node_here, shape, unknown_command},
     input,
 };
-use crate::model::ServiceModel;
 use crate::world::{CommandOptions, CommandOrder, CommandRefusal, Target, World};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -99,29 +97,6 @@ impl Operation for SendCommand {
             command: shape(world, command),
         })
     }
-}
-
-/// What SendCommand's model says against an order that comes from a runbook's step; `None`: nothing.
-pub(crate) fn refused_send(order: &CommandOrder) -> Option<ApiError> {
-    let options = &order.options;
-    let input = without_nulls(json!({
-        "DocumentName": order.document,
-        "DocumentVersion": options.document_version,
-        "Parameters": order.parameters,
-        "InstanceIds": order.instance_ids,
-        "Targets": order.targets,
-        "MaxConcurrency": order.max_concurrency,
-        "MaxErrors": order.max_errors,
-        "TimeoutSeconds": order.timeout_seconds,
-        "Comment": order.comment,
-        "OutputS3BucketName": options.output_bucket,
-        "OutputS3KeyPrefix": options.output_prefix,
-        "ServiceRoleArn": options.service_role,
-        "NotificationConfig": options.notification,
-        "CloudWatchOutputConfig": options.cloudwatch,
-    }));
-    let violations = ServiceModel::of(Service::Ssm).check("SendCommand", &input);
-    (!violations.is_empty()).then(|| ApiError::invalid(Service::Ssm, &violations))
 }
 
 input! {

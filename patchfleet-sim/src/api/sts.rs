@@ -1,6 +1,7 @@
 //! AssumeRole and GetCallerIdentity.
 
-use super::{ApiError, Caller, Operation, Principal, Service, check::given, input, tag::Tag};
+use super::{ApiError, Caller, Operation, Principal, Service, check::given, input};
+use crate::world::Tag;
 use crate::world::{Session, World, after};
 use jiff::{SignedDuration, Timestamp};
 use patchfleet_core::id::{AccountId, RoleArn};

@@ -252,7 +252,7 @@ fn value_name(value: &Value) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::Service;
+    use crate::service::Service;
     use serde_json::json;
 
     fn found(operation: &str, input: &Value) -> Vec<(Kind, String)> {

@@ -81,7 +81,7 @@ pub(super) fn scalar(shape: Option<&Shape>, text: &str) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use crate::{api::Service, model::ServiceModel};
+    use crate::{model::ServiceModel, service::Service};
     use serde_json::json;
 
     #[test]

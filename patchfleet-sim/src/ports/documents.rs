@@ -86,6 +86,6 @@ impl Documents for MemoryPorts {
 fn is_duplicate(error: &patchfleet_core::port::PortError) -> bool {
     let source = error
         .source()
-        .and_then(|source| source.downcast_ref::<crate::api::ApiError>());
+        .and_then(|source| source.downcast_ref::<crate::error::ApiError>());
     source.is_some_and(|error| error.code() == "DuplicateDocumentContent")
 }

@@ -98,14 +98,14 @@ impl FaultSpec {
             ));
         }
         for pattern in &self.operations {
-            if !crate::api::is_action_pattern(pattern) {
+            if !crate::model::is_action_pattern(pattern) {
                 problems.push((
                     "operations",
                     format!("{pattern} is no action that is simulated, such as ssm:SendCommand, ssm:Describe* or *"),
                 ));
             }
         }
-        let sends = |pattern: &String| crate::api::action_matches(pattern, "ssm:SendCommand");
+        let sends = |pattern: &String| crate::model::action_matches(pattern, "ssm:SendCommand");
         if self.effect == FaultEffect::RateExceeded && !self.operations.iter().all(sends) {
             problems.push((
                 "operations",

@@ -122,7 +122,7 @@ impl Builder<'_> {
         }
         for (action, rate) in &self.spec.rates {
             let path = format!("rates.{action}");
-            if !crate::api::is_action_pattern(action) || (action != "*" && action.ends_with('*')) {
+            if !crate::model::is_action_pattern(action) || (action != "*" && action.ends_with('*')) {
                 self.problem(
                     &path,
                     format!("{action} is neither one action that is simulated nor *"),

@@ -123,7 +123,7 @@ impl FaultSpec {
             "resource-groups:SearchResources",
         ];
         let fits = !matches!(self.effect, FaultEffect::QueryErrors(_)) || queries.contains(&call.action);
-        let named = |pattern: &String| crate::api::action_matches(pattern, call.action);
+        let named = |pattern: &String| crate::model::action_matches(pattern, call.action);
         fits && (self.operations.is_empty() || self.operations.iter().any(named))
             && (self.accounts.is_empty() || self.accounts.contains(call.account))
             && (self.regions.is_empty() || self.regions.contains(call.region))

@@ -178,7 +178,7 @@ impl Organization {
                 || role
                     .denied
                     .iter()
-                    .any(|pattern| crate::api::action_matches(pattern, action))
+                    .any(|pattern| crate::model::action_matches(pattern, action))
         })
     }
 

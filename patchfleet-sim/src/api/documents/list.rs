@@ -8,10 +8,9 @@ use crate::{
         executions::bad_token,
         input,
         page::{Grows, page},
-        tag::Tag,
         time::WireTime,
     },
-    world::{DocumentOwner, FoundDocument, World},
+    world::{DocumentOwner, FoundDocument, Tag, World},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

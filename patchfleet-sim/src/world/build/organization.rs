@@ -142,7 +142,7 @@ impl Builder<'_> {
                 );
             }
             for (nth, action) in role.denied_actions.iter().enumerate() {
-                if !crate::api::is_action_pattern(action) {
+                if !crate::model::is_action_pattern(action) {
                     self.problem(
                         format!("{list}[{index}].denied_actions[{nth}]"),
                         format!("{action} is no action that is simulated, such as ssm:SendCommand or ssm:Describe*"),

@@ -41,7 +41,7 @@ impl World {
                 let wrong = given
                     .deny
                     .iter()
-                    .filter(|action| !crate::api::is_action_pattern(action));
+                    .filter(|action| !crate::model::is_action_pattern(action));
                 problems.extend(wrong.map(|action| {
                     format!(
                         "{action} is no action that is simulated, such as ssm:SendCommand or ssm:Describe*"

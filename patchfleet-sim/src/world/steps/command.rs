@@ -1,6 +1,9 @@
 //! `aws:runCommand`: sends a command and waits for its end.
 
 use super::{Begun, whole};
+use crate::error::ApiError;
+use crate::model::{ServiceModel, without_nulls};
+use crate::service::Service;
 use crate::world::{
     Command, CommandOptions, CommandOrder, Invocation, Status, Target, World,
     automation::Failure,
@@ -8,7 +11,7 @@ use crate::world::{
     parameters::{WireParameters, plain},
 };
 use patchfleet_core::id::Location;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 impl World {
     pub(super) fn run_command(&mut self, id: &str, index: usize, inputs: &Value) -> Result<Begun, Failure> {
@@ -19,7 +22,7 @@ impl World {
         let sender = execution.order.role.clone();
         let order = command_order(location, inputs, (id.to_owned(), index)).map_err(failed)?;
         let order = CommandOrder { sender, ..order };
-        if let Some(refusal) = crate::api::refused_send(&order) {
+        if let Some(refusal) = refused_send(&order) {
             return Err(failed(format!("{refusal}.")));
         }
         let region = &order.location.region;
@@ -184,4 +187,27 @@ pub(super) fn command_parameters(given: Option<&Value>) -> WireParameters {
     entries
         .map(|(name, value)| (name.clone(), texts(value)))
         .collect()
+}
+
+/// What SendCommand's model says against an order that comes from a runbook's step; `None`: nothing.
+fn refused_send(order: &CommandOrder) -> Option<ApiError> {
+    let options = &order.options;
+    let input = without_nulls(json!({
+        "DocumentName": order.document,
+        "DocumentVersion": options.document_version,
+        "Parameters": order.parameters,
+        "InstanceIds": order.instance_ids,
+        "Targets": order.targets,
+        "MaxConcurrency": order.max_concurrency,
+        "MaxErrors": order.max_errors,
+        "TimeoutSeconds": order.timeout_seconds,
+        "Comment": order.comment,
+        "OutputS3BucketName": options.output_bucket,
+        "OutputS3KeyPrefix": options.output_prefix,
+        "ServiceRoleArn": options.service_role,
+        "NotificationConfig": options.notification,
+        "CloudWatchOutputConfig": options.cloudwatch,
+    }));
+    let violations = ServiceModel::of(Service::Ssm).check("SendCommand", &input);
+    (!violations.is_empty()).then(|| ApiError::invalid(Service::Ssm, &violations))
 }

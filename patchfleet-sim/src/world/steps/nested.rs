@@ -6,10 +6,11 @@
 
 use super::{Begun, command::command_parameters};
 use crate::{
-    api::{ApiError, Service, Tag},
+    error::ApiError,
     model::ServiceModel,
+    service::Service,
     world::{
-        StartOrder, StartRefusal, Status, Target, World,
+        StartOrder, StartRefusal, Status, Tag, Target, World,
         automation::Failure,
         event::Event,
         lifecycle::{Checked, Origin},

@@ -1,7 +1,7 @@
 //! The query protocol's answers. Members of an output become elements; a list's entries become
 //! `<member>`.
 
-use crate::api::ApiError;
+use crate::error::ApiError;
 use quick_xml::escape::escape;
 use serde_json::Value;
 use std::fmt::Write;

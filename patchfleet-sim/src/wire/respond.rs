@@ -6,8 +6,10 @@ use super::{
     xml,
 };
 use crate::{
-    api::{self, ApiError, Caller, Cut, Fate, Service},
+    api::{self, Caller, Cut, Fate},
+    error::{ApiError, not_simulated},
     model::ServiceModel,
+    service::Service,
     world::{RequestRecord, World},
 };
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
@@ -119,7 +121,7 @@ fn identify(
     headers: &HeaderMap,
 ) -> Result<(Service, Caller), ApiError> {
     let service = service.ok_or_else(|| {
-        let words = api::not_simulated(operation);
+        let words = not_simulated(operation);
         match protocol {
             Protocol::Rest => ApiError::new(404, "UnknownOperationException", words),
             Protocol::Query => ApiError::client("InvalidAction", words),

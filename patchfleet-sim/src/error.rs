@@ -1,7 +1,9 @@
 //! How operations fail.
 
-use super::Service;
-use crate::model::{Kind, Violation};
+use crate::{
+    model::{Kind, Violation},
+    service::Service,
+};
 use serde_json::Value;
 use std::borrow::Cow;
 
@@ -38,7 +40,7 @@ impl ApiError {
     }
 
     /// Adds `words` to its message.
-    pub(super) fn saying(mut self, words: &str) -> Self {
+    pub(crate) fn saying(mut self, words: &str) -> Self {
         self.message.push_str(words);
         self
     }

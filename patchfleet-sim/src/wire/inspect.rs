@@ -2,9 +2,10 @@
 
 use super::body::Reply;
 use crate::{
-    api::{self, Service},
+    api,
     clock::SimClock,
     model::ServiceModel,
+    service::Service,
     spec::{ChangeSpec, FaultSpec},
     world::World,
 };

@@ -1,10 +1,7 @@
 //! Which service and operation a request means, and who sends it.
 
 use super::{MAX_BODY, form};
-use crate::{
-    api::{ApiError, Service},
-    model::ServiceModel,
-};
+use crate::{error::ApiError, model::ServiceModel, service::Service};
 use http::{HeaderMap, Method, Uri, header};
 use serde_json::Value;
 

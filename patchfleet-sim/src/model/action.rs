@@ -1,0 +1,24 @@
+//! Operations as IAM names them: `ssm:SendCommand`.
+
+use super::ServiceModel;
+use crate::service::Service;
+
+/// The action of an operation.
+pub(crate) fn action(service: Service, operation: &str) -> String {
+    format!("{}:{operation}", service.name())
+}
+
+/// Whether `pattern`, which may end with `*`, names the action.
+pub(crate) fn action_matches(pattern: &str, action: &str) -> bool {
+    pattern
+        .strip_suffix('*')
+        .map_or(pattern == action, |start| action.starts_with(start))
+}
+
+/// Whether `pattern` names an action that is simulated.
+pub(crate) fn is_action_pattern(pattern: &str) -> bool {
+    Service::ALL.into_iter().any(|service| {
+        let mut names = ServiceModel::of(service).operations.keys();
+        names.any(|name| action_matches(pattern, &action(service, name)))
+    })
+}

@@ -1,0 +1,44 @@
+//! The services that are simulated.
+
+/// The services that are simulated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    /// Systems Manager.
+    Ssm,
+    /// Resource Groups.
+    ResourceGroups,
+    /// Security Token Service.
+    Sts,
+    /// Organizations.
+    Organizations,
+    /// Account Management.
+    Account,
+}
+
+impl Service {
+    /// All of them.
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Ssm,
+        Self::ResourceGroups,
+        Self::Sts,
+        Self::Organizations,
+        Self::Account,
+    ];
+
+    /// The name with which its requests are signed.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ssm => "ssm",
+            Self::ResourceGroups => "resource-groups",
+            Self::Sts => "sts",
+            Self::Organizations => "organizations",
+            Self::Account => "account",
+        }
+    }
+
+    /// Whether it answers in one Region for all.
+    pub(crate) fn is_global(self) -> bool {
+        matches!(self, Self::Organizations | Self::Account)
+    }
+}
