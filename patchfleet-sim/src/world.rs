@@ -4,93 +4,62 @@
 //! when it was put there; [`World::advance_to`] lets everything happen that is due. An idle virtual hour costs
 //! nothing.
 
-mod amazon;
 mod automation;
 mod build;
-mod calendar;
-mod cancel;
+mod calls;
 mod change;
-mod command;
 mod commands;
-mod document;
-mod event;
-mod executions;
-mod fan_out;
-mod fault;
-mod group;
-mod life;
-mod lifecycle;
-mod locations;
+mod documents;
 mod looks;
-mod node;
+mod nodes;
 mod org;
 mod pace;
-mod parameters;
-mod patch;
-mod place;
-mod queue;
-mod rate;
-mod rate_control;
-mod record;
-mod regions;
-mod runbook;
-mod session;
-mod signal;
+mod patching;
 mod snapshot;
 mod status;
-mod steps;
 mod tag;
-mod target;
-mod target_location;
-mod template;
 #[cfg(test)]
 mod tests;
-mod turn;
+mod time;
 
-pub use automation::{Execution, LocationTargets, Shape, StartOrder, StartRefusal, Step};
-pub(crate) use automation::{Failure, FailureKind, FailureStage, TargetUnit, Token};
-pub(crate) use calendar::{Calendar, state as calendar_state};
-pub use change::Changed;
-pub use command::{Command, CommandOptions, CommandOrder, CommandRefusal, Invocation, InvocationState};
-pub(crate) use command::{Plugin, is_error};
-pub use document::{Document, DocumentVersion};
-pub(crate) use document::{
-    DocumentFormat, DocumentOwner, DocumentRefusal, EVERYBODY, FoundDocument, ParameterAbout, SharedVersion,
-    convert,
+pub use automation::{
+    Execution, LocationTargets, RateControl, Selection, Shape, Signal, SignalRefusal, StartOrder,
+    StartRefusal, Step,
 };
-pub use fault::Fault;
-pub(crate) use fault::Struck;
-pub use group::Group;
-pub(crate) use group::{ALL_TYPES, GroupDetails, Members, TagQuery};
-pub use node::{Node, PatchReport, Patches};
-pub use org::{Account, AssumeRefusal, Organization, Unit};
+pub(crate) use automation::{
+    Failure, FailureKind, FailureStage, RateInput, TargetLocation, TargetUnit, Token,
+};
+pub(crate) use calls::Struck;
+pub use calls::{Fault, RequestRecord};
+pub use change::Changed;
+pub use commands::{
+    Command, CommandOptions, CommandOrder, CommandRefusal, Invocation, InvocationState, Target,
+};
+pub(crate) use commands::{Plugin, is_error};
+pub(crate) use documents::{
+    Calendar, DocumentFormat, DocumentOwner, DocumentRefusal, EVERYBODY, FoundDocument, ParameterAbout,
+    SharedVersion, StepRule, calendar_state, convert,
+};
+pub use documents::{Document, DocumentVersion};
+pub(crate) use nodes::{ALL_TYPES, GroupDetails, Members, TagQuery};
+pub use nodes::{Group, Node, PatchReport, Patches, Place};
+pub use org::{Account, AssumeRefusal, Organization, RegionKind, Session, Unit};
 pub use pace::{Pacer, allowed_errors, concurrency, is_concurrency, is_errors};
-pub(crate) use patch::ListedPatch;
-pub use place::Place;
-pub(crate) use rate_control::RateInput;
-pub use rate_control::{RateControl, Selection};
-pub use record::RequestRecord;
-pub use regions::RegionKind;
-pub(crate) use runbook::StepRule;
-pub use session::Session;
-pub use signal::{Signal, SignalRefusal};
+pub(crate) use patching::ListedPatch;
 pub use status::Status;
 pub(crate) use tag::Tag;
-pub use target::Target;
-pub(crate) use target_location::TargetLocation;
 
 use crate::{
     seed::Seed,
     spec::{AutomationSpec, ConsistencySpec, QuotasSpec, RateSpec, RunCommandSpec, WorldError, WorldSpec},
 };
-use event::Event;
 use jiff::{SignedDuration, Timestamp};
 use patchfleet_core::id::{Location, NodeId};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
-use turn::Turn;
+use time::{Event, Turn};
 
 /// The state of everything, and what is going to happen to it.
 #[derive(Debug)]
@@ -109,17 +78,17 @@ pub struct World {
     pub(crate) places: BTreeMap<Location, Place>,
     /// Where each node is.
     pub(crate) node_index: BTreeMap<NodeId, Arc<Location>>,
-    pub(crate) executions: executions::Executions,
+    pub(crate) executions: automation::Executions,
     pub(crate) commands: commands::Commands,
     pub(crate) sessions: BTreeMap<String, Session>,
     /// What each client token was used for.
     pub(crate) tokens: BTreeMap<(Location, String), Token>,
     /// Who runs and who waits, by location; those of rate control apart.
-    lines: BTreeMap<(Location, bool), queue::Line>,
+    lines: BTreeMap<(Location, bool), automation::Line>,
     pub(crate) automation: AutomationSpec,
     pub(crate) quotas: QuotasSpec,
     pub(crate) consistency: ConsistencySpec,
-    pub(crate) requests: record::Requests,
+    pub(crate) requests: calls::Requests,
     pub(crate) faults: Vec<Fault>,
     pub(crate) changes: Vec<Changed>,
     /// What a fault makes partial the listing with, of the call that is being answered.

@@ -3,10 +3,11 @@
 mod documents;
 mod organization;
 
-use super::{
-    Group, Node, PatchReport, World, after, amazon,
-    event::Event,
-    node::{Behaviour, FixedPatches},
+use crate::world::{
+    Group, Node, PatchReport, World, after,
+    documents::amazons,
+    nodes::{Behaviour, FixedPatches},
+    time::Event,
 };
 use crate::{
     seed::Seed,
@@ -41,7 +42,7 @@ struct Builder<'a> {
     told: BTreeSet<(String, String)>,
 }
 
-pub(super) fn build(spec: &WorldSpec) -> Result<World, WorldError> {
+pub(in crate::world) fn build(spec: &WorldSpec) -> Result<World, WorldError> {
     let world = World {
         seed: Seed(spec.seed),
         now: spec.start,
@@ -50,18 +51,18 @@ pub(super) fn build(spec: &WorldSpec) -> Result<World, WorldError> {
         short_pages: spec.short_pages,
         quotas: spec.quotas.clone(),
         document_settle: SignedDuration::from_secs(i64::from(spec.document_settle_seconds)),
-        amazon: amazon::documents(spec.start, spec.run_command.patch_baseline),
+        amazon: amazons(spec.start, spec.run_command.patch_baseline),
         org: organization::organization(spec),
         places: BTreeMap::new(),
         node_index: BTreeMap::new(),
-        executions: super::executions::Executions::default(),
-        commands: super::commands::Commands::default(),
+        executions: crate::world::automation::Executions::default(),
+        commands: crate::world::commands::Commands::default(),
         sessions: BTreeMap::new(),
         tokens: BTreeMap::new(),
         lines: BTreeMap::new(),
         automation: spec.automation.clone(),
         consistency: spec.consistency.clone(),
-        requests: super::record::Requests::default(),
+        requests: crate::world::calls::Requests::default(),
         faults: vec![],
         changes: vec![],
         query_errors: vec![],

@@ -4,10 +4,10 @@
 mod check;
 mod documents;
 
-use super::{Node, Place, Status, World, after, event::Event};
 use crate::spec::{
     AccountChange, Change, ChangeSpec, CommandsOf, ExecutionsOf, GroupAt, NodesOf, RoleChange,
 };
+use crate::world::{Node, Place, Status, World, after, time::Event};
 use jiff::Timestamp;
 use patchfleet_core::id::{AccountId, Location, NodeId, Region};
 use serde::Serialize;
@@ -80,7 +80,7 @@ impl World {
         &self.changes
     }
 
-    pub(super) fn do_change(&mut self, change: &Change) -> usize {
+    pub(in crate::world) fn do_change(&mut self, change: &Change) -> usize {
         let touched = match change {
             Change::LeaveGroup(given) => {
                 let nodes = self.chosen(&given.nodes, |_, node| node.groups.contains(&given.group));

@@ -1,68 +1,11 @@
-//! Every command, with ways to those that a call or a change is about. Nothing is thrown away, so
-//! nothing here may walk over all of them.
+//! Run Command: commands on their way to nodes.
 
-use super::{Command, looks::Looks};
-use patchfleet_core::id::Location;
-use std::collections::{BTreeMap, BTreeSet};
+mod command;
+mod store;
+mod target;
 
-/// Every command.
-#[derive(Debug, Default)]
-pub(crate) struct Commands {
-    by_id: BTreeMap<String, Box<Command>>,
-    /// The ids of those in a location.
-    at: BTreeMap<Location, Vec<String>>,
-    /// The ids of those that have not ended.
-    open: BTreeSet<String>,
-    looks: Looks,
-}
-
-impl Commands {
-    pub(crate) fn get(&self, id: &str) -> Option<&Command> {
-        self.looks.add();
-        self.by_id.get(id).map(Box::as_ref)
-    }
-
-    /// One that is to be changed. Its end is told by [`Commands::ended`].
-    pub(super) fn get_mut(&mut self, id: &str) -> Option<&mut Command> {
-        self.looks.add();
-        self.by_id.get_mut(id).map(Box::as_mut)
-    }
-
-    pub(super) fn insert(&mut self, command: Command) {
-        let id = &command.id;
-        let at = self.at.entry(command.order.location.clone()).or_default();
-        at.push(id.clone());
-        self.open.insert(id.clone());
-        self.by_id.insert(id.clone(), Box::new(command));
-    }
-
-    /// The command has ended.
-    pub(super) fn ended(&mut self, id: &str) {
-        self.open.remove(id);
-    }
-
-    /// All of them, by id.
-    pub(crate) fn values(&self) -> impl Iterator<Item = &Command> {
-        self.by_id.values().map(|one| {
-            self.looks.add();
-            one.as_ref()
-        })
-    }
-
-    /// How many were looked at so far.
-    #[cfg(test)]
-    pub(super) fn looks(&self) -> usize {
-        self.looks.count()
-    }
-
-    /// Those that have not ended, by id.
-    pub(super) fn open(&self) -> impl Iterator<Item = &Command> {
-        self.open.iter().filter_map(|id| self.get(id))
-    }
-
-    /// Those in a location.
-    pub(crate) fn at(&self, location: &Location) -> impl Iterator<Item = &Command> {
-        let ids = self.at.get(location).into_iter().flatten();
-        ids.filter_map(|id| self.get(id))
-    }
-}
+pub(in crate::world) use command::Trouble;
+pub use command::{Command, CommandOptions, CommandOrder, CommandRefusal, Invocation, InvocationState};
+pub(crate) use command::{Plugin, is_error};
+pub(in crate::world) use store::Commands;
+pub use target::Target;

@@ -2,21 +2,21 @@
 
 /// A count of looks, which only tests keep.
 #[derive(Debug, Default)]
-pub(super) struct Looks {
+pub(in crate::world) struct Looks {
     #[cfg(test)]
     count: std::cell::Cell<usize>,
 }
 
 impl Looks {
     /// Counts a look.
-    pub(super) fn add(&self) {
+    pub(in crate::world) fn add(&self) {
         #[cfg(test)]
         self.count.set(self.count.get() + 1);
     }
 
     /// All looks so far.
     #[cfg(test)]
-    pub(super) fn count(&self) -> usize {
+    pub(in crate::world) fn count(&self) -> usize {
         self.count.get()
     }
 }

@@ -1,6 +1,11 @@
 //! The organization: accounts in units, their Regions and roles.
 
-use super::{RegionKind, regions};
+pub(in crate::world) mod regions;
+mod session;
+
+pub use regions::RegionKind;
+pub use session::Session;
+
 use crate::spec::{AccountStateSpec, RoleState};
 use jiff::Timestamp;
 use patchfleet_core::id::{AccountId, OrgParent, OuId, Partition, Region, RootId};

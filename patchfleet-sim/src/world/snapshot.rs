@@ -1,7 +1,7 @@
 //! The ground truth as JSON: what `GET /_sim/state` answers. The same world, seed and calls give
 //! the same bytes.
 
-use super::{Command, Execution, Invocation, Node, Step, World};
+use crate::world::{Command, Execution, Invocation, Node, Step, World};
 use serde_json::{Value, json};
 
 impl World {

@@ -4,7 +4,7 @@ use super::Builder;
 use crate::{
     builtin,
     spec::{BuiltinDocument, DocumentKind, DocumentSpec},
-    world::document::{Document, DocumentFormat, DocumentVersion, SharedVersion},
+    world::{Document, DocumentFormat, DocumentVersion, SharedVersion},
 };
 use patchfleet_core::id::{AccountId, Region};
 

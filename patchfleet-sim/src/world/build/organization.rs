@@ -5,8 +5,8 @@ use crate::{
     spec::{AccountSpec, RoleSpec, UnitSpec, WorldSpec},
     world::{
         Account, Organization, RegionKind, Unit, after,
+        org::regions,
         org::{Below, Role},
-        regions,
     },
 };
 use jiff::SignedDuration;

@@ -1,0 +1,72 @@
+//! Whose turn it is among what happens at one instant.
+//!
+//! What one account's call sets off meets what another's does in the target account: at its nodes, and
+//! at its quotas. Whatever meets there has its turn by what it is, not by when it was put into the
+//! queue: that would be the order of calls to different accounts.
+
+use crate::world::{World, time::Event};
+use jiff::Timestamp;
+
+/// An execution's or a command's age, as it is told among those of all accounts.
+pub(in crate::world) type Age = (Timestamp, u64, String);
+
+/// Earlier ones come first; those of one turn in the order in which they were put there.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::world) enum Turn {
+    /// What somebody does who is none of the model's.
+    Hand,
+    /// What concerns one execution only.
+    Own,
+    /// What a command does to its nodes, the oldest command's first; `None`: no command's.
+    Node(Option<Age>),
+    /// A child comes to the quotas of its location, the oldest parent's first. All who leave at this
+    /// instant have left.
+    Child(Age, usize),
+    /// Who waits begins. All who come at this instant are in line.
+    Line,
+}
+
+impl World {
+    pub(in crate::world) fn turn(&self, event: &Event) -> Turn {
+        match event {
+            Event::Changes { .. } | Event::Forgotten { .. } => Turn::Hand,
+            Event::ExecutionArrives { .. }
+            | Event::ChildEnded { .. }
+            | Event::StepBegins { .. }
+            | Event::StepTriesAgain { .. }
+            | Event::StepWakes { .. }
+            | Event::StepTimesOut { .. }
+            | Event::ExecutionCancelled { .. }
+            | Event::CleanUpEnds { .. } => Turn::Own,
+            Event::CommandBegins { command }
+            | Event::Delivered { command, .. }
+            | Event::WorkDone { command, .. }
+            | Event::ExecutionTimesOut { command, .. }
+            | Event::CommandExpires { command }
+            | Event::InvocationCancelled { command, .. } => Turn::Node(self.command_age(command)),
+            Event::Returns { command, .. } => {
+                Turn::Node(command.as_ref().and_then(|id| self.command_age(id)))
+            }
+            Event::LocationAnswers { execution, step }
+            | Event::TargetBegins { execution, step }
+            | Event::ChildComes { execution, step, .. } => match self.executions.get(execution) {
+                Some(parent) => Turn::Child(owned(parent.age()), *step),
+                None => Turn::Own,
+            },
+            Event::LineMoves { .. } => Turn::Line,
+        }
+    }
+
+    /// The turn of what a command does to its nodes.
+    pub(in crate::world) fn turn_of_command(&self, id: &str) -> Turn {
+        Turn::Node(self.command_age(id))
+    }
+
+    fn command_age(&self, id: &str) -> Option<Age> {
+        self.commands.get(id).map(|command| owned(command.age()))
+    }
+}
+
+fn owned((at, number, id): (Timestamp, u64, &str)) -> Age {
+    (at, number, id.to_owned())
+}
