@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `operation`, `rate`, `limits` | what is called, and how often it may be |
 //! | `place` | where a call goes |
-//! | `flow`, `turn` | when a call may be made |
+//! | `flow`, `slots`, `turn` | when a call may be made |
 //! | `error`, `classify` | what went wrong: from the SDK's error to core's |
 //! | `watch` | what became of each attempt of a call |
 //! | `renew` | a call made again with new credentials |
@@ -25,6 +25,7 @@ mod reading;
 mod renew;
 pub(crate) mod sdk;
 mod send;
+mod slots;
 mod turn;
 mod watch;
 
@@ -38,3 +39,4 @@ pub(crate) use place::Place;
 pub(crate) use reading::{Unreadable, count, timestamp, token};
 pub(crate) use renew::Signer;
 pub(crate) use send::{Call, Sender, send};
+pub(crate) use watch::SignedBy;

@@ -75,10 +75,19 @@ pub async fn expand(
 ) -> Result<Candidates, Refusal> {
     let mut found = Found::default();
     partitions(request, caller, &mut found);
-    let accounts = accounts::resolve(directory, &request.targets, caller, concurrency, &mut found).await;
+    let mut listed = Listed::default();
+    let accounts = accounts::resolve(
+        directory,
+        &request.targets,
+        caller,
+        concurrency,
+        &mut listed,
+        &mut found,
+    )
+    .await;
     let mut ask: BTreeSet<AccountId> = accounts.to_read().cloned().collect();
     ask.insert(caller.account.clone());
-    let listed = Listed::of(directory, ask, concurrency).await;
+    listed.ask(directory, ask, concurrency).await;
     exclusions(&request.targets, &listed, &mut found);
     match &request.targets.regions {
         Regions::List(regions) => {

@@ -28,12 +28,13 @@ pub(super) struct Passed {
     halvings: u64,
 }
 
-/// The rate of one operation in one account and Region. It begins at the rate that is set, halves
-/// when AWS throttles, and grows back by an eighth a second while AWS answers. It never passes the
-/// rate that is set.
+/// The rate of one operation in one account and Region. It begins at a rate, halves when AWS throttles, and
+/// grows by an eighth a second while AWS answers: back to where it began, and beyond that, up to the
+/// fastest rate, as long as calls wait for it.
 #[derive(Debug)]
 pub(super) struct Flow {
-    ceiling: Rate,
+    begin: Rate,
+    fastest: Duration,
     interval: Duration,
     bucket: Bucket,
     setting: u64,
@@ -41,6 +42,8 @@ pub(super) struct Flow {
     changed_at: Timestamp,
     last_call: Timestamp,
     dry: Option<Dry>,
+    /// Whether a call has had to wait since the rate last grew.
+    holds_back: bool,
 }
 
 /// A time without any answer but "slow down".
@@ -51,23 +54,28 @@ struct Dry {
 }
 
 impl Flow {
-    pub(super) fn new(ceiling: Rate) -> Self {
+    pub(super) fn new(begin: Rate, fastest: Rate) -> Self {
+        let begin = begin.with_a_call_in_reserve();
         Self {
-            ceiling,
-            interval: ceiling.interval(),
-            bucket: Bucket::new(ceiling),
+            begin,
+            fastest: fastest.interval().min(begin.interval()),
+            interval: begin.interval(),
+            bucket: Bucket::new(begin),
             setting: 0,
             halvings: 0,
             changed_at: Timestamp::MIN,
             last_call: Timestamp::MIN,
             dry: None,
+            holds_back: false,
         }
     }
 
     /// Gives out the next place in the queue.
     pub(super) fn ticket(&mut self, now: Timestamp) -> Ticket {
+        let at = self.bucket.take(now);
+        self.holds_back |= at > now;
         Ticket {
-            at: self.bucket.take(now),
+            at,
             setting: self.setting,
         }
     }
@@ -88,9 +96,9 @@ impl Flow {
         ticket.setting == self.setting
     }
 
-    /// Whether the rate is below the one that is set. It may grow soon, and a new ticket be earlier.
+    /// Whether the rate is below the one at which it began. It may grow soon, and a new ticket be earlier.
     pub(super) fn is_slowed(&self) -> bool {
-        self.interval > self.ceiling.interval()
+        self.interval > self.begin.interval()
     }
 
     /// Calls a second, for log lines.
@@ -101,9 +109,18 @@ impl Flow {
     /// AWS answered, with success or with a refusal.
     pub(super) fn answered(&mut self, now: Timestamp) {
         self.dry = None;
-        if self.is_slowed() && now.duration_since(self.changed_at) >= BEAT {
-            let faster = self.interval / 9 * 8;
-            self.set(faster.max(self.ceiling.interval()), now, self.last_call);
+        if now.duration_since(self.changed_at) < BEAT {
+            return;
+        }
+        let faster = self.interval / 9 * 8;
+        if self.is_slowed() {
+            self.set(faster.max(self.begin.interval()), now, self.last_call);
+        } else if self.interval > self.fastest && self.holds_back {
+            // Tickets that are out stay good. Those after them are closer together.
+            self.interval = faster.max(self.fastest);
+            self.bucket.quicken(self.interval);
+            self.changed_at = now;
+            self.holds_back = false;
         }
     }
 
@@ -122,7 +139,7 @@ impl Flow {
         self.dry = Some(Dry { since, last: now });
         // Calls that were under way together are throttled together. They halve the rate once.
         if passed.halvings == self.halvings {
-            let slowest = SLOWEST.max(self.ceiling.interval());
+            let slowest = SLOWEST.max(self.begin.interval());
             let least = Duration::from_millis(1);
             self.halvings += 1;
             let slower = self.interval.saturating_mul(2).max(least).min(slowest);
@@ -136,10 +153,11 @@ impl Flow {
         self.interval = interval;
         self.setting += 1;
         self.changed_at = now;
-        let rate = if self.is_slowed() {
-            Rate::every(interval)
+        self.holds_back = false;
+        let rate = if interval == self.begin.interval() {
+            self.begin
         } else {
-            self.ceiling
+            Rate::every(interval)
         };
         self.bucket = Bucket::drained(rate, last);
     }
@@ -158,7 +176,8 @@ mod tests {
 
     fn eight_a_second() -> Flow {
         let eight = NonZeroU32::new(8).unwrap();
-        Flow::new(Rate::per_second(eight).with_burst(eight))
+        let rate = Rate::per_second(eight).with_burst(eight);
+        Flow::new(rate, rate)
     }
 
     fn pass(flow: &mut Flow, now: i64) -> Passed {
@@ -178,6 +197,13 @@ mod tests {
         let three = flow.pass(next, next.at).unwrap();
         flow.throttled(three, next.at, MEMORY);
         assert_eq!(flow.interval.as_millis(), 500);
+    }
+
+    #[test]
+    fn of_a_burst_one_call_is_kept_in_reserve() {
+        let mut flow = eight_a_second();
+        let at_once = (0..20).filter(|_| flow.ticket(at(0)).at == at(0)).count();
+        assert_eq!(at_once, 7);
     }
 
     #[test]
@@ -201,8 +227,62 @@ mod tests {
         for second in 2..20 {
             flow.answered(at(second * 1000));
         }
-        assert_eq!(flow.interval, flow.ceiling.interval());
+        assert_eq!(flow.interval, flow.begin.interval());
         assert!(!flow.is_slowed());
+    }
+
+    /// Four a second that nobody publishes, and at most 32.
+    fn four_or_more() -> Flow {
+        let four = Rate::per_second(NonZeroU32::new(4).unwrap());
+        Flow::new(four, four.times(8))
+    }
+
+    /// Calls that wait for their turn and are answered at once, for so many seconds from `from`.
+    fn answered_for(flow: &mut Flow, from: i64, seconds: i64) -> usize {
+        let (mut calls, mut now) = (0, at(from * 1000));
+        loop {
+            let ticket = flow.ticket(now);
+            now = now.max(ticket.at);
+            if now >= at((from + seconds) * 1000) {
+                return calls;
+            }
+            flow.pass(ticket, now).unwrap();
+            flow.answered(now);
+            calls += 1;
+        }
+    }
+
+    #[test]
+    fn a_rate_that_aws_does_not_publish_grows_while_calls_wait_for_it_and_aws_answers() {
+        let mut flow = four_or_more();
+        let first = answered_for(&mut flow, 0, 5);
+        assert!((20..30).contains(&first), "{first}");
+        answered_for(&mut flow, 5, 25);
+        let later = answered_for(&mut flow, 30, 5);
+        assert!(
+            (150..=160).contains(&later),
+            "8 times as many, and no more: {later}"
+        );
+    }
+
+    #[test]
+    fn a_rate_that_no_call_waits_for_does_not_grow() {
+        let mut flow = four_or_more();
+        for second in 0..100 {
+            pass(&mut flow, second * 1000);
+            flow.answered(at(second * 1000));
+        }
+        assert_eq!(flow.interval.as_millis(), 250);
+    }
+
+    #[test]
+    fn a_rate_that_has_grown_halves_too_when_aws_throttles() {
+        let mut flow = four_or_more();
+        answered_for(&mut flow, 0, 60);
+        assert_eq!(flow.interval, flow.fastest);
+        let sent = pass(&mut flow, 70_000);
+        flow.throttled(sent, at(70_000), MEMORY);
+        assert_eq!(flow.interval.as_micros(), 62_500);
     }
 
     #[test]
@@ -214,7 +294,10 @@ mod tests {
             flow.throttled(sent, ticket.at, MEMORY);
         }
         assert_eq!(flow.interval, SLOWEST);
-        let mut rare = Flow::new(Rate::every(Duration::from_secs(60)));
+        let mut rare = Flow::new(
+            Rate::every(Duration::from_secs(60)),
+            Rate::every(Duration::from_secs(60)),
+        );
         let sent = pass(&mut rare, 0);
         rare.throttled(sent, at(0), MEMORY);
         assert_eq!(rare.interval, Duration::from_secs(60), "what is set slower stays");
@@ -239,7 +322,7 @@ mod tests {
 
     #[test]
     fn no_limit_at_all_is_slowed_too() {
-        let mut flow = Flow::new(Rate::every(Duration::ZERO));
+        let mut flow = Flow::new(Rate::every(Duration::ZERO), Rate::every(Duration::ZERO));
         let sent = pass(&mut flow, 0);
         flow.throttled(sent, at(0), MEMORY);
         assert_eq!(flow.interval, Duration::from_millis(1));

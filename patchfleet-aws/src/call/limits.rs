@@ -6,19 +6,23 @@ use jiff::SignedDuration;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 
+/// So many times the rate that was chosen for it is the most that an operation is called, if AWS publishes
+/// no rate and throttles no call.
+const GROWS_TO: u32 = 8;
+
 /// How hard AWS is asked. Each operation has a rate in each account and Region, as AWS counts them.
 /// Over all of them together, so many calls may be under way at once.
 ///
-/// An operation begins at its rate and never exceeds it. The rate halves when AWS throttles the
-/// operation there, and grows back by an eighth a second while AWS answers.
+/// An operation begins at its rate. The rate halves when AWS throttles the operation there, and grows
+/// back by an eighth a second while AWS answers. It never exceeds a rate that is set, or one that AWS
+/// publishes ([`Operation::has_published_rate`]). Where AWS publishes none, the rate begins gently, since
+/// a campaign shares it with everything else that runs in the account. While calls wait for it and AWS
+/// answers, it grows by an eighth a second to at most 8 times that.
 ///
-/// The defaults are those that AWS publishes for an account and a Region. Systems Manager:
-/// StartAutomationExecution and StopAutomationExecution 1 per second, Get… and Describe… of
-/// automations 3 (AWS General Reference, "AWS Systems Manager endpoints and quotas"). STS: 600 (IAM User Guide, "IAM and AWS
-/// STS quotas"). Organizations: with bursts (AWS Organizations User Guide, "Quotas and service
-/// limits"). Account Management: ListRegions 5, with a burst of 5 (AWS Account Management Reference
-/// Guide, "Quotas"). AWS publishes none for the others. Theirs are chosen to be gentle, since a
-/// campaign shares them with everything else that runs in the account.
+/// Calls at once begin at 32. They grow with each answer while others wait, up to the number that is set.
+/// They halve, at most once a second, where calls of two places or more, and of half of all places that
+/// were heard of within a second, were throttled or not answered. The trouble of fewer places is theirs,
+/// since AWS counts calls by account and Region.
 ///
 /// ```
 /// use patchfleet_aws::{Limits, Operation, Rate};
@@ -48,8 +52,8 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Calls at once, unless another number is set: 32.
-    pub const DEFAULT_CONCURRENCY: NonZeroUsize = match NonZeroUsize::new(32) {
+    /// The most calls at once, unless another number is set: 256.
+    pub const DEFAULT_CONCURRENCY: NonZeroUsize = match NonZeroUsize::new(256) {
         Some(n) => n,
         None => NonZeroUsize::MIN,
     };
@@ -58,7 +62,7 @@ impl Limits {
     /// 5 minutes.
     pub const DEFAULT_PATIENCE: SignedDuration = SignedDuration::from_mins(5);
 
-    /// Sets how many calls may be under way at once, over all accounts and Regions.
+    /// Sets how many calls may be under way at once, at most, over all accounts and Regions.
     #[must_use]
     pub fn with_concurrency(mut self, calls: NonZeroUsize) -> Self {
         self.concurrency = calls;
@@ -87,13 +91,23 @@ impl Limits {
         self.patience
     }
 
-    /// How many calls may be under way at once.
+    /// How many calls may be under way at once, at most.
     #[must_use]
     pub fn concurrency(&self) -> NonZeroUsize {
         self.concurrency
     }
 
-    /// The rate of `operation` in each account and Region.
+    /// The most that the rate of `operation` grows to.
+    pub(super) fn fastest(&self, operation: Operation) -> Rate {
+        let rate = self.rate(operation);
+        if self.rates.contains_key(&operation) || operation.has_published_rate() {
+            rate
+        } else {
+            rate.times(GROWS_TO)
+        }
+    }
+
+    /// The rate of `operation` in each account and Region, at which it begins.
     #[must_use]
     pub fn rate(&self, operation: Operation) -> Rate {
         self.rates

@@ -45,6 +45,25 @@ impl Rate {
         Self { burst, ..self }
     }
 
+    /// The same rate, this many times as fast.
+    pub(super) const fn times(self, times: u32) -> Self {
+        let nanos = self.interval.as_nanos() as u64;
+        match nanos.checked_div(times as u64) {
+            Some(nanos) => Self {
+                interval: Duration::from_nanos(nanos),
+                ..self
+            },
+            None => self,
+        }
+    }
+
+    /// The same rate, and a burst of one call less, if there is one. Calls do not arrive as evenly as they
+    /// are made. Without a reserve, one that is a little early after a burst would be throttled.
+    pub(super) fn with_a_call_in_reserve(self) -> Self {
+        let burst = self.burst.get().saturating_sub(1);
+        NonZeroU32::new(burst).map_or(self, |burst| self.with_burst(burst))
+    }
+
     /// The time between two calls in the long run.
     #[must_use]
     pub const fn interval(&self) -> Duration {
@@ -89,6 +108,13 @@ impl Bucket {
         let mut bucket = Self::new(rate);
         bucket.full_at = last.as_nanosecond() + bucket.interval + bucket.slack;
         bucket
+    }
+
+    /// Puts the calls after those that were taken out closer together. The burst stays as long as it was.
+    pub(super) fn quicken(&mut self, interval: Duration) {
+        self.interval = SignedDuration::try_from(interval)
+            .unwrap_or(SignedDuration::MAX)
+            .as_nanos();
     }
 
     /// Takes one call out. Gives the instant, `now` or later, at which the call may be made.

@@ -11,6 +11,7 @@ use super::renew::{Signer, renewing};
 use super::turn::{Again, Pace};
 use super::watch::Watch;
 use aws_config::retry::RetryConfig;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -96,6 +97,14 @@ macro_rules! send {
 pub(crate) use send;
 
 impl Call {
+    /// The same call, signed with these credentials instead of the caller's own.
+    pub(crate) fn signed_by(self, credentials: SharedCredentialsProvider) -> Self {
+        Self {
+            watch: Watch::signed_by(credentials),
+            ..self
+        }
+    }
+
     /// The same call, by another name in errors.
     pub(crate) fn named(self, what: String) -> Self {
         Self { what, ..self }

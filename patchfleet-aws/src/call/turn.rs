@@ -6,11 +6,11 @@ use super::flow::{Flow, Passed};
 use super::limits::Limits;
 use super::operation::Operation;
 use super::place::Place;
+use super::slots::{Slot, Slots};
 use jiff::{SignedDuration, Timestamp};
 use patchfleet_core::port::{Clock, PortErrorKind, Sent};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// The longest sleep of a call whose operation was slowed down. Then it looks at its turn again, since
 /// the rate may have grown.
@@ -30,20 +30,20 @@ pub(super) struct Pace {
     clock: Arc<dyn Clock>,
     limits: Limits,
     flows: Mutex<BTreeMap<(Place, Operation), Flow>>,
-    slots: Semaphore,
+    slots: Slots,
 }
 
 /// The turn of one call, held until the call has ended.
 struct Turn<'p> {
     passed: Passed,
-    _slot: Option<SemaphorePermit<'p>>,
+    _slot: Slot<'p>,
 }
 
 impl Pace {
     pub(super) fn new(clock: Arc<dyn Clock>, limits: Limits) -> Self {
         Self {
             clock,
-            slots: Semaphore::new(limits.concurrency().get().min(Semaphore::MAX_PERMITS)),
+            slots: Slots::new(limits.concurrency()),
             limits,
             flows: Mutex::default(),
         }
@@ -75,12 +75,17 @@ impl Pace {
             let now = self.clock.now();
             let failure = match result {
                 Err(failure) if failure.kind() == PortErrorKind::Throttled => failure,
-                Err(failure) if failure.kind() == PortErrorKind::Unavailable => return Err(failure),
+                Err(failure) if failure.kind() == PortErrorKind::Unavailable => {
+                    self.in_trouble(place, now);
+                    return Err(failure);
+                }
                 result => {
                     self.on(operation, place, |flow| flow.answered(now));
+                    self.slots.answered(place, now);
                     return result;
                 }
             };
+            self.in_trouble(place, now);
             let (dry_for, rate) = self.on(operation, place, |flow| {
                 let dry_for = flow.throttled(turn.passed, now, patience);
                 (dry_for, flow.calls_per_second())
@@ -122,9 +127,17 @@ impl Pace {
             }
         };
         // The slot comes second, so that a call that waits for its rate delays no other.
-        // `acquire` fails only once the semaphore is closed, which it never is.
-        let _slot = self.slots.acquire().await.ok();
+        let _slot = self.slots.take().await;
         Turn { passed, _slot }
+    }
+
+    fn in_trouble(&self, place: &Place, now: Timestamp) {
+        if let Some(calls) = self.slots.in_trouble(place, now) {
+            tracing::info!(
+                calls_at_once = calls,
+                "calls of many places are in trouble: fewer at once"
+            );
+        }
     }
 
     fn look_again(&self, operation: Operation, place: &Place, at: Timestamp, now: Timestamp) -> Timestamp {
@@ -139,7 +152,7 @@ impl Pace {
         let mut flows = self.flows();
         let flow = flows
             .entry((place.clone(), operation))
-            .or_insert_with(|| Flow::new(self.limits.rate(operation)));
+            .or_insert_with(|| Flow::new(self.limits.rate(operation), self.limits.fastest(operation)));
         act(flow)
     }
 

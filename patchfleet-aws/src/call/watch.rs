@@ -2,20 +2,35 @@
 //! But a first attempt whose answer was lost may have taken effect, even if the last one was refused.
 
 use super::classify::was_never_sent;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
-use aws_smithy_runtime_api::client::interceptors::context::FinalizerInterceptorContextRef;
+use aws_smithy_runtime_api::client::interceptors::context::{
+    BeforeSerializationInterceptorContextRef, FinalizerInterceptorContextRef,
+};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::DateTime;
-use aws_smithy_types::config_bag::ConfigBag;
+use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
 use aws_smithy_types::date_time::Format;
 use jiff::Timestamp;
 use patchfleet_core::port::Sent;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Watches every attempt of one call.
+/// Whose credentials sign a call, if they are not its client's own. It travels with the call. The clients'
+/// identity cache finds it there, so that the accounts of a Region share one client.
+#[derive(Debug, Clone)]
+pub(crate) struct SignedBy(pub(crate) SharedCredentialsProvider);
+
+impl Storable for SignedBy {
+    type Storer = StoreReplace<Self>;
+}
+
+/// Watches every attempt of one call, and says who signs it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Watch(Arc<Mutex<Seen>>);
+pub(crate) struct Watch {
+    seen: Arc<Mutex<Seen>>,
+    signed_by: Option<SignedBy>,
+}
 
 #[derive(Debug, Default)]
 struct Seen {
@@ -24,6 +39,14 @@ struct Seen {
 }
 
 impl Watch {
+    /// The watch of a call that these credentials sign.
+    pub(super) fn signed_by(credentials: SharedCredentialsProvider) -> Self {
+        Self {
+            signed_by: Some(SignedBy(credentials)),
+            ..Self::default()
+        }
+    }
+
     /// Whether any attempt may have taken effect: it may have reached AWS, and AWS did not refuse it.
     pub(super) fn may_have_taken_effect(&self) -> bool {
         self.seen().may_have_taken_effect
@@ -36,13 +59,24 @@ impl Watch {
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Intercept for Watch {
     fn name(&self) -> &'static str {
         "PatchfleetWatch"
+    }
+
+    fn read_before_execution(
+        &self,
+        _: &BeforeSerializationInterceptorContextRef<'_>,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if let Some(signed_by) = &self.signed_by {
+            config.interceptor_state().store_put(signed_by.clone());
+        }
+        Ok(())
     }
 
     fn read_after_attempt(

@@ -1,8 +1,10 @@
-//! The caller's own credentials. The SDK keeps them until their expiry, and for 15 minutes if they have
-//! none. Here they are forgotten as well when AWS says that they have expired.
+//! Who signs the calls of every client: the role that the call names, or the caller. The SDK keeps the
+//! caller's credentials until their expiry, and for 15 minutes if they have none. Here they are forgotten
+//! as well when AWS says that they have expired. A role keeps its own.
 
-use crate::call::Signer;
+use crate::call::{SignedBy, Signer};
 use aws_config::identity::IdentityCache;
+use aws_credential_types::provider::ProvideCredentials;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::identity::{
     IdentityFuture, ResolveCachedIdentity, SharedIdentityCache, SharedIdentityResolver,
@@ -12,7 +14,7 @@ use aws_smithy_types::config_bag::ConfigBag;
 use patchfleet_core::port::BoxFuture;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The identity cache of every client that signs with the caller's own credentials.
+/// The identity cache of every client.
 #[derive(Debug, Clone)]
 pub(crate) struct CallerIdentity(Arc<Mutex<Kept>>);
 
@@ -60,6 +62,10 @@ impl ResolveCachedIdentity for CallerIdentity {
         components: &'a RuntimeComponents,
         config: &'a ConfigBag,
     ) -> IdentityFuture<'a> {
+        if let Some(SignedBy(role)) = config.load::<SignedBy>() {
+            let role = role.clone();
+            return IdentityFuture::new(async move { Ok(role.provide_credentials().await?.into()) });
+        }
         let cache = self.kept().cache.clone();
         IdentityFuture::new(async move { cache.resolve_cached_identity(resolver, components, config).await })
     }

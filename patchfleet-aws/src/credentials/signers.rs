@@ -5,6 +5,7 @@ use super::caller::CallerIdentity;
 use super::external_id;
 use super::role::RoleCredentials;
 use crate::call::{Call, Operation, Place, Sender, sdk, send};
+use aws_credential_types::provider::ProvideCredentials;
 use aws_types::SdkConfig;
 use patchfleet_core::id::{AccountId, Location, Region, RoleArn};
 use patchfleet_core::port::{Caller, PortError, PortErrorKind, PortResult};
@@ -87,23 +88,20 @@ impl Signers {
         external_id::read(&call, &sdk::ssm(&self.config), &parameter).await
     }
 
-    /// Begins a call in a location, once there are credentials for it. Also gives the role that signs
-    /// it, unless the account is the caller's own.
-    pub(crate) async fn call(
-        &self,
-        operation: Operation,
-        location: &Location,
-    ) -> PortResult<(Call, Option<Arc<RoleCredentials>>)> {
+    /// Begins a call in a location, once there are credentials for it: the caller's in its own account,
+    /// and those of the role in any other.
+    pub(crate) async fn call(&self, operation: Operation, location: &Location) -> PortResult<Call> {
         let Some(role) = self.role(operation, location).await? else {
-            return Ok((self.own_call(operation, location.clone()), None));
+            return Ok(self.own_call(operation, location.clone()));
         };
         // The client would ask for credentials too. Asked for here, a role that cannot be assumed is
         // told from a call that failed.
         if let Err(failure) = role.get().await {
             return Err(failure.of_call(operation, &location.clone().into()));
         }
-        let call = self.sender.call(operation, location.clone(), role.clone());
-        Ok((call, Some(role)))
+        let credentials: Arc<dyn ProvideCredentials> = role.clone();
+        let call = self.sender.call(operation, location.clone(), role);
+        Ok(call.signed_by(credentials.into()))
     }
 
     /// The role of an account. `None` for the caller's own.

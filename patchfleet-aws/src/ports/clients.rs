@@ -1,29 +1,29 @@
-//! How a port begins a call. There is one client of the SDK for each service, account and Region, made
-//! when it is first needed. All clients share one HTTP client, and those of an account share its
-//! credentials.
+//! How a port begins a call. There is one client of the SDK for each service and Region, made when it is
+//! first needed. All clients share one HTTP client, and so its connections. Each call says who signs it.
 
 use crate::call::{Call, Operation, sdk};
 use crate::credentials::Signers;
-use aws_config::identity::IdentityCache;
-use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_types::SdkConfig;
-use patchfleet_core::id::Location;
+use patchfleet_core::id::{Location, Region};
 use patchfleet_core::port::PortResult;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 /// A cache of values that are cheap to clone.
 #[derive(Debug)]
 pub(crate) struct Cache<K, V>(Mutex<BTreeMap<K, V>>);
 
-impl<K: Ord, V: Clone> Cache<K, V> {
+impl<K: Ord + Clone, V: Clone> Cache<K, V> {
     fn new() -> Self {
         Self(Mutex::new(BTreeMap::new()))
     }
 
-    pub(crate) fn get_or(&self, key: K, make: impl FnOnce() -> V) -> V {
+    pub(crate) fn get_or(&self, key: &K, make: impl FnOnce() -> V) -> V {
         let mut values = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        values.entry(key).or_insert_with(make).clone()
+        match values.get(key) {
+            Some(value) => value.clone(),
+            None => values.entry(key.clone()).or_insert_with(make).clone(),
+        }
     }
 }
 
@@ -31,10 +31,10 @@ impl<K: Ord, V: Clone> Cache<K, V> {
 pub(crate) struct Clients {
     config: SdkConfig,
     pub(crate) signers: Signers,
-    pub(crate) ssm: Cache<Location, aws_sdk_ssm::Client>,
-    pub(crate) groups: Cache<Location, aws_sdk_resourcegroups::Client>,
-    pub(crate) accounts: Cache<Location, aws_sdk_account::Client>,
-    pub(crate) organizations: Cache<Location, aws_sdk_organizations::Client>,
+    pub(crate) ssm: Cache<Region, aws_sdk_ssm::Client>,
+    pub(crate) groups: Cache<Region, aws_sdk_resourcegroups::Client>,
+    pub(crate) accounts: Cache<Region, aws_sdk_account::Client>,
+    pub(crate) organizations: Cache<Region, aws_sdk_organizations::Client>,
 }
 
 /// A call that is begun, and the client to make it with.
@@ -90,28 +90,17 @@ impl Clients {
             .await
     }
 
-    /// Begins a call with the client of a location, from its cache or made by `make`.
+    /// Begins a call with the client of its Region, from its cache or made by `make`.
     async fn begin<C: Clone>(
         &self,
-        cache: &Cache<Location, C>,
+        cache: &Cache<Region, C>,
         make: fn(&SdkConfig) -> C,
         operation: Operation,
         location: &Location,
     ) -> Begun<C> {
-        let (call, role) = self.signers.call(operation, location).await?;
-        let client = cache.get_or(location.clone(), || {
-            let mut config = sdk::config_in(&self.config, &location.region);
-            if let Some(role) = role {
-                let provider: Arc<dyn ProvideCredentials> = role;
-                config = config
-                    .into_builder()
-                    .credentials_provider(SharedCredentialsProvider::from(provider))
-                    // The role's credentials are a cache already, and know when to refresh.
-                    .identity_cache(IdentityCache::no_cache())
-                    .build();
-            }
-            make(&config)
-        });
+        let call = self.signers.call(operation, location).await?;
+        let region = &location.region;
+        let client = cache.get_or(region, || make(&sdk::config_in(&self.config, region)));
         Ok((call, client))
     }
 }

@@ -6,8 +6,11 @@ use crate::port::{
     Inventory, PingStatus, PortError, PortErrorKind, PortResult, QueryError, Resolution, Selection, Walk,
 };
 use crate::request::Selector;
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// The most calls at once that ask one location for managed nodes by their ids.
+const CALLS_PER_LOCATION: usize = 8;
 
 /// Asks each of the `wanted` locations which nodes are there, `concurrency` (at least 1) locations
 /// at once. The same answers of the port give the same census, in whatever order they come.
@@ -211,12 +214,20 @@ pub(super) async fn managed_of(
     ids: &BTreeSet<NodeId>,
 ) -> PortResult<BTreeMap<NodeId, PingStatus>> {
     let ids: Vec<NodeId> = ids.iter().cloned().collect();
-    let mut all = BTreeMap::new();
-    for chunk in ids.chunks(IDS_PER_CALL) {
-        let nodes = managed(inventory, location, Some(chunk)).await?;
-        all.extend(nodes.into_iter().filter(|(id, _)| chunk.contains(id)));
-    }
-    Ok(all)
+    let chunks: Vec<Vec<NodeId>> = ids.chunks(IDS_PER_CALL).map(<[_]>::to_vec).collect();
+    stream::iter(chunks)
+        .map(|chunk| async move {
+            let mut nodes = managed(inventory, location, Some(&chunk)).await?;
+            nodes.retain(|id, _| chunk.contains(id));
+            Ok(nodes)
+        })
+        // In order, so that of several errors it is always the same one that is told.
+        .buffered(CALLS_PER_LOCATION)
+        .try_fold(BTreeMap::new(), |mut all, nodes| async move {
+            all.extend(nodes);
+            Ok(all)
+        })
+        .await
 }
 
 /// Managed nodes, to the end.

@@ -1,6 +1,7 @@
 //! From accounts, units and roots to accounts with their states.
 
 use super::organization::Organization;
+use super::regions::Listed;
 use super::{Found, States};
 use crate::id::{AccountId, OrgParent, TargetAccount};
 use crate::port::{AccountState, AccountView, Caller, Directory, PortErrorKind, PortResult, Walk};
@@ -34,11 +35,13 @@ impl Accounts {
 
 /// Looks up every named and every excluded account, unit and root: in a listing of the organization
 /// where that may be read, and otherwise, or where it does not have one, by asking for each.
+/// `listed` takes the Regions of accounts that were asked for on the way.
 pub(super) async fn resolve(
     directory: &dyn Directory,
     targets: &Targets,
     caller: &Caller,
     concurrency: usize,
+    listed: &mut Listed,
     found: &mut Found,
 ) -> Accounts {
     let mut accounts = Accounts {
@@ -50,7 +53,7 @@ pub(super) async fn resolve(
         [] => own.iter().collect(),
         named => named.iter().collect(),
     };
-    let organization = Organization::read(directory, targets, caller).await;
+    let organization = Organization::read(directory, targets, caller, concurrency, listed).await;
     let organization = organization.as_ref();
     let singles: Vec<AccountId> = named.iter().filter_map(|target| single(target)).collect();
     let looked_up = stream::iter(singles)

@@ -1,9 +1,13 @@
 //! The whole organization, read by one listing of its accounts.
 
+use super::regions::{self, Listed};
 use crate::id::{AccountId, OrgParent, TargetAccount};
-use crate::port::{AccountView, Caller, Directory, PlacedAccount, Walk};
+use crate::port::{AccountState, AccountView, Caller, Directory, PlacedAccount, Walk};
 use crate::request::Targets;
-use std::collections::BTreeMap;
+use futures_util::StreamExt;
+use futures_util::future::{Either, select};
+use futures_util::stream::FuturesUnordered;
+use std::collections::{BTreeMap, VecDeque};
 
 /// So many accounts that are named one by one are looked up one by one. AWS answers DescribeAccount 20
 /// times a second, and a page of ListAccounts has 20 accounts.
@@ -15,24 +19,67 @@ pub(super) struct Organization(BTreeMap<AccountId, PlacedAccount>);
 impl Organization {
     /// Reads it, if the request needs much of it. `None` if not, or if it cannot be read: the listing
     /// is denied or breaks off, an account's place is not known, or the caller is not in it.
-    pub(super) async fn read(directory: &dyn Directory, targets: &Targets, caller: &Caller) -> Option<Self> {
+    ///
+    /// One page must come before the next can be asked for. Meanwhile the Regions of the accounts that the
+    /// request means are asked for, `concurrency` accounts at once, so that each account's role is assumed
+    /// early. `listed` takes the answers.
+    pub(super) async fn read(
+        directory: &dyn Directory,
+        targets: &Targets,
+        caller: &Caller,
+        concurrency: usize,
+        listed: &mut Listed,
+    ) -> Option<Self> {
         if !is_worth_it(targets) {
             return None;
         }
         let mut all = BTreeMap::new();
+        let mut asked = FuturesUnordered::new();
+        let mut to_ask = VecDeque::new();
         let mut walk = Walk::new("ListAccounts");
+        let mut is_whole = true;
         while let Some(token) = walk.next() {
-            let page = directory.organization(token).await.ok()?;
+            let mut page = directory.organization(token);
+            let page = loop {
+                while asked.len() < concurrency.max(1)
+                    && let Some(account) = to_ask.pop_front()
+                {
+                    asked.push(regions::list_of(directory, account));
+                }
+                if asked.is_empty() {
+                    break page.await;
+                }
+                match select(page, asked.next()).await {
+                    Either::Left((page, _)) => break page,
+                    Either::Right((answer, waiting)) => {
+                        if let Some((account, answer)) = answer {
+                            listed.insert(account, answer);
+                        }
+                        page = waiting;
+                    }
+                }
+            };
+            let Ok(page) = page else {
+                is_whole = false;
+                break;
+            };
             for placed in page.items {
-                if placed.above.is_empty() {
-                    return None;
+                is_whole &= !placed.above.is_empty();
+                if means(targets, &placed) {
+                    to_ask.push_back(placed.account.id.clone());
                 }
                 all.insert(placed.account.id.clone(), placed);
             }
-            walk.advance(page.next).ok()?;
+            if !is_whole || walk.advance(page.next).is_err() {
+                is_whole = false;
+                break;
+            }
+        }
+        while let Some((account, answer)) = asked.next().await {
+            listed.insert(account, answer);
         }
         // Whoever calls is in the organization. A listing without it is not whole.
-        all.contains_key(&caller.account).then_some(Self(all))
+        (is_whole && all.contains_key(&caller.account)).then_some(Self(all))
     }
 
     /// An account that it has.
@@ -54,6 +101,19 @@ impl Organization {
             .map(|placed| placed.account.clone());
         Some(accounts.collect())
     }
+}
+
+/// Whether the request means an account, as far as its place says.
+fn means(targets: &Targets, placed: &PlacedAccount) -> bool {
+    let is_in = |target: &TargetAccount, children: bool| match target {
+        TargetAccount::Account(account) => *account == placed.account.id,
+        TargetAccount::Parent(parent) if children => placed.above.contains(parent),
+        TargetAccount::Parent(parent) => placed.above.last() == Some(parent),
+    };
+    let children = targets.include_child_ous;
+    placed.account.state == AccountState::Active
+        && targets.accounts.iter().any(|target| is_in(target, children))
+        && !targets.exclude_accounts.iter().any(|target| is_in(target, true))
 }
 
 /// Whether one listing of the organization is likely to take fewer calls than what is named takes one by

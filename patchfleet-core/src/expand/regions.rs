@@ -21,37 +21,47 @@ pub(super) struct Listed {
     not_asked: Failure,
 }
 
-impl Listed {
-    /// Asks for each of the accounts.
-    pub(super) async fn of(
-        directory: &dyn Directory,
-        accounts: BTreeSet<AccountId>,
-        concurrency: usize,
-    ) -> Self {
-        let answers: Vec<(AccountId, PortResult<Statuses>)> = stream::iter(accounts)
-            .map(|account| async move {
-                let answer = list(directory, &account).await;
-                (account, answer)
-            })
-            .buffer_unordered(concurrency.max(1))
-            .collect()
-            .await;
+impl Default for Listed {
+    fn default() -> Self {
         Self {
-            answers: answers
-                .into_iter()
-                .map(|(account, answer)| {
-                    let answer = answer.map_err(|error| Failure {
-                        kind: error.kind(),
-                        detail: error.reason(),
-                    });
-                    (account, answer)
-                })
-                .collect(),
+            answers: BTreeMap::new(),
             not_asked: Failure {
                 kind: PortErrorKind::Other,
                 detail: "its Regions were not asked for".to_owned(),
             },
         }
+    }
+}
+
+impl Listed {
+    /// Asks for each of the accounts that was not asked for yet.
+    pub(super) async fn ask(
+        &mut self,
+        directory: &dyn Directory,
+        accounts: BTreeSet<AccountId>,
+        concurrency: usize,
+    ) {
+        let unasked = accounts
+            .into_iter()
+            .filter(|account| !self.answers.contains_key(account))
+            .collect::<Vec<_>>();
+        let answers: Vec<_> = stream::iter(unasked)
+            .map(|account| list_of(directory, account))
+            .buffer_unordered(concurrency.max(1))
+            .collect()
+            .await;
+        for (account, answer) in answers {
+            self.insert(account, answer);
+        }
+    }
+
+    /// Takes the answer of an account.
+    pub(super) fn insert(&mut self, account: AccountId, answer: PortResult<Statuses>) {
+        let answer = answer.map_err(|error| Failure {
+            kind: error.kind(),
+            detail: error.reason(),
+        });
+        self.answers.insert(account, answer);
     }
 
     /// Whether any account's Regions are known. ListRegions names every Region of the partition,
@@ -74,6 +84,15 @@ impl Listed {
             None => Err(&self.not_asked),
         }
     }
+}
+
+/// An account's Regions, beside the account.
+pub(super) async fn list_of(
+    directory: &dyn Directory,
+    account: AccountId,
+) -> (AccountId, PortResult<Statuses>) {
+    let answer = list(directory, &account).await;
+    (account, answer)
 }
 
 async fn list(directory: &dyn Directory, account: &AccountId) -> PortResult<Statuses> {

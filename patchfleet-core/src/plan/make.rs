@@ -3,10 +3,13 @@
 use super::{Cutoff, Plan, build, reading};
 use crate::census::{self, Depth};
 use crate::expand::expand;
-use crate::port::{Caller, Directory, Documents, Inventory, PortError, PortErrorKind, ResultPorts};
+use crate::port::{
+    Caller, Directory, Documents, Inventory, PortError, PortErrorKind, PortResult, ResultPorts,
+};
 use crate::refusal::{Refusal, RefusalCode, RefusalReason};
 use crate::request::{OfflineAction, Operation, PatchRequest, RunbookPin, Selector};
 use crate::runbook::{self, CommandSteps, StepTimeout};
+use futures_util::future::join;
 use std::fmt;
 
 /// How a plan is made.
@@ -14,7 +17,8 @@ use std::fmt;
 pub struct Options<'a> {
     /// How closely to look into each location.
     pub depth: Depth,
-    /// How many accounts, then locations, are asked at once; at least 1.
+    /// How many accounts, then locations, are asked at once, at most; at least 1. Ports that bound their own
+    /// calls, as those of patchfleet-aws do, are better judges, so the default is high.
     pub concurrency: usize,
     /// The step timeout of patchfleet's own runbook, as it is installed.
     pub step_timeout: StepTimeout,
@@ -54,12 +58,12 @@ impl fmt::Debug for Options<'_> {
 }
 
 impl Default for Options<'_> {
-    /// Counts every node, asks 16 at once, and does not try whether results can be read. Nobody sees
+    /// Counts every node, asks 256 at once, and does not try whether results can be read. Nobody sees
     /// the plan, and there is no cutoff.
     fn default() -> Self {
         Self {
             depth: Depth::default(),
-            concurrency: 16,
+            concurrency: 256,
             step_timeout: StepTimeout::default(),
             results: None,
             attendance: Attendance::default(),
@@ -130,13 +134,18 @@ pub async fn make(
         &request.targets.selector,
         depth,
         options.concurrency,
-    )
-    .await;
-    let steps = if runbook::is_own(&request.automation.document) {
-        runbook::command_steps(documents).await
-    } else {
-        CommandSteps::Unread
+    );
+    // The runbook is found while the census is taken.
+    let runbook = async {
+        let steps = if runbook::is_own(&request.automation.document) {
+            runbook::command_steps(documents).await
+        } else {
+            CommandSteps::Unread
+        };
+        let found = runbook::find(documents, &caller, request, steps).await;
+        (steps, found)
     };
+    let (census, (steps, found)) = join(census, runbook).await;
     let mut built = build(request, &caller, &candidates, &census, steps, options);
     if let (Some(results), Ok(plan)) = (options.results, &mut built)
         && request.patch.operation == Operation::Install
@@ -150,7 +159,7 @@ pub async fn make(
             });
         }
     }
-    bind(documents, &caller, request, options, steps, built).await
+    bind(documents, &caller, request, options, found, built).await
 }
 
 /// Binds a plan to its runbook, or adds what is wrong with the runbook to why there is no plan. A
@@ -160,14 +169,13 @@ async fn bind(
     central: &Caller,
     request: &PatchRequest,
     options: &Options<'_>,
-    steps: CommandSteps,
+    found: PortResult<runbook::Found>,
     built: Result<Plan, Refusal>,
 ) -> Result<Plan, PlanError> {
     if built.as_ref().is_ok_and(Plan::is_empty) {
         return Ok(built?);
     }
-    let found = runbook::find(documents, central, request, steps).await?;
-    let (mut plan, mut runbook) = match (built, found) {
+    let (mut plan, mut runbook) = match (built, found?) {
         (Ok(plan), runbook::Found::Bound(runbook)) => (plan, runbook),
         (Ok(mut plan), runbook::Found::NotReadable(warning)) => {
             plan.warnings.push(warning);

@@ -164,6 +164,39 @@ fn the_organization_is_read_by_one_listing_and_no_unit_is_asked_for() {
 }
 
 #[test]
+fn while_the_organization_is_listed_the_regions_of_the_accounts_that_are_meant_are_asked_for() {
+    let mut world = world();
+    let root = OrgParent::Root(ROOT.parse().unwrap());
+    for n in 0..30 {
+        let id = format!("5555555555{n:02}");
+        world.add(&id, &[US]);
+        world.units.get_mut(&root).unwrap().0.push(account(&id));
+    }
+    let all = request(json!({
+        "all_managed": true, "regions": [US], "accounts": [ROOT], "include_child_ous": true,
+        "exclude_accounts": [PROD],
+    }));
+    assert_eq!(names(&expanded(&world, &all).unwrap()).len(), 31);
+    let calls = world.calls.lock().unwrap();
+    let last_page = calls.iter().rposition(|call| call == "organization").unwrap();
+    let early = calls[..last_page]
+        .iter()
+        .filter(|call| call.starts_with("regions 5555"))
+        .count();
+    assert!(early > 20, "{early}");
+    let excluded = |call: &&String| call.contains("222222222222") || call.contains("333333333333");
+    assert_eq!(
+        calls.iter().filter(excluded).count(),
+        0,
+        "nobody asks for what is excluded"
+    );
+    let pages = calls
+        .iter()
+        .filter(|call| call.starts_with("regions 555555555500"));
+    assert_eq!(pages.count(), 3, "each account is asked for once");
+}
+
+#[test]
 fn units_are_read_one_by_one_where_the_listing_is_denied_or_does_not_say_where_accounts_stand() {
     for listing in [
         Listing::Fails(PortErrorKind::Denied),

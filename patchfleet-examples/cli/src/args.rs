@@ -26,7 +26,7 @@ AWS_CA_BUNDLE).
 
 Where AWS throttles, patchfleet asks more slowly by itself. PATCHFLEET_RATES sets the most calls a second for an \
 operation in each account and Region (organizations:ListAccountsForParent=3,sts:AssumeRole=5); \
-PATCHFLEET_CALLS_AT_ONCE how many calls are under way at once (default 32). \
+PATCHFLEET_CALLS_AT_ONCE how many calls are under way at once, at most (default 256). \
 PATCHFLEET_EXTERNAL_ID gives an external id again that a request has and its plan does not keep.";
 
 #[derive(Debug, Subcommand)]

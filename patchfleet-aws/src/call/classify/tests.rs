@@ -16,7 +16,7 @@ async fn error_in(location: Location, answer: fn() -> HttpResponse) -> PortError
     let client = mock_client!(aws_sdk_ssm, RuleMode::Sequential, [&rule], |config| config
         .retry_config(RetryConfig::disabled()));
     let aws = aws();
-    aws.clients.ssm.get_or(location.clone(), || client);
+    aws.clients.ssm.get_or(&location.region, || client);
     list(&aws, &location).await
 }
 

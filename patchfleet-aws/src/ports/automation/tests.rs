@@ -30,7 +30,7 @@ fn id(text: &str) -> ExecutionId {
 pub(crate) fn with_ssm(rules: &[&Rule]) -> Aws {
     let client = mock_client!(aws_sdk_ssm, RuleMode::Sequential, rules);
     let aws = aws();
-    aws.clients.ssm.get_or(own("us-east-1"), || client);
+    aws.clients.ssm.get_or(&own("us-east-1").region, || client);
     aws
 }
 

@@ -17,7 +17,9 @@ fn ou() -> OrgParent {
 fn with_organizations(rules: &[&Rule]) -> Aws {
     let client = mock_client!(aws_sdk_organizations, RuleMode::Sequential, rules);
     let aws = aws();
-    aws.clients.organizations.get_or(own("us-east-1"), || client);
+    aws.clients
+        .organizations
+        .get_or(&own("us-east-1").region, || client);
     aws
 }
 
@@ -174,7 +176,7 @@ async fn regions_are_listed_as_the_account_itself_with_their_status() {
         .then_output(move || answer.clone());
     let client = mock_client!(aws_sdk_account, RuleMode::Sequential, [&rule]);
     let aws = aws();
-    aws.clients.accounts.get_or(own("us-east-1"), || client);
+    aws.clients.accounts.get_or(&own("us-east-1").region, || client);
     let page = aws.regions(&CALLER.parse().unwrap(), None).await.unwrap();
     let read: Vec<_> = page
         .items

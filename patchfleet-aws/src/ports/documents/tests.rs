@@ -18,7 +18,7 @@ fn name() -> DocumentName {
 fn with_ssm(rule: &Rule) -> Aws {
     let client = mock_client!(aws_sdk_ssm, RuleMode::Sequential, [rule]);
     let aws = aws();
-    aws.clients.ssm.get_or(own("us-east-1"), || client);
+    aws.clients.ssm.get_or(&own("us-east-1").region, || client);
     aws
 }
 
@@ -53,7 +53,7 @@ async fn a_version_is_read_by_its_number_in_the_location_that_was_asked_for() {
         });
     let client = mock_client!(aws_sdk_ssm, RuleMode::Sequential, [&rule]);
     let (aws, there) = (aws(), own("eu-west-1"));
-    aws.clients.ssm.get_or(there.clone(), || client);
+    aws.clients.ssm.get_or(&there.region, || client);
     let name = "AWS-RunPatchBaseline".parse().unwrap();
     let version = "3".parse().unwrap();
     let view = aws.read(Some(&there), &name, version).await.unwrap();

@@ -32,7 +32,7 @@ fn item(arn: &str, kind: &str) -> ListGroupResourcesItem {
 fn with_groups(rules: &[&Rule]) -> Aws {
     let client = mock_client!(aws_sdk_resourcegroups, RuleMode::Sequential, rules);
     let aws = aws();
-    aws.clients.groups.get_or(own("us-east-1"), || client);
+    aws.clients.groups.get_or(&own("us-east-1").region, || client);
     aws
 }
 
