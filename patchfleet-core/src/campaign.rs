@@ -44,8 +44,8 @@ pub use polls::{
     BACKOFF_LONGEST, OTHER_TRIES, POLL_FIRST, POLL_LONGEST, TRANSIENT_TRIES, backoff, poll_interval,
 };
 pub use state::{
-    ASK_AGAIN_AFTER, COMMAND_ATTEMPTS, Intent, LocationState, Settled, StartState, State, StateError,
-    StopReason, UnitState,
+    ASK_AGAIN_AFTER, COMMAND_ATTEMPTS, Intent, LocationState, STOPS_WITHIN, Settled, StartState, State,
+    StateError, Stop, StopReason, UnitState,
 };
 pub use store::{
     Appended, CampaignLog, Chain, ChainError, LogKey, MemoryLog, MemoryRows, NodeRows, RecordError,

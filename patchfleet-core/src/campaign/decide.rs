@@ -5,10 +5,10 @@ use super::admission::{Hold, admit};
 use super::memory::{LocationTask, Memory, UnitMemory, UnitTask};
 use super::polls::{POLL_LONGEST, later};
 use super::start;
-use super::state::{Intent, StartState, State};
+use super::state::{Intent, StartState, State, Stop};
 use crate::id::{Location, UnitId};
 use crate::outcome::FinishedOutcome;
-use crate::port::PortErrorKind;
+use crate::port::{PortErrorKind, StopType};
 use jiff::{SignedDuration, Timestamp};
 
 /// How long after a start was sent it is first looked for. AWS is eventually consistent: what was
@@ -61,6 +61,8 @@ pub(super) enum Call {
     },
     /// Look for the execution that an unanswered start may have begun.
     Find(UnitId),
+    /// Stop the execution of a unit. That it is stopped is in the log.
+    Stop(UnitId, StopType),
     /// Look at the execution of a unit, and at the steps of its locations.
     Observe(UnitId),
     /// Look at what runs in a location.
@@ -94,6 +96,11 @@ pub(super) fn decide(state: &State, memory: &Memory, now: Timestamp) -> Decision
         agenda.intended(unit, is_stopped);
     }
     agenda.admit();
+    if state.has_used_up_its_budget() {
+        for unit in state.going_on() {
+            agenda.stop(unit);
+        }
+    }
     for unit in state.ending() {
         agenda.end(unit);
     }
@@ -163,7 +170,8 @@ impl Agenda<'_> {
         let asked = self.memory.of_unit(unit);
         let is_compared = asked.is_some_and(|asked| asked.is_compared(self.now));
         if self.state.plan().runbook.is_some() && !is_compared {
-            return self.decision.calls.push(Call::Compare(unit));
+            self.decision.calls.push(Call::Compare(unit));
+            return;
         }
         if let Some(request) = start::request(self.state, unit, attempt, self.now) {
             self.decision.record.push(Event::StartIntended {
@@ -251,6 +259,34 @@ impl Agenda<'_> {
         }
         if self.is_time(asked.start_at) {
             self.start(unit, intent.attempt);
+        }
+    }
+
+    /// Stops an execution that would begin more locations although too many have failed. Each unit carries the whole
+    /// error budget, and AWS counts neither what failed in the others nor the nodes that a command reports as
+    /// successes.
+    fn stop(&mut self, unit: UnitId) {
+        let Some(state) = self.state.units().get(&unit) else {
+            return;
+        };
+        let is_good = |stop: &Stop| stop.refused.is_none() && !stop.went_on;
+        let kind = match &state.stop {
+            None => StopType::Complete,
+            Some(stop) if is_good(stop) => stop.kind,
+            Some(stop) if stop.kind == StopType::Complete => StopType::Cancel,
+            Some(_) => return,
+        };
+        let asked = self.memory.of_unit(unit);
+        let is_stopped = asked.and_then(|asked| asked.stopped) == Some(kind);
+        let is_busy = self.memory.unit_tasks.is_under_way(&UnitTask::Stop(unit));
+        if is_stopped || is_busy || self.memory.is_parent_over(unit) {
+            return;
+        }
+        if self.is_time(asked.and_then(|asked| asked.stop_at)) {
+            if state.stop.as_ref().is_none_or(|stop| stop.kind != kind) {
+                self.decision.record.push(Event::StopIntended { unit, kind });
+            }
+            self.decision.calls.push(Call::Stop(unit, kind));
         }
     }
 

@@ -4,7 +4,7 @@ use crate::id::{CampaignId, CommandId, ExecutionId, Location, NodeId, RequestNam
 use crate::outcome::Tally;
 use crate::outcome::{FinishedOutcome, LocationOutcome};
 use crate::plan::Plan;
-use crate::port::{CommandCounts, ExecutionStatus, PortErrorKind, StartRequest};
+use crate::port::{CommandCounts, ExecutionStatus, PortErrorKind, StartRequest, StopType};
 use crate::runbook::RunbookChange;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -226,6 +226,23 @@ pub enum Event {
     LeftOut {
         /// The units.
         units: Vec<UnitId>,
+    },
+    /// More locations failed than the plan allows, so the execution of a unit that runs is about to be stopped:
+    /// it carries the whole error budget and would go on. Nodes that are at work come to their end.
+    StopIntended {
+        /// The unit.
+        unit: UnitId,
+        /// How it is stopped.
+        kind: StopType,
+    },
+    /// AWS does not stop a unit's execution. Its own error limit ends it.
+    StopRefused {
+        /// The unit.
+        unit: UnitId,
+        /// Why.
+        kind: PortErrorKind,
+        /// AWS's words.
+        detail: String,
     },
     /// Terminal for a location: what became of it and of its nodes.
     LocationSettled {

@@ -30,6 +30,8 @@ pub(super) enum Fact {
     Observed(UnitId, Observed),
     /// What runs in a location, with the unit's execution that began it.
     Seen(UnitId, ExecutionId, Below),
+    /// AWS does not stop the unit's execution.
+    NotStopped(UnitId, PortErrorKind, String),
     /// What would run is not what was planned.
     RunbookChanged(UnitId, Changed),
     /// What this execution was to send was refused whole.
@@ -84,6 +86,7 @@ impl Fact {
                 | Self::NotTaken { .. }
                 | Self::Observed(..)
                 | Self::Seen(..)
+                | Self::NotStopped(..)
                 | Self::NotSent { .. }
                 | Self::CommandEnded(..)
                 | Self::Cancelled(..)
@@ -168,7 +171,9 @@ impl Fact {
                 event.into_iter().collect()
             }
             Self::Cancelled(unit, attempt, location)
-                if is_running(state, *unit, *attempt) && !state.knows_cancel(*unit, Some(location)) =>
+                if is_running(state, *unit, *attempt)
+                    && !state.knows_cancel(*unit, Some(location))
+                    && state.units().get(unit).is_none_or(|unit| unit.stop.is_none()) =>
             {
                 vec![Event::CancelledElsewhere {
                     unit: *unit,
@@ -177,6 +182,11 @@ impl Fact {
             }
             Self::Observed(unit, observed) => observed.events(state, *unit, now),
             Self::Seen(unit, execution, below) => below.events(state, *unit, execution, now),
+            Self::NotStopped(unit, kind, detail) => vec![Event::StopRefused {
+                unit: *unit,
+                kind: *kind,
+                detail: detail.clone(),
+            }],
             Self::RunbookChanged(unit, changed) if may_start(state, *unit) => vec![Event::RunbookChanged {
                 unit: *unit,
                 change: changed.change,
@@ -256,7 +266,8 @@ pub(super) fn cancel_seen(
     // What was not begun because its execution was cancelled is no further cancel.
     let with_the_execution = !settlement.cancelled && state.knows_cancel(unit, None);
     let known = with_the_execution || state.knows_cancel(unit, Some(location));
-    (cancelled && !known).then(|| Event::CancelledElsewhere {
+    let is_own = state.units().get(&unit).is_some_and(|unit| unit.stop.is_some());
+    (cancelled && !known && !is_own).then(|| Event::CancelledElsewhere {
         unit,
         location: Some(location.clone()),
     })

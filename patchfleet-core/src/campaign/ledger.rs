@@ -32,6 +32,8 @@ pub(super) struct UnitEntry {
     pub(super) locations: u32,
     /// Whether every location of it has settled, and its execution has not ended by the log.
     pub(super) is_ending: bool,
+    /// Whether locations of it wait for their turn in an execution that runs.
+    pub(super) has_waiting_locations: bool,
     /// Whether it is a reason to begin nothing more.
     pub(super) stops: bool,
     /// The location whose nodes it names, if it names nodes. Such a unit has one location.
@@ -44,6 +46,8 @@ pub(super) struct UnitEntry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct LocationEntry {
     pub(super) is_settled: bool,
+    /// It has not settled, and nothing is known to run or to have run there.
+    pub(super) is_waiting: bool,
     /// It ended, and is not settled: it may be one failure too many.
     pub(super) is_undecided: bool,
     /// Its step ended badly.
@@ -98,6 +102,7 @@ impl SoFar {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct UnitCounts {
     pub(super) settled: u32,
+    pub(super) waiting: u32,
     pub(super) steps_failed: u32,
     pub(super) unreached: u32,
 }
@@ -128,6 +133,8 @@ pub(super) struct Ledger {
     pub(super) open: BTreeSet<UnitId>,
     /// Units of which every location has settled, and whose execution has not ended by the log.
     pub(super) ending: BTreeSet<UnitId>,
+    /// Units whose executions run and have locations that wait for their turn.
+    pub(super) going_on: BTreeSet<UnitId>,
     /// Units that are a reason to begin nothing more.
     pub(super) stopping: BTreeSet<UnitId>,
     /// How many units are over.
@@ -201,6 +208,9 @@ impl Ledger {
         if unit.is_ending {
             self.ending.insert(id);
         }
+        if unit.has_waiting_locations {
+            self.going_on.insert(id);
+        }
         if unit.stops {
             self.stopping.insert(id);
         }
@@ -230,6 +240,7 @@ impl Ledger {
             Standing::Over => self.over = self.over.saturating_sub(1),
         }
         self.ending.remove(&id);
+        self.going_on.remove(&id);
         self.stopping.remove(&id);
     }
 
@@ -320,12 +331,14 @@ impl Ledger {
 impl UnitCounts {
     pub(super) fn add(&mut self, at: LocationEntry) {
         self.settled = self.settled.saturating_add(at.is_settled.into());
+        self.waiting = self.waiting.saturating_add(at.is_waiting.into());
         self.steps_failed = self.steps_failed.saturating_add(at.step_failed.into());
         self.unreached = self.unreached.saturating_add(at.is_unreached.into());
     }
 
     pub(super) fn remove(&mut self, at: LocationEntry) {
         self.settled = self.settled.saturating_sub(at.is_settled.into());
+        self.waiting = self.waiting.saturating_sub(at.is_waiting.into());
         self.steps_failed = self.steps_failed.saturating_sub(at.step_failed.into());
         self.unreached = self.unreached.saturating_sub(at.is_unreached.into());
     }

@@ -6,7 +6,7 @@ use super::state::{LocationState, StartState, State, UnitState};
 use super::timers::Timers;
 use super::{Event, Record};
 use crate::id::{Location, UnitId};
-use crate::port::ExecutionStatus;
+use crate::port::{ExecutionStatus, StopType};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
@@ -25,6 +25,8 @@ pub(super) enum UnitTask {
     Start(UnitId),
     /// Looking at its execution.
     Observe(UnitId),
+    /// Stopping its execution.
+    Stop(UnitId),
 }
 
 /// What a driver does of its own accord for a location of a unit.
@@ -64,6 +66,11 @@ pub(super) struct UnitMemory {
     pub(super) find_failures: Failures,
     /// Why looking for it was given up.
     pub(super) find_given_up: Option<String>,
+    /// What AWS has taken as a stop of the execution.
+    pub(super) stopped: Option<StopType>,
+    /// The next try of a stop.
+    pub(super) stop_at: Option<Timestamp>,
+    pub(super) stop_failures: Failures,
     pub(super) observe_failures: Failures,
     /// The execution, as it was last seen.
     pub(super) parent: Option<Parent>,

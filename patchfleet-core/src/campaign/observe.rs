@@ -267,9 +267,11 @@ impl Below {
 
 /// Whether a cancel is in the unit, and the log does not have it yet.
 fn is_news(state: &State, unit: UnitId, place: Option<&Location>) -> bool {
-    let locations = state.units().get(&unit).map(|unit| &unit.locations);
-    place.is_none_or(|at| locations.is_some_and(|all| all.contains_key(at)))
-        && !state.knows_cancel(unit, place)
+    let unit_state = state.units().get(&unit);
+    // What the campaign has stopped itself is cancelled by nobody else.
+    let is_own = unit_state.is_some_and(|unit| unit.stop.is_some());
+    let is_there = |at: &Location| unit_state.is_some_and(|unit| unit.locations.contains_key(at));
+    !is_own && place.is_none_or(is_there) && !state.knows_cancel(unit, place)
 }
 
 /// The execution of a unit that was started.

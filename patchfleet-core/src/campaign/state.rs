@@ -23,13 +23,16 @@ mod shared;
 mod unit;
 mod verdict;
 
-pub use unit::{Intent, LocationState, Settled, StartState, UnitState};
+pub use unit::{Intent, LocationState, Settled, StartState, Stop, UnitState};
 pub use verdict::StopReason;
 pub(super) use verdict::ended_well;
 
 /// How long a unit waits whose command was refused although each of its nodes is listed as online.
 /// A node's status was seen to lag by a minute and a half (Systems Manager, recorded).
 pub const ASK_AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(2);
+
+/// How long after it was stopped an execution may be seen to have begun something, as what is listed lags.
+pub const STOPS_WITHIN: SignedDuration = SignedDuration::from_mins(2);
 
 /// How many attempts a unit has, if Run Command refuses each of its commands whole.
 pub const COMMAND_ATTEMPTS: u32 = 4;
@@ -269,6 +272,7 @@ impl State {
                 child,
                 failure,
             } => {
+                self.note_going_on(*unit, location, child.is_some(), at);
                 if let Some(location) = self.open_location(*unit, location) {
                     location.status = Some(status.clone());
                     if status.is_terminal() {
@@ -304,6 +308,26 @@ impl State {
             } => {
                 if let Some(location) = self.open_location(*unit, location) {
                     location.waits = true;
+                }
+            }
+            Event::StopIntended { unit, kind } => {
+                if let Some(unit) = self.units.get_mut(unit)
+                    && matches!(unit.start, StartState::Started { .. })
+                    && unit.stop.as_ref().is_none_or(|stop| stop.kind != *kind)
+                {
+                    unit.stop = Some(Stop {
+                        kind: *kind,
+                        since: at,
+                        refused: None,
+                        went_on: false,
+                    });
+                }
+            }
+            Event::StopRefused { unit, kind, detail } => {
+                if let Some(unit) = self.units.get_mut(unit)
+                    && let Some(stop) = &mut unit.stop
+                {
+                    stop.refused.get_or_insert((*kind, detail.clone()));
                 }
             }
             Event::LeftOut { units } => {
@@ -360,6 +384,18 @@ impl State {
             Event::Finished { outcome } => {
                 self.finished.get_or_insert((*outcome, at));
             }
+        }
+    }
+
+    /// Notes that a stopped execution has begun something after it was stopped.
+    fn note_going_on(&mut self, unit: UnitId, location: &Location, has_begun: bool, at: Timestamp) {
+        if let Some(unit) = self.units.get_mut(&unit)
+            && let Some(stop) = &mut unit.stop
+            && has_begun
+            && at.duration_since(stop.since) > STOPS_WITHIN
+            && unit.locations.get(location).is_some_and(|at| at.child.is_none())
+        {
+            stop.went_on = true;
         }
     }
 

@@ -23,6 +23,7 @@ mod outlives;
 mod presigned;
 mod runbook;
 mod starting;
+mod stops;
 mod the_rest;
 mod unattended;
 mod within;

@@ -135,6 +135,9 @@ fn line(at: Timestamp, event: &Event) -> Option<String> {
                 .collect();
             format!("going on, says {by}{rest}{found}")
         }
+        Event::StopIntended { unit, .. } => {
+            format!("unit {unit}: stopping, as more locations failed than the budget allows")
+        }
         Event::LeftOut { units } => {
             let units: Vec<String> = units.iter().map(|unit| format!("unit {unit}")).collect();
             format!("not begun any more: {}", units.join(", "))

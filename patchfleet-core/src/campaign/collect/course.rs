@@ -19,6 +19,12 @@ pub(super) enum Course {
 }
 
 impl Job<'_> {
+    /// Whether the campaign has stopped the unit's execution itself.
+    fn is_stopped(&self) -> bool {
+        let unit = self.state.units().get(&self.unit);
+        unit.is_some_and(|unit| unit.stop.is_some())
+    }
+
     /// Whether anything was begun in the location, as far as the log and the execution tell.
     pub(super) fn course(&self, start: &StartState, at: &LocationState) -> Course {
         use LocationOutcome as O;
@@ -35,6 +41,14 @@ impl Job<'_> {
         }
         if at.child.is_some() || !at.commands.is_empty() {
             return Course::Ran;
+        }
+        let is_idle = |status: &ExecutionStatus| {
+            matches!(status, ExecutionStatus::Pending | ExecutionStatus::Cancelled)
+        };
+        if self.is_stopped() && at.status.as_ref().is_none_or(is_idle) {
+            let detail =
+                "patchfleet stopped the execution before it reached the location, as too many others failed";
+            return Course::Unreached(O::NotStarted, detail.to_owned());
         }
         match at.status.as_ref().filter(|status| status.is_terminal()) {
             Some(status) if ended_well(status) => Course::Unnamed(

@@ -9,7 +9,7 @@ use crate::campaign::observe::{self, Below, Observed};
 use crate::campaign::start;
 use crate::campaign::state::{StartState, State};
 use crate::id::{ExecutionId, Location, UnitId};
-use crate::port::{BoxFuture, PortError, PortErrorKind, PortResult};
+use crate::port::{BoxFuture, PortError, PortErrorKind, PortResult, StopType};
 use crate::runbook::{Changed, NotCompared};
 use futures_util::future::{Either, select};
 use futures_util::stream::FuturesUnordered;
@@ -26,6 +26,7 @@ pub(super) enum Answer {
     Sent(UnitId, u32, PortResult<ExecutionId>),
     Looked(UnitId, u32, PortResult<Option<ExecutionId>>),
     Observed(UnitId, PortResult<Observed>),
+    Stopped(UnitId, StopType, PortResult<()>),
     /// With the execution that was looked at.
     Seen(UnitId, Location, ExecutionId, Below),
     /// With who is selected there, if that is known though the results are not.
@@ -115,6 +116,7 @@ impl<'d> Drive<'d> {
             Call::Compare(unit) => (Task::Unit(UnitTask::Start(unit)), self.compare(unit)),
             Call::Start { unit, attempt } => (Task::Unit(UnitTask::Start(unit)), self.start(unit, attempt)),
             Call::Find(unit) => (Task::Unit(UnitTask::Start(unit)), self.find(unit)),
+            Call::Stop(unit, kind) => (Task::Unit(UnitTask::Stop(unit)), self.stop(unit, kind)),
             Call::Observe(unit) => (Task::Unit(UnitTask::Observe(unit)), self.observe(unit)),
             Call::Look(unit, location) => {
                 let made = self.look_below(unit, &location);
@@ -161,6 +163,14 @@ impl<'d> Drive<'d> {
             let found = start::find(&*driver.automation, &document, token).await;
             Answer::Looked(unit, attempt, found)
         }))
+    }
+
+    fn stop(&self, unit: UnitId, kind: StopType) -> Option<BoxFuture<'d, Answer>> {
+        let execution = observe::execution_of(self.state.units().get(&unit)?)?;
+        let stopped = self.driver.automation.stop(execution, kind);
+        Some(Box::pin(
+            async move { Answer::Stopped(unit, kind, stopped.await) },
+        ))
     }
 
     fn observe(&self, unit: UnitId) -> Option<BoxFuture<'d, Answer>> {

@@ -10,7 +10,7 @@ use crate::campaign::polls::{Failures, later, poll_interval};
 use crate::campaign::start::Failure;
 use crate::campaign::state::StartState;
 use crate::id::{Location, UnitId};
-use crate::port::{PortErrorKind, PortResult};
+use crate::port::{PortErrorKind, PortResult, StopType};
 use jiff::{SignedDuration, Timestamp};
 
 /// Once a location has been over for this long, the second refusal to read its results is final.
@@ -89,6 +89,9 @@ impl Drive<'_> {
                     }
                 }
             }
+            Answer::Stopped(unit, kind, stopped) => {
+                facts.extend(self.learn_stopped(unit, kind, stopped, now));
+            }
             Answer::Observed(unit, observed) => facts.extend(self.learn_observed(unit, observed, now)?),
             Answer::Seen(unit, location, execution, below) => {
                 let look = LocationTask::Look(unit, location.clone());
@@ -120,6 +123,35 @@ impl Drive<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether a stop was taken. One that AWS does not take because the execution is over is as good.
+    fn learn_stopped(
+        &mut self,
+        unit: UnitId,
+        kind: StopType,
+        stopped: PortResult<()>,
+        now: Timestamp,
+    ) -> Option<Fact> {
+        self.memory.unit_tasks.end(&UnitTask::Stop(unit));
+        let asked = self.memory.unit(unit);
+        let error = match stopped {
+            Err(error) if error.kind() != PortErrorKind::NotRunning => error,
+            Ok(()) | Err(_) => {
+                asked.stopped = Some(kind);
+                asked.stop_failures = Failures::default();
+                // What became of it is seen at once.
+                self.memory.unit_tasks.set(&UnitTask::Observe(unit), now);
+                return None;
+            }
+        };
+        asked.stop_failures.add(error.kind());
+        asked.stop_at = Some(later(now, asked.stop_failures.backoff()));
+        if !asked.stop_failures.are_too_many() {
+            return None;
+        }
+        asked.stop_failures = Failures::default();
+        Some(Fact::NotStopped(unit, error.kind(), error.reason()))
     }
 
     fn learn_observed(

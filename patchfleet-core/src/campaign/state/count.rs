@@ -82,6 +82,8 @@ impl State {
             | Event::StartUnresolved { unit, .. }
             | Event::CancelledElsewhere { unit, .. }
             | Event::WaitsAtAws { unit, location: None }
+            | Event::StopIntended { unit, .. }
+            | Event::StopRefused { unit, .. }
             | Event::UnitEnded { unit, .. } => About::Unit(*unit),
             Event::CommandNotSent { unit, .. } => About::WholeUnit(*unit),
             Event::LocationObserved { unit, location, .. }
@@ -218,6 +220,7 @@ impl State {
             at_once: self.at_once(id),
             locations: u32::try_from(unit.locations.len()).unwrap_or(u32::MAX),
             is_ending: is_started && unit.ended.is_none() && unit.has_settled(),
+            has_waiting_locations: unit.has_waiting_locations(),
             stops: match unit.start {
                 StartState::Refused { .. } | StartState::Unresolved { .. } => true,
                 StartState::Started { .. } => self.broke_off(id, unit),
@@ -234,6 +237,7 @@ impl State {
         let ended = at.status.as_ref().filter(|status| status.is_terminal());
         Some(LocationEntry {
             is_settled: at.settled.is_some(),
+            is_waiting: at.is_waiting(),
             is_undecided: at.settled.is_none() && ended.is_some(),
             step_failed: ended.is_some_and(|status| !super::ended_well(status)),
             is_unreached: at.outcome() == Some(LocationOutcome::NotStarted),

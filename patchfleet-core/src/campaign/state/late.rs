@@ -113,6 +113,10 @@ impl State {
                 let at = self.units.get(unit)?.locations.get(location)?;
                 self.lives_in_words(location, at)
             }
+            Event::StopRefused { unit, detail, .. } => Some(format!(
+                "more locations failed than the budget allows, and AWS does not stop the execution of unit {unit}, which \
+                 goes on until its own limit ends it: {detail}"
+            )),
             Event::Unattended { .. } => self.stop_reason().map(|reason| reason.to_string()),
             _ => None,
         }

@@ -33,6 +33,11 @@ impl State {
         self.ledger.ending.iter().copied()
     }
 
+    /// The units whose executions run and have locations that wait for their turn.
+    pub(in crate::campaign) fn going_on(&self) -> impl Iterator<Item = UnitId> {
+        self.ledger.going_on.iter().copied()
+    }
+
     /// Whether every unit is over.
     pub(in crate::campaign) fn all_over(&self) -> bool {
         self.ledger.over == self.units.len()

@@ -8,7 +8,7 @@ use crate::id::{CommandId, ExecutionId, Location, NodeId, UnitId, WriterId};
 use crate::outcome::LocationOutcome;
 use crate::outcome::Tally;
 use crate::plan::Unit;
-use crate::port::{CommandCounts, ExecutionStatus, PortErrorKind, StartRequest};
+use crate::port::{CommandCounts, ExecutionStatus, PortErrorKind, StartRequest, StopType};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,6 +40,8 @@ pub struct UnitState {
     pub waits: bool,
     /// How many attempts other units had that had its locations before it. The rows that they kept are older.
     pub earlier_attempts: u32,
+    /// That its execution is stopped by the campaign, if it is.
+    pub stop: Option<Stop>,
     /// Whether the log says that it is not begun any more, unless a person says that the campaign goes on.
     pub left_out: bool,
     pub(in crate::campaign) counts: UnitCounts,
@@ -89,6 +91,20 @@ pub struct Intent {
     pub in_doubt: Vec<(WriterId, Timestamp)>,
     /// AWS's last "not now".
     pub deferred: Option<(PortErrorKind, String)>,
+}
+
+/// A stop of a unit's execution by the campaign itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stop {
+    /// How it is stopped.
+    pub kind: StopType,
+    /// Since when.
+    pub since: Timestamp,
+    /// Why AWS does not stop it, if it said so.
+    pub refused: Option<(PortErrorKind, String)>,
+    /// Whether the execution began something long after it was stopped, so that it has to be stopped in another
+    /// way.
+    pub went_on: bool,
 }
 
 /// What has happened to a location so far.
@@ -147,6 +163,7 @@ impl UnitState {
             timeout: None,
             waits: false,
             earlier_attempts: 0,
+            stop: None,
             left_out: false,
             counts: UnitCounts::default(),
         }
@@ -167,6 +184,7 @@ impl UnitState {
             timeout: self.timeout,
             waits: self.waits,
             earlier_attempts: self.earlier_attempts,
+            stop: self.stop.clone(),
             left_out: self.left_out,
             counts: UnitCounts::default(),
         }
@@ -179,6 +197,7 @@ impl UnitState {
         }
         self.start = StartState::NotStarted;
         self.ended = None;
+        self.stop = None;
         for location in self.locations.values_mut() {
             *location = LocationState::default();
         }
@@ -241,6 +260,11 @@ impl UnitState {
     #[must_use]
     pub fn is_left_out(&self) -> bool {
         !self.is_begun() && (self.left_out || self.counts.settled > 0)
+    }
+
+    /// Whether locations of it wait for their turn in an execution that runs.
+    pub(in crate::campaign) fn has_waiting_locations(&self) -> bool {
+        matches!(self.start, StartState::Started { .. }) && self.counts.waiting > 0
     }
 
     /// Whether a start was intended.

@@ -201,11 +201,16 @@ impl State {
         self.stop_reason_at(self.last_at)
     }
 
+    /// Whether more locations failed than the plan allows.
+    pub(in crate::campaign) fn has_used_up_its_budget(&self) -> bool {
+        self.failed_locations() > self.plan.location_errors()
+    }
+
     /// Whether no further unit is begun, at an instant that is not before the last record.
     pub(in crate::campaign) fn is_stopped(&self, now: Timestamp) -> bool {
         self.runbook.is_some()
             || self.cancelled_elsewhere().is_some()
-            || self.failed_locations() > self.plan.location_errors()
+            || self.has_used_up_its_budget()
             || !self.ledger.stopping.is_empty()
             || !self.ledger.late.is_empty()
             || self.unattended.is_some()
@@ -302,7 +307,10 @@ impl State {
     /// Whether the unit's execution ended without reaching its locations, and not because of its error limit or
     /// of a cancel.
     pub(in crate::campaign) fn broke_off(&self, id: UnitId, unit: &UnitState) -> bool {
-        unit.counts.unreached > 0 && !self.used_up_its_errors(id, unit) && !self.knows_cancel(id, None)
+        unit.counts.unreached > 0
+            && unit.stop.is_none()
+            && !self.used_up_its_errors(id, unit)
+            && !self.knows_cancel(id, None)
     }
 
     /// Whether more steps of a unit failed than its own error limit allows, so that AWS went no further. A step
@@ -333,7 +341,7 @@ impl State {
             || self
                 .units
                 .values()
-                .any(|unit| !unit.is_begun() && unit.has_unreached());
+                .any(|unit| (!unit.is_begun() || unit.stop.is_some()) && unit.has_unreached());
         self.left_out_for().filter(|_| left_out)
     }
 
@@ -394,7 +402,7 @@ impl State {
         let halted = self.units.iter().any(|(id, unit)| {
             unit.has_unreached()
                 && match unit.start {
-                    StartState::Started { .. } => self.used_up_its_errors(*id, unit),
+                    StartState::Started { .. } => unit.stop.is_some() || self.used_up_its_errors(*id, unit),
                     _ => by_budget,
                 }
         });

@@ -195,6 +195,17 @@ pub(crate) struct Execution {
 
 type Answers = Vec<fn() -> PortError>;
 
+/// What becomes of a stop.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum TakesStops {
+    #[default]
+    Well,
+    /// One of the kind `Complete` is taken, and changes nothing.
+    CompleteInVain,
+    /// Nobody may stop anything.
+    Denied,
+}
+
 pub(crate) struct FakeAws {
     pub(crate) chaos: Arc<Chaos>,
     pub(crate) clock: Arc<FakeClock>,
@@ -223,6 +234,10 @@ pub(crate) struct FakeAws {
     pub(crate) says_cancelling: Mutex<bool>,
     /// Where what runs was cancelled itself. It is over at once.
     pub(crate) cancelled_in: Mutex<BTreeSet<(ExecutionId, Location)>>,
+    /// The stops that were asked for.
+    pub(crate) stops: Mutex<Vec<(ExecutionId, StopType)>>,
+    /// What becomes of a stop.
+    pub(crate) takes_stops: Mutex<TakesStops>,
     /// Where an execution is listed that its parent never reached, by its steps.
     pub(crate) turns_up: Mutex<BTreeSet<Location>>,
     /// Where a hook is sent before the command that patches, and how it ended. One that was cancelled fails its
@@ -454,6 +469,11 @@ impl FakeAws {
         let mut nodes = self.nodes(location);
         nodes.retain(|node| !node.status.is_empty() && named(node));
         nodes
+    }
+
+    /// What becomes of stops.
+    pub(crate) fn take_stops(&self, how: TakesStops) {
+        *self.takes_stops.lock().unwrap() = how;
     }
 
     /// Cancels every execution that is not over.

@@ -4,7 +4,7 @@ pub(crate) use super::aws::*;
 use crate::budget::RateControl;
 use crate::campaign::fire::FirePorts;
 use crate::campaign::{Appended, CampaignLog, LogKey, NodeRows};
-use crate::campaign::{DriveError, Driver, MemoryLog, MemoryRows, Record, State};
+use crate::campaign::{DriveError, Driver, Event, MemoryLog, MemoryRows, Record, State};
 use crate::census::NodeCounts;
 use crate::id::{CampaignId, Location, NodeId, NodeSet, RequestName, UnitId, WriterId};
 use crate::outcome::NodeRow;
@@ -155,6 +155,8 @@ impl World {
             turns_up: Mutex::default(),
             hooks: Mutex::default(),
             cancelled_in: Mutex::default(),
+            stops: Mutex::default(),
+            takes_stops: Mutex::default(),
             counts_late: Mutex::default(),
             still_listed: Mutex::default(),
             copies: Mutex::default(),
@@ -232,6 +234,13 @@ impl World {
             driver.begin(self.campaign(), &self.plan).await.unwrap();
             driver.run(self.campaign()).await.unwrap()
         })
+    }
+
+    pub(crate) fn events(&self) -> Vec<Event> {
+        self.records()
+            .into_iter()
+            .flat_map(|record| record.events)
+            .collect()
     }
 
     pub(crate) fn records(&self) -> Vec<Record> {

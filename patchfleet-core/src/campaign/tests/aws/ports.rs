@@ -215,14 +215,25 @@ impl Automation for FakeAws {
         })
     }
 
-    fn stop(&self, id: &ExecutionId, _: StopType) -> BoxFuture<'_, PortResult<()>> {
+    fn stop(&self, id: &ExecutionId, kind: StopType) -> BoxFuture<'_, PortResult<()>> {
         let id = id.clone();
         self.call(move || {
+            self.stops.lock().unwrap().push((id.clone(), kind));
+            let takes = *self.takes_stops.lock().unwrap();
+            if takes == TakesStops::Denied {
+                return Err(PortError::new(
+                    PortErrorKind::Denied,
+                    "no StopAutomationExecution",
+                ));
+            }
             let execution = self.seen(&id)?;
             let now = self.now();
             let over = self.slots(&execution).iter().all(|slot| slot.ends <= now);
             if over || execution.cancelled_at.is_some() {
                 return Err(PortError::new(PortErrorKind::NotRunning, "it is over"));
+            }
+            if takes == TakesStops::CompleteInVain && kind == StopType::Complete {
+                return Ok(());
             }
             let mut executions = self.executions.lock().unwrap();
             let stopped = executions.iter_mut().find(|one| one.id == id).unwrap();

@@ -1,0 +1,170 @@
+//! Bounded: units run side by side, each with the whole error budget, and the driver stops the others once the total
+//! is used up.
+
+use super::world::*;
+use crate::campaign::{DriveError, Event, State, StopReason};
+use crate::id::Location;
+use crate::outcome::{FinishedOutcome, LocationOutcome};
+use crate::port::StopType;
+
+const REGIONS: [&str; 6] = [
+    "eu-central-1",
+    "eu-north-1",
+    "eu-south-1",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+];
+
+/// Two units side by side, one location at once in each. In the first, a node of the first location comes out with
+/// failed patches, which AWS counts as a success, and nothing may fail.
+fn world() -> World {
+    let well = || Script::Nodes(vec![Node::well(1)]);
+    let failed = Script::Nodes(vec![Node {
+        patches: Some([1, 0, 0]),
+        ..Node::well(1)
+    }]);
+    let first: Vec<(&str, Script)> = REGIONS
+        .iter()
+        .enumerate()
+        .map(|(n, region)| (*region, if n == 0 { failed.clone() } else { well() }))
+        .collect();
+    let second: Vec<(&str, Script)> = REGIONS.iter().map(|region| (*region, well())).collect();
+    let mut world = World::new(&[&first, &second], 1, 0);
+    world.plan.request.budget.locations.max_concurrency = "2".parse().unwrap();
+    world
+}
+
+fn begun(world: &World) -> Vec<Vec<Location>> {
+    let executions = world.executions();
+    executions
+        .iter()
+        .map(|execution| world.aws.begun(execution))
+        .collect()
+}
+
+fn outcomes(state: &State, wanted: LocationOutcome) -> usize {
+    let all = state.locations().filter(|(.., at)| at.outcome() == Some(wanted));
+    all.count()
+}
+
+#[test]
+fn all_units_begin_at_once_if_each_can_have_a_place() {
+    let world = world();
+    let state = world.run();
+    let starts: Vec<_> = world.executions().iter().map(|one| one.started_at).collect();
+    assert_eq!(starts.len(), 2);
+    assert!(starts[1].duration_since(starts[0]) < RUNS, "one after the other");
+    assert!(state.finished().is_some());
+}
+
+#[test]
+fn law_4_once_too_many_locations_have_failed_in_truth_no_unit_begins_another() {
+    let world = world();
+    let state = world.run();
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Halted);
+    assert!(matches!(
+        state.left_out_because(),
+        Some(StopReason::Budget {
+            failed: 1,
+            allowed: 0
+        })
+    ));
+    // The failure is seen while the second locations run.
+    assert_eq!(begun(&world).iter().map(Vec::len).collect::<Vec<_>>(), [2, 2]);
+    assert_eq!(outcomes(&state, LocationOutcome::NotStarted), 8);
+    assert_eq!(
+        outcomes(&state, LocationOutcome::Succeeded),
+        3,
+        "what ran comes to its end"
+    );
+    let words: Vec<&str> = state
+        .locations()
+        .filter_map(|(.., at)| at.settled.as_ref())
+        .filter(|settled| settled.outcome == LocationOutcome::NotStarted)
+        .map(|settled| settled.detail.as_str())
+        .collect();
+    assert_eq!(
+        words,
+        ["patchfleet stopped the execution before it reached the location, as too many others failed"; 8]
+    );
+    let kinds: Vec<StopType> = world
+        .aws
+        .stops
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|(_, kind)| *kind)
+        .collect();
+    assert_eq!(kinds, [StopType::Complete; 2]);
+    let cancelled = world
+        .events()
+        .iter()
+        .any(|event| matches!(event, Event::CancelledElsewhere { .. }));
+    assert!(!cancelled, "nobody else cancelled anything");
+}
+
+#[test]
+fn a_stop_that_changes_nothing_is_followed_by_a_cancel() {
+    let world = world();
+    world.aws.take_stops(TakesStops::CompleteInVain);
+    let state = world.run();
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Halted);
+    let begun: Vec<usize> = begun(&world).iter().map(Vec::len).collect();
+    // It takes some minutes to see that it was in vain.
+    assert!(begun.iter().all(|n| *n < REGIONS.len()), "{begun:?}");
+    let kinds: Vec<StopType> = world
+        .aws
+        .stops
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|(_, kind)| *kind)
+        .collect();
+    assert!(kinds.contains(&StopType::Cancel), "{kinds:?}");
+}
+
+#[test]
+fn an_execution_that_may_not_be_stopped_is_told_of_and_followed_to_its_end() {
+    let world = world();
+    world.aws.take_stops(TakesStops::Denied);
+    let state = world.run();
+    assert_eq!(begun(&world).iter().map(Vec::len).collect::<Vec<_>>(), [6, 6]);
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Partial);
+    let refused: Vec<Event> = world
+        .events()
+        .into_iter()
+        .filter(|event| matches!(event, Event::StopRefused { .. }))
+        .collect();
+    assert!(!refused.is_empty());
+    let told = state.warning(&refused[0]).unwrap();
+    assert!(told.contains("AWS does not stop the execution of unit"), "{told}");
+    assert!(told.contains("no StopAutomationExecution"), "{told}");
+}
+
+#[test]
+fn law_5_whoever_takes_over_after_a_kill_at_any_instant_stops_the_others_as_well() {
+    let mut instants = 0;
+    for polls in (0..).step_by(7) {
+        let world = world();
+        let mut first = ByHand::new(whole_life(&world, 1));
+        if (0..polls).any(|_| first.poll()) {
+            break;
+        }
+        drop(first);
+        let state: Result<State, DriveError> = finish(whole_life(&world, 2));
+        let state = state.unwrap();
+        let begun: Vec<usize> = begun(&world).iter().map(Vec::len).collect();
+        assert!(
+            begun.iter().all(|n| *n <= 2),
+            "killed after {polls} polls: {begun:?}"
+        );
+        assert_eq!(
+            state.finished().unwrap().0,
+            FinishedOutcome::Halted,
+            "killed after {polls} polls"
+        );
+        instants += 1;
+    }
+    assert!(instants > 30, "only {instants} instants");
+}
