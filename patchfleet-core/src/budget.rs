@@ -3,6 +3,7 @@
 mod rate;
 mod rounding;
 mod seconds;
+pub(crate) mod shares;
 mod turns;
 mod worst_case;
 
@@ -10,4 +11,4 @@ pub use rate::{MaxConcurrency, MaxErrors, ParseRateError, RateControl};
 pub use seconds::Seconds;
 pub(crate) use turns::Queue;
 pub use worst_case::{DriverDead, InTruth, WorstCase};
-pub(crate) use worst_case::{Paced, PacedCommand, PacedNodes};
+pub(crate) use worst_case::{Paced, PacedCommand, PacedNodes, PacedUnit};

@@ -28,7 +28,7 @@ pub use build::build;
 pub use file::PlanFileError;
 pub(crate) use lifetime::timeout_of;
 pub use lifetime::{CUTOFF_MARGIN, Cutoff, LIFETIME_CAP, Lifetime};
-pub use make::{Attendance, Options, PlanError, make, require_central};
+pub use make::{Attendance, Followed, Options, PlanError, make, require_central};
 pub use presigned::refuse_presigned;
 pub use unit::Unit;
 
@@ -46,6 +46,8 @@ pub struct Plan {
     pub request: PatchRequest,
     /// The central account and Region.
     pub central: Caller,
+    /// Who watches over the units once they are begun.
+    pub followed: Followed,
     /// How many locations were considered: `locations` and `skipped` together.
     pub candidates: u32,
     /// What will be patched, ordered by account and Region.
@@ -67,17 +69,24 @@ pub struct Plan {
 
 impl Plan {
     /// How many locations may be patched at once, over all units: the request's
-    /// `budget.locations.max_concurrency` of all planned locations. Each unit's own limit is at
-    /// most this; those of the units that are open at the same time have to add up to at most
-    /// this, which is the campaign's to keep.
+    /// `budget.locations.max_concurrency` of all planned locations.
+    ///
+    /// The plan shares this budget out among the units ([`Unit::locations_at_once`]). Where every unit can
+    /// have a place, the shares add up to the budget, or to all locations if those are fewer. Each unit then
+    /// has at least one place, and all can run side by side. Where there are more units than places, a
+    /// unit's share is its proportional part, rounded down, and at least one place. The campaign begins a
+    /// unit when the shares of all open units, with its own, are at most this budget.
     #[must_use]
     pub fn location_budget(&self) -> u32 {
         let rates = &self.request.budget.locations;
         rates.max_concurrency.as_count(self.location_count())
     }
 
-    /// How many locations may fail, over all units, before no further unit is started: the
-    /// request's `budget.locations.max_errors` of all planned locations.
+    /// How many locations may fail, over all units, before no further unit is started: the request's
+    /// `budget.locations.max_errors` of all planned locations.
+    ///
+    /// AWS counts the failures of each unit apart. Under a driver, which adds them up, each unit carries
+    /// this whole budget. Where nobody follows the plan it is shared out ([`Followed`]).
     #[must_use]
     pub fn location_errors(&self) -> u32 {
         let rates = &self.request.budget.locations;

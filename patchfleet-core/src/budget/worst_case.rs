@@ -19,9 +19,15 @@ use std::collections::BTreeMap;
 pub struct WorstCase {
     /// Starts that the plan needs. AWS takes about one per second.
     pub starts: u32,
+    /// Of them, how many run side by side. All do if each unit can have a place of its own among the
+    /// locations at once.
+    #[serde(default)]
+    pub starts_at_once: u32,
     /// Locations that are patched at the same time.
     pub locations_at_once: u32,
-    /// Locations that fail, as AWS counts it, before no more are begun.
+    /// Locations that fail, as AWS counts it, before no more are begun. In an open unit with n locations,
+    /// c of them at once and e errors allowed, at most min(n, e + c) fail, as those at work finish after
+    /// the allowed errors. Under a driver each unit carries the whole error budget as its e.
     pub locations_failing: u32,
     /// Nodes that are patched, and may be rebooting, at the same time.
     pub nodes_at_once: Option<u32>,
@@ -75,8 +81,8 @@ pub struct DriverDead {
 
 /// What a plan is made of, as far as the worst case depends on it.
 pub(crate) struct Paced<'a> {
-    /// For each start, how many locations it has.
-    pub(crate) units: &'a [u32],
+    /// Every start.
+    pub(crate) units: &'a [PacedUnit],
     /// Every command that will be sent.
     pub(crate) commands: &'a [PacedCommand<'a>],
     /// How many locations there are.
@@ -85,8 +91,27 @@ pub(crate) struct Paced<'a> {
     pub(crate) nodes: RateControl,
     /// Locations at once, as the campaign resolved it.
     pub(crate) location_budget: u32,
-    /// Locations that may fail, as the campaign resolved it.
+    /// Locations that may fail before no further unit is begun, as the campaign resolved it.
     pub(crate) location_errors: u32,
+}
+
+/// A start, as AWS is told of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PacedUnit {
+    /// How many locations it has.
+    pub(crate) locations: u32,
+    /// How many of them at once: its share.
+    pub(crate) at_once: u32,
+    /// How many of them may fail before AWS begins no more of them.
+    pub(crate) errors: u32,
+}
+
+impl PacedUnit {
+    /// Locations that fail as AWS counts it, if AWS goes on with it to the end. Those at work when the
+    /// allowed errors are used up finish.
+    fn failing(self) -> u32 {
+        self.locations.min(self.errors.saturating_add(self.at_once))
+    }
 }
 
 /// A command that will be sent.
@@ -154,18 +179,19 @@ impl Paced<'_> {
             largest(&mut each, self.location_budget)
         });
         let locations_at_once = self.location_budget.min(self.locations);
-        let failing =
-            self.failing(|n| n.min(self.location_errors.saturating_add(self.location_budget.min(n))));
+        let failing = self.failing(PacedUnit::failing);
+        let failing_in_truth = self.failing(|unit| unit.locations);
         let in_truth = InTruth {
-            locations_failing: self.failing(|n| n),
+            locations_failing: failing_in_truth,
             nodes_at_once: self.running_at_once(nodes_at_once, counted.as_deref()),
             nodes_damaged: counted.as_deref().map(|all| {
                 let mut each: Vec<u32> = all.iter().map(|location| location.nodes).collect();
-                largest(&mut each, self.failing(|n| n))
+                largest(&mut each, failing_in_truth)
             }),
         };
         WorstCase {
             starts: count(self.units.len()),
+            starts_at_once: self.starts_at_once(),
             locations_at_once,
             locations_failing: failing,
             nodes_at_once,
@@ -200,18 +226,37 @@ impl Paced<'_> {
         Some(each.into_values().collect())
     }
 
-    /// How many locations fail, if of a unit with n locations up to `of_unit(n)` do. The campaign
-    /// opens no further unit once more than e have failed in truth. So before that at most e had, and
-    /// the units that are open then, at most as many as the location budget, each add their own.
-    fn failing(&self, of_unit: impl Fn(u32) -> u32) -> u32 {
-        let mut each: Vec<u32> = self.units.iter().map(|&n| of_unit(n)).collect();
-        let units = each.len();
-        let open = largest(&mut each, self.location_budget);
-        if units <= 1 {
-            open
+    /// Whether all units run side by side, because their shares fit into the budget together.
+    fn all_side_by_side(&self) -> bool {
+        self.units.len() <= 1 || sum(self.units.iter().map(|unit| unit.at_once)) <= self.location_budget
+    }
+
+    /// The most units whose shares fit into the budget together. At least one: it is begun whatever it
+    /// takes.
+    fn starts_at_once(&self) -> u32 {
+        let mut shares: Vec<u32> = self.units.iter().map(|unit| unit.at_once).collect();
+        shares.sort_unstable();
+        let fit = shares.iter().scan(0_u32, |taken, share| {
+            *taken = taken.saturating_add(*share);
+            (*taken <= self.location_budget).then_some(())
+        });
+        count(fit.count().max(self.units.len().min(1)))
+    }
+
+    /// How many locations fail, if in each unit up to `of_unit` do.
+    ///
+    /// If all units run side by side, each adds its own. If some wait, the campaign begins none of them
+    /// once more than e locations have failed in truth. So before the last one was begun at most e had,
+    /// and the units that are open then add their own.
+    fn failing(&self, of_unit: impl Fn(PacedUnit) -> u32) -> u32 {
+        let each = self.units.iter().map(|&unit| (of_unit(unit), unit.at_once));
+        let failing = if self.all_side_by_side() {
+            sum(each.map(|(failing, _)| failing))
         } else {
-            self.location_errors.saturating_add(open).min(self.locations)
-        }
+            let open = most_that_fits(each.collect(), self.location_budget);
+            self.location_errors.saturating_add(open)
+        };
+        failing.min(self.locations)
     }
 
     /// Nodes on which something runs at once. What outlives its command does so for less time than a
@@ -235,6 +280,20 @@ impl Paced<'_> {
         }
         Some(each.into_values().max().unwrap_or_default().get())
     }
+}
+
+/// At least the sum of the values that any items have together whose weights, each at least 1, add up to
+/// at most `room`. What has the most for its weight is taken first, and the last item is taken whole.
+fn most_that_fits(mut items: Vec<(u32, u32)>, room: u32) -> u32 {
+    let times = |a: u32, b: u32| u64::from(a) * u64::from(b);
+    items.sort_unstable_by(|a, b| times(b.0, a.1).cmp(&times(a.0, b.1)).then(a.cmp(b)));
+    let mut taken = 0_u32;
+    let some = items.into_iter().take_while(|(_, weight)| {
+        let fits = taken < room;
+        taken = taken.saturating_add(*weight);
+        fits
+    });
+    sum(some.map(|(value, _)| value))
 }
 
 /// The sum of the `n` largest.

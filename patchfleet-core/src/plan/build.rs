@@ -1,9 +1,9 @@
 //! From the request, the candidates and the census to the plan, or to every reason against it.
 
 use super::lifetime::{self, Lifetime};
-use super::units::{Draft, names_nodes, units};
+use super::units::{Draft, names_nodes, paced, units};
 use super::{FORMAT, Options, Plan, PlannedLocation, names, nowhere, offline, small};
-use crate::budget::{Paced, PacedCommand, PacedNodes, Seconds, WorstCase};
+use crate::budget::{Paced, PacedCommand, PacedNodes, PacedUnit, Seconds, WorstCase};
 use crate::census::{CensusAnswer, CensusTaken, NodeCounts, UnknownCause};
 use crate::expand::Candidates;
 use crate::id::{Location, NodeId, UnitId};
@@ -120,7 +120,9 @@ pub fn build(
             (unit, timeout.unwrap_or_default())
         })
         .collect();
-    let worst_case = worst_case(request, total, &units, lifetime.as_ref());
+    let followed = options.followed;
+    let paced = paced(units.iter().map(|(draft, _)| draft), request, total, followed);
+    let worst_case = worst_case(request, total, &units, &paced, lifetime.as_ref());
     let longest = units
         .iter()
         .map(|(_, timeout)| *timeout)
@@ -142,14 +144,15 @@ pub fn build(
         format: FORMAT,
         request: request.clone(),
         central: central.clone(),
+        followed,
         candidates: count(locations.len() + skipped.len()),
         locations,
         skipped,
         warnings,
         units: (0..)
             .map(UnitId::from_index)
-            .zip(units)
-            .map(|(id, (draft, timeout))| draft.unit(id, request, total, lifetime.as_ref(), timeout))
+            .zip(units.into_iter().zip(paced))
+            .map(|(id, ((draft, timeout), paced))| draft.unit(id, request, paced, lifetime.as_ref(), timeout))
             .collect(),
         runbook: None,
         worst_case,
@@ -162,13 +165,10 @@ fn worst_case(
     request: &PatchRequest,
     total: u32,
     units: &[(Draft, Seconds)],
+    paced: &[PacedUnit],
     lifetime: Option<&Lifetime>,
 ) -> WorstCase {
     let rates = &request.budget.locations;
-    let sizes: Vec<u32> = units
-        .iter()
-        .map(|(unit, _)| count(unit.rectangle.len()))
-        .collect();
     let commands: Vec<PacedCommand<'_>> = units
         .iter()
         .flat_map(|(unit, timeout)| {
@@ -182,7 +182,7 @@ fn worst_case(
         })
         .collect();
     Paced {
-        units: &sizes,
+        units: paced,
         commands: &commands,
         locations: total,
         nodes: request.budget.nodes,

@@ -10,6 +10,7 @@ use crate::refusal::{Refusal, RefusalCode, RefusalReason};
 use crate::request::{OfflineAction, Operation, PatchRequest, RunbookPin, Selector};
 use crate::runbook::{self, CommandSteps, StepTimeout};
 use futures_util::future::join;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// How a plan is made.
@@ -28,6 +29,8 @@ pub struct Options<'a> {
     pub results: Option<ResultPorts<'a>>,
     /// Whether somebody is there to see the plan.
     pub attendance: Attendance,
+    /// Who watches over the units once they are begun.
+    pub followed: Followed,
     /// The instant by which every command is to have expired. A command that is alive patches and
     /// reboots a node whenever that comes back.
     pub cutoff: Option<Cutoff>,
@@ -44,6 +47,19 @@ pub enum Attendance {
     Unattended,
 }
 
+/// Who watches over the units of a plan once they are begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Followed {
+    /// A driver. It adds up what fails in all units, so each unit carries the whole error budget of the
+    /// locations.
+    #[default]
+    ByDriver,
+    /// Nobody: the plan is fired and forgotten. AWS counts for each unit apart, so the error budget of the
+    /// locations is shared out among the units. A unit's share may be 0.
+    ByNobody,
+}
+
 impl fmt::Debug for Options<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Options")
@@ -52,6 +68,7 @@ impl fmt::Debug for Options<'_> {
             .field("step_timeout", &self.step_timeout)
             .field("results", &self.results.is_some())
             .field("attendance", &self.attendance)
+            .field("followed", &self.followed)
             .field("cutoff", &self.cutoff)
             .finish()
     }
@@ -59,7 +76,7 @@ impl fmt::Debug for Options<'_> {
 
 impl Default for Options<'_> {
     /// Counts every node, asks 256 at once, and does not try whether results can be read. Nobody sees
-    /// the plan, and there is no cutoff.
+    /// the plan, a driver follows it, and there is no cutoff.
     fn default() -> Self {
         Self {
             depth: Depth::default(),
@@ -67,6 +84,7 @@ impl Default for Options<'_> {
             step_timeout: StepTimeout::default(),
             results: None,
             attendance: Attendance::default(),
+            followed: Followed::default(),
             cutoff: None,
         }
     }

@@ -1,7 +1,7 @@
 //! The plan as plain text, for people: aligned, without colour.
 
 use super::lifetime::timeout_of;
-use super::{Plan, PlannedLocation, Unit};
+use super::{Followed, Plan, PlannedLocation, Unit};
 use crate::budget::Seconds;
 use crate::port::StartRequest;
 use crate::presigned::concealed;
@@ -173,10 +173,7 @@ impl Plan {
             table(&rows, 1..4)
         );
         push(&mut text, &format!("  slowest location  {}", self.slowest()));
-        push(
-            &mut text,
-            &format!("  starts            {}, about one per second", worst.starts),
-        );
+        push(&mut text, &format!("  starts            {}", self.side_by_side()));
         let truth = match self.request.patch.operation {
             Operation::Install => {
                 "  In truth: AWS does not count failed patches of a successful command, nor nodes lost in a reboot."
@@ -186,11 +183,40 @@ impl Plan {
             }
         };
         push(&mut text, truth);
-        push(
-            &mut text,
-            "  Driver dead: AWS goes on alone with the whole budget of each open unit, and begins no other; in truth.",
-        );
+        if self.followed == Followed::ByDriver {
+            push(
+                &mut text,
+                "  Driver dead: AWS goes on alone with the whole budget of each open unit, and begins no other; in truth.",
+            );
+        }
         text
+    }
+
+    /// How many starts there are, and how many of them run at the same time.
+    fn side_by_side(&self) -> String {
+        let (all, at_once) = (self.worst_case.starts, self.worst_case.starts_at_once);
+        let pace = format!("{all}, about one per second");
+        match at_once {
+            _ if all <= 1 => pace,
+            n if n >= all => format!("{pace}; all run side by side"),
+            1 => format!("{pace}; one runs after another"),
+            n => format!("{pace}; {n} run side by side, and the others wait for their places"),
+        }
+    }
+
+    /// How the starts share what the request allows for all locations together.
+    fn shared_out(&self) -> String {
+        let (places, errors) = (self.location_budget(), self.location_errors());
+        match self.followed {
+            Followed::ByDriver => format!(
+                "  They share {places} locations at once. Each carries the whole error budget of {errors}, since \
+                 AWS counts for each apart."
+            ),
+            Followed::ByNobody => format!(
+                "  They share {places} locations at once and an error budget of {errors}, since nobody follows \
+                 them and AWS counts for each apart."
+            ),
+        }
     }
 
     fn slowest(&self) -> String {
@@ -206,6 +232,9 @@ impl Plan {
 
     fn starts(&self) -> String {
         let mut text = "Starts\n".to_owned();
+        if self.units.len() > 1 {
+            push(&mut text, &self.shared_out());
+        }
         // The time for which its commands live stands with each start.
         let others = |start: &StartRequest| {
             let mut parameters = start.parameters.clone();

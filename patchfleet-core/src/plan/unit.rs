@@ -1,7 +1,7 @@
 //! A unit of a plan: one start, and what the planner knows about it.
 
 use super::Plan;
-use crate::budget::RateControl;
+use crate::budget::{RateControl, shares};
 use crate::id::{Location, NodeId, UnitId};
 use crate::pack::Rectangle;
 use crate::port::StartRequest;
@@ -59,16 +59,21 @@ impl Unit {
         self.start.target_location().target_location_max_errors
     }
 
-    /// The same start for some of its locations, with a share that is no larger than they are.
+    /// The same start for each of these parts of its locations. They share out the unit's own share.
     #[must_use]
-    pub fn part(&self, rectangle: Rectangle) -> StartRequest {
-        let mut start = self.start.clone();
-        let size = u32::try_from(rectangle.len()).unwrap_or(u32::MAX);
-        let [target] = &mut start.target_locations;
-        target.target_location_max_concurrency = target.target_location_max_concurrency.min(size);
-        target.accounts = rectangle.accounts;
-        target.regions = rectangle.regions;
-        start
+    pub fn parts(&self, rectangles: Vec<Rectangle>) -> Vec<StartRequest> {
+        let size = |rectangle: &Rectangle| u32::try_from(rectangle.len()).unwrap_or(u32::MAX);
+        let sizes: Vec<u32> = rectangles.iter().map(size).collect();
+        let shares = shares::of_places(self.locations_at_once(), &sizes);
+        let part = |(rectangle, share): (Rectangle, u32)| {
+            let mut start = self.start.clone();
+            let [target] = &mut start.target_locations;
+            target.target_location_max_concurrency = share;
+            target.accounts = rectangle.accounts;
+            target.regions = rectangle.regions;
+            start
+        };
+        rectangles.into_iter().zip(shares).map(part).collect()
     }
 }
 

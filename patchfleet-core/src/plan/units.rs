@@ -1,8 +1,8 @@
 //! The starts to be: which locations, which nodes, and for how long their commands live.
 
 use super::lifetime::Lifetime;
-use super::{PlannedLocation, Unit};
-use crate::budget::{MaxConcurrency, PacedNodes, Queue, Seconds};
+use super::{Followed, PlannedLocation, Unit};
+use crate::budget::{MaxConcurrency, PacedNodes, PacedUnit, Queue, Seconds, shares};
 use crate::census::{CensusTaken, NodeCounts};
 use crate::id::{Location, NodeId, UnitId};
 use crate::pack::{Rectangle, pack};
@@ -74,17 +74,20 @@ impl From<Reach> for PacedNodes {
 }
 
 impl Draft {
+    /// How many locations it has.
+    pub(super) fn size(&self) -> u32 {
+        count(self.rectangle.len())
+    }
+
     /// The unit with its start. `timeout` is that of its commands, under patchfleet's own runbook.
     pub(super) fn unit(
         self,
         id: UnitId,
         request: &PatchRequest,
-        total: u32,
+        paced: PacedUnit,
         lifetime: Option<&Lifetime>,
         timeout: Seconds,
     ) -> Unit {
-        let rates = &request.budget.locations;
-        let size = count(self.rectangle.len());
         let mut parameters = self.parameters;
         if let Some(lifetime) = lifetime {
             parameters.insert(TIMEOUT_PARAMETER.to_owned(), vec![timeout.get().to_string()]);
@@ -100,14 +103,40 @@ impl Draft {
             target_locations: [TargetLocation {
                 accounts: self.rectangle.accounts,
                 regions: self.rectangle.regions,
-                target_location_max_concurrency: rates.max_concurrency.as_count(total).min(size),
-                target_location_max_errors: rates.max_errors.as_count(total),
+                target_location_max_concurrency: paced.at_once,
+                target_location_max_errors: paced.errors,
                 execution_role_name: request.automation.execution_role.clone(),
             }],
             tags: Vec::new(),
         };
         Unit::new(id, self.nodes, request.budget.nodes, start)
     }
+}
+
+/// What AWS is told of each unit: its share of the locations at once, and how many of its locations may
+/// fail. `total` is how many locations there are.
+pub(super) fn paced<'a>(
+    drafts: impl Iterator<Item = &'a Draft>,
+    request: &PatchRequest,
+    total: u32,
+    followed: Followed,
+) -> Vec<PacedUnit> {
+    let rates = &request.budget.locations;
+    let sizes: Vec<u32> = drafts.map(Draft::size).collect();
+    let places = shares::of_places(rates.max_concurrency.as_count(total), &sizes);
+    let budget = rates.max_errors.as_count(total);
+    let errors = match followed {
+        Followed::ByDriver => vec![budget; sizes.len()],
+        Followed::ByNobody => shares::of_errors(budget, &sizes),
+    };
+    let figures = sizes.into_iter().zip(places).zip(errors);
+    figures
+        .map(|((locations, at_once), errors)| PacedUnit {
+            locations,
+            at_once,
+            errors,
+        })
+        .collect()
 }
 
 /// Whether each unit names its nodes. So it does for all managed nodes as well: Automation and State

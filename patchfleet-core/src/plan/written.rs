@@ -1,7 +1,7 @@
 //! A plan's JSON. Beside each other stand `units`, with what the planner knows, and `requests`, with the
 //! starts in the API's own JSON, which scripts hand to AWS as they are.
 
-use super::{Lifetime, Plan, PlannedLocation, Unit};
+use super::{Followed, Lifetime, Plan, PlannedLocation, Unit};
 use crate::budget::{RateControl, WorstCase};
 use crate::id::{NodeId, UnitId};
 use crate::port::{Caller, StartRequest};
@@ -17,6 +17,7 @@ struct Written<'a> {
     format: u32,
     request: Cow<'a, PatchRequest>,
     central: Cow<'a, Caller>,
+    followed: Followed,
     candidates: u32,
     locations: Cow<'a, [PlannedLocation]>,
     skipped: Cow<'a, [Skip]>,
@@ -74,6 +75,7 @@ impl<'a> From<&'a Plan> for Written<'a> {
             format: plan.format,
             request: Cow::Borrowed(&plan.request),
             central: Cow::Borrowed(&plan.central),
+            followed: plan.followed,
             candidates: plan.candidates,
             locations: Cow::Borrowed(&plan.locations),
             skipped: Cow::Borrowed(&plan.skipped),
@@ -108,6 +110,7 @@ impl TryFrom<Written<'_>> for Plan {
             format: written.format,
             request: written.request.into_owned(),
             central: written.central.into_owned(),
+            followed: written.followed,
             candidates: written.candidates,
             locations: written.locations.into_owned(),
             skipped: written.skipped.into_owned(),

@@ -3,7 +3,7 @@
 use crate::world::{CENTRAL, Place, World, account, at, ec2, hybrid, request, request_with, wait};
 use patchfleet_core::census::{Depth, NodeCounts};
 use patchfleet_core::id::{NodeId, NodeSet, NodesDigest};
-use patchfleet_core::plan::{Attendance, Options, Plan, PlanError, PlanFileError, make};
+use patchfleet_core::plan::{Attendance, Followed, Options, Plan, PlanError, PlanFileError, Unit, make};
 use patchfleet_core::port::{AccountState, PingStatus, PortErrorKind};
 use patchfleet_core::refusal::{Refusal, RefusalCode, SkipReason};
 use patchfleet_core::request::PatchRequest;
@@ -206,7 +206,48 @@ fn location_limits_are_counts_resolved_against_all_planned_locations() {
             )
         })
         .collect();
-    assert_eq!(units, [(3, 2, 1), (1, 1, 1)]);
+    assert_eq!(units, [(3, 1, 1), (1, 1, 1)]);
+}
+
+#[test]
+fn a_plan_that_nobody_follows_shares_out_its_error_budget_and_says_so() {
+    let mut world = World::default();
+    for id in [CENTRAL, OTHER] {
+        world.add(id, &REGIONS);
+    }
+    for name in REGIONS {
+        *world.place(CENTRAL, name) = place(1, 0, 0);
+    }
+    *world.place(OTHER, "us-east-1") = place(1, 0, 0);
+    let targets = json!({"resource_group": "W", "regions": REGIONS, "accounts": [CENTRAL, OTHER]});
+    let limits = json!({"locations": {"max_concurrency": 4, "max_errors": 1}});
+    let asked = request_with(targets, json!({"budget": limits}));
+    let plan = |followed| {
+        let options = Options {
+            followed,
+            ..attended()
+        };
+        planned_with(&world, &asked, options).unwrap()
+    };
+    let errors = |plan: &Plan| -> Vec<u32> { plan.units.iter().map(Unit::location_errors).collect() };
+    let (driven, fired) = (plan(Followed::ByDriver), plan(Followed::ByNobody));
+    assert_eq!((errors(&driven), errors(&fired)), (vec![1, 1], vec![1, 0]));
+    let failing = |plan: &Plan| plan.worst_case.locations_failing;
+    assert_eq!((failing(&driven), failing(&fired)), (4, 4));
+    let says = |plan: &Plan, words: &str| assert!(plan.to_text().contains(words), "{}", plan.to_text());
+    says(
+        &driven,
+        "They share 4 locations at once. Each carries the whole error budget of 1",
+    );
+    says(
+        &fired,
+        "They share 4 locations at once and an error budget of 1, since nobody follows them",
+    );
+    let followed = |plan: &Plan| serde_json::to_value(plan).unwrap()["followed"].clone();
+    assert_eq!(
+        (followed(&driven), followed(&fired)),
+        (json!("by_driver"), json!("by_nobody"))
+    );
 }
 
 #[test]

@@ -75,6 +75,8 @@ pub async fn handle(event: Event, invocation_id: &str, config: &SdkConfig) -> Re
     };
     let options = plan::Options {
         cutoff: cutoff(ports.clock.now()).map_err(|error| Failure::new("Failed", &error))?,
+        // The function ends long before its patching does.
+        followed: plan::Followed::ByNobody,
         ..plan::Options::default()
     };
     let plan = plan::make(

@@ -1,9 +1,10 @@
 //! Several units under one location budget.
 
-use crate::scene::{Scene, group_in, tally, world};
+use crate::scene::{Scene, group_in, tally, took, world};
 use jiff::Timestamp;
 use patchfleet_core::{
     outcome::{LocationOutcome, NodeOutcome},
+    plan::Unit,
     report::ReportOutcome,
     request::PatchRequest,
 };
@@ -125,12 +126,101 @@ async fn open_units_together_never_exceed_the_location_budget() {
             "{most} locations ran at once, allowed are {budget}"
         );
         // Nor is it kept by running one unit after another.
-        let overlap = units.iter().any(|one| {
-            let others = units.iter().filter(|other| other.from < one.from);
-            others.into_iter().any(|other| one.from < other.to)
-        });
-        assert!(overlap || budget < 5);
+        let parents: Vec<Span> = scene.parents().iter().map(|one| Span::of(one, 1)).collect();
+        let side_by_side = most_at_once(&parents);
+        assert_eq!(side_by_side, plan.worst_case.starts_at_once);
+        assert_eq!(side_by_side > 1, budget > 1, "{side_by_side} units");
     }
+}
+
+/// The locations of a large organization: 300 accounts, 17 Regions, 598 locations with a node. No fewer
+/// than six rectangles cover them.
+#[tokio::test]
+async fn six_units_of_300_accounts_and_17_regions_begin_together_and_run_side_by_side() {
+    const REGIONS: [&str; 17] = [
+        "us-east-1",
+        "us-east-2",
+        "us-west-1",
+        "us-west-2",
+        "ap-south-1",
+        "ap-northeast-1",
+        "ap-northeast-2",
+        "ap-northeast-3",
+        "ap-southeast-1",
+        "ap-southeast-2",
+        "ca-central-1",
+        "eu-central-1",
+        "eu-west-1",
+        "eu-west-2",
+        "eu-west-3",
+        "eu-north-1",
+        "sa-east-1",
+    ];
+    // So many accounts, each with these Regions.
+    let blocks: [(usize, &[&str]); 6] = [
+        (30, &REGIONS),
+        (20, &REGIONS[..2]),
+        (10, &REGIONS[2..5]),
+        (8, &REGIONS[5..6]),
+        (5, &REGIONS[6..7]),
+        (5, &REGIONS[7..8]),
+    ];
+    let ids: Vec<String> = (1..=300).map(|n| format!("{n:012}")).collect();
+    let accounts: Vec<String> = ids
+        .iter()
+        .map(|id| format!("{{ id = \"{id}\", name = \"{id}\" }}"))
+        .collect();
+    let mut toml = format!("accounts = [{}]\n", accounts.join(", "));
+    let mut rest = ids.as_slice();
+    for (n, regions) in blocks {
+        let (here, others) = rest.split_at(n);
+        rest = others;
+        toml += &format!(
+            "[[groups]]\nname = \"Web\"\naccounts = {here:?}\nregions = {regions:?}\nnodes = [{{ count = 1 }}]\n"
+        );
+    }
+    let request = request(&format!(
+        r#"
+        name = "large"
+        patch = {{ operation = "Install" }}
+        [targets]
+        resource_group = "Web"
+        accounts = {ids:?}
+        regions = {REGIONS:?}
+        [budget.locations]
+        max_concurrency = "10%"
+        max_errors = "10%"
+        "#
+    ))
+    .unwrap();
+    let toml = world(&toml).replace("\"111111111111\"", "\"000000000001\"");
+    let scene = Scene::of(&toml, &request);
+    let (plan, ended) = scene.run(&request).await;
+    assert_eq!(ended.report.outcome, ReportOutcome::Succeeded);
+    assert_eq!((plan.locations.len(), plan.units.len()), (598, 6));
+    let shares: Vec<u32> = plan.units.iter().map(Unit::locations_at_once).collect();
+    assert_eq!(shares.iter().sum::<u32>(), 59, "10 % of 598: {shares:?}");
+    let units: Vec<Span> = scene.parents().iter().map(Span::of_unit).collect();
+    assert_eq!(most_at_once(&units), 59);
+    let (first, last) = (units[0].from, units[5].from);
+    let apart = last.duration_since(first).as_secs();
+    assert!(apart < 60, "the last unit began {apart} s after the first");
+    // A location takes six minutes or so. One unit after another would take the sum of these turns.
+    let turns = |unit: &Unit| unit.location_count().div_ceil(unit.locations_at_once());
+    let (longest, sum) = plan
+        .units
+        .iter()
+        .map(turns)
+        .fold((0, 0), |(max, sum), n| (n.max(max), sum + n));
+    assert!(
+        longest <= 12 && sum > 40,
+        "{longest} turns at most, {sum} together"
+    );
+    let minutes = took(&ended.report).as_mins();
+    assert!(
+        minutes < i64::from(longest) * 8,
+        "{minutes} minutes for {longest} turns"
+    );
 }
 
 /// From when to when something was open, and how much of the budget it may use.

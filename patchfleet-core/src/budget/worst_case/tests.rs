@@ -10,6 +10,19 @@ fn rates(c: &str, e: &str) -> RateControl {
     }
 }
 
+/// Units with so many locations each, with shares of this location budget and the whole error budget.
+fn units(sizes: &[u32], budget: u32, errors: u32) -> Vec<PacedUnit> {
+    let shares = crate::budget::shares::of_places(budget, sizes);
+    let units = sizes.iter().zip(shares);
+    units
+        .map(|(&locations, at_once)| PacedUnit {
+            locations,
+            at_once,
+            errors,
+        })
+        .collect()
+}
+
 fn at(name: &str) -> Location {
     Location::new("111111111111".parse().unwrap(), name.parse().unwrap())
 }
@@ -27,7 +40,7 @@ fn command(location: &Location, nodes: Option<u32>, hours: u32, may_outlive: boo
 fn the_figures_stand_side_by_side() {
     let (big, middle, small) = (at("us-east-1"), at("us-west-2"), at("eu-west-1"));
     let worst = Paced {
-        units: &[3],
+        units: &units(&[3], 2, 0),
         commands: &[
             command(&big, Some(100), 24, true),
             command(&middle, Some(20), 7, false),
@@ -52,6 +65,34 @@ fn the_figures_stand_side_by_side() {
 }
 
 #[test]
+fn units_side_by_side_each_spend_the_whole_error_budget_when_nobody_stops_them() {
+    let worst = |budget: u32| {
+        Paced {
+            units: &units(&[20, 10, 10], budget, 3),
+            commands: &[],
+            locations: 40,
+            nodes: rates("1", "0"),
+            location_budget: budget,
+            location_errors: 3,
+        }
+        .worst_case()
+    };
+    // Shares of 4, 2 and 2: each unit may fail in 3 locations and in those at work.
+    let all = worst(8);
+    assert_eq!((all.starts, all.starts_at_once, all.locations_at_once), (3, 3, 8));
+    assert_eq!(
+        (all.locations_failing, all.driver_dead.locations_failing),
+        (17, 17)
+    );
+    assert_eq!(all.in_truth.locations_failing, 40);
+    // One place each, for two of them: the third is not begun once more than 3 have failed.
+    let two = worst(2);
+    assert_eq!((two.starts_at_once, two.locations_at_once), (2, 2));
+    assert_eq!(two.locations_failing, 3 + 4 + 4);
+    assert_eq!(two.in_truth.locations_failing, 3 + 20 + 10);
+}
+
+#[test]
 fn what_no_unit_begins_any_more_is_not_damaged() {
     let places = ["us-east-1", "us-east-2", "us-west-1", "us-west-2"].map(at);
     let nodes = [5, 40, 10, 20];
@@ -61,7 +102,7 @@ fn what_no_unit_begins_any_more_is_not_damaged() {
         .map(|(location, n)| command(location, Some(n), 7, false))
         .collect();
     let worst = Paced {
-        units: &[1, 1, 1, 1],
+        units: &units(&[1, 1, 1, 1], 1, 1),
         commands: &commands,
         locations: 4,
         nodes: rates("1", "0"),
@@ -82,7 +123,7 @@ fn the_commands_of_one_location_follow_each_other() {
         ..command(&place, None, hours, false)
     };
     let worst = Paced {
-        units: &[1, 1],
+        units: &units(&[1, 1], 1, 0),
         commands: &[of_23(20, 7), of_23(3, 9)],
         locations: 1,
         nodes: rates("1", "0"),
@@ -98,7 +139,7 @@ fn the_commands_of_one_location_follow_each_other() {
 fn what_was_not_counted_has_no_figure() {
     let place = at("us-east-1");
     let worst = Paced {
-        units: &[2],
+        units: &units(&[2], 1, 0),
         commands: &[command(&place, Some(1), 7, false), command(&place, None, 7, true)],
         locations: 2,
         nodes: rates("1", "0"),
@@ -138,7 +179,7 @@ proptest! {
         }
         let place = at("us-east-1");
         let bound = Paced {
-            units: &[1],
+            units: &units(&[1], 1, 0),
             commands: &[command(&place, Some(n), 7, false)],
             locations: 1,
             nodes: rates(&c.to_string(), &e.to_string()),
@@ -193,7 +234,7 @@ proptest! {
             })
             .collect();
         let worst = Paced {
-            units: &vec![1; sizes.len()],
+            units: &units(&vec![1; sizes.len()], 1, 0),
             commands: &commands,
             locations: 1,
             nodes: rates(&c, &e),
@@ -212,30 +253,32 @@ proptest! {
         units in prop::collection::vec(1_u32..8, 1..6), budget in 1_u32..6, e in 0_u32..4,
         order in prop::collection::vec(0_usize..30, 0..80),
     ) {
-        let bound = Paced {
-            units: &units,
+        let shared = self::units(&units, budget, e);
+        let worst = Paced {
+            units: &shared,
             commands: &[],
             locations: units.iter().sum(),
             nodes: rates("1", "0"),
             location_budget: budget,
             location_errors: e,
         }
-        .worst_case()
-        .locations_failing;
-        let mut queue: Vec<u32> = units.clone();
+        .worst_case();
+        let bound = worst.locations_failing;
+        let mut queue: Vec<PacedUnit> = shared.clone();
+        let mut side_by_side = 0;
         let mut open: Vec<(u32, u32, u32, u32)> = vec![]; // c, waiting, flying, failed
         let mut total = 0;
         let mut turn = order.into_iter().chain(std::iter::repeat(7));
         loop {
             // A unit is over when nothing flies in it and AWS would begin nothing more.
             open.retain(|&(_, waiting, flying, failed)| flying > 0 || (waiting > 0 && failed <= e));
-            while let Some(&n) = queue.first() {
-                let c = n.min(budget);
+            while let Some(&PacedUnit { locations: n, at_once: c, .. }) = queue.first() {
                 if total > e || open.iter().map(|unit| unit.0).sum::<u32>() + c > budget { break; }
                 queue.remove(0);
                 open.push((c, n, 0, 0));
             }
             if open.is_empty() { break; }
+            side_by_side = side_by_side.max(open.len());
             for (c, waiting, flying, failed) in &mut open {
                 while *failed <= e && flying < c && *waiting > 0 {
                     *waiting -= 1;
@@ -251,5 +294,6 @@ proptest! {
             }
         }
         prop_assert!(total <= bound, "{total} > {bound}");
+        prop_assert!(side_by_side <= worst.starts_at_once as usize, "{side_by_side} > {worst:?}");
     }
 }

@@ -277,9 +277,7 @@ impl Drive<'_> {
                 }
             }
             let planned = self.state.plan().unit(unit);
-            let requests = planned
-                .into_iter()
-                .flat_map(|planned| pack(&rest).into_iter().map(|rectangle| planned.part(rectangle)));
+            let requests = planned.into_iter().flat_map(|planned| planned.parts(pack(&rest)));
             begin.extend(requests.map(|request| Replacement { of: unit, request }));
         }
         Rest {

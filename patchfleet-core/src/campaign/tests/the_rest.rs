@@ -212,7 +212,7 @@ fn a_rest_that_is_no_rectangle_becomes_several_units() {
         .map(|one| one.request.target_location())
         .map(|target| (target.locations().count(), target.target_location_max_concurrency))
         .collect();
-    assert_eq!(sizes, [(1, 1), (4, 3)]);
+    assert_eq!(sizes, [(1, 1), (4, 2)]);
 }
 
 #[test]

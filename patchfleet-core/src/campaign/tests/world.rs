@@ -8,7 +8,7 @@ use crate::campaign::{DriveError, Driver, Event, MemoryLog, MemoryRows, Record, 
 use crate::census::NodeCounts;
 use crate::id::{CampaignId, Location, NodeId, NodeSet, RequestName, UnitId, WriterId};
 use crate::outcome::NodeRow;
-use crate::plan::{Plan, PlannedLocation, Unit};
+use crate::plan::{Followed, Plan, PlannedLocation, Unit};
 use crate::port::*;
 use crate::request::*;
 use crate::runbook;
@@ -328,6 +328,7 @@ fn plan(locations: Vec<PlannedLocation>, requests: Vec<StartRequest>, at_once: u
             region: "us-east-1".parse().unwrap(),
             arn: "arn:aws:iam::999999999999:role/ops".to_owned(),
         },
+        followed: Followed::ByDriver,
         candidates: u32::try_from(locations.len()).unwrap(),
         locations,
         skipped: vec![],
