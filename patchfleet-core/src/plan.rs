@@ -144,31 +144,3 @@ impl PlannedLocation {
         Location::new(self.account.clone(), self.region.clone())
     }
 }
-
-/// How many names a line has at most. What there is more of is counted.
-const NAMES: usize = 5;
-
-/// Names in a line that stays short.
-fn names(all: impl Iterator<Item = String>) -> String {
-    let (mut shown, mut more) = (Vec::new(), 0_usize);
-    for name in all {
-        if shown.len() < NAMES {
-            shown.push(name);
-        } else {
-            more += 1;
-        }
-    }
-    let rest = if more > 0 {
-        format!(", and {more} more")
-    } else {
-        String::new()
-    };
-    format!("{}{rest}", shown.join(", "))
-}
-
-fn some_locations(n: usize) -> String {
-    match n {
-        1 => "1 location".to_owned(),
-        n => format!("{n} locations"),
-    }
-}

@@ -2,7 +2,7 @@
 //! value and what would be right.
 
 use crate::presigned::concealed_within;
-use crate::text::{is_hidden, one_line};
+use crate::text::{counted, is_hidden, one_line};
 use serde::Serialize;
 use std::borrow::Cow;
 use std::error::Error;
@@ -252,12 +252,7 @@ impl Problems {
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let n = self.problems.len();
-        write!(
-            f,
-            "{} has {n} problem{}",
-            one_line(&self.what),
-            if n == 1 { "" } else { "s" }
-        )?;
+        write!(f, "{} has {}", one_line(&self.what), counted(n, "problem"))?;
         for problem in self.problems.iter().take(MAX_SHOWN) {
             write!(f, "\n  {problem}")?;
         }

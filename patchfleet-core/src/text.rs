@@ -6,9 +6,18 @@
 //! * [`lines`] for a text of several lines that is about to be printed or logged, and [`ShownLines`]
 //!   for a writer that everything goes through.
 //! * [`json`] for JSON: the same value, spelled in visible characters.
+//!
+//! And what all texts for people have in common: [`counted`] things, [`names`] in a short line, and a
+//! [`table`].
 
 use std::fmt::Write as _;
 use std::io;
+
+mod table;
+mod words;
+
+pub use table::table;
+pub use words::{by_number, counted, names};
 
 /// Whether `c` does something else to a terminal than to show itself there: control characters (C0,
 /// DEL, C1), separators of lines and paragraphs, marks and overrides of direction, characters without

@@ -10,6 +10,7 @@ use crate::outcome::{Goal, NodeRow, Tally};
 use crate::port::{CommandCounts, ExecutionStatus, PortErrorKind, PortResult, ResultPorts, Walk};
 use crate::request::Patch;
 use crate::runbook;
+use crate::text::counted;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -345,5 +346,5 @@ impl Job<'_> {
 
 /// So many nodes, in words.
 pub(super) fn nodes(n: u32) -> String {
-    format!("{n} node{}", if n == 1 { "" } else { "s" })
+    counted(n, "node")
 }

@@ -2,7 +2,7 @@
 
 use super::lifetime::{self, Lifetime};
 use super::units::{Draft, names_nodes, paced, units};
-use super::{FORMAT, Options, Plan, PlannedLocation, names, nowhere, offline, small};
+use super::{FORMAT, Options, Plan, PlannedLocation, nowhere, offline, small};
 use crate::budget::{Paced, PacedCommand, PacedNodes, PacedUnit, Seconds, WorstCase};
 use crate::census::{CensusAnswer, CensusTaken, NodeCounts, UnknownCause};
 use crate::expand::Candidates;
@@ -13,6 +13,7 @@ use crate::request::{
     DeniedAction, NothingSelected, OfflineAction, PatchRequest, Policy, PolicyAction, Selector,
 };
 use crate::runbook::{self, CommandSteps};
+use crate::text::{counted, names};
 use std::collections::{BTreeMap, BTreeSet};
 
 mod warnings;
@@ -242,10 +243,7 @@ impl Sorted {
                         region: location.region,
                         reason: SkipReason::Offline,
                         cause: None,
-                        detail: format!(
-                            "no node answers Systems Manager: {}",
-                            names(managed.offline.iter().map(ToString::to_string))
-                        ),
+                        detail: format!("no node answers Systems Manager: {}", names(&managed.offline)),
                     });
                     continue;
                 }
@@ -255,7 +253,7 @@ impl Sorted {
         }
         if self.reasons.is_empty() && wanted > 0 && self.locations.is_empty() {
             let left_out = self.skipped.get(skipped..).unwrap_or_default();
-            let places = names(left_out.iter().map(|skip| skip.location().to_string()));
+            let places = names(left_out.iter().map(Skip::location));
             self.refuse(
                 RefusalCode::NodesOffline,
                 nowhere::in_words(&request.targets.selector),
@@ -317,7 +315,7 @@ impl Sorted {
                     UnknownCause::Other,
                     &format!(
                         "the inventory selects {} there, and Systems Manager manages none of them, so a start can name none",
-                        some_nodes(nodes.total())
+                        counted(nodes.total(), "node")
                     ),
                 )
             }
@@ -437,12 +435,5 @@ fn nothing_of(selector: &Selector) -> String {
         Selector::Tags(_) => "no node has the tags".to_owned(),
         Selector::AllManaged => "Systems Manager manages no node".to_owned(),
         Selector::NodeIds(_) => "none of the node ids is managed there".to_owned(),
-    }
-}
-
-fn some_nodes(n: u32) -> String {
-    match n {
-        1 => "1 node".to_owned(),
-        n => format!("{n} nodes"),
     }
 }

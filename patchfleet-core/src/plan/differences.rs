@@ -1,11 +1,12 @@
 //! What changed between a saved plan and the same plan made anew.
 
-use super::{Plan, PlannedLocation, Unit, names};
+use super::{Plan, PlannedLocation, Unit};
 use crate::id::{Location, NodeId};
 use crate::port::StartRequest;
 use crate::refusal::Skip;
 use crate::request::RunbookPin;
 use crate::runbook::TIMEOUT_PARAMETER;
+use crate::text::names;
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Plan {
@@ -165,7 +166,7 @@ fn who(was: Option<&State<'_>>, is: Option<&State<'_>>) -> String {
     };
     let list = |verb: &str, some: BTreeSet<&NodeId>| match some.is_empty() {
         true => String::new(),
-        false => format!("; {verb}: {}", names(some.into_iter().map(ToString::to_string))),
+        false => format!("; {verb}: {}", names(some)),
     };
     let (left, came) = (was.difference(&is).collect(), is.difference(&was).collect());
     list("left", left) + &list("came", came)

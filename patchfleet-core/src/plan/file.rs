@@ -1,8 +1,8 @@
 //! A plan as a file.
 
-use super::{FORMAT, Plan, names};
+use super::{FORMAT, Plan};
 use crate::request::{digest_of, no_key_twice};
-use crate::text::one_line;
+use crate::text::{names, one_line};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -26,7 +26,7 @@ pub enum PlanFileError {
     )]
     NoDigest,
     /// Keys that no plan has.
-    #[error("no plan has the key {}: it was changed by hand. Undo that, or plan again", names(.keys.iter().cloned()))]
+    #[error("no plan has the key {}: it was changed by hand. Undo that, or plan again", names(.keys))]
     UnknownKeys {
         /// The keys, with the path that leads to each.
         keys: Vec<String>,

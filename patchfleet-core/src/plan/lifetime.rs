@@ -5,8 +5,8 @@
 //! a command that is alive patches and reboots a node whenever that comes back. So it lives as long
 //! as the nodes of its location need, and no longer than the cap, the cutoff and the request say.
 
+use super::Plan;
 use super::units::{Command, Draft};
-use super::{Plan, names};
 use crate::budget::{MaxConcurrency, Seconds};
 use crate::id::UnitId;
 use crate::port::StartRequest;
@@ -16,6 +16,7 @@ use crate::runbook::{
     CommandSteps, DELIVERY_TIMEOUT_SECONDS, EXECUTION_TIMEOUT_SECONDS, StepSum, StepTimeout,
     TIMEOUT_PARAMETER,
 };
+use crate::text::{by_number, counted, names};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -198,7 +199,12 @@ pub(super) fn warnings(
         let mut worst: Vec<(&String, &(u32, u64, u64))> = short.iter().collect();
         worst.sort_by(|a, b| b.1.0.cmp(&a.1.0).then(a.0.cmp(b.0)));
         let listed = names(worst.into_iter().map(|(location, (n, needed, fit))| {
-            format!("{location} ({n} nodes, {needed} turns are needed and {fit} fit)")
+            format!(
+                "{location} ({}, {} needed and {fit} {})",
+                counted(*n, "node"),
+                counted(*needed, "turn") + by_number(*needed, " is", " are"),
+                by_number(*fit, "fits", "fit"),
+            )
         }));
         let longest = units
             .iter()
@@ -206,9 +212,12 @@ pub(super) fn warnings(
             .max()
             .unwrap_or_default();
         warnings.push(format!(
-            "if every node takes the {} that it may, {nodes} nodes have no turn before their command expires, \
+            "if every node takes the {} that it may, {} {} no turn before {} command expires, \
              {} after it was sent: {listed}. {}",
             lifetime.node,
+            counted(nodes, "node"),
+            by_number(nodes, "has", "have"),
+            by_number(nodes, "its", "their"),
             lifetime.expiry(longest),
             remedy(request, lifetime),
         ));

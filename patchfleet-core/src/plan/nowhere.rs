@@ -4,9 +4,7 @@ use super::PlannedLocation;
 use crate::expand::Candidates;
 use crate::refusal::{RefusalCode, RefusalReason, Skip, SkipReason};
 use crate::request::{PatchRequest, Selector};
-
-/// Most names that one sentence lists.
-const NAMED: usize = 5;
+use crate::text::{by_number, counted, names};
 
 /// Why nothing is selected: what was looked for, what each of the locations answered, those that the
 /// policy keeps among them, and what a person can do about it.
@@ -34,33 +32,21 @@ pub(super) fn in_words(selector: &Selector) -> String {
         Selector::Tags(tags) => {
             let tags = tags
                 .iter()
-                .map(|(key, values)| format!("{key} = {}", some(values.iter().map(String::as_str))));
-            format!("the tags {}", some(tags))
+                .map(|(key, values)| format!("{key} = {}", names(values)));
+            format!("the tags {}", names(tags))
         }
         Selector::AllManaged => "all managed nodes".to_owned(),
-        Selector::NodeIds(nodes) => format!("the node ids {}", some(nodes.iter())),
+        Selector::NodeIds(nodes) => format!("the node ids {}", names(nodes)),
     }
-}
-
-fn some<T: ToString>(names: impl Iterator<Item = T>) -> String {
-    let mut names: Vec<String> = names.map(|name| name.to_string()).collect();
-    if let Some(more) = names.len().checked_sub(NAMED)
-        && more > 0
-    {
-        names.truncate(NAMED);
-        names.push(format!("{more} more"));
-    }
-    names.join(", ")
 }
 
 /// What the locations answered, in counts.
 fn found(candidates: &Candidates, answers: &[SkipReason]) -> String {
     if answers.is_empty() {
-        let childless = some(candidates.childless.iter());
-        return match candidates.childless.as_slice() {
-            [] => "no account has a Region to look into".to_owned(),
-            [_] => format!("{childless} has no account"),
-            _ => format!("{childless} have no account"),
+        let childless = &candidates.childless;
+        return match childless.len() {
+            0 => "no account has a Region to look into".to_owned(),
+            n => format!("{} {} no account", names(childless), by_number(n, "has", "have")),
         };
     }
     let kinds = [
@@ -87,17 +73,13 @@ fn found(candidates: &Candidates, answers: &[SkipReason]) -> String {
     if rest > 0 {
         parts.push(format!("{rest} left out for other reasons"));
     }
-    let of = match answers.len() {
-        1 => "of 1 location".to_owned(),
-        n => format!("of {n} locations"),
-    };
-    format!("{of}, {}", parts.join(", "))
+    format!("of {}, {}", counted(answers.len(), "location"), parts.join(", "))
 }
 
 fn hints(request: &PatchRequest, candidates: &Candidates, answers: &[SkipReason]) -> Vec<String> {
     let mut hints = Vec::new();
     if !candidates.childless.is_empty() && !request.targets.include_child_ous {
-        let units = some(candidates.childless.iter());
+        let units = names(&candidates.childless);
         hints.push(format!(
             "no account is directly below {units}: set targets.include_child_ous to true if the accounts are in units further down"
         ));

@@ -2,13 +2,14 @@
 //! expires, and each of them holds a place of its location as long.
 
 use super::units::{Reach, names_nodes};
-use super::{Attendance, PlannedLocation, names};
+use super::{Attendance, PlannedLocation};
 use crate::budget::Seconds;
 use crate::census::CensusTaken;
 use crate::port::Resolution;
 use crate::refusal::{RefusalCode, RefusalReason};
 use crate::request::{OfflineAction, Operation, PatchRequest};
 use crate::runbook;
+use crate::text::{by_number, counted, names};
 
 /// Why a plan is refused for the nodes that are offline; empty if it is not.
 pub(super) fn reasons(
@@ -35,7 +36,7 @@ pub(super) fn reasons(
                 "nodes were looked for and not counted, so nodes that do not answer may hold every place of their \
                  location while others wait, and nobody is there to see it: {}. Plan with depth \"count\", or set \
                  policy.offline to \"skip\" or \"refuse\"",
-                names(uncounted.into_iter())
+                names(uncounted)
             ),
         );
     }
@@ -72,7 +73,7 @@ pub(super) fn reasons(
                     "nodes that do not answer can hold every place of their location while others wait, and \
                      nobody is there to see it: {}. Set policy.offline = \"skip\" to name the nodes that \
                      answer, or raise budget.nodes.max_concurrency",
-                    names(blocked.into_iter())
+                    names(blocked)
                 ),
             )
         }
@@ -146,8 +147,9 @@ pub(super) fn warnings(
                 ids.iter().map(move |id| format!("{id} in {}", at.location()))
             });
         warnings.push(format!(
-            "{} not answer Systems Manager and may not be reached: {}. Each holds a place {until}",
-            some(offline),
+            "{} {} not answer Systems Manager and may not be reached: {}. Each holds a place {until}",
+            counted(offline, "node"),
+            by_number(offline, "does", "do"),
             names(ids)
         ));
     }
@@ -157,7 +159,7 @@ pub(super) fn warnings(
             "nodes that do not answer can hold every place of their location, and the others there may have no \
              turn: {}. Set policy.offline = \"skip\", or raise budget.nodes.max_concurrency; without a person \
              at a terminal the run is refused",
-            names(blocked.into_iter())
+            names(blocked)
         ));
     }
     let left_out: usize = locations.iter().map(|at| at.left_out.len()).sum();
@@ -166,9 +168,10 @@ pub(super) fn warnings(
             .iter()
             .flat_map(|at| at.left_out.iter().map(|id| format!("{id} in {}", at.location())));
         warnings.push(format!(
-            "{} not answer Systems Manager and {} left out, as policy.offline says: {}",
-            some(u32::try_from(left_out).unwrap_or(u32::MAX)),
-            if left_out == 1 { "is" } else { "are" },
+            "{} {} not answer Systems Manager and {} left out, as policy.offline says: {}",
+            counted(left_out, "node"),
+            by_number(left_out, "does", "do"),
+            by_number(left_out, "is", "are"),
             names(ids)
         ));
     }
@@ -177,11 +180,4 @@ pub(super) fn warnings(
 
 fn offline_in(at: &PlannedLocation) -> u32 {
     at.nodes.map_or(0, |nodes| nodes.offline)
-}
-
-fn some(n: u32) -> String {
-    match n {
-        1 => "1 node does".to_owned(),
-        n => format!("{n} nodes do"),
-    }
 }

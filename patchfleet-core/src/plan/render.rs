@@ -8,7 +8,7 @@ use crate::presigned::concealed;
 use crate::refusal::Skip;
 use crate::request::Operation;
 use crate::runbook::TIMEOUT_PARAMETER;
-use crate::text::one_line;
+use crate::text::{counted, one_line, table};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -64,7 +64,7 @@ impl Plan {
             &mut text,
             &format!(
                 "  {}: {} to patch, {} skipped",
-                some(self.candidates as usize, "candidate"),
+                counted(self.candidates, "candidate"),
                 self.locations.len(),
                 self.skipped.len()
             ),
@@ -94,7 +94,7 @@ impl Plan {
         if self.locations.len() > 1 && self.locations.iter().all(|location| location.nodes.is_some()) {
             rows.push(self.total());
         }
-        format!("Will be patched\n{}", table(&rows, 2..7))
+        format!("Will be patched\n{}", table("  ", &rows, 2..7))
     }
 
     fn total(&self) -> Vec<String> {
@@ -133,7 +133,7 @@ impl Plan {
                 one_line(&skip.detail),
             ]
         }));
-        format!("Will not be patched\n{}", table(&rows, 0..0))
+        format!("Will not be patched\n{}", table("  ", &rows, 0..0))
     }
 
     fn at_worst(&self) -> String {
@@ -170,7 +170,7 @@ impl Plan {
         .map(Vec::from);
         let mut text = format!(
             "At worst (percentages are of the nodes at run time)\n{}",
-            table(&rows, 1..4)
+            table("  ", &rows, 1..4)
         );
         push(&mut text, &format!("  slowest location  {}", self.slowest()));
         push(&mut text, &format!("  starts            {}", self.side_by_side()));
@@ -290,8 +290,8 @@ fn describe(text: &mut String, unit: &Unit) {
             "  {}. {}: {} x {} as {}, {} at once, {} may fail",
             unit.id,
             start.document_name,
-            some(target.accounts.len(), "account"),
-            some(target.regions.len(), "Region"),
+            counted(target.accounts.len(), "account"),
+            counted(target.regions.len(), "Region"),
             target.execution_role_name,
             unit.locations_at_once(),
             unit.location_errors()
@@ -308,13 +308,6 @@ fn list_parameters(text: &mut String, parameters: &BTreeMap<String, Vec<String>>
     }
 }
 
-fn some(n: usize, what: &str) -> String {
-    match n {
-        1 => format!("1 {what}"),
-        n => format!("{n} {what}s"),
-    }
-}
-
 fn list<T: ToString>(items: &[T]) -> String {
     items
         .iter()
@@ -326,30 +319,4 @@ fn list<T: ToString>(items: &[T]) -> String {
 fn push(text: &mut String, line: &str) {
     // Writing to a String does not fail.
     let _ = writeln!(text, "{}", line.trim_end());
-}
-
-/// Rows under each other, each cell as wide as its column's widest; those of the columns `right`
-/// end under each other.
-fn table(rows: &[Vec<String>], right: std::ops::Range<usize>) -> String {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
-    let widths: Vec<usize> = (0..columns)
-        .map(|column| {
-            let cells = rows.iter().filter_map(|row| row.get(column));
-            cells.map(|cell| cell.chars().count()).max().unwrap_or_default()
-        })
-        .collect();
-    let mut text = String::new();
-    for row in rows {
-        let mut line = String::new();
-        for (column, (cell, &width)) in row.iter().zip(&widths).enumerate() {
-            let padded = if right.contains(&column) {
-                format!("  {cell:>width$}")
-            } else {
-                format!("  {cell:<width$}")
-            };
-            line.push_str(&padded);
-        }
-        push(&mut text, &line);
-    }
-    text
 }

@@ -1,8 +1,9 @@
 //! Percentages that come to nothing: 10 % of 4 nodes are no error at all, and one node at a time.
 
-use super::{PlannedLocation, names};
+use super::PlannedLocation;
 use crate::request::PatchRequest;
 use crate::runbook;
+use crate::text::{by_number, counted, names};
 
 /// What a person should know about percentages that are of too few. One line for each limit.
 pub(super) fn warnings(request: &PatchRequest, locations: &[PlannedLocation]) -> Vec<String> {
@@ -11,8 +12,10 @@ pub(super) fn warnings(request: &PatchRequest, locations: &[PlannedLocation]) ->
     let of_locations = request.budget.locations.max_errors;
     if let Some(percent) = none_of(of_locations.percent(), total) {
         warnings.push(format!(
-            "budget.locations.max_errors: {percent}% of {total} locations are none, so the first one that fails \
-             stops the others. Give a count, such as 1"
+            "budget.locations.max_errors: {percent}% of {} {} none, so the first one that fails stops the others. \
+             Give a count, such as 1",
+            counted(total, "location"),
+            by_number(total, "is", "are"),
         ));
     }
     if !runbook::is_own(&request.automation.document) {
@@ -31,8 +34,8 @@ pub(super) fn warnings(request: &PatchRequest, locations: &[PlannedLocation]) ->
         warnings.push(format!(
             "budget.nodes.max_errors: {percent}% of the nodes are none in {}, so the first node that fails stops \
              its location: {}. Give a count, such as 1",
-            super::some_locations(stops.len()),
-            names(stops.into_iter())
+            counted(stops.len(), "location"),
+            names(stops)
         ));
     }
     let slow = small(nodes.max_concurrency.percent());
@@ -40,8 +43,8 @@ pub(super) fn warnings(request: &PatchRequest, locations: &[PlannedLocation]) ->
         warnings.push(format!(
             "budget.nodes.max_concurrency: {percent}% of the nodes are less than one in {}, so one node is \
              patched at a time: {}. Give a count, such as 2",
-            super::some_locations(slow.len()),
-            names(slow.into_iter())
+            counted(slow.len(), "location"),
+            names(slow)
         ));
     }
     warnings

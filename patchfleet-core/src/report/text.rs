@@ -5,7 +5,7 @@ use super::Report;
 use crate::outcome::Tally;
 use crate::outcome::saturating_sum;
 use crate::refusal::Skip;
-use crate::text::one_line;
+use crate::text::{by_number, counted, one_line, table};
 use std::fmt;
 
 impl Report {
@@ -80,7 +80,11 @@ impl Report {
             ]
         });
         let head = ["ACCOUNT", "REGION", "OUTCOME", "NODES", "DETAIL"].map(str::to_owned);
-        table(f, "", &[head].into_iter().chain(rows).collect::<Vec<_>>())
+        f.write_str(&table(
+            "",
+            &[head].into_iter().chain(rows).collect::<Vec<_>>(),
+            0..0,
+        ))
     }
 
     fn nodes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -90,7 +94,7 @@ impl Report {
         if needy == 0 {
             return Ok(());
         }
-        let verb = if needy == 1 { "needs" } else { "need" };
+        let verb = by_number(needy, "needs", "need");
         writeln!(f, "\n{} {verb} action:", counted(needy, "node"))?;
         let rows = self.needs_action.iter().map(|node| {
             [
@@ -101,7 +105,7 @@ impl Report {
                 one_line(&node.detail),
             ]
         });
-        table(f, "  ", &rows.collect::<Vec<_>>())?;
+        f.write_str(&table("  ", &rows.collect::<Vec<_>>(), 0..0))?;
         let without = self.locations.iter().filter(|location| location.unnamed > 0);
         let rows = without.map(|location| {
             [
@@ -113,7 +117,7 @@ impl Report {
                 ),
             ]
         });
-        table(f, "  ", &rows.collect::<Vec<_>>())
+        f.write_str(&table("  ", &rows.collect::<Vec<_>>(), 0..0))
     }
 
     fn skips(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -129,7 +133,7 @@ impl Report {
                 one_line(&skip.detail),
             ]
         });
-        table(f, "  ", &rows.collect::<Vec<_>>())
+        f.write_str(&table("  ", &rows.collect::<Vec<_>>(), 0..0))
     }
 }
 
@@ -139,25 +143,6 @@ fn reason(skip: &Skip) -> String {
         Some(cause) => format!("{reason} ({})", cause.as_str()),
         None => reason.to_owned(),
     }
-}
-
-/// Rows in aligned columns; the last one runs on.
-fn table<const N: usize>(f: &mut fmt::Formatter<'_>, indent: &str, rows: &[[String; N]]) -> fmt::Result {
-    let mut widths = [0; N];
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    for row in rows {
-        let cells = row
-            .iter()
-            .zip(widths)
-            .map(|(cell, width)| format!("{cell:width$}"));
-        let line = cells.collect::<Vec<_>>().join("  ");
-        writeln!(f, "{indent}{}", line.trim_end())?;
-    }
-    Ok(())
 }
 
 fn in_words(tally: &Tally) -> String {
@@ -173,10 +158,6 @@ fn after_colon(text: &str) -> String {
     } else {
         format!(": {text}")
     }
-}
-
-fn counted(n: u32, what: &str) -> String {
-    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 fn minutes(seconds: i64) -> String {

@@ -10,10 +10,8 @@ use crate::id::{DocumentName, Location};
 use crate::port::{Caller, DocumentVersion, DocumentView, Documents, PortError, PortErrorKind, PortResult};
 use crate::refusal::{RefusalCode, RefusalReason};
 use crate::request::RunbookPin;
+use crate::text::names;
 use futures_util::{StreamExt as _, stream};
-
-/// How many locations a message names.
-const NAMED: usize = 3;
 
 /// How many locations are looked at at once before a start. Rates are the ports' business.
 const LOOKS_AT_ONCE: usize = 16;
@@ -71,14 +69,14 @@ pub(crate) async fn elsewhere(
         found.warnings.push(format!(
             "whether the runbook {} says the same in {} is not known, because it could not be read there: {why}",
             runbook.name,
-            named(&found.unread.iter().collect::<Vec<_>>()),
+            names(&found.unread),
         ));
     }
     if !not_shared.is_empty() {
         found.warnings.push(format!(
             "the runbook {} (version {version}) is not found in {}: is it shared with each account, and in that version? A share is of $DEFAULT alone unless it says $ALL",
             runbook.name,
-            named(&not_shared),
+            names(&not_shared),
         ));
     }
     found
@@ -97,15 +95,6 @@ async fn look<'a>(
         .map(|at| async move { (at, documents.read(Some(at), name, version).await) })
         .collect();
     stream::iter(reads).buffered(at_once.max(1)).collect().await
-}
-
-fn named(locations: &[&Location]) -> String {
-    let names: Vec<String> = locations.iter().take(NAMED).map(ToString::to_string).collect();
-    match locations.len().saturating_sub(NAMED) {
-        0 => names.join(", "),
-        1 => format!("{} and 1 more location", names.join(", ")),
-        more => format!("{} and {more} more locations", names.join(", ")),
-    }
 }
 
 /// Whether AWS keeps the document: it is the same in every account.
@@ -166,7 +155,7 @@ impl PlannedRunbook {
     pub(crate) fn unreadable(&self, at: Option<&Location>, more: &[&Location], error: &PortError) -> Changed {
         let place = match at {
             None => CENTRAL.to_owned(),
-            Some(at) => named(&[&[at], more].concat()),
+            Some(at) => names([&[at], more].concat()),
         };
         let had = if at.is_none_or(|at| self.copies.contains(at)) {
             "could be read when the plan was made and no longer can"
@@ -197,7 +186,7 @@ impl PlannedRunbook {
         let more = if rest.is_empty() {
             String::new()
         } else {
-            format!("; what is in {} is not, either", named(rest))
+            format!("; what is in {} is not, either", names(rest))
         };
         format!(
             "version {} of the runbook {} in {at}{since} is not what version {} was when the plan was made (digest {}, planned {}{differs}){more}",

@@ -6,6 +6,7 @@
 use super::command::{COMMAND_DOCUMENT, Purpose, reference};
 use super::ensure::read;
 use crate::request::{Operation, PatchRequest};
+use crate::text::{by_number, names};
 use serde_json::Value;
 
 /// A step that patches, and its operation.
@@ -33,17 +34,14 @@ pub(super) fn contradiction(content: &str, request: &PatchRequest) -> Option<Str
     if wanted == Operation::Install && differing.len() < steps.len() {
         return None;
     }
-    let names: Vec<&str> = differing.iter().map(|step| step.name.as_str()).collect();
-    let (s, run) = if names.len() == 1 {
-        ("", "runs")
-    } else {
-        ("s", "run")
-    };
+    let n = differing.len();
     let says = first.operation.as_deref().unwrap_or_default();
     Some(format!(
-        "its step{s} {} {run} {COMMAND_DOCUMENT} with the operation {says}, and the request asks for {}: set \
+        "its {} {} {} {COMMAND_DOCUMENT} with the operation {says}, and the request asks for {}: set \
          patch.operation = \"{says}\" if that is meant, or let the step take the operation from a parameter",
-        names.join(", "),
+        by_number(n, "step", "steps"),
+        names(differing.iter().map(|step| &step.name)),
+        by_number(n, "runs", "run"),
         wanted.as_str()
     ))
 }

@@ -3,7 +3,7 @@
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use jiff::{SignedDuration, Timestamp};
 use patchfleet_core::campaign::{Event, Observer, Record, State};
-use patchfleet_core::text::one_line;
+use patchfleet_core::text::{by_number, counted, one_line};
 use std::collections::BTreeSet;
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::{Arc, Mutex};
@@ -121,12 +121,12 @@ fn line(at: Timestamp, event: &Event) -> Option<String> {
                 .sum();
             let rest = match rest {
                 0 => String::new(),
-                1 => {
-                    "; 1 location that a cancelled execution did not reach has a start of its own".to_owned()
-                }
                 n => format!(
-                    "; {n} locations that a cancelled execution did not reach have starts of their own ({})",
-                    begin.len()
+                    "; {} that a cancelled execution did not reach {} {} of {} own",
+                    counted(n, "location"),
+                    by_number(n, "has", "have"),
+                    by_number(begin.len(), "a start", "starts"),
+                    by_number(n, "its", "their"),
                 ),
             };
             let found: String = found

@@ -4,7 +4,7 @@ use patchfleet_core::campaign::FiredBefore;
 use patchfleet_core::id::{CampaignId, ExecutionId};
 use patchfleet_core::plan::Plan;
 use patchfleet_core::refusal::Skip;
-use patchfleet_core::text::one_line;
+use patchfleet_core::text::{counted, one_line};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -57,8 +57,7 @@ impl Summary {
                 .unwrap_or_default(),
             match locations {
                 None => String::new(),
-                Some(1) => " in 1 location".to_owned(),
-                Some(n) => format!(" in {n} locations"),
+                Some(n) => format!(" in {}", counted(n, "location")),
             },
         );
         let changed = before.changed.iter().map(|changed| one_line(changed));

@@ -7,6 +7,7 @@ use crate::id::{NodeId, NodeSet};
 use crate::outcome::LocationOutcome;
 use crate::outcome::{NodeOutcome, NodeRow};
 use crate::port::ExecutionStatus;
+use crate::text::by_number;
 use std::collections::BTreeSet;
 
 /// What those that left came to.
@@ -50,7 +51,7 @@ impl Settlement {
         if came == 0 {
             return;
         }
-        let verb = if came == 1 { "was" } else { "were" };
+        let verb = by_number(came, "was", "were");
         self.add_words(&format!(
             "{} joined the selection after the plan, and {verb} not patched",
             nodes(came)
@@ -149,8 +150,7 @@ impl Job<'_> {
         };
         let not_patched = match left.not_patched {
             0 => String::new(),
-            1 => "; 1 of them was not patched".to_owned(),
-            n => format!("; {n} of them were not patched"),
+            n => format!("; {n} of them {} not patched", by_number(n, "was", "were")),
         };
         match settlement.outcome {
             // The selection is whole, and empty: nobody of those that the plan was made for is in it.

@@ -6,6 +6,7 @@ use crate::port::{ExecutionView, Resolution};
 use crate::presigned::concealed;
 use crate::request::{OfflineAction, PatchRequest, Regions, Selector};
 use crate::runbook;
+use crate::text::names;
 use std::collections::{BTreeMap, BTreeSet};
 
 type Parameters = BTreeMap<String, Vec<String>>;
@@ -180,12 +181,7 @@ fn same_values(asked: &[String], there: &[String]) -> bool {
 
 /// The first few of these locations; `None` if there are none.
 fn named<'a>(locations: impl Iterator<Item = &'a Location>) -> Option<String> {
-    const SHOWN: usize = 5;
-    let names: Vec<String> = locations.map(ToString::to_string).collect();
-    let shown = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
-    match names.len().saturating_sub(SHOWN) {
-        _ if names.is_empty() => None,
-        0 => Some(shown),
-        more => Some(format!("{shown} and {more} more")),
-    }
+    let mut locations = locations.peekable();
+    locations.peek()?;
+    Some(names(locations))
 }

@@ -6,6 +6,7 @@ use crate::id::{Location, UnitId};
 use crate::outcome::{FinishedOutcome, LocationOutcome};
 use crate::port::ExecutionStatus;
 use crate::runbook::RunbookChange;
+use crate::text::counted;
 use jiff::Timestamp;
 use std::fmt;
 
@@ -71,8 +72,8 @@ impl fmt::Display for StopReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Budget { failed, allowed } => {
-                let s = if *failed == 1 { "" } else { "s" };
-                write!(f, "{failed} location{s} failed, and the budget allows {allowed}")
+                let failed = counted(*failed, "location");
+                write!(f, "{failed} failed, and the budget allows {allowed}")
             }
             Self::RunbookChanged { detail, .. } => f.write_str(detail),
             Self::CancelledElsewhere {

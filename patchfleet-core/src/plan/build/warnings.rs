@@ -1,8 +1,9 @@
 //! What a person should not overlook in a plan that is made.
 
-use crate::plan::{PlannedLocation, names, some_locations};
+use crate::plan::PlannedLocation;
 use crate::refusal::{Skip, SkipReason};
 use crate::request::{PatchRequest, Selector};
+use crate::text::{by_number, counted, names};
 
 /// Of what is skipped by policy, what a person should not overlook.
 pub(super) fn of_skips(skipped: &[Skip], request: &PatchRequest) -> Vec<String> {
@@ -13,7 +14,7 @@ pub(super) fn of_skips(skipped: &[Skip], request: &PatchRequest) -> Vec<String> 
             .filter(|skip| skip.reason == reason)
             .map(|skip| skip.location().to_string())
             .collect();
-        (found.len(), names(found.into_iter()))
+        (found.len(), names(found))
     };
     let (missing, where_missing) = of(SkipReason::GroupMissing);
     let (unknown, where_unknown) = of(SkipReason::Unknown);
@@ -23,22 +24,20 @@ pub(super) fn of_skips(skipped: &[Skip], request: &PatchRequest) -> Vec<String> 
     {
         warnings.push(format!(
             "there is no resource group {group} in {}: {where_missing} (names are case-sensitive)",
-            some_locations(missing)
+            counted(missing, "location")
         ));
     }
     if denied > 0 {
         warnings.push(format!(
             "access is denied in {}, out of scope by policy.denied: {where_denied}",
-            some_locations(denied)
+            counted(denied, "location")
         ));
     }
     if unknown > 0 {
         warnings.push(format!(
-            "{} skipped without knowing what is there: {where_unknown}",
-            match unknown {
-                1 => "1 location is".to_owned(),
-                n => format!("{n} locations are"),
-            }
+            "{} {} skipped without knowing what is there: {where_unknown}",
+            counted(unknown, "location"),
+            by_number(unknown, "is", "are"),
         ));
     }
     warnings
@@ -53,11 +52,9 @@ pub(super) fn on_nodes(locations: &[PlannedLocation]) -> Vec<String> {
     let mut warnings = Vec::new();
     if unmanaged > 0 {
         warnings.push(format!(
-            "{} not listed by Systems Manager (stopped, terminated, or never registered) and cannot be patched",
-            match unmanaged {
-                1 => "1 node of the selection is".to_owned(),
-                n => format!("{n} nodes of the selection are"),
-            }
+            "{} of the selection {} not listed by Systems Manager (stopped, terminated, or never registered) and cannot be patched",
+            counted(unmanaged, "node"),
+            by_number(unmanaged, "is", "are"),
         ));
     }
     let uncounted = locations

@@ -15,7 +15,7 @@ use patchfleet_core::port::Ports;
 use patchfleet_core::refusal::{Refusal, RefusalCode, RefusalReason};
 use patchfleet_core::report::Report;
 use patchfleet_core::request::Operation;
-use patchfleet_core::text::one_line;
+use patchfleet_core::text::{counted, one_line};
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -284,10 +284,7 @@ fn confirm(plan: &Plan, yes: bool) -> Result<(), Failure> {
         return Ok(());
     }
     let locations = plan.locations.len();
-    eprint!(
-        "Install patches in {locations} location{}? [y/N] ",
-        if locations == 1 { "" } else { "s" }
-    );
+    eprint!("Install patches in {}? [y/N] ", counted(locations, "location"));
     std::io::stderr().flush()?;
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
