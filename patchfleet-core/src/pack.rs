@@ -5,12 +5,17 @@
 //! rectangle, and starts are limited to about one per second, so [`pack`] looks for few
 //! rectangles. They never overlap: a location that is started twice is patched twice.
 //!
-//! The fewest rectangles are hard to find (the problem is a minimum biclique partition), so four
-//! ways are tried and the best is taken: accounts that have the same Regions, Regions that have
-//! the same accounts, the largest rectangle that is left again and again, and, for what is small
-//! once alike accounts and alike Regions are taken together, a search within a fixed number of
-//! steps. The first two bound the result: it is never worse than one rectangle for each account,
-//! or for each Region.
+//! The fewest rectangles are hard to find (the problem is a minimum biclique partition). So four ways are
+//! tried, and the best result is taken:
+//!
+//! * Accounts that have the same Regions form one rectangle.
+//! * Regions that have the same accounts form one rectangle.
+//! * The largest rectangle that is left is taken, again and again.
+//! * A search looks for the fewest, within a fixed number of steps. It is tried where few different
+//!   accounts and Regions are left once alike ones are taken together.
+//!
+//! The first two bound the result. There are never more rectangles than accounts, nor more than Regions,
+//! but for those that AWS's limit cuts.
 
 use crate::id::{AccountId, Location, Region};
 use std::collections::BTreeSet;

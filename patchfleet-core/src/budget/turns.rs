@@ -21,8 +21,8 @@ impl Queue {
         self.online > 0 && self.offline >= self.places
     }
 
-    /// How many turns the nodes that answer need one after another; `None` if they may never have
-    /// one, because every place can be held.
+    /// How many turns the nodes that answer need, one after another. `None` if every place can be held, so
+    /// that they may never have one.
     pub(crate) fn turns(self) -> Option<u64> {
         if self.can_be_blocked() {
             return None;

@@ -1,9 +1,9 @@
 //! What can go wrong at most, in a campaign that AWS paces.
 //!
 //! Every figure is given three times, because they differ. AWS counts errors, and its limits bound
-//! those. The truth is more: a command that succeeds with failed patches, and a node that does not
-//! come back from its reboot, are no errors to AWS. And if nobody drives the campaign any more, AWS
-//! goes on alone, with the whole budget of each unit that is open.
+//! those. The truth is more, because AWS does not count a command that succeeds with failed patches, nor a
+//! node that does not come back from its reboot. If nobody drives the campaign any more, AWS goes on
+//! alone, with the whole budget of each unit that is open.
 
 use super::{MaxConcurrency, MaxErrors, Seconds};
 use crate::budget::RateControl;

@@ -167,8 +167,8 @@ fn subsets(set: u32) -> impl Iterator<Item = u32> {
     })
 }
 
-/// The rank of a 0/1 matrix over the integers modulo a prime: at most the number of rectangles of
-/// any partition of its ones.
+/// The rank of a 0/1 matrix over the integers modulo a prime. No partition of its ones has fewer
+/// rectangles.
 fn rank(masks: &[u32]) -> usize {
     const PRIME: u64 = 1_000_003;
     let mut lines: Vec<[u64; MAX_CLASSES]> = masks

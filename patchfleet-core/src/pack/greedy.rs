@@ -68,8 +68,8 @@ fn largest(left: &[Bits], effort: &mut usize) -> Option<(Bits, Vec<usize>)> {
     best.map(|(_, rows, columns)| (rows, columns))
 }
 
-/// As much of a rectangle as one start takes. Of too many rows, those are taken of which least is
-/// left afterwards.
+/// As much of a rectangle as one start takes. Where it has too many rows, those that fewest of the
+/// remaining columns have are taken.
 fn one_start_of(left: &[Bits], rows: &Bits, mut columns: Vec<usize>) -> Block {
     columns.sort_unstable();
     columns.truncate(MAX_SIDE);

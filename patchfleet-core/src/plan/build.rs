@@ -20,20 +20,26 @@ mod warnings;
 
 /// Plans what `request` asks for, from what was found. Pure: the same values give the same plan.
 ///
-/// `steps` says what AWS-RunPatchBaseline adds to the life of a command. Of the `options`, those on
-/// how to ask say nothing here.
+/// `steps` says what AWS-RunPatchBaseline adds to the life of a command. The `options` on how to ask have
+/// no effect here.
 ///
-/// With node ids, or all managed nodes under patchfleet's own runbook, a unit is one location and at
-/// most [`MAX_NODE_IDS`](crate::runbook::MAX_NODE_IDS) ids, so a location may have several units. So
-/// it is where nodes that are offline are left out. A location whose nodes are not known cannot be
-/// kept: there is no id to send there. Of ids that were asked for, a location that has none is
-/// skipped as empty whatever the policy.
+/// A unit names its nodes if the request names them, or asks for all managed nodes under patchfleet's own
+/// runbook, or if nodes that are offline are left out. Such a unit has one location and at most
+/// [`MAX_NODE_IDS`](crate::runbook::MAX_NODE_IDS) nodes, so a location may have several units. A location
+/// whose nodes are not known cannot be kept then, because there is no id to send there. A location that
+/// has none of the ids that were asked for is skipped as empty, whatever the policy.
 ///
 /// # Errors
 ///
-/// A [`Refusal`] with every reason: answers whose policy is to refuse, node ids that are in no
-/// location, targets that do not fit in a parameter, nodes that are offline (also where all are, and the
-/// policy leaves them out), a cutoff that is too near; or, if nothing else is wrong, that no location is left to patch
+/// A [`Refusal`] with every reason there is:
+///
+/// * answers whose policy is to refuse,
+/// * node ids that are in no location,
+/// * targets that do not fit in a parameter,
+/// * nodes that are offline, also where the policy leaves them out and all are,
+/// * a cutoff that is too near.
+///
+/// If nothing else is wrong and no node is selected anywhere, that is the reason
 /// ([`NothingSelected`](RefusalCode::NothingSelected)).
 pub fn build(
     request: &PatchRequest,

@@ -10,10 +10,10 @@ use crate::text::names;
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Plan {
-    /// How `newer` differs from this plan, one line each, in the order of the locations. Empty:
-    /// `newer` would start the same and leave out the same for the same reasons.
+    /// How `newer` differs from this plan, one line each, in the order of the locations. If there is no
+    /// line, `newer` would start the same and leave out the same for the same reasons.
     ///
-    /// Words that may differ from one asking to the next (details, warnings) are no difference.
+    /// Details and warnings may be worded differently each time AWS is asked. They are no difference.
     #[must_use]
     pub fn differences(&self, newer: &Self) -> Vec<String> {
         let mut lines = Vec::new();
@@ -63,8 +63,8 @@ impl Plan {
         lines
     }
 
-    /// Takes over the version of the runbook that `saved` pins. A plan that was made anew names the
-    /// version that is the default by now; what a person has seen and approved is the saved one.
+    /// Takes over the version of the runbook that `saved` pins. A plan that was made anew names the version
+    /// that is the default by now, but a person has seen and approved the saved one.
     pub fn keep_pin_of(&mut self, saved: &Self) {
         if self.request.automation.pin != RunbookPin::Version {
             return;
@@ -108,8 +108,8 @@ impl Plan {
         })
     }
 
-    /// The starts, but for the version that is pinned, and for what follows from the time: where
-    /// there is a cutoff, commands live the shorter the later the plan is made.
+    /// The starts without what may differ between equal plans. That is the pinned version and, where there
+    /// is a cutoff, how long commands live: the later a plan is made, the shorter.
     fn starts_alike(&self) -> Vec<StartRequest> {
         let has_cutoff = self
             .lifetime
@@ -139,7 +139,7 @@ impl Plan {
     }
 }
 
-/// In words, that as many nodes were planned as are there now, and that they are not the same.
+/// Says that as many nodes are there as were planned, but not the same ones. `None` if that is not so.
 fn other_nodes(was: Option<&State<'_>>, is: Option<&State<'_>>) -> Option<String> {
     let (Some(State::Planned(was)), Some(State::Planned(is))) = (was, is) else {
         return None;

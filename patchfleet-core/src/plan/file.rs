@@ -9,7 +9,7 @@ use serde_json::Value;
 /// The key of a plan's own digest.
 const DIGEST: &str = "digest";
 
-/// A text that is not a plan that this version reads.
+/// Why a text could not be read as a plan.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PlanFileError {
@@ -87,8 +87,8 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// [`PlanFileError`] if it is none, is damaged, was changed since it was saved, or was written by another
-    /// version.
+    /// [`PlanFileError`] if it is no plan, is damaged, was changed since it was saved, or was written by
+    /// another version.
     pub fn from_json(text: &str) -> Result<Self, PlanFileError> {
         let mut value: Value = serde_json::from_str(text).map_err(PlanFileError::Syntax)?;
         match value.get("format").and_then(Value::as_u64) {
@@ -121,7 +121,7 @@ struct Saved<'a> {
     digest: String,
 }
 
-/// The keys of `value` that `known`, which is what was read of it, does not have.
+/// The keys of `value` that `known` does not have. `known` is what was read of `value`.
 fn unknown(value: &Value, known: &Value, path: &str, keys: &mut Vec<String>) {
     match (value, known) {
         (Value::Object(entries), Value::Object(known)) => {

@@ -1,9 +1,9 @@
 //! How long the commands of a plan live, and who may have no turn until they expire.
 //!
-//! A command expires as a whole (`real-answers` 10, 21): its `TimeoutSeconds` and the sum of the step
-//! timeouts of its document after it was requested. Whoever has not had a turn by then has none. And
-//! a command that is alive patches and reboots a node whenever that comes back. So it lives as long
-//! as the nodes of its location need, and no longer than the cap, the cutoff and the request say.
+//! A command expires as a whole (`real-answers` 10, 21). It lives for its `TimeoutSeconds` and the sum of
+//! the step timeouts of its document. A node that has had no turn by then is not patched. But a command
+//! that is alive patches and reboots a node whenever that comes back. So a command lives as long as the
+//! nodes of its location need, and no longer than the cap, the cutoff and the request say.
 
 use super::Plan;
 use super::units::{Command, Draft};
@@ -24,15 +24,15 @@ use std::collections::BTreeMap;
 /// The longest that a command lives, unless the request says how long it is to be delivered.
 pub const LIFETIME_CAP: Seconds = Seconds::hours(24);
 
-/// How long it may take from the start of an execution to the request of its command, for which a
-/// cutoff leaves room: a start without an answer is sent again for 5 minutes, and the execution in
-/// the location takes a moment more.
+/// How long it may take from the start of an execution until its command is sent. A cutoff leaves room for
+/// that. A start without an answer is sent again for 5 minutes, and the execution in the location takes a
+/// moment more.
 pub const CUTOFF_MARGIN: Seconds = Seconds::new(6 * 60);
 
 /// What Run Command gives a node at least, in seconds (SSM model: `TimeoutSeconds` of 30 and more).
 const SHORTEST: Seconds = Seconds::new(DeliveryTimeout::MIN_SECONDS as u64);
 
-/// What a node may take besides patching: until its agent takes the command, and for its reboots.
+/// How long a node may take besides patching, until its agent takes the command and for its reboots.
 const AROUND_PATCHING: Seconds = Seconds::hours(1);
 
 /// How long commands live, under patchfleet's own runbook. Each start has its own `TimeoutSeconds`.
@@ -105,8 +105,8 @@ impl Lifetime {
         timeout.plus(self.steps.least).get() / self.node.get().max(1)
     }
 
-    /// Whether a command may expire while a node of it is being patched: if one that does not answer
-    /// comes back late, or not every node is sure to be through. The node's run goes on then.
+    /// Whether a command may expire while a node of it is being patched, whose run goes on then. That may
+    /// be if a node that does not answer comes back late, or if not every node is sure to be through.
     pub(super) fn may_be_cut_off(&self, request: &PatchRequest, command: &Command, timeout: Seconds) -> bool {
         command.nodes.is_none_or(|nodes| {
             let queue = nodes.queue(request.budget.nodes.max_concurrency);
@@ -139,8 +139,8 @@ impl Lifetime {
     }
 }
 
-/// How many turns the nodes of a command need; `None` if they were not counted. Where nodes that do
-/// not answer can hold every place, more time is of no use: then as many as without them.
+/// How many turns the nodes of a command need; `None` if they were not counted. Where nodes that do not
+/// answer can hold every place, more time would not help, so they are left out of account.
 fn needed_turns(command: &Command, limit: MaxConcurrency) -> Option<u64> {
     let queue = command.nodes?.queue(limit);
     let alone = crate::budget::Queue { offline: 0, ..queue };
@@ -270,10 +270,10 @@ fn remedy(request: &PatchRequest, lifetime: &Lifetime) -> &'static str {
 }
 
 impl Plan {
-    /// The start of a unit that is begun now: the planned one. Where there is a cutoff, its commands
-    /// live as much shorter as it is begun later. `None` if there is no such unit.
+    /// The start of a unit that is begun at `now`; `None` if there is no such unit. It is the planned start,
+    /// but where there is a cutoff its commands live only as long as there is time left.
     ///
-    /// Whether it may be begun at all says [`Lifetime::begins_until`].
+    /// [`Lifetime::begins_until`] says whether it may be begun at all.
     #[must_use]
     pub fn start_at(&self, unit: UnitId, now: Timestamp) -> Option<StartRequest> {
         let mut start = self.unit(unit)?.start.clone();

@@ -23,9 +23,9 @@ pub struct Options<'a> {
     pub concurrency: usize,
     /// The step timeout of patchfleet's own runbook, as it is installed.
     pub step_timeout: StepTimeout,
-    /// How the results will be read, if a driver follows the campaign: then the calls that this needs
-    /// are tried before an Install is planned, and a denied one refuses. `None` for a plan that is
-    /// fired and forgotten.
+    /// How the results will be read, if a driver follows the campaign. The calls that this needs are tried
+    /// before an Install is planned, and a denied one refuses. `None` for a plan that is fired and
+    /// forgotten.
     pub results: Option<ResultPorts<'a>>,
     /// Whether somebody is there to see the plan.
     pub attendance: Attendance,
@@ -261,9 +261,9 @@ fn not_too_many(request: &PatchRequest, locations: usize) -> Result<(), Refusal>
     })
 }
 
-/// Sees that the caller is in the central account and Region that a plan was made from. Before a
-/// campaign is driven on, that must hold: its executions are looked for, and its next units started,
-/// wherever the caller is.
+/// Checks that the caller is in the central account and Region that a plan was made from. A campaign is
+/// driven on only if that holds, because its executions are looked for, and its next units are started,
+/// in the caller's account and Region.
 ///
 /// # Errors
 ///

@@ -80,9 +80,9 @@ pub(super) fn reasons(
     }
 }
 
-/// The locations of an Install that have nodes, of which it is not known how many answer. A runbook of
-/// one's own has limits of its own, and a location that is kept although nobody can look into it is the
-/// policy's affair.
+/// The locations of an Install whose nodes were not counted, so nobody knows how many answer. There are none
+/// under a runbook of one's own, which has limits of its own. A location that the policy keeps although
+/// nobody can look into it is not among them.
 fn uncounted(request: &PatchRequest, locations: &[PlannedLocation]) -> Vec<String> {
     if request.patch.operation != Operation::Install || !runbook::is_own(&request.automation.document) {
         return vec![];

@@ -1,8 +1,8 @@
 //! Whether the results of a campaign could be read, tried before anything is installed.
 //!
-//! A role that may start patching and may not read what became of it leaves a fleet patched and
-//! every node *unknown*. So the calls that collecting makes are made once before, for things that do
-//! not exist where that is possible: AWS checks the permission first.
+//! A role that may start patching but may not read what became of it leaves a fleet patched and every node
+//! *unknown*. So each call that collecting needs is made once before. Where possible it asks for a thing
+//! that does not exist, because AWS checks the permission first.
 
 use super::Plan;
 use crate::census::CensusTaken;
@@ -59,7 +59,7 @@ async fn all(calls: Vec<Call<'_>>) -> Vec<Trial> {
     .await
 }
 
-/// The answer of a call, of which only counts whether it was allowed.
+/// Makes a call of which only one thing matters: whether it is allowed.
 fn asked<'a, T: Send + 'a>(call: BoxFuture<'a, PortResult<T>>) -> BoxFuture<'a, PortResult<()>> {
     Box::pin(async move { call.await.map(drop) })
 }

@@ -50,7 +50,7 @@ pub(super) fn warnings(request: &PatchRequest, locations: &[PlannedLocation]) ->
     warnings
 }
 
-/// The percentage, if it comes to none of at least two. What 0 % comes to was asked for.
+/// The percentage, if it comes to none of at least two. 0 % is left out, since it asks for none.
 fn none_of(percent: Option<u8>, of: u32) -> Option<u8> {
     percent.filter(|&percent| percent > 0 && of > 1 && u64::from(of) * u64::from(percent) < 100)
 }

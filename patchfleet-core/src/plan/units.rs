@@ -1,4 +1,4 @@
-//! The starts to be: which locations, which nodes, and for how long their commands live.
+//! Drafts of a plan's units: which locations, which nodes, and for how long their commands live.
 
 use super::lifetime::Lifetime;
 use super::{Followed, PlannedLocation, Unit};
@@ -11,7 +11,7 @@ use crate::request::{OfflineAction, PatchRequest, Selector};
 use crate::runbook::{self, STEP_TIMEOUT_PARAMETER, TIMEOUT_PARAMETER, TargetTooLong};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// One start to be.
+/// A unit in the making.
 pub(super) struct Draft {
     pub(super) rectangle: Rectangle,
     /// The nodes that the start names; `None` if it names none.
@@ -139,11 +139,11 @@ pub(super) fn paced<'a>(
         .collect()
 }
 
-/// Whether each unit names its nodes. So it does for all managed nodes as well: Automation and State
-/// Manager take `InstanceIds` = `*`, and of Run Command nothing says that it does. A runbook of
-/// one's own finds its nodes itself.
+/// Whether each unit names its nodes. So it does for all managed nodes, too: it is documented that
+/// Automation and State Manager take `InstanceIds` = `*`, but not that Run Command does. A runbook of one's
+/// own finds its nodes itself.
 ///
-/// What an inventory of one's own selects is named as well, since AWS would find other nodes.
+/// What an inventory of one's own selects is named as well, since AWS might find other nodes.
 pub(super) fn names_nodes(request: &PatchRequest, resolution: Resolution) -> bool {
     match request.targets.selector {
         _ if resolution == Resolution::ByIds => true,
@@ -159,8 +159,8 @@ pub(super) fn names_nodes(request: &PatchRequest, resolution: Resolution) -> boo
 /// whole if one of them is stopped. Their units come last, since each holds its location until its
 /// command expires.
 ///
-/// Where there is a cutoff, each location has a unit of its own. AWS begins the later locations of
-/// a start when the earlier ones are through, and their commands would live past the cutoff.
+/// Where there is a cutoff, each location has a unit of its own. AWS begins the later locations of a start
+/// only when the earlier ones are through, so their commands would live past the cutoff.
 pub(super) fn units(
     request: &PatchRequest,
     central: &Caller,

@@ -4,8 +4,8 @@ use jiff::SignedDuration;
 use serde::{Serialize, Serializer};
 use std::{fmt, str::FromStr};
 
-/// Run Command's `TimeoutSeconds`: how long a command waits for a node until it gives the node up,
-/// in whole seconds.
+/// Run Command's `TimeoutSeconds`, in whole seconds. A command that has waited so long for a node gives the
+/// node up.
 ///
 /// From 30 seconds to 30 days (SSM model: 30 to 2,592,000). As text it has units, `"2h"` or
 /// `"1h 30m"`.

@@ -1,5 +1,5 @@
-//! A request on its way to being valid: its fields each read on their own, what failed left out.
-//! Here are the rules that fields have with each other, and the step from draft to request.
+//! A draft of a request: each field was read on its own, and those that failed are left out. The rules
+//! between fields are here, and the step from draft to request.
 
 use super::defaults::{self, OWN_DOCUMENT};
 use super::fields::{Collector, Field};

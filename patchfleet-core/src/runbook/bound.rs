@@ -26,8 +26,8 @@ pub struct PlannedRunbook {
     pub parameters: Vec<String>,
     /// Whether it is patchfleet's own.
     pub own: bool,
-    /// The locations in which a document of this name stands as well, as the discovery role finds
-    /// it there, and says the same.
+    /// The locations that have a document of this name, too, which says the same. The discovery role looked
+    /// for it there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub copies: Vec<Location>,
     /// The locations in which nobody could find out whether one stands there. A warning of the plan
@@ -45,8 +45,8 @@ pub enum RunbookChange {
     Differs,
     /// It is not there any more.
     Gone,
-    /// When the plan was made it could be read, or was not there, and for some minutes nobody could look any
-    /// more: whether what would run is the same is not known.
+    /// It is not known whether what would run is the same. Planning could look, and for some minutes now
+    /// nobody could.
     Unreadable,
 }
 

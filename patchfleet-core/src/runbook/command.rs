@@ -68,8 +68,8 @@ pub enum CommandSteps {
         /// How many steps take the value of `StepTimeoutSeconds`.
         by_parameter: u32,
     },
-    /// The document could not be read. What follows holds for every known version of it: a sum is
-    /// given as the least and the most that it may be.
+    /// The document could not be read. A sum is then given as the least and the most that it may be in any
+    /// known version of the document.
     #[default]
     Unread,
 }

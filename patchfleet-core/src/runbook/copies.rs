@@ -1,8 +1,8 @@
 //! What target accounts have under the runbook's name: before a plan is made, and before each start.
 //!
-//! Which account's document a multi-account automation runs is not documented. So each location is
-//! looked at as it will find the document: a copy by its name, a shared one by its ARN. That is one
-//! GetDocument in each location.
+//! It is not documented which account's document a multi-account automation runs. So each location is asked
+//! for the document in the way in which it will find it: by its name for a copy, by its ARN for a shared
+//! one. That is one GetDocument in each location.
 
 use super::bound::{CENTRAL, Changed, NotCompared, PlannedRunbook, RunbookChange, Unread};
 use super::{ContentDigest, digest};
@@ -150,8 +150,8 @@ impl PlannedRunbook {
         }
     }
 
-    /// That it is not known any more what would run, because nobody can look `at` this place (`None`: the
-    /// central account and Region), nor in `more`.
+    /// Says that it is not known any more what would run, because nobody can look `at` this place, nor in
+    /// `more`. `None` is the central account and Region.
     pub(crate) fn unreadable(&self, at: Option<&Location>, more: &[&Location], error: &PortError) -> Changed {
         let place = match at {
             None => CENTRAL.to_owned(),
