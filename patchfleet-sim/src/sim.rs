@@ -106,7 +106,7 @@ impl Sim {
     pub fn role_credentials(&self, role_arn: &str) -> Result<Credentials, ApiError> {
         let input = json!({"RoleArn": role_arn, "RoleSessionName": "test"});
         let assumed = self.with_world(|world| {
-            let org = &world.org;
+            let org = &world.organization();
             let region = org
                 .regions
                 .iter()

@@ -59,7 +59,7 @@ fn account<'a>(
     operation: &str,
     id: Option<&str>,
 ) -> Result<&'a Account, ApiError> {
-    let org = &world.org;
+    let org = &world.organization();
     if id.is_some() && org.in_use && !org.account_management {
         return Err(denied(format!(
             "User: {} is not authorized to perform: account:{operation} (Your organization must first enable trusted access with AWS Account Management.)",
@@ -90,12 +90,12 @@ impl Operation for ListRegions {
         let wanted = given(self.region_opt_status_contains);
         let account = account(world, caller, Self::NAME, self.account_id.as_deref())?;
         let regions: Vec<RegionShape> = world
-            .org
+            .organization()
             .regions
             .iter()
             .map(|region| RegionShape {
                 region_name: region.to_string(),
-                region_opt_status: world.org.opt_status(account, region),
+                region_opt_status: world.organization().opt_status(account, region),
             })
             .filter(|one| wanted.is_empty() || wanted.iter().any(|status| status == one.region_opt_status))
             .collect();
@@ -121,14 +121,14 @@ impl Operation for GetRegionOptStatus {
     fn run(self, world: &mut World, caller: &Caller) -> Result<RegionShape, ApiError> {
         let account = account(world, caller, Self::NAME, self.account_id.as_deref())?;
         let name = given(self.region_name);
-        let mut regions = world.org.regions.iter();
+        let mut regions = world.organization().regions.iter();
         let region = regions.find(|region| region.as_str() == name).ok_or_else(|| {
             ApiError::client("ValidationException", format!("There is no Region {name}."))
                 .with("reason", "invalidRegionOptTarget")
         })?;
         Ok(RegionShape {
             region_name: name,
-            region_opt_status: world.org.opt_status(account, region),
+            region_opt_status: world.organization().opt_status(account, region),
         })
     }
 }

@@ -3,10 +3,7 @@
 use super::{ApiError, Caller, Operation, Principal, Service, check::given, documents::is_reserved, input};
 use crate::model::without_nulls;
 use crate::world::Tag;
-use crate::world::{
-    RateControl, RateInput, StartOrder, StartRefusal, Target, TargetLocation, Token, World, after,
-};
-use jiff::SignedDuration;
+use crate::world::{RateControl, RateInput, StartOrder, StartRefusal, Target, TargetLocation, Token, World};
 use patchfleet_core::id::Location;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -94,9 +91,9 @@ impl Operation for StartAutomationExecution {
             let token = Token {
                 content,
                 execution: id.clone(),
-                used: world.now,
+                used: world.now(),
             };
-            world.tokens.insert(key, token);
+            world.remember(key, token);
         }
         Ok(Started {
             automation_execution_id: id,
@@ -184,17 +181,6 @@ fn refused(refusal: StartRefusal, document: &str) -> ApiError {
             "AutomationExecutionLimitExceededException",
             "The number of simultaneously running Automation executions exceeded the allowable limit.",
         ),
-    }
-}
-
-impl World {
-    /// What a token was used for, as long as it is remembered.
-    fn remembered(&self, key: &(Location, String)) -> Option<&Token> {
-        let memory = self.automation.token_memory_seconds.map(i64::from);
-        let fresh = |token: &&Token| {
-            memory.is_none_or(|seconds| self.now < after(token.used, SignedDuration::from_secs(seconds)))
-        };
-        self.tokens.get(key).filter(fresh)
     }
 }
 

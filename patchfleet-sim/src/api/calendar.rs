@@ -51,7 +51,7 @@ impl Operation for GetCalendarState {
             return Err(invalid("CalendarNames names no calendar.".to_owned()));
         }
         let at = match &self.at_time {
-            None => world.now,
+            None => world.now(),
             Some(text) => time(text).ok_or_else(|| invalid(format!("{text} is not an ISO 8601 time.")))?,
         };
         let unsupported = |problem: String| ApiError::client("UnsupportedCalendarException", problem);

@@ -86,7 +86,7 @@ pub(crate) fn perform_typed<O: Operation>(
 
 /// Draws what faults do to a call that is made by its type.
 pub(crate) fn fate_of<O: Operation>(world: &mut World, caller: &Caller, input: &O) -> Fate {
-    if world.faults.is_empty() {
+    if world.faults().is_empty() {
         return Fate::default();
     }
     let input = serde_json::to_value(input).unwrap_or_default();
@@ -129,9 +129,9 @@ fn around<T>(
             if !violations.is_empty() {
                 return Err(ApiError::invalid(service, &violations));
             }
-            world.query_errors.clone_from(&fate.query_errors);
+            world.answer_with_query_errors(&fate.query_errors);
             let result = run(world);
-            world.query_errors.clear();
+            world.answer_with_query_errors(&[]);
             result
         })
     };
@@ -165,11 +165,11 @@ fn record(
         status: error.map_or(200, ApiError::status),
         error: error.map(|error| error.code().to_owned()),
         faults: fate.names.clone(),
-        time: world.now,
+        time: world.now(),
     };
     let action = action(service, operation);
     let known = super::find(service, operation).is_some();
-    world.requests.push(record, known.then_some(action.as_str()));
+    world.record(record, known.then_some(action.as_str()));
 }
 
 pub(super) type Act = fn(&mut World, &Caller, Value) -> Result<Value, ApiError>;

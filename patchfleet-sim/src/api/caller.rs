@@ -49,7 +49,7 @@ impl Caller {
     /// The owner of an access key: a role session of this world, or else the administrator.
     #[must_use]
     pub fn of_key(world: &World, key: &str, region: Region) -> Self {
-        match world.sessions.get(key) {
+        match world.session(key) {
             None => Self::administrator(world, region),
             Some(session) => Self {
                 account: session.account.clone(),

@@ -203,7 +203,7 @@ pub(super) fn invalid_instance(id: &str) -> ApiError {
 /// A command of the caller's account and Region, visible or not.
 pub(super) fn command_here<'a>(world: &'a World, caller: &Caller, id: &str) -> Result<&'a Command, ApiError> {
     world
-        .commands
+        .command_index()
         .get(id)
         .filter(|one| is_here(&one.order.location, caller))
         .ok_or_else(|| unknown_command(id))
@@ -229,7 +229,7 @@ pub(super) fn find<'a>(
     let mut found: Vec<&Command> = match id {
         // An id that nothing here has finds nothing, as a filter would.
         Some(id) => command_here(world, caller, id).into_iter().collect(),
-        None => world.commands.at(&caller.location()).collect(),
+        None => world.command_index().at(&caller.location()).collect(),
     };
     found
         .retain(|one| world.shows_command(one) && node.is_none_or(|node| one.invocation(&node.id).is_some()));

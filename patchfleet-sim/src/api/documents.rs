@@ -140,10 +140,8 @@ pub(super) fn own<'a>(
     caller: &Caller,
     name: &str,
 ) -> Result<&'a mut Document, ApiError> {
-    let place = world.places.get_mut(&caller.location());
-    place
-        .and_then(|place| place.documents.get_mut(name))
-        .ok_or_else(|| no_document(name))
+    let document = world.documents_mut().get_mut(&caller.location(), name);
+    document.ok_or_else(|| no_document(name))
 }
 
 /// Refuses what only the owner may do with a document of Amazon's.
@@ -250,12 +248,12 @@ fn read(
     }
     let format = DocumentFormat::named(format);
     let version =
-        DocumentVersion::read(content, kind, format, world.now).map_err(|refusal| match refusal {
+        DocumentVersion::read(content, kind, format, world.now()).map_err(|refusal| match refusal {
             DocumentRefusal::Content(problem) => ApiError::client("InvalidDocumentContent", problem),
             DocumentRefusal::Schema(problem) => ApiError::client("InvalidDocumentSchemaVersion", problem),
         })?;
     Ok(DocumentVersion {
-        active_from: after(world.now, world.document_settle),
+        active_from: after(world.now(), world.rules().document_settle),
         ..version
     })
 }
@@ -290,15 +288,15 @@ impl Operation for CreateDocument {
                 self.attachments.as_deref(),
             )?
         };
-        let most = world.quotas.documents;
-        let place = world.places.entry(caller.location()).or_default();
-        if place.documents.contains_key(&name) {
+        let most = world.rules().quotas.documents;
+        let (location, documents) = (caller.location(), world.documents_mut());
+        if documents.get(&location, &name).is_some() {
             return Err(ApiError::client(
                 "DocumentAlreadyExists",
                 format!("The document {name} already exists."),
             ));
         }
-        if place.documents.len() >= most {
+        if documents.at(&location).count() >= most {
             return Err(ApiError::client(
                 "DocumentLimitExceeded",
                 format!("You can have at most {most} active SSM documents."),
@@ -312,7 +310,7 @@ impl Operation for CreateDocument {
         };
         let account = caller.account.to_string();
         let document_description = describe(name.clone(), account, &document, 1, &version, "Creating");
-        place.documents.insert(name, document);
+        documents.insert(&location, name, document);
         Ok(Changed { document_description })
     }
 }
@@ -334,7 +332,7 @@ impl Operation for UpdateDocument {
             format,
             self.attachments.as_deref(),
         )?;
-        let (now, most) = (world.now, world.quotas.document_versions);
+        let (now, most) = (world.now(), world.rules().quotas.document_versions);
         let document = own(world, caller, &name)?;
         if document.is_settling(now) {
             return Err(not_possible(unsettled(&name)));
@@ -412,7 +410,7 @@ impl Operation for DeleteDocument {
     fn run(self, world: &mut World, caller: &Caller) -> Result<Value, ApiError> {
         let name = given(self.name);
         refuse_amazons(world, caller, &name)?;
-        let now = world.now;
+        let now = world.now();
         let document = own(world, caller, &name)?;
         if !document.shared_with.is_empty() {
             return Err(not_possible("Must unshare document first before delete"));
@@ -421,9 +419,7 @@ impl Operation for DeleteDocument {
             return Err(ApiError::client("TooManyUpdates", unsettled(&name)));
         }
         if self.document_version.is_none() && self.version_name.is_none() {
-            if let Some(place) = world.places.get_mut(&caller.location()) {
-                place.documents.remove(&name);
-            }
+            world.documents_mut().remove(&caller.location(), &name);
             return Ok(json!({}));
         }
         let found = FoundDocument {

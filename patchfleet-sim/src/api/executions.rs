@@ -32,7 +32,7 @@ fn find<'a>(world: &'a World, caller: &Caller, id: &str) -> Result<&'a Execution
 /// know it from the first moment.
 pub(super) fn kept<'a>(world: &'a World, caller: &Caller, id: &str) -> Result<&'a Execution, ApiError> {
     world
-        .executions
+        .execution_index()
         .get(id)
         .filter(|one| is_here(&one.order.location, caller) && world.is_kept(one))
         .ok_or_else(|| not_found(id))
@@ -154,7 +154,7 @@ pub(crate) struct Executions {
 
 /// The executions among which those are that the filters take: as few as an index gives.
 fn candidates<'a>(world: &'a World, caller: &Caller, filters: &[Filter]) -> Vec<&'a Execution> {
-    let all = &world.executions;
+    let all = &world.execution_index();
     let values = |key: &str| {
         let filter = filters.iter().find(|filter| filter.key == key)?;
         // A value that stands twice finds nothing twice.

@@ -82,7 +82,7 @@ pub(crate) fn admit(
         Principal::Administrator => false,
         // That one needs no permission.
         Principal::Role { .. } if action == "sts:GetCallerIdentity" => false,
-        Principal::Role { name, .. } => world.org.denies(&caller.account, name, &action),
+        Principal::Role { name, .. } => world.organization().denies(&caller.account, name, &action),
     };
     if denied {
         return Err(access_denied(caller, service, operation, input));
@@ -92,7 +92,7 @@ pub(crate) fn admit(
 
 /// A Region that does not exist, or that the account has not enabled, knows none of its keys.
 fn check_region(world: &World, caller: &Caller, service: Service) -> Result<(), ApiError> {
-    let (org, account, region) = (&world.org, &caller.account, &caller.region);
+    let (org, account, region) = (&world.organization(), &caller.account, &caller.region);
     let is_enabled = match service {
         Service::Sts => org.is_enabled_for_sts(account, region),
         _ => service.is_global() || org.is_enabled(account, region),
@@ -121,7 +121,7 @@ pub(crate) fn invalid_token(service: Service) -> ApiError {
 
 /// Credentials end when they were said to end, in real time, because an SDK renews them by that.
 fn check_session(world: &World, caller: &Caller, service: Service) -> Result<(), ApiError> {
-    let session = caller.key.as_ref().and_then(|key| world.sessions.get(key));
+    let session = caller.key.as_ref().and_then(|key| world.session(key));
     if session.is_some_and(|session| session.is_over(Timestamp::now())) {
         return Err(expired(service));
     }
@@ -139,8 +139,8 @@ fn refusal(
         FaultEffect::Throttle => throttled(service),
         FaultEffect::Deny => access_denied(caller, service, operation, input),
         FaultEffect::ExpireCredentials => {
-            if let Some(session) = caller.key.as_ref().and_then(|key| world.sessions.get_mut(key)) {
-                session.revoke();
+            if let Some(key) = &caller.key {
+                world.revoke_session(key);
             }
             expired(service)
         }

@@ -152,7 +152,7 @@ fn not_found() -> ApiError {
 
 /// The group of that name, with its place.
 fn find<'a>(world: &'a World, caller: &Caller, name: &str) -> Result<(&'a Place, &'a Group), ApiError> {
-    let place = world.places.get(&caller.location());
+    let place = world.place(&caller.location());
     place
         .and_then(|place| Some((place, place.groups.get(name)?.as_ref())))
         .ok_or_else(not_found)
@@ -223,7 +223,7 @@ impl Operation for CreateGroup {
                 configuration,
             },
         };
-        let place = world.places.entry(caller.location()).or_default();
+        let place = world.place_made(&caller.location());
         if place.groups.contains_key(&name) {
             return Err(bad(format!("The group {name} exists already.")));
         }
@@ -252,12 +252,11 @@ impl Operation for DeleteGroup {
         let name = name_of(caller, self.group, self.group_name)?;
         let (_, group) = find(world, caller, &name)?;
         let answer = json!({"Group": shape(caller, &name, group)});
-        if let Some(place) = world.places.get_mut(&caller.location()) {
-            place.groups.remove(&name);
-            // A group of the same name that is made later does not inherit the members.
-            for node in place.nodes.values_mut() {
-                node.leave(&name);
-            }
+        let place = world.place_made(&caller.location());
+        place.groups.remove(&name);
+        // A group of the same name that is made later does not inherit the members.
+        for node in place.nodes.values_mut() {
+            node.leave(&name);
         }
         Ok(answer)
     }
@@ -323,7 +322,7 @@ impl Operation for ListGroups {
 
     fn run(self, world: &mut World, caller: &Caller) -> Result<Groups, ApiError> {
         let filters = given(self.filters);
-        let place = world.places.get(&caller.location());
+        let place = world.place(&caller.location());
         let groups: Vec<(&String, &Group)> = place
             .into_iter()
             .flat_map(|place| &place.groups)

@@ -94,10 +94,10 @@ struct Activation {
 
 fn activation(world: &World, node: &Node) -> Option<Activation> {
     let id = node.id.as_str();
-    let days = world.seed.between(30, 300, &[id, "registered"]);
+    let days = world.seed().between(30, 300, &[id, "registered"]);
     (node.id.kind() == NodeKind::Hybrid).then(|| Activation {
-        id: world.seed.uuid(&[id, "activation"]),
-        registered: after(world.start, SignedDuration::from_hours(-24 * days)).into(),
+        id: world.seed().uuid(&[id, "activation"]),
+        registered: after(world.start(), SignedDuration::from_hours(-24 * days)).into(),
         name: node
             .tags
             .get("Name")
@@ -114,10 +114,10 @@ fn resource_type(node: &Node) -> &'static str {
 }
 
 fn instance(world: &World, node: &Node) -> InstanceShape {
-    let number = world.seed.number(&[node.id.as_str(), "address"]);
+    let number = world.seed().number(&[node.id.as_str(), "address"]);
     let (platform_name, platform_version) = node.platform_name();
-    let pinged = node.silent_since.unwrap_or(world.now);
-    let minutes = world.seed.between(1, 30, &[node.id.as_str(), "association"]);
+    let pinged = node.silent_since.unwrap_or(world.now());
+    let minutes = world.seed().between(1, 30, &[node.id.as_str(), "association"]);
     let associated = WireTime(after(pinged, SignedDuration::from_mins(-minutes)));
     let activation = activation(world, node);
     let hybrid = activation.is_some();

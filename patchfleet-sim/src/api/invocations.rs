@@ -92,7 +92,7 @@ fn shape(world: &World, command: &Command, one: &Invocation, details: bool) -> I
 /// 0.11 seconds). That holds also for a node whose turn comes later.
 fn requested(world: &World, command: &Command, one: &Invocation) -> Timestamp {
     let millis = world
-        .seed
+        .seed()
         .between(70, 110, &["requested", &command.id, one.node.as_str()]);
     after(command.requested, SignedDuration::from_millis(millis))
 }
@@ -267,7 +267,7 @@ impl Operation for GetCommandInvocation {
             None => (None, None),
         };
         let ended = ended.filter(|_| started.is_some());
-        let elapsed = started.map(|from| iso_span(ended.unwrap_or(world.now).duration_since(from)));
+        let elapsed = started.map(|from| iso_span(ended.unwrap_or(world.now()).duration_since(from)));
         let url = |stream| {
             let of = |plugin: &Plugin| command.output_url(one, plugin.name, stream);
             plugin.as_ref().map(of).unwrap_or_default()

@@ -81,7 +81,7 @@ pub(crate) struct Units {
 
 /// Refuses a world without an organization.
 fn in_use(world: &World) -> Result<(), ApiError> {
-    if world.org.in_use {
+    if world.organization().in_use {
         return Ok(());
     }
     Err(ApiError::client(
@@ -92,7 +92,7 @@ fn in_use(world: &World) -> Result<(), ApiError> {
 
 fn allow(world: &World, caller: &Caller) -> Result<(), ApiError> {
     in_use(world)?;
-    if world.org.may_read(&caller.account) {
+    if world.organization().may_read(&caller.account) {
         return Ok(());
     }
     Err(ApiError::client(
@@ -109,20 +109,21 @@ fn invalid(message: impl Into<String>, reason: &'static str) -> ApiError {
 fn prefix(world: &World) -> String {
     format!(
         "arn:{}:organizations::{}",
-        world.org.partition, world.org.management
+        world.organization().partition,
+        world.organization().management
     )
 }
 
 fn account_shape(world: &World, one: &Account) -> AccountShape {
     AccountShape {
         id: one.id.to_string(),
-        arn: format!("{}:account/{}/{}", prefix(world), world.org.id, one.id),
+        arn: format!("{}:account/{}/{}", prefix(world), world.organization().id, one.id),
         email: email(&one.name),
         name: one.name.clone(),
         state: one.state(),
         status: one.status(),
         paths: vec![format!("{}{}/", path(world, &one.parent), one.id)],
-        joined_method: if one.id == world.org.management {
+        joined_method: if one.id == world.organization().management {
             "INVITED"
         } else {
             "CREATED"
@@ -140,7 +141,7 @@ fn email(name: &str) -> String {
 
 /// Where something below `parent` stands: `o-…/r-…/ou-…/`.
 fn path(world: &World, parent: &OrgParent) -> String {
-    let org = &world.org;
+    let org = &world.organization();
     let (mut above, mut units) = (parent, vec![]);
     // A world has no circles, and so no way up that is longer than it has units.
     while let OrgParent::Ou(id) = above
@@ -157,7 +158,7 @@ fn path(world: &World, parent: &OrgParent) -> String {
 fn unit_shape(world: &World, id: &OuId, unit: &Unit) -> UnitShape {
     UnitShape {
         id: id.to_string(),
-        arn: format!("{}:ou/{}/{id}", prefix(world), world.org.id),
+        arn: format!("{}:ou/{}/{id}", prefix(world), world.organization().id),
         name: unit.name.clone(),
         path: format!("{}{id}/", path(world, &unit.parent)),
     }
@@ -190,7 +191,7 @@ fn list<T>(
 /// The parent that an id means.
 fn parent(world: &World, id: Option<String>) -> Result<OrgParent, ApiError> {
     match given(id).parse() {
-        Ok(TargetAccount::Parent(parent)) if world.org.has_parent(&parent) => Ok(parent),
+        Ok(TargetAccount::Parent(parent)) if world.organization().has_parent(&parent) => Ok(parent),
         Ok(TargetAccount::Parent(_)) => Err(ApiError::client(
             "ParentNotFoundException",
             "You specified a parent that doesn't exist.",
@@ -209,8 +210,8 @@ impl Operation for ListRoots {
 
     fn run(self, world: &mut World, caller: &Caller) -> Result<Value, ApiError> {
         allow(world, caller)?;
-        let root = &world.org.root;
-        let arn = format!("{}:root/{}/{root}", prefix(world), world.org.id);
+        let root = &world.organization().root;
+        let arn = format!("{}:root/{}/{root}", prefix(world), world.organization().id);
         let root = json!({"Id": root, "Arn": arn, "Name": "Root", "PolicyTypes": []});
         let (roots, next) = list(
             world,
@@ -230,7 +231,7 @@ impl Operation for ListAccounts {
 
     fn run(self, world: &mut World, caller: &Caller) -> Result<Accounts, ApiError> {
         allow(world, caller)?;
-        let all = world.org.accounts().collect();
+        let all = world.organization().accounts().collect();
         let (accounts, next_token) = list(
             world,
             "accounts",
@@ -250,7 +251,7 @@ impl Operation for ListAccountsForParent {
     fn run(self, world: &mut World, caller: &Caller) -> Result<Accounts, ApiError> {
         allow(world, caller)?;
         let parent = parent(world, self.parent_id)?;
-        let all = world.org.accounts_of(&parent).iter().collect();
+        let all = world.organization().accounts_of(&parent).iter().collect();
         let (ids, next_token) = list(
             world,
             &format!("accounts/{parent}"),
@@ -258,7 +259,9 @@ impl Operation for ListAccountsForParent {
             self.max_results,
             self.next_token.as_deref(),
         )?;
-        let accounts = ids.into_iter().filter_map(|id| world.org.accounts.get(id));
+        let accounts = ids
+            .into_iter()
+            .filter_map(|id| world.organization().accounts.get(id));
         Ok(listed(world, accounts, next_token))
     }
 }
@@ -271,7 +274,7 @@ impl Operation for ListOrganizationalUnitsForParent {
     fn run(self, world: &mut World, caller: &Caller) -> Result<Units, ApiError> {
         allow(world, caller)?;
         let parent = parent(world, self.parent_id)?;
-        let all = world.org.units_of(&parent).iter().collect();
+        let all = world.organization().units_of(&parent).iter().collect();
         let (ids, next_token) = list(
             world,
             &format!("units/{parent}"),
@@ -281,7 +284,7 @@ impl Operation for ListOrganizationalUnitsForParent {
         )?;
         let units = ids
             .into_iter()
-            .filter_map(|id| Some((id, world.org.units.get(id)?)));
+            .filter_map(|id| Some((id, world.organization().units.get(id)?)));
         Ok(Units {
             organizational_units: units.map(|(id, unit)| unit_shape(world, id, unit)).collect(),
             next_token,
@@ -299,10 +302,10 @@ impl Operation for ListChildren {
         let parent = parent(world, self.parent_id)?;
         let kind = given(self.child_type);
         let ids: Vec<String> = if kind == "ACCOUNT" {
-            let accounts = world.org.accounts_of(&parent).iter();
+            let accounts = world.organization().accounts_of(&parent).iter();
             accounts.map(ToString::to_string).collect()
         } else {
-            let units = world.org.units_of(&parent).iter();
+            let units = world.organization().units_of(&parent).iter();
             units.map(ToString::to_string).collect()
         };
         let (ids, next_token) = list(
@@ -328,7 +331,7 @@ impl Operation for DescribeAccount {
         let id = id
             .parse()
             .map_err(|_| invalid("You specified an invalid value for AccountId.", "INVALID_PATTERN"))?;
-        let one = world.org.accounts.get(&id);
+        let one = world.organization().accounts.get(&id);
         let one = one.ok_or_else(|| {
             ApiError::client(
                 "AccountNotFoundException",
@@ -355,7 +358,7 @@ impl Operation for DescribeOrganizationalUnit {
                 "INVALID_PATTERN",
             )
         })?;
-        let one = world.org.units.get(&id);
+        let one = world.organization().units.get(&id);
         let one = one.ok_or_else(|| {
             ApiError::client(
                 "OrganizationalUnitNotFoundException",
@@ -374,7 +377,7 @@ impl Operation for DescribeOrganization {
     /// The one operation of these that every account of the organization may call.
     fn run(self, world: &mut World, _: &Caller) -> Result<Value, ApiError> {
         in_use(world)?;
-        let org = &world.org;
+        let org = &world.organization();
         let arn = |what: &str| format!("{}:{what}", prefix(world));
         let management = org
             .accounts

@@ -53,8 +53,8 @@ struct Short {
 impl Short {
     /// How this world shortens pages, if it does.
     fn of(world: &World, empty: bool) -> Option<Self> {
-        let seed = world.seed;
-        world.short_pages.then_some(Self { seed, empty })
+        let seed = world.seed();
+        world.rules().short_pages.then_some(Self { seed, empty })
     }
 }
 

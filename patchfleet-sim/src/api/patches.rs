@@ -104,7 +104,7 @@ fn patch_state(world: &World, node: &Node) -> Option<PatchStateShape> {
 fn snapshot(world: &World, node: &Node, report: &PatchReport) -> String {
     let made = || {
         let at = report.ended.to_string();
-        world.seed.uuid(&[node.id.as_str(), &at, "snapshot"])
+        world.seed().uuid(&[node.id.as_str(), &at, "snapshot"])
     };
     report.snapshot.clone().unwrap_or_else(made)
 }

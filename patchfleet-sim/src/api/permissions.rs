@@ -72,13 +72,14 @@ impl Operation for ModifyDocumentPermission {
 
     fn run(self, world: &mut World, caller: &Caller) -> Result<Value, ApiError> {
         let name = given(self.name);
-        let (quotas, location) = (world.quotas.clone(), caller.location());
-        let elsewhere = world.places.get(&location).map_or(0, |place| {
-            let others = place.documents.iter().filter(|(other, _)| **other != name);
-            others
-                .filter(|(_, document)| document.shared_with.contains(EVERYBODY))
-                .count()
-        });
+        let (quotas, location) = (world.rules().quotas.clone(), caller.location());
+        let others = world
+            .documents()
+            .at(&location)
+            .filter(|(other, _)| **other != name);
+        let elsewhere = others
+            .filter(|(_, document)| document.shared_with.contains(EVERYBODY))
+            .count();
         let document = own(world, caller, &name)?;
         let (add, remove) = (
             accounts(self.account_ids_to_add),

@@ -92,7 +92,10 @@ impl Operation for SendCommand {
             },
         };
         let id = world.send_command(order)?;
-        let command = world.commands.get(&id).ok_or_else(|| unknown_command(&id))?;
+        let command = world
+            .command_index()
+            .get(&id)
+            .ok_or_else(|| unknown_command(&id))?;
         Ok(Sent {
             command: shape(world, command),
         })

@@ -115,12 +115,12 @@ impl Operation for AssumeRole {
                 "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining",
             ));
         }
-        let trusted = caller.account == world.org.management || caller.account == account;
+        let trusted = caller.account == world.organization().management || caller.account == account;
         // A Region that the other account has not enabled knows nothing of it.
-        let is_enabled = world.org.is_enabled_for_sts(&account, &caller.region);
+        let is_enabled = world.organization().is_enabled_for_sts(&account, &caller.region);
         let same_partition = arn.split(':').nth(1) == Some(caller.region.partition().id());
         let assumed = world
-            .org
+            .organization()
             .assume(&account, &role, Some(self.external_id.as_deref()));
         if !trusted || !same_partition || !is_enabled || assumed.is_err() {
             let message = format!(
@@ -129,7 +129,7 @@ impl Operation for AssumeRole {
             );
             return Err(ApiError::new(403, "AccessDenied", message));
         }
-        let longest = world.org.longest_session(&account, &role);
+        let longest = world.organization().longest_session(&account, &role);
         if duration > i64::from(longest) {
             return Err(ApiError::client(
                 "ValidationError",
@@ -147,8 +147,8 @@ impl Operation for AssumeRole {
         let key = world.open_session(session);
         let letters = |what: &str| {
             [
-                world.seed.uuid(&[&key, what, "1"]),
-                world.seed.uuid(&[&key, what, "2"]),
+                world.seed().uuid(&[&key, what, "1"]),
+                world.seed().uuid(&[&key, what, "2"]),
             ]
             .concat()
             .replace('-', "")
@@ -175,7 +175,7 @@ impl Operation for AssumeRole {
 
 /// `AROA…:session`: the role's own id, the same in all its sessions.
 fn role_session_id(world: &World, account: &AccountId, role: &str, session: &str) -> String {
-    let id = world.seed.letters(17, &["role", account.as_str(), role]);
+    let id = world.seed().letters(17, &["role", account.as_str(), role]);
     format!("AROA{id}:{session}")
 }
 

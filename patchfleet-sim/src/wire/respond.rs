@@ -61,7 +61,7 @@ pub(super) fn answer(world: &mut World, arrived: Arrived) -> Option<Response<Rep
     );
     // Numbered for each place apart: calls elsewhere make no difference.
     let number = world.count(&format!("request/{place}")).to_string();
-    let id = world.seed.uuid(&["request", &place, &number]);
+    let id = world.seed().uuid(&["request", &place, &number]);
     match fate.cut {
         Some(Cut::Before | Cut::After) => None,
         cut => {
@@ -104,9 +104,9 @@ fn act(
                 status: error.status(),
                 error: Some(error.code().to_owned()),
                 faults: vec![],
-                time: world.now,
+                time: world.now(),
             };
-            world.requests.push(record, None);
+            world.record(record, None);
             Err(error)
         }
     }
@@ -193,7 +193,7 @@ fn write(
 /// Dates an answer by the world's clock. Errors have the date of this machine: a client that is told
 /// "access denied" by a clock that is far from its own takes that for the reason, and calls again.
 fn date(world: &World, response: &mut Response<Reply>) {
-    let date = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&world.now);
+    let date = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&world.now());
     if let Some(date) = date.ok().and_then(|date| HeaderValue::from_str(&date).ok()) {
         response.headers_mut().insert(header::DATE, date);
     }

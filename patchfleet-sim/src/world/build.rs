@@ -5,9 +5,15 @@ mod organization;
 
 use crate::world::{
     Group, Node, PatchReport, World, after,
-    documents::amazons,
-    nodes::{Behaviour, FixedPatches},
-    time::Event,
+    automation::{Executions, Lines, Tokens},
+    calls::Calls,
+    commands::Commands,
+    documents::Documents,
+    nodes::{Behaviour, FixedPatches, Nodes},
+    org::Sessions,
+    rules::Rules,
+    series::Series,
+    time::{Event, Time},
 };
 use crate::{
     seed::Seed,
@@ -17,10 +23,7 @@ use crate::{
 };
 use jiff::SignedDuration;
 use patchfleet_core::id::{AccountId, Location, NodeId, NodeKind, Region};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 /// Nodes of a block in each location: several times what AWS manages in a Region by default, and
 /// far less than fills the memory.
@@ -45,34 +48,19 @@ struct Builder<'a> {
 pub(in crate::world) fn build(spec: &WorldSpec) -> Result<World, WorldError> {
     let world = World {
         seed: Seed(spec.seed),
-        now: spec.start,
-        start: spec.start,
-        latency: SignedDuration::from_millis(i64::from(spec.api_latency_ms)),
-        short_pages: spec.short_pages,
-        quotas: spec.quotas.clone(),
-        document_settle: SignedDuration::from_secs(i64::from(spec.document_settle_seconds)),
-        amazon: amazons(spec.start, spec.run_command.patch_baseline),
+        rules: Rules::of(spec),
+        time: Time::new(spec.start),
         org: organization::organization(spec),
-        places: BTreeMap::new(),
-        node_index: BTreeMap::new(),
-        executions: crate::world::automation::Executions::default(),
-        commands: crate::world::commands::Commands::default(),
-        sessions: BTreeMap::new(),
-        tokens: BTreeMap::new(),
-        lines: BTreeMap::new(),
-        automation: spec.automation.clone(),
-        consistency: spec.consistency.clone(),
-        requests: crate::world::calls::Requests::default(),
-        faults: vec![],
+        sessions: Sessions::default(),
+        documents: Documents::new(spec.start, spec.run_command.patch_baseline),
+        executions: Executions::default(),
+        tokens: Tokens::default(),
+        lines: Lines::default(),
+        commands: Commands::default(),
+        nodes: Nodes::default(),
+        calls: Calls::new(spec.rates.clone()),
         changes: vec![],
-        query_errors: vec![],
-        rates: spec.rates.clone(),
-        calls_full_at: BTreeMap::new(),
-        buckets: spec.buckets.clone().map(BTreeSet::from_iter),
-        run_command: spec.run_command,
-        counters: BTreeMap::new(),
-        queue: BTreeMap::new(),
-        queued: 0,
+        series: Series::default(),
     };
     let mut builder = Builder {
         spec,
@@ -179,7 +167,7 @@ impl Builder<'_> {
             return None;
         }
         let location = Location::new(account.clone(), region.clone());
-        self.world.places.entry(location.clone()).or_default();
+        self.world.nodes.place_made(&location);
         Some(location)
     }
 
@@ -233,7 +221,7 @@ impl Builder<'_> {
     ) {
         let at = Arc::new(location.clone());
         let groups = Arc::new(BTreeSet::from([group.name.clone()]));
-        let place = self.world.places.entry(location.clone()).or_default();
+        let place = self.world.nodes.place_made(location);
         if place.groups.insert(group.name.clone(), entry.clone()).is_some() {
             let message = format!("group {} stands twice in {location}", group.name);
             self.problem(format!("{path}.name"), message);
@@ -277,8 +265,8 @@ impl Builder<'_> {
         for (index, group) in spec.groups.iter().enumerate() {
             if !self
                 .world
-                .places
-                .get(&location)
+                .nodes
+                .place(&location)
                 .is_some_and(|place| place.groups.contains_key(group))
             {
                 let message = format!("there is no group {group} in {location}");
@@ -374,21 +362,10 @@ impl Builder<'_> {
                 "what is unmanaged cannot be stuck",
             );
         }
-        let (id, location) = (node.id.clone(), node.location.clone());
-        if self
-            .world
-            .node_index
-            .insert(id.clone(), location.clone())
-            .is_some()
-        {
+        let id = node.id.clone();
+        if !self.world.nodes.insert(node) {
             self.problem(format!("{path}.id"), format!("node {id} stands twice"));
         }
-        self.world
-            .places
-            .entry((*location).clone())
-            .or_default()
-            .nodes
-            .insert(id.clone(), node);
         if state == Reachability::Terminated {
             self.world.will_be_forgotten(&id);
         }

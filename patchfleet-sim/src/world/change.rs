@@ -59,8 +59,8 @@ impl World {
         if !problems.is_empty() {
             return Err(problems);
         }
-        let due = spec.at.map(|at| after(self.start, at.0));
-        match due.filter(|due| *due > self.now) {
+        let due = spec.at.map(|at| after(self.start(), at.0));
+        match due.filter(|due| *due > self.now()) {
             None => {
                 self.do_change(&spec.change);
             }
@@ -123,7 +123,7 @@ impl World {
             Change::Alarm(given) => self.each_command(given, World::alarm_command),
         };
         self.changes.push(Changed {
-            at: self.now,
+            at: self.now(),
             change: change.clone(),
             touched,
         });
@@ -133,7 +133,7 @@ impl World {
     /// The nodes that are meant and that `fits` takes, by location and id.
     fn chosen(&self, which: &NodesOf, fits: impl Fn(&Place, &Node) -> bool) -> Vec<NodeId> {
         let count = which.count.map_or(usize::MAX, |count| count as usize);
-        let places = self.places.iter();
+        let places = self.nodes.places();
         let here = places.filter(|(at, _)| is_in(at, &which.accounts, &which.regions));
         here.flat_map(|(_, place)| {
             let wanted = |node: &&Node| {
@@ -200,7 +200,7 @@ impl World {
     }
 
     fn delete_group(&mut self, given: &GroupAt) -> usize {
-        let places = self.places.iter_mut();
+        let places = self.nodes.places_mut();
         let here = places.filter(|(at, _)| is_in(at, &given.accounts, &given.regions));
         here.filter_map(|(_, place)| {
             for node in place.nodes.values_mut() {

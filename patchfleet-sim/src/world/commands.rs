@@ -7,5 +7,5 @@ mod target;
 pub(in crate::world) use command::Trouble;
 pub use command::{Command, CommandOptions, CommandOrder, CommandRefusal, Invocation, InvocationState};
 pub(crate) use command::{Plugin, is_error};
-pub(in crate::world) use store::Commands;
+pub(crate) use store::Commands;
 pub use target::Target;

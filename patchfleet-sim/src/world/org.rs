@@ -5,6 +5,7 @@ mod session;
 
 pub use regions::RegionKind;
 pub use session::Session;
+pub(in crate::world) use session::Sessions;
 
 use crate::spec::{AccountStateSpec, RoleState};
 use jiff::Timestamp;

@@ -86,8 +86,8 @@ impl World {
     /// Whether the snapshot is too old. It is taken when a node of the location first names it, and
     /// then the same for all of them.
     fn snapshot_has_expired(&mut self, node: &NodeId, snapshot: &str) -> bool {
-        let now = self.now;
-        let place = self.node_index.get(node).and_then(|at| self.places.get_mut(at));
+        let now = self.now();
+        let place = self.nodes.place_of_mut(node);
         let Some(place) = place.filter(|_| !snapshot.is_empty()) else {
             return false;
         };
@@ -107,7 +107,7 @@ impl World {
         if !run.install {
             return self.end_scan(command, id);
         }
-        let now = self.now;
+        let now = self.now();
         let Some(node) = self.node_mut(id) else { return };
         let (before, outcome) = (node.patches, node.install_outcome());
         let named = run.override_list.then_some(node.behaviour.listed_share);
@@ -138,7 +138,7 @@ impl World {
     /// active, and Systems Manager hears of it by the next Scan. Gives false if the node is not
     /// online or a command is running on it.
     pub fn reboot(&mut self, id: &NodeId) -> bool {
-        let now = self.now;
+        let now = self.now();
         let busy = self.node(id).is_some_and(|node| {
             node.sent.iter().any(|command| {
                 self.works(command, id)
@@ -206,7 +206,7 @@ impl World {
     /// The node tells Systems Manager what it found. Under a BaselineOverride only the command's output
     /// tells it, and the patch state stays what it was.
     fn report(&mut self, command: &str, id: &NodeId) {
-        let (now, name) = (self.now, command.to_owned());
+        let (now, name) = (self.now(), command.to_owned());
         let Some(command) = self.commands.get(command) else {
             return;
         };
@@ -244,10 +244,6 @@ impl World {
         {
             invocation.report = Some(report);
         }
-    }
-
-    pub(in crate::world) fn node_mut(&mut self, id: &NodeId) -> Option<&mut crate::world::Node> {
-        self.places.get_mut(self.node_index.get(id)?)?.nodes.get_mut(id)
     }
 }
 

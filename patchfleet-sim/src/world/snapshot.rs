@@ -14,8 +14,8 @@ impl World {
         commands.sort_by_key(|one| (one.requested, &one.order.location, one.age()));
         json!({
             "seed": self.seed.0,
-            "start": self.start,
-            "now": self.now,
+            "start": self.start(),
+            "now": self.now(),
             "management_account": self.org.management,
             "root_id": self.org.root,
             "executions": executions.into_iter().map(execution).collect::<Vec<_>>(),

@@ -100,11 +100,8 @@ impl Owner {
 /// Every document that the caller may read, with what it is to the caller.
 fn readable<'a>(world: &'a World, caller: &Caller) -> Vec<(Owner, FoundDocument<'a>)> {
     let mut all = vec![];
-    for (location, place) in &world.places {
-        if location.region != caller.region {
-            continue;
-        }
-        for (name, document) in &place.documents {
+    for (location, name, document) in world.documents().all() {
+        if location.region == caller.region {
             let own = *location == caller.location();
             let shared = document.shared_for(&caller.account);
             let owner = match shared {
@@ -125,7 +122,7 @@ fn readable<'a>(world: &'a World, caller: &Caller) -> Vec<(Owner, FoundDocument<
             ));
         }
     }
-    for (name, document) in &world.amazon {
+    for (name, document) in world.documents().amazons() {
         all.push((
             Owner::Amazon,
             FoundDocument {

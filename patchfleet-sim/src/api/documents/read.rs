@@ -105,7 +105,7 @@ impl Operation for DescribeDocument {
         let (number, version) = found
             .version(self.document_version.as_deref(), self.version_name.as_deref())
             .ok_or_else(|| no_version(&name))?;
-        let status = found.document.status(number, world.now);
+        let status = found.document.status(number, world.now());
         let (name, owner) = (shown_name(&found, caller), owner(&found.owner));
         Ok(Described {
             document: describe(name, owner, found.document, number, version, status),
@@ -144,7 +144,7 @@ impl Operation for GetDocument {
             display_name: version.display_name.clone(),
             version_name: version.name.clone(),
             document_version: number.to_string(),
-            status: found.document.status(number, world.now),
+            status: found.document.status(number, world.now()),
             content,
             document_type: found.document.kind.name(),
             document_format: format.name(),
@@ -169,7 +169,7 @@ impl Operation for ListDocumentVersions {
             created_date: version.created.into(),
             is_default_version: number == document.default_version,
             document_format: version.format.name(),
-            status: document.status(number, world.now),
+            status: document.status(number, world.now()),
         };
         let versions = document.versions.iter().rev();
         let versions: Vec<VersionShape> = versions

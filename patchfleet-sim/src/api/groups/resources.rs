@@ -138,7 +138,7 @@ impl Operation for ListGroupResources {
         )
         .ok_or_else(bad_token)?;
         let members: Vec<Identifier> = members.into_iter().map(identifier).collect();
-        let query_errors = group.query_errors.iter().chain(&world.query_errors);
+        let query_errors = group.query_errors.iter().chain(world.query_errors());
         let query_errors = query_errors.map(|code| query_error(code));
         Ok(GroupResources {
             resources: members
@@ -163,8 +163,7 @@ impl Operation for SearchResources {
         let wanted = given(self.resource_query);
         let query = query(&wanted)?;
         let nodes = world
-            .places
-            .get(&caller.location())
+            .place(&caller.location())
             .into_iter()
             .flat_map(|place| place.nodes.values());
         let found: Vec<&Node> = nodes.filter(|node| query.selects(node)).collect();
@@ -181,7 +180,11 @@ impl Operation for SearchResources {
         Ok(Found {
             resource_identifiers: found.into_iter().map(identifier).collect(),
             next_token,
-            query_errors: world.query_errors.iter().map(|code| query_error(code)).collect(),
+            query_errors: world
+                .query_errors()
+                .iter()
+                .map(|code| query_error(code))
+                .collect(),
         })
     }
 }

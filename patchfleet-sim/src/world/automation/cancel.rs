@@ -52,7 +52,7 @@ impl World {
 
     /// Stops what a step has set off, if this is a world in which a stop goes down.
     pub(in crate::world) fn cancel_below(&mut self, children: &[String], commands: &[String]) {
-        if !self.automation.stop_cascades {
+        if !self.rules.automation.stop_cascades {
             return;
         }
         for child in children {
@@ -87,7 +87,7 @@ impl World {
     }
 
     pub(in crate::world) fn execution_cancelled(&mut self, id: &str) {
-        let now = self.now;
+        let now = self.now();
         let Some(execution) = self
             .executions
             .get_mut(id)
@@ -120,7 +120,7 @@ impl World {
 
     /// The steps that `onCancel` led to have had their time.
     pub(in crate::world) fn clean_up_ends(&mut self, id: &str) {
-        let now = self.now;
+        let now = self.now();
         let cleaning = |one: &&mut Execution| one.status == Status::Cancelling && one.cleaning;
         if self.executions.get_mut(id).filter(cleaning).is_none() {
             return;
@@ -135,6 +135,7 @@ impl World {
     /// Stops a command, or `only` the nodes that are named: what was not sent is cancelled at once,
     /// what runs a little later, best effort as on AWS: a reboot that has begun goes on.
     pub(crate) fn cancel_command(&mut self, id: &str, only: &[String]) {
+        let now = self.now();
         let Some(command) = self
             .commands
             .get_mut(id)
@@ -142,7 +143,6 @@ impl World {
         else {
             return;
         };
-        let now = self.now;
         let (all, pending) = (only.is_empty(), command.status == Status::Pending);
         if all {
             command.status = Status::Cancelling;

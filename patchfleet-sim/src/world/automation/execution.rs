@@ -1,8 +1,8 @@
 //! Automation executions: what is ordered, and what is known of them.
 
 use crate::world::{
-    Pacer, RateControl, RateInput, Scheduled, Status, documents::parameters::WireParameters,
-    documents::runbook::Runbook,
+    Pacer, RateControl, RateInput, Status, documents::parameters::WireParameters,
+    documents::runbook::Runbook, time::Scheduled,
 };
 use jiff::Timestamp;
 use patchfleet_core::id::Location;
@@ -70,15 +70,6 @@ pub enum StartRefusal {
     Target(String),
     /// Too many executions run and wait already.
     Limit,
-}
-
-/// What a client token was used for.
-#[derive(Debug)]
-pub(crate) struct Token {
-    /// The input without the token.
-    pub(crate) content: String,
-    pub(crate) execution: String,
-    pub(crate) used: Timestamp,
 }
 
 /// How an execution does its work.
@@ -210,7 +201,7 @@ pub struct Step {
     pub(crate) outputs: BTreeMap<String, Vec<String>>,
     pub(crate) timeout_seconds: Option<i64>,
     /// The event of its timeout, if it has one.
-    pub(crate) timeout: Option<Scheduled>,
+    pub(in crate::world) timeout: Option<Scheduled>,
     /// How often it began, attempts included; what belongs to an earlier run means nothing.
     pub(crate) runs: u32,
     /// How often it was tried since its turn came.

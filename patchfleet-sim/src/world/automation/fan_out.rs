@@ -39,7 +39,7 @@ pub(in crate::world) struct Copied {
 impl World {
     /// Begins as many steps as may begin, and ends the execution if none is left.
     pub(in crate::world) fn pump_units(&mut self, id: &str) {
-        let now = self.now;
+        let now = self.now();
         let Some(execution) = self
             .executions
             .get_mut(id)
@@ -91,7 +91,7 @@ impl World {
         if execution.completing && left {
             return self.end_execution(id, Status::Cancelled, None);
         }
-        let (status, failure) = execution.units_verdict(self.automation.all_failed_is_success);
+        let (status, failure) = execution.units_verdict(self.rules.automation.all_failed_is_success);
         self.end_execution(id, status, failure);
     }
 
@@ -206,7 +206,7 @@ impl World {
         status: Status,
         failure: Option<Failure>,
     ) {
-        let now = self.now;
+        let now = self.now();
         let Some(execution) = self.executions.get_mut(id) else {
             return;
         };

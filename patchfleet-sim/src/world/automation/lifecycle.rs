@@ -173,7 +173,7 @@ impl World {
             arguments,
             status: Status::Pending,
             failure: None,
-            started: self.now,
+            started: self.now(),
             ended: None,
             steps: vec![],
             pacers,
@@ -245,7 +245,7 @@ impl World {
 
     /// Ends an execution and tells its parent.
     pub(in crate::world) fn end_execution(&mut self, id: &str, status: Status, failure: Option<String>) {
-        let now = self.now;
+        let now = self.now();
         let Some(execution) = self
             .executions
             .get_mut(id)
@@ -281,21 +281,23 @@ impl World {
     /// Whether AWS still keeps the execution. Nothing is thrown away: tests look at it later.
     pub(crate) fn is_kept(&self, execution: &Execution) -> bool {
         let days = SignedDuration::from_hours(24 * HISTORY_DAYS);
-        execution.ended.is_none_or(|ended| self.now < after(ended, days))
+        execution
+            .ended
+            .is_none_or(|ended| self.now() < after(ended, days))
     }
 
     /// Whether calls that read know the execution already.
     pub(crate) fn is_visible(&self, execution: &Execution) -> bool {
-        self.is_older(execution, self.consistency.executions_seconds)
+        self.is_older(execution, self.rules.consistency.executions_seconds)
     }
 
     /// Whether it is found by its tags already.
     pub(crate) fn is_found_by_tags(&self, execution: &Execution) -> bool {
-        self.is_older(execution, self.consistency.tags_seconds)
+        self.is_older(execution, self.rules.consistency.tags_seconds)
     }
 
     fn is_older(&self, execution: &Execution, seconds: u32) -> bool {
-        after(execution.started, SignedDuration::from_secs(i64::from(seconds))) <= self.now
+        after(execution.started, SignedDuration::from_secs(i64::from(seconds))) <= self.now()
     }
 }
 

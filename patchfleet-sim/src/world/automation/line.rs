@@ -6,17 +6,23 @@
 
 use crate::world::{Shape, StartRefusal, Status, World, time::Event};
 use patchfleet_core::id::Location;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Who waits, by [`crate::world::Execution::age`].
 type Waiting = BTreeSet<(jiff::Timestamp, u64, String)>;
 
 /// Executions of one location and kind that have not ended.
 #[derive(Debug, Default)]
-pub(crate) struct Line {
+struct Line {
     open: u32,
     running: u32,
     waiting: Waiting,
+}
+
+/// Who runs and who waits, by location; those of rate control apart.
+#[derive(Debug, Default)]
+pub(in crate::world) struct Lines {
+    at: BTreeMap<(Location, bool), Line>,
 }
 
 /// Which quotas an execution counts in: those of rate control, or the others.
@@ -28,14 +34,21 @@ impl World {
     /// How many may run, and how many may wait.
     fn limits(&self, shape: Shape) -> (u32, u32) {
         if is_rate_control(shape) {
-            (self.quotas.running_rate_control, self.quotas.queued_rate_control)
+            (
+                self.rules.quotas.running_rate_control,
+                self.rules.quotas.queued_rate_control,
+            )
         } else {
-            (self.quotas.running_automations, self.quotas.queued_automations)
+            (
+                self.rules.quotas.running_automations,
+                self.rules.quotas.queued_automations,
+            )
         }
     }
 
     fn line(&mut self, location: &Location, shape: Shape) -> &mut Line {
         self.lines
+            .at
             .entry((location.clone(), is_rate_control(shape)))
             .or_default()
     }

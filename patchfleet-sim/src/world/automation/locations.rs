@@ -81,7 +81,7 @@ impl World {
             ..execution.order.clone()
         };
         self.check_may_start(&order)?;
-        if self.automation.require_shared_runbook && !self.is_shared(execution, location) {
+        if self.rules.automation.require_shared_runbook && !self.is_shared(execution, location) {
             return Err(Failure::denied(format!(
                 "The Automation definition {} is not shared with account {}. {SEE_GUIDE}",
                 order.document, location.account
@@ -103,10 +103,10 @@ impl World {
     fn copy_in(&self, execution: &crate::world::Execution, location: &Location) -> Option<Copied> {
         let order = &execution.order;
         let by_name = execution.home.account == order.location.account;
-        if !self.automation.target_copies_run || !by_name || *location == execution.home {
+        if !self.rules.automation.target_copies_run || !by_name || *location == execution.home {
             return None;
         }
-        let document = self.places.get(location)?.documents.get(&order.document)?;
+        let document = self.documents.get(location, &order.document)?;
         let (version, content) = document.version(order.version.as_deref())?;
         Some(Copied {
             version: version.to_string(),

@@ -166,7 +166,7 @@ impl World {
         let Some(group) = rate.group() else {
             return Ok(());
         };
-        let place = self.places.get(at);
+        let place = self.place(at);
         if place.is_some_and(|place| place.groups.contains_key(group)) {
             return Ok(());
         }
@@ -188,7 +188,7 @@ impl World {
                 let values = if target.key == "ParameterValues" {
                     target.values.clone()
                 } else {
-                    let place = self.places.get(at).into_iter();
+                    let place = self.place(at).into_iter();
                     let mut ids: Vec<String> = place
                         .flat_map(|place: &Place| place.nodes.values().map(move |node| (place, node)))
                         .filter(|(place, node)| selects(target, place, node))

@@ -74,7 +74,7 @@ impl World {
     }
 
     fn try_step(&mut self, id: &str, index: usize) {
-        let now = self.now;
+        let now = self.now();
         let Some(execution) = self.executions.get(id) else {
             return;
         };
@@ -124,7 +124,7 @@ impl World {
                 step: index,
                 run,
             };
-            let at = after(self.now, SignedDuration::from_secs(seconds));
+            let at = after(self.now(), SignedDuration::from_secs(seconds));
             let timeout = self.schedule(at, event);
             if let Some(step) = self.step_mut(id, index) {
                 step.timeout = Some(timeout);
@@ -205,7 +205,7 @@ impl World {
         failure: Option<Failure>,
         towards: Option<usize>,
     ) {
-        let now = self.now;
+        let now = self.now();
         let Some(execution) = self.executions.get_mut(id) else {
             return;
         };

@@ -61,11 +61,9 @@ impl Builder<'_> {
             let Some(location) = self.place(&account, region, "", &path) else {
                 continue;
             };
-            let place = self.world.places.entry(location.clone()).or_default();
-            let twice = place
-                .documents
-                .insert(spec.name.to_string(), document.clone())
-                .is_some();
+            let documents = &mut self.world.documents;
+            let before = documents.insert(&location, spec.name.to_string(), document.clone());
+            let twice = before.is_some();
             if twice {
                 let message = format!("document {} stands twice in {location}", spec.name);
                 self.problem(path, message);

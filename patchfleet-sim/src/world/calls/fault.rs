@@ -39,7 +39,7 @@ impl World {
         let problems = self.fault_problems(&spec);
         if problems.is_empty() {
             let id = self.count("faults");
-            self.faults.push(Fault { id, spec, struck: 0 });
+            self.calls.faults.push(Fault { id, spec, struck: 0 });
             return Ok(());
         }
         Err(problems
@@ -66,13 +66,13 @@ impl World {
 
     /// Takes all faults away.
     pub fn clear_faults(&mut self) {
-        self.faults.clear();
+        self.calls.faults.clear();
     }
 
     /// The faults, in the order in which they came.
     #[must_use]
     pub fn faults(&self) -> &[Fault] {
-        &self.faults
+        &self.calls.faults
     }
 
     /// The effects of the faults that strike this call, which is counted.
@@ -88,10 +88,10 @@ impl World {
     }
 
     fn strike_with(&mut self, call: Struck<'_>, which: fn(&FaultEffect) -> bool) -> Vec<FaultEffect> {
-        let age = self.now.duration_since(self.start);
+        let age = self.now().duration_since(self.start());
         let mut effects = vec![];
-        for index in 0..self.faults.len() {
-            let Some(Fault { id, spec, .. }) = self.faults.get(index) else {
+        for index in 0..self.calls.faults.len() {
+            let Some(Fault { id, spec, .. }) = self.calls.faults.get(index) else {
                 break;
             };
             if !which(&spec.effect) || !spec.concerns(call, age) {
@@ -106,7 +106,7 @@ impl World {
             let drawn = self.seed.unit(&[&series, &nth.to_string()]) < share;
             if drawn && (calls.is_empty() || calls.contains(&nth)) {
                 effects.push(effect);
-                if let Some(fault) = self.faults.get_mut(index) {
+                if let Some(fault) = self.calls.faults.get_mut(index) {
                     fault.struck = fault.struck.saturating_add(1);
                 }
             }

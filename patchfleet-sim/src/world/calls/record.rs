@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 /// How many calls are kept, unless somebody says otherwise. At about a kilobyte each they take some
 /// 100 MB.
-pub(crate) const KEPT: usize = 100_000;
+const KEPT: usize = 100_000;
 
 /// One call.
 #[derive(Debug, Clone, Serialize)]
@@ -41,7 +41,7 @@ pub struct RequestRecord {
 
 /// The latest calls, and how often each operation was called in all.
 #[derive(Debug)]
-pub(crate) struct Requests {
+pub(super) struct Requests {
     /// The latest calls, oldest first, and up to a quarter more before them: old ones are dropped
     /// many at a time, so that a call never costs more for those that came before it.
     latest: Vec<RequestRecord>,
@@ -64,14 +64,14 @@ impl Default for Requests {
 
 impl Requests {
     /// Keeps only so many from now on.
-    pub(crate) fn keep(&mut self, most: usize) {
+    pub(super) fn keep(&mut self, most: usize) {
         self.keep = most;
         self.drop_oldest();
         self.latest.shrink_to_fit();
     }
 
     /// Adds a call. `action` is its operation as IAM names it, if it is one that is simulated.
-    pub(crate) fn push(&mut self, record: RequestRecord, action: Option<&str>) {
+    pub(super) fn push(&mut self, record: RequestRecord, action: Option<&str>) {
         self.all = self.all.saturating_add(1);
         if let Some(action) = action {
             match self.by_operation.get_mut(action) {
@@ -94,18 +94,18 @@ impl Requests {
     }
 
     /// The latest calls, oldest first.
-    pub(crate) fn latest(&self) -> &[RequestRecord] {
+    pub(super) fn latest(&self) -> &[RequestRecord] {
         let surplus = self.latest.len().saturating_sub(self.keep);
         self.latest.get(surplus..).unwrap_or_default()
     }
 
     /// How many calls are kept no more.
-    pub(crate) fn dropped(&self) -> u64 {
+    pub(super) fn dropped(&self) -> u64 {
         let kept = u64::try_from(self.latest().len()).unwrap_or(u64::MAX);
         self.all.saturating_sub(kept)
     }
 
-    pub(crate) fn by_operation(&self) -> &BTreeMap<String, u64> {
+    pub(super) fn by_operation(&self) -> &BTreeMap<String, u64> {
         &self.by_operation
     }
 }

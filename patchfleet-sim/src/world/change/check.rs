@@ -87,7 +87,7 @@ impl World {
     }
 
     fn check_which(&self, which: &NodesOf, problems: &mut Vec<String>) {
-        let strange = which.ids.iter().filter(|id| !self.node_index.contains_key(id));
+        let strange = which.ids.iter().filter(|id| self.node(id).is_none());
         problems.extend(strange.map(|id| format!("there is no node {id}")));
         if let Some(group) = &which.group {
             self.check_group_name(group, problems);
@@ -99,7 +99,11 @@ impl World {
     }
 
     fn check_group_name(&self, group: &str, problems: &mut Vec<String>) {
-        if !self.places.values().any(|place| place.groups.contains_key(group)) {
+        if !self
+            .nodes
+            .places()
+            .any(|(_, place)| place.groups.contains_key(group))
+        {
             problems.push(format!("there is no group {group}"));
         }
     }

@@ -16,28 +16,24 @@ impl World {
     /// The locations that have the document.
     pub(super) fn homes_of(&self, given: &DocumentAt) -> Vec<Location> {
         let account = std::slice::from_ref(self.document_account(given));
-        let places = self.places.iter();
-        places
-            .filter(|(at, place)| {
-                is_in(at, account, &given.regions) && place.documents.contains_key(&given.name)
-            })
-            .map(|(at, _)| at.clone())
+        let homes = self.documents.homes(&given.name);
+        homes
+            .filter(|at| is_in(at, account, &given.regions))
+            .cloned()
             .collect()
     }
 
     fn each_document(&mut self, given: &DocumentAt, change: impl Fn(&mut Document) -> bool) -> usize {
         let homes = self.homes_of(given);
         let touched = homes.iter().filter(|home| {
-            let place = self.places.get_mut(home);
-            place
-                .and_then(|place| place.documents.get_mut(&given.name))
-                .is_some_and(&change)
+            let document = self.documents.get_mut(home, &given.name);
+            document.is_some_and(&change)
         });
         touched.count()
     }
 
     pub(super) fn create_document(&mut self, given: &DocumentCreate) -> usize {
-        let Ok(version) = read_runbook(&given.content, self.now) else {
+        let Ok(version) = read_runbook(&given.content, self.now()) else {
             return 0;
         };
         let account = given.account.as_ref().unwrap_or(&self.org.management).clone();
@@ -49,11 +45,10 @@ impl World {
             .map(|region| Location::new(account.clone(), region.clone()))
             .collect();
         let made = homes.into_iter().filter(|home| {
-            let documents = &mut self.places.entry(home.clone()).or_default().documents;
-            let is_new = !documents.contains_key(&given.name);
+            let is_new = self.documents.get(home, &given.name).is_none();
             if is_new {
                 let document = Document::new(DocumentKind::Automation, version.clone());
-                documents.insert(given.name.clone(), document);
+                self.documents.insert(home, given.name.clone(), document);
             }
             is_new
         });
@@ -62,11 +57,11 @@ impl World {
 
     /// Why the content is none for a new Automation document.
     pub(super) fn creation_problem(&self, given: &DocumentCreate) -> Option<DocumentRefusal> {
-        read_runbook(&given.content, self.now).err()
+        read_runbook(&given.content, self.now()).err()
     }
 
     pub(super) fn update_document(&mut self, given: &DocumentUpdate) -> usize {
-        let now = self.now;
+        let now = self.now();
         self.each_document(&given.document, |document| {
             let Ok(version) = read(document, &given.content, now) else {
                 return false;
@@ -92,9 +87,7 @@ impl World {
     pub(super) fn delete_document(&mut self, given: &DocumentAt) -> usize {
         let homes = self.homes_of(given);
         for home in &homes {
-            if let Some(place) = self.places.get_mut(home) {
-                place.documents.remove(&given.name);
-            }
+            self.documents.remove(home, &given.name);
         }
         homes.len()
     }
@@ -102,12 +95,8 @@ impl World {
     /// Why the new content is none for the document.
     pub(super) fn content_problem(&self, given: &DocumentUpdate) -> Option<DocumentRefusal> {
         let homes = self.homes_of(&given.document);
-        let document = self
-            .places
-            .get(homes.first()?)?
-            .documents
-            .get(&given.document.name)?;
-        read(document, &given.content, self.now).err()
+        let document = self.documents.get(homes.first()?, &given.document.name)?;
+        read(document, &given.content, self.now()).err()
     }
 }
 

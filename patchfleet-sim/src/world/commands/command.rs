@@ -24,7 +24,9 @@ pub(crate) use invocations::Invocations;
 pub(crate) use output::Plugin;
 pub use send::CommandRefusal;
 
-use crate::world::{Pacer, PatchReport, Scheduled, Status, Target, documents::parameters::WireParameters};
+use crate::world::{
+    Pacer, PatchReport, Status, Target, documents::parameters::WireParameters, time::Scheduled,
+};
 use jiff::Timestamp;
 use patchfleet_core::id::{Location, NodeId};
 use serde_json::Value;
@@ -91,7 +93,7 @@ pub struct Command {
     pub(crate) pacer: Pacer,
     pub(crate) ended: Option<Timestamp>,
     /// The event of its expiry, until it has ended.
-    pub(crate) expiry: Option<Scheduled>,
+    pub(in crate::world) expiry: Option<Scheduled>,
 }
 
 /// A command on one node.
@@ -105,7 +107,7 @@ pub struct Invocation {
     /// Whether its work goes on though it has ended: it was given up, and nobody told the node.
     pub(crate) runs_on: bool,
     /// The event of its execution timeout, while there is one.
-    pub(crate) timeout: Option<Scheduled>,
+    pub(in crate::world) timeout: Option<Scheduled>,
     /// Whether the ramp of the rate control has counted it.
     pub(crate) counted: bool,
     /// What kept it from doing its work.

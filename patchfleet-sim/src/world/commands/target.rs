@@ -78,7 +78,7 @@ impl World {
     /// The managed nodes that every target selects, in the order in which they are reached: any,
     /// but always the same.
     pub(crate) fn resolve(&self, location: &Location, targets: &[Target], ids: &[String]) -> Vec<NodeId> {
-        let Some(place) = self.places.get(location) else {
+        let Some(place) = self.place(location) else {
             return vec![];
         };
         let by_id = targets.iter().find(|target| target.key == "InstanceIds");

@@ -25,10 +25,7 @@ const CONTENTS: [(&str, &str); 3] = [
 const WITH_STEP_TIMEOUT: &str = include_str!("amazon/AWS-RunPatchBaseline-StepTimeoutSeconds.json");
 
 /// All of them, by name. They are as old as the world.
-pub(in crate::world) fn documents(
-    start: Timestamp,
-    baseline: PatchBaselineDocument,
-) -> BTreeMap<String, Document> {
+pub(super) fn documents(start: Timestamp, baseline: PatchBaselineDocument) -> BTreeMap<String, Document> {
     let documents = CONTENTS.into_iter().filter_map(|(name, content)| {
         let content = match baseline {
             PatchBaselineDocument::StepTimeoutSeconds if name == "AWS-RunPatchBaseline" => WITH_STEP_TIMEOUT,

@@ -292,7 +292,7 @@ impl World {
         if at.account == *reader {
             return self.own_document(at, name);
         }
-        let document = self.places.get(at)?.documents.get(name)?;
+        let document = self.documents.get(at, name)?;
         Some(FoundDocument {
             shared: Some(document.shared_for(reader)?),
             document,
@@ -304,7 +304,7 @@ impl World {
 
     fn own_document(&self, from: &Location, name: &str) -> Option<FoundDocument<'_>> {
         Some(FoundDocument {
-            document: self.places.get(from)?.documents.get(name)?,
+            document: self.documents.get(from, name)?,
             owner: DocumentOwner::Account(from.account.clone()),
             name: name.to_owned(),
             said: None,
@@ -314,7 +314,7 @@ impl World {
 
     fn amazon_document(&self, name: &str) -> Option<FoundDocument<'_>> {
         Some(FoundDocument {
-            document: self.amazon.get(name)?,
+            document: self.documents.amazons().get(name)?,
             owner: DocumentOwner::Amazon,
             name: name.to_owned(),
             said: None,

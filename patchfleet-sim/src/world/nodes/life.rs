@@ -32,15 +32,15 @@ impl World {
     /// while (`consistency.ping_status_seconds`).
     #[must_use]
     pub fn ping_status(&self, node: &Node) -> &'static str {
-        let lag = SignedDuration::from_secs(i64::from(self.consistency.ping_status_seconds));
+        let lag = SignedDuration::from_secs(i64::from(self.rules.consistency.ping_status_seconds));
         match node.silent_since {
-            Some(since) if after(since, lag) <= self.now => "ConnectionLost",
+            Some(since) if after(since, lag) <= self.now() => "ConnectionLost",
             _ => "Online",
         }
     }
 
     fn goes_down(&mut self, id: &NodeId, state: Reachability) {
-        let now = self.now;
+        let now = self.now();
         if let Some(node) = self.node_mut(id) {
             node.reachability = state;
             node.silent_since.get_or_insert(now);
@@ -58,7 +58,7 @@ impl World {
     }
 
     pub(in crate::world) fn will_be_forgotten(&mut self, id: &NodeId) {
-        let seconds = i64::from(self.consistency.terminated_seconds);
+        let seconds = i64::from(self.rules.consistency.terminated_seconds);
         self.after_seconds(seconds, Event::Forgotten { node: id.clone() });
     }
 

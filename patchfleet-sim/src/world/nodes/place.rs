@@ -1,6 +1,6 @@
-//! What one location holds: resource groups, nodes, documents.
+//! What one location holds: resource groups, nodes, snapshots of the patch baseline.
 
-use crate::world::{Document, Group, Node};
+use crate::world::{Group, Node};
 use jiff::Timestamp;
 use patchfleet_core::id::NodeId;
 use std::{collections::BTreeMap, sync::Arc};
@@ -11,7 +11,6 @@ pub struct Place {
     /// Those of one entry of the world file share what is in them.
     pub(crate) groups: BTreeMap<String, Arc<Group>>,
     pub(crate) nodes: BTreeMap<NodeId, Node>,
-    pub(crate) documents: BTreeMap<String, Document>,
     /// When each snapshot of the patch baseline was taken: when it was first named.
     pub(crate) snapshots: BTreeMap<String, Timestamp>,
 }

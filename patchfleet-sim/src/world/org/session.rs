@@ -3,6 +3,7 @@
 use crate::world::World;
 use jiff::Timestamp;
 use patchfleet_core::id::AccountId;
+use std::collections::BTreeMap;
 
 /// A role session.
 #[derive(Debug, Clone)]
@@ -24,20 +25,33 @@ impl Session {
     pub(crate) fn is_over(&self, at: Timestamp) -> bool {
         at >= self.expires
     }
+}
 
-    /// Ends it now and for ever.
-    pub(crate) fn revoke(&mut self) {
-        self.expires = Timestamp::MIN;
-    }
+/// Every session, by its access key.
+#[derive(Debug, Default)]
+pub(in crate::world) struct Sessions {
+    by_key: BTreeMap<String, Session>,
 }
 
 impl World {
+    /// The session of an access key.
+    pub(crate) fn session(&self, key: &str) -> Option<&Session> {
+        self.sessions.by_key.get(key)
+    }
+
+    /// Ends the session of an access key, now and for ever.
+    pub(crate) fn revoke_session(&mut self, key: &str) {
+        if let Some(session) = self.sessions.by_key.get_mut(key) {
+            session.expires = Timestamp::MIN;
+        }
+    }
+
     /// Opens a session and gives its access key id.
     pub(crate) fn open_session(&mut self, session: Session) -> String {
         let series = format!("session/{}/{}/{}", session.account, session.role, session.name);
         let number = self.count(&series).to_string();
         let key = format!("ASIA{}", self.seed.letters(16, &["session", &series, &number]));
-        self.sessions.insert(key.clone(), session);
+        self.sessions.by_key.insert(key.clone(), session);
         key
     }
 

@@ -222,14 +222,14 @@ impl World {
         });
         let (classification, severity) = kind(node.platform, nth);
         let shown_at = if origin == Origin::Wanted {
-            self.start
+            self.start()
         } else {
             self.long_ago(node, origin, nth)
         };
         let serial = serial(origin, nth);
         let (title, kb_id) = names(node.platform, serial, shown_at);
         let cves = (installed.is_none() && is_security(classification))
-            .then(|| format!("CVE-{}-{}", self.start.strftime("%Y"), 10_000 + serial));
+            .then(|| format!("CVE-{}-{}", self.start().strftime("%Y"), 10_000 + serial));
         ListedPatch {
             title,
             kb_id,
@@ -267,7 +267,7 @@ impl World {
         let hours = self
             .seed
             .between(10 * 24, 300 * 24, &[node.id.as_str(), &name, "installed"]);
-        after(self.start, SignedDuration::from_hours(-hours))
+        after(self.start(), SignedDuration::from_hours(-hours))
     }
 }
 

@@ -14,7 +14,7 @@ const MAX_SECONDS: i64 = 604_800;
 
 impl World {
     pub(super) fn sleep(&mut self, id: &str, index: usize, inputs: &Value) -> Result<Begun, Failure> {
-        let seconds = seconds(self.now, inputs).map_err(Failure::input)?;
+        let seconds = seconds(self.now(), inputs).map_err(Failure::input)?;
         let run = self.step_mut(id, index).map_or(0, |step| step.runs);
         self.after_seconds(
             seconds,

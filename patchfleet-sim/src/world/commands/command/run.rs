@@ -89,6 +89,7 @@ impl World {
 
     /// Ends the command if nothing of it is on its way and nothing more may be sent.
     pub(in crate::world) fn settle_command(&mut self, id: &str) {
+        let now = self.now();
         let Some(command) = self
             .commands
             .get_mut(id)
@@ -108,7 +109,7 @@ impl World {
         };
         while let Some(invocation) = command.invocations.next_waiting() {
             invocation.state = InvocationState::Ended(Status::Cancelled, details);
-            invocation.ended = Some(self.now);
+            invocation.ended = Some(now);
         }
         let (status, details) = command.verdict(cancelled);
         self.end_command(id, status, details);
@@ -116,7 +117,7 @@ impl World {
 
     /// Systems Manager tries to deliver to a node.
     pub(in crate::world) fn delivered(&mut self, id: &str, node: &NodeId) {
-        let now = self.now;
+        let now = self.now();
         let Some(command) = self.commands.get(id) else {
             return;
         };
@@ -224,7 +225,7 @@ impl World {
     /// The next nodes need not wait for one that is Delayed, unless the world says so. It keeps its
     /// place.
     fn ramp_goes_on(&mut self, id: &str, node: &NodeId) {
-        if self.run_command.delayed_stalls_ramp {
+        if self.rules.run_command.delayed_stalls_ramp {
             return;
         }
         let Some(command) = self.commands.get_mut(id) else {
@@ -286,7 +287,7 @@ impl World {
 
     /// Ends every invocation that has not ended as `end` says.
     fn give_up_command(&mut self, id: &str, end: (Status, &'static str)) {
-        let now = self.now;
+        let now = self.now();
         let Some(command) = self.commands.get_mut(id) else {
             return;
         };
@@ -311,7 +312,7 @@ impl World {
 
     /// A command has ended, and the step that sent it hears of it.
     fn end_command(&mut self, id: &str, status: Status, details: &'static str) {
-        let now = self.now;
+        let now = self.now();
         let Some(command) = self.commands.get_mut(id) else {
             return;
         };
@@ -334,7 +335,7 @@ impl World {
         details: &'static str,
         code: i32,
     ) {
-        let now = self.now;
+        let now = self.now();
         let Some(command) = self.commands.get_mut(id) else {
             return;
         };
@@ -378,7 +379,7 @@ impl World {
             command: command.to_owned(),
             node: node.clone(),
         };
-        let at = crate::world::after(self.now, SignedDuration::from_secs(seconds));
+        let at = crate::world::after(self.now(), SignedDuration::from_secs(seconds));
         let timeout = self.schedule(at, event);
         let command = self.commands.get_mut(command);
         if let Some(one) = command.and_then(|command| command.invocation_mut(node)) {
@@ -402,16 +403,16 @@ impl World {
 
     /// Whether it and its invocations are found yet.
     pub(crate) fn shows_command(&self, command: &Command) -> bool {
-        self.is_older_than(command, self.consistency.invocations_seconds)
+        self.is_older_than(command, self.rules.consistency.invocations_seconds)
     }
 
     /// Whether its invocations are listed yet. Whoever asks for one of them by its node finds it before.
     pub(crate) fn lists_invocations(&self, command: &Command) -> bool {
-        self.is_older_than(command, self.consistency.invocation_list_seconds)
+        self.is_older_than(command, self.rules.consistency.invocation_list_seconds)
     }
 
     fn is_older_than(&self, command: &Command, seconds: u32) -> bool {
         let age = SignedDuration::from_secs(i64::from(seconds));
-        self.now >= crate::world::after(command.requested, age)
+        self.now() >= crate::world::after(command.requested, age)
     }
 }

@@ -47,7 +47,8 @@ fn refuse(code: &'static str, message: impl Into<String>) -> Checked {
 impl CommandOrder {
     /// The document, which has to take the parameters.
     fn check_document(&self, world: &World) -> Result<CommandDocument, CommandRefusal> {
-        let Some(document) = CommandDocument::named(&self.document, world.run_command.patch_baseline) else {
+        let Some(document) = CommandDocument::named(&self.document, world.rules.run_command.patch_baseline)
+        else {
             return Err(CommandRefusal::new("InvalidDocument", self.not_run(world)));
         };
         if let Some(version) = self.options.document_version.as_deref()
@@ -148,7 +149,7 @@ impl World {
             id: id.clone(),
             number,
             document,
-            requested: self.now,
+            requested: self.now(),
             status: Status::Pending,
             details: "Pending",
             invocations,
@@ -163,7 +164,7 @@ impl World {
         if let Some(command) = self.commands.get_mut(&id) {
             command.expiry = Some(expiry);
         }
-        let begins = after(self.now, BEGINS_AFTER);
+        let begins = after(self.now(), BEGINS_AFTER);
         self.at(begins, Event::CommandBegins { command: id.clone() });
         Ok(id)
     }
@@ -171,7 +172,7 @@ impl World {
     /// What SendCommand's model has no rule for: calls and steps have been held to that.
     fn check_order(&self, order: &CommandOrder, document: CommandDocument) -> Checked {
         let empty = Place::default();
-        let place = self.places.get(&order.location).unwrap_or(&empty);
+        let place = self.place(&order.location).unwrap_or(&empty);
         if order.targets.is_empty() && order.instance_ids.is_empty() {
             return refuse(
                 "ValidationException",
@@ -190,9 +191,9 @@ impl World {
         if let Some(problem) = order.targets.iter().find_map(Target::problem) {
             return refuse("ValidationException", problem);
         }
-        order.check_nodes(place, document, self.run_command.check_targeted_ids)?;
+        order.check_nodes(place, document, self.rules.run_command.check_targeted_ids)?;
         if let Some(bucket) = order.options.output_bucket.as_deref()
-            && let Some(buckets) = &self.buckets
+            && let Some(buckets) = &self.rules.buckets
             && !buckets.contains(bucket)
         {
             return refuse("InvalidOutputFolder", format!("There is no S3 bucket {bucket}."));
