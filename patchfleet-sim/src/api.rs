@@ -1,7 +1,7 @@
-//! AWS's operations over the world: one input type each, checked before anything happens.
+//! AWS's operations on the world. Each has an input type, and an input is checked before anything
+//! happens.
 //!
-//! Both fronts go through [`call`] (or its typed form), so what they answer is the same and every
-//! call is recorded.
+//! Both fronts go through [`call`] or its typed form, so they answer alike and every call is recorded.
 
 mod account;
 mod automation;
@@ -70,8 +70,8 @@ pub(crate) trait Operation: Clone + Serialize + DeserializeOwned {
     fn run(self, world: &mut World, caller: &Caller) -> Result<Self::Output, ApiError>;
 }
 
-/// Defines an input, every member of which may be left out: what is required is checked by hand,
-/// so that the answer is AWS's.
+/// Defines an input whose members may all be left out. The model checks which are required, so that the
+/// answer to a missing one is AWS's.
 macro_rules! input {
     ($(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty,)* }) => {
         $(#[$meta])*

@@ -1,9 +1,9 @@
 //! The simulator's time, and the lock around its world.
 //!
-//! Two modes. In *jump* mode nobody waits: sleeping moves the world to the instant at once, so a
-//! campaign of hours takes no time and always the same course. In *scaled* mode virtual time runs
-//! `speed` times as fast as real time, and the world catches up whenever it is looked at; at speed
-//! 0 time moves only by [`SimClock::advance`].
+//! Two modes. In *jump* mode nobody waits. A sleeper moves the world to the instant at once, so a
+//! campaign of hours takes no time and always takes the same course. In *scaled* mode virtual time runs
+//! `speed` times as fast as real time, and the world catches up whenever somebody looks at it. At speed
+//! 0 only [`SimClock::advance`] moves time.
 
 use crate::world::{World, after};
 use futures_util::future::BoxFuture;
@@ -18,9 +18,9 @@ use tokio::sync::Notify;
 /// How virtual time moves.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum ClockMode {
-    /// By sleeping: at once to the instant that was waited for.
+    /// A sleeper moves it, at once to the instant that the sleeper waits for.
     Jump,
-    /// With real time, so many times as fast; 0: not by itself.
+    /// Real time moves it, so many times as fast. At 0 it does not move by itself.
     Scaled(f64),
 }
 
@@ -80,8 +80,8 @@ impl SimClock {
         self.inner.moved.notify_waiters();
     }
 
-    /// Waits for as long as a call to the world takes, and for `more`. At speed 0 it takes no time:
-    /// it would never be answered.
+    /// Waits for as long as a call to the world takes, and for `more`. At speed 0 a call takes no time,
+    /// because it would never be answered.
     pub(crate) async fn call_latency(&self, more: SignedDuration) {
         let latency = self.with_world(|world| world.latency()).saturating_add(more);
         if !latency.is_zero() && self.inner.mode != ClockMode::Scaled(0.0) {
@@ -98,7 +98,7 @@ impl SimClock {
     async fn wait_until(&self, at: Timestamp) {
         let ClockMode::Scaled(speed) = self.inner.mode else {
             self.with_world(|world| world.advance_to(at));
-            // So that whoever else is ready has its turn before the sleeper goes on.
+            // Others who are ready have their turn before the sleeper goes on.
             return tokio::task::yield_now().await;
         };
         loop {
@@ -112,7 +112,7 @@ impl SimClock {
             }
             match Duration::try_from_secs_f64(left.as_secs_f64() / speed) {
                 Ok(real) => drop(tokio::time::timeout(real, moved).await),
-                // Speed 0, or slower than a Duration can say.
+                // The speed is 0, or the wait is longer than a Duration can say.
                 Err(_) => moved.await,
             }
         }

@@ -1,6 +1,6 @@
-//! A simulated AWS organization, for the tests of whoever works with Systems Manager over many
-//! accounts and Regions: no public emulator answers ListGroupResources, DescribeInstanceInformation
-//! or any Automation call.
+//! A simulated AWS organization, for tests of programs that use Systems Manager across accounts and
+//! Regions. No public emulator answers ListGroupResources, DescribeInstanceInformation or any
+//! Automation call.
 //!
 //! ```
 //! use patchfleet_sim::{Sim, SimOptions, builtin, world::World};
@@ -16,9 +16,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! One deterministic [`world`] on a virtual [clock](SimClock) has two fronts: AWS's wire protocols
-//! on loopback ([`Sim`]), and patchfleet's own ports in memory ([`MemoryPorts`]). Both answer through the same
-//! operations, and every call is on record.
+//! One deterministic [`world`] on a virtual [clock](SimClock) has two fronts: AWS's wire protocols on
+//! loopback ([`Sim`]), and patchfleet's own ports in memory ([`MemoryPorts`]). Both answer through the
+//! same operations, and both record every call.
 
 mod api;
 pub mod builtin;

@@ -1,6 +1,5 @@
-//! The in-memory front: patchfleet's ports on the world itself, through the same operations as
-//! over HTTP. Calls into another account act as the discovery role there, as those of the AWS
-//! adapter do.
+//! The in-memory front. It gives patchfleet's ports on the world itself, through the same operations as
+//! over HTTP. Calls into another account use the discovery role there, as the AWS adapter does.
 
 mod automation;
 mod commands;
@@ -42,7 +41,7 @@ pub struct MemoryPorts {
 enum At {
     /// In the management account and the central Region.
     Central,
-    /// In this account, for a service that has one Region for all.
+    /// In this account, for a service that is not regional.
     Account(AccountId),
     /// In this account and Region.
     Location(Location),
@@ -77,9 +76,9 @@ impl MemoryPorts {
         Ports::of(self, clock)
     }
 
-    /// Calls an operation; it takes the world's latency. The credentials of a role that are no longer
-    /// valid are renewed once. The AWS adapter renews as often as the SDK tries a call, and the
-    /// caller's own as well, of which there are none here.
+    /// Calls an operation, which takes the world's latency. A role's credentials that are no longer
+    /// valid are renewed once. The AWS adapter renews them as often as the SDK tries a call, and it
+    /// also renews the caller's own. The caller here has none.
     fn call<O>(&self, at: At, input: O) -> BoxFuture<'_, PortResult<O::Output>>
     where
         O: Operation + Send + 'static,
@@ -190,7 +189,7 @@ impl From<PortError> for Failed {
     }
 }
 
-/// The error as core's table of AWS's errors takes it.
+/// The error in the form that core's table of AWS errors reads.
 fn answered(error: &ApiError, is_central: bool) -> AwsError<'_> {
     AwsError {
         code: Some(error.code()),

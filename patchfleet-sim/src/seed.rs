@@ -1,7 +1,7 @@
 //! Randomness that depends on names, never on the order of calls.
 //!
-//! Every random number of a world is a hash of the world's seed and of what it is for (a node's id,
-//! "minutes"). So one node more changes nothing about the others, and calls to different accounts
+//! Every random number of a world is a hash of the world's seed and of the number's purpose (a node's
+//! id, "minutes"). So an added node changes nothing about the others, and calls to different accounts
 //! may come in any order.
 
 /// A world's seed.
@@ -57,7 +57,7 @@ impl Seed {
         format!("0{:016x}", self.number(names))
     }
 
-    /// So many of A-Z and 2-7, of which IAM's ids are made; 24 at most.
+    /// `count` letters of A-Z and 2-7, the alphabet of IAM's ids. It makes 24 at most.
     #[must_use]
     pub(crate) fn letters(self, count: usize, names: &[&str]) -> String {
         let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";

@@ -22,7 +22,7 @@ pub struct SimOptions {
     pub clock: ClockMode,
     /// Where it listens (default: 127.0.0.1, any free port).
     pub listen: SocketAddr,
-    /// How long a slow or idle connection is borne (default: a minute).
+    /// How long the simulator waits for a slow or idle connection (default: a minute).
     pub patience: Patience,
 }
 
@@ -57,7 +57,7 @@ pub struct Sim {
 }
 
 impl Sim {
-    /// Starts to listen. Needs a tokio runtime, which it goes on using.
+    /// Starts to listen, on the tokio runtime of the caller.
     ///
     /// # Errors
     ///
@@ -139,7 +139,7 @@ impl Sim {
         self.clock.with_world(look)
     }
 
-    /// Stops, and waits until every request that had come is answered.
+    /// Stops listening, and waits until every request that has arrived is answered.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! AWS's wire protocols on one port: who calls and for which service is read from the request.
+//! AWS's wire protocols on one port. The request itself says who calls and which service.
 
 mod body;
 mod form;
@@ -33,11 +33,11 @@ struct Dropped;
 /// How long a connection may keep the simulator waiting, in real time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Patience {
-    /// For a request's head to come whole, counted from when the one before was answered: how long a
-    /// connection may be idle, or send its head byte by byte (default 60 s). Then it is closed.
+    /// How long a connection may be idle, or take to send a request's head (default 60 s). The time
+    /// counts from the answer before. Then the connection is closed.
     pub head: Duration,
-    /// For a request's body to come whole, counted from its head (default 60 s). Then the answer is
-    /// status 408, and the connection is closed.
+    /// How long a request's body may take after its head (default 60 s). Then the answer is status 408,
+    /// and the connection is closed.
     pub body: Duration,
 }
 
@@ -87,9 +87,8 @@ fn size(headers: &HeaderMap) -> usize {
         .sum()
 }
 
-/// A request's body; `None` if it is too large or was broken off. One that is too large is read to
-/// its end all the same: a client that is still writing when the connection closes never sees the
-/// answer.
+/// A request's body; `None` if it is too large or was broken off. A body that is too large is still
+/// read to its end, because a client that is writing when the connection closes never sees the answer.
 async fn read(mut body: Incoming) -> Option<Vec<u8>> {
     let mut whole = Some(vec![]);
     while let Some(frame) = body.frame().await {

@@ -1,7 +1,7 @@
 //! The world: one deterministic model of an AWS organization on a virtual clock.
 //!
-//! Nothing ticks. What will happen stands in a queue, ordered by time, then by what it is, and then by
-//! when it was put there; [`World::advance_to`] lets everything happen that is due. An idle virtual hour costs
+//! Nothing ticks. A queue holds what will happen, ordered by time, then by kind, then by when it was
+//! queued. [`World::advance_to`] lets everything happen that is due. An idle virtual hour costs
 //! nothing.
 
 mod automation;
@@ -139,12 +139,12 @@ impl World {
         self.executions.values()
     }
 
-    /// Every execution, with the ways to those that a call is about.
+    /// The store of executions, with its indexes.
     pub(crate) fn execution_index(&self) -> &Executions {
         &self.executions
     }
 
-    /// Every command, with the ways to those that a call is about.
+    /// The store of commands, with its indexes.
     pub(crate) fn command_index(&self) -> &Commands {
         &self.commands
     }

@@ -51,8 +51,8 @@ fn denied(message: impl Into<String>) -> ApiError {
     ApiError::new(403, "AccessDeniedException", message)
 }
 
-/// The account that is meant: the caller's own, or one that the caller may name. AWS has it so that
-/// the management account names others, and leaves itself out.
+/// The account of the request: the caller's own, or one that the caller may name. On AWS the management
+/// account names other accounts, and never itself.
 fn account<'a>(
     world: &'a World,
     caller: &Caller,

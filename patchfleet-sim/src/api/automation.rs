@@ -122,7 +122,7 @@ impl StartAutomationExecution {
             max_errors: self.max_errors,
         };
         let entries = given(self.target_locations);
-        // With target locations, theirs may complete what the start itself leaves open.
+        // A target location may add what the start itself leaves out.
         let own = if entries.is_empty() {
             RateControl::of(&rate).map_err(|refusal| refused(refusal, &name))?
         } else {

@@ -1,5 +1,5 @@
-//! A call from its arrival to its record: what faults have in store for it, the gate, the model's
-//! checks, the operation.
+//! A call from its arrival to its record. Faults are drawn first. Then come the gate, the model's
+//! checks and the operation.
 
 use super::{
     ApiError, Caller, Operation, Service,
@@ -23,13 +23,13 @@ pub(crate) enum Cut {
     After,
 }
 
-/// Calls an operation by its name, with its input and output as the JSON of the wire. It takes no
-/// time: a fault that slows it down has no effect here.
+/// Calls an operation by its name, with its input and output as the JSON of the wire. The call takes no
+/// time, so a fault that slows calls down has no effect here.
 ///
 /// # Errors
 ///
-/// What AWS would answer, also to an operation that is not there; and
-/// [`is_lost`](ApiError::is_lost), if a fault has broken the connection.
+/// AWS's own error, also for an unknown operation. If a fault has broken the connection, an error that
+/// [`is_lost`](ApiError::is_lost).
 pub fn call(
     world: &mut World,
     caller: &Caller,
@@ -42,8 +42,8 @@ pub fn call(
     fate.cut.map_or(result, |_| Err(ApiError::lost()))
 }
 
-/// Calls an operation by its name, as `fate` allows. Whether the answer arrives is for the caller
-/// to see to.
+/// Calls an operation by its name, as `fate` allows. The caller of this function decides whether the
+/// answer arrives.
 pub(crate) fn perform(
     world: &mut World,
     caller: &Caller,
@@ -93,7 +93,7 @@ pub(crate) fn fate_of<O: Operation>(world: &mut World, caller: &Caller, input: &
     gate::fate(world, caller, O::SERVICE, O::NAME, &input)
 }
 
-/// Puts on record a call whose input could not be read, and gives its error back.
+/// Records a call whose input could not be read, and returns its error.
 pub(crate) fn refuse(
     world: &mut World,
     caller: &Caller,

@@ -1,4 +1,4 @@
-//! What operations do with members that the model has checked before.
+//! Helpers for members of an input that the model has already checked.
 
 /// A member that the model requires.
 pub(crate) fn given<T: Default>(value: Option<T>) -> T {

@@ -79,7 +79,7 @@ pub(crate) struct CommandShape {
 pub(super) fn shape(world: &World, one: &Command) -> CommandShape {
     let (status, status_details) = one.status();
     let options = &one.order.options;
-    // Until it has looked for its nodes, it has those that were named.
+    // A command that has not looked for its targets yet counts the nodes that were named.
     let target_count = match status {
         Status::Pending => one.order.instance_ids.len(),
         _ => one.invocations().len(),
@@ -130,8 +130,8 @@ pub(super) fn version(one: &Command) -> String {
         .unwrap_or_else(|| "$DEFAULT".to_owned())
 }
 
-/// The Region of the output's bucket, which Systems Manager finds out by itself. Here it is the
-/// command's own, which AWS also names where there is no bucket.
+/// The Region of the output's bucket. Systems Manager finds it out by itself. The simulator shows the
+/// command's own Region, as AWS does where there is no bucket.
 pub(super) fn output_region(one: &Command) -> String {
     one.order.location.region.to_string()
 }
@@ -148,7 +148,7 @@ pub(super) fn cloudwatch(one: &Command) -> Value {
     one.order.options.cloudwatch.clone().unwrap_or_else(none)
 }
 
-/// Whether every filter's key is one of the listing's, and none stands twice.
+/// Refuses a filter key that the listing does not have, or that stands twice.
 pub(super) fn check_filters(filters: &[CommandFilter], known: &[&str]) -> Result<(), ApiError> {
     let mut seen = BTreeSet::new();
     match filters
@@ -218,7 +218,7 @@ pub(super) fn node_here<'a>(world: &'a World, caller: &Caller, id: &str) -> Resu
         .ok_or_else(|| invalid_instance(id))
 }
 
-/// Every command of the caller's account and Region that is asked for and can be seen, newest first.
+/// The visible commands of the caller's account and Region that match, newest first.
 pub(super) fn find<'a>(
     world: &'a World,
     caller: &Caller,
@@ -227,7 +227,7 @@ pub(super) fn find<'a>(
 ) -> Result<Vec<&'a Command>, ApiError> {
     let node = instance.map(|id| node_here(world, caller, id)).transpose()?;
     let mut found: Vec<&Command> = match id {
-        // An id that nothing here has finds nothing, as a filter would.
+        // An unknown id finds nothing, as a filter would.
         Some(id) => command_here(world, caller, id).into_iter().collect(),
         None => world.command_index().at(&caller.location()).collect(),
     };

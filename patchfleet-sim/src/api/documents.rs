@@ -1,5 +1,5 @@
-//! Documents: create, update, delete, set the default version. Reading them stands in [`read`],
-//! listing them in [`list`].
+//! Documents: create, update, delete, set the default version. [`read`] reads them, and [`list`] lists
+//! them.
 
 mod list;
 mod read;
@@ -144,7 +144,7 @@ pub(super) fn own<'a>(
     document.ok_or_else(|| no_document(name))
 }
 
-/// Refuses what only the owner may do with a document of Amazon's.
+/// Refuses a change of one of Amazon's documents.
 fn refuse_amazons(world: &World, caller: &Caller, name: &str) -> Result<(), ApiError> {
     let found = world.find_document(&caller.location(), name);
     if found.is_some_and(|found| found.owner == DocumentOwner::Amazon) {

@@ -18,7 +18,7 @@ use serde::Serialize;
 use serde_json::json;
 use std::collections::BTreeSet;
 
-/// The execution `id`, if it is in the caller's account and Region, and calls that read know it.
+/// The execution `id`, if it is in the caller's account and Region and is visible to calls that read.
 fn find<'a>(world: &'a World, caller: &Caller, id: &str) -> Result<&'a Execution, ApiError> {
     let one = kept(world, caller, id)?;
     if world.is_visible(one) {
@@ -152,12 +152,12 @@ pub(crate) struct Executions {
     pub(crate) next_token: Option<String>,
 }
 
-/// The executions among which those are that the filters take: as few as an index gives.
+/// A superset of the executions that match the filters, as small as an index makes it.
 fn candidates<'a>(world: &'a World, caller: &Caller, filters: &[Filter]) -> Vec<&'a Execution> {
     let all = &world.execution_index();
     let values = |key: &str| {
         let filter = filters.iter().find(|filter| filter.key == key)?;
-        // A value that stands twice finds nothing twice.
+        // A repeated value must not repeat what it finds.
         Some(filter.values.iter().collect::<BTreeSet<&String>>())
     };
     if let Some(ids) = values("ExecutionId") {
@@ -165,7 +165,7 @@ fn candidates<'a>(world: &'a World, caller: &Caller, filters: &[Filter]) -> Vec<
     } else if let Some(parents) = values("ParentExecutionId") {
         parents.into_iter().flat_map(|id| all.below(id)).collect()
     } else if let Some(keys) = values("TagKey") {
-        // One that has several of the tags is found by each of them.
+        // An execution with several of the tags is found by each of them.
         let mut seen = BTreeSet::new();
         let tagged = keys.into_iter().flat_map(|key| all.tagged(key));
         tagged.filter(|one| seen.insert(&one.id)).collect()

@@ -1,5 +1,5 @@
-//! What stands between a call and its operation: credentials, the Region, injected faults, rates
-//! and permissions. A call that is refused here changes nothing.
+//! The gate between a call and its operation. It checks credentials, the Region, injected faults, rates
+//! and permissions. A call that it refuses changes nothing.
 
 use super::{ApiError, Caller, Principal, Service, call::Cut, resource};
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-/// What faults have in store for a call, drawn when it comes in.
+/// What faults do to a call. It is drawn when the call arrives.
 #[derive(Debug, Default)]
 pub(crate) struct Fate {
     /// How much longer it takes.
@@ -19,9 +19,9 @@ pub(crate) struct Fate {
     refusal: Option<FaultEffect>,
     /// How its answer is lost.
     pub(crate) cut: Option<Cut>,
-    /// What makes its listing partial.
+    /// Query errors that make its listing partial.
     pub(crate) query_errors: Vec<String>,
-    /// What stands behind every text of its answer.
+    /// Words that are added to every text of its answer.
     pub(crate) words: String,
     /// The faults that struck, for the record.
     pub(crate) names: Vec<String>,

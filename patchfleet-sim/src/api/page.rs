@@ -14,7 +14,7 @@ pub(crate) enum Grows {
     AtTheFront,
 }
 
-/// Set in a token's place where the page that gave it was empty: the next one is not.
+/// A flag in a token's place. The page that gave the token was empty, so the next one is not.
 const AFTER_EMPTY: u64 = 1 << 63;
 
 /// The page of `items` that `token` asks for, with the token of the next. `listing` names the
@@ -30,7 +30,8 @@ pub(crate) fn page<T>(
     cut(Short::of(world, true), listing, grows, items, max, token)
 }
 
-/// As [`page`], for a listing whose model has no empty lists: short pages have an entry.
+/// Like [`page`], for a listing whose model does not allow an empty list. Its short pages have at least
+/// one entry.
 pub(crate) fn page_of_some<T>(
     world: &World,
     listing: &str,
@@ -96,7 +97,7 @@ fn cut<T>(
     Some((page, next))
 }
 
-/// One page in four is empty, though never two in a row; the others have any length up to `max`.
+/// One page in four is empty, but never two in a row. The others have any length up to `max`.
 fn shortened(seed: Seed, listing: &str, place: u64, max: usize, not_empty: bool) -> usize {
     let place = place.to_string();
     if !not_empty && seed.unit(&["empty page", listing, &place]) < 0.25 {

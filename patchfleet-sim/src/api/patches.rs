@@ -89,7 +89,7 @@ fn patch_state(world: &World, node: &Node) -> Option<PatchStateShape> {
         operation_end_time: report.ended.into(),
         operation: report.operation.clone(),
         last_no_reboot_install_operation_time: node.last_no_reboot_install.map(WireTime),
-        // Recorded: that of a Scan is the parameter's default.
+        // Recorded: a Scan shows the parameter's default.
         reboot_option: report
             .reboot_option
             .clone()

@@ -12,7 +12,7 @@ use crate::world::{DocumentOwner, EVERYBODY, SharedVersion, World};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// Accounts that one answer names at most: the model's `AccountIdList` has no more.
+/// The most accounts that one answer names. The model's `AccountIdList` holds no more.
 const PAGE: usize = 20;
 
 input! {

@@ -1,8 +1,8 @@
-//! What IAM says that somebody may not touch: the resource that a denial names.
+//! The resource that a denial names.
 //!
-//! Recorded: a SendCommand that is denied names the document or the node. Which operations have a
-//! resource of their own stands in AWS's service authorization reference; the others name everything of
-//! the account.
+//! Recorded: a SendCommand that is denied names the document or the node. AWS's service authorization
+//! reference says which operations have a resource of their own. The others name everything of the
+//! account.
 
 use super::{Caller, Service};
 use serde_json::Value;

@@ -32,7 +32,7 @@ impl SendAutomationSignal {
             "StartStep" => payload("StepName").map(Signal::StartStep),
             "Resume" => payload("StepName").map(Signal::Resume),
             "StopStep" => payload("StepExecutionId").map(Signal::StopStep),
-            // What can be revoked is an access request, of which there are none.
+            // Only an access request can be revoked, and there are none here.
             _ => Err(invalid(format!(
                 "{kind} isn't valid for the current Automation execution."
             ))),

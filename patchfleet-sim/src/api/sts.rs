@@ -22,8 +22,8 @@ input! {
     }
 }
 
-/// Characters of session policies and tags that fit into a session. AWS packs them first and says
-/// no more about it than that 2,048 characters of policy are too many in any case.
+/// The most characters of session policies and tags that a session takes. AWS packs them first. It only
+/// says that more than 2,048 characters of policy are always too many.
 const PACKED: usize = 2048;
 
 /// AssumeRole's output.
@@ -68,7 +68,7 @@ fn parse(arn: &str) -> Option<(AccountId, String)> {
 }
 
 impl AssumeRole {
-    /// How much of the room for session policies and tags is taken, in percent; `None` if there
+    /// The share of the room for session policies and tags that is used, in percent. `None` if there
     /// are none.
     fn packed(&self) -> Result<Option<u32>, ApiError> {
         let sound = |policy: &String| {

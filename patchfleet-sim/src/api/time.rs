@@ -1,5 +1,4 @@
-//! Times on the wire: seconds since 1970 with three decimals, and as text in the few answers that
-//! have them so.
+//! Times on the wire: seconds since 1970 with three decimals, or text in a few answers.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

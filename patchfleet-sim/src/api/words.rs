@@ -1,5 +1,5 @@
-//! The fault `words`: text of somebody else's in every place where AWS answers with text that people
-//! write, or that it words itself.
+//! The fault `words`. It adds foreign text wherever AWS answers with text of people or with words of
+//! its own.
 
 use super::Service;
 use serde_json::Value;
@@ -24,7 +24,7 @@ pub(super) fn add(service: Service, answer: &mut Value, words: &str) {
     match answer {
         Value::Object(members) => {
             for (name, value) in members {
-                // Elsewhere a name is an id.
+                // In other services a `Name` is an id.
                 let is_text =
                     TEXTS.contains(&name.as_str()) || (service == Service::Organizations && name == "Name");
                 match value {

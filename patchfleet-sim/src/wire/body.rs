@@ -18,9 +18,9 @@ pub(super) struct Reply {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
     Well,
-    /// It breaks off, once what is before has left.
+    /// It breaks off as soon as the bytes before are sent.
     Breaks,
-    /// What is before has left.
+    /// The bytes before are sent.
     BreaksNow,
 }
 

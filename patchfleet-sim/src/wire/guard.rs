@@ -1,8 +1,9 @@
 //! Who may use `/_sim/`: programs of this machine, and no web page.
 //!
-//! A page of any site may have a browser send requests to loopback, and a site may let its own name
-//! mean 127.0.0.1 (DNS rebinding). The first carries the page's `Origin`, the second the site's name as
-//! `Host`. Both headers are set by the browser, so a page cannot leave them out.
+//! Any web page can make a browser send requests to loopback, and a site can let its own name mean
+//! 127.0.0.1 (DNS rebinding). A request of the first kind carries the page's `Origin`. One of the
+//! second kind carries the site's name as `Host`. Both headers are set by the browser, so a page cannot
+//! leave them out.
 
 use http::{HeaderMap, header};
 use std::net::{Ipv4Addr, Ipv6Addr};

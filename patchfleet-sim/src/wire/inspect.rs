@@ -14,7 +14,7 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// At most a virtual year at a time: further is a slip of the pen.
+/// The furthest that time may be moved at once, a virtual year. A larger number is taken for a mistake.
 const MAX_SECONDS: f64 = 366.0 * 86_400.0;
 
 /// The header of `GET /_sim/requests` that says how many calls came before those in its body.

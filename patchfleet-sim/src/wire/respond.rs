@@ -59,7 +59,7 @@ pub(super) fn answer(world: &mut World, arrived: Arrived) -> Option<Response<Rep
         error = result.as_ref().err().map(tracing::field::display),
         "answered"
     );
-    // Numbered for each place apart: calls elsewhere make no difference.
+    // Each place numbers its own calls, so calls elsewhere make no difference.
     let number = world.count(&format!("request/{place}")).to_string();
     let id = world.seed().uuid(&["request", &place, &number]);
     match fate.cut {
@@ -190,8 +190,8 @@ fn write(
     response
 }
 
-/// Dates an answer by the world's clock. Errors have the date of this machine: a client that is told
-/// "access denied" by a clock that is far from its own takes that for the reason, and calls again.
+/// Dates an answer by the world's clock. Errors have the date of this machine. A client takes a clock
+/// far from its own for the reason of "access denied", and calls again.
 fn date(world: &World, response: &mut Response<Reply>) {
     let date = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&world.now());
     if let Some(date) = date.ok().and_then(|date| HeaderValue::from_str(&date).ok()) {
@@ -199,8 +199,8 @@ fn date(world: &World, response: &mut Response<Reply>) {
     }
 }
 
-/// An error in JSON. Its message is called what the model calls it. AWS sends one also where the model
-/// has none.
+/// An error in JSON. The model names the member that holds its message. AWS sends a message even where
+/// the model has none.
 fn error_body(service: Option<Service>, error: &ApiError) -> Value {
     let namespace = service.map_or("coral.service", Service::name);
     let mut body = Map::new();

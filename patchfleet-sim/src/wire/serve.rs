@@ -10,7 +10,7 @@ use hyper_util::{
 use std::time::Duration;
 use tokio::{net::TcpListener, sync::oneshot};
 
-/// Room for a request's head: whatever is in it that is too large is answered, not cut off.
+/// Room for a request's head, large enough that a head over the limit is answered and not cut off.
 const HEAD_ROOM: usize = 1024 * 1024;
 /// How many headers a request may have before the connection is refused.
 const MAX_HEADER_COUNT: usize = 20_000;
@@ -32,7 +32,7 @@ pub(crate) async fn serve(
         let stream = match accepted {
             Ok((stream, _)) => stream,
             Err(error) => {
-                // The one connection, or no more file descriptors: the next may do better.
+                // This connection failed, or file descriptors ran out. The next one may succeed.
                 tracing::debug!(%error, "a connection was not accepted");
                 tokio::time::sleep(Duration::from_millis(10)).await;
                 continue;

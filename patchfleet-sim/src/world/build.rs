@@ -25,8 +25,8 @@ use jiff::SignedDuration;
 use patchfleet_core::id::{AccountId, Location, NodeId, NodeKind, Region};
 use std::{collections::BTreeSet, sync::Arc};
 
-/// Nodes of a block in each location: several times what AWS manages in a Region by default, and
-/// far less than fills the memory.
+/// The most nodes of a block in each location. It is several times what AWS manages in a Region by
+/// default, and far from filling the memory.
 const MAX_COUNT: u32 = 100_000;
 
 /// Resource Groups' codes of what makes an answer partial.

@@ -1,5 +1,4 @@
-//! Other people's hands: what somebody does to the world who is neither the caller nor Systems
-//! Manager.
+//! Other people's hands: changes by somebody who is neither the caller nor Systems Manager.
 
 mod check;
 mod documents;
@@ -230,7 +229,7 @@ impl World {
     }
 }
 
-/// Whether a location is one of those that are named; nobody named is everybody.
+/// Whether a location is one of those that are named. An empty list names all.
 fn is_in(at: &Location, accounts: &[AccountId], regions: &[Region]) -> bool {
     (accounts.is_empty() || accounts.contains(&at.account))
         && (regions.is_empty() || regions.contains(&at.region))

@@ -152,7 +152,7 @@ impl Organization {
                 .is_some_and(|account| account.disabling.contains(region))
     }
 
-    /// Account Management's `RegionOptStatus` of a Region that exists.
+    /// The `RegionOptStatus` that Account Management shows for an existing Region.
     pub(crate) fn opt_status(&self, account: &Account, region: &Region) -> &'static str {
         match regions::kind(region) {
             RegionKind::Default => "ENABLED_BY_DEFAULT",
@@ -172,8 +172,8 @@ impl Organization {
         role.map_or(0, |role| role.max_session)
     }
 
-    /// Whether a role may not do something. One that is gone may do nothing, and so may all of an
-    /// account that cannot be used.
+    /// Whether a role is denied an action. A role that is gone is denied everything, and so is every
+    /// role of an account that cannot be used.
     pub(crate) fn denies(&self, account: &AccountId, role: &str, action: &str) -> bool {
         let Some(account) = self.accounts.get(account) else {
             return false;
@@ -235,7 +235,7 @@ impl Account {
         }
     }
 
-    /// Organizations' retired `Status`, which had fewer values: what was closed was SUSPENDED.
+    /// Organizations' retired `Status`, which has fewer values. A closed account shows as SUSPENDED.
     #[must_use]
     pub fn status(&self) -> &'static str {
         match self.state {

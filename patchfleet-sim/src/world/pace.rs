@@ -1,5 +1,5 @@
-//! Rate control, as Run Command and Automation both have it: so many at once, growing 1, 2, 4 …,
-//! and a stop at error N + 1.
+//! Rate control, which Run Command and Automation share. The number at once grows 1, 2, 4 … up to a
+//! limit, and nothing more is sent after error N + 1.
 //!
 //! AWS does not say how it rounds percentages. Here an error limit is rounded down, and a
 //! concurrency is rounded down but is at least 1.
@@ -44,13 +44,13 @@ impl Pacer {
         free
     }
 
-    /// Gives a place back. The window doubles when as many are through as it is wide.
+    /// Gives a place back. The window doubles when as many have ended as it is wide.
     pub fn done(&mut self, error: bool) {
         self.leave(error);
         self.answered();
     }
 
-    /// Gives back a place whose taker has been counted as answered.
+    /// Gives back the place of one that already counts as answered.
     pub fn leave(&mut self, error: bool) {
         self.in_flight = self.in_flight.saturating_sub(1);
         self.errors += u32::from(error);

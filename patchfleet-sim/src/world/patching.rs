@@ -14,14 +14,14 @@ use std::sync::Arc;
 /// `SnapshotId`).
 const SNAPSHOT_LIFE: SignedDuration = SignedDuration::from_hours(72);
 
-/// Seconds until a run that cannot even begin has said so.
+/// Seconds until a run that cannot begin reports it.
 const TROUBLE_SECONDS: i64 = 1;
 
 /// The baseline run's parameters, as a node gets them.
 struct Run {
     install: bool,
     may_reboot: bool,
-    /// Whether a list says what to install, in the place of the baseline.
+    /// Whether a list, and not the baseline, says what to install.
     override_list: bool,
     both_overrides: bool,
     snapshot: String,
@@ -134,9 +134,9 @@ impl World {
         self.comes_back_after(id, seconds);
     }
 
-    /// Reboots a node, as somebody does who is not Systems Manager. What waited for a reboot is then
-    /// active, and Systems Manager hears of it by the next Scan. Gives false if the node is not
-    /// online or a command is running on it.
+    /// Reboots a node from outside of Systems Manager. Patches that waited for a reboot are then
+    /// active, and the next Scan tells Systems Manager. Gives false if the node is not online or a
+    /// command is running on it.
     pub fn reboot(&mut self, id: &NodeId) -> bool {
         let now = self.now();
         let busy = self.node(id).is_some_and(|node| {
@@ -155,8 +155,7 @@ impl World {
         true
     }
 
-    /// A node that went down for the `boot`th time is back. It is so even if its command was given up
-    /// meanwhile.
+    /// A node that went down for the `boot`th time is back, even if its command was given up meanwhile.
     pub(in crate::world) fn returns(&mut self, id: &NodeId, boot: u32) {
         let here = |node: &&mut crate::world::Node| {
             node.boots == boot && node.reachability != Reachability::Terminated
@@ -248,8 +247,8 @@ impl World {
 }
 
 /// What is on a node after an Install and before the reboot. `named` is the share of the missing
-/// patches that an override list names, where there is one: what it does not name stays missing.
-/// Without a list nothing is missing afterwards, and all that is left over has failed.
+/// patches that an override list names, if there is one. Patches that it does not name stay missing.
+/// Without a list nothing stays missing, and each patch that is not installed has failed.
 fn installed(before: Patches, outcome: OutcomeSpec, failed: Option<u32>, named: Option<f64>) -> Patches {
     let all = before.missing + before.failed;
     let wanted = named.map_or(all, |share| share_of(all, share));

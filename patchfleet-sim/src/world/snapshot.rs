@@ -1,11 +1,11 @@
-//! The ground truth as JSON: what `GET /_sim/state` answers. The same world, seed and calls give
-//! the same bytes.
+//! The ground truth as JSON, which `GET /_sim/state` answers. The same world, seed and calls give the
+//! same bytes.
 
 use crate::world::{Command, Execution, Invocation, Node, Step, World};
 use serde_json::{Value, json};
 
 impl World {
-    /// Everything that tests and people may want to compare with what they were told.
+    /// The whole truth, for tests and people to compare with the answers they got.
     #[must_use]
     pub fn state(&self) -> Value {
         let mut executions: Vec<&Execution> = self.executions.values().collect();

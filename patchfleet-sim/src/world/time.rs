@@ -26,7 +26,7 @@ pub(in crate::world) struct Scheduled {
 }
 
 impl Time {
-    /// Time that begins at `start`, with nothing that is going to happen.
+    /// Time that begins at `start`, with an empty queue.
     pub(in crate::world) fn new(start: Timestamp) -> Self {
         Self {
             start,
@@ -44,7 +44,7 @@ impl Time {
         self.now
     }
 
-    /// Puts `event` into the queue, when it is its `turn` at that instant.
+    /// Puts `event` into the queue, at its `turn` of that instant.
     pub(in crate::world) fn put(&mut self, at: Timestamp, turn: Turn, event: Event) -> Scheduled {
         self.queued = self.queued.saturating_add(1);
         self.queue.insert((at, turn, self.queued), event);

@@ -77,7 +77,7 @@ enum Owner {
     Private,
     /// Others', shared with everybody.
     Public,
-    /// Others' who sell them: there are none.
+    /// Documents of sellers. There are none.
     ThirdParty,
 }
 
@@ -97,7 +97,7 @@ impl Owner {
     }
 }
 
-/// Every document that the caller may read, with what it is to the caller.
+/// Every document that the caller may read, with its kind of owner as the caller sees it.
 fn readable<'a>(world: &'a World, caller: &Caller) -> Vec<(Owner, FoundDocument<'a>)> {
     let mut all = vec![];
     for (location, name, document) in world.documents().all() {

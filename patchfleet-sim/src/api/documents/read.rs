@@ -113,8 +113,7 @@ impl Operation for DescribeDocument {
     }
 }
 
-/// The content in the format that was asked for. JSON is the default; what has no other format
-/// comes as it is.
+/// The content in the wanted format, by default JSON. Content that cannot be converted comes as it is.
 fn in_format(version: &DocumentVersion, wanted: Option<&str>) -> (String, DocumentFormat) {
     let wanted = DocumentFormat::named(wanted);
     let converted = (wanted != version.format)

@@ -8,7 +8,7 @@ use crate::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// Every status that the API knows; a filter may name one that nothing here ever has.
+/// Every status that the API knows. A filter may name one that no execution here ever has.
 const STATUSES: [&str; 19] = [
     "Pending",
     "InProgress",
@@ -67,7 +67,7 @@ impl Filter {
             "StepName" => self.has(&step.name),
             "Action" => self.has(&step.action),
             "StartTimeBefore" | "StartTimeAfter" => step.started.is_some_and(|at| self.has_time(at)),
-            // Of the iterations of a loop, which no step here is.
+            // The other keys are about iterations of a loop, and no step here is one.
             _ => false,
         }
     }
@@ -90,13 +90,13 @@ impl Filter {
                 groups.any(|target| target.values.iter().any(|group| self.has(group)))
             }
             "StartTimeBefore" | "StartTimeAfter" => self.has_time(one.started),
-            // Of Change Manager and OpsCenter, which are not simulated.
+            // The other keys are about Change Manager and OpsCenter, which are not simulated.
             _ => false,
         }
     }
 }
 
-/// What the model does not say about values.
+/// Checks values beyond what the model checks.
 pub(super) fn check(filters: &[Filter]) -> Result<(), ApiError> {
     let sound = |filter: &Filter, value: &str| match filter.key.as_str() {
         "StartTimeBefore" | "StartTimeAfter" => value.parse::<Timestamp>().is_ok(),

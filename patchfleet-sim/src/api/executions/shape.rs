@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// Steps that GetAutomationExecution shows; of more it says that there are.
+/// The most steps that GetAutomationExecution shows. A flag says that there are more.
 const SHOWN_STEPS: usize = 100;
 
 /// Targets that are shown of a rate-control execution.
@@ -62,7 +62,7 @@ pub(crate) struct ExecutionMetadata {
     #[serde(flatten)]
     pub(crate) rate: RateShape,
     pub(crate) automation_type: &'static str,
-    /// Where S3 would have its log: AWS says nothing there.
+    /// The log's place in S3. AWS leaves it empty.
     pub(crate) log_file: &'static str,
 }
 
@@ -279,7 +279,7 @@ pub(super) fn step_shape(execution: &Execution, index: usize, step: &Step) -> St
         step_name: step.name.clone(),
         action: step.action.clone(),
         timeout_seconds: step.timeout_seconds,
-        // What a document does not say is not shown, whatever holds without it.
+        // A member that the document does not give is not shown, even if AWS has a default.
         max_attempts: rule
             .filter(|rule| rule.max_attempts.is_some())
             .map(StepRule::attempts)

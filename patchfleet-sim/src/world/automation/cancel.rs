@@ -1,5 +1,5 @@
-//! Stopping executions and commands. Whether AWS cascades is undocumented; here a stopped parent stops its
-//! children, and a stopped execution cancels its commands, unless the world says otherwise.
+//! Stopping executions and commands. Whether AWS cascades is undocumented. Here a stopped parent stops
+//! its children, and a stopped execution cancels its commands, unless the world says otherwise.
 //!
 //! A step's `onCancel` leads to steps that run while the execution is being cancelled, for two
 //! minutes at most ("Properties shared by all actions" of the Systems Manager guide).
@@ -26,10 +26,10 @@ impl World {
             return true;
         }
         execution.status = Status::Cancelling;
-        // Now: by the time that it has come to rest, its step has ended.
+        // The step is chosen now, because it has ended by the time that the execution comes to rest.
         execution.next = execution.clean_up();
         self.stop_what_steps_set_off(id);
-        // Later than an agent hears of it, so that a child's commands are at rest before it is.
+        // This is later than agents hear of it, so a child's commands come to rest first.
         self.after_seconds(
             6,
             Event::ExecutionCancelled {
@@ -50,7 +50,7 @@ impl World {
         self.cancel_below(&children, &commands);
     }
 
-    /// Stops what a step has set off, if this is a world in which a stop goes down.
+    /// Stops what a step has set off, if stops cascade in this world.
     pub(in crate::world) fn cancel_below(&mut self, children: &[String], commands: &[String]) {
         if !self.rules.automation.stop_cascades {
             return;
@@ -132,8 +132,9 @@ impl World {
         self.end_execution(id, Status::Cancelled, None);
     }
 
-    /// Stops a command, or `only` the nodes that are named: what was not sent is cancelled at once,
-    /// what runs a little later, best effort as on AWS: a reboot that has begun goes on.
+    /// Stops a command, or `only` the named nodes. Nodes that it was not sent to are cancelled at once,
+    /// and those at work a little later. As on AWS this is best effort, and a reboot that has begun
+    /// goes on.
     pub(crate) fn cancel_command(&mut self, id: &str, only: &[String]) {
         let now = self.now();
         let Some(command) = self
@@ -175,7 +176,7 @@ impl World {
                 },
             );
         }
-        // A command of which some nodes are left has yet to begin.
+        // A pending command with nodes left has yet to begin.
         if all || !pending {
             self.settle_command(id);
         }
@@ -197,7 +198,7 @@ impl Execution {
         }
     }
 
-    /// The step to which `onCancel` of the step that runs leads.
+    /// The step that `onCancel` of the running step names.
     fn clean_up(&self) -> Option<usize> {
         if self.shape() != Shape::Document {
             return None;

@@ -102,13 +102,13 @@ pub struct Execution {
     pub(crate) steps: Vec<Step>,
     /// One for each entry of its target locations, or one for its targets.
     pub(crate) pacers: Vec<Pacer>,
-    /// Of each pacer, the steps that it has not begun. Those of a pacer stand together, in their order.
+    /// The steps that each pacer has not begun. The steps of a pacer stand side by side.
     pub(crate) unbegun: Vec<Range<usize>>,
     /// The parent and its step.
     pub(crate) parent: Option<(String, usize)>,
     /// The target of its parent that it is for.
     pub(crate) target: Option<String>,
-    /// How many documents' steps it is below: `aws:executeAutomation` within one another.
+    /// How deep it is nested in steps of `aws:executeAutomation`.
     pub(crate) level: u32,
     pub(crate) outputs: BTreeMap<String, Vec<String>>,
     /// Whether it was told to end after the steps that run.
@@ -202,7 +202,7 @@ pub struct Step {
     pub(crate) timeout_seconds: Option<i64>,
     /// The event of its timeout, if it has one.
     pub(in crate::world) timeout: Option<Scheduled>,
-    /// How often it began, attempts included; what belongs to an earlier run means nothing.
+    /// How often it began, attempts included. An event of an earlier run means nothing.
     pub(crate) runs: u32,
     /// How often it was tried since its turn came.
     pub(crate) attempts: u32,

@@ -1,5 +1,5 @@
-//! Every execution, with ways to those that a call or a change is about. Nothing is thrown away, so
-//! nothing here may walk over all of them.
+//! Every execution, with indexes for calls and changes. Nothing is thrown away, so nothing here may
+//! walk over all of them.
 
 use crate::world::{Execution, looks::Looks};
 use patchfleet_core::id::Location;
@@ -26,7 +26,7 @@ impl Executions {
         self.by_id.get(id).map(Box::as_ref)
     }
 
-    /// One that is to be changed. Its end is told by [`Executions::ended`].
+    /// An execution to be changed. [`Executions::ended`] says that it has ended.
     pub(in crate::world) fn get_mut(&mut self, id: &str) -> Option<&mut Execution> {
         self.looks.add();
         self.by_id.get_mut(id).map(Box::as_mut)

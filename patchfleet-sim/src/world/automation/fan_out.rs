@@ -1,5 +1,5 @@
-//! Executions whose steps start children: in target locations, or for targets. One after another
-//! they begin, as many as their pacer lets, and the execution ends when none is on its way.
+//! Executions whose steps start children, in target locations or for targets. Steps begin in order, as
+//! many as their pacer allows, and the execution ends when none is running.
 //!
 //! Where AWS says nothing, the simulator does this. A child that ends in anything but success is an
 //! error. The execution fails when there were more errors than allowed, or no target succeeded;
@@ -24,7 +24,7 @@ use std::sync::Arc;
 pub(in crate::world) struct Child {
     pub(in crate::world) order: StartOrder,
     pub(in crate::world) target: Option<TargetUnit>,
-    /// What its location has under the runbook's name, if that is what runs there.
+    /// The document of that name in its location, if that one runs there.
     pub(in crate::world) copy: Option<Copied>,
 }
 
@@ -120,7 +120,7 @@ impl World {
             && Arc::ptr_eq(&order.parameters, &parent.order.parameters)
             && parent.order.rates().next().is_none();
         let arguments = if is_as_parent {
-            // They have been checked with the parent, and a fleet of children has room for them once.
+            // The parent's were checked, and all children share them.
             parent.arguments.clone()
         } else {
             let open = order.rate.iter().flat_map(crate::world::RateControl::parameters);
@@ -159,7 +159,7 @@ impl World {
             return;
         };
         if parent.steps.get(index).and_then(Step::child) != Some(child) {
-            // The child of an earlier attempt: what became of it concerns nobody now.
+            // The child belongs to an earlier attempt, so its end changes nothing.
             return;
         }
         let (status, shape) = (ended.status, parent.shape());
@@ -170,7 +170,7 @@ impl World {
                 "Step fails when it is Execute/Cancelling action. Execution {child} ended with status {how}. {why}"
             ))
         });
-        // Whoever refers to all of a runbook's outputs again and again, level by level, has no more.
+        // A limit, because nested runbooks could repeat all outputs at each level.
         let mut left = MAX_FILLED;
         let declared = ended.runbook.outputs.iter();
         let values = declared.filter_map(|name| ended.outputs.get(name)).flatten();

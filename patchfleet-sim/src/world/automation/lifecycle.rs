@@ -92,8 +92,8 @@ impl World {
         })
     }
 
-    /// The document that `named` means to an execution in `at`, as it does to any call from there;
-    /// or one that stands beside the runbook that asks. And where it was found.
+    /// The document that `named` means to an execution in `at`, and where it was found. It is looked up
+    /// as for any call from there, and then beside the runbook that asks.
     fn find_runbook(
         &self,
         at: &Location,
@@ -144,7 +144,7 @@ impl World {
             })
     }
 
-    /// Adds an execution that has been checked. `name` makes its id, with all that is above it.
+    /// Adds an execution that has been checked. Its id follows from its place and `name`.
     pub(in crate::world) fn add_execution(
         &mut self,
         checked: Checked,

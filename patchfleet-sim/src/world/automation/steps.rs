@@ -1,8 +1,8 @@
 //! The interpreter: one document's steps, one after another, in one location.
 //!
-//! Where AWS says nothing, the simulator does this. An attempt follows the one before at once. A
-//! step's timeout does not stop what the step had set off. `Continue` goes where success would have
-//! gone. A step that has run 100 times fails its execution: an endless loop.
+//! AWS is silent about the following. An attempt follows the one before at once. A step's timeout does
+//! not stop what the step had set off. `Continue` goes where success would have gone. A step that has
+//! run 100 times fails its execution: an endless loop.
 
 mod approve;
 mod branch;

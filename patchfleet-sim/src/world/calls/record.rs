@@ -13,7 +13,7 @@ const KEPT: usize = 100_000;
 #[derive(Debug, Clone, Serialize)]
 pub struct RequestRecord {
     /// The account whose people or programs are behind it: where an assumed role was assumed from.
-    /// Empty, like the next three, if the request was not one that says who sends it.
+    /// Empty, like the next three, if the request does not say who sends it.
     pub principal_account: String,
     /// The caller's ARN.
     pub principal: String,
@@ -42,8 +42,8 @@ pub struct RequestRecord {
 /// The latest calls, and how often each operation was called in all.
 #[derive(Debug)]
 pub(super) struct Requests {
-    /// The latest calls, oldest first, and up to a quarter more before them: old ones are dropped
-    /// many at a time, so that a call never costs more for those that came before it.
+    /// The latest calls, oldest first, and up to a quarter more before them. Old ones are dropped many
+    /// at a time, so a call costs the same however many came before it.
     latest: Vec<RequestRecord>,
     keep: usize,
     /// Every call so far, kept or not.

@@ -1,4 +1,5 @@
-//! Run Command: a command goes to its nodes under its rate control and ends when all are through.
+//! Run Command. A command goes to its nodes under its rate control, and ends when all of them have
+//! ended.
 //!
 //! A command expires as a whole: TimeoutSeconds and the step timeouts of its document after its
 //! request, every invocation that has not ended is DeliveryTimedOut (recorded in 2021 and 2026). What
@@ -61,7 +62,7 @@ pub struct CommandOrder {
     pub options: CommandOptions,
 }
 
-/// What a command may be told besides what to do where.
+/// The options of a command besides its work and its nodes.
 #[derive(Debug, Clone, Default)]
 pub struct CommandOptions {
     /// The document's version.
@@ -104,7 +105,8 @@ pub struct Invocation {
     pub(crate) started: Option<Timestamp>,
     pub(crate) ended: Option<Timestamp>,
     pub(crate) response_code: i32,
-    /// Whether its work goes on though it has ended: it was given up, and nobody told the node.
+    /// Whether the node works on although the invocation has ended. Nobody told the node that it was
+    /// given up.
     pub(crate) runs_on: bool,
     /// The event of its execution timeout, while there is one.
     pub(in crate::world) timeout: Option<Scheduled>,
@@ -256,7 +258,7 @@ impl Command {
             .count()
     }
 
-    /// Seconds that its script sleeps: those of its lines `sleep N`. Nothing else of a script is looked at.
+    /// Seconds that its script sleeps, by its lines `sleep N`. The rest of a script is ignored.
     pub(crate) fn sleeps(&self) -> i64 {
         let scripts = self.order.parameters.get("commands").into_iter().flatten();
         let seconds = |line: &str| line.trim().strip_prefix("sleep ")?.trim().parse::<u32>().ok();
@@ -313,7 +315,7 @@ impl Command {
         } else if successes > 0 {
             (Status::Success, "Incomplete")
         } else if errors > 0 || failed > 0 {
-            // Undeliverable and its like are no errors, and nothing that came through.
+            // Undelivered invocations are neither errors nor successes.
             (Status::Failed, "Failed")
         } else if undelivered > 0 {
             (Status::TimedOut, "DeliveryTimedOut")

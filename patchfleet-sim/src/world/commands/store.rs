@@ -1,5 +1,5 @@
-//! Every command, with ways to those that a call or a change is about. Nothing is thrown away, so
-//! nothing here may walk over all of them.
+//! Every command, with indexes for calls and changes. Nothing is thrown away, so nothing here may walk
+//! over all of them.
 
 use crate::world::{Command, looks::Looks};
 use patchfleet_core::id::Location;
@@ -22,7 +22,7 @@ impl Commands {
         self.by_id.get(id).map(Box::as_ref)
     }
 
-    /// One that is to be changed. Its end is told by [`Commands::ended`].
+    /// A command to be changed. [`Commands::ended`] says that it has ended.
     pub(in crate::world) fn get_mut(&mut self, id: &str) -> Option<&mut Command> {
         self.looks.add();
         self.by_id.get_mut(id).map(Box::as_mut)

@@ -37,7 +37,7 @@ impl Target {
         }
     }
 
-    /// What is wrong with it, whatever nodes there are.
+    /// What is wrong with it in any world.
     pub(crate) fn problem(&self) -> Option<String> {
         let known = self.key.starts_with("tag:")
             || [

@@ -21,7 +21,7 @@ const CONTENTS: [(&str, &str); 3] = [
     ),
 ];
 
-/// AWS-RunPatchBaseline as it is where its steps' timeouts are a parameter.
+/// The version of AWS-RunPatchBaseline whose step timeouts are a parameter.
 const WITH_STEP_TIMEOUT: &str = include_str!("amazon/AWS-RunPatchBaseline-StepTimeoutSeconds.json");
 
 /// All of them, by name. They are as old as the world.

@@ -34,8 +34,8 @@ pub(crate) struct CalendarState {
     pub(crate) next: Option<Timestamp>,
 }
 
-/// Checks what a document of type ChangeCalendar has to be. Whether its events are understood turns
-/// out when its state is asked for, as it does with AWS.
+/// Checks a document of type ChangeCalendar. Its events are read only when its state is asked for, as
+/// on AWS.
 pub(in crate::world) fn check(content: &str) -> Result<(), String> {
     open_by_default(&read(content)?).map(drop)
 }

@@ -16,7 +16,7 @@ use std::{
     sync::Arc,
 };
 
-/// Everybody, among those that a document is shared with.
+/// The entry that shares a document with everybody.
 pub(crate) const EVERYBODY: &str = "all";
 
 /// A document with all its versions.
@@ -169,7 +169,7 @@ impl Document {
         self.shared_versions.insert(account.to_owned(), version);
     }
 
-    /// Shares it with an account, or with `all`, no more.
+    /// Ends the sharing with an account, or with `all`.
     pub(crate) fn unshare(&mut self, account: &str) {
         self.shared_with.remove(account);
         self.shared_versions.remove(account);

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) type WireParameters = BTreeMap<String, Vec<String>>;
 
 impl Runbook {
-    /// The value of every parameter, less those of `open` that are left to targets.
+    /// The value of every parameter, except those of `open`, which targets give.
     ///
     /// # Errors
     ///

@@ -3,7 +3,7 @@
 use crate::world::documents::parameters::plain;
 use serde_json::Value;
 
-/// Bytes that values may have once they are filled in: those that a whole document may have.
+/// The most bytes of filled-in values, which is the limit of a whole document.
 pub(crate) const MAX_FILLED: usize = 64 * 1024;
 
 /// `value` with every reference replaced. A text that is nothing but a reference takes the
@@ -17,7 +17,7 @@ pub(crate) fn fill(value: &Value, lookup: &dyn Fn(&str) -> Option<Value>) -> Res
     Filler { lookup, left }.value(value)
 }
 
-/// The first of `values`, of no more than `left` bytes together, which it takes from `left`.
+/// As many of `values` as fit into `left` bytes, which are taken from `left`.
 pub(crate) fn within<'a>(left: &mut usize, values: impl IntoIterator<Item = &'a String>) -> Vec<String> {
     let fits = |value: &'a String| {
         // One more for what stands between it and the next.

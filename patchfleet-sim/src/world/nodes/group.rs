@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The type that stands for all others, in queries and filters.
 pub(crate) const ALL_TYPES: &str = "AWS::AllSupported";
 
-/// The tag by which the members of a group of the world file show in queries: its key is this and the
-/// group's name, its value `member`.
+/// The tag that marks the members of a world file's group in queries. Its key is this text and the
+/// group's name, and its value is `member`.
 const MEMBER_KEY: &str = "ResourceGroup:";
 const MEMBER_VALUE: &str = "member";
 
@@ -79,7 +79,7 @@ impl TagQuery {
         Ok(query)
     }
 
-    /// Of filters of one key, the last is the one that AWS looks at.
+    /// If filters share a key, AWS looks at the last one only.
     fn drop_repeated_keys(&mut self) {
         let mut later = BTreeSet::new();
         let mut kept = vec![];

@@ -24,13 +24,13 @@ pub struct Node {
     pub(crate) tags: Arc<BTreeMap<String, String>>,
     /// Since when its agent has been silent; `None` while it answers.
     pub(crate) silent_since: Option<Timestamp>,
-    /// The commands that were sent to it and are not through with it.
+    /// Commands that were sent to it and have not ended on it.
     pub(crate) sent: Vec<String>,
-    /// The commands whose work on it was done but for its silence, and ends with its return.
+    /// Commands whose work on it is done, and whose end waits for its agent to return.
     pub(crate) put_off: Vec<String>,
     /// The command that reboots it.
     pub(crate) reboots_for: Option<String>,
-    /// How often it went down. A return from an earlier time is none.
+    /// How often it went down. A return from an earlier time is ignored.
     pub(crate) boots: u32,
     /// Whether it was terminated so long ago that nobody shows it.
     pub(crate) forgotten: bool,
@@ -43,8 +43,8 @@ pub struct Node {
     pub(crate) installs: u32,
     /// Patches that no run changes.
     pub(crate) fixed: FixedPatches,
-    /// After each Install, how many patches of the baseline were there and when. What is counted
-    /// keeps its place, so that this dates every patch.
+    /// The number of the baseline's patches after each Install, with its time. Patches keep their
+    /// numbers, so this dates each of them.
     pub(crate) history: Vec<(u32, Timestamp)>,
 }
 
