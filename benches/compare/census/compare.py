@@ -42,7 +42,8 @@ class Simulator:
     def __init__(self, options, accounts):
         world = options.work / f"world-{accounts}.toml"
         world.write_text(fleet.world(accounts))
-        command = [options.bin / "patchfleet-sim", "--world", world, "--listen", "127.0.0.1:0"]
+        # At this speed a second of the world is a second.
+        command = [options.bin / "patchfleet-sim", "--world", world, "--listen", "127.0.0.1:0", "--speed", "1"]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self.endpoint = self.process.stdout.readline().split()[-1]
 
@@ -96,6 +97,8 @@ def measure(options, name, command, accounts):
         }
     if found != fleet.expected(accounts):
         sys.exit(f"{name}: this is not the census of {accounts} accounts: {len(found)} locations")
+    if name.endswith("a loop") and wall < len(calls) * fleet.LATENCY_MS / 1000:
+        sys.exit(f"{len(calls)} calls, one after the other, took {wall:.1f} s: the latency is not what it should be")
     operations = Counter(f"{call['service']}:{call['operation']}" for call in calls)
     return {
         "by": name,

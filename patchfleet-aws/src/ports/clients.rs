@@ -106,6 +106,14 @@ impl Clients {
 }
 
 #[cfg(test)]
+impl<K, V> Cache<K, V> {
+    /// How many values were made.
+    pub(crate) fn len(&self) -> usize {
+        self.0.lock().unwrap().len()
+    }
+}
+
+#[cfg(test)]
 impl Clients {
     /// The configuration that every client is made from.
     pub(crate) fn config(&self) -> &SdkConfig {

@@ -35,6 +35,61 @@ async fn look(aws: &Aws, location: &patchfleet_core::id::Location) -> PortErrorK
 }
 
 #[tokio::test]
+async fn accounts_that_share_a_regions_client_are_each_signed_by_their_own_role() {
+    // STS gives each role an access key that names its account.
+    let http = FakeHttp::new(move |call, _| {
+        let account = |body: &str| {
+            let role = body.split("iam%3A%3A").nth(1).unwrap_or_default();
+            role.chars().take(12).collect::<String>()
+        };
+        Ok(match call.operation.as_str() {
+            "AssumeRole" => {
+                let expiration = Timestamp::now() + SignedDuration::from_mins(60);
+                response(
+                    200,
+                    format!(
+                        "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult>\
+                         <Credentials><AccessKeyId>ASIA{}</AccessKeyId><SecretAccessKey>s</SecretAccessKey>\
+                         <SessionToken>t</SessionToken><Expiration>{expiration}</Expiration></Credentials>\
+                         </AssumeRoleResult></AssumeRoleResponse>",
+                        account(&call.body)
+                    ),
+                )
+            }
+            _ => response(200, r#"{"Commands":[]}"#),
+        })
+    });
+    let aws = http.aws();
+    // The command's id tells whose call it is.
+    let accounts = ["444455556666", "777788889999", CALLER];
+    let asked = accounts.iter().cycle().take(30).map(|account| {
+        let location =
+            patchfleet_core::id::Location::new(account.parse().unwrap(), "eu-west-1".parse().unwrap());
+        let id = format!("5b6c7d8e-0000-4000-8000-{account}").parse().unwrap();
+        let aws = &aws;
+        async move { aws.command(&location, &id).await.unwrap_err() }
+    });
+    for one in asked {
+        one.await;
+    }
+    let calls = http.calls_of("ListCommands");
+    assert_eq!(calls.len(), 30);
+    for call in calls {
+        let account = accounts
+            .iter()
+            .find(|account| call.body.contains(**account))
+            .unwrap();
+        let signer = if *account == CALLER {
+            "AKIAPATCHFLEETSIM000".to_owned()
+        } else {
+            format!("ASIA{account}")
+        };
+        assert_eq!(call.access_key, signer);
+    }
+    assert_eq!(aws.clients.ssm.len(), 1, "one client for all of them");
+}
+
+#[tokio::test]
 async fn a_role_is_assumed_once_for_all_regions_of_an_account_and_signs_there() {
     let http = with_sts(|_| assumed(60));
     let aws = http.aws();
