@@ -27,7 +27,9 @@ pub struct WorstCase {
     pub locations_at_once: u32,
     /// Locations that fail, as AWS counts it, before no more are begun. In an open unit with n locations,
     /// c of them at once and e errors allowed, at most min(n, e + c) fail, as those at work finish after
-    /// the allowed errors. Under a driver each unit carries the whole error budget as its e.
+    /// the allowed errors. Under a driver each unit carries the whole error budget as its e. The driver
+    /// stops the other units once more than e locations have failed in all. That lowers the figure in
+    /// practice, but nobody knows how many AWS begins until the stop takes effect.
     pub locations_failing: u32,
     /// Nodes that are patched, and may be rebooting, at the same time.
     pub nodes_at_once: Option<u32>,
@@ -201,8 +203,8 @@ impl Paced<'_> {
             nodes_damaged: in_truth.nodes_damaged,
             slowest_location_seconds: counted.is_some().then(|| self.slowest()).flatten(),
             in_truth,
-            // A driver never stops what runs. So the units that are open when it goes are as many as
-            // with it, and each spends its budget to the end as it does with it.
+            // The figures with a driver do not reckon with its stops, which come some time after the
+            // failures. So they are the same without it.
             driver_dead: DriverDead {
                 locations_at_once,
                 locations_failing: failing,

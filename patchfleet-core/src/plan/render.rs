@@ -8,7 +8,7 @@ use crate::presigned::concealed;
 use crate::refusal::Skip;
 use crate::request::Operation;
 use crate::runbook::TIMEOUT_PARAMETER;
-use crate::text::{counted, one_line, table};
+use crate::text::{by_number, counted, one_line, table};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -139,7 +139,7 @@ impl Plan {
     fn at_worst(&self) -> String {
         let worst = &self.worst_case;
         let (truth, dead) = (&worst.in_truth, &worst.driver_dead);
-        let counted = |n: Option<u32>| n.map_or_else(|| "not counted".to_owned(), |n| n.to_string());
+        let figure = |n: Option<u32>| n.map_or_else(|| "not counted".to_owned(), |n| n.to_string());
         let rows = [
             ["", "AS AWS COUNTS", "IN TRUTH", "DRIVER DEAD"].map(str::to_owned),
             [
@@ -156,15 +156,15 @@ impl Plan {
             ],
             [
                 "nodes at once".to_owned(),
-                counted(worst.nodes_at_once),
-                counted(truth.nodes_at_once),
-                counted(dead.nodes_at_once),
+                figure(worst.nodes_at_once),
+                figure(truth.nodes_at_once),
+                figure(dead.nodes_at_once),
             ],
             [
                 "nodes failing".to_owned(),
-                counted(worst.node_errors),
-                counted(truth.nodes_damaged),
-                counted(dead.nodes_damaged),
+                figure(worst.node_errors),
+                figure(truth.nodes_damaged),
+                figure(dead.nodes_damaged),
             ],
         ]
         .map(Vec::from);
@@ -184,6 +184,16 @@ impl Plan {
         };
         push(&mut text, truth);
         if self.followed == Followed::ByDriver {
+            if self.units.len() > 1 {
+                push(
+                    &mut text,
+                    &format!(
+                        "  With a driver fewer fail: it stops the other starts once it sees that more than {} {} failed.",
+                        counted(self.location_errors(), "location"),
+                        by_number(self.location_errors(), "has", "have"),
+                    ),
+                );
+            }
             push(
                 &mut text,
                 "  Driver dead: AWS goes on alone with the whole budget of each open unit, and begins no other; in truth.",
