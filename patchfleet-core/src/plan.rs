@@ -10,6 +10,7 @@ use crate::runbook::PlannedRunbook;
 use serde::{Deserialize, Serialize};
 
 mod build;
+mod check;
 mod differences;
 mod file;
 mod lifetime;
@@ -25,6 +26,7 @@ mod units;
 mod written;
 
 pub use build::build;
+pub use check::PlanFault;
 pub use file::PlanFileError;
 pub(crate) use lifetime::timeout_of;
 pub use lifetime::{CUTOFF_MARGIN, Cutoff, LIFETIME_CAP, Lifetime};

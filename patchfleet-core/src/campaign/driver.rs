@@ -16,6 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 
 mod again;
+mod begun_before;
 mod calls;
 mod compare;
 mod drive;
@@ -23,6 +24,7 @@ mod go_on;
 mod hold;
 mod learn;
 mod merge;
+mod require_planned;
 mod write;
 
 pub use again::{Recollected, StillUnread};
@@ -461,7 +463,8 @@ impl Driver {
             .map_err(|source| DriveError::of_log(campaign, source))?;
         let state = State::of_campaign(campaign, &records)
             .map_err(|error| DriveError::of_records(campaign, error))?;
-        Ok(Drive::new(self, state))
+        let was_there_before = records.iter().any(|record| record.writer != self.writer);
+        Ok(Drive::new(self, state, was_there_before))
     }
 
     fn journal(&self) -> Journal<'_> {

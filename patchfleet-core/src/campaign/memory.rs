@@ -50,6 +50,8 @@ pub(super) struct Memory {
 /// What a driver remembers of a unit.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct UnitMemory {
+    /// Whether its start was looked for, as the log may have lost that it was sent.
+    pub(super) looked_before: bool,
     /// The next try of a start that was put off.
     pub(super) start_at: Option<Timestamp>,
     pub(super) start_failures: Failures,

@@ -3,7 +3,7 @@
 use super::state::{Intent, StartState, State};
 use crate::id::{ClientToken, DocumentName, ExecutionId, NodeId, UnitId, WriterId};
 use crate::port::{Automation, PortError, PortErrorKind, PortResult, Sent, StartRequest, Walk};
-use crate::runbook;
+use crate::runbook::{self, TIMEOUT_PARAMETER};
 use jiff::Timestamp;
 
 /// The exact request of a unit's start that is made now: the one that was intended, if one may have
@@ -24,6 +24,37 @@ pub(super) fn request(state: &State, unit: UnitId, attempt: u32, now: Timestamp)
         unit,
         attempt,
     ))
+}
+
+/// Whether this is the start of the unit as the plan has it, but for what depends on when it is sent and on what
+/// became of other units: how long its commands live, the limits within its location, and nodes that are away.
+pub(super) fn is_planned(state: &State, id: UnitId, attempt: u32, request: &StartRequest) -> bool {
+    let (plan, target) = (state.plan(), request.target_location());
+    let (Some(unit), Some(planned)) = (state.units().get(&id), plan.unit(id)) else {
+        return false;
+    };
+    let mut start = planned.start.clone();
+    if let Some(of) = unit.instead_of.and_then(|of| plan.unit(of)) {
+        // Some of another unit's locations, and no more places than that has.
+        let at_once = target.target_location_max_concurrency;
+        start = of.start.clone();
+        let [part] = &mut start.target_locations;
+        part.accounts.clone_from(&target.accounts);
+        part.regions.clone_from(&target.regions);
+        part.target_location_max_concurrency = at_once.min(of.locations_at_once().max(1));
+    }
+    let bound = plan.runbook.as_ref();
+    let mut planned = runbook::for_campaign(&start, bound, state.campaign(), id, attempt);
+    let mut said = request.clone();
+    let away = (!unit.away.is_empty()).then_some("Targets");
+    let limits = ["MaxConcurrency", "MaxErrors"]
+        .into_iter()
+        .filter(|_| !unit.named.is_empty());
+    for name in limits.chain([TIMEOUT_PARAMETER]).chain(away) {
+        planned.parameters.remove(name);
+        said.parameters.remove(name);
+    }
+    said == planned
 }
 
 /// Leaves out the nodes that are away, and gives the command what is left of its location's budget.

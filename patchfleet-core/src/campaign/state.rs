@@ -8,7 +8,7 @@ use super::{Chain, ChainError, Event, LogKey, RECORD_FORMAT, Record};
 use crate::id::{CampaignId, Location, UnitId};
 use crate::outcome::{FinishedOutcome, LocationOutcome};
 use crate::outcome::{NodeOutcome, Tally};
-use crate::plan::{Plan, PlannedLocation, timeout_of};
+use crate::plan::{Plan, PlanFault, PlannedLocation, timeout_of};
 use crate::runbook::{self, RunbookChange};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
@@ -47,6 +47,9 @@ pub enum StateError {
     /// Record 0 does not hold a plan.
     #[error("record 0 holds no plan")]
     NoPlan,
+    /// Record 0 contradicts itself.
+    #[error("record 0 contradicts itself: {0}")]
+    Plan(#[source] PlanFault),
     /// A record is not the next one.
     #[error(transparent)]
     Chain(#[from] ChainError),
@@ -113,6 +116,7 @@ impl State {
                 found => ChainError::Number { expected: 0, found }.into(),
             });
         };
+        plan.check().map_err(StateError::Plan)?;
         let mut state = Self {
             campaign,
             format,

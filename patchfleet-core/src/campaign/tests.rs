@@ -16,6 +16,7 @@ mod gone;
 mod late;
 pub(crate) mod ledger;
 mod left_out;
+mod lost_end;
 mod named;
 mod once;
 mod outcomes;

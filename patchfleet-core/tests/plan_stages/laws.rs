@@ -402,6 +402,7 @@ proptest! {
         wanted.sort_unstable();
         prop_assert_eq!(named, wanted);
         prop_assert_eq!(plan.worst_case.starts as usize, plan.units.len());
+        prop_assert_eq!(plan.check(), Ok(()));
     }
 
     #[test]
@@ -432,6 +433,8 @@ proptest! {
         prop_assert_eq!(plan.to_json(), again.to_json());
         prop_assert_eq!(plan.to_text(), again.to_text());
         prop_assert_eq!(plan.differences(&again), Vec::<String>::new());
-        prop_assert_eq!(Plan::from_json(&plan.to_json()).unwrap(), plan);
+        let read = Plan::from_json(&plan.to_json()).unwrap();
+        prop_assert_eq!(read.check(), Ok(()));
+        prop_assert_eq!(read, plan);
     }
 }

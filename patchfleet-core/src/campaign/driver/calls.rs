@@ -1,6 +1,6 @@
 //! Making calls, each with all that it needs, so that the campaign goes on while it has no answer.
 
-use super::{Drive, Driver};
+use super::{Drive, Driver, begun_before};
 use crate::campaign::collect::{Collected, Found, Job};
 use crate::campaign::decide::Call;
 use crate::campaign::facts::Basis;
@@ -24,6 +24,8 @@ pub(super) enum Answer {
     Compared(UnitId, Result<Option<Changed>, NotCompared>),
     /// The unit, which attempt, and what came of it.
     Sent(UnitId, u32, PortResult<ExecutionId>),
+    /// The unit, which attempt, and why it was not sent: it could not be seen whether it had been before.
+    Unseen(UnitId, u32, PortError),
     Looked(UnitId, u32, PortResult<Option<ExecutionId>>),
     Observed(UnitId, PortResult<Observed>),
     Stopped(UnitId, StopType, PortResult<()>),
@@ -147,8 +149,18 @@ impl<'d> Drive<'d> {
             return None;
         };
         let token = self.state.campaign().client_token(unit, attempt);
-        let sent = driver.automation.start(&intent.request, token);
-        Some(Box::pin(async move { Answer::Sent(unit, attempt, sent.await) }))
+        let request = intent.request.clone();
+        let may_be_begun = self.may_be_begun(unit);
+        Some(Box::pin(async move {
+            if may_be_begun {
+                match begun_before::find(driver, &request.document_name, token).await {
+                    Ok(None) => {}
+                    Ok(Some(execution)) => return Answer::Sent(unit, attempt, Ok(execution)),
+                    Err(error) => return Answer::Unseen(unit, attempt, error),
+                }
+            }
+            Answer::Sent(unit, attempt, driver.automation.start(&request, token).await)
+        }))
     }
 
     fn find(&self, unit: UnitId) -> Option<BoxFuture<'d, Answer>> {

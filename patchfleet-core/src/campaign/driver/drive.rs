@@ -15,6 +15,8 @@ use std::pin::pin;
 /// A campaign that is being driven, with what the driver remembers of its own calls.
 pub struct Drive<'d> {
     pub(super) driver: &'d Driver,
+    /// Whether somebody else has written into the log. Its end may have been lost since.
+    pub(super) was_there_before: bool,
     pub(super) state: State,
     pub(super) memory: Memory,
     /// Whether others may have appended since the log was last read.
@@ -26,11 +28,12 @@ pub struct Drive<'d> {
 
 impl<'d> Drive<'d> {
     /// A campaign whose log says this. Nothing is called yet.
-    pub(super) fn new(driver: &'d Driver, state: State) -> Self {
+    pub(super) fn new(driver: &'d Driver, state: State, was_there_before: bool) -> Self {
         let now = driver.clock.now().max(state.last_at());
         Self {
             memory: Memory::of(&state, now),
             driver,
+            was_there_before,
             state,
             stale: false,
             longest_gap: None,
@@ -84,6 +87,7 @@ impl<'d> Drive<'d> {
         if let Some(outcome) = ended {
             return Ok(Turn::Done(outcome));
         }
+        self.require_planned(&record)?;
         let has_decided = !record.is_empty();
         if has_decided && !self.write_decision(record).await? {
             return Ok(Turn::Acted); // decide again

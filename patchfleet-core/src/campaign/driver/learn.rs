@@ -9,7 +9,7 @@ use crate::campaign::observe;
 use crate::campaign::polls::{Failures, later, poll_interval};
 use crate::campaign::start::Failure;
 use crate::campaign::state::StartState;
-use crate::id::{Location, UnitId};
+use crate::id::{ExecutionId, Location, UnitId};
 use crate::port::{PortErrorKind, PortResult, StopType};
 use jiff::{SignedDuration, Timestamp};
 
@@ -38,33 +38,10 @@ impl Drive<'_> {
                 facts.extend(self.learn_compared(unit, compared)?);
             }
             Answer::Sent(unit, attempt, sent) => {
-                self.memory.unit_tasks.end(&UnitTask::Start(unit));
-                self.memory.unit(unit).compared_at = None;
-                match sent {
-                    Ok(execution) => facts.push(Fact::Started(unit, attempt, execution)),
-                    Err(error) => {
-                        let asked = self.memory.unit(unit);
-                        asked.start_failures.add(error.kind());
-                        asked.start_at = Some(later(now, asked.start_failures.backoff()));
-                        let not_taken = |kind, for_good| Fact::NotTaken {
-                            unit,
-                            attempt,
-                            kind,
-                            detail: error.reason(),
-                            for_good,
-                        };
-                        match Failure::of(&error) {
-                            Failure::InDoubt => {}
-                            Failure::Mismatch => asked.mismatch = Some(error.reason()),
-                            Failure::NotNow(kind) => facts.push(not_taken(kind, false)),
-                            Failure::Refused(kind) => facts.push(not_taken(kind, true)),
-                        }
-                        if error.kind() == PortErrorKind::Credentials && asked.start_failures.are_too_many() {
-                            return Err(self.no_credentials(error));
-                        }
-                    }
-                }
+                self.memory.unit(unit).looked_before = true;
+                self.learn_sent(unit, attempt, sent, facts)?;
             }
+            Answer::Unseen(unit, attempt, error) => self.learn_sent(unit, attempt, Err(error), facts)?,
             Answer::Looked(unit, attempt, found) => {
                 self.memory.unit_tasks.end(&UnitTask::Start(unit));
                 let asked = self.memory.unit(unit);
@@ -152,6 +129,43 @@ impl Drive<'_> {
         }
         asked.stop_failures = Failures::default();
         Some(Fact::NotStopped(unit, error.kind(), error.reason()))
+    }
+
+    fn learn_sent(
+        &mut self,
+        unit: UnitId,
+        attempt: u32,
+        sent: PortResult<ExecutionId>,
+        facts: &mut Vec<Fact>,
+    ) -> Result<(), DriveError> {
+        let now = self.now();
+        self.memory.unit_tasks.end(&UnitTask::Start(unit));
+        self.memory.unit(unit).compared_at = None;
+        match sent {
+            Ok(execution) => facts.push(Fact::Started(unit, attempt, execution)),
+            Err(error) => {
+                let asked = self.memory.unit(unit);
+                asked.start_failures.add(error.kind());
+                asked.start_at = Some(later(now, asked.start_failures.backoff()));
+                let not_taken = |kind, for_good| Fact::NotTaken {
+                    unit,
+                    attempt,
+                    kind,
+                    detail: error.reason(),
+                    for_good,
+                };
+                match Failure::of(&error) {
+                    Failure::InDoubt => {}
+                    Failure::Mismatch => asked.mismatch = Some(error.reason()),
+                    Failure::NotNow(kind) => facts.push(not_taken(kind, false)),
+                    Failure::Refused(kind) => facts.push(not_taken(kind, true)),
+                }
+                if error.kind() == PortErrorKind::Credentials && asked.start_failures.are_too_many() {
+                    return Err(self.no_credentials(error));
+                }
+            }
+        }
+        Ok(())
     }
 
     fn learn_observed(

@@ -261,6 +261,8 @@ pub(crate) struct FakeAws {
     pub(crate) locked_out: Mutex<Option<(Timestamp, Timestamp)>>,
     /// What every question which nodes are managed is answered with.
     pub(crate) look_up_fails: Mutex<Option<PortErrorKind>>,
+    /// Why executions cannot be looked for by their tag.
+    pub(crate) finds_fail: Mutex<Option<PortErrorKind>>,
     /// Whether nobody may list the members of a selection.
     pub(crate) members_denied: Mutex<bool>,
     /// How long an execution that was started can be neither listed nor read.
@@ -358,6 +360,7 @@ impl FakeAws {
                 .request
                 .parameters
                 .get("Targets")
+                .filter(|targets| targets.iter().any(|json| json.contains("InstanceIds")))
                 .cloned()
                 .unwrap_or_default();
             let refused = execution.refused && named.iter().any(|json| json.contains("InstanceIds"));
@@ -461,6 +464,7 @@ impl FakeAws {
             .find(|e| *command == id_of(&format!("command/{}/{location}", e.id)))
             .unwrap();
         let targets = owner.request.parameters.get("Targets").cloned();
+        let targets = targets.filter(|targets| targets.iter().any(|json| json.contains("InstanceIds")));
         let named = |node: &Node| {
             targets
                 .as_ref()

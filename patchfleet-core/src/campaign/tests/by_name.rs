@@ -44,6 +44,7 @@ fn named_group(nodes: &[Node], commands: &[&[u32]]) -> World {
     }
     // Nodes that nothing is known of may have failed, and are to keep nobody else back here.
     world.plan.request.budget.nodes.max_errors = "100%".parse().unwrap();
+    world.agree();
     world
 }
 

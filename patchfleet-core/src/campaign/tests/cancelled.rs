@@ -506,9 +506,7 @@ fn with_hook(status: &'static str) -> World {
     let well = || Script::Nodes(vec![Node::well(1)]);
     let mut world = World::new(&[&[("us-east-1", well())], &[("us-east-1", well())]], 1, 5);
     world.plan.request.automation.document = "Our-Runbook".parse().unwrap();
-    for request in world.plan.units.iter_mut().map(|unit| &mut unit.start) {
-        request.document_name = "Our-Runbook".parse().unwrap();
-    }
+    world.agree();
     let first = world.plan.locations[0].location();
     world.aws.hooks.lock().unwrap().insert(first, status);
     world

@@ -246,6 +246,7 @@ fn each_location_is_looked_at_once_for_its_start_and_the_central_one_never_as_a_
     assert_eq!(reads, once.into_iter().chain([(None, 2)]).collect());
 
     world.plan.central.account = second().account;
+    world.agree();
     world.aws.reads.lock().unwrap().clear();
     world.aws.executions.lock().unwrap().clear();
     world.log = Default::default();

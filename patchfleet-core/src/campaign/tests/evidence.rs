@@ -16,10 +16,15 @@ fn rows(world: &World, state: &State) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Gives the first unit's runbook a parameter.
+/// Gives the runbook an override of one kind.
 fn give(world: &mut World, name: &str, value: &str) {
-    let parameters = &mut world.plan.units[0].start.parameters;
-    parameters.insert(name.to_owned(), vec![value.to_owned()]);
+    let patch = &mut world.plan.request.patch;
+    let setting = match name {
+        "InstallOverrideList" => &mut patch.install_override_list,
+        _ => &mut patch.baseline_override,
+    };
+    *setting = Some(value.to_owned());
+    world.agree();
 }
 
 #[test]
@@ -160,7 +165,8 @@ fn a_runbook_of_ones_own_that_takes_no_snapshot_is_judged_by_the_clock() {
     };
     for (parameter, outcome) in [("SnapshotId", "unknown"), ("Targets", "done")] {
         let mut world = World::new(&[&[("us-east-1", Script::Nodes(vec![node.clone()]))]], 1, 0);
-        world.plan.units[0].start.document_name = "Our-Runbook".parse().unwrap();
+        world.plan.request.automation.document = "Our-Runbook".parse().unwrap();
+        world.agree();
         world.plan.runbook = Some(crate::runbook::PlannedRunbook {
             name: "Our-Runbook".parse().unwrap(),
             version: "7".to_owned(),
@@ -236,9 +242,11 @@ fn where_no_command_is_known_to_patch_a_failed_execution_makes_no_node_succeed_b
         };
         let nodes = Script::Nodes(vec![Node::well(1), other]);
         let mut world = World::new(&[&[("us-east-1", nodes)]], 1, 0);
-        give(&mut world, "BaselineOverride", "s3://bucket/baseline.json");
-        world.plan.request.automation.document = "Our-Patch".parse().unwrap();
-        world.plan.units[0].start.document_name = "Our-Patch".parse().unwrap();
+        let settings = &mut world.plan.request.automation;
+        settings.document = "Our-Patch".parse().unwrap();
+        let list = vec!["s3://bucket/baseline.json".to_owned()];
+        settings.parameters.insert("BaselineOverride".to_owned(), list);
+        world.agree();
         *world.aws.command_document.lock().unwrap() = document;
         let state = world.run();
         rows(&world, &state)

@@ -24,18 +24,12 @@ fn world(nodes: Vec<Node>, size: usize, errors: u32, locations: u32) -> World {
     let ids: Vec<NodeId> = nodes.iter().map(|node| node.id.clone()).collect();
     let template = world.template();
     for chunk in ids.chunks(size) {
-        let mut request = template.clone();
-        for (name, values) in [
-            ("MaxConcurrency", vec!["50%".to_owned()]),
-            ("MaxErrors", vec![errors.to_string()]),
-        ] {
-            request.parameters.insert(name.to_owned(), values);
-        }
-        world.add_naming(request, chunk);
+        world.add_naming(template.clone(), chunk);
     }
     world.plan.request.targets.selector = Selector::NodeIds(ids);
     world.plan.request.budget.nodes.max_concurrency = "50%".parse().unwrap();
     world.plan.request.budget.nodes.max_errors = errors.to_string().parse().unwrap();
+    world.agree();
     world
 }
 

@@ -305,6 +305,10 @@ fn once_the_cutoff_has_passed_nobody_is_told_that_the_rest_begins() {
         "steps": {"least": 21_600, "most": 21_600}, "node": 10_800, "cutoff": cutoff,
     }))
     .unwrap();
+    for unit in &mut world.plan.units {
+        let timeout = vec!["3600".to_owned()];
+        unit.start.parameters.insert("TimeoutSeconds".to_owned(), timeout);
+    }
     let state = finish(halted(&world, 1)).unwrap();
     let words = state.left_out_because().unwrap().to_string();
     let until = state.begins_until().unwrap();

@@ -81,7 +81,13 @@ fn left_before_the_start(after: SignedDuration) -> World {
         let intended = Event::StartIntended {
             unit: UnitId::from_index(0),
             attempt: 1,
-            request: lost.plan.units[0].start.clone(),
+            request: crate::runbook::for_campaign(
+                &lost.plan.units[0].start,
+                None,
+                lost.campaign(),
+                UnitId::from_index(0),
+                1,
+            ),
         };
         let state = State::from_records(&lost.records()).unwrap();
         let record = state

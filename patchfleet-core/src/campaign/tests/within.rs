@@ -103,6 +103,7 @@ fn world(kinds: &[Kind], size: usize, concurrency: &str, errors: &str) -> World 
     world.plan.request.targets.selector = Selector::NodeIds(ids);
     world.plan.request.budget.nodes.max_concurrency = concurrency.parse().unwrap();
     world.plan.request.budget.nodes.max_errors = errors.parse().unwrap();
+    world.agree();
     world
 }
 

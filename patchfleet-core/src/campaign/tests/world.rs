@@ -146,6 +146,7 @@ impl World {
             starts: Mutex::default(),
             locked_out: Mutex::default(),
             look_up_fails: Mutex::default(),
+            finds_fail: Mutex::default(),
             members_denied: Mutex::default(),
             runbook: Mutex::new(Some(RUNBOOK.to_owned())),
             runbook_reads: Mutex::default(),
@@ -186,10 +187,25 @@ impl World {
         self.plan.units.remove(0).start
     }
 
+    /// Makes the starts again from the request, after that was changed.
+    pub(crate) fn agree(&mut self) {
+        let plan = &mut self.plan;
+        for unit in &mut plan.units {
+            let of_own = runbook::is_own(&plan.request.automation.document);
+            let timeout = unit.start.parameters.remove(runbook::TIMEOUT_PARAMETER);
+            unit.node_rates = plan.request.budget.nodes;
+            unit.start.document_name = plan.request.automation.document.clone();
+            unit.start.parameters =
+                runbook::parameters(&plan.request, &plan.central, unit.nodes.as_deref()).unwrap();
+            if let Some(timeout) = timeout.filter(|_| of_own) {
+                let name = runbook::TIMEOUT_PARAMETER.to_owned();
+                unit.start.parameters.insert(name, timeout);
+            }
+        }
+    }
+
     /// Adds a unit with this start, which names these nodes.
-    pub(crate) fn add_naming(&mut self, mut start: StartRequest, nodes: &[NodeId]) {
-        let targets = runbook::node_targets(nodes.to_vec()).unwrap();
-        start.parameters.insert("Targets".to_owned(), targets);
+    pub(crate) fn add_naming(&mut self, start: StartRequest, nodes: &[NodeId]) {
         add_unit(&mut self.plan, start, Some(nodes.to_vec()));
     }
 
@@ -273,7 +289,12 @@ fn start_request<'a>(
     }
 }
 
-fn add_unit(plan: &mut Plan, start: StartRequest, nodes: Option<Vec<NodeId>>) {
+fn add_unit(plan: &mut Plan, mut start: StartRequest, nodes: Option<Vec<NodeId>>) {
+    start.parameters = runbook::parameters(&plan.request, &plan.central, nodes.as_deref()).unwrap();
+    let (at_once, errors) = (plan.location_budget(), plan.location_errors());
+    let [target] = &mut start.target_locations;
+    target.target_location_max_concurrency = target.target_location_max_concurrency.min(at_once);
+    target.target_location_max_errors = target.target_location_max_errors.min(errors);
     let id = UnitId::from_index(u32::try_from(plan.units.len()).unwrap());
     let rates = plan.request.budget.nodes;
     plan.units.push(Unit::new(id, nodes, rates, start));

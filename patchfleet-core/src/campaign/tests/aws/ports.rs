@@ -47,6 +47,9 @@ impl Automation for FakeAws {
     ) -> BoxFuture<'_, PortResult<Page<ExecutionId>>> {
         let (document, tag_key) = (document.clone(), tag_key.to_owned());
         self.call(move || {
+            if let Some(kind) = *self.finds_fail.lock().unwrap() {
+                return Err(PortError::new(kind, "not authorized to look"));
+            }
             let executions = self.executions.lock().unwrap();
             let found = executions.iter().filter(|e| {
                 e.request.document_name == document

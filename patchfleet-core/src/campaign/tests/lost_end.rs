@@ -1,0 +1,200 @@
+//! A log that has lost its end, or says another thing than its plan, starts nothing that nobody planned and
+//! nothing twice.
+
+use super::world::*;
+use crate::campaign::{Appended, CampaignLog as _, Chain, DriveError, Event, LogKey, MemoryLog, Record};
+use crate::outcome::FinishedOutcome;
+use crate::port::{Clock as _, PortErrorKind};
+use crate::request::Operation;
+use jiff::SignedDuration;
+use std::sync::Arc;
+
+fn world() -> World {
+    let well = || Script::Nodes(vec![Node::well(1)]);
+    World::new(&[&[("us-east-1", well())], &[("us-east-1", well())]], 1, 0)
+}
+
+/// A world in which a driver was killed after so many polls; `None` if it was over by then.
+fn killed_after(polls: usize) -> Option<World> {
+    let world = world();
+    let mut first = ByHand::new(whole_life(&world, 1));
+    let over = (0..polls).any(|_| first.poll());
+    drop(first);
+    (!over).then_some(world)
+}
+
+fn starts_of_each_unit(world: &World) -> Vec<usize> {
+    let of = |unit: usize| {
+        let accounts = world.plan.units[unit].start.target_location().accounts.clone();
+        let executions = world.executions();
+        let own = executions
+            .iter()
+            .filter(|one| one.request.target_location().accounts == accounts);
+        own.count()
+    };
+    (0..world.plan.units.len()).map(of).collect()
+}
+
+#[test]
+fn wherever_a_log_was_cut_and_however_late_it_is_gone_on_with_each_unit_is_started_once() {
+    let mut cuts = 0;
+    for polls in (0..).step_by(7) {
+        let Some(world) = killed_after(polls) else {
+            break;
+        };
+        for left in 1..world.records().len() {
+            let world = killed_after(polls).unwrap();
+            world.log.cut(&LogKey::Campaign(world.campaign()), left);
+            // AWS has forgotten every client token by then.
+            world.clock.advance(SignedDuration::from_mins(20));
+            let case = format!("killed after {polls} polls, {left} records left");
+            for writer in 2..4 {
+                let state = finish(world.driver(writer).run(world.campaign())).unwrap();
+                assert_eq!(state.finished().unwrap().0, FinishedOutcome::Succeeded, "{case}");
+            }
+            assert_eq!(starts_of_each_unit(&world), [1, 1], "{case}");
+            cuts += 1;
+        }
+    }
+    assert!(cuts > 50, "{cuts}");
+}
+
+#[test]
+fn a_unit_is_not_started_while_it_cannot_be_seen_whether_it_was_before() {
+    let world = killed_after(0).unwrap();
+    finish(world.driver(1).begin(world.campaign(), &world.plan)).unwrap();
+    *world.aws.finds_fail.lock().unwrap() = Some(PortErrorKind::Denied);
+    let began = world.clock.now();
+    let until = began + SignedDuration::from_mins(30);
+    finish(world.driver(2).run_until(world.campaign(), until)).unwrap();
+    assert!(world.executions().is_empty());
+    let text = serde_json::to_string(&world.records()).unwrap();
+    assert!(
+        text.contains("whether the unit was begun before cannot be seen: not authorized to look"),
+        "{text}"
+    );
+    *world.aws.finds_fail.lock().unwrap() = None;
+    finish(world.driver(3).run(world.campaign())).unwrap();
+    assert_eq!(starts_of_each_unit(&world), [1, 1]);
+}
+
+/// The log with these changes and with every checksum and digest made again.
+fn forged(world: &World, change: impl Fn(&mut Event)) -> Arc<MemoryLog> {
+    let (key, log) = (LogKey::Campaign(world.campaign()), MemoryLog::new());
+    let mut chain = Chain::of(&key);
+    for Record {
+        at,
+        writer,
+        mut events,
+        ..
+    } in world.records()
+    {
+        events.iter_mut().for_each(&change);
+        let record = chain.record(at, writer, events);
+        chain.take(&record).unwrap();
+        assert_eq!(finish(log.append(&key, &record)).unwrap(), Appended::Yes);
+    }
+    let claims = LogKey::Name(world.plan.request.name.clone());
+    for record in finish(world.log.read(&claims, 0)).unwrap() {
+        let _ = finish(log.append(&claims, &record)).unwrap();
+    }
+    Arc::new(log)
+}
+
+#[track_caller]
+fn assert_refused(world: &World, words: &str) {
+    let error = finish(world.driver(2).run(world.campaign())).unwrap_err();
+    assert!(matches!(error, DriveError::Damaged { .. }), "{error:?}");
+    let text = crate::problem::chain(&error);
+    assert!(text.contains(words), "{text}");
+    assert!(world.executions().is_empty());
+}
+
+#[test]
+fn a_scan_that_was_edited_to_an_install_is_refused_although_every_checksum_is_right() {
+    let mut world = world();
+    world.plan.request.patch.operation = Operation::Scan;
+    world.agree();
+    finish(world.driver(1).begin(world.campaign(), &world.plan)).unwrap();
+    let honest = Arc::clone(&world.log);
+    let install = |text: &mut Vec<String>| *text = vec!["Install".to_owned()];
+    world.log = forged(&world, |event| {
+        if let Event::Planned { plan, .. } = event {
+            plan.request.patch.operation = Operation::Install;
+        }
+    });
+    assert_refused(
+        &world,
+        "the start of unit 1 does not follow from the plan's request",
+    );
+    world.log = Arc::clone(&honest);
+    world.log = forged(&world, |event| {
+        if let Event::Planned { plan, .. } = event {
+            install(plan.units[1].start.parameters.get_mut("Operation").unwrap());
+        }
+    });
+    assert_refused(
+        &world,
+        "the start of unit 2 does not follow from the plan's request",
+    );
+}
+
+#[test]
+fn locations_that_the_plan_does_not_have_or_not_for_this_unit_are_refused() {
+    let honest = world();
+    finish(honest.driver(1).begin(honest.campaign(), &honest.plan)).unwrap();
+    let begun = honest.records();
+    let mut case = 0;
+    let mut refused = |change: &dyn Fn(&mut crate::plan::Plan), words: &str| {
+        let mut world = world();
+        finish(world.driver(1).begin(world.campaign(), &world.plan)).unwrap();
+        assert_eq!(world.records(), begun);
+        world.log = forged(&world, |event| {
+            if let Event::Planned { plan, .. } = event {
+                change(plan);
+            }
+        });
+        assert_refused(&world, words);
+        case += 1;
+    };
+    refused(
+        &|plan| plan.units[1].start = plan.units[0].start.clone(),
+        "unit 2 starts in 111111111111/us-east-1, which the plan does not leave to it",
+    );
+    refused(
+        &|plan| {
+            plan.locations.pop();
+        },
+        "unit 2 starts in 222222222222/us-east-1, which the plan does not leave to it",
+    );
+    refused(
+        &|plan| {
+            plan.units.pop();
+        },
+        "no unit starts in 222222222222/us-east-1, which is planned",
+    );
+    refused(
+        &|plan| plan.units.swap(0, 1),
+        "unit 2 stands where unit 1 should be",
+    );
+}
+
+#[test]
+fn an_intent_that_was_edited_in_the_log_is_never_sent() {
+    let mut world = (0..)
+        .filter_map(killed_after)
+        .find(|world| world.records().len() == 3)
+        .unwrap();
+    world.aws.executions.lock().unwrap().clear();
+    world.clock.advance(SignedDuration::from_secs(30));
+    world.log = forged(&world, |event| {
+        if let Event::StartIntended { request, .. } = event {
+            let scan = vec!["Scan".to_owned()];
+            request.parameters.insert("Operation".to_owned(), scan);
+        }
+    });
+    assert_refused(
+        &world,
+        "the start of unit 1 that the log intends is not the one of the plan",
+    );
+}

@@ -1,0 +1,162 @@
+//! That a plan's starts follow from its request and its locations.
+//!
+//! A plan is kept in a log for hours and may be changed there by hand. What is sent follows from it, so it is
+//! compared with itself before anything is begun.
+
+use super::{Plan, PlannedLocation, Unit, timeout_of};
+use crate::id::{Location, UnitId};
+use crate::request::RunbookPin;
+use crate::runbook::{self, STEP_TIMEOUT_PARAMETER, TIMEOUT_PARAMETER, TargetTooLong};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
+
+/// A plan that contradicts itself.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlanFault {
+    /// A start is not the one that follows from the request.
+    #[error(
+        "the start of unit {unit} does not follow from the plan's request: {field} is {found}, and should be {expected}"
+    )]
+    Start {
+        /// The unit.
+        unit: UnitId,
+        /// What of it.
+        field: &'static str,
+        /// What it is.
+        found: String,
+        /// What it should be.
+        expected: String,
+    },
+    /// A unit has another number than its place says.
+    #[error("unit {found} stands where unit {expected} should be")]
+    Order {
+        /// The number that was due.
+        expected: UnitId,
+        /// The number that came.
+        found: UnitId,
+    },
+    /// A start has a location that the plan does not have, or has it for the second time.
+    #[error("unit {unit} starts in {location}, which the plan does not leave to it")]
+    Location {
+        /// The unit.
+        unit: UnitId,
+        /// The location.
+        location: Location,
+    },
+    /// A location of the plan is in no start.
+    #[error("no unit starts in {location}, which is planned")]
+    LeftOut {
+        /// The location.
+        location: Location,
+    },
+}
+
+impl Plan {
+    /// Sees that the starts are those that follow from the request, and that their locations are the plan's.
+    ///
+    /// # Errors
+    ///
+    /// The first [`PlanFault`].
+    pub fn check(&self) -> Result<(), PlanFault> {
+        let planned: BTreeSet<Location> = self.locations.iter().map(PlannedLocation::location).collect();
+        let mut seen = BTreeSet::new();
+        for (expected, unit) in (0..).map(UnitId::from_index).zip(&self.units) {
+            if unit.id != expected {
+                return Err(PlanFault::Order {
+                    expected,
+                    found: unit.id,
+                });
+            }
+            self.check_start(unit)?;
+            for location in unit.locations() {
+                // Units that name their nodes may share a location. A runbook of one's own is not told which.
+                let may_share = unit.nodes.is_some() || !self.is_of_own_runbook();
+                let is_news = seen.insert(location.clone());
+                if !planned.contains(&location) || !(is_news || may_share) {
+                    let unit = unit.id;
+                    return Err(PlanFault::Location { unit, location });
+                }
+            }
+        }
+        match planned.into_iter().find(|location| !seen.contains(location)) {
+            Some(location) => Err(PlanFault::LeftOut { location }),
+            None => Ok(()),
+        }
+    }
+    fn is_of_own_runbook(&self) -> bool {
+        runbook::is_own(&self.request.automation.document)
+    }
+
+    fn check_start(&self, unit: &Unit) -> Result<(), PlanFault> {
+        let fault = |field, found: &dyn Debug, expected: &dyn Debug| PlanFault::Start {
+            unit: unit.id,
+            field,
+            found: format!("{found:?}"),
+            expected: format!("{expected:?}"),
+        };
+        let (start, settings) = (&unit.start, &self.request.automation);
+        if start.document_name != settings.document {
+            return Err(fault("its document", &start.document_name, &settings.document));
+        }
+        if start.document_version.is_some() && settings.pin == RunbookPin::Default {
+            return Err(fault(
+                "its document version",
+                &start.document_version,
+                &"the default",
+            ));
+        }
+        if !start.tags.is_empty() {
+            return Err(fault("a tag", &start.tags, &"none"));
+        }
+        let target = start.target_location();
+        if target.execution_role_name != settings.execution_role {
+            let (found, expected) = (&target.execution_role_name, &settings.execution_role);
+            return Err(fault("its execution role", found, expected));
+        }
+        // How the locations at once are shared out is the planner's; no share is more than the whole.
+        let at_once = target.target_location_max_concurrency;
+        if at_once > self.location_budget().max(1) {
+            return Err(fault("its locations at once", &at_once, &self.location_budget()));
+        }
+        let errors = target.target_location_max_errors;
+        if errors > self.location_errors() {
+            return Err(fault("its location errors", &errors, &self.location_errors()));
+        }
+        if unit.node_rates != self.request.budget.nodes {
+            return Err(fault(
+                "its node rates",
+                &unit.node_rates,
+                &self.request.budget.nodes,
+            ));
+        }
+        let expected = self.expected_parameters(unit).map_err(|error| {
+            let expected = error.to_string();
+            fault("its targets", &unit.nodes, &expected)
+        })?;
+        let names: BTreeSet<&String> = start.parameters.keys().chain(expected.keys()).collect();
+        for name in names {
+            let (found, expected) = (start.parameters.get(name), expected.get(name));
+            if found != expected {
+                return Err(fault("a parameter", &(name, found), &(name, expected)));
+            }
+        }
+        Ok(())
+    }
+
+    /// The parameters of a unit's start. How long its commands live is taken from the start: it follows from
+    /// the census, and is checked where it is used.
+    fn expected_parameters(&self, unit: &Unit) -> Result<BTreeMap<String, Vec<String>>, TargetTooLong> {
+        let mut expected = runbook::parameters(&self.request, &self.central, unit.nodes.as_deref())?;
+        if let Some(lifetime) = &self.lifetime {
+            let timeout =
+                timeout_of(&unit.start).map_or_else(String::new, |timeout| timeout.get().to_string());
+            expected.insert(TIMEOUT_PARAMETER.to_owned(), vec![timeout]);
+            if let Some(seconds) = lifetime.step_timeout {
+                let value = vec![seconds.get().to_string()];
+                expected.insert(STEP_TIMEOUT_PARAMETER.to_owned(), value);
+            }
+        }
+        Ok(expected)
+    }
+}
