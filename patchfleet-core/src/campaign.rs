@@ -17,6 +17,7 @@ mod facts;
 mod fire;
 mod journal;
 mod ledger;
+mod listing;
 mod memory;
 mod observe;
 mod polls;
@@ -40,6 +41,7 @@ pub use event::{Event, ParseDigestError, RECORD_FORMAT, Record, RecordDigest, Re
 pub use fire::{FireError, Fired, FiredBefore, fire, fired_before};
 pub use journal::load;
 pub use ledger::SoFar;
+pub use listing::{CampaignList, CampaignSummary, DamagedLog, campaigns};
 pub use polls::{
     BACKOFF_LONGEST, OTHER_TRIES, POLL_FIRST, POLL_LONGEST, TRANSIENT_TRIES, backoff, poll_interval,
 };
@@ -51,7 +53,7 @@ pub use store::{
     Appended, CampaignLog, Chain, ChainError, LogKey, MemoryLog, MemoryRows, NodeRows, RecordError,
 };
 #[cfg(feature = "file-log")]
-pub use store::{CampaignList, CampaignSummary, FileLog, FileRows};
+pub use store::{FileLog, FileRows};
 
 /// How many reads and writes of the store run at once.
 const STORE_CALLS_AT_ONCE: usize = 16;

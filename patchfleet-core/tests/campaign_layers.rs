@@ -12,12 +12,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the ground up. A module may use any that stands before it.
-const LAYERS: [&str; 20] = [
+const LAYERS: [&str; 21] = [
     "event",
+    "store",
     "ledger",
     "state",
     "admission",
-    "store",
     "polls",
     "journal",
     "commands",
@@ -32,6 +32,7 @@ const LAYERS: [&str; 20] = [
     "decide",
     "driver",
     "claims",
+    "listing",
     "fire",
 ];
 

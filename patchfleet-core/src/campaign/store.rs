@@ -13,7 +13,7 @@ mod rows;
 pub use chain::{Chain, ChainError};
 pub use encoding::RecordError;
 #[cfg(feature = "file-log")]
-pub use file::{CampaignList, CampaignSummary, FileLog, FileRows};
+pub use file::{FileLog, FileRows};
 pub use log::{Appended, CampaignLog, LogKey};
 pub use memory::{MemoryLog, MemoryRows};
 pub use rows::NodeRows;

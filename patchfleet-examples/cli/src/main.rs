@@ -36,7 +36,7 @@ async fn main() -> ExitCode {
         Command::Run(args) => commands::run::run(args).await,
         Command::Resume(args) => commands::run::resume(args).await,
         Command::Collect(args) => commands::run::collect(args).await,
-        Command::Status(args) => commands::campaigns::status(&args),
+        Command::Status(args) => commands::campaigns::status(args).await,
         Command::Report(args) => commands::campaigns::report(args).await,
         Command::Runbook(command) => commands::runbook::runbook(command).await,
     };

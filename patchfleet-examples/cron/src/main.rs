@@ -120,6 +120,10 @@ async fn main() -> ExitCode {
 }
 
 async fn serve(args: Args, stop: tokio::sync::watch::Receiver<bool>) -> ExitCode {
+    if args.log.as_os_str().is_empty() {
+        tracing::error!("--log (or PATCHFLEET_LOG) is empty: name a folder");
+        return ExitCode::from(2);
+    }
     if args.log.to_string_lossy().contains("://") {
         let log = one_line(&args.log.display().to_string());
         tracing::error!(

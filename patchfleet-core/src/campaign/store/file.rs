@@ -15,14 +15,11 @@
 //! user is refused by its name. The folder itself may be reached through a link. Other files and folders may lie
 //! beside these; they are left alone.
 
+use crate::campaign::Record;
 use crate::campaign::{Appended, CampaignLog, LogKey};
-use crate::campaign::{Record, State};
 use crate::id::{CampaignId, RequestName};
-use crate::outcome::FinishedOutcome;
 use crate::port::{BoxFuture, PortError, PortErrorKind, PortResult};
 use futures_util::FutureExt as _;
-use jiff::Timestamp;
-use std::cmp::Reverse;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -49,34 +46,6 @@ pub struct FileLog {
     dir: PathBuf,
 }
 
-/// One campaign of a folder.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CampaignSummary {
-    /// The campaign.
-    pub campaign: CampaignId,
-    /// Its request's name.
-    pub request: RequestName,
-    /// When its plan was written down.
-    pub planned_at: Timestamp,
-    /// When its last record was appended.
-    pub last_at: Timestamp,
-    /// How it ended; `None` while it is open.
-    pub finished: Option<FinishedOutcome>,
-    /// Why locations were left out that had not been begun, if any was.
-    pub left_out_because: Option<String>,
-    /// What a person may want to act on now ([`State::warnings`](crate::campaign::State::warnings)).
-    pub warnings: Vec<String>,
-}
-
-/// The campaigns of a folder.
-#[derive(Debug, Default)]
-pub struct CampaignList {
-    /// Those that can be read, the newest first.
-    pub campaigns: Vec<CampaignSummary>,
-    /// Why the others cannot be.
-    pub unreadable: Vec<PortError>,
-}
-
 impl FileLog {
     /// Logs in `dir`, which is made when something is first appended.
     #[must_use]
@@ -92,51 +61,6 @@ impl FileLog {
     pub fn make(&self) -> PortResult<()> {
         entries(&self.dir)?;
         private::create_folders(&self.dir).map_err(|error| failed("make", &self.dir, error))
-    }
-
-    /// Every campaign of the folder, the newest first. A folder that does not exist has none.
-    ///
-    /// # Errors
-    ///
-    /// [`PortError`] if the folder cannot be listed.
-    pub fn list(&self) -> PortResult<CampaignList> {
-        let mut list = CampaignList::default();
-        for campaign in campaigns(&self.dir)? {
-            match self.summary(campaign) {
-                Ok(summary) => list.campaigns.extend(summary),
-                Err(error) => list.unreadable.push(error),
-            }
-        }
-        list.campaigns
-            .sort_by_key(|campaign| Reverse((campaign.planned_at, campaign.campaign)));
-        list.unreadable.sort_by_key(ToString::to_string);
-        Ok(list)
-    }
-
-    /// A campaign's summary; `None` if nothing was ever appended to its log.
-    fn summary(&self, campaign: CampaignId) -> PortResult<Option<CampaignSummary>> {
-        let key = LogKey::Campaign(campaign);
-        let path = self.path(&key);
-        let records = Lines::of(self, &key).read(0)?;
-        if records.is_empty() {
-            return Ok(None);
-        }
-        let state = State::of_campaign(campaign, &records).map_err(|error| {
-            PortError::new(
-                PortErrorKind::Incompatible,
-                format!("{} is no campaign's log", path.display()),
-            )
-            .with_source(error)
-        })?;
-        Ok(Some(CampaignSummary {
-            campaign,
-            request: state.plan().request.name.clone(),
-            planned_at: state.planned_at(),
-            last_at: state.last_at(),
-            finished: state.finished().map(|(outcome, _)| outcome),
-            left_out_because: state.left_out_because().map(|reason| reason.to_string()),
-            warnings: state.warnings(),
-        }))
     }
 
     fn path(&self, key: &LogKey) -> PathBuf {
@@ -269,7 +193,5 @@ fn broken_link(path: &Path) -> Option<&Path> {
         .find(|above| above.is_symlink() && !above.exists())
 }
 
-#[cfg(test)]
-mod damage;
 #[cfg(test)]
 mod tests;

@@ -1,10 +1,10 @@
 //! `patchfleet status` and `patchfleet report`: what a log says. They ask AWS nothing.
 
-use super::run::{Store, find, listed, log_dir, newest, print_report};
+use super::run::{Store, find, newest, print_report};
 use super::{print_json, print_text};
 use crate::args::{CampaignArgs, Output, StatusArgs};
 use crate::exit::Failure;
-use patchfleet_core::campaign::CampaignSummary;
+use patchfleet_core::campaign::{CampaignSummary, DamagedLog, LogKey, campaigns};
 use patchfleet_core::outcome::FinishedOutcome;
 use patchfleet_core::report::Report;
 use patchfleet_core::text::one_line;
@@ -13,12 +13,11 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 pub(crate) async fn report(args: CampaignArgs) -> Result<ExitCode, Failure> {
-    let dir = log_dir(&args.log)?;
+    let store = Store::given(&args.log)?;
     let campaign = match args.campaign {
         Some(campaign) => campaign,
-        None => newest(&dir)?,
+        None => newest(&store).await?,
     };
-    let store = Store::at(&dir);
     let state = find(store.log.as_ref(), campaign).await?;
     print_report(
         &Report::build(&state, store.rows.as_ref()).await?,
@@ -26,20 +25,35 @@ pub(crate) async fn report(args: CampaignArgs) -> Result<ExitCode, Failure> {
     )
 }
 
-pub(crate) fn status(args: &StatusArgs) -> Result<ExitCode, Failure> {
-    let all = listed(&log_dir(&args.log)?)?;
+pub(crate) async fn status(args: StatusArgs) -> Result<ExitCode, Failure> {
+    let all = campaigns(Store::given(&args.log)?.log.as_ref()).await?;
     let campaigns: Vec<_> = all
+        .campaigns
         .iter()
         .filter(|summary| args.campaign.is_none_or(|wanted| wanted == summary.campaign))
         .collect();
+    let damaged: Vec<_> = all
+        .damaged
+        .iter()
+        .filter(|damaged| {
+            args.campaign
+                .is_none_or(|wanted| damaged.log == LogKey::Campaign(wanted))
+        })
+        .collect();
+    for damaged in &damaged {
+        tracing::error!("{}: {}", damaged.log, one_line(&damaged.error.chain()));
+    }
+    let code = match damaged.is_empty() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    };
     match args.output.output {
-        Output::Json => print_json(
-            &campaigns
-                .iter()
-                .map(|campaign| as_json(campaign))
-                .collect::<Vec<_>>(),
-        )?,
-        Output::Text if campaigns.is_empty() => print_text("no campaigns\n")?,
+        Output::Json => {
+            let campaigns = campaigns.iter().map(|campaign| as_json(campaign));
+            let damaged = damaged.iter().map(|damaged| as_damage(damaged));
+            print_json(&campaigns.chain(damaged).collect::<Vec<_>>())?;
+        }
+        Output::Text if campaigns.is_empty() && damaged.is_empty() => print_text("no campaigns\n")?,
         Output::Text => {
             let mut text = String::new();
             for campaign in campaigns {
@@ -60,10 +74,43 @@ pub(crate) fn status(args: &StatusArgs) -> Result<ExitCode, Failure> {
                     let _ = writeln!(text, "      {}", one_line(warning));
                 }
             }
+            for damaged in damaged {
+                let why = one_line(&damaged.error.chain());
+                let _ = writeln!(text, "  damaged: {}: {why}", damaged.log);
+                let _ = writeln!(text, "      {}", one_line(what_to_do(&damaged.log)));
+            }
             print_text(&text)?;
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(code)
+}
+
+/// What a person can do about a log that cannot be read.
+fn what_to_do(log: &LogKey) -> &'static str {
+    match log {
+        LogKey::Campaign(_) => {
+            "put a good copy there; or, once you know that nothing of it runs, move it and its claim out of the log"
+        }
+        LogKey::Name(_) => {
+            "put a good copy of the campaign there; or move this file out of the log: the campaigns there say \
+             themselves whether one of them is open"
+        }
+    }
+}
+
+fn as_damage(damaged: &DamagedLog) -> Value {
+    let (campaign, request) = match &damaged.log {
+        LogKey::Campaign(campaign) => (Some(campaign), None),
+        LogKey::Name(name) => (None, Some(name)),
+    };
+    json!({
+        "campaign_id": campaign,
+        "request": request,
+        "outcome": "damaged",
+        "log": damaged.log.to_string(),
+        "detail": damaged.error.chain(),
+        "advice": what_to_do(&damaged.log),
+    })
 }
 
 fn outcome(campaign: &CampaignSummary) -> &'static str {

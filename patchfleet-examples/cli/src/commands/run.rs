@@ -7,7 +7,8 @@ use crate::session::Session;
 use crate::{input, progress, shell};
 use patchfleet_core::campaign::{CampaignLog, NodeRows};
 use patchfleet_core::campaign::{
-    CampaignSummary, DriveError, Driver, FileLog, FileRows, MemoryLog, MemoryRows, State, load, open_campaign,
+    CampaignSummary, DriveError, Driver, FileLog, FileRows, MemoryLog, MemoryRows, State, campaigns, load,
+    open_campaign,
 };
 use patchfleet_core::id::{CampaignId, WriterId};
 use patchfleet_core::plan::{Attendance, Cutoff, Options, Plan, refuse_presigned, require_central};
@@ -29,13 +30,21 @@ const DEFAULT_LOG: &str = ".patchfleet";
 pub(crate) struct Store {
     pub(crate) log: Arc<dyn CampaignLog>,
     pub(crate) rows: Arc<dyn NodeRows>,
+    /// Where that is, for people.
+    place: String,
 }
 
 impl Store {
-    pub(crate) fn at(dir: &Path) -> Self {
+    /// The store that is named, which must be there for what is read from it.
+    pub(crate) fn given(args: &LogArgs) -> Result<Self, Failure> {
+        log_dir(args).map(|dir| Self::at(&dir))
+    }
+
+    fn at(dir: &Path) -> Self {
         Self {
             log: Arc::new(FileLog::new(dir)),
             rows: Arc::new(FileRows::new(dir)),
+            place: dir.display().to_string(),
         }
     }
 
@@ -54,6 +63,7 @@ impl Store {
             return Ok(Self {
                 log: Arc::new(MemoryLog::new()),
                 rows: Arc::new(MemoryRows::new()),
+                place: "memory".to_owned(),
             });
         }
         Self::made_at(&log_dir(args)?)
@@ -61,8 +71,13 @@ impl Store {
 }
 
 /// The folder of logs. A URL is no folder, and one of its name would be made here.
-pub(crate) fn log_dir(args: &LogArgs) -> Result<PathBuf, Failure> {
+fn log_dir(args: &LogArgs) -> Result<PathBuf, Failure> {
     let dir = args.log.clone().unwrap_or_else(|| DEFAULT_LOG.into());
+    if dir.as_os_str().is_empty() {
+        return Err(Failure::Usage(format!(
+            "--log (or PATCHFLEET_LOG) is empty: name a folder, or leave it out for {DEFAULT_LOG}"
+        )));
+    }
     if dir.to_string_lossy().contains("://") {
         return Err(Failure::Usage(format!(
             "--log (or PATCHFLEET_LOG) = {}: logs are kept in folders; other places are not supported by this version",
@@ -134,13 +149,12 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode, Failure> {
 
 pub(crate) async fn resume(args: ResumeArgs) -> Result<ExitCode, Failure> {
     let (go_on, args) = (args.go_on, args.campaign);
-    let dir = log_dir(&args.log)?;
+    let store = Store::given(&args.log)?;
     let campaign = match args.campaign {
         Some(campaign) => campaign,
-        None if go_on => newest(&dir)?,
-        None => newest_open(&dir).await?,
+        None if go_on => newest(&store).await?,
+        None => newest_open(&store).await?,
     };
-    let store = Store::at(&dir);
     let state = find(store.log.as_ref(), campaign).await?;
     let session = Session::aws(Some(state.plan().request.access.clone())).await?;
     require_central(session.ports.directory.as_ref(), state.plan()).await?;
@@ -154,12 +168,11 @@ pub(crate) async fn resume(args: ResumeArgs) -> Result<ExitCode, Failure> {
 
 /// Reads results again that could not be read, and reports the campaign with them.
 pub(crate) async fn collect(args: CampaignArgs) -> Result<ExitCode, Failure> {
-    let dir = log_dir(&args.log)?;
+    let store = Store::given(&args.log)?;
     let campaign = match args.campaign {
         Some(campaign) => campaign,
-        None => newest(&dir)?,
+        None => newest(&store).await?,
     };
-    let store = Store::at(&dir);
     let state = find(store.log.as_ref(), campaign).await?;
     let session = Session::aws(Some(state.plan().request.access.clone())).await?;
     require_central(session.ports.directory.as_ref(), state.plan()).await?;
@@ -186,28 +199,28 @@ pub(crate) async fn find(log: &dyn CampaignLog, campaign: CampaignId) -> Result<
 }
 
 /// The newest campaign of a log.
-pub(crate) fn newest(dir: &Path) -> Result<CampaignId, Failure> {
-    let found = listed(dir)?.first().map(|summary| summary.campaign);
-    found.ok_or_else(|| Failure::Usage(format!("{} has no campaign", dir.display())))
+pub(crate) async fn newest(store: &Store) -> Result<CampaignId, Failure> {
+    let found = listed(store).await?.first().map(|summary| summary.campaign);
+    found.ok_or_else(|| Failure::Usage(format!("{} has no campaign", store.place)))
 }
 
 /// The newest campaign that its request's name belongs to. One that was refused the name was
 /// written down and never begun.
-async fn newest_open(dir: &Path) -> Result<CampaignId, Failure> {
-    let log = FileLog::new(dir);
-    for summary in listed(dir)?.iter().filter(|summary| summary.finished.is_none()) {
-        if open_campaign(&log, &summary.request).await? == Some(summary.campaign) {
+async fn newest_open(store: &Store) -> Result<CampaignId, Failure> {
+    let all = listed(store).await?;
+    for summary in all.iter().filter(|summary| summary.finished.is_none()) {
+        if open_campaign(store.log.as_ref(), &summary.request).await? == Some(summary.campaign) {
             return Ok(summary.campaign);
         }
     }
-    Err(Failure::Usage(format!("{} has no open campaign", dir.display())))
+    Err(Failure::Usage(format!("{} has no open campaign", store.place)))
 }
 
 /// The campaigns of a log that can be read, the newest first; the others are named.
-pub(crate) fn listed(dir: &Path) -> Result<Vec<CampaignSummary>, Failure> {
-    let list = FileLog::new(dir).list()?;
-    for unreadable in &list.unreadable {
-        tracing::error!("{}", one_line(&unreadable.chain()));
+async fn listed(store: &Store) -> Result<Vec<CampaignSummary>, Failure> {
+    let list = campaigns(store.log.as_ref()).await?;
+    for damaged in &list.damaged {
+        tracing::error!("{}: {}", damaged.log, one_line(&damaged.error.chain()));
     }
     Ok(list.campaigns)
 }

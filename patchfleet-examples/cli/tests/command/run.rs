@@ -297,6 +297,67 @@ fn a_damaged_log_that_may_be_of_an_open_campaign_is_refused_with_its_file_and_wh
     bench.run(&run).exits(0);
 }
 
+#[test]
+fn status_names_what_is_damaged_and_exits_1() {
+    let bench = Bench::new();
+    let run = ["run", "--sim", "--sim-speed", SPEED, "--log", "log"];
+    bench.run(&run).exits(0);
+    bench.run(&["status", "--log", "nowhere"]).exits(0);
+    let status = ["status", "--log", "log", "--output", "json"];
+    let whole = bench.run(&status).exits(0).json();
+    let campaign = whole[0]["campaign_id"].as_str().unwrap().to_owned();
+    let log = bench
+        .path()
+        .join("log/campaigns")
+        .join(&campaign)
+        .join("log.jsonl");
+    // One bit of its last record.
+    let mut bytes = std::fs::read(&log).unwrap();
+    let at = bytes.len() - 20;
+    bytes[at] ^= 1;
+    std::fs::write(&log, bytes).unwrap();
+    let damaged = bench.run(&status).exits(1).json();
+    assert_eq!(damaged.as_array().unwrap().len(), 1);
+    assert_eq!(damaged[0]["campaign_id"], campaign);
+    assert_eq!(damaged[0]["outcome"], "damaged");
+    let detail = damaged[0]["detail"].as_str().unwrap();
+    assert!(detail.contains("log.jsonl: record"), "{detail}");
+    assert!(detail.contains("checksum is wrong"), "{detail}");
+    let text = bench.run(&["status", "--log", "log"]).exits(1);
+    for words in ["damaged: campaigns/", "log.jsonl", "put a good copy there"] {
+        assert!(text.stdout.contains(words), "{words} in {}", text.stdout);
+    }
+    let one = ["status", &campaign, "--log", "log"];
+    bench.run(&one).exits(1);
+    bench.run(&["resume", &campaign, "--log", "log"]).exits(1);
+    bench.run(&run).exits(3);
+
+    // A log of an older version is named as such.
+    let old = r#"{"seq":0,"at":"2026-03-01T22:00:00Z","writer":"00000000-0000-0000-0000-000000000001","events":[{"event":"planned","format":2,"campaign":"#;
+    std::fs::write(&log, format!("{old}\n")).unwrap();
+    let text = bench.run(&["status", "--log", "log"]).exits(1);
+    assert!(
+        text.stdout
+            .contains("an older version wrote it (format 2; this version writes format 3)")
+    );
+
+    // A claim whose campaign is gone.
+    std::fs::rename(log.parent().unwrap(), bench.path().join("taken-away")).unwrap();
+    let text = bench.run(&["status", "--log", "log"]).exits(1);
+    assert!(text.stdout.contains("damaged: names/"), "{}", text.stdout);
+}
+
+#[test]
+fn an_empty_log_setting_is_bad_usage() {
+    let bench = Bench::new();
+    for command in ["status", "report", "resume", "collect"] {
+        let refused = bench.run(&[command, "--log", ""]).exits(2);
+        assert!(refused.stderr.contains("--log"), "{}", refused.stderr);
+    }
+    let run = ["run", "--sim", "--log", ""];
+    bench.run(&run).exits(2);
+}
+
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn ctrl_c_exits_130_leaves_the_campaign_open_and_says_how_to_resume() {

@@ -5,14 +5,16 @@
 use super::*;
 use crate::campaign::NodeRows as _;
 use crate::campaign::tests::world::{Node, Script, World, finish};
-use crate::campaign::{Chain, Driver, Event, MemoryLog, load};
+use crate::campaign::{CampaignList, Chain, Driver, Event, MemoryLog, campaigns, load};
 use crate::id::{Location, WriterId};
-use crate::outcome::{NodeOutcome, NodeRow};
+use crate::outcome::{FinishedOutcome, NodeOutcome, NodeRow};
 use crate::report::Report;
 use std::sync::Arc;
 use std::sync::Barrier;
 
-pub(super) fn key() -> LogKey {
+mod damage;
+
+fn key() -> LogKey {
     LogKey::Name("weekly-linux".parse().unwrap())
 }
 
@@ -40,8 +42,12 @@ fn next(before: &[Record], writer: u128) -> Record {
     chain.record(one.at, one.writer, one.events)
 }
 
-pub(super) fn now<T>(future: BoxFuture<'_, PortResult<T>>) -> PortResult<T> {
+fn now<T>(future: BoxFuture<'_, PortResult<T>>) -> PortResult<T> {
     future.now_or_never().expect("files answer at once")
+}
+
+fn listed(log: &dyn CampaignLog) -> CampaignList {
+    finish(campaigns(log)).unwrap()
 }
 
 fn three_records() -> (tempfile::TempDir, FileLog, PathBuf) {
@@ -309,17 +315,18 @@ fn rows_are_replaced_as_a_whole_and_never_by_an_older_attempt() {
 fn a_folder_that_is_not_there_has_no_campaign_and_foreign_files_are_passed_over() {
     let dir = tempfile::tempdir().unwrap();
     let log = FileLog::new(dir.path().join("nowhere"));
-    assert!(log.list().unwrap().campaigns.is_empty());
+    assert!(listed(&log).campaigns.is_empty());
     let log = FileLog::new(dir.path());
     fs::create_dir_all(dir.path().join("campaigns/README")).unwrap();
     let id = CampaignId::from_uuid(uuid::Uuid::from_u128(1));
     let path = log.path(&LogKey::Campaign(id));
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(&path, "nonsense\nmore\n").unwrap();
-    let list = log.list().unwrap();
+    let list = listed(&log);
     assert!(list.campaigns.is_empty());
-    assert_eq!(list.unreadable.len(), 1);
-    assert!(list.unreadable[0].to_string().contains(&id.to_string()));
+    assert_eq!(list.damaged.len(), 1);
+    assert_eq!(list.damaged[0].log, LogKey::Campaign(id));
+    assert!(list.damaged[0].error.to_string().contains(&id.to_string()));
 }
 
 #[test]
@@ -336,9 +343,9 @@ fn a_campaign_in_a_folder_is_the_same_as_in_memory_and_is_listed_with_how_it_end
         rows: Arc::new(FileRows::new(dir.path())),
         ..world.driver(1)
     };
-    let listed = || {
-        let list = log.list().unwrap();
-        assert!(list.unreadable.is_empty(), "{:?}", list.unreadable);
+    let told = || {
+        let list = listed(&log);
+        assert!(list.damaged.is_empty(), "{:?}", list.damaged);
         list.campaigns
             .iter()
             .map(|c| (c.campaign, c.request.to_string(), c.finished))
@@ -347,19 +354,19 @@ fn a_campaign_in_a_folder_is_the_same_as_in_memory_and_is_listed_with_how_it_end
     let name = || "weekly-linux".to_owned();
     finish(async {
         driver.begin(world.campaign(), &world.plan).await.unwrap();
-        assert_eq!(listed(), [(world.campaign(), name(), None)]);
+        assert_eq!(told(), [(world.campaign(), name(), None)]);
         let state = driver.run(world.campaign()).await.unwrap();
         assert_eq!(state, in_memory);
         assert_eq!(load(&log, world.campaign()).await.unwrap(), Some(state));
         assert_eq!(
-            listed(),
+            told(),
             [(world.campaign(), name(), Some(FinishedOutcome::Succeeded))]
         );
 
         let later = world.campaign_of("a later event");
         driver.begin(later, &world.plan).await.unwrap();
         assert_eq!(
-            listed(),
+            told(),
             [
                 (later, name(), None),
                 (world.campaign(), name(), Some(FinishedOutcome::Succeeded))
@@ -458,4 +465,80 @@ fn logs_and_rows_are_for_their_owner_alone_and_what_was_looser_is_tightened() {
     for (is_dir, mode) in seen {
         assert_eq!(mode, if is_dir { 0o700 } else { 0o600 });
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_a_pipe_or_a_file_of_another_user_in_the_place_of_a_log_is_refused_and_left_alone() {
+    use std::os::unix::fs::symlink;
+
+    let (dir, log, path) = three_records();
+    let foreign = dir.path().join("precious");
+    let refused = |what: &str| {
+        for seq in [0, 3] {
+            let error = now(log.append(&key(), &record(seq, 1))).unwrap_err();
+            assert_eq!(error.kind(), PortErrorKind::Incompatible, "{what}");
+            assert!(
+                error.to_string().contains(path.to_str().unwrap()),
+                "{what}: {error}"
+            );
+            assert!(error.to_string().contains(what), "{what}: {error}");
+        }
+        assert!(now(log.read(&key(), 0)).is_err(), "{what}");
+        assert!(now(log.last(&key())).is_err(), "{what}");
+    };
+    let whole = fs::read(&path).unwrap();
+    for there in [&b"precious"[..], b"", &whole] {
+        fs::write(&foreign, there).unwrap();
+        fs::remove_file(&path).unwrap();
+        symlink(&foreign, &path).unwrap();
+        refused("is a symbolic link");
+        assert_eq!(fs::read(&foreign).unwrap(), there);
+    }
+    // To nothing: nothing is made there.
+    fs::remove_file(&foreign).unwrap();
+    refused("is a symbolic link");
+    assert!(!foreign.exists());
+
+    fs::remove_file(&path).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(&path).status();
+    if made.is_ok_and(|made| made.success()) {
+        refused("is a pipe, a socket or a device");
+        fs::remove_file(&path).unwrap();
+    }
+    let _socket = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    refused("is a pipe, a socket or a device");
+    fs::remove_file(&path).unwrap();
+
+    fs::write(&path, &whole).unwrap();
+    assert_eq!(now(log.read(&key(), 0)).unwrap().len(), 3);
+    // Only root may give files away.
+    if std::os::unix::fs::chown(&path, Some(54_321), None).is_ok() {
+        refused("belongs to user 54321");
+        assert_eq!(fs::read(&path).unwrap(), whole);
+        std::os::unix::fs::chown(&path, own::own_user(), None).unwrap();
+    }
+
+    // A folder below the log's own that is a link. The log's own may be one.
+    let names = path.parent().unwrap().to_owned();
+    let elsewhere = dir.path().join("elsewhere");
+    fs::rename(&names, &elsewhere).unwrap();
+    symlink(&elsewhere, &names).unwrap();
+    assert!(
+        now(log.read(&key(), 0))
+            .unwrap_err()
+            .to_string()
+            .contains("is a symbolic link")
+    );
+    assert!(
+        now(log.keys())
+            .unwrap_err()
+            .to_string()
+            .contains("is a symbolic link")
+    );
+    fs::remove_file(&names).unwrap();
+    fs::rename(&elsewhere, &names).unwrap();
+    let link = dir.path().join("link");
+    symlink(dir.path().join("deep/logs"), &link).unwrap();
+    assert_eq!(now(FileLog::new(&link).read(&key(), 0)).unwrap().len(), 3);
 }

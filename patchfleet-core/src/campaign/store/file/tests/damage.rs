@@ -2,7 +2,6 @@
 
 #![expect(clippy::disallowed_methods, reason = "the tests damage the files by hand")]
 
-use super::tests::now;
 use super::*;
 use crate::campaign::tests::world::{Node, Script, World, finish};
 use crate::campaign::{DriveError, Driver, MemoryRows};

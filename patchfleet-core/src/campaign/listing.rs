@@ -1,0 +1,114 @@
+//! Every campaign of a store, with what cannot be read.
+
+use super::STORE_CALLS_AT_ONCE;
+use super::journal::Journal;
+use crate::campaign::{CampaignLog, LogKey};
+use crate::id::{CampaignId, RequestName};
+use crate::outcome::FinishedOutcome;
+use crate::port::{PortError, PortErrorKind, PortResult};
+use futures_util::{StreamExt as _, stream};
+use jiff::Timestamp;
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
+/// One campaign of a store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CampaignSummary {
+    /// The campaign.
+    pub campaign: CampaignId,
+    /// Its request's name.
+    pub request: RequestName,
+    /// When its plan was written down.
+    pub planned_at: Timestamp,
+    /// When its last record was appended.
+    pub last_at: Timestamp,
+    /// How it ended; `None` while it is open.
+    pub finished: Option<FinishedOutcome>,
+    /// Why locations were left out that had not been begun, if any was.
+    pub left_out_because: Option<String>,
+    /// What a person may want to act on now ([`State::warnings`](super::State::warnings)).
+    pub warnings: Vec<String>,
+}
+
+/// A log that cannot be read, or a claim whose campaign is not there.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct DamagedLog {
+    /// Which log.
+    pub log: LogKey,
+    /// What is wrong, and in which file or object.
+    pub error: PortError,
+}
+
+/// The campaigns of a store.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct CampaignList {
+    /// Those that can be read, the newest first.
+    pub campaigns: Vec<CampaignSummary>,
+    /// What cannot be read, of campaigns and of names. Each of them may hide an open campaign.
+    pub damaged: Vec<DamagedLog>,
+}
+
+/// Every campaign of a store, the newest first, and every damage in it. A store without a log has none.
+///
+/// It reads every log from its beginning.
+///
+/// # Errors
+///
+/// [`PortError`] if the logs cannot be listed.
+pub async fn campaigns(log: &dyn CampaignLog) -> PortResult<CampaignList> {
+    let keys = log.keys().await?;
+    let there: BTreeSet<&LogKey> = keys.iter().collect();
+    let reads = keys.iter().map(|key| async {
+        let read = match key {
+            LogKey::Campaign(campaign) => summary(log, *campaign).await,
+            LogKey::Name(name) => claims(log, name, &there).await.map(|()| None),
+        };
+        (key.clone(), read)
+    });
+    let mut reads = stream::iter(reads).buffer_unordered(STORE_CALLS_AT_ONCE);
+    let mut list = CampaignList::default();
+    while let Some((key, read)) = reads.next().await {
+        match read {
+            Ok(summary) => list.campaigns.extend(summary),
+            Err(error) => list.damaged.push(DamagedLog { log: key, error }),
+        }
+    }
+    list.campaigns
+        .sort_by_key(|campaign| Reverse((campaign.planned_at, campaign.campaign)));
+    list.damaged.sort_by(|one, other| one.log.cmp(&other.log));
+    Ok(list)
+}
+
+/// A campaign's summary; `None` if nothing was ever appended to its log.
+async fn summary(log: &dyn CampaignLog, campaign: CampaignId) -> PortResult<Option<CampaignSummary>> {
+    let Some(state) = super::load(log, campaign).await? else {
+        return Ok(None);
+    };
+    Ok(Some(CampaignSummary {
+        campaign,
+        request: state.plan().request.name.clone(),
+        planned_at: state.planned_at(),
+        last_at: state.last_at(),
+        finished: state.finished().map(|(outcome, _)| outcome),
+        left_out_because: state.left_out_because().map(|reason| reason.to_string()),
+        warnings: state.warnings(),
+    }))
+}
+
+/// Sees that a name's log can be read, and that the campaign which has the name is there.
+async fn claims(log: &dyn CampaignLog, name: &RequestName, there: &BTreeSet<&LogKey>) -> PortResult<()> {
+    let journal = Journal { log, clock: None };
+    let Some(campaign) = journal.claims(name).await?.last else {
+        return Ok(());
+    };
+    let key = LogKey::Campaign(campaign);
+    // A log that is there and cannot be read is named by itself.
+    if there.contains(&key) && !matches!(log.last(&key).await, Ok(None)) {
+        return Ok(());
+    }
+    let message = format!("it names campaign {campaign}, whose log is gone or empty");
+    Err(PortError::new(PortErrorKind::Incompatible, message))
+}
