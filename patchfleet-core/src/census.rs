@@ -11,9 +11,6 @@ mod take;
 pub use by_id::{MAX_ID_CALLS, id_calls};
 pub use take::take;
 
-/// Most ids that one DescribeInstanceInformation is asked for, so that one page answers it.
-const IDS_PER_CALL: usize = 50;
-
 /// What was found in each location, every answer kept apart.
 pub type Census = BTreeMap<Location, CensusAnswer>;
 

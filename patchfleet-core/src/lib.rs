@@ -16,6 +16,7 @@ pub mod budget;
 pub mod campaign;
 pub mod census;
 pub mod expand;
+mod fleet;
 mod hash;
 pub mod id;
 pub mod outcome;

@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the ground up. A module may use any that stands before it.
-const LAYERS: [&str; 16] = [
+const LAYERS: [&str; 17] = [
     "text",
     "hash",
     "id",
@@ -21,6 +21,7 @@ const LAYERS: [&str; 16] = [
     "budget",
     "request",
     "port",
+    "fleet",
     "outcome",
     "census",
     "refusal",

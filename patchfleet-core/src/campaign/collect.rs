@@ -4,10 +4,11 @@ use super::commands::{self, Patching};
 use super::memory::Parent;
 use super::start;
 use super::state::{LocationState, StartState, State, UnitState, ended_well};
+use crate::fleet;
 use crate::id::{CommandId, ExecutionId, Location, NodeId, UnitId};
 use crate::outcome::LocationOutcome;
 use crate::outcome::{Goal, NodeRow, Tally};
-use crate::port::{CommandCounts, ExecutionStatus, PortErrorKind, PortResult, ResultPorts, Walk};
+use crate::port::{CommandCounts, ExecutionStatus, PortErrorKind, PortResult, ResultPorts};
 use crate::request::Patch;
 use crate::runbook;
 use crate::text::counted;
@@ -119,18 +120,9 @@ impl Job<'_> {
         let StartState::Started { execution, .. } = &unit.start else {
             return Ok(None);
         };
-        let mut walk = Walk::new("the executions in a location");
-        let mut found = None;
-        while let Some(token) = walk.next() {
-            let page = self
-                .ports
-                .automation
-                .children(self.location, execution, token)
-                .await?;
-            found = found.or_else(|| page.items.into_iter().next());
-            walk.advance(page.next)?;
-        }
-        Ok(found)
+        let (automation, at) = (self.ports.automation, self.location);
+        let listed = |token| automation.children(at, execution, token);
+        fleet::first("the executions in a location", listed).await
     }
 
     /// A location in which an execution was begun that its parent does not name.

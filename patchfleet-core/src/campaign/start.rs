@@ -1,8 +1,9 @@
 //! The start of a unit: what is sent, and what its answer means.
 
 use super::state::{Intent, StartState, State};
+use crate::fleet;
 use crate::id::{ClientToken, DocumentName, ExecutionId, NodeId, UnitId, WriterId};
-use crate::port::{Automation, PortError, PortErrorKind, PortResult, Sent, StartRequest, Walk};
+use crate::port::{Automation, PortError, PortErrorKind, PortResult, Sent, StartRequest};
 use crate::runbook::{self, TIMEOUT_PARAMETER};
 use jiff::Timestamp;
 
@@ -95,15 +96,8 @@ pub(super) async fn find(
     token: ClientToken,
 ) -> PortResult<Option<ExecutionId>> {
     let key = runbook::start_tag_key(token);
-    let mut walk = Walk::new("the executions with a start's tag");
-    while let Some(page) = walk.next() {
-        let page = automation.find(document, &key, page).await?;
-        if let Some(found) = page.items.into_iter().next() {
-            return Ok(Some(found));
-        }
-        walk.advance(page.next)?;
-    }
-    Ok(None)
+    let found = |page| automation.find(document, &key, page);
+    fleet::first("the executions with a start's tag", found).await
 }
 
 /// What a failed start means.

@@ -4,8 +4,9 @@
 //! is found (no two nodes have one id), locations that are like those of the ids found so far come
 //! first, and a location that has fewer managed nodes than ids are looked for is read as a whole.
 
+use super::CensusAnswer;
 use super::take::{Answered, managed_of};
-use super::{CensusAnswer, IDS_PER_CALL};
+use crate::fleet::NODES_A_CALL;
 use crate::id::{AccountId, Location, NodeId, Region};
 use crate::port::{Inventory, PingStatus, PortResult, Walk};
 use futures_util::{StreamExt, stream};
@@ -18,7 +19,7 @@ pub const MAX_ID_CALLS: usize = 50_000;
 /// How many calls it takes to ask each of so many locations for each of so many ids.
 #[must_use]
 pub fn id_calls(ids: usize, locations: usize) -> usize {
-    ids.div_ceil(IDS_PER_CALL).saturating_mul(locations)
+    ids.div_ceil(NODES_A_CALL).saturating_mul(locations)
 }
 
 /// Looks for each of the ids, in `concurrency` locations at once, until all are found or every location

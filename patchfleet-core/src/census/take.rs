@@ -1,12 +1,11 @@
 //! Asking every location, several at once.
 
-use super::{CensusAnswer, CensusTaken, Depth, IDS_PER_CALL, ManagedNodes, NodeCounts, UnknownCause, by_id};
+use super::{CensusAnswer, CensusTaken, Depth, ManagedNodes, NodeCounts, UnknownCause, by_id};
+use crate::fleet::{self, Extent, Members};
 use crate::id::{Location, NodeId, NodeKind, NodeSet, NodesDigest};
-use crate::port::{
-    Inventory, PingStatus, PortError, PortErrorKind, PortResult, QueryError, Resolution, Selection, Walk,
-};
+use crate::port::{Inventory, ManagedNode, PingStatus, PortResult, Resolution, Selection};
 use crate::request::Selector;
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, stream};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The most calls at once that ask one location for managed nodes by their ids.
@@ -144,7 +143,9 @@ async fn ask(
         Selector::ResourceGroup(group) => Selection::Group(group.clone()),
         Selector::Tags(tags) => Selection::Tags(tags.clone()),
         Selector::AllManaged | Selector::NodeIds(_) => {
-            return Ok(Answered::of_managed(managed(inventory, location, None).await?));
+            return Ok(Answered::of_managed(pings(
+                fleet::managed(inventory, location).await?,
+            )));
         }
     };
     ask_members(inventory, location, &selection, depth).await
@@ -158,36 +159,25 @@ async fn ask_members(
     depth: Depth,
 ) -> PortResult<Answered> {
     let without_nodes = |answer| Ok(Answered::without_nodes(answer));
-    let mut members = BTreeSet::new();
-    let mut walk = Walk::new("the listing of members");
-    let mut first = true;
-    while let Some(token) = walk.next() {
-        let answer = inventory.members(location, selection, token).await;
-        let page = match answer {
-            // On a later page the group has just gone: what there was of it is not known.
-            Err(error) if error.kind() == PortErrorKind::NotFound && first => {
-                return match selection {
-                    Selection::Group(_) => without_nodes(CensusAnswer::GroupMissing),
-                    Selection::Tags(_) => Err(error),
-                };
-            }
-            answer => answer?,
-        };
-        first = false;
-        if !page.query_errors.is_empty() {
+    let extent = match depth {
+        Depth::Presence => Extent::First,
+        Depth::Count => Extent::All,
+    };
+    let members = match fleet::members(inventory, location, selection, extent).await? {
+        Members::Found(members) => members,
+        Members::GroupMissing => return without_nodes(CensusAnswer::GroupMissing),
+        Members::Partial(errors) => {
             return without_nodes(CensusAnswer::Unknown {
                 cause: UnknownCause::Partial,
-                detail: in_words(&page.query_errors),
+                detail: fleet::in_words(&errors),
             });
         }
-        if depth == Depth::Presence && !page.page.items.is_empty() {
-            return without_nodes(CensusAnswer::Populated { nodes: None });
-        }
-        members.extend(page.page.items);
-        walk.advance(page.page.next)?;
-    }
+    };
     if members.is_empty() {
         return without_nodes(CensusAnswer::Empty);
+    }
+    if depth == Depth::Presence {
+        return without_nodes(CensusAnswer::Populated { nodes: None });
     }
     let managed = managed_of(inventory, location, &members).await?;
     Ok(Answered {
@@ -196,54 +186,18 @@ async fn ask_members(
     })
 }
 
-fn in_words(errors: &[QueryError]) -> String {
-    let words: BTreeSet<String> = errors
-        .iter()
-        .map(|QueryError { code, message }| match message.as_str() {
-            "" => code.clone(),
-            message => format!("{code}: {message}"),
-        })
-        .collect();
-    words.into_iter().collect::<Vec<_>>().join("; ")
-}
-
 /// Those of `ids` that Systems Manager manages.
 pub(super) async fn managed_of(
     inventory: &dyn Inventory,
     location: &Location,
     ids: &BTreeSet<NodeId>,
 ) -> PortResult<BTreeMap<NodeId, PingStatus>> {
-    let ids: Vec<NodeId> = ids.iter().cloned().collect();
-    let chunks: Vec<Vec<NodeId>> = ids.chunks(IDS_PER_CALL).map(<[_]>::to_vec).collect();
-    stream::iter(chunks)
-        .map(|chunk| async move {
-            let mut nodes = managed(inventory, location, Some(&chunk)).await?;
-            nodes.retain(|id, _| chunk.contains(id));
-            Ok(nodes)
-        })
-        // In order, so that of several errors it is always the same one that is told.
-        .buffered(CALLS_PER_LOCATION)
-        .try_fold(BTreeMap::new(), |mut all, nodes| async move {
-            all.extend(nodes);
-            Ok(all)
-        })
-        .await
+    let managed = fleet::managed_of(inventory, location, ids, CALLS_PER_LOCATION).await?;
+    Ok(pings(managed))
 }
 
-/// Managed nodes, to the end.
-async fn managed(
-    inventory: &dyn Inventory,
-    location: &Location,
-    only: Option<&[NodeId]>,
-) -> Result<BTreeMap<NodeId, PingStatus>, PortError> {
-    let mut nodes = BTreeMap::new();
-    let mut walk = Walk::new("the listing of managed nodes");
-    while let Some(token) = walk.next() {
-        let page = inventory.managed(location, only, token).await?;
-        nodes.extend(page.items.into_iter().map(|node| (node.id, node.ping)));
-        walk.advance(page.next)?;
-    }
-    Ok(nodes)
+fn pings(managed: BTreeMap<NodeId, ManagedNode>) -> BTreeMap<NodeId, PingStatus> {
+    managed.into_iter().map(|(id, node)| (id, node.ping)).collect()
 }
 
 fn count<'a>(nodes: impl Iterator<Item = &'a NodeId>, managed: &BTreeMap<NodeId, PingStatus>) -> NodeCounts {

@@ -3,16 +3,11 @@
 use super::Job;
 use crate::campaign::READS_AT_ONCE;
 use crate::campaign::state::COMMAND_ATTEMPTS;
-use crate::id::{Location, NodeId};
-use crate::port::{
-    Inventory, ManagedNode, PatchStateView, PingStatus, PortError, PortErrorKind, PortResult, Selection, Walk,
-};
+use crate::fleet::{self, Extent, Members};
+use crate::id::NodeId;
+use crate::port::{ManagedNode, PatchStateView, PingStatus, PortError, PortErrorKind, PortResult, Selection};
 use crate::request::Selector;
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// How many nodes one call may name (AWS's limit for DescribeInstancePatchStates).
-const NODES_A_CALL: usize = 50;
 
 impl Job<'_> {
     /// Who is in the selection now, and who of them and of `also` Systems Manager manages.
@@ -42,7 +37,7 @@ impl Job<'_> {
         let mut asked = also;
         asked.extend(selected.iter().chain(&left).cloned());
         Ok(Found {
-            managed: self.managed(&Vec::from_iter(asked)).await?,
+            managed: self.managed(&asked).await?,
             selected,
             left,
         })
@@ -55,12 +50,12 @@ impl Job<'_> {
         Ok(Found {
             left: self.left(&selected, &BTreeSet::new()),
             selected,
-            managed: self.managed(nodes).await?,
+            managed: self.managed(&nodes.iter().cloned().collect()).await?,
         })
     }
 
     async fn all_managed(&self) -> PortResult<Found> {
-        let managed = managed_pages(self.ports.inventory, self.location, None).await?;
+        let managed = fleet::managed(self.ports.inventory, self.location).await?;
         Ok(Found {
             selected: managed.keys().cloned().collect(),
             left: BTreeSet::new(),
@@ -76,7 +71,7 @@ impl Job<'_> {
         let named = own.is_some();
         let ids: BTreeSet<NodeId> = own.into_iter().flatten().chain(rest).cloned().collect();
         let asked: BTreeSet<NodeId> = also.union(&ids).cloned().collect();
-        let managed = self.managed(&Vec::from_iter(asked)).await?;
+        let managed = self.managed(&asked).await?;
         let here = |id: &NodeId| named || managed.contains_key(id) || also.contains(id);
         Ok(Found {
             selected: ids.into_iter().filter(here).collect(),
@@ -100,22 +95,12 @@ impl Job<'_> {
         }) else {
             return Ok(None);
         };
-        let named: Vec<NodeId> = unit.named.difference(&unit.away).cloned().collect();
-        let mut managed: BTreeMap<NodeId, PingStatus> = BTreeMap::new();
-        for nodes in named.chunks(NODES_A_CALL) {
-            let mut walk = Walk::new("the managed nodes");
-            while let Some(token) = walk.next() {
-                let page = self
-                    .ports
-                    .inventory
-                    .managed(self.location, Some(nodes), token)
-                    .await?;
-                managed.extend(page.items.into_iter().map(|node| (node.id, node.ping)));
-                walk.advance(page.next)?;
-            }
-        }
+        let named: BTreeSet<NodeId> = unit.named.difference(&unit.away).cloned().collect();
+        let managed = self.managed(&named).await?;
         let that = |is_away: &dyn Fn(Option<&PingStatus>) -> bool| -> Vec<NodeId> {
-            let away = named.iter().filter(|node| is_away(managed.get(*node)));
+            let away = named
+                .iter()
+                .filter(|node| is_away(managed.get(*node).map(|node| &node.ping)));
             away.cloned().collect()
         };
         let not_listed = that(&|ping| ping.is_none());
@@ -159,66 +144,30 @@ impl Job<'_> {
     }
 
     async fn members(&self, selection: &Selection) -> PortResult<BTreeSet<NodeId>> {
-        let mut members = BTreeSet::new();
-        let mut walk = Walk::new("the selection's members");
-        while let Some(token) = walk.next() {
-            let answer = match self
-                .ports
-                .inventory
-                .members(self.location, selection, token)
-                .await
-            {
-                // A group that is gone has no member: that is a whole answer. Tags are never gone.
-                Err(error)
-                    if error.kind() == PortErrorKind::NotFound
-                        && matches!(selection, Selection::Group(_)) =>
-                {
-                    return Ok(BTreeSet::new());
-                }
-                answer => answer?,
-            };
-            if let Some(partial) = answer.query_errors.first() {
-                return Err(PortError::new(
-                    PortErrorKind::Other,
-                    format!(
-                        "the list of members in {} is not whole: {} {}",
-                        self.location, partial.code, partial.message
-                    ),
-                ));
-            }
-            members.extend(answer.page.items);
-            walk.advance(answer.page.next)?;
+        match fleet::members(self.ports.inventory, self.location, selection, Extent::All).await? {
+            Members::Found(members) => Ok(members),
+            // A group that is gone has no member, which is a whole answer.
+            Members::GroupMissing => Ok(BTreeSet::new()),
+            Members::Partial(errors) => Err(PortError::new(
+                PortErrorKind::Other,
+                format!(
+                    "the list of members in {} is not whole: {}",
+                    self.location,
+                    fleet::in_words(&errors)
+                ),
+            )),
         }
-        Ok(members)
     }
 
-    async fn managed(&self, nodes: &[NodeId]) -> PortResult<BTreeMap<NodeId, ManagedNode>> {
-        let calls: Vec<_> = nodes
-            .chunks(NODES_A_CALL)
-            .map(|nodes| managed_pages(self.ports.inventory, self.location, Some(nodes)))
-            .collect();
-        let mut found = stream::iter(calls).buffer_unordered(READS_AT_ONCE);
-        let mut managed = BTreeMap::new();
-        while let Some(nodes) = found.try_next().await? {
-            managed.extend(nodes);
-        }
-        Ok(managed)
+    async fn managed(&self, nodes: &BTreeSet<NodeId>) -> PortResult<BTreeMap<NodeId, ManagedNode>> {
+        fleet::managed_of(self.ports.inventory, self.location, nodes, READS_AT_ONCE).await
     }
 
     pub(super) async fn patch_states(
         &self,
         nodes: &[NodeId],
     ) -> PortResult<BTreeMap<NodeId, PatchStateView>> {
-        let calls: Vec<_> = nodes
-            .chunks(NODES_A_CALL)
-            .map(|nodes| self.ports.patch_states.patch_states(self.location, nodes))
-            .collect();
-        let mut found = stream::iter(calls).buffer_unordered(READS_AT_ONCE);
-        let mut states = BTreeMap::new();
-        while let Some(views) = found.try_next().await? {
-            states.extend(views.into_iter().map(|view| (view.node.clone(), view)));
-        }
-        Ok(states)
+        fleet::patch_states(self.ports.patch_states, self.location, nodes, READS_AT_ONCE).await
     }
 }
 
@@ -230,19 +179,4 @@ pub(in crate::campaign) struct Found {
     /// the plan names its nodes.
     pub(super) left: BTreeSet<NodeId>,
     pub(super) managed: BTreeMap<NodeId, ManagedNode>,
-}
-
-async fn managed_pages(
-    inventory: &dyn Inventory,
-    location: &Location,
-    only: Option<&[NodeId]>,
-) -> PortResult<BTreeMap<NodeId, ManagedNode>> {
-    let mut managed = BTreeMap::new();
-    let mut walk = Walk::new("the managed nodes");
-    while let Some(token) = walk.next() {
-        let page = inventory.managed(location, only, token).await?;
-        managed.extend(page.items.into_iter().map(|node| (node.id.clone(), node)));
-        walk.advance(page.next)?;
-    }
-    Ok(managed)
 }

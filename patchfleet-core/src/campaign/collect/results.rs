@@ -4,10 +4,11 @@ use super::output::Told;
 use super::{Job, Settlement, row_without_result, shortfall};
 use crate::campaign::classify::{Evidence, NOT_ALL_LISTED, PATCH_STATE_LAG, classify, worse};
 use crate::campaign::state::LocationState;
+use crate::fleet;
 use crate::id::{CommandId, NodeId};
 use crate::outcome::LocationOutcome;
 use crate::outcome::{NodeOutcome, NodeRow, Tally};
-use crate::port::{CommandView, InvocationStatus, InvocationView, PortErrorKind, PortResult, Walk};
+use crate::port::{CommandView, InvocationStatus, InvocationView, PortErrorKind, PortResult};
 use crate::runbook;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -61,18 +62,12 @@ impl Job<'_> {
         id: &CommandId,
         with_plugins: bool,
     ) -> PortResult<BTreeMap<NodeId, InvocationView>> {
-        let mut invocations = BTreeMap::new();
-        let mut walk = Walk::new("the command's invocations");
-        while let Some(token) = walk.next() {
-            let page = self
-                .ports
-                .commands
-                .invocations(self.location, id, with_plugins, token)
-                .await?;
-            invocations.extend(page.items.into_iter().map(|view| (view.node.clone(), view)));
-            walk.advance(page.next)?;
-        }
-        Ok(invocations)
+        let (commands, at) = (self.ports.commands, self.location);
+        let views = fleet::all("the command's invocations", |token| {
+            commands.invocations(at, id, with_plugins, token)
+        });
+        let views = views.await?.into_iter();
+        Ok(views.map(|view| (view.node.clone(), view)).collect())
     }
 
     /// The results of commands that are over, and for how long after their end some may only be late.
