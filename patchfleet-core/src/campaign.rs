@@ -32,7 +32,7 @@ mod timers;
 pub use admission::{Hold, HoldReason, Rule};
 pub use claims::open_campaign;
 pub use classify::{PATCH_STATE_LAG, PING_LAG};
-pub use decide::{LOOK_UP_AFTER, RESEND_WITHIN, START_PATIENCE};
+pub use decide::{RESEND_WITHIN, START_PATIENCE};
 pub use driver::{
     Drive, DriveError, Driver, Observer, Progress, Recollected, SHORTEST_GAP, SIGN_OF_LIFE_EVERY,
     StillUnread, Turn,
@@ -43,11 +43,12 @@ pub use journal::load;
 pub use ledger::SoFar;
 pub use listing::{CampaignList, CampaignSummary, DamagedLog, campaigns};
 pub use polls::{
-    BACKOFF_LONGEST, OTHER_TRIES, POLL_FIRST, POLL_LONGEST, TRANSIENT_TRIES, backoff, poll_interval,
+    BACKOFF_LONGEST, LOOK_UP_AFTER, OTHER_TRIES, POLL_FIRST, POLL_LONGEST, TRANSIENT_TRIES, backoff,
+    poll_interval,
 };
 pub use state::{
-    ASK_AGAIN_AFTER, COMMAND_ATTEMPTS, Intent, LocationState, STOPS_WITHIN, Settled, StartState, State,
-    StateError, Stop, StopReason, UnitState,
+    ASK_AGAIN_AFTER, COMMAND_ATTEMPTS, Intent, LocationState, Settled, StartState, State, StateError, Stop,
+    StopReason, StopStanding, UnitState,
 };
 pub use store::{
     Appended, CampaignLog, Chain, ChainError, LogKey, MemoryLog, MemoryRows, NodeRows, RecordError,

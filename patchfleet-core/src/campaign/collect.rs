@@ -2,6 +2,7 @@
 
 use super::commands::{self, Patching};
 use super::memory::Parent;
+use super::polls::LOOK_UP_AFTER;
 use super::start;
 use super::state::{LocationState, StartState, State, UnitState, ended_well};
 use crate::fleet;
@@ -100,6 +101,11 @@ impl Job<'_> {
                 Ok(Some(child)) => self.ran_unnamed(at, child).await,
                 Err(error) if error.kind().is_transient() || error.kind() == PortErrorKind::Credentials => {
                     Err(error)
+                }
+                // What crossed with the stop is listed a little late.
+                Ok(None) if self.may_be_stopped() => {
+                    let settlement = self.never_ran(outcome, detail).await?;
+                    Ok(Collected::Lagging(settlement, LOOK_UP_AFTER))
                 }
                 // Nobody may ask there, and nothing but the question says that anything was begun.
                 Ok(None) | Err(_) => self.never_ran(outcome, detail).await.map(Collected::Settled),

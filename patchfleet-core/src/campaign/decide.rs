@@ -3,19 +3,13 @@
 use super::Event;
 use super::admission::{Hold, admit};
 use super::memory::{LocationTask, Memory, UnitMemory, UnitTask};
-use super::polls::{POLL_LONGEST, later};
+use super::polls::{LOOK_UP_AFTER, POLL_LONGEST, later};
 use super::start;
 use super::state::{Intent, StartState, State, Stop};
 use crate::id::{Location, UnitId};
 use crate::outcome::FinishedOutcome;
 use crate::port::{PortErrorKind, StopType};
 use jiff::{SignedDuration, Timestamp};
-
-/// How long after a start was sent it is first looked for. AWS is eventually consistent: what was
-/// just started need not be listed yet. It also leaves another driver, if there is one, the time
-/// to say what became of its call. For as long an execution has to be over before it is said that it began
-/// nothing in a location.
-pub const LOOK_UP_AFTER: SignedDuration = SignedDuration::from_secs(15);
 
 /// How long after a start was first sent it may be sent again, with the same client token. AWS
 /// does not say how long it remembers a token; every idempotent AWS call that does say remembers
@@ -97,7 +91,8 @@ pub(super) fn decide(state: &State, memory: &Memory, now: Timestamp) -> Decision
     }
     agenda.admit();
     if state.has_used_up_its_budget() {
-        for unit in state.going_on() {
+        let free = UNITS_AT_ONCE.saturating_sub(memory.unit_tasks.under_way());
+        for unit in state.going_on().take(free) {
             agenda.stop(unit);
         }
     }
@@ -266,27 +261,20 @@ impl Agenda<'_> {
     /// error budget, and AWS counts neither what failed in the others nor the nodes that a command reports as
     /// successes.
     fn stop(&mut self, unit: UnitId) {
-        let Some(state) = self.state.units().get(&unit) else {
+        let known = self.state.units().get(&unit).and_then(|unit| unit.stop.as_ref());
+        let Some(stop) = Stop::next(known) else {
             return;
         };
-        let is_good = |stop: &Stop| stop.refused.is_none() && !stop.went_on;
-        let kind = match &state.stop {
-            None => StopType::Complete,
-            Some(stop) if is_good(stop) => stop.kind,
-            Some(stop) if stop.kind == StopType::Complete => StopType::Cancel,
-            Some(_) => return,
-        };
-        let asked = self.memory.of_unit(unit);
-        let is_stopped = asked.and_then(|asked| asked.stopped) == Some(kind);
         let is_busy = self.memory.unit_tasks.is_under_way(&UnitTask::Stop(unit));
-        if is_stopped || is_busy || self.memory.is_parent_over(unit) {
+        if is_busy || self.memory.is_parent_over(unit) {
             return;
         }
+        let asked = self.memory.of_unit(unit);
         if self.is_time(asked.and_then(|asked| asked.stop_at)) {
-            if state.stop.as_ref().is_none_or(|stop| stop.kind != kind) {
-                self.decision.record.push(Event::StopIntended { unit, kind });
+            if known.is_none_or(|known| known.kind != stop) {
+                self.decision.record.push(Event::StopIntended { unit, stop });
             }
-            self.decision.calls.push(Call::Stop(unit, kind));
+            self.decision.calls.push(Call::Stop(unit, stop));
         }
     }
 

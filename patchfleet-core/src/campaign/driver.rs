@@ -423,6 +423,7 @@ impl Driver {
             };
             if wake_at.max(self.clock.now()) >= deadline {
                 drive.finish_calls().await?;
+                let wake_at = drive.next_at();
                 return Ok(Progress::Paused {
                     state: Box::new(drive.into_state()),
                     wake_at,

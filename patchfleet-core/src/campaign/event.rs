@@ -233,12 +233,35 @@ pub enum Event {
         /// The unit.
         unit: UnitId,
         /// How it is stopped.
-        kind: StopType,
+        stop: StopType,
+    },
+    /// AWS has taken the stop of a unit's execution. It may run on for a while.
+    StopTaken {
+        /// The unit.
+        unit: UnitId,
+        /// How it is stopped.
+        stop: StopType,
+    },
+    /// The unit's execution was over when the stop came: the stop did nothing.
+    StopNotNeeded {
+        /// The unit.
+        unit: UnitId,
+        /// How it was to be stopped.
+        stop: StopType,
+    },
+    /// The unit's execution has begun something long after AWS had taken the stop. It is stopped in another way.
+    StopInVain {
+        /// The unit.
+        unit: UnitId,
+        /// How it was stopped.
+        stop: StopType,
     },
     /// AWS does not stop a unit's execution. Its own error limit ends it.
     StopRefused {
         /// The unit.
         unit: UnitId,
+        /// How it was to be stopped.
+        stop: StopType,
         /// Why.
         kind: PortErrorKind,
         /// AWS's words.

@@ -7,10 +7,10 @@ use super::Event;
 use super::collect::Settlement;
 use super::observe::{Below, Observed};
 use super::start::others_in_doubt;
-use super::state::{StartState, State, UnitState};
+use super::state::{StartState, State, StopStanding, UnitState};
 use crate::id::{ExecutionId, Location, NodeId, UnitId, WriterId};
 use crate::outcome::LocationOutcome;
-use crate::port::{ExecutionStatus, PortErrorKind};
+use crate::port::{ExecutionStatus, PortErrorKind, StopType};
 use crate::runbook::Changed;
 use jiff::Timestamp;
 
@@ -30,8 +30,14 @@ pub(super) enum Fact {
     Observed(UnitId, Observed),
     /// What runs in a location, with the unit's execution that began it.
     Seen(UnitId, ExecutionId, Below),
+    /// AWS has taken the stop of a unit's execution.
+    StopTaken(UnitId, StopType),
+    /// The execution was over before.
+    StopNotNeeded(UnitId, StopType),
+    /// The execution has begun something since.
+    StopInVain(UnitId, StopType),
     /// AWS does not stop the unit's execution.
-    NotStopped(UnitId, PortErrorKind, String),
+    NotStopped(UnitId, StopType, PortErrorKind, String),
     /// What would run is not what was planned.
     RunbookChanged(UnitId, Changed),
     /// What this execution was to send was refused whole.
@@ -54,23 +60,37 @@ pub(super) enum Fact {
     },
 }
 
-/// How far a unit's start is, without its particulars.
+/// How far a unit's start is, without its particulars, and what is known of one of its locations. Results that were
+/// read on another basis are read again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Basis {
-    /// With how many attempts that had no effect.
-    NotStarted(u32),
+    /// After how many attempts that had no effect, and how often a person has said that the campaign goes on.
+    NotStarted {
+        refused: u32,
+        gone_on: u32,
+    },
     Intended(u32),
-    Started(u32),
+    /// Which attempt, and whether the execution in the location is known.
+    Started {
+        attempt: u32,
+        is_named: bool,
+    },
     Refused,
     Unresolved,
 }
 
 impl Basis {
-    pub(super) fn of(unit: &UnitState) -> Self {
+    pub(super) fn of(state: &State, unit: &UnitState, location: &Location) -> Self {
         match unit.start {
-            StartState::NotStarted => Self::NotStarted(unit.refused_attempts),
+            StartState::NotStarted => Self::NotStarted {
+                refused: unit.refused_attempts,
+                gone_on: state.times_gone_on(),
+            },
             StartState::Intended(ref intent) => Self::Intended(intent.attempt),
-            StartState::Started { attempt, .. } => Self::Started(attempt),
+            StartState::Started { attempt, .. } => Self::Started {
+                attempt,
+                is_named: unit.locations.get(location).is_some_and(|at| at.child.is_some()),
+            },
             StartState::Refused { .. } => Self::Refused,
             StartState::Unresolved { .. } => Self::Unresolved,
         }
@@ -86,6 +106,9 @@ impl Fact {
                 | Self::NotTaken { .. }
                 | Self::Observed(..)
                 | Self::Seen(..)
+                | Self::StopTaken(..)
+                | Self::StopNotNeeded(..)
+                | Self::StopInVain(..)
                 | Self::NotStopped(..)
                 | Self::NotSent { .. }
                 | Self::CommandEnded(..)
@@ -93,7 +116,7 @@ impl Fact {
         ) || matches!(
             self,
             // That a unit is left out follows from the state, and may not from the newer one.
-            Self::Settled { basis, .. } if !matches!(basis, Basis::NotStarted(_))
+            Self::Settled { basis, .. } if !matches!(basis, Basis::NotStarted { .. })
         )
     }
 
@@ -113,7 +136,7 @@ impl Fact {
                 .locations
                 .get(location)
                 .is_some_and(|at| at.settled.is_none());
-            open && Basis::of(unit) == *basis
+            open && unit.is_to_be_collected() && Basis::of(state, unit, location) == *basis
         })
     }
 
@@ -173,7 +196,7 @@ impl Fact {
             Self::Cancelled(unit, attempt, location)
                 if is_running(state, *unit, *attempt)
                     && !state.knows_cancel(*unit, Some(location))
-                    && state.units().get(unit).is_none_or(|unit| unit.stop.is_none()) =>
+                    && !state.units().get(unit).is_some_and(UnitState::may_cancel_below) =>
             {
                 vec![Event::CancelledElsewhere {
                     unit: *unit,
@@ -182,11 +205,34 @@ impl Fact {
             }
             Self::Observed(unit, observed) => observed.events(state, *unit, now),
             Self::Seen(unit, execution, below) => below.events(state, *unit, execution, now),
-            Self::NotStopped(unit, kind, detail) => vec![Event::StopRefused {
-                unit: *unit,
-                kind: *kind,
-                detail: detail.clone(),
-            }],
+            Self::StopTaken(unit, stop) if stop_stands(state, *unit, *stop, StopStanding::Intended) => {
+                vec![Event::StopTaken {
+                    unit: *unit,
+                    stop: *stop,
+                }]
+            }
+            Self::StopNotNeeded(unit, stop) if stop_stands(state, *unit, *stop, StopStanding::Intended) => {
+                vec![Event::StopNotNeeded {
+                    unit: *unit,
+                    stop: *stop,
+                }]
+            }
+            Self::StopInVain(unit, stop) if stop_stands(state, *unit, *stop, StopStanding::Taken) => {
+                vec![Event::StopInVain {
+                    unit: *unit,
+                    stop: *stop,
+                }]
+            }
+            Self::NotStopped(unit, stop, kind, detail)
+                if stop_stands(state, *unit, *stop, StopStanding::Intended) =>
+            {
+                vec![Event::StopRefused {
+                    unit: *unit,
+                    stop: *stop,
+                    kind: *kind,
+                    detail: detail.clone(),
+                }]
+            }
             Self::RunbookChanged(unit, changed) if may_start(state, *unit) => vec![Event::RunbookChanged {
                 unit: *unit,
                 change: changed.change,
@@ -243,10 +289,20 @@ impl Fact {
             | Self::NotSent { .. }
             | Self::CommandEnded(..)
             | Self::Cancelled(..)
+            | Self::StopTaken(..)
+            | Self::StopNotNeeded(..)
+            | Self::StopInVain(..)
+            | Self::NotStopped(..)
             | Self::RunbookChanged(..)
             | Self::Settled { .. } => vec![],
         }
     }
+}
+
+/// Whether a unit's stop is this one, and stands so.
+fn stop_stands(state: &State, unit: UnitId, kind: StopType, standing: StopStanding) -> bool {
+    let stop = state.units().get(&unit).and_then(|unit| unit.stop.as_ref());
+    stop.is_some_and(|stop| stop.kind == kind && stop.standing == standing)
 }
 
 /// Whether the unit has not been started, by the log.
@@ -266,7 +322,7 @@ pub(super) fn cancel_seen(
     // What was not begun because its execution was cancelled is no further cancel.
     let with_the_execution = !settlement.cancelled && state.knows_cancel(unit, None);
     let known = with_the_execution || state.knows_cancel(unit, Some(location));
-    let is_own = state.units().get(&unit).is_some_and(|unit| unit.stop.is_some());
+    let is_own = state.units().get(&unit).is_some_and(UnitState::may_cancel_below);
     (cancelled && !known && !is_own).then(|| Event::CancelledElsewhere {
         unit,
         location: Some(location.clone()),

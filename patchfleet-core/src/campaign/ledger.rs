@@ -32,8 +32,8 @@ pub(super) struct UnitEntry {
     pub(super) locations: u32,
     /// Whether every location of it has settled, and its execution has not ended by the log.
     pub(super) is_ending: bool,
-    /// Whether locations of it wait for their turn in an execution that runs.
-    pub(super) has_waiting_locations: bool,
+    /// Whether locations of it wait for their turn in an execution that could still be stopped.
+    pub(super) could_be_stopped: bool,
     /// Whether it is a reason to begin nothing more.
     pub(super) stops: bool,
     /// The location whose nodes it names, if it names nodes. Such a unit has one location.
@@ -133,7 +133,7 @@ pub(super) struct Ledger {
     pub(super) open: BTreeSet<UnitId>,
     /// Units of which every location has settled, and whose execution has not ended by the log.
     pub(super) ending: BTreeSet<UnitId>,
-    /// Units whose executions run and have locations that wait for their turn.
+    /// Units whose executions have locations that wait for their turn, and could still be stopped.
     pub(super) going_on: BTreeSet<UnitId>,
     /// Units that are a reason to begin nothing more.
     pub(super) stopping: BTreeSet<UnitId>,
@@ -208,7 +208,7 @@ impl Ledger {
         if unit.is_ending {
             self.ending.insert(id);
         }
-        if unit.has_waiting_locations {
+        if unit.could_be_stopped {
             self.going_on.insert(id);
         }
         if unit.stops {

@@ -68,8 +68,11 @@ pub(super) struct UnitMemory {
     pub(super) find_failures: Failures,
     /// Why looking for it was given up.
     pub(super) find_given_up: Option<String>,
-    /// What AWS has taken as a stop of the execution.
-    pub(super) stopped: Option<StopType>,
+    /// When AWS took the stop of the execution, and how many looks at it have been answered since.
+    pub(super) stop_taken: Option<(Timestamp, u32)>,
+    /// Whether this driver has sent that stop before, or does not know: then an execution that is over may have been
+    /// stopped by it.
+    pub(super) stop_sent: Option<StopType>,
     /// The next try of a stop.
     pub(super) stop_at: Option<Timestamp>,
     pub(super) stop_failures: Failures,
@@ -224,8 +227,7 @@ impl Memory {
             let collect = LocationTask::Collect(unit, location.clone());
             self.location_tasks.set_if_none(&collect, now);
         } else if let Some(seen) = at.child_at
-            && state.has_cutoff()
-            && at.expires_at.is_none()
+            && state.is_to_be_looked_at(at)
         {
             self.location_tasks
                 .set_if_none(&look, later(seen, FIRST_LOOK_AFTER));

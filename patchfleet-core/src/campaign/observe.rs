@@ -157,6 +157,14 @@ pub(super) async fn below(
 }
 
 impl Observed {
+    /// Whether an execution has been begun in a location that the log does not have.
+    pub(super) fn has_begun_more(&self, unit: &UnitState) -> bool {
+        self.steps.iter().any(|(location, step)| {
+            let known = unit.locations.get(location);
+            step.child.is_some() && known.is_some_and(|at| at.child.is_none() && at.settled.is_none())
+        })
+    }
+
     /// What is new in it at this time, as events.
     pub(super) fn events(&self, state: &State, id: UnitId, now: Timestamp) -> Vec<Event> {
         let unit = state.units().get(&id);
@@ -197,7 +205,7 @@ impl Observed {
         events
     }
 
-    /// The cancels that the log does not have yet. They are somebody else's, since patchfleet cancels nothing. The step of a
+    /// The cancels that the log does not have yet. They are somebody else's, as the campaign's own stops are left out. The step of a
     /// cancelled execution says
     /// nothing of its location, in which everything may run on and be cancelled later.
     pub(super) fn cancels(&self, state: &State, unit: UnitId) -> BTreeSet<Option<Location>> {
@@ -205,7 +213,9 @@ impl Observed {
         let steps = self
             .steps
             .iter()
-            .filter(|(_, step)| !self.cancelled && step.status.is_cancelled());
+            .filter(|(_, step)| !self.cancelled && step.status.is_cancelled())
+            // What the campaign has stopped itself never begins what waits.
+            .filter(|(_, step)| step.child.is_some() || !is_own_stop(state, unit));
         execution
             .into_iter()
             .chain(steps.map(|(location, _)| Some(location.clone())))
@@ -265,13 +275,20 @@ impl Below {
     }
 }
 
-/// Whether a cancel is in the unit, and the log does not have it yet.
-fn is_news(state: &State, unit: UnitId, place: Option<&Location>) -> bool {
-    let unit_state = state.units().get(&unit);
-    // What the campaign has stopped itself is cancelled by nobody else.
-    let is_own = unit_state.is_some_and(|unit| unit.stop.is_some());
-    let is_there = |at: &Location| unit_state.is_some_and(|unit| unit.locations.contains_key(at));
-    !is_own && place.is_none_or(is_there) && !state.knows_cancel(unit, place)
+/// Whether a cancel is in the unit, the log does not have it yet, and it is not the campaign's own stop.
+fn is_news(state: &State, id: UnitId, place: Option<&Location>) -> bool {
+    let Some(unit) = state.units().get(&id) else {
+        return false;
+    };
+    let is_own = match place {
+        None => unit.may_be_stopped(),
+        Some(_) => unit.may_cancel_below(),
+    };
+    !is_own && place.is_none_or(|at| unit.locations.contains_key(at)) && !state.knows_cancel(id, place)
+}
+
+fn is_own_stop(state: &State, unit: UnitId) -> bool {
+    state.units().get(&unit).is_some_and(UnitState::may_be_stopped)
 }
 
 /// The execution of a unit that was started.

@@ -5,6 +5,12 @@ use crate::port::PortErrorKind;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
+/// How long after a start was sent it is first looked for. AWS is eventually consistent: what was
+/// just started need not be listed yet. It also leaves another driver, if there is one, the time
+/// to say what became of its call. An execution that was cancelled or stopped has to be over for as long before it is
+/// said that it began nothing in a location.
+pub const LOOK_UP_AFTER: SignedDuration = SignedDuration::from_secs(15);
+
 /// The shortest time between two looks at a unit. An execution with nothing to do in it is over
 /// within seconds, and a person is watching.
 pub const POLL_FIRST: SignedDuration = SignedDuration::from_secs(2);

@@ -9,6 +9,7 @@ use crate::id::{CampaignId, Location, UnitId};
 use crate::outcome::{FinishedOutcome, LocationOutcome};
 use crate::outcome::{NodeOutcome, Tally};
 use crate::plan::{Plan, PlanFault, PlannedLocation, timeout_of};
+use crate::port::StopType;
 use crate::runbook::{self, RunbookChange};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
@@ -23,16 +24,13 @@ mod shared;
 mod unit;
 mod verdict;
 
-pub use unit::{Intent, LocationState, Settled, StartState, Stop, UnitState};
+pub use unit::{Intent, LocationState, Settled, StartState, Stop, StopStanding, UnitState};
 pub use verdict::StopReason;
 pub(super) use verdict::ended_well;
 
 /// How long a unit waits whose command was refused although each of its nodes is listed as online.
 /// A node's status was seen to lag by a minute and a half (Systems Manager, recorded).
 pub const ASK_AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(2);
-
-/// How long after it was stopped an execution may be seen to have begun something, as what is listed lags.
-pub const STOPS_WITHIN: SignedDuration = SignedDuration::from_mins(2);
 
 /// How many attempts a unit has, if Run Command refuses each of its commands whole.
 pub const COMMAND_ATTEMPTS: u32 = 4;
@@ -177,6 +175,9 @@ impl State {
             let before = self.entries(about);
             self.fold(event, record);
             self.count(about, before);
+            if matches!(event, Event::Recollected { .. }) {
+                self.end_anew();
+            }
         }
         #[cfg(test)]
         super::tests::ledger::assert_counted(self);
@@ -276,7 +277,6 @@ impl State {
                 child,
                 failure,
             } => {
-                self.note_going_on(*unit, location, child.is_some(), at);
                 if let Some(location) = self.open_location(*unit, location) {
                     location.status = Some(status.clone());
                     if status.is_terminal() {
@@ -314,24 +314,36 @@ impl State {
                     location.waits = true;
                 }
             }
-            Event::StopIntended { unit, kind } => {
+            Event::StopIntended { unit, stop } => {
                 if let Some(unit) = self.units.get_mut(unit)
                     && matches!(unit.start, StartState::Started { .. })
-                    && unit.stop.as_ref().is_none_or(|stop| stop.kind != *kind)
+                    && unit.stop.as_ref().is_none_or(|known| known.kind != *stop)
                 {
                     unit.stop = Some(Stop {
-                        kind: *kind,
-                        since: at,
-                        refused: None,
-                        went_on: false,
+                        kind: *stop,
+                        standing: StopStanding::Intended,
                     });
                 }
             }
-            Event::StopRefused { unit, kind, detail } => {
+            Event::StopTaken { unit, stop } => self.stop_stands(*unit, *stop, StopStanding::Taken),
+            Event::StopInVain { unit, stop } => self.stop_stands(*unit, *stop, StopStanding::InVain),
+            Event::StopRefused {
+                unit,
+                stop,
+                kind,
+                detail,
+            } => {
+                let refused = StopStanding::Refused(*kind, detail.clone());
+                self.stop_stands(*unit, *stop, refused);
+            }
+            Event::StopNotNeeded { unit, stop } => {
                 if let Some(unit) = self.units.get_mut(unit)
-                    && let Some(stop) = &mut unit.stop
+                    && unit
+                        .stop
+                        .as_ref()
+                        .is_some_and(|known| known.kind == *stop && known.standing == StopStanding::Intended)
                 {
-                    stop.refused.get_or_insert((*kind, detail.clone()));
+                    unit.stop = None;
                 }
             }
             Event::LeftOut { units } => {
@@ -391,15 +403,15 @@ impl State {
         }
     }
 
-    /// Notes that a stopped execution has begun something after it was stopped.
-    fn note_going_on(&mut self, unit: UnitId, location: &Location, has_begun: bool, at: Timestamp) {
+    /// Notes what became of a unit's stop, if it is still this one that is waited for.
+    fn stop_stands(&mut self, unit: UnitId, kind: StopType, standing: StopStanding) {
         if let Some(unit) = self.units.get_mut(&unit)
             && let Some(stop) = &mut unit.stop
-            && has_begun
-            && at.duration_since(stop.since) > STOPS_WITHIN
-            && unit.locations.get(location).is_some_and(|at| at.child.is_none())
+            && stop.kind == kind
+            && (stop.standing == StopStanding::Intended
+                || (stop.standing == StopStanding::Taken && standing == StopStanding::InVain))
         {
-            stop.went_on = true;
+            stop.standing = standing;
         }
     }
 
@@ -408,7 +420,7 @@ impl State {
         self.cancels.contains_key(&(unit, location.cloned()))
     }
 
-    /// Puts results in place of those that could not be read. A campaign that was halted stays so.
+    /// Puts results in place of those that could not be read.
     fn recollect(
         &mut self,
         unit: UnitId,
@@ -427,6 +439,10 @@ impl State {
         settled.outcome = outcome;
         settled.nodes = nodes.clone();
         detail.clone_into(&mut settled.detail);
+    }
+
+    /// How a campaign that is over ended, by results that were read since. One that was halted stays so.
+    fn end_anew(&mut self) {
         if let Some((ended, at)) = self.finished
             && ended != FinishedOutcome::Halted
         {
@@ -469,7 +485,7 @@ impl State {
         self.campaign
     }
 
-    /// Its plan. Its requests are followed by those of the units that were added since.
+    /// Its plan. Its units are followed by those that were added since.
     #[must_use]
     pub fn plan(&self) -> &Plan {
         &self.plan
@@ -514,10 +530,8 @@ impl State {
 
     /// Whether something is left to begin, and nothing keeps it from being begun.
     pub(super) fn may_begin_more(&self) -> bool {
-        let waits = |unit: &UnitState| {
-            matches!(unit.start, StartState::NotStarted | StartState::Intended(_)) && !unit.is_over()
-        };
-        self.finished.is_none() && self.units.values().any(waits) && self.stop_reason().is_none()
+        let waits = self.waiting().next().is_some() || self.intended().next().is_some();
+        self.finished.is_none() && waits && !self.is_stopped(self.last_at)
     }
 
     /// The number of the next record.

@@ -138,6 +138,9 @@ fn line(at: Timestamp, event: &Event) -> Option<String> {
         Event::StopIntended { unit, .. } => {
             format!("unit {unit}: stopping, as more locations failed than the budget allows")
         }
+        Event::StopInVain { unit, .. } => {
+            format!("unit {unit}: goes on although AWS took the stop: cancelling")
+        }
         Event::LeftOut { units } => {
             let units: Vec<String> = units.iter().map(|unit| format!("unit {unit}")).collect();
             format!("not begun any more: {}", units.join(", "))

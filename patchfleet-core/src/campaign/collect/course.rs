@@ -1,7 +1,7 @@
 //! Whether anything was begun in a location, as far as the log and the execution tell.
 
 use super::Job;
-use crate::campaign::state::{LocationState, StartState, State, ended_well};
+use crate::campaign::state::{LocationState, StartState, State, UnitState, ended_well};
 use crate::outcome::LocationOutcome;
 use crate::port::ExecutionStatus;
 
@@ -20,9 +20,9 @@ pub(super) enum Course {
 
 impl Job<'_> {
     /// Whether the campaign has stopped the unit's execution itself.
-    fn is_stopped(&self) -> bool {
+    pub(super) fn may_be_stopped(&self) -> bool {
         let unit = self.state.units().get(&self.unit);
-        unit.is_some_and(|unit| unit.stop.is_some())
+        unit.is_some_and(UnitState::may_be_stopped)
     }
 
     /// Whether anything was begun in the location, as far as the log and the execution tell.
@@ -45,7 +45,7 @@ impl Job<'_> {
         let is_idle = |status: &ExecutionStatus| {
             matches!(status, ExecutionStatus::Pending | ExecutionStatus::Cancelled)
         };
-        if self.is_stopped() && at.status.as_ref().is_none_or(is_idle) {
+        if self.may_be_stopped() && at.status.as_ref().is_none_or(is_idle) {
             let detail =
                 "patchfleet stopped the execution before it reached the location, as too many others failed";
             return Course::Unreached(O::NotStarted, detail.to_owned());

@@ -9,7 +9,7 @@ use crate::campaign::observe::{self, Below, Observed};
 use crate::campaign::start;
 use crate::campaign::state::{StartState, State};
 use crate::id::{ExecutionId, Location, UnitId};
-use crate::port::{BoxFuture, PortError, PortErrorKind, PortResult, StopType};
+use crate::port::{BoxFuture, ExecutionStatus, PortError, PortErrorKind, PortResult, StopType};
 use crate::runbook::{Changed, NotCompared};
 use futures_util::future::{Either, select};
 use futures_util::stream::FuturesUnordered;
@@ -199,7 +199,7 @@ impl<'d> Drive<'d> {
         let state = self.state.units().get(&unit)?;
         let execution = observe::execution_of(state)?.clone();
         let at = state.locations.get(location)?;
-        let child = at.child.clone()?;
+        let child = at.child.clone().filter(|_| self.state.is_to_be_looked_at(at))?;
         let known = at.commands.keys().cloned().collect();
         let location = location.clone();
         let one_command = self.state.runs_own_runbook();
@@ -212,8 +212,14 @@ impl<'d> Drive<'d> {
     fn collect(&self, unit: UnitId, location: &Location) -> Option<BoxFuture<'d, Answer>> {
         let driver = self.driver;
         let of = self.state.units().get(&unit)?;
-        of.locations.get(location).filter(|at| at.settled.is_none())?;
-        let basis = Basis::of(of);
+        let at = of.locations.get(location).filter(|at| at.settled.is_none())?;
+        let has_ended = at.status.as_ref().is_some_and(ExecutionStatus::is_terminal);
+        let is_started = matches!(of.start, StartState::Started { .. });
+        let is_due = !is_started || has_ended || self.memory.is_parent_over(unit);
+        if !of.is_to_be_collected() || !is_due {
+            return None;
+        }
+        let basis = Basis::of(&self.state, of, location);
         let state = self.state.excerpt(unit, location);
         let parent = self.memory.parent(unit).cloned();
         let (location, now) = (location.clone(), self.now());

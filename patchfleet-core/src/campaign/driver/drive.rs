@@ -107,6 +107,14 @@ impl<'d> Drive<'d> {
         Ok(Turn::Acted)
     }
 
+    /// When there is something to do next, if nothing is under way.
+    pub(super) fn next_at(&self) -> Timestamp {
+        let now = self.now();
+        let next = decide(&self.state, &self.memory, now);
+        let is_due = !next.record.is_empty() || !next.calls.is_empty() || next.ended.is_some();
+        next.wake.filter(|_| !is_due).unwrap_or(now)
+    }
+
     /// Takes the answers to all calls that were made, and makes no more.
     ///
     /// # Errors
@@ -142,7 +150,7 @@ impl<'d> Drive<'d> {
     }
 
     /// Learns from the answers that have come, and appends what they say.
-    async fn learn_all(&mut self) -> Result<(), DriveError> {
+    pub(super) async fn learn_all(&mut self) -> Result<(), DriveError> {
         let answers = self.calls.take();
         let is_answered = answers.iter().any(Answer::is_of_aws);
         let (mut facts, mut failed) = (vec![], None);

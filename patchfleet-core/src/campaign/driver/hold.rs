@@ -3,7 +3,10 @@
 use super::{Drive, DriveError};
 use crate::campaign::Appended;
 use crate::campaign::Event;
+use crate::campaign::decide::RESEND_WITHIN;
 use crate::campaign::facts::Fact;
+use crate::campaign::polls::later;
+use crate::campaign::state::StartState;
 use crate::port::PortErrorKind;
 use jiff::{SignedDuration, Timestamp};
 
@@ -45,11 +48,34 @@ impl Drive<'_> {
         if self.append(events).await? == Appended::Conflict {
             return Ok(false);
         }
-        if self.undriven_since().is_some() {
+        // The log may have taken its time, and answers have come meanwhile. Any may be a reason to stop.
+        let learned = self.learn_all().await;
+        if learned.is_err() || !self.may_still_send(&not_sent) {
             self.write_down(not_sent).await?;
+            learned?;
             return Ok(false);
         }
         Ok(true)
+    }
+}
+
+impl Drive<'_> {
+    /// Whether the starts may be sent that the log has just taken.
+    fn may_still_send(&self, starts: &[Fact]) -> bool {
+        let now = self.now();
+        // AWS may have forgotten the client token of a start that was sent long ago.
+        let is_old = |fact: &Fact| {
+            let Fact::NotTaken { unit, .. } = fact else {
+                return false;
+            };
+            let start = self.state.units().get(unit).map(|unit| &unit.start);
+            let Some(StartState::Intended(intent)) = start else {
+                return true; // somebody knows what became of it
+            };
+            let first = intent.in_doubt.first().filter(|_| intent.in_doubt.len() > 1);
+            first.is_some_and(|(_, first)| now >= later(*first, RESEND_WITHIN))
+        };
+        self.undriven_since().is_none() && !self.state.is_stopped(now) && !starts.iter().any(is_old)
     }
 }
 

@@ -8,9 +8,9 @@ use crate::campaign::memory::{LocationTask, UnitTask};
 use crate::campaign::observe;
 use crate::campaign::polls::{Failures, later, poll_interval};
 use crate::campaign::start::Failure;
-use crate::campaign::state::StartState;
+use crate::campaign::state::{StartState, StopStanding};
 use crate::id::{ExecutionId, Location, UnitId};
-use crate::port::{PortErrorKind, PortResult, StopType};
+use crate::port::{PortErrorKind, PortResult, Sent, StopType};
 use jiff::{SignedDuration, Timestamp};
 
 /// Once a location has been over for this long, the second refusal to read its results is final.
@@ -20,6 +20,12 @@ const GIVE_UP_AFTER: SignedDuration = SignedDuration::from_hours(1);
 /// How many executions and pages of their steps are read in a second, for all units together. AWS answers 3 such
 /// calls a second in an account and Region (published), and other drivers and people ask as well.
 const READS_A_SECOND: u64 = 2;
+
+/// How long after AWS took its stop an execution may be seen to have begun something, as what is listed lags.
+const STOPS_WITHIN: SignedDuration = SignedDuration::from_mins(2);
+
+/// How many looks after a stop may show what was begun before: one that was under way, and the first whole one.
+const LOOKS_AFTER_STOP: u32 = 2;
 
 /// How many steps AWS gives on a page (DescribeAutomationStepExecutions).
 const STEPS_A_PAGE: u64 = 50;
@@ -44,6 +50,9 @@ impl Drive<'_> {
             Answer::Unseen(unit, attempt, error) => self.learn_sent(unit, attempt, Err(error), facts)?,
             Answer::Looked(unit, attempt, found) => {
                 self.memory.unit_tasks.end(&UnitTask::Start(unit));
+                if !self.is_intended(unit, attempt) {
+                    return Ok(()); // what is remembered is of another attempt
+                }
                 let asked = self.memory.unit(unit);
                 match found {
                     Ok(Some(execution)) => facts.push(Fact::Started(unit, attempt, execution)),
@@ -67,20 +76,19 @@ impl Drive<'_> {
                 }
             }
             Answer::Stopped(unit, kind, stopped) => {
-                facts.extend(self.learn_stopped(unit, kind, stopped, now));
+                facts.extend(self.learn_stopped(unit, kind, stopped, now)?);
             }
             Answer::Observed(unit, observed) => facts.extend(self.learn_observed(unit, observed, now)?),
             Answer::Seen(unit, location, execution, below) => {
                 let look = LocationTask::Look(unit, location.clone());
                 self.memory.location_tasks.end(&look);
-                let at = self
-                    .state
-                    .units()
-                    .get(&unit)
-                    .and_then(|unit| unit.locations.get(&location));
-                let age = at.and_then(|at| at.child_at).map(|seen| now.duration_since(seen));
-                let next = later(now, poll_interval(age.unwrap_or_default()));
-                self.memory.location_tasks.set(&look, next);
+                let unit_state = self.state.units().get(&unit);
+                let at = unit_state.and_then(|unit| unit.locations.get(&location));
+                if let Some(at) = at.filter(|at| self.state.is_to_be_looked_at(at)) {
+                    let age = at.child_at.map(|seen| now.duration_since(seen));
+                    let next = later(now, poll_interval(age.unwrap_or_default()));
+                    self.memory.location_tasks.set(&look, next);
+                }
                 facts.push(Fact::Seen(unit, execution, below));
             }
             Answer::LockedOut(unit, location, error) => {
@@ -102,33 +110,50 @@ impl Drive<'_> {
         Ok(())
     }
 
-    /// Whether a stop was taken. One that AWS does not take because the execution is over is as good.
+    /// What became of a stop.
     fn learn_stopped(
         &mut self,
         unit: UnitId,
-        kind: StopType,
+        stop: StopType,
         stopped: PortResult<()>,
         now: Timestamp,
-    ) -> Option<Fact> {
+    ) -> Result<Option<Fact>, DriveError> {
         self.memory.unit_tasks.end(&UnitTask::Stop(unit));
+        // What becomes of the execution is seen at once.
+        self.memory.unit_tasks.set(&UnitTask::Observe(unit), now);
         let asked = self.memory.unit(unit);
         let error = match stopped {
-            Err(error) if error.kind() != PortErrorKind::NotRunning => error,
-            Ok(()) | Err(_) => {
-                asked.stopped = Some(kind);
+            Ok(()) => {
+                asked.stop_taken = Some((now, 0));
                 asked.stop_failures = Failures::default();
-                // What became of it is seen at once.
-                self.memory.unit_tasks.set(&UnitTask::Observe(unit), now);
-                return None;
+                asked.stop_at = None;
+                return Ok(Some(Fact::StopTaken(unit, stop)));
             }
+            Err(error) => error,
         };
-        asked.stop_failures.add(error.kind());
+        // It was started, so it is there: AWS is eventually consistent.
+        let kind = match error.kind() {
+            PortErrorKind::NotFound => PortErrorKind::Unavailable,
+            kind => kind,
+        };
+        asked.stop_failures.add(kind);
         asked.stop_at = Some(later(now, asked.stop_failures.backoff()));
+        if kind == PortErrorKind::NotRunning {
+            // It is over, most often. It may have been stopped by a stop whose answer was lost.
+            let first = asked.stop_sent.is_none() && error.sent() == Sent::No;
+            asked.stop_sent = Some(stop);
+            return Ok(first.then_some(Fact::StopNotNeeded(unit, stop)));
+        }
+        asked.stop_sent = Some(stop);
         if !asked.stop_failures.are_too_many() {
-            return None;
+            return Ok(None);
+        }
+        if kind == PortErrorKind::Credentials {
+            // Says nothing about the stop: whoever has new credentials may send it.
+            return Err(self.no_credentials(error));
         }
         asked.stop_failures = Failures::default();
-        Some(Fact::NotStopped(unit, error.kind(), error.reason()))
+        Ok(Some(Fact::NotStopped(unit, stop, kind, error.reason())))
     }
 
     fn learn_sent(
@@ -143,6 +168,8 @@ impl Drive<'_> {
         self.memory.unit(unit).compared_at = None;
         match sent {
             Ok(execution) => facts.push(Fact::Started(unit, attempt, execution)),
+            // What is remembered is of another attempt.
+            Err(_) if !self.is_intended(unit, attempt) => {}
             Err(error) => {
                 let asked = self.memory.unit(unit);
                 asked.start_failures.add(error.kind());
@@ -168,12 +195,18 @@ impl Drive<'_> {
         Ok(())
     }
 
+    /// Whether this attempt of the unit waits for the answer to its start.
+    fn is_intended(&self, unit: UnitId, attempt: u32) -> bool {
+        let start = self.state.units().get(&unit).map(|unit| &unit.start);
+        matches!(start, Some(StartState::Intended(intent)) if intent.attempt == attempt)
+    }
+
     fn learn_observed(
         &mut self,
         unit: UnitId,
         observed: PortResult<observe::Observed>,
         now: Timestamp,
-    ) -> Result<Option<Fact>, DriveError> {
+    ) -> Result<Vec<Fact>, DriveError> {
         let task = UnitTask::Observe(unit);
         self.memory.unit_tasks.end(&task);
         match observed {
@@ -181,8 +214,11 @@ impl Drive<'_> {
                 let is_current = self.state.units().get(&unit).and_then(observe::execution_of)
                     == Some(&observed.execution);
                 if !is_current {
-                    return Ok(None);
+                    // Of an earlier attempt: the one that runs is looked at now.
+                    self.memory.unit_tasks.set(&task, now);
+                    return Ok(vec![]);
                 }
+                let in_vain = self.stop_in_vain(unit, &observed, now);
                 let asked = self.memory.unit(unit);
                 asked.observe_failures = Failures::default();
                 asked.parent = Some(observed.parent.clone());
@@ -192,7 +228,10 @@ impl Drive<'_> {
                     let next = later(now, self.until_next_look(unit, now));
                     self.memory.unit_tasks.set(&task, next);
                 }
-                Ok(Some(Fact::Observed(unit, observed)))
+                Ok(in_vain
+                    .into_iter()
+                    .chain([Fact::Observed(unit, observed)])
+                    .collect())
             }
             Err(source) => {
                 let asked = self.memory.unit(unit);
@@ -218,9 +257,23 @@ impl Drive<'_> {
                         source,
                     });
                 }
-                Ok(None)
+                Ok(vec![])
             }
         }
+    }
+
+    /// That an execution has begun something long after AWS took its stop. The first whole look after that may show
+    /// what was begun before.
+    fn stop_in_vain(&mut self, id: UnitId, observed: &observe::Observed, now: Timestamp) -> Option<Fact> {
+        let unit = self.state.units().get(&id)?;
+        let stop = unit
+            .stop
+            .as_ref()
+            .filter(|stop| stop.standing == StopStanding::Taken)?;
+        let (taken, looks) = self.memory.unit(id).stop_taken.get_or_insert((now, 0));
+        *looks = looks.saturating_add(1);
+        let is_late = *looks > LOOKS_AFTER_STOP && now >= later(*taken, STOPS_WITHIN);
+        (is_late && observed.has_begun_more(unit)).then_some(Fact::StopInVain(id, stop.kind))
     }
 
     /// How long to wait until a unit is looked at again: by its age, and for as long as it takes to look at every
@@ -254,7 +307,8 @@ impl Drive<'_> {
     ) -> Vec<Fact> {
         // Should the log turn out not to take what was learned, it is read again.
         self.collect_again_at(unit, &location, now);
-        if let (Basis::Started(attempt), Ok(Collected::NotSent { away, detail })) = (basis, &collected) {
+        if let (Basis::Started { attempt, .. }, Ok(Collected::NotSent { away, detail })) = (basis, &collected)
+        {
             return vec![Fact::NotSent {
                 unit,
                 attempt,
@@ -263,10 +317,12 @@ impl Drive<'_> {
             }];
         }
         let mut facts = vec![];
-        if let (Basis::Started(attempt), Ok(Collected::Lagging(..))) = (basis, &collected) {
+        if let (Basis::Started { attempt, .. }, Ok(Collected::Lagging(..))) = (basis, &collected) {
             facts.push(Fact::CommandEnded(unit, attempt, location.clone()));
         }
-        if let (Basis::Started(attempt), Ok(Collected::Running { cancelled: true })) = (basis, &collected) {
+        if let (Basis::Started { attempt, .. }, Ok(Collected::Running { cancelled: true })) =
+            (basis, &collected)
+        {
             facts.push(Fact::Cancelled(unit, attempt, location.clone()));
         }
         if let Some(settlement) = self.settlement(unit, &location, collected, found, now) {

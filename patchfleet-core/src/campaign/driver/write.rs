@@ -34,11 +34,34 @@ impl Drive<'_> {
             if events.is_empty() {
                 return Ok(());
             }
-            self.keep_rows(&facts).await?;
+            // The calls go on meanwhile: a store that fails is tried again for long.
+            let mut calls = std::mem::take(&mut self.calls);
+            let kept = calls.beside(self.keep_rows(&facts)).await;
+            self.calls = calls;
+            if let Err(error) = kept {
+                // What else was learned is written down all the same, and what was sent is not left in doubt.
+                facts.retain(|fact| !fact.settles(&self.state));
+                self.append_facts(&facts).await?;
+                return Err(error);
+            }
             if self.append(events).await? == Appended::Yes {
                 return Ok(());
             }
             facts.retain(Fact::outlives_conflict);
+        }
+    }
+
+    /// Appends what facts say that settle nothing.
+    async fn append_facts(&mut self, facts: &[Fact]) -> Result<(), DriveError> {
+        loop {
+            let (writer, now) = (self.driver.writer, self.now());
+            let events = facts
+                .iter()
+                .flat_map(|fact| fact.events(&self.state, writer, now));
+            let events: Vec<Event> = events.collect();
+            if events.is_empty() || self.append(events).await? == Appended::Yes {
+                return Ok(());
+            }
         }
     }
 
@@ -148,7 +171,9 @@ impl Drive<'_> {
     pub(super) async fn catch_up(&mut self) -> Result<(), DriveError> {
         let campaign = self.state.campaign();
         let key = LogKey::Campaign(campaign);
-        let news = self.driver.journal().read(&key, self.state.next_seq()).await;
+        let (driver, next) = (self.driver, self.state.next_seq());
+        let news = async { driver.journal().read(&key, next).await };
+        let news = self.calls.beside(news).await;
         for record in news.map_err(|source| DriveError::of_log(campaign, source))? {
             self.see(&record)?;
         }

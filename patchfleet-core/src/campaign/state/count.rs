@@ -83,6 +83,9 @@ impl State {
             | Event::CancelledElsewhere { unit, .. }
             | Event::WaitsAtAws { unit, location: None }
             | Event::StopIntended { unit, .. }
+            | Event::StopTaken { unit, .. }
+            | Event::StopNotNeeded { unit, .. }
+            | Event::StopInVain { unit, .. }
             | Event::StopRefused { unit, .. }
             | Event::UnitEnded { unit, .. } => About::Unit(*unit),
             Event::CommandNotSent { unit, .. } => About::WholeUnit(*unit),
@@ -220,7 +223,7 @@ impl State {
             at_once: self.at_once(id),
             locations: u32::try_from(unit.locations.len()).unwrap_or(u32::MAX),
             is_ending: is_started && unit.ended.is_none() && unit.has_settled(),
-            has_waiting_locations: unit.has_waiting_locations(),
+            could_be_stopped: unit.could_be_stopped(),
             stops: match unit.start {
                 StartState::Refused { .. } | StartState::Unresolved { .. } => true,
                 StartState::Started { .. } => self.broke_off(id, unit),

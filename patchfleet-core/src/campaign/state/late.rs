@@ -16,9 +16,15 @@ impl State {
         self.plan.lifetime.as_ref()?.cutoff
     }
 
-    /// Whether the plan has a cutoff.
-    pub(in crate::campaign) fn has_cutoff(&self) -> bool {
+    /// Whether what runs in a location is to be looked at while it runs: a cutoff has to be kept, and it is not known
+    /// when the command expires.
+    pub(in crate::campaign) fn is_to_be_looked_at(&self, at: &LocationState) -> bool {
+        let runs = at.status.as_ref().is_some_and(|status| !status.is_terminal());
         self.cutoff().is_some()
+            && at.settled.is_none()
+            && runs
+            && at.child.is_some()
+            && at.expires_at.is_none()
     }
 
     /// Whether the command of a location may be alive after the cutoff, or was: it expires later, and it is not

@@ -33,7 +33,7 @@ impl State {
         self.ledger.ending.iter().copied()
     }
 
-    /// The units whose executions run and have locations that wait for their turn.
+    /// The units whose executions have locations that wait for their turn, and could still be stopped.
     pub(in crate::campaign) fn going_on(&self) -> impl Iterator<Item = UnitId> {
         self.ledger.going_on.iter().copied()
     }

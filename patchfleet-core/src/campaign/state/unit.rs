@@ -98,13 +98,42 @@ pub struct Intent {
 pub struct Stop {
     /// How it is stopped.
     pub kind: StopType,
-    /// Since when.
-    pub since: Timestamp,
-    /// Why AWS does not stop it, if it said so.
-    pub refused: Option<(PortErrorKind, String)>,
-    /// Whether the execution began something long after it was stopped, so that it has to be stopped in another
-    /// way.
-    pub went_on: bool,
+    /// What became of that.
+    pub standing: StopStanding,
+}
+
+/// What became of a stop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StopStanding {
+    /// It was sent, or is about to be.
+    Intended,
+    /// AWS has taken it.
+    Taken,
+    /// AWS had taken it, and the execution began something long after.
+    InVain,
+    /// AWS does not take it, for this reason, in its words.
+    Refused(PortErrorKind, String),
+}
+
+impl Stop {
+    /// Whether what becomes of the execution may be its doing.
+    #[must_use]
+    pub fn may_have_worked(&self) -> bool {
+        !matches!(self.standing, StopStanding::Refused(..))
+    }
+
+    /// The stop that is to be tried now, if one is.
+    pub(in crate::campaign) fn next(stop: Option<&Self>) -> Option<StopType> {
+        match stop.map(|stop| (stop.kind, &stop.standing)) {
+            None => Some(StopType::Complete),
+            Some((kind, StopStanding::Intended)) => Some(kind),
+            Some((StopType::Complete, StopStanding::InVain | StopStanding::Refused(..))) => {
+                Some(StopType::Cancel)
+            }
+            Some(_) => None,
+        }
+    }
 }
 
 /// What has happened to a location so far.
@@ -262,9 +291,30 @@ impl UnitState {
         !self.is_begun() && (self.left_out || self.counts.settled > 0)
     }
 
-    /// Whether locations of it wait for their turn in an execution that runs.
-    pub(in crate::campaign) fn has_waiting_locations(&self) -> bool {
-        matches!(self.start, StartState::Started { .. }) && self.counts.waiting > 0
+    /// Whether locations of it wait for their turn in an execution that runs and could still be stopped.
+    pub(in crate::campaign) fn could_be_stopped(&self) -> bool {
+        let is_started = matches!(self.start, StartState::Started { .. });
+        is_started && self.counts.waiting > 0 && Stop::next(self.stop.as_ref()).is_some()
+    }
+
+    /// Whether what it did not begin may be the doing of the campaign's own stop.
+    pub(in crate::campaign) fn may_be_stopped(&self) -> bool {
+        self.stop.as_ref().is_some_and(Stop::may_have_worked)
+    }
+
+    /// Whether what is cancelled in its locations may be the doing of the campaign's own stop.
+    pub(in crate::campaign) fn may_cancel_below(&self) -> bool {
+        let stop = self.stop.as_ref();
+        stop.is_some_and(|stop| stop.may_have_worked() && stop.kind == StopType::Cancel)
+    }
+
+    /// Whether the results of its locations are to be read, as far as the log tells.
+    pub(in crate::campaign) fn is_to_be_collected(&self) -> bool {
+        match self.start {
+            StartState::Started { .. } | StartState::Refused { .. } | StartState::Unresolved { .. } => true,
+            StartState::NotStarted => self.is_left_out(),
+            StartState::Intended(_) => false,
+        }
     }
 
     /// Whether a start was intended.

@@ -342,7 +342,7 @@ impl State {
             || self
                 .units
                 .values()
-                .any(|unit| (!unit.is_begun() || unit.stop.is_some()) && unit.has_unreached());
+                .any(|unit| (!unit.is_begun() || unit.may_be_stopped()) && unit.has_unreached());
         self.left_out_for().filter(|_| left_out)
     }
 
@@ -403,7 +403,7 @@ impl State {
         let halted = self.units.iter().any(|(id, unit)| {
             unit.has_unreached()
                 && match unit.start {
-                    StartState::Started { .. } => unit.stop.is_some() || self.used_up_its_errors(*id, unit),
+                    StartState::Started { .. } => unit.may_be_stopped() || self.used_up_its_errors(*id, unit),
                     _ => by_budget,
                 }
         });
