@@ -152,7 +152,7 @@ fn two_units() -> World {
 }
 
 /// A campaign in which this happened, each in a record of its own.
-fn after(world: &World, events: Vec<Event>) -> State {
+pub(crate) fn after(world: &World, events: Vec<Event>) -> State {
     let planned = Event::Planned {
         format: crate::campaign::RECORD_FORMAT,
         campaign: world.campaign(),

@@ -204,6 +204,10 @@ pub(crate) enum TakesStops {
     CompleteInVain,
     /// Nobody may stop anything.
     Denied,
+    /// The caller's credentials have expired.
+    NoCredentials,
+    /// AWS says that there is nothing to stop.
+    NotRunning,
 }
 
 pub(crate) struct FakeAws {
@@ -234,6 +238,8 @@ pub(crate) struct FakeAws {
     pub(crate) says_cancelling: Mutex<bool>,
     /// Where what runs was cancelled itself. It is over at once.
     pub(crate) cancelled_in: Mutex<BTreeSet<(ExecutionId, Location)>>,
+    /// Whether the members of a Region are listed the later the higher its number is.
+    pub(crate) staggered: Mutex<bool>,
     /// The stops that were asked for.
     pub(crate) stops: Mutex<Vec<(ExecutionId, StopType)>>,
     /// What becomes of a stop.

@@ -225,3 +225,50 @@ fn a_person_who_says_go_on_while_units_are_being_left_out_has_each_of_them_begun
     }
     assert!(instants > 10, "only {instants} instants");
 }
+
+#[test]
+fn a_person_who_says_go_on_while_answers_about_left_out_locations_are_under_way_loses_none_of_them() {
+    let regions: Vec<String> = (1..=LOCATIONS_AT_ONCE + 8)
+        .map(|n| format!("us-east-{n}"))
+        .collect();
+    let many: Vec<(&str, Script)> = regions.iter().map(|region| (region.as_str(), well())).collect();
+    let mut instants = 0;
+    for polls in (0..).step_by(11) {
+        // The second one is begun first, while answers about the third are under way.
+        let world = World::new(
+            &[&[("us-east-1", well())], &[("us-east-1", well())], &many],
+            100,
+            0,
+        );
+        *world.aws.staggered.lock().unwrap() = true;
+        let driver = world.driver(1);
+        let mut first = ByHand::new(async {
+            driver.begin(world.campaign(), &world.plan).await?;
+            let mut drive = driver.open(world.campaign()).await?;
+            while world.executions().is_empty() {
+                drive.step().await?;
+            }
+            world.aws.cancel();
+            driver.run(world.campaign()).await
+        });
+        if (0..polls).any(|_| first.poll()) {
+            break;
+        }
+        match finish(world.driver(2).go_on(world.campaign(), "somebody")) {
+            Err(DriveError::NothingToGoOn { .. } | DriveError::NoSuchCampaign { .. }) => continue,
+            said => said.unwrap(),
+        }
+        let over = (0..200_000).any(|_| first.poll());
+        assert!(over, "after {polls} polls: it never ends");
+        let state = finish(world.driver(3).run(world.campaign())).unwrap();
+        assert!(
+            outcomes(&state)
+                .iter()
+                .all(|outcome| *outcome == LocationOutcome::Succeeded),
+            "after {polls} polls: {:?}",
+            outcomes(&state)
+        );
+        instants += 1;
+    }
+    assert!(instants > 10, "only {instants} instants");
+}

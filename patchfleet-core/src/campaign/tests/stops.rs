@@ -2,10 +2,10 @@
 //! is used up.
 
 use super::world::*;
-use crate::campaign::{DriveError, Event, State, StopReason};
-use crate::id::Location;
+use crate::campaign::{DriveError, Event, State, StopReason, StopStanding};
+use crate::id::{Location, UnitId};
 use crate::outcome::{FinishedOutcome, LocationOutcome};
-use crate::port::StopType;
+use crate::port::{PortErrorKind, StopType};
 
 const REGIONS: [&str; 6] = [
     "eu-central-1",
@@ -167,4 +167,72 @@ fn law_5_whoever_takes_over_after_a_kill_at_any_instant_stops_the_others_as_well
         instants += 1;
     }
     assert!(instants > 30, "only {instants} instants");
+}
+
+#[test]
+fn expired_credentials_say_nothing_about_a_stop_and_whoever_resumes_sends_it() {
+    let world = world();
+    world.aws.take_stops(TakesStops::NoCredentials);
+    let error = finish(whole_life(&world, 1)).unwrap_err();
+    assert!(matches!(error, DriveError::Credentials { .. }), "{error}");
+    let refused = world
+        .events()
+        .iter()
+        .any(|event| matches!(event, Event::StopRefused { .. }));
+    assert!(!refused);
+    world.aws.take_stops(TakesStops::Well);
+    let state = finish(world.driver(2).run(world.campaign())).unwrap();
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Halted);
+    let begun: Vec<usize> = begun(&world).iter().map(Vec::len).collect();
+    assert!(begun.iter().all(|n| *n < REGIONS.len()), "{begun:?}");
+}
+
+#[test]
+fn a_stop_that_came_too_late_is_not_said_to_have_done_anything() {
+    let world = world();
+    world.aws.take_stops(TakesStops::NotRunning);
+    let state = world.run();
+    assert_eq!(begun(&world).iter().map(Vec::len).collect::<Vec<_>>(), [6, 6]);
+    assert!(state.units().values().all(|unit| {
+        unit.stop
+            .as_ref()
+            .is_none_or(|stop| stop.standing == StopStanding::Intended)
+    }));
+    assert_eq!(outcomes(&state, LocationOutcome::NotStarted), 0);
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Partial);
+}
+
+#[test]
+fn what_is_said_of_one_stop_is_not_taken_for_another() {
+    let world = world();
+    let unit = UnitId::from_index(0);
+    let intended = |stop| Event::StopIntended { unit, stop };
+    let refused = |stop| Event::StopRefused {
+        unit,
+        stop,
+        kind: PortErrorKind::Denied,
+        detail: "no".to_owned(),
+    };
+    let events = vec![
+        Event::StartIntended {
+            unit,
+            attempt: 1,
+            request: world.plan.units[0].start.clone(),
+        },
+        Event::Started {
+            unit,
+            execution: "00000000-0000-4000-8000-000000000001".parse().unwrap(),
+        },
+        intended(StopType::Complete),
+        refused(StopType::Complete),
+        intended(StopType::Cancel),
+        // Another driver's, which had failed as well.
+        refused(StopType::Complete),
+    ];
+    let state = super::admission::after(&world, events);
+    let stop = state.units()[&unit].stop.clone().unwrap();
+    assert_eq!(
+        (stop.kind, stop.standing),
+        (StopType::Cancel, StopStanding::Intended)
+    );
 }

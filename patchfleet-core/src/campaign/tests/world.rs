@@ -156,6 +156,7 @@ impl World {
             turns_up: Mutex::default(),
             hooks: Mutex::default(),
             cancelled_in: Mutex::default(),
+            staggered: Mutex::default(),
             stops: Mutex::default(),
             takes_stops: Mutex::default(),
             counts_late: Mutex::default(),

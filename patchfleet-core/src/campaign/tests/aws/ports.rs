@@ -223,11 +223,12 @@ impl Automation for FakeAws {
         self.call(move || {
             self.stops.lock().unwrap().push((id.clone(), kind));
             let takes = *self.takes_stops.lock().unwrap();
-            if takes == TakesStops::Denied {
-                return Err(PortError::new(
-                    PortErrorKind::Denied,
-                    "no StopAutomationExecution",
-                ));
+            let error = |kind, words| Err(PortError::new(kind, words));
+            match takes {
+                TakesStops::Denied => return error(PortErrorKind::Denied, "no StopAutomationExecution"),
+                TakesStops::NoCredentials => return error(PortErrorKind::Credentials, "they have expired"),
+                TakesStops::NotRunning => return error(PortErrorKind::NotRunning, "it is over"),
+                TakesStops::Well | TakesStops::CompleteInVain => {}
             }
             let execution = self.seen(&id)?;
             let now = self.now();
@@ -401,7 +402,18 @@ impl Inventory for FakeAws {
         _: Option<PageToken>,
     ) -> BoxFuture<'_, PortResult<MemberPage>> {
         let location = location.clone();
-        self.call(move || {
+        let waits = match *self.staggered.lock().unwrap() {
+            true => location
+                .region
+                .as_str()
+                .rsplit('-')
+                .next()
+                .unwrap()
+                .parse()
+                .unwrap(),
+            false => 0,
+        };
+        let answer = self.call(move || {
             if *self.members_denied.lock().unwrap() {
                 return Err(PortError::new(PortErrorKind::Denied, "may not list"));
             }
@@ -413,7 +425,14 @@ impl Inventory for FakeAws {
                 page: Page::last(nodes.map(|node| node.id).collect()),
                 query_errors: vec![],
             })
-        })
+        });
+        async move {
+            for _ in 0..waits {
+                give_way().await;
+            }
+            answer.await
+        }
+        .boxed()
     }
 
     fn managed(
