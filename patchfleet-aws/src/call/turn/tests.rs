@@ -84,6 +84,22 @@ async fn a_throttled_read_becomes_slower_and_is_answered_in_the_end() {
 }
 
 #[tokio::test]
+async fn a_read_that_fails_as_often_as_the_sdk_makes_it_is_made_once_more() {
+    let parent = patchfleet_core::id::OrgParent::Root("r-pf01".parse().unwrap());
+    for (fails, made, kind) in [(3, 4, None), (usize::MAX, 6, Some(PortErrorKind::Unavailable))] {
+        let http = FakeHttp::new(move |_, before| {
+            Ok(match before < fails {
+                true => json_error(500, "InternalServerError", "no answer"),
+                false => response(200, r#"{"Accounts":[]}"#),
+            })
+        });
+        let result = http.aws().accounts(&parent, None).await;
+        assert_eq!(result.err().map(|error| error.kind()), kind);
+        assert_eq!(http.calls().len(), made);
+    }
+}
+
+#[tokio::test]
 async fn a_throttled_assume_role_is_slower_too_and_the_call_behind_it_is_made() {
     let http = throttling("AssumeRole", 6);
     let id = "5b6c7d8e-0000-4000-8000-123456789012".parse().unwrap();
