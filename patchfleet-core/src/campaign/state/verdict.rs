@@ -341,9 +341,19 @@ impl State {
             || !self.ledger.late.is_empty()
             || self
                 .units
-                .values()
-                .any(|unit| (!unit.is_begun() || unit.may_be_stopped()) && unit.has_unreached());
+                .iter()
+                .any(|(id, unit)| unit.has_unreached() && self.is_cut_short(*id, unit));
         self.left_out_for().filter(|_| left_out)
+    }
+
+    /// Whether what the unit did not begin was left out for a reason of the campaign's own: it was not begun, the
+    /// campaign stopped it, or AWS did for the failures that it counts.
+    fn is_cut_short(&self, id: UnitId, unit: &UnitState) -> bool {
+        match unit.start {
+            StartState::Started { .. } => unit.may_be_stopped() || self.used_up_its_errors(id, unit),
+            StartState::Intended(_) | StartState::Refused { .. } | StartState::Unresolved { .. } => false,
+            StartState::NotStarted => true,
+        }
     }
 
     /// Why the first unit was left out, as it was when that was decided.
