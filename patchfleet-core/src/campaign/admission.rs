@@ -8,7 +8,7 @@ use super::state::State;
 use crate::id::{Location, UnitId};
 use crate::port::PortErrorKind;
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 pub(super) mod budget;
@@ -41,7 +41,7 @@ const RULES: [Asked; 3] = [
 ];
 
 /// A rule of admission.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Rule {
@@ -54,7 +54,7 @@ pub enum Rule {
 }
 
 /// Why a unit is not begun yet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Hold {
     /// The unit.
@@ -68,7 +68,7 @@ pub struct Hold {
 }
 
 /// What a unit waits for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "waits_for", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum HoldReason {

@@ -1,7 +1,9 @@
 //! Every campaign of a store, with what cannot be read.
 
 use super::STORE_CALLS_AT_ONCE;
+use super::admission::Hold;
 use super::journal::Journal;
+use super::ledger::SoFar;
 use crate::campaign::{CampaignLog, LogKey};
 use crate::id::{CampaignId, RequestName};
 use crate::outcome::FinishedOutcome;
@@ -25,6 +27,10 @@ pub struct CampaignSummary {
     pub last_at: Timestamp,
     /// How it ended; `None` while it is open.
     pub finished: Option<FinishedOutcome>,
+    /// Why units wait that are to be begun still ([`State::holds`](super::State::holds)), by its last record.
+    pub holds: Vec<Hold>,
+    /// How far it is ([`State::so_far`](super::State::so_far)).
+    pub so_far: SoFar,
     /// Why locations were left out that had not been begun, if any was.
     pub left_out_because: Option<String>,
     /// What a person may want to act on now ([`State::warnings`](super::State::warnings)).
@@ -93,6 +99,8 @@ async fn summary(log: &dyn CampaignLog, campaign: CampaignId) -> PortResult<Opti
         planned_at: state.planned_at(),
         last_at: state.last_at(),
         finished: state.finished().map(|(outcome, _)| outcome),
+        holds: state.holds(state.last_at()),
+        so_far: state.so_far(),
         left_out_because: state.left_out_because().map(|reason| reason.to_string()),
         warnings: state.warnings(),
     }))

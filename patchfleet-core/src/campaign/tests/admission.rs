@@ -287,3 +287,28 @@ fn a_unit_that_the_log_leaves_out_is_not_begun_although_nothing_stops_it() {
         "its nodes are still to be told"
     );
 }
+
+#[test]
+fn a_listing_says_why_units_wait_and_how_far_the_campaign_is() {
+    let world = two_units();
+    let driver = world.driver(1);
+    let listed = finish(async {
+        driver.begin(world.campaign(), &world.plan).await.unwrap();
+        let mut drive = driver.open(world.campaign()).await.unwrap();
+        while world.executions().is_empty() || drive.state().intended().next().is_some() {
+            drive.step().await.unwrap();
+        }
+        crate::campaign::campaigns(&*world.log).await.unwrap()
+    });
+    let summary = &listed.campaigns[0];
+    assert_eq!(summary.finished, None);
+    let words: Vec<String> = summary.holds.iter().map(|hold| hold.reason.to_string()).collect();
+    assert_eq!(words, ["1 of 1 locations at once are taken, and it needs 1"]);
+    assert_eq!((summary.so_far.locations, summary.so_far.settled), (2, 0));
+    let over = finish(async {
+        driver.run(world.campaign()).await.unwrap();
+        crate::campaign::campaigns(&*world.log).await.unwrap()
+    });
+    assert_eq!(over.campaigns[0].holds, []);
+    assert_eq!(over.campaigns[0].so_far.settled, 2);
+}

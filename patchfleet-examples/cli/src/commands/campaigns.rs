@@ -4,13 +4,16 @@ use super::run::{Store, find, newest, print_report};
 use super::{print_json, print_text};
 use crate::args::{CampaignArgs, Output, StatusArgs};
 use crate::exit::Failure;
-use patchfleet_core::campaign::{CampaignSummary, DamagedLog, LogKey, campaigns};
+use patchfleet_core::campaign::{CampaignSummary, DamagedLog, Hold, HoldReason, LogKey, campaigns};
 use patchfleet_core::outcome::FinishedOutcome;
 use patchfleet_core::report::Report;
-use patchfleet_core::text::one_line;
+use patchfleet_core::text::{by_number, counted, one_line};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::process::ExitCode;
+
+/// For how many units of a campaign it is said in a line why they wait.
+const REASONS: usize = 3;
 
 pub(crate) async fn report(args: CampaignArgs) -> Result<ExitCode, Failure> {
     let store = Store::given(&args.log)?;
@@ -67,6 +70,12 @@ pub(crate) async fn status(args: StatusArgs) -> Result<ExitCode, Failure> {
                     campaign.planned_at,
                     campaign.last_at,
                 );
+                if campaign.finished.is_none() {
+                    let _ = writeln!(text, "      {}", so_far(campaign));
+                }
+                for line in waiting(&campaign.holds) {
+                    let _ = writeln!(text, "      {}", one_line(&line));
+                }
                 if let Some(reason) = &campaign.left_out_because {
                     let _ = writeln!(text, "      nothing more was begun: {}", one_line(reason));
                 }
@@ -83,6 +92,34 @@ pub(crate) async fn status(args: StatusArgs) -> Result<ExitCode, Failure> {
         }
     }
     Ok(code)
+}
+
+fn so_far(campaign: &CampaignSummary) -> String {
+    let so_far = campaign.so_far;
+    format!(
+        "{} of {} through, {} running",
+        so_far.settled,
+        counted(so_far.locations, "location"),
+        so_far.running
+    )
+}
+
+/// Why units wait, in a line for each that does not simply wait for its turn.
+fn waiting(holds: &[Hold]) -> Vec<String> {
+    let (turns, reasons): (Vec<&Hold>, Vec<&Hold>) = holds
+        .iter()
+        .partition(|hold| matches!(hold.reason, HoldReason::Turn { .. }));
+    let mut lines: Vec<String> = reasons
+        .iter()
+        .take(REASONS)
+        .map(|hold| format!("unit {} waits: {}", hold.unit, hold.reason))
+        .collect();
+    let more = holds.len().saturating_sub(lines.len());
+    if more > 0 && (reasons.len() > REASONS || !turns.is_empty()) {
+        let wait = by_number(more, "waits", "wait");
+        lines.push(format!("{} {wait} after it", counted(more, "more unit")));
+    }
+    lines
 }
 
 /// What a person can do about a log that cannot be read.
@@ -124,7 +161,49 @@ fn as_json(campaign: &CampaignSummary) -> Value {
         "outcome": outcome(campaign),
         "planned_at": campaign.planned_at,
         "last_at": campaign.last_at,
+        "so_far": campaign.so_far,
+        "holds": campaign.holds.iter().map(as_hold).collect::<Vec<_>>(),
         "left_out_because": campaign.left_out_because,
         "warnings": campaign.warnings,
     })
+}
+
+fn as_hold(hold: &Hold) -> Value {
+    let mut value = json!(hold);
+    if let Some(fields) = value.as_object_mut() {
+        fields.insert("words".to_owned(), hold.reason.to_string().into());
+    }
+    value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::waiting;
+    use patchfleet_core::campaign::Hold;
+
+    fn holds(reasons: &[&str]) -> Vec<Hold> {
+        let hold = |(n, reason): (usize, &&str)| {
+            serde_json::from_str(&format!(
+                r#"{{"unit":{},"rule":"order","reason":{reason},"until":null}}"#,
+                n + 1
+            ))
+            .unwrap()
+        };
+        reasons.iter().enumerate().map(hold).collect()
+    }
+
+    #[test]
+    fn a_thousand_units_that_wait_are_two_lines() {
+        let places = r#"{"waits_for":"places","taken":2,"needed":1,"of":2}"#;
+        let turn = r#"{"waits_for":"turn","after":1}"#;
+        let all = [vec![places], vec![turn; 999]].concat();
+        assert_eq!(
+            waiting(&holds(&all)),
+            [
+                "unit 1 waits: 2 of 2 locations at once are taken, and it needs 1",
+                "999 more units wait after it"
+            ]
+        );
+        assert_eq!(waiting(&[]), [""; 0]);
+    }
 }
