@@ -1,5 +1,10 @@
 //! The SDK's clients. They do not retry throttled calls. Such a call goes back to the queue of its
 //! operation, so that the rate learns of it.
+//!
+//! Other failures are retried as often as the configuration says, whatever else failed before. By default the SDK
+//! has 500 tokens for the retries of a service in a Region, shared by all clients of the process, and retries nothing
+//! once they are spent. One account in trouble would then make the census of the others unknown. How hard AWS is
+//! asked is bounded by the rates and the slots.
 
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::retries::classifiers::{
@@ -13,7 +18,11 @@ use patchfleet_core::id::Region;
 macro_rules! client {
     ($name:ident, $sdk:ident) => {
         pub(crate) fn $name(config: &SdkConfig) -> $sdk::Client {
-            let config = $sdk::config::Builder::from(config).retry_classifier(ThrottlesAreOurs);
+            use $sdk::config::retry::{RetryPartition, TokenBucket};
+            let unlimited = RetryPartition::custom("patchfleet").token_bucket(TokenBucket::unlimited());
+            let config = $sdk::config::Builder::from(config)
+                .retry_classifier(ThrottlesAreOurs)
+                .retry_partition(unlimited.build());
             $sdk::Client::from_conf(config.build())
         }
     };

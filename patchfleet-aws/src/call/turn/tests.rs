@@ -100,6 +100,23 @@ async fn a_read_that_fails_as_often_as_the_sdk_makes_it_is_made_once_more() {
 }
 
 #[tokio::test]
+async fn calls_that_fail_twice_each_are_answered_in_the_end_however_many_there_are() {
+    let parent = patchfleet_core::id::OrgParent::Root("r-pf01".parse().unwrap());
+    let http = FakeHttp::new(|_, before| {
+        Ok(match before % 3 {
+            2 => response(200, r#"{"Accounts":[]}"#),
+            _ => json_error(500, "InternalServerError", "no answer"),
+        })
+    });
+    let aws = http.aws();
+    for call in 0..300 {
+        let result = aws.accounts(&parent, None).await;
+        assert!(result.is_ok(), "call {call}: {result:?}");
+    }
+    assert_eq!(http.calls().len(), 900);
+}
+
+#[tokio::test]
 async fn a_throttled_assume_role_is_slower_too_and_the_call_behind_it_is_made() {
     let http = throttling("AssumeRole", 6);
     let id = "5b6c7d8e-0000-4000-8000-123456789012".parse().unwrap();
