@@ -14,15 +14,11 @@ use patchfleet_core::{
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// More than one call of the adapter: it makes a change three times and a read six times.
-const NINE: [u32; 9] = [1, 2, 3, 4, 5, 6, 7, 8, 9];
+/// Two calls of the adapter, each with three attempts.
+const SIX: [u32; 6] = [1, 2, 3, 4, 5, 6];
 /// In memory nobody makes a call again but core, which takes credentials that have expired for
 /// something that passes four times and no fifth.
 const FOUR: [u32; 4] = [1, 2, 3, 4];
-
-/// More than a read of the census is made: twice as often as the SDK makes it, and a role that it needs is asked for
-/// twice as well.
-const FIFTEEN: [u32; 15] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
 
 /// What a campaign calls that another process drives than planned it: it finds out anew who it is
 /// and assumes every role.
@@ -60,7 +56,7 @@ async fn what_fails_for_longer_than_the_sdk_tries_is_survived_by_the_driver() {
     assert!(operations.contains("sts:AssumeRole"));
     for operation in operations {
         for effect in effects() {
-            let fault = json!({"effect": effect, "operations": [operation], "calls": NINE});
+            let fault = json!({"effect": effect, "operations": [operation], "calls": SIX});
             survives(Front::Http, &course, &undisturbed, &[fault]).await;
         }
     }
@@ -127,7 +123,7 @@ async fn a_start_without_an_answer_that_cannot_be_found_for_a_while_is_found_in_
             let start =
                 json!({"effect": lost, "operations": ["ssm:StartAutomationExecution"], "calls": [1, 2, 3]});
             let find =
-                json!({"effect": effect, "operations": ["ssm:DescribeAutomationExecutions"], "calls": NINE});
+                json!({"effect": effect, "operations": ["ssm:DescribeAutomationExecutions"], "calls": SIX});
             survives(Front::Http, &course, &undisturbed, &[start, find]).await;
         }
     }
@@ -240,7 +236,7 @@ fn says_why_not(operation: &str, effect: &Value, planned: Result<Plan, PlanError
 
 #[tokio::test]
 async fn what_fails_for_longer_than_the_sdk_tries_is_unknown_to_the_census_and_refused() {
-    is_not_known_to_the_census(Front::Http, &FIFTEEN).await;
+    is_not_known_to_the_census(Front::Http, &SIX).await;
 }
 
 /// Credentials that have expired are renewed once there.
