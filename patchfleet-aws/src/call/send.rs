@@ -119,8 +119,7 @@ impl Call {
     }
 
     /// Makes the call in its turn. It is made again more slowly while AWS throttles it, and with new
-    /// credentials if its own have expired. A read that nothing answers, however often the SDK makes it, is made once
-    /// more, unless the SDK's retries are switched off. [`send!`] calls this, and puts the watch in.
+    /// credentials if its own have expired. [`send!`] calls this, and puts the watch in.
     pub(crate) async fn send<T, E, F>(&self, send: impl Fn(Watch) -> F) -> Result<T, CallError>
     where
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
@@ -134,31 +133,7 @@ impl Call {
         } else {
             Again::WhileAwsAnswers
         };
-        let made = self.made(&send, again, tries).await;
-        match made {
-            // Accounts share connections, so an attempt may be lost to one that the service closed for the call of
-            // another account.
-            Err(failure) if failure.kind() == PortErrorKind::Unavailable && !changes && tries > 1 => {
-                tracing::debug!(%operation, %place, "a read was not answered: once more");
-                self.made(&send, again, tries).await
-            }
-            made => made,
-        }
-    }
-
-    /// Makes the call, as often as the SDK does.
-    async fn made<T, E, F>(
-        &self,
-        send: &impl Fn(Watch) -> F,
-        again: Again,
-        tries: u32,
-    ) -> Result<T, CallError>
-    where
-        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
-        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
-    {
-        let Self { operation, place, .. } = self;
-        let changes = operation.changes();
+        let send = &send;
         renewing(&*self.signer, tries, move || {
             self.sender
                 .pace

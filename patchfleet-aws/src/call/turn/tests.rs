@@ -84,22 +84,6 @@ async fn a_throttled_read_becomes_slower_and_is_answered_in_the_end() {
 }
 
 #[tokio::test]
-async fn a_read_that_fails_as_often_as_the_sdk_makes_it_is_made_once_more() {
-    let parent = patchfleet_core::id::OrgParent::Root("r-pf01".parse().unwrap());
-    for (fails, made, kind) in [(3, 4, None), (usize::MAX, 6, Some(PortErrorKind::Unavailable))] {
-        let http = FakeHttp::new(move |_, before| {
-            Ok(match before < fails {
-                true => json_error(500, "InternalServerError", "no answer"),
-                false => response(200, r#"{"Accounts":[]}"#),
-            })
-        });
-        let result = http.aws().accounts(&parent, None).await;
-        assert_eq!(result.err().map(|error| error.kind()), kind);
-        assert_eq!(http.calls().len(), made);
-    }
-}
-
-#[tokio::test]
 async fn calls_that_fail_twice_each_are_answered_in_the_end_however_many_there_are() {
     let parent = patchfleet_core::id::OrgParent::Root("r-pf01".parse().unwrap());
     let http = FakeHttp::new(|_, before| {
