@@ -70,8 +70,7 @@ pub(super) struct UnitMemory {
     pub(super) find_given_up: Option<String>,
     /// When AWS took the stop of the execution, and how many looks at it have been answered since.
     pub(super) stop_taken: Option<(Timestamp, u32)>,
-    /// Whether this driver has sent that stop before, or does not know: then an execution that is over may have been
-    /// stopped by it.
+    /// The stop whose answer was lost or put off. An execution that is over by now may have been stopped by it.
     pub(super) stop_sent: Option<StopType>,
     /// The next try of a stop.
     pub(super) stop_at: Option<Timestamp>,

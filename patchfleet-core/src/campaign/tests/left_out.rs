@@ -182,6 +182,18 @@ fn a_unit_that_is_left_out_in_part_is_left_out_whole() {
     assert_eq!(state.finished().unwrap().0, FinishedOutcome::Halted);
 }
 
+/// A driver whose first execution somebody else cancels.
+async fn cancelled_from_outside(world: &World) -> Result<State, DriveError> {
+    let driver = world.driver(1);
+    driver.begin(world.campaign(), &world.plan).await?;
+    let mut drive = driver.open(world.campaign()).await?;
+    while world.executions().is_empty() {
+        drive.step().await?;
+    }
+    world.aws.cancel();
+    driver.run(world.campaign()).await
+}
+
 #[test]
 fn a_person_who_says_go_on_while_units_are_being_left_out_has_each_of_them_begun_and_collected() {
     let mut instants = 0;
@@ -195,16 +207,7 @@ fn a_person_who_says_go_on_while_units_are_being_left_out_has_each_of_them_begun
             1,
             0,
         );
-        let driver = world.driver(1);
-        let mut first = ByHand::new(async {
-            driver.begin(world.campaign(), &world.plan).await?;
-            let mut drive = driver.open(world.campaign()).await?;
-            while world.executions().is_empty() {
-                drive.step().await?;
-            }
-            world.aws.cancel();
-            driver.run(world.campaign()).await
-        });
+        let mut first = ByHand::new(cancelled_from_outside(&world));
         if (0..polls).any(|_| first.poll()) {
             break;
         }
@@ -241,16 +244,7 @@ fn a_person_who_says_go_on_while_answers_about_left_out_locations_are_under_way_
             0,
         );
         *world.aws.staggered.lock().unwrap() = true;
-        let driver = world.driver(1);
-        let mut first = ByHand::new(async {
-            driver.begin(world.campaign(), &world.plan).await?;
-            let mut drive = driver.open(world.campaign()).await?;
-            while world.executions().is_empty() {
-                drive.step().await?;
-            }
-            world.aws.cancel();
-            driver.run(world.campaign()).await
-        });
+        let mut first = ByHand::new(cancelled_from_outside(&world));
         if (0..polls).any(|_| first.poll()) {
             break;
         }

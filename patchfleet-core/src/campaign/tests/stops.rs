@@ -43,6 +43,11 @@ fn begun(world: &World) -> Vec<Vec<Location>> {
         .collect()
 }
 
+fn stops_sent(world: &World) -> Vec<StopType> {
+    let stops = world.aws.stops.lock().unwrap();
+    stops.iter().map(|(_, kind)| *kind).collect()
+}
+
 fn outcomes(state: &State, wanted: LocationOutcome) -> usize {
     let all = state.locations().filter(|(.., at)| at.outcome() == Some(wanted));
     all.count()
@@ -88,14 +93,7 @@ fn law_4_once_too_many_locations_have_failed_in_truth_no_unit_begins_another() {
         words,
         ["patchfleet stopped the execution before it reached the location, as too many others failed"; 8]
     );
-    let kinds: Vec<StopType> = world
-        .aws
-        .stops
-        .lock()
-        .unwrap()
-        .iter()
-        .map(|(_, kind)| *kind)
-        .collect();
+    let kinds = stops_sent(&world);
     assert_eq!(kinds, [StopType::Complete; 2]);
     let cancelled = world
         .events()
@@ -113,14 +111,7 @@ fn a_stop_that_changes_nothing_is_followed_by_a_cancel() {
     let begun: Vec<usize> = begun(&world).iter().map(Vec::len).collect();
     // It takes some minutes to see that it was in vain.
     assert!(begun.iter().all(|n| *n < REGIONS.len()), "{begun:?}");
-    let kinds: Vec<StopType> = world
-        .aws
-        .stops
-        .lock()
-        .unwrap()
-        .iter()
-        .map(|(_, kind)| *kind)
-        .collect();
+    let kinds = stops_sent(&world);
     assert!(kinds.contains(&StopType::Cancel), "{kinds:?}");
 }
 
