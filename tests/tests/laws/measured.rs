@@ -11,7 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) struct Measured {
     pub(crate) starts: u32,
     pub(crate) locations_at_once: u32,
-    /// Steps of parents that failed.
+    /// Locations in which a step of a parent failed. One that has several commands counts once, as it
+    /// does in the plan and for the campaign's budget.
     pub(crate) locations_failing: u32,
     /// Locations in which a step failed or a node was damaged.
     pub(crate) locations_failing_in_truth: u32,
@@ -28,7 +29,7 @@ impl Measured {
         let (executions, commands) = (list("executions"), list("commands"));
         let parents: Vec<&Value> = executions.iter().filter(|one| one["parent"].is_null()).collect();
         let children = executions.iter().filter(|one| !one["parent"].is_null());
-        let failed_steps: Vec<Pair> = parents
+        let failing: BTreeSet<Pair> = parents
             .iter()
             .flat_map(|one| one["steps"].as_array().unwrap())
             .filter(|step| step["status"] == "Failed" || step["status"] == "TimedOut")
@@ -52,7 +53,7 @@ impl Measured {
                 lost || installs && node["patches"]["failed"].as_u64().unwrap() > 0
             })
             .collect();
-        let mut in_truth: BTreeSet<Pair> = failed_steps.iter().cloned().collect();
+        let mut in_truth = failing.clone();
         in_truth.extend(damaged.iter().map(|node| place(node)));
         let is_error = |one: &&&Value| {
             one["status"] == "Failed" && one["status_details"] == "Failed"
@@ -68,7 +69,7 @@ impl Measured {
         Self {
             starts: count(parents.len()),
             locations_at_once: at_once(children.filter_map(|one| span(one, "started"))),
-            locations_failing: count(failed_steps.len()),
+            locations_failing: count(failing.len()),
             locations_failing_in_truth: count(in_truth.len()),
             nodes_at_once: at_once(invocations.iter().filter_map(|one| span(one, "started"))),
             node_errors: count(invocations.iter().filter(is_error).count()),
