@@ -3,8 +3,9 @@
 use super::organization::Organization;
 use super::regions::Listed;
 use super::{Found, States};
+use crate::fleet;
 use crate::id::{AccountId, OrgParent, TargetAccount};
-use crate::port::{AccountState, AccountView, Caller, Directory, PortErrorKind, PortResult, Walk};
+use crate::port::{AccountState, AccountView, Caller, Directory, PortErrorKind, PortResult};
 use crate::refusal::RefusalCode;
 use crate::request::Targets;
 use futures_util::future::join;
@@ -248,20 +249,13 @@ async fn directly_below(
     parent: &OrgParent,
     children: bool,
 ) -> PortResult<(Vec<AccountView>, Vec<OrgParent>)> {
-    let (mut accounts, mut units) = (Vec::new(), Vec::new());
-    let mut walk = Walk::new("ListAccountsForParent");
-    while let Some(token) = walk.next() {
-        let page = directory.accounts(parent, token).await?;
-        accounts.extend(page.items);
-        walk.advance(page.next)?;
+    let accounts = fleet::all("ListAccountsForParent", |token| directory.accounts(parent, token)).await?;
+    if !children {
+        return Ok((accounts, vec![]));
     }
-    if children {
-        let mut walk = Walk::new("ListOrganizationalUnitsForParent");
-        while let Some(token) = walk.next() {
-            let page = directory.child_units(parent, token).await?;
-            units.extend(page.items.into_iter().map(OrgParent::Ou));
-            walk.advance(page.next)?;
-        }
-    }
-    Ok((accounts, units))
+    let units = fleet::all("ListOrganizationalUnitsForParent", |token| {
+        directory.child_units(parent, token)
+    })
+    .await?;
+    Ok((accounts, units.into_iter().map(OrgParent::Ou).collect()))
 }

@@ -1,7 +1,8 @@
 //! The Regions of each account.
 
+use crate::fleet;
 use crate::id::{AccountId, Region};
-use crate::port::{Directory, PortErrorKind, PortResult, RegionOptStatus, Walk};
+use crate::port::{Directory, PortErrorKind, PortResult, RegionOptStatus};
 use futures_util::{StreamExt, stream};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -96,14 +97,11 @@ pub(super) async fn list_of(
 }
 
 async fn list(directory: &dyn Directory, account: &AccountId) -> PortResult<Statuses> {
-    let mut statuses = Statuses::new();
-    let mut walk = Walk::new("ListRegions");
-    while let Some(token) = walk.next() {
-        let page = directory.regions(account, token).await?;
-        statuses.extend(page.items.into_iter().map(|view| (view.region, view.status)));
-        walk.advance(page.next)?;
-    }
-    Ok(statuses)
+    let regions = fleet::all("ListRegions", |token| directory.regions(account, token)).await?;
+    Ok(regions
+        .into_iter()
+        .map(|view| (view.region, view.status))
+        .collect())
 }
 
 /// Why a Region with this status cannot be used.
