@@ -50,8 +50,10 @@ pub use state::{
     ASK_AGAIN_AFTER, COMMAND_ATTEMPTS, Intent, LocationState, Settled, StartState, State, StateError, Stop,
     StopReason, StopStanding, UnitState,
 };
+#[cfg(feature = "store-tests")]
+pub use store::conformance;
 pub use store::{
-    Appended, CampaignLog, Chain, ChainError, LogKey, MemoryLog, MemoryRows, NodeRows, RecordError,
+    Appended, CampaignLog, Chain, ChainError, LogKey, MemoryLog, MemoryRows, NodeRows, RecordError, Store,
 };
 #[cfg(feature = "file-log")]
 pub use store::{FileLog, FileRows};

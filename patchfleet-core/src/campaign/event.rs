@@ -35,7 +35,8 @@ pub struct Record {
 
 impl Record {
     /// The name of the request, if this is record 0 of a campaign's log.
-    pub(super) fn request_name(&self) -> Option<&RequestName> {
+    #[must_use]
+    pub fn request_name(&self) -> Option<&RequestName> {
         self.events.iter().find_map(|event| match event {
             Event::Planned { plan, .. } => Some(&plan.request.name),
             _ => None,

@@ -6,7 +6,7 @@ use crate::follow::Became;
 use crate::schedule::Schedule;
 use jiff::{SignedDuration, Timestamp};
 use patchfleet_aws::{Aws, SystemClock, external_id_from_env};
-use patchfleet_core::campaign::{DriveError, Driver, FileLog, FileRows, SHORTEST_GAP, load, open_campaign};
+use patchfleet_core::campaign::{DriveError, Driver, SHORTEST_GAP, Store, load, open_campaign};
 use patchfleet_core::id::{CampaignId, EventId, WriterId};
 use patchfleet_core::plan::{self, Cutoff, PlanError, require_central};
 use patchfleet_core::port::{Clock, PortError, PortErrorKind, Ports};
@@ -67,8 +67,8 @@ pub(crate) struct Job<R> {
     pub(crate) reach: R,
     /// The request's file.
     pub(crate) request: PathBuf,
-    /// The folder of campaign logs.
-    pub(crate) log: PathBuf,
+    /// Where campaigns are remembered.
+    pub(crate) store: Store,
     /// How long after its slot, or after now, every command of a campaign must have expired.
     pub(crate) cutoff: Option<SignedDuration>,
     /// How long after its time a slot may begin, and for how long nobody may have driven a campaign that
@@ -216,7 +216,7 @@ impl<R: Reach> Job<R> {
     /// Whether the campaign of `request` and the slot `id` is in the log, and over.
     pub(crate) async fn has_run(&self, request: &PatchRequest, id: &EventId) -> bool {
         let campaign = CampaignId::of_event(&request.digest(), id);
-        let state = load(&FileLog::new(&self.log), campaign).await;
+        let state = load(self.store.log.as_ref(), campaign).await;
         state.is_ok_and(|state| state.is_some_and(|state| state.finished().is_some()))
     }
 
@@ -229,7 +229,7 @@ impl<R: Reach> Job<R> {
                 return 2;
             }
         };
-        match open_campaign(&FileLog::new(&self.log), &request.name).await {
+        match open_campaign(self.store.log.as_ref(), &request.name).await {
             Ok(None) => 0,
             Ok(Some(open)) => {
                 tracing::error!(
@@ -303,7 +303,7 @@ impl<R: Reach> Job<R> {
     ) -> Result<Option<Became>, Failure> {
         plan::refuse_presigned(request).map_err(Failure::Refused)?;
         // Planning takes a while, and finds out too late that no log can be kept.
-        FileLog::new(&self.log).make().map_err(Failure::Settings)?;
+        self.store.log.make().await.map_err(Failure::Settings)?;
         let ports = self.reach.ports(&request.access).await?;
         let now = ports.clock.now();
         let is_later = |than: SignedDuration| match event {
@@ -345,14 +345,15 @@ impl<R: Reach> Job<R> {
         request: &PatchRequest,
         event: Option<&Event>,
     ) -> Result<Option<Finished>, Failure> {
-        let log = FileLog::new(&self.log);
         let mut trouble = Trouble::new(self);
         let (open, state) = loop {
             let found = async {
-                let Some(open) = open_campaign(&log, &request.name).await? else {
+                let Some(open) = open_campaign(self.store.log.as_ref(), &request.name).await? else {
                     return Ok(None);
                 };
-                Ok(load(&log, open).await?.map(|state| (open, state)))
+                Ok(load(self.store.log.as_ref(), open)
+                    .await?
+                    .map(|state| (open, state)))
             };
             match found.await {
                 Ok(Some(found)) => break found,
@@ -385,7 +386,6 @@ impl<R: Reach> Job<R> {
         campaign: CampaignId,
         longest_gap: Option<SignedDuration>,
     ) -> Result<Box<Report>, Failure> {
-        let log = FileLog::new(&self.log);
         let (mut trouble, mut records) = (Trouble::new(self), None);
         loop {
             let failure = match self.drive(campaign, longest_gap).await {
@@ -393,7 +393,7 @@ impl<R: Reach> Job<R> {
                 Err(failure) => failure,
             };
             // Where it gets on in between, the trouble is a new one.
-            let now = load(&log, campaign).await.ok().flatten();
+            let now = load(self.store.log.as_ref(), campaign).await.ok().flatten();
             let now = now.map(|state| state.next_seq());
             if now.is_some() && now != records {
                 trouble = Trouble::new(self);
@@ -413,7 +413,7 @@ impl<R: Reach> Job<R> {
         campaign: CampaignId,
         longest_gap: Option<SignedDuration>,
     ) -> Result<Box<Report>, Failure> {
-        let Some(state) = load(&FileLog::new(&self.log), campaign).await? else {
+        let Some(state) = load(self.store.log.as_ref(), campaign).await? else {
             return Err(DriveError::NoSuchCampaign { campaign }.into());
         };
         let ports = self.reach.ports(&state.plan().request.access).await?;
@@ -428,8 +428,8 @@ impl<R: Reach> Job<R> {
 
     fn driver(&self, ports: &Ports) -> Driver {
         let writer = WriterId::from_uuid(Uuid::new_v4());
-        let rows = Arc::new(FileRows::new(&self.log));
-        let mut driver = Driver::new(ports, Arc::new(FileLog::new(&self.log)), rows, writer);
+        let Store { log, rows } = self.store.clone();
+        let mut driver = Driver::new(ports, log, rows, writer);
         let told = Mutex::new(BTreeSet::new());
         driver.observer = Some(Arc::new(move |record, state| {
             for warning in record.events.iter().filter_map(|event| state.warning(event)) {

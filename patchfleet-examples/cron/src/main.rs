@@ -9,13 +9,13 @@ use clap::Parser;
 use follow::{Became, SystemWall, Told, Work, follow};
 use jiff::{SignedDuration, Timestamp};
 use job::{Job, Reach, Surroundings};
-use patchfleet_core::campaign::FileLog;
+use patchfleet_core::campaign::Store;
 use patchfleet_core::id::{EventId, EventIdError, EventSource};
 use patchfleet_core::plan::refuse_presigned;
 use patchfleet_core::text::{ShownLines, one_line};
 use schedule::{Schedule, Slot};
 use signals::Signals;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
@@ -119,22 +119,34 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn serve(args: Args, stop: tokio::sync::watch::Receiver<bool>) -> ExitCode {
-    if args.log.as_os_str().is_empty() {
-        tracing::error!("--log (or PATCHFLEET_LOG) is empty: name a folder");
-        return ExitCode::from(2);
+/// Where campaigns are remembered: the one function to change for another place. Whatever has a
+/// [`CampaignLog`](patchfleet_core::campaign::CampaignLog) and a
+/// [`NodeRows`](patchfleet_core::campaign::NodeRows) will do.
+fn store(log: &Path) -> Result<Store, String> {
+    if log.as_os_str().is_empty() {
+        return Err("--log (or PATCHFLEET_LOG) is empty: name a folder".to_owned());
     }
-    if args.log.to_string_lossy().contains("://") {
-        let log = one_line(&args.log.display().to_string());
-        tracing::error!(
+    if log.to_string_lossy().contains("://") {
+        let log = one_line(&log.display().to_string());
+        return Err(format!(
             "--log (or PATCHFLEET_LOG) = {log}: logs are kept in folders; other places are not supported by this version"
-        );
-        return ExitCode::from(2);
+        ));
     }
+    Ok(Store::in_folder(log))
+}
+
+async fn serve(args: Args, stop: tokio::sync::watch::Receiver<bool>) -> ExitCode {
+    let store = match store(&args.log) {
+        Ok(store) => store,
+        Err(problem) => {
+            tracing::error!("{problem}");
+            return ExitCode::from(2);
+        }
+    };
     let mut job = Job {
         reach: Surroundings,
         request: args.request,
-        log: args.log,
+        store,
         cutoff: args.cutoff,
         late: args.late,
         schedule: None,
@@ -154,7 +166,7 @@ async fn serve(args: Args, stop: tokio::sync::watch::Receiver<bool>) -> ExitCode
                 tracing::error!("{refusal}");
                 return ExitCode::from(3);
             }
-            if let Err(error) = FileLog::new(&job.log).make() {
+            if let Err(error) = job.store.log.make().await {
                 tracing::error!("--log (or PATCHFLEET_LOG): {}", error.chain());
                 return ExitCode::from(2);
             }

@@ -53,16 +53,6 @@ impl FileLog {
         Self { dir: dir.into() }
     }
 
-    /// Makes the folder, if it is not there: whoever plans for long finds out first whether a log can be kept.
-    ///
-    /// # Errors
-    ///
-    /// [`PortError`] if it cannot be made.
-    pub fn make(&self) -> PortResult<()> {
-        entries(&self.dir)?;
-        private::create_folders(&self.dir).map_err(|error| failed("make", &self.dir, error))
-    }
-
     fn path(&self, key: &LogKey) -> PathBuf {
         match key {
             LogKey::Campaign(campaign) => campaign_dir(&self.dir, *campaign).join("log.jsonl"),
@@ -72,6 +62,14 @@ impl FileLog {
 }
 
 impl CampaignLog for FileLog {
+    fn make(&self) -> BoxFuture<'_, PortResult<()>> {
+        async move {
+            entries(&self.dir)?;
+            private::create_folders(&self.dir).map_err(|error| failed("make", &self.dir, error))
+        }
+        .boxed()
+    }
+
     fn append(&self, key: &LogKey, record: &Record) -> BoxFuture<'_, PortResult<Appended>> {
         let (key, record) = (key.clone(), record.clone());
         async move { Lines::of(self, &key).append(&record) }.boxed()

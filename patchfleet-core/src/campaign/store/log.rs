@@ -11,8 +11,27 @@ use std::fmt;
 /// the same place; an appended record is durable once the call has returned; records are read in
 /// order, without gaps. A store keeps a record as the bytes of [`Record::encode`], and reads it back with
 /// [`Record::decode`], which notices whatever was changed. That each record follows the one before it is seen
-/// by whoever folds the records ([`Chain`](crate::campaign::Chain)). Does not promise: that a failed append had no effect (see
-/// [`PortError::sent`](crate::port::PortError::sent)): whoever appended finds out by reading.
+/// by whoever folds the records ([`Chain`](crate::campaign::Chain)).
+///
+/// With the feature `store-tests`, `campaign::conformance` holds a store to all of this, and its front page is a
+/// whole store over objects.
+///
+/// **Who wins.** The first record of a number wins, for good. Every other append of that number is told
+/// [`Appended::Conflict`] and leaves nothing behind. A store may answer either way to the record that is there
+/// already, byte for byte: whoever is told of a conflict reads whose record it is.
+///
+/// **A gap** is a number without a record where a later number has one, or where the writer has read one. A store
+/// never makes one: it takes record n only if record n - 1 is there and is the one that n follows. One that it
+/// finds is damage: somebody has taken a record away, and what it said may be that something was started. Neither
+/// reading nor [`last`](Self::last) may stop at a gap as if the log ended there. Beyond the last record there is
+/// no gap: that a log has lost its end is seen by whoever has read more of it.
+///
+/// **A lost answer.** An append that fails says by [`PortError::sent`](crate::port::PortError::sent) whether the
+/// record may be there. [`Sent::No`](crate::port::Sent::No) is only said where nothing was kept for certain: the
+/// request never left, or the place has refused it. Everything else is
+/// [`Sent::Maybe`](crate::port::Sent::Maybe): a time-out, a connection that broke, an answer that cannot be read,
+/// an error of the place's own (such as a status of 500). Then the writer reads whether its record is there, and
+/// appends it again if not. That costs one read, so say `Maybe` in doubt.
 ///
 /// Two guards keep a request's name to one open campaign. The claim is the first: the name's own log, whose
 /// append is atomic. Somebody may delete that log, or cut its end off, so the campaigns themselves are the
@@ -29,6 +48,16 @@ use std::fmt;
 /// [`open_campaign`](crate::campaign::open_campaign) is one more where the claim names no open campaign. Up to
 /// 16 of these calls run at once.
 pub trait CampaignLog: Send + Sync {
+    /// Makes the place ready, if it has to be made: whoever plans for long finds out first whether a log can be
+    /// kept. What is there stays as it is. By default there is nothing to make.
+    ///
+    /// # Errors
+    ///
+    /// [`PortErrorKind::Invalid`](crate::port::PortErrorKind::Invalid) if nothing can be kept there.
+    fn make(&self) -> BoxFuture<'_, PortResult<()>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     /// Appends `record` to the log `key`, as number `record.seq`, if there is no such record and
     /// all before it are there.
     ///

@@ -5,10 +5,8 @@ use crate::args::{CampaignArgs, DepthArg, LogArgs, Output, ResumeArgs, RunArgs};
 use crate::exit::Failure;
 use crate::session::Session;
 use crate::{input, progress, shell};
-use patchfleet_core::campaign::{CampaignLog, NodeRows};
 use patchfleet_core::campaign::{
-    CampaignSummary, DriveError, Driver, FileLog, FileRows, MemoryLog, MemoryRows, State, campaigns, load,
-    open_campaign,
+    self, CampaignLog, CampaignSummary, DriveError, Driver, NodeRows, State, campaigns, load, open_campaign,
 };
 use patchfleet_core::id::{CampaignId, WriterId};
 use patchfleet_core::plan::{Attendance, Cutoff, Options, Plan, refuse_presigned, require_central};
@@ -41,32 +39,30 @@ impl Store {
     }
 
     fn at(dir: &Path) -> Self {
-        Self {
-            log: Arc::new(FileLog::new(dir)),
-            rows: Arc::new(FileRows::new(dir)),
-            place: dir.display().to_string(),
-        }
+        Self::of_parts(campaign::Store::in_folder(dir), dir.display().to_string())
+    }
+
+    fn of_parts(store: campaign::Store, place: String) -> Self {
+        let campaign::Store { log, rows } = store;
+        Self { log, rows, place }
     }
 
     /// A store in a folder that is made now: planning takes a while, and finds out too late that no log can be
     /// kept.
-    fn made_at(dir: &Path) -> Result<Self, Failure> {
-        let made = FileLog::new(dir).make();
+    async fn made_at(dir: &Path) -> Result<Self, Failure> {
+        let store = Self::at(dir);
+        let made = store.log.make().await;
         made.map_err(|error| Failure::Usage(format!("--log (or PATCHFLEET_LOG): {}", error.chain())))?;
-        Ok(Self::at(dir))
+        Ok(store)
     }
 
     /// A simulated organisation ends with the process, so nothing of it is worth keeping unless
     /// that is asked for.
-    fn of(args: &LogArgs, simulated: bool) -> Result<Self, Failure> {
+    async fn of(args: &LogArgs, simulated: bool) -> Result<Self, Failure> {
         if simulated && args.log.is_none() {
-            return Ok(Self {
-                log: Arc::new(MemoryLog::new()),
-                rows: Arc::new(MemoryRows::new()),
-                place: "memory".to_owned(),
-            });
+            return Ok(Self::of_parts(campaign::Store::in_memory(), "memory".to_owned()));
         }
-        Self::made_at(&log_dir(args)?)
+        Self::made_at(&log_dir(args)?).await
     }
 }
 
@@ -95,7 +91,7 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode, Failure> {
     };
     refuse_presigned(&request).map_err(Failure::Refused)?;
     let simulated = args.world.is_simulated();
-    let store = Store::of(&args.log, simulated)?;
+    let store = Store::of(&args.log, simulated).await?;
     if let Some(open) = open_campaign(store.log.as_ref(), &request.name).await? {
         let name = request.name;
         return Err(DriveError::NameTaken { name, open }.into());

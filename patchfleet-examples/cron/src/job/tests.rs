@@ -134,7 +134,7 @@ impl Night {
                 stop: OnceLock::new(),
             },
             request,
-            log: dir.path().join("log"),
+            store: Store::in_memory(),
             cutoff: None,
             late,
             schedule: None,

@@ -42,7 +42,7 @@ impl Watch {
                 stop: OnceLock::new(),
             },
             request,
-            log: dir.path().join("log"),
+            store: Store::in_memory(),
             cutoff: None,
             late: SignedDuration::from_mins(15),
             schedule: schedule.map(|schedule| Schedule::parse(schedule, "UTC").unwrap()),
@@ -150,10 +150,10 @@ async fn a_campaign_that_nobody_drove_since_long_before_a_slot_begins_nothing_mo
     let at = clock.now() + SignedDuration::from_hours(2);
     clock.sleep_until(at).await;
     let request = night.job.request().unwrap();
-    let log = FileLog::new(&night.job.log);
-    let open = open_campaign(&log, &request.name).await.unwrap().unwrap();
+    let log = night.job.store.log.as_ref();
+    let open = open_campaign(log, &request.name).await.unwrap().unwrap();
     assert_eq!(night.job.slot(night.slot.clone(), at).await, Became::Run);
-    let old = load(&log, open).await.unwrap().unwrap();
+    let old = load(log, open).await.unwrap().unwrap();
     assert_eq!(old.finished().unwrap().0, FinishedOutcome::Halted);
     assert!(night.has_run().await);
     assert_eq!(
@@ -182,7 +182,7 @@ async fn a_campaign_that_could_not_be_driven_for_longer_than_late_begins_nothing
     assert_eq!(night.slot().await, Became::Run);
     let request = night.job.request().unwrap();
     let campaign = CampaignId::of_event(&request.digest(), &Watch::id());
-    let state = load(&FileLog::new(&night.job.log), campaign)
+    let state = load(night.job.store.log.as_ref(), campaign)
         .await
         .unwrap()
         .unwrap();
