@@ -3,7 +3,7 @@
 use crate::Fallible;
 use crate::pairs::account;
 use patchfleet_core::campaign::{CampaignLog as _, LogKey};
-use patchfleet_core::campaign::{Driver, MemoryLog, MemoryRows, Record, State};
+use patchfleet_core::campaign::{Driver, MemoryLog, MemoryRows, Notices, Record, State};
 use patchfleet_core::census::Depth;
 use patchfleet_core::id::CampaignId;
 use patchfleet_core::outcome::FinishedOutcome;
@@ -186,6 +186,7 @@ impl Fleet {
             clock: self.ports.clock.clone(),
             writer: WRITER.parse()?,
             observer: None,
+            notices: Notices::default(),
         };
         let campaign = campaign_id()?;
         let state = self.wait(async {

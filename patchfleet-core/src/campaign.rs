@@ -8,6 +8,7 @@
 mod admission;
 mod claims;
 mod classify;
+mod clocks;
 mod collect;
 mod commands;
 mod decide;
@@ -19,6 +20,7 @@ mod journal;
 mod ledger;
 mod listing;
 mod memory;
+mod notice;
 mod observe;
 mod polls;
 mod start;
@@ -32,6 +34,7 @@ mod timers;
 pub use admission::{Hold, HoldReason, Rule};
 pub use claims::open_campaign;
 pub use classify::{PATCH_STATE_LAG, PING_LAG};
+pub use clocks::CLOCKS_AGREE_WITHIN;
 pub use decide::{RESEND_WITHIN, START_PATIENCE};
 pub use driver::{
     Drive, DriveError, Driver, Observer, Progress, Recollected, SHORTEST_GAP, SIGN_OF_LIFE_EVERY,
@@ -42,13 +45,14 @@ pub use fire::{FireError, Fired, FiredBefore, fire, fired_before};
 pub use journal::load;
 pub use ledger::SoFar;
 pub use listing::{CampaignList, CampaignSummary, DamagedLog, campaigns};
+pub use notice::{Notice, NoticeObserver, Notices};
 pub use polls::{
     BACKOFF_LONGEST, LOOK_UP_AFTER, OTHER_TRIES, POLL_FIRST, POLL_LONGEST, TRANSIENT_TRIES, backoff,
     poll_interval,
 };
 pub use state::{
-    ASK_AGAIN_AFTER, COMMAND_ATTEMPTS, Intent, LocationState, Settled, StartState, State, StateError, Stop,
-    StopReason, StopStanding, UnitState,
+    ASK_AGAIN_AFTER, COMMAND_ATTEMPTS, Intent, LocationState, Sending, Settled, StartState, State,
+    StateError, Stop, StopReason, StopStanding, UnitState,
 };
 #[cfg(feature = "store-tests")]
 pub use store::conformance;

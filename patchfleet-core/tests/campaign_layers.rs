@@ -12,9 +12,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the ground up. A module may use any that stands before it.
-const LAYERS: [&str; 21] = [
+const LAYERS: [&str; 23] = [
     "event",
     "store",
+    "clocks",
+    "notice",
     "ledger",
     "state",
     "admission",

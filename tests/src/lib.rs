@@ -10,7 +10,7 @@ pub use account::Account;
 use aws_smithy_types::retry::RetryConfig;
 use patchfleet_aws::{Aws, simulated_config};
 use patchfleet_core::{
-    campaign::{Driver, LogKey, MemoryLog, MemoryRows, Progress, Record, State},
+    campaign::{Driver, LogKey, MemoryLog, MemoryRows, Notices, Progress, Record, State},
     id::{CampaignId, EventId, EventSource, Location, ParseIdError, Region, WriterId},
     outcome::NodeRow,
     plan::{self, Plan, PlanError},
@@ -149,6 +149,7 @@ impl Campaign {
             clock: ports.clock.clone(),
             writer: WriterId::from_uuid(id.as_uuid()),
             observer: None,
+            notices: Notices::default(),
         };
         driver.begin(id, &plan).await?;
         Ok(Self { id, plan, driver })

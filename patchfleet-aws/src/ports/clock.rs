@@ -2,17 +2,18 @@
 
 use jiff::{SignedDuration, Timestamp};
 use patchfleet_core::port::{BoxFuture, Clock};
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-/// The system's clock, which never goes back: where the system's does, time stands still until it
-/// has caught up.
+/// The system's clock, which never goes back and never stands still. Where the system's is set back by more than a
+/// second, it runs on at its own pace until the system's has caught up: whoever waits for an instant is not kept
+/// waiting for as long as the system's clock was wrong.
 ///
 /// Waiting needs tokio's timer.
 #[derive(Debug)]
 pub struct SystemClock {
-    /// The latest time that was given, in nanoseconds since 1970.
-    latest: AtomicI64,
+    /// The latest time that was given, and when by a clock that nobody sets.
+    latest: Mutex<Option<(Timestamp, Instant)>>,
 }
 
 impl SystemClock {
@@ -20,20 +21,30 @@ impl SystemClock {
     /// sleep, is noticed after at most this long.
     const NAP: Duration = Duration::from_secs(30);
 
+    /// A clock that is slowed down to agree with others is never further behind itself than this.
+    const STANDS_STILL: SignedDuration = SignedDuration::from_secs(1);
+
     /// A clock.
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            latest: AtomicI64::new(i64::MIN),
+            latest: Mutex::new(None),
         }
     }
 
-    /// The later of `reading` and every reading before it.
-    fn advance_to(&self, reading: Timestamp) -> Timestamp {
-        // An i64 of nanoseconds lasts until 2262.
-        let reading = i64::try_from(reading.as_nanosecond()).unwrap_or(i64::MAX);
-        let latest = self.latest.fetch_max(reading, Ordering::Relaxed).max(reading);
-        Timestamp::from_nanosecond(latest.into()).unwrap_or(Timestamp::MAX)
+    /// The time when the system's clock reads so, and one that nobody sets reads so.
+    fn advance_to(&self, reading: Timestamp, elapsed: Instant) -> Timestamp {
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = match *latest {
+            Some((last, at)) if last.duration_since(reading) > Self::STANDS_STILL => {
+                let since = elapsed.saturating_duration_since(at);
+                last.saturating_add(since).unwrap_or(last)
+            }
+            Some((last, _)) if last > reading => return last,
+            _ => reading,
+        };
+        *latest = Some((now, elapsed));
+        now
     }
 }
 
@@ -45,7 +56,7 @@ impl Default for SystemClock {
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        self.advance_to(Timestamp::now())
+        self.advance_to(Timestamp::now(), Instant::now())
     }
 
     fn sleep_until(&self, at: Timestamp) -> BoxFuture<'_, ()> {
@@ -66,12 +77,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn time_stands_still_while_the_systems_clock_is_behind() {
+    fn time_runs_on_while_the_systems_clock_is_behind() {
         let clock = SystemClock::new();
+        let began = Instant::now();
         let at = |second| Timestamp::from_second(second).unwrap();
-        assert_eq!(clock.advance_to(at(100)), at(100));
-        assert_eq!(clock.advance_to(at(40)), at(100));
-        assert_eq!(clock.advance_to(at(101)), at(101));
+        let read = |system, elapsed| clock.advance_to(at(system), began + Duration::from_secs(elapsed));
+        assert_eq!(read(4_000, 0), at(4_000));
+        assert_eq!(read(4_010, 10), at(4_010));
+        assert_eq!(read(411, 11), at(4_011), "it was set back by an hour");
+        assert_eq!(read(420, 20), at(4_020));
+        assert_eq!(read(4_019, 21), at(4_020), "a little behind: it stands still");
+        assert_eq!(read(4_022, 22), at(4_022));
+        assert_eq!(read(9_000, 23), at(9_000), "it was set forward");
     }
 
     #[tokio::test]

@@ -5,7 +5,7 @@ use super::admission::{Hold, admit};
 use super::memory::{LocationTask, Memory, UnitMemory, UnitTask};
 use super::polls::{LOOK_UP_AFTER, POLL_LONGEST, later};
 use super::start;
-use super::state::{Intent, StartState, State, Stop};
+use super::state::{Intent, Sending, StartState, State, Stop};
 use crate::id::{Location, UnitId};
 use crate::outcome::FinishedOutcome;
 use crate::port::{PortErrorKind, StopType};
@@ -113,6 +113,12 @@ pub(super) fn decide(state: &State, memory: &Memory, now: Timestamp) -> Decision
     agenda.decision
 }
 
+/// From when on AWS may have forgotten the client token of what was sent, so that nothing with this token may be
+/// sent. `None`: it may have by now, as nobody knows when it was sent.
+pub(super) fn forgotten_from(sending: &Sending) -> Option<Timestamp> {
+    Some(later(sending.not_before?, RESEND_WITHIN))
+}
+
 /// A decision that is being made.
 struct Agenda<'a> {
     state: &'a State,
@@ -188,14 +194,14 @@ impl Agenda<'_> {
         };
         let none = UnitMemory::default();
         let asked = self.memory.of_unit(unit).unwrap_or(&none);
-        let (Some((_, first)), Some((_, last))) = (intent.in_doubt.first(), intent.in_doubt.last()) else {
+        let (Some(first), Some(last)) = (intent.in_doubt.first(), intent.in_doubt.last()) else {
             return self.put_off(unit, intent, asked, is_stopped);
         };
         if let Some(reason) = &asked.find_given_up {
             let detail = format!("the start has no answer, and it cannot be looked up: {reason}");
             return self.leave_unresolved(unit, detail);
         }
-        let look_up = later(*last, LOOK_UP_AFTER);
+        let look_up = later(last.at, LOOK_UP_AFTER);
         let looked = asked.not_found_at.is_some_and(|at| at >= look_up);
         if !looked {
             if self.is_time(Some(asked.find_at.map_or(look_up, |at| at.max(look_up)))) {
@@ -208,7 +214,8 @@ impl Agenda<'_> {
                 format!("AWS knows the client token with another request, and no execution has it: {words}");
             return self.leave_unresolved(unit, detail);
         }
-        let too_late = later(*first, RESEND_WITHIN);
+        // Once it was looked for, if nobody knows when it was sent.
+        let too_late = forgotten_from(first).unwrap_or(look_up);
         if self.now < too_late {
             if is_stopped {
                 // Nothing more may begin, and sending again may. The first sending may still turn up.

@@ -1,6 +1,8 @@
 //! The driver: a thin loop around [`decide`](super::decide) that calls the ports and appends what came of it.
 
+use super::clocks::Placed;
 use super::journal::Journal;
+use super::notice::Notices;
 use super::state::{State, StateError};
 use super::{Chain, Event, RECORD_FORMAT, Record, StopReason};
 use crate::campaign::{Appended, CampaignLog, LogKey, NodeRows};
@@ -60,6 +62,8 @@ pub struct Driver {
     pub writer: WriterId,
     /// Sees every record, for progress.
     pub observer: Option<Observer>,
+    /// Is told of what a person wants to hear at once, and no log says.
+    pub notices: Notices,
 }
 
 /// Why a campaign was not driven to its end. It can be driven on, by any driver.
@@ -308,6 +312,7 @@ impl Driver {
             clock: ports.clock.clone(),
             writer,
             observer: None,
+            notices: Notices::default(),
         }
     }
 
@@ -457,15 +462,20 @@ impl Driver {
     /// A campaign as its log has it. Nothing is claimed yet.
     async fn look_up(&self, campaign: CampaignId) -> Result<Drive<'_>, DriveError> {
         let key = LogKey::Campaign(campaign);
+        let asked_at = self.clock.now();
         let records = self
             .journal()
             .read(&key, 0)
             .await
             .map_err(|source| DriveError::of_log(campaign, source))?;
-        let state = State::of_campaign(campaign, &records)
+        let (placed, difference) = Placed::before(&records, self.clock.now());
+        let state = State::placed(campaign, &records, placed)
             .map_err(|error| DriveError::of_records(campaign, error))?;
         let was_there_before = records.iter().any(|record| record.writer != self.writer);
-        Ok(Drive::new(self, state, was_there_before))
+        difference
+            .into_iter()
+            .for_each(|difference| self.notices.clocks(difference));
+        Ok(Drive::new(self, state, was_there_before, asked_at))
     }
 
     fn journal(&self) -> Journal<'_> {

@@ -25,7 +25,8 @@ pub struct Record {
     pub seq: u64,
     /// What it follows: the digest of the record before it, or of the log's name if it is the first.
     pub after: RecordDigest,
-    /// When it was appended. Never before the record before it.
+    /// When it was made, by the clock of the machine that made it. Clocks differ, so it may be before the record
+    /// before it: the order of records is that of their numbers. Nobody waits for another machine's clock.
     pub at: Timestamp,
     /// Who appended it.
     pub writer: WriterId,

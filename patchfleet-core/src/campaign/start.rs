@@ -128,6 +128,6 @@ impl Failure {
 
 /// Whether any send of this start, other than `writer`'s latest, is still unanswered.
 pub(super) fn others_in_doubt(intent: &Intent, writer: WriterId) -> bool {
-    let mine = intent.in_doubt.iter().any(|(who, _)| *who == writer);
+    let mine = intent.in_doubt.iter().any(|sending| sending.writer == writer);
     intent.in_doubt.len() > usize::from(mine)
 }

@@ -3,6 +3,7 @@
 //! The fold takes every record of a log that was written by one driver, by two at once, or by one
 //! that was killed: what is said twice counts once, and what a newer version says is passed over.
 
+use super::clocks::Placed;
 use super::ledger::Ledger;
 use super::{Chain, ChainError, Event, LogKey, RECORD_FORMAT, Record};
 use crate::id::{CampaignId, Location, UnitId};
@@ -24,7 +25,7 @@ mod shared;
 mod unit;
 mod verdict;
 
-pub use unit::{Intent, LocationState, Settled, StartState, Stop, StopStanding, UnitState};
+pub use unit::{Intent, LocationState, Sending, Settled, StartState, Stop, StopStanding, UnitState};
 pub use verdict::StopReason;
 pub(super) use verdict::ended_well;
 
@@ -68,7 +69,8 @@ pub struct State {
     places: BTreeMap<Location, Place>,
     planned_at: Timestamp,
     last_at: Timestamp,
-    driven_at: Timestamp,
+    /// When it was last driven; `None`: by a clock that is ahead, so nobody knows.
+    driven_at: Option<Timestamp>,
     chain: Chain,
     units: BTreeMap<UnitId, UnitState>,
     runbook: Option<(RunbookChange, String)>,
@@ -99,7 +101,13 @@ impl State {
     ///
     /// [`StateError`] if the records are not those of one campaign, from 0 and each after the one before it.
     pub fn from_records(records: &[Record]) -> Result<Self, StateError> {
-        let (first, rest) = records.split_first().ok_or(StateError::Empty)?;
+        Self::fold_all(records, records.iter().map(Placed::as_written))
+    }
+
+    /// Folds the records, each of which was appended when it is said to have been.
+    fn fold_all(records: &[Record], placed: impl IntoIterator<Item = Placed>) -> Result<Self, StateError> {
+        let first = records.first().ok_or(StateError::Empty)?;
+        let mut rest = records.iter().zip(placed);
         let planned = first.events.iter().find_map(|event| match event {
             Event::Planned {
                 format,
@@ -121,8 +129,8 @@ impl State {
             plan: Arc::new((**plan).clone()),
             places: BTreeMap::new(),
             planned_at: first.at,
-            last_at: first.at,
-            driven_at: first.at,
+            last_at: Timestamp::MIN,
+            driven_at: None,
             chain: Chain::of(&LogKey::Campaign(campaign)),
             units: plan
                 .units
@@ -139,10 +147,7 @@ impl State {
         };
         state.find_places();
         state.count_anew();
-        state.apply(first)?;
-        for record in rest {
-            state.apply(record)?;
-        }
+        rest.try_for_each(|(record, placed)| state.take(record, placed))?;
         Ok(state)
     }
 
@@ -152,28 +157,46 @@ impl State {
     ///
     /// As of [`from_records`](Self::from_records), or if they are another campaign's.
     pub fn of_campaign(campaign: CampaignId, records: &[Record]) -> Result<Self, StateError> {
-        let state = Self::from_records(records)?;
-        match state.campaign {
-            found if found == campaign => Ok(state),
+        Self::from_records(records)?.only_of(campaign)
+    }
+
+    /// Folds the records of the log of this campaign, each of which was appended when it is said to have been.
+    pub(super) fn placed(
+        campaign: CampaignId,
+        records: &[Record],
+        placed: Vec<Placed>,
+    ) -> Result<Self, StateError> {
+        Self::fold_all(records, placed)?.only_of(campaign)
+    }
+
+    fn only_of(self, campaign: CampaignId) -> Result<Self, StateError> {
+        match self.campaign {
+            found if found == campaign => Ok(self),
             found => Err(StateError::OtherCampaign { found }),
         }
     }
 
-    /// Adds the next record.
+    /// Adds the next record, by the time that it carries.
     ///
     /// # Errors
     ///
     /// [`StateError::Chain`] if it is not the next one; the state is then unchanged.
     pub fn apply(&mut self, record: &Record) -> Result<(), StateError> {
+        self.take(record, Placed::as_written(record))
+    }
+
+    /// Adds the next record, which was appended when it is said to have been.
+    pub(super) fn take(&mut self, record: &Record, placed: Placed) -> Result<(), StateError> {
         self.chain.take(record)?;
-        self.last_at = self.last_at.max(record.at);
-        if record.events.iter().any(Event::is_sign_of_life) {
-            self.driven_at = self.driven_at.max(record.at);
+        self.last_at = self.last_at.max(placed.at);
+        let shows_a_driver = record.seq == 0 || record.events.iter().any(Event::is_sign_of_life);
+        if shows_a_driver {
+            self.driven_at = self.driven_at.max(placed.not_before);
         }
         for event in &record.events {
             let about = self.about(event);
             let before = self.entries(about);
-            self.fold(event, record);
+            self.fold(event, record, placed);
             self.count(about, before);
             if matches!(event, Event::Recollected { .. }) {
                 self.end_anew();
@@ -184,8 +207,8 @@ impl State {
         Ok(())
     }
 
-    fn fold(&mut self, event: &Event, record: &Record) {
-        let at = record.at;
+    fn fold(&mut self, event: &Event, record: &Record, placed: Placed) {
+        let at = placed.at;
         match event {
             Event::Planned { .. } | Event::Claimed { .. } | Event::Watched | Event::Unknown => {}
             Event::StartIntended {
@@ -198,7 +221,7 @@ impl State {
                         // What was cancelled of an earlier attempt says nothing of this one.
                         self.cancels.retain(|(of, _), accepted| of != unit || !*accepted);
                     }
-                    state.intend(*attempt, request, record);
+                    state.intend(*attempt, request, record.writer, placed);
                 }
             }
             Event::Started { unit, execution } => {
@@ -217,7 +240,10 @@ impl State {
             Event::StartDeferred { unit, kind, detail } => {
                 if let Some(unit) = self.units.get_mut(unit)
                     && let StartState::Intended(intent) = &mut unit.start
-                    && let Some(answered) = intent.in_doubt.iter().rposition(|(w, _)| *w == record.writer)
+                    && let Some(answered) = intent
+                        .in_doubt
+                        .iter()
+                        .rposition(|sending| sending.writer == record.writer)
                 {
                     intent.in_doubt.remove(answered);
                     intent.deferred = Some((*kind, detail.clone()));
@@ -508,7 +534,7 @@ impl State {
         self.format == RECORD_FORMAT
     }
 
-    /// When the plan was written down.
+    /// When the plan was written down, by the clock of whoever did.
     #[must_use]
     pub fn planned_at(&self) -> Timestamp {
         self.planned_at
@@ -522,10 +548,16 @@ impl State {
 
     /// When it was last driven, as far as the log tells: the last record that shows a driver to whom AWS
     /// answered. While something is left to begin, a driver gives such a sign at least every
-    /// [`SIGN_OF_LIFE_EVERY`](super::SIGN_OF_LIFE_EVERY) or so.
+    /// [`SIGN_OF_LIFE_EVERY`](super::SIGN_OF_LIFE_EVERY) or so. If nobody knows, because the clock of whoever drove
+    /// it is ahead, when it was planned by that clock.
     #[must_use]
     pub fn driven_at(&self) -> Timestamp {
-        self.driven_at
+        self.driven_at.unwrap_or(self.planned_at)
+    }
+
+    /// For how long nobody has driven it; `None` if nobody knows.
+    pub(super) fn undriven_for(&self, now: Timestamp) -> Option<SignedDuration> {
+        Some(now.duration_since(self.driven_at?))
     }
 
     /// Whether something is left to begin, and nothing keeps it from being begun.

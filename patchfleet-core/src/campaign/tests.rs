@@ -8,6 +8,7 @@ mod budget;
 mod by_name;
 mod cancelled;
 mod claims;
+mod clocks;
 mod copies;
 mod cut_short;
 mod evidence;

@@ -2,21 +2,38 @@
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use jiff::{SignedDuration, Timestamp};
-use patchfleet_core::campaign::{Event, Observer, Record, State};
+use patchfleet_core::campaign::{Event, Notice, Notices, Observer, Record, State};
+use patchfleet_core::port::Clock;
 use patchfleet_core::text::{by_number, counted, one_line};
 use std::collections::BTreeSet;
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::{Arc, Mutex};
 
 /// Watches a campaign as the terminal allows.
-pub(crate) fn observer() -> Observer {
+pub(crate) fn watch(clock: Arc<dyn Clock>) -> (Option<Observer>, Notices) {
     if std::io::stderr().is_terminal() {
-        let bars = Bars::new();
-        Arc::new(move |record, state| bars.show(record, state))
+        let bars = Arc::new(Bars::new());
+        let both = bars.both.clone();
+        (
+            Some(Arc::new(move |record, state| bars.show(record, state))),
+            // Nobody is left to tell if standard error is closed.
+            Notices::new(Arc::new(move |notice| {
+                let _ = both.println(notice_line(&*clock, notice));
+            })),
+        )
     } else {
         let told = Told::default();
-        Arc::new(move |record, state| print_lines(record, state, &told))
+        (
+            Some(Arc::new(move |record, state| print_lines(record, state, &told))),
+            Notices::new(Arc::new(move |notice| {
+                let _ = writeln!(std::io::stderr(), "{}", notice_line(&*clock, notice));
+            })),
+        )
     }
+}
+
+fn notice_line(clock: &dyn Clock, notice: &Notice) -> String {
+    format!("{:.0} {}", clock.now(), one_line(&notice.to_string()))
 }
 
 struct Bars {
@@ -70,6 +87,7 @@ impl Bars {
 /// The campaign's own time since its plan: virtual against a simulator.
 fn elapsed(state: &State) -> String {
     let so_far = state.last_at().duration_since(state.planned_at());
+    let so_far = so_far.max(SignedDuration::ZERO);
     format!("{:#}", SignedDuration::from_secs(so_far.as_secs()))
 }
 

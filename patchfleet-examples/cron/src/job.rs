@@ -6,7 +6,7 @@ use crate::follow::Became;
 use crate::schedule::Schedule;
 use jiff::{SignedDuration, Timestamp};
 use patchfleet_aws::{Aws, SystemClock, external_id_from_env};
-use patchfleet_core::campaign::{DriveError, Driver, SHORTEST_GAP, Store, load, open_campaign};
+use patchfleet_core::campaign::{DriveError, Driver, Notices, SHORTEST_GAP, Store, load, open_campaign};
 use patchfleet_core::id::{CampaignId, EventId, WriterId};
 use patchfleet_core::plan::{self, Cutoff, PlanError, require_central};
 use patchfleet_core::port::{Clock, PortError, PortErrorKind, Ports};
@@ -438,6 +438,9 @@ impl<R: Reach> Job<R> {
                     tracing::warn!("{}", one_line(&warning));
                 }
             }
+        }));
+        driver.notices = Notices::new(Arc::new(|notice| {
+            tracing::warn!("{}", one_line(&notice.to_string()));
         }));
         driver
     }

@@ -6,7 +6,7 @@
     reason = "a test that meets what it does not expect fails"
 )]
 
-use patchfleet_core::campaign::{Driver, MemoryLog, MemoryRows};
+use patchfleet_core::campaign::{Driver, MemoryLog, MemoryRows, Notices};
 use patchfleet_core::id::{CampaignId, WriterId};
 use patchfleet_core::plan::{self, Options};
 use patchfleet_core::request::{Format, PatchRequest};
@@ -109,6 +109,7 @@ async fn in_memory(world: &str, request: &PatchRequest) -> (Vec<Value>, Vec<Stri
         clock: ports.clock,
         writer: WriterId::from_uuid(Uuid::nil()),
         observer: None,
+        notices: Notices::default(),
     };
     let campaign = CampaignId::from_uuid(Uuid::nil());
     driver.begin(campaign, &plan).await.unwrap();

@@ -15,7 +15,7 @@ mod runtime_api;
 mod retry;
 
 use jiff::SignedDuration;
-use patchfleet_core::campaign::{Driver, MemoryLog, MemoryRows};
+use patchfleet_core::campaign::{Driver, MemoryLog, MemoryRows, Notices};
 use patchfleet_core::id::{CampaignId, WriterId};
 use patchfleet_core::plan::{self, Options};
 use patchfleet_core::request::{Format, PatchRequest};
@@ -132,6 +132,7 @@ async fn followed(request: &Value) -> (Vec<Value>, Vec<String>) {
         clock: ports.clock,
         writer: SOMEBODY.parse::<WriterId>().unwrap(),
         observer: None,
+        notices: Notices::default(),
     };
     let campaign = SOMEBODY.parse::<CampaignId>().unwrap();
     driver.begin(campaign, &plan).await.unwrap();

@@ -21,6 +21,8 @@ pub struct Drive<'d> {
     pub(super) memory: Memory,
     /// Whether others may have appended since the log was last read.
     pub(super) stale: bool,
+    /// When the log was last asked for what others have appended: whatever comes was appended since.
+    pub(super) read_at: Timestamp,
     /// For how long nobody may have driven the campaign, if more of it is to be begun.
     pub(super) longest_gap: Option<SignedDuration>,
     pub(super) calls: Calls<'d>,
@@ -28,14 +30,15 @@ pub struct Drive<'d> {
 
 impl<'d> Drive<'d> {
     /// A campaign whose log says this. Nothing is called yet.
-    pub(super) fn new(driver: &'d Driver, state: State, was_there_before: bool) -> Self {
-        let now = driver.clock.now().max(state.last_at());
+    pub(super) fn new(driver: &'d Driver, state: State, was_there_before: bool, read_at: Timestamp) -> Self {
+        let now = driver.clock.now();
         Self {
             memory: Memory::of(&state, now),
             driver,
             was_there_before,
             state,
             stale: false,
+            read_at,
             longest_gap: None,
             calls: Calls::default(),
         }
@@ -166,9 +169,9 @@ impl<'d> Drive<'d> {
         failed.map_or(Ok(()), Err)
     }
 
-    /// The time. Never before the last record.
+    /// The time, by the driver's own clock. The records of others are placed on it, so none stands after it.
     pub(super) fn now(&self) -> Timestamp {
-        self.driver.clock.now().max(self.state.last_at())
+        self.driver.clock.now()
     }
 
     /// The attempt of a unit that is under way, or comes next.

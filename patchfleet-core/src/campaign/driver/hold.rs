@@ -3,9 +3,8 @@
 use super::{Drive, DriveError};
 use crate::campaign::Appended;
 use crate::campaign::Event;
-use crate::campaign::decide::RESEND_WITHIN;
+use crate::campaign::decide::forgotten_from;
 use crate::campaign::facts::Fact;
-use crate::campaign::polls::later;
 use crate::campaign::state::StartState;
 use crate::port::PortErrorKind;
 use jiff::{SignedDuration, Timestamp};
@@ -21,16 +20,20 @@ pub const SHORTEST_GAP: SignedDuration = SignedDuration::from_mins(15);
 impl Drive<'_> {
     /// Since when nobody has driven the campaign, if that is so long that nothing more is begun.
     pub(super) fn undriven_since(&self) -> Option<Timestamp> {
-        let since = self.state.driven_at();
-        let is_long = self.now().duration_since(since) > self.longest_gap?;
-        (is_long && self.state.may_begin_more()).then_some(since)
+        let longest = self.longest_gap?;
+        // If nobody knows for how long, it may be too long.
+        let is_long = self
+            .state
+            .undriven_for(self.now())
+            .is_none_or(|gap| gap > longest);
+        (is_long && self.state.may_begin_more()).then(|| self.state.driven_at())
     }
 
     /// Appends that a driver follows the campaign, if the log has said nothing for a while and something is
     /// left to begin. On conflict somebody else has said something.
     pub(super) async fn give_sign_of_life(&mut self) -> Result<(), DriveError> {
-        let quiet = self.now().duration_since(self.state.driven_at());
-        if quiet >= SIGN_OF_LIFE_EVERY && self.state.may_begin_more() {
+        let quiet = self.state.undriven_for(self.now());
+        if quiet.is_none_or(|quiet| quiet >= SIGN_OF_LIFE_EVERY) && self.state.may_begin_more() {
             let _ = self.append(vec![Event::Watched]).await?;
         }
         Ok(())
@@ -73,7 +76,7 @@ impl Drive<'_> {
                 return true; // somebody knows what became of it
             };
             let first = intent.in_doubt.first().filter(|_| intent.in_doubt.len() > 1);
-            first.is_some_and(|(_, first)| now >= later(*first, RESEND_WITHIN))
+            first.is_some_and(|first| forgotten_from(first).is_none_or(|from| now >= from))
         };
         self.undriven_since().is_none() && !self.state.is_stopped(now) && !starts.iter().any(is_old)
     }

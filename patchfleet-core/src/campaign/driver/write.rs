@@ -1,6 +1,7 @@
 //! What a driver appends to the log, and the rows that it keeps before.
 
 use super::{Drive, DriveError};
+use crate::campaign::clocks::Placed;
 use crate::campaign::collect::Settlement;
 use crate::campaign::facts::Fact;
 use crate::campaign::polls::{Failures, later};
@@ -153,12 +154,17 @@ impl Drive<'_> {
         }
         let campaign = self.state.campaign();
         let chain = self.state.chain();
-        let record = chain.record(self.now(), self.driver.writer, events);
+        let now = self.now();
+        let record = chain.record(now, self.driver.writer, events);
         let (driver, key) = (self.driver, LogKey::Campaign(campaign));
         let appended = async { driver.journal().append(&key, &record).await };
         let appended = self.calls.beside(appended).await;
         match appended.map_err(|source| DriveError::of_log(campaign, source))? {
-            Appended::Yes => self.see(&record)?,
+            Appended::Yes => {
+                // Nobody had appended anything when it was made.
+                self.read_at = self.read_at.max(now);
+                self.see(&record, Placed::as_written(&record))?;
+            }
             Appended::Conflict => {
                 self.catch_up().await?;
                 return Ok(Appended::Conflict);
@@ -172,18 +178,24 @@ impl Drive<'_> {
         let campaign = self.state.campaign();
         let key = LogKey::Campaign(campaign);
         let (driver, next) = (self.driver, self.state.next_seq());
+        let (since, asked_at) = (self.read_at, self.now());
         let news = async { driver.journal().read(&key, next).await };
         let news = self.calls.beside(news).await;
         for record in news.map_err(|source| DriveError::of_log(campaign, source))? {
-            self.see(&record)?;
+            let (placed, difference) = Placed::between(&record, since, self.now());
+            difference
+                .into_iter()
+                .for_each(|difference| driver.notices.clocks(difference));
+            self.see(&record, placed)?;
         }
+        self.read_at = asked_at;
         Ok(())
     }
 
-    fn see(&mut self, record: &Record) -> Result<(), DriveError> {
+    fn see(&mut self, record: &Record, placed: Placed) -> Result<(), DriveError> {
         let campaign = self.state.campaign();
         self.state
-            .apply(record)
+            .take(record, placed)
             .map_err(|error| DriveError::of_records(campaign, error))?;
         let now = self.now();
         self.memory.follow(&self.state, record, now);

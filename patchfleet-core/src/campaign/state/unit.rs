@@ -2,7 +2,7 @@
 
 use super::ASK_AGAIN_AFTER;
 use crate::budget::Seconds;
-use crate::campaign::Record;
+use crate::campaign::clocks::Placed;
 use crate::campaign::ledger::UnitCounts;
 use crate::id::{CommandId, ExecutionId, Location, NodeId, UnitId, WriterId};
 use crate::outcome::LocationOutcome;
@@ -86,11 +86,24 @@ pub struct Intent {
     pub since: Timestamp,
     /// The exact request.
     pub request: StartRequest,
-    /// Every sending without an answer, in the order of the log: who, and when. Empty: each
-    /// sending so far was answered by "not now", so none took effect.
-    pub in_doubt: Vec<(WriterId, Timestamp)>,
+    /// Every sending without an answer, in the order of the log. Empty: each sending so far was answered by
+    /// "not now", so none took effect.
+    pub in_doubt: Vec<Sending>,
     /// AWS's last "not now".
     pub deferred: Option<(PortErrorKind, String)>,
+}
+
+/// One sending of a start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Sending {
+    /// Who sent it.
+    pub writer: WriterId,
+    /// When, as far as its reader knows. Waits are counted from here.
+    pub at: Timestamp,
+    /// It was not sent before this. The age of its client token is counted from here. `None`: nobody knows how old
+    /// it is, because the clock of whoever sent it is ahead.
+    pub not_before: Option<Timestamp>,
 }
 
 /// A stop of a unit's execution by the campaign itself.
@@ -245,13 +258,17 @@ impl UnitState {
         !self.named.is_empty() && self.named.is_subset(&self.away)
     }
 
-    pub(super) fn intend(&mut self, attempt: u32, request: &StartRequest, record: &Record) {
-        let doubt = (record.writer, record.at);
+    pub(super) fn intend(&mut self, attempt: u32, request: &StartRequest, writer: WriterId, placed: Placed) {
+        let doubt = Sending {
+            writer,
+            at: placed.at,
+            not_before: placed.not_before,
+        };
         match &mut self.start {
             StartState::NotStarted => {
                 self.start = StartState::Intended(Box::new(Intent {
                     attempt,
-                    since: record.at,
+                    since: placed.at,
                     request: request.clone(),
                     in_doubt: vec![doubt],
                     deferred: None,

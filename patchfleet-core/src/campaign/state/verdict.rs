@@ -56,7 +56,7 @@ pub enum StopReason {
     },
     /// Nobody drove the campaign for long, and whoever went on with it has nothing more of it begun.
     Unattended {
-        /// When it was last driven.
+        /// When it was last driven. After `until` if nobody knows: it was planned by a clock that is ahead.
         since: Timestamp,
         /// When it was driven on.
         until: Timestamp,
@@ -114,6 +114,12 @@ impl fmt::Display for StopReason {
             } => write!(
                 f,
                 "AWS began the command in {location} late: it expires at {expires:.0}, past the cutoff {at:.0}"
+            ),
+            Self::Unattended { since, until } if since > until => write!(
+                f,
+                "by its log, the campaign was planned at {since:.0}, and a driver whose clock said {until:.0} went on \
+                 with it: nobody knows for how long nobody drove it, and nothing more of it is begun; a new run of the \
+                 request patches what is still missing"
             ),
             Self::Unattended { since, until } => write!(
                 f,

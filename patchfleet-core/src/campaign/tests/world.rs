@@ -4,7 +4,7 @@ pub(crate) use super::aws::*;
 use crate::budget::RateControl;
 use crate::campaign::fire::FirePorts;
 use crate::campaign::{Appended, CampaignLog, LogKey, NodeRows};
-use crate::campaign::{DriveError, Driver, Event, MemoryLog, MemoryRows, Record, State};
+use crate::campaign::{DriveError, Driver, Event, MemoryLog, MemoryRows, Notices, Record, State};
 use crate::census::NodeCounts;
 use crate::id::{CampaignId, Location, NodeId, NodeSet, RequestName, UnitId, WriterId};
 use crate::outcome::NodeRow;
@@ -222,6 +222,7 @@ impl World {
             clock: self.clock.clone(),
             writer: WriterId::from_uuid(Uuid::from_u128(writer)),
             observer: None,
+            notices: Notices::default(),
         }
     }
 

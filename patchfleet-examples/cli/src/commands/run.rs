@@ -224,7 +224,7 @@ async fn listed(store: &Store) -> Result<Vec<CampaignSummary>, Failure> {
 fn driver(ports: &Ports, store: &Store) -> Driver {
     let writer = WriterId::from_uuid(Uuid::new_v4());
     let mut driver = Driver::new(ports, store.log.clone(), store.rows.clone(), writer);
-    driver.observer = Some(progress::observer());
+    (driver.observer, driver.notices) = progress::watch(ports.clock.clone());
     driver
 }
 
