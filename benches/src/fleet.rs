@@ -3,11 +3,11 @@
 use crate::Fallible;
 use crate::pairs::account;
 use patchfleet_core::campaign::{CampaignLog as _, LogKey};
-use patchfleet_core::campaign::{Driver, MemoryLog, MemoryRows, Notices, Record, State};
+use patchfleet_core::campaign::{Driver, MemoryLog, MemoryRows, Record, State};
 use patchfleet_core::census::Depth;
 use patchfleet_core::id::CampaignId;
 use patchfleet_core::outcome::FinishedOutcome;
-use patchfleet_core::plan::{self, Attendance, Options, Plan};
+use patchfleet_core::plan::{Attendance, Plan, Planning};
 use patchfleet_core::port::Ports;
 use patchfleet_core::request::{Format, PatchRequest};
 use patchfleet_sim::{ClockMode, MemoryPorts, SimClock, world::World};
@@ -151,21 +151,13 @@ impl Fleet {
     ///
     /// If planning refuses.
     pub fn plan(&self, depth: Depth) -> Fallible<Plan> {
-        let options = Options {
+        let planning = Planning {
             depth,
             // At depth presence, an Install that nobody sees is refused.
             attendance: Attendance::Attended,
-            ..Options::default()
+            ..Planning::default()
         };
-        let (directory, inventory) = (&*self.ports.directory, &*self.ports.inventory);
-        let documents = &*self.ports.documents;
-        Ok(self.wait(plan::make(
-            directory,
-            inventory,
-            documents,
-            &self.request,
-            &options,
-        ))?)
+        Ok(self.wait(Plan::make(&self.ports, &self.request, &planning))?)
     }
 
     /// Runs a campaign to its end; gives its log.
@@ -175,19 +167,8 @@ impl Fleet {
     /// If the driver stops, or some location did not succeed.
     pub fn campaign(&self, plan: &Plan) -> Fallible<Vec<Record>> {
         let log = Arc::new(MemoryLog::new());
-        let driver = Driver {
-            automation: self.ports.automation.clone(),
-            commands: self.ports.commands.clone(),
-            patch_states: self.ports.patch_states.clone(),
-            inventory: self.ports.inventory.clone(),
-            documents: self.ports.documents.clone(),
-            log: log.clone(),
-            rows: Arc::new(MemoryRows::new()),
-            clock: self.ports.clock.clone(),
-            writer: WRITER.parse()?,
-            observer: None,
-            notices: Notices::default(),
-        };
+        let rows = Arc::new(MemoryRows::new());
+        let driver = Driver::new(&self.ports, log.clone(), rows, WRITER.parse()?);
         let campaign = campaign_id()?;
         let state = self.wait(async {
             driver.begin(campaign, plan).await?;

@@ -41,7 +41,7 @@ pub use driver::{
     StillUnread, Turn,
 };
 pub use event::{Event, ParseDigestError, RECORD_FORMAT, Record, RecordDigest, Replacement, TurnedUp};
-pub use fire::{FireError, Fired, FiredBefore, fire, fired_before};
+pub use fire::{FireError, Fired, FiredBefore, fire_plan, fired_before};
 pub use journal::load;
 pub use ledger::SoFar;
 pub use listing::{CampaignList, CampaignSummary, DamagedLog, campaigns};

@@ -17,6 +17,7 @@ pub mod campaign;
 pub mod census;
 pub mod expand;
 mod fleet;
+mod front;
 mod hash;
 pub mod id;
 pub mod outcome;
@@ -29,5 +30,6 @@ pub mod refusal;
 pub mod report;
 pub mod request;
 pub mod runbook;
-
 pub mod text;
+
+pub use front::{Campaign, CampaignError, Campaigns, Planned, ReadAgain, Remedy, Served, serve_event};

@@ -10,10 +10,10 @@ pub use account::Account;
 use aws_smithy_types::retry::RetryConfig;
 use patchfleet_aws::{Aws, simulated_config};
 use patchfleet_core::{
-    campaign::{Driver, LogKey, MemoryLog, MemoryRows, Notices, Progress, Record, State},
+    campaign::{Driver, LogKey, MemoryLog, MemoryRows, Progress, Record, State},
     id::{CampaignId, EventId, EventSource, Location, ParseIdError, Region, WriterId},
     outcome::NodeRow,
-    plan::{self, Plan, PlanError},
+    plan::{Attendance, Plan, PlanError, Planning},
     port::{PortResult, Ports},
     problem::Problems,
     report::Report,
@@ -87,26 +87,11 @@ pub fn over_http(sim: &Sim, access: &Access) -> Result<Ports, Failure> {
 ///
 /// Why there is no plan.
 pub async fn plan(ports: &Ports, request: &PatchRequest) -> Result<Plan, PlanError> {
-    let options = plan::Options {
-        results: Some(ports.results()),
-        attendance: plan::Attendance::Attended,
-        ..plan::Options::default()
+    let planning = Planning {
+        attendance: Attendance::Attended,
+        ..Planning::default()
     };
-    plan_with(ports, request, &options).await
-}
-
-/// Plans as the options say.
-///
-/// # Errors
-///
-/// Why there is no plan.
-pub async fn plan_with(
-    ports: &Ports,
-    request: &PatchRequest,
-    options: &plan::Options<'_>,
-) -> Result<Plan, PlanError> {
-    let (directory, inventory) = (&*ports.directory, &*ports.inventory);
-    plan::make(directory, inventory, &*ports.documents, request, options).await
+    Plan::make(ports, request, &planning).await
 }
 
 /// One campaign, its log and its rows, in memory.
@@ -138,19 +123,8 @@ impl Campaign {
     /// If the driver refuses to begin.
     pub async fn begin(ports: &Ports, plan: Plan) -> Result<Self, Failure> {
         let id = CampaignId::of_event(&plan.request.digest(), &EventId::new(EventSource::Slot, "test")?);
-        let driver = Driver {
-            automation: ports.automation.clone(),
-            commands: ports.commands.clone(),
-            patch_states: ports.patch_states.clone(),
-            inventory: ports.inventory.clone(),
-            documents: ports.documents.clone(),
-            log: Arc::new(MemoryLog::new()),
-            rows: Arc::new(MemoryRows::new()),
-            clock: ports.clock.clone(),
-            writer: WriterId::from_uuid(id.as_uuid()),
-            observer: None,
-            notices: Notices::default(),
-        };
+        let (log, rows) = (Arc::new(MemoryLog::new()), Arc::new(MemoryRows::new()));
+        let driver = Driver::new(ports, log, rows, WriterId::from_uuid(id.as_uuid()));
         driver.begin(id, &plan).await?;
         Ok(Self { id, plan, driver })
     }

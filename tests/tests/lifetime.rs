@@ -8,13 +8,13 @@
 
 use patchfleet_core::{
     outcome::NodeOutcome,
-    plan::{self, Cutoff, PlanError},
+    plan::{Plan, PlanError, Planning},
     refusal::RefusalCode,
     report::ReportOutcome,
     request::PatchRequest,
 };
 use patchfleet_sim::{ClockMode, SimClock, world::World};
-use patchfleet_tests::{Campaign, in_memory, plan_and_run, plan_with, request};
+use patchfleet_tests::{Campaign, in_memory, plan_and_run, request};
 
 /// One location with a group of these nodes.
 fn world(nodes: &str) -> SimClock {
@@ -136,8 +136,7 @@ async fn unattended_nothing_is_started_where_a_silent_node_can_hold_up_the_other
     let clock = world("{ count = 2 }, { count = 1, reachability = \"offline\" }");
     let request = ask("");
     let ports = in_memory(&clock, &request.access).unwrap();
-    let Err(PlanError::Refused(refusal)) = plan_with(&ports, &request, &plan::Options::default()).await
-    else {
+    let Err(PlanError::Refused(refusal)) = Plan::make(&ports, &request, &Planning::default()).await else {
         unreachable!("one place, and one node that may hold it")
     };
     assert_eq!(refusal.reasons[0].code, RefusalCode::NodesOffline);
@@ -151,9 +150,7 @@ async fn leaving_silent_nodes_out_patches_the_others_and_accounts_for_every_node
     );
     let request = ask("policy = { offline = \"skip\" }");
     let ports = in_memory(&clock, &request.access).unwrap();
-    let plan = plan_with(&ports, &request, &plan::Options::default())
-        .await
-        .unwrap();
+    let plan = Plan::make(&ports, &request, &Planning::default()).await.unwrap();
     assert_eq!(plan.units.len(), 2);
     let planned = plan.locations[0].nodes.unwrap();
     let ended = Campaign::begin(&ports, plan).await.unwrap().run().await.unwrap();
@@ -201,15 +198,12 @@ async fn a_start_that_aws_keeps_waiting_past_the_cutoff_is_told_and_is_no_succes
     let ports = in_memory(&clock, &request.access).unwrap();
     let now = ports.clock.now();
     let hours = jiff::SignedDuration::from_hours;
-    let cutoff = Cutoff {
-        at: now + hours(7),
-        now,
-    };
-    let options = plan::Options {
+    let cutoff = now + hours(7);
+    let planning = Planning {
         cutoff: Some(cutoff),
-        ..plan::Options::default()
+        ..Planning::default()
     };
-    let plan = plan_with(&ports, &request, &options).await.unwrap();
+    let plan = Plan::make(&ports, &request, &planning).await.unwrap();
     let mut nap = plan.units[0].start.clone();
     nap.document_name = "Nap".parse().unwrap();
     nap.parameters = [("Why".to_owned(), vec!["backup".to_owned()])].into();
@@ -232,7 +226,7 @@ async fn a_start_that_aws_keeps_waiting_past_the_cutoff_is_told_and_is_no_succes
     let requested: jiff::Timestamp = command["requested"].as_str().unwrap().parse().unwrap();
     assert!(requested >= now + hours(3), "AWS began it late");
     // The node that does not answer keeps it alive until it expires.
-    assert!(ended.records.last().unwrap().at > cutoff.at);
+    assert!(ended.records.last().unwrap().at > cutoff);
     assert_eq!(report.outcome, ReportOutcome::Halted);
     assert_eq!(report.exit_code(), 5);
     let detail = &report.locations[0].detail;

@@ -109,7 +109,7 @@ pub enum FireError {
 /// a time.
 ///
 /// `None`: AWS lists none. What was started a few seconds ago may not be listed yet; a start is safe
-/// all the same, since the client token is the same ([`fire`]).
+/// all the same, since the client token is the same ([`fire_plan`]).
 ///
 /// # Errors
 ///
@@ -141,7 +141,7 @@ pub async fn fired_before(
 /// Those of [`fired_before`]; [`FireError::NeedsDriver`] if the plan has several units, and
 /// [`FireError::RunbookChanged`] if its runbook is another one by now (nothing was started);
 /// [`FireError::Port`] if AWS refused, or did not answer: firing the same campaign again is safe.
-pub async fn fire(
+pub async fn fire_plan(
     ports: &Ports,
     campaign: CampaignId,
     plan: &Plan,

@@ -4,16 +4,31 @@ use super::{Cutoff, Plan, build, reading};
 use crate::census::{self, Depth};
 use crate::expand::expand;
 use crate::port::{
-    Caller, Directory, Documents, Inventory, PortError, PortErrorKind, PortResult, ResultPorts,
+    Caller, Directory, Documents, Inventory, PortError, PortErrorKind, PortResult, Ports, ResultPorts,
 };
 use crate::refusal::{Refusal, RefusalCode, RefusalReason};
 use crate::request::{OfflineAction, Operation, PatchRequest, RunbookPin, Selector};
 use crate::runbook::{self, CommandSteps, StepTimeout};
 use futures_util::future::join;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// How a plan is made.
+/// What whoever asks for a plan decides beside the request.
+///
+/// The default counts every node, takes nobody to be there, and has no cutoff.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Planning {
+    /// How closely to look into each location.
+    pub depth: Depth,
+    /// Whether somebody is there to see the plan.
+    pub attendance: Attendance,
+    /// The instant by which every command is to have expired. A command that is alive patches and
+    /// reboots a node whenever that comes back.
+    pub cutoff: Option<Timestamp>,
+}
+
+/// How the stage [`make`] plans, down to what [`Plan::make`] sets by itself.
 #[derive(Clone, Copy)]
 pub struct Options<'a> {
     /// How closely to look into each location.
@@ -113,8 +128,46 @@ impl From<PortError> for PlanError {
     }
 }
 
-/// Finds out who calls, which locations the request names, what is in each of them and what the
-/// runbook says, and plans. Starts nothing and changes nothing.
+impl Plan {
+    /// Plans a request whose campaign a driver is to follow. It reads AWS, and starts and changes nothing.
+    ///
+    /// It finds out who calls, which locations the request names, what is in each of them, and what the runbook
+    /// says. Before an Install it also tries the calls with which results are read.
+    ///
+    /// # Errors
+    ///
+    /// [`PlanError::Refused`] with every reason of the stage that refused, [`PlanError::Port`] if the caller or
+    /// the runbook cannot be found out.
+    pub async fn make(ports: &Ports, request: &PatchRequest, planning: &Planning) -> Result<Self, PlanError> {
+        Self::made(ports, request, planning, Followed::ByDriver).await
+    }
+
+    pub(crate) async fn made(
+        ports: &Ports,
+        request: &PatchRequest,
+        planning: &Planning,
+        followed: Followed,
+    ) -> Result<Self, PlanError> {
+        let cutoff = planning.cutoff.map(|at| Cutoff {
+            at,
+            now: ports.clock.now(),
+        });
+        let options = Options {
+            depth: planning.depth,
+            attendance: planning.attendance,
+            cutoff,
+            followed,
+            // Nobody reads the results of what nobody follows.
+            results: (followed == Followed::ByDriver).then(|| ports.results()),
+            ..Options::default()
+        };
+        let (directory, inventory) = (&*ports.directory, &*ports.inventory);
+        make(directory, inventory, &*ports.documents, request, &options).await
+    }
+}
+
+/// [`Plan::make`] as a stage by itself: it needs only the ports that planning asks, and its options say all
+/// that can be said.
 ///
 /// # Errors
 ///

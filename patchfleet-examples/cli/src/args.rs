@@ -3,7 +3,6 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::{SignedDuration, Timestamp};
 use patchfleet_core::id::CampaignId;
-use patchfleet_core::plan::Cutoff;
 use patchfleet_core::request::Format;
 use std::path::PathBuf;
 
@@ -163,12 +162,11 @@ impl std::str::FromStr for CutoffArg {
 
 impl CutoffArg {
     /// The cutoff of a plan that is made now.
-    pub(crate) fn from(self, now: Timestamp) -> Cutoff {
-        let at = match self {
+    pub(crate) fn from(self, now: Timestamp) -> Timestamp {
+        match self {
             Self::At(at) => at,
             Self::In(duration) => now.checked_add(duration).unwrap_or(Timestamp::MAX),
-        };
-        Cutoff { at, now }
+        }
     }
 }
 

@@ -2,10 +2,10 @@
 
 use patchfleet_core::campaign::DriveError;
 use patchfleet_core::plan::PlanError;
-use patchfleet_core::port::PortErrorKind;
 use patchfleet_core::problem::{Problems, chain};
 use patchfleet_core::refusal::Refusal;
 use patchfleet_core::text::one_line;
+use patchfleet_core::{CampaignError, Remedy};
 use std::error::Error;
 use std::process::ExitCode;
 
@@ -84,13 +84,19 @@ impl From<PlanError> for Failure {
 
 impl From<DriveError> for Failure {
     fn from(error: DriveError) -> Self {
-        match error.refusal() {
-            Some(refusal) => Self::Refused(refusal),
-            // The folder that --log names cannot be used.
-            None if matches!(&error, DriveError::NotBegun { source, .. } if source.kind() == PortErrorKind::Invalid) => {
-                Self::Usage(chain(&error))
+        CampaignError::from(error).into()
+    }
+}
+
+impl From<CampaignError> for Failure {
+    fn from(error: CampaignError) -> Self {
+        match error {
+            CampaignError::Refused(refusal) => Self::Refused(refusal),
+            CampaignError::NoPlace(error) => {
+                Self::Usage(format!("--log (or PATCHFLEET_LOG): {}", error.chain()))
             }
-            None => Self::Unexpected(Box::new(error)),
+            error if error.remedy() == Remedy::OtherPlace => Self::Usage(chain(&error)),
+            error => Self::Unexpected(Box::new(error)),
         }
     }
 }

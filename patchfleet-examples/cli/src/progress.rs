@@ -10,12 +10,12 @@ use std::io::{IsTerminal as _, Write as _};
 use std::sync::{Arc, Mutex};
 
 /// Watches a campaign as the terminal allows.
-pub(crate) fn watch(clock: Arc<dyn Clock>) -> (Option<Observer>, Notices) {
+pub(crate) fn watch(clock: Arc<dyn Clock>) -> (Observer, Notices) {
     if std::io::stderr().is_terminal() {
         let bars = Arc::new(Bars::new());
         let both = bars.both.clone();
         (
-            Some(Arc::new(move |record, state| bars.show(record, state))),
+            Arc::new(move |record, state| bars.show(record, state)),
             // Nobody is left to tell if standard error is closed.
             Notices::new(Arc::new(move |notice| {
                 let _ = both.println(notice_line(&*clock, notice));
@@ -24,7 +24,7 @@ pub(crate) fn watch(clock: Arc<dyn Clock>) -> (Option<Observer>, Notices) {
     } else {
         let told = Told::default();
         (
-            Some(Arc::new(move |record, state| print_lines(record, state, &told))),
+            Arc::new(move |record, state| print_lines(record, state, &told)),
             Notices::new(Arc::new(move |notice| {
                 let _ = writeln!(std::io::stderr(), "{}", notice_line(&*clock, notice));
             })),

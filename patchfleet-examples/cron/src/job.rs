@@ -6,15 +6,16 @@ use crate::follow::Became;
 use crate::schedule::Schedule;
 use jiff::{SignedDuration, Timestamp};
 use patchfleet_aws::{Aws, SystemClock, external_id_from_env};
-use patchfleet_core::campaign::{DriveError, Driver, Notices, SHORTEST_GAP, Store, load, open_campaign};
+use patchfleet_core::campaign::{DriveError, Notices, Observer, SHORTEST_GAP, Store};
 use patchfleet_core::id::{CampaignId, EventId, WriterId};
-use patchfleet_core::plan::{self, Cutoff, PlanError, require_central};
+use patchfleet_core::plan::Planning;
 use patchfleet_core::port::{Clock, PortError, PortErrorKind, Ports};
 use patchfleet_core::problem::chain;
 use patchfleet_core::refusal::Refusal;
 use patchfleet_core::report::Report;
 use patchfleet_core::request::{Access, Format, MAX_REQUEST_BYTES, PatchRequest};
 use patchfleet_core::text::one_line;
+use patchfleet_core::{CampaignError, Campaigns, Remedy};
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::fs::File;
@@ -37,13 +38,12 @@ pub(crate) enum Event {
 
 impl Event {
     /// When every command has expired, `after` the event, in a plan that is made now.
-    fn cutoff(&self, after: SignedDuration, now: Timestamp) -> Cutoff {
+    fn cutoff(&self, after: SignedDuration, now: Timestamp) -> Timestamp {
         let event = match self {
             Self::Slot(_, at) => *at,
             Self::Once => now,
         };
-        let at = event.checked_add(after).unwrap_or(Timestamp::MAX);
-        Cutoff { at, now }
+        event.checked_add(after).unwrap_or(Timestamp::MAX)
     }
 }
 
@@ -131,48 +131,29 @@ impl Failure {
     }
 }
 
-impl From<PlanError> for Failure {
-    fn from(error: PlanError) -> Self {
-        match error {
-            PlanError::Refused(refusal) => Self::Refused(refusal),
-            PlanError::Port(error) => error.into(),
-        }
-    }
-}
-
 impl From<PortError> for Failure {
     fn from(error: PortError) -> Self {
-        match error.kind() {
-            PortErrorKind::Invalid | PortErrorKind::Incompatible => Self::Unexpected(Box::new(error)),
-            _ => Self::Passing(Box::new(error)),
-        }
+        CampaignError::from(error).into()
     }
 }
 
 impl From<DriveError> for Failure {
     fn from(error: DriveError) -> Self {
-        use DriveError as E;
-        match (error.refusal(), error) {
-            (Some(refusal), _) => Self::Refused(refusal),
+        CampaignError::from(error).into()
+    }
+}
+
+impl From<CampaignError> for Failure {
+    fn from(error: CampaignError) -> Self {
+        match (error.remedy(), error) {
+            (_, CampaignError::Refused(refusal)) => Self::Refused(refusal),
+            (_, CampaignError::NoPlace(source)) => Self::Settings(source),
             // The folder that --log names cannot be used.
-            (None, E::NotBegun { source, .. }) if source.kind() == PortErrorKind::Invalid => {
+            (Remedy::OtherPlace, CampaignError::Driving(DriveError::NotBegun { source, .. })) => {
                 Self::Settings(source)
             }
-            (None, error @ (E::Log { .. } | E::Rows { .. })) => {
-                let source = error
-                    .source()
-                    .and_then(|source| source.downcast_ref::<PortError>());
-                match source.map(PortError::kind) {
-                    Some(PortErrorKind::Invalid | PortErrorKind::Incompatible) => {
-                        Self::Unexpected(Box::new(error))
-                    }
-                    _ => Self::Passing(Box::new(error)),
-                }
-            }
-            (None, error @ (E::NotBegun { .. } | E::Credentials { .. } | E::Observe { .. })) => {
-                Self::Passing(Box::new(error))
-            }
-            (None, error) => Self::Unexpected(Box::new(error)),
+            (Remedy::TryLater, error) => Self::Passing(Box::new(error)),
+            (_, error) => Self::Unexpected(Box::new(error)),
         }
     }
 }
@@ -216,7 +197,7 @@ impl<R: Reach> Job<R> {
     /// Whether the campaign of `request` and the slot `id` is in the log, and over.
     pub(crate) async fn has_run(&self, request: &PatchRequest, id: &EventId) -> bool {
         let campaign = CampaignId::of_event(&request.digest(), id);
-        let state = load(self.store.log.as_ref(), campaign).await;
+        let state = self.store.load(campaign).await;
         state.is_ok_and(|state| state.is_some_and(|state| state.finished().is_some()))
     }
 
@@ -229,7 +210,7 @@ impl<R: Reach> Job<R> {
                 return 2;
             }
         };
-        match open_campaign(self.store.log.as_ref(), &request.name).await {
+        match self.store.open_campaign(&request.name).await {
             Ok(None) => 0,
             Ok(Some(open)) => {
                 tracing::error!(
@@ -301,9 +282,8 @@ impl<R: Reach> Job<R> {
         event: &Event,
         campaign: CampaignId,
     ) -> Result<Option<Became>, Failure> {
-        plan::refuse_presigned(request).map_err(Failure::Refused)?;
         // Planning takes a while, and finds out too late that no log can be kept.
-        self.store.log.make().await.map_err(Failure::Settings)?;
+        self.store.admit(request).await?;
         let ports = self.reach.ports(&request.access).await?;
         let now = ports.clock.now();
         let is_later = |than: SignedDuration| match event {
@@ -317,14 +297,12 @@ impl<R: Reach> Job<R> {
         if *self.stop.borrow() {
             return Ok(Some(Became::Stopped));
         }
-        let (directory, inventory) = (ports.directory.as_ref(), ports.inventory.as_ref());
-        let documents = ports.documents.as_ref();
-        let options = plan::Options {
+        let campaigns = self.campaigns(&ports);
+        let planning = Planning {
             cutoff: self.cutoff.map(|after| event.cutoff(after, now)),
-            results: Some(ports.results()),
-            ..plan::Options::default()
+            ..Planning::default()
         };
-        let plan = plan::make(directory, inventory, documents, request, &options).await?;
+        let planned = campaigns.plan(request, &planning).await?;
         // Planning takes a while, where AWS throttles it a long one, and nothing has been started yet. With
         // a short --late it may take as long as it usually takes for many accounts.
         if is_later(self.late.max(SHORTEST_GAP)) {
@@ -333,8 +311,8 @@ impl<R: Reach> Job<R> {
         if *self.stop.borrow() {
             return Ok(Some(Became::Stopped));
         }
-        tracing::info!("campaign {campaign}\n{}", plan.to_text());
-        self.driver(&ports).begin(campaign, &plan).await?;
+        tracing::info!("campaign {campaign}\n{}", planned.plan().to_text());
+        planned.begin(campaign).await?;
         Ok(None)
     }
 
@@ -348,12 +326,10 @@ impl<R: Reach> Job<R> {
         let mut trouble = Trouble::new(self);
         let (open, state) = loop {
             let found = async {
-                let Some(open) = open_campaign(self.store.log.as_ref(), &request.name).await? else {
+                let Some(open) = self.store.open_campaign(&request.name).await? else {
                     return Ok(None);
                 };
-                Ok(load(self.store.log.as_ref(), open)
-                    .await?
-                    .map(|state| (open, state)))
+                Ok(self.store.load(open).await?.map(|state| (open, state)))
             };
             match found.await {
                 Ok(Some(found)) => break found,
@@ -393,7 +369,7 @@ impl<R: Reach> Job<R> {
                 Err(failure) => failure,
             };
             // Where it gets on in between, the trouble is a new one.
-            let now = load(self.store.log.as_ref(), campaign).await.ok().flatten();
+            let now = self.store.load(campaign).await.ok().flatten();
             let now = now.map(|state| state.next_seq());
             if now.is_some() && now != records {
                 trouble = Trouble::new(self);
@@ -413,36 +389,35 @@ impl<R: Reach> Job<R> {
         campaign: CampaignId,
         longest_gap: Option<SignedDuration>,
     ) -> Result<Box<Report>, Failure> {
-        let Some(state) = load(self.store.log.as_ref(), campaign).await? else {
+        let Some(state) = self.store.load(campaign).await? else {
             return Err(DriveError::NoSuchCampaign { campaign }.into());
         };
         let ports = self.reach.ports(&state.plan().request.access).await?;
-        require_central(ports.directory.as_ref(), state.plan()).await?;
-        let driver = self.driver(&ports);
-        let state = match longest_gap {
-            Some(longest_gap) => driver.run_unless_left(campaign, longest_gap).await?,
-            None => driver.run(campaign).await?,
+        let campaign = self.campaigns(&ports).resume(&state).await?;
+        let report = match longest_gap {
+            Some(longest_gap) => campaign.run_unless_left(longest_gap).await?,
+            None => campaign.run().await?,
         };
-        Ok(Box::new(Report::build(&state, driver.rows.as_ref()).await?))
+        Ok(Box::new(report))
     }
 
-    fn driver(&self, ports: &Ports) -> Driver {
+    fn campaigns(&self, ports: &Ports) -> Campaigns {
         let writer = WriterId::from_uuid(Uuid::new_v4());
-        let Store { log, rows } = self.store.clone();
-        let mut driver = Driver::new(ports, log, rows, writer);
         let told = Mutex::new(BTreeSet::new());
-        driver.observer = Some(Arc::new(move |record, state| {
+        let observer: Observer = Arc::new(move |record, state| {
             for warning in record.events.iter().filter_map(|event| state.warning(event)) {
                 let is_news = told.lock().is_ok_and(|mut told| told.insert(warning.clone()));
                 if is_news {
                     tracing::warn!("{}", one_line(&warning));
                 }
             }
-        }));
-        driver.notices = Notices::new(Arc::new(|notice| {
+        });
+        let notices = Notices::new(Arc::new(|notice| {
             tracing::warn!("{}", one_line(&notice.to_string()));
         }));
-        driver
+        Campaigns::new(ports.clone(), self.store.clone(), writer)
+            .observed_by(observer)
+            .noticed_by(notices)
     }
 
     /// The request, as the file has it now.

@@ -6,9 +6,10 @@
     reason = "a test that meets what it does not expect fails"
 )]
 
-use patchfleet_core::campaign::{Driver, MemoryLog, MemoryRows, Notices};
+use patchfleet_core::Campaigns;
+use patchfleet_core::campaign::Store;
 use patchfleet_core::id::{CampaignId, WriterId};
-use patchfleet_core::plan::{self, Options};
+use patchfleet_core::plan::Planning;
 use patchfleet_core::request::{Format, PatchRequest};
 use patchfleet_sim::builtin::{CALM, TROUBLED};
 use patchfleet_sim::world::World;
@@ -16,7 +17,6 @@ use patchfleet_sim::{ClockMode, MemoryPorts, Sim, SimClock, SimOptions};
 use serde_json::Value;
 use std::path::Path;
 use std::process::Output;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::process::Command;
 use uuid::Uuid;
@@ -93,27 +93,12 @@ async fn in_memory(world: &str, request: &PatchRequest) -> (Vec<Value>, Vec<Stri
         access.session_name.clone(),
     )
     .into_ports();
-    let (directory, inventory) = (ports.directory.as_ref(), ports.inventory.as_ref());
-    let documents = ports.documents.as_ref();
-    let plan = plan::make(directory, inventory, documents, request, &Options::default())
+    let campaigns = Campaigns::new(ports, Store::in_memory(), WriterId::from_uuid(Uuid::nil()));
+    let campaign = CampaignId::from_uuid(Uuid::nil());
+    campaigns
+        .run(campaign, request, &Planning::default())
         .await
         .unwrap();
-    let driver = Driver {
-        automation: ports.automation,
-        commands: ports.commands,
-        patch_states: ports.patch_states,
-        inventory: ports.inventory,
-        documents: ports.documents,
-        log: Arc::new(MemoryLog::new()),
-        rows: Arc::new(MemoryRows::new()),
-        clock: ports.clock,
-        writer: WriterId::from_uuid(Uuid::nil()),
-        observer: None,
-        notices: Notices::default(),
-    };
-    let campaign = CampaignId::from_uuid(Uuid::nil());
-    driver.begin(campaign, &plan).await.unwrap();
-    driver.run(campaign).await.unwrap();
     clock.with_world(left_behind)
 }
 

@@ -1,7 +1,6 @@
 //! When every command of a campaign must have expired.
 
 use jiff::{SignedDuration, Timestamp};
-use patchfleet_core::plan::Cutoff;
 use std::error::Error;
 use std::fmt;
 
@@ -26,7 +25,7 @@ impl Error for NoTime {}
 
 /// The cutoff of a plan that is made now; `None` if the environment sets none. Templates set variables that
 /// have no value, so one that is empty is not set.
-pub(crate) fn cutoff(now: Timestamp) -> Result<Option<Cutoff>, NoTime> {
+pub(crate) fn cutoff(now: Timestamp) -> Result<Option<Timestamp>, NoTime> {
     match std::env::var_os(VARIABLE) {
         Some(text) if !text.to_string_lossy().trim().is_empty() => {
             after(&text.to_string_lossy(), now).map(Some)
@@ -35,11 +34,10 @@ pub(crate) fn cutoff(now: Timestamp) -> Result<Option<Cutoff>, NoTime> {
     }
 }
 
-fn after(text: &str, now: Timestamp) -> Result<Cutoff, NoTime> {
+fn after(text: &str, now: Timestamp) -> Result<Timestamp, NoTime> {
     let time = text.parse::<SignedDuration>().ok();
     let at = time
         .filter(SignedDuration::is_positive)
         .and_then(|time| now.checked_add(time).ok());
-    at.map(|at| Cutoff { at, now })
-        .ok_or_else(|| NoTime(text.to_owned()))
+    at.ok_or_else(|| NoTime(text.to_owned()))
 }

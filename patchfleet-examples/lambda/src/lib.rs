@@ -20,10 +20,9 @@ mod summary;
 
 use aws_config::SdkConfig;
 use patchfleet_aws::{Aws, Limits, SystemClock, external_id_from_env};
-use patchfleet_core::campaign::{FireError, Fired, fire, fired_before};
-use patchfleet_core::id::CampaignId;
-use patchfleet_core::plan::{self, PlanError};
+use patchfleet_core::plan::Planning;
 use patchfleet_core::port::Ports;
+use patchfleet_core::{Remedy, serve_event};
 use std::sync::Arc;
 
 use cutoff::cutoff;
@@ -58,46 +57,15 @@ pub async fn handle(event: Event, invocation_id: &str, config: &SdkConfig) -> Re
         .build()
         .map_err(|error| Failure::new("Failed", &error))?;
     let ports = Ports::of(aws, clock);
-    let not_fired = |error: FireError| match error {
-        FireError::Port(_) => Failure::new("Failed", &error),
-        _ => Failure::new("Refused", &error),
-    };
-    let campaign = CampaignId::of_event(&asked.request.digest(), &asked.event);
-    let longest_retry = asked.event.longest_retry();
-    let before = fired_before(&ports, campaign, &asked.request, longest_retry).await;
-    if let Some(before) = before.map_err(not_fired)? {
-        tracing::info!(%campaign, execution = %before.execution, "was served before");
-        return Ok(Summary::again(campaign, &before));
-    }
-    let refused = |error: PlanError| match error {
-        PlanError::Refused(refusal) => Failure::new("Refused", &refusal),
-        PlanError::Port(error) => Failure::new("Failed", &error),
-    };
-    let options = plan::Options {
+    let planning = Planning {
         cutoff: cutoff(ports.clock.now()).map_err(|error| Failure::new("Failed", &error))?,
-        // The function ends long before its patching does.
-        followed: plan::Followed::ByNobody,
-        ..plan::Options::default()
+        ..Planning::default()
     };
-    let plan = plan::make(
-        ports.directory.as_ref(),
-        ports.inventory.as_ref(),
-        ports.documents.as_ref(),
-        &asked.request,
-        &options,
-    )
-    .await
-    .map_err(refused)?;
-    let fired = fire(&ports, campaign, &plan, longest_retry).await;
-    let execution = match fired.map_err(not_fired)? {
-        // It was started while this delivery was planned.
-        Fired::AlreadyStarted(before) => {
-            tracing::info!(%campaign, execution = %before.execution, "was served meanwhile");
-            return Ok(Summary::again(campaign, &before));
-        }
-        Fired::Started(execution) => Some(execution),
-        Fired::NothingToDo => None,
-    };
-    tracing::info!(%campaign, ?execution, locations = plan.locations.len(), "served");
-    Ok(Summary::of(campaign, &plan, execution))
+    let served = serve_event(&ports, &asked.event, &asked.request, &planning).await;
+    let summary = Summary::of(served.map_err(|error| match error.remedy() {
+        Remedy::Change => Failure::new("Refused", &error),
+        _ => Failure::new("Failed", &error),
+    })?);
+    tracing::info!(campaign = %summary.campaign_id, execution = ?summary.execution_id, "{}", summary.outcome);
+    Ok(summary)
 }

@@ -1,5 +1,6 @@
 //! What the function answers.
 
+use patchfleet_core::Served;
 use patchfleet_core::campaign::FiredBefore;
 use patchfleet_core::id::{CampaignId, ExecutionId};
 use patchfleet_core::plan::Plan;
@@ -29,8 +30,21 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// What came of the event.
+    pub(crate) fn of(served: Served) -> Self {
+        match served {
+            Served::Started {
+                campaign,
+                execution,
+                plan,
+            } => Self::planned(campaign, &plan, Some(execution)),
+            Served::NothingToDo { campaign, plan } => Self::planned(campaign, &plan, None),
+            Served::Before { campaign, before } => Self::again(campaign, &before),
+        }
+    }
+
     /// What was planned, and the execution that was started for it, if there was anything to do.
-    pub(crate) fn of(campaign: CampaignId, plan: &Plan, started: Option<ExecutionId>) -> Self {
+    fn planned(campaign: CampaignId, plan: &Plan, started: Option<ExecutionId>) -> Self {
         Self {
             campaign_id: campaign,
             outcome: match started {
@@ -46,7 +60,7 @@ impl Summary {
     }
 
     /// What an earlier delivery of the event started.
-    pub(crate) fn again(campaign: CampaignId, before: &FiredBefore) -> Self {
+    fn again(campaign: CampaignId, before: &FiredBefore) -> Self {
         let locations = before.locations.as_ref().map(BTreeSet::len);
         let first = format!(
             "an earlier delivery of this event started it{}{}. Nothing was started anew, and the answer to that \

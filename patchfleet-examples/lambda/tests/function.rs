@@ -15,16 +15,16 @@ mod runtime_api;
 mod retry;
 
 use jiff::SignedDuration;
-use patchfleet_core::campaign::{Driver, MemoryLog, MemoryRows, Notices};
+use patchfleet_core::Campaigns;
+use patchfleet_core::campaign::Store;
 use patchfleet_core::id::{CampaignId, WriterId};
-use patchfleet_core::plan::{self, Options};
+use patchfleet_core::plan::Planning;
 use patchfleet_core::request::{Format, PatchRequest};
 use patchfleet_sim::builtin::CALM;
 use patchfleet_sim::world::World;
 use patchfleet_sim::{ClockMode, MemoryPorts, Sim, SimClock, SimOptions};
 use runtime_api::{Answer, Function};
 use serde_json::{Value, json};
-use std::sync::Arc;
 
 /// Another campaign, and its driver.
 const SOMEBODY: &str = "00000000-0000-4000-8000-000000000001";
@@ -116,27 +116,13 @@ async fn followed(request: &Value) -> (Vec<Value>, Vec<String>) {
         access.session_name.clone(),
     )
     .into_ports();
-    let (directory, inventory) = (ports.directory.as_ref(), ports.inventory.as_ref());
-    let documents = ports.documents.as_ref();
-    let plan = plan::make(directory, inventory, documents, &request, &Options::default())
+    let writer = SOMEBODY.parse::<WriterId>().unwrap();
+    let campaigns = Campaigns::new(ports, Store::in_memory(), writer);
+    let campaign = SOMEBODY.parse::<CampaignId>().unwrap();
+    campaigns
+        .run(campaign, &request, &Planning::default())
         .await
         .unwrap();
-    let driver = Driver {
-        automation: ports.automation,
-        commands: ports.commands,
-        patch_states: ports.patch_states,
-        inventory: ports.inventory,
-        documents: ports.documents,
-        log: Arc::new(MemoryLog::new()),
-        rows: Arc::new(MemoryRows::new()),
-        clock: ports.clock,
-        writer: SOMEBODY.parse::<WriterId>().unwrap(),
-        observer: None,
-        notices: Notices::default(),
-    };
-    let campaign = SOMEBODY.parse::<CampaignId>().unwrap();
-    driver.begin(campaign, &plan).await.unwrap();
-    driver.run(campaign).await.unwrap();
     clock.with_world(left_behind)
 }
 

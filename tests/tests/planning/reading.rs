@@ -1,9 +1,11 @@
 //! Read before Install: what collecting needs is tried before anything is patched.
 
 use super::{calls, open, refusal, wait};
-use patchfleet_core::plan::{self, Options};
+use patchfleet_core::id::{EventId, EventSource};
+use patchfleet_core::plan::Planning;
 use patchfleet_core::refusal::RefusalCode;
 use patchfleet_core::request::PatchRequest;
+use patchfleet_core::{Served, serve_event};
 use patchfleet_tests::{plan, request};
 
 /// Two accounts in two Regions. What the role in the second one may not do is `denied`.
@@ -120,16 +122,9 @@ fn a_scan_and_a_start_that_nobody_follows_try_nothing() {
     let (clock, ports) = open(&world(denied), &scan);
     assert!(wait(plan(&ports, &scan)).is_ok());
     let install = asked("Install");
-    let (directory, inventory) = (&*ports.directory, &*ports.inventory);
-    let documents = &*ports.documents;
-    let fired = wait(plan::make(
-        directory,
-        inventory,
-        documents,
-        &install,
-        &Options::default(),
-    ));
-    assert!(fired.is_ok());
+    let event = EventId::new(EventSource::Event, "fired").unwrap();
+    let served = wait(serve_event(&ports, &event, &install, &Planning::default()));
+    assert!(matches!(served, Ok(Served::Started { .. })), "{served:?}");
     let tried = calls(&clock)
         .iter()
         .any(|(operation, _)| operation == "DescribeInstancePatchStates");

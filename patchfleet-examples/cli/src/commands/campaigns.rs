@@ -1,12 +1,12 @@
 //! `patchfleet status` and `patchfleet report`: what a log says. They ask AWS nothing.
 
-use super::run::{Store, find, newest, print_report};
+use super::run::print_report;
 use super::{print_json, print_text};
 use crate::args::{CampaignArgs, Output, StatusArgs};
 use crate::exit::Failure;
-use patchfleet_core::campaign::{CampaignSummary, DamagedLog, Hold, HoldReason, LogKey, campaigns};
+use crate::log::Logs;
+use patchfleet_core::campaign::{CampaignSummary, DamagedLog, Hold, HoldReason, LogKey};
 use patchfleet_core::outcome::FinishedOutcome;
-use patchfleet_core::report::Report;
 use patchfleet_core::text::{by_number, counted, one_line};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -16,20 +16,13 @@ use std::process::ExitCode;
 const REASONS: usize = 3;
 
 pub(crate) async fn report(args: CampaignArgs) -> Result<ExitCode, Failure> {
-    let store = Store::given(&args.log)?;
-    let campaign = match args.campaign {
-        Some(campaign) => campaign,
-        None => newest(&store).await?,
-    };
-    let state = find(store.log.as_ref(), campaign).await?;
-    print_report(
-        &Report::build(&state, store.rows.as_ref()).await?,
-        args.output.output,
-    )
+    let logs = Logs::given(&args.log)?;
+    let state = logs.named_or_newest(args.campaign).await?;
+    print_report(&logs.store.report(&state).await?, args.output.output)
 }
 
 pub(crate) async fn status(args: StatusArgs) -> Result<ExitCode, Failure> {
-    let all = campaigns(Store::given(&args.log)?.log.as_ref()).await?;
+    let all = Logs::given(&args.log)?.store.campaigns().await?;
     let campaigns: Vec<_> = all
         .campaigns
         .iter()

@@ -6,8 +6,7 @@ use crate::exit::Failure;
 use crate::input;
 use crate::session::Session;
 use patchfleet_core::census::Depth;
-use patchfleet_core::plan::{self, Attendance, Options, Plan};
-use patchfleet_core::port::Ports;
+use patchfleet_core::plan::{Attendance, Plan, Planning, refuse_presigned};
 use patchfleet_core::request::PatchRequest;
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
@@ -17,10 +16,10 @@ use std::process::ExitCode;
 pub(crate) async fn plan(args: PlanArgs) -> Result<ExitCode, Failure> {
     let request = request(&args.request, &args.world)?;
     if args.out.is_some() || matches!(args.output.output, Output::Json) {
-        plan::refuse_presigned(&request).map_err(Failure::Refused)?;
+        refuse_presigned(&request).map_err(Failure::Refused)?;
     }
     let session = Session::open(&args.world, Some(request.access.clone())).await?;
-    let options = Options {
+    let planning = Planning {
         depth: depth(args.request.depth),
         cutoff: args
             .request
@@ -28,10 +27,8 @@ pub(crate) async fn plan(args: PlanArgs) -> Result<ExitCode, Failure> {
             .map(|when| when.from(session.ports.clock.now())),
         // Nothing is started, and whoever asked reads the warnings.
         attendance: Attendance::Attended,
-        results: Some(session.ports.results()),
-        ..Options::default()
     };
-    let plan = make(&session.ports, &request, &options).await?;
+    let plan = Plan::make(&session.ports, &request, &planning).await?;
     if let Some(path) = &args.out {
         private(path, &plan.to_json())
             .map_err(|error| Failure::Usage(format!("cannot write {}: {error}", path.display())))?;
@@ -82,14 +79,4 @@ pub(crate) fn depth(arg: DepthArg) -> Depth {
         DepthArg::Presence => Depth::Presence,
         DepthArg::Count => Depth::Count,
     }
-}
-
-pub(crate) async fn make(
-    ports: &Ports,
-    request: &PatchRequest,
-    options: &Options<'_>,
-) -> Result<Plan, Failure> {
-    let (directory, inventory) = (ports.directory.as_ref(), ports.inventory.as_ref());
-    let documents = ports.documents.as_ref();
-    Ok(plan::make(directory, inventory, documents, request, options).await?)
 }

@@ -3,85 +3,21 @@
 use super::{plan, print_json, print_text};
 use crate::args::{CampaignArgs, DepthArg, LogArgs, Output, ResumeArgs, RunArgs};
 use crate::exit::Failure;
+use crate::log::Logs;
 use crate::session::Session;
 use crate::{input, progress, shell};
-use patchfleet_core::campaign::{
-    self, CampaignLog, CampaignSummary, DriveError, Driver, NodeRows, State, campaigns, load, open_campaign,
-};
 use patchfleet_core::id::{CampaignId, WriterId};
-use patchfleet_core::plan::{Attendance, Cutoff, Options, Plan, refuse_presigned, require_central};
+use patchfleet_core::plan::{Attendance, Plan, Planning};
 use patchfleet_core::port::Ports;
 use patchfleet_core::refusal::{Refusal, RefusalCode, RefusalReason};
 use patchfleet_core::report::Report;
 use patchfleet_core::request::Operation;
 use patchfleet_core::text::{counted, one_line};
+use patchfleet_core::{Campaign, Campaigns};
 use std::io::{IsTerminal as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 use uuid::Uuid;
-
-/// Where campaigns are remembered, unless `--log` says so.
-const DEFAULT_LOG: &str = ".patchfleet";
-
-/// A campaign's log and the results of its nodes.
-pub(crate) struct Store {
-    pub(crate) log: Arc<dyn CampaignLog>,
-    pub(crate) rows: Arc<dyn NodeRows>,
-    /// Where that is, for people.
-    place: String,
-}
-
-impl Store {
-    /// The store that is named, which must be there for what is read from it.
-    pub(crate) fn given(args: &LogArgs) -> Result<Self, Failure> {
-        log_dir(args).map(|dir| Self::at(&dir))
-    }
-
-    fn at(dir: &Path) -> Self {
-        Self::of_parts(campaign::Store::in_folder(dir), dir.display().to_string())
-    }
-
-    fn of_parts(store: campaign::Store, place: String) -> Self {
-        let campaign::Store { log, rows } = store;
-        Self { log, rows, place }
-    }
-
-    /// A store in a folder that is made now: planning takes a while, and finds out too late that no log can be
-    /// kept.
-    async fn made_at(dir: &Path) -> Result<Self, Failure> {
-        let store = Self::at(dir);
-        let made = store.log.make().await;
-        made.map_err(|error| Failure::Usage(format!("--log (or PATCHFLEET_LOG): {}", error.chain())))?;
-        Ok(store)
-    }
-
-    /// A simulated organisation ends with the process, so nothing of it is worth keeping unless
-    /// that is asked for.
-    async fn of(args: &LogArgs, simulated: bool) -> Result<Self, Failure> {
-        if simulated && args.log.is_none() {
-            return Ok(Self::of_parts(campaign::Store::in_memory(), "memory".to_owned()));
-        }
-        Self::made_at(&log_dir(args)?).await
-    }
-}
-
-/// The folder of logs. A URL is no folder, and one of its name would be made here.
-fn log_dir(args: &LogArgs) -> Result<PathBuf, Failure> {
-    let dir = args.log.clone().unwrap_or_else(|| DEFAULT_LOG.into());
-    if dir.as_os_str().is_empty() {
-        return Err(Failure::Usage(format!(
-            "--log (or PATCHFLEET_LOG) is empty: name a folder, or leave it out for {DEFAULT_LOG}"
-        )));
-    }
-    if dir.to_string_lossy().contains("://") {
-        return Err(Failure::Usage(format!(
-            "--log (or PATCHFLEET_LOG) = {}: logs are kept in folders; other places are not supported by this version",
-            dir.display()
-        )));
-    }
-    Ok(dir)
-}
 
 pub(crate) async fn run(args: RunArgs) -> Result<ExitCode, Failure> {
     let saved = args.plan.as_deref().map(input::plan).transpose()?;
@@ -89,27 +25,22 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode, Failure> {
         Some(plan) => plan.request.clone(),
         None => plan::request(&args.request, &args.world)?,
     };
-    refuse_presigned(&request).map_err(Failure::Refused)?;
     let simulated = args.world.is_simulated();
-    let store = Store::of(&args.log, simulated).await?;
-    if let Some(open) = open_campaign(store.log.as_ref(), &request.name).await? {
-        let name = request.name;
-        return Err(DriveError::NameTaken { name, open }.into());
-    }
+    let logs = Logs::of(&args.log, simulated)?;
+    // Before AWS is asked anything.
+    logs.store.admit(&request).await?;
     let session = Session::open(&args.world, Some(request.access.clone())).await?;
-    let depth = match &saved {
-        // As closely as before, so that the two can be compared.
-        Some(plan) if plan.locations.iter().any(|location| location.nodes.is_some()) => DepthArg::Count,
-        Some(_) => DepthArg::Presence,
-        None => args.request.depth,
-    };
     let now = session.ports.clock.now();
-    let saved_cutoff = saved.as_ref().and_then(|plan| plan.lifetime?.cutoff);
-    let options = Options {
-        depth: plan::depth(depth),
+    let planning = Planning {
+        depth: plan::depth(match &saved {
+            // As closely as before, so that the two can be compared.
+            Some(plan) if plan.locations.iter().any(|location| location.nodes.is_some()) => DepthArg::Count,
+            Some(_) => DepthArg::Presence,
+            None => args.request.depth,
+        }),
         cutoff: match args.request.cutoff {
             Some(when) => Some(when.from(now)),
-            None => saved_cutoff.map(|at| Cutoff { at, now }),
+            None => saved.as_ref().and_then(|plan| plan.lifetime?.cutoff),
         },
         // Where nothing is real, nobody has to be there.
         attendance: if simulated || (!args.yes && on_terminal()) {
@@ -117,63 +48,45 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode, Failure> {
         } else {
             Attendance::Unattended
         },
-        results: Some(session.ports.results()),
-        ..Options::default()
     };
-    let mut plan = plan::make(&session.ports, &request, &options).await?;
+    let campaigns = campaigns(&session.ports, &logs);
+    let mut planned = campaigns.plan(&request, &planning).await?;
     if args.output.output == Output::Text {
-        print_text(&plan.to_text())?;
+        print_text(&planned.plan().to_text())?;
     }
     if let (Some(saved), Some(path)) = (saved, &args.plan) {
-        unchanged(&saved, path, &plan)?;
-        plan.keep_pin_of(&saved);
+        let held = planned.approved_as(&saved);
+        planned = held.map_err(|differences| drifted(path, differences))?;
     }
-    if !plan.is_empty() {
-        confirm(&plan, args.yes || simulated)?;
+    if !planned.plan().is_empty() {
+        confirm(planned.plan(), args.yes || simulated)?;
     }
-    let driver = driver(&session.ports, &store);
-    let campaign = CampaignId::from_uuid(Uuid::new_v4());
-    driver.begin(campaign, &plan).await?;
-    drive(
-        &driver,
-        campaign,
-        args.output.output,
-        (!simulated).then_some(&args.log),
-    )
-    .await
+    let campaign = planned.begin(CampaignId::from_uuid(Uuid::new_v4())).await?;
+    follow(&campaign, args.output.output, (!simulated).then_some(&args.log)).await
 }
 
 pub(crate) async fn resume(args: ResumeArgs) -> Result<ExitCode, Failure> {
     let (go_on, args) = (args.go_on, args.campaign);
-    let store = Store::given(&args.log)?;
-    let campaign = match args.campaign {
-        Some(campaign) => campaign,
-        None if go_on => newest(&store).await?,
-        None => newest_open(&store).await?,
+    let logs = Logs::given(&args.log)?;
+    let state = match go_on {
+        true => logs.named_or_newest(args.campaign).await?,
+        false => logs.named_or_open(args.campaign).await?,
     };
-    let state = find(store.log.as_ref(), campaign).await?;
     let session = Session::aws(Some(state.plan().request.access.clone())).await?;
-    require_central(session.ports.directory.as_ref(), state.plan()).await?;
-    let driver = driver(&session.ports, &store);
+    let campaign = campaigns(&session.ports, &logs).resume(&state).await?;
     if go_on {
-        let caller = session.ports.directory.caller().await?;
-        driver.go_on(campaign, &caller.arn).await?;
+        campaign.go_on().await?;
     }
-    drive(&driver, campaign, args.output.output, Some(&args.log)).await
+    follow(&campaign, args.output.output, Some(&args.log)).await
 }
 
 /// Reads results again that could not be read, and reports the campaign with them.
 pub(crate) async fn collect(args: CampaignArgs) -> Result<ExitCode, Failure> {
-    let store = Store::given(&args.log)?;
-    let campaign = match args.campaign {
-        Some(campaign) => campaign,
-        None => newest(&store).await?,
-    };
-    let state = find(store.log.as_ref(), campaign).await?;
+    let logs = Logs::given(&args.log)?;
+    let state = logs.named_or_newest(args.campaign).await?;
     let session = Session::aws(Some(state.plan().request.access.clone())).await?;
-    require_central(session.ports.directory.as_ref(), state.plan()).await?;
-    let driver = driver(&session.ports, &store);
-    let found = driver.collect_again(campaign).await?;
+    let campaign = campaigns(&session.ports, &logs).resume(&state).await?;
+    let found = campaign.collect_again().await?;
     for left in &found.unread {
         // Nobody is left to tell if standard error is closed.
         let _ = writeln!(
@@ -183,62 +96,29 @@ pub(crate) async fn collect(args: CampaignArgs) -> Result<ExitCode, Failure> {
             one_line(&left.reason)
         );
     }
-    let report = Report::build(&found.state, driver.rows.as_ref()).await?;
-    print_report(&report, args.output.output)
+    print_report(&found.report, args.output.output)
 }
 
-/// A campaign of a log.
-pub(crate) async fn find(log: &dyn CampaignLog, campaign: CampaignId) -> Result<State, Failure> {
-    load(log, campaign)
-        .await?
-        .ok_or_else(|| Failure::Usage(format!("the log has no campaign {campaign}")))
-}
-
-/// The newest campaign of a log.
-pub(crate) async fn newest(store: &Store) -> Result<CampaignId, Failure> {
-    let found = listed(store).await?.first().map(|summary| summary.campaign);
-    found.ok_or_else(|| Failure::Usage(format!("{} has no campaign", store.place)))
-}
-
-/// The newest campaign that its request's name belongs to. One that was refused the name was
-/// written down and never begun.
-async fn newest_open(store: &Store) -> Result<CampaignId, Failure> {
-    let all = listed(store).await?;
-    for summary in all.iter().filter(|summary| summary.finished.is_none()) {
-        if open_campaign(store.log.as_ref(), &summary.request).await? == Some(summary.campaign) {
-            return Ok(summary.campaign);
-        }
-    }
-    Err(Failure::Usage(format!("{} has no open campaign", store.place)))
-}
-
-/// The campaigns of a log that can be read, the newest first; the others are named.
-async fn listed(store: &Store) -> Result<Vec<CampaignSummary>, Failure> {
-    let list = campaigns(store.log.as_ref()).await?;
-    for damaged in &list.damaged {
-        tracing::error!("{}: {}", damaged.log, one_line(&damaged.error.chain()));
-    }
-    Ok(list.campaigns)
-}
-
-fn driver(ports: &Ports, store: &Store) -> Driver {
+/// Campaigns over these ports that are remembered there and shown on the terminal.
+fn campaigns(ports: &Ports, logs: &Logs) -> Campaigns {
     let writer = WriterId::from_uuid(Uuid::new_v4());
-    let mut driver = Driver::new(ports, store.log.clone(), store.rows.clone(), writer);
-    (driver.observer, driver.notices) = progress::watch(ports.clock.clone());
-    driver
+    let (observer, notices) = progress::watch(ports.clock.clone());
+    Campaigns::new(ports.clone(), logs.store.clone(), writer)
+        .observed_by(observer)
+        .noticed_by(notices)
 }
 
 /// Follows a campaign to its end and reports it. Ctrl-C leaves it: what it started in AWS goes on,
 /// and `patchfleet resume` goes on here.
-async fn drive(
-    driver: &Driver,
-    campaign: CampaignId,
+async fn follow(
+    campaign: &Campaign,
     output: Output,
     resumable: Option<&LogArgs>,
 ) -> Result<ExitCode, Failure> {
-    let state = tokio::select! {
-        state = driver.run(campaign) => state?,
+    let report = tokio::select! {
+        report = campaign.run() => report?,
         _ = tokio::signal::ctrl_c() => {
+            let campaign = campaign.id();
             let then = resumable.map_or_else(String::new, |args| {
                 let resume = resume_command(campaign, args.log.as_deref());
                 format!("; what it started goes on, and `{resume}` follows it")
@@ -246,7 +126,6 @@ async fn drive(
             return Err(Failure::Interrupted(format!("interrupted: left campaign {campaign}{then}")));
         }
     };
-    let report = Report::build(&state, driver.rows.as_ref()).await?;
     print_report(&report, output)
 }
 
@@ -265,12 +144,8 @@ pub(crate) fn print_report(report: &Report, output: Output) -> Result<ExitCode, 
 }
 
 /// A saved plan is run only over the world that it was made for.
-fn unchanged(saved: &Plan, path: &Path, now: &Plan) -> Result<(), Failure> {
-    let differences = saved.differences(now);
-    if differences.is_empty() {
-        return Ok(());
-    }
-    Err(Failure::Refused(Refusal {
+fn drifted(path: &Path, differences: Vec<String>) -> Failure {
+    Failure::Refused(Refusal {
         reasons: differences
             .into_iter()
             .map(|difference| RefusalReason {
@@ -279,7 +154,7 @@ fn unchanged(saved: &Plan, path: &Path, now: &Plan) -> Result<(), Failure> {
                 detail: difference,
             })
             .collect(),
-    }))
+    })
 }
 
 /// Whether a person can be asked.

@@ -119,13 +119,12 @@ async fn told_to_stop_it_tries_no_further() {
     let Ok(ports) = night.job.reach.ports(&request.access).await else {
         panic!("the simulator is always reached");
     };
-    let (directory, inventory) = (ports.directory.as_ref(), ports.inventory.as_ref());
-    let options = plan::Options::default();
-    let plan = plan::make(directory, inventory, ports.documents.as_ref(), &request, &options)
+    let campaigns = night.job.campaigns(&ports);
+    let planned = campaigns.plan(&request, &Planning::default()).await.unwrap();
+    planned
+        .begin(CampaignId::from_uuid(Uuid::new_v4()))
         .await
         .unwrap();
-    let campaign = CampaignId::from_uuid(Uuid::new_v4());
-    night.job.driver(&ports).begin(campaign, &plan).await.unwrap();
     assert!(night.job.finish_open().await);
     assert!(night.minutes() < 15, "{} min", night.minutes());
     assert_eq!(night.job.end().await, 1);
@@ -150,10 +149,10 @@ async fn a_campaign_that_nobody_drove_since_long_before_a_slot_begins_nothing_mo
     let at = clock.now() + SignedDuration::from_hours(2);
     clock.sleep_until(at).await;
     let request = night.job.request().unwrap();
-    let log = night.job.store.log.as_ref();
-    let open = open_campaign(log, &request.name).await.unwrap().unwrap();
+    let store = &night.job.store;
+    let open = store.open_campaign(&request.name).await.unwrap().unwrap();
     assert_eq!(night.job.slot(night.slot.clone(), at).await, Became::Run);
-    let old = load(log, open).await.unwrap().unwrap();
+    let old = store.load(open).await.unwrap().unwrap();
     assert_eq!(old.finished().unwrap().0, FinishedOutcome::Halted);
     assert!(night.has_run().await);
     assert_eq!(
@@ -182,10 +181,7 @@ async fn a_campaign_that_could_not_be_driven_for_longer_than_late_begins_nothing
     assert_eq!(night.slot().await, Became::Run);
     let request = night.job.request().unwrap();
     let campaign = CampaignId::of_event(&request.digest(), &Watch::id());
-    let state = load(night.job.store.log.as_ref(), campaign)
-        .await
-        .unwrap()
-        .unwrap();
+    let state = night.job.store.load(campaign).await.unwrap().unwrap();
     assert_eq!(state.finished().unwrap().0, FinishedOutcome::Halted);
     assert_eq!(night.job.reach.executions(), 1, "the rest is left out");
     let why = state.left_out_because().unwrap().to_string();

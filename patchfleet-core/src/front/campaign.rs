@@ -1,0 +1,135 @@
+//! One campaign that is written down.
+
+use super::CampaignError;
+use crate::campaign::{DriveError, Driver, Progress, StillUnread, Store};
+use crate::id::CampaignId;
+use crate::port::Directory;
+use crate::report::Report;
+use jiff::{SignedDuration, Timestamp};
+use std::fmt;
+use std::sync::Arc;
+
+/// A campaign that is written down. Cheap to clone.
+///
+/// Any number of processes may follow the same campaign at once, and each may be killed at any instant. Dropping
+/// it stops nothing: what was started runs on in AWS.
+#[derive(Clone)]
+pub struct Campaign {
+    id: CampaignId,
+    driver: Driver,
+    store: Store,
+    directory: Arc<dyn Directory>,
+}
+
+/// What came of reading results again.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ReadAgain {
+    /// The campaign's report, with what was read.
+    pub report: Report,
+    /// How many locations have all their results now that could not be read before.
+    pub read: u32,
+    /// What still cannot be read.
+    pub unread: Vec<StillUnread>,
+}
+
+impl Campaign {
+    pub(super) fn new(id: CampaignId, driver: Driver, store: Store, directory: Arc<dyn Directory>) -> Self {
+        Self {
+            id,
+            driver,
+            store,
+            directory,
+        }
+    }
+
+    /// What it is known by.
+    #[must_use]
+    pub fn id(&self) -> CampaignId {
+        self.id
+    }
+
+    /// The engine that follows it, for what this type does not do: taking turns one by one, for example.
+    #[must_use]
+    pub fn driver(&self) -> &Driver {
+        &self.driver
+    }
+
+    /// Follows it to its end: starts what is to be started, collects what became of every node, and reports.
+    ///
+    /// # Errors
+    ///
+    /// [`CampaignError::Driving`]: the campaign stays open, and this may be called again.
+    pub async fn run(&self) -> Result<Report, CampaignError> {
+        let state = self.driver.run(self.id).await?;
+        Ok(self.store.report(&state).await?)
+    }
+
+    /// [`run`](Self::run) for whoever has nobody watching: if nobody has followed the campaign for longer than
+    /// `longest_gap`, nothing more of it begins ([`Driver::run_unless_left`]).
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub async fn run_unless_left(&self, longest_gap: SignedDuration) -> Result<Report, CampaignError> {
+        let state = self.driver.run_unless_left(self.id, longest_gap).await?;
+        Ok(self.store.report(&state).await?)
+    }
+
+    /// Follows it until it is over or `deadline` has come. What was called before the deadline is waited for, so
+    /// leave some time.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub async fn run_until(&self, deadline: Timestamp) -> Result<Progress, CampaignError> {
+        Ok(self.driver.run_until(self.id, deadline).await?)
+    }
+
+    /// Writes down that the caller wants it to go on after somebody else cancelled something of it
+    /// ([`Driver::go_on`]). Then [`run`](Self::run) it.
+    ///
+    /// # Errors
+    ///
+    /// [`CampaignError::Refused`] if there is nothing to go on with, [`CampaignError::Asking`] if the caller
+    /// cannot be found out; as [`run`](Self::run) otherwise.
+    pub async fn go_on(&self) -> Result<(), CampaignError> {
+        let caller = self.directory.caller().await?;
+        Ok(self.driver.go_on(self.id, &caller.arn).await?)
+    }
+
+    /// Reads the results again that could not be read, also when it is over. Starts nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run). What still cannot be read is no error: [`ReadAgain::unread`] lists it.
+    pub async fn collect_again(&self) -> Result<ReadAgain, CampaignError> {
+        let found = self.driver.collect_again(self.id).await?;
+        Ok(ReadAgain {
+            report: self.store.report(&found.state).await?,
+            read: found.read,
+            unread: found.unread,
+        })
+    }
+
+    /// Its report as it stands, over or not. AWS is not asked.
+    ///
+    /// # Errors
+    ///
+    /// [`CampaignError::Asking`] if the log or the results of nodes cannot be read.
+    pub async fn report(&self) -> Result<Report, CampaignError> {
+        let campaign = self.id;
+        match self.store.load(campaign).await? {
+            Some(state) => Ok(self.store.report(&state).await?),
+            None => Err(DriveError::NoSuchCampaign { campaign }.into()),
+        }
+    }
+}
+
+impl fmt::Debug for Campaign {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Campaign")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,173 @@
+//! From a request to a campaign that is under way.
+
+use super::{Campaign, CampaignError};
+use crate::campaign::{Driver, Notices, Observer, State, Store};
+use crate::id::{CampaignId, WriterId};
+use crate::plan::{Plan, Planning, require_central};
+use crate::port::Ports;
+use crate::report::Report;
+use crate::request::PatchRequest;
+use std::fmt;
+
+/// Plans, begins, follows and reports campaigns over one set of ports, and remembers them in one store.
+pub struct Campaigns {
+    ports: Ports,
+    store: Store,
+    driver: Driver,
+}
+
+impl Campaigns {
+    /// Campaigns over `ports`, remembered in `store`.
+    ///
+    /// `writer` tells this process from every other one that writes into the store. It has to be new for each
+    /// process, such as a random UUID.
+    #[must_use]
+    pub fn new(ports: Ports, store: Store, writer: WriterId) -> Self {
+        let driver = Driver::new(&ports, store.log.clone(), store.rows.clone(), writer);
+        Self { ports, store, driver }
+    }
+
+    /// Has `observer` see every record of the campaigns, for progress.
+    #[must_use]
+    pub fn observed_by(mut self, observer: Observer) -> Self {
+        self.driver.observer = Some(observer);
+        self
+    }
+
+    /// Tells `notices` of what a person wants to hear at once and no log says, such as a call that is tried again.
+    #[must_use]
+    pub fn noticed_by(mut self, notices: Notices) -> Self {
+        self.driver.notices = notices;
+        self
+    }
+
+    /// Runs a campaign from its request to its report: plans, begins, follows it to its end, and accounts for
+    /// every location and node.
+    ///
+    /// `campaign` is what the campaign is known by: [`CampaignId::of_event`] for the event that asked for it, or
+    /// a random UUID. A campaign of this id that the store has already is not planned again. It goes on, or its
+    /// report is given if it is over. So a process that died may simply call this again.
+    ///
+    /// # Errors
+    ///
+    /// [`CampaignError`], whose [`remedy`](CampaignError::remedy) says what can be done. Once the campaign has
+    /// begun it stays open, and the same call goes on with it.
+    pub async fn run(
+        &self,
+        campaign: CampaignId,
+        request: &PatchRequest,
+        planning: &Planning,
+    ) -> Result<Report, CampaignError> {
+        let begun = match self.store.load(campaign).await? {
+            Some(state) if state.plan().request.digest() != request.digest() => {
+                return Err(CampaignError::OtherRequest {
+                    campaign,
+                    name: state.plan().request.name.clone(),
+                });
+            }
+            Some(state) => self.resume(&state).await?,
+            None => self.plan(request, planning).await?.begin(campaign).await?,
+        };
+        begun.run().await
+    }
+
+    /// Plans a campaign. It reads AWS, and starts and changes nothing there.
+    ///
+    /// # Errors
+    ///
+    /// [`CampaignError::Refused`] with every reason, also if the campaign may not begin in the store
+    /// ([`Store::admit`], whose other errors are possible too); [`CampaignError::Asking`] if the caller or the runbook cannot be found out;
+    /// [`CampaignError::Driving`] if the log does not answer.
+    pub async fn plan(
+        &self,
+        request: &PatchRequest,
+        planning: &Planning,
+    ) -> Result<Planned<'_>, CampaignError> {
+        self.store.admit(request).await?;
+        let plan = Plan::make(&self.ports, request, planning).await?;
+        Ok(Planned {
+            campaigns: self,
+            plan,
+        })
+    }
+
+    /// Takes up a campaign that was begun before, by this process or another one. `state` is what the store says
+    /// of it ([`Store::load`]). It also says which roles the ports need: those of the plan's request, which may
+    /// be others than the request has now.
+    ///
+    /// # Errors
+    ///
+    /// [`CampaignError::Refused`] if the ports are not in the account and Region that the campaign was planned
+    /// from, [`CampaignError::Asking`] if that cannot be found out.
+    pub async fn resume(&self, state: &State) -> Result<Campaign, CampaignError> {
+        require_central(self.ports.directory.as_ref(), state.plan()).await?;
+        Ok(self.campaign(state.campaign()))
+    }
+
+    /// Where the campaigns are remembered.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    fn campaign(&self, id: CampaignId) -> Campaign {
+        Campaign::new(
+            id,
+            self.driver.clone(),
+            self.store.clone(),
+            self.ports.directory.clone(),
+        )
+    }
+}
+
+impl fmt::Debug for Campaigns {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Campaigns").finish_non_exhaustive()
+    }
+}
+
+/// A plan that has not begun. Drop it, and nothing has happened.
+#[derive(Debug)]
+#[must_use = "nothing begins before `begin`"]
+pub struct Planned<'c> {
+    campaigns: &'c Campaigns,
+    plan: Plan,
+}
+
+impl Planned<'_> {
+    /// What will be done, and what will not be and why.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Holds this plan to one that was made and approved before: it has to be the same, and it runs the version
+    /// of the runbook that the approved plan pins.
+    ///
+    /// # Errors
+    ///
+    /// How the two differ, a line each ([`Plan::differences`]).
+    pub fn approved_as(mut self, approved: &Plan) -> Result<Self, Vec<String>> {
+        let differences = approved.differences(&self.plan);
+        if !differences.is_empty() {
+            return Err(differences);
+        }
+        self.plan.keep_pin_of(approved);
+        Ok(self)
+    }
+
+    /// Writes the campaign down and claims the request's name for it. Nothing is started yet: that is
+    /// [`Campaign::run`].
+    ///
+    /// A campaign of this id that is there already goes on with the plan that it has. The same event delivered
+    /// twice is the same campaign.
+    ///
+    /// # Errors
+    ///
+    /// [`CampaignError::Refused`] if another campaign of the request is open, or may be;
+    /// [`CampaignError::Driving`] if the plan cannot be written down. Nothing was started.
+    pub async fn begin(self, campaign: CampaignId) -> Result<Campaign, CampaignError> {
+        self.campaigns.driver.begin(campaign, &self.plan).await?;
+        Ok(self.campaigns.campaign(campaign))
+    }
+}

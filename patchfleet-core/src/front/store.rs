@@ -1,0 +1,69 @@
+//! What a store says of its campaigns without asking AWS, and whether another one may begin in it.
+
+use super::CampaignError;
+use crate::campaign::{CampaignList, DriveError, State, Store, campaigns, load, open_campaign};
+use crate::id::{CampaignId, RequestName};
+use crate::plan::refuse_presigned;
+use crate::port::PortResult;
+use crate::report::Report;
+use crate::request::PatchRequest;
+
+impl Store {
+    /// Every campaign, the newest first, and every damage.
+    ///
+    /// # Errors
+    ///
+    /// [`PortError`](crate::port::PortError) if the logs cannot be listed.
+    pub async fn campaigns(&self) -> PortResult<CampaignList> {
+        campaigns(self.log.as_ref()).await
+    }
+
+    /// The open campaign of a request's name, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`DriveError::NotBegun`] if that cannot be told, because the log does not answer or is damaged.
+    pub async fn open_campaign(&self, name: &RequestName) -> Result<Option<CampaignId>, DriveError> {
+        open_campaign(self.log.as_ref(), name).await
+    }
+
+    /// What the log says of a campaign; `None` if there is no such campaign.
+    ///
+    /// # Errors
+    ///
+    /// [`PortError`](crate::port::PortError) if the log cannot be read, or is damaged
+    /// ([`PortErrorKind::Incompatible`](crate::port::PortErrorKind::Incompatible)).
+    pub async fn load(&self, campaign: CampaignId) -> PortResult<Option<State>> {
+        load(self.log.as_ref(), campaign).await
+    }
+
+    /// The report of a campaign, over or not.
+    ///
+    /// # Errors
+    ///
+    /// [`PortError`](crate::port::PortError) if the results of nodes cannot be read.
+    pub async fn report(&self, state: &State) -> PortResult<Report> {
+        Report::build(state, self.rows.as_ref()).await
+    }
+
+    /// Sees that a campaign of the request may begin here, and makes the store's place ready. Planning sees to it as
+    /// well; this tells it before AWS is asked anything.
+    ///
+    /// # Errors
+    ///
+    /// [`CampaignError::Refused`] if another campaign of the request's name is open, a damaged log may hide
+    /// one, or the request carries a presigned URL, which no log may keep; [`CampaignError::NoPlace`] if nothing
+    /// can be kept here; [`CampaignError::Driving`] if the log does not answer.
+    pub async fn admit(&self, request: &PatchRequest) -> Result<(), CampaignError> {
+        refuse_presigned(request).map_err(CampaignError::Refused)?;
+        self.log.make().await.map_err(CampaignError::NoPlace)?;
+        match self.open_campaign(&request.name).await? {
+            None => Ok(()),
+            Some(open) => Err(DriveError::NameTaken {
+                name: request.name.clone(),
+                open,
+            }
+            .into()),
+        }
+    }
+}
