@@ -10,7 +10,7 @@
 //! damaged for that, and the error names the log.
 
 use super::journal::Journal;
-use super::{Chain, DriveError, Event, Record, STORE_CALLS_AT_ONCE, State};
+use super::{Chain, DriveError, Event, Record, RecordError, STORE_CALLS_AT_ONCE, State};
 use crate::campaign::{CampaignLog, LogKey};
 use crate::id::{CampaignId, RequestName};
 use crate::port::{PortError, PortErrorKind, PortResult};
@@ -125,11 +125,23 @@ impl Journal<'_> {
             (campaign, name)
         });
         let mut named = stream::iter(named).buffer_unordered(STORE_CALLS_AT_ONCE);
-        let (mut same, mut nameless, mut damaged) = (vec![], vec![], vec![]);
+        let (mut same, mut others, mut nameless, mut damaged) = (vec![], vec![], vec![], vec![]);
         while let Some((campaign, answer)) = named.next().await {
             match answer {
                 Ok(Some(other)) if other == *name => same.push(campaign),
-                Ok(_) => {}
+                Ok(Some(other)) => others.push((campaign, other)),
+                Ok(None) => {}
+                Err(error) if error.kind() == PortErrorKind::Incompatible => nameless.push((campaign, error)),
+                Err(error) => return Err(error),
+            }
+        }
+        let looks = others
+            .into_iter()
+            .map(|(campaign, other)| async move { (campaign, self.is_of(campaign, other).await) });
+        let mut looks = stream::iter(looks).buffer_unordered(STORE_CALLS_AT_ONCE);
+        while let Some((campaign, look)) = looks.next().await {
+            match look {
+                Ok(()) => {}
                 Err(error) if error.kind() == PortErrorKind::Incompatible => nameless.push((campaign, error)),
                 Err(error) => return Err(error),
             }
@@ -166,6 +178,34 @@ impl Journal<'_> {
             Ok(None)
         } else {
             Err(unclear(name, &damaged))
+        }
+    }
+
+    /// Sees that a campaign whose record 0 names another request is of that one, as far as it matters: a name that
+    /// was damaged may be this one. What is over hinders nobody, and whose claim agrees is what it says.
+    async fn is_of(&self, campaign: CampaignId, name: RequestName) -> PortResult<()> {
+        let key = LogKey::Campaign(campaign);
+        match self.patiently(|log| log.last(&key)).await {
+            Ok(None) => return Ok(()),
+            Ok(Some(last)) if last.seq == 0 || last.ends_campaign() => return Ok(()),
+            Err(error) if error.kind() != PortErrorKind::Incompatible => return Err(error),
+            Ok(Some(_)) | Err(_) => {}
+        }
+        let claims = LogKey::Name(name.clone());
+        let claim = self.patiently(|log| log.last(&claims)).await;
+        let claim = claim.ok().flatten();
+        if claim.is_some_and(|claim| claimed(&[claim]).contains(&campaign)) {
+            return Ok(());
+        }
+        match self.patiently(|log| log.first(&key)).await {
+            Ok(Some(first)) if first.request_name() != Some(&name) => {
+                let message = format!("record 0 of the log {key} names another request than the store says");
+                Err(PortError::new(PortErrorKind::Incompatible, message))
+            }
+            Ok(_) => Ok(()),
+            // Another version's checksum is its own affair.
+            Err(error) if of_another_version(&error) => Ok(()),
+            Err(error) => Err(error),
         }
     }
 
@@ -219,6 +259,15 @@ fn claimed(records: &[Record]) -> Vec<CampaignId> {
             _ => None,
         })
         .collect()
+}
+
+/// Whether a record cannot be read because another version wrote it.
+fn of_another_version(error: &PortError) -> bool {
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref());
+    matches!(
+        source,
+        Some(RecordError::Older { .. } | RecordError::Newer { .. })
+    )
 }
 
 /// A campaign that has claimed a name and has no record. Its plan was in its log before the claim, so the log

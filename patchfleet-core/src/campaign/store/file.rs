@@ -94,6 +94,11 @@ impl CampaignLog for FileLog {
         async move { first::request_name(&self.dir, &path) }.boxed()
     }
 
+    fn first(&self, key: &LogKey) -> BoxFuture<'_, PortResult<Option<Record>>> {
+        let key = key.clone();
+        async move { Lines::of(self, &key).first() }.boxed()
+    }
+
     fn last(&self, key: &LogKey) -> BoxFuture<'_, PortResult<Option<Record>>> {
         let key = key.clone();
         async move { Lines::of(self, &key).last() }.boxed()

@@ -42,8 +42,9 @@ use std::fmt;
 /// campaign is open.
 ///
 /// What the second guard costs: one look is one [`keys`](Self::keys), for each campaign that is there, over or
-/// not, one [`request_name`](Self::request_name), for each of the same name one [`last`](Self::last) as well,
-/// and a whole [`read`](Self::read) for those of them that are open. A new campaign is two looks, one before
+/// not, one [`request_name`](Self::request_name) and one [`last`](Self::last), and a whole [`read`](Self::read) for
+/// those of the same name that are open. One of another name that is open and that its own name's claims do not have
+/// is asked for its [`first`](Self::first) record: its name may be what a damage has made of this one. A new campaign is two looks, one before
 /// anything is written down and one for its claim.
 /// [`open_campaign`](crate::campaign::open_campaign) is one more where the claim names no open campaign. Up to
 /// 16 of these calls run at once.
@@ -100,6 +101,19 @@ pub trait CampaignLog: Send + Sync {
     /// [`PortErrorKind::Incompatible`](crate::port::PortErrorKind::Incompatible) if record 0 is there and names no
     /// request. The error's text says which file or object that is.
     fn request_name(&self, campaign: CampaignId) -> BoxFuture<'_, PortResult<Option<RequestName>>>;
+
+    /// Record 0 of the log `key`, whole; `None` if it has none. Damage behind it need not be seen.
+    ///
+    /// By default the whole log is read. It is asked for where a log may be another than it says, which is seldom.
+    ///
+    /// # Errors
+    ///
+    /// [`PortErrorKind::Incompatible`](crate::port::PortErrorKind::Incompatible) if record 0 is damaged. If another
+    /// version wrote it, the [`RecordError`](crate::campaign::RecordError) that says so is the error's source.
+    fn first(&self, key: &LogKey) -> BoxFuture<'_, PortResult<Option<Record>>> {
+        let all = self.read(key, 0);
+        Box::pin(async move { Ok(all.await?.into_iter().next()) })
+    }
 
     /// The last record of the log `key`, without those before it; `None` if it has none.
     ///

@@ -98,6 +98,12 @@ impl CampaignLog for MemoryLog {
         std::future::ready(name.transpose()).boxed()
     }
 
+    fn first(&self, key: &LogKey) -> BoxFuture<'_, PortResult<Option<Record>>> {
+        let logs = lock(&self.logs);
+        let first = logs.get(key).and_then(|records| records.first());
+        std::future::ready(Ok(first.cloned())).boxed()
+    }
+
     fn last(&self, key: &LogKey) -> BoxFuture<'_, PortResult<Option<Record>>> {
         let logs = lock(&self.logs);
         let last = logs.get(key).and_then(|records| records.last());

@@ -294,7 +294,7 @@ fn of_campaigns_that_are_over_a_start_reads_no_more_than_whose_they_are_and_thei
         // The listing is asked before anything is written down, and for the claim. Each time the claims' own
         // last campaign is looked at once more.
         assert_eq!(count(&counting.names), 2 * 401);
-        assert_eq!(count(&counting.lasts), 2 * (1 + 101));
+        assert_eq!(count(&counting.lasts), 2 * (1 + 401));
         assert_eq!(count(&counting.reads), 2, "its own log alone");
     });
 }
@@ -396,6 +396,38 @@ mod in_a_folder {
         }
         fs::rename(log.parent().unwrap(), dir.path().join("taken away")).unwrap();
         begin(&world, dir.path(), "b", &world.plan).unwrap();
+    }
+
+    #[test]
+    fn whatever_bit_of_its_name_flips_in_a_log_whose_claim_is_lost_the_name_is_not_given_away() {
+        let world = world();
+        let (dir, log) = open(&world);
+        fs::remove_dir_all(dir.path().join("names")).unwrap();
+        let whole = fs::read(&log).unwrap();
+        let name = world.plan.request.name.as_str();
+        let at = whole
+            .windows(name.len())
+            .position(|bytes| bytes == name.as_bytes())
+            .unwrap();
+        for bit in 0..name.len() * 8 {
+            let mut bytes = whole.clone();
+            bytes[at + bit / 8] ^= 1 << (bit % 8);
+            fs::write(&log, bytes).unwrap();
+            let refused = begin(&world, dir.path(), "b", &world.plan).unwrap_err();
+            assert_unclear(&refused, &log, MOVE);
+        }
+        // A log that another name has claimed hinders that one alone.
+        fs::write(&log, &whole).unwrap();
+        let mut other = world.plan.clone();
+        other.request.name = "weekly-windows".parse().unwrap();
+        begin(&world, dir.path(), "d", &other).unwrap();
+        let of_other = log_of(dir.path(), world.campaign_of("d"));
+        let text = fs::read_to_string(&of_other).unwrap();
+        fs::write(&of_other, text.replacen("weekly-windows", "weekly-minix", 1)).unwrap();
+        let refused = begin(&world, dir.path(), "e", &world.plan).unwrap_err();
+        assert_taken(&refused, world.campaign());
+        finish(driver(&world, dir.path()).run(world.campaign())).unwrap();
+        begin(&world, dir.path(), "e", &world.plan).unwrap();
     }
 
     #[test]

@@ -88,6 +88,20 @@ async fn is_told_by(
             ));
         }
     }
+    let at_first = matches!(
+        damage,
+        Damage::Flipped { seq: 0, .. }
+            | Damage::Emptied { seq: 0, .. }
+            | Damage::Removed { seq: 0, .. }
+            | Damage::Swapped { seq: 0, .. }
+    );
+    if at_first {
+        is_refused(
+            &format!("after {damage:?} reading the first record"),
+            log.first(key),
+        )
+        .await?;
+    }
     if log.last(key).await.is_ok_and(|last| last.is_none()) {
         return Err(format!("after {damage:?} the log is said to have no last record"));
     }

@@ -124,13 +124,18 @@ impl Bucket {
         keys.into_iter().collect()
     }
 
+    fn first(&self, log: &LogKey) -> PortResult<Option<Record>> {
+        let first = self.record(log, 0)?;
+        // Without its first record a log that has others is damaged.
+        if first.is_none() && self.last(log)?.is_some() {
+            return Err(damaged(format!("{} is missing", object(log, 0))));
+        }
+        Ok(first)
+    }
+
     fn request_name(&self, campaign: CampaignId) -> PortResult<Option<RequestName>> {
-        let Some(first) = self.record(&LogKey::Campaign(campaign), 0)? else {
-            // Without its first record a log that has others is damaged.
-            return match self.last(&LogKey::Campaign(campaign))? {
-                None => Ok(None),
-                Some(_) => Err(damaged(format!("record 0 of campaign {campaign} is missing"))),
-            };
+        let Some(first) = self.first(&LogKey::Campaign(campaign))? else {
+            return Ok(None);
         };
         let no_plan = || damaged(format!("record 0 of campaign {campaign} holds no plan"));
         first.request_name().cloned().map(Some).ok_or_else(no_plan)
@@ -163,6 +168,10 @@ impl CampaignLog for Bucket {
 
     fn request_name(&self, campaign: CampaignId) -> BoxFuture<'_, PortResult<Option<RequestName>>> {
         ready(Bucket::request_name(self, campaign))
+    }
+
+    fn first(&self, log: &LogKey) -> BoxFuture<'_, PortResult<Option<Record>>> {
+        ready(Bucket::first(self, log))
     }
 
     fn last(&self, log: &LogKey) -> BoxFuture<'_, PortResult<Option<Record>>> {

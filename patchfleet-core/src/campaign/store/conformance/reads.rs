@@ -81,6 +81,13 @@ pub(super) async fn first_and_last(place: &dyn Place) -> Verdict {
     for record in &records {
         append(log.as_ref(), &key, record).await?;
         is_last(log.as_ref(), &key, Some(record)).await?;
+        let first = log.first(&key).await.told("reading the first record")?;
+        let first: Vec<Record> = first.into_iter().collect();
+        same(
+            "reading the first record",
+            &first,
+            records.get(..1).unwrap_or_default(),
+        )?;
         let named = log.request_name(campaign(1)).await.told("asking for a name")?;
         if named.as_ref().map(crate::id::RequestName::as_str) != Some(NAME) {
             return Err(format!(

@@ -7,7 +7,7 @@ use crate::port::{PortError, PortErrorKind, PortResult};
 use std::cmp::Ordering;
 use std::error::Error;
 use std::fs::File;
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 /// Up to how many records are read one by one from the end of a file, and not as a whole.
@@ -111,6 +111,23 @@ impl<'a> Lines<'a> {
         }
         records.reverse();
         Ok(records)
+    }
+
+    /// Record 0.
+    pub(super) fn first(&self) -> PortResult<Option<Record>> {
+        let Some(file) = own::open(self.root, &self.path)? else {
+            return Ok(None);
+        };
+        let mut line = vec![];
+        let read = BufReader::new(file).read_until(b'\n', &mut line);
+        read.map_err(|error| self.failed(error))?;
+        let Some(line) = line.strip_suffix(b"\n") else {
+            return self.refuse_unless_torn(0, &line).map(|()| None);
+        };
+        let record = self.record(0, line)?;
+        let followed = Chain::of(self.key).check(&record);
+        followed.map_err(|error| self.damaged(0, error))?;
+        Ok(Some(record))
     }
 
     /// The last record.
