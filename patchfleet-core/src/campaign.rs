@@ -37,7 +37,7 @@ pub use classify::{PATCH_STATE_LAG, PING_LAG};
 pub use clocks::CLOCKS_AGREE_WITHIN;
 pub use decide::{RESEND_WITHIN, START_PATIENCE};
 pub use driver::{
-    Drive, DriveError, Driver, Observer, Progress, Recollected, SHORTEST_GAP, SIGN_OF_LIFE_EVERY,
+    Drive, DriveError, Driver, Observer, Progress, Recollected, SHORTEST_GAP, SIGN_OF_LIFE_EVERY, SentAgain,
     StillUnread, Turn,
 };
 pub use event::{Event, ParseDigestError, RECORD_FORMAT, Record, RecordDigest, Replacement, TurnedUp};
@@ -47,8 +47,8 @@ pub use ledger::SoFar;
 pub use listing::{CampaignList, CampaignSummary, DamagedLog, campaigns};
 pub use notice::{Notice, NoticeObserver, Notices};
 pub use polls::{
-    BACKOFF_LONGEST, LOOK_UP_AFTER, OTHER_TRIES, POLL_FIRST, POLL_LONGEST, TRANSIENT_TRIES, backoff,
-    poll_interval,
+    BACKOFF_LONGEST, LOOK_UP_AFTER, OTHER_TRIES, POLL_FIRST, POLL_LONGEST, TAGS_SEEN_WITHIN, TRANSIENT_TRIES,
+    backoff, poll_interval,
 };
 pub use state::{
     ASK_AGAIN_AFTER, COMMAND_ATTEMPTS, Intent, LocationState, Sending, Settled, StartState, State,

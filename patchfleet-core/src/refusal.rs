@@ -128,6 +128,8 @@ pub enum RefusalCode {
     LogDamaged,
     /// The campaign did not stop because somebody else cancelled something of it.
     NothingToGoOn,
+    /// A start is not unresolved, or may not be sent again.
+    NotSentAgain,
     /// The world is no longer the one that the saved plan was made for.
     PlanDrifted,
     /// The campaign was planned from another central account or Region than the caller's.
@@ -166,6 +168,7 @@ impl RefusalCode {
             Self::CampaignOpen => "campaign_open",
             Self::LogDamaged => "log_damaged",
             Self::NothingToGoOn => "nothing_to_go_on",
+            Self::NotSentAgain => "not_sent_again",
             Self::PlanDrifted => "plan_drifted",
             Self::OtherCentral => "other_central",
             Self::TooLarge => "too_large",

@@ -6,4 +6,6 @@
 mod build;
 mod text;
 
-pub use build::{ExecutionReport, LocationReport, NodeReport, Report, ReportOutcome, Totals};
+pub use build::{
+    ExecutionReport, LocationReport, NodeReport, Report, ReportOutcome, Totals, UnresolvedReport,
+};

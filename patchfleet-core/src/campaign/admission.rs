@@ -5,7 +5,7 @@
 //! begun.
 
 use super::state::State;
-use crate::id::{Location, UnitId};
+use crate::id::{CampaignId, Location, UnitId};
 use crate::port::PortErrorKind;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -96,6 +96,24 @@ pub enum HoldReason {
         /// The location.
         location: Location,
     },
+    /// A person, as nobody knows whether its own start took effect.
+    Person {
+        /// The campaign.
+        campaign: CampaignId,
+        /// The unit.
+        unit: UnitId,
+        /// What is known.
+        detail: String,
+        /// What keeps the start from being sent again, whatever a person says; `None`: nothing does.
+        kept: Option<String>,
+    },
+    /// It to be known whether another unit runs. Each location of that may have failed.
+    Unresolved {
+        /// The other unit.
+        of: UnitId,
+        /// How many locations may fail.
+        allowed: u32,
+    },
     /// The nodes that Run Command refused to send its last command to.
     NextAttempt,
     /// The results of locations that have ended: any may be one failure too many.
@@ -125,6 +143,31 @@ impl fmt::Display for HoldReason {
             Self::OwnAnswer => f.write_str("its start has no answer yet"),
             Self::Aws { detail, .. } => write!(f, "AWS put its start off: {detail}"),
             Self::Location { location } => write!(f, "another unit is at work in {location}"),
+            Self::Person {
+                campaign,
+                unit,
+                detail,
+                kept: None,
+            } => write!(
+                f,
+                "{detail}. It may run, so it keeps its places. `patchfleet resume {campaign} --send-again {unit}` looks \
+                 for it once more and, if AWS still knows nothing of it, sends the same start again"
+            ),
+            Self::Person {
+                campaign,
+                detail,
+                kept: Some(kept),
+                ..
+            } => write!(
+                f,
+                "{detail}. It may run, so it keeps its places, and it may not be sent again: {kept}. \
+                 `patchfleet resume {campaign}` looks for it once more"
+            ),
+            Self::Unresolved { of, allowed } => write!(
+                f,
+                "it is not known whether unit {of} runs, so each of its locations may have failed, and the budget \
+                 allows {allowed}"
+            ),
             Self::NextAttempt => {
                 f.write_str("Run Command refused its last command whole, and its nodes are asked for again")
             }
@@ -195,18 +238,24 @@ fn ask(state: &State, unit: UnitId, now: Timestamp) -> (Rule, Verdict) {
 }
 
 impl State {
-    /// Why each unit that is to be begun still has not been, in the order of the units. Empty once nothing more
-    /// is begun: then [`stop_reason`](Self::stop_reason) says why.
+    /// Why each unit that is to be begun still has not been, in the order of the units, and what each unit waits
+    /// for of which nobody knows whether it runs ([`unresolved`](Self::unresolved)). Of the others none is named
+    /// once nothing more is begun: then [`stop_reason`](Self::stop_reason) says why.
     #[must_use]
     pub fn holds(&self, now: Timestamp) -> Vec<Hold> {
-        if self.finished().is_some() || self.is_stopped(now) {
+        if self.finished().is_some() {
             return vec![];
         }
-        let mut holds: Vec<Hold> = self.intended().map(|unit| self.hold_of_intended(unit)).collect();
+        let mut holds: Vec<Hold> = self.unresolved_holds(now).collect();
+        if self.is_stopped(now) {
+            return holds;
+        }
+        holds.extend(self.intended().map(|unit| self.hold_of_intended(unit)));
         let admitted = admit(self, now);
         let first = admitted.begin.or(admitted.hold.as_ref().map(|hold| hold.unit));
         holds.extend(admitted.hold);
         let Some(first) = first else {
+            holds.sort_by_key(|hold| hold.unit);
             return holds;
         };
         let others = self

@@ -3,7 +3,7 @@
 use super::Event;
 use super::admission::{Hold, admit};
 use super::memory::{LocationTask, Memory, UnitMemory, UnitTask};
-use super::polls::{LOOK_UP_AFTER, POLL_LONGEST, later};
+use super::polls::{LOOK_UP_AFTER, POLL_LONGEST, TAGS_SEEN_WITHIN, UNRESOLVED_EVERY, later};
 use super::start;
 use super::state::{Intent, Sending, StartState, State, Stop};
 use crate::id::{Location, UnitId};
@@ -11,9 +11,10 @@ use crate::outcome::FinishedOutcome;
 use crate::port::{PortErrorKind, StopType};
 use jiff::{SignedDuration, Timestamp};
 
-/// How long after a start was first sent it may be sent again, with the same client token. AWS
-/// does not say how long it remembers a token; every idempotent AWS call that does say remembers
-/// it for longer than this.
+/// How long after a start was first sent a driver may send it again, with the same client token, once it has been
+/// looked for in vain for [`TAGS_SEEN_WITHIN`](super::TAGS_SEEN_WITHIN). AWS does not say how long it remembers a
+/// token; every idempotent AWS call that does say remembers it for longer than this. So a start takes effect twice
+/// only if AWS both forgets the token sooner and shows the tag later than is assumed.
 pub const RESEND_WITHIN: SignedDuration = SignedDuration::from_mins(5);
 
 /// How long a start that AWS puts off (throttled, queue full) is tried again.
@@ -39,6 +40,8 @@ pub(super) struct Decision {
     pub(super) hold: Option<Hold>,
     /// How the campaign ended, if it has.
     pub(super) ended: Option<FinishedOutcome>,
+    /// Whether nothing more happens until a person says what becomes of starts that are unresolved.
+    pub(super) needs_person: bool,
 }
 
 /// A call to make.
@@ -71,7 +74,7 @@ pub(super) enum Call {
 /// Units are begun as the rules of admission allow. None is begun once there is a reason to stop, and none that is
 /// left out, whatever becomes of that reason: its nodes are told to have been left out, and nobody would collect
 /// it. A start that may have been sent is looked for before it is sent again, and sent again only while it is
-/// young.
+/// young. Then it is unresolved: whether it took effect is looked for once more by each driver, and said by a person.
 pub(super) fn decide(state: &State, memory: &Memory, now: Timestamp) -> Decision {
     if let Some((outcome, _)) = state.finished() {
         return Decision {
@@ -100,6 +103,7 @@ pub(super) fn decide(state: &State, memory: &Memory, now: Timestamp) -> Decision
         agenda.end(unit);
     }
     agenda.tasks();
+    let look_again = agenda.unresolved();
     if state.all_over() {
         let outcome = state.outcome();
         agenda.decision.record.push(Event::Finished { outcome });
@@ -107,8 +111,15 @@ pub(super) fn decide(state: &State, memory: &Memory, now: Timestamp) -> Decision
     let Decision { record, calls, .. } = &agenda.decision;
     let is_busy = memory.unit_tasks.under_way() + memory.location_tasks.under_way() > 0;
     if record.is_empty() && calls.is_empty() && agenda.decision.wake.is_none() && !is_busy {
+        if state.unresolved().next().is_some() {
+            agenda.decision.needs_person = true;
+            return agenda.decision;
+        }
         // Unreachable: a unit that is not over always has something due. Looking again is safe.
         agenda.wake(later(now, POLL_LONGEST));
+    }
+    if let Some(at) = look_again {
+        agenda.wake(at);
     }
     agenda.decision
 }
@@ -201,8 +212,8 @@ impl Agenda<'_> {
             let detail = format!("the start has no answer, and it cannot be looked up: {reason}");
             return self.leave_unresolved(unit, detail);
         }
-        let look_up = later(last.at, LOOK_UP_AFTER);
-        let looked = asked.not_found_at.is_some_and(|at| at >= look_up);
+        let (look_up, seen_by) = (later(last.at, LOOK_UP_AFTER), later(last.at, TAGS_SEEN_WITHIN));
+        let looked = asked.not_found_at.is_some_and(|at| at >= seen_by);
         if !looked {
             if self.is_time(Some(asked.find_at.map_or(look_up, |at| at.max(look_up)))) {
                 self.decision.calls.push(Call::Find(unit));
@@ -215,7 +226,7 @@ impl Agenda<'_> {
             return self.leave_unresolved(unit, detail);
         }
         // Once it was looked for, if nobody knows when it was sent.
-        let too_late = forgotten_from(first).unwrap_or(look_up);
+        let too_late = forgotten_from(first).unwrap_or(seen_by);
         if self.now < too_late {
             if is_stopped {
                 // Nothing more may begin, and sending again may. The first sending may still turn up.
@@ -232,10 +243,8 @@ impl Agenda<'_> {
             return;
         }
         let detail =
-            "the start has no answer, no execution with its tag is found, and AWS may have forgotten its \
-                      client token: it is not sent again"
-                .to_owned();
-        self.leave_unresolved(unit, detail);
+            "the start has no answer, no execution has its tag, and AWS may have forgotten its client token";
+        self.leave_unresolved(unit, detail.to_owned());
     }
 
     fn leave_unresolved(&mut self, unit: UnitId, detail: String) {
@@ -248,11 +257,22 @@ impl Agenda<'_> {
             .deferred
             .clone()
             .unwrap_or((PortErrorKind::Unavailable, String::new()));
-        if is_stopped {
+        if intent.sent_before {
+            let kept = match is_stopped {
+                true => self.state.stop_reason_at(self.now),
+                false => self.state.keeps_from_sending_again(unit, self.now),
+            };
+            if is_stopped || kept.is_some() || self.now >= later(intent.since, START_PATIENCE) {
+                let why = kept.map_or(words, |kept| kept.to_string());
+                let detail = format!(
+                    "what was sent before may have taken effect, and what a person had sent again was not taken: {why}"
+                );
+                return self.leave_unresolved(unit, detail);
+            }
+        } else if is_stopped {
             let event = Event::StartWithdrawn { unit, detail: words };
             return self.decision.record.push(event);
-        }
-        if self.now >= later(intent.since, START_PATIENCE) {
+        } else if self.now >= later(intent.since, START_PATIENCE) {
             let detail = format!("AWS put the start off, and it is not sent any more: {words}");
             return self
                 .decision
@@ -262,6 +282,35 @@ impl Agenda<'_> {
         if self.is_time(asked.start_at) {
             self.start(unit, intent.attempt);
         }
+    }
+
+    /// Looks for the starts that are unresolved: once in this driver's life, and then now and again while other
+    /// units are followed. Gives when that is next.
+    fn unresolved(&mut self) -> Option<Timestamp> {
+        let mut next: Option<Timestamp> = None;
+        for unit in self.state.unresolved() {
+            let none = UnitMemory::default();
+            let asked = self.memory.of_unit(unit).unwrap_or(&none);
+            let is_busy = self.memory.unit_tasks.is_under_way(&UnitTask::Start(unit));
+            if is_busy || asked.find_given_up.is_some() {
+                continue;
+            }
+            match asked
+                .not_found_at
+                .map(|at| later(at, UNRESOLVED_EVERY))
+                .max(asked.find_at)
+            {
+                Some(at) if asked.not_found_at.is_some() && at > self.now => {
+                    next = Some(next.map_or(at, |next| next.min(at)));
+                }
+                at => {
+                    if self.is_time(at) {
+                        self.decision.calls.push(Call::Find(unit));
+                    }
+                }
+            }
+        }
+        next
     }
 
     /// Stops an execution that would begin more locations although too many have failed. Each unit carries the whole

@@ -4,9 +4,9 @@ use super::clocks::Placed;
 use super::journal::Journal;
 use super::notice::Notices;
 use super::state::{State, StateError};
-use super::{Chain, Event, RECORD_FORMAT, Record, StopReason};
+use super::{Chain, Event, Hold, RECORD_FORMAT, Record, StopReason};
 use crate::campaign::{Appended, CampaignLog, LogKey, NodeRows};
-use crate::id::{CampaignId, ExecutionId, Location, RequestName, WriterId};
+use crate::id::{CampaignId, ExecutionId, Location, RequestName, UnitId, WriterId};
 use crate::outcome::FinishedOutcome;
 use crate::plan::Plan;
 use crate::port::{
@@ -27,11 +27,13 @@ mod hold;
 mod learn;
 mod merge;
 mod require_planned;
+mod send_again;
 mod write;
 
 pub use again::{Recollected, StillUnread};
 pub use drive::Drive;
 pub use hold::{SHORTEST_GAP, SIGN_OF_LIFE_EVERY};
+pub use send_again::SentAgain;
 
 /// Called with every record that a driver sees, its own and others', and the state with it.
 pub type Observer = Arc<dyn Fn(&Record, &State) + Send + Sync>;
@@ -96,6 +98,28 @@ pub enum DriveError {
     NoSuchCampaign {
         /// The campaign.
         campaign: CampaignId,
+    },
+    /// Nobody knows whether these units run, everything else of the campaign is done or waits for that, and a person
+    /// has to say what becomes of them ([`Driver::send_again`]). The campaign stays open.
+    #[error("campaign {campaign} stays open{}", .holds.iter().map(in_words).collect::<String>())]
+    Unresolved {
+        /// The campaign.
+        campaign: CampaignId,
+        /// The units, with what is known of each and what can be said.
+        holds: Vec<Hold>,
+    },
+    /// Nothing is sent again.
+    #[error(transparent)]
+    NotSentAgain(Refusal),
+    /// Whether a unit runs cannot be seen, so it is not sent again.
+    #[error("nothing is sent again: whether unit {unit} of campaign {campaign} runs cannot be seen")]
+    Unlooked {
+        /// The campaign.
+        campaign: CampaignId,
+        /// The unit.
+        unit: UnitId,
+        /// Why.
+        source: PortError,
     },
     /// The campaign did not stop because somebody else cancelled something of it, or a person has said
     /// already that it goes on, and nothing is left to begin. Or something else keeps it from being begun.
@@ -207,10 +231,10 @@ impl DriveError {
     }
 
     /// The refusal that the error is, if nothing was started because another campaign of the
-    /// request is open or may be, the plan may not be kept, or there is nothing to go on with.
+    /// request is open or may be, the plan may not be kept, or there is nothing to go on with or to send again.
     #[must_use]
     pub fn refusal(&self) -> Option<Refusal> {
-        if let Self::Presigned(refusal) = self {
+        if let Self::Presigned(refusal) | Self::NotSentAgain(refusal) = self {
             return Some(refusal.clone());
         }
         if let Self::NothingToGoOn {
@@ -257,6 +281,11 @@ impl DriveError {
             }],
         })
     }
+}
+
+/// What a unit waits for.
+fn in_words(hold: &Hold) -> String {
+    format!("; unit {}: {}", hold.unit, hold.reason)
 }
 
 /// The words for why a campaign does not go on.

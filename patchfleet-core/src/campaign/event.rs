@@ -171,13 +171,22 @@ pub enum Event {
         /// In words: the document, where, and its versions.
         detail: String,
     },
-    /// Nobody knows whether the start took effect, and AWS may have forgotten its client token:
-    /// it is not sent again. Ends the unit.
+    /// Nobody knows whether the start took effect, and AWS may have forgotten its client token: it is not sent
+    /// again unless a person says so ([`SendAgain`](Self::SendAgain)). The unit may run. So it keeps its places,
+    /// its nodes count as in flight, and the campaign is not over.
     StartUnresolved {
         /// The unit.
         unit: UnitId,
         /// What is known.
         detail: String,
+    },
+    /// A person says that an unresolved start is sent again: the same request, with the same client token. It was
+    /// looked for once more just before, and AWS knew nothing of it.
+    SendAgain {
+        /// The unit.
+        unit: UnitId,
+        /// Who: a name for the log, as far as it is known.
+        by: String,
     },
     /// A location's step changed.
     LocationObserved {

@@ -146,10 +146,12 @@ impl Fact {
             StartState::Intended(intent) => Some(&**intent),
             _ => None,
         };
+        // It may be found, or the answer to it may come, after it was given up.
+        let sent = |unit: &UnitId| state.units().get(unit)?.intent();
         match self {
             // What an earlier attempt began is not what this one did.
             Self::Started(unit, attempt, execution)
-                if intent(unit).is_some_and(|intent| intent.attempt == *attempt) =>
+                if sent(unit).is_some_and(|intent| intent.attempt == *attempt) =>
             {
                 vec![Event::Started {
                     unit: *unit,
@@ -178,7 +180,17 @@ impl Fact {
                 match intent(&unit).filter(|intent| intent.attempt == *attempt) {
                     None => vec![],
                     Some(intent) if *for_good && !others_in_doubt(intent, writer) => {
-                        vec![Event::StartRefused { unit, kind, detail }]
+                        vec![match intent.sent_before {
+                            false => Event::StartRefused { unit, kind, detail },
+                            // That says nothing of what was sent before.
+                            true => Event::StartUnresolved {
+                                unit,
+                                detail: format!(
+                                    "what was sent before may have taken effect, and AWS refused it when it was sent \
+                                     again: {detail}"
+                                ),
+                            },
+                        }]
                     }
                     Some(_) => vec![Event::StartDeferred { unit, kind, detail }],
                 }

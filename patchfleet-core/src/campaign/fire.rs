@@ -109,7 +109,8 @@ pub enum FireError {
 /// a time.
 ///
 /// `None`: AWS lists none. What was started a few seconds ago may not be listed yet; a start is safe
-/// all the same, since the client token is the same ([`fire_plan`]).
+/// all the same, since the client token is the same ([`fire_plan`]). So an event that is delivered twice is started
+/// twice only if AWS has forgotten the token before it shows the tag.
 ///
 /// # Errors
 ///

@@ -36,6 +36,8 @@ pub(super) struct UnitEntry {
     pub(super) could_be_stopped: bool,
     /// Whether it is a reason to begin nothing more.
     pub(super) stops: bool,
+    /// Whether nobody knows if it runs.
+    pub(super) is_unresolved: bool,
     /// The location whose nodes it names, if it names nodes. Such a unit has one location.
     pub(super) names_nodes_of: Option<Location>,
     /// How many nodes it names.
@@ -78,6 +80,8 @@ pub struct SoFar {
     pub nodes: u64,
     /// Nodes that are through, well or not.
     pub through: u64,
+    /// Locations of units of which nobody knows whether they run. Their nodes count as in flight.
+    pub unresolved: u64,
 }
 
 impl SoFar {
@@ -137,6 +141,10 @@ pub(super) struct Ledger {
     pub(super) going_on: BTreeSet<UnitId>,
     /// Units that are a reason to begin nothing more.
     pub(super) stopping: BTreeSet<UnitId>,
+    /// Units of which nobody knows whether they run.
+    pub(super) unresolved: BTreeSet<UnitId>,
+    /// How many locations they have.
+    pub(super) unresolved_locations: u64,
     /// How many units are over.
     pub(super) over: usize,
     /// How many locations the open units have in work at once, together.
@@ -214,6 +222,9 @@ impl Ledger {
         if unit.stops {
             self.stopping.insert(id);
         }
+        if unit.is_unresolved && self.unresolved.insert(id) {
+            self.unresolved_locations = self.unresolved_locations.saturating_add(unit.locations.into());
+        }
     }
 
     /// Takes out where a unit stands, which is as it was added.
@@ -242,6 +253,9 @@ impl Ledger {
         self.ending.remove(&id);
         self.going_on.remove(&id);
         self.stopping.remove(&id);
+        if self.unresolved.remove(&id) {
+            self.unresolved_locations = self.unresolved_locations.saturating_sub(unit.locations.into());
+        }
     }
 
     fn add_open(&mut self, id: UnitId, unit: &UnitEntry) {

@@ -81,6 +81,14 @@ pub(super) struct UnitMemory {
 }
 
 impl UnitMemory {
+    /// Forgets what was asked of the start, as it is sent again.
+    fn begin_anew(&mut self) {
+        *self = Self {
+            looks: std::mem::take(&mut self.looks),
+            ..Self::default()
+        };
+    }
+
     /// Whether the runbook was found to be the planned one just now.
     pub(super) fn is_compared(&self, now: Timestamp) -> bool {
         self.compared_at
@@ -143,9 +151,12 @@ impl Memory {
     fn follow_event(&mut self, state: &State, event: &Event, now: Timestamp) {
         match event {
             Event::Started { unit, .. } => self.unit_tasks.set_if_none(&UnitTask::Observe(*unit), now),
-            Event::StartRefused { unit, .. } | Event::StartUnresolved { unit, .. } => {
-                self.collect_all(state, *unit, now);
-            }
+            Event::StartRefused { unit, .. } => self.collect_all(state, *unit, now),
+            Event::SendAgain { unit, .. } => self
+                .units
+                .get_mut(unit)
+                .into_iter()
+                .for_each(UnitMemory::begin_anew),
             Event::LeftOut { units } => {
                 for unit in units {
                     self.collect_all(state, *unit, now);
@@ -191,11 +202,9 @@ impl Memory {
                         self.follow_location(state, *id, location, at, now);
                     }
                 }
-                StartState::Refused { .. } | StartState::Unresolved { .. } => {
-                    self.collect_all(state, *id, now);
-                }
+                StartState::Refused { .. } => self.collect_all(state, *id, now),
                 StartState::NotStarted if unit.is_left_out() => self.collect_all(state, *id, now),
-                StartState::NotStarted | StartState::Intended(_) => {}
+                StartState::NotStarted | StartState::Intended(_) | StartState::Unresolved { .. } => {}
             }
         }
     }

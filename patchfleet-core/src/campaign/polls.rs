@@ -11,6 +11,15 @@ use std::collections::BTreeMap;
 /// said that it began nothing in a location.
 pub const LOOK_UP_AFTER: SignedDuration = SignedDuration::from_secs(15);
 
+/// Within what time the executions of a tag are assumed to list one that was just started. AWS publishes nothing of
+/// it. What was sent and is not listed after so long had no effect, as far as is known. Until then it is looked for,
+/// again and again, and not sent again: the client token may be forgotten sooner than the tag is seen.
+pub const TAGS_SEEN_WITHIN: SignedDuration = SignedDuration::from_mins(2);
+
+/// How often a start of which nobody knows whether it took effect is looked for, while a driver follows other units
+/// of the campaign.
+pub(super) const UNRESOLVED_EVERY: SignedDuration = SignedDuration::from_mins(5);
+
 /// The shortest time between two looks at a unit. An execution with nothing to do in it is over
 /// within seconds, and a person is watching.
 pub const POLL_FIRST: SignedDuration = SignedDuration::from_secs(2);

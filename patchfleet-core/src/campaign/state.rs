@@ -23,6 +23,7 @@ mod open;
 mod rest;
 mod shared;
 mod unit;
+mod unresolved;
 mod verdict;
 
 pub use unit::{Intent, LocationState, Sending, Settled, StartState, Stop, StopStanding, UnitState};
@@ -226,12 +227,13 @@ impl State {
             }
             Event::Started { unit, execution } => {
                 if let Some(unit) = self.units.get_mut(unit)
-                    && let StartState::Intended(intent) = &unit.start
+                    && let Some(intent) = unit.intent()
                 {
-                    unit.timeout = timeout_of(&intent.request);
+                    let (timeout, attempt) = (timeout_of(&intent.request), intent.attempt);
+                    unit.timeout = timeout;
                     unit.waits = false;
                     unit.start = StartState::Started {
-                        attempt: intent.attempt,
+                        attempt,
                         execution: execution.clone(),
                         at,
                     };
@@ -263,6 +265,7 @@ impl State {
                 if let Some(unit) = self.units.get_mut(unit)
                     && let StartState::Intended(intent) = &unit.start
                     && intent.in_doubt.is_empty()
+                    && !intent.sent_before
                 {
                     unit.start = StartState::NotStarted;
                 }
@@ -289,11 +292,19 @@ impl State {
             }
             Event::StartUnresolved { unit, detail } => {
                 if let Some(unit) = self.units.get_mut(unit)
-                    && matches!(unit.start, StartState::Intended(_))
+                    && let StartState::Intended(intent) = &unit.start
                 {
                     unit.start = StartState::Unresolved {
+                        intent: intent.clone(),
                         detail: detail.clone(),
                     };
+                }
+            }
+            Event::SendAgain { unit, .. } => {
+                // Somebody attends to the campaign again.
+                self.unattended = None;
+                if let Some(unit) = self.units.get_mut(unit) {
+                    unit.send_again(at);
                 }
             }
             Event::LocationObserved {

@@ -28,5 +28,6 @@ mod starting;
 mod stops;
 mod the_rest;
 mod unattended;
+mod unresolved;
 mod within;
 pub(crate) mod world;

@@ -1,11 +1,12 @@
 //! One campaign that is written down.
 
 use super::CampaignError;
-use crate::campaign::{DriveError, Driver, Progress, StillUnread, Store};
-use crate::id::CampaignId;
+use crate::campaign::{DriveError, Driver, Progress, SentAgain, StillUnread, Store};
+use crate::id::{CampaignId, UnitId};
 use crate::port::Directory;
 use crate::report::Report;
 use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -96,6 +97,18 @@ impl Campaign {
     pub async fn go_on(&self) -> Result<(), CampaignError> {
         let caller = self.directory.caller().await?;
         Ok(self.driver.go_on(self.id, &caller.arn).await?)
+    }
+
+    /// Writes down that the caller has starts sent again of which nobody knows whether they took effect
+    /// ([`Driver::send_again`]). Then [`run`](Self::run) it.
+    ///
+    /// # Errors
+    ///
+    /// [`CampaignError::Refused`] if one is not unresolved, or nothing more may begin; [`CampaignError::Asking`] if
+    /// the caller cannot be found out; as [`run`](Self::run) otherwise.
+    pub async fn send_again(&self, units: &BTreeSet<UnitId>) -> Result<SentAgain, CampaignError> {
+        let caller = self.directory.caller().await?;
+        Ok(self.driver.send_again(self.id, units, &caller.arn).await?)
     }
 
     /// Reads the results again that could not be read, also when it is over. Starts nothing.

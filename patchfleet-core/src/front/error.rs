@@ -51,7 +51,7 @@ pub enum Remedy {
     /// Wait, or renew the credentials, and call it again. A campaign that has begun stays open meanwhile, and
     /// goes on where it was.
     TryLater,
-    /// Have a person look: a log is damaged, or belongs to another version.
+    /// Have a person look: a log is damaged or belongs to another version, or nobody knows whether a start took effect.
     Look,
 }
 
@@ -84,7 +84,9 @@ fn of_driving(error: &DriveError) -> Remedy {
     match (error, port) {
         (E::NotBegun { .. }, Some(port)) if port.kind() == PortErrorKind::Invalid => Remedy::OtherPlace,
         (E::Log { .. } | E::Rows { .. }, Some(port)) => of_port(port),
-        (E::NotBegun { .. } | E::Credentials { .. } | E::Observe { .. }, _) => Remedy::TryLater,
+        (E::NotBegun { .. } | E::Credentials { .. } | E::Observe { .. } | E::Unlooked { .. }, _) => {
+            Remedy::TryLater
+        }
         _ => Remedy::Look,
     }
 }

@@ -3,7 +3,7 @@
 use crate::campaign::NodeRows;
 use crate::campaign::{LocationState, StartState, State};
 use crate::census::NodeCounts;
-use crate::id::{AccountId, CampaignId, ExecutionId, Location, NodeId, Region, RequestName};
+use crate::id::{AccountId, CampaignId, ExecutionId, Location, NodeId, Region, RequestName, UnitId};
 use crate::outcome::{FinishedOutcome, LocationOutcome};
 use crate::outcome::{NodeOutcome, Tally, saturating_sum};
 use crate::port::{ExecutionStatus, PortErrorKind, PortResult};
@@ -34,6 +34,9 @@ pub struct Report {
     /// When it was over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<Timestamp>,
+    /// Units of which nobody knows whether AWS started them, while the campaign is open.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unresolved: Vec<UnresolvedReport>,
     /// What AWS started, in the order of the units.
     pub executions: Vec<ExecutionReport>,
     /// Every planned location, ordered by account and Region.
@@ -90,6 +93,15 @@ impl From<Option<FinishedOutcome>> for ReportOutcome {
     }
 }
 
+/// A unit of which nobody knows whether AWS started it. A person has to say what becomes of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnresolvedReport {
+    /// The unit.
+    pub unit: UnitId,
+    /// What is known, and what a person can say.
+    pub detail: String,
+}
+
 /// An execution in the central account and Region.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExecutionReport {
@@ -111,6 +123,9 @@ pub struct LocationReport {
     /// Whether nothing is known to run there yet, of those that have no outcome.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub waiting: bool,
+    /// Whether a unit has it of which nobody knows if it runs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unresolved: bool,
     /// The outcome in words; empty if it needs none.
     pub detail: String,
     /// Its nodes by outcome. Nodes that could not be listed are counted as the census found them.
@@ -200,6 +215,11 @@ impl Report {
             .filter(|(unit, _, at)| state.waits_in(*unit, at))
             .map(|(_, location, _)| location)
             .collect();
+        let unresolved: BTreeMap<&Location, UnitId> = state
+            .unresolved()
+            .filter_map(|id| Some((id, state.units().get(&id)?)))
+            .flat_map(|(id, unit)| unit.locations.keys().map(move |location| (location, id)))
+            .collect();
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let mut locations = vec![];
         let mut needs_action = vec![];
@@ -210,6 +230,12 @@ impl Report {
             if report.outcome.is_none() && kept_waiting.contains(location) {
                 report.waiting = true;
                 "its execution waits at AWS and has sent nothing yet".clone_into(&mut report.detail);
+            }
+            if report.outcome.is_none()
+                && let Some(unit) = unresolved.get(location)
+            {
+                (report.waiting, report.unresolved) = (false, true);
+                report.detail = format!("it is not known whether unit {unit} runs here");
             }
             for late in parts.iter().filter_map(|part| state.past_cutoff(part)) {
                 let between = if report.detail.is_empty() { "" } else { "; " };
@@ -256,6 +282,14 @@ impl Report {
             left_out_because: state.left_out_because().map(|reason| reason.to_string()),
             started_at: Some(state.planned_at()),
             finished_at: state.finished().map(|(_, at)| at),
+            unresolved: state
+                .unresolved_holds(state.last_at())
+                .filter(|_| state.finished().is_none())
+                .map(|hold| UnresolvedReport {
+                    unit: hold.unit,
+                    detail: hold.reason.to_string(),
+                })
+                .collect(),
             executions: executions.collect(),
             totals: Totals {
                 candidates: plan.candidates,
@@ -281,7 +315,8 @@ impl Report {
     }
 
     /// The exit code that says how it ended: 0 every targeted node reached its goal, or there was
-    /// nothing to do; 4 some did not, or a location was skipped as unknown, or it has not ended;
+    /// nothing to do; 4 some did not, or a location was skipped as unknown, or it has not ended, as while a start is
+    /// unresolved;
     /// 5 halted by a budget, the cutoff, a changed runbook or somebody else's cancel.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
@@ -314,6 +349,7 @@ impl LocationReport {
             waiting: whole.is_none() && parts.iter().all(|part| part.is_waiting()),
             detail: whole.map_or(String::new(), |(_, detail)| detail.to_owned()),
             nodes,
+            unresolved: false,
             unnamed: 0,
         }
     }

@@ -44,6 +44,9 @@ impl Report {
         if let Some(reason) = &self.left_out_because {
             writeln!(f, "nothing more was begun: {}", one_line(reason))?;
         }
+        for unresolved in &self.unresolved {
+            writeln!(f, "unit {}: {}", unresolved.unit, one_line(&unresolved.detail))?;
+        }
         let totals = &self.totals;
         write!(f, "{}", counted(totals.locations, "location"))?;
         let outcomes = totals.outcomes.iter().map(|(outcome, n)| {
@@ -68,6 +71,7 @@ impl Report {
         let rows = self.locations.iter().map(|location| {
             let outcome = match location.outcome {
                 Some(outcome) => outcome.as_str(),
+                None if location.unresolved => "unresolved",
                 None if location.waiting => "waiting",
                 None => "running",
             };

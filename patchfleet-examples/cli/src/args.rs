@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::{SignedDuration, Timestamp};
-use patchfleet_core::id::CampaignId;
+use patchfleet_core::id::{CampaignId, UnitId};
 use patchfleet_core::request::Format;
 use std::path::PathBuf;
 
@@ -17,7 +17,7 @@ pub(crate) struct Cli {
 const EXIT_CODES: &str = "\
 Exit codes: 0 every targeted node reached its goal, or nothing to do; 1 unexpected error; 2 bad usage or invalid \
 request; 3 refused before anything was started; 4 finished, but some nodes did not reach their goal, or locations \
-were skipped as unknown; 5 halted by a budget, the cutoff (also if a command lived past it), a changed runbook or \
+were skipped as unknown; also if the campaign stays open, as nobody knows whether a start took effect; 5 halted by a budget, the cutoff (also if a command lived past it), a changed runbook or \
 somebody else's cancel; 130 interrupted by Ctrl-C (the campaign stays open).
 
 AWS settings come from the usual environment and profiles (AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL, \
@@ -236,6 +236,19 @@ pub(crate) struct ResumeArgs {
     /// What had been begun and was cancelled stays so. Default campaign: the newest of the log.
     #[arg(long)]
     pub(crate) go_on: bool,
+    /// Send the start of a unit again that is unresolved: nobody knows whether AWS took it, and AWS may have
+    /// forgotten its client token. It is looked for once more first, and only sent if AWS still knows nothing of it:
+    /// the same bytes, with the same token. `status` names such units. Say it once for each unit.
+    #[arg(long, value_name = "UNIT", value_parser = unit, conflicts_with = "go_on")]
+    pub(crate) send_again: Vec<UnitId>,
+}
+
+/// A unit, by its number from 1.
+fn unit(text: &str) -> Result<UnitId, String> {
+    let number = text.parse::<u32>().ok().and_then(|number| number.checked_sub(1));
+    number
+        .map(UnitId::from_index)
+        .ok_or_else(|| "expected the number of a unit, from 1, as `status` shows it".to_owned())
 }
 
 #[derive(Debug, Args)]

@@ -163,7 +163,7 @@ fn line(at: Timestamp, event: &Event) -> Option<String> {
             let units: Vec<String> = units.iter().map(|unit| format!("unit {unit}")).collect();
             format!("not begun any more: {}", units.join(", "))
         }
-        Event::StartUnresolved { unit, detail } => format!("unit {unit}: start unresolved: {detail}"),
+        Event::SendAgain { unit, by } => format!("unit {unit}: its start is sent again, says {by}"),
         Event::LocationObserved { location, status, .. } => format!("{location}: {}", status.as_str()),
         Event::CommandObserved { location, counts, .. } => {
             format!(

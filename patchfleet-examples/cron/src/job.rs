@@ -12,7 +12,7 @@ use patchfleet_core::plan::Planning;
 use patchfleet_core::port::{Clock, PortError, PortErrorKind, Ports};
 use patchfleet_core::problem::chain;
 use patchfleet_core::refusal::Refusal;
-use patchfleet_core::report::Report;
+use patchfleet_core::report::{Report, ReportOutcome};
 use patchfleet_core::request::{Access, Format, MAX_REQUEST_BYTES, PatchRequest};
 use patchfleet_core::text::one_line;
 use patchfleet_core::{CampaignError, Campaigns, Remedy};
@@ -238,6 +238,10 @@ impl<R: Reach> Job<R> {
         };
         let finished = self.left_open(request, Some(event)).await?;
         if let Some(finished) = finished {
+            if finished.report.outcome == ReportOutcome::Open {
+                // Its nodes may be at work, so nothing else of its name begins.
+                return Ok(Done::Ended(finished.report));
+            }
             let wanted = match event {
                 Event::Slot(..) => finished.report.campaign_id == campaign,
                 Event::Once => finished.is_wanted_again,
@@ -394,9 +398,17 @@ impl<R: Reach> Job<R> {
         };
         let ports = self.reach.ports(&state.plan().request.access).await?;
         let campaign = self.campaigns(&ports).resume(&state).await?;
-        let report = match longest_gap {
-            Some(longest_gap) => campaign.run_unless_left(longest_gap).await?,
-            None => campaign.run().await?,
+        let driven = match longest_gap {
+            Some(longest_gap) => campaign.run_unless_left(longest_gap).await,
+            None => campaign.run().await,
+        };
+        let report = match driven {
+            // Only a person can say what becomes of it.
+            Err(CampaignError::Driving(open @ DriveError::Unresolved { .. })) => {
+                tracing::error!("{}", one_line(&open.to_string()));
+                campaign.report().await?
+            }
+            driven => driven?,
         };
         Ok(Box::new(report))
     }

@@ -5,14 +5,21 @@ use crate::campaign::State;
 use crate::id::UnitId;
 use jiff::Timestamp;
 
-/// A unit waits while locations have ended whose results are not read, as any may be one failure too many. It
-/// waits as well until there are places for as many locations as it has in work at once. With no unit open it is
+/// A unit waits while locations have ended whose results are not read, as any may be one failure too many. So may
+/// the locations of a unit of which nobody knows whether it runs. It waits as well until there are places for as many locations as it has in work at once. With no unit open it is
 /// begun whatever it says: otherwise it would wait for ever.
 pub(in crate::campaign) fn verdict(state: &State, unit: UnitId, _now: Timestamp) -> Verdict {
     let hold = |reason| Verdict::Hold { reason, until: None };
     let undecided = state.undecided();
     if undecided > 0 {
         return hold(HoldReason::Results { locations: undecided });
+    }
+    let (failed, allowed) = (state.failed_locations(), state.plan().location_errors());
+    let may_have_failed = state.unresolved_locations().saturating_add(failed.into());
+    if let Some(of) = state.unresolved().next()
+        && may_have_failed > u64::from(allowed)
+    {
+        return hold(HoldReason::Unresolved { of, allowed });
     }
     let (taken, needed, of) = (
         state.places_taken(),

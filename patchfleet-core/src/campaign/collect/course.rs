@@ -36,7 +36,7 @@ impl Job<'_> {
                 return Course::Never(O::NotStarted, stop_in_words(self.state));
             }
             StartState::Refused { detail, .. } => return Course::Never(O::StartRefused, detail.clone()),
-            StartState::Unresolved { detail } => return Course::Never(O::Unresolved, detail.clone()),
+            StartState::Unresolved { detail, .. } => return Course::Never(O::Unresolved, detail.clone()),
             StartState::Started { .. } => {}
         }
         if at.child.is_some() || !at.commands.is_empty() {

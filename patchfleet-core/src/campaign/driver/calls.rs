@@ -165,9 +165,7 @@ impl<'d> Drive<'d> {
 
     fn find(&self, unit: UnitId) -> Option<BoxFuture<'d, Answer>> {
         let driver = self.driver;
-        let StartState::Intended(intent) = &self.state.units().get(&unit)?.start else {
-            return None;
-        };
+        let intent = self.state.units().get(&unit)?.intent()?;
         let attempt = intent.attempt;
         let token = self.state.campaign().client_token(unit, attempt);
         let document = intent.request.document_name.clone();

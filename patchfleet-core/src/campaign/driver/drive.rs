@@ -85,10 +85,14 @@ impl<'d> Drive<'d> {
             calls,
             wake,
             ended,
+            needs_person,
             ..
         } = decide(&self.state, &self.memory, self.now());
         if let Some(outcome) = ended {
             return Ok(Turn::Done(outcome));
+        }
+        if needs_person {
+            return Err(self.unresolved());
         }
         self.require_planned(&record)?;
         let has_decided = !record.is_empty();
@@ -183,6 +187,13 @@ impl<'d> Drive<'d> {
             StartState::Intended(intent) => intent.attempt,
             StartState::Started { attempt, .. } => *attempt,
             _ => unit.refused_attempts.max(1),
+        }
+    }
+
+    fn unresolved(&self) -> DriveError {
+        DriveError::Unresolved {
+            campaign: self.state.campaign(),
+            holds: self.state.unresolved_holds(self.now()).collect(),
         }
     }
 

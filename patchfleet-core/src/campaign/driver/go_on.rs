@@ -288,7 +288,10 @@ impl Drive<'_> {
     }
 
     /// Makes a call again while what keeps it from an answer may pass by itself.
-    async fn patiently<T, F: Future<Output = PortResult<T>>>(&self, call: impl Fn() -> F) -> PortResult<T> {
+    pub(super) async fn patiently<T, F: Future<Output = PortResult<T>>>(
+        &self,
+        call: impl Fn() -> F,
+    ) -> PortResult<T> {
         let mut failures = Failures::default();
         loop {
             let error = match call().await {

@@ -6,9 +6,9 @@ use crate::campaign::collect::{Collected, Found, Settlement};
 use crate::campaign::facts::{Basis, Fact};
 use crate::campaign::memory::{LocationTask, UnitTask};
 use crate::campaign::observe;
-use crate::campaign::polls::{Failures, later, poll_interval};
+use crate::campaign::polls::{Failures, LOOK_UP_AFTER, later, poll_interval};
 use crate::campaign::start::Failure;
-use crate::campaign::state::{StartState, StopStanding};
+use crate::campaign::state::{StartState, StopStanding, UnitState};
 use crate::id::{ExecutionId, Location, UnitId};
 use crate::port::{PortErrorKind, PortResult, Sent, StopType};
 use jiff::{SignedDuration, Timestamp};
@@ -59,7 +59,7 @@ impl Drive<'_> {
                     Ok(None) => {
                         asked.not_found_at = Some(now);
                         asked.find_failures = Failures::default();
-                        asked.find_at = None;
+                        asked.find_at = Some(later(now, LOOK_UP_AFTER));
                         // It was not sent in vain: it is sent again at once.
                         asked.start_at = None;
                     }
@@ -195,10 +195,10 @@ impl Drive<'_> {
         Ok(())
     }
 
-    /// Whether this attempt of the unit waits for the answer to its start.
+    /// Whether this attempt of the unit waits for the answer to its start, or to be found.
     fn is_intended(&self, unit: UnitId, attempt: u32) -> bool {
-        let start = self.state.units().get(&unit).map(|unit| &unit.start);
-        matches!(start, Some(StartState::Intended(intent)) if intent.attempt == attempt)
+        let intent = self.state.units().get(&unit).and_then(UnitState::intent);
+        intent.is_some_and(|intent| intent.attempt == attempt)
     }
 
     fn learn_observed(

@@ -80,6 +80,7 @@ impl State {
             | Event::StartWithdrawn { unit, .. }
             | Event::StartRefused { unit, .. }
             | Event::StartUnresolved { unit, .. }
+            | Event::SendAgain { unit, .. }
             | Event::CancelledElsewhere { unit, .. }
             | Event::WaitsAtAws { unit, location: None }
             | Event::StopIntended { unit, .. }
@@ -225,10 +226,11 @@ impl State {
             is_ending: is_started && unit.ended.is_none() && unit.has_settled(),
             could_be_stopped: unit.could_be_stopped(),
             stops: match unit.start {
-                StartState::Refused { .. } | StartState::Unresolved { .. } => true,
+                StartState::Refused { .. } => true,
                 StartState::Started { .. } => self.broke_off(id, unit),
-                StartState::NotStarted | StartState::Intended(_) => false,
+                StartState::NotStarted | StartState::Intended(_) | StartState::Unresolved { .. } => false,
             },
+            is_unresolved: unit.is_unresolved(),
             names_nodes_of: unit.locations.keys().next().filter(|_| names_nodes).cloned(),
             nodes: u32::try_from(unit.named.len()).unwrap_or(u32::MAX),
         })
@@ -276,6 +278,7 @@ impl State {
             running,
             nodes,
             through,
+            unresolved: 0,
         }
     }
 }

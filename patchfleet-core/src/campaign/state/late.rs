@@ -123,6 +123,11 @@ impl State {
                 "more locations failed than the budget allows, and AWS does not stop the execution of unit {unit}, which \
                  goes on until its own limit ends it: {detail}"
             )),
+            Event::StartUnresolved { unit, .. } => {
+                let mut holds = self.unresolved_holds(self.last_at);
+                let hold = holds.find(|hold| hold.unit == *unit)?;
+                Some(format!("unit {unit}: {}", hold.reason))
+            }
             Event::Unattended { .. } => self.stop_reason().map(|reason| reason.to_string()),
             _ => None,
         }

@@ -10,7 +10,10 @@ impl State {
     /// How far the campaign is.
     #[must_use]
     pub fn so_far(&self) -> SoFar {
-        self.ledger.progress
+        SoFar {
+            unresolved: self.ledger.unresolved_locations,
+            ..self.ledger.progress
+        }
     }
 
     /// The units that may be begun still, in their order.

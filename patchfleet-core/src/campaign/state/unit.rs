@@ -70,8 +70,11 @@ pub enum StartState {
         /// AWS's words.
         detail: String,
     },
-    /// Nobody knows, and it is not sent again.
+    /// Nobody knows, and it is not sent again unless a person says so. It may run, so it keeps its places, and
+    /// its nodes count as in flight.
     Unresolved {
+        /// What was sent.
+        intent: Box<Intent>,
         /// What is known.
         detail: String,
     },
@@ -91,6 +94,9 @@ pub struct Intent {
     pub in_doubt: Vec<Sending>,
     /// AWS's last "not now".
     pub deferred: Option<(PortErrorKind, String)>,
+    /// Whether it was sent before a person had it sent again ([`Event::SendAgain`](crate::campaign::Event)). What
+    /// was sent then may have taken effect, whatever AWS answers now.
+    pub sent_before: bool,
 }
 
 /// One sending of a start.
@@ -272,10 +278,11 @@ impl UnitState {
                     request: request.clone(),
                     in_doubt: vec![doubt],
                     deferred: None,
+                    sent_before: false,
                 }));
             }
             StartState::Intended(intent) if intent.attempt == attempt => {
-                if intent.in_doubt.is_empty() {
+                if intent.in_doubt.is_empty() && !intent.sent_before {
                     // Nothing that was sent before took effect, so this may differ from it.
                     intent.request = request.clone();
                 }
@@ -328,9 +335,39 @@ impl UnitState {
     /// Whether the results of its locations are to be read, as far as the log tells.
     pub(in crate::campaign) fn is_to_be_collected(&self) -> bool {
         match self.start {
-            StartState::Started { .. } | StartState::Refused { .. } | StartState::Unresolved { .. } => true,
+            StartState::Started { .. } | StartState::Refused { .. } => true,
             StartState::NotStarted => self.is_left_out(),
-            StartState::Intended(_) => false,
+            StartState::Intended(_) | StartState::Unresolved { .. } => false,
+        }
+    }
+
+    /// What was sent, or is about to be, while nobody knows whether it took effect.
+    pub(in crate::campaign) fn intent(&self) -> Option<&Intent> {
+        match &self.start {
+            StartState::Intended(intent) | StartState::Unresolved { intent, .. } => Some(intent),
+            _ => None,
+        }
+    }
+
+    /// Whether nobody knows if its start took effect, and a person has to say what becomes of it.
+    #[must_use]
+    pub fn is_unresolved(&self) -> bool {
+        matches!(self.start, StartState::Unresolved { .. }) && !self.has_settled()
+    }
+
+    /// A person has its start sent again: the same bytes, with the same client token.
+    pub(super) fn send_again(&mut self, at: Timestamp) {
+        if !self.is_unresolved() {
+            return;
+        }
+        if let StartState::Unresolved { intent, .. } = &self.start {
+            self.start = StartState::Intended(Box::new(Intent {
+                since: at,
+                in_doubt: vec![],
+                deferred: None,
+                sent_before: true,
+                ..(**intent).clone()
+            }));
         }
     }
 

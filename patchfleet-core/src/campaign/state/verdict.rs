@@ -41,8 +41,6 @@ pub enum StopReason {
     },
     /// AWS refused a start, for a reason that the next one would meet as well.
     Refused(UnitId),
-    /// A unit may or may not run, so the location budget cannot be kept.
-    Unresolved(UnitId),
     /// An execution ended without reaching its locations, and not because of its error limit.
     BrokenOff(UnitId),
     /// AWS began a command so late that it lives, or lived, past the plan's cutoff.
@@ -102,7 +100,6 @@ impl fmt::Display for StopReason {
                 }
             }
             Self::Refused(unit) => write!(f, "AWS refused the start of unit {unit}"),
-            Self::Unresolved(unit) => write!(f, "it is not known whether unit {unit} runs"),
             Self::BrokenOff(unit) => write!(
                 f,
                 "the execution of unit {unit} ended before it reached all its locations"
@@ -306,7 +303,6 @@ impl State {
         let id = *self.ledger.stopping.first()?;
         Some(match self.units.get(&id)?.start {
             StartState::Refused { .. } => StopReason::Refused(id),
-            StartState::Unresolved { .. } => StopReason::Unresolved(id),
             _ => StopReason::BrokenOff(id),
         })
     }
@@ -453,8 +449,8 @@ impl LocationState {
             .as_ref()
             .is_some_and(|status| status.is_terminal() && !ended_well(status));
         match settled.outcome {
-            // Without a node, or without an execution: nothing can have failed. An unresolved unit
-            // is a reason to stop of its own.
+            // Without a node, or without an execution: nothing can have failed. The locations of a unit that is
+            // unresolved are counted before they settle.
             LocationOutcome::Emptied
             | LocationOutcome::Vanished
             | LocationOutcome::NotStarted

@@ -28,7 +28,7 @@ pub(crate) fn assert_rules(state: &State) {
     assert_eq!(admitted.begin, begun, "what is begun next");
     for (id, unit) in waiting(state) {
         let holds = |verdict: Verdict| !matches!(verdict, Verdict::Begin);
-        let over_budget = undecided(state) > 0 || !has_places(state, id);
+        let over_budget = undecided(state) > 0 || too_many_may_have_failed(state) || !has_places(state, id);
         assert_eq!(
             holds(admission::budget::verdict(state, id, now)),
             over_budget,
@@ -58,6 +58,7 @@ pub(crate) fn assert_rules(state: &State) {
     let mut expected: BTreeSet<UnitId> = waiting(state).map(|(id, _)| id).collect();
     expected.retain(|id| Some(*id) != begun && !admitted.never.contains(id));
     expected.extend(intended.map(|(id, _)| *id));
+    expected.extend(unresolved(state).map(|(id, _)| id));
     if begun.is_some() || admitted.hold.is_some() {
         assert_eq!(told, Vec::from_iter(expected), "holds");
     }
@@ -72,7 +73,7 @@ fn is_stopped(state: &State) -> bool {
         .map(|(_, location, _)| location)
         .collect();
     let by_start = state.units().iter().any(|(id, unit)| match unit.start {
-        StartState::Refused { .. } | StartState::Unresolved { .. } => true,
+        StartState::Refused { .. } => true,
         StartState::Started { .. } => state.broke_off(*id, unit),
         _ => false,
     });
@@ -111,6 +112,16 @@ fn open(state: &State) -> impl Iterator<Item = (UnitId, &UnitState)> {
     })
 }
 
+fn unresolved(state: &State) -> impl Iterator<Item = (UnitId, &UnitState)> {
+    open(state).filter(|(_, unit)| matches!(unit.start, StartState::Unresolved { .. }))
+}
+
+/// Whether more locations may have failed than the budget allows: each of a unit that may run counts.
+fn too_many_may_have_failed(state: &State) -> bool {
+    let may: usize = unresolved(state).map(|(_, unit)| unit.locations.len()).sum();
+    may > 0 && may + state.failed_locations() as usize > state.plan().location_errors() as usize
+}
+
 fn is_at_work_elsewhere(state: &State, unit: &UnitState) -> bool {
     let mut busy = open(state).flat_map(|(_, open)| open.locations.keys());
     busy.any(|location| unit.locations.contains_key(location))
@@ -141,6 +152,7 @@ fn next_start(state: &State) -> Option<UnitId> {
     let now = state.last_at();
     let waits = has_open_start(state)
         || undecided(state) > 0
+        || too_many_may_have_failed(state)
         || !has_places(state, id)
         || unit.not_before.is_some_and(|at| at > now);
     (!waits).then_some(id)

@@ -2,7 +2,8 @@
 
 use super::world::*;
 use crate::campaign::{
-    CLOCKS_AGREE_WITHIN, Driver, Event, Notice, Notices, SHORTEST_GAP, StartState, State, StopReason,
+    CLOCKS_AGREE_WITHIN, DriveError, Driver, Event, LOOK_UP_AFTER, Notice, Notices, SHORTEST_GAP, StartState,
+    State, StopReason, TAGS_SEEN_WITHIN,
 };
 use crate::outcome::FinishedOutcome;
 use crate::port::{BoxFuture, Clock};
@@ -60,7 +61,11 @@ fn driver(world: &World, writer: u128, wrong: SignedDuration) -> (Driver, Told) 
 
 async fn life(world: &World, driver: &Driver) -> State {
     driver.begin(world.campaign(), &world.plan).await.unwrap();
-    driver.run(world.campaign()).await.unwrap()
+    match driver.run(world.campaign()).await {
+        // A start in doubt that is too old waits for a person.
+        Err(DriveError::Unresolved { .. }) => State::from_records(&world.records()).unwrap(),
+        driven => driven.unwrap(),
+    }
 }
 
 /// The world after a driver whose clock is wrong was killed after so many polls; `None` if it was over by then.
@@ -206,8 +211,8 @@ fn law_5_a_start_of_a_driver_whose_clock_is_ahead_is_not_taken_for_young_and_nev
         assert!(matches!(starts[0], StartState::Unresolved { .. }), "{starts:?}");
         let took = world.clock.now().duration_since(began);
         assert!(
-            took < SignedDuration::from_mins(2),
-            "it was looked for at once: {took:#}"
+            took < TAGS_SEEN_WITHIN + LOOK_UP_AFTER,
+            "it is looked for no longer than its tag may take: {took:#}"
         );
     }
 }

@@ -17,6 +17,7 @@ pub(crate) fn assert_counted(state: &State) {
     let mut waiting = vec![];
     let mut intended = vec![];
     let mut ending = vec![];
+    let (mut unresolved, mut unresolved_locations) = (vec![], 0);
     let mut at_work: BTreeSet<&Location> = BTreeSet::new();
     let (mut over, mut places, mut locations) = (0, 0_u64, 0);
     for (id, unit) in state.units() {
@@ -35,6 +36,10 @@ pub(crate) fn assert_counted(state: &State) {
                 continue;
             }
             StartState::Intended(_) => intended.push(*id),
+            StartState::Unresolved { .. } if !is_over => {
+                unresolved.push(*id);
+                unresolved_locations += unit.locations.len() as u64;
+            }
             StartState::Started { .. } if settled(unit) && unit.ended.is_none() => ending.push(*id),
             _ => {}
         }
@@ -53,6 +58,12 @@ pub(crate) fn assert_counted(state: &State) {
     assert_eq!(state.ready().collect::<Vec<_>>(), ready, "ready");
     assert_eq!(state.intended().collect::<Vec<_>>(), intended, "intended");
     assert_eq!(state.ending().collect::<Vec<_>>(), ending, "ending");
+    assert_eq!(state.unresolved().collect::<Vec<_>>(), unresolved, "unresolved");
+    assert_eq!(
+        state.so_far().unresolved,
+        unresolved_locations,
+        "unresolved locations"
+    );
     assert_eq!(state.all_over(), over == state.units().len(), "over");
     assert_eq!(state.places_taken(), places, "places");
     assert_eq!(state.open_counts().1, locations, "locations open");

@@ -2,11 +2,12 @@
 
 use super::world::*;
 use crate::campaign::{Appended, CampaignLog as _, LogKey};
-use crate::campaign::{Event, SHORTEST_GAP, StartState, State, StopReason, UnitState};
+use crate::campaign::{DriveError, Event, SHORTEST_GAP, StartState, State, StopReason, UnitState};
 use crate::id::UnitId;
 use crate::outcome::{FinishedOutcome, LocationOutcome};
 use crate::port::Clock as _;
 use jiff::SignedDuration;
+use std::collections::BTreeSet;
 
 /// Two units of which the second waits for the first, and the driver is gone once `units` are started.
 fn left_after(units: usize) -> (World, State) {
@@ -24,6 +25,12 @@ fn left_after(units: usize) -> (World, State) {
         drive.into_state()
     });
     (world, state)
+}
+
+/// Why the campaign stays open, if it is found `later` by a driver that nobody watches.
+fn open_after(world: &World, later: SignedDuration) -> DriveError {
+    world.clock.advance(later);
+    finish(world.driver(2).run_unless_left(world.campaign(), SHORTEST_GAP)).unwrap_err()
 }
 
 /// The campaign's end, if it is found `later` by a driver that nobody watches.
@@ -108,13 +115,21 @@ fn a_start_that_may_have_been_sent_is_sent_again_soon_after_and_not_by_a_driver_
     assert_eq!(state.finished().unwrap().0, FinishedOutcome::Succeeded);
     // Young enough to be sent again, of a campaign that is not.
     let young = left_before_the_start(SHORTEST_GAP - SignedDuration::from_mins(1));
-    let state = found_after(&young, two);
+    let open = open_after(&young, two);
+    assert!(matches!(open, DriveError::Unresolved { .. }), "{open}");
     assert_eq!((young.executions().len(), times_written(&young)), (0, 1));
-    assert_ne!(state.finished().unwrap().0, FinishedOutcome::Succeeded);
     let old = left_before_the_start(none);
-    let state = found_late(&old);
+    let open = open_after(&old, SignedDuration::from_hours(2));
+    assert!(matches!(open, DriveError::Unresolved { .. }), "{open}");
     assert!(old.executions().is_empty());
-    assert_ne!(state.finished().unwrap().0, FinishedOutcome::Succeeded);
+    // A person attends to it, however long nobody did.
+    for world in [young, old] {
+        let only = BTreeSet::from([UnitId::from_index(0)]);
+        finish(world.driver(3).send_again(world.campaign(), &only, "ops")).unwrap();
+        let state = finish(world.driver(3).run(world.campaign())).unwrap();
+        assert_eq!(state.finished().unwrap().0, FinishedOutcome::Succeeded);
+        assert_eq!(world.executions().len(), 1);
+    }
 }
 
 #[test]

@@ -1,15 +1,17 @@
 //! `patchfleet status` and `patchfleet report`: what a log says. They ask AWS nothing.
 
-use super::run::print_report;
+use super::run::{in_log, print_report};
 use super::{print_json, print_text};
 use crate::args::{CampaignArgs, Output, StatusArgs};
 use crate::exit::Failure;
 use crate::log::Logs;
 use patchfleet_core::campaign::{CampaignSummary, DamagedLog, Hold, HoldReason, LogKey};
+use patchfleet_core::id::CampaignId;
 use patchfleet_core::outcome::FinishedOutcome;
 use patchfleet_core::text::{by_number, counted, one_line};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// For how many units of a campaign it is said in a line why they wait.
@@ -45,7 +47,8 @@ pub(crate) async fn status(args: StatusArgs) -> Result<ExitCode, Failure> {
     };
     match args.output.output {
         Output::Json => {
-            let campaigns = campaigns.iter().map(|campaign| as_json(campaign));
+            let log = args.log.log.as_deref();
+            let campaigns = campaigns.iter().map(|campaign| as_json(campaign, log));
             let damaged = damaged.iter().map(|damaged| as_damage(damaged));
             print_json(&campaigns.chain(damaged).collect::<Vec<_>>())?;
         }
@@ -67,6 +70,7 @@ pub(crate) async fn status(args: StatusArgs) -> Result<ExitCode, Failure> {
                     let _ = writeln!(text, "      {}", so_far(campaign));
                 }
                 for line in waiting(&campaign.holds) {
+                    let line = in_log(&line, campaign.campaign, args.log.log.as_deref());
                     let _ = writeln!(text, "      {}", one_line(&line));
                 }
                 if let Some(reason) = &campaign.left_out_because {
@@ -89,25 +93,34 @@ pub(crate) async fn status(args: StatusArgs) -> Result<ExitCode, Failure> {
 
 fn so_far(campaign: &CampaignSummary) -> String {
     let so_far = campaign.so_far;
+    let unresolved = match so_far.unresolved {
+        0 => String::new(),
+        n => format!(", {n} unresolved"),
+    };
     format!(
-        "{} of {} through, {} running",
+        "{} of {} through, {} running{unresolved}",
         so_far.settled,
         counted(so_far.locations, "location"),
         so_far.running
     )
 }
 
-/// Why units wait, in a line for each that does not simply wait for its turn.
+/// Why units wait, in a line for each that does not simply wait for its turn. Those that wait for a person come first,
+/// and each of them is told.
 fn waiting(holds: &[Hold]) -> Vec<String> {
+    let (persons, holds): (Vec<&Hold>, Vec<&Hold>) = holds
+        .iter()
+        .partition(|hold| matches!(hold.reason, HoldReason::Person { .. }));
     let (turns, reasons): (Vec<&Hold>, Vec<&Hold>) = holds
         .iter()
         .partition(|hold| matches!(hold.reason, HoldReason::Turn { .. }));
-    let mut lines: Vec<String> = reasons
+    let told = persons
         .iter()
-        .take(REASONS)
-        .map(|hold| format!("unit {} waits: {}", hold.unit, hold.reason))
-        .collect();
-    let more = holds.len().saturating_sub(lines.len());
+        .map(|hold| format!("unit {} is unresolved: {}", hold.unit, hold.reason));
+    let waits = reasons.iter().take(REASONS);
+    let waits = waits.map(|hold| format!("unit {} waits: {}", hold.unit, hold.reason));
+    let mut lines: Vec<String> = told.chain(waits).collect();
+    let more = (holds.len() + persons.len()).saturating_sub(lines.len());
     if more > 0 && (reasons.len() > REASONS || !turns.is_empty()) {
         let wait = by_number(more, "waits", "wait");
         lines.push(format!("{} {wait} after it", counted(more, "more unit")));
@@ -147,7 +160,8 @@ fn outcome(campaign: &CampaignSummary) -> &'static str {
     campaign.finished.map_or("open", FinishedOutcome::as_str)
 }
 
-fn as_json(campaign: &CampaignSummary) -> Value {
+fn as_json(campaign: &CampaignSummary, log: Option<&Path>) -> Value {
+    let as_hold = |hold| as_hold(hold, campaign.campaign, log);
     json!({
         "campaign_id": campaign.campaign,
         "request": campaign.request,
@@ -161,10 +175,11 @@ fn as_json(campaign: &CampaignSummary) -> Value {
     })
 }
 
-fn as_hold(hold: &Hold) -> Value {
+fn as_hold(hold: &Hold, campaign: CampaignId, log: Option<&Path>) -> Value {
     let mut value = json!(hold);
     if let Some(fields) = value.as_object_mut() {
-        fields.insert("words".to_owned(), hold.reason.to_string().into());
+        let words = in_log(&hold.reason.to_string(), campaign, log);
+        fields.insert("words".to_owned(), words.into());
     }
     value
 }

@@ -6,6 +6,7 @@ use crate::exit::Failure;
 use crate::log::Logs;
 use crate::session::Session;
 use crate::{input, progress, shell};
+use patchfleet_core::campaign::DriveError;
 use patchfleet_core::id::{CampaignId, WriterId};
 use patchfleet_core::plan::{Attendance, Plan, Planning};
 use patchfleet_core::port::Ports;
@@ -13,7 +14,7 @@ use patchfleet_core::refusal::{Refusal, RefusalCode, RefusalReason};
 use patchfleet_core::report::Report;
 use patchfleet_core::request::Operation;
 use patchfleet_core::text::{counted, one_line};
-use patchfleet_core::{Campaign, Campaigns};
+use patchfleet_core::{Campaign, CampaignError, Campaigns};
 use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
@@ -66,7 +67,7 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode, Failure> {
 }
 
 pub(crate) async fn resume(args: ResumeArgs) -> Result<ExitCode, Failure> {
-    let (go_on, args) = (args.go_on, args.campaign);
+    let (go_on, send_again, args) = (args.go_on, args.send_again, args.campaign);
     let logs = Logs::given(&args.log)?;
     let state = match go_on {
         true => logs.named_or_newest(args.campaign).await?,
@@ -76,6 +77,16 @@ pub(crate) async fn resume(args: ResumeArgs) -> Result<ExitCode, Failure> {
     let campaign = campaigns(&session.ports, &logs).resume(&state).await?;
     if go_on {
         campaign.go_on().await?;
+    }
+    if !send_again.is_empty() {
+        let sent = campaign.send_again(&send_again.into_iter().collect()).await?;
+        for (unit, execution) in &sent.found {
+            // Nobody is left to tell if standard error is closed.
+            let _ = writeln!(
+                std::io::stderr(),
+                "unit {unit} is not sent again: it runs as execution {execution}"
+            );
+        }
     }
     follow(&campaign, args.output.output, Some(&args.log)).await
 }
@@ -116,7 +127,15 @@ async fn follow(
     resumable: Option<&LogArgs>,
 ) -> Result<ExitCode, Failure> {
     let report = tokio::select! {
-        report = campaign.run() => report?,
+        report = campaign.run() => match report {
+            // What is known of it is reported, and the campaign stays open.
+            Err(CampaignError::Driving(open @ DriveError::Unresolved { .. })) => {
+                let log = resumable.and_then(|args| args.log.as_deref());
+                tracing::error!("{}", one_line(&in_log(&open.to_string(), campaign.id(), log)));
+                campaign.report().await?
+            }
+            report => report?,
+        },
         _ = tokio::signal::ctrl_c() => {
             let campaign = campaign.id();
             let then = resumable.map_or_else(String::new, |args| {
@@ -127,6 +146,11 @@ async fn follow(
         }
     };
     print_report(&report, output)
+}
+
+/// Words that name the command which goes on with a campaign, where its log was given as `log`.
+pub(crate) fn in_log(words: &str, campaign: CampaignId, log: Option<&Path>) -> String {
+    words.replace(&resume_command(campaign, None), &resume_command(campaign, log))
 }
 
 /// The command that goes on with a campaign whose log was given as `log`.

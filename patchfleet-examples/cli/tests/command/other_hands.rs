@@ -1,6 +1,8 @@
 //! What other people do while a campaign runs, and what a person does about it afterwards.
 
-use crate::support::{Bench, Ran, against, finish, parents, simulator_of, starts, until};
+use crate::support::{Bench, Ran, against, finish, kill_once, parents, simulator_of, starts, until};
+use jiff::SignedDuration;
+use patchfleet_core::campaign::{Appended, CampaignLog as _, Chain, FileLog};
 use patchfleet_sim::Sim;
 use patchfleet_sim::builtin::CALM;
 use patchfleet_sim::spec::{Change, FaultSpec};
@@ -162,4 +164,100 @@ async fn a_cancel_by_somebody_else_halts_and_go_on_begins_what_is_left() {
     assert!(nodes.map(|node| &node["installs"]).all(|n| n == 1), "{state:#}");
     assert!(starts(&sim) > 1);
     assert_eq!(parents(&sim), starts(&sim), "each unit took effect once");
+}
+
+/// A log as it would be if everything in it had been written an hour earlier.
+async fn an_hour_earlier(bench: &Bench, from: &str, to: &str) {
+    let (from, to) = (
+        FileLog::new(bench.path().join(from)),
+        FileLog::new(bench.path().join(to)),
+    );
+    for key in from.keys().await.unwrap() {
+        let mut chain = Chain::of(&key);
+        for record in from.read(&key, 0).await.unwrap() {
+            let at = record.at - SignedDuration::from_hours(1);
+            let earlier = chain.record(at, record.writer, record.events);
+            assert_eq!(to.append(&key, &earlier).await.unwrap(), Appended::Yes);
+            chain.take(&earlier).unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_of_which_nobody_knows_is_sent_again_only_when_a_person_says_so() {
+    // Tags are seen late and client tokens soon forgotten.
+    let world = format!(
+        "automation = {{ token_memory_seconds = 10 }}\nconsistency = {{ tags_seconds = 60 }}\n{}",
+        CALM.world
+    );
+    let (bench, sim) = (Bench::new(), simulator_of(&world, 2_000.0).await);
+    bench.file("request.toml", request(&["222233334444"], 10));
+    let lost = json!({ "effect": "drop_before", "operations": ["ssm:StartAutomationExecution"] });
+    let lost: FaultSpec = serde_json::from_value(lost).unwrap();
+    sim.with_world(|world| world.add_fault(lost.clone()).unwrap());
+    let run = ["run", "-f", "request.toml", "--log", "log"];
+    kill_once(against(&bench, &sim, "us-east-1", &run), || starts(&sim) > 0).await;
+    an_hour_earlier(&bench, "log", "my log").await;
+    sim.with_world(patchfleet_sim::world::World::clear_faults);
+    let resume = ["resume", "--log", "my log", "--output", "json"];
+    let ran = finish(against(&bench, &sim, "us-east-1", &resume)).await.exits(4);
+    let report = ran.json();
+    let campaign = report["campaign_id"].as_str().unwrap();
+    assert_eq!(report["outcome"], "open");
+    assert_eq!(report["unresolved"][0]["unit"], 1);
+    assert!(
+        report["locations"][0]["unresolved"].as_bool().unwrap(),
+        "{report:#}"
+    );
+    let command = format!("patchfleet resume {campaign} --log 'my log' --send-again 1");
+    assert!(ran.stderr.contains(&command), "{}", ran.stderr);
+
+    // It says what to type, and without that nothing is sent, though AWS would take it now.
+    let status = ["status", "--log", "my log"];
+    let text = bench.run(&status).exits(0).stdout;
+    assert!(
+        text.contains(&command) && text.contains("unit 1 is unresolved") && text.contains("2 unresolved"),
+        "{text}"
+    );
+    let json = bench.run(&[&status[..], &["--output", "json"]].concat()).json();
+    let hold = &json[0]["holds"][0];
+    assert_eq!(
+        (&hold["waits_for"], &json[0]["outcome"]),
+        (&Value::Null, &json!("open"))
+    );
+    assert_eq!(hold["reason"]["waits_for"], "person", "{json:#}");
+    assert!(hold["words"].as_str().unwrap().contains(&command), "{json:#}");
+    let again = finish(against(&bench, &sim, "us-east-1", &resume)).await.exits(4);
+    assert_eq!(
+        (again.json()["outcome"].as_str(), parents(&sim)),
+        (Some("open"), 0)
+    );
+
+    // What is not unresolved is refused.
+    let other = [
+        "resume",
+        "--send-again",
+        "1",
+        "--send-again",
+        "9",
+        "--log",
+        "my log",
+    ];
+    let refused = finish(against(&bench, &sim, "us-east-1", &other)).await.exits(3);
+    assert!(
+        refused.stderr.contains("there is no such unit"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(parents(&sim), 0);
+
+    let said = [&resume[..], &["--send-again", "1"]].concat();
+    let done = finish(against(&bench, &sim, "us-east-1", &said)).await.exits(0);
+    assert!(
+        done.stderr.contains("its start is sent again, says arn:aws:"),
+        "{}",
+        done.stderr
+    );
+    assert_eq!(done.json()["outcome"], "succeeded");
+    assert_eq!(parents(&sim), 1);
 }

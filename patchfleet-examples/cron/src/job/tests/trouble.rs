@@ -208,3 +208,17 @@ async fn a_slot_whose_planning_takes_longer_than_it_may_be_late_does_not_begin()
     assert_eq!(night.job.reach.executions(), 0);
     assert_eq!(night.job.end().await, 0, "nothing is open");
 }
+
+#[tokio::test]
+async fn a_start_of_which_nobody_knows_whether_aws_took_it_leaves_its_campaign_open_and_no_other_begins() {
+    let lost = ("ssm:StartAutomationExecution", 0, Some(3_600));
+    let watch = Watch::with("\"drop_before\"", lost, None);
+    assert_eq!(watch.job.once().await, 4, "never a success");
+    assert!(watch.minutes() < 30, "a person is told soon: {}", watch.minutes());
+    // Neither a restart nor the next slot sends it, or begins anything beside it.
+    assert_eq!(watch.job.once().await, 4);
+    assert_eq!(watch.slot().await, Became::Run);
+    assert!(!watch.has_run().await);
+    assert_eq!(watch.job.reach.executions(), 0);
+    assert_eq!(watch.job.end().await, 1);
+}

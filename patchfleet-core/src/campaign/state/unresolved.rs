@@ -1,0 +1,75 @@
+//! Starts of which nobody knows whether they took effect.
+//!
+//! Such a unit may run. So it keeps its places, each of its locations may have failed, its nodes count as in
+//! flight, and the campaign is not over until AWS shows its execution or a person has its start sent again.
+
+use super::{State, StopReason};
+use crate::campaign::admission::{Hold, HoldReason, Rule};
+use crate::id::UnitId;
+use crate::plan::timeout_of;
+use jiff::{SignedDuration, Timestamp};
+
+impl State {
+    /// The units of which nobody knows whether they run.
+    pub fn unresolved(&self) -> impl Iterator<Item = UnitId> {
+        self.ledger.unresolved.iter().copied()
+    }
+
+    /// How many locations they have. Each may have failed, or may fail still.
+    pub(in crate::campaign) fn unresolved_locations(&self) -> u64 {
+        self.ledger.unresolved_locations
+    }
+
+    /// What is known of each unit that is unresolved, and what a person can say.
+    pub(crate) fn unresolved_holds(&self, now: Timestamp) -> impl Iterator<Item = Hold> {
+        self.unresolved().map(move |unit| Hold {
+            unit,
+            rule: Rule::Order,
+            reason: HoldReason::Person {
+                campaign: self.campaign,
+                unit,
+                detail: self.why_unresolved(unit).to_owned(),
+                kept: self
+                    .keeps_from_sending_again(unit, now)
+                    .map(|kept| kept.to_string()),
+            },
+            until: None,
+        })
+    }
+
+    fn why_unresolved(&self, unit: UnitId) -> &str {
+        match self.units.get(&unit).map(|unit| &unit.start) {
+            Some(super::StartState::Unresolved { detail, .. }) => detail,
+            _ => "",
+        }
+    }
+
+    /// Why an unresolved start may not be sent again now, even if a person says so; `None`: it may. That nobody
+    /// drove the campaign for long is no reason, as whoever says so attends to it.
+    pub(in crate::campaign) fn keeps_from_sending_again(
+        &self,
+        unit: UnitId,
+        now: Timestamp,
+    ) -> Option<StopReason> {
+        match self.stop_reason_at(now) {
+            None | Some(StopReason::Unattended { .. }) => {
+                let at = self.cutoff().filter(|_| self.would_outlive_cutoff(unit, now))?;
+                Some(StopReason::Cutoff { at })
+            }
+            kept => kept,
+        }
+    }
+
+    /// Whether the commands of a start that is sent again now, as it was sent before, may live past the cutoff.
+    pub(in crate::campaign) fn would_outlive_cutoff(&self, unit: UnitId, now: Timestamp) -> bool {
+        let lives_until = || {
+            let timeout = timeout_of(&self.units.get(&unit)?.intent()?.request)?;
+            let lifetime = self.plan.lifetime.as_ref()?;
+            let lives = lifetime.expiry(timeout).plus(crate::plan::CUTOFF_MARGIN);
+            let lives = SignedDuration::from_secs(i64::try_from(lives.get()).ok()?);
+            now.checked_add(lives).ok()
+        };
+        self.cutoff()
+            .is_some_and(|cutoff| lives_until().is_none_or(|until| until > cutoff))
+    }
+}

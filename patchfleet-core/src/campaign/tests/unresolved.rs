@@ -1,0 +1,461 @@
+//! Starts of which nobody knows whether they took effect: they are waited for, keep their share of every budget, and
+//! are sent again only when a person says so.
+
+use super::once::{assert_all_well, live, world};
+use super::world::*;
+use crate::campaign::{
+    DriveError, Event, Hold, HoldReason, LOOK_UP_AFTER, RESEND_WITHIN, StartState, State, TAGS_SEEN_WITHIN,
+};
+use crate::id::UnitId;
+use crate::outcome::FinishedOutcome;
+use crate::port::{PortError, PortErrorKind};
+use jiff::SignedDuration;
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+const FIRST: UnitId = UnitId::from_index(0);
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+fn well() -> Script {
+    Script::Nodes(vec![Node::well(1)])
+}
+
+/// AWS shows tags after `tags` seconds and forgets client tokens after `token` seconds.
+fn aws_is(world: &mut World, tags: i64, token: i64) {
+    *world.aws.hidden.lock().unwrap() = SignedDuration::from_secs(tags);
+    Arc::get_mut(&mut world.aws).unwrap().remembers = SignedDuration::from_secs(token);
+}
+
+/// Two units, whose first start is in the log and was never sent. Nobody came for an hour.
+fn left(at_once: u32, errors: u32) -> (World, DriveError) {
+    let mut world = World::new(
+        &[&[("us-east-1", well())], &[("us-east-1", well())]],
+        at_once,
+        errors,
+    );
+    for unit in &mut world.plan.units {
+        let [target] = &mut unit.start.target_locations;
+        target.target_location_max_concurrency = 1;
+    }
+    left_in(world)
+}
+
+fn left_in(world: World) -> (World, DriveError) {
+    let mut first = ByHand::new(whole_life(&world, 1));
+    while !world
+        .events()
+        .iter()
+        .any(|event| matches!(event, Event::StartIntended { .. }))
+    {
+        assert!(!first.poll());
+    }
+    drop(first);
+    assert_eq!(world.executions().len(), 0);
+    world.clock.advance(HOUR);
+    let open = finish(whole_life(&world, 2)).unwrap_err();
+    (world, open)
+}
+
+fn state(world: &World) -> State {
+    State::from_records(&world.records()).unwrap()
+}
+
+fn send_again(world: &World, units: &[u32]) -> Result<crate::campaign::SentAgain, DriveError> {
+    let units = units.iter().map(|n| UnitId::from_index(n - 1)).collect();
+    finish(world.driver(3).send_again(world.campaign(), &units, "ops"))
+}
+
+fn holds(state: &State) -> Vec<(u32, String)> {
+    let holds = state.holds(state.last_at()).into_iter();
+    holds
+        .map(|Hold { unit, reason, .. }| (unit.number(), reason.to_string()))
+        .collect()
+}
+
+#[test]
+fn tags_seen_after_a_minute_and_a_token_forgotten_after_ten_seconds_start_nothing_twice() {
+    let slow = || {
+        let mut world = world();
+        aws_is(&mut world, 60, 10);
+        world
+    };
+    for polls in 0.. {
+        let world = slow();
+        if live(&world, 1, polls) {
+            break;
+        }
+        let state = finish(whole_life(&world, 2)).unwrap();
+        assert_all_well(&world, &state, &format!("killed after {polls} polls"));
+    }
+    let undisturbed = slow();
+    undisturbed.run();
+    let calls = *undisturbed.chaos.calls.lock().unwrap();
+    for call in 1..=calls {
+        let world = slow();
+        *world.chaos.fault.lock().unwrap() = Some((call, Fault::After));
+        let state = finish(whole_life(&world, 1)).unwrap();
+        assert_all_well(&world, &state, &format!("the answer to call {call} is lost"));
+    }
+}
+
+#[test]
+fn a_start_without_an_answer_is_looked_for_until_every_tag_is_seen_and_only_then_sent_again() {
+    let world = World::new(&[&[("us-east-1", well())]], 1, 0);
+    let lost = || PortError::new(PortErrorKind::Unavailable, "no answer").maybe_sent();
+    world.aws.refusals.lock().unwrap().push(lost);
+    let state = world.run();
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Succeeded);
+    let sent: Vec<_> = world
+        .records()
+        .iter()
+        .filter(|record| {
+            let mut events = record.events.iter();
+            events.any(|event| matches!(event, Event::StartIntended { .. }))
+        })
+        .map(|record| record.at)
+        .collect();
+    let [first, second] = sent[..] else {
+        panic!("sent {} times", sent.len());
+    };
+    let waited = second.duration_since(first);
+    assert!(
+        waited >= TAGS_SEEN_WITHIN && waited < TAGS_SEEN_WITHIN + LOOK_UP_AFTER,
+        "{waited:?}"
+    );
+    let starts = world.aws.starts.lock().unwrap();
+    assert_eq!(starts.len(), 2);
+    assert_eq!(starts[0], starts[1], "the same bytes with the same token");
+    assert!(TAGS_SEEN_WITHIN < RESEND_WITHIN);
+}
+
+#[test]
+fn an_unresolved_start_leaves_its_campaign_open_and_says_what_to_type() {
+    let (world, open) = left(2, 0);
+    let campaign = world.campaign();
+    let advice = format!(
+        "the start has no answer, no execution has its tag, and AWS may have forgotten its client token. It may run, \
+         so it keeps its places. `patchfleet resume {campaign} --send-again 1` looks for it once more and, if AWS \
+         still knows nothing of it, sends the same start again"
+    );
+    assert_eq!(
+        open.to_string(),
+        format!("campaign {campaign} stays open; unit 1: {advice}")
+    );
+    let state = state(&world);
+    assert_eq!(state.finished(), None);
+    assert_eq!(
+        holds(&state),
+        [
+            (1, advice),
+            (
+                2,
+                "it is not known whether unit 1 runs, so each of its locations may have failed, and the budget \
+                 allows 0"
+                    .to_owned()
+            )
+        ]
+    );
+    assert_eq!(state.so_far().unresolved, 1);
+    // Its name stays its own, too.
+    let other = world.campaign_of("another event");
+    let refused = finish(world.driver(4).begin(other, &world.plan)).unwrap_err();
+    assert!(matches!(refused, DriveError::NameTaken { .. }), "{refused}");
+}
+
+#[test]
+fn a_driver_that_comes_again_looks_once_more_and_sends_nothing() {
+    let (world, _) = left(2, 0);
+    let (records, finds) = (world.records().len(), *world.chaos.calls.lock().unwrap());
+    let open = finish(world.driver(5).run(world.campaign())).unwrap_err();
+    assert!(matches!(open, DriveError::Unresolved { .. }), "{open}");
+    assert_eq!(world.records().len(), records);
+    assert!(*world.chaos.calls.lock().unwrap() > finds);
+    assert_eq!(world.aws.starts.lock().unwrap().len(), 0);
+}
+
+#[test]
+fn a_person_has_it_sent_again_with_the_same_bytes_and_token_and_the_rest_is_begun() {
+    let (world, _) = left(2, 0);
+    let said = send_again(&world, &[1]).unwrap();
+    assert_eq!((said.said, said.found), (vec![FIRST], vec![]));
+    assert!(
+        world
+            .events()
+            .iter()
+            .any(|event| matches!(event, Event::SendAgain { unit, by } if *unit == FIRST && by == "ops"))
+    );
+    let intended = world.events().into_iter().find_map(|event| match event {
+        Event::StartIntended { request, .. } => Some(request),
+        _ => None,
+    });
+    let driven = finish(world.driver(3).run(world.campaign())).unwrap();
+    assert_eq!(driven.finished().unwrap().0, FinishedOutcome::Succeeded);
+    let starts = world.aws.starts.lock().unwrap();
+    assert_eq!(starts.len(), 2);
+    assert_eq!(starts[0].0, world.campaign().client_token(FIRST, 1));
+    assert_eq!(starts[0].1, serde_json::to_string(&intended.unwrap()).unwrap());
+}
+
+#[test]
+fn what_aws_shows_by_then_is_followed_and_not_sent_again() {
+    let mut world = world();
+    aws_is(&mut world, 7_200, 10);
+    let mut first = ByHand::new(whole_life(&world, 1));
+    while world.executions().is_empty() {
+        assert!(!first.poll());
+    }
+    drop(first);
+    world.clock.advance(HOUR);
+    let open = finish(whole_life(&world, 2)).unwrap_err();
+    assert!(matches!(open, DriveError::Unresolved { .. }), "{open}");
+    assert_eq!(world.executions().len(), 1);
+    world.clock.advance(SignedDuration::from_hours(3));
+    aws_is(&mut world, 5, 10);
+    let id = world.executions()[0].id.clone();
+    // Whoever says that it is sent again hears that it runs; and whoever merely resumes finds it.
+    let (said, resumed) = (send_again(&world, &[1]).unwrap(), world.records().len());
+    assert_eq!((said.said, said.found), (vec![], vec![(FIRST, id)]));
+    assert!(matches!(
+        state(&world).units()[&FIRST].start,
+        StartState::Started { .. }
+    ));
+    let state = finish(world.driver(3).run(world.campaign())).unwrap();
+    assert!(world.records().len() > resumed);
+    assert_all_well(&world, &state, "found by the person");
+}
+
+#[test]
+fn what_aws_shows_late_is_found_without_a_person() {
+    let mut world = world();
+    aws_is(&mut world, 7_200, 10);
+    let mut first = ByHand::new(whole_life(&world, 1));
+    while world.executions().is_empty() {
+        assert!(!first.poll());
+    }
+    drop(first);
+    world.clock.advance(HOUR);
+    finish(whole_life(&world, 2)).unwrap_err();
+    aws_is(&mut world, 5, 10);
+    let state = finish(world.driver(3).run(world.campaign())).unwrap();
+    assert_all_well(&world, &state, "found by a driver");
+}
+
+#[test]
+fn what_is_not_unresolved_is_refused_with_every_reason_at_once_and_nothing_is_said() {
+    let (world, _) = left(2, 0);
+    let records = world.records().len();
+    let refused = send_again(&world, &[1, 2, 7]).unwrap_err();
+    let reasons = refused.refusal().unwrap().reasons;
+    let told: Vec<String> = reasons.iter().map(ToString::to_string).collect();
+    let campaign = world.campaign();
+    assert_eq!(
+        told,
+        [
+            format!(
+                "[not_sent_again] unit 2 of campaign {campaign}: nothing of it was sent, so whoever drives the \
+                 campaign begins it"
+            ),
+            format!(
+                "[not_sent_again] unit 7 of campaign {campaign}: there is no such unit: the campaign has 2, from 1"
+            ),
+        ]
+    );
+    assert_eq!(world.records().len(), records);
+    send_again(&world, &[1]).unwrap();
+    let refused = send_again(&world, &[1]).unwrap_err();
+    assert!(
+        refused.to_string().contains("its start is under way"),
+        "{refused}"
+    );
+    finish(world.driver(3).run(world.campaign())).unwrap();
+    let refused = send_again(&world, &[1]).unwrap_err();
+    assert!(refused.to_string().contains("the campaign is over"), "{refused}");
+}
+
+#[test]
+fn what_cannot_be_looked_for_is_not_sent_again_whatever_a_person_says() {
+    for kind in [
+        PortErrorKind::Denied,
+        PortErrorKind::Throttled,
+        PortErrorKind::Credentials,
+    ] {
+        let (world, _) = left(2, 0);
+        let records = world.records().len();
+        *world.aws.finds_fail.lock().unwrap() = Some(kind);
+        let refused = send_again(&world, &[1]).unwrap_err();
+        match kind {
+            PortErrorKind::Credentials => {
+                assert!(matches!(refused, DriveError::Credentials { .. }), "{refused}");
+            }
+            _ => assert!(
+                matches!(refused, DriveError::Unlooked { unit: FIRST, .. }),
+                "{refused}"
+            ),
+        }
+        assert_eq!(world.records().len(), records, "{kind:?}");
+    }
+}
+
+#[test]
+fn a_driver_that_may_not_look_leaves_the_campaign_open() {
+    let world = World::new(&[&[("us-east-1", well())]], 1, 0);
+    *world.aws.finds_fail.lock().unwrap() = Some(PortErrorKind::Denied);
+    let lost = || PortError::new(PortErrorKind::Unavailable, "no answer").maybe_sent();
+    world.aws.refusals.lock().unwrap().push(lost);
+    let open = finish(whole_life(&world, 1)).unwrap_err();
+    assert!(open.to_string().contains("not authorized to look"), "{open}");
+    *world.aws.finds_fail.lock().unwrap() = None;
+    let open = finish(world.driver(2).run(world.campaign())).unwrap_err();
+    assert!(matches!(open, DriveError::Unresolved { .. }), "{open}");
+    assert_eq!(state(&world).finished(), None);
+}
+
+#[test]
+fn other_units_are_begun_as_far_as_the_budgets_allow_beside_one_that_may_run() {
+    // A location more may fail, so the second unit is begun beside the first, which may have failed.
+    let (beside, open) = left(2, 1);
+    assert!(matches!(open, DriveError::Unresolved { .. }), "{open}");
+    assert_eq!(beside.executions().len(), 1);
+    let settled = |world: &World| state(world).so_far().settled;
+    assert_eq!(settled(&beside), 1);
+    // There is one place, and the first unit keeps it.
+    let (places, _) = left(1, 1);
+    assert_eq!(
+        holds(&state(&places))[1].1,
+        "1 of 1 locations at once are taken, and it needs 1"
+    );
+    assert_eq!((places.executions().len(), settled(&places)), (0, 0));
+    for world in [beside, places] {
+        send_again(&world, &[1]).unwrap();
+        let state = finish(world.driver(3).run(world.campaign())).unwrap();
+        assert_eq!(state.finished().unwrap().0, FinishedOutcome::Succeeded);
+        assert_eq!(world.executions().len(), 2);
+    }
+}
+
+#[test]
+fn a_refusal_of_what_is_sent_again_says_nothing_of_what_was_sent_before() {
+    let (world, _) = left(2, 0);
+    send_again(&world, &[1]).unwrap();
+    let denied = || PortError::new(PortErrorKind::Denied, "may not start");
+    world.aws.refusals.lock().unwrap().push(denied);
+    let open = finish(world.driver(3).run(world.campaign())).unwrap_err();
+    assert!(
+        open.to_string().contains(
+            "what was sent before may have taken effect, and AWS refused it when it was sent again"
+        ),
+        "{open}"
+    );
+    assert_eq!(state(&world).finished(), None);
+    // Put off for ever, it is unresolved as well.
+    send_again(&world, &[1]).unwrap();
+    for _ in 0..5_000 {
+        let throttled = || PortError::new(PortErrorKind::Throttled, "slow down");
+        world.aws.refusals.lock().unwrap().push(throttled);
+    }
+    let open = finish(world.driver(3).run(world.campaign())).unwrap_err();
+    assert!(open.to_string().contains("was not taken: "), "{open}");
+    assert_eq!(world.executions().len(), 0);
+}
+
+#[test]
+fn a_start_whose_command_would_outlive_the_cutoff_is_not_sent_again() {
+    let mut world = World::new(&[&[("us-east-1", well())]], 1, 0);
+    let cutoff = *world.clock.0.lock().unwrap() + SignedDuration::from_hours(8);
+    world.plan.lifetime = serde_json::from_value(serde_json::json!({
+        "steps": {"least": 21_600, "most": 21_600}, "node": 10_800, "cutoff": cutoff,
+    }))
+    .unwrap();
+    for unit in &mut world.plan.units {
+        let timeout = vec!["3600".to_owned()];
+        unit.start.parameters.insert("TimeoutSeconds".to_owned(), timeout);
+    }
+    let (world, open) = left_in(world);
+    let words = "it may not be sent again: a command that is started now may live past the cutoff";
+    assert!(open.to_string().contains(words), "{open}");
+    let refused = send_again(&world, &[1]).unwrap_err();
+    assert!(refused.to_string().contains("past the cutoff"), "{refused}");
+    assert_eq!(world.executions().len(), 0);
+}
+
+#[test]
+fn one_hold_has_one_form_in_json() {
+    let (world, _) = left(2, 0);
+    let state = state(&world);
+    let reasons: Vec<HoldReason> = state
+        .holds(state.last_at())
+        .into_iter()
+        .map(|hold| hold.reason)
+        .collect();
+    assert_eq!(
+        serde_json::to_value(&reasons).unwrap(),
+        serde_json::json!([
+            {"waits_for": "person", "campaign": world.campaign(), "unit": 1,
+             "detail": "the start has no answer, no execution has its tag, and AWS may have forgotten its client token",
+             "kept": null},
+            {"waits_for": "unresolved", "of": 1, "allowed": 0},
+        ])
+    );
+}
+
+/// A person has the first unit sent again, and drives the campaign whatever came of that.
+async fn say_and_drive(world: &World, writer: u128) -> Result<State, DriveError> {
+    let driver = world.driver(writer);
+    let _ = driver
+        .send_again(world.campaign(), &BTreeSet::from([FIRST]), "ops")
+        .await;
+    driver.run(world.campaign()).await
+}
+
+#[test]
+fn two_who_send_it_again_at_once_start_it_once_although_no_token_is_remembered() {
+    proptest!(ProptestConfig::with_cases(100), |(turns in prop::collection::vec((any::<bool>(), 1_usize..9), 0..80))| {
+        let (mut world, _) = left(2, 0);
+        aws_is(&mut world, 60, 0);
+        let (mut one, mut two) = (ByHand::new(say_and_drive(&world, 3)), ByHand::new(say_and_drive(&world, 4)));
+        for (first, polls) in turns {
+            let driver = if first { &mut one } else { &mut two };
+            (0..polls).any(|_| driver.poll());
+        }
+        for _ in 0..1_000_000 {
+            if one.poll() & two.poll() {
+                break;
+            }
+        }
+        let mut over = 0;
+        for end in [one.1.take().unwrap(), two.1.take().unwrap()] {
+            match end {
+                Ok(state) => {
+                    over += 1;
+                    assert_all_well(&world, &state, "two persons");
+                }
+                // One looks before the other says so, and leaves it to that.
+                Err(error) => prop_assert!(matches!(error, DriveError::Unresolved { .. }), "{error}"),
+            }
+        }
+        prop_assert!(over > 0);
+    });
+}
+
+#[test]
+fn a_person_who_is_killed_at_any_instant_leaves_a_campaign_that_starts_nothing_twice() {
+    let mut instants = 0;
+    for polls in 0.. {
+        let (world, _) = left(2, 0);
+        let mut first = ByHand::new(say_and_drive(&world, 3));
+        if (0..polls).any(|_| first.poll()) {
+            break;
+        }
+        drop(first);
+        let case = format!("killed after {polls} polls");
+        let state = match finish(world.driver(4).run(world.campaign())) {
+            Ok(state) => state,
+            Err(DriveError::Unresolved { .. }) => finish(say_and_drive(&world, 5)).unwrap(),
+            Err(other) => panic!("{case}: {other}"),
+        };
+        assert_all_well(&world, &state, &case);
+        instants += 1;
+    }
+    assert!(instants > 50, "only {instants} instants");
+}
