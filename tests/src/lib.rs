@@ -69,16 +69,14 @@ pub fn in_memory(clock: &SimClock, access: &Access) -> Result<Ports, ParseIdErro
 ///
 /// Whatever keeps the adapter from being built.
 pub fn over_http(sim: &Sim, access: &Access) -> Result<Ports, Failure> {
-    let clock = Arc::new(sim.clock());
     let config = simulated_config(&sim.endpoint(), &central_region()?)
         .into_builder()
         .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(1)))
         .build();
-    let aws = Aws::builder(&config)
+    Ok(Aws::builder(&config)
         .access(access.clone())
-        .clock(clock.clone())
-        .build()?;
-    Ok(Ports::of(aws, clock))
+        .clock(Arc::new(sim.clock()))
+        .ports()?)
 }
 
 /// Plans as every front of patchfleet does, counting every node, with a person at a terminal.

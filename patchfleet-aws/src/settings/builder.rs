@@ -13,7 +13,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_types::SdkConfig;
 use patchfleet_core::id::{Partition, Region};
-use patchfleet_core::port::{Clock, PortError, PortErrorKind, PortResult};
+use patchfleet_core::port::{Clock, PortError, PortErrorKind, PortResult, Ports};
 use patchfleet_core::request::{Access, ExternalId};
 use std::sync::Arc;
 use std::time::Duration;
@@ -129,6 +129,17 @@ impl AwsBuilder {
         let sender = Arc::new(Sender::new(&config, region, clock, self.limits));
         let signers = Signers::new(config.clone(), sender, sts_region, self.access, identity);
         Ok(Aws::of(Clients::new(config, signers)))
+    }
+
+    /// Makes the [`Aws`], and the ports of core over it: they wait by the clock on which its rates are kept.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    pub fn ports(mut self) -> PortResult<Ports> {
+        let clock = self.clock.get_or_insert_with(|| Arc::new(SystemClock::new()));
+        let clock = clock.clone();
+        Ok(Ports::of(self.build()?, clock))
     }
 }
 

@@ -4,9 +4,10 @@ use crate::args::World;
 use crate::exit::Failure;
 #[cfg(feature = "sim")]
 use patchfleet_aws::Limits;
-use patchfleet_aws::{Aws, AwsBuilder, SystemClock, external_id_from_env};
+use patchfleet_aws::{Aws, AwsBuilder, external_id_from_env};
 use patchfleet_core::port::{PortError, PortErrorKind, Ports};
 use patchfleet_core::request::Access;
+#[cfg(feature = "sim")]
 use std::sync::Arc;
 
 /// The ports of one command, and what keeps them alive.
@@ -30,11 +31,9 @@ impl Session {
 
     /// Opens AWS.
     pub(crate) async fn aws(access: Option<Access>) -> Result<Self, Failure> {
-        let clock = Arc::new(SystemClock::new());
         let builder = Aws::load().await.map_err(settings)?;
-        let aws = with_access(builder, access)?.clock(clock.clone()).build()?;
         Ok(Self {
-            ports: Ports::of(aws, clock),
+            ports: with_access(builder, access)?.ports()?,
             #[cfg(feature = "sim")]
             _sim: None,
         })
@@ -51,12 +50,12 @@ impl Session {
         let sim = patchfleet_sim::Sim::start(world.world, options).await?;
         let clock = Arc::new(crate::quiet::QuietHours(sim.clock()));
         let config = patchfleet_aws::simulated_config(&sim.endpoint(), &world.central);
-        let aws = with_access(Aws::builder(&config), access)?
-            .clock(clock.clone())
+        let ports = with_access(Aws::builder(&config), access)?
+            .clock(clock)
             .limits(Limits::from_env().map_err(settings)?)
-            .build()?;
+            .ports()?;
         Ok(Self {
-            ports: Ports::of(aws, clock),
+            ports,
             _sim: Some(sim),
         })
     }

@@ -478,13 +478,12 @@ fn exit(done: &Result<Done, Failure>) -> u8 {
 
 impl Reach for Surroundings {
     async fn ports(&self, access: &Access) -> Result<Ports, Failure> {
-        let clock = Arc::new(SystemClock::new());
         let aws = Aws::load().await.map_err(|error| match error.kind() {
             PortErrorKind::Invalid | PortErrorKind::Credentials => Failure::Settings(error),
             _ => error.into(),
         })?;
         let access = external_id_from_env(access.clone()).map_err(Failure::Settings)?;
-        Ok(Ports::of(aws.access(access).clock(clock.clone()).build()?, clock))
+        Ok(aws.access(access).ports()?)
     }
 
     fn clock(&self) -> Arc<dyn Clock> {

@@ -19,11 +19,9 @@ mod failure;
 mod summary;
 
 use aws_config::SdkConfig;
-use patchfleet_aws::{Aws, Limits, SystemClock, external_id_from_env};
+use patchfleet_aws::{Aws, Limits, external_id_from_env};
 use patchfleet_core::plan::Planning;
-use patchfleet_core::port::Ports;
 use patchfleet_core::{Remedy, serve_event};
-use std::sync::Arc;
 
 use cutoff::cutoff;
 pub use delivered::Event;
@@ -46,17 +44,11 @@ pub async fn handle(event: Event, invocation_id: &str, config: &SdkConfig) -> Re
         .value()
         .and_then(|event| read(event, invocation_id))
         .map_err(|problems| Failure::new("InvalidRequest", &problems))?;
-    let clock = Arc::new(SystemClock::new());
     let access = external_id_from_env(asked.request.access.clone())
         .map_err(|error| Failure::new("InvalidRequest", &error))?;
     let limits = Limits::from_env().map_err(|error| Failure::new("Failed", &error))?;
-    let aws = Aws::builder(config)
-        .access(access)
-        .clock(clock.clone())
-        .limits(limits)
-        .build()
-        .map_err(|error| Failure::new("Failed", &error))?;
-    let ports = Ports::of(aws, clock);
+    let ports = Aws::builder(config).access(access).limits(limits).ports();
+    let ports = ports.map_err(|error| Failure::new("Failed", &error))?;
     let planning = Planning {
         cutoff: cutoff(ports.clock.now()).map_err(|error| Failure::new("Failed", &error))?,
         ..Planning::default()
