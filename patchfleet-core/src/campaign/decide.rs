@@ -10,6 +10,7 @@ use crate::id::{Location, UnitId};
 use crate::outcome::FinishedOutcome;
 use crate::port::{PortErrorKind, StopType};
 use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeSet;
 
 /// How long after a start was first sent a driver may send it again, with the same client token, once it has been
 /// looked for in vain for [`TAGS_SEEN_WITHIN`](super::TAGS_SEEN_WITHIN). AWS does not say how long it remembers a
@@ -58,6 +59,8 @@ pub(super) enum Call {
     },
     /// Look for the execution that an unanswered start may have begun.
     Find(UnitId),
+    /// Look whether a unit that is left out was begun all the same, and the log has lost it.
+    Seek(UnitId),
     /// Stop the execution of a unit. That it is stopped is in the log.
     Stop(UnitId, StopType),
     /// Look at the execution of a unit, and at the steps of its locations.
@@ -157,9 +160,15 @@ impl Agenda<'_> {
     /// Begins the next unit, leaves units out, or says why the next unit waits.
     fn admit(&mut self) {
         let admitted = admit(self.state, self.now);
-        if !admitted.never.is_empty() {
-            let units = admitted.never;
+        let (unseen, units): (Vec<UnitId>, Vec<UnitId>) = admitted
+            .never
+            .iter()
+            .partition(|unit| self.memory.may_be_begun(**unit));
+        if !units.is_empty() {
             self.decision.record.push(Event::LeftOut { units });
+        }
+        for unit in unseen {
+            self.seek(unit);
         }
         if let Some(until) = admitted.hold.as_ref().and_then(|hold| hold.until) {
             self.wake(until);
@@ -174,6 +183,27 @@ impl Agenda<'_> {
             if self.is_time(asked) {
                 self.start(unit, begun.refused_attempts.saturating_add(1));
             }
+        }
+    }
+
+    /// Looks whether a unit was begun, before it is said that it was left out.
+    fn seek(&mut self, unit: UnitId) {
+        let free = UNITS_AT_ONCE.saturating_sub(self.memory.unit_tasks.under_way());
+        let call = Call::Seek(unit);
+        let sought = self
+            .decision
+            .calls
+            .iter()
+            .filter(|call| matches!(call, Call::Seek(_)));
+        if self.memory.unit_tasks.is_under_way(&UnitTask::Start(unit))
+            || sought.count() >= free
+            || self.decision.calls.contains(&call)
+        {
+            return;
+        }
+        let next = self.memory.of_unit(unit).and_then(|asked| asked.find_at);
+        if self.is_time(next) {
+            self.decision.calls.push(call);
         }
     }
 
@@ -346,6 +376,12 @@ impl Agenda<'_> {
         }
     }
 
+    /// Whether the unit seems not to have been begun, and nobody has looked for it yet.
+    fn is_unseen(&self, unit: UnitId) -> bool {
+        let start = self.state.units().get(&unit).map(|unit| &unit.start);
+        matches!(start, Some(StartState::NotStarted)) && self.memory.may_be_begun(unit)
+    }
+
     /// What is due by itself.
     fn tasks(&mut self) {
         let (units, locations) = (&self.memory.unit_tasks, &self.memory.location_tasks);
@@ -356,13 +392,22 @@ impl Agenda<'_> {
             }
         }
         let free = LOCATIONS_AT_ONCE.saturating_sub(locations.under_way());
+        let mut unseen = BTreeSet::new();
         for task in locations.due(self.now).take(free) {
             self.decision.calls.push(match task {
+                // What is left out by a log that may have lost its end is not said to be before it was looked for.
+                LocationTask::Collect(unit, _) if self.is_unseen(*unit) => {
+                    unseen.insert(*unit);
+                    continue;
+                }
                 LocationTask::Collect(unit, location) => Call::Collect(*unit, location.clone()),
                 LocationTask::Look(unit, location) => Call::Look(*unit, location.clone()),
             });
         }
         let next = [units.next_after(self.now), locations.next_after(self.now)];
         next.into_iter().flatten().for_each(|at| self.wake(at));
+        for unit in unseen {
+            self.seek(unit);
+        }
     }
 }

@@ -6,7 +6,7 @@
 use super::Event;
 use super::collect::Settlement;
 use super::observe::{Below, Observed};
-use super::start::others_in_doubt;
+use super::start::{others_in_doubt, request};
 use super::state::{StartState, State, StopStanding, UnitState};
 use crate::id::{ExecutionId, Location, NodeId, UnitId, WriterId};
 use crate::outcome::LocationOutcome;
@@ -19,6 +19,10 @@ use jiff::Timestamp;
 pub(super) enum Fact {
     /// The unit, which attempt, and what it began.
     Started(UnitId, u32, ExecutionId),
+    /// The unit, which attempt, and what that began before the log lost it.
+    BegunBefore(UnitId, u32, ExecutionId),
+    /// The unit, which attempt, and why nobody can tell whether that was begun before the log lost it.
+    MayBeBegun(UnitId, u32, String),
     /// What this writer sent last had no effect.
     NotTaken {
         unit: UnitId,
@@ -103,6 +107,8 @@ impl Fact {
         matches!(
             self,
             Self::Started(..)
+                | Self::BegunBefore(..)
+                | Self::MayBeBegun(..)
                 | Self::NotTaken { .. }
                 | Self::Observed(..)
                 | Self::Seen(..)
@@ -157,6 +163,20 @@ impl Fact {
                     unit: *unit,
                     execution: execution.clone(),
                 }]
+            }
+            Self::BegunBefore(unit, attempt, execution) => {
+                let started = Event::Started {
+                    unit: *unit,
+                    execution: execution.clone(),
+                };
+                begun_before(state, *unit, *attempt, started, now)
+            }
+            Self::MayBeBegun(unit, attempt, detail) => {
+                let unresolved = Event::StartUnresolved {
+                    unit: *unit,
+                    detail: detail.clone(),
+                };
+                begun_before(state, *unit, *attempt, unresolved, now)
             }
             Self::NotSent {
                 unit,
@@ -338,6 +358,23 @@ pub(super) fn cancel_seen(
     (cancelled && !known && !is_own).then(|| Event::CancelledElsewhere {
         unit,
         location: Some(location.clone()),
+    })
+}
+
+/// What became of a start that the log has lost, after the intent that it lost too; nothing if somebody has begun the
+/// unit since.
+fn begun_before(state: &State, id: UnitId, attempt: u32, became: Event, now: Timestamp) -> Vec<Event> {
+    let is_next = state.units().get(&id).is_some_and(|unit| {
+        matches!(unit.start, StartState::NotStarted) && unit.refused_attempts.saturating_add(1) == attempt
+    });
+    let request = is_next.then(|| request(state, id, attempt, now)).flatten();
+    request.map_or(vec![], |request| {
+        let intended = Event::StartIntended {
+            unit: id,
+            attempt,
+            request,
+        };
+        vec![intended, became]
     })
 }
 

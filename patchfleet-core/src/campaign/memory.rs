@@ -41,6 +41,8 @@ pub(super) enum LocationTask {
 /// What a driver remembers of its own calls.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Memory {
+    /// Whether somebody else has written into the log. Its end may have been lost since.
+    pub(super) was_there_before: bool,
     units: BTreeMap<UnitId, UnitMemory>,
     locations: BTreeMap<(UnitId, Location), LocationMemory>,
     pub(super) unit_tasks: Timers<UnitTask>,
@@ -121,6 +123,11 @@ impl Memory {
 
     pub(super) fn unit(&mut self, unit: UnitId) -> &mut UnitMemory {
         self.units.entry(unit).or_default()
+    }
+
+    /// Whether the log may have lost that the unit's start was sent, and nobody has looked for it yet.
+    pub(super) fn may_be_begun(&self, unit: UnitId) -> bool {
+        self.was_there_before && !self.of_unit(unit).is_some_and(|asked| asked.looked_before)
     }
 
     pub(super) fn of_unit(&self, unit: UnitId) -> Option<&UnitMemory> {

@@ -15,6 +15,7 @@ mod evidence;
 mod fire;
 mod gone;
 mod late;
+pub(super) mod late_answers;
 pub(crate) mod ledger;
 mod left_out;
 mod lost_end;

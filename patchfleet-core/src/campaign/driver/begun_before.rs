@@ -2,18 +2,64 @@
 //!
 //! The end of a log may be lost: a power cut, a copy put back from yesterday, a hand that cut it. A start that is
 //! not in the log any more may have been sent all the same. So whoever opens a campaign that somebody else has
-//! written down looks for each start by its tag before it is sent for the first time.
+//! written down looks for each start by its tag before it is sent for the first time, and before it is said that it
+//! was left out.
 
-use super::{Drive, Driver};
+use super::calls::Answer;
+use super::{Drive, DriveError, Driver};
+use crate::campaign::facts::Fact;
+use crate::campaign::memory::UnitTask;
+use crate::campaign::polls::{Failures, later};
 use crate::campaign::start;
+use crate::campaign::state::StartState;
 use crate::id::{ClientToken, DocumentName, ExecutionId, UnitId};
-use crate::port::{PortError, PortErrorKind, PortResult};
+use crate::port::{BoxFuture, PortError, PortErrorKind, PortResult};
 
-impl Drive<'_> {
-    /// Whether the log may have lost that the unit's start was sent, and nobody has looked for it yet.
-    pub(super) fn may_be_begun(&self, unit: UnitId) -> bool {
-        let looked = self.memory.of_unit(unit).is_some_and(|asked| asked.looked_before);
-        self.was_there_before && !looked
+impl<'d> Drive<'d> {
+    /// Looks for a unit that seems not to have been begun.
+    pub(super) fn look_before(&self, unit: UnitId) -> Option<BoxFuture<'d, Answer>> {
+        let driver = self.driver;
+        let of = self.state.units().get(&unit)?;
+        if !matches!(of.start, StartState::NotStarted) {
+            return None;
+        }
+        let attempt = of.refused_attempts.saturating_add(1);
+        let token = self.state.campaign().client_token(unit, attempt);
+        let document = self.state.plan().request.automation.document.clone();
+        Some(Box::pin(async move {
+            Answer::Sought(unit, attempt, find(driver, &document, token).await)
+        }))
+    }
+
+    /// What came of looking for it.
+    pub(super) fn learn_sought(
+        &mut self,
+        unit: UnitId,
+        attempt: u32,
+        sought: PortResult<Option<ExecutionId>>,
+    ) -> Result<Option<Fact>, DriveError> {
+        let now = self.now();
+        self.memory.unit_tasks.end(&UnitTask::Start(unit));
+        let asked = self.memory.unit(unit);
+        let error = match sought {
+            Ok(found) => {
+                asked.looked_before = true;
+                asked.find_at = None;
+                asked.find_failures = Failures::default();
+                return Ok(found.map(|execution| Fact::BegunBefore(unit, attempt, execution)));
+            }
+            Err(error) => error,
+        };
+        asked.find_failures.add(error.kind());
+        asked.find_at = Some(later(now, asked.find_failures.backoff()));
+        if !asked.find_failures.are_too_many() {
+            return Ok(None);
+        }
+        if error.kind() == PortErrorKind::Credentials {
+            return Err(self.no_credentials(error));
+        }
+        asked.looked_before = true;
+        Ok(Some(Fact::MayBeBegun(unit, attempt, error.to_string())))
     }
 }
 

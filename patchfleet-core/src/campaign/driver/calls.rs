@@ -27,6 +27,8 @@ pub(super) enum Answer {
     /// The unit, which attempt, and why it was not sent: it could not be seen whether it had been before.
     Unseen(UnitId, u32, PortError),
     Looked(UnitId, u32, PortResult<Option<ExecutionId>>),
+    /// The unit, which attempt comes next, and what that had begun before.
+    Sought(UnitId, u32, PortResult<Option<ExecutionId>>),
     Observed(UnitId, PortResult<Observed>),
     Stopped(UnitId, StopType, PortResult<()>),
     /// With the execution that was looked at.
@@ -45,6 +47,7 @@ impl Answer {
             self,
             Self::Sent(.., Ok(_))
                 | Self::Looked(.., Ok(_))
+                | Self::Sought(.., Ok(_))
                 | Self::Observed(_, Ok(_))
                 | Self::Collected(.., Ok(_), _)
         )
@@ -118,6 +121,7 @@ impl<'d> Drive<'d> {
             Call::Compare(unit) => (Task::Unit(UnitTask::Start(unit)), self.compare(unit)),
             Call::Start { unit, attempt } => (Task::Unit(UnitTask::Start(unit)), self.start(unit, attempt)),
             Call::Find(unit) => (Task::Unit(UnitTask::Start(unit)), self.find(unit)),
+            Call::Seek(unit) => (Task::Unit(UnitTask::Start(unit)), self.look_before(unit)),
             Call::Stop(unit, kind) => (Task::Unit(UnitTask::Stop(unit)), self.stop(unit, kind)),
             Call::Observe(unit) => (Task::Unit(UnitTask::Observe(unit)), self.observe(unit)),
             Call::Look(unit, location) => {
@@ -150,7 +154,7 @@ impl<'d> Drive<'d> {
         };
         let token = self.state.campaign().client_token(unit, attempt);
         let request = intent.request.clone();
-        let may_be_begun = self.may_be_begun(unit);
+        let may_be_begun = self.memory.may_be_begun(unit);
         Some(Box::pin(async move {
             if may_be_begun {
                 match begun_before::find(driver, &request.document_name, token).await {

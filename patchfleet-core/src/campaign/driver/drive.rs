@@ -15,8 +15,6 @@ use std::pin::pin;
 /// A campaign that is being driven, with what the driver remembers of its own calls.
 pub struct Drive<'d> {
     pub(super) driver: &'d Driver,
-    /// Whether somebody else has written into the log. Its end may have been lost since.
-    pub(super) was_there_before: bool,
     pub(super) state: State,
     pub(super) memory: Memory,
     /// Whether others may have appended since the log was last read.
@@ -32,10 +30,11 @@ impl<'d> Drive<'d> {
     /// A campaign whose log says this. Nothing is called yet.
     pub(super) fn new(driver: &'d Driver, state: State, was_there_before: bool, read_at: Timestamp) -> Self {
         let now = driver.clock.now();
+        let mut memory = Memory::of(&state, now);
+        memory.was_there_before = was_there_before;
         Self {
-            memory: Memory::of(&state, now),
+            memory,
             driver,
-            was_there_before,
             state,
             stale: false,
             read_at,

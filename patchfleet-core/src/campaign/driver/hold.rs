@@ -66,7 +66,8 @@ impl Drive<'_> {
     /// Whether the starts may be sent that the log has just taken.
     fn may_still_send(&self, starts: &[Fact]) -> bool {
         let now = self.now();
-        // AWS may have forgotten the client token of a start that was sent long ago.
+        // AWS may have forgotten the client token of a start that was sent long ago. And what was compared and counted
+        // for a start that the log took late may not be so any more: its runbook, and the time until the cutoff.
         let is_old = |fact: &Fact| {
             let Fact::NotTaken { unit, .. } = fact else {
                 return false;
@@ -75,7 +76,7 @@ impl Drive<'_> {
             let Some(StartState::Intended(intent)) = start else {
                 return true; // somebody knows what became of it
             };
-            let first = intent.in_doubt.first().filter(|_| intent.in_doubt.len() > 1);
+            let first = intent.in_doubt.first();
             first.is_some_and(|first| forgotten_from(first).is_none_or(|from| now >= from))
         };
         self.undriven_since().is_none() && !self.state.is_stopped(now) && !starts.iter().any(is_old)

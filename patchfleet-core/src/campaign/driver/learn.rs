@@ -75,6 +75,9 @@ impl Drive<'_> {
                     }
                 }
             }
+            Answer::Sought(unit, attempt, sought) => {
+                facts.extend(self.learn_sought(unit, attempt, sought)?);
+            }
             Answer::Stopped(unit, kind, stopped) => {
                 facts.extend(self.learn_stopped(unit, kind, stopped, now)?);
             }
@@ -381,5 +384,41 @@ impl Drive<'_> {
             }
         }
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::campaign::tests::late_answers::{is_begun_again, world};
+    use crate::campaign::tests::world::finish;
+    use crate::campaign::{Event, Turn};
+    use crate::outcome::FinishedOutcome;
+    use crate::port::{Clock as _, ExecutionStatus};
+
+    #[test]
+    fn a_look_at_an_earlier_attempt_says_nothing_of_the_one_that_runs() {
+        let (world, unit) = (world(), UnitId::from_index(0));
+        finish(async {
+            let driver = world.driver(1);
+            driver.begin(world.campaign(), &world.plan).await.unwrap();
+            let mut drive = driver.open(world.campaign()).await.unwrap();
+            while !is_begun_again(&world) {
+                if let Turn::Wait(at) = drive.step().await.unwrap() {
+                    world.clock.sleep_until(at).await;
+                }
+            }
+            let first = world.executions()[0].id.clone();
+            let late = observe::observe(&*world.aws, &first).await;
+            assert_eq!(late.as_ref().unwrap().parent.status, ExecutionStatus::Failed);
+            let mut facts = vec![];
+            drive.learn(Answer::Observed(unit, late), &mut facts).unwrap();
+            assert!(facts.is_empty(), "{facts:?}");
+            assert!(!drive.memory.is_parent_over(unit));
+            let state = driver.run(world.campaign()).await.unwrap();
+            assert_eq!(state.finished().unwrap().0, FinishedOutcome::Partial);
+            let ended = ExecutionStatus::Success;
+            assert!(world.events().contains(&Event::UnitEnded { unit, status: ended }));
+        });
     }
 }

@@ -2,8 +2,11 @@
 //! nothing twice.
 
 use super::world::*;
-use crate::campaign::{Appended, CampaignLog as _, Chain, DriveError, Event, LogKey, MemoryLog, Record};
-use crate::outcome::FinishedOutcome;
+use crate::campaign::{
+    Appended, CampaignLog as _, Chain, DriveError, Event, LogKey, MemoryLog, Record, StartState, State,
+};
+use crate::id::UnitId;
+use crate::outcome::{FinishedOutcome, LocationOutcome};
 use crate::port::{Clock as _, PortErrorKind};
 use crate::request::Operation;
 use jiff::SignedDuration;
@@ -57,6 +60,88 @@ fn wherever_a_log_was_cut_and_however_late_it_is_gone_on_with_each_unit_is_start
         }
     }
     assert!(cuts > 50, "{cuts}");
+}
+
+/// What the log says of the only location of a unit.
+fn outcome(state: &State, unit: usize) -> LocationOutcome {
+    let unit = state.units().values().nth(unit).unwrap();
+    let settled = unit.locations.values().next().unwrap().settled.clone();
+    settled.unwrap().outcome
+}
+
+#[test]
+fn wherever_a_log_was_cut_what_is_left_out_is_looked_for_first() {
+    let (mut found, mut left_out) = (0, 0);
+    for polls in (0..).step_by(5) {
+        let Some(world) = killed_after(polls) else {
+            break;
+        };
+        for left in 1..world.records().len() {
+            let world = killed_after(polls).unwrap();
+            world.log.cut(&LogKey::Campaign(world.campaign()), left);
+            // So long that nothing more may begin.
+            world.clock.advance(SignedDuration::from_hours(2));
+            let case = format!("killed after {polls} polls, {left} records left");
+            let driver = world.driver(2);
+            let gap = SignedDuration::from_mins(20);
+            let state = finish(driver.run_unless_left(world.campaign(), gap)).unwrap();
+            for (unit, starts) in starts_of_each_unit(&world).into_iter().enumerate() {
+                let is_told = outcome(&state, unit) != LocationOutcome::NotStarted;
+                assert_eq!(
+                    is_told,
+                    starts == 1,
+                    "{case}: unit {unit} was started {starts} times"
+                );
+                if is_told { found += 1 } else { left_out += 1 }
+            }
+        }
+    }
+    assert!(found > 50 && left_out > 50, "{found} found, {left_out} left out");
+}
+
+#[test]
+fn what_a_shortened_log_had_left_out_before_somebody_went_on_is_looked_for_too() {
+    // Both units ran, and of the log no more is left than that the second was not to be begun.
+    let mut world = world();
+    finish(whole_life(&world, 1)).unwrap();
+    let records = world.records();
+    let (key, log) = (LogKey::Campaign(world.campaign()), MemoryLog::new());
+    let (at, writer) = (records[1].at, records[1].writer);
+    let units = vec![UnitId::from_index(1)];
+    let since = records[1].at;
+    let mut chain = Chain::of(&key);
+    let cut = [Event::Unattended { since }, Event::LeftOut { units }];
+    let events = [records[0].events.clone(), records[1].events.clone(), cut.to_vec()];
+    for events in events {
+        let record = chain.record(at, writer, events);
+        chain.take(&record).unwrap();
+        assert_eq!(finish(log.append(&key, &record)).unwrap(), Appended::Yes);
+    }
+    world.log = Arc::new(log);
+    let state = finish(world.driver(2).run(world.campaign())).unwrap();
+    assert_eq!(starts_of_each_unit(&world), [1, 1]);
+    assert_eq!(outcome(&state, 0), LocationOutcome::Succeeded);
+    assert_eq!(outcome(&state, 1), LocationOutcome::Succeeded);
+}
+
+#[test]
+fn a_unit_that_cannot_be_looked_for_is_not_said_to_have_been_left_out() {
+    let world = killed_after(0).unwrap();
+    finish(world.driver(1).begin(world.campaign(), &world.plan)).unwrap();
+    *world.aws.finds_fail.lock().unwrap() = Some(PortErrorKind::Denied);
+    world.clock.advance(SignedDuration::from_hours(2));
+    let driver = world.driver(2);
+    let gap = SignedDuration::from_mins(20);
+    let _ = finish(driver.run_unless_left(world.campaign(), gap));
+    let state = State::of_campaign(world.campaign(), &world.records()).unwrap();
+    for unit in state.units().values() {
+        let StartState::Unresolved { detail, .. } = &unit.start else {
+            panic!("{:?}", unit.start);
+        };
+        let why = "whether the unit was begun before cannot be seen: not authorized to look";
+        assert_eq!(detail, why);
+    }
+    assert!(world.executions().is_empty());
 }
 
 #[test]
