@@ -2,7 +2,7 @@
 
 use crate::Fallible;
 use crate::fleet::{Fleet, Size, campaign_id};
-use patchfleet_core::campaign::{Chain, FileLog, LogKey, Record};
+use patchfleet_core::campaign::{Chain, LogKey, Record, Store};
 use patchfleet_core::census::Depth;
 use std::fs;
 use tempfile::TempDir;
@@ -36,7 +36,7 @@ pub fn of_length(len: usize) -> Fallible<Vec<Record>> {
     Ok(cut)
 }
 
-/// The lines of a log, as [`FileLog`] writes them.
+/// The lines of a log, as `FileLog` writes them.
 ///
 /// # Errors
 ///
@@ -50,13 +50,13 @@ pub fn lines(records: &[Record]) -> Fallible<Vec<String>> {
 
 /// A folder with one campaign's log, gone when the value is dropped.
 pub struct LogDir {
-    /// The log.
-    pub log: FileLog,
+    /// The store.
+    pub store: Store,
     _dir: TempDir,
 }
 
 impl LogDir {
-    /// Writes `records` where a [`FileLog`] looks for them, at once: appending them one by one
+    /// Writes `records` where a `FileLog` looks for them, at once: appending them one by one
     /// would wait for the disk as often.
     ///
     /// # Errors
@@ -68,7 +68,7 @@ impl LogDir {
         fs::create_dir_all(&folder)?;
         fs::write(folder.join("log.jsonl"), lines(records)?.concat())?;
         Ok(Self {
-            log: FileLog::new(dir.path()),
+            store: Store::in_folder(dir.path()),
             _dir: dir,
         })
     }

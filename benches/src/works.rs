@@ -4,7 +4,7 @@ use crate::fleet::{Fleet, Size, campaign_id, request_for};
 use crate::log::{self, LogDir};
 use crate::pairs::{account, scattered};
 use crate::{Fallible, Pair, Work};
-use patchfleet_core::campaign::{State, load};
+use patchfleet_core::campaign::State;
 use patchfleet_core::census::{self, Depth};
 use patchfleet_core::expand::expand;
 use patchfleet_core::pack::pack;
@@ -153,7 +153,7 @@ fn loading(len: usize) -> Fallible<Work> {
             ))
         },
         move |(dir, runtime)| {
-            let state = runtime.block_on(load(&dir.log, campaign))?;
+            let state = runtime.block_on(dir.store.load(campaign))?;
             Ok((state.ok_or("there is no such campaign")?, runtime))
         },
     ))

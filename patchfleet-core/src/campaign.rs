@@ -32,27 +32,24 @@ pub(crate) mod tests;
 mod timers;
 
 pub use admission::{Hold, HoldReason, Rule};
-pub use claims::open_campaign;
-pub use classify::{PATCH_STATE_LAG, PING_LAG};
+pub(crate) use claims::open_campaign;
 pub use clocks::CLOCKS_AGREE_WITHIN;
-pub use decide::{RESEND_WITHIN, START_PATIENCE};
+pub use decide::RESEND_WITHIN;
 pub use driver::{
     Drive, DriveError, Driver, Observer, Progress, Recollected, SHORTEST_GAP, SIGN_OF_LIFE_EVERY, SentAgain,
     StillUnread, Turn,
 };
 pub use event::{Event, ParseDigestError, RECORD_FORMAT, Record, RecordDigest, Replacement, TurnedUp};
 pub use fire::{FireError, Fired, FiredBefore, fire_plan, fired_before};
-pub use journal::load;
+pub(crate) use journal::load;
 pub use ledger::SoFar;
-pub use listing::{CampaignList, CampaignSummary, DamagedLog, campaigns};
+pub(crate) use listing::campaigns;
+pub use listing::{CampaignList, CampaignSummary, DamagedLog};
 pub use notice::{Notice, NoticeObserver, Notices};
-pub use polls::{
-    BACKOFF_LONGEST, LOOK_UP_AFTER, OTHER_TRIES, POLL_FIRST, POLL_LONGEST, TAGS_SEEN_WITHIN, TRANSIENT_TRIES,
-    backoff, poll_interval,
-};
+pub use polls::{LOOK_UP_AFTER, TAGS_SEEN_WITHIN};
 pub use state::{
-    ASK_AGAIN_AFTER, COMMAND_ATTEMPTS, Intent, LocationState, Sending, Settled, StartState, State,
-    StateError, Stop, StopReason, StopStanding, UnitState,
+    Intent, LocationState, Sending, Settled, StartState, State, StateError, Stop, StopReason, StopStanding,
+    UnitState,
 };
 #[cfg(feature = "store-tests")]
 pub use store::conformance;
@@ -61,6 +58,12 @@ pub use store::{
 };
 #[cfg(feature = "file-log")]
 pub use store::{FileLog, FileRows};
+
+#[cfg(test)]
+pub(crate) use {
+    classify::{PATCH_STATE_LAG, PING_LAG},
+    state::COMMAND_ATTEMPTS,
+};
 
 /// How many reads and writes of the store run at once.
 const STORE_CALLS_AT_ONCE: usize = 16;

@@ -72,7 +72,7 @@ pub mod outcome;
 pub mod pack;
 pub mod plan;
 pub mod port;
-pub mod presigned;
+mod presigned;
 pub mod problem;
 pub mod refusal;
 pub mod report;

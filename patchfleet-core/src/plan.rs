@@ -30,7 +30,8 @@ pub use check::PlanFault;
 pub use file::PlanFileError;
 pub(crate) use lifetime::timeout_of;
 pub use lifetime::{CUTOFF_MARGIN, Cutoff, LIFETIME_CAP, Lifetime};
-pub use make::{Attendance, Followed, Options, PlanError, Planning, make, require_central};
+pub(crate) use make::require_central;
+pub use make::{Attendance, Followed, Options, PlanError, Planning, make};
 pub use presigned::refuse_presigned;
 pub use unit::Unit;
 

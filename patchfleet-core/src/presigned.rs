@@ -26,7 +26,7 @@ pub(crate) const NOT_KEPT: &str =
 /// Says yes where it is in doubt: for whatever follows the first question mark, in a text that is
 /// no URL as well.
 #[must_use]
-pub fn is_presigned(text: &str) -> bool {
+pub(crate) fn is_presigned(text: &str) -> bool {
     const PARTS: [&str; 5] = [
         "x-amz-signature",
         "x-amz-credential",

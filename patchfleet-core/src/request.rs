@@ -77,7 +77,7 @@ pub struct Patch {
     pub delivery_timeout: Option<DeliveryTimeout>,
     /// `https://…` or `s3://…`, at most 256 characters: a list of patches in place of the
     /// baseline's. Excludes `baseline_override`, and goes with Install only. A presigned URL
-    /// ([`is_presigned`](crate::presigned::is_presigned)) is written out, and shown, as its digest.
+    /// is written out, and shown, as its digest.
     #[serde(
         skip_serializing_if = "Option::is_none",
         serialize_with = "crate::presigned::serialize_url"

@@ -22,14 +22,16 @@ mod targets;
 pub(crate) use bound::{Changed, Found, NotCompared, find, passes};
 pub use bound::{PlannedRunbook, RunbookChange};
 pub(crate) use command::Purpose;
-pub use command::{COMMAND_DOCUMENT, CommandSteps, STEP_TIMEOUT_PARAMETER, StepSum, command_steps};
+pub use command::{COMMAND_DOCUMENT, CommandSteps, command_steps};
+pub(crate) use command::{STEP_TIMEOUT_PARAMETER, StepSum};
 pub(crate) use copies::elsewhere;
 pub use digest::{ContentDigest, ContentDigestError};
 pub use document::{Runbook, StepTimeout, StepTimeoutError};
 pub use ensure::{Checked, Ensured, check, ensure};
 pub use start::{TAG_CAMPAIGN, TAG_UNIT, for_campaign, parameters, start_tag_key};
 pub(crate) use start::{of_campaign, said};
-pub use targets::{MAX_NODE_IDS, TargetTooLong, node_chunks};
+pub use targets::TargetTooLong;
+pub(crate) use targets::node_chunks;
 pub(crate) use targets::{named_nodes, node_targets, targets};
 
 /// The name of patchfleet's own runbook.

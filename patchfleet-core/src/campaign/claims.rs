@@ -25,7 +25,7 @@ use std::collections::BTreeSet;
 ///
 /// [`DriveError::NotBegun`]: the log does not answer, or is damaged. What it said may be that a campaign of
 /// this name is open.
-pub async fn open_campaign(
+pub(crate) async fn open_campaign(
     log: &dyn CampaignLog,
     name: &RequestName,
 ) -> Result<Option<CampaignId>, DriveError> {

@@ -14,14 +14,14 @@ pub(super) use several::worse;
 /// its run. Until then, a node that reports success and has no new state keeps its location open,
 /// and so does a command that is through with more nodes than its results name. Run Command and patch states are
 /// different parts of Systems Manager, and nothing is documented about how far apart they are.
-pub const PATCH_STATE_LAG: SignedDuration = SignedDuration::from_mins(2);
+pub(crate) const PATCH_STATE_LAG: SignedDuration = SignedDuration::from_mins(2);
 
 /// How long a node that answers may seem not to, and one that does not may seem to. The agent
 /// sends a health ping every five minutes (Systems Manager User Guide, "SSM Agent technical
 /// reference"), and PingStatus was seen Online 84 s after the last one, when a command had expired
 /// on the node. Two minutes more are for the way of the ping. Whoever has not pinged for this long
 /// after the end of a command does not answer.
-pub const PING_LAG: SignedDuration = SignedDuration::from_mins(7);
+pub(crate) const PING_LAG: SignedDuration = SignedDuration::from_mins(7);
 
 /// The words for a planned node that is not selected any more, and that Systems Manager still lists.
 pub(crate) const LEFT: &str = "left the selection after the plan, and was not patched";

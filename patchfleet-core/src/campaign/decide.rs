@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 pub const RESEND_WITHIN: SignedDuration = SignedDuration::from_mins(5);
 
 /// How long a start that AWS puts off (throttled, queue full) is tried again.
-pub const START_PATIENCE: SignedDuration = SignedDuration::from_hours(6);
+pub(crate) const START_PATIENCE: SignedDuration = SignedDuration::from_hours(6);
 
 /// How many locations are read at once. This bounds the results of nodes that are held in memory, and what is
 /// read again if the driver is stopped meanwhile.

@@ -394,7 +394,7 @@ impl Driver {
 
     /// Drives a campaign to its end: a new one, or one that was left. For one that was left, see
     /// first that the caller is where it was planned
-    /// ([`require_central`](crate::plan::require_central)).
+    /// ([`Campaigns::resume`](crate::Campaigns::resume) does).
     ///
     /// # Errors
     ///

@@ -12,7 +12,7 @@ use crate::port::{BoxFuture, Clock, PortError, PortErrorKind, PortResult, Sent};
 /// # Errors
 ///
 /// Whatever keeps the log from being read, or [`PortErrorKind::Incompatible`] if it is damaged.
-pub async fn load(log: &dyn CampaignLog, campaign: CampaignId) -> PortResult<Option<State>> {
+pub(crate) async fn load(log: &dyn CampaignLog, campaign: CampaignId) -> PortResult<Option<State>> {
     let records = log.read(&LogKey::Campaign(campaign), 0).await?;
     match State::of_campaign(campaign, &records) {
         Ok(state) => Ok(Some(state)),

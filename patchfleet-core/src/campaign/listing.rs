@@ -64,7 +64,7 @@ pub struct CampaignList {
 /// # Errors
 ///
 /// [`PortError`] if the logs cannot be listed.
-pub async fn campaigns(log: &dyn CampaignLog) -> PortResult<CampaignList> {
+pub(crate) async fn campaigns(log: &dyn CampaignLog) -> PortResult<CampaignList> {
     let keys = log.keys().await?;
     let there: BTreeSet<&LogKey> = keys.iter().collect();
     let reads = keys.iter().map(|key| async {

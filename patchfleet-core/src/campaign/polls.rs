@@ -22,12 +22,12 @@ pub(super) const UNRESOLVED_EVERY: SignedDuration = SignedDuration::from_mins(5)
 
 /// The shortest time between two looks at a unit. An execution with nothing to do in it is over
 /// within seconds, and a person is watching.
-pub const POLL_FIRST: SignedDuration = SignedDuration::from_secs(2);
+pub(crate) const POLL_FIRST: SignedDuration = SignedDuration::from_secs(2);
 
 /// The longest. AWS answers 3 calls of Get and Describe for automations a second, for all units
 /// and drivers of an account and Region together (AWS's published quota). A look is one call and
 /// one for each 50 locations of the unit: at 30 s, 45 open units of up to 50 locations fit.
-pub const POLL_LONGEST: SignedDuration = SignedDuration::from_secs(30);
+pub(crate) const POLL_LONGEST: SignedDuration = SignedDuration::from_secs(30);
 
 /// The polling interval grows by a twentieth of the unit's age, so the end of a ten-minute run is
 /// noticed within 30 seconds.
@@ -35,25 +35,25 @@ const POLL_AGE_DIVISOR: i64 = 20;
 
 /// The longest wait before something that failed is tried again. The first is [`POLL_FIRST`]; each
 /// is twice the one before.
-pub const BACKOFF_LONGEST: SignedDuration = SignedDuration::from_secs(60);
+pub(crate) const BACKOFF_LONGEST: SignedDuration = SignedDuration::from_secs(60);
 
 /// How often in a row a call may fail, most often for a reason that passes by itself. With the waits between
 /// them that is about half an hour.
-pub const TRANSIENT_TRIES: u32 = 30;
+pub(crate) const TRANSIENT_TRIES: u32 = 30;
 
 /// How often a call may fail for any other reason before it succeeds once. About half a minute: long enough for a
 /// policy that was just changed, or for what was just created to be found.
-pub const OTHER_TRIES: u32 = 5;
+pub(crate) const OTHER_TRIES: u32 = 5;
 
 /// How long to wait until the next look at a unit that was started `age` ago.
 #[must_use]
-pub fn poll_interval(age: SignedDuration) -> SignedDuration {
+pub(crate) fn poll_interval(age: SignedDuration) -> SignedDuration {
     (POLL_FIRST + SignedDuration::from_secs(age.as_secs().max(0) / POLL_AGE_DIVISOR)).min(POLL_LONGEST)
 }
 
 /// How long to wait after the `failures`th failure in a row (from 1).
 #[must_use]
-pub fn backoff(failures: u32) -> SignedDuration {
+pub(crate) fn backoff(failures: u32) -> SignedDuration {
     let doubled = 1_i32
         .checked_shl(failures.saturating_sub(1).min(16))
         .unwrap_or(i32::MAX);

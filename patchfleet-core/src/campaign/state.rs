@@ -32,10 +32,10 @@ pub(super) use verdict::ended_well;
 
 /// How long a unit waits whose command was refused although each of its nodes is listed as online.
 /// A node's status was seen to lag by a minute and a half (Systems Manager, recorded).
-pub const ASK_AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(2);
+pub(crate) const ASK_AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(2);
 
 /// How many attempts a unit has, if Run Command refuses each of its commands whole.
-pub const COMMAND_ATTEMPTS: u32 = 4;
+pub(crate) const COMMAND_ATTEMPTS: u32 = 4;
 
 /// A log that is not a campaign's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

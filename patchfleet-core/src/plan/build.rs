@@ -25,7 +25,7 @@ mod warnings;
 ///
 /// A unit names its nodes if the request names them, or asks for all managed nodes under patchfleet's own
 /// runbook, or if nodes that are offline are left out. Such a unit has one location and at most
-/// [`MAX_NODE_IDS`](crate::runbook::MAX_NODE_IDS) nodes, so a location may have several units. A location
+/// 20 nodes (the most that a start can name), so a location may have several units. A location
 /// whose nodes are not known cannot be kept then, because there is no id to send there. A location that
 /// has none of the ids that were asked for is skipped as empty, whatever the policy.
 ///

@@ -321,7 +321,7 @@ fn not_too_many(request: &PatchRequest, locations: usize) -> Result<(), Refusal>
 /// # Errors
 ///
 /// [`PlanError::Refused`] if the caller is elsewhere, [`PlanError::Port`] if that cannot be found out.
-pub async fn require_central(directory: &dyn Directory, plan: &Plan) -> Result<(), PlanError> {
+pub(crate) async fn require_central(directory: &dyn Directory, plan: &Plan) -> Result<(), PlanError> {
     let caller = directory.caller().await?;
     let central = &plan.central;
     if (&caller.account, &caller.region) == (&central.account, &central.region) {

@@ -15,7 +15,7 @@ use serde_json::Value;
 pub const COMMAND_DOCUMENT: &str = "AWS-RunPatchBaseline";
 
 /// The parameter of AWS-RunPatchBaseline that bounds the time of a node (User Guide: 1 to 36,000 s).
-pub const STEP_TIMEOUT_PARAMETER: &str = "StepTimeoutSeconds";
+pub(crate) const STEP_TIMEOUT_PARAMETER: &str = "StepTimeoutSeconds";
 
 /// Documents of AWS's own that run a document, or a script, of somebody else's.
 const RUNS_OTHERS: [&str; 2] = ["AWS-RunDocument", "AWS-RunRemoteScript"];
@@ -123,7 +123,7 @@ impl CommandSteps {
         })
     }
 
-    /// Whether the document takes [`STEP_TIMEOUT_PARAMETER`].
+    /// Whether the document takes the parameter `StepTimeoutSeconds`.
     #[must_use]
     pub fn takes_step_timeout(self) -> bool {
         matches!(self, Self::Read { by_parameter, .. } if by_parameter > 0)

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 /// Most node ids in one unit: as many of the longest (`mi-…`, 20 characters) as one parameter
 /// value of 512 characters holds. (Run Command itself takes 50.)
-pub const MAX_NODE_IDS: usize = 20;
+pub(crate) const MAX_NODE_IDS: usize = 20;
 
 /// The key of a target that names nodes.
 const NODE_IDS: &str = "InstanceIds";
@@ -32,7 +32,7 @@ struct Target {
 }
 
 /// Node ids in chunks that one unit takes, in their order.
-pub fn node_chunks(nodes: &[NodeId]) -> impl Iterator<Item = &[NodeId]> {
+pub(crate) fn node_chunks(nodes: &[NodeId]) -> impl Iterator<Item = &[NodeId]> {
     nodes.chunks(MAX_NODE_IDS)
 }
 

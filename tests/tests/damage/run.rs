@@ -3,7 +3,7 @@
 use crate::draft::{Damage, Deed, Draft, Of};
 use jiff::SignedDuration;
 use patchfleet_core::{
-    campaign::{DriveError, Driver, Store, Turn, open_campaign},
+    campaign::{DriveError, Driver, Store, Turn},
     id::{CampaignId, WriterId},
     outcome::FinishedOutcome,
     plan::Plan,
@@ -172,7 +172,8 @@ impl Scene<'_> {
         request: &PatchRequest,
     ) -> Result<FinishedOutcome, DriveError> {
         let driver = self.driver();
-        if let Some(open) = open_campaign(driver.log.as_ref(), &request.name).await? {
+        let store = Store::new(driver.log.clone(), driver.rows.clone());
+        if let Some(open) = store.open_campaign(&request.name).await? {
             let name = request.name.clone();
             return Err(DriveError::NameTaken { name, open });
         }

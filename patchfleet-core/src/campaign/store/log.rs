@@ -46,7 +46,7 @@ use std::fmt;
 /// those of the same name that are open. One of another name that is open and that its own name's claims do not have
 /// is asked for its [`first`](Self::first) record: its name may be what a damage has made of this one. A new campaign is two looks, one before
 /// anything is written down and one for its claim.
-/// [`open_campaign`](crate::campaign::open_campaign) is one more where the claim names no open campaign. Up to
+/// [`Store::open_campaign`](crate::campaign::Store::open_campaign) is one more where the claim names no open campaign. Up to
 /// 16 of these calls run at once.
 pub trait CampaignLog: Send + Sync {
     /// Makes the place ready, if it has to be made: whoever plans for long finds out first whether a log can be
