@@ -409,10 +409,10 @@ async fn say_and_drive(world: &World, writer: u128) -> Result<State, DriveError>
 }
 
 #[test]
-fn two_who_send_it_again_at_once_start_it_once_although_no_token_is_remembered() {
+fn two_who_send_it_again_at_once_start_it_once_while_the_token_lives() {
     proptest!(ProptestConfig::with_cases(100), |(turns in prop::collection::vec((any::<bool>(), 1_usize..9), 0..80))| {
         let (mut world, _) = left(2, 0);
-        aws_is(&mut world, 60, 0);
+        aws_is(&mut world, 60, 600);
         let (mut one, mut two) = (ByHand::new(say_and_drive(&world, 3)), ByHand::new(say_and_drive(&world, 4)));
         for (first, polls) in turns {
             let driver = if first { &mut one } else { &mut two };
