@@ -128,6 +128,8 @@ pub enum RefusalCode {
     LogDamaged,
     /// The campaign did not stop because somebody else cancelled something of it.
     NothingToGoOn,
+    /// A campaign is not closed: AWS knows what it began, or whether it does cannot be seen, or it may run still.
+    NotAbandoned,
     /// A start is not unresolved, or may not be sent again.
     NotSentAgain,
     /// The world is no longer the one that the saved plan was made for.
@@ -168,6 +170,7 @@ impl RefusalCode {
             Self::CampaignOpen => "campaign_open",
             Self::LogDamaged => "log_damaged",
             Self::NothingToGoOn => "nothing_to_go_on",
+            Self::NotAbandoned => "not_abandoned",
             Self::NotSentAgain => "not_sent_again",
             Self::PlanDrifted => "plan_drifted",
             Self::OtherCentral => "other_central",

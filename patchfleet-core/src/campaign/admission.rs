@@ -161,7 +161,8 @@ impl fmt::Display for HoldReason {
             } => write!(
                 f,
                 "{detail}. It may run, so it keeps its places, and it may not be sent again: {kept}. \
-                 `patchfleet resume {campaign}` looks for it once more"
+                 `patchfleet resume {campaign}` looks for it once more; once nothing of it can run any more, \
+                 `patchfleet abandon {campaign}` closes the campaign"
             ),
             Self::Unresolved { of, allowed } => write!(
                 f,

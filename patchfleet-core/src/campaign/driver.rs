@@ -17,6 +17,7 @@ use crate::refusal::{Refusal, RefusalCode, RefusalReason};
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 
+mod abandon;
 mod again;
 mod begun_before;
 mod calls;
@@ -111,6 +112,9 @@ pub enum DriveError {
     /// Nothing is sent again.
     #[error(transparent)]
     NotSentAgain(Refusal),
+    /// The campaign is not closed.
+    #[error(transparent)]
+    NotAbandoned(Refusal),
     /// Whether a unit runs cannot be seen, so it is not sent again.
     #[error("nothing is sent again: whether unit {unit} of campaign {campaign} runs cannot be seen")]
     Unlooked {
@@ -231,10 +235,11 @@ impl DriveError {
     }
 
     /// The refusal that the error is, if nothing was started because another campaign of the
-    /// request is open or may be, the plan may not be kept, or there is nothing to go on with or to send again.
+    /// request is open or may be, the plan may not be kept, or there is nothing to go on with, to send again, or to
+    /// close.
     #[must_use]
     pub fn refusal(&self) -> Option<Refusal> {
-        if let Self::Presigned(refusal) | Self::NotSentAgain(refusal) = self {
+        if let Self::Presigned(refusal) | Self::NotSentAgain(refusal) | Self::NotAbandoned(refusal) = self {
             return Some(refusal.clone());
         }
         if let Self::NothingToGoOn {

@@ -127,6 +127,12 @@ pub enum Event {
         /// AWS's words.
         detail: String,
     },
+    /// A person closes the campaign: AWS knew nothing of what it had begun and was not over, and all of that was past
+    /// its end. What follows in the same record says what is known of each location.
+    Abandoned {
+        /// Who: a name for the log, as far as it is known.
+        by: String,
+    },
     /// Somebody else cancelled what this campaign had started: nothing more is begun until a person
     /// says so ([`GoneOn`](Self::GoneOn)).
     CancelledElsewhere {

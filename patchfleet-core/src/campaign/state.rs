@@ -34,6 +34,9 @@ pub(super) use verdict::ended_well;
 /// A node's status was seen to lag by a minute and a half (Systems Manager, recorded).
 pub(crate) const ASK_AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(2);
 
+/// How long AWS keeps an execution after its end (documented).
+pub(super) const RETENTION: SignedDuration = SignedDuration::from_hours(30 * 24);
+
 /// How many attempts a unit has, if Run Command refuses each of its commands whole.
 pub(crate) const COMMAND_ATTEMPTS: u32 = 4;
 
@@ -84,6 +87,8 @@ pub struct State {
     unattended: Option<(Timestamp, Timestamp)>,
     /// How often a person has said that the campaign goes on.
     gone_on: u32,
+    /// Who closed it because AWS no longer knew it, if somebody did.
+    abandoned: Option<String>,
     finished: Option<(FinishedOutcome, Timestamp)>,
     ledger: Ledger,
 }
@@ -143,6 +148,7 @@ impl State {
             left_out_for: None,
             unattended: None,
             gone_on: 0,
+            abandoned: None,
             finished: None,
             ledger: Ledger::default(),
         };
@@ -269,6 +275,9 @@ impl State {
                 {
                     unit.start = StartState::NotStarted;
                 }
+            }
+            Event::Abandoned { by } => {
+                self.abandoned.get_or_insert_with(|| by.clone());
             }
             Event::CancelledElsewhere { unit, location } => {
                 self.cancels.entry((*unit, location.clone())).or_insert(false);

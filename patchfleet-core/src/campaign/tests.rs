@@ -1,5 +1,6 @@
 //! Campaigns from end to end, over an AWS that is played by a few hundred lines.
 
+mod abandon;
 pub(crate) mod admission;
 mod again;
 mod aws;

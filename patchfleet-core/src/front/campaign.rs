@@ -111,6 +111,18 @@ impl Campaign {
         Ok(self.driver.send_again(self.id, units, &caller.arn).await?)
     }
 
+    /// Closes it, if AWS no longer knows what it began ([`Driver::abandon`]). Starts nothing and stops nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`CampaignError::Refused`] with everything that AWS knows of it, or that cannot be seen;
+    /// [`CampaignError::Asking`] if the caller cannot be found out; as [`run`](Self::run) otherwise.
+    pub async fn abandon(&self) -> Result<Report, CampaignError> {
+        let caller = self.directory.caller().await?;
+        let state = self.driver.abandon(self.id, &caller.arn).await?;
+        Ok(self.store.report(&state).await?)
+    }
+
     /// Reads the results again that could not be read, also when it is over. Starts nothing.
     ///
     /// # Errors

@@ -107,7 +107,8 @@ pub struct UnresolvedReport {
 pub struct ExecutionReport {
     /// AWS's id for it.
     pub execution_id: ExecutionId,
-    /// Its last status, by AWS's name; `InProgress` until it is known to be over.
+    /// Its last status, by AWS's name; `InProgress` until it is known to be over, and `Forgotten` if the campaign was
+    /// closed because AWS no longer knew it.
     pub status: ExecutionStatus,
 }
 

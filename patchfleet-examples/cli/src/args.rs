@@ -38,6 +38,8 @@ pub(crate) enum Command {
     Resume(ResumeArgs),
     /// Read results again that could not be read, also of a campaign that is over. Starts nothing.
     Collect(CampaignArgs),
+    /// Close a campaign that AWS no longer knows, so that its request's name is free. Starts and stops nothing.
+    Abandon(AbandonArgs),
     /// Show where the campaigns of a log are.
     Status(StatusArgs),
     /// Show what became of every location, and of every node that needs action.
@@ -250,6 +252,25 @@ fn unit(text: &str) -> Result<UnitId, String> {
         .map(UnitId::from_index)
         .ok_or_else(|| "expected the number of a unit, from 1, as `status` shows it".to_owned())
 }
+
+#[derive(Debug, Args)]
+#[command(after_help = ABANDON)]
+pub(crate) struct AbandonArgs {
+    /// The campaign.
+    #[arg(value_name = "CAMPAIGN")]
+    pub(crate) campaign: CampaignId,
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+const ABANDON: &str = "\
+It runs from the account and Region that the campaign was planned from. AWS has to answer that it knows nothing of what \
+the campaign began and that is not over by its log; a denial, a throttled call or a timeout is no such answer. And the last \
+command that may have been sent has to have expired: its TimeoutSeconds and its steps, for as many turns as its execution \
+has; 30 days, for which AWS keeps executions, under a runbook of your own. Otherwise it is refused with every reason \
+(exit 3). The campaign ends halted (exit 5): of the nodes of what it had begun nothing is known, and the others were not run.";
 
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {

@@ -163,6 +163,7 @@ fn line(at: Timestamp, event: &Event) -> Option<String> {
             let units: Vec<String> = units.iter().map(|unit| format!("unit {unit}")).collect();
             format!("not begun any more: {}", units.join(", "))
         }
+        Event::Abandoned { by } => format!("closed, says {by}: AWS no longer knows what it had begun"),
         Event::SendAgain { unit, by } => format!("unit {unit}: its start is sent again, says {by}"),
         Event::LocationObserved { location, status, .. } => format!("{location}: {}", status.as_str()),
         Event::CommandObserved { location, counts, .. } => {

@@ -114,7 +114,7 @@ impl Job<'_> {
 
     /// A location whose nodes cannot be listed: those that the unit or the plan names, or as many as
     /// the census counted.
-    fn counted(&self, outcome: LocationOutcome, detail: String) -> Settlement {
+    pub(in crate::campaign) fn counted(&self, outcome: LocationOutcome, detail: String) -> Settlement {
         let managed = managed_outcome(outcome);
         let left_out = self.left_out();
         let (own, rest) = match self.node_ids() {

@@ -69,6 +69,7 @@ impl State {
             | Event::Claimed { .. }
             | Event::Unattended { .. }
             | Event::Watched
+            | Event::Abandoned { .. }
             | Event::RunbookChanged { .. }
             | Event::Finished { .. }
             | Event::Unknown => About::Nothing,

@@ -40,6 +40,7 @@ impl State {
             left_out_for: self.left_out_for.clone(),
             unattended: self.unattended,
             gone_on: self.gone_on,
+            abandoned: self.abandoned.clone(),
             finished: self.finished,
             ledger: Ledger::of_shared(location, self.shared(location)),
         }

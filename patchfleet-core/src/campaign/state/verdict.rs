@@ -39,6 +39,11 @@ pub enum StopReason {
         /// The last instant at which it may begin; `None` if the plan has no cutoff.
         until: Option<Timestamp>,
     },
+    /// A person closed the campaign, as AWS no longer knew what it had begun.
+    Abandoned {
+        /// Who.
+        by: String,
+    },
     /// AWS refused a start, for a reason that the next one would meet as well.
     Refused(UnitId),
     /// An execution ended without reaching its locations, and not because of its error limit.
@@ -99,6 +104,10 @@ impl fmt::Display for StopReason {
                     None => Ok(()),
                 }
             }
+            Self::Abandoned { by } => write!(
+                f,
+                "{by} closed the campaign, as AWS no longer knew what it had begun"
+            ),
             Self::Refused(unit) => write!(f, "AWS refused the start of unit {unit}"),
             Self::BrokenOff(unit) => write!(
                 f,
@@ -212,7 +221,8 @@ impl State {
 
     /// Whether no further unit is begun, at an instant that is not before the last record.
     pub(in crate::campaign) fn is_stopped(&self, now: Timestamp) -> bool {
-        self.runbook.is_some()
+        self.abandoned.is_some()
+            || self.runbook.is_some()
             || self.cancelled_elsewhere().is_some()
             || self.has_used_up_its_budget()
             || !self.ledger.stopping.is_empty()
@@ -223,6 +233,9 @@ impl State {
 
     /// Why no further unit is begun at an instant that is not before the last record.
     pub(in crate::campaign) fn stop_reason_at(&self, now: Timestamp) -> Option<StopReason> {
+        if let Some(by) = &self.abandoned {
+            return Some(StopReason::Abandoned { by: by.clone() });
+        }
         if let Some((change, detail)) = &self.runbook {
             return Some(StopReason::RunbookChanged {
                 change: *change,
@@ -294,6 +307,11 @@ impl State {
     }
 
     #[cfg(test)]
+    pub(in crate::campaign) fn is_abandoned(&self) -> bool {
+        self.abandoned.is_some()
+    }
+
+    #[cfg(test)]
     pub(in crate::campaign) fn runbook_has_changed(&self) -> bool {
         self.runbook.is_some()
     }
@@ -338,7 +356,8 @@ impl State {
                 until: self.begins_until(),
             });
         }
-        let left_out = self.runbook.is_some()
+        let left_out = self.abandoned.is_some()
+            || self.runbook.is_some()
             || self.cancelled_elsewhere().is_some()
             || !self.ledger.late.is_empty()
             || self
@@ -393,7 +412,8 @@ impl State {
             };
         }
         // A changed runbook is recorded only where a start was withheld.
-        if self.runbook.is_some()
+        if self.abandoned.is_some()
+            || self.runbook.is_some()
             || self.cancelled_elsewhere().is_some()
             || !self.rest().is_empty()
             || !self.ledger.late.is_empty()

@@ -85,6 +85,7 @@ fn is_stopped(state: &State) -> bool {
         || cutoff
         || !state.stopped_units().is_empty()
         || state.was_left_alone()
+        || state.is_abandoned()
         || state.runbook_has_changed()
 }
 

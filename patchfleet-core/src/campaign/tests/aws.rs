@@ -273,6 +273,8 @@ pub(crate) struct FakeAws {
     pub(crate) members_denied: Mutex<bool>,
     /// How long an execution that was started can be neither listed nor read.
     pub(crate) hidden: Mutex<SignedDuration>,
+    /// Whether AWS has forgotten every execution, as it does 30 days after its end.
+    pub(crate) forgets: Mutex<bool>,
     /// How long a client token is remembered.
     pub(crate) remembers: SignedDuration,
 }
@@ -333,12 +335,16 @@ impl FakeAws {
         *self.hidden.lock().unwrap()
     }
 
+    fn is_shown(&self, execution: &Execution) -> bool {
+        !*self.forgets.lock().unwrap() && execution.started_at + self.hidden() <= self.now()
+    }
+
     /// An execution, if it can be seen already.
     fn seen(&self, id: &ExecutionId) -> PortResult<Execution> {
         let executions = self.executions.lock().unwrap();
         executions
             .iter()
-            .find(|e| e.id == *id && e.started_at + self.hidden() <= self.now())
+            .find(|e| e.id == *id && self.is_shown(e))
             .cloned()
             .ok_or_else(|| PortError::new(PortErrorKind::NotFound, "no such execution"))
     }
@@ -432,6 +438,9 @@ impl FakeAws {
             .ok_or_else(|| PortError::new(PortErrorKind::NotFound, format!("no {kind} {id}")))?;
         if matches!(self.script(location), Script::Sealed) {
             return Err(PortError::new(PortErrorKind::Denied, "may not read"));
+        }
+        if *self.forgets.lock().unwrap() {
+            return Err(PortError::new(PortErrorKind::NotFound, format!("no {kind} {id}")));
         }
         Ok(self
             .slots(owner)

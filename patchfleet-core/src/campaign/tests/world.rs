@@ -171,6 +171,7 @@ impl World {
             command_document: Mutex::new(Some("AWS-RunPatchBaseline")),
             unnamed: Mutex::default(),
             hidden: Mutex::new(SignedDuration::from_secs(5)),
+            forgets: Mutex::default(),
             remembers: SignedDuration::from_mins(6),
         });
         Self {

@@ -1,7 +1,7 @@
 //! `patchfleet run`: plan, start, follow, report. And `resume`, which is its second half.
 
 use super::{plan, print_json, print_text};
-use crate::args::{CampaignArgs, DepthArg, LogArgs, Output, ResumeArgs, RunArgs};
+use crate::args::{AbandonArgs, CampaignArgs, DepthArg, LogArgs, Output, ResumeArgs, RunArgs};
 use crate::exit::Failure;
 use crate::log::Logs;
 use crate::session::Session;
@@ -89,6 +89,15 @@ pub(crate) async fn resume(args: ResumeArgs) -> Result<ExitCode, Failure> {
         }
     }
     follow(&campaign, args.output.output, Some(&args.log)).await
+}
+
+/// Closes a campaign that AWS no longer knows, and reports it.
+pub(crate) async fn abandon(args: AbandonArgs) -> Result<ExitCode, Failure> {
+    let logs = Logs::given(&args.log)?;
+    let state = logs.named_or_newest(Some(args.campaign)).await?;
+    let session = Session::aws(Some(state.plan().request.access.clone())).await?;
+    let campaign = campaigns(&session.ports, &logs).resume(&state).await?;
+    print_report(&campaign.abandon().await?, args.output.output)
 }
 
 /// Reads results again that could not be read, and reports the campaign with them.

@@ -166,8 +166,8 @@ async fn a_cancel_by_somebody_else_halts_and_go_on_begins_what_is_left() {
     assert_eq!(parents(&sim), starts(&sim), "each unit took effect once");
 }
 
-/// A log as it would be if everything in it had been written an hour earlier.
-async fn an_hour_earlier(bench: &Bench, from: &str, to: &str) {
+/// A log as it would be if everything in it had been written so much earlier.
+async fn earlier(bench: &Bench, by: SignedDuration, from: &str, to: &str) {
     let (from, to) = (
         FileLog::new(bench.path().join(from)),
         FileLog::new(bench.path().join(to)),
@@ -175,7 +175,7 @@ async fn an_hour_earlier(bench: &Bench, from: &str, to: &str) {
     for key in from.keys().await.unwrap() {
         let mut chain = Chain::of(&key);
         for record in from.read(&key, 0).await.unwrap() {
-            let at = record.at - SignedDuration::from_hours(1);
+            let at = record.at - by;
             let earlier = chain.record(at, record.writer, record.events);
             assert_eq!(to.append(&key, &earlier).await.unwrap(), Appended::Yes);
             chain.take(&earlier).unwrap();
@@ -197,7 +197,7 @@ async fn a_start_of_which_nobody_knows_is_sent_again_only_when_a_person_says_so(
     sim.with_world(|world| world.add_fault(lost.clone()).unwrap());
     let run = ["run", "-f", "request.toml", "--log", "log"];
     kill_once(against(&bench, &sim, "us-east-1", &run), || starts(&sim) > 0).await;
-    an_hour_earlier(&bench, "log", "my log").await;
+    earlier(&bench, SignedDuration::from_hours(1), "log", "my log").await;
     sim.with_world(patchfleet_sim::world::World::clear_faults);
     let resume = ["resume", "--log", "my log", "--output", "json"];
     let ran = finish(against(&bench, &sim, "us-east-1", &resume)).await.exits(4);
@@ -260,4 +260,54 @@ async fn a_start_of_which_nobody_knows_is_sent_again_only_when_a_person_says_so(
     );
     assert_eq!(done.json()["outcome"], "succeeded");
     assert_eq!(parents(&sim), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_campaign_that_aws_no_longer_knows_is_closed_by_a_person_and_frees_its_name() {
+    let (bench, sim) = (Bench::new(), simulator_of(CALM.world, 100.0).await);
+    bench.file("request.toml", request(&["222233334444"], 10));
+    let run = ["run", "-f", "request.toml", "--log", "log"];
+    kill_once(against(&bench, &sim, "us-east-1", &run), || parents(&sim) > 0).await;
+    let status = bench.run(&["status", "--log", "log", "--output", "json"]).json();
+    let campaign = status[0]["campaign_id"].as_str().unwrap().to_owned();
+    let asked = async |region: &str, log: &str| {
+        let args = ["abandon", &campaign, "--log", log, "--output", "json"];
+        finish(against(&bench, &sim, region, &args)).await
+    };
+
+    // AWS knows it, and what it began may run: both are said, and it stays open.
+    let refused = asked("us-east-1", "log").await.exits(3);
+    for words in ["may run until", "AWS knows it", "not_abandoned"] {
+        assert!(refused.stderr.contains(words), "{words}: {}", refused.stderr);
+    }
+    // A month later AWS has forgotten it. From elsewhere that says nothing.
+    earlier(&bench, SignedDuration::from_hours(24 * 40), "log", "old").await;
+    sim.clock().advance(SignedDuration::from_hours(24 * 40));
+    let refused = asked("eu-west-1", "old").await.exits(3);
+    assert!(refused.stderr.contains("was planned from"), "{}", refused.stderr);
+    let open = bench.run(&["status", "--log", "old", "--output", "json"]).json();
+    assert_eq!(open[0]["outcome"], "open");
+
+    let started = starts(&sim);
+    let closed = asked("us-east-1", "old").await.exits(5).json();
+    assert_eq!(closed["outcome"], "halted");
+    let why = closed["left_out_because"].as_str().unwrap();
+    assert!(
+        why.contains("closed the campaign, as AWS no longer knew"),
+        "{why}"
+    );
+    let totals = closed["totals"]["nodes"].as_object().unwrap();
+    assert_eq!(totals.keys().collect::<Vec<_>>(), ["unknown"], "{closed:#}");
+    assert_eq!(starts(&sim), started, "it starts nothing");
+    let report = ["report", &campaign, "--log", "old", "--output", "json"];
+    assert_eq!(bench.run(&report).exits(5).json(), closed);
+    let refused = asked("us-east-1", "old").await.exits(3);
+    assert!(refused.stderr.contains("it is over"), "{}", refused.stderr);
+    // The next campaign of the request may begin.
+    let run = ["run", "-f", "request.toml", "--log", "old"];
+    kill_once(against(&bench, &sim, "us-east-1", &run), || {
+        starts(&sim) > started
+    })
+    .await;
+    assert!(starts(&sim) > started);
 }

@@ -54,7 +54,7 @@ impl Automation for FakeAws {
             let found = executions.iter().filter(|e| {
                 e.request.document_name == document
                     && e.request.tags.iter().any(|tag| tag.key == tag_key)
-                    && e.started_at + self.hidden() <= self.now()
+                    && self.is_shown(e)
             });
             // Everything stands on the second page.
             Ok(match page {

@@ -1,0 +1,270 @@
+//! Closing a campaign that AWS no longer knows, once a person says so.
+
+use super::{Drive, DriveError, Driver};
+use crate::campaign::collect::Settlement;
+use crate::campaign::state::{RETENTION, StartState, State, UnitState};
+use crate::campaign::{Appended, Event, READS_AT_ONCE, start};
+use crate::fleet;
+use crate::id::{CampaignId, ExecutionId, Location, UnitId};
+use crate::outcome::{FinishedOutcome, LocationOutcome};
+use crate::port::{ExecutionStatus, PortErrorKind, PortResult};
+use crate::refusal::{Refusal, RefusalCode, RefusalReason};
+use futures_util::{StreamExt as _, stream};
+use std::collections::BTreeMap;
+
+/// The status of an execution that AWS has forgotten.
+const FORGOTTEN: &str = "Forgotten";
+
+impl Driver {
+    /// Closes a campaign that AWS no longer knows: what it began and is not over by its log is settled as unread, of
+    /// its nodes nothing is known, what it had not begun is left out, and its request's name is free. It ends as
+    /// halted. Starts nothing and stops nothing.
+    ///
+    /// Before that AWS is asked for everything that the campaign began and that is not over by its log: each
+    /// execution in the central account and Region, those in the locations, and by its tag each start without an answer
+    /// and each that is not in the log, whose end may be lost. AWS has to answer that it knows none of them. A denial, a throttled call or a timeout is no such answer.
+    /// And what may have been begun has to be past its end ([`State::may_run_until`]).
+    ///
+    /// See first that the caller is where the campaign was planned
+    /// ([`require_central`](crate::plan::require_central)): from elsewhere AWS knows nothing of it.
+    ///
+    /// # Errors
+    ///
+    /// [`DriveError::NotAbandoned`] with every reason at once; [`DriveError::Credentials`] if the caller's own
+    /// credentials do not work; [`DriveError::Rows`] if the results of nodes cannot be kept; as
+    /// [`run`](Self::run) otherwise. Nothing is written then.
+    pub async fn abandon(&self, campaign: CampaignId, by: &str) -> Result<State, DriveError> {
+        let mut drive = self.look_up(campaign).await?;
+        drive.require_writable()?;
+        loop {
+            drive.may_be_abandoned().await?;
+            let settlements = drive.settlements();
+            let mut at: BTreeMap<&Location, Vec<(UnitId, &Settlement)>> = BTreeMap::new();
+            for (unit, location, settlement) in &settlements {
+                at.entry(location).or_default().push((*unit, settlement));
+            }
+            for (location, settlements) in at {
+                let put = drive.put(location, settlements).await;
+                put.map_err(|source| DriveError::Rows { campaign, source })?;
+            }
+            let events = drive.closing(by, settlements);
+            if drive.append(events).await? == Appended::Yes {
+                return Ok(drive.into_state());
+            }
+        }
+    }
+}
+
+impl Drive<'_> {
+    /// Sees that AWS knows nothing of what the campaign began, and that it is past its end.
+    async fn may_be_abandoned(&self) -> Result<(), DriveError> {
+        let campaign = self.state.campaign();
+        let reason = |subject: String, detail: String| RefusalReason {
+            code: RefusalCode::NotAbandoned,
+            subject,
+            detail,
+        };
+        let refuse = |reasons| Err(DriveError::NotAbandoned(Refusal { reasons }));
+        let whole = |detail| refuse(vec![reason(format!("campaign {campaign}"), detail)]);
+        if let Some((outcome, _)) = self.state.finished() {
+            return whole(format!("it is over (outcome {})", outcome.as_str()));
+        }
+        let units = self.state.units();
+        let is_open = |unit: &UnitState| unit.is_begun() && !unit.is_over();
+        if units.values().any(UnitState::is_begun) && !units.values().any(is_open) {
+            return whole(format!(
+                "everything that it began is over by its log: `patchfleet resume {campaign}` goes on with it"
+            ));
+        }
+        let mut reasons = vec![];
+        if let Some(until) = self.state.may_run_until().filter(|until| self.now() < *until) {
+            reasons.push(reason(
+                format!("campaign {campaign}"),
+                format!("what it began may run until {until:.0}, when the last of its commands has expired"),
+            ));
+        }
+        // What seems not to have been begun may only be lost from the log.
+        for (id, unit) in units.iter().filter(|(_, unit)| !unit.is_over()) {
+            for (subject, known) in self.known(*id, unit).await? {
+                reasons.push(reason(subject, known));
+            }
+        }
+        if reasons.is_empty() {
+            Ok(())
+        } else {
+            refuse(reasons)
+        }
+    }
+
+    /// What AWS knows of a unit that is not over, or why that is not known: each with what it is about.
+    async fn known(&self, id: UnitId, unit: &UnitState) -> Result<Vec<(String, String)>, DriveError> {
+        let mut known = vec![];
+        let attempt = match (&unit.start, unit.intent()) {
+            (_, Some(intent)) => Some(intent.attempt),
+            (StartState::NotStarted, None) => Some(unit.refused_attempts.saturating_add(1)),
+            _ => None,
+        };
+        if let Some(attempt) = attempt {
+            let token = self.state.campaign().client_token(id, attempt);
+            let automation = &*self.driver.automation;
+            let document = &self.state.plan().request.automation.document;
+            let found = self.patiently(|| start::find(automation, document, token)).await;
+            let words =
+                self.words(found.map(|found| found.map(|it| format!("AWS knows it as execution {it}"))))?;
+            known.extend(words.map(|words| (format!("the start of unit {id}"), words)));
+        }
+        let StartState::Started { execution, .. } = &unit.start else {
+            return Ok(known);
+        };
+        let parent = self
+            .patiently(|| self.driver.automation.execution(execution))
+            .await;
+        let parent = parent.map(|view| Some(format!("AWS knows it ({})", view.status.as_str())));
+        let words = self.words(parent)?;
+        known.extend(words.map(|words| (format!("execution {execution} of unit {id}"), words)));
+        let open = unit.locations.iter().filter(|(_, at)| at.settled.is_none());
+        let reads: Vec<_> = open
+            .map(|(location, at)| async move {
+                let child = self
+                    .patiently(|| self.child(location, execution, at.child.as_ref()))
+                    .await;
+                (location, child)
+            })
+            .collect();
+        let read: Vec<_> = stream::iter(reads).buffered(READS_AT_ONCE).collect().await;
+        for (location, child) in read {
+            let words = self.words(child)?;
+            known.extend(words.map(|words| (format!("what unit {id} began in {location}"), words)));
+        }
+        Ok(known)
+    }
+
+    /// What AWS knows of the execution in a location.
+    async fn child(
+        &self,
+        location: &Location,
+        parent: &ExecutionId,
+        child: Option<&ExecutionId>,
+    ) -> PortResult<Option<String>> {
+        let automation = &*self.driver.automation;
+        if let Some(child) = child {
+            let view = automation.child(location, child).await?;
+            let status = view.status.as_str();
+            return Ok(Some(format!("AWS knows execution {child} there ({status})")));
+        }
+        let listed = |token| automation.children(location, parent, token);
+        let found = fleet::first("the executions in a location", listed).await?;
+        Ok(found.map(|child| format!("AWS knows execution {child} there")))
+    }
+
+    /// What keeps the campaign from being closed, by this answer; `None`: AWS knows nothing of it.
+    fn words(&self, answer: PortResult<Option<String>>) -> Result<Option<String>, DriveError> {
+        match answer {
+            Ok(known) => Ok(known),
+            Err(error) if error.kind() == PortErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == PortErrorKind::Credentials => Err(self.no_credentials(error)),
+            Err(error) => Ok(Some(format!(
+                "whether AWS knows it cannot be seen: {}",
+                error.reason()
+            ))),
+        }
+    }
+
+    /// What is said of each location that has not settled.
+    fn settlements(&self) -> Vec<(UnitId, Location, Settlement)> {
+        let open = self.state.locations().filter(|(.., at)| at.settled.is_none());
+        open.map(|(id, location, _)| {
+            let job = self.job(id, location);
+            let start = self.state.units().get(&id).map(|unit| &unit.start);
+            let settlement = match start {
+                Some(StartState::Started { .. }) => {
+                    job.unreadable("AWS no longer knows the execution of its unit".to_owned())
+                }
+                Some(StartState::Intended(_) | StartState::Unresolved { .. }) => job.counted(
+                    LocationOutcome::Unresolved,
+                    "nobody knows whether the start of its unit took effect".to_owned(),
+                ),
+                Some(StartState::Refused { detail, .. }) => {
+                    job.counted(LocationOutcome::StartRefused, detail.clone())
+                }
+                Some(StartState::NotStarted) | None => job.counted(
+                    LocationOutcome::NotStarted,
+                    "not begun: the campaign was closed".to_owned(),
+                ),
+            };
+            (id, location.clone(), settlement)
+        })
+        .collect()
+    }
+
+    /// The record that closes the campaign.
+    fn closing(&self, by: &str, settlements: Vec<(UnitId, Location, Settlement)>) -> Vec<Event> {
+        let mut events = vec![Event::Abandoned { by: by.to_owned() }];
+        events.extend(self.state.intended().map(|unit| Event::StartUnresolved {
+            unit,
+            detail: "nobody knows whether its start took effect".to_owned(),
+        }));
+        let units: Vec<UnitId> = self.state.waiting().collect();
+        if !units.is_empty() {
+            events.push(Event::LeftOut { units });
+        }
+        events.extend(
+            settlements
+                .into_iter()
+                .map(|(unit, location, settlement)| Event::LocationSettled {
+                    unit,
+                    location,
+                    outcome: settlement.outcome,
+                    nodes: settlement.nodes,
+                    detail: settlement.detail,
+                }),
+        );
+        let running = self
+            .state
+            .units()
+            .iter()
+            .filter(|(_, unit)| matches!(unit.start, StartState::Started { .. }) && unit.ended.is_none());
+        events.extend(running.map(|(unit, _)| Event::UnitEnded {
+            unit: *unit,
+            status: ExecutionStatus::Other(FORGOTTEN.to_owned()),
+        }));
+        let outcome = FinishedOutcome::Halted;
+        events.push(Event::Finished { outcome });
+        events
+    }
+}
+
+impl State {
+    /// Until when something of the campaign may run that is not over by its log; `None` if nothing of it may.
+    ///
+    /// Of a unit that was, or may have been, started that is the time until the last of its commands has expired: one
+    /// after another, as many as it has locations for each of its locations at once, each for its `TimeoutSeconds`
+    /// and the steps of AWS-RunPatchBaseline. A command whose expiry AWS has told lives until then. Under a runbook of
+    /// one's own nobody knows how long commands live, so it is 30 days, for which AWS keeps executions (documented).
+    #[must_use]
+    pub fn may_run_until(&self) -> Option<jiff::Timestamp> {
+        let open = self.units().iter().filter(|(_, unit)| !unit.is_over());
+        let ends = open.filter_map(|(id, unit)| {
+            let (from, request) = match (&unit.start, unit.intent()) {
+                (StartState::Started { at, .. }, _) => (*at, None),
+                (_, Some(intent)) => {
+                    let last = intent.in_doubt.last().map_or(intent.since, |sending| sending.at);
+                    (last, Some(&intent.request))
+                }
+                _ => return None,
+            };
+            let timeout = request.map_or(unit.timeout, crate::plan::timeout_of);
+            let command = self.plan().lifetime.as_ref().zip(timeout);
+            let lives = command.map_or(RETENTION, |(lifetime, timeout)| {
+                let turns = u64::try_from(unit.locations.len())
+                    .unwrap_or(u64::MAX)
+                    .div_ceil(u64::from(self.at_once(*id).max(1)));
+                let seconds = lifetime.expiry(timeout).times(turns).get();
+                jiff::SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX))
+            });
+            let told = unit.locations.values().filter_map(|at| at.expires_at).max();
+            Some(crate::campaign::polls::later(from, lives)).max(told)
+        });
+        ends.max()
+    }
+}
