@@ -29,7 +29,7 @@ pub use digest::{ContentDigest, ContentDigestError};
 pub use document::{Runbook, StepTimeout, StepTimeoutError};
 pub use ensure::{Checked, Ensured, check, ensure};
 pub use start::{TAG_CAMPAIGN, TAG_UNIT, for_campaign, parameters, start_tag_key};
-pub(crate) use start::{of_campaign, said};
+pub(crate) use start::{given, of_campaign, said};
 pub use targets::TargetTooLong;
 pub(crate) use targets::node_chunks;
 pub(crate) use targets::{named_nodes, node_targets, targets};

@@ -9,6 +9,7 @@ use crate::id::{CampaignId, Location, UnitId};
 use crate::port::PortErrorKind;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fmt;
 
 pub(super) mod budget;
@@ -197,9 +198,12 @@ pub(super) struct Admitted {
     pub(super) never: Vec<UnitId>,
     /// Why the next unit is not begun.
     pub(super) hold: Option<Hold>,
+    /// Units before it that have to wait for something of their own until these times.
+    pub(super) later: Vec<(UnitId, Timestamp)>,
 }
 
-/// Asks the rules about the units that wait, up to the first that may be begun or has to wait.
+/// Asks the rules about the units that wait, up to the first that may be begun or has to wait for others. One that
+/// waits for the nodes of its own last command keeps no other back.
 pub(super) fn admit(state: &State, now: Timestamp) -> Admitted {
     let mut admitted = Admitted::default();
     if state.is_stopped(now) {
@@ -213,6 +217,13 @@ pub(super) fn admit(state: &State, now: Timestamp) -> Admitted {
                 admitted.begin = Some(unit);
                 break;
             }
+            (
+                _,
+                Verdict::Hold {
+                    reason: HoldReason::NextAttempt,
+                    until: Some(until),
+                },
+            ) => admitted.later.push((unit, until)),
             (rule, Verdict::Hold { reason, until }) => {
                 admitted.hold = Some(Hold {
                     unit,
@@ -225,6 +236,20 @@ pub(super) fn admit(state: &State, now: Timestamp) -> Admitted {
         }
     }
     admitted
+}
+
+/// The units that may be begun now, each if no other is, in their order. Beyond the first, whoever begins them has to
+/// see that there are places for all.
+pub(super) fn admitted_from(state: &State, first: UnitId, now: Timestamp) -> impl Iterator<Item = UnitId> {
+    let ready = state.ready().skip_while(move |unit| *unit < first);
+    let asked = ready.map(move |unit| (unit, ask(state, unit, now).1));
+    asked
+        .take_while(|(_, verdict)| {
+            let own = HoldReason::NextAttempt;
+            !matches!(verdict, Verdict::Hold { reason, .. } if *reason != own)
+        })
+        .filter(|(_, verdict)| *verdict == Verdict::Begin)
+        .map(|(unit, _)| unit)
 }
 
 /// What the first rule says that has something against the unit.
@@ -255,13 +280,21 @@ impl State {
         let admitted = admit(self, now);
         let first = admitted.begin.or(admitted.hold.as_ref().map(|hold| hold.unit));
         holds.extend(admitted.hold);
+        holds.extend(admitted.later.iter().map(|(unit, until)| Hold {
+            unit: *unit,
+            rule: Rule::Order,
+            reason: HoldReason::NextAttempt,
+            until: Some(*until),
+        }));
         let Some(first) = first else {
             holds.sort_by_key(|hold| hold.unit);
             return holds;
         };
+        let told: BTreeSet<UnitId> = holds.iter().map(|hold| hold.unit).collect();
+        let never: BTreeSet<UnitId> = admitted.never.into_iter().collect();
         let others = self
             .waiting()
-            .filter(|unit| *unit != first && !admitted.never.contains(unit));
+            .filter(|unit| *unit != first && !never.contains(unit) && !told.contains(unit));
         holds.extend(others.map(|unit| Hold {
             unit,
             rule: Rule::Order,

@@ -14,7 +14,7 @@ use crate::request::Patch;
 use crate::runbook;
 use crate::text::counted;
 use jiff::{SignedDuration, Timestamp};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 mod course;
 mod nodes;
@@ -330,11 +330,9 @@ impl Job<'_> {
         Ok(false)
     }
 
-    /// What the unit's start gives its runbook.
-    fn parameters(&self) -> BTreeMap<String, Vec<String>> {
-        start::request(self.state, self.unit, 1, self.state.last_at())
-            .map(|request| request.parameters)
-            .unwrap_or_default()
+    /// What the unit's start gives its runbook for a parameter, if it is not empty.
+    fn given(&self, name: &str) -> Option<String> {
+        start::given(self.state, self.unit, name).filter(|text| !text.is_empty())
     }
 
     fn patch(&self) -> &Patch {

@@ -1,7 +1,7 @@
 //! What to do next: a pure function of the state, of what this driver asked before, and of the time.
 
 use super::Event;
-use super::admission::{Hold, admit};
+use super::admission::{Hold, admit, admitted_from};
 use super::memory::{LocationTask, Memory, UnitMemory, UnitTask};
 use super::polls::{LOOK_UP_AFTER, POLL_LONGEST, TAGS_SEEN_WITHIN, UNRESOLVED_EVERY, later};
 use super::start;
@@ -28,6 +28,17 @@ pub(super) const LOCATIONS_AT_ONCE: usize = 32;
 /// How many units are asked about at once.
 pub(super) const UNITS_AT_ONCE: usize = 16;
 
+/// How many units have their runbook compared at once, beside those that are slow.
+const COMPARED_AT_ONCE: usize = 4;
+
+/// How many units are looked at to find one that can be begun, while those before it are compared.
+const LOOKED_AHEAD: usize = 64;
+
+/// How long a unit whose runbook is being compared keeps the places that it needs from those after it. The largest
+/// unit takes half of that (2,500 locations, 16 at once, 0.1 s a call). One that takes longer, because a location does
+/// not answer, holds nobody up.
+const KEEPS_ITS_PLACE: SignedDuration = SignedDuration::from_secs(30);
+
 /// What to do next.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Decision {
@@ -37,6 +48,8 @@ pub(super) struct Decision {
     pub(super) calls: Vec<Call>,
     /// When something is due that is not due now.
     pub(super) wake: Option<Timestamp>,
+    /// When units need not wait any more for one whose runbook is being compared.
+    pub(super) overtake: Option<Timestamp>,
     /// Why the next unit is not begun.
     pub(super) hold: Option<Hold>,
     /// How the campaign ended, if it has.
@@ -97,7 +110,7 @@ pub(super) fn decide(state: &State, memory: &Memory, now: Timestamp) -> Decision
     }
     agenda.admit();
     if state.has_used_up_its_budget() {
-        let free = UNITS_AT_ONCE.saturating_sub(memory.unit_tasks.under_way());
+        let free = UNITS_AT_ONCE.saturating_sub(memory.asked_about());
         for unit in state.going_on().take(free) {
             agenda.stop(unit);
         }
@@ -174,14 +187,53 @@ impl Agenda<'_> {
             self.wake(until);
         }
         self.decision.hold = admitted.hold;
-        if let Some(unit) = admitted.begin
-            && let Some(begun) = self.state.units().get(&unit)
-            && !self.memory.unit_tasks.is_under_way(&UnitTask::Start(unit))
-        {
-            // Its runbook may have been asked for in vain.
-            let asked = self.memory.of_unit(unit).and_then(|asked| asked.start_at);
-            if self.is_time(asked) {
+        for (_, until) in admitted.later {
+            self.wake(until);
+        }
+        if let Some(first) = admitted.begin {
+            self.begin_one_from(first);
+        }
+    }
+
+    /// Begins the first unit that may be begun and whose runbook is known to be the planned one. The others before it
+    /// are compared meanwhile: a location that answers late holds its own unit up, and no other.
+    fn begin_one_from(&mut self, first: UnitId) {
+        let (state, of) = (self.state, u64::from(self.state.plan().location_budget()));
+        let (mut compared, mut kept, mut kept_until) = (0, 0, None);
+        for unit in admitted_from(state, first, self.now).take(LOOKED_AHEAD) {
+            let needed = u64::from(state.at_once(unit));
+            let taken = state.places_taken().saturating_add(kept);
+            if kept > 0 && taken.saturating_add(needed) > of {
+                self.decision.overtake = kept_until;
+                return;
+            }
+            let asked = self.memory.of_unit(unit);
+            let is_known =
+                state.plan().runbook.is_none() || asked.is_some_and(|asked| asked.is_compared(self.now));
+            let (next_try, since) = (
+                asked.and_then(|asked| asked.start_at),
+                asked.and_then(|asked| asked.comparing_since),
+            );
+            let is_under_way = self.memory.unit_tasks.is_under_way(&UnitTask::Start(unit));
+            let is_slow = since.is_some_and(|since| self.now >= later(since, KEEPS_ITS_PLACE));
+            if !is_under_way && self.is_time(next_try) {
+                let Some(begun) = state.units().get(&unit) else {
+                    continue;
+                };
+                if !is_known && !is_slow && compared >= COMPARED_AT_ONCE {
+                    self.decision.overtake = kept_until;
+                    return;
+                }
                 self.start(unit, begun.refused_attempts.saturating_add(1));
+                if is_known {
+                    return;
+                }
+            }
+            if !is_slow {
+                compared += 1;
+                kept = kept.saturating_add(needed);
+                let until = later(since.unwrap_or(self.now), KEEPS_ITS_PLACE);
+                kept_until = Some(kept_until.map_or(until, |first: Timestamp| first.min(until)));
             }
         }
     }
@@ -385,7 +437,7 @@ impl Agenda<'_> {
     /// What is due by itself.
     fn tasks(&mut self) {
         let (units, locations) = (&self.memory.unit_tasks, &self.memory.location_tasks);
-        let free = UNITS_AT_ONCE.saturating_sub(units.under_way());
+        let free = UNITS_AT_ONCE.saturating_sub(self.memory.asked_about());
         for task in units.due(self.now).take(free) {
             if let UnitTask::Observe(unit) = task {
                 self.decision.calls.push(Call::Observe(*unit));

@@ -153,6 +153,8 @@ pub(super) struct Ledger {
     pub(super) locations_open: u64,
     /// How many locations ended, and are not settled.
     pub(super) undecided: u32,
+    /// How many of them ended badly.
+    pub(super) undecided_badly: u32,
     /// How far the campaign is.
     pub(super) progress: SoFar,
     /// Locations that failed, with how many units failed there.
@@ -298,6 +300,7 @@ impl Ledger {
         self.progress.add(at.progress);
         if at.is_undecided {
             self.undecided = self.undecided.saturating_add(1);
+            self.undecided_badly = self.undecided_badly.saturating_add(at.step_failed.into());
         }
         if at.has_failed {
             let failed = self.failed.entry(location.clone()).or_default();
@@ -317,6 +320,7 @@ impl Ledger {
         self.progress.remove(at.progress);
         if at.is_undecided {
             self.undecided = self.undecided.saturating_sub(1);
+            self.undecided_badly = self.undecided_badly.saturating_sub(at.step_failed.into());
         }
         if at.has_failed
             && let Some(failed) = self.failed.get_mut(location)

@@ -47,6 +47,8 @@ pub(super) struct Memory {
     locations: BTreeMap<(UnitId, Location), LocationMemory>,
     pub(super) unit_tasks: Timers<UnitTask>,
     pub(super) location_tasks: Timers<LocationTask>,
+    /// Whether something hung on the looks at units when they were last planned.
+    pub(super) looks_matter: bool,
 }
 
 /// What a driver remembers of a unit.
@@ -57,6 +59,8 @@ pub(super) struct UnitMemory {
     /// The next try of a start that was put off.
     pub(super) start_at: Option<Timestamp>,
     pub(super) start_failures: Failures,
+    /// Since when its runbook is being compared in vain, or for the first time.
+    pub(super) comparing_since: Option<Timestamp>,
     /// When its runbook was last found to be the planned one.
     pub(super) compared_at: Option<Timestamp>,
     /// The looks at the runbook before the start, while some fail.
@@ -136,6 +140,12 @@ impl Memory {
 
     pub(super) fn location(&mut self, unit: UnitId, location: &Location) -> &mut LocationMemory {
         self.locations.entry((unit, location.clone())).or_default()
+    }
+
+    /// How many units are asked about now that were begun.
+    pub(super) fn asked_about(&self) -> usize {
+        let is_begun = |task: &&UnitTask| !matches!(task, UnitTask::Start(_));
+        self.unit_tasks.all_under_way().filter(is_begun).count()
     }
 
     pub(super) fn parent(&self, unit: UnitId) -> Option<&Parent> {

@@ -24,13 +24,18 @@ pub(super) const UNRESOLVED_EVERY: SignedDuration = SignedDuration::from_mins(5)
 /// within seconds, and a person is watching.
 pub(crate) const POLL_FIRST: SignedDuration = SignedDuration::from_secs(2);
 
-/// The longest. AWS answers 3 calls of Get and Describe for automations a second, for all units
-/// and drivers of an account and Region together (AWS's published quota). A look is one call and
-/// one for each 50 locations of the unit: at 30 s, 45 open units of up to 50 locations fit.
+/// The longest, as long as what a look may see decides what is begun or stopped. AWS answers 3 calls of Get and
+/// Describe for automations a second, for all units and drivers of an account and Region together (AWS's published
+/// quota). A look is one call and one for each 50 locations of the unit: at 30 s, 45 open units of up to 50
+/// locations fit.
 pub(crate) const POLL_LONGEST: SignedDuration = SignedDuration::from_secs(30);
 
+/// The longest, once nothing hangs on it: everything has been begun, less than half of the failures have come that the
+/// budget allows, and no cutoff has to be kept. An end is then seen at most so late.
+pub(crate) const POLL_AT_LEISURE: SignedDuration = SignedDuration::from_mins(5);
+
 /// The polling interval grows by a twentieth of the unit's age, so the end of a ten-minute run is
-/// noticed within 30 seconds.
+/// noticed within 30 seconds, and that of a run of two hours within 5 minutes.
 const POLL_AGE_DIVISOR: i64 = 20;
 
 /// The longest wait before something that failed is tried again. The first is [`POLL_FIRST`]; each
@@ -45,10 +50,15 @@ pub(crate) const TRANSIENT_TRIES: u32 = 30;
 /// policy that was just changed, or for what was just created to be found.
 pub(crate) const OTHER_TRIES: u32 = 5;
 
-/// How long to wait until the next look at a unit that was started `age` ago.
+/// How long to wait until the next look at what began `age` ago, if something may hang on what it sees.
 #[must_use]
 pub(crate) fn poll_interval(age: SignedDuration) -> SignedDuration {
-    (POLL_FIRST + SignedDuration::from_secs(age.as_secs().max(0) / POLL_AGE_DIVISOR)).min(POLL_LONGEST)
+    poll_at_leisure(age).min(POLL_LONGEST)
+}
+
+/// How long to wait until the next look at a unit that was started `age` ago, if nothing hangs on what it sees.
+pub(super) fn poll_at_leisure(age: SignedDuration) -> SignedDuration {
+    (POLL_FIRST + SignedDuration::from_secs(age.as_secs().max(0) / POLL_AGE_DIVISOR)).min(POLL_AT_LEISURE)
 }
 
 /// How long to wait after the `failures`th failure in a row (from 1).
@@ -166,6 +176,21 @@ mod tests {
         assert_eq!(
             [seconds(-5), seconds(0), seconds(200), seconds(560), seconds(7200)],
             [2, 2, 12, 30, 30]
+        );
+    }
+
+    #[test]
+    fn looks_on_which_nothing_hangs_grow_rarer_up_to_every_five_minutes() {
+        let seconds = |age| poll_at_leisure(SignedDuration::from_secs(age)).as_secs();
+        assert_eq!(
+            [
+                seconds(-5),
+                seconds(560),
+                seconds(1200),
+                seconds(5960),
+                seconds(86_400)
+            ],
+            [2, 30, 62, 300, 300]
         );
     }
 

@@ -27,6 +27,14 @@ pub(super) fn request(state: &State, unit: UnitId, attempt: u32, now: Timestamp)
     ))
 }
 
+/// What the start of a unit gives its runbook for a parameter. Other than by [`request`], nothing of the start is
+/// copied: it may name 2,500 locations, and each of them is asked about.
+pub(super) fn given(state: &State, unit: UnitId, name: &str) -> Option<String> {
+    let start = &state.plan().unit(unit)?.start;
+    let bound = state.plan().runbook.as_ref();
+    runbook::given(start, bound, state.campaign(), unit, name)
+}
+
 /// Whether this is the start of the unit as the plan has it, but for what depends on when it is sent and on what
 /// became of other units: how long its commands live, the limits within its location, and nodes that are away.
 pub(super) fn is_planned(state: &State, id: UnitId, attempt: u32, request: &StartRequest) -> bool {

@@ -43,6 +43,13 @@ impl<T: Ord + Clone> Timers<T> {
         }
     }
 
+    /// Plans a task for this time, if it is planned for a later one.
+    pub(super) fn hasten(&mut self, task: &T, at: Timestamp) {
+        if self.at.get(task).is_some_and(|planned| *planned > at) {
+            self.set(task, at);
+        }
+    }
+
     /// Plans the task no more.
     pub(super) fn clear(&mut self, task: &T) {
         if let Some(at) = self.at.remove(task)
@@ -73,6 +80,11 @@ impl<T: Ord + Clone> Timers<T> {
     /// How many tasks are under way.
     pub(super) fn under_way(&self) -> usize {
         self.under_way.len()
+    }
+
+    /// The tasks under way.
+    pub(super) fn all_under_way(&self) -> impl Iterator<Item = &T> {
+        self.under_way.iter()
     }
 
     /// The tasks that are due, the longest due first.
@@ -121,6 +133,15 @@ mod tests {
         );
         timers.end(&"b");
         timers.set(&"b", at(20));
+        timers.hasten(&"b", at(30));
+        timers.hasten(&"none", at(1));
+        assert_eq!(
+            timers.next_after(at(10)),
+            Some(at(20)),
+            "it stays where it is sooner"
+        );
+        timers.hasten(&"b", at(15));
+        assert_eq!(timers.next_after(at(10)), Some(at(15)));
         timers.clear(&"a");
         assert_eq!(timers.due(at(8)).count(), 0);
         timers.forget();

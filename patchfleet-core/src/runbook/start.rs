@@ -108,14 +108,7 @@ pub fn for_campaign(
     attempt: u32,
 ) -> StartRequest {
     let mut start = request.clone();
-    if is_own(&start.document_name) {
-        start.parameters.extend(of_campaign(campaign, unit));
-    } else if bound.is_some_and(|bound| bound.parameters.iter().any(|name| name == SNAPSHOT_ID)) {
-        start
-            .parameters
-            .entry(SNAPSHOT_ID.to_owned())
-            .or_insert_with(|| vec![campaign.snapshot_id().to_string()]);
-    }
+    start.parameters.extend(added(request, bound, campaign, unit));
     for (key, value) in [
         (TAG_CAMPAIGN.to_owned(), campaign.to_string()),
         (TAG_UNIT.to_owned(), unit.to_string()),
@@ -127,6 +120,39 @@ pub fn for_campaign(
         start.tags.push(Tag { key, value });
     }
     start
+}
+
+/// The first value that the start of a unit in a campaign ([`for_campaign`]) has for a parameter.
+pub(crate) fn given(
+    request: &StartRequest,
+    bound: Option<&PlannedRunbook>,
+    campaign: CampaignId,
+    unit: UnitId,
+    name: &str,
+) -> Option<String> {
+    let added = added(request, bound, campaign, unit);
+    let values = added.into_iter().find(|(added, _)| added == name);
+    let values = values.map(|(_, values)| values);
+    let values = values.or_else(|| request.parameters.get(name).cloned());
+    values?.into_iter().next()
+}
+
+/// The parameters that a campaign adds to those of the plan's request.
+fn added(
+    request: &StartRequest,
+    bound: Option<&PlannedRunbook>,
+    campaign: CampaignId,
+    unit: UnitId,
+) -> Vec<(String, Vec<String>)> {
+    let takes_snapshot = |bound: &PlannedRunbook| bound.parameters.iter().any(|name| name == SNAPSHOT_ID);
+    if is_own(&request.document_name) {
+        of_campaign(campaign, unit).into()
+    } else if bound.is_some_and(takes_snapshot) && !request.parameters.contains_key(SNAPSHOT_ID) {
+        let snapshot = campaign.snapshot_id().to_string();
+        vec![(SNAPSHOT_ID.to_owned(), vec![snapshot])]
+    } else {
+        vec![]
+    }
 }
 
 /// The parameters of patchfleet's own runbook that follow from the campaign alone.

@@ -5,9 +5,10 @@ use crate::campaign::State;
 use crate::id::UnitId;
 use jiff::Timestamp;
 
-/// A unit waits while locations have ended whose results are not read, as any may be one failure too many. So may
-/// the locations of a unit of which nobody knows whether it runs. It waits as well until there are places for as many locations as it has in work at once. With no unit open it is
-/// begun whatever it says: otherwise it would wait for ever.
+/// A unit waits while locations have ended whose results may be a reason to stop and are not read. So it does while too
+/// many may have failed with the locations of a unit of which nobody knows whether it runs. It waits as well until there
+/// are places for as many locations as it has in work at once. With no unit open it is begun whatever it says: otherwise
+/// it would wait for ever.
 pub(in crate::campaign) fn verdict(state: &State, unit: UnitId, _now: Timestamp) -> Verdict {
     let hold = |reason| Verdict::Hold { reason, until: None };
     let undecided = state.undecided();

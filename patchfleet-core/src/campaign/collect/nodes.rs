@@ -125,16 +125,12 @@ impl Job<'_> {
         }
     }
 
-    /// Whether the unit is the first of its location by the plan. Of several that name nodes, it speaks for
-    /// those that none names, so that each node has one row. A unit that was added stands where the planned
-    /// one stood.
+    /// Whether the unit speaks for the nodes of its location that no unit names.
     pub(super) fn speaks_for_the_rest(&self) -> bool {
-        let here = self.state.units_at(self.location);
-        let first = here.min_by_key(|(id, unit)| unit.instead_of.unwrap_or(*id));
-        first.is_some_and(|(id, _)| id == self.unit)
+        self.state.speaks_for(self.location) == Some(self.unit)
     }
 
-    /// The nodes that other units of the location name.
+    /// The nodes that other units of the location name. Known to the unit that speaks for the rest.
     pub(super) fn named_by_others(&self) -> BTreeSet<NodeId> {
         let others = self
             .state

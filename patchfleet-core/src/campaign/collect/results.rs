@@ -82,9 +82,7 @@ impl Job<'_> {
         unsure: Option<&str>,
     ) -> PortResult<(Settlement, Option<SignedDuration>)> {
         let patch = self.patch();
-        let parameters = self.parameters();
-        let given = |name: &str| parameters.get(name)?.first().filter(|text| !text.is_empty());
-        let by_word = given("BaselineOverride").is_some();
+        let by_word = self.given("BaselineOverride").is_some();
         let mut runs = vec![];
         for (id, view) in sent {
             runs.push(self.run(id, view, by_word).await?);
@@ -110,7 +108,7 @@ impl Job<'_> {
         };
         // One that the request gives is the same for every campaign, so it tells none apart.
         let own = self.state.campaign().snapshot_id().to_string();
-        let snapshot = given(runbook::SNAPSHOT_ID).filter(|given| **given == own);
+        let snapshot = self.given(runbook::SNAPSHOT_ID).filter(|given| *given == own);
         let all_listed = runs.iter().all(|run| run.all_listed);
         let mut lagging = (!all_listed).then_some(PATCH_STATE_LAG);
         let settled_at = at.settled.as_ref().map(|settled| settled.at);
@@ -149,13 +147,13 @@ impl Job<'_> {
                     Evidence {
                         operation: patch.operation,
                         goal: self.state.plan().request.goal(),
-                        by_list: given("InstallOverrideList").is_some(),
+                        by_list: self.given("InstallOverrideList").is_some(),
                         by_word,
                         requested_at: run.view.requested_at,
                         expires_at: run.expired_at,
                         ended_at: Some(ended_at),
                         command: &run.view.details,
-                        snapshot: snapshot.map(String::as_str),
+                        snapshot: snapshot.as_deref(),
                         invocation: invocation.map(|view| &view.status),
                         begun: plugins.iter().any(|plugin| plugin.started_at.is_some()),
                         code: plugins

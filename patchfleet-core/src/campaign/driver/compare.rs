@@ -39,6 +39,7 @@ impl<'d> Drive<'d> {
             Ok(None) => {
                 let asked = self.memory.unit(unit);
                 asked.looks.forget();
+                asked.comparing_since = None;
                 asked.compared_at = Some(now);
                 return Ok(None);
             }

@@ -83,6 +83,7 @@ impl<'d> Drive<'d> {
             record,
             calls,
             wake,
+            overtake,
             ended,
             needs_person,
             ..
@@ -105,11 +106,15 @@ impl<'d> Drive<'d> {
         if has_decided && !has_called {
             return Ok(Turn::Acted); // what was written may call for more at once
         }
+        let next = wake.into_iter().chain(overtake).min();
         if self.calls.are_done() {
             self.stale = true;
-            return Ok(wake.map_or(Turn::Acted, Turn::Wait));
+            return Ok(next.map_or(Turn::Acted, Turn::Wait));
         }
-        self.take_answers(wake).await?;
+        if overtake.is_some() {
+            self.calls.wait_some_turns().await;
+        }
+        self.take_answers(next).await?;
         Ok(Turn::Acted)
     }
 
@@ -118,7 +123,8 @@ impl<'d> Drive<'d> {
         let now = self.now();
         let next = decide(&self.state, &self.memory, now);
         let is_due = !next.record.is_empty() || !next.calls.is_empty() || next.ended.is_some();
-        next.wake.filter(|_| !is_due).unwrap_or(now)
+        let wake = next.wake.into_iter().chain(next.overtake).min();
+        wake.filter(|_| !is_due).unwrap_or(now)
     }
 
     /// Takes the answers to all calls that were made, and makes no more.

@@ -6,7 +6,7 @@ use crate::campaign::collect::{Collected, Found, Settlement};
 use crate::campaign::facts::{Basis, Fact};
 use crate::campaign::memory::{LocationTask, UnitTask};
 use crate::campaign::observe;
-use crate::campaign::polls::{Failures, LOOK_UP_AFTER, later, poll_interval};
+use crate::campaign::polls::{Failures, LOOK_UP_AFTER, POLL_LONGEST, later, poll_at_leisure, poll_interval};
 use crate::campaign::start::Failure;
 use crate::campaign::state::{StartState, StopStanding, UnitState};
 use crate::id::{ExecutionId, Location, UnitId};
@@ -222,13 +222,14 @@ impl Drive<'_> {
                     return Ok(vec![]);
                 }
                 let in_vain = self.stop_in_vain(unit, &observed, now);
+                let is_ending = self.has_ended_everywhere(unit, &observed);
                 let asked = self.memory.unit(unit);
                 asked.observe_failures = Failures::default();
                 asked.parent = Some(observed.parent.clone());
                 if observed.parent.status.is_terminal() {
                     self.memory.collect_all(&self.state, unit, now);
                 } else {
-                    let next = later(now, self.until_next_look(unit, now));
+                    let next = later(now, self.until_next_look(unit, is_ending, now));
                     self.memory.unit_tasks.set(&task, next);
                 }
                 Ok(in_vain
@@ -279,18 +280,52 @@ impl Drive<'_> {
         (is_late && observed.has_begun_more(unit)).then_some(Fact::StopInVain(id, stop.kind))
     }
 
-    /// How long to wait until a unit is looked at again: by its age, and for as long as it takes to look at every
-    /// open unit at the rate that AWS allows.
-    fn until_next_look(&self, unit: UnitId, now: Timestamp) -> SignedDuration {
-        let age = match self.state.units().get(&unit).map(|unit| &unit.start) {
+    /// Whether nothing is left of a unit but the end of its own execution, as a look saw it.
+    fn has_ended_everywhere(&self, unit: UnitId, observed: &observe::Observed) -> bool {
+        let unit = self.state.units().get(&unit);
+        unit.is_some_and(|unit| {
+            unit.locations.iter().all(|(location, at)| {
+                let step = observed.steps.get(location);
+                at.settled.is_some() || step.is_some_and(|step| step.status.is_terminal())
+            })
+        })
+    }
+
+    /// How long to wait until a unit is looked at again: by its age, by what may hang on what is seen, and for as
+    /// long as it takes to look at every open unit at the rate that AWS allows.
+    fn until_next_look(&self, id: UnitId, is_ending: bool, now: Timestamp) -> SignedDuration {
+        let unit = self.state.units().get(&id);
+        let age = match unit.map(|unit| &unit.start) {
             Some(StartState::Started { at, .. }) => now.duration_since(*at),
             _ => SignedDuration::ZERO,
         };
+        let is_stopped = unit.is_some_and(|unit| unit.stop.is_some());
+        let interval = if is_ending || is_stopped || self.state.hangs_on_looks() {
+            poll_interval(age)
+        } else {
+            poll_at_leisure(age)
+        };
+        interval.max(self.paced())
+    }
+
+    /// How long it takes to look at every open unit at the rate that AWS allows.
+    fn paced(&self) -> SignedDuration {
         let (units, locations) = self.state.open_counts();
         let units = u64::try_from(units).unwrap_or(u64::MAX);
         let calls = units.saturating_mul(2).saturating_add(locations / STEPS_A_PAGE);
-        let paced = i64::try_from(calls / READS_A_SECOND).unwrap_or(i64::MAX);
-        poll_interval(age).max(SignedDuration::from_secs(paced))
+        SignedDuration::from_secs(i64::try_from(calls / READS_A_SECOND).unwrap_or(i64::MAX))
+    }
+
+    /// Looks at the open units sooner than planned, once something hangs on it.
+    pub(super) fn hasten_looks(&mut self) {
+        let matter = self.state.hangs_on_looks();
+        if matter && !self.memory.looks_matter {
+            let at = later(self.now(), POLL_LONGEST.max(self.paced()));
+            for unit in self.state.open() {
+                self.memory.unit_tasks.hasten(&UnitTask::Observe(unit), at);
+            }
+        }
+        self.memory.looks_matter = matter;
     }
 
     fn collect_again_at(&mut self, unit: UnitId, location: &Location, at: Timestamp) {

@@ -199,6 +199,7 @@ impl Drive<'_> {
             .map_err(|error| DriveError::of_records(campaign, error))?;
         let now = self.now();
         self.memory.follow(&self.state, record, now);
+        self.hasten_looks();
         if let Some(observer) = &self.driver.observer {
             observer(record, &self.state);
         }

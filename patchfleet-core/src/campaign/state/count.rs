@@ -62,6 +62,14 @@ impl State {
         units.filter_map(|id| Some((*id, self.units.get(id)?)))
     }
 
+    /// Of the units that have a location, the first by the plan. Where several name nodes, it speaks for those that
+    /// none names, so that each node has one row. A unit that was added stands where the planned one stood.
+    pub(in crate::campaign) fn speaks_for(&self, location: &Location) -> Option<UnitId> {
+        let there = self.units_at(location);
+        let first = there.min_by_key(|(id, unit)| unit.instead_of.unwrap_or(*id));
+        first.map(|(id, _)| id)
+    }
+
     /// What an event is about.
     pub(super) fn about<'e>(&self, event: &'e Event) -> About<'e> {
         match event {

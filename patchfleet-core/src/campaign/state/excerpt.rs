@@ -3,17 +3,28 @@
 use super::State;
 use crate::campaign::ledger::Ledger;
 use crate::id::{Location, UnitId};
+use std::collections::BTreeSet;
 
 impl State {
-    /// The state without the locations that a location of a unit has nothing to do with. Of the unit, and of others
-    /// that name nodes of the same location, it has that location alone. It costs the same however large the
-    /// campaign is. Why nothing more is begun cannot be told from it.
+    /// The state without the locations that a location of a unit has nothing to do with. Of the unit it has that
+    /// location alone. It costs the same however large the campaign is. Why nothing more is begun cannot be told from
+    /// it.
+    ///
+    /// Of several units that name nodes of the location, the one that speaks for the rest has to know what all of
+    /// them name. The others know of it and of themselves, so that all of them together cost what they name.
     pub(in crate::campaign) fn excerpt(&self, unit: UnitId, location: &Location) -> Self {
+        let speaker = self.speaks_for(location);
         let there = self.units_at(location).map(|(id, _)| id);
+        let there = there.filter(|id| speaker == Some(unit) || speaker == Some(*id));
         let units = there.chain([unit]).filter_map(|id| {
-            let unit = self.units.get(&id)?;
-            let at = unit.locations.get(location).cloned();
-            Some((id, unit.within(location, at)))
+            let of = self.units.get(&id)?;
+            let at = of.locations.get(location).cloned();
+            let named = if id == unit || speaker == Some(unit) {
+                of.named.clone()
+            } else {
+                BTreeSet::new()
+            };
+            Some((id, of.within(location, at, named)))
         });
         let cancels = [None, Some(location.clone())].into_iter().filter_map(|place| {
             let key = (unit, place);

@@ -31,6 +31,21 @@ impl State {
         self.ledger.intended.iter().copied()
     }
 
+    /// The units that were begun and are not over.
+    pub(in crate::campaign) fn open(&self) -> impl Iterator<Item = UnitId> {
+        self.ledger.open.iter().copied()
+    }
+
+    /// Whether what a look at a running unit sees may decide what is begun or stopped: something is left to begin, a
+    /// cutoff has to be kept, or half of the failures have come that the budget allows, so that units may soon have
+    /// to be stopped.
+    pub(in crate::campaign) fn hangs_on_looks(&self) -> bool {
+        let failed = self.failed_locations();
+        let is_close = failed > 0 && failed.saturating_mul(2) >= self.plan.location_errors();
+        let may_stop = is_close && self.going_on().next().is_some();
+        self.cutoff().is_some() || may_stop || self.may_begin_more()
+    }
+
     /// The units of which every location has settled, and whose execution has not ended by the log.
     pub(in crate::campaign) fn ending(&self) -> impl Iterator<Item = UnitId> {
         self.ledger.ending.iter().copied()
@@ -46,9 +61,30 @@ impl State {
         self.ledger.over == self.units.len()
     }
 
-    /// How many locations ended whose results are not read.
+    /// How many locations ended whose results have to be read before anything more is begun, because they may be a
+    /// reason to stop.
+    ///
+    /// Those that ended badly always are: somebody may have cancelled what ran there. Those that ended well may show
+    /// failed nodes all the same. So all count once the budget could not bear it if each of them had failed; where a
+    /// cutoff has to be kept, as a command may have been late; and with a runbook of one's own, as one of its several
+    /// commands may have been cancelled.
     pub(in crate::campaign) fn undecided(&self) -> u32 {
-        self.ledger.undecided
+        let all = self.ledger.undecided;
+        let may_have_failed = u64::from(self.failed_locations())
+            .saturating_add(all.into())
+            .saturating_add(self.unresolved_locations());
+        let may_be_too_many = may_have_failed > self.plan.location_errors().into();
+        if may_be_too_many || self.cutoff().is_some() || !self.runs_own_runbook() {
+            all
+        } else {
+            self.ledger.undecided_badly
+        }
+    }
+
+    /// How many locations ended and are not settled, and how many of these ended badly.
+    #[cfg(test)]
+    pub(in crate::campaign) fn unread_so_far(&self) -> (u32, u32) {
+        (self.ledger.undecided, self.ledger.undecided_badly)
     }
 
     /// How many locations the open units have in work at once, together.

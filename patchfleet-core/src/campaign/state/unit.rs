@@ -217,13 +217,18 @@ impl UnitState {
         }
     }
 
-    /// The unit with one location alone.
-    pub(super) fn within(&self, location: &Location, at: Option<LocationState>) -> Self {
+    /// The unit with one location alone, and with these nodes that it names.
+    pub(super) fn within(
+        &self,
+        location: &Location,
+        at: Option<LocationState>,
+        named: BTreeSet<NodeId>,
+    ) -> Self {
         Self {
             start: self.start.clone(),
             locations: at.into_iter().map(|at| (location.clone(), at)).collect(),
             ended: self.ended.clone(),
-            named: self.named.clone(),
+            named,
             away: self.away.clone(),
             refused_attempts: self.refused_attempts,
             not_sent: self.not_sent.clone(),

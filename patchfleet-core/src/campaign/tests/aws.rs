@@ -240,6 +240,10 @@ pub(crate) struct FakeAws {
     pub(crate) cancelled_in: Mutex<BTreeSet<(ExecutionId, Location)>>,
     /// Whether the members of a Region are listed the later the higher its number is.
     pub(crate) staggered: Mutex<bool>,
+    /// Until when nothing is answered there. Time passes while somebody waits.
+    pub(crate) slow: Mutex<BTreeMap<Location, Timestamp>>,
+    /// When each execution was looked at.
+    pub(crate) looks: Mutex<Vec<(ExecutionId, Timestamp)>>,
     /// The stops that were asked for.
     pub(crate) stops: Mutex<Vec<(ExecutionId, StopType)>>,
     /// What becomes of a stop.
@@ -325,6 +329,29 @@ impl FakeAws {
             }
             effect()
         })
+    }
+
+    /// Does something once the location answers.
+    fn late<'a, T: Send + 'a>(
+        &'a self,
+        location: Location,
+        answer: BoxFuture<'a, PortResult<T>>,
+    ) -> BoxFuture<'a, PortResult<T>> {
+        async move {
+            let is_slow = || {
+                self.slow
+                    .lock()
+                    .unwrap()
+                    .get(&location)
+                    .is_some_and(|until| self.now() < *until)
+            };
+            while is_slow() {
+                self.clock.advance(SignedDuration::from_millis(50));
+                give_way().await;
+            }
+            answer.await
+        }
+        .boxed()
     }
 
     fn waits(&self) -> SignedDuration {

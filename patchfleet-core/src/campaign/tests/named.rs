@@ -317,3 +317,21 @@ fn damaged_rows_keep_no_campaign_from_going_on() {
         "of the two that failed nobody has the name"
     );
 }
+
+#[test]
+fn what_the_reads_of_one_locations_units_are_given_grows_with_the_nodes_and_not_with_their_square() {
+    let given = |nodes: u32| {
+        let world = world(well(nodes), 5, 0, 0);
+        let state = super::admission::after(&world, vec![]);
+        let location = world.plan.locations.first().unwrap().location();
+        let units = state.units().keys();
+        let excerpts = units.map(|unit| state.excerpt(*unit, &location));
+        let named = excerpts.map(|excerpt| {
+            let units = excerpt.units().values();
+            units.map(|unit| 1 + unit.named.len()).sum::<usize>()
+        });
+        named.sum::<usize>()
+    };
+    let (some, tenfold) = (given(50), given(500));
+    assert!(tenfold <= some * 11, "{some} for 50 nodes, {tenfold} for 500");
+}

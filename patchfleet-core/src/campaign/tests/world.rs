@@ -157,6 +157,8 @@ impl World {
             hooks: Mutex::default(),
             cancelled_in: Mutex::default(),
             staggered: Mutex::default(),
+            slow: Mutex::default(),
+            looks: Mutex::default(),
             stops: Mutex::default(),
             takes_stops: Mutex::default(),
             counts_late: Mutex::default(),

@@ -71,6 +71,8 @@ impl Automation for FakeAws {
         let id = id.clone();
         self.call(move || {
             let execution = self.seen(&id)?;
+            let look = (execution.id.clone(), self.now());
+            self.looks.lock().unwrap().push(look);
             let slots = self.slots(&execution);
             let mut told = slots.iter().filter(|slot| !slot.hidden);
             let over = told.all(|slot| slot.ends <= self.now()) || self.is_cut_off(&execution);
@@ -172,50 +174,53 @@ impl Automation for FakeAws {
 
     fn child(&self, location: &Location, id: &ExecutionId) -> BoxFuture<'_, PortResult<ChildView>> {
         let (location, id) = (location.clone(), id.clone());
-        self.call(move || {
-            let slot = self.slot_of("child", &location, id.as_str())?;
-            let execution = self.executions.lock().unwrap().clone();
-            let owner = execution
-                .iter()
-                .find(|e| id == id_of(&format!("child/{}/{location}", e.id)))
-                .unwrap();
-            if self.is_cancelled_in(&owner.id, &location) {
-                return Ok(ChildView {
-                    status: ExecutionStatus::Cancelled,
-                    commands: vec![],
-                    failure: String::new(),
-                });
-            }
-            let over = slot.ends <= self.now();
-            let sends = !matches!(self.script(&location), Script::FailsEarly)
-                && !owner.refused
-                && slot.begins.unwrap() + self.waits() + SENDS <= self.now();
-            Ok(ChildView {
-                status: if over {
-                    slot.status
-                } else if slot.begins.unwrap() + self.waits() > self.now() {
-                    ExecutionStatus::Pending
-                } else {
-                    ExecutionStatus::InProgress
-                },
-                commands: {
-                    let sent = |kind: &str, document: Option<&str>| SentCommand {
-                        id: id_of(&format!("{kind}/{}/{location}", owner.id)),
-                        document: document.map(str::to_owned),
-                    };
-                    let document = *self.command_document.lock().unwrap();
-                    let hook = self.hook(&location);
-                    let patches = sends && hook != Some("Cancelled");
-                    let hook = hook
-                        .filter(|_| sends)
-                        .map(|_| sent("hook", Some("AWS-RunShellScript")));
-                    hook.into_iter()
-                        .chain(patches.then(|| sent("command", document)))
-                        .collect()
-                },
-                failure: if over { slot.failure } else { String::new() },
-            })
-        })
+        self.late(
+            location.clone(),
+            self.call(move || {
+                let slot = self.slot_of("child", &location, id.as_str())?;
+                let execution = self.executions.lock().unwrap().clone();
+                let owner = execution
+                    .iter()
+                    .find(|e| id == id_of(&format!("child/{}/{location}", e.id)))
+                    .unwrap();
+                if self.is_cancelled_in(&owner.id, &location) {
+                    return Ok(ChildView {
+                        status: ExecutionStatus::Cancelled,
+                        commands: vec![],
+                        failure: String::new(),
+                    });
+                }
+                let over = slot.ends <= self.now();
+                let sends = !matches!(self.script(&location), Script::FailsEarly)
+                    && !owner.refused
+                    && slot.begins.unwrap() + self.waits() + SENDS <= self.now();
+                Ok(ChildView {
+                    status: if over {
+                        slot.status
+                    } else if slot.begins.unwrap() + self.waits() > self.now() {
+                        ExecutionStatus::Pending
+                    } else {
+                        ExecutionStatus::InProgress
+                    },
+                    commands: {
+                        let sent = |kind: &str, document: Option<&str>| SentCommand {
+                            id: id_of(&format!("{kind}/{}/{location}", owner.id)),
+                            document: document.map(str::to_owned),
+                        };
+                        let document = *self.command_document.lock().unwrap();
+                        let hook = self.hook(&location);
+                        let patches = sends && hook != Some("Cancelled");
+                        let hook = hook
+                            .filter(|_| sends)
+                            .map(|_| sent("hook", Some("AWS-RunShellScript")));
+                        hook.into_iter()
+                            .chain(patches.then(|| sent("command", document)))
+                            .collect()
+                    },
+                    failure: if over { slot.failure } else { String::new() },
+                })
+            }),
+        )
     }
 
     fn stop(&self, id: &ExecutionId, kind: StopType) -> BoxFuture<'_, PortResult<()>> {
@@ -485,7 +490,8 @@ impl Documents for FakeAws {
         version: DocumentVersion,
     ) -> BoxFuture<'_, PortResult<DocumentView>> {
         let at = at.cloned();
-        self.call(move || {
+        let slow = at.clone();
+        let answer = self.call(move || {
             if let Some(answer) = self.runbook_reads.lock().unwrap().pop() {
                 return Err(answer());
             }
@@ -519,7 +525,11 @@ impl Documents for FakeAws {
                     content: RUNBOOK.to_owned(),
                 },
             })
-        })
+        });
+        match slow {
+            Some(location) => self.late(location, answer),
+            None => answer,
+        }
     }
 
     fn create(&self, _: &DocumentName, _: String) -> BoxFuture<'_, PortResult<String>> {
