@@ -178,6 +178,12 @@ impl Fleet {
         Ok(self.wait(log.read(&LogKey::Campaign(campaign), 0))?)
     }
 
+    /// How many seconds the simulator itself took so far.
+    #[must_use]
+    pub fn simulator_s(&self) -> f64 {
+        self.clock.time_spent().as_secs_f64()
+    }
+
     /// How often each operation was called so far.
     #[must_use]
     pub fn calls(&self) -> BTreeMap<String, u64> {

@@ -42,10 +42,16 @@ pub fn of_length(len: usize) -> Fallible<Vec<Record>> {
 ///
 /// Never: every record has a JSON.
 pub fn lines(records: &[Record]) -> Fallible<Vec<String>> {
-    records
-        .iter()
-        .map(|record| Ok(format!("{}\n", String::from_utf8(record.encode()?)?)))
-        .collect()
+    records.iter().map(line).collect()
+}
+
+/// The line of a record, as [`FileLog`] writes it.
+///
+/// # Errors
+///
+/// Never: every record has a JSON.
+pub fn line(record: &Record) -> Fallible<String> {
+    Ok(format!("{}\n", String::from_utf8(record.encode()?)?))
 }
 
 /// A folder with one campaign's log, gone when the value is dropped.
