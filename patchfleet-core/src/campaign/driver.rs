@@ -282,7 +282,10 @@ impl DriveError {
             reasons: vec![RefusalReason {
                 code: RefusalCode::CampaignOpen,
                 subject: name.to_string(),
-                detail: format!("campaign {open} of this request is open: resume that one first"),
+                detail: format!(
+                    "campaign {open} of this request is open: `patchfleet resume {open}` follows it to its end, and \
+                     then another one may begin"
+                ),
             }],
         })
     }

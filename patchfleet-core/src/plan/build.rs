@@ -414,6 +414,11 @@ type Sorting = (
 const DENIED_REMEDY: &str = "; if it is closed for good, as by a service control policy, policy.denied = \"exclude\" \
                              takes it out of scope, and targets.exclude_regions its whole Region";
 
+/// What a person can do about an account whose role cannot be assumed.
+const ROLE_REMEDY: &str = "; the account needs a role of that name (access.discovery_role) that trusts the caller and \
+                           may read there, as the README's table of roles says, and the caller has to be allowed \
+                           sts:AssumeRole on it; policy.unknown = \"skip\" goes on without the account";
+
 fn unknown(policy: &Policy, by_ids: bool, cause: UnknownCause, detail: &str) -> Sorting {
     let (action, reason) = match (cause, policy.denied) {
         (UnknownCause::Denied, DeniedAction::Refuse) => (PolicyAction::Refuse, SkipReason::Unknown),
@@ -429,6 +434,7 @@ fn unknown(policy: &Policy, by_ids: bool, cause: UnknownCause, detail: &str) -> 
     };
     let remedy = match (cause, action) {
         (UnknownCause::Denied, PolicyAction::Refuse) => DENIED_REMEDY,
+        (UnknownCause::RoleNotAssumable, PolicyAction::Refuse) => ROLE_REMEDY,
         _ => "",
     };
     let detail = format!("{}: {detail}{remedy}", cause.as_str());

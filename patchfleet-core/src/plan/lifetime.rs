@@ -150,13 +150,15 @@ fn needed_turns(command: &Command, limit: MaxConcurrency) -> Option<u64> {
 /// That a cutoff is too near for any command, if it is.
 pub(super) fn too_near(lifetime: &Lifetime, cutoff: Cutoff) -> Option<RefusalReason> {
     let until = lifetime.begins_until()?;
+    let needed = SHORTEST.plus(CUTOFF_MARGIN).plus(lifetime.steps.most);
     (cutoff.now > until).then(|| RefusalReason {
         code: RefusalCode::CutoffTooNear,
         subject: format!("the cutoff {:.0}", cutoff.at),
         detail: format!(
             "no command that is started now is sure to have expired by then: one lives for at least {} \
              ({SHORTEST} for its delivery and {} for the steps of AWS-RunPatchBaseline), and {CUTOFF_MARGIN} \
-             pass until it is sent; the last start would be at {until:.0}",
+             pass until it is sent; the last start would be at {until:.0}. Name a cutoff that is more than {needed} \
+             from now",
             SHORTEST.plus(lifetime.steps.most),
             lifetime.steps.most,
         ),

@@ -176,10 +176,11 @@ impl Plan {
         push(&mut text, &format!("  starts            {}", self.side_by_side()));
         let truth = match self.request.patch.operation {
             Operation::Install => {
-                "  In truth: AWS does not count failed patches of a successful command, nor nodes lost in a reboot."
+                "  In truth: more can go wrong than AWS counts. It does not count patches that failed in a command that \
+                 succeeded, nor nodes that do not come back from their reboot."
             }
             Operation::Scan => {
-                "  In truth: failing nodes are left without a scan, which changes nothing on them."
+                "  In truth: a Scan changes nothing. Nodes that fail are left without a result."
             }
         };
         push(&mut text, truth);
@@ -196,7 +197,8 @@ impl Plan {
             }
             push(
                 &mut text,
-                "  Driver dead: AWS goes on alone with the whole budget of each open unit, and begins no other; in truth.",
+                "  Driver dead: if patchfleet is killed and nobody resumes it, AWS finishes every start that was made, each \
+                 with its whole error budget, and nothing more is started. The figures count as IN TRUTH.",
             );
         }
         text

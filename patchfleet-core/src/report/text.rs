@@ -56,6 +56,19 @@ impl Report {
         writeln!(f, "{}", after_colon(&outcomes.collect::<Vec<_>>().join(", ")))?;
         let nodes = counted(totals.nodes.total(), "node");
         writeln!(f, "{nodes}{}", after_colon(&in_words(&totals.nodes)))?;
+        let open = self
+            .locations
+            .iter()
+            .filter(|location| location.outcome.is_none());
+        match open.count() {
+            0 => {}
+            open => writeln!(
+                f,
+                "so far: the figures above are of the locations that are over; {open} of {} {} not",
+                counted(totals.locations, "location"),
+                by_number(open, "is", "are")
+            )?,
+        }
         if totals.joined > 0 {
             let (planned, joined) = (totals.planned, counted(totals.joined, "node"));
             writeln!(f, "{planned} planned; {joined} joined the selection later")?;

@@ -109,10 +109,15 @@ pub(crate) struct World {
 impl World {
     /// Whether the command runs against a simulated organisation.
     pub(crate) fn is_simulated(&self) -> bool {
+        self.name().is_some()
+    }
+
+    /// The simulated organisation, as it was named.
+    pub(crate) fn name(&self) -> Option<&str> {
         #[cfg(feature = "sim")]
-        return self.sim.is_some();
+        return self.sim.as_deref();
         #[cfg(not(feature = "sim"))]
-        false
+        None
     }
 }
 
@@ -181,7 +186,7 @@ pub(crate) struct OutputArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct LogArgs {
-    /// The folder of campaign logs. Default: .patchfleet here; with --sim, none is kept.
+    /// The folder of campaign logs. Default: .patchfleet in the current directory.
     #[arg(long, value_name = "DIR", env = "PATCHFLEET_LOG", hide_env_values = true)]
     pub(crate) log: Option<PathBuf>,
 }
@@ -200,6 +205,7 @@ pub(crate) struct PlanArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(mut_arg("log", |log| log.help("The folder of campaign logs. Default: .patchfleet in the current directory; with --sim, none is kept")))]
 pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) request: RequestArgs,
@@ -218,11 +224,34 @@ pub(crate) struct RunArgs {
     pub(crate) world: World,
 }
 
+/// A campaign, as a person names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum CampaignArg {
+    Id(CampaignId),
+    /// The beginning of its id.
+    Beginning(String),
+}
+
+impl std::str::FromStr for CampaignArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let is_beginning =
+            (4..36).contains(&text.len()) && text.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
+        match text.parse() {
+            Ok(id) => Ok(Self::Id(id)),
+            Err(_) if is_beginning => Ok(Self::Beginning(text.to_ascii_lowercase())),
+            Err(error) => Err(format!("{error}, or at least the first 4 characters of one")),
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct CampaignArgs {
-    /// The campaign. Default: the newest of the log; to resume, the newest that is open.
+    /// The campaign: its id, or the beginning of it, of 4 characters at least. Default: the newest of the log; to
+    /// resume, the newest that is open.
     #[arg(value_name = "CAMPAIGN")]
-    pub(crate) campaign: Option<CampaignId>,
+    pub(crate) campaign: Option<CampaignArg>,
     #[command(flatten)]
     pub(crate) log: LogArgs,
     #[command(flatten)]
@@ -274,9 +303,9 @@ has; 30 days, for which AWS keeps executions, under a runbook of your own. Other
 
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
-    /// One campaign. Default: all of the log, the newest first.
+    /// One campaign: its id, or the beginning of it. Default: all of the log, the newest first.
     #[arg(value_name = "CAMPAIGN")]
-    pub(crate) campaign: Option<CampaignId>,
+    pub(crate) campaign: Option<CampaignArg>,
     #[command(flatten)]
     pub(crate) log: LogArgs,
     #[command(flatten)]

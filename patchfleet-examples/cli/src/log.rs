@@ -1,11 +1,12 @@
 //! The folder of campaign logs that a command names, and the campaigns there.
 
-use crate::args::LogArgs;
+use crate::args::{CampaignArg, LogArgs};
 use crate::exit::Failure;
-use patchfleet_core::campaign::{CampaignSummary, State, Store};
+use patchfleet_core::campaign::{CampaignSummary, LogKey, State, Store};
 use patchfleet_core::id::CampaignId;
+use patchfleet_core::refusal::{Refusal, RefusalCode, RefusalReason};
 use patchfleet_core::text::one_line;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where campaigns are remembered, unless `--log` says so.
 const DEFAULT_LOG: &str = ".patchfleet";
@@ -13,8 +14,8 @@ const DEFAULT_LOG: &str = ".patchfleet";
 /// Campaigns' logs, and where they are.
 pub(crate) struct Logs {
     pub(crate) store: Store,
-    /// Where that is, for people.
-    place: String,
+    /// Their folder; `None`: they are in memory.
+    dir: Option<PathBuf>,
 }
 
 impl Logs {
@@ -22,8 +23,8 @@ impl Logs {
     pub(crate) fn given(args: &LogArgs) -> Result<Self, Failure> {
         let dir = folder(args)?;
         Ok(Self {
-            place: dir.display().to_string(),
-            store: Store::in_folder(dir),
+            store: Store::in_folder(dir.clone()),
+            dir: Some(dir),
         })
     }
 
@@ -33,25 +34,25 @@ impl Logs {
         if simulated && args.log.is_none() {
             return Ok(Self {
                 store: Store::in_memory(),
-                place: "memory".to_owned(),
+                dir: None,
             });
         }
         Self::given(args)
     }
 
     /// The campaign that is named, or the newest.
-    pub(crate) async fn named_or_newest(&self, campaign: Option<CampaignId>) -> Result<State, Failure> {
+    pub(crate) async fn named_or_newest(&self, campaign: Option<CampaignArg>) -> Result<State, Failure> {
         let campaign = match campaign {
-            Some(campaign) => campaign,
+            Some(campaign) => self.named(&campaign).await?,
             None => self.newest().await?,
         };
         self.find(campaign).await
     }
 
     /// The campaign that is named, or the newest that is open.
-    pub(crate) async fn named_or_open(&self, campaign: Option<CampaignId>) -> Result<State, Failure> {
+    pub(crate) async fn named_or_open(&self, campaign: Option<CampaignArg>) -> Result<State, Failure> {
         let campaign = match campaign {
-            Some(campaign) => campaign,
+            Some(campaign) => self.named(&campaign).await?,
             None => self.newest_open().await?,
         };
         self.find(campaign).await
@@ -59,12 +60,85 @@ impl Logs {
 
     async fn find(&self, campaign: CampaignId) -> Result<State, Failure> {
         let found = self.store.load(campaign).await?;
-        found.ok_or_else(|| Failure::Usage(format!("the log has no campaign {campaign}")))
+        found.ok_or_else(|| Failure::Usage(self.without(&format!("campaign {campaign}"))))
+    }
+
+    /// The campaign that a person names.
+    pub(crate) async fn named(&self, campaign: &CampaignArg) -> Result<CampaignId, Failure> {
+        let beginning = match campaign {
+            CampaignArg::Id(campaign) => return Ok(*campaign),
+            CampaignArg::Beginning(beginning) => beginning,
+        };
+        let keys = self.store.log.keys().await?;
+        let begins = keys.iter().filter_map(|key| match key {
+            LogKey::Campaign(campaign) if campaign.to_string().starts_with(beginning) => Some(*campaign),
+            _ => None,
+        });
+        match begins.collect::<Vec<_>>().as_slice() {
+            [campaign] => Ok(*campaign),
+            [] => {
+                let what = format!("campaign whose id begins with {beginning}");
+                Err(Failure::Usage(self.without(&what)))
+            }
+            several => {
+                let several: Vec<String> = several.iter().map(ToString::to_string).collect();
+                let several = several.join(", ");
+                Err(Failure::Usage(format!(
+                    "{beginning} is the beginning of several campaigns: {several}"
+                )))
+            }
+        }
+    }
+
+    /// That there is no such thing here, and where here is.
+    pub(crate) fn without(&self, what: &str) -> String {
+        let Some(dir) = &self.dir else {
+            return format!("there is no {what}");
+        };
+        let place = dir.display();
+        let gone = if dir.exists() { "" } else { ", which is not there" };
+        format!(
+            "there is no {what} in the folder {place}{gone}. --log (or PATCHFLEET_LOG) names another one; without it, \
+             it is {DEFAULT_LOG} in the current directory"
+        )
+    }
+
+    /// Notes that a campaign runs in this simulated organisation, which ends with the process.
+    pub(crate) fn note_world(&self, campaign: CampaignId, world: &str) -> Result<(), Failure> {
+        match &self.dir {
+            Some(dir) => Ok(std::fs::write(world_note(dir, campaign), world)?),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses a campaign of a simulated organisation that is gone: AWS would be asked about executions that it
+    /// never had.
+    pub(crate) fn refuse_simulated(&self, state: &State) -> Result<(), Failure> {
+        let campaign = state.campaign();
+        let Some(dir) = &self.dir else {
+            return Ok(());
+        };
+        let Ok(world) = std::fs::read_to_string(world_note(dir, campaign)) else {
+            return Ok(());
+        };
+        let (name, dir) = (&state.plan().request.name, dir.display());
+        Err(Failure::Refused(Refusal {
+            reasons: vec![RefusalReason {
+                code: RefusalCode::Unsupported,
+                subject: campaign.to_string(),
+                detail: format!(
+                    "it ran in the simulated organisation {}, which ended with its process, so nothing of it is left. \
+                     `patchfleet report {campaign}` says how far it came. To run its request again with this log, \
+                     remove {dir}/campaigns/{campaign} and {dir}/names/{name}.jsonl",
+                    one_line(&world)
+                ),
+            }],
+        }))
     }
 
     async fn newest(&self) -> Result<CampaignId, Failure> {
         let found = self.listed().await?.first().map(|summary| summary.campaign);
-        found.ok_or_else(|| Failure::Usage(format!("{} has no campaign", self.place)))
+        found.ok_or_else(|| Failure::Usage(self.without("campaign")))
     }
 
     /// The newest campaign that its request's name belongs to. One that was refused the name was
@@ -76,7 +150,7 @@ impl Logs {
                 return Ok(summary.campaign);
             }
         }
-        Err(Failure::Usage(format!("{} has no open campaign", self.place)))
+        Err(Failure::Usage(self.without("open campaign")))
     }
 
     /// The campaigns that can be read, the newest first; the others are named.
@@ -87,6 +161,11 @@ impl Logs {
         }
         Ok(list.campaigns)
     }
+}
+
+/// The file that says in which simulated organisation a campaign ran.
+fn world_note(dir: &Path, campaign: CampaignId) -> PathBuf {
+    dir.join("campaigns").join(campaign.to_string()).join("simulated")
 }
 
 /// The folder of logs. A URL is no folder, and one of its name would be made here.

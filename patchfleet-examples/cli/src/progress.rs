@@ -108,7 +108,17 @@ impl Told {
 
 fn print_lines(record: &Record, state: &State, told: &Told) {
     let mut stderr = std::io::stderr().lock();
+    // How a location ended says how many of its nodes are through.
+    let is_settled = |location| {
+        let mut events = record.events.iter();
+        events.any(
+            |event| matches!(event, Event::LocationSettled { location: settled, .. } if settled == location),
+        )
+    };
     for event in &record.events {
+        if matches!(event, Event::CommandObserved { location, .. } if is_settled(location)) {
+            continue;
+        }
         if let Some(line) = line(record.at, event) {
             // Nobody is left to tell if standard error is closed.
             let _ = writeln!(stderr, "{}", one_line(&line));

@@ -24,19 +24,21 @@ pub(crate) async fn report(args: CampaignArgs) -> Result<ExitCode, Failure> {
 }
 
 pub(crate) async fn status(args: StatusArgs) -> Result<ExitCode, Failure> {
-    let all = Logs::given(&args.log)?.store.campaigns().await?;
+    let logs = Logs::given(&args.log)?;
+    let wanted = match &args.campaign {
+        Some(campaign) => Some(logs.named(campaign).await?),
+        None => None,
+    };
+    let all = logs.store.campaigns().await?;
     let campaigns: Vec<_> = all
         .campaigns
         .iter()
-        .filter(|summary| args.campaign.is_none_or(|wanted| wanted == summary.campaign))
+        .filter(|summary| wanted.is_none_or(|wanted| wanted == summary.campaign))
         .collect();
     let damaged: Vec<_> = all
         .damaged
         .iter()
-        .filter(|damaged| {
-            args.campaign
-                .is_none_or(|wanted| damaged.log == LogKey::Campaign(wanted))
-        })
+        .filter(|damaged| wanted.is_none_or(|wanted| damaged.log == LogKey::Campaign(wanted)))
         .collect();
     for damaged in &damaged {
         tracing::error!("{}: {}", damaged.log, one_line(&damaged.error.chain()));
@@ -52,7 +54,10 @@ pub(crate) async fn status(args: StatusArgs) -> Result<ExitCode, Failure> {
             let damaged = damaged.iter().map(|damaged| as_damage(damaged));
             print_json(&campaigns.chain(damaged).collect::<Vec<_>>())?;
         }
-        Output::Text if campaigns.is_empty() && damaged.is_empty() => print_text("no campaigns\n")?,
+        Output::Text if campaigns.is_empty() && damaged.is_empty() => {
+            let what = wanted.map_or_else(|| "campaign".to_owned(), |wanted| format!("campaign {wanted}"));
+            print_text(&format!("{}\n", logs.without(&what)))?;
+        }
         Output::Text => {
             let mut text = String::new();
             for campaign in campaigns {

@@ -1,7 +1,7 @@
 //! `patchfleet run`: plan, start, follow, report. And `resume`, which is its second half.
 
 use super::{plan, print_json, print_text};
-use crate::args::{AbandonArgs, CampaignArgs, DepthArg, LogArgs, Output, ResumeArgs, RunArgs};
+use crate::args::{AbandonArgs, CampaignArg, CampaignArgs, DepthArg, LogArgs, Output, ResumeArgs, RunArgs};
 use crate::exit::Failure;
 use crate::log::Logs;
 use crate::session::Session;
@@ -29,7 +29,10 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode, Failure> {
     let simulated = args.world.is_simulated();
     let logs = Logs::of(&args.log, simulated)?;
     // Before AWS is asked anything.
-    logs.store.admit(&request).await?;
+    if let Err(error) = logs.store.admit(&request).await {
+        let open = logs.store.open_campaign(&request.name).await.ok().flatten();
+        return Err(in_this_log(error.into(), open, args.log.log.as_deref()));
+    }
     let session = Session::open(&args.world, Some(request.access.clone())).await?;
     let now = session.ports.clock.now();
     let planning = Planning {
@@ -63,6 +66,9 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode, Failure> {
         confirm(planned.plan(), args.yes || simulated)?;
     }
     let campaign = planned.begin(CampaignId::from_uuid(Uuid::new_v4())).await?;
+    if let Some(world) = args.world.name() {
+        logs.note_world(campaign.id(), world)?;
+    }
     follow(&campaign, args.output.output, (!simulated).then_some(&args.log)).await
 }
 
@@ -73,6 +79,7 @@ pub(crate) async fn resume(args: ResumeArgs) -> Result<ExitCode, Failure> {
         true => logs.named_or_newest(args.campaign).await?,
         false => logs.named_or_open(args.campaign).await?,
     };
+    logs.refuse_simulated(&state)?;
     let session = Session::aws(Some(state.plan().request.access.clone())).await?;
     let campaign = campaigns(&session.ports, &logs).resume(&state).await?;
     if go_on {
@@ -94,7 +101,8 @@ pub(crate) async fn resume(args: ResumeArgs) -> Result<ExitCode, Failure> {
 /// Closes a campaign that AWS no longer knows, and reports it.
 pub(crate) async fn abandon(args: AbandonArgs) -> Result<ExitCode, Failure> {
     let logs = Logs::given(&args.log)?;
-    let state = logs.named_or_newest(Some(args.campaign)).await?;
+    let state = logs.named_or_newest(Some(CampaignArg::Id(args.campaign))).await?;
+    logs.refuse_simulated(&state)?;
     let session = Session::aws(Some(state.plan().request.access.clone())).await?;
     let campaign = campaigns(&session.ports, &logs).resume(&state).await?;
     print_report(&campaign.abandon().await?, args.output.output)
@@ -104,6 +112,7 @@ pub(crate) async fn abandon(args: AbandonArgs) -> Result<ExitCode, Failure> {
 pub(crate) async fn collect(args: CampaignArgs) -> Result<ExitCode, Failure> {
     let logs = Logs::given(&args.log)?;
     let state = logs.named_or_newest(args.campaign).await?;
+    logs.refuse_simulated(&state)?;
     let session = Session::aws(Some(state.plan().request.access.clone())).await?;
     let campaign = campaigns(&session.ports, &logs).resume(&state).await?;
     let found = campaign.collect_again().await?;
@@ -147,10 +156,13 @@ async fn follow(
         },
         _ = tokio::signal::ctrl_c() => {
             let campaign = campaign.id();
-            let then = resumable.map_or_else(String::new, |args| {
-                let resume = resume_command(campaign, args.log.as_deref());
-                format!("; what it started goes on, and `{resume}` follows it")
-            });
+            let then = match resumable {
+                Some(args) => {
+                    let resume = resume_command(campaign, args.log.as_deref());
+                    format!("; what it started goes on, and `{resume}` follows it")
+                }
+                None => "; its simulated organisation ends here, so it cannot be resumed".to_owned(),
+            };
             return Err(Failure::Interrupted(format!("interrupted: left campaign {campaign}{then}")));
         }
     };
@@ -160,6 +172,16 @@ async fn follow(
 /// Words that name the command which goes on with a campaign, where its log was given as `log`.
 pub(crate) fn in_log(words: &str, campaign: CampaignId, log: Option<&Path>) -> String {
     words.replace(&resume_command(campaign, None), &resume_command(campaign, log))
+}
+
+/// A failure whose words name the command that goes on with the `open` campaign.
+fn in_this_log(mut failure: Failure, open: Option<CampaignId>, log: Option<&Path>) -> Failure {
+    if let (Failure::Refused(refusal), Some(open)) = (&mut failure, open) {
+        for reason in &mut refusal.reasons {
+            reason.detail = in_log(&reason.detail, open, log);
+        }
+    }
+    failure
 }
 
 /// The command that goes on with a campaign whose log was given as `log`.

@@ -11,4 +11,5 @@ mod hostile;
 mod other_hands;
 mod plan;
 mod run;
+mod stumbles;
 mod support;

@@ -1,0 +1,175 @@
+//! What a newcomer runs into: each answer says what is wrong, where, and what to type.
+
+use crate::support::{Bench, SPEED, against, finish, kill_once, simulator_of, starts};
+use patchfleet_sim::builtin::CALM;
+
+/// A campaign of a simulated organisation whose process was killed in mid-campaign, and its id.
+async fn interrupted_simulation(bench: &Bench) -> String {
+    let log = bench.path().join("log");
+    let command = bench.command(&["run", "--sim", "--sim-speed", "60", "--log", "log"]);
+    let is_under_way = || {
+        let campaigns = std::fs::read_dir(log.join("campaigns"))
+            .into_iter()
+            .flatten()
+            .flatten();
+        let mut notes = campaigns.map(|campaign| campaign.path().join("simulated"));
+        notes.any(|note| note.exists())
+    };
+    kill_once(command, is_under_way).await;
+    let status = bench
+        .run(&["status", "--log", "log", "--output", "json"])
+        .exits(0)
+        .json();
+    let of = |field| status.pointer(field).and_then(|field| field.as_str()).unwrap();
+    assert_eq!(of("/0/outcome"), "open", "{status}");
+    of("/0/campaign_id").to_owned()
+}
+
+#[tokio::test]
+async fn an_interrupted_simulation_is_not_resumed_against_aws_and_says_how_its_request_may_run_again() {
+    let bench = Bench::new();
+    let campaign = interrupted_simulation(&bench).await;
+    let aws = simulator_of(CALM.world, 2_000.0).await;
+    for command in [
+        &["resume", "--log", "log"][..],
+        &["collect", "--log", "log"],
+        &["abandon", &campaign, "--log", "log"],
+    ] {
+        let refused = finish(against(&bench, &aws, "us-east-1", command)).await.exits(3);
+        let words = "it ran in the simulated organisation calm, which ended with its process";
+        assert!(refused.stderr.contains(words), "{}", refused.stderr);
+    }
+    assert_eq!(aws.with_world(|world| world.requests().len()), 0);
+
+    let again = ["run", "--sim", "--sim-speed", SPEED, "--log", "log"];
+    let taken = bench.run(&again).exits(3);
+    let command = format!("`patchfleet resume {campaign} --log log`");
+    assert!(taken.stderr.contains(&command), "{}", taken.stderr);
+
+    std::fs::remove_dir_all(bench.path().join("log/campaigns").join(&campaign)).unwrap();
+    let name = bench.path().join("log/names");
+    for claim in std::fs::read_dir(name).unwrap() {
+        std::fs::remove_file(claim.unwrap().path()).unwrap();
+    }
+    bench.run(&again).exits(0);
+}
+
+#[tokio::test]
+async fn the_report_of_an_open_campaign_says_that_its_figures_are_of_what_is_over() {
+    let (bench, aws) = (Bench::new(), simulator_of(CALM.world, 400.0).await);
+    bench.file("request.toml", CALM.request);
+    let run = ["run", "-f", "request.toml", "--log", "log"];
+    kill_once(against(&bench, &aws, "us-east-1", &run), || starts(&aws) > 0).await;
+    let report = bench.run(&["report", "--log", "log"]).exits(4);
+    let words = "so far: the figures above are of the locations that are over; ";
+    assert!(report.stdout.contains(words), "{}", report.stdout);
+}
+
+#[test]
+fn a_log_without_a_campaign_names_its_folder_and_how_to_name_another() {
+    let bench = Bench::new();
+    let place = "in the folder nowhere, which is not there. --log (or PATCHFLEET_LOG) names another one";
+    let status = bench.run(&["status", "--log", "nowhere"]).exits(0);
+    assert!(
+        status.stdout.contains(&format!("there is no campaign {place}")),
+        "{}",
+        status.stdout
+    );
+    for (command, what) in [
+        (&["report"][..], "campaign"),
+        (&["resume"], "open campaign"),
+        (&["report", "5b6c7d8e"], "campaign whose id begins with 5b6c7d8e"),
+    ] {
+        let refused = bench.run(&[command, &["--log", "nowhere"]].concat()).exits(2);
+        assert!(
+            refused.stderr.contains(&format!("there is no {what} {place}")),
+            "{}",
+            refused.stderr
+        );
+    }
+}
+
+#[test]
+fn a_campaign_is_found_by_the_beginning_of_its_id() {
+    let bench = Bench::new();
+    bench
+        .run(&["run", "--sim", "--sim-speed", SPEED, "--log", "log"])
+        .exits(0);
+    let status = bench
+        .run(&["status", "--log", "log", "--output", "json"])
+        .exits(0)
+        .json();
+    let campaign = status[0]["campaign_id"].as_str().unwrap();
+    for id in [&campaign[..8], campaign] {
+        let report = bench.run(&["report", id, "--log", "log"]).exits(0);
+        assert!(report.stdout.contains(campaign), "{}", report.stdout);
+        let status = bench.run(&["status", id, "--log", "log"]).exits(0);
+        assert!(status.stdout.contains(campaign), "{}", status.stdout);
+    }
+    let short = bench.run(&["report", &campaign[..3], "--log", "log"]).exits(2);
+    assert!(
+        short.stderr.contains("at least the first 4 characters"),
+        "{}",
+        short.stderr
+    );
+}
+
+#[test]
+fn the_help_of_each_command_says_of_its_log_only_what_holds_there() {
+    let bench = Bench::new();
+    for command in ["resume", "status", "report", "collect"] {
+        let help = bench.run(&[command, "--help"]).exits(0);
+        assert!(!help.stdout.contains("--sim"), "{}", help.stdout);
+    }
+    let help = bench.run(&["run", "-h"]).exits(0);
+    assert!(help.stdout.contains("with --sim, none"), "{}", help.stdout);
+}
+
+#[test]
+fn a_cutoff_in_the_past_is_refused_with_the_least_that_would_do() {
+    let bench = Bench::new();
+    let refused = bench
+        .run(&["plan", "--sim", "--cutoff", "2020-01-01T06:00Z"])
+        .exits(3);
+    assert!(
+        refused.stderr.contains("Name a cutoff that is more than "),
+        "{}",
+        refused.stderr
+    );
+    assert!(refused.stderr.contains(" from now"), "{}", refused.stderr);
+}
+
+#[test]
+fn a_role_that_cannot_be_assumed_is_refused_with_what_to_create() {
+    let bench = Bench::new();
+    bench.file(
+        "world.toml",
+        r#"
+        management_account = "111111111111"
+        documents = [{ name = "Patchfleet-RunPatchBaseline", builtin = "patchfleet" }]
+        accounts = [{ id = "111111111111", name = "Main" }, { id = "222222222222", name = "Web", roles = [
+            { name = "AWS-SystemsManager-AutomationExecutionRole", state = "missing" },
+        ] }]
+        "#,
+    );
+    bench.file(
+        "request.toml",
+        r#"
+        name = "weekly"
+        [targets]
+        resource_group = "WebServers"
+        accounts = ["222222222222"]
+        regions = ["us-east-1"]
+        "#,
+    );
+    let refused = bench
+        .run(&["plan", "--sim", "world.toml", "-f", "request.toml"])
+        .exits(3);
+    for words in [
+        "role_not_assumable",
+        "needs a role of that name (access.discovery_role)",
+        "sts:AssumeRole",
+    ] {
+        assert!(refused.stderr.contains(words), "{}", refused.stderr);
+    }
+}
