@@ -269,7 +269,7 @@ impl State {
     /// once nothing more is begun: then [`stop_reason`](Self::stop_reason) says why.
     #[must_use]
     pub fn holds(&self, now: Timestamp) -> Vec<Hold> {
-        if self.finished().is_some() {
+        if self.finished().is_some() || self.name_taken_by().is_some() {
             return vec![];
         }
         let mut holds: Vec<Hold> = self.unresolved_holds(now).collect();

@@ -234,7 +234,7 @@ impl Journal<'_> {
         let key = LogKey::Campaign(campaign);
         match self.patiently(|log| log.last(&key)).await? {
             None => return Ok(Standing::Nowhere),
-            Some(last) if last.seq == 0 => return Ok(Standing::Planned),
+            Some(last) if last.seq == 0 || last.refuses_name() => return Ok(Standing::Planned),
             Some(last) if last.ends_campaign() => return Ok(Standing::Over),
             Some(_) => {}
         }

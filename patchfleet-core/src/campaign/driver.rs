@@ -486,10 +486,17 @@ impl Driver {
         let mut drive = self.look_up(campaign).await?;
         if drive.state.finished().is_none() {
             drive.require_writable()?;
-            self.claim(campaign, &drive.state).await?;
-            if !drive.state.is_under_way() {
+            let claimed = self.claim(campaign, &drive.state).await;
+            if let Err(DriveError::NameTaken { open, .. }) = &claimed
+                && drive.state.next_seq() == 1
+            {
+                // It is not left open for ever. On conflict another driver of it has its name by now.
+                let _ = drive.append(vec![Event::NameTaken { by: *open }]).await?;
+            }
+            claimed?;
+            while !drive.state.is_under_way() && drive.state.finished().is_none() {
                 // From here on the campaign has its name by its own log, too. On conflict another driver of it
-                // has said so.
+                // has said so, or that the name was taken before.
                 let _ = drive.append(vec![Event::Claimed { campaign }]).await?;
             }
         }

@@ -44,6 +44,11 @@ impl Record {
         })
     }
 
+    /// Whether the campaign was refused its name with this record, and has sent nothing.
+    pub(super) fn refuses_name(&self) -> bool {
+        matches!(self.events.last(), Some(Event::NameTaken { .. }))
+    }
+
     /// Whether the campaign is over with this record, as far as this record says.
     pub(super) fn ends_campaign(&self) -> bool {
         let mut events = self.events.iter().rev();
@@ -66,11 +71,17 @@ pub enum Event {
         /// Its plan, with the request, the central account and the central Region.
         plan: Box<Plan>,
     },
-    /// In a name's log: the campaign that has the request's name now. In a campaign's own log, as its record
-    /// 1: it has its name, and may begin. A campaign without that record has sent nothing.
+    /// In a name's log: the campaign that has the request's name now. In a campaign's own log, before anything is
+    /// sent: it has its name, and may begin. A campaign without that record has sent nothing.
     Claimed {
         /// The campaign.
         campaign: CampaignId,
+    },
+    /// Another campaign had the request's name when this one was to begin. Nothing of it was sent, and it is not open.
+    /// Whoever begins it again when the name is free has it go on ([`Claimed`](Self::Claimed)).
+    NameTaken {
+        /// The campaign that had the name.
+        by: CampaignId,
     },
     /// Nobody drove the campaign for long. Whoever went on with it then has nothing more of it begun: what
     /// was begun is followed to its end, and the rest is left out.
@@ -334,9 +345,11 @@ impl Event {
     /// or cannot be sent for want of credentials or of a network, shows no more than that somebody tries.
     pub(super) fn is_sign_of_life(&self) -> bool {
         match self {
-            Self::Claimed { .. } | Self::Unattended { .. } | Self::StartIntended { .. } | Self::Unknown => {
-                false
-            }
+            Self::Claimed { .. }
+            | Self::NameTaken { .. }
+            | Self::Unattended { .. }
+            | Self::StartIntended { .. }
+            | Self::Unknown => false,
             Self::StartDeferred { kind, .. } => {
                 matches!(kind, PortErrorKind::Throttled | PortErrorKind::LimitExceeded)
             }

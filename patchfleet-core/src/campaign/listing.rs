@@ -27,6 +27,9 @@ pub struct CampaignSummary {
     pub last_at: Timestamp,
     /// How it ended; `None` while it is open.
     pub finished: Option<FinishedOutcome>,
+    /// The campaign that had the request's name when this one was to begin. Then nothing of this one was begun, and it
+    /// is not open.
+    pub name_taken_by: Option<CampaignId>,
     /// Why units wait that are to be begun still ([`State::holds`](super::State::holds)), by its last record.
     pub holds: Vec<Hold>,
     /// How far it is ([`State::so_far`](super::State::so_far)).
@@ -99,6 +102,7 @@ async fn summary(log: &dyn CampaignLog, campaign: CampaignId) -> PortResult<Opti
         planned_at: state.planned_at(),
         last_at: state.last_at(),
         finished: state.finished().map(|(outcome, _)| outcome),
+        name_taken_by: state.name_taken_by(),
         holds: state.holds(state.last_at()),
         so_far: state.so_far(),
         left_out_because: state.left_out_because().map(|reason| reason.to_string()),

@@ -89,6 +89,8 @@ pub struct State {
     gone_on: u32,
     /// Who closed it because AWS no longer knew it, if somebody did.
     abandoned: Option<String>,
+    /// Which campaign had the request's name when this one was to begin, as long as it has not begun.
+    name_taken_by: Option<CampaignId>,
     finished: Option<(FinishedOutcome, Timestamp)>,
     ledger: Ledger,
 }
@@ -149,6 +151,7 @@ impl State {
             unattended: None,
             gone_on: 0,
             abandoned: None,
+            name_taken_by: None,
             finished: None,
             ledger: Ledger::default(),
         };
@@ -217,7 +220,13 @@ impl State {
     fn fold(&mut self, event: &Event, record: &Record, placed: Placed) {
         let at = placed.at;
         match event {
-            Event::Planned { .. } | Event::Claimed { .. } | Event::Watched | Event::Unknown => {}
+            Event::Planned { .. } | Event::Watched | Event::Unknown => {}
+            Event::Claimed { .. } => self.name_taken_by = None,
+            Event::NameTaken { by } => {
+                if self.units.values().all(|unit| !unit.is_begun()) {
+                    self.name_taken_by = Some(*by);
+                }
+            }
             Event::StartIntended {
                 unit,
                 attempt,
@@ -498,7 +507,14 @@ impl State {
 
     /// Whether it is open and has its name: something was, or may be, sent.
     pub(super) fn is_under_way(&self) -> bool {
-        self.finished.is_none() && self.next_seq() > 1
+        self.finished.is_none() && self.next_seq() > 1 && self.name_taken_by.is_none()
+    }
+
+    /// The campaign that had the request's name when this one was to begin. Such a campaign has sent nothing and is
+    /// not open. Whoever begins it again when the name is free has it go on.
+    #[must_use]
+    pub fn name_taken_by(&self) -> Option<CampaignId> {
+        self.name_taken_by
     }
 
     /// The settled locations that have results which could not be read.

@@ -21,6 +21,7 @@ pub(crate) mod ledger;
 mod left_out;
 mod looks;
 mod lost_end;
+mod lost_name;
 mod named;
 mod once;
 mod outcomes;

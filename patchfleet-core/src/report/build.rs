@@ -65,6 +65,8 @@ pub enum ReportOutcome {
     NothingToDo,
     /// It has not ended yet, whether somebody drives it now or not.
     Open,
+    /// Another campaign had the request's name, so nothing was begun.
+    Refused,
 }
 
 impl ReportOutcome {
@@ -77,6 +79,7 @@ impl ReportOutcome {
             Self::Halted => FinishedOutcome::Halted.as_str(),
             Self::NothingToDo => FinishedOutcome::NothingToDo.as_str(),
             Self::Open => "open",
+            Self::Refused => "refused",
         }
     }
 }
@@ -279,7 +282,10 @@ impl Report {
             campaign_id: state.campaign(),
             request: plan.request.name.clone(),
             operation: plan.request.patch.operation,
-            outcome: state.finished().map(|(outcome, _)| outcome).into(),
+            outcome: match state.name_taken_by() {
+                Some(_) => ReportOutcome::Refused,
+                None => state.finished().map(|(outcome, _)| outcome).into(),
+            },
             left_out_because: state.left_out_because().map(|reason| reason.to_string()),
             started_at: Some(state.planned_at()),
             finished_at: state.finished().map(|(_, at)| at),
@@ -318,13 +324,15 @@ impl Report {
     /// The exit code that says how it ended: 0 every targeted node reached its goal, or there was
     /// nothing to do; 4 some did not, or a location was skipped as unknown, or it has not ended, as while a start is
     /// unresolved;
-    /// 5 halted by a budget, the cutoff, a changed runbook or somebody else's cancel.
+    /// 5 halted by a budget, the cutoff, a changed runbook or somebody else's cancel; 3 another campaign had the
+    /// request's name, and nothing was begun.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self.outcome {
             ReportOutcome::Succeeded | ReportOutcome::NothingToDo => 0,
             ReportOutcome::Partial | ReportOutcome::Open => 4,
             ReportOutcome::Halted => 5,
+            ReportOutcome::Refused => 3,
         }
     }
 }

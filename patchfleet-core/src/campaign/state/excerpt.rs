@@ -52,6 +52,7 @@ impl State {
             unattended: self.unattended,
             gone_on: self.gone_on,
             abandoned: self.abandoned.clone(),
+            name_taken_by: self.name_taken_by,
             finished: self.finished,
             ledger: Ledger::of_shared(location, self.shared(location)),
         }

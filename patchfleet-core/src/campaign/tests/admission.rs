@@ -18,6 +18,10 @@ pub(crate) fn assert_rules(state: &State) {
     if state.finished().is_some() {
         return;
     }
+    if state.name_taken_by().is_some() {
+        assert_eq!(state.holds(now), [], "it is not open");
+        return;
+    }
     let admitted = admission::admit(state, now);
     if stopped {
         let waiting: Vec<UnitId> = waiting(state).map(|(id, _)| id).collect();

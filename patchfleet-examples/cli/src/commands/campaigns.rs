@@ -71,7 +71,12 @@ pub(crate) async fn status(args: StatusArgs) -> Result<ExitCode, Failure> {
                     campaign.planned_at,
                     campaign.last_at,
                 );
-                if campaign.finished.is_none() {
+                if let Some(other) = campaign.name_taken_by {
+                    let _ = writeln!(
+                        text,
+                        "      nothing of it was begun: campaign {other} had the request's name"
+                    );
+                } else if campaign.finished.is_none() {
                     let _ = writeln!(text, "      {}", so_far(campaign));
                 }
                 for line in waiting(&campaign.holds) {
@@ -162,7 +167,10 @@ fn as_damage(damaged: &DamagedLog) -> Value {
 }
 
 fn outcome(campaign: &CampaignSummary) -> &'static str {
-    campaign.finished.map_or("open", FinishedOutcome::as_str)
+    match campaign.name_taken_by {
+        Some(_) => "refused",
+        None => campaign.finished.map_or("open", FinishedOutcome::as_str),
+    }
 }
 
 fn as_json(campaign: &CampaignSummary, log: Option<&Path>) -> Value {
@@ -176,6 +184,7 @@ fn as_json(campaign: &CampaignSummary, log: Option<&Path>) -> Value {
         "so_far": campaign.so_far,
         "holds": campaign.holds.iter().map(as_hold).collect::<Vec<_>>(),
         "left_out_because": campaign.left_out_because,
+        "name_taken_by": campaign.name_taken_by,
         "warnings": campaign.warnings,
     })
 }
