@@ -45,7 +45,7 @@ pub(crate) use journal::load;
 pub use ledger::SoFar;
 pub(crate) use listing::campaigns;
 pub use listing::{CampaignList, CampaignSummary, DamagedLog};
-pub use notice::{Notice, NoticeObserver, Notices};
+pub use notice::{Notice, NoticeObserver, Notices, SILENT_FOR, Tried, Trouble};
 pub use polls::{LOOK_UP_AFTER, TAGS_SEEN_WITHIN};
 pub use state::{
     Intent, LocationState, Sending, Settled, StartState, State, StateError, Stop, StopReason, StopStanding,

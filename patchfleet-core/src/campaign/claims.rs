@@ -29,7 +29,11 @@ pub(crate) async fn open_campaign(
     log: &dyn CampaignLog,
     name: &RequestName,
 ) -> Result<Option<CampaignId>, DriveError> {
-    let journal = Journal { log, clock: None };
+    let journal = Journal {
+        log,
+        clock: None,
+        notices: None,
+    };
     let open = async {
         if let Some(claimed) = journal.claims(name).await?.last
             && journal.is_open(name, claimed).await?

@@ -29,6 +29,7 @@ mod learn;
 mod merge;
 mod require_planned;
 mod send_again;
+mod trouble;
 mod write;
 
 pub use again::{Recollected, StillUnread};
@@ -526,6 +527,7 @@ impl Driver {
         Journal {
             log: &*self.log,
             clock: Some(&*self.clock),
+            notices: Some(&self.notices),
         }
     }
 

@@ -243,6 +243,17 @@ impl Fact {
                     stop: *stop,
                 }]
             }
+            // Another driver was told that the execution is not running, and took it for over. It was stopped.
+            Self::StopTaken(unit, stop) if is_started_without_stop(state, *unit) => vec![
+                Event::StopIntended {
+                    unit: *unit,
+                    stop: *stop,
+                },
+                Event::StopTaken {
+                    unit: *unit,
+                    stop: *stop,
+                },
+            ],
             Self::StopNotNeeded(unit, stop) if stop_stands(state, *unit, *stop, StopStanding::Intended) => {
                 vec![Event::StopNotNeeded {
                     unit: *unit,
@@ -335,6 +346,12 @@ impl Fact {
 fn stop_stands(state: &State, unit: UnitId, kind: StopType, standing: StopStanding) -> bool {
     let stop = state.units().get(&unit).and_then(|unit| unit.stop.as_ref());
     stop.is_some_and(|stop| stop.kind == kind && stop.standing == standing)
+}
+
+/// Whether the unit was started, and nobody means to stop it by the log.
+fn is_started_without_stop(state: &State, unit: UnitId) -> bool {
+    let unit = state.units().get(&unit);
+    unit.is_some_and(|unit| matches!(unit.start, StartState::Started { .. }) && unit.stop.is_none())
 }
 
 /// Whether the unit has not been started, by the log.

@@ -1,11 +1,13 @@
 //! A campaign's log as a driver uses it: reading with patience, and appending so that one's own
 //! success is known from somebody else's.
 
+use super::notice::{Failed, Notices, Tried};
 use super::polls::{Failures, later};
 use super::{Record, State, StateError};
 use crate::campaign::{Appended, CampaignLog, LogKey};
 use crate::id::CampaignId;
 use crate::port::{BoxFuture, Clock, PortError, PortErrorKind, PortResult, Sent};
+use jiff::Timestamp;
 
 /// The state of a campaign; `None` if its log does not exist.
 ///
@@ -31,6 +33,8 @@ pub(super) struct Journal<'a> {
     pub(super) log: &'a dyn CampaignLog,
     /// What is waited by; `None`: nothing is tried again.
     pub(super) clock: Option<&'a dyn Clock>,
+    /// Who is told of trouble.
+    pub(super) notices: Option<&'a Notices>,
 }
 
 impl<'a> Journal<'a> {
@@ -46,8 +50,12 @@ impl<'a> Journal<'a> {
     ) -> PortResult<T> {
         let mut failures = Failures::default();
         loop {
+            self.tell(|notices, now| notices.asked(Tried::Log, "", now));
             match call(self.log).await {
-                Ok(answer) => return Ok(answer),
+                Ok(answer) => {
+                    self.tell(|notices, now| notices.works(Tried::Log, "", now));
+                    return Ok(answer);
+                }
                 Err(error) => self.bear(error, &mut failures).await?,
             }
         }
@@ -57,7 +65,12 @@ impl<'a> Journal<'a> {
     pub(super) async fn append(&self, key: &LogKey, record: &Record) -> PortResult<Appended> {
         let mut failures = Failures::default();
         loop {
-            let error = match self.log.append(key, record).await {
+            self.tell(|notices, now| notices.asked(Tried::Log, "", now));
+            let appended = self.log.append(key, record).await;
+            if appended.is_ok() {
+                self.tell(|notices, now| notices.works(Tried::Log, "", now));
+            }
+            let error = match appended {
                 Ok(Appended::Yes) => return Ok(Appended::Yes),
                 // An append that seemed to fail may have succeeded: then the record is one's own.
                 Ok(Appended::Conflict) => return self.whose(key, record).await,
@@ -83,7 +96,11 @@ impl<'a> Journal<'a> {
                 return Ok(verdict(&there, record));
             }
             failures.add(PortErrorKind::Other);
+            self.tell_failed(failures, PortErrorKind::Other, || {
+                format!("the log takes no record {}, and does not show it yet", record.seq)
+            });
             if failures.are_too_many() {
+                self.tell(|notices, now| notices.given_up(Tried::Log, "", now));
                 let seq = record.seq;
                 return Err(PortError::new(
                     PortErrorKind::Incompatible,
@@ -99,10 +116,30 @@ impl<'a> Journal<'a> {
         failures.add(error.kind());
         let lasts = matches!(error.kind(), PortErrorKind::Incompatible | PortErrorKind::Invalid);
         if lasts || failures.are_too_many() || self.clock.is_none() {
+            self.tell(|notices, now| notices.given_up(Tried::Log, "", now));
             return Err(error);
         }
+        self.tell_failed(*failures, error.kind(), || error.chain());
         self.wait(*failures).await;
         Ok(())
+    }
+
+    /// Tells that it failed, and is tried again.
+    fn tell_failed(&self, failures: Failures, kind: PortErrorKind, why: impl FnOnce() -> String) {
+        self.tell(|notices, now| {
+            let failed = Failed {
+                reason: why(),
+                next: Some(later(now, failures.backoff())),
+                until: Some(failures.until(now, kind)),
+            };
+            notices.failed(Tried::Log, "", failed, now);
+        });
+    }
+
+    fn tell(&self, what: impl FnOnce(&Notices, Timestamp)) {
+        if let (Some(notices), Some(clock)) = (self.notices, self.clock) {
+            what(notices, clock.now());
+        }
     }
 
     async fn wait(&self, failures: Failures) {

@@ -112,7 +112,11 @@ async fn summary(log: &dyn CampaignLog, campaign: CampaignId) -> PortResult<Opti
 
 /// Sees that a name's log can be read, and that the campaign which has the name is there.
 async fn claims(log: &dyn CampaignLog, name: &RequestName, there: &BTreeSet<&LogKey>) -> PortResult<()> {
-    let journal = Journal { log, clock: None };
+    let journal = Journal {
+        log,
+        clock: None,
+        notices: None,
+    };
     let Some(campaign) = journal.claims(name).await?.last else {
         return Ok(());
     };

@@ -2,7 +2,7 @@
 //! is to be asked next. A driver that starts anew knows nothing of it and simply asks at once.
 
 use super::polls::{Failures, Looks, later};
-use super::state::{LocationState, StartState, State, UnitState};
+use super::state::{LocationState, StartState, State, StopStanding, UnitState};
 use super::timers::Timers;
 use super::{Event, Record};
 use crate::id::{Location, UnitId};
@@ -76,7 +76,8 @@ pub(super) struct UnitMemory {
     pub(super) find_given_up: Option<String>,
     /// When AWS took the stop of the execution, and how many looks at it have been answered since.
     pub(super) stop_taken: Option<(Timestamp, u32)>,
-    /// The stop whose answer was lost or put off. An execution that is over by now may have been stopped by it.
+    /// The stop whose answer was lost or put off, or that another driver may have sent. An execution that is over by
+    /// now may have been stopped by it.
     pub(super) stop_sent: Option<StopType>,
     /// The next try of a stop.
     pub(super) stop_at: Option<Timestamp>,
@@ -122,7 +123,26 @@ impl Memory {
     pub(super) fn of(state: &State, now: Timestamp) -> Self {
         let mut memory = Self::default();
         memory.plan_anew(state, now);
+        for (id, unit) in state.units() {
+            // Whoever intended it may have sent it, and died before it could say so.
+            let stop = unit
+                .stop
+                .as_ref()
+                .filter(|stop| stop.standing == StopStanding::Intended);
+            if let Some(stop) = stop {
+                memory.unit(*id).stop_sent = Some(stop.kind);
+            }
+        }
         memory
+    }
+
+    /// Remembers what another driver intends: it may have sent it.
+    pub(super) fn follow_other(&mut self, record: &Record) {
+        for event in &record.events {
+            if let Event::StopIntended { unit, stop } = event {
+                self.unit(*unit).stop_sent = Some(*stop);
+            }
+        }
     }
 
     pub(super) fn unit(&mut self, unit: UnitId) -> &mut UnitMemory {
@@ -146,6 +166,10 @@ impl Memory {
     pub(super) fn asked_about(&self) -> usize {
         let is_begun = |task: &&UnitTask| !matches!(task, UnitTask::Start(_));
         self.unit_tasks.all_under_way().filter(is_begun).count()
+    }
+
+    pub(super) fn of_location(&self, unit: UnitId, location: &Location) -> Option<&LocationMemory> {
+        self.locations.get(&(unit, location.clone()))
     }
 
     pub(super) fn parent(&self, unit: UnitId) -> Option<&Parent> {

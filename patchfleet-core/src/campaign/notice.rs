@@ -5,6 +5,12 @@ use jiff::{SignedDuration, Timestamp};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+mod watch;
+
+pub(super) use watch::Failed;
+pub use watch::SILENT_FOR;
+use watch::Watch;
+
 /// Called with what a person wants to hear at once.
 pub type NoticeObserver = Arc<dyn Fn(&Notice) + Send + Sync>;
 
@@ -23,6 +29,84 @@ pub enum Notice {
         /// it, if it is behind.
         own: Timestamp,
     },
+    /// Something has not worked for a while, and is tried again. Told when it has lasted for [`SILENT_FOR`], or will
+    /// have by the next try, and then at growing intervals.
+    Trouble(Box<Trouble>),
+    /// It works again.
+    Over {
+        /// What was tried.
+        what: Tried,
+        /// Since when it had not worked.
+        since: Timestamp,
+        /// When it did.
+        at: Timestamp,
+    },
+}
+
+/// Something that does not work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Trouble {
+    /// What is tried.
+    pub what: Tried,
+    /// Of what: a unit, a location, or empty.
+    pub subject: String,
+    /// Of how many others as well.
+    pub others: usize,
+    /// Since when.
+    pub since: Timestamp,
+    /// When this is said.
+    pub at: Timestamp,
+    /// Why it failed, in AWS's or the store's words; `None`: it has no answer yet.
+    pub reason: Option<String>,
+    /// When it is tried again, if that is known.
+    pub next: Option<Timestamp>,
+    /// Until when it is tried, if it goes on failing in this way and that is known.
+    pub until: Option<Timestamp>,
+}
+
+/// What is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Tried {
+    /// Reading the campaign's log, or appending to it.
+    Log,
+    /// Keeping the results of nodes.
+    Rows,
+    /// Comparing the runbook before a start.
+    Runbook,
+    /// Starting a unit.
+    Start,
+    /// Finding out what became of a start without an answer.
+    LookUp,
+    /// Stopping an execution.
+    Stop,
+    /// Looking at an execution.
+    Execution,
+    /// Looking at what runs in a location.
+    Location,
+    /// Reading the results of a location.
+    Results,
+}
+
+impl Tried {
+    /// The words for it, for this subject; for any if it is empty.
+    fn words(self, subject: &str) -> String {
+        let (what, any) = match self {
+            Self::Log => return "reading or writing the campaign's log".to_owned(),
+            Self::Rows => ("keeping the results of", "a location"),
+            Self::Runbook => ("comparing the runbook of", "a unit"),
+            Self::Start => ("starting", "a unit"),
+            Self::LookUp => ("finding out what became of the start of", "a unit"),
+            Self::Stop => ("stopping the execution of", "a unit"),
+            Self::Execution if subject.is_empty() => return "looking at an execution".to_owned(),
+            Self::Execution => ("looking at the execution of", "a unit"),
+            Self::Location => ("looking at what runs in", "a location"),
+            Self::Results => ("reading the results of", "a location"),
+        };
+        let subject = if subject.is_empty() { any } else { subject };
+        format!("{what} {subject}")
+    }
 }
 
 /// Whoever is told, and what was told already. Clones share it.
@@ -36,6 +120,7 @@ pub struct Notices {
 #[derive(Default)]
 struct Told {
     clocks: bool,
+    watch: Watch,
 }
 
 impl Notices {
@@ -48,14 +133,20 @@ impl Notices {
         }
     }
 
-    /// Tells what is to be told, if something is.
-    fn tell(&self, news: impl FnOnce(&mut Told) -> Option<Notice>) {
+    /// Tells what has had no answer for long, or has not worked. Call it about once a second while a campaign is
+    /// driven: without it only what fails is told, when it fails.
+    pub fn look(&self, now: Timestamp) {
+        self.tell(|told| told.watch.look(now));
+    }
+
+    /// Tells what is to be told.
+    fn tell<I: IntoIterator<Item = Notice>>(&self, news: impl FnOnce(&mut Told) -> I) {
         let Some(tell) = &self.tell else {
             return;
         };
         // A panic elsewhere leaves what was told as it is.
         let news = news(&mut self.told.lock().unwrap_or_else(PoisonError::into_inner));
-        news.iter().for_each(|notice| tell(notice));
+        news.into_iter().for_each(|notice| tell(&notice));
     }
 
     /// Clocks differ.
@@ -65,6 +156,29 @@ impl Notices {
             let first = !std::mem::replace(&mut told.clocks, true);
             first.then_some(Notice::ClocksDiffer { seq, theirs, own })
         });
+    }
+
+    /// Something is tried.
+    pub(super) fn asked(&self, what: Tried, subject: &str, now: Timestamp) {
+        self.tell(|told| {
+            told.watch.asked(what, subject, now);
+            None
+        });
+    }
+
+    /// It failed, and is tried again.
+    pub(super) fn failed(&self, what: Tried, subject: &str, failed: Failed, now: Timestamp) {
+        self.tell(|told| told.watch.failed(what, subject, failed, now));
+    }
+
+    /// It works.
+    pub(super) fn works(&self, what: Tried, subject: &str, now: Timestamp) {
+        self.tell(|told| told.watch.over(what, subject, true, now));
+    }
+
+    /// It is not tried any more. Whoever gave it up says so.
+    pub(super) fn given_up(&self, what: Tried, subject: &str, now: Timestamp) {
+        self.tell(|told| told.watch.over(what, subject, false, now));
     }
 }
 
@@ -83,6 +197,40 @@ impl fmt::Display for Notice {
                 }
                 f.write_str("; this driver waits by its own clock, so see which of the two is wrong")
             }
+            Self::Trouble(trouble) => trouble.fmt(f),
+            Self::Over { what, since, at } => {
+                let lasted = whole_seconds(at.duration_since(*since));
+                write!(f, "{} works again, after {lasted:#}", what.words(""))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what.words(&self.subject))?;
+        match self.others {
+            0 => {}
+            1 => f.write_str(" and 1 other")?,
+            n => write!(f, " and {n} others")?,
+        }
+        let lasts = whole_seconds(self.at.duration_since(self.since));
+        let since = self.since;
+        let Some(reason) = &self.reason else {
+            return write!(
+                f,
+                " has had no answer since {since:.0} ({lasts:#}), and is waited for"
+            );
+        };
+        write!(f, " has not worked since {since:.0} ({lasts:#}): {reason}")?;
+        match (self.next, self.until) {
+            (Some(next), Some(until)) => write!(
+                f,
+                "; the next try is at {next:.0}, and it is tried until {until:.0}"
+            ),
+            (Some(next), None) => write!(f, "; the next try is at {next:.0}"),
+            (None, Some(until)) => write!(f, "; it is tried until {until:.0}"),
+            (None, None) => f.write_str("; it is tried again"),
         }
     }
 }

@@ -101,6 +101,16 @@ impl Failures {
     pub(super) fn backoff(self) -> SignedDuration {
         backoff(self.all)
     }
+
+    /// Until when it is tried, if from `now` on each try fails for a reason of this kind.
+    pub(super) fn until(mut self, now: Timestamp, kind: PortErrorKind) -> Timestamp {
+        let mut until = now;
+        while !self.are_too_many() {
+            until = later(until, self.backoff());
+            self.add(kind);
+        }
+        until
+    }
 }
 
 /// `at + by`, or the end of time.
@@ -231,6 +241,17 @@ mod tests {
         assert!(!lasting(&[Denied, Throttled]));
         assert!(lasting(&[Throttled, Denied, Throttled, Denied]));
         assert!(lasting(&[Denied, Denied]));
+    }
+
+    #[test]
+    fn what_is_tried_again_says_until_when() {
+        let until = |kind| {
+            let mut failures = Failures::default();
+            failures.add(kind);
+            failures.until(Timestamp::UNIX_EPOCH, kind).as_second()
+        };
+        assert_eq!(until(PortErrorKind::Denied), 2 + 4 + 8 + 16);
+        assert_eq!(until(PortErrorKind::Throttled), 2 + 4 + 8 + 16 + 32 + 24 * 60);
     }
 
     #[test]

@@ -32,6 +32,7 @@ mod side_by_side;
 mod starting;
 mod stops;
 mod the_rest;
+mod trouble;
 mod unattended;
 mod unresolved;
 mod within;

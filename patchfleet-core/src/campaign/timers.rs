@@ -73,6 +73,11 @@ impl<T: Ord + Clone> Timers<T> {
         self.under_way.remove(task);
     }
 
+    /// For when the task is planned.
+    pub(super) fn when(&self, task: &T) -> Option<Timestamp> {
+        self.at.get(task).copied()
+    }
+
     pub(super) fn is_under_way(&self, task: &T) -> bool {
         self.under_way.contains(task)
     }

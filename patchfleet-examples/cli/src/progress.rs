@@ -8,6 +8,10 @@ use patchfleet_core::text::{by_number, counted, one_line};
 use std::collections::BTreeSet;
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// How often is looked whether something has had no answer for long.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Watches a campaign as the terminal allows.
 pub(crate) fn watch(clock: Arc<dyn Clock>) -> (Observer, Notices) {
@@ -30,6 +34,16 @@ pub(crate) fn watch(clock: Arc<dyn Clock>) -> (Observer, Notices) {
             })),
         )
     }
+}
+
+/// Looks once a second whether something has had no answer for long, as long as the process lives.
+pub(crate) fn look(notices: Notices, clock: Arc<dyn Clock>) {
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            notices.look(clock.now());
+        }
+    });
 }
 
 fn notice_line(clock: &dyn Clock, notice: &Notice) -> String {

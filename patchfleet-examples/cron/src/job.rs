@@ -17,12 +17,14 @@ use patchfleet_core::request::{Access, Format, MAX_REQUEST_BYTES, PatchRequest};
 use patchfleet_core::text::one_line;
 use patchfleet_core::{CampaignError, Campaigns, Remedy};
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::error::Error;
 use std::fs::File;
 use std::future::Future;
 use std::io::Read as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::sync::watch;
 use trouble::Trouble;
 use uuid::Uuid;
@@ -397,10 +399,18 @@ impl<R: Reach> Job<R> {
             return Err(DriveError::NoSuchCampaign { campaign }.into());
         };
         let ports = self.reach.ports(&state.plan().request.access).await?;
-        let campaign = self.campaigns(&ports).resume(&state).await?;
-        let driven = match longest_gap {
-            Some(longest_gap) => campaign.run_unless_left(longest_gap).await,
-            None => campaign.run().await,
+        let notices = notices();
+        let campaigns = self.campaigns(&ports).noticed_by(notices.clone());
+        let campaign = campaigns.resume(&state).await?;
+        let run = async {
+            match longest_gap {
+                Some(longest_gap) => campaign.run_unless_left(longest_gap).await,
+                None => campaign.run().await,
+            }
+        };
+        let driven = tokio::select! {
+            driven = run => driven,
+            never = look(&notices, &*ports.clock) => match never {},
         };
         let report = match driven {
             // Only a person can say what becomes of it.
@@ -424,12 +434,9 @@ impl<R: Reach> Job<R> {
                 }
             }
         });
-        let notices = Notices::new(Arc::new(|notice| {
-            tracing::warn!("{}", one_line(&notice.to_string()));
-        }));
         Campaigns::new(ports.clone(), self.store.clone(), writer)
             .observed_by(observer)
-            .noticed_by(notices)
+            .noticed_by(notices())
     }
 
     /// The request, as the file has it now.
@@ -442,6 +449,21 @@ impl<R: Reach> Job<R> {
             .map_err(|error| format!("cannot read {path}: {error}"))?;
         PatchRequest::parse(&text, format)
             .map_err(|problems| problems.of(format!("the request {path}")).to_string())
+    }
+}
+
+/// Logs what a person wants to hear at once.
+fn notices() -> Notices {
+    Notices::new(Arc::new(|notice| {
+        tracing::warn!("{}", one_line(&notice.to_string()));
+    }))
+}
+
+/// Looks once a second whether something has had no answer for long.
+async fn look(notices: &Notices, clock: &dyn Clock) -> Infallible {
+    loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        notices.look(clock.now());
     }
 }
 

@@ -1,7 +1,7 @@
 //! Whether anything was begun in a location, as far as the log and the execution tell.
 
 use super::Job;
-use crate::campaign::state::{LocationState, StartState, State, UnitState, ended_well};
+use crate::campaign::state::{LocationState, StartState, State, StopStanding, UnitState, ended_well};
 use crate::outcome::LocationOutcome;
 use crate::port::ExecutionStatus;
 
@@ -25,6 +25,21 @@ impl Job<'_> {
         unit.is_some_and(UnitState::may_be_stopped)
     }
 
+    /// Why the execution that the campaign has stopped, as far as it knows, did not reach the location.
+    fn stopped_in_words(&self) -> &'static str {
+        let stop = self
+            .state
+            .units()
+            .get(&self.unit)
+            .and_then(|unit| unit.stop.as_ref());
+        if stop.is_some_and(|stop| stop.standing == StopStanding::Intended) {
+            "the execution was stopped before it reached the location, by patchfleet as far as it can tell: it meant to \
+             stop it, as too many others failed, and has no answer to that"
+        } else {
+            "patchfleet stopped the execution before it reached the location, as too many others failed"
+        }
+    }
+
     /// Whether anything was begun in the location, as far as the log and the execution tell.
     pub(super) fn course(&self, start: &StartState, at: &LocationState) -> Course {
         use LocationOutcome as O;
@@ -46,9 +61,7 @@ impl Job<'_> {
             matches!(status, ExecutionStatus::Pending | ExecutionStatus::Cancelled)
         };
         if self.may_be_stopped() && at.status.as_ref().is_none_or(is_idle) {
-            let detail =
-                "patchfleet stopped the execution before it reached the location, as too many others failed";
-            return Course::Unreached(O::NotStarted, detail.to_owned());
+            return Course::Unreached(O::NotStarted, self.stopped_in_words().to_owned());
         }
         match at.status.as_ref().filter(|status| status.is_terminal()) {
             Some(status) if ended_well(status) => Course::Unnamed(

@@ -1,5 +1,6 @@
 //! Making calls, each with all that it needs, so that the campaign goes on while it has no answer.
 
+use super::trouble::tried;
 use super::{Drive, Driver, begun_before};
 use crate::campaign::collect::{Collected, Found, Job};
 use crate::campaign::decide::Call;
@@ -139,6 +140,7 @@ impl<'d> Calls<'d> {
 impl<'d> Drive<'d> {
     /// Makes a call. Nothing is called if the state has nothing to call for.
     pub(super) fn make(&mut self, call: Call) {
+        let (what, subject) = tried(&call);
         let (task, made) = match call {
             Call::Compare(unit) => {
                 let now = self.now();
@@ -159,6 +161,9 @@ impl<'d> Drive<'d> {
                 (Task::Location(LocationTask::Collect(unit, location)), made)
             }
         };
+        if made.is_some() {
+            self.driver.notices.asked(what, &subject, self.now());
+        }
         match (task, made) {
             (Task::Unit(task), Some(made)) => {
                 self.memory.unit_tasks.begin(task);

@@ -1,6 +1,7 @@
 //! One campaign being driven: decide, append, call, and take each answer as it comes.
 
 use super::calls::{Answer, Calls};
+use super::trouble::told_of;
 use super::{DriveError, Driver, Turn};
 use crate::campaign::collect::Job;
 use crate::campaign::decide::{Decision, decide};
@@ -21,6 +22,8 @@ pub struct Drive<'d> {
     pub(super) stale: bool,
     /// When the log was last asked for what others have appended: whatever comes was appended since.
     pub(super) read_at: Timestamp,
+    /// Whether another driver has written into the log meanwhile.
+    pub(super) has_company: bool,
     /// For how long nobody may have driven the campaign, if more of it is to be begun.
     pub(super) longest_gap: Option<SignedDuration>,
     pub(super) calls: Calls<'d>,
@@ -38,6 +41,7 @@ impl<'d> Drive<'d> {
             state,
             stale: false,
             read_at,
+            has_company: false,
             longest_gap: None,
             calls: Calls::default(),
         }
@@ -167,9 +171,11 @@ impl<'d> Drive<'d> {
         let is_answered = answers.iter().any(Answer::is_of_aws);
         let (mut facts, mut failed) = (vec![], None);
         for answer in answers {
+            let told = told_of(&answer);
             if let Err(error) = self.learn(answer, &mut facts) {
                 failed.get_or_insert(error);
             }
+            self.tell_answer(told);
         }
         self.write_down(facts).await?;
         if is_answered {

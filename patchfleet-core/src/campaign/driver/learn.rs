@@ -142,8 +142,9 @@ impl Drive<'_> {
         asked.stop_failures.add(kind);
         asked.stop_at = Some(later(now, asked.stop_failures.backoff()));
         if kind == PortErrorKind::NotRunning {
-            // It is over, most often. It may have been stopped by a stop whose answer was lost.
-            let first = asked.stop_sent.is_none() && error.sent() == Sent::No;
+            // It is over, most often. It may have been stopped by a stop whose answer was lost, or by that of another
+            // driver, who says so only when AWS has answered.
+            let first = asked.stop_sent.is_none() && error.sent() == Sent::No && !self.has_company;
             asked.stop_sent = Some(stop);
             return Ok(first.then_some(Fact::StopNotNeeded(unit, stop)));
         }

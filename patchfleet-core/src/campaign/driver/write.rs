@@ -4,6 +4,7 @@ use super::{Drive, DriveError};
 use crate::campaign::clocks::Placed;
 use crate::campaign::collect::Settlement;
 use crate::campaign::facts::Fact;
+use crate::campaign::notice::{Failed, Tried};
 use crate::campaign::polls::{Failures, later};
 use crate::campaign::{Appended, LogKey};
 use crate::campaign::{Event, Record, STORE_CALLS_AT_ONCE};
@@ -109,7 +110,9 @@ impl Drive<'_> {
             at.is_some_and(|at| at.settled.is_some()) && settlements.iter().all(|(mine, _)| *mine != id)
         });
         let mut failures = Failures::default();
+        let (clock, notices, subject) = (&*self.driver.clock, &self.driver.notices, location.to_string());
         loop {
+            notices.asked(Tried::Rows, &subject, clock.now());
             let kept = async {
                 let mut all: BTreeMap<NodeId, NodeRow> = BTreeMap::new();
                 if others_settled {
@@ -122,15 +125,24 @@ impl Drive<'_> {
                     .await
             };
             let Err(error) = kept.await else {
+                notices.works(Tried::Rows, &subject, clock.now());
                 return Ok(());
             };
+            let now = clock.now();
             failures.add(error.kind());
             let lasts = matches!(error.kind(), PortErrorKind::Incompatible | PortErrorKind::Invalid);
             if lasts || failures.are_too_many() {
+                notices.given_up(Tried::Rows, &subject, now);
                 return Err(error);
             }
-            let until = later(self.driver.clock.now(), failures.backoff());
-            self.driver.clock.sleep_until(until).await;
+            let next = later(now, failures.backoff());
+            let failed = Failed {
+                reason: error.chain(),
+                next: Some(next),
+                until: Some(failures.until(now, error.kind())),
+            };
+            notices.failed(Tried::Rows, &subject, failed, now);
+            clock.sleep_until(next).await;
         }
     }
 
@@ -187,6 +199,8 @@ impl Drive<'_> {
                 .into_iter()
                 .for_each(|difference| driver.notices.clocks(difference));
             self.see(&record, placed)?;
+            self.memory.follow_other(&record);
+            self.has_company |= record.writer != driver.writer;
         }
         self.read_at = asked_at;
         Ok(())
@@ -200,6 +214,7 @@ impl Drive<'_> {
         let now = self.now();
         self.memory.follow(&self.state, record, now);
         self.hasten_looks();
+        self.tell_given_up(record, now);
         if let Some(observer) = &self.driver.observer {
             observer(record, &self.state);
         }

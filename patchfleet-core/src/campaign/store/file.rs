@@ -23,6 +23,8 @@ use futures_util::FutureExt as _;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 mod first;
 mod lines;
@@ -44,13 +46,18 @@ const BLOCK: u64 = 64 * 1024;
 #[derive(Debug, Clone)]
 pub struct FileLog {
     dir: PathBuf,
+    /// Whether a log was there once. A folder that is not there any more may come back.
+    seen: Arc<AtomicBool>,
 }
 
 impl FileLog {
     /// Logs in `dir`, which is made when something is first appended.
     #[must_use]
     pub fn new(dir: impl Into<PathBuf>) -> Self {
-        Self { dir: dir.into() }
+        Self {
+            dir: dir.into(),
+            seen: Arc::default(),
+        }
     }
 
     fn path(&self, key: &LogKey) -> PathBuf {

@@ -6,6 +6,7 @@ use crate::campaign::{DriveError, Event, State, StopReason, StopStanding};
 use crate::id::{Location, UnitId};
 use crate::outcome::{FinishedOutcome, LocationOutcome};
 use crate::port::{PortErrorKind, StopType};
+use crate::report::Report;
 
 const REGIONS: [&str; 6] = [
     "eu-central-1",
@@ -226,4 +227,64 @@ fn what_is_said_of_one_stop_is_not_taken_for_another() {
         (stop.kind, stop.standing),
         (StopType::Cancel, StopStanding::Intended)
     );
+}
+
+/// Two units of which one fails, and a driver that is killed after it sent a stop and before the log has the answer.
+/// Both executions are over when somebody comes.
+fn killed_within_a_stop() -> World {
+    for polls in 1.. {
+        let world = world();
+        let mut first = ByHand::new(whole_life(&world, 1));
+        (0..polls).any(|_| first.poll());
+        drop(first);
+        let is_answered = |event: &Event| matches!(event, Event::StopTaken { .. });
+        if stops_sent(&world).len() == 2 && !world.events().iter().any(is_answered) {
+            world.clock.advance(RUNS * 3);
+            return world;
+        }
+    }
+    unreachable!()
+}
+
+#[test]
+fn law_5_a_stop_whose_sender_died_before_its_answer_is_not_blamed_on_somebody_else() {
+    let world = killed_within_a_stop();
+    let state = finish(world.driver(2).run(world.campaign())).unwrap();
+    let events = world.events();
+    let blamed = events.iter().filter(|event| {
+        matches!(
+            event,
+            Event::CancelledElsewhere { .. } | Event::StopNotNeeded { .. }
+        )
+    });
+    assert_eq!(blamed.count(), 0, "{events:?}");
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Halted);
+    let report = finish(Report::build(&state, &*world.rows)).unwrap();
+    assert_eq!(report.exit_code(), 5);
+    let because = report.left_out_because.clone().unwrap();
+    assert_eq!(because, "1 location failed, and the budget allows 0");
+    let text = report.to_text();
+    assert!(!text.contains("not by patchfleet"), "{text}");
+    assert!(
+        text.contains("by patchfleet as far as it can tell: it meant to stop it"),
+        "{text}"
+    );
+}
+
+#[test]
+fn law_5_a_stop_that_another_driver_sends_at_the_same_time_is_not_blamed_on_somebody_else() {
+    for lead in 0..11 {
+        let world = world();
+        two_whole_lives(
+            &world,
+            (0..400).map(|turn| (turn % 2 == 0, 1 + lead % 7 * usize::from(turn > lead))),
+        );
+        let blamed = world.events().into_iter().any(|event| {
+            matches!(
+                event,
+                Event::CancelledElsewhere { .. } | Event::StopNotNeeded { .. }
+            )
+        });
+        assert!(!blamed, "lead {lead}");
+    }
 }

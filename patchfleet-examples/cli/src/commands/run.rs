@@ -132,6 +132,7 @@ pub(crate) async fn collect(args: CampaignArgs) -> Result<ExitCode, Failure> {
 fn campaigns(ports: &Ports, logs: &Logs) -> Campaigns {
     let writer = WriterId::from_uuid(Uuid::new_v4());
     let (observer, notices) = progress::watch(ports.clock.clone());
+    progress::look(notices.clone(), ports.clock.clone());
     Campaigns::new(ports.clone(), logs.store.clone(), writer)
         .observed_by(observer)
         .noticed_by(notices)

@@ -4,11 +4,12 @@ use super::{BLOCK, FileLog, failed, own, sync_folders};
 use crate::campaign::store::encoding::{is_beginning, sum_of};
 use crate::campaign::{Appended, Chain, LogKey, Record};
 use crate::port::{PortError, PortErrorKind, PortResult};
-use std::cmp::Ordering;
+use std::cmp;
 use std::error::Error;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Up to how many records are read one by one from the end of a file, and not as a whole.
 const FEW: u64 = 16;
@@ -16,6 +17,7 @@ const FEW: u64 = 16;
 /// The file of a log.
 pub(super) struct Lines<'a> {
     root: &'a Path,
+    seen: &'a AtomicBool,
     path: PathBuf,
     key: &'a LogKey,
 }
@@ -38,6 +40,7 @@ impl<'a> Lines<'a> {
     pub(super) fn of(log: &'a FileLog, key: &'a LogKey) -> Self {
         Self {
             root: &log.dir,
+            seen: &log.seen,
             path: log.path(key),
             key,
         }
@@ -48,9 +51,10 @@ impl<'a> Lines<'a> {
         let Some(mut file) = own::open(self.root, &self.path)? else {
             return match from {
                 0 => Ok(vec![]),
-                from => Err(self.cut_short(0, from)),
+                from => Err(self.gone(from)),
             };
         };
+        self.seen.store(true, Ordering::Relaxed);
         if from > 0 {
             let end = self.end_of(&mut file)?;
             let Some(more) = end.chain.next_seq().checked_sub(from) else {
@@ -143,15 +147,16 @@ impl<'a> Lines<'a> {
         line.push(b'\n');
         let Some(mut file) = own::open_to_append(self.root, &self.path, record.seq == 0)? else {
             // The writer has read records from it.
-            return Err(self.cut_short(0, record.seq));
+            return Err(self.gone(record.seq));
         };
+        self.seen.store(true, Ordering::Relaxed);
         file.lock().map_err(|error| failed("lock", &self.path, error))?;
         // From here on the lock is held until the file is closed.
         let end = self.end_of(&mut file)?;
         match end.chain.next_seq().cmp(&record.seq) {
-            Ordering::Less => return Err(self.cut_short(end.chain.next_seq(), record.seq)),
-            Ordering::Greater => return Ok(Appended::Conflict),
-            Ordering::Equal => {}
+            cmp::Ordering::Less => return Err(self.cut_short(end.chain.next_seq(), record.seq)),
+            cmp::Ordering::Greater => return Ok(Appended::Conflict),
+            cmp::Ordering::Equal => {}
         }
         end.chain.check(record).map_err(|error| {
             let message = format!("{} is not the log that was read", self.path.display());
@@ -219,6 +224,20 @@ impl<'a> Lines<'a> {
     fn damage(&self, what: &str, why: impl Into<Box<dyn Error + Send + Sync>>) -> PortError {
         let message = format!("{}: {what} cannot be read", self.path.display());
         PortError::new(PortErrorKind::Incompatible, message).with_source(why)
+    }
+
+    /// A log that is not there any more, and was read from. A folder that was renamed, or is not mounted for a while,
+    /// may come back: nothing was lost then.
+    fn gone(&self, read: u64) -> PortError {
+        if !self.seen.load(Ordering::Relaxed) || self.root.exists() {
+            return self.cut_short(0, read);
+        }
+        let message = format!(
+            "the folder {} is not there any more: it was renamed, moved, deleted or unmounted while it was in use; put it \
+             back",
+            self.root.display()
+        );
+        PortError::new(PortErrorKind::Other, message)
     }
 
     /// A log that has fewer records than its writer has read from it.

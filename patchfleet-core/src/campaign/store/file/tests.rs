@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::sync::Barrier;
 
 mod damage;
+mod folder;
 
 fn key() -> LogKey {
     LogKey::Name("weekly-linux".parse().unwrap())

@@ -1,0 +1,222 @@
+//! What a person is told of calls that fail, or have no answer for long.
+
+use super::Drive;
+use super::calls::Answer;
+use crate::campaign::decide::{Call, START_PATIENCE};
+use crate::campaign::memory::{LocationTask, UnitTask};
+use crate::campaign::notice::{Failed, Tried};
+use crate::campaign::polls::{Failures, later};
+use crate::campaign::start::Failure;
+use crate::campaign::state::StartState;
+use crate::campaign::{Event, Record};
+use crate::id::{Location, UnitId};
+use crate::port::{PortError, PortErrorKind};
+use jiff::Timestamp;
+
+/// What an answer says of what was tried.
+pub(super) struct Told {
+    what: Tried,
+    subject: String,
+    came: Came,
+}
+
+enum Came {
+    /// It works.
+    Well,
+    /// It failed, and there is no further try.
+    GivenUp,
+    /// It failed, and may be tried again. With the task that tries it.
+    Failed(Task, PortErrorKind, String),
+}
+
+enum Task {
+    Unit(UnitTask),
+    Location(LocationTask),
+}
+
+fn of_unit(unit: UnitId) -> String {
+    format!("unit {unit}")
+}
+
+/// What a call tries, and of what.
+pub(super) fn tried(call: &Call) -> (Tried, String) {
+    match call {
+        Call::Compare(unit) => (Tried::Runbook, of_unit(*unit)),
+        Call::Start { unit, .. } => (Tried::Start, of_unit(*unit)),
+        Call::Find(unit) | Call::Seek(unit) => (Tried::LookUp, of_unit(*unit)),
+        Call::Stop(unit, _) => (Tried::Stop, of_unit(*unit)),
+        Call::Observe(unit) => (Tried::Execution, of_unit(*unit)),
+        Call::Look(_, location) => (Tried::Location, location.to_string()),
+        Call::Collect(_, location) => (Tried::Results, location.to_string()),
+    }
+}
+
+/// What an answer says of what was tried.
+pub(super) fn told_of(answer: &Answer) -> Told {
+    let failed = |task, error: &PortError| Came::Failed(task, error.kind(), error.reason());
+    let of = |error: Option<Came>| error.unwrap_or(Came::Well);
+    let (call, came) = match answer {
+        Answer::Compared(unit, compared) => {
+            let error = compared
+                .as_ref()
+                .err()
+                .and_then(|not| not.unread.first_where(|_, _| true));
+            let came = error.map(|(_, error, _)| failed(Task::Unit(UnitTask::Start(*unit)), error));
+            (Call::Compare(*unit), of(came))
+        }
+        Answer::Sent(unit, attempt, sent) => {
+            let came = sent.as_ref().err().map(|error| match Failure::of(error) {
+                Failure::Refused(_) | Failure::Mismatch => Came::GivenUp,
+                Failure::InDoubt | Failure::NotNow(_) => failed(Task::Unit(UnitTask::Start(*unit)), error),
+            });
+            let call = Call::Start {
+                unit: *unit,
+                attempt: *attempt,
+            };
+            (call, of(came))
+        }
+        Answer::Unseen(unit, attempt, error) => {
+            let call = Call::Start {
+                unit: *unit,
+                attempt: *attempt,
+            };
+            (call, failed(Task::Unit(UnitTask::Start(*unit)), error))
+        }
+        Answer::Looked(unit, _, found) | Answer::Sought(unit, _, found) => {
+            let came = found.as_ref().err();
+            let came = came.map(|error| failed(Task::Unit(UnitTask::Start(*unit)), error));
+            (Call::Find(*unit), of(came))
+        }
+        Answer::Stopped(unit, kind, stopped) => {
+            let came = stopped.as_ref().err().map(|error| match error.kind() {
+                // It is over.
+                PortErrorKind::NotRunning => Came::Well,
+                _ => failed(Task::Unit(UnitTask::Stop(*unit)), error),
+            });
+            (Call::Stop(*unit, *kind), of(came))
+        }
+        Answer::Observed(unit, observed) => {
+            let came = observed.as_ref().err();
+            let came = came.map(|error| failed(Task::Unit(UnitTask::Observe(*unit)), error));
+            (Call::Observe(*unit), of(came))
+        }
+        Answer::Seen(unit, location, ..) => (Call::Look(*unit, location.clone()), Came::Well),
+        Answer::Collected(unit, location, _, collected, _) => {
+            let task = || Task::Location(LocationTask::Collect(*unit, location.clone()));
+            let came = collected.as_ref().err().map(|error| failed(task(), error));
+            (Call::Collect(*unit, location.clone()), of(came))
+        }
+        Answer::LockedOut(unit, location, error) => {
+            let task = Task::Location(LocationTask::Collect(*unit, location.clone()));
+            (Call::Collect(*unit, location.clone()), failed(task, error))
+        }
+    };
+    let (what, subject) = tried(&call);
+    Told { what, subject, came }
+}
+
+impl Drive<'_> {
+    /// Tells what came of a call, once it is known when it is made again.
+    pub(super) fn tell_answer(&self, told: Told) {
+        let (now, notices) = (self.now(), &self.driver.notices);
+        let Told { what, subject, came } = told;
+        match came {
+            Came::Well => notices.works(what, &subject, now),
+            Came::GivenUp => notices.given_up(what, &subject, now),
+            Came::Failed(task, kind, reason) => {
+                let (next, until) = self.next_try(what, &task, kind, now);
+                if until == Some(now) {
+                    return notices.given_up(what, &subject, now); // by now
+                }
+                let failed = Failed { reason, next, until };
+                notices.failed(what, &subject, failed, now);
+            }
+        }
+    }
+
+    /// When a task is tried again, and until when.
+    fn next_try(
+        &self,
+        what: Tried,
+        task: &Task,
+        kind: PortErrorKind,
+        now: Timestamp,
+    ) -> (Option<Timestamp>, Option<Timestamp>) {
+        let until = |failures: &Failures| Some(failures.until(now, kind));
+        match task {
+            Task::Location(task) => {
+                let (LocationTask::Collect(unit, location) | LocationTask::Look(unit, location)) = task;
+                let asked = self.memory.of_location(*unit, location);
+                (
+                    self.memory.location_tasks.when(task),
+                    asked.and_then(|asked| until(&asked.failures)),
+                )
+            }
+            Task::Unit(task) => {
+                let (UnitTask::Start(unit) | UnitTask::Observe(unit) | UnitTask::Stop(unit)) = task;
+                let Some(asked) = self.memory.of_unit(*unit) else {
+                    return (None, None);
+                };
+                match what {
+                    Tried::Stop => (asked.stop_at, until(&asked.stop_failures)),
+                    Tried::Execution => (self.memory.unit_tasks.when(task), until(&asked.observe_failures)),
+                    Tried::LookUp => (asked.find_at, until(&asked.find_failures)),
+                    Tried::Start => {
+                        let start = self.state.units().get(unit).map(|unit| &unit.start);
+                        let until = match start {
+                            Some(StartState::Intended(intent)) => Some(later(intent.since, START_PATIENCE)),
+                            _ => None,
+                        };
+                        (asked.start_at, until)
+                    }
+                    _ => (asked.start_at, None),
+                }
+            }
+        }
+    }
+
+    /// Says no more of what the log says is not tried any more.
+    pub(super) fn tell_given_up(&self, record: &Record, now: Timestamp) {
+        let notices = &self.driver.notices;
+        let all_of_start = [Tried::Start, Tried::LookUp, Tried::Runbook];
+        for event in &record.events {
+            match event {
+                Event::Started { unit, .. } => {
+                    let subject = of_unit(*unit);
+                    all_of_start
+                        .iter()
+                        .for_each(|what| notices.works(*what, &subject, now));
+                }
+                Event::StartRefused { unit, .. }
+                | Event::StartUnresolved { unit, .. }
+                | Event::StartWithdrawn { unit, .. }
+                | Event::RunbookChanged { unit, .. } => {
+                    let subject = of_unit(*unit);
+                    all_of_start
+                        .iter()
+                        .for_each(|what| notices.given_up(*what, &subject, now));
+                }
+                Event::StopRefused { unit, .. } => notices.given_up(Tried::Stop, &of_unit(*unit), now),
+                Event::UnitEnded { unit, .. } => {
+                    let subject = of_unit(*unit);
+                    notices.given_up(Tried::Stop, &subject, now);
+                    notices.given_up(Tried::Execution, &subject, now);
+                }
+                Event::LocationSettled { location, .. } => self.tell_settled(location, now),
+                Event::CommandNotSent { unit, .. } => {
+                    let unit = self.state.units().get(unit);
+                    let locations = unit.into_iter().flat_map(|unit| unit.locations.keys());
+                    locations.for_each(|location| self.tell_settled(location, now));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn tell_settled(&self, location: &Location, now: Timestamp) {
+        let subject = location.to_string();
+        for what in [Tried::Results, Tried::Location] {
+            self.driver.notices.given_up(what, &subject, now);
+        }
+    }
+}
