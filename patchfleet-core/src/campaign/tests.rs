@@ -14,6 +14,7 @@ mod copies;
 mod cut_short;
 mod evidence;
 mod fire;
+mod golden;
 mod gone;
 mod late;
 pub(super) mod late_answers;
