@@ -264,6 +264,23 @@ fn ask(state: &State, unit: UnitId, now: Timestamp) -> (Rule, Verdict) {
 }
 
 impl State {
+    /// What is known of each unit that is unresolved, and what a person can say.
+    pub(crate) fn unresolved_holds(&self, now: Timestamp) -> impl Iterator<Item = Hold> {
+        self.unresolved().map(move |unit| Hold {
+            unit,
+            rule: Rule::Order,
+            reason: HoldReason::Person {
+                campaign: self.campaign(),
+                unit,
+                detail: self.why_unresolved(unit).to_owned(),
+                kept: self
+                    .keeps_from_sending_again(unit, now)
+                    .map(|kept| kept.to_string()),
+            },
+            until: None,
+        })
+    }
+
     /// Why each unit that is to be begun still has not been, in the order of the units, and what each unit waits
     /// for of which nobody knows whether it runs ([`unresolved`](Self::unresolved)). Of the others none is named
     /// once nothing more is begun: then [`stop_reason`](Self::stop_reason) says why.

@@ -4,7 +4,6 @@
 //! flight, and the campaign is not over until AWS shows its execution or a person has its start sent again.
 
 use super::{State, StopReason};
-use crate::campaign::admission::{Hold, HoldReason, Rule};
 use crate::id::UnitId;
 use crate::plan::timeout_of;
 use jiff::{SignedDuration, Timestamp};
@@ -20,24 +19,8 @@ impl State {
         self.ledger.unresolved_locations
     }
 
-    /// What is known of each unit that is unresolved, and what a person can say.
-    pub(crate) fn unresolved_holds(&self, now: Timestamp) -> impl Iterator<Item = Hold> {
-        self.unresolved().map(move |unit| Hold {
-            unit,
-            rule: Rule::Order,
-            reason: HoldReason::Person {
-                campaign: self.campaign,
-                unit,
-                detail: self.why_unresolved(unit).to_owned(),
-                kept: self
-                    .keeps_from_sending_again(unit, now)
-                    .map(|kept| kept.to_string()),
-            },
-            until: None,
-        })
-    }
-
-    fn why_unresolved(&self, unit: UnitId) -> &str {
+    /// Why nobody knows.
+    pub(in crate::campaign) fn why_unresolved(&self, unit: UnitId) -> &str {
         match self.units.get(&unit).map(|unit| &unit.start) {
             Some(super::StartState::Unresolved { detail, .. }) => detail,
             _ => "",
