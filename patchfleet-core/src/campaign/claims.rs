@@ -1,13 +1,14 @@
-//! Whose a request's name is: the claims say so, and the campaigns that are there.
+//! Which campaign has a request's name.
 //!
-//! The claim is atomic, and it is a file or an object that somebody may delete. So a name is given away only
-//! if no campaign of that name is open, whatever the claims say. A campaign writes into its own log that it
-//! has its name before it begins; one that has not yet done so has sent nothing and hinders nobody.
+//! A campaign claims the name before it begins. The claim is atomic, but it is a file or an object that
+//! somebody may delete. So a name is given to a campaign only if no other campaign of that name is open,
+//! whatever the claims say. Before a campaign begins, it writes into its own log that it has the name. A
+//! campaign that has not written this has started nothing, and keeps nobody from the name.
 //!
-//! Where a log is damaged, its campaign may be open. One whose request can be read hinders that name alone.
-//! One whose request cannot be read is of the name that claimed it; if no claim names it either, nobody can
-//! say whose it is, and no name is given away until a person has looked. Both the claim and the log must be
-//! damaged for that, and the error names the log.
+//! The campaign of a damaged log may be open. If its request can still be read, it keeps others from that name
+//! alone. If not, the claims say which name it has. If no claim names it either, nobody knows its name, and no
+//! campaign begins until a person has looked. That takes a damaged claim as well as a damaged log, and the
+//! error names the log.
 
 use super::journal::Journal;
 use super::{Chain, DriveError, Event, Record, RecordError, STORE_CALLS_AT_ONCE, State};
@@ -23,8 +24,8 @@ use std::collections::BTreeSet;
 ///
 /// # Errors
 ///
-/// [`DriveError::NotBegun`]: the log does not answer, or is damaged. What it said may be that a campaign of
-/// this name is open.
+/// [`DriveError::NotBegun`] if the log does not answer, or is damaged: it may have said that a campaign of this
+/// name is open.
 pub(crate) async fn open_campaign(
     log: &dyn CampaignLog,
     name: &RequestName,
@@ -107,9 +108,10 @@ impl Journal<'_> {
         }
     }
 
-    /// The oldest campaign of this name, other than `but`, that is under way, whatever the claims say.
-    /// `since` is when `but` was planned, if it is under way itself: then only older ones count, so that
-    /// two that are open come to their ends one after another.
+    /// The oldest campaign of this name that is under way, whatever the claims say. `but` does not count.
+    ///
+    /// `since` is when `but` was planned, if it is under way itself. Then only older campaigns count. Of two
+    /// open campaigns the older one is therefore finished first, and the other one after it.
     pub(super) async fn begun(
         &self,
         name: &RequestName,
@@ -274,8 +276,8 @@ fn of_another_version(error: &PortError) -> bool {
     )
 }
 
-/// A campaign that has claimed a name and has no record. Its plan was in its log before the claim, so the log
-/// was emptied or taken away.
+/// That a campaign has claimed a name and has no record. Its plan was in its log before it claimed the name, so
+/// somebody emptied the log or took it away.
 fn not_there(campaign: CampaignId) -> PortError {
     let key = LogKey::Campaign(campaign);
     let message = format!("the log {key} is gone or empty, although its campaign has claimed the name");

@@ -97,8 +97,8 @@ pub enum FireError {
 /// that reads it.
 ///
 /// Ask this before planning. What was started changes what a plan is made from: nodes reboot and are
-/// offline for a while, locations may be empty by now. So a plan that is made for a retry may have
-/// other figures, need several executions, or be refused, while the work goes on as it was asked for.
+/// offline for a while, and locations may be empty by now. A plan that is made for a retry may therefore
+/// have other figures, need several executions, or be refused.
 ///
 /// The execution counts if it is what the *request* asks for, as far as AWS reports it: the runbook,
 /// the selection, what is patched and how, the rates within a location, the role, and no location
@@ -132,9 +132,9 @@ pub async fn fired_before(
 /// Nothing is claimed or written down: two different events of one request may run at once.
 ///
 /// An earlier start of the same campaign is looked for first, as by [`fired_before`], whatever the plan
-/// is. This is no substitute for asking before there is a plan, and asking then is none for this: a plan
-/// takes time, in which another delivery may have started the campaign. If two do so at the same
-/// moment, the client token makes their starts one. Where the plan has other locations than what was
+/// is. Ask before planning all the same, because patching changes what a plan is made from. Asking once is
+/// not enough either: another delivery may start the campaign while this one plans. If two start it at the
+/// same moment, the client token makes their starts one. Where the plan has other locations than what was
 /// started, [`FiredBefore::changed`] says so.
 ///
 /// # Errors

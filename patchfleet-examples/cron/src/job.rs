@@ -91,8 +91,8 @@ enum Done {
 /// A campaign that another process left open, and that is over now.
 struct Finished {
     report: Box<Report>,
-    /// Whether somebody who asks for the request now means this campaign: a process that died is started
-    /// again. A file that has changed since asks for something else, and so does tomorrow's run.
+    /// Whether somebody who asks for the request now means this campaign, because the process died and is started
+    /// again. A request file that has changed since then asks for another campaign, and so does tomorrow's run.
     is_wanted_again: bool,
 }
 

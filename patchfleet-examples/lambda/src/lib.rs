@@ -29,16 +29,16 @@ use event::read;
 pub use failure::Failure;
 pub use summary::Summary;
 
-/// Serves one event: plans, starts, and says what was started; or says what an earlier delivery of
-/// the event started, and plans nothing then. `invocation_id` is Lambda's own for the event, the same
-/// when it tries again.
+/// Serves one event: plans, starts, and says what was started. If an earlier delivery of the event started it, the
+/// answer says so, and nothing is planned. `invocation_id` is Lambda's own id for the event. It stays the same when
+/// Lambda tries again.
 ///
 /// # Errors
 ///
-/// `InvalidRequest` if the event is no valid request, `Refused` if the plan is (or needs more than
-/// one execution, or its runbook is missing) and if an earlier event of the same id had started
-/// something that cannot be a delivery of this one, `Failed` for anything else, also if it cannot be
-/// found out what an earlier delivery started.
+/// - `InvalidRequest` if the event is no valid request.
+/// - `Refused` if the plan is refused, needs more than one execution, or its runbook is missing; also if an
+///   earlier event of the same id started something else.
+/// - `Failed` for anything else, also if it cannot be found out what an earlier delivery started.
 pub async fn handle(event: Event, invocation_id: &str, config: &SdkConfig) -> Result<Summary, Failure> {
     let asked = event
         .value()
