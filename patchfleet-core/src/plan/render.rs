@@ -186,14 +186,7 @@ impl Plan {
         push(&mut text, truth);
         if self.followed == Followed::ByDriver {
             if self.units.len() > 1 {
-                push(
-                    &mut text,
-                    &format!(
-                        "  With a driver fewer fail: it stops the other starts once it sees that more than {} {} failed.",
-                        counted(self.location_errors(), "location"),
-                        by_number(self.location_errors(), "has", "have"),
-                    ),
-                );
+                push(&mut text, &self.with_a_driver());
             }
             push(
                 &mut text,
@@ -202,6 +195,22 @@ impl Plan {
             );
         }
         text
+    }
+
+    /// When a driver stops what AWS alone would go on with.
+    fn with_a_driver(&self) -> String {
+        let (errors, all) = (self.location_errors(), self.location_count());
+        if errors >= all {
+            return format!(
+                "  With a driver no fewer fail: the error budget allows for failures in all {}.",
+                counted(all, "location")
+            );
+        }
+        format!(
+            "  With a driver fewer fail: it stops the other starts once it sees that more than {} {} failed.",
+            counted(errors, "location"),
+            by_number(errors, "has", "have"),
+        )
     }
 
     /// How many starts there are, and how many of them run at the same time.

@@ -32,8 +32,9 @@ pub(super) fn warnings(request: &PatchRequest, locations: &[PlannedLocation]) ->
     let stops = small(nodes.max_errors.percent());
     if let Some(percent) = nodes.max_errors.percent().filter(|_| !stops.is_empty()) {
         warnings.push(format!(
-            "budget.nodes.max_errors: {percent}% of the nodes are none in {}, so the first node that fails stops \
-             its location: {}. Give a count, such as 1",
+            "budget.nodes.max_errors: {percent}% of the nodes are less than one in {}. AWS does not say how it rounds: \
+             the first node that fails may stop its location, and the figures at worst count one failure more: {}. \
+             Give a count, such as 1",
             counted(stops.len(), "location"),
             names(stops)
         ));

@@ -173,3 +173,11 @@ fn a_role_that_cannot_be_assumed_is_refused_with_what_to_create() {
         assert!(refused.stderr.contains(words), "{}", refused.stderr);
     }
 }
+
+#[test]
+fn a_plan_does_not_promise_to_stop_after_more_failures_than_it_has_locations() {
+    let bench = Bench::new();
+    let plan = bench.run(&["plan", "--sim", "troubled"]).exits(0);
+    let words = "With a driver no fewer fail: the error budget allows for failures in all 16 locations.";
+    assert!(plan.stdout.contains(words), "{}", plan.stdout);
+}
