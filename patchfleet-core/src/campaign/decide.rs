@@ -443,15 +443,22 @@ impl Agenda<'_> {
                 self.decision.calls.push(Call::Observe(*unit));
             }
         }
-        let free = LOCATIONS_AT_ONCE.saturating_sub(locations.under_way());
+        let mut free = LOCATIONS_AT_ONCE.saturating_sub(locations.under_way());
         let mut unseen = BTreeSet::new();
-        for task in locations.due(self.now).take(free) {
+        for task in locations.due(self.now) {
+            // What is left out by a log that may have lost its end is not said to be before it was looked for. It
+            // makes no call, so it keeps no other location's results from being read.
+            if let LocationTask::Collect(unit, _) = task
+                && self.is_unseen(*unit)
+            {
+                unseen.insert(*unit);
+                continue;
+            }
+            if free == 0 {
+                break;
+            }
+            free -= 1;
             self.decision.calls.push(match task {
-                // What is left out by a log that may have lost its end is not said to be before it was looked for.
-                LocationTask::Collect(unit, _) if self.is_unseen(*unit) => {
-                    unseen.insert(*unit);
-                    continue;
-                }
                 LocationTask::Collect(unit, location) => Call::Collect(*unit, location.clone()),
                 LocationTask::Look(unit, location) => Call::Look(*unit, location.clone()),
             });

@@ -193,7 +193,11 @@ impl fmt::Display for Notice {
                 )?;
                 match theirs > own {
                     true => write!(f, "before {own:.0} by this machine's clock")?,
-                    false => write!(f, "after {own:.0} by this machine's clock")?,
+                    // A record is made before it is appended, and a log in trouble is tried for minutes.
+                    false => write!(
+                        f,
+                        "after {own:.0} by this machine's clock, if it was not kept back by the log for so long"
+                    )?,
                 }
                 f.write_str("; this driver waits by its own clock, so see which of the two is wrong")
             }

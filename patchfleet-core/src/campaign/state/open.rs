@@ -38,10 +38,11 @@ impl State {
 
     /// Whether what a look at a running unit sees may decide what is begun or stopped: something is left to begin, a
     /// cutoff has to be kept, or half of the failures have come that the budget allows, so that units may soon have
-    /// to be stopped.
+    /// to be stopped. Where one or none is allowed, the next ones may do that from the beginning.
     pub(in crate::campaign) fn hangs_on_looks(&self) -> bool {
-        let failed = self.failed_locations();
-        let is_close = failed > 0 && failed.saturating_mul(2) >= self.plan.location_errors();
+        let (failed, allowed) = (self.failed_locations(), self.plan.location_errors());
+        let few = allowed <= 1 && self.units.len() > 1;
+        let is_close = few || (failed > 0 && failed.saturating_mul(2) >= allowed);
         let may_stop = is_close && self.going_on().next().is_some();
         self.cutoff().is_some() || may_stop || self.may_begin_more()
     }

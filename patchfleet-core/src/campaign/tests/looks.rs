@@ -95,6 +95,18 @@ fn while_a_unit_waits_for_its_turn_the_others_are_looked_at_every_half_minute() 
 }
 
 #[test]
+fn where_a_failure_or_none_is_allowed_every_unit_is_looked_at_every_half_minute_from_the_beginning() {
+    for allowed in [0, 1] {
+        let units = [locations(40, None), locations(1, None)];
+        let mut world = World::new(&[&units[0], &units[1]], 1, allowed);
+        world.plan.request.budget.locations.max_concurrency = "2".parse().unwrap();
+        world.run();
+        let gap = longest_gap(&world, 0, 15, 25);
+        assert!(gap <= POLL_LONGEST, "{allowed} allowed, {gap} between two looks");
+    }
+}
+
+#[test]
 fn once_half_of_the_failures_have_come_that_may_come_every_unit_is_looked_at_every_half_minute() {
     let units = [locations(40, Some(25)), locations(40, None)];
     let mut world = World::new(&[&units[0], &units[1]], 1, 2);

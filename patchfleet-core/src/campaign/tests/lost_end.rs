@@ -145,6 +145,42 @@ fn a_unit_that_cannot_be_looked_for_is_not_said_to_have_been_left_out() {
 }
 
 #[test]
+fn units_that_cannot_be_looked_for_keep_no_results_from_being_read() {
+    let well = || Script::Nodes(vec![Node::well(1)]);
+    let units: Vec<[(&str, Script); 1]> = (0..41).map(|_| [("us-east-1", well())]).collect();
+    let units: Vec<&[(&str, Script)]> = units.iter().map(|unit| &unit[..]).collect();
+    let world = World::new(&units, 1, 0);
+    // Its only location ends after the others have come due.
+    *world.aws.waits.lock().unwrap() = SignedDuration::from_hours(2);
+    let soon = world.clock.now() + SignedDuration::from_secs(20);
+    finish(world.driver(1).begin(world.campaign(), &world.plan)).unwrap();
+    finish(world.driver(1).run_until(world.campaign(), soon)).unwrap();
+    assert_eq!(world.executions().len(), 1, "the others wait for their turn");
+    // It says that it begins none of them, and is killed.
+    let key = LogKey::Campaign(world.campaign());
+    let mut chain = Chain::of(&key);
+    for record in world.records() {
+        chain.take(&record).unwrap();
+    }
+    world.clock.advance(SignedDuration::from_hours(2));
+    let opened = world.clock.now();
+    let units = (1..41).map(UnitId::from_index).collect();
+    let events = vec![Event::Unattended { since: soon }, Event::LeftOut { units }];
+    let record = chain.record(opened, world.records()[1].writer, events);
+    assert_eq!(finish(world.log.append(&key, &record)).unwrap(), Appended::Yes);
+    *world.aws.finds_fail.lock().unwrap() = Some(PortErrorKind::Throttled);
+    let _in_the_end = finish(world.driver(2).run(world.campaign()));
+    let records = world.records();
+    let settles = |event: &Event| {
+        matches!(event, Event::LocationSettled { unit, outcome: LocationOutcome::Succeeded, .. }
+            if *unit == UnitId::from_index(0))
+    };
+    let settled = records.iter().find(|record| record.events.iter().any(settles));
+    let after = settled.unwrap().at.duration_since(opened);
+    assert!(after < SignedDuration::from_mins(10), "{after:#}");
+}
+
+#[test]
 fn a_unit_is_not_started_while_it_cannot_be_seen_whether_it_was_before() {
     let world = killed_after(0).unwrap();
     finish(world.driver(1).begin(world.campaign(), &world.plan)).unwrap();

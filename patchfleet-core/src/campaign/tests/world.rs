@@ -89,7 +89,11 @@ impl World {
         let mut scripts = BTreeMap::new();
         let mut requests = vec![];
         for (index, unit) in units.iter().enumerate() {
-            let account = format!("{:012}", 111_111_111_111_u64 * (index as u64 + 1));
+            let account = match index as u64 {
+                few @ 0..9 => 111_111_111_111 * (few + 1),
+                many => 100_000_000_000 + many,
+            };
+            let account = account.to_string();
             for (region, script) in *unit {
                 let location = Location::new(account.parse().unwrap(), region.parse().unwrap());
                 scripts.insert(location, script.clone());
