@@ -6,7 +6,7 @@
 //! state takes.
 //!
 //! `plan_s`, `campaign_s` and `replay_s` are seconds that the process computed, whatever else the machine did.
-//! `simulator_s` is what the simulator took of the first two together, by the clock on the wall.
+//! `simulator_s` is what the simulator took of the first two together: its share of the time by the clock on the wall.
 
 use patchfleet_benches::fleet::{Fleet, Size};
 use patchfleet_benches::memory::{computed_s, now_kib, peak_kib};
@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write as _};
 use std::process::{Command, ExitCode};
+use std::time::Instant;
 
 const USAGE: &str =
     "usage: scale LOCATIONSxNODES ..., as in `scale 1000x10 10000x10`; locations in steps of 5";
@@ -73,12 +74,14 @@ fn computed<T>(work: impl FnOnce() -> Fallible<T>) -> Fallible<(T, f64)> {
 
 fn measure(size: Size) -> Fallible<()> {
     let fleet = Fleet::new(size)?;
+    let (began, before) = (Instant::now(), fleet.simulator_s());
     let (plan, plan_s) = computed(|| fleet.plan(Depth::Count))?;
     let planning = fleet.calls();
     let (records, campaign_s) = computed(|| fleet.campaign(&plan))?;
     // Before anything that only this measurement needs.
     let peak_kib = peak_kib();
-    let simulator_s = fleet.simulator_s();
+    let share = (fleet.simulator_s() - before) / began.elapsed().as_secs_f64();
+    let simulator_s = share * (plan_s + campaign_s);
     let (_, replay_s) = computed(|| Ok(State::from_records(&records)?))?;
     let mut calls = fleet.calls();
     for (operation, planned) in planning {
