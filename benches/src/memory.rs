@@ -15,12 +15,6 @@ pub fn peak_kib() -> Option<u64> {
     of_status("VmHWM:")
 }
 
-/// The memory that this process has now, in KiB. `None` where the system has no /proc.
-#[must_use]
-pub fn now_kib() -> Option<u64> {
-    of_status("VmRSS:")
-}
-
 fn of_status(name: &str) -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix(name))?;

@@ -2,21 +2,18 @@
 //! number of locations times nodes in each.
 //!
 //! Each size runs in a process of its own, since the most memory that a process ever had is all that
-//! the system keeps. Another process then folds the campaign's log, record by record, for the memory that the
-//! state takes.
+//! the system keeps.
 //!
 //! `plan_s`, `campaign_s` and `replay_s` are seconds that the process computed, whatever else the machine did.
 //! `simulator_s` is what the simulator took of the first two together: its share of the time by the clock on the wall.
 
 use patchfleet_benches::fleet::{Fleet, Size};
-use patchfleet_benches::memory::{computed_s, now_kib, peak_kib};
+use patchfleet_benches::memory::{computed_s, peak_kib};
 use patchfleet_benches::{Fallible, log};
-use patchfleet_core::campaign::{Record, State};
+use patchfleet_core::campaign::State;
 use patchfleet_core::census::Depth;
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufRead, BufReader, Write as _};
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
@@ -25,9 +22,6 @@ const USAGE: &str =
 
 /// Set for the process that measures one size.
 const CHILD: &str = "PATCHFLEET_SCALE_CHILD";
-
-/// Set for the process that folds a log: the log's file.
-const LOG: &str = "PATCHFLEET_SCALE_LOG";
 
 fn main() -> ExitCode {
     let sizes: Vec<String> = std::env::args().skip(1).collect();
@@ -48,9 +42,6 @@ fn run(texts: &[String]) -> Fallible<()> {
         .iter()
         .map(|text| Size::parse(text).ok_or_else(|| format!("{text:?} is no size; {USAGE}")))
         .collect::<Result<_, _>>()?;
-    if let Some(path) = std::env::var_os(LOG) {
-        return fold(BufReader::new(File::open(path)?));
-    }
     if std::env::var_os(CHILD).is_some() {
         return sizes.into_iter().try_for_each(measure);
     }
@@ -88,19 +79,7 @@ fn measure(size: Size) -> Fallible<()> {
         calls.entry(operation).and_modify(|all| *all -= planned);
     }
     calls.retain(|_, made| *made > 0);
-    drop((fleet, plan));
-    let mut file = tempfile::NamedTempFile::new()?;
-    let mut log_bytes = 0;
-    for record in &records {
-        let line = log::line(record)?;
-        log_bytes += line.len();
-        file.write_all(line.as_bytes())?;
-    }
-    let folded = Command::new(std::env::current_exe()?)
-        .arg(format!("{}x{}", size.locations(), size.nodes))
-        .env(LOG, file.path())
-        .output()?;
-    let state_kib: u64 = String::from_utf8(folded.stdout)?.trim().parse()?;
+    let log_bytes: usize = log::lines(&records)?.iter().map(String::len).sum();
     let all = calls.values().sum::<u64>();
     let line = json!({
         "locations": size.locations(),
@@ -110,29 +89,11 @@ fn measure(size: Size) -> Fallible<()> {
         "simulator_s": simulator_s,
         "replay_s": replay_s,
         "peak_kib": peak_kib,
-        "state_kib": state_kib,
         "calls": all,
         "calls_by_operation": calls.into_iter().collect::<BTreeMap<_, _>>(),
         "records": records.len(),
         "log_bytes": log_bytes,
     });
     println!("{line}");
-    Ok(())
-}
-
-/// Folds a campaign's log, and prints how many KiB the state takes beside its plan.
-fn fold(log: impl BufRead) -> Fallible<()> {
-    let kib = || now_kib().ok_or("the system does not say how much memory a process has");
-    let mut lines = log.split(b'\n');
-    let first = lines.next().ok_or("the log is empty")??;
-    let before = kib()?;
-    let first = Record::decode(&first)?;
-    let plan = kib()? - before;
-    // The state has the plan as well.
-    let mut state = State::from_records(std::slice::from_ref(&first))?;
-    for line in lines {
-        state.apply(&Record::decode(&line?)?)?;
-    }
-    println!("{}", (kib()? - before).saturating_sub(2 * plan));
     Ok(())
 }
