@@ -9,10 +9,10 @@
 
 use patchfleet_core::{
     CampaignError, Campaigns, Remedy, Served,
-    campaign::{Progress, Store},
-    id::{CampaignId, EventId, EventSource, WriterId},
+    campaign::{Appended, CampaignLog, LogKey, Progress, Record, Store},
+    id::{CampaignId, EventId, EventSource, RequestName, WriterId},
     plan::Planning,
-    port::{PortErrorKind, Ports},
+    port::{BoxFuture, PortErrorKind, PortResult, Ports},
     refusal::RefusalCode,
     report::ReportOutcome,
     request::PatchRequest,
@@ -20,6 +20,8 @@ use patchfleet_core::{
 };
 use patchfleet_sim::{ClockMode, MemoryPorts, SimClock, world::World};
 use patchfleet_tests::{in_memory, request};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use uuid::Uuid;
 
 /// One account with a group of two nodes in two Regions.
@@ -141,6 +143,85 @@ async fn an_id_that_another_request_has_is_refused_and_not_answered_with_that_on
     assert_eq!(error.remedy(), Remedy::Change);
     assert!(error.to_string().contains("one of the request weekly"), "{error}");
     assert_eq!(calls(&clock), before);
+}
+
+#[tokio::test]
+async fn beginning_a_plan_under_an_id_that_another_request_has_leaves_that_ones_campaign_alone() {
+    let (clock, store, planning) = (world(), Store::in_memory(), Planning::default());
+    let campaigns = process(&clock, &store, 1);
+    let weekly = campaigns.plan(&ask("weekly"), &planning).await.unwrap();
+    weekly.begin(campaign(9)).await.unwrap();
+    let before = store.load(campaign(9)).await.unwrap();
+    let monthly = campaigns.plan(&ask("monthly"), &planning).await.unwrap();
+    let error = monthly.begin(campaign(9)).await.unwrap_err();
+    let CampaignError::OtherRequest { campaign: id, name } = &error else {
+        panic!("{error}")
+    };
+    assert_eq!((*id, name.as_str()), (campaign(9), "weekly"));
+    assert_eq!(store.load(campaign(9)).await.unwrap(), before);
+    assert_eq!(executions(&clock), 0);
+}
+
+#[tokio::test]
+async fn of_two_deliveries_of_an_event_both_follow_its_campaign_though_one_saw_no_campaign_at_first() {
+    let (clock, store, request) = (world(), Store::in_memory(), ask("weekly"));
+    let planning = Planning::default();
+    let first = process(&clock, &store, 1);
+    let planned = first.plan(&request, &planning).await.unwrap();
+    planned.begin(campaign(9)).await.unwrap();
+    let unseen = Store::new(Arc::new(Blink::new(store.log.clone())), store.rows.clone());
+    let report = process(&clock, &unseen, 2)
+        .run(campaign(9), &request, &planning)
+        .await
+        .unwrap();
+    assert_eq!(report.outcome, ReportOutcome::Succeeded);
+    assert_eq!(executions(&clock), 1);
+    // Another id is another campaign: it is refused while one is open.
+    let other = ask("monthly");
+    let planned = first.plan(&other, &planning).await.unwrap();
+    planned.begin(campaign(7)).await.unwrap();
+    let error = first.plan_of(campaign(8), &other, &planning).await.unwrap_err();
+    assert_eq!(refused(&error), RefusalCode::CampaignOpen);
+}
+
+/// A log that has no records when it is read first: what stands there was appended just after.
+struct Blink {
+    log: Arc<dyn CampaignLog>,
+    is_first: AtomicBool,
+}
+
+impl Blink {
+    fn new(log: Arc<dyn CampaignLog>) -> Self {
+        Self {
+            log,
+            is_first: AtomicBool::new(true),
+        }
+    }
+}
+
+impl CampaignLog for Blink {
+    fn append(&self, key: &LogKey, record: &Record) -> BoxFuture<'_, PortResult<Appended>> {
+        self.log.append(key, record)
+    }
+
+    fn read(&self, key: &LogKey, from: u64) -> BoxFuture<'_, PortResult<Vec<Record>>> {
+        match self.is_first.swap(false, Ordering::Relaxed) {
+            true => Box::pin(async { Ok(vec![]) }),
+            false => self.log.read(key, from),
+        }
+    }
+
+    fn keys(&self) -> BoxFuture<'_, PortResult<Vec<LogKey>>> {
+        self.log.keys()
+    }
+
+    fn request_name(&self, campaign: CampaignId) -> BoxFuture<'_, PortResult<Option<RequestName>>> {
+        self.log.request_name(campaign)
+    }
+
+    fn last(&self, key: &LogKey) -> BoxFuture<'_, PortResult<Option<Record>>> {
+        self.log.last(key)
+    }
 }
 
 #[tokio::test]

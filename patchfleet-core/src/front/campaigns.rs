@@ -1,7 +1,7 @@
 //! From a request to a campaign that is under way.
 
 use super::{Campaign, CampaignError};
-use crate::campaign::{Driver, Notices, Observer, State, Store};
+use crate::campaign::{DriveError, Driver, Notices, Observer, State, Store};
 use crate::id::{CampaignId, WriterId};
 use crate::plan::{Plan, Planning, require_central};
 use crate::port::Ports;
@@ -59,14 +59,14 @@ impl Campaigns {
         planning: &Planning,
     ) -> Result<Report, CampaignError> {
         let begun = match self.store.load(campaign).await? {
-            Some(state) if state.plan().request.digest() != request.digest() => {
-                return Err(CampaignError::OtherRequest {
-                    campaign,
-                    name: state.plan().request.name.clone(),
-                });
+            Some(state) => {
+                require_same(&state, request)?;
+                self.resume(&state).await?
             }
-            Some(state) => self.resume(&state).await?,
-            None => self.plan(request, planning).await?.begin(campaign).await?,
+            None => {
+                let planned = self.plan_of(campaign, request, planning).await?;
+                planned.begin(campaign).await?
+            }
         };
         begun.run().await
     }
@@ -83,7 +83,32 @@ impl Campaigns {
         request: &PatchRequest,
         planning: &Planning,
     ) -> Result<Planned<'_>, CampaignError> {
-        self.store.admit(request).await?;
+        self.plan_but(None, request, planning).await
+    }
+
+    /// [`plan`](Self::plan) of a campaign whose id is known before, as that of an event. It is also made if this very
+    /// campaign is open by now: another delivery of the event may have begun it, or an earlier try that failed halfway.
+    /// [`Planned::begin`] then takes up that one.
+    ///
+    /// # Errors
+    ///
+    /// As [`plan`](Self::plan).
+    pub async fn plan_of(
+        &self,
+        campaign: CampaignId,
+        request: &PatchRequest,
+        planning: &Planning,
+    ) -> Result<Planned<'_>, CampaignError> {
+        self.plan_but(Some(campaign), request, planning).await
+    }
+
+    async fn plan_but(
+        &self,
+        but: Option<CampaignId>,
+        request: &PatchRequest,
+        planning: &Planning,
+    ) -> Result<Planned<'_>, CampaignError> {
+        self.store.admit(request, but).await?;
         let plan = Plan::make(&self.ports, request, planning).await?;
         Ok(Planned {
             campaigns: self,
@@ -159,15 +184,40 @@ impl Planned<'_> {
     /// Writes the campaign down and claims the request's name for it. Nothing is started yet: that is
     /// [`Campaign::run`].
     ///
-    /// A campaign of this id that is there already goes on with the plan that it has. The same event delivered
-    /// twice is the same campaign.
+    /// A campaign of this id that is there already goes on with the plan that it has, if it is of the same request.
+    /// The same event delivered twice is the same campaign.
     ///
     /// # Errors
     ///
     /// [`CampaignError::Refused`] if another campaign of the request is open, or may be;
-    /// [`CampaignError::Driving`] if the plan cannot be written down. Nothing was started.
+    /// [`CampaignError::OtherRequest`] if the campaign is there and is one of another request; the errors of
+    /// [`Campaigns::resume`] if it is there; [`CampaignError::Driving`] if the plan cannot be written down. Nothing was started.
     pub async fn begin(self, campaign: CampaignId) -> Result<Campaign, CampaignError> {
-        self.campaigns.driver.begin(campaign, &self.plan).await?;
-        Ok(self.campaigns.campaign(campaign))
+        let (campaigns, request) = (self.campaigns, &self.plan.request);
+        let unread = |source| DriveError::NotBegun {
+            name: request.name.clone(),
+            source,
+        };
+        // Looked at first: what is another request's is left as it is.
+        if let Some(state) = campaigns.store.load(campaign).await.map_err(unread)? {
+            require_same(&state, request)?;
+            require_central(campaigns.ports.directory.as_ref(), state.plan()).await?;
+        }
+        let state = campaigns.driver.begin(campaign, &self.plan).await?;
+        // Somebody may have been quicker.
+        require_same(&state, request)?;
+        Ok(campaigns.campaign(campaign))
     }
+}
+
+/// Sees that a campaign which is there already is one of this request.
+fn require_same(state: &State, request: &PatchRequest) -> Result<(), CampaignError> {
+    let there = &state.plan().request;
+    if there.digest() == request.digest() {
+        return Ok(());
+    }
+    Err(CampaignError::OtherRequest {
+        campaign: state.campaign(),
+        name: there.name.clone(),
+    })
 }

@@ -49,16 +49,20 @@ impl Store {
     /// Sees that a campaign of the request may begin here, and makes the store's place ready. Planning sees to it as
     /// well; this tells it before AWS is asked anything.
     ///
+    /// `but` is the campaign that is to begin, if its id is known already: that it is open itself, as after a try
+    /// that failed halfway, is no reason against it.
+    ///
     /// # Errors
     ///
     /// [`CampaignError::Refused`] if another campaign of the request's name is open, a damaged log may hide
     /// one, or the request carries a presigned URL, which no log may keep; [`CampaignError::NoPlace`] if nothing
     /// can be kept here; [`CampaignError::Driving`] if the log does not answer.
-    pub async fn admit(&self, request: &PatchRequest) -> Result<(), CampaignError> {
+    pub async fn admit(&self, request: &PatchRequest, but: Option<CampaignId>) -> Result<(), CampaignError> {
         refuse_presigned(request).map_err(CampaignError::Refused)?;
         self.log.make().await.map_err(CampaignError::NoPlace)?;
         match self.open_campaign(&request.name).await? {
             None => Ok(()),
+            Some(open) if but == Some(open) => Ok(()),
             Some(open) => Err(DriveError::NameTaken {
                 name: request.name.clone(),
                 open,

@@ -289,7 +289,11 @@ impl<R: Reach> Job<R> {
         campaign: CampaignId,
     ) -> Result<Option<Became>, Failure> {
         // Planning takes a while, and finds out too late that no log can be kept.
-        self.store.admit(request).await?;
+        self.store.admit(request, Some(campaign)).await?;
+        // An earlier try, or another process, has got so far. What it planned is driven, as late as that may be.
+        if self.store.load(campaign).await?.is_some() {
+            return Ok(None);
+        }
         let ports = self.reach.ports(&request.access).await?;
         let now = ports.clock.now();
         let is_later = |than: SignedDuration| match event {
@@ -308,7 +312,7 @@ impl<R: Reach> Job<R> {
             cutoff: self.cutoff.map(|after| event.cutoff(after, now)),
             ..Planning::default()
         };
-        let planned = campaigns.plan(request, &planning).await?;
+        let planned = campaigns.plan_of(campaign, request, &planning).await?;
         // Planning takes a while, where AWS throttles it a long one, and nothing has been started yet. With
         // a short --late it may take as long as it usually takes for many accounts.
         if is_later(self.late.max(SHORTEST_GAP)) {

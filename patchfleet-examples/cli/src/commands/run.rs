@@ -29,7 +29,7 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode, Failure> {
     let simulated = args.world.is_simulated();
     let logs = Logs::of(&args.log, simulated)?;
     // Before AWS is asked anything.
-    if let Err(error) = logs.store.admit(&request).await {
+    if let Err(error) = logs.store.admit(&request, None).await {
         let open = logs.store.open_campaign(&request.name).await.ok().flatten();
         return Err(in_this_log(error.into(), open, args.log.log.as_deref()));
     }

@@ -1,7 +1,10 @@
 //! Nobody watches this process: it takes a campaign up again by itself.
 
 use super::*;
+use patchfleet_core::campaign::{Appended, CampaignLog, LogKey, Record};
+use patchfleet_core::id::RequestName;
 use patchfleet_core::outcome::FinishedOutcome;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A job over the calm world, in which one execution runs after the other, and calls are denied.
 struct Watch {
@@ -221,4 +224,92 @@ async fn a_start_of_which_nobody_knows_whether_aws_took_it_leaves_its_campaign_o
     assert!(!watch.has_run().await);
     assert_eq!(watch.job.reach.executions(), 0);
     assert_eq!(watch.job.end().await, 1);
+}
+
+/// A log that has no room for a campaign's second record, the one which says that it has its name, until the driver
+/// has given up once.
+struct Full {
+    log: Arc<dyn CampaignLog>,
+    failures_left: AtomicU32,
+}
+
+impl CampaignLog for Full {
+    fn append(&self, key: &LogKey, record: &Record) -> BoxFuture<'_, PortResult<Appended>> {
+        let is_second = matches!(key, LogKey::Campaign(_)) && record.seq == 1;
+        let left = &self.failures_left;
+        let fails = is_second
+            && left
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1))
+                .is_ok();
+        if fails {
+            let full = PortError::new(PortErrorKind::Other, "no space left on device");
+            return Box::pin(async { Err(full) });
+        }
+        self.log.append(key, record)
+    }
+
+    fn read(&self, key: &LogKey, from: u64) -> BoxFuture<'_, PortResult<Vec<Record>>> {
+        self.log.read(key, from)
+    }
+
+    fn keys(&self) -> BoxFuture<'_, PortResult<Vec<LogKey>>> {
+        self.log.keys()
+    }
+
+    fn request_name(&self, campaign: CampaignId) -> BoxFuture<'_, PortResult<Option<RequestName>>> {
+        self.log.request_name(campaign)
+    }
+
+    fn last(&self, key: &LogKey) -> BoxFuture<'_, PortResult<Option<Record>>> {
+        self.log.last(key)
+    }
+}
+
+#[tokio::test]
+async fn a_slot_whose_campaign_has_its_name_when_the_disk_is_full_goes_on_with_it_later() {
+    let nothing = ("ssm:StopAutomationExecution", 0, None);
+    let mut night = Watch::new(nothing, Some("cron(0 2 * * ? *)"));
+    let dir = tempfile::tempdir().unwrap();
+    let folder = || Store::in_folder(dir.path().join("log"));
+    let Store { log, rows } = folder();
+    let failures_left = AtomicU32::new(5);
+    night.job.store = Store::new(Arc::new(Full { log, failures_left }), rows);
+    assert_eq!(night.slot().await, Became::Run);
+    assert!(night.has_run().await, "its own name is not taken from it");
+    assert_eq!(night.job.reach.executions(), UNITS);
+    assert_eq!(night.job.end().await, 0);
+
+    // The next process reads the same from the folder, and begins the next slot there.
+    night.job.store = folder();
+    assert!(night.has_run().await);
+    let next = EventId::new(EventSource::Slot, "2026-03-02T02:00:00 UTC").unwrap();
+    let at = night.job.reach.clock().now();
+    assert_eq!(night.job.slot(next.clone(), at).await, Became::Run);
+    assert!(night.job.has_run(&night.job.request().unwrap(), &next).await);
+    assert_eq!(night.job.reach.executions(), 2 * UNITS);
+}
+
+#[tokio::test]
+async fn a_slot_that_another_process_has_begun_meanwhile_is_driven_with_that_ones_plan() {
+    let denied = ("sts:GetCallerIdentity", 0, Some(30));
+    let night = Watch::new(denied, Some("cron(0 2 * * ? *)"));
+    let request = night.job.request().unwrap();
+    let campaign = CampaignId::of_event(&request.digest(), &Watch::id());
+    let Ok(ports) = night.job.reach.ports(&request.access).await else {
+        panic!("the simulator is always reached");
+    };
+    let elsewhere = async {
+        ports
+            .clock
+            .sleep_until(night.from + SignedDuration::from_secs(31))
+            .await;
+        let campaigns = night.job.campaigns(&ports);
+        let planned = campaigns.plan(&request, &Planning::default()).await.unwrap();
+        planned.begin(campaign).await.unwrap();
+    };
+    // Its first try is denied, and before the second the other process begins the campaign.
+    let (became, ()) = tokio::join!(night.slot(), elsewhere);
+    assert_eq!(became, Became::Run);
+    assert!(night.has_run().await);
+    assert_eq!(night.job.reach.executions(), UNITS);
 }
