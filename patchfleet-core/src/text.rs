@@ -7,15 +7,17 @@
 //!   for a writer that everything goes through.
 //! * [`json`] for JSON: the same value, spelled in visible characters.
 //!
-//! And what all texts for people have in common: [`counted`] things, [`names`] in a short line, and a
-//! [`table`].
+//! And what all texts for people have in common: [`counted`] things, [`names`] in a short line, a [`table`], and
+//! commands to type ([`in_log`]).
 
 use std::fmt::Write as _;
 use std::io;
 
+mod commands;
 mod table;
 mod words;
 
+pub use commands::{in_log, shell_word};
 pub use table::table;
 pub use words::{by_number, counted, names};
 

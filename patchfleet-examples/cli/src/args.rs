@@ -58,6 +58,18 @@ impl Command {
             _ => None,
         }
     }
+
+    /// The folder of campaign logs, if one was named.
+    pub(crate) fn log(&self) -> Option<PathBuf> {
+        match self {
+            Self::Run(args) => args.log.log.clone(),
+            Self::Resume(args) => args.campaign.log.log.clone(),
+            Self::Abandon(args) => args.log.log.clone(),
+            Self::Collect(args) | Self::Report(args) => args.log.log.clone(),
+            Self::Status(args) => args.log.log.clone(),
+            Self::Plan(_) | Self::Runbook(_) => None,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -4,9 +4,10 @@ use patchfleet_core::campaign::DriveError;
 use patchfleet_core::plan::PlanError;
 use patchfleet_core::problem::{Problems, chain};
 use patchfleet_core::refusal::Refusal;
-use patchfleet_core::text::one_line;
+use patchfleet_core::text::{in_log, one_line};
 use patchfleet_core::{CampaignError, Remedy};
 use std::error::Error;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Why a command did not do what it was asked for.
@@ -39,6 +40,16 @@ impl Failure {
             Self::World(..) => 2,
             Self::Refused(_) | Self::Declined => 3,
         })
+    }
+
+    /// With the log named in each command that its words tell to type.
+    pub(crate) fn in_log(mut self, log: Option<&Path>) -> Self {
+        if let Self::Refused(refusal) = &mut self {
+            for reason in &mut refusal.reasons {
+                reason.detail = in_log(&reason.detail, log);
+            }
+        }
+        self
     }
 
     /// What a person is told.

@@ -14,6 +14,8 @@ const DEFAULT_LOG: &str = ".patchfleet";
 /// Campaigns' logs, and where they are.
 pub(crate) struct Logs {
     pub(crate) store: Store,
+    /// Their folder as it was named; `None`: it was not.
+    pub(crate) named: Option<PathBuf>,
     /// Their folder; `None`: they are in memory.
     dir: Option<PathBuf>,
 }
@@ -24,6 +26,7 @@ impl Logs {
         let dir = folder(args)?;
         Ok(Self {
             store: Store::in_folder(dir.clone()),
+            named: args.log.clone(),
             dir: Some(dir),
         })
     }
@@ -34,6 +37,7 @@ impl Logs {
         if simulated && args.log.is_none() {
             return Ok(Self {
                 store: Store::in_memory(),
+                named: None,
                 dir: None,
             });
         }

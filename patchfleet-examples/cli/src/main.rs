@@ -10,7 +10,6 @@ mod progress;
 #[cfg(feature = "sim")]
 mod quiet;
 mod session;
-mod shell;
 mod style;
 #[cfg(feature = "sim")]
 mod world;
@@ -31,7 +30,7 @@ async fn main() -> ExitCode {
         .with_ansi(false)
         .with_writer(|| ShownLines::new(std::io::stderr()))
         .init();
-    let output = cli.command.output();
+    let (output, log) = (cli.command.output(), cli.command.log());
     let done = match cli.command {
         Command::Plan(args) => commands::plan::plan(args).await,
         Command::Run(args) => commands::run::run(args).await,
@@ -43,6 +42,7 @@ async fn main() -> ExitCode {
         Command::Runbook(command) => commands::runbook::runbook(command).await,
     };
     done.unwrap_or_else(|failure| {
+        let failure = failure.in_log(log.as_deref());
         if let (Failure::Refused(refusal), Some(Output::Json)) = (&failure, output) {
             // Nobody is left to tell if standard output is closed.
             let _ = commands::print_refusal(refusal);

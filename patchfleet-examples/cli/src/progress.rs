@@ -4,9 +4,10 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use jiff::{SignedDuration, Timestamp};
 use patchfleet_core::campaign::{Event, Notice, Notices, Observer, Record, State};
 use patchfleet_core::port::Clock;
-use patchfleet_core::text::{by_number, counted, one_line};
+use patchfleet_core::text::{by_number, counted, in_log, one_line};
 use std::collections::BTreeSet;
 use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,9 +15,14 @@ use std::time::Duration;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Watches a campaign as the terminal allows.
-pub(crate) fn watch(clock: Arc<dyn Clock>) -> (Observer, Notices) {
+/// `log` is the folder that warnings name in the commands that they tell to type.
+pub(crate) fn watch(clock: Arc<dyn Clock>, log: Option<PathBuf>) -> (Observer, Notices) {
+    let told = Told {
+        words: Mutex::default(),
+        log,
+    };
     if std::io::stderr().is_terminal() {
-        let bars = Arc::new(Bars::new());
+        let bars = Arc::new(Bars::new(told));
         let both = bars.both.clone();
         (
             Arc::new(move |record, state| bars.show(record, state)),
@@ -26,7 +32,6 @@ pub(crate) fn watch(clock: Arc<dyn Clock>) -> (Observer, Notices) {
             })),
         )
     } else {
-        let told = Told::default();
         (
             Arc::new(move |record, state| print_lines(record, state, &told)),
             Notices::new(Arc::new(move |notice| {
@@ -59,7 +64,7 @@ struct Bars {
 }
 
 impl Bars {
-    fn new() -> Self {
+    fn new(told: Told) -> Self {
         let both = MultiProgress::new();
         let bar = |label| {
             let bar = both.add(ProgressBar::new(0));
@@ -75,7 +80,7 @@ impl Bars {
             locations: bar("locations"),
             nodes: bar("nodes"),
             both,
-            told: Told::default(),
+            told,
         }
     }
 
@@ -106,14 +111,17 @@ fn elapsed(state: &State) -> String {
 }
 
 /// What a person was told already.
-#[derive(Default)]
-struct Told(Mutex<BTreeSet<String>>);
+struct Told {
+    words: Mutex<BTreeSet<String>>,
+    log: Option<PathBuf>,
+}
 
 impl Told {
     /// What a person should be told at once of a record, and was not told before.
     fn news(&self, record: &Record, state: &State) -> Vec<String> {
         let warnings = record.events.iter().filter_map(|event| state.warning(event));
-        let Ok(mut told) = self.0.lock() else {
+        let warnings = warnings.map(|warning| in_log(&warning, self.log.as_deref()));
+        let Ok(mut told) = self.words.lock() else {
             return warnings.collect();
         };
         warnings.filter(|warning| told.insert(warning.clone())).collect()

@@ -14,7 +14,7 @@ use patchfleet_core::problem::chain;
 use patchfleet_core::refusal::Refusal;
 use patchfleet_core::report::{Report, ReportOutcome};
 use patchfleet_core::request::{Access, Format, MAX_REQUEST_BYTES, PatchRequest};
-use patchfleet_core::text::one_line;
+use patchfleet_core::text::{in_log, one_line};
 use patchfleet_core::{CampaignError, Campaigns, Remedy};
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -71,6 +71,8 @@ pub(crate) struct Job<R> {
     pub(crate) request: PathBuf,
     /// Where campaigns are remembered.
     pub(crate) store: Store,
+    /// The folder that commands to type name as where that is.
+    pub(crate) log: PathBuf,
     /// How long after its slot, or after now, every command of a campaign must have expired.
     pub(crate) cutoff: Option<SignedDuration>,
     /// How long after its time a slot may begin, and for how long nobody may have driven a campaign that
@@ -164,7 +166,7 @@ impl<R: Reach> Job<R> {
     /// Runs a campaign now, after one that was left open. Exit codes are those of `patchfleet run`.
     pub(crate) async fn once(&self) -> u8 {
         match self.asked(&Event::Once).await {
-            Ok(done) => exit(&done),
+            Ok(done) => self.exit(&done),
             Err(problem) => {
                 tracing::error!("{problem}");
                 2
@@ -177,7 +179,7 @@ impl<R: Reach> Job<R> {
     pub(crate) async fn slot(&self, id: EventId, at: Timestamp) -> Became {
         match self.asked(&Event::Slot(id, at)).await {
             Ok(Ok(Done::NotBegun(why))) => return why,
-            Ok(done) => drop(exit(&done)),
+            Ok(done) => drop(self.exit(&done)),
             Err(problem) => tracing::error!("{problem}"),
         }
         Became::Run
@@ -192,7 +194,7 @@ impl<R: Reach> Job<R> {
         let Some(finished) = self.left_open(&request, None).await.transpose() else {
             return false;
         };
-        exit(&finished.map(|finished| Done::Ended(finished.report)));
+        self.exit(&finished.map(|finished| Done::Ended(finished.report)));
         true
     }
 
@@ -254,7 +256,7 @@ impl<R: Reach> Job<R> {
             tracing::warn!(
                 "campaign {} was left open; it was finished first, and ended so:\n{}",
                 finished.report.campaign_id,
-                finished.report.to_text()
+                self.told(&finished.report.to_text())
             );
         }
         let mut trouble = Trouble::new(self);
@@ -419,7 +421,7 @@ impl<R: Reach> Job<R> {
         let report = match driven {
             // Only a person can say what becomes of it.
             Err(CampaignError::Driving(open @ DriveError::Unresolved { .. })) => {
-                tracing::error!("{}", one_line(&open.to_string()));
+                tracing::error!("{}", one_line(&self.told(&open.to_string())));
                 campaign.report().await?
             }
             driven => driven?,
@@ -429,18 +431,54 @@ impl<R: Reach> Job<R> {
 
     fn campaigns(&self, ports: &Ports) -> Campaigns {
         let writer = WriterId::from_uuid(Uuid::new_v4());
-        let told = Mutex::new(BTreeSet::new());
+        let (told, log) = (Mutex::new(BTreeSet::new()), self.log.clone());
         let observer: Observer = Arc::new(move |record, state| {
             for warning in record.events.iter().filter_map(|event| state.warning(event)) {
                 let is_news = told.lock().is_ok_and(|mut told| told.insert(warning.clone()));
                 if is_news {
-                    tracing::warn!("{}", one_line(&warning));
+                    tracing::warn!("{}", one_line(&in_log(&warning, Some(&log))));
                 }
             }
         });
         Campaigns::new(ports.clone(), self.store.clone(), writer)
             .observed_by(observer)
             .noticed_by(notices())
+    }
+
+    /// Words with this log named in each command that they tell to type.
+    pub(super) fn told(&self, words: &str) -> String {
+        in_log(words, Some(&self.log))
+    }
+
+    /// Logs how a campaign ended, and gives the exit code that says so.
+    fn exit(&self, done: &Result<Done, Failure>) -> u8 {
+        match done {
+            Ok(Done::Ended(report)) => {
+                tracing::info!("{}", self.told(&report.to_text()));
+                report.exit_code()
+            }
+            Ok(Done::NotBegun(_)) => {
+                tracing::warn!("told to stop before the campaign began: nothing of it was started");
+                130
+            }
+            Err(failure) => {
+                let words = self.told(&failure.words());
+                match failure {
+                    Failure::Refused(_) => {
+                        tracing::error!("{words}");
+                        3
+                    }
+                    Failure::Settings(_) => {
+                        tracing::error!("{words}");
+                        2
+                    }
+                    Failure::Passing(_) | Failure::Unexpected(_) => {
+                        tracing::error!("no report: {words}");
+                        1
+                    }
+                }
+            }
+        }
     }
 
     /// The request, as the file has it now.
@@ -468,37 +506,6 @@ async fn look(notices: &Notices, clock: &dyn Clock) -> Infallible {
     loop {
         tokio::time::sleep(Duration::from_secs(1)).await;
         notices.look(clock.now());
-    }
-}
-
-/// Logs how a campaign ended, and gives the exit code that says so.
-fn exit(done: &Result<Done, Failure>) -> u8 {
-    match done {
-        Ok(Done::Ended(report)) => {
-            tracing::info!("{}", report.to_text());
-            report.exit_code()
-        }
-        Ok(Done::NotBegun(_)) => {
-            tracing::warn!("told to stop before the campaign began: nothing of it was started");
-            130
-        }
-        Err(failure) => {
-            let words = failure.words();
-            match failure {
-                Failure::Refused(_) => {
-                    tracing::error!("{words}");
-                    3
-                }
-                Failure::Settings(_) => {
-                    tracing::error!("{words}");
-                    2
-                }
-                Failure::Passing(_) | Failure::Unexpected(_) => {
-                    tracing::error!("no report: {words}");
-                    1
-                }
-            }
-        }
     }
 }
 

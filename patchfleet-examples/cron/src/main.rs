@@ -147,6 +147,7 @@ async fn serve(args: Args, stop: tokio::sync::watch::Receiver<bool>) -> ExitCode
         reach: Surroundings,
         request: args.request,
         store,
+        log: args.log,
         cutoff: args.cutoff,
         late: args.late,
         schedule: None,

@@ -1,14 +1,13 @@
 //! `patchfleet status` and `patchfleet report`: what a log says. They ask AWS nothing.
 
-use super::run::{in_log, print_report};
+use super::run::print_report;
 use super::{print_json, print_text};
 use crate::args::{CampaignArgs, Output, StatusArgs};
 use crate::exit::Failure;
 use crate::log::Logs;
 use patchfleet_core::campaign::{CampaignSummary, DamagedLog, Hold, HoldReason, LogKey};
-use patchfleet_core::id::CampaignId;
 use patchfleet_core::outcome::FinishedOutcome;
-use patchfleet_core::text::{by_number, counted, one_line};
+use patchfleet_core::text::{by_number, counted, in_log, one_line};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -20,7 +19,7 @@ const REASONS: usize = 3;
 pub(crate) async fn report(args: CampaignArgs) -> Result<ExitCode, Failure> {
     let logs = Logs::given(&args.log)?;
     let state = logs.named_or_newest(args.campaign).await?;
-    print_report(&logs.store.report(&state).await?, args.output.output)
+    print_report(logs.store.report(&state).await?, args.output.output, &args.log)
 }
 
 pub(crate) async fn status(args: StatusArgs) -> Result<ExitCode, Failure> {
@@ -80,11 +79,15 @@ pub(crate) async fn status(args: StatusArgs) -> Result<ExitCode, Failure> {
                     let _ = writeln!(text, "      {}", so_far(campaign));
                 }
                 for line in waiting(&campaign.holds) {
-                    let line = in_log(&line, campaign.campaign, args.log.log.as_deref());
+                    let line = in_log(&line, args.log.log.as_deref());
                     let _ = writeln!(text, "      {}", one_line(&line));
                 }
                 if let Some(reason) = &campaign.left_out_because {
-                    let _ = writeln!(text, "      nothing more was begun: {}", one_line(reason));
+                    let _ = writeln!(
+                        text,
+                        "      nothing more was begun: {}",
+                        one_line(&in_log(reason, args.log.log.as_deref()))
+                    );
                 }
                 for warning in &campaign.warnings {
                     let _ = writeln!(text, "      {}", one_line(warning));
@@ -174,7 +177,7 @@ fn outcome(campaign: &CampaignSummary) -> &'static str {
 }
 
 fn as_json(campaign: &CampaignSummary, log: Option<&Path>) -> Value {
-    let as_hold = |hold| as_hold(hold, campaign.campaign, log);
+    let as_hold = |hold| as_hold(hold, log);
     json!({
         "campaign_id": campaign.campaign,
         "request": campaign.request,
@@ -183,16 +186,16 @@ fn as_json(campaign: &CampaignSummary, log: Option<&Path>) -> Value {
         "last_at": campaign.last_at,
         "so_far": campaign.so_far,
         "holds": campaign.holds.iter().map(as_hold).collect::<Vec<_>>(),
-        "left_out_because": campaign.left_out_because,
+        "left_out_because": campaign.left_out_because.as_ref().map(|why| in_log(why, log)),
         "name_taken_by": campaign.name_taken_by,
         "warnings": campaign.warnings,
     })
 }
 
-fn as_hold(hold: &Hold, campaign: CampaignId, log: Option<&Path>) -> Value {
+fn as_hold(hold: &Hold, log: Option<&Path>) -> Value {
     let mut value = json!(hold);
     if let Some(fields) = value.as_object_mut() {
-        let words = in_log(&hold.reason.to_string(), campaign, log);
+        let words = in_log(&hold.reason.to_string(), log);
         fields.insert("words".to_owned(), words.into());
     }
     value

@@ -5,7 +5,7 @@ use crate::args::{AbandonArgs, CampaignArg, CampaignArgs, DepthArg, LogArgs, Out
 use crate::exit::Failure;
 use crate::log::Logs;
 use crate::session::Session;
-use crate::{input, progress, shell};
+use crate::{input, progress};
 use patchfleet_core::campaign::DriveError;
 use patchfleet_core::id::{CampaignId, WriterId};
 use patchfleet_core::plan::{Attendance, Plan, Planning};
@@ -13,7 +13,7 @@ use patchfleet_core::port::Ports;
 use patchfleet_core::refusal::{Refusal, RefusalCode, RefusalReason};
 use patchfleet_core::report::Report;
 use patchfleet_core::request::Operation;
-use patchfleet_core::text::{counted, one_line};
+use patchfleet_core::text::{counted, in_log, one_line};
 use patchfleet_core::{Campaign, CampaignError, Campaigns};
 use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
@@ -29,10 +29,7 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode, Failure> {
     let simulated = args.world.is_simulated();
     let logs = Logs::of(&args.log, simulated)?;
     // Before AWS is asked anything.
-    if let Err(error) = logs.store.admit(&request, None).await {
-        let open = logs.store.open_campaign(&request.name).await.ok().flatten();
-        return Err(in_this_log(error.into(), open, args.log.log.as_deref()));
-    }
+    logs.store.admit(&request, None).await?;
     let session = Session::open(&args.world, Some(request.access.clone())).await?;
     let now = session.ports.clock.now();
     let planning = Planning {
@@ -69,7 +66,7 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode, Failure> {
     if let Some(world) = args.world.name() {
         logs.note_world(campaign.id(), world)?;
     }
-    follow(&campaign, args.output.output, (!simulated).then_some(&args.log)).await
+    follow(&campaign, args.output.output, &args.log, !simulated).await
 }
 
 pub(crate) async fn resume(args: ResumeArgs) -> Result<ExitCode, Failure> {
@@ -95,7 +92,7 @@ pub(crate) async fn resume(args: ResumeArgs) -> Result<ExitCode, Failure> {
             );
         }
     }
-    follow(&campaign, args.output.output, Some(&args.log)).await
+    follow(&campaign, args.output.output, &args.log, true).await
 }
 
 /// Closes a campaign that AWS no longer knows, and reports it.
@@ -105,7 +102,7 @@ pub(crate) async fn abandon(args: AbandonArgs) -> Result<ExitCode, Failure> {
     logs.refuse_simulated(&state)?;
     let session = Session::aws(Some(state.plan().request.access.clone())).await?;
     let campaign = campaigns(&session.ports, &logs).resume(&state).await?;
-    print_report(&campaign.abandon().await?, args.output.output)
+    print_report(campaign.abandon().await?, args.output.output, &args.log)
 }
 
 /// Reads results again that could not be read, and reports the campaign with them.
@@ -125,13 +122,13 @@ pub(crate) async fn collect(args: CampaignArgs) -> Result<ExitCode, Failure> {
             one_line(&left.reason)
         );
     }
-    print_report(&found.report, args.output.output)
+    print_report(found.report, args.output.output, &args.log)
 }
 
 /// Campaigns over these ports that are remembered there and shown on the terminal.
 fn campaigns(ports: &Ports, logs: &Logs) -> Campaigns {
     let writer = WriterId::from_uuid(Uuid::new_v4());
-    let (observer, notices) = progress::watch(ports.clock.clone());
+    let (observer, notices) = progress::watch(ports.clock.clone(), logs.named.clone());
     progress::look(notices.clone(), ports.clock.clone());
     Campaigns::new(ports.clone(), logs.store.clone(), writer)
         .observed_by(observer)
@@ -143,58 +140,44 @@ fn campaigns(ports: &Ports, logs: &Logs) -> Campaigns {
 async fn follow(
     campaign: &Campaign,
     output: Output,
-    resumable: Option<&LogArgs>,
+    args: &LogArgs,
+    is_resumable: bool,
 ) -> Result<ExitCode, Failure> {
     let report = tokio::select! {
         report = campaign.run() => match report {
             // What is known of it is reported, and the campaign stays open.
             Err(CampaignError::Driving(open @ DriveError::Unresolved { .. })) => {
-                let log = resumable.and_then(|args| args.log.as_deref());
-                tracing::error!("{}", one_line(&in_log(&open.to_string(), campaign.id(), log)));
+                let log = args.log.as_deref();
+                tracing::error!("{}", one_line(&in_log(&open.to_string(), log)));
                 campaign.report().await?
             }
             report => report?,
         },
         _ = tokio::signal::ctrl_c() => {
             let campaign = campaign.id();
-            let then = match resumable {
-                Some(args) => {
-                    let resume = resume_command(campaign, args.log.as_deref());
-                    format!("; what it started goes on, and `{resume}` follows it")
+            let then = match is_resumable {
+                true => {
+                    let then = format!("; what it started goes on, and `patchfleet resume {campaign}` follows it");
+                    in_log(&then, args.log.as_deref())
                 }
-                None => "; its simulated organisation ends here, so it cannot be resumed".to_owned(),
+                false => "; its simulated organisation ends here, so it cannot be resumed".to_owned(),
             };
             return Err(Failure::Interrupted(format!("interrupted: left campaign {campaign}{then}")));
         }
     };
-    print_report(&report, output)
+    print_report(report, output, args)
 }
 
-/// Words that name the command which goes on with a campaign, where its log was given as `log`.
-pub(crate) fn in_log(words: &str, campaign: CampaignId, log: Option<&Path>) -> String {
-    words.replace(&resume_command(campaign, None), &resume_command(campaign, log))
-}
-
-/// A failure whose words name the command that goes on with the `open` campaign.
-fn in_this_log(mut failure: Failure, open: Option<CampaignId>, log: Option<&Path>) -> Failure {
-    if let (Failure::Refused(refusal), Some(open)) = (&mut failure, open) {
-        for reason in &mut refusal.reasons {
-            reason.detail = in_log(&reason.detail, open, log);
-        }
+/// Prints a report, with the log named in each command that it tells to type.
+pub(crate) fn print_report(mut report: Report, output: Output, args: &LogArgs) -> Result<ExitCode, Failure> {
+    let log = args.log.as_deref();
+    for unresolved in &mut report.unresolved {
+        unresolved.detail = in_log(&unresolved.detail, log);
     }
-    failure
-}
-
-/// The command that goes on with a campaign whose log was given as `log`.
-fn resume_command(campaign: CampaignId, log: Option<&Path>) -> String {
-    let log = log.map_or_else(String::new, |dir| format!(" --log {}", shell::word(dir)));
-    format!("patchfleet resume {campaign}{log}")
-}
-
-pub(crate) fn print_report(report: &Report, output: Output) -> Result<ExitCode, Failure> {
+    report.left_out_because = report.left_out_because.map(|why| in_log(&why, log));
     match output {
         Output::Text => print_text(&report.to_text())?,
-        Output::Json => print_json(report)?,
+        Output::Json => print_json(&report)?,
     }
     Ok(ExitCode::from(report.exit_code()))
 }
@@ -232,23 +215,5 @@ fn confirm(plan: &Plan, yes: bool) -> Result<(), Failure> {
         Ok(())
     } else {
         Err(Failure::Declined)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_command_that_goes_on_works_with_a_log_whose_path_has_a_space() {
-        let campaign: CampaignId = "5b6c7d8e-0000-4000-8000-123456789012".parse().unwrap();
-        assert_eq!(
-            resume_command(campaign, Some(Path::new("/srv/my logs"))),
-            format!("patchfleet resume {campaign} --log '/srv/my logs'")
-        );
-        assert_eq!(
-            resume_command(campaign, None),
-            format!("patchfleet resume {campaign}")
-        );
     }
 }

@@ -210,7 +210,11 @@ async fn a_start_of_which_nobody_knows_is_sent_again_only_when_a_person_says_so(
         "{report:#}"
     );
     let command = format!("patchfleet resume {campaign} --log 'my log' --send-again 1");
-    assert!(ran.stderr.contains(&command), "{}", ran.stderr);
+    let form = format!("patchfleet resume {campaign}");
+    let told = ran.stderr.matches(&form).count() + ran.stdout.matches(&form).count();
+    let right = ran.stderr.matches(&command).count() + ran.stdout.matches(&command).count();
+    // The warning, the error and the report.
+    assert_eq!((told, right), (3, 3), "{}{}", ran.stderr, ran.stdout);
 
     // It says what to type, and without that nothing is sent, though AWS would take it now.
     let status = ["status", "--log", "my log"];

@@ -123,6 +123,7 @@ impl Night {
             },
             request,
             store: Store::in_memory(),
+            log: "my logs".into(),
             cutoff: None,
             late,
             schedule: None,

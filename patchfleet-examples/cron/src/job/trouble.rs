@@ -62,7 +62,10 @@ impl<'a, R: Reach> Trouble<'a, R> {
         }
         self.tries = self.tries.saturating_add(1);
         let until = until.map_or_else(String::new, |until| format!(", and so on until {until:.0}"));
-        tracing::warn!("{what}: {}. The next try is at {at:.0}{until}", failure.words());
+        tracing::warn!(
+            "{what}: {}. The next try is at {at:.0}{until}",
+            self.job.told(&failure.words())
+        );
         tokio::select! {
             () = clock.sleep_until(at) => true,
             _ = stop.wait_for(|stop| *stop) => {

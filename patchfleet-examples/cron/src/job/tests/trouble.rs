@@ -5,6 +5,8 @@ use patchfleet_core::campaign::{Appended, CampaignLog, LogKey, Record};
 use patchfleet_core::id::RequestName;
 use patchfleet_core::outcome::FinishedOutcome;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc;
+use tracing::instrument::WithSubscriber as _;
 
 /// A job over the calm world, in which one execution runs after the other, and calls are denied.
 struct Watch {
@@ -46,6 +48,7 @@ impl Watch {
             },
             request,
             store: Store::in_memory(),
+            log: "my logs".into(),
             cutoff: None,
             late: SignedDuration::from_mins(15),
             schedule: schedule.map(|schedule| Schedule::parse(schedule, "UTC").unwrap()),
@@ -216,7 +219,20 @@ async fn a_slot_whose_planning_takes_longer_than_it_may_be_late_does_not_begin()
 async fn a_start_of_which_nobody_knows_whether_aws_took_it_leaves_its_campaign_open_and_no_other_begins() {
     let lost = ("ssm:StartAutomationExecution", 0, Some(3_600));
     let watch = Watch::with("\"drop_before\"", lost, None);
-    assert_eq!(watch.job.once().await, 4, "never a success");
+    let (code, told) = heard(watch.job.once()).await;
+    assert_eq!(code, 4, "never a success");
+    let open = watch
+        .job
+        .store
+        .open_campaign(&watch.job.request().unwrap().name)
+        .await;
+    let command = format!(
+        "`patchfleet resume {} --log 'my logs' --send-again 1`",
+        open.unwrap().unwrap()
+    );
+    // The warning, the error and the report.
+    assert_eq!(told.matches("--send-again").count(), 3, "{told}");
+    assert_eq!(told.matches(&command).count(), 3, "{told}");
     assert!(watch.minutes() < 30, "a person is told soon: {}", watch.minutes());
     // Neither a restart nor the next slot sends it, or begins anything beside it.
     assert_eq!(watch.job.once().await, 4);
@@ -312,4 +328,29 @@ async fn a_slot_that_another_process_has_begun_meanwhile_is_driven_with_that_one
     assert_eq!(became, Became::Run);
     assert!(night.has_run().await);
     assert_eq!(night.job.reach.executions(), UNITS);
+}
+
+/// What work logs, beside what it gives.
+async fn heard<T>(work: impl Future<Output = T>) -> (T, String) {
+    let (send, receive) = mpsc::channel::<Vec<u8>>();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_writer(move || Ear(send.clone()))
+        .finish();
+    let done = work.with_subscriber(subscriber).await;
+    let told: Vec<u8> = receive.try_iter().flatten().collect();
+    (done, String::from_utf8(told).unwrap())
+}
+
+struct Ear(mpsc::Sender<Vec<u8>>);
+
+impl std::io::Write for Ear {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.send(bytes.to_vec()).unwrap();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
