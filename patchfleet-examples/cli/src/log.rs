@@ -107,10 +107,16 @@ impl Logs {
         )
     }
 
-    /// Notes that a campaign runs in this simulated organisation, which ends with the process.
+    /// Notes that a campaign is to run in this simulated organisation, which ends with the process.
     pub(crate) fn note_world(&self, campaign: CampaignId, world: &str) -> Result<(), Failure> {
         match &self.dir {
-            Some(dir) => Ok(std::fs::write(world_note(dir, campaign), world)?),
+            Some(dir) => {
+                let note = world_note(dir, campaign);
+                if let Some(folder) = note.parent() {
+                    std::fs::create_dir_all(folder)?;
+                }
+                Ok(std::fs::write(note, world)?)
+            }
             None => Ok(()),
         }
     }

@@ -14,7 +14,7 @@ use patchfleet_core::refusal::{Refusal, RefusalCode, RefusalReason};
 use patchfleet_core::report::Report;
 use patchfleet_core::request::Operation;
 use patchfleet_core::text::{counted, in_log, one_line};
-use patchfleet_core::{Campaign, CampaignError, Campaigns};
+use patchfleet_core::{Campaign, CampaignError, Campaigns, Planned};
 use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
@@ -62,11 +62,18 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode, Failure> {
     if !planned.plan().is_empty() {
         confirm(planned.plan(), args.yes || simulated)?;
     }
-    let campaign = planned.begin(CampaignId::from_uuid(Uuid::new_v4())).await?;
-    if let Some(world) = args.world.name() {
-        logs.note_world(campaign.id(), world)?;
-    }
+    let campaign = begin(planned, &logs, args.world.name()).await?;
     follow(&campaign, args.output.output, &args.log, !simulated).await
+}
+
+/// Begins a campaign. That its organisation is simulated is noted first: a process that dies in between leaves no
+/// campaign that looks like a real one.
+async fn begin(planned: Planned<'_>, logs: &Logs, world: Option<&str>) -> Result<Campaign, Failure> {
+    let campaign = CampaignId::from_uuid(Uuid::new_v4());
+    if let Some(world) = world {
+        logs.note_world(campaign, world)?;
+    }
+    Ok(planned.begin(campaign).await?)
 }
 
 pub(crate) async fn resume(args: ResumeArgs) -> Result<ExitCode, Failure> {
@@ -215,5 +222,43 @@ fn confirm(plan: &Plan, yes: bool) -> Result<(), Failure> {
         Ok(())
     } else {
         Err(Failure::Declined)
+    }
+}
+
+#[cfg(all(test, feature = "sim"))]
+mod tests {
+    use super::*;
+    use patchfleet_core::request::{Format, PatchRequest};
+    use patchfleet_sim::builtin::CALM;
+    use patchfleet_sim::world::World;
+    use patchfleet_sim::{ClockMode, MemoryPorts, SimClock};
+    use std::sync::{Arc, Mutex};
+
+    #[tokio::test]
+    async fn that_an_organisation_is_simulated_is_noted_before_its_campaign_is_written_down() {
+        let dir = tempfile::tempdir().unwrap();
+        let args = LogArgs {
+            log: Some(dir.path().join("log")),
+        };
+        let logs = Logs::given(&args).unwrap_or_else(|failure| panic!("{}", failure.message()));
+        let request = PatchRequest::parse(CALM.request.as_bytes(), Format::Toml).unwrap();
+        let clock = SimClock::new(World::parse(CALM.world).unwrap(), ClockMode::Jump);
+        let access = request.access.clone();
+        let region = "us-east-1".parse().unwrap();
+        let ports = MemoryPorts::new(clock, region, access.discovery_role, access.session_name).into_ports();
+        let noted = Arc::new(Mutex::new(vec![]));
+        let (seen, at) = (noted.clone(), dir.path().join("log/campaigns"));
+        let campaigns = campaigns(&ports, &logs).observed_by(Arc::new(move |_, state| {
+            let note = at.join(state.campaign().to_string()).join("simulated");
+            seen.lock().unwrap().push(std::fs::read_to_string(note).ok());
+        }));
+        let planned = campaigns.plan(&request, &Planning::default()).await.unwrap();
+        let begun = begin(planned, &logs, Some("calm")).await;
+        assert!(begun.is_ok());
+        // Record 0, and the one that says that the campaign has its name.
+        assert_eq!(
+            *noted.lock().unwrap(),
+            [Some("calm".to_owned()), Some("calm".to_owned())]
+        );
     }
 }
