@@ -32,7 +32,7 @@ pub(crate) mod tests;
 mod timers;
 
 pub use admission::{Hold, HoldReason, Rule};
-pub(crate) use claims::open_campaign;
+pub(crate) use claims::{name_taken, open_campaign};
 pub use clocks::CLOCKS_AGREE_WITHIN;
 pub use decide::RESEND_WITHIN;
 pub use driver::{

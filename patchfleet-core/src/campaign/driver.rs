@@ -1,5 +1,6 @@
 //! The driver: a thin loop around [`decide`](super::decide) that calls the ports and appends what came of it.
 
+use super::claims::{how_to_free, name_taken};
 use super::clocks::Placed;
 use super::journal::Journal;
 use super::notice::Notices;
@@ -81,6 +82,9 @@ pub enum DriveError {
         name: RequestName,
         /// The open campaign.
         open: CampaignId,
+        /// Its units of which nobody knows whether they run. Then it is not over before a person has said what
+        /// becomes of them.
+        unresolved: Vec<UnitId>,
     },
     /// Nothing was started: it cannot be told whether a campaign of the request's name is open, or the plan
     /// cannot be written down. The log does not answer, is damaged ([`PortErrorKind::Incompatible`]), or
@@ -276,17 +280,19 @@ impl DriveError {
                 }],
             });
         }
-        let Self::NameTaken { name, open } = self else {
+        let Self::NameTaken {
+            name,
+            open,
+            unresolved,
+        } = self
+        else {
             return None;
         };
         Some(Refusal {
             reasons: vec![RefusalReason {
                 code: RefusalCode::CampaignOpen,
                 subject: name.to_string(),
-                detail: format!(
-                    "campaign {open} of this request is open: `patchfleet resume {open}` follows it to its end, and \
-                     then another one may begin"
-                ),
+                detail: how_to_free(*open, unresolved),
             }],
         })
     }
@@ -561,10 +567,7 @@ impl Driver {
             }
         };
         match open {
-            Some(open) => Err(DriveError::NameTaken {
-                name: name.clone(),
-                open,
-            }),
+            Some(open) => Err(name_taken(&*self.log, name, open).await),
             None => Ok((!has_it).then_some(claims.chain)),
         }
     }

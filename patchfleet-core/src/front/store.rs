@@ -1,7 +1,7 @@
 //! What a store says of its campaigns without asking AWS, and whether another one may begin in it.
 
 use super::CampaignError;
-use crate::campaign::{CampaignList, DriveError, State, Store, campaigns, load, open_campaign};
+use crate::campaign::{CampaignList, DriveError, State, Store, campaigns, load, name_taken, open_campaign};
 use crate::id::{CampaignId, RequestName};
 use crate::plan::refuse_presigned;
 use crate::port::PortResult;
@@ -63,11 +63,7 @@ impl Store {
         match self.open_campaign(&request.name).await? {
             None => Ok(()),
             Some(open) if but == Some(open) => Ok(()),
-            Some(open) => Err(DriveError::NameTaken {
-                name: request.name.clone(),
-                open,
-            }
-            .into()),
+            Some(open) => Err(name_taken(self.log.as_ref(), &request.name, open).await.into()),
         }
     }
 }

@@ -175,7 +175,11 @@ impl Scene<'_> {
         let store = Store::new(driver.log.clone(), driver.rows.clone());
         if let Some(open) = store.open_campaign(&request.name).await? {
             let name = request.name.clone();
-            return Err(DriveError::NameTaken { name, open });
+            return Err(DriveError::NameTaken {
+                name,
+                open,
+                unresolved: vec![],
+            });
         }
         let plan = plan(self.ports, request).await.unwrap();
         driver.begin(campaign, &plan).await?;

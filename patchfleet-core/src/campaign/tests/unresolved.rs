@@ -161,6 +161,16 @@ fn an_unresolved_start_leaves_its_campaign_open_and_says_what_to_type() {
     let other = world.campaign_of("another event");
     let refused = finish(world.driver(4).begin(other, &world.plan)).unwrap_err();
     assert!(matches!(refused, DriveError::NameTaken { .. }), "{refused}");
+    // What it says to do works: to resume it alone would change nothing.
+    let said = refused.refusal().unwrap().reasons[0].detail.clone();
+    for words in [
+        "nobody knows whether its unit 1 runs".to_owned(),
+        format!("`patchfleet resume {campaign} --send-again 1`"),
+        format!("`patchfleet abandon {campaign}`"),
+    ] {
+        assert!(said.contains(&words), "{said}");
+    }
+    assert!(!said.contains("follows it to its end"), "{said}");
 }
 
 #[test]
