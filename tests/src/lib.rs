@@ -164,7 +164,7 @@ impl Campaign {
             rows.insert(location, of);
         }
         Ok(Ended {
-            report: Report::build(state, self.driver.rows.as_ref()).await?,
+            report: Report::build(state, self.driver.rows.as_ref(), state.last_at()).await?,
             rows,
             records: self.driver.log.read(&LogKey::Campaign(self.id), 0).await?,
         })

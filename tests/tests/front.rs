@@ -7,6 +7,7 @@
     reason = "clippy lets #[test] functions do so, and these are their helpers"
 )]
 
+use jiff::Timestamp;
 use patchfleet_core::{
     CampaignError, Campaigns, Remedy, Served,
     campaign::{Appended, CampaignLog, LogKey, Progress, Record, Store},
@@ -247,7 +248,14 @@ async fn a_plan_that_is_dropped_leaves_nothing_behind() {
     let planned = campaigns.plan(&request, &Planning::default()).await.unwrap();
     assert_eq!(planned.plan().locations.len(), 2);
     drop(planned);
-    assert!(store.campaigns().await.unwrap().campaigns.is_empty());
+    assert!(
+        store
+            .campaigns(Timestamp::MIN)
+            .await
+            .unwrap()
+            .campaigns
+            .is_empty()
+    );
     assert_eq!(executions(&clock), 0);
 }
 

@@ -30,7 +30,7 @@ pub struct CampaignSummary {
     /// The campaign that had the request's name when this one was to begin. Then nothing of this one was begun, and it
     /// is not open.
     pub name_taken_by: Option<CampaignId>,
-    /// Why units wait that are to be begun still ([`State::holds`](super::State::holds)), by its last record.
+    /// Why units wait that are to be begun still ([`State::holds`](super::State::holds)), at the time of asking.
     pub holds: Vec<Hold>,
     /// How far it is ([`State::so_far`](super::State::so_far)).
     pub so_far: SoFar,
@@ -62,17 +62,17 @@ pub struct CampaignList {
 
 /// Every campaign of a store, the newest first, and every damage in it. A store without a log has none.
 ///
-/// It reads every log from its beginning.
+/// It reads every log from its beginning. What may still be done with a campaign is said as of `now`.
 ///
 /// # Errors
 ///
 /// [`PortError`] if the logs cannot be listed.
-pub(crate) async fn campaigns(log: &dyn CampaignLog) -> PortResult<CampaignList> {
+pub(crate) async fn campaigns(log: &dyn CampaignLog, now: Timestamp) -> PortResult<CampaignList> {
     let keys = log.keys().await?;
     let there: BTreeSet<&LogKey> = keys.iter().collect();
     let reads = keys.iter().map(|key| async {
         let read = match key {
-            LogKey::Campaign(campaign) => summary(log, *campaign).await,
+            LogKey::Campaign(campaign) => summary(log, *campaign, now).await,
             LogKey::Name(name) => claims(log, name, &there).await.map(|()| None),
         };
         (key.clone(), read)
@@ -92,7 +92,11 @@ pub(crate) async fn campaigns(log: &dyn CampaignLog) -> PortResult<CampaignList>
 }
 
 /// A campaign's summary; `None` if nothing was ever appended to its log.
-async fn summary(log: &dyn CampaignLog, campaign: CampaignId) -> PortResult<Option<CampaignSummary>> {
+async fn summary(
+    log: &dyn CampaignLog,
+    campaign: CampaignId,
+    now: Timestamp,
+) -> PortResult<Option<CampaignSummary>> {
     let Some(state) = super::load(log, campaign).await? else {
         return Ok(None);
     };
@@ -103,7 +107,7 @@ async fn summary(log: &dyn CampaignLog, campaign: CampaignId) -> PortResult<Opti
         last_at: state.last_at(),
         finished: state.finished().map(|(outcome, _)| outcome),
         name_taken_by: state.name_taken_by(),
-        holds: state.holds(state.last_at()),
+        holds: state.holds(now.max(state.last_at())),
         so_far: state.so_far(),
         left_out_because: state.left_out_because().map(|reason| reason.to_string()),
         warnings: state.warnings(),

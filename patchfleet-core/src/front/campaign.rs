@@ -1,9 +1,9 @@
 //! One campaign that is written down.
 
 use super::CampaignError;
-use crate::campaign::{DriveError, Driver, Progress, SentAgain, StillUnread, Store};
+use crate::campaign::{DriveError, Driver, Progress, SentAgain, State, StillUnread, Store};
 use crate::id::{CampaignId, UnitId};
-use crate::port::Directory;
+use crate::port::{Directory, PortResult};
 use crate::report::Report;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
@@ -63,7 +63,7 @@ impl Campaign {
     /// [`CampaignError::Driving`]: the campaign stays open, and this may be called again.
     pub async fn run(&self) -> Result<Report, CampaignError> {
         let state = self.driver.run(self.id).await?;
-        Ok(self.store.report(&state).await?)
+        Ok(self.report_of(&state).await?)
     }
 
     /// [`run`](Self::run) for whoever has nobody watching: if nobody has followed the campaign for longer than
@@ -74,7 +74,7 @@ impl Campaign {
     /// As [`run`](Self::run).
     pub async fn run_unless_left(&self, longest_gap: SignedDuration) -> Result<Report, CampaignError> {
         let state = self.driver.run_unless_left(self.id, longest_gap).await?;
-        Ok(self.store.report(&state).await?)
+        Ok(self.report_of(&state).await?)
     }
 
     /// Follows it until it is over or `deadline` has come. What was called before the deadline is waited for, so
@@ -120,7 +120,7 @@ impl Campaign {
     pub async fn abandon(&self) -> Result<Report, CampaignError> {
         let caller = self.directory.caller().await?;
         let state = self.driver.abandon(self.id, &caller.arn).await?;
-        Ok(self.store.report(&state).await?)
+        Ok(self.report_of(&state).await?)
     }
 
     /// Reads the results again that could not be read, also when it is over. Starts nothing.
@@ -131,7 +131,7 @@ impl Campaign {
     pub async fn collect_again(&self) -> Result<ReadAgain, CampaignError> {
         let found = self.driver.collect_again(self.id).await?;
         Ok(ReadAgain {
-            report: self.store.report(&found.state).await?,
+            report: self.report_of(&found.state).await?,
             read: found.read,
             unread: found.unread,
         })
@@ -145,9 +145,13 @@ impl Campaign {
     pub async fn report(&self) -> Result<Report, CampaignError> {
         let campaign = self.id;
         match self.store.load(campaign).await? {
-            Some(state) => Ok(self.store.report(&state).await?),
+            Some(state) => Ok(self.report_of(&state).await?),
             None => Err(DriveError::NoSuchCampaign { campaign }.into()),
         }
+    }
+
+    async fn report_of(&self, state: &State) -> PortResult<Report> {
+        self.store.report(state, self.driver.clock.now()).await
     }
 }
 

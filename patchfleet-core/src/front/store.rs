@@ -7,15 +7,16 @@ use crate::plan::refuse_presigned;
 use crate::port::PortResult;
 use crate::report::Report;
 use crate::request::PatchRequest;
+use jiff::Timestamp;
 
 impl Store {
-    /// Every campaign, the newest first, and every damage.
+    /// Every campaign, the newest first, and every damage. What may still be done with each is said as of `now`.
     ///
     /// # Errors
     ///
     /// [`PortError`](crate::port::PortError) if the logs cannot be listed.
-    pub async fn campaigns(&self) -> PortResult<CampaignList> {
-        campaigns(self.log.as_ref()).await
+    pub async fn campaigns(&self, now: Timestamp) -> PortResult<CampaignList> {
+        campaigns(self.log.as_ref(), now).await
     }
 
     /// The open campaign of a request's name, if there is one.
@@ -37,13 +38,13 @@ impl Store {
         load(self.log.as_ref(), campaign).await
     }
 
-    /// The report of a campaign, over or not.
+    /// The report of a campaign, over or not. What may still be done about it is said as of `now`.
     ///
     /// # Errors
     ///
     /// [`PortError`](crate::port::PortError) if the results of nodes cannot be read.
-    pub async fn report(&self, state: &State) -> PortResult<Report> {
-        Report::build(state, self.rows.as_ref()).await
+    pub async fn report(&self, state: &State, now: Timestamp) -> PortResult<Report> {
+        Report::build(state, self.rows.as_ref(), now).await
     }
 
     /// Sees that a campaign of the request may begin here, and makes the store's place ready. Planning sees to it as

@@ -196,13 +196,14 @@ pub struct Totals {
 
 impl Report {
     /// Makes the report of a campaign, ended or not. Rows are read one location at a time, and
-    /// only those that need action are kept.
+    /// only those that need action are kept. What may still be done about a unit that is unresolved is said as of `now`:
+    /// a cutoff may have come since the last record.
     ///
     /// # Errors
     ///
     /// Whatever keeps the rows from being read. Rows that are damaged are not an error: the log has the
     /// numbers, and [`LocationReport::unnamed`] says how many nodes have no name.
-    pub async fn build(state: &State, rows: &dyn NodeRows) -> PortResult<Self> {
+    pub async fn build(state: &State, rows: &dyn NodeRows, now: Timestamp) -> PortResult<Self> {
         let plan = state.plan();
         let goal = plan.request.goal();
         let planned: BTreeMap<Location, Option<u32>> = plan
@@ -290,7 +291,7 @@ impl Report {
             started_at: Some(state.planned_at()),
             finished_at: state.finished().map(|(_, at)| at),
             unresolved: state
-                .unresolved_holds(state.last_at())
+                .unresolved_holds(now.max(state.last_at()))
                 .filter(|_| state.finished().is_none())
                 .map(|hold| UnresolvedReport {
                     unit: hold.unit,

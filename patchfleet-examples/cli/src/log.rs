@@ -2,6 +2,7 @@
 
 use crate::args::{CampaignArg, LogArgs};
 use crate::exit::Failure;
+use jiff::Timestamp;
 use patchfleet_core::campaign::{CampaignSummary, LogKey, State, Store};
 use patchfleet_core::id::CampaignId;
 use patchfleet_core::refusal::{Refusal, RefusalCode, RefusalReason};
@@ -165,7 +166,7 @@ impl Logs {
 
     /// The campaigns that can be read, the newest first; the others are named.
     async fn listed(&self) -> Result<Vec<CampaignSummary>, Failure> {
-        let list = self.store.campaigns().await?;
+        let list = self.store.campaigns(Timestamp::now()).await?;
         for damaged in &list.damaged {
             tracing::error!("{}: {}", damaged.log, one_line(&damaged.error.chain()));
         }

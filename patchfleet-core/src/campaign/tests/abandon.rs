@@ -78,7 +78,7 @@ fn a_campaign_that_aws_has_forgotten_is_closed_tells_of_each_node_and_frees_its_
         (starts, stops),
         "it starts and stops nothing"
     );
-    let report = finish(Report::build(&state, &*world.rows)).unwrap();
+    let report = finish(Report::build(&state, &*world.rows, state.last_at())).unwrap();
     assert_eq!(report.exit_code(), 5);
     let nodes = &report.totals.nodes;
     assert_eq!(

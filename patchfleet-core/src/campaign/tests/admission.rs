@@ -334,7 +334,9 @@ fn a_listing_says_why_units_wait_and_how_far_the_campaign_is() {
         while world.executions().is_empty() || drive.state().intended().next().is_some() {
             drive.step().await.unwrap();
         }
-        crate::campaign::campaigns(&*world.log).await.unwrap()
+        crate::campaign::campaigns(&*world.log, jiff::Timestamp::MIN)
+            .await
+            .unwrap()
     });
     let summary = &listed.campaigns[0];
     assert_eq!(summary.finished, None);
@@ -343,7 +345,9 @@ fn a_listing_says_why_units_wait_and_how_far_the_campaign_is() {
     assert_eq!((summary.so_far.locations, summary.so_far.settled), (2, 0));
     let over = finish(async {
         driver.run(world.campaign()).await.unwrap();
-        crate::campaign::campaigns(&*world.log).await.unwrap()
+        crate::campaign::campaigns(&*world.log, jiff::Timestamp::MIN)
+            .await
+            .unwrap()
     });
     assert_eq!(over.campaigns[0].holds, []);
     assert_eq!(over.campaigns[0].so_far.settled, 2);

@@ -491,11 +491,13 @@ fn the_stored_log_comes_to_the_same_status_and_report() {
         for record in stored() {
             let _ = log.append(&key, &record).await.unwrap();
         }
-        let list = campaigns(&log).await.unwrap();
+        let list = campaigns(&log, jiff::Timestamp::MIN).await.unwrap();
         assert!(list.damaged.is_empty(), "{:?}", list.damaged);
         insta::assert_debug_snapshot!("status", list.campaigns[0]);
         let state = State::of_campaign(whole().world.campaign(), &stored()).unwrap();
-        let report = Report::build(&state, &MemoryRows::new()).await.unwrap();
+        let report = Report::build(&state, &MemoryRows::new(), state.last_at())
+            .await
+            .unwrap();
         insta::assert_json_snapshot!("report", report);
         insta::assert_snapshot!("report_in_words", report.to_text());
     });

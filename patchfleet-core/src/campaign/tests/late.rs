@@ -85,7 +85,7 @@ fn a_command_that_aws_begins_after_the_cutoff_is_told_at_once_and_is_no_success(
     // Its node is patched, and that is not what was asked for.
     assert_eq!(outcomes(&state), [LocationOutcome::Succeeded]);
     assert_eq!(state.finished().unwrap().0, FinishedOutcome::Halted);
-    let report = finish(Report::build(&state, &*world.rows)).unwrap();
+    let report = finish(Report::build(&state, &*world.rows, state.last_at())).unwrap();
     assert_eq!(report.exit_code(), 5);
     let detail = &report.locations[0].detail;
     assert!(
@@ -130,7 +130,7 @@ fn a_command_that_was_over_before_the_cutoff_did_not_pass_it_whenever_it_would_h
     *world.aws.expires_late.lock().unwrap() = SignedDuration::from_hours(1);
     let (state, _) = watched(&world);
     assert_eq!(state.finished().unwrap().0, FinishedOutcome::Succeeded);
-    let report = finish(Report::build(&state, &*world.rows)).unwrap();
+    let report = finish(Report::build(&state, &*world.rows, state.last_at())).unwrap();
     assert_eq!(report.locations[0].detail, "");
 }
 

@@ -52,14 +52,16 @@ fn the_loser_is_closed_with_the_winners_name_and_hinders_nobody() {
     let lost = state(&world, loser);
     assert_eq!(lost.name_taken_by(), Some(winner));
     assert_eq!(lost.holds(lost.last_at()), []);
-    let listed = finish(campaigns(&*world.log)).unwrap().campaigns;
+    let listed = finish(campaigns(&*world.log, jiff::Timestamp::MIN))
+        .unwrap()
+        .campaigns;
     let told: Vec<_> = listed
         .iter()
         .map(|one| (one.campaign, one.finished, one.name_taken_by))
         .collect();
     assert!(told.contains(&(winner, None, None)), "{told:?}");
     assert!(told.contains(&(loser, None, Some(winner))), "{told:?}");
-    let report = finish(Report::build(&lost, &*world.rows)).unwrap();
+    let report = finish(Report::build(&lost, &*world.rows, lost.last_at())).unwrap();
     assert_eq!((report.outcome, report.exit_code()), (ReportOutcome::Refused, 3));
     // The name is the winner's until that is over, and nobody's then.
     let name = &world.plan.request.name;

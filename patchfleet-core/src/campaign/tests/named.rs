@@ -311,7 +311,7 @@ fn damaged_rows_keep_no_campaign_from_going_on() {
         [(id(3), NodeOutcome::Failed)].into(),
         "what settled last is kept"
     );
-    let report = finish(Report::build(&state, &*rows)).unwrap();
+    let report = finish(Report::build(&state, &*rows, state.last_at())).unwrap();
     assert_eq!(
         report.locations[0].unnamed, 2,
         "of the two that failed nobody has the name"

@@ -436,5 +436,5 @@ fn an_execution_that_was_started_and_cannot_be_seen_for_minutes_is_waited_for() 
 }
 
 pub(super) fn report(world: &World, state: &State) -> crate::report::Report {
-    finish(crate::report::Report::build(state, &*world.rows)).unwrap()
+    finish(crate::report::Report::build(state, &*world.rows, state.last_at())).unwrap()
 }

@@ -259,7 +259,7 @@ fn law_5_a_stop_whose_sender_died_before_its_answer_is_not_blamed_on_somebody_el
     });
     assert_eq!(blamed.count(), 0, "{events:?}");
     assert_eq!(state.finished().unwrap().0, FinishedOutcome::Halted);
-    let report = finish(Report::build(&state, &*world.rows)).unwrap();
+    let report = finish(Report::build(&state, &*world.rows, state.last_at())).unwrap();
     assert_eq!(report.exit_code(), 5);
     let because = report.left_out_because.clone().unwrap();
     assert_eq!(because, "1 location failed, and the budget allows 0");

@@ -93,7 +93,7 @@ fn assert_all_done_once(world: &World, state: &State, context: &str) {
         *state,
         "{context}"
     );
-    let report = finish(Report::build(state, &*world.rows)).unwrap();
+    let report = finish(Report::build(state, &*world.rows, state.last_at())).unwrap();
     assert_eq!(
         report.totals.nodes.count(NodeOutcome::Done) as usize,
         n,

@@ -5,10 +5,12 @@ use super::once::{assert_all_well, live, world};
 use super::world::*;
 use crate::campaign::{
     DriveError, Event, Hold, HoldReason, LOOK_UP_AFTER, RESEND_WITHIN, StartState, State, TAGS_SEEN_WITHIN,
+    campaigns,
 };
 use crate::id::UnitId;
 use crate::outcome::FinishedOutcome;
 use crate::port::{PortError, PortErrorKind};
+use crate::report::Report;
 use jiff::SignedDuration;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -369,10 +371,10 @@ fn a_refusal_of_what_is_sent_again_says_nothing_of_what_was_sent_before() {
     assert_eq!(world.executions().len(), 0);
 }
 
-#[test]
-fn a_start_whose_command_would_outlive_the_cutoff_is_not_sent_again() {
+/// One unit, whose commands live for up to seven hours, and a cutoff so many hours from now.
+fn world_with_cutoff(hours: i64) -> World {
     let mut world = World::new(&[&[("us-east-1", well())]], 1, 0);
-    let cutoff = *world.clock.0.lock().unwrap() + SignedDuration::from_hours(8);
+    let cutoff = *world.clock.0.lock().unwrap() + SignedDuration::from_hours(hours);
     world.plan.lifetime = serde_json::from_value(serde_json::json!({
         "steps": {"least": 21_600, "most": 21_600}, "node": 10_800, "cutoff": cutoff,
     }))
@@ -381,7 +383,35 @@ fn a_start_whose_command_would_outlive_the_cutoff_is_not_sent_again() {
         let timeout = vec!["3600".to_owned()];
         unit.start.parameters.insert("TimeoutSeconds".to_owned(), timeout);
     }
-    let (world, open) = left_in(world);
+    world
+}
+
+#[test]
+fn status_and_report_no_longer_offer_what_the_time_that_has_passed_since_the_last_record_forbids() {
+    let (world, _) = left_in(world_with_cutoff(12));
+    let state = state(&world);
+    let told = |now| {
+        let report = finish(Report::build(&state, &*world.rows, now)).unwrap();
+        let listed = finish(campaigns(&*world.log, now)).unwrap();
+        let hold = &listed.campaigns[0].holds[0];
+        [report.unresolved[0].detail.clone(), hold.reason.to_string()]
+    };
+    let offer = "--send-again 1` looks for it";
+    for words in told(state.last_at()) {
+        assert!(words.contains(offer), "{words}");
+    }
+    for words in told(state.last_at() + 10 * HOUR) {
+        assert!(!words.contains(offer), "{words}");
+        assert!(
+            words.contains("may not be sent again: a command that is started now may live past"),
+            "{words}"
+        );
+    }
+}
+
+#[test]
+fn a_start_whose_command_would_outlive_the_cutoff_is_not_sent_again() {
+    let (world, open) = left_in(world_with_cutoff(8));
     let words = "it may not be sent again: a command that is started now may live past the cutoff";
     assert!(open.to_string().contains(words), "{open}");
     let refused = send_again(&world, &[1]).unwrap_err();

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 
 fn report(world: &World) -> Report {
     let state = world.run();
-    finish(Report::build(&state, &*world.rows)).unwrap()
+    finish(Report::build(&state, &*world.rows, state.last_at())).unwrap()
 }
 
 fn skip(region: &str, reason: SkipReason, cause: Option<UnknownCause>) -> Skip {
@@ -112,7 +112,7 @@ fn the_exit_code_follows_from_the_outcome() {
 fn a_campaign_that_is_not_over_is_open_and_its_locations_wait_until_something_is_seen_to_run_there() {
     let world = troubled();
     let state = finish(world.driver(1).begin(world.campaign(), &world.plan)).unwrap();
-    let report = finish(Report::build(&state, &*world.rows)).unwrap();
+    let report = finish(Report::build(&state, &*world.rows, state.last_at())).unwrap();
     assert_eq!((report.outcome, report.exit_code()), (ReportOutcome::Open, 4));
     let mut locations = report.locations.iter();
     assert!(locations.all(|location| location.outcome.is_none() && location.waiting));
@@ -135,7 +135,9 @@ fn a_location_whose_unit_was_not_begun_waits_while_another_one_runs() {
         let mut drive = driver.open(world.campaign()).await.unwrap();
         let mut seen = BTreeSet::new();
         loop {
-            let report = Report::build(drive.state(), &*world.rows).await.unwrap();
+            let report = Report::build(drive.state(), &*world.rows, drive.state().last_at())
+                .await
+                .unwrap();
             let text = report.to_text();
             let lines = text.lines().filter(|line| line.contains("us-east-1"));
             let words = lines.map(|line| line.split_whitespace().nth(2).unwrap().to_owned());

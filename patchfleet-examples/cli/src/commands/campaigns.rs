@@ -5,6 +5,7 @@ use super::{print_json, print_text};
 use crate::args::{CampaignArgs, Output, StatusArgs};
 use crate::exit::Failure;
 use crate::log::Logs;
+use jiff::Timestamp;
 use patchfleet_core::campaign::{CampaignSummary, DamagedLog, Hold, HoldReason, LogKey};
 use patchfleet_core::outcome::FinishedOutcome;
 use patchfleet_core::text::{by_number, counted, in_log, one_line};
@@ -19,7 +20,11 @@ const REASONS: usize = 3;
 pub(crate) async fn report(args: CampaignArgs) -> Result<ExitCode, Failure> {
     let logs = Logs::given(&args.log)?;
     let state = logs.named_or_newest(args.campaign).await?;
-    print_report(logs.store.report(&state).await?, args.output.output, &args.log)
+    print_report(
+        logs.store.report(&state, Timestamp::now()).await?,
+        args.output.output,
+        &args.log,
+    )
 }
 
 pub(crate) async fn status(args: StatusArgs) -> Result<ExitCode, Failure> {
@@ -28,7 +33,7 @@ pub(crate) async fn status(args: StatusArgs) -> Result<ExitCode, Failure> {
         Some(campaign) => Some(logs.named(campaign).await?),
         None => None,
     };
-    let all = logs.store.campaigns().await?;
+    let all = logs.store.campaigns(Timestamp::now()).await?;
     let campaigns: Vec<_> = all
         .campaigns
         .iter()

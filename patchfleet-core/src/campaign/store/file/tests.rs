@@ -48,7 +48,7 @@ fn now<T>(future: BoxFuture<'_, PortResult<T>>) -> PortResult<T> {
 }
 
 fn listed(log: &dyn CampaignLog) -> CampaignList {
-    finish(campaigns(log)).unwrap()
+    finish(campaigns(log, jiff::Timestamp::MIN)).unwrap()
 }
 
 fn three_records() -> (tempfile::TempDir, FileLog, PathBuf) {
@@ -409,7 +409,7 @@ fn a_report_counts_the_nodes_whose_rows_are_lost_or_of_another_location() {
         nodes.join("111111111111_us-west-1.json"),
     );
     let whole = fs::read(&east).unwrap();
-    let report = || finish(Report::build(&state, &rows)).unwrap();
+    let report = || finish(Report::build(&state, &rows, state.last_at())).unwrap();
     assert_eq!(report().needs_action.len(), 3);
     assert!(report().locations.iter().all(|one| one.unnamed == 0));
     let damages: [(&str, &dyn Fn()); 4] = [
