@@ -283,9 +283,9 @@ impl Report {
             campaign_id: state.campaign(),
             request: plan.request.name.clone(),
             operation: plan.request.patch.operation,
-            outcome: match state.name_taken_by() {
-                Some(_) => ReportOutcome::Refused,
-                None => state.finished().map(|(outcome, _)| outcome).into(),
+            outcome: match (state.finished(), state.name_taken_by()) {
+                (None, Some(_)) => ReportOutcome::Refused,
+                (finished, _) => finished.map(|(outcome, _)| outcome).into(),
             },
             left_out_because: state.left_out_because().map(|reason| reason.to_string()),
             started_at: Some(state.planned_at()),

@@ -1,7 +1,7 @@
 //! A campaign that lost the race for its request's name and began nothing is closed, and may begin later.
 
 use super::world::*;
-use crate::campaign::{DriveError, Event, State, campaigns, load, open_campaign};
+use crate::campaign::{CampaignLog, Chain, DriveError, Event, LogKey, State, campaigns, load, open_campaign};
 use crate::id::CampaignId;
 use crate::outcome::FinishedOutcome;
 use crate::report::{Report, ReportOutcome};
@@ -125,4 +125,27 @@ fn two_processes_of_one_campaign_never_close_what_the_other_begins() {
         let records = finish(crate::campaign::CampaignLog::read(&*world.log, &key, 0)).unwrap();
         prop_assert_eq!(records.iter().flat_map(|record| &record.events).filter(|event| refused(event)).count(), 1);
     });
+}
+
+#[test]
+fn the_report_of_a_loser_that_was_closed_afterwards_says_how_it_was_closed() {
+    let (world, winner, loser) = raced();
+    let key = LogKey::Campaign(loser);
+    let mut records = finish(CampaignLog::read(&*world.log, &key, 0)).unwrap();
+    let mut chain = Chain::of(&key);
+    for record in &records {
+        chain.take(record).unwrap();
+    }
+    let closed = vec![
+        Event::Abandoned { by: "ops".to_owned() },
+        Event::Finished {
+            outcome: FinishedOutcome::Halted,
+        },
+    ];
+    let last = records.last().unwrap();
+    records.push(chain.record(last.at, last.writer, closed));
+    let closed = State::from_records(&records).unwrap();
+    assert_eq!(closed.name_taken_by(), Some(winner));
+    let report = finish(Report::build(&closed, &*world.rows, closed.last_at())).unwrap();
+    assert_eq!((report.outcome, report.exit_code()), (ReportOutcome::Halted, 5));
 }

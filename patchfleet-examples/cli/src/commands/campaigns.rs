@@ -7,7 +7,6 @@ use crate::exit::Failure;
 use crate::log::Logs;
 use jiff::Timestamp;
 use patchfleet_core::campaign::{CampaignSummary, DamagedLog, Hold, HoldReason, LogKey};
-use patchfleet_core::outcome::FinishedOutcome;
 use patchfleet_core::text::{by_number, counted, in_log, one_line};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -175,9 +174,10 @@ fn as_damage(damaged: &DamagedLog) -> Value {
 }
 
 fn outcome(campaign: &CampaignSummary) -> &'static str {
-    match campaign.name_taken_by {
-        Some(_) => "refused",
-        None => campaign.finished.map_or("open", FinishedOutcome::as_str),
+    match (campaign.finished, campaign.name_taken_by) {
+        (Some(finished), _) => finished.as_str(),
+        (None, Some(_)) => "refused",
+        (None, None) => "open",
     }
 }
 
