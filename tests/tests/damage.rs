@@ -25,7 +25,7 @@ use proptest::{
     prelude::*,
     test_runner::{RngSeed, TestRunner},
 };
-use run::{Became, Run};
+use run::{Became, Run, Why};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -92,10 +92,16 @@ fn it_is_told_or_it_ends_right(run: &Run) {
                     assert_eq!(node["installs"], installs, "a success, and {node}");
                 }
             }
-            Became::Refused(words) => {
-                let named = [run.campaign.to_string(), "weekly".to_owned()];
+            Became::Refused(why, words) => {
+                assert_ne!(*why, Why::Other, "no damage may come to this: {words}");
+                let campaign = run.campaign.to_string();
+                let named = match why {
+                    // The file that a person has to look at.
+                    Why::Damaged => vec![format!("campaigns/{campaign}"), "names/weekly".to_owned()],
+                    _ => vec![campaign],
+                };
                 let is_named = named.iter().any(|name| words.contains(name));
-                assert!(is_named, "it names neither the campaign nor the request: {words}");
+                assert!(is_named, "{why:?}, and it names none of {named:?}: {words}");
             }
         }
     }

@@ -7,7 +7,7 @@ use patchfleet_core::{
     id::{CampaignId, WriterId},
     outcome::FinishedOutcome,
     plan::Plan,
-    port::Ports,
+    port::{PortErrorKind, Ports},
     problem::chain,
     request::PatchRequest,
 };
@@ -22,8 +22,38 @@ use uuid::Uuid;
 #[derive(Debug)]
 pub(crate) enum Became {
     Ended(FinishedOutcome),
-    /// With the whole error.
-    Refused(String),
+    /// With the kind of refusal, and the whole error.
+    Refused(Why, String),
+}
+
+/// Why nothing came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// A log is damaged, or may be that of an open campaign.
+    Damaged,
+    /// Another campaign of the request is open.
+    Open,
+    /// There is no such campaign.
+    Gone,
+    /// Nobody knows whether a start took effect: a person has to say.
+    Unresolved,
+    /// Anything else, which no damage may come to.
+    Other,
+}
+
+impl Why {
+    fn of(error: &DriveError) -> Self {
+        match error {
+            DriveError::Damaged { .. } => Self::Damaged,
+            DriveError::NotBegun { source, .. } if source.kind() == PortErrorKind::Incompatible => {
+                Self::Damaged
+            }
+            DriveError::NameTaken { .. } => Self::Open,
+            DriveError::NoSuchCampaign { .. } => Self::Gone,
+            DriveError::Unresolved { .. } => Self::Unresolved,
+            _ => Self::Other,
+        }
+    }
 }
 
 pub(crate) struct Run {
@@ -92,7 +122,7 @@ impl Run {
                 };
                 became.push(match done {
                     Ok(outcome) => Became::Ended(outcome),
-                    Err(error) => Became::Refused(chain(&error)),
+                    Err(error) => Became::Refused(Why::of(&error), chain(&error)),
                 });
             }
         }
@@ -128,9 +158,11 @@ impl Run {
         }
         words.extend(self.became.iter().map(|became| match became {
             Became::Ended(_) => "ended",
-            Became::Refused(words) if words.contains("has an open campaign already") => "refused: open",
-            Became::Refused(words) if words.contains("there is no campaign") => "refused: gone",
-            Became::Refused(_) => "refused: damaged",
+            Became::Refused(Why::Open, _) => "refused: open",
+            Became::Refused(Why::Gone, _) => "refused: gone",
+            Became::Refused(Why::Damaged, _) => "refused: damaged",
+            Became::Refused(Why::Unresolved, _) => "refused: unresolved",
+            Became::Refused(Why::Other, _) => "refused: other",
         }));
         words.into_iter().map(str::to_owned).collect()
     }

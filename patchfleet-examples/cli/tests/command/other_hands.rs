@@ -225,11 +225,17 @@ async fn a_start_of_which_nobody_knows_is_sent_again_only_when_a_person_says_so(
     );
     let json = bench.run(&[&status[..], &["--output", "json"]].concat()).json();
     let hold = &json[0]["holds"][0];
+    assert_eq!(json[0]["outcome"], "open");
+    assert_eq!(json[0]["so_far"]["unresolved"], 2, "{json:#}");
     assert_eq!(
-        (&hold["waits_for"], &json[0]["outcome"]),
-        (&Value::Null, &json!("open"))
+        (
+            &hold["unit"],
+            &hold["reason"]["unit"],
+            &hold["reason"]["waits_for"]
+        ),
+        (&json!(1), &json!(1), &json!("person")),
+        "{json:#}"
     );
-    assert_eq!(hold["reason"]["waits_for"], "person", "{json:#}");
     assert!(hold["words"].as_str().unwrap().contains(&command), "{json:#}");
     let again = finish(against(&bench, &sim, "us-east-1", &resume)).await.exits(4);
     assert_eq!(

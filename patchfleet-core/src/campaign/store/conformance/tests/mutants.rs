@@ -39,6 +39,8 @@ enum Flaw {
     ListsUnread,
     HasNoNames,
     GivesTheFirstAsLast,
+    GivesTheLastAsFirst,
+    DamagedFirstIsNone,
     RoundsTimes,
     TrimsTexts,
     RefusesLarge,
@@ -244,6 +246,15 @@ impl CampaignLog for Handle {
             F::HasNoNames => ready(Ok(None)),
             _ => ready(self.of.bucket.request_name(campaign)),
         }
+    }
+
+    fn first(&self, log: &LogKey) -> BoxFuture<'_, PortResult<Option<Record>>> {
+        let log = self.kept_as(log);
+        ready(match self.of.flaw {
+            F::GivesTheLastAsFirst => self.of.bucket.last(&log),
+            F::DamagedFirstIsNone => Ok(self.of.bucket.first(&log).ok().flatten()),
+            _ => self.of.bucket.first(&log),
+        })
     }
 
     fn last(&self, log: &LogKey) -> BoxFuture<'_, PortResult<Option<Record>>> {
@@ -493,6 +504,8 @@ found! {
     the_kit_finds_a_store_that_lists_what_is_not_there: ListsUnread, NothingIsNothing, Listed;
     the_kit_finds_a_store_that_does_not_say_whose_a_campaign_is: HasNoNames, FirstAndLast, DamageIsTold;
     the_kit_finds_a_store_that_gives_the_first_record_as_the_last: GivesTheFirstAsLast, FirstAndLast;
+    the_kit_finds_a_store_that_gives_the_last_record_as_the_first: GivesTheLastAsFirst, FirstAndLast;
+    the_kit_finds_a_store_whose_damaged_first_record_is_none: DamagedFirstIsNone, DamageIsTold;
     the_kit_finds_a_store_that_rounds_times: RoundsTimes, ByteForByte, AppendsInOrder;
     the_kit_finds_a_store_that_trims_texts: TrimsTexts, ByteForByte;
     the_kit_finds_a_store_that_keeps_no_large_record: RefusesLarge, LargeRecords;
