@@ -52,6 +52,8 @@ pub enum Rule {
     Order,
     /// So many locations at once, so many that fail.
     Budget,
+    /// A start of which nobody knows whether it took effect is sent again only if a person says so.
+    Person,
 }
 
 /// Why a unit is not begun yet.
@@ -112,6 +114,10 @@ pub enum HoldReason {
     Unresolved {
         /// The other unit.
         of: UnitId,
+        /// How many locations have failed.
+        failed: u32,
+        /// How many locations of units may have failed of which nobody knows whether they run.
+        unknown: u64,
         /// How many locations may fail.
         allowed: u32,
     },
@@ -165,10 +171,15 @@ impl fmt::Display for HoldReason {
                  `patchfleet resume {campaign}` looks for it once more; once nothing of it can run any more, \
                  `patchfleet abandon {campaign}` closes the campaign"
             ),
-            Self::Unresolved { of, allowed } => write!(
+            Self::Unresolved {
+                of,
+                failed,
+                unknown,
+                allowed,
+            } => write!(
                 f,
-                "it is not known whether unit {of} runs, so each of its locations may have failed, and the budget \
-                 allows {allowed}"
+                "{failed} of the {allowed} locations that may fail have failed, and {unknown} more may have, as it is \
+                 not known whether unit {of} runs"
             ),
             Self::NextAttempt => {
                 f.write_str("Run Command refused its last command whole, and its nodes are asked for again")
@@ -268,7 +279,7 @@ impl State {
     pub(crate) fn unresolved_holds(&self, now: Timestamp) -> impl Iterator<Item = Hold> {
         self.unresolved().map(move |unit| Hold {
             unit,
-            rule: Rule::Order,
+            rule: Rule::Person,
             reason: HoldReason::Person {
                 campaign: self.campaign(),
                 unit,

@@ -190,7 +190,7 @@ pub enum Event {
     },
     /// Nobody knows whether the start took effect, and AWS may have forgotten its client token: it is not sent
     /// again unless a person says so ([`SendAgain`](Self::SendAgain)). The unit may run. So it keeps its places,
-    /// its nodes count as in flight, and the campaign is not over.
+    /// each of its locations may have failed, and the campaign is not over.
     StartUnresolved {
         /// The unit.
         unit: UnitId,

@@ -80,7 +80,7 @@ pub struct SoFar {
     pub nodes: u64,
     /// Nodes that are through, well or not.
     pub through: u64,
-    /// Locations of units of which nobody knows whether they run. Their nodes count as in flight.
+    /// Locations of units of which nobody knows whether they run.
     pub unresolved: u64,
 }
 

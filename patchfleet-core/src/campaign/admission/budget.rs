@@ -16,11 +16,16 @@ pub(in crate::campaign) fn verdict(state: &State, unit: UnitId, _now: Timestamp)
         return hold(HoldReason::Results { locations: undecided });
     }
     let (failed, allowed) = (state.failed_locations(), state.plan().location_errors());
-    let may_have_failed = state.unresolved_locations().saturating_add(failed.into());
+    let unknown = state.unresolved_locations();
     if let Some(of) = state.unresolved().next()
-        && may_have_failed > u64::from(allowed)
+        && unknown.saturating_add(failed.into()) > u64::from(allowed)
     {
-        return hold(HoldReason::Unresolved { of, allowed });
+        return hold(HoldReason::Unresolved {
+            of,
+            failed,
+            unknown,
+            allowed,
+        });
     }
     let (taken, needed, of) = (
         state.places_taken(),

@@ -71,7 +71,7 @@ pub enum StartState {
         detail: String,
     },
     /// Nobody knows, and it is not sent again unless a person says so. It may run, so it keeps its places, and
-    /// its nodes count as in flight.
+    /// each of its locations may have failed.
     Unresolved {
         /// What was sent.
         intent: Box<Intent>,

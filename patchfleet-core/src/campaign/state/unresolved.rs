@@ -1,7 +1,7 @@
 //! Starts of which nobody knows whether they took effect.
 //!
-//! Such a unit may run. So it keeps its places, each of its locations may have failed, its nodes count as in
-//! flight, and the campaign is not over until AWS shows its execution or a person has its start sent again.
+//! Such a unit may run. So it keeps its places, each of its locations may have failed, and the campaign is not over
+//! until AWS shows its execution or a person has its start sent again.
 
 use super::{State, StopReason};
 use crate::id::UnitId;

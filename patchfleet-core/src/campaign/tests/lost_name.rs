@@ -78,7 +78,7 @@ fn the_loser_begins_when_it_is_begun_again_and_the_name_is_free() {
     let (world, winner, loser) = raced();
     let records = |world: &World| state(world, loser).next_seq();
     let before = records(&world);
-    // As a scheduler does, which tries its slot again. It is said once.
+    // As for an event that is delivered again. It is said once.
     for _ in 0..3 {
         let refused = finish(begin(&world, 5, loser)).unwrap_err();
         assert!(matches!(refused, DriveError::NameTaken { open, .. } if open == winner));

@@ -4,8 +4,8 @@
 use super::once::{assert_all_well, live, world};
 use super::world::*;
 use crate::campaign::{
-    DriveError, Event, Hold, HoldReason, LOOK_UP_AFTER, RESEND_WITHIN, StartState, State, TAGS_SEEN_WITHIN,
-    campaigns,
+    DriveError, Event, Hold, HoldReason, LOOK_UP_AFTER, RESEND_WITHIN, Rule, StartState, State,
+    TAGS_SEEN_WITHIN, campaigns,
 };
 use crate::id::UnitId;
 use crate::outcome::FinishedOutcome;
@@ -152,8 +152,8 @@ fn an_unresolved_start_leaves_its_campaign_open_and_says_what_to_type() {
             (1, advice),
             (
                 2,
-                "it is not known whether unit 1 runs, so each of its locations may have failed, and the budget \
-                 allows 0"
+                "0 of the 0 locations that may fail have failed, and 1 more may have, as it is not known whether unit \
+                 1 runs"
                     .to_owned()
             )
         ]
@@ -423,6 +423,12 @@ fn a_start_whose_command_would_outlive_the_cutoff_is_not_sent_again() {
 fn one_hold_has_one_form_in_json() {
     let (world, _) = left(2, 0);
     let state = state(&world);
+    let rules: Vec<Rule> = state
+        .holds(state.last_at())
+        .iter()
+        .map(|hold| hold.rule)
+        .collect();
+    assert_eq!(rules, [Rule::Person, Rule::Budget]);
     let reasons: Vec<HoldReason> = state
         .holds(state.last_at())
         .into_iter()
@@ -434,7 +440,7 @@ fn one_hold_has_one_form_in_json() {
             {"waits_for": "person", "campaign": world.campaign(), "unit": 1,
              "detail": "the start has no answer, no execution has its tag, and AWS may have forgotten its client token",
              "kept": null},
-            {"waits_for": "unresolved", "of": 1, "allowed": 0},
+            {"waits_for": "unresolved", "of": 1, "failed": 0, "unknown": 1, "allowed": 0},
         ])
     );
 }
