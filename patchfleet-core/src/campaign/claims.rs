@@ -221,12 +221,12 @@ impl Journal<'_> {
     }
 
     /// Sees that a campaign whose record 0 names another request is of that one, as far as it matters: a name that
-    /// was damaged may be this one. What is over hinders nobody, and whose claim agrees is what it says.
+    /// was damaged may be this one. What is over, or was refused its name, hinders nobody, and whose claim agrees is what it says.
     async fn is_of(&self, campaign: CampaignId, name: RequestName) -> PortResult<()> {
         let key = LogKey::Campaign(campaign);
         match self.patiently(|log| log.last(&key)).await {
             Ok(None) => return Ok(()),
-            Ok(Some(last)) if last.seq == 0 || last.ends_campaign() => return Ok(()),
+            Ok(Some(last)) if last.seq == 0 || last.refuses_name() || last.ends_campaign() => return Ok(()),
             Err(error) if error.kind() != PortErrorKind::Incompatible => return Err(error),
             Ok(Some(_)) | Err(_) => {}
         }

@@ -35,7 +35,8 @@ pub struct StillUnread {
 }
 
 impl Driver {
-    /// Reads the results again that could not be read when their locations settled. Starts nothing.
+    /// Reads the results again that could not be read when their locations settled. Starts nothing, and claims no
+    /// name.
     /// The campaign may be over, or be driven by somebody else meanwhile.
     ///
     /// # Errors
@@ -43,7 +44,8 @@ impl Driver {
     /// As [`run`](Self::run), but for reads in the locations that fail: those are listed in what is
     /// given back.
     pub async fn collect_again(&self, campaign: CampaignId) -> Result<Recollected, DriveError> {
-        let mut drive = self.open(campaign).await?;
+        // Nothing is claimed: a campaign that was refused its name stays so.
+        let mut drive = self.look_up(campaign).await?;
         drive.require_writable()?;
         let (mut read, mut unread) = (0_u32, vec![]);
         for (unit, location) in drive.state.unread() {

@@ -149,3 +149,63 @@ fn the_report_of_a_loser_that_was_closed_afterwards_says_how_it_was_closed() {
     let report = finish(Report::build(&closed, &*world.rows, closed.last_at())).unwrap();
     assert_eq!((report.outcome, report.exit_code()), (ReportOutcome::Halted, 5));
 }
+
+#[test]
+fn the_results_of_a_loser_are_asked_for_and_it_begins_nothing_and_claims_nothing() {
+    let (world, winner, loser) = raced();
+    finish(world.driver(3).run(winner)).unwrap();
+    let before = state(&world, loser);
+    let read = finish(world.driver(4).collect_again(loser)).unwrap();
+    assert_eq!((read.read, read.unread.len()), (0, 0));
+    assert_eq!(state(&world, loser), before);
+    let name = &world.plan.request.name;
+    assert_eq!(finish(open_campaign(&*world.log, name)).unwrap(), None);
+}
+
+#[cfg(feature = "file-log")]
+#[test]
+fn a_loser_whose_name_is_damaged_hinders_no_other_name() {
+    #![expect(clippy::disallowed_methods, reason = "the test damages the file by hand")]
+    use crate::campaign::{Appended, FileLog};
+    use std::{fs, sync::Arc};
+    let (world, winner, loser) = raced();
+    let dir = tempfile::tempdir().unwrap();
+    let log = Arc::new(FileLog::new(dir.path()));
+    for id in [winner, loser] {
+        let key = LogKey::Campaign(id);
+        for record in finish(world.log.read(&key, 0)).unwrap() {
+            assert_eq!(finish(log.append(&key, &record)).unwrap(), Appended::Yes);
+        }
+    }
+    let path = dir
+        .path()
+        .join("campaigns")
+        .join(loser.to_string())
+        .join("log.jsonl");
+    let whole = fs::read(&path).unwrap();
+    let name = world.plan.request.name.as_str();
+    let at = whole
+        .windows(name.len())
+        .position(|bytes| bytes == name.as_bytes())
+        .unwrap();
+    let mut other = world.plan.clone();
+    other.request.name = "weekly-windows".parse().unwrap();
+    for bit in 0..name.len() {
+        let mut bytes = whole.clone();
+        // Another letter, so that it is a name still.
+        bytes[at + bit] = if bytes[at + bit] == b'x' { b'y' } else { b'x' };
+        fs::write(&path, bytes).unwrap();
+        let driver = crate::campaign::Driver {
+            log: log.clone(),
+            ..world.driver(5)
+        };
+        let event = format!("of another name {bit}");
+        finish(driver.begin(world.campaign_of(&event), &other)).unwrap();
+        let begun = dir
+            .path()
+            .join("campaigns")
+            .join(world.campaign_of(&event).to_string());
+        fs::remove_dir_all(begun).unwrap();
+        fs::remove_dir_all(dir.path().join("names")).unwrap();
+    }
+}
