@@ -120,6 +120,20 @@ pub enum DriveError {
     /// The campaign is not closed.
     #[error(transparent)]
     NotAbandoned(Refusal),
+    /// Whether a unit that seems to be left out was begun before the log lost that cannot be seen, and nothing else is
+    /// left to do. Nothing is said of the unit: whoever drives the campaign next looks for it anew.
+    #[error(
+        "campaign {campaign} stays open: its log may have lost that unit {unit} was begun, and whether it runs cannot \
+         be seen; resume it later"
+    )]
+    Unsought {
+        /// The campaign.
+        campaign: CampaignId,
+        /// The unit.
+        unit: UnitId,
+        /// Why.
+        source: PortError,
+    },
     /// Whether a unit runs cannot be seen, so it is not sent again.
     #[error("nothing is sent again: whether unit {unit} of campaign {campaign} runs cannot be seen")]
     Unlooked {

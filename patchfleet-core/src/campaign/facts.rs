@@ -21,8 +21,6 @@ pub(super) enum Fact {
     Started(UnitId, u32, ExecutionId),
     /// The unit, which attempt, and what that began before the log lost it.
     BegunBefore(UnitId, u32, ExecutionId),
-    /// The unit, which attempt, and why nobody can tell whether that was begun before the log lost it.
-    MayBeBegun(UnitId, u32, String),
     /// What this writer sent last had no effect.
     NotTaken {
         unit: UnitId,
@@ -108,7 +106,6 @@ impl Fact {
             self,
             Self::Started(..)
                 | Self::BegunBefore(..)
-                | Self::MayBeBegun(..)
                 | Self::NotTaken { .. }
                 | Self::Observed(..)
                 | Self::Seen(..)
@@ -169,14 +166,7 @@ impl Fact {
                     unit: *unit,
                     execution: execution.clone(),
                 };
-                begun_before(state, *unit, *attempt, started, now)
-            }
-            Self::MayBeBegun(unit, attempt, detail) => {
-                let unresolved = Event::StartUnresolved {
-                    unit: *unit,
-                    detail: detail.clone(),
-                };
-                begun_before(state, *unit, *attempt, unresolved, now)
+                begun_before(state, *unit, *attempt, started)
             }
             Self::NotSent {
                 unit,
@@ -379,12 +369,15 @@ pub(super) fn cancel_seen(
 }
 
 /// What became of a start that the log has lost, after the intent that it lost too; nothing if somebody has begun the
-/// unit since.
-fn begun_before(state: &State, id: UnitId, attempt: u32, became: Event, now: Timestamp) -> Vec<Event> {
+/// unit since. When it was sent is not known, so its commands are said to live as long as they would if it was sent
+/// right after it was planned.
+fn begun_before(state: &State, id: UnitId, attempt: u32, became: Event) -> Vec<Event> {
     let is_next = state.units().get(&id).is_some_and(|unit| {
         matches!(unit.start, StartState::NotStarted) && unit.refused_attempts.saturating_add(1) == attempt
     });
-    let request = is_next.then(|| request(state, id, attempt, now)).flatten();
+    let request = is_next
+        .then(|| request(state, id, attempt, state.planned_at()))
+        .flatten();
     request.map_or(vec![], |request| {
         let intended = Event::StartIntended {
             unit: id,

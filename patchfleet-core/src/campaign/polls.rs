@@ -16,6 +16,13 @@ pub const LOOK_UP_AFTER: SignedDuration = SignedDuration::from_secs(15);
 /// again and again, and not sent again: the client token may be forgotten sooner than the tag is seen.
 pub const TAGS_SEEN_WITHIN: SignedDuration = SignedDuration::from_mins(2);
 
+/// Within what time of its intent in the log a start is sent. One that cannot be is not sent, and is intended anew.
+/// Another driver that sees the intent looks for it for [`TAGS_SEEN_WITHIN`] before it sends it itself, so what was
+/// sent has a minute and a half of that to be shown by its tag. A process that stands still between its look at the
+/// clock and the call can send later all the same. Then only the client token keeps the start from taking effect
+/// twice.
+pub(super) const SENT_WITHIN: SignedDuration = SignedDuration::from_secs(30);
+
 /// How often a start of which nobody knows whether it took effect is looked for, while a driver follows other units
 /// of the campaign.
 pub(super) const UNRESOLVED_EVERY: SignedDuration = SignedDuration::from_mins(5);

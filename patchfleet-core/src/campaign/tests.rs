@@ -29,6 +29,7 @@ mod outcomes;
 mod outlives;
 mod presigned;
 mod runbook;
+mod sent_late;
 mod side_by_side;
 mod starting;
 mod stops;

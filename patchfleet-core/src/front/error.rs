@@ -84,9 +84,14 @@ fn of_driving(error: &DriveError) -> Remedy {
     match (error, port) {
         (E::NotBegun { .. }, Some(port)) if port.kind() == PortErrorKind::Invalid => Remedy::OtherPlace,
         (E::Log { .. } | E::Rows { .. }, Some(port)) => of_port(port),
-        (E::NotBegun { .. } | E::Credentials { .. } | E::Observe { .. } | E::Unlooked { .. }, _) => {
-            Remedy::TryLater
-        }
+        (
+            E::NotBegun { .. }
+            | E::Credentials { .. }
+            | E::Observe { .. }
+            | E::Unlooked { .. }
+            | E::Unsought { .. },
+            _,
+        ) => Remedy::TryLater,
         _ => Remedy::Look,
     }
 }

@@ -9,11 +9,12 @@ use super::calls::Answer;
 use super::{Drive, DriveError, Driver};
 use crate::campaign::facts::Fact;
 use crate::campaign::memory::UnitTask;
-use crate::campaign::polls::{Failures, later};
+use crate::campaign::polls::{Failures, LOOK_UP_AFTER, TAGS_SEEN_WITHIN, UNRESOLVED_EVERY, later};
 use crate::campaign::start;
 use crate::campaign::state::StartState;
 use crate::id::{ClientToken, DocumentName, ExecutionId, UnitId};
 use crate::port::{BoxFuture, PortError, PortErrorKind, PortResult};
+use jiff::Timestamp;
 
 impl<'d> Drive<'d> {
     /// Looks for a unit that seems not to have been begun.
@@ -26,40 +27,62 @@ impl<'d> Drive<'d> {
         let attempt = of.refused_attempts.saturating_add(1);
         let token = self.state.campaign().client_token(unit, attempt);
         let document = self.state.plan().request.automation.document.clone();
+        let asked_at = self.now();
         Some(Box::pin(async move {
-            Answer::Sought(unit, attempt, find(driver, &document, token).await)
+            Answer::Sought(unit, attempt, asked_at, find(driver, &document, token).await)
         }))
     }
 
-    /// What came of looking for it.
+    /// What came of looking for it, when that was.
+    ///
+    /// That it is not there counts only [`TAGS_SEEN_WITHIN`] after the driver opened the log: what the log lost was sent
+    /// before that.
     pub(super) fn learn_sought(
         &mut self,
         unit: UnitId,
         attempt: u32,
+        asked_at: Timestamp,
         sought: PortResult<Option<ExecutionId>>,
     ) -> Result<Option<Fact>, DriveError> {
         let now = self.now();
         self.memory.unit_tasks.end(&UnitTask::Start(unit));
+        let counts_from = later(self.opened_at, TAGS_SEEN_WITHIN);
         let asked = self.memory.unit(unit);
         let error = match sought {
             Ok(found) => {
-                asked.looked_before = true;
-                asked.find_at = None;
                 asked.find_failures = Failures::default();
+                asked.looked_before = found.is_some() || asked_at >= counts_from;
+                asked.find_at = (!asked.looked_before).then(|| later(now, LOOK_UP_AFTER).max(counts_from));
                 return Ok(found.map(|execution| Fact::BegunBefore(unit, attempt, execution)));
             }
             Err(error) => error,
         };
         asked.find_failures.add(error.kind());
-        asked.find_at = Some(later(now, asked.find_failures.backoff()));
-        if !asked.find_failures.are_too_many() {
-            return Ok(None);
-        }
-        if error.kind() == PortErrorKind::Credentials {
+        let too_many = asked.find_failures.are_too_many();
+        asked.find_at = Some(match too_many {
+            true => later(now, UNRESOLVED_EVERY),
+            false => later(now, asked.find_failures.backoff()),
+        });
+        if too_many && error.kind() == PortErrorKind::Credentials {
             return Err(self.no_credentials(error));
         }
-        asked.looked_before = true;
-        Ok(Some(Fact::MayBeBegun(unit, attempt, error.to_string())))
+        if !too_many || self.follows_something() {
+            return Ok(None);
+        }
+        Err(DriveError::Unsought {
+            campaign: self.state.campaign(),
+            unit,
+            source: error,
+        })
+    }
+
+    /// Whether something of the campaign runs or is being sent, so that it is to be followed.
+    fn follows_something(&self) -> bool {
+        let runs = self.state.open().any(|unit| {
+            let unit = self.state.units().get(&unit);
+            unit.is_some_and(|unit| !unit.is_unresolved())
+        });
+        runs || self.state.intended().next().is_some()
     }
 }
 

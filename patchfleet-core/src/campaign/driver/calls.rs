@@ -3,22 +3,25 @@
 use super::trouble::tried;
 use super::{Drive, Driver, begun_before};
 use crate::campaign::collect::{Collected, Found, Job};
-use crate::campaign::decide::Call;
+use crate::campaign::decide::{Call, forgotten_from};
 use crate::campaign::facts::Basis;
 use crate::campaign::memory::{LocationTask, UnitTask};
 use crate::campaign::observe::{self, Below, Observed};
+use crate::campaign::polls::{SENT_WITHIN, later};
 use crate::campaign::start;
-use crate::campaign::state::{StartState, State};
-use crate::id::{ExecutionId, Location, UnitId};
+use crate::campaign::state::{Intent, StartState, State};
+use crate::id::{ExecutionId, Location, UnitId, WriterId};
 use crate::port::{BoxFuture, ExecutionStatus, PortError, PortErrorKind, PortResult, StopType};
 use crate::runbook::{Changed, NotCompared};
 use futures_util::future::{Either, select};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt as _, StreamExt as _};
+use jiff::Timestamp;
 use std::collections::{BTreeSet, VecDeque};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 
 /// What came of a call.
@@ -28,9 +31,12 @@ pub(super) enum Answer {
     Sent(UnitId, u32, PortResult<ExecutionId>),
     /// The unit, which attempt, and why it was not sent: it could not be seen whether it had been before.
     Unseen(UnitId, u32, PortError),
-    Looked(UnitId, u32, PortResult<Option<ExecutionId>>),
-    /// The unit, which attempt comes next, and what that had begun before.
-    Sought(UnitId, u32, PortResult<Option<ExecutionId>>),
+    /// The unit, and which attempt. It was not sent: its time was over, or nothing more was to begin by then.
+    NotSent(UnitId, u32),
+    /// The unit, which attempt, when it was looked for, and what was found.
+    Looked(UnitId, u32, Timestamp, PortResult<Option<ExecutionId>>),
+    /// The unit, which attempt comes next, when it was looked for, and what that had begun before.
+    Sought(UnitId, u32, Timestamp, PortResult<Option<ExecutionId>>),
     Observed(UnitId, PortResult<Observed>),
     Stopped(UnitId, StopType, PortResult<()>),
     /// With the execution that was looked at.
@@ -62,6 +68,8 @@ pub(super) struct Calls<'d> {
     // Never locked. A mutex may be shared between threads although what is in it may not, and a drive is.
     under_way: Mutex<FuturesUnordered<BoxFuture<'d, Answer>>>,
     answers: VecDeque<Answer>,
+    /// The starts that are being sent, each with whether it is not to be sent any more.
+    called_off: Vec<(UnitId, Arc<AtomicBool>)>,
 }
 
 /// For how many turns of the runtime an answer is waited for before anybody overtakes it.
@@ -74,6 +82,24 @@ impl<'d> Calls<'d> {
 
     fn push(&mut self, call: BoxFuture<'d, Answer>) {
         self.under_way().push(call);
+    }
+
+    /// What a start asks right before it is sent: whether it was called off meanwhile.
+    fn may_be_called_off(&mut self, unit: UnitId) -> Arc<AtomicBool> {
+        let is_called_off = Arc::new(AtomicBool::new(false));
+        self.called_off.push((unit, Arc::clone(&is_called_off)));
+        is_called_off
+    }
+
+    /// Calls off the starts that may not be sent any more. Those that were sent by now run.
+    pub(super) fn call_off(&mut self, may_not_start: impl Fn(UnitId) -> bool) {
+        // What has its answer asks no more.
+        self.called_off.retain(|(_, asked)| Arc::strong_count(asked) > 1);
+        for (unit, is_called_off) in &self.called_off {
+            if may_not_start(*unit) {
+                is_called_off.store(true, Ordering::Relaxed);
+            }
+        }
     }
 
     /// Whether every answer has been taken.
@@ -178,11 +204,13 @@ impl<'d> Drive<'d> {
         }
     }
 
-    fn start(&self, unit: UnitId, attempt: u32) -> Option<BoxFuture<'d, Answer>> {
+    fn start(&mut self, unit: UnitId, attempt: u32) -> Option<BoxFuture<'d, Answer>> {
         let driver = self.driver;
         let StartState::Intended(intent) = &self.state.units().get(&unit)?.start else {
             return None;
         };
+        let until = sent_until(intent, driver.writer)?;
+        let is_called_off = self.calls.may_be_called_off(unit);
         let token = self.state.campaign().client_token(unit, attempt);
         let request = intent.request.clone();
         let may_be_begun = self.memory.may_be_begun(unit);
@@ -194,6 +222,10 @@ impl<'d> Drive<'d> {
                     Err(error) => return Answer::Unseen(unit, attempt, error),
                 }
             }
+            // Nothing is waited for between this and the call.
+            if driver.clock.now() > until || is_called_off.load(Ordering::Relaxed) {
+                return Answer::NotSent(unit, attempt);
+            }
             Answer::Sent(unit, attempt, driver.automation.start(&request, token).await)
         }))
     }
@@ -204,9 +236,10 @@ impl<'d> Drive<'d> {
         let attempt = intent.attempt;
         let token = self.state.campaign().client_token(unit, attempt);
         let document = intent.request.document_name.clone();
+        let asked_at = self.now();
         Some(Box::pin(async move {
             let found = start::find(&*driver.automation, &document, token).await;
-            Answer::Looked(unit, attempt, found)
+            Answer::Looked(unit, attempt, asked_at, found)
         }))
     }
 
@@ -279,6 +312,15 @@ impl<'d> Drive<'d> {
             Answer::Collected(unit, location, basis, collected, found)
         }))
     }
+}
+
+/// Until when this writer may send the start that it has just intended; `None`: it has not. AWS has to remember the
+/// client token of what was sent first, too.
+fn sent_until(intent: &Intent, writer: WriterId) -> Option<Timestamp> {
+    let own = intent.in_doubt.iter().rfind(|sending| sending.writer == writer)?;
+    let until = later(own.at, SENT_WITHIN);
+    let forgotten = intent.in_doubt.first().and_then(forgotten_from);
+    Some(forgotten.map_or(until, |from| until.min(from)))
 }
 
 /// What a call is made for.

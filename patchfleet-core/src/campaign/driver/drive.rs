@@ -24,6 +24,8 @@ pub struct Drive<'d> {
     pub(super) read_at: Timestamp,
     /// Whether another driver has written into the log meanwhile.
     pub(super) has_company: bool,
+    /// When the log was read for the first time. What it had lost by then was sent before.
+    pub(super) opened_at: Timestamp,
     /// For how long nobody may have driven the campaign, if more of it is to be begun.
     pub(super) longest_gap: Option<SignedDuration>,
     pub(super) calls: Calls<'d>,
@@ -41,6 +43,7 @@ impl<'d> Drive<'d> {
             state,
             stale: false,
             read_at,
+            opened_at: now,
             has_company: false,
             longest_gap: None,
             calls: Calls::default(),

@@ -6,6 +6,7 @@ use crate::campaign::Event;
 use crate::campaign::decide::forgotten_from;
 use crate::campaign::facts::Fact;
 use crate::campaign::state::StartState;
+use crate::id::UnitId;
 use crate::port::PortErrorKind;
 use jiff::{SignedDuration, Timestamp};
 
@@ -47,7 +48,7 @@ impl Drive<'_> {
             let _ = self.append(vec![Event::Unattended { since }]).await?;
             return Ok(false);
         }
-        let not_sent: Vec<Fact> = events.iter().filter_map(not_sent).collect();
+        let not_sent: Vec<Fact> = events.iter().filter_map(intended_not_sent).collect();
         if self.append(events).await? == Appended::Conflict {
             return Ok(false);
         }
@@ -79,20 +80,30 @@ impl Drive<'_> {
             let first = intent.in_doubt.first();
             first.is_some_and(|first| forgotten_from(first).is_none_or(|from| now >= from))
         };
-        self.undriven_since().is_none() && !self.state.is_stopped(now) && !starts.iter().any(is_old)
+        let is_stopped = |fact: &Fact| match fact {
+            Fact::NotTaken { unit, .. } => self.state.keeps_from_sending(*unit, now),
+            _ => false,
+        };
+        self.undriven_since().is_none() && !starts.iter().any(|fact| is_stopped(fact) || is_old(fact))
+    }
+}
+
+/// That the start which is intended was not sent.
+fn intended_not_sent(intent: &Event) -> Option<Fact> {
+    match intent {
+        Event::StartIntended { unit, attempt, .. } => Some(not_sent(*unit, *attempt)),
+        _ => None,
     }
 }
 
 /// That the start was not sent.
-fn not_sent(intent: &Event) -> Option<Fact> {
-    let Event::StartIntended { unit, attempt, .. } = intent else {
-        return None;
-    };
-    Some(Fact::NotTaken {
-        unit: *unit,
-        attempt: *attempt,
+pub(super) fn not_sent(unit: UnitId, attempt: u32) -> Fact {
+    Fact::NotTaken {
+        unit,
+        attempt,
         kind: PortErrorKind::Unavailable,
-        detail: "the log took it so late that it was not sent".to_owned(),
+        detail: "the log, or the look whether it was begun before, took so long that it was not sent"
+            .to_owned(),
         for_good: false,
-    })
+    }
 }

@@ -1,6 +1,7 @@
 //! What an answer tells, and when to ask again.
 
 use super::calls::Answer;
+use super::hold::not_sent;
 use super::{Drive, DriveError};
 use crate::campaign::collect::{Collected, Found, Settlement};
 use crate::campaign::facts::{Basis, Fact};
@@ -48,7 +49,15 @@ impl Drive<'_> {
                 self.learn_sent(unit, attempt, sent, facts)?;
             }
             Answer::Unseen(unit, attempt, error) => self.learn_sent(unit, attempt, Err(error), facts)?,
-            Answer::Looked(unit, attempt, found) => {
+            Answer::NotSent(unit, attempt) => {
+                self.memory.unit_tasks.end(&UnitTask::Start(unit));
+                // It was looked for, if it had to be, and what was compared for it is old by now.
+                let asked = self.memory.unit(unit);
+                asked.looked_before = true;
+                asked.compared_at = None;
+                facts.push(not_sent(unit, attempt));
+            }
+            Answer::Looked(unit, attempt, asked_at, found) => {
                 self.memory.unit_tasks.end(&UnitTask::Start(unit));
                 if !self.is_intended(unit, attempt) {
                     return Ok(()); // what is remembered is of another attempt
@@ -57,7 +66,7 @@ impl Drive<'_> {
                 match found {
                     Ok(Some(execution)) => facts.push(Fact::Started(unit, attempt, execution)),
                     Ok(None) => {
-                        asked.not_found_at = Some(now);
+                        asked.not_found_at = Some(asked_at);
                         asked.find_failures = Failures::default();
                         asked.find_at = Some(later(now, LOOK_UP_AFTER));
                         // It was not sent in vain: it is sent again at once.
@@ -75,8 +84,8 @@ impl Drive<'_> {
                     }
                 }
             }
-            Answer::Sought(unit, attempt, sought) => {
-                facts.extend(self.learn_sought(unit, attempt, sought)?);
+            Answer::Sought(unit, attempt, asked_at, sought) => {
+                facts.extend(self.learn_sought(unit, attempt, asked_at, sought)?);
             }
             Answer::Stopped(unit, kind, stopped) => {
                 facts.extend(self.learn_stopped(unit, kind, stopped, now)?);

@@ -30,7 +30,8 @@ impl Driver {
     ///
     /// Of persons and drivers that do so at once, one sends, as its intent is in the log before; the others find
     /// that. So a unit is started twice only if its first start took effect, AWS does not show that within
-    /// [`TAGS_SEEN_WITHIN`], nor just now, and AWS has forgotten the client token.
+    /// [`TAGS_SEEN_WITHIN`], nor just now, and AWS has forgotten the client token. Or if AWS has forgotten the token and
+    /// a process stood still for minutes between its last look at the clock and its call.
     ///
     /// # Errors
     ///

@@ -82,7 +82,14 @@ pub(super) fn told_of(answer: &Answer) -> Told {
             };
             (call, failed(Task::Unit(UnitTask::Start(*unit)), error))
         }
-        Answer::Looked(unit, _, found) | Answer::Sought(unit, _, found) => {
+        Answer::NotSent(unit, attempt) => {
+            let call = Call::Start {
+                unit: *unit,
+                attempt: *attempt,
+            };
+            (call, Came::Well)
+        }
+        Answer::Looked(unit, .., found) | Answer::Sought(unit, .., found) => {
             let came = found.as_ref().err();
             let came = came.map(|error| failed(Task::Unit(UnitTask::Start(*unit)), error));
             (Call::Find(*unit), of(came))

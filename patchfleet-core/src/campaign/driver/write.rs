@@ -214,6 +214,8 @@ impl Drive<'_> {
         let now = self.now();
         self.memory.follow(&self.state, record, now);
         self.hasten_looks();
+        let state = &self.state;
+        self.calls.call_off(|unit| state.keeps_from_sending(unit, now));
         self.tell_given_up(record, now);
         if let Some(observer) = &self.driver.observer {
             observer(record, &self.state);

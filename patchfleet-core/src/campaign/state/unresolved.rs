@@ -27,6 +27,16 @@ impl State {
         }
     }
 
+    /// Whether the start of this unit may not be sent now. What a person has sent again is sent although nobody drove
+    /// the campaign for long. That begins nothing else.
+    pub(in crate::campaign) fn keeps_from_sending(&self, unit: UnitId, now: Timestamp) -> bool {
+        let is_sent_again = self.units.get(&unit).and_then(|unit| unit.intent());
+        match is_sent_again.is_some_and(|intent| intent.sent_before) {
+            true => self.keeps_from_sending_again(unit, now).is_some(),
+            false => self.is_stopped(now),
+        }
+    }
+
     /// Why an unresolved start may not be sent again now, even if a person says so; `None`: it may. That nobody
     /// drove the campaign for long is no reason, as whoever says so attends to it.
     pub(in crate::campaign) fn keeps_from_sending_again(

@@ -4,6 +4,7 @@
 use super::world::*;
 use crate::campaign::{
     Appended, CampaignLog as _, Chain, DriveError, Event, LogKey, MemoryLog, Record, StartState, State,
+    UnitState,
 };
 use crate::id::UnitId;
 use crate::outcome::{FinishedOutcome, LocationOutcome};
@@ -130,17 +131,25 @@ fn a_unit_that_cannot_be_looked_for_is_not_said_to_have_been_left_out() {
     finish(world.driver(1).begin(world.campaign(), &world.plan)).unwrap();
     *world.aws.finds_fail.lock().unwrap() = Some(PortErrorKind::Denied);
     world.clock.advance(SignedDuration::from_hours(2));
-    let driver = world.driver(2);
     let gap = SignedDuration::from_mins(20);
-    let _ = finish(driver.run_unless_left(world.campaign(), gap));
+    let open = finish(world.driver(2).run_unless_left(world.campaign(), gap)).unwrap_err();
+    assert!(matches!(open, DriveError::Unsought { .. }), "{open:?}");
+    let text = crate::problem::chain(&open);
+    assert!(
+        text.contains("stays open") && text.contains("not authorized to look"),
+        "{text}"
+    );
+    // Nothing is said of a unit that nobody has sent.
     let state = State::of_campaign(world.campaign(), &world.records()).unwrap();
-    for unit in state.units().values() {
-        let StartState::Unresolved { detail, .. } = &unit.start else {
-            panic!("{:?}", unit.start);
-        };
-        let why = "whether the unit was begun before cannot be seen: not authorized to look";
-        assert_eq!(detail, why);
-    }
+    assert_eq!(state.finished(), None);
+    let starts: Vec<_> = state.units().values().map(|unit| &unit.start).collect();
+    assert_eq!(starts, [&StartState::NotStarted, &StartState::NotStarted]);
+    assert!(!state.units().values().any(UnitState::is_left_out));
+    // The next driver may look, and sees that nothing was sent.
+    *world.aws.finds_fail.lock().unwrap() = None;
+    let state = finish(world.driver(3).run_unless_left(world.campaign(), gap)).unwrap();
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Halted);
+    assert_eq!(outcome(&state, 0), LocationOutcome::NotStarted);
     assert!(world.executions().is_empty());
 }
 
@@ -178,6 +187,84 @@ fn units_that_cannot_be_looked_for_keep_no_results_from_being_read() {
     let settled = records.iter().find(|record| record.events.iter().any(settles));
     let after = settled.unwrap().at.duration_since(opened);
     assert!(after < SignedDuration::from_mins(10), "{after:#}");
+}
+
+#[test]
+fn what_runs_is_followed_to_its_end_while_others_cannot_be_looked_for() {
+    // The first unit is started, and the second one was to be left out.
+    let world = (0..)
+        .filter_map(killed_after)
+        .find(|world| {
+            let is_started = |event: &Event| matches!(event, Event::Started { .. });
+            world.events().iter().any(is_started)
+        })
+        .unwrap();
+    world.clock.advance(SignedDuration::from_hours(2));
+    *world.aws.finds_fail.lock().unwrap() = Some(PortErrorKind::Throttled);
+    let gap = SignedDuration::from_mins(20);
+    let open = finish(world.driver(2).run_unless_left(world.campaign(), gap)).unwrap_err();
+    assert!(matches!(open, DriveError::Unsought { .. }), "{open:?}");
+    let state = State::of_campaign(world.campaign(), &world.records()).unwrap();
+    assert_eq!(outcome(&state, 0), LocationOutcome::Succeeded);
+    assert_eq!(state.unresolved().count(), 0);
+}
+
+#[test]
+fn what_was_sent_just_before_the_log_lost_it_is_not_left_out_before_aws_shows_its_tag() {
+    let mut found = 0;
+    for polls in (0..).step_by(3) {
+        let Some(world) = killed_after(polls) else {
+            break;
+        };
+        let (left, lost) = (2, starts_of_each_unit(&world) == [1, 0]);
+        if !lost || world.records().len() <= left {
+            continue;
+        }
+        // The cut is at once, and so is the next driver. AWS shows a tag after a minute.
+        *world.aws.hidden.lock().unwrap() = SignedDuration::from_secs(60);
+        world.log.cut(&LogKey::Campaign(world.campaign()), left);
+        let key = LogKey::Campaign(world.campaign());
+        let records = world.records();
+        let mut chain = Chain::of(&key);
+        records.iter().for_each(|record| chain.take(record).unwrap());
+        let since = records[1].at;
+        let stop = chain.record(since, records[1].writer, vec![Event::Unattended { since }]);
+        assert_eq!(finish(world.log.append(&key, &stop)).unwrap(), Appended::Yes);
+        let state = finish(world.driver(2).run(world.campaign())).unwrap();
+        assert_eq!(
+            outcome(&state, 0),
+            LocationOutcome::Succeeded,
+            "killed after {polls} polls"
+        );
+        assert_eq!(outcome(&state, 1), LocationOutcome::NotStarted);
+        found += 1;
+    }
+    assert!(found > 5, "{found}");
+}
+
+#[test]
+fn what_is_found_after_the_cutoff_was_sent_with_the_time_that_it_was_planned_with() {
+    let mut world = world();
+    let cutoff = world.clock.now() + SignedDuration::from_hours(8);
+    world.plan.lifetime = serde_json::from_value(serde_json::json!({
+        "steps": {"least": 21_600, "most": 21_600}, "node": 10_800, "cutoff": cutoff,
+    }))
+    .unwrap();
+    for unit in &mut world.plan.units {
+        let timeout = vec!["3600".to_owned()];
+        unit.start.parameters.insert("TimeoutSeconds".to_owned(), timeout);
+    }
+    let mut first = ByHand::new(whole_life(&world, 1));
+    while world.executions().is_empty() {
+        assert!(!first.poll());
+    }
+    drop(first);
+    world.log.cut(&LogKey::Campaign(world.campaign()), 2);
+    world.clock.advance(SignedDuration::from_hours(3));
+    let state = finish(world.driver(2).run(world.campaign())).unwrap();
+    let unit = state.units().values().next().unwrap();
+    assert!(matches!(unit.start, StartState::Started { .. }));
+    assert_eq!(unit.timeout.map(crate::budget::Seconds::get), Some(3_600));
 }
 
 #[test]
