@@ -104,9 +104,8 @@ pub(super) fn decide(state: &State, memory: &Memory, now: Timestamp) -> Decision
         now,
         decision: Decision::default(),
     };
-    let is_stopped = state.is_stopped(now);
     for unit in state.intended() {
-        agenda.intended(unit, is_stopped);
+        agenda.intended(unit, state.keeps_from_sending(unit, now));
     }
     agenda.admit();
     if state.has_used_up_its_budget() {
@@ -340,11 +339,8 @@ impl Agenda<'_> {
             .clone()
             .unwrap_or((PortErrorKind::Unavailable, String::new()));
         if intent.sent_before {
-            let kept = match is_stopped {
-                true => self.state.stop_reason_at(self.now),
-                false => self.state.keeps_from_sending_again(unit, self.now),
-            };
-            if is_stopped || kept.is_some() || self.now >= later(intent.since, START_PATIENCE) {
+            let kept = self.state.keeps_from_sending_again(unit, self.now);
+            if kept.is_some() || self.now >= later(intent.since, START_PATIENCE) {
                 let why = kept.map_or(words, |kept| kept.to_string());
                 let detail = format!(
                     "what was sent before may have taken effect, and what a person had sent again was not taken: {why}"

@@ -319,8 +319,6 @@ impl State {
                 }
             }
             Event::SendAgain { unit, .. } => {
-                // Somebody attends to the campaign again.
-                self.unattended = None;
                 if let Some(unit) = self.units.get_mut(unit) {
                     unit.send_again(at);
                 }

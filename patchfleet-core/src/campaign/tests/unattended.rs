@@ -244,3 +244,41 @@ fn after_hours_without_credentials_a_driver_that_tries_all_the_time_begins_nothi
         assert_eq!(halted, !person);
     }
 }
+
+#[test]
+fn what_a_person_has_sent_again_is_sent_and_nothing_else_of_what_nobody_drove() {
+    let well = || Script::Nodes(vec![Node::well(1)]);
+    let world = World::new(&[&[("us-east-1", well())], &[("us-east-1", well())]], 2, 2);
+    let campaign = world.campaign();
+    // The first start is in the log and was not sent. It is unresolved an hour later, while the second runs nowhere.
+    let mut first = ByHand::new(whole_life(&world, 1));
+    let is_intended = |event: &Event| matches!(event, Event::StartIntended { .. });
+    while !world.events().iter().any(is_intended) {
+        assert!(!first.poll());
+    }
+    drop(first);
+    world.clock.advance(SignedDuration::from_hours(1));
+    let key = LogKey::Campaign(campaign);
+    let mut state = State::from_records(&world.records()).unwrap();
+    let unit = UnitId::from_index(0);
+    let (since, detail) = (state.driven_at(), "no execution has its tag".to_owned());
+    let said = vec![
+        Event::Unattended { since },
+        Event::StartUnresolved { unit, detail },
+    ];
+    let driver = world.driver(2);
+    let record = state.chain().record(world.clock.now(), driver.writer, said);
+    assert_eq!(finish(world.log.append(&key, &record)).unwrap(), Appended::Yes);
+    state.apply(&record).unwrap();
+    let units = BTreeSet::from([unit]);
+    finish(driver.send_again(campaign, &units, "ops")).unwrap();
+    let state = finish(world.driver(3).run(campaign)).unwrap();
+    let ends: Vec<_> = state.locations().map(|(.., at)| at.outcome().unwrap()).collect();
+    assert_eq!(ends, [LocationOutcome::Succeeded, LocationOutcome::NotStarted]);
+    assert_eq!(world.executions().len(), 1);
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Halted);
+    assert!(matches!(
+        state.left_out_because(),
+        Some(StopReason::Unattended { .. })
+    ));
+}
