@@ -12,8 +12,9 @@ async fn interrupted_simulation(bench: &Bench) -> String {
             .into_iter()
             .flatten()
             .flatten();
-        let mut notes = campaigns.map(|campaign| campaign.path().join("simulated"));
-        notes.any(|note| note.exists())
+        let mut logs = campaigns.map(|campaign| campaign.path().join("log.jsonl"));
+        // Its plan, that it has its name, and what it begins.
+        logs.any(|log| std::fs::read_to_string(log).is_ok_and(|log| log.lines().count() > 2))
     };
     kill_once(command, is_under_way).await;
     let status = bench
