@@ -1,8 +1,9 @@
 //! The front door: what a program that patches a fleet calls, in the only order that is right.
 //!
-//! A [`Store`](crate::campaign::Store) says what was done. [`Campaigns`] plans, begins, follows and reports. [`serve_event`] is for a
-//! function that ends long before its patching does. The types keep the order: nothing begins without a plan
-//! ([`Planned::begin`]), and nothing goes on without what the log says of it ([`Campaigns::resume`]).
+//! A [`Store`](crate::campaign::Store) says what was done. [`Campaigns`] plans, begins, follows and reports.
+//! [`serve_event`] is for a function that ends long before its patching does. The types keep the order: nothing
+//! begins without a plan ([`Planned::begin`]), and nothing goes on without what the log says of it
+//! ([`Campaigns::resume`]).
 
 mod campaign;
 mod campaigns;

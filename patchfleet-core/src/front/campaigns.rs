@@ -76,8 +76,8 @@ impl Campaigns {
     /// # Errors
     ///
     /// [`CampaignError::Refused`] with every reason, also if the campaign may not begin in the store
-    /// ([`Store::admit`], whose other errors are possible too); [`CampaignError::Asking`] if the caller or the runbook cannot be found out;
-    /// [`CampaignError::Driving`] if the log does not answer.
+    /// ([`Store::admit`], whose other errors are possible too); [`CampaignError::Asking`] if the caller or the
+    /// runbook cannot be found out; [`CampaignError::Driving`] if the log does not answer.
     pub async fn plan(
         &self,
         request: &PatchRequest,
@@ -191,7 +191,8 @@ impl Planned<'_> {
     ///
     /// [`CampaignError::Refused`] if another campaign of the request is open, or may be;
     /// [`CampaignError::OtherRequest`] if the campaign is there and is one of another request; the errors of
-    /// [`Campaigns::resume`] if it is there; [`CampaignError::Driving`] if the plan cannot be written down. Nothing was started.
+    /// [`Campaigns::resume`] if it is there; [`CampaignError::Driving`] if the plan cannot be written down. Nothing
+    /// was started.
     pub async fn begin(self, campaign: CampaignId) -> Result<Campaign, CampaignError> {
         let (campaigns, request) = (self.campaigns, &self.plan.request);
         let unread = |source| DriveError::NotBegun {

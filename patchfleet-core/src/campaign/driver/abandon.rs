@@ -21,9 +21,10 @@ impl Driver {
     /// halted. Starts nothing and stops nothing.
     ///
     /// Before that AWS is asked for everything that the campaign began and that is not over by its log: each
-    /// execution in the central account and Region, those in the locations, and by its tag each start without an answer
-    /// and each that is not in the log, whose end may be lost. AWS has to answer that it knows none of them. A denial, a throttled call or a timeout is no such answer.
-    /// And what may have been begun has to be past its end ([`State::may_run_until`]).
+    /// execution in the central account and Region, those in the locations, and by its tag each start without an
+    /// answer and each that is not in the log, whose end may be lost. AWS has to answer that it knows none of them.
+    /// A denial, a throttled call or a timeout is no such answer. And what may have been begun has to be past its
+    /// end ([`State::may_run_until`]).
     ///
     /// See first that the caller is where the campaign was planned
     /// ([`require_central`](crate::plan::require_central)): from elsewhere AWS knows nothing of it.

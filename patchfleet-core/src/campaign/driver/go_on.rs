@@ -34,8 +34,8 @@ impl Driver {
     /// # Errors
     ///
     /// [`DriveError::NothingToGoOn`] if it did not stop for that reason and nothing is left of a cancelled
-    /// execution, or something else keeps what is left from being begun; [`DriveError::Unseen`] if only such a rest is left, and it cannot be looked at; as
-    /// [`run`](Self::run) otherwise.
+    /// execution, or something else keeps what is left from being begun; [`DriveError::Unseen`] if only such a rest
+    /// is left, and it cannot be looked at; as [`run`](Self::run) otherwise.
     pub async fn go_on(&self, campaign: CampaignId, by: &str) -> Result<(), DriveError> {
         let mut drive = self.look_up(campaign).await?;
         drive.require_writable()?;

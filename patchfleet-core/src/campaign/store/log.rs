@@ -41,13 +41,14 @@ use std::fmt;
 /// campaign that is not there is damage: its log was emptied or taken away, and what it said may be that the
 /// campaign is open.
 ///
-/// What the second guard costs: one look is one [`keys`](Self::keys), for each campaign that is there, over or
-/// not, one [`request_name`](Self::request_name) and one [`last`](Self::last), and a whole [`read`](Self::read) for
-/// those of the same name that are open. One of another name that is open and that its own name's claims do not have
-/// is asked for its [`first`](Self::first) record: its name may be what a damage has made of this one. A new campaign is two looks, one before
-/// anything is written down and one for its claim.
-/// [`Store::open_campaign`](crate::campaign::Store::open_campaign) is one more where the claim names no open campaign. Up to
-/// 16 of these calls run at once.
+/// What the second guard costs: one look is one [`keys`](Self::keys), for each campaign that is there, over or not,
+/// one [`request_name`](Self::request_name) and one [`last`](Self::last), and a whole [`read`](Self::read) for
+/// those of the same name that are open. One of another name that is open and that its own name's claims do not
+/// have is asked for its [`first`](Self::first) record: its name may be what a damage has made of this one. A new
+/// campaign is three looks: before it is planned, before anything is written down, and for its claim. Whoever calls
+/// [`Store::admit`](crate::campaign::Store::admit) first adds one.
+/// [`Store::open_campaign`](crate::campaign::Store::open_campaign) is one more where the claim names no open
+/// campaign. Up to 16 of these calls run at once.
 pub trait CampaignLog: Send + Sync {
     /// Makes the place ready, if it has to be made: whoever plans for long finds out first whether a log can be
     /// kept. What is there stays as it is. By default there is nothing to make.
