@@ -33,7 +33,9 @@ impl Driver {
     ///
     /// [`DriveError::NotAbandoned`] with every reason at once; [`DriveError::Credentials`] if the caller's own
     /// credentials do not work; [`DriveError::Rows`] if the results of nodes cannot be kept; as
-    /// [`run`](Self::run) otherwise. Nothing is written then.
+    /// [`run`](Self::run) otherwise. The log says nothing of it then. If somebody drives the campaign at the same
+    /// time, rows that say `unknown` may have been kept of locations that have not settled; whoever settles those keeps
+    /// the right ones in their place.
     pub async fn abandon(&self, campaign: CampaignId, by: &str) -> Result<State, DriveError> {
         let mut drive = self.look_up(campaign).await?;
         drive.require_writable()?;
