@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 use patchfleet_core::{
     campaign::DriveError,
+    id::UnitId,
     outcome::NodeOutcome,
     plan::{Plan, PlanError},
     port::Ports,
@@ -281,6 +282,28 @@ impl Stage {
         let campaign = self.begin(plan).await;
         let ended = campaign.run().await.unwrap();
         self.account(plan, ended)
+    }
+
+    /// Runs a plan to its end. Whenever it is not known whether a start took effect, a person has it sent again.
+    /// Gives how often.
+    pub(crate) async fn run_with_a_person(&self, plan: &Plan) -> (Account, usize) {
+        let campaign = self.begin(plan).await;
+        for asked in 0..10 {
+            let error = match campaign.run().await {
+                Ok(ended) => return (self.account(plan, ended), asked),
+                Err(error) => drive_error(error),
+            };
+            let DriveError::Unresolved { holds, .. } = error else {
+                panic!("{error}");
+            };
+            let units: BTreeSet<UnitId> = holds.iter().map(|hold| hold.unit).collect();
+            campaign
+                .driver
+                .send_again(campaign.id, &units, "a person")
+                .await
+                .unwrap();
+        }
+        panic!("a person was asked ten times");
     }
 
     pub(crate) fn account(&self, plan: &Plan, ended: Ended) -> Account {
