@@ -32,9 +32,10 @@ pub(crate) mod tests;
 mod timers;
 
 pub use admission::{Hold, HoldReason, Rule};
-pub(crate) use claims::{name_taken, open_campaign};
+pub(crate) use claims::open_campaign;
 pub use clocks::CLOCKS_AGREE_WITHIN;
 pub use decide::RESEND_WITHIN;
+pub(crate) use driver::name_taken;
 pub use driver::{
     Drive, DriveError, Driver, Observer, Progress, Recollected, SHORTEST_GAP, SIGN_OF_LIFE_EVERY, SentAgain,
     StillUnread, Turn,

@@ -1,6 +1,5 @@
 //! The driver: a thin loop around [`decide`](super::decide) that calls the ports and appends what came of it.
 
-use super::claims::{how_to_free, name_taken};
 use super::clocks::Placed;
 use super::journal::Journal;
 use super::notice::Notices;
@@ -30,6 +29,7 @@ mod learn;
 mod merge;
 mod require_planned;
 mod send_again;
+mod taken;
 mod trouble;
 mod write;
 
@@ -37,6 +37,8 @@ pub use again::{Recollected, StillUnread};
 pub use drive::Drive;
 pub use hold::{SHORTEST_GAP, SIGN_OF_LIFE_EVERY};
 pub use send_again::SentAgain;
+use taken::how_to_free;
+pub(crate) use taken::name_taken;
 
 /// Called with every record that a driver sees, its own and others', and the state with it.
 pub type Observer = Arc<dyn Fn(&Record, &State) + Send + Sync>;

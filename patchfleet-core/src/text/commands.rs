@@ -1,7 +1,7 @@
 //! Commands of `patchfleet` that a text tells to type.
 
-use crate::id::CampaignId;
 use std::path::Path;
+use uuid::Uuid;
 
 /// The commands that look for campaigns in a log.
 const OF_A_LOG: [&str; 5] = ["resume", "abandon", "collect", "report", "status"];
@@ -49,7 +49,7 @@ fn with_log(command: &str, log: &Path) -> String {
     }
     let log = format!("--log {}", shell_word(log));
     match (words.next(), words.next()) {
-        (Some(campaign), rest) if campaign.parse::<CampaignId>().is_ok() => {
+        (Some(campaign), rest) if Uuid::try_parse(campaign).is_ok() => {
             let rest = rest.map_or_else(String::new, |rest| format!(" {rest}"));
             format!("{verb} {campaign} {log}{rest}")
         }
