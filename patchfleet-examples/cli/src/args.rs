@@ -221,9 +221,9 @@ pub(crate) struct PlanArgs {
 pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) request: RequestArgs,
-    /// Run a saved plan. The census is taken again; any difference is shown and refused, other nodes
-    /// of the same number too.
-    #[arg(long, value_name = "FILE", conflicts_with = "request")]
+    /// Run a saved plan, which keeps its own cutoff. The census is taken again; any difference is shown and refused,
+    /// other nodes of the same number too.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["request", "cutoff"])]
     pub(crate) plan: Option<PathBuf>,
     /// Do not ask before an Install.
     #[arg(short, long)]

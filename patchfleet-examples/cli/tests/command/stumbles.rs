@@ -56,6 +56,19 @@ async fn an_interrupted_simulation_is_not_resumed_against_aws_and_says_how_its_r
 }
 
 #[tokio::test]
+async fn a_saved_plan_has_its_own_cutoff_and_takes_no_other() {
+    let bench = Bench::new();
+    let refused = bench
+        .run(&["run", "--sim", "--plan", "plan.json", "--cutoff", "9h"])
+        .exits(2);
+    assert!(
+        refused.stderr.contains("cannot be used with '--cutoff"),
+        "{}",
+        refused.stderr
+    );
+}
+
+#[tokio::test]
 async fn the_report_of_an_open_campaign_says_that_its_figures_are_of_what_is_over() {
     let (bench, aws) = (Bench::new(), simulator_of(CALM.world, 400.0).await);
     bench.file("request.toml", CALM.request);
