@@ -45,7 +45,7 @@ pub fn lines(records: &[Record]) -> Fallible<Vec<String>> {
     records.iter().map(line).collect()
 }
 
-/// The line of a record, as [`FileLog`] writes it.
+/// The line of a record, as a log in a folder writes it.
 ///
 /// # Errors
 ///

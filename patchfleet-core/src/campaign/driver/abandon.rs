@@ -26,8 +26,8 @@ impl Driver {
     /// A denial, a throttled call or a timeout is no such answer. And what may have been begun has to be past its
     /// end ([`State::may_run_until`]).
     ///
-    /// See first that the caller is where the campaign was planned
-    /// ([`require_central`](crate::plan::require_central)): from elsewhere AWS knows nothing of it.
+    /// See first that the caller is in the account and Region from which the campaign was planned: from elsewhere AWS
+    /// knows nothing of it. The [`Campaign`](crate::Campaign) of a front door has seen to that.
     ///
     /// # Errors
     ///
