@@ -3,10 +3,10 @@
 use crate::args::{CampaignArg, LogArgs};
 use crate::exit::Failure;
 use jiff::Timestamp;
-use patchfleet_core::campaign::{CampaignSummary, LogKey, State, Store};
+use patchfleet_core::campaign::{CampaignList, LogKey, State, Store};
 use patchfleet_core::id::CampaignId;
 use patchfleet_core::refusal::{Refusal, RefusalCode, RefusalReason};
-use patchfleet_core::text::one_line;
+use patchfleet_core::text::{by_number, names, one_line};
 use std::path::{Path, PathBuf};
 
 /// Where campaigns are remembered, unless `--log` says so.
@@ -147,31 +147,56 @@ impl Logs {
         }))
     }
 
+    /// The newest campaign, but for those that were refused the name and never began. Where a log is damaged, nobody
+    /// knows whether its campaign is the newest, and how that ended.
     async fn newest(&self) -> Result<CampaignId, Failure> {
-        let found = self.listed().await?.first().map(|summary| summary.campaign);
+        let list = self.listed().await?;
+        if !list.damaged.is_empty() {
+            return Err(unreadable(&list));
+        }
+        let began = list.campaigns.iter().find(|one| one.name_taken_by.is_none());
+        let found = began.or(list.campaigns.first()).map(|summary| summary.campaign);
         found.ok_or_else(|| Failure::Usage(self.without("campaign")))
     }
 
     /// The newest campaign that its request's name belongs to. One that was refused the name was
     /// written down and never begun.
     async fn newest_open(&self) -> Result<CampaignId, Failure> {
-        let all = self.listed().await?;
-        for summary in all.iter().filter(|summary| summary.finished.is_none()) {
+        let list = self.listed().await?;
+        for summary in list.campaigns.iter().filter(|summary| summary.finished.is_none()) {
             if self.store.open_campaign(&summary.request).await? == Some(summary.campaign) {
                 return Ok(summary.campaign);
             }
         }
-        Err(Failure::Usage(self.without("open campaign")))
+        match list.damaged.is_empty() {
+            true => Err(Failure::Usage(self.without("open campaign"))),
+            false => Err(unreadable(&list)),
+        }
     }
 
-    /// The campaigns that can be read, the newest first; the others are named.
-    async fn listed(&self) -> Result<Vec<CampaignSummary>, Failure> {
+    /// The campaigns, the newest first. What is damaged is named.
+    async fn listed(&self) -> Result<CampaignList, Failure> {
         let list = self.store.campaigns(Timestamp::now()).await?;
         for damaged in &list.damaged {
             tracing::error!("{}: {}", damaged.log, one_line(&damaged.error.chain()));
         }
-        Ok(list.campaigns)
+        Ok(list)
     }
+}
+
+/// That the campaign which is meant may be one whose log is damaged.
+fn unreadable(list: &CampaignList) -> Failure {
+    let logs: Vec<String> = list
+        .damaged
+        .iter()
+        .map(|damaged| damaged.log.to_string())
+        .collect();
+    let words = format!(
+        "{} {} damaged, so which campaign is meant is not known: name one that `patchfleet status` lists",
+        names(&logs),
+        by_number(logs.len(), "is", "are")
+    );
+    Failure::Unexpected(words.into())
 }
 
 /// The file that says in which simulated organisation a campaign ran.

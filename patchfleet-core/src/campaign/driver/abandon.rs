@@ -2,6 +2,7 @@
 
 use super::{Drive, DriveError, Driver};
 use crate::campaign::collect::Settlement;
+use crate::campaign::polls::{TAGS_SEEN_WITHIN, later};
 use crate::campaign::state::{RETENTION, StartState, State, UnitState};
 use crate::campaign::{Appended, Event, READS_AT_ONCE, start};
 use crate::fleet;
@@ -22,7 +23,8 @@ impl Driver {
     ///
     /// Before that AWS is asked for everything that the campaign began and that is not over by its log: each
     /// execution in the central account and Region, those in the locations, and by its tag each start without an
-    /// answer and each that is not in the log, whose end may be lost. AWS has to answer that it knows none of them.
+    /// answer and each that is not in the log, whose end may be lost. What was lost just now is shown late, so for that
+    /// AWS is asked once more [`TAGS_SEEN_WITHIN`] later. AWS has to answer that it knows none of them.
     /// A denial, a throttled call or a timeout is no such answer. And what may have been begun has to be past its
     /// end ([`State::may_run_until`]).
     ///
@@ -41,6 +43,12 @@ impl Driver {
         drive.require_writable()?;
         loop {
             drive.may_be_abandoned().await?;
+            // What the log lost was sent before it was opened, and AWS may show it so late.
+            let seen_by = later(drive.opened_at, TAGS_SEEN_WITHIN);
+            if drive.may_have_lost_its_end() && drive.now() < seen_by {
+                self.clock.sleep_until(seen_by).await;
+                continue;
+            }
             let settlements = drive.settlements();
             let mut at: BTreeMap<&Location, Vec<(UnitId, &Settlement)>> = BTreeMap::new();
             for (unit, location, settlement) in &settlements {
@@ -97,6 +105,12 @@ impl Drive<'_> {
         } else {
             refuse(reasons)
         }
+    }
+
+    /// Whether a unit that seems not to have been begun may have been, as the log may have lost its end.
+    fn may_have_lost_its_end(&self) -> bool {
+        let mut units = self.state.units().values();
+        units.any(|unit| !unit.is_over() && matches!(unit.start, StartState::NotStarted))
     }
 
     /// What AWS knows of a unit that is not over, or why that is not known: each with what it is about.
@@ -266,7 +280,7 @@ impl State {
                 jiff::SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX))
             });
             let told = unit.locations.values().filter_map(|at| at.expires_at).max();
-            Some(crate::campaign::polls::later(from, lives)).max(told)
+            Some(later(from, lives)).max(told)
         });
         ends.max()
     }

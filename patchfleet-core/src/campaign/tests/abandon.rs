@@ -1,7 +1,7 @@
 //! A campaign that AWS no longer knows is closed by a person, and by nothing less than AWS's own word.
 
 use super::world::*;
-use crate::campaign::{DriveError, Event, State, StopReason, Turn, UnitState};
+use crate::campaign::{DriveError, Event, LogKey, State, StopReason, Turn, UnitState};
 use crate::id::UnitId;
 use crate::outcome::{FinishedOutcome, LocationOutcome, NodeOutcome};
 use crate::port::PortErrorKind;
@@ -143,6 +143,17 @@ fn what_aws_knows_is_not_closed() {
             "[not_abandoned] campaign {campaign}: it is over (outcome succeeded)"
         )]
     );
+}
+
+#[test]
+fn what_the_log_has_just_lost_is_not_closed_before_aws_shows_its_tag() {
+    let world = begun(&[("us-east-1", well())]);
+    *world.aws.hidden.lock().unwrap() = SignedDuration::from_secs(60);
+    world.log.cut(&LogKey::Campaign(world.campaign()), 2);
+    let told = refused(&world);
+    let execution = &world.executions()[0].id;
+    let words = format!("[not_abandoned] the start of unit 1: AWS knows it as execution {execution}");
+    assert_eq!(told, [words]);
 }
 
 #[test]

@@ -90,6 +90,11 @@ pub(crate) async fn resume(args: ResumeArgs) -> Result<ExitCode, Failure> {
         campaign.go_on().await?;
     }
     if !send_again.is_empty() {
+        // Nobody is left to tell if standard error is closed.
+        let _ = writeln!(
+            std::io::stderr(),
+            "each unit is looked for once more before it is sent again"
+        );
         let sent = campaign.send_again(&send_again.into_iter().collect()).await?;
         for (unit, execution) in &sent.found {
             // Nobody is left to tell if standard error is closed.
@@ -109,6 +114,11 @@ pub(crate) async fn abandon(args: AbandonArgs) -> Result<ExitCode, Failure> {
     logs.refuse_simulated(&state)?;
     let session = Session::aws(Some(state.plan().request.access.clone())).await?;
     let campaign = campaigns(&session.ports, &logs).resume(&state).await?;
+    // Nobody is left to tell if standard error is closed.
+    let _ = writeln!(
+        std::io::stderr(),
+        "AWS is asked about everything that the campaign may have begun, for two minutes if the log may have lost its end"
+    );
     print_report(campaign.abandon().await?, args.output.output, &args.log)
 }
 

@@ -331,6 +331,13 @@ fn status_names_what_is_damaged_and_exits_1() {
     bench.run(&one).exits(1);
     bench.run(&["resume", &campaign, "--log", "log"]).exits(1);
     bench.run(&run).exits(3);
+    for command in ["report", "collect", "resume"] {
+        let told = bench.run(&[command, "--log", "log"]).exits(1).stderr;
+        assert!(
+            told.contains("damaged, so which campaign is meant is not known"),
+            "{told}"
+        );
+    }
 
     // A log of an older version is named as such.
     let old = r#"{"seq":0,"at":"2026-03-01T22:00:00Z","writer":"00000000-0000-0000-0000-000000000001","events":[{"event":"planned","format":2,"campaign":"#;
