@@ -3,17 +3,13 @@
 use super::clocks::Placed;
 use super::journal::Journal;
 use super::notice::Notices;
-use super::state::{State, StateError};
-use super::{Chain, Event, Hold, RECORD_FORMAT, Record, StopReason};
+use super::state::State;
+use super::{Chain, Event, RECORD_FORMAT, Record};
 use crate::campaign::{Appended, CampaignLog, LogKey, NodeRows};
-use crate::id::{CampaignId, ExecutionId, Location, RequestName, UnitId, WriterId};
+use crate::id::{CampaignId, RequestName, WriterId};
 use crate::outcome::FinishedOutcome;
 use crate::plan::Plan;
-use crate::port::{
-    Automation, Clock, Commands, Documents, Inventory, PatchStates, PortError, PortErrorKind, Ports,
-    ResultPorts,
-};
-use crate::refusal::{Refusal, RefusalCode, RefusalReason};
+use crate::port::{Automation, Clock, Commands, Documents, Inventory, PatchStates, Ports, ResultPorts};
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 
@@ -23,6 +19,7 @@ mod begun_before;
 mod calls;
 mod compare;
 mod drive;
+mod error;
 mod go_on;
 mod hold;
 mod learn;
@@ -35,9 +32,9 @@ mod write;
 
 pub use again::{Recollected, StillUnread};
 pub use drive::Drive;
+pub use error::DriveError;
 pub use hold::{SHORTEST_GAP, SIGN_OF_LIFE_EVERY};
 pub use send_again::SentAgain;
-use taken::how_to_free;
 pub(crate) use taken::name_taken;
 
 /// Called with every record that a driver sees, its own and others', and the state with it.
@@ -71,265 +68,6 @@ pub struct Driver {
     pub observer: Option<Observer>,
     /// Is told of what a person wants to hear at once, and no log says.
     pub notices: Notices,
-}
-
-/// Why a campaign was not driven to its end. It can be driven on, by any driver.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum DriveError {
-    /// The request's name has another open campaign.
-    #[error("the request {name} has an open campaign already: {open}")]
-    NameTaken {
-        /// The request's name.
-        name: RequestName,
-        /// The open campaign.
-        open: CampaignId,
-        /// Its units of which nobody knows whether they run. Then it is not over before a person has said what
-        /// becomes of them.
-        unresolved: Vec<UnitId>,
-    },
-    /// Nothing was started: it cannot be told whether a campaign of the request's name is open, or the plan
-    /// cannot be written down. The log does not answer, is damaged ([`PortErrorKind::Incompatible`]), or
-    /// cannot be where it is said to be ([`PortErrorKind::Invalid`]).
-    #[error("nothing was started for the request {name}")]
-    NotBegun {
-        /// The request's name.
-        name: RequestName,
-        /// Why; of damage, in which file or object, and what a person can do.
-        source: PortError,
-    },
-    /// The plan carries a presigned URL, which may not stand in a log. Nothing was written.
-    #[error(transparent)]
-    Presigned(Refusal),
-    /// There is no such campaign.
-    #[error("there is no campaign {campaign}")]
-    NoSuchCampaign {
-        /// The campaign.
-        campaign: CampaignId,
-    },
-    /// Nobody knows whether these units run, everything else of the campaign is done or waits for that, and a person
-    /// has to say what becomes of them ([`Driver::send_again`]). The campaign stays open.
-    #[error("campaign {campaign} stays open{}", .holds.iter().map(in_words).collect::<String>())]
-    Unresolved {
-        /// The campaign.
-        campaign: CampaignId,
-        /// The units, with what is known of each and what can be said.
-        holds: Vec<Hold>,
-    },
-    /// Nothing is sent again.
-    #[error(transparent)]
-    NotSentAgain(Refusal),
-    /// The campaign is not closed.
-    #[error(transparent)]
-    NotAbandoned(Refusal),
-    /// Whether a unit that seems to be left out was begun before the log lost that cannot be seen, and nothing else is
-    /// left to do. Nothing is said of the unit: whoever drives the campaign next looks for it anew.
-    #[error(
-        "campaign {campaign} stays open: its log may have lost that unit {unit} was begun, and whether it runs cannot \
-         be seen; resume it later"
-    )]
-    Unsought {
-        /// The campaign.
-        campaign: CampaignId,
-        /// The unit.
-        unit: UnitId,
-        /// Why.
-        source: PortError,
-    },
-    /// Whether a unit runs cannot be seen, so it is not sent again.
-    #[error("nothing is sent again: whether unit {unit} of campaign {campaign} runs cannot be seen")]
-    Unlooked {
-        /// The campaign.
-        campaign: CampaignId,
-        /// The unit.
-        unit: UnitId,
-        /// Why.
-        source: PortError,
-    },
-    /// The campaign did not stop because somebody else cancelled something of it, or a person has said
-    /// already that it goes on, and nothing is left to begin. Or something else keeps it from being begun.
-    #[error("campaign {campaign} has nothing to go on with: {}", why_nothing(kept.as_deref()))]
-    NothingToGoOn {
-        /// The campaign.
-        campaign: CampaignId,
-        /// How it ended; `None` while it is open.
-        ended: Option<FinishedOutcome>,
-        /// What keeps the rest from being begun, whatever a person says; `None`: nothing does, or there is no
-        /// rest.
-        kept: Option<Box<StopReason>>,
-    },
-    /// Nothing is left to begin but locations that a cancelled execution did not reach, and whether that is so
-    /// cannot be read. They are not begun, as they might be patched twice.
-    #[error("campaign {campaign} does not go on: whether anything was begun in {location} cannot be read")]
-    Unseen {
-        /// The campaign.
-        campaign: CampaignId,
-        /// One of the locations.
-        location: Box<Location>,
-        /// Why.
-        source: PortError,
-    },
-    /// Another version writes the campaign's log: this one may only read it.
-    #[error(
-        "campaign {campaign} was written by {} version (format {format}; this version writes {RECORD_FORMAT}) and may \
-         only be read: go on with the version that wrote it",
-        if *format < RECORD_FORMAT { "an older" } else { "a newer" }
-    )]
-    ReadOnly {
-        /// The campaign.
-        campaign: CampaignId,
-        /// Its format.
-        format: u32,
-    },
-    /// The log is damaged, or not this campaign's. Nothing was started and nothing was written to it.
-    #[error(
-        "the log of campaign {campaign} is damaged, so nothing is begun and nothing is written to it; what runs in AWS \
-         runs on. Put a good copy there and resume it; or, once you know that nothing of it runs, move it out of the log"
-    )]
-    Damaged {
-        /// The campaign.
-        campaign: CampaignId,
-        /// What is wrong, and in which file or object.
-        source: PortError,
-    },
-    /// The log cannot be read or appended to.
-    #[error("the log of campaign {campaign} does not answer: the campaign stays open, resume it later")]
-    Log {
-        /// The campaign.
-        campaign: CampaignId,
-        /// Why.
-        source: PortError,
-    },
-    /// The results of nodes cannot be kept.
-    #[error(
-        "the node results of campaign {campaign} cannot be kept: the campaign stays open, resume it later"
-    )]
-    Rows {
-        /// The campaign.
-        campaign: CampaignId,
-        /// Why.
-        source: PortError,
-    },
-    /// The caller's own credentials are missing or have expired, so nothing can be started or
-    /// seen. What runs, runs on.
-    #[error(
-        "the AWS credentials no longer work for campaign {campaign}: the campaign stays open, renew them and resume it"
-    )]
-    Credentials {
-        /// The campaign.
-        campaign: CampaignId,
-        /// Why.
-        source: PortError,
-    },
-    /// An execution cannot be looked at.
-    #[error(
-        "execution {execution} of campaign {campaign} cannot be read: the campaign stays open, resume it later"
-    )]
-    Observe {
-        /// The campaign.
-        campaign: CampaignId,
-        /// The execution.
-        execution: ExecutionId,
-        /// Why.
-        source: PortError,
-    },
-}
-
-impl DriveError {
-    /// What a failure of a campaign's log comes to.
-    pub(super) fn of_log(campaign: CampaignId, source: PortError) -> Self {
-        match source.kind() {
-            PortErrorKind::Incompatible => Self::Damaged { campaign, source },
-            _ => Self::Log { campaign, source },
-        }
-    }
-
-    /// What records come to that are not those of this campaign.
-    pub(super) fn of_records(campaign: CampaignId, error: StateError) -> Self {
-        if error == StateError::Empty {
-            return Self::NoSuchCampaign { campaign };
-        }
-        let key = LogKey::Campaign(campaign);
-        let message = format!("the log {key} is not what was written");
-        let source = PortError::new(PortErrorKind::Incompatible, message).with_source(error);
-        Self::Damaged { campaign, source }
-    }
-
-    /// The refusal that the error is, if nothing was started because another campaign of the
-    /// request is open or may be, the plan may not be kept, or there is nothing to go on with, to send again, or to
-    /// close.
-    #[must_use]
-    pub fn refusal(&self) -> Option<Refusal> {
-        if let Self::Presigned(refusal) | Self::NotSentAgain(refusal) | Self::NotAbandoned(refusal) = self {
-            return Some(refusal.clone());
-        }
-        if let Self::NothingToGoOn {
-            campaign,
-            ended,
-            kept,
-        } = self
-        {
-            let why = why_nothing(kept.as_deref());
-            let detail = match ended {
-                Some(ended) => format!(
-                    "it is over (outcome {}): {why}. `patchfleet report {campaign}` says what became of it",
-                    ended.as_str()
-                ),
-                None => format!("it is open: {why}. Resume it without --go-on"),
-            };
-            return Some(Refusal {
-                reasons: vec![RefusalReason {
-                    code: RefusalCode::NothingToGoOn,
-                    subject: campaign.to_string(),
-                    detail,
-                }],
-            });
-        }
-        if let Self::NotBegun { name, source } = self
-            && source.kind() == PortErrorKind::Incompatible
-        {
-            return Some(Refusal {
-                reasons: vec![RefusalReason {
-                    code: RefusalCode::LogDamaged,
-                    subject: name.to_string(),
-                    detail: source.chain(),
-                }],
-            });
-        }
-        let Self::NameTaken {
-            name,
-            open,
-            unresolved,
-        } = self
-        else {
-            return None;
-        };
-        Some(Refusal {
-            reasons: vec![RefusalReason {
-                code: RefusalCode::CampaignOpen,
-                subject: name.to_string(),
-                detail: how_to_free(*open, unresolved),
-            }],
-        })
-    }
-}
-
-/// What a unit waits for.
-fn in_words(hold: &Hold) -> String {
-    format!("; unit {}: {}", hold.unit, hold.reason)
-}
-
-/// The words for why a campaign does not go on.
-fn why_nothing(kept: Option<&StopReason>) -> String {
-    match kept {
-        Some(kept) => {
-            format!("what had not been begun when something was cancelled may not begin now: {kept}")
-        }
-        None => {
-            "nobody has cancelled anything of it from outside, or what was left after that has been begun"
-                .to_owned()
-        }
-    }
 }
 
 /// What came of a turn.

@@ -7,10 +7,8 @@ use super::clocks::Placed;
 use super::ledger::Ledger;
 use super::{Chain, ChainError, Event, LogKey, RECORD_FORMAT, Record};
 use crate::id::{CampaignId, Location, UnitId};
-use crate::outcome::{FinishedOutcome, LocationOutcome};
-use crate::outcome::{NodeOutcome, Tally};
-use crate::plan::{Plan, PlanFault, PlannedLocation, timeout_of};
-use crate::port::StopType;
+use crate::outcome::{FinishedOutcome, LocationOutcome, NodeOutcome};
+use crate::plan::{Plan, PlanFault, PlannedLocation};
 use crate::runbook::{self, RunbookChange};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
@@ -18,6 +16,7 @@ use std::sync::Arc;
 
 mod count;
 mod excerpt;
+mod fold;
 mod late;
 mod open;
 mod rest;
@@ -217,290 +216,9 @@ impl State {
         Ok(())
     }
 
-    fn fold(&mut self, event: &Event, record: &Record, placed: Placed) {
-        let at = placed.at;
-        match event {
-            Event::Planned { .. } | Event::Watched | Event::Unknown => {}
-            Event::Claimed { .. } => self.name_taken_by = None,
-            Event::NameTaken { by } => {
-                if self.units.values().all(|unit| !unit.is_begun()) {
-                    self.name_taken_by = Some(*by);
-                }
-            }
-            Event::StartIntended {
-                unit,
-                attempt,
-                request,
-            } => {
-                if let Some(state) = self.units.get_mut(unit) {
-                    if !state.is_begun() {
-                        // What was cancelled of an earlier attempt says nothing of this one.
-                        self.cancels.retain(|(of, _), accepted| of != unit || !*accepted);
-                    }
-                    state.intend(*attempt, request, record.writer, placed);
-                }
-            }
-            Event::Started { unit, execution } => {
-                if let Some(unit) = self.units.get_mut(unit)
-                    && let Some(intent) = unit.intent()
-                {
-                    let (timeout, attempt) = (timeout_of(&intent.request), intent.attempt);
-                    unit.timeout = timeout;
-                    unit.waits = false;
-                    unit.start = StartState::Started {
-                        attempt,
-                        execution: execution.clone(),
-                        at,
-                    };
-                }
-            }
-            Event::StartDeferred { unit, kind, detail } => {
-                if let Some(unit) = self.units.get_mut(unit)
-                    && let StartState::Intended(intent) = &mut unit.start
-                    && let Some(answered) = intent
-                        .in_doubt
-                        .iter()
-                        .rposition(|sending| sending.writer == record.writer)
-                {
-                    intent.in_doubt.remove(answered);
-                    intent.deferred = Some((*kind, detail.clone()));
-                }
-            }
-            Event::StartRefused { unit, kind, detail } => {
-                if let Some(unit) = self.units.get_mut(unit)
-                    && matches!(unit.start, StartState::Intended(_))
-                {
-                    unit.start = StartState::Refused {
-                        kind: *kind,
-                        detail: detail.clone(),
-                    };
-                }
-            }
-            Event::StartWithdrawn { unit, .. } => {
-                if let Some(unit) = self.units.get_mut(unit)
-                    && let StartState::Intended(intent) = &unit.start
-                    && intent.in_doubt.is_empty()
-                    && !intent.sent_before
-                {
-                    unit.start = StartState::NotStarted;
-                }
-            }
-            Event::Abandoned { by } => {
-                self.abandoned.get_or_insert_with(|| by.clone());
-            }
-            Event::CancelledElsewhere { unit, location } => {
-                self.cancels.entry((*unit, location.clone())).or_insert(false);
-            }
-            Event::Unattended { since } => {
-                self.unattended.get_or_insert((*since, at));
-            }
-            Event::GoneOn { begin, found, .. } => self.go_on(begin, found, at),
-            Event::CommandNotSent {
-                unit,
-                attempt,
-                away,
-                detail,
-            } => {
-                if let Some(unit) = self.units.get_mut(unit) {
-                    unit.not_sent(*attempt, away, detail, at);
-                }
-            }
-            Event::RunbookChanged { change, detail, .. } => {
-                self.runbook.get_or_insert_with(|| (*change, detail.clone()));
-            }
-            Event::StartUnresolved { unit, detail } => {
-                if let Some(unit) = self.units.get_mut(unit)
-                    && let StartState::Intended(intent) = &unit.start
-                {
-                    unit.start = StartState::Unresolved {
-                        intent: intent.clone(),
-                        detail: detail.clone(),
-                    };
-                }
-            }
-            Event::SendAgain { unit, .. } => {
-                if let Some(unit) = self.units.get_mut(unit) {
-                    unit.send_again(at);
-                }
-            }
-            Event::LocationObserved {
-                unit,
-                location,
-                status,
-                child,
-                failure,
-            } => {
-                if let Some(location) = self.open_location(*unit, location) {
-                    location.status = Some(status.clone());
-                    if status.is_terminal() {
-                        location.ended_at.get_or_insert(at);
-                    }
-                    location.failure.clone_from(failure);
-                    if child.is_some() {
-                        location.child.clone_from(child);
-                        location.child_at.get_or_insert(at);
-                    }
-                }
-            }
-            Event::CommandObserved {
-                unit,
-                location,
-                command,
-                counts,
-                expires_at,
-            } => {
-                if let Some(location) = self.open_location(*unit, location) {
-                    location.commands.insert(command.clone(), *counts);
-                    location.expires_at = location.expires_at.max(*expires_at);
-                }
-            }
-            Event::WaitsAtAws { unit, location: None } => {
-                if let Some(unit) = self.units.get_mut(unit) {
-                    unit.waits = true;
-                }
-            }
-            Event::WaitsAtAws {
-                unit,
-                location: Some(location),
-            } => {
-                if let Some(location) = self.open_location(*unit, location) {
-                    location.waits = true;
-                }
-            }
-            Event::StopIntended { unit, stop } => {
-                if let Some(unit) = self.units.get_mut(unit)
-                    && matches!(unit.start, StartState::Started { .. })
-                    && unit.stop.as_ref().is_none_or(|known| known.kind != *stop)
-                {
-                    unit.stop = Some(Stop {
-                        kind: *stop,
-                        standing: StopStanding::Intended,
-                    });
-                }
-            }
-            Event::StopTaken { unit, stop } => self.stop_stands(*unit, *stop, StopStanding::Taken),
-            Event::StopInVain { unit, stop } => self.stop_stands(*unit, *stop, StopStanding::InVain),
-            Event::StopRefused {
-                unit,
-                stop,
-                kind,
-                detail,
-            } => {
-                let refused = StopStanding::Refused(*kind, detail.clone());
-                self.stop_stands(*unit, *stop, refused);
-            }
-            Event::StopNotNeeded { unit, stop } => {
-                if let Some(unit) = self.units.get_mut(unit)
-                    && unit
-                        .stop
-                        .as_ref()
-                        .is_some_and(|known| known.kind == *stop && known.standing == StopStanding::Intended)
-                {
-                    unit.stop = None;
-                }
-            }
-            Event::LeftOut { units } => {
-                if self.left_out_for.is_none() {
-                    self.left_out_for = self.stop_reason();
-                }
-                for unit in units {
-                    if let Some(unit) = self.units.get_mut(unit)
-                        && !unit.is_begun()
-                    {
-                        unit.left_out = true;
-                    }
-                }
-            }
-            Event::CommandEnded { unit, location } => {
-                if let Some(location) = self.open_location(*unit, location) {
-                    location.command_ended_at.get_or_insert(at);
-                }
-            }
-            Event::LocationSettled {
-                unit,
-                location,
-                outcome,
-                nodes,
-                detail,
-            } => {
-                if *outcome == LocationOutcome::NotStarted
-                    && self.left_out_for.is_none()
-                    && self.units.get(unit).is_some_and(|unit| !unit.is_begun())
-                {
-                    self.left_out_for = self.stop_reason();
-                }
-                if let Some(location) = self.open_location(*unit, location) {
-                    location.settled = Some(Settled {
-                        outcome: *outcome,
-                        nodes: nodes.clone(),
-                        detail: detail.clone(),
-                        at,
-                    });
-                }
-            }
-            Event::Recollected {
-                unit,
-                location,
-                outcome,
-                nodes,
-                detail,
-            } => self.recollect(*unit, location, *outcome, nodes, detail),
-            Event::UnitEnded { unit, status } => {
-                if let Some(unit) = self.units.get_mut(unit) {
-                    unit.ended.get_or_insert_with(|| status.clone());
-                }
-            }
-            Event::Finished { outcome } => {
-                self.finished.get_or_insert((*outcome, at));
-            }
-        }
-    }
-
-    /// Notes what became of a unit's stop, if it is still this one that is waited for.
-    fn stop_stands(&mut self, unit: UnitId, kind: StopType, standing: StopStanding) {
-        if let Some(unit) = self.units.get_mut(&unit)
-            && let Some(stop) = &mut unit.stop
-            && stop.kind == kind
-            && (stop.standing == StopStanding::Intended
-                || (stop.standing == StopStanding::Taken && standing == StopStanding::InVain))
-        {
-            stop.standing = standing;
-        }
-    }
-
     /// Whether it is known that this was cancelled: what runs in the location, or the unit's execution.
     pub(super) fn knows_cancel(&self, unit: UnitId, location: Option<&Location>) -> bool {
         self.cancels.contains_key(&(unit, location.cloned()))
-    }
-
-    /// Puts results in place of those that could not be read.
-    fn recollect(
-        &mut self,
-        unit: UnitId,
-        location: &Location,
-        outcome: LocationOutcome,
-        nodes: &Tally,
-        detail: &str,
-    ) {
-        let at = self
-            .units
-            .get_mut(&unit)
-            .and_then(|unit| unit.locations.get_mut(location));
-        let Some(settled) = at.and_then(|at| at.settled.as_mut()) else {
-            return;
-        };
-        settled.outcome = outcome;
-        settled.nodes = nodes.clone();
-        detail.clone_into(&mut settled.detail);
-    }
-
-    /// How a campaign that is over ended, by results that were read since. One that was halted stays so.
-    fn end_anew(&mut self) {
-        if let Some((ended, at)) = self.finished
-            && ended != FinishedOutcome::Halted
-        {
-            self.finished = Some((self.outcome(), at));
-        }
     }
 
     /// Whether it is open and has its name: something was, or may be, sent.
@@ -528,15 +246,6 @@ impl State {
         unread
             .map(|(unit, location, _)| (unit, location.clone()))
             .collect()
-    }
-
-    /// A location that has not settled: what settled stays as it is.
-    fn open_location(&mut self, unit: UnitId, location: &Location) -> Option<&mut LocationState> {
-        self.units
-            .get_mut(&unit)?
-            .locations
-            .get_mut(location)
-            .filter(|state| state.settled.is_none())
     }
 
     /// The campaign.
