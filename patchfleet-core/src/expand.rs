@@ -11,6 +11,7 @@ use crate::request::{PatchRequest, Regions, Targets};
 use std::collections::{BTreeMap, BTreeSet};
 
 mod accounts;
+mod deeper;
 mod organization;
 mod regions;
 
@@ -54,6 +55,7 @@ impl Candidates {
 ///   a unit that it does not name, units are read one by one. The accounts are the same.
 /// - No `accounts` means the caller's own. An account that is not ACTIVE is skipped. One that the
 ///   caller cannot look up (no organization, or denied) is taken for active, with a warning.
+/// - Where the units below do not count ([`Targets::include_child_ous`]), a warning says what lies in them.
 /// - An excluded unit or root takes everything below it away, whether or not children are
 ///   included.
 /// - An excluded Region is skipped in every account, also of `"all-enabled"`.

@@ -2,7 +2,7 @@
 
 use super::organization::Organization;
 use super::regions::Listed;
-use super::{Found, States};
+use super::{Found, States, deeper};
 use crate::fleet;
 use crate::id::{AccountId, OrgParent, TargetAccount};
 use crate::port::{AccountState, AccountView, Caller, Directory, PortErrorKind, PortResult};
@@ -91,7 +91,11 @@ pub(super) async fn resolve(
                 Some(listed) => Ok(listed),
                 None => below(directory, &parent, children, concurrency).await,
             };
-            (parent, below)
+            let left_out = match &below {
+                Ok(_) if !children => deeper::left_out(directory, targets, &parent).await,
+                _ => None,
+            };
+            (parent, below, left_out)
         })
         .buffered(concurrency.max(1))
         .collect::<Vec<_>>();
@@ -101,7 +105,7 @@ pub(super) async fn resolve(
             accounts.named.insert(account, state);
         }
     }
-    for (n, (parent, below)) in read.into_iter().enumerate() {
+    for (n, (parent, below, left_out)) in read.into_iter().enumerate() {
         let Some(below) = readable(&parent, below, found) else {
             continue;
         };
@@ -117,6 +121,9 @@ pub(super) async fn resolve(
             };
             found.warn(format!("{parent} has no account below it{hint}"));
             found.candidates.childless.push(parent);
+        }
+        if let Some(left_out) = left_out {
+            found.warn(left_out);
         }
         accounts
             .named

@@ -153,6 +153,7 @@ fn the_organization_is_read_by_one_listing_and_no_unit_is_asked_for() {
     let world = world();
     let below_prod = request(json!({
         "all_managed": true, "regions": [US], "accounts": [ROOT, PROD], "exclude_accounts": [WEB],
+        "include_child_ous": true,
     }));
     let found = expanded(&world, &below_prod).unwrap();
     assert_eq!(
@@ -228,7 +229,63 @@ fn a_unit_without_its_units_is_read_alone_and_not_the_whole_organization() {
     });
     let found = expanded(&world, &request(only_prod)).unwrap();
     assert_eq!(names(&found), ["222222222222/us-east-1"]);
-    assert_eq!((world.calls("organization"), world.calls("child_units")), (0, 0));
+    assert_eq!(world.calls("organization"), 0);
+    let units_of_prod = world.calls(&format!("child_units {PROD}"));
+    assert!(units_of_prod > 0);
+    assert_eq!(
+        world.calls("child_units"),
+        units_of_prod,
+        "no unit below is looked into"
+    );
+}
+
+/// The warnings of a plan for these accounts without the units below them.
+fn told_of(world: &World, accounts: &[&str], excluded: &[&str]) -> Vec<String> {
+    let targets = json!({
+        "all_managed": true, "regions": [US], "accounts": accounts, "exclude_accounts": excluded,
+    });
+    expanded(world, &request(targets)).unwrap().warnings
+}
+
+#[test]
+fn a_unit_whose_units_do_not_count_says_how_many_are_left_out_and_which_key_includes_them() {
+    let mut world = world();
+    assert_eq!(
+        told_of(&world, &[PROD], &[]),
+        [
+            "ou-ab12-prod0000: 1 unit below it is left out with all its accounts; targets.include_child_ous = true would include them"
+        ]
+    );
+    // Nothing lies below, or the request says itself what becomes of it.
+    assert_eq!(told_of(&world, &[WEB], &[]), [""; 0]);
+    assert_eq!(told_of(&world, &[PROD, WEB], &[]), [""; 0]);
+    assert_eq!(told_of(&world, &[PROD], &[WEB]), [""; 0]);
+    let root = OrgParent::Root(ROOT.parse().unwrap());
+    for n in 0..4 {
+        let unit = format!("ou-ab12-more000{n}").parse().unwrap();
+        world.units.get_mut(&root).unwrap().1.push(unit);
+    }
+    assert_eq!(
+        told_of(&world, &[ROOT], &[PROD]),
+        [
+            "r-ab12: 4 units below it are left out with all their accounts; targets.include_child_ous = true would include them"
+        ]
+    );
+}
+
+#[test]
+fn units_that_may_not_be_listed_are_no_reason_to_say_nothing_of_them() {
+    let mut world = world();
+    world.units_fail = Some(PortErrorKind::Denied);
+    let told = told_of(&world, &[PROD], &[]);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0].starts_with(
+            "ou-ab12-prod0000: units below it would be left out, as targets.include_child_ous is false; whether there \
+             are any could not be found out: "
+        ),
+        "{told:?}"
+    );
 }
 
 #[test]

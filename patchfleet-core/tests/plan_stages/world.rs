@@ -70,6 +70,8 @@ pub(crate) enum Listing {
 pub(crate) struct World {
     pub(crate) central_region: Option<Region>,
     pub(crate) units: BTreeMap<OrgParent, (Vec<AccountId>, Vec<OuId>)>,
+    /// Units that are below others may not be listed.
+    pub(crate) units_fail: Option<PortErrorKind>,
     /// What the listing of the whole organization says.
     pub(crate) listing: Listing,
     pub(crate) accounts: BTreeMap<AccountId, AccountState>,
@@ -90,6 +92,7 @@ impl Default for World {
         Self {
             central_region: None,
             units: BTreeMap::new(),
+            units_fail: None,
             listing: Listing::default(),
             accounts: BTreeMap::new(),
             account_fail: BTreeMap::new(),
@@ -237,6 +240,9 @@ impl Directory for World {
         page: Option<PageToken>,
     ) -> BoxFuture<'_, PortResult<Page<OuId>>> {
         let turns = self.called(format!("child_units {parent}"));
+        if let Some(kind) = self.units_fail {
+            return later(turns, Err(failed(kind, "ListOrganizationalUnitsForParent")));
+        }
         later(turns, Ok(self.page(&self.units[parent].1, page).1))
     }
 

@@ -195,3 +195,23 @@ fn a_plan_does_not_promise_to_stop_after_more_failures_than_it_has_locations() {
     let words = "With a driver no fewer fail: the error budget allows for failures in all 16 locations.";
     assert!(plan.stdout.contains(words), "{}", plan.stdout);
 }
+
+#[tokio::test]
+async fn a_plan_of_the_root_without_its_units_warns_of_what_that_leaves_out_in_text_and_in_json() {
+    let bench = Bench::new();
+    let direct = CALM.request.replace("include_child_ous = true\n", "");
+    assert_ne!(direct, CALM.request);
+    bench.file("request.toml", direct);
+    let words = "targets.include_child_ous = true would include them";
+    let text = bench.run(&["plan", "--sim", "-f", "request.toml"]);
+    assert!(text.stdout.contains(words), "{}{}", text.stdout, text.stderr);
+    let json = ["plan", "--sim", "-f", "request.toml", "--output", "json"];
+    let json = bench.run(&json).exits(0).json();
+    let warnings = json["warnings"].as_array().unwrap();
+    assert!(
+        warnings
+            .iter()
+            .any(|warning| warning.as_str().unwrap().contains(words)),
+        "{json}"
+    );
+}
