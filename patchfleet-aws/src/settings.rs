@@ -4,11 +4,13 @@
 //! |---|---|
 //! | `tls` | the HTTP client, and whom it trusts |
 //! | `services` | `services` sections of profiles, read as the AWS CLI reads them |
+//! | `endpoints` | endpoints that are set have to be URLs |
 //! | `surroundings` | the environment and the profile files; why there are no credentials |
 //! | `limits`, `external_id` | patchfleet's own variables |
 //! | `builder` | all of them together |
 
 mod builder;
+mod endpoints;
 mod external_id;
 mod limits;
 mod services;

@@ -43,6 +43,15 @@ where
     )
 }
 
+/// Whether no connection came about, or no answer came in time.
+pub(super) fn found_nobody<E>(error: &SdkError<E, HttpResponse>) -> bool {
+    match error {
+        SdkError::DispatchFailure(failure) => failure.is_io() || failure.is_timeout(),
+        SdkError::TimeoutError(_) => true,
+        _ => false,
+    }
+}
+
 fn verdict<E>(error: &SdkError<E, HttpResponse>, is_central: bool) -> (PortErrorKind, Sent)
 where
     E: ProvideErrorMetadata + Error + 'static,

@@ -3,6 +3,7 @@
 use super::operation::Operation;
 use super::place::Place;
 use jiff::SignedDuration;
+use patchfleet_core::id::Region;
 use patchfleet_core::port::{PortError, PortErrorKind, Sent};
 use std::error::Error;
 use std::fmt;
@@ -43,6 +44,23 @@ impl CallError {
     /// same call may succeed with new ones.
     pub(super) fn asks_for_new_credentials(&self) -> bool {
         self.says_expired && self.error.sent() == Sent::No
+    }
+
+    /// The error of a call that asked who the caller is. AWS gives the same answer to a wrong key and in a Region that
+    /// the key's account has not enabled (seen), so both are named.
+    pub(crate) fn of_who_calls(self, central: &Region) -> Self {
+        let is_unknown = self.kind() == PortErrorKind::Credentials && !self.says_expired;
+        if !is_unknown || self.code.is_none() {
+            return self;
+        }
+        let what = format!(
+            "AWS does not take these credentials in {central}: see that they are right, and that {central} (from AWS_REGION, or the profile's region) is a Region that their account has enabled"
+        );
+        let error = PortError::new(self.error.kind(), what).with_words(self.error.reason());
+        Self {
+            error: error.with_source(self.error),
+            ..self
+        }
     }
 
     /// What kind of failure it is.

@@ -75,6 +75,27 @@ impl Sender {
     }
 }
 
+/// That nobody could be reached there, and what to look at.
+fn not_reached(asked: &str, region: &Region) -> String {
+    let host = asked.rsplit_once("://").map_or(asked, |(_, host)| host);
+    let host = host.split(':').next().unwrap_or(host);
+    let is_aws = AWS_HOSTS.iter().any(|domain| host.ends_with(domain));
+    let look = if is_aws {
+        format!("see that {region} is a Region and that this machine can reach it")
+    } else {
+        "see that it is right: AWS_ENDPOINT_URL, or the profile's endpoint_url, sets it".to_owned()
+    };
+    format!("{asked} could not be reached ({look})")
+}
+
+/// How the hosts of AWS's own endpoints end, in the commercial, China and GovCloud partitions.
+const AWS_HOSTS: [&str; 4] = [
+    ".amazonaws.com",
+    ".amazonaws.com.cn",
+    ".api.aws",
+    ".api.amazonwebservices.com.cn",
+];
+
 /// One call of AWS.
 pub(crate) struct Call {
     sender: Arc<Sender>,
@@ -140,7 +161,12 @@ impl Call {
                 .paced(*operation, place, again, move || async move {
                     tracing::debug!(%operation, %place, "calling AWS");
                     send(self.watch.clone()).await.map_err(|error| {
-                        let what = format!("{} failed", self.what);
+                        let what = match self.watch.asked().filter(|_| classify::found_nobody(&error)) {
+                            Some(asked) => {
+                                format!("{} failed: {}", self.what, not_reached(&asked, place.region()))
+                            }
+                            None => format!("{} failed", self.what),
+                        };
                         let failure = classify::failure(what, self.is_central, error);
                         tracing::debug!(%operation, %place, kind = %failure.kind(), "AWS did not do it");
                         if changes && self.watch.may_have_taken_effect() {

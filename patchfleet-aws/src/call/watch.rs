@@ -6,7 +6,8 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::interceptors::context::{
-    BeforeSerializationInterceptorContextRef, FinalizerInterceptorContextRef,
+    BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
+    FinalizerInterceptorContextRef,
 };
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::DateTime;
@@ -36,6 +37,7 @@ pub(crate) struct Watch {
 struct Seen {
     may_have_taken_effect: bool,
     answered_at: Option<Timestamp>,
+    asked: Option<String>,
 }
 
 impl Watch {
@@ -56,6 +58,11 @@ impl Watch {
     /// answer). `None` if the answer has no date.
     pub(super) fn answered_at(&self) -> Option<Timestamp> {
         self.seen().answered_at
+    }
+
+    /// Where the last attempt was sent: scheme, host and port. `None` if nothing was sent yet.
+    pub(super) fn asked(&self) -> Option<String> {
+        self.seen().asked.clone()
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -79,6 +86,16 @@ impl Intercept for Watch {
         Ok(())
     }
 
+    fn read_before_transmit(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        self.seen().asked = origin(context.request().uri());
+        Ok(())
+    }
+
     fn read_after_attempt(
         &self,
         context: &FinalizerInterceptorContextRef<'_>,
@@ -98,6 +115,13 @@ impl Intercept for Watch {
         seen.answered_at = date;
         Ok(())
     }
+}
+
+/// The scheme, host and port of a URL.
+fn origin(url: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    let host = rest.split(['/', '?']).next()?;
+    Some(format!("{scheme}://{host}"))
 }
 
 fn read_date(text: &str) -> Option<Timestamp> {

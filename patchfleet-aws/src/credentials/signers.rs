@@ -58,7 +58,9 @@ impl Signers {
     async fn ask_for_caller(&self) -> PortResult<Caller> {
         let central = self.sender.central();
         let call = self.own_call(Operation::GetCallerIdentity, Place::new(None, central.clone()));
-        let answer = send!(call, sdk::sts(&self.config).get_caller_identity()).await?;
+        let answer = send!(call, sdk::sts(&self.config).get_caller_identity())
+            .await
+            .map_err(|failure| failure.of_who_calls(central))?;
         Ok(Caller {
             account: call.read(answer.account().unwrap_or_default().parse())?,
             region: central.clone(),

@@ -1,5 +1,6 @@
 //! The builder, the usual environment, and the configuration for a simulator.
 
+use super::endpoints;
 use super::services::ServicesAsTheCli;
 use super::surroundings::{Surroundings, no_credentials};
 use super::tls;
@@ -83,8 +84,8 @@ impl AwsBuilder {
     ///
     /// # Errors
     ///
-    /// [`PortErrorKind::Invalid`] if the configuration has no Region or one of no known partition,
-    /// [`PortErrorKind::Credentials`] if it has no credentials provider. `Invalid` too if the external
+    /// [`PortErrorKind::Invalid`] if the configuration has no Region, one of no known partition, or an
+    /// endpoint that is no URL; [`PortErrorKind::Credentials`] if it has no credentials provider. `Invalid` too if the external
     /// id is kept in the environment: [`external_id_from_env`](crate::external_id_from_env) reads it there.
     pub fn build(self) -> PortResult<Aws> {
         let region = central_region(&self.config)?;
@@ -117,6 +118,7 @@ impl AwsBuilder {
                 .unwrap_or_else(|| IdentityCache::lazy().build()),
         );
         let services = ServicesAsTheCli::of(&self.config);
+        endpoints::check_all(self.config.endpoint_url(), services.as_ref())?;
         let mut builder = self.config.into_builder();
         builder.set_service_config(services);
         let config = builder
@@ -176,7 +178,10 @@ impl Aws {
 
     /// Begins with a configuration, and finds out now whether it has a Region and credentials.
     async fn begin(config: SdkConfig, surroundings: &Surroundings) -> PortResult<AwsBuilder> {
-        if config.region().is_none() {
+        if config
+            .region()
+            .is_none_or(|region| region.as_ref().trim().is_empty())
+        {
             return Err(surroundings.no_region());
         }
         central_region(&config)?;
@@ -201,7 +206,10 @@ pub async fn load_config() -> PortResult<SdkConfig> {
 }
 
 fn central_region(config: &SdkConfig) -> PortResult<Region> {
-    let Some(region) = config.region() else {
+    let set = config
+        .region()
+        .filter(|region| !region.as_ref().trim().is_empty());
+    let Some(region) = set else {
         return Err(PortError::new(
             PortErrorKind::Invalid,
             "no AWS Region: set AWS_REGION, or a region in the profile that AWS_PROFILE names",

@@ -32,7 +32,7 @@ fn resolve(mut access: Access, read: impl Fn(&str) -> Result<String, VarError>) 
         _ => return Ok(access),
     };
     let text = match read(name) {
-        Ok(text) if !text.is_empty() => text,
+        Ok(text) if !text.trim().is_empty() => text,
         Ok(_) | Err(VarError::NotPresent) => {
             return Err(invalid(format!(
                 "the environment variable {name} is not set: {why}"

@@ -17,6 +17,17 @@ impl ServicesAsTheCli {
         config.service_config().map(|_| Self(config.clone()))
     }
 
+    /// The endpoint of a service, by the SDK's id of it.
+    pub(crate) fn endpoint(&self, service: &str) -> Option<String> {
+        let key = ServiceConfigKey::builder()
+            .service_id(service)
+            .env("AWS_ENDPOINT_URL")
+            .profile("endpoint_url")
+            .build()
+            .ok()?;
+        self.load_config(key)
+    }
+
     fn load(&self, key: &ServiceConfigKey<'_>, service: &str) -> Option<String> {
         let key = ServiceConfigKey::builder()
             .service_id(service)

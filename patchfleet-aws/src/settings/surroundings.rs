@@ -1,6 +1,7 @@
 //! The environment and the profile files, where the SDK's own reading is not enough: a profile that is
 //! not there, the certificates to trust, and why there are no credentials.
 
+use super::endpoints;
 use super::tls::{self, Bundle};
 use aws_config::BehaviorVersion;
 use aws_config::profile::{Profile, ProfileSet};
@@ -51,6 +52,14 @@ impl Surroundings {
 
     /// The SDK's configuration.
     pub(crate) async fn config(&self) -> PortResult<SdkConfig> {
+        for variable in endpoints::variables() {
+            if let Ok(endpoint) = self.env.get(&variable) {
+                endpoints::check(&endpoint, &variable)?;
+            }
+        }
+        if let Some(endpoint) = self.profiles.get("endpoint_url") {
+            endpoints::check(endpoint, &format!("endpoint_url of {}", self.whose()))?;
+        }
         let mut loader = aws_config::defaults(BehaviorVersion::latest());
         if let Some(bundle) = self.bundle()? {
             loader = loader.http_client(tls::http_client(Some(bundle)));
@@ -72,6 +81,10 @@ impl Surroundings {
 
     /// The error of a missing Region.
     pub(crate) fn no_region(&self) -> PortError {
+        let region = self.env.get("AWS_REGION");
+        if region.is_ok_and(|region| region.trim().is_empty()) {
+            return invalid("no AWS Region: AWS_REGION is empty: set it to a Region, or unset it".to_owned());
+        }
         invalid(
             if self
                 .profiles

@@ -208,3 +208,100 @@ fn fips_and_dual_stack_are_read_from_the_environment_and_from_the_profile() {
         );
     }
 }
+
+/// What loading says with a good key in us-east-1 and these variables.
+fn says_with(more: &[(&str, &str)]) -> String {
+    let key = [
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+        ("AWS_SECRET_ACCESS_KEY", "hush"),
+    ];
+    Home::new("", "").says(&[&key[..], more].concat())
+}
+
+#[test]
+fn an_endpoint_where_nobody_answers_is_named_with_what_sets_it() {
+    let said = says_with(&[("AWS_ENDPOINT_URL", "http://127.0.0.1:1")]);
+    assert!(
+        said.starts_with(
+            "caller unavailable: GetCallerIdentity in us-east-1 failed: http://127.0.0.1:1 could not be reached (see that \
+             it is right: AWS_ENDPOINT_URL, or the profile's endpoint_url, sets it): "
+        ),
+        "{said}"
+    );
+    assert!(said.contains("Connection refused"), "{said}");
+}
+
+#[test]
+fn a_host_that_is_not_found_is_named_with_the_region() {
+    // No name ends in `.invalid` (RFC 2606), and this Region's hosts are looked up for real.
+    let said = says_with(&[("AWS_ENDPOINT_URL", "http://sts.invalid")]);
+    assert!(said.contains("http://sts.invalid could not be reached"), "{said}");
+    let (proxy, _) = answering("502 Bad Gateway", "");
+    let said = says_with(&[("AWS_REGION", "us-east-99"), ("HTTPS_PROXY", &proxy)]);
+    assert!(
+        said.contains(
+            "https://sts.us-east-99.amazonaws.com could not be reached (see that us-east-99 is a Region and that this \
+             machine can reach it)"
+        ),
+        "{said}"
+    );
+}
+
+#[test]
+fn an_endpoint_that_is_empty_or_no_url_is_refused_by_the_name_of_its_variable() {
+    for variable in [
+        "AWS_ENDPOINT_URL",
+        "AWS_ENDPOINT_URL_STS",
+        "AWS_ENDPOINT_URL_RESOURCE_GROUPS",
+    ] {
+        assert_eq!(
+            says_with(&[(variable, "")]),
+            format!("invalid: {variable} is empty: unset it, or set a URL such as http://127.0.0.1:4566")
+        );
+        assert_eq!(
+            says_with(&[(variable, "localhost:4566")]),
+            format!(
+                "invalid: {variable} = \"localhost:4566\": expected a URL, such as http://127.0.0.1:4566"
+            )
+        );
+    }
+    let home = Home::new("[default]\nregion = us-east-1\nendpoint_url = nowhere\n", "");
+    assert_eq!(
+        home.says(&[]),
+        "invalid: endpoint_url of the profile \"default\" (~/.aws/config, ~/.aws/credentials) = \"nowhere\": expected a \
+         URL, such as http://127.0.0.1:4566"
+    );
+}
+
+#[test]
+fn an_empty_region_is_refused_by_the_name_of_its_variable() {
+    assert_eq!(
+        says_with(&[("AWS_REGION", "")]),
+        "invalid: no AWS Region: AWS_REGION is empty: set it to a Region, or unset it"
+    );
+}
+
+#[test]
+fn a_region_that_does_not_know_the_key_is_named_beside_the_credentials() {
+    let refusal = "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>Sender</Type>\
+        <Code>InvalidClientTokenId</Code><Message>The security token included in the request is invalid</Message></Error>\
+        <RequestId>r-1</RequestId></ErrorResponse>";
+    let (sts, _) = answering("403 Forbidden", refusal);
+    let said = says_with(&[("AWS_REGION", "ap-east-1"), ("AWS_ENDPOINT_URL", &sts)]);
+    assert!(
+        said.starts_with(
+            "caller credentials: AWS does not take these credentials in ap-east-1: see that they are right, and that \
+             ap-east-1 (from AWS_REGION, or the profile's region) is a Region that their account has enabled: \
+             GetCallerIdentity in ap-east-1 failed: InvalidClientTokenId: The security token included"
+        ),
+        "{said}"
+    );
+    let ours = refusal.replace("InvalidClientTokenId", "ExpiredToken");
+    let (sts, _) = answering("403 Forbidden", Box::leak(ours.into_boxed_str()));
+    let said = says_with(&[("AWS_ENDPOINT_URL", &sts)]);
+    assert!(
+        said.starts_with("caller credentials: GetCallerIdentity in us-east-1 failed: ExpiredToken"),
+        "{said}"
+    );
+}

@@ -17,8 +17,9 @@ pub(crate) struct Cli {
 const EXIT_CODES: &str = "\
 Exit codes: 0 every targeted node reached its goal, or nothing to do; 1 unexpected error; 2 bad usage or invalid \
 request; 3 refused before anything was started; 4 finished, but some nodes did not reach their goal, or locations \
-were skipped as unknown; also if the campaign stays open, as nobody knows whether a start took effect; 5 halted by a budget, the cutoff (also if a command lived past it), a changed runbook or \
-somebody else's cancel; 130 interrupted by Ctrl-C (the campaign stays open).
+were skipped as unknown, or the campaign stays open, as nobody knows whether a start took effect; 5 halted by a \
+budget, the cutoff (also if a command lived past it), a changed runbook or somebody else's cancel, or closed by \
+`patchfleet abandon`; 130 interrupted by Ctrl-C (the campaign stays open).
 
 AWS settings come from the usual environment and profiles (AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL, \
 AWS_CA_BUNDLE).
@@ -26,7 +27,8 @@ AWS_CA_BUNDLE).
 Where AWS throttles, patchfleet asks more slowly by itself. PATCHFLEET_RATES sets the most calls a second for an \
 operation in each account and Region (organizations:ListAccountsForParent=3,sts:AssumeRole=5); \
 PATCHFLEET_CALLS_AT_ONCE how many calls are under way at once, at most (default 256). \
-PATCHFLEET_EXTERNAL_ID gives an external id again that a request has and its plan does not keep.";
+PATCHFLEET_EXTERNAL_ID gives an external id again that a request has and its plan does not keep. A variable of these \
+that is empty counts as not set.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -59,16 +61,24 @@ impl Command {
         }
     }
 
-    /// The folder of campaign logs, if one was named.
-    pub(crate) fn log(&self) -> Option<PathBuf> {
+    /// The folder of campaign logs, for the commands that have one.
+    fn log_args(&mut self) -> Option<&mut LogArgs> {
         match self {
-            Self::Run(args) => args.log.log.clone(),
-            Self::Resume(args) => args.campaign.log.log.clone(),
-            Self::Abandon(args) => args.log.log.clone(),
-            Self::Collect(args) | Self::Report(args) => args.log.log.clone(),
-            Self::Status(args) => args.log.log.clone(),
+            Self::Run(args) => Some(&mut args.log),
+            Self::Resume(args) => Some(&mut args.campaign.log),
+            Self::Abandon(args) => Some(&mut args.log),
+            Self::Collect(args) | Self::Report(args) => Some(&mut args.log),
+            Self::Status(args) => Some(&mut args.log),
             Self::Plan(_) | Self::Runbook(_) => None,
         }
+    }
+
+    /// Takes the folder of campaign logs from the environment if no argument names one. Gives the folder, if one is
+    /// named. clap would read the variable itself, but takes an empty one for a missing value.
+    pub(crate) fn log(&mut self) -> Option<PathBuf> {
+        let args = self.log_args()?;
+        args.log = args.log.take().or_else(log_of_environment);
+        args.log.clone()
     }
 }
 
@@ -198,9 +208,16 @@ pub(crate) struct OutputArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct LogArgs {
-    /// The folder of campaign logs. Default: .patchfleet in the current directory.
-    #[arg(long, value_name = "DIR", env = "PATCHFLEET_LOG", hide_env_values = true)]
+    /// The folder of campaign logs. Default: what PATCHFLEET_LOG names, or else .patchfleet in the current directory.
+    #[arg(long, value_name = "DIR")]
     pub(crate) log: Option<PathBuf>,
+}
+
+/// The folder that `PATCHFLEET_LOG` names. A variable that is empty counts as not set.
+fn log_of_environment() -> Option<PathBuf> {
+    let log = std::env::var_os("PATCHFLEET_LOG")?;
+    let is_empty = log.to_string_lossy().trim().is_empty();
+    (!is_empty).then(|| log.into())
 }
 
 #[derive(Debug, Args)]
@@ -217,7 +234,7 @@ pub(crate) struct PlanArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(mut_arg("log", |log| log.help("The folder of campaign logs. Default: .patchfleet in the current directory; with --sim, none is kept")))]
+#[command(mut_arg("log", |log| log.help("The folder of campaign logs. Default: what PATCHFLEET_LOG names, or else .patchfleet in the current directory; with --sim, none is kept")))]
 pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) request: RequestArgs,
@@ -260,8 +277,7 @@ impl std::str::FromStr for CampaignArg {
 
 #[derive(Debug, Args)]
 pub(crate) struct CampaignArgs {
-    /// The campaign: its id, or the beginning of it, of 4 characters at least. Default: the newest of the log; to
-    /// resume, the newest that is open.
+    /// The campaign: its id, or the beginning of it, of 4 characters at least. Default: the newest of the log.
     #[arg(value_name = "CAMPAIGN")]
     pub(crate) campaign: Option<CampaignArg>,
     #[command(flatten)]
@@ -271,6 +287,7 @@ pub(crate) struct CampaignArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(mut_arg("campaign", |campaign| campaign.help("The campaign: its id, or the beginning of it, of 4 characters at least. Default: the newest of the log that is open")))]
 pub(crate) struct ResumeArgs {
     #[command(flatten)]
     pub(crate) campaign: CampaignArgs,
@@ -297,9 +314,9 @@ fn unit(text: &str) -> Result<UnitId, String> {
 #[derive(Debug, Args)]
 #[command(after_help = ABANDON)]
 pub(crate) struct AbandonArgs {
-    /// The campaign.
+    /// The campaign: its id, or the beginning of it, of 4 characters at least.
     #[arg(value_name = "CAMPAIGN")]
-    pub(crate) campaign: CampaignId,
+    pub(crate) campaign: CampaignArg,
     #[command(flatten)]
     pub(crate) log: LogArgs,
     #[command(flatten)]
@@ -315,7 +332,7 @@ has; 30 days, for which AWS keeps executions, under a runbook of your own. Other
 
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
-    /// One campaign: its id, or the beginning of it. Default: all of the log, the newest first.
+    /// One campaign: its id, or the beginning of it, of 4 characters at least. Default: all of the log, the newest first.
     #[arg(value_name = "CAMPAIGN")]
     pub(crate) campaign: Option<CampaignArg>,
     #[command(flatten)]

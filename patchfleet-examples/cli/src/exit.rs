@@ -21,6 +21,8 @@ pub(crate) enum Failure {
     Invalid(Problems),
     /// Refused before anything was started.
     Refused(Refusal),
+    /// Refused, and what to do next.
+    RefusedThen(Refusal, String),
     /// A person said no before anything was started.
     Declined,
     /// Interrupted by Ctrl-C: the campaign stays open.
@@ -38,13 +40,16 @@ impl Failure {
             Self::Usage(_) | Self::Invalid(_) => 2,
             #[cfg(feature = "sim")]
             Self::World(..) => 2,
-            Self::Refused(_) | Self::Declined => 3,
+            Self::Refused(_) | Self::RefusedThen(..) | Self::Declined => 3,
         })
     }
 
     /// With the log named in each command that its words tell to type.
     pub(crate) fn in_log(mut self, log: Option<&Path>) -> Self {
-        if let Self::Refused(refusal) = &mut self {
+        if let Self::RefusedThen(_, next) = &mut self {
+            *next = in_log(next, log);
+        }
+        if let Self::Refused(refusal) | Self::RefusedThen(refusal, _) = &mut self {
             for reason in &mut refusal.reasons {
                 reason.detail = in_log(&reason.detail, log);
             }
@@ -60,6 +65,7 @@ impl Failure {
             Self::World(name, error) => format!("{}: {error}", one_line(name)),
             Self::Invalid(problems) => problems.to_string(),
             Self::Refused(refusal) => refusal.to_string(),
+            Self::RefusedThen(refusal, next) => format!("{refusal}\n{next}"),
             Self::Declined => "not confirmed: nothing was started".to_owned(),
             Self::Unexpected(error) => one_line(&chain(error.as_ref())),
         }

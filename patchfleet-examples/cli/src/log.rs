@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use patchfleet_core::campaign::{CampaignList, LogKey, State, Store};
 use patchfleet_core::id::CampaignId;
 use patchfleet_core::refusal::{Refusal, RefusalCode, RefusalReason};
-use patchfleet_core::text::{by_number, names, one_line};
+use patchfleet_core::text::{by_number, in_log, names, one_line};
 use std::path::{Path, PathBuf};
 
 /// Where campaigns are remembered, unless `--log` says so.
@@ -95,6 +95,15 @@ impl Logs {
         }
     }
 
+    /// Refuses a folder that is not there. Whoever reads a log has mistyped it, or is in another directory than the run
+    /// was.
+    pub(crate) fn require_folder(&self) -> Result<(), Failure> {
+        match &self.dir {
+            Some(dir) if !dir.exists() => Err(Failure::Usage(self.without("campaign"))),
+            _ => Ok(()),
+        }
+    }
+
     /// That there is no such thing here, and where here is.
     pub(crate) fn without(&self, what: &str) -> String {
         let Some(dir) = &self.dir else {
@@ -168,10 +177,19 @@ impl Logs {
                 return Ok(summary.campaign);
             }
         }
-        match list.damaged.is_empty() {
-            true => Err(Failure::Usage(self.without("open campaign"))),
-            false => Err(unreadable(&list)),
+        if !list.damaged.is_empty() {
+            return Err(unreadable(&list));
         }
+        Err(Failure::Usage(match (&self.dir, list.campaigns.is_empty()) {
+            (Some(dir), false) => {
+                let over = format!(
+                    "no campaign in the folder {} is open: `patchfleet report` says how the newest ended",
+                    dir.display()
+                );
+                in_log(&over, self.named.as_deref())
+            }
+            _ => self.without("open campaign"),
+        }))
     }
 
     /// The campaigns, the newest first. What is damaged is named.

@@ -15,6 +15,7 @@ use patchfleet_core::plan::refuse_presigned;
 use patchfleet_core::text::{ShownLines, one_line};
 use schedule::{Schedule, Slot};
 use signals::Signals;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
@@ -50,15 +51,17 @@ struct Args {
     /// waited out for 30 minutes.
     #[arg(long)]
     once: bool,
-    /// The folder of campaign logs.
-    #[arg(
-        long,
-        value_name = "DIR",
-        env = "PATCHFLEET_LOG",
-        hide_env_values = true,
-        default_value = ".patchfleet"
-    )]
-    log: PathBuf,
+    /// The folder of campaign logs. Default: what PATCHFLEET_LOG names, or else .patchfleet in the current directory.
+    #[arg(long, value_name = "DIR")]
+    log: Option<PathBuf>,
+}
+
+/// Where campaigns are remembered, unless somebody says so.
+const DEFAULT_LOG: &str = ".patchfleet";
+
+/// The environment's setting, if it is set. One that is empty counts as not set.
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|text| !text.to_string_lossy().trim().is_empty())
 }
 
 const EXIT_CODES: &str = "\
@@ -98,7 +101,10 @@ fn arguments() -> Args {
 async fn main() -> ExitCode {
     let args = arguments();
     tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info")))
+        .with_env_filter(match variable(EnvFilter::DEFAULT_ENV) {
+            Some(_) => EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info")),
+            None => EnvFilter::new("info"),
+        })
         .with_ansi(false)
         .with_writer(|| ShownLines::new(std::io::stderr()))
         .init();
@@ -136,7 +142,11 @@ fn store(log: &Path) -> Result<Store, String> {
 }
 
 async fn serve(args: Args, stop: tokio::sync::watch::Receiver<bool>) -> ExitCode {
-    let store = match store(&args.log) {
+    let log = args
+        .log
+        .or_else(|| variable("PATCHFLEET_LOG").map(PathBuf::from))
+        .unwrap_or_else(|| DEFAULT_LOG.into());
+    let store = match store(&log) {
         Ok(store) => store,
         Err(problem) => {
             tracing::error!("{problem}");
@@ -147,7 +157,7 @@ async fn serve(args: Args, stop: tokio::sync::watch::Receiver<bool>) -> ExitCode
         reach: Surroundings,
         request: args.request,
         store,
-        log: args.log,
+        log,
         cutoff: args.cutoff,
         late: args.late,
         schedule: None,

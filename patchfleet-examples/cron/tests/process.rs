@@ -250,6 +250,28 @@ async fn what_is_wrong_is_said_before_anything_is_waited_for() {
     assert_eq!(sim.with_world(|world| world.executions().count()), 0);
 }
 
+#[tokio::test]
+async fn an_empty_variable_counts_as_not_set() {
+    let (sim, dir) = (simulator(CALM.world, 2_000.0).await, tempfile::tempdir().unwrap());
+    std::fs::write(dir.path().join("request.toml"), CALM.request).unwrap();
+    // The log is made before a schedule without a slot is found out.
+    let args = ["-f", "request.toml", "--schedule", "cron(0 9 1 1 ? 1999)"];
+    let mut command = command(&sim, dir.path(), &args);
+    let output = command.env("PATCHFLEET_LOG", "").output().await.unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("it has no slot from now on"), "{stderr}");
+    assert!(dir.path().join(".patchfleet").is_dir());
+
+    // An empty RUST_LOG hides nothing that is shown without one.
+    let args = ["-f", "request.toml", "--once", "--log", "log"];
+    let mut command = crate::command(&sim, dir.path(), &args);
+    let output = command.env("RUST_LOG", "").output().await.unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    assert!(stderr.contains(" INFO "), "{stderr}");
+}
+
 /// Sends a signal to the process once it has logged `line`, and gives its exit code and the rest.
 #[cfg(unix)]
 async fn signalled(sim: &Sim, dir: &Path, args: &[&str], line: &str, signal: &str) -> (Option<i32>, String) {

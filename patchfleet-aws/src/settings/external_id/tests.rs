@@ -15,6 +15,7 @@ fn variables(name: &str) -> Result<String, VarError> {
         "TEAM_ID" | "PATCHFLEET_EXTERNAL_ID" => Ok(SECRET.to_owned()),
         "WRONG" => Ok("not an id".to_owned()),
         "EMPTY" => Ok(String::new()),
+        "BLANK" => Ok(" \n".to_owned()),
         _ => Err(VarError::NotPresent),
     }
 }
@@ -52,5 +53,11 @@ fn a_variable_that_is_missing_or_wrong_is_named_and_its_value_is_not_shown() {
         "{wrong}"
     );
     assert!(!wrong.contains("not an id"), "{wrong}");
-    assert!(said(ExternalId::Env("EMPTY".to_owned()), variables).contains("is not set"));
+    for name in ["EMPTY", "BLANK"] {
+        let said = said(ExternalId::Env(name.to_owned()), variables);
+        assert_eq!(
+            said,
+            format!("the environment variable {name} is not set: access.external_id names it")
+        );
+    }
 }

@@ -28,6 +28,7 @@ pub(crate) async fn report(args: CampaignArgs) -> Result<ExitCode, Failure> {
 
 pub(crate) async fn status(args: StatusArgs) -> Result<ExitCode, Failure> {
     let logs = Logs::given(&args.log)?;
+    logs.require_folder()?;
     let wanted = match &args.campaign {
         Some(campaign) => Some(logs.named(campaign).await?),
         None => None,

@@ -1,7 +1,7 @@
 //! `patchfleet run`: plan, start, follow, report. And `resume`, which is its second half.
 
 use super::{plan, print_json, print_text};
-use crate::args::{AbandonArgs, CampaignArg, CampaignArgs, DepthArg, LogArgs, Output, ResumeArgs, RunArgs};
+use crate::args::{AbandonArgs, CampaignArgs, DepthArg, LogArgs, Output, ResumeArgs, RunArgs};
 use crate::exit::Failure;
 use crate::log::Logs;
 use crate::session::Session;
@@ -110,7 +110,7 @@ pub(crate) async fn resume(args: ResumeArgs) -> Result<ExitCode, Failure> {
 /// Closes a campaign that AWS no longer knows, and reports it.
 pub(crate) async fn abandon(args: AbandonArgs) -> Result<ExitCode, Failure> {
     let logs = Logs::given(&args.log)?;
-    let state = logs.named_or_newest(Some(CampaignArg::Id(args.campaign))).await?;
+    let state = logs.named_or_newest(Some(args.campaign)).await?;
     logs.refuse_simulated(&state)?;
     let session = Session::aws(Some(state.plan().request.access.clone())).await?;
     let campaign = campaigns(&session.ports, &logs).resume(&state).await?;
@@ -119,7 +119,25 @@ pub(crate) async fn abandon(args: AbandonArgs) -> Result<ExitCode, Failure> {
         std::io::stderr(),
         "AWS is asked about everything that the campaign may have begun, for two minutes if the log may have lost its end"
     );
-    print_report(campaign.abandon().await?, args.output.output, &args.log)
+    match campaign.abandon().await {
+        Ok(report) => print_report(report, args.output.output, &args.log),
+        Err(CampaignError::Refused(refusal)) => {
+            let next = if state.finished().is_some() {
+                format!(
+                    "nothing is left to close: `patchfleet report {}` says what became of it",
+                    campaign.id()
+                )
+            } else {
+                format!(
+                    "the campaign stays open: `patchfleet resume {0}` follows what AWS still knows of it. Say `patchfleet \
+                     abandon {0}` again once AWS knows nothing of it and its last command has expired",
+                    campaign.id()
+                )
+            };
+            Err(Failure::RefusedThen(refusal, next))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Reads results again that could not be read, and reports the campaign with them.

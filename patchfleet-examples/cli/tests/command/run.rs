@@ -302,7 +302,7 @@ fn status_names_what_is_damaged_and_exits_1() {
     let bench = Bench::new();
     let run = ["run", "--sim", "--sim-speed", SPEED, "--log", "log"];
     bench.run(&run).exits(0);
-    bench.run(&["status", "--log", "nowhere"]).exits(0);
+    bench.run(&["status", "--log", "nowhere"]).exits(2);
     let status = ["status", "--log", "log", "--output", "json"];
     let whole = bench.run(&status).exits(0).json();
     let campaign = whole[0]["campaign_id"].as_str().unwrap().to_owned();

@@ -1,6 +1,6 @@
 //! What a newcomer runs into: each answer says what is wrong, where, and what to type.
 
-use crate::support::{Bench, SPEED, against, finish, kill_once, simulator_of, starts};
+use crate::support::{Bench, SPEED, against, finish, kill_once, ran, simulator_of, starts};
 use patchfleet_sim::builtin::CALM;
 
 /// A campaign of a simulated organisation whose process was killed in mid-campaign, and its id.
@@ -83,15 +83,13 @@ async fn the_report_of_an_open_campaign_says_that_its_figures_are_of_what_is_ove
 fn a_log_without_a_campaign_names_its_folder_and_how_to_name_another() {
     let bench = Bench::new();
     let place = "in the folder nowhere, which is not there. --log (or PATCHFLEET_LOG) names another one";
-    let status = bench.run(&["status", "--log", "nowhere"]).exits(0);
-    assert!(
-        status.stdout.contains(&format!("there is no campaign {place}")),
-        "{}",
-        status.stdout
-    );
     for (command, what) in [
-        (&["report"][..], "campaign"),
+        (&["status"][..], "campaign"),
+        (&["status", "--output", "json"], "campaign"),
+        (&["report"], "campaign"),
+        (&["collect"], "campaign"),
         (&["resume"], "open campaign"),
+        (&["abandon", "5b6c7d8e"], "campaign whose id begins with 5b6c7d8e"),
         (&["report", "5b6c7d8e"], "campaign whose id begins with 5b6c7d8e"),
     ] {
         let refused = bench.run(&[command, &["--log", "nowhere"]].concat()).exits(2);
@@ -100,7 +98,118 @@ fn a_log_without_a_campaign_names_its_folder_and_how_to_name_another() {
             "{}",
             refused.stderr
         );
+        assert_eq!(refused.stdout, "");
     }
+    // A folder without a campaign is one where nothing has run yet.
+    std::fs::create_dir(bench.path().join("empty")).unwrap();
+    let status = bench.run(&["status", "--log", "empty"]).exits(0);
+    assert!(
+        status
+            .stdout
+            .contains("there is no campaign in the folder empty. "),
+        "{}",
+        status.stdout
+    );
+}
+
+#[test]
+fn an_empty_variable_for_the_log_counts_as_not_set() {
+    let bench = Bench::new();
+    for empty in ["", " "] {
+        let status = ran(bench.command(&["status"]).env("PATCHFLEET_LOG", empty)).exits(2);
+        let place = "there is no campaign in the folder .patchfleet, which is not there.";
+        assert!(status.stderr.contains(place), "{}", status.stderr);
+    }
+    let named = ran(bench.command(&["status"]).env("PATCHFLEET_LOG", "elsewhere")).exits(2);
+    assert!(
+        named.stderr.contains("in the folder elsewhere,"),
+        "{}",
+        named.stderr
+    );
+    let first = ran(bench
+        .command(&["status", "--log", "here"])
+        .env("PATCHFLEET_LOG", "elsewhere"))
+    .exits(2);
+    assert!(first.stderr.contains("in the folder here,"), "{}", first.stderr);
+}
+
+#[tokio::test]
+async fn resume_says_where_to_look_when_every_campaign_is_over() {
+    let (bench, aws) = (Bench::new(), simulator_of(CALM.world, 2_000.0).await);
+    bench.file("request.toml", CALM.request);
+    let run = ["run", "-f", "request.toml", "--log", "log"];
+    finish(against(&bench, &aws, "us-east-1", &run)).await.exits(0);
+    let resumed = finish(against(&bench, &aws, "us-east-1", &["resume", "--log", "log"]))
+        .await
+        .exits(2);
+    assert_eq!(
+        resumed.stderr,
+        "patchfleet: no campaign in the folder log is open: `patchfleet report --log log` says how the newest ended\n"
+    );
+    // What is over cannot be closed, by whatever name the campaign is meant.
+    let status = bench
+        .run(&["status", "--log", "log", "--output", "json"])
+        .exits(0)
+        .json();
+    let campaign = status[0]["campaign_id"].as_str().unwrap();
+    let abandon = ["abandon", &campaign[..8], "--log", "log"];
+    let refused = finish(against(&bench, &aws, "us-east-1", &abandon))
+        .await
+        .exits(3);
+    let next =
+        format!("nothing is left to close: `patchfleet report {campaign} --log log` says what became of it");
+    assert!(refused.stderr.contains(&next), "{}", refused.stderr);
+}
+
+#[tokio::test]
+async fn abandon_says_what_to_do_while_aws_still_knows_the_campaign() {
+    let (bench, aws) = (Bench::new(), simulator_of(CALM.world, 400.0).await);
+    bench.file("request.toml", CALM.request);
+    let run = ["run", "-f", "request.toml", "--log", "log"];
+    kill_once(against(&bench, &aws, "us-east-1", &run), || starts(&aws) > 0).await;
+    let status = bench
+        .run(&["status", "--log", "log", "--output", "json"])
+        .exits(0)
+        .json();
+    let campaign = status[0]["campaign_id"].as_str().unwrap();
+    let abandon = ["abandon", &campaign[..8], "--log", "log"];
+    let refused = finish(against(&bench, &aws, "us-east-1", &abandon))
+        .await
+        .exits(3);
+    for words in [
+        format!(
+            "the campaign stays open: `patchfleet resume {campaign} --log log` follows what AWS still knows of it"
+        ),
+        format!("`patchfleet abandon {campaign} --log log` again once AWS knows nothing of it"),
+    ] {
+        assert!(refused.stderr.contains(&words), "{}", refused.stderr);
+    }
+}
+
+#[test]
+fn the_help_of_each_command_says_which_campaign_is_meant_by_default() {
+    let bench = Bench::new();
+    let help = |command: &str| bench.run(&[command, "--help"]).exits(0).stdout;
+    let words = |help: String| help.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words(help("resume")).contains("Default: the newest of the log that is open"));
+    for command in ["report", "collect"] {
+        let help = words(help(command));
+        assert!(
+            help.contains("Default: the newest of the log") && !help.contains("is open"),
+            "{help}"
+        );
+    }
+    for command in ["resume", "report", "collect", "status", "abandon"] {
+        assert!(
+            words(help(command)).contains("its id, or the beginning of it, of 4 characters"),
+            "{command}"
+        );
+    }
+    let exit_codes = words(bench.run(&["--help"]).exits(0).stdout);
+    assert!(
+        exit_codes.contains("or closed by `patchfleet abandon`"),
+        "{exit_codes}"
+    );
 }
 
 #[test]
