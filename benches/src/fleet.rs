@@ -2,17 +2,16 @@
 
 use crate::Fallible;
 use crate::pairs::account;
-use patchfleet_core::campaign::{CampaignLog as _, LogKey};
-use patchfleet_core::campaign::{Driver, MemoryLog, MemoryRows, Record, State};
+use patchfleet_core::campaign::{LogKey, Record, State, Store};
 use patchfleet_core::census::Depth;
 use patchfleet_core::id::CampaignId;
+use patchfleet_core::internals::Driver;
 use patchfleet_core::outcome::FinishedOutcome;
 use patchfleet_core::plan::{Attendance, Plan, Planning};
 use patchfleet_core::port::Ports;
 use patchfleet_core::request::{Format, PatchRequest};
 use patchfleet_sim::{ClockMode, MemoryPorts, SimClock, world::World};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use tokio::runtime::Runtime;
 
 /// The Regions of every fleet.
@@ -166,8 +165,7 @@ impl Fleet {
     ///
     /// If the driver stops, or some location did not succeed.
     pub fn campaign(&self, plan: &Plan) -> Fallible<Vec<Record>> {
-        let log = Arc::new(MemoryLog::new());
-        let rows = Arc::new(MemoryRows::new());
+        let Store { log, rows } = Store::in_memory();
         let driver = Driver::new(&self.ports, log.clone(), rows, WRITER.parse()?);
         let campaign = campaign_id()?;
         let state = self.wait(async {

@@ -4,11 +4,8 @@ use crate::fleet::{Fleet, Size, campaign_id, request_for};
 use crate::log::{self, LogDir};
 use crate::pairs::{account, scattered};
 use crate::{Fallible, Pair, Work};
-use patchfleet_core::campaign::State;
-use patchfleet_core::census::{self, Depth};
-use patchfleet_core::expand::expand;
-use patchfleet_core::pack::pack;
-use patchfleet_core::plan;
+use patchfleet_core::census::Depth;
+use patchfleet_core::internals::{Options, build, census, expand, fold, pack};
 use patchfleet_core::request::{Format, PatchRequest};
 use patchfleet_core::runbook::CommandSteps;
 use std::rc::Rc;
@@ -107,7 +104,7 @@ fn building(size: Size) -> Fallible<Work> {
     let caller = fleet.wait(directory.caller())?;
     let candidates = fleet.wait(expand(directory, request, &caller, 1))?;
     let asked = candidates.to_ask();
-    let census = fleet.wait(census::take(
+    let census = fleet.wait(census(
         inventory,
         &asked,
         &request.targets.selector,
@@ -120,13 +117,13 @@ fn building(size: Size) -> Fallible<Work> {
         move || Ok(Rc::clone(&found)),
         |found| {
             let (request, caller, candidates, census) = &*found;
-            Ok(plan::build(
+            Ok(build(
                 request,
                 caller,
                 candidates,
                 census,
                 CommandSteps::Unread,
-                &plan::Options::default(),
+                &Options::default(),
             )?)
         },
     ))
@@ -137,7 +134,7 @@ fn folding(len: usize) -> Fallible<Work> {
     Ok(Work::new(
         format!("{len} records"),
         move || Ok(Rc::clone(&records)),
-        |records| Ok(State::from_records(&records)?),
+        |records| Ok(fold(&records)?),
     ))
 }
 

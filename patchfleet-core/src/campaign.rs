@@ -2,8 +2,8 @@
 //!
 //! The log is an ordered list of [`Record`]s, and the state ([`State`]) is a fold over it. Deciding is
 //! pure: by the state and the time it says what to append, which calls to make, when to wake, and why
-//! the next unit waits. The [`Driver`] is a thin loop around the two that calls the ports and takes each answer as
-//! it comes.
+//! the next unit waits. The driver is a thin loop around the two that calls the ports and takes each answer as
+//! it comes. A program follows a campaign through [`Campaigns`](crate::Campaigns).
 
 mod admission;
 mod claims;
@@ -12,10 +12,10 @@ mod clocks;
 mod collect;
 mod commands;
 mod decide;
-mod driver;
+pub(crate) mod driver;
 mod event;
 mod facts;
-mod fire;
+pub(crate) mod fire;
 mod journal;
 mod ledger;
 mod listing;
@@ -33,37 +33,35 @@ mod timers;
 
 pub use admission::{Hold, HoldReason, Rule};
 pub(crate) use claims::open_campaign;
-pub use clocks::CLOCKS_AGREE_WITHIN;
-pub use decide::RESEND_WITHIN;
-pub(crate) use driver::name_taken;
-pub use driver::{
-    Drive, DriveError, Driver, Observer, Progress, Recollected, SHORTEST_GAP, SIGN_OF_LIFE_EVERY, SentAgain,
-    StillUnread, Turn,
-};
+pub use driver::{DriveError, Observer, Progress, SHORTEST_GAP, SentAgain, StillUnread};
+pub(crate) use driver::{Driver, name_taken};
 pub use event::{Event, ParseDigestError, RECORD_FORMAT, Record, RecordDigest, Replacement, TurnedUp};
-pub use fire::{FireError, Fired, FiredBefore, fire_plan, fired_before};
+pub use fire::{FireError, FiredBefore};
+pub(crate) use fire::{Fired, fire_plan, fired_before};
 pub(crate) use journal::load;
 pub use ledger::SoFar;
 pub(crate) use listing::campaigns;
 pub use listing::{CampaignList, CampaignSummary, DamagedLog};
-pub use notice::{Notice, NoticeObserver, Notices, SILENT_FOR, Tried, Trouble};
-pub use polls::{LOOK_UP_AFTER, TAGS_SEEN_WITHIN};
-pub use state::{
-    Intent, LocationState, Sending, Settled, StartState, State, StateError, Stop, StopReason, StopStanding,
-    UnitState,
-};
+pub use notice::{Notice, NoticeObserver, Notices, Tried, Trouble};
+pub(crate) use polls::LOOK_UP_AFTER;
+pub(crate) use state::{LocationState, StartState, StateError};
+pub use state::{State, StopReason};
 #[cfg(feature = "store-tests")]
 pub use store::conformance;
-pub use store::{
-    Appended, CampaignLog, Chain, ChainError, LogKey, MemoryLog, MemoryRows, NodeRows, RecordError, Store,
-};
+pub use store::{Appended, CampaignLog, Chain, ChainError, LogKey, NodeRows, RecordError, Store};
 #[cfg(feature = "file-log")]
 pub use store::{FileLog, FileRows};
 
 #[cfg(test)]
 pub(crate) use {
     classify::{PATCH_STATE_LAG, PING_LAG},
-    state::COMMAND_ATTEMPTS,
+    clocks::CLOCKS_AGREE_WITHIN,
+    decide::RESEND_WITHIN,
+    driver::{Drive, Recollected, Turn},
+    notice::SILENT_FOR,
+    polls::TAGS_SEEN_WITHIN,
+    state::{COMMAND_ATTEMPTS, StopStanding, UnitState},
+    store::{MemoryLog, MemoryRows},
 };
 
 /// How many reads and writes of the store run at once.

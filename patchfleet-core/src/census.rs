@@ -1,85 +1,17 @@
 //! What was found in each location.
 
-use crate::id::{Location, NodeId, NodeSet, NodesDigest};
-use crate::port::{PortError, PortErrorKind, Resolution};
+use crate::port::PortErrorKind;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
+mod answers;
 mod by_id;
-mod take;
+pub(crate) mod take;
+#[cfg(test)]
+mod tests;
 
-pub use by_id::{MAX_ID_CALLS, id_calls};
-pub use take::take;
-
-/// What was found in each location, every answer kept apart.
-pub type Census = BTreeMap<Location, CensusAnswer>;
-
-/// A census, and which of the nodes that were asked for by their ids are where.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct CensusTaken {
-    /// The answer of each location.
-    pub answers: Census,
-    /// Where each start has to name its nodes (all managed nodes, node ids, an inventory of one's
-    /// own): the ids that each location has, ascending. Locations without one are left out.
-    pub found: BTreeMap<Location, Vec<NodeId>>,
-    /// For each location whose nodes were counted, those that Systems Manager manages. Locations
-    /// without one are left out.
-    pub managed: BTreeMap<Location, ManagedNodes>,
-    /// For each location whose nodes were counted, which nodes the selection has there, managed or not.
-    pub digests: BTreeMap<Location, NodesDigest>,
-    /// The same nodes by their ids, for each location in which a group or tags were counted.
-    pub members: BTreeMap<Location, NodeSet>,
-    /// Whether AWS finds the same nodes as the inventory did.
-    pub resolution: Resolution,
-}
-
-/// The nodes of a selection that Systems Manager manages in a location, ascending.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ManagedNodes {
-    /// Those whose agent answers.
-    pub online: Vec<NodeId>,
-    /// Those whose agent does not.
-    pub offline: Vec<NodeId>,
-}
-
-impl CensusTaken {
-    /// A node of the location that Systems Manager manages, if one is known by its id.
-    pub(crate) fn any_node(&self, location: &Location) -> Option<&NodeId> {
-        let managed = self.managed.get(location)?;
-        managed.online.first().or_else(|| managed.offline.first())
-    }
-}
-
-/// What was found in one location. Only a complete, error-free answer makes it empty.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "answer", rename_all = "snake_case")]
-pub enum CensusAnswer {
-    /// There are nodes.
-    Populated {
-        /// How many of which kind; `None` if only their presence was asked for.
-        nodes: Option<NodeCounts>,
-    },
-    /// A complete answer without a node.
-    Empty,
-    /// There is no group of that name.
-    GroupMissing,
-    /// No complete answer.
-    Unknown {
-        /// Why not.
-        cause: UnknownCause,
-        /// AWS's words.
-        detail: String,
-    },
-}
-
-impl From<PortError> for CensusAnswer {
-    fn from(error: PortError) -> Self {
-        Self::Unknown {
-            cause: error.kind().into(),
-            detail: error.reason(),
-        }
-    }
-}
+pub(crate) use answers::{Census, CensusAnswer, CensusTaken, ManagedNodes};
+pub(crate) use by_id::{MAX_ID_CALLS, id_calls};
+pub(crate) use take::take;
 
 /// Why a location's answer is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

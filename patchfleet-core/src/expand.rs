@@ -14,6 +14,8 @@ mod accounts;
 mod deeper;
 mod organization;
 mod regions;
+#[cfg(test)]
+mod tests;
 
 use accounts::Accounts;
 use regions::Listed;

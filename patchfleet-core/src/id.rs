@@ -28,7 +28,7 @@ pub use account::{AccountId, Location, OrgParent, OuId, RootId, TargetAccount};
 pub use campaign::{
     CampaignId, ClientToken, CommandId, ExecutionId, RequestDigest, SnapshotId, UnitId, WriterId,
 };
-pub use event::{EventId, EventIdError, EventSource, MAX_EVENT_ID_CHARS};
+pub use event::{EventId, EventIdError, EventSource};
 pub use name::{DocumentName, RequestName, ResourceGroupName, RoleArn, RoleName, SessionName};
 pub use node::{NodeId, NodeKind};
 pub use node_set::NodeSet;

@@ -55,6 +55,14 @@
 //!    request       expand     census   plan     campaign     report
 //! ```
 
+#![cfg_attr(
+    not(feature = "internals"),
+    expect(
+        unreachable_pub,
+        reason = "what only `internals` shows is pub, and nothing shows it without the feature"
+    )
+)]
+
 /// The examples of README.md.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
@@ -63,13 +71,13 @@ struct Readme;
 pub mod budget;
 pub mod campaign;
 pub mod census;
-pub mod expand;
+mod expand;
 mod fleet;
 mod front;
 mod hash;
 pub mod id;
 pub mod outcome;
-pub mod pack;
+mod pack;
 pub mod plan;
 pub mod port;
 mod presigned;
@@ -78,6 +86,12 @@ pub mod refusal;
 pub mod report;
 pub mod request;
 pub mod runbook;
+#[cfg(test)]
+mod tests;
 pub mod text;
+
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod internals;
 
 pub use front::{Campaign, CampaignError, Campaigns, Planned, ReadAgain, Remedy, Served, serve_event};

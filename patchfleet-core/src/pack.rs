@@ -24,11 +24,13 @@ mod bits;
 mod exact;
 mod greedy;
 mod matrix;
+#[cfg(test)]
+mod tests;
 
 use matrix::{Block, Matrix};
 
 /// Most accounts, and most Regions, that one target location takes (SSM model).
-pub const MAX_SIDE: usize = 50;
+pub(crate) const MAX_SIDE: usize = 50;
 
 /// Every account with every Region: what one start can name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,22 +64,8 @@ impl Rectangle {
     }
 }
 
-/// Covers exactly the `wanted` locations, each once, with few rectangles of at most
-/// [`MAX_SIDE`] × [`MAX_SIDE`]. The same locations always give the same rectangles, ordered by
-/// their accounts, then Regions.
-///
-/// ```
-/// use patchfleet_core::{id::Location, pack::pack};
-/// # use patchfleet_core::id::ParseIdError;
-/// let wanted = [("111122223333", "us-east-1"), ("111122223333", "eu-west-1"), ("444455556666", "us-east-1")]
-///     .into_iter()
-///     .map(|(account, region)| Ok(Location::new(account.parse()?, region.parse()?)))
-///     .collect::<Result<_, ParseIdError>>()?;
-/// let rectangles = pack(&wanted);
-/// assert_eq!(rectangles.len(), 2);
-/// assert_eq!(rectangles.iter().map(|r| r.len()).sum::<usize>(), 3);
-/// # Ok::<(), ParseIdError>(())
-/// ```
+/// Covers exactly the `wanted` locations, each once, with few rectangles of at most 50 × 50. The same
+/// locations always give the same rectangles, ordered by their accounts, then Regions.
 #[must_use]
 pub fn pack(wanted: &BTreeSet<Location>) -> Vec<Rectangle> {
     let matrix = Matrix::new(wanted);

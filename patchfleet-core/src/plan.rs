@@ -9,29 +9,35 @@ use crate::request::PatchRequest;
 use crate::runbook::PlannedRunbook;
 use serde::{Deserialize, Serialize};
 
-mod build;
+pub(crate) mod build;
 mod check;
 mod differences;
 mod file;
 mod lifetime;
-mod make;
+pub(crate) mod make;
 mod nowhere;
 mod offline;
 mod presigned;
 mod reading;
 mod render;
 mod small;
+#[cfg(test)]
+pub(crate) mod tests;
 mod unit;
 mod units;
 mod written;
 
-pub use build::build;
+pub(crate) use build::build;
 pub use check::PlanFault;
 pub use file::PlanFileError;
+pub use lifetime::Lifetime;
 pub(crate) use lifetime::timeout_of;
-pub use lifetime::{CUTOFF_MARGIN, Cutoff, LIFETIME_CAP, Lifetime};
+pub(crate) use lifetime::{CUTOFF_MARGIN, Cutoff};
+pub(crate) use make::Options;
+#[cfg(test)]
+pub(crate) use make::make;
 pub(crate) use make::require_central;
-pub use make::{Attendance, Followed, Options, PlanError, Planning, make};
+pub use make::{Attendance, Followed, PlanError, Planning};
 pub use presigned::refuse_presigned;
 pub use unit::Unit;
 

@@ -9,7 +9,7 @@ use std::error::Error;
 use std::fmt;
 
 /// The longest part of a value that a problem repeats, in characters.
-pub const MAX_VALUE_CHARS: usize = 80;
+pub(crate) const MAX_VALUE_CHARS: usize = 80;
 
 /// The longest list of problems that is written out for people. [`Problems::problems`] has all.
 pub(crate) const MAX_SHOWN: usize = 100;
@@ -21,7 +21,7 @@ pub struct Problem {
     pub code: ProblemCode,
     /// The field's path, such as `targets.accounts[1]`. Empty: the input as a whole.
     pub path: String,
-    /// The value as it was given, texts in quotes, at most [`MAX_VALUE_CHARS`] characters of it.
+    /// The value as it was given, texts in quotes, at most 80 characters of it.
     /// Empty: there is none.
     pub value: String,
     /// What would be right.

@@ -21,16 +21,13 @@ mod seed;
 mod values;
 mod window;
 
-pub use defaults::{
-    ADMINISTRATION_ROLE, EXECUTION_ROLE, LOCATIONS_CONCURRENCY, LOCATIONS_ERRORS, NODES_RATE, OWN_DOCUMENT,
-    SESSION_NAME,
-};
+pub(crate) use defaults::{ADMINISTRATION_ROLE, OWN_DOCUMENT};
 pub use delivery_timeout::{DeliveryTimeout, DeliveryTimeoutError};
 pub(crate) use digest::digest_of;
 pub use external_id::{ExternalId, ExternalIdText};
 pub use format::{Format, MAX_REQUEST_BYTES};
 pub use policy::{DeniedAction, GoneAction, NothingSelected, OfflineAction, Policy, PolicyAction};
-pub use values::MAX_PARAMETER_CHARS;
+pub(crate) use values::MAX_PARAMETER_CHARS;
 pub use window::MAX_WINDOW_PAYLOAD_BYTES;
 
 use crate::budget::RateControl;
@@ -183,7 +180,7 @@ pub enum Selector {
     /// The members of a resource group of this name.
     ResourceGroup(ResourceGroupName),
     /// The nodes that have every one of these tags (1 to 5 keys), with one of its values. The
-    /// JSON text `{"Key":"tag:K","Values":[…]}` of each is at most [`MAX_PARAMETER_CHARS`] bytes.
+    /// JSON text `{"Key":"tag:K","Values":[…]}` of each is at most 512 bytes.
     Tags(BTreeMap<String, Vec<String>>),
     /// Every node that Systems Manager manages. Run Command has no target for that, so under
     /// patchfleet's own runbook each start names at most 20 of them: for many nodes a group or tags
@@ -219,12 +216,12 @@ impl Serialize for Regions {
 /// How other accounts are read. The caller's own needs no role.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Access {
-    /// The role that is assumed in each other account. Default: [`EXECUTION_ROLE`].
+    /// The role that is assumed in each other account. Default: `AWS-SystemsManager-AutomationExecutionRole`.
     pub discovery_role: RoleName,
     /// STS `ExternalId`: where it is kept, or the text itself, which is never written out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub external_id: Option<ExternalId>,
-    /// The session's name, as CloudTrail shows it. Default: [`SESSION_NAME`].
+    /// The session's name, as CloudTrail shows it. Default: `patchfleet`.
     pub session_name: SessionName,
 }
 
@@ -240,13 +237,15 @@ pub struct Budget {
 /// The runbook, and the roles it runs with.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct AutomationSettings {
-    /// The runbook's name or ARN. Default: patchfleet's own, [`OWN_DOCUMENT`].
+    /// The runbook's name or ARN. Default: patchfleet's own,
+    /// [`runbook::NAME`](crate::runbook::NAME).
     pub document: DocumentName,
-    /// The role that Automation runs with in the central account. Default: the role
-    /// [`ADMINISTRATION_ROLE`] of the central account.
+    /// The role that Automation runs with in the central account. Default:
+    /// `AWS-SystemsManager-AutomationAdministrationRole` of that account.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub assume_role: Option<RoleArn>,
-    /// The role that Automation assumes in each target account. Default: [`EXECUTION_ROLE`].
+    /// The role that Automation assumes in each target account. Default:
+    /// `AWS-SystemsManager-AutomationExecutionRole`, as AWS's own.
     pub execution_role: RoleName,
     /// How a start names the runbook's version.
     pub pin: RunbookPin,

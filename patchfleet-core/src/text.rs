@@ -7,7 +7,7 @@
 //!   for a writer that everything goes through.
 //! * [`json`] for JSON: the same value, spelled in visible characters.
 //!
-//! And what all texts for people have in common: [`counted`] things, [`names`] in a short line, a [`table`], and
+//! And what all texts for people have in common: [`counted`] things, [`names`] in a short line, a table, and
 //! commands to type ([`in_log`]).
 
 use std::fmt::Write as _;
@@ -17,15 +17,15 @@ mod commands;
 mod table;
 mod words;
 
-pub use commands::{in_log, shell_word};
-pub use table::table;
+pub use commands::in_log;
+pub(crate) use table::table;
 pub use words::{by_number, counted, names};
 
 /// Whether `c` does something else to a terminal than to show itself there: control characters (C0,
 /// DEL, C1), separators of lines and paragraphs, marks and overrides of direction, characters without
 /// width, and tags.
 #[must_use]
-pub fn is_hidden(c: char) -> bool {
+pub(crate) fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{ad}' | '\u{61c}' | '\u{180e}'

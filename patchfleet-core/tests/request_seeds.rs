@@ -84,7 +84,7 @@ fn the_smallest_payload_scans_the_callers_own_account() {
     assert_eq!(execution, None);
     assert_eq!(request.patch.operation, Operation::Scan);
     assert!(request.targets.accounts.is_empty());
-    assert!(patchfleet_core::runbook::is_own(&request.automation.document));
+    assert!(request.automation.document.as_str() == patchfleet_core::runbook::NAME);
     let native = json!({ "name": request.name,
         "targets": { "resource_group": "WebServers", "regions": ["us-east-1"] } });
     assert_eq!(request, PatchRequest::from_value(native).unwrap());
@@ -340,7 +340,7 @@ fn the_samples_role_is_in_the_partition_of_its_regions() {
 fn without_a_runbook_the_sample_runs_patchfleets_own() {
     let own = sample(&[("AutomationDocumentMamrRunPatchBaseline", "")]);
     let request = PatchRequest::from_sample_env(&own).unwrap();
-    assert!(patchfleet_core::runbook::is_own(&request.automation.document));
+    assert!(request.automation.document.as_str() == patchfleet_core::runbook::NAME);
     assert!(request.automation.parameters.is_empty());
     assert_eq!(request.patch.reboot_option, RebootOption::NoReboot);
 }

@@ -10,8 +10,9 @@ pub use account::Account;
 use aws_smithy_types::retry::RetryConfig;
 use patchfleet_aws::{Aws, simulated_config};
 use patchfleet_core::{
-    campaign::{Driver, LogKey, MemoryLog, MemoryRows, Progress, Record, State},
+    campaign::{LogKey, Progress, Record, State, Store},
     id::{CampaignId, EventId, EventSource, Location, ParseIdError, Region, WriterId},
+    internals::Driver,
     outcome::NodeRow,
     plan::{Attendance, Plan, PlanError, Planning},
     port::{PortResult, Ports},
@@ -121,7 +122,7 @@ impl Campaign {
     /// If the driver refuses to begin.
     pub async fn begin(ports: &Ports, plan: Plan) -> Result<Self, Failure> {
         let id = CampaignId::of_event(&plan.request.digest(), &EventId::new(EventSource::Slot, "test")?);
-        let (log, rows) = (Arc::new(MemoryLog::new()), Arc::new(MemoryRows::new()));
+        let Store { log, rows } = Store::in_memory();
         let driver = Driver::new(ports, log, rows, WriterId::from_uuid(id.as_uuid()));
         driver.begin(id, &plan).await?;
         Ok(Self { id, plan, driver })
@@ -157,6 +158,7 @@ impl Campaign {
     ///
     /// If the log or the rows cannot be read.
     pub async fn account(&self, state: &State) -> PortResult<Ended> {
+        let store = Store::new(self.driver.log.clone(), self.driver.rows.clone());
         let mut rows = BTreeMap::new();
         for planned in &self.plan.locations {
             let location = planned.location();
@@ -164,7 +166,7 @@ impl Campaign {
             rows.insert(location, of);
         }
         Ok(Ended {
-            report: Report::build(state, self.driver.rows.as_ref(), state.last_at()).await?,
+            report: store.report(state, state.last_at()).await?,
             rows,
             records: self.driver.log.read(&LogKey::Campaign(self.id), 0).await?,
         })

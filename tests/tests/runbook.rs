@@ -9,8 +9,8 @@
 
 use jiff::SignedDuration;
 use patchfleet_core::{
-    campaign::fire_plan,
     id::{CampaignId, DocumentName, EventId, EventSource},
+    internals::{fire_plan, for_campaign},
     outcome::NodeOutcome,
     plan::PlanError,
     port::{Documents, Ports},
@@ -449,7 +449,7 @@ async fn a_copy_with_other_content_that_appears_in_a_target_account_keeps_the_ne
     // The start that was withheld would have rebooted them.
     let unit = campaign.plan.units.last().unwrap();
     let id = unit.id;
-    let request = runbook::for_campaign(&unit.start, campaign.plan.runbook.as_ref(), campaign.id, id, 1);
+    let request = for_campaign(&unit.start, campaign.plan.runbook.as_ref(), campaign.id, id, 1);
     let token = campaign.id.client_token(id, 1);
     ports.automation.start(&request, token).await.unwrap();
     ports

@@ -10,8 +10,8 @@
 use patchfleet_benches::fleet::{Fleet, Size};
 use patchfleet_benches::memory::{computed_s, peak_kib};
 use patchfleet_benches::{Fallible, log};
-use patchfleet_core::campaign::State;
 use patchfleet_core::census::Depth;
+use patchfleet_core::internals::fold;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::process::{Command, ExitCode};
@@ -73,7 +73,7 @@ fn measure(size: Size) -> Fallible<()> {
     let peak_kib = peak_kib();
     let share = (fleet.simulator_s() - before) / began.elapsed().as_secs_f64();
     let simulator_s = share * (plan_s + campaign_s);
-    let (_, replay_s) = computed(|| Ok(State::from_records(&records)?))?;
+    let (_, replay_s) = computed(|| Ok(fold(&records)?))?;
     let mut calls = fleet.calls();
     for (operation, planned) in planning {
         calls.entry(operation).and_modify(|all| *all -= planned);

@@ -38,19 +38,19 @@ impl Seconds {
 
     /// Both together.
     #[must_use]
-    pub const fn plus(self, other: Self) -> Self {
+    pub(crate) const fn plus(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))
     }
 
     /// What is left after `other`; nothing if `other` is longer.
     #[must_use]
-    pub const fn minus(self, other: Self) -> Self {
+    pub(crate) const fn minus(self, other: Self) -> Self {
         Self(self.0.saturating_sub(other.0))
     }
 
     /// This, so many times.
     #[must_use]
-    pub const fn times(self, n: u64) -> Self {
+    pub(crate) const fn times(self, n: u64) -> Self {
         Self(self.0.saturating_mul(n))
     }
 }

@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 /// A minute is well above both. It is well below the shortest time after which a campaign counts as left alone
 /// ([`SHORTEST_GAP`](super::SHORTEST_GAP)), below the time for which late results are waited for, and below that for
 /// which a client token is trusted ([`RESEND_WITHIN`](super::RESEND_WITHIN)).
-pub const CLOCKS_AGREE_WITHIN: SignedDuration = SignedDuration::from_mins(1);
+pub(crate) const CLOCKS_AGREE_WITHIN: SignedDuration = SignedDuration::from_mins(1);
 
 /// When a record was appended, by one's own clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,10 +13,10 @@ use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 
 /// How long after a start was first sent a driver may send it again, with the same client token, once it has been
-/// looked for in vain for [`TAGS_SEEN_WITHIN`](super::TAGS_SEEN_WITHIN). AWS does not say how long it remembers a
+/// looked for in vain for [`TAGS_SEEN_WITHIN`]. AWS does not say how long it remembers a
 /// token; every idempotent AWS call that does say remembers it for longer than this. So a start takes effect twice
 /// only if AWS both forgets the token sooner and shows the tag later than is assumed.
-pub const RESEND_WITHIN: SignedDuration = SignedDuration::from_mins(5);
+pub(crate) const RESEND_WITHIN: SignedDuration = SignedDuration::from_mins(5);
 
 /// How long a start that AWS puts off (throttled, queue full) is tried again.
 pub(crate) const START_PATIENCE: SignedDuration = SignedDuration::from_hours(6);

@@ -30,10 +30,12 @@ mod taken;
 mod trouble;
 mod write;
 
-pub use again::{Recollected, StillUnread};
-pub use drive::Drive;
+#[cfg(test)]
+pub(crate) use again::Recollected;
+pub use again::StillUnread;
+pub(crate) use drive::Drive;
 pub use error::DriveError;
-pub use hold::{SHORTEST_GAP, SIGN_OF_LIFE_EVERY};
+pub use hold::SHORTEST_GAP;
 pub use send_again::SentAgain;
 pub(crate) use taken::name_taken;
 
@@ -179,7 +181,7 @@ impl Driver {
     /// slept or AWS did not answer. It is written down once AWS answers, and cannot be taken back.
     ///
     /// A gap below [`SHORTEST_GAP`] counts as that long, as a driver that has nothing to say gives a sign of
-    /// life only every [`SIGN_OF_LIFE_EVERY`](super::SIGN_OF_LIFE_EVERY). A campaign of which everything was
+    /// life only every five minutes. A campaign of which everything was
     /// begun has no gaps.
     ///
     /// # Errors

@@ -86,11 +86,11 @@ pub enum Event {
     /// Nobody drove the campaign for long. Whoever went on with it then has nothing more of it begun: what
     /// was begun is followed to its end, and the rest is left out.
     Unattended {
-        /// When somebody last drove it ([`State::driven_at`](super::State::driven_at)).
+        /// When somebody last drove it: the last record that shows a driver to whom AWS answered.
         since: Timestamp,
     },
-    /// A driver follows the campaign and AWS answers it, but nothing has changed for
-    /// [`SIGN_OF_LIFE_EVERY`](super::SIGN_OF_LIFE_EVERY). Written only while something is left to begin.
+    /// A driver follows the campaign and AWS answers it, but nothing has changed for five
+    /// minutes. Written only while something is left to begin.
     Watched,
     /// A start is about to be sent. From here on it may have taken effect. Stands before every
     /// sending, also of the same request again.

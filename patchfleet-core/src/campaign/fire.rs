@@ -35,8 +35,8 @@ pub struct FiredBefore {
     pub started_at: Option<Timestamp>,
     /// The accounts and Regions that it was started for; `None` if AWS's answer does not say.
     pub locations: Option<BTreeSet<Location>>,
-    /// In which locations a plan of now is another one, a sentence each. Empty where there was no plan
-    /// to compare it with ([`fired_before`]).
+    /// In which locations a plan of now is another one, a sentence each. Empty if it was found before there
+    /// was a plan to compare it with.
     pub changed: Vec<String>,
 }
 
@@ -116,7 +116,7 @@ pub enum FireError {
 ///
 /// [`FireError::Differs`] and [`FireError::NoRetry`] if what was started before is not this,
 /// [`FireError::Port`] if that cannot be found out. Start nothing then: unknown is not "not started".
-pub async fn fired_before(
+pub(crate) async fn fired_before(
     ports: &Ports,
     campaign: CampaignId,
     request: &PatchRequest,
@@ -131,7 +131,7 @@ pub async fn fired_before(
 ///
 /// Nothing is claimed or written down: two different events of one request may run at once.
 ///
-/// An earlier start of the same campaign is looked for first, as by [`fired_before`], whatever the plan
+/// An earlier start of the same campaign is looked for first, as `fired_before` does, whatever the plan
 /// is. Ask before planning all the same, because patching changes what a plan is made from. Asking once is
 /// not enough either: another delivery may start the campaign while this one plans. If two start it at the
 /// same moment, the client token makes their starts one. Where the plan has other locations than what was
@@ -139,7 +139,7 @@ pub async fn fired_before(
 ///
 /// # Errors
 ///
-/// Those of [`fired_before`]; [`FireError::NeedsDriver`] if the plan has several units, and
+/// Those of `fired_before`; [`FireError::NeedsDriver`] if the plan has several units, and
 /// [`FireError::RunbookChanged`] if its runbook is another one by now (nothing was started);
 /// [`FireError::Port`] if AWS refused, or did not answer: firing the same campaign again is safe.
 pub async fn fire_plan(

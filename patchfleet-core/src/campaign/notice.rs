@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 mod watch;
 
 pub(super) use watch::Failed;
-pub use watch::SILENT_FOR;
+#[cfg(test)]
+pub(crate) use watch::SILENT_FOR;
 use watch::Watch;
 
 /// Called with what a person wants to hear at once.
@@ -18,8 +19,7 @@ pub type NoticeObserver = Arc<dyn Fn(&Notice) + Send + Sync>;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Notice {
-    /// Two clocks differ by more than [`CLOCKS_AGREE_WITHIN`](super::CLOCKS_AGREE_WITHIN): that of this machine, and
-    /// that of a machine which wrote a record. Told once. The driver goes by its own clock.
+    /// Two clocks differ by more than a minute: that of this machine, and that of a machine which wrote a record. Told once. The driver goes by its own clock.
     ClocksDiffer {
         /// The number of the record.
         seq: u64,
@@ -29,8 +29,8 @@ pub enum Notice {
         /// it, if it is behind.
         own: Timestamp,
     },
-    /// Something has not worked for a while, and is tried again. Told when it has lasted for [`SILENT_FOR`], or will
-    /// have by the next try, and then at growing intervals.
+    /// Something has not worked for a while, and is tried again. Told when it has lasted for 10 seconds, or
+    /// will have by the next try, and then at growing intervals.
     Trouble(Box<Trouble>),
     /// It works again.
     Over {

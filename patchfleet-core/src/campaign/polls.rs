@@ -9,12 +9,12 @@ use std::collections::BTreeMap;
 /// just started need not be listed yet. It also leaves another driver, if there is one, the time
 /// to say what became of its call. An execution that was cancelled or stopped has to be over for as long before it is
 /// said that it began nothing in a location.
-pub const LOOK_UP_AFTER: SignedDuration = SignedDuration::from_secs(15);
+pub(crate) const LOOK_UP_AFTER: SignedDuration = SignedDuration::from_secs(15);
 
 /// Within what time the executions of a tag are assumed to list one that was just started. AWS publishes nothing of
 /// it. What was sent and is not listed after so long had no effect, as far as is known. Until then it is looked for,
 /// again and again, and not sent again: the client token may be forgotten sooner than the tag is seen.
-pub const TAGS_SEEN_WITHIN: SignedDuration = SignedDuration::from_mins(2);
+pub(crate) const TAGS_SEEN_WITHIN: SignedDuration = SignedDuration::from_mins(2);
 
 /// Within what time of its intent in the log a start is sent. One that cannot be is not sent, and is intended anew.
 /// Another driver that sees the intent looks for it for [`TAGS_SEEN_WITHIN`] before it sends it itself, so what was

@@ -25,7 +25,7 @@ mod unit;
 mod unresolved;
 mod verdict;
 
-pub use unit::{Intent, LocationState, Sending, Settled, StartState, Stop, StopStanding, UnitState};
+pub(crate) use unit::{Intent, LocationState, Sending, Settled, StartState, Stop, StopStanding, UnitState};
 pub use verdict::StopReason;
 pub(super) use verdict::ended_well;
 
@@ -42,7 +42,7 @@ pub(crate) const COMMAND_ATTEMPTS: u32 = 4;
 /// A log that is not a campaign's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum StateError {
+pub(crate) enum StateError {
     /// There is no record at all.
     #[error("the log is empty")]
     Empty,
@@ -107,7 +107,7 @@ impl State {
     /// # Errors
     ///
     /// [`StateError`] if the records are not those of one campaign, from 0 and each after the one before it.
-    pub fn from_records(records: &[Record]) -> Result<Self, StateError> {
+    pub(crate) fn from_records(records: &[Record]) -> Result<Self, StateError> {
         Self::fold_all(records, records.iter().map(Placed::as_written))
     }
 
@@ -165,7 +165,7 @@ impl State {
     /// # Errors
     ///
     /// As of [`from_records`](Self::from_records), or if they are another campaign's.
-    pub fn of_campaign(campaign: CampaignId, records: &[Record]) -> Result<Self, StateError> {
+    pub(crate) fn of_campaign(campaign: CampaignId, records: &[Record]) -> Result<Self, StateError> {
         Self::from_records(records)?.only_of(campaign)
     }
 
@@ -190,7 +190,8 @@ impl State {
     /// # Errors
     ///
     /// [`StateError::Chain`] if it is not the next one; the state is then unchanged.
-    pub fn apply(&mut self, record: &Record) -> Result<(), StateError> {
+    #[cfg(test)]
+    pub(crate) fn apply(&mut self, record: &Record) -> Result<(), StateError> {
         self.take(record, Placed::as_written(record))
     }
 
@@ -273,7 +274,7 @@ impl State {
 
     /// Whether this version may append to the log.
     #[must_use]
-    pub fn is_writable(&self) -> bool {
+    pub(crate) fn is_writable(&self) -> bool {
         self.format == RECORD_FORMAT
     }
 
@@ -291,10 +292,10 @@ impl State {
 
     /// When it was last driven, as far as the log tells: the last record that shows a driver to whom AWS
     /// answered. While something is left to begin, a driver gives such a sign at least every
-    /// [`SIGN_OF_LIFE_EVERY`](super::SIGN_OF_LIFE_EVERY) or so. If nobody knows, because the clock of whoever drove
+    /// five minutes or so. If nobody knows, because the clock of whoever drove
     /// it is ahead, when it was planned by that clock.
     #[must_use]
-    pub fn driven_at(&self) -> Timestamp {
+    pub(crate) fn driven_at(&self) -> Timestamp {
         self.driven_at.unwrap_or(self.planned_at)
     }
 
@@ -317,13 +318,13 @@ impl State {
 
     /// What the next record has to follow.
     #[must_use]
-    pub fn chain(&self) -> &Chain {
+    pub(crate) fn chain(&self) -> &Chain {
         &self.chain
     }
 
     /// Its units, in the order in which they are begun.
     #[must_use]
-    pub fn units(&self) -> &BTreeMap<UnitId, UnitState> {
+    pub(crate) fn units(&self) -> &BTreeMap<UnitId, UnitState> {
         &self.units
     }
 
@@ -334,7 +335,7 @@ impl State {
     }
 
     /// Every location with its unit, ordered by unit.
-    pub fn locations(&self) -> impl Iterator<Item = (UnitId, &Location, &LocationState)> {
+    pub(crate) fn locations(&self) -> impl Iterator<Item = (UnitId, &Location, &LocationState)> {
         self.units.iter().flat_map(|(&unit, state)| {
             state
                 .locations

@@ -20,7 +20,7 @@ pub use encoding::RecordError;
 #[cfg(feature = "file-log")]
 pub use file::{FileLog, FileRows};
 pub use log::{Appended, CampaignLog, LogKey};
-pub use memory::{MemoryLog, MemoryRows};
+pub(crate) use memory::{MemoryLog, MemoryRows};
 pub use rows::NodeRows;
 
 /// A place where campaigns are remembered: their logs, and the results of their nodes.

@@ -14,11 +14,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The most that ids, in calls of fifty, times locations may make: 20,000 ids in 125 locations.
 /// What is beyond that is refused before anything is asked.
-pub const MAX_ID_CALLS: usize = 50_000;
+pub(crate) const MAX_ID_CALLS: usize = 50_000;
 
 /// How many calls it takes to ask each of so many locations for each of so many ids.
 #[must_use]
-pub fn id_calls(ids: usize, locations: usize) -> usize {
+pub(crate) fn id_calls(ids: usize, locations: usize) -> usize {
     ids.div_ceil(NODES_A_CALL).saturating_mul(locations)
 }
 

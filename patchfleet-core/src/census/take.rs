@@ -15,7 +15,7 @@ const CALLS_PER_LOCATION: usize = 8;
 /// at once. The same answers of the port give the same census, in whatever order they come.
 ///
 /// Every wanted location has an answer: a call that fails makes its location
-/// [`Unknown`](CensusAnswer::Unknown), never empty, and none fails the census. A group that only
+/// `Unknown`, never empty, and none fails the census. A group that only
 /// exists in part (`QueryErrors`) is unknown too.
 ///
 /// - A group or tags: its members to the end, then which of them Systems Manager manages. With

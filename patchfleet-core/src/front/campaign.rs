@@ -50,12 +50,6 @@ impl Campaign {
         self.id
     }
 
-    /// The engine that follows it, for what this type does not do: taking turns one by one, for example.
-    #[must_use]
-    pub fn driver(&self) -> &Driver {
-        &self.driver
-    }
-
     /// Follows it to its end: starts what is to be started, collects what became of every node, and reports.
     ///
     /// # Errors
@@ -67,7 +61,12 @@ impl Campaign {
     }
 
     /// [`run`](Self::run) for whoever has nobody watching: if nobody has followed the campaign for longer than
-    /// `longest_gap`, nothing more of it begins ([`Driver::run_unless_left`]).
+    /// `longest_gap`, nothing more of it begins, because it was planned for a time that is long past. What was begun
+    /// is followed to its end, the report says what was left out and why, and the campaign is halted. That also holds
+    /// for a gap in this very run, as when the machine slept or AWS did not answer. It cannot be taken back.
+    ///
+    /// A gap below [`SHORTEST_GAP`](crate::campaign::SHORTEST_GAP) counts as that long. A campaign of which
+    /// everything was begun has no gaps.
     ///
     /// # Errors
     ///
@@ -87,8 +86,13 @@ impl Campaign {
         Ok(self.driver.run_until(self.id, deadline).await?)
     }
 
-    /// Writes down that the caller wants it to go on after somebody else cancelled something of it
-    /// ([`Driver::go_on`]). Then [`run`](Self::run) it.
+    /// Writes down that the caller wants it to go on after somebody else cancelled something of it. Then
+    /// [`run`](Self::run) it.
+    ///
+    /// Each execution of which something was cancelled is looked at once more, and the caller accepts what is seen
+    /// to be cancelled by then. What is cancelled later stops the campaign once more. The locations that such an
+    /// execution never began are begun in new units. Where that cannot be seen, or the execution is not over yet,
+    /// they stay where they are, and this may be called again.
     ///
     /// # Errors
     ///
@@ -99,8 +103,11 @@ impl Campaign {
         Ok(self.driver.go_on(self.id, &caller.arn).await?)
     }
 
-    /// Writes down that the caller has starts sent again of which nobody knows whether they took effect
-    /// ([`Driver::send_again`]). Then [`run`](Self::run) it.
+    /// Writes down that the caller has starts sent again of which nobody knows whether they took effect. Then
+    /// [`run`](Self::run) it, which sends the same bytes with the same client token.
+    ///
+    /// Each is looked for once more first, by its tag, and what AWS shows by now is written down as started. Of
+    /// several that call this at once, one sends.
     ///
     /// # Errors
     ///
@@ -111,7 +118,12 @@ impl Campaign {
         Ok(self.driver.send_again(self.id, units, &caller.arn).await?)
     }
 
-    /// Closes it, if AWS no longer knows what it began ([`Driver::abandon`]). Starts nothing and stops nothing.
+    /// Closes it, if AWS no longer knows what it began. It ends as halted, of the nodes that it had begun nothing is
+    /// known, and its request's name is free. Starts nothing and stops nothing.
+    ///
+    /// AWS is asked for everything that the campaign began and that is not over by its log, and has to answer that it
+    /// knows none of it. A denial, a throttled call or a timeout is no such answer. What may have been begun also has
+    /// to be past the time at which its last command expires.
     ///
     /// # Errors
     ///

@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use std::fmt;
 
 /// The longest id of an event, in characters. The ARN of a schedule and a time have room.
-pub const MAX_EVENT_ID_CHARS: usize = 512;
+const MAX_EVENT_ID_CHARS: usize = 512;
 
 /// Which event asks for a campaign. Together with the request's digest it is the campaign's
 /// identity: the same event of the same request is one campaign, however often it is delivered.

@@ -22,12 +22,12 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The longest that a command lives, unless the request says how long it is to be delivered.
-pub const LIFETIME_CAP: Seconds = Seconds::hours(24);
+pub(crate) const LIFETIME_CAP: Seconds = Seconds::hours(24);
 
 /// How long it may take from the start of an execution until its command is sent. A cutoff leaves room for
 /// that. A start without an answer is sent again for 5 minutes, and the execution in the location takes a
 /// moment more.
-pub const CUTOFF_MARGIN: Seconds = Seconds::new(6 * 60);
+pub(crate) const CUTOFF_MARGIN: Seconds = Seconds::new(6 * 60);
 
 /// What Run Command gives a node at least, in seconds (SSM model: `TimeoutSeconds` of 30 and more).
 const SHORTEST: Seconds = Seconds::new(DeliveryTimeout::MIN_SECONDS as u64);

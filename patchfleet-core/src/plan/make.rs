@@ -28,7 +28,7 @@ pub struct Planning {
     pub cutoff: Option<Timestamp>,
 }
 
-/// How the stage [`make`] plans, down to what [`Plan::make`] sets by itself.
+/// How a plan is made, down to what [`Plan::make`] sets by itself.
 #[derive(Clone, Copy)]
 pub struct Options<'a> {
     /// How closely to look into each location.
@@ -174,7 +174,7 @@ impl Plan {
 /// [`PlanError::Refused`] with every reason of the stage that refused (the census is not taken if
 /// the locations are refused, and reading results is not tried if there is no plan),
 /// [`PlanError::Port`] if the caller or the runbook cannot be found out.
-pub async fn make(
+pub(crate) async fn make(
     directory: &dyn Directory,
     inventory: &dyn Inventory,
     documents: &dyn Documents,

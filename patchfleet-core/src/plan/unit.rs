@@ -26,7 +26,12 @@ pub struct Unit {
 impl Unit {
     /// A unit with these parts.
     #[must_use]
-    pub fn new(id: UnitId, nodes: Option<Vec<NodeId>>, node_rates: RateControl, start: StartRequest) -> Self {
+    pub(crate) fn new(
+        id: UnitId,
+        nodes: Option<Vec<NodeId>>,
+        node_rates: RateControl,
+        start: StartRequest,
+    ) -> Self {
         Self {
             id,
             nodes,
@@ -61,7 +66,7 @@ impl Unit {
 
     /// The same start for each of these parts of its locations. They share out the unit's own share.
     #[must_use]
-    pub fn parts(&self, rectangles: Vec<Rectangle>) -> Vec<StartRequest> {
+    pub(crate) fn parts(&self, rectangles: Vec<Rectangle>) -> Vec<StartRequest> {
         let size = |rectangle: &Rectangle| u32::try_from(rectangle.len()).unwrap_or(u32::MAX);
         let sizes: Vec<u32> = rectangles.iter().map(size).collect();
         let shares = shares::of_places(self.locations_at_once(), &sizes);

@@ -203,7 +203,7 @@ impl Report {
     ///
     /// Whatever keeps the rows from being read. Rows that are damaged are not an error: the log has the
     /// numbers, and [`LocationReport::unnamed`] says how many nodes have no name.
-    pub async fn build(state: &State, rows: &dyn NodeRows, now: Timestamp) -> PortResult<Self> {
+    pub(crate) async fn build(state: &State, rows: &dyn NodeRows, now: Timestamp) -> PortResult<Self> {
         let plan = state.plan();
         let goal = plan.request.goal();
         let planned: BTreeMap<Location, Option<u32>> = plan

@@ -6,28 +6,28 @@ use crate::id::{DocumentName, RoleName, SessionName};
 use std::{fmt::Debug, str::FromStr};
 
 /// patchfleet's own runbook, as `patchfleet runbook ensure` creates it.
-pub const OWN_DOCUMENT: &str = "Patchfleet-RunPatchBaseline";
+pub(crate) const OWN_DOCUMENT: &str = "Patchfleet-RunPatchBaseline";
 
 /// AWS's own default for `ExecutionRoleName`: the role that its set-up templates create in each
 /// target account. The census reads with the same one, since it is there already.
-pub const EXECUTION_ROLE: &str = "AWS-SystemsManager-AutomationExecutionRole";
+const EXECUTION_ROLE: &str = "AWS-SystemsManager-AutomationExecutionRole";
 
 /// The role that AWS's set-up templates create in the central account. A request that names no
 /// `assume_role` means this role there.
-pub const ADMINISTRATION_ROLE: &str = "AWS-SystemsManager-AutomationAdministrationRole";
+pub(crate) const ADMINISTRATION_ROLE: &str = "AWS-SystemsManager-AutomationAdministrationRole";
 
 /// So that CloudTrail of every account tells who came by.
-pub const SESSION_NAME: &str = "patchfleet";
+const SESSION_NAME: &str = "patchfleet";
 
 /// Nodes of a location at once, and nodes of it that may fail: what both posts use. (AWS's own
 /// default, 50 at once, would take a small location down as a whole.)
-pub const NODES_RATE: &str = "10%";
+const NODES_RATE: &str = "10%";
 
 /// Locations at once: AWS's own default for `TargetLocationMaxConcurrency`.
-pub const LOCATIONS_CONCURRENCY: &str = "1";
+const LOCATIONS_CONCURRENCY: &str = "1";
 
 /// Locations that may fail: AWS's own default for `TargetLocationMaxErrors`.
-pub const LOCATIONS_ERRORS: &str = "0";
+const LOCATIONS_ERRORS: &str = "0";
 
 /// A constant of this file as what it stands for.
 #[expect(

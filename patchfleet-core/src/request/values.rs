@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// AWS's limit for one value of an automation's parameter (SSM model,
 /// `AutomationParameterValue`). Each entry of `Targets` travels as one such value.
-pub const MAX_PARAMETER_CHARS: usize = 512;
+pub(crate) const MAX_PARAMETER_CHARS: usize = 512;
 
 /// AWS's limit for `InstallOverrideList` (SSM model).
 const MAX_OVERRIDE_LIST_CHARS: usize = 256;

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The Command document that patchfleet's runbook sends.
-pub const COMMAND_DOCUMENT: &str = "AWS-RunPatchBaseline";
+pub(crate) const COMMAND_DOCUMENT: &str = "AWS-RunPatchBaseline";
 
 /// The parameter of AWS-RunPatchBaseline that bounds the time of a node (User Guide: 1 to 36,000 s).
 pub(crate) const STEP_TIMEOUT_PARAMETER: &str = "StepTimeoutSeconds";
@@ -93,7 +93,7 @@ impl CommandSteps {
 
     /// Reads a Command document's content, JSON or YAML. Anything else is [`Unread`](Self::Unread).
     #[must_use]
-    pub fn parse(content: &str) -> Self {
+    pub(crate) fn parse(content: &str) -> Self {
         super::ensure::read(content)
             .and_then(|document| Self::of(&document))
             .unwrap_or_default()
@@ -125,14 +125,14 @@ impl CommandSteps {
 
     /// Whether the document takes the parameter `StepTimeoutSeconds`.
     #[must_use]
-    pub fn takes_step_timeout(self) -> bool {
+    pub(crate) fn takes_step_timeout(self) -> bool {
         matches!(self, Self::Read { by_parameter, .. } if by_parameter > 0)
     }
 
     /// What the steps add to the life of a command that is given this step timeout, if the document
     /// takes one.
     #[must_use]
-    pub fn sum(self, step_timeout: Seconds) -> StepSum {
+    pub(crate) fn sum(self, step_timeout: Seconds) -> StepSum {
         match self {
             Self::Read {
                 fixed, by_parameter, ..
@@ -154,7 +154,7 @@ impl CommandSteps {
     /// How long the document may run on a node that is given this step timeout, if the document
     /// takes one. Only one step runs on a node, the one for its platform.
     #[must_use]
-    pub fn on_a_node(self, step_timeout: Seconds) -> Seconds {
+    pub(crate) fn on_a_node(self, step_timeout: Seconds) -> Seconds {
         match self {
             Self::Read {
                 longest,

@@ -7,10 +7,10 @@ use crate::request::{ADMINISTRATION_ROLE, PatchRequest, Selector};
 use std::collections::BTreeMap;
 
 /// The tag of an execution that has the campaign's id.
-pub const TAG_CAMPAIGN: &str = "patchfleet:campaign";
+pub(crate) const TAG_CAMPAIGN: &str = "patchfleet:campaign";
 
 /// The tag of an execution that has the unit's number.
-pub const TAG_UNIT: &str = "patchfleet:unit";
+pub(crate) const TAG_UNIT: &str = "patchfleet:unit";
 
 /// The parameter by which an automation is told which role to act in.
 const ASSUME_ROLE: &str = "AutomationAssumeRole";
@@ -28,7 +28,7 @@ const ASSUME_ROLE: &str = "AutomationAssumeRole";
 /// # Errors
 ///
 /// [`TargetTooLong`] if a target is longer than one parameter value may be.
-pub fn parameters(
+pub(crate) fn parameters(
     request: &PatchRequest,
     central: &Caller,
     nodes: Option<&[NodeId]>,
@@ -94,10 +94,10 @@ fn default_role(central: &Caller) -> String {
 
 /// The start of a unit in a campaign: the plan's request with the campaign, the unit and the patch
 /// snapshot, one for all nodes. A runbook of one's own is given the snapshot if the `bound` one has a
-/// parameter for it ([`SNAPSHOT_ID`]) and the request gives it none, as the second post's runbook has.
+/// parameter `SnapshotId` and the request gives it none, as the second post's runbook has.
 ///
 /// Each execution carries three tags of the five that AWS takes: campaign, unit, and one whose
-/// key is unique for each start ([`start_tag_key`]), because AWS finds executions by a tag's key
+/// key is unique for each start (`start_tag_key`), because AWS finds executions by a tag's key
 /// only.
 #[must_use]
 pub fn for_campaign(
@@ -170,6 +170,6 @@ pub(crate) fn of_campaign(campaign: CampaignId, unit: UnitId) -> [(String, Vec<S
 /// DescribeAutomationExecutions filters on tag keys, not on their values, so what has to be found
 /// again stands in the key.
 #[must_use]
-pub fn start_tag_key(token: ClientToken) -> String {
+pub(crate) fn start_tag_key(token: ClientToken) -> String {
     format!("patchfleet:start:{token}")
 }

@@ -17,7 +17,7 @@ const NODE_IDS: &str = "InstanceIds";
 #[error(
     "the target {key} takes {chars} characters, and AWS takes at most {MAX_CHARS} in one parameter value"
 )]
-pub struct TargetTooLong {
+pub(crate) struct TargetTooLong {
     /// The target's key, such as `tag:Env`.
     pub key: String,
     /// Its characters as JSON.

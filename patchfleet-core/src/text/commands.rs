@@ -59,7 +59,7 @@ fn with_log(command: &str, log: &Path) -> String {
 
 /// A path as one word of a POSIX shell: in quotes where it needs them, and never an option.
 #[must_use]
-pub fn shell_word(path: &Path) -> String {
+fn shell_word(path: &Path) -> String {
     let path = path.display().to_string();
     let path = if path.starts_with('-') {
         format!("./{path}")

@@ -5,14 +5,8 @@ use std::ops::Range;
 /// Rows under each other, a line each that begins with `indent`. Each column is as wide as its widest
 /// cell, in characters. The columns in `right` (from 0) are aligned at their end. Nothing stands behind the
 /// last cell that is not empty.
-///
-/// ```
-/// use patchfleet_core::text::table;
-/// let rows = [["REGION", "NODES"], ["eu-west-1", "7"]].map(|row| row.map(str::to_owned));
-/// assert_eq!(table("  ", &rows, 1..2), "  REGION     NODES\n  eu-west-1      7\n");
-/// ```
 #[must_use]
-pub fn table<R: AsRef<[String]>>(indent: &str, rows: &[R], right: Range<usize>) -> String {
+pub(crate) fn table<R: AsRef<[String]>>(indent: &str, rows: &[R], right: Range<usize>) -> String {
     let columns = rows
         .iter()
         .map(|row| row.as_ref().len())
@@ -39,4 +33,18 @@ pub fn table<R: AsRef<[String]>>(indent: &str, rows: &[R], right: Range<usize>) 
         text.push('\n');
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::table;
+
+    #[test]
+    fn a_column_is_as_wide_as_its_widest_cell_and_may_be_aligned_at_its_end() {
+        let rows = [["REGION", "NODES"], ["eu-west-1", "7"]].map(|row| row.map(str::to_owned));
+        assert_eq!(
+            table("  ", &rows, 1..2),
+            "  REGION     NODES\n  eu-west-1      7\n"
+        );
+    }
 }

@@ -3,8 +3,9 @@
 use crate::draft::{Damage, Deed, Draft, Of};
 use jiff::SignedDuration;
 use patchfleet_core::{
-    campaign::{DriveError, Driver, Store, Turn},
+    campaign::{DriveError, Store},
     id::{CampaignId, WriterId},
+    internals::{Driver, Turn},
     outcome::FinishedOutcome,
     plan::Plan,
     port::{PortErrorKind, Ports},

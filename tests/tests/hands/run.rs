@@ -4,8 +4,9 @@
 use crate::draft::Draft;
 use jiff::Timestamp;
 use patchfleet_core::{
-    campaign::{DriveError, Driver, State, Turn},
+    campaign::{DriveError, State},
     id::WriterId,
+    internals::{Driver, Turn},
     outcome::FinishedOutcome,
     plan::{Plan, PlanError},
     refusal::Refusal,

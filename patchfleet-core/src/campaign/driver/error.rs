@@ -43,7 +43,7 @@ pub enum DriveError {
         campaign: CampaignId,
     },
     /// Nobody knows whether these units run, everything else of the campaign is done or waits for that, and a person
-    /// has to say what becomes of them ([`Driver::send_again`](super::Driver::send_again)). The campaign stays open.
+    /// has to say what becomes of them ([`Campaign::send_again`](crate::Campaign::send_again)(super::Driver::send_again)). The campaign stays open.
     #[error("campaign {campaign} stays open{}", .holds.iter().map(in_words).collect::<String>())]
     Unresolved {
         /// The campaign.

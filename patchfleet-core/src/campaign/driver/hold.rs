@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 
 /// How long the log says nothing while a driver follows the campaign and something is left to begin. Then
 /// the driver writes [`Event::Watched`].
-pub const SIGN_OF_LIFE_EVERY: SignedDuration = SignedDuration::from_mins(5);
+pub(crate) const SIGN_OF_LIFE_EVERY: SignedDuration = SignedDuration::from_mins(5);
 
 /// The shortest time without a sign of life after which a campaign counts as left alone. A driver that lives
 /// has missed two signs by then.

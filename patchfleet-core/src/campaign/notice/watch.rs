@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
 /// For how long at most nothing is said of trouble. A person who watches begins to wonder then.
-pub const SILENT_FOR: SignedDuration = SignedDuration::from_secs(10);
+pub(crate) const SILENT_FOR: SignedDuration = SignedDuration::from_secs(10);
 
 /// The longest time between two lines about the same trouble. The first is [`SILENT_FOR`], each is twice the one
 /// before.

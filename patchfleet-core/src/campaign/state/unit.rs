@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// What has happened to a unit so far.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnitState {
+pub(crate) struct UnitState {
     /// How far its start is.
     pub start: StartState,
     /// Its locations. Each settles exactly once.
@@ -49,7 +49,7 @@ pub struct UnitState {
 
 /// How far the start of a unit is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StartState {
+pub(crate) enum StartState {
     /// Nothing was sent.
     NotStarted,
     /// Sent, or about to be. Whether it took effect is not known while anything is in doubt.
@@ -82,7 +82,7 @@ pub enum StartState {
 
 /// A start that has no answer yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Intent {
+pub(crate) struct Intent {
     /// From 1.
     pub attempt: u32,
     /// When this attempt was first intended.
@@ -102,7 +102,7 @@ pub struct Intent {
 /// One sending of a start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Sending {
+pub(crate) struct Sending {
     /// Who sent it.
     pub writer: WriterId,
     /// When, as far as its reader knows. Waits are counted from here.
@@ -114,7 +114,7 @@ pub struct Sending {
 
 /// A stop of a unit's execution by the campaign itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stop {
+pub(crate) struct Stop {
     /// How it is stopped.
     pub kind: StopType,
     /// What became of that.
@@ -124,7 +124,7 @@ pub struct Stop {
 /// What became of a stop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum StopStanding {
+pub(crate) enum StopStanding {
     /// It was sent, or is about to be.
     Intended,
     /// AWS has taken it.
@@ -138,7 +138,7 @@ pub enum StopStanding {
 impl Stop {
     /// Whether what becomes of the execution may be its doing.
     #[must_use]
-    pub fn may_have_worked(&self) -> bool {
+    pub(crate) fn may_have_worked(&self) -> bool {
         !matches!(self.standing, StopStanding::Refused(..))
     }
 
@@ -157,7 +157,7 @@ impl Stop {
 
 /// What has happened to a location so far.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct LocationState {
+pub(crate) struct LocationState {
     /// Its step's status; `None` before it was first seen.
     pub status: Option<ExecutionStatus>,
     /// When its step was first seen to be over, by the log's clock.
@@ -183,7 +183,7 @@ pub struct LocationState {
 
 /// What became of a location.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settled {
+pub(crate) struct Settled {
     /// What became of it.
     pub outcome: LocationOutcome,
     /// What became of its nodes.
@@ -265,7 +265,7 @@ impl UnitState {
 
     /// Whether each node that it names is away.
     #[must_use]
-    pub fn has_nobody_left(&self) -> bool {
+    pub(crate) fn has_nobody_left(&self) -> bool {
         !self.named.is_empty() && self.named.is_subset(&self.away)
     }
 
@@ -304,7 +304,7 @@ impl UnitState {
 
     /// Whether nothing more will happen in the unit.
     #[must_use]
-    pub fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         let settled = self.has_settled();
         match self.start {
             StartState::Started { .. } => settled && self.ended.is_some(),
@@ -316,7 +316,7 @@ impl UnitState {
     /// Whether the log says that it is not begun: in so many words, or because some location of it has settled
     /// without a start. Such a unit stays so, unless a person says that the campaign goes on.
     #[must_use]
-    pub fn is_left_out(&self) -> bool {
+    pub(crate) fn is_left_out(&self) -> bool {
         !self.is_begun() && (self.left_out || self.counts.settled > 0)
     }
 
@@ -356,7 +356,7 @@ impl UnitState {
 
     /// Whether nobody knows if its start took effect, and a person has to say what becomes of it.
     #[must_use]
-    pub fn is_unresolved(&self) -> bool {
+    pub(crate) fn is_unresolved(&self) -> bool {
         matches!(self.start, StartState::Unresolved { .. }) && !self.has_settled()
     }
 
@@ -378,7 +378,7 @@ impl UnitState {
 
     /// Whether a start was intended.
     #[must_use]
-    pub fn is_begun(&self) -> bool {
+    pub(crate) fn is_begun(&self) -> bool {
         !matches!(self.start, StartState::NotStarted)
     }
 }
@@ -400,20 +400,20 @@ impl LocationState {
     /// The counts of its commands together; `None` if none is known. A node that several were sent to counts
     /// once in each.
     #[must_use]
-    pub fn counts(&self) -> Option<CommandCounts> {
+    pub(crate) fn counts(&self) -> Option<CommandCounts> {
         self.commands.values().copied().reduce(CommandCounts::plus)
     }
 
     /// What became of it, once that is known.
     #[must_use]
-    pub fn outcome(&self) -> Option<LocationOutcome> {
+    pub(crate) fn outcome(&self) -> Option<LocationOutcome> {
         self.settled.as_ref().map(|settled| settled.outcome)
     }
 
     /// Whether nothing is known to run or to have run there: its unit was not begun, or its step was not
     /// reached.
     #[must_use]
-    pub fn is_waiting(&self) -> bool {
+    pub(crate) fn is_waiting(&self) -> bool {
         self.settled.is_none() && matches!(self.status, None | Some(ExecutionStatus::Pending))
     }
 }

@@ -147,7 +147,7 @@ impl State {
     /// end well, or a node there was damaged. What was never begun did not fail, nor did a
     /// location without a node; nodes that were offline before, or unmanaged, are no failure.
     #[must_use]
-    pub fn failed_locations(&self) -> u32 {
+    pub(crate) fn failed_locations(&self) -> u32 {
         self.ledger.failed_locations()
     }
 

@@ -12,14 +12,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Logs that last as long as the value. Clones share nothing: hold it in an `Arc`.
 #[derive(Debug, Default)]
-pub struct MemoryLog {
+pub(crate) struct MemoryLog {
     logs: Mutex<BTreeMap<LogKey, Vec<Record>>>,
 }
 
 impl MemoryLog {
     /// No log at all.
     #[must_use]
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
@@ -113,7 +113,7 @@ impl CampaignLog for MemoryLog {
 
 /// Node rows that last as long as the value.
 #[derive(Debug, Default)]
-pub struct MemoryRows {
+pub(crate) struct MemoryRows {
     rows: Mutex<BTreeMap<(CampaignId, Location), Kept>>,
 }
 
@@ -127,7 +127,7 @@ struct Kept {
 impl MemoryRows {
     /// No row at all.
     #[must_use]
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 }

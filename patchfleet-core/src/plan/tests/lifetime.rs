@@ -1,15 +1,15 @@
 //! How long commands live: long enough for every turn, and never past a cap, a cutoff or what the
 //! request says.
 
-use crate::plan::{attended, place, planned_with};
-use crate::world::{CENTRAL, World, request_with};
+use super::helpers::{attended, place, planned_with};
+use crate::campaign::StopReason;
+use crate::id::UnitId;
+use crate::plan::{CUTOFF_MARGIN, Cutoff, Options, Plan};
+use crate::refusal::{Refusal, RefusalCode};
+use crate::request::PatchRequest;
+use crate::runbook::StepTimeout;
+use crate::tests::world::{CENTRAL, World, request_with};
 use jiff::{SignedDuration, Timestamp};
-use patchfleet_core::campaign::StopReason;
-use patchfleet_core::id::UnitId;
-use patchfleet_core::plan::{CUTOFF_MARGIN, Cutoff, Options, Plan};
-use patchfleet_core::refusal::{Refusal, RefusalCode};
-use patchfleet_core::request::PatchRequest;
-use patchfleet_core::runbook::StepTimeout;
 use serde_json::{Value, json};
 
 /// One location with so many nodes.

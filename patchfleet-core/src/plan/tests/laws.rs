@@ -2,13 +2,13 @@
 //! reason, the starts exactly the planned locations, and the same bytes again. What should become
 //! of each pair is worked out here from the world's ground truth, pair by pair.
 
-use crate::plan::planned;
-use crate::world::{CENTRAL, Listing, Place, World, account, ec2, hybrid, region, request_with};
-use patchfleet_core::id::{AccountId, Location, NodeId, OrgParent, OuId, Region};
-use patchfleet_core::plan::Plan;
-use patchfleet_core::port::{AccountState, PingStatus, PortErrorKind, RegionOptStatus, StartRequest};
-use patchfleet_core::refusal::RefusalCode;
-use patchfleet_core::request::{NothingSelected, PatchRequest};
+use super::helpers::planned;
+use crate::id::{AccountId, Location, NodeId, OrgParent, OuId, Region};
+use crate::plan::Plan;
+use crate::port::{AccountState, PingStatus, PortErrorKind, RegionOptStatus, StartRequest};
+use crate::refusal::RefusalCode;
+use crate::request::{NothingSelected, PatchRequest};
+use crate::tests::world::{CENTRAL, Listing, Place, World, account, ec2, hybrid, region, request_with};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -377,8 +377,8 @@ proptest! {
         }
         prop_assert_eq!(outcome(&plan), expected);
         prop_assert_eq!(plan.candidates as usize, plan.locations.len() + plan.skipped.len());
-        prop_assert!(plan.locations.is_sorted_by_key(patchfleet_core::plan::PlannedLocation::location));
-        prop_assert!(plan.skipped.is_sorted_by_key(patchfleet_core::refusal::Skip::location));
+        prop_assert!(plan.locations.is_sorted_by_key(crate::plan::PlannedLocation::location));
+        prop_assert!(plan.skipped.is_sorted_by_key(crate::refusal::Skip::location));
     }
 
     #[test]

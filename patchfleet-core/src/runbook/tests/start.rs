@@ -1,11 +1,11 @@
 //! What a start is given.
 
-use crate::world::{CENTRAL, World, ec2, region, request, request_with};
-use patchfleet_core::id::{CampaignId, UnitId};
-use patchfleet_core::plan::Plan;
-use patchfleet_core::port::Caller;
-use patchfleet_core::request::PatchRequest;
-use patchfleet_core::runbook::{for_campaign, parameters, start_tag_key};
+use crate::id::{CampaignId, UnitId};
+use crate::plan::Plan;
+use crate::port::Caller;
+use crate::request::PatchRequest;
+use crate::runbook::{for_campaign, parameters, start_tag_key};
+use crate::tests::world::{CENTRAL, World, ec2, region, request, request_with};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -68,8 +68,7 @@ fn the_default_role_is_of_the_partition_of_the_central_region() {
 
 #[test]
 fn every_parameter_is_one_that_the_runbook_declares() {
-    let runbook: Value =
-        serde_json::from_str(&patchfleet_core::runbook::Runbook::default().to_json()).unwrap();
+    let runbook: Value = serde_json::from_str(&crate::runbook::Runbook::default().to_json()).unwrap();
     let start = started(&request(group()));
     for name in start.keys() {
         assert!(runbook["parameters"].get(name).is_some(), "{name}");
@@ -120,7 +119,7 @@ fn a_plan(request: &PatchRequest) -> Plan {
     let mut world = World::default();
     world.add(CENTRAL, &["us-east-1"]);
     world.place(CENTRAL, "us-east-1").members = vec![ec2(1)];
-    crate::plan::planned(&world, request).unwrap()
+    crate::plan::tests::helpers::planned(&world, request).unwrap()
 }
 
 /// The parameters of the campaign's first start.
@@ -162,7 +161,7 @@ fn the_campaign_adds_its_id_its_unit_its_snapshot_and_tags() {
         for_campaign(&plan.units[0].start, plan.runbook.as_ref(), campaign(), unit, 1),
         for_campaign(&plan.units[0].start, plan.runbook.as_ref(), campaign(), unit, 2),
     );
-    let tags = |start: &patchfleet_core::port::StartRequest| -> Vec<(String, String)> {
+    let tags = |start: &crate::port::StartRequest| -> Vec<(String, String)> {
         start
             .tags
             .iter()

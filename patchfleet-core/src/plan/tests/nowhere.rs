@@ -1,12 +1,12 @@
 //! A selection that is nowhere is refused, whatever it is and for whatever reason; and a denial
 //! has a policy of its own.
 
-use crate::plan::planned;
-use crate::world::{CENTRAL, World, account, ec2, region, request_with};
-use patchfleet_core::id::OrgParent;
-use patchfleet_core::plan::Plan;
-use patchfleet_core::port::{AccountState, PingStatus, PortErrorKind, RegionOptStatus};
-use patchfleet_core::refusal::{Refusal, RefusalCode, SkipReason};
+use super::helpers::planned;
+use crate::id::OrgParent;
+use crate::plan::Plan;
+use crate::port::{AccountState, PingStatus, PortErrorKind, RegionOptStatus};
+use crate::refusal::{Refusal, RefusalCode, SkipReason};
+use crate::tests::world::{CENTRAL, World, account, ec2, region, request_with};
 use serde_json::{Value, json};
 
 const OTHER: &str = "222222222222";

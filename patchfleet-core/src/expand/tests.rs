@@ -1,12 +1,12 @@
 //! Which locations a request names.
 
-use crate::world::{CENTRAL, Listing, World, account, at, ec2, region, request, wait};
-use patchfleet_core::census::{CensusAnswer, UnknownCause};
-use patchfleet_core::expand::{Candidates, expand};
-use patchfleet_core::id::OrgParent;
-use patchfleet_core::port::{AccountState, PingStatus, PortErrorKind, RegionOptStatus};
-use patchfleet_core::refusal::{Refusal, RefusalCode, SkipReason};
-use patchfleet_core::request::PatchRequest;
+use crate::census::{CensusAnswer, UnknownCause};
+use crate::expand::{Candidates, expand};
+use crate::id::OrgParent;
+use crate::port::{AccountState, PingStatus, PortErrorKind, RegionOptStatus};
+use crate::refusal::{Refusal, RefusalCode, SkipReason};
+use crate::request::PatchRequest;
+use crate::tests::world::{CENTRAL, Listing, World, account, at, ec2, region, request, wait};
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -500,9 +500,7 @@ fn the_future_can_be_spawned() {
     }
     let (mut world, request) = (world(), request(json!({"all_managed": true, "regions": [US]})));
     world.place(CENTRAL, US).managed = [(ec2(1), PingStatus::Online)].into();
-    let options = patchfleet_core::plan::Options::default();
-    let plan = sendable(patchfleet_core::plan::make(
-        &world, &world, &world, &request, &options,
-    ));
+    let options = crate::plan::Options::default();
+    let plan = sendable(crate::plan::make(&world, &world, &world, &request, &options));
     assert!(wait(plan).is_ok());
 }

@@ -1,10 +1,10 @@
 //! What was found in each location.
 
-use crate::world::{CENTRAL, Place, World, at, ec2, hybrid, request, wait};
-use patchfleet_core::census::{CensusAnswer, CensusTaken, Depth, NodeCounts, UnknownCause, take};
-use patchfleet_core::id::NodeId;
-use patchfleet_core::port::{PingStatus, PortErrorKind};
-use patchfleet_core::request::Selector;
+use crate::census::{CensusAnswer, CensusTaken, Depth, NodeCounts, UnknownCause, take};
+use crate::id::NodeId;
+use crate::port::{PingStatus, PortErrorKind};
+use crate::request::Selector;
+use crate::tests::world::{CENTRAL, Place, World, at, ec2, hybrid, request, wait};
 use serde_json::json;
 
 fn selector(targets: serde_json::Value) -> Selector {

@@ -1,12 +1,12 @@
 //! Nodes that are asked for by their ids: how many calls it takes to find them.
 
-use crate::world::{CENTRAL, World, account, at, ec2, request, wait};
-use patchfleet_core::census::{CensusAnswer, Depth, MAX_ID_CALLS, UnknownCause, id_calls, take};
-use patchfleet_core::id::{Location, NodeId};
-use patchfleet_core::plan::{Options, PlanError, make};
-use patchfleet_core::port::{PingStatus, PortErrorKind};
-use patchfleet_core::refusal::RefusalCode;
-use patchfleet_core::request::Selector;
+use crate::census::{CensusAnswer, Depth, MAX_ID_CALLS, UnknownCause, id_calls, take};
+use crate::id::{Location, NodeId};
+use crate::plan::{Options, PlanError, make};
+use crate::port::{PingStatus, PortErrorKind};
+use crate::refusal::RefusalCode;
+use crate::request::Selector;
+use crate::tests::world::{CENTRAL, World, account, at, ec2, request, wait};
 use serde_json::json;
 use std::collections::BTreeSet;
 

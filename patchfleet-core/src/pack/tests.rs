@@ -1,14 +1,8 @@
 //! Packing: exact, bounded, within AWS's sizes, and near the optimum. The validators and the
 //! exhaustive search here share no code with what they check.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "helpers of tests, outside of #[test]"
-)]
-
-use patchfleet_core::id::Location;
-use patchfleet_core::pack::{MAX_SIDE, Rectangle, pack};
+use crate::id::Location;
+use crate::pack::{MAX_SIDE, Rectangle, pack};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -142,6 +136,15 @@ fn sets_made_of_few_rectangles_are_packed_into_about_as_few() {
 #[test]
 fn nothing_wanted_needs_nothing() {
     assert_eq!(pack(&BTreeSet::new()), []);
+}
+
+#[test]
+fn three_of_four_pairs_take_two_rectangles_that_have_three_locations() {
+    let three = wanted([(0, 0), (0, 1), (1, 0)]);
+    let rectangles = pack(&three);
+    assert_eq!(rectangles.len(), 2);
+    assert_eq!(rectangles.iter().map(Rectangle::len).sum::<usize>(), 3);
+    assert_exact(&three, &rectangles);
 }
 
 #[test]

@@ -1,13 +1,13 @@
 //! An organisation in memory, behind the ports. Every listing has empty pages between its short
 //! ones, and answers come in another order than they were asked for.
 
-use patchfleet_core::id::{AccountId, Location, NodeId, OrgParent, OuId, Region};
-use patchfleet_core::port::{
+use crate::id::{AccountId, Location, NodeId, OrgParent, OuId, Region};
+use crate::port::{
     AccountState, AccountView, BoxFuture, Caller, Directory, Inventory, ManagedNode, MemberPage, Page,
     PageToken, PingStatus, PlacedAccount, PortError, PortErrorKind, PortResult, QueryError, RegionOptStatus,
     RegionView, Resolution, Selection,
 };
-use patchfleet_core::request::PatchRequest;
+use crate::request::PatchRequest;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::pin::pin;
@@ -84,7 +84,7 @@ pub(crate) struct World {
     /// AWS-RunPatchBaseline's content; `None` if it may not be read.
     pub(crate) command_document: Option<&'static str>,
     pub(crate) calls: Mutex<Vec<String>>,
-    pub(crate) shelf: crate::runbook::Shelf,
+    pub(crate) shelf: super::shelf::Shelf,
 }
 
 impl Default for World {
@@ -101,7 +101,7 @@ impl Default for World {
             places: BTreeMap::new(),
             endless: false,
             command_document: Some(RECORDED),
-            shelf: crate::runbook::Shelf::default(),
+            shelf: super::shelf::Shelf::default(),
             calls: Mutex::default(),
         }
     }

@@ -1,13 +1,13 @@
 //! Nodes that are registered and do not answer, and percentages that come to nothing.
 
-use crate::plan::{attended, place, planned_with};
-use crate::world::{CENTRAL, Place, World, at, ec2, request_with};
-use patchfleet_core::census::Depth;
-use patchfleet_core::id::NodeId;
-use patchfleet_core::plan::{Options, Plan};
-use patchfleet_core::port::PingStatus;
-use patchfleet_core::refusal::{RefusalCode, SkipReason};
-use patchfleet_core::request::{Operation, PatchRequest};
+use super::helpers::{attended, place, planned_with};
+use crate::census::Depth;
+use crate::id::NodeId;
+use crate::plan::{Options, Plan};
+use crate::port::PingStatus;
+use crate::refusal::{RefusalCode, SkipReason};
+use crate::request::{Operation, PatchRequest};
+use crate::tests::world::{CENTRAL, Place, World, at, ec2, request_with};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 

@@ -1,0 +1,4 @@
+//! The census, against organisations in memory.
+
+mod by_id;
+mod take;

@@ -1,0 +1,11 @@
+//! From the request to the plan, against organisations in memory.
+
+mod file;
+pub(crate) mod helpers;
+mod laws;
+mod lifetime;
+mod nowhere;
+mod offline;
+mod policy;
+mod runbook;
+mod units;
