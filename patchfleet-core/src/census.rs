@@ -22,11 +22,11 @@ pub enum UnknownCause {
     Denied,
     /// The discovery role could not be assumed.
     RoleNotAssumable,
-    /// Throttled to the end.
+    /// AWS throttled every try.
     Throttled,
-    /// A 200 with `QueryErrors`: the answer is not whole.
+    /// AWS answered with `QueryErrors`, so nodes may be missing from the answer.
     Partial,
-    /// The Region is not enabled in the account after all.
+    /// The Region is not enabled in the account.
     RegionNotEnabled,
     /// The caller's own credentials are missing, wrong or expired. That says nothing about the
     /// location, so it is no denial.
@@ -91,7 +91,7 @@ impl NodeCounts {
         self.ec2.saturating_add(self.hybrid)
     }
 
-    /// The nodes that Run Command reaches for: managed, online or not.
+    /// The nodes that a command is sent to: managed, online or not.
     #[must_use]
     pub fn managed(self) -> u32 {
         self.online.saturating_add(self.offline)

@@ -1,7 +1,7 @@
 //! Which locations a request names.
 //!
-//! Accounts, units and the root, less exclusions, times Regions. Every pair that comes of it is a
-//! candidate, and each candidate is either wanted or skipped for a reason that is kept.
+//! A request names accounts, units and the root, and Regions. Each account with each Region is a candidate. Each
+//! candidate is either wanted or skipped, and a skip keeps its reason.
 
 use crate::census::{Census, CensusAnswer};
 use crate::id::{AccountId, Location, OrgParent, Region};
@@ -25,13 +25,13 @@ use regions::Listed;
 pub struct Candidates {
     /// The locations to look into.
     pub wanted: BTreeSet<Location>,
-    /// Those of the wanted ones whose answer is known before anybody asks there: the Regions of
-    /// an account that could not be listed, each [`Unknown`](CensusAnswer::Unknown).
+    /// The wanted locations that the census does not ask, because the Regions of their account could not be
+    /// listed. The answer of each is [`Unknown`](CensusAnswer::Unknown).
     pub answered: Census,
-    /// The locations that are out already, ordered by account and Region.
+    /// The locations that are left out already, ordered by account and Region.
     pub skipped: Vec<Skip>,
-    /// The units and roots that the request names and that no account is below: directly, unless
-    /// the units below them count.
+    /// The named units and roots that have no account below them. Unless the request includes child units, only
+    /// an account directly below counts.
     pub childless: Vec<OrgParent>,
     /// What a person should know.
     pub warnings: Vec<String>,
@@ -58,13 +58,13 @@ impl Candidates {
 /// - No `accounts` means the caller's own. An account that is not ACTIVE is skipped. One that the
 ///   caller cannot look up (no organization, or denied) is taken for active, with a warning.
 /// - Where the units below do not count ([`Targets::include_child_ous`]), a warning says what lies in them.
-/// - An excluded unit or root takes everything below it away, whether or not children are
-///   included.
+/// - An excluded unit or root excludes everything below it, whether or not child units are included.
 /// - An excluded Region is skipped in every account, also of `"all-enabled"`.
-/// - A Region that is not enabled in an account is skipped there. If an account's Regions cannot
-///   be listed, listed Regions stay wanted and the census decides; for `"all-enabled"` the central
-///   account's usable Regions are taken as the account's, and their answer is unknown. They also
-///   stand for the Regions of excluded and inactive accounts.
+/// - A Region that is not enabled in an account is skipped there.
+/// - If an account's Regions cannot be listed, the Regions that the request lists stay wanted, and the census
+///   decides. For `"all-enabled"` the usable Regions of the central account take their place, and the answer of
+///   each is unknown.
+/// - For `"all-enabled"` the skips of an excluded or inactive account name the usable Regions of the central account.
 ///
 /// # Errors
 ///
@@ -136,7 +136,7 @@ impl Found {
         self.candidates.warnings.push(warning);
     }
 
-    /// Whether the location stays wanted: an excluded Region is skipped instead.
+    /// Adds a wanted location. One in an excluded Region is skipped instead. Gives whether it was added.
     fn want(&mut self, account: &AccountId, region: &Region) -> bool {
         if self.excluded_regions.contains(region) {
             self.skip(
@@ -162,7 +162,7 @@ impl Found {
     }
 }
 
-/// Why an account is out as a whole, if it is.
+/// Why no location of an account is wanted, if that is so.
 fn out(excluded: bool, state: &AccountState) -> Option<(SkipReason, String)> {
     if excluded {
         let detail = "the request excludes the account";
@@ -204,7 +204,7 @@ fn partitions(request: &PatchRequest, caller: &Caller, found: &mut Found) {
     }
 }
 
-/// Notes the excluded Regions, and tells of those that exclude nothing or what was asked for.
+/// Notes the excluded Regions. Warns of one that excludes nothing, and of one that the request also lists.
 fn exclusions(targets: &Targets, listed: &Listed, found: &mut Found) {
     let asked: Option<BTreeSet<&Region>> = match &targets.regions {
         Regions::List(regions) => Some(regions.iter().collect()),
@@ -222,7 +222,7 @@ fn exclusions(targets: &Targets, listed: &Listed, found: &mut Found) {
             found.warn(if asked.contains(region) {
                 format!("{region} stands in regions and in exclude_regions, so it is left out")
             } else {
-                format!("exclude_regions names {region}, which is none of regions")
+                format!("exclude_regions names {region}, which is not in regions")
             });
         }
     }
@@ -249,7 +249,7 @@ fn these_regions(
         }
     } else {
         found.warn(
-            "no account's Regions could be listed, so it is not known whether each of the request's is one"
+            "no account's Regions could be listed, so nobody could check that the request's Regions exist"
                 .to_owned(),
         );
     }
@@ -310,7 +310,7 @@ fn every_region(accounts: &Accounts, listed: &Listed, caller: &Caller, found: &m
             }
             (None, Err(failure), Some(central)) => {
                 found.warn(format!(
-                    "the Regions of account {account} could not be listed; those of {} are taken as its own, with an unknown answer: {}",
+                    "the Regions of account {account} could not be listed; the Regions of {} are taken in their place, and what is in them is unknown: {}",
                     caller.account, failure.detail
                 ));
                 for &region in central {
@@ -341,7 +341,7 @@ fn every_region(accounts: &Accounts, listed: &Listed, caller: &Caller, found: &m
             RefusalCode::DirectoryUnavailable,
             &caller.account,
             format!(
-                "its Regions could not be listed, and without them those of {} are not known: {detail}",
+                "its Regions could not be listed, and no others are known for {}: {detail}",
                 nobody_knows
                     .iter()
                     .map(ToString::to_string)
@@ -359,8 +359,8 @@ fn usable(statuses: &regions::Statuses) -> impl Iterator<Item = &Region> {
         .map(|(region, _)| region)
 }
 
-/// Automations that are started in an opt-in Region fail towards one that is enabled by default
-/// (User Guide, 2023; no longer on the current page, so the safe reading is that it still holds).
+/// Refuses a start from an opt-in Region if a wanted Region is enabled by default. Such an automation fails there
+/// (User Guide of 2023). The current page no longer says so, and the safe reading is that it still holds.
 fn opt_in_trap(caller: &Caller, listed: &Listed, found: &mut Found) {
     let Ok(statuses) = listed.of_account(&caller.account) else {
         found.warn(format!(

@@ -9,20 +9,20 @@ use std::collections::BTreeMap;
 /// What was found in each location, every answer kept apart.
 pub(crate) type Census = BTreeMap<Location, CensusAnswer>;
 
-/// A census, and which of the nodes that were asked for by their ids are where.
+/// A census, with the ids of the nodes where they are known.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CensusTaken {
     /// The answer of each location.
     pub answers: Census,
-    /// Where each start has to name its nodes (all managed nodes, node ids, an inventory of one's
-    /// own): the ids that each location has, ascending. Locations without one are left out.
+    /// The ids in each location, ascending, if each start has to name its nodes. That is so for all managed nodes, for
+    /// node ids, and for an inventory of one's own. Locations without a node are left out.
     pub found: BTreeMap<Location, Vec<NodeId>>,
-    /// For each location whose nodes were counted, those that Systems Manager manages. Locations
-    /// without one are left out.
+    /// The nodes that Systems Manager manages in each location whose nodes were counted. Locations without such a node
+    /// are left out.
     pub managed: BTreeMap<Location, ManagedNodes>,
-    /// For each location whose nodes were counted, which nodes the selection has there, managed or not.
+    /// A digest of the selected nodes, managed or not, for each location whose nodes were counted.
     pub digests: BTreeMap<Location, NodesDigest>,
-    /// The same nodes by their ids, for each location in which a group or tags were counted.
+    /// The ids of the same nodes, for each location in which a group or tags were counted.
     pub members: BTreeMap<Location, NodeSet>,
     /// Whether AWS finds the same nodes as the inventory did.
     pub resolution: Resolution,

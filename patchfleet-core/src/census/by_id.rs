@@ -1,8 +1,8 @@
-//! Looking for nodes by their ids: where each of them lives is not known before.
+//! Looking for nodes by their ids. Nobody knows before in which location each of them is.
 //!
-//! Asking every location for every id costs ids × locations. So an id is no longer looked for once it
-//! is found (no two nodes have one id), locations that are like those of the ids found so far come
-//! first, and a location that has fewer managed nodes than ids are looked for is read as a whole.
+//! To ask every location for every id would cost ids × locations. Three rules make it cheaper. An id that was found
+//! is not looked for any more, because no two nodes have the same id. Accounts and Regions in which ids were found
+//! come first. And a location with fewer managed nodes than ids are looked for is read as a whole.
 
 use super::CensusAnswer;
 use super::take::{Answered, managed_of};
@@ -12,8 +12,8 @@ use crate::port::{Inventory, PingStatus, PortResult, Walk};
 use futures_util::{StreamExt, stream};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The most that ids, in calls of fifty, times locations may make: 20,000 ids in 125 locations.
-/// What is beyond that is refused before anything is asked.
+/// The most calls that a search for ids may take, at 50 ids a call and location: as many as 20,000 ids in 125
+/// locations need. A larger search is refused before anything is asked.
 pub(crate) const MAX_ID_CALLS: usize = 50_000;
 
 /// How many calls it takes to ask each of so many locations for each of so many ids.
@@ -22,9 +22,8 @@ pub(crate) fn id_calls(ids: usize, locations: usize) -> usize {
     ids.div_ceil(NODES_A_CALL).saturating_mul(locations)
 }
 
-/// Looks for each of the ids, in `concurrency` locations at once, until all are found or every location
-/// was asked. A location that nobody had to ask, or that did not answer while every id was found
-/// elsewhere, has none of them.
+/// Looks for each of the ids, in `concurrency` locations at once, until all are found or every location was asked.
+/// Once every id is found, a location that was not asked has none of them, and neither has one that did not answer.
 pub(super) async fn search(
     inventory: &dyn Inventory,
     wanted: &BTreeSet<Location>,
@@ -94,8 +93,8 @@ impl Hits {
     }
 }
 
-/// Those of `ids` that are managed in a location. All its nodes are read for as many pages as asking by
-/// ids would take; if there are more, it is asked by ids. So it costs at most twice the cheaper way.
+/// Those of `ids` that are managed in a location. First its nodes are listed, for as many pages as asking for the ids
+/// would take calls. If the listing is longer, the ids are asked for. So it costs at most twice the cheaper way.
 async fn look(
     inventory: &dyn Inventory,
     location: &Location,

@@ -14,16 +14,14 @@ const CALLS_PER_LOCATION: usize = 8;
 /// Asks each of the `wanted` locations which nodes are there, `concurrency` (at least 1) locations
 /// at once. The same answers of the port give the same census, in whatever order they come.
 ///
-/// Every wanted location has an answer: a call that fails makes its location
-/// `Unknown`, never empty, and none fails the census. A group that only
-/// exists in part (`QueryErrors`) is unknown too.
+/// Every wanted location has an answer. A call that fails makes its location `Unknown`, never empty, and it never
+/// fails the census. A group of which AWS tells only a part (`QueryErrors`) is unknown, too.
 ///
-/// - A group or tags: its members to the end, then which of them Systems Manager manages. With
-///   [`Depth::Presence`] the first page with a member answers, and nothing more is asked.
-/// - All managed nodes: all of them, since a unit needs to know which are where.
-/// - Node ids: those that are managed. An id is looked for until it is found, and in no location after
-///   that: no two nodes have the same id. One that is not managed cannot be seen.
-/// - From an inventory that [resolves by ids](Resolution::ByIds) every node is read, whatever the depth.
+/// - A group or tags: all members are listed, then AWS is asked which of them Systems Manager manages. With
+///   [`Depth::Presence`] the first page that has a member is the answer, and nothing more is asked.
+/// - All managed nodes: all are listed, because the starts name them.
+/// - Node ids: each id is looked for until it is found. Only managed nodes can be found by their ids.
+/// - An inventory that [resolves by ids](Resolution::ByIds) is asked for every node, whatever the depth.
 pub async fn take(
     inventory: &dyn Inventory,
     wanted: &BTreeSet<Location>,
@@ -83,7 +81,7 @@ pub async fn take(
 /// What one location answered.
 pub(super) struct Answered {
     pub(super) answer: CensusAnswer,
-    /// Those of the selection that Systems Manager manages, if the nodes were counted.
+    /// The selected nodes that Systems Manager manages, if the nodes were counted.
     managed: BTreeMap<NodeId, PingStatus>,
     /// Which nodes the selection has, if they were counted.
     digest: Option<NodesDigest>,
@@ -101,7 +99,7 @@ impl Answered {
         }
     }
 
-    /// A selection of managed nodes alone.
+    /// The answer of a selection that only managed nodes can be in.
     pub(super) fn of_managed(nodes: BTreeMap<NodeId, PingStatus>) -> Self {
         let all: BTreeSet<NodeId> = nodes.keys().cloned().collect();
         Self::of(&all, nodes)

@@ -34,9 +34,9 @@ impl Accounts {
     }
 }
 
-/// Looks up every named and every excluded account, unit and root: in a listing of the organization
-/// where that may be read, and otherwise, or where it does not have one, by asking for each.
-/// `listed` takes the Regions of accounts that were asked for on the way.
+/// Looks up every named and every excluded account, unit and root. They are looked up in a listing of the
+/// organization. Where that cannot be read, or does not name one of them, AWS is asked for it by itself. `listed`
+/// takes the Regions of the accounts that were asked meanwhile.
 pub(super) async fn resolve(
     directory: &dyn Directory,
     targets: &Targets,

@@ -1,4 +1,4 @@
-//! What a unit or the root leaves out while the units below it do not count.
+//! What a unit or the root leaves out while its child units do not count.
 //!
 //! `include_child_ous` is false unless a request says otherwise, as in AWS's own API. Whoever forgets it
 //! patches the accounts directly below a unit and no others, so a plan says what lies deeper.
@@ -9,9 +9,9 @@ use crate::port::Directory;
 use crate::request::Targets;
 use crate::text::{by_number, counted};
 
-/// What a person should know of the units below `parent`, which the request leaves out. `None` if there is
-/// none, or if the request names or excludes each of them. This takes one call for each 20 units directly
-/// below `parent`; nobody looks into them, so how many accounts they hold is not said.
+/// The warning about the units directly below `parent`, which the request leaves out. `None` if there is no such
+/// unit, or if the request names or excludes each of them. It takes one call for each 20 of these units. Their
+/// accounts are not counted.
 pub(super) async fn left_out(
     directory: &dyn Directory,
     targets: &Targets,

@@ -9,20 +9,20 @@ use futures_util::future::{Either, select};
 use futures_util::stream::FuturesUnordered;
 use std::collections::{BTreeMap, VecDeque};
 
-/// So many accounts that are named one by one are looked up one by one. AWS answers DescribeAccount 20
-/// times a second, and a page of ListAccounts has 20 accounts.
+/// Up to this many named accounts are looked up one by one. AWS answers DescribeAccount 20 times a second, and a
+/// page of ListAccounts has 20 accounts.
 const LOOKED_UP: usize = 20;
 
 /// Every account of the organization, and where it stands.
 pub(super) struct Organization(BTreeMap<AccountId, PlacedAccount>);
 
 impl Organization {
-    /// Reads it, if the request needs much of it. `None` if not, or if it cannot be read: the listing
-    /// is denied or breaks off, an account's place is not known, or the caller is not in it.
+    /// Reads it, if the request needs much of it. `None` if the request needs little, or if the organization
+    /// cannot be read: the listing is denied or breaks off, an account's place is missing, or the caller's own
+    /// account is.
     ///
-    /// One page must come before the next can be asked for. Meanwhile the Regions of the accounts that the
-    /// request means are asked for, `concurrency` accounts at once, so that each account's role is assumed
-    /// early. `listed` takes the answers.
+    /// A page can be asked for only when the one before it has come. Meanwhile the wanted accounts are asked for
+    /// their Regions, `concurrency` accounts at once, so their roles are assumed early. `listed` takes the answers.
     pub(super) async fn read(
         directory: &dyn Directory,
         targets: &Targets,
@@ -82,13 +82,13 @@ impl Organization {
         (is_whole && all.contains_key(&caller.account)).then_some(Self(all))
     }
 
-    /// An account that it has.
+    /// The account with this id, if the listing has it.
     pub(super) fn account(&self, id: &AccountId) -> Option<&AccountView> {
         self.0.get(id).map(|placed| &placed.account)
     }
 
-    /// The accounts below `parent`: at any depth if `children` count, otherwise directly. `None` if it
-    /// has no account at any depth: it may not exist.
+    /// The accounts below `parent`, at any depth if `children` count, otherwise directly. `None` if no account is
+    /// below it at any depth. The listing then does not tell whether it exists.
     pub(super) fn below(&self, parent: &OrgParent, children: bool) -> Option<Vec<AccountView>> {
         let mut below = self
             .0
@@ -103,7 +103,7 @@ impl Organization {
     }
 }
 
-/// Whether the request means an account, as far as its place says.
+/// Whether the account is active, named, and not excluded, by its place in the organization.
 fn means(targets: &Targets, placed: &PlacedAccount) -> bool {
     let is_in = |target: &TargetAccount, children: bool| match target {
         TargetAccount::Account(account) => *account == placed.account.id,
@@ -116,8 +116,8 @@ fn means(targets: &Targets, placed: &PlacedAccount) -> bool {
         && !targets.exclude_accounts.iter().any(|target| is_in(target, true))
 }
 
-/// Whether one listing of the organization is likely to take fewer calls than what is named takes one by
-/// one. Units that are not descended into take no more calls than they have pages of accounts.
+/// Whether one listing of the organization is likely to take fewer calls than asking for each named account and
+/// unit. A unit whose child units do not count takes one call for each page of its accounts, so it needs no listing.
 fn is_worth_it(targets: &Targets) -> bool {
     let is_parent = |target: &TargetAccount| matches!(target, TargetAccount::Parent(_));
     let descends = targets.include_child_ous && targets.accounts.iter().any(is_parent);

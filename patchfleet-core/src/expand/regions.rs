@@ -35,7 +35,7 @@ impl Default for Listed {
 }
 
 impl Listed {
-    /// Asks for each of the accounts that was not asked for yet.
+    /// Asks each of the accounts that was not asked before.
     pub(super) async fn ask(
         &mut self,
         directory: &dyn Directory,
@@ -65,8 +65,8 @@ impl Listed {
         self.answers.insert(account, answer);
     }
 
-    /// Whether any account's Regions are known. ListRegions names every Region of the partition,
-    /// so one answer is enough to know which there are.
+    /// Whether any account has answered. ListRegions names every Region of the partition, so one answer is enough
+    /// to know which Regions exist.
     pub(super) fn any(&self) -> bool {
         self.answers.values().any(Result::is_ok)
     }

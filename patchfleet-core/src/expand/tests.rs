@@ -488,7 +488,7 @@ fn an_excluded_region_that_is_asked_for_or_is_nowhere_is_told() {
     let beside = told(json!([US]), EU);
     assert_eq!(
         beside,
-        ["exclude_regions names eu-west-1, which is none of regions"]
+        ["exclude_regions names eu-west-1, which is not in regions"]
     );
     assert_eq!(told(json!("all-enabled"), EU), Vec::<String>::new());
 }
