@@ -2,8 +2,9 @@
 
 use crate::census::UnknownCause;
 use crate::id::{AccountId, Location, Region};
-use crate::text::one_line;
+use crate::text::{counted, one_line};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// A location that will not be patched.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,12 +71,62 @@ impl SkipReason {
     }
 }
 
-/// A plan that was refused before anything was started: every reason at once.
+/// The details of skips, each in one line, for a table. What AWS said of several unknown locations in the same words is
+/// told once, with their number, at the first of them. The others name that one.
+pub(crate) fn details<'a>(skips: impl Iterator<Item = &'a Skip> + Clone) -> Vec<String> {
+    let unknown = |skip: &Skip| skip.reason == SkipReason::Unknown;
+    let mut with_these_words: BTreeMap<&str, (Location, usize)> = BTreeMap::new();
+    for skip in skips.clone().filter(|skip| unknown(skip)) {
+        let first = with_these_words.entry(&skip.detail);
+        first.or_insert_with(|| (skip.location(), 0)).1 += 1;
+    }
+    let told = skips.map(|skip| {
+        let detail = one_line(&skip.detail);
+        match with_these_words
+            .get(skip.detail.as_str())
+            .filter(|_| unknown(skip))
+        {
+            Some((first, n)) if *n > 1 && *first == skip.location() => {
+                format!("{detail} (in {})", counted(*n, "location"))
+            }
+            Some((first, n)) if *n > 1 => format!("as in {first}"),
+            _ => detail,
+        }
+    });
+    told.collect()
+}
+
+/// A plan that was refused before anything was started: every reason at once. In words, what is against several
+/// subjects in the same words is told once, after all of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
-#[error("refused: {}", .reasons.iter().map(|reason| one_line(&reason.to_string())).collect::<Vec<_>>().join("\n  "))]
+#[error("refused: {}", in_words(.reasons).join("\n  "))]
 pub struct Refusal {
     /// Why, in the order of account and Region.
     pub reasons: Vec<RefusalReason>,
+}
+
+/// The reasons, in the order in which each was first told.
+fn in_words(reasons: &[RefusalReason]) -> Vec<String> {
+    let mut told: Vec<(&RefusalReason, Vec<&str>)> = vec![];
+    let mut at: BTreeMap<(RefusalCode, &str), usize> = BTreeMap::new();
+    for reason in reasons {
+        let n = *at.entry((reason.code, &reason.detail)).or_insert(told.len());
+        match told.get_mut(n) {
+            Some((_, subjects)) => subjects.push(&reason.subject),
+            None => told.push((reason, vec![&reason.subject])),
+        }
+    }
+    let lines = told.into_iter().map(|(reason, subjects)| {
+        let subject = subjects.join(", ");
+        one_line(
+            &RefusalReason {
+                subject,
+                ..reason.clone()
+            }
+            .to_string(),
+        )
+    });
+    lines.collect()
 }
 
 /// One reason to refuse.
@@ -181,5 +232,62 @@ impl RefusalCode {
             Self::CutoffTooNear => "cutoff_too_near",
             Self::Unsupported => "unsupported",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn skip(region: &str, reason: SkipReason, detail: &str) -> Skip {
+        Skip {
+            account: "111122223333".parse().unwrap(),
+            region: region.parse().unwrap(),
+            reason,
+            cause: None,
+            detail: detail.to_owned(),
+        }
+    }
+
+    #[test]
+    fn what_aws_said_of_several_unknown_locations_is_told_once_with_their_number() {
+        let denied = "denied: AccessDenied: no";
+        let skips = [
+            skip("eu-west-1", SkipReason::Unknown, denied),
+            skip("eu-west-2", SkipReason::Empty, "no node"),
+            skip("eu-west-3", SkipReason::Unknown, "throttled"),
+            skip("us-east-1", SkipReason::Unknown, denied),
+            skip("us-west-2", SkipReason::Empty, "no node"),
+        ];
+        assert_eq!(
+            details(skips.iter()),
+            [
+                "denied: AccessDenied: no (in 2 locations)",
+                "no node",
+                "throttled",
+                "as in 111122223333/eu-west-1",
+                "no node"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_refusal_names_every_subject_and_tells_the_same_reason_once() {
+        let reason = |code, subject: &str, detail: &str| RefusalReason {
+            code,
+            subject: subject.to_owned(),
+            detail: detail.to_owned(),
+        };
+        let reasons = vec![
+            reason(RefusalCode::CensusUnknown, "a/x", "denied"),
+            reason(RefusalCode::NoSuchRegion, "us-east-9", "denied"),
+            reason(RefusalCode::CensusUnknown, "a/y", "denied"),
+            reason(RefusalCode::CensusUnknown, "a/z", "throttled"),
+        ];
+        assert_eq!(
+            Refusal { reasons }.to_string(),
+            "refused: [census_unknown] a/x, a/y: denied\n  [no_such_region] us-east-9: denied\n  \
+             [census_unknown] a/z: throttled"
+        );
     }
 }

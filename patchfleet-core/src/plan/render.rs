@@ -5,7 +5,7 @@ use super::{Followed, Plan, PlannedLocation, Unit};
 use crate::budget::Seconds;
 use crate::port::StartRequest;
 use crate::presigned::concealed;
-use crate::refusal::Skip;
+use crate::refusal::{Skip, SkipReason, details};
 use crate::request::Operation;
 use crate::runbook::TIMEOUT_PARAMETER;
 use crate::text::{by_number, counted, one_line, table};
@@ -60,10 +60,15 @@ impl Plan {
                 &format!("  every command has expired by {cutoff:.0}, unless AWS begins it late"),
             );
         }
+        let unknown = |skip: &&Skip| skip.reason == SkipReason::Unknown;
+        let unknown = match self.skipped.iter().filter(unknown).count() {
+            0 => String::new(),
+            n => format!(", {n} of them unknown"),
+        };
         push(
             &mut text,
             &format!(
-                "  {}: {} to patch, {} skipped",
+                "  {}: {} to patch, {} skipped{unknown}",
                 counted(self.candidates, "candidate"),
                 self.locations.len(),
                 self.skipped.len()
@@ -125,12 +130,13 @@ impl Plan {
                 .map(str::to_owned)
                 .to_vec(),
         ];
-        rows.extend(skips.into_iter().map(|skip| {
+        let details = details(skips.iter().copied());
+        rows.extend(skips.iter().zip(details).map(|(skip, detail)| {
             vec![
                 skip.reason.as_str().to_owned(),
                 skip.account.to_string(),
                 skip.region.to_string(),
-                one_line(&skip.detail),
+                detail,
             ]
         }));
         format!("Will not be patched\n{}", table("  ", &rows, 0..0))

@@ -4,8 +4,9 @@
 use super::Report;
 use crate::outcome::Tally;
 use crate::outcome::saturating_sum;
-use crate::refusal::Skip;
+use crate::refusal::{Skip, SkipReason, details};
 use crate::text::{by_number, counted, one_line, table};
+use std::collections::BTreeMap;
 use std::fmt;
 
 impl Report {
@@ -56,6 +57,10 @@ impl Report {
         writeln!(f, "{}", after_colon(&outcomes.collect::<Vec<_>>().join(", ")))?;
         let nodes = counted(totals.nodes.total(), "node");
         writeln!(f, "{nodes}{}", after_colon(&in_words(&totals.nodes)))?;
+        if totals.skipped > 0 {
+            let skipped = counted(totals.skipped, "location");
+            writeln!(f, "{skipped} skipped{}", after_colon(&self.skipped_by_reason()))?;
+        }
         let open = self
             .locations
             .iter()
@@ -74,6 +79,19 @@ impl Report {
             writeln!(f, "{planned} planned; {joined} joined the selection later")?;
         }
         Ok(())
+    }
+
+    /// How many locations were skipped for which reason. What is unknown comes first.
+    fn skipped_by_reason(&self) -> String {
+        let mut reasons: BTreeMap<(bool, SkipReason), usize> = BTreeMap::new();
+        for skip in &self.skipped {
+            let is_known = skip.reason != SkipReason::Unknown;
+            *reasons.entry((is_known, skip.reason)).or_default() += 1;
+        }
+        let reasons = reasons
+            .into_iter()
+            .map(|((_, reason), n)| format!("{n} × {}", reason.as_str()));
+        reasons.collect::<Vec<_>>().join(", ")
     }
 
     fn locations(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -142,12 +160,13 @@ impl Report {
             return Ok(());
         }
         writeln!(f, "\n{} skipped:", counted(self.totals.skipped, "location"))?;
-        let rows = self.skipped.iter().map(|skip| {
+        let details = details(self.skipped.iter());
+        let rows = self.skipped.iter().zip(details).map(|(skip, detail)| {
             [
                 skip.account.to_string(),
                 skip.region.to_string(),
                 reason(skip),
-                one_line(&skip.detail),
+                detail,
             ]
         });
         f.write_str(&table("  ", &rows.collect::<Vec<_>>(), 0..0))

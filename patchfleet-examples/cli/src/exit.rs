@@ -4,11 +4,18 @@ use patchfleet_core::campaign::DriveError;
 use patchfleet_core::plan::PlanError;
 use patchfleet_core::problem::{Problems, chain};
 use patchfleet_core::refusal::Refusal;
-use patchfleet_core::text::{in_log, one_line};
+use patchfleet_core::text::{in_log, lines, one_line};
 use patchfleet_core::{CampaignError, Remedy};
 use std::error::Error;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
+
+/// Says something to a person on standard error.
+pub(crate) fn say(words: &str) {
+    // Nobody is left to tell if standard error is closed.
+    let _ = writeln!(anstream::stderr(), "patchfleet: {}", lines(words));
+}
 
 /// Why a command did not do what it was asked for.
 pub(crate) enum Failure {

@@ -1,7 +1,7 @@
 //! The folder of campaign logs that a command names, and the campaigns there.
 
 use crate::args::{CampaignArg, LogArgs};
-use crate::exit::Failure;
+use crate::exit::{Failure, say};
 use jiff::Timestamp;
 use patchfleet_core::campaign::{CampaignList, LogKey, State, Store};
 use patchfleet_core::id::CampaignId;
@@ -196,7 +196,7 @@ impl Logs {
     async fn listed(&self) -> Result<CampaignList, Failure> {
         let list = self.store.campaigns(Timestamp::now()).await?;
         for damaged in &list.damaged {
-            tracing::error!("{}: {}", damaged.log, one_line(&damaged.error.chain()));
+            say(&one_line(&format!("{}: {}", damaged.log, damaged.error.chain())));
         }
         Ok(list)
     }

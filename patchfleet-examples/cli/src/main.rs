@@ -17,8 +17,7 @@ mod world;
 use args::{Cli, Command, Output};
 use clap::Parser as _;
 use exit::Failure;
-use patchfleet_core::text::{ShownLines, lines, one_line};
-use std::io::Write as _;
+use patchfleet_core::text::{ShownLines, one_line};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
@@ -47,8 +46,7 @@ async fn main() -> ExitCode {
             // Nobody is left to tell if standard output is closed.
             let _ = commands::print_refusal(refusal);
         }
-        // Nobody is left to tell if standard error is closed.
-        let _ = writeln!(anstream::stderr(), "patchfleet: {}", lines(&failure.message()));
+        exit::say(&failure.message());
         failure.code()
     })
 }

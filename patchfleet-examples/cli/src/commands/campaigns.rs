@@ -3,7 +3,7 @@
 use super::run::print_report;
 use super::{print_json, print_text};
 use crate::args::{CampaignArgs, Output, StatusArgs};
-use crate::exit::Failure;
+use crate::exit::{Failure, say};
 use crate::log::Logs;
 use jiff::Timestamp;
 use patchfleet_core::campaign::{CampaignSummary, DamagedLog, Hold, HoldReason, LogKey};
@@ -45,7 +45,7 @@ pub(crate) async fn status(args: StatusArgs) -> Result<ExitCode, Failure> {
         .filter(|damaged| wanted.is_none_or(|wanted| damaged.log == LogKey::Campaign(wanted)))
         .collect();
     for damaged in &damaged {
-        tracing::error!("{}: {}", damaged.log, one_line(&damaged.error.chain()));
+        say(&one_line(&format!("{}: {}", damaged.log, damaged.error.chain())));
     }
     let code = match damaged.is_empty() {
         true => ExitCode::SUCCESS,

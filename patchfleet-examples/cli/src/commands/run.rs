@@ -2,7 +2,7 @@
 
 use super::{plan, print_json, print_text};
 use crate::args::{AbandonArgs, CampaignArgs, DepthArg, LogArgs, Output, ResumeArgs, RunArgs};
-use crate::exit::Failure;
+use crate::exit::{Failure, say};
 use crate::log::Logs;
 use crate::session::Session;
 use crate::{input, progress};
@@ -181,9 +181,14 @@ async fn follow(
     let report = tokio::select! {
         report = campaign.run() => match report {
             // What is known of it is reported, and the campaign stays open.
-            Err(CampaignError::Driving(open @ DriveError::Unresolved { .. })) => {
-                let log = args.log.as_deref();
-                tracing::error!("{}", one_line(&in_log(&open.to_string(), log)));
+            Err(CampaignError::Driving(DriveError::Unresolved { campaign: id, holds })) => {
+                // What is known of each unit is told when that is found out, and in the report.
+                let open = format!(
+                    "campaign {id} stays open: a person has to say what becomes of {}, and `patchfleet status \
+                     {id}` says how",
+                    counted(holds.len(), "unit")
+                );
+                say(&one_line(&in_log(&open, args.log.as_deref())));
                 campaign.report().await?
             }
             report => report?,

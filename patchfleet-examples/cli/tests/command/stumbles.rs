@@ -1,7 +1,7 @@
 //! What a newcomer runs into: each answer says what is wrong, where, and what to type.
 
 use crate::support::{Bench, SPEED, against, finish, kill_once, ran, simulator_of, starts};
-use patchfleet_sim::builtin::CALM;
+use patchfleet_sim::builtin::{CALM, TROUBLED};
 
 /// A campaign of a simulated organisation whose process was killed in mid-campaign, and its id.
 async fn interrupted_simulation(bench: &Bench) -> String {
@@ -323,4 +323,37 @@ async fn a_plan_of_the_root_without_its_units_warns_of_what_that_leaves_out_in_t
             .any(|warning| warning.as_str().unwrap().contains(words)),
         "{json}"
     );
+}
+
+#[test]
+fn a_bad_day_says_at_its_head_what_is_unknown_and_tells_the_same_denial_once() {
+    let bench = Bench::new();
+    let denial = "is not authorized to perform: sts:AssumeRole";
+    let ran = bench
+        .run(&["run", "--sim", "troubled", "--sim-speed", "20000"])
+        .exits(4);
+    let (plan, report) = ran.stdout.split_once("\nbad-night (Install): ").unwrap();
+    assert!(
+        plan.contains("16 to patch, 29 skipped, 5 of them unknown\n"),
+        "{plan}"
+    );
+    let head = report.split("\n\n").next().unwrap();
+    assert!(head.contains("\n29 locations skipped: 5 × unknown, "), "{head}");
+    assert_eq!(report.matches(denial).count(), 1, "{report}");
+    assert_eq!(report.matches("(in 5 locations)").count(), 1, "{report}");
+
+    bench.file("request.toml", TROUBLED.request.replace("unknown = \"skip\"", ""));
+    let plan = ["plan", "--sim", "troubled", "-f", "request.toml"];
+    let refused = bench.run(&plan).exits(3);
+    assert_eq!(refused.stderr.matches(denial).count(), 1, "{}", refused.stderr);
+    for region in [
+        "ap-southeast-2",
+        "eu-south-1",
+        "eu-west-1",
+        "us-east-1",
+        "us-west-2",
+    ] {
+        let location = format!("888899990000/{region}");
+        assert!(refused.stderr.contains(&location), "{}", refused.stderr);
+    }
 }
