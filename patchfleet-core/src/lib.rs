@@ -63,11 +63,6 @@
     )
 )]
 
-/// The examples of README.md.
-#[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;
-
 pub mod budget;
 pub mod campaign;
 pub mod census;

@@ -3,6 +3,11 @@
 //! A campaign runs over any [`Ports`]: those of a simulated organization in memory ([`in_memory`])
 //! or those of the AWS adapter ([`over_http`]).
 
+/// The example of patchfleet-core's README, which needs ports that only the crates above it have.
+#[cfg(doctest)]
+#[doc = include_str!("../../patchfleet-core/README.md")]
+struct CoreReadme;
+
 mod account;
 
 pub use account::Account;
