@@ -1,12 +1,19 @@
 //! `patchfleet-sim`: a simulated AWS organization on a port of this machine.
 
 use clap::Parser;
+use jiff::{Timestamp, Unit};
 use patchfleet_sim::{
     ClockMode, Sim, SimOptions, builtin,
     spec::{self, WorldSpec},
     world::World,
 };
-use std::{error::Error, io::IsTerminal, net::SocketAddr, process::ExitCode};
+use std::{
+    error::Error,
+    io::{ErrorKind, IsTerminal},
+    net::SocketAddr,
+    process::ExitCode,
+    str::FromStr,
+};
 use tracing_subscriber::filter::{EnvFilter, LevelFilter};
 
 /// A simulated AWS organization: Systems Manager, Resource Groups, STS, Organizations and Account
@@ -17,9 +24,12 @@ struct Arguments {
     /// A world file, or the name of a built-in world: calm, troubled.
     #[arg(long, default_value = "calm")]
     world: String,
-    /// Where to listen. Port 0: any that is free.
+    /// Where to listen, such as 127.0.0.1:4600. Port 0: any that is free.
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
+    /// When the world begins, in place of what its file says: now, or an instant such as 2026-11-27T10:00:00Z.
+    #[arg(long, value_name = "WHEN")]
+    start: Option<Start>,
     /// Virtual seconds per real second. 0: time moves only by POST /_sim/advance.
     #[arg(long, default_value_t = 60.0)]
     speed: f64,
@@ -32,6 +42,37 @@ struct Arguments {
     /// Print the JSON Schema of world files, and end.
     #[arg(long)]
     schema: bool,
+}
+
+/// When the world begins.
+#[derive(Debug, Clone, Copy)]
+struct Start(Timestamp);
+
+impl FromStr for Start {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let at = match text {
+            "now" => Timestamp::now().round(Unit::Second),
+            text => text.parse(),
+        };
+        at.map(Self)
+            .map_err(|_| "expected now, or an instant such as 2026-11-27T10:00:00Z".to_owned())
+    }
+}
+
+/// The built-in world of that name, or the text of the world file there.
+fn world(name: &str) -> Result<String, String> {
+    if let Some(builtin) = builtin::find(name) {
+        return Ok(builtin.world.to_owned());
+    }
+    std::fs::read_to_string(name).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => {
+            let names = builtin::ALL.map(|world| world.name).join(" and ");
+            format!("--world {name}: no such world file; built-in are {names}")
+        }
+        _ => format!("--world {name}: {error}"),
+    })
 }
 
 #[tokio::main]
@@ -62,13 +103,10 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     if !arguments.speed.is_finite() || arguments.speed < 0.0 {
         return Err("--speed is 0 or more".into());
     }
-    let text = match builtin::find(&arguments.world) {
-        Some(builtin) => builtin.world.to_owned(),
-        None => std::fs::read_to_string(&arguments.world)
-            .map_err(|error| format!("{}: {error}", arguments.world))?,
-    };
+    let text = world(&arguments.world)?;
     let mut wanted = WorldSpec::parse(&text).map_err(|error| format!("{}: {error}", arguments.world))?;
     wanted.seed = arguments.seed.unwrap_or(wanted.seed);
+    wanted.start = arguments.start.map_or(wanted.start, |Start(at)| at);
     let mut world = World::new(&wanted).map_err(|error| format!("{}: {error}", arguments.world))?;
     world.keep_requests(arguments.keep_requests);
     let options = SimOptions {

@@ -1,6 +1,6 @@
 """What patchfleet-sim's README shows works as it stands there: its shell and Python blocks are run.
 
-Usage: readme.py SIMULATOR
+Usage: readme.py SIMULATOR PATCHFLEET
 """
 
 import os
@@ -8,10 +8,12 @@ import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 
 import simulator
 
-README = pathlib.Path(__file__).parents[2] / "patchfleet-sim" / "README.md"
+ROOT = pathlib.Path(__file__).parents[2]
+README = ROOT / "patchfleet-sim" / "README.md"
 SHOWN = "http://127.0.0.1:4600"
 # Not every machine has curl: this is as much of it as the README uses.
 CURL = """curl() { python - "$@" <<'END'
@@ -51,6 +53,15 @@ def main():
         assert '"now"' in printed and "ResourceIdentifiers" in printed, printed
         nodes = run([sys.executable, "-"], environment | settings, block(text, "boto3", "python"))
         assert re.search(r"\bm?i-0[0-9a-f]{16}", nodes), nodes
+    patchfleet = pathlib.Path(sys.argv[2]).resolve()
+    with simulator.Simulator(sys.argv[1], "calm", speed=600, start="now") as running, tempfile.TemporaryDirectory() as log:
+        shell = block(text, "patchfleet", "sh")
+        command, request, folder = "cargo run --bin patchfleet --", "patchfleet-sim/worlds/", "--log simulated"
+        for shown, here in [(SHOWN, running.endpoint), (command, patchfleet), (request, ROOT / request), (folder, f"--log {log}")]:
+            assert shown in shell, f"{shown} is not in the README's block of patchfleet"
+            shell = shell.replace(shown, f"{here}/" if shown.endswith("/") else str(here))
+        printed = run(["bash", "-euo", "pipefail"], os.environ, shell)
+        assert printed.count("calm-night (Install): succeeded") == 2, printed
     print("the README's shell and Python blocks run")
 
 

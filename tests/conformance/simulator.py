@@ -15,11 +15,12 @@ HERE = pathlib.Path(__file__).parent
 class Simulator:
     """Runs while it is entered. `world` is the name of a file in worlds/, or of a built-in world."""
 
-    def __init__(self, binary, world, speed=0, seed=None):
+    def __init__(self, binary, world, speed=0, seed=None, start=None):
         path = HERE / "worlds" / f"{world}.toml"
         self.arguments = [binary, "--world", str(path) if path.exists() else world]
         self.arguments += ["--listen", "127.0.0.1:0", "--speed", str(speed)]
         self.arguments += [] if seed is None else ["--seed", str(seed)]
+        self.arguments += [] if start is None else ["--start", start]
 
     def __enter__(self):
         self.process = subprocess.Popen(self.arguments, stdout=subprocess.PIPE, text=True)

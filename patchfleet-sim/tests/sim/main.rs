@@ -8,6 +8,8 @@
 )]
 
 mod actions;
+#[cfg(feature = "cli")]
+mod binary;
 mod builtin_worlds;
 mod calendars;
 mod cancels;
