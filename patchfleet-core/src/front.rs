@@ -10,8 +10,10 @@ mod campaigns;
 mod error;
 mod event;
 mod store;
+mod watched;
 
 pub use campaign::{Campaign, ReadAgain};
 pub use campaigns::{Campaigns, Planned};
 pub use error::{CampaignError, Remedy};
 pub use event::{Served, serve_event};
+pub use watched::watched;

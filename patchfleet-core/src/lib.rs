@@ -89,4 +89,6 @@ pub mod text;
 #[doc(hidden)]
 pub mod internals;
 
-pub use front::{Campaign, CampaignError, Campaigns, Planned, ReadAgain, Remedy, Served, serve_event};
+pub use front::{
+    Campaign, CampaignError, Campaigns, Planned, ReadAgain, Remedy, Served, serve_event, watched,
+};

@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the ground up. A module may use any that stands before it.
-const LAYERS: [&str; 23] = [
+const LAYERS: [&str; 24] = [
     "event",
     "store",
     "clocks",
@@ -21,6 +21,7 @@ const LAYERS: [&str; 23] = [
     "state",
     "admission",
     "polls",
+    "patience",
     "journal",
     "commands",
     "timers",

@@ -2,7 +2,8 @@
 
 use super::clocks::Placed;
 use super::journal::Journal;
-use super::notice::Notices;
+use super::notice::{Notices, Tried};
+use super::patience::Patience;
 use super::state::State;
 use super::{Chain, Event, RECORD_FORMAT, Record};
 use crate::campaign::{Appended, CampaignLog, LogKey, NodeRows};
@@ -283,6 +284,16 @@ impl Driver {
             .into_iter()
             .for_each(|difference| self.notices.clocks(difference));
         Ok(Drive::new(self, state, was_there_before, asked_at))
+    }
+
+    /// How a call is made again that nothing else goes on beside.
+    fn patience<'a>(&'a self, what: Tried, subject: &'a str) -> Patience<'a> {
+        Patience {
+            clock: &*self.clock,
+            notices: &self.notices,
+            what,
+            subject,
+        }
     }
 
     fn journal(&self) -> Journal<'_> {

@@ -2,13 +2,13 @@
 
 use super::clocks::Difference;
 use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 mod watch;
 
 pub(super) use watch::Failed;
-#[cfg(test)]
 pub(crate) use watch::SILENT_FOR;
 use watch::Watch;
 
@@ -32,6 +32,15 @@ pub enum Notice {
     /// Something has not worked for a while, and is tried again. Told when it has lasted for 10 seconds, or
     /// will have by the next try, and then at growing intervals.
     Trouble(Box<Trouble>),
+    /// Nothing is wrong, and nothing is done for a while: what AWS shows late is waited for. Told once.
+    Waits {
+        /// What is waited for.
+        what: Awaited,
+        /// Of what: a unit, or empty.
+        subject: String,
+        /// Until when.
+        until: Timestamp,
+    },
     /// It works again.
     Over {
         /// What was tried.
@@ -73,6 +82,18 @@ pub enum Tried {
     Log,
     /// Keeping the results of nodes.
     Rows,
+    /// Reading results of nodes that were kept.
+    KeptRows,
+    /// Finding out who calls.
+    Caller,
+    /// Reading accounts and units of the organization.
+    Organization,
+    /// Listing the Regions of an account.
+    Regions,
+    /// Finding out which nodes are in a location.
+    Census,
+    /// Reading the runbook, or another document.
+    Document,
     /// Comparing the runbook before a start.
     Runbook,
     /// Starting a unit.
@@ -95,6 +116,13 @@ impl Tried {
         let (what, any) = match self {
             Self::Log => return "reading or writing the campaign's log".to_owned(),
             Self::Rows => ("keeping the results of", "a location"),
+            Self::KeptRows => ("reading the kept results of", "a location"),
+            Self::Caller => return "finding out who calls".to_owned(),
+            Self::Organization => return "reading the organization".to_owned(),
+            Self::Regions => ("listing the Regions of", "an account"),
+            Self::Census => ("finding out which nodes are in", "a location"),
+            Self::Document if subject.is_empty() => return "reading a document".to_owned(),
+            Self::Document => ("reading the document", ""),
             Self::Runbook => ("comparing the runbook of", "a unit"),
             Self::Start => ("starting", "a unit"),
             Self::LookUp => ("finding out what became of the start of", "a unit"),
@@ -109,6 +137,32 @@ impl Tried {
     }
 }
 
+/// What is waited for, as AWS may show it late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Awaited {
+    /// A start that another process sent and of which nobody knows whether it took effect.
+    Start,
+    /// Starts that are not in the log: its end may have been lost.
+    LostEnd,
+    /// What a cancelled execution began.
+    Listed,
+}
+
+impl Awaited {
+    fn words(self, subject: &str) -> String {
+        match self {
+            Self::Start => {
+                format!("the start of {subject} has no answer, and AWS may show so late that it runs")
+            }
+            Self::LostEnd => {
+                "the log may have lost its end, and AWS may show so late what was started".to_owned()
+            }
+            Self::Listed => "AWS may list so late what a cancelled execution began".to_owned(),
+        }
+    }
+}
+
 /// Whoever is told, and what was told already. Clones share it.
 #[derive(Clone, Default)]
 pub struct Notices {
@@ -120,6 +174,7 @@ pub struct Notices {
 #[derive(Default)]
 struct Told {
     clocks: bool,
+    waits: BTreeSet<(Awaited, String, Timestamp)>,
     watch: Watch,
 }
 
@@ -158,10 +213,46 @@ impl Notices {
         });
     }
 
+    /// Something is waited for until then.
+    pub(super) fn waits(&self, what: Awaited, subject: &str, until: Timestamp, now: Timestamp) {
+        self.tell(|told| {
+            let is_short = until.duration_since(now) <= SILENT_FOR;
+            let is_news = !is_short && told.waits.insert((what, subject.to_owned(), until));
+            is_news.then(|| Notice::Waits {
+                what,
+                subject: subject.to_owned(),
+                until,
+            })
+        });
+    }
+
     /// Something is tried.
     pub(super) fn asked(&self, what: Tried, subject: &str, now: Timestamp) {
         self.tell(|told| {
-            told.watch.asked(what, subject, now);
+            told.watch.asked(what, subject, 0, now);
+            None
+        });
+    }
+
+    /// Something is tried, and as often as it is. Gives the number of this try.
+    pub(crate) fn asked_anew(&self, what: Tried, subject: &str, now: Timestamp) -> u64 {
+        let mut call = 0;
+        self.tell(|told| {
+            call = told.watch.asked_anew(what, subject, now);
+            None
+        });
+        call
+    }
+
+    /// The try of this number is over.
+    pub(crate) fn answered_anew(&self, what: Tried, subject: &str, call: u64, works: bool, now: Timestamp) {
+        self.tell(|told| told.watch.over(what, subject, call, works, now));
+    }
+
+    /// An answer has come, and nobody has taken it yet: whoever is waited for from now on, it is not AWS.
+    pub(super) fn answered(&self, what: Tried, subject: &str) {
+        self.tell(|told| {
+            told.watch.answered(what, subject);
             None
         });
     }
@@ -173,12 +264,12 @@ impl Notices {
 
     /// It works.
     pub(super) fn works(&self, what: Tried, subject: &str, now: Timestamp) {
-        self.tell(|told| told.watch.over(what, subject, true, now));
+        self.tell(|told| told.watch.over(what, subject, 0, true, now));
     }
 
     /// It is not tried any more. Whoever gave it up says so.
     pub(super) fn given_up(&self, what: Tried, subject: &str, now: Timestamp) {
-        self.tell(|told| told.watch.over(what, subject, false, now));
+        self.tell(|told| told.watch.over(what, subject, 0, false, now));
     }
 }
 
@@ -202,6 +293,9 @@ impl fmt::Display for Notice {
                 f.write_str("; this driver waits by its own clock, so see which of the two is wrong")
             }
             Self::Trouble(trouble) => trouble.fmt(f),
+            Self::Waits { what, subject, until } => {
+                write!(f, "waiting until {until:.0}: {}", what.words(subject))
+            }
             Self::Over { what, since, at } => {
                 let lasted = whole_seconds(at.duration_since(*since));
                 write!(f, "{} works again, after {lasted:#}", what.words(""))

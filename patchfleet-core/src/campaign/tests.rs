@@ -31,6 +31,7 @@ mod presigned;
 mod runbook;
 mod sent_late;
 mod side_by_side;
+mod silence;
 mod starting;
 mod stops;
 mod the_rest;

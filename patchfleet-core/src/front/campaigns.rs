@@ -1,6 +1,6 @@
 //! From a request to a campaign that is under way.
 
-use super::{Campaign, CampaignError};
+use super::{Campaign, CampaignError, watched};
 use crate::campaign::{DriveError, Driver, Notices, Observer, State, Store};
 use crate::id::{CampaignId, WriterId};
 use crate::plan::{Plan, Planning, require_central};
@@ -34,7 +34,8 @@ impl Campaigns {
         self
     }
 
-    /// Tells `notices` of what a person wants to hear at once and no log says, such as a call that is tried again.
+    /// Tells `notices` of what a person wants to hear at once and no log says, such as a call that is
+    /// tried again, or one that has no answer for long. Also while it is planned.
     #[must_use]
     pub fn noticed_by(mut self, notices: Notices) -> Self {
         self.driver.notices = notices;
@@ -109,7 +110,7 @@ impl Campaigns {
         planning: &Planning,
     ) -> Result<Planned<'_>, CampaignError> {
         self.store.admit(request, but).await?;
-        let plan = Plan::make(&self.ports, request, planning).await?;
+        let plan = Plan::make(&self.watched(), request, planning).await?;
         Ok(Planned {
             campaigns: self,
             plan,
@@ -125,7 +126,7 @@ impl Campaigns {
     /// [`CampaignError::Refused`] if the ports are not in the account and Region that the campaign was planned
     /// from, [`CampaignError::Asking`] if that cannot be found out.
     pub async fn resume(&self, state: &State) -> Result<Campaign, CampaignError> {
-        require_central(self.ports.directory.as_ref(), state.plan()).await?;
+        require_central(self.watched().directory.as_ref(), state.plan()).await?;
         Ok(self.campaign(state.campaign()))
     }
 
@@ -135,12 +136,17 @@ impl Campaigns {
         &self.store
     }
 
+    /// The ports, of which whoever is told of trouble hears.
+    fn watched(&self) -> Ports {
+        watched(&self.ports, &self.driver.notices)
+    }
+
     fn campaign(&self, id: CampaignId) -> Campaign {
         Campaign::new(
             id,
             self.driver.clone(),
             self.store.clone(),
-            self.ports.directory.clone(),
+            self.watched().directory,
         )
     }
 }
@@ -202,7 +208,7 @@ impl Planned<'_> {
         // Looked at first: what is another request's is left as it is.
         if let Some(state) = campaigns.store.load(campaign).await.map_err(unread)? {
             require_same(&state, request)?;
-            require_central(campaigns.ports.directory.as_ref(), state.plan()).await?;
+            require_central(campaigns.watched().directory.as_ref(), state.plan()).await?;
         }
         let state = campaigns.driver.begin(campaign, &self.plan).await?;
         // Somebody may have been quicker.

@@ -34,11 +34,17 @@ pub(crate) fn watch(clock: Arc<dyn Clock>, log: Option<PathBuf>) -> (Observer, N
     } else {
         (
             Arc::new(move |record, state| print_lines(record, state, &told)),
-            Notices::new(Arc::new(move |notice| {
-                let _ = writeln!(std::io::stderr(), "{}", notice_line(&*clock, notice));
-            })),
+            notices(clock),
         )
     }
+}
+
+/// Tells, in lines, what a person wants to hear at once.
+pub(crate) fn notices(clock: Arc<dyn Clock>) -> Notices {
+    Notices::new(Arc::new(move |notice| {
+        // Nobody is left to tell if standard error is closed.
+        let _ = writeln!(std::io::stderr(), "{}", notice_line(&*clock, notice));
+    }))
 }
 
 /// Looks once a second whether something has had no answer for long, as long as the process lives.

@@ -309,12 +309,14 @@ impl<R: Reach> Job<R> {
         if *self.stop.borrow() {
             return Ok(Some(Became::Stopped));
         }
-        let campaigns = self.campaigns(&ports);
+        let notices = notices();
+        let campaigns = self.campaigns(&ports, &notices);
         let planning = Planning {
             cutoff: self.cutoff.map(|after| event.cutoff(after, now)),
             ..Planning::default()
         };
-        let planned = campaigns.plan_of(campaign, request, &planning).await?;
+        let planned = campaigns.plan_of(campaign, request, &planning);
+        let planned = watching(&notices, &*ports.clock, planned).await?;
         // Planning takes a while, where AWS throttles it a long one, and nothing has been started yet. With
         // a short --late it may take as long as it usually takes for many accounts.
         if is_later(self.late.max(SHORTEST_GAP)) {
@@ -406,7 +408,7 @@ impl<R: Reach> Job<R> {
         };
         let ports = self.reach.ports(&state.plan().request.access).await?;
         let notices = notices();
-        let campaigns = self.campaigns(&ports).noticed_by(notices.clone());
+        let campaigns = self.campaigns(&ports, &notices);
         let campaign = campaigns.resume(&state).await?;
         let run = async {
             match longest_gap {
@@ -414,11 +416,7 @@ impl<R: Reach> Job<R> {
                 None => campaign.run().await,
             }
         };
-        let driven = tokio::select! {
-            driven = run => driven,
-            never = look(&notices, &*ports.clock) => match never {},
-        };
-        let report = match driven {
+        let report = match watching(&notices, &*ports.clock, run).await {
             // Only a person can say what becomes of it.
             Err(CampaignError::Driving(open @ DriveError::Unresolved { .. })) => {
                 tracing::error!("{}", one_line(&self.told(&open.to_string())));
@@ -429,7 +427,7 @@ impl<R: Reach> Job<R> {
         Ok(Box::new(report))
     }
 
-    fn campaigns(&self, ports: &Ports) -> Campaigns {
+    fn campaigns(&self, ports: &Ports, notices: &Notices) -> Campaigns {
         let writer = WriterId::from_uuid(Uuid::new_v4());
         let (told, log) = (Mutex::new(BTreeSet::new()), self.log.clone());
         let observer: Observer = Arc::new(move |record, state| {
@@ -442,7 +440,7 @@ impl<R: Reach> Job<R> {
         });
         Campaigns::new(ports.clone(), self.store.clone(), writer)
             .observed_by(observer)
-            .noticed_by(notices())
+            .noticed_by(notices.clone())
     }
 
     /// Words with this log named in each command that they tell to type.
@@ -501,7 +499,14 @@ fn notices() -> Notices {
     }))
 }
 
-/// Looks once a second whether something has had no answer for long.
+/// Does something, and looks once a second whether something of it has had no answer for long.
+async fn watching<T>(notices: &Notices, clock: &dyn Clock, work: impl Future<Output = T>) -> T {
+    tokio::select! {
+        done = work => done,
+        never = look(notices, clock) => match never {},
+    }
+}
+
 async fn look(notices: &Notices, clock: &dyn Clock) -> Infallible {
     loop {
         tokio::time::sleep(Duration::from_secs(1)).await;

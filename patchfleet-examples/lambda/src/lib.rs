@@ -20,8 +20,14 @@ mod summary;
 
 use aws_config::SdkConfig;
 use patchfleet_aws::{Aws, Limits, external_id_from_env};
+use patchfleet_core::campaign::Notices;
 use patchfleet_core::plan::Planning;
-use patchfleet_core::{Remedy, serve_event};
+use patchfleet_core::port::Clock;
+use patchfleet_core::text::one_line;
+use patchfleet_core::{Remedy, serve_event, watched};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
 
 use cutoff::cutoff;
 pub use delivered::Event;
@@ -53,11 +59,26 @@ pub async fn handle(event: Event, invocation_id: &str, config: &SdkConfig) -> Re
         cutoff: cutoff(ports.clock.now()).map_err(|error| Failure::new("Failed", &error))?,
         ..Planning::default()
     };
-    let served = serve_event(&ports, &asked.event, &asked.request, &planning).await;
+    let notices = Notices::new(Arc::new(|notice| {
+        tracing::warn!("{}", one_line(&notice.to_string()));
+    }));
+    let ports = watched(&ports, &notices);
+    let served = tokio::select! {
+        served = serve_event(&ports, &asked.event, &asked.request, &planning) => served,
+        never = look(&notices, &*ports.clock) => match never {},
+    };
     let summary = Summary::of(served.map_err(|error| match error.remedy() {
         Remedy::Change => Failure::new("Refused", &error),
         _ => Failure::new("Failed", &error),
     })?);
     tracing::info!(campaign = %summary.campaign_id, execution = ?summary.execution_id, "{}", summary.outcome);
     Ok(summary)
+}
+
+/// Looks once a second whether something has had no answer for long.
+async fn look(notices: &Notices, clock: &dyn Clock) -> Infallible {
+    loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        notices.look(clock.now());
+    }
 }

@@ -1,14 +1,16 @@
 //! Closing a campaign that AWS no longer knows, once a person says so.
 
+use super::trouble::of_unit;
 use super::{Drive, DriveError, Driver};
 use crate::campaign::collect::Settlement;
+use crate::campaign::notice::{Awaited, Tried};
 use crate::campaign::polls::{TAGS_SEEN_WITHIN, later};
 use crate::campaign::state::{RETENTION, StartState, State, UnitState};
 use crate::campaign::{Appended, Event, READS_AT_ONCE, start};
 use crate::fleet;
 use crate::id::{CampaignId, ExecutionId, Location, UnitId};
 use crate::outcome::{FinishedOutcome, LocationOutcome};
-use crate::port::{ExecutionStatus, PortErrorKind, PortResult};
+use crate::port::{ExecutionStatus, ExecutionView, PortErrorKind, PortResult};
 use crate::refusal::{Refusal, RefusalCode, RefusalReason};
 use futures_util::{StreamExt as _, stream};
 use std::collections::BTreeMap;
@@ -46,6 +48,8 @@ impl Driver {
             // What the log lost was sent before it was opened, and AWS may show it so late.
             let seen_by = later(drive.opened_at, TAGS_SEEN_WITHIN);
             if drive.may_have_lost_its_end() && drive.now() < seen_by {
+                self.notices
+                    .waits(Awaited::LostEnd, "", seen_by, self.clock.now());
                 self.clock.sleep_until(seen_by).await;
                 continue;
             }
@@ -125,7 +129,9 @@ impl Drive<'_> {
             let token = self.state.campaign().client_token(id, attempt);
             let automation = &*self.driver.automation;
             let document = &self.state.plan().request.automation.document;
-            let found = self.patiently(|| start::find(automation, document, token)).await;
+            let look = || async move { known_of(start::find(automation, document, token).await) };
+            let found = self.patiently(Tried::LookUp, &of_unit(id), look).await;
+            let found = found.map(Option::flatten);
             let words =
                 self.words(found.map(|found| found.map(|it| format!("AWS knows it as execution {it}"))))?;
             known.extend(words.map(|words| (format!("the start of unit {id}"), words)));
@@ -133,19 +139,19 @@ impl Drive<'_> {
         let StartState::Started { execution, .. } = &unit.start else {
             return Ok(known);
         };
-        let parent = self
-            .patiently(|| self.driver.automation.execution(execution))
-            .await;
-        let parent = parent.map(|view| Some(format!("AWS knows it ({})", view.status.as_str())));
+        let look = || async move { known_of(self.driver.automation.execution(execution).await) };
+        let parent = self.patiently(Tried::Execution, &of_unit(id), look).await;
+        let in_words = |view: ExecutionView| format!("AWS knows it ({})", view.status.as_str());
+        let parent = parent.map(|view| view.map(in_words));
         let words = self.words(parent)?;
         known.extend(words.map(|words| (format!("execution {execution} of unit {id}"), words)));
         let open = unit.locations.iter().filter(|(_, at)| at.settled.is_none());
         let reads: Vec<_> = open
             .map(|(location, at)| async move {
-                let child = self
-                    .patiently(|| self.child(location, execution, at.child.as_ref()))
-                    .await;
-                (location, child)
+                let child = at.child.as_ref();
+                let look = || async move { known_of(self.child(location, execution, child).await) };
+                let child = self.patiently(Tried::Location, &location.to_string(), look).await;
+                (location, child.map(Option::flatten))
             })
             .collect();
         let read: Vec<_> = stream::iter(reads).buffered(READS_AT_ONCE).collect().await;
@@ -178,7 +184,6 @@ impl Drive<'_> {
     fn words(&self, answer: PortResult<Option<String>>) -> Result<Option<String>, DriveError> {
         match answer {
             Ok(known) => Ok(known),
-            Err(error) if error.kind() == PortErrorKind::NotFound => Ok(None),
             Err(error) if error.kind() == PortErrorKind::Credentials => Err(self.no_credentials(error)),
             Err(error) => Ok(Some(format!(
                 "whether AWS knows it cannot be seen: {}",
@@ -248,6 +253,14 @@ impl Drive<'_> {
         let outcome = FinishedOutcome::Halted;
         events.push(Event::Finished { outcome });
         events
+    }
+}
+
+/// What AWS knows: that there is no such thing is an answer.
+fn known_of<T>(answer: PortResult<T>) -> PortResult<Option<T>> {
+    match answer {
+        Err(error) if error.kind() == PortErrorKind::NotFound => Ok(None),
+        answer => answer.map(Some),
     }
 }
 

@@ -5,12 +5,12 @@ use super::{Drive, DriveError, Driver};
 use crate::campaign::Appended;
 use crate::campaign::collect::{Collected, Settlement, nodes};
 use crate::campaign::facts::cancel_seen;
-use crate::campaign::polls::{Failures, later};
+use crate::campaign::notice::Tried;
 use crate::campaign::{Event, State};
 use crate::id::{CampaignId, Location, UnitId};
 use crate::outcome::LocationOutcome;
 use crate::outcome::{NodeOutcome, NodeRow};
-use crate::port::{PortErrorKind, PortResult};
+use crate::port::PortResult;
 
 /// What came of reading results again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,30 +95,19 @@ fn still_unread(settlement: &Settlement) -> Option<String> {
 impl Drive<'_> {
     /// What a location came to, or why nothing can be said of it.
     async fn read_again(&self, unit: UnitId, location: &Location) -> Result<Reading, String> {
-        let mut failures = Failures::default();
-        loop {
-            let settlement = match self.job(unit, location).collect().await {
-                // Long over: what is late by now does not come.
-                Ok(Collected::Settled(settlement) | Collected::Lagging(settlement, _)) => settlement,
-                Ok(Collected::Running { .. }) => return Err("something still runs there".to_owned()),
-                Ok(Collected::NotSent { detail, .. }) => return Err(detail),
-                Err(error) => {
-                    failures.add(error.kind());
-                    let lasting = !error.kind().is_transient() || error.kind() == PortErrorKind::Credentials;
-                    if lasting || failures.are_too_many() {
-                        return Err(error.reason());
-                    }
-                    let until = later(self.driver.clock.now(), failures.backoff());
-                    self.driver.clock.sleep_until(until).await;
-                    continue;
-                }
-            };
-            let kept = self.kept_of(unit, location, &settlement).await;
-            let kept = kept.map_err(|error| error.reason())?;
-            let settlement = merged(settlement, kept, self.state.plan().request.goal());
-            let unread = still_unread(&settlement);
-            return Ok(Reading { settlement, unread });
-        }
+        let look = || async move { self.job(unit, location).collect().await };
+        let collected = self.patiently(Tried::Results, &location.to_string(), look).await;
+        let settlement = match collected.map_err(|error| error.reason())? {
+            // Long over: what is late by now does not come.
+            Collected::Settled(settlement) | Collected::Lagging(settlement, _) => settlement,
+            Collected::Running { .. } => return Err("something still runs there".to_owned()),
+            Collected::NotSent { detail, .. } => return Err(detail),
+        };
+        let kept = self.kept_of(unit, location, &settlement).await;
+        let kept = kept.map_err(|error| error.reason())?;
+        let settlement = merged(settlement, kept, self.state.plan().request.goal());
+        let unread = still_unread(&settlement);
+        Ok(Reading { settlement, unread })
     }
 
     /// The rows that are kept of the unit's nodes in a location. A unit that has the location for itself has
@@ -129,19 +118,9 @@ impl Drive<'_> {
         location: &Location,
         settlement: &Settlement,
     ) -> PortResult<Vec<NodeRow>> {
-        let mut failures = Failures::default();
-        let kept = loop {
-            let error = match self.kept(location).await {
-                Ok(kept) => break kept,
-                Err(error) => error,
-            };
-            failures.add(error.kind());
-            if failures.are_too_many() {
-                return Err(error);
-            }
-            let until = later(self.driver.clock.now(), failures.backoff());
-            self.driver.clock.sleep_until(until).await;
-        };
+        let subject = location.to_string();
+        let patience = self.driver.patience(Tried::KeptRows, &subject);
+        let kept = patience.call(|| self.kept(location), |_| false).await?;
         let all = self.state.units();
         let alone = all
             .iter()

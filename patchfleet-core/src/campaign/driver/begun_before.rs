@@ -9,6 +9,7 @@ use super::calls::Answer;
 use super::{Drive, DriveError, Driver};
 use crate::campaign::facts::Fact;
 use crate::campaign::memory::UnitTask;
+use crate::campaign::notice::Awaited;
 use crate::campaign::polls::{Failures, LOOK_UP_AFTER, TAGS_SEEN_WITHIN, UNRESOLVED_EVERY, later};
 use crate::campaign::start;
 use crate::campaign::state::StartState;
@@ -53,6 +54,9 @@ impl<'d> Drive<'d> {
                 asked.find_failures = Failures::default();
                 asked.looked_before = found.is_some() || asked_at >= counts_from;
                 asked.find_at = (!asked.looked_before).then(|| later(now, LOOK_UP_AFTER).max(counts_from));
+                if let Some(again) = asked.find_at {
+                    self.driver.notices.waits(Awaited::LostEnd, "", again, now);
+                }
                 return Ok(found.map(|execution| Fact::BegunBefore(unit, attempt, execution)));
             }
             Err(error) => error,

@@ -187,9 +187,15 @@ impl<'d> Drive<'d> {
                 (Task::Location(LocationTask::Collect(unit, location)), made)
             }
         };
-        if made.is_some() {
-            self.driver.notices.asked(what, &subject, self.now());
-        }
+        let driver = self.driver;
+        let made = made.map(|made| -> BoxFuture<'d, Answer> {
+            driver.notices.asked(what, &subject, self.now());
+            Box::pin(async move {
+                let answer = made.await;
+                driver.notices.answered(what, &subject);
+                answer
+            })
+        });
         match (task, made) {
             (Task::Unit(task), Some(made)) => {
                 self.memory.unit_tasks.begin(task);

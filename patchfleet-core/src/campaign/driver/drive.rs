@@ -101,6 +101,7 @@ impl<'d> Drive<'d> {
         if needs_person {
             return Err(self.unresolved());
         }
+        self.tell_waits();
         self.require_planned(&record)?;
         let has_decided = !record.is_empty();
         if has_decided && !self.write_decision(record).await? {

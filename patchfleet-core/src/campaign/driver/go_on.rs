@@ -4,10 +4,12 @@
 //! cancelled later is another stop. The same look tells which locations a cancelled execution never began:
 //! they get units of their own.
 
+use super::trouble::of_unit;
 use super::{Drive, DriveError, Driver};
 use crate::campaign::Appended;
+use crate::campaign::notice::{Awaited, Tried};
 use crate::campaign::observe::{self, Below, Observed};
-use crate::campaign::polls::{Failures, later};
+use crate::campaign::polls::later;
 use crate::campaign::{Event, LOOK_UP_AFTER, READS_AT_ONCE, Replacement, TurnedUp};
 use crate::id::{CampaignId, Location, UnitId};
 use crate::pack::pack;
@@ -52,6 +54,7 @@ impl Driver {
             let looks = drive.look(&mut over).await?;
             let listed = over.values().max().map(|over| later(*over, LOOK_UP_AFTER));
             if let Some(listed) = listed.filter(|listed| *listed > drive.now()) {
+                self.notices.waits(Awaited::Listed, "", listed, self.clock.now());
                 self.clock.sleep_until(listed).await;
                 drive.catch_up().await?;
                 continue;
@@ -174,7 +177,8 @@ impl Drive<'_> {
             return Ok(None);
         };
         let automation = &*self.driver.automation;
-        let observed = self.patiently(|| observe::observe(automation, &execution)).await;
+        let look = || observe::observe(automation, &execution);
+        let observed = self.patiently(Tried::Execution, &of_unit(id), look).await;
         match observed {
             Ok(observed) => {
                 let one_command = self.state.runs_own_runbook();
@@ -233,10 +237,9 @@ impl Drive<'_> {
             .filter(|location| !self.state.knows_cancel(unit, Some(location)));
         let reads: Vec<_> = unknown
             .map(|location| async move {
-                let read = self.patiently(|| async move { self.job(unit, location).cancelled().await });
-                read.await
-                    .is_ok_and(|cancelled| cancelled)
-                    .then(|| location.clone())
+                let look = || async move { self.job(unit, location).cancelled().await };
+                let read = self.patiently(Tried::Location, &location.to_string(), look).await;
+                read.is_ok_and(|cancelled| cancelled).then(|| location.clone())
             })
             .collect();
         stream::iter(reads)
@@ -255,8 +258,9 @@ impl Drive<'_> {
                 .rest
                 .iter()
                 .map(|location| async move {
-                    let read = self.patiently(|| async move { self.job(unit, location).begun().await });
-                    (location, read.await)
+                    let look = || async move { self.job(unit, location).begun().await };
+                    let read = self.patiently(Tried::Location, &location.to_string(), look).await;
+                    (location, read)
                 })
                 .collect();
             let read: Vec<_> = stream::iter(reads).buffered(READS_AT_ONCE).collect().await;
@@ -290,21 +294,12 @@ impl Drive<'_> {
     /// Makes a call again while what keeps it from an answer may pass by itself.
     pub(super) async fn patiently<T, F: Future<Output = PortResult<T>>>(
         &self,
+        what: Tried,
+        subject: &str,
         call: impl Fn() -> F,
     ) -> PortResult<T> {
-        let mut failures = Failures::default();
-        loop {
-            let error = match call().await {
-                Ok(answer) => return Ok(answer),
-                Err(error) => error,
-            };
-            failures.add(error.kind());
-            if !error.kind().is_transient() || failures.are_too_many() {
-                return Err(error);
-            }
-            let until = later(self.driver.clock.now(), failures.backoff());
-            self.driver.clock.sleep_until(until).await;
-        }
+        let lasts = |kind: PortErrorKind| !kind.is_transient();
+        self.driver.patience(what, subject).call(call, lasts).await
     }
 }
 

@@ -1,7 +1,9 @@
 //! Sending a start again of which nobody knows whether it took effect, once a person says so.
 
+use super::trouble::of_unit;
 use super::{Drive, DriveError, Driver};
 use crate::campaign::decide::forgotten_from;
+use crate::campaign::notice::Tried;
 use crate::campaign::polls::{TAGS_SEEN_WITHIN, later};
 use crate::campaign::state::StartState;
 use crate::campaign::{Appended, Event, start};
@@ -151,7 +153,8 @@ impl Drive<'_> {
         };
         let token = self.state.campaign().client_token(unit, intent.attempt);
         let (automation, document) = (&*self.driver.automation, &intent.request.document_name);
-        let sought = self.patiently(|| start::find(automation, document, token)).await;
+        let look = || start::find(automation, document, token);
+        let sought = self.patiently(Tried::LookUp, &of_unit(unit), look).await;
         sought.map_err(|source| match source.kind() {
             PortErrorKind::Credentials => self.no_credentials(source),
             _ => DriveError::Unlooked {

@@ -2,10 +2,10 @@
 
 use super::Drive;
 use super::calls::Answer;
-use crate::campaign::decide::{Call, START_PATIENCE};
+use crate::campaign::decide::{Call, START_PATIENCE, forgotten_from};
 use crate::campaign::memory::{LocationTask, UnitTask};
-use crate::campaign::notice::{Failed, Tried};
-use crate::campaign::polls::{Failures, later};
+use crate::campaign::notice::{Awaited, Failed, Tried};
+use crate::campaign::polls::{Failures, LOOK_UP_AFTER, TAGS_SEEN_WITHIN, later};
 use crate::campaign::start::Failure;
 use crate::campaign::state::StartState;
 use crate::campaign::{Event, Record};
@@ -30,11 +30,14 @@ enum Came {
 }
 
 enum Task {
+    /// Finding out whether a start took effect whose answer is lost.
+    Doubt(UnitId),
     Unit(UnitTask),
     Location(LocationTask),
 }
 
-fn of_unit(unit: UnitId) -> String {
+/// A unit, as notices name it.
+pub(super) fn of_unit(unit: UnitId) -> String {
     format!("unit {unit}")
 }
 
@@ -67,7 +70,8 @@ pub(super) fn told_of(answer: &Answer) -> Told {
         Answer::Sent(unit, attempt, sent) => {
             let came = sent.as_ref().err().map(|error| match Failure::of(error) {
                 Failure::Refused(_) | Failure::Mismatch => Came::GivenUp,
-                Failure::InDoubt | Failure::NotNow(_) => failed(Task::Unit(UnitTask::Start(*unit)), error),
+                Failure::InDoubt => failed(Task::Doubt(*unit), error),
+                Failure::NotNow(_) => failed(Task::Unit(UnitTask::Start(*unit)), error),
             });
             let call = Call::Start {
                 unit: *unit,
@@ -151,6 +155,16 @@ impl Drive<'_> {
     ) -> (Option<Timestamp>, Option<Timestamp>) {
         let until = |failures: &Failures| Some(failures.until(now, kind));
         match task {
+            Task::Doubt(unit) => match self.state.units().get(unit).map(|unit| &unit.start) {
+                Some(StartState::Intended(intent)) => {
+                    let last = intent.in_doubt.last();
+                    (
+                        last.map(|last| later(last.at, LOOK_UP_AFTER)),
+                        intent.in_doubt.first().and_then(forgotten_from),
+                    )
+                }
+                _ => (None, None),
+            },
             Task::Location(task) => {
                 let (LocationTask::Collect(unit, location) | LocationTask::Look(unit, location)) = task;
                 let asked = self.memory.of_location(*unit, location);
@@ -178,6 +192,29 @@ impl Drive<'_> {
                     }
                     _ => (asked.start_at, None),
                 }
+            }
+        }
+    }
+
+    /// Tells that starts are waited for which other processes sent, and of which nobody knows whether they took
+    /// effect.
+    pub(super) fn tell_waits(&self) {
+        let now = self.now();
+        for unit in self.state.intended() {
+            let start = self.state.units().get(&unit).map(|unit| &unit.start);
+            let Some(StartState::Intended(intent)) = start else {
+                continue;
+            };
+            let Some(last) = intent.in_doubt.last() else {
+                continue;
+            };
+            // Whoever sent it while this driver lives may have its answer at any moment.
+            let is_left = last.at <= self.opened_at || now >= later(last.at, LOOK_UP_AFTER);
+            if last.writer != self.driver.writer && is_left {
+                let until = later(last.at, TAGS_SEEN_WITHIN);
+                self.driver
+                    .notices
+                    .waits(Awaited::Start, &of_unit(unit), until, now);
             }
         }
     }

@@ -4,8 +4,7 @@ use super::{Drive, DriveError};
 use crate::campaign::clocks::Placed;
 use crate::campaign::collect::Settlement;
 use crate::campaign::facts::Fact;
-use crate::campaign::notice::{Failed, Tried};
-use crate::campaign::polls::{Failures, later};
+use crate::campaign::notice::Tried;
 use crate::campaign::{Appended, LogKey};
 use crate::campaign::{Event, Record, STORE_CALLS_AT_ONCE};
 use crate::id::{Location, NodeId, UnitId};
@@ -109,41 +108,21 @@ impl Drive<'_> {
             let at = unit.locations.get(location);
             at.is_some_and(|at| at.settled.is_some()) && settlements.iter().all(|(mine, _)| *mine != id)
         });
-        let mut failures = Failures::default();
-        let (clock, notices, subject) = (&*self.driver.clock, &self.driver.notices, location.to_string());
-        loop {
-            notices.asked(Tried::Rows, &subject, clock.now());
-            let kept = async {
-                let mut all: BTreeMap<NodeId, NodeRow> = BTreeMap::new();
-                if others_settled {
-                    let before = self.kept(location).await?;
-                    all.extend(before.into_iter().map(|row| (row.node.clone(), row)));
-                }
-                let new = settlements.iter().flat_map(|(_, settlement)| &settlement.rows);
-                all.extend(new.map(|row| (row.node.clone(), row.clone())));
-                rows.put(campaign, location, attempt, all.into_values().collect())
-                    .await
-            };
-            let Err(error) = kept.await else {
-                notices.works(Tried::Rows, &subject, clock.now());
-                return Ok(());
-            };
-            let now = clock.now();
-            failures.add(error.kind());
-            let lasts = matches!(error.kind(), PortErrorKind::Incompatible | PortErrorKind::Invalid);
-            if lasts || failures.are_too_many() {
-                notices.given_up(Tried::Rows, &subject, now);
-                return Err(error);
+        let settlements = &settlements;
+        let put = || async move {
+            let mut all: BTreeMap<NodeId, NodeRow> = BTreeMap::new();
+            if others_settled {
+                let before = self.kept(location).await?;
+                all.extend(before.into_iter().map(|row| (row.node.clone(), row)));
             }
-            let next = later(now, failures.backoff());
-            let failed = Failed {
-                reason: error.chain(),
-                next: Some(next),
-                until: Some(failures.until(now, error.kind())),
-            };
-            notices.failed(Tried::Rows, &subject, failed, now);
-            clock.sleep_until(next).await;
-        }
+            let new = settlements.iter().flat_map(|(_, settlement)| &settlement.rows);
+            all.extend(new.map(|row| (row.node.clone(), row.clone())));
+            rows.put(campaign, location, attempt, all.into_values().collect())
+                .await
+        };
+        let lasts = |kind| matches!(kind, PortErrorKind::Incompatible | PortErrorKind::Invalid);
+        let subject = location.to_string();
+        self.driver.patience(Tried::Rows, &subject).call(put, lasts).await
     }
 
     /// The rows that are kept of a location. Damaged ones are none: the tallies in the log stand, the report

@@ -2,7 +2,7 @@
 
 use super::{Notice, Tried, Trouble};
 use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// For how long at most nothing is said of trouble. A person who watches begins to wonder then.
 pub(crate) const SILENT_FOR: SignedDuration = SignedDuration::from_secs(10);
@@ -15,12 +15,15 @@ const SAID_EVERY: SignedDuration = SignedDuration::from_mins(10);
 #[derive(Debug, Default)]
 pub(super) struct Watch {
     tried: BTreeMap<Tried, Kind>,
+    /// How many tries have had a number of their own.
+    numbered: u64,
 }
 
 /// Everything of one kind that is tried: one line is said of all.
 #[derive(Debug, Default)]
 struct Kind {
-    cases: BTreeMap<String, Case>,
+    /// By subject, and by the number of the try: 0 if there is one try at a time.
+    cases: BTreeMap<(String, u64), Case>,
     /// When the line was said first and last, and how often.
     said: Option<(Timestamp, Timestamp, u32)>,
 }
@@ -31,6 +34,8 @@ struct Case {
     since: Timestamp,
     /// Why it last failed; `None`: it has no answer yet.
     failed: Option<Failed>,
+    /// Whether its answer has come, and is not taken yet. Nothing is said of it meanwhile.
+    is_answered: bool,
 }
 
 /// A failure, and what follows.
@@ -46,14 +51,34 @@ pub(in crate::campaign) struct Failed {
 
 impl Watch {
     /// Something is tried, or tried again.
-    pub(super) fn asked(&mut self, what: Tried, subject: &str, now: Timestamp) {
+    pub(super) fn asked(&mut self, what: Tried, subject: &str, call: u64, now: Timestamp) {
         let cases = &mut self.tried.entry(what).or_default().cases;
-        if !cases.contains_key(subject) {
-            let case = Case {
-                since: now,
-                failed: None,
-            };
-            cases.insert(subject.to_owned(), case);
+        let case = cases.entry((subject.to_owned(), call)).or_insert(Case {
+            since: now,
+            failed: None,
+            is_answered: false,
+        });
+        if case.is_answered {
+            case.is_answered = false;
+            if case.failed.is_none() {
+                case.since = now;
+            }
+        }
+    }
+
+    /// Something is tried, maybe several times at once. Gives the number of this try.
+    pub(super) fn asked_anew(&mut self, what: Tried, subject: &str, now: Timestamp) -> u64 {
+        self.numbered = self.numbered.saturating_add(1);
+        self.asked(what, subject, self.numbered, now);
+        self.numbered
+    }
+
+    /// Its answer has come. What it says is not known yet.
+    pub(super) fn answered(&mut self, what: Tried, subject: &str) {
+        let kind = self.tried.get_mut(&what);
+        let case = kind.and_then(|kind| kind.cases.get_mut(&(subject.to_owned(), 0)));
+        if let Some(case) = case {
+            case.is_answered = true;
         }
     }
 
@@ -65,24 +90,30 @@ impl Watch {
         failed: Failed,
         now: Timestamp,
     ) -> Option<Notice> {
-        self.asked(what, subject, now);
+        self.asked(what, subject, 0, now);
         let kind = self.tried.get_mut(&what)?;
         // Nothing happens before the next try, so nobody may look in between.
         let next = failed.next.unwrap_or(now).max(now);
-        kind.cases.get_mut(subject)?.failed = Some(failed);
+        kind.cases.get_mut(&(subject.to_owned(), 0))?.failed = Some(failed);
         let due = kind.due()?;
         let is_silent = kind.said.is_none() && next > due;
         (now >= due || is_silent).then(|| kind.say(what, now)).flatten()
     }
 
     /// It works, or is tried no more.
-    pub(super) fn over(&mut self, what: Tried, subject: &str, works: bool, now: Timestamp) -> Option<Notice> {
+    pub(super) fn over(
+        &mut self,
+        what: Tried,
+        subject: &str,
+        call: u64,
+        works: bool,
+        now: Timestamp,
+    ) -> Option<Notice> {
         let kind = self.tried.get_mut(&what)?;
-        kind.cases.remove(subject);
+        kind.cases.remove(&(subject.to_owned(), call));
         let goes_on = kind
-            .cases
-            .values()
-            .any(|case| case.failed.is_some() || now.duration_since(case.since) >= SILENT_FOR);
+            .waited_for()
+            .any(|(_, case)| case.failed.is_some() || now.duration_since(case.since) >= SILENT_FOR);
         if goes_on {
             return None;
         }
@@ -103,8 +134,14 @@ impl Watch {
 }
 
 impl Kind {
+    /// What has no answer, or failed and is tried again.
+    fn waited_for(&self) -> impl Iterator<Item = (&String, &Case)> {
+        let waited_for = self.cases.iter().filter(|(_, case)| !case.is_answered);
+        waited_for.map(|((subject, _), case)| (subject, case))
+    }
+
     fn oldest(&self) -> Option<(&String, &Case)> {
-        self.cases.iter().min_by_key(|(_, case)| case.since)
+        self.waited_for().min_by_key(|(_, case)| case.since)
     }
 
     /// When something is to be said.
@@ -122,10 +159,11 @@ impl Kind {
 
     fn say(&mut self, what: Tried, now: Timestamp) -> Option<Notice> {
         let (subject, oldest) = self.oldest()?;
+        let subjects: BTreeSet<&String> = self.waited_for().map(|(subject, _)| subject).collect();
         let trouble = Trouble {
             what,
             subject: subject.clone(),
-            others: self.cases.len().saturating_sub(1),
+            others: subjects.len().saturating_sub(1),
             since: oldest.since,
             at: now,
             reason: oldest.failed.as_ref().map(|failed| failed.reason.clone()),
@@ -198,11 +236,11 @@ mod tests {
              try is at 2026-03-01T21:20:14Z, and it is tried until 2026-03-01T21:50:00Z"
         );
         assert_eq!(
-            line(watch.over(Tried::Execution, "unit 2", true, at(15))).unwrap(),
+            line(watch.over(Tried::Execution, "unit 2", 0, true, at(15))).unwrap(),
             "looking at an execution works again, after 15s"
         );
         assert_eq!(
-            line(watch.over(Tried::Execution, "unit 2", true, at(16))),
+            line(watch.over(Tried::Execution, "unit 2", 0, true, at(16))),
             None,
             "told once"
         );
@@ -226,15 +264,21 @@ mod tests {
             lines[0].starts_with("reading the results of 111111111110/us-east-1 and 2 others has not worked"),
             "{lines:?}"
         );
-        assert_eq!(line(watch.over(Tried::Results, &location(1), true, at(20))), None);
-        assert_eq!(line(watch.over(Tried::Results, &location(0), true, at(20))), None);
-        assert!(line(watch.over(Tried::Results, &location(2), true, at(20))).is_some());
+        assert_eq!(
+            line(watch.over(Tried::Results, &location(1), 0, true, at(20))),
+            None
+        );
+        assert_eq!(
+            line(watch.over(Tried::Results, &location(0), 0, true, at(20))),
+            None
+        );
+        assert!(line(watch.over(Tried::Results, &location(2), 0, true, at(20))).is_some());
     }
 
     #[test]
     fn what_has_no_answer_for_ten_seconds_is_told_once_somebody_looks() {
         let mut watch = Watch::default();
-        watch.asked(Tried::Rows, "111111111111/us-east-1", at(0));
+        watch.asked(Tried::Rows, "111111111111/us-east-1", 0, at(0));
         assert_eq!(watch.look(at(9)), []);
         let told = watch.look(at(10));
         assert_eq!(
@@ -245,14 +289,14 @@ mod tests {
             ]
         );
         assert_eq!(watch.look(at(11)), []);
-        assert!(line(watch.over(Tried::Rows, "111111111111/us-east-1", true, at(12))).is_some());
+        assert!(line(watch.over(Tried::Rows, "111111111111/us-east-1", 0, true, at(12))).is_some());
     }
 
     #[test]
     fn what_is_given_up_is_not_said_to_work_again() {
         let mut watch = Watch::default();
         assert!(watch.failed(Tried::Stop, "unit 1", failed(60), at(0)).is_some());
-        assert_eq!(watch.over(Tried::Stop, "unit 1", false, at(60)), None);
+        assert_eq!(watch.over(Tried::Stop, "unit 1", 0, false, at(60)), None);
         assert_eq!(watch.look(at(900)), []);
     }
 }

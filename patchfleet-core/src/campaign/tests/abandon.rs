@@ -32,7 +32,7 @@ fn begun(first: &[(&str, Script)]) -> World {
 }
 
 /// The same after 31 days, in which nobody drove it: AWS has forgotten it.
-fn forgotten(first: &[(&str, Script)]) -> World {
+pub(super) fn forgotten(first: &[(&str, Script)]) -> World {
     let world = begun(first);
     world.clock.advance(DAY * 31);
     *world.aws.forgets.lock().unwrap() = true;

@@ -9,7 +9,7 @@ use crate::outcome::{FinishedOutcome, LocationOutcome};
 use std::sync::Arc;
 
 /// A campaign that is over, of two locations, of which one could not be read.
-fn over() -> (World, Location) {
+pub(super) fn over() -> (World, Location) {
     let well = Script::Nodes(vec![Node::well(1), Node::well(2)]);
     let world = World::new(&[&[("us-east-1", well), ("us-west-1", Script::Sealed)]], 2, 5);
     let state = world.run();
@@ -23,7 +23,7 @@ fn over() -> (World, Location) {
     (world, sealed)
 }
 
-fn unseal(world: &World, location: &Location) {
+pub(super) fn unseal(world: &World, location: &Location) {
     let well = Script::Nodes(vec![Node::well(1), Node::well(2)]);
     world.aws.scripts.lock().unwrap().insert(location.clone(), well);
 }

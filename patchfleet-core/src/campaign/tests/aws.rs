@@ -269,6 +269,8 @@ pub(crate) struct FakeAws {
     pub(crate) reads: Mutex<BTreeMap<Option<Location>, u32>>,
     /// From and until when the caller's credentials do not work.
     pub(crate) locked_out: Mutex<Option<(Timestamp, Timestamp)>>,
+    /// From and until when AWS throttles every call.
+    pub(crate) throttled: Mutex<Option<(Timestamp, Timestamp)>>,
     /// What every question which nodes are managed is answered with.
     pub(crate) look_up_fails: Mutex<Option<PortErrorKind>>,
     /// Why executions cannot be looked for by their tag.
@@ -320,7 +322,11 @@ impl FakeAws {
         effect: impl FnOnce() -> PortResult<T> + Send + 'a,
     ) -> BoxFuture<'a, PortResult<T>> {
         self.chaos.call(move || {
-            let locked_out = *self.locked_out.lock().unwrap();
+            let (locked_out, throttled) = (*self.locked_out.lock().unwrap(), *self.throttled.lock().unwrap());
+            if throttled.is_some_and(|(from, to)| from <= self.now() && self.now() < to) {
+                let error = PortError::new(PortErrorKind::Throttled, "throttled");
+                return Err(error.with_words("ThrottlingException: Rate exceeded"));
+            }
             if locked_out.is_some_and(|(from, to)| from <= self.now() && self.now() < to) {
                 return Err(PortError::new(
                     PortErrorKind::Credentials,

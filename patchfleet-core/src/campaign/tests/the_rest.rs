@@ -16,7 +16,7 @@ fn well() -> Script {
 }
 
 /// One unit with four locations, two at once.
-fn world() -> World {
+pub(super) fn world() -> World {
     let regions = ["ap-south-1", "eu-north-1", "eu-west-1", "us-east-1"];
     let unit: Vec<(&str, Script)> = regions.iter().map(|region| (*region, well())).collect();
     World::new(&[&unit], 2, 0)
@@ -40,7 +40,7 @@ async fn cancelled(world: &World, driver: &Driver, nth: usize) -> Result<State, 
 }
 
 /// A campaign whose only execution was cancelled while the first two of its locations were at work.
-async fn halted(world: &World, writer: u128) -> Result<State, DriveError> {
+pub(super) async fn halted(world: &World, writer: u128) -> Result<State, DriveError> {
     let driver = world.driver(writer);
     driver.begin(world.campaign(), &world.plan).await?;
     cancelled(world, &driver, 0).await

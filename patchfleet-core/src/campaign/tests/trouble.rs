@@ -10,17 +10,17 @@ use crate::port::{BoxFuture, Clock, PortError, PortErrorKind, PortResult};
 use jiff::{SignedDuration, Timestamp};
 use std::sync::{Arc, Mutex};
 
-const OUTAGE: SignedDuration = SignedDuration::from_mins(15);
+pub(super) const OUTAGE: SignedDuration = SignedDuration::from_mins(15);
 
 fn world() -> World {
     World::new(&[&[("us-east-1", Script::Nodes(vec![Node::well(1)]))]], 1, 0)
 }
 
 /// A store on a disk that is full from the first instant that is asked for, for a while.
-struct Full<T> {
-    inner: T,
-    clock: Arc<FakeClock>,
-    from: Timestamp,
+pub(super) struct Full<T> {
+    pub(super) inner: T,
+    pub(super) clock: Arc<FakeClock>,
+    pub(super) from: Timestamp,
 }
 
 impl<T> Full<T> {
@@ -76,9 +76,9 @@ impl NodeRows for Full<Arc<dyn NodeRows>> {
     }
 }
 
-type Lines = Arc<Mutex<Vec<(Timestamp, Notice)>>>;
+pub(super) type Lines = Arc<Mutex<Vec<(Timestamp, Notice)>>>;
 
-fn told_to(world: &World) -> (Notices, Lines) {
+pub(super) fn told_to(world: &World) -> (Notices, Lines) {
     let (lines, clock) = (Lines::default(), Arc::clone(&world.clock));
     let notes = Arc::clone(&lines);
     let notices = Notices::new(Arc::new(move |notice: &Notice| {
@@ -106,7 +106,7 @@ fn run(
 }
 
 /// Sees that trouble which began at `from` was told in time, in `words`, seldom, and to its end.
-fn assert_told(told: &[(Timestamp, Notice)], from: Timestamp, words: &[&str]) {
+pub(super) fn assert_told(told: &[(Timestamp, Notice)], from: Timestamp, words: &[&str]) {
     let (first, line) = told.first().expect("something is told");
     assert!(
         *first <= from + SILENT_FOR,

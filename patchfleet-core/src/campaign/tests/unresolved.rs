@@ -30,7 +30,7 @@ fn aws_is(world: &mut World, tags: i64, token: i64) {
 }
 
 /// Two units, whose first start is in the log and was never sent. Nobody came for an hour.
-fn left(at_once: u32, errors: u32) -> (World, DriveError) {
+pub(super) fn left(at_once: u32, errors: u32) -> (World, DriveError) {
     let mut world = World::new(
         &[&[("us-east-1", well())], &[("us-east-1", well())]],
         at_once,

@@ -149,6 +149,7 @@ impl World {
             refusals: Mutex::default(),
             starts: Mutex::default(),
             locked_out: Mutex::default(),
+            throttled: Mutex::default(),
             look_up_fails: Mutex::default(),
             finds_fail: Mutex::default(),
             members_denied: Mutex::default(),

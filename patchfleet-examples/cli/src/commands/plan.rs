@@ -3,11 +3,12 @@
 use super::{print_json, print_text};
 use crate::args::{DepthArg, Output, PlanArgs, RequestArgs, World};
 use crate::exit::Failure;
-use crate::input;
 use crate::session::Session;
+use crate::{input, progress};
 use patchfleet_core::census::Depth;
 use patchfleet_core::plan::{Attendance, Plan, Planning, refuse_presigned};
 use patchfleet_core::request::PatchRequest;
+use patchfleet_core::watched;
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -28,7 +29,13 @@ pub(crate) async fn plan(args: PlanArgs) -> Result<ExitCode, Failure> {
         // Nothing is started, and whoever asked reads the warnings.
         attendance: Attendance::Attended,
     };
-    let plan = Plan::make(&session.ports, &request, &planning).await?;
+    let mut ports = session.ports.clone();
+    if !args.world.is_simulated() {
+        let notices = progress::notices(ports.clock.clone());
+        progress::look(notices.clone(), ports.clock.clone());
+        ports = watched(&ports, &notices);
+    }
+    let plan = Plan::make(&ports, &request, &planning).await?;
     if let Some(path) = &args.out {
         private(path, &plan.to_json())
             .map_err(|error| Failure::Usage(format!("cannot write {}: {error}", path.display())))?;

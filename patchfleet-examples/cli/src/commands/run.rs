@@ -50,7 +50,7 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode, Failure> {
             Attendance::Unattended
         },
     };
-    let campaigns = campaigns(&session.ports, &logs);
+    let campaigns = campaigns(&session.ports, &logs, simulated);
     let mut planned = campaigns.plan(&request, &planning).await?;
     if args.output.output == Output::Text {
         print_text(&planned.plan().to_text())?;
@@ -85,7 +85,7 @@ pub(crate) async fn resume(args: ResumeArgs) -> Result<ExitCode, Failure> {
     };
     logs.refuse_simulated(&state)?;
     let session = Session::aws(Some(state.plan().request.access.clone())).await?;
-    let campaign = campaigns(&session.ports, &logs).resume(&state).await?;
+    let campaign = campaigns(&session.ports, &logs, false).resume(&state).await?;
     if go_on {
         campaign.go_on().await?;
     }
@@ -113,7 +113,7 @@ pub(crate) async fn abandon(args: AbandonArgs) -> Result<ExitCode, Failure> {
     let state = logs.named_or_newest(Some(args.campaign)).await?;
     logs.refuse_simulated(&state)?;
     let session = Session::aws(Some(state.plan().request.access.clone())).await?;
-    let campaign = campaigns(&session.ports, &logs).resume(&state).await?;
+    let campaign = campaigns(&session.ports, &logs, false).resume(&state).await?;
     // Nobody is left to tell if standard error is closed.
     let _ = writeln!(
         std::io::stderr(),
@@ -146,7 +146,7 @@ pub(crate) async fn collect(args: CampaignArgs) -> Result<ExitCode, Failure> {
     let state = logs.named_or_newest(args.campaign).await?;
     logs.refuse_simulated(&state)?;
     let session = Session::aws(Some(state.plan().request.access.clone())).await?;
-    let campaign = campaigns(&session.ports, &logs).resume(&state).await?;
+    let campaign = campaigns(&session.ports, &logs, false).resume(&state).await?;
     let found = campaign.collect_again().await?;
     for left in &found.unread {
         // Nobody is left to tell if standard error is closed.
@@ -161,10 +161,13 @@ pub(crate) async fn collect(args: CampaignArgs) -> Result<ExitCode, Failure> {
 }
 
 /// Campaigns over these ports that are remembered there and shown on the terminal.
-fn campaigns(ports: &Ports, logs: &Logs) -> Campaigns {
+fn campaigns(ports: &Ports, logs: &Logs, simulated: bool) -> Campaigns {
     let writer = WriterId::from_uuid(Uuid::new_v4());
     let (observer, notices) = progress::watch(ports.clock.clone(), logs.named.clone());
-    progress::look(notices.clone(), ports.clock.clone());
+    // A simulated organisation always answers, and ten of its seconds are over in no time.
+    if !simulated {
+        progress::look(notices.clone(), ports.clock.clone());
+    }
     Campaigns::new(ports.clone(), logs.store.clone(), writer)
         .observed_by(observer)
         .noticed_by(notices)
@@ -281,7 +284,7 @@ mod tests {
         let ports = MemoryPorts::new(clock, region, access.discovery_role, access.session_name).into_ports();
         let noted = Arc::new(Mutex::new(vec![]));
         let (seen, at) = (noted.clone(), dir.path().join("log/campaigns"));
-        let campaigns = campaigns(&ports, &logs).observed_by(Arc::new(move |_, state| {
+        let campaigns = campaigns(&ports, &logs, true).observed_by(Arc::new(move |_, state| {
             let note = at.join(state.campaign().to_string()).join("simulated");
             seen.lock().unwrap().push(std::fs::read_to_string(note).ok());
         }));

@@ -1,6 +1,6 @@
 //! What a newcomer runs into: each answer says what is wrong, where, and what to type.
 
-use crate::support::{Bench, SPEED, against, finish, kill_once, ran, simulator_of, starts};
+use crate::support::{Bench, SPEED, against, finish, kill_once, parents, ran, simulator_of, starts, until};
 use patchfleet_sim::builtin::{CALM, TROUBLED};
 
 /// A campaign of a simulated organisation whose process was killed in mid-campaign, and its id.
@@ -356,4 +356,45 @@ fn a_bad_day_says_at_its_head_what_is_unknown_and_tells_the_same_denial_once() {
         let location = format!("888899990000/{region}");
         assert!(refused.stderr.contains(&location), "{}", refused.stderr);
     }
+}
+
+#[tokio::test]
+async fn a_log_folder_that_is_renamed_in_mid_campaign_is_named_and_the_campaign_goes_on_once_it_is_back() {
+    let (bench, aws) = (Bench::new(), simulator_of(CALM.world, 400.0).await);
+    bench.file("request.toml", CALM.request);
+    let run = ["run", "-f", "request.toml", "--log", "log"];
+    let mut command = against(&bench, &aws, "us-east-1", &run);
+    let running = tokio::task::spawn_blocking(move || ran(&mut command));
+    until(|| starts(&aws) > 0).await;
+    std::fs::rename(bench.path().join("log"), bench.path().join("moved")).unwrap();
+    // Half a minute later: it may have been put back.
+    let left = running.await.unwrap().exits(1);
+    let told: Vec<&str> = left
+        .stderr
+        .lines()
+        .filter(|line| line.contains("the folder log is not there"))
+        .collect();
+    let [first, .., last] = &told[..] else {
+        panic!("{}", left.stderr)
+    };
+    assert!(
+        first.contains("the next try is at") && first.contains("it is tried until"),
+        "{first}"
+    );
+    assert!(
+        last.contains("the campaign stays open, resume it later"),
+        "{last}"
+    );
+    std::fs::rename(bench.path().join("moved"), bench.path().join("log")).unwrap();
+    let resume = ["resume", "--log", "log", "--output", "json"];
+    let report = finish(against(&bench, &aws, "us-east-1", &resume))
+        .await
+        .exits(0)
+        .json();
+    let executions = report["executions"].as_array().unwrap().len();
+    assert_eq!(
+        (starts(&aws), parents(&aws)),
+        (executions, executions),
+        "nothing is started twice"
+    );
 }

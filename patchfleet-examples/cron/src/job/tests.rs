@@ -135,7 +135,7 @@ impl Night {
         };
         let slot = EventId::new(EventSource::Slot, "2026-03-03T22:15:00 UTC").unwrap();
         let id = open(&request, &slot);
-        let campaigns = job.campaigns(&ports);
+        let campaigns = job.campaigns(&ports, &notices());
         let planned = campaigns.plan(&request, &Planning::default()).await.unwrap();
         planned.begin(id).await.unwrap();
         Self {

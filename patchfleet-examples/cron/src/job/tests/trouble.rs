@@ -125,7 +125,7 @@ async fn told_to_stop_it_tries_no_further() {
     let Ok(ports) = night.job.reach.ports(&request.access).await else {
         panic!("the simulator is always reached");
     };
-    let campaigns = night.job.campaigns(&ports);
+    let campaigns = night.job.campaigns(&ports, &notices());
     let planned = campaigns.plan(&request, &Planning::default()).await.unwrap();
     planned
         .begin(CampaignId::from_uuid(Uuid::new_v4()))
@@ -319,7 +319,7 @@ async fn a_slot_that_another_process_has_begun_meanwhile_is_driven_with_that_one
             .clock
             .sleep_until(night.from + SignedDuration::from_secs(31))
             .await;
-        let campaigns = night.job.campaigns(&ports);
+        let campaigns = night.job.campaigns(&ports, &notices());
         let planned = campaigns.plan(&request, &Planning::default()).await.unwrap();
         planned.begin(campaign).await.unwrap();
     };

@@ -1,0 +1,67 @@
+//! A call that is made again while what keeps it from an answer may pass by itself. A person is told of it.
+
+use super::notice::{Failed, Notices, Tried};
+use super::polls::{Failures, later};
+use crate::port::{Clock, PortError, PortErrorKind, PortResult};
+use std::future::Future;
+
+/// How a call is made again.
+pub(super) struct Patience<'a> {
+    /// What is waited by.
+    pub(super) clock: &'a dyn Clock,
+    /// Who is told.
+    pub(super) notices: &'a Notices,
+    /// What is tried.
+    pub(super) what: Tried,
+    /// Of what.
+    pub(super) subject: &'a str,
+}
+
+impl Patience<'_> {
+    /// Makes a call until it has an answer, fails for a reason that `lasts`, or has failed too often.
+    pub(super) async fn call<T, F: Future<Output = PortResult<T>>>(
+        &self,
+        call: impl Fn() -> F,
+        lasts: impl Fn(PortErrorKind) -> bool,
+    ) -> PortResult<T> {
+        let Self {
+            clock,
+            notices,
+            what,
+            subject,
+        } = *self;
+        let mut failures = Failures::default();
+        loop {
+            notices.asked(what, subject, clock.now());
+            let error = match call().await {
+                Ok(answer) => {
+                    notices.works(what, subject, clock.now());
+                    return Ok(answer);
+                }
+                Err(error) => error,
+            };
+            let (kind, now) = (error.kind(), clock.now());
+            failures.add(kind);
+            if lasts(kind) || failures.are_too_many() {
+                notices.given_up(what, subject, now);
+                return Err(error);
+            }
+            let next = later(now, failures.backoff());
+            let failed = Failed {
+                reason: words(what, &error),
+                next: Some(next),
+                until: Some(failures.until(now, kind)),
+            };
+            notices.failed(what, subject, failed, now);
+            clock.sleep_until(next).await;
+        }
+    }
+}
+
+/// Why it failed: in AWS's words, or in all that a store says.
+fn words(what: Tried, error: &PortError) -> String {
+    match what {
+        Tried::Log | Tried::Rows | Tried::KeptRows => error.chain(),
+        _ => error.reason(),
+    }
+}
