@@ -15,6 +15,8 @@
 //! # Ok::<(), patchfleet_core::id::ParseIdError>(())
 //! ```
 
+use crate::text::cut;
+
 mod account;
 mod campaign;
 mod event;
@@ -49,13 +51,9 @@ impl ParseIdError {
     const SHOWN: usize = 80;
 
     pub(crate) fn new(kind: &'static str, value: &str, expected: &'static str) -> Self {
-        let mut shown: String = value.chars().take(Self::SHOWN).collect();
-        if shown.len() < value.len() {
-            shown.push('…');
-        }
         Self {
             kind,
-            value: shown,
+            value: cut(value, Self::SHOWN),
             expected,
         }
     }

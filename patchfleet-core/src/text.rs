@@ -19,6 +19,7 @@ mod words;
 
 pub use commands::in_log;
 pub(crate) use table::table;
+pub(crate) use words::cut;
 pub use words::{by_number, counted, names};
 
 /// Whether `c` does something else to a terminal than to show itself there: control characters (C0,

@@ -2,6 +2,7 @@
 //! SendCommand take them for `MaxConcurrency` and `MaxErrors` (and `TargetLocationMax…`).
 
 use super::rounding::{percent_down, percent_up};
+use crate::text::cut;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::{fmt, str::FromStr};
 
@@ -31,13 +32,9 @@ impl ParseRateError {
     const SHOWN: usize = 20;
 
     fn new(kind: &'static str, value: &str, expected: &'static str) -> Self {
-        let mut shown: String = value.chars().take(Self::SHOWN).collect();
-        if shown.len() < value.len() {
-            shown.push('…');
-        }
         Self {
             kind,
-            value: shown,
+            value: cut(value, Self::SHOWN),
             expected,
         }
     }

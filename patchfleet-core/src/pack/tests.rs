@@ -3,6 +3,7 @@
 
 use crate::id::Location;
 use crate::pack::{MAX_SIDE, Rectangle, pack};
+use crate::tests::numbers::Numbers;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -87,19 +88,6 @@ fn the_mean_distance_from_the_optimum_is_none_on_small_sets() {
             f64::from(best) / f64::from(sets),
         );
         assert!(distance <= 0.01, "mean distance {distance}");
-    }
-}
-
-/// A small generator of numbers, so that the sets below are the same everywhere.
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % n
     }
 }
 

@@ -195,6 +195,11 @@ pub(super) fn warnings(
             }
         }
     }
+    let longest = units
+        .iter()
+        .map(|(_, timeout)| *timeout)
+        .max()
+        .unwrap_or_default();
     let mut warnings = Vec::new();
     if !short.is_empty() {
         let nodes: u32 = short.values().fold(0, |sum, (n, ..)| sum.saturating_add(*n));
@@ -208,11 +213,6 @@ pub(super) fn warnings(
                 by_number(*fit, "fits", "fit"),
             )
         }));
-        let longest = units
-            .iter()
-            .map(|(_, timeout)| *timeout)
-            .max()
-            .unwrap_or_default();
         warnings.push(format!(
             "if every node takes the {} that it may, {} {} no turn before {} command expires, \
              {} after it was sent: {listed}. {}",
@@ -225,11 +225,6 @@ pub(super) fn warnings(
         ));
     }
     if uncounted {
-        let longest = units
-            .iter()
-            .map(|(_, timeout)| *timeout)
-            .max()
-            .unwrap_or_default();
         warnings.push(format!(
             "nodes were not counted everywhere, so it is not known how many turns they need; their commands \
              expire {} after they were sent, and who has had no turn by then has none",

@@ -54,3 +54,12 @@ pub fn names<T: Display>(all: impl IntoIterator<Item = T>) -> String {
     }
     line
 }
+
+/// `text`, cut after so many characters. An ellipsis says that it was cut.
+pub(crate) fn cut(text: &str, after: usize) -> String {
+    let mut shown: String = text.chars().take(after).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    shown
+}

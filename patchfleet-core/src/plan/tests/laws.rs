@@ -8,32 +8,13 @@ use crate::plan::Plan;
 use crate::port::{AccountState, PingStatus, PortErrorKind, RegionOptStatus, StartRequest};
 use crate::refusal::RefusalCode;
 use crate::request::{NothingSelected, PatchRequest};
+use crate::tests::numbers::Numbers;
 use crate::tests::world::{CENTRAL, Listing, Place, World, account, ec2, hybrid, region, request_with};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 const REGIONS: [&str; 4] = ["us-east-1", "eu-west-1", "ap-east-1", "me-south-1"];
-
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % n
-    }
-
-    fn one_in(&mut self, n: u64) -> bool {
-        self.below(n) == 0
-    }
-
-    fn pick<T: Clone>(&mut self, of: &[T]) -> T {
-        of[usize::try_from(self.below(of.len() as u64)).unwrap()].clone()
-    }
-}
 
 /// A world, the request, and what the request says, as the oracle reads it.
 struct Case {
