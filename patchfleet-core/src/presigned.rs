@@ -1,7 +1,7 @@
-//! Presigned URLs: whoever reads one can fetch what it names, so none is written down or shown.
+//! Presigned URLs. Whoever reads one can fetch what it names, so none is written down or shown.
 //!
-//! A list of patches may be named by one. The start that is sent at once carries it as it is.
-//! Everything else (JSON, text, `Debug`, errors) has its digest in its place.
+//! A request may name its list of patches by one. A start that is sent at once carries the URL as it is. Everything
+//! else (JSON, text, `Debug`, errors) has the URL's digest in its place.
 
 use crate::hash::Sha256;
 use crate::id::RequestDigest;
@@ -10,8 +10,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// What a presigned URL is shown as begins with this; the hex of its SHA-256 follows. No URL has
-/// this shape, so what was written out is never sent.
+/// How the stand-in of a presigned URL begins. The hex digits of the URL's SHA-256 follow. No URL has this shape, so a
+/// stand-in is never sent.
 pub(crate) const CONCEALED: &str = "presigned:sha256:";
 
 /// What is right where a URL was concealed.
@@ -23,8 +23,7 @@ pub(crate) const NOT_KEPT: &str =
 /// and as Google Cloud Storage has it, the signatures of version 2 and of CloudFront (`Signature`),
 /// and Azure's (`sig`). Names are compared without regard to case and percent-encoding.
 ///
-/// Says yes where it is in doubt: for whatever follows the first question mark, in a text that is
-/// no URL as well.
+/// Says yes in doubt. It looks at whatever follows the first question mark, also in a text that is no URL.
 #[must_use]
 pub(crate) fn is_presigned(text: &str) -> bool {
     const PARTS: [&str; 5] = [
@@ -38,7 +37,7 @@ pub(crate) fn is_presigned(text: &str) -> bool {
         return false;
     };
     query.split(['?', '&', ';', '#']).any(|pair| {
-        // The long names are nothing else's, so a URL within another one's value counts as well.
+        // Nothing else has the long names, so a URL within another URL's value counts as well.
         let pair = decoded(pair);
         let name = pair.split('=').next().unwrap_or_default();
         PARTS.iter().any(|part| pair.contains(part))
@@ -75,8 +74,8 @@ pub(crate) fn concealed(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// `text` with [`concealed`] in place of each presigned URL in it. For words of others, who may
-/// repeat what they were sent.
+/// `text` with the digest in place of each presigned URL in it. Used for words of others, who may repeat what they were
+/// sent.
 pub(crate) fn concealed_within(text: &str) -> Cow<'_, str> {
     if !is_presigned(text) {
         return Cow::Borrowed(text);

@@ -1,7 +1,7 @@
 //! What a person asks for: [`PatchRequest`], read from JSON, or with the features `toml` and `yaml` from those.
 //!
-//! A request that exists is valid: every identifier parsed, every field in range, no two fields
-//! at odds. [`PatchRequest::parse`] names every problem of a text at once.
+//! A request that exists is valid. Every identifier is parsed, every field is in its range, and no two fields
+//! contradict each other. [`PatchRequest::parse`] names every problem of a text at once.
 
 mod defaults;
 mod delivery_timeout;
@@ -55,7 +55,7 @@ pub struct PatchRequest {
     pub policy: Policy,
     /// How other accounts are read.
     pub access: Access,
-    /// How much at once, and how many failures.
+    /// How many nodes and locations at once, and how many of them may fail.
     pub budget: Budget,
     /// The runbook, and the roles it runs with.
     pub automation: AutomationSettings,
@@ -72,16 +72,16 @@ pub struct Patch {
     /// chooses a time that lets every node have its turn.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delivery_timeout: Option<DeliveryTimeout>,
-    /// `https://…` or `s3://…`, at most 256 characters: a list of patches in place of the
-    /// baseline's. Excludes `baseline_override`, and goes with Install only. A presigned URL
-    /// is written out, and shown, as its digest.
+    /// A list of patches that takes the place of the baseline's: `https://…` or `s3://…`, at most 256 characters. Only
+    /// an Install can have one, and not beside `baseline_override`. A presigned URL is written out, and shown, as its
+    /// digest.
     #[serde(
         skip_serializing_if = "Option::is_none",
         serialize_with = "crate::presigned::serialize_url"
     )]
     pub install_override_list: Option<String>,
-    /// `https://…` or `s3://…`, at most 512 characters: baselines in place of those registered.
-    /// A presigned URL is written out, and shown, as its digest.
+    /// Baselines that take the place of the registered ones: `https://…` or `s3://…`, at most 512 characters. A
+    /// presigned URL is written out, and shown, as its digest.
     #[serde(
         skip_serializing_if = "Option::is_none",
         serialize_with = "crate::presigned::serialize_url"
@@ -162,13 +162,14 @@ pub struct Targets {
     pub selector: Selector,
     /// Accounts, units, the root. Empty: the caller's own account.
     pub accounts: Vec<TargetAccount>,
-    /// Taken away from `accounts`. A unit or the root takes everything below it away.
+    /// Accounts and units that are left out. A unit leaves out everything below it.
     pub exclude_accounts: Vec<TargetAccount>,
-    /// Whether the units below a named unit count. Default: no, as AWS's own.
+    /// Whether a named unit also means the units below it. Default: no, as in AWS's own API
+    /// (`IncludeChildOrganizationUnits`).
     pub include_child_ous: bool,
     /// Which Regions.
     pub regions: Regions,
-    /// Taken away from `regions`, from `"all-enabled"` as well.
+    /// Regions that are left out, also of `"all-enabled"`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub exclude_regions: Vec<Region>,
 }
@@ -179,15 +180,14 @@ pub struct Targets {
 pub enum Selector {
     /// The members of a resource group of this name.
     ResourceGroup(ResourceGroupName),
-    /// The nodes that have every one of these tags (1 to 5 keys), with one of its values. The
+    /// The nodes that have each of these keys (1 to 5) with one of its values. The
     /// JSON text `{"Key":"tag:K","Values":[…]}` of each is at most 512 bytes.
     Tags(BTreeMap<String, Vec<String>>),
     /// Every node that Systems Manager manages. Run Command has no target for that, so under
-    /// patchfleet's own runbook each start names at most 20 of them: for many nodes a group or tags
-    /// are quicker.
+    /// patchfleet's own runbook the starts name the nodes, at most 20 each. For many nodes a group or tags are quicker.
     #[serde(serialize_with = "always_true")]
     AllManaged,
-    /// These nodes, wherever among the locations they are.
+    /// These nodes, in whichever of the locations they are.
     NodeIds(Vec<NodeId>),
 }
 
@@ -225,12 +225,12 @@ pub struct Access {
     pub session_name: SessionName,
 }
 
-/// How much at once, and how many failures, in two layers that AWS keeps.
+/// How many nodes and how many locations are patched at once, and how many of each may fail. AWS keeps these limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Budget {
-    /// Nodes within a location. Default 10% and 10%, as in the posts.
+    /// The nodes of one location. Default 10% at once and 10% that may fail, as in the two AWS posts.
     pub nodes: RateControl,
-    /// Locations at once. Default 1 and 0, as AWS's own.
+    /// The locations. Default 1 at once and 0 that may fail, as AWS's own.
     pub locations: RateControl,
 }
 
@@ -249,8 +249,8 @@ pub struct AutomationSettings {
     pub execution_role: RoleName,
     /// How a start names the runbook's version.
     pub pin: RunbookPin,
-    /// Parameters for a runbook of one's own: sent as they are. With patchfleet's own runbook
-    /// there must be none. A presigned URL among them is written out, and shown, as its digest.
+    /// Parameters for a runbook of one's own, which are sent as they are. patchfleet's own runbook takes none. A
+    /// presigned URL among them is written out, and shown, as its digest.
     #[serde(serialize_with = "crate::presigned::serialize_parameters")]
     pub parameters: BTreeMap<String, Vec<String>>,
 }
@@ -293,9 +293,9 @@ impl PatchRequest {
     ///
     /// # Errors
     ///
-    /// [`Problems`]: every problem of the text at once, each with its field, its value and what
-    /// would be right. A text that is longer than [`MAX_REQUEST_BYTES`], is not UTF-8 or is not of
-    /// the language has that one problem. So has a text in a language that is not built in.
+    /// [`Problems`] with every problem of the text, each with its field, its value and what would be right. A text that
+    /// is longer than [`MAX_REQUEST_BYTES`], is not UTF-8, is not of the language, or is in a language that is not
+    /// built in has that problem alone.
     ///
     /// ```
     /// use patchfleet_core::request::{Format, Operation, PatchRequest};
@@ -331,7 +331,7 @@ impl PatchRequest {
     ///
     /// # Errors
     ///
-    /// [`Problems`]: every problem at once.
+    /// [`Problems`] with every problem of the value.
     pub fn from_value(value: serde_json::Value) -> Result<Self, Problems> {
         match node::Node::from_json(value) {
             Ok(node) => read::request(&node),
@@ -343,7 +343,7 @@ impl PatchRequest {
     }
 }
 
-/// Reads a JSON text to find a key that stands twice in one object, which other readers pass over.
+/// Reads a JSON text to find a key that stands twice in one object. Other readers let that pass.
 pub(crate) fn no_key_twice(json: &str) -> Result<(), serde_json::Error> {
     serde_json::from_str::<node::Node>(json).map(drop)
 }

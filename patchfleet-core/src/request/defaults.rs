@@ -16,20 +16,20 @@ const EXECUTION_ROLE: &str = "AWS-SystemsManager-AutomationExecutionRole";
 /// `assume_role` means this role there.
 pub(crate) const ADMINISTRATION_ROLE: &str = "AWS-SystemsManager-AutomationAdministrationRole";
 
-/// So that CloudTrail of every account tells who came by.
+/// The session's name. CloudTrail of every account shows it.
 const SESSION_NAME: &str = "patchfleet";
 
-/// Nodes of a location at once, and nodes of it that may fail: what both posts use. (AWS's own
-/// default, 50 at once, would take a small location down as a whole.)
+/// How many nodes of a location are patched at once, and how many may fail, as in both posts. AWS's own default of
+/// 50 at once would take a small location down as a whole.
 const NODES_RATE: &str = "10%";
 
-/// Locations at once: AWS's own default for `TargetLocationMaxConcurrency`.
+/// How many locations are patched at once: AWS's own default for `TargetLocationMaxConcurrency`.
 const LOCATIONS_CONCURRENCY: &str = "1";
 
-/// Locations that may fail: AWS's own default for `TargetLocationMaxErrors`.
+/// How many locations may fail: AWS's own default for `TargetLocationMaxErrors`.
 const LOCATIONS_ERRORS: &str = "0";
 
-/// A constant of this file as what it stands for.
+/// Parses a constant of this file.
 #[expect(
     clippy::expect_used,
     reason = "the texts are constants of this file, and a test reads them all"

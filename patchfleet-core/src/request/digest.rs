@@ -14,8 +14,8 @@ const MAX_NAME_CHARS: usize = 64;
 
 impl PatchRequest {
     /// The SHA-256 of the request's canonical JSON: every default written out, keys in order. Two
-    /// requests that differ in any field have different digests. A literal external id, which is
-    /// never written out, is the one thing that is not part of it.
+    /// requests that differ in any field have different digests. The one exception is a literal external id, which is
+    /// never written out and so is no part of the digest.
     ///
     /// ```
     /// use patchfleet_core::request::PatchRequest;
@@ -37,9 +37,9 @@ impl PatchRequest {
         }
     }
 
-    /// The same request under a name that follows from its whole content: `prefix`, as much of
-    /// `label` as there is room for, and the beginning of the digest. Requests without a name of
-    /// their own then keep each other out only if they are the same.
+    /// The same request under a name that follows from its whole content. The name is `prefix`, as much of `label` as
+    /// there is room for, and the beginning of the digest. So of the requests that bring no name of their own, only
+    /// equal ones share a name.
     pub(super) fn named_by_content(mut self, prefix: &str, label: &str) -> Self {
         let digest = self.digest().to_string();
         let digest: String = digest.chars().take(DIGEST_CHARS).collect();

@@ -1,5 +1,5 @@
-//! A draft of a request: each field was read on its own, and those that failed are left out. The rules
-//! between fields are here, and the step from draft to request.
+//! A draft of a request. Each field was read by itself, and a field that is wrong was left out. Here are the rules
+//! between fields, and the step from draft to request.
 
 use super::defaults::{self, OWN_DOCUMENT};
 use super::fields::{Collector, Field};
@@ -21,7 +21,7 @@ pub(super) const REBOOT_OPTIONS: [(&str, RebootOption); 2] = [
     ("NoReboot", RebootOption::NoReboot),
 ];
 
-/// What the fields that have rules with each other are called where the draft was read.
+/// The names of the fields that have rules with each other, in the input that the draft was read from.
 pub(super) struct Names {
     pub(super) operation: &'static str,
     pub(super) install_override_list: &'static str,
@@ -31,8 +31,7 @@ pub(super) struct Names {
     pub(super) parameters: &'static str,
 }
 
-/// The fields of a request. `None` in a required one: it was missing or wrong, and that is among
-/// the problems already.
+/// The fields of a request. A required field is `None` if it was missing or wrong. The problems say so already.
 pub(super) struct Draft {
     pub(super) name: Option<RequestName>,
     pub(super) operation: Option<Operation>,
@@ -126,7 +125,7 @@ impl Draft {
         }
     }
 
-    /// Nothing crosses from one partition to another.
+    /// Checks that all Regions and roles are of one partition, since nothing crosses from one to another.
     fn check_partitions(&self, names: &Names, out: &mut Collector) {
         let Some(Regions::List(regions)) = &self.regions else {
             return;
@@ -175,8 +174,8 @@ impl Draft {
                 expected,
             ));
         }
-        // Whether a run asks first, and what it counts as its goal, goes by the operation: a
-        // runbook that installs under a request to scan would do so unasked.
+        // The operation decides whether a run asks first, and what its goal is. A runbook that installs under a
+        // request to scan would install without a question.
         for text in self.parameters.get("Operation").into_iter().flatten() {
             let told = OPERATIONS
                 .iter()

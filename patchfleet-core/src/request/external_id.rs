@@ -1,4 +1,4 @@
-//! The external id of the roles that are assumed: by reference, or as a text that is never kept.
+//! The external id of the roles that are assumed. It is a reference, or a text that is never kept.
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -20,7 +20,7 @@ pub enum ExternalId {
     Ssm(String),
     /// The Secrets Manager secret of this name, in the central account and Region.
     Secret(String),
-    /// A text that was given once, and is not kept.
+    /// A text that was given before and was not kept.
     Withheld,
 }
 

@@ -1,5 +1,5 @@
-//! A cursor over a tree of values that knows where it is: takes the fields it is asked for, and
-//! collects what is wrong instead of stopping at it.
+//! Reading the fields of a tree of values. Every field knows its path. What is wrong is collected, and reading goes
+//! on.
 
 use super::node::{NOT_SHOWN, Node, names_external_id, quoted};
 use crate::budget::ParseRateError;
@@ -22,17 +22,17 @@ impl Collector {
         self.0.len()
     }
 
-    /// A field that is not there.
+    /// Notes that a field is missing.
     pub(super) fn missing(&mut self, path: &str, expected: impl Into<String>) {
         self.add(Problem::new(ProblemCode::Missing, path, "", expected));
     }
 
-    /// A required identifier that is not there.
+    /// Notes that a required identifier is missing.
     pub(super) fn missing_id<T: FromStr<Err = ParseIdError>>(&mut self, path: &str) {
         self.missing(path, shape_of::<T>());
     }
 
-    /// `value`, if there was no problem; else all of them.
+    /// `value` if there was no problem, and otherwise all problems.
     pub(super) fn result<T>(self, what: &str, value: Option<T>) -> Result<T, Problems> {
         match value {
             Some(value) if self.0.is_empty() => Ok(value),
@@ -41,7 +41,7 @@ impl Collector {
     }
 }
 
-/// What an identifier of this type looks like. No identifier is the empty text.
+/// What an identifier of this type looks like, taken from the error about an empty text. No identifier is empty.
 fn shape_of<T: FromStr<Err = ParseIdError>>() -> &'static str {
     "".parse::<T>().err().map_or("a text", |e| e.expected())
 }
@@ -106,11 +106,11 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Every key is a problem that nobody took.
+    /// Notes a problem for each key that was not taken.
     pub(super) fn finish(self, out: &mut Collector) {
         for (key, node) in self.entries.into_iter().flatten() {
             if !self.known.contains(&key.as_str()) {
-                // Nobody is shown more than that, and looking for a neighbour takes long.
+                // More than that is shown to nobody, and the search for a similar key takes long.
                 let near = if out.len() < MAX_SHOWN {
                     nearest(key, &self.known)
                 } else {
@@ -121,7 +121,7 @@ impl<'a> Fields<'a> {
                     None => format!("no such field; there are {}", self.known.join(", ")),
                 };
                 let path = joined(&self.path, key);
-                // A key that is spelt wrong, or a table that has one too many.
+                // The key is misspelt, or the table has one key too many.
                 let value = match names_external_id(&path) {
                     true => withheld(node),
                     false => node.shown(MAX_VALUE_CHARS),
@@ -150,7 +150,7 @@ pub(super) fn joined(path: &str, key: &str) -> String {
     }
 }
 
-/// What is shown of a value that nobody may read.
+/// What is shown in place of a secret value.
 fn withheld(node: &Node) -> String {
     match node {
         Node::Text(text) => format!("(not shown, length {})", text.chars().count()),
@@ -183,12 +183,12 @@ impl<'a> Field<'a> {
         )
     }
 
-    /// A problem with a value that nobody may read: its length is shown in its place.
+    /// A problem with a secret value. Its length is shown in its place.
     pub(super) fn problem_withheld(&self, code: ProblemCode, expected: impl Into<String>) -> Problem {
         Problem::new(code, self.path.clone(), withheld(self.node), expected)
     }
 
-    /// A text that nobody may read.
+    /// A secret text.
     pub(super) fn text_withheld(&self, expected: &str, out: &mut Collector) -> Option<&'a str> {
         if let Node::Text(text) = self.node {
             return Some(text);
@@ -206,7 +206,7 @@ impl<'a> Field<'a> {
         None
     }
 
-    /// What would be right, and that a number has to be in quotes for that.
+    /// What would be right. Of a number that should be a text it also says how to quote it.
     fn quoted_if_a_number(&self, expected: &str) -> String {
         if let Node::Integer(number @ 0..=999_999_999_999) = self.node
             && expected.starts_with("12 digits")
@@ -221,7 +221,7 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// A text that `check` takes.
+    /// A text that `check` accepts.
     pub(super) fn checked_text(
         &self,
         expected: &str,
@@ -310,7 +310,7 @@ impl<'a> Field<'a> {
         self.ids_where(expected, |_| None, out)
     }
 
-    /// As [`Field::ids`], less those that `refuse` has something against.
+    /// As [`Field::ids`], without those that `refuse` refuses.
     pub(super) fn ids_where<T>(
         &self,
         expected: &str,

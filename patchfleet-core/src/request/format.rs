@@ -79,9 +79,9 @@ impl Format {
         }
     }
 
-    /// The language that a text without a name is most likely written in: JSON if it begins with a
-    /// brace; else by the first line that says something, in which YAML has a colon and TOML an
-    /// equals sign or a table's name.
+    /// The language that a text without a name is most likely written in. A text that begins with a brace is JSON. In
+    /// any other text the first line that is not blank and no comment decides: YAML has a colon there, TOML an equals
+    /// sign or a table's name.
     ///
     /// ```
     /// use patchfleet_core::request::Format;
@@ -146,7 +146,7 @@ impl Format {
         }
     }
 
-    /// Notes where the fields of a text stand that was read in this language.
+    /// Notes where the fields of a text stand. The text was read in this language before.
     pub(super) fn note_places(self, text: &str, wanted: &mut Wanted) {
         match self {
             Self::Json => json::places(text, wanted),
@@ -176,8 +176,8 @@ impl Format {
         )
     }
 
-    /// The other language in which this text is a request, or something that has a request's fields. As `node`
-    /// it was read in this one, if it could be.
+    /// The other language in which this text is a request, or has fields of one. `node` is the text as it reads in
+    /// this language, if it does.
     pub(super) fn rather(self, text: &str, node: Option<&Node>) -> Option<Self> {
         if node.is_some_and(has_field) {
             return None;

@@ -30,7 +30,7 @@ fn in_table(entries: &BTreeMap<String, Node>) -> Option<String> {
         Some(Node::Text(text)) => Some(text.as_str()),
         _ => None,
     };
-    // A request of its own that merely has a key too many is told which.
+    // A request that merely has one key too many is told which.
     if has("name") || has("targets") || has("ResourceGroup") {
         return None;
     }

@@ -1,5 +1,4 @@
-//! A text's values, before anything is known about what they ought to be: what TOML, JSON and
-//! YAML have in common.
+//! The values of a text, as TOML, JSON and YAML have them in common. Nothing is known yet of what they should be.
 
 use crate::presigned::concealed;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess};
@@ -31,7 +30,7 @@ pub(super) enum Node {
 #[derive(Debug)]
 pub(super) struct TooDeep;
 
-/// What stands in place of a value that nobody may read.
+/// What stands in place of a secret value.
 pub(super) const NOT_SHOWN: &str = "(not shown)";
 
 /// Whether a key, or a text that may be a request of its own, names an external id, in any spelling.
@@ -41,9 +40,8 @@ pub(super) fn names_external_id(text: &str) -> bool {
 }
 
 impl Node {
-    /// The value as JSON shows it, in one line; no more than about `limit` characters of it are
-    /// written. An external id is withheld wherever it stands: whoever spelt a table's name wrong gave
-    /// its secrets with it.
+    /// The value in one line of JSON, cut after about `limit` characters. An external id is withheld wherever it
+    /// stands, because a table with a misspelt name is shown with all that is in it.
     pub(super) fn shown(&self, limit: usize) -> String {
         let mut out = String::new();
         self.show(&mut out, limit);
@@ -131,8 +129,8 @@ impl Node {
     }
 }
 
-/// `text` in quotes, with what a terminal should not get escaped. Cut after `limit` characters. Of a
-/// presigned URL it is the digest.
+/// `text` in quotes, cut after `limit` characters, with hidden characters escaped. A presigned URL is replaced by its
+/// digest.
 pub(super) fn quoted(text: &str, limit: usize) -> String {
     let text = concealed(text);
     let mut rest = text.chars();
@@ -145,7 +143,7 @@ pub(super) fn quoted(text: &str, limit: usize) -> String {
     out
 }
 
-/// JSON and YAML, as their own parsers find it. A key that stands twice is an error in either.
+/// Reads JSON and YAML through their own parsers. A key that stands twice is an error in both.
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(Visitor)

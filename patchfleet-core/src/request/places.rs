@@ -1,5 +1,5 @@
-//! Where the fields of a text stand, for the messages on what is wrong with them. The text is read
-//! a second time for that, and only if something is wrong.
+//! Where the fields of a text stand, for messages about what is wrong. The text is read a second time for that, and
+//! only if something is wrong.
 
 use super::format::Format;
 use super::node::Node;
@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The deepest nesting that is looked into. A request needs 4.
 const MAX_DEPTH: usize = 16;
 
-/// `problems` with the places of their fields in `text`, from which `node` was read. A field that is
-/// not there stands where the table is that should have it.
+/// `problems`, each with the place of its field in `text`, from which `node` was read. The place of a missing field is
+/// that of the table that should have it.
 pub(super) fn placed(problems: Problems, format: Format, text: &str, node: &Node) -> Problems {
     if depth(node) > MAX_DEPTH {
         return problems;
@@ -45,7 +45,7 @@ fn depth(node: &Node) -> usize {
     }
 }
 
-/// The fields of which the place is wanted, and those that were found.
+/// The fields whose places are wanted, and the places that were found.
 pub(super) struct Wanted {
     paths: BTreeSet<String>,
     found: BTreeMap<String, Place>,

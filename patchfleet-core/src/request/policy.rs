@@ -76,7 +76,7 @@ impl From<PolicyAction> for DeniedAction {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NothingSelected {
-    /// The plan is refused: a selection that is nowhere is almost always a misspelling.
+    /// The plan is refused. A selection that no node is in is almost always a misspelling.
     Refuse,
     /// The run succeeds with nothing to do.
     Succeed,
@@ -88,8 +88,8 @@ pub enum NothingSelected {
 pub enum OfflineAction {
     /// It is targeted with the others. The command waits for it until the command expires.
     Target,
-    /// Only the nodes that are online are named in the start. Where none is, in no location, the plan is
-    /// refused: it would patch nothing.
+    /// The start names only the nodes that are online. If no node is online in any location, the plan is refused,
+    /// because it would patch nothing.
     Skip,
     /// The plan is refused.
     Refuse,
@@ -99,7 +99,7 @@ pub enum OfflineAction {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GoneAction {
-    /// It is shown, and does not count against the exit code: autoscaling ends nodes at any time.
+    /// It is shown, and does not count against the exit code, since autoscaling ends nodes at any time.
     Accept,
     /// It is a node that did not reach its goal.
     Fail,

@@ -5,7 +5,7 @@ use crate::presigned::is_presigned;
 
 impl PatchRequest {
     /// The path of the first field that names its list by a presigned URL, if there is one. Such a
-    /// request can be fired ([`serve_event`](crate::serve_event)), and not be kept in a log or a file.
+    /// request can be served as an event ([`serve_event`](crate::serve_event)). It cannot be kept in a log or a file.
     #[must_use]
     pub fn presigned(&self) -> Option<String> {
         let is = |url: &Option<String>| url.as_deref().is_some_and(is_presigned);

@@ -112,13 +112,13 @@ fn read_targets(root: &mut Fields<'_>, draft: &mut Draft, out: &mut Collector) {
     targets.finish(out);
 }
 
-/// AWS's `ExcludeAccounts` takes no root either.
+/// Refuses the root, which AWS's `ExcludeAccounts` does not take either.
 fn refuse_root(target: &TargetAccount) -> Option<&'static str> {
     matches!(target, TargetAccount::Parent(OrgParent::Root(_)))
         .then_some("an account or a unit: with the root excluded nothing is left")
 }
 
-/// Exactly one of the four selectors; each that is there is read, so that its own problems show.
+/// Exactly one of the four selectors. Each one that is there is read, so that its own problems are told as well.
 fn read_selector(targets: &mut Fields<'_>, out: &mut Collector) -> Option<Selector> {
     const KEYS: &str = "exactly one of resource_group, tags, all_managed = true, node_ids";
     let mut given: Vec<&str> = Vec::new();
@@ -215,7 +215,7 @@ fn read_policy(root: &mut Fields<'_>, policy: &mut Policy, out: &mut Collector) 
     fields.finish(out);
 }
 
-/// Reads one of a few words over its default.
+/// Reads one of a few words, in place of the default.
 fn choose<T: Copy>(
     fields: &mut Fields<'_>,
     key: &'static str,

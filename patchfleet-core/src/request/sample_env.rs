@@ -22,11 +22,11 @@ const NAMES: Names = Names {
 };
 
 impl PatchRequest {
-    /// Reads the environment variables of the second post's Lambda. Variables that it does not
-    /// have are passed over: an environment holds many things.
+    /// Reads the environment variables of the second post's Lambda. Other variables are passed over, since an
+    /// environment holds many things.
     ///
-    /// Texts are trimmed, an empty one counts as absent; in lists empty entries are passed over
-    /// and repeated ones count once.
+    /// Texts are trimmed, and an empty text counts as absent. In lists empty entries are passed over, and repeated ones
+    /// count once.
     ///
     /// | variable | means |
     /// |---|---|
@@ -44,12 +44,11 @@ impl PatchRequest {
     ///
     /// A runbook other than patchfleet's own gets the parameters that the sample's has:
     /// `Operation` always, and `AutomationAssumeRole`, `RebootOption` and `InstallOverrideList` if
-    /// their variables are set. The sample's runbook has its group and its rates from when its
-    /// stack was made.
+    /// their variables are set. The sample's runbook got its group and its rates when its stack was made.
     ///
     /// # Errors
     ///
-    /// [`Problems`]: every problem at once, by the variables' names.
+    /// [`Problems`] with every problem, by the variables' names.
     ///
     /// ```
     /// use patchfleet_core::request::PatchRequest;
@@ -108,7 +107,8 @@ impl PatchRequest {
     }
 }
 
-/// The sample always names its accounts; without any, "the caller's own" would be a guess.
+/// Reads the accounts, which must be there. The sample always names them, and the caller's own account would be a
+/// guess.
 fn read_accounts(fields: &mut Fields<'_>, draft: &mut Draft, out: &mut Collector) {
     const EXPECTED: &str = "account or unit ids with commas: 111122223333,ou-ab12-cdef3456";
     let before = out.len();
@@ -120,7 +120,7 @@ fn read_accounts(fields: &mut Fields<'_>, draft: &mut Draft, out: &mut Collector
     }
 }
 
-/// The sample has `arn:aws:` in its code; the partition is that of the Regions.
+/// The administration role. The sample's code has `arn:aws:` in it, and here the partition is that of the Regions.
 fn read_central_account(fields: &mut Fields<'_>, draft: &mut Draft, out: &mut Collector) {
     let account: Option<AccountId> = fields
         .take_filled("MasterAccountID")

@@ -1,5 +1,5 @@
-//! What the inputs of both posts have in common: flat names in PascalCase, lists that may be one
-//! text with commas, empty texts for what is not set, and one resource group.
+//! What the inputs of both posts have in common. Names are flat and in PascalCase, a list may be one text with commas,
+//! an empty text means that nothing is set, and there is one resource group.
 
 use super::defaults::OWN_DOCUMENT;
 use super::draft::Draft;
@@ -39,7 +39,7 @@ fn trimmed(node: Node) -> Node {
     }
 }
 
-/// The identifiers of a list: empty entries are passed over, repeated ones count once.
+/// The identifiers of a list. Empty entries are passed over, and repeated ones count once.
 pub(super) fn lenient_ids<T>(field: &Field<'_>, expected: &str, out: &mut Collector) -> Vec<T>
 where
     T: FromStr<Err = ParseIdError> + PartialEq,
@@ -84,8 +84,8 @@ pub(super) fn group(fields: &mut Fields<'_>, key: &'static str, draft: &mut Draf
     draft.selector = group.map(Selector::ResourceGroup);
 }
 
-/// What a request is called while its content is read. The same for all, so that the digest that
-/// its name ends in is that of the content alone.
+/// The name of a request while its content is read. It is the same for all, so the digest that ends the final name is
+/// that of the content alone.
 const PROVISIONAL_NAME: &str = "unnamed";
 
 /// The request under the name that follows from its content: `prefix`, the group and a digest.
@@ -98,9 +98,9 @@ pub(super) fn named(request: PatchRequest, prefix: &str) -> PatchRequest {
 }
 
 /// Fills in the parameters of a runbook of the user's own: those of the posts' runbook.
-/// `Operation` always goes along, so that a runbook whose own default is Install does not install
-/// where nobody asked for it; the others only if they were given. `SnapshotId` is left to the
-/// runbook's default, since a fixed one would outlive the three days that a snapshot lives.
+/// `Operation` is always given, so a runbook whose own default is Install installs nothing unasked. The others are given
+/// if the input has them. `SnapshotId` is left to the runbook's default, because a snapshot lives for three days and a
+/// fixed one would be older.
 pub(super) fn fill_parameters(draft: &mut Draft, reboot_option_given: bool) {
     if draft
         .document
@@ -124,8 +124,7 @@ pub(super) fn fill_parameters(draft: &mut Draft, reboot_option_given: bool) {
     }
 }
 
-/// The role in the target accounts. There is one in the posts' set-up, so the census reads with
-/// it as well.
+/// The role in the target accounts. The posts' set-up has one, so the census reads with it as well.
 pub(super) fn execution_role(field: Option<Field<'_>>, draft: &mut Draft, out: &mut Collector) {
     if let Some(role) = field.and_then(|field| field.id(out)) {
         draft.execution_role = role;

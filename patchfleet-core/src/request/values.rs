@@ -1,5 +1,5 @@
-//! The shapes of values that are plain texts in a request: patch lists, tags, the external id,
-//! and a runbook's parameters.
+//! The shapes of values that are plain texts in a request: lists of patches, tags, the external id, and a runbook's
+//! parameters.
 
 use super::fields::{Collector, Field};
 use super::node::{Node, quoted};
@@ -17,9 +17,9 @@ const MAX_OVERRIDE_LIST_CHARS: usize = 256;
 
 const OVERRIDE_SHAPE: &str = "https://… or s3://bucket/key";
 
-/// A parameter of AWS-RunPatchBaseline that names a list: its pattern is
-/// `^https://.+$|^s3://([^/]+)/(.*?([^/]+))$`. Control characters, which that lets pass, are
-/// refused: none is meant.
+/// A parameter of AWS-RunPatchBaseline that names a list. Its pattern is
+/// `^https://.+$|^s3://([^/]+)/(.*?([^/]+))$`. The pattern allows control characters. They are refused here, because
+/// nobody means one.
 fn is_override(text: &str) -> bool {
     let s3 = |rest: &str| {
         rest.split_once('/')
@@ -89,8 +89,8 @@ pub(super) fn external_id(field: &Field<'_>, out: &mut Collector) -> Option<Exte
 
 const NAME_SHAPE: &str = "a name of 1 to 512 characters, without spaces";
 
-/// The name of an environment variable, a parameter or a secret (or its ARN). Neither of the three
-/// may have spaces, nor a variable an equals sign; anything else is for its keeper to say.
+/// The name of an environment variable, or the name or ARN of a parameter or a secret. None of them may have spaces,
+/// and a variable may have no equals sign. Everything else is left to whatever keeps the text.
 fn is_name(text: &str) -> bool {
     !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '=')
 }
@@ -105,9 +105,9 @@ pub(super) fn delivery_timeout(field: &Field<'_>, out: &mut Collector) -> Option
     timeout
 }
 
-/// Whether a character may stand in the key of a tag that is a target: the model of SSM
-/// (`TargetKey`) has `^[\p{L}\p{Z}\p{N}_.:/=\-@]*$`. Of `\p{L}` this knows Unicode's *Alphabetic*, which
-/// has a few vowel signs more.
+/// Whether a character may stand in the key of a tag that is a target. The SSM model has
+/// `^[\p{L}\p{Z}\p{N}_.:/=\-@]*$` (`TargetKey`). For `\p{L}` this takes Unicode's *Alphabetic*, which has a few more
+/// vowel signs.
 fn may_be_in_a_target_key(c: char) -> bool {
     c.is_alphabetic()
         || c.is_numeric()

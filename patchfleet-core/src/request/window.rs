@@ -25,11 +25,11 @@ const NAMES: Names = Names {
 };
 
 impl PatchRequest {
-    /// Reads the payload of a maintenance window's Lambda task: the request, and the window's
-    /// execution id, which names the event (the same one delivered twice is one campaign).
+    /// Reads the payload of a maintenance window's Lambda task. Gives the request, and the window's execution id, which
+    /// names the event: the same event delivered twice is one campaign.
     ///
-    /// A JSON object. Texts are trimmed, an empty one counts as absent, and a list may be one text
-    /// with commas; in lists empty entries are passed over and repeated ones count once.
+    /// The payload is a JSON object. Texts are trimmed, and an empty text counts as absent. A list may be one text with
+    /// commas. In lists empty entries are passed over, and repeated ones count once.
     ///
     /// | key | default |
     /// |---|---|
@@ -48,12 +48,12 @@ impl PatchRequest {
     ///
     /// A `DocumentName` other than patchfleet's own gets the parameters that the posts' runbook
     /// has: `Operation` always, and `AutomationAssumeRole`, `RebootOption` and
-    /// `InstallOverrideList` if they are in the payload. Which nodes it takes, and how many at
-    /// once, is then its own matter.
+    /// `InstallOverrideList` if they are in the payload. That runbook itself says which nodes it takes, and how many at
+    /// once.
     ///
     /// # Errors
     ///
-    /// [`Problems`]: every problem at once, by the payload's own keys. A payload that is longer
+    /// [`Problems`] with every problem, by the payload's own keys. A payload that is longer
     /// than [`MAX_WINDOW_PAYLOAD_BYTES`] or is not JSON has that one problem.
     ///
     /// ```

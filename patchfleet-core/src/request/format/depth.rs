@@ -1,18 +1,17 @@
-//! How deep a TOML text may nest, told before it is parsed.
+//! How deep a TOML text nests, found out before it is parsed.
 //!
-//! The parser bounds the brackets that stand within each other, and the parts of one dotted key,
-//! at 80 each. A dotted key in every inline table makes 6,400 levels of that, and taking such a
-//! tree down again, which happens within the parser where there is a mistake, needs more stack
-//! than a thread may have.
+//! The parser allows 80 brackets within each other, and 80 parts of one dotted key. With a dotted key in every inline
+//! table that makes 6,400 levels. To free such a tree takes more stack than a thread may have, and the parser frees it
+//! where the text has a mistake.
 
 /// The deepest nesting that is parsed. A request needs 4.
 const MAX_DEPTH: usize = 128;
 
-/// Whether `text` may nest deeper than is parsed. Knows strings, comments, brackets and dots. Where
-/// there is a mistake, a string or a comment ends where the parser's lexer ends it, so that nothing
-/// hides behind one; apart from that it errs on the side of deep.
+/// Whether `text` may nest deeper than is parsed. It knows strings, comments, brackets and dots. A broken string or
+/// comment ends where the parser's lexer ends it, so nothing can hide behind one. In every other doubt the text counts
+/// as deep.
 pub(super) fn may_be_too_deep(text: &str) -> bool {
-    // The levels that each open bracket stands for: itself, and the dots before it.
+    // How many levels each open bracket makes: one, and one for each dot before it.
     let mut open: Vec<usize> = Vec::new();
     let mut depth = 0;
     let mut dots = 0;

@@ -34,7 +34,7 @@ pub(in crate::request) fn places(text: &str, wanted: &mut Wanted) {
         line: 1,
         column: 1,
     };
-    // If the scan should disagree with the reader all the same, what it has noted stands.
+    // If the walk should still disagree with the reader, the places that it has noted so far are kept.
     let _: Option<()> = scan.value("", wanted);
 }
 

@@ -13,7 +13,7 @@ pub(super) fn read(text: &str) -> Result<Node, Problem> {
     if may_be_too_deep(text) {
         return Err(Format::Toml.too_deep(TooDeep));
     }
-    // Not through serde: each level of an input nested on purpose would cost it far more stack.
+    // Not through serde, which takes far more stack for each level of a text that is nested on purpose.
     let table = DeTable::parse(text).map_err(|e| {
         let at = e
             .span()
@@ -23,14 +23,14 @@ pub(super) fn read(text: &str) -> Result<Node, Problem> {
     node(&DeValue::Table(table.into_inner()), 0).map_err(|e| Format::Toml.too_deep(e))
 }
 
-/// The tree of a TOML value, so deep in another.
+/// The tree of a TOML value that stands at this depth.
 fn node(value: &DeValue<'_>, depth: usize) -> Result<Node, TooDeep> {
     if depth > MAX_DEPTH {
         return Err(TooDeep);
     }
     Ok(match value {
         DeValue::String(text) => Node::Text(text.to_string()),
-        // A number beyond 128 bits is no less out of range as a float.
+        // A number beyond 128 bits is out of range in any case, so a float will do for it.
         DeValue::Integer(number) => match i128::from_str_radix(number.as_str(), number.radix()) {
             Ok(integer) => Node::Integer(integer),
             Err(_) => Node::Float(number.as_str().parse().unwrap_or(f64::INFINITY)),

@@ -35,7 +35,7 @@ fn options() -> serde_saphyr::Options {
     serde_saphyr::options! {
         duplicate_keys: serde_saphyr::DuplicateKeyPolicy::Error,
         merge_keys: serde_saphyr::MergeKeyPolicy::Error,
-        // `yes` and `012345678901` mean what they say.
+        // `yes` and `012345678901` are texts.
         strict_booleans: true,
         leading_zero_numbers_as_strings: true,
         underscored_numbers_as_strings: true,
@@ -55,8 +55,8 @@ fn options() -> serde_saphyr::Options {
     }
 }
 
-/// What is wrong with a YAML text. What a request may not use or exceed is told in its own words, with
-/// what to write instead; the reader's words tell of limits that nobody has set in a request.
+/// What is wrong with a YAML text. Where a request may not use something, or has too much of it, the message says what
+/// to write instead. The reader's own words would speak of limits that no request sets.
 fn words(error: &serde_saphyr::Error) -> Cow<'_, str> {
     use serde_saphyr::{MessageFormatter as _, UserMessageFormatter};
     own_words(error).unwrap_or_else(|| match UserMessageFormatter.format_message(error) {
@@ -140,7 +140,7 @@ impl<'de> Deserialize<'de> for Tree {
 
 struct Visitor;
 
-/// Takes every scalar for a leaf.
+/// Treats every scalar as a leaf.
 macro_rules! leaves {
     ($($visit:ident($type:ty)),* $(,)?) => {$(
         fn $visit<E: de::Error>(self, _: $type) -> Result<Tree, E> {
