@@ -1,11 +1,10 @@
 //! The ports: everything patchfleet needs of the world, as traits that users may implement.
 //!
-//! Each trait is dyn-compatible, `Send + Sync`, and held as `Arc<dyn …>`; each call returns a
-//! [`BoxFuture`] with owned outputs. A listing gives one [`Page`] at a time: core walks to the
-//! end, so an implementation never has to. No call of a port waits for work to finish: it asks
-//! once and answers.
+//! Each trait is dyn-compatible, `Send + Sync`, and held as `Arc<dyn …>`. Each call returns a [`BoxFuture`] with owned
+//! outputs. A listing gives one [`Page`] at a time, and core walks to its end, so an implementation never has to. No
+//! call of a port waits until work is done. It asks once and answers.
 //!
-//! What an implementation promises and what it need not is said on each trait.
+//! Each trait says what an implementation promises, and what it need not.
 
 mod automation;
 mod aws_error;

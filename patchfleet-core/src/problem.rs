@@ -1,5 +1,5 @@
-//! What is wrong with an input: every problem at once, each with a stable code, the field, the
-//! value and what would be right.
+//! What is wrong with an input. All problems are told at once, each with a stable code, the field, the value, and what
+//! would be right.
 
 use crate::presigned::concealed_within;
 use crate::text::{counted, is_hidden, one_line};
@@ -11,7 +11,7 @@ use std::fmt;
 /// The longest part of a value that a problem repeats, in characters.
 pub(crate) const MAX_VALUE_CHARS: usize = 80;
 
-/// The longest list of problems that is written out for people. [`Problems::problems`] has all.
+/// How many problems are written out for people. [`Problems::problems`] has all of them.
 pub(crate) const MAX_SHOWN: usize = 100;
 
 /// One thing that is wrong with an input.
@@ -19,15 +19,14 @@ pub(crate) const MAX_SHOWN: usize = 100;
 pub struct Problem {
     /// Which kind of problem. Stable: scripts may match on it.
     pub code: ProblemCode,
-    /// The field's path, such as `targets.accounts[1]`. Empty: the input as a whole.
+    /// The field's path, such as `targets.accounts[1]`. It is empty for the input as a whole.
     pub path: String,
-    /// The value as it was given, texts in quotes, at most 80 characters of it.
-    /// Empty: there is none.
+    /// The value as it was given, with texts in quotes, cut after 80 characters. It is empty if there is no value.
     pub value: String,
     /// What would be right.
     pub expected: String,
-    /// Where the field stands in the text, if the input is one. A field that is missing: where the
-    /// table is that should have it.
+    /// Where the field stands in the text, if the input is one. For a missing field it is the place of the table that
+    /// should have it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<Place>,
 }
@@ -60,8 +59,8 @@ impl fmt::Display for Place {
 }
 
 impl Problem {
-    /// A problem of the field at `path`; its value is shortened, and kept to one line. Of a presigned
-    /// URL in it only the digest is shown.
+    /// A problem of the field at `path`. The value is put into one line and cut. A presigned URL in it is replaced by
+    /// its digest.
     ///
     /// ```
     /// use patchfleet_core::problem::{Problem, ProblemCode};
@@ -91,7 +90,7 @@ impl Problem {
 
 impl std::error::Error for Problem {}
 
-/// A path with nothing hidden in it: keys are anybody's text.
+/// A path in which hidden characters are escaped, since a key may be anybody's text.
 fn shown(path: String) -> String {
     if path.chars().any(is_hidden) {
         one_line(&path)
@@ -131,7 +130,7 @@ pub enum ProblemCode {
     Missing,
     /// A value of another type than the field's.
     WrongType,
-    /// A value that does not have the field's shape.
+    /// A value that does not look as the field's values do.
     InvalidValue,
     /// A number or a length outside its range.
     OutOfRange,
@@ -139,7 +138,7 @@ pub enum ProblemCode {
     Duplicate,
     /// Fields that exclude each other.
     Conflict,
-    /// Right in itself, and not supported by this version.
+    /// A right value that this version does not support.
     Unsupported,
 }
 
@@ -200,7 +199,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// An input that was not accepted: one line for each problem.
+/// An input that was not accepted. Its text has a line for each problem.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
 pub struct Problems {
     what: String,
@@ -224,7 +223,7 @@ impl Problems {
         self
     }
 
-    /// The same problems, each where `place` says that its path stands, in the order of the text.
+    /// The same problems, each with the place that `place` gives for its path, in the order of the text.
     pub(crate) fn placed(mut self, place: impl Fn(&str) -> Option<Place>) -> Self {
         for problem in &mut self.problems {
             problem.at = place(&problem.path);
@@ -240,9 +239,8 @@ impl Problems {
         &self.what
     }
 
-    /// The problems, in the order in which their fields stand in the text. After them come those that stand
-    /// nowhere in it, field by field in the order of the documentation, then those that several fields have
-    /// with each other.
+    /// The problems, in the order in which their fields stand in the text. Problems without a place in the text come
+    /// after them, field by field in the order of the documentation. Problems between fields come last.
     #[must_use]
     pub fn problems(&self) -> &[Problem] {
         &self.problems
@@ -263,8 +261,8 @@ impl fmt::Display for Problems {
     }
 }
 
-/// An error and every cause below it, joined by `: `, for logs and for people. A cause that the
-/// text before it repeats is said once. Each cause is in one line, whatever others wrote into it.
+/// An error and every cause below it, joined by `: `, for logs and for people. A cause whose words stand in the text
+/// before it is left out. Each cause is put into one line.
 ///
 /// ```
 /// use patchfleet_core::problem::chain;

@@ -1,4 +1,4 @@
-//! What is not done and why: a location that is left out, and a plan that is refused whole.
+//! What is not done, and why. A location may be left out, and a whole plan may be refused.
 
 use crate::census::UnknownCause;
 use crate::id::{AccountId, Location, Region};
@@ -45,8 +45,8 @@ pub enum SkipReason {
     AccountNotActive,
     /// The Region is not enabled in the account.
     RegionNotEnabled,
-    /// The caller may not ask there, and the policy takes such locations out of scope
-    /// (`policy.denied = "exclude"`). Unlike `Unknown` it does not count against the exit code.
+    /// The census was denied there, and the policy excludes such locations (`policy.denied = "exclude"`). Unlike
+    /// `Unknown` it does not count against the exit code.
     Denied,
     /// No complete answer.
     Unknown,
@@ -168,10 +168,10 @@ pub enum RefusalCode {
     NothingSelected,
     /// A node that was asked for by its id is in no location.
     NodeNotFound,
-    /// The runbook is not there.
+    /// There is no such runbook.
     RunbookMissing,
-    /// The runbook there is not the one that this version starts, or one of one's own does not do what the
-    /// request says.
+    /// The runbook is not the one that this version starts. Or a runbook of one's own does not do what the request
+    /// says.
     RunbookDiffers,
     /// Another campaign of the same request is open.
     CampaignOpen,
@@ -179,23 +179,23 @@ pub enum RefusalCode {
     LogDamaged,
     /// The campaign did not stop because somebody else cancelled something of it.
     NothingToGoOn,
-    /// A campaign is not closed: AWS knows what it began, or whether it does cannot be seen, or it may run still.
+    /// A campaign is not closed, because AWS knows what it began, or cannot be asked, or because something may still
+    /// run.
     NotAbandoned,
     /// A start is not unresolved, or may not be sent again.
     NotSentAgain,
-    /// The world is no longer the one that the saved plan was made for.
+    /// A plan that is made now differs from the saved one.
     PlanDrifted,
     /// The campaign was planned from another central account or Region than the caller's.
     OtherCentral,
-    /// Finding out what is asked for would take more calls than are made.
+    /// To find the selected nodes would take too many calls.
     TooLarge,
     /// The results of an Install could not be read afterwards: a call that collecting needs is denied.
     ResultsUnreadable,
-    /// Nodes do not answer: the policy is to refuse, or to leave them out and there are no others, or they
-    /// could hold every place of their location and nobody is there to see it. So it is if nobody is there
-    /// and nodes were not counted.
+    /// Nodes do not answer. The policy is to refuse then, or to leave them out and no others are left. Or they could hold
+    /// every place of their location and nobody is there to see it. Nodes that were not counted may do so, too.
     NodesOffline,
-    /// No command that is started now is sure to have expired by the cutoff.
+    /// The cutoff is so near that no command would surely have expired by then.
     CutoffTooNear,
     /// The plan needs something that this way of running cannot do.
     Unsupported,

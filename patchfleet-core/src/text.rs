@@ -1,6 +1,6 @@
-//! Text of others, made fit to be shown: AWS's words, names of nodes and accounts, file names, values
-//! of the environment. A terminal obeys escape sequences, and bidi overrides show a text in another
-//! order than it has; both would let a tag's value rewrite a plan.
+//! Text of others, made safe to show, such as AWS's words, the names of nodes and accounts, file names, and values of the
+//! environment. A terminal obeys escape sequences, and bidi overrides show a text in another order than it has. Both
+//! would let a tag's value rewrite a plan.
 //!
 //! * [`one_line`] for a value within a line.
 //! * [`lines`] for a text of several lines that is about to be printed or logged, and [`ShownLines`]
@@ -22,9 +22,8 @@ pub(crate) use table::table;
 pub(crate) use words::cut;
 pub use words::{by_number, counted, names};
 
-/// Whether `c` does something else to a terminal than to show itself there: control characters (C0,
-/// DEL, C1), separators of lines and paragraphs, marks and overrides of direction, characters without
-/// width, and tags.
+/// Whether a terminal does anything with `c` but show it. That holds for control characters (C0, DEL, C1), separators of
+/// lines and paragraphs, marks and overrides of direction, characters without width, and tags.
 #[must_use]
 pub(crate) fn is_hidden(c: char) -> bool {
     c.is_control()
@@ -34,8 +33,8 @@ pub(crate) fn is_hidden(c: char) -> bool {
             | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// `text` in one line: spaces, tabs and line ends become one space each run, and what is hidden is
-/// written as `\u{…}`.
+/// `text` in one line. Each run of spaces, tabs and line ends becomes one space. Hidden characters are written as
+/// `\u{…}`.
 ///
 /// ```
 /// use patchfleet_core::text::one_line;
@@ -57,7 +56,7 @@ pub fn one_line(text: &str) -> String {
     line
 }
 
-/// `text` with its line ends, and everything else that is hidden written as `\u{…}`.
+/// `text` with its line ends. Every other hidden character is written as `\u{…}`.
 ///
 /// ```
 /// use patchfleet_core::text::lines;
@@ -87,8 +86,8 @@ fn push_shown(shown: &mut String, text: &str) {
     }
 }
 
-/// JSON text of the same value, in which what is hidden and JSON does not escape is written as
-/// `\uXXXX`. Line ends between values stay.
+/// JSON text of the same value. Hidden characters that JSON does not escape are written as `\uXXXX`. Line ends between
+/// values stay.
 ///
 /// ```
 /// use patchfleet_core::text::json;
@@ -109,9 +108,8 @@ pub fn json(text: &str) -> String {
     shown
 }
 
-/// A writer for log records: what passes it is as [`lines`] shows it. Each `write` is one record, and
-/// of it only the first line begins at the margin, so that nobody else's line break begins a record.
-/// What is not UTF-8 is replaced.
+/// A writer for log records, which shows them as [`lines`] does. Each `write` is one record. Only its first line begins
+/// at the margin, so a line break in somebody's text begins no record. What is not UTF-8 is replaced.
 #[derive(Debug)]
 pub struct ShownLines<W>(W);
 

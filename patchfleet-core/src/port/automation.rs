@@ -1,10 +1,9 @@
 //! Starting and stopping automations, and seeing what becomes of them.
 //!
-//! The walk from an execution to its nodes begins here: [`execution`](Automation::execution) and
-//! [`steps`](Automation::steps) in the central account and Region, then, in the step's own location,
-//! [`child`](Automation::child) (or [`children`](Automation::children), if the step does not say which
-//! that is). It goes on with [`Commands`](super::Commands) and ends with
-//! [`PatchStates`](super::PatchStates).
+//! The walk from an execution to its nodes begins here, with [`execution`](Automation::execution) and
+//! [`steps`](Automation::steps) in the central account and Region. [`child`](Automation::child) follows in the location
+//! of a step, or [`children`](Automation::children) if the step does not name its child. The walk goes on with
+//! [`Commands`](super::Commands) and ends with [`PatchStates`](super::PatchStates).
 
 use super::{BoxFuture, Page, PageToken, PortResult};
 use crate::id::{ClientToken, CommandId, DocumentName, ExecutionId, Location};
@@ -21,17 +20,18 @@ pub use status::ExecutionStatus;
 
 /// Systems Manager Automation.
 ///
-/// Promises: [`start`](Self::start) sends the request as it is given, byte for byte the same for
-/// the same input, and an error says whether it may have taken effect. Does not promise: that what
-/// was just started can be found or read at once (AWS is eventually consistent), or that retried
-/// starts are the same execution once AWS has forgotten the client token.
+/// Promises: [`start`](Self::start) sends the request as it is given, byte for byte the same for the same input. An
+/// error says whether the request may have taken effect.
+///
+/// Does not promise: that what was just started can be found or read at once, since AWS is eventually consistent; that
+/// a start which is sent again is the same execution after AWS has forgotten the client token.
 pub trait Automation: Send + Sync {
     /// Starts an execution in the central account and Region (StartAutomationExecution).
     fn start(&self, request: &StartRequest, token: ClientToken) -> BoxFuture<'_, PortResult<ExecutionId>>;
 
     /// The executions of `document` in the central account and Region that carry a tag with this
     /// key, one page (DescribeAutomationExecutions). Children of executions are left out. AWS keeps
-    /// executions for 30 days. There is no bound in time: clocks differ, and the key is unique.
+    /// executions for 30 days. The search is not bounded in time, because clocks differ and the key is unique.
     fn find(
         &self,
         document: &DocumentName,
@@ -49,9 +49,9 @@ pub trait Automation: Send + Sync {
     /// The execution that a location's step started there (GetAutomationExecution).
     fn child(&self, location: &Location, id: &ExecutionId) -> BoxFuture<'_, PortResult<ChildView>>;
 
-    /// The executions that `parent` started in a location, one page (DescribeAutomationExecutions
-    /// there, by ParentExecutionId). For a step that does not name its own: it is not documented
-    /// that the outputs of a step that failed do.
+    /// The executions that `parent` started in a location, one page (DescribeAutomationExecutions there, by
+    /// ParentExecutionId). Used where a step does not name its child. AWS does not document that the outputs of a
+    /// failed step name it.
     fn children(
         &self,
         location: &Location,
@@ -64,19 +64,19 @@ pub trait Automation: Send + Sync {
     /// `Ok` means that AWS has taken the request. The execution may run on for a while, and whether what
     /// it began in its locations is stopped as well is not documented. Both are seen by reading them.
     ///
-    /// `NotFound`: AWS knows no such execution (any more). [`NotRunning`](super::PortErrorKind::NotRunning):
-    /// the execution is over already, or can for another reason not be stopped in the state that it is in
-    /// (AWS answers InvalidAutomationStatusUpdateException, which it documents as "the specified update
-    /// status operation isn't valid"). Read the execution to know which.
+    /// `NotFound` means that AWS knows no such execution, or knows it no more.
+    /// [`NotRunning`](super::PortErrorKind::NotRunning) means that the execution is over already, or cannot be stopped
+    /// in its present state. AWS answers both with InvalidAutomationStatusUpdateException, documented as "the specified
+    /// update status operation isn't valid". Read the execution to know which it is.
     fn stop(&self, id: &ExecutionId, kind: StopType) -> BoxFuture<'_, PortResult<()>>;
 }
 
 /// How an execution is stopped (`StopType`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum StopType {
-    /// At once: what runs is cancelled.
+    /// At once. What runs is cancelled.
     Cancel,
-    /// After what runs: the step that runs comes to its end, and no other begins.
+    /// After the step that runs has come to its end. No other step begins.
     Complete,
 }
 
@@ -139,7 +139,7 @@ impl fmt::Debug for ExecutionView {
 pub struct StepView {
     /// The location. `None` if the step names none, or several.
     pub location: Option<Location>,
-    /// Its status. `Pending`: not reached (yet).
+    /// Its status. `Pending` means that AWS has not reached the location, or never will.
     pub status: ExecutionStatus,
     /// The execution that it started in its location.
     pub child: Option<ExecutionId>,

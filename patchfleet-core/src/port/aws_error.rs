@@ -1,6 +1,6 @@
 //! AWS's error codes and HTTP statuses, and what core does about each of them.
 //!
-//! The one table for everything that speaks to AWS or plays its part. The codes are those of the
+//! This is the one table for everything that speaks to AWS or plays AWS's part. The codes are those of the
 //! services' API references ("Common Error Types", and the errors of each operation). Throttling is
 //! what the SDKs retry as throttling (AWS SDKs and Tools Reference Guide, "Retry behavior").
 
@@ -19,7 +19,7 @@ use super::{PortErrorKind, Sent};
 pub struct AwsError<'a> {
     /// The error's code, such as `ThrottlingException`, if the answer has one.
     pub code: Option<&'a str>,
-    /// The HTTP status of the answer. 0: the connection broke before there was any.
+    /// The HTTP status of the answer, or 0 if the connection broke before there was one.
     pub status: u16,
     /// Whether the call went to the central Region. The caller's credentials are known to be good
     /// there.
@@ -27,7 +27,7 @@ pub struct AwsError<'a> {
 }
 
 impl AwsError<'_> {
-    /// What kind of failure it is: by its code, or failing that by its status.
+    /// What kind of failure it is, by its code. Without a known code the status decides.
     ///
     /// A status of 404 without a known code is never [`PortErrorKind::NotFound`]: it may be the
     /// answer of a proxy, or of a wrong endpoint.
@@ -56,9 +56,8 @@ impl AwsError<'_> {
 }
 
 impl Sent {
-    /// Whether a call may have taken effect that was answered with this HTTP status. Only one from
-    /// 400 to 499 says that it did not. 408 is no such status: AWS may have been slow to read a
-    /// request that it then took.
+    /// Whether a call that was answered with this HTTP status may have taken effect. Only a status from 400 to 499 says
+    /// that it did not. The exception is 408, since AWS may have read the request late and then taken it.
     #[must_use]
     pub fn of_status(status: u16) -> Self {
         if (400..500).contains(&status) && status != 408 {

@@ -3,12 +3,13 @@
 use super::BoxFuture;
 use jiff::Timestamp;
 
-/// Rules polling, waiting and rate limits. On AWS it is the system's clock; against a simulator
-/// it is the simulator's, which may run much faster.
+/// The clock by which core polls and waits, and by which rates are kept. On AWS it is the system's clock. Against a
+/// simulator it is the simulator's, which may run much faster.
 ///
-/// Promises: [`now`](Clock::now) never goes back; [`sleep_until`](Clock::sleep_until) returns at
-/// or after the instant, at once if it is past. Does not promise: exactness, or that time moves
-/// while nobody sleeps.
+/// Promises: [`now`](Clock::now) never goes back. [`sleep_until`](Clock::sleep_until) returns at the instant or after
+/// it, and at once if it is past.
+///
+/// Does not promise: that it is exact; that time moves while nobody sleeps.
 pub trait Clock: Send + Sync {
     /// The time.
     fn now(&self) -> Timestamp;

@@ -10,16 +10,17 @@ pub use status::{CommandStatus, InvocationStatus};
 
 /// Systems Manager Run Command.
 ///
-/// Promises: only what AWS answered, in the location that is named. Does not promise: that a command
-/// that was just sent can be read, or that all its invocations are listed. Both come later, since AWS
-/// is eventually consistent. AWS keeps commands for 30 days.
+/// Promises: an answer is what AWS said in the location that is named.
+///
+/// Does not promise: that a command which was just sent can be read; that all its invocations are listed yet. AWS is
+/// eventually consistent. It keeps commands for 30 days.
 pub trait Commands: Send + Sync {
     /// A command (ListCommands with its id). `NotFound` if there is none (yet).
     fn command(&self, location: &Location, id: &CommandId) -> BoxFuture<'_, PortResult<CommandView>>;
 
-    /// A command's invocations, one for each node, one page (ListCommandInvocations). `plugins`
-    /// (the API's `Details`) asks for what each step of the document did, with the first 2,500
-    /// characters of its output: for those alone who read it, since the answer is much larger.
+    /// A command's invocations, one for each node, one page (ListCommandInvocations). `plugins` (the API's `Details`)
+    /// also asks for what each step of the document did, with the first 2,500 characters of its output. Such an answer
+    /// is much larger.
     fn invocations(
         &self,
         location: &Location,
@@ -29,7 +30,7 @@ pub trait Commands: Send + Sync {
     ) -> BoxFuture<'_, PortResult<Page<InvocationView>>>;
 
     /// What one step of a command printed on one node, its first 24,000 characters
-    /// (GetCommandInvocation, `StandardOutputContent`). One call for each node: only for what
+    /// (GetCommandInvocation, `StandardOutputContent`). It takes one call for each node, so it is asked only for what
     /// [`invocations`](Self::invocations) cut off. `NotFound` if there is none (yet).
     fn output(
         &self,
@@ -49,8 +50,7 @@ pub struct CommandView {
     pub details: String,
     /// When it was sent, by AWS's clock.
     pub requested_at: Timestamp,
-    /// When it expires as a whole, and takes every node with it that has not had its turn
-    /// (`ExpiresAfter`).
+    /// When it expires as a whole (`ExpiresAfter`). A node that has had no turn by then has none.
     pub expires_at: Option<Timestamp>,
     /// How far it is.
     pub counts: CommandCounts,
@@ -63,8 +63,8 @@ impl CommandView {
         self.status.is_terminal()
     }
 
-    /// Whether it ended because it matched no node: an empty group, a group that is not there, tags
-    /// that no node has. AWS calls that Success / NoInstancesInTag.
+    /// Whether it ended because it matched no node. The group is empty or missing, or no node has the tags. AWS calls
+    /// that Success with the details NoInstancesInTag.
     #[must_use]
     pub fn matched_nothing(&self) -> bool {
         self.details.eq_ignore_ascii_case("NoInstancesInTag")
@@ -76,9 +76,8 @@ impl CommandView {
         self.status.is_cancelled()
     }
 
-    /// Whether it failed before it was sent to any node, for the reason in its details: `AccessDenied`
-    /// if its sender may not list the group, `RateExceeded` if AWS was asked too often. Such a command
-    /// has no target either, and says nothing about the selection.
+    /// Whether it failed before it was sent to any node. Its details give the reason: `AccessDenied` if its sender may
+    /// not list the group, `RateExceeded` if AWS was asked too often. Such a command says nothing about the selection.
     #[must_use]
     pub fn failed_before_any_node(&self) -> bool {
         self.is_terminal()
@@ -93,11 +92,11 @@ impl CommandView {
 pub struct CommandCounts {
     /// Nodes that it was sent to or will be (`TargetCount`).
     pub targets: u32,
-    /// Nodes that are through, well or not (`CompletedCount`).
+    /// Nodes on which it is over, with whatever result (`CompletedCount`).
     pub completed: u32,
-    /// Failed or timed out while running (`ErrorCount`): what counts against its error limit.
+    /// Nodes on which it failed, or timed out while it ran (`ErrorCount`). They count against its error limit.
     pub errors: u32,
-    /// Never reached (`DeliveryTimedOutCount`): what does not.
+    /// Nodes that it never reached (`DeliveryTimedOutCount`). They do not count against its error limit.
     pub undelivered: u32,
 }
 
@@ -134,10 +133,9 @@ pub struct PluginView {
     pub name: String,
     /// What became of it.
     pub status: InvocationStatus,
-    /// Its exit code. `None`: it has none, which AWS writes as −1.
+    /// Its exit code. `None` if it has none, which AWS writes as −1.
     pub response_code: Option<i32>,
-    /// When it began, by AWS's clock. `None`: it is not known to have begun, which does not prove
-    /// that it never did.
+    /// When it began, by AWS's clock. `None` if AWS does not say. It may have begun all the same.
     pub started_at: Option<Timestamp>,
     /// The first 2,500 characters that it printed.
     pub output: String,

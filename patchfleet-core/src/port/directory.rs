@@ -5,24 +5,24 @@ use crate::id::{AccountId, OrgParent, OuId, Region, TargetAccount};
 
 /// Accounts below units, and the Regions enabled in an account.
 ///
-/// Promises: an answer is whole or an error; a page may be empty and still have a next one. Does
-/// not promise: that two pages are of the same instant.
+/// Promises: an answer is whole, or it is an error.
+///
+/// Does not promise: that two pages are of the same instant; that a page with a next one has an item.
 pub trait Directory: Send + Sync {
     /// Who patchfleet is, and from where it starts automations.
     fn caller(&self) -> BoxFuture<'_, PortResult<Caller>>;
 
     /// One account of the organization (Organizations `DescribeAccount`).
     ///
-    /// `NotFound` means that the organization has no such account; `NotInOrganization` or
-    /// `Denied` that the caller cannot know.
+    /// `NotFound` means that the organization has no such account. `NotInOrganization` and `Denied` mean that the
+    /// caller cannot know.
     fn account(&self, account: &AccountId) -> BoxFuture<'_, PortResult<AccountView>>;
 
     /// Every account of the organization and where it stands, one page (Organizations `ListAccounts`).
     ///
     /// Promises: its pages together have every account of the organization, whatever its state, the
-    /// caller's own among them. An account whose place is not known is there too, and says so.
-    /// An error of whatever kind means that the listing cannot be used; the units are then read one
-    /// by one.
+    /// caller's own among them. An account whose place is not known is there, too, with an empty place.
+    /// After an error of any kind the listing is not used, and the units are read one by one.
     fn organization(&self, page: Option<PageToken>) -> BoxFuture<'_, PortResult<Page<PlacedAccount>>>;
 
     /// The accounts directly below `parent`, one page. `NotFound` if there is no such parent.
@@ -78,9 +78,8 @@ pub struct PlacedAccount {
 }
 
 impl PlacedAccount {
-    /// An account with Organizations' `Paths` of it: `o-…/r-…/ou-…/<account>/`, recorded in September
-    /// 2026. An account has one parent, so a second path is not understood. The place is then not
-    /// known, as with no path, or with one that reads differently.
+    /// An account with its `Paths` of Organizations, each `o-…/r-…/ou-…/<account>/` (recorded, September 2026). An account
+    /// has one parent. So its place is not known if there are two paths, no path, or a path of another shape.
     ///
     /// ```
     /// # use patchfleet_core::port::{AccountState, AccountView, PlacedAccount};
@@ -186,9 +185,9 @@ pub struct RegionView {
 pub enum RegionOptStatus {
     /// An opt-in Region that is on.
     Enabled,
-    /// Being switched on: not yet usable.
+    /// Being switched on, and not usable yet.
     Enabling,
-    /// Being switched off: no longer to be relied on.
+    /// Being switched off, and not usable any more.
     Disabling,
     /// Off.
     Disabled,
@@ -205,8 +204,8 @@ impl RegionOptStatus {
         matches!(self, Self::Enabled | Self::EnabledByDefault)
     }
 
-    /// Whether the Region has to be opted into. An automation started in such a Region fails
-    /// towards one that is enabled by default (User Guide, 2023).
+    /// Whether the Region has to be opted into. An automation that is started in such a Region fails in Regions that
+    /// are enabled by default (User Guide, 2023).
     #[must_use]
     pub fn is_opt_in(self) -> bool {
         self != Self::EnabledByDefault

@@ -6,19 +6,17 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::num::NonZeroU32;
 
-/// The runbook's home, and other documents as they are read.
+/// The runbook, and every other document that is read. A document is changed only in the central account and Region.
 ///
-/// Everything that changes a document is called in the central account and Region.
-///
-/// Promises: `update` gives a new version and does not move the default one; `read` gives the
-/// content of exactly the version that was asked for.
+/// Promises: `update` adds a version and does not move the default one. `read` gives the content of exactly the version
+/// that was asked for.
 pub trait Documents: Send + Sync {
-    /// A version of a document of any type, with its content (GetDocument). `at` is where it is
-    /// read: `None` is the central account and Region, and another account is read with the
-    /// discovery role. A document that somebody shares is named by its full ARN.
+    /// A version of a document of any type, with its content (GetDocument). It is read in the location `at`, or, for
+    /// `None`, in the central account and Region. Another account is read with the discovery role. A document that
+    /// somebody shares is named by its full ARN.
     ///
-    /// `NotFound` if there is no such document there, or no such version of it. A document that is
-    /// not shared with the caller is answered by AWS as one that is not there.
+    /// `NotFound` if there is no such document there, or no such version of it. AWS gives the same answer for a document
+    /// that is not shared with the caller.
     fn read(
         &self,
         at: Option<&Location>,
@@ -32,11 +30,11 @@ pub trait Documents: Send + Sync {
         self.read(None, name, DocumentVersion::Default)
     }
 
-    /// Creates an Automation document; gives its first version.
+    /// Creates an Automation document, and gives the number of its first version.
     fn create(&self, name: &DocumentName, content_json: String) -> BoxFuture<'_, PortResult<String>>;
 
-    /// Adds a version with this content and gives its number; or gives `None` if AWS says that
-    /// its newest version has this content already (`DuplicateDocumentContent`).
+    /// Adds a version with this content, and gives its number. `None` if AWS says that the newest version has this
+    /// content already (`DuplicateDocumentContent`).
     fn update(&self, name: &DocumentName, content_json: String) -> BoxFuture<'_, PortResult<Option<String>>>;
 
     /// The number of the newest version.

@@ -1,5 +1,5 @@
-//! The one error of every port: a kind to act on, whether the request may have taken effect, and
-//! the source.
+//! The one error of all ports. It has a kind to act on, says whether the request may have taken effect, and keeps the
+//! source.
 
 use crate::presigned::concealed_within;
 use crate::text::one_line;
@@ -12,10 +12,9 @@ use std::{error::Error, fmt};
 pub enum PortErrorKind {
     /// The caller may not do this here.
     Denied,
-    /// The role that leads into the account could not be assumed: missing, or it does not trust
-    /// the caller.
+    /// The role in the account could not be assumed. It is missing, or it does not trust the caller.
     RoleNotAssumable,
-    /// AWS asked for fewer calls, and went on asking after every retry.
+    /// AWS throttled the call and every retry of it.
     Throttled,
     /// What was named is not there.
     NotFound,
@@ -23,9 +22,9 @@ pub enum PortErrorKind {
     RegionNotEnabled,
     /// A quota is used up, such as running and queued automations.
     LimitExceeded,
-    /// AWS refused the input; of a log or of rows: their place cannot be used as it is.
+    /// AWS refused the input. From a log, or from node rows, it means that their place cannot be used as it is.
     Invalid,
-    /// What was to be stopped is over already, or cannot be stopped in the state that it is in.
+    /// The execution is over already, or cannot be stopped in its present state.
     NotRunning,
     /// The same client token was used before with other parameters.
     TokenMismatch,
@@ -63,7 +62,7 @@ impl PortErrorKind {
         }
     }
 
-    /// Whether asking again later may well succeed without anybody changing anything.
+    /// Whether the same call may succeed later, although nobody changes anything.
     #[must_use]
     pub fn is_transient(self) -> bool {
         matches!(self, Self::Throttled | Self::Unavailable | Self::LimitExceeded)
@@ -81,9 +80,9 @@ impl fmt::Display for PortErrorKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sent {
-    /// It had no effect: never sent, or answered by a refusal.
+    /// It had no effect. It was never sent, or AWS refused it.
     No,
-    /// Nobody knows: sent, and no readable answer came.
+    /// Nobody knows. It was sent, and no readable answer came.
     Maybe,
 }
 
@@ -118,9 +117,8 @@ impl PortError {
         self
     }
 
-    /// Keeps AWS's own words: its code and message, without what differs from call to call, such as
-    /// request ids. They stand in plans, records and reports, with the
-    /// digest of a presigned URL in place of one.
+    /// Keeps AWS's own words, which are its code and message. Leave out what differs from call to call, such as a
+    /// request id. The words stand in plans, records and reports, where a presigned URL is replaced by its digest.
     #[must_use]
     pub fn with_words(mut self, words: impl Into<String>) -> Self {
         self.words = Some(concealed_within(&words.into()).into_owned());
@@ -146,8 +144,8 @@ impl PortError {
         self.sent
     }
 
-    /// The reason, for plans, records and reports: AWS's own words, which are the same every time;
-    /// or, if it had none, all that is known.
+    /// The reason, for plans, records and reports. It is AWS's own words, which are the same every time. Without such
+    /// words it is all that is known.
     #[must_use]
     pub fn reason(&self) -> String {
         self.words.clone().unwrap_or_else(|| self.chain())

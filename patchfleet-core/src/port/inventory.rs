@@ -7,15 +7,16 @@ use std::collections::BTreeMap;
 
 /// Which nodes belong to the selection, and which of them Systems Manager reaches.
 ///
-/// **Who says which nodes.** A start can name a group or tags, and then AWS finds the nodes, when the
-/// command begins. An inventory of one's own (a CMDB, a list in a file) may give other nodes for the
-/// same group or tags. So an implementation says by [`resolution`](Self::resolution) whether AWS finds
-/// what it finds. Unless it says so, the starts name the nodes that it gave, one by one, and no other
-/// node is touched. `SameAsAws` from an inventory that does not mirror AWS patches nodes that no plan
-/// shows.
+/// **Who says which nodes.** A start can name a group or tags. AWS then finds the nodes when the command begins. An
+/// inventory of one's own (a CMDB, a list in a file) may give other nodes for the same group or tags. So an
+/// implementation says by [`resolution`](Self::resolution) whether AWS finds the same nodes. Unless it says so, the
+/// starts name the nodes that it gave, one by one, and no other node is touched. An inventory that says `SameAsAws`
+/// wrongly has nodes patched that no plan shows.
 ///
-/// Promises: only what AWS answered; a partial answer says so in [`MemberPage::query_errors`].
-/// Does not promise: that two pages are of the same instant, or that a member exists.
+/// Promises: an answer is what AWS, or the inventory's own source, said. A partial answer says so in
+/// [`MemberPage::query_errors`].
+///
+/// Does not promise: that two pages are of the same instant; that a member still exists.
 pub trait Inventory: Send + Sync {
     /// Whether AWS finds the same nodes for a group or for tags as this inventory does.
     fn resolution(&self) -> Resolution {
@@ -23,8 +24,8 @@ pub trait Inventory: Send + Sync {
     }
 
     /// The nodes that a group or a set of tags selects in a location, managed or not, one page
-    /// (Resource Groups `ListGroupResources` or `SearchResources`). Resources of other types are
-    /// left out by the implementation, so a page may be empty and have a next one.
+    /// (Resource Groups `ListGroupResources` or `SearchResources`). The implementation leaves out resources of other
+    /// types, so a page may be empty and have a next one.
     ///
     /// `NotFound` means that the group does not exist there.
     fn members(
@@ -34,8 +35,8 @@ pub trait Inventory: Send + Sync {
         page: Option<PageToken>,
     ) -> BoxFuture<'_, PortResult<MemberPage>>;
 
-    /// The nodes that Systems Manager manages in a location, one page (`DescribeInstanceInformation`):
-    /// all of them, or those of `only` (at most 50) that are managed.
+    /// The nodes that Systems Manager manages in a location, one page (`DescribeInstanceInformation`). With `only` (at
+    /// most 50 ids) they are those of these ids that are managed.
     fn managed(
         &self,
         location: &Location,
@@ -44,14 +45,14 @@ pub trait Inventory: Send + Sync {
     ) -> BoxFuture<'_, PortResult<Page<ManagedNode>>>;
 }
 
-/// Who finds the nodes of a selection when it is patched.
+/// Who finds the nodes of a selection when they are patched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Resolution {
-    /// AWS: the start names the group or the tags. Right only for an inventory that asks AWS.
+    /// AWS does, and the start names the group or the tags. Right only for an inventory that asks AWS.
     SameAsAws,
-    /// The inventory did: each start names the nodes that the census found, in units of at most 20 ids.
-    /// Only patchfleet's own runbook can be told so. Nodes that Systems Manager does not manage cannot
-    /// be named, and are shown as unmanaged.
+    /// The inventory did, and each start names the nodes that the census found, at most 20 of them. Only patchfleet's
+    /// own runbook takes such names. Nodes that Systems Manager does not manage cannot be named, and are shown as
+    /// unmanaged.
     #[default]
     ByIds,
 }
@@ -70,7 +71,7 @@ pub enum Selection {
 pub struct MemberPage {
     /// The nodes on the page.
     pub page: Page<NodeId>,
-    /// Why the answer is not whole. Not empty: the membership is unknown.
+    /// Why the answer is not whole. If there is any such reason, nobody knows the members.
     pub query_errors: Vec<QueryError>,
 }
 

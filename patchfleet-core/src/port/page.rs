@@ -3,7 +3,7 @@
 use super::{PortError, PortErrorKind, PortResult};
 use std::collections::BTreeSet;
 
-/// Where the next page begins: opaque, given back as it came.
+/// Where the next page begins. Core gives it back as it came.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PageToken(String);
 
@@ -38,8 +38,7 @@ impl<T> Page<T> {
     }
 }
 
-/// The state of a walk over a listing's pages. Guards against a listing that never ends because
-/// it hands out a token a second time.
+/// A walk over a listing's pages. A listing that gives the same token twice would never end, so the walk fails there.
 ///
 /// ```
 /// # use patchfleet_core::port::{Page, PageToken, Walk};
@@ -76,7 +75,7 @@ impl Walk {
         }
     }
 
-    /// The token to ask the next page with (`None` inside: the first page), or `None` at the end.
+    /// The token to ask for the next page with, or `None` at the end. The token of the first page is `None`.
     #[expect(
         clippy::should_implement_trait,
         reason = "a walk goes on only after `advance`"

@@ -6,11 +6,13 @@ use jiff::Timestamp;
 
 /// The patch states of nodes, as Patch Manager keeps them.
 ///
-/// Promises: each state is the node's last report. Does not promise: that a run which has just ended is
-/// reported yet, or that the report is of one's own run. The snapshot and the time of its end say so.
+/// Promises: each state is the node's last report.
+///
+/// Does not promise: that a run which has just ended is reported yet; that the report is of one's own run. The snapshot
+/// and the time of the run's end tell whose run it is.
 pub trait PatchStates: Send + Sync {
-    /// The patch states of these nodes, of at most 50, to the end (DescribeInstancePatchStates).
-    /// A node that was never scanned is left out.
+    /// The patch states of these nodes, at most 50 (DescribeInstancePatchStates, all pages). A node that was never
+    /// scanned is left out.
     fn patch_states(
         &self,
         location: &Location,

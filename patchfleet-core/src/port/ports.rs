@@ -24,7 +24,7 @@ pub struct Ports {
 }
 
 impl Ports {
-    /// The ports that one value implements, with a clock.
+    /// The ports of one value that implements all of them, with a clock.
     #[must_use]
     pub fn of<T>(world: T, clock: Arc<dyn Clock>) -> Self
     where
@@ -42,7 +42,7 @@ impl Ports {
         }
     }
 
-    /// Those with which results are read.
+    /// The ports with which results are read.
     #[must_use]
     pub fn results(&self) -> ResultPorts<'_> {
         ResultPorts {

@@ -1,4 +1,4 @@
-//! The report as a value: its JSON is what `patchfleet run --output json` prints.
+//! The report as a value. Its JSON is what `patchfleet run --output json` prints.
 
 use crate::campaign::NodeRows;
 use crate::campaign::{LocationState, StartState, State};
@@ -25,7 +25,7 @@ pub struct Report {
     pub operation: Operation,
     /// How it ended.
     pub outcome: ReportOutcome,
-    /// Why locations were left out that had not been begun, if any was.
+    /// Why locations were never begun, if that is so of any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_out_because: Option<String>,
     /// When its plan was written down.
@@ -43,7 +43,7 @@ pub struct Report {
     pub locations: Vec<LocationReport>,
     /// Every candidate that was not planned, as the plan has it.
     pub skipped: Vec<Skip>,
-    /// Every node that did not reach its goal and is known by its id, ordered by location and id.
+    /// Every node that did not reach its goal, if its id is known, ordered by location and id.
     pub needs_action: Vec<NodeReport>,
     /// The sums.
     pub totals: Totals,
@@ -124,10 +124,10 @@ pub struct LocationReport {
     pub region: Region,
     /// What became of it; `None` (`null`) until that is known.
     pub outcome: Option<LocationOutcome>,
-    /// Whether nothing is known to run there yet, of those that have no outcome.
+    /// Whether it has no outcome, and nothing is known to run there yet.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub waiting: bool,
-    /// Whether a unit has it of which nobody knows if it runs.
+    /// Whether it belongs to a unit of which nobody knows whether it runs.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unresolved: bool,
     /// The outcome in words; empty if it needs none.
@@ -137,12 +137,12 @@ pub struct LocationReport {
     /// How many nodes the plan was made for; `None` if they were not counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub planned: Option<u32>,
-    /// How many of its nodes are more than that: they joined the selection after the census. Where the
-    /// plan names its nodes, each of them is in `nodes` whether it left or not, so this is exact.
+    /// How many of its nodes joined the selection after the census. Where the plan names its nodes, each of them is in
+    /// `nodes` whether it left or not, so this number is exact.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub joined: u32,
-    /// How many of its nodes that need action are not in [`Report::needs_action`]: those that are known
-    /// by number alone, and those whose rows were lost or damaged.
+    /// How many of its nodes that need action are not in [`Report::needs_action`]. Only their number is known, or their
+    /// rows were lost or damaged.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub unnamed: u32,
 }
@@ -166,7 +166,7 @@ pub struct NodeReport {
     pub node: NodeId,
     /// What became of it.
     pub outcome: NodeOutcome,
-    /// Whether it joined the selection after the census, so that the plan does not have it.
+    /// Whether it joined the selection after the census. The plan does not have it then.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub joined: bool,
     /// Why, in words.
@@ -195,14 +195,14 @@ pub struct Totals {
 }
 
 impl Report {
-    /// Makes the report of a campaign, ended or not. Rows are read one location at a time, and
-    /// only those that need action are kept. What may still be done about a unit that is unresolved is said as of `now`:
-    /// a cutoff may have come since the last record.
+    /// Makes the report of a campaign, ended or not. Rows are read one location at a time, and only those that need
+    /// action are kept. What may still be done about an unresolved unit is said as of `now`, since a cutoff may have come
+    /// after the last record.
     ///
     /// # Errors
     ///
-    /// Whatever keeps the rows from being read. Rows that are damaged are not an error: the log has the
-    /// numbers, and [`LocationReport::unnamed`] says how many nodes have no name.
+    /// The error of reading the rows. Damaged rows are no error, because the log has the numbers, and
+    /// [`LocationReport::unnamed`] says how many nodes have no name.
     pub(crate) async fn build(state: &State, rows: &dyn NodeRows, now: Timestamp) -> PortResult<Self> {
         let plan = state.plan();
         let goal = plan.request.goal();
@@ -314,7 +314,7 @@ impl Report {
         })
     }
 
-    /// The report without its times: equal for the same campaign run twice in the same world.
+    /// The report without its times. Two runs of the same campaign in the same world give equal ones.
     #[must_use]
     pub fn without_times(mut self) -> Self {
         self.started_at = None;
@@ -322,11 +322,14 @@ impl Report {
         self
     }
 
-    /// The exit code that says how it ended: 0 every targeted node reached its goal, or there was
-    /// nothing to do; 4 some did not, or a location was skipped as unknown, or it has not ended, as while a start is
-    /// unresolved;
-    /// 5 halted by a budget, the cutoff, a changed runbook or somebody else's cancel; 3 another campaign had the
-    /// request's name, and nothing was begun.
+    /// The exit code that says how it ended.
+    ///
+    /// | code | meaning |
+    /// |---|---|
+    /// | 0 | every targeted node reached its goal, or there was nothing to do |
+    /// | 3 | another campaign had the request's name, and nothing was begun |
+    /// | 4 | some node did not reach its goal, a location was skipped as unknown, or the campaign has not ended |
+    /// | 5 | halted by a budget, the cutoff, a changed runbook or somebody else's cancel |
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self.outcome {
@@ -339,7 +342,7 @@ impl Report {
 }
 
 impl LocationReport {
-    /// One location, of which several units may each have a part of the nodes.
+    /// One location. Several units may each have a part of its nodes.
     fn of(location: &Location, parts: &[&LocationState], planned: Option<u32>) -> Self {
         let mut nodes = Tally::default();
         let mut worst: Option<(LocationOutcome, &str)> = None;

@@ -6,8 +6,8 @@ use uuid::Uuid;
 /// The commands that look for campaigns in a log.
 const OF_A_LOG: [&str; 5] = ["resume", "abandon", "collect", "report", "status"];
 
-/// `words` in which every command about a campaign names the folder of its log. What core says does not know where
-/// the log is. With no `log` the words stay as they are, as they do where a command names one already.
+/// `words` in which every command about a campaign names the folder of its log. Core does not know where the log is, so
+/// its words have no folder. Without a `log` the words stay as they are. So does a command that names a folder already.
 ///
 /// ```
 /// use patchfleet_core::text::in_log;

@@ -2,9 +2,8 @@
 
 use std::ops::Range;
 
-/// Rows under each other, a line each that begins with `indent`. Each column is as wide as its widest
-/// cell, in characters. The columns in `right` (from 0) are aligned at their end. Nothing stands behind the
-/// last cell that is not empty.
+/// Rows in aligned columns, a line for each row, after `indent`. Each column is as wide as its widest cell, in
+/// characters. The columns in `right` (from 0) are aligned to the right. No line ends in spaces.
 #[must_use]
 pub(crate) fn table<R: AsRef<[String]>>(indent: &str, rows: &[R], right: Range<usize>) -> String {
     let columns = rows

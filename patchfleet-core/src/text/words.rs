@@ -2,10 +2,10 @@
 
 use std::fmt::{Display, Write as _};
 
-/// How many names [`names`] shows. What there is more of is counted.
+/// How many names [`names`] shows. The others are counted.
 const NAMES: usize = 5;
 
-/// So many of a thing whose plural takes an s.
+/// A number of things, in words. The thing's plural must end in s.
 ///
 /// ```
 /// use patchfleet_core::text::counted;
@@ -17,7 +17,7 @@ pub fn counted<N: Display + PartialEq + From<u8> + Copy>(n: N, thing: &str) -> S
     format!("{n} {thing}{}", by_number(n, "", "s"))
 }
 
-/// The word that goes with so many: `one` with 1, `several` with every other number.
+/// The word that goes with a number: `one` with 1, and `several` with every other number.
 ///
 /// ```
 /// use patchfleet_core::text::{by_number, counted};
@@ -30,7 +30,7 @@ pub fn by_number<'a, N: PartialEq + From<u8>>(n: N, one: &'a str, several: &'a s
     if n == N::from(1) { one } else { several }
 }
 
-/// Names in a line that stays short: the first five, and how many more there are.
+/// Names in a short line: the first five, and how many more there are.
 ///
 /// ```
 /// use patchfleet_core::text::names;

@@ -8,21 +8,21 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// StartAutomationExecution's input, less the `ClientToken`. It has exactly one target location:
-/// what several entries do to each other's rate controls is undocumented.
+/// StartAutomationExecution's input without the `ClientToken`. It has exactly one target location, because AWS does not
+/// document what several do to each other's rate controls.
 ///
-/// Its JSON and its `Debug` have the digest of a presigned URL in place of the URL; what is sent is
-/// made of the fields.
+/// Its JSON and its `Debug` have the digest of a presigned URL in place of the URL. What is sent is made of the fields,
+/// which have the URL.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct StartRequest {
     /// The runbook.
     pub document_name: DocumentName,
-    /// The version of it that runs; without one AWS takes the default version.
+    /// The version of it that runs. `None` lets AWS take the default version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub document_version: Option<DocumentVersion>,
-    /// Its parameters. AWS takes 1 to 200 keys of 1 to 50 characters, each with 0 to 50 values of
-    /// 1 to 512 characters: an empty text cannot be sent, so an unset parameter is left out.
+    /// Its parameters. AWS takes 1 to 200 keys of 1 to 50 characters, each with 0 to 50 values of 1 to 512 characters.
+    /// So an empty text cannot be sent, and a parameter that is not set is left out.
     #[serde(serialize_with = "presigned::serialize_parameters")]
     pub parameters: BTreeMap<String, Vec<String>>,
     /// Where it runs: one rectangle of accounts and Regions.

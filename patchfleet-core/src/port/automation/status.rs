@@ -5,8 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// `AutomationExecutionStatus`, which is also a step's status.
 ///
-/// The statuses of Change Manager and of approvals are kept by name: they have no meaning of
-/// their own here, beyond whether they are final.
+/// The statuses of Change Manager and of approvals are kept by name. Core asks of them only whether they are final.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub enum ExecutionStatus {
@@ -47,15 +46,15 @@ impl ExecutionStatus {
         }
     }
 
-    /// Whether somebody has cancelled it, whether or not it has ended by now.
+    /// Whether somebody has cancelled it. It may not have ended yet.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         matches!(self, Self::Cancelling | Self::Cancelled)
     }
 
-    /// Whether nothing more will happen. Documented as final: Success, TimedOut, Cancelled,
-    /// Failed; final by their names: Rejected, ChangeCalendarOverrideRejected, CompletedWith…,
-    /// Exited. A status that nobody knows is taken for open: it is looked at again.
+    /// Whether nothing more will happen. Success, TimedOut, Cancelled and Failed are documented as final. Rejected,
+    /// ChangeCalendarOverrideRejected, CompletedWith… and Exited are final by their names. An unknown status is taken
+    /// for open, so the execution is looked at again.
     #[must_use]
     pub fn is_terminal(&self) -> bool {
         match self {

@@ -39,14 +39,13 @@ impl CommandStatus {
         }
     }
 
-    /// Whether somebody has cancelled it, whether or not it has ended by now.
+    /// Whether somebody has cancelled it. It may not have ended yet.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         matches!(self, Self::Cancelling | Self::Cancelled)
     }
 
-    /// Whether nothing more will happen. A status that nobody knows is taken for open, as
-    /// [`ExecutionStatus`](crate::port::ExecutionStatus) takes it: it is looked at again.
+    /// Whether nothing more will happen. An unknown status is taken for open, so the command is looked at again.
     #[must_use]
     pub fn is_terminal(&self) -> bool {
         match self {
@@ -88,19 +87,19 @@ pub enum InvocationStatus {
     Failed,
     /// Started and not ended in time.
     ExecutionTimedOut,
-    /// The command expired before the node had answered. Not every such node was out of reach: at
-    /// the end of a command every node that is InProgress, Pending or Delayed becomes this (seen).
+    /// The command expired before the node had answered. Such a node need not have been out of reach. At the end of a
+    /// command every node that is InProgress, Pending or Delayed gets this status (recorded).
     DeliveryTimedOut,
-    /// Cannot be delivered: the node is gone, or does not answer.
+    /// Cannot be delivered, because the node is gone or does not answer.
     Undeliverable,
-    /// Not delivered: access is denied.
+    /// Not delivered, because access is denied.
     AccessDenied,
-    /// Not delivered: the document does not know the node's platform.
+    /// Not delivered, because the document does not know the node's platform.
     InvalidPlatform,
     /// Cancelled by somebody.
     Cancelled,
-    /// Not sent, because the command had reached its error limit; or, where an alarm ended the
-    /// command, perhaps sent and still at work: the script runs on (seen).
+    /// Not sent, because the command had reached its error limit. Where an alarm ended the command, the node may also be
+    /// at work, since the script runs on (recorded).
     Terminated,
     /// A status that this version does not know, by AWS's name for it.
     Other(String),
