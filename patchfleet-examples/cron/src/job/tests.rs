@@ -1,12 +1,16 @@
+use super::notices::notices;
 use super::*;
 use patchfleet_core::id::{AccountId, EventSource, OrgParent, OuId};
+use patchfleet_core::plan::Planning;
 use patchfleet_core::port::{
-    AccountView, BoxFuture, Caller, Directory, Page, PageToken, PlacedAccount, PortResult, RegionView,
+    AccountView, BoxFuture, Caller, Clock, Directory, Page, PageToken, PlacedAccount, PortResult, Ports,
+    RegionView,
 };
+use patchfleet_core::request::Access;
 use patchfleet_sim::builtin::CALM;
 use patchfleet_sim::world::World;
 use patchfleet_sim::{ClockMode, MemoryPorts, SimClock};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 mod trouble;
 

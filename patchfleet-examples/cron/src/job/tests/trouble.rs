@@ -4,6 +4,7 @@ use super::*;
 use patchfleet_core::campaign::{Appended, CampaignLog, LogKey, Record};
 use patchfleet_core::id::RequestName;
 use patchfleet_core::outcome::FinishedOutcome;
+use patchfleet_core::port::{PortError, PortErrorKind};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 use tracing::instrument::WithSubscriber as _;

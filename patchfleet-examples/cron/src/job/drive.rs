@@ -1,0 +1,143 @@
+//! A campaign that is open, driven to its end.
+
+use super::notices::{notices, watching};
+use super::trouble::Trouble;
+use super::{Event, Failure, Job, Reach};
+use jiff::SignedDuration;
+use patchfleet_core::campaign::{DriveError, Notices, Observer};
+use patchfleet_core::id::{CampaignId, WriterId};
+use patchfleet_core::port::Ports;
+use patchfleet_core::report::Report;
+use patchfleet_core::request::PatchRequest;
+use patchfleet_core::text::{in_log, one_line};
+use patchfleet_core::{CampaignError, Campaigns};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use uuid::Uuid;
+
+/// A campaign that another process left open, and that is over now.
+pub(super) struct Finished {
+    pub(super) report: Box<Report>,
+    /// Whether somebody who asks for the request now means this campaign, because the process died and is started
+    /// again. A request file that has changed since then asks for another campaign, and so does tomorrow's run.
+    pub(super) is_wanted_again: bool,
+}
+
+/// How long after its plan a campaign that was left open is the one that `--once` asks for. Less than a
+/// day, so that the next run of a daily schedule is a campaign of its own.
+const LONGEST_RESTART: SignedDuration = SignedDuration::from_hours(22);
+
+impl<R: Reach> Job<R> {
+    /// Drives the campaign to its end that was left open, if there is one. If nobody has driven it for longer
+    /// than a slot may be late, nothing more of it is begun, unless it is the one that is asked for now.
+    pub(super) async fn left_open(
+        &self,
+        request: &PatchRequest,
+        event: Option<&Event>,
+    ) -> Result<Option<Finished>, Failure> {
+        let mut trouble = Trouble::new(self);
+        let (open, state) = loop {
+            let found = async {
+                let Some(open) = self.store.open_campaign(&request.name).await? else {
+                    return Ok(None);
+                };
+                Ok(self.store.load(open).await?.map(|state| (open, state)))
+            };
+            match found.await {
+                Ok(Some(found)) => break found,
+                Ok(None) => return Ok(None),
+                Err(failure) => {
+                    let what = "whether a campaign is open is not known";
+                    if !trouble.is_waited_out(what, &failure, trouble.until()).await {
+                        return Err(failure);
+                    }
+                }
+            }
+        };
+        tracing::info!("going on with campaign {open}");
+        let now = self.reach.clock().now();
+        let is_same = state.plan().request.digest() == request.digest();
+        let is_wanted_again = is_same && now.duration_since(state.planned_at()) <= LONGEST_RESTART;
+        let is_wanted = matches!(event, Some(Event::Once)) && is_wanted_again;
+        let longest_gap = (!is_wanted).then_some(self.late);
+        let report = self.to_its_end(open, longest_gap).await?;
+        Ok(Some(Finished {
+            report,
+            is_wanted_again,
+        }))
+    }
+
+    /// Drives an open campaign to its end, and goes on after trouble that may pass. If nobody drives it for
+    /// longer than `longest_gap`, before or meanwhile, nothing more of it is begun.
+    pub(super) async fn to_its_end(
+        &self,
+        campaign: CampaignId,
+        longest_gap: Option<SignedDuration>,
+    ) -> Result<Box<Report>, Failure> {
+        let (mut trouble, mut records) = (Trouble::new(self), None);
+        loop {
+            let failure = match self.drive(campaign, longest_gap).await {
+                Ok(report) => return Ok(report),
+                Err(failure) => failure,
+            };
+            // Where it gets on in between, the trouble is a new one.
+            let now = self.store.load(campaign).await.ok().flatten();
+            let now = now.map(|state| state.next_seq());
+            if now.is_some() && now != records {
+                trouble = Trouble::new(self);
+                records = now;
+            }
+            let what = format!("campaign {campaign} is open and nobody drives it");
+            if !trouble.is_waited_out(&what, &failure, trouble.until()).await {
+                return Err(failure);
+            }
+        }
+    }
+
+    /// Drives an open campaign to its end, as it was planned: the file may have changed since. Nothing more of
+    /// it is begun if nobody drives it for longer than `longest_gap`.
+    async fn drive(
+        &self,
+        campaign: CampaignId,
+        longest_gap: Option<SignedDuration>,
+    ) -> Result<Box<Report>, Failure> {
+        let Some(state) = self.store.load(campaign).await? else {
+            return Err(DriveError::NoSuchCampaign { campaign }.into());
+        };
+        let ports = self.reach.ports(&state.plan().request.access).await?;
+        let notices = notices();
+        let campaigns = self.campaigns(&ports, &notices);
+        let campaign = campaigns.resume(&state).await?;
+        let run = async {
+            match longest_gap {
+                Some(longest_gap) => campaign.run_unless_left(longest_gap).await,
+                None => campaign.run().await,
+            }
+        };
+        let report = match watching(&notices, &*ports.clock, run).await {
+            // Only a person can say what becomes of it.
+            Err(CampaignError::Driving(open @ DriveError::Unresolved { .. })) => {
+                tracing::error!("{}", one_line(&self.told(&open.to_string())));
+                campaign.report().await?
+            }
+            driven => driven?,
+        };
+        Ok(Box::new(report))
+    }
+
+    pub(super) fn campaigns(&self, ports: &Ports, notices: &Notices) -> Campaigns {
+        let writer = WriterId::from_uuid(Uuid::new_v4());
+        let (told, log) = (Mutex::new(BTreeSet::new()), self.log.clone());
+        let observer: Observer = Arc::new(move |record, state| {
+            for warning in record.events.iter().filter_map(|event| state.warning(event)) {
+                let is_news = told.lock().is_ok_and(|mut told| told.insert(warning.clone()));
+                if is_news {
+                    tracing::warn!("{}", one_line(&in_log(&warning, Some(&log))));
+                }
+            }
+        });
+        Campaigns::new(ports.clone(), self.store.clone(), writer)
+            .observed_by(observer)
+            .noticed_by(notices.clone())
+    }
+}

@@ -1,0 +1,69 @@
+//! Why a campaign has no report, and whether that may pass by itself.
+
+use patchfleet_core::campaign::DriveError;
+use patchfleet_core::port::{PortError, PortErrorKind};
+use patchfleet_core::problem::chain;
+use patchfleet_core::refusal::Refusal;
+use patchfleet_core::text::one_line;
+use patchfleet_core::{CampaignError, Remedy};
+use std::error::Error;
+
+/// Why there is no report.
+pub(crate) enum Failure {
+    /// Refused before anything was started.
+    Refused(Refusal),
+    /// AWS's settings are missing or wrong.
+    Settings(PortError),
+    /// Something that may pass, such as an AWS that denies or throttles, or a full disk.
+    Passing(Box<dyn Error + Send + Sync>),
+    /// Anything else.
+    Unexpected(Box<dyn Error + Send + Sync>),
+}
+
+impl Failure {
+    /// Whether it may pass by itself, or by somebody who is awake.
+    pub(super) fn may_pass(&self) -> bool {
+        match self {
+            Self::Passing(_) => true,
+            // Others renew credentials.
+            Self::Settings(error) => error.kind() == PortErrorKind::Credentials,
+            Self::Refused(_) | Self::Unexpected(_) => false,
+        }
+    }
+
+    /// What happened, in one line.
+    pub(super) fn words(&self) -> String {
+        match self {
+            Self::Refused(refusal) => refusal.to_string(),
+            Self::Settings(error) => error.chain(),
+            Self::Passing(error) | Self::Unexpected(error) => one_line(&chain(error.as_ref())),
+        }
+    }
+}
+
+impl From<PortError> for Failure {
+    fn from(error: PortError) -> Self {
+        CampaignError::from(error).into()
+    }
+}
+
+impl From<DriveError> for Failure {
+    fn from(error: DriveError) -> Self {
+        CampaignError::from(error).into()
+    }
+}
+
+impl From<CampaignError> for Failure {
+    fn from(error: CampaignError) -> Self {
+        match (error.remedy(), error) {
+            (_, CampaignError::Refused(refusal)) => Self::Refused(refusal),
+            (_, CampaignError::NoPlace(source)) => Self::Settings(source),
+            // The folder that --log names cannot be used.
+            (Remedy::OtherPlace, CampaignError::Driving(DriveError::NotBegun { source, .. })) => {
+                Self::Settings(source)
+            }
+            (Remedy::TryLater, error) => Self::Passing(Box::new(error)),
+            (_, error) => Self::Unexpected(Box::new(error)),
+        }
+    }
+}
