@@ -5,7 +5,7 @@ use super::{
     check::{given, page_size},
     executions::{bad_token, is_here},
     input,
-    page::{Grows, page},
+    page::{Grows, listing_here, page},
     time::WireTime,
 };
 use crate::world::{Command, Node, Status, Target, World, is_error};
@@ -266,11 +266,10 @@ impl Operation for ListCommands {
                 .iter()
                 .all(|filter| matches(filter, one, (status.as_str(), details)))
         });
-        let listing = format!(
-            "commands/{}/{}/{}",
-            caller.account,
-            caller.region,
-            json!([self.command_id, self.instance_id, filters])
+        let listing = listing_here(
+            "commands",
+            caller,
+            json!([self.command_id, self.instance_id, filters]),
         );
         let (found, next_token) = page(
             world,

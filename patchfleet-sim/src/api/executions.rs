@@ -10,7 +10,7 @@ use super::{
     ApiError, Caller, Operation, Service,
     check::{given, page_size},
     input,
-    page::{Grows, page},
+    page::{Grows, listing_here, page},
 };
 use crate::world::{Execution, Step, World};
 use patchfleet_core::id::Location;
@@ -189,12 +189,7 @@ impl Operation for DescribeAutomationExecutions {
         found.retain(listed);
         found.retain(|one| filters.iter().all(|filter| filter.takes(world, one)));
         found.sort_by(|one, other| other.age().cmp(&one.age()));
-        let listing = format!(
-            "executions/{}/{}/{}",
-            caller.account,
-            caller.region,
-            json!(filters)
-        );
+        let listing = listing_here("executions", caller, json!(filters));
         let (found, next_token) = page(
             world,
             &listing,

@@ -9,7 +9,7 @@ use super::{
     },
     executions::bad_token,
     input,
-    page::{Grows, page},
+    page::{Grows, listing_here, page},
     time::{WireTime, iso, iso_span},
 };
 use crate::world::{Command, Invocation, Node, Plugin, World, after};
@@ -152,11 +152,10 @@ impl Operation for ListCommandInvocations {
                 }
             }
         }
-        let listing = format!(
-            "invocations/{}/{}/{}",
-            caller.account,
-            caller.region,
-            json!([self.command_id, self.instance_id, filters])
+        let listing = listing_here(
+            "invocations",
+            caller,
+            json!([self.command_id, self.instance_id, filters]),
         );
         let (found, next_token) = page(
             world,

@@ -3,7 +3,9 @@
 //! In a world with `short_pages` pages are shorter than was asked for, and some are empty with more
 //! to come, as AWS's listings may be at any time.
 
+use super::Caller;
 use crate::{seed::Seed, world::World};
+use std::fmt;
 
 /// Which end of a listing stays where it is while entries are added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +18,11 @@ pub(crate) enum Grows {
 
 /// A flag in a token's place. The page that gave the token was empty, so the next one is not.
 const AFTER_EMPTY: u64 = 1 << 63;
+
+/// The name of a listing in the caller's account and Region. `asked` is what selects its entries.
+pub(crate) fn listing_here(name: &str, caller: &Caller, asked: impl fmt::Display) -> String {
+    format!("{name}/{}/{}/{asked}", caller.account, caller.region)
+}
 
 /// The page of `items` that `token` asks for, with the token of the next. `listing` names the
 /// listing with all that selects its entries. `None`: the token is not of this listing.

@@ -17,13 +17,9 @@ async fn interrupted_simulation(bench: &Bench) -> String {
         logs.any(|log| std::fs::read_to_string(log).is_ok_and(|log| log.lines().count() > 2))
     };
     kill_once(command, is_under_way).await;
-    let status = bench
-        .run(&["status", "--log", "log", "--output", "json"])
-        .exits(0)
-        .json();
-    let of = |field| status.pointer(field).and_then(|field| field.as_str()).unwrap();
-    assert_eq!(of("/0/outcome"), "open", "{status}");
-    of("/0/campaign_id").to_owned()
+    let (campaign, outcome) = bench.newest();
+    assert_eq!(outcome, "open");
+    campaign
 }
 
 #[tokio::test]
@@ -147,11 +143,7 @@ async fn resume_says_where_to_look_when_every_campaign_is_over() {
         "patchfleet: no campaign in the folder log is open: `patchfleet report --log log` says how the newest ended\n"
     );
     // What is over cannot be closed, by whatever name the campaign is meant.
-    let status = bench
-        .run(&["status", "--log", "log", "--output", "json"])
-        .exits(0)
-        .json();
-    let campaign = status[0]["campaign_id"].as_str().unwrap();
+    let (campaign, _) = bench.newest();
     let abandon = ["abandon", &campaign[..8], "--log", "log"];
     let refused = finish(against(&bench, &aws, "us-east-1", &abandon))
         .await
@@ -167,11 +159,7 @@ async fn abandon_says_what_to_do_while_aws_still_knows_the_campaign() {
     bench.file("request.toml", CALM.request);
     let run = ["run", "-f", "request.toml", "--log", "log"];
     kill_once(against(&bench, &aws, "us-east-1", &run), || starts(&aws) > 0).await;
-    let status = bench
-        .run(&["status", "--log", "log", "--output", "json"])
-        .exits(0)
-        .json();
-    let campaign = status[0]["campaign_id"].as_str().unwrap();
+    let (campaign, _) = bench.newest();
     let abandon = ["abandon", &campaign[..8], "--log", "log"];
     let refused = finish(against(&bench, &aws, "us-east-1", &abandon))
         .await
@@ -218,16 +206,12 @@ fn a_campaign_is_found_by_the_beginning_of_its_id() {
     bench
         .run(&["run", "--sim", "--sim-speed", SPEED, "--log", "log"])
         .exits(0);
-    let status = bench
-        .run(&["status", "--log", "log", "--output", "json"])
-        .exits(0)
-        .json();
-    let campaign = status[0]["campaign_id"].as_str().unwrap();
-    for id in [&campaign[..8], campaign] {
+    let (campaign, _) = bench.newest();
+    for id in [&campaign[..8], &campaign] {
         let report = bench.run(&["report", id, "--log", "log"]).exits(0);
-        assert!(report.stdout.contains(campaign), "{}", report.stdout);
+        assert!(report.stdout.contains(&campaign), "{}", report.stdout);
         let status = bench.run(&["status", id, "--log", "log"]).exits(0);
-        assert!(status.stdout.contains(campaign), "{}", status.stdout);
+        assert!(status.stdout.contains(&campaign), "{}", status.stdout);
     }
     let short = bench.run(&["report", &campaign[..3], "--log", "log"]).exits(2);
     assert!(

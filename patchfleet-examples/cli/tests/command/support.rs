@@ -73,6 +73,14 @@ impl Bench {
     pub(crate) fn run(&self, args: &[&str]) -> Ran {
         ran(&mut self.command(args))
     }
+
+    /// The newest campaign of the folder `log` here: its id, and its outcome as `status` says it.
+    pub(crate) fn newest(&self) -> (String, String) {
+        let status = self.run(&["status", "--log", "log", "--output", "json"]).exits(0);
+        let status = status.json();
+        let of = |field| status.pointer(field).and_then(Value::as_str).unwrap().to_owned();
+        (of("/0/campaign_id"), of("/0/outcome"))
+    }
 }
 
 pub(crate) fn ran(command: &mut Command) -> Ran {

@@ -7,7 +7,7 @@ use crate::{
         check::{given, page_size},
         executions::bad_token,
         input,
-        page::{Grows, page},
+        page::{Grows, listing_here, page},
         time::WireTime,
     },
     world::{DocumentOwner, FoundDocument, Tag, World},
@@ -230,12 +230,7 @@ impl Operation for ListDocuments {
             .filter(|(found, one)| filters.iter().all(|filter| passes(one, found, filter)))
             .map(|(_, one)| one)
             .collect();
-        let listing = format!(
-            "documents/{}/{}/{}",
-            caller.account,
-            caller.region,
-            json!(filters)
-        );
+        let listing = listing_here("documents", caller, json!(filters));
         let (document_identifiers, next_token) = page(
             world,
             &listing,

@@ -7,7 +7,7 @@ use crate::{
         check::{given, page_size},
         executions::bad_token,
         input,
-        page::{Grows, page_of_some},
+        page::{Grows, listing_here, page_of_some},
         time::WireTime,
     },
     world::{DocumentFormat, DocumentVersion, FoundDocument, World, convert},
@@ -175,12 +175,7 @@ impl Operation for ListDocumentVersions {
             .filter(|(number, _)| found.may_read(**number))
             .map(shape)
             .collect();
-        let listing = format!(
-            "versions/{}/{}/{}",
-            caller.account,
-            caller.region,
-            shown_name(&found, caller)
-        );
+        let listing = listing_here("versions", caller, shown_name(&found, caller));
         let (document_versions, next_token) = page_of_some(
             world,
             &listing,

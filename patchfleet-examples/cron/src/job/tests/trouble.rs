@@ -6,7 +6,7 @@ use patchfleet_core::id::RequestName;
 use patchfleet_core::outcome::FinishedOutcome;
 use patchfleet_core::port::{PortError, PortErrorKind};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc;
+use std::sync::{Once, mpsc};
 use tracing::instrument::WithSubscriber as _;
 
 /// A job over the calm world, in which one execution runs after the other, and calls are denied.
@@ -333,6 +333,13 @@ async fn a_slot_that_another_process_has_begun_meanwhile_is_driven_with_that_one
 
 /// What work logs, beside what it gives.
 async fn heard<T>(work: impl Future<Output = T>) -> (T, String) {
+    // Where no subscriber takes a line for a moment, tracing remembers so, and would drop the line for the others. Tests
+    // that run side by side come and go, and this one stays.
+    static LISTENS: Once = Once::new();
+    LISTENS.call_once(|| {
+        let quiet = tracing_subscriber::fmt().with_writer(std::io::sink).finish();
+        tracing::subscriber::set_global_default(quiet).unwrap();
+    });
     let (send, receive) = mpsc::channel::<Vec<u8>>();
     let subscriber = tracing_subscriber::fmt()
         .with_ansi(false)
