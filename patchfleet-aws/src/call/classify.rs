@@ -1,5 +1,4 @@
-//! From the SDK's error to core's: its kind, whether the call may have taken effect, and AWS's own words,
-//! once.
+//! From the SDK's error to core's error, with its kind, whether the call may have taken effect, and AWS's own words.
 
 use super::error::{CallError, Refusal, RoleError};
 use aws_credential_types::provider::error::CredentialsError;
@@ -84,7 +83,7 @@ where
     }
 }
 
-/// The answer as core's table of AWS's errors takes it.
+/// The answer, in the shape that core's table of AWS's errors takes.
 fn answered<'a>(code: Option<&'a str>, response: &HttpResponse, is_central: bool) -> AwsError<'a> {
     AwsError {
         code,
@@ -93,8 +92,7 @@ fn answered<'a>(code: Option<&'a str>, response: &HttpResponse, is_central: bool
     }
 }
 
-/// Whether the request never left: there were no credentials to sign it with, or nobody to connect
-/// to.
+/// Whether the request was never sent, because there were no credentials to sign it with, or no connection came about.
 pub(super) fn was_never_sent(error: &(dyn Error + 'static)) -> bool {
     causes(error).any(|cause| {
         cause.is::<CredentialsError>()

@@ -46,8 +46,8 @@ impl CallError {
         self.says_expired && self.error.sent() == Sent::No
     }
 
-    /// The error of a call that asked who the caller is. AWS gives the same answer to a wrong key and in a Region that
-    /// the key's account has not enabled (seen), so both are named.
+    /// The error of a call that asked who the caller is. AWS answers a wrong key as it answers a Region that the key's
+    /// account has not enabled (recorded), so the error names both.
     pub(crate) fn of_who_calls(self, central: &Region) -> Self {
         let is_unknown = self.kind() == PortErrorKind::Credentials && !self.says_expired;
         if !is_unknown || self.code.is_none() {
@@ -73,7 +73,7 @@ impl CallError {
         self.error.sent()
     }
 
-    /// The error of a throttled call that is given up, after AWS answered no such call for `dry_for`.
+    /// The error of a throttled call that is given up. AWS has answered no call of this operation there for `dry_for`.
     pub(super) fn out_of_patience(
         self,
         operation: Operation,
@@ -96,7 +96,7 @@ impl CallError {
     }
 }
 
-/// A failure about which AWS said nothing, such as a listing without end.
+/// A failure of which AWS has said nothing, such as a listing without end.
 impl From<PortError> for CallError {
     fn from(error: PortError) -> Self {
         Self::answered(error, None, false)
@@ -119,7 +119,7 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    /// The part of it that is the same each time.
+    /// The part of it that does not differ from call to call.
     pub(super) fn words(&self) -> String {
         let code = self.code.as_deref().unwrap_or("an error without a code");
         match self.message.as_deref() {

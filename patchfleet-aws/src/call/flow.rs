@@ -28,9 +28,9 @@ pub(super) struct Passed {
     halvings: u64,
 }
 
-/// The rate of one operation in one account and Region. It begins at a rate, halves when AWS throttles, and
-/// grows by an eighth a second while AWS answers: back to where it began, and beyond that, up to the
-/// fastest rate, as long as calls wait for it.
+/// The rate of one operation in one account and Region. It halves when AWS throttles, and grows by an eighth a second
+/// while AWS answers. Beyond the rate at which it began it grows only while calls wait for it, and never beyond the
+/// fastest rate.
 #[derive(Debug)]
 pub(super) struct Flow {
     begin: Rate,
@@ -46,7 +46,7 @@ pub(super) struct Flow {
     holds_back: bool,
 }
 
-/// A time without any answer but "slow down".
+/// A time in which AWS has done nothing but throttle.
 #[derive(Debug, Clone, Copy)]
 struct Dry {
     since: Timestamp,
@@ -80,8 +80,8 @@ impl Flow {
         }
     }
 
-    /// Lets a call through whose time has come. `None` if the rate has changed since its ticket was
-    /// given out: the call needs another ticket.
+    /// Lets a call through whose time has come. `None` if the rate has changed since its ticket was given out. The call
+    /// then needs another ticket.
     pub(super) fn pass(&mut self, ticket: Ticket, now: Timestamp) -> Option<Passed> {
         if !self.is_good(ticket) {
             return None;
@@ -96,7 +96,7 @@ impl Flow {
         ticket.setting == self.setting
     }
 
-    /// Whether the rate is below the one at which it began. It may grow soon, and a new ticket be earlier.
+    /// Whether the rate is below the one at which it began. It may grow soon, and a new ticket may then be earlier.
     pub(super) fn is_slowed(&self) -> bool {
         self.interval > self.begin.interval()
     }
@@ -116,7 +116,7 @@ impl Flow {
         if self.is_slowed() {
             self.set(faster.max(self.begin.interval()), now, self.last_call);
         } else if self.interval > self.fastest && self.holds_back {
-            // Tickets that are out stay good. Those after them are closer together.
+            // Tickets that were given out stay good. Later ones follow each other more closely.
             self.interval = faster.max(self.fastest);
             self.bucket.quicken(self.interval);
             self.changed_at = now;

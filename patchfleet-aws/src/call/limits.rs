@@ -6,12 +6,11 @@ use jiff::SignedDuration;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 
-/// So many times the rate that was chosen for it is the most that an operation is called, if AWS publishes
-/// no rate and throttles no call.
+/// How far a rate that was chosen may grow, as a multiple of itself, if AWS publishes no rate and throttles no call.
 const GROWS_TO: u32 = 8;
 
-/// How hard AWS is asked. Each operation has a rate in each account and Region, as AWS counts them.
-/// Over all of them together, so many calls may be under way at once.
+/// How hard AWS is asked. Each operation has a rate of its own in each account and Region, as AWS counts them. A second
+/// limit is for all calls together: how many may be under way at once.
 ///
 /// An operation begins at its rate. The rate halves when AWS throttles the operation there, and grows
 /// back by an eighth a second while AWS answers. It never exceeds a rate that is set, or one that AWS
@@ -19,10 +18,10 @@ const GROWS_TO: u32 = 8;
 /// a campaign shares it with everything else that runs in the account. While calls wait for it and AWS
 /// answers, it grows by an eighth a second to at most 8 times that.
 ///
-/// Calls at once begin at 32. They grow with each answer while others wait, up to the number that is set.
-/// They halve, at most once a second, where calls of two places or more, and of half of all places that
-/// were heard of within a second, were throttled or not answered. The trouble of fewer places is theirs,
-/// since AWS counts calls by account and Region.
+/// Calls at once begin at 32. They grow with each answer while other calls wait, up to the number that is set. They
+/// halve, at most once a second, if half of the places that were called within the last second are in trouble, and at
+/// least two are. A place, which is an account and a Region, is in trouble if its call was throttled or not answered.
+/// If fewer are, only their own rates change, since AWS counts calls by account and Region.
 ///
 /// ```
 /// use patchfleet_aws::{Limits, Operation, Rate};
@@ -58,8 +57,8 @@ impl Limits {
         None => NonZeroUsize::MIN,
     };
 
-    /// How long a throttled read is tried while AWS answers no other of its kind, unless set otherwise:
-    /// 5 minutes.
+    /// How long a throttled read is tried while AWS answers no other of its kind. Unless another time is set, it is 5
+    /// minutes.
     pub const DEFAULT_PATIENCE: SignedDuration = SignedDuration::from_mins(5);
 
     /// Sets how many calls may be under way at once, at most, over all accounts and Regions.

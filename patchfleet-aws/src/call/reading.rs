@@ -8,14 +8,14 @@ use std::error::Error;
 /// Why an answer cannot be read.
 pub(crate) type Unreadable = Box<dyn Error + Send + Sync>;
 
-/// A time of AWS's clock, to the millisecond. AWS sends a fraction of seconds, which the SDK reads as a
-/// float: .748 arrives as .747999.
+/// A time of AWS's clock, rounded to the millisecond. AWS sends fractions of a second, and the SDK reads them as a float,
+/// so .748 arrives as .747999.
 pub(crate) fn timestamp(time: &DateTime) -> Option<Timestamp> {
     let millis = time.as_nanos().checked_add(500_000)?.div_euclid(1_000_000);
     Timestamp::from_millisecond(i64::try_from(millis).ok()?).ok()
 }
 
-/// Where the next page begins. An empty token is none.
+/// Where the next page begins. An empty token counts as none.
 pub(super) fn next_page(token: Option<&str>) -> Option<PageToken> {
     token.filter(|token| !token.is_empty()).map(PageToken::new)
 }

@@ -1,17 +1,17 @@
-//! A call whose credentials have expired is made again with new ones. The SDK goes by the expiry that it
-//! was told, and does not do so. But AWS may end a session earlier: a role's sessions can be revoked,
-//! and clocks differ.
+//! A call whose credentials have expired is made again with new ones. The SDK does not do so, because it goes by the
+//! expiry that it was told. AWS may end a session earlier, since somebody can revoke a role's sessions, and clocks
+//! differ.
 
 use super::error::CallError;
 use patchfleet_core::port::BoxFuture;
 
 /// Whose credentials sign a call.
 pub(crate) trait Signer: Send + Sync {
-    /// The generation of the credentials that are given out now: how often some were forgotten.
+    /// The generation of the credentials that are given out now. It counts how often credentials were forgotten.
     fn generation(&self) -> BoxFuture<'_, u64>;
 
-    /// Forgets the credentials of this generation, which AWS no longer takes. Newer ones, which
-    /// another call has fetched, stay.
+    /// Forgets the credentials of this generation, which AWS no longer takes. Newer ones that another call has fetched
+    /// stay.
     fn forget(&self, generation: u64) -> BoxFuture<'_, ()>;
 }
 

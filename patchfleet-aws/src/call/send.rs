@@ -1,5 +1,4 @@
-//! One call: what is asked, where and with whose credentials. It knows how it is made, and how its
-//! answer is read.
+//! One call. It knows what is asked, where, and with whose credentials, how it is made, and how its answer is read.
 
 use super::classify;
 use super::error::CallError;
@@ -27,8 +26,8 @@ use std::sync::Arc;
 pub(crate) struct Sender {
     pace: Pace,
     central: Region,
-    /// The most times that a call is made, if its credentials expire or if it changes something. The
-    /// SDK makes a call that fails as often.
+    /// How often a call is made at most, if its credentials expire or if it changes something. The SDK makes a call that
+    /// fails as often.
     tries: u32,
 }
 
@@ -75,7 +74,7 @@ impl Sender {
     }
 }
 
-/// That nobody could be reached there, and what to look at.
+/// The error of a call that reached nobody, with what to look at.
 fn not_reached(asked: &str, region: &Region) -> String {
     let host = asked.rsplit_once("://").map_or(asked, |(_, host)| host);
     let host = host.split(':').next().unwrap_or(host);

@@ -1,5 +1,5 @@
-//! How many calls are under way at once, over all accounts and Regions. The number follows how calls end:
-//! it grows while they are answered and others wait, and halves where trouble is everywhere.
+//! How many calls are under way at once, over all accounts and Regions. The number grows while calls are answered and
+//! others wait. It halves if many places are in trouble at once.
 
 use super::place::Place;
 use jiff::{SignedDuration, Timestamp};
@@ -14,8 +14,8 @@ const BEGIN: usize = 32;
 /// The fewest calls at once, however much trouble there is.
 const FEWEST: usize = 4;
 
-/// For how long the end of a call says something of how its place is. The number of calls halves at most
-/// this often: calls that are under way together get into trouble together.
+/// For how long the end of a call tells whether its place is in trouble. The number of calls halves at most once in this
+/// time, because calls that are under way together get into trouble together.
 const FRESH: SignedDuration = SignedDuration::from_secs(1);
 
 /// The slots for calls under way.
@@ -30,7 +30,7 @@ pub(super) struct Slots {
 struct Width {
     slots: usize,
     most: usize,
-    /// Up to here each answer adds a slot. Beyond it, as many answers as there are slots add one.
+    /// Up to this number each answer adds a slot. Beyond it, it takes as many answers as there are slots to add one.
     quick_to: usize,
     answers: usize,
     /// Slots that are gone, and whose calls are still under way.
@@ -52,7 +52,7 @@ struct Health {
 pub(super) struct Slot<'s>(&'s Slots);
 
 impl Slots {
-    /// Slots of which there are never more than `most`.
+    /// Slots for at most `most` calls.
     pub(super) fn new(most: NonZeroUsize) -> Self {
         let most = most.get().min(Semaphore::MAX_PERMITS);
         let slots = most.min(BEGIN);
@@ -112,7 +112,7 @@ impl Slots {
         width.answers = 0;
         width.halved_at = now;
         let gone = before - width.slots;
-        // What is not free now is taken back when its call has ended.
+        // A slot that a call holds now is taken back when the call has ended.
         width.owed += gone - self.free.forget_permits(gone);
         (gone > 0).then_some(width.slots)
     }

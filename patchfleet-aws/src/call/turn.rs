@@ -1,5 +1,5 @@
-//! Each call waits for its turn, on the port's clock: for the rate of its operation, then for one of the
-//! slots. A call that AWS throttles waits for another turn.
+//! Each call waits for its turn, on the port's clock. It waits for the rate of its operation, and then for a slot. A call
+//! that AWS throttles waits for another turn.
 
 use super::error::CallError;
 use super::flow::{Flow, Passed};

@@ -1,5 +1,5 @@
-//! What became of each attempt of a call. The SDK retries by itself, and reports the last attempt only.
-//! But a first attempt whose answer was lost may have taken effect, even if the last one was refused.
+//! What became of each attempt of a call. The SDK retries by itself and reports only the last attempt. An earlier attempt
+//! whose answer was lost may have taken effect, even if the last one was refused.
 
 use super::classify::was_never_sent;
 use aws_credential_types::provider::SharedCredentialsProvider;

@@ -1,6 +1,6 @@
-//! Who signs the calls of every client: the role that the call names, or the caller. The SDK keeps the
-//! caller's credentials until their expiry, and for 15 minutes if they have none. Here they are forgotten
-//! as well when AWS says that they have expired. A role keeps its own.
+//! Who signs a call of any client. It is the role that the call names, or else the caller. The SDK keeps the caller's
+//! credentials until they expire, and for 15 minutes if they have no expiry. Here they are also forgotten when AWS says
+//! that they have expired. A role keeps its own credentials.
 
 use crate::call::{SignedBy, Signer};
 use aws_config::identity::IdentityCache;

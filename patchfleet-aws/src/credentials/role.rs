@@ -13,16 +13,14 @@ use std::fmt;
 use std::time::{Duration, SystemTime};
 use tokio::sync::Mutex;
 
-/// How long before their expiry credentials are replaced. No call takes as long, with all its retries.
+/// How long before their expiry credentials are replaced. A call with all its retries takes less.
 const REFRESH_AHEAD: Duration = Duration::from_secs(300);
 
-/// How long before their expiry credentials are used at all, if they could not be replaced.
+/// How long before their expiry credentials are used for the last time, if they could not be replaced.
 const LAST_MOMENT: Duration = Duration::from_secs(30);
 
-/// How long a refusal holds, so that STS is asked once for an account whose role is missing, and not
-/// once for each Region. A campaign tries for longer
-/// ([`OTHER_TRIES`](patchfleet_core::campaign::OTHER_TRIES)), so one refusal does not answer all its
-/// tries.
+/// How long a refusal holds. So for an account whose role is missing STS is asked once, and not once for each Region. A
+/// campaign tries for longer than this, so one refusal does not answer all its tries.
 const REFUSAL_HOLDS: SignedDuration = SignedDuration::from_secs(10);
 
 /// The role of one account, as it is assumed from the caller's own credentials.

@@ -96,8 +96,8 @@ impl Signers {
         let Some(role) = self.role(operation, location).await? else {
             return Ok(self.own_call(operation, location.clone()));
         };
-        // The client would ask for credentials too. Asked for here, a role that cannot be assumed is
-        // told from a call that failed.
+        // The client would ask for credentials, too. Asking here tells a role that cannot be assumed from a call that
+        // failed.
         if let Err(failure) = role.get().await {
             return Err(failure.of_call(operation, &location.clone().into()));
         }

@@ -1,5 +1,5 @@
-//! How a port begins a call. There is one client of the SDK for each service and Region, made when it is
-//! first needed. All clients share one HTTP client, and so its connections. Each call says who signs it.
+//! How a port begins a call. There is one client of the SDK for each service and Region. It is made when it is first
+//! needed. All clients share one HTTP client, and so its connections. Each call says who signs it.
 
 use crate::call::{Call, Operation, sdk};
 use crate::credentials::Signers;

@@ -5,23 +5,23 @@ use patchfleet_core::port::{BoxFuture, Clock};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The system's clock, which never goes back and never stands still. Where the system's is set back by more than a
-/// second, it runs on at its own pace until the system's has caught up: whoever waits for an instant is not kept
-/// waiting for as long as the system's clock was wrong.
+/// The system's clock, which never goes back and never stands still. If somebody sets the system's clock back by more than
+/// a second, this one runs on at its own pace until the system's has caught up. So nobody waits longer because the
+/// system's clock was wrong.
 ///
 /// Waiting needs tokio's timer.
 #[derive(Debug)]
 pub struct SystemClock {
-    /// The latest time that was given, and when by a clock that nobody sets.
+    /// The latest time that was given, and the reading of a clock that nobody sets at that moment.
     latest: Mutex<Option<(Timestamp, Instant)>>,
 }
 
 impl SystemClock {
-    /// Longest single wait. A clock that is set forward meanwhile, or a machine that wakes from
-    /// sleep, is noticed after at most this long.
+    /// The longest single wait. Within this time it is noticed that the clock was set forward, or that the machine woke
+    /// from sleep.
     const NAP: Duration = Duration::from_secs(30);
 
-    /// A clock that is slowed down to agree with others is never further behind itself than this.
+    /// A clock that is being slowed down, to agree with others, lags by no more than this.
     const STANDS_STILL: SignedDuration = SignedDuration::from_secs(1);
 
     /// A clock.

@@ -93,8 +93,8 @@ impl Directory for Aws {
     ) -> BoxFuture<'_, PortResult<Page<RegionView>>> {
         let account = account.clone();
         Box::pin(async move {
-            // Asked as the account itself, without `AccountId`: that one is for the management
-            // account, and needs trusted access for Account Management.
+            // Asked as the account itself, without `AccountId`. That parameter is for the management account, and needs
+            // trusted access for Account Management.
             let central = self.clients.signers.central().await?;
             let there = Location::new(account, central.region);
             let (call, client) = self.clients.account(Operation::ListRegions, &there).await?;
@@ -124,8 +124,8 @@ fn read_place(account: &Account) -> Result<PlacedAccount, ParseIdError> {
     Ok(PlacedAccount::at(read_account(account)?, paths))
 }
 
-/// A Region as ListRegions has it. `None` for one of a partition to come that cannot be used: it
-/// changes nothing. One that can be used must not be missed in silence.
+/// A Region as ListRegions has it. `None` for a Region of an unknown partition that cannot be used, since it changes
+/// nothing. One that can be used must not be missed in silence, so it is an error.
 fn read_region(region: &Region) -> Result<Option<RegionView>, Unreadable> {
     let status = region
         .region_opt_status()
@@ -140,7 +140,7 @@ fn read_region(region: &Region) -> Result<Option<RegionView>, Unreadable> {
     }
 }
 
-/// `State`, or where an answer has none, the retired `Status`.
+/// `State`, or the retired `Status` of an answer without it.
 fn read_state(account: &Account) -> AccountState {
     let name = match (account.state(), account.status()) {
         (Some(state), _) => state.as_str(),

@@ -23,7 +23,7 @@ impl Documents for Aws {
                 Some(location) => self.clients.ssm(operation, &location).await?,
                 None => self.clients.central_ssm(operation).await?,
             };
-            // As JSON, whatever it was uploaded as: core reads YAML only with its feature `yaml`.
+            // As JSON, however it was uploaded, since core reads YAML only with its feature `yaml`.
             let request = ssm
                 .get_document()
                 .name(name.as_str())
@@ -65,7 +65,7 @@ impl Documents for Aws {
                 .document_version("$LATEST");
             let document = match send!(call, request).await {
                 Ok(answer) => answer.document_description,
-                // Also what a retry gets whose first attempt went through unheard.
+                // A retry gets this answer, too, if the first attempt took effect and its answer was lost.
                 Err(failure) if failure.has_code("DuplicateDocumentContent") => return Ok(None),
                 Err(failure) => return Err(failure.into()),
             };

@@ -71,8 +71,7 @@ impl Aws {
             .clients
             .groups(Operation::ListGroupResources, &location)
             .await?;
-        // Not filtered by type: a type that the group's own query leaves out makes AWS refuse the
-        // whole request.
+        // Not filtered by type, because AWS refuses the whole request if the group's own query leaves a type out.
         let request = groups
             .list_group_resources()
             .group(group.as_str())
@@ -116,9 +115,9 @@ impl Aws {
         member_page(&call, members, answer.query_errors(), answer.next_token())
     }
 
-    /// Those of `nodes` that are managed. The API Reference says that a node id that is not
-    /// managed makes the request fail (`InvalidInstanceId`), without saying which one; in practice
-    /// it is most often left out. Where it fails, the nodes are asked for in halves.
+    /// Those of `nodes` that are managed. By the API Reference the request fails if one of the ids is not managed
+    /// (`InvalidInstanceId`), and does not say which one. In practice such an id is most often left out. Where the
+    /// request fails, the nodes are asked for in halves.
     async fn managed_of(
         &self,
         location: Location,
@@ -170,7 +169,7 @@ impl Aws {
     }
 }
 
-/// Two lists in place of one that was refused; none in place of one node.
+/// The two halves of a list that was refused. A list of one node has none.
 fn halves(nodes: &[NodeId]) -> Vec<Vec<NodeId>> {
     let (one, other) = nodes.split_at(nodes.len() / 2);
     if one.is_empty() {
@@ -179,7 +178,7 @@ fn halves(nodes: &[NodeId]) -> Vec<Vec<NodeId>> {
     vec![one.to_vec(), other.to_vec()]
 }
 
-/// A page of members, less those that are no nodes.
+/// A page of members, without those that are no nodes.
 fn member_page<'a>(
     call: &Call,
     members: impl Iterator<Item = Option<&'a resource::ResourceIdentifier>>,
@@ -199,8 +198,8 @@ fn read_member(member: Option<&resource::ResourceIdentifier>) -> Result<Option<N
     let kind = member.and_then(resource::ResourceIdentifier::resource_type);
     match arn.and_then(NodeId::from_arn) {
         Some(node) => Ok(Some(node?)),
-        // What calls itself a node, or does not say what it is, and names none, cannot be left out
-        // as a bucket can.
+        // A member of another type, such as a bucket, is left out. One whose type is that of a node, or is missing, and
+        // whose ARN names no node, is an error.
         None if kind.is_none_or(|kind| NODE_TYPES.contains(&kind)) => {
             let arn = arn.unwrap_or("it has no ARN");
             Err(format!("a member of the group names no node: {arn}").into())

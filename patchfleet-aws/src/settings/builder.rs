@@ -19,8 +19,7 @@ use patchfleet_core::request::{Access, ExternalId};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long one attempt of a call may take, unless the configuration says so. The SDK itself would
-/// wait for ever.
+/// How long one attempt of a call may take, unless the configuration says how long. The SDK itself would wait for ever.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Makes an [`Aws`]. [`Aws::builder`] begins one.
@@ -43,17 +42,16 @@ impl AwsBuilder {
         }
     }
 
-    /// Sets how other accounts are read: the role that is assumed there, its external id and the
-    /// session's name. Without it only the caller's own account can be read, and every call in another
-    /// one is [`PortErrorKind::Invalid`].
+    /// Sets the role that is assumed in other accounts, its external id and the session's name. Without it only the
+    /// caller's own account can be read, and every call in another one is [`PortErrorKind::Invalid`].
     #[must_use]
     pub fn access(mut self, access: Access) -> Self {
         self.access = Some(access);
         self
     }
 
-    /// Sets the clock on which the rates of [`Limits`] are kept: the system's, unless set. The
-    /// SDK's own retries and the expiry of credentials are real time whatever the clock.
+    /// Sets the clock on which the rates of [`Limits`] are kept. Without it that is the system's clock. The SDK's own
+    /// retries and the expiry of credentials are real time, whatever the clock.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = Some(clock);
@@ -68,12 +66,10 @@ impl AwsBuilder {
         self
     }
 
-    /// Sets the Region whose STS is asked for roles. Unless set, it is the central Region. If the
-    /// central Region is one that accounts have to opt into, it is `us-east-1`; outside the commercial
-    /// partition, it is the central Region all the same.
+    /// Sets the Region whose STS is asked for roles. Without it that is the central Region, or `us-east-1` if the central
+    /// Region is an opt-in Region of the commercial partition.
     ///
-    /// STS refuses (`RegionDisabledException`) where the account of the role has not enabled the
-    /// Region.
+    /// STS refuses (`RegionDisabledException`) if the account of the role has not enabled the Region.
     #[must_use]
     pub fn sts_region(mut self, region: Region) -> Self {
         self.sts_region = Some(region);
@@ -84,9 +80,10 @@ impl AwsBuilder {
     ///
     /// # Errors
     ///
-    /// [`PortErrorKind::Invalid`] if the configuration has no Region, one of no known partition, or an
-    /// endpoint that is no URL; [`PortErrorKind::Credentials`] if it has no credentials provider. `Invalid` too if the external
-    /// id is kept in the environment: [`external_id_from_env`](crate::external_id_from_env) reads it there.
+    /// [`PortErrorKind::Invalid`] if the configuration has no Region, a Region of no known partition, or an endpoint that
+    /// is no URL. Also if the external id is kept in the environment and was not read there by
+    /// [`external_id_from_env`](crate::external_id_from_env). [`PortErrorKind::Credentials`] if the configuration has no
+    /// credentials provider.
     pub fn build(self) -> PortResult<Aws> {
         let region = central_region(&self.config)?;
         if self.config.credentials_provider().is_none() {
@@ -133,7 +130,7 @@ impl AwsBuilder {
         Ok(Aws::of(Clients::new(config, signers)))
     }
 
-    /// Makes the [`Aws`], and the ports of core over it: they wait by the clock on which its rates are kept.
+    /// Makes the [`Aws`], and the ports of core over it. They wait by the clock on which its rates are kept.
     ///
     /// # Errors
     ///
@@ -146,8 +143,8 @@ impl AwsBuilder {
 }
 
 impl Aws {
-    /// Begins with a configuration of the SDK: its Region is the central Region, its credentials
-    /// are the caller's, and its endpoints, retries, timeouts and HTTP client hold for every call.
+    /// Begins with a configuration of the SDK. Its Region is the central Region, and its credentials are the caller's. Its
+    /// endpoints, retries, timeouts and HTTP client hold for every call.
     ///
     /// ```
     /// use patchfleet_aws::{Aws, simulated_config};
@@ -160,9 +157,9 @@ impl Aws {
         AwsBuilder::new(config)
     }
 
-    /// Begins with the usual environment and profiles: `AWS_PROFILE`, `AWS_REGION`,
-    /// `AWS_ENDPOINT_URL` and all others that the SDK reads; as [`load_config`] reads them, and with
-    /// the limits of the environment ([`Limits::from_env`]).
+    /// Begins with the usual environment and profiles, as [`load_config`] reads them: `AWS_PROFILE`, `AWS_REGION`,
+    /// `AWS_ENDPOINT_URL`, and all others that the SDK reads. The limits are those of the environment
+    /// ([`Limits::from_env`]).
     ///
     /// # Errors
     ///
@@ -193,9 +190,9 @@ impl Aws {
     }
 }
 
-/// The SDK's configuration of the usual environment and profiles, with what the AWS CLI reads and
-/// the SDK does not: `AWS_CA_BUNDLE`, or the profile's `ca_bundle`, which holds for every connection
-/// to AWS. As with the AWS CLI, its certificates are then the only ones that are trusted.
+/// The SDK's configuration of the usual environment and profiles. It also has what the AWS CLI reads and the SDK does not:
+/// `AWS_CA_BUNDLE`, or the profile's `ca_bundle`. As with the AWS CLI, the certificates of that bundle are then the only
+/// ones that are trusted, for every connection to AWS.
 ///
 /// # Errors
 ///
@@ -224,8 +221,8 @@ fn central_region(config: &SdkConfig) -> PortResult<Region> {
     })
 }
 
-/// The Regions of the commercial partition that every account has without opting in. There have
-/// been no new ones since 2019-03-20: whatever AWS has opened since is opt-in.
+/// The Regions of the commercial partition that every account has without opting in. Every Region that AWS has opened
+/// since 2019-03-20 is opt-in.
 const ALWAYS_ENABLED: [&str; 17] = [
     "ap-northeast-1",
     "ap-northeast-2",
@@ -253,9 +250,8 @@ fn default_sts_region(central: &Region) -> Region {
     everywhere.unwrap_or_else(|| central.clone())
 }
 
-/// A configuration for `patchfleet-sim`, or any emulator, at a plain-HTTP `endpoint` such as
-/// `http://127.0.0.1:4566`: fixed credentials, no TLS, no proxy, and nothing read from the
-/// environment or from profiles.
+/// A configuration for `patchfleet-sim`, or any emulator, at a plain-HTTP `endpoint` such as `http://127.0.0.1:4566`. It
+/// has fixed credentials, no TLS and no proxy, and reads nothing from the environment or from profiles.
 ///
 /// The access key is one that no world of the simulator knows, so the caller is an administrator
 /// of the management account.

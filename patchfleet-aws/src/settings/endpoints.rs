@@ -1,5 +1,5 @@
-//! Endpoints that somebody has set, looked at before a call is made. The SDK panics at an empty one, and shows a whole
-//! request where one has no scheme.
+//! Endpoints that somebody has set. They are looked at before a call is made, because the SDK panics at an empty one, and
+//! shows a whole request if one has no scheme.
 
 use super::services::ServicesAsTheCli;
 use patchfleet_core::port::{PortError, PortErrorKind, PortResult};

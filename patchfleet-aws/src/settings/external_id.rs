@@ -9,10 +9,9 @@ use std::env::{self, VarError};
 /// logs do not keep that text, so it has to be given again.
 const GIVEN_AGAIN: &str = "PATCHFLEET_EXTERNAL_ID";
 
-/// Puts the external id into `access` that the environment keeps. `{ env = NAME }` names the variable.
-/// For an external id that stood in the request as a text, which plans do not keep, it is
-/// `PATCHFLEET_EXTERNAL_ID`. References to parameters and secrets stay as they are: an
-/// [`Aws`](crate::Aws) reads them when it assumes the first role.
+/// Puts an external id that the environment keeps into `access`. `{ env = NAME }` names its variable. If the external id
+/// stood in the request as a text, which plans do not keep, the variable is `PATCHFLEET_EXTERNAL_ID`. References to
+/// parameters and secrets stay as they are. An [`Aws`](crate::Aws) reads those when it assumes the first role.
 ///
 /// # Errors
 ///

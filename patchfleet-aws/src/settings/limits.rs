@@ -17,7 +17,7 @@ const MOST_AT_ONCE: usize = 1000;
 const RATES_ALLOWED: std::ops::RangeInclusive<f64> = 0.01..=10_000.0;
 
 impl Limits {
-    /// The limits that the environment sets; the default where it sets none.
+    /// The limits that the environment sets, and the defaults of those that it does not set.
     ///
     /// * `PATCHFLEET_CALLS_AT_ONCE`: calls under way at once, over all accounts and Regions, 1 to
     ///   1,000.
@@ -25,7 +25,7 @@ impl Limits {
     ///   to 10,000, as `service:Operation=rate`, several with commas between:
     ///   `organizations:ListAccountsForParent=3,sts:AssumeRole=5`. A rate that is set has no burst.
     ///
-    /// A variable that is empty is as one that is not set.
+    /// An empty variable counts as not set.
     ///
     /// # Errors
     ///
@@ -71,7 +71,7 @@ impl Limits {
     }
 }
 
-/// The text of a variable, if it is set; or what is wrong with it.
+/// The text of a variable, if it is set, or what is wrong with it.
 type Setting = Result<Option<String>, String>;
 
 fn set(text: &str) -> Option<&str> {

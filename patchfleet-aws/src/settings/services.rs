@@ -45,8 +45,8 @@ impl LoadServiceConfig for ServicesAsTheCli {
         if !service.contains(' ') {
             return self.load(&key, service);
         }
-        // Both names fall back to what is set for all services, so a name is known to be there only if
-        // its value differs from that. Then the guide's name wins, and otherwise the SDK's.
+        // Both names fall back to what is set for all services. So a name is known to be there only if its value differs
+        // from that. If the guide's name is there, it wins over the SDK's.
         let by_guide = self.load(&key, &service.replace(' ', "_"));
         let by_sdk = self.load(&key, service);
         let for_all = self.load(&key, "no such service");

@@ -25,7 +25,7 @@ impl Bundle {
             return Err(wrong("is a folder: expected a file of certificates in PEM"));
         }
         let pem = std::fs::read(path).map_err(|error| wrong("cannot be read").with_source(error))?;
-        // The connector would panic at a bad certificate, so each of them is looked at here.
+        // The connector would panic at a bad certificate, so each one is looked at here.
         let mut roots = RootCertStore::empty();
         for certificate in CertificateDer::pem_slice_iter(&pem) {
             let certificate =
@@ -47,10 +47,9 @@ impl Bundle {
     }
 }
 
-/// One HTTP client for every client of the SDK. Left alone, each of those would make its own, with
-/// its own connections: thousands of them over hundreds of accounts. It is what the SDK would make:
-/// rustls, the proxies of the environment, and the system's root certificates, unless there is a
-/// `bundle`.
+/// One HTTP client for all clients of the SDK. Left alone, each of them would make one with connections of its own, which
+/// over hundreds of accounts are thousands. This one is made as the SDK would make it, with rustls, the proxies of the
+/// environment, and the system's root certificates unless there is a `bundle`.
 pub(crate) fn http_client(bundle: Option<Bundle>) -> SharedHttpClient {
     // `build_https` knows no proxy, so the connector is built as the SDK's own default is.
     aws_smithy_http_client::Builder::new().build_with_connector_fn(move |settings, components| {

@@ -9,8 +9,8 @@ use patchfleet_core::id::{ExecutionId, Location};
 use patchfleet_core::port::{ChildView, PortResult};
 
 impl Aws {
-    /// Reads the execution in a location, with all its steps if those that come with it do not
-    /// answer which commands it sent.
+    /// Reads the execution in a location. All its steps are read as well if those that come with it do not tell which
+    /// commands it sent.
     pub(super) async fn read_child(&self, location: &Location, id: &ExecutionId) -> PortResult<ChildView> {
         let (execution, _) = self.get_execution(location, id).await?;
         let status = read_status(execution.automation_execution_status());
@@ -20,8 +20,8 @@ impl Aws {
             failure_of_steps(execution.step_executions()),
         );
         let is_cut_short = execution.step_executions_truncated();
-        // While it runs, steps that are not cut short are as good as asking for them; once it has
-        // ended, one more look costs little. A step that was cut off may have sent another command, or failed.
+        // While it runs, the steps that come with it do, unless they were cut short. A step that was cut off may have
+        // sent another command, or failed. Once it has ended, one more look costs little.
         let is_open = execution.step_executions().is_empty() || status.is_terminal();
         if is_cut_short || (commands.is_empty() && is_open) {
             let operation = Operation::DescribeAutomationStepExecutions;
@@ -45,7 +45,7 @@ fn failure_of_steps(steps: &[ssm::StepExecution]) -> String {
     steps.iter().map(failure_of_step).fold(String::new(), longer)
 }
 
-/// The longer of two texts, which says more; the first of two that are alike.
+/// The longer of two texts, which says more. Of two that are as long it is the first.
 fn longer(one: String, other: String) -> String {
     if other.chars().count() > one.chars().count() {
         other

@@ -10,7 +10,7 @@ use patchfleet_core::id::{DocumentName, ExecutionId, Location};
 use patchfleet_core::port::{ExecutionStatus, Page, PageToken, PortResult, StepView};
 use std::convert::Infallible;
 
-/// What a listing of executions is narrowed to. Every filter has to hold.
+/// The filters of a listing of executions. Each of them has to hold.
 pub(super) type Filters = Vec<(Key, String)>;
 
 impl Aws {
@@ -94,8 +94,8 @@ pub(super) fn filters_of_children(parent: &ExecutionId) -> Filters {
     vec![(Key::ParentExecutionId, parent.to_string())]
 }
 
-/// Whether an execution is one that was started with `document`, and not the child of one, which
-/// has the same document and parameters.
+/// Whether an execution was started with `document` and is not the child of such a one. A child has the same document and
+/// parameters.
 pub(super) fn is_start_of(found: &ssm::AutomationExecutionMetadata, document: &DocumentName) -> bool {
     fn last_part(name: &str) -> &str {
         name.rsplit('/').next().unwrap_or(name)
@@ -110,7 +110,7 @@ pub(super) fn is_start_of(found: &ssm::AutomationExecutionMetadata, document: &D
 }
 
 pub(super) fn read_status(status: Option<&ssm::AutomationExecutionStatus>) -> ExecutionStatus {
-    // Without a status nothing is known of it, which is as good as not begun: it is looked at again.
+    // A step without a status counts as not begun, so it is looked at again.
     status.map_or(ExecutionStatus::Pending, |status| status.as_str().into())
 }
 
@@ -129,7 +129,7 @@ pub(super) fn read_step(step: &ssm::StepExecution) -> StepView {
     }
 }
 
-/// AWS's words on why a step failed; empty if it did not.
+/// AWS's words on why a step failed. They are empty if it did not.
 pub(super) fn failure_of_step(step: &ssm::StepExecution) -> String {
     let message = step.failure_message().unwrap_or_default();
     if !message.is_empty() {

@@ -1,5 +1,5 @@
-//! Ids in the outputs of steps, read leniently: the names of the outputs, and whether a value is
-//! the id or JSON around it, are not confirmed by any document of AWS.
+//! Ids in the outputs of steps. They are read leniently, because AWS documents neither the names of the outputs nor
+//! whether a value is the id itself or JSON with the id in it.
 
 use aws_sdk_ssm::types as ssm;
 use patchfleet_core::id::{CommandId, ExecutionId};
@@ -7,19 +7,20 @@ use patchfleet_core::port::SentCommand;
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-/// The execution that a step of a multi-account automation started in its location: its output
-/// `ExecutionId` (`aws:executeAutomation`, User Guide), or failing that `Output`.
+/// The execution that a step of a multi-account automation started in its location. It stands in the output `ExecutionId`
+/// (`aws:executeAutomation`, User Guide), or else in `Output`.
 pub(super) fn execution_id(step: &ssm::StepExecution) -> Option<ExecutionId> {
     let outputs = sorted(step.outputs());
     id_of(&outputs, "ExecutionId").or_else(|| id_of(&outputs, "Output"))
 }
 
-/// The commands that a location's execution sent: the output `CommandId` of each of `steps` that is an
-/// `aws:runCommand`, with the step's input `DocumentName`. If no step names one, that of the execution.
+/// The commands that a location's execution sent. They stand in the output `CommandId` of each of `steps` that is an
+/// `aws:runCommand`, and their documents in the step's input `DocumentName`. If no step names a command, the output of
+/// the execution is read.
 ///
-/// A step that failed may have no outputs. What AWS says of its failure then names the command
-/// (`CommandId=[…]`, or as JSON), and that is read as the last resort: without the command, the
-/// nodes of a location that failed could not be accounted for.
+/// A step that failed may have no outputs. What AWS says of its failure then names the command (`CommandId=[…]`, or as
+/// JSON), and that is read as the last resort. Without the command nobody could account for the nodes of a location that
+/// failed.
 pub(super) fn commands(
     execution: &ssm::AutomationExecution,
     steps: &[ssm::StepExecution],
@@ -64,7 +65,7 @@ fn command_id(step: &ssm::StepExecution) -> Option<CommandId> {
 
 type Outputs<'a> = BTreeMap<&'a str, &'a Vec<String>>;
 
-/// Outputs in the order of their names, so that the same answer always reads the same.
+/// Outputs in the order of their names, so the same answer is always read in the same order.
 fn sorted(outputs: Option<&std::collections::HashMap<String, Vec<String>>>) -> Outputs<'_> {
     outputs
         .into_iter()
@@ -73,8 +74,8 @@ fn sorted(outputs: Option<&std::collections::HashMap<String, Vec<String>>>) -> O
         .collect()
 }
 
-/// The first id among the values of the output `name`, or of one that is called so after its
-/// step's name and a dot.
+/// The first id among the values of the output `name`. The output may also be called by its step's name, a dot, and
+/// `name`.
 fn id_of<T: FromStr>(outputs: &Outputs<'_>, name: &str) -> Option<T> {
     let is_named =
         |key: &str| key == name || key.strip_suffix(name).is_some_and(|prefix| prefix.ends_with('.'));
@@ -106,8 +107,8 @@ fn command_id_in_text(text: &str) -> Option<CommandId> {
     })
 }
 
-/// Whether a text has the shape of a UUID, which ids of executions and commands have. Other texts
-/// of 36 characters, such as a sentence in an `Output`, are none.
+/// Whether a text has the shape of a UUID, as the ids of executions and commands have. A sentence of 36 characters in an
+/// `Output` has not.
 fn is_uuid(text: &str) -> bool {
     text.len() == 36
         && text.bytes().enumerate().all(|(at, byte)| match at {

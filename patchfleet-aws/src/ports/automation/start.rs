@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 /// Fills in the request and its client token, and nothing else.
 ///
-/// Read by patterns without `..`, so that a field that `StartRequest` gains cannot be forgotten.
+/// The patterns have no `..`, so a field that `StartRequest` gains cannot be forgotten here.
 pub(super) fn fill(
     call: StartAutomationExecutionFluentBuilder,
     request: &StartRequest,
@@ -53,8 +53,8 @@ pub(super) fn fill(
         .client_token(client_token.to_string()))
 }
 
-/// The pairs of account and Region that an execution was started for. `None` if it has no target
-/// locations, or one that is not an account in a Region: how AWS reports them is not documented.
+/// The pairs of account and Region that an execution was started for. `None` if it has no target locations, or one that
+/// is not an account in a Region. AWS does not document how it reports them.
 pub(super) fn locations(targets: &[ssm::TargetLocation]) -> Option<BTreeSet<Location>> {
     let mut locations = BTreeSet::new();
     for target in targets {

@@ -1,6 +1,6 @@
-//! Why there are no credentials, and what to do. Which part failed is read from the SDK's error, and
-//! only the details of that part from the profile files: a profile that names a `credential_process`
-//! does not say that the process failed.
+//! Why there are no credentials, and what to do. The SDK's error says which part failed. Only the details of that part
+//! are read from the profile files, because a profile that names a `credential_process` does not say that the process
+//! failed.
 
 use super::{Surroundings, config_file, profile_files, set};
 use aws_config::profile::Profile;
@@ -31,12 +31,12 @@ enum Failed {
     Role(Refused),
     /// STS refused the role of a web identity token.
     WebIdentity(Refused),
-    /// No usable answer came: from STS, or from wherever the first credentials are.
+    /// No usable answer came from STS, or from wherever the first credentials are.
     NoAnswer { of_sts: bool },
-    /// The source of the first credentials was asked and gave none; the words of its service, if it
-    /// is one and answered.
+    /// The source of the first credentials was asked and gave none. With the words of its service, if it is a service and
+    /// it answered.
     Source { words: Option<String> },
-    /// Nothing was asked: there is no source, or its settings are wrong.
+    /// Nobody was asked, because there is no source, or its settings are wrong.
     Settings,
 }
 
@@ -258,9 +258,9 @@ impl Surroundings {
         )
     }
 
-    /// The way to credentials from the selected profile, as the SDK goes it (aws-config,
-    /// `profile::credentials`): a role goes on to its source, and the first profile without a role,
-    /// or with a key of its own after the selected one, is the last.
+    /// The way to credentials from the selected profile, as the SDK goes it (aws-config, `profile::credentials`). A profile
+    /// with a role leads on to its source. The way ends at the first profile without a role. After the selected profile
+    /// it also ends at one that has a key of its own.
     fn way(&self) -> Way<'_> {
         let mut way = Way {
             roles: vec![],
