@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn no_limit_at_all_is_slowed_too() {
+    fn an_operation_without_a_limit_is_slowed_too_when_aws_throttles() {
         let mut flow = Flow::new(Rate::every(Duration::ZERO), Rate::every(Duration::ZERO));
         let sent = pass(&mut flow, 0);
         flow.throttled(sent, at(0), MEMORY);

@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn one_a_second_is_one_a_second() {
+    fn calls_at_one_a_second_are_a_second_apart() {
         let mut bucket = Bucket::new(Rate::per_second(NonZeroU32::MIN));
         assert_eq!(take_all(&mut bucket, &[0, 0, 0, 100]), [0, 1000, 2000, 3000]);
         assert_eq!(

@@ -15,7 +15,7 @@ fn a_profile_that_is_not_there_is_named_with_the_files_and_the_profiles_that_are
 }
 
 #[test]
-fn only_where_there_is_nothing_at_all_is_one_told_to_set_a_profile() {
+fn a_message_says_to_set_a_profile_only_if_there_is_no_setting_at_all() {
     let home = Home::new("", "");
     let said = home.says(&[("AWS_REGION", "us-east-1")]);
     assert!(

@@ -28,7 +28,7 @@ fn a_services_section_is_read_by_the_guides_spelling_and_by_the_sdks() {
 }
 
 #[test]
-fn of_two_spellings_in_a_services_section_the_guides_wins_unless_it_repeats_what_is_for_all() {
+fn of_two_spellings_in_a_services_section_the_guides_wins_unless_it_repeats_the_url_for_all_services() {
     let answer = r#"{"Resources":[],"ResourceIdentifiers":[],"QueryErrors":[]}"#;
     for (repeats, wins) in [(false, "guide"), (true, "sdk")] {
         let (guide, by_guide) = answering("200 OK", answer);
@@ -283,7 +283,7 @@ fn an_empty_region_is_refused_by_the_name_of_its_variable() {
 }
 
 #[test]
-fn a_region_that_does_not_know_the_key_is_named_beside_the_credentials() {
+fn a_region_in_which_the_key_is_unknown_is_named_beside_the_credentials() {
     let refusal = "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>Sender</Type>\
         <Code>InvalidClientTokenId</Code><Message>The security token included in the request is invalid</Message></Error>\
         <RequestId>r-1</RequestId></ErrorResponse>";

@@ -20,7 +20,7 @@ fn exactly_one_selector_is_asked_for() {
 }
 
 #[test]
-fn what_is_nobodys_targets_lacks_both_selector_and_regions() {
+fn an_empty_text_lacks_name_selector_and_regions() {
     let problems = problems("");
     let missing: Vec<_> = problems
         .problems()

@@ -81,7 +81,7 @@ async fn every_code_has_its_kind() {
 }
 
 #[tokio::test]
-async fn unknown_credentials_are_wrong_at_home_and_a_region_that_is_off_elsewhere() {
+async fn an_unknown_key_is_a_wrong_one_in_the_central_region_and_elsewhere_the_region_is_not_enabled() {
     for (region, kind) in [
         ("us-east-1", PortErrorKind::Credentials),
         ("af-south-1", PortErrorKind::RegionNotEnabled),

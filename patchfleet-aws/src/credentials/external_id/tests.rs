@@ -67,7 +67,7 @@ async fn an_id_in_a_parameter_or_a_secret_is_read_once_and_goes_to_sts_alone() {
 }
 
 #[tokio::test]
-async fn an_id_that_cannot_be_read_is_said_and_no_role_is_assumed_without_it() {
+async fn an_id_that_cannot_be_read_is_told_and_no_role_is_assumed_without_it() {
     let (http, error) = look(ExternalId::Ssm("/ids/team".to_owned()), || {
         json_error(
             400,

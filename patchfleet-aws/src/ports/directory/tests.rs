@@ -143,7 +143,7 @@ async fn what_organizations_refuses_keeps_its_kind() {
 }
 
 #[tokio::test]
-async fn an_account_id_that_cannot_be_read_is_an_error_and_no_account_less() {
+async fn an_account_id_that_cannot_be_read_is_an_error_and_is_not_left_out() {
     let rule = mock!(Client::list_accounts_for_parent).then_output(|| {
         ListAccountsForParentOutput::builder()
             .accounts(Account::builder().id("12").state(State::Active).build())

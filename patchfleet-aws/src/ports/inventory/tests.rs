@@ -117,7 +117,7 @@ async fn a_partial_answer_says_so() {
 }
 
 #[tokio::test]
-async fn a_node_that_cannot_be_read_is_an_error_that_names_it_and_no_node_less() {
+async fn a_node_that_cannot_be_read_is_an_error_that_names_it_and_is_not_left_out() {
     for arn in [
         "arn:aws:ec2:us-east-1:111122223333:instance/i-zz",
         "arn:aws:ec2:us-east-1:111122223333:machine/i-0123456789abcdef0",
@@ -249,7 +249,7 @@ fn strict_systems_manager() -> FakeHttp {
 }
 
 #[tokio::test]
-async fn nodes_that_are_not_managed_are_left_out_even_if_aws_refuses_to_hear_of_them() {
+async fn nodes_that_are_not_managed_are_left_out_even_if_aws_refuses_the_call_that_names_them() {
     let mut asked: Vec<String> = (0..48).map(|n| format!("i-{n:08}")).collect();
     let managed = nodes(&asked.iter().map(String::as_str).collect::<Vec<_>>());
     asked.insert(0, "i-bad00000".to_owned());
@@ -274,7 +274,7 @@ async fn nodes_that_are_not_managed_are_left_out_even_if_aws_refuses_to_hear_of_
 }
 
 #[tokio::test]
-async fn of_no_nodes_none_are_managed_and_nothing_is_asked() {
+async fn for_a_list_of_no_nodes_nothing_is_asked() {
     let http = FakeHttp::new(|_, _| Ok(response(200, "{}")));
     let page = http
         .aws()

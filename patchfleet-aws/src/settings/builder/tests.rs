@@ -115,7 +115,7 @@ async fn the_simulated_configuration_speaks_plain_http() {
 }
 
 #[test]
-fn roles_are_asked_for_where_every_account_can_be_known() {
+fn roles_are_assumed_through_an_sts_that_knows_every_account() {
     for (central, sts) in [
         ("eu-west-1", "eu-west-1"),
         ("eu-south-1", "us-east-1"),

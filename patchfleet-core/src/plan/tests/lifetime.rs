@@ -206,7 +206,7 @@ fn a_cutoff_that_no_command_can_keep_is_refused() {
 }
 
 #[test]
-fn people_are_told_a_cutoff_in_whole_seconds() {
+fn a_cutoff_is_shown_in_whole_seconds() {
     let world = world(3, 0);
     let within = |minutes, nanoseconds| {
         let mut options = until(minutes);

@@ -71,7 +71,7 @@ fn a_policy_that_keeps_empty_locations_makes_no_success_of_a_selection_that_is_n
 }
 
 #[test]
-fn no_selector_may_be_nowhere() {
+fn a_selector_of_any_kind_that_finds_no_node_is_refused() {
     let with = |selector: Value| {
         let mut targets = selector;
         targets["regions"] = json!([US, EU]);

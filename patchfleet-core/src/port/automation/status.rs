@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_status_of_tomorrow_is_open_and_keeps_its_name() {
+    fn a_status_that_this_version_does_not_know_counts_as_open_and_keeps_its_name() {
         let status = ExecutionStatus::from("Hibernating");
         assert!(!status.is_terminal());
         assert_eq!(status.as_str(), "Hibernating");

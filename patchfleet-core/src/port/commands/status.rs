@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_of_a_command_that_nobody_knows_is_open_and_keeps_its_name() {
+    fn a_commands_status_that_this_version_does_not_know_counts_as_open_and_keeps_its_name() {
         let status = CommandStatus::from("Hibernating");
         assert!(!status.is_terminal() && !status.is_cancelled());
         assert_eq!(status.as_str(), "Hibernating");
