@@ -1,21 +1,20 @@
 //! Covering the wanted account–Region pairs exactly with few rectangles.
 //!
-//! A start has one target location, which is every one of its accounts with every one of its
-//! Regions, at most 50 × 50 (SSM model, `TargetLocation`). Locations rarely form one such
-//! rectangle, and starts are limited to about one per second, so [`pack`] looks for few
-//! rectangles. They never overlap: a location that is started twice is patched twice.
+//! A start has one target location: each of its accounts with each of its Regions, at most 50 × 50 (SSM model,
+//! `TargetLocation`). Locations rarely form one such rectangle, and AWS takes about one start a second. So [`pack`] looks
+//! for few rectangles. They never overlap, because a location that is started twice is patched twice.
 //!
-//! The fewest rectangles are hard to find (the problem is a minimum biclique partition). So four ways are
-//! tried, and the best result is taken:
+//! The fewest rectangles are hard to find, since that is a minimum biclique partition. So four ways are tried, and the
+//! best result is taken:
 //!
 //! * Accounts that have the same Regions form one rectangle.
 //! * Regions that have the same accounts form one rectangle.
 //! * The largest rectangle that is left is taken, again and again.
-//! * A search looks for the fewest, within a fixed number of steps. It is tried where few different
-//!   accounts and Regions are left once alike ones are taken together.
+//! * A search looks for the fewest, within a fixed number of steps. It is tried if few different accounts and Regions are
+//!   left after alike ones were taken together.
 //!
-//! The first two bound the result. There are never more rectangles than accounts, nor more than Regions,
-//! but for those that AWS's limit cuts.
+//! The first two bound the result. Without AWS's limit there are never more rectangles than accounts, nor more than
+//! Regions. The limit cuts larger ones.
 
 use crate::id::{AccountId, Location, Region};
 use std::collections::BTreeSet;
@@ -57,7 +56,7 @@ impl Rectangle {
         self.accounts.len() * self.regions.len()
     }
 
-    /// Whether it has none. Never so for one that [`pack`] gave.
+    /// Whether it has no location. [`pack`] gives no such rectangle.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

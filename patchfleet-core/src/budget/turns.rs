@@ -21,8 +21,8 @@ impl Queue {
         self.online > 0 && self.offline >= self.places
     }
 
-    /// How many turns the nodes that answer need, one after another. `None` if every place can be held, so
-    /// that they may never have one.
+    /// How many turns the nodes that answer need, one after another. `None` if other nodes can hold every place, so they may
+    /// never have a turn.
     pub(crate) fn turns(self) -> Option<u64> {
         if self.can_be_blocked() {
             return None;

@@ -11,16 +11,15 @@ use crate::id::Location;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// The most that can go wrong. Unless it says otherwise, a figure is as AWS counts. The figures on
-/// nodes follow from what the census counted, and are `None` if it did not count everywhere:
-/// percentages are of the group as it is at run time.
+/// The most that can go wrong. Unless it says otherwise, a figure is as AWS counts. The figures on nodes follow from what
+/// the census counted, and are `None` if it did not count everywhere. Percentages are of the group as it is at run time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct WorstCase {
     /// Starts that the plan needs. AWS takes about one per second.
     pub starts: u32,
-    /// Of them, how many run side by side. All do if each unit can have a place of its own among the
-    /// locations at once.
+    /// How many of the starts run side by side. All do if each unit can have a place of its own among the locations at
+    /// once.
     #[serde(default)]
     pub starts_at_once: u32,
     /// Locations that are patched at the same time.
@@ -33,14 +32,14 @@ pub struct WorstCase {
     pub locations_failing: u32,
     /// Nodes that are patched, and may be rebooting, at the same time.
     pub nodes_at_once: Option<u32>,
-    /// Nodes that fail as AWS counts it: in a location of n nodes at most min(n, e + c), since the
-    /// c nodes in flight finish after the e allowed errors. So it is also where a location has several
-    /// commands, as they follow each other and share its limits.
+    /// Nodes that fail as AWS counts it. In a location of n nodes at most min(n, e + c) fail, since the c nodes in flight
+    /// finish after the e allowed errors. That also holds for several commands in one location, since they follow each
+    /// other and share its limits.
     pub node_errors: Option<u32>,
     /// Nodes that end damaged, in truth.
     pub nodes_damaged: Option<u32>,
-    /// Seconds that the commands of the slowest location live together: each expires as a whole.
-    /// `None` also under a runbook of one's own.
+    /// How many seconds the commands of the slowest location live, one after another. `None` also under a runbook of one's
+    /// own.
     pub slowest_location_seconds: Option<u64>,
     /// The same figures in truth.
     #[serde(default)]
@@ -54,18 +53,18 @@ pub struct WorstCase {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct InTruth {
-    /// Locations in which a node fails or is lost, or that fail as a whole. In an open unit every
-    /// location may, as AWS need not count one of them; no further unit is begun.
+    /// Locations in which a node fails or is lost, or that fail as a whole. In an open unit that may be every location,
+    /// since AWS need not count any of them. No further unit is begun.
     pub locations_failing: u32,
     /// Nodes on which something runs at the same time. Where a command may expire while a node is
     /// patched, that goes on while the next command begins.
     pub nodes_at_once: Option<u32>,
-    /// Nodes that fail or are lost: all of the locations that fail.
+    /// Nodes that fail or are lost, which may be all nodes of the locations that fail.
     pub nodes_damaged: Option<u32>,
 }
 
-/// The most that can go wrong if the driver is gone: AWS goes on alone, with the whole budget of each
-/// unit that is open, and begins no other.
+/// The most that can go wrong if the driver is gone. AWS then goes on alone, with the whole budget of each open unit, and
+/// no other unit is begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct DriverDead {

@@ -103,8 +103,8 @@ impl fmt::Display for TargetAccount {
     }
 }
 
-/// One account–Region pair: the unit in which patchfleet finds, skips, patches and accounts.
-/// Ordered by account, then Region.
+/// One account–Region pair. patchfleet finds, skips, patches and accounts location by location. Ordered by account, then
+/// Region.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Location {
     /// The account.

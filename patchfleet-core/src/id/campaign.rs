@@ -1,8 +1,7 @@
 //! Ids of what patchfleet starts: campaigns and their units, and of what AWS makes of them.
 //!
-//! Everything that AWS is told about a start is derived (UUID v5) from the campaign's id, so that
-//! saying it again says the same: the client token from campaign, unit and attempt, the patch
-//! snapshot from the campaign.
+//! The ids that AWS gets with a start are derived (UUID v5) from the campaign's id, so a start that is sent again has the
+//! same ones. The client token follows from campaign, unit and attempt, and the patch snapshot from the campaign.
 
 use super::{EventId, all_of, text_id};
 use std::fmt;
@@ -52,25 +51,26 @@ macro_rules! uuid_id {
 }
 
 uuid_id! {
-    /// One run of one plan.
+    /// One run of one plan. Make a new one for each campaign, such as a random UUID, or derive it from the event that asks
+    /// for the campaign ([`of_event`](CampaignId::of_event)).
     CampaignId
 }
 
 uuid_id! {
-    /// A driver, or a person, that appends to a campaign's log. Tells "my append had succeeded
-    /// after all" from "somebody else was first".
+    /// A process that appends to a campaign's log. Make a new one for each process, such as a random UUID. By it a writer
+    /// tells "my append had succeeded after all" from "somebody else was first".
     WriterId
 }
 
 uuid_id! {
-    /// StartAutomationExecution's `ClientToken`: single use, so a start that is sent twice with
-    /// the same one takes effect once (for as long as AWS remembers it, which is undocumented).
+    /// StartAutomationExecution's `ClientToken`. A start that is sent twice with the same token takes effect once, for as
+    /// long as AWS remembers the token. How long that is, AWS does not document.
     ClientToken
 }
 
 uuid_id! {
-    /// AWS-RunPatchBaseline's `SnapshotId`: the same patches for every node of a campaign. A
-    /// snapshot lives at most 3 days.
+    /// AWS-RunPatchBaseline's `SnapshotId`. It gives every node of a campaign the same patches. A snapshot lives at most 3
+    /// days.
     SnapshotId
 }
 
@@ -100,9 +100,9 @@ impl fmt::Debug for RequestDigest {
 }
 
 impl CampaignId {
-    /// The campaign that an event asks for. The same event of the same request is always the same
-    /// campaign, so an event that is delivered twice runs once. Any difference in the request makes
-    /// it another: two tasks of one maintenance window share the window's execution id.
+    /// The campaign that an event asks for. The same event of the same request is always the same campaign, so an event
+    /// that is delivered twice runs once. Any difference in the request makes another campaign. Two tasks of one
+    /// maintenance window share the window's execution id, and differ by their requests.
     ///
     /// ```
     /// use patchfleet_core::id::{CampaignId, EventId, EventSource};

@@ -6,11 +6,11 @@ use std::fmt;
 /// The longest id of an event, in characters. The ARN of a schedule and a time have room.
 const MAX_EVENT_ID_CHARS: usize = 512;
 
-/// Which event asks for a campaign. Together with the request's digest it is the campaign's
-/// identity: the same event of the same request is one campaign, however often it is delivered.
+/// Which event asks for a campaign. Together with the request's digest it is the campaign's identity. The same event of the
+/// same request is one campaign, however often it is delivered.
 ///
-/// A text in which a placeholder was left unfilled is no id: every event would have the same one,
-/// and all but the first would be taken for a retry.
+/// A text with a placeholder that nobody filled in is no id. Every event would have the same one, and all but the first
+/// would be taken for a retry.
 ///
 /// ```
 /// use patchfleet_core::id::{EventId, EventSource};

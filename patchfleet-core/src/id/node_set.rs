@@ -3,8 +3,8 @@
 use super::{NodeId, ParseIdError};
 use std::collections::BTreeSet;
 
-/// A set of nodes, kept as one text: a plan of many locations holds many ids for long. In JSON it is
-/// a list of ids in ascending order.
+/// A set of nodes. It is kept as one text to save memory, since a plan of many locations holds many ids. In JSON it is a
+/// list of ids in ascending order.
 #[derive(Clone, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]
 #[serde(from = "Vec<NodeId>", into = "Vec<NodeId>")]
 pub struct NodeSet(Box<str>);

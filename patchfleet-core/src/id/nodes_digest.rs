@@ -7,8 +7,8 @@ use std::fmt::Write as _;
 
 text_id! {
     /// A digest of a set of nodes: SHA-256 of their ids in ascending order, each followed by a line
-    /// feed, as 64 hexadecimal digits in lower case. Equal digests are equal sets. A number of nodes
-    /// cannot tell that two left and two others came; this does.
+    /// feed, as 64 hexadecimal digits in lower case. Equal digests are equal sets. If two nodes left and two others came,
+    /// the digest differs, though their number is the same.
     NodesDigest, "a digest of nodes", "64 lower-case hexadecimal digits",
     |t| all_of(t, 64..=64, |b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }

@@ -94,8 +94,8 @@ impl fmt::Display for Partition {
     }
 }
 
-/// An AWS Region by its code, with the partition it belongs to. That a name parses does not say
-/// that there is such a Region: only ListRegions answers that.
+/// An AWS Region by its code, with the partition it belongs to. A code that parses need not be a Region. Only ListRegions
+/// tells which Regions exist.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Region {

@@ -18,8 +18,8 @@ pub enum NodeOutcome {
     Missing,
     /// Patches failed to install, or the operation itself failed.
     Failed,
-    /// Was reached, and does not answer any more. So is a node that reported success, is not listed any more,
-    /// and by the results of its run fell short of its goal.
+    /// It was reached, and does not answer any more. A node that reported success also counts as lost if it is not listed
+    /// any more and the results of its run say that it fell short of its goal.
     Lost,
     /// The command never reached it.
     Unreached,
@@ -54,8 +54,8 @@ impl NodeOutcome {
         }
     }
 
-    /// Whether the node is where the campaign wanted it. A node that waits for a reboot is, if the
-    /// campaign was not allowed to reboot it; one that is gone is, unless the policy says otherwise.
+    /// Whether the node reached its goal. A node that waits for a reboot has reached it if the campaign was not allowed to
+    /// reboot it. A node that is gone has reached it unless the policy says otherwise.
     #[must_use]
     pub fn reaches_goal(self, goal: Goal) -> bool {
         match self {
@@ -72,8 +72,7 @@ impl NodeOutcome {
         }
     }
 
-    /// Whether the campaign may have harmed the node: it was reached, and its run failed or it
-    /// does not answer any more.
+    /// Whether the campaign may have harmed the node. It was reached, and its run failed or it does not answer any more.
     #[must_use]
     pub fn is_damaged(self) -> bool {
         matches!(self, Self::Failed | Self::Lost)
@@ -111,7 +110,7 @@ pub struct NodeRow {
     /// false where the plan does not name its nodes.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub joined: bool,
-    /// Why, in words; empty if the outcome says it all.
+    /// Why, in words. Empty if the outcome says it all.
     pub detail: String,
     /// Patches installed, by its patch state. `None` if it has no fresh one.
     pub installed: Option<u32>,
@@ -121,7 +120,7 @@ pub struct NodeRow {
     pub failed: Option<u32>,
 }
 
-/// The sum, at most what a `u32` holds: a log is a file, and its numbers may be anything.
+/// The sum, at most what a `u32` holds. The numbers are read from a file, so they may be anything.
 pub(crate) fn saturating_sum(numbers: impl Iterator<Item = u32>) -> u32 {
     numbers.fold(0, u32::saturating_add)
 }
@@ -159,7 +158,7 @@ impl Tally {
         saturating_sum(self.0.values().copied())
     }
 
-    /// The nodes that are not where the campaign wanted them.
+    /// The nodes that did not reach their goal.
     #[must_use]
     pub fn short_of(&self, goal: Goal) -> u32 {
         let short = self.iter().filter(|(outcome, _)| !outcome.reaches_goal(goal));

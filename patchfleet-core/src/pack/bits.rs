@@ -10,7 +10,7 @@ impl Bits {
         Self(vec![0; size.div_ceil(64)])
     }
 
-    /// Adds `n`. A number without room is not added; nothing here ever does that.
+    /// Adds `n`. A number for which there is no room would not be added. No caller has one.
     pub(super) fn insert(&mut self, n: usize) {
         if let Some(word) = self.0.get_mut(n / 64) {
             *word |= 1 << (n % 64);

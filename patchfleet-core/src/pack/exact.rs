@@ -1,9 +1,8 @@
 //! The fewest rectangles, searched for within a fixed number of steps.
 //!
-//! Accounts with the same Regions are one row here, and Regions with the same accounts one
-//! column. As long as no side is over AWS's limit this loses nothing: what covers one account of
-//! a class covers all of them. Over the limit the result is still exact cover, and perhaps not
-//! the smallest.
+//! Accounts with the same Regions are one row here, and Regions with the same accounts are one column. A rectangle that
+//! covers one account of such a class can cover all of them, so nothing is lost as long as no side is over AWS's limit.
+//! Over the limit the cover is still exact, and perhaps not the smallest.
 
 use super::{
     MAX_SIDE,
@@ -11,11 +10,11 @@ use super::{
     matrix::{Block, Matrix, alike},
 };
 
-/// Most rows and most columns, after taking alike ones together.
+/// The most rows, and the most columns, after alike ones were taken together.
 const MAX_CLASSES: usize = 10;
-/// Most positions that are looked at.
+/// The most positions that are looked at.
 const MAX_POSITIONS: usize = 3_000;
-/// Most rectangles that are tried for one cell.
+/// The most rectangles that are tried for one cell.
 const MAX_OPTIONS: usize = 1_024;
 
 /// A cover with fewer than `best` rectangles, if one is found.
@@ -75,8 +74,8 @@ struct Search {
 }
 
 impl Search {
-    /// Looks for a cover of `left` (for each row, its columns) at less than `best_cost`, of which
-    /// `cost` is spent.
+    /// Looks for a cover of `left`, which has the columns of each row. The cover has to cost less than `best_cost`, and
+    /// `cost` of that is spent already.
     fn visit(&mut self, left: &[u32], cost: usize) {
         self.positions += 1;
         if self.positions > MAX_POSITIONS {

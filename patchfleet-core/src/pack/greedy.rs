@@ -1,4 +1,4 @@
-//! The largest rectangle that is left, again and again.
+//! Takes the largest rectangle that is left, again and again.
 
 use super::{
     MAX_SIDE,
@@ -6,8 +6,8 @@ use super::{
     matrix::{Block, Matrix},
 };
 
-/// Most words of bits that are looked at: seconds at worst, whatever the input. What is left then
-/// is taken column by column.
+/// The most words of bits that are looked at. That takes seconds at worst, whatever the input. What is left then is taken
+/// column by column.
 const EFFORT: usize = 60_000_000;
 
 /// Takes the largest rectangle that can be found, of a size that AWS takes, until nothing is left.
@@ -36,8 +36,8 @@ pub(super) fn largest_first(matrix: &Matrix) -> Vec<Block> {
     blocks
 }
 
-/// The rectangle of which one start covers most. From each column, the column with which most
-/// rows are shared is added, as long as there is one; the best that was seen on the way counts.
+/// The rectangle of which one start covers most. The search begins at each column, and adds the column with which the
+/// most rows are shared, as long as there is one. The best rectangle on the way is taken.
 fn largest(left: &[Bits], effort: &mut usize) -> Option<(Bits, Vec<usize>)> {
     let mut best: Option<((usize, usize), Bits, Vec<usize>)> = None;
     for (seed, column) in left.iter().enumerate().filter(|(_, rows)| !rows.is_empty()) {
@@ -68,8 +68,8 @@ fn largest(left: &[Bits], effort: &mut usize) -> Option<(Bits, Vec<usize>)> {
     best.map(|(_, rows, columns)| (rows, columns))
 }
 
-/// As much of a rectangle as one start takes. Where it has too many rows, those that fewest of the
-/// remaining columns have are taken.
+/// As much of a rectangle as one start takes. If it has too many rows, those are taken that the fewest of the remaining
+/// columns have.
 fn one_start_of(left: &[Bits], rows: &Bits, mut columns: Vec<usize>) -> Block {
     columns.sort_unstable();
     columns.truncate(MAX_SIDE);

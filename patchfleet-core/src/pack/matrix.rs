@@ -78,7 +78,7 @@ impl Matrix {
     }
 }
 
-/// Which lines are the same set: each set with its lines, in the order of the first of them.
+/// Each different set with the lines that have it, in the order of the first of them.
 pub(super) fn alike(lines: &[Bits]) -> Vec<(Bits, Vec<usize>)> {
     let mut groups: BTreeMap<&Bits, Vec<usize>> = BTreeMap::new();
     for (i, line) in lines.iter().enumerate() {

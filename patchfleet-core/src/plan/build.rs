@@ -1,4 +1,4 @@
-//! From the request, the candidates and the census to the plan, or to every reason against it.
+//! Makes the plan, or finds every reason against it, from the request, the candidates and the census.
 
 use super::lifetime::{self, Lifetime};
 use super::units::{Draft, names_nodes, paced, units};
@@ -18,26 +18,25 @@ use std::collections::{BTreeMap, BTreeSet};
 
 mod warnings;
 
-/// Plans what `request` asks for, from what was found. Pure: the same values give the same plan.
+/// Plans what `request` asks for, from what was found. It asks nobody, so the same values give the same plan.
 ///
 /// `steps` says what AWS-RunPatchBaseline adds to the life of a command. The `options` on how to ask have
 /// no effect here.
 ///
-/// A unit names its nodes if the request names them, or asks for all managed nodes under patchfleet's own
-/// runbook, or if nodes that are offline are left out. Such a unit has one location and at most
-/// 20 nodes (the most that a start can name), so a location may have several units. A location
-/// whose nodes are not known cannot be kept then, because there is no id to send there. A location that
-/// has none of the ids that were asked for is skipped as empty, whatever the policy.
+/// A unit names its nodes if the request names them, if it asks for all managed nodes under patchfleet's own runbook, or
+/// if nodes that are offline are left out. Such a unit has one location and at most 20 nodes, which is as many as a start
+/// can name. So a location may have several units. A location whose nodes are not known cannot be kept then, because
+/// there is no id to send there. A location that has none of the named ids is skipped as empty, whatever the policy.
 ///
 /// # Errors
 ///
-/// A [`Refusal`] with every reason there is:
+/// A [`Refusal`] with every reason:
 ///
-/// * answers whose policy is to refuse,
-/// * node ids that are in no location,
-/// * targets that do not fit in a parameter,
-/// * nodes that are offline, also where the policy leaves them out and all are,
-/// * a cutoff that is too near.
+/// * An answer whose policy is to refuse.
+/// * A node id that is in no location.
+/// * Targets that do not fit in a parameter.
+/// * Nodes that are offline, by the policy or because no others are left.
+/// * A cutoff that is too near.
 ///
 /// If nothing else is wrong and no node is selected anywhere, that is the reason
 /// ([`NothingSelected`](RefusalCode::NothingSelected)).
@@ -235,8 +234,8 @@ impl Sorted {
         });
     }
 
-    /// Leaves out the nodes that do not answer, and locations that have no others. If none is left, that is
-    /// a refusal: nodes are selected, and a run would patch none of them.
+    /// Leaves out the nodes that do not answer, and the locations that have no others. If no location is left, the plan
+    /// is refused, because nodes are selected and a run would patch none of them.
     fn leave_out_offline(&mut self, request: &PatchRequest, census: &CensusTaken) {
         let planned = std::mem::take(&mut self.locations);
         let (wanted, skipped) = (planned.len(), self.skipped.len());
@@ -272,7 +271,7 @@ impl Sorted {
         }
     }
 
-    /// How long commands live, as far as patchfleet says so.
+    /// How long commands live, if patchfleet decides that.
     fn lifetime(
         &mut self,
         request: &PatchRequest,
@@ -410,7 +409,7 @@ type Sorting = (
     String,
 );
 
-/// What a person can do about a location in which nobody may look.
+/// What a person can do about a location in which the census is denied.
 const DENIED_REMEDY: &str = "; if it is closed for good, as by a service control policy, policy.denied = \"exclude\" \
                              takes it out of scope, and targets.exclude_regions its whole Region";
 

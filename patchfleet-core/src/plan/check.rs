@@ -1,7 +1,7 @@
-//! That a plan's starts follow from its request and its locations.
+//! Checks that a plan's starts follow from its request and its locations.
 //!
-//! A plan is kept in a log for hours and may be changed there by hand. What is sent follows from it, so it is
-//! compared with itself before anything is begun.
+//! A plan is kept in a log for hours, and somebody may change it there by hand. What is sent follows from it, so its parts
+//! are compared with each other before anything is begun.
 
 use super::{Plan, PlannedLocation, Unit, timeout_of};
 use crate::id::{Location, UnitId};
@@ -28,7 +28,7 @@ pub enum PlanFault {
         /// What it should be.
         expected: String,
     },
-    /// A unit has another number than its place says.
+    /// A unit does not have the number that follows from its place in the list.
     #[error("unit {found} stands where unit {expected} should be")]
     Order {
         /// The number that was due.
@@ -114,7 +114,7 @@ impl Plan {
             let (found, expected) = (&target.execution_role_name, &settings.execution_role);
             return Err(fault("its execution role", found, expected));
         }
-        // How the locations at once are shared out is the planner's; no share is more than the whole.
+        // The planner decides how the locations at once are shared out. No share may be more than the whole.
         let at_once = target.target_location_max_concurrency;
         if at_once > self.location_budget().max(1) {
             return Err(fault("its locations at once", &at_once, &self.location_budget()));
@@ -144,8 +144,8 @@ impl Plan {
         Ok(())
     }
 
-    /// The parameters of a unit's start. How long its commands live is taken from the start: it follows from
-    /// the census, and is checked where it is used.
+    /// The parameters of a unit's start. How long its commands live is taken from the start itself. It follows from the
+    /// census, and is checked where it is used.
     fn expected_parameters(&self, unit: &Unit) -> Result<BTreeMap<String, Vec<String>>, TargetTooLong> {
         let mut expected = runbook::parameters(&self.request, &self.central, unit.nodes.as_deref())?;
         if let Some(lifetime) = &self.lifetime {

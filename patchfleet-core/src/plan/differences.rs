@@ -10,10 +10,10 @@ use crate::text::names;
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Plan {
-    /// How `newer` differs from this plan, one line each, in the order of the locations. If there is no
-    /// line, `newer` would start the same and leave out the same for the same reasons.
+    /// How `newer` differs from this plan, one line for each difference, in the order of the locations. Without a line
+    /// `newer` starts the same, and leaves out the same for the same reasons.
     ///
-    /// Details and warnings may be worded differently each time AWS is asked. They are no difference.
+    /// Other words in details and warnings are no difference, since AWS may word them differently each time.
     #[must_use]
     pub fn differences(&self, newer: &Self) -> Vec<String> {
         let mut lines = Vec::new();
@@ -63,8 +63,8 @@ impl Plan {
         lines
     }
 
-    /// Takes over the version of the runbook that `saved` pins. A plan that was made anew names the version
-    /// that is the default by now, but a person has seen and approved the saved one.
+    /// Takes over the version of the runbook that `saved` pins. This plan was made later and names the version that is
+    /// the default by now. But a person has approved the saved one.
     pub fn keep_pin_of(&mut self, saved: &Self) {
         if self.request.automation.pin != RunbookPin::Version {
             return;
@@ -79,9 +79,9 @@ impl Plan {
         }
     }
 
-    /// A pinned version runs whatever the default version is by now, and its content is compared
-    /// before it is started. A runbook that may not be read any more can be compared by nobody, pinned
-    /// or not. A plan that starts nothing asks for none.
+    /// A pinned version runs whatever the default version is by now, and its content is compared before it is started.
+    /// But nobody can compare a runbook that may not be read any more, pinned or not. A plan that starts nothing needs no
+    /// runbook.
     fn other_runbook(&self, newer: &Self) -> Option<String> {
         let was = self.runbook.as_ref()?;
         let Some(is) = &newer.runbook else {
@@ -108,8 +108,8 @@ impl Plan {
         })
     }
 
-    /// The starts without what may differ between equal plans. That is the pinned version and, where there
-    /// is a cutoff, how long commands live: the later a plan is made, the shorter.
+    /// The starts without what may differ between equal plans. That is the pinned version. If there is a cutoff, it is
+    /// also the life of the commands, which is shorter the later a plan is made.
     fn starts_alike(&self) -> Vec<StartRequest> {
         let has_cutoff = self
             .lifetime
@@ -139,7 +139,7 @@ impl Plan {
     }
 }
 
-/// Says that as many nodes are there as were planned, but not the same ones. `None` if that is not so.
+/// The words for a location that has as many nodes as were planned, but not the same ones. `None` for any other.
 fn other_nodes(was: Option<&State<'_>>, is: Option<&State<'_>>) -> Option<String> {
     let (Some(State::Planned(was)), Some(State::Planned(is))) = (was, is) else {
         return None;

@@ -37,7 +37,7 @@ pub enum PlanFileError {
          request that says what you want"
     )]
     Changed,
-    /// JSON, and not a plan: it has no number `format`.
+    /// It is JSON and no plan, since it has no number `format`.
     #[error("this is JSON, but not a saved plan: it has no number \"format\"")]
     NotAPlan,
     /// Written by a newer version.
@@ -67,14 +67,14 @@ impl Plan {
     /// The plan as JSON, indented, ending in a line break. The same plan gives the same bytes.
     #[must_use]
     pub fn to_json(&self) -> String {
-        // Text keys and plain values only: nothing here can fail to be written.
+        // All keys are texts and all values plain, so nothing here can fail to be written.
         let mut json = serde_json::to_string_pretty(&self.saved()).unwrap_or_default();
         json.push('\n');
         json
     }
 
-    /// The plan as it is saved: with `digest`, the SHA-256 of everything else in it, by which a change by hand
-    /// is found.
+    /// The plan as it is saved. It has a key `digest`, the SHA-256 of everything else in it, which shows a change by
+    /// hand.
     pub fn saved(&self) -> impl Serialize + '_ {
         let digest = serde_json::to_value(self).map(|value| digest_of(&value).to_string());
         Saved {

@@ -1,9 +1,9 @@
-//! How long the commands of a plan live, and who may have no turn until they expire.
+//! How long the commands of a plan live, and which nodes may have no turn before they expire.
 //!
-//! A command expires as a whole (`real-answers` 10, 21). It lives for its `TimeoutSeconds` and the sum of
-//! the step timeouts of its document. A node that has had no turn by then is not patched. But a command
-//! that is alive patches and reboots a node whenever that comes back. So a command lives as long as the
-//! nodes of its location need, and no longer than the cap, the cutoff and the request say.
+//! A command expires as a whole (recorded). It lives for its `TimeoutSeconds` and the sum of the step timeouts of its
+//! document. A node that has had no turn by then is not patched. But a command that is alive patches and reboots a node
+//! whenever the node comes back. So a command lives as long as the nodes of its location need, and no longer than the cap,
+//! the cutoff and the request allow.
 
 use super::Plan;
 use super::units::{Command, Draft};
@@ -24,9 +24,8 @@ use std::collections::BTreeMap;
 /// The longest that a command lives, unless the request says how long it is to be delivered.
 pub(crate) const LIFETIME_CAP: Seconds = Seconds::hours(24);
 
-/// How long it may take from the start of an execution until its command is sent. A cutoff leaves room for
-/// that. A start without an answer is sent again for 5 minutes, and the execution in the location takes a
-/// moment more.
+/// How long it may take from the start of an execution until its command is sent, which a cutoff leaves room for. A
+/// start without an answer is sent again for 5 minutes, and the execution in the location takes a moment more.
 pub(crate) const CUTOFF_MARGIN: Seconds = Seconds::new(6 * 60);
 
 /// What Run Command gives a node at least, in seconds (SSM model: `TimeoutSeconds` of 30 and more).
@@ -44,7 +43,7 @@ pub struct Lifetime {
     /// What is passed as `StepTimeoutSeconds`, where the document takes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step_timeout: Option<Seconds>,
-    /// How long one node may take, with its delivery and its reboots: what turns are counted with.
+    /// How long one turn counts: what one node may take, with its delivery and its reboots.
     pub node: Seconds,
     /// The instant by which every command has expired.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -71,8 +70,7 @@ impl Lifetime {
         };
         let usual = of(Seconds::new(u64::from(EXECUTION_TIMEOUT_SECONDS)));
         match cutoff {
-            // Where the cutoff leaves no time for that, a node gets the hour that AWS gives it if
-            // nothing is said.
+            // If the cutoff leaves no time for that, a node gets an hour, as AWS gives it by default.
             Some(cutoff) if usual.left(cutoff.at, cutoff.now) < AROUND_PATCHING => of(Seconds::hours(1)),
             _ => usual,
         }
@@ -105,8 +103,8 @@ impl Lifetime {
         timeout.plus(self.steps.least).get() / self.node.get().max(1)
     }
 
-    /// Whether a command may expire while a node of it is being patched, whose run goes on then. That may
-    /// be if a node that does not answer comes back late, or if not every node is sure to be through.
+    /// Whether a command may expire while it patches a node. The run on the node then goes on. It may be so if a node that
+    /// does not answer comes back late, or if time is too short for all nodes.
     pub(super) fn may_be_cut_off(&self, request: &PatchRequest, command: &Command, timeout: Seconds) -> bool {
         command.nodes.is_none_or(|nodes| {
             let queue = nodes.queue(request.budget.nodes.max_concurrency);
@@ -114,7 +112,7 @@ impl Lifetime {
         })
     }
 
-    /// `TimeoutSeconds` of a unit: what its worst location needs, within every bound.
+    /// `TimeoutSeconds` of a unit. It is what its worst location needs, within every bound.
     pub(super) fn timeout(&self, request: &PatchRequest, unit: &Draft, now: Option<Timestamp>) -> Seconds {
         let cap = LIFETIME_CAP.minus(self.steps.most).max(SHORTEST);
         let limit = request.budget.nodes.max_concurrency;
@@ -139,15 +137,15 @@ impl Lifetime {
     }
 }
 
-/// How many turns the nodes of a command need; `None` if they were not counted. Where nodes that do not
-/// answer can hold every place, more time would not help, so they are left out of account.
+/// How many turns the nodes of a command need. `None` if they were not counted. If nodes that do not answer can hold every
+/// place, more time would not help, so those nodes are left out of account.
 fn needed_turns(command: &Command, limit: MaxConcurrency) -> Option<u64> {
     let queue = command.nodes?.queue(limit);
     let alone = crate::budget::Queue { offline: 0, ..queue };
     queue.turns().or_else(|| alone.turns())
 }
 
-/// That a cutoff is too near for any command, if it is.
+/// The reason against a cutoff that is too near for any command, if it is.
 pub(super) fn too_near(lifetime: &Lifetime, cutoff: Cutoff) -> Option<RefusalReason> {
     let until = lifetime.begins_until()?;
     let needed = SHORTEST.plus(CUTOFF_MARGIN).plus(lifetime.steps.most);
@@ -165,7 +163,7 @@ pub(super) fn too_near(lifetime: &Lifetime, cutoff: Cutoff) -> Option<RefusalRea
     })
 }
 
-/// What a person should know about turns: how many fit, where, and who may have none.
+/// The warnings about turns: where too few fit, and how many nodes may have none.
 pub(super) fn warnings(
     request: &PatchRequest,
     lifetime: &Lifetime,
@@ -226,16 +224,16 @@ pub(super) fn warnings(
     }
     if uncounted {
         warnings.push(format!(
-            "nodes were not counted everywhere, so it is not known how many turns they need; their commands \
-             expire {} after they were sent, and who has had no turn by then has none",
+            "nodes were not counted everywhere, so nobody knows how many turns they need. Their commands expire {} after \
+             they were sent, and a node that has had no turn by then has none",
             lifetime.expiry(longest),
         ));
     }
     warnings
 }
 
-/// What a person should know about the documents: that AWS-RunPatchBaseline could not be read, or that
-/// the runbook's step ends before the commands do.
+/// The warnings about the documents. AWS-RunPatchBaseline could not be read, or the runbook's step ends before the commands
+/// do.
 pub(super) fn on_the_documents(steps: CommandSteps, expiry: Seconds, step: StepTimeout) -> Vec<String> {
     let mut warnings = Vec::new();
     if steps == CommandSteps::Unread {
@@ -267,8 +265,8 @@ fn remedy(request: &PatchRequest, lifetime: &Lifetime) -> &'static str {
 }
 
 impl Plan {
-    /// The start of a unit that is begun at `now`; `None` if there is no such unit. It is the planned start,
-    /// but where there is a cutoff its commands live only as long as there is time left.
+    /// The start of a unit that is begun at `now`. `None` if there is no such unit. It is the planned start. With a cutoff
+    /// its commands live only for the time that is left.
     ///
     /// [`Lifetime::begins_until`] says whether it may be begun at all.
     #[must_use]

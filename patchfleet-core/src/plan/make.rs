@@ -14,17 +14,17 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What whoever asks for a plan decides beside the request.
+/// What the caller decides about a plan, beside the request.
 ///
-/// The default counts every node, takes nobody to be there, and has no cutoff.
+/// The default counts every node, is unattended, and has no cutoff.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Planning {
     /// How closely to look into each location.
     pub depth: Depth,
     /// Whether somebody is there to see the plan.
     pub attendance: Attendance,
-    /// The instant by which every command is to have expired. A command that is alive patches and
-    /// reboots a node whenever that comes back.
+    /// The instant by which every command must have expired. A command that is alive patches and reboots a node whenever
+    /// the node comes back.
     pub cutoff: Option<Timestamp>,
 }
 
@@ -33,21 +33,20 @@ pub struct Planning {
 pub struct Options<'a> {
     /// How closely to look into each location.
     pub depth: Depth,
-    /// How many accounts, then locations, are asked at once, at most; at least 1. Ports that bound their own
-    /// calls, as those of patchfleet-aws do, are better judges, so the default is high.
+    /// How many accounts, and then locations, are asked at once at most. It counts as 1 if it is 0. The default is high,
+    /// because ports that bound their own calls, as those of patchfleet-aws do, know better.
     pub concurrency: usize,
     /// The step timeout of patchfleet's own runbook, as it is installed.
     pub step_timeout: StepTimeout,
-    /// How the results will be read, if a driver follows the campaign. The calls that this needs are tried
-    /// before an Install is planned, and a denied one refuses. `None` for a plan that is fired and
-    /// forgotten.
+    /// The ports with which results will be read, if a driver follows the campaign. Before an Install is planned their
+    /// calls are tried, and a denied one refuses the plan. `None` for a plan that is fired and forgotten.
     pub results: Option<ResultPorts<'a>>,
     /// Whether somebody is there to see the plan.
     pub attendance: Attendance,
     /// Who watches over the units once they are begun.
     pub followed: Followed,
-    /// The instant by which every command is to have expired. A command that is alive patches and
-    /// reboots a node whenever that comes back.
+    /// The instant by which every command must have expired. A command that is alive patches and reboots a node whenever
+    /// the node comes back.
     pub cutoff: Option<Cutoff>,
 }
 
@@ -56,8 +55,8 @@ pub struct Options<'a> {
 pub enum Attendance {
     /// A person at a terminal sees it and can say no.
     Attended,
-    /// Nobody does: a scheduler, a function, a script. What a person would be warned of because it
-    /// could leave nodes out is refused.
+    /// Nobody sees it, as under a scheduler, in a function or in a script. What could leave nodes out is refused. A
+    /// person would be warned of it.
     #[default]
     Unattended,
 }
@@ -66,12 +65,11 @@ pub enum Attendance {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Followed {
-    /// A driver. It adds up what fails in all units, so each unit carries the whole error budget of the
-    /// locations.
+    /// A driver does. It adds up what fails in all units, so each unit carries the whole error budget of the locations.
     #[default]
     ByDriver,
-    /// Nobody: the plan is fired and forgotten. AWS counts for each unit apart, so the error budget of the
-    /// locations is shared out among the units. A unit's share may be 0.
+    /// Nobody does. The plan is fired and forgotten. AWS counts the failures of each unit apart, so the error budget of
+    /// the locations is shared out among the units. A unit's share may be 0.
     ByNobody,
 }
 
@@ -90,8 +88,8 @@ impl fmt::Debug for Options<'_> {
 }
 
 impl Default for Options<'_> {
-    /// Counts every node, asks 256 at once, and does not try whether results can be read. Nobody sees
-    /// the plan, a driver follows it, and there is no cutoff.
+    /// Counts every node, asks 256 accounts or locations at once, and does not try whether results can be read. The plan
+    /// is unattended, a driver follows it, and it has no cutoff.
     fn default() -> Self {
         Self {
             depth: Depth::default(),
@@ -131,13 +129,13 @@ impl From<PortError> for PlanError {
 impl Plan {
     /// Plans a request whose campaign a driver is to follow. It reads AWS, and starts and changes nothing.
     ///
-    /// It finds out who calls, which locations the request names, what is in each of them, and what the runbook
-    /// says. Before an Install it also tries the calls with which results are read.
+    /// It asks who calls, which locations the request names, what is in each of them, and what the runbook says. Before
+    /// an Install it also tries the calls with which results are read.
     ///
     /// # Errors
     ///
-    /// [`PlanError::Refused`] with every reason of the stage that refused, [`PlanError::Port`] if the caller or
-    /// the runbook cannot be found out.
+    /// [`PlanError::Refused`] with every reason of the stage that refused. [`PlanError::Port`] if the caller or the
+    /// runbook cannot be found out.
     pub async fn make(ports: &Ports, request: &PatchRequest, planning: &Planning) -> Result<Self, PlanError> {
         Self::made(ports, request, planning, Followed::ByDriver).await
     }
@@ -166,14 +164,13 @@ impl Plan {
     }
 }
 
-/// [`Plan::make`] as a stage by itself: it needs only the ports that planning asks, and its options say all
-/// that can be said.
+/// [`Plan::make`] with only the ports that planning asks, and with every option.
 ///
 /// # Errors
 ///
-/// [`PlanError::Refused`] with every reason of the stage that refused (the census is not taken if
-/// the locations are refused, and reading results is not tried if there is no plan),
-/// [`PlanError::Port`] if the caller or the runbook cannot be found out.
+/// [`PlanError::Refused`] with every reason of the stage that refused. The census is not taken if the locations are
+/// refused, and reading results is not tried if there is no plan. [`PlanError::Port`] if the caller or the runbook cannot
+/// be found out.
 pub(crate) async fn make(
     directory: &dyn Directory,
     inventory: &dyn Inventory,
@@ -196,7 +193,7 @@ pub(crate) async fn make(
     not_too_many(request, to_ask.len())?;
     let depth = match request.policy.offline {
         OfflineAction::Target => options.depth,
-        // Who does not answer has to be known.
+        // The policy needs to know which nodes do not answer.
         OfflineAction::Skip | OfflineAction::Refuse => Depth::Count,
     };
     let census = census::take(
@@ -233,8 +230,8 @@ pub(crate) async fn make(
     bind(documents, &caller, request, options, found, built).await
 }
 
-/// Binds a plan to its runbook, or adds what is wrong with the runbook to why there is no plan. A
-/// plan that starts nothing needs none.
+/// Binds a plan to its runbook. If there is no plan, what is wrong with the runbook is added to the reasons. A plan that
+/// starts nothing needs no runbook.
 async fn bind(
     documents: &dyn Documents,
     central: &Caller,

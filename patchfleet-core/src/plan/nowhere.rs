@@ -6,8 +6,8 @@ use crate::refusal::{RefusalCode, RefusalReason, Skip, SkipReason};
 use crate::request::{PatchRequest, Selector};
 use crate::text::{by_number, counted, names};
 
-/// Why nothing is selected: what was looked for, what each of the locations answered, those that the
-/// policy keeps among them, and what a person can do about it.
+/// Why nothing is selected. It says what was looked for, what the locations answered (also those that the policy keeps),
+/// and what a person can do.
 pub(super) fn reason(
     request: &PatchRequest,
     candidates: &Candidates,

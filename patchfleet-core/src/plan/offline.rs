@@ -1,5 +1,5 @@
-//! Nodes that are registered and do not answer. A command tries to reach such a node until it
-//! expires, and each of them holds a place of its location as long.
+//! Nodes that are registered and do not answer. A command tries to reach such a node until the command expires. For as
+//! long the node holds a place of its location.
 
 use super::units::{Reach, names_nodes};
 use super::{Attendance, PlannedLocation};
@@ -11,7 +11,7 @@ use crate::request::{OfflineAction, Operation, PatchRequest};
 use crate::runbook;
 use crate::text::{by_number, counted, names};
 
-/// Why a plan is refused for the nodes that are offline; empty if it is not.
+/// Why a plan is refused for its offline nodes. Empty if it is not.
 pub(super) fn reasons(
     request: &PatchRequest,
     locations: &[PlannedLocation],
@@ -80,9 +80,9 @@ pub(super) fn reasons(
     }
 }
 
-/// The locations of an Install whose nodes were not counted, so nobody knows how many answer. There are none
-/// under a runbook of one's own, which has limits of its own. A location that the policy keeps although
-/// nobody can look into it is not among them.
+/// The locations of an Install whose nodes were not counted, so nobody knows how many answer. A location that the policy
+/// keeps although nobody can look into it is not among them. Under a runbook of one's own, which has limits of its own,
+/// there are none.
 fn uncounted(request: &PatchRequest, locations: &[PlannedLocation]) -> Vec<String> {
     if request.patch.operation != Operation::Install || !runbook::is_own(&request.automation.document) {
         return vec![];
@@ -95,8 +95,8 @@ fn uncounted(request: &PatchRequest, locations: &[PlannedLocation]) -> Vec<Strin
 
 /// The locations in which nodes that do not answer can hold every place, with their figures.
 fn blocked(request: &PatchRequest, locations: &[PlannedLocation], resolution: Resolution) -> Vec<String> {
-    // A runbook of one's own has limits of its own. Where nodes are named, those that do not answer
-    // are never named together with others.
+    // A runbook of one's own has limits of its own. Units that name nodes never name one that does not answer together
+    // with others.
     if names_nodes(request, resolution) || !runbook::is_own(&request.automation.document) {
         return vec![];
     }
@@ -118,8 +118,7 @@ fn blocked(request: &PatchRequest, locations: &[PlannedLocation], resolution: Re
     queues.collect()
 }
 
-/// What a person should know about nodes that do not answer. `expiry` is the longest life of a
-/// command, if it is known.
+/// The warnings about nodes that do not answer. `expiry` is the longest life of a command, if it is known.
 pub(super) fn warnings(
     request: &PatchRequest,
     locations: &[PlannedLocation],

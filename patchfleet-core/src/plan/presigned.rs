@@ -1,4 +1,4 @@
-//! What may not be kept: a request or a plan that carries a presigned URL.
+//! A request or a plan that carries a presigned URL may not be kept.
 
 use super::Plan;
 use crate::presigned::is_presigned;
@@ -6,8 +6,8 @@ use crate::refusal::{Refusal, RefusalCode, RefusalReason};
 use crate::request::PatchRequest;
 
 impl Plan {
-    /// The field of the request, or the parameter of a start, that is a presigned URL, if there is
-    /// one. Such a plan can be fired, and not be kept.
+    /// The field of the request, or the parameter of a start, that is a presigned URL, if there is one. Such a plan can be
+    /// fired, but not kept.
     #[must_use]
     pub fn presigned(&self) -> Option<String> {
         self.request.presigned().or_else(|| {

@@ -1,4 +1,4 @@
-//! Whether the results of a campaign could be read, tried before anything is installed.
+//! Tries before anything is installed whether the results could be read.
 //!
 //! A role that may start patching but may not read what became of it leaves a fleet patched and every node
 //! *unknown*. So each call that collecting needs is made once before. Where possible it asks for a thing
@@ -59,14 +59,13 @@ async fn all(calls: Vec<Call<'_>>) -> Vec<Trial> {
     .await
 }
 
-/// Makes a call of which only one thing matters: whether it is allowed.
+/// Makes a call to find out only whether it is allowed.
 fn asked<'a, T: Send + 'a>(call: BoxFuture<'a, PortResult<T>>) -> BoxFuture<'a, PortResult<()>> {
     Box::pin(async move { call.await.map(drop) })
 }
 
-/// Tries the calls with which the results of `plan` will be read: those of the central account, and
-/// for each account those in its first location that has nodes, `concurrency` (at least 1) accounts
-/// at once.
+/// Tries the calls with which the results of `plan` will be read. They are tried in the central account, and in the first
+/// location with nodes of each account, `concurrency` (at least 1) accounts at once.
 pub(super) async fn tried(
     ports: ResultPorts<'_>,
     plan: &Plan,
@@ -81,7 +80,7 @@ pub(super) async fn tried(
     for trial in in_center(ports.automation, plan, &nothing).await {
         tried.add(&central, trial, "the caller");
     }
-    // A location that is kept without being known may deny everything: that is what was asked for.
+    // A location that is kept without being known may deny everything, as its request accepts.
     let mut first: BTreeMap<&AccountId, Location> = BTreeMap::new();
     for planned in plan.locations.iter().filter(|planned| planned.kept.is_none()) {
         first
@@ -164,14 +163,14 @@ fn in_location<'a>(
             "ssm:DescribeInstanceInformation",
             asked(ports.inventory.managed(location, Some(&nodes), None)),
         ),
-        // With a node that is there: a policy may allow the action for some nodes only.
+        // Tried with a node that is there, since a policy may allow the action for some nodes only.
         (
             "ssm:DescribeInstancePatchStates",
             asked(ports.patch_states.patch_states(location, &nodes)),
         ),
     ];
     if patch.baseline_override.is_some() {
-        // What a run with a baseline override printed is all that there is.
+        // A run with a baseline override leaves nothing but what it printed.
         calls.push((
             "ssm:GetCommandInvocation",
             asked(
@@ -204,7 +203,7 @@ impl Tried {
                     subject.to_string()
                 ));
             }
-            // What does not exist was not found, or was no valid input: it was allowed.
+            // NotFound and Invalid show that the call was allowed, and that AWS then looked for what does not exist.
             _ => {}
         }
     }

@@ -13,8 +13,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 impl Plan {
-    /// The plan as text: what will be patched, what will not be and why, what can go wrong at
-    /// most, and the starts. Ends in a line break.
+    /// The plan as text. It says what will be patched, what will not be and why, what can go wrong at most, and which
+    /// starts are made. Ends in a line break.
     #[must_use]
     pub fn to_text(&self) -> String {
         let mut sections = vec![self.headline()];
@@ -203,7 +203,7 @@ impl Plan {
         text
     }
 
-    /// When a driver stops what AWS alone would go on with.
+    /// Whether a driver would stop what AWS alone goes on with, and when.
     fn with_a_driver(&self) -> String {
         let (errors, all) = (self.location_errors(), self.location_count());
         if errors >= all {
@@ -249,7 +249,7 @@ impl Plan {
     fn slowest(&self) -> String {
         match (self.worst_case.slowest_location_seconds, &self.lifetime) {
             (Some(seconds), _) => format!(
-                "{}: then its commands have expired, and who has had no turn has none",
+                "{}: then its commands have expired, and a node that has had no turn has none",
                 Seconds::new(seconds)
             ),
             (None, Some(_)) => "not counted".to_owned(),

@@ -1,11 +1,11 @@
-//! Percentages that come to nothing: 10 % of 4 nodes are no error at all, and one node at a time.
+//! Percentages that come to nothing. 10 % of 4 nodes are no error that may happen, and one node at a time.
 
 use super::PlannedLocation;
 use crate::request::PatchRequest;
 use crate::runbook;
 use crate::text::{by_number, counted, names};
 
-/// What a person should know about percentages that are of too few. One line for each limit.
+/// The warnings about percentages of too few nodes or locations, one line for each limit.
 pub(super) fn warnings(request: &PatchRequest, locations: &[PlannedLocation]) -> Vec<String> {
     let mut warnings = Vec::new();
     let total = u32::try_from(locations.len()).unwrap_or(u32::MAX);
@@ -51,7 +51,7 @@ pub(super) fn warnings(request: &PatchRequest, locations: &[PlannedLocation]) ->
     warnings
 }
 
-/// The percentage, if it comes to none of at least two. 0 % is left out, since it asks for none.
+/// The percentage, if it comes to none of at least two. `None` for 0 %, which asks for none.
 fn none_of(percent: Option<u8>, of: u32) -> Option<u8> {
     percent.filter(|&percent| percent > 0 && of > 1 && u64::from(of) * u64::from(percent) < 100)
 }

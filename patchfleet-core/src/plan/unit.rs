@@ -6,8 +6,8 @@ use crate::id::{Location, NodeId, UnitId};
 use crate::pack::Rectangle;
 use crate::port::StartRequest;
 
-/// One start of a plan. Whoever asks what a unit is for reads it here. Nothing is parsed back out of the
-/// texts that the start is made of.
+/// One start of a plan, beside what the planner knows about it. So nothing has to be parsed back out of the texts that
+/// the start is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Unit {
@@ -16,8 +16,8 @@ pub struct Unit {
     /// The nodes that the start names, in the order of their ids. `None` if the runbook finds its nodes
     /// by itself: by a group, by tags, or in a way of its own.
     pub nodes: Option<Vec<NodeId>>,
-    /// How many nodes of one location are patched at once, and how many of them may fail. A runbook of
-    /// one's own is not told.
+    /// How many nodes of one location are patched at once, and how many of them may fail. A runbook of one's own does not
+    /// get these limits.
     pub node_rates: RateControl,
     /// The expected start. The campaign adds its own id, the snapshot and the client token.
     pub start: StartRequest,
@@ -64,7 +64,7 @@ impl Unit {
         self.start.target_location().target_location_max_errors
     }
 
-    /// The same start for each of these parts of its locations. They share out the unit's own share.
+    /// A start for each of these parts of its locations, otherwise the same. The parts share the unit's own share.
     #[must_use]
     pub(crate) fn parts(&self, rectangles: Vec<Rectangle>) -> Vec<StartRequest> {
         let size = |rectangle: &Rectangle| u32::try_from(rectangle.len()).unwrap_or(u32::MAX);

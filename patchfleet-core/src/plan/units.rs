@@ -1,4 +1,4 @@
-//! Drafts of a plan's units: which locations, which nodes, and for how long their commands live.
+//! Drafts of a plan's units, with their locations, their nodes, and how long their commands live.
 
 use super::lifetime::Lifetime;
 use super::{Followed, PlannedLocation, Unit};
@@ -25,16 +25,16 @@ pub(super) struct Draft {
 #[derive(Debug, Clone)]
 pub(super) struct Command {
     pub(super) location: Location,
-    /// The nodes that it will reach for; `None` if they were not counted.
+    /// The nodes that it is sent to. `None` if they were not counted.
     pub(super) nodes: Option<Reach>,
 }
 
-/// How many nodes a command will reach for.
+/// How many nodes a command is sent to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Reach {
     pub(super) online: u32,
     pub(super) offline: u32,
-    /// The nodes of all commands of its location: what the limits within the location are of.
+    /// The nodes of all commands of its location. The limits within the location are a part of these.
     pub(super) location: u32,
 }
 
@@ -139,11 +139,10 @@ pub(super) fn paced<'a>(
         .collect()
 }
 
-/// Whether each unit names its nodes. So it does for all managed nodes, too: it is documented that
-/// Automation and State Manager take `InstanceIds` = `*`, but not that Run Command does. A runbook of one's
-/// own finds its nodes itself.
+/// Whether each unit names its nodes. It also does so for all managed nodes, because AWS documents `InstanceIds` = `*` for
+/// Automation and State Manager, but not for Run Command. A runbook of one's own finds its nodes itself.
 ///
-/// What an inventory of one's own selects is named as well, since AWS might find other nodes.
+/// Nodes from an inventory of one's own are named as well, since AWS might find others.
 pub(super) fn names_nodes(request: &PatchRequest, resolution: Resolution) -> bool {
     match request.targets.selector {
         _ if resolution == Resolution::ByIds => true,
@@ -155,12 +154,11 @@ pub(super) fn names_nodes(request: &PatchRequest, resolution: Resolution) -> boo
 
 /// The units of a plan, in the order in which they are begun.
 ///
-/// Nodes that are offline are never named together with others: AWS refuses a command to ids as a
-/// whole if one of them is stopped. Their units come last, since each holds its location until its
-/// command expires.
+/// Nodes that are offline are never named together with others, because AWS refuses a whole command to ids if one of them
+/// is stopped. Their units come last, since each holds its location until its command expires.
 ///
-/// Where there is a cutoff, each location has a unit of its own. AWS begins the later locations of a start
-/// only when the earlier ones are through, so their commands would live past the cutoff.
+/// With a cutoff each location has a unit of its own. AWS begins the later locations of a start only when the earlier
+/// ones are through, so their commands would live past the cutoff.
 pub(super) fn units(
     request: &PatchRequest,
     central: &Caller,

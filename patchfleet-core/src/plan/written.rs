@@ -1,5 +1,5 @@
-//! A plan's JSON. Beside each other stand `units`, with what the planner knows, and `requests`, with the
-//! starts in the API's own JSON, which scripts hand to AWS as they are.
+//! A plan's JSON. Its `units` have what the planner knows. Its `requests` are the starts in the API's own JSON, which
+//! scripts hand to AWS as they are.
 
 use super::{Followed, Lifetime, Plan, PlannedLocation, Unit};
 use crate::budget::{RateControl, WorstCase};
@@ -57,7 +57,7 @@ impl<'a> From<&'a Unit> for WrittenUnit<'a> {
 }
 
 impl WrittenUnit<'_> {
-    /// The unit with its start, if this was written of it: figures that stand in both are the same.
+    /// The unit with its start. The figures that stand in both have to agree.
     fn with(self, start: StartRequest) -> Result<Unit, String> {
         let nodes = self.nodes.as_deref().map(<[NodeId]>::to_vec);
         let unit = Unit::new(self.unit, nodes, self.node_rates, start);

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 /// The words for where a start looks for the runbook.
 pub(crate) const CENTRAL: &str = "the central account and Region";
 
-/// What a plan was made for: the runbook's content at the time of planning.
+/// The runbook that a plan was made for, as it was at the time of planning.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PlannedRunbook {
@@ -26,12 +26,10 @@ pub struct PlannedRunbook {
     pub parameters: Vec<String>,
     /// Whether it is patchfleet's own.
     pub own: bool,
-    /// The locations that have a document of this name, too, which says the same. The discovery role looked
-    /// for it there.
+    /// The locations that have a copy: a document of this name that says the same. The discovery role looked for it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub copies: Vec<Location>,
-    /// The locations in which nobody could find out whether one stands there. A warning of the plan
-    /// says why.
+    /// The locations in which nobody could find out whether there is a copy. A warning of the plan says why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unread: Vec<Location>,
 }
@@ -45,12 +43,11 @@ pub enum RunbookChange {
     Differs,
     /// It is not there any more.
     Gone,
-    /// It is not known whether what would run is the same. Planning could look, and for some minutes now
-    /// nobody could.
+    /// Nobody knows whether what would run is the same. Planning could read it, and for some minutes now nobody could.
     Unreadable,
 }
 
-/// Why nothing more is started: what would run is not what was planned.
+/// How what would run differs from what was planned. Nothing more is started then.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Changed {
     pub(crate) change: RunbookChange,
@@ -66,10 +63,10 @@ pub(crate) struct NotCompared {
     pub(crate) unread: Unread,
 }
 
-/// A place where a start would find the runbook; `None`: the central account and Region.
+/// A place where a start would find the runbook. `None` is the central account and Region.
 pub(crate) type Place = Option<Location>;
 
-/// The places where the runbook could not be read, and why: at least one.
+/// The places where the runbook could not be read, at least one, and why.
 #[derive(Debug)]
 pub(crate) struct Unread {
     first: (Place, PortError),
@@ -90,7 +87,7 @@ impl Unread {
         std::iter::once(&self.first).chain(&self.more)
     }
 
-    /// The first of those for which this holds, and the locations of the others.
+    /// The first place for which this holds, and the locations of the other such places.
     pub(crate) fn first_where(
         &self,
         holds: impl Fn(&Place, &PortError) -> bool,
@@ -117,12 +114,12 @@ pub(crate) enum Found {
     Refused(RefusalReason),
 }
 
-/// Reads the runbook that `request` names, where the start looks for it. patchfleet's own has to fit
-/// the Command document with these `steps`, and one of one's own has to do what the request says.
+/// Reads the runbook that `request` names, where the start looks for it. patchfleet's own has to fit the Command document
+/// with these `steps`. A runbook of one's own has to do what the request says.
 ///
 /// # Errors
 ///
-/// Whatever keeps it from being read, but for a denial.
+/// Every failure to read it except a denial.
 pub(crate) async fn find(
     documents: &dyn Documents,
     central: &Caller,
@@ -216,7 +213,7 @@ impl PlannedRunbook {
     ///
     /// # Errors
     ///
-    /// [`NotCompared`] if a read failed, be it for a moment or for longer. A caller that gives up says so with
+    /// [`NotCompared`] if a read failed, whether for a moment or for longer. The words for giving up are
     /// [`unreadable`](Self::unreadable).
     pub(crate) async fn compare(
         &self,
@@ -265,7 +262,7 @@ impl PlannedRunbook {
     }
 }
 
-/// Whether a failure says nothing about the document: it passes by itself, or is the caller's own.
+/// Whether a failure says nothing about the document, because it passes by itself or concerns the caller.
 pub(crate) fn passes(error: &PortError) -> bool {
     error.kind().is_transient() || error.kind() == PortErrorKind::Credentials
 }

@@ -1,9 +1,9 @@
 //! The Command document that the runbook sends, and what it adds to the life of a command.
 //!
-//! A command expires as a whole. It lives for its `TimeoutSeconds` and the sum of the timeouts of
-//! all steps of its document (recorded: AWS-RunPatchBaseline of 2021, three steps of 7,200 s, adds
-//! 21,600 s). A step timeout that is a reference to a parameter counts with the value that was
-//! given, and with 3,600 s if none was, whatever the parameter's default (recorded, 2026).
+//! A command expires as a whole. It lives for its `TimeoutSeconds` and the sum of the timeouts of all steps of its
+//! document. AWS-RunPatchBaseline of 2021 has three steps of 7,200 s, which add 21,600 s (recorded). A step timeout that
+//! refers to a parameter counts with the value that was given. If none was given, it counts with 3,600 s, whatever the
+//! parameter's default (recorded, 2026).
 
 use crate::budget::Seconds;
 use crate::id::DocumentName;
@@ -68,8 +68,7 @@ pub enum CommandSteps {
         /// How many steps take the value of `StepTimeoutSeconds`.
         by_parameter: u32,
     },
-    /// The document could not be read. A sum is then given as the least and the most that it may be in any
-    /// known version of the document.
+    /// The document could not be read. The sum then lies between the least and the most of all known versions.
     #[default]
     Unread,
 }
@@ -111,8 +110,8 @@ impl CommandSteps {
                 by_parameter = by_parameter.saturating_add(1);
                 continue;
             }
-            // A reference to another parameter, which is never given; or no timeout at all, for
-            // which the agent takes an hour (SSM command document reference, aws:runShellScript).
+            // It refers to another parameter, which is never given. Or there is no timeout, and the agent takes an hour
+            // (SSM command document reference, aws:runShellScript).
             let seconds = timeout.and_then(whole).map_or(NOT_GIVEN, Seconds::new);
             (fixed, longest) = (fixed.plus(seconds), longest.max(seconds));
         }

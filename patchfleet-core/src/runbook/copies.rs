@@ -1,8 +1,8 @@
-//! What target accounts have under the runbook's name: before a plan is made, and before each start.
+//! What target accounts have under the runbook's name. They are asked before a plan is made, and before each start.
 //!
-//! It is not documented which account's document a multi-account automation runs. So each location is asked
-//! for the document in the way in which it will find it: by its name for a copy, by its ARN for a shared
-//! one. That is one GetDocument in each location.
+//! AWS does not document which account's document a multi-account automation runs. So each location is asked for the
+//! document as it would find it, a copy by its name and a shared document by its ARN. That is one GetDocument in each
+//! location.
 
 use super::bound::{CENTRAL, Changed, NotCompared, PlannedRunbook, RunbookChange, Unread};
 use super::{ContentDigest, digest};
@@ -25,8 +25,8 @@ pub(crate) struct Elsewhere {
     pub(crate) reasons: Vec<RefusalReason>,
 }
 
-/// Looks at the runbook in each of these locations, `concurrency` (at least 1) at once. One that says
-/// something else refuses. Where none is found by its name, there is only the central one.
+/// Looks at the runbook in each of these locations, `concurrency` (at least 1) at once. A copy that says something else
+/// refuses the plan. A location without a copy has only the central document.
 pub(crate) async fn elsewhere(
     documents: &dyn Documents,
     runbook: &PlannedRunbook,
@@ -97,7 +97,7 @@ async fn look<'a>(
     stream::iter(reads).buffered(at_once.max(1)).collect().await
 }
 
-/// Whether AWS keeps the document: it is the same in every account.
+/// Whether the document is AWS's own. Such a document is the same in every account.
 fn is_amazons(name: &DocumentName) -> bool {
     name.as_str().starts_with("AWS-")
 }
@@ -106,11 +106,11 @@ impl PlannedRunbook {
     /// Compares what these locations have under the runbook's name with `content`, which is what was
     /// planned. A copy that says the same changes nothing, and one that is gone cannot run.
     ///
-    /// Where planning could not look either, its warning has said so, and a failure changes nothing.
+    /// Where planning could not look either, its warning says so, and a failure changes nothing.
     ///
     /// # Errors
     ///
-    /// [`NotCompared`] if a read failed where planning could look, and nothing else is certain.
+    /// [`NotCompared`] if a read failed where planning could look, unless a difference is certain elsewhere.
     pub(super) async fn compare_copies(
         &self,
         documents: &dyn Documents,
@@ -136,7 +136,7 @@ impl PlannedRunbook {
                 Err(error) => failed.push((Some(at.clone()), error)),
             }
         }
-        // What is certain comes before what is not.
+        // A certain difference comes before an uncertain one.
         if let Some((at, view)) = others.first() {
             let rest: Vec<&Location> = others.iter().skip(1).map(|(at, _)| *at).collect();
             return Ok(Some(Changed {
@@ -150,8 +150,8 @@ impl PlannedRunbook {
         }
     }
 
-    /// Says that it is not known any more what would run, because nobody can look `at` this place, nor in
-    /// `more`. `None` is the central account and Region.
+    /// The words for giving up, because nobody can read the runbook `at` this place, nor in `more`. `None` is the central
+    /// account and Region.
     pub(crate) fn unreadable(&self, at: Option<&Location>, more: &[&Location], error: &PortError) -> Changed {
         let place = match at {
             None => CENTRAL.to_owned(),

@@ -12,11 +12,10 @@ const MAX_PATH: usize = 100;
 
 /// A digest of what a document says: 64 hexadecimal digits.
 ///
-/// It is the SHA-256 of the document's meaning. JSON and YAML are read and written again as JSON
-/// without spaces, with the keys of each object in order, so that neither a format nor the order
-/// of keys makes a difference: GetDocument gives the same document in either format. Content that
-/// is neither counts byte for byte. (It is not AWS's own `Hash`, which is of the bytes that were
-/// uploaded.)
+/// It is the SHA-256 of what the document says. JSON and YAML are read, and written again as JSON without spaces, with
+/// the keys of each object in order. So neither the format nor the order of keys makes a difference, since GetDocument
+/// gives the same document in either format. Content that is neither counts byte for byte. It is not AWS's own `Hash`,
+/// which is of the bytes that were uploaded.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ContentDigest(String);
@@ -44,8 +43,8 @@ impl ContentDigest {
     }
 }
 
-/// The same value, with the keys of each object in order: what `serde_json` does by itself depends
-/// on features that other crates of a build may turn on.
+/// The same value, with the keys of each object in order. Whether `serde_json` does so by itself depends on features that
+/// other crates of a build may turn on.
 fn in_order(value: Value) -> Value {
     match value {
         Value::Object(fields) => {

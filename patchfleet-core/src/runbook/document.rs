@@ -17,11 +17,10 @@ const UUID_OR_EMPTY: &str =
 
 /// How long the runbook's one step may take in a location, in seconds.
 ///
-/// Whether the step's `timeoutSeconds` may be a parameter is unconfirmed, so it is a number in
-/// the document, and one that fits any location: the default is 7 days. A long one costs nothing,
-/// because the command bounds itself: it expires as a whole after its `TimeoutSeconds` and the sum
-/// of its document's step timeouts. A short one ends the automation while the command goes on. The
-/// plan warns if a command may live longer than the step.
+/// AWS does not confirm that the step's `timeoutSeconds` may be a parameter. So it is a number in the document that has to
+/// fit every location. The default is 7 days. A long timeout costs nothing, because the command expires by itself, after
+/// its `TimeoutSeconds` and the sum of its document's step timeouts. A short one ends the automation while the command
+/// goes on. The plan warns if a command may live longer than the step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StepTimeout(u32);
 
@@ -37,9 +36,9 @@ pub struct StepTimeoutError {
 }
 
 impl StepTimeout {
-    /// What one node may take: 3 hours.
+    /// 3 hours, which one node may take.
     pub const MIN_SECONDS: u32 = DELIVERY_TIMEOUT_SECONDS + EXECUTION_TIMEOUT_SECONDS;
-    /// For as long as AWS keeps an execution's history: 30 days.
+    /// 30 days, for which AWS keeps an execution's history.
     pub const MAX_SECONDS: u32 = 30 * 86_400;
 
     /// A timeout of this many seconds, of [`MIN_SECONDS`](Self::MIN_SECONDS) to
@@ -142,7 +141,7 @@ struct RunCommandInputs {
     comment: &'static str,
 }
 
-/// Writes pairs as a map in their own order, which is the one that a reader of the document wants.
+/// Writes pairs as a map in their own order, which suits a reader of the document.
 fn as_map<V: Serialize, S: Serializer>(
     pairs: &[(&'static str, V)],
     serializer: S,
@@ -188,9 +187,8 @@ impl Default for Runbook {
 }
 
 impl Runbook {
-    /// The document, with this timeout for its step, for an AWS-RunPatchBaseline that has no
-    /// parameter `StepTimeoutSeconds`. [`fitting`](Self::fitting) makes the one for the document
-    /// that is there.
+    /// The document, with this timeout for its step. It fits an AWS-RunPatchBaseline without the parameter
+    /// `StepTimeoutSeconds`. [`fitting`](Self::fitting) makes it fit the one that is there.
     #[must_use]
     pub fn new(timeout: StepTimeout) -> Self {
         Self {
@@ -231,10 +229,9 @@ impl Runbook {
         }
     }
 
-    /// The document for the AWS-RunPatchBaseline that is there: where that takes
-    /// `StepTimeoutSeconds`, the runbook has the parameter as well, and passes it. A Command
-    /// document refuses a parameter that it does not have, so nothing is passed to one that could
-    /// not be read.
+    /// The document for the AWS-RunPatchBaseline that is there. If that takes `StepTimeoutSeconds`, the runbook has the
+    /// parameter as well, and passes it. A Command document refuses a parameter that it does not have, so nothing is
+    /// passed to one that could not be read.
     #[must_use]
     pub fn fitting(mut self, steps: CommandSteps) -> Self {
         if steps.takes_step_timeout() && !self.passes_step_timeout() {
@@ -262,11 +259,10 @@ impl Runbook {
             .any(|(name, _)| *name == STEP_TIMEOUT_PARAMETER)
     }
 
-    /// The document as JSON, indented, always in the same order. AWS takes up to 64 KB; this is
-    /// about 5.
+    /// The document as JSON, indented, always in the same order. It has about 5 KB, of the 64 KB that AWS takes.
     #[must_use]
     pub fn to_json(&self) -> String {
-        // Text keys and plain values only: nothing here can fail to be written.
+        // All keys are texts and all values plain, so nothing here can fail to be written.
         let mut json = serde_json::to_string_pretty(self).unwrap_or_default();
         json.push('\n');
         json

@@ -20,7 +20,7 @@ pub enum Ensured {
         /// The default version.
         version: String,
     },
-    /// The newest version was right, and was not the default.
+    /// The newest version was right and was made the default.
     DefaultMoved {
         /// The default version.
         version: String,
@@ -62,12 +62,11 @@ pub enum Checked {
     },
 }
 
-/// Sees whether the document `name` is there, and whether its default version is `runbook`.
-/// Changes nothing.
+/// Finds out whether the document `name` is there, and whether its default version is `runbook`. Changes nothing.
 ///
 /// # Errors
 ///
-/// What the port gives, but for `NotFound`, which is [`Checked::Missing`].
+/// The port's error, except `NotFound`, which is [`Checked::Missing`].
 pub async fn check(documents: &dyn Documents, name: &DocumentName, runbook: &Runbook) -> PortResult<Checked> {
     match documents.document(name).await {
         Ok(view) if says_the_same(&view.content, runbook) => Ok(Checked::Current {
@@ -81,12 +80,12 @@ pub async fn check(documents: &dyn Documents, name: &DocumentName, runbook: &Run
     }
 }
 
-/// Makes `runbook` the default version of the document `name`: creates it, adds a version, moves
-/// the default, or does nothing. Content is compared by its meaning, not by its spaces.
+/// Makes `runbook` the default version of the document `name`. It creates the document, adds a version, moves the default,
+/// or does nothing. Contents are the same if they say the same, however they are spaced.
 ///
 /// # Errors
 ///
-/// What the port gives. Every step can be repeated, so ensuring again goes on where it stopped.
+/// The port's error. Every step can be repeated, so calling this again goes on where it stopped.
 pub async fn ensure(
     documents: &dyn Documents,
     name: &DocumentName,
@@ -97,7 +96,7 @@ pub async fn ensure(
         Checked::Missing => {
             let created = documents.create(name, runbook.to_json()).await;
             let version = match created {
-                // Its answer may be what was lost: what is there now tells.
+                // Perhaps only the answer was lost. What is there now tells.
                 Err(error) if error.sent() == Sent::Maybe => match check(documents, name, runbook).await {
                     Ok(Checked::Current { version }) => version,
                     _ => return Err(error),
@@ -119,8 +118,8 @@ pub async fn ensure(
     }
 }
 
-/// Whether a document is a runbook of this version that fits the Command document, whatever its
-/// step timeout. A Command document that could not be read is fitted by both.
+/// Whether a document is a runbook of this version that fits the Command document, whatever its step timeout. If the
+/// Command document could not be read, both shapes of the runbook count as fitting.
 pub(super) fn is_own_and_fits(content: &str, steps: CommandSteps) -> bool {
     let without_timeout = |mut document: Value| {
         let steps = document.get_mut("mainSteps").and_then(Value::as_array_mut);

@@ -1,7 +1,7 @@
-//! What a runbook of one's own does to the nodes, as far as its document says: Scan or Install.
+//! Whether a runbook of one's own scans or installs, as far as its document says.
 //!
-//! A plan shows the request's operation. A runbook that installs whatever the request says would patch and
-//! reboot under a plan that promises to change nothing.
+//! A plan shows the request's operation. A runbook that always installs would patch and reboot under a plan that promises
+//! to change nothing.
 
 use super::command::{COMMAND_DOCUMENT, Purpose, reference};
 use super::ensure::read;
@@ -13,15 +13,15 @@ use serde_json::Value;
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct PatchStep {
     name: String,
-    /// `Scan` or `Install`, or whatever else the document says. `None`: only the run itself shows it.
+    /// `Scan` or `Install`, or whatever else the document says. `None` if only the run itself shows it.
     operation: Option<String>,
 }
 
-/// In words, how the document `content` of a runbook of one's own contradicts the operation of `request`;
-/// `None` if it does not, as far as it says.
+/// How the document `content` of a runbook of one's own contradicts the operation of `request`, in words. `None` if it
+/// does not, as far as the document says.
 ///
-/// A request to scan is contradicted by any step that installs. A request to install may have steps that
-/// scan, and is contradicted if all that patch do.
+/// Any step that installs contradicts a request to scan. A request to install may have steps that scan. It is
+/// contradicted if every step that patches only scans.
 pub(super) fn contradiction(content: &str, request: &PatchRequest) -> Option<String> {
     let wanted = request.patch.operation;
     let steps = steps(content, request)?;
@@ -70,7 +70,7 @@ fn steps(content: &str, request: &PatchRequest) -> Option<Vec<PatchStep>> {
     Some(patching.collect())
 }
 
-/// What an input comes to: what it says, or what the parameter that it refers to is given, or has by default.
+/// The value of an input. If the input refers to a parameter, it is what the parameter is given, or its default.
 fn value_of(input: &Value, document: &Value, request: &PatchRequest) -> Option<String> {
     let text = one_text(input)?;
     if !text.contains("{{") {
@@ -84,7 +84,7 @@ fn value_of(input: &Value, document: &Value, request: &PatchRequest) -> Option<S
     one_text(parameter.get("default")?).map(str::to_owned)
 }
 
-/// A text, also as the only one of a list.
+/// A text, or the only text of a list.
 fn one_text(value: &Value) -> Option<&str> {
     match value {
         Value::Array(values) => match values.as_slice() {
