@@ -87,7 +87,7 @@ pub enum HoldReason {
     },
     /// The answer to its own start, or its being found.
     OwnAnswer,
-    /// AWS, which put its start off.
+    /// AWS, which put its start off, or did not show whether it had been sent before.
     Aws {
         /// Why.
         kind: PortErrorKind,
@@ -148,7 +148,7 @@ impl fmt::Display for HoldReason {
                 "the start of unit {of} has no answer yet, and one is sent at a time"
             ),
             Self::OwnAnswer => f.write_str("its start has no answer yet"),
-            Self::Aws { detail, .. } => write!(f, "AWS put its start off: {detail}"),
+            Self::Aws { detail, .. } => write!(f, "its start was put off: {detail}"),
             Self::Location { location } => write!(f, "another unit is at work in {location}"),
             Self::Person {
                 campaign,
@@ -314,25 +314,24 @@ impl State {
             reason: HoldReason::NextAttempt,
             until: Some(*until),
         }));
-        let Some(first) = first else {
-            holds.sort_by_key(|hold| hold.unit);
-            return holds;
-        };
         let told: BTreeSet<UnitId> = holds.iter().map(|hold| hold.unit).collect();
         let never: BTreeSet<UnitId> = admitted.never.into_iter().collect();
         let others = self
             .waiting()
-            .filter(|unit| *unit != first && !never.contains(unit) && !told.contains(unit));
-        holds.extend(others.map(|unit| Hold {
-            unit,
-            rule: Rule::Order,
-            reason: match self.busy_location(unit) {
+            .filter(|unit| Some(*unit) != first && !never.contains(unit) && !told.contains(unit));
+        holds.extend(others.filter_map(|unit| {
+            let reason = match self.busy_location(unit) {
                 Some(location) => HoldReason::Location {
                     location: location.clone(),
                 },
-                None => HoldReason::Turn { after: first },
-            },
-            until: None,
+                None => HoldReason::Turn { after: first? },
+            };
+            Some(Hold {
+                unit,
+                rule: Rule::Order,
+                reason,
+                until: None,
+            })
         }));
         holds.sort_by_key(|hold| hold.unit);
         holds

@@ -350,7 +350,9 @@ impl Agenda<'_> {
         } else if is_stopped {
             let event = Event::StartWithdrawn { unit, detail: words };
             return self.decision.record.push(event);
-        } else if self.now >= later(intent.since, START_PATIENCE) {
+        } else if self.now >= later(intent.since, START_PATIENCE) && !self.memory.may_be_begun(unit) {
+            // AWS spoke of the start itself: where it was not even seen whether the unit had been begun before, that
+            // is tried once more.
             let detail = format!("AWS put the start off, and it is not sent any more: {words}");
             return self
                 .decision

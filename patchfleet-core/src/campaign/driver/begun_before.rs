@@ -7,12 +7,13 @@
 
 use super::calls::Answer;
 use super::{Drive, DriveError, Driver};
+use crate::campaign::decide::START_PATIENCE;
 use crate::campaign::facts::Fact;
 use crate::campaign::memory::UnitTask;
 use crate::campaign::notice::Awaited;
 use crate::campaign::polls::{Failures, LOOK_UP_AFTER, TAGS_SEEN_WITHIN, UNRESOLVED_EVERY, later};
 use crate::campaign::start;
-use crate::campaign::state::StartState;
+use crate::campaign::state::{StartState, UnitState};
 use crate::id::{ClientToken, DocumentName, ExecutionId, UnitId};
 use crate::port::{BoxFuture, PortError, PortErrorKind, PortResult};
 use jiff::Timestamp;
@@ -78,6 +79,59 @@ impl<'d> Drive<'d> {
             unit,
             source: error,
         })
+    }
+
+    /// What came of a start that was not sent, as it cannot be seen whether it had been sent before. That is no refusal
+    /// of AWS's, however long it lasts, and the unit may run. So the log says only that nothing was sent just now.
+    pub(super) fn learn_unseen(
+        &mut self,
+        unit: UnitId,
+        attempt: u32,
+        error: PortError,
+        facts: &mut Vec<Fact>,
+    ) -> Result<(), DriveError> {
+        let now = self.now();
+        self.memory.unit_tasks.end(&UnitTask::Start(unit));
+        facts.push(Fact::NotTaken {
+            unit,
+            attempt,
+            kind: error.kind(),
+            detail: error.reason(),
+            for_good: false,
+        });
+        let asked = self.memory.unit(unit);
+        asked.compared_at = None;
+        asked.find_failures.add(error.kind());
+        let too_many = asked.find_failures.are_too_many();
+        asked.start_at = Some(later(now, asked.find_failures.backoff()));
+        if too_many && error.kind() == PortErrorKind::Credentials {
+            return Err(self.no_credentials(error));
+        }
+        let is_tried = self.start_is_tried_until(unit).is_some_and(|until| now < until);
+        let follows_others = self.state.open().any(|other| {
+            let is_unresolved = self
+                .state
+                .units()
+                .get(&other)
+                .is_none_or(UnitState::is_unresolved);
+            other != unit && !is_unresolved
+        });
+        if !too_many || is_tried || follows_others {
+            return Ok(());
+        }
+        Err(DriveError::Unsought {
+            campaign: self.state.campaign(),
+            unit,
+            source: error,
+        })
+    }
+
+    /// Until when a start is tried that is put off, or of which it cannot be seen whether it was sent before.
+    pub(super) fn start_is_tried_until(&self, unit: UnitId) -> Option<Timestamp> {
+        match &self.state.units().get(&unit)?.start {
+            StartState::Intended(intent) => Some(later(intent.since, START_PATIENCE)),
+            _ => None,
+        }
     }
 
     /// Whether something of the campaign runs or is being sent, so that it is to be followed.

@@ -216,6 +216,9 @@ impl<'d> Drive<'d> {
             return None;
         };
         let until = sent_until(intent, driver.writer)?;
+        // The look before it is sent may take long, and a start that is sent again has its own rule of the cutoff.
+        let begins_until = self.state.begins_until().filter(|_| !intent.sent_before);
+        let until = begins_until.map_or(until, |begins| until.min(begins));
         let is_called_off = self.calls.may_be_called_off(unit);
         let token = self.state.campaign().client_token(unit, attempt);
         let request = intent.request.clone();

@@ -57,8 +57,9 @@ pub enum DriveError {
     /// The campaign is not closed.
     #[error(transparent)]
     NotAbandoned(Refusal),
-    /// Whether a unit that seems to be left out was begun before the log lost that cannot be seen, and nothing else is
-    /// left to do. Nothing is said of the unit: whoever drives the campaign next looks for it anew.
+    /// Whether a unit that is to be begun, or seems to be left out, was begun before the log lost that cannot be seen,
+    /// and nothing else is left to do. Nothing of it was sent, and nothing is said of it: whoever drives the campaign
+    /// next looks for it anew.
     #[error(
         "campaign {campaign} stays open: its log may have lost that unit {unit} was begun, and whether it runs cannot \
          be seen; resume it later"

@@ -45,10 +45,12 @@ impl Drive<'_> {
                 facts.extend(self.learn_compared(unit, compared)?);
             }
             Answer::Sent(unit, attempt, sent) => {
-                self.memory.unit(unit).looked_before = true;
+                let asked = self.memory.unit(unit);
+                asked.looked_before = true;
+                asked.find_failures = Failures::default();
                 self.learn_sent(unit, attempt, sent, facts)?;
             }
-            Answer::Unseen(unit, attempt, error) => self.learn_sent(unit, attempt, Err(error), facts)?,
+            Answer::Unseen(unit, attempt, error) => self.learn_unseen(unit, attempt, error, facts)?,
             Answer::NotSent(unit, attempt) => {
                 self.memory.unit_tasks.end(&UnitTask::Start(unit));
                 // It was looked for, if it had to be, and what was compared for it is old by now.

@@ -2,7 +2,7 @@
 
 use super::Drive;
 use super::calls::Answer;
-use crate::campaign::decide::{Call, START_PATIENCE, forgotten_from};
+use crate::campaign::decide::{Call, forgotten_from};
 use crate::campaign::memory::{LocationTask, UnitTask};
 use crate::campaign::notice::{Awaited, Failed, Tried};
 use crate::campaign::polls::{Failures, LOOK_UP_AFTER, TAGS_SEEN_WITHIN, later};
@@ -32,6 +32,8 @@ enum Came {
 enum Task {
     /// Finding out whether a start took effect whose answer is lost.
     Doubt(UnitId),
+    /// Finding out whether a start that is to be sent was sent before.
+    Unseen(UnitId),
     Unit(UnitTask),
     Location(LocationTask),
 }
@@ -84,7 +86,7 @@ pub(super) fn told_of(answer: &Answer) -> Told {
                 unit: *unit,
                 attempt: *attempt,
             };
-            (call, failed(Task::Unit(UnitTask::Start(*unit)), error))
+            (call, failed(Task::Unseen(*unit), error))
         }
         Answer::NotSent(unit, attempt) => {
             let call = Call::Start {
@@ -165,6 +167,15 @@ impl Drive<'_> {
                 }
                 _ => (None, None),
             },
+            Task::Unseen(unit) => {
+                let asked = self.memory.of_unit(*unit);
+                (
+                    asked.and_then(|asked| asked.start_at),
+                    asked
+                        .and_then(|asked| until(&asked.find_failures))
+                        .max(self.start_is_tried_until(*unit)),
+                )
+            }
             Task::Location(task) => {
                 let (LocationTask::Collect(unit, location) | LocationTask::Look(unit, location)) = task;
                 let asked = self.memory.of_location(*unit, location);
@@ -182,14 +193,7 @@ impl Drive<'_> {
                     Tried::Stop => (asked.stop_at, until(&asked.stop_failures)),
                     Tried::Execution => (self.memory.unit_tasks.when(task), until(&asked.observe_failures)),
                     Tried::LookUp => (asked.find_at, until(&asked.find_failures)),
-                    Tried::Start => {
-                        let start = self.state.units().get(unit).map(|unit| &unit.start);
-                        let until = match start {
-                            Some(StartState::Intended(intent)) => Some(later(intent.since, START_PATIENCE)),
-                            _ => None,
-                        };
-                        (asked.start_at, until)
-                    }
+                    Tried::Start => (asked.start_at, self.start_is_tried_until(*unit)),
                     _ => (asked.start_at, None),
                 }
             }

@@ -38,9 +38,13 @@ impl State {
 
     /// Whether what a look at a running unit sees may decide what is begun or stopped: something is left to begin, a
     /// cutoff has to be kept, or half of the failures have come that the budget allows, so that units may soon have
-    /// to be stopped. Where one or none is allowed, the next ones may do that from the beginning.
+    /// to be stopped. Where one or none is allowed, the next ones may do that from the beginning. The locations of
+    /// units of which nobody knows whether they run may have failed.
     pub(in crate::campaign) fn hangs_on_looks(&self) -> bool {
-        let (failed, allowed) = (self.failed_locations(), self.plan.location_errors());
+        let allowed = u64::from(self.plan.location_errors());
+        let failed = self
+            .unresolved_locations()
+            .saturating_add(self.failed_locations().into());
         let few = allowed <= 1 && self.units.len() > 1;
         let is_close = few || (failed > 0 && failed.saturating_mul(2) >= allowed);
         let may_stop = is_close && self.going_on().next().is_some();

@@ -214,7 +214,9 @@ impl State {
         self.stop_reason_at(self.last_at)
     }
 
-    /// Whether more locations failed than the plan allows.
+    /// Whether more locations failed than the plan allows. Locations of which nobody knows whether they run hold what is
+    /// to be begun ([`HoldReason::Unresolved`](crate::campaign::HoldReason::Unresolved)). They stop nothing that runs: a
+    /// stop cannot be taken back, and what it was for may turn out well.
     pub(in crate::campaign) fn has_used_up_its_budget(&self) -> bool {
         self.failed_locations() > self.plan.location_errors()
     }

@@ -257,7 +257,7 @@ fn a_person_is_told_why_each_unit_waits() {
     );
     assert_eq!(
         told(&after(&world, vec![intended.clone(), deferred]))[0],
-        (1, Rule::Order, "AWS put its start off: Rate exceeded".to_owned())
+        (1, Rule::Order, "its start was put off: Rate exceeded".to_owned())
     );
     let running = vec![intended, started];
     assert_eq!(

@@ -275,6 +275,8 @@ pub(crate) struct FakeAws {
     pub(crate) look_up_fails: Mutex<Option<PortErrorKind>>,
     /// Why executions cannot be looked for by their tag.
     pub(crate) finds_fail: Mutex<Option<PortErrorKind>>,
+    /// Until when nobody hears whether an execution has a tag. Time passes while somebody waits.
+    pub(crate) finds_slow: Mutex<Option<Timestamp>>,
     /// Whether nobody may list the members of a selection.
     pub(crate) members_denied: Mutex<bool>,
     /// How long an execution that was started can be neither listed nor read.

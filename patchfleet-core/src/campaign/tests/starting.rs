@@ -345,7 +345,7 @@ fn a_driver_can_be_driven_on_another_thread() {
 }
 
 /// Three units that run one after another, under a cutoff that is so many seconds away.
-fn with_cutoff(seconds: i64) -> World {
+pub(super) fn with_cutoff(seconds: i64) -> World {
     let units = [
         [("us-east-1", well())],
         [("us-east-1", well())],

@@ -43,7 +43,7 @@ pub(super) fn left(at_once: u32, errors: u32) -> (World, DriveError) {
     left_in(world)
 }
 
-fn left_in(world: World) -> (World, DriveError) {
+pub(super) fn left_in(world: World) -> (World, DriveError) {
     let mut first = ByHand::new(whole_life(&world, 1));
     while !world
         .events()
@@ -59,7 +59,7 @@ fn left_in(world: World) -> (World, DriveError) {
     (world, open)
 }
 
-fn state(world: &World) -> State {
+pub(super) fn state(world: &World) -> State {
     State::from_records(&world.records()).unwrap()
 }
 
@@ -68,7 +68,7 @@ fn send_again(world: &World, units: &[u32]) -> Result<crate::campaign::SentAgain
     finish(world.driver(3).send_again(world.campaign(), &units, "ops"))
 }
 
-fn holds(state: &State) -> Vec<(u32, String)> {
+pub(super) fn holds(state: &State) -> Vec<(u32, String)> {
     let holds = state.holds(state.last_at()).into_iter();
     holds
         .map(|Hold { unit, reason, .. }| (unit.number(), reason.to_string()))

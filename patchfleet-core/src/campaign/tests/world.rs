@@ -152,6 +152,7 @@ impl World {
             throttled: Mutex::default(),
             look_up_fails: Mutex::default(),
             finds_fail: Mutex::default(),
+            finds_slow: Mutex::default(),
             members_denied: Mutex::default(),
             runbook: Mutex::new(Some(RUNBOOK.to_owned())),
             runbook_reads: Mutex::default(),

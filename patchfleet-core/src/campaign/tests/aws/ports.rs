@@ -46,7 +46,7 @@ impl Automation for FakeAws {
         page: Option<PageToken>,
     ) -> BoxFuture<'_, PortResult<Page<ExecutionId>>> {
         let (document, tag_key) = (document.clone(), tag_key.to_owned());
-        self.call(move || {
+        let found = self.call(move || {
             if let Some(kind) = *self.finds_fail.lock().unwrap() {
                 return Err(PortError::new(kind, "not authorized to look"));
             }
@@ -64,7 +64,15 @@ impl Automation for FakeAws {
                 },
                 Some(_) => Page::last(found.map(|e| e.id.clone()).collect()),
             })
-        })
+        });
+        async move {
+            while (*self.finds_slow.lock().unwrap()).is_some_and(|until| self.now() < until) {
+                self.clock.advance(SignedDuration::from_millis(50));
+                give_way().await;
+            }
+            found.await
+        }
+        .boxed()
     }
 
     fn execution(&self, id: &ExecutionId) -> BoxFuture<'_, PortResult<ExecutionView>> {
