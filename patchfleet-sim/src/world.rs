@@ -11,6 +11,7 @@ mod change;
 mod commands;
 mod documents;
 mod looks;
+mod lookup;
 mod nodes;
 mod org;
 mod pace;

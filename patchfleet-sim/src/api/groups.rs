@@ -252,12 +252,7 @@ impl Operation for DeleteGroup {
         let name = name_of(caller, self.group, self.group_name)?;
         let (_, group) = find(world, caller, &name)?;
         let answer = json!({"Group": shape(caller, &name, group)});
-        let place = world.place_made(&caller.location());
-        place.groups.remove(&name);
-        // A group of the same name that is made later does not inherit the members.
-        for node in place.nodes.values_mut() {
-            node.leave(&name);
-        }
+        world.remove_group(&caller.location(), &name);
         Ok(answer)
     }
 }

@@ -8,7 +8,7 @@ pub use fault::Fault;
 pub(crate) use fault::Struck;
 pub use record::RequestRecord;
 
-use super::World;
+use super::{World, lookup::Lookup};
 use crate::spec::RateSpec;
 use jiff::Timestamp;
 use record::Requests;
@@ -23,7 +23,7 @@ pub(in crate::world) struct Calls {
     /// Calls a second, by action.
     rates: BTreeMap<String, RateSpec>,
     /// When each bucket of calls is full again.
-    full_at: BTreeMap<String, Timestamp>,
+    full_at: Lookup<String, Timestamp>,
     requests: Requests,
 }
 
@@ -34,7 +34,7 @@ impl Calls {
             faults: vec![],
             query_errors: vec![],
             rates,
-            full_at: BTreeMap::new(),
+            full_at: Lookup::default(),
             requests: Requests::default(),
         }
     }

@@ -143,7 +143,7 @@ impl World {
                         .as_ref()
                         .is_none_or(|group| place.is_member(group, node))
             };
-            let ids = place.nodes.values().filter(wanted).map(|node| node.id.clone());
+            let ids = self.nodes.of(place).filter(wanted).map(|node| node.id.clone());
             ids.take(count).collect::<Vec<_>>()
         })
         .collect()
@@ -199,15 +199,12 @@ impl World {
     }
 
     fn delete_group(&mut self, given: &GroupAt) -> usize {
-        let places = self.nodes.places_mut();
+        let places = self.nodes.places();
         let here = places.filter(|(at, _)| is_in(at, &given.accounts, &given.regions));
-        here.filter_map(|(_, place)| {
-            for node in place.nodes.values_mut() {
-                node.leave(&given.group);
-            }
-            place.groups.remove(&given.group)
-        })
-        .count()
+        let here: Vec<Location> = here.map(|(at, _)| at.clone()).collect();
+        here.iter()
+            .filter(|at| self.nodes.remove_group(at, &given.group))
+            .count()
     }
 
     fn change_role(&mut self, given: &RoleChange) -> usize {

@@ -11,19 +11,18 @@ pub(in crate::world) use node::{Behaviour, FixedPatches};
 pub use node::{Node, PatchReport, Patches};
 pub use place::Place;
 
-use super::World;
-use patchfleet_core::id::{Location, NodeId};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+use super::{
+    World,
+    lookup::{Lookup, Slot, Table},
 };
+use patchfleet_core::id::{Location, NodeId};
+use std::{collections::BTreeSet, sync::Arc};
 
-/// Every place with its nodes and groups.
+/// Every node, and every place with its groups.
 #[derive(Debug, Default)]
 pub(in crate::world) struct Nodes {
-    places: BTreeMap<Location, Place>,
-    /// Where each node is.
-    index: BTreeMap<NodeId, Arc<Location>>,
+    all: Table<NodeId, Node>,
+    places: Lookup<Location, Place>,
 }
 
 impl Nodes {
@@ -37,41 +36,56 @@ impl Nodes {
 
     /// The place at a location, which is made if there is none.
     pub(in crate::world) fn place_made(&mut self, at: &Location) -> &mut Place {
-        self.places.entry(at.clone()).or_default()
+        self.places.made(at.clone())
     }
 
     /// The place in which a node is.
     pub(in crate::world) fn place_of_mut(&mut self, node: &NodeId) -> Option<&mut Place> {
-        self.places.get_mut(self.index.get(node)?.as_ref())
+        let node = self.all.at(self.all.find(node)?)?;
+        self.places.get_mut(node.location.as_ref())
     }
 
     /// Every place, by location.
     pub(in crate::world) fn places(&self) -> impl Iterator<Item = (&Location, &Place)> {
-        self.places.iter()
+        self.places.in_order()
     }
 
-    /// Every place, by location, to be changed.
-    pub(in crate::world) fn places_mut(&mut self) -> impl Iterator<Item = (&Location, &mut Place)> {
-        self.places.iter_mut()
+    /// The nodes of a place, by id.
+    pub(in crate::world) fn of<'a>(&'a self, place: &'a Place) -> impl Iterator<Item = &'a Node> {
+        place.nodes.iter().filter_map(|slot| self.all.at(*slot))
     }
 
     pub(in crate::world) fn get(&self, id: &NodeId) -> Option<&Node> {
-        self.places.get(self.index.get(id)?.as_ref())?.nodes.get(id)
+        self.all.at(self.all.find(id)?)
     }
 
     pub(in crate::world) fn get_mut(&mut self, id: &NodeId) -> Option<&mut Node> {
-        self.place_of_mut(id)?.nodes.get_mut(id)
+        self.all.at_mut(self.all.find(id)?)
     }
 
     /// Adds a node; false if there is one of its id already, which it takes the place of.
     pub(in crate::world) fn insert(&mut self, node: Node) -> bool {
-        let is_new = self
-            .index
-            .insert(node.id.clone(), node.location.clone())
-            .is_none();
-        let place = self.place_made(&node.location.clone());
-        place.nodes.insert(node.id.clone(), node);
+        let (id, at) = (node.id.clone(), node.location.clone());
+        let is_new = self.all.find(&id).is_none();
+        let slot = self.all.insert(id.clone(), node);
+        let all = &self.all;
+        let place = self.places.made(at.as_ref().clone());
+        let before = |slot: &Slot| all.at(*slot).is_some_and(|other| other.id < id);
+        place.nodes.insert(place.nodes.partition_point(before), slot);
         is_new
+    }
+
+    /// Takes a group away, and its members out of it; false if there is none.
+    pub(in crate::world) fn remove_group(&mut self, at: &Location, group: &str) -> bool {
+        let Some(place) = self.places.get_mut(at) else {
+            return false;
+        };
+        for slot in &place.nodes {
+            if let Some(node) = self.all.at_mut(*slot) {
+                node.leave(group);
+            }
+        }
+        place.groups.remove(group).is_some()
     }
 }
 
@@ -88,19 +102,35 @@ impl World {
 
     /// Every node, by location and id.
     pub fn nodes(&self) -> impl Iterator<Item = &Node> {
-        self.nodes.places().flat_map(|(_, place)| place.nodes.values())
+        let places = self.nodes.places();
+        places.flat_map(|(_, place)| self.nodes.of(place))
     }
 
     /// The nodes in a location that have these ids, or all of them; by id, each once.
     pub(crate) fn nodes_at(&self, at: &Location, ids: Option<&[String]>) -> Vec<&Node> {
-        let Some(place) = self.nodes.place(at) else {
-            return vec![];
-        };
         let Some(ids) = ids else {
-            return place.nodes.values().collect();
+            let place = self.nodes.place(at).into_iter();
+            return place.flat_map(|place| self.nodes.of(place)).collect();
         };
         let ids: BTreeSet<NodeId> = ids.iter().filter_map(|id| id.parse().ok()).collect();
-        ids.iter().filter_map(|id| place.nodes.get(id)).collect()
+        let found = ids.iter().filter_map(|id| self.node(id));
+        found.filter(|node| *node.location == *at).collect()
+    }
+
+    /// The members of a group of `place` now, by id.
+    pub(crate) fn members_of<'a>(
+        &'a self,
+        place: &'a Place,
+        group: &'a str,
+    ) -> impl Iterator<Item = &'a Node> {
+        let nodes = self.nodes.of(place);
+        nodes.filter(move |node| place.is_member(group, node))
+    }
+
+    /// Deletes a group; false if there is none. A group of the same name that is made later does not
+    /// inherit the members.
+    pub(crate) fn remove_group(&mut self, at: &Location, group: &str) -> bool {
+        self.nodes.remove_group(at, group)
     }
 
     /// What a location holds, if anything was ever there.

@@ -1,12 +1,12 @@
 //! Numbers in series. Series are per location or finer, so that what happens in one account numbers
 //! nothing in another.
 
-use std::collections::BTreeMap;
+use super::lookup::Lookup;
 
 /// The last number of each series.
 #[derive(Debug, Default)]
 pub(super) struct Series {
-    last: BTreeMap<String, u64>,
+    last: Lookup<String, u64>,
 }
 
 impl Series {
@@ -14,7 +14,7 @@ impl Series {
     pub(super) fn next(&mut self, series: &str) -> u64 {
         let last = match self.last.get_mut(series) {
             Some(last) => last,
-            None => self.last.entry(series.to_owned()).or_default(),
+            None => self.last.made(series.to_owned()),
         };
         *last = last.saturating_add(1);
         *last

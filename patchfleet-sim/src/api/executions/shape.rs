@@ -2,12 +2,13 @@
 
 use crate::api::time::WireTime;
 use crate::world::{
-    Execution, Failure, FailureKind, FailureStage, Shape, Status, Step, StepRule, Target, TargetUnit,
+    Execution, Failure, FailureKind, FailureStage, LocationTargets, Shape, Status, Step, StepRule, Target,
+    TargetUnit,
 };
 use patchfleet_core::id::{AccountId, Location, Region};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// The most steps that GetAutomationExecution shows. A flag says that there are more.
 const SHOWN_STEPS: usize = 100;
@@ -120,12 +121,53 @@ pub(crate) struct StepLocation {
     entry: Option<StepEntry>,
 }
 
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct StepEntry {
-    target_location_max_concurrency: String,
-    target_location_max_errors: String,
-    execution_role_name: String,
+/// An entry of target locations, as its steps show it. A parent has a step for each of thousands of locations,
+/// so what they all show is shared and not copied.
+#[derive(Debug)]
+struct StepEntry(SharedEntry);
+
+/// The targets of an entry of target locations, as its steps show them.
+#[derive(Debug)]
+pub(crate) struct StepTargets(SharedEntry);
+
+/// All entries of target locations, and which of them is meant.
+#[derive(Debug)]
+struct SharedEntry(Arc<[LocationTargets]>, usize);
+
+impl SharedEntry {
+    fn get(&self) -> Option<&LocationTargets> {
+        self.0.get(self.1)
+    }
+}
+
+impl Serialize for StepEntry {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Shown<'a> {
+            target_location_max_concurrency: &'a str,
+            target_location_max_errors: &'a str,
+            execution_role_name: &'a str,
+        }
+        let shown = self.0.get().map(|entry| Shown {
+            target_location_max_concurrency: &entry.max_concurrency,
+            target_location_max_errors: &entry.max_errors,
+            execution_role_name: &entry.role,
+        });
+        shown.serialize(serializer)
+    }
+}
+
+impl Serialize for StepTargets {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let targets = self.0.get().and_then(|entry| entry.said.targets.as_ref());
+        targets.serialize(serializer)
+    }
+}
+
+/// Shows what is shared as if it were not.
+fn shared<T: Serialize, S: Serializer>(value: &Arc<T>, serializer: S) -> Result<S::Ok, S::Error> {
+    value.as_ref().serialize(serializer)
 }
 
 impl StepLocation {
@@ -148,11 +190,13 @@ pub(crate) struct StepShape {
     pub(crate) execution_start_time: Option<WireTime>,
     pub(crate) execution_end_time: Option<WireTime>,
     pub(crate) step_status: &'static str,
-    pub(crate) inputs: BTreeMap<String, String>,
-    pub(crate) outputs: BTreeMap<String, Vec<String>>,
+    #[serde(serialize_with = "shared")]
+    pub(crate) inputs: Arc<BTreeMap<String, String>>,
+    #[serde(serialize_with = "shared")]
+    pub(crate) outputs: Arc<BTreeMap<String, Vec<String>>>,
     pub(crate) failure_message: Option<String>,
     pub(crate) failure_details: Option<Value>,
-    pub(crate) targets: Option<Vec<Target>>,
+    pub(crate) targets: Option<StepTargets>,
     pub(crate) target_location: Option<StepLocation>,
     pub(crate) is_end: Option<bool>,
     pub(crate) is_critical: Option<bool>,
@@ -303,22 +347,21 @@ pub(super) fn step_shape(execution: &Execution, index: usize, step: &Step) -> St
     }
 }
 
-fn location_targets(execution: &Execution, step: &Step) -> Option<Vec<Target>> {
+fn location_targets(execution: &Execution, step: &Step) -> Option<StepTargets> {
     let (_, entry) = step.location.as_ref()?;
-    execution.order.targets.get(*entry)?.said.targets.clone()
+    let targets = &execution.order.targets;
+    targets.get(*entry)?.said.targets.as_ref()?;
+    Some(StepTargets(SharedEntry(targets.clone(), *entry)))
 }
 
 fn target_location(execution: &Execution, step: &Step) -> Option<StepLocation> {
     let (location, entry) = step.location.as_ref()?;
-    let entry = execution.order.targets.get(*entry);
+    let targets = &execution.order.targets;
+    let is_there = targets.get(*entry).is_some();
     Some(StepLocation {
         accounts: [location.account.clone()],
         regions: [location.region.clone()],
-        entry: entry.map(|entry| StepEntry {
-            target_location_max_concurrency: entry.max_concurrency.clone(),
-            target_location_max_errors: entry.max_errors.clone(),
-            execution_role_name: entry.role.clone(),
-        }),
+        entry: is_there.then(|| StepEntry(SharedEntry(targets.clone(), *entry))),
     })
 }
 

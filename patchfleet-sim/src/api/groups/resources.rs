@@ -126,7 +126,7 @@ impl Operation for ListGroupResources {
                 .iter()
                 .all(|filter| filter.values.iter().any(|kind| kind == node.resource_type()))
         };
-        let members: Vec<&Node> = place.members(&name).filter(wanted).collect();
+        let members: Vec<&Node> = world.members_of(place, &name).filter(wanted).collect();
         let listing = format!("group/{}/{name}/{}", caller.location(), json!(filters));
         let (members, next_token) = page(
             world,
@@ -162,11 +162,8 @@ impl Operation for SearchResources {
     fn run(self, world: &mut World, caller: &Caller) -> Result<Found, ApiError> {
         let wanted = given(self.resource_query);
         let query = query(&wanted)?;
-        let nodes = world
-            .place(&caller.location())
-            .into_iter()
-            .flat_map(|place| place.nodes.values());
-        let found: Vec<&Node> = nodes.filter(|node| query.selects(node)).collect();
+        let mut found: Vec<&Node> = world.nodes_at(&caller.location(), None);
+        found.retain(|node| query.selects(node));
         let listing = format!("search/{}/{}", caller.location(), wanted.query);
         let (found, next_token) = page(
             world,

@@ -197,8 +197,10 @@ pub struct Step {
     pub(crate) failure: Option<Failure>,
     pub(crate) started: Option<Timestamp>,
     pub(crate) ended: Option<Timestamp>,
-    pub(crate) inputs: BTreeMap<String, String>,
-    pub(crate) outputs: BTreeMap<String, Vec<String>>,
+    /// Shared with the answers that show the step.
+    pub(crate) inputs: Arc<BTreeMap<String, String>>,
+    /// Shared as the inputs are.
+    pub(crate) outputs: Arc<BTreeMap<String, Vec<String>>>,
     pub(crate) timeout_seconds: Option<i64>,
     /// The event of its timeout, if it has one.
     pub(in crate::world) timeout: Option<Scheduled>,
@@ -226,8 +228,8 @@ impl Step {
             failure: None,
             started: None,
             ended: None,
-            inputs: BTreeMap::new(),
-            outputs: BTreeMap::new(),
+            inputs: Arc::default(),
+            outputs: Arc::default(),
             timeout_seconds: None,
             timeout: None,
             runs: 0,
@@ -244,6 +246,11 @@ impl Step {
     #[must_use]
     pub fn status(&self) -> Status {
         self.status
+    }
+
+    /// Its outputs, to be changed. Answers that showed them keep what they had.
+    pub(in crate::world) fn outputs_mut(&mut self) -> &mut BTreeMap<String, Vec<String>> {
+        Arc::make_mut(&mut self.outputs)
     }
 
     /// Its name.

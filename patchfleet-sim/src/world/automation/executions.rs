@@ -1,59 +1,66 @@
 //! Every execution, with indexes for calls and changes. Nothing is thrown away, so nothing here may
 //! walk over all of them.
 
-use crate::world::{Execution, looks::Looks};
+use crate::world::{
+    Execution,
+    looks::Looks,
+    lookup::{Lookup, Slot, Table},
+};
 use patchfleet_core::id::Location;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// Every execution.
 #[derive(Debug, Default)]
 pub(crate) struct Executions {
-    by_id: BTreeMap<String, Box<Execution>>,
-    /// The ids of those in a location.
-    at: BTreeMap<Location, Vec<String>>,
-    /// The ids of those that an execution started.
-    below: BTreeMap<String, Vec<String>>,
-    /// The ids of those that have a tag of that key, wherever they are.
-    tagged: BTreeMap<String, Vec<String>>,
-    /// The ids of those that have not ended.
-    open: BTreeSet<String>,
+    by_id: Table<String, Box<Execution>>,
+    /// Those in a location.
+    at: Lookup<Location, Vec<Slot>>,
+    /// Those that an execution started.
+    below: Lookup<String, Vec<Slot>>,
+    /// Those that have a tag of that key, wherever they are.
+    tagged: Lookup<String, Vec<Slot>>,
+    /// Those that have not ended.
+    open: BTreeSet<Slot>,
     looks: Looks,
 }
 
 impl Executions {
     pub(crate) fn get(&self, id: &str) -> Option<&Execution> {
-        self.looks.add();
-        self.by_id.get(id).map(Box::as_ref)
+        self.at_slot(self.by_id.find(id)?)
     }
 
     /// An execution to be changed. [`Executions::ended`] says that it has ended.
     pub(in crate::world) fn get_mut(&mut self, id: &str) -> Option<&mut Execution> {
         self.looks.add();
-        self.by_id.get_mut(id).map(Box::as_mut)
+        let slot = self.by_id.find(id)?;
+        self.by_id.at_mut(slot).map(Box::as_mut)
     }
 
     pub(in crate::world) fn insert(&mut self, execution: Execution) {
-        let id = &execution.id;
-        let at = self.at.entry(execution.order.location.clone()).or_default();
-        at.push(id.clone());
-        if let Some(parent) = execution.parent() {
-            self.below.entry(parent.to_owned()).or_default().push(id.clone());
+        let location = execution.order.location.clone();
+        let parent = execution.parent().map(str::to_owned);
+        let keys: Vec<String> = execution.order.tags.iter().map(|(key, _)| key.clone()).collect();
+        let slot = self.by_id.insert(execution.id.clone(), Box::new(execution));
+        self.at.made(location).push(slot);
+        if let Some(parent) = parent {
+            self.below.made(parent).push(slot);
         }
-        for (key, _) in &execution.order.tags {
-            self.tagged.entry(key.clone()).or_default().push(id.clone());
+        for key in keys {
+            self.tagged.made(key).push(slot);
         }
-        self.open.insert(id.clone());
-        self.by_id.insert(id.clone(), Box::new(execution));
+        self.open.insert(slot);
     }
 
     /// The execution has ended.
     pub(in crate::world) fn ended(&mut self, id: &str) {
-        self.open.remove(id);
+        if let Some(slot) = self.by_id.find(id) {
+            self.open.remove(&slot);
+        }
     }
 
     /// All of them, by id.
     pub(crate) fn values(&self) -> impl Iterator<Item = &Execution> {
-        self.by_id.values().map(|one| {
+        self.by_id.in_order().map(|one| {
             self.looks.add();
             one.as_ref()
         })
@@ -67,7 +74,9 @@ impl Executions {
 
     /// Those that have not ended, by id.
     pub(in crate::world) fn open(&self) -> impl Iterator<Item = &Execution> {
-        self.open.iter().filter_map(|id| self.get(id))
+        let mut open: Vec<&Execution> = self.open.iter().filter_map(|slot| self.at_slot(*slot)).collect();
+        open.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+        open.into_iter()
     }
 
     /// Those in a location.
@@ -85,7 +94,13 @@ impl Executions {
         self.of(self.tagged.get(key))
     }
 
-    fn of<'a>(&'a self, ids: Option<&'a Vec<String>>) -> impl Iterator<Item = &'a Execution> {
-        ids.into_iter().flatten().filter_map(|id| self.get(id))
+    fn of<'a>(&'a self, slots: Option<&'a Vec<Slot>>) -> impl Iterator<Item = &'a Execution> {
+        let slots = slots.into_iter().flatten();
+        slots.filter_map(|slot| self.at_slot(*slot))
+    }
+
+    fn at_slot(&self, slot: Slot) -> Option<&Execution> {
+        self.looks.add();
+        self.by_id.at(slot).map(Box::as_ref)
     }
 }

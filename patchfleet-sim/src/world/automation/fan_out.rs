@@ -143,7 +143,8 @@ impl World {
         let child = self.add_execution(checked, origin, id)?;
         if let Some(step) = self.step_mut(id, index) {
             if step.location.is_some() {
-                step.outputs.insert("ExecutionId".to_owned(), vec![child.clone()]);
+                step.outputs_mut()
+                    .insert("ExecutionId".to_owned(), vec![child.clone()]);
             }
             step.child = Some(child);
         }
@@ -182,12 +183,12 @@ impl World {
         let told = [("Status".to_owned(), vec![status.as_str().to_owned()])];
         match shape {
             Shape::CrossAccount => {
-                step.outputs.extend(told);
-                step.outputs.insert("Output".to_owned(), vec![output]);
+                step.outputs_mut().extend(told);
+                step.outputs_mut().insert("Output".to_owned(), vec![output]);
             }
             Shape::Document => {
-                step.outputs.extend(told);
-                step.outputs.insert("Output".to_owned(), values);
+                step.outputs_mut().extend(told);
+                step.outputs_mut().insert("Output".to_owned(), values);
             }
             // AWS's guide prints the steps of rate control without outputs.
             Shape::RateControl => {}

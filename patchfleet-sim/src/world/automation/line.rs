@@ -4,9 +4,9 @@
 //! Sources: the Systems Manager endpoints and quotas page. That a rate-control execution counts
 //! only in its own quota is not said there.
 
-use crate::world::{Shape, StartRefusal, Status, World, time::Event};
+use crate::world::{Shape, StartRefusal, Status, World, lookup::Lookup, time::Event};
 use patchfleet_core::id::Location;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// Who waits, by [`crate::world::Execution::age`].
 type Waiting = BTreeSet<(jiff::Timestamp, u64, String)>;
@@ -22,7 +22,7 @@ struct Line {
 /// Who runs and who waits, by location; those of rate control apart.
 #[derive(Debug, Default)]
 pub(in crate::world) struct Lines {
-    at: BTreeMap<(Location, bool), Line>,
+    at: Lookup<(Location, bool), Line>,
 }
 
 /// Which quotas an execution counts in: those of rate control, or the others.
@@ -47,10 +47,7 @@ impl World {
     }
 
     fn line(&mut self, location: &Location, shape: Shape) -> &mut Line {
-        self.lines
-            .at
-            .entry((location.clone(), is_rate_control(shape)))
-            .or_default()
+        self.lines.at.made((location.clone(), is_rate_control(shape)))
     }
 
     /// Lets a new execution in, if there is room for one more. Children come here when it is their

@@ -190,7 +190,7 @@ impl World {
                 } else {
                     let place = self.place(at).into_iter();
                     let mut ids: Vec<String> = place
-                        .flat_map(|place: &Place| place.nodes.values().map(move |node| (place, node)))
+                        .flat_map(|place| self.nodes.of(place).map(move |node| (place, node)))
                         .filter(|(place, node)| selects(target, place, node))
                         .map(|(_, node)| node.id.to_string())
                         .collect();
@@ -225,9 +225,8 @@ impl World {
             let step_id = self.seed.uuid(&["step", id, &unit.name, &index.to_string()]);
             let mut step = Step::new(step_id, unit.name.clone(), "aws:executeAutomation");
             let inputs = unit.parameters.iter();
-            step.inputs = inputs
-                .map(|(name, values)| (name.clone(), values.join(",")))
-                .collect();
+            let inputs = inputs.map(|(name, values)| (name.clone(), values.join(",")));
+            step.inputs = Arc::new(inputs.collect());
             step.target = Some(unit);
             step
         };

@@ -23,6 +23,7 @@ use crate::world::{
 };
 use jiff::SignedDuration;
 use serde_json::Value;
+use std::sync::Arc;
 
 /// How often a step may run in one execution. A document may lead back to an earlier step; one
 /// that does so for ever must not keep the world busy for ever.
@@ -104,7 +105,7 @@ impl World {
         step.started = step.started.or(Some(now));
         step.child = None;
         step.command = None;
-        step.outputs.clear();
+        step.outputs = Arc::default();
         let action = Action::of(&rule.action);
         let (inputs, timeout) = match (inputs, timeout) {
             (Ok(inputs), Ok(timeout)) => (inputs, timeout),
@@ -116,7 +117,7 @@ impl World {
             Action::Approve => Some(approve::DEFAULT_TIMEOUT_SECONDS),
             _ => None,
         });
-        step.inputs = shown(&inputs);
+        step.inputs = Arc::new(shown(&inputs));
         let (run, timeout) = (step.runs, step.timeout_seconds);
         if let Some(seconds) = timeout {
             let event = Event::StepTimesOut {

@@ -1,9 +1,8 @@
 //! Client tokens: what each was used for.
 
-use crate::world::{World, after};
+use crate::world::{World, after, lookup::Lookup};
 use jiff::{SignedDuration, Timestamp};
 use patchfleet_core::id::Location;
-use std::collections::BTreeMap;
 
 /// What a client token was used for.
 #[derive(Debug)]
@@ -17,7 +16,7 @@ pub(crate) struct Token {
 /// Every client token, by the location where it was used.
 #[derive(Debug, Default)]
 pub(in crate::world) struct Tokens {
-    used: BTreeMap<(Location, String), Token>,
+    used: Lookup<(Location, String), Token>,
 }
 
 impl World {

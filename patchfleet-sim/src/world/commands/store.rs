@@ -1,49 +1,54 @@
 //! Every command, with indexes for calls and changes. Nothing is thrown away, so nothing here may walk
 //! over all of them.
 
-use crate::world::{Command, looks::Looks};
+use crate::world::{
+    Command,
+    looks::Looks,
+    lookup::{Lookup, Slot, Table},
+};
 use patchfleet_core::id::Location;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// Every command.
 #[derive(Debug, Default)]
 pub(crate) struct Commands {
-    by_id: BTreeMap<String, Box<Command>>,
-    /// The ids of those in a location.
-    at: BTreeMap<Location, Vec<String>>,
-    /// The ids of those that have not ended.
-    open: BTreeSet<String>,
+    by_id: Table<String, Box<Command>>,
+    /// Those in a location.
+    at: Lookup<Location, Vec<Slot>>,
+    /// Those that have not ended.
+    open: BTreeSet<Slot>,
     looks: Looks,
 }
 
 impl Commands {
     pub(crate) fn get(&self, id: &str) -> Option<&Command> {
-        self.looks.add();
-        self.by_id.get(id).map(Box::as_ref)
+        self.at_slot(self.by_id.find(id)?)
     }
 
     /// A command to be changed. [`Commands::ended`] says that it has ended.
     pub(in crate::world) fn get_mut(&mut self, id: &str) -> Option<&mut Command> {
         self.looks.add();
-        self.by_id.get_mut(id).map(Box::as_mut)
+        let slot = self.by_id.find(id)?;
+        self.by_id.at_mut(slot).map(Box::as_mut)
     }
 
     pub(in crate::world) fn insert(&mut self, command: Command) {
-        let id = &command.id;
-        let at = self.at.entry(command.order.location.clone()).or_default();
-        at.push(id.clone());
-        self.open.insert(id.clone());
-        self.by_id.insert(id.clone(), Box::new(command));
+        let location = command.order.location.clone();
+        let slot = self.by_id.insert(command.id.clone(), Box::new(command));
+        self.at.made(location).push(slot);
+        self.open.insert(slot);
     }
 
     /// The command has ended.
     pub(in crate::world) fn ended(&mut self, id: &str) {
-        self.open.remove(id);
+        if let Some(slot) = self.by_id.find(id) {
+            self.open.remove(&slot);
+        }
     }
 
     /// All of them, by id.
     pub(crate) fn values(&self) -> impl Iterator<Item = &Command> {
-        self.by_id.values().map(|one| {
+        self.by_id.in_order().map(|one| {
             self.looks.add();
             one.as_ref()
         })
@@ -57,12 +62,19 @@ impl Commands {
 
     /// Those that have not ended, by id.
     pub(in crate::world) fn open(&self) -> impl Iterator<Item = &Command> {
-        self.open.iter().filter_map(|id| self.get(id))
+        let mut open: Vec<&Command> = self.open.iter().filter_map(|slot| self.at_slot(*slot)).collect();
+        open.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+        open.into_iter()
     }
 
     /// Those in a location.
     pub(crate) fn at(&self, location: &Location) -> impl Iterator<Item = &Command> {
-        let ids = self.at.get(location).into_iter().flatten();
-        ids.filter_map(|id| self.get(id))
+        let slots = self.at.get(location).into_iter().flatten();
+        slots.filter_map(|slot| self.at_slot(*slot))
+    }
+
+    fn at_slot(&self, slot: Slot) -> Option<&Command> {
+        self.looks.add();
+        self.by_id.at(slot).map(Box::as_ref)
     }
 }

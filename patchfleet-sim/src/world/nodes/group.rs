@@ -172,11 +172,4 @@ impl Place {
     pub(crate) fn is_member(&self, name: &str, node: &Node) -> bool {
         !node.forgotten && self.groups.get(name).is_some_and(|group| group.has(name, node))
     }
-
-    /// The members of a group now, by id.
-    pub(crate) fn members<'a>(&'a self, group: &'a str) -> impl Iterator<Item = &'a Node> {
-        self.nodes
-            .values()
-            .filter(move |node| self.is_member(group, node))
-    }
 }

@@ -1,8 +1,7 @@
 //! What one location holds: resource groups, nodes, snapshots of the patch baseline.
 
-use crate::world::{Group, Node};
+use crate::world::{Group, lookup::Slot};
 use jiff::Timestamp;
-use patchfleet_core::id::NodeId;
 use std::{collections::BTreeMap, sync::Arc};
 
 /// An account in a Region.
@@ -10,7 +9,8 @@ use std::{collections::BTreeMap, sync::Arc};
 pub struct Place {
     /// Those of one entry of the world file share what is in them.
     pub(crate) groups: BTreeMap<String, Arc<Group>>,
-    pub(crate) nodes: BTreeMap<NodeId, Node>,
+    /// Its nodes, by id.
+    pub(super) nodes: Vec<Slot>,
     /// When each snapshot of the patch baseline was taken: when it was first named.
     pub(crate) snapshots: BTreeMap<String, Timestamp>,
 }

@@ -1,9 +1,8 @@
 //! Credentials that AssumeRole gave out.
 
-use crate::world::World;
+use crate::world::{World, lookup::Lookup};
 use jiff::Timestamp;
 use patchfleet_core::id::AccountId;
-use std::collections::BTreeMap;
 
 /// A role session.
 #[derive(Debug, Clone)]
@@ -30,7 +29,7 @@ impl Session {
 /// Every session, by its access key.
 #[derive(Debug, Default)]
 pub(in crate::world) struct Sessions {
-    by_key: BTreeMap<String, Session>,
+    by_key: Lookup<String, Session>,
 }
 
 impl World {

@@ -43,7 +43,7 @@ impl World {
             )));
         }
         step.decisions.clear();
-        step.outputs
+        step.outputs_mut()
             .insert("ApprovalStatus".to_owned(), vec!["Waiting".to_owned()]);
         Ok(Begun::Waits)
     }
@@ -71,8 +71,9 @@ impl World {
         let decisions = step.decisions.iter().map(|(who, approves)| {
             json!({"Approver": who, "Decision": if *approves { "Approve" } else { "Reject" }}).to_string()
         });
-        step.outputs
-            .insert("ApproverDecisions".to_owned(), decisions.collect());
+        let decisions = decisions.collect();
+        step.outputs_mut()
+            .insert("ApproverDecisions".to_owned(), decisions);
         let said = step.decisions.values().filter(|approves| **approves).count();
         let status = if !approves {
             "Rejected"
@@ -81,7 +82,7 @@ impl World {
         } else {
             return true;
         };
-        step.outputs
+        step.outputs_mut()
             .insert("ApprovalStatus".to_owned(), vec![status.to_owned()]);
         if approves {
             self.end_step(id, index, Status::Success, None);

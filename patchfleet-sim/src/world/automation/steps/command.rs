@@ -36,7 +36,8 @@ impl World {
             .send_command(order)
             .map_err(|refusal| failed(refusal.to_string()))?;
         if let Some(step) = self.step_mut(id, index) {
-            step.outputs.insert("CommandId".to_owned(), vec![command.clone()]);
+            step.outputs_mut()
+                .insert("CommandId".to_owned(), vec![command.clone()]);
             step.command = Some(command);
         }
         Ok(Begun::Runs)
@@ -52,7 +53,7 @@ impl World {
         else {
             return;
         };
-        step.outputs.extend(result.outputs());
+        step.outputs_mut().extend(result.outputs());
         let failure = (status != Status::Success).then(|| Failure::verification(result.failure()));
         self.end_step(id, index, status, failure);
     }

@@ -120,7 +120,8 @@ impl World {
         match self.add_execution(child, origin, id) {
             Ok(child) => {
                 if let Some(step) = self.step_mut(id, index) {
-                    step.outputs.insert("ExecutionId".to_owned(), vec![child.clone()]);
+                    step.outputs_mut()
+                        .insert("ExecutionId".to_owned(), vec![child.clone()]);
                     step.child = Some(child);
                 }
             }

@@ -3,7 +3,7 @@
 use super::{Command, CommandDocument, CommandOrder, Invocations, combine};
 use crate::{
     spec::DocumentKind,
-    world::{Node, Pacer, Place, Status, Target, World, after, time::Event},
+    world::{Node, Pacer, Status, Target, World, after, time::Event},
 };
 use jiff::SignedDuration;
 use patchfleet_core::id::Location;
@@ -84,7 +84,8 @@ impl CommandOrder {
     }
 
     /// The nodes that are named one by one: each once, each there, each of the right kind.
-    fn check_nodes(&self, place: &Place, document: CommandDocument, also_targets: bool) -> Checked {
+    fn check_nodes(&self, world: &World, document: CommandDocument) -> Checked {
+        let also_targets = world.rules.run_command.check_targeted_ids;
         let mut seen = BTreeSet::new();
         if let Some(twice) = self.instance_ids.iter().find(|id| !seen.insert(*id)) {
             return refuse("DuplicateInstanceId", format!("{twice} is named more than once."));
@@ -98,7 +99,10 @@ impl CommandOrder {
             .iter()
             .chain(targeted.flat_map(|target| &target.values))
             .collect();
-        let named = |id: &String| place.nodes.get(&id.parse().ok()?);
+        let named = |id: &String| {
+            let node = world.node(&id.parse().ok()?);
+            node.filter(|node| *node.location == self.location)
+        };
         // A running node whose agent is silent is registered: it is waited for.
         if !ids.iter().all(|id| named(id).is_some_and(Node::is_managed)) {
             return refuse("InvalidInstanceId", "Instances not in a valid state for account");
@@ -171,8 +175,6 @@ impl World {
 
     /// What SendCommand's model has no rule for: calls and steps have been held to that.
     fn check_order(&self, order: &CommandOrder, document: CommandDocument) -> Checked {
-        let empty = Place::default();
-        let place = self.place(&order.location).unwrap_or(&empty);
         if order.targets.is_empty() && order.instance_ids.is_empty() {
             return refuse(
                 "ValidationException",
@@ -191,7 +193,7 @@ impl World {
         if let Some(problem) = order.targets.iter().find_map(Target::problem) {
             return refuse("ValidationException", problem);
         }
-        order.check_nodes(place, document, self.rules.run_command.check_targeted_ids)?;
+        order.check_nodes(self, document)?;
         if let Some(bucket) = order.options.output_bucket.as_deref()
             && let Some(buckets) = &self.rules.buckets
             && !buckets.contains(bucket)
