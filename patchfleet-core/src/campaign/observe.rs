@@ -173,8 +173,12 @@ impl Observed {
             return vec![];
         };
         let mut events = vec![];
+        let mut all = unit.locations.iter().peekable();
         for (location, step) in &self.steps {
-            let Some(known) = unit.locations.get(location).filter(|at| at.settled.is_none()) else {
+            // Both are in order, so one walk over both finds each step's location.
+            while all.next_if(|(earlier, _)| *earlier < location).is_some() {}
+            let here = all.next_if(|(other, _)| *other == location);
+            let Some((_, known)) = here.filter(|(_, at)| at.settled.is_none()) else {
                 continue;
             };
             // A step that was not reached is as good as none.
