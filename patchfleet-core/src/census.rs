@@ -11,7 +11,7 @@ mod tests;
 
 pub(crate) use answers::{Census, CensusAnswer, CensusTaken, ManagedNodes};
 pub(crate) use by_id::{MAX_ID_CALLS, id_calls};
-pub(crate) use take::take;
+pub(crate) use take::{Answered, Answers, Question, take_rest};
 
 /// Why a location's answer is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -3,7 +3,7 @@
 //! A request names accounts, units and the root, and Regions. Each account with each Region is a candidate. Each
 //! candidate is either wanted or skipped, and a skip keeps its reason.
 
-use crate::census::{Census, CensusAnswer};
+use crate::census::{Answers, Census, CensusAnswer, Question};
 use crate::id::{AccountId, Location, OrgParent, Region};
 use crate::port::{AccountState, Caller, Directory};
 use crate::refusal::{Refusal, RefusalCode, RefusalReason, Skip, SkipReason};
@@ -13,11 +13,13 @@ use std::collections::{BTreeMap, BTreeSet};
 mod accounts;
 mod deeper;
 mod organization;
+mod reader;
 mod regions;
 #[cfg(test)]
 mod tests;
 
 use accounts::Accounts;
+use reader::{Reader, Scope};
 use regions::Listed;
 
 /// Every location that a request names: each is wanted or skipped, none both.
@@ -77,21 +79,39 @@ pub async fn expand(
     caller: &Caller,
     concurrency: usize,
 ) -> Result<Candidates, Refusal> {
+    let (candidates, _) = expand_and_ask(directory, request, caller, concurrency, None).await?;
+    Ok(candidates)
+}
+
+/// [`expand`], which asks each location of an account as soon as the account's Regions are known. Gives what
+/// they answered: of a location that the request does not want in the end, perhaps, and of some that it
+/// wants perhaps not.
+pub(crate) async fn expand_and_ask(
+    directory: &dyn Directory,
+    request: &PatchRequest,
+    caller: &Caller,
+    concurrency: usize,
+    question: Option<Question<'_>>,
+) -> Result<(Candidates, Answers), Refusal> {
     let mut found = Found::default();
     partitions(request, caller, &mut found);
-    let mut listed = Listed::default();
+    // What is refused already is not worth a census.
+    let question = question.filter(|question| found.reasons.is_empty() && question.is_of_one_location());
+    let mut reader = Reader::new(directory, &request.targets, question, concurrency);
     let accounts = accounts::resolve(
         directory,
         &request.targets,
         caller,
         concurrency,
-        &mut listed,
+        &mut reader,
         &mut found,
     )
     .await;
-    let mut ask: BTreeSet<AccountId> = accounts.to_read().cloned().collect();
-    ask.insert(caller.account.clone());
-    listed.ask(directory, ask, concurrency).await;
+    for account in accounts.to_read() {
+        reader.read(account, Scope::Locations);
+    }
+    reader.read(&caller.account, Scope::Regions);
+    let (listed, answers) = reader.finish().await;
     exclusions(&request.targets, &listed, &mut found);
     match &request.targets.regions {
         Regions::List(regions) => {
@@ -112,7 +132,7 @@ pub async fn expand(
     candidates
         .skipped
         .sort_by(|a, b| (&a.account, &a.region).cmp(&(&b.account, &b.region)));
-    Ok(candidates)
+    Ok((candidates, answers))
 }
 
 /// What was found so far.

@@ -8,8 +8,9 @@ use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Semaphore;
 
-/// Calls at once to begin with.
-const BEGIN: usize = 32;
+/// Calls at once to begin with. A census is over within a few dozen answers one after the other, so a slow
+/// beginning is much of it. AWS counts by account and Region, among which the calls of a census are spread.
+const BEGIN: usize = 128;
 
 /// The fewest calls at once, however much trouble there is.
 const FEWEST: usize = 4;
@@ -54,8 +55,12 @@ pub(super) struct Slot<'s>(&'s Slots);
 impl Slots {
     /// Slots for at most `most` calls.
     pub(super) fn new(most: NonZeroUsize) -> Self {
+        Self::beginning_at(BEGIN, most)
+    }
+
+    fn beginning_at(begin: usize, most: NonZeroUsize) -> Self {
         let most = most.get().min(Semaphore::MAX_PERMITS);
-        let slots = most.min(BEGIN);
+        let slots = most.min(begin);
         Self {
             free: Semaphore::new(slots),
             width: Mutex::new(Width {
@@ -169,8 +174,9 @@ mod tests {
         Timestamp::from_millisecond(1_700_000_000_000 + millis).unwrap()
     }
 
+    /// Slots that begin at 32.
     fn slots(most: usize) -> Slots {
-        Slots::new(NonZeroUsize::new(most).unwrap())
+        Slots::beginning_at(32, NonZeroUsize::new(most).unwrap())
     }
 
     fn place(region: &str) -> Place {
@@ -197,7 +203,15 @@ mod tests {
     }
 
     #[test]
-    fn calls_at_once_begin_at_32_and_grow_with_each_answer_up_to_the_most() {
+    fn calls_at_once_begin_at_128_unless_fewer_are_set() {
+        for (most, begin) in [(256, 128), (1000, 128), (100, 100)] {
+            let slots = Slots::new(NonZeroUsize::new(most).unwrap());
+            assert_eq!(slots.free(), begin, "{most}");
+        }
+    }
+
+    #[test]
+    fn calls_at_once_grow_with_each_answer_up_to_the_most() {
         let slots = slots(40);
         let mut held = take_all(&slots);
         assert_eq!(held.len(), 32);

@@ -29,28 +29,40 @@ pub async fn take(
     depth: Depth,
     concurrency: usize,
 ) -> CensusTaken {
+    let question = Question::new(inventory, selector, depth);
+    take_rest(question, wanted, Answers::new(), concurrency).await
+}
+
+/// [`take`], where some locations may have been asked already: `known` has their answers. It takes those of
+/// the wanted ones, and asks the others.
+pub(crate) async fn take_rest(
+    question: Question<'_>,
+    wanted: &BTreeSet<Location>,
+    mut known: Answers,
+    concurrency: usize,
+) -> CensusTaken {
+    let Question {
+        inventory, selector, ..
+    } = question;
     let resolution = inventory.resolution();
-    let depth = match resolution {
-        Resolution::SameAsAws => depth,
-        Resolution::ByIds => Depth::Count,
-    };
+    known.retain(|location, _| wanted.contains(location));
     let asked: Vec<(Location, Answered)> = match selector {
         Selector::NodeIds(ids) => {
             let ids = ids.iter().cloned().collect();
             by_id::search(inventory, wanted, &ids, concurrency).await
         }
         Selector::ResourceGroup(_) | Selector::Tags(_) | Selector::AllManaged => {
-            stream::iter(wanted.iter().cloned())
+            let unasked = wanted.iter().filter(|location| !known.contains_key(location));
+            let unasked: Vec<Location> = unasked.cloned().collect();
+            let asked = stream::iter(unasked)
                 .map(|location| async move {
-                    let answered = ask(inventory, &location, selector, depth).await;
-                    (
-                        location,
-                        answered.unwrap_or_else(|error| Answered::without_nodes(error.into())),
-                    )
+                    let answered = question.ask(&location).await;
+                    (location, answered)
                 })
                 .buffer_unordered(concurrency.max(1))
-                .collect()
-                .await
+                .collect::<Vec<_>>()
+                .await;
+            known.into_iter().chain(asked).collect()
         }
     };
     let mut taken = CensusTaken {
@@ -78,8 +90,44 @@ pub async fn take(
     taken
 }
 
+/// What each location answered that was asked.
+pub(crate) type Answers = BTreeMap<Location, Answered>;
+
+/// What locations are asked.
+#[derive(Clone, Copy)]
+pub(crate) struct Question<'a> {
+    inventory: &'a dyn Inventory,
+    selector: &'a Selector,
+    depth: Depth,
+}
+
+impl<'a> Question<'a> {
+    pub(crate) fn new(inventory: &'a dyn Inventory, selector: &'a Selector, depth: Depth) -> Self {
+        Self {
+            inventory,
+            selector,
+            depth: match inventory.resolution() {
+                Resolution::SameAsAws => depth,
+                Resolution::ByIds => Depth::Count,
+            },
+        }
+    }
+
+    /// Whether one location can be asked without a look at the others. Ids are looked for in all of them
+    /// together, until each is found.
+    pub(crate) fn is_of_one_location(&self) -> bool {
+        !matches!(self.selector, Selector::NodeIds(_))
+    }
+
+    /// Asks one location. A call that fails makes its answer [`Unknown`](CensusAnswer::Unknown).
+    pub(crate) async fn ask(&self, location: &Location) -> Answered {
+        let answered = ask(self.inventory, location, self.selector, self.depth).await;
+        answered.unwrap_or_else(|error| Answered::without_nodes(error.into()))
+    }
+}
+
 /// What one location answered.
-pub(super) struct Answered {
+pub(crate) struct Answered {
     pub(super) answer: CensusAnswer,
     /// The selected nodes that Systems Manager manages, if the nodes were counted.
     managed: BTreeMap<NodeId, PingStatus>,

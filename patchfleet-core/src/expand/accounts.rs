@@ -1,7 +1,7 @@
 //! From accounts, units and roots to accounts with their states.
 
 use super::organization::Organization;
-use super::regions::Listed;
+use super::reader::Reader;
 use super::{Found, States, deeper};
 use crate::fleet;
 use crate::id::{AccountId, OrgParent, TargetAccount};
@@ -35,14 +35,14 @@ impl Accounts {
 }
 
 /// Looks up every named and every excluded account, unit and root. They are looked up in a listing of the
-/// organization. Where that cannot be read, or does not name one of them, AWS is asked for it by itself. `listed`
-/// takes the Regions of the accounts that were asked meanwhile.
+/// organization. Where that cannot be read, or does not name one of them, AWS is asked for it by itself. `reader`
+/// reads the accounts that the listing has, and goes on meanwhile.
 pub(super) async fn resolve(
     directory: &dyn Directory,
     targets: &Targets,
     caller: &Caller,
     concurrency: usize,
-    listed: &mut Listed,
+    reader: &mut Reader<'_>,
     found: &mut Found,
 ) -> Accounts {
     let mut accounts = Accounts {
@@ -54,7 +54,7 @@ pub(super) async fn resolve(
         [] => own.iter().collect(),
         named => named.iter().collect(),
     };
-    let organization = Organization::read(directory, targets, caller, concurrency, listed).await;
+    let organization = Organization::read(directory, targets, caller, reader).await;
     let organization = organization.as_ref();
     let singles: Vec<AccountId> = named.iter().filter_map(|target| single(target)).collect();
     let looked_up = stream::iter(singles)
@@ -99,7 +99,7 @@ pub(super) async fn resolve(
         })
         .buffered(concurrency.max(1))
         .collect::<Vec<_>>();
-    let (looked_up, read) = join(looked_up, read).await;
+    let (looked_up, read) = reader.beside(join(looked_up, read)).await;
     for (account, view) in looked_up {
         if let Some(state) = state_of(&account, view, found) {
             accounts.named.insert(account, state);

@@ -1,13 +1,10 @@
 //! The whole organization, read by one listing of its accounts.
 
-use super::regions::{self, Listed};
+use super::reader::{Reader, Scope};
 use crate::id::{AccountId, OrgParent, TargetAccount};
 use crate::port::{AccountState, AccountView, Caller, Directory, PlacedAccount, Walk};
 use crate::request::Targets;
-use futures_util::StreamExt;
-use futures_util::future::{Either, select};
-use futures_util::stream::FuturesUnordered;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 /// Up to this many named accounts are looked up one by one. AWS answers DescribeAccount 20 times a second, and a
 /// page of ListAccounts has 20 accounts.
@@ -21,65 +18,35 @@ impl Organization {
     /// cannot be read: the listing is denied or breaks off, an account's place is missing, or the caller's own
     /// account is.
     ///
-    /// A page can be asked for only when the one before it has come. Meanwhile the wanted accounts are asked for
-    /// their Regions, `concurrency` accounts at once, so their roles are assumed early. `listed` takes the answers.
+    /// A page can be asked for only when the one before it has come. Meanwhile `reader` reads the wanted accounts.
     pub(super) async fn read(
         directory: &dyn Directory,
         targets: &Targets,
         caller: &Caller,
-        concurrency: usize,
-        listed: &mut Listed,
+        reader: &mut Reader<'_>,
     ) -> Option<Self> {
         if !is_worth_it(targets) {
             return None;
         }
         let mut all = BTreeMap::new();
-        let mut asked = FuturesUnordered::new();
-        let mut to_ask = VecDeque::new();
         let mut walk = Walk::new("ListAccounts");
-        let mut is_whole = true;
         while let Some(token) = walk.next() {
-            let mut page = directory.organization(token);
-            let page = loop {
-                while asked.len() < concurrency.max(1)
-                    && let Some(account) = to_ask.pop_front()
-                {
-                    asked.push(regions::list_of(directory, account));
-                }
-                if asked.is_empty() {
-                    break page.await;
-                }
-                match select(page, asked.next()).await {
-                    Either::Left((page, _)) => break page,
-                    Either::Right((answer, waiting)) => {
-                        if let Some((account, answer)) = answer {
-                            listed.insert(account, answer);
-                        }
-                        page = waiting;
-                    }
-                }
-            };
-            let Ok(page) = page else {
-                is_whole = false;
-                break;
-            };
+            let page = reader.beside(directory.organization(token)).await.ok()?;
+            let mut is_whole = true;
             for placed in page.items {
                 is_whole &= !placed.above.is_empty();
                 if means(targets, &placed) {
-                    to_ask.push_back(placed.account.id.clone());
+                    reader.read(&placed.account.id, Scope::Locations);
                 }
                 all.insert(placed.account.id.clone(), placed);
             }
-            if !is_whole || walk.advance(page.next).is_err() {
-                is_whole = false;
-                break;
+            if !is_whole {
+                return None;
             }
-        }
-        while let Some((account, answer)) = asked.next().await {
-            listed.insert(account, answer);
+            walk.advance(page.next).ok()?;
         }
         // Whoever calls is in the organization. A listing without it is not whole.
-        (is_whole && all.contains_key(&caller.account)).then_some(Self(all))
+        all.contains_key(&caller.account).then_some(Self(all))
     }
 
     /// The account with this id, if the listing has it.

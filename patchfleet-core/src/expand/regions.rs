@@ -3,8 +3,7 @@
 use crate::fleet;
 use crate::id::{AccountId, Region};
 use crate::port::{Directory, PortErrorKind, PortResult, RegionOptStatus};
-use futures_util::{StreamExt, stream};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// An account's Regions with their statuses.
 pub(super) type Statuses = BTreeMap<Region, RegionOptStatus>;
@@ -35,27 +34,6 @@ impl Default for Listed {
 }
 
 impl Listed {
-    /// Asks each of the accounts that was not asked before.
-    pub(super) async fn ask(
-        &mut self,
-        directory: &dyn Directory,
-        accounts: BTreeSet<AccountId>,
-        concurrency: usize,
-    ) {
-        let unasked = accounts
-            .into_iter()
-            .filter(|account| !self.answers.contains_key(account))
-            .collect::<Vec<_>>();
-        let answers: Vec<_> = stream::iter(unasked)
-            .map(|account| list_of(directory, account))
-            .buffer_unordered(concurrency.max(1))
-            .collect()
-            .await;
-        for (account, answer) in answers {
-            self.insert(account, answer);
-        }
-    }
-
     /// Takes the answer of an account.
     pub(super) fn insert(&mut self, account: AccountId, answer: PortResult<Statuses>) {
         let answer = answer.map_err(|error| Failure {
@@ -87,16 +65,8 @@ impl Listed {
     }
 }
 
-/// An account's Regions, beside the account.
-pub(super) async fn list_of(
-    directory: &dyn Directory,
-    account: AccountId,
-) -> (AccountId, PortResult<Statuses>) {
-    let answer = list(directory, &account).await;
-    (account, answer)
-}
-
-async fn list(directory: &dyn Directory, account: &AccountId) -> PortResult<Statuses> {
+/// Asks for an account's Regions.
+pub(super) async fn list(directory: &dyn Directory, account: &AccountId) -> PortResult<Statuses> {
     let regions = fleet::all("ListRegions", |token| directory.regions(account, token)).await?;
     Ok(regions
         .into_iter()

@@ -1,8 +1,8 @@
 //! From a request to a plan, asking the ports.
 
 use super::{Cutoff, Plan, build, reading};
-use crate::census::{self, Depth};
-use crate::expand::expand;
+use crate::census::{self, Depth, Question};
+use crate::expand::expand_and_ask;
 use crate::port::{
     Caller, Directory, Documents, Inventory, PortError, PortErrorKind, PortResult, Ports, ResultPorts,
 };
@@ -168,8 +168,8 @@ impl Plan {
 ///
 /// # Errors
 ///
-/// [`PlanError::Refused`] with every reason of the stage that refused. The census is not taken if the locations are
-/// refused, and reading results is not tried if there is no plan. [`PlanError::Port`] if the caller or the runbook cannot
+/// [`PlanError::Refused`] with every reason of the stage that refused, which is that of the locations or that of what is
+/// in them. Reading results is not tried if there is no plan. [`PlanError::Port`] if the caller or the runbook cannot
 /// be found out.
 pub(crate) async fn make(
     directory: &dyn Directory,
@@ -188,21 +188,21 @@ pub(crate) async fn make(
         }),
         _ => PlanError::Port(error),
     })?;
-    let candidates = expand(directory, request, &caller, options.concurrency).await?;
-    let to_ask = candidates.to_ask();
-    not_too_many(request, to_ask.len())?;
     let depth = match request.policy.offline {
         OfflineAction::Target => options.depth,
         // The policy needs to know which nodes do not answer.
         OfflineAction::Skip | OfflineAction::Refuse => Depth::Count,
     };
-    let census = census::take(
-        inventory,
-        &to_ask,
-        &request.targets.selector,
-        depth,
-        options.concurrency,
-    );
+    let question = Question::new(inventory, &request.targets.selector, depth);
+    let at_once = options.concurrency;
+    let census = async {
+        let (candidates, known) =
+            expand_and_ask(directory, request, &caller, at_once, Some(question)).await?;
+        let to_ask = candidates.to_ask();
+        not_too_many(request, to_ask.len())?;
+        let census = census::take_rest(question, &to_ask, known, at_once).await;
+        Ok::<_, Refusal>((candidates, census))
+    };
     // The runbook is found while the census is taken.
     let runbook = async {
         let steps = if runbook::is_own(&request.automation.document) {
@@ -214,6 +214,7 @@ pub(crate) async fn make(
         (steps, found)
     };
     let (census, (steps, found)) = join(census, runbook).await;
+    let (candidates, census) = census?;
     let mut built = build(request, &caller, &candidates, &census, steps, options);
     if let (Some(results), Ok(plan)) = (options.results, &mut built)
         && request.patch.operation == Operation::Install

@@ -2,6 +2,7 @@
 
 mod file;
 pub(crate) mod helpers;
+mod latencies;
 mod laws;
 mod lifetime;
 mod nowhere;

@@ -1,6 +1,6 @@
 //! Nodes that are asked for by their ids: how many calls it takes to find them.
 
-use crate::census::{CensusAnswer, Depth, MAX_ID_CALLS, UnknownCause, id_calls, take};
+use crate::census::{CensusAnswer, Depth, MAX_ID_CALLS, UnknownCause, id_calls, take::take};
 use crate::id::{Location, NodeId};
 use crate::plan::{Options, PlanError, make};
 use crate::port::{PingStatus, PortErrorKind};

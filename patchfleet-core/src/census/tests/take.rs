@@ -1,6 +1,6 @@
 //! What was found in each location.
 
-use crate::census::{CensusAnswer, CensusTaken, Depth, NodeCounts, UnknownCause, take};
+use crate::census::{CensusAnswer, CensusTaken, Depth, NodeCounts, UnknownCause, take::take};
 use crate::id::NodeId;
 use crate::port::{PingStatus, PortErrorKind};
 use crate::request::Selector;

@@ -1,0 +1,156 @@
+//! Reading accounts while others are still being found: first their Regions, then what is in each of their
+//! locations.
+
+use super::regions::{self, Listed, Statuses};
+use crate::census::{Answered, Answers, Question};
+use crate::id::{AccountId, Location};
+use crate::port::{BoxFuture, Directory, PortResult};
+use crate::request::{Regions, Targets};
+use futures_util::future::{Either, select};
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt as _, StreamExt as _};
+use std::collections::{BTreeSet, VecDeque};
+use std::pin::pin;
+
+/// Asks accounts for their Regions, and as soon as those are known, their locations for their nodes. So each
+/// role is assumed early, and the last page of the organization is not waited for.
+///
+/// What it asks for is what the request seems to want so far. An answer that nobody wants in the end is
+/// dropped, and a location that was not asked here is asked by the census.
+pub(super) struct Reader<'a> {
+    directory: &'a dyn Directory,
+    targets: &'a Targets,
+    /// How locations are asked. `None` if they are not asked here.
+    question: Option<Question<'a>>,
+    /// How many calls are made at once, at most.
+    concurrency: usize,
+    seen: BTreeSet<AccountId>,
+    accounts: VecDeque<(AccountId, Scope)>,
+    locations: VecDeque<Location>,
+    asked: FuturesUnordered<BoxFuture<'a, Heard>>,
+    listed: Listed,
+    answers: Answers,
+}
+
+/// How much of an account is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// Its Regions alone.
+    Regions,
+    /// Its Regions, and its locations that the request wants.
+    Locations,
+}
+
+/// One answer.
+enum Heard {
+    Regions(AccountId, Scope, PortResult<Statuses>),
+    Location(Location, Answered),
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(
+        directory: &'a dyn Directory,
+        targets: &'a Targets,
+        question: Option<Question<'a>>,
+        concurrency: usize,
+    ) -> Self {
+        Self {
+            directory,
+            targets,
+            question,
+            concurrency: concurrency.max(1),
+            seen: BTreeSet::new(),
+            accounts: VecDeque::new(),
+            locations: VecDeque::new(),
+            asked: FuturesUnordered::new(),
+            listed: Listed::default(),
+            answers: Answers::default(),
+        }
+    }
+
+    /// Will read an account, unless it is read already.
+    pub(super) fn read(&mut self, account: &AccountId, scope: Scope) {
+        if self.seen.insert(account.clone()) {
+            self.accounts.push_back((account.clone(), scope));
+        }
+    }
+
+    /// Waits for `work`, and goes on reading meanwhile.
+    pub(super) async fn beside<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        loop {
+            self.ask();
+            if self.asked.is_empty() {
+                return work.await;
+            }
+            match select(work.as_mut(), self.asked.next()).await {
+                Either::Left((done, _)) => return done,
+                Either::Right((heard, _)) => self.hear(heard),
+            }
+        }
+    }
+
+    /// Reads to the end. Gives the Regions of each account, and what the locations answered.
+    pub(super) async fn finish(mut self) -> (Listed, Answers) {
+        loop {
+            self.ask();
+            match self.asked.next().await {
+                Some(heard) => self.hear(Some(heard)),
+                None => return (self.listed, self.answers),
+            }
+        }
+    }
+
+    /// Asks as much as may be asked at once. Accounts come first, because locations follow from them.
+    fn ask(&mut self) {
+        while self.asked.len() < self.concurrency {
+            let call = if let Some((account, scope)) = self.accounts.pop_front() {
+                let directory = self.directory;
+                async move {
+                    let statuses = regions::list(directory, &account).await;
+                    Heard::Regions(account, scope, statuses)
+                }
+                .boxed()
+            } else if let (Some(question), Some(location)) = (self.question, self.locations.pop_front()) {
+                async move {
+                    let answered = question.ask(&location).await;
+                    Heard::Location(location, answered)
+                }
+                .boxed()
+            } else {
+                return;
+            };
+            self.asked.push(call);
+        }
+    }
+
+    fn hear(&mut self, heard: Option<Heard>) {
+        match heard {
+            Some(Heard::Regions(account, scope, statuses)) => {
+                if scope == Scope::Locations && self.question.is_some() {
+                    self.want(&account, statuses.as_ref().ok());
+                }
+                self.listed.insert(account, statuses);
+            }
+            Some(Heard::Location(location, answered)) => {
+                self.answers.insert(location, answered);
+            }
+            None => {}
+        }
+    }
+
+    /// Will ask the locations of an account that the request wants.
+    fn want(&mut self, account: &AccountId, statuses: Option<&Statuses>) {
+        let targets = self.targets;
+        let usable = statuses.into_iter().flat_map(super::usable);
+        let wanted = usable.filter(|region| {
+            let named = match &targets.regions {
+                Regions::List(regions) => regions.contains(region),
+                Regions::AllEnabled => true,
+            };
+            named && !targets.exclude_regions.contains(region)
+        });
+        let locations = wanted.map(|region| Location::new(account.clone(), region.clone()));
+        self.locations.extend(locations);
+    }
+}
