@@ -1,6 +1,7 @@
 //! A simulated organisation of any size, with a request that patches all of it.
 
 use crate::Fallible;
+use crate::meter::{Alive, Meter, Metered};
 use crate::pairs::account;
 use patchfleet_core::campaign::{LogKey, Record, State, Store};
 use patchfleet_core::census::Depth;
@@ -174,6 +175,37 @@ impl Fleet {
         })?;
         all_succeeded(&state)?;
         Ok(self.wait(log.read(&LogKey::Campaign(campaign), 0))?)
+    }
+
+    /// Runs a campaign to its end; gives the most bytes that it had at once beside its plan, for each location.
+    ///
+    /// Before it begins, the driver writes the plan to its log and reads it back. So it has one of its own, whose
+    /// size is that of a copy.
+    ///
+    /// # Errors
+    ///
+    /// As of [`campaign`](Self::campaign).
+    pub fn bytes_a_location(&self, plan: &Plan, alive: Alive) -> Fallible<i64> {
+        let before = alive();
+        let copy = plan.clone();
+        let plan_bytes = i64::try_from(alive() - before)?;
+        drop(copy);
+        let meter = Meter::new(alive);
+        let metered = Metered::new(meter.clone(), &self.ports);
+        let driver = Driver::new(
+            &metered.ports(),
+            metered.clone(),
+            metered.clone(),
+            WRITER.parse()?,
+        );
+        let campaign = campaign_id()?;
+        let state = self.wait(async {
+            driver.begin(campaign, plan).await?;
+            driver.run(campaign).await
+        })?;
+        all_succeeded(&state)?;
+        let locations = i64::try_from(plan.locations.len())?;
+        Ok((meter.peak() - plan_bytes) / locations.max(1))
     }
 
     /// How many seconds the simulator itself took so far.

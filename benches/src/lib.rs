@@ -8,6 +8,7 @@ use std::time::Instant;
 pub mod fleet;
 pub mod log;
 pub mod memory;
+pub mod meter;
 pub mod pairs;
 mod works;
 
