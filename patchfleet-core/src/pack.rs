@@ -42,7 +42,7 @@ pub struct Rectangle {
 
 impl Rectangle {
     /// The locations of the rectangle, ordered by account, then Region.
-    pub fn locations(&self) -> impl Iterator<Item = Location> {
+    pub(crate) fn locations(&self) -> impl Iterator<Item = Location> {
         self.accounts.iter().flat_map(|account| {
             self.regions
                 .iter()
@@ -52,14 +52,8 @@ impl Rectangle {
 
     /// How many locations it has.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.accounts.len() * self.regions.len()
-    }
-
-    /// Whether it has no location. [`pack`] gives no such rectangle.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 }
 

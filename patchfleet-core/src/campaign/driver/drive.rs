@@ -51,8 +51,8 @@ impl<'d> Drive<'d> {
     }
 
     /// The state as this driver knows it.
-    #[must_use]
-    pub fn state(&self) -> &State {
+    #[cfg(test)]
+    pub(crate) fn state(&self) -> &State {
         &self.state
     }
 
