@@ -20,6 +20,32 @@ fn patchfleet_aws_shows_how_its_ports_are_made() {
 }
 
 #[test]
+fn no_example_and_no_library_reaches_a_stage() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut open = ["patchfleet-aws", "patchfleet-sim", "patchfleet-examples"]
+        .map(|name| root.join(name))
+        .to_vec();
+    let mut seen = 0;
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            open.extend(fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == "rs" || extension == "toml")
+        {
+            seen += 1;
+            let text = fs::read_to_string(&path).unwrap();
+            assert!(
+                !text.contains("internals"),
+                "{} uses the feature internals",
+                path.display()
+            );
+        }
+    }
+    assert!(seen > 100, "only {seen} files were looked at");
+}
+
+#[test]
 fn the_scan_sees_lists_and_items_and_passes_over_what_is_hidden_or_private() {
     let text = "#[doc(hidden)]\npub mod internals;\n/// pub fn in_a_comment()\npub use a::{B, c::D,\n    e::F as G};\n\
                 pub(crate) use h::I;\n#[cfg(test)]\npub use j::K;\n#[must_use]\npub async fn l() {}\n    pub fn method() {}\n\
