@@ -42,7 +42,7 @@ pub(crate) enum Command {
     Collect(CampaignArgs),
     /// Close a campaign that AWS no longer knows, so that its request's name is free. Starts and stops nothing.
     Abandon(AbandonArgs),
-    /// Show where the campaigns of a log are.
+    /// Show how far each campaign of a log has come.
     Status(StatusArgs),
     /// Show what became of every location, and of every node that needs action.
     Report(CampaignArgs),
@@ -238,8 +238,8 @@ pub(crate) struct PlanArgs {
 pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) request: RequestArgs,
-    /// Run a saved plan, which keeps its own cutoff. The census is taken again; any difference is shown and refused,
-    /// other nodes of the same number too.
+    /// Run a saved plan, with the cutoff that it was saved with. The census is taken again. Any difference is shown and
+    /// refused, even if only the nodes are others and their number is the same.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["request", "cutoff"])]
     pub(crate) plan: Option<PathBuf>,
     /// Do not ask before an Install.
@@ -291,14 +291,14 @@ pub(crate) struct CampaignArgs {
 pub(crate) struct ResumeArgs {
     #[command(flatten)]
     pub(crate) campaign: CampaignArgs,
-    /// Begin what had not been begun of a campaign that stopped because somebody else cancelled
-    /// something of it, also when it is over, and also what a cancelled execution did not reach.
-    /// What had been begun and was cancelled stays so. Default campaign: the newest of the log.
+    /// Begin what is left of a campaign that stopped because somebody else cancelled something of it. The campaign may
+    /// be over, and locations that a cancelled execution did not reach are begun too. What was at work when it was
+    /// cancelled stays cancelled. Default campaign: the newest of the log.
     #[arg(long)]
     pub(crate) go_on: bool,
-    /// Send the start of a unit again that is unresolved: nobody knows whether AWS took it, and AWS may have
-    /// forgotten its client token. It is looked for once more first, and only sent if AWS still knows nothing of it:
-    /// the same bytes, with the same token. `status` names such units. Say it once for each unit.
+    /// Send the start of an unresolved unit again. Nobody knows whether AWS took that start, and AWS may have forgotten
+    /// its client token. patchfleet looks for it once more. If AWS still knows nothing of it, the same bytes are sent
+    /// with the same token. `status` names the unresolved units. Give this option once for each unit.
     #[arg(long, value_name = "UNIT", value_parser = unit, conflicts_with = "go_on")]
     pub(crate) send_again: Vec<UnitId>,
 }
@@ -324,11 +324,14 @@ pub(crate) struct AbandonArgs {
 }
 
 const ABANDON: &str = "\
-It runs from the account and Region that the campaign was planned from. AWS has to answer that it knows nothing of what \
-the campaign began and that is not over by its log; a denial, a throttled call or a timeout is no such answer. And the last \
-command that may have been sent has to have expired: its TimeoutSeconds and its steps, for as many turns as its execution \
-has; 30 days, for which AWS keeps executions, under a runbook of your own. Otherwise it is refused with every reason \
-(exit 3). The campaign ends halted (exit 5): of the nodes of what it had begun nothing is known, and the others were not run.";
+Run it from the account and Region that the campaign was planned from. patchfleet asks AWS about everything that the \
+campaign began and that is not over by its log, and AWS has to answer that it knows none of it. A denial, a throttled \
+call or a timeout is no such answer. The last command that may have been sent has to have expired as well. It lives for \
+its TimeoutSeconds and its steps, for as many turns as its execution has. Under a runbook of your own it counts as alive \
+for 30 days, for which AWS keeps executions.
+
+Otherwise abandon is refused with every reason (exit 3). The campaign ends halted (exit 5). Nothing is known of the nodes \
+of what it had begun, and the others were not run.";
 
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {

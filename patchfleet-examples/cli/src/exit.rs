@@ -51,7 +51,7 @@ impl Failure {
         })
     }
 
-    /// With the log named in each command that its words tell to type.
+    /// The same failure. Each command that its words tell to type now names the log.
     pub(crate) fn in_log(mut self, log: Option<&Path>) -> Self {
         if let Self::RefusedThen(_, next) = &mut self {
             *next = in_log(next, log);
@@ -79,7 +79,7 @@ impl Failure {
     }
 }
 
-/// Gives an error its place: what AWS or core said "no" to is refused, all else is unexpected.
+/// Makes errors of these types unexpected failures.
 macro_rules! unexpected {
     ($($error:ty),* $(,)?) => {$(
         impl From<$error> for Failure {

@@ -14,11 +14,11 @@ const MAX_PLAN_BYTES: u64 = 64 << 20;
 /// The name of a file that stands for standard input.
 const STDIN: &str = "-";
 
-/// The request in `path`, or on standard input. Without `format`, a file's ending says in which
-/// language it is, and standard input's content does.
+/// The request in `path`, or on standard input. Without `format` its language follows from the file's ending, or
+/// from the content of standard input.
 pub(crate) fn request(path: &Path, format: Option<Format>) -> Result<PatchRequest, Failure> {
     let stdin = path.as_os_str() == STDIN;
-    // What cannot be read by its name is not opened.
+    // A file whose ending names no language is not opened.
     let format = match format {
         None if !stdin => Some(Format::of_path(path).map_err(|problem| Failure::Usage(problem.to_string()))?),
         format => format,
@@ -53,8 +53,7 @@ pub(crate) fn text(path: &Path, at_most: u64) -> Result<String, Failure> {
     String::from_utf8(text).map_err(|_| Failure::Usage(format!("{} is not UTF-8", path.display())))
 }
 
-/// At most one byte more than is asked for: enough to tell that it is too much, whatever the
-/// file's size.
+/// At most one byte more than is asked for. That byte tells that the file is too large, however large it is.
 fn bytes(path: &Path, at_most: u64) -> Result<Vec<u8>, Failure> {
     File::open(path)
         .and_then(|file| limited(file, at_most))

@@ -15,9 +15,9 @@ const DEFAULT_LOG: &str = ".patchfleet";
 /// Campaigns' logs, and where they are.
 pub(crate) struct Logs {
     pub(crate) store: Store,
-    /// Their folder as it was named; `None`: it was not.
+    /// Their folder, as somebody named it. `None` if nobody did.
     pub(crate) named: Option<PathBuf>,
-    /// Their folder; `None`: they are in memory.
+    /// Their folder. `None` if they are in memory.
     dir: Option<PathBuf>,
 }
 
@@ -104,7 +104,7 @@ impl Logs {
         }
     }
 
-    /// That there is no such thing here, and where here is.
+    /// The message that this folder has no such thing.
     pub(crate) fn without(&self, what: &str) -> String {
         let Some(dir) = &self.dir else {
             return format!("there is no {what}");
@@ -156,8 +156,8 @@ impl Logs {
         }))
     }
 
-    /// The newest campaign, but for those that were refused the name and never began. Where a log is damaged, nobody
-    /// knows whether its campaign is the newest, and how that ended.
+    /// The newest campaign. One that was refused its request's name never began, and counts only if there is no other.
+    /// Where a log is damaged this fails, because its campaign may be the newest.
     async fn newest(&self) -> Result<CampaignId, Failure> {
         let list = self.listed().await?;
         if !list.damaged.is_empty() {
@@ -168,8 +168,8 @@ impl Logs {
         found.ok_or_else(|| Failure::Usage(self.without("campaign")))
     }
 
-    /// The newest campaign that its request's name belongs to. One that was refused the name was
-    /// written down and never begun.
+    /// The newest campaign that is open. One that was refused its request's name was written down and never begun, so it
+    /// is passed over.
     async fn newest_open(&self) -> Result<CampaignId, Failure> {
         let list = self.listed().await?;
         for summary in list.campaigns.iter().filter(|summary| summary.finished.is_none()) {
@@ -202,7 +202,7 @@ impl Logs {
     }
 }
 
-/// That the campaign which is meant may be one whose log is damaged.
+/// The failure of not knowing which campaign is meant, because it may be one whose log is damaged.
 fn unreadable(list: &CampaignList) -> Failure {
     let logs: Vec<String> = list
         .damaged
@@ -222,7 +222,7 @@ fn world_note(dir: &Path, campaign: CampaignId) -> PathBuf {
     dir.join("campaigns").join(campaign.to_string()).join("simulated")
 }
 
-/// The folder of logs. A URL is no folder, and one of its name would be made here.
+/// The folder of logs. A URL is refused: a folder of that name would be made here.
 fn folder(args: &LogArgs) -> Result<PathBuf, Failure> {
     let dir = args.log.clone().unwrap_or_else(|| DEFAULT_LOG.into());
     if dir.as_os_str().is_empty() {

@@ -51,8 +51,8 @@ async fn main() -> ExitCode {
     })
 }
 
-/// The arguments, or an end that says what is wrong with them. clap repeats arguments, so the words are
-/// those for arguments that may be shown.
+/// The arguments. If they are wrong, the process says so and ends. clap repeats arguments in its words, so it reads
+/// them once more with their control characters made visible.
 fn arguments() -> Cli {
     Cli::try_parse().unwrap_or_else(|error| {
         let shown = std::env::args_os().map(|argument| one_line(&argument.to_string_lossy()));

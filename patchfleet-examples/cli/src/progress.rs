@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// How often is looked whether something has had no answer for long.
+/// How often calls that have had no answer for long are looked for.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Watches a campaign as the terminal allows.
@@ -109,7 +109,7 @@ impl Bars {
     }
 }
 
-/// The campaign's own time since its plan: virtual against a simulator.
+/// The campaign's own time since its plan. Against a simulator it is virtual.
 fn elapsed(state: &State) -> String {
     let so_far = state.last_at().duration_since(state.planned_at());
     let so_far = so_far.max(SignedDuration::ZERO);
@@ -136,7 +136,7 @@ impl Told {
 
 fn print_lines(record: &Record, state: &State, told: &Told) {
     let mut stderr = std::io::stderr().lock();
-    // How a location ended says how many of its nodes are through.
+    // A location that settles says itself how many of its nodes are through.
     let is_settled = |location| {
         let mut events = record.events.iter();
         events.any(

@@ -8,15 +8,15 @@ use jiff::{SignedDuration, Timestamp};
 use patchfleet_core::port::{BoxFuture, Clock};
 use patchfleet_sim::SimClock;
 
-/// A sleep of this length or longer may be drawn out. A driver looks so seldom only at what has run
-/// for a while; calls and their rates take less.
+/// A sleep of this length or longer may be drawn out. A driver sleeps so long only between two looks at what has run
+/// for a while. Waits for calls and for their rates are shorter.
 const SLEEP: SignedDuration = SignedDuration::from_secs(20);
 
 /// Stretches without an event are skipped from this length on. In shorter ones a person sees
 /// nodes being patched.
 const QUIET: SignedDuration = SignedDuration::from_mins(15);
 
-/// A simulator's clock. Who sleeps for long while nothing is going to happen sleeps until it does.
+/// A simulator's clock. A long sleep ends when the next thing happens.
 pub(crate) struct QuietHours(pub(crate) SimClock);
 
 impl Clock for QuietHours {
@@ -50,8 +50,7 @@ mod tests {
     use patchfleet_sim::ClockMode;
     use patchfleet_sim::world::World;
 
-    /// Time after the start at which a sleeper of so many seconds wakes, in a world in which something
-    /// happens after so many minutes.
+    /// When a sleep of `sleep` seconds ends, counted from the start, if something happens after `something` minutes.
     async fn wakes(sleep: i64, something: Option<i64>) -> SignedDuration {
         let change = something.map_or_else(String::new, |minutes| {
             format!("[[changes]]\nat = \"{minutes}m\"\n[changes.change]\nstop = {{}}\n")

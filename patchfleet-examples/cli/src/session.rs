@@ -61,7 +61,7 @@ impl Session {
     }
 }
 
-/// What is wrong with the environment or a profile is for whoever calls to put right.
+/// The failure of a wrong environment or profile. Whoever calls can put it right, so it is bad usage.
 fn settings(error: PortError) -> Failure {
     match error.kind() {
         PortErrorKind::Invalid | PortErrorKind::Credentials => Failure::Usage(error.chain()),

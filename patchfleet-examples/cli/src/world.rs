@@ -20,7 +20,7 @@ pub(crate) struct SimWorld {
     pub(crate) world: World,
     /// The Region from which automations are started.
     pub(crate) central: Region,
-    /// Simulated seconds in a second at which a person sees what happens and need not wait.
+    /// Simulated seconds in a second. At this speed a person sees what happens and need not wait.
     pub(crate) speed: f64,
     request: Option<&'static str>,
 }

@@ -22,7 +22,7 @@ pub(crate) trait Wall {
     /// The time.
     fn now(&self) -> Timestamp;
 
-    /// Waits about so long.
+    /// Waits for about this time.
     fn sleep(&self, time: Duration) -> impl Future<Output = ()> + Send;
 }
 
@@ -110,9 +110,9 @@ impl std::fmt::Display for Left {
 /// Finishes what was left open, then runs `work` at every slot of `schedule`, until there is none or
 /// `stop` says so.
 ///
-/// A slot begins at its time, and at most `late` after it. What comes due later than that is
-/// missed: it is told and not run. Of several slots that are due at once only the newest runs. A
-/// slot that comes while `work` runs is left out. A slot runs once, also if the clock is set back.
+/// A slot begins at its time, or at most `late` after it. One that comes due later is missed, which is told. Of
+/// several slots that are due at once only the newest runs. A slot that comes while `work` runs is left out. A slot
+/// runs once, even if the clock is set back.
 ///
 /// The start looks back by `late`: a process that is started again just after a slot's time runs
 /// that slot, unless its campaign has run.

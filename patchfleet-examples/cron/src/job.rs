@@ -36,7 +36,7 @@ pub(crate) enum Event {
 }
 
 impl Event {
-    /// When every command has expired, `after` the event, in a plan that is made now.
+    /// The cutoff of a plan that is made now: `after` the slot's time, or `after` now.
     fn cutoff(&self, after: SignedDuration, now: Timestamp) -> Timestamp {
         let event = match self {
             Self::Slot(_, at) => *at,
@@ -55,14 +55,13 @@ pub(crate) struct Job<R> {
     pub(crate) request: PathBuf,
     /// Where campaigns are remembered.
     pub(crate) store: Store,
-    /// The folder that commands to type name as where that is.
+    /// The folder that commands to type name with `--log`.
     pub(crate) log: PathBuf,
     /// How long after its slot, or after now, every command of a campaign must have expired.
     pub(crate) cutoff: Option<SignedDuration>,
-    /// How long after its time a slot may begin, and for how long nobody may have driven a campaign that
-    /// begins more.
+    /// How long after its time a slot may begin. A campaign that nobody drove for longer begins nothing more.
     pub(crate) late: SignedDuration,
-    /// When campaigns are begun. `None`: one is, and now.
+    /// When campaigns are begun. `None` if one is begun now, and no other.
     pub(crate) schedule: Option<Schedule>,
     /// Whether no further campaign is to begin.
     pub(crate) stop: watch::Receiver<bool>,
@@ -97,8 +96,7 @@ impl<R: Reach> Job<R> {
         Became::Run
     }
 
-    /// Drives the campaign of the request's name that was left open to its end, and logs its report.
-    /// Gives whether there was one.
+    /// Drives the open campaign of the request's name to its end, and logs its report. Gives whether there was one.
     pub(crate) async fn finish_open(&self) -> bool {
         let Ok(request) = self.request() else {
             return false;
@@ -195,7 +193,7 @@ impl<R: Reach> Job<R> {
         Ok(Done::Ended(self.to_its_end(campaign, longest_gap).await?))
     }
 
-    /// Words with this log named in each command that they tell to type.
+    /// The same words. Each command that they tell to type now names this log.
     pub(super) fn told(&self, words: &str) -> String {
         in_log(words, Some(&self.log))
     }

@@ -38,9 +38,10 @@ struct Args {
     /// The schedule's time zone: an IANA name.
     #[arg(long, value_name = "ZONE", default_value = "UTC")]
     timezone: String,
-    /// How late a slot may begin, from 1m to 24h. What comes later (the machine slept, its clock was set) is missed.
-    /// The start looks back as far: a slot that came within this time and has not run begins at once.
-    /// A campaign that nobody drove for longer (for 15m at least) begins nothing more: it is followed to its end.
+    /// How late a slot may begin, from 1m to 24h. One that comes later, because the machine slept or its clock was set,
+    /// is missed. A process that starts looks back as far: a slot that came within this time and has not run begins at
+    /// once. A campaign that nobody drove for longer than this, and for at least 15m, begins nothing more and is followed
+    /// to its end.
     #[arg(long, value_name = "TIME", default_value = "15m", value_parser = lateness)]
     late: SignedDuration,
     /// How long after its slot (with --once, after now) every command of a campaign must have expired, such as 9h.
@@ -74,7 +75,7 @@ again). With --once those of `patchfleet run`; 130 also if SIGTERM came before t
 fn lateness(text: &str) -> Result<SignedDuration, String> {
     const RIGHT: &str = "right would be a time from 1m to 24h, such as 15m";
     let late: SignedDuration = text.parse().map_err(|_| RIGHT.to_owned())?;
-    // A wait ends a little after its time, so a slot is always late by some of a second.
+    // A wait ends a little after its time, so a slot is always late by a part of a second.
     let (minute, day) = (SignedDuration::from_mins(1), SignedDuration::from_hours(24));
     (minute..=day)
         .contains(&late)
@@ -88,8 +89,8 @@ fn cutoff(text: &str) -> Result<SignedDuration, String> {
     time.ok_or_else(|| "right would be a time after the slot, with units, such as 9h or 8h30m".to_owned())
 }
 
-/// The arguments, or an end that says what is wrong with them. clap repeats arguments, so the words are
-/// those for arguments that may be shown.
+/// The arguments. If they are wrong, the process says so and ends. clap repeats arguments in its words, so it reads
+/// them once more with their control characters made visible.
 fn arguments() -> Args {
     Args::try_parse().unwrap_or_else(|error| {
         let shown = std::env::args_os().map(|argument| one_line(&argument.to_string_lossy()));

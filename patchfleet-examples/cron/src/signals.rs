@@ -2,8 +2,8 @@
 
 use tokio::sync::watch;
 
-/// The signals that end the process. The first SIGTERM lets a campaign that runs come to its end
-/// and begins no further one; SIGINT (Ctrl-C), or another SIGTERM, leaves at once.
+/// The signals that end the process. After the first SIGTERM no further campaign begins, and one that runs comes to its
+/// end. SIGINT (Ctrl-C), or another SIGTERM, ends the process at once.
 #[derive(Debug)]
 pub(crate) struct Signals {
     #[cfg(unix)]

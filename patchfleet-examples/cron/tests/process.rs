@@ -254,7 +254,7 @@ async fn what_is_wrong_is_said_before_anything_is_waited_for() {
 async fn an_empty_variable_counts_as_not_set() {
     let (sim, dir) = (simulator(CALM.world, 2_000.0).await, tempfile::tempdir().unwrap());
     std::fs::write(dir.path().join("request.toml"), CALM.request).unwrap();
-    // The log is made before a schedule without a slot is found out.
+    // The folder of logs is made before the schedule is found to have no slot.
     let args = ["-f", "request.toml", "--schedule", "cron(0 9 1 1 ? 1999)"];
     let mut command = command(&sim, dir.path(), &args);
     let output = command.env("PATCHFLEET_LOG", "").output().await.unwrap();

@@ -23,8 +23,8 @@ impl fmt::Display for NoTime {
 
 impl Error for NoTime {}
 
-/// The cutoff of a plan that is made now; `None` if the environment sets none. Templates set variables that
-/// have no value, so one that is empty is not set.
+/// The cutoff of a plan that is made now. `None` if the environment sets none. A template may set the variable without a
+/// value, so an empty one counts as not set.
 pub(crate) fn cutoff(now: Timestamp) -> Result<Option<Timestamp>, NoTime> {
     match std::env::var_os(VARIABLE) {
         Some(text) if !text.to_string_lossy().trim().is_empty() => {

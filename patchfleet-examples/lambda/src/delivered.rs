@@ -7,8 +7,8 @@ use std::fmt;
 
 /// An event as Lambda delivers it.
 ///
-/// Of a key that stands twice a JSON reader usually keeps the last value, and nobody learns which of the
-/// two was meant. Such an event is kept apart, so that it can be refused.
+/// Where a key stands twice, a JSON reader usually keeps the last value, and nobody learns which of the two was meant.
+/// Such an event is kept apart, so that it can be refused.
 ///
 /// ```
 /// let event: patchfleet_lambda::Event = serde_json::from_str(r#"{ "name": "weekly" }"#)?;

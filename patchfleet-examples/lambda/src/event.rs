@@ -29,8 +29,8 @@ pub(crate) struct Asked {
 ///
 /// # Errors
 ///
-/// Every problem at once: of the request, and an id that every event would have, because a
-/// placeholder in it was not filled in.
+/// Every problem of the event at once. An id in which a placeholder was not filled in is one, because every event would
+/// have it.
 pub(crate) fn read(event: &Value, invocation_id: &str) -> Result<Asked, Problems> {
     let invocation = || {
         EventId::new(EventSource::Invocation, invocation_id)
@@ -117,8 +117,8 @@ fn wrapped(fields: &Map<String, Value>) -> Result<Asked, Problems> {
     }
 }
 
-/// What is shown of a value that stands beside the request: no list and no table, since parts of a request
-/// that are given there may hold an external id.
+/// What is shown of a value that stands beside the request. Lists and tables are not shown. Somebody may have put a part
+/// of a request there, and that may hold an external id.
 fn shown(key: &str, value: &Value) -> String {
     match value {
         Value::Object(_) | Value::Array(_) => "(not shown)".to_owned(),

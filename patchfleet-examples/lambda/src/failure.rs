@@ -6,7 +6,7 @@ use patchfleet_core::text::lines;
 use std::error::Error;
 use std::fmt;
 
-/// Why an event was not served: what Lambda answers as the function's error. The runtime logs it, once.
+/// Why an event was not served. Lambda answers it as the function's error, and the runtime logs it once.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Failure {
     kind: &'static str,

@@ -1,14 +1,14 @@
 //! A Lambda function that plans a patch campaign and starts it.
 //!
 //! It serves a maintenance window's Lambda task, an EventBridge rule or Scheduler, and direct
-//! invocations. What one execution can hold is started and left to Systems Manager; the answer
+//! invocations. It starts a plan that one execution can hold, and leaves it to Systems Manager. The answer
 //! says what was started, and what was skipped and why. An event that is delivered twice starts
-//! one campaign: its identity is the event's id and a digest of the whole request. What an earlier
+//! one campaign, whose identity is the event's id and a digest of the whole request. What an earlier
 //! delivery started is looked for before anything is planned, because the patching itself changes what
 //! a plan is made from.
 //!
-//! A request that is invalid or refused is a function error, so that alarms on errors see it; its
-//! message names every problem at once. Nothing has been started then.
+//! A request that is invalid or refused is a function error, so that alarms on errors see it. Its
+//! message names every problem at once, and nothing has been started.
 //!
 //! `PATCHFLEET_CUTOFF` (`9h`) says when every command must have expired, from when the function is called.
 

@@ -18,12 +18,12 @@ pub struct Summary {
     pub outcome: &'static str,
     /// The execution, if there is one.
     pub execution_id: Option<ExecutionId>,
-    /// Locations considered: those that are patched and those skipped. `None` if an earlier delivery
-    /// started it: its answer has that.
+    /// How many locations were considered, both those that are patched and those that are skipped. `None` if an earlier
+    /// delivery started the campaign, whose answer has it.
     pub candidates: Option<u32>,
-    /// Locations that are patched; `None` if an earlier delivery started it and AWS does not say where.
+    /// How many locations are patched. `None` if an earlier delivery started the campaign and AWS does not say where.
     pub locations: Option<usize>,
-    /// What is not patched, and why. `None` if an earlier delivery started it: its answer has that.
+    /// What is not patched, and why. `None` if an earlier delivery started the campaign, whose answer has it.
     pub skipped: Option<Vec<Skip>>,
     /// What a person should know.
     pub warnings: Vec<String>,

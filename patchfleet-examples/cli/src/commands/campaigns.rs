@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// For how many units of a campaign it is said in a line why they wait.
+/// How many units of a campaign have a line of their own that says why they wait.
 const REASONS: usize = 3;
 
 pub(crate) async fn report(args: CampaignArgs) -> Result<ExitCode, Failure> {
@@ -123,8 +123,8 @@ fn so_far(campaign: &CampaignSummary) -> String {
     )
 }
 
-/// Why units wait, in a line for each that does not simply wait for its turn. Those that wait for a person come first,
-/// and each of them is told.
+/// Lines that say why units wait. Every unit that waits for a person has one, and those come first. Units that wait
+/// for their turn alone have none.
 fn waiting(holds: &[Hold]) -> Vec<String> {
     let (persons, holds): (Vec<&Hold>, Vec<&Hold>) = holds
         .iter()

@@ -66,8 +66,8 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode, Failure> {
     follow(&campaign, args.output.output, &args.log, !simulated).await
 }
 
-/// Begins a campaign. That its organisation is simulated is noted first: a process that dies in between leaves no
-/// campaign that looks like a real one.
+/// Begins a campaign. If its organisation is simulated, a note that says so is written first. A process that dies in
+/// between then leaves no campaign that looks like a real one.
 async fn begin(planned: Planned<'_>, logs: &Logs, world: Option<&str>) -> Result<Campaign, Failure> {
     let campaign = CampaignId::from_uuid(Uuid::new_v4());
     if let Some(world) = world {
@@ -211,7 +211,7 @@ async fn follow(
     print_report(report, output, args)
 }
 
-/// Prints a report, with the log named in each command that it tells to type.
+/// Prints a report. Each command that it tells to type names the log.
 pub(crate) fn print_report(mut report: Report, output: Output, args: &LogArgs) -> Result<ExitCode, Failure> {
     let log = args.log.as_deref();
     for unresolved in &mut report.unresolved {
@@ -244,7 +244,7 @@ fn on_terminal() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
-/// Asks a person before an Install; never a script, nor where nothing is real.
+/// Asks a person before an Install. A script is never asked, and nobody is where nothing is real.
 fn confirm(plan: &Plan, yes: bool) -> Result<(), Failure> {
     if yes || !on_terminal() || plan.request.patch.operation != Operation::Install {
         return Ok(());

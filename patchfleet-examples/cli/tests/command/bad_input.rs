@@ -1,5 +1,5 @@
-//! What is wrong is said in one clear message each, all problems of a file at once, and nothing is
-//! started: exit 2 for what is wrong in itself, 3 for what is refused when AWS was asked.
+//! Each mistake has one clear message. All problems of a file come at once, and nothing is started. The exit code is 2
+//! for what is wrong in itself, and 3 for what is refused after AWS was asked.
 
 use crate::support::{Bench, ran};
 use patchfleet_sim::builtin::CALM;

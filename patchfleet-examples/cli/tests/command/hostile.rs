@@ -1,5 +1,5 @@
-//! Text of others on every text surface: what a terminal would obey, and line breaks with which
-//! somebody could write a line of a plan, are shown and never printed.
+//! What others wrote, wherever patchfleet prints it. Characters that a terminal would obey are made visible, and so are
+//! line breaks, with which somebody could write a line of a plan.
 
 use crate::support::{Bench, Ran, SPEED, against, finish, ran, simulator_of};
 use patchfleet_sim::builtin::TROUBLED;
@@ -23,7 +23,7 @@ fn worst() -> String {
     )
 }
 
-/// Written apart from patchfleet's own list: what may never reach a terminal or a log line.
+/// What may never reach a terminal or a log line. This list is written apart from patchfleet's own.
 fn is_forbidden(c: char) -> bool {
     let n = u32::from(c);
     (n < 0x20 && c != '\n')
@@ -35,8 +35,8 @@ fn is_forbidden(c: char) -> bool {
         || (0xe0000..=0xe007f).contains(&n)
 }
 
-/// No hidden character is in `text`, and no line of it begins as `start` says of lines that others
-/// wrote.
+/// Asserts that no hidden character is in `text`, and that no line of it begins with what others wrote, as `start` has
+/// it.
 #[track_caller]
 fn checked(what: &str, text: &str, start: impl Fn(&str) -> &str) {
     if let Some(found) = text.chars().find(|c| is_forbidden(*c)) {
@@ -282,7 +282,7 @@ fn names_and_contents_of_files_and_settings_are_shown_and_have_no_effect() {
     run(&["report", "--log", &folder], 2);
     run(&["resume", "--log", &folder], 2);
     run(&["collect", "--log", &folder], 2);
-    // What the command line is told, as a script may take it from somewhere.
+    // Arguments, which a script may have taken from somewhere.
     run(&["plan", "--output", &name], 2);
     run(&["report", &name], 2);
     run(&[&name], 2);

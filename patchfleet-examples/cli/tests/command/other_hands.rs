@@ -166,7 +166,7 @@ async fn a_cancel_by_somebody_else_halts_and_go_on_begins_what_is_left() {
     assert_eq!(parents(&sim), starts(&sim), "each unit took effect once");
 }
 
-/// A log as it would be if everything in it had been written so much earlier.
+/// Copies the log `from` to `to`, with everything in it written earlier by `by`.
 async fn earlier(bench: &Bench, by: SignedDuration, from: &str, to: &str) {
     let (from, to) = (
         FileLog::new(bench.path().join(from)),

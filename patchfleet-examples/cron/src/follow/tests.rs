@@ -5,7 +5,7 @@ use std::sync::Mutex;
 /// A wall clock that moves while somebody sleeps, and jumps as it is told to.
 struct Virtual {
     now: Mutex<Timestamp>,
-    /// From which sleep on, counted from 1, by how much it jumps.
+    /// Its jumps: before which sleep, counted from 1, and by how much.
     jumps: Vec<(u32, SignedDuration)>,
     sleeps: Mutex<u32>,
     /// After so many sleeps the process is told to stop.
@@ -53,7 +53,7 @@ struct Life {
     open: Option<SignedDuration>,
     /// Slots whose campaigns are in the log as finished, as their ids begin.
     has_run: &'static [&'static str],
-    /// What a slot becomes that is not run.
+    /// What becomes of a slot that is not run.
     not_begun: Option<Became>,
     /// Whether it is told to stop while the first campaign runs.
     stopped: bool,

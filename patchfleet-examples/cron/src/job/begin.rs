@@ -17,9 +17,9 @@ impl<R: Reach> Job<R> {
         event: &Event,
         campaign: CampaignId,
     ) -> Result<Option<Became>, Failure> {
-        // Planning takes a while, and finds out too late that no log can be kept.
+        // Planning takes a while. Whether a log can be kept is found out before it.
         self.store.admit(request, Some(campaign)).await?;
-        // An earlier try, or another process, has got so far. What it planned is driven, as late as that may be.
+        // An earlier try, or another process, has written the campaign down. It is driven, however late it is.
         if self.store.load(campaign).await?.is_some() {
             return Ok(None);
         }
@@ -44,8 +44,8 @@ impl<R: Reach> Job<R> {
         };
         let planned = campaigns.plan_of(campaign, request, &planning);
         let planned = watching(&notices, &*ports.clock, planned).await?;
-        // Planning takes a while, where AWS throttles it a long one, and nothing has been started yet. With
-        // a short --late it may take as long as it usually takes for many accounts.
+        // Planning takes a while, and long where AWS throttles it. Nothing has been started yet. Where --late is short,
+        // planning may all the same take as long as it usually takes for many accounts.
         if is_later(self.late.max(SHORTEST_GAP)) {
             return Ok(Some(Became::TooLate));
         }

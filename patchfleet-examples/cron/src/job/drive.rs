@@ -18,18 +18,18 @@ use uuid::Uuid;
 /// A campaign that another process left open, and that is over now.
 pub(super) struct Finished {
     pub(super) report: Box<Report>,
-    /// Whether somebody who asks for the request now means this campaign, because the process died and is started
-    /// again. A request file that has changed since then asks for another campaign, and so does tomorrow's run.
+    /// Whether somebody who asks for the request now means this campaign. They do if the process died and is started
+    /// again. A request file that has changed asks for another campaign, and so does tomorrow's run.
     pub(super) is_wanted_again: bool,
 }
 
-/// How long after its plan a campaign that was left open is the one that `--once` asks for. Less than a
-/// day, so that the next run of a daily schedule is a campaign of its own.
+/// For so long after its plan an open campaign is the one that `--once` asks for. It is less than a day, so that the
+/// next run of a daily schedule is a campaign of its own.
 const LONGEST_RESTART: SignedDuration = SignedDuration::from_hours(22);
 
 impl<R: Reach> Job<R> {
-    /// Drives the campaign to its end that was left open, if there is one. If nobody has driven it for longer
-    /// than a slot may be late, nothing more of it is begun, unless it is the one that is asked for now.
+    /// Drives the open campaign of the request's name to its end, if there is one. If nobody has driven it for longer
+    /// than a slot may be late, it begins nothing more, unless it is the one that is asked for now.
     pub(super) async fn left_open(
         &self,
         request: &PatchRequest,
@@ -80,7 +80,7 @@ impl<R: Reach> Job<R> {
                 Ok(report) => return Ok(report),
                 Err(failure) => failure,
             };
-            // Where it gets on in between, the trouble is a new one.
+            // Trouble counts anew once the campaign has got on.
             let now = self.store.load(campaign).await.ok().flatten();
             let now = now.map(|state| state.next_seq());
             if now.is_some() && now != records {
@@ -94,8 +94,8 @@ impl<R: Reach> Job<R> {
         }
     }
 
-    /// Drives an open campaign to its end, as it was planned: the file may have changed since. Nothing more of
-    /// it is begun if nobody drives it for longer than `longest_gap`.
+    /// Drives an open campaign to its end, as it was planned, even if the file has changed since. It begins nothing more
+    /// if nobody drives it for longer than `longest_gap`.
     async fn drive(
         &self,
         campaign: CampaignId,

@@ -15,7 +15,7 @@ pub(super) fn notices() -> Notices {
     }))
 }
 
-/// Does something, and looks once a second whether something of it has had no answer for long.
+/// Does some work. Once a second it looks for calls of that work that have had no answer for long.
 pub(super) async fn watching<T>(notices: &Notices, clock: &dyn Clock, work: impl Future<Output = T>) -> T {
     tokio::select! {
         done = work => done,

@@ -1,4 +1,4 @@
-//! How AWS is reached: by the usual environment and profiles, or in a test as that says.
+//! How AWS is reached: by the usual environment and profiles. A test reaches a simulated one instead.
 
 use super::Failure;
 use patchfleet_aws::{Aws, SystemClock, external_id_from_env};
@@ -12,7 +12,7 @@ pub(crate) trait Reach {
     /// AWS, with this access to other accounts.
     fn ports(&self, access: &Access) -> impl Future<Output = Result<Ports, Failure>>;
 
-    /// What waiting goes by while AWS is not reached.
+    /// The clock for waits while AWS cannot be reached.
     fn clock(&self) -> Arc<dyn Clock>;
 }
 

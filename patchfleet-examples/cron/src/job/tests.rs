@@ -28,7 +28,7 @@ fn a_cutoff_counts_from_the_slot_however_late_that_begins_and_from_now_without_o
 /// A simulated organisation in this process. Its clock jumps to whatever is waited for.
 struct Simulated {
     clock: SimClock,
-    /// Who is told to stop as soon as a plan is made.
+    /// The job that is told to stop as soon as it plans.
     stop: OnceLock<watch::Sender<bool>>,
 }
 
@@ -55,7 +55,7 @@ impl Simulated {
     }
 }
 
-/// A directory that tells somebody to stop when a plan begins: with the question who calls.
+/// A directory that tells a job to stop when planning begins, which is when it asks who calls.
 struct Stopping(Arc<dyn Directory>, watch::Sender<bool>);
 
 impl Directory for Stopping {
@@ -113,7 +113,7 @@ impl Night {
         Self::with(late, |_, _| CampaignId::from_uuid(Uuid::new_v4())).await
     }
 
-    /// The campaign is open that `open` makes of the request and the slot.
+    /// The open campaign is the one that `open` makes of the request and the slot.
     async fn with(late: SignedDuration, open: impl Fn(&PatchRequest, &EventId) -> CampaignId) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let request = dir.path().join("request.toml");

@@ -30,8 +30,8 @@ impl<'a, R: Reach> Trouble<'a, R> {
         }
     }
 
-    /// Until when an open campaign is taken up again: until the next slot comes, which takes it up itself, or
-    /// for half an hour where there is no schedule. `None`: until it is over.
+    /// Until when an open campaign is taken up again. With a schedule that is the next slot, which takes it up itself.
+    /// Without one it is half an hour. `None` if there is no further slot: then until the campaign is over.
     pub(super) fn until(&self) -> Option<Timestamp> {
         let now = self.job.reach.clock().now();
         match &self.job.schedule {
@@ -40,8 +40,8 @@ impl<'a, R: Reach> Trouble<'a, R> {
         }
     }
 
-    /// Waits before the next try, and says so. Gives whether there is one: not if the failure does not pass by
-    /// waiting, if it would come only `until` then, or if the process is told to stop.
+    /// Says that there is trouble, and waits before the next try. Gives whether there is a next try. There is none if
+    /// waiting does not help, if the try would come after `until`, or if the process is told to stop.
     pub(super) async fn is_waited_out(
         &mut self,
         what: &str,

@@ -1,5 +1,5 @@
-//! An event that is delivered again while its first delivery's work runs: what that work itself changes
-//! (nodes reboot, nodes are gone) makes no other campaign of it, and no error.
+//! An event that is delivered again while the work of its first delivery runs. That work changes the world: nodes
+//! reboot, and some are gone. The event is the same campaign all the same, and no error.
 
 use super::*;
 use patchfleet_sim::spec::{Change, GroupChange, NodesOf};
@@ -82,7 +82,7 @@ async fn an_event_that_comes_again_while_nodes_reboot_is_the_same_campaign() {
         let delivered = deliver_around(&request, &one_is_down()).await;
         delivered.is_one_campaign(&format!("{rate} at once"));
     }
-    // Those that answer would be named, those that do not left out: several executions.
+    // A plan made now would name the nodes that answer and leave out the others, so it would need several executions.
     let mut skips = request();
     skips["policy"]["offline"] = json!("skip");
     let delivered = deliver_around(&skips, &one_is_down()).await;

@@ -17,7 +17,7 @@ struct Watch {
     _dir: tempfile::TempDir,
 }
 
-/// At which second of the world calls are denied, and which.
+/// Which calls are denied, and between which seconds of the world.
 type Denied<'a> = (&'a str, u64, Option<u64>);
 
 impl Watch {
@@ -25,7 +25,7 @@ impl Watch {
         Self::with("\"deny\"", denied, schedule)
     }
 
-    /// What happens to those calls is this `effect`.
+    /// A job over a world in which `effect` happens to those calls.
     fn with(effect: &str, (action, from, until): Denied<'_>, schedule: Option<&str>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let request = dir.path().join("request.toml");
@@ -120,7 +120,7 @@ async fn trouble_that_lasts_is_left_to_the_next_slot_and_is_given_up_before_that
 #[tokio::test]
 async fn told_to_stop_it_tries_no_further() {
     let night = Watch::new(FOR_EVER, None);
-    // It is told so when the campaign is driven, and is then in trouble.
+    // It is told to stop while it drives the campaign, and meets trouble after that.
     assert!(night.job.reach.stop.set(night.stop.clone()).is_ok());
     let request = night.job.request().unwrap();
     let Ok(ports) = night.job.reach.ports(&request.access).await else {
@@ -243,8 +243,8 @@ async fn a_start_of_which_nobody_knows_whether_aws_took_it_leaves_its_campaign_o
     assert_eq!(watch.job.end().await, 1);
 }
 
-/// A log that has no room for a campaign's second record, the one which says that it has its name, until the driver
-/// has given up once.
+/// A log whose disk is full when a campaign's second record comes, which says that the campaign has its name. There is
+/// room again once the driver has given up.
 struct Full {
     log: Arc<dyn CampaignLog>,
     failures_left: AtomicU32,
