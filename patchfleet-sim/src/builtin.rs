@@ -10,9 +10,8 @@ pub struct Builtin {
     pub world: &'static str,
     /// A request that fits it, in patchfleet's own TOML.
     pub request: &'static str,
-    /// Simulated seconds in a second at which a campaign over it takes about a quarter of a minute, if
-    /// hours in which nothing happens are skipped. Somebody who watches sees what happens, and need
-    /// not wait.
+    /// Simulated seconds in a second. At this speed a campaign over it takes about a quarter of a minute, if
+    /// hours in which nothing happens are skipped. Somebody who watches sees what happens, and need not wait.
     pub speed: f64,
 }
 

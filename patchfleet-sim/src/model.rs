@@ -1,4 +1,4 @@
-//! AWS's own service models, as far as requests go: which operations there are, where their members
+//! What AWS's own service models say of requests: which operations there are, where their members
 //! stand in a request, what a value has to be, and which errors there are.
 //!
 //! The files in `model/` are reduced from the models that AWS publishes with botocore (Apache-2.0);

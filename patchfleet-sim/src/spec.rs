@@ -46,11 +46,11 @@ pub struct WorldSpec {
     /// The organization's management account. It must be one of `accounts`.
     #[schemars(with = "schema::AccountId")]
     pub management_account: AccountId,
-    /// Virtual milliseconds that every call takes (default 0; none where time moves only by hand).
+    /// Virtual milliseconds that every call takes (default 0). Where time moves only by hand it takes none.
     #[serde(default)]
     pub api_latency_ms: u32,
-    /// Whether listings give pages that are shorter than was asked for, and now and then an empty
-    /// one with more to come, as AWS may at any time (default false).
+    /// Whether listings give shorter pages than were asked for, and now and then an empty page with
+    /// more to come, as AWS may at any time (default false).
     #[serde(default)]
     pub short_pages: bool,
     /// The Regions that there are (default: every Region of the partition).
@@ -87,22 +87,23 @@ pub struct WorldSpec {
     /// What AWS leaves open about Automation.
     #[serde(default)]
     pub automation: AutomationSpec,
-    /// How much of what an account may have in a Region.
+    /// What an account may have in a Region at most.
     #[serde(default)]
     pub quotas: QuotasSpec,
-    /// How long what is new stays unseen.
+    /// For how long calls do not see what is new.
     #[serde(default)]
     pub consistency: ConsistencySpec,
-    /// Calls a second that an action takes in each account and Region, such as
-    /// `"ssm:StartAutomationExecution" = 1`; `"*"` means all that are not named (default: no limit).
-    /// A bucket holds the calls of one second, and one at least; `{ rate = 5, burst = 8 }` says how many
-    /// it holds. What is more is throttled.
+    /// The calls a second that AWS takes of an action in each account and Region, such as
+    /// `"ssm:StartAutomationExecution" = 1`. `"*"` means all actions that are not named (default: no
+    /// limit). A bucket holds the calls of one second, and at least one. `{ rate = 5, burst = 8 }` says
+    /// how many it holds. Further calls are throttled.
     #[serde(default)]
     pub rates: BTreeMap<String, RateSpec>,
     /// What goes wrong with calls.
     #[serde(default)]
     pub faults: Vec<FaultSpec>,
-    /// What other people do meanwhile, each at its time; those of one instant in this order.
+    /// What other people do while the world runs. Changes at one instant happen in the order in which they
+    /// stand here.
     #[serde(default)]
     pub changes: Vec<ChangeSpec>,
     /// The S3 buckets that there are for the output of commands (default: every name is one).
@@ -120,14 +121,14 @@ pub struct WorldSpec {
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RunCommandSpec {
-    /// Whether one node that is stopped, terminated or not registered among targets of
-    /// `Key=InstanceIds` has the whole command refused, as it has among `InstanceIds` (default true:
-    /// users report it; false: the nodes that are registered get it).
+    /// Whether a command with targets of `Key=InstanceIds` is refused whole if one of the nodes is
+    /// stopped, terminated or not registered (default true, as users report). If not, the registered
+    /// nodes get it. A command with the member `InstanceIds` is always refused then.
     pub check_targeted_ids: bool,
     /// Which AWS-RunPatchBaseline there is (default `2021`).
     pub patch_baseline: PatchBaselineDocument,
-    /// Whether a node that is Delayed keeps the ramp 1, 2, 4 … where it is until it is through
-    /// (default false: the next ones are sent as if it had answered; it holds its place all the same).
+    /// Whether the ramp 1, 2, 4 … waits for a node that is Delayed (default false). Either way the node
+    /// holds its place until it is through.
     pub delayed_stalls_ramp: bool,
 }
 
@@ -141,7 +142,7 @@ impl Default for RunCommandSpec {
     }
 }
 
-/// Which AWS-RunPatchBaseline a world has. With it goes when a command expires.
+/// Which AWS-RunPatchBaseline a world has. When a command expires depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 pub enum PatchBaselineDocument {
     /// Its three steps have 7,200 seconds each, as in 2021.
@@ -298,7 +299,7 @@ pub struct GroupSpec {
     /// Resource Groups' error codes that make its answers partial.
     #[serde(default)]
     pub query_errors: Vec<String>,
-    /// Its nodes in each location, block by block. None: an empty group.
+    /// Its nodes in each location, block by block. Without any the group is empty.
     #[serde(default)]
     pub nodes: Vec<NodeBlockSpec>,
     /// How its nodes take patches.
@@ -306,7 +307,7 @@ pub struct GroupSpec {
     pub patch: PatchSpec,
 }
 
-/// So many like nodes.
+/// Several nodes that are alike.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NodeBlockSpec {

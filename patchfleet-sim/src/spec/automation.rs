@@ -9,17 +9,17 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields, default)]
 pub struct AutomationSpec {
     /// Whether a runbook has to be shared with an account before a multi-account execution can run
-    /// it there (default false). AWS's guide says so; its own samples do without.
+    /// it there (default false). AWS's guide says that it has to be. AWS's own samples do without.
     pub require_shared_runbook: bool,
-    /// Whether a target location that has a document of the runbook's own name runs that one
-    /// (default false: the parent's runs everywhere). AWS's guide does not say.
+    /// Whether a target location that has a document of the runbook's own name runs that document
+    /// (default false). If not, every location runs the parent's. AWS's guide does not say.
     pub target_copies_run: bool,
     /// Seconds for which a client token is remembered (default: for ever).
     pub token_memory_seconds: Option<u32>,
     /// Whether stopping an execution stops its children and cancels its commands (default true).
     pub stop_cascades: bool,
-    /// Whether a parent of target locations all of which failed, within its TargetLocationMaxErrors,
-    /// is Success (default true, as a user reports; false: it is Failed).
+    /// Whether a parent ends as Success if all of its target locations failed within its
+    /// TargetLocationMaxErrors (default true, as a user reports). If not, it is Failed.
     pub all_failed_is_success: bool,
 }
 
@@ -39,9 +39,9 @@ impl Default for AutomationSpec {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct QuotasSpec {
-    /// Executions that run at once, children included (default 100). What is over it waits.
+    /// Executions that run at once, children included (default 100). Further ones wait.
     pub running_automations: u32,
-    /// Executions that wait (default 5000). What is over it is refused.
+    /// Executions that wait (default 5000). Further ones are refused.
     pub queued_automations: u32,
     /// Rate-control executions that run at once (default 25).
     pub running_rate_control: u32,
@@ -72,7 +72,7 @@ impl Default for QuotasSpec {
     }
 }
 
-/// How long what is new stays unseen by calls that read, and what is past stays seen.
+/// For how long calls that read do not see what is new, and still see what is past.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ConsistencySpec {

@@ -14,9 +14,9 @@ const LATEST_SECONDS: i64 = 366 * 86_400;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeSpec {
-    /// How long after the world's start: a number of seconds, or a text such as `"90s"`, `"10m"`,
-    /// `"1h 30m"`. At most a year. Default: at the start; of `POST /_sim/change`: at once. What is
-    /// past happens at once.
+    /// How long after the world's start it happens: a number of seconds, or a text such as `"90s"`,
+    /// `"10m"`, `"1h 30m"`, a year at most. By default it happens at the start, or at once if it comes by
+    /// `POST /_sim/change`. A time that is past means at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<After>,
     /// What is done.
@@ -27,8 +27,8 @@ pub struct ChangeSpec {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct After(pub SignedDuration);
 
-/// What somebody else does to nodes, groups, roles, documents and runs. It touches whatever is there
-/// at that moment; where nothing fits, nothing happens.
+/// What somebody else does to nodes, groups, roles, documents and runs. It touches what is there at that
+/// moment. Where nothing fits, nothing happens.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
@@ -60,7 +60,7 @@ pub enum Change {
     CreateDocument(DocumentCreate),
     /// A document gets a new version.
     UpdateDocument(DocumentUpdate),
-    /// A version that there is becomes the default one of a document.
+    /// An existing version becomes the default one of a document.
     DefaultVersion(DocumentDefault),
     /// A document is deleted.
     DeleteDocument(DocumentAt),
@@ -119,7 +119,7 @@ pub struct NodesOf {
 pub struct GroupChange {
     /// The group's name.
     pub group: String,
-    /// The nodes, of those that are in the group, or are not when they join it (default: all).
+    /// The nodes (default: all). Only nodes that are in the group leave it, and only others join it.
     #[serde(default)]
     pub nodes: NodesOf,
 }
@@ -156,7 +156,7 @@ pub struct RoleChange {
     /// What it may not do any more, as IAM names actions: `ssm:SendCommand`, `ssm:Describe*`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deny: Vec<String>,
-    /// What of its `denied_actions` is taken back, in the same words.
+    /// Which of its `denied_actions` it may do again, in the same words as there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allow: Vec<String>,
 }

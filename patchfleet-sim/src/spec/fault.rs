@@ -5,8 +5,8 @@ use patchfleet_core::id::{AccountId, Region};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A fault: which calls it strikes, and what it does to them. It strikes a call that every key
-/// allows.
+/// A fault: which calls it strikes, and what it does to them. It strikes the calls that all of its keys
+/// allow.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FaultSpec {
@@ -23,18 +23,18 @@ pub struct FaultSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(with = "Vec<schema::Region>")]
     pub regions: Vec<Region>,
-    /// Which of the calls that the keys above allow, from 1 (default: all). They are counted for
-    /// each account, Region and operation apart, and AssumeRole for each role: calls elsewhere make
-    /// no difference.
+    /// Which of the calls that the keys above allow are struck, counted from 1 (default: all). Each
+    /// account, Region and operation counts apart, and AssumeRole counts for each role, so calls
+    /// elsewhere make no difference.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub calls: Vec<u64>,
-    /// How many of them, from 0 to 1 (default 1). The world's seed says which.
+    /// Which share of them is struck, from 0 to 1 (default 1). The world's seed says which calls.
     #[serde(default = "whole")]
     pub share: f64,
     /// From this virtual second of the world (default 0).
     #[serde(default)]
     pub from_seconds: u64,
-    /// Until before this virtual second of the world (default: for ever).
+    /// Up to this virtual second of the world, without it (default: for ever).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until_seconds: Option<u64>,
 }
@@ -71,13 +71,13 @@ pub enum FaultEffect {
     /// ListGroupResources and SearchResources answer with these `QueryErrors` as well: the
     /// listing is partial. Other operations are not struck.
     QueryErrors(Vec<String>),
-    /// The call is answered as it is, and this text stands behind every text of the answer that
-    /// people write or that AWS words: messages of errors and failures, outputs of commands, names
-    /// of accounts, units and nodes. The ports in memory have it in errors only.
+    /// The call is answered, and this text is added to every text of the answer that people write or
+    /// that AWS words: messages of errors and failures, outputs of commands, names of accounts, units
+    /// and nodes. The ports in memory add it to errors only.
     Words(String),
-    /// A command is accepted, and ends as Failed, details RateExceeded, before its first node: Run
-    /// Command was throttled when it looked for the nodes. It strikes commands, those of runbooks
-    /// too, and counts them in place of calls; `operations` may name ssm:SendCommand only.
+    /// A command is accepted, and ends as Failed, details RateExceeded, before its first node, because
+    /// Run Command was throttled when it looked for the nodes. This effect strikes commands, also those
+    /// that runbooks send, and counts them in place of calls. `operations` may name ssm:SendCommand only.
     RateExceeded,
 }
 

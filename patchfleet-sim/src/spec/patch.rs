@@ -57,13 +57,13 @@ pub enum OutcomeSpec {
     FailsBeforePatching,
     /// Ends well as far as Run Command can tell, with failed patches.
     SucceedsWithFailedPatches,
-    /// Installs, reboots, and is never heard of again; given up as ExecutionTimedOut, an error, when
-    /// the document's time is over.
+    /// Installs, reboots, and is never heard of again. When the document's time is over it is given up
+    /// as ExecutionTimedOut, which is an error.
     NeverReturns,
     /// Like `never_returns`, but Systems Manager gives it up only when the command expires, and as
-    /// DeliveryTimedOut, which is no error: no agent is left to say that the execution timed out.
+    /// DeliveryTimedOut, which is no error. No agent is left to say that the execution timed out.
     Vanishes,
-    /// Installs, reboots, and its agent, which hibernates, answers only `late_minutes` later.
+    /// Installs and reboots. Its agent hibernates, and answers only `late_minutes` later.
     ReturnsLate,
     /// Never ends, though the agent goes on answering. So does a Scan.
     Stuck,

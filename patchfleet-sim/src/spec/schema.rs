@@ -4,7 +4,7 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
 
-/// The JSON Schema of world files, as `patchfleet-sim --schema` prints it: an editor that knows it
+/// The JSON Schema of world files, as `patchfleet-sim --schema` prints it. An editor that knows it
 /// completes a world's keys and marks what is wrong.
 ///
 /// ```

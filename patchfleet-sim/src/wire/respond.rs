@@ -190,8 +190,8 @@ fn write(
     response
 }
 
-/// Dates an answer by the world's clock. Errors have the date of this machine. A client takes a clock
-/// far from its own for the reason of "access denied", and calls again.
+/// Dates an answer by the world's clock, and an error by this machine's. A client that is denied access compares
+/// the date with its own clock. If they are far apart it takes that for the reason, and calls again.
 fn date(world: &World, response: &mut Response<Reply>) {
     let date = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&world.now());
     if let Some(date) = date.ok().and_then(|date| HeaderValue::from_str(&date).ok()) {

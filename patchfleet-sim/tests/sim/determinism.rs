@@ -42,7 +42,7 @@ async fn sim() -> Sim {
     Sim::start(World::parse(WORLD).unwrap(), options).await.unwrap()
 }
 
-/// What one account's user asks for, in order, some of it in the words of earlier answers.
+/// What one account's user asks for, in order. Some of it repeats words of earlier answers.
 struct Script {
     key: String,
     token: String,
@@ -219,8 +219,8 @@ async fn calls_at_the_same_time_change_no_byte() {
 /// The account into which the two others start their runbooks.
 const TARGET: &str = "444444444444";
 
-/// Two accounts start a runbook of `steps` in a third at one instant, in the order given, and stop it
-/// at one instant if the steps have something to do then. What all of them are told afterwards, and
+/// Two accounts start a runbook of `steps` in a third at one instant, in the order given. If the steps have
+/// something to do when they are stopped, both stop theirs at one instant. Gives what all three are told afterwards, and
 /// the ground truth.
 fn two_into_one(seed: u64, quotas: &str, steps: &Value, order: [&str; 2]) -> Vec<(String, Value)> {
     let mut fleet = Fleet::of(&format!(
@@ -343,7 +343,7 @@ fn both_orders(quotas: &str, steps: &Value) -> Vec<Value> {
     states
 }
 
-/// How many executions of a ground truth ended so.
+/// How many executions of a ground truth ended with this status.
 fn ended(state: &Value, status: &str) -> usize {
     let executions = state["executions"].as_array().unwrap().iter();
     executions.filter(|one| one["status"] == status).count()

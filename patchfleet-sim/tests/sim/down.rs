@@ -6,7 +6,7 @@ use patchfleet_sim::world::{Command, InvocationState, Node, Status};
 use serde_json::json;
 
 /// Installs on a group's only node, and sends it a command of `document` each second until it goes
-/// down. Gives all but the Install: those that had ended by then, and those that were running.
+/// down. Gives these commands: those that had ended by then, and those that were running.
 fn until_down(there: &mut There, document: &str) -> (Vec<String>, Vec<String>) {
     there.send(|_| ());
     let mut sent = vec![];

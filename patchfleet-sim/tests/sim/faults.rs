@@ -23,7 +23,7 @@ fn with_fault(spec: Value) -> Fleet {
     fleet
 }
 
-/// The codes of so many calls to DescribeInstanceInformation; an empty one is a success.
+/// The error codes of this number of calls to DescribeInstanceInformation. An empty code is a success.
 fn codes(fleet: &mut Fleet, calls: usize) -> Vec<String> {
     let mut code = || match fleet.ssm("DescribeInstanceInformation", json!({})) {
         Ok(_) => String::new(),

@@ -10,7 +10,7 @@ pub(crate) const CENTRAL: &str = "111111111111";
 pub(crate) const ADMIN_ROLE: &str =
     "arn:aws:iam::111111111111:role/AWS-SystemsManager-AutomationAdministrationRole";
 
-/// Two accounts; the second one's group `Web` in us-east-1 is what `nodes` says.
+/// A world of two accounts. The second has the group `Web` in us-east-1, with these `nodes`.
 pub(crate) fn world(nodes: &str) -> String {
     format!(
         r#"
@@ -27,7 +27,7 @@ pub(crate) fn world(nodes: &str) -> String {
     )
 }
 
-/// One account; its group `Web` in us-east-1 is what `nodes` says. `more` stands before all else.
+/// A world of one account that has the group `Web` in us-east-1, with these `nodes`. `more` stands at its top.
 pub(crate) fn alone(more: &str, nodes: &str) -> String {
     format!(
         r#"

@@ -38,7 +38,7 @@ fn group(concurrency: &str, errors: &str) -> Value {
     })
 }
 
-/// Runs to the end; gives how many steps ran when how many were through, at every instant.
+/// Runs to the end. Gives for every instant how many steps were through, and how many ran.
 fn watch(fleet: &mut Fleet, id: &str) -> Vec<(usize, usize)> {
     let mut seen = vec![];
     while let Some(at) = fleet.world.next_event_at() {

@@ -197,8 +197,7 @@ impl Inputs {
     }
 }
 
-/// An input that is right, for operations whose inputs are seldom so by chance: another one each
-/// time.
+/// An input that is right, another one each time, for operations whose inputs are seldom right by chance.
 fn right(sim: &Sim, operation: &str, random: &mut Random) -> Option<Value> {
     let other = random.below(1_000_000).to_string();
     Some(match operation {
@@ -240,7 +239,7 @@ struct Maker<'a> {
     inputs: &'a Inputs,
     model: &'a Value,
     pool: Vec<String>,
-    /// Of a hundred values, how many are anything at all.
+    /// How many of a hundred values are drawn without regard to what is right.
     spoiled: usize,
     random: &'a mut Random,
 }
