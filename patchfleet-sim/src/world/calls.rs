@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use record::Requests;
 use std::collections::BTreeMap;
 
-/// What calls meet, and which there were.
+/// The faults and rates that calls meet, and the record of calls.
 #[derive(Debug)]
 pub(in crate::world) struct Calls {
     faults: Vec<Fault>,

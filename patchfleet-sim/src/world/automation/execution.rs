@@ -16,7 +16,7 @@ pub struct StartOrder {
     pub location: Location,
     /// The ARN of who starts it.
     pub executed_by: String,
-    /// The role whose permissions it has there; `None`: those of an administrator.
+    /// The role whose permissions it has there. `None` if it has those of an administrator.
     pub role: Option<String>,
     /// The document's name, or its ARN.
     pub document: String,
@@ -24,7 +24,7 @@ pub struct StartOrder {
     pub version: Option<String>,
     /// Its parameters.
     pub parameters: Arc<BTreeMap<String, Vec<String>>>,
-    /// Its target locations, entry by entry. None: it runs where it is started.
+    /// Its target locations, entry by entry. Without any it runs where it is started.
     pub targets: Arc<[LocationTargets]>,
     /// Its targets: it starts one child for each. With target locations these are the children's.
     pub rate: Option<RateControl>,
@@ -121,7 +121,7 @@ pub struct Execution {
     pub(crate) next: Option<usize>,
 }
 
-/// When in a step's course something failed, as `FailureDetails` says it.
+/// At which stage of a step something failed, as `FailureDetails` names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FailureStage {
     InputValidation,
@@ -362,8 +362,8 @@ impl Execution {
         !self.order.targets.is_empty()
     }
 
-    /// Older ones come first. Those that parents start at one instant come by their ids: which
-    /// parent is first would depend on the order of calls to different accounts.
+    /// The key that sorts older executions first. Executions that parents start at one instant are sorted by their ids,
+    /// because which parent comes first depends on the order of calls to different accounts.
     pub(crate) fn age(&self) -> (Timestamp, u64, &str) {
         (self.started, self.number, &self.id)
     }

@@ -1,5 +1,6 @@
-//! Automation's quotas: so many executions of an account run in a Region at once, so many wait, and
-//! what is over both is refused. Children count; rate-control executions have quotas of their own.
+//! Automation's quotas. In each Region an account has a number of executions that may run at once, and a number
+//! that may wait. Further ones are refused. Children count, and rate-control executions have quotas of their
+//! own.
 //!
 //! Sources: the Systems Manager endpoints and quotas page. That a rate-control execution counts
 //! only in its own quota is not said there.
@@ -66,8 +67,8 @@ impl World {
         Ok(())
     }
 
-    /// An execution may begin when its turn comes. That is decided when everybody who comes at this
-    /// instant is in line: who is first must not depend on the order of calls to different accounts.
+    /// An execution may begin when its turn comes. Turns are given once everybody who comes at this instant is
+    /// in line, because who is first must not depend on the order of calls to different accounts.
     pub(in crate::world) fn stand_in_line(&mut self, id: &str) {
         let Some(execution) = self.executions.get(id) else {
             return;

@@ -34,7 +34,7 @@ impl World {
         steps
     }
 
-    /// It is known whether a location can be entered: its child starts, or its step fails.
+    /// Whether a location can be entered is known now. Its child starts, or its step fails.
     pub(in crate::world) fn location_answers(&mut self, id: &str, index: usize) {
         let running = self
             .executions
@@ -97,9 +97,8 @@ impl World {
         }))
     }
 
-    /// The document that stands in the location under the name of the execution's own, where the world
-    /// says that it runs there. Of a runbook that is another account's there are no copies: it is named
-    /// by its ARN.
+    /// The document in the location that has the name of the execution's own, if the world says that such a
+    /// document runs there. A runbook of another account has no copies, because it is named by its ARN.
     fn copy_in(&self, execution: &crate::world::Execution, location: &Location) -> Option<Copied> {
         let order = &execution.order;
         let by_name = execution.home.account == order.location.account;

@@ -101,7 +101,7 @@ impl RateControl {
         }
     }
 
-    /// Whether the runbook has those parameters. The role to assume is none that a target can give.
+    /// Whether the runbook has those parameters. A target cannot give the role to assume.
     pub(in crate::world) fn check(&self, runbook: &Runbook) -> Result<(), StartRefusal> {
         for name in self.parameters() {
             if !runbook.parameters.contains_key(&name) || name == "AutomationAssumeRole" {
@@ -173,8 +173,8 @@ impl World {
         Err(StartRefusal::Target(format!("Cannot find group {group}.")))
     }
 
-    /// The targets as they are now, in the order in which they are reached: any, but always the
-    /// same.
+    /// The targets as they are now, in the order in which they are reached. The order is arbitrary, and always
+    /// the same.
     fn find_targets(&self, at: &Location, rate: &RateControl) -> Vec<TargetUnit> {
         match &rate.selection {
             Selection::Maps(maps) => maps
@@ -268,7 +268,7 @@ impl World {
         }
     }
 
-    /// How long until a target that may begin does.
+    /// The delay between when a target may begin and when it does.
     pub(in crate::world) fn target_follows(&mut self, id: &str, step: usize) {
         self.after_seconds(
             1,

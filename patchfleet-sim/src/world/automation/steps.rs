@@ -1,8 +1,8 @@
 //! The interpreter: one document's steps, one after another, in one location.
 //!
 //! AWS is silent about the following. An attempt follows the one before at once. A step's timeout does
-//! not stop what the step had set off. `Continue` goes where success would have gone. A step that has
-//! run 100 times fails its execution: an endless loop.
+//! not stop what the step had set off. `Continue` goes where success would have gone. A step that has run 100
+//! times is taken for an endless loop and fails its execution.
 
 mod approve;
 mod branch;
@@ -221,7 +221,7 @@ impl World {
         let timeout = step.timeout.take();
         let failed = matches!(status, Status::Failed | Status::TimedOut);
         if failed && goes_on && !execution.completing && step.attempts < rule.attempts() {
-            // It has not failed before every attempt has: until then it runs.
+            // A step has failed only once every attempt has. Until then it runs.
             step.status = Status::InProgress;
             (step.child, step.command) = (None, None);
             let run = step.runs;
@@ -290,7 +290,7 @@ impl World {
         }
     }
 
-    /// Every step is through: the execution is what its critical steps are.
+    /// Every step is through. The execution's status follows from its critical steps.
     pub(in crate::world) fn end_run(&mut self, id: &str) {
         let Some(execution) = self.executions.get(id) else {
             return;

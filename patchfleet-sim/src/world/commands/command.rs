@@ -8,9 +8,8 @@
 //! is `Cancelled`, details `Terminated`. It is `TimedOut`, details `DeliveryTimedOut`, if as many
 //! nodes as MaxErrors says, and at least one, ended so ("Understanding command statuses", Systems
 //! Manager user guide). It is `Success` if at least one node succeeded and the others were not
-//! delivered to, and `Success` with the details `Incomplete` if others failed. One of which nothing
-//! came through, all nodes being undeliverable, of the wrong platform or not to be accessed, is
-//! `Failed`.
+//! delivered to, and `Success` with the details `Incomplete` if others failed. It is `Failed` if nothing came
+//! through, because all nodes are undeliverable, of the wrong platform or not to be accessed.
 
 mod combine;
 mod document;
@@ -216,8 +215,8 @@ impl Command {
         &self.id
     }
 
-    /// Older ones come first. Those that steps send at one instant come by their ids, as executions
-    /// that parents start do.
+    /// The key that sorts older commands first. Commands that steps send at one instant are sorted by their ids, as
+    /// executions are that parents start.
     pub(crate) fn age(&self) -> (Timestamp, u64, &str) {
         (self.requested, self.number, &self.id)
     }

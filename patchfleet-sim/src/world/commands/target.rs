@@ -75,8 +75,8 @@ impl Target {
 }
 
 impl World {
-    /// The managed nodes that every target selects, in the order in which they are reached: any,
-    /// but always the same.
+    /// The managed nodes that every target selects, in the order in which they are reached. The order is
+    /// arbitrary, and always the same.
     pub(crate) fn resolve(&self, location: &Location, targets: &[Target], ids: &[String]) -> Vec<NodeId> {
         let Some(place) = self.place(location) else {
             return vec![];

@@ -204,8 +204,8 @@ impl Document {
 
 impl FoundDocument<'_> {
     /// A version that may be read, by its number (see [`Document::version`]) and its name. A reader
-    /// who names none, and with whom only the latest is shared, gets that. If the ARN says a version
-    /// it must not be another.
+    /// who names none, and with whom only the latest is shared, gets that. If the ARN names a version, the
+    /// reader may not name another.
     pub(crate) fn version(
         &self,
         number: Option<&str>,

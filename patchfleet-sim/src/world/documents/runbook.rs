@@ -104,7 +104,7 @@ impl StepRule {
         is_true(self.is_end.as_ref()).unwrap_or(false)
     }
 
-    /// Whether its failure is the execution's: yes, unless it says otherwise or goes on anyway.
+    /// Whether the execution fails with it. It does, unless the step says otherwise or goes on anyway.
     pub(crate) fn counts(&self) -> bool {
         is_true(self.is_critical.as_ref()).unwrap_or(self.on_failure != Some(Jump::Continue))
     }

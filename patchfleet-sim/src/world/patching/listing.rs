@@ -1,8 +1,8 @@
 //! Patch by patch what a node has reported: names, kinds, states and times.
 //!
 //! A node's patches are numbered, and keep their numbers: first those that were installed when the
-//! world began, then those that were wanted. An Install takes the wanted ones in this order, and
-//! what fails are the last ones; so the counts of a report say of every number what state it is in.
+//! world began, then those that were wanted. An Install takes the wanted ones in this order, and the last of
+//! them are those that fail. So the counts of a report tell the state of every number.
 //! The names are made up, in the style of each platform.
 
 use crate::{
@@ -261,7 +261,7 @@ impl World {
         }
     }
 
-    /// When something was installed of which the world only knows that it was before its beginning.
+    /// A time for what was installed before the world began, which is all that the world knows of it.
     fn long_ago(&self, node: &Node, origin: Origin, number: u32) -> Timestamp {
         let name = serial(origin, number).to_string();
         let hours = self

@@ -1,8 +1,8 @@
 //! Whose turn it is among what happens at one instant.
 //!
-//! What one account's call sets off meets what another's does in the target account: at its nodes, and
-//! at its quotas. Whatever meets there has its turn by what it is, not by when it was put into the
-//! queue: that would be the order of calls to different accounts.
+//! What the calls of two accounts set off may meet in a third, at its nodes and at its quotas. What meets there
+//! takes its turn by what it is. When it was put into the queue does not count, because that is the order of
+//! calls to different accounts.
 
 use crate::world::{World, time::Event};
 use jiff::Timestamp;
@@ -14,7 +14,7 @@ pub(in crate::world) type Age = (Timestamp, u64, u128);
 /// Earlier ones come first; those of one turn in the order in which they were put there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::world) enum Turn {
-    /// What somebody does who is none of the model's.
+    /// What somebody outside of the model does.
     Hand,
     /// What concerns one execution only.
     Own,

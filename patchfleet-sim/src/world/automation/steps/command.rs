@@ -46,7 +46,7 @@ impl World {
     /// The command of a step has ended.
     pub(in crate::world) fn command_ended(&mut self, id: &str, index: usize, command: &str, status: Status) {
         let result = self.command_result(command, status);
-        // Not that of an earlier run which timed out: what becomes of it concerns nobody now.
+        // What becomes of the command of an earlier run, which timed out, concerns nobody now.
         let Some(step) = self
             .step_mut(id, index)
             .filter(|step| step.is_open() && step.command.as_deref() == Some(command))

@@ -102,8 +102,8 @@ impl World {
         Ok(Begun::Runs)
     }
 
-    /// The other runbook's execution is started, if there is a place for it. Not as soon as its step
-    /// begins: others may come to that place at the same instant.
+    /// Starts the other runbook's execution, if there is a place for it. That does not happen as soon as its
+    /// step begins, because others may come to that place at the same instant.
     pub(in crate::world) fn child_comes(&mut self, id: &str, index: usize, run: u32, child: Checked) {
         let Some(execution) = self.executions.get(id).filter(|one| one.takes_steps()) else {
             return;

@@ -9,7 +9,7 @@ use crate::{
 
 /// Seconds of each step of AWS-RunPatchBaseline.
 const BASELINE_STEP_SECONDS: i64 = 7200;
-/// Seconds with which a step timeout counts that is a parameter which is not given.
+/// Seconds that a step timeout counts with if it is a parameter that is not given.
 const UNKNOWN_STEP_SECONDS: i64 = 3600;
 
 /// A Command document.

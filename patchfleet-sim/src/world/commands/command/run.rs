@@ -43,7 +43,7 @@ impl World {
         self.pump_command(id);
     }
 
-    /// Why a command comes to no list of the nodes that it is for.
+    /// Why a command does not find out which nodes it is for.
     fn why_it_finds_nobody(&mut self, id: &str) -> Option<&'static str> {
         let order = &self.commands.get(id)?.order;
         let Location { account, region } = order.location.clone();

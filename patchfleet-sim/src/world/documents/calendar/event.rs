@@ -153,7 +153,7 @@ impl Length {
         end.ok_or_else(|| "an event ends after all times".to_owned())
     }
 
-    /// A day before which nothing begins that is not over at `end`, in any zone.
+    /// A day so early that whatever begins before it is over at `end`, in any zone.
     fn before(self, end: i64) -> Option<NaiveDate> {
         let days = match self {
             Self::Days(days) => days,

@@ -10,8 +10,8 @@ const LAST_YEAR: i32 = 10_000;
 /// A recurrence, no more often than daily.
 #[derive(Debug)]
 pub(super) struct Rule {
-    /// Without its UNTIL, which is looked at here: the crate goes on for long if a rule has no more
-    /// dates, and does not say whether it then gave up or came to the end.
+    /// The rule without its UNTIL, which is applied here. If a rule has no more dates the crate searches for
+    /// long, and does not say whether it gave up or came to the end.
     rule: RRule,
     first: Time,
     until: Option<Time>,
@@ -104,8 +104,8 @@ impl Rule {
         days * i64::from(self.rule.get_interval()).max(1)
     }
 
-    /// A time from which the rule gives the same occurrences as from its first, as far as they are
-    /// not before `from`: whole periods later. `None`: there is none, or it has to be counted.
+    /// A start that is whole periods later than the first occurrence. From `from` on the rule gives the same
+    /// occurrences as from its first. `None` if there is no such start, or if the rule counts its occurrences.
     fn begin(&self, from: NaiveDate) -> Option<Time> {
         let first = self.first.naive_local();
         let interval = i64::from(self.rule.get_interval());

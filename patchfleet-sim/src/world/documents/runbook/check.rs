@@ -1,6 +1,6 @@
-//! What is wrong with a document, whatever it is given: found when it is made.
+//! What is wrong with a document whatever it is given. It is found when the document is made.
 //!
-//! A step whose action is not known is not: it fails when its turn comes.
+//! A step whose action is not known is not refused then. It fails when its turn comes.
 
 use super::{Action, Jump, ParameterRule, Runbook, StepRule};
 use crate::world::{automation::Branch, documents::parameters};
