@@ -5,7 +5,7 @@ use super::admission::Hold;
 use super::journal::Journal;
 use super::ledger::SoFar;
 use crate::campaign::{CampaignLog, LogKey};
-use crate::id::{CampaignId, RequestName};
+use crate::id::{CampaignId, RequestName, WriterId};
 use crate::outcome::FinishedOutcome;
 use crate::port::{PortError, PortErrorKind, PortResult};
 use futures_util::{StreamExt as _, stream};
@@ -25,6 +25,10 @@ pub struct CampaignSummary {
     pub planned_at: Timestamp,
     /// When its last record was appended.
     pub last_at: Timestamp,
+    /// Who appended it. Each process that writes into a log has an id of its own.
+    pub last_writer: WriterId,
+    /// When somebody last drove it, as far as its log tells ([`State::driven_at`](super::State::driven_at)).
+    pub driven_at: Timestamp,
     /// How it ended; `None` while it is open.
     pub finished: Option<FinishedOutcome>,
     /// The campaign that had the request's name when this one was to begin. Then nothing of this one was begun, and it
@@ -105,6 +109,8 @@ async fn summary(
         request: state.plan().request.name.clone(),
         planned_at: state.planned_at(),
         last_at: state.last_at(),
+        last_writer: state.last_writer(),
+        driven_at: state.driven_at(),
         finished: state.finished().map(|(outcome, _)| outcome),
         name_taken_by: state.name_taken_by(),
         holds: state.holds(now.max(state.last_at())),

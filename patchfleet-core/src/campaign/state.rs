@@ -6,7 +6,7 @@
 use super::clocks::Placed;
 use super::ledger::Ledger;
 use super::{Chain, ChainError, Event, LogKey, RECORD_FORMAT, Record};
-use crate::id::{CampaignId, Location, UnitId};
+use crate::id::{CampaignId, Location, UnitId, WriterId};
 use crate::outcome::{FinishedOutcome, LocationOutcome, NodeOutcome};
 use crate::plan::{Plan, PlanFault, PlannedLocation};
 use crate::runbook::{self, RunbookChange};
@@ -72,6 +72,7 @@ pub struct State {
     places: BTreeMap<Location, Place>,
     planned_at: Timestamp,
     last_at: Timestamp,
+    last_writer: WriterId,
     /// When it was last driven; `None`: by a clock that is ahead, so nobody knows.
     driven_at: Option<Timestamp>,
     chain: Chain,
@@ -137,6 +138,7 @@ impl State {
             places: BTreeMap::new(),
             planned_at: first.at,
             last_at: Timestamp::MIN,
+            last_writer: first.writer,
             driven_at: None,
             chain: Chain::of(&LogKey::Campaign(campaign)),
             units: plan
@@ -199,6 +201,7 @@ impl State {
     pub(super) fn take(&mut self, record: &Record, placed: Placed) -> Result<(), StateError> {
         self.chain.take(record)?;
         self.last_at = self.last_at.max(placed.at);
+        self.last_writer = record.writer;
         let shows_a_driver = record.seq == 0 || record.events.iter().any(Event::is_sign_of_life);
         if shows_a_driver {
             self.driven_at = self.driven_at.max(placed.not_before);
@@ -288,6 +291,12 @@ impl State {
     #[must_use]
     pub fn last_at(&self) -> Timestamp {
         self.last_at
+    }
+
+    /// Who appended the last record. Each process that writes into a log has an id of its own.
+    #[must_use]
+    pub fn last_writer(&self) -> WriterId {
+        self.last_writer
     }
 
     /// When it was last driven, as far as the log tells: the last record that shows a driver to whom AWS

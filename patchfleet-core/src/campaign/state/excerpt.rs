@@ -43,6 +43,7 @@ impl State {
                 .collect(),
             planned_at: self.planned_at,
             last_at: self.last_at,
+            last_writer: self.last_writer,
             driven_at: self.driven_at,
             chain: self.chain,
             units: units.collect(),

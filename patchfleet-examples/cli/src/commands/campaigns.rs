@@ -5,8 +5,8 @@ use super::{print_json, print_text};
 use crate::args::{CampaignArgs, Output, StatusArgs};
 use crate::exit::{Failure, say};
 use crate::log::Logs;
-use jiff::Timestamp;
-use patchfleet_core::campaign::{CampaignSummary, DamagedLog, Hold, HoldReason, LogKey};
+use jiff::{SignedDuration, Timestamp};
+use patchfleet_core::campaign::{CampaignSummary, DamagedLog, Hold, HoldReason, LogKey, SoFar};
 use patchfleet_core::text::{by_number, counted, in_log, one_line};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -33,7 +33,8 @@ pub(crate) async fn status(args: StatusArgs) -> Result<ExitCode, Failure> {
         Some(campaign) => Some(logs.named(campaign).await?),
         None => None,
     };
-    let all = logs.store.campaigns(Timestamp::now()).await?;
+    let now = Timestamp::now();
+    let all = logs.store.campaigns(now).await?;
     let campaigns: Vec<_> = all
         .campaigns
         .iter()
@@ -81,7 +82,8 @@ pub(crate) async fn status(args: StatusArgs) -> Result<ExitCode, Failure> {
                         "      nothing of it was begun: campaign {other} had the request's name"
                     );
                 } else if campaign.finished.is_none() {
-                    let _ = writeln!(text, "      {}", so_far(campaign));
+                    let _ = writeln!(text, "      {}", so_far(campaign.so_far));
+                    let _ = writeln!(text, "      {}", last_record(campaign, now));
                 }
                 for line in waiting(&campaign.holds) {
                     let line = in_log(&line, args.log.log.as_deref());
@@ -109,8 +111,28 @@ pub(crate) async fn status(args: StatusArgs) -> Result<ExitCode, Failure> {
     Ok(code)
 }
 
-fn so_far(campaign: &CampaignSummary) -> String {
-    let so_far = campaign.so_far;
+/// How long ago the log was last written, and by whom. Whether that process lives, no log can say.
+fn last_record(campaign: &CampaignSummary, now: Timestamp) -> String {
+    format!(
+        "last record {} by process {}, last seen to be driven {}",
+        ago(campaign.last_at, now),
+        campaign.last_writer,
+        ago(campaign.driven_at, now)
+    )
+}
+
+/// How long ago something was, for people.
+pub(super) fn ago(at: Timestamp, now: Timestamp) -> String {
+    let seconds = now.duration_since(at).as_secs();
+    let (ago, words) = match seconds {
+        0.. => (seconds, "ago"),
+        _ => (-seconds, "ahead of this machine's clock"),
+    };
+    format!("{:#} {words}", SignedDuration::from_secs(ago))
+}
+
+/// How far a campaign is, for people.
+pub(super) fn so_far(so_far: SoFar) -> String {
     let unresolved = match so_far.unresolved {
         0 => String::new(),
         n => format!(", {n} unresolved"),
@@ -190,6 +212,8 @@ fn as_json(campaign: &CampaignSummary, log: Option<&Path>) -> Value {
         "outcome": outcome(campaign),
         "planned_at": campaign.planned_at,
         "last_at": campaign.last_at,
+        "last_writer": campaign.last_writer,
+        "driven_at": campaign.driven_at,
         "so_far": campaign.so_far,
         "holds": campaign.holds.iter().map(as_hold).collect::<Vec<_>>(),
         "left_out_because": campaign.left_out_because.as_ref().map(|why| in_log(why, log)),
@@ -209,8 +233,18 @@ fn as_hold(hold: &Hold, log: Option<&Path>) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::waiting;
+    use super::{ago, waiting};
+    use jiff::{SignedDuration, Timestamp};
     use patchfleet_core::campaign::Hold;
+
+    #[test]
+    fn a_record_of_a_clock_that_is_ahead_is_not_said_to_be_of_the_past() {
+        let now: Timestamp = "2026-03-01T22:00:00Z".parse().unwrap();
+        assert_eq!(ago(now - SignedDuration::from_secs(182), now), "3m 2s ago");
+        assert_eq!(ago(now, now), "0s ago");
+        let ahead = now + SignedDuration::from_hours(2);
+        assert_eq!(ago(ahead, now), "2h ahead of this machine's clock");
+    }
 
     fn holds(reasons: &[&str]) -> Vec<Hold> {
         let hold = |(n, reason): (usize, &&str)| {

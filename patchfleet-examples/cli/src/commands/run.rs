@@ -1,12 +1,14 @@
 //! `patchfleet run`: plan, start, follow, report. And `resume`, which is its second half.
 
+use super::campaigns::{ago, so_far};
 use super::{plan, print_json, print_text};
 use crate::args::{AbandonArgs, CampaignArgs, DepthArg, LogArgs, Output, ResumeArgs, RunArgs};
 use crate::exit::{Failure, say};
 use crate::log::Logs;
 use crate::session::Session;
 use crate::{input, progress};
-use patchfleet_core::campaign::DriveError;
+use jiff::Timestamp;
+use patchfleet_core::campaign::{DriveError, State};
 use patchfleet_core::id::{CampaignId, WriterId};
 use patchfleet_core::plan::{Attendance, Plan, Planning};
 use patchfleet_core::port::Ports;
@@ -84,6 +86,8 @@ pub(crate) async fn resume(args: ResumeArgs) -> Result<ExitCode, Failure> {
         false => logs.named_or_open(args.campaign).await?,
     };
     logs.refuse_simulated(&state)?;
+    // Nobody is left to tell if standard error is closed.
+    let _ = writeln!(std::io::stderr(), "{}", going_on(&state, Timestamp::now()));
     let session = Session::aws(Some(state.plan().request.access.clone())).await?;
     let campaign = campaigns(&session.ports, &logs, false).resume(&state).await?;
     if go_on {
@@ -105,6 +109,17 @@ pub(crate) async fn resume(args: ResumeArgs) -> Result<ExitCode, Failure> {
         }
     }
     follow(&campaign, args.output.output, &args.log, true).await
+}
+
+/// Which campaign is gone on with, and how far it is.
+fn going_on(state: &State, now: Timestamp) -> String {
+    format!(
+        "going on with campaign {} ({}): {}; its last record was appended {}",
+        state.campaign(),
+        state.plan().request.name,
+        so_far(state.so_far()),
+        ago(state.last_at(), now),
+    )
 }
 
 /// Closes a campaign that AWS no longer knows, and reports it.

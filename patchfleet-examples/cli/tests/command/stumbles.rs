@@ -1,6 +1,7 @@
 //! What a newcomer runs into: each answer says what is wrong, where, and what to type.
 
 use crate::support::{Bench, SPEED, against, finish, kill_once, parents, ran, simulator_of, starts, until};
+use jiff::Timestamp;
 use patchfleet_sim::builtin::{CALM, TROUBLED};
 
 /// A campaign of a simulated organisation whose process was killed in mid-campaign, and its id.
@@ -381,4 +382,60 @@ async fn a_log_folder_that_is_renamed_in_mid_campaign_is_named_and_the_campaign_
         (executions, executions),
         "nothing is started twice"
     );
+}
+
+#[tokio::test]
+async fn an_open_campaign_tells_when_and_by_whom_its_log_was_last_written_and_what_resume_goes_on_with() {
+    let (bench, aws) = (Bench::new(), simulator_of(CALM.world, 400.0).await);
+    bench.file("request.toml", CALM.request);
+    let run = ["run", "-f", "request.toml", "--log", "log"];
+    kill_once(against(&bench, &aws, "us-east-1", &run), || starts(&aws) > 0).await;
+    let status = bench
+        .run(&["status", "--log", "log", "--output", "json"])
+        .exits(0)
+        .json();
+    let of = |field: &str| status[0][field].as_str().unwrap().to_owned();
+    let (campaign, writer) = (of("campaign_id"), of("last_writer"));
+    assert_eq!(
+        of("last_at").parse::<Timestamp>().unwrap(),
+        last_record(&bench, &campaign, "at").parse().unwrap()
+    );
+    assert_eq!(writer, last_record(&bench, &campaign, "writer"));
+    of("driven_at").parse::<Timestamp>().unwrap();
+    let text = bench.run(&["status", "--log", "log"]).exits(0).stdout;
+    let line = text
+        .lines()
+        .find(|line| line.contains(&writer))
+        .unwrap_or_else(|| panic!("{text}"));
+    assert!(
+        line.starts_with("      last record ")
+            && line.contains(&format!("s ago by process {writer}, last seen to be driven ")),
+        "{line}"
+    );
+    let resumed = finish(against(&bench, &aws, "us-east-1", &["resume", "--log", "log"]))
+        .await
+        .exits(0);
+    let first = resumed.stderr.lines().next().unwrap();
+    assert!(
+        first.starts_with(&format!("going on with campaign {campaign} (")),
+        "{first}"
+    );
+    assert!(
+        first.contains(" of 19 locations through, ") && first.contains("; its last record was appended "),
+        "{first}"
+    );
+}
+
+/// A field of the last record of a campaign, as its file has it.
+fn last_record(bench: &Bench, campaign: &str, field: &str) -> String {
+    let file = bench
+        .path()
+        .join("log/campaigns")
+        .join(campaign)
+        .join("log.jsonl");
+    let text = std::fs::read_to_string(file).unwrap();
+    let line = text.lines().last().unwrap();
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    let field = line.pointer(&format!("/record/{field}"));
+    field.and_then(|field| field.as_str()).unwrap().to_owned()
 }
