@@ -51,6 +51,22 @@ impl Candidates {
     }
 }
 
+/// `expand_and_ask` without a question.
+///
+/// # Errors
+///
+/// As of `expand_and_ask`.
+#[cfg(any(test, feature = "internals"))]
+pub async fn expand(
+    directory: &dyn Directory,
+    request: &PatchRequest,
+    caller: &Caller,
+    concurrency: usize,
+) -> Result<Candidates, Refusal> {
+    let (candidates, _) = expand_and_ask(directory, request, caller, concurrency, None).await?;
+    Ok(candidates)
+}
+
 /// Finds out which locations `request` names, by asking for `concurrency` (at least 1) accounts
 /// or units at once.
 ///
@@ -68,24 +84,15 @@ impl Candidates {
 ///   each is unknown.
 /// - For `"all-enabled"` the skips of an excluded or inactive account name the usable Regions of the central account.
 ///
+/// With a `question` each location of an account is asked as soon as the account's Regions are known. The answers are
+/// given as well. There may be answers of locations that are not wanted in the end, and some wanted locations may have
+/// none.
+///
 /// # Errors
 ///
 /// A [`Refusal`] with every reason that was found: a target that is not there, a Region that no
 /// account has, a Region or role of another partition, a start from an opt-in Region towards one
 /// that is enabled by default, an organization that cannot be read.
-pub async fn expand(
-    directory: &dyn Directory,
-    request: &PatchRequest,
-    caller: &Caller,
-    concurrency: usize,
-) -> Result<Candidates, Refusal> {
-    let (candidates, _) = expand_and_ask(directory, request, caller, concurrency, None).await?;
-    Ok(candidates)
-}
-
-/// [`expand`], which asks each location of an account as soon as the account's Regions are known. Gives what
-/// they answered: of a location that the request does not want in the end, perhaps, and of some that it
-/// wants perhaps not.
 pub(crate) async fn expand_and_ask(
     directory: &dyn Directory,
     request: &PatchRequest,

@@ -28,7 +28,7 @@ mod units;
 mod written;
 
 pub(crate) use build::build;
-pub use check::PlanFault;
+pub(crate) use check::PlanFault;
 pub use file::PlanFileError;
 pub use lifetime::Lifetime;
 pub(crate) use lifetime::timeout_of;

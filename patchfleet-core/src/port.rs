@@ -36,7 +36,8 @@ pub use futures_util::future::BoxFuture;
 pub use inventory::{Inventory, ManagedNode, MemberPage, PingStatus, QueryError, Resolution, Selection};
 pub use page::{Page, PageToken, Walk};
 pub use patch_states::{PatchStateView, PatchStates};
-pub use ports::{Ports, ResultPorts};
+pub use ports::Ports;
+pub(crate) use ports::ResultPorts;
 
 /// What a port's call gives.
 pub type PortResult<T> = Result<T, PortError>;

@@ -138,7 +138,7 @@ macro_rules! rate {
 
             $(#[$upper_bound])*
             #[must_use]
-            pub fn upper_bound(self, of: u32) -> u32 {
+            pub(crate) fn upper_bound(self, of: u32) -> u32 {
                 self.0.of(of, percent_up).max($least.min(of))
             }
         }

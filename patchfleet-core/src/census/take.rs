@@ -11,17 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The most calls at once that ask one location for managed nodes by their ids.
 const CALLS_PER_LOCATION: usize = 8;
 
-/// Asks each of the `wanted` locations which nodes are there, `concurrency` (at least 1) locations
-/// at once. The same answers of the port give the same census, in whatever order they come.
-///
-/// Every wanted location has an answer. A call that fails makes its location `Unknown`, never empty, and it never
-/// fails the census. A group of which AWS tells only a part (`QueryErrors`) is unknown, too.
-///
-/// - A group or tags: all members are listed, then AWS is asked which of them Systems Manager manages. With
-///   [`Depth::Presence`] the first page that has a member is the answer, and nothing more is asked.
-/// - All managed nodes: all are listed, because the starts name them.
-/// - Node ids: each id is looked for until it is found. Only managed nodes can be found by their ids.
-/// - An inventory that [resolves by ids](Resolution::ByIds) is asked for every node, whatever the depth.
+/// `take_rest` with no location asked before.
+#[cfg(any(test, feature = "internals"))]
 pub async fn take(
     inventory: &dyn Inventory,
     wanted: &BTreeSet<Location>,
@@ -33,8 +24,19 @@ pub async fn take(
     take_rest(question, wanted, Answers::new(), concurrency).await
 }
 
-/// [`take`], where some locations may have been asked already: `known` has their answers. It takes those of
-/// the wanted ones, and asks the others.
+/// Asks each of the `wanted` locations which nodes are there, `concurrency` (at least 1) locations
+/// at once. The same answers of the port give the same census, in whatever order they come.
+///
+/// Some locations may have been asked already. `known` has their answers, and only the other locations are asked.
+///
+/// Every wanted location has an answer. A call that fails makes its location `Unknown`, never empty, and it never
+/// fails the census. A group of which AWS tells only a part (`QueryErrors`) is unknown, too.
+///
+/// - A group or tags: all members are listed, then AWS is asked which of them Systems Manager manages. With
+///   [`Depth::Presence`] the first page that has a member is the answer, and nothing more is asked.
+/// - All managed nodes: all are listed, because the starts name them.
+/// - Node ids: each id is looked for until it is found. Only managed nodes can be found by their ids.
+/// - An inventory that [resolves by ids](Resolution::ByIds) is asked for every node, whatever the depth.
 pub(crate) async fn take_rest(
     question: Question<'_>,
     wanted: &BTreeSet<Location>,

@@ -82,7 +82,7 @@ pub struct RequestDigest([u8; 32]);
 impl RequestDigest {
     /// Takes a SHA-256 that was made elsewhere.
     #[must_use]
-    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+    pub(crate) const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 }

@@ -42,13 +42,13 @@ impl RoleArn {
 
     /// The partition's id, as it stands in the ARN: `aws`, `aws-cn`, ….
     #[must_use]
-    pub fn partition_id(&self) -> &str {
+    pub(crate) fn partition_id(&self) -> &str {
         self.0.split(':').nth(1).unwrap_or_default()
     }
 
     /// Whether the role is of the partition of `region`.
     #[must_use]
-    pub fn is_in_partition_of(&self, region: &Region) -> bool {
+    pub(crate) fn is_in_partition_of(&self, region: &Region) -> bool {
         self.partition_id() == region.partition().id()
     }
 }

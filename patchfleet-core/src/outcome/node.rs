@@ -160,7 +160,7 @@ impl Tally {
 
     /// The nodes that did not reach their goal.
     #[must_use]
-    pub fn short_of(&self, goal: Goal) -> u32 {
+    pub(crate) fn short_of(&self, goal: Goal) -> u32 {
         let short = self.iter().filter(|(outcome, _)| !outcome.reaches_goal(goal));
         saturating_sum(short.map(|(_, n)| n))
     }

@@ -13,7 +13,7 @@ use std::fmt::Debug;
 /// A plan that contradicts itself.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum PlanFault {
+pub(crate) enum PlanFault {
     /// A start is not the one that follows from the request.
     #[error(
         "the start of unit {unit} does not follow from the plan's request: {field} is {found}, and should be {expected}"
@@ -58,7 +58,7 @@ impl Plan {
     /// # Errors
     ///
     /// The first [`PlanFault`].
-    pub fn check(&self) -> Result<(), PlanFault> {
+    pub(crate) fn check(&self) -> Result<(), PlanFault> {
         let planned: BTreeSet<Location> = self.locations.iter().map(PlannedLocation::location).collect();
         let mut seen = BTreeSet::new();
         for (expected, unit) in (0..).map(UnitId::from_index).zip(&self.units) {

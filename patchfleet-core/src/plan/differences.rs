@@ -65,7 +65,7 @@ impl Plan {
 
     /// Takes over the version of the runbook that `saved` pins. This plan was made later and names the version that is
     /// the default by now. But a person has approved the saved one.
-    pub fn keep_pin_of(&mut self, saved: &Self) {
+    pub(crate) fn keep_pin_of(&mut self, saved: &Self) {
         if self.request.automation.pin != RunbookPin::Version {
             return;
         }

@@ -84,7 +84,7 @@ impl Lifetime {
 
     /// The last instant at which a start may be made; `None` without a cutoff.
     #[must_use]
-    pub fn begins_until(&self) -> Option<Timestamp> {
+    pub(crate) fn begins_until(&self) -> Option<Timestamp> {
         let needed = SHORTEST.plus(CUTOFF_MARGIN).plus(self.steps.most);
         let needed = SignedDuration::from_secs(i64::try_from(needed.get()).unwrap_or(i64::MAX));
         self.cutoff
@@ -270,7 +270,7 @@ impl Plan {
     ///
     /// [`Lifetime::begins_until`] says whether it may be begun at all.
     #[must_use]
-    pub fn start_at(&self, unit: UnitId, now: Timestamp) -> Option<StartRequest> {
+    pub(crate) fn start_at(&self, unit: UnitId, now: Timestamp) -> Option<StartRequest> {
         let mut start = self.unit(unit)?.start.clone();
         if let Some(lifetime) = &self.lifetime
             && let Some(cutoff) = lifetime.cutoff

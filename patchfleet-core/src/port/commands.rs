@@ -66,7 +66,7 @@ impl CommandView {
     /// Whether it ended because it matched no node. The group is empty or missing, or no node has the tags. AWS calls
     /// that Success with the details NoInstancesInTag.
     #[must_use]
-    pub fn matched_nothing(&self) -> bool {
+    pub(crate) fn matched_nothing(&self) -> bool {
         self.details.eq_ignore_ascii_case("NoInstancesInTag")
     }
 
@@ -79,7 +79,7 @@ impl CommandView {
     /// Whether it failed before it was sent to any node. Its details give the reason: `AccessDenied` if its sender may
     /// not list the group, `RateExceeded` if AWS was asked too often. Such a command says nothing about the selection.
     #[must_use]
-    pub fn failed_before_any_node(&self) -> bool {
+    pub(crate) fn failed_before_any_node(&self) -> bool {
         self.is_terminal()
             && self.counts.targets == 0
             && !self.matched_nothing()

@@ -207,7 +207,7 @@ impl RegionOptStatus {
     /// Whether the Region has to be opted into. An automation that is started in such a Region fails in Regions that
     /// are enabled by default (User Guide, 2023).
     #[must_use]
-    pub fn is_opt_in(self) -> bool {
+    pub(crate) fn is_opt_in(self) -> bool {
         self != Self::EnabledByDefault
     }
 }

@@ -44,7 +44,7 @@ impl Ports {
 
     /// The ports with which results are read.
     #[must_use]
-    pub fn results(&self) -> ResultPorts<'_> {
+    pub(crate) fn results(&self) -> ResultPorts<'_> {
         ResultPorts {
             automation: self.automation.as_ref(),
             commands: self.commands.as_ref(),
