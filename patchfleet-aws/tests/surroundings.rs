@@ -33,22 +33,27 @@ async fn the_child() {
     }
     let said = match Aws::load().await {
         Err(error) => format!("{}: {}", error.kind(), error.chain()),
-        Ok(builder) => {
-            let aws = builder.build().unwrap();
-            match aws.caller().await {
-                Err(error) => format!("caller {}: {}", error.kind(), error.chain()),
-                Ok(caller) => {
-                    let here = patchfleet_core::id::Location::new(caller.account, caller.region);
-                    let group = Selection::Group("WebServers".parse().unwrap());
-                    match aws.members(&here, &group, None).await {
-                        Ok(_) => format!("{} was answered", here.account),
-                        Err(error) => format!("{} members {}: {}", here.account, error.kind(), error.chain()),
-                    }
-                }
-            }
-        }
+        Ok(builder) => match builder.build() {
+            Err(error) => format!("building {}: {}", error.kind(), error.chain()),
+            Ok(aws) => asked(&aws).await,
+        },
     };
     println!("<<{said}>>");
+}
+
+/// What comes of asking who calls, and what is in a group.
+async fn asked(aws: &Aws) -> String {
+    match aws.caller().await {
+        Err(error) => format!("caller {}: {}", error.kind(), error.chain()),
+        Ok(caller) => {
+            let here = patchfleet_core::id::Location::new(caller.account, caller.region);
+            let group = Selection::Group("WebServers".parse().unwrap());
+            match aws.members(&here, &group, None).await {
+                Ok(_) => format!("{} was answered", here.account),
+                Err(error) => format!("{} members {}: {}", here.account, error.kind(), error.chain()),
+            }
+        }
+    }
 }
 
 /// A home of its own, with these profile files.

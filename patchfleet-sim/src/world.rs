@@ -17,6 +17,7 @@ mod org;
 mod pace;
 mod patching;
 mod rules;
+mod runs;
 mod series;
 mod snapshot;
 mod status;

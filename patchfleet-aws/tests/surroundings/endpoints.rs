@@ -266,6 +266,15 @@ fn an_endpoint_that_is_empty_or_no_url_is_refused_by_the_name_of_its_variable() 
             )
         );
     }
+    let of_a_service = Home::new(
+        "[default]\nregion = us-east-1\nservices = own\n[services own]\nresource_groups =\n  endpoint_url = nowhere\n",
+        &format!("[default]\n{KEYS}"),
+    );
+    assert_eq!(
+        of_a_service.says(&[]),
+        "building invalid: AWS_ENDPOINT_URL_RESOURCE_GROUPS (or endpoint_url in a services section of the profile) = \
+         \"nowhere\": expected a URL, such as http://127.0.0.1:4566"
+    );
     let home = Home::new("[default]\nregion = us-east-1\nendpoint_url = nowhere\n", "");
     assert_eq!(
         home.says(&[]),
