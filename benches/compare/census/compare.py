@@ -140,8 +140,16 @@ def main():
     parser.add_argument("--work", type=Path, required=True, help="a folder for files")
     parser.add_argument("--accounts", type=int, default=100, help="100, unless set")
     parser.add_argument("--large", type=int, default=500, help="accounts of patchfleet's second census; 0: none")
+    parser.add_argument(
+        "--latency",
+        type=int,
+        default=fleet.LATENCY_MS,
+        help="milliseconds that each call takes: 50, unless set. A long one shows how many calls wait for one another, "
+        "also on a machine that is busy",
+    )
     parser.add_argument("--only", action="append", help="one contender by name; may be said again")
     options = parser.parse_args()
+    fleet.LATENCY_MS = options.latency
     options.work.mkdir(parents=True, exist_ok=True)
     request = options.work / "request.toml"
     request.write_text(fleet.request())
@@ -176,7 +184,8 @@ def main():
             bounds = floor(result)
             least = max(value for name, value in bounds.items() if name != "cpu that others left")
             words = ", ".join(f"{name} {value:.2f} s" for name, value in bounds.items())
-            print(f"\n{result['by']}: {result['wall_s'] / least:.2f} x floor ({words})")
+            turns = result["wall_s"] * 1000 / fleet.LATENCY_MS
+            print(f"\n{result['by']}: {result['wall_s'] / least:.2f} x floor ({words}); as long as {turns:.1f} calls take")
 
 
 if __name__ == "__main__":
