@@ -24,7 +24,7 @@ use patchfleet_core::{
 };
 use patchfleet_sim::{ClockMode, MemoryPorts, SimClock, world::World};
 use patchfleet_tests::{in_memory, request};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use uuid::Uuid;
 
@@ -425,4 +425,54 @@ async fn who_serves_an_event_hears_after_ten_seconds_what_has_no_answer() {
     let served = serve_event(&watched, &event, &request, &Planning::default()).await;
     assert!(matches!(served.unwrap(), Served::Started { .. }));
     assert_heard(&lines.lock().unwrap(), "111111111111/us-east-1");
+}
+
+/// A log that counts how often all of its campaigns are looked at.
+struct Looked {
+    log: Arc<dyn CampaignLog>,
+    listed: AtomicUsize,
+}
+
+impl CampaignLog for Looked {
+    fn append(&self, key: &LogKey, record: &Record) -> BoxFuture<'_, PortResult<Appended>> {
+        self.log.append(key, record)
+    }
+
+    fn read(&self, key: &LogKey, from: u64) -> BoxFuture<'_, PortResult<Vec<Record>>> {
+        self.log.read(key, from)
+    }
+
+    fn keys(&self) -> BoxFuture<'_, PortResult<Vec<LogKey>>> {
+        self.listed.fetch_add(1, Ordering::Relaxed);
+        self.log.keys()
+    }
+
+    fn request_name(&self, campaign: CampaignId) -> BoxFuture<'_, PortResult<Option<RequestName>>> {
+        self.log.request_name(campaign)
+    }
+
+    fn last(&self, key: &LogKey) -> BoxFuture<'_, PortResult<Option<Record>>> {
+        self.log.last(key)
+    }
+}
+
+#[tokio::test]
+async fn a_new_campaign_looks_at_the_others_before_it_is_planned_and_before_it_is_written_down() {
+    let (clock, store) = (world(), Store::in_memory());
+    let log = Arc::new(Looked {
+        log: store.log.clone(),
+        listed: AtomicUsize::default(),
+    });
+    let store = Store {
+        log: log.clone(),
+        ..store
+    };
+    let campaigns = process(&clock, &store, 1);
+    let planned = campaigns
+        .plan(&ask("weekly"), &Planning::default())
+        .await
+        .unwrap();
+    let begun = planned.begin(campaign(9)).await.unwrap();
+    begun.run().await.unwrap();
+    assert_eq!(log.listed.load(Ordering::Relaxed), 2);
 }

@@ -145,9 +145,10 @@ impl Driver {
             name: plan.request.name.clone(),
             source,
         };
+        let mut free = None;
         if self.journal().read(&key, 0).await.map_err(failed)?.is_empty() {
             // Asked before anything is written, so that a refused campaign leaves no trace.
-            self.may_claim(campaign, &plan.request.name, None).await?;
+            free = self.may_claim(campaign, &plan.request.name, None).await?;
             let planned = Event::Planned {
                 format: RECORD_FORMAT,
                 campaign,
@@ -161,7 +162,7 @@ impl Driver {
                 observer(&record, &state);
             }
         }
-        Ok(self.open(campaign).await?.into_state())
+        Ok(self.open_claiming(campaign, free).await?.into_state())
     }
 
     /// Drives a campaign to its end: a new one, or one that was left. For one that was left, see
@@ -247,10 +248,20 @@ impl Driver {
     /// [`DriveError`] if there is no such campaign, it may not be appended to, another campaign of
     /// the request is open, or the log fails.
     pub async fn open(&self, campaign: CampaignId) -> Result<Drive<'_>, DriveError> {
+        self.open_claiming(campaign, None).await
+    }
+
+    /// Opens a campaign. If its name was found to be `free` just now, the claim follows these claims: whoever has
+    /// claimed it meanwhile has written into their log, and then it is looked at once more.
+    async fn open_claiming(
+        &self,
+        campaign: CampaignId,
+        free: Option<Chain>,
+    ) -> Result<Drive<'_>, DriveError> {
         let mut drive = self.look_up(campaign).await?;
         if drive.state.finished().is_none() {
             drive.require_writable()?;
-            let claimed = self.claim(campaign, &drive.state).await;
+            let claimed = self.claim(campaign, &drive.state, free).await;
             if let Err(DriveError::NameTaken { open, .. }) = &claimed
                 && drive.state.next_seq() == 1
             {
@@ -339,10 +350,22 @@ impl Driver {
         }
     }
 
-    /// Makes the name the campaign's own.
-    async fn claim(&self, campaign: CampaignId, state: &State) -> Result<(), DriveError> {
+    /// Makes the name the campaign's own, which was found to be `free` after these claims, or is looked at now.
+    async fn claim(
+        &self,
+        campaign: CampaignId,
+        state: &State,
+        mut free: Option<Chain>,
+    ) -> Result<(), DriveError> {
         let name = &state.plan().request.name;
-        while let Some(claims) = self.may_claim(campaign, name, Some(state)).await? {
+        loop {
+            let claims = match free.take() {
+                Some(claims) => claims,
+                None => match self.may_claim(campaign, name, Some(state)).await? {
+                    Some(claims) => claims,
+                    None => return Ok(()),
+                },
+            };
             let claimed = vec![Event::Claimed { campaign }];
             let record = claims.record(self.clock.now(), self.writer, claimed);
             let key = LogKey::Name(name.clone());
@@ -352,6 +375,5 @@ impl Driver {
                 Appended::Conflict => {} // look again whose it is now
             }
         }
-        Ok(())
     }
 }

@@ -92,7 +92,7 @@ impl Driver {
             });
             // The campaign has its name before it is open again. If another campaign of the name begins between
             // the two, this one is open without its name: it begins nothing until the other one is over.
-            self.claim(campaign, &drive.state).await?;
+            self.claim(campaign, &drive.state, None).await?;
             if drive.append(events).await? == Appended::Yes {
                 return Ok(());
             }

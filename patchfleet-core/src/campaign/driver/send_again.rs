@@ -78,7 +78,7 @@ impl Driver {
             }
             // Whether it may still be sent is asked again, as looking takes time.
             drive.may_send_again(&left)?;
-            self.claim(campaign, &drive.state).await?;
+            self.claim(campaign, &drive.state, None).await?;
             if drive.append(events).await? == Appended::Yes {
                 sent.said = left;
                 sent.said

@@ -30,8 +30,6 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode, Failure> {
     };
     let simulated = args.world.is_simulated();
     let logs = Logs::of(&args.log, simulated)?;
-    // Before AWS is asked anything.
-    logs.store.admit(&request, None).await?;
     let session = Session::open(&args.world, Some(request.access.clone())).await?;
     let now = session.ports.clock.now();
     let planning = Planning {
