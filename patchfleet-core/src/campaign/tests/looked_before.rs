@@ -1,7 +1,7 @@
 //! A start is looked for before it is sent for the first time by whoever finds its campaign written down. The look may
 //! take long, or fail, and whatever happens meanwhile counts.
 
-use super::starting::with_cutoff;
+use super::late_starts::with_cutoff;
 use super::world::*;
 use crate::campaign::{DriveError, Event, LOOK_UP_AFTER, State, StopReason};
 use crate::id::UnitId;
