@@ -27,7 +27,7 @@ pub struct CampaignSummary {
     pub last_at: Timestamp,
     /// Who appended it. Each process that writes into a log has an id of its own.
     pub last_writer: WriterId,
-    /// When somebody last drove it, as far as its log tells ([`State::driven_at`](super::State::driven_at)).
+    /// When somebody last drove it, as far as its log tells: its last record that shows a driver to whom AWS answered.
     pub driven_at: Timestamp,
     /// How it ended; `None` while it is open.
     pub finished: Option<FinishedOutcome>,
