@@ -25,14 +25,7 @@ pub(super) fn with_cutoff(seconds: i64) -> World {
     let units: Vec<&[(&str, Script)]> = units.iter().map(|unit| &unit[..]).collect();
     let mut world = World::new(&units, 1, 0);
     let cutoff = world.clock.now() + SignedDuration::from_secs(seconds);
-    world.plan.lifetime = serde_json::from_value(serde_json::json!({
-        "steps": {"least": 21_600, "most": 21_600}, "node": 10_800, "cutoff": cutoff,
-    }))
-    .unwrap();
-    for request in world.plan.units.iter_mut().map(|unit| &mut unit.start) {
-        let timeout = vec!["3600".to_owned()];
-        request.parameters.insert("TimeoutSeconds".to_owned(), timeout);
-    }
+    world.cut_off(cutoff);
     world
 }
 

@@ -16,10 +16,7 @@ fn well() -> Script {
 /// Two units that run side by side, of which the first was begun before its driver died. It runs for 55 s by now.
 fn one_begun(first: Script) -> World {
     let mut world = World::new(&[&[("us-east-1", first)], &[("us-west-1", well())]], 2, 0);
-    for unit in &mut world.plan.units {
-        let [target] = &mut unit.start.target_locations;
-        target.target_location_max_concurrency = 1;
-    }
+    world.one_place_each();
     let mut dies = ByHand::new(whole_life(&world, 1));
     let is_started = |event: &Event| matches!(event, Event::Started { .. });
     while !world.events().iter().any(is_started) {

@@ -246,14 +246,7 @@ fn what_was_sent_just_before_the_log_lost_it_is_not_left_out_before_aws_shows_it
 fn what_is_found_after_the_cutoff_was_sent_with_the_time_that_it_was_planned_with() {
     let mut world = world();
     let cutoff = world.clock.now() + SignedDuration::from_hours(8);
-    world.plan.lifetime = serde_json::from_value(serde_json::json!({
-        "steps": {"least": 21_600, "most": 21_600}, "node": 10_800, "cutoff": cutoff,
-    }))
-    .unwrap();
-    for unit in &mut world.plan.units {
-        let timeout = vec!["3600".to_owned()];
-        unit.start.parameters.insert("TimeoutSeconds".to_owned(), timeout);
-    }
+    world.cut_off(cutoff);
     let mut first = ByHand::new(whole_life(&world, 1));
     while world.executions().is_empty() {
         assert!(!first.poll());

@@ -236,14 +236,7 @@ fn a_start_that_another_driver_has_sent_while_the_log_did_not_answer_is_not_sent
 fn a_start_whose_look_takes_long_is_made_anew_for_the_time_that_is_left() {
     let mut world = World::new(&[&[("us-east-1", Script::Nodes(vec![Node::well(1)]))]], 1, 0);
     let cutoff = world.clock.now() + SignedDuration::from_secs(21_600 + 360 + 1_800);
-    world.plan.lifetime = serde_json::from_value(serde_json::json!({
-        "steps": {"least": 21_600, "most": 21_600}, "node": 10_800, "cutoff": cutoff,
-    }))
-    .unwrap();
-    for unit in &mut world.plan.units {
-        let timeout = vec!["3600".to_owned()];
-        unit.start.parameters.insert("TimeoutSeconds".to_owned(), timeout);
-    }
+    world.cut_off(cutoff);
     finish(world.driver(1).begin(world.campaign(), &world.plan)).unwrap();
     let aws = AtOnce::of(&world);
     aws.finds_take.lock().unwrap().push(SignedDuration::from_mins(7));

@@ -228,10 +228,7 @@ impl Clock for Ticking {
 fn while_results_cannot_be_kept_nobody_says_that_aws_does_not_answer_and_no_answer_is_lost() {
     let well = || Script::Nodes(vec![Node::well(1)]);
     let mut world = World::new(&[&[("us-east-1", well())], &[("us-west-1", well())]], 2, 0);
-    for unit in &mut world.plan.units {
-        let [target] = &mut unit.start.target_locations;
-        target.target_location_max_concurrency = 1;
-    }
+    world.one_place_each();
     let (one, other) = (
         world.plan.locations[0].location(),
         world.plan.locations[1].location(),

@@ -301,14 +301,7 @@ fn who_says_go_on_is_told_so_only_if_it_is_written() {
 fn once_the_cutoff_has_passed_nobody_is_told_that_the_rest_begins() {
     let mut world = world();
     let cutoff = world.clock.now() + SignedDuration::from_hours(24);
-    world.plan.lifetime = serde_json::from_value(serde_json::json!({
-        "steps": {"least": 21_600, "most": 21_600}, "node": 10_800, "cutoff": cutoff,
-    }))
-    .unwrap();
-    for unit in &mut world.plan.units {
-        let timeout = vec!["3600".to_owned()];
-        unit.start.parameters.insert("TimeoutSeconds".to_owned(), timeout);
-    }
+    world.cut_off(cutoff);
     let state = finish(halted(&world, 1)).unwrap();
     let words = state.left_out_because().unwrap().to_string();
     let until = state.begins_until().unwrap();

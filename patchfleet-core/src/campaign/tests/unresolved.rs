@@ -36,10 +36,7 @@ pub(super) fn left(at_once: u32, errors: u32) -> (World, DriveError) {
         at_once,
         errors,
     );
-    for unit in &mut world.plan.units {
-        let [target] = &mut unit.start.target_locations;
-        target.target_location_max_concurrency = 1;
-    }
+    world.one_place_each();
     left_in(world)
 }
 
@@ -375,14 +372,7 @@ fn a_refusal_of_what_is_sent_again_says_nothing_of_what_was_sent_before() {
 fn world_with_cutoff(hours: i64) -> World {
     let mut world = World::new(&[&[("us-east-1", well())]], 1, 0);
     let cutoff = *world.clock.0.lock().unwrap() + SignedDuration::from_hours(hours);
-    world.plan.lifetime = serde_json::from_value(serde_json::json!({
-        "steps": {"least": 21_600, "most": 21_600}, "node": 10_800, "cutoff": cutoff,
-    }))
-    .unwrap();
-    for unit in &mut world.plan.units {
-        let timeout = vec!["3600".to_owned()];
-        unit.start.parameters.insert("TimeoutSeconds".to_owned(), timeout);
-    }
+    world.cut_off(cutoff);
     world
 }
 

@@ -17,10 +17,7 @@ fn well() -> Script {
 fn beside(regions: &[&str], errors: u32) -> World {
     let second: Vec<(&str, Script)> = regions.iter().map(|region| (*region, well())).collect();
     let mut world = World::new(&[&[("us-east-1", well())], &second], 2, errors);
-    for unit in &mut world.plan.units {
-        let [target] = &mut unit.start.target_locations;
-        target.target_location_max_concurrency = 1;
-    }
+    world.one_place_each();
     let (world, _) = left_in(world);
     assert_eq!(state(&world).unresolved().count(), 1);
     world

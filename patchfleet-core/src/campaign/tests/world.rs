@@ -12,7 +12,7 @@ use crate::plan::{Followed, Plan, PlannedLocation, Unit};
 use crate::port::*;
 use crate::request::*;
 use crate::runbook;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
@@ -189,6 +189,26 @@ impl World {
             log: Arc::default(),
             rows: Arc::default(),
             plan: plan(locations, requests, at_once, errors),
+        }
+    }
+
+    /// Gives each unit one place among the locations at once, so that units run side by side.
+    pub(crate) fn one_place_each(&mut self) {
+        for unit in &mut self.plan.units {
+            let [target] = &mut unit.start.target_locations;
+            target.target_location_max_concurrency = 1;
+        }
+    }
+
+    /// Has the plan keep a cutoff. Its commands live for up to seven hours: one for delivery, six for the steps.
+    pub(crate) fn cut_off(&mut self, cutoff: Timestamp) {
+        self.plan.lifetime = serde_json::from_value(serde_json::json!({
+            "steps": {"least": 21_600, "most": 21_600}, "node": 10_800, "cutoff": cutoff,
+        }))
+        .unwrap();
+        for unit in &mut self.plan.units {
+            let timeout = vec!["3600".to_owned()];
+            unit.start.parameters.insert("TimeoutSeconds".to_owned(), timeout);
         }
     }
 
