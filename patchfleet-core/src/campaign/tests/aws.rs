@@ -7,12 +7,19 @@ use crate::port::*;
 use futures_util::FutureExt as _;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
-use std::future::Future;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
 use uuid::Uuid;
 
-mod ports;
+mod automation;
+mod chaos;
+mod clock;
+mod commands;
+mod documents;
+mod nodes;
+mod slots;
+
+pub(crate) use chaos::{Chaos, Fault};
+pub(crate) use clock::{FakeClock, finish, give_way};
 
 /// What the runbook says, at first.
 pub(crate) const RUNBOOK: &str =
@@ -22,103 +29,6 @@ pub(crate) const RUNBOOK: &str =
 pub(crate) const RUNS: SignedDuration = SignedDuration::from_secs(60);
 /// How long after it began a location has sent its command.
 const SENDS: SignedDuration = SignedDuration::from_secs(20);
-
-/// Polls a future to its end. What never ends fails the test.
-pub(crate) fn finish<F: Future>(future: F) -> F::Output {
-    let mut future = std::pin::pin!(future);
-    for _ in 0..1_000_000 {
-        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            return output;
-        }
-    }
-    panic!("it never ends");
-}
-
-/// Gives way once.
-pub(crate) async fn give_way() {
-    let mut gave = false;
-    std::future::poll_fn(|context| {
-        context.waker().wake_by_ref();
-        if std::mem::replace(&mut gave, true) {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        }
-    })
-    .await;
-}
-
-pub(crate) struct FakeClock(pub(super) Mutex<Timestamp>);
-
-impl FakeClock {
-    pub(crate) fn advance(&self, by: SignedDuration) {
-        *self.0.lock().unwrap() += by;
-    }
-}
-
-impl Clock for FakeClock {
-    fn now(&self) -> Timestamp {
-        *self.0.lock().unwrap()
-    }
-
-    fn sleep_until(&self, at: Timestamp) -> BoxFuture<'_, ()> {
-        async move {
-            give_way().await;
-            let mut now = self.0.lock().unwrap();
-            *now = at.max(*now);
-        }
-        .boxed()
-    }
-}
-
-/// What goes wrong with calls, by their number over all ports together.
-#[derive(Default)]
-pub(crate) struct Chaos {
-    pub(crate) calls: Mutex<u32>,
-    pub(crate) fault: Mutex<Option<(u32, Fault)>>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Fault {
-    /// The call has no effect, and says so.
-    Before,
-    /// The call has its effect, and its answer is lost.
-    After,
-}
-
-impl Chaos {
-    pub(super) fn call<'a, T: Send + 'a>(
-        &'a self,
-        effect: impl FnOnce() -> PortResult<T> + Send + 'a,
-    ) -> BoxFuture<'a, PortResult<T>> {
-        async move {
-            give_way().await;
-            let number = {
-                let mut calls = self.calls.lock().unwrap();
-                *calls += 1;
-                *calls
-            };
-            let fault = self
-                .fault
-                .lock()
-                .unwrap()
-                .filter(|(at, _)| *at == number)
-                .map(|(_, fault)| fault);
-            let unavailable = || PortError::new(PortErrorKind::Unavailable, "no answer");
-            if fault == Some(Fault::Before) {
-                return Err(unavailable());
-            }
-            let answer = effect();
-            give_way().await;
-            if fault == Some(Fault::After) {
-                Err(unavailable().maybe_sent())
-            } else {
-                answer
-            }
-        }
-        .boxed()
-    }
-}
 
 #[derive(Debug, Clone)]
 pub(crate) enum Script {
@@ -294,17 +204,6 @@ fn id_of<T: std::str::FromStr<Err = crate::id::ParseIdError>>(text: &str) -> T {
         .unwrap()
 }
 
-/// When a location of an execution begins; `None`: never.
-struct Slot {
-    location: Location,
-    begins: Option<Timestamp>,
-    ends: Timestamp,
-    status: ExecutionStatus,
-    failure: String,
-    /// Whether its step says that it was not reached.
-    hidden: bool,
-}
-
 impl FakeAws {
     fn script(&self, location: &Location) -> Script {
         self.scripts
@@ -384,106 +283,6 @@ impl FakeAws {
             .ok_or_else(|| PortError::new(PortErrorKind::NotFound, "no such execution"))
     }
 
-    /// What happens in each location, seen from its end.
-    fn slots(&self, execution: &Execution) -> Vec<Slot> {
-        let target = execution.request.target_location();
-        let at_once = target.target_location_max_concurrency as usize;
-        let allowed = target.target_location_max_errors as usize;
-        let locations = target
-            .accounts
-            .iter()
-            .flat_map(|a| target.regions.iter().map(|r| Location::new(a.clone(), r.clone())));
-        let mut slots: Vec<Slot> = vec![];
-        for (index, location) in locations.enumerate() {
-            let batch = index / at_once;
-            let before = &slots[..batch * at_once];
-            let failed = before
-                .iter()
-                .filter(|slot| slot.status == ExecutionStatus::Failed)
-                .count();
-            let begins = execution.started_at + RUNS * i32::try_from(batch).unwrap();
-            let cancelled = execution.cancelled_at.is_some_and(|at| at <= begins);
-            let named = execution
-                .request
-                .parameters
-                .get("Targets")
-                .filter(|targets| targets.iter().any(|json| json.contains("InstanceIds")))
-                .cloned()
-                .unwrap_or_default();
-            let refused = execution.refused && named.iter().any(|json| json.contains("InstanceIds"));
-            let bad = |status: &str| ["Failed", "ExecutionTimedOut", "Cancelled"].contains(&status);
-            let is_named =
-                |node: &Node| named.is_empty() || named.iter().any(|json| json.contains(node.id.as_str()));
-            let (status, failure) = match self.script(&location) {
-                _ if self.hook(&location) == Some("Cancelled") => {
-                    ("Failed", "Step fails when it is Execute.")
-                }
-                _ if refused => (
-                    "Failed",
-                    "Step fails when it is Execute/Cancelling action. An error occurred (InvalidInstanceId) when \
-                     calling the SendCommand operation: Instances not in a valid state for account",
-                ),
-                Script::Nodes(nodes) if nodes.iter().any(|node| is_named(node) && bad(node.status)) => {
-                    ("Failed", "")
-                }
-                Script::Nodes(_) | Script::Sealed => ("Success", ""),
-                Script::RoleMissing => (
-                    "Failed",
-                    "The execution role arn:aws:iam::1:role/x in the target location is unable to be assumed.",
-                ),
-                Script::FailsEarly => ("Failed", "Step fails when it is verifying."),
-                Script::NeverBegins => ("Failed", "The document is not there."),
-                Script::Emptied => ("Success", ""),
-                Script::CommandFails(_) => ("Failed", "Step fails when it is verifying."),
-            };
-            let unreached = failed > allowed || cancelled;
-            let hidden = unreached && self.turns_up.lock().unwrap().contains(&location);
-            slots.push(if unreached && !hidden {
-                Slot {
-                    location,
-                    begins: None,
-                    ends: before
-                        .iter()
-                        .map(|slot| slot.ends)
-                        .max()
-                        .unwrap_or(execution.started_at),
-                    status: ExecutionStatus::Pending,
-                    failure: String::new(),
-                    hidden,
-                }
-            } else {
-                Slot {
-                    location,
-                    begins: Some(begins),
-                    ends: begins + self.waits() + RUNS,
-                    status: status.into(),
-                    failure: failure.into(),
-                    hidden,
-                }
-            });
-        }
-        slots
-    }
-
-    fn slot_of(&self, kind: &str, location: &Location, id: &str) -> PortResult<Slot> {
-        let executions = self.executions.lock().unwrap().clone();
-        let owner = executions
-            .iter()
-            .find(|e| id == id_of::<ExecutionId>(&format!("{kind}/{}/{location}", e.id)).as_str())
-            .ok_or_else(|| PortError::new(PortErrorKind::NotFound, format!("no {kind} {id}")))?;
-        if matches!(self.script(location), Script::Sealed) {
-            return Err(PortError::new(PortErrorKind::Denied, "may not read"));
-        }
-        if *self.forgets.lock().unwrap() {
-            return Err(PortError::new(PortErrorKind::NotFound, format!("no {kind} {id}")));
-        }
-        Ok(self
-            .slots(owner)
-            .into_iter()
-            .find(|slot| slot.location == *location)
-            .unwrap())
-    }
-
     fn hook(&self, location: &Location) -> Option<&'static str> {
         self.hooks.lock().unwrap().get(location).copied()
     }
@@ -494,16 +293,6 @@ impl FakeAws {
             Script::Emptied => vec![],
             _ => vec![Node::well(1), Node::well(2)],
         }
-    }
-
-    /// When a location of any execution ends.
-    fn ends(&self, location: &Location) -> Option<Timestamp> {
-        let executions = self.executions.lock().unwrap().clone();
-        let slots = executions.iter().flat_map(|e| self.slots(e));
-        slots
-            .filter(|slot| slot.location == *location && slot.begins.is_some())
-            .map(|slot| slot.ends)
-            .max()
     }
 
     /// The nodes that a command was sent to: with node ids, only those that the start names.

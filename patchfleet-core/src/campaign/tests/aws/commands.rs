@@ -1,0 +1,125 @@
+//! What the small AWS says of commands and of what they printed on each node.
+
+use super::*;
+
+impl Commands for FakeAws {
+    fn command(&self, location: &Location, id: &CommandId) -> BoxFuture<'_, PortResult<CommandView>> {
+        let (location, id) = (location.clone(), id.clone());
+        self.call(move || {
+            if let Some(status) = self.hook(&location)
+                && let Ok(slot) = self.slot_of("hook", &location, id.as_str())
+            {
+                return Ok(CommandView {
+                    status: status.into(),
+                    details: status.to_owned(),
+                    requested_at: slot.begins.unwrap() + SENDS,
+                    expires_at: None,
+                    counts: CommandCounts {
+                        targets: 1,
+                        completed: 1,
+                        errors: 0,
+                        undelivered: 0,
+                    },
+                });
+            }
+            let slot = self.slot_of("command", &location, id.as_str())?;
+            let over = slot.ends + *self.runs_on.lock().unwrap() <= self.now();
+            let counted = !*self.counts_late.lock().unwrap()
+                || slot.ends + *self.lists_late.lock().unwrap() <= self.now();
+            let sent_to = self.targets(&location, &id);
+            let mut targets = u32::try_from(sent_to.len()).unwrap();
+            let failed = sent_to.iter().filter(|node| node.status == "Failed").count();
+            let cancelled = sent_to.iter().any(|node| node.status == "Cancelled");
+            let alarmed = sent_to.iter().any(|node| node.status == "Alarmed");
+            let (status, details) = match self.script(&location) {
+                Script::Emptied => ("Success", "NoInstancesInTag"),
+                Script::CommandFails(details) => {
+                    targets = 0;
+                    let cancelled = details == "Cancelled";
+                    (if cancelled { details } else { "Failed" }, details)
+                }
+                _ if targets == 0 => ("Success", "NoInstancesInTag"),
+                _ if !over => ("InProgress", "InProgress"),
+                // One that had failed nodes before ends as Failed.
+                _ if cancelled && failed == 0 => ("Cancelled", "Cancelled"),
+                _ if alarmed => ("Failed", "FailedDueToAlarm"),
+                _ => ("Failed", "Failed"),
+            };
+            Ok(CommandView {
+                status: status.into(),
+                details: details.to_owned(),
+                requested_at: slot.begins.unwrap() + self.waits() + SENDS,
+                expires_at: Some(slot.ends + *self.expires_late.lock().unwrap()),
+                counts: CommandCounts {
+                    targets,
+                    completed: if over && counted { targets } else { 0 },
+                    errors: if over { u32::try_from(failed).unwrap() } else { 0 },
+                    undelivered: 0,
+                },
+            })
+        })
+    }
+
+    fn invocations(
+        &self,
+        location: &Location,
+        id: &CommandId,
+        plugins: bool,
+        _: Option<PageToken>,
+    ) -> BoxFuture<'_, PortResult<Page<InvocationView>>> {
+        let (location, id) = (location.clone(), id.clone());
+        self.call(move || {
+            let ends = self.slot_of("command", &location, id.as_str())?.ends;
+            let listed = ends + *self.lists_late.lock().unwrap() <= self.now();
+            let nodes = self.targets(&location, &id).into_iter().filter(|_| listed);
+            Ok(Page::last(
+                nodes
+                    .map(|node| InvocationView {
+                        requested_at: None,
+                        plugins: if plugins { plugins_of(&node) } else { vec![] },
+                        status: InvocationStatus::from_details(match node.status {
+                            "Alarmed" => "Terminated",
+                            status => status,
+                        }),
+                        node: node.id,
+                    })
+                    .collect(),
+            ))
+        })
+    }
+
+    fn output(
+        &self,
+        location: &Location,
+        id: &CommandId,
+        node: &NodeId,
+        plugin: &str,
+    ) -> BoxFuture<'_, PortResult<String>> {
+        assert_eq!(plugin, "PatchLinux");
+        let (location, id, node) = (location.clone(), id.clone(), node.clone());
+        self.call(move || {
+            let mut targets = self.targets(&location, &id).into_iter();
+            Ok(targets.find(|one| one.id == node).unwrap().printed)
+        })
+    }
+}
+
+/// What the steps of AWS-RunPatchBaseline did on a node, as a listing gives it.
+fn plugins_of(node: &Node) -> Vec<PluginView> {
+    let step = |name: &str, code, output: &str| PluginView {
+        name: name.to_owned(),
+        status: InvocationStatus::from_details(node.status),
+        response_code: Some(code),
+        started_at: None,
+        output: output.chars().take(2_500).collect(),
+    };
+    let code = if node.status == "Failed" { 162 } else { 0 };
+    vec![
+        step(
+            "PatchWindows",
+            0,
+            "Step execution skipped due to unsatisfied preconditions",
+        ),
+        step("PatchLinux", code, &node.printed),
+    ]
+}

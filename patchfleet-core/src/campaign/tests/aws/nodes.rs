@@ -1,0 +1,131 @@
+//! What the small AWS says of nodes, their patch states and who is online.
+
+use super::*;
+
+impl PatchStates for FakeAws {
+    fn patch_states(
+        &self,
+        location: &Location,
+        nodes: &[NodeId],
+    ) -> BoxFuture<'_, PortResult<Vec<PatchStateView>>> {
+        assert!(nodes.len() <= 50);
+        let (location, nodes) = (location.clone(), nodes.to_vec());
+        self.call(move || {
+            let executions = self.executions.lock().unwrap().clone();
+            let ends = executions
+                .iter()
+                .flat_map(|e| self.slots(e))
+                .filter(|slot| slot.location == location)
+                .map(|slot| slot.ends)
+                .max()
+                .unwrap();
+            let known = self
+                .nodes(&location)
+                .into_iter()
+                .filter(|node| nodes.contains(&node.id));
+            Ok(known
+                .filter_map(|node| {
+                    let [failed, missing, pending_reboot] =
+                        node.patches.filter(|_| ends + node.late <= self.now())?;
+                    Some(PatchStateView {
+                        node: node.id,
+                        operation: "Install".to_owned(),
+                        ended_at: ends,
+                        snapshot: node.snapshot.map(str::to_owned),
+                        missing,
+                        failed,
+                        pending_reboot,
+                        installed: 10,
+                    })
+                })
+                .collect())
+        })
+    }
+}
+
+impl Inventory for FakeAws {
+    fn resolution(&self) -> Resolution {
+        Resolution::SameAsAws
+    }
+
+    fn members(
+        &self,
+        location: &Location,
+        _: &Selection,
+        _: Option<PageToken>,
+    ) -> BoxFuture<'_, PortResult<MemberPage>> {
+        let location = location.clone();
+        let waits = match *self.staggered.lock().unwrap() {
+            true => location
+                .region
+                .as_str()
+                .rsplit('-')
+                .next()
+                .unwrap()
+                .parse()
+                .unwrap(),
+            false => 0,
+        };
+        let answer = self.call(move || {
+            if *self.members_denied.lock().unwrap() {
+                return Err(PortError::new(PortErrorKind::Denied, "may not list"));
+            }
+            let nodes = self
+                .nodes(&location)
+                .into_iter()
+                .filter(|node| node.selected && !node.moved);
+            Ok(MemberPage {
+                page: Page::last(nodes.map(|node| node.id).collect()),
+                query_errors: vec![],
+            })
+        });
+        async move {
+            for _ in 0..waits {
+                give_way().await;
+            }
+            answer.await
+        }
+        .boxed()
+    }
+
+    fn managed(
+        &self,
+        location: &Location,
+        only: Option<&[NodeId]>,
+        _: Option<PageToken>,
+    ) -> BoxFuture<'_, PortResult<Page<ManagedNode>>> {
+        assert!(only.is_none_or(|nodes| nodes.len() <= 50));
+        let (location, only) = (location.clone(), only.map(<[_]>::to_vec));
+        self.call(move || {
+            if let Some(kind) = *self.look_up_fails.lock().unwrap() {
+                return Err(PortError::new(kind, "no answer"));
+            }
+            let nodes = self.nodes(&location).into_iter();
+            Ok(Page::last(
+                nodes
+                    .filter(|node| {
+                        *self.still_listed.lock().unwrap() || !self.stopped.lock().unwrap().contains(&node.id)
+                    })
+                    .filter(|node| only.as_ref().is_none_or(|only| only.contains(&node.id)))
+                    .filter_map(|node| {
+                        let now = self.now();
+                        // Systems Manager notices after minutes that an agent does not ping any more.
+                        let died = self
+                            .ends(&location)
+                            .zip(node.dies)
+                            .map(|(ends, before)| ends - before);
+                        let last_ping = died.filter(|died| *died < now).unwrap_or(now);
+                        let noticed = now.duration_since(last_ping) > SignedDuration::from_mins(6);
+                        Some(ManagedNode {
+                            id: node.id,
+                            ping: node
+                                .ping
+                                .map(|ping| if noticed { PingStatus::Offline } else { ping })?,
+                            last_ping: Some(last_ping),
+                        })
+                    })
+                    .collect(),
+            ))
+        })
+    }
+}
