@@ -38,6 +38,8 @@ mod silence;
 mod starting;
 mod stops;
 mod the_rest;
+mod the_rest_at_once;
+mod the_rest_turns_up;
 mod trouble;
 mod unattended;
 mod unresolved;

@@ -1,17 +1,17 @@
 //! What a cancelled execution never began is begun once a person says that the campaign goes on.
 
 use super::world::*;
-use crate::campaign::{Appended, CampaignLog as _, Chain, LogKey, NodeRows as _};
+use crate::campaign::NodeRows as _;
 use crate::campaign::{DriveError, Driver, Event, Replacement, State, StopReason, Turn};
 use crate::id::{Location, UnitId};
 use crate::outcome::NodeOutcome;
 use crate::outcome::{FinishedOutcome, LocationOutcome};
-use crate::port::{BoxFuture, Clock as _, PortErrorKind};
+use crate::port::Clock as _;
 use crate::report::Report;
 use jiff::SignedDuration;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-fn well() -> Script {
+pub(super) fn well() -> Script {
     Script::Nodes(vec![Node::well(1)])
 }
 
@@ -46,14 +46,14 @@ pub(super) async fn halted(world: &World, writer: u128) -> Result<State, DriveEr
     cancelled(world, &driver, 0).await
 }
 
-async fn go_on(world: &World, writer: u128) -> Result<State, DriveError> {
+pub(super) async fn go_on(world: &World, writer: u128) -> Result<State, DriveError> {
     let driver = world.driver(writer);
     driver.go_on(world.campaign(), "somebody").await?;
     driver.run(world.campaign()).await
 }
 
 /// How often something was begun in each location.
-fn begun(world: &World) -> BTreeMap<Location, usize> {
+pub(super) fn begun(world: &World) -> BTreeMap<Location, usize> {
     let mut begun = BTreeMap::new();
     for execution in world.executions() {
         for slot in world.aws.begun(&execution) {
@@ -64,7 +64,7 @@ fn begun(world: &World) -> BTreeMap<Location, usize> {
 }
 
 /// The outcomes in the order of the plan. Each location has exactly one unit.
-fn outcomes(world: &World, state: &State) -> Vec<Option<LocationOutcome>> {
+pub(super) fn outcomes(world: &World, state: &State) -> Vec<Option<LocationOutcome>> {
     let all: BTreeMap<&Location, Option<LocationOutcome>> = state
         .locations()
         .map(|(_, at, now)| (at, now.outcome()))
@@ -74,7 +74,7 @@ fn outcomes(world: &World, state: &State) -> Vec<Option<LocationOutcome>> {
     all.into_values().collect()
 }
 
-fn assert_all_done_once(world: &World, state: &State, context: &str) {
+pub(super) fn assert_all_done_once(world: &World, state: &State, context: &str) {
     let well = Some(LocationOutcome::Succeeded);
     let n = world.plan.locations.len();
     assert_eq!(outcomes(world, state), vec![well; n], "{context}");
@@ -242,62 +242,6 @@ fn an_execution_that_is_cancelled_again_is_gone_on_with_again() {
 }
 
 #[test]
-fn two_who_say_go_on_at_once_have_the_rest_begun_once() {
-    for ahead in 0..60 {
-        let world = world();
-        finish(halted(&world, 1)).unwrap();
-        let (mut one, mut two) = (ByHand::new(go_on(&world, 2)), ByHand::new(go_on(&world, 3)));
-        (0..ahead).any(|_| one.poll());
-        while !(one.poll() & two.poll()) {}
-        let ends = [one.1.take().unwrap(), two.1.take().unwrap()];
-        let told = ends.iter().filter(|end| end.is_ok()).count();
-        assert!(told > 0, "{ahead}");
-        for end in ends {
-            match end {
-                Ok(state) => assert_all_done_once(&world, &state, &format!("{ahead} ahead")),
-                Err(error) => assert!(matches!(error, DriveError::NothingToGoOn { .. }), "{error}"),
-            }
-        }
-    }
-}
-
-#[test]
-fn who_says_go_on_is_told_so_only_if_it_is_written() {
-    let mut refused = 0;
-    for polls in 0..200 {
-        let world = world();
-        finish(halted(&world, 1)).unwrap();
-        let driver = world.driver(2);
-        let mut saying = ByHand::new(driver.go_on(world.campaign(), "somebody"));
-        let done = (0..polls).any(|_| saying.poll());
-        // Meanwhile another driver sees another runbook.
-        let records = world.records();
-        let last = records.last().unwrap();
-        let change = Event::RunbookChanged {
-            unit: UnitId::from_index(0),
-            change: crate::runbook::RunbookChange::Differs,
-            detail: "another runbook".to_owned(),
-        };
-        let record = Chain::after(last).record(last.at, last.writer, vec![change]);
-        let key = LogKey::Campaign(world.campaign());
-        assert_eq!(finish(world.log.append(&key, &record)).unwrap(), Appended::Yes);
-        while saying.1.is_none() {
-            saying.poll();
-        }
-        let told = saying.1.take().unwrap();
-        let mut said = world.records().into_iter().flat_map(|record| record.events);
-        let written = said.any(|event| matches!(event, Event::GoneOn { .. }));
-        assert_eq!(told.is_ok(), written, "{polls} ahead: {told:?}");
-        refused += usize::from(!written);
-        if done {
-            assert!(refused > 5, "only {refused}");
-            return;
-        }
-    }
-    panic!("it never ended");
-}
-
-#[test]
 fn once_the_cutoff_has_passed_nobody_is_told_that_the_rest_begins() {
     let mut world = world();
     let cutoff = world.clock.now() + SignedDuration::from_hours(24);
@@ -321,150 +265,6 @@ fn once_the_cutoff_has_passed_nobody_is_told_that_the_rest_begins() {
     let refusal = error.refusal().unwrap().to_string();
     assert!(refusal.contains("may not begin now"), "{refusal}");
     assert_eq!(world.records(), before, "it is not opened again");
-}
-
-#[test]
-fn who_is_killed_while_going_on_is_followed_by_somebody_who_begins_the_rest_once() {
-    let mut instants = 0;
-    for polls in 0.. {
-        let world = world();
-        finish(halted(&world, 1)).unwrap();
-        let mut first = ByHand::new(go_on(&world, 2));
-        if (0..polls).any(|_| first.poll()) {
-            break;
-        }
-        drop(first);
-        let context = format!("killed after {polls} polls");
-        let driver = world.driver(3);
-        match finish(driver.go_on(world.campaign(), "somebody")) {
-            Ok(()) | Err(DriveError::NothingToGoOn { .. }) => {}
-            Err(error) => panic!("{context}: {error}"),
-        }
-        let state = finish(driver.run(world.campaign())).unwrap();
-        assert_all_done_once(&world, &state, &context);
-        instants += 1;
-    }
-    assert!(instants > 20, "only {instants} instants");
-}
-
-#[test]
-fn a_person_who_says_go_on_while_a_driver_runs_has_each_location_begun_once() {
-    for ahead in (0..400).step_by(3) {
-        let world = world();
-        let mut first = ByHand::new(halted(&world, 1));
-        if (0..ahead).any(|_| first.poll()) {
-            break;
-        }
-        let mut second = ByHand::new(world_goes_on(&world));
-        while !(first.poll() & second.poll()) {}
-        let state = finish(world.driver(4).run(world.campaign())).unwrap();
-        let context = format!("{ahead} ahead");
-        let begun = begun(&world);
-        assert!(begun.values().all(|n| *n == 1), "{context}: {begun:?}");
-        if state.finished().unwrap().0 == FinishedOutcome::Halted {
-            let state = finish(go_on(&world, 5)).unwrap();
-            assert_all_done_once(&world, &state, &context);
-        } else {
-            assert_all_done_once(&world, &state, &context);
-        }
-    }
-}
-
-/// Somebody says go on as soon as there is a stop.
-fn world_goes_on(world: &World) -> BoxFuture<'_, ()> {
-    Box::pin(async {
-        loop {
-            match world.driver(2).go_on(world.campaign(), "somebody").await {
-                Ok(()) => return,
-                Err(DriveError::NothingToGoOn { .. } | DriveError::NoSuchCampaign { .. }) => give_way().await,
-                Err(error) => panic!("{error}"),
-            }
-        }
-    })
-}
-
-#[test]
-fn a_location_in_which_something_is_found_is_not_begun_again_and_its_nodes_are_read() {
-    let world = world();
-    finish(halted(&world, 1)).unwrap();
-    let hidden = world.plan.locations[2].location();
-    world.aws.turns_up.lock().unwrap().insert(hidden.clone());
-    let state = finish(go_on(&world, 2)).unwrap();
-    let regions: Vec<BTreeSet<String>> = world
-        .executions()
-        .iter()
-        .map(|one| {
-            one.request
-                .target_location()
-                .locations()
-                .map(|at| at.region.to_string())
-                .collect()
-        })
-        .collect();
-    assert_eq!(regions[1], BTreeSet::from(["us-east-1".to_owned()]));
-    assert_all_done_once(&world, &state, "");
-    let error = finish(go_on(&world, 3)).unwrap_err();
-    assert!(matches!(error, DriveError::NothingToGoOn { .. }), "{error}");
-}
-
-#[test]
-fn what_turns_up_while_it_still_runs_is_waited_for() {
-    let world = world();
-    finish(halted(&world, 1)).unwrap();
-    let hidden = world.plan.locations[2].location();
-    world.aws.turns_up.lock().unwrap().insert(hidden);
-    *world.aws.runs_on.lock().unwrap() = SignedDuration::from_mins(10);
-    let state = finish(go_on(&world, 2)).unwrap();
-    assert_all_done_once(&world, &state, "");
-}
-
-#[test]
-fn what_a_cancel_crossed_with_is_found_before_its_location_settles() {
-    let world = world();
-    let hidden = world.plan.locations[2].location();
-    world.aws.turns_up.lock().unwrap().insert(hidden);
-    let state = finish(halted(&world, 1)).unwrap();
-    let (well, cancelled) = (LocationOutcome::Succeeded, LocationOutcome::Cancelled);
-    assert_eq!(outcomes(&world, &state), [well, well, well, cancelled].map(Some));
-    let state = finish(go_on(&world, 2)).unwrap();
-    assert_all_done_once(&world, &state, "");
-}
-
-#[test]
-fn a_location_that_cannot_be_looked_at_is_not_begun_and_the_campaign_stays_halted_until_it_can() {
-    let world = world();
-    finish(halted(&world, 1)).unwrap();
-    let sealed = world.plan.locations[2].location();
-    world
-        .aws
-        .scripts
-        .lock()
-        .unwrap()
-        .insert(sealed.clone(), Script::Sealed);
-    let state = finish(go_on(&world, 2)).unwrap();
-    let (well, cancelled) = (LocationOutcome::Succeeded, LocationOutcome::Cancelled);
-    assert_eq!(outcomes(&world, &state), [well, well, cancelled, well].map(Some));
-    assert_eq!(
-        state.finished().unwrap().0,
-        FinishedOutcome::Halted,
-        "it was never begun"
-    );
-    assert!(
-        state
-            .left_out_because()
-            .unwrap()
-            .to_string()
-            .contains("resume --go-on")
-    );
-    let error = finish(go_on(&world, 3)).unwrap_err();
-    assert!(
-        matches!(&error, DriveError::Unseen { location, source, .. }
-            if **location == sealed && source.kind() == PortErrorKind::Denied),
-        "{error}"
-    );
-    world.aws.scripts.lock().unwrap().insert(sealed, self::well());
-    let state = finish(go_on(&world, 4)).unwrap();
-    assert_all_done_once(&world, &state, "");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::campaign::tests::world::finish;
 use crate::campaign::{MemoryLog, MemoryRows};
 use std::sync::Arc;
 
-mod mutants;
+mod bucket;
 
 /// The laws that could not be checked, of a store that keeps the others.
 #[track_caller]

@@ -1,24 +1,14 @@
-//! Stores that break one promise each, and the law by which the kit finds them.
+//! Stores that break one promise each.
 
-extern crate self as patchfleet_core;
-
-use super::finish;
-use crate::campaign::conformance::{Law, check};
-use crate::campaign::tests::world::{Node, Script, World, give_way};
-use crate::campaign::{Event, campaigns, load, open_campaign};
-use crate::outcome::FinishedOutcome;
-use crate::port::Clock as _;
+use super::*;
+use crate::campaign::Event;
+use crate::campaign::tests::world::give_way;
 use crate::port::Sent;
-use crate::report::Report;
-use jiff::SignedDuration;
 use jiff::Timestamp;
-use std::sync::atomic::{AtomicBool, Ordering};
-
-include!("../objects.rs");
 
 /// What is wrong with a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Flaw {
+pub(super) enum Flaw {
     None,
     SwallowsAppends,
     AcceptsTheSecond,
@@ -73,8 +63,8 @@ use Flaw as F;
 
 /// A place whose stores have a flaw.
 #[derive(Clone)]
-struct Flawed {
-    flaw: Flaw,
+pub(super) struct Flawed {
+    pub(super) flaw: Flaw,
     bucket: Bucket,
 }
 
@@ -357,179 +347,9 @@ impl Place for Flawed {
     }
 }
 
-fn flawed(flaw: Flaw) -> Flawed {
+pub(super) fn flawed(flaw: Flaw) -> Flawed {
     Flawed {
         flaw,
         bucket: Bucket::default(),
     }
-}
-
-/// The kit finds the flaw by the law that names it, and says so.
-#[track_caller]
-fn is_found(flaw: Flaw, law: Law) {
-    let found = finish(check(law, &flawed(flaw))).unwrap_err();
-    assert_eq!(found.law, law);
-    assert!(found.to_string().contains(law.text()), "{found}");
-}
-
-#[test]
-fn a_store_that_keeps_each_record_as_an_object_keeps_every_promise() {
-    the_bucket_is_a_store();
-    let fresh = || -> Box<dyn Place> { Box::new(flawed(F::None)) };
-    let unchecked = finish(check_all(&fresh)).unwrap_or_else(|findings| panic!("{findings}"));
-    assert_eq!(unchecked, []);
-}
-
-#[test]
-fn a_campaign_is_driven_resumed_listed_and_reported_on_a_store_of_ones_own() {
-    let well = || Script::Nodes(vec![Node::well(1)]);
-    let world = World::new(&[&[("us-east-1", well())], &[("eu-west-1", well())]], 1, 0);
-    let bucket = Arc::new(Bucket::default());
-    let driver = |writer| {
-        let mut driver = world.driver(writer);
-        (driver.log, driver.rows) = (bucket.clone(), bucket.clone());
-        driver
-    };
-    let (campaign, name) = (world.campaign(), &world.plan.request.name);
-    finish(async {
-        driver(1).begin(campaign, &world.plan).await.unwrap();
-        let soon = world.clock.now() + SignedDuration::from_secs(60);
-        driver(1).run_until(campaign, soon).await.unwrap();
-        assert_eq!(open_campaign(&*bucket, name).await.unwrap(), Some(campaign));
-        assert_eq!(
-            campaigns(&*bucket, jiff::Timestamp::MIN).await.unwrap().campaigns[0].finished,
-            None
-        );
-        let state = driver(2).run(campaign).await.unwrap();
-        assert_eq!(state.finished().unwrap().0, FinishedOutcome::Succeeded);
-        assert_eq!(open_campaign(&*bucket, name).await.unwrap(), None);
-        let list = campaigns(&*bucket, jiff::Timestamp::MIN).await.unwrap();
-        assert_eq!(list.campaigns[0].finished, Some(FinishedOutcome::Succeeded));
-        assert!(list.damaged.is_empty(), "{:?}", list.damaged);
-        let state = load(&*bucket, campaign).await.unwrap().unwrap();
-        let report = Report::build(&state, &*bucket, state.last_at()).await.unwrap();
-        assert_eq!(report.locations.len(), 2);
-        assert_eq!(report.exit_code(), 0);
-    });
-}
-
-/// A bucket whose listing shows an object only after it was asked for some times.
-struct Late {
-    bucket: Bucket,
-    waited: AtomicBool,
-}
-
-struct LateHandle(Arc<Late>);
-
-impl CampaignLog for LateHandle {
-    fn append(&self, log: &LogKey, record: &Record) -> BoxFuture<'_, PortResult<Appended>> {
-        self.0.waited.store(false, Ordering::Relaxed);
-        ready(self.0.bucket.append(log, record))
-    }
-
-    fn read(&self, log: &LogKey, from: u64) -> BoxFuture<'_, PortResult<Vec<Record>>> {
-        ready(self.0.bucket.read(log, from))
-    }
-
-    fn keys(&self) -> BoxFuture<'_, PortResult<Vec<LogKey>>> {
-        let mut keys = self.0.bucket.keys();
-        if !self.0.waited.load(Ordering::Relaxed) {
-            keys.pop();
-        }
-        ready(Ok(keys))
-    }
-
-    fn request_name(&self, campaign: CampaignId) -> BoxFuture<'_, PortResult<Option<RequestName>>> {
-        ready(self.0.bucket.request_name(campaign))
-    }
-
-    fn last(&self, log: &LogKey) -> BoxFuture<'_, PortResult<Option<Record>>> {
-        ready(self.0.bucket.last(log))
-    }
-}
-
-impl Place for Arc<Late> {
-    fn open(&self) -> BoxFuture<'_, PortResult<Store>> {
-        ready(Ok(Store::new(
-            Arc::new(LateHandle(self.clone())),
-            Arc::new(self.bucket.clone()),
-        )))
-    }
-
-    fn wait(&self) -> BoxFuture<'_, ()> {
-        self.waited.store(true, Ordering::Relaxed);
-        Box::pin(std::future::ready(()))
-    }
-}
-
-#[test]
-fn a_listing_may_be_late_if_it_shows_everything_before_long() {
-    for law in [Law::Listed, Law::LongListings] {
-        let late = Arc::new(Late {
-            bucket: Bucket::default(),
-            waited: AtomicBool::new(false),
-        });
-        assert_eq!(finish(check(law, &late)), Ok(true));
-    }
-}
-
-macro_rules! found {
-    ($($name:ident: $flaw:ident, $($law:ident),+;)*) => {
-        $(
-            #[test]
-            fn $name() {
-                $(is_found(F::$flaw, Law::$law);)+
-            }
-        )*
-    };
-}
-
-found! {
-    the_kit_finds_a_store_that_swallows_an_append: SwallowsAppends, AppendsInOrder, Races;
-    the_kit_finds_a_store_that_tells_a_second_writer_that_it_won: AcceptsTheSecond, OneWinner;
-    the_kit_finds_a_store_that_writes_over_a_record: Overwrites, OneWinner;
-    the_kit_finds_a_store_that_calls_a_second_writer_an_error: RefusesTheSecond, OneWinner;
-    the_kit_finds_a_store_that_leaves_gaps: LeavesGaps, NoGaps, CutShortIsTold;
-    the_kit_finds_a_store_that_appends_what_does_not_follow: FollowsAnything, NoGaps;
-    the_kit_finds_a_store_that_looks_before_it_puts: LooksThenPuts, Races, ClaimsOnce;
-    the_kit_finds_a_store_that_says_not_sent_of_what_was_kept: SaysNotSent, LostAnswers;
-    the_kit_finds_a_store_that_says_kept_of_what_was_never_sent: SaysKept, LostAnswers;
-    the_kit_finds_a_store_that_reads_all_whatever_is_asked_for: IgnoresFrom, ReadsFrom;
-    the_kit_finds_a_store_that_is_empty_past_its_end: IsEmptyPastTheEnd, ReadsFrom, CutShortIsTold;
-    the_kit_finds_a_store_that_reads_in_another_order: Reorders, AppendsInOrder;
-    the_kit_finds_a_store_that_orders_numbers_as_texts: SortsAsText, ReadsFrom, LongLogs;
-    the_kit_finds_a_store_that_reads_one_record_too_few: LosesTheLast, AppendsInOrder;
-    the_kit_finds_a_store_that_remembers_what_it_read: RemembersItsFirstRead, HandlesAgree;
-    the_kit_finds_a_store_that_makes_what_it_reads: MakesWhatItReads, NothingIsNothing;
-    the_kit_finds_a_store_that_lists_what_is_not_there: ListsUnread, NothingIsNothing, Listed;
-    the_kit_finds_a_store_that_does_not_say_whose_a_campaign_is: HasNoNames, FirstAndLast, DamageIsTold;
-    the_kit_finds_a_store_that_gives_the_first_record_as_the_last: GivesTheFirstAsLast, FirstAndLast;
-    the_kit_finds_a_store_that_gives_the_last_record_as_the_first: GivesTheLastAsFirst, FirstAndLast;
-    the_kit_finds_a_store_whose_damaged_first_record_is_none: DamagedFirstIsNone, DamageIsTold;
-    the_kit_finds_a_store_that_rounds_times: RoundsTimes, ByteForByte, AppendsInOrder;
-    the_kit_finds_a_store_that_trims_texts: TrimsTexts, ByteForByte;
-    the_kit_finds_a_store_that_keeps_no_large_record: RefusesLarge, LargeRecords;
-    the_kit_finds_a_store_that_reads_one_page: ReadsOnePage, LongLogs;
-    the_kit_finds_a_store_that_lists_one_page: ListsOnePage, LongListings;
-    the_kit_finds_a_store_that_takes_capitals_for_small_letters: FoldsCase, LogsApart, Listed;
-    the_kit_finds_a_store_that_takes_a_name_for_the_beginning_of_another: MixesPrefixes, LogsApart;
-    the_kit_finds_a_store_that_lists_nothing: ListsNothing, Listed, LongListings;
-    the_kit_finds_a_store_that_lists_no_names: ListsCampaignsAlone, Listed;
-    the_kit_finds_a_store_whose_listing_never_changes: ListsAsAtFirst, Listed;
-    the_kit_finds_a_store_that_lists_a_log_twice: ListsTwice, Listed;
-    the_kit_finds_a_store_whose_handles_share_nothing: SharesNothing, HandlesAgree, Reopened, ClaimsOnce;
-    the_kit_finds_a_store_that_drops_the_last_record_when_it_is_opened: DropsTheLastWhenOpened, Reopened;
-    the_kit_finds_a_store_that_skips_what_is_damaged: SkipsDamaged, DamageIsTold;
-    the_kit_finds_a_store_that_reads_up_to_what_is_damaged: StopsAtDamage, DamageIsTold;
-    the_kit_finds_a_store_that_appends_to_what_is_damaged: AppendsToDamaged, DamageIsTold;
-    the_kit_finds_a_store_that_takes_damage_for_bad_weather: BlamesTheNetwork, DamageIsTold, ReadsFrom;
-    the_kit_finds_rows_of_an_older_attempt_that_win: LastPutWins, NewestRowsWin;
-    the_kit_finds_rows_that_are_not_replaced: FirstPutWins, NewestRowsWin;
-    the_kit_finds_rows_that_are_added_to_those_before: MergesRows, NewestRowsWin;
-    the_kit_finds_attempts_that_are_compared_as_texts: ComparesAttemptsAsTexts, NewestRowsWin;
-    the_kit_finds_rows_that_are_not_ordered: KeepsTheirOrder, RowsByteForByte;
-    the_kit_finds_rows_that_two_accounts_share: KeepsRowsByRegion, RowsApart;
-    the_kit_finds_rows_that_two_campaigns_share: KeepsRowsByLocation, RowsApart;
-    the_kit_finds_damaged_rows_that_are_taken_for_none: DamagedRowsAreNone, DamagedRowsAreTold;
-    the_kit_finds_damaged_rows_that_cannot_be_put_again: DamagedRowsStay, DamagedRowsAreTold;
 }
