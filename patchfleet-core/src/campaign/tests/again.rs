@@ -92,9 +92,10 @@ fn two_who_collect_at_once_say_it_once() {
     unseal(&world, &sealed);
     let before = world.records().len();
     let (two, three) = (world.driver(2), world.driver(3));
-    let mut one = ByHand::new(two.collect_again(world.campaign()));
-    let mut other = ByHand::new(three.collect_again(world.campaign()));
-    while !(one.poll() & other.poll()) {}
+    let _ = both_ends(
+        ByHand::new(two.collect_again(world.campaign())),
+        ByHand::new(three.collect_again(world.campaign())),
+    );
     assert_read(&world, &sealed, "two at once");
     let key = LogKey::Campaign(world.campaign());
     assert_eq!(finish(world.log.read(&key, 0)).unwrap().len(), before + 1);

@@ -2,7 +2,7 @@
 
 use super::world::*;
 use crate::campaign::LogKey;
-use crate::campaign::{Drive, DriveError, Driver, Event, State, StopReason, Turn, open_campaign};
+use crate::campaign::{Drive, DriveError, Event, State, StopReason, Turn, open_campaign};
 use crate::id::CampaignId;
 use crate::outcome::{FinishedOutcome, LocationOutcome};
 use crate::port::{Clock as _, PortError, PortErrorKind};
@@ -45,7 +45,7 @@ async fn cancelled_at_work(world: &World, writer: u128) -> Result<State, DriveEr
     driver.run(world.campaign()).await
 }
 
-fn outcomes(state: &State) -> Vec<LocationOutcome> {
+pub(super) fn outcomes(state: &State) -> Vec<LocationOutcome> {
     state.locations().map(|(.., at)| at.outcome().unwrap()).collect()
 }
 
@@ -209,106 +209,6 @@ fn a_start_that_aws_had_put_off_when_the_cancel_came_is_sent_once_a_person_says_
     assert_eq!(outcomes(&state), [LocationOutcome::Succeeded; 3]);
 }
 
-/// Two units that are begun one after another. Nothing may fail, and the command of the first is
-/// cancelled between two looks, so that its step is seen as Failed.
-fn command_cancelled(script: Script) -> World {
-    let well = Script::Nodes(vec![Node::well(1)]);
-    World::new(&[&[("us-east-1", script)], &[("us-east-1", well)]], 1, 0)
-}
-
-#[test]
-fn a_command_that_was_cancelled_is_a_stop_although_its_step_ends_as_failed() {
-    let not_run = Node {
-        status: "Cancelled",
-        patches: None,
-        ..Node::well(2)
-    };
-    let done = Node {
-        status: "Cancelled",
-        ..Node::well(1)
-    };
-    // It was dead before the command was sent.
-    let dead = Node {
-        dies: Some(SignedDuration::from_mins(30)),
-        ..not_run.clone()
-    };
-    let cancelled = LocationOutcome::Cancelled;
-    for (script, outcome, nodes) in [
-        (vec![done.clone(), not_run], cancelled, "done 1, not_run 1"),
-        (vec![done.clone(), dead], cancelled, "done 1, unreached 1"),
-        (vec![done], LocationOutcome::Succeeded, "done 1"),
-    ] {
-        let world = command_cancelled(Script::Nodes(script));
-        let state = world.run();
-        assert_eq!(outcomes(&state), [outcome, LocationOutcome::NotStarted]);
-        let settled = state.locations().next().unwrap().2.settled.clone().unwrap();
-        let found: Vec<String> = settled
-            .nodes
-            .iter()
-            .map(|(outcome, n)| format!("{} {n}", outcome.as_str()))
-            .collect();
-        assert_eq!(found.join(", "), nodes);
-        assert_goes_on(&world, &state);
-    }
-}
-
-#[test]
-fn a_command_that_failed_on_one_node_and_was_cancelled_on_another_is_a_stop() {
-    let failed = Node {
-        status: "Failed",
-        patches: None,
-        ..Node::well(1)
-    };
-    let not_run = Node {
-        status: "Cancelled",
-        patches: None,
-        ..Node::well(2)
-    };
-    let script = Script::Nodes(vec![failed, not_run]);
-    let well = Script::Nodes(vec![Node::well(1)]);
-    // Failures alone would not stop it.
-    let world = World::new(&[&[("us-east-1", script)], &[("us-east-1", well)]], 1, 5);
-    let state = world.run();
-    assert_eq!(
-        outcomes(&state),
-        [LocationOutcome::Cancelled, LocationOutcome::NotStarted]
-    );
-    assert!(matches!(
-        state.stop_reason(),
-        Some(StopReason::CancelledElsewhere { .. })
-    ));
-}
-
-#[test]
-fn a_command_that_was_cancelled_before_it_was_sent_to_any_node_is_a_stop() {
-    let world = command_cancelled(Script::CommandFails("Cancelled"));
-    let state = world.run();
-    assert_eq!(
-        outcomes(&state),
-        [LocationOutcome::Cancelled, LocationOutcome::NotStarted]
-    );
-    assert_goes_on(&world, &state);
-}
-
-/// The campaign stopped for the cancel, and begins the rest once a person says go on.
-fn assert_goes_on(world: &World, state: &State) {
-    assert!(matches!(
-        state.stop_reason(),
-        Some(StopReason::CancelledElsewhere {
-            location: Some(_),
-            ..
-        })
-    ));
-    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Halted);
-    let driver = world.driver(2);
-    let state = finish(async {
-        driver.go_on(world.campaign(), "somebody").await.unwrap();
-        driver.run(world.campaign()).await.unwrap()
-    });
-    assert_eq!(state.failed_locations(), 0);
-    assert_eq!(outcomes(&state)[1], LocationOutcome::Succeeded);
-}
-
 #[test]
 fn a_cancel_that_only_a_later_reading_shows_stops_a_driver_that_still_has_units_to_begin() {
     let well = || Script::Nodes(vec![Node::well(1)]);
@@ -366,18 +266,8 @@ fn a_cancel_that_only_a_later_reading_shows_stops_a_driver_that_still_has_units_
     ));
 }
 
-/// Two units that are begun one after another, the first in two locations at once. A cancel of its execution
-/// does not reach what runs in them.
-fn without_cascade() -> World {
-    let well = || Script::Nodes(vec![Node::well(1)]);
-    let first: &[(&str, Script)] = &[("eu-west-1", well()), ("us-east-1", well())];
-    let world = World::new(&[first, &[("us-east-1", well())]], 2, 0);
-    *world.aws.runs_below.lock().unwrap() = true;
-    world
-}
-
 /// Drives until this much time has passed since the first start.
-async fn for_seconds(world: &World, drive: &mut Drive<'_>, seconds: i64) {
+pub(super) async fn for_seconds(world: &World, drive: &mut Drive<'_>, seconds: i64) {
     loop {
         let started = world.executions().first().map(|first| first.started_at);
         let until = started.map(|at| at + SignedDuration::from_secs(seconds));
@@ -388,114 +278,4 @@ async fn for_seconds(world: &World, drive: &mut Drive<'_>, seconds: i64) {
             world.clock.sleep_until(at).await;
         }
     }
-}
-
-/// Cancels the first execution before it has sent a command, and drives until the log says so.
-async fn stopped_in_mid_run(world: &World, driver: &Driver) {
-    driver.begin(world.campaign(), &world.plan).await.unwrap();
-    let mut drive = driver.open(world.campaign()).await.unwrap();
-    for_seconds(world, &mut drive, 8).await;
-    world.aws.cancel();
-    while drive.state().stop_reason().is_none() {
-        if let Turn::Wait(at) = drive.step().await.unwrap() {
-            world.clock.sleep_until(at).await;
-        }
-    }
-}
-
-#[test]
-fn what_is_cancelled_after_a_person_said_go_on_is_another_stop() {
-    let world = without_cascade();
-    let driver = world.driver(1);
-    let at = world.plan.locations[0].location();
-    let state = finish(async {
-        stopped_in_mid_run(&world, &driver).await;
-        driver.go_on(world.campaign(), "somebody").await.unwrap();
-        world.aws.cancel_in(&at);
-        driver.run(world.campaign()).await.unwrap()
-    });
-    let (cancelled, well) = (LocationOutcome::Cancelled, LocationOutcome::Succeeded);
-    assert_eq!(outcomes(&state), [cancelled, well, LocationOutcome::NotStarted]);
-    assert_eq!(world.executions().len(), 1, "nothing more begins");
-    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Halted);
-    assert!(
-        matches!(
-            state.stop_reason(),
-            Some(StopReason::CancelledElsewhere { location: Some(there), .. }) if there == at
-        ),
-        "{:?}",
-        state.stop_reason()
-    );
-    let state = finish(async {
-        driver.go_on(world.campaign(), "somebody").await.unwrap();
-        driver.run(world.campaign()).await.unwrap()
-    });
-    assert_eq!(outcomes(&state), [cancelled, well, well]);
-    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Partial);
-}
-
-#[test]
-fn what_can_be_seen_to_be_cancelled_when_a_person_says_go_on_is_accepted_with_the_rest() {
-    let world = without_cascade();
-    let driver = world.driver(1);
-    let at = world.plan.locations[0].location();
-    let state = finish(async {
-        stopped_in_mid_run(&world, &driver).await;
-        // The driver has not seen it yet.
-        world.aws.cancel_in(&at);
-        driver.go_on(world.campaign(), "somebody").await.unwrap();
-        driver.run(world.campaign()).await.unwrap()
-    });
-    let (cancelled, well) = (LocationOutcome::Cancelled, LocationOutcome::Succeeded);
-    assert_eq!(outcomes(&state), [cancelled, well, well]);
-    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Partial);
-    assert_eq!(state.stop_reason(), None);
-}
-
-#[test]
-fn whenever_the_execution_was_cancelled_a_later_cancel_below_it_is_another_stop() {
-    let mut instants = 0;
-    for polls in 0.. {
-        let world = without_cascade();
-        let mut first = ByHand::new(whole_life(&world, 1));
-        if (0..polls).any(|_| first.poll()) {
-            break;
-        }
-        if world.executions().is_empty() {
-            continue;
-        }
-        world.aws.cancel();
-        if world.aws.begun(&world.executions()[0]).is_empty() {
-            continue;
-        }
-        let noticed = |world: &World| {
-            let events = world.records().into_iter().flat_map(|record| record.events);
-            events
-                .filter(|event| matches!(event, Event::CancelledElsewhere { .. }))
-                .count()
-        };
-        while noticed(&world) == 0 && !first.poll() {}
-        drop(first);
-        let at = world.plan.locations[0].location();
-        let over = |world: &World| world.clock.now() >= world.executions()[0].started_at + RUNS;
-        let driver = world.driver(2);
-        if noticed(&world) == 0 || finish(driver.go_on(world.campaign(), "somebody")).is_err() || over(&world)
-        {
-            continue;
-        }
-        world.aws.cancel_in(&at);
-        let state = finish(driver.run(world.campaign())).unwrap();
-        let context = format!("cancelled after {polls} polls");
-        assert!(
-            matches!(
-                state.stop_reason(),
-                Some(StopReason::CancelledElsewhere { location: Some(there), .. }) if there == at
-            ),
-            "{context}: {:?}",
-            state.stop_reason()
-        );
-        assert_eq!(world.executions().len(), 1, "{context}");
-        instants += 1;
-    }
-    assert!(instants > 20, "only {instants} instants");
 }

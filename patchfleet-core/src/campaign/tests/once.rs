@@ -208,13 +208,10 @@ fn of_two_campaigns_of_one_name_at_most_one_ever_starts_anything() {
                 Ok::<_, DriveError>(())
             }
         };
-        let (mut one, mut two) = (ByHand::new(life(0)), ByHand::new(life(1)));
-        for first in turns {
-            if first { one.poll(); } else { two.poll(); }
-        }
-        while !(one.poll() & two.poll()) {}
+        let turns = turns.into_iter().map(|first| (first, 1));
+        let (one, two) = in_turns(ByHand::new(life(0)), ByHand::new(life(1)), turns);
         let mut won = 0;
-        for result in [one.1.take().unwrap(), two.1.take().unwrap()] {
+        for result in [one, two] {
             match result {
                 Ok(()) => won += 1,
                 Err(error) => prop_assert!(matches!(error, DriveError::NameTaken { .. }), "{error:?}"),

@@ -2,19 +2,18 @@
 //! and then sends it itself, and AWS need not remember its client token.
 
 use super::once::{assert_all_well, world};
+use super::sent_again::assert_sent_once_by_two;
+use super::unresolved::{aws_is, left_in};
 use super::world::*;
-use crate::campaign::{Appended, CampaignLog, DriveError, Driver, Event, LogKey, MemoryLog, Record, State};
-use crate::id::{CampaignId, ClientToken, DocumentName, ExecutionId, Location, RequestName, UnitId};
+use crate::campaign::{Appended, CampaignLog, Driver, Event, LogKey, MemoryLog, Record};
+use crate::id::{CampaignId, ClientToken, DocumentName, ExecutionId, Location, RequestName};
 use crate::outcome::FinishedOutcome;
 use crate::port::*;
 use futures_util::FutureExt as _;
 use jiff::SignedDuration;
 use proptest::prelude::*;
-use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-
-const FIRST: UnitId = UnitId::from_index(0);
 
 /// An AWS that has a start at the instant at which it is sent, and may take its time to say whether one is there.
 struct AtOnce {
@@ -88,28 +87,7 @@ impl Automation for AtOnce {
 
 /// An AWS that shows a tag after a minute and remembers no client token.
 fn forgetful(mut world: World) -> World {
-    *world.aws.hidden.lock().unwrap() = SignedDuration::from_secs(60);
-    Arc::get_mut(&mut world.aws).unwrap().remembers = SignedDuration::ZERO;
-    world
-}
-
-/// Two units, of which the first is unresolved and was never sent.
-fn unresolved() -> World {
-    let well = || Script::Nodes(vec![Node::well(1)]);
-    let world = forgetful(World::new(
-        &[&[("us-east-1", well())], &[("us-east-1", well())]],
-        2,
-        0,
-    ));
-    let mut first = ByHand::new(whole_life(&world, 1));
-    let is_intended = |event: &Event| matches!(event, Event::StartIntended { .. });
-    while !world.events().iter().any(is_intended) {
-        assert!(!first.poll());
-    }
-    drop(first);
-    world.clock.advance(SignedDuration::from_hours(1));
-    finish(whole_life(&world, 2)).unwrap_err();
-    assert_eq!(world.executions().len(), 0);
+    aws_is(&mut world, 60, 0);
     world
 }
 
@@ -118,40 +96,16 @@ fn two_who_send_it_again_at_once_start_it_once_although_no_token_is_remembered()
     proptest!(ProptestConfig::with_cases(100), |(turns in prop::collection::vec((any::<bool>(), 1_usize..9), 0..80))| {
         let world = unresolved();
         let aws = AtOnce::of(&world);
-        let life = |writer| {
-            let (world, driver) = (&world, Driver { automation: aws.clone(), ..world.driver(writer) });
-            async move {
-                let _ = driver.send_again(world.campaign(), &BTreeSet::from([FIRST]), "ops").await;
-                driver.run(world.campaign()).await
-            }
-        };
-        let (mut one, mut two) = (ByHand::new(life(3)), ByHand::new(life(4)));
-        for (first, polls) in turns {
-            let driver = if first { &mut one } else { &mut two };
-            (0..polls).any(|_| driver.poll());
-        }
-        for _ in 0..1_000_000 {
-            if one.poll() & two.poll() {
-                break;
-            }
-        }
-        let mut over = 0;
-        for end in [one.1.take().unwrap(), two.1.take().unwrap()] {
-            match end {
-                Ok(state) => {
-                    over += 1;
-                    prop_assert_eq!(state.finished().unwrap().0, FinishedOutcome::Succeeded);
-                    // Who stands still before a record is in the log looks like one whose clock is behind, and the
-                    // other places that record by its own clock. So the log's own times are held.
-                    let state = State::from_records(&world.records()).unwrap();
-                    assert_all_well(&world, &state, "two persons");
-                }
-                // One looks before the other says so, and leaves it to that.
-                Err(error) => prop_assert!(matches!(error, DriveError::Unresolved { .. }), "{error}"),
-            }
-        }
-        prop_assert!(over > 0);
+        let drivers = [3, 4].map(|writer| Driver { automation: aws.clone(), ..world.driver(writer) });
+        assert_sent_once_by_two(&world, drivers, turns);
     });
+}
+
+/// Two units, of which the first is unresolved and was never sent.
+fn unresolved() -> World {
+    let well = || Script::Nodes(vec![Node::well(1)]);
+    let units: [&[(&str, Script)]; 2] = [&[("us-east-1", well())], &[("us-east-1", well())]];
+    left_in(forgetful(World::new(&units, 2, 0))).0
 }
 
 /// A log that has taken the first start, and says so only when it is let go.
@@ -223,12 +177,7 @@ fn a_start_that_another_driver_has_sent_while_the_log_did_not_answer_is_not_sent
         assert!(!second.poll());
     }
     may_answer.store(true, Ordering::Relaxed);
-    for _ in 0..1_000_000 {
-        if first.poll() & second.poll() {
-            break;
-        }
-    }
-    let state: State = first.1.take().unwrap();
+    let (state, _) = both_ends(first, second);
     assert_all_well(&world, &state, "the log answered after three minutes");
 }
 

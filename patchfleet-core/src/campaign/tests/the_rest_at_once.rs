@@ -13,10 +13,8 @@ fn two_who_say_go_on_at_once_have_the_rest_begun_once() {
     for ahead in 0..60 {
         let world = world();
         finish(halted(&world, 1)).unwrap();
-        let (mut one, mut two) = (ByHand::new(go_on(&world, 2)), ByHand::new(go_on(&world, 3)));
-        (0..ahead).any(|_| one.poll());
-        while !(one.poll() & two.poll()) {}
-        let ends = [one.1.take().unwrap(), two.1.take().unwrap()];
+        let [one, two] = [2, 3].map(|writer| ByHand::new(go_on(&world, writer)));
+        let ends: [_; 2] = in_turns(one, two, [(true, ahead)]).into();
         let told = ends.iter().filter(|end| end.is_ok()).count();
         assert!(told > 0, "{ahead}");
         for end in ends {
@@ -96,8 +94,7 @@ fn a_person_who_says_go_on_while_a_driver_runs_has_each_location_begun_once() {
         if (0..ahead).any(|_| first.poll()) {
             break;
         }
-        let mut second = ByHand::new(world_goes_on(&world));
-        while !(first.poll() & second.poll()) {}
+        let _ = both_ends(first, ByHand::new(world_goes_on(&world)));
         let state = finish(world.driver(4).run(world.campaign())).unwrap();
         let context = format!("{ahead} ahead");
         let begun = begun(&world);

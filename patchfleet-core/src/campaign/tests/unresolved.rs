@@ -1,10 +1,10 @@
-//! Starts of which nobody knows whether they took effect: they are waited for, keep their share of every budget, and
-//! are sent again only when a person says so.
+//! Starts of which nobody knows whether they took effect: they are waited for, and keep their share of every budget.
+//! That they are sent again only when a person says so is held in `sent_again`.
 
 use super::once::{assert_all_well, live, world};
 use super::world::*;
 use crate::campaign::{
-    DriveError, Event, Hold, HoldReason, LOOK_UP_AFTER, RESEND_WITHIN, Rule, StartState, State,
+    DriveError, Event, Hold, HoldReason, LOOK_UP_AFTER, RESEND_WITHIN, Rule, SentAgain, State,
     TAGS_SEEN_WITHIN, campaigns,
 };
 use crate::id::UnitId;
@@ -12,19 +12,17 @@ use crate::outcome::FinishedOutcome;
 use crate::port::{PortError, PortErrorKind};
 use crate::report::Report;
 use jiff::SignedDuration;
-use proptest::prelude::*;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-const FIRST: UnitId = UnitId::from_index(0);
-const HOUR: SignedDuration = SignedDuration::from_hours(1);
+pub(super) const FIRST: UnitId = UnitId::from_index(0);
+pub(super) const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
-fn well() -> Script {
+pub(super) fn well() -> Script {
     Script::Nodes(vec![Node::well(1)])
 }
 
 /// AWS shows tags after `tags` seconds and forgets client tokens after `token` seconds.
-fn aws_is(world: &mut World, tags: i64, token: i64) {
+pub(super) fn aws_is(world: &mut World, tags: i64, token: i64) {
     *world.aws.hidden.lock().unwrap() = SignedDuration::from_secs(tags);
     Arc::get_mut(&mut world.aws).unwrap().remembers = SignedDuration::from_secs(token);
 }
@@ -60,7 +58,7 @@ pub(super) fn state(world: &World) -> State {
     State::from_records(&world.records()).unwrap()
 }
 
-fn send_again(world: &World, units: &[u32]) -> Result<crate::campaign::SentAgain, DriveError> {
+pub(super) fn send_again(world: &World, units: &[u32]) -> Result<SentAgain, DriveError> {
     let units = units.iter().map(|n| UnitId::from_index(n - 1)).collect();
     finish(world.driver(3).send_again(world.campaign(), &units, "ops"))
 }
@@ -184,57 +182,6 @@ fn a_driver_that_comes_again_looks_once_more_and_sends_nothing() {
 }
 
 #[test]
-fn a_person_has_it_sent_again_with_the_same_bytes_and_token_and_the_rest_is_begun() {
-    let (world, _) = left(2, 0);
-    let said = send_again(&world, &[1]).unwrap();
-    assert_eq!((said.said, said.found), (vec![FIRST], vec![]));
-    assert!(
-        world
-            .events()
-            .iter()
-            .any(|event| matches!(event, Event::SendAgain { unit, by } if *unit == FIRST && by == "ops"))
-    );
-    let intended = world.events().into_iter().find_map(|event| match event {
-        Event::StartIntended { request, .. } => Some(request),
-        _ => None,
-    });
-    let driven = finish(world.driver(3).run(world.campaign())).unwrap();
-    assert_eq!(driven.finished().unwrap().0, FinishedOutcome::Succeeded);
-    let starts = world.aws.starts.lock().unwrap();
-    assert_eq!(starts.len(), 2);
-    assert_eq!(starts[0].0, world.campaign().client_token(FIRST, 1));
-    assert_eq!(starts[0].1, serde_json::to_string(&intended.unwrap()).unwrap());
-}
-
-#[test]
-fn what_aws_shows_by_then_is_followed_and_not_sent_again() {
-    let mut world = world();
-    aws_is(&mut world, 7_200, 10);
-    let mut first = ByHand::new(whole_life(&world, 1));
-    while world.executions().is_empty() {
-        assert!(!first.poll());
-    }
-    drop(first);
-    world.clock.advance(HOUR);
-    let open = finish(whole_life(&world, 2)).unwrap_err();
-    assert!(matches!(open, DriveError::Unresolved { .. }), "{open}");
-    assert_eq!(world.executions().len(), 1);
-    world.clock.advance(SignedDuration::from_hours(3));
-    aws_is(&mut world, 5, 10);
-    let id = world.executions()[0].id.clone();
-    // Whoever says that it is sent again hears that it runs; and whoever merely resumes finds it.
-    let (said, resumed) = (send_again(&world, &[1]).unwrap(), world.records().len());
-    assert_eq!((said.said, said.found), (vec![], vec![(FIRST, id)]));
-    assert!(matches!(
-        state(&world).units()[&FIRST].start,
-        StartState::Started { .. }
-    ));
-    let state = finish(world.driver(3).run(world.campaign())).unwrap();
-    assert!(world.records().len() > resumed);
-    assert_all_well(&world, &state, "found by the person");
-}
-
-#[test]
 fn what_aws_shows_late_is_found_without_a_person() {
     let mut world = world();
     aws_is(&mut world, 7_200, 10);
@@ -248,62 +195,6 @@ fn what_aws_shows_late_is_found_without_a_person() {
     aws_is(&mut world, 5, 10);
     let state = finish(world.driver(3).run(world.campaign())).unwrap();
     assert_all_well(&world, &state, "found by a driver");
-}
-
-#[test]
-fn what_is_not_unresolved_is_refused_with_every_reason_at_once_and_nothing_is_said() {
-    let (world, _) = left(2, 0);
-    let records = world.records().len();
-    let refused = send_again(&world, &[1, 2, 7]).unwrap_err();
-    let reasons = refused.refusal().unwrap().reasons;
-    let told: Vec<String> = reasons.iter().map(ToString::to_string).collect();
-    let campaign = world.campaign();
-    assert_eq!(
-        told,
-        [
-            format!(
-                "[not_sent_again] unit 2 of campaign {campaign}: nothing of it was sent, so whoever drives the \
-                 campaign begins it"
-            ),
-            format!(
-                "[not_sent_again] unit 7 of campaign {campaign}: there is no such unit: the campaign has 2, from 1"
-            ),
-        ]
-    );
-    assert_eq!(world.records().len(), records);
-    send_again(&world, &[1]).unwrap();
-    let refused = send_again(&world, &[1]).unwrap_err();
-    assert!(
-        refused.to_string().contains("its start is under way"),
-        "{refused}"
-    );
-    finish(world.driver(3).run(world.campaign())).unwrap();
-    let refused = send_again(&world, &[1]).unwrap_err();
-    assert!(refused.to_string().contains("the campaign is over"), "{refused}");
-}
-
-#[test]
-fn what_cannot_be_looked_for_is_not_sent_again_whatever_a_person_says() {
-    for kind in [
-        PortErrorKind::Denied,
-        PortErrorKind::Throttled,
-        PortErrorKind::Credentials,
-    ] {
-        let (world, _) = left(2, 0);
-        let records = world.records().len();
-        *world.aws.finds_fail.lock().unwrap() = Some(kind);
-        let refused = send_again(&world, &[1]).unwrap_err();
-        match kind {
-            PortErrorKind::Credentials => {
-                assert!(matches!(refused, DriveError::Credentials { .. }), "{refused}");
-            }
-            _ => assert!(
-                matches!(refused, DriveError::Unlooked { unit: FIRST, .. }),
-                "{refused}"
-            ),
-        }
-        assert_eq!(world.records().len(), records, "{kind:?}");
-    }
 }
 
 #[test]
@@ -343,33 +234,8 @@ fn other_units_are_begun_as_far_as_the_budgets_allow_beside_one_that_may_run() {
     }
 }
 
-#[test]
-fn a_refusal_of_what_is_sent_again_says_nothing_of_what_was_sent_before() {
-    let (world, _) = left(2, 0);
-    send_again(&world, &[1]).unwrap();
-    let denied = || PortError::new(PortErrorKind::Denied, "may not start");
-    world.aws.refusals.lock().unwrap().push(denied);
-    let open = finish(world.driver(3).run(world.campaign())).unwrap_err();
-    assert!(
-        open.to_string().contains(
-            "what was sent before may have taken effect, and AWS refused it when it was sent again"
-        ),
-        "{open}"
-    );
-    assert_eq!(state(&world).finished(), None);
-    // Put off for ever, it is unresolved as well.
-    send_again(&world, &[1]).unwrap();
-    for _ in 0..5_000 {
-        let throttled = || PortError::new(PortErrorKind::Throttled, "slow down");
-        world.aws.refusals.lock().unwrap().push(throttled);
-    }
-    let open = finish(world.driver(3).run(world.campaign())).unwrap_err();
-    assert!(open.to_string().contains("was not taken: "), "{open}");
-    assert_eq!(world.executions().len(), 0);
-}
-
 /// One unit, whose commands live for up to seven hours, and a cutoff so many hours from now.
-fn world_with_cutoff(hours: i64) -> World {
+pub(super) fn world_with_cutoff(hours: i64) -> World {
     let mut world = World::new(&[&[("us-east-1", well())]], 1, 0);
     let cutoff = *world.clock.0.lock().unwrap() + SignedDuration::from_hours(hours);
     world.cut_off(cutoff);
@@ -400,16 +266,6 @@ fn status_and_report_no_longer_offer_what_the_time_that_has_passed_since_the_las
 }
 
 #[test]
-fn a_start_whose_command_would_outlive_the_cutoff_is_not_sent_again() {
-    let (world, open) = left_in(world_with_cutoff(8));
-    let words = "it may not be sent again: a command that is started now may live past the cutoff";
-    assert!(open.to_string().contains(words), "{open}");
-    let refused = send_again(&world, &[1]).unwrap_err();
-    assert!(refused.to_string().contains("past the cutoff"), "{refused}");
-    assert_eq!(world.executions().len(), 0);
-}
-
-#[test]
 fn one_hold_has_one_form_in_json() {
     let (world, _) = left(2, 0);
     let state = state(&world);
@@ -433,69 +289,4 @@ fn one_hold_has_one_form_in_json() {
             {"waits_for": "unresolved", "of": 1, "failed": 0, "unknown": 1, "allowed": 0},
         ])
     );
-}
-
-/// A person has the first unit sent again, and drives the campaign whatever came of that.
-async fn say_and_drive(world: &World, writer: u128) -> Result<State, DriveError> {
-    let driver = world.driver(writer);
-    let _ = driver
-        .send_again(world.campaign(), &BTreeSet::from([FIRST]), "ops")
-        .await;
-    driver.run(world.campaign()).await
-}
-
-#[test]
-fn two_who_send_it_again_at_once_start_it_once_while_the_token_lives() {
-    proptest!(ProptestConfig::with_cases(100), |(turns in prop::collection::vec((any::<bool>(), 1_usize..9), 0..80))| {
-        let (mut world, _) = left(2, 0);
-        aws_is(&mut world, 60, 600);
-        let (mut one, mut two) = (ByHand::new(say_and_drive(&world, 3)), ByHand::new(say_and_drive(&world, 4)));
-        for (first, polls) in turns {
-            let driver = if first { &mut one } else { &mut two };
-            (0..polls).any(|_| driver.poll());
-        }
-        for _ in 0..1_000_000 {
-            if one.poll() & two.poll() {
-                break;
-            }
-        }
-        let mut over = 0;
-        for end in [one.1.take().unwrap(), two.1.take().unwrap()] {
-            match end {
-                Ok(state) => {
-                    over += 1;
-                    prop_assert_eq!(state.finished().unwrap().0, FinishedOutcome::Succeeded);
-                    // Who stands still before a record is in the log looks like one whose clock is behind, and the
-                    // other places that record by its own clock. So the log's own times are held.
-                    let state = State::from_records(&world.records()).unwrap();
-                    assert_all_well(&world, &state, "two persons");
-                }
-                // One looks before the other says so, and leaves it to that.
-                Err(error) => prop_assert!(matches!(error, DriveError::Unresolved { .. }), "{error}"),
-            }
-        }
-        prop_assert!(over > 0);
-    });
-}
-
-#[test]
-fn a_person_who_is_killed_at_any_instant_leaves_a_campaign_that_starts_nothing_twice() {
-    let mut instants = 0;
-    for polls in 0.. {
-        let (world, _) = left(2, 0);
-        let mut first = ByHand::new(say_and_drive(&world, 3));
-        if (0..polls).any(|_| first.poll()) {
-            break;
-        }
-        drop(first);
-        let case = format!("killed after {polls} polls");
-        let state = match finish(world.driver(4).run(world.campaign())) {
-            Ok(state) => state,
-            Err(DriveError::Unresolved { .. }) => finish(say_and_drive(&world, 5)).unwrap(),
-            Err(other) => panic!("{case}: {other}"),
-        };
-        assert_all_well(&world, &state, &case);
-        instants += 1;
-    }
-    assert!(instants > 50, "only {instants} instants");
 }

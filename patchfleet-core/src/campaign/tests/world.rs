@@ -421,6 +421,16 @@ impl<'a, T> ByHand<'a, T> {
         }
         self.0.is_none()
     }
+
+    /// Polls it to its end. What never ends fails the test.
+    pub(crate) fn end(mut self) -> T {
+        for _ in 0..1_000_000 {
+            if self.poll() {
+                return self.1.unwrap();
+            }
+        }
+        panic!("it never ends");
+    }
 }
 
 /// Everything that one driver does: it begins the campaign and runs it to its end.
@@ -430,22 +440,37 @@ pub(crate) async fn whole_life(world: &World, writer: u128) -> Result<State, Dri
     driver.run(world.campaign()).await
 }
 
-/// The ends of two drivers that run at once. Each turn says whether it is the first one's, and how often
-/// that is polled; after the turns they are polled alternately. A driver without an end fails the test.
+/// The ends of two futures that are polled alternately. One without an end fails the test.
+pub(crate) fn both_ends<T, U>(mut one: ByHand<'_, T>, mut two: ByHand<'_, U>) -> (T, U) {
+    for _ in 0..1_000_000 {
+        if one.poll() & two.poll() {
+            return (one.1.unwrap(), two.1.unwrap());
+        }
+    }
+    panic!("one of them never ends");
+}
+
+/// [`both_ends`], after these turns. Each says whether it is the first one's, and how often that is polled.
+pub(crate) fn in_turns<T, U>(
+    mut one: ByHand<'_, T>,
+    mut two: ByHand<'_, U>,
+    turns: impl IntoIterator<Item = (bool, usize)>,
+) -> (T, U) {
+    for (first, polls) in turns {
+        let _ = match first {
+            true => (0..polls).any(|_| one.poll()),
+            false => (0..polls).any(|_| two.poll()),
+        };
+    }
+    both_ends(one, two)
+}
+
+/// The ends of two drivers that run at once, in these turns.
 pub(crate) fn two_whole_lives(
     world: &World,
     turns: impl IntoIterator<Item = (bool, usize)>,
 ) -> (State, State) {
-    let mut one = ByHand::new(whole_life(world, 1));
-    let mut two = ByHand::new(whole_life(world, 2));
-    for (first, polls) in turns {
-        let driver = if first { &mut one } else { &mut two };
-        (0..polls).any(|_| driver.poll());
-    }
-    for _ in 0..1_000_000 {
-        if one.poll() & two.poll() {
-            break;
-        }
-    }
-    (one.1.take().unwrap().unwrap(), two.1.take().unwrap().unwrap())
+    let [one, two] = [1, 2].map(|writer| ByHand::new(whole_life(world, writer)));
+    let (one, two) = in_turns(one, two, turns);
+    (one.unwrap(), two.unwrap())
 }
