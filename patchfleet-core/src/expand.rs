@@ -114,6 +114,9 @@ pub(crate) async fn expand_and_ask(
         &mut found,
     )
     .await;
+    if !found.reasons.is_empty() {
+        reader.ask_no_location();
+    }
     for account in accounts.to_read() {
         reader.read(account, Scope::Locations);
     }

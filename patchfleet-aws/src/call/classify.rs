@@ -42,13 +42,14 @@ where
     )
 }
 
-/// Whether no connection came about, or no answer came in time.
-pub(super) fn found_nobody<E>(error: &SdkError<E, HttpResponse>) -> bool {
-    match error {
-        SdkError::DispatchFailure(failure) => failure.is_io() || failure.is_timeout(),
-        SdkError::TimeoutError(_) => true,
-        _ => false,
-    }
+/// Whether no connection came about: there is no such host, or nobody listens there. A connection that broke, and an
+/// answer that did not come in time, are no such thing: AWS may have taken the request.
+pub(super) fn found_nobody(error: &(dyn Error + 'static)) -> bool {
+    causes(error).any(|cause| {
+        cause
+            .downcast_ref::<hyper_util::client::legacy::Error>()
+            .is_some_and(hyper_util::client::legacy::Error::is_connect)
+    })
 }
 
 fn verdict<E>(error: &SdkError<E, HttpResponse>, is_central: bool) -> (PortErrorKind, Sent)

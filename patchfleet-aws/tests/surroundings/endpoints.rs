@@ -249,6 +249,25 @@ fn a_host_that_is_not_found_is_named_with_the_region() {
 }
 
 #[test]
+fn a_connection_that_breaks_is_not_told_as_an_address_that_cannot_be_reached() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    // AWS may have taken a request of which nobody hears again.
+    std::thread::spawn(move || {
+        for connection in listener.incoming() {
+            let mut head = [0];
+            let _ = std::io::Read::read(&mut connection.unwrap(), &mut head);
+        }
+    });
+    let said = says_with(&[("AWS_ENDPOINT_URL", &endpoint)]);
+    assert!(
+        said.starts_with("caller unavailable: GetCallerIdentity in us-east-1 failed"),
+        "{said}"
+    );
+    assert!(!said.contains("could not be reached"), "{said}");
+}
+
+#[test]
 fn an_endpoint_that_is_empty_or_no_url_is_refused_by_the_name_of_its_variable() {
     for variable in [
         "AWS_ENDPOINT_URL",

@@ -3,7 +3,7 @@
 
 use super::regions::{self, Listed, Statuses};
 use crate::census::{Answered, Answers, Question};
-use crate::id::{AccountId, Location};
+use crate::id::{AccountId, Location, Region};
 use crate::port::{BoxFuture, Directory, PortResult};
 use crate::request::{Regions, Targets};
 use futures_util::future::{Either, select};
@@ -27,7 +27,12 @@ pub(super) struct Reader<'a> {
     seen: BTreeSet<AccountId>,
     accounts: VecDeque<(AccountId, Scope)>,
     locations: VecDeque<Location>,
-    asked: FuturesUnordered<BoxFuture<'a, Heard>>,
+    /// The Regions that the request lists and no account has named so far. One that nobody names refuses the request, so
+    /// no location is asked until all are named.
+    unnamed: BTreeSet<&'a Region>,
+    /// The calls under way: accounts that are asked for their Regions, and locations for their nodes.
+    listing: FuturesUnordered<BoxFuture<'a, Heard>>,
+    asking: FuturesUnordered<BoxFuture<'a, Heard>>,
     listed: Listed,
     answers: Answers,
 }
@@ -62,7 +67,12 @@ impl<'a> Reader<'a> {
             seen: BTreeSet::new(),
             accounts: VecDeque::new(),
             locations: VecDeque::new(),
-            asked: FuturesUnordered::new(),
+            unnamed: match &targets.regions {
+                Regions::List(regions) => regions.iter().collect(),
+                Regions::AllEnabled => BTreeSet::new(),
+            },
+            listing: FuturesUnordered::new(),
+            asking: FuturesUnordered::new(),
             listed: Listed::default(),
             answers: Answers::default(),
         }
@@ -75,18 +85,27 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Asks no location from now on, as the request is refused. Calls under way are given up. Regions are read all the
+    /// same, because they tell what else is wrong with the request.
+    pub(super) fn ask_no_location(&mut self) {
+        self.question = None;
+        self.locations.clear();
+        self.asking.clear();
+    }
+
     /// Waits for `work`, and goes on reading meanwhile.
     pub(super) async fn beside<T>(&mut self, work: impl Future<Output = T>) -> T {
         let mut work = pin!(work);
         loop {
             self.ask();
-            if self.asked.is_empty() {
+            if self.under_way() == 0 {
                 return work.await;
             }
-            match select(work.as_mut(), self.asked.next()).await {
+            let heard = match select(work.as_mut(), pin!(self.next())).await {
                 Either::Left((done, _)) => return done,
-                Either::Right((heard, _)) => self.hear(heard),
-            }
+                Either::Right((heard, _)) => heard,
+            };
+            self.hear(heard);
         }
     }
 
@@ -94,39 +113,66 @@ impl<'a> Reader<'a> {
     pub(super) async fn finish(mut self) -> (Listed, Answers) {
         loop {
             self.ask();
-            match self.asked.next().await {
+            match self.next().await {
                 Some(heard) => self.hear(Some(heard)),
                 None => return (self.listed, self.answers),
             }
         }
     }
 
+    fn under_way(&self) -> usize {
+        self.listing.len().saturating_add(self.asking.len())
+    }
+
+    /// The next answer; `None` if no call is under way.
+    async fn next(&mut self) -> Option<Heard> {
+        match (self.listing.is_empty(), self.asking.is_empty()) {
+            (_, true) => self.listing.next().await,
+            (true, false) => self.asking.next().await,
+            (false, false) => {
+                select(self.listing.next(), self.asking.next())
+                    .await
+                    .factor_first()
+                    .0
+            }
+        }
+    }
+
     /// Asks as much as may be asked at once. Accounts come first, because locations follow from them.
     fn ask(&mut self) {
-        while self.asked.len() < self.concurrency {
-            let call = if let Some((account, scope)) = self.accounts.pop_front() {
+        while self.under_way() < self.concurrency {
+            if let Some((account, scope)) = self.accounts.pop_front() {
                 let directory = self.directory;
-                async move {
+                let call = async move {
                     let statuses = regions::list(directory, &account).await;
                     Heard::Regions(account, scope, statuses)
-                }
-                .boxed()
-            } else if let (Some(question), Some(location)) = (self.question, self.locations.pop_front()) {
-                async move {
+                };
+                self.listing.push(call.boxed());
+            } else if let (Some(question), Some(location)) = (self.question, self.next_location()) {
+                let call = async move {
                     let answered = question.ask(&location).await;
                     Heard::Location(location, answered)
-                }
-                .boxed()
+                };
+                self.asking.push(call.boxed());
             } else {
                 return;
-            };
-            self.asked.push(call);
+            }
+        }
+    }
+
+    fn next_location(&mut self) -> Option<Location> {
+        match self.unnamed.is_empty() {
+            true => self.locations.pop_front(),
+            false => None,
         }
     }
 
     fn hear(&mut self, heard: Option<Heard>) {
         match heard {
             Some(Heard::Regions(account, scope, statuses)) => {
+                if let Ok(statuses) = &statuses {
+                    self.unnamed.retain(|region| !statuses.contains_key(*region));
+                }
                 if scope == Scope::Locations && self.question.is_some() {
                     self.want(&account, statuses.as_ref().ok());
                 }

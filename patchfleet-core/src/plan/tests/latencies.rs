@@ -2,7 +2,7 @@
 
 use super::helpers::attended;
 use crate::id::{AccountId, DocumentName, Location, NodeId, OrgParent, OuId};
-use crate::plan::{Options, Plan, make};
+use crate::plan::{Options, Plan, PlanError, make};
 use crate::port::{
     AccountView, BoxFuture, Caller, Directory, DocumentVersion, DocumentView, Documents, Inventory,
     ManagedNode, MemberPage, Page, PageToken, PingStatus, PlacedAccount, PortResult, RegionView, Resolution,
@@ -166,6 +166,16 @@ fn everything() -> PatchRequest {
 
 /// The plan of all of it, the calls that it took one after the other, and the most calls at once.
 fn planned(world: &World, concurrency: usize) -> (Plan, usize, usize) {
+    let (plan, steps, most_at_once) = made(world, concurrency, &everything());
+    (plan.unwrap(), steps, most_at_once)
+}
+
+/// What becomes of a request, the calls that it took one after the other, and the most calls at once.
+fn made(
+    world: &World,
+    concurrency: usize,
+    request: &PatchRequest,
+) -> (Result<Plan, PlanError>, usize, usize) {
     let slow = Slow {
         world,
         now: AtomicUsize::new(0),
@@ -177,8 +187,7 @@ fn planned(world: &World, concurrency: usize) -> (Plan, usize, usize) {
         concurrency,
         ..attended()
     };
-    let request = everything();
-    let mut plan = pin!(make(&slow, &slow, &slow, &request, &options));
+    let mut plan = pin!(make(&slow, &slow, &slow, request, &options));
     let mut context = Context::from_waker(Waker::noop());
     for step in 0..10_000 {
         slow.now.store(step, Ordering::Relaxed);
@@ -186,7 +195,7 @@ fn planned(world: &World, concurrency: usize) -> (Plan, usize, usize) {
         // Whoever is woken at this step may have to be polled some times before all its calls are made.
         while quiet < 30 {
             if let Poll::Ready(plan) = plan.as_mut().poll(&mut context) {
-                return (plan.unwrap(), step, slow.most_at_once.load(Ordering::Relaxed));
+                return (plan, step, slow.most_at_once.load(Ordering::Relaxed));
             }
             let now = slow.made.load(Ordering::Relaxed);
             quiet = if now == made { quiet + 1 } else { 0 };
@@ -243,6 +252,41 @@ fn what_is_asked_early_changes_neither_the_plan_nor_the_number_of_calls_nor_how_
     }
     assert_eq!(answers[0], answers[1]);
     assert_eq!(answers[1], answers[2]);
+}
+
+#[test]
+fn a_target_that_is_not_there_is_told_without_a_census() {
+    let world = organization(3);
+    let request = request(json!({
+        "resource_group": "Web", "regions": REGIONS, "accounts": [CENTRAL, "500000000000", "999999999999"],
+    }));
+    assert!(wait(make(&world, &world, &world, &request, &attended())).is_err());
+    assert_eq!((world.calls("regions") > 0, world.calls("members")), (true, 0));
+}
+
+#[test]
+fn a_region_that_no_account_has_is_told_without_a_census() {
+    let world = organization(50);
+    let request = request(json!({
+        "resource_group": "Web", "regions": ["eu-west-1", "eu-wset-1"], "accounts": [ROOT], "include_child_ous": true,
+    }));
+    assert!(wait(make(&world, &world, &world, &request, &attended())).is_err());
+    assert_eq!((world.calls("regions") > 0, world.calls("members")), (true, 0));
+}
+
+#[test]
+fn once_a_unit_is_known_to_be_missing_no_further_location_is_asked() {
+    let world = organization(60);
+    let request = request(json!({
+        "resource_group": "Web", "regions": "all-enabled", "accounts": [ROOT, "ou-ab12-missing0"],
+        "include_child_ous": true,
+    }));
+    assert!(made(&world, 4, &request).0.is_err());
+    let asked = world.calls("members");
+    assert!(
+        asked < 60,
+        "{asked} of 120 locations, asked while the organization was listed"
+    );
 }
 
 #[test]
