@@ -207,15 +207,7 @@ fn unresolved() -> World {
         let timeout = vec!["3600".to_owned()];
         unit.start.parameters.insert("TimeoutSeconds".to_owned(), timeout);
     }
-    let mut first = ByHand::new(whole_life(&world, 1));
-    while !world
-        .events()
-        .iter()
-        .any(|event| matches!(event, Event::StartIntended { .. }))
-    {
-        assert!(!first.poll());
-    }
-    drop(first);
+    killed_once(&world, is_intended);
     world
 }
 

@@ -1,9 +1,9 @@
 //! A log that loses what was read from it ends the driver, which starts nothing on its own memory.
 
 use super::world::*;
+use super::wrapped::log_within;
 use crate::campaign::{Appended, CampaignLog, LogKey};
 use crate::campaign::{DriveError, MemoryLog, Record};
-use crate::id::{CampaignId, RequestName};
 use crate::port::*;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,17 +33,7 @@ impl CampaignLog for Forgetful {
         self.0.read(key, from)
     }
 
-    fn keys(&self) -> BoxFuture<'_, PortResult<Vec<LogKey>>> {
-        self.0.keys()
-    }
-
-    fn request_name(&self, campaign: CampaignId) -> BoxFuture<'_, PortResult<Option<RequestName>>> {
-        self.0.request_name(campaign)
-    }
-
-    fn last(&self, key: &LogKey) -> BoxFuture<'_, PortResult<Option<Record>>> {
-        self.0.last(key)
-    }
+    log_within!(0: keys request_name last);
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! An answer that comes so late that the unit is begun again meanwhile.
 
 use super::world::*;
+use super::wrapped::automation_within;
 use crate::campaign::{Driver, Event};
-use crate::id::{ClientToken, DocumentName, ExecutionId, Location, NodeId, UnitId};
+use crate::id::{ExecutionId, NodeId, UnitId};
 use crate::outcome::FinishedOutcome;
 use crate::port::*;
 use crate::request::Selector;
@@ -29,19 +30,6 @@ impl Late {
 }
 
 impl Automation for Late {
-    fn start(&self, request: &StartRequest, token: ClientToken) -> BoxFuture<'_, PortResult<ExecutionId>> {
-        self.aws.start(request, token)
-    }
-
-    fn find(
-        &self,
-        document: &DocumentName,
-        tag_key: &str,
-        page: Option<PageToken>,
-    ) -> BoxFuture<'_, PortResult<Page<ExecutionId>>> {
-        self.aws.find(document, tag_key, page)
-    }
-
     fn execution(&self, id: &ExecutionId) -> BoxFuture<'_, PortResult<ExecutionView>> {
         let id = id.clone();
         async move {
@@ -64,26 +52,7 @@ impl Automation for Late {
         .boxed()
     }
 
-    fn steps(&self, id: &ExecutionId, page: Option<PageToken>) -> BoxFuture<'_, PortResult<Page<StepView>>> {
-        self.aws.steps(id, page)
-    }
-
-    fn child(&self, location: &Location, id: &ExecutionId) -> BoxFuture<'_, PortResult<ChildView>> {
-        self.aws.child(location, id)
-    }
-
-    fn children(
-        &self,
-        location: &Location,
-        id: &ExecutionId,
-        page: Option<PageToken>,
-    ) -> BoxFuture<'_, PortResult<Page<ExecutionId>>> {
-        self.aws.children(location, id, page)
-    }
-
-    fn stop(&self, id: &ExecutionId, kind: StopType) -> BoxFuture<'_, PortResult<()>> {
-        self.aws.stop(id, kind)
-    }
+    automation_within!(aws: start find steps child children stop);
 }
 
 /// Two units in two accounts that name their nodes. A node of the first one is stopped, so Run Command refuses its
@@ -136,13 +105,10 @@ fn what_is_told_late_of_an_earlier_attempt_is_not_taken_for_the_one_that_runs() 
         }
         two.run(world.campaign()).await
     });
-    for _ in 0..1_000_000 {
-        first.poll();
-        second.poll();
-        if is_begun_again(&world) {
-            break;
-        }
-    }
+    second.until(|| {
+        assert!(!first.poll());
+        is_begun_again(&world)
+    });
     drop(second);
     assert_eq!(late.starts_in_the_first_account(), 2);
     let state = first.end();

@@ -2,8 +2,8 @@
 
 use super::starting::outcomes;
 use super::world::*;
+use super::wrapped::log_within;
 use crate::campaign::{Appended, CampaignLog, Driver, Event, LogKey, MemoryLog, Record, State};
-use crate::id::{CampaignId, RequestName};
 use crate::outcome::{FinishedOutcome, LocationOutcome};
 use crate::port::{BoxFuture, Clock as _, PortError, PortErrorKind, PortResult};
 use crate::request::RunbookPin;
@@ -95,21 +95,7 @@ impl CampaignLog for Slow {
         appended
     }
 
-    fn read(&self, key: &LogKey, from: u64) -> BoxFuture<'_, PortResult<Vec<Record>>> {
-        self.log.read(key, from)
-    }
-
-    fn keys(&self) -> BoxFuture<'_, PortResult<Vec<LogKey>>> {
-        self.log.keys()
-    }
-
-    fn request_name(&self, campaign: CampaignId) -> BoxFuture<'_, PortResult<Option<RequestName>>> {
-        self.log.request_name(campaign)
-    }
-
-    fn last(&self, key: &LogKey) -> BoxFuture<'_, PortResult<Option<Record>>> {
-        self.log.last(key)
-    }
+    log_within!(log: read keys request_name last);
 }
 
 /// Runs the campaign while the log takes 20 minutes for its first start, in which this happens as well.

@@ -17,12 +17,8 @@ fn well() -> Script {
 fn one_begun(first: Script) -> World {
     let mut world = World::new(&[&[("us-east-1", first)], &[("us-west-1", well())]], 2, 0);
     world.one_place_each();
-    let mut dies = ByHand::new(whole_life(&world, 1));
     let is_started = |event: &Event| matches!(event, Event::Started { .. });
-    while !world.events().iter().any(is_started) {
-        assert!(!dies.poll());
-    }
-    drop(dies);
+    killed_once(&world, |world| world.events().iter().any(is_started));
     assert_eq!(world.executions().len(), 1);
     world.clock.advance(SignedDuration::from_secs(55));
     world

@@ -247,11 +247,7 @@ fn what_is_found_after_the_cutoff_was_sent_with_the_time_that_it_was_planned_wit
     let mut world = world();
     let cutoff = world.clock.now() + SignedDuration::from_hours(8);
     world.cut_off(cutoff);
-    let mut first = ByHand::new(whole_life(&world, 1));
-    while world.executions().is_empty() {
-        assert!(!first.poll());
-    }
-    drop(first);
+    killed_once(&world, |world| !world.executions().is_empty());
     world.log.cut(&LogKey::Campaign(world.campaign()), 2);
     world.clock.advance(SignedDuration::from_hours(3));
     let state = finish(world.driver(2).run(world.campaign())).unwrap();

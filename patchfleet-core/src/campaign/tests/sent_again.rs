@@ -39,11 +39,7 @@ fn a_person_has_it_sent_again_with_the_same_bytes_and_token_and_the_rest_is_begu
 fn what_aws_shows_by_then_is_followed_and_not_sent_again() {
     let mut world = world();
     aws_is(&mut world, 7_200, 10);
-    let mut first = ByHand::new(whole_life(&world, 1));
-    while world.executions().is_empty() {
-        assert!(!first.poll());
-    }
-    drop(first);
+    killed_once(&world, |world| !world.executions().is_empty());
     world.clock.advance(HOUR);
     let open = finish(whole_life(&world, 2)).unwrap_err();
     assert!(matches!(open, DriveError::Unresolved { .. }), "{open}");

@@ -5,8 +5,9 @@ use super::once::{assert_all_well, world};
 use super::sent_again::assert_sent_once_by_two;
 use super::unresolved::{aws_is, left_in};
 use super::world::*;
+use super::wrapped::{automation_within, log_within};
 use crate::campaign::{Appended, CampaignLog, Driver, Event, LogKey, MemoryLog, Record};
-use crate::id::{CampaignId, ClientToken, DocumentName, ExecutionId, Location, RequestName};
+use crate::id::{ClientToken, DocumentName, ExecutionId};
 use crate::outcome::FinishedOutcome;
 use crate::port::*;
 use futures_util::FutureExt as _;
@@ -59,30 +60,7 @@ impl Automation for AtOnce {
         .boxed()
     }
 
-    fn execution(&self, id: &ExecutionId) -> BoxFuture<'_, PortResult<ExecutionView>> {
-        self.aws.execution(id)
-    }
-
-    fn steps(&self, id: &ExecutionId, page: Option<PageToken>) -> BoxFuture<'_, PortResult<Page<StepView>>> {
-        self.aws.steps(id, page)
-    }
-
-    fn child(&self, location: &Location, id: &ExecutionId) -> BoxFuture<'_, PortResult<ChildView>> {
-        self.aws.child(location, id)
-    }
-
-    fn children(
-        &self,
-        location: &Location,
-        id: &ExecutionId,
-        page: Option<PageToken>,
-    ) -> BoxFuture<'_, PortResult<Page<ExecutionId>>> {
-        self.aws.children(location, id, page)
-    }
-
-    fn stop(&self, id: &ExecutionId, kind: StopType) -> BoxFuture<'_, PortResult<()>> {
-        self.aws.stop(id, kind)
-    }
+    automation_within!(aws: execution steps child children stop);
 }
 
 /// An AWS that shows a tag after a minute and remembers no client token.
@@ -129,21 +107,7 @@ impl CampaignLog for Late {
         .boxed()
     }
 
-    fn read(&self, key: &LogKey, from: u64) -> BoxFuture<'_, PortResult<Vec<Record>>> {
-        self.log.read(key, from)
-    }
-
-    fn keys(&self) -> BoxFuture<'_, PortResult<Vec<LogKey>>> {
-        self.log.keys()
-    }
-
-    fn request_name(&self, campaign: CampaignId) -> BoxFuture<'_, PortResult<Option<RequestName>>> {
-        self.log.request_name(campaign)
-    }
-
-    fn last(&self, key: &LogKey) -> BoxFuture<'_, PortResult<Option<Record>>> {
-        self.log.last(key)
-    }
+    log_within!(log: read keys request_name last);
 }
 
 #[test]
@@ -167,15 +131,10 @@ fn a_start_that_another_driver_has_sent_while_the_log_did_not_answer_is_not_sent
         one.begin(world.campaign(), &world.plan).await.unwrap();
         one.run(world.campaign()).await.unwrap()
     });
-    let is_intended = |event: &Event| matches!(event, Event::StartIntended { .. });
-    while !world.events().iter().any(is_intended) {
-        first.poll();
-    }
+    first.until(|| is_intended(&world));
     // Another driver waits for two minutes and sends it. Its execution has no tag yet that AWS shows.
     let mut second = ByHand::new(async { two.run(world.campaign()).await.unwrap() });
-    while world.executions().is_empty() {
-        assert!(!second.poll());
-    }
+    second.until(|| !world.executions().is_empty());
     may_answer.store(true, Ordering::Relaxed);
     let (state, _) = both_ends(first, second);
     assert_all_well(&world, &state, "the log answered after three minutes");

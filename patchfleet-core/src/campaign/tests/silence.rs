@@ -168,11 +168,7 @@ fn who_has_results_read_again_hears_that_those_of_before_cannot_be_read() {
 fn who_goes_on_with_a_start_that_has_no_answer_hears_at_once_until_when_it_is_looked_for() {
     let world = World::new(&[&[("us-east-1", Script::Nodes(vec![Node::well(1)]))]], 1, 0);
     // AWS took it, and the process died.
-    let mut first = ByHand::new(whole_life(&world, 1));
-    while world.executions().is_empty() {
-        assert!(!first.poll());
-    }
-    drop(first);
+    killed_once(&world, |world| !world.executions().is_empty());
     *world.aws.hidden.lock().unwrap() = SignedDuration::from_secs(100);
     let from = world.clock.now();
     let (state, told) = heard(&world, async |driver| driver.run(world.campaign()).await);

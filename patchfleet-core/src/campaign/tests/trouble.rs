@@ -1,10 +1,11 @@
 //! Trouble of any kind is told before a person begins to wonder, and not again and again.
 
 use super::world::*;
+use super::wrapped::log_within;
 use crate::campaign::{
     Appended, CampaignLog, DriveError, Driver, LogKey, NodeRows, Notice, Notices, Record, SILENT_FOR, State,
 };
-use crate::id::{CampaignId, Location, RequestName};
+use crate::id::{CampaignId, Location};
 use crate::outcome::{FinishedOutcome, NodeRow};
 use crate::port::{BoxFuture, Clock, PortError, PortErrorKind, PortResult};
 use jiff::{SignedDuration, Timestamp};
@@ -40,21 +41,7 @@ impl CampaignLog for Full<Arc<dyn CampaignLog>> {
         }
     }
 
-    fn read(&self, key: &LogKey, from: u64) -> BoxFuture<'_, PortResult<Vec<Record>>> {
-        self.inner.read(key, from)
-    }
-
-    fn keys(&self) -> BoxFuture<'_, PortResult<Vec<LogKey>>> {
-        self.inner.keys()
-    }
-
-    fn request_name(&self, campaign: CampaignId) -> BoxFuture<'_, PortResult<Option<RequestName>>> {
-        self.inner.request_name(campaign)
-    }
-
-    fn last(&self, key: &LogKey) -> BoxFuture<'_, PortResult<Option<Record>>> {
-        self.inner.last(key)
-    }
+    log_within!(inner: read keys request_name last);
 }
 
 impl NodeRows for Full<Arc<dyn NodeRows>> {

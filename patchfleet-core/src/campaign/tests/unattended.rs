@@ -251,12 +251,7 @@ fn what_a_person_has_sent_again_is_sent_and_nothing_else_of_what_nobody_drove() 
     let world = World::new(&[&[("us-east-1", well())], &[("us-east-1", well())]], 2, 2);
     let campaign = world.campaign();
     // The first start is in the log and was not sent. It is unresolved an hour later, while the second runs nowhere.
-    let mut first = ByHand::new(whole_life(&world, 1));
-    let is_intended = |event: &Event| matches!(event, Event::StartIntended { .. });
-    while !world.events().iter().any(is_intended) {
-        assert!(!first.poll());
-    }
-    drop(first);
+    killed_once(&world, is_intended);
     world.clock.advance(SignedDuration::from_hours(1));
     let key = LogKey::Campaign(campaign);
     let mut state = State::from_records(&world.records()).unwrap();

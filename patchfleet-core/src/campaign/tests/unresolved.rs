@@ -39,15 +39,7 @@ pub(super) fn left(at_once: u32, errors: u32) -> (World, DriveError) {
 }
 
 pub(super) fn left_in(world: World) -> (World, DriveError) {
-    let mut first = ByHand::new(whole_life(&world, 1));
-    while !world
-        .events()
-        .iter()
-        .any(|event| matches!(event, Event::StartIntended { .. }))
-    {
-        assert!(!first.poll());
-    }
-    drop(first);
+    killed_once(&world, is_intended);
     assert_eq!(world.executions().len(), 0);
     world.clock.advance(HOUR);
     let open = finish(whole_life(&world, 2)).unwrap_err();
@@ -185,11 +177,7 @@ fn a_driver_that_comes_again_looks_once_more_and_sends_nothing() {
 fn what_aws_shows_late_is_found_without_a_person() {
     let mut world = world();
     aws_is(&mut world, 7_200, 10);
-    let mut first = ByHand::new(whole_life(&world, 1));
-    while world.executions().is_empty() {
-        assert!(!first.poll());
-    }
-    drop(first);
+    killed_once(&world, |world| !world.executions().is_empty());
     world.clock.advance(HOUR);
     finish(whole_life(&world, 2)).unwrap_err();
     aws_is(&mut world, 5, 10);

@@ -1,10 +1,11 @@
 //! The world of a test: the small AWS, a log and rows that may fail, and a plan.
 
 pub(crate) use super::aws::*;
+pub(crate) use super::by_hand::*;
 use crate::budget::RateControl;
 use crate::campaign::fire::FirePorts;
 use crate::campaign::{Appended, CampaignLog, LogKey, NodeRows};
-use crate::campaign::{DriveError, Driver, Event, MemoryLog, MemoryRows, Notices, Record, State};
+use crate::campaign::{Driver, Event, MemoryLog, MemoryRows, Notices, Record, State};
 use crate::census::NodeCounts;
 use crate::id::{CampaignId, Location, NodeId, NodeSet, RequestName, UnitId, WriterId};
 use crate::outcome::NodeRow;
@@ -14,10 +15,7 @@ use crate::request::*;
 use crate::runbook;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
 use uuid::Uuid;
 
 /// A [`MemoryLog`] whose calls fail when the chaos says so.
@@ -398,79 +396,4 @@ fn plan(locations: Vec<PlannedLocation>, requests: Vec<StartRequest>, at_once: u
         add_unit(&mut plan, request, None);
     }
     plan
-}
-
-/// A future that is polled by hand.
-pub(crate) struct ByHand<'a, T>(
-    Option<Pin<Box<dyn Future<Output = T> + 'a>>>,
-    pub(crate) Option<T>,
-);
-
-impl<'a, T> ByHand<'a, T> {
-    pub(crate) fn new(future: impl Future<Output = T> + 'a) -> Self {
-        Self(Some(Box::pin(future)), None)
-    }
-
-    /// Polls it once; whether it is over.
-    pub(crate) fn poll(&mut self) -> bool {
-        if let Some(future) = &mut self.0
-            && let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(Waker::noop()))
-        {
-            self.1 = Some(output);
-            self.0 = None;
-        }
-        self.0.is_none()
-    }
-
-    /// Polls it to its end. What never ends fails the test.
-    pub(crate) fn end(mut self) -> T {
-        for _ in 0..1_000_000 {
-            if self.poll() {
-                return self.1.unwrap();
-            }
-        }
-        panic!("it never ends");
-    }
-}
-
-/// Everything that one driver does: it begins the campaign and runs it to its end.
-pub(crate) async fn whole_life(world: &World, writer: u128) -> Result<State, DriveError> {
-    let driver = world.driver(writer);
-    driver.begin(world.campaign(), &world.plan).await?;
-    driver.run(world.campaign()).await
-}
-
-/// The ends of two futures that are polled alternately. One without an end fails the test.
-pub(crate) fn both_ends<T, U>(mut one: ByHand<'_, T>, mut two: ByHand<'_, U>) -> (T, U) {
-    for _ in 0..1_000_000 {
-        if one.poll() & two.poll() {
-            return (one.1.unwrap(), two.1.unwrap());
-        }
-    }
-    panic!("one of them never ends");
-}
-
-/// [`both_ends`], after these turns. Each says whether it is the first one's, and how often that is polled.
-pub(crate) fn in_turns<T, U>(
-    mut one: ByHand<'_, T>,
-    mut two: ByHand<'_, U>,
-    turns: impl IntoIterator<Item = (bool, usize)>,
-) -> (T, U) {
-    for (first, polls) in turns {
-        let _ = match first {
-            true => (0..polls).any(|_| one.poll()),
-            false => (0..polls).any(|_| two.poll()),
-        };
-    }
-    both_ends(one, two)
-}
-
-/// The ends of two drivers that run at once, in these turns.
-pub(crate) fn two_whole_lives(
-    world: &World,
-    turns: impl IntoIterator<Item = (bool, usize)>,
-) -> (State, State) {
-    let [one, two] = [1, 2].map(|writer| ByHand::new(whole_life(world, writer)));
-    let (one, two) = in_turns(one, two, turns);
-    (one.unwrap(), two.unwrap())
 }
