@@ -32,88 +32,38 @@ pub(super) async fn has(
 }
 
 pub(super) async fn newest_win(place: &dyn Place) -> Verdict {
-    let (one, other) = (open(place).await?, open(place).await?);
+    let (mut one, mut other) = (open(place).await?, open(place).await?);
     let (of, at) = (campaign(1), location("111122223333", "us-east-1")?);
-    let done = vec![
+    let done = [
         row("i-00000001", NodeOutcome::Done, "")?,
         row("i-00000002", NodeOutcome::Failed, "first put")?,
     ];
-    let second = vec![row("i-00000002", NodeOutcome::Done, "second put")?];
-    let newer = vec![row("i-00000003", NodeOutcome::Lost, "newer attempt")?];
-    let late = "putting rows";
-    one.rows.put(of, &at, 2, done.clone()).await.told(late)?;
-    other.rows.put(of, &at, 2, done.clone()).await.told(late)?;
-    has(
-        one.rows.as_ref(),
-        of,
-        &at,
-        &done,
-        "after the same rows were put twice",
-    )
-    .await?;
-    other.rows.put(of, &at, 2, second.clone()).await.told(late)?;
-    has(
-        one.rows.as_ref(),
-        of,
-        &at,
-        &second,
-        "after other rows of the same attempt",
-    )
-    .await?;
-    one.rows
-        .put(of, &at, 1, done.clone())
-        .await
-        .told("putting rows of an older attempt")?;
-    has(
-        other.rows.as_ref(),
-        of,
-        &at,
-        &second,
-        "after rows of an older attempt",
-    )
-    .await?;
-    other.rows.put(of, &at, 10, newer.clone()).await.told(late)?;
-    has(
-        one.rows.as_ref(),
-        of,
-        &at,
-        &newer,
-        "after rows of a newer attempt",
-    )
-    .await?;
-    one.rows
-        .put(of, &at, 9, done)
-        .await
-        .told("putting rows of an older attempt")?;
-    has(
-        other.rows.as_ref(),
-        of,
-        &at,
-        &newer,
-        "after rows of attempt 9, where 10 was",
-    )
-    .await?;
-    one.rows.put(of, &at, 11, vec![]).await.told(late)?;
-    has(
-        other.rows.as_ref(),
-        of,
-        &at,
-        &[],
-        "after a newer attempt without rows",
-    )
-    .await?;
-    one.rows
-        .put(of, &at, 10, newer)
-        .await
-        .told("putting rows of an older attempt")?;
-    has(
-        other.rows.as_ref(),
-        of,
-        &at,
-        &[],
-        "after rows of an older attempt than one without rows",
-    )
-    .await?;
+    let second = [row("i-00000002", NodeOutcome::Done, "second put")?];
+    let newer = [row("i-00000003", NodeOutcome::Lost, "newer attempt")?];
+    let puts: [(u32, &[NodeRow], &[NodeRow], &str); 8] = [
+        (2, &done, &done, "after rows were put"),
+        (2, &done, &done, "after the same rows were put twice"),
+        (2, &second, &second, "after other rows of the same attempt"),
+        (1, &done, &second, "after rows of an older attempt"),
+        (10, &newer, &newer, "after rows of a newer attempt"),
+        (9, &done, &newer, "after rows of attempt 9, where 10 was"),
+        (11, &[], &[], "after a newer attempt without rows"),
+        (
+            10,
+            &newer,
+            &[],
+            "after rows of an older attempt than one without rows",
+        ),
+    ];
+    for (attempt, put, want, when) in puts {
+        let putting = format!("putting rows of attempt {attempt}");
+        one.rows
+            .put(of, &at, attempt, put.to_vec())
+            .await
+            .told(&putting)?;
+        has(other.rows.as_ref(), of, &at, want, when).await?;
+        std::mem::swap(&mut one, &mut other);
+    }
     Ok(true)
 }
 
