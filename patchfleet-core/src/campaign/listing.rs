@@ -23,11 +23,12 @@ pub struct CampaignSummary {
     pub request: RequestName,
     /// When its plan was written down.
     pub planned_at: Timestamp,
-    /// When its last record was appended.
+    /// When its last record was appended, by the clock of whoever appended it.
     pub last_at: Timestamp,
     /// Who appended it. Each process that writes into a log has an id of its own.
     pub last_writer: WriterId,
     /// When somebody last drove it, as far as its log tells: its last record that shows a driver to whom AWS answered.
+    /// It is by that driver's clock.
     pub driven_at: Timestamp,
     /// How it ended; `None` while it is open.
     pub finished: Option<FinishedOutcome>,
@@ -108,9 +109,9 @@ async fn summary(
         campaign,
         request: state.plan().request.name.clone(),
         planned_at: state.planned_at(),
-        last_at: state.last_at(),
+        last_at: state.last_record_at(),
         last_writer: state.last_writer(),
-        driven_at: state.driven_at(),
+        driven_at: state.last_sign_at(),
         finished: state.finished().map(|(outcome, _)| outcome),
         name_taken_by: state.name_taken_by(),
         holds: state.holds(now.max(state.last_at())),

@@ -72,9 +72,12 @@ pub struct State {
     places: BTreeMap<Location, Place>,
     planned_at: Timestamp,
     last_at: Timestamp,
-    last_writer: WriterId,
+    /// The last record's own time and writer.
+    last_record: (Timestamp, WriterId),
     /// When it was last driven; `None`: by a clock that is ahead, so nobody knows.
     driven_at: Option<Timestamp>,
+    /// The own time of the last record that shows a driver.
+    last_sign_at: Timestamp,
     chain: Chain,
     units: BTreeMap<UnitId, UnitState>,
     runbook: Option<(RunbookChange, String)>,
@@ -138,8 +141,9 @@ impl State {
             places: BTreeMap::new(),
             planned_at: first.at,
             last_at: Timestamp::MIN,
-            last_writer: first.writer,
+            last_record: (first.at, first.writer),
             driven_at: None,
+            last_sign_at: first.at,
             chain: Chain::of(&LogKey::Campaign(campaign)),
             units: plan
                 .units
@@ -201,10 +205,11 @@ impl State {
     pub(super) fn take(&mut self, record: &Record, placed: Placed) -> Result<(), StateError> {
         self.chain.take(record)?;
         self.last_at = self.last_at.max(placed.at);
-        self.last_writer = record.writer;
+        self.last_record = (record.at, record.writer);
         let shows_a_driver = record.seq == 0 || record.events.iter().any(Event::is_sign_of_life);
         if shows_a_driver {
             self.driven_at = self.driven_at.max(placed.not_before);
+            self.last_sign_at = record.at;
         }
         for event in &record.events {
             let about = self.about(event);
@@ -287,16 +292,31 @@ impl State {
         self.planned_at
     }
 
-    /// When the last record was appended.
+    /// When the last record was appended. It is never earlier than the record before it: where clocks differ, the
+    /// latest time of any record counts.
     #[must_use]
     pub fn last_at(&self) -> Timestamp {
         self.last_at
     }
 
+    /// When the last record was appended, by the clock of whoever appended it. It may be earlier than
+    /// [`last_at`](Self::last_at), if an earlier record is of a clock that is ahead.
+    #[must_use]
+    pub fn last_record_at(&self) -> Timestamp {
+        self.last_record.0
+    }
+
     /// Who appended the last record. Each process that writes into a log has an id of its own.
     #[must_use]
     pub fn last_writer(&self) -> WriterId {
-        self.last_writer
+        self.last_record.1
+    }
+
+    /// When it was last seen to be driven, by the clock of whoever drove it: the own time of the last record that shows
+    /// a driver. [`driven_at`](Self::driven_at) is by one's own clock.
+    #[must_use]
+    pub(crate) fn last_sign_at(&self) -> Timestamp {
+        self.last_sign_at
     }
 
     /// When it was last driven, as far as the log tells: the last record that shows a driver to whom AWS

@@ -250,3 +250,32 @@ fn nothing_more_is_begun_of_a_campaign_if_a_wrong_clock_hides_for_how_long_it_wa
     assert_eq!(world.executions().len(), 2);
     assert_eq!(state.finished().unwrap().0, FinishedOutcome::Succeeded);
 }
+
+#[test]
+fn a_listing_joins_no_writer_with_the_time_of_another_whose_clock_was_ahead() {
+    let world = killed_after(120, HOUR).unwrap();
+    world.clock.advance(SignedDuration::from_mins(3));
+    let (right, _) = driver(&world, 2, SignedDuration::ZERO);
+    let listed = finish(async {
+        let mut drive = right.open(world.campaign()).await.unwrap();
+        while world.records().last().unwrap().writer != right.writer {
+            drive.step().await.unwrap();
+        }
+        crate::campaign::campaigns(&*world.log, world.clock.now())
+            .await
+            .unwrap()
+    });
+    let summary = &listed.campaigns[0];
+    let last = world.records().pop().unwrap();
+    assert_eq!((summary.last_at, summary.last_writer), (last.at, right.writer));
+    let ago = |at| world.clock.now().duration_since(at);
+    assert!(ago(summary.last_at) < SignedDuration::from_mins(1), "{summary:?}");
+    assert!(!ago(summary.last_at).is_negative(), "{summary:?}");
+    let mut signs = world.records().into_iter();
+    let shown = signs.rfind(|record| record.seq == 0 || record.events.iter().any(Event::is_sign_of_life));
+    assert_eq!(summary.driven_at, shown.unwrap().at);
+    assert!(!ago(summary.driven_at).is_negative(), "{summary:?}");
+    // The campaign's own time never goes back.
+    let state = State::from_records(&world.records()).unwrap();
+    assert!(state.last_at() > state.last_record_at());
+}

@@ -116,7 +116,7 @@ fn going_on(state: &State, now: Timestamp) -> String {
         state.campaign(),
         state.plan().request.name,
         so_far(state.so_far()),
-        ago(state.last_at(), now),
+        ago(state.last_record_at(), now),
     )
 }
 
