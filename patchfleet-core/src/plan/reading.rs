@@ -4,7 +4,7 @@
 //! *unknown*. So each call that collecting needs is made once before. Where possible it asks for a thing
 //! that does not exist, because AWS checks the permission first.
 
-use super::Plan;
+use super::{Plan, PlannedLocation};
 use crate::census::CensusTaken;
 use crate::id::{AccountId, CommandId, ExecutionId, Location, NodeId, ParseIdError};
 use crate::port::{Automation, PortErrorKind, PortResult, ResultPorts};
@@ -81,34 +81,44 @@ pub(super) async fn tried(
         tried.add(&central, trial, "the caller");
     }
     // A location that is kept without being known may deny everything, as its request accepts.
-    let mut first: BTreeMap<&AccountId, Location> = BTreeMap::new();
+    let mut first: BTreeMap<&AccountId, &PlannedLocation> = BTreeMap::new();
     for planned in plan.locations.iter().filter(|planned| planned.kept.is_none()) {
-        first
-            .entry(&planned.account)
-            .or_insert_with(|| planned.location());
+        first.entry(&planned.account).or_insert(planned);
     }
     let nothing = &nothing;
-    let trials: Vec<(Location, Vec<Trial>)> = stream::iter(first.into_values())
+    let locations: Vec<Location> = first.values().map(|planned| planned.location()).collect();
+    let trials: Vec<Vec<Trial>> = stream::iter(locations)
         .map(|location| async move {
             let node = census.any_node(&location).unwrap_or(&nothing.node).clone();
             let calls = in_location(ports, &location, &node, nothing, &plan.request.patch);
-            let trials = all(calls).await;
-            (location, trials)
+            all(calls).await
         })
         .buffered(concurrency.max(1))
         .collect()
         .await;
-    for (location, trials) in trials {
-        let reader = if location.account == plan.central.account {
-            "the caller".to_owned()
-        } else {
-            format!("the role {}", plan.request.access.discovery_role)
-        };
-        for trial in trials {
-            tried.add(&location, trial, &reader);
-        }
+    for (planned, trials) in first.into_values().zip(trials) {
+        tried.add_location(plan, planned, trials);
     }
     tried
+}
+
+/// What AWS said, if every call was refused in a location where the census was answered a moment ago. Then no permission
+/// of a single call is missing. A role that the census used could be assumed. One that counted the nodes could also make
+/// one of these calls, `ssm:DescribeInstanceInformation`.
+fn refused_since_the_census<'a>(planned: &PlannedLocation, trials: &'a [Trial]) -> Option<&'a str> {
+    let refused: Option<Vec<(PortErrorKind, &str)>> = trials
+        .iter()
+        .map(|trial| match &trial.answer {
+            Err((kind @ (PortErrorKind::Denied | PortErrorKind::RoleNotAssumable), words)) => {
+                Some((*kind, words.as_str()))
+            }
+            _ => None,
+        })
+        .collect();
+    let refused = refused?;
+    let unassumable = |(kind, _): &(PortErrorKind, &str)| *kind == PortErrorKind::RoleNotAssumable;
+    let could = planned.nodes.is_some() || refused.iter().all(unassumable);
+    refused.first().filter(|_| could).map(|(_, words)| *words)
 }
 
 async fn in_center(automation: &dyn Automation, plan: &Plan, nothing: &Nothing) -> Vec<Trial> {
@@ -184,6 +194,31 @@ fn in_location<'a>(
 }
 
 impl Tried {
+    /// Adds what came of the calls in a location of `plan`.
+    fn add_location(&mut self, plan: &Plan, planned: &PlannedLocation, trials: Vec<Trial>) {
+        let location = planned.location();
+        let role = &plan.request.access.discovery_role;
+        if planned.account == plan.central.account {
+            for trial in trials {
+                self.add(&location, trial, "the caller");
+            }
+        } else if let Some(words) = refused_since_the_census(planned, &trials) {
+            self.denied.push(RefusalReason {
+                code: RefusalCode::ResultsUnreadable,
+                subject: planned.account.to_string(),
+                detail: format!(
+                    "the role {role} could be used in {location} while nodes were looked for, and every call is \
+                     refused now, so nothing is installed: the account's state may have changed since it was listed. \
+                     See whether the account is still active, and plan again ({words})"
+                ),
+            });
+        } else {
+            for trial in trials {
+                self.add(&location, trial, &format!("the role {role}"));
+            }
+        }
+    }
+
     fn add(&mut self, subject: impl ToString, trial: Trial, reader: &str) {
         let Err((kind, words)) = trial.answer else {
             return;
@@ -206,5 +241,63 @@ impl Tried {
             // NotFound and Invalid show that the call was allowed, and that AWS then looked for what does not exist.
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::tests::helpers::{OTHER, asked, planned, world};
+    use serde_json::json;
+
+    const ACTIONS: [&str; 3] = ["ssm:GetAutomationExecution", "ssm:ListCommands", "ssm:Describe"];
+
+    fn tried(account: &str, answers: [Result<(), PortErrorKind>; 3]) -> Vec<(String, String)> {
+        let plan = planned(
+            &world(),
+            &asked(json!({"unknown": "skip", "group_missing": "skip"})),
+        )
+        .unwrap();
+        let planned = plan.locations.iter().find(|at| at.account.as_str() == account);
+        let trials = ACTIONS.into_iter().zip(answers).map(|(action, answer)| Trial {
+            action,
+            answer: answer.map_err(|kind| (kind, "AccessDenied: no".to_owned())),
+        });
+        let mut tried = Tried::default();
+        tried.add_location(&plan, planned.unwrap(), trials.collect());
+        let denied = tried.denied.into_iter();
+        denied.map(|reason| (reason.subject, reason.detail)).collect()
+    }
+
+    #[test]
+    fn an_account_that_refuses_everything_since_the_census_is_told_once_and_not_as_missing_permissions() {
+        for kind in [PortErrorKind::RoleNotAssumable, PortErrorKind::Denied] {
+            let words = "the role AWS-SystemsManager-AutomationExecutionRole could be used in 222222222222/us-east-1 \
+                         while nodes were looked for, and every call is refused now, so nothing is installed: the \
+                         account's state may have changed since it was listed. See whether the account is still \
+                         active, and plan again (AccessDenied: no)";
+            assert_eq!(
+                tried(OTHER, [Err(kind); 3]),
+                [(OTHER.to_owned(), words.to_owned())]
+            );
+        }
+    }
+
+    #[test]
+    fn a_call_that_alone_is_denied_is_told_by_its_action() {
+        let denied = Err(PortErrorKind::Denied);
+        let told = tried(OTHER, [denied, Err(PortErrorKind::NotFound), denied]);
+        let actions: Vec<&str> = told
+            .iter()
+            .filter_map(|(_, detail)| detail.split_once("allow ")?.1.split_once(" to the role "))
+            .map(|(action, _)| action)
+            .collect();
+        assert_eq!(actions, [ACTIONS[0], ACTIONS[2]]);
+        assert!(
+            told.iter()
+                .all(|(subject, _)| subject == "222222222222/us-east-1")
+        );
+        // The caller's own account is active, since the caller is there.
+        assert_eq!(tried("111111111111", [denied; 3]).len(), 3);
     }
 }
