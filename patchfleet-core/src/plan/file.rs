@@ -13,8 +13,11 @@ const DIGEST: &str = "digest";
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PlanFileError {
-    /// Not JSON.
-    #[error("the plan is not JSON")]
+    /// A text that begins as no JSON object does, such as a request in TOML.
+    #[error("this is not a saved plan: a plan that `plan --out` saved is JSON, and this is not")]
+    NotJson,
+    /// JSON with an error in it.
+    #[error("the saved plan is not valid JSON")]
     Syntax(#[source] serde_json::Error),
     /// A key stands twice in one object, and nobody can tell which of the two was meant.
     #[error("the saved plan was changed by hand")]
@@ -90,7 +93,13 @@ impl Plan {
     /// [`PlanFileError`] if it is no plan, is damaged, was changed since it was saved, or was written by
     /// another version.
     pub fn from_json(text: &str) -> Result<Self, PlanFileError> {
-        let mut value: Value = serde_json::from_str(text).map_err(PlanFileError::Syntax)?;
+        let mut value: Value = serde_json::from_str(text).map_err(|error| {
+            if text.trim_start().starts_with('{') {
+                PlanFileError::Syntax(error)
+            } else {
+                PlanFileError::NotJson
+            }
+        })?;
         match value.get("format").and_then(Value::as_u64) {
             None => return Err(PlanFileError::NotAPlan),
             Some(format) if format > u64::from(FORMAT) => return Err(PlanFileError::Newer { format }),

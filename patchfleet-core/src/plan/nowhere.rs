@@ -16,7 +16,10 @@ pub(super) fn reason(
 ) -> RefusalReason {
     let answers = skipped.iter().map(|skip| skip.reason);
     let answers: Vec<SkipReason> = answers.chain(kept.iter().filter_map(|at| at.kept)).collect();
-    let mut detail = vec![format!("nothing would be done: {}", found(candidates, &answers))];
+    let mut detail = vec![format!(
+        "nothing would be done: {}",
+        found(request, candidates, &answers)
+    )];
     detail.extend(hints(request, candidates, &answers));
     detail.push("if that is right, set policy.nothing_selected to \"succeed\"".to_owned());
     RefusalReason {
@@ -41,13 +44,10 @@ pub(super) fn in_words(selector: &Selector) -> String {
 }
 
 /// What the locations answered, in counts.
-fn found(candidates: &Candidates, answers: &[SkipReason]) -> String {
+fn found(request: &PatchRequest, candidates: &Candidates, answers: &[SkipReason]) -> String {
     if answers.is_empty() {
-        let childless = &candidates.childless;
-        return match childless.len() {
-            0 => "no account has a Region to look into".to_owned(),
-            n => format!("{} {} no account", names(childless), by_number(n, "has", "have")),
-        };
+        return childless(request, candidates)
+            .unwrap_or_else(|| "no account has a Region to look into".to_owned());
     }
     let kinds = [
         (SkipReason::Empty, "without a node"),
@@ -76,12 +76,30 @@ fn found(candidates: &Candidates, answers: &[SkipReason]) -> String {
     format!("of {}, {}", counted(answers.len(), "location"), parts.join(", "))
 }
 
+/// That units have no account, as far as the request looks into them.
+fn childless(request: &PatchRequest, candidates: &Candidates) -> Option<String> {
+    let units = &candidates.childless;
+    (!units.is_empty()).then(|| match request.targets.include_child_ous {
+        false => format!("no account is directly below {}", names(units)),
+        true => format!(
+            "{} {} no account",
+            names(units),
+            by_number(units.len(), "has", "have")
+        ),
+    })
+}
+
 fn hints(request: &PatchRequest, candidates: &Candidates, answers: &[SkipReason]) -> Vec<String> {
     let mut hints = Vec::new();
-    if !candidates.childless.is_empty() && !request.targets.include_child_ous {
-        let units = names(&candidates.childless);
+    if let Some(childless) = childless(request, candidates).filter(|_| !request.targets.include_child_ous) {
+        // If there is nothing but such units, that was what was found.
+        let first = if answers.is_empty() {
+            String::new()
+        } else {
+            format!("{childless}: ")
+        };
         hints.push(format!(
-            "no account is directly below {units}: set targets.include_child_ous to true if the accounts are in units further down"
+            "{first}set targets.include_child_ous to true if the accounts are in units further down"
         ));
     }
     let missing = |reason| answers.contains(&reason);

@@ -1,7 +1,7 @@
 //! Percentages that come to nothing. 10 % of 4 nodes are no error that may happen, and one node at a time.
 
 use super::PlannedLocation;
-use crate::request::PatchRequest;
+use crate::request::{Budget, PatchRequest};
 use crate::runbook;
 use crate::text::{by_number, counted, names};
 
@@ -29,6 +29,25 @@ pub(super) fn warnings(request: &PatchRequest, locations: &[PlannedLocation]) ->
         });
         of.collect::<Vec<String>>()
     };
+    if nodes.max_errors.percent() == nodes.max_concurrency.percent() {
+        let few = small(nodes.max_errors.percent());
+        if let Some(percent) = nodes.max_errors.percent().filter(|_| !few.is_empty()) {
+            let by_default = if nodes == Budget::default().nodes {
+                ", which is the default"
+            } else {
+                ""
+            };
+            warnings.push(format!(
+                "budget.nodes: max_errors and max_concurrency are {percent}% of the nodes{by_default}. That is less than \
+                 one in {}: {}. AWS does not say how it rounds: the first node that fails may stop its location, and the \
+                 figures at worst count one failure more. One node is patched at a time. Give counts, such as \
+                 max_errors = 1 and max_concurrency = 2",
+                counted(few.len(), "location"),
+                names(few)
+            ));
+        }
+        return warnings;
+    }
     let stops = small(nodes.max_errors.percent());
     if let Some(percent) = nodes.max_errors.percent().filter(|_| !stops.is_empty()) {
         warnings.push(format!(

@@ -113,6 +113,13 @@ fn a_saved_plan_reads_back_and_others_say_what_is_wrong() {
     let value: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(Plan::from_json(&value.to_string()).unwrap(), plan);
     assert!(matches!(Plan::from_json("{"), Err(PlanFileError::Syntax(_))));
+    for request in ["", "name = \"weekly\"\n", "name: weekly\n"] {
+        let error = Plan::from_json(request).unwrap_err();
+        assert_eq!(
+            crate::problem::chain(&error),
+            "this is not a saved plan: a plan that `plan --out` saved is JSON, and this is not"
+        );
+    }
     assert!(matches!(Plan::from_json("[]"), Err(PlanFileError::NotAPlan)));
     assert!(matches!(
         Plan::from_json("{\"format\":3}"),

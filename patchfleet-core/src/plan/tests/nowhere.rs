@@ -134,10 +134,22 @@ fn a_unit_with_no_account_directly_below_it_names_include_child_ous() {
         &world(),
         json!({"all_managed": true, "regions": [US], "accounts": [UNIT]}),
     );
+    assert_eq!(
+        text,
+        "refused: [nothing_selected] all managed nodes: nothing would be done: no account is directly below \
+         ou-ab12-upper000; set targets.include_child_ous to true if the accounts are in units further down; if that \
+         is right, set policy.nothing_selected to \"succeed\""
+    );
+    let beside_an_empty_account = refused(
+        &world(),
+        json!({"all_managed": true, "regions": [US], "accounts": [UNIT, CENTRAL]}),
+    );
     assert!(
-        text.contains("ou-ab12-upper000 has no account")
-            && text.contains("set targets.include_child_ous to true"),
-        "{text}"
+        beside_an_empty_account.contains(
+            "of 1 location, 1 without a node; no account is directly below ou-ab12-upper000: set \
+             targets.include_child_ous to true"
+        ),
+        "{beside_an_empty_account}"
     );
 }
 

@@ -222,11 +222,10 @@ fn a_limit_that_comes_to_nothing_is_said_in_one_line_with_its_remedy() {
     assert_eq!(
         warned(json!({})),
         [
-            "budget.nodes.max_errors: 10% of the nodes are less than one in 1 location. AWS does not say how it \
-             rounds: the first node that fails may stop its location, and the figures at worst count one failure \
-             more: 111111111111/us-east-1 (4 nodes). Give a count, such as 1",
-            "budget.nodes.max_concurrency: 10% of the nodes are less than one in 1 location, so one node is patched \
-             at a time: 111111111111/us-east-1 (4 nodes). Give a count, such as 2",
+            "budget.nodes: max_errors and max_concurrency are 10% of the nodes, which is the default. That is less \
+             than one in 1 location: 111111111111/us-east-1 (4 nodes). AWS does not say how it rounds: the first node \
+             that fails may stop its location, and the figures at worst count one failure more. One node is patched \
+             at a time. Give counts, such as max_errors = 1 and max_concurrency = 2",
             "if every node takes the 3 h that it may, 2 nodes have no turn before their command expires, 24 h after \
              it was sent: 111111111111/us-west-2 (2 nodes, 10 turns are needed and 8 fit). Raise \
              budget.nodes.max_concurrency, or let commands live for longer than a day with patch.delivery_timeout",
