@@ -184,8 +184,8 @@ impl fmt::Display for Problem {
             f.write_str(": ")?;
         }
         match code {
-            ProblemCode::Missing => write!(f, "missing; expected {expected}"),
-            ProblemCode::WrongType
+            ProblemCode::Missing
+            | ProblemCode::WrongType
             | ProblemCode::InvalidValue
             | ProblemCode::OutOfRange
             | ProblemCode::TooLarge => write!(f, "expected {expected}"),
@@ -323,7 +323,7 @@ mod tests {
         the request has 5 problems
           [syntax] the text is not valid TOML
           [too_large] 9 bytes: expected at most 8 bytes
-          [missing] name: missing; expected a request name
+          [missing] name: expected a request name
           [conflict] targets: exactly one of tags, node_ids
           [out_of_range] budget.max = 0: expected a count from 1
         "#);

@@ -314,6 +314,10 @@ impl PatchRequest {
     pub fn parse(text: &[u8], format: Format) -> Result<Self, Problems> {
         let unreadable = |problem| Problems::new(read::WHAT, vec![problem]);
         let text = Format::text(text, MAX_REQUEST_BYTES).map_err(unreadable)?;
+        if text.trim().is_empty() {
+            let words = "the text is empty";
+            return Err(unreadable(Problem::new(ProblemCode::Syntax, "", "", words)));
+        }
         let parsed = format.parse(text);
         if let Some(rather) = format.rather(text, parsed.as_ref().ok()) {
             let (this, rather) = (format.as_str(), rather.as_str());

@@ -20,7 +20,7 @@ fn syntax_errors_say_where_they_are() {
         (Format::Toml, "name = \"a\"\nname = \"b\"\n"),
         (Format::Json, "{\n  \"name\": \"é\" 1\n}"),
         (Format::Json, "{\n  \"name\": \"a\",\n  \"name\": \"b\"\n}"),
-        (Format::Json, ""),
+        (Format::Json, "["),
         (Format::Json, "{} {}"),
         (Format::Yaml, "name: a\nname: b\n"),
         (Format::Yaml, "name: [a\nb: c"),
@@ -42,6 +42,9 @@ fn syntax_errors_say_where_they_are() {
     insta::assert_snapshot!(message(Format::Toml, "name = \"a\"\ntargets = { x = ä }\n"), @r#"[syntax] the text is not valid TOML at line 2, column 17: string values must be quoted, expected literal string"#);
     insta::assert_snapshot!(message(Format::Json, "{\n  \"é\": \"é\" 1\n}"), @r#"[syntax] the text is not valid JSON at line 2, column 12: expected `,` or `}`"#);
     insta::assert_snapshot!(message(Format::Json, "{\n  \"a\": 1,\n  \"a\": 2\n}"), @r#"[syntax] the text is not valid JSON at line 3, column 5: duplicate key "a""#);
+    insta::assert_snapshot!(message(Format::Toml, "a = 1\n[b]\n'c d' = 2\n'c d' = 3\n"), @r#"[syntax] the text is not valid TOML at line 4, column 1: duplicate key "c d""#);
+    insta::assert_snapshot!(message(Format::Toml, "[b]\n[c]\n[b]\n"), @r#"[syntax] the text is not valid TOML at line 3, column 2: duplicate key "b""#);
+    insta::assert_snapshot!(message(Format::Json, "{\n  \"name\": \"weekly\",\n}"), @r#"[syntax] the text is not valid JSON at line 3, column 1: trailing comma"#);
     insta::assert_snapshot!(message(Format::Yaml, "a: 1\nb: 2\na: 3\n"), @r#"[syntax] the text is not valid YAML at line 3, column 1: duplicate mapping key `a` is not allowed here"#);
 }
 

@@ -374,7 +374,7 @@ fn every_mistake_of_the_environment_is_told_by_its_variable() {
       [invalid_value] TargetAccounts[0] = "12345": expected 12 digits in quotes, or an id such as ou-ab12-cdef3456 or r-ab12
       [invalid_value] TargetRegionIds[1] = "us-east-9z": expected a Region code such as eu-west-1
       [invalid_value] RunPatchBaselineRebootOption = "Reboot": expected "RebootIfNeeded" or "NoReboot"
-      [missing] ResourceGroupName: missing; expected 1 to 300 of letters, digits, _ . -
+      [missing] ResourceGroupName: expected 1 to 300 of letters, digits, _ . -
       [invalid_value] MaximumConcurrency = "0": expected a count from 1 such as 4 (at most 7 digits), or a percentage from "1%" to "100%"
       [invalid_value] MaximumErrors = "ten": expected a count from 0 such as 2 (at most 7 digits), or a percentage from "0%" to "100%"
       [invalid_value] ExecutionRoleName = "a b": expected 1 to 64 of letters, digits, _ + = , . @ / -

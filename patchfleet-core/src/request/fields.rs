@@ -106,6 +106,14 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// Whether a key that is none of `known` was most likely meant to be one of `these`. At most [`MAX_SHOWN`] keys are
+    /// looked at.
+    pub(super) fn has_misspelt(&self, these: &[&str], known: &[&'static str]) -> bool {
+        let keys = self.entries.into_iter().flatten().map(|(key, _)| key.as_str());
+        let mut unknown = keys.filter(|key| !known.contains(key)).take(MAX_SHOWN);
+        unknown.any(|key| nearest(key, known).is_some_and(|near| these.contains(&near)))
+    }
+
     /// Notes a problem for each key that was not taken.
     pub(super) fn finish(self, out: &mut Collector) {
         for (key, node) in self.entries.into_iter().flatten() {

@@ -182,6 +182,10 @@ impl Format {
         if node.is_some_and(has_field) {
             return None;
         }
+        // JSON with a mistake in it, such as a comma too many, may be YAML. Nobody meant that.
+        if self == Self::Json && Self::of_content(text.as_bytes()) == Self::Json {
+            return None;
+        }
         // JSON is YAML as well.
         let mut others = [Self::Json, Self::Toml, Self::Yaml].into_iter();
         others.find(|other| *other != self && other.parse(text).is_ok_and(|node| has_field(&node)))

@@ -35,6 +35,21 @@ const DENIED_ACTIONS: [(&str, DeniedAction); 4] = [
     ("exclude", DeniedAction::Exclude),
 ];
 
+const SELECTORS: [&str; 4] = ["resource_group", "tags", "all_managed", "node_ids"];
+
+/// The keys of `targets`.
+const TARGETS: [&str; 9] = [
+    "resource_group",
+    "tags",
+    "all_managed",
+    "node_ids",
+    "accounts",
+    "exclude_accounts",
+    "include_child_ous",
+    "regions",
+    "exclude_regions",
+];
+
 /// The request that `node` is.
 pub(super) fn request(node: &Node) -> Result<PatchRequest, Problems> {
     if let Some(problem) = lookalike(node) {
@@ -150,7 +165,10 @@ fn read_selector(targets: &mut Fields<'_>, out: &mut Collector) -> Option<Select
     }
     match given.as_slice() {
         [] => {
-            out.missing(targets.path(), KEYS);
+            // A misspelt one is told by its name.
+            if !targets.has_misspelt(&SELECTORS, &TARGETS) {
+                out.missing(targets.path(), KEYS);
+            }
             None
         }
         [_] => selector,

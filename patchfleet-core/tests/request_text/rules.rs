@@ -20,8 +20,21 @@ fn exactly_one_selector_is_asked_for() {
 }
 
 #[test]
-fn an_empty_text_lacks_name_selector_and_regions() {
-    let problems = problems("");
+fn an_empty_text_is_said_to_be_empty_in_every_language() {
+    for format in [Format::Toml, Format::Json, Format::Yaml] {
+        for text in ["", " \n\n", "\u{feff}\n"] {
+            let problems = PatchRequest::parse(text.as_bytes(), format).unwrap_err();
+            assert_eq!(
+                problems.to_string(),
+                "the request has 1 problem\n  [syntax] the text is empty"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_text_without_a_field_lacks_name_selector_and_regions() {
+    let problems = problems("# nothing");
     let missing: Vec<_> = problems
         .problems()
         .iter()
@@ -32,8 +45,33 @@ fn an_empty_text_lacks_name_selector_and_regions() {
         missing,
         [(code, "name"), (code, "targets"), (code, "targets.regions")]
     );
-    assert_eq!(PatchRequest::parse(b"", Format::Yaml).unwrap_err(), problems);
+    assert_eq!(
+        PatchRequest::parse(b"# nothing", Format::Yaml).unwrap_err(),
+        problems
+    );
     assert_eq!(PatchRequest::parse(b"{}", Format::Json).unwrap_err(), problems);
+}
+
+#[test]
+fn a_misspelt_selector_is_told_once_by_its_name() {
+    for (misspelt, meant) in [
+        ("resource_grp = \"WebServers\"", "resource_group"),
+        ("nodes_ids = [\"i-01234567\"]", "node_ids"),
+        ("tag = { Env = \"prod\" }", "tags"),
+        ("all-managed = true", "all_managed"),
+    ] {
+        let targets = format!("{misspelt}\nregions = [\"us-east-1\"]");
+        let problems = problems(&toml_with(&targets, ""));
+        let [problem] = problems.problems() else {
+            panic!("not one problem: {problems}")
+        };
+        assert_eq!(problem.code, ProblemCode::UnknownKey);
+        assert_eq!(problem.expected, format!("no such field; did you mean {meant}?"));
+    }
+    // Another key that is misspelt stands for no selector.
+    let problems = problems(&toml_with("acounts = []\nregions = [\"us-east-1\"]", ""));
+    let codes: Vec<_> = problems.problems().iter().map(|problem| problem.code).collect();
+    assert_eq!(codes, [ProblemCode::Missing, ProblemCode::UnknownKey]);
 }
 
 #[test]

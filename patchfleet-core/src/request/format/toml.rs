@@ -4,7 +4,7 @@ use super::Format;
 use super::depth::may_be_too_deep;
 use crate::problem::{Place, Problem};
 use crate::request::fields::joined;
-use crate::request::node::{MAX_DEPTH, Node, TooDeep};
+use crate::request::node::{MAX_DEPTH, Node, TooDeep, quoted};
 use crate::request::places::Wanted;
 use toml::de::{DeTable, DeValue};
 
@@ -18,7 +18,15 @@ pub(super) fn read(text: &str) -> Result<Node, Problem> {
         let at = e
             .span()
             .map(|span| Place::after(text.get(..span.start).unwrap_or(text)));
-        Format::Toml.error(at, e.message())
+        let key = e.span().and_then(|span| text.get(span));
+        match key {
+            // The parser does not say which.
+            Some(key) if e.message() == "duplicate key" => {
+                let key = quoted(key.trim_matches(['"', '\'']), 40);
+                Format::Toml.error(at, &format!("duplicate key {key}"))
+            }
+            _ => Format::Toml.error(at, e.message()),
+        }
     })?;
     node(&DeValue::Table(table.into_inner()), 0).map_err(|e| Format::Toml.too_deep(e))
 }
