@@ -4,12 +4,14 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use jiff::{SignedDuration, Timestamp};
 use patchfleet_core::campaign::{Event, Notice, Notices, Observer, Record, State};
 use patchfleet_core::port::Clock;
-use patchfleet_core::text::{by_number, counted, in_log, one_line};
-use std::collections::BTreeSet;
+use patchfleet_core::text::{by_number, counted, one_line};
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
+use told::Told;
+
+mod told;
 
 /// How often calls that have had no answer for long are looked for.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -17,10 +19,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Watches a campaign as the terminal allows.
 /// `log` is the folder that warnings name in the commands that they tell to type.
 pub(crate) fn watch(clock: Arc<dyn Clock>, log: Option<PathBuf>) -> (Observer, Notices) {
-    let told = Told {
-        words: Mutex::default(),
-        log,
-    };
+    let told = Told::new(log);
     if std::io::stderr().is_terminal() {
         let bars = Arc::new(Bars::new(told));
         let both = bars.both.clone();
@@ -116,24 +115,6 @@ fn elapsed(state: &State) -> String {
     format!("{:#}", SignedDuration::from_secs(so_far.as_secs()))
 }
 
-/// What a person was told already.
-struct Told {
-    words: Mutex<BTreeSet<String>>,
-    log: Option<PathBuf>,
-}
-
-impl Told {
-    /// What a person should be told at once of a record, and was not told before.
-    fn news(&self, record: &Record, state: &State) -> Vec<String> {
-        let warnings = record.events.iter().filter_map(|event| state.warning(event));
-        let warnings = warnings.map(|warning| in_log(&warning, self.log.as_deref()));
-        let Ok(mut told) = self.words.lock() else {
-            return warnings.collect();
-        };
-        warnings.filter(|warning| told.insert(warning.clone())).collect()
-    }
-}
-
 fn print_lines(record: &Record, state: &State, told: &Told) {
     let mut stderr = std::io::stderr().lock();
     // A location that settles says itself how many of its nodes are through.
@@ -145,6 +126,9 @@ fn print_lines(record: &Record, state: &State, told: &Told) {
     };
     for event in &record.events {
         if matches!(event, Event::CommandObserved { location, .. } if is_settled(location)) {
+            continue;
+        }
+        if told.is_no_news(event) {
             continue;
         }
         if let Some(line) = line(record.at, event) {

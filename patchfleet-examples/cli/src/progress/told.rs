@@ -1,0 +1,95 @@
+//! What a person was told already, so that nothing is told twice.
+
+use patchfleet_core::campaign::{Event, Record, State};
+use patchfleet_core::id::{CommandId, Location, UnitId};
+use patchfleet_core::text::in_log;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+/// A location of a unit, or a command in it.
+type Place = (UnitId, Location, Option<CommandId>);
+
+/// What a person was told already.
+pub(super) struct Told {
+    words: Mutex<BTreeSet<String>>,
+    last: Mutex<BTreeMap<Place, String>>,
+    log: Option<PathBuf>,
+}
+
+impl Told {
+    /// Nothing yet. `log` is the folder that warnings name in the commands that they tell to type.
+    pub(super) fn new(log: Option<PathBuf>) -> Self {
+        Self {
+            words: Mutex::default(),
+            last: Mutex::default(),
+            log,
+        }
+    }
+
+    /// What a person should be told at once of a record, and was not told before.
+    pub(super) fn news(&self, record: &Record, state: &State) -> Vec<String> {
+        let warnings = record.events.iter().filter_map(|event| state.warning(event));
+        let warnings = warnings.map(|warning| in_log(&warning, self.log.as_deref()));
+        let Ok(mut told) = self.words.lock() else {
+            return warnings.collect();
+        };
+        warnings.filter(|warning| told.insert(warning.clone())).collect()
+    }
+
+    /// Whether its line would say what was told last of the same place. Such an event has what its line does not show, as
+    /// the location's execution, or AWS's words on a failure.
+    pub(super) fn is_no_news(&self, event: &Event) -> bool {
+        let (unit, location, command, says) = match event {
+            Event::LocationObserved {
+                unit,
+                location,
+                status,
+                ..
+            } => (unit, location, None, status.as_str().to_owned()),
+            Event::CommandObserved {
+                unit,
+                location,
+                command,
+                counts,
+                ..
+            } => {
+                let through = format!("{} of {}", counts.completed, counts.targets);
+                (unit, location, Some(command.clone()), through)
+            }
+            _ => return false,
+        };
+        let Ok(mut last) = self.last.lock() else {
+            return false;
+        };
+        let before = last.insert((*unit, location.clone(), command), says.clone());
+        before == Some(says)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_locations_status_is_told_when_it_changes_and_not_again_when_its_execution_is_known() {
+        let seen = |region: &str, status: &str, child: Option<&str>| {
+            let event = serde_json::json!({
+                "event": "location_observed", "unit": 1, "location": {"account": "111111111111", "region": region},
+                "status": status, "child": child, "failure": "",
+            });
+            serde_json::from_value::<Event>(event).unwrap()
+        };
+        let told = Told::new(None);
+        let child = Some("00000000-0000-4000-8000-000000000000");
+        let news = [
+            ("us-east-1", "InProgress", None),
+            ("us-east-1", "InProgress", child),
+            ("us-west-2", "InProgress", child),
+            ("us-east-1", "Success", child),
+            ("us-east-1", "Success", child),
+        ]
+        .map(|(region, status, child)| !told.is_no_news(&seen(region, status, child)));
+        assert_eq!(news, [true, false, true, true, false]);
+    }
+}
