@@ -162,7 +162,7 @@ fn a_request_may_come_on_standard_input_in_any_language() {
         "{stderr}"
     );
     let (_, stderr) = planned("", &[], 2);
-    assert!(stderr.contains("[missing] name"), "{stderr}");
+    assert!(stderr.contains("[syntax] the text is empty"), "{stderr}");
 }
 
 #[test]
