@@ -126,6 +126,7 @@ fn a_text_in_another_language_than_is_said_is_one_problem_that_says_which_it_loo
     let toml = toml_with(TARGETS, "");
     let json = r#"{"name": "weekly", "targets": {"resource_group": "WebServers", "regions": ["us-east-1"]}}"#;
     let yaml = "name: weekly\ntargets:\n  resource_group: WebServers\n  regions: [us-east-1]\n";
+    let comma = "{\"name\": \"weekly\",}";
     let colon = "name = \"a: b\"\n[targets]\nregions = [\"us-east-1\"]\n";
     for (text, read_as, like) in [
         (toml.as_str(), Format::Yaml, "TOML"),
@@ -134,6 +135,7 @@ fn a_text_in_another_language_than_is_said_is_one_problem_that_says_which_it_loo
         (json, Format::Toml, "JSON"),
         (yaml, Format::Toml, "YAML"),
         (yaml, Format::Json, "YAML"),
+        (comma, Format::Toml, "JSON"),
     ] {
         let problems = PatchRequest::parse(text.as_bytes(), read_as).unwrap_err();
         let [problem] = problems.problems() else {
@@ -146,6 +148,8 @@ fn a_text_in_another_language_than_is_said_is_one_problem_that_says_which_it_loo
         );
         assert!(problem.expected.contains(read_as.as_str()), "{problem}");
     }
+    let unlike = PatchRequest::parse(comma.as_bytes(), Format::Json).unwrap_err();
+    assert!(!unlike.to_string().contains("looks like"), "{unlike}");
     // What is in no language, or in the one that is said, is told nothing of others.
     for text in ["name = ", "nonsense", "[1]", "name = 1"] {
         let problems = PatchRequest::parse(text.as_bytes(), Format::Toml).unwrap_err();

@@ -183,12 +183,19 @@ impl Format {
             return None;
         }
         // JSON with a mistake in it, such as a comma too many, may be YAML. Nobody meant that.
-        if self == Self::Json && Self::of_content(text.as_bytes()) == Self::Json {
+        let is_like_json = Self::of_content(text.as_bytes()) == Self::Json;
+        if self == Self::Json && is_like_json {
             return None;
         }
         // JSON is YAML as well.
         let mut others = [Self::Json, Self::Toml, Self::Yaml].into_iter();
-        others.find(|other| *other != self && other.parse(text).is_ok_and(|node| has_field(&node)))
+        let found =
+            others.find(|other| *other != self && other.parse(text).is_ok_and(|node| has_field(&node)))?;
+        Some(if is_like_json && self == Self::Toml {
+            Self::Json
+        } else {
+            found
+        })
     }
 
     fn error(self, at: Option<Place>, message: &str) -> Problem {
