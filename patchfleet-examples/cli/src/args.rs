@@ -242,7 +242,9 @@ pub(crate) struct RunArgs {
     /// refused, even if only the nodes are others and their number is the same.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["request", "cutoff"])]
     pub(crate) plan: Option<PathBuf>,
-    /// Do not ask before an Install.
+    /// Do not ask before an Install. Without it a question comes where standard input and standard error are a terminal.
+    /// If only one of them is, the Install is refused; if neither is, it begins at once. With --yes nobody counts as being
+    /// there to see it, so nodes that do not answer may refuse the plan.
     #[arg(short, long)]
     pub(crate) yes: bool,
     #[command(flatten)]
@@ -270,7 +272,9 @@ impl std::str::FromStr for CampaignArg {
         match text.parse() {
             Ok(id) => Ok(Self::Id(id)),
             Err(_) if is_beginning => Ok(Self::Beginning(text.to_ascii_lowercase())),
-            Err(error) => Err(format!("{error}, or at least the first 4 characters of one")),
+            Err(_) => Err(format!(
+                "{text:?} is not a campaign's id of 36 characters, or at least the first 4 characters of one"
+            )),
         }
     }
 }

@@ -30,24 +30,21 @@ pub(crate) enum Failure {
     Refused(Refusal),
     /// Refused, and what to do next.
     RefusedThen(Refusal, String),
-    /// A person said no before anything was started.
-    Declined,
-    /// Interrupted by Ctrl-C: the campaign stays open.
-    Interrupted(String),
+    /// A person said no before anything was started, or cannot be asked. What is told of it.
+    Declined(&'static str),
     /// Anything else.
     Unexpected(Box<dyn Error + Send + Sync>),
 }
 
 impl Failure {
-    /// 1 unexpected, 2 usage or request, 3 refused, 130 interrupted.
+    /// 1 unexpected, 2 usage or request, 3 refused.
     pub(crate) fn code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Unexpected(_) => 1,
-            Self::Interrupted(_) => 130,
             Self::Usage(_) | Self::Invalid(_) => 2,
             #[cfg(feature = "sim")]
             Self::World(..) => 2,
-            Self::Refused(_) | Self::RefusedThen(..) | Self::Declined => 3,
+            Self::Refused(_) | Self::RefusedThen(..) | Self::Declined(_) => 3,
         })
     }
 
@@ -67,13 +64,13 @@ impl Failure {
     /// What a person is told.
     pub(crate) fn message(&self) -> String {
         match self {
-            Self::Usage(message) | Self::Interrupted(message) => one_line(message),
+            Self::Usage(message) => one_line(message),
             #[cfg(feature = "sim")]
             Self::World(name, error) => format!("{}: {error}", one_line(name)),
             Self::Invalid(problems) => problems.to_string(),
             Self::Refused(refusal) => refusal.to_string(),
             Self::RefusedThen(refusal, next) => format!("{refusal}\n{next}"),
-            Self::Declined => "not confirmed: nothing was started".to_owned(),
+            Self::Declined(why) => (*why).to_owned(),
             Self::Unexpected(error) => one_line(&chain(error.as_ref())),
         }
     }

@@ -47,6 +47,7 @@ impl Logs {
 
     /// The campaign that is named, or the newest.
     pub(crate) async fn named_or_newest(&self, campaign: Option<CampaignArg>) -> Result<State, Failure> {
+        self.refuse_file()?;
         let campaign = match campaign {
             Some(campaign) => self.named(&campaign).await?,
             None => self.newest().await?,
@@ -56,6 +57,7 @@ impl Logs {
 
     /// The campaign that is named, or the newest that is open.
     pub(crate) async fn named_or_open(&self, campaign: Option<CampaignArg>) -> Result<State, Failure> {
+        self.refuse_file()?;
         let campaign = match campaign {
             Some(campaign) => self.named(&campaign).await?,
             None => self.newest_open().await?,
@@ -95,11 +97,21 @@ impl Logs {
         }
     }
 
-    /// Refuses a folder that is not there. Whoever reads a log has mistyped it, or is in another directory than the run
+    /// Refuses a folder that is not there, or that is a file. Whoever reads a log has mistyped it, or is in another directory than the run
     /// was.
     pub(crate) fn require_folder(&self) -> Result<(), Failure> {
         match &self.dir {
             Some(dir) if !dir.exists() => Err(Failure::Usage(self.without("campaign"))),
+            _ => self.refuse_file(),
+        }
+    }
+
+    fn refuse_file(&self) -> Result<(), Failure> {
+        match &self.dir {
+            Some(dir) if dir.is_file() => Err(Failure::Usage(format!(
+                "--log (or PATCHFLEET_LOG) = {}: this is a file, and logs are kept in a folder",
+                dir.display()
+            ))),
             _ => Ok(()),
         }
     }

@@ -5,6 +5,7 @@ mod args;
 mod commands;
 mod exit;
 mod input;
+mod interrupt;
 mod log;
 mod progress;
 #[cfg(feature = "sim")]

@@ -46,7 +46,7 @@ pub(crate) enum Told {
     Next(Timestamp),
     /// A slot whose campaign has run already.
     Ran(Timestamp),
-    /// Slots that are not run, because this process was not awake in time.
+    /// Slots that are not run, because this process was not awake in time, or because a newer one was due as well.
     Missed(Left),
     /// Slots that are not run, because a campaign ran when they came.
     Busy(Left),

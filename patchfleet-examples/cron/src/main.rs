@@ -5,7 +5,7 @@ mod job;
 mod schedule;
 mod signals;
 
-use clap::Parser;
+use clap::{ArgGroup, Parser};
 use follow::{Became, SystemWall, Told, Work, follow};
 use jiff::{SignedDuration, Timestamp};
 use job::{Job, Reach, Surroundings};
@@ -14,7 +14,6 @@ use patchfleet_core::id::{EventId, EventIdError, EventSource};
 use patchfleet_core::plan::refuse_presigned;
 use patchfleet_core::text::{ShownLines, one_line};
 use schedule::{Schedule, Slot};
-use signals::Signals;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -23,17 +22,13 @@ use tracing_subscriber::EnvFilter;
 /// Run a patch campaign at every slot of a schedule, or once.
 #[derive(Debug, Parser)]
 #[command(name = "patchfleet-cron", version, about, after_help = EXIT_CODES)]
+#[command(group = ArgGroup::new("when").required(true).args(["schedule", "once"]))]
 struct Args {
     /// The request: a TOML, JSON or YAML file. Read anew for every campaign.
     #[arg(short = 'f', long, value_name = "FILE")]
     request: PathBuf,
     /// When: an AWS cron expression, such as 'cron(15 22 ? * TUE *)'.
-    #[arg(
-        long,
-        value_name = "CRON",
-        required_unless_present = "once",
-        conflicts_with = "once"
-    )]
+    #[arg(long, value_name = "CRON")]
     schedule: Option<String>,
     /// The schedule's time zone: an IANA name.
     #[arg(long, value_name = "ZONE", default_value = "UTC")]
@@ -109,19 +104,11 @@ async fn main() -> ExitCode {
         .with_ansi(false)
         .with_writer(|| ShownLines::new(std::io::stderr()))
         .init();
-    let signals = match Signals::listen() {
-        Ok(signals) => signals,
+    match signals::listen() {
+        Ok(stop) => serve(args, stop).await,
         Err(error) => {
             tracing::error!("cannot listen for signals: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    let stop = signals.stop();
-    tokio::select! {
-        code = serve(args, stop) => code,
-        () = signals.interrupted() => {
-            tracing::warn!("interrupted: what was started goes on, and this command goes on with an open campaign when it is run again");
-            ExitCode::from(130)
+            ExitCode::FAILURE
         }
     }
 }
@@ -248,7 +235,9 @@ fn tell(told: &Told, late: SignedDuration) {
         Told::Next(at) => return tracing::info!("next campaign at {at:.0}"),
         Told::Ran(at) => return tracing::info!("the campaign of the slot at {at:.0} has run already"),
         Told::Over => return tracing::info!("the schedule has no further slot"),
-        Told::Missed(left) => format!("missed, because this process was not awake within {late:#}: {left}"),
+        Told::Missed(left) => format!(
+            "missed, because this process was not awake within {late:#}, or because a newer slot was due as well: {left}"
+        ),
         Told::TooLate(left) => format!(
             "missed, because an open campaign, trouble with the log or AWS, or planning kept it from beginning within \
              {late:#}: {left}"

@@ -218,7 +218,18 @@ async fn what_is_wrong_is_said_before_anything_is_waited_for() {
             2,
             "exactly one",
         ),
-        (&["--request", "right.toml"][..], 2, "--schedule"),
+        (&["--request", "right.toml"][..], 2, "<--schedule <CRON>|--once>"),
+        (
+            &[
+                "--request",
+                "right.toml",
+                "--once",
+                "--schedule",
+                "cron(15 22 ? * TUE *)",
+            ][..],
+            2,
+            "cannot be used with",
+        ),
         (
             &["--request", "right.toml", "--once", "--log", "s3://bucket/logs"][..],
             2,
@@ -321,6 +332,37 @@ async fn told_to_stop_it_finishes_a_campaign_and_interrupted_it_leaves_it_open()
         text.contains("followed to its end") && text.contains("succeeded"),
         "{text}"
     );
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn interrupted_it_leaves_at_once_though_somebody_else_holds_the_lock_of_its_log() {
+    let (sim, dir) = (simulator(CALM.world, 2_000.0).await, tempfile::tempdir().unwrap());
+    std::fs::write(dir.path().join("request.toml"), CALM.request).unwrap();
+    std::fs::create_dir_all(dir.path().join("log/names")).unwrap();
+    let claims = std::fs::File::create(dir.path().join("log/names/calm-night.jsonl")).unwrap();
+    claims.lock().unwrap();
+    let once = ["-f", "request.toml", "--once", "--log", "log"];
+    let blocked = command(&sim, dir.path(), &once)
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The campaign is written down before its name is claimed.
+    let campaigns = dir.path().join("log/campaigns");
+    // Bounded: a minute, if it is never written down.
+    for _ in 0..30_000 {
+        if std::fs::read_dir(&campaigns).is_ok_and(|mut all| all.next().is_some()) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    let id = blocked.id().unwrap().to_string();
+    Command::new("kill").args(["-INT", &id]).status().await.unwrap();
+    let left = tokio::time::timeout(Duration::from_secs(60), blocked.wait_with_output()).await;
+    let left = left.unwrap().unwrap();
+    let text = String::from_utf8_lossy(&left.stderr);
+    assert_eq!(left.status.code(), Some(130), "{text}");
+    assert!(text.contains("interrupted: what was started goes on"), "{text}");
 }
 
 #[cfg(unix)]

@@ -84,6 +84,11 @@ pub(crate) async fn status(args: StatusArgs) -> Result<ExitCode, Failure> {
                 } else if campaign.finished.is_none() {
                     let _ = writeln!(text, "      {}", so_far(campaign.so_far));
                     let _ = writeln!(text, "      {}", last_record(campaign, now));
+                    let next = format!(
+                        "if no process drives it, `patchfleet resume {}` goes on with it",
+                        campaign.campaign
+                    );
+                    let _ = writeln!(text, "      {}", in_log(&next, args.log.log.as_deref()));
                 }
                 for line in waiting(&campaign.holds) {
                     let line = in_log(&line, args.log.log.as_deref());
@@ -111,14 +116,18 @@ pub(crate) async fn status(args: StatusArgs) -> Result<ExitCode, Failure> {
     Ok(code)
 }
 
-/// How long ago the log was last written, and by whom. Whether that process lives, no log can say.
+/// How long ago the log was last written, and by whom. Whether that process lives, no log can say. Where nothing is left
+/// to begin, a driver writes no signs of life, and how old the last one is tells nothing.
 fn last_record(campaign: &CampaignSummary, now: Timestamp) -> String {
-    format!(
-        "last record {} by process {}, last seen to be driven {}",
+    let last = format!(
+        "last record {} by process {}",
         ago(campaign.last_at, now),
-        campaign.last_writer,
-        ago(campaign.driven_at, now)
-    )
+        campaign.last_writer
+    );
+    match campaign.holds.is_empty() {
+        true => format!("{last}; nothing is left to begin, so a driver writes only what has changed"),
+        false => format!("{last}, last seen to be driven {}", ago(campaign.driven_at, now)),
+    }
 }
 
 /// How long ago something was, for people.

@@ -4,6 +4,7 @@ use super::campaigns::{ago, so_far};
 use super::{plan, print_json, print_text};
 use crate::args::{AbandonArgs, CampaignArgs, DepthArg, LogArgs, Output, ResumeArgs, RunArgs};
 use crate::exit::{Failure, say};
+use crate::interrupt::Interrupts;
 use crate::log::Logs;
 use crate::session::Session;
 use crate::{input, progress};
@@ -29,6 +30,11 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode, Failure> {
         None => plan::request(&args.request, &args.world)?,
     };
     let simulated = args.world.is_simulated();
+    let question = match simulated {
+        // Nobody has to be asked where nothing is real.
+        true => Question::None,
+        false => question(args.yes, request.patch.operation, Ends::of_this_process())?,
+    };
     let logs = Logs::of(&args.log, simulated)?;
     let session = Session::open(&args.world, Some(request.access.clone())).await?;
     let now = session.ports.clock.now();
@@ -44,10 +50,9 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode, Failure> {
             None => saved.as_ref().and_then(|plan| plan.lifetime?.cutoff),
         },
         // Where nothing is real, nobody has to be there.
-        attendance: if simulated || (!args.yes && on_terminal()) {
-            Attendance::Attended
-        } else {
-            Attendance::Unattended
+        attendance: match simulated || (!args.yes && Ends::of_this_process().both()) {
+            true => Attendance::Attended,
+            false => Attendance::Unattended,
         },
     };
     let campaigns = campaigns(&session.ports, &logs, simulated);
@@ -59,11 +64,16 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode, Failure> {
         let held = planned.approved_as(&saved);
         planned = held.map_err(|differences| drifted(path, differences))?;
     }
-    if !planned.plan().is_empty() {
-        confirm(planned.plan(), args.yes || simulated)?;
+    let interrupts = Interrupts::listen("interrupted: nothing was started".to_owned())?;
+    if question == Question::Asked && !planned.plan().is_empty() {
+        confirm(planned.plan())?;
     }
+    interrupts.say_instead(in_log(
+        "interrupted: nothing was started; `patchfleet status` says whether the campaign was written down",
+        args.log.log.as_deref(),
+    ));
     let campaign = begin(planned, &logs, args.world.name()).await?;
-    follow(&campaign, args.output.output, &args.log, !simulated).await
+    follow(&campaign, args.output.output, &args.log, !simulated, &interrupts).await
 }
 
 /// Begins a campaign. If its organisation is simulated, a note that says so is written first. A process that dies in
@@ -84,19 +94,20 @@ pub(crate) async fn resume(args: ResumeArgs) -> Result<ExitCode, Failure> {
         false => logs.named_or_open(args.campaign).await?,
     };
     logs.refuse_simulated(&state)?;
-    // Nobody is left to tell if standard error is closed.
-    let _ = writeln!(std::io::stderr(), "{}", going_on(&state, Timestamp::now()));
     let session = Session::aws(Some(state.plan().request.access.clone())).await?;
     let campaign = campaigns(&session.ports, &logs, false).resume(&state).await?;
+    let interrupts = Interrupts::listen(interrupted(campaign.id(), &args.log, true))?;
     if go_on {
         campaign.go_on().await?;
     }
+    let is_over = state.finished().is_some() && !go_on;
+    let words = match is_over {
+        true => in_log(&over(&state), args.log.log.as_deref()),
+        false => going_on(&state, Timestamp::now()),
+    };
+    // Nobody is left to tell if standard error is closed.
+    let _ = writeln!(std::io::stderr(), "{}", one_line(&words));
     if !send_again.is_empty() {
-        // Nobody is left to tell if standard error is closed.
-        let _ = writeln!(
-            std::io::stderr(),
-            "each unit is looked for once more before it is sent again"
-        );
         let sent = campaign.send_again(&send_again.into_iter().collect()).await?;
         for (unit, execution) in &sent.found {
             // Nobody is left to tell if standard error is closed.
@@ -106,7 +117,17 @@ pub(crate) async fn resume(args: ResumeArgs) -> Result<ExitCode, Failure> {
             );
         }
     }
-    follow(&campaign, args.output.output, &args.log, true).await
+    follow(&campaign, args.output.output, &args.log, true, &interrupts).await
+}
+
+/// A campaign that is over is not gone on with.
+fn over(state: &State) -> String {
+    format!(
+        "campaign {0} ({1}) is over, and nothing of it is left to do; this is its report, as `patchfleet report {0}` \
+         prints it",
+        state.campaign(),
+        state.plan().request.name
+    )
 }
 
 /// Which campaign is gone on with, and how far it is.
@@ -193,35 +214,36 @@ async fn follow(
     output: Output,
     args: &LogArgs,
     is_resumable: bool,
+    interrupts: &Interrupts,
 ) -> Result<ExitCode, Failure> {
-    let report = tokio::select! {
-        report = campaign.run() => match report {
-            // What is known of it is reported, and the campaign stays open.
-            Err(CampaignError::Driving(DriveError::Unresolved { campaign: id, holds })) => {
-                // What is known of each unit is told when that is found out, and in the report.
-                let open = format!(
-                    "campaign {id} stays open: a person has to say what becomes of {}, and `patchfleet status \
-                     {id}` says how",
-                    counted(holds.len(), "unit")
-                );
-                say(&one_line(&in_log(&open, args.log.as_deref())));
-                campaign.report().await?
-            }
-            report => report?,
-        },
-        _ = tokio::signal::ctrl_c() => {
-            let campaign = campaign.id();
-            let then = match is_resumable {
-                true => {
-                    let then = format!("; what it started goes on, and `patchfleet resume {campaign}` follows it");
-                    in_log(&then, args.log.as_deref())
-                }
-                false => "; its simulated organisation ends here, so it cannot be resumed".to_owned(),
-            };
-            return Err(Failure::Interrupted(format!("interrupted: left campaign {campaign}{then}")));
+    interrupts.say_instead(interrupted(campaign.id(), args, is_resumable));
+    let report = match campaign.run().await {
+        // What is known of it is reported, and the campaign stays open.
+        Err(CampaignError::Driving(DriveError::Unresolved { campaign: id, holds })) => {
+            // What is known of each unit is told when that is found out, and in the report.
+            let open = format!(
+                "campaign {id} stays open: a person has to say what becomes of {}, and `patchfleet status \
+                 {id}` says how",
+                counted(holds.len(), "unit")
+            );
+            say(&one_line(&in_log(&open, args.log.as_deref())));
+            campaign.report().await?
         }
+        report => report?,
     };
     print_report(report, output, args)
+}
+
+/// What Ctrl-C says while a campaign is followed.
+fn interrupted(campaign: CampaignId, args: &LogArgs, is_resumable: bool) -> String {
+    let then = match is_resumable {
+        true => {
+            let then = format!("what it started goes on, and `patchfleet resume {campaign}` follows it");
+            in_log(&then, args.log.as_deref())
+        }
+        false => "its simulated organisation ends here, so it cannot be resumed".to_owned(),
+    };
+    one_line(&format!("interrupted: left campaign {campaign}; {then}"))
 }
 
 /// Prints a report. Each command that it tells to type names the log.
@@ -252,25 +274,67 @@ fn drifted(path: &Path, differences: Vec<String>) -> Failure {
     })
 }
 
-/// Whether a person can be asked.
-fn on_terminal() -> bool {
-    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+/// Which ends of the process are a terminal.
+#[derive(Debug, Clone, Copy)]
+struct Ends {
+    stdin: bool,
+    stderr: bool,
 }
 
-/// Asks a person before an Install. A script is never asked, and nobody is where nothing is real.
-fn confirm(plan: &Plan, yes: bool) -> Result<(), Failure> {
-    if yes || !on_terminal() || plan.request.patch.operation != Operation::Install {
-        return Ok(());
+impl Ends {
+    fn of_this_process() -> Self {
+        Self {
+            stdin: std::io::stdin().is_terminal(),
+            stderr: std::io::stderr().is_terminal(),
+        }
     }
+
+    /// Whether a person can be asked and can answer.
+    fn both(self) -> bool {
+        self.stdin && self.stderr
+    }
+}
+
+/// Whether a person is asked before a campaign begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Question {
+    Asked,
+    None,
+}
+
+/// A person is asked before an Install, and a script is not. Where one end alone is a terminal, a person sits there who
+/// would have been asked, so nothing begins without their `--yes`.
+fn question(yes: bool, operation: Operation, ends: Ends) -> Result<Question, Failure> {
+    if yes || operation != Operation::Install {
+        return Ok(Question::None);
+    }
+    match (ends.stdin, ends.stderr) {
+        (true, true) => Ok(Question::Asked),
+        (false, false) => Ok(Question::None),
+        (true, false) => Err(Failure::Declined(
+            "this is a terminal, and nobody can be asked before the Install, because standard error is redirected: add \
+             --yes to begin without a question. Nothing was started",
+        )),
+        (false, true) => Err(Failure::Declined(
+            "this is a terminal, and nobody can answer before the Install, because standard input is redirected: add \
+             --yes to begin without a question. Nothing was started",
+        )),
+    }
+}
+
+/// Asks a person before an Install.
+fn confirm(plan: &Plan) -> Result<(), Failure> {
     let locations = plan.locations.len();
     eprint!("Install patches in {}? [y/N] ", counted(locations, "location"));
     std::io::stderr().flush()?;
     let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer)?;
-    if matches!(answer.trim(), "y" | "Y" | "yes") {
-        Ok(())
-    } else {
-        Err(Failure::Declined)
+    if std::io::stdin().read_line(&mut answer)? == 0 {
+        // Ctrl-D does not end the question's line.
+        eprintln!();
+    }
+    match answer.trim() {
+        "y" | "Y" | "yes" => Ok(()),
+        _ => Err(Failure::Declined("not confirmed: nothing was started")),
     }
 }
 
@@ -309,5 +373,25 @@ mod tests {
             *noted.lock().unwrap(),
             [Some("calm".to_owned()), Some("calm".to_owned())]
         );
+    }
+
+    #[test]
+    fn an_install_is_asked_about_at_a_terminal_and_refused_where_a_terminal_cannot_be_asked() {
+        let asked = |yes, operation, stdin, stderr| {
+            question(yes, operation, Ends { stdin, stderr }).map_err(|failure| failure.message())
+        };
+        let install = |stdin, stderr| asked(false, Operation::Install, stdin, stderr);
+        assert_eq!(install(true, true), Ok(Question::Asked));
+        assert_eq!(install(false, false), Ok(Question::None), "a script");
+        for (stdin, stderr, redirected) in [(true, false, "standard error"), (false, true, "standard input")]
+        {
+            let refused = install(stdin, stderr).unwrap_err();
+            for part in [redirected, "--yes", "Nothing was started"] {
+                assert!(refused.contains(part), "no {part} in {refused}");
+            }
+            assert_eq!(asked(true, Operation::Install, stdin, stderr), Ok(Question::None));
+            assert_eq!(asked(false, Operation::Scan, stdin, stderr), Ok(Question::None));
+        }
+        assert_eq!(asked(true, Operation::Install, true, true), Ok(Question::None));
     }
 }

@@ -172,6 +172,14 @@ fn usage_mistakes_exit_2() {
     bench.run(&["fly"]).exits(2);
     bench.run(&["plan", "--sim", "no-such-world"]).exits(2);
     bench.run(&["report", "--log", "nowhere"]).exits(2);
+    bench.file("a-file", "");
+    for args in [&["report"][..], &["status"], &["resume"], &["collect"]] {
+        let ran = bench.run(&[args, &["--log", "a-file"]].concat()).exits(2);
+        assert!(ran.stderr.contains("this is a file"), "{args:?}: {}", ran.stderr);
+    }
+    let wrong = bench.run(&["report", "1f7"]).exits(2).stderr;
+    assert!(wrong.contains("\"1f7\" is not a campaign's id"), "{wrong}");
+    assert!(!wrong.contains("CampaignId"), "{wrong}");
 }
 
 #[cfg(unix)]

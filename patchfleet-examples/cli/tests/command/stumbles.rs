@@ -3,6 +3,7 @@
 use crate::support::{Bench, SPEED, against, finish, kill_once, parents, ran, simulator_of, starts, until};
 use jiff::Timestamp;
 use patchfleet_sim::builtin::{CALM, TROUBLED};
+use std::time::Duration;
 
 /// A campaign of a simulated organisation whose process was killed in mid-campaign, and its id.
 async fn interrupted_simulation(bench: &Bench) -> String {
@@ -408,10 +409,11 @@ async fn an_open_campaign_tells_when_and_by_whom_its_log_was_last_written_and_wh
         .find(|line| line.contains(&writer))
         .unwrap_or_else(|| panic!("{text}"));
     assert!(
-        line.starts_with("      last record ")
-            && line.contains(&format!("s ago by process {writer}, last seen to be driven ")),
+        line.starts_with("      last record ") && line.contains(&format!("s ago by process {writer}")),
         "{line}"
     );
+    let next = format!("if no process drives it, `patchfleet resume {campaign} --log log` goes on with it");
+    assert!(text.contains(&next), "{text}");
     let resumed = finish(against(&bench, &aws, "us-east-1", &["resume", "--log", "log"]))
         .await
         .exits(0);
@@ -424,6 +426,72 @@ async fn an_open_campaign_tells_when_and_by_whom_its_log_was_last_written_and_wh
         first.contains(" of 19 locations through, ") && first.contains("; its last record was appended "),
         "{first}"
     );
+
+    // Once it is over nothing is gone on with.
+    let again = ["resume", &campaign, "--log", "log"];
+    let over = finish(against(&bench, &aws, "us-east-1", &again)).await.exits(0);
+    assert!(!over.stderr.contains("going on with"), "{}", over.stderr);
+    let words = format!("campaign {campaign} (calm-night) is over, and nothing of it is left to do");
+    assert!(over.stderr.contains(&words), "{}", over.stderr);
+    let shown = format!("`patchfleet report {campaign} --log log`");
+    assert!(over.stderr.contains(&shown), "{}", over.stderr);
+
+    // What is refused is not announced.
+    let again = ["resume", &campaign, "--log", "log", "--send-again", "1"];
+    let refused = finish(against(&bench, &aws, "us-east-1", &again)).await.exits(3);
+    assert!(!refused.stderr.contains("looked for"), "{}", refused.stderr);
+    let elsewhere = finish(against(
+        &bench,
+        &aws,
+        "us-west-2",
+        &["resume", &campaign, "--log", "log"],
+    ))
+    .await
+    .exits(3);
+    assert!(
+        !elsewhere.stderr.contains("going on with"),
+        "{}",
+        elsewhere.stderr
+    );
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn ctrl_c_leaves_at_once_though_somebody_else_holds_the_lock_of_the_log() {
+    let (bench, aws) = (Bench::new(), simulator_of(CALM.world, 2_000.0).await);
+    bench.file("request.toml", CALM.request);
+    std::fs::create_dir_all(bench.path().join("log/names")).unwrap();
+    let claims = std::fs::File::create(bench.file("log/names/calm-night.jsonl", "")).unwrap();
+    claims.lock().unwrap();
+    let run = ["run", "-f", "request.toml", "--log", "log"];
+    let mut command = against(&bench, &aws, "us-east-1", &run);
+    let mut process = command
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The campaign is written down before its name is claimed.
+    until(|| std::fs::read_dir(bench.path().join("log/campaigns")).is_ok_and(|mut all| all.next().is_some()))
+        .await;
+    let id = process.id().to_string();
+    std::process::Command::new("kill")
+        .args(["-INT", &id])
+        .status()
+        .unwrap();
+    let mut code = None;
+    // Bounded: a minute, if the process never leaves.
+    for _ in 0..30_000 {
+        code = process.try_wait().unwrap();
+        if code.is_some() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    drop(process.kill());
+    let told = std::io::read_to_string(process.stderr.take().unwrap()).unwrap();
+    assert_eq!(code.and_then(|code| code.code()), Some(130), "{told}");
+    assert!(told.contains("interrupted: nothing was started"), "{told}");
+    assert_eq!(starts(&aws), 0);
 }
 
 /// A field of the last record of a campaign, as its file has it.

@@ -4,7 +4,7 @@ use super::notices::{notices, watching};
 use super::trouble::Trouble;
 use super::{Event, Failure, Job, Reach};
 use jiff::SignedDuration;
-use patchfleet_core::campaign::{DriveError, Notices, Observer};
+use patchfleet_core::campaign::{self, DriveError, LogKey, Notices, Observer};
 use patchfleet_core::id::{CampaignId, WriterId};
 use patchfleet_core::port::Ports;
 use patchfleet_core::report::Report;
@@ -74,19 +74,19 @@ impl<R: Reach> Job<R> {
         campaign: CampaignId,
         longest_gap: Option<SignedDuration>,
     ) -> Result<Box<Report>, Failure> {
-        let (mut trouble, mut records) = (Trouble::new(self), None);
+        let (mut trouble, mut read) = (Trouble::new(self), 0);
         loop {
             let failure = match self.drive(campaign, longest_gap).await {
                 Ok(report) => return Ok(report),
                 Err(failure) => failure,
             };
             // Trouble counts anew once the campaign has got on.
-            let now = self.store.load(campaign).await.ok().flatten();
-            let now = now.map(|state| state.next_seq());
-            if now.is_some() && now != records {
+            let records = self.store.log.read(&LogKey::Campaign(campaign), read).await;
+            let records = records.unwrap_or_default();
+            if records.iter().flat_map(|record| &record.events).any(gets_on) {
                 trouble = Trouble::new(self);
-                records = now;
             }
+            read = records.last().map_or(read, |record| record.seq + 1);
             let what = format!("campaign {campaign} is open and nobody drives it");
             if !trouble.is_waited_out(&what, &failure, trouble.until()).await {
                 return Err(failure);
@@ -140,4 +140,29 @@ impl<R: Reach> Job<R> {
             .observed_by(observer)
             .noticed_by(notices.clone())
     }
+}
+
+/// Whether AWS has answered something of the campaign. Tries that come to nothing are written down as well, and would have
+/// trouble never end.
+fn gets_on(event: &campaign::Event) -> bool {
+    use campaign::Event as E;
+    matches!(
+        event,
+        E::Started { .. }
+            | E::StartRefused { .. }
+            | E::CommandNotSent { .. }
+            | E::RunbookChanged { .. }
+            | E::CancelledElsewhere { .. }
+            | E::LocationObserved { .. }
+            | E::CommandObserved { .. }
+            | E::WaitsAtAws { .. }
+            | E::CommandEnded { .. }
+            | E::StopTaken { .. }
+            | E::StopNotNeeded { .. }
+            | E::StopInVain { .. }
+            | E::StopRefused { .. }
+            | E::LocationSettled { .. }
+            | E::Recollected { .. }
+            | E::UnitEnded { .. }
+    )
 }

@@ -110,6 +110,16 @@ async fn once_gives_up_after_half_an_hour_of_the_same_trouble_and_leaves_the_cam
 }
 
 #[tokio::test]
+async fn once_gives_up_as_well_where_the_look_before_a_start_fails_and_each_try_is_written_down() {
+    // The driver puts the start off for six hours and a half before it gives up. AWS would answer after ten.
+    let night = Watch::new(("ssm:DescribeAutomationExecutions", 200, Some(36_000)), None);
+    assert_eq!(night.job.once().await, 1);
+    assert!(night.minutes() < 500, "{} min", night.minutes());
+    assert_eq!(night.job.reach.executions(), 1, "the first unit's");
+    assert_eq!(night.job.end().await, 1, "the campaign is open");
+}
+
+#[tokio::test]
 async fn trouble_that_lasts_is_left_to_the_next_slot_and_is_given_up_before_that_comes() {
     let night = Watch::new(FOR_EVER, Some("cron(0 0/2 * * ? *)"));
     assert_eq!(night.slot().await, Became::Run);
