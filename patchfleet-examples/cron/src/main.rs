@@ -8,10 +8,11 @@ mod signals;
 use clap::{ArgGroup, Parser};
 use follow::{Became, SystemWall, Told, Work, follow};
 use jiff::{SignedDuration, Timestamp};
-use job::{Job, Reach, Surroundings};
+use job::{Failure, Job, Reach, Surroundings};
 use patchfleet_core::campaign::Store;
 use patchfleet_core::id::{EventId, EventIdError, EventSource};
 use patchfleet_core::plan::refuse_presigned;
+use patchfleet_core::port::PortErrorKind;
 use patchfleet_core::text::{ShownLines, one_line};
 use schedule::{Schedule, Slot};
 use std::ffi::OsString;
@@ -62,7 +63,7 @@ fn variable(name: &str) -> Option<OsString> {
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 the schedule is over, or SIGTERM came, and no campaign is open (how each ended is in the log alone); 1 the \
-same, but a campaign is still open, or the process cannot listen for signals; 2 bad usage, schedule or request; 3 the \
+same, but a campaign is still open, or the process cannot listen for signals; 2 bad usage, schedule or request, or AWS settings that are wrong; 3 the \
 request's list is a presigned URL; 130 interrupted (an open campaign stays open, and goes on when this command is run \
 again). With --once those of `patchfleet run`; 130 also if SIGTERM came before the campaign began.";
 
@@ -164,6 +165,20 @@ async fn serve(args: Args, stop: tokio::sync::watch::Receiver<bool>) -> ExitCode
             if let Err(refusal) = refuse_presigned(&request) {
                 tracing::error!("{refusal}");
                 return ExitCode::from(3);
+            }
+            match job.reach.ports(&request.access).await {
+                Err(Failure::Settings(error)) if error.kind() == PortErrorKind::Credentials => {
+                    tracing::warn!(
+                        "no campaign can begin with these settings; they are read again for each: {}",
+                        error.chain()
+                    );
+                }
+                Err(Failure::Settings(error)) => {
+                    tracing::error!("{}", error.chain());
+                    return ExitCode::from(2);
+                }
+                // What may pass is waited out at the slot.
+                Ok(_) | Err(_) => {}
             }
             if let Err(error) = job.store.log.make().await {
                 tracing::error!("--log (or PATCHFLEET_LOG): {}", error.chain());

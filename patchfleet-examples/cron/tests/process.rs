@@ -262,6 +262,36 @@ async fn what_is_wrong_is_said_before_anything_is_waited_for() {
 }
 
 #[tokio::test]
+async fn a_schedule_does_not_wait_for_its_slot_to_say_that_aws_settings_are_wrong() {
+    let (sim, dir) = (simulator(CALM.world, 2_000.0).await, tempfile::tempdir().unwrap());
+    std::fs::write(dir.path().join("request.toml"), CALM.request).unwrap();
+    // Right settings find that the schedule has no slot, and say nothing of themselves.
+    let args = [
+        "-f",
+        "request.toml",
+        "--schedule",
+        "cron(0 9 1 1 ? 1999)",
+        "--log",
+        "log",
+    ];
+    for (name, value, part) in [
+        ("AWS_REGION", "", "AWS_REGION"),
+        ("AWS_ENDPOINT_URL", "", "AWS_ENDPOINT_URL"),
+        ("AWS_REGION", "us-east-1", "it has no slot from now on"),
+    ] {
+        let output = command(&sim, dir.path(), &args)
+            .env(name, value)
+            .output()
+            .await
+            .unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{name}: {stderr}");
+        assert!(stderr.contains(part), "{name}: no {part} in {stderr}");
+        assert_eq!(stderr.contains("no slot"), part.contains("no slot"), "{stderr}");
+    }
+}
+
+#[tokio::test]
 async fn an_empty_variable_counts_as_not_set() {
     let (sim, dir) = (simulator(CALM.world, 2_000.0).await, tempfile::tempdir().unwrap());
     std::fs::write(dir.path().join("request.toml"), CALM.request).unwrap();
