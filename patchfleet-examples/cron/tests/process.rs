@@ -289,6 +289,18 @@ async fn a_schedule_does_not_wait_for_its_slot_to_say_that_aws_settings_are_wron
         assert!(stderr.contains(part), "{name}: no {part} in {stderr}");
         assert_eq!(stderr.contains("no slot"), part.contains("no slot"), "{stderr}");
     }
+    // Others renew credentials, so the process goes on to its schedule.
+    let mut without = command(&sim, dir.path(), &args);
+    let without = without
+        .env_remove("AWS_ACCESS_KEY_ID")
+        .env_remove("AWS_SECRET_ACCESS_KEY")
+        .env("HOME", dir.path())
+        .env("AWS_EC2_METADATA_DISABLED", "true");
+    let output = without.output().await.unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    for part in ["WARN", "no AWS credentials", "it has no slot from now on"] {
+        assert!(stderr.contains(part), "no {part} in {stderr}");
+    }
 }
 
 #[tokio::test]

@@ -71,7 +71,8 @@ pub async fn handle(event: Event, invocation_id: &str, config: &SdkConfig) -> Re
         Remedy::Change => Failure::new("Refused", &error),
         _ => Failure::new("Failed", &error),
     })?);
-    tracing::info!(campaign = %summary.campaign_id, execution = ?summary.execution_id, "{}", summary.outcome);
+    let execution = summary.execution_id.as_ref().map(tracing::field::display);
+    tracing::info!(campaign = %summary.campaign_id, execution, "{}", summary.outcome);
     Ok(summary)
 }
 

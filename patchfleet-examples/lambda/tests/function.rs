@@ -163,7 +163,8 @@ async fn a_request_is_planned_started_and_summed_up() {
     assert!(sim.with_world(|world| world.execution(execution).is_some()));
 
     // Systems Manager goes on without the function, and patches what any driver would have.
-    drop(function);
+    let log = function.end().await;
+    assert!(log.contains(&format!("execution={execution}")), "{log}");
     sim.with_world(World::run_until_idle);
     let status = sim.with_world(|world| world.execution(execution).unwrap().status().as_str());
     assert_eq!(status, "Success");
