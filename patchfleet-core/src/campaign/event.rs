@@ -308,7 +308,17 @@ pub enum Event {
         /// The outcome in words; empty if it needs none.
         detail: String,
     },
-    /// The results of a location that could not be read before: what became of it and of its nodes, in
+    /// A location has settled, and the rows of its nodes could not be kept. They are read again before the campaign is
+    /// over. [`Recollected`](Self::Recollected) says that they are kept.
+    RowsMissing {
+        /// The unit.
+        unit: UnitId,
+        /// The location.
+        location: Location,
+        /// Why they could not be kept.
+        detail: String,
+    },
+    /// The results of a location that could not be read or kept before: what became of it and of its nodes, in
     /// place of what the log said. It comes after the location has settled, and also after the
     /// campaign is over.
     Recollected {

@@ -11,7 +11,7 @@ use crate::outcome::{FinishedOutcome, LocationOutcome, NodeOutcome};
 use crate::plan::{Plan, PlanFault, PlannedLocation};
 use crate::runbook::{self, RunbookChange};
 use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 mod count;
@@ -95,6 +95,8 @@ pub struct State {
     /// Which campaign had the request's name when this one was to begin, as long as it has not begun.
     name_taken_by: Option<CampaignId>,
     finished: Option<(FinishedOutcome, Timestamp)>,
+    /// The settled locations whose rows could not be kept.
+    rows_missing: BTreeSet<(UnitId, Location)>,
     ledger: Ledger,
 }
 
@@ -158,6 +160,7 @@ impl State {
             abandoned: None,
             name_taken_by: None,
             finished: None,
+            rows_missing: BTreeSet::new(),
             ledger: Ledger::default(),
         };
         state.find_places();
@@ -242,13 +245,19 @@ impl State {
         self.name_taken_by
     }
 
-    /// The settled locations that have results which could not be read.
+    /// The settled locations whose rows could not be kept, whatever else is known of them.
+    pub(super) fn rows_missing(&self) -> impl Iterator<Item = &(UnitId, Location)> {
+        self.rows_missing.iter()
+    }
+
+    /// The settled locations that have results which could not be read or kept.
     pub(super) fn unread(&self) -> Vec<(UnitId, Location)> {
-        let unread = self.locations().filter(|(unit, _, at)| {
+        let unread = self.locations().filter(|(unit, location, at)| {
             let started = |unit: &UnitState| matches!(unit.start, StartState::Started { .. });
             let settled = at.settled.as_ref().is_some_and(|settled| {
                 settled.outcome == LocationOutcome::ResultsUnreadable
                     || settled.nodes.count(NodeOutcome::Unknown) > 0
+                    || self.rows_missing.contains(&(*unit, (*location).clone()))
             });
             settled && self.units.get(unit).is_some_and(started)
         });

@@ -59,7 +59,7 @@ impl Driver {
                 at.entry(location).or_default().push((*unit, settlement));
             }
             for (location, settlements) in at {
-                let put = drive.put(location, settlements).await;
+                let put = drive.put(location, settlements, None).await;
                 put.map_err(|source| DriveError::Rows { campaign, source })?;
             }
             let events = drive.closing(by, settlements);

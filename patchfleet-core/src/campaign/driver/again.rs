@@ -146,6 +146,33 @@ impl Drive<'_> {
         })
     }
 
+    /// Reads the results again whose rows could not be kept, and keeps them. What the log says of their locations
+    /// stays, unless all of it is known now. What cannot be read any more is left as it is.
+    pub(super) async fn keep_missing_rows(&mut self) -> Result<(), DriveError> {
+        let missing: Vec<(UnitId, Location)> = self.state.rows_missing().cloned().collect();
+        for (unit, location) in missing {
+            let reading = self.read_again(unit, &location).await;
+            let known = self
+                .state
+                .units()
+                .get(&unit)
+                .and_then(|unit| unit.locations.get(&location));
+            let known = known.and_then(|at| at.settled.clone());
+            let (Ok(reading), Some(known)) = (reading, known) else {
+                self.rows_left.insert((unit, location));
+                continue;
+            };
+            let mut settlement = reading.settlement;
+            if reading.unread.is_some() {
+                settlement.outcome = known.outcome;
+                settlement.nodes = known.nodes;
+                settlement.detail = known.detail;
+            }
+            self.replace(unit, &location, settlement).await?;
+        }
+        Ok(())
+    }
+
     /// Keeps the rows, then says so. Whoever else does the same meanwhile may have read more, so after
     /// each conflict the results are read once more before rows are kept.
     async fn replace(
@@ -187,7 +214,7 @@ impl Drive<'_> {
         settlement: &Settlement,
     ) -> Result<(), DriveError> {
         let campaign = self.state.campaign();
-        let put = self.put(location, vec![(unit, settlement)]).await;
+        let put = self.put(location, vec![(unit, settlement)], None).await;
         put.map_err(|source| DriveError::Rows { campaign, source })
     }
 }

@@ -3,6 +3,7 @@
 use super::calls::{Answer, Calls};
 use super::trouble::told_of;
 use super::{DriveError, Driver, Turn};
+use crate::campaign::Event;
 use crate::campaign::collect::Job;
 use crate::campaign::decide::{Decision, decide};
 use crate::campaign::memory::Memory;
@@ -11,6 +12,7 @@ use crate::id::{Location, UnitId};
 use crate::port::PortError;
 use futures_util::future::{Either, select};
 use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeSet;
 use std::pin::pin;
 
 /// A campaign that is being driven, with what the driver remembers of its own calls.
@@ -28,6 +30,10 @@ pub struct Drive<'d> {
     pub(super) opened_at: Timestamp,
     /// For how long nobody may have driven the campaign, if more of it is to be begun.
     pub(super) longest_gap: Option<SignedDuration>,
+    /// When rows could last not be kept.
+    pub(super) rows_failed_at: Option<Timestamp>,
+    /// The locations whose rows are missing and cannot be read again.
+    pub(super) rows_left: BTreeSet<(UnitId, Location)>,
     pub(super) calls: Calls<'d>,
 }
 
@@ -46,6 +52,8 @@ impl<'d> Drive<'d> {
             opened_at: now,
             has_company: false,
             longest_gap: None,
+            rows_failed_at: None,
+            rows_left: BTreeSet::new(),
             calls: Calls::default(),
         }
     }
@@ -102,6 +110,11 @@ impl<'d> Drive<'d> {
             return Err(self.unresolved());
         }
         self.tell_waits();
+        let is_over = record.iter().any(|event| matches!(event, Event::Finished { .. }));
+        if is_over && self.state.rows_missing().any(|at| !self.rows_left.contains(at)) {
+            self.keep_missing_rows().await?;
+            return Ok(Turn::Acted); // decide again
+        }
         self.require_planned(&record)?;
         let has_decided = !record.is_empty();
         if has_decided && !self.write_decision(record).await? {

@@ -5,13 +5,21 @@ use crate::campaign::clocks::Placed;
 use crate::campaign::collect::Settlement;
 use crate::campaign::facts::Fact;
 use crate::campaign::notice::Tried;
+use crate::campaign::polls::later;
 use crate::campaign::{Appended, LogKey};
 use crate::campaign::{Event, Record, STORE_CALLS_AT_ONCE};
 use crate::id::{Location, NodeId, UnitId};
 use crate::outcome::NodeRow;
 use crate::port::{PortErrorKind, PortResult};
 use futures_util::{StreamExt as _, stream};
+use jiff::SignedDuration;
 use std::collections::BTreeMap;
+
+/// How long rows are tried to be kept before the log says what became of their location without them.
+const ROWS_TRIED_FOR: SignedDuration = SignedDuration::from_secs(10);
+
+/// How long after rows could not be kept a store is asked only once for those of each location.
+const ROWS_ASKED_ONCE_FOR: SignedDuration = SignedDuration::from_mins(5);
 
 impl Drive<'_> {
     /// Appends what was decided. Gives whether it is in the log: not if others appended meanwhile, and then
@@ -25,26 +33,27 @@ impl Drive<'_> {
     }
 
     /// Appends what was learned, whoever else appends meanwhile.
+    ///
+    /// Rows are kept before. Where that fails for some seconds, the log says what became of the location all the same,
+    /// and that its rows are missing: a failure counts and a stop is sent, whatever becomes of the rows.
     pub(super) async fn write_down(&mut self, mut facts: Vec<Fact>) -> Result<(), DriveError> {
         loop {
             let (writer, now) = (self.driver.writer, self.now());
-            let events: Vec<Event> = facts
+            let mut events: Vec<Event> = facts
                 .iter()
                 .flat_map(|fact| fact.events(&self.state, writer, now))
                 .collect();
             if events.is_empty() {
                 return Ok(());
             }
-            // The calls go on meanwhile: a store that fails is tried again for long.
+            // The calls go on meanwhile.
             let mut calls = std::mem::take(&mut self.calls);
-            let kept = calls.beside(self.keep_rows(&facts)).await;
+            let missing = calls.beside(self.keep_rows(&facts)).await;
             self.calls = calls;
-            if let Err(error) = kept {
-                // What else was learned is written down all the same, and what was sent is not left in doubt.
-                facts.retain(|fact| !fact.settles(&self.state));
-                self.append_facts(&facts).await?;
-                return Err(error);
+            if !missing.is_empty() {
+                self.rows_failed_at = Some(self.now());
             }
+            events.extend(missing);
             if self.append(events).await? == Appended::Yes {
                 return Ok(());
             }
@@ -52,23 +61,8 @@ impl Drive<'_> {
         }
     }
 
-    /// Appends what facts say that settle nothing.
-    async fn append_facts(&mut self, facts: &[Fact]) -> Result<(), DriveError> {
-        loop {
-            let (writer, now) = (self.driver.writer, self.now());
-            let events = facts
-                .iter()
-                .flat_map(|fact| fact.events(&self.state, writer, now));
-            let events: Vec<Event> = events.collect();
-            if events.is_empty() || self.append(events).await? == Appended::Yes {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Keeps the rows of what is about to settle: a settled location has its rows.
-    async fn keep_rows(&self, facts: &[Fact]) -> Result<(), DriveError> {
-        let campaign = self.state.campaign();
+    /// Keeps the rows of what is about to settle. Gives what could not be kept.
+    async fn keep_rows(&self, facts: &[Fact]) -> Vec<Event> {
         let mut settling: BTreeMap<&Location, Vec<(UnitId, &Settlement)>> = BTreeMap::new();
         for fact in facts.iter().filter(|fact| fact.settles(&self.state)) {
             if let Fact::Settled {
@@ -81,23 +75,42 @@ impl Drive<'_> {
                 settling.entry(location).or_default().push((*unit, settlement));
             }
         }
+        // A store that did not keep rows just now is asked once for each location.
+        let failed_just_now = self
+            .rows_failed_at
+            .is_some_and(|at| self.now() < later(at, ROWS_ASKED_ONCE_FOR));
+        let within = if failed_just_now {
+            SignedDuration::ZERO
+        } else {
+            ROWS_TRIED_FOR
+        };
         let puts: Vec<_> = settling
             .into_iter()
-            .map(|(location, settlements)| self.put(location, settlements))
+            .map(|(location, settlements)| async move {
+                let units: Vec<UnitId> = settlements.iter().map(|(unit, _)| *unit).collect();
+                let error = self.put(location, settlements, Some(within)).await.err()?;
+                let missing = move |unit| Event::RowsMissing {
+                    unit,
+                    location: location.clone(),
+                    detail: error.chain(),
+                };
+                Some(units.into_iter().map(missing).collect::<Vec<_>>())
+            })
             .collect();
-        let mut puts = stream::iter(puts).buffer_unordered(STORE_CALLS_AT_ONCE);
-        while let Some(put) = puts.next().await {
-            put.map_err(|source| DriveError::Rows { campaign, source })?;
-        }
-        Ok(())
+        let puts = stream::iter(puts).buffer_unordered(STORE_CALLS_AT_ONCE);
+        let missing: Vec<_> = puts.filter_map(std::future::ready).collect().await;
+        missing.into_iter().flatten().collect()
     }
 
     /// Keeps the rows of one location. A location whose nodes several units share has the rows of
     /// all that settled so far.
+    ///
+    /// It is tried again for half an hour, or only `within` so long.
     pub(super) async fn put(
         &self,
         location: &Location,
         settlements: Vec<(UnitId, &Settlement)>,
+        within: Option<SignedDuration>,
     ) -> PortResult<()> {
         let (campaign, rows) = (self.state.campaign(), &*self.driver.rows);
         // The newest of all units there: their rows are kept together, and older ones are not read.
@@ -120,7 +133,11 @@ impl Drive<'_> {
             rows.put(campaign, location, attempt, all.into_values().collect())
                 .await
         };
-        let lasts = |kind| matches!(kind, PortErrorKind::Incompatible | PortErrorKind::Invalid);
+        let begun = self.now();
+        let lasts = |kind| {
+            let is_late = within.is_some_and(|within| self.now() >= later(begun, within));
+            is_late || matches!(kind, PortErrorKind::Incompatible | PortErrorKind::Invalid)
+        };
         let subject = location.to_string();
         self.driver.patience(Tried::Rows, &subject).call(put, lasts).await
     }

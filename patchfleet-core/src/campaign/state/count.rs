@@ -108,6 +108,7 @@ impl State {
                 location: Some(location),
             }
             | Event::LocationSettled { unit, location, .. }
+            | Event::RowsMissing { unit, location, .. }
             | Event::Recollected { unit, location, .. } => About::Location(*unit, location),
             Event::LeftOut { units } => About::Units(units),
             Event::GoneOn { .. } => About::Everything,

@@ -56,6 +56,7 @@ impl State {
             abandoned: self.abandoned.clone(),
             name_taken_by: self.name_taken_by,
             finished: self.finished,
+            rows_missing: BTreeSet::new(),
             ledger: Ledger::of_shared(location, self.shared(location)),
         }
     }

@@ -237,7 +237,13 @@ impl State {
                 outcome,
                 nodes,
                 detail,
-            } => self.recollect(*unit, location, *outcome, nodes, detail),
+            } => {
+                self.rows_missing.remove(&(*unit, location.clone()));
+                self.recollect(*unit, location, *outcome, nodes, detail);
+            }
+            Event::RowsMissing { unit, location, .. } => {
+                self.rows_missing.insert((*unit, location.clone()));
+            }
             Event::UnitEnded { unit, status } => {
                 if let Some(unit) = self.units.get_mut(unit) {
                     unit.ended.get_or_insert_with(|| status.clone());

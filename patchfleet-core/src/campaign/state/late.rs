@@ -128,6 +128,10 @@ impl State {
                 let hold = holds.find(|hold| hold.unit == *unit)?;
                 Some(format!("unit {unit}: {}", hold.reason))
             }
+            Event::RowsMissing { location, detail, .. } => Some(format!(
+                "{location}: the results of its nodes could not be kept, and are read again before the campaign is over: \
+                 {detail}"
+            )),
             Event::Unattended { .. } => self.stop_reason().map(|reason| reason.to_string()),
             _ => None,
         }

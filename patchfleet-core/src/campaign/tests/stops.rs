@@ -19,7 +19,7 @@ const REGIONS: [&str; 6] = [
 
 /// Two units side by side, one location at once in each. In the first, a node of the first location comes out with
 /// failed patches, which AWS counts as a success, and nothing may fail.
-fn world() -> World {
+pub(super) fn world() -> World {
     let well = || Script::Nodes(vec![Node::well(1)]);
     let failed = Script::Nodes(vec![Node {
         patches: Some([1, 0, 0]),
@@ -36,7 +36,7 @@ fn world() -> World {
     world
 }
 
-fn begun(world: &World) -> Vec<Vec<Location>> {
+pub(super) fn begun(world: &World) -> Vec<Vec<Location>> {
     let executions = world.executions();
     executions
         .iter()
@@ -44,7 +44,7 @@ fn begun(world: &World) -> Vec<Vec<Location>> {
         .collect()
 }
 
-fn stops_sent(world: &World) -> Vec<StopType> {
+pub(super) fn stops_sent(world: &World) -> Vec<StopType> {
     let stops = world.aws.stops.lock().unwrap();
     stops.iter().map(|(_, kind)| *kind).collect()
 }

@@ -371,6 +371,12 @@ pub(super) fn whole() -> Writing {
             "not begun",
         ),
     ]);
+    let location = log.location(0);
+    log.append(vec![Event::RowsMissing {
+        unit: unit(0),
+        location,
+        detail: "no space is left on the device".to_owned(),
+    }]);
     let by = "someone".to_owned();
     log.append(vec![Event::Abandoned { by }]);
     log.append(vec![Event::Finished {
