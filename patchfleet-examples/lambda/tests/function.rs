@@ -143,6 +143,16 @@ fn error(answer: Answer) -> (String, String) {
     (text("errorType"), text("errorMessage"))
 }
 
+#[test]
+fn outside_of_lambda_the_program_says_so_in_one_line() {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_bootstrap"));
+    let output = command.env_clear().output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert_eq!(told.lines().count(), 1, "{told}");
+    assert!(told.contains("AWS_LAMBDA_RUNTIME_API is not set"), "{told}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_is_planned_started_and_summed_up() {
     let sim = simulator().await;

@@ -148,11 +148,13 @@ pub(crate) async fn abandon(args: AbandonArgs) -> Result<ExitCode, Failure> {
     logs.refuse_simulated(&state)?;
     let session = Session::aws(Some(state.plan().request.access.clone())).await?;
     let campaign = campaigns(&session.ports, &logs, false).resume(&state).await?;
-    // Nobody is left to tell if standard error is closed.
-    let _ = writeln!(
-        std::io::stderr(),
-        "AWS is asked about everything that the campaign may have begun, for two minutes if the log may have lost its end"
-    );
+    if state.finished().is_none() {
+        // Nobody is left to tell if standard error is closed.
+        let _ = writeln!(
+            std::io::stderr(),
+            "AWS is asked about everything that the campaign may have begun, for two minutes if the log may have lost its end"
+        );
+    }
     match campaign.abandon().await {
         Ok(report) => print_report(report, args.output.output, &args.log),
         Err(CampaignError::Refused(refusal)) => {

@@ -440,6 +440,11 @@ async fn an_open_campaign_tells_when_and_by_whom_its_log_was_last_written_and_wh
     let again = ["resume", &campaign, "--log", "log", "--send-again", "1"];
     let refused = finish(against(&bench, &aws, "us-east-1", &again)).await.exits(3);
     assert!(!refused.stderr.contains("looked for"), "{}", refused.stderr);
+    let abandon = ["abandon", &campaign, "--log", "log"];
+    let refused = finish(against(&bench, &aws, "us-east-1", &abandon))
+        .await
+        .exits(3);
+    assert!(!refused.stderr.contains("AWS is asked"), "{}", refused.stderr);
     let elsewhere = finish(against(
         &bench,
         &aws,
