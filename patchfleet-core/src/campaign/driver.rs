@@ -317,6 +317,9 @@ impl Driver {
 
     /// Whether the name is free for `campaign`, whose `state` is this if it is known: what the claim has to
     /// follow, or `None` if it has the name already.
+    ///
+    /// One that is over has not, also if nobody has claimed the name since: another campaign may have found it free.
+    /// That one's claim follows the claims that it found, so whoever opens this one again adds to them.
     async fn may_claim(
         &self,
         campaign: CampaignId,
@@ -330,6 +333,7 @@ impl Driver {
         let journal = self.journal();
         let claims = journal.claims(name).await.map_err(failed)?;
         let has_it = claims.last == Some(campaign);
+        let is_over = state.is_some_and(|state| state.finished().is_some());
         // It was alone when it began, and has had its name since.
         let since = state.filter(|state| state.is_under_way()).map(State::planned_at);
         if has_it && since.is_some() {
@@ -346,7 +350,7 @@ impl Driver {
         };
         match open {
             Some(open) => Err(name_taken(&*self.log, name, open).await),
-            None => Ok((!has_it).then_some(claims.chain)),
+            None => Ok((!has_it || is_over).then_some(claims.chain)),
         }
     }
 

@@ -34,6 +34,7 @@ mod once;
 mod outcomes;
 mod outlives;
 mod presigned;
+mod reopened;
 mod rows_missing;
 mod runbook;
 mod sent_again;

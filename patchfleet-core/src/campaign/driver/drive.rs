@@ -26,6 +26,9 @@ pub struct Drive<'d> {
     pub(super) read_at: Timestamp,
     /// Whether another driver has written into the log meanwhile.
     pub(super) has_company: bool,
+    /// Whether somebody has opened the campaign again that was over, and nobody has looked yet whether it has its
+    /// name still.
+    pub(super) is_reopened: bool,
     /// When the log was read for the first time. What it had lost by then was sent before.
     pub(super) opened_at: Timestamp,
     /// For how long nobody may have driven the campaign, if more of it is to be begun.
@@ -48,6 +51,7 @@ impl<'d> Drive<'d> {
             driver,
             state,
             stale: false,
+            is_reopened: false,
             read_at,
             opened_at: now,
             has_company: false,
@@ -93,6 +97,13 @@ impl<'d> Drive<'d> {
         if self.stale {
             self.catch_up().await?;
             self.stale = false;
+        }
+        if self.is_reopened {
+            // Another campaign may have had the name in between.
+            self.driver
+                .claim(self.state.campaign(), &self.state, None)
+                .await?;
+            self.is_reopened = false;
         }
         let Decision {
             record,

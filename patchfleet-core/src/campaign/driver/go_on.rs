@@ -90,8 +90,9 @@ impl Driver {
                 begin,
                 found,
             });
-            // The campaign has its name before it is open again. If another campaign of the name begins between
-            // the two, this one is open without its name: it begins nothing until the other one is over.
+            // The campaign has its name before it is open again, by a claim that was not there when others found the
+            // name free. If another campaign of the name begins between the two, this one is open without its name:
+            // whoever drives it looks at the claims first, and begins nothing until the other one is over.
             self.claim(campaign, &drive.state, None).await?;
             if drive.append(events).await? == Appended::Yes {
                 return Ok(());

@@ -194,7 +194,9 @@ impl Drive<'_> {
             difference
                 .into_iter()
                 .for_each(|difference| driver.notices.clocks(difference));
+            let was_over = self.state.finished().is_some();
             self.see(&record, placed)?;
+            self.is_reopened |= was_over && self.state.finished().is_none();
             self.memory.follow_other(&record);
             self.has_company |= record.writer != driver.writer;
         }
