@@ -426,7 +426,7 @@ impl Agenda<'_> {
         }
     }
 
-    /// Whether the unit seems not to have been begun, and nobody has looked for it yet.
+    /// Whether the unit seems not to have been begun, and no look has told yet.
     fn is_unseen(&self, unit: UnitId) -> bool {
         let start = self.state.units().get(&unit).map(|unit| &unit.start);
         matches!(start, Some(StartState::NotStarted)) && self.memory.may_be_begun(unit)

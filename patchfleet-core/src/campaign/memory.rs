@@ -54,7 +54,7 @@ pub(super) struct Memory {
 /// What a driver remembers of a unit.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct UnitMemory {
-    /// Whether its start was looked for, as the log may have lost that it was sent.
+    /// Whether its start was looked for, as the log may have lost that it was sent, and so late that the answer counts.
     pub(super) looked_before: bool,
     /// The next try of a start that was put off.
     pub(super) start_at: Option<Timestamp>,
@@ -149,7 +149,7 @@ impl Memory {
         self.units.entry(unit).or_default()
     }
 
-    /// Whether the log may have lost that the unit's start was sent, and nobody has looked for it yet.
+    /// Whether the log may have lost that the unit's start was sent, and no look has told yet.
     pub(super) fn may_be_begun(&self, unit: UnitId) -> bool {
         self.was_there_before && !self.of_unit(unit).is_some_and(|asked| asked.looked_before)
     }

@@ -44,10 +44,12 @@ impl Driver {
         let mut drive = self.look_up(campaign).await?;
         drive.require_writable()?;
         loop {
+            let asked_at = drive.now();
             drive.may_be_abandoned().await?;
-            // What the log lost was sent before it was opened, and AWS may show it so late.
+            // What the log lost was sent before it was opened, and AWS may show it so late. A look that began sooner does
+            // not count, however long it took.
             let seen_by = later(drive.opened_at, TAGS_SEEN_WITHIN);
-            if drive.may_have_lost_its_end() && drive.now() < seen_by {
+            if drive.may_have_lost_its_end() && asked_at < seen_by {
                 self.notices
                     .waits(Awaited::LostEnd, "", seen_by, self.clock.now());
                 self.clock.sleep_until(seen_by).await;

@@ -35,10 +35,39 @@ impl<'d> Drive<'d> {
         }))
     }
 
-    /// What came of looking for it, when that was.
+    /// From when on a look counts that does not find a unit. What the log lost was sent before the driver opened it,
+    /// and AWS may show it so late.
+    fn looks_count_from(&self) -> Timestamp {
+        later(self.opened_at, TAGS_SEEN_WITHIN)
+    }
+
+    /// That the look before a start was answered, which was made at that time, and did not find the unit.
     ///
-    /// That it is not there counts only [`TAGS_SEEN_WITHIN`] after the driver opened the log: what the log lost was sent
-    /// before that.
+    /// One that came too early is no reason not to send it: the client token is known for as long. It is no answer to
+    /// whether the unit runs.
+    pub(super) fn has_looked(&mut self, unit: UnitId, asked_at: Timestamp) {
+        let counts = asked_at >= self.looks_count_from();
+        let asked = self.memory.unit(unit);
+        asked.looked_before |= counts;
+        asked.find_failures = Failures::default();
+    }
+
+    /// Whether a unit of which AWS has just refused the start is looked for once more before that is said of it, as
+    /// the look before came too early: a start that the log has lost may have begun it. It is sent once more then.
+    pub(super) fn looks_once_more(&mut self, unit: UnitId, now: Timestamp) -> bool {
+        let start = self.state.units().get(&unit).map(|unit| &unit.start);
+        let was_sent_before = matches!(start, Some(StartState::Intended(intent)) if intent.sent_before);
+        if was_sent_before || !self.memory.may_be_begun(unit) {
+            return false;
+        }
+        let again = self.looks_count_from();
+        let asked = self.memory.unit(unit);
+        asked.start_at = asked.start_at.max(Some(again));
+        self.driver.notices.waits(Awaited::LostEnd, "", again, now);
+        true
+    }
+
+    /// What came of looking for it, when that was. That it is not there counts only from some time on.
     pub(super) fn learn_sought(
         &mut self,
         unit: UnitId,
@@ -48,7 +77,7 @@ impl<'d> Drive<'d> {
     ) -> Result<Option<Fact>, DriveError> {
         let now = self.now();
         self.memory.unit_tasks.end(&UnitTask::Start(unit));
-        let counts_from = later(self.opened_at, TAGS_SEEN_WITHIN);
+        let counts_from = self.looks_count_from();
         let asked = self.memory.unit(unit);
         let error = match sought {
             Ok(found) => {

@@ -27,12 +27,13 @@ use std::task::Poll;
 /// What came of a call.
 pub(super) enum Answer {
     Compared(UnitId, Result<Option<Changed>, NotCompared>),
-    /// The unit, which attempt, and what came of it.
-    Sent(UnitId, u32, PortResult<ExecutionId>),
+    /// The unit, which attempt, when it was looked for before if it had to be, and what came of it.
+    Sent(UnitId, u32, Timestamp, PortResult<ExecutionId>),
     /// The unit, which attempt, and why it was not sent: it could not be seen whether it had been before.
     Unseen(UnitId, u32, PortError),
-    /// The unit, and which attempt. It was not sent: its time was over, or nothing more was to begin by then.
-    NotSent(UnitId, u32),
+    /// The unit, which attempt, and when it was looked for before if it had to be. It was not sent: its time was over,
+    /// or nothing more was to begin by then.
+    NotSent(UnitId, u32, Timestamp),
     /// The unit, which attempt, when it was looked for, and what was found.
     Looked(UnitId, u32, Timestamp, PortResult<Option<ExecutionId>>),
     /// The unit, which attempt comes next, when it was looked for, and what that had begun before.
@@ -223,19 +224,21 @@ impl<'d> Drive<'d> {
         let token = self.state.campaign().client_token(unit, attempt);
         let request = intent.request.clone();
         let may_be_begun = self.memory.may_be_begun(unit);
+        let asked_at = self.now();
         Some(Box::pin(async move {
             if may_be_begun {
                 match begun_before::find(driver, &request.document_name, token).await {
                     Ok(None) => {}
-                    Ok(Some(execution)) => return Answer::Sent(unit, attempt, Ok(execution)),
+                    Ok(Some(execution)) => return Answer::Sent(unit, attempt, asked_at, Ok(execution)),
                     Err(error) => return Answer::Unseen(unit, attempt, error),
                 }
             }
             // Nothing is waited for between this and the call.
             if driver.clock.now() > until || is_called_off.load(Ordering::Relaxed) {
-                return Answer::NotSent(unit, attempt);
+                return Answer::NotSent(unit, attempt, asked_at);
             }
-            Answer::Sent(unit, attempt, driver.automation.start(&request, token).await)
+            let sent = driver.automation.start(&request, token).await;
+            Answer::Sent(unit, attempt, asked_at, sent)
         }))
     }
 

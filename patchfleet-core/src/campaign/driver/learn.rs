@@ -44,19 +44,16 @@ impl Drive<'_> {
                 self.memory.unit_tasks.end(&UnitTask::Start(unit));
                 facts.extend(self.learn_compared(unit, compared)?);
             }
-            Answer::Sent(unit, attempt, sent) => {
-                let asked = self.memory.unit(unit);
-                asked.looked_before = true;
-                asked.find_failures = Failures::default();
+            Answer::Sent(unit, attempt, asked_at, sent) => {
+                self.has_looked(unit, asked_at);
                 self.learn_sent(unit, attempt, sent, facts)?;
             }
             Answer::Unseen(unit, attempt, error) => self.learn_unseen(unit, attempt, error, facts)?,
-            Answer::NotSent(unit, attempt) => {
+            Answer::NotSent(unit, attempt, asked_at) => {
                 self.memory.unit_tasks.end(&UnitTask::Start(unit));
-                // It was looked for, if it had to be, and what was compared for it is old by now.
-                let asked = self.memory.unit(unit);
-                asked.looked_before = true;
-                asked.compared_at = None;
+                self.has_looked(unit, asked_at);
+                // What was compared for it is old by now.
+                self.memory.unit(unit).compared_at = None;
                 facts.push(not_sent(unit, attempt));
             }
             Answer::Looked(unit, attempt, asked_at, found) => {
@@ -189,6 +186,11 @@ impl Drive<'_> {
                 let asked = self.memory.unit(unit);
                 asked.start_failures.add(error.kind());
                 asked.start_at = Some(later(now, asked.start_failures.backoff()));
+                let failure = match Failure::of(&error) {
+                    Failure::Refused(kind) if self.looks_once_more(unit, now) => Failure::NotNow(kind),
+                    failure => failure,
+                };
+                let asked = self.memory.unit(unit);
                 let not_taken = |kind, for_good| Fact::NotTaken {
                     unit,
                     attempt,
@@ -196,7 +198,7 @@ impl Drive<'_> {
                     detail: error.reason(),
                     for_good,
                 };
-                match Failure::of(&error) {
+                match failure {
                     Failure::InDoubt => {}
                     Failure::Mismatch => asked.mismatch = Some(error.reason()),
                     Failure::NotNow(kind) => facts.push(not_taken(kind, false)),

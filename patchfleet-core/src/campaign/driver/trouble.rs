@@ -69,7 +69,7 @@ pub(super) fn told_of(answer: &Answer) -> Told {
             let came = error.map(|(_, error, _)| failed(Task::Unit(UnitTask::Start(*unit)), error));
             (Call::Compare(*unit), of(came))
         }
-        Answer::Sent(unit, attempt, sent) => {
+        Answer::Sent(unit, attempt, _, sent) => {
             let came = sent.as_ref().err().map(|error| match Failure::of(error) {
                 Failure::Refused(_) | Failure::Mismatch => Came::GivenUp,
                 Failure::InDoubt => failed(Task::Doubt(*unit), error),
@@ -88,7 +88,7 @@ pub(super) fn told_of(answer: &Answer) -> Told {
             };
             (call, failed(Task::Unseen(*unit), error))
         }
-        Answer::NotSent(unit, attempt) => {
+        Answer::NotSent(unit, attempt, _) => {
             let call = Call::Start {
                 unit: *unit,
                 attempt: *attempt,

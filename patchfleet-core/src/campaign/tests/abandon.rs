@@ -157,6 +157,33 @@ fn what_the_log_has_just_lost_is_not_closed_before_aws_shows_its_tag() {
 }
 
 #[test]
+fn a_look_that_began_before_aws_shows_what_was_lost_closes_nothing_however_long_it_takes() {
+    let mut refused = 0;
+    for polls in 0..60 {
+        let world = begun(&[("us-east-1", well())]);
+        *world.aws.hidden.lock().unwrap() = SignedDuration::from_secs(60);
+        world.log.cut(&LogKey::Campaign(world.campaign()), 2);
+        let closer = world.driver(2);
+        let mut close = ByHand::new(closer.abandon(world.campaign(), "ops"));
+        let over = (0..polls).any(|_| close.poll());
+        // The first unit may have been looked for by now. The look at the second takes long.
+        let until = *world.clock.0.lock().unwrap() + SignedDuration::from_mins(3);
+        *world.aws.finds_slow.lock().unwrap() = Some(until);
+        while !close.poll() {}
+        let closed = close.1.take().unwrap();
+        assert!(
+            matches!(closed, Err(DriveError::NotAbandoned(_))),
+            "after {polls} polls: {closed:?}"
+        );
+        refused += 1;
+        if over {
+            break;
+        }
+    }
+    assert!((5..60).contains(&refused), "{refused}");
+}
+
+#[test]
 fn a_denial_or_no_answer_is_not_aws_knowing_nothing() {
     // A location that nobody may read, of an execution that is forgotten.
     let world = begun(&[("us-east-1", well()), ("us-west-1", well())]);

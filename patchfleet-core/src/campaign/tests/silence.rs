@@ -19,7 +19,7 @@ fn throttle(world: &World) -> Timestamp {
 }
 
 /// What is told while somebody does something and is watched, and what comes of it.
-fn heard<T>(world: &World, doing: impl AsyncFnOnce(Driver) -> T) -> (T, Vec<(Timestamp, Notice)>) {
+pub(super) fn heard<T>(world: &World, doing: impl AsyncFnOnce(Driver) -> T) -> (T, Vec<(Timestamp, Notice)>) {
     let (notices, lines) = told_to(world);
     let driver = Driver {
         notices: notices.clone(),
