@@ -2,6 +2,7 @@
 //! success is known from somebody else's.
 
 use super::notice::{Failed, Notices, Tried};
+use super::patience::Tries;
 use super::polls::{Failures, later};
 use super::{Record, State, StateError};
 use crate::campaign::{Appended, CampaignLog, LogKey};
@@ -48,6 +49,7 @@ impl<'a> Journal<'a> {
         &self,
         call: impl Fn(&'a dyn CampaignLog) -> BoxFuture<'a, PortResult<T>>,
     ) -> PortResult<T> {
+        let _tries = self.tries();
         let mut failures = Failures::default();
         loop {
             self.tell(|notices, now| notices.asked(Tried::Log, "", now));
@@ -63,6 +65,7 @@ impl<'a> Journal<'a> {
 
     /// Appends a record. [`Appended::Conflict`]: another record has its number.
     pub(super) async fn append(&self, key: &LogKey, record: &Record) -> PortResult<Appended> {
+        let _tries = self.tries();
         let mut failures = Failures::default();
         loop {
             self.tell(|notices, now| notices.asked(Tried::Log, "", now));
@@ -134,6 +137,17 @@ impl<'a> Journal<'a> {
             };
             notices.failed(Tried::Log, "", failed, now);
         });
+    }
+
+    /// Nothing more is told once this is dropped.
+    fn tries(&self) -> Option<Tries<'a>> {
+        let (clock, notices) = self.clock.zip(self.notices)?;
+        Some(Tries {
+            clock,
+            notices,
+            what: Tried::Log,
+            subject: "",
+        })
     }
 
     fn tell(&self, what: impl FnOnce(&Notices, Timestamp)) {

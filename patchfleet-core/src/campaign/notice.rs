@@ -2,7 +2,7 @@
 
 use super::clocks::Difference;
 use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -174,7 +174,8 @@ pub struct Notices {
 #[derive(Default)]
 struct Told {
     clocks: bool,
-    waits: BTreeSet<(Awaited, String, Timestamp)>,
+    /// Until when each is waited for. One that takes a little longer than was told is the same wait.
+    waits: BTreeMap<(Awaited, String), Timestamp>,
     watch: Watch,
 }
 
@@ -216,13 +217,14 @@ impl Notices {
     /// Something is waited for until then.
     pub(super) fn waits(&self, what: Awaited, subject: &str, until: Timestamp, now: Timestamp) {
         self.tell(|told| {
-            let is_short = until.duration_since(now) <= SILENT_FOR;
-            let is_news = !is_short && told.waits.insert((what, subject.to_owned(), until));
-            is_news.then(|| Notice::Waits {
-                what,
-                subject: subject.to_owned(),
-                until,
-            })
+            let subject = subject.to_owned();
+            let key = (what, subject.clone());
+            let goes_on = told.waits.get(&key).is_some_and(|until| *until > now);
+            if !goes_on && until.duration_since(now) <= SILENT_FOR {
+                return None;
+            }
+            told.waits.insert(key, until);
+            (!goes_on).then_some(Notice::Waits { what, subject, until })
         });
     }
 

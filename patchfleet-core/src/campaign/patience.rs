@@ -1,4 +1,5 @@
-//! A call that is made again while what keeps it from an answer may pass by itself. A person is told of it.
+//! A call that is made again while what keeps it from an answer may pass by itself. A person is told of it. The log has
+//! its own way, as an append that failed may have succeeded (`journal.rs`).
 
 use super::notice::{Failed, Notices, Tried};
 use super::polls::{Failures, later};
@@ -30,6 +31,12 @@ impl Patience<'_> {
             what,
             subject,
         } = *self;
+        let _tries = Tries {
+            clock,
+            notices,
+            what,
+            subject,
+        };
         let mut failures = Failures::default();
         loop {
             notices.asked(what, subject, clock.now());
@@ -58,10 +65,24 @@ impl Patience<'_> {
     }
 }
 
+/// Something that is tried, again and again. Whoever drops it tries no more, and nothing more is told of it.
+pub(super) struct Tries<'a> {
+    pub(super) clock: &'a dyn Clock,
+    pub(super) notices: &'a Notices,
+    pub(super) what: Tried,
+    pub(super) subject: &'a str,
+}
+
+impl Drop for Tries<'_> {
+    fn drop(&mut self) {
+        self.notices.given_up(self.what, self.subject, self.clock.now());
+    }
+}
+
 /// Why it failed: in AWS's words, or in all that a store says.
 fn words(what: Tried, error: &PortError) -> String {
     match what {
-        Tried::Log | Tried::Rows | Tried::KeptRows => error.chain(),
+        Tried::Rows | Tried::KeptRows => error.chain(),
         _ => error.reason(),
     }
 }

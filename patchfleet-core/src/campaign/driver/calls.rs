@@ -191,6 +191,7 @@ impl<'d> Drive<'d> {
         let driver = self.driver;
         let made = made.map(|made| -> BoxFuture<'d, Answer> {
             driver.notices.asked(what, &subject, self.now());
+            self.tried.open.insert((what, subject.clone()));
             Box::pin(async move {
                 let answer = made.await;
                 driver.notices.answered(what, &subject);

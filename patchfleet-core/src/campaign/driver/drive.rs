@@ -7,6 +7,7 @@ use crate::campaign::Event;
 use crate::campaign::collect::Job;
 use crate::campaign::decide::{Decision, decide};
 use crate::campaign::memory::Memory;
+use crate::campaign::notice::Tried;
 use crate::campaign::state::{StartState, State};
 use crate::id::{Location, UnitId};
 use crate::port::PortError;
@@ -38,6 +39,22 @@ pub struct Drive<'d> {
     /// The locations whose rows are missing and cannot be read again.
     pub(super) rows_left: BTreeSet<(UnitId, Location)>,
     pub(super) calls: Calls<'d>,
+    pub(super) tried: TriedByDrive<'d>,
+}
+
+/// What a drive tries, and has not seen to work. Once it is driven no more, nothing more is told of it.
+pub(super) struct TriedByDrive<'d> {
+    driver: &'d Driver,
+    pub(super) open: BTreeSet<(Tried, String)>,
+}
+
+impl Drop for TriedByDrive<'_> {
+    fn drop(&mut self) {
+        let now = self.driver.clock.now();
+        for (what, subject) in &self.open {
+            self.driver.notices.given_up(*what, subject, now);
+        }
+    }
 }
 
 impl<'d> Drive<'d> {
@@ -59,6 +76,10 @@ impl<'d> Drive<'d> {
             rows_failed_at: None,
             rows_left: BTreeSet::new(),
             calls: Calls::default(),
+            tried: TriedByDrive {
+                driver,
+                open: BTreeSet::new(),
+            },
         }
     }
 

@@ -130,9 +130,12 @@ pub(super) fn told_of(answer: &Answer) -> Told {
 
 impl Drive<'_> {
     /// Tells what came of a call, once it is known when it is made again.
-    pub(super) fn tell_answer(&self, told: Told) {
+    pub(super) fn tell_answer(&mut self, told: Told) {
         let (now, notices) = (self.now(), &self.driver.notices);
         let Told { what, subject, came } = told;
+        if !matches!(came, Came::Failed(..)) {
+            self.tried.open.remove(&(what, subject.clone()));
+        }
         match came {
             Came::Well => notices.works(what, &subject, now),
             Came::GivenUp => notices.given_up(what, &subject, now),

@@ -36,6 +36,53 @@ pub(super) fn heard<T>(world: &World, doing: impl AsyncFnOnce(Driver) -> T) -> (
 const WORDS: [&str; 3] = ["Rate exceeded", "the next try is at", "it is tried until"];
 
 #[test]
+fn a_wait_that_takes_a_little_longer_is_told_once_and_a_later_one_again() {
+    let world = World::new(&[&[("us-east-1", Script::Nodes(vec![Node::well(1)]))]], 1, 0);
+    let (notices, lines) = told_to(&world);
+    let from = world.clock.now();
+    let after = |seconds| from + SignedDuration::from_secs(seconds);
+    for (now, until) in [(0, 120), (110, 125), (121, 136), (200, 320)] {
+        notices.waits(Awaited::LostEnd, "", after(until), after(now));
+    }
+    let told: Vec<String> = lines
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|(_, line)| line.to_string())
+        .collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(
+        told[0].starts_with("waiting until 2026-03-01T22:02:00Z: the log may have lost its end"),
+        "{told:?}"
+    );
+    assert!(
+        told[1].starts_with("waiting until 2026-03-01T22:05:20Z"),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn nothing_more_is_told_to_a_person_who_waits_no_longer() {
+    let (world, _) = unresolved::left(2, 0);
+    throttle(&world);
+    let units = BTreeSet::from([UnitId::from_index(0)]);
+    let (notices, lines) = told_to(&world);
+    let driver = Driver {
+        notices: notices.clone(),
+        ..world.driver(7)
+    };
+    let mut says = ByHand::new(driver.send_again(world.campaign(), &units, "ops"));
+    while lines.lock().unwrap().is_empty() {
+        assert!(!says.poll());
+    }
+    drop(says);
+    world.clock.advance(SignedDuration::from_hours(1));
+    notices.look(world.clock.now());
+    let lines = lines.lock().unwrap();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+}
+
+#[test]
 fn who_has_a_start_sent_again_hears_that_aws_throttles() {
     let (world, _) = unresolved::left(2, 0);
     let from = throttle(&world);

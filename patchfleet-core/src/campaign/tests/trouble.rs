@@ -109,6 +109,41 @@ pub(super) fn assert_told(told: &[(Timestamp, Notice)], from: Timestamp, words: 
 }
 
 #[test]
+fn nothing_more_is_told_of_what_nobody_tries_any_more() {
+    for is_disk in [true, false] {
+        let world = world();
+        let from = world.clock.now() + SignedDuration::from_secs(30);
+        let (notices, lines) = told_to(&world);
+        let mut driver = Driver {
+            notices: notices.clone(),
+            ..world.driver(1)
+        };
+        match is_disk {
+            true => {
+                driver.log = Arc::new(Full {
+                    inner: driver.log.clone(),
+                    clock: world.clock.clone(),
+                    from,
+                });
+            }
+            false => *world.aws.throttled.lock().unwrap() = Some((from, from + OUTAGE)),
+        }
+        let mut run = ByHand::new(async {
+            driver.begin(world.campaign(), &world.plan).await?;
+            driver.run(world.campaign()).await
+        });
+        while lines.lock().unwrap().is_empty() {
+            assert!(!run.poll());
+        }
+        drop(run);
+        world.clock.advance(SignedDuration::from_hours(1));
+        notices.look(world.clock.now());
+        let lines = lines.lock().unwrap();
+        assert_eq!(lines.len(), 1, "{lines:?}");
+    }
+}
+
+#[test]
 fn a_disk_that_is_full_while_the_log_is_written_is_told_within_ten_seconds_and_so_is_its_end() {
     let world = world();
     let from = world.clock.now() + SignedDuration::from_secs(30);
