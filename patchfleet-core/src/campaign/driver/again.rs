@@ -169,6 +169,11 @@ impl Drive<'_> {
                 settlement.detail = known.detail;
             }
             self.replace(unit, &location, settlement).await?;
+            // A unit that was never begun has nothing to read again. Each is tried once.
+            let at = (unit, location);
+            if self.state.rows_missing().any(|missing| *missing == at) {
+                self.rows_left.insert(at);
+            }
         }
         Ok(())
     }

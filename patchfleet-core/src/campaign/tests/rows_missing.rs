@@ -111,3 +111,21 @@ fn where_rows_can_never_be_kept_the_campaign_is_followed_to_its_end_and_stays_op
         assert_eq!(rows, usize::try_from(nodes).unwrap());
     }
 }
+
+#[test]
+fn rows_of_units_that_were_never_begun_keep_no_campaign_from_its_end() {
+    let failed = Script::Nodes(vec![Node {
+        patches: Some([1, 0, 0]),
+        ..Node::well(1)
+    }]);
+    let well = Script::Nodes(vec![Node::well(1)]);
+    let mut world = World::new(&[&[("us-east-1", failed)], &[("us-west-1", well)]], 1, 0);
+    world.plan.request.budget.locations.max_concurrency = "1".parse().unwrap();
+    let driver = driver(&world, SignedDuration::from_mins(25));
+    finish(driver.begin(world.campaign(), &world.plan)).unwrap();
+    let state = finish(driver.run(world.campaign())).unwrap();
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Halted);
+    assert_eq!(begun(&world).len(), 1);
+    let (rows, nodes) = kept_of(&world, &state)[0];
+    assert_eq!((rows, nodes), (1, 1), "what ran has its row");
+}
