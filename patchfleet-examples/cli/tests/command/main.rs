@@ -8,6 +8,7 @@
 
 mod bad_input;
 mod hostile;
+mod left_open;
 mod other_hands;
 mod plan;
 mod run;
