@@ -8,3 +8,6 @@ pub use finished::FinishedOutcome;
 pub use location::LocationOutcome;
 pub(crate) use node::saturating_sum;
 pub use node::{Goal, NodeOutcome, NodeRow, Tally};
+
+#[cfg(test)]
+mod tests;

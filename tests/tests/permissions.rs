@@ -1,4 +1,4 @@
-//! The table of permissions in README.md is exact: roles that may do what it says, and nothing else,
+//! The table in docs/permissions.md is exact: roles that may do what it says, and nothing else,
 //! plan, run and report a campaign, and no call that patchfleet makes is missing from it.
 
 #![expect(
@@ -16,12 +16,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-const README: &str = include_str!("../../README.md");
+const PAGE: &str = include_str!("../../docs/permissions.md");
 
 /// The actions that the table gives to `who`, as IAM names them.
 fn actions(who: &str) -> BTreeSet<String> {
     let begins = format!("| {who}");
-    let row = README
+    let row = PAGE
         .lines()
         .find(|line| line.starts_with(&begins))
         .expect("the table has a row for everybody");

@@ -415,7 +415,7 @@ const DENIED_REMEDY: &str = "; if it is closed for good, as by a service control
 
 /// What a person can do about an account whose role cannot be assumed.
 const ROLE_REMEDY: &str = "; the account needs a role of that name (access.discovery_role) that trusts the caller and \
-                           may read there, as the README's table of roles says, and the caller has to be allowed \
+                           may read there, as docs/permissions.md says, and the caller has to be allowed \
                            sts:AssumeRole on it; policy.unknown = \"skip\" goes on without the account";
 
 fn unknown(policy: &Policy, by_ids: bool, cause: UnknownCause, detail: &str) -> Sorting {
