@@ -15,6 +15,8 @@ struct PatchStep {
     name: String,
     /// `Scan` or `Install`, or whatever else the document says. `None` if only the run itself shows it.
     operation: Option<String>,
+    /// The parameter that the step takes the operation from, if it takes it from one.
+    parameter: Option<String>,
 }
 
 /// How the document `content` of a runbook of one's own contradicts the operation of `request`, in words. `None` if it
@@ -36,9 +38,14 @@ pub(super) fn contradiction(content: &str, request: &PatchRequest) -> Option<Str
     }
     let n = differing.len();
     let says = first.operation.as_deref().unwrap_or_default();
+    // A runbook of one's own is given what the request's parameters say, and nothing else.
+    let otherwise = match &first.parameter {
+        Some(parameter) => format!("set automation.parameters.{parameter} = {:?}", wanted.as_str()),
+        None => "let the step take the operation from a parameter".to_owned(),
+    };
     Some(format!(
         "its {} {} {} {COMMAND_DOCUMENT} with the operation {says}, and the request asks for {}: set \
-         patch.operation = \"{says}\" if that is meant, or let the step take the operation from a parameter",
+         patch.operation = \"{says}\" if that is meant, or {otherwise}",
         by_number(n, "step", "steps"),
         names(differing.iter().map(|step| &step.name)),
         by_number(n, "runs", "run"),
@@ -65,6 +72,10 @@ fn steps(content: &str, request: &PatchRequest) -> Option<Vec<PatchStep>> {
                 .unwrap_or_default()
                 .to_owned(),
             operation: operation.and_then(|value| value_of(value, &document, request)),
+            parameter: operation
+                .and_then(one_text)
+                .and_then(reference)
+                .map(str::to_owned),
         })
     });
     Some(patching.collect())
@@ -141,7 +152,7 @@ mod tests {
                     Scan: set patch.operation = \"Install\" if that is meant, or let the step take the operation \
                     from a parameter";
         for document in [PATCH, ARN] {
-            for operation in [r#"["Install"]"#, r#""Install""#, r#""{{ Mode }}""#] {
+            for operation in [r#"["Install"]"#, r#""Install""#] {
                 let content = runbook(&[("AWS-RunShellScript", r#"["Install"]"#), (document, operation)]);
                 assert_eq!(
                     contradiction(&content, &request(SCAN, json!({}))).as_deref(),
@@ -154,6 +165,26 @@ mod tests {
         let content = runbook(&[(PATCH, r#""{{Free}}""#), (PATCH, r#"["Install"]"#)]);
         let said = contradiction(&content, &given).unwrap();
         assert!(said.starts_with("its steps s0, s1 run "), "{said}");
+    }
+
+    #[test]
+    fn an_operation_that_comes_from_a_parameter_is_mended_by_giving_the_parameter() {
+        let by_default = runbook(&[(PATCH, r#""{{ Mode }}""#)]);
+        let said = contradiction(&by_default, &request(SCAN, json!({}))).unwrap();
+        assert!(
+            said.ends_with("or set automation.parameters.Mode = \"Scan\""),
+            "{said}"
+        );
+        assert_eq!(
+            contradiction(&by_default, &request(SCAN, json!({ "Mode": SCAN }))),
+            None
+        );
+        let given = request(INSTALL, json!({ "Free": SCAN }));
+        let said = contradiction(&runbook(&[(PATCH, r#""{{Free}}""#)]), &given).unwrap();
+        assert!(
+            said.ends_with("or set automation.parameters.Free = \"Install\""),
+            "{said}"
+        );
     }
 
     #[test]
