@@ -10,23 +10,23 @@
 use jiff::Timestamp;
 use patchfleet_core::{
     CampaignError, Campaigns, Remedy, Served,
-    campaign::{Appended, CampaignLog, LogKey, Notices, Progress, Record, Store},
-    id::{CampaignId, EventId, EventSource, Location, NodeId, RequestName, WriterId},
+    campaign::{Appended, CampaignLog, LogKey, Progress, Record, Store},
+    id::{CampaignId, EventId, EventSource, RequestName, WriterId},
     plan::Planning,
-    port::{
-        BoxFuture, Clock, Inventory, ManagedNode, MemberPage, Page, PageToken, PortErrorKind, PortResult,
-        Ports, Selection,
-    },
+    port::{BoxFuture, PortErrorKind, PortResult, Ports},
     refusal::RefusalCode,
     report::ReportOutcome,
-    request::{PatchRequest, Regions},
-    serve_event, watched,
+    request::PatchRequest,
+    serve_event,
 };
 use patchfleet_sim::{ClockMode, MemoryPorts, SimClock, world::World};
 use patchfleet_tests::{in_memory, request};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use uuid::Uuid;
+
+#[path = "front/waits.rs"]
+mod waits;
 
 /// One account with a group of two nodes in two Regions.
 fn world() -> SimClock {
@@ -335,96 +335,6 @@ async fn what_may_pass_is_told_from_what_a_person_has_to_change() {
         panic!("{error}")
     };
     assert_eq!(error.kind(), PortErrorKind::Throttled);
-}
-
-/// An inventory that answers after a while, while somebody watches the time.
-struct Slow {
-    inner: Arc<dyn Inventory>,
-    clock: Arc<dyn Clock>,
-    notices: Notices,
-}
-
-impl Slow {
-    async fn wait(&self) {
-        for _ in 0..30 {
-            let next = self.clock.now() + jiff::SignedDuration::from_secs(1);
-            self.clock.sleep_until(next).await;
-            self.notices.look(self.clock.now());
-        }
-    }
-}
-
-impl Inventory for Slow {
-    fn members(
-        &self,
-        location: &Location,
-        selection: &Selection,
-        page: Option<PageToken>,
-    ) -> BoxFuture<'_, PortResult<MemberPage>> {
-        let (location, selection) = (location.clone(), selection.clone());
-        Box::pin(async move {
-            self.wait().await;
-            self.inner.members(&location, &selection, page).await
-        })
-    }
-
-    fn managed(
-        &self,
-        location: &Location,
-        only: Option<&[NodeId]>,
-        page: Option<PageToken>,
-    ) -> BoxFuture<'_, PortResult<Page<ManagedNode>>> {
-        self.inner.managed(location, only, page)
-    }
-}
-
-/// Ports whose inventory is slow, with those who are told and what they were told.
-fn slow(clock: &SimClock) -> (Ports, Notices, Arc<Mutex<Vec<String>>>) {
-    let lines = Arc::new(Mutex::new(vec![]));
-    let told = Arc::clone(&lines);
-    let notices = Notices::new(Arc::new(move |notice| {
-        told.lock().unwrap().push(notice.to_string());
-    }));
-    let ports = ports(clock);
-    let slow = Slow {
-        inner: ports.inventory.clone(),
-        clock: ports.clock.clone(),
-        notices: notices.clone(),
-    };
-    let inventory = Arc::new(slow);
-    (Ports { inventory, ..ports }, notices, lines)
-}
-
-#[track_caller]
-fn assert_heard(lines: &[String], of: &str) {
-    let words = format!("finding out which nodes are in {of} has had no answer since");
-    assert!(lines.iter().any(|line| line.starts_with(&words)), "{lines:?}");
-    let works = "finding out which nodes are in a location works again";
-    assert!(lines.iter().any(|line| line.starts_with(works)), "{lines:?}");
-}
-
-#[tokio::test]
-async fn who_waits_for_a_plan_hears_after_ten_seconds_what_has_no_answer() {
-    let clock = world();
-    let (ports, notices, lines) = slow(&clock);
-    let writer = WriterId::from_uuid(Uuid::from_u128(1));
-    let campaigns = Campaigns::new(ports, Store::in_memory(), writer).noticed_by(notices);
-    let planned = campaigns.plan(&ask("weekly"), &Planning::default()).await;
-    assert_eq!(planned.unwrap().plan().locations.len(), 2);
-    assert_heard(&lines.lock().unwrap(), "111111111111/eu-west-1 and 1 other");
-}
-
-#[tokio::test]
-async fn who_serves_an_event_hears_after_ten_seconds_what_has_no_answer() {
-    let clock = world();
-    let (ports, notices, lines) = slow(&clock);
-    let event = EventId::new(EventSource::Event, "1a6ab819").unwrap();
-    let watched = watched(&ports, &notices);
-    let mut request = ask("weekly");
-    request.targets.regions = Regions::List(vec!["us-east-1".parse().unwrap()]);
-    let served = serve_event(&watched, &event, &request, &Planning::default()).await;
-    assert!(matches!(served.unwrap(), Served::Started { .. }));
-    assert_heard(&lines.lock().unwrap(), "111111111111/us-east-1");
 }
 
 /// A log that counts how often all of its campaigns are looked at.

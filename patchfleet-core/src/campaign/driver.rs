@@ -6,7 +6,7 @@ use super::notice::{Notices, Tried};
 use super::patience::Patience;
 use super::state::State;
 use super::{Chain, Event, RECORD_FORMAT, Record};
-use crate::campaign::{Appended, CampaignLog, LogKey, NodeRows};
+use crate::campaign::{Appended, CampaignLog, LogKey, NodeRows, load};
 use crate::id::{CampaignId, RequestName, WriterId};
 use crate::outcome::FinishedOutcome;
 use crate::plan::Plan;
@@ -349,7 +349,12 @@ impl Driver {
             }
         };
         match open {
-            Some(open) => Err(name_taken(&*self.log, name, open).await),
+            Some(open) => {
+                // What it waits for is for a person to read. Where it cannot be told, the name is taken all the same.
+                let told = self.patience(Tried::Log, "");
+                let state = told.call(|| load(&*self.log, open), |_| true).await;
+                Err(name_taken(name, open, state.ok().flatten().as_ref()))
+            }
             None => Ok((!has_it || is_over).then_some(claims.chain)),
         }
     }

@@ -94,6 +94,8 @@ pub enum Tried {
     Census,
     /// Reading the runbook, or another document.
     Document,
+    /// Writing the runbook, or making a version of it the default.
+    Publish,
     /// Comparing the runbook before a start.
     Runbook,
     /// Starting a unit.
@@ -123,6 +125,8 @@ impl Tried {
             Self::Census => ("finding out which nodes are in", "a location"),
             Self::Document if subject.is_empty() => return "reading a document".to_owned(),
             Self::Document => ("reading the document", ""),
+            Self::Publish if subject.is_empty() => return "writing a document".to_owned(),
+            Self::Publish => ("writing the document", ""),
             Self::Runbook => ("comparing the runbook of", "a unit"),
             Self::Start => ("starting", "a unit"),
             Self::LookUp => ("finding out what became of the start of", "a unit"),

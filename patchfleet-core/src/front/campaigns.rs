@@ -35,7 +35,8 @@ impl Campaigns {
     }
 
     /// Tells `notices` of what a person wants to hear at once and no log says, such as a call that is
-    /// tried again, or one that has no answer for long. Also while it is planned.
+    /// tried again, or one that has no answer for long. That holds for AWS and for the store, also while it is planned
+    /// and while it is reported.
     #[must_use]
     pub fn noticed_by(mut self, notices: Notices) -> Self {
         self.driver.notices = notices;
@@ -59,7 +60,7 @@ impl Campaigns {
         request: &PatchRequest,
         planning: &Planning,
     ) -> Result<Report, CampaignError> {
-        let begun = match self.store.load(campaign).await? {
+        let begun = match self.watched_store().load(campaign).await? {
             Some(state) => {
                 require_same(&state, request)?;
                 self.resume(&state).await?
@@ -109,7 +110,7 @@ impl Campaigns {
         request: &PatchRequest,
         planning: &Planning,
     ) -> Result<Planned<'_>, CampaignError> {
-        self.store.admit(request, but).await?;
+        self.watched_store().admit(request, but).await?;
         let plan = Plan::make(&self.watched(), request, planning).await?;
         Ok(Planned {
             campaigns: self,
@@ -130,7 +131,7 @@ impl Campaigns {
         Ok(self.campaign(state.campaign()))
     }
 
-    /// Where the campaigns are remembered.
+    /// Where the campaigns are remembered. Its calls are not watched ([`Store::watched`]).
     #[must_use]
     pub fn store(&self) -> &Store {
         &self.store
@@ -141,13 +142,14 @@ impl Campaigns {
         watched(&self.ports, &self.driver.notices)
     }
 
+    /// The store, as whoever is told of trouble hears of it.
+    fn watched_store(&self) -> Store {
+        self.store.watched(&self.ports.clock, &self.driver.notices)
+    }
+
     fn campaign(&self, id: CampaignId) -> Campaign {
-        Campaign::new(
-            id,
-            self.driver.clone(),
-            self.store.clone(),
-            self.watched().directory,
-        )
+        let (store, directory) = (self.watched_store(), self.watched().directory);
+        Campaign::new(id, self.driver.clone(), store, directory)
     }
 }
 
@@ -206,7 +208,7 @@ impl Planned<'_> {
             source,
         };
         // Looked at first: what is another request's is left as it is.
-        if let Some(state) = campaigns.store.load(campaign).await.map_err(unread)? {
+        if let Some(state) = campaigns.watched_store().load(campaign).await.map_err(unread)? {
             require_same(&state, request)?;
             require_central(campaigns.watched().directory.as_ref(), state.plan()).await?;
         }

@@ -64,7 +64,11 @@ impl Store {
         match self.open_campaign(&request.name).await? {
             None => Ok(()),
             Some(open) if but == Some(open) => Ok(()),
-            Some(open) => Err(name_taken(self.log.as_ref(), &request.name, open).await.into()),
+            Some(open) => {
+                // What it waits for is for a person to read. Where it cannot be told, the name is taken all the same.
+                let state = self.load(open).await.ok().flatten();
+                Err(name_taken(&request.name, open, state.as_ref()).into())
+            }
         }
     }
 }

@@ -1,4 +1,6 @@
-//! Ports whose calls are watched, so that no call goes without an answer for long and nobody is told.
+//! Ports and stores whose calls are watched, so that no call goes without an answer for long and nobody is told.
+
+mod store;
 
 use crate::campaign::{Notices, Tried};
 use crate::id::{
@@ -43,23 +45,32 @@ impl Watched {
     where
         T: Send + 'a,
     {
-        let subject = subject.to_string();
-        Box::pin(async move {
-            let clock = &*self.ports.clock;
-            let number = self.notices.asked_anew(what, &subject, clock.now());
-            let mut asked = Asked {
-                notices: &self.notices,
-                clock,
-                what,
-                subject,
-                number,
-                works: false,
-            };
-            let answer = call.await;
-            asked.works = answer.is_ok();
-            answer
-        })
+        let asked = (what, subject.to_string());
+        told(&self.notices, &*self.ports.clock, asked, call)
     }
+}
+
+/// Tells of a call from when it is made until it has an answer. It tries this, of this subject.
+fn told<'a, T: Send + 'a>(
+    notices: &'a Notices,
+    clock: &'a dyn Clock,
+    (what, subject): (Tried, String),
+    call: BoxFuture<'a, PortResult<T>>,
+) -> BoxFuture<'a, PortResult<T>> {
+    Box::pin(async move {
+        let number = notices.asked_anew(what, &subject, clock.now());
+        let mut asked = Asked {
+            notices,
+            clock,
+            what,
+            subject,
+            number,
+            works: false,
+        };
+        let answer = call.await;
+        asked.works = answer.is_ok();
+        answer
+    })
 }
 
 /// A call that has no answer yet. Whoever drops it waits no more.
@@ -273,11 +284,13 @@ impl Documents for Watched {
     }
 
     fn create(&self, name: &DocumentName, content_json: String) -> BoxFuture<'_, PortResult<String>> {
-        self.ports.documents.create(name, content_json)
+        let created = self.ports.documents.create(name, content_json);
+        self.call(Tried::Publish, name, created)
     }
 
     fn update(&self, name: &DocumentName, content_json: String) -> BoxFuture<'_, PortResult<Option<String>>> {
-        self.ports.documents.update(name, content_json)
+        let updated = self.ports.documents.update(name, content_json);
+        self.call(Tried::Publish, name, updated)
     }
 
     fn latest_version(&self, name: &DocumentName) -> BoxFuture<'_, PortResult<String>> {
@@ -285,6 +298,7 @@ impl Documents for Watched {
     }
 
     fn set_default(&self, name: &DocumentName, version: &str) -> BoxFuture<'_, PortResult<()>> {
-        self.ports.documents.set_default(name, version)
+        let set = self.ports.documents.set_default(name, version);
+        self.call(Tried::Publish, name, set)
     }
 }

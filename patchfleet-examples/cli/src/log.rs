@@ -2,6 +2,7 @@
 
 use crate::args::{CampaignArg, LogArgs};
 use crate::exit::{Failure, say};
+use crate::progress;
 use jiff::Timestamp;
 use patchfleet_core::campaign::{CampaignList, LogKey, State, Store};
 use patchfleet_core::id::CampaignId;
@@ -14,7 +15,10 @@ const DEFAULT_LOG: &str = ".patchfleet";
 
 /// Campaigns' logs, and where they are.
 pub(crate) struct Logs {
+    /// For [`Campaigns`](patchfleet_core::Campaigns), which says itself what has no answer for long.
     pub(crate) store: Store,
+    /// The same, for whoever reads it without them.
+    pub(crate) watched: Store,
     /// Their folder, as somebody named it. `None` if nobody did.
     pub(crate) named: Option<PathBuf>,
     /// Their folder. `None` if they are in memory.
@@ -25,8 +29,10 @@ impl Logs {
     /// The logs that are named.
     pub(crate) fn given(args: &LogArgs) -> Result<Self, Failure> {
         let dir = folder(args)?;
+        let store = Store::in_folder(dir.clone());
         Ok(Self {
-            store: Store::in_folder(dir.clone()),
+            watched: progress::watched(&store),
+            store,
             named: args.log.clone(),
             dir: Some(dir),
         })
@@ -36,8 +42,10 @@ impl Logs {
     /// keeping unless that is asked for.
     pub(crate) fn of(args: &LogArgs, simulated: bool) -> Result<Self, Failure> {
         if simulated && args.log.is_none() {
+            let store = Store::in_memory();
             return Ok(Self {
-                store: Store::in_memory(),
+                watched: store.clone(),
+                store,
                 named: None,
                 dir: None,
             });
@@ -66,7 +74,7 @@ impl Logs {
     }
 
     async fn find(&self, campaign: CampaignId) -> Result<State, Failure> {
-        let found = self.store.load(campaign).await?;
+        let found = self.watched.load(campaign).await?;
         found.ok_or_else(|| Failure::Usage(self.without(&format!("campaign {campaign}"))))
     }
 
@@ -76,7 +84,7 @@ impl Logs {
             CampaignArg::Id(campaign) => return Ok(*campaign),
             CampaignArg::Beginning(beginning) => beginning,
         };
-        let keys = self.store.log.keys().await?;
+        let keys = self.watched.log.keys().await?;
         let begins = keys.iter().filter_map(|key| match key {
             LogKey::Campaign(campaign) if campaign.to_string().starts_with(beginning) => Some(*campaign),
             _ => None,
@@ -185,7 +193,7 @@ impl Logs {
     async fn newest_open(&self) -> Result<CampaignId, Failure> {
         let list = self.listed().await?;
         for summary in list.campaigns.iter().filter(|summary| summary.finished.is_none()) {
-            if self.store.open_campaign(&summary.request).await? == Some(summary.campaign) {
+            if self.watched.open_campaign(&summary.request).await? == Some(summary.campaign) {
                 return Ok(summary.campaign);
             }
         }
@@ -206,7 +214,7 @@ impl Logs {
 
     /// The campaigns, the newest first. What is damaged is named.
     async fn listed(&self) -> Result<CampaignList, Failure> {
-        let list = self.store.campaigns(Timestamp::now()).await?;
+        let list = self.watched.campaigns(Timestamp::now()).await?;
         for damaged in &list.damaged {
             say(&one_line(&format!("{}: {}", damaged.log, damaged.error.chain())));
         }

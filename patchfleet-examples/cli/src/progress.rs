@@ -2,8 +2,9 @@
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use jiff::{SignedDuration, Timestamp};
-use patchfleet_core::campaign::{Event, Notice, Notices, Observer, Record, State};
-use patchfleet_core::port::Clock;
+use patchfleet_aws::SystemClock;
+use patchfleet_core::campaign::{Event, Notice, Notices, Observer, Record, State, Store};
+use patchfleet_core::port::{Clock, Ports};
 use patchfleet_core::text::{by_number, counted, one_line};
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
@@ -44,6 +45,25 @@ pub(crate) fn notices(clock: Arc<dyn Clock>) -> Notices {
         // Nobody is left to tell if standard error is closed.
         let _ = writeln!(std::io::stderr(), "{}", notice_line(&*clock, notice));
     }))
+}
+
+/// The ports, of which somebody at the terminal hears what has had no answer for long. A simulated organisation always
+/// answers, and ten of its seconds are over in no time.
+pub(crate) fn watched_ports(ports: &Ports, simulated: bool) -> Ports {
+    if simulated {
+        return ports.clone();
+    }
+    let notices = notices(ports.clock.clone());
+    look(notices.clone(), ports.clock.clone());
+    patchfleet_core::watched(ports, &notices)
+}
+
+/// The store, of which somebody at the terminal hears what has had no answer for long.
+pub(crate) fn watched(store: &Store) -> Store {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let notices = notices(clock.clone());
+    look(notices.clone(), clock.clone());
+    store.watched(&clock, &notices)
 }
 
 /// Looks once a second whether something has had no answer for long, as long as the process lives.

@@ -111,7 +111,7 @@ impl<R: Reach> Job<R> {
     /// Whether the campaign of `request` and the slot `id` is in the log, and over.
     pub(crate) async fn has_run(&self, request: &PatchRequest, id: &EventId) -> bool {
         let campaign = CampaignId::of_event(&request.digest(), id);
-        let state = self.store.load(campaign).await;
+        let state = self.ask(async |store| store.load(campaign).await).await;
         state.is_ok_and(|state| state.is_some_and(|state| state.finished().is_some()))
     }
 
@@ -124,7 +124,8 @@ impl<R: Reach> Job<R> {
                 return 2;
             }
         };
-        match self.store.open_campaign(&request.name).await {
+        let open = self.ask(async |store| store.open_campaign(&request.name).await);
+        match open.await {
             Ok(None) => 0,
             Ok(Some(open)) => {
                 tracing::error!(

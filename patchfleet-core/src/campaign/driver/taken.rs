@@ -1,14 +1,12 @@
 //! That a request's name is not free.
 
 use super::DriveError;
-use crate::campaign::{CampaignLog, load};
+use crate::campaign::State;
 use crate::id::{CampaignId, RequestName, UnitId};
 use crate::text::{by_number, names};
 
-/// That a name is not free, as this campaign of it is open.
-pub(crate) async fn name_taken(log: &dyn CampaignLog, name: &RequestName, open: CampaignId) -> DriveError {
-    // What it waits for is for a person to read. Where it cannot be told, the name is taken all the same.
-    let state = load(log, open).await.ok().flatten();
+/// That a name is not free, as this campaign of it is open. `state` is what its log says, if that is known.
+pub(crate) fn name_taken(name: &RequestName, open: CampaignId, state: Option<&State>) -> DriveError {
     DriveError::NameTaken {
         name: name.clone(),
         open,

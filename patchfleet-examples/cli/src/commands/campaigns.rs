@@ -20,7 +20,7 @@ pub(crate) async fn report(args: CampaignArgs) -> Result<ExitCode, Failure> {
     let logs = Logs::given(&args.log)?;
     let state = logs.named_or_newest(args.campaign).await?;
     print_report(
-        logs.store.report(&state, Timestamp::now()).await?,
+        logs.watched.report(&state, Timestamp::now()).await?,
         args.output.output,
         &args.log,
     )
@@ -34,7 +34,7 @@ pub(crate) async fn status(args: StatusArgs) -> Result<ExitCode, Failure> {
         None => None,
     };
     let now = Timestamp::now();
-    let all = logs.store.campaigns(now).await?;
+    let all = logs.watched.campaigns(now).await?;
     let campaigns: Vec<_> = all
         .campaigns
         .iter()

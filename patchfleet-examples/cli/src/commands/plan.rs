@@ -8,7 +8,6 @@ use crate::{input, progress};
 use patchfleet_core::census::Depth;
 use patchfleet_core::plan::{Attendance, Plan, Planning, refuse_presigned};
 use patchfleet_core::request::PatchRequest;
-use patchfleet_core::watched;
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -29,12 +28,7 @@ pub(crate) async fn plan(args: PlanArgs) -> Result<ExitCode, Failure> {
         // Nothing is started, and whoever asked reads the warnings.
         attendance: Attendance::Attended,
     };
-    let mut ports = session.ports.clone();
-    if !args.world.is_simulated() {
-        let notices = progress::notices(ports.clock.clone());
-        progress::look(notices.clone(), ports.clock.clone());
-        ports = watched(&ports, &notices);
-    }
+    let ports = progress::watched_ports(&session.ports, args.world.is_simulated());
     let plan = Plan::make(&ports, &request, &planning).await?;
     if let Some(path) = &args.out {
         private(path, &plan.to_json())

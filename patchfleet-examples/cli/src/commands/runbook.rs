@@ -3,6 +3,7 @@
 use super::{print_json, print_text};
 use crate::args::{Output, RunbookArgs, RunbookCommand};
 use crate::exit::Failure;
+use crate::progress;
 use crate::session::Session;
 use patchfleet_core::runbook::{self, Runbook, StepTimeout};
 use std::process::ExitCode;
@@ -18,7 +19,8 @@ pub(crate) async fn runbook(command: RunbookCommand) -> Result<ExitCode, Failure
             let runbook = built(&runbook)?;
             let name = runbook::NAME.parse()?;
             let session = Session::open(&world, None).await?;
-            let documents = session.ports.documents.as_ref();
+            let ports = progress::watched_ports(&session.ports, world.is_simulated());
+            let documents = ports.documents.as_ref();
             let steps = runbook::command_steps(documents).await;
             let ensured = runbook::ensure(documents, &name, &runbook.fitting(steps)).await?;
             match output.output {

@@ -18,9 +18,11 @@ impl<R: Reach> Job<R> {
         campaign: CampaignId,
     ) -> Result<Option<Became>, Failure> {
         // Planning takes a while. Whether a log can be kept is found out before it.
-        self.store.admit(request, Some(campaign)).await?;
+        self.ask(async |store| store.admit(request, Some(campaign)).await)
+            .await?;
         // An earlier try, or another process, has written the campaign down. It is driven, however late it is.
-        if self.store.load(campaign).await?.is_some() {
+        let there = self.ask(async |store| store.load(campaign).await).await?;
+        if there.is_some() {
             return Ok(None);
         }
         let ports = self.reach.ports(&request.access).await?;
@@ -43,7 +45,7 @@ impl<R: Reach> Job<R> {
             ..Planning::default()
         };
         let planned = campaigns.plan_of(campaign, request, &planning);
-        let planned = watching(&notices, &*ports.clock, planned).await?;
+        let planned = watching(&notices, &ports.clock, planned).await?;
         // Planning takes a while, and long where AWS throttles it. Nothing has been started yet. Where --late is short,
         // planning may all the same take as long as it usually takes for many accounts.
         if is_later(self.late.max(SHORTEST_GAP)) {
@@ -53,7 +55,7 @@ impl<R: Reach> Job<R> {
             return Ok(Some(Became::Stopped));
         }
         tracing::info!("campaign {campaign}\n{}", planned.plan().to_text());
-        planned.begin(campaign).await?;
+        watching(&notices, &ports.clock, planned.begin(campaign)).await?;
         Ok(None)
     }
 }

@@ -4,7 +4,7 @@ use super::notices::{notices, watching};
 use super::trouble::Trouble;
 use super::{Event, Failure, Job, Reach};
 use jiff::SignedDuration;
-use patchfleet_core::campaign::{self, DriveError, LogKey, Notices, Observer};
+use patchfleet_core::campaign::{self, DriveError, LogKey, Notices, Observer, Store};
 use patchfleet_core::id::{CampaignId, WriterId};
 use patchfleet_core::port::Ports;
 use patchfleet_core::report::Report;
@@ -37,13 +37,13 @@ impl<R: Reach> Job<R> {
     ) -> Result<Option<Finished>, Failure> {
         let mut trouble = Trouble::new(self);
         let (open, state) = loop {
-            let found = async {
-                let Some(open) = self.store.open_campaign(&request.name).await? else {
+            let found = async |store: Store| {
+                let Some(open) = store.open_campaign(&request.name).await? else {
                     return Ok(None);
                 };
-                Ok(self.store.load(open).await?.map(|state| (open, state)))
+                Ok(store.load(open).await?.map(|state| (open, state)))
             };
-            match found.await {
+            match self.ask(found).await {
                 Ok(Some(found)) => break found,
                 Ok(None) => return Ok(None),
                 Err(failure) => {
@@ -81,7 +81,9 @@ impl<R: Reach> Job<R> {
                 Err(failure) => failure,
             };
             // Trouble counts anew once the campaign has got on.
-            let records = self.store.log.read(&LogKey::Campaign(campaign), read).await;
+            let records = self
+                .ask(async |store| store.log.read(&LogKey::Campaign(campaign), read).await)
+                .await;
             let records = records.unwrap_or_default();
             if records.iter().flat_map(|record| &record.events).any(gets_on) {
                 trouble = Trouble::new(self);
@@ -101,28 +103,29 @@ impl<R: Reach> Job<R> {
         campaign: CampaignId,
         longest_gap: Option<SignedDuration>,
     ) -> Result<Box<Report>, Failure> {
-        let Some(state) = self.store.load(campaign).await? else {
+        let state = self.ask(async |store| store.load(campaign).await).await?;
+        let Some(state) = state else {
             return Err(DriveError::NoSuchCampaign { campaign }.into());
         };
         let ports = self.reach.ports(&state.plan().request.access).await?;
         let notices = notices();
         let campaigns = self.campaigns(&ports, &notices);
-        let campaign = campaigns.resume(&state).await?;
         let run = async {
-            match longest_gap {
+            let campaign = campaigns.resume(&state).await?;
+            let driven = match longest_gap {
                 Some(longest_gap) => campaign.run_unless_left(longest_gap).await,
                 None => campaign.run().await,
+            };
+            match driven {
+                // Only a person can say what becomes of it.
+                Err(CampaignError::Driving(open @ DriveError::Unresolved { .. })) => {
+                    tracing::error!("{}", one_line(&self.told(&open.to_string())));
+                    campaign.report().await
+                }
+                driven => driven,
             }
         };
-        let report = match watching(&notices, &*ports.clock, run).await {
-            // Only a person can say what becomes of it.
-            Err(CampaignError::Driving(open @ DriveError::Unresolved { .. })) => {
-                tracing::error!("{}", one_line(&self.told(&open.to_string())));
-                campaign.report().await?
-            }
-            driven => driven?,
-        };
-        Ok(Box::new(report))
+        Ok(Box::new(watching(&notices, &ports.clock, run).await?))
     }
 
     pub(super) fn campaigns(&self, ports: &Ports, notices: &Notices) -> Campaigns {

@@ -12,6 +12,7 @@ use patchfleet_sim::world::World;
 use patchfleet_sim::{ClockMode, MemoryPorts, SimClock};
 use std::sync::{Arc, OnceLock};
 
+mod silence;
 mod trouble;
 
 #[test]

@@ -342,7 +342,7 @@ async fn a_slot_that_another_process_has_begun_meanwhile_is_driven_with_that_one
 }
 
 /// What work logs, beside what it gives.
-async fn heard<T>(work: impl Future<Output = T>) -> (T, String) {
+pub(super) async fn heard<T>(work: impl Future<Output = T>) -> (T, String) {
     // Where no subscriber takes a line for a moment, tracing remembers so, and would drop the line for the others. Tests
     // that run side by side come and go, and this one stays.
     static LISTENS: Once = Once::new();
