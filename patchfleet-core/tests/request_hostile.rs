@@ -90,8 +90,23 @@ fn an_alias_may_still_stand_for_a_long_list() {
     PatchRequest::parse(text.as_bytes(), Format::Yaml).unwrap();
 }
 
+/// The line of a message that a person copies. Its request is one.
+#[expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a helper of tests, outside of #[test]"
+)]
+fn to_copy(message: &str) -> serde_json::Value {
+    let begins = message.find(r#"{"event_id""#).unwrap();
+    let line = message.get(begins..).unwrap();
+    let mut values = serde_json::Deserializer::from_str(line).into_iter();
+    let line: serde_json::Value = values.next().unwrap().unwrap();
+    PatchRequest::from_value(line["request"].clone()).unwrap();
+    line
+}
+
 #[test]
-fn a_bare_eventbridge_event_is_told_from_a_request() {
+fn a_bare_eventbridge_event_is_told_from_a_request_with_a_line_to_copy() {
     // EventBridge Scheduler's default event: its detail is the text "{}".
     let scheduled = r#"{"version":"0","id":"1","detail-type":"Scheduled Event","source":"aws.scheduler",
         "account":"111122223333","time":"2026-11-27T02:00:00Z","region":"us-east-1","resources":[],"detail":"{}"}"#;
@@ -102,11 +117,22 @@ fn a_bare_eventbridge_event_is_told_from_a_request() {
         message.contains("an EventBridge event from aws.scheduler") && message.contains("target's Input"),
         "{message}"
     );
+    let line = to_copy(&message);
+    assert_eq!(
+        line["event_id"],
+        "<aws.scheduler.schedule-arn> <aws.scheduler.scheduled-time>"
+    );
     let (_, message) = only(rule, Format::Json);
     assert!(
         message.contains("from my.app") && message.contains("InputPath to $.detail"),
         "{message}"
     );
+    // A rule does not know Scheduler's names.
+    assert!(
+        message.contains(r#"input transformer to the paths {"id": "$.id"} and the template"#),
+        "{message}"
+    );
+    assert_eq!(to_copy(&message)["event_id"], "<id>");
     // Marks of direction come from the sender as well.
     let (_, message) = only(
         "{\"detail-type\":\"a\",\"source\":\"my\\u202e.a\\u200bpp\\u0007\"}",

@@ -11,6 +11,13 @@ use crate::request::{OfflineAction, Operation, PatchRequest};
 use crate::runbook;
 use crate::text::{by_number, counted, names};
 
+/// Who counts as being there.
+const NOBODY: &str =
+    "nobody is there to see it (with --yes, and where no terminal is, nobody counts as being there)";
+
+/// What a person does who is there.
+const ATTENDED: &str = "at a terminal and without --yes, `patchfleet run` warns of it and asks";
+
 /// Why a plan is refused for its offline nodes. Empty if it is not.
 pub(super) fn reasons(
     request: &PatchRequest,
@@ -34,8 +41,8 @@ pub(super) fn reasons(
             RefusalCode::NodesOffline,
             format!(
                 "nodes were looked for and not counted, so nodes that do not answer may hold every place of their \
-                 location while others wait, and nobody is there to see it: {}. Plan with depth \"count\", or set \
-                 policy.offline to \"skip\" or \"refuse\"",
+                 location while others wait, and {NOBODY}: {}. Plan with depth \"count\", or set policy.offline to \
+                 \"skip\" or \"refuse\"; {ATTENDED}",
                 names(uncounted)
             ),
         );
@@ -71,8 +78,8 @@ pub(super) fn reasons(
                 RefusalCode::NodesOffline,
                 format!(
                     "nodes that do not answer can hold every place of their location while others wait, and \
-                     nobody is there to see it: {}. Set policy.offline = \"skip\" to name the nodes that \
-                     answer, or raise budget.nodes.max_concurrency",
+                     {NOBODY}: {}. Set policy.offline = \"skip\" to name the nodes that answer, or raise \
+                     budget.nodes.max_concurrency; {ATTENDED}",
                     names(blocked)
                 ),
             )
@@ -157,7 +164,7 @@ pub(super) fn warnings(
         warnings.push(format!(
             "nodes that do not answer can hold every place of their location, and the others there may have no \
              turn: {}. Set policy.offline = \"skip\", or raise budget.nodes.max_concurrency; without a person \
-             at a terminal the run is refused",
+             at a terminal, or with --yes, the run is refused",
             names(blocked)
         ));
     }

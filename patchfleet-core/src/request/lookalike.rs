@@ -5,6 +5,9 @@ use crate::problem::{Problem, ProblemCode};
 use crate::text::is_hidden;
 use std::collections::BTreeMap;
 
+/// A request to copy and change.
+const REQUEST: &str = r#"{"name": "weekly", "patch": {"operation": "Scan"}, "targets": {"resource_group": "WebServers", "regions": ["us-east-1"]}}"#;
+
 /// What `node` looks like, if it is nothing that has a request's fields.
 pub(super) fn lookalike(node: &Node) -> Option<Problem> {
     let words = match node {
@@ -39,6 +42,14 @@ fn in_table(entries: &BTreeMap<String, Node>) -> Option<String> {
             let source: String = source.chars().filter(|c| !is_hidden(*c)).take(64).collect();
             format!(" from {source}")
         });
+        if text("source") == Some("aws.scheduler") {
+            return Some(format!(
+                "this looks like an EventBridge event{source}, which says what happened and not what to patch. Set the \
+                 schedule target's Input to {{\"event_id\": \"<aws.scheduler.schedule-arn> \
+                 <aws.scheduler.scheduled-time>\", \"request\": {REQUEST}}}, with your request in place of this one. \
+                 Scheduler fills in what stands in angle brackets"
+            ));
+        }
         let kept = match entries.get("detail") {
             Some(Node::Table(detail)) if !detail.is_empty() => {
                 "If its detail is the request, set the rule target's InputPath to $.detail. If not, set"
@@ -47,7 +58,8 @@ fn in_table(entries: &BTreeMap<String, Node>) -> Option<String> {
         };
         return Some(format!(
             "this looks like an EventBridge event{source}, which says what happened and not what to patch. {kept} the \
-             target's Input (of a schedule or a rule) to the request as a JSON object"
+             rule target's input transformer to the paths {{\"id\": \"$.id\"}} and the template {{\"event_id\": \
+             \"<id>\", \"request\": {REQUEST}}}, with your request in place of this one"
         ));
     }
     if has("Records") {

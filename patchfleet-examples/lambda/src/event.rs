@@ -285,6 +285,86 @@ mod tests {
         );
     }
 
+    /// The blocks of JSON of the README, with what AWS fills in.
+    fn shown() -> Vec<Value> {
+        let blocks = include_str!("../README.md").split("\n```").skip(1).step_by(2);
+        let blocks = blocks.filter_map(|block| block.strip_prefix("json\n"));
+        blocks
+            .map(|block| {
+                let filled = block
+                    .replace(
+                        "<aws.scheduler.schedule-arn>",
+                        "arn:aws:scheduler:us-east-1:1:schedule/a/b",
+                    )
+                    .replace("<aws.scheduler.scheduled-time>", "2026-11-27T02:00:00Z")
+                    .replace("<id>", "1a6ab819-9929-4869-94d9-8dda75d12280")
+                    .replace("{{WINDOW_EXECUTION_ID}}", "0b3c9b1e-5a3c-4a63-9a0c-6f1f2a3b4c5d");
+                serde_json::from_str(&filled).unwrap_or_else(|error| panic!("{error}: {filled}"))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_events_that_the_readme_shows_are_read_each_by_its_own_identity() {
+        let ids: Vec<String> = shown()
+            .iter()
+            .map(|event| read(event, "invocation-1").unwrap().event.to_string())
+            .collect();
+        assert_eq!(
+            ids,
+            [
+                "event/arn:aws:scheduler:us-east-1:1:schedule/a/b 2026-11-27T02:00:00Z",
+                "event/1a6ab819-9929-4869-94d9-8dda75d12280",
+                "window/0b3c9b1e-5a3c-4a63-9a0c-6f1f2a3b4c5d",
+                "invocation/invocation-1",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_readme_lists_the_keys_of_a_windows_payload_and_no_other() {
+        let listed: Vec<&str> = include_str!("../README.md")
+            .lines()
+            .skip_while(|line| !line.starts_with("| key | what it says | default"))
+            .skip(2)
+            .take_while(|line| line.starts_with('|'))
+            .flat_map(|row| {
+                row.split('|')
+                    .nth(1)
+                    .unwrap_or_default()
+                    .split('`')
+                    .skip(1)
+                    .step_by(2)
+            })
+            .collect();
+        assert_eq!(listed.len(), 14, "{listed:?}");
+        let values = |key: &str| match key {
+            "Regions" => json!(["us-east-1"]),
+            "ResourceGroup" => json!("WebServers"),
+            "WindowExecutionId" => json!("w-1"),
+            "Operation" => json!("Install"),
+            "RebootOption" => json!("NoReboot"),
+            "InstallOverrideList" => json!("s3://bucket/list.yaml"),
+            "TargetAccounts" => json!(["111122223333"]),
+            "ExecutionRoleName" => json!("Patching"),
+            "AutomationAssumeRole" => json!("arn:aws:iam::111122223333:role/Admin"),
+            "DocumentName" => json!("Own-Runbook"),
+            "MaxConcurrency" | "MaxErrors" | "TargetLocationMaxConcurrency" | "TargetLocationMaxErrors" => {
+                json!("1")
+            }
+            other => panic!("no key {other}"),
+        };
+        let all: Map<String, Value> = listed
+            .iter()
+            .map(|key| ((*key).to_owned(), values(key)))
+            .collect();
+        read(&all.clone().into(), "one").unwrap_or_else(|problems| panic!("{problems}"));
+        let mut more = all;
+        more.insert("Colour".to_owned(), json!("red"));
+        let words = refused(&more.into());
+        assert!(words.contains("Colour"), "{words}");
+    }
+
     #[test]
     fn an_external_id_that_stands_beside_the_request_is_not_shown() {
         for beside in [

@@ -59,7 +59,14 @@ fn where_offline_nodes_can_hold_every_place_a_person_is_warned_and_a_scheduler_i
     assert!(words.contains("us-east-1 (3 offline, 3 at once)"), "{words}");
     // In us-west-2 nobody waits for the one node that does not answer.
     assert!(!words.contains("us-west-2"), "{words}");
-    assert!(words.contains("policy.offline = \"skip\""), "{words}");
+    for remedy in [
+        "policy.offline = \"skip\"",
+        "budget.nodes.max_concurrency",
+        "with --yes",
+        "without --yes",
+    ] {
+        assert!(words.contains(remedy), "no {remedy} in {words}");
+    }
     // One place more, and the others have it.
     planned_with(&world(), &asked("target", 4), Options::default()).unwrap();
 }
@@ -85,7 +92,9 @@ fn an_install_that_nobody_sees_is_refused_where_nodes_are_not_counted() {
     assert_eq!(refusal.reasons[0].code, RefusalCode::NodesOffline);
     let words = &refusal.reasons[0].detail;
     assert!(words.contains("111111111111/us-east-1"), "{words}");
-    assert!(words.contains("depth \"count\""), "{words}");
+    for remedy in ["depth \"count\"", "\"skip\"", "with --yes", "without --yes"] {
+        assert!(words.contains(remedy), "no {remedy} in {words}");
+    }
     // A person sees the warning, a Scan reboots nothing, and the other policies count.
     planned_with(
         &world(),
