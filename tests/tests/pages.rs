@@ -102,7 +102,11 @@ fn blocks(page: &str, language: &str) -> Vec<String> {
 
 #[test]
 fn the_requests_that_the_pages_show_are_requests_also_with_what_they_leave_out() {
-    for (page, least) in [("README.md", 8), ("docs/requests.md", 30)] {
+    for (page, least) in [
+        ("README.md", 8),
+        ("docs/requests.md", 30),
+        ("docs/from-the-posts.md", 10),
+    ] {
         let shown = blocks(page, "toml").remove(0);
         patchfleet_tests::request(&shown).unwrap_or_else(|problems| panic!("{page}: {problems}"));
         assert!(shown.lines().count() > least, "{page}");
