@@ -6,6 +6,7 @@
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use patchfleet_aws::{Aws, load_config};
+use patchfleet_core::campaign::FiredUnit;
 use patchfleet_core::id::{EventId, EventSource};
 use patchfleet_core::{Served, plan::Planning, request::PatchRequest, serve_event};
 use serde_json::{Value, json};
@@ -30,12 +31,16 @@ async fn handle(event: Value, config: &aws_config::SdkConfig) -> Result<Value, E
     let ports = Aws::builder(config).access(request.access.clone()).ports()?;
     let event = EventId::new(EventSource::Event, id)?;
     Ok(
-        match serve_event(&ports, &event, &request, &Planning::default()).await? {
-            Served::Started { execution, plan, .. } => {
-                json!({ "started": execution, "skipped": plan.skipped })
+        match serve_event(&ports, &event, &request, &Planning::default(), None).await? {
+            Served::Started { executions, plan, .. } => {
+                json!({ "started": ids(&executions), "skipped": plan.skipped })
             }
-            Served::Before { before, .. } => json!({ "started_before": before.execution }),
+            Served::Before { before, .. } => json!({ "started_before": ids(&before.executions) }),
             Served::NothingToDo { plan, .. } => json!({ "nothing_in": plan.skipped }),
         },
     )
+}
+
+fn ids(executions: &[FiredUnit]) -> Vec<&str> {
+    executions.iter().map(|one| one.execution.as_str()).collect()
 }

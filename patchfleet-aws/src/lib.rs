@@ -25,7 +25,7 @@
 //! # }
 //! ```
 //!
-//! A Lambda function ends long before its patching does. It starts what one execution can hold, and leaves it to
+//! A Lambda function ends long before its patching does. It starts every execution of its plan, and leaves them to
 //! Systems Manager. The same event delivered twice starts one campaign:
 //!
 //! ```no_run
@@ -42,9 +42,11 @@
 //!     let event = EventId::new(EventSource::Event, event["event_id"].as_str().unwrap_or_default())?;
 //!     let access = external_id_from_env(request.access.clone())?;
 //!     let ports = Aws::builder(config).access(access).limits(Limits::from_env()?).ports()?;
-//!     Ok(match serve_event(&ports, &event, &request, &Planning::default()).await? {
-//!         Served::Started { execution, plan, .. } => format!("{execution} in {} locations", plan.locations.len()),
-//!         Served::Before { before, .. } => format!("{} was started before", before.execution),
+//!     Ok(match serve_event(&ports, &event, &request, &Planning::default(), None).await? {
+//!         Served::Started { executions, plan, .. } => {
+//!             format!("{} executions in {} locations", executions.len(), plan.locations.len())
+//!         }
+//!         Served::Before { before, .. } => format!("{} executions were started before", before.executions.len()),
 //!         Served::NothingToDo { .. } => "nothing to do".to_owned(),
 //!     })
 //! }

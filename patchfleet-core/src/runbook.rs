@@ -29,7 +29,10 @@ pub(crate) use copies::elsewhere;
 pub use digest::{ContentDigest, ContentDigestError};
 pub use document::{Runbook, StepTimeout, StepTimeoutError};
 pub use ensure::{Checked, Ensured, check, ensure};
-pub(crate) use start::{for_campaign, given, of_campaign, parameters, said, start_tag_key};
+pub(crate) use start::{
+    event_tag_key, for_campaign, for_event, given, last_tag_key, of_campaign, parameters, plan_tag_key, said,
+    start_tag_key,
+};
 pub(crate) use targets::TargetTooLong;
 pub(crate) use targets::node_chunks;
 pub(crate) use targets::{named_nodes, node_targets, targets};
@@ -47,6 +50,9 @@ pub(crate) const EXECUTION_TIMEOUT_SECONDS: u32 = 7_200;
 
 /// The parameter by which a runbook hands AWS-RunPatchBaseline one snapshot for all nodes.
 pub(crate) const SNAPSHOT_ID: &str = "SnapshotId";
+
+/// The parameter of patchfleet's own runbook that has the number of the unit.
+pub(crate) const UNIT_ID: &str = "UnitId";
 
 /// The parameter of patchfleet's own runbook that is aws:runCommand's `TimeoutSeconds`: 30 to
 /// 2,592,000 s (SSM model).

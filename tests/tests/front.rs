@@ -298,10 +298,10 @@ async fn an_event_that_is_delivered_twice_starts_one_execution() {
     let (ports, request) = (ports(&clock), ask("weekly"));
     let event = EventId::new(EventSource::Event, "5b6c7d8e").unwrap();
     let planning = Planning::default();
-    let serve = || serve_event(&ports, &event, &request, &planning);
+    let serve = || serve_event(&ports, &event, &request, &planning, None);
     let Served::Started {
         campaign,
-        execution,
+        executions: started,
         plan,
     } = serve().await.unwrap()
     else {
@@ -315,7 +315,7 @@ async fn an_event_that_is_delivered_twice_starts_one_execution() {
     let Served::Before { before, .. } = serve().await.unwrap() else {
         panic!("it was started before")
     };
-    assert_eq!(before.execution, execution);
+    assert_eq!(before.executions[0].execution, started[0].execution);
     assert_eq!(executions(&clock), 1);
 }
 

@@ -481,7 +481,7 @@ async fn what_is_fired_and_forgotten_is_compared_as_well() {
     ports.documents.set_default(&own(), &version).await.unwrap();
     let event = EventId::new(EventSource::Event, "fired").unwrap();
     let campaign = CampaignId::of_event(&request.digest(), &event);
-    let error = fire_plan(&ports, campaign, &drawn, event.longest_retry())
+    let error = fire_plan(&ports, campaign, &drawn, event.longest_retry(), None)
         .await
         .unwrap_err();
     assert!(

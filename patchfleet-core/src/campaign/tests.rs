@@ -17,6 +17,7 @@ mod copies;
 mod cut_short;
 mod evidence;
 mod fire;
+mod fire_many;
 mod golden;
 mod gone;
 mod hooks;

@@ -1,6 +1,6 @@
 //! Why there is no report, and what can be done about it.
 
-use crate::campaign::{DriveError, FireError};
+use crate::campaign::{DriveError, FireError, UnfinishedReason};
 use crate::id::{CampaignId, RequestName};
 use crate::plan::PlanError;
 use crate::port::{PortError, PortErrorKind};
@@ -63,6 +63,8 @@ impl CampaignError {
             Self::Refused(_) | Self::OtherRequest { .. } => Remedy::Change,
             Self::NoPlace(_) => Remedy::OtherPlace,
             Self::Asking(error) | Self::Serving(FireError::Port(error)) => of_port(error),
+            Self::Serving(FireError::Unfinished(unfinished)) => of_unfinished(&unfinished.reason),
+            Self::Serving(FireError::OutOfTime) => Remedy::TryLater,
             Self::Serving(_) => Remedy::Change,
             Self::Driving(error) => of_driving(error),
         }
@@ -73,6 +75,21 @@ fn of_port(error: &PortError) -> Remedy {
     match error.kind() {
         PortErrorKind::Invalid | PortErrorKind::Incompatible => Remedy::Look,
         _ => Remedy::TryLater,
+    }
+}
+
+fn of_unfinished(reason: &UnfinishedReason) -> Remedy {
+    match reason {
+        UnfinishedReason::Port(error) => of_port(error),
+        UnfinishedReason::OutOfTime
+        | UnfinishedReason::OtherPlan { may_go_on: true }
+        | UnfinishedReason::NotPlanned(None) => Remedy::TryLater,
+        UnfinishedReason::OtherPlan { may_go_on: false } => Remedy::Look,
+        UnfinishedReason::RunbookChanged { .. } => Remedy::Change,
+        UnfinishedReason::NotPlanned(Some(error)) => match &**error {
+            PlanError::Refused(_) => Remedy::Change,
+            PlanError::Port(error) => of_port(error),
+        },
     }
 }
 
@@ -129,6 +146,7 @@ impl From<FireError> for CampaignError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::campaign::NeedsDriver;
 
     fn port(kind: PortErrorKind) -> PortError {
         PortError::new(kind, "why")
@@ -161,7 +179,7 @@ mod tests {
         };
         let needs_driver = FireError::NeedsDriver {
             units: 2,
-            with_cutoff: false,
+            reason: NeedsDriver::Cutoff,
         };
         for (error, remedy) in [
             (not_begun(PortErrorKind::Invalid), Remedy::OtherPlace),

@@ -128,6 +128,8 @@ pub fn build(
         .collect();
     let followed = options.followed;
     let paced = paced(units.iter().map(|(draft, _)| draft), request, total, followed);
+    let errors = request.budget.locations.max_errors.as_count(total);
+    warnings.extend(warnings::on_shares(&paced, followed, errors));
     let worst_case = worst_case(request, total, &units, &paced, lifetime.as_ref());
     let longest = units
         .iter()

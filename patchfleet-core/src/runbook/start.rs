@@ -1,7 +1,7 @@
 //! What a start is given: its parameters, and what the campaign adds to them.
 
 use super::{PlannedRunbook, SNAPSHOT_ID, TargetTooLong, is_own, targets::targets};
-use crate::id::{CampaignId, ClientToken, NodeId, RoleArn, RoleName, UnitId};
+use crate::id::{CampaignId, ClientToken, NodeId, RequestDigest, RoleArn, RoleName, UnitId};
 use crate::port::{Caller, StartRequest, Tag};
 use crate::request::{ADMINISTRATION_ROLE, PatchRequest, Selector};
 use std::collections::BTreeMap;
@@ -122,6 +122,54 @@ pub fn for_campaign(
     start
 }
 
+/// The start of a unit in a campaign that nobody follows. It is that of [`for_campaign`], with other tags: the campaign,
+/// the unit, and keys by which a later delivery of the same event finds it. `plan` is the plan's digest, and `is_last`
+/// says whether the plan has no unit after this one. These are all five tags that AWS takes of a start.
+#[must_use]
+pub(crate) fn for_event(
+    request: &StartRequest,
+    bound: Option<&PlannedRunbook>,
+    campaign: CampaignId,
+    unit: UnitId,
+    plan: &RequestDigest,
+    is_last: bool,
+) -> StartRequest {
+    let mut start = request.clone();
+    start.parameters.extend(added(request, bound, campaign, unit));
+    let tags = [
+        (TAG_CAMPAIGN.to_owned(), campaign.to_string()),
+        (TAG_UNIT.to_owned(), unit.to_string()),
+        (event_tag_key(campaign), "1".to_owned()),
+        (plan_tag_key(campaign, plan), plan.to_string()),
+    ];
+    let last = is_last.then(|| (last_tag_key(campaign), "1".to_owned()));
+    for (key, value) in tags.into_iter().chain(last) {
+        start.tags.push(Tag { key, value });
+    }
+    start
+}
+
+/// The key of the tag that every start of a campaign carries which nobody follows.
+#[must_use]
+pub(crate) fn event_tag_key(campaign: CampaignId) -> String {
+    format!("patchfleet:event:{campaign}")
+}
+
+/// The key of the tag that the starts of one plan of such a campaign carry. A tag is found by its key alone, so the
+/// digest stands in it. Of its 64 characters half have room beside the campaign (a key has 128 at most).
+#[must_use]
+pub(crate) fn plan_tag_key(campaign: CampaignId, plan: &RequestDigest) -> String {
+    let digest: String = plan.to_string().chars().take(32).collect();
+    format!("patchfleet:plan:{campaign}:{digest}")
+}
+
+/// The key of the tag that the last start of a plan of such a campaign carries. Units are begun in their order, so where
+/// it is found the whole plan was begun.
+#[must_use]
+pub(crate) fn last_tag_key(campaign: CampaignId) -> String {
+    format!("patchfleet:last:{campaign}")
+}
+
 /// The first value that the start of a unit in a campaign ([`for_campaign`]) has for a parameter.
 pub(crate) fn given(
     request: &StartRequest,
@@ -159,7 +207,7 @@ fn added(
 pub(crate) fn of_campaign(campaign: CampaignId, unit: UnitId) -> [(String, Vec<String>); 3] {
     [
         ("CampaignId", campaign.to_string()),
-        ("UnitId", unit.to_string()),
+        (super::UNIT_ID, unit.to_string()),
         (SNAPSHOT_ID, campaign.snapshot_id().to_string()),
     ]
     .map(|(name, value)| (name.to_owned(), vec![value]))

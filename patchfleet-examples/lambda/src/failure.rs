@@ -22,7 +22,7 @@ impl Failure {
         }
     }
 
-    /// `InvalidRequest`, `Refused` or `Failed`.
+    /// `InvalidRequest`, `Refused`, `Unfinished` or `Failed`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         self.kind

@@ -1,8 +1,8 @@
 //! A Lambda function that plans a patch campaign and starts it.
 //!
 //! It serves a maintenance window's Lambda task, an EventBridge rule or Scheduler, and direct
-//! invocations. It starts a plan that one execution can hold, and leaves it to Systems Manager. The answer
-//! says what was started, and what was skipped and why. An event that is delivered twice starts
+//! invocations. It starts every execution of a plan whose executions can run side by side, and leaves them to Systems
+//! Manager. The answer says what was started, and what was skipped and why. An event that is delivered twice starts
 //! one campaign, whose identity is the event's id and a digest of the whole request. What an earlier
 //! delivery started is looked for before anything is planned, because the patching itself changes what
 //! a plan is made from.
@@ -19,12 +19,13 @@ mod failure;
 mod summary;
 
 use aws_config::SdkConfig;
+use jiff::Timestamp;
 use patchfleet_aws::{Aws, Limits, external_id_from_env};
-use patchfleet_core::campaign::Notices;
+use patchfleet_core::campaign::{FireError, Notices};
 use patchfleet_core::plan::Planning;
 use patchfleet_core::port::Clock;
 use patchfleet_core::text::one_line;
-use patchfleet_core::{Remedy, serve_event, watched};
+use patchfleet_core::{CampaignError, Remedy, serve_event, watched};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,19 +34,27 @@ use cutoff::cutoff;
 pub use delivered::Event;
 use event::read;
 pub use failure::Failure;
-pub use summary::Summary;
+pub use summary::{Execution, Summary};
 
 /// Serves one event: plans, starts, and says what was started. If an earlier delivery of the event started it, the
 /// answer says so, and nothing is planned. `invocation_id` is Lambda's own id for the event. It stays the same when
-/// Lambda tries again.
+/// Lambda tries again. Nothing is begun at `deadline` or after it: when the function's time is over, less what it needs to
+/// answer.
 ///
 /// # Errors
 ///
 /// - `InvalidRequest` if the event is no valid request.
-/// - `Refused` if the plan is refused, needs more than one execution, or its runbook is missing; also if an
-///   earlier event of the same id started something else.
+/// - `Refused` if the plan is refused, some of its executions would have to wait for others, or its runbook is missing;
+///   also if an earlier event of the same id started something else.
+/// - `Unfinished` if a part was started. The message says what was and what was not. The same event, delivered again,
+///   begins the rest where that can be done.
 /// - `Failed` for anything else, also if it cannot be found out what an earlier delivery started.
-pub async fn handle(event: Event, invocation_id: &str, config: &SdkConfig) -> Result<Summary, Failure> {
+pub async fn handle(
+    event: Event,
+    invocation_id: &str,
+    deadline: Option<Timestamp>,
+    config: &SdkConfig,
+) -> Result<Summary, Failure> {
     let asked = event
         .value()
         .and_then(|event| read(event, invocation_id))
@@ -64,11 +73,12 @@ pub async fn handle(event: Event, invocation_id: &str, config: &SdkConfig) -> Re
     }));
     let ports = watched(&ports, &notices);
     let served = tokio::select! {
-        served = serve_event(&ports, &asked.event, &asked.request, &planning) => served,
+        served = serve_event(&ports, &asked.event, &asked.request, &planning, deadline) => served,
         never = look(&notices, &*ports.clock) => match never {},
     };
-    let summary = Summary::of(served.map_err(|error| match error.remedy() {
-        Remedy::Change => Failure::new("Refused", &error),
+    let summary = Summary::of(served.map_err(|error| match (&error, error.remedy()) {
+        (CampaignError::Serving(FireError::Unfinished(_)), _) => Failure::new("Unfinished", &error),
+        (_, Remedy::Change) => Failure::new("Refused", &error),
         _ => Failure::new("Failed", &error),
     })?);
     let execution = summary.execution_id.as_ref().map(tracing::field::display);

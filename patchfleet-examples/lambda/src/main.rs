@@ -1,9 +1,13 @@
 //! The function's `bootstrap`: reads AWS's settings once, at cold start, and hands each event to
 //! the handler.
 
+use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use patchfleet_lambda::{Event, Failure, Summary, handle};
 use std::process::ExitCode;
+
+/// What is left of the function's time when it stops its work to answer.
+const TO_ANSWER: SignedDuration = SignedDuration::from_secs(1);
 
 #[tokio::main]
 async fn main() -> Result<ExitCode, Error> {
@@ -25,5 +29,9 @@ async fn main() -> Result<ExitCode, Error> {
 }
 
 async fn handle_one(event: LambdaEvent<Event>, config: &aws_config::SdkConfig) -> Result<Summary, Failure> {
-    handle(event.payload, &event.context.request_id, config).await
+    let deadline = i64::try_from(event.context.deadline).ok();
+    let deadline = deadline.and_then(|at| Timestamp::from_millisecond(at).ok());
+    // Lambda ends the process at its deadline, and its answer would be lost.
+    let deadline = deadline.and_then(|at| at.checked_sub(TO_ANSWER).ok());
+    handle(event.payload, &event.context.request_id, deadline, config).await
 }

@@ -14,6 +14,9 @@ mod runtime_api;
 #[path = "function/retry.rs"]
 mod retry;
 
+#[path = "function/several.rs"]
+mod several;
+
 use jiff::SignedDuration;
 use patchfleet_core::Campaigns;
 use patchfleet_core::campaign::Store;
@@ -336,9 +339,13 @@ async fn what_is_invalid_or_refused_is_a_function_error_and_starts_nothing() {
 
     let mut several = request();
     several["targets"]["accounts"] = json!(["r-hf01"]);
+    several["budget"]["locations"]["max_concurrency"] = json!(3);
     let (kind, message) = error(function.invoke("several", several).await);
     assert_eq!(kind, "Refused");
-    assert!(message.contains("4 executions"), "{message}");
+    assert!(
+        message.contains("4 executions") && message.contains("lets 3 locations be patched at once"),
+        "{message}"
+    );
 
     assert_eq!(starts(&sim), Vec::<Value>::new());
 }

@@ -115,7 +115,7 @@ async fn who_serves_an_event_hears_after_ten_seconds_what_has_no_answer() {
     let watched = watched(&ports, &notices);
     let mut request = ask("weekly");
     request.targets.regions = Regions::List(vec!["us-east-1".parse().unwrap()]);
-    let served = serve_event(&watched, &event, &request, &Planning::default()).await;
+    let served = serve_event(&watched, &event, &request, &Planning::default(), None).await;
     assert!(matches!(served.unwrap(), Served::Started { .. }));
     assert_heard(&lines.lock().unwrap(), "111111111111/us-east-1");
 }

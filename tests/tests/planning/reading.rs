@@ -123,7 +123,7 @@ fn a_scan_and_a_start_that_nobody_follows_try_nothing() {
     assert!(wait(plan(&ports, &scan)).is_ok());
     let install = asked("Install");
     let event = EventId::new(EventSource::Event, "fired").unwrap();
-    let served = wait(serve_event(&ports, &event, &install, &Planning::default()));
+    let served = wait(serve_event(&ports, &event, &install, &Planning::default(), None));
     assert!(matches!(served, Ok(Served::Started { .. })), "{served:?}");
     let tried = calls(&clock)
         .iter()

@@ -1,6 +1,6 @@
 //! Whether an execution that was found is what a request asks for.
 
-use crate::id::{CampaignId, Location, TargetAccount};
+use crate::id::{CampaignId, Location, TargetAccount, UnitId};
 use crate::plan::{Plan, PlannedLocation};
 use crate::port::{ExecutionView, Resolution};
 use crate::presigned::concealed;
@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 type Parameters = BTreeMap<String, Vec<String>>;
 
-const TARGETS: &str = "Targets";
+pub(super) const TARGETS: &str = "Targets";
 
 /// Parameters that a start leaves out if the request says nothing of them, and that would mean
 /// something if they were there.
@@ -87,8 +87,9 @@ pub(super) fn changed(plan: &Plan, started: Option<&BTreeSet<Location>>) -> Vec<
 fn said(request: &PatchRequest, campaign: CampaignId) -> Parameters {
     let mut said = runbook::said(request);
     if runbook::is_own(&request.automation.document) {
-        let (unit, _) = super::ONLY;
-        said.extend(runbook::of_campaign(campaign, unit));
+        // Which unit it is follows from the plan.
+        let of_campaign = runbook::of_campaign(campaign, UnitId::from_index(0)).into_iter();
+        said.extend(of_campaign.filter(|(name, _)| name != runbook::UNIT_ID));
     }
     said
 }
@@ -170,7 +171,7 @@ fn last_part(document: &str) -> &str {
 }
 
 /// Whether two values of a parameter are the same. JSON may be spelt in another way.
-fn same_values(asked: &[String], there: &[String]) -> bool {
+pub(super) fn same_values(asked: &[String], there: &[String]) -> bool {
     let json = |text: &String| serde_json::from_str::<serde_json::Value>(text).ok();
     asked.len() == there.len()
         && asked

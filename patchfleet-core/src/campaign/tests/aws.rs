@@ -103,6 +103,18 @@ pub(crate) struct Execution {
     pub(crate) refused: bool,
 }
 
+/// What AWS makes of a client token that was used for another start.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub(crate) enum OneToken {
+    /// The test fails: a driver never sends two starts under one token.
+    #[default]
+    OneStart,
+    /// IdempotentParameterMismatch.
+    Mismatch,
+    /// The same, unless they differ in their tags alone. Then it is the same execution.
+    MismatchButForTags,
+}
+
 type Answers = Vec<fn() -> PortError>;
 
 /// What becomes of a stop.
@@ -193,6 +205,8 @@ pub(crate) struct FakeAws {
     pub(crate) hidden: Mutex<SignedDuration>,
     /// Whether AWS has forgotten every execution, as it does 30 days after its end.
     pub(crate) forgets: Mutex<bool>,
+    /// What becomes of a client token that is used for another start.
+    pub(crate) one_token: Mutex<OneToken>,
     /// How long a client token is remembered.
     pub(crate) remembers: SignedDuration,
 }

@@ -24,7 +24,7 @@ fn world(url: &str) -> World {
 fn deliver(world: &World, plan: &Plan) -> Result<Fired, FireError> {
     let event = EventId::new(EventSource::Event, "event").unwrap();
     let ports = world.fire_ports();
-    finish(ports.fire(world.campaign(), plan, event.longest_retry()))
+    finish(ports.fire(world.campaign(), plan, event.longest_retry(), None))
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn a_plan_that_is_fired_sends_the_presigned_url_and_its_retry_is_known() {
     let Ok(Fired::AlreadyStarted(before)) = deliver(&world, &world.plan) else {
         panic!("not known");
     };
-    assert_eq!(before.execution, first);
+    assert_eq!(before.executions[0].execution, first[0].execution);
 
     let mut other = world.plan.clone();
     other.request.patch.install_override_list = Some(format!("{URL}8"));

@@ -178,6 +178,7 @@ impl World {
             unnamed: Mutex::default(),
             hidden: Mutex::new(SignedDuration::from_secs(5)),
             forgets: Mutex::default(),
+            one_token: Mutex::default(),
             remembers: SignedDuration::from_mins(6),
         });
         Self {

@@ -1,9 +1,11 @@
 //! What a person should not overlook in a plan that is made.
 
-use crate::plan::PlannedLocation;
+use crate::budget::PacedUnit;
+use crate::plan::{Followed, PlannedLocation};
 use crate::refusal::{Skip, SkipReason};
 use crate::request::{PatchRequest, Selector};
 use crate::text::{by_number, counted, names};
+use std::fmt::Write as _;
 
 /// Of what is skipped by policy, what a person should not overlook.
 pub(super) fn of_skips(skipped: &[Skip], request: &PatchRequest) -> Vec<String> {
@@ -41,6 +43,32 @@ pub(super) fn of_skips(skipped: &[Skip], request: &PatchRequest) -> Vec<String> 
         ));
     }
     warnings
+}
+
+/// How the error budget is shared out, where nobody follows several units: AWS counts the failures of each apart.
+pub(super) fn on_shares(units: &[PacedUnit], followed: Followed, errors: u32) -> Option<String> {
+    if followed == Followed::ByDriver || units.len() <= 1 {
+        return None;
+    }
+    let without = units
+        .iter()
+        .filter(|unit| unit.errors == 0 && unit.locations > 1)
+        .count();
+    let mut warning = format!(
+        "nobody follows the {} executions, so the {} that may fail {} shared out among them",
+        units.len(),
+        counted(errors, "location"),
+        by_number(errors, "is", "are"),
+    );
+    if without > 0 {
+        let _ = write!(
+            warning,
+            ". {without} of several locations {} none, so AWS begins no more of {} once one fails",
+            by_number(without, "has", "have"),
+            by_number(without, "it", "them"),
+        );
+    }
+    Some(warning)
 }
 
 /// Of the nodes that were found, what a person should not overlook.

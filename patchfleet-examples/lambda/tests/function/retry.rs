@@ -127,7 +127,8 @@ async fn a_retry_costs_the_look_for_its_execution_and_no_census() {
         [
             "GetCallerIdentity",
             "DescribeAutomationExecutions",
-            "GetAutomationExecution"
+            "GetAutomationExecution",
+            "DescribeAutomationExecutions"
         ]
     );
 }

@@ -24,15 +24,25 @@ pub(crate) enum Answer {
 
 /// A running function: the real binary, with this process as its Runtime API.
 pub(crate) struct Function {
-    events: mpsc::UnboundedSender<(String, String)>,
+    events: mpsc::UnboundedSender<Invocation>,
     answers: mpsc::UnboundedReceiver<(String, Answer)>,
     // Killed when dropped.
     process: Child,
     log: JoinHandle<String>,
 }
 
+/// An event, and when the function's time for it is over.
+struct Invocation {
+    id: String,
+    event: String,
+    deadline_ms: u128,
+}
+
+/// A time that no test comes to: the year 2100.
+const FAR: u128 = 4_102_444_800_000;
+
 struct Api {
-    events: Mutex<mpsc::UnboundedReceiver<(String, String)>>,
+    events: Mutex<mpsc::UnboundedReceiver<Invocation>>,
     answers: mpsc::UnboundedSender<(String, Answer)>,
 }
 
@@ -100,9 +110,25 @@ impl Function {
         self.invoke_text(id, event.to_string()).await
     }
 
+    /// Delivers an event with so many milliseconds to answer it.
+    pub(crate) async fn invoke_within(&mut self, id: &str, event: Value, time_ms: u128) -> Answer {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        self.deliver(id, event.to_string(), now.unwrap().as_millis() + time_ms)
+            .await
+    }
+
     /// Delivers an event as this text.
     pub(crate) async fn invoke_text(&mut self, id: &str, event: String) -> Answer {
-        self.events.send((id.to_owned(), event)).unwrap();
+        self.deliver(id, event, FAR).await
+    }
+
+    async fn deliver(&mut self, id: &str, event: String, deadline_ms: u128) -> Answer {
+        let invocation = Invocation {
+            id: id.to_owned(),
+            event,
+            deadline_ms,
+        };
+        assert!(self.events.send(invocation).is_ok());
         let (answered, answer) = self.answers.recv().await.unwrap();
         assert_eq!(answered, id);
         answer
@@ -111,10 +137,14 @@ impl Function {
 
 async fn next(State(api): State<Arc<Api>>) -> Response {
     match api.events.lock().await.recv().await {
-        Some((id, event)) => (
+        Some(Invocation {
+            id,
+            event,
+            deadline_ms,
+        }) => (
             [
                 ("lambda-runtime-aws-request-id", id),
-                ("lambda-runtime-deadline-ms", "4102444800000".to_owned()),
+                ("lambda-runtime-deadline-ms", deadline_ms.to_string()),
                 (
                     "lambda-runtime-invoked-function-arn",
                     "arn:aws:lambda:us-east-1:111111111111:function:patchfleet".to_owned(),

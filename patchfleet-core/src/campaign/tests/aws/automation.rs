@@ -17,8 +17,23 @@ impl Automation for FakeAws {
                 .iter()
                 .find(|e| e.token == token && now.duration_since(e.started_at) < self.remembers);
             if let Some(known) = known {
-                assert_eq!(known.request, request, "one token, two requests");
-                return Ok(known.id.clone());
+                let mut same_tags = request.clone();
+                same_tags.tags.clone_from(&known.request.tags);
+                let is_same = match *self.one_token.lock().unwrap() {
+                    OneToken::OneStart => {
+                        assert_eq!(known.request, request, "one token, two requests");
+                        true
+                    }
+                    OneToken::Mismatch => known.request == request,
+                    OneToken::MismatchButForTags => known.request == same_tags,
+                };
+                return match is_same {
+                    true => Ok(known.id.clone()),
+                    false => Err(PortError::new(
+                        PortErrorKind::TokenMismatch,
+                        "another start has it",
+                    )),
+                };
             }
             let stopped = self.stopped.lock().unwrap();
             let named = |node: &NodeId| {
