@@ -96,6 +96,23 @@ pub(crate) async fn campaigns(log: &dyn CampaignLog, now: Timestamp) -> PortResu
     Ok(list)
 }
 
+/// The same of one campaign, from its own log alone: it, or its damage, or neither if there is no such campaign.
+pub(crate) async fn campaign_alone(
+    log: &dyn CampaignLog,
+    campaign: CampaignId,
+    now: Timestamp,
+) -> CampaignList {
+    let mut list = CampaignList::default();
+    match summary(log, campaign, now).await {
+        Ok(summary) => list.campaigns.extend(summary),
+        Err(error) => list.damaged.push(DamagedLog {
+            log: LogKey::Campaign(campaign),
+            error,
+        }),
+    }
+    list
+}
+
 /// A campaign's summary; `None` if nothing was ever appended to its log.
 async fn summary(
     log: &dyn CampaignLog,

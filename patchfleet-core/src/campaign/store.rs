@@ -13,6 +13,7 @@ mod encoding;
 mod file;
 mod log;
 mod memory;
+mod named;
 mod rows;
 
 pub use chain::{Chain, ChainError};

@@ -1,7 +1,9 @@
 //! What a store says of its campaigns without asking AWS, and whether another one may begin in it.
 
 use super::CampaignError;
-use crate::campaign::{CampaignList, DriveError, State, Store, campaigns, load, name_taken, open_campaign};
+use crate::campaign::{
+    CampaignList, DriveError, State, Store, campaign_alone, campaigns, load, name_taken, open_campaign,
+};
 use crate::id::{CampaignId, RequestName};
 use crate::plan::refuse_presigned;
 use crate::port::PortResult;
@@ -17,6 +19,12 @@ impl Store {
     /// [`PortError`](crate::port::PortError) if the logs cannot be listed.
     pub async fn campaigns(&self, now: Timestamp) -> PortResult<CampaignList> {
         campaigns(self.log.as_ref(), now).await
+    }
+
+    /// What [`campaigns`](Self::campaigns) says of this campaign, from its own log alone: it, or its damage, or neither if
+    /// there is no such campaign.
+    pub async fn campaign(&self, campaign: CampaignId, now: Timestamp) -> CampaignList {
+        campaign_alone(self.log.as_ref(), campaign, now).await
     }
 
     /// The open campaign of a request's name, if there is one.

@@ -3,19 +3,12 @@
 use super::{failed, own};
 use crate::campaign::Record;
 use crate::campaign::store::encoding::is_beginning;
+use crate::campaign::store::named::{NAME, OLD_NAME, name_in};
 use crate::id::RequestName;
 use crate::port::{PortError, PortErrorKind, PortResult};
-use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::error::Error;
-use std::fmt;
-use std::io::{BufRead, BufReader, Read, Seek as _};
+use std::io::{BufRead, BufReader, Seek as _};
 use std::path::Path;
-
-/// Where the name stands in record 0: in the plan that one of its events holds. Until format 2 a record stood
-/// alone.
-const NAME: [&str; 5] = ["record", "events", "plan", "request", "name"];
-const OLD_NAME: [&str; 4] = ["events", "plan", "request", "name"];
 
 /// The name of the request of a campaign's log. The name stands near the beginning of the first line, and
 /// no more of the file is read than that.
@@ -31,18 +24,6 @@ pub(super) fn request_name(root: &Path, path: &Path) -> PortResult<Option<Reques
         file.rewind().map_err(|error| failed("read", path, error))?;
     }
     name_of_line(file, path)
-}
-
-/// The name that a record says, read no further than to it. `None` if nothing can be read that far.
-fn name_in(record: impl Read, name: &[&'static str]) -> Option<RequestName> {
-    let mut found = None;
-    let dig = Dig {
-        path: name,
-        found: &mut found,
-    };
-    // It ends with an error as soon as the name is found, and otherwise where the record does.
-    let _ = dig.deserialize(&mut serde_json::Deserializer::from_reader(record));
-    found
 }
 
 /// The name that the whole first line says, or what is wrong with the line. `None` if a killed writer left
@@ -67,67 +48,13 @@ fn name_of_line(mut file: impl BufRead, path: &Path) -> PortResult<Option<Reques
     name.map(Some).ok_or_else(|| damaged("it holds no plan".into()))
 }
 
-/// Follows a path of keys, through any list on the way, to a name. Stops with an error once it has it.
-struct Dig<'a> {
-    path: &'a [&'static str],
-    found: &'a mut Option<RequestName>,
-}
-
-impl<'de> DeserializeSeed<'de> for Dig<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, value: D) -> Result<(), D::Error> {
-        if self.path.is_empty() {
-            *self.found = Some(RequestName::deserialize(value)?);
-            return Err(D::Error::custom(
-                "the name is found, and nothing else is looked for",
-            ));
-        }
-        value.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Dig<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "an object, or a list of objects")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key::<String>()? {
-            match self.path.split_first() {
-                Some((next, path)) if *next == key => map.next_value_seed(Dig {
-                    path,
-                    found: &mut *self.found,
-                })?,
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        while list
-            .next_element_seed(Dig {
-                path: self.path,
-                found: &mut *self.found,
-            })?
-            .is_some()
-        {}
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::campaign::Record;
     use crate::campaign::tests::world::{Node, Script, World, finish};
     use std::cell::Cell;
-    use std::io;
+    use std::io::{self, Read};
 
     /// Gives bytes, and counts those that were taken.
     struct Counted<'a> {
