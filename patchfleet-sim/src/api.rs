@@ -16,6 +16,7 @@ mod gate;
 mod groups;
 mod instances;
 mod invocations;
+mod objects;
 mod organizations;
 mod page;
 mod patches;
@@ -46,6 +47,7 @@ pub(crate) use executions::{
 pub(crate) use groups::{Identifier, ListGroupResources, QueryErrorShape, ResourceQuery, SearchResources};
 pub(crate) use instances::{DescribeInstanceInformation, InstanceFilter, InstanceShape};
 pub(crate) use invocations::{GetCommandInvocation, InvocationShape, ListCommandInvocations};
+pub(crate) use objects::{BUCKET_REGION, Listing, ObjectAnswer, ObjectCall, Only, object_call, object_fate};
 pub(crate) use organizations::{
     AccountShape, DescribeAccount, ListAccounts, ListAccountsForParent, ListOrganizationalUnitsForParent,
 };

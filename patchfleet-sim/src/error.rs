@@ -63,7 +63,7 @@ impl ApiError {
                     not_simulated(&named)
                 ),
             ),
-            Service::ResourceGroups | Service::Account => {
+            Service::ResourceGroups | Service::Account | Service::S3 => {
                 Self::new(404, "UnknownOperationException", not_simulated(&named))
             }
             Service::Ssm | Service::Organizations => {
@@ -105,7 +105,7 @@ impl ApiError {
         let plural = if count == 1 { "" } else { "s" };
         let words = format!("{count} validation error{plural} detected: {words}");
         match service {
-            Service::Ssm => Self::client("ValidationException", words),
+            Service::Ssm | Service::S3 => Self::client("ValidationException", words),
             Service::Account => {
                 Self::client("ValidationException", words).with("reason", "fieldValidationFailed")
             }

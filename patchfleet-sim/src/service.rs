@@ -13,10 +13,12 @@ pub enum Service {
     Organizations,
     /// Account Management.
     Account,
+    /// S3, as far as a log in a bucket needs it.
+    S3,
 }
 
 impl Service {
-    /// All of them.
+    /// Those that have a model: all but S3.
     pub(crate) const ALL: [Self; 5] = [
         Self::Ssm,
         Self::ResourceGroups,
@@ -34,6 +36,7 @@ impl Service {
             Self::Sts => "sts",
             Self::Organizations => "organizations",
             Self::Account => "account",
+            Self::S3 => "s3",
         }
     }
 

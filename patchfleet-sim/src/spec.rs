@@ -106,9 +106,14 @@ pub struct WorldSpec {
     /// stand here.
     #[serde(default)]
     pub changes: Vec<ChangeSpec>,
-    /// The S3 buckets that there are for the output of commands (default: every name is one).
+    /// The S3 buckets that there are (default: every name is one).
     #[serde(default)]
     pub buckets: Option<Vec<String>>,
+    /// The Regions of S3 buckets, by their names. One that has none here is in whatever Region it is asked for in. One
+    /// that is asked for in another than its own answers 301, as S3's endpoints do.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, schema::Region>")]
+    pub bucket_regions: BTreeMap<String, Region>,
     /// What AWS leaves open about Run Command.
     #[serde(default)]
     pub run_command: RunCommandSpec,

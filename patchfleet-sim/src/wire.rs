@@ -6,6 +6,7 @@ mod guard;
 mod inspect;
 mod request;
 mod respond;
+mod s3;
 mod serve;
 mod xml;
 
@@ -22,6 +23,8 @@ use std::time::Duration;
 
 /// Bytes that a request's body may have. AWS's own limits are lower, and checked by the operations.
 const MAX_BODY: usize = 4 * 1024 * 1024;
+/// Bytes that an object of S3 may have. S3 takes 5 GB in one PutObject.
+const MAX_OBJECT: usize = 256 * 1024 * 1024;
 /// Bytes that the names and values of a request's headers may have.
 const MAX_HEADERS: usize = 64 * 1024;
 
@@ -60,7 +63,9 @@ async fn answer(
     if let Some(problem) = refusal(&head.headers).filter(|_| head.uri.path().starts_with("/_sim/")) {
         return Ok(inspect::refused(&problem));
     }
-    let Ok(body) = tokio::time::timeout(patience.body, read(body)).await else {
+    let is_for_s3 = s3::is_for_s3(&head.headers);
+    let most = if is_for_s3 { MAX_OBJECT } else { MAX_BODY };
+    let Ok(body) = tokio::time::timeout(patience.body, read(body, most)).await else {
         let mut late = inspect::too_slow();
         late.headers_mut()
             .insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -68,6 +73,14 @@ async fn answer(
     };
     if let Some(path) = head.uri.path().strip_prefix("/_sim/") {
         return Ok(inspect::answer(&clock, &head.method, path, body.as_deref()));
+    }
+    if is_for_s3 {
+        let arrived =
+            clock.with_world(|world| s3::arrive(world, &head.method, &head.uri, &head.headers, body));
+        clock.call_latency(arrived.delay()).await;
+        return clock
+            .with_world(|world| s3::answer(world, arrived))
+            .ok_or(Dropped);
     }
     let mut route = Route::of(&head.method, &head.uri, &head.headers, body.as_deref());
     if size(&head.headers) > MAX_HEADERS {
@@ -89,14 +102,14 @@ fn size(headers: &HeaderMap) -> usize {
 
 /// A request's body; `None` if it is too large or was broken off. A body that is too large is still
 /// read to its end, because a client that is writing when the connection closes never sees the answer.
-async fn read(mut body: Incoming) -> Option<Vec<u8>> {
+async fn read(mut body: Incoming, most: usize) -> Option<Vec<u8>> {
     let mut whole = Some(vec![]);
     while let Some(frame) = body.frame().await {
         let Ok(chunk) = frame.ok()?.into_data() else {
             continue;
         };
         whole = whole
-            .filter(|read: &Vec<u8>| read.len() + chunk.len() <= MAX_BODY)
+            .filter(|read: &Vec<u8>| read.len() + chunk.len() <= most)
             .map(|mut read| {
                 read.extend_from_slice(&chunk);
                 read

@@ -13,6 +13,7 @@ mod documents;
 mod looks;
 mod lookup;
 mod nodes;
+mod objects;
 mod org;
 mod pace;
 mod patching;
@@ -63,6 +64,8 @@ use commands::Commands;
 use documents::Documents;
 use jiff::{SignedDuration, Timestamp};
 use nodes::Nodes;
+use objects::Objects;
+pub(crate) use objects::sum_of;
 use org::Sessions;
 use rules::Rules;
 use series::Series;
@@ -82,6 +85,7 @@ pub struct World {
     lines: Lines,
     commands: Commands,
     nodes: Nodes,
+    objects: Objects,
     calls: Calls,
     changes: Vec<Changed>,
     series: Series,

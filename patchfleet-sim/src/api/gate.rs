@@ -111,6 +111,10 @@ pub(crate) fn invalid_token(service: Service) -> ApiError {
             "InvalidClientTokenId",
             "The security token included in the request is invalid",
         ),
+        Service::S3 => (
+            "InvalidAccessKeyId",
+            "The AWS Access Key Id you provided does not exist in our records.",
+        ),
         _ => (
             "UnrecognizedClientException",
             "The security token included in the request is invalid.",
@@ -146,7 +150,11 @@ fn refusal(
         }
         FaultEffect::Error(code) => {
             let modelled = ServiceModel::of(service).error(code);
-            let status = modelled.map_or(400, |error| error.status);
+            let unmodelled = match service {
+                Service::S3 => super::objects::status_of(code),
+                _ => 400,
+            };
+            let status = modelled.map_or(unmodelled, |error| error.status);
             let code = modelled.map_or(code, |error| &error.code);
             ApiError::new(status, code.clone(), "An error that was asked for.")
         }
@@ -161,6 +169,7 @@ fn throttled(service: Service) -> ApiError {
         Service::Sts => (400, "Throttling"),
         Service::Organizations => (400, "TooManyRequestsException"),
         Service::ResourceGroups | Service::Account => (429, "TooManyRequestsException"),
+        Service::S3 => (503, "SlowDown"),
     };
     ApiError::new(status, code, "Rate exceeded")
 }
@@ -172,6 +181,7 @@ fn internal_error(service: Service) -> ApiError {
         Service::Organizations => "ServiceException",
         Service::ResourceGroups => "InternalServerErrorException",
         Service::Account => "InternalServerException",
+        Service::S3 => "InternalError",
     };
     let words = match service {
         // Recorded.
@@ -186,6 +196,7 @@ fn internal_error(service: Service) -> ApiError {
 fn expired(service: Service) -> ApiError {
     let (status, code) = match service {
         Service::Sts => (403, "ExpiredToken"),
+        Service::S3 => (400, "ExpiredToken"),
         _ => (client_status(service), "ExpiredTokenException"),
     };
     ApiError::new(
@@ -215,7 +226,7 @@ pub(crate) fn access_denied_to(
     let action = action(service, operation);
     let (status, code) = match service {
         Service::Ssm | Service::Organizations => (400, "AccessDeniedException"),
-        Service::Sts => (403, "AccessDenied"),
+        Service::Sts | Service::S3 => (403, "AccessDenied"),
         // ForbiddenException is of groups that a service manages.
         Service::ResourceGroups | Service::Account => (403, "AccessDeniedException"),
     };
@@ -230,6 +241,6 @@ pub(crate) fn access_denied_to(
 fn client_status(service: Service) -> u16 {
     match service {
         Service::Ssm | Service::Organizations => 400,
-        Service::Sts | Service::ResourceGroups | Service::Account => 403,
+        Service::Sts | Service::ResourceGroups | Service::Account | Service::S3 => 403,
     }
 }

@@ -60,6 +60,11 @@ pub(super) fn of(caller: &Caller, service: Service, operation: &str, input: &Val
             None => all(),
         },
         (Service::Sts, _) => text("RoleArn").unwrap_or("*").to_owned(),
+        (Service::S3, _) => {
+            let bucket = text("Bucket").unwrap_or("*");
+            let key = text("Key").map_or_else(String::new, |key| format!("/{key}"));
+            format!("arn:{partition}:s3:::{bucket}{key}")
+        }
         (Service::Account, _) => format!("arn:{partition}:account::{account}:account"),
         (Service::Organizations, _) => "*".to_owned(),
         (Service::Ssm, _) => all(),

@@ -92,6 +92,9 @@ pub struct ConsistencySpec {
     /// Seconds for which a terminated instance stays in its resource groups and is found by its tags
     /// (default 3600: EC2 shows it for about an hour).
     pub terminated_seconds: u32,
+    /// Seconds until a new object of S3 is in a listing (default 0: S3 lists at once; what speaks its protocol may
+    /// not).
+    pub objects_listed_seconds: u32,
 }
 
 impl Default for ConsistencySpec {
@@ -103,6 +106,7 @@ impl Default for ConsistencySpec {
             invocation_list_seconds: 1,
             ping_status_seconds: 300,
             terminated_seconds: 3600,
+            objects_listed_seconds: 0,
         }
     }
 }

@@ -39,6 +39,23 @@ pub struct FaultSpec {
     pub until_seconds: Option<u64>,
 }
 
+impl FaultSpec {
+    /// A fault that strikes every call.
+    #[must_use]
+    pub fn new(effect: FaultEffect) -> Self {
+        Self {
+            effect,
+            operations: vec![],
+            accounts: vec![],
+            regions: vec![],
+            calls: vec![],
+            share: whole(),
+            from_seconds: 0,
+            until_seconds: None,
+        }
+    }
+}
+
 fn whole() -> f64 {
     1.0
 }
@@ -57,7 +74,7 @@ pub enum FaultEffect {
     /// The credentials of the call are no longer valid, now and later: a role has to be assumed
     /// again. Those of the administrator fail this call alone. Nothing happens.
     ExpireCredentials,
-    /// The error of this code, with the status that the service's model has for it, else 400.
+    /// The error of this code, with the status that the service's model has for it (S3's API reference, for S3), else 400.
     /// Nothing happens.
     Error(String),
     /// The call takes so many virtual milliseconds longer.

@@ -31,16 +31,16 @@ pub(super) struct BrokenOff;
 
 impl Reply {
     /// All of it.
-    pub(super) fn whole(text: String) -> Self {
+    pub(super) fn whole(bytes: impl Into<Bytes>) -> Self {
         Self {
-            left: Some(Bytes::from(text)),
+            left: Some(bytes.into()),
             end: End::Well,
         }
     }
 
     /// The first half of it.
-    pub(super) fn half(text: String) -> Self {
-        let mut bytes = Bytes::from(text);
+    pub(super) fn half(bytes: impl Into<Bytes>) -> Self {
+        let mut bytes = bytes.into();
         bytes.truncate(bytes.len() / 2);
         Self {
             left: Some(bytes),

@@ -14,11 +14,15 @@ pub(super) fn fields(body: &[u8]) -> Vec<(String, String)> {
 
 /// Percent-decodes, and takes `+` for a space.
 fn decode(text: &str) -> String {
+    decode_path(&text.replace('+', " "))
+}
+
+/// Percent-decodes.
+pub(super) fn decode_path(text: &str) -> String {
     let mut bytes = vec![];
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
         bytes.push(match byte {
-            b'+' => b' ',
             b'%' => {
                 let mut ahead = rest.clone();
                 let digits = (ahead.next().and_then(hex), ahead.next().and_then(hex));

@@ -43,6 +43,7 @@ pub(super) enum Protocol {
 pub(super) struct Credential<'a> {
     pub(super) key: &'a str,
     pub(super) region: &'a str,
+    pub(super) service: &'a str,
 }
 
 impl Route {
@@ -196,7 +197,8 @@ impl<'a> Credential<'a> {
         let mut parts = scope.split('/');
         let key = parts.next()?;
         let region = parts.nth(1)?;
-        Some(Self { key, region })
+        let service = parts.next().unwrap_or_default();
+        Some(Self { key, region, service })
     }
 }
 
@@ -214,7 +216,8 @@ mod tests {
             Credential::of(&headers),
             Some(Credential {
                 key: "AKID",
-                region: "eu-west-1"
+                region: "eu-west-1",
+                service: "ssm"
             })
         );
     }

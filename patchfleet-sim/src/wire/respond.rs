@@ -128,8 +128,19 @@ fn identify(
             Protocol::Json => ApiError::client("UnknownOperationException", words),
         }
     })?;
-    let credential = Credential::of(headers)
-        .ok_or_else(|| ApiError::new(403, missing_token(protocol), "Missing Authentication Token"))?;
+    if Credential::of(headers).is_none() {
+        return Err(ApiError::new(
+            403,
+            missing_token(protocol),
+            "Missing Authentication Token",
+        ));
+    }
+    Ok((service, caller_of(world, service, headers)?))
+}
+
+/// Who calls a service.
+pub(super) fn caller_of(world: &World, service: Service, headers: &HeaderMap) -> Result<Caller, ApiError> {
+    let credential = Credential::of(headers).ok_or_else(|| api::invalid_token(service))?;
     let region = credential
         .region
         .parse()
@@ -140,7 +151,7 @@ fn identify(
     if caller.key.as_ref().is_some_and(wrong) {
         return Err(api::invalid_token(service));
     }
-    Ok((service, caller))
+    Ok(caller)
 }
 
 fn missing_token(protocol: Protocol) -> &'static str {
@@ -192,7 +203,7 @@ fn write(
 
 /// Dates an answer by the world's clock, and an error by this machine's. A client that is denied access compares
 /// the date with its own clock. If they are far apart it takes that for the reason, and calls again.
-fn date(world: &World, response: &mut Response<Reply>) {
+pub(super) fn date(world: &World, response: &mut Response<Reply>) {
     let date = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&world.now());
     if let Some(date) = date.ok().and_then(|date| HeaderValue::from_str(&date).ok()) {
         response.headers_mut().insert(header::DATE, date);

@@ -50,6 +50,51 @@ fn element(text: &mut String, name: &str, value: &Value) {
     let _ = write!(text, "</{name}>");
 }
 
+/// The namespace of S3's answers.
+const OBJECTS: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
+
+/// A page of ListObjectsV2: key, entity tag, size and time of each object, and the folders.
+pub(super) fn object_page(
+    keys: &[(String, String, usize, jiff::Timestamp)],
+    folders: &[String],
+    next: Option<&str>,
+) -> String {
+    let mut text =
+        format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ListBucketResult xmlns=\"{OBJECTS}\">");
+    element(
+        &mut text,
+        "KeyCount",
+        &Value::from(keys.len().saturating_add(folders.len())),
+    );
+    element(&mut text, "IsTruncated", &Value::from(next.is_some()));
+    if let Some(next) = next {
+        element(&mut text, "NextContinuationToken", &Value::from(next));
+    }
+    for (key, tag, size, at) in keys {
+        let object =
+            serde_json::json!({"Key": key, "LastModified": at.to_string(), "ETag": tag, "Size": size});
+        element(&mut text, "Contents", &object);
+    }
+    for folder in folders {
+        element(
+            &mut text,
+            "CommonPrefixes",
+            &serde_json::json!({"Prefix": folder}),
+        );
+    }
+    text.push_str("</ListBucketResult>");
+    text
+}
+
+/// An error of S3.
+pub(super) fn object_error(error: &ApiError, id: &str) -> String {
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{}</Code><Message>{}</Message><RequestId>{id}</RequestId></Error>",
+        error.code(),
+        escape(allowed(error.message())),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,8 @@
 
 use crate::spec::{AutomationSpec, ConsistencySpec, QuotasSpec, RunCommandSpec, WorldSpec};
 use jiff::SignedDuration;
-use std::collections::BTreeSet;
+use patchfleet_core::id::Region;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How AWS is in this world.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub(crate) struct Rules {
     pub(crate) consistency: ConsistencySpec,
     /// The S3 buckets that there are; `None`: every name is one.
     pub(crate) buckets: Option<BTreeSet<String>>,
+    /// The Regions of S3 buckets. One without is in every Region.
+    pub(crate) bucket_regions: BTreeMap<String, Region>,
 }
 
 impl Rules {
@@ -32,6 +35,7 @@ impl Rules {
             quotas: spec.quotas.clone(),
             consistency: spec.consistency.clone(),
             buckets: spec.buckets.clone().map(BTreeSet::from_iter),
+            bucket_regions: spec.bucket_regions.clone(),
         }
     }
 }

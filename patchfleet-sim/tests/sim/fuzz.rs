@@ -58,7 +58,7 @@ fn request(service: Service, operation: &str, path: &str, body: &[u8]) -> Vec<u8
             format!("X-Amz-Target: AWSOrganizationsV20161128.{operation}\r\n"),
         ),
         Service::Sts => ("application/x-www-form-urlencoded; charset=utf-8", String::new()),
-        Service::ResourceGroups | Service::Account => ("application/json", String::new()),
+        Service::ResourceGroups | Service::Account | Service::S3 => ("application/json", String::new()),
     };
     let head = format!(
         "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\n{target}Authorization: {}\r\nContent-Length: {}\r\n\r\n",
@@ -120,7 +120,7 @@ fn written(service: Service, inputs: &Inputs, operation: &str, input: &Value) ->
             ("/".to_owned(), fields.into_bytes())
         }
         Service::Ssm | Service::Organizations => ("/".to_owned(), input.to_string().into_bytes()),
-        Service::ResourceGroups | Service::Account => (
+        Service::ResourceGroups | Service::Account | Service::S3 => (
             inputs.path(service, operation).to_owned(),
             input.to_string().into_bytes(),
         ),

@@ -31,6 +31,7 @@ mod invocations;
 mod limits;
 mod locations;
 mod nodes;
+mod objects;
 mod organizations;
 mod paging;
 mod patching;
