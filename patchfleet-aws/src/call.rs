@@ -33,6 +33,8 @@ pub use limits::Limits;
 pub use operation::Operation;
 pub use rate::Rate;
 
+#[cfg(feature = "s3")]
+pub(crate) use classify::failure;
 pub(crate) use error::{CallError, RoleError};
 pub(crate) use pages::{all_pages, first_of_pages};
 pub(crate) use place::Place;
@@ -40,3 +42,5 @@ pub(crate) use reading::{Unreadable, count, timestamp, token};
 pub(crate) use renew::Signer;
 pub(crate) use send::{Call, Sender, send};
 pub(crate) use watch::SignedBy;
+#[cfg(feature = "s3")]
+pub(crate) use watch::Watch;

@@ -73,10 +73,14 @@ struct Readme;
 mod call;
 mod credentials;
 mod ports;
+#[cfg(feature = "s3")]
+mod s3;
 mod settings;
 
 pub use call::{Limits, Operation, Rate};
 pub use ports::{Aws, SystemClock};
+#[cfg(feature = "s3")]
+pub use s3::{S3Uri, S3UriError};
 pub use settings::{AwsBuilder, external_id_from_env, load_config, simulated_config};
 
 #[cfg(test)]

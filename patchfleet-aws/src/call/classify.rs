@@ -11,7 +11,7 @@ use std::error::Error;
 
 /// Reads the SDK's error, which is that of the call's last attempt. `what` says what failed and where.
 /// `is_central` says whether the call went to the central Region.
-pub(super) fn failure<E>(
+pub(crate) fn failure<E>(
     what: impl Into<String>,
     is_central: bool,
     error: SdkError<E, HttpResponse>,

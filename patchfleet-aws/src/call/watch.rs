@@ -50,7 +50,7 @@ impl Watch {
     }
 
     /// Whether any attempt may have taken effect: it may have reached AWS, and AWS did not refuse it.
-    pub(super) fn may_have_taken_effect(&self) -> bool {
+    pub(crate) fn may_have_taken_effect(&self) -> bool {
         self.seen().may_have_taken_effect
     }
 

@@ -76,6 +76,26 @@ impl AwsBuilder {
         self
     }
 
+    /// The store there, for logs that any machine reaches. The caller's own credentials read and write it, in the
+    /// central Region. It calls nobody yet; [`CampaignLog::make`](patchfleet_core::campaign::CampaignLog::make) finds
+    /// out whether a log can be kept there.
+    ///
+    /// The caller needs `s3:GetObject`, `s3:PutObject` and `s3:ListBucket` (without the last one, S3 answers "denied"
+    /// where an object is not there).
+    ///
+    /// # Errors
+    ///
+    /// [`PortErrorKind::Invalid`] if the configuration has no Region, one of no known partition, or an
+    /// endpoint that is no URL; [`PortErrorKind::Credentials`] if it has no credentials provider.
+    #[cfg(feature = "s3")]
+    pub fn store(&self, uri: &crate::s3::S3Uri) -> PortResult<patchfleet_core::campaign::Store> {
+        central_region(&self.config)?;
+        if self.config.credentials_provider().is_none() {
+            return Err(no_credentials());
+        }
+        Ok(crate::s3::store(&with_defaults(self.config.clone())?, uri))
+    }
+
     /// Makes the [`Aws`]. It calls nobody yet.
     ///
     /// # Errors
@@ -100,27 +120,13 @@ impl AwsBuilder {
                 "the external id is kept in the environment, and nobody has read it there (external_id_from_env)",
             ));
         }
-        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT);
-        let timeouts = match self.config.timeout_config() {
-            Some(set) => set.to_builder().take_unset_from(timeouts),
-            None => timeouts,
-        };
-        let http = self
-            .config
-            .http_client()
-            .unwrap_or_else(|| tls::http_client(None));
         let identity = CallerIdentity::new(
             self.config
                 .identity_cache()
                 .unwrap_or_else(|| IdentityCache::lazy().build()),
         );
-        let services = ServicesAsTheCli::of(&self.config);
-        endpoints::check_all(self.config.endpoint_url(), services.as_ref())?;
-        let mut builder = self.config.into_builder();
-        builder.set_service_config(services);
-        let config = builder
-            .timeout_config(timeouts.build())
-            .http_client(http)
+        let config = with_defaults(self.config)?
+            .to_builder()
             .identity_cache(identity.clone())
             .build();
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
@@ -200,6 +206,22 @@ impl Aws {
 /// cannot be read, or the bundle has no certificates.
 pub async fn load_config() -> PortResult<SdkConfig> {
     Surroundings::read().await?.config().await
+}
+
+/// The configuration with what patchfleet sets unless it says so itself: timeouts, the HTTP client, and services
+/// by the names of the guide.
+fn with_defaults(config: SdkConfig) -> PortResult<SdkConfig> {
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT);
+    let timeouts = match config.timeout_config() {
+        Some(set) => set.to_builder().take_unset_from(timeouts),
+        None => timeouts,
+    };
+    let http = config.http_client().unwrap_or_else(|| tls::http_client(None));
+    let services = ServicesAsTheCli::of(&config);
+    endpoints::check_all(config.endpoint_url(), services.as_ref())?;
+    let mut builder = config.into_builder();
+    builder.set_service_config(services);
+    Ok(builder.timeout_config(timeouts.build()).http_client(http).build())
 }
 
 fn central_region(config: &SdkConfig) -> PortResult<Region> {
