@@ -208,8 +208,9 @@ pub(crate) struct OutputArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct LogArgs {
-    /// The folder of campaign logs. Default: what PATCHFLEET_LOG names, or else .patchfleet in the current directory.
-    #[arg(long, value_name = "DIR")]
+    /// Where campaign logs are: a folder, or s3://BUCKET/PREFIX. Default: what PATCHFLEET_LOG names, or else the folder
+    /// .patchfleet in the current directory.
+    #[arg(long, value_name = "PLACE")]
     pub(crate) log: Option<PathBuf>,
 }
 
@@ -234,7 +235,7 @@ pub(crate) struct PlanArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(mut_arg("log", |log| log.help("The folder of campaign logs. Default: what PATCHFLEET_LOG names, or else .patchfleet in the current directory; with --sim, none is kept")))]
+#[command(mut_arg("log", |log| log.help("Where campaign logs are: a folder, or s3://BUCKET/PREFIX. Default: what PATCHFLEET_LOG names, or else the folder .patchfleet in the current directory; with --sim, none is kept")))]
 pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) request: RequestArgs,

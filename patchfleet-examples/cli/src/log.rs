@@ -1,13 +1,17 @@
-//! The folder of campaign logs that a command names, and the campaigns there.
+//! The place of campaign logs that a command names, a folder or a bucket, and the campaigns there.
 
 use crate::args::{CampaignArg, LogArgs};
 use crate::exit::{Failure, say};
 use crate::progress;
+use crate::session;
 use jiff::Timestamp;
+use patchfleet_aws::S3Uri;
 use patchfleet_core::campaign::{CampaignList, LogKey, State, Store};
 use patchfleet_core::id::CampaignId;
+use patchfleet_core::port::PortErrorKind;
 use patchfleet_core::refusal::{Refusal, RefusalCode, RefusalReason};
 use patchfleet_core::text::{by_number, in_log, names, one_line};
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// Where campaigns are remembered, unless `--log` says so.
@@ -19,38 +23,61 @@ pub(crate) struct Logs {
     pub(crate) store: Store,
     /// The same, for whoever reads it without them.
     pub(crate) watched: Store,
-    /// Their folder, as somebody named it. `None` if nobody did.
+    /// Their place, as somebody named it. `None` if nobody did.
     pub(crate) named: Option<PathBuf>,
-    /// Their folder. `None` if they are in memory.
-    dir: Option<PathBuf>,
+    /// Their place. `None` if they are in memory.
+    place: Option<Place>,
+}
+
+/// Where logs are kept.
+enum Place {
+    Folder(PathBuf),
+    Bucket(S3Uri),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder(dir) => write!(f, "the folder {}", dir.display()),
+            Self::Bucket(uri) => uri.fmt(f),
+        }
+    }
 }
 
 impl Logs {
     /// The logs that are named.
-    pub(crate) fn given(args: &LogArgs) -> Result<Self, Failure> {
-        let dir = folder(args)?;
-        let store = Store::in_folder(dir.clone());
+    pub(crate) async fn given(args: &LogArgs) -> Result<Self, Failure> {
+        let place = place(args)?;
+        let store = match &place {
+            Place::Folder(dir) => Store::in_folder(dir.clone()),
+            Place::Bucket(uri) => session::store_in(uri).await?,
+        };
         Ok(Self {
             watched: progress::watched(&store),
             store,
             named: args.log.clone(),
-            dir: Some(dir),
+            place: Some(place),
         })
     }
 
     /// Logs for a new campaign. A simulated organisation ends with the process, so nothing of it is worth
     /// keeping unless that is asked for.
-    pub(crate) fn of(args: &LogArgs, simulated: bool) -> Result<Self, Failure> {
+    pub(crate) async fn of(args: &LogArgs, simulated: bool) -> Result<Self, Failure> {
         if simulated && args.log.is_none() {
             let store = Store::in_memory();
             return Ok(Self {
                 watched: store.clone(),
                 store,
                 named: None,
-                dir: None,
+                place: None,
             });
         }
-        Self::given(args)
+        if simulated && let Place::Bucket(uri) = place(args)? {
+            return Err(Failure::Usage(format!(
+                "--log = {uri}: a simulated organisation ends with the process, so nothing of it is kept in a bucket: name a folder"
+            )));
+        }
+        Self::given(args).await
     }
 
     /// The campaign that is named, or the newest.
@@ -105,18 +132,18 @@ impl Logs {
         }
     }
 
-    /// Refuses a folder that is not there, or that is a file. Whoever reads a log has mistyped it, or is in another directory than the run
-    /// was.
+    /// Refuses a folder that is not there, or that is a file. Whoever reads a log has mistyped it, or is in another
+    /// directory than the run was.
     pub(crate) fn require_folder(&self) -> Result<(), Failure> {
-        match &self.dir {
-            Some(dir) if !dir.exists() => Err(Failure::Usage(self.without("campaign"))),
+        match &self.place {
+            Some(Place::Folder(dir)) if !dir.exists() => Err(Failure::Usage(self.without("campaign"))),
             _ => self.refuse_file(),
         }
     }
 
     fn refuse_file(&self) -> Result<(), Failure> {
-        match &self.dir {
-            Some(dir) if dir.is_file() => Err(Failure::Usage(format!(
+        match &self.place {
+            Some(Place::Folder(dir)) if dir.is_file() => Err(Failure::Usage(format!(
                 "--log (or PATCHFLEET_LOG) = {}: this is a file, and logs are kept in a folder",
                 dir.display()
             ))),
@@ -124,30 +151,32 @@ impl Logs {
         }
     }
 
-    /// The message that this folder has no such thing.
+    /// The message that this place has no such thing.
     pub(crate) fn without(&self, what: &str) -> String {
-        let Some(dir) = &self.dir else {
+        let Some(place) = &self.place else {
             return format!("there is no {what}");
         };
-        let place = dir.display();
-        let gone = if dir.exists() { "" } else { ", which is not there" };
+        let gone = match place {
+            Place::Folder(dir) if !dir.exists() => ", which is not there",
+            _ => "",
+        };
         format!(
-            "there is no {what} in the folder {place}{gone}. --log (or PATCHFLEET_LOG) names another one; without it, \
+            "there is no {what} in {place}{gone}. --log (or PATCHFLEET_LOG) names another one; without it, \
              it is {DEFAULT_LOG} in the current directory"
         )
     }
 
     /// Notes that a campaign is to run in this simulated organisation, which ends with the process.
     pub(crate) fn note_world(&self, campaign: CampaignId, world: &str) -> Result<(), Failure> {
-        match &self.dir {
-            Some(dir) => {
+        match &self.place {
+            Some(Place::Folder(dir)) => {
                 let note = world_note(dir, campaign);
                 if let Some(folder) = note.parent() {
                     std::fs::create_dir_all(folder)?;
                 }
                 Ok(std::fs::write(note, world)?)
             }
-            None => Ok(()),
+            _ => Ok(()),
         }
     }
 
@@ -155,7 +184,7 @@ impl Logs {
     /// never had.
     pub(crate) fn refuse_simulated(&self, state: &State) -> Result<(), Failure> {
         let campaign = state.campaign();
-        let Some(dir) = &self.dir else {
+        let Some(Place::Folder(dir)) = &self.place else {
             return Ok(());
         };
         let Ok(world) = std::fs::read_to_string(world_note(dir, campaign)) else {
@@ -200,12 +229,10 @@ impl Logs {
         if !list.damaged.is_empty() {
             return Err(unreadable(&list));
         }
-        Err(Failure::Usage(match (&self.dir, list.campaigns.is_empty()) {
-            (Some(dir), false) => {
-                let over = format!(
-                    "no campaign in the folder {} is open: `patchfleet report` says how the newest ended",
-                    dir.display()
-                );
+        Err(Failure::Usage(match (&self.place, list.campaigns.is_empty()) {
+            (Some(place), false) => {
+                let over =
+                    format!("no campaign in {place} is open: `patchfleet report` says how the newest ended");
                 in_log(&over, self.named.as_deref())
             }
             _ => self.without("open campaign"),
@@ -222,17 +249,21 @@ impl Logs {
     }
 }
 
-/// The failure of not knowing which campaign is meant, because it may be one whose log is damaged.
+/// The failure of not knowing which campaign is meant, because it may be one whose log cannot be read.
 fn unreadable(list: &CampaignList) -> Failure {
     let logs: Vec<String> = list
         .damaged
         .iter()
         .map(|damaged| damaged.log.to_string())
         .collect();
+    let is_damage = |kind| matches!(kind, PortErrorKind::Incompatible | PortErrorKind::Invalid);
+    let are = match list.damaged.iter().all(|one| is_damage(one.error.kind())) {
+        true => by_number(logs.len(), "is damaged", "are damaged"),
+        false => "cannot be read",
+    };
     let words = format!(
-        "{} {} damaged, so which campaign is meant is not known: name one that `patchfleet status` lists",
+        "{} {are}, so which campaign is meant is not known: name one that `patchfleet status` lists",
         names(&logs),
-        by_number(logs.len(), "is", "are")
     );
     Failure::Unexpected(words.into())
 }
@@ -242,19 +273,26 @@ fn world_note(dir: &Path, campaign: CampaignId) -> PathBuf {
     dir.join("campaigns").join(campaign.to_string()).join("simulated")
 }
 
-/// The folder of logs. A URL is refused: a folder of that name would be made here.
-fn folder(args: &LogArgs) -> Result<PathBuf, Failure> {
+/// The place of logs. Another URL than one of S3 is refused: a folder of that name would be made here.
+fn place(args: &LogArgs) -> Result<Place, Failure> {
     let dir = args.log.clone().unwrap_or_else(|| DEFAULT_LOG.into());
+    let text = dir.to_string_lossy();
+    let wrong = |why: String| Failure::Usage(format!("--log (or PATCHFLEET_LOG) {why}"));
     if dir.as_os_str().is_empty() {
-        return Err(Failure::Usage(format!(
-            "--log (or PATCHFLEET_LOG) is empty: name a folder, or leave it out for {DEFAULT_LOG}"
+        return Err(wrong(format!(
+            "is empty: name a folder, or leave it out for {DEFAULT_LOG}"
         )));
     }
-    if dir.to_string_lossy().contains("://") {
-        return Err(Failure::Usage(format!(
-            "--log (or PATCHFLEET_LOG) = {}: logs are kept in folders; other places are not supported by this version",
-            dir.display()
+    if text.starts_with("s3:") {
+        let uri = text.parse::<S3Uri>();
+        return uri
+            .map(Place::Bucket)
+            .map_err(|error| wrong(format!("= {error}")));
+    }
+    if text.contains("://") {
+        return Err(wrong(format!(
+            "= {text}: logs are kept in a folder, or in a bucket (s3://BUCKET/PREFIX)"
         )));
     }
-    Ok(dir)
+    Ok(Place::Folder(dir))
 }

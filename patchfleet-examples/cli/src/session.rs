@@ -4,7 +4,8 @@ use crate::args::World;
 use crate::exit::Failure;
 #[cfg(feature = "sim")]
 use patchfleet_aws::Limits;
-use patchfleet_aws::{Aws, AwsBuilder, external_id_from_env};
+use patchfleet_aws::{Aws, AwsBuilder, S3Uri, external_id_from_env};
+use patchfleet_core::campaign::Store;
 use patchfleet_core::port::{PortError, PortErrorKind, Ports};
 use patchfleet_core::request::Access;
 #[cfg(feature = "sim")]
@@ -59,6 +60,12 @@ impl Session {
             _sim: Some(sim),
         })
     }
+}
+
+/// The store in a bucket, reached by the usual environment and profiles.
+pub(crate) async fn store_in(uri: &S3Uri) -> Result<Store, Failure> {
+    let aws = Aws::load().await.map_err(settings)?;
+    aws.store(uri).map_err(settings)
 }
 
 /// The failure of a wrong environment or profile. Whoever calls can put it right, so it is bad usage.

@@ -9,6 +9,7 @@ use clap::{ArgGroup, Parser};
 use follow::{Became, SystemWall, Told, Work, follow};
 use jiff::{SignedDuration, Timestamp};
 use job::{Failure, Job, Reach, Surroundings};
+use patchfleet_aws::{Aws, S3Uri};
 use patchfleet_core::campaign::Store;
 use patchfleet_core::id::{EventId, EventIdError, EventSource};
 use patchfleet_core::plan::refuse_presigned;
@@ -48,8 +49,9 @@ struct Args {
     /// waited out for 30 minutes.
     #[arg(long)]
     once: bool,
-    /// The folder of campaign logs. Default: what PATCHFLEET_LOG names, or else .patchfleet in the current directory.
-    #[arg(long, value_name = "DIR")]
+    /// Where campaign logs are: a folder, or s3://BUCKET/PREFIX. Default: what PATCHFLEET_LOG names, or else the folder
+    /// .patchfleet in the current directory.
+    #[arg(long, value_name = "PLACE")]
     log: Option<PathBuf>,
 }
 
@@ -117,14 +119,19 @@ async fn main() -> ExitCode {
 /// Where campaigns are remembered: the one function to change for another place. Whatever has a
 /// [`CampaignLog`](patchfleet_core::campaign::CampaignLog) and a
 /// [`NodeRows`](patchfleet_core::campaign::NodeRows) will do.
-fn store(log: &Path) -> Result<Store, String> {
+async fn store(log: &Path) -> Result<Store, String> {
+    let text = one_line(&log.display().to_string());
     if log.as_os_str().is_empty() {
-        return Err("--log (or PATCHFLEET_LOG) is empty: name a folder".to_owned());
+        return Err("is empty: name a folder".to_owned());
     }
-    if log.to_string_lossy().contains("://") {
-        let log = one_line(&log.display().to_string());
+    if text.starts_with("s3:") {
+        let uri: S3Uri = text.parse().map_err(|error| format!("= {error}"))?;
+        let store = Aws::load().await.and_then(|aws| aws.store(&uri));
+        return store.map_err(|error| format!("= {text}: {}", error.chain()));
+    }
+    if text.contains("://") {
         return Err(format!(
-            "--log (or PATCHFLEET_LOG) = {log}: logs are kept in folders; other places are not supported by this version"
+            "= {text}: logs are kept in a folder, or in a bucket (s3://BUCKET/PREFIX)"
         ));
     }
     Ok(Store::in_folder(log))
@@ -135,10 +142,10 @@ async fn serve(args: Args, stop: tokio::sync::watch::Receiver<bool>) -> ExitCode
         .log
         .or_else(|| variable("PATCHFLEET_LOG").map(PathBuf::from))
         .unwrap_or_else(|| DEFAULT_LOG.into());
-    let store = match store(&log) {
+    let store = match store(&log).await {
         Ok(store) => store,
         Err(problem) => {
-            tracing::error!("{problem}");
+            tracing::error!("--log (or PATCHFLEET_LOG) {problem}");
             return ExitCode::from(2);
         }
     };
@@ -180,7 +187,10 @@ async fn serve(args: Args, stop: tokio::sync::watch::Receiver<bool>) -> ExitCode
                 // What may pass is waited out at the slot.
                 Ok(_) | Err(_) => {}
             }
-            if let Err(error) = job.store.log.make().await {
+            // A bucket that does not answer now may do so at the slot.
+            if let Err(error) = job.store.log.make().await
+                && !error.kind().is_transient()
+            {
                 tracing::error!("--log (or PATCHFLEET_LOG): {}", error.chain());
                 return ExitCode::from(2);
             }

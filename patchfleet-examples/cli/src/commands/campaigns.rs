@@ -7,6 +7,7 @@ use crate::exit::{Failure, say};
 use crate::log::Logs;
 use jiff::{SignedDuration, Timestamp};
 use patchfleet_core::campaign::{CampaignSummary, DamagedLog, Hold, HoldReason, LogKey, SoFar};
+use patchfleet_core::port::PortErrorKind;
 use patchfleet_core::text::{by_number, counted, in_log, one_line};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -17,7 +18,7 @@ use std::process::ExitCode;
 const REASONS: usize = 3;
 
 pub(crate) async fn report(args: CampaignArgs) -> Result<ExitCode, Failure> {
-    let logs = Logs::given(&args.log)?;
+    let logs = Logs::given(&args.log).await?;
     let state = logs.named_or_newest(args.campaign).await?;
     print_report(
         logs.watched.report(&state, Timestamp::now()).await?,
@@ -27,25 +28,20 @@ pub(crate) async fn report(args: CampaignArgs) -> Result<ExitCode, Failure> {
 }
 
 pub(crate) async fn status(args: StatusArgs) -> Result<ExitCode, Failure> {
-    let logs = Logs::given(&args.log)?;
+    let logs = Logs::given(&args.log).await?;
     logs.require_folder()?;
     let wanted = match &args.campaign {
         Some(campaign) => Some(logs.named(campaign).await?),
         None => None,
     };
     let now = Timestamp::now();
-    let all = logs.watched.campaigns(now).await?;
-    let campaigns: Vec<_> = all
-        .campaigns
-        .iter()
-        .filter(|summary| wanted.is_none_or(|wanted| wanted == summary.campaign))
-        .collect();
-    let damaged: Vec<_> = all
-        .damaged
-        .iter()
-        .filter(|damaged| wanted.is_none_or(|wanted| damaged.log == LogKey::Campaign(wanted)))
-        .collect();
-    for damaged in &damaged {
+    // What one campaign is, its own log says: a bucket may have hundreds of others.
+    let all = match wanted {
+        Some(campaign) => logs.watched.campaign(campaign, now).await,
+        None => logs.watched.campaigns(now).await?,
+    };
+    let (campaigns, damaged) = (&all.campaigns, &all.damaged);
+    for damaged in damaged {
         say(&one_line(&format!("{}: {}", damaged.log, damaged.error.chain())));
     }
     let code = match damaged.is_empty() {
@@ -56,7 +52,7 @@ pub(crate) async fn status(args: StatusArgs) -> Result<ExitCode, Failure> {
         Output::Json => {
             let log = args.log.log.as_deref();
             let campaigns = campaigns.iter().map(|campaign| as_json(campaign, log));
-            let damaged = damaged.iter().map(|damaged| as_damage(damaged));
+            let damaged = damaged.iter().map(as_damage);
             print_json(&campaigns.chain(damaged).collect::<Vec<_>>())?;
         }
         Output::Text if campaigns.is_empty() && damaged.is_empty() => {
@@ -107,8 +103,8 @@ pub(crate) async fn status(args: StatusArgs) -> Result<ExitCode, Failure> {
             }
             for damaged in damaged {
                 let why = one_line(&damaged.error.chain());
-                let _ = writeln!(text, "  damaged: {}: {why}", damaged.log);
-                let _ = writeln!(text, "      {}", one_line(what_to_do(&damaged.log)));
+                let _ = writeln!(text, "  {}: {}: {why}", unreadable(damaged), damaged.log);
+                let _ = writeln!(text, "      {}", one_line(what_to_do(damaged)));
             }
             print_text(&text)?;
         }
@@ -177,9 +173,21 @@ fn waiting(holds: &[Hold]) -> Vec<String> {
     lines
 }
 
+/// Whether a log is damaged, or just could not be read: its store did not answer, or did not allow it. Such a log may be
+/// whole.
+fn unreadable(log: &DamagedLog) -> &'static str {
+    match log.error.kind() {
+        PortErrorKind::Incompatible | PortErrorKind::Invalid | PortErrorKind::Other => "damaged",
+        _ => "unread",
+    }
+}
+
 /// What a person can do about a log that cannot be read.
-fn what_to_do(log: &LogKey) -> &'static str {
-    match log {
+fn what_to_do(damaged: &DamagedLog) -> &'static str {
+    match &damaged.log {
+        _ if unreadable(damaged) == "unread" => {
+            "it may be whole: ask again once it can be read, and move nothing out of the log"
+        }
         LogKey::Campaign(_) => {
             "put a good copy there; or, once you know that nothing of it runs, move it and its claim out of the log"
         }
@@ -198,10 +206,10 @@ fn as_damage(damaged: &DamagedLog) -> Value {
     json!({
         "campaign_id": campaign,
         "request": request,
-        "outcome": "damaged",
+        "outcome": unreadable(damaged),
         "log": damaged.log.to_string(),
         "detail": damaged.error.chain(),
-        "advice": what_to_do(&damaged.log),
+        "advice": what_to_do(damaged),
     })
 }
 

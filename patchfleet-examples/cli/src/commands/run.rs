@@ -35,7 +35,7 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode, Failure> {
         true => Question::None,
         false => question(args.yes, request.patch.operation, Ends::of_this_process())?,
     };
-    let logs = Logs::of(&args.log, simulated)?;
+    let logs = Logs::of(&args.log, simulated).await?;
     let session = Session::open(&args.world, Some(request.access.clone())).await?;
     let now = session.ports.clock.now();
     let planning = Planning {
@@ -88,7 +88,7 @@ async fn begin(planned: Planned<'_>, logs: &Logs, world: Option<&str>) -> Result
 
 pub(crate) async fn resume(args: ResumeArgs) -> Result<ExitCode, Failure> {
     let (go_on, send_again, args) = (args.go_on, args.send_again, args.campaign);
-    let logs = Logs::given(&args.log)?;
+    let logs = Logs::given(&args.log).await?;
     let state = match go_on {
         true => logs.named_or_newest(args.campaign).await?,
         false => logs.named_or_open(args.campaign).await?,
@@ -143,7 +143,7 @@ fn going_on(state: &State, now: Timestamp) -> String {
 
 /// Closes a campaign that AWS no longer knows, and reports it.
 pub(crate) async fn abandon(args: AbandonArgs) -> Result<ExitCode, Failure> {
-    let logs = Logs::given(&args.log)?;
+    let logs = Logs::given(&args.log).await?;
     let state = logs.named_or_newest(Some(args.campaign)).await?;
     logs.refuse_simulated(&state)?;
     let session = Session::aws(Some(state.plan().request.access.clone())).await?;
@@ -178,7 +178,7 @@ pub(crate) async fn abandon(args: AbandonArgs) -> Result<ExitCode, Failure> {
 
 /// Reads results again that could not be read, and reports the campaign with them.
 pub(crate) async fn collect(args: CampaignArgs) -> Result<ExitCode, Failure> {
-    let logs = Logs::given(&args.log)?;
+    let logs = Logs::given(&args.log).await?;
     let state = logs.named_or_newest(args.campaign).await?;
     logs.refuse_simulated(&state)?;
     let session = Session::aws(Some(state.plan().request.access.clone())).await?;
@@ -355,7 +355,9 @@ mod tests {
         let args = LogArgs {
             log: Some(dir.path().join("log")),
         };
-        let logs = Logs::given(&args).unwrap_or_else(|failure| panic!("{}", failure.message()));
+        let logs = Logs::given(&args)
+            .await
+            .unwrap_or_else(|failure| panic!("{}", failure.message()));
         let request = PatchRequest::parse(CALM.request.as_bytes(), Format::Toml).unwrap();
         let clock = SimClock::new(World::parse(CALM.world).unwrap(), ClockMode::Jump);
         let access = request.access.clone();

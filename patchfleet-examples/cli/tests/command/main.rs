@@ -7,6 +7,7 @@
 )]
 
 mod bad_input;
+mod bucket;
 mod hostile;
 mod left_open;
 mod other_hands;

@@ -34,9 +34,9 @@ async fn what_is_wrong_is_said_before_anything_is_waited_for() {
             "cannot be used with",
         ),
         (
-            &["--request", "right.toml", "--once", "--log", "s3://bucket/logs"][..],
+            &["--request", "right.toml", "--once", "--log", "gs://bucket/logs"][..],
             2,
-            "logs are kept in folders",
+            "logs are kept in a folder, or in a bucket",
         ),
         (
             &["--request", "right.toml", "--once", "--log", "right.toml"][..],
