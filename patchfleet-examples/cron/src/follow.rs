@@ -46,6 +46,8 @@ pub(crate) enum Told {
     Next(Timestamp),
     /// A slot whose campaign has run already.
     Ran(Timestamp),
+    /// A slot that was missed, and begins now all the same.
+    MadeGood(Timestamp),
     /// Slots that are not run, because this process was not awake in time, or because a newer one was due as well.
     Missed(Left),
     /// Slots that are not run, because a campaign ran when they came.
@@ -64,6 +66,9 @@ pub(crate) enum Told {
 pub(crate) trait Work {
     /// Follows the campaign that an earlier process left open to its end. Gives whether there was one.
     async fn finish_open(&self) -> bool;
+
+    /// Since when a missed slot is made good; `None` if none ever is.
+    async fn made_good_since(&self) -> Option<Timestamp>;
 
     /// Leaves out those of `slots` whose campaigns have run.
     async fn not_run(&self, slots: Vec<Slot>) -> Vec<Slot>;
@@ -116,6 +121,8 @@ impl std::fmt::Display for Left {
 ///
 /// The start looks back by `late`: a process that is started again just after a slot's time runs
 /// that slot, unless its campaign has run.
+///
+/// Where missed slots are made good, the newest one begins once it can, however late, and is told so.
 pub(crate) async fn follow<W: Wall>(
     wall: &W,
     schedule: &Schedule,
@@ -128,7 +135,11 @@ pub(crate) async fn follow<W: Wall>(
     let mut until = earliest(wall.now(), late);
     let mut announced = None;
     let mut ran: Vec<Timestamp> = vec![];
-    if work.finish_open().await {
+    let has_finished = work.finish_open().await;
+    let made_good_since = work.made_good_since().await;
+    if let Some(since) = made_good_since {
+        until = until.min(since);
+    } else if has_finished {
         let now = wall.now();
         let due = newest(schedule, until.max(earliest(now, late)), now);
         let to = due.map_or(now, |slot| before(slot.at));
@@ -142,7 +153,12 @@ pub(crate) async fn follow<W: Wall>(
             tell(Told::SetBack(until.duration_since(now)));
             (until, announced) = (now, None);
         }
-        let due = newest(schedule, until.max(earliest(now, late)), now);
+        let in_time = newest(schedule, until.max(earliest(now, late)), now);
+        let is_late = in_time.is_none();
+        let due = in_time.or_else(|| {
+            made_good_since?;
+            newest(schedule, until, now).filter(|slot| !ran.contains(&slot.at))
+        });
         let to = due.as_ref().map_or(now, |slot| before(slot.at));
         let missed = left(schedule, until, to, &ran, work).await;
         missed.map(Told::Missed).into_iter().for_each(&mut tell);
@@ -152,8 +168,20 @@ pub(crate) async fn follow<W: Wall>(
                 tell(Told::Ran(slot.at));
                 (until, Told::Busy)
             } else {
-                match work.run(&slot).await {
+                let slot_now = Slot {
+                    at: if is_late { now } else { slot.at },
+                    ..slot.clone()
+                };
+                if is_late {
+                    tell(Told::MadeGood(slot.at));
+                }
+                match work.run(&slot_now).await {
                     Became::Run => (until, Told::Busy),
+                    // What came first is over, so it is made good now.
+                    Became::TooLate if made_good_since.is_some() && !is_late => {
+                        until = before(slot.at);
+                        continue;
+                    }
                     Became::TooLate => (before(slot.at), Told::TooLate),
                     Became::Stopped => (before(slot.at), Told::Stopped),
                 }

@@ -46,6 +46,15 @@ impl Event {
     }
 }
 
+/// What becomes of a slot that was missed by more than it may be late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Missed {
+    /// It is told, and left out.
+    Skip,
+    /// The newest one begins as soon as it can.
+    Run,
+}
+
 /// The work of this process.
 #[derive(Debug)]
 pub(crate) struct Job<R> {
@@ -63,6 +72,8 @@ pub(crate) struct Job<R> {
     pub(crate) late: SignedDuration,
     /// When campaigns are begun. `None` if one is begun now, and no other.
     pub(crate) schedule: Option<Schedule>,
+    /// Whether a slot that was missed begins later.
+    pub(crate) missed: Missed,
     /// Whether no further campaign is to begin.
     pub(crate) stop: watch::Receiver<bool>,
 }
@@ -106,6 +117,23 @@ impl<R: Reach> Job<R> {
         };
         self.exit(&finished.map(|finished| Done::Ended(finished.report)));
         true
+    }
+
+    /// Since when slots that were missed are made good: since the newest campaign of the request's name was planned. A
+    /// process that is set up for the first time finds none, and looks back no further than by what a slot may be late.
+    pub(crate) async fn made_good_since(&self, now: Timestamp) -> Option<Timestamp> {
+        if self.missed == Missed::Skip {
+            return None;
+        }
+        let Ok(request) = self.request() else {
+            return Some(now);
+        };
+        let list = self.ask(async |store| store.campaigns(now).await).await;
+        let planned = list.ok().and_then(|list| {
+            let of_name = list.campaigns.iter().filter(|one| one.request == request.name);
+            of_name.map(|one| one.planned_at).max()
+        });
+        Some(planned.map_or(now, |planned| planned.min(now)))
     }
 
     /// Whether the campaign of `request` and the slot `id` is in the log, and over.

@@ -8,7 +8,7 @@ mod signals;
 use clap::{ArgGroup, Parser};
 use follow::{Became, SystemWall, Told, Work, follow};
 use jiff::{SignedDuration, Timestamp};
-use job::{Failure, Job, Reach, Surroundings};
+use job::{Failure, Job, Missed, Reach, Surroundings};
 use patchfleet_aws::{Aws, S3Uri};
 use patchfleet_core::campaign::Store;
 use patchfleet_core::id::{EventId, EventIdError, EventSource};
@@ -35,6 +35,18 @@ struct Args {
     /// The schedule's time zone: an IANA name.
     #[arg(long, value_name = "ZONE", default_value = "UTC")]
     timezone: String,
+    /// How many days after each date of the schedule a campaign runs, 0 to 30: 3 with 'cron(15 22 ? * 3#2 *)' is the Friday
+    /// after Patch Tuesday.
+    #[arg(long, value_name = "DAYS", default_value = "0", conflicts_with = "once", value_parser = clap::value_parser!(u8).range(0..=30))]
+    days_after: u8,
+    /// Begins each slot up to so much after its time, from 1s to 12h, so that many processes do not ask AWS at once. How
+    /// much it is follows from the request's name and the log's place, and is the same for each slot. Default: none.
+    #[arg(long, value_name = "TIME", conflicts_with = "once", value_parser = jitter)]
+    jitter: Option<SignedDuration>,
+    /// What becomes of a slot that was missed by more than --late: `skip`, or `run`, which begins the newest one as soon as
+    /// it can, whatever the time of day.
+    #[arg(long, value_name = "POLICY", default_value = "skip", conflicts_with = "once")]
+    missed: Missed,
     /// How late a slot may begin, from 1m to 24h. One that comes later, because the machine slept or its clock was set,
     /// is missed. A process that starts looks back as far: a slot that came within this time and has not run begins at
     /// once. A campaign that nobody drove for longer than this, and for at least 15m, begins nothing more and is followed
@@ -79,6 +91,26 @@ fn lateness(text: &str) -> Result<SignedDuration, String> {
         .contains(&late)
         .then_some(late)
         .ok_or_else(|| RIGHT.to_owned())
+}
+
+/// A time such as 30m.
+fn jitter(text: &str) -> Result<SignedDuration, String> {
+    let (least, most) = (SignedDuration::from_secs(1), SignedDuration::from_hours(12));
+    let time: Option<SignedDuration> = text.parse().ok();
+    time.filter(|time| (least..=most).contains(time))
+        .ok_or_else(|| "right would be a time from 1s to 12h, such as 30m".to_owned())
+}
+
+/// The part of `most` by which slots are delayed, in whole seconds. Whoever starts again delays them as before. FNV-1a
+/// makes a number of `of` that looks random.
+fn delay(most: SignedDuration, of: &str) -> SignedDuration {
+    let hash = of.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let seconds = u64::try_from(most.as_secs()).unwrap_or_default();
+    // The upper half of the hash differs most.
+    let part = (hash >> 32).wrapping_mul(seconds.saturating_add(1)) >> 32;
+    SignedDuration::from_secs(i64::try_from(part).unwrap_or_default())
 }
 
 /// A time such as 9h, 8h30m.
@@ -156,12 +188,14 @@ async fn serve(args: Args, stop: tokio::sync::watch::Receiver<bool>) -> ExitCode
         log,
         cutoff: args.cutoff,
         late: args.late,
+        missed: args.missed,
         schedule: None,
         stop: stop.clone(),
     };
     let Some(expression) = args.schedule else {
         return ExitCode::from(job.once().await);
     };
+    let mut delayed = SignedDuration::ZERO;
     // A request that is wrong now would be wrong at the slot: say so at once.
     match job.request() {
         Err(problem) => {
@@ -172,6 +206,9 @@ async fn serve(args: Args, stop: tokio::sync::watch::Receiver<bool>) -> ExitCode
             if let Err(refusal) = refuse_presigned(&request) {
                 tracing::error!("{refusal}");
                 return ExitCode::from(3);
+            }
+            if let Some(most) = args.jitter {
+                delayed = delay(most, &format!("{}\n{}", request.name, job.log.display()));
             }
             match job.reach.ports(&request.access).await {
                 Err(Failure::Settings(error)) if error.kind() == PortErrorKind::Credentials => {
@@ -196,7 +233,16 @@ async fn serve(args: Args, stop: tokio::sync::watch::Receiver<bool>) -> ExitCode
             }
         }
     }
-    match Schedule::parse(&expression, &args.timezone) {
+    // A cutoff counts from the slot's own time.
+    if let Some(after) = job.cutoff
+        && after <= delayed
+    {
+        tracing::error!("--cutoff = {after:#}: it has to be longer than --jitter delays a slot, {delayed:#}");
+        return ExitCode::from(2);
+    }
+    job.cutoff = job.cutoff.map(|after| after.saturating_sub(delayed));
+    let schedule = Schedule::parse(&expression, &args.timezone);
+    match schedule.map(|schedule| schedule.days_after(args.days_after).delayed(delayed)) {
         Ok(schedule) if schedule.next(Timestamp::now()).is_none() => {
             tracing::error!("--schedule = {expression:?}: it has no slot from now on");
             ExitCode::from(2)
@@ -217,6 +263,10 @@ async fn serve(args: Args, stop: tokio::sync::watch::Receiver<bool>) -> ExitCode
 impl<R: Reach> Work for Job<R> {
     async fn finish_open(&self) -> bool {
         Job::finish_open(self).await
+    }
+
+    async fn made_good_since(&self) -> Option<Timestamp> {
+        Job::made_good_since(self, Timestamp::now()).await
     }
 
     async fn not_run(&self, slots: Vec<Slot>) -> Vec<Slot> {
@@ -258,6 +308,9 @@ fn event(slot: &Slot) -> Result<EventId, EventIdError> {
 fn tell(told: &Told, late: SignedDuration) {
     let told = match told {
         Told::Next(at) => return tracing::info!("next campaign at {at:.0}"),
+        Told::MadeGood(at) => {
+            return tracing::warn!("the slot at {at:.0} was missed, and begins now (--missed run)");
+        }
         Told::Ran(at) => return tracing::info!("the campaign of the slot at {at:.0} has run already"),
         Told::Over => return tracing::info!("the schedule has no further slot"),
         Told::Missed(left) => format!(
@@ -272,4 +325,83 @@ fn tell(told: &Told, late: SignedDuration) {
         Told::SetBack(by) => format!("the clock was set back by {by:#}"),
     };
     tracing::warn!("{told}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use patchfleet_core::request::{Format, PatchRequest};
+
+    #[test]
+    fn a_delay_is_the_same_each_time_and_differs_from_request_to_request() {
+        let most = SignedDuration::from_mins(30);
+        let delays: Vec<_> = (0..1_000)
+            .map(|number| delay(most, &format!("request-{number}\nlog")))
+            .collect();
+        assert_eq!(delays[7], delay(most, "request-7\nlog"));
+        assert!(
+            delays
+                .iter()
+                .all(|delay| (SignedDuration::ZERO..=most).contains(delay))
+        );
+        for tenth in 0..10_i32 {
+            let from = SignedDuration::from_mins(3) * tenth;
+            let here = delays
+                .iter()
+                .filter(|delay| **delay >= from && **delay < from + SignedDuration::from_mins(3));
+            assert!((50..200).contains(&here.count()), "{tenth}");
+        }
+    }
+
+    /// The words of the command line in a unit file or a manifest.
+    fn command_of(text: &str) -> Vec<&str> {
+        let line = text.split("# command").nth(1).unwrap_or(text);
+        let line = line.split("ExecStart=").nth(1).unwrap_or(line);
+        line.lines()
+            .next()
+            .unwrap_or_default()
+            .split_whitespace()
+            .collect()
+    }
+
+    #[test]
+    fn the_unit_files_call_this_program_with_arguments_that_it_takes() {
+        for (text, is_once) in [
+            (include_str!("../systemd/patchfleet-cron.service"), false),
+            (include_str!("../systemd/patchfleet-once.service"), true),
+        ] {
+            let text = text.replace("\\\n", " ").replace('\'', "");
+            // A schedule is one word to systemd and several here.
+            let words = command_of(&text)
+                .join(" ")
+                .replace("cron(15 22 ? * 3#2 *)", "SCHEDULE");
+            let args = Args::try_parse_from(words.split(' ')).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(args.once, is_once);
+            let log = args.log.unwrap();
+            assert!(log.to_string_lossy().starts_with("s3://") || log.is_absolute());
+        }
+    }
+
+    #[test]
+    fn the_manifest_calls_this_program_with_arguments_that_it_takes() {
+        let text = include_str!("../kubernetes/cronjob.yaml");
+        let args = text
+            .split("args: [")
+            .nth(1)
+            .and_then(|rest| rest.split(']').next())
+            .unwrap();
+        let words = args.split(", ").map(|word| word.trim_matches('"'));
+        let args = Args::try_parse_from(std::iter::once("patchfleet-cron").chain(words));
+        assert!(args.unwrap_or_else(|error| panic!("{error}")).once);
+        let request = text
+            .split("weekly.toml: |\n")
+            .nth(1)
+            .and_then(|rest| rest.split("---").next());
+        let request: String = request
+            .unwrap()
+            .lines()
+            .map(|line| format!("{}\n", line.trim()))
+            .collect();
+        PatchRequest::parse(request.as_bytes(), Format::Toml).unwrap_or_else(|problems| panic!("{problems}"));
+    }
 }

@@ -11,7 +11,7 @@ use days::{DayOfMonth, DayOfWeek, Days};
 use field::{Field, Set};
 use jiff::civil::{Date, DateTime};
 use jiff::tz::{AmbiguousOffset, TimeZone};
-use jiff::{Timestamp, ToSpan as _};
+use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use std::fmt;
 
 /// When to run: `cron(minutes hours day-of-month month day-of-week year)`, read in a time zone.
@@ -23,6 +23,10 @@ pub(crate) struct Schedule {
     months: Set,
     years: Set,
     zone: TimeZone,
+    /// How many days after each date that the fields name the slot is.
+    days_after: u8,
+    /// How long after its time each slot begins.
+    delay: SignedDuration,
 }
 
 /// What is wrong with a schedule: every problem at once.
@@ -43,7 +47,7 @@ impl std::error::Error for ScheduleError {}
 /// One time at which the schedule fires.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Slot {
-    /// When.
+    /// When it begins: its time, and the schedule's delay.
     pub(crate) at: Timestamp,
     /// Names the slot by the zone and its wall clock, so that an hour that the clock shows twice in
     /// autumn is one slot and is patched once.
@@ -99,23 +103,38 @@ impl Schedule {
                 months,
                 years,
                 zone,
+                days_after: 0,
+                delay: SignedDuration::ZERO,
             }),
             _ => Err(error(problems)),
         }
+    }
+
+    /// The same, so many days after each date that the fields name, at the same time of the clock.
+    pub(crate) fn days_after(self, days_after: u8) -> Self {
+        Self { days_after, ..self }
+    }
+
+    /// The same, where each slot begins so long after its time. Its id stays that of its time.
+    pub(crate) fn delayed(self, delay: SignedDuration) -> Self {
+        Self { delay, ..self }
     }
 
     /// The first slot after `after`; `None` if there is none before the year 2200.
     pub(crate) fn next(&self, after: Timestamp) -> Option<Slot> {
         // A slot is the first instant at which the clock shows its time, so a later slot has a later
         // time on the clock as well, also while the clock shows an hour again.
-        let shown = after.to_zoned(self.zone.clone()).datetime();
-        let mut date = shown.date();
+        let shown_at = after.checked_sub(self.delay).unwrap_or(Timestamp::MIN);
+        let shown = shown_at.to_zoned(self.zone.clone()).datetime();
+        let days_after = i64::from(self.days_after).days();
+        let mut named = shown.date().checked_sub(days_after).ok()?;
         loop {
-            date = self.next_date(date)?;
+            named = self.next_date(named)?;
+            let date = named.checked_add(days_after).ok()?;
             if let Some(slot) = self.times(date, shown).find(|slot| slot.at > after) {
                 return Some(slot);
             }
-            date = date.tomorrow().ok()?;
+            named = named.tomorrow().ok()?;
         }
     }
 
@@ -156,7 +175,7 @@ impl Schedule {
         }
         let zone = self.zone.iana_name().unwrap_or_default();
         Some(Slot {
-            at: at.earlier().ok()?,
+            at: at.earlier().ok()?.checked_add(self.delay).ok()?,
             id: format!("{time} {zone}"),
         })
     }

@@ -57,6 +57,8 @@ struct Life {
     not_begun: Option<Became>,
     /// Whether it is told to stop while the first campaign runs.
     stopped: bool,
+    /// Since when a missed slot is made good.
+    made_good_since: Option<&'static str>,
 }
 
 struct Scripted<'a> {
@@ -77,6 +79,10 @@ impl Scripted<'_> {
 impl Work for Scripted<'_> {
     async fn finish_open(&self) -> bool {
         self.life.open.map(|takes| self.campaign(takes)).is_some()
+    }
+
+    async fn made_good_since(&self) -> Option<Timestamp> {
+        Some(self.life.made_good_since?.parse().unwrap())
     }
 
     async fn not_run(&self, mut slots: Vec<Slot>) -> Vec<Slot> {
@@ -113,6 +119,7 @@ impl Life {
             lines.borrow_mut().push(match told {
                 Told::Next(at) => format!("next {at}"),
                 Told::Ran(at) => format!("has run {at}"),
+                Told::MadeGood(at) => format!("made good {at}"),
                 Told::Missed(left) => format!("missed {left}"),
                 Told::Busy(left) => format!("busy {left}"),
                 Told::Stopped(left) => format!("stopped {left}"),
@@ -314,6 +321,81 @@ fn a_process_that_is_started_again_just_after_a_slot_runs_it_unless_its_campaign
     );
     // Before this process was there.
     assert_eq!(again("2026-03-03T22:30:01Z", &[]), [next]);
+}
+
+#[test]
+fn the_newest_slot_that_was_missed_is_made_good_only_where_that_is_asked_for() {
+    let next = "next 2026-03-06T22:15:00Z";
+    let started = |made_good_since, open| {
+        let life = Life {
+            sleeps: 1,
+            takes: MINUTE,
+            open,
+            made_good_since,
+            has_run: &["2026-03-03T22:15"],
+            ..Life::default()
+        };
+        life.lived(DAILY, "2026-03-06T09:00:00Z")
+    };
+    assert_eq!(started(None, None), [next]);
+    let made_good = [
+        "missed 2026-03-04T22:15:00Z",
+        "made good 2026-03-05T22:15:00Z",
+        "ran 2026-03-06T09:00:00Z at 2026-03-06T09:00:00Z",
+        next,
+    ];
+    let since = Some("2026-03-03T22:15:02Z");
+    assert_eq!(started(since, None), made_good);
+    // The campaign since which slots were missed may be the one that was left open.
+    let after_another = started(since, Some(SignedDuration::from_hours(1)));
+    assert_eq!(
+        after_another[2],
+        "ran 2026-03-06T10:00:00Z at 2026-03-06T10:00:00Z"
+    );
+    // Nothing was missed since then.
+    assert_eq!(started(Some("2026-03-06T01:00:00Z"), None), [next]);
+}
+
+#[test]
+fn a_machine_that_slept_makes_good_what_it_missed_where_that_is_asked_for() {
+    let life = Life {
+        sleeps: 2,
+        jumps: vec![(1, SignedDuration::from_hours(3 * 24))],
+        takes: MINUTE,
+        made_good_since: Some("2026-03-03T00:00:00Z"),
+        ..Life::default()
+    };
+    let lines = life.lived(DAILY, "2026-03-03T22:00:00Z");
+    assert_eq!(
+        lines,
+        [
+            "next 2026-03-03T22:15:00Z",
+            "missed 2026-03-03T22:15:00Z, 2026-03-04T22:15:00Z",
+            "made good 2026-03-05T22:15:00Z",
+            "ran 2026-03-06T22:00:30Z at 2026-03-06T22:00:30Z",
+            "next 2026-03-06T22:15:00Z",
+        ]
+    );
+}
+
+#[test]
+fn a_slot_that_something_held_up_too_long_is_made_good_once_and_then_told() {
+    let life = Life {
+        sleeps: 2,
+        takes: MINUTE * 40,
+        not_begun: Some(Became::TooLate),
+        made_good_since: Some("2026-03-03T00:00:00Z"),
+        ..Life::default()
+    };
+    assert_eq!(
+        life.lived(DAILY, "2026-03-03T22:14:30Z"),
+        [
+            "next 2026-03-03T22:15:00Z",
+            "made good 2026-03-03T22:15:00Z",
+            "too late 2026-03-03T22:15:00Z",
+            "next 2026-03-04T22:15:00Z",
+        ]
+    );
 }
 
 #[test]

@@ -35,6 +35,42 @@ fn slots_are_those_of_a_table_that_was_computed_elsewhere() {
     assert_eq!(checked, 34);
 }
 
+#[test]
+fn slots_so_many_days_after_or_delayed_are_those_of_a_table_that_was_computed_elsewhere() {
+    let rows = include_str!("slots_after.txt")
+        .lines()
+        .filter(|line| !line.starts_with('#'));
+    let mut checked = 0;
+    for row in rows {
+        let [expression, zone, days, delay, from, wanted] = row.split(" | ").collect::<Vec<_>>()[..] else {
+            panic!("{row}");
+        };
+        let wanted: Vec<&str> = wanted.split(' ').collect();
+        let schedule = schedule(expression, zone)
+            .days_after(days.parse().unwrap())
+            .delayed(SignedDuration::from_secs(delay.parse().unwrap()));
+        // One slot that is not in the table would stand between those that are.
+        let found = slots(&schedule, from.parse().unwrap(), wanted.len());
+        let found: Vec<String> = found.iter().map(|slot| slot.at.to_string()).collect();
+        assert_eq!(found, wanted, "{row}");
+        checked += 1;
+    }
+    assert_eq!(checked, 10);
+}
+
+#[test]
+fn a_slot_that_is_delayed_keeps_the_id_of_its_time() {
+    let from = "2026-03-01T00:00:00Z".parse().unwrap();
+    let plain = schedule("cron(15 22 ? * 3#2 *)", "Europe/Berlin").days_after(3);
+    let delayed = plain.clone().delayed(SignedDuration::from_mins(17));
+    let (plain, delayed) = (slots(&plain, from, 3), slots(&delayed, from, 3));
+    assert_eq!(plain[0].id, "2026-03-13T22:15:00 Europe/Berlin");
+    for (one, other) in plain.iter().zip(&delayed) {
+        assert_eq!(one.id, other.id);
+        assert_eq!(other.at.duration_since(one.at), SignedDuration::from_mins(17));
+    }
+}
+
 /// Another reading of the grammar, for one minute at a time: whether a field's text names `value`.
 fn names(text: &str, value: i32, (min, max): (i32, i32), words: &[&str]) -> bool {
     let number = |text: &str| -> i32 {

@@ -34,6 +34,47 @@ async fn what_is_wrong_is_said_before_anything_is_waited_for() {
             "cannot be used with",
         ),
         (
+            &["--request", "right.toml", "--once", "--jitter", "5m"][..],
+            2,
+            "the argument '--once' cannot be used with",
+        ),
+        (
+            &[
+                "--request",
+                "right.toml",
+                "--schedule",
+                "cron(15 22 ? * 3#2 *)",
+                "--days-after",
+                "31",
+            ][..],
+            2,
+            "31 is not in 0..=30",
+        ),
+        (
+            &[
+                "--request",
+                "right.toml",
+                "--schedule",
+                "cron(15 22 ? * 3#2 *)",
+                "--jitter",
+                "13h",
+            ][..],
+            2,
+            "right would be a time from 1s to 12h",
+        ),
+        (
+            &[
+                "--request",
+                "right.toml",
+                "--schedule",
+                "cron(15 22 ? * 3#2 *)",
+                "--missed",
+                "all",
+            ][..],
+            2,
+            "possible values: skip, run",
+        ),
+        (
             &["--request", "right.toml", "--once", "--log", "gs://bucket/logs"][..],
             2,
             "logs are kept in a folder, or in a bucket",

@@ -118,3 +118,44 @@ async fn a_process_that_starts_after_a_slot_begins_it_at_once_and_one_that_start
     );
     assert_eq!(executions(), 4, "{text}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_machines_with_one_schedule_and_one_bucket_run_one_campaign_a_slot() {
+    let (sim, here, there) = (
+        simulator(CALM.world, 2_000.0).await,
+        tempfile::tempdir().unwrap(),
+        tempfile::tempdir().unwrap(),
+    );
+    for dir in [&here, &there] {
+        std::fs::write(dir.path().join("request.toml"), CALM.request).unwrap();
+    }
+    let now = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
+    let schedule = format!("cron(0 {} * * ? *)", (now.hour() + 12) % 24);
+    let args = [
+        "-f",
+        "request.toml",
+        "--schedule",
+        &schedule,
+        "--late",
+        "24h",
+        "--log",
+        "s3://ops-logs/cron",
+    ];
+    let (one, other) = tokio::join!(
+        signalled(&sim, here.path(), &args, "campaign ", "-TERM"),
+        signalled(&sim, there.path(), &args, "campaign ", "-TERM")
+    );
+    for (code, text) in [&one, &other] {
+        assert_eq!(*code, Some(0), "{text}");
+        assert!(text.contains("succeeded"), "{text}");
+    }
+    let executions = sim.with_world(|world| world.executions().filter(|one| one.parent().is_none()).count());
+    assert_eq!(executions, 4, "{}\n{}", one.1, other.1);
+    let campaigns = sim.with_world(|world| {
+        let firsts = world
+            .object_keys("ops-logs")
+            .filter(|key| key.starts_with("cron/campaigns/") && key.ends_with("/00000000000000000000.json"));
+        firsts.count()
+    });
+    assert_eq!(campaigns, 1, "{}\n{}", one.1, other.1);
+}
