@@ -3,7 +3,7 @@
 //! A request names accounts, units and the root, and Regions. Each account with each Region is a candidate. Each
 //! candidate is either wanted or skipped, and a skip keeps its reason.
 
-use crate::census::{Answers, Census, CensusAnswer, Question};
+use crate::census::{Begun, Census, CensusAnswer, Question};
 use crate::id::{AccountId, Location, OrgParent, Region};
 use crate::port::{AccountState, Caller, Directory};
 use crate::refusal::{Refusal, RefusalCode, RefusalReason, Skip, SkipReason};
@@ -84,22 +84,22 @@ pub async fn expand(
 ///   each is unknown.
 /// - For `"all-enabled"` the skips of an excluded or inactive account name the usable Regions of the central account.
 ///
-/// With a `question` each location of an account is asked as soon as the account's Regions are known. The answers are
-/// given as well. There may be answers of locations that are not wanted in the end, and some wanted locations may have
-/// none.
+/// With a `question` each location of an account is asked as soon as the account's Regions are known. What was asked is
+/// given as well, and some of it may still be under way. There may be locations that are not wanted in the end, and some
+/// wanted locations may not have been asked.
 ///
 /// # Errors
 ///
 /// A [`Refusal`] with every reason that was found: a target that is not there, a Region that no
 /// account has, a Region or role of another partition, a start from an opt-in Region towards one
 /// that is enabled by default, an organization that cannot be read.
-pub(crate) async fn expand_and_ask(
-    directory: &dyn Directory,
-    request: &PatchRequest,
+pub(crate) async fn expand_and_ask<'a>(
+    directory: &'a dyn Directory,
+    request: &'a PatchRequest,
     caller: &Caller,
     concurrency: usize,
-    question: Option<Question<'_>>,
-) -> Result<(Candidates, Answers), Refusal> {
+    question: Option<Question<'a>>,
+) -> Result<(Candidates, Begun<'a>), Refusal> {
     let mut found = Found::default();
     partitions(request, caller, &mut found);
     // What is refused already is not worth a census.
@@ -121,7 +121,7 @@ pub(crate) async fn expand_and_ask(
         reader.read(account, Scope::Locations);
     }
     reader.read(&caller.account, Scope::Regions);
-    let (listed, answers) = reader.finish().await;
+    let (listed, begun) = reader.finish().await;
     exclusions(&request.targets, &listed, &mut found);
     match &request.targets.regions {
         Regions::List(regions) => {
@@ -142,7 +142,7 @@ pub(crate) async fn expand_and_ask(
     candidates
         .skipped
         .sort_by(|a, b| (&a.account, &a.region).cmp(&(&b.account, &b.region)));
-    Ok((candidates, answers))
+    Ok((candidates, begun))
 }
 
 /// What was found so far.

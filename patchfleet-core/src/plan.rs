@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) mod build;
 mod check;
+mod copies;
 mod differences;
 mod file;
 mod lifetime;

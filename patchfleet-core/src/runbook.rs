@@ -25,7 +25,7 @@ pub use bound::{PlannedRunbook, RunbookChange};
 pub(crate) use command::Purpose;
 pub(crate) use command::{COMMAND_DOCUMENT, STEP_TIMEOUT_PARAMETER};
 pub use command::{CommandSteps, StepSum, command_steps};
-pub(crate) use copies::elsewhere;
+pub(crate) use copies::{Copies, Copy, copy, elsewhere, to_look_at};
 pub use digest::{ContentDigest, ContentDigestError};
 pub use document::{Runbook, StepTimeout, StepTimeoutError};
 pub use ensure::{Checked, Ensured, check, ensure};

@@ -1,17 +1,19 @@
 //! Asking every location, several at once.
 
-use super::{CensusAnswer, CensusTaken, Depth, ManagedNodes, NodeCounts, UnknownCause, by_id};
+use super::{
+    Begun, CensusAnswer, CensusTaken, Depth, FollowUp, ManagedNodes, NodeCounts, UnknownCause, by_id,
+};
 use crate::fleet::{self, Extent, Members};
 use crate::id::{Location, NodeId, NodeKind, NodeSet, NodesDigest};
-use crate::port::{Inventory, ManagedNode, PingStatus, PortResult, Resolution, Selection};
+use crate::port::{BoxFuture, Inventory, ManagedNode, PingStatus, PortResult, Resolution, Selection};
 use crate::request::Selector;
-use futures_util::{StreamExt, stream};
+use futures_util::FutureExt as _;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The most calls at once that ask one location for managed nodes by their ids.
 const CALLS_PER_LOCATION: usize = 8;
 
-/// `take_rest` with no location asked before.
+/// `take_rest` with no location asked before, and nothing to ask after.
 #[cfg(any(test, feature = "internals"))]
 pub async fn take(
     inventory: &dyn Inventory,
@@ -21,13 +23,34 @@ pub async fn take(
     concurrency: usize,
 ) -> CensusTaken {
     let question = Question::new(inventory, selector, depth);
-    take_rest(question, wanted, Answers::new(), concurrency).await
+    take_rest(question, wanted, Begun::default(), concurrency, &mut Nothing).await
+}
+
+/// Nothing is asked of a location but which nodes it has.
+#[cfg(any(test, feature = "internals"))]
+struct Nothing;
+
+#[cfg(any(test, feature = "internals"))]
+impl<'a> FollowUp<'a> for Nothing {
+    type Found = ();
+
+    fn is_due(&mut self, _: &Location, _: &CensusAnswer) -> bool {
+        false
+    }
+
+    fn ask(&mut self, _: &Location) -> Option<BoxFuture<'a, ()>> {
+        None
+    }
+
+    fn hear(&mut self, _: Location, (): ()) {}
 }
 
 /// Asks each of the `wanted` locations which nodes are there, `concurrency` (at least 1) locations
 /// at once. The same answers of the port give the same census, in whatever order they come.
 ///
-/// Some locations may have been asked already. `known` has their answers, and only the other locations are asked.
+/// Some locations may have been asked already. `begun` has their answers, and only the other locations are asked.
+/// `follow` may ask more of a location that has answered, unless node ids are looked for, and counts among the
+/// `concurrency`.
 ///
 /// Every wanted location has an answer. A call that fails makes its location `Unknown`, never empty, and it never
 /// fails the census. A group of which AWS tells only a part (`QueryErrors`) is unknown, too.
@@ -37,36 +60,35 @@ pub async fn take(
 /// - All managed nodes: all are listed, because the starts name them.
 /// - Node ids: each id is looked for until it is found. Only managed nodes can be found by their ids.
 /// - An inventory that [resolves by ids](Resolution::ByIds) is asked for every node, whatever the depth.
-pub(crate) async fn take_rest(
-    question: Question<'_>,
-    wanted: &BTreeSet<Location>,
-    mut known: Answers,
+pub(crate) fn take_rest<'f, 'a: 'f, F: FollowUp<'a>>(
+    question: Question<'a>,
+    wanted: &'f BTreeSet<Location>,
+    begun: Begun<'a>,
     concurrency: usize,
-) -> CensusTaken {
+    follow: &'f mut F,
+) -> BoxFuture<'f, CensusTaken> {
     let Question {
         inventory, selector, ..
     } = question;
-    let resolution = inventory.resolution();
-    known.retain(|location, _| wanted.contains(location));
-    let asked: Vec<(Location, Answered)> = match selector {
-        Selector::NodeIds(ids) => {
-            let ids = ids.iter().cloned().collect();
-            by_id::search(inventory, wanted, &ids, concurrency).await
-        }
-        Selector::ResourceGroup(_) | Selector::Tags(_) | Selector::AllManaged => {
-            let unasked = wanted.iter().filter(|location| !known.contains_key(location));
-            let unasked: Vec<Location> = unasked.cloned().collect();
-            let asked = stream::iter(unasked)
-                .map(|location| async move {
-                    let answered = question.ask(&location).await;
-                    (location, answered)
-                })
-                .buffer_unordered(concurrency.max(1))
-                .collect::<Vec<_>>()
-                .await;
-            known.into_iter().chain(asked).collect()
-        }
-    };
+    // In a box, so that whoever waits for it can be sent to another thread, whatever `F` is.
+    async move {
+        let asked: Answers = match selector {
+            Selector::NodeIds(ids) => {
+                let ids = ids.iter().cloned().collect();
+                let asked = by_id::search(inventory, wanted, &ids, concurrency).await;
+                asked.into_iter().collect()
+            }
+            Selector::ResourceGroup(_) | Selector::Tags(_) | Selector::AllManaged => {
+                begun.finish(question, wanted, concurrency, follow).await
+            }
+        };
+        taken(asked, selector, inventory.resolution())
+    }
+    .boxed()
+}
+
+/// The census of these answers.
+fn taken(asked: Answers, selector: &Selector, resolution: Resolution) -> CensusTaken {
     let mut taken = CensusTaken {
         resolution,
         ..CensusTaken::default()

@@ -2,7 +2,7 @@
 //! locations.
 
 use super::regions::{self, Listed, Statuses};
-use crate::census::{Answered, Answers, Question};
+use crate::census::{Answered, Answers, Begun, Question};
 use crate::id::{AccountId, Location, Region};
 use crate::port::{BoxFuture, Directory, PortResult};
 use crate::request::{Regions, Targets};
@@ -33,6 +33,8 @@ pub(super) struct Reader<'a> {
     /// The calls under way: accounts that are asked for their Regions, and locations for their nodes.
     listing: FuturesUnordered<BoxFuture<'a, Heard>>,
     asking: FuturesUnordered<BoxFuture<'a, Heard>>,
+    /// The locations that were asked and have not answered.
+    open: BTreeSet<Location>,
     listed: Listed,
     answers: Answers,
 }
@@ -73,6 +75,7 @@ impl<'a> Reader<'a> {
             },
             listing: FuturesUnordered::new(),
             asking: FuturesUnordered::new(),
+            open: BTreeSet::new(),
             listed: Listed::default(),
             answers: Answers::default(),
         }
@@ -91,6 +94,7 @@ impl<'a> Reader<'a> {
         self.question = None;
         self.locations.clear();
         self.asking.clear();
+        self.open.clear();
     }
 
     /// Waits for `work`, and goes on reading meanwhile.
@@ -109,15 +113,23 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads to the end. Gives the Regions of each account, and what the locations answered.
-    pub(super) async fn finish(mut self) -> (Listed, Answers) {
+    /// Reads until the Regions of each account are known. Gives them, and the locations as they stand then: some have
+    /// answered, and some are being asked.
+    pub(super) async fn finish(mut self) -> (Listed, Begun<'a>) {
         loop {
             self.ask();
-            match self.next().await {
-                Some(heard) => self.hear(Some(heard)),
-                None => return (self.listed, self.answers),
+            if self.listed.len() == self.seen.len() {
+                break;
             }
+            let heard = self.next().await;
+            self.hear(heard);
         }
+        let begun = Begun {
+            answers: self.answers,
+            open: self.open,
+            asked: self.asking.into_iter().map(location_alone).collect(),
+        };
+        (self.listed, begun)
     }
 
     fn under_way(&self) -> usize {
@@ -149,6 +161,7 @@ impl<'a> Reader<'a> {
                 };
                 self.listing.push(call.boxed());
             } else if let (Some(question), Some(location)) = (self.question, self.next_location()) {
+                self.open.insert(location.clone());
                 let call = async move {
                     let answered = question.ask(&location).await;
                     Heard::Location(location, answered)
@@ -179,6 +192,7 @@ impl<'a> Reader<'a> {
                 self.listed.insert(account, statuses);
             }
             Some(Heard::Location(location, answered)) => {
+                self.open.remove(&location);
                 self.answers.insert(location, answered);
             }
             None => {}
@@ -199,4 +213,13 @@ impl<'a> Reader<'a> {
         let locations = wanted.map(|region| Location::new(account.clone(), region.clone()));
         self.locations.extend(locations);
     }
+}
+
+/// The same call. What it says of a location alone is kept.
+fn location_alone(call: BoxFuture<'_, Heard>) -> BoxFuture<'_, Option<(Location, Answered)>> {
+    call.map(|heard| match heard {
+        Heard::Location(location, answered) => Some((location, answered)),
+        Heard::Regions(..) => None,
+    })
+    .boxed()
 }

@@ -43,6 +43,11 @@ impl Listed {
         self.answers.insert(account, answer);
     }
 
+    /// How many accounts have answered, or failed to.
+    pub(super) fn len(&self) -> usize {
+        self.answers.len()
+    }
+
     /// Whether any account has answered. ListRegions names every Region of the partition, so one answer is enough
     /// to know which Regions exist.
     pub(super) fn any(&self) -> bool {

@@ -69,13 +69,7 @@ pub fn build(
     }
     let warnings = warnings::of_skips(&sorted.skipped, request);
     sorted.warnings.extend(warnings);
-    if census.resolution == Resolution::ByIds && !runbook::is_own(&request.automation.document) {
-        sorted.refuse(
-            RefusalCode::Unsupported,
-            "the inventory",
-            "it finds other nodes than AWS may, and only patchfleet's own runbook can be told which nodes to patch",
-        );
-    }
+    sorted.refuse_other_nodes(request);
     if let Selector::NodeIds(nodes) = &request.targets.selector {
         sorted.refuse_lost_nodes(request, nodes, census);
     }
@@ -166,6 +160,69 @@ pub fn build(
         worst_case,
         lifetime,
     })
+}
+
+/// Whether [`build`] refuses the request whatever is found in its locations, if any has a node.
+pub(super) fn is_refused_anyway(
+    request: &PatchRequest,
+    central: &Caller,
+    resolution: Resolution,
+    steps: CommandSteps,
+    options: &Options,
+) -> bool {
+    let mut sorted = Sorted {
+        resolution,
+        ..Sorted::default()
+    };
+    sorted.refuse_other_nodes(request);
+    sorted.lifetime(request, steps, options);
+    let is_too_long =
+        !names_nodes(request, resolution) && runbook::parameters(request, central, None).is_err();
+    is_too_long || !sorted.reasons.is_empty()
+}
+
+/// What the answer of one location means for a plan, whatever the others answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Alone {
+    /// There are nodes, and the location is planned unless something else refuses the plan.
+    Planned,
+    /// Nothing for certain.
+    Open,
+    /// The plan is refused.
+    Refused,
+}
+
+/// What [`build`] makes of this answer of one location.
+pub(super) fn alone(
+    request: &PatchRequest,
+    location: &Location,
+    answer: &CensusAnswer,
+    resolution: Resolution,
+    options: &Options,
+) -> Alone {
+    let mut sorted = Sorted {
+        resolution,
+        ..Sorted::default()
+    };
+    sorted.sort(request, location, Some(answer));
+    let census = CensusTaken {
+        resolution,
+        ..CensusTaken::default()
+    };
+    let offline = offline::reasons(request, &sorted.locations, &census, options.attendance);
+    if !sorted.reasons.is_empty() || !offline.is_empty() {
+        return Alone::Refused;
+    }
+    let leaves_out = request.policy.offline == OfflineAction::Skip;
+    match answer {
+        CensusAnswer::Populated { nodes: Some(nodes) }
+            if leaves_out && nodes.online == 0 && nodes.offline > 0 =>
+        {
+            Alone::Open
+        }
+        CensusAnswer::Populated { .. } if !sorted.locations.is_empty() => Alone::Planned,
+        _ => Alone::Open,
+    }
 }
 
 /// What can go wrong at most, by the units' commands.
@@ -269,6 +326,16 @@ impl Sorted {
                      leaves out those that do not ({places}). Run it once they answer, or set policy.offline to \
                      \"target\" to have commands wait for them"
                 ),
+            );
+        }
+    }
+
+    fn refuse_other_nodes(&mut self, request: &PatchRequest) {
+        if self.resolution == Resolution::ByIds && !runbook::is_own(&request.automation.document) {
+            self.refuse(
+                RefusalCode::Unsupported,
+                "the inventory",
+                "it finds other nodes than AWS may, and only patchfleet's own runbook can be told which nodes to patch",
             );
         }
     }

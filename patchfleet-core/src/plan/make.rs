@@ -1,18 +1,24 @@
 //! From a request to a plan, asking the ports.
 
-use super::{Cutoff, Plan, build, reading};
+use super::copies::EarlyCopies;
+use super::reading::{self, Tried};
+use super::{Cutoff, Plan, PlannedLocation, build};
 use crate::census::{self, Depth, Question};
 use crate::expand::expand_and_ask;
+use crate::id::Location;
 use crate::port::{
-    Caller, Directory, Documents, Inventory, PortError, PortErrorKind, PortResult, Ports, ResultPorts,
+    BoxFuture, Directory, Documents, Inventory, PortError, PortErrorKind, PortResult, Ports, ResultPorts,
 };
 use crate::refusal::{Refusal, RefusalCode, RefusalReason};
 use crate::request::{OfflineAction, Operation, PatchRequest, RunbookPin, Selector};
-use crate::runbook::{self, CommandSteps, StepTimeout};
-use futures_util::future::join;
+use crate::runbook::{self, CommandSteps, Copies, Copy, PlannedRunbook, StepTimeout};
+use futures_util::future::{Either, join};
+use futures_util::{FutureExt as _, StreamExt as _, stream};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::OnceLock;
 
 /// What the caller decides about a plan, beside the request.
 ///
@@ -194,14 +200,26 @@ pub(crate) async fn make(
         OfflineAction::Skip | OfflineAction::Refuse => Depth::Count,
     };
     let question = Question::new(inventory, &request.targets.selector, depth);
+    let resolution = inventory.resolution();
     let at_once = options.concurrency;
+    let bound = OnceLock::new();
     let census = async {
-        let (candidates, known) =
+        let (candidates, begun) =
             expand_and_ask(directory, request, &caller, at_once, Some(question)).await?;
         let to_ask = candidates.to_ask();
         not_too_many(request, to_ask.len())?;
-        let census = census::take_rest(question, &to_ask, known, at_once).await;
-        Ok::<_, Refusal>((candidates, census))
+        let mut copies = EarlyCopies {
+            documents,
+            request,
+            central: &caller,
+            resolution,
+            options,
+            runbook: &bound,
+            is_refused: false,
+            found: Copies::new(),
+        };
+        let census = census::take_rest(question, &to_ask, begun, at_once, &mut copies).await;
+        Ok::<_, Refusal>((candidates, census, copies.found))
     };
     // The runbook is found while the census is taken.
     let runbook = async {
@@ -211,34 +229,83 @@ pub(crate) async fn make(
             CommandSteps::Unread
         };
         let found = runbook::find(documents, &caller, request, steps).await;
+        if let Ok(runbook::Found::Bound(runbook)) = &found
+            && !build::is_refused_anyway(request, &caller, resolution, steps, options)
+        {
+            bound.get_or_init(|| runbook.clone());
+        }
         (steps, found)
     };
     let (census, (steps, found)) = join(census, runbook).await;
-    let (candidates, census) = census?;
+    let (candidates, census, mut copies) = census?;
     let mut built = build(request, &caller, &candidates, &census, steps, options);
-    if let (Some(results), Ok(plan)) = (options.results, &mut built)
-        && request.patch.operation == Operation::Install
+    let mut calls: Vec<BoxFuture<'_, Heard>> = vec![];
+    if let Ok(plan) = &built
         && !plan.is_empty()
     {
-        let tried = reading::tried(results, &*plan, &census, options.concurrency).await;
-        plan.warnings.extend(tried.warnings);
-        if !tried.denied.is_empty() {
-            built = Err(Refusal {
-                reasons: tried.denied,
-            });
+        if let Some(results) = options.results
+            && request.patch.operation == Operation::Install
+        {
+            let trials = reading::trials(results, plan, &census);
+            calls.extend(trials.into_iter().map(|trial| trial.map(Either::Left).boxed()));
+        }
+        if let Ok(runbook::Found::Bound(runbook)) = &found {
+            let planned: BTreeSet<Location> = plan.locations.iter().map(PlannedLocation::location).collect();
+            copies.retain(|at, _| planned.contains(at));
+            let unasked = planned.iter().filter(|at| !copies.contains_key(at));
+            let pin = request.automation.pin;
+            for at in runbook::to_look_at(runbook, &caller, unasked) {
+                calls.push(look(documents, runbook, pin, at.clone()));
+            }
         }
     }
-    bind(documents, &caller, request, options, found, built).await
+    let (tried, rest) = together(calls, at_once).await;
+    copies.extend(rest);
+    if !tried.denied.is_empty() {
+        built = Err(Refusal {
+            reasons: tried.denied,
+        });
+    } else if let Ok(plan) = &mut built {
+        plan.warnings.extend(tried.warnings);
+    }
+    bind(request, found, copies, built)
 }
 
-/// Binds a plan to its runbook. If there is no plan, what is wrong with the runbook is added to the reasons. A plan that
-/// starts nothing needs no runbook.
-async fn bind(
-    documents: &dyn Documents,
-    central: &Caller,
+/// What one place answered: to the trials, or about its copy.
+type Heard = Either<Tried, (Location, Copy)>;
+
+fn look<'a>(
+    documents: &'a dyn Documents,
+    runbook: &'a PlannedRunbook,
+    pin: RunbookPin,
+    at: Location,
+) -> BoxFuture<'a, Heard> {
+    async move {
+        let copy = runbook::copy(documents, runbook, pin, &at).await;
+        Either::Right((at, copy))
+    }
+    .boxed()
+}
+
+/// Asks so many places at once (at least 1), and gives what came of the trials and of the looks.
+async fn together(calls: Vec<BoxFuture<'_, Heard>>, at_once: usize) -> (Tried, Vec<(Location, Copy)>) {
+    let mut heard = stream::iter(calls).buffered(at_once.max(1));
+    let (mut tried, mut copies) = (Tried::default(), vec![]);
+    while let Some(one) = heard.next().await {
+        match one {
+            Either::Left(more) => tried.extend(more),
+            Either::Right(copy) => copies.push(copy),
+        }
+    }
+    (tried, copies)
+}
+
+/// Binds a plan to its runbook and to the `copies` of it. If there is no plan, what is wrong with the runbook is added to
+/// the reasons. A plan that starts nothing needs no runbook.
+fn bind(
     request: &PatchRequest,
-    options: &Options<'_>,
     found: PortResult<runbook::Found>,
+    copies: Copies,
     built: Result<Plan, Refusal>,
 ) -> Result<Plan, PlanError> {
     if built.as_ref().is_ok_and(Plan::is_empty) {
@@ -263,14 +330,7 @@ async fn bind(
         (Err(refusal), _) => return Err(refusal.into()),
     };
     let pin = request.automation.pin;
-    let here = (&central.account, &central.region);
-    let locations: Vec<_> = plan
-        .locations
-        .iter()
-        .map(super::PlannedLocation::location)
-        .filter(|at| (&at.account, &at.region) != here)
-        .collect();
-    let found = runbook::elsewhere(documents, &runbook, pin, &locations, options.concurrency).await;
+    let found = runbook::elsewhere(&runbook, pin, copies);
     if !found.reasons.is_empty() {
         return Err(Refusal {
             reasons: found.reasons,

@@ -10,8 +10,8 @@ use crate::id::{AccountId, CommandId, ExecutionId, Location, NodeId, ParseIdErro
 use crate::port::{Automation, PortErrorKind, PortResult, ResultPorts};
 use crate::refusal::{RefusalCode, RefusalReason};
 use crate::request::Patch;
+use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, join_all};
-use futures_util::{StreamExt, stream};
 use std::collections::BTreeMap;
 
 /// What came of trying.
@@ -24,6 +24,7 @@ pub(super) struct Tried {
 }
 
 /// Things that are not there. AWS gives none of its own such ids.
+#[derive(Clone)]
 struct Nothing {
     execution: ExecutionId,
     command: CommandId,
@@ -64,42 +65,46 @@ fn asked<'a, T: Send + 'a>(call: BoxFuture<'a, PortResult<T>>) -> BoxFuture<'a, 
     Box::pin(async move { call.await.map(drop) })
 }
 
-/// Tries the calls with which the results of `plan` will be read. They are tried in the central account, and in the first
-/// location with nodes of each account, `concurrency` (at least 1) accounts at once.
-pub(super) async fn tried(
-    ports: ResultPorts<'_>,
-    plan: &Plan,
-    census: &CensusTaken,
-    concurrency: usize,
-) -> Tried {
-    let mut tried = Tried::default();
-    let Ok(nothing) = Nothing::new() else {
-        return tried;
-    };
-    let central = format!("{}/{}", plan.central.account, plan.central.region);
-    for trial in in_center(ports.automation, plan, &nothing).await {
-        tried.add(&central, trial, "the caller");
-    }
+/// Calls with which the results of `plan` will be read, each place by itself: the central account, and the first location
+/// with nodes of each account.
+pub(super) fn trials<'a>(
+    ports: ResultPorts<'a>,
+    plan: &'a Plan,
+    census: &'a CensusTaken,
+) -> Vec<BoxFuture<'a, Tried>> {
     // A location that is kept without being known may deny everything, as its request accepts.
     let mut first: BTreeMap<&AccountId, &PlannedLocation> = BTreeMap::new();
     for planned in plan.locations.iter().filter(|planned| planned.kept.is_none()) {
         first.entry(&planned.account).or_insert(planned);
     }
-    let nothing = &nothing;
-    let locations: Vec<Location> = first.values().map(|planned| planned.location()).collect();
-    let trials: Vec<Vec<Trial>> = stream::iter(locations)
-        .map(|location| async move {
-            let node = census.any_node(&location).unwrap_or(&nothing.node).clone();
-            let calls = in_location(ports, &location, &node, nothing, &plan.request.patch);
-            all(calls).await
-        })
-        .buffered(concurrency.max(1))
-        .collect()
-        .await;
-    for (planned, trials) in first.into_values().zip(trials) {
-        tried.add_location(plan, planned, trials);
-    }
-    tried
+    let Ok(nothing) = Nothing::new() else {
+        return vec![];
+    };
+    let center = {
+        let nothing = nothing.clone();
+        async move {
+            let central = format!("{}/{}", plan.central.account, plan.central.region);
+            let mut tried = Tried::default();
+            for trial in in_center(ports.automation, plan, &nothing).await {
+                tried.add(&central, trial, "the caller");
+            }
+            tried
+        }
+    };
+    let mut trials = vec![center.boxed()];
+    trials.extend(first.into_values().map(|planned| {
+        let nothing = nothing.clone();
+        async move {
+            let location = planned.location();
+            let node = census.any_node(&location).unwrap_or(&nothing.node);
+            let calls = in_location(ports, &location, node, &nothing, &plan.request.patch);
+            let mut tried = Tried::default();
+            tried.add_location(plan, planned, all(calls).await);
+            tried
+        }
+        .boxed()
+    }));
+    trials
 }
 
 /// What AWS said, if every call was refused in a location where the census was answered a moment ago. Then no permission
@@ -194,6 +199,11 @@ fn in_location<'a>(
 }
 
 impl Tried {
+    pub(super) fn extend(&mut self, more: Self) {
+        self.denied.extend(more.denied);
+        self.warnings.extend(more.warnings);
+    }
+
     /// Adds what came of the calls in a location of `plan`.
     fn add_location(&mut self, plan: &Plan, planned: &PlannedLocation, trials: Vec<Trial>) {
         let location = planned.location();

@@ -9,4 +9,5 @@ mod nowhere;
 mod offline;
 mod policy;
 mod runbook;
+mod slow;
 mod units;

@@ -12,9 +12,26 @@ use crate::refusal::{RefusalCode, RefusalReason};
 use crate::request::RunbookPin;
 use crate::text::names;
 use futures_util::{StreamExt as _, stream};
+use std::collections::BTreeMap;
 
 /// How many locations are looked at at once before a start. Rates are the ports' business.
 const LOOKS_AT_ONCE: usize = 16;
+
+/// What one location has under the runbook's name.
+#[derive(Debug)]
+pub(crate) enum Copy {
+    /// What the central account and Region has.
+    Same,
+    /// Something else, in a version of this number.
+    Differs(String),
+    /// Nothing.
+    Absent,
+    /// It could not be read, and why.
+    Unread(String),
+}
+
+/// What locations have under the runbook's name, as far as they were asked.
+pub(crate) type Copies = BTreeMap<Location, Copy>;
 
 /// What the target accounts have under the runbook's name.
 #[derive(Debug, Default)]
@@ -25,43 +42,61 @@ pub(crate) struct Elsewhere {
     pub(crate) reasons: Vec<RefusalReason>,
 }
 
-/// Looks at the runbook in each of these locations, `concurrency` (at least 1) at once. A copy that says something else
-/// refuses the plan. A location without a copy has only the central document.
-pub(crate) async fn elsewhere(
+/// Looks at what a location has under the runbook's name.
+pub(crate) async fn copy(
     documents: &dyn Documents,
     runbook: &PlannedRunbook,
     pin: RunbookPin,
-    locations: &[Location],
-    concurrency: usize,
-) -> Elsewhere {
-    let mut found = Elsewhere::default();
-    if is_amazons(&runbook.name) {
-        return found;
-    }
+    at: &Location,
+) -> Copy {
     let version = runbook.version_to_run(pin);
-    let answers = look(documents, &runbook.name, version, locations, concurrency).await;
+    match documents.read(Some(at), &runbook.name, version).await {
+        Ok(view) if ContentDigest::of(&view.content) == runbook.digest => Copy::Same,
+        Ok(view) => Copy::Differs(view.version),
+        Err(error) if error.kind() == PortErrorKind::NotFound => Copy::Absent,
+        Err(error) => Copy::Unread(error.reason()),
+    }
+}
+
+/// Those of these locations that have to be looked at for a copy before a plan is made. AWS's own documents are the same
+/// in every account.
+pub(crate) fn to_look_at<'l>(
+    runbook: &PlannedRunbook,
+    central: &Caller,
+    locations: impl IntoIterator<Item = &'l Location>,
+) -> impl Iterator<Item = &'l Location> {
+    let amazons = is_amazons(&runbook.name);
+    let locations = locations.into_iter();
+    locations.filter(move |at| !amazons && (&at.account, &at.region) != (&central.account, &central.region))
+}
+
+/// What the copies say about a plan. One that says something else refuses it. A location without a copy has only the
+/// central document.
+pub(crate) fn elsewhere(runbook: &PlannedRunbook, pin: RunbookPin, copies: Copies) -> Elsewhere {
+    let mut found = Elsewhere::default();
+    let version = runbook.version_to_run(pin);
     let by_arn = runbook.name.as_str().starts_with("arn:");
     let mut why = None;
-    let mut not_shared: Vec<&Location> = vec![];
-    for (at, answer) in answers {
-        match answer {
-            Ok(view) if ContentDigest::of(&view.content) == runbook.digest => found.same.push(at.clone()),
-            Ok(view) => found.reasons.push(RefusalReason {
+    let mut not_shared: Vec<Location> = vec![];
+    for (at, copy) in copies {
+        match copy {
+            Copy::Same => found.same.push(at),
+            Copy::Differs(other) => found.reasons.push(RefusalReason {
                 code: RefusalCode::RunbookDiffers,
                 subject: at.to_string(),
                 detail: format!(
-                    "version {} of the runbook {} that is found there does not say what version {} in the central account and Region says: bring the same content to both, or remove the copy",
-                    view.version, runbook.name, runbook.version
+                    "version {other} of the runbook {} that is found there does not say what version {} in the central account and Region says: bring the same content to both, or remove the copy",
+                    runbook.name, runbook.version
                 ),
             }),
-            Err(error) if error.kind() == PortErrorKind::NotFound => {
+            Copy::Absent => {
                 if by_arn {
                     not_shared.push(at);
                 }
             }
-            Err(error) => {
-                found.unread.push(at.clone());
-                why.get_or_insert_with(|| error.reason());
+            Copy::Unread(reason) => {
+                found.unread.push(at);
+                why.get_or_insert(reason);
             }
         }
     }

@@ -1,140 +1,22 @@
 //! How many calls one after the other a plan takes, on a clock on which each call takes one step.
 
 use super::helpers::attended;
-use crate::id::{AccountId, DocumentName, Location, NodeId, OrgParent, OuId};
-use crate::plan::{Options, Plan, PlanError, make};
-use crate::port::{
-    AccountView, BoxFuture, Caller, Directory, DocumentVersion, DocumentView, Documents, Inventory,
-    ManagedNode, MemberPage, Page, PageToken, PingStatus, PlacedAccount, PortResult, RegionView, Resolution,
-    Selection,
-};
+use super::slow::{Slow, Took};
+use crate::census::Depth;
+use crate::id::OrgParent;
+use crate::plan::{Attendance, Cutoff, Options, Plan, make};
+use crate::port::{PingStatus, PortErrorKind};
 use crate::request::PatchRequest;
-use crate::tests::world::{CENTRAL, World, account, ec2, request, request_with, wait};
-use serde_json::json;
-use std::pin::pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, Waker};
+use crate::runbook::Runbook;
+use crate::tests::world::{CENTRAL, World, account, at, ec2, request, request_with, wait};
+use serde_json::{Value, json};
 
 const REGIONS: [&str; 2] = ["eu-west-1", "us-east-1"];
 const ROOT: &str = "r-ab12";
 
-/// A world in which each call is answered at the step after the one at which it was made.
-struct Slow<'w> {
-    world: &'w World,
-    now: AtomicUsize,
-    made: AtomicUsize,
-    under_way: AtomicUsize,
-    most_at_once: AtomicUsize,
-}
-
-impl Slow<'_> {
-    fn slowly<'a, T: Send + 'a>(&'a self, call: BoxFuture<'a, T>) -> BoxFuture<'a, T> {
-        let (mut due, mut answer) = (None, Some(wait(call)));
-        Box::pin(std::future::poll_fn(move |context| {
-            let now = self.now.load(Ordering::Relaxed);
-            let due = *due.get_or_insert_with(|| {
-                self.made.fetch_add(1, Ordering::Relaxed);
-                let under_way = self.under_way.fetch_add(1, Ordering::Relaxed) + 1;
-                self.most_at_once.fetch_max(under_way, Ordering::Relaxed);
-                now + 1
-            });
-            if now < due {
-                context.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-            self.under_way.fetch_sub(1, Ordering::Relaxed);
-            Poll::Ready(answer.take().expect("polled once when ready"))
-        }))
-    }
-}
-
-impl Directory for Slow<'_> {
-    fn caller(&self) -> BoxFuture<'_, PortResult<Caller>> {
-        self.slowly(self.world.caller())
-    }
-
-    fn account(&self, id: &AccountId) -> BoxFuture<'_, PortResult<AccountView>> {
-        self.slowly(self.world.account(id))
-    }
-
-    fn organization(&self, page: Option<PageToken>) -> BoxFuture<'_, PortResult<Page<PlacedAccount>>> {
-        self.slowly(self.world.organization(page))
-    }
-
-    fn accounts(
-        &self,
-        parent: &OrgParent,
-        page: Option<PageToken>,
-    ) -> BoxFuture<'_, PortResult<Page<AccountView>>> {
-        self.slowly(self.world.accounts(parent, page))
-    }
-
-    fn child_units(
-        &self,
-        parent: &OrgParent,
-        page: Option<PageToken>,
-    ) -> BoxFuture<'_, PortResult<Page<OuId>>> {
-        self.slowly(self.world.child_units(parent, page))
-    }
-
-    fn regions(
-        &self,
-        id: &AccountId,
-        page: Option<PageToken>,
-    ) -> BoxFuture<'_, PortResult<Page<RegionView>>> {
-        self.slowly(self.world.regions(id, page))
-    }
-}
-
-impl Inventory for Slow<'_> {
-    fn resolution(&self) -> Resolution {
-        self.world.resolution()
-    }
-
-    fn members(
-        &self,
-        location: &Location,
-        selection: &Selection,
-        page: Option<PageToken>,
-    ) -> BoxFuture<'_, PortResult<MemberPage>> {
-        self.slowly(self.world.members(location, selection, page))
-    }
-
-    fn managed(
-        &self,
-        location: &Location,
-        only: Option<&[NodeId]>,
-        page: Option<PageToken>,
-    ) -> BoxFuture<'_, PortResult<Page<ManagedNode>>> {
-        self.slowly(self.world.managed(location, only, page))
-    }
-}
-
-impl Documents for Slow<'_> {
-    fn read(
-        &self,
-        at: Option<&Location>,
-        name: &DocumentName,
-        version: DocumentVersion,
-    ) -> BoxFuture<'_, PortResult<DocumentView>> {
-        self.slowly(self.world.read(at, name, version))
-    }
-
-    fn create(&self, _: &DocumentName, _: String) -> BoxFuture<'_, PortResult<String>> {
-        unreachable!("a plan makes no document")
-    }
-
-    fn update(&self, _: &DocumentName, _: String) -> BoxFuture<'_, PortResult<Option<String>>> {
-        unreachable!("a plan changes no document")
-    }
-
-    fn latest_version(&self, _: &DocumentName) -> BoxFuture<'_, PortResult<String>> {
-        unreachable!("a plan asks for no newest version")
-    }
-
-    fn set_default(&self, _: &DocumentName, _: &str) -> BoxFuture<'_, PortResult<()>> {
-        unreachable!("a plan changes no document")
-    }
+/// The id of an account of [`organization`].
+fn id_of(n: u64) -> String {
+    format!("{:012}", 500_000_000_000 + n)
 }
 
 /// An organization of so many accounts, with one node in each Region of each.
@@ -143,7 +25,7 @@ fn organization(accounts: u64) -> World {
     let mut ids = vec![account(CENTRAL)];
     world.add(CENTRAL, &REGIONS);
     for n in 0..accounts {
-        let id = format!("{:012}", 500_000_000_000 + n);
+        let id = id_of(n);
         world.add(&id, &REGIONS);
         for (nth, region) in (0..).zip(REGIONS) {
             let node = ec2(10 * n + nth);
@@ -164,52 +46,28 @@ fn everything() -> PatchRequest {
     }))
 }
 
-/// The plan of all of it, the calls that it took one after the other, and the most calls at once.
-fn planned(world: &World, concurrency: usize) -> (Plan, usize, usize) {
-    let (plan, steps, most_at_once) = made(world, concurrency, &everything());
-    (plan.unwrap(), steps, most_at_once)
-}
-
-/// What becomes of a request, the calls that it took one after the other, and the most calls at once.
-fn made(
-    world: &World,
-    concurrency: usize,
-    request: &PatchRequest,
-) -> (Result<Plan, PlanError>, usize, usize) {
-    let slow = Slow {
-        world,
-        now: AtomicUsize::new(0),
-        made: AtomicUsize::new(0),
-        under_way: AtomicUsize::new(0),
-        most_at_once: AtomicUsize::new(0),
-    };
+/// The plan of all of it, and what it took.
+fn planned(world: &World, concurrency: usize) -> (Plan, Took) {
     let options = Options {
         concurrency,
         ..attended()
     };
-    let mut plan = pin!(make(&slow, &slow, &slow, request, &options));
-    let mut context = Context::from_waker(Waker::noop());
-    for step in 0..10_000 {
-        slow.now.store(step, Ordering::Relaxed);
-        let (mut made, mut quiet) = (slow.made.load(Ordering::Relaxed), 0);
-        // Whoever is woken at this step may have to be polled some times before all its calls are made.
-        while quiet < 30 {
-            if let Poll::Ready(plan) = plan.as_mut().poll(&mut context) {
-                return (plan, step, slow.most_at_once.load(Ordering::Relaxed));
-            }
-            let now = slow.made.load(Ordering::Relaxed);
-            quiet = if now == made { quiet + 1 } else { 0 };
-            made = now;
-        }
-    }
-    panic!("the plan is never made");
+    let (plan, took) = Slow::new(world).plan(&everything(), &options);
+    (plan.unwrap(), took)
+}
+
+/// How many locations were asked for a copy of the runbook.
+fn copies(world: &World) -> usize {
+    let calls = world.calls.lock().unwrap();
+    let documents = calls.iter().filter(|call| call.starts_with("document"));
+    documents.filter(|call| !call.ends_with("central")).count()
 }
 
 #[test]
 fn locations_are_asked_while_the_organization_is_still_being_listed() {
     // 21 pages of two accounts, with an empty one before each and one at the end.
     let world = organization(41);
-    let (plan, steps, _) = planned(&world, 256);
+    let (plan, took) = planned(&world, 256);
     let pages = world.calls("organization");
     assert_eq!((plan.locations.len(), pages), (82, 43));
     let calls = world.calls.lock().unwrap();
@@ -230,8 +88,8 @@ fn locations_are_asked_while_the_organization_is_still_being_listed() {
     // After the last page an account's Regions (3 pages), the members of its locations (3 pages), which of them
     // are managed (3 pages), and whether they have a runbook of their own. Before the first page, who calls.
     assert!(
-        steps <= 1 + pages + 3 + 3 + 3 + 1,
-        "{steps} calls one after the other, {pages} of them pages"
+        took.steps <= 1 + pages + 3 + 3 + 3 + 1,
+        "{took:?}, {pages} of the calls are pages"
     );
 }
 
@@ -239,8 +97,15 @@ fn locations_are_asked_while_the_organization_is_still_being_listed() {
 fn what_is_asked_early_changes_neither_the_plan_nor_the_number_of_calls_nor_how_many_are_made_at_once() {
     let mut answers = vec![];
     for concurrency in [1, 3, 256] {
-        let world = organization(9);
-        let (plan, _, most_at_once) = planned(&world, concurrency);
+        let mut world = organization(9);
+        let (copy, closed) = (at(&id_of(2), REGIONS[0]), at(&id_of(5), REGIONS[1]));
+        let same = ("4", Runbook::default().to_json());
+        world.shelf.elsewhere.insert(copy, Ok(same));
+        world.shelf.elsewhere.insert(closed, Err(PortErrorKind::Denied));
+        let (plan, Took { most_at_once, .. }) = planned(&world, concurrency);
+        let runbook = plan.runbook.as_ref().unwrap();
+        assert_eq!((runbook.copies.len(), runbook.unread.len()), (1, 1));
+        assert_eq!(copies(&world), 18);
         // A page of the organization and the search for the runbook go beside.
         assert!(
             most_at_once <= concurrency + 2,
@@ -281,7 +146,11 @@ fn once_a_unit_is_known_to_be_missing_no_further_location_is_asked() {
         "resource_group": "Web", "regions": "all-enabled", "accounts": [ROOT, "ou-ab12-missing0"],
         "include_child_ous": true,
     }));
-    assert!(made(&world, 4, &request).0.is_err());
+    let options = Options {
+        concurrency: 4,
+        ..attended()
+    };
+    assert!(Slow::new(&world).plan(&request, &options).0.is_err());
     let asked = world.calls("members");
     assert!(
         asked < 60,
@@ -301,4 +170,138 @@ fn a_request_that_is_refused_already_asks_no_location() {
     );
     assert!(wait(make(&world, &world, &world, &request, &attended())).is_err());
     assert_eq!((world.calls("regions") > 0, world.calls("members")), (true, 0));
+}
+
+#[test]
+fn a_location_is_asked_for_its_copy_of_the_runbook_while_others_are_asked_for_their_nodes() {
+    let world = organization(41);
+    let (_, took) = planned(&world, 24);
+    let pages = world.calls("organization");
+    assert_eq!(copies(&world), 82);
+    assert!(took.most_at_once <= 24 + 2, "{took:?}");
+    // The copies alone are four times as many as may be asked at once. All but the last account's are asked while
+    // that account is read: its Regions, members and managed nodes in 3 pages each.
+    assert!(
+        took.steps <= 1 + pages + 3 + 3 + 3 + 1,
+        "{took:?}, {pages} of the calls are pages"
+    );
+}
+
+/// Everything, with these tables beside the targets.
+fn everything_with(tables: Value) -> PatchRequest {
+    let targets = everything().targets;
+    request_with(serde_json::to_value(targets).unwrap(), tables)
+}
+
+#[test]
+fn a_plan_that_is_refused_already_looks_for_no_copy() {
+    let presence = Options {
+        depth: Depth::Presence,
+        attendance: Attendance::Unattended,
+        ..attended()
+    };
+    let now = "2026-11-27T12:00:00Z".parse().unwrap();
+    let too_near = Options {
+        cutoff: Some(Cutoff { at: now, now }),
+        ..attended()
+    };
+    let install = json!({"patch": {"operation": "Install"}});
+    let theirs = json!({"automation": {"document": "Mine"}, "patch": {"delivery_timeout": "2h"}});
+    let no_offline = json!({"policy": {"offline": "refuse"}});
+    type Change = fn(&mut World);
+    let denied: Change = |world| {
+        // An account of an early page, so that it is known before all accounts are.
+        world.place(&id_of(2), REGIONS[1]).members_fail = Some((0, PortErrorKind::Denied));
+    };
+    let offline: Change = |world| {
+        for place in world.places.values_mut() {
+            place
+                .managed
+                .values_mut()
+                .for_each(|ping| *ping = PingStatus::Offline);
+        }
+    };
+    let gone: Change = |world| world.shelf.central = Err(PortErrorKind::NotFound);
+    let unread: Change = |world| world.shelf.central = Err(PortErrorKind::Unavailable);
+    let nothing: Change = |_| {};
+    for (what, change, tables, options) in [
+        ("a location is denied", denied, json!({}), attended()),
+        ("there is no runbook", gone, json!({}), attended()),
+        ("the runbook is not read", unread, json!({}), attended()),
+        ("nodes are not counted", nothing, install, presence),
+        ("nodes are offline", offline, no_offline, attended()),
+        ("the cutoff is too near", nothing, json!({}), too_near),
+        ("a timeout that nobody takes", nothing, theirs, attended()),
+    ] {
+        for concurrency in [1, 3, 256] {
+            let mut world = organization(9);
+            change(&mut world);
+            let options = Options {
+                concurrency,
+                ..options
+            };
+            let (plan, _) = Slow::new(&world).plan(&everything_with(tables.clone()), &options);
+            assert!(plan.is_err(), "{what}");
+            assert_eq!(copies(&world), 0, "{what}, {concurrency} at once");
+        }
+    }
+}
+
+#[test]
+fn only_planned_locations_are_asked_for_a_copy_and_each_once() {
+    for concurrency in [1, 3, 256] {
+        let mut world = organization(9);
+        // Nobody there answers, and nobody may look there.
+        let (silent, closed) = (at(&id_of(2), REGIONS[0]), at(&id_of(4), REGIONS[1]));
+        for ping in world.places.get_mut(&silent).unwrap().managed.values_mut() {
+            *ping = PingStatus::Offline;
+        }
+        world.places.get_mut(&closed).unwrap().members_fail = Some((0, PortErrorKind::Denied));
+        let request = everything_with(json!({"policy": {"offline": "skip", "denied": "keep"}}));
+        let options = Options {
+            concurrency,
+            ..attended()
+        };
+        let (plan, _) = Slow::new(&world).plan(&request, &options);
+        let plan = plan.unwrap();
+        let planned = plan.locations.iter().map(|at| at.location());
+        let mut asked: Vec<String> = planned
+            .map(|at| format!("document {} $DEFAULT {at}", crate::runbook::NAME))
+            .collect();
+        asked.sort();
+        let calls = world.calls.lock().unwrap();
+        let mut documents: Vec<String> = calls
+            .iter()
+            .filter(|call| call.starts_with("document") && !call.ends_with("central"))
+            .cloned()
+            .collect();
+        documents.sort();
+        assert_eq!((asked.len(), documents), (17, asked));
+    }
+}
+
+#[test]
+fn results_are_tried_and_copies_looked_for_at_the_same_time() {
+    let nodes: Vec<String> = (0..9).map(|n| ec2(10 * n).to_string()).collect();
+    let mut targets = serde_json::to_value(everything().targets).unwrap();
+    targets.as_object_mut().unwrap().remove("resource_group");
+    targets["node_ids"] = json!(nodes);
+    let steps = |operation: &str| {
+        let world = organization(9);
+        let request = request_with(targets.clone(), json!({"patch": {"operation": operation}}));
+        let slow = Slow::new(&world);
+        let options = Options {
+            results: Some(slow.results()),
+            ..attended()
+        };
+        let (plan, took) = slow.plan(&request, &options);
+        assert_eq!(plan.unwrap().locations.len(), 9);
+        (took.steps, copies(&world), world.calls("try"))
+    };
+    let (scan, copies, tried) = steps("Scan");
+    assert_eq!((copies, tried), (9, 0));
+    // Six calls in each of nine accounts, one of which reads pages of managed nodes, and three in the center.
+    let (install, copies, tried) = steps("Install");
+    assert_eq!((copies, tried), (9, 5 * 9 + 3));
+    assert_eq!(install, scan);
 }
