@@ -4,7 +4,7 @@ use super::lifetime::{self, Lifetime};
 use super::units::{Draft, names_nodes, paced, units};
 use super::{FORMAT, Options, Plan, PlannedLocation, nowhere, offline, small};
 use crate::budget::{Paced, PacedCommand, PacedNodes, PacedUnit, Seconds, WorstCase};
-use crate::census::{CensusAnswer, CensusTaken, NodeCounts, UnknownCause};
+use crate::census::{Census, CensusAnswer, CensusTaken, NodeCounts, UnknownCause};
 use crate::expand::Candidates;
 use crate::id::{Location, NodeId, UnitId};
 use crate::port::{Caller, Resolution};
@@ -57,14 +57,7 @@ pub fn build(
     for location in &candidates.wanted {
         match census.answers.get(location) {
             Some(answer) => sorted.sort(request, location, Some(answer)),
-            // Nobody asked in the location itself, so no denial of its own is known.
-            None => {
-                let policy = Policy {
-                    denied: request.policy.unknown.into(),
-                    ..request.policy
-                };
-                sorted.sort_by(&policy, request, location, candidates.answered.get(location));
-            }
+            None => sorted.sort_unasked(request, location, candidates.answered.get(location)),
         }
     }
     let warnings = warnings::of_skips(&sorted.skipped, request);
@@ -160,6 +153,18 @@ pub fn build(
         worst_case,
         lifetime,
     })
+}
+
+/// Whether [`build`] refuses the request for what is known of locations without asking there, whatever the others answer.
+pub(super) fn is_refused_unasked(request: &PatchRequest, unasked: &Census, resolution: Resolution) -> bool {
+    let mut sorted = Sorted {
+        resolution,
+        ..Sorted::default()
+    };
+    for (location, answer) in unasked {
+        sorted.sort_unasked(request, location, Some(answer));
+    }
+    !sorted.reasons.is_empty()
 }
 
 /// Whether [`build`] refuses the request whatever is found in its locations, if any has a node.
@@ -367,6 +372,15 @@ impl Sorted {
             .and_then(|cutoff| lifetime::too_near(&lifetime, cutoff));
         self.reasons.extend(too_near);
         Some(lifetime)
+    }
+
+    /// Sorts a location in which nobody asked, so no denial of its own is known.
+    fn sort_unasked(&mut self, request: &PatchRequest, location: &Location, answer: Option<&CensusAnswer>) {
+        let policy = Policy {
+            denied: request.policy.unknown.into(),
+            ..request.policy
+        };
+        self.sort_by(&policy, request, location, answer);
     }
 
     fn sort(&mut self, request: &PatchRequest, location: &Location, answer: Option<&CensusAnswer>) {

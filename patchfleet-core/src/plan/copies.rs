@@ -21,7 +21,7 @@ pub(super) struct EarlyCopies<'a> {
     pub(super) options: &'a Options<'a>,
     /// The runbook, once it is found and a plan can be bound to it.
     pub(super) runbook: &'a OnceLock<PlannedRunbook>,
-    /// Whether an answer refuses the plan.
+    /// Whether what is known so far refuses the plan.
     pub(super) is_refused: bool,
     /// What the locations said.
     pub(super) found: Copies,

@@ -215,7 +215,7 @@ pub(crate) async fn make(
             resolution,
             options,
             runbook: &bound,
-            is_refused: false,
+            is_refused: build::is_refused_unasked(request, &candidates.answered, resolution),
             found: Copies::new(),
         };
         let census = census::take_rest(question, &to_ask, begun, at_once, &mut copies).await;

@@ -248,6 +248,24 @@ fn a_plan_that_is_refused_already_looks_for_no_copy() {
 }
 
 #[test]
+fn a_plan_that_an_account_without_regions_refuses_looks_for_no_copy() {
+    let all_enabled = request(json!({
+        "resource_group": "Web", "regions": "all-enabled", "accounts": [ROOT], "include_child_ous": true,
+    }));
+    for concurrency in [1, 3, 256] {
+        let mut world = organization(9);
+        let closed = account(&id_of(2));
+        world.regions_fail.insert(closed, PortErrorKind::Denied);
+        let options = Options {
+            concurrency,
+            ..attended()
+        };
+        assert!(Slow::new(&world).plan(&all_enabled, &options).0.is_err());
+        assert_eq!((world.calls("members") > 0, copies(&world)), (true, 0));
+    }
+}
+
+#[test]
 fn only_planned_locations_are_asked_for_a_copy_and_each_once() {
     for concurrency in [1, 3, 256] {
         let mut world = organization(9);
