@@ -105,6 +105,8 @@ pub(crate) async fn expand_and_ask<'a>(
     // What is refused already is not worth a census.
     let question = question.filter(|question| found.reasons.is_empty() && question.is_of_one_location());
     let mut reader = Reader::new(directory, &request.targets, question, concurrency);
+    // They are needed whatever is found, and tell which Regions exist.
+    reader.read(&caller.account, Scope::Regions);
     let accounts = accounts::resolve(
         directory,
         &request.targets,
@@ -120,7 +122,6 @@ pub(crate) async fn expand_and_ask<'a>(
     for account in accounts.to_read() {
         reader.read(account, Scope::Locations);
     }
-    reader.read(&caller.account, Scope::Regions);
     let (listed, begun) = reader.finish().await;
     exclusions(&request.targets, &listed, &mut found);
     match &request.targets.regions {

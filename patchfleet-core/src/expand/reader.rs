@@ -9,7 +9,7 @@ use crate::request::{Regions, Targets};
 use futures_util::future::{Either, select};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt as _, StreamExt as _};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::pin::pin;
 
 /// Asks accounts for their Regions, and as soon as those are known, their locations for their nodes. So each
@@ -24,8 +24,9 @@ pub(super) struct Reader<'a> {
     question: Option<Question<'a>>,
     /// How many calls are made at once, at most.
     concurrency: usize,
-    seen: BTreeSet<AccountId>,
-    accounts: VecDeque<(AccountId, Scope)>,
+    /// The accounts that are read, or will be.
+    seen: BTreeMap<AccountId, Scope>,
+    accounts: VecDeque<AccountId>,
     locations: VecDeque<Location>,
     /// The Regions that the request lists and no account has named so far. One that nobody names refuses the request, so
     /// no location is asked until all are named.
@@ -40,7 +41,7 @@ pub(super) struct Reader<'a> {
 }
 
 /// How much of an account is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Scope {
     /// Its Regions alone.
     Regions,
@@ -50,7 +51,7 @@ pub(super) enum Scope {
 
 /// One answer.
 enum Heard {
-    Regions(AccountId, Scope, PortResult<Statuses>),
+    Regions(AccountId, PortResult<Statuses>),
     Location(Location, Answered),
 }
 
@@ -66,7 +67,7 @@ impl<'a> Reader<'a> {
             targets,
             question,
             concurrency: concurrency.max(1),
-            seen: BTreeSet::new(),
+            seen: BTreeMap::new(),
             accounts: VecDeque::new(),
             locations: VecDeque::new(),
             unnamed: match &targets.regions {
@@ -81,10 +82,14 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Will read an account, unless it is read already.
+    /// Will read so much of an account, as far as it is not read already.
     pub(super) fn read(&mut self, account: &AccountId, scope: Scope) {
-        if self.seen.insert(account.clone()) {
-            self.accounts.push_back((account.clone(), scope));
+        match self.seen.insert(account.clone(), scope) {
+            None => self.accounts.push_back(account.clone()),
+            Some(before) if before < scope => self.want(account),
+            Some(before) => {
+                self.seen.insert(account.clone(), before);
+            }
         }
     }
 
@@ -153,11 +158,11 @@ impl<'a> Reader<'a> {
     /// Asks as much as may be asked at once. Accounts come first, because locations follow from them.
     fn ask(&mut self) {
         while self.under_way() < self.concurrency {
-            if let Some((account, scope)) = self.accounts.pop_front() {
+            if let Some(account) = self.accounts.pop_front() {
                 let directory = self.directory;
                 let call = async move {
                     let statuses = regions::list(directory, &account).await;
-                    Heard::Regions(account, scope, statuses)
+                    Heard::Regions(account, statuses)
                 };
                 self.listing.push(call.boxed());
             } else if let (Some(question), Some(location)) = (self.question, self.next_location()) {
@@ -182,14 +187,14 @@ impl<'a> Reader<'a> {
 
     fn hear(&mut self, heard: Option<Heard>) {
         match heard {
-            Some(Heard::Regions(account, scope, statuses)) => {
+            Some(Heard::Regions(account, statuses)) => {
                 if let Ok(statuses) = &statuses {
                     self.unnamed.retain(|region| !statuses.contains_key(*region));
                 }
-                if scope == Scope::Locations && self.question.is_some() {
-                    self.want(&account, statuses.as_ref().ok());
+                self.listed.insert(account.clone(), statuses);
+                if self.seen.get(&account) == Some(&Scope::Locations) {
+                    self.want(&account);
                 }
-                self.listed.insert(account, statuses);
             }
             Some(Heard::Location(location, answered)) => {
                 self.open.remove(&location);
@@ -199,9 +204,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Will ask the locations of an account that the request wants.
-    fn want(&mut self, account: &AccountId, statuses: Option<&Statuses>) {
+    /// Will ask the locations of an account that the request wants, if its Regions are known.
+    fn want(&mut self, account: &AccountId) {
+        if self.question.is_none() {
+            return;
+        }
         let targets = self.targets;
+        let statuses = self.listed.of_account(account);
         let usable = statuses.into_iter().flat_map(super::usable);
         let wanted = usable.filter(|region| {
             let named = match &targets.regions {

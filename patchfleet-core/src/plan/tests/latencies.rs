@@ -94,6 +94,23 @@ fn locations_are_asked_while_the_organization_is_still_being_listed() {
 }
 
 #[test]
+fn the_callers_own_regions_are_listed_beside_the_first_page_of_the_organization_and_once() {
+    let world = organization(9);
+    planned(&world, 256);
+    let calls = world.calls.lock().unwrap();
+    let regions = |account: &str| -> Vec<usize> {
+        let what = format!("regions {account}");
+        let calls = calls.iter().enumerate();
+        calls.filter(|(_, call)| **call == what).map(|(n, _)| n).collect()
+    };
+    let pages = calls.iter().enumerate();
+    let mut pages = pages.filter(|(_, call)| *call == "organization").map(|(n, _)| n);
+    let own = regions(CENTRAL);
+    assert!(own.first() < pages.nth(1).as_ref(), "{calls:?}");
+    assert_eq!(own.len(), regions(&id_of(2)).len());
+}
+
+#[test]
 fn what_is_asked_early_changes_neither_the_plan_nor_the_number_of_calls_nor_how_many_are_made_at_once() {
     let mut answers = vec![];
     for concurrency in [1, 3, 256] {
