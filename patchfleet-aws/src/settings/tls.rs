@@ -3,7 +3,11 @@
 use aws_smithy_http_client::ConnectorBuilder;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{self, TlsContext, TrustStore};
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::connector_metadata::ConnectorMetadata;
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use patchfleet_core::port::{PortError, PortErrorKind, PortResult};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
@@ -52,17 +56,87 @@ impl Bundle {
 /// environment, and the system's root certificates unless there is a `bundle`.
 pub(crate) fn http_client(bundle: Option<Bundle>) -> SharedHttpClient {
     // `build_https` knows no proxy, so the connector is built as the SDK's own default is.
-    aws_smithy_http_client::Builder::new().build_with_connector_fn(move |settings, components| {
-        let mut connector = ConnectorBuilder::default()
-            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
-            .proxy_config(ProxyConfig::from_env());
-        if let Some(Bundle(context)) = &bundle {
-            connector = connector.tls_context(context.clone());
+    let client =
+        aws_smithy_http_client::Builder::new().build_with_connector_fn(move |settings, components| {
+            let mut connector = ConnectorBuilder::default()
+                .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
+                .proxy_config(ProxyConfig::from_env());
+            if let Some(Bundle(context)) = &bundle {
+                connector = connector.tls_context(context.clone());
+            }
+            connector.set_connector_settings(settings.cloned());
+            if let Some(components) = components {
+                connector.set_sleep_impl(components.sleep_impl());
+            }
+            connector.build()
+        });
+    SharedHttpClient::new(MadeOnce(client))
+}
+
+/// An HTTP client whose connector is made when it is first needed. By itself it would also be made, and thrown away, for
+/// each client of a service, to see whether it can be made. That reads every root certificate again, in each Region.
+#[derive(Debug)]
+struct MadeOnce(SharedHttpClient);
+
+impl HttpClient for MadeOnce {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        self.0.http_connector(settings, components)
+    }
+
+    fn connector_metadata(&self) -> Option<ConnectorMetadata> {
+        self.0.connector_metadata()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_smithy_runtime_api::box_error::BoxError;
+    use aws_smithy_runtime_api::client::runtime_components::RuntimeComponentsBuilder;
+    use aws_smithy_types::config_bag::ConfigBag;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    /// Counts how often it is looked at whether a connector can be made.
+    #[derive(Debug)]
+    struct Counted(Arc<AtomicUsize>);
+
+    impl HttpClient for Counted {
+        fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+            unreachable!("nothing is sent")
         }
-        connector.set_connector_settings(settings.cloned());
-        if let Some(components) = components {
-            connector.set_sleep_impl(components.sleep_impl());
+
+        fn validate_base_client_config(
+            &self,
+            _: &RuntimeComponentsBuilder,
+            _: &ConfigBag,
+        ) -> Result<(), BoxError> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            Ok(())
         }
-        connector.build()
-    })
+    }
+
+    #[test]
+    fn no_client_of_a_service_reads_the_root_certificates_only_to_see_that_it_can() {
+        let looks = |wrap: fn(Counted) -> SharedHttpClient| {
+            let count = Arc::new(AtomicUsize::new(0));
+            let config = crate::simulated_config("http://localhost:1", &"eu-west-1".parse().unwrap())
+                .into_builder()
+                .http_client(wrap(Counted(count.clone())))
+                .build();
+            for _ in 0..17 {
+                let _ = crate::call::sdk::ssm(&config);
+            }
+            count.load(Ordering::Relaxed)
+        };
+        assert_eq!(looks(SharedHttpClient::new), 17);
+        assert_eq!(
+            looks(|client| SharedHttpClient::new(MadeOnce(SharedHttpClient::new(client)))),
+            0
+        );
+    }
 }
