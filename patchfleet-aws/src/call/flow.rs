@@ -166,6 +166,7 @@ impl Flow {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::call::Operation;
     use std::num::NonZeroU32;
 
     const MEMORY: SignedDuration = SignedDuration::from_secs(300);
@@ -204,6 +205,19 @@ mod tests {
         let mut flow = eight_a_second();
         let at_once = (0..20).filter(|_| flow.ticket(at(0)).at == at(0)).count();
         assert_eq!(at_once, 7);
+    }
+
+    #[test]
+    fn the_roles_of_a_page_of_accounts_are_assumed_at_once_and_never_more_than_600_in_a_second() {
+        let rate = Operation::AssumeRole.default_rate();
+        let mut flow = Flow::new(rate, rate);
+        let given: Vec<Timestamp> = (0..2000).map(|_| flow.ticket(at(0)).at).collect();
+        assert!(given.iter().take(20).all(|time| *time == at(0)));
+        for begin in &given {
+            let second = *begin..*begin + SignedDuration::from_secs(1);
+            let seen = given.iter().filter(|time| second.contains(time)).count();
+            assert!(seen <= 600, "{seen} in the second from {begin}");
+        }
     }
 
     #[test]

@@ -18,10 +18,11 @@ const GROWS_TO: u32 = 8;
 /// a campaign shares it with everything else that runs in the account. While calls wait for it and AWS
 /// answers, it grows by an eighth a second to at most 8 times that.
 ///
-/// Calls at once begin at 128. They grow with each answer while other calls wait, up to the number that is set. They
-/// halve, at most once a second, if half of the places that were called within the last second are in trouble, and at
-/// least two are. A place, which is an account and a Region, is in trouble if its call was throttled or not answered.
-/// If fewer are, only their own rates change, since AWS counts calls by account and Region.
+/// Calls at once begin at 256, or at the number that is set if that is less. They grow with each answer while other
+/// calls wait, up to the number that is set. They halve, at most once a second, if half of the places that were called
+/// within the last second are in trouble, and at least two are. A place, which is an account and a Region, is in trouble
+/// if its call was throttled or not answered. If fewer are, only their own rates change, since AWS counts calls by account
+/// and Region.
 ///
 /// ```
 /// use patchfleet_aws::{Limits, Operation, Rate};

@@ -94,9 +94,10 @@ operations! {
     SearchResources Chosen 5,
     }
     // IAM User Guide, "IAM and AWS STS quotas" (2026): 600 a second for each account and Region, which
-    // AssumeRole, GetCallerIdentity and others share. Only the caller's account counts.
+    // AssumeRole, GetCallerIdentity and others share. Only the caller's account counts. 100 roles at once and 500 a second
+    // are never more than 600 in any second. Accounts become known by pages, and all of a page wait for their roles.
     "sts" {
-    AssumeRole Published 600,
+    AssumeRole Published 500 burst 100,
     GetCallerIdentity Published 600,
     }
     // AWS Organizations User Guide, "Quotas and service limits" (2026): rate and burst for one account. An

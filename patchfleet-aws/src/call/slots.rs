@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 
 /// Calls at once to begin with. A census is over within a few dozen answers one after the other, so a slow
 /// beginning is much of it. AWS counts by account and Region, among which the calls of a census are spread.
-const BEGIN: usize = 128;
+const BEGIN: usize = 256;
 
 /// The fewest calls at once, however much trouble there is.
 const FEWEST: usize = 4;
@@ -203,8 +203,8 @@ mod tests {
     }
 
     #[test]
-    fn calls_at_once_begin_at_128_unless_fewer_are_set() {
-        for (most, begin) in [(256, 128), (1000, 128), (100, 100)] {
+    fn calls_at_once_begin_at_256_unless_fewer_are_set() {
+        for (most, begin) in [(256, 256), (1000, 256), (100, 100)] {
             let slots = Slots::new(NonZeroUsize::new(most).unwrap());
             assert_eq!(slots.free(), begin, "{most}");
         }

@@ -183,7 +183,8 @@ mod tests {
         for (operation, calls, burst) in [
             (Operation::StartAutomationExecution, 1, 1),
             (Operation::GetAutomationExecution, 3, 1),
-            (Operation::AssumeRole, 600, 1),
+            // 600 in any second.
+            (Operation::AssumeRole, 500, 100),
             (Operation::GetParameter, 40, 1),
             (Operation::ListAccounts, 8, 12),
             (Operation::ListAccountsForParent, 5, 8),
