@@ -299,7 +299,7 @@ fn only_planned_locations_are_asked_for_a_copy_and_each_once() {
         };
         let (plan, _) = Slow::new(&world).plan(&request, &options);
         let plan = plan.unwrap();
-        let planned = plan.locations.iter().map(|at| at.location());
+        let planned = plan.locations.iter().map(crate::plan::PlannedLocation::location);
         let mut asked: Vec<String> = planned
             .map(|at| format!("document {} $DEFAULT {at}", crate::runbook::NAME))
             .collect();
