@@ -188,6 +188,7 @@ impl Automation for Metered {
         child(location: &Location, id: &ExecutionId) -> ChildView;
         children(location: &Location, parent: &ExecutionId, page: Option<PageToken>) -> Page<ExecutionId>;
         stop(id: &ExecutionId, kind: StopType) -> ();
+        stop_child(location: &Location, id: &ExecutionId, kind: StopType) -> ();
     }
 }
 
@@ -198,6 +199,7 @@ impl Commands for Metered {
             location: &Location, id: &CommandId, plugins: bool, page: Option<PageToken>
         ) -> Page<InvocationView>;
         output(location: &Location, id: &CommandId, node: &NodeId, plugin: &str) -> String;
+        cancel(location: &Location, id: &CommandId) -> ();
     }
 }
 

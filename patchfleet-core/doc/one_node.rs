@@ -186,6 +186,9 @@ impl Automation for OneNode {
     fn stop(&self, _: &ExecutionId, _: StopType) -> BoxFuture<'_, PortResult<()>> {
         answer(Ok(()))
     }
+    fn stop_child(&self, _: &Location, _: &ExecutionId, _: StopType) -> BoxFuture<'_, PortResult<()>> {
+        answer(Ok(()))
+    }
 }
 
 impl Commands for OneNode {
@@ -223,6 +226,9 @@ impl Commands for OneNode {
         _: &str,
     ) -> BoxFuture<'_, PortResult<String>> {
         answer(Ok(String::new()))
+    }
+    fn cancel(&self, _: &Location, _: &CommandId) -> BoxFuture<'_, PortResult<()>> {
+        answer(Ok(()))
     }
 }
 

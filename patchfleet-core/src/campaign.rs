@@ -36,7 +36,9 @@ pub use admission::{Hold, HoldReason, Rule};
 pub(crate) use claims::open_campaign;
 pub use driver::{DriveError, Observer, Progress, SHORTEST_GAP, SentAgain, StillUnread};
 pub(crate) use driver::{Driver, name_taken};
-pub use event::{Event, ParseDigestError, RECORD_FORMAT, Record, RecordDigest, Replacement, TurnedUp};
+pub use event::{
+    Event, ParseDigestError, RECORD_FORMAT, Record, RecordDigest, Replacement, StopAsked, StopMode, TurnedUp,
+};
 pub(crate) use fire::{Before, Fired, fire_plan, fired_before, within};
 pub use fire::{FireError, FiredBefore, FiredUnit, NeedsDriver, Unfinished, UnfinishedReason};
 pub(crate) use journal::load;

@@ -182,6 +182,8 @@ pub enum RefusalCode {
     /// A campaign is not closed, because AWS knows what it began, or cannot be asked, or because something may still
     /// run.
     NotAbandoned,
+    /// There is nothing to stop: the campaign is over, or was never begun.
+    NotStopped,
     /// A start is not unresolved, or may not be sent again.
     NotSentAgain,
     /// A plan that is made now differs from the saved one.
@@ -222,6 +224,7 @@ impl RefusalCode {
             Self::LogDamaged => "log_damaged",
             Self::NothingToGoOn => "nothing_to_go_on",
             Self::NotAbandoned => "not_abandoned",
+            Self::NotStopped => "not_stopped",
             Self::NotSentAgain => "not_sent_again",
             Self::PlanDrifted => "plan_drifted",
             Self::OtherCentral => "other_central",

@@ -77,6 +77,7 @@ operations! {
     DescribeAutomationExecutions Published 3,
     DescribeAutomationStepExecutions Published 3,
     GetParameter Published 40,
+    CancelCommand Chosen 5,
     ListCommands Chosen 5,
     ListCommandInvocations Chosen 5,
     GetCommandInvocation Chosen 5,
@@ -128,6 +129,7 @@ impl Operation {
             self,
             Self::StartAutomationExecution
                 | Self::StopAutomationExecution
+                | Self::CancelCommand
                 | Self::CreateDocument
                 | Self::UpdateDocument
                 | Self::UpdateDocumentDefaultVersion

@@ -101,16 +101,35 @@ impl Automation for Aws {
         Box::pin(async move {
             let operation = Operation::StopAutomationExecution;
             let (call, ssm) = self.clients.central_ssm(operation).await?;
-            let request = ssm
-                .stop_automation_execution()
-                .automation_execution_id(id.as_str())
-                .r#type(match kind {
-                    StopType::Cancel => ssm_types::StopType::Cancel,
-                    StopType::Complete => ssm_types::StopType::Complete,
-                });
-            send!(call, request).await?;
+            let request = ssm.stop_automation_execution();
+            let request = request.automation_execution_id(id.as_str());
+            send!(call, request.r#type(stop_type(kind))).await?;
             Ok(())
         })
+    }
+
+    fn stop_child(
+        &self,
+        location: &Location,
+        id: &ExecutionId,
+        kind: StopType,
+    ) -> BoxFuture<'_, PortResult<()>> {
+        let (location, id) = (location.clone(), id.clone());
+        Box::pin(async move {
+            let operation = Operation::StopAutomationExecution;
+            let (call, ssm) = self.clients.ssm(operation, &location).await?;
+            let request = ssm.stop_automation_execution();
+            let request = request.automation_execution_id(id.as_str());
+            send!(call, request.r#type(stop_type(kind))).await?;
+            Ok(())
+        })
+    }
+}
+
+fn stop_type(kind: StopType) -> ssm_types::StopType {
+    match kind {
+        StopType::Cancel => ssm_types::StopType::Cancel,
+        StopType::Complete => ssm_types::StopType::Complete,
     }
 }
 

@@ -75,6 +75,16 @@ impl Commands for Aws {
             Ok(answer.standard_output_content.unwrap_or_default())
         })
     }
+
+    fn cancel(&self, location: &Location, id: &CommandId) -> BoxFuture<'_, PortResult<()>> {
+        let (location, id) = (location.clone(), id.clone());
+        Box::pin(async move {
+            let (call, ssm) = self.clients.ssm(Operation::CancelCommand, &location).await?;
+            let request = ssm.cancel_command().command_id(id.as_str());
+            send!(call, request).await?;
+            Ok(())
+        })
+    }
 }
 
 impl Aws {

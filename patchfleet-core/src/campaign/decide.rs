@@ -80,6 +80,8 @@ pub(super) enum Call {
     Observe(UnitId),
     /// Look at what runs in a location.
     Look(UnitId, Location),
+    /// Stop what runs in a location, as a person has the campaign stopped.
+    StopBelow(UnitId, Location),
     /// Read what became of a location, and of its nodes.
     Collect(UnitId, Location),
 }
@@ -108,7 +110,7 @@ pub(super) fn decide(state: &State, memory: &Memory, now: Timestamp) -> Decision
         agenda.intended(unit, state.keeps_from_sending(unit, now));
     }
     agenda.admit();
-    if state.has_used_up_its_budget() {
+    if state.has_used_up_its_budget() || state.stop_mode().is_some() {
         let free = UNITS_AT_ONCE.saturating_sub(memory.asked_about());
         for unit in state.going_on().take(free) {
             agenda.stop(unit);
@@ -124,7 +126,12 @@ pub(super) fn decide(state: &State, memory: &Memory, now: Timestamp) -> Decision
         agenda.decision.record.push(Event::Finished { outcome });
     }
     let Decision { record, calls, .. } = &agenda.decision;
-    let is_busy = memory.unit_tasks.under_way() + memory.location_tasks.under_way() > 0;
+    let tasks = [
+        memory.unit_tasks.under_way(),
+        memory.location_tasks.under_way(),
+        memory.stops_below.under_way(),
+    ];
+    let is_busy = tasks.into_iter().any(|under_way| under_way > 0);
     if record.is_empty() && calls.is_empty() && agenda.decision.wake.is_none() && !is_busy {
         if state.unresolved().next().is_some() {
             agenda.decision.needs_person = true;
@@ -395,10 +402,10 @@ impl Agenda<'_> {
 
     /// Stops an execution that would begin more locations although too many have failed. Each unit carries the whole
     /// error budget, and AWS counts neither what failed in the others nor the nodes that a command reports as
-    /// successes.
+    /// successes. Or a person has the campaign stopped.
     fn stop(&mut self, unit: UnitId) {
         let known = self.state.units().get(&unit).and_then(|unit| unit.stop.as_ref());
-        let Some(stop) = Stop::next(known) else {
+        let Some(stop) = Stop::next(known, self.state.stop_mode()) else {
             return;
         };
         let is_busy = self.memory.unit_tasks.is_under_way(&UnitTask::Stop(unit));
@@ -441,6 +448,11 @@ impl Agenda<'_> {
                 self.decision.calls.push(Call::Observe(*unit));
             }
         }
+        let stops = &self.memory.stops_below;
+        let free = LOCATIONS_AT_ONCE.saturating_sub(stops.under_way());
+        for (unit, location) in stops.due(self.now).take(free) {
+            self.decision.calls.push(Call::StopBelow(*unit, location.clone()));
+        }
         let mut free = LOCATIONS_AT_ONCE.saturating_sub(locations.under_way());
         let mut unseen = BTreeSet::new();
         for task in locations.due(self.now) {
@@ -461,7 +473,11 @@ impl Agenda<'_> {
                 LocationTask::Look(unit, location) => Call::Look(*unit, location.clone()),
             });
         }
-        let next = [units.next_after(self.now), locations.next_after(self.now)];
+        let next = [
+            units.next_after(self.now),
+            locations.next_after(self.now),
+            stops.next_after(self.now),
+        ];
         next.into_iter().flatten().for_each(|at| self.wake(at));
         for unit in unseen {
             self.seek(unit);

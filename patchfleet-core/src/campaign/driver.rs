@@ -27,6 +27,8 @@ mod learn;
 mod merge;
 mod require_planned;
 mod send_again;
+mod stop;
+mod stop_below;
 mod taken;
 mod trouble;
 mod write;

@@ -10,8 +10,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 mod digest;
+mod stop;
 
 pub use digest::{ParseDigestError, RecordDigest};
+pub use stop::{StopAsked, StopMode};
 
 /// The version of the records that this version writes. A log of another one is not read and never written to:
 /// who does not know an event such as [`CancelledElsewhere`](Event::CancelledElsewhere) would go on after a stop.
@@ -138,6 +140,15 @@ pub enum Event {
         /// AWS's words.
         detail: String,
     },
+    /// A person has the campaign stopped: nothing more of it is begun, for good, and what was begun is stopped. Whoever
+    /// drives the campaign does so, and still collects what became of every node. Said again, it has what AWS refused
+    /// tried once more.
+    StopAsked {
+        /// Who: a name for the log, as far as it is known.
+        by: String,
+        /// What becomes of what runs. Of several, the one that stops more counts.
+        mode: StopMode,
+    },
     /// A person closes the campaign: AWS knew nothing of what it had begun and was not over, and all of that was past
     /// its end. What follows in the same record says what is known of each location.
     Abandoned {
@@ -255,8 +266,9 @@ pub enum Event {
         /// The units.
         units: Vec<UnitId>,
     },
-    /// More locations failed than the plan allows, so the execution of a unit that runs is about to be stopped:
-    /// it carries the whole error budget and would go on. Nodes that are at work come to their end.
+    /// The execution of a unit that runs is about to be stopped. More locations failed than the plan allows, and it
+    /// carries the whole error budget and would go on; or a person has the campaign stopped. Nodes that are at work come
+    /// to their end.
     StopIntended {
         /// The unit.
         unit: UnitId,
@@ -283,6 +295,17 @@ pub enum Event {
         unit: UnitId,
         /// How it was stopped.
         stop: StopType,
+    },
+    /// AWS does not let a person's stop reach what runs in a location. It runs on, unless a person asks again.
+    NotStoppedBelow {
+        /// The unit.
+        unit: UnitId,
+        /// The location.
+        location: Location,
+        /// Why.
+        kind: PortErrorKind,
+        /// AWS's words.
+        detail: String,
     },
     /// AWS does not stop a unit's execution. Its own error limit ends it.
     StopRefused {
@@ -359,6 +382,7 @@ impl Event {
             | Self::NameTaken { .. }
             | Self::Unattended { .. }
             | Self::StartIntended { .. }
+            | Self::StopAsked { .. }
             | Self::Unknown => false,
             Self::StartDeferred { kind, .. } => {
                 matches!(kind, PortErrorKind::Throttled | PortErrorKind::LimitExceeded)

@@ -40,6 +40,14 @@ pub(super) enum Fact {
     StopInVain(UnitId, StopType),
     /// AWS does not stop the unit's execution.
     NotStopped(UnitId, StopType, PortErrorKind, String),
+    /// AWS does not stop what this attempt runs in a location.
+    NotStoppedBelow {
+        unit: UnitId,
+        attempt: u32,
+        location: Location,
+        kind: PortErrorKind,
+        detail: String,
+    },
     /// What would run is not what was planned.
     RunbookChanged(UnitId, Changed),
     /// What this execution was to send was refused whole.
@@ -113,6 +121,7 @@ impl Fact {
                 | Self::StopNotNeeded(..)
                 | Self::StopInVain(..)
                 | Self::NotStopped(..)
+                | Self::NotStoppedBelow { .. }
                 | Self::NotSent { .. }
                 | Self::CommandEnded(..)
                 | Self::Cancelled(..)
@@ -217,6 +226,7 @@ impl Fact {
             }
             Self::Cancelled(unit, attempt, location)
                 if is_running(state, *unit, *attempt)
+                    && state.stop_mode().is_none()
                     && !state.knows_cancel(*unit, Some(location))
                     && !state.units().get(unit).is_some_and(UnitState::may_cancel_below) =>
             {
@@ -262,6 +272,20 @@ impl Fact {
                 vec![Event::StopRefused {
                     unit: *unit,
                     stop: *stop,
+                    kind: *kind,
+                    detail: detail.clone(),
+                }]
+            }
+            Self::NotStoppedBelow {
+                unit,
+                attempt,
+                location,
+                kind,
+                detail,
+            } if is_running(state, *unit, *attempt) && !state.is_beyond_reach(*unit, location) => {
+                vec![Event::NotStoppedBelow {
+                    unit: *unit,
+                    location: location.clone(),
                     kind: *kind,
                     detail: detail.clone(),
                 }]
@@ -326,6 +350,7 @@ impl Fact {
             | Self::StopNotNeeded(..)
             | Self::StopInVain(..)
             | Self::NotStopped(..)
+            | Self::NotStoppedBelow { .. }
             | Self::RunbookChanged(..)
             | Self::Settled { .. } => vec![],
         }
@@ -361,7 +386,8 @@ pub(super) fn cancel_seen(
     // What was not begun because its execution was cancelled is no further cancel.
     let with_the_execution = !settlement.cancelled && state.knows_cancel(unit, None);
     let known = with_the_execution || state.knows_cancel(unit, Some(location));
-    let is_own = state.units().get(&unit).is_some_and(UnitState::may_cancel_below);
+    let is_own =
+        state.units().get(&unit).is_some_and(UnitState::may_cancel_below) || state.stop_mode().is_some();
     (cancelled && !known && !is_own).then(|| Event::CancelledElsewhere {
         unit,
         location: Some(location.clone()),

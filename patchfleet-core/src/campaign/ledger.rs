@@ -32,7 +32,8 @@ pub(super) struct UnitEntry {
     pub(super) locations: u32,
     /// Whether every location of it has settled, and its execution has not ended by the log.
     pub(super) is_ending: bool,
-    /// Whether locations of it wait for their turn in an execution that could still be stopped.
+    /// Whether locations of it wait for their turn in an execution that could still be stopped. If a person has the
+    /// campaign stopped, whether its execution is to be stopped still.
     pub(super) could_be_stopped: bool,
     /// Whether it is a reason to begin nothing more.
     pub(super) stops: bool,

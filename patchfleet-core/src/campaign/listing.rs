@@ -4,7 +4,7 @@ use super::STORE_CALLS_AT_ONCE;
 use super::admission::Hold;
 use super::journal::Journal;
 use super::ledger::SoFar;
-use crate::campaign::{CampaignLog, LogKey};
+use crate::campaign::{CampaignLog, LogKey, StopAsked};
 use crate::id::{CampaignId, RequestName, WriterId};
 use crate::outcome::FinishedOutcome;
 use crate::port::{PortError, PortErrorKind, PortResult};
@@ -39,6 +39,8 @@ pub struct CampaignSummary {
     pub holds: Vec<Hold>,
     /// How far it is ([`State::so_far`](super::State::so_far)).
     pub so_far: SoFar,
+    /// Who had it stopped, when and how, if somebody did. While it is open it is being stopped.
+    pub stop_asked: Option<StopAsked>,
     /// Why locations were left out that had not been begun, if any was.
     pub left_out_because: Option<String>,
     /// What a person may want to act on now ([`State::warnings`](super::State::warnings)).
@@ -133,6 +135,7 @@ async fn summary(
         name_taken_by: state.name_taken_by(),
         holds: state.holds(now.max(state.last_at())),
         so_far: state.so_far(),
+        stop_asked: state.stop_asked().cloned(),
         left_out_because: state.left_out_because().map(|reason| reason.to_string()),
         warnings: state.warnings(),
     }))

@@ -47,6 +47,8 @@ pub(super) struct Memory {
     locations: BTreeMap<(UnitId, Location), LocationMemory>,
     pub(super) unit_tasks: Timers<UnitTask>,
     pub(super) location_tasks: Timers<LocationTask>,
+    /// Where what runs is to be stopped. They have calls of their own, so no result that is read holds them up.
+    pub(super) stops_below: Timers<(UnitId, Location)>,
     /// Whether something hung on the looks at units when they were last planned.
     pub(super) looks_matter: bool,
 }
@@ -116,6 +118,9 @@ pub(super) struct LocationMemory {
     /// When its results were first asked for.
     pub(super) first_asked: Option<Timestamp>,
     pub(super) failures: Failures,
+    /// When what runs there was first stopped.
+    pub(super) first_stopped: Option<Timestamp>,
+    pub(super) stop_failures: Failures,
 }
 
 impl Memory {
@@ -218,6 +223,17 @@ impl Memory {
                 .clear(&LocationTask::Look(*unit, location.clone())),
             Event::LocationSettled { unit, location, .. } => self.forget_location(*unit, location),
             Event::UnitEnded { unit, .. } => self.unit_tasks.clear(&UnitTask::Observe(*unit)),
+            Event::StopAsked { .. } => {
+                for id in state.open() {
+                    self.unit_tasks.hasten(&UnitTask::Observe(id), now);
+                    self.unit(id).stop_at = None;
+                    self.stop_all_below(state, id, now);
+                }
+            }
+            Event::StopTaken { unit, .. }
+            | Event::StopNotNeeded { unit, .. }
+            | Event::StopInVain { unit, .. }
+            | Event::StopRefused { unit, .. } => self.stop_all_below(state, *unit, now),
             Event::CommandNotSent { unit, .. } => self.forget_unit(state, *unit),
             Event::GoneOn { .. } => self.plan_anew(state, now),
             _ => {}
@@ -228,6 +244,7 @@ impl Memory {
     fn plan_anew(&mut self, state: &State, now: Timestamp) {
         self.unit_tasks.forget();
         self.location_tasks.forget();
+        self.stops_below.forget();
         for (id, unit) in state.units() {
             if unit.is_over() {
                 continue;
@@ -270,6 +287,7 @@ impl Memory {
         let Some(status) = at.status.as_ref().filter(|_| at.settled.is_none()) else {
             return;
         };
+        self.stop_below(state, unit, location, at, now);
         let look = LocationTask::Look(unit, location.clone());
         if status.is_terminal() {
             self.location_tasks.clear(&look);
@@ -283,7 +301,42 @@ impl Memory {
         }
     }
 
+    /// Plans to stop what runs in the locations of a unit, if a person has the campaign stopped.
+    pub(super) fn stop_all_below(&mut self, state: &State, id: UnitId, now: Timestamp) {
+        if state.stop_mode().is_none() {
+            return;
+        }
+        for (location, at) in state
+            .units()
+            .get(&id)
+            .into_iter()
+            .flat_map(|unit| &unit.locations)
+        {
+            self.stop_below(state, id, location, at, now);
+        }
+    }
+
+    fn stop_below(
+        &mut self,
+        state: &State,
+        unit: UnitId,
+        location: &Location,
+        at: &LocationState,
+        now: Timestamp,
+    ) {
+        // An execution that is not stopped twice for a reason that lasts holds nothing up.
+        let fails = || {
+            self.of_unit(unit)
+                .is_some_and(|asked| asked.stop_failures.are_lasting())
+        };
+        let may = || self.is_parent_over(unit) || state.may_stop_below(unit) || fails();
+        if state.is_to_be_stopped(unit, location, at) && may() {
+            self.stops_below.set_if_none(&(unit, location.clone()), now);
+        }
+    }
+
     fn forget_location(&mut self, unit: UnitId, location: &Location) {
+        self.stops_below.clear(&(unit, location.clone()));
         self.locations.remove(&(unit, location.clone()));
         self.location_tasks
             .clear(&LocationTask::Collect(unit, location.clone()));

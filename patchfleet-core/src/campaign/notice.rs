@@ -104,6 +104,8 @@ pub enum Tried {
     LookUp,
     /// Stopping an execution.
     Stop,
+    /// Stopping what runs in a location.
+    StopBelow,
     /// Looking at an execution.
     Execution,
     /// Looking at what runs in a location.
@@ -131,6 +133,7 @@ impl Tried {
             Self::Start => ("starting", "a unit"),
             Self::LookUp => ("finding out what became of the start of", "a unit"),
             Self::Stop => ("stopping the execution of", "a unit"),
+            Self::StopBelow => ("stopping what runs in", "a location"),
             Self::Execution if subject.is_empty() => return "looking at an execution".to_owned(),
             Self::Execution => ("looking at the execution of", "a unit"),
             Self::Location => ("looking at what runs in", "a location"),

@@ -284,6 +284,10 @@ fn is_news(state: &State, id: UnitId, place: Option<&Location>) -> bool {
     let Some(unit) = state.units().get(&id) else {
         return false;
     };
+    // Once a person has the campaign stopped, a cancel is no other stop.
+    if state.stop_mode().is_some() {
+        return false;
+    }
     let is_own = match place {
         None => unit.may_be_stopped(),
         Some(_) => unit.may_cancel_below(),

@@ -5,7 +5,7 @@
 
 use super::clocks::Placed;
 use super::ledger::Ledger;
-use super::{Chain, ChainError, Event, LogKey, RECORD_FORMAT, Record};
+use super::{Chain, ChainError, Event, LogKey, RECORD_FORMAT, Record, StopAsked};
 use crate::id::{CampaignId, Location, UnitId, WriterId};
 use crate::outcome::{FinishedOutcome, LocationOutcome, NodeOutcome};
 use crate::plan::{Plan, PlanFault, PlannedLocation};
@@ -14,6 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+mod asked;
 mod count;
 mod excerpt;
 mod fold;
@@ -92,6 +93,10 @@ pub struct State {
     gone_on: u32,
     /// Who closed it because AWS no longer knew it, if somebody did.
     abandoned: Option<String>,
+    /// That a person has it stopped, if somebody does.
+    asked: Option<StopAsked>,
+    /// Where AWS does not let that stop what runs, and its words.
+    not_stopped: BTreeMap<(UnitId, Location), String>,
     /// Which campaign had the request's name when this one was to begin, as long as it has not begun.
     name_taken_by: Option<CampaignId>,
     finished: Option<(FinishedOutcome, Timestamp)>,
@@ -158,6 +163,8 @@ impl State {
             unattended: None,
             gone_on: 0,
             abandoned: None,
+            asked: None,
+            not_stopped: BTreeMap::new(),
             name_taken_by: None,
             finished: None,
             rows_missing: BTreeSet::new(),

@@ -43,6 +43,7 @@ mod sent_late;
 mod side_by_side;
 mod silence;
 mod starting;
+mod stop_asked;
 mod stops;
 mod the_rest;
 mod the_rest_at_once;

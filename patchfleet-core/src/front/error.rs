@@ -109,6 +109,7 @@ fn of_driving(error: &DriveError) -> Remedy {
             | E::Unsought { .. },
             _,
         ) => Remedy::TryLater,
+        (E::RunsOn { .. }, _) => Remedy::Change,
         _ => Remedy::Look,
     }
 }

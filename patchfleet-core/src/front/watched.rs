@@ -220,6 +220,16 @@ impl Automation for Watched {
     fn stop(&self, id: &ExecutionId, kind: StopType) -> BoxFuture<'_, PortResult<()>> {
         self.call(Tried::Stop, "", self.ports.automation.stop(id, kind))
     }
+
+    fn stop_child(
+        &self,
+        location: &Location,
+        id: &ExecutionId,
+        kind: StopType,
+    ) -> BoxFuture<'_, PortResult<()>> {
+        let stopped = self.ports.automation.stop_child(location, id, kind);
+        self.call(Tried::StopBelow, location, stopped)
+    }
 }
 
 impl Commands for Watched {
@@ -251,6 +261,11 @@ impl Commands for Watched {
     ) -> BoxFuture<'_, PortResult<String>> {
         let output = self.ports.commands.output(location, id, node, plugin);
         self.call(Tried::Results, location, output)
+    }
+
+    fn cancel(&self, location: &Location, id: &CommandId) -> BoxFuture<'_, PortResult<()>> {
+        let cancelled = self.ports.commands.cancel(location, id);
+        self.call(Tried::StopBelow, location, cancelled)
     }
 }
 

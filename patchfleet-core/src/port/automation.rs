@@ -69,6 +69,15 @@ pub trait Automation: Send + Sync {
     /// in its present state. AWS answers both with InvalidAutomationStatusUpdateException, documented as "the specified
     /// update status operation isn't valid". Read the execution to know which it is.
     fn stop(&self, id: &ExecutionId, kind: StopType) -> BoxFuture<'_, PortResult<()>>;
+
+    /// Stops an execution in a location (StopAutomationExecution there). Answers mean what they mean for
+    /// [`stop`](Self::stop). Only a person's stop of a campaign calls it.
+    fn stop_child(
+        &self,
+        location: &Location,
+        id: &ExecutionId,
+        kind: StopType,
+    ) -> BoxFuture<'_, PortResult<()>>;
 }
 
 /// How an execution is stopped (`StopType`).

@@ -39,6 +39,13 @@ pub trait Commands: Send + Sync {
         node: &NodeId,
         plugin: &str,
     ) -> BoxFuture<'_, PortResult<String>>;
+
+    /// Cancels a command on all of its nodes (CancelCommand). Only a person's stop of a campaign calls it.
+    ///
+    /// `Ok` means that AWS has taken the request. It is best effort (SSM API reference): a node that is at work may come
+    /// to its end. A command that is over already is no error. `NotFound` if there is no such command (yet). AWS says
+    /// InvalidCommandId then (recorded).
+    fn cancel(&self, location: &Location, id: &CommandId) -> BoxFuture<'_, PortResult<()>>;
 }
 
 /// A command.

@@ -1,7 +1,7 @@
 //! The report as a value. Its JSON is what `patchfleet run --output json` prints.
 
 use crate::campaign::NodeRows;
-use crate::campaign::{LocationState, StartState, State};
+use crate::campaign::{LocationState, StartState, State, StopAsked};
 use crate::census::NodeCounts;
 use crate::id::{AccountId, CampaignId, ExecutionId, Location, NodeId, Region, RequestName, UnitId};
 use crate::outcome::{FinishedOutcome, LocationOutcome};
@@ -28,6 +28,9 @@ pub struct Report {
     /// Why locations were never begun, if that is so of any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_out_because: Option<String>,
+    /// Who had it stopped, when and how, if somebody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop_asked: Option<StopAsked>,
     /// When its plan was written down.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,
@@ -59,7 +62,7 @@ pub enum ReportOutcome {
     /// Some node did not, or a location was skipped as unknown.
     Partial,
     /// Ended early: some location was not begun, because of a budget, the cutoff, a changed runbook or
-    /// somebody else's cancel.
+    /// somebody else's cancel. Or a person had it stopped.
     Halted,
     /// There was nothing to do.
     NothingToDo,
@@ -288,6 +291,7 @@ impl Report {
                 (finished, _) => finished.map(|(outcome, _)| outcome).into(),
             },
             left_out_because: state.left_out_because().map(|reason| reason.to_string()),
+            stop_asked: state.stop_asked().cloned(),
             started_at: Some(state.planned_at()),
             finished_at: state.finished().map(|(_, at)| at),
             unresolved: state

@@ -23,6 +23,14 @@ impl MemoryPorts {
         Ok(self.call(at, input).await?.automation_execution)
     }
 
+    async fn stop_at(&self, at: At, id: String, kind: StopType) -> PortResult<()> {
+        let input = StopAutomationExecution {
+            automation_execution_id: Some(id),
+            r#type: Some(kind.as_str().to_owned()),
+        };
+        self.call(at, input).await.map(drop)
+    }
+
     async fn executions(&self, at: At, input: DescribeAutomationExecutions) -> PortResult<Page<ExecutionId>> {
         let page = self.call(at, input).await?;
         let found = page.automation_execution_metadata_list.into_iter();
@@ -153,11 +161,16 @@ impl Automation for MemoryPorts {
     }
 
     fn stop(&self, id: &ExecutionId, kind: StopType) -> BoxFuture<'_, PortResult<()>> {
-        let input = StopAutomationExecution {
-            automation_execution_id: Some(id.to_string()),
-            r#type: Some(kind.as_str().to_owned()),
-        };
-        Box::pin(async { self.call(At::Central, input).await.map(drop) })
+        Box::pin(self.stop_at(At::Central, id.to_string(), kind))
+    }
+
+    fn stop_child(
+        &self,
+        location: &Location,
+        id: &ExecutionId,
+        kind: StopType,
+    ) -> BoxFuture<'_, PortResult<()>> {
+        Box::pin(self.stop_at(At::Location(location.clone()), id.to_string(), kind))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Commands, and what they did on each node.
 
 use super::{At, MemoryPorts, token, unreadable};
-use crate::api::{GetCommandInvocation, ListCommandInvocations, ListCommands, WireTime};
+use crate::api::{CancelCommand, GetCommandInvocation, ListCommandInvocations, ListCommands, WireTime};
 use patchfleet_core::{
     id::{CommandId, Location, NodeId},
     port::{
@@ -109,6 +109,15 @@ impl Commands for MemoryPorts {
             plugin_name: Some(plugin.to_owned()),
         };
         Box::pin(async { Ok(self.call(at, input).await?.standard_output_content) })
+    }
+
+    fn cancel(&self, location: &Location, id: &CommandId) -> BoxFuture<'_, PortResult<()>> {
+        let at = At::Location(location.clone());
+        let input = CancelCommand {
+            command_id: Some(id.to_string()),
+            instance_ids: None,
+        };
+        Box::pin(async { self.call(at, input).await.map(drop) })
     }
 }
 

@@ -26,17 +26,23 @@ impl Job<'_> {
     }
 
     /// Why the execution that the campaign has stopped, as far as it knows, did not reach the location.
-    fn stopped_in_words(&self) -> &'static str {
+    fn stopped_in_words(&self) -> String {
+        let why = match self.state.stop_asked() {
+            Some(asked) => asked.to_string(),
+            None => "too many others failed".to_owned(),
+        };
         let stop = self
             .state
             .units()
             .get(&self.unit)
             .and_then(|unit| unit.stop.as_ref());
         if stop.is_some_and(|stop| stop.standing == StopStanding::Intended) {
-            "the execution was stopped before it reached the location, by patchfleet as far as it can tell: it meant to \
-             stop it, as too many others failed, and has no answer to that"
+            format!(
+                "the execution was stopped before it reached the location, by patchfleet as far as it can tell: it meant \
+                 to stop it, as {why}, and has no answer to that"
+            )
         } else {
-            "patchfleet stopped the execution before it reached the location, as too many others failed"
+            format!("patchfleet stopped the execution before it reached the location, as {why}")
         }
     }
 
@@ -61,7 +67,7 @@ impl Job<'_> {
             matches!(status, ExecutionStatus::Pending | ExecutionStatus::Cancelled)
         };
         if self.may_be_stopped() && at.status.as_ref().is_none_or(is_idle) {
-            return Course::Unreached(O::NotStarted, self.stopped_in_words().to_owned());
+            return Course::Unreached(O::NotStarted, self.stopped_in_words());
         }
         match at.status.as_ref().filter(|status| status.is_terminal()) {
             Some(status) if ended_well(status) => Course::Unnamed(

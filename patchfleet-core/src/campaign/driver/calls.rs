@@ -1,5 +1,6 @@
 //! Making calls, each with all that it needs, so that the campaign goes on while it has no answer.
 
+use super::stop_below::StoppedBelow;
 use super::trouble::tried;
 use super::{Drive, Driver, begun_before};
 use crate::campaign::collect::{Collected, Found, Job};
@@ -40,6 +41,8 @@ pub(super) enum Answer {
     Sought(UnitId, u32, Timestamp, PortResult<Option<ExecutionId>>),
     Observed(UnitId, PortResult<Observed>),
     Stopped(UnitId, StopType, PortResult<()>),
+    /// The unit, which attempt, where, and what came of stopping what runs there.
+    StoppedBelow(UnitId, u32, Location, StoppedBelow),
     /// With the execution that was looked at.
     Seen(UnitId, Location, ExecutionId, Below),
     /// With who is selected there, if that is known though the results are not.
@@ -183,6 +186,10 @@ impl<'d> Drive<'d> {
                 let made = self.look_below(unit, &location);
                 (Task::Location(LocationTask::Look(unit, location)), made)
             }
+            Call::StopBelow(unit, location) => {
+                let made = self.stop_below(unit, &location);
+                (Task::StopBelow((unit, location)), made)
+            }
             Call::Collect(unit, location) => {
                 let made = self.collect(unit, &location);
                 (Task::Location(LocationTask::Collect(unit, location)), made)
@@ -207,6 +214,11 @@ impl<'d> Drive<'d> {
                 self.memory.location_tasks.begin(task);
                 self.calls.push(made);
             }
+            (Task::StopBelow(place), Some(made)) => {
+                self.memory.stops_below.begin(place);
+                self.calls.push(made);
+            }
+            (Task::StopBelow(place), None) => self.memory.stops_below.clear(&place),
             (Task::Unit(task), None) => self.memory.unit_tasks.clear(&task),
             (Task::Location(task), None) => self.memory.location_tasks.clear(&task),
         }
@@ -340,6 +352,7 @@ fn sent_until(intent: &Intent, writer: WriterId) -> Option<Timestamp> {
 enum Task {
     Unit(UnitTask),
     Location(LocationTask),
+    StopBelow((UnitId, Location)),
 }
 
 /// Why the caller cannot read the unit's execution, if that is for want of credentials. Tells

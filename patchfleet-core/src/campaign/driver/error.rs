@@ -54,6 +54,21 @@ pub enum DriveError {
     /// Nothing is sent again.
     #[error(transparent)]
     NotSentAgain(Refusal),
+    /// There is nothing to stop.
+    #[error(transparent)]
+    NotStopped(Refusal),
+    /// A person has the campaign stopped, and nothing of it runs any more but this: AWS does not let anybody stop it. The
+    /// campaign stays open. Whoever drives it follows that to its end.
+    #[error(
+        "campaign {campaign} stays open, as AWS does not let patchfleet stop all of it: {}",
+        what.join("; ")
+    )]
+    RunsOn {
+        /// The campaign.
+        campaign: CampaignId,
+        /// What runs on, each with AWS's words.
+        what: Vec<String>,
+    },
     /// The campaign is not closed.
     #[error(transparent)]
     NotAbandoned(Refusal),
@@ -192,11 +207,15 @@ impl DriveError {
     }
 
     /// The refusal that the error is, if nothing was started because another campaign of the
-    /// request is open or may be, the plan may not be kept, or there is nothing to go on with, to send again, or to
-    /// close.
+    /// request is open or may be, the plan may not be kept, or there is nothing to go on with, to send again, to stop,
+    /// or to close.
     #[must_use]
     pub fn refusal(&self) -> Option<Refusal> {
-        if let Self::Presigned(refusal) | Self::NotSentAgain(refusal) | Self::NotAbandoned(refusal) = self {
+        if let Self::Presigned(refusal)
+        | Self::NotSentAgain(refusal)
+        | Self::NotStopped(refusal)
+        | Self::NotAbandoned(refusal) = self
+        {
             return Some(refusal.clone());
         }
         if let Self::NothingToGoOn {
@@ -258,6 +277,11 @@ fn in_words(hold: &Hold) -> String {
 /// The words for why a campaign does not go on.
 fn why_nothing(kept: Option<&StopReason>) -> String {
     match kept {
+        Some(StopReason::Asked(asked)) => {
+            format!(
+                "{asked}, and it is closed for good; a new run of the request patches what is still missing"
+            )
+        }
         Some(kept) => {
             format!("what had not been begun when something was cancelled may not begin now: {kept}")
         }

@@ -89,6 +89,9 @@ impl Drive<'_> {
             Answer::Stopped(unit, kind, stopped) => {
                 facts.extend(self.learn_stopped(unit, kind, stopped, now)?);
             }
+            Answer::StoppedBelow(unit, attempt, location, came) => {
+                facts.extend(self.learn_stopped_below(unit, attempt, location, came));
+            }
             Answer::Observed(unit, observed) => facts.extend(self.learn_observed(unit, observed, now)?),
             Answer::Seen(unit, location, execution, below) => {
                 let look = LocationTask::Look(unit, location.clone());
@@ -149,6 +152,8 @@ impl Drive<'_> {
         };
         asked.stop_failures.add(kind);
         asked.stop_at = Some(later(now, asked.stop_failures.backoff()));
+        self.memory.stop_all_below(&self.state, unit, now);
+        let asked = self.memory.unit(unit);
         if kind == PortErrorKind::NotRunning {
             // It is over, most often. It may have been stopped by a stop whose answer was lost, or by that of another
             // driver, who says so only when AWS has answered.
@@ -242,6 +247,7 @@ impl Drive<'_> {
                 asked.parent = Some(observed.parent.clone());
                 if observed.parent.status.is_terminal() {
                     self.memory.collect_all(&self.state, unit, now);
+                    self.memory.stop_all_below(&self.state, unit, now);
                 } else {
                     let next = later(now, self.until_next_look(unit, is_ending, now));
                     self.memory.unit_tasks.set(&task, next);
@@ -313,7 +319,7 @@ impl Drive<'_> {
             Some(StartState::Started { at, .. }) => now.duration_since(*at),
             _ => SignedDuration::ZERO,
         };
-        let is_stopped = unit.is_some_and(|unit| unit.stop.is_some());
+        let is_stopped = unit.is_some_and(|unit| unit.stop.is_some()) || self.state.stop_mode().is_some();
         let interval = if is_ending || is_stopped || self.state.hangs_on_looks() {
             poll_interval(age)
         } else {
@@ -371,6 +377,9 @@ impl Drive<'_> {
         let mut facts = vec![];
         if let (Basis::Started { attempt, .. }, Ok(Collected::Lagging(..))) = (basis, &collected) {
             facts.push(Fact::CommandEnded(unit, attempt, location.clone()));
+        }
+        if let Ok(Collected::Running { .. }) = &collected {
+            self.stop_what_runs(unit, &location, now);
         }
         if let (Basis::Started { attempt, .. }, Ok(Collected::Running { cancelled: true })) =
             (basis, &collected)

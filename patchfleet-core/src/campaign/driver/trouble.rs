@@ -36,6 +36,7 @@ enum Task {
     Unseen(UnitId),
     Unit(UnitTask),
     Location(LocationTask),
+    StopBelow((UnitId, Location)),
 }
 
 /// A unit, as notices name it.
@@ -51,6 +52,7 @@ pub(super) fn tried(call: &Call) -> (Tried, String) {
         Call::Find(unit) | Call::Seek(unit) => (Tried::LookUp, of_unit(*unit)),
         Call::Stop(unit, _) => (Tried::Stop, of_unit(*unit)),
         Call::Observe(unit) => (Tried::Execution, of_unit(*unit)),
+        Call::StopBelow(_, location) => (Tried::StopBelow, location.to_string()),
         Call::Look(_, location) => (Tried::Location, location.to_string()),
         Call::Collect(_, location) => (Tried::Results, location.to_string()),
     }
@@ -107,6 +109,11 @@ pub(super) fn told_of(answer: &Answer) -> Told {
                 _ => failed(Task::Unit(UnitTask::Stop(*unit)), error),
             });
             (Call::Stop(*unit, *kind), of(came))
+        }
+        Answer::StoppedBelow(unit, _, location, came) => {
+            let task = || Task::StopBelow((*unit, location.clone()));
+            let failed = came.failed.as_ref().map(|error| failed(task(), error));
+            (Call::StopBelow(*unit, location.clone()), of(failed))
         }
         Answer::Observed(unit, observed) => {
             let came = observed.as_ref().err();
@@ -187,6 +194,13 @@ impl Drive<'_> {
                     asked.and_then(|asked| until(&asked.failures)),
                 )
             }
+            Task::StopBelow(place) => {
+                let asked = self.memory.of_location(place.0, &place.1);
+                (
+                    self.memory.stops_below.when(place),
+                    asked.and_then(|asked| until(&asked.stop_failures)),
+                )
+            }
             Task::Unit(task) => {
                 let (UnitTask::Start(unit) | UnitTask::Observe(unit) | UnitTask::Stop(unit)) = task;
                 let Some(asked) = self.memory.of_unit(*unit) else {
@@ -247,6 +261,9 @@ impl Drive<'_> {
                         .iter()
                         .for_each(|what| notices.given_up(*what, &subject, now));
                 }
+                Event::NotStoppedBelow { location, .. } => {
+                    notices.given_up(Tried::StopBelow, &location.to_string(), now);
+                }
                 Event::StopRefused { unit, .. } => notices.given_up(Tried::Stop, &of_unit(*unit), now),
                 Event::UnitEnded { unit, .. } => {
                     let subject = of_unit(*unit);
@@ -266,7 +283,7 @@ impl Drive<'_> {
 
     fn tell_settled(&self, location: &Location, now: Timestamp) {
         let subject = location.to_string();
-        for what in [Tried::Results, Tried::Location] {
+        for what in [Tried::Results, Tried::Location, Tried::StopBelow] {
             self.driver.notices.given_up(what, &subject, now);
         }
     }

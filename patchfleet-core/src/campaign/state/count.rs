@@ -108,10 +108,11 @@ impl State {
                 location: Some(location),
             }
             | Event::LocationSettled { unit, location, .. }
+            | Event::NotStoppedBelow { unit, location, .. }
             | Event::RowsMissing { unit, location, .. }
             | Event::Recollected { unit, location, .. } => About::Location(*unit, location),
             Event::LeftOut { units } => About::Units(units),
-            Event::GoneOn { .. } => About::Everything,
+            Event::GoneOn { .. } | Event::StopAsked { .. } => About::Everything,
         }
     }
 
@@ -235,7 +236,7 @@ impl State {
             at_once: self.at_once(id),
             locations: u32::try_from(unit.locations.len()).unwrap_or(u32::MAX),
             is_ending: is_started && unit.ended.is_none() && unit.has_settled(),
-            could_be_stopped: unit.could_be_stopped(),
+            could_be_stopped: unit.could_be_stopped(self.stop_mode()),
             stops: match unit.start {
                 StartState::Refused { .. } => true,
                 StartState::Started { .. } => self.broke_off(id, unit),

@@ -3,7 +3,7 @@
 use super::State;
 use crate::campaign::ledger::Ledger;
 use crate::id::{Location, UnitId};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl State {
     /// The state without the locations that a location of a unit has nothing to do with. Of the unit it has that
@@ -54,6 +54,8 @@ impl State {
             unattended: self.unattended,
             gone_on: self.gone_on,
             abandoned: self.abandoned.clone(),
+            asked: self.asked.clone(),
+            not_stopped: BTreeMap::new(),
             name_taken_by: self.name_taken_by,
             finished: self.finished,
             rows_missing: BTreeSet::new(),

@@ -81,6 +81,16 @@ impl State {
             Event::Abandoned { by } => {
                 self.abandoned.get_or_insert_with(|| by.clone());
             }
+            Event::StopAsked { by, mode } => self.ask_to_stop(by, *mode, record.at),
+            Event::NotStoppedBelow {
+                unit,
+                location,
+                detail,
+                ..
+            } => {
+                let place = (*unit, location.clone());
+                self.not_stopped.insert(place, detail.clone());
+            }
             Event::CancelledElsewhere { unit, location } => {
                 self.cancels.entry((*unit, location.clone())).or_insert(false);
             }

@@ -119,6 +119,13 @@ impl State {
                 let at = self.units.get(unit)?.locations.get(location)?;
                 self.lives_in_words(location, at)
             }
+            Event::StopAsked { .. } => self.stop_asked().map(ToString::to_string),
+            Event::NotStoppedBelow { location, detail, .. } => Some(format!(
+                "{location}: AWS does not let patchfleet stop what runs there, so it runs on: {detail}"
+            )),
+            Event::StopRefused { unit, detail, .. } if self.asked.is_some() => Some(format!(
+                "AWS does not let patchfleet stop the execution of unit {unit}, which may begin more: {detail}"
+            )),
             Event::StopRefused { unit, detail, .. } => Some(format!(
                 "more locations failed than the budget allows, and AWS does not stop the execution of unit {unit}, which \
                  goes on until its own limit ends it: {detail}"

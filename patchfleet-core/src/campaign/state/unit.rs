@@ -2,6 +2,7 @@
 
 use super::ASK_AGAIN_AFTER;
 use crate::budget::Seconds;
+use crate::campaign::StopMode;
 use crate::campaign::clocks::Placed;
 use crate::campaign::ledger::UnitCounts;
 use crate::id::{CommandId, ExecutionId, Location, NodeId, UnitId, WriterId};
@@ -142,9 +143,11 @@ impl Stop {
         !matches!(self.standing, StopStanding::Refused(..))
     }
 
-    /// The stop that is to be tried now, if one is.
-    pub(in crate::campaign) fn next(stop: Option<&Self>) -> Option<StopType> {
+    /// The stop that is to be tried now, if one is. `asked` is how a person has the campaign stopped.
+    pub(in crate::campaign) fn next(stop: Option<&Self>, asked: Option<StopMode>) -> Option<StopType> {
+        let cancels = asked == Some(StopMode::CancelCommands);
         match stop.map(|stop| (stop.kind, &stop.standing)) {
+            None | Some((StopType::Complete, _)) if cancels => Some(StopType::Cancel),
             None => Some(StopType::Complete),
             Some((kind, StopStanding::Intended)) => Some(kind),
             Some((StopType::Complete, StopStanding::InVain | StopStanding::Refused(..))) => {
@@ -320,10 +323,15 @@ impl UnitState {
         !self.is_begun() && (self.left_out || self.counts.settled > 0)
     }
 
-    /// Whether locations of it wait for their turn in an execution that runs and could still be stopped.
-    pub(in crate::campaign) fn could_be_stopped(&self) -> bool {
-        let is_started = matches!(self.start, StartState::Started { .. });
-        is_started && self.counts.waiting > 0 && Stop::next(self.stop.as_ref()).is_some()
+    /// Whether locations of it wait for their turn in an execution that runs and could still be stopped. A person who
+    /// has commands cancelled has every execution stopped that runs.
+    pub(in crate::campaign) fn could_be_stopped(&self, asked: Option<StopMode>) -> bool {
+        let runs = matches!(self.start, StartState::Started { .. }) && self.ended.is_none();
+        let concerns = match asked {
+            Some(StopMode::CancelCommands) => !self.has_settled(),
+            _ => self.counts.waiting > 0,
+        };
+        runs && concerns && Stop::next(self.stop.as_ref(), asked).is_some()
     }
 
     /// Whether what it did not begin may be the doing of the campaign's own stop.

@@ -2,6 +2,7 @@
 //! begun, and how the campaign ends.
 
 use super::{LocationState, StartState, State, UnitState};
+use crate::campaign::StopAsked;
 use crate::id::{Location, UnitId};
 use crate::outcome::{FinishedOutcome, LocationOutcome};
 use crate::port::ExecutionStatus;
@@ -39,6 +40,8 @@ pub enum StopReason {
         /// The last instant at which it may begin; `None` if the plan has no cutoff.
         until: Option<Timestamp>,
     },
+    /// A person had the campaign stopped.
+    Asked(StopAsked),
     /// A person closed the campaign, as AWS no longer knew what it had begun.
     Abandoned {
         /// Who.
@@ -104,6 +107,10 @@ impl fmt::Display for StopReason {
                     None => Ok(()),
                 }
             }
+            Self::Asked(asked) => write!(
+                f,
+                "{asked}; it is not gone on with, and a new run of the request patches what is still missing"
+            ),
             Self::Abandoned { by } => write!(
                 f,
                 "{by} closed the campaign, as AWS no longer knew what it had begun"
@@ -224,6 +231,7 @@ impl State {
     /// Whether no further unit is begun, at an instant that is not before the last record.
     pub(in crate::campaign) fn is_stopped(&self, now: Timestamp) -> bool {
         self.abandoned.is_some()
+            || self.asked.is_some()
             || self.runbook.is_some()
             || self.cancelled_elsewhere().is_some()
             || self.has_used_up_its_budget()
@@ -237,6 +245,9 @@ impl State {
     pub(in crate::campaign) fn stop_reason_at(&self, now: Timestamp) -> Option<StopReason> {
         if let Some(by) = &self.abandoned {
             return Some(StopReason::Abandoned { by: by.clone() });
+        }
+        if let Some(asked) = &self.asked {
+            return Some(StopReason::Asked(asked.clone()));
         }
         if let Some((change, detail)) = &self.runbook {
             return Some(StopReason::RunbookChanged {
@@ -262,6 +273,9 @@ impl State {
 
     /// Why nothing more is begun, although something is left and a person says that the campaign goes on.
     pub(in crate::campaign) fn keeps_the_rest(&self, now: Timestamp) -> Option<StopReason> {
+        if let Some(asked) = &self.asked {
+            return Some(StopReason::Asked(asked.clone()));
+        }
         let left = !self.cancels.is_empty() && self.is_something_unbegun();
         left.then(|| self.reason_beside_cancels(now)).flatten()
     }
@@ -359,6 +373,7 @@ impl State {
             });
         }
         let left_out = self.abandoned.is_some()
+            || self.asked.is_some()
             || self.runbook.is_some()
             || self.cancelled_elsewhere().is_some()
             || !self.ledger.late.is_empty()
@@ -391,7 +406,7 @@ impl State {
 
     /// How the campaign ends, once every unit is over.
     ///
-    /// Halted, if a command lived past the cutoff, if somebody else cancelled something and no person has said to
+    /// Halted, if a person had it stopped, if a command lived past the cutoff, if somebody else cancelled something and no person has said to
     /// go on, if something is left of an execution that was cancelled, if a start was withheld because the runbook
     /// had changed, or if a location was not begun because too many had failed, in its unit (AWS stopped) or before
     /// it, or because the cutoff had come, or because nobody had driven the campaign for long. Otherwise Succeeded,
@@ -416,6 +431,7 @@ impl State {
         }
         // A changed runbook is recorded only where a start was withheld.
         if self.abandoned.is_some()
+            || self.asked.is_some()
             || self.runbook.is_some()
             || self.cancelled_elsewhere().is_some()
             || !self.rest().is_empty()

@@ -90,6 +90,7 @@ fn is_stopped(state: &State) -> bool {
         || !state.stopped_units().is_empty()
         || state.was_left_alone()
         || state.is_abandoned()
+        || state.stop_asked().is_some()
         || state.runbook_has_changed()
 }
 

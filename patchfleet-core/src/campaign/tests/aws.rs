@@ -132,6 +132,13 @@ pub(crate) enum TakesStops {
     NotRunning,
 }
 
+/// What was stopped below an execution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Below {
+    Child(StopType),
+    Command,
+}
+
 pub(crate) struct FakeAws {
     pub(crate) chaos: Arc<Chaos>,
     pub(crate) clock: Arc<FakeClock>,
@@ -170,6 +177,10 @@ pub(crate) struct FakeAws {
     pub(crate) stops: Mutex<Vec<(ExecutionId, StopType)>>,
     /// What becomes of a stop.
     pub(crate) takes_stops: Mutex<TakesStops>,
+    /// What was stopped in each location, and when.
+    pub(crate) stops_below: Mutex<Vec<(Location, Below, Timestamp)>>,
+    /// What becomes of such a stop.
+    pub(crate) takes_stops_below: Mutex<TakesStops>,
     /// Where an execution is listed that its parent never reached, by its steps.
     pub(crate) turns_up: Mutex<BTreeSet<Location>>,
     /// Where a hook is sent before the command that patches, and how it ended. One that was cancelled fails its

@@ -52,7 +52,7 @@ impl Automation for Late {
         .boxed()
     }
 
-    automation_within!(aws: start find steps child children stop);
+    automation_within!(aws: start find steps child children stop stop_child);
 }
 
 /// Two units in two accounts that name their nodes. A node of the first one is stopped, so Run Command refuses its

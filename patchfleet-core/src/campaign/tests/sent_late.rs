@@ -60,7 +60,7 @@ impl Automation for AtOnce {
         .boxed()
     }
 
-    automation_within!(aws: execution steps child children stop);
+    automation_within!(aws: execution steps child children stop stop_child);
 }
 
 /// An AWS that shows a tag after a minute and remembers no client token.

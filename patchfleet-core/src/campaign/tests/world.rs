@@ -165,6 +165,8 @@ impl World {
             looks: Mutex::default(),
             stops: Mutex::default(),
             takes_stops: Mutex::default(),
+            stops_below: Mutex::default(),
+            takes_stops_below: Mutex::default(),
             counts_late: Mutex::default(),
             still_listed: Mutex::default(),
             copies: Mutex::default(),

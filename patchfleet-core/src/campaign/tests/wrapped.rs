@@ -103,5 +103,15 @@ macro_rules! automation_within {
             self.$field.stop(id, kind)
         }
     };
+    (@ stop_child $field:ident) => {
+        fn stop_child(
+            &self,
+            location: &$crate::id::Location,
+            id: &$crate::id::ExecutionId,
+            kind: $crate::port::StopType,
+        ) -> $crate::port::BoxFuture<'_, $crate::port::PortResult<()>> {
+            self.$field.stop_child(location, id, kind)
+        }
+    };
 }
 pub(super) use automation_within;

@@ -206,7 +206,8 @@ impl Automation for FakeAws {
                     .iter()
                     .find(|e| id == id_of(&format!("child/{}/{location}", e.id)))
                     .unwrap();
-                if self.is_cancelled_in(&owner.id, &location) {
+                // One that began at the instant at which its parent was cancelled was never there, afterwards.
+                if self.is_cancelled_in(&owner.id, &location) || slot.begins.is_none() {
                     return Ok(ChildView {
                         status: ExecutionStatus::Cancelled,
                         commands: vec![],
@@ -244,6 +245,41 @@ impl Automation for FakeAws {
                 })
             }),
         )
+    }
+
+    fn stop_child(
+        &self,
+        location: &Location,
+        id: &ExecutionId,
+        kind: StopType,
+    ) -> BoxFuture<'_, PortResult<()>> {
+        let (location, id) = (location.clone(), id.clone());
+        self.call(move || {
+            let slot = self.slot_of("child", &location, id.as_str())?;
+            let stop = (location.clone(), Below::Child(kind), self.now());
+            self.stops_below.lock().unwrap().push(stop);
+            match *self.takes_stops_below.lock().unwrap() {
+                TakesStops::Denied => {
+                    let denied = PortError::new(PortErrorKind::Denied, "no stop here");
+                    return Err(denied.with_words("AccessDeniedException: no ssm:StopAutomationExecution"));
+                }
+                TakesStops::NotRunning => {
+                    return Err(PortError::new(PortErrorKind::NotRunning, "it is over"));
+                }
+                _ => {}
+            }
+            if slot.ends <= self.now() {
+                return Err(PortError::new(PortErrorKind::NotRunning, "it is over"));
+            }
+            if kind == StopType::Cancel {
+                let owner = self.owner_of("child", &location, id.as_str());
+                self.cancelled_in
+                    .lock()
+                    .unwrap()
+                    .insert((owner, location.clone()));
+            }
+            Ok(())
+        })
     }
 
     fn stop(&self, id: &ExecutionId, kind: StopType) -> BoxFuture<'_, PortResult<()>> {

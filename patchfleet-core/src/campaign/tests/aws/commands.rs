@@ -12,7 +12,7 @@ impl Commands for FakeAws {
                 return Ok(CommandView {
                     status: status.into(),
                     details: status.to_owned(),
-                    requested_at: slot.begins.unwrap() + SENDS,
+                    requested_at: slot.begins.unwrap_or(slot.ends) + SENDS,
                     expires_at: None,
                     counts: CommandCounts {
                         targets: 1,
@@ -48,7 +48,7 @@ impl Commands for FakeAws {
             Ok(CommandView {
                 status: status.into(),
                 details: details.to_owned(),
-                requested_at: slot.begins.unwrap() + self.waits() + SENDS,
+                requested_at: slot.begins.unwrap_or(slot.ends) + self.waits() + SENDS,
                 expires_at: Some(slot.ends + *self.expires_late.lock().unwrap()),
                 counts: CommandCounts {
                     targets,
@@ -100,6 +100,20 @@ impl Commands for FakeAws {
         self.call(move || {
             let mut targets = self.targets(&location, &id).into_iter();
             Ok(targets.find(|one| one.id == node).unwrap().printed)
+        })
+    }
+
+    fn cancel(&self, location: &Location, id: &CommandId) -> BoxFuture<'_, PortResult<()>> {
+        let (location, id) = (location.clone(), id.clone());
+        self.call(move || {
+            self.slot_of("command", &location, id.as_str())?;
+            let stop = (location.clone(), Below::Command, self.now());
+            self.stops_below.lock().unwrap().push(stop);
+            if *self.takes_stops_below.lock().unwrap() == TakesStops::Denied {
+                let denied = PortError::new(PortErrorKind::Denied, "no cancel here");
+                return Err(denied.with_words("AccessDeniedException: no ssm:CancelCommand"));
+            }
+            Ok(())
         })
     }
 }

@@ -95,6 +95,14 @@ impl FakeAws {
         slots
     }
 
+    /// The execution that began this in a location.
+    pub(super) fn owner_of(&self, kind: &str, location: &Location, id: &str) -> ExecutionId {
+        let executions = self.executions.lock().unwrap();
+        let begun =
+            |one: &&Execution| id == id_of::<ExecutionId>(&format!("{kind}/{}/{location}", one.id)).as_str();
+        executions.iter().find(begun).unwrap().id.clone()
+    }
+
     pub(super) fn slot_of(&self, kind: &str, location: &Location, id: &str) -> PortResult<Slot> {
         let executions = self.executions.lock().unwrap().clone();
         let owner = executions

@@ -1,7 +1,7 @@
 //! The campaign of the stored log: everything happens that may happen.
 
 use super::super::world::*;
-use crate::campaign::{Chain, Event, LogKey, RECORD_FORMAT, Record, Replacement, TurnedUp};
+use crate::campaign::{Chain, Event, LogKey, RECORD_FORMAT, Record, Replacement, StopMode, TurnedUp};
 use crate::id::{ExecutionId, Location, UnitId, WriterId};
 use crate::outcome::{FinishedOutcome, LocationOutcome, NodeOutcome, Tally};
 use crate::port::{CommandCounts, ExecutionStatus, PortErrorKind, StopType};
@@ -377,8 +377,19 @@ pub(super) fn whole() -> Writing {
         location,
         detail: "no space is left on the device".to_owned(),
     }]);
-    let by = "someone".to_owned();
-    log.append(vec![Event::Abandoned { by }]);
+
+    // A person has it stopped, and AWS does not let that reach a location.
+    let by = || "someone".to_owned();
+    for mode in [StopMode::LetCommandsRun, StopMode::CancelCommands] {
+        log.append(vec![Event::StopAsked { by: by(), mode }]);
+    }
+    log.append(vec![Event::NotStoppedBelow {
+        unit: unit(6),
+        location: log.location(6),
+        kind: PortErrorKind::Denied,
+        detail: "AccessDeniedException: no".to_owned(),
+    }]);
+    log.append(vec![Event::Abandoned { by: by() }]);
     log.append(vec![Event::Finished {
         outcome: FinishedOutcome::Halted,
     }]);

@@ -1,0 +1,48 @@
+//! That a person has a campaign stopped.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// What becomes of what runs when a person has a campaign stopped. Nothing more is begun in either case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum StopMode {
+    /// Executions go no further. A location whose command was sent comes to its end; one that has sent none is stopped.
+    LetCommandsRun,
+    /// Executions, those in the locations, and their commands are cancelled. A node that is at work may come to its end,
+    /// because AWS cancels as well as it can.
+    CancelCommands,
+}
+
+/// Who had a campaign stopped, when and how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct StopAsked {
+    /// Who said so first.
+    pub by: String,
+    /// When, by the clock of whoever wrote it down.
+    pub at: Timestamp,
+    /// What becomes of what runs.
+    pub mode: StopMode,
+}
+
+impl StopAsked {
+    pub(in crate::campaign) fn new(by: &str, at: Timestamp, mode: StopMode) -> Self {
+        let by = by.to_owned();
+        Self { by, at, mode }
+    }
+}
+
+/// Who had it stopped and when, as in "NAME had the campaign stopped at TIME".
+impl fmt::Display for StopAsked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { by, at, mode } = self;
+        write!(f, "{by} had the campaign stopped at {at:.0}")?;
+        match mode {
+            StopMode::LetCommandsRun => f.write_str(", and let the commands run on that had been sent"),
+            StopMode::CancelCommands => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! A person's stop: what it asks for, and what AWS does not let it do.
+
+use super::{LocationState, StartState, State, StopStanding, UnitState, ended_well};
+use crate::campaign::{StopAsked, StopMode};
+use crate::id::{Location, UnitId};
+use crate::port::StopType;
+use jiff::Timestamp;
+
+impl State {
+    /// Who had the campaign stopped, when and how, if somebody did.
+    #[must_use]
+    pub fn stop_asked(&self) -> Option<&StopAsked> {
+        self.asked.as_ref()
+    }
+
+    /// How a person has the campaign stopped.
+    pub(in crate::campaign) fn stop_mode(&self) -> Option<StopMode> {
+        self.asked.as_ref().map(|asked| asked.mode)
+    }
+
+    /// Takes in that a person has it stopped. What AWS refused before is tried once more.
+    pub(super) fn ask_to_stop(&mut self, by: &str, mode: StopMode, at: Timestamp) {
+        if self.finished.is_some() {
+            return;
+        }
+        let asked = self.asked.get_or_insert_with(|| StopAsked::new(by, at, mode));
+        asked.mode = asked.mode.max(mode);
+        self.not_stopped.clear();
+        for unit in self.units.values_mut() {
+            if let Some(stop) = &unit.stop
+                && matches!(stop.standing, StopStanding::Refused(..))
+            {
+                unit.stop = None;
+            }
+        }
+    }
+
+    /// Whether AWS has refused something of a person's stop since that was last asked for.
+    pub(in crate::campaign) fn has_refused_stops(&self) -> bool {
+        let refused = |unit: &UnitState| {
+            let stop = unit.stop.as_ref();
+            stop.is_some_and(|stop| matches!(stop.standing, StopStanding::Refused(..)))
+        };
+        !self.not_stopped.is_empty() || self.units.values().any(refused)
+    }
+
+    /// Whether what runs in the locations of a unit may be stopped by now. A location that is stopped while its
+    /// execution goes on would only have that begin the next one, so the execution comes first.
+    pub(in crate::campaign) fn may_stop_below(&self, id: UnitId) -> bool {
+        let Some(unit) = self.units.get(&id) else {
+            return false;
+        };
+        let by = |stop: &super::Stop| {
+            let is_late = stop.standing != StopStanding::Intended;
+            is_late && (stop.kind == StopType::Cancel || self.stop_mode() == Some(StopMode::LetCommandsRun))
+        };
+        unit.counts.waiting == 0 || unit.stop.as_ref().is_some_and(by)
+    }
+
+    /// Whether something may run in a location that a person's stop has to reach.
+    pub(in crate::campaign) fn is_to_be_stopped(
+        &self,
+        unit: UnitId,
+        location: &Location,
+        at: &LocationState,
+    ) -> bool {
+        let is_over = at.status.as_ref().is_some_and(ended_well);
+        let is_begun = at.child.is_some() || !at.is_waiting();
+        self.asked.is_some()
+            && at.settled.is_none()
+            && is_begun
+            && !is_over
+            && !self.is_beyond_reach(unit, location)
+    }
+
+    /// Whether AWS does not let a person's stop reach what runs in a location.
+    pub(in crate::campaign) fn is_beyond_reach(&self, unit: UnitId, location: &Location) -> bool {
+        !self.not_stopped.is_empty() && self.not_stopped.contains_key(&(unit, location.clone()))
+    }
+
+    /// What runs on although a person has the campaign stopped, each in a sentence, if nothing else of it does: AWS does
+    /// not let anybody stop it. Empty as long as something else is left to be stopped or read.
+    pub(in crate::campaign) fn runs_on(&self) -> Vec<String> {
+        let nothing_refused = self.not_stopped.is_empty();
+        let is_busy = self.intended().next().is_some() || self.going_on().next().is_some();
+        if self.asked.is_none() || self.finished.is_some() || nothing_refused || is_busy {
+            return vec![];
+        }
+        for (id, unit) in &self.units {
+            let is_started = matches!(unit.start, StartState::Started { .. });
+            let mut left = unit.locations.iter().filter(|(_, at)| at.settled.is_none());
+            let left = left.any(|(at, state)| {
+                !self.is_beyond_reach(*id, at)
+                    && !(is_started && unit.counts.waiting > 0 && state.is_waiting())
+            });
+            if left && !unit.is_unresolved() {
+                return vec![];
+            }
+        }
+        let below = self.not_stopped.iter().filter(|((unit, location), _)| {
+            let at = self.units.get(unit).and_then(|unit| unit.locations.get(location));
+            at.is_some_and(|at| at.settled.is_none())
+        });
+        below
+            .map(|((_, location), detail)| format!("what runs in {location} may not be stopped: {detail}"))
+            .collect()
+    }
+}
