@@ -102,8 +102,10 @@ impl Automation for Aws {
             let operation = Operation::StopAutomationExecution;
             let (call, ssm) = self.clients.central_ssm(operation).await?;
             let request = ssm.stop_automation_execution();
-            let request = request.automation_execution_id(id.as_str());
-            send!(call, request.r#type(stop_type(kind))).await?;
+            let request = request
+                .automation_execution_id(id.as_str())
+                .r#type(stop_type(kind));
+            send!(call, request).await?;
             Ok(())
         })
     }
@@ -119,8 +121,10 @@ impl Automation for Aws {
             let operation = Operation::StopAutomationExecution;
             let (call, ssm) = self.clients.ssm(operation, &location).await?;
             let request = ssm.stop_automation_execution();
-            let request = request.automation_execution_id(id.as_str());
-            send!(call, request.r#type(stop_type(kind))).await?;
+            let request = request
+                .automation_execution_id(id.as_str())
+                .r#type(stop_type(kind));
+            send!(call, request).await?;
             Ok(())
         })
     }

@@ -67,6 +67,14 @@ pub struct CampaignList {
     pub damaged: Vec<DamagedLog>,
 }
 
+impl CampaignList {
+    /// The campaigns that are open, the newest first: what may be resumed or stopped. What is damaged may be open too.
+    pub fn open(&self) -> impl Iterator<Item = &CampaignSummary> {
+        let is_open = |one: &&CampaignSummary| one.finished.is_none() && one.name_taken_by.is_none();
+        self.campaigns.iter().filter(is_open)
+    }
+}
+
 /// Every campaign of a store, the newest first, and every damage in it. A store without a log has none.
 ///
 /// It reads every log from its beginning. What may still be done with a campaign is said as of `now`.

@@ -1,7 +1,7 @@
 //! From a request to a campaign that is under way.
 
 use super::{Campaign, CampaignError, watched};
-use crate::campaign::{DriveError, Driver, Notices, Observer, State, Store};
+use crate::campaign::{DriveError, Driver, Notices, Observer, State, StopMode, Store};
 use crate::id::{CampaignId, WriterId};
 use crate::plan::{Plan, Planning, require_central};
 use crate::port::Ports;
@@ -129,6 +129,64 @@ impl Campaigns {
     pub async fn resume(&self, state: &State) -> Result<Campaign, CampaignError> {
         require_central(self.watched().directory.as_ref(), state.plan()).await?;
         Ok(self.campaign(state.campaign()))
+    }
+
+    /// Has a campaign stopped, for good, and reports it. `state` is what the store says of it ([`Store::load`];
+    /// [`CampaignList::open`](crate::campaign::CampaignList::open) lists those that can be stopped).
+    ///
+    /// First its log says so, with the caller's name. From then on no process begins anything of it. What was begun is
+    /// stopped by this process and by every other one that follows the campaign, so it does not matter which of them
+    /// lives on: its executions, what these began in each location, and the commands there as `mode` says. A process
+    /// that runs sees it when it next looks at the log: before each start, and at each of its polls. What became of every
+    /// node is collected. The report's [exit code](Report::exit_code) is 5, and the request's name is free.
+    ///
+    /// A node that is at work may come to its end. Nothing takes a patch back.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/one_node.rs"));
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> { wait(async {
+    /// use patchfleet_core::Campaigns;
+    /// use patchfleet_core::campaign::{StopMode, Store};
+    /// # use patchfleet_core::{id::{CampaignId, WriterId}, plan::Planning, request::{Format, PatchRequest}};
+    /// # let request = br#"{"name": "weekly", "targets": {"resource_group": "Web", "regions": ["us-east-1"]}}"#;
+    /// # let request = PatchRequest::parse(request, Format::Json)?;
+    /// # let (ports, store, id) = (one_node(), Store::in_memory(), uuid::Uuid::from_u128(1));
+    /// let campaigns = Campaigns::new(ports, store, WriterId::from_uuid(id));
+    /// # let planned = campaigns.plan(&request, &Planning::default()).await?;
+    /// # planned.begin(CampaignId::from_uuid(id)).await?;
+    /// # let now = jiff::Timestamp::now();
+    /// // The only campaign that is open, whoever drives it.
+    /// let list = campaigns.store().campaigns(now).await?;
+    /// let open: Vec<_> = list.open().map(|campaign| campaign.campaign).collect();
+    /// let [campaign] = open[..] else { panic!("name one of {open:?}") };
+    /// let state = campaigns.store().load(campaign).await?.expect("it was listed just now");
+    /// let report = campaigns.stop(&state, StopMode::CancelCommands).await?;
+    /// assert_eq!(report.exit_code(), 5);
+    /// # Ok(()) }) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`CampaignError::Refused`] if it is over and was not stopped before, or if the ports are not in the account and
+    /// Region that it was planned from. Then its log says that it is stopped all the same, and whoever drives it does
+    /// so. [`CampaignError::Driving`] with [`DriveError::RunsOn`] if AWS does not let anybody stop some of it, with
+    /// [`DriveError::Unresolved`] if nobody knows whether a start took effect: the campaign stays open.
+    /// [`CampaignError::Asking`] if AWS does not answer. Call it again to go on.
+    pub async fn stop(&self, state: &State, mode: StopMode) -> Result<Report, CampaignError> {
+        let campaign = state.campaign();
+        let directory = self.watched().directory;
+        let by = match directory.caller().await {
+            Ok(caller) => caller.arn,
+            // The log says so whoever it is. AWS is asked again below.
+            Err(_) => "somebody whose name AWS did not give".to_owned(),
+        };
+        self.driver.say_stop(campaign, mode, &by).await?;
+        require_central(directory.as_ref(), state.plan()).await?;
+        let stopped = self.driver.stop(campaign, mode, &by).await?;
+        Ok(self
+            .watched_store()
+            .report(&stopped, self.ports.clock.now())
+            .await?)
     }
 
     /// Where the campaigns are remembered. Its calls are not watched ([`Store::watched`]).

@@ -17,9 +17,9 @@ pub(crate) struct Cli {
 const EXIT_CODES: &str = "\
 Exit codes: 0 every targeted node reached its goal, or nothing to do; 1 unexpected error; 2 bad usage or invalid \
 request; 3 refused before anything was started; 4 finished, but some nodes did not reach their goal, or locations \
-were skipped as unknown, or the campaign stays open, as nobody knows whether a start took effect; 5 halted by a \
-budget, the cutoff (also if a command lived past it), a changed runbook or somebody else's cancel, or closed by \
-`patchfleet abandon`; 130 interrupted by Ctrl-C (the campaign stays open).
+were skipped as unknown, or the campaign stays open, as nobody knows whether a start took effect, or as AWS does not \
+let patchfleet stop all of it; 5 halted by a budget, the cutoff (also if a command lived past it), a changed runbook or \
+somebody else's cancel, stopped by `patchfleet stop`, or closed by `patchfleet abandon`; 130 interrupted by Ctrl-C (the campaign stays open).
 
 AWS settings come from the usual environment and profiles (AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL, \
 AWS_CA_BUNDLE).
@@ -40,6 +40,8 @@ pub(crate) enum Command {
     Resume(ResumeArgs),
     /// Read results again that could not be read, also of a campaign that is over. Starts nothing.
     Collect(CampaignArgs),
+    /// Stop a campaign: nothing more of it is begun, and what runs is cancelled. Then report it.
+    Stop(StopArgs),
     /// Close a campaign that AWS no longer knows, so that its request's name is free. Starts and stops nothing.
     Abandon(AbandonArgs),
     /// Show how far each campaign of a log has come.
@@ -67,6 +69,7 @@ impl Command {
             Self::Run(args) => Some(&mut args.log),
             Self::Resume(args) => Some(&mut args.campaign.log),
             Self::Abandon(args) => Some(&mut args.log),
+            Self::Stop(args) => Some(&mut args.log),
             Self::Collect(args) | Self::Report(args) => Some(&mut args.log),
             Self::Status(args) => Some(&mut args.log),
             Self::Plan(_) | Self::Runbook(_) => None,
@@ -315,6 +318,32 @@ fn unit(text: &str) -> Result<UnitId, String> {
         .map(UnitId::from_index)
         .ok_or_else(|| "expected the number of a unit, from 1, as `status` shows it".to_owned())
 }
+
+#[derive(Debug, Args)]
+#[command(after_help = STOP)]
+pub(crate) struct StopArgs {
+    /// The campaign: its id, or the beginning of it, of 4 characters at least. Default: the only one of the log that is
+    /// open.
+    #[arg(value_name = "CAMPAIGN")]
+    pub(crate) campaign: Option<CampaignArg>,
+    /// Let a location's command go on to its end once it was sent. What has not sent one is stopped.
+    #[arg(long)]
+    pub(crate) let_commands_run: bool,
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+const STOP: &str = "\
+It does not ask. It writes into the log first, and from then on no process begins anything of the campaign. Then it stops \
+every execution, what these began in each location, and the commands there, and so does each process that follows the \
+campaign. It waits for the end and collects what became of every node. Nodes that are at work may come to their end, and \
+nothing takes a patch back.
+
+The campaign ends halted (exit 5), for good: it is not gone on with, its request's name is free, and a new run patches what \
+is still missing. Stopped by mistake or at any instant, say it again: it goes on where it was. What AWS does not let \
+patchfleet stop is named, and then the campaign stays open (exit 4) until that has come to its end.";
 
 #[derive(Debug, Args)]
 #[command(after_help = ABANDON)]

@@ -4,6 +4,7 @@ pub(crate) mod campaigns;
 pub(crate) mod plan;
 pub(crate) mod run;
 pub(crate) mod runbook;
+pub(crate) mod stop;
 
 use crate::exit::Failure;
 use patchfleet_core::refusal::Refusal;

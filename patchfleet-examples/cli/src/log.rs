@@ -100,6 +100,34 @@ impl Logs {
         self.find(campaign).await
     }
 
+    /// The campaign that is named, or the only one that is open. Several are listed, and nothing is done to any.
+    pub(crate) async fn named_or_only_open(&self, campaign: Option<CampaignArg>) -> Result<State, Failure> {
+        self.refuse_file()?;
+        if let Some(campaign) = campaign {
+            let campaign = self.named(&campaign).await?;
+            return self.find(campaign).await;
+        }
+        let list = self.listed().await?;
+        if !list.damaged.is_empty() {
+            return Err(unreadable(&list));
+        }
+        let open: Vec<_> = list.open().collect();
+        match open.as_slice() {
+            [only] => self.find(only.campaign).await,
+            [] => Err(self.none_open(&list)),
+            several => {
+                let several: Vec<String> = several
+                    .iter()
+                    .map(|one| format!("{} ({})", one.campaign, one.request))
+                    .collect();
+                Err(Failure::Usage(format!(
+                    "several campaigns are open, so name one of them: {}",
+                    several.join(", ")
+                )))
+            }
+        }
+    }
+
     async fn find(&self, campaign: CampaignId) -> Result<State, Failure> {
         let found = self.watched.load(campaign).await?;
         found.ok_or_else(|| Failure::Usage(self.without(&format!("campaign {campaign}"))))
@@ -229,14 +257,19 @@ impl Logs {
         if !list.damaged.is_empty() {
             return Err(unreadable(&list));
         }
-        Err(Failure::Usage(match (&self.place, list.campaigns.is_empty()) {
+        Err(self.none_open(&list))
+    }
+
+    /// That no campaign is open.
+    fn none_open(&self, list: &CampaignList) -> Failure {
+        Failure::Usage(match (&self.place, list.campaigns.is_empty()) {
             (Some(place), false) => {
                 let over =
                     format!("no campaign in {place} is open: `patchfleet report` says how the newest ended");
                 in_log(&over, self.named.as_deref())
             }
             _ => self.without("open campaign"),
-        }))
+        })
     }
 
     /// The campaigns, the newest first. What is damaged is named.

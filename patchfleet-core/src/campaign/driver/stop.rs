@@ -39,6 +39,15 @@ impl Driver {
         }
     }
 
+    /// Writes down that a campaign is to be stopped, and calls nothing of AWS's. Whoever drives the campaign stops it.
+    ///
+    /// # Errors
+    ///
+    /// As [`stop`](Self::stop).
+    pub async fn say_stop(&self, campaign: CampaignId, mode: StopMode, by: &str) -> Result<(), DriveError> {
+        self.ask_to_stop(campaign, mode, by).await.map(drop)
+    }
+
     /// Writes down that a campaign is to be stopped, unless its log says so by now.
     async fn ask_to_stop(
         &self,

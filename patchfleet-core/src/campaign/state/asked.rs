@@ -90,8 +90,8 @@ impl State {
             let is_started = matches!(unit.start, StartState::Started { .. });
             let mut left = unit.locations.iter().filter(|(_, at)| at.settled.is_none());
             let left = left.any(|(at, state)| {
-                !self.is_beyond_reach(*id, at)
-                    && !(is_started && unit.counts.waiting > 0 && state.is_waiting())
+                let is_next = is_started && state.is_waiting();
+                !(is_next || self.is_beyond_reach(*id, at))
             });
             if left && !unit.is_unresolved() {
                 return vec![];

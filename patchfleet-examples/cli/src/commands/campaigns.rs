@@ -86,6 +86,10 @@ pub(crate) async fn status(args: StatusArgs) -> Result<ExitCode, Failure> {
                     );
                     let _ = writeln!(text, "      {}", in_log(&next, args.log.log.as_deref()));
                 }
+                if let (Some(asked), None) = (&campaign.stop_asked, campaign.finished) {
+                    let words = format!("stopping, asked by {} at {:.0}", asked.by, asked.at);
+                    let _ = writeln!(text, "      {}", one_line(&words));
+                }
                 for line in waiting(&campaign.holds) {
                     let line = in_log(&line, args.log.log.as_deref());
                     let _ = writeln!(text, "      {}", one_line(&line));
@@ -234,6 +238,7 @@ fn as_json(campaign: &CampaignSummary, log: Option<&Path>) -> Value {
         "so_far": campaign.so_far,
         "holds": campaign.holds.iter().map(as_hold).collect::<Vec<_>>(),
         "left_out_because": campaign.left_out_because.as_ref().map(|why| in_log(why, log)),
+        "stop_asked": campaign.stop_asked,
         "name_taken_by": campaign.name_taken_by,
         "warnings": campaign.warnings,
     })

@@ -197,7 +197,7 @@ pub(crate) async fn collect(args: CampaignArgs) -> Result<ExitCode, Failure> {
 }
 
 /// Campaigns over these ports that are remembered there and shown on the terminal.
-fn campaigns(ports: &Ports, logs: &Logs, simulated: bool) -> Campaigns {
+pub(super) fn campaigns(ports: &Ports, logs: &Logs, simulated: bool) -> Campaigns {
     let writer = WriterId::from_uuid(Uuid::new_v4());
     let (observer, notices) = progress::watch(ports.clock.clone(), logs.named.clone());
     // A simulated organisation always answers, and ten of its seconds are over in no time.
@@ -222,18 +222,22 @@ async fn follow(
     let report = match campaign.run().await {
         // What is known of it is reported, and the campaign stays open.
         Err(CampaignError::Driving(DriveError::Unresolved { campaign: id, holds })) => {
-            // What is known of each unit is told when that is found out, and in the report.
-            let open = format!(
-                "campaign {id} stays open: a person has to say what becomes of {}, and `patchfleet status \
-                 {id}` says how",
-                counted(holds.len(), "unit")
-            );
-            say(&one_line(&in_log(&open, args.log.as_deref())));
+            say_unresolved(id, holds.len(), args);
             campaign.report().await?
         }
         report => report?,
     };
     print_report(report, output, args)
+}
+
+/// Says that a campaign stays open. What is known of each unit is told when that is found out, and in the report.
+pub(super) fn say_unresolved(campaign: CampaignId, units: usize, args: &LogArgs) {
+    let open = format!(
+        "campaign {campaign} stays open: a person has to say what becomes of {}, and `patchfleet status {campaign}` \
+         says how",
+        counted(units, "unit")
+    );
+    say(&one_line(&in_log(&open, args.log.as_deref())));
 }
 
 /// What Ctrl-C says while a campaign is followed.
