@@ -89,6 +89,22 @@ impl Job<'_> {
     /// Whatever keeps the results from being read. A transient error may be tried again; any other
     /// ends as [`unreadable`](Self::unreadable).
     pub(super) async fn collect(&self) -> PortResult<Collected> {
+        let mut collected = self.look().await?;
+        if let (Collected::Settled(settlement) | Collected::Lagging(settlement, _), Some(asked)) =
+            (&mut collected, self.state.stop_asked())
+            && settlement.outcome == LocationOutcome::Cancelled
+        {
+            let words = [settlement.detail.clone(), asked.to_string()];
+            settlement.detail = words
+                .into_iter()
+                .filter(|words| !words.is_empty())
+                .collect::<Vec<_>>()
+                .join("; ");
+        }
+        Ok(collected)
+    }
+
+    async fn look(&self) -> PortResult<Collected> {
         let Some(unit) = self.state.units().get(&self.unit) else {
             return Ok(Collected::Running { cancelled: false });
         };
