@@ -227,6 +227,10 @@ impl Automation for Slow<'_> {
     fn stop(&self, _: &ExecutionId, _: StopType) -> BoxFuture<'_, PortResult<()>> {
         unreachable!("a plan stops nothing")
     }
+
+    fn stop_child(&self, _: &Location, _: &ExecutionId, _: StopType) -> BoxFuture<'_, PortResult<()>> {
+        unreachable!("a plan stops nothing")
+    }
 }
 
 impl Commands for Slow<'_> {
@@ -246,6 +250,10 @@ impl Commands for Slow<'_> {
 
     fn output(&self, _: &Location, _: &CommandId, _: &NodeId, _: &str) -> BoxFuture<'_, PortResult<String>> {
         self.nothing("try output")
+    }
+
+    fn cancel(&self, _: &Location, _: &CommandId) -> BoxFuture<'_, PortResult<()>> {
+        unreachable!("a plan stops nothing")
     }
 }
 
