@@ -2,7 +2,7 @@
 
 use super::lifetime::{self, Lifetime};
 use super::units::{Draft, names_nodes, paced, units};
-use super::{FORMAT, Options, Plan, PlannedLocation, nowhere, offline, small};
+use super::{FORMAT, Gaps, Options, Plan, PlannedLocation, gaps, nowhere, offline, small};
 use crate::budget::{Paced, PacedCommand, PacedNodes, PacedUnit, Seconds, WorstCase};
 use crate::census::{Census, CensusAnswer, CensusTaken, NodeCounts, UnknownCause};
 use crate::expand::Candidates;
@@ -76,6 +76,14 @@ pub fn build(
     if request.policy.offline == OfflineAction::Skip && runbook::is_own(&request.automation.document) {
         sorted.leave_out_offline(request, census);
     }
+    let mut filled = BTreeSet::new();
+    if options.gaps == Gaps::Fill && !names_nodes(request, census.resolution) && sorted.reasons.is_empty() {
+        let kept = gaps::fill(request, census, &mut sorted.locations, &mut sorted.skipped);
+        if let Some((kept, warning)) = kept {
+            filled = kept;
+            sorted.warnings.push(warning);
+        }
+    }
     let attendance = options.attendance;
     let reasons = offline::reasons(request, &sorted.locations, census, attendance);
     sorted.reasons.extend(reasons);
@@ -125,7 +133,7 @@ pub fn build(
         .unwrap_or_default();
     let expiry = lifetime.map(|lifetime| lifetime.expiry(longest));
     warnings.extend(offline::warnings(request, &locations, census, expiry));
-    warnings.extend(warnings::on_nodes(&locations));
+    warnings.extend(warnings::on_nodes(&locations, &filled));
     warnings.extend(small::warnings(request, &locations));
     if let (Some(lifetime), false) = (&lifetime, units.is_empty()) {
         warnings.extend(lifetime::warnings(request, lifetime, &units));

@@ -2,7 +2,7 @@
 
 use super::copies::EarlyCopies;
 use super::reading::{self, Tried};
-use super::{Cutoff, Plan, PlannedLocation, build};
+use super::{Cutoff, Gaps, Plan, PlannedLocation, build};
 use crate::census::{self, Depth, Question};
 use crate::expand::expand_and_ask;
 use crate::id::Location;
@@ -22,7 +22,7 @@ use std::sync::OnceLock;
 
 /// What the caller decides about a plan, beside the request.
 ///
-/// The default counts every node, is unattended, and has no cutoff.
+/// The default counts every node, is unattended, has no cutoff, and keeps no gap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Planning {
     /// How closely to look into each location.
@@ -32,6 +32,8 @@ pub struct Planning {
     /// The instant by which every command must have expired. A command that is alive patches and reboots a node whenever
     /// the node comes back.
     pub cutoff: Option<Timestamp>,
+    /// What becomes of a location that has no node and stands among others that do.
+    pub gaps: Gaps,
 }
 
 /// How a plan is made, down to what [`Plan::make`] sets by itself.
@@ -54,6 +56,8 @@ pub struct Options<'a> {
     /// The instant by which every command must have expired. A command that is alive patches and reboots a node whenever
     /// the node comes back.
     pub cutoff: Option<Cutoff>,
+    /// What becomes of a location that has no node and stands among others that do.
+    pub gaps: Gaps,
 }
 
 /// Whether a person sees the plan before anything of it is started.
@@ -89,6 +93,7 @@ impl fmt::Debug for Options<'_> {
             .field("attendance", &self.attendance)
             .field("followed", &self.followed)
             .field("cutoff", &self.cutoff)
+            .field("gaps", &self.gaps)
             .finish()
     }
 }
@@ -105,6 +110,7 @@ impl Default for Options<'_> {
             attendance: Attendance::default(),
             followed: Followed::default(),
             cutoff: None,
+            gaps: Gaps::default(),
         }
     }
 }
@@ -160,6 +166,7 @@ impl Plan {
             depth: planning.depth,
             attendance: planning.attendance,
             cutoff,
+            gaps: planning.gaps,
             followed,
             // Nobody reads the results of what nobody follows.
             results: (followed == Followed::ByDriver).then(|| ports.results()),

@@ -3,11 +3,11 @@
 //! stack's settings can be kept as they are.
 
 use super::draft::{Draft, Names, OPERATIONS, REBOOT_OPTIONS, rate_control};
-use super::fields::{Collector, Fields};
+use super::fields::{Collector, Field, Fields};
 use super::node::Node;
-use super::{PatchRequest, Regions, defaults, seed, values};
+use super::{DeniedAction, PatchRequest, PolicyAction, Regions, defaults, seed, values};
 use crate::id::{AccountId, RoleArn};
-use crate::problem::Problems;
+use crate::problem::{ProblemCode, Problems};
 use std::collections::BTreeMap;
 
 const WHAT: &str = "the sample's environment";
@@ -25,8 +25,13 @@ impl PatchRequest {
     /// Reads the environment variables of the second post's Lambda. Other variables are passed over, since an
     /// environment holds many things.
     ///
-    /// Texts are trimmed, and an empty text counts as absent. In lists empty entries are passed over, and repeated ones
-    /// count once.
+    /// Texts are trimmed. In lists empty entries are passed over, and repeated ones count once. A variable that the
+    /// sample hands to AWS, which takes no empty text, must not be empty. `RunPatchBaselineInstallOverrideList` may be, as
+    /// in the sample, and so may those that the sample reads and does not use, and the runbook. One that is not set has
+    /// its default.
+    ///
+    /// The sample starts its automation wherever its variables say, without looking. So what cannot be looked into is
+    /// planned all the same (`policy.unknown` and `policy.denied` are `keep`).
     ///
     /// | variable | means |
     /// |---|---|
@@ -79,10 +84,10 @@ impl PatchRequest {
 
         read_accounts(&mut fields, &mut draft, &mut out);
         draft.regions = seed::regions(&mut fields, "TargetRegionIds", &mut out);
-        if let Some(field) = fields.take_filled("RunPatchBaselineOperation") {
+        if let Some(field) = given(&mut fields, "RunPatchBaselineOperation", &mut out) {
             draft.operation = field.choice(&OPERATIONS, &mut out);
         }
-        let reboot_option = fields.take_filled("RunPatchBaselineRebootOption");
+        let reboot_option = given(&mut fields, "RunPatchBaselineRebootOption", &mut out);
         if let Some(field) = &reboot_option {
             draft.reboot_option = field.choice(&REBOOT_OPTIONS, &mut out).unwrap_or_default();
         }
@@ -93,18 +98,34 @@ impl PatchRequest {
         let concurrency = fields.take_filled("MaximumConcurrency");
         let errors = fields.take_filled("MaximumErrors");
         rate_control(&mut draft.budget.nodes, concurrency, errors, &mut out);
-        let concurrency = fields.take_filled("TargetLocationMaxConcurrency");
-        let errors = fields.take_filled("TargetLocationMaxErrors");
+        let concurrency = given(&mut fields, "TargetLocationMaxConcurrency", &mut out);
+        let errors = given(&mut fields, "TargetLocationMaxErrors", &mut out);
         rate_control(&mut draft.budget.locations, concurrency, errors, &mut out);
-        seed::execution_role(fields.take_filled("ExecutionRoleName"), &mut draft, &mut out);
+        let role = given(&mut fields, "ExecutionRoleName", &mut out);
+        seed::execution_role(role, &mut draft, &mut out);
         read_central_account(&mut fields, &mut draft, &mut out);
         if let Some(field) = fields.take_filled("AutomationDocumentMamrRunPatchBaseline") {
             draft.document = field.id(&mut out);
         }
 
+        draft.policy.unknown = PolicyAction::Keep;
+        draft.policy.denied = DeniedAction::Keep;
         seed::fill_parameters(&mut draft, reboot_option.is_some());
         Ok(seed::named(draft.finish(WHAT, &NAMES, out)?, "scheduled-"))
     }
+}
+
+/// A variable that the sample hands to AWS. One that is set must not be empty.
+fn given<'a>(fields: &mut Fields<'a>, key: &'static str, out: &mut Collector) -> Option<Field<'a>> {
+    let field = fields.take(key)?;
+    if matches!(field.node(), Node::Text(text) if text.is_empty()) {
+        out.add(field.problem(
+            ProblemCode::InvalidValue,
+            "a value: AWS takes no empty text, so the sample's start fails with it. Unset it for its default",
+        ));
+        return None;
+    }
+    Some(field)
 }
 
 /// Reads the accounts, which must be there. The sample always names them, and the caller's own account would be a
@@ -122,9 +143,7 @@ fn read_accounts(fields: &mut Fields<'_>, draft: &mut Draft, out: &mut Collector
 
 /// The administration role. The sample's code has `arn:aws:` in it, and here the partition is that of the Regions.
 fn read_central_account(fields: &mut Fields<'_>, draft: &mut Draft, out: &mut Collector) {
-    let account: Option<AccountId> = fields
-        .take_filled("MasterAccountID")
-        .and_then(|field| field.id(out));
+    let account: Option<AccountId> = given(fields, "MasterAccountID", out).and_then(|field| field.id(out));
     if let (Some(account), Some(Regions::List(regions))) = (account, &draft.regions)
         && let Some(region) = regions.first()
     {

@@ -4,6 +4,9 @@ use patchfleet_core::id::{EventId, EventSource};
 use patchfleet_core::problem::{Problem, ProblemCode, Problems};
 use patchfleet_core::request::PatchRequest;
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+use crate::sample;
 
 const WHAT: &str = "the event";
 
@@ -15,6 +18,8 @@ pub(crate) struct Asked {
     pub(crate) request: PatchRequest,
     /// Which event asked for it.
     pub(crate) event: EventId,
+    /// Whether the second post's variables say what to do.
+    pub(crate) in_samples_place: bool,
 }
 
 /// Reads an event in any of its forms:
@@ -22,7 +27,9 @@ pub(crate) struct Asked {
 /// - the request as JSON (an EventBridge rule's or Scheduler's constant input);
 /// - `{"event_id": "…", "request": {…}}`, for a schedule or rule that passes on what identifies
 ///   its event;
-/// - a maintenance window's payload (`{"Regions": …, "ResourceGroup": …}`).
+/// - a maintenance window's payload (`{"Regions": …, "ResourceGroup": …}`);
+/// - an empty event, or that of a rule or schedule without an input, if the environment has the second post's
+///   `variables`.
 ///
 /// An event that names no id of its own is known by `invocation_id`, which Lambda keeps when it
 /// tries an asynchronous invocation again.
@@ -31,7 +38,11 @@ pub(crate) struct Asked {
 ///
 /// Every problem of the event at once. An id in which a placeholder was not filled in is one, because every event would
 /// have it.
-pub(crate) fn read(event: &Value, invocation_id: &str) -> Result<Asked, Problems> {
+pub(crate) fn read(
+    event: &Value,
+    invocation_id: &str,
+    variables: &BTreeMap<String, String>,
+) -> Result<Asked, Problems> {
     let invocation = || {
         EventId::new(EventSource::Invocation, invocation_id)
             .map_err(|error| problem("the invocation's id", invocation_id, error.to_string()))
@@ -40,15 +51,34 @@ pub(crate) fn read(event: &Value, invocation_id: &str) -> Result<Asked, Problems
         Value::Object(fields) if fields.contains_key("ResourceGroup") || fields.contains_key("Regions") => {
             let (request, window) = PatchRequest::from_window_payload(event.to_string().as_bytes())?;
             let event = window.map_or_else(|| invocation().map_err(one), Ok)?;
-            Ok(Asked { request, event })
+            Ok(Asked {
+                request,
+                event,
+                in_samples_place: false,
+            })
         }
         Value::Object(fields) if fields.contains_key("event_id") || fields.contains_key("request") => {
             wrapped(fields)
         }
-        _ => Ok(Asked {
-            request: PatchRequest::from_value(event.clone())?,
-            event: invocation().map_err(one)?,
-        }),
+        _ => match sample::bare(event) {
+            Some(identity) if !variables.is_empty() => {
+                let request = PatchRequest::from_sample_env(variables)?;
+                let event = match identity {
+                    Some(id) => id.map_err(|error| problem("id", "", error.to_string())),
+                    None => invocation(),
+                };
+                Ok(Asked {
+                    request,
+                    event: event.map_err(one)?,
+                    in_samples_place: true,
+                })
+            }
+            _ => Ok(Asked {
+                request: PatchRequest::from_value(event.clone())?,
+                event: invocation().map_err(one)?,
+                in_samples_place: false,
+            }),
+        },
     }
 }
 
@@ -102,7 +132,11 @@ fn wrapped(fields: &Map<String, Value>) -> Result<Asked, Problems> {
         }
     }
     match (event, request) {
-        (Some(event), Some(request)) if problems.is_empty() => Ok(Asked { request, event }),
+        (Some(event), Some(request)) if problems.is_empty() => Ok(Asked {
+            request,
+            event,
+            in_samples_place: false,
+        }),
         _ => {
             let of_request = of_request.iter().flat_map(Problems::problems).cloned();
             problems.extend(of_request.map(|problem| Problem {
@@ -140,6 +174,97 @@ mod tests {
     use super::*;
     use patchfleet_core::id::CampaignId;
     use serde_json::json;
+
+    /// Reads an event where no variable is set.
+    fn read(event: &Value, invocation: &str) -> Result<Asked, Problems> {
+        super::read(event, invocation, &BTreeMap::new())
+    }
+
+    fn variables(changes: &[(&str, &str)]) -> BTreeMap<String, String> {
+        let mut variables = BTreeMap::from([
+            ("TargetAccounts", "111122223333, 444455556666"),
+            ("TargetRegionIds", "us-east-1, us-east-2"),
+            ("RunPatchBaselineOperation", "Install"),
+            ("RunPatchBaselineRebootOption", "NoReboot"),
+            ("RunPatchBaselineInstallOverrideList", ""),
+            ("ResourceGroupName", "WebServers"),
+        ]);
+        variables.extend(changes.iter().copied());
+        let owned = variables.into_iter();
+        owned
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect()
+    }
+
+    fn of_rule(id: &str) -> Value {
+        json!({ "version": "0", "id": id, "detail-type": "Scheduled Event", "source": "aws.events",
+                "account": "111122223333", "time": "2026-03-03T22:15:00Z", "region": "us-east-1",
+                "resources": ["arn:aws:events:us-east-1:111122223333:rule/weekly"], "detail": {} })
+    }
+
+    #[test]
+    fn an_event_that_says_nothing_of_what_to_patch_is_for_the_samples_variables() {
+        let schedule = |time: &str, id: &str| {
+            let mut event = of_rule(id);
+            event["source"] = json!("aws.scheduler");
+            event["time"] = json!(time);
+            event["detail"] = json!("{}");
+            event
+        };
+        let asked = |event: &Value, invocation: &str| {
+            let asked = super::read(event, invocation, &variables(&[])).unwrap();
+            assert!(asked.in_samples_place);
+            assert_eq!(asked.request.targets.accounts.len(), 2);
+            CampaignId::of_event(&asked.request.digest(), &asked.event)
+        };
+        let (rule, other) = (of_rule("1a6ab819"), of_rule("2b7bc920"));
+        assert_eq!(
+            asked(&rule, "one"),
+            asked(&rule, "two"),
+            "a rule's event has an id"
+        );
+        assert_ne!(asked(&rule, "one"), asked(&other, "one"));
+        let (first, later) = ("2026-03-03T22:15:00Z", "2026-03-10T22:15:00Z");
+        assert_eq!(
+            asked(&schedule(first, "a"), "one"),
+            asked(&schedule(first, "b"), "two")
+        );
+        assert_ne!(
+            asked(&schedule(first, "a"), "one"),
+            asked(&schedule(later, "a"), "one")
+        );
+        for empty in [json!({}), Value::Null] {
+            assert_eq!(asked(&empty, "one"), asked(&empty, "one"));
+            assert_ne!(asked(&empty, "one"), asked(&empty, "two"));
+        }
+        // What says what to patch counts before the variables.
+        let asked = super::read(&request(), "one", &variables(&[])).unwrap();
+        assert!(!asked.in_samples_place);
+        assert!(super::read(&json!({ "key1": "value1" }), "one", &variables(&[])).is_err());
+    }
+
+    #[test]
+    fn every_variable_at_fault_is_named_and_an_empty_one_is_at_fault_where_the_sample_would_fail() {
+        let wrong = variables(&[
+            ("TargetAccounts", "1111222233334"),
+            ("TargetRegionIds", " , "),
+            ("RunPatchBaselineOperation", "Scn"),
+            ("RunPatchBaselineRebootOption", ""),
+            ("TargetLocationMaxConcurrency", "0"),
+            ("ExecutionRoleName", ""),
+        ]);
+        let words = super::read(&json!({}), "one", &wrong).unwrap_err().to_string();
+        for name in [
+            "TargetAccounts[0] = \"1111222233334\"",
+            "TargetRegionIds",
+            "RunPatchBaselineOperation = \"Scn\"",
+            "RunPatchBaselineRebootOption = \"\"",
+            "TargetLocationMaxConcurrency = \"0\"",
+            "ExecutionRoleName = \"\"",
+        ] {
+            assert!(words.contains(name), "no {name} in {words}");
+        }
+    }
 
     fn request() -> Value {
         json!({ "name": "weekly", "targets": { "resource_group": "WebServers", "regions": ["us-east-1"] } })

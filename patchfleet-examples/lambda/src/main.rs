@@ -13,7 +13,8 @@ const TO_ANSWER: SignedDuration = SignedDuration::from_secs(1);
 async fn main() -> Result<ExitCode, Error> {
     // Lambda puts its own time beside each line.
     tracing_subscriber::fmt()
-        .with_ansi(false)
+        .json()
+        .flatten_event(true)
         .without_time()
         .with_writer(|| patchfleet_core::text::ShownLines::new(std::io::stderr()))
         .init();

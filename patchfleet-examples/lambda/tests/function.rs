@@ -14,6 +14,9 @@ mod runtime_api;
 #[path = "function/retry.rs"]
 mod retry;
 
+#[path = "function/sample.rs"]
+mod sample;
+
 #[path = "function/several.rs"]
 mod several;
 
@@ -177,7 +180,14 @@ async fn a_request_is_planned_started_and_summed_up() {
 
     // Systems Manager goes on without the function, and patches what any driver would have.
     let log = function.end().await;
-    assert!(log.contains(&format!("execution={execution}")), "{log}");
+    let lines: Vec<Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert!(lines.iter().all(|line| line["level"].is_string()), "{log}");
+    let started = lines.iter().find(|line| line["message"] == "started").unwrap();
+    assert_eq!(started["execution"], execution);
+    assert_eq!(started["campaign"], summary["campaign_id"]);
     sim.with_world(World::run_until_idle);
     let status = sim.with_world(|world| world.execution(execution).unwrap().status().as_str());
     assert_eq!(status, "Success");

@@ -98,8 +98,8 @@ impl fmt::Display for NeedsDriver {
                 write!(
                     f,
                     "and budget.locations.max_concurrency lets {} be patched at once, so some would have to wait for \
-                     others with nobody there to begin them: set budget.locations.max_concurrency to that number or \
-                     more, ",
+                     others with nobody there to begin them: set budget.locations.max_concurrency (a window's and the sample's \
+                     TargetLocationMaxConcurrency) to that number or more, ",
                     counted(*places, "location"),
                 )?;
                 if let Some(kept) = kept {

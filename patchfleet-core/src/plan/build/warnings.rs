@@ -1,10 +1,12 @@
 //! What a person should not overlook in a plan that is made.
 
 use crate::budget::PacedUnit;
+use crate::id::Location;
 use crate::plan::{Followed, PlannedLocation};
 use crate::refusal::{Skip, SkipReason};
 use crate::request::{PatchRequest, Selector};
 use crate::text::{by_number, counted, names};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 /// Of what is skipped by policy, what a person should not overlook.
@@ -72,7 +74,7 @@ pub(super) fn on_shares(units: &[PacedUnit], followed: Followed, errors: u32) ->
 }
 
 /// Of the nodes that were found, what a person should not overlook.
-pub(super) fn on_nodes(locations: &[PlannedLocation]) -> Vec<String> {
+pub(super) fn on_nodes(locations: &[PlannedLocation], filled: &BTreeSet<Location>) -> Vec<String> {
     let unmanaged = locations
         .iter()
         .filter_map(|location| location.nodes)
@@ -96,12 +98,23 @@ pub(super) fn on_nodes(locations: &[PlannedLocation]) -> Vec<String> {
                 .to_owned(),
         );
     }
-    let kept = locations.iter().filter(|location| location.kept.is_some());
-    let mut kept = kept.map(|location| location.location().to_string()).peekable();
-    if kept.peek().is_some() {
+    let kept = |are_unknown: bool| {
+        let kept = locations.iter().filter(move |location| {
+            let is_unknown = location.kept == Some(SkipReason::Unknown);
+            location.kept.is_some() && is_unknown == are_unknown
+        });
+        let kept = kept.map(PlannedLocation::location);
+        let kept: Vec<Location> = kept.filter(|location| !filled.contains(location)).collect();
+        (!kept.is_empty()).then(|| names(kept))
+    };
+    if let Some(kept) = kept(false) {
         warnings.push(format!(
-            "planned although no node was found there, as the policy says: {}",
-            names(kept)
+            "planned although no node was found there, as the policy says: {kept}"
+        ));
+    }
+    if let Some(kept) = kept(true) {
+        warnings.push(format!(
+            "planned without knowing what is there, as the policy says: {kept}"
         ));
     }
     warnings

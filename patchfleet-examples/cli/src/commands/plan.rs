@@ -27,6 +27,7 @@ pub(crate) async fn plan(args: PlanArgs) -> Result<ExitCode, Failure> {
             .map(|when| when.from(session.ports.clock.now())),
         // Nothing is started, and whoever asked reads the warnings.
         attendance: Attendance::Attended,
+        ..Planning::default()
     };
     let ports = progress::watched_ports(&session.ports, args.world.is_simulated());
     let plan = Plan::make(&ports, &request, &planning).await?;

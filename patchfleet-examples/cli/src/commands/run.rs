@@ -54,6 +54,7 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode, Failure> {
             true => Attendance::Attended,
             false => Attendance::Unattended,
         },
+        ..Planning::default()
     };
     let campaigns = campaigns(&session.ports, &logs, simulated);
     let mut planned = campaigns.plan(&request, &planning).await?;
