@@ -72,7 +72,8 @@ pub(super) enum Call {
     },
     /// Look for the execution that an unanswered start may have begun.
     Find(UnitId),
-    /// Look whether a unit that is left out was begun all the same, and the log has lost it.
+    /// Look whether a unit was begun all the same, and the log has lost it: one that is left out, or whose start was put
+    /// off.
     Seek(UnitId),
     /// Stop the execution of a unit. That it is stopped is in the log.
     Stop(UnitId, StopType),
@@ -366,9 +367,16 @@ impl Agenda<'_> {
                 .record
                 .push(Event::StartRefused { unit, kind, detail });
         }
-        if self.is_time(asked.start_at) {
-            self.start(unit, intent.attempt);
+        if !self.is_time(asked.start_at) {
+            return;
         }
+        let is_seen = asked.seen_just_now(self.now).is_some();
+        if self.memory.may_be_begun(unit) && !intent.sent_before && !is_seen {
+            // It is intended once more when that can be seen. The log need not say each time that it cannot.
+            self.decision.calls.push(Call::Seek(unit));
+            return;
+        }
+        self.start(unit, intent.attempt);
     }
 
     /// Looks for the starts that are unresolved: once in this driver's life, and then now and again while other

@@ -232,6 +232,7 @@ impl Driver {
             };
             if wake_at.max(self.clock.now()) >= deadline {
                 drive.finish_calls().await?;
+                drive.say_that_it_looks().await?;
                 let wake_at = drive.next_at();
                 return Ok(Progress::Paused {
                     state: Box::new(drive.into_state()),

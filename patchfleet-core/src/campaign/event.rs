@@ -94,6 +94,17 @@ pub enum Event {
     /// A driver follows the campaign and AWS answers it, but nothing has changed for five
     /// minutes. Written only while something is left to begin.
     Watched,
+    /// A driver that stops for now has looked for starts that the log may have lost, and cannot tell yet whether there
+    /// are any: it cannot be seen, or AWS may show so late what was sent. Whoever goes on within a quarter of an hour
+    /// counts from here. Written at most every five minutes.
+    StillLooking {
+        /// Why it cannot be seen; `None`: AWS answered, and so soon that it does not count.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failed: Option<PortErrorKind>,
+        /// AWS's words; empty if it answered.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        detail: String,
+    },
     /// A start is about to be sent. From here on it may have taken effect. Stands before every
     /// sending, also of the same request again.
     StartIntended {
@@ -375,7 +386,8 @@ pub enum Event {
 
 impl Event {
     /// Whether it shows that somebody drives the campaign, and is answered. What is only about to be sent,
-    /// or cannot be sent for want of credentials or of a network, shows no more than that somebody tries.
+    /// or cannot be sent for want of credentials or of a network, shows no more than that somebody tries. So does a look
+    /// before a start that is denied: nothing can be begun for as long, and when it can the time for it may be past.
     pub(super) fn is_sign_of_life(&self) -> bool {
         match self {
             Self::Claimed { .. }
@@ -384,9 +396,10 @@ impl Event {
             | Self::StartIntended { .. }
             | Self::StopAsked { .. }
             | Self::Unknown => false,
-            Self::StartDeferred { kind, .. } => {
-                matches!(kind, PortErrorKind::Throttled | PortErrorKind::LimitExceeded)
-            }
+            Self::StartDeferred { kind, .. }
+            | Self::StillLooking {
+                failed: Some(kind), ..
+            } => matches!(kind, PortErrorKind::Throttled | PortErrorKind::LimitExceeded),
             _ => true,
         }
     }

@@ -6,13 +6,18 @@ use super::state::{LocationState, StartState, State, StopStanding, UnitState};
 use super::timers::Timers;
 use super::{Event, Record};
 use crate::id::{Location, UnitId};
-use crate::port::{ExecutionStatus, StopType};
+use crate::port::{ExecutionStatus, PortErrorKind, StopType};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
 /// For how long a runbook that was found to be the planned one counts as that. A start follows at once, unless the
 /// log takes its time.
 const COMPARED_HOLDS: SignedDuration = SignedDuration::from_secs(30);
+
+/// For how long a look before a start counts that did not find it. The start follows at once, unless the log takes its
+/// time or its runbook is compared. What the log lost was sent before it was opened, so this look may be the last before
+/// the start as long as AWS knows the client token that was sent then.
+const SEEN_HOLDS: SignedDuration = SignedDuration::from_secs(30);
 
 /// How long after an execution was first seen in a location it is looked at, where a cutoff has to be kept: its
 /// command is sent by then, unless AWS keeps it waiting.
@@ -49,6 +54,10 @@ pub(super) struct Memory {
     pub(super) location_tasks: Timers<LocationTask>,
     /// Where what runs is to be stopped. They have calls of their own, so no result that is read holds them up.
     pub(super) stops_below: Timers<(UnitId, Location)>,
+    /// How often looks for starts that the log may have lost had failed when it was opened, by the log.
+    pub(super) looks_failed: Failures,
+    /// What came last of such a look, if that is no answer that counts: why it failed, or `None` if it came too early.
+    pub(super) still_looking: Option<Option<(PortErrorKind, String)>>,
     /// Whether something hung on the looks at units when they were last planned.
     pub(super) looks_matter: bool,
 }
@@ -58,6 +67,8 @@ pub(super) struct Memory {
 pub(super) struct UnitMemory {
     /// Whether its start was looked for, as the log may have lost that it was sent, and so late that the answer counts.
     pub(super) looked_before: bool,
+    /// When it was last looked for in that way and not found, before a start that was put off.
+    pub(super) seen_at: Option<Timestamp>,
     /// The next try of a start that was put off.
     pub(super) start_at: Option<Timestamp>,
     pub(super) start_failures: Failures,
@@ -96,6 +107,11 @@ impl UnitMemory {
             looks: std::mem::take(&mut self.looks),
             ..Self::default()
         };
+    }
+
+    /// When it was looked for and not found just now, as the log may have lost that it was sent.
+    pub(super) fn seen_just_now(&self, now: Timestamp) -> Option<Timestamp> {
+        self.seen_at.filter(|at| now <= later(*at, SEEN_HOLDS))
     }
 
     /// Whether the runbook was found to be the planned one just now.
@@ -157,6 +173,17 @@ impl Memory {
     /// Whether the log may have lost that the unit's start was sent, and no look has told yet.
     pub(super) fn may_be_begun(&self, unit: UnitId) -> bool {
         self.was_there_before && !self.of_unit(unit).is_some_and(|asked| asked.looked_before)
+    }
+
+    /// Whether there is a unit of which that has to be known still.
+    pub(super) fn looks_for_any(&self, state: &State) -> bool {
+        let is_open = |unit: &UnitState| {
+            !unit.is_over() && matches!(unit.start, StartState::NotStarted | StartState::Intended(_))
+        };
+        state
+            .units()
+            .iter()
+            .any(|(id, unit)| is_open(unit) && self.may_be_begun(*id))
     }
 
     pub(super) fn of_unit(&self, unit: UnitId) -> Option<&UnitMemory> {

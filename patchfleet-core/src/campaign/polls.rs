@@ -104,6 +104,16 @@ impl Failures {
         self.all >= TRANSIENT_TRIES || self.lasting >= OTHER_TRIES
     }
 
+    /// What they come to if every try has failed since then, for a reason that passes by itself.
+    pub(super) fn of_every_try_since(since: Timestamp, now: Timestamp) -> Self {
+        let (mut failures, mut at) = (Self::default(), since);
+        while at <= now && !failures.are_too_many() {
+            failures.add(PortErrorKind::Unavailable);
+            at = later(at, failures.backoff());
+        }
+        failures
+    }
+
     /// How long to wait before the next try.
     pub(super) fn backoff(self) -> SignedDuration {
         backoff(self.all)
@@ -259,6 +269,20 @@ mod tests {
         };
         assert_eq!(until(PortErrorKind::Denied), 2 + 4 + 8 + 16);
         assert_eq!(until(PortErrorKind::Throttled), 2 + 4 + 8 + 16 + 32 + 24 * 60);
+    }
+
+    #[test]
+    fn the_tries_of_drivers_that_each_drove_for_a_short_time_are_as_many_as_those_of_one() {
+        let since = Timestamp::UNIX_EPOCH;
+        let tries = |seconds| {
+            let now = later(since, SignedDuration::from_secs(seconds));
+            Failures::of_every_try_since(since, now)
+        };
+        assert_eq!(tries(0).all, 1);
+        assert_eq!(tries(13).all, 3, "after 0, 2 and 6 s");
+        assert_eq!(tries(62 + 24 * 60).all, TRANSIENT_TRIES);
+        assert!(!tries(62 + 24 * 60 - 1).are_too_many());
+        assert!(tries(86_400).are_too_many());
     }
 
     #[test]

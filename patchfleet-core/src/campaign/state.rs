@@ -19,6 +19,7 @@ mod count;
 mod excerpt;
 mod fold;
 mod late;
+mod looking;
 mod open;
 mod rest;
 mod shared;
@@ -102,6 +103,8 @@ pub struct State {
     finished: Option<(FinishedOutcome, Timestamp)>,
     /// The settled locations whose rows could not be kept.
     rows_missing: BTreeSet<(UnitId, Location)>,
+    /// What drivers that stopped for now have said of their looks for starts that the log may have lost.
+    looking: Option<looking::Looking>,
     ledger: Ledger,
 }
 
@@ -168,6 +171,7 @@ impl State {
             name_taken_by: None,
             finished: None,
             rows_missing: BTreeSet::new(),
+            looking: None,
             ledger: Ledger::default(),
         };
         state.find_places();

@@ -40,6 +40,7 @@ mod rows_missing;
 mod runbook;
 mod sent_again;
 mod sent_late;
+mod short_drives;
 mod side_by_side;
 mod silence;
 mod starting;

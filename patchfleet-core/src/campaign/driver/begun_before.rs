@@ -7,6 +7,7 @@
 
 use super::calls::Answer;
 use super::{Drive, DriveError, Driver};
+use crate::campaign::Event;
 use crate::campaign::decide::START_PATIENCE;
 use crate::campaign::facts::Fact;
 use crate::campaign::memory::UnitTask;
@@ -23,10 +24,11 @@ impl<'d> Drive<'d> {
     pub(super) fn look_before(&self, unit: UnitId) -> Option<BoxFuture<'d, Answer>> {
         let driver = self.driver;
         let of = self.state.units().get(&unit)?;
-        if !matches!(of.start, StartState::NotStarted) {
-            return None;
-        }
-        let attempt = of.refused_attempts.saturating_add(1);
+        let attempt = match &of.start {
+            StartState::NotStarted => of.refused_attempts.saturating_add(1),
+            StartState::Intended(intent) if intent.in_doubt.is_empty() => intent.attempt,
+            _ => return None,
+        };
         let token = self.state.campaign().client_token(unit, attempt);
         let document = self.state.plan().request.automation.document.clone();
         let asked_at = self.now();
@@ -35,10 +37,44 @@ impl<'d> Drive<'d> {
         }))
     }
 
-    /// From when on a look counts that does not find a unit. What the log lost was sent before the driver opened it,
-    /// and AWS may show it so late.
+    /// From when on a look counts that does not find a unit. What the log lost was sent before it was opened by the first
+    /// of those who look, and AWS may show it so late.
     fn looks_count_from(&self) -> Timestamp {
-        later(self.opened_at, TAGS_SEEN_WITHIN)
+        later(self.looks_since, TAGS_SEEN_WITHIN)
+    }
+
+    /// A look was answered. Since then none has failed.
+    fn look_answered(&mut self, unit: UnitId) {
+        self.memory.looks_failed = Failures::default();
+        self.memory.unit(unit).find_failures = Failures::default();
+        self.memory.still_looking = None;
+    }
+
+    /// One more look has failed. Gives how many have, also before others.
+    fn look_failed(&mut self, unit: UnitId, error: &PortError) -> Failures {
+        let before = self.memory.looks_failed;
+        self.memory.still_looking = Some(Some((error.kind(), error.reason())));
+        let asked = self.memory.unit(unit);
+        if asked.find_failures == Failures::default() {
+            asked.find_failures = before;
+        }
+        asked.find_failures.add(error.kind());
+        asked.find_failures
+    }
+
+    /// Appends what came of the looks, if whoever drives the campaign next has to go on from there. It is said by a
+    /// driver that stops for now. On conflict somebody else goes on.
+    pub(in crate::campaign) async fn say_that_it_looks(&mut self) -> Result<(), DriveError> {
+        let Some(failed) = self.memory.still_looking.take() else {
+            return Ok(());
+        };
+        let is_said = self.state.says_that_it_looks(failed.is_some(), self.now());
+        if is_said || !self.memory.looks_for_any(&self.state) {
+            return Ok(());
+        }
+        let (failed, detail) = failed.map_or((None, String::new()), |(kind, words)| (Some(kind), words));
+        let _ = self.append(vec![Event::StillLooking { failed, detail }]).await?;
+        Ok(())
     }
 
     /// That the look before a start was answered, which was made at that time, and did not find the unit.
@@ -47,9 +83,8 @@ impl<'d> Drive<'d> {
     /// whether the unit runs.
     pub(super) fn has_looked(&mut self, unit: UnitId, asked_at: Timestamp) {
         let counts = asked_at >= self.looks_count_from();
-        let asked = self.memory.unit(unit);
-        asked.looked_before |= counts;
-        asked.find_failures = Failures::default();
+        self.look_answered(unit);
+        self.memory.unit(unit).looked_before |= counts;
     }
 
     /// Whether a unit of which AWS has just refused the start is looked for once more before that is said of it, as
@@ -63,6 +98,7 @@ impl<'d> Drive<'d> {
         let again = self.looks_count_from();
         let asked = self.memory.unit(unit);
         asked.start_at = asked.start_at.max(Some(again));
+        self.memory.still_looking = Some(None);
         self.driver.notices.waits(Awaited::LostEnd, "", again, now);
         true
     }
@@ -78,24 +114,34 @@ impl<'d> Drive<'d> {
         let now = self.now();
         self.memory.unit_tasks.end(&UnitTask::Start(unit));
         let counts_from = self.looks_count_from();
-        let asked = self.memory.unit(unit);
+        let is_intended = self.is_intended(unit, attempt);
         let error = match sought {
+            Ok(found) if is_intended => {
+                self.has_looked(unit, asked_at);
+                let asked = self.memory.unit(unit);
+                asked.seen_at = Some(asked_at);
+                asked.start_at = None;
+                return Ok(found.map(|execution| Fact::Started(unit, attempt, execution)));
+            }
+            Err(error) if is_intended => return self.not_seen(unit, error).map(|()| None),
             Ok(found) => {
-                asked.find_failures = Failures::default();
+                self.look_answered(unit);
+                let asked = self.memory.unit(unit);
                 asked.looked_before = found.is_some() || asked_at >= counts_from;
                 asked.find_at = (!asked.looked_before).then(|| later(now, LOOK_UP_AFTER).max(counts_from));
                 if let Some(again) = asked.find_at {
+                    self.memory.still_looking = Some(None);
                     self.driver.notices.waits(Awaited::LostEnd, "", again, now);
                 }
                 return Ok(found.map(|execution| Fact::BegunBefore(unit, attempt, execution)));
             }
             Err(error) => error,
         };
-        asked.find_failures.add(error.kind());
-        let too_many = asked.find_failures.are_too_many();
-        asked.find_at = Some(match too_many {
+        let failures = self.look_failed(unit, &error);
+        let too_many = failures.are_too_many();
+        self.memory.unit(unit).find_at = Some(match too_many {
             true => later(now, UNRESOLVED_EVERY),
-            false => later(now, asked.find_failures.backoff()),
+            false => later(now, failures.backoff()),
         });
         if too_many && error.kind() == PortErrorKind::Credentials {
             return Err(self.no_credentials(error));
@@ -119,7 +165,6 @@ impl<'d> Drive<'d> {
         error: PortError,
         facts: &mut Vec<Fact>,
     ) -> Result<(), DriveError> {
-        let now = self.now();
         self.memory.unit_tasks.end(&UnitTask::Start(unit));
         facts.push(Fact::NotTaken {
             unit,
@@ -128,11 +173,17 @@ impl<'d> Drive<'d> {
             detail: error.reason(),
             for_good: false,
         });
+        self.not_seen(unit, error)
+    }
+
+    /// It cannot be seen whether a start was sent that is not sent before that is seen.
+    fn not_seen(&mut self, unit: UnitId, error: PortError) -> Result<(), DriveError> {
+        let now = self.now();
+        let failures = self.look_failed(unit, &error);
+        let too_many = failures.are_too_many();
         let asked = self.memory.unit(unit);
         asked.compared_at = None;
-        asked.find_failures.add(error.kind());
-        let too_many = asked.find_failures.are_too_many();
-        asked.start_at = Some(later(now, asked.find_failures.backoff()));
+        asked.start_at = Some(later(now, failures.backoff()));
         if too_many && error.kind() == PortErrorKind::Credentials {
             return Err(self.no_credentials(error));
         }

@@ -53,8 +53,12 @@ pub(super) enum Answer {
 }
 
 impl Answer {
-    /// Whether AWS was asked for something that runs, and answered.
+    /// Whether AWS was asked for something that runs, and answered. That it throttles a look before a start is an answer,
+    /// and so it is with the start itself: AWS puts it off.
     pub(super) fn is_of_aws(&self) -> bool {
+        if let Self::Sought(.., Err(error)) | Self::Unseen(.., error) = self {
+            return error.kind() == PortErrorKind::Throttled;
+        }
         matches!(
             self,
             Self::Sent(.., Ok(_))
@@ -236,10 +240,14 @@ impl<'d> Drive<'d> {
         let is_called_off = self.calls.may_be_called_off(unit);
         let token = self.state.campaign().client_token(unit, attempt);
         let request = intent.request.clone();
-        let may_be_begun = self.memory.may_be_begun(unit);
-        let asked_at = self.now();
+        let seen_at = self
+            .memory
+            .of_unit(unit)
+            .and_then(|asked| asked.seen_just_now(self.now()));
+        let looks = self.memory.may_be_begun(unit) && seen_at.is_none();
+        let asked_at = seen_at.unwrap_or_else(|| self.now());
         Some(Box::pin(async move {
-            if may_be_begun {
+            if looks {
                 match begun_before::find(driver, &request.document_name, token).await {
                     Ok(None) => {}
                     Ok(Some(execution)) => return Answer::Sent(unit, attempt, asked_at, Ok(execution)),

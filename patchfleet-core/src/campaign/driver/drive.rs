@@ -8,6 +8,7 @@ use crate::campaign::collect::Job;
 use crate::campaign::decide::{Decision, decide};
 use crate::campaign::memory::Memory;
 use crate::campaign::notice::Tried;
+use crate::campaign::polls::Failures;
 use crate::campaign::state::{StartState, State};
 use crate::id::{Location, UnitId};
 use crate::port::PortError;
@@ -30,8 +31,11 @@ pub struct Drive<'d> {
     /// Whether somebody has opened the campaign again that was over, and nobody has looked yet whether it has its
     /// name still.
     pub(super) is_reopened: bool,
-    /// When the log was read for the first time. What it had lost by then was sent before.
+    /// When the log was read for the first time.
     pub(super) opened_at: Timestamp,
+    /// Since when it is looked for what the log had lost: since then, or since drivers before said that they do. It was
+    /// sent before.
+    pub(super) looks_since: Timestamp,
     /// For how long nobody may have driven the campaign, if more of it is to be begun.
     pub(super) longest_gap: Option<SignedDuration>,
     /// When rows could last not be kept.
@@ -63,6 +67,10 @@ impl<'d> Drive<'d> {
         let now = driver.clock.now();
         let mut memory = Memory::of(&state, now);
         memory.was_there_before = was_there_before;
+        if let Some(since) = state.looks_fail_since(now) {
+            memory.looks_failed = Failures::of_every_try_since(since, now);
+        }
+        let looks_since = state.looks_since(now).map_or(now, |since| since.min(now));
         Self {
             memory,
             driver,
@@ -71,6 +79,7 @@ impl<'d> Drive<'d> {
             is_reopened: false,
             read_at,
             opened_at: now,
+            looks_since,
             has_company: false,
             longest_gap: None,
             rows_failed_at: None,

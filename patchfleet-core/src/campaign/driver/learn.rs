@@ -218,7 +218,7 @@ impl Drive<'_> {
     }
 
     /// Whether this attempt of the unit waits for the answer to its start, or to be found.
-    fn is_intended(&self, unit: UnitId, attempt: u32) -> bool {
+    pub(super) fn is_intended(&self, unit: UnitId, attempt: u32) -> bool {
         let intent = self.state.units().get(&unit).and_then(UnitState::intent);
         intent.is_some_and(|intent| intent.attempt == attempt)
     }

@@ -77,6 +77,7 @@ impl State {
             | Event::Claimed { .. }
             | Event::Unattended { .. }
             | Event::Watched
+            | Event::StillLooking { .. }
             | Event::NameTaken { .. }
             | Event::Abandoned { .. }
             | Event::RunbookChanged { .. }

@@ -59,6 +59,7 @@ impl State {
             name_taken_by: self.name_taken_by,
             finished: self.finished,
             rows_missing: BTreeSet::new(),
+            looking: None,
             ledger: Ledger::of_shared(location, self.shared(location)),
         }
     }

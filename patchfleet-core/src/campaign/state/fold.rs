@@ -15,6 +15,7 @@ impl State {
         match event {
             Event::Planned { .. } | Event::Watched | Event::Unknown => {}
             Event::Claimed { .. } => self.name_taken_by = None,
+            Event::StillLooking { failed, .. } => self.look_on(*failed, placed),
             Event::NameTaken { by } => {
                 if self.units.values().all(|unit| !unit.is_begun()) {
                     self.name_taken_by = Some(*by);
@@ -34,6 +35,7 @@ impl State {
                 }
             }
             Event::Started { unit, execution } => {
+                self.look_was_answered();
                 if let Some(unit) = self.units.get_mut(unit)
                     && let Some(intent) = unit.intent()
                 {

@@ -35,7 +35,7 @@ macro_rules! events {
 }
 
 events! {
-    Planned Claimed NameTaken Unattended Watched StartIntended Started StartDeferred StartWithdrawn StartRefused
+    Planned Claimed NameTaken Unattended Watched StillLooking StartIntended Started StartDeferred StartWithdrawn StartRefused
     CancelledElsewhere GoneOn CommandNotSent RunbookChanged StartUnresolved SendAgain LocationObserved CommandObserved
     WaitsAtAws CommandEnded LeftOut StopIntended StopTaken StopNotNeeded StopInVain StopRefused LocationSettled StopAsked NotStoppedBelow
     RowsMissing Recollected UnitEnded Abandoned Finished Unknown

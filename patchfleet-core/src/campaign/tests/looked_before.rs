@@ -145,7 +145,7 @@ fn lose(world: &World) {
 }
 
 /// A driver dies right after it sent its first start, and the log loses it.
-fn first_lost(world: &World) {
+pub(super) fn first_lost(world: &World) {
     let mut dies = ByHand::new(whole_life(world, 1));
     while world.executions().is_empty() {
         assert!(!dies.poll());
@@ -160,14 +160,14 @@ fn outcome_of(state: &State, unit: u32) -> LocationOutcome {
 }
 
 /// Twenty seconds before nothing more may begin.
-fn near_the_cutoff() -> World {
+pub(super) fn near_the_cutoff() -> World {
     let world = with_cutoff(21_600 + 360 + 900);
     let begins_until = world.plan.lifetime.unwrap().begins_until().unwrap();
     *world.clock.0.lock().unwrap() = begins_until - SignedDuration::from_secs(20);
     world
 }
 
-fn assert_followed_and_the_rest_left_out(world: &World, state: &State) {
+pub(super) fn assert_followed_and_the_rest_left_out(world: &World, state: &State) {
     assert_eq!(world.executions().len(), 1);
     assert_eq!(outcome_of(state, 0), LocationOutcome::Succeeded);
     assert_eq!(outcome_of(state, 1), LocationOutcome::NotStarted);

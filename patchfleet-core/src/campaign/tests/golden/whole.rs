@@ -355,6 +355,8 @@ pub(super) fn whole() -> Writing {
         change: RunbookChange::Differs,
         detail: "Patchfleet-RunPatchBaseline".to_owned(),
     }]);
+    let (failed, detail) = (Some(PortErrorKind::Unavailable), "Internal error".to_owned());
+    log.append(vec![Event::StillLooking { failed, detail }]);
     let since = log.at();
     log.append(vec![Event::Unattended { since }]);
     log.append(vec![Event::LeftOut {
