@@ -9,7 +9,7 @@ pub(crate) mod stop;
 use crate::exit::Failure;
 use patchfleet_core::refusal::Refusal;
 use patchfleet_core::text::lines;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::io::{self, Write as _};
 
 /// Prints text for people, coloured where that is seen.
@@ -31,6 +31,18 @@ fn unless_closed(written: io::Result<()>) -> Result<(), Failure> {
 pub(crate) fn print_json<T: serde::Serialize>(value: &T) -> Result<(), Failure> {
     let json = patchfleet_core::text::json(&serde_json::to_string_pretty(value)?);
     unless_closed(writeln!(io::stdout().lock(), "{json}"))
+}
+
+/// Prints what is wrong with the input for scripts, in the shape of a report of nothing.
+pub(crate) fn print_invalid(problems: Vec<Value>) -> Result<(), Failure> {
+    print_json(&json!({
+        "outcome": "invalid",
+        "campaign_id": null,
+        "executions": [],
+        "locations": [],
+        "totals": {},
+        "problems": problems,
+    }))
 }
 
 /// Prints a refusal for scripts, in the shape of a report of nothing.

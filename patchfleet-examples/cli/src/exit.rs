@@ -3,9 +3,10 @@
 use patchfleet_core::campaign::DriveError;
 use patchfleet_core::plan::PlanError;
 use patchfleet_core::problem::{Problems, chain};
-use patchfleet_core::refusal::Refusal;
-use patchfleet_core::text::{in_log, lines, one_line};
+use patchfleet_core::refusal::{Refusal, RefusalReason};
+use patchfleet_core::text::{counted, in_log, lines, one_line};
 use patchfleet_core::{CampaignError, Remedy};
+use serde_json::{Value, json};
 use std::error::Error;
 use std::io::Write as _;
 use std::path::Path;
@@ -28,7 +29,7 @@ pub(crate) enum Failure {
     Invalid(Problems),
     /// Refused before anything was started.
     Refused(Refusal),
-    /// Refused, and what to do next.
+    /// Refused, and what to do next, which is told first.
     RefusedThen(Refusal, String),
     /// A person said no before anything was started, or cannot be asked. What is told of it.
     Declined(&'static str),
@@ -61,6 +62,18 @@ impl Failure {
         self
     }
 
+    /// What is wrong with the input, for scripts, if that is why. A file that cannot be read at all has one problem, which
+    /// names no field.
+    pub(crate) fn problems(&self) -> Option<Vec<Value>> {
+        match self {
+            Self::Invalid(problems) => Some(problems.problems().iter().map(|one| json!(one)).collect()),
+            #[cfg(feature = "sim")]
+            Self::World(..) => Some(vec![unreadable(&self.message())]),
+            Self::Usage(message) => Some(vec![unreadable(message)]),
+            _ => None,
+        }
+    }
+
     /// What a person is told.
     pub(crate) fn message(&self) -> String {
         match self {
@@ -69,10 +82,29 @@ impl Failure {
             Self::World(name, error) => format!("{}: {error}", one_line(name)),
             Self::Invalid(problems) => problems.to_string(),
             Self::Refused(refusal) => refusal.to_string(),
-            Self::RefusedThen(refusal, next) => format!("{refusal}\n{next}"),
+            Self::RefusedThen(refusal, next) => format!("{next}\n{}", few_of(refusal)),
             Self::Declined(why) => (*why).to_owned(),
             Self::Unexpected(error) => one_line(&chain(error.as_ref())),
         }
+    }
+}
+
+/// A problem of the whole input.
+fn unreadable(why: &str) -> Value {
+    json!({ "code": "unreadable", "path": "", "value": "", "expected": "", "detail": one_line(why) })
+}
+
+/// How many reasons are told after what to do next.
+const FEW: usize = 3;
+
+/// The first reasons of a refusal, and how many more there are.
+fn few_of(refusal: &Refusal) -> String {
+    let reasons: Vec<RefusalReason> = refusal.reasons.iter().take(FEW).cloned().collect();
+    let more = refusal.reasons.len() - reasons.len();
+    let few = Refusal { reasons };
+    match more {
+        0 => few.to_string(),
+        n => format!("{few}\n  and {}", counted(n, "more reason")),
     }
 }
 

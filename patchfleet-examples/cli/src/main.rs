@@ -44,9 +44,12 @@ async fn main() -> ExitCode {
     };
     done.unwrap_or_else(|failure| {
         let failure = failure.in_log(log.as_deref());
-        if let (Failure::Refused(refusal), Some(Output::Json)) = (&failure, output) {
+        if output == Some(Output::Json) {
             // Nobody is left to tell if standard output is closed.
-            let _ = commands::print_refusal(refusal);
+            let _ = match &failure {
+                Failure::Refused(refusal) => commands::print_refusal(refusal),
+                failure => failure.problems().map_or(Ok(()), commands::print_invalid),
+            };
         }
         exit::say(&failure.message());
         failure.code()

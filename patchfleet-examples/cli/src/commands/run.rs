@@ -166,8 +166,8 @@ pub(crate) async fn abandon(args: AbandonArgs) -> Result<ExitCode, Failure> {
                 )
             } else {
                 format!(
-                    "the campaign stays open: `patchfleet resume {0}` follows what AWS still knows of it. Say `patchfleet \
-                     abandon {0}` again once AWS knows nothing of it and its last command has expired",
+                    "not closed, and the campaign stays open: `patchfleet resume {0}` follows what AWS still knows of it. Say \
+                     `patchfleet abandon {0}` again once AWS knows nothing of it and its last command has expired",
                     campaign.id()
                 )
             };

@@ -67,6 +67,52 @@ fn each_mistake_is_named_with_its_field_and_value() {
 }
 
 #[test]
+fn a_script_that_asks_for_json_gets_one_object_with_every_problem_of_its_request() {
+    let bench = Bench::new();
+    let wrong = request(|text| text.replacen("111122223333", "1", 1).replacen("10%", "101%", 1));
+    bench.file("request.toml", &wrong);
+    for (command, file) in [("plan", "request.toml"), ("run", "request.toml")] {
+        let args = [command, "-f", file, "--sim", "--output", "json"];
+        let said = bench.run(&args).exits(2);
+        let told: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+        assert_eq!(told["outcome"], "invalid", "{told}");
+        let problems = told["problems"].as_array().unwrap();
+        let fields: Vec<_> = problems
+            .iter()
+            .map(|one| (one["path"].as_str().unwrap(), one["value"].as_str().unwrap()))
+            .collect();
+        assert_eq!(
+            fields,
+            [
+                ("targets.accounts[0]", "\"1\""),
+                ("budget.nodes.max_concurrency", "\"101%\"")
+            ]
+        );
+        assert!(
+            problems[0]["expected"].as_str().unwrap().contains("12 digits"),
+            "{told}"
+        );
+        assert!(
+            said.stderr.contains("targets.accounts[0]"),
+            "a person is told as before"
+        );
+        // A file that is not there is one problem.
+        let said = bench
+            .run(&[command, "-f", "gone.toml", "--sim", "--output", "json"])
+            .exits(2);
+        let told: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+        assert_eq!(told["problems"].as_array().unwrap().len(), 1, "{told}");
+        assert!(
+            told["problems"][0]["detail"]
+                .as_str()
+                .unwrap()
+                .contains("gone.toml"),
+            "{told}"
+        );
+    }
+}
+
+#[test]
 fn all_problems_of_a_file_come_at_once() {
     let stderr = said(
         "name = \"\"\n[targets]\nresource_group = \"a b\"\naccounts = [\"1\"]\nregions = []\n[budget.nodes]\nmax_concurrency = 0\n",

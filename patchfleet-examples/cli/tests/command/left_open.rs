@@ -107,6 +107,12 @@ async fn abandon_says_what_to_do_while_aws_still_knows_the_campaign() {
     ] {
         assert!(refused.stderr.contains(&words), "{}", refused.stderr);
     }
+    // The way out comes first, right after what is asked, and however much AWS knows, few lines say so.
+    let mut lines = refused.stderr.lines();
+    assert!(lines.next().unwrap().starts_with("AWS is asked about everything"));
+    let way_out = lines.next().unwrap();
+    assert!(way_out.contains("`patchfleet resume"), "{}", refused.stderr);
+    assert!(lines.count() <= 4, "{}", refused.stderr);
 }
 
 #[tokio::test]
