@@ -2,7 +2,8 @@
 //!
 //! Each trait is dyn-compatible, `Send + Sync`, and held as `Arc<dyn …>`. Each call returns a [`BoxFuture`] with owned
 //! outputs. A listing gives one [`Page`] at a time, and core walks to its end, so an implementation never has to. No
-//! call of a port waits until work is done. It asks once and answers.
+//! call of a port waits until work is done. It asks once and answers. One that makes its call again while it is throttled says
+//! so ([`put_off`]).
 //!
 //! Each trait says what an implementation promises, and what it need not.
 
@@ -17,6 +18,7 @@ mod inventory;
 mod page;
 mod patch_states;
 mod ports;
+mod put_off;
 
 pub use automation::{
     Automation, ChildView, ExecutionStatus, ExecutionView, SentCommand, StartRequest, StepView, StopType,
@@ -38,6 +40,8 @@ pub use page::{Page, PageToken, Walk};
 pub use patch_states::{PatchStateView, PatchStates};
 pub use ports::Ports;
 pub(crate) use ports::ResultPorts;
+pub use put_off::put_off;
+pub(crate) use put_off::{Hearer, hearing};
 
 /// What a port's call gives.
 pub type PortResult<T> = Result<T, PortError>;

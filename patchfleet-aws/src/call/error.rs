@@ -27,6 +27,11 @@ impl CallError {
         }
     }
 
+    /// Why it failed, in AWS's words.
+    pub(super) fn reason(&self) -> String {
+        self.error.reason()
+    }
+
     /// Says that the call may have taken effect.
     pub(super) fn maybe_sent(self) -> Self {
         Self {

@@ -8,7 +8,7 @@ use super::operation::Operation;
 use super::place::Place;
 use super::slots::{Slot, Slots};
 use jiff::{SignedDuration, Timestamp};
-use patchfleet_core::port::{Clock, PortErrorKind, Sent};
+use patchfleet_core::port::{Clock, PortErrorKind, Sent, put_off};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -103,6 +103,7 @@ impl Pace {
                     _ => failure,
                 });
             }
+            put_off(&failure.reason());
         }
     }
 

@@ -7,7 +7,7 @@ use super::polls::{Failures, later};
 use super::{Record, State, StateError};
 use crate::campaign::{Appended, CampaignLog, LogKey};
 use crate::id::CampaignId;
-use crate::port::{BoxFuture, Clock, PortError, PortErrorKind, PortResult, Sent};
+use crate::port::{BoxFuture, Clock, PortError, PortErrorKind, PortResult, Sent, hearing};
 use jiff::Timestamp;
 
 /// The state of a campaign; `None` if its log does not exist.
@@ -53,7 +53,7 @@ impl<'a> Journal<'a> {
         let mut failures = Failures::default();
         loop {
             self.tell(|notices, now| notices.asked(Tried::Log, "", now));
-            match call(self.log).await {
+            match self.heard(call(self.log)).await {
                 Ok(answer) => {
                     self.tell(|notices, now| notices.works(Tried::Log, "", now));
                     return Ok(answer);
@@ -69,7 +69,7 @@ impl<'a> Journal<'a> {
         let mut failures = Failures::default();
         loop {
             self.tell(|notices, now| notices.asked(Tried::Log, "", now));
-            let appended = self.log.append(key, record).await;
+            let appended = self.heard(self.log.append(key, record)).await;
             if appended.is_ok() {
                 self.tell(|notices, now| notices.works(Tried::Log, "", now));
             }
@@ -137,6 +137,17 @@ impl<'a> Journal<'a> {
             };
             notices.failed(Tried::Log, "", failed, now);
         });
+    }
+
+    /// The same call, of which is told that it is put off.
+    fn heard<T>(&self, call: BoxFuture<'a, T>) -> BoxFuture<'a, T>
+    where
+        T: 'a,
+    {
+        match self.notices {
+            Some(notices) => Box::pin(hearing(call, notices.hearer(Tried::Log, "", 0))),
+            None => call,
+        }
     }
 
     /// Nothing more is told once this is dropped.

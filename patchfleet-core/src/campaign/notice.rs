@@ -1,6 +1,7 @@
 //! What a person wants to hear at once about driving a campaign, and no log says.
 
 use super::clocks::Difference;
+use crate::port::Hearer;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -68,6 +69,9 @@ pub struct Trouble {
     pub at: Timestamp,
     /// Why it failed, in AWS's or the store's words; `None`: it has no answer yet.
     pub reason: Option<String>,
+    /// That it is throttled, and made again by itself, in the words of whoever throttles it; `None`: nobody has said so.
+    /// Then it has no answer either.
+    pub throttled: Option<String>,
     /// When it is tried again, if that is known.
     pub next: Option<Timestamp>,
     /// Until when it is tried, if it goes on failing in this way and that is known.
@@ -100,6 +104,8 @@ pub enum Tried {
     Runbook,
     /// Starting a unit.
     Start,
+    /// Looking whether a unit was begun that the log does not say was begun.
+    LookBefore,
     /// Finding out what became of a start without an answer.
     LookUp,
     /// Stopping an execution.
@@ -131,6 +137,10 @@ impl Tried {
             Self::Publish => ("writing the document", ""),
             Self::Runbook => ("comparing the runbook of", "a unit"),
             Self::Start => ("starting", "a unit"),
+            Self::LookBefore => {
+                let unit = if subject.is_empty() { "a unit" } else { subject };
+                return format!("looking whether {unit} was begun before");
+            }
             Self::LookUp => ("finding out what became of the start of", "a unit"),
             Self::Stop => ("stopping the execution of", "a unit"),
             Self::StopBelow => ("stopping what runs in", "a location"),
@@ -266,6 +276,17 @@ impl Notices {
         });
     }
 
+    /// Who hears that the try of this number is put off: 0 if there is one try at a time.
+    pub(crate) fn hearer(&self, what: Tried, subject: &str, call: u64) -> Hearer {
+        let (notices, subject) = (self.clone(), subject.to_owned());
+        Arc::new(move |words| {
+            notices.tell(|told| {
+                told.watch.put_off(what, &subject, call, words);
+                None
+            });
+        })
+    }
+
     /// It failed, and is tried again.
     pub(super) fn failed(&self, what: Tried, subject: &str, failed: Failed, now: Timestamp) {
         self.tell(|told| told.watch.failed(what, subject, failed, now));
@@ -324,6 +345,12 @@ impl fmt::Display for Trouble {
         let lasts = whole_seconds(self.at.duration_since(self.since));
         let since = self.since;
         let Some(reason) = &self.reason else {
+            if let Some(words) = &self.throttled {
+                return write!(
+                    f,
+                    " has been throttled since {since:.0} ({lasts:#}), and is made again more slowly: {words}"
+                );
+            }
             return write!(
                 f,
                 " has had no answer since {since:.0} ({lasts:#}), and is waited for"

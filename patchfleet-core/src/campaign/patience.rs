@@ -3,7 +3,7 @@
 
 use super::notice::{Failed, Notices, Tried};
 use super::polls::{Failures, later};
-use crate::port::{Clock, PortError, PortErrorKind, PortResult};
+use crate::port::{Clock, PortError, PortErrorKind, PortResult, hearing};
 use std::future::Future;
 
 /// How a call is made again.
@@ -40,7 +40,8 @@ impl Patience<'_> {
         let mut failures = Failures::default();
         loop {
             notices.asked(what, subject, clock.now());
-            let error = match call().await {
+            let call = hearing(call(), notices.hearer(what, subject, 0));
+            let error = match call.await {
                 Ok(answer) => {
                     notices.works(what, subject, clock.now());
                     return Ok(answer);

@@ -10,7 +10,7 @@ use crate::port::{
     AccountView, Automation, BoxFuture, Caller, ChildView, Clock, CommandView, Commands, Directory,
     DocumentVersion, DocumentView, Documents, ExecutionView, Inventory, InvocationView, ManagedNode,
     MemberPage, Page, PageToken, PatchStateView, PatchStates, PlacedAccount, PortResult, Ports, RegionView,
-    Resolution, Selection, StartRequest, StepView, StopType,
+    Resolution, Selection, StartRequest, StepView, StopType, hearing,
 };
 
 /// The same ports, of whose calls `notices` hears: one that has no answer for
@@ -67,7 +67,8 @@ fn told<'a, T: Send + 'a>(
             number,
             works: false,
         };
-        let answer = call.await;
+        let hearer = notices.hearer(what, &asked.subject, number);
+        let answer = hearing(call, hearer).await;
         asked.works = answer.is_ok();
         answer
     })

@@ -1,7 +1,8 @@
 use super::*;
 use crate::testing::{FakeHttp, TestClock, json_error, other, response, xml_error};
 use jiff::Timestamp;
-use patchfleet_core::port::{Commands, Directory, PortErrorKind};
+use patchfleet_core::campaign::Notices;
+use patchfleet_core::port::{BoxFuture, Commands, Directory, PortErrorKind, Ports};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 fn place(account: &str, region: &str) -> Place {
@@ -81,6 +82,46 @@ async fn a_throttled_read_becomes_slower_and_is_answered_in_the_end() {
     assert_eq!(http.calls().len(), 7, "the SDK itself retries none of them");
     // Pauses of half a second, and intervals of 0.4, 0.8, 1.6, 3.2, 6.4 and 10 seconds.
     assert_eq!(clock.now().duration_since(Timestamp::UNIX_EPOCH).as_secs(), 25);
+}
+
+/// A clock of which somebody looks at what is told, each time that it has moved.
+struct Looks(Arc<TestClock>, Notices);
+
+impl Clock for Looks {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+
+    fn sleep_until(&self, at: Timestamp) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            self.0.sleep_until(at).await;
+            self.1.look(self.0.now());
+        })
+    }
+}
+
+#[tokio::test]
+async fn who_waits_for_a_throttled_call_hears_that_it_is_throttled_in_awss_words() {
+    let told = Arc::<Mutex<Vec<String>>>::default();
+    let lines = Arc::clone(&told);
+    let notices = Notices::new(Arc::new(move |notice| {
+        lines.lock().unwrap().push(notice.to_string())
+    }));
+    let http = throttling("ListAccountsForParent", 6);
+    let time = Arc::<TestClock>::default();
+    let clock = Arc::new(Looks(time.clone(), notices.clone()));
+    let aws = http.builder(&time).clock(clock.clone()).build().unwrap();
+    aws.clients.set_caller(crate::testing::CALLER);
+    let ports = patchfleet_core::watched(&Ports::of(aws, clock), &notices);
+    let parent = patchfleet_core::id::OrgParent::Root("r-pf01".parse().unwrap());
+    ports.directory.accounts(&parent, None).await.unwrap();
+    let told = told.lock().unwrap();
+    let line = told.first().unwrap();
+    assert!(
+        line.starts_with("reading the organization has been throttled since 1970-01-01T00:00:00Z"),
+        "{told:?}"
+    );
+    assert!(line.contains("Rate exceeded"), "{told:?}");
 }
 
 #[tokio::test]

@@ -209,7 +209,12 @@ impl<'d> Drive<'d> {
     /// Until when a start is tried that is put off, or of which it cannot be seen whether it was sent before.
     pub(super) fn start_is_tried_until(&self, unit: UnitId) -> Option<Timestamp> {
         match &self.state.units().get(&unit)?.start {
-            StartState::Intended(intent) => Some(later(intent.since, START_PATIENCE)),
+            StartState::Intended(intent) => {
+                let until = later(intent.since, START_PATIENCE);
+                // What a person had sent again has its own rule of the cutoff.
+                let begins_until = self.state.begins_until().filter(|_| !intent.sent_before);
+                Some(begins_until.map_or(until, |begins| until.min(begins)))
+            }
             _ => None,
         }
     }

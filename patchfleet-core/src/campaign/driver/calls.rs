@@ -1,18 +1,19 @@
 //! Making calls, each with all that it needs, so that the campaign goes on while it has no answer.
 
 use super::stop_below::StoppedBelow;
-use super::trouble::tried;
+use super::trouble::{of_unit, tried};
 use super::{Drive, Driver, begun_before};
 use crate::campaign::collect::{Collected, Found, Job};
 use crate::campaign::decide::{Call, forgotten_from};
 use crate::campaign::facts::Basis;
 use crate::campaign::memory::{LocationTask, UnitTask};
+use crate::campaign::notice::Tried;
 use crate::campaign::observe::{self, Below, Observed};
 use crate::campaign::polls::{SENT_WITHIN, later};
 use crate::campaign::start;
 use crate::campaign::state::{Intent, StartState, State};
 use crate::id::{ExecutionId, Location, UnitId, WriterId};
-use crate::port::{BoxFuture, ExecutionStatus, PortError, PortErrorKind, PortResult, StopType};
+use crate::port::{BoxFuture, ExecutionStatus, PortError, PortErrorKind, PortResult, StopType, hearing};
 use crate::runbook::{Changed, NotCompared};
 use futures_util::future::{Either, select};
 use futures_util::stream::FuturesUnordered;
@@ -174,7 +175,14 @@ impl<'d> Calls<'d> {
 impl<'d> Drive<'d> {
     /// Makes a call. Nothing is called if the state has nothing to call for.
     pub(super) fn make(&mut self, call: Call) {
-        let (what, subject) = tried(&call);
+        let (mut what, subject) = tried(&call);
+        if let Call::Start { unit, .. } = &call
+            && self.is_looked_for(*unit)
+        {
+            // The start comes after the look.
+            what = Tried::LookBefore;
+            self.tried.open.insert((Tried::Start, subject.clone()));
+        }
         let (task, made) = match call {
             Call::Compare(unit) => {
                 let now = self.now();
@@ -204,7 +212,8 @@ impl<'d> Drive<'d> {
             driver.notices.asked(what, &subject, self.now());
             self.tried.open.insert((what, subject.clone()));
             Box::pin(async move {
-                let answer = made.await;
+                let hearer = driver.notices.hearer(what, &subject, 0);
+                let answer = hearing(made, hearer).await;
                 driver.notices.answered(what, &subject);
                 answer
             })
@@ -240,12 +249,11 @@ impl<'d> Drive<'d> {
         let is_called_off = self.calls.may_be_called_off(unit);
         let token = self.state.campaign().client_token(unit, attempt);
         let request = intent.request.clone();
-        let seen_at = self
-            .memory
-            .of_unit(unit)
-            .and_then(|asked| asked.seen_just_now(self.now()));
-        let looks = self.memory.may_be_begun(unit) && seen_at.is_none();
+        let asked = self.memory.of_unit(unit);
+        let seen_at = asked.and_then(|asked| asked.seen_just_now(self.now()));
+        let looks = self.is_looked_for(unit);
         let asked_at = seen_at.unwrap_or_else(|| self.now());
+        let subject = of_unit(unit);
         Some(Box::pin(async move {
             if looks {
                 match begun_before::find(driver, &request.document_name, token).await {
@@ -258,9 +266,24 @@ impl<'d> Drive<'d> {
             if driver.clock.now() > until || is_called_off.load(Ordering::Relaxed) {
                 return Answer::NotSent(unit, attempt, asked_at);
             }
-            let sent = driver.automation.start(&request, token).await;
+            let notices = &driver.notices;
+            if looks {
+                let now = driver.clock.now();
+                notices.works(Tried::LookBefore, &subject, now);
+                notices.asked(Tried::Start, &subject, now);
+            }
+            let start = driver.automation.start(&request, token);
+            let sent = hearing(start, notices.hearer(Tried::Start, &subject, 0)).await;
+            notices.answered(Tried::Start, &subject);
             Answer::Sent(unit, attempt, asked_at, sent)
         }))
+    }
+
+    /// Whether a unit is looked for right before its start is sent.
+    fn is_looked_for(&self, unit: UnitId) -> bool {
+        let asked = self.memory.of_unit(unit);
+        let is_seen = asked.is_some_and(|asked| asked.seen_just_now(self.now()).is_some());
+        self.memory.may_be_begun(unit) && !is_seen
     }
 
     fn find(&self, unit: UnitId) -> Option<BoxFuture<'d, Answer>> {

@@ -6,7 +6,7 @@ use crate::campaign::decide::{Call, forgotten_from};
 use crate::campaign::memory::{LocationTask, UnitTask};
 use crate::campaign::notice::{Awaited, Failed, Tried};
 use crate::campaign::polls::{Failures, LOOK_UP_AFTER, TAGS_SEEN_WITHIN, later};
-use crate::campaign::start::Failure;
+use crate::campaign::start::{Failure, others_in_doubt};
 use crate::campaign::state::StartState;
 use crate::campaign::{Event, Record};
 use crate::id::{Location, UnitId};
@@ -32,8 +32,6 @@ enum Came {
 enum Task {
     /// Finding out whether a start took effect whose answer is lost.
     Doubt(UnitId),
-    /// Finding out whether a start that is to be sent was sent before.
-    Unseen(UnitId),
     Unit(UnitTask),
     Location(LocationTask),
     StopBelow((UnitId, Location)),
@@ -49,7 +47,8 @@ pub(super) fn tried(call: &Call) -> (Tried, String) {
     match call {
         Call::Compare(unit) => (Tried::Runbook, of_unit(*unit)),
         Call::Start { unit, .. } => (Tried::Start, of_unit(*unit)),
-        Call::Find(unit) | Call::Seek(unit) => (Tried::LookUp, of_unit(*unit)),
+        Call::Find(unit) => (Tried::LookUp, of_unit(*unit)),
+        Call::Seek(unit) => (Tried::LookBefore, of_unit(*unit)),
         Call::Stop(unit, _) => (Tried::Stop, of_unit(*unit)),
         Call::Observe(unit) => (Tried::Execution, of_unit(*unit)),
         Call::StopBelow(_, location) => (Tried::StopBelow, location.to_string()),
@@ -83,12 +82,9 @@ pub(super) fn told_of(answer: &Answer) -> Told {
             };
             (call, of(came))
         }
-        Answer::Unseen(unit, attempt, error) => {
-            let call = Call::Start {
-                unit: *unit,
-                attempt: *attempt,
-            };
-            (call, failed(Task::Unseen(*unit), error))
+        Answer::Unseen(unit, _, error) => {
+            let came = failed(Task::Unit(UnitTask::Start(*unit)), error);
+            (Call::Seek(*unit), came)
         }
         Answer::NotSent(unit, attempt, _) => {
             let call = Call::Start {
@@ -100,7 +96,11 @@ pub(super) fn told_of(answer: &Answer) -> Told {
         Answer::Looked(unit, .., found) | Answer::Sought(unit, .., found) => {
             let came = found.as_ref().err();
             let came = came.map(|error| failed(Task::Unit(UnitTask::Start(*unit)), error));
-            (Call::Find(*unit), of(came))
+            let call = match answer {
+                Answer::Sought(..) => Call::Seek(*unit),
+                _ => Call::Find(*unit),
+            };
+            (call, of(came))
         }
         Answer::Stopped(unit, kind, stopped) => {
             let came = stopped.as_ref().err().map(|error| match error.kind() {
@@ -177,15 +177,6 @@ impl Drive<'_> {
                 }
                 _ => (None, None),
             },
-            Task::Unseen(unit) => {
-                let asked = self.memory.of_unit(*unit);
-                (
-                    asked.and_then(|asked| asked.start_at),
-                    asked
-                        .and_then(|asked| until(&asked.find_failures))
-                        .max(self.start_is_tried_until(*unit)),
-                )
-            }
             Task::Location(task) => {
                 let (LocationTask::Collect(unit, location) | LocationTask::Look(unit, location)) = task;
                 let asked = self.memory.of_location(*unit, location);
@@ -210,10 +201,26 @@ impl Drive<'_> {
                     Tried::Stop => (asked.stop_at, until(&asked.stop_failures)),
                     Tried::Execution => (self.memory.unit_tasks.when(task), until(&asked.observe_failures)),
                     Tried::LookUp => (asked.find_at, until(&asked.find_failures)),
-                    Tried::Start => (asked.start_at, self.start_is_tried_until(*unit)),
+                    Tried::LookBefore => match self.start_is_tried_until(*unit) {
+                        // Before a start, it is looked for as long as that is tried.
+                        Some(start) => (asked.start_at, until(&asked.find_failures).max(Some(start))),
+                        None => (asked.find_at, until(&asked.find_failures)),
+                    },
+                    Tried::Start => (asked.start_at, self.start_ends(*unit)),
                     _ => (asked.start_at, None),
                 }
             }
+        }
+    }
+
+    /// Until when a start is tried that AWS has just put off. As long as what was sent before may have taken effect, that is
+    /// for as long as AWS is trusted to know its client token.
+    fn start_ends(&self, unit: UnitId) -> Option<Timestamp> {
+        match &self.state.units().get(&unit)?.start {
+            StartState::Intended(intent) if others_in_doubt(intent, self.driver.writer) => {
+                intent.in_doubt.first().and_then(forgotten_from)
+            }
+            _ => self.start_is_tried_until(unit),
         }
     }
 
@@ -243,7 +250,7 @@ impl Drive<'_> {
     /// Says no more of what the log says is not tried any more.
     pub(super) fn tell_given_up(&self, record: &Record, now: Timestamp) {
         let notices = &self.driver.notices;
-        let all_of_start = [Tried::Start, Tried::LookUp, Tried::Runbook];
+        let all_of_start = [Tried::Start, Tried::LookBefore, Tried::LookUp, Tried::Runbook];
         for event in &record.events {
             match event {
                 Event::Started { unit, .. } => {

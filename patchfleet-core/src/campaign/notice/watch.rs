@@ -34,6 +34,8 @@ struct Case {
     since: Timestamp,
     /// Why it last failed; `None`: it has no answer yet.
     failed: Option<Failed>,
+    /// In whose words it was put off meanwhile.
+    put_off: Option<String>,
     /// Whether its answer has come, and is not taken yet. Nothing is said of it meanwhile.
     is_answered: bool,
 }
@@ -56,6 +58,7 @@ impl Watch {
         let case = cases.entry((subject.to_owned(), call)).or_insert(Case {
             since: now,
             failed: None,
+            put_off: None,
             is_answered: false,
         });
         if case.is_answered {
@@ -73,12 +76,22 @@ impl Watch {
         self.numbered
     }
 
+    /// It is throttled, and made again by itself.
+    pub(super) fn put_off(&mut self, what: Tried, subject: &str, call: u64, words: &str) {
+        let kind = self.tried.get_mut(&what);
+        let case = kind.and_then(|kind| kind.cases.get_mut(&(subject.to_owned(), call)));
+        if let Some(case) = case {
+            case.put_off = Some(words.to_owned());
+        }
+    }
+
     /// Its answer has come. What it says is not known yet.
     pub(super) fn answered(&mut self, what: Tried, subject: &str) {
         let kind = self.tried.get_mut(&what);
         let case = kind.and_then(|kind| kind.cases.get_mut(&(subject.to_owned(), 0)));
         if let Some(case) = case {
             case.is_answered = true;
+            case.put_off = None;
         }
     }
 
@@ -167,6 +180,7 @@ impl Kind {
             since: oldest.since,
             at: now,
             reason: oldest.failed.as_ref().map(|failed| failed.reason.clone()),
+            throttled: oldest.put_off.clone().filter(|_| oldest.failed.is_none()),
             next: oldest
                 .failed
                 .as_ref()
@@ -290,6 +304,27 @@ mod tests {
         );
         assert_eq!(watch.look(at(11)), []);
         assert!(line(watch.over(Tried::Rows, "111111111111/us-east-1", 0, true, at(12))).is_some());
+    }
+
+    #[test]
+    fn what_is_throttled_and_made_again_by_itself_is_told_in_the_words_of_whoever_throttles_it() {
+        let mut watch = Watch::default();
+        let number = watch.asked_anew(Tried::Organization, "", at(0));
+        watch.put_off(
+            Tried::Organization,
+            "",
+            number,
+            "ThrottlingException: Rate exceeded",
+        );
+        let told = watch.look(at(10));
+        assert_eq!(
+            told.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            [
+                "reading the organization has been throttled since 2026-03-01T21:20:00Z (10s), and is made again more \
+                 slowly: ThrottlingException: Rate exceeded"
+            ]
+        );
+        assert!(line(watch.over(Tried::Organization, "", number, true, at(12))).is_some());
     }
 
     #[test]

@@ -2,8 +2,11 @@
 
 use super::trouble::{Full, OUTAGE, assert_told, told_to};
 use super::world::*;
-use super::{abandon, again, the_rest, unresolved};
-use crate::campaign::{Awaited, Driver, Event, NodeRows, Notice, SILENT_FOR, TAGS_SEEN_WITHIN, Tried};
+use super::{abandon, again, late_starts, the_rest, unresolved};
+use crate::campaign::decide::START_PATIENCE;
+use crate::campaign::{
+    Awaited, Driver, Event, NodeRows, Notice, RESEND_WITHIN, SILENT_FOR, TAGS_SEEN_WITHIN, Tried,
+};
 use crate::id::{CampaignId, Location, UnitId};
 use crate::outcome::{FinishedOutcome, NodeRow};
 use crate::port::{BoxFuture, Clock, PortError, PortErrorKind, PortResult};
@@ -312,4 +315,84 @@ fn while_results_cannot_be_kept_nobody_says_that_aws_does_not_answer_and_no_answ
         })
         .collect();
     assert_eq!(settled, [one, other], "each is settled once");
+}
+
+/// What was told of calls that fail or have no answer: what was tried, and until when it is.
+fn troubles(told: &[(Timestamp, Notice)]) -> Vec<(Tried, Option<Timestamp>)> {
+    let troubles = told.iter().filter_map(|(_, notice)| match notice {
+        Notice::Trouble(trouble) => Some((trouble.what, trouble.until)),
+        _ => None,
+    });
+    troubles.collect()
+}
+
+/// The time of the first intent of a start.
+fn intended_at(world: &World) -> Timestamp {
+    let is_intent = |event: &Event| matches!(event, Event::StartIntended { .. });
+    let records = world.records();
+    let first = records.iter().find(|record| record.events.iter().any(is_intent));
+    first.unwrap().at
+}
+
+#[test]
+fn of_a_start_whose_look_fails_it_is_told_that_it_is_looked_for_and_for_how_long() {
+    let world = World::new(&[&[("us-east-1", Script::Nodes(vec![Node::well(1)]))]], 1, 0);
+    finish(world.driver(1).begin(world.campaign(), &world.plan)).unwrap();
+    *world.aws.finds_fail.lock().unwrap() = Some(PortErrorKind::Denied);
+    let (open, told) = heard(&world, async |driver| driver.run(world.campaign()).await);
+    assert!(open.is_err());
+    let troubles = troubles(&told);
+    let until = Some(intended_at(&world) + START_PATIENCE);
+    assert_eq!(troubles[0], (Tried::LookBefore, until));
+    assert!(
+        troubles.iter().all(|(what, _)| *what == Tried::LookBefore),
+        "nothing was started: {troubles:?}"
+    );
+    let line = told[0].1.to_string();
+    assert!(
+        line.starts_with("looking whether unit 1 was begun before has not worked"),
+        "{line}"
+    );
+}
+
+fn throttled() -> PortError {
+    PortError::new(PortErrorKind::Throttled, "Rate exceeded")
+}
+
+#[test]
+fn a_start_that_may_have_been_sent_before_is_said_to_be_tried_as_long_as_aws_knows_its_token() {
+    let world = World::new(&[&[("us-east-1", Script::Nodes(vec![Node::well(1)]))]], 1, 0);
+    killed_once(&world, is_intended);
+    world
+        .aws
+        .refusals
+        .lock()
+        .unwrap()
+        .extend([throttled as fn() -> _; 40]);
+    let (open, told) = heard(&world, async |driver| driver.run(world.campaign()).await);
+    assert!(open.is_err(), "a person decides");
+    let start: Vec<_> = troubles(&told)
+        .into_iter()
+        .filter(|(what, _)| *what == Tried::Start)
+        .collect();
+    let until = Some(intended_at(&world) + RESEND_WITHIN);
+    assert!(
+        !start.is_empty() && start.iter().all(|(_, tried)| *tried == until),
+        "{start:?}"
+    );
+}
+
+#[test]
+fn a_start_that_is_put_off_is_said_to_be_tried_until_the_cutoff_and_no_longer() {
+    let world = late_starts::with_cutoff(21_600 + 360 + 900);
+    world
+        .aws
+        .refusals
+        .lock()
+        .unwrap()
+        .extend([throttled as fn() -> _; 40]);
+    finish(world.driver(7).begin(world.campaign(), &world.plan)).unwrap();
+    let (_, told) = heard(&world, async |driver| driver.run(world.campaign()).await);
+    let until = world.plan.lifetime.unwrap().begins_until();
+    assert_eq!(troubles(&told)[0], (Tried::Start, until));
 }

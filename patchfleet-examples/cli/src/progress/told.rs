@@ -14,6 +14,8 @@ type Place = (UnitId, Location, Option<CommandId>);
 pub(super) struct Told {
     words: Mutex<BTreeSet<String>>,
     last: Mutex<BTreeMap<Place, String>>,
+    /// Which attempt of each unit was said to be starting.
+    starts: Mutex<BTreeMap<UnitId, u32>>,
     log: Option<PathBuf>,
 }
 
@@ -23,6 +25,7 @@ impl Told {
         Self {
             words: Mutex::default(),
             last: Mutex::default(),
+            starts: Mutex::default(),
             log,
         }
     }
@@ -40,6 +43,13 @@ impl Told {
     /// Whether its line would say what was told last of the same place. Such an event has what its line does not show, as
     /// the location's execution, or AWS's words on a failure.
     pub(super) fn is_no_news(&self, event: &Event) -> bool {
+        if let Event::StartIntended { unit, attempt, .. } = event {
+            // A start that is put off is intended anew with each try. That it is put off is told as such.
+            let Ok(mut starts) = self.starts.lock() else {
+                return false;
+            };
+            return starts.insert(*unit, *attempt) == Some(*attempt);
+        }
         let (unit, location, command, says) = match event {
             Event::LocationObserved {
                 unit,
@@ -70,6 +80,31 @@ impl Told {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_start_that_is_tried_again_and_again_is_told_once_and_its_next_attempt_once_more() {
+        let told = Told::new(None);
+        let starting = |unit: u32, attempt: u32| {
+            let request: serde_json::Value = serde_json::from_str(REQUEST).unwrap();
+            let event = serde_json::json!({
+                "event": "start_intended", "unit": unit, "attempt": attempt, "request": request,
+            });
+            !told.is_no_news(&serde_json::from_value::<Event>(event).unwrap())
+        };
+        let news = [(1, 1), (1, 1), (2, 1), (1, 1), (1, 2), (1, 2)];
+        assert_eq!(
+            news.map(|(unit, attempt)| starting(unit, attempt)),
+            [true, false, true, false, true, false]
+        );
+    }
+
+    const REQUEST: &str = r#"{
+        "DocumentName": "Patchfleet-RunPatchBaseline", "Parameters": {}, "Tags": [],
+        "TargetLocations": [{
+            "Accounts": ["111111111111"], "Regions": ["us-east-1"], "TargetLocationMaxConcurrency": "1",
+            "TargetLocationMaxErrors": "0", "ExecutionRoleName": "AWS-SystemsManager-AutomationExecutionRole"
+        }]
+    }"#;
 
     #[test]
     fn a_locations_status_is_told_when_it_changes_and_not_again_when_its_execution_is_known() {
