@@ -105,7 +105,7 @@ async fn who_waits_for_a_throttled_call_hears_that_it_is_throttled_in_awss_words
     let told = Arc::<Mutex<Vec<String>>>::default();
     let lines = Arc::clone(&told);
     let notices = Notices::new(Arc::new(move |notice| {
-        lines.lock().unwrap().push(notice.to_string())
+        lines.lock().unwrap().push(notice.to_string());
     }));
     let http = throttling("ListAccountsForParent", 6);
     let time = Arc::<TestClock>::default();

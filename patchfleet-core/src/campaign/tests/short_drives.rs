@@ -91,7 +91,7 @@ fn a_look_before_a_start_that_fails_for_ever_leaves_the_campaign_open_after_as_l
             );
             assert!(world.aws.starts.lock().unwrap().is_empty());
             let events = world.events();
-            let starts = events.iter().filter(|event| is_of_a_start(event)).count();
+            let starts = events.iter().filter(is_of_a_start).count();
             assert_eq!(
                 starts, 2,
                 "one intent, and that it was put off: {kind:?}, {how:?}"
@@ -137,7 +137,7 @@ fn a_look_that_is_denied_for_a_while_only_puts_the_start_off() {
         assert_eq!(world.executions().len(), 2, "{how:?}");
         assert_eq!(state.finished().unwrap().0, FinishedOutcome::Succeeded, "{how:?}");
         let events = world.events();
-        let starts = events.iter().filter(|event| is_of_a_start(event)).count();
+        let starts = events.iter().filter(is_of_a_start).count();
         // The first is intended once more when it can be seen that nothing runs.
         assert_eq!(starts, 4, "{how:?}");
         account(&state)
