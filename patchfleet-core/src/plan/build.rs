@@ -62,6 +62,10 @@ pub fn build(
     }
     let warnings = warnings::of_skips(&sorted.skipped, request);
     sorted.warnings.extend(warnings);
+    if options.gaps == Gaps::Fill {
+        // Before it is decided whether anything is selected: these are not planned.
+        gaps::leave_out_not_enabled(census, &mut sorted.locations, &mut sorted.skipped);
+    }
     sorted.refuse_other_nodes(request);
     if let Selector::NodeIds(nodes) = &request.targets.selector {
         sorted.refuse_lost_nodes(request, nodes, census);
@@ -78,11 +82,14 @@ pub fn build(
     }
     let mut filled = BTreeSet::new();
     if options.gaps == Gaps::Fill && !names_nodes(request, census.resolution) && sorted.reasons.is_empty() {
-        let kept = gaps::fill(request, census, &mut sorted.locations, &mut sorted.skipped);
+        let kept = gaps::fill(request, &mut sorted.locations, &mut sorted.skipped);
         if let Some((kept, warning)) = kept {
             filled = kept;
             sorted.warnings.push(warning);
         }
+    }
+    if options.gaps == Gaps::Fill {
+        sorted.warnings.extend(gaps::on_not_enabled(&sorted.skipped));
     }
     let attendance = options.attendance;
     let reasons = offline::reasons(request, &sorted.locations, census, attendance);

@@ -6,7 +6,7 @@ use crate::id::{AccountId, Location, Region};
 use crate::pack::pack;
 use crate::refusal::{Skip, SkipReason};
 use crate::request::PatchRequest;
-use crate::text::{by_number, counted};
+use crate::text::{by_number, counted, names};
 use std::collections::BTreeSet;
 
 /// What becomes of a location that has no node and stands among others that do.
@@ -19,6 +19,9 @@ pub enum Gaps {
     Leave,
     /// Where there are more units than places, it is planned as if nodes were there, if that gives fewer units. A command
     /// that matches no node ends well (recorded). So whoever always started one rectangle gets no less than before.
+    ///
+    /// A location whose Region is not enabled is left out otherwise, also where the policy keeps those that nobody can
+    /// look into, and a warning names it.
     Fill,
 }
 
@@ -36,11 +39,9 @@ const KEPT: [&[SkipReason]; 2] = [
 /// Plans skipped locations between those that are planned, if all units have a place then. Gives which, and a warning.
 pub(super) fn fill(
     request: &PatchRequest,
-    census: &CensusTaken,
     locations: &mut Vec<PlannedLocation>,
     skipped: &mut Vec<Skip>,
 ) -> Option<(BTreeSet<Location>, String)> {
-    leave_out_not_enabled(census, locations, skipped);
     let wanted: BTreeSet<Location> = locations.iter().map(PlannedLocation::location).collect();
     let places = |n: usize| {
         let n = u32::try_from(n).unwrap_or(u32::MAX);
@@ -74,7 +75,7 @@ pub(super) fn fill(
 
 /// Skips the locations that the policy keeps although nobody can look there, and of which AWS says that their Region is
 /// not enabled.
-fn leave_out_not_enabled(
+pub(super) fn leave_out_not_enabled(
     census: &CensusTaken,
     locations: &mut Vec<PlannedLocation>,
     skipped: &mut Vec<Skip>,
@@ -97,6 +98,25 @@ fn leave_out_not_enabled(
         });
         false
     });
+}
+
+/// Which locations are left out because their Region is not enabled. Whoever starts one rectangle without a look at it
+/// would have started there too.
+pub(super) fn on_not_enabled(skipped: &[Skip]) -> Option<String> {
+    let out: Vec<Location> = skipped
+        .iter()
+        .filter(|skip| skip.reason == SkipReason::RegionNotEnabled)
+        .map(Skip::location)
+        .collect();
+    let n = out.len();
+    (n > 0).then(|| {
+        format!(
+            "{} {} left out, because the Region is not enabled in the account: {}",
+            counted(n, "location"),
+            by_number(n, "is", "are"),
+            names(out),
+        )
+    })
 }
 
 fn planned(skip: &Skip) -> PlannedLocation {

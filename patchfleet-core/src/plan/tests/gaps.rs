@@ -3,7 +3,7 @@
 use super::helpers::{OTHER, REGIONS, attended, place, planned_with, reasons};
 use crate::plan::{Gaps, Options, Plan, PlannedLocation};
 use crate::port::PortErrorKind;
-use crate::refusal::SkipReason;
+use crate::refusal::{RefusalCode, SkipReason};
 use crate::tests::world::{CENTRAL, World, request_with};
 use serde_json::json;
 
@@ -103,6 +103,15 @@ fn a_region_that_is_not_enabled_is_kept_only_where_nothing_else_does() {
         told.contains("counts against the locations that may fail"),
         "{told}"
     );
+    assert!(
+        !told.contains("is left out, because"),
+        "it is kept, and not left out as well: {told}"
+    );
+    let told = two.warnings.join("\n");
+    assert!(
+        told.contains("because the Region is not enabled in the account: 222222222222/us-west-2"),
+        "{told}"
+    );
 }
 
 #[test]
@@ -112,7 +121,44 @@ fn a_location_that_cannot_be_looked_into_for_want_of_its_region_is_left_out() {
     let filled = plan(&world, 2, Gaps::Fill);
     let skipped = ("222222222222/eu-west-1".to_owned(), SkipReason::RegionNotEnabled);
     assert!(reasons(&filled).contains(&skipped), "{:?}", reasons(&filled));
+    let told = filled.warnings.join("\n");
+    let words =
+        "1 location is left out, because the Region is not enabled in the account: 222222222222/eu-west-1";
+    assert!(told.contains(words), "{told}");
     // Whoever asks for it keeps it.
     let kept = kept(&plan(&world, 2, Gaps::Leave));
     assert_eq!(kept, ["222222222222/eu-west-1"]);
+}
+
+#[test]
+fn where_no_location_is_left_that_may_have_a_node_the_plan_is_refused_and_not_empty() {
+    let mut world = World::default();
+    world.add(CENTRAL, &REGIONS);
+    world.place(CENTRAL, "us-east-1").members_fail = Some((0, PortErrorKind::RegionNotEnabled));
+    world.place(CENTRAL, "us-west-2").members_fail = Some((0, PortErrorKind::RegionNotEnabled));
+    let planned = |nothing: &str| {
+        let targets = json!({"resource_group": "W", "regions": REGIONS, "accounts": [CENTRAL]});
+        let policy = json!({"unknown": "keep", "denied": "keep", "nothing_selected": nothing});
+        let options = Options {
+            gaps: Gaps::Fill,
+            ..attended()
+        };
+        planned_with(
+            &world,
+            &request_with(targets, json!({ "policy": policy })),
+            options,
+        )
+    };
+    let refusal = planned("refuse").unwrap_err();
+    let [reason] = refusal.reasons.as_slice() else {
+        panic!("{refusal:?}");
+    };
+    assert_eq!(reason.code, RefusalCode::NothingSelected);
+    let words = "of 3 locations, 1 without a node, 2 in a Region that is not enabled in its account";
+    assert!(reason.detail.contains(words), "{}", reason.detail);
+    // Whoever says so has nothing to do, and hears why.
+    let empty = planned("succeed").unwrap();
+    assert_eq!((empty.units.len(), empty.locations.len()), (0, 0));
+    let told = empty.warnings.join("\n");
+    assert!(told.contains("2 locations are left out"), "{told}");
 }
