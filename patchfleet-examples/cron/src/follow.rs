@@ -168,12 +168,10 @@ pub(crate) async fn follow<W: Wall>(
                 tell(Told::Ran(slot.at));
                 (until, Told::Busy)
             } else {
-                let slot_now = Slot {
-                    at: if is_late { now } else { slot.at },
-                    ..slot.clone()
-                };
+                let mut slot_now = slot.clone();
                 if is_late {
                     tell(Told::MadeGood(slot.at));
+                    (slot_now.at, slot_now.counts_from) = (now, now);
                 }
                 match work.run(&slot_now).await {
                     Became::Run => (until, Told::Busy),

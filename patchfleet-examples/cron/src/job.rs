@@ -11,7 +11,7 @@ pub(crate) use failure::Failure;
 pub(crate) use reach::{Reach, Surroundings};
 
 use crate::follow::Became;
-use crate::schedule::Schedule;
+use crate::schedule::{Schedule, Slot};
 use jiff::{SignedDuration, Timestamp};
 use patchfleet_core::campaign::Store;
 use patchfleet_core::id::{CampaignId, EventId};
@@ -29,17 +29,23 @@ use uuid::Uuid;
 /// What makes a campaign.
 #[derive(Debug, Clone)]
 pub(crate) enum Event {
-    /// A slot of the schedule, and its time: the same slot of the same request is the same campaign.
-    Slot(EventId, Timestamp),
+    /// A slot of the schedule: the same slot of the same request is the same campaign.
+    Slot {
+        id: EventId,
+        /// When it begins.
+        at: Timestamp,
+        /// Since when its cutoff counts.
+        counts_from: Timestamp,
+    },
     /// Somebody who asked for one now.
     Once,
 }
 
 impl Event {
-    /// The cutoff of a plan that is made now: `after` the slot's time, or `after` now.
+    /// The cutoff of a plan that is made now: `after` the slot's own time, or `after` now.
     fn cutoff(&self, after: SignedDuration, now: Timestamp) -> Timestamp {
         let event = match self {
-            Self::Slot(_, at) => *at,
+            Self::Slot { counts_from, .. } => *counts_from,
             Self::Once => now,
         };
         event.checked_add(after).unwrap_or(Timestamp::MAX)
@@ -96,10 +102,11 @@ impl<R: Reach> Job<R> {
         }
     }
 
-    /// Runs the campaign of the slot `id`, whose time is `at`, after one that was left open. Its report or
-    /// its failure is in the log.
-    pub(crate) async fn slot(&self, id: EventId, at: Timestamp) -> Became {
-        match self.asked(&Event::Slot(id, at)).await {
+    /// Runs the campaign of `slot`, which `id` identifies, after one that was left open. Its report or its failure is in
+    /// the log.
+    pub(crate) async fn slot(&self, id: EventId, slot: &Slot) -> Became {
+        let &Slot { at, counts_from, .. } = slot;
+        match self.asked(&Event::Slot { id, at, counts_from }).await {
             Ok(Ok(Done::NotBegun(why))) => return why,
             Ok(done) => drop(self.exit(&done)),
             Err(problem) => tracing::error!("{problem}"),
@@ -176,7 +183,7 @@ impl<R: Reach> Job<R> {
 
     async fn campaign(&self, request: &PatchRequest, event: &Event) -> Result<Done, Failure> {
         let campaign = match event {
-            Event::Slot(slot, _) => CampaignId::of_event(&request.digest(), slot),
+            Event::Slot { id, .. } => CampaignId::of_event(&request.digest(), id),
             Event::Once => CampaignId::from_uuid(Uuid::new_v4()),
         };
         let finished = self.left_open(request, Some(event)).await?;
@@ -186,7 +193,7 @@ impl<R: Reach> Job<R> {
                 return Ok(Done::Ended(finished.report));
             }
             let wanted = match event {
-                Event::Slot(..) => finished.report.campaign_id == campaign,
+                Event::Slot { .. } => finished.report.campaign_id == campaign,
                 Event::Once => finished.is_wanted_again,
             };
             if wanted {
@@ -207,7 +214,7 @@ impl<R: Reach> Job<R> {
             };
             // Nothing runs yet: whoever asked for one campaign may ask again.
             let until = match event {
-                Event::Slot(_, at) => at.checked_add(self.late).ok(),
+                Event::Slot { at, .. } => at.checked_add(self.late).ok(),
                 Event::Once => None,
             };
             let what = "the campaign has not begun";
@@ -216,7 +223,7 @@ impl<R: Reach> Job<R> {
             }
         }
         let longest_gap = match event {
-            Event::Slot(..) => Some(self.late),
+            Event::Slot { .. } => Some(self.late),
             Event::Once => None,
         };
         Ok(Done::Ended(self.to_its_end(campaign, longest_gap).await?))

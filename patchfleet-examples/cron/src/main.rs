@@ -240,7 +240,6 @@ async fn serve(args: Args, stop: tokio::sync::watch::Receiver<bool>) -> ExitCode
         tracing::error!("--cutoff = {after:#}: it has to be longer than --jitter delays a slot, {delayed:#}");
         return ExitCode::from(2);
     }
-    job.cutoff = job.cutoff.map(|after| after.saturating_sub(delayed));
     let schedule = Schedule::parse(&expression, &args.timezone);
     match schedule.map(|schedule| schedule.days_after(args.days_after).delayed(delayed)) {
         Ok(schedule) if schedule.next(Timestamp::now()).is_none() => {
@@ -290,7 +289,7 @@ impl<R: Reach> Work for Job<R> {
     async fn run(&self, slot: &Slot) -> Became {
         tracing::info!("slot {:.0} is due", slot.at);
         match event(slot) {
-            Ok(id) => self.slot(id, slot.at).await,
+            Ok(id) => self.slot(id, slot).await,
             Err(error) => {
                 tracing::error!("slot {}: expected {error}", slot.id);
                 Became::Run

@@ -49,6 +49,8 @@ impl std::error::Error for ScheduleError {}
 pub(crate) struct Slot {
     /// When it begins: its time, and the schedule's delay.
     pub(crate) at: Timestamp,
+    /// Since when a cutoff counts: its time, without the delay.
+    pub(crate) counts_from: Timestamp,
     /// Names the slot by the zone and its wall clock, so that an hour that the clock shows twice in
     /// autumn is one slot and is patched once.
     pub(crate) id: String,
@@ -174,8 +176,10 @@ impl Schedule {
             return None;
         }
         let zone = self.zone.iana_name().unwrap_or_default();
+        let counts_from = at.earlier().ok()?;
         Some(Slot {
-            at: at.earlier().ok()?.checked_add(self.delay).ok()?,
+            at: counts_from.checked_add(self.delay).ok()?,
+            counts_from,
             id: format!("{time} {zone}"),
         })
     }

@@ -59,6 +59,8 @@ struct Life {
     stopped: bool,
     /// Since when a missed slot is made good.
     made_good_since: Option<&'static str>,
+    /// How long after its time each slot begins.
+    delay: SignedDuration,
 }
 
 struct Scripted<'a> {
@@ -95,9 +97,11 @@ impl Work for Scripted<'_> {
             self.campaign(self.life.takes);
             return why;
         }
-        self.lines
-            .borrow_mut()
-            .push(format!("ran {} at {}", slot.at, self.wall.now()));
+        let mut line = format!("ran {} at {}", slot.at, self.wall.now());
+        if slot.counts_from != slot.at {
+            line += &format!(", cutoff from {}", slot.counts_from);
+        }
+        self.lines.borrow_mut().push(line);
         self.campaign(self.life.takes);
         Became::Run
     }
@@ -113,7 +117,7 @@ impl Life {
             sleeps: Mutex::new(0),
             stop: (self.sleeps, sender),
         };
-        let schedule = Schedule::parse(expression, "UTC").unwrap();
+        let schedule = Schedule::parse(expression, "UTC").unwrap().delayed(self.delay);
         let lines = RefCell::new(vec![]);
         let tell = |told: Told| {
             lines.borrow_mut().push(match told {
@@ -354,6 +358,31 @@ fn the_newest_slot_that_was_missed_is_made_good_only_where_that_is_asked_for() {
     );
     // Nothing was missed since then.
     assert_eq!(started(Some("2026-03-06T01:00:00Z"), None), [next]);
+}
+
+#[test]
+fn a_cutoff_counts_from_a_delayed_slots_own_time_and_from_now_where_the_slot_is_made_good() {
+    let started = |from| {
+        let life = Life {
+            sleeps: 1,
+            takes: MINUTE,
+            made_good_since: Some("2026-03-05T00:00:00Z"),
+            delay: MINUTE * 10,
+            ..Life::default()
+        };
+        life.lived(DAILY, from)
+    };
+    assert_eq!(
+        started("2026-03-05T22:30:00Z")[0],
+        "ran 2026-03-05T22:25:00Z at 2026-03-05T22:30:00Z, cutoff from 2026-03-05T22:15:00Z"
+    );
+    assert_eq!(
+        started("2026-03-06T09:00:00Z")[..2],
+        [
+            "made good 2026-03-05T22:25:00Z",
+            "ran 2026-03-06T09:00:00Z at 2026-03-06T09:00:00Z"
+        ]
+    );
 }
 
 #[test]

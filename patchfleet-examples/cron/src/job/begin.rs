@@ -28,7 +28,7 @@ impl<R: Reach> Job<R> {
         let ports = self.reach.ports(&request.access).await?;
         let now = ports.clock.now();
         let is_later = |than: SignedDuration| match event {
-            Event::Slot(_, at) => ports.clock.now().duration_since(*at) > than,
+            Event::Slot { at, .. } => ports.clock.now().duration_since(*at) > than,
             Event::Once => false,
         };
         // What came before may have taken hours: a campaign that was open, or a log that did not answer.

@@ -19,7 +19,12 @@ mod trouble;
 fn a_cutoff_counts_from_the_slot_however_late_that_begins_and_from_now_without_one() {
     let at = |text: &str| text.parse::<Timestamp>().unwrap();
     let slot = EventId::new(EventSource::Slot, "2026-03-03T22:15[Europe/Berlin]").unwrap();
-    let slot = Event::Slot(slot, at("2026-03-03T21:15:00Z"));
+    // It was to begin ten minutes after its time.
+    let slot = Event::Slot {
+        id: slot,
+        at: at("2026-03-03T21:25:00Z"),
+        counts_from: at("2026-03-03T21:15:00Z"),
+    };
     let (after, now) = (SignedDuration::from_hours(9), at("2026-03-03T21:29:00Z"));
     let cutoff = |event: &Event| event.cutoff(after, now);
     assert_eq!(cutoff(&slot), at("2026-03-04T06:15:00Z"));
@@ -154,12 +159,21 @@ impl Night {
     }
 
     async fn slot(&self) -> Became {
-        self.job.slot(self.slot.clone(), self.at).await
+        self.job.slot(self.slot.clone(), &due(self.at)).await
     }
 
     async fn has_run(&self) -> bool {
         let request = self.job.request().unwrap();
         self.job.has_run(&request, &self.slot).await
+    }
+}
+
+/// A slot that comes due at this time.
+fn due(at: Timestamp) -> Slot {
+    Slot {
+        at,
+        counts_from: at,
+        id: String::new(),
     }
 }
 

@@ -70,7 +70,7 @@ impl Watch {
 
     /// The slot that has come just now.
     async fn slot(&self) -> Became {
-        self.job.slot(Self::id(), self.from).await
+        self.job.slot(Self::id(), &due(self.from)).await
     }
 
     async fn has_run(&self) -> bool {
@@ -169,7 +169,7 @@ async fn a_campaign_that_nobody_drove_since_long_before_a_slot_begins_nothing_mo
     let request = night.job.request().unwrap();
     let store = &night.job.store;
     let open = store.open_campaign(&request.name).await.unwrap().unwrap();
-    assert_eq!(night.job.slot(night.slot.clone(), at).await, Became::Run);
+    assert_eq!(night.job.slot(night.slot.clone(), &due(at)).await, Became::Run);
     let old = store.load(open).await.unwrap().unwrap();
     assert_eq!(old.finished().unwrap().0, FinishedOutcome::Halted);
     assert!(night.has_run().await);
@@ -312,7 +312,7 @@ async fn a_slot_whose_campaign_has_its_name_when_the_disk_is_full_goes_on_with_i
     assert!(night.has_run().await);
     let next = EventId::new(EventSource::Slot, "2026-03-02T02:00:00 UTC").unwrap();
     let at = night.job.reach.clock().now();
-    assert_eq!(night.job.slot(next.clone(), at).await, Became::Run);
+    assert_eq!(night.job.slot(next.clone(), &due(at)).await, Became::Run);
     assert!(night.job.has_run(&night.job.request().unwrap(), &next).await);
     assert_eq!(night.job.reach.executions(), 2 * UNITS);
 }
