@@ -46,7 +46,7 @@ pub(crate) enum Told {
     Next(Timestamp),
     /// A slot whose campaign has run already.
     Ran(Timestamp),
-    /// A slot that was missed, and begins now all the same.
+    /// A slot that is too late, and begins now all the same. It was missed, or an earlier process left it out.
     MadeGood(Timestamp),
     /// Slots that are not run, because this process was not awake in time, or because a newer one was due as well.
     Missed(Left),
@@ -122,7 +122,8 @@ impl std::fmt::Display for Left {
 /// The start looks back by `late`: a process that is started again just after a slot's time runs
 /// that slot, unless its campaign has run.
 ///
-/// Where missed slots are made good, the newest one begins once it can, however late, and is told so.
+/// Where missed slots are made good, the newest one begins once it can, however late, and is told so. A start knows only
+/// which slots have no campaign, and not whether an earlier process left them out.
 pub(crate) async fn follow<W: Wall>(
     wall: &W,
     schedule: &Schedule,

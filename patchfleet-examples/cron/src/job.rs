@@ -3,11 +3,13 @@
 mod begin;
 mod drive;
 mod failure;
+mod missed;
 mod notices;
 mod reach;
 mod trouble;
 
 pub(crate) use failure::Failure;
+pub(crate) use missed::Missed;
 pub(crate) use reach::{Reach, Surroundings};
 
 use crate::follow::Became;
@@ -50,15 +52,6 @@ impl Event {
         };
         event.checked_add(after).unwrap_or(Timestamp::MAX)
     }
-}
-
-/// What becomes of a slot that was missed by more than it may be late.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Missed {
-    /// It is told, and left out.
-    Skip,
-    /// The newest one begins as soon as it can.
-    Run,
 }
 
 /// The work of this process.
@@ -124,23 +117,6 @@ impl<R: Reach> Job<R> {
         };
         self.exit(&finished.map(|finished| Done::Ended(finished.report)));
         true
-    }
-
-    /// Since when slots that were missed are made good: since the newest campaign of the request's name was planned. A
-    /// process that is set up for the first time finds none, and looks back no further than by what a slot may be late.
-    pub(crate) async fn made_good_since(&self, now: Timestamp) -> Option<Timestamp> {
-        if self.missed == Missed::Skip {
-            return None;
-        }
-        let Ok(request) = self.request() else {
-            return Some(now);
-        };
-        let list = self.ask(async |store| store.campaigns(now).await).await;
-        let planned = list.ok().and_then(|list| {
-            let of_name = list.campaigns.iter().filter(|one| one.request == request.name);
-            of_name.map(|one| one.planned_at).max()
-        });
-        Some(planned.map_or(now, |planned| planned.min(now)))
     }
 
     /// Whether the campaign of `request` and the slot `id` is in the log, and over.

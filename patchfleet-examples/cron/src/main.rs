@@ -44,7 +44,8 @@ struct Args {
     #[arg(long, value_name = "TIME", conflicts_with = "once", value_parser = jitter)]
     jitter: Option<SignedDuration>,
     /// What becomes of a slot that was missed by more than --late: `skip`, or `run`, which begins the newest one as soon as
-    /// it can, whatever the time of day.
+    /// it can, whatever the time of day. A process that starts begins the newest slot since the newest campaign in its log
+    /// that has none of its own: also one that was left out, stopped or refused before.
     #[arg(long, value_name = "POLICY", default_value = "skip", conflicts_with = "once")]
     missed: Missed,
     /// How late a slot may begin, from 1m to 24h. One that comes later, because the machine slept or its clock was set,
@@ -305,15 +306,24 @@ fn event(slot: &Slot) -> Result<EventId, EventIdError> {
 
 /// Logs what happens on the way.
 fn tell(told: &Told, late: SignedDuration) {
-    let told = match told {
-        Told::Next(at) => return tracing::info!("next campaign at {at:.0}"),
+    let words = words(told, late);
+    match told {
+        Told::Next(_) | Told::Ran(_) | Told::Over => tracing::info!("{words}"),
+        _ => tracing::warn!("{words}"),
+    }
+}
+
+/// What happens on the way, in words.
+fn words(told: &Told, late: SignedDuration) -> String {
+    match told {
+        Told::Next(at) => format!("next campaign at {at:.0}"),
         Told::MadeGood(at) => {
-            return tracing::warn!("the slot at {at:.0} was missed, and begins now (--missed run)");
+            format!("the slot at {at:.0} has no campaign so far, and begins now, so late (--missed run)")
         }
-        Told::Ran(at) => return tracing::info!("the campaign of the slot at {at:.0} has run already"),
-        Told::Over => return tracing::info!("the schedule has no further slot"),
+        Told::Ran(at) => format!("the campaign of the slot at {at:.0} has run already"),
+        Told::Over => "the schedule has no further slot".to_owned(),
         Told::Missed(left) => format!(
-            "missed, because this process was not awake within {late:#}, or because a newer slot was due as well: {left}"
+            "not run, because this process was not awake within {late:#}, or because a newer slot was due as well: {left}"
         ),
         Told::TooLate(left) => format!(
             "missed, because an open campaign, trouble with the log or AWS, or planning kept it from beginning within \
@@ -322,8 +332,7 @@ fn tell(told: &Told, late: SignedDuration) {
         Told::Busy(left) => format!("left out, because a campaign was running: {left}"),
         Told::Stopped(left) => format!("left out, because this process was told to stop: {left}"),
         Told::SetBack(by) => format!("the clock was set back by {by:#}"),
-    };
-    tracing::warn!("{told}");
+    }
 }
 
 #[cfg(test)]
@@ -350,6 +359,15 @@ mod tests {
                 .filter(|delay| **delay >= from && **delay < from + SignedDuration::from_mins(3));
             assert!((50..200).contains(&here.count()), "{tenth}");
         }
+    }
+
+    #[test]
+    fn a_slot_that_an_earlier_process_may_have_left_out_is_not_called_missed_when_it_is_made_good() {
+        let told = Told::MadeGood("2026-03-03T22:15:00Z".parse().unwrap());
+        assert_eq!(
+            words(&told, SignedDuration::from_mins(15)),
+            "the slot at 2026-03-03T22:15:00Z has no campaign so far, and begins now, so late (--missed run)"
+        );
     }
 
     /// The words of the command line in a unit file or a manifest.

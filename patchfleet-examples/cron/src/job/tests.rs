@@ -12,6 +12,7 @@ use patchfleet_sim::world::World;
 use patchfleet_sim::{ClockMode, MemoryPorts, SimClock};
 use std::sync::{Arc, OnceLock};
 
+mod missed;
 mod silence;
 mod trouble;
 
@@ -187,18 +188,6 @@ async fn a_slot_does_not_begin_later_than_it_may_when_an_open_campaign_had_to_be
     assert_eq!(night.job.reach.executions(), UNITS, "the open campaign's alone");
     assert!(!night.has_run().await);
     assert_eq!(night.job.end().await, 0, "nothing is left open");
-}
-
-#[tokio::test]
-async fn missed_slots_are_made_good_since_the_newest_campaign_of_the_name_was_planned() {
-    let mut night = Night::new(SignedDuration::from_mins(15)).await;
-    let later = night.at + SignedDuration::from_hours(50);
-    assert_eq!(night.job.made_good_since(later).await, None);
-    night.job.missed = Missed::Run;
-    assert_eq!(night.job.made_good_since(later).await, Some(night.at));
-    // One that is set up for the first time looks back at nothing.
-    night.job.store = Store::in_memory();
-    assert_eq!(night.job.made_good_since(later).await, Some(later));
 }
 
 #[tokio::test]
