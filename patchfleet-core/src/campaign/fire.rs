@@ -9,6 +9,8 @@
 //! - A unit's client token follows from the campaign and the unit's number alone. So of two plans that are fired at
 //!   the same moment the second one's start is refused where the plans begin to differ.
 //! - What an earlier delivery began is looked for first. If it was begun by a plan of another digest, nothing more is.
+//!   AWS may list an execution by its event before it lists it by its plan. So one that may be a unit of this plan is
+//!   looked for again, for as long as tags may take to be seen.
 
 mod begun;
 mod cut;

@@ -27,6 +27,8 @@ pub(super) struct Looked {
 /// An execution that an earlier delivery started.
 pub(super) struct Found {
     pub(super) unit: FiredUnit,
+    /// How long ago AWS started it, by AWS's clock where its answer has a time. `None` if the answer does not say.
+    pub(super) age: Option<SignedDuration>,
     parameters: BTreeMap<String, Vec<String>>,
 }
 
@@ -54,8 +56,9 @@ impl FirePorts<'_> {
         let views: Vec<(ExecutionId, ExecutionView)> = read.try_collect().await.map_err(port)?;
         let mut found = Vec::with_capacity(views.len());
         for (execution, view) in views {
-            self.compare(campaign, request, &execution, &view, longest_retry)?;
+            let age = self.compare(campaign, request, &execution, &view, longest_retry)?;
             found.push(Found {
+                age,
                 unit: FiredUnit {
                     execution,
                     started_at: view.started_at,
@@ -90,7 +93,7 @@ impl FirePorts<'_> {
         Ok(listed.into_iter().collect())
     }
 
-    /// Whether an execution is what the request asks for, and no older than a retry can be.
+    /// Whether an execution is what the request asks for, and no older than a retry can be. Gives its age.
     fn compare(
         &self,
         campaign: CampaignId,
@@ -98,7 +101,7 @@ impl FirePorts<'_> {
         execution: &ExecutionId,
         view: &ExecutionView,
         longest_retry: SignedDuration,
-    ) -> Result<(), FireError> {
+    ) -> Result<Option<SignedDuration>, FireError> {
         let differences = earlier::differences(request, campaign, self.resolution, view);
         if !differences.is_empty() {
             return Err(FireError::Differs {
@@ -114,7 +117,7 @@ impl FirePorts<'_> {
                 age,
                 longest_retry,
             }),
-            _ => Ok(()),
+            _ => Ok(age),
         }
     }
 }

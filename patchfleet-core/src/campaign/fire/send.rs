@@ -1,10 +1,10 @@
 //! Starting the units of a plan, one after another.
 
-use super::begun::Looked;
+use super::begun::{Found, Looked};
 use super::error::{FireError, Unfinished, UnfinishedReason};
 use super::{FirePorts, Fired, FiredUnit, before, cut, within};
 use crate::campaign::polls::{TAGS_SEEN_WITHIN, later};
-use crate::id::{CampaignId, Location, RequestDigest, UnitId};
+use crate::id::{CampaignId, ExecutionId, Location, RequestDigest, UnitId};
 use crate::plan::{Plan, PlannedLocation, Unit};
 use crate::port::{PortErrorKind, Sent};
 use crate::refusal::{Skip, SkipReason};
@@ -49,8 +49,19 @@ pub(super) struct Firing<'a> {
     begun: BTreeMap<UnitId, FiredUnit>,
     /// The units whose start was sent and had no answer.
     unclear: BTreeSet<UnitId>,
+    /// When each execution was first found that AWS did not list by the plan's key.
+    seen_at: BTreeMap<ExecutionId, Timestamp>,
     /// Whether a start of this delivery was answered.
     is_started_here: bool,
+}
+
+/// What a look found that is not known to be this plan's.
+#[derive(Default)]
+struct Sorted {
+    /// What another plan began.
+    others: Vec<FiredUnit>,
+    /// What is a unit of this plan by its locations, and so young that AWS may not list it by the plan's key yet.
+    untold: Vec<FiredUnit>,
 }
 
 impl<'a> Firing<'a> {
@@ -71,6 +82,7 @@ impl<'a> Firing<'a> {
             looked_at: ports.clock.now(),
             begun: BTreeMap::new(),
             unclear: BTreeSet::new(),
+            seen_at: BTreeMap::new(),
             is_started_here: false,
         }
     }
@@ -101,40 +113,88 @@ impl<'a> Firing<'a> {
     }
 
     /// Takes what a look found as begun. Nothing more is begun if another plan was.
-    async fn take(&mut self, looked: Looked) -> Result<(), Stop> {
-        self.looked_at = looked.at;
-        if looked.found.is_empty() {
-            return Ok(());
+    async fn take(&mut self, mut looked: Looked) -> Result<(), Stop> {
+        loop {
+            self.looked_at = looked.at;
+            let Sorted { others, untold } = self.sort(&looked).await?;
+            let all_own = others.is_empty() && untold.is_empty();
+            if all_own {
+                return Ok(());
+            }
+            if looked.is_whole {
+                return Err(Stop::Before(looked.into_units()));
+            }
+            if !others.is_empty() {
+                let youngest = looked.found.iter().filter_map(|found| found.age).min();
+                let may_go_on = youngest.is_none_or(|age| age < TAGS_SEEN_WITHIN);
+                let others = others.into_iter().chain(untold).collect();
+                return Err(self.beside(others, UnfinishedReason::OtherPlan { may_go_on }));
+            }
+            let next = later(self.ports.clock.now(), TRIES_EVERY);
+            if self.deadline.is_some_and(|deadline| deadline <= next) {
+                return Err(self.beside(untold, UnfinishedReason::OutOfTime));
+            }
+            self.ports.clock.sleep_until(next).await;
+            looked = self.look_once().await?;
         }
-        let request = &self.plan.request;
-        let own = self.ports.of_plan(self.campaign, request, &self.digest).await?;
-        let mut others = vec![];
+    }
+
+    /// Takes what this plan began, and gives the rest.
+    async fn sort(&mut self, looked: &Looked) -> Result<Sorted, Stop> {
+        let mut sorted = Sorted::default();
+        let mut unknown = vec![];
         for found in &looked.found {
-            match found
-                .unit_of(self.plan)
-                .filter(|_| own.contains(&found.unit.execution))
-            {
-                Some(unit) => {
+            // What answered a start of this plan is its own, also while AWS does not list it by the plan's key.
+            let known = self
+                .begun
+                .values_mut()
+                .find(|unit| unit.execution == found.unit.execution);
+            match known {
+                Some(known) => known.started_at = known.started_at.or(found.unit.started_at),
+                None => unknown.push(found),
+            }
+        }
+        if unknown.is_empty() {
+            return Ok(sorted);
+        }
+        let ports = self.ports;
+        let own = ports.of_plan(self.campaign, &self.plan.request, &self.digest);
+        let own = match within(ports.clock, self.deadline, own).await {
+            Some(Ok(own)) => own,
+            Some(Err(FireError::Port(error))) => {
+                return Err(self.beside(units_of(&unknown), UnfinishedReason::Port(error)));
+            }
+            Some(Err(error)) => return Err(error.into()),
+            None => return Err(self.beside(units_of(&unknown), UnfinishedReason::OutOfTime)),
+        };
+        for found in unknown {
+            let execution = &found.unit.execution;
+            match found.unit_of(self.plan) {
+                Some(unit) if own.contains(execution) => {
                     self.unclear.remove(&unit);
                     self.begun.insert(unit, found.unit.clone());
                 }
-                None => others.push(found.unit.clone()),
+                Some(_) if self.may_be_listed_later(found, looked.at) => {
+                    sorted.untold.push(found.unit.clone());
+                }
+                _ => sorted.others.push(found.unit.clone()),
             }
         }
-        if others.is_empty() {
-            return Ok(());
-        }
-        if looked.is_whole {
-            return Err(Stop::Before(looked.into_units()));
-        }
-        let newest = looked
-            .found
-            .iter()
-            .filter_map(|found| found.unit.started_at)
-            .max();
-        let now = self.ports.clock.now();
-        let may_go_on = newest.is_none_or(|newest| now < later(newest, TAGS_SEEN_WITHIN));
-        let mut unfinished = self.unfinished(UnfinishedReason::OtherPlan { may_go_on });
+        Ok(sorted)
+    }
+
+    /// Whether AWS may list an execution by the plan's key later than by the event's. It shows each of them within
+    /// [`TAGS_SEEN_WITHIN`] of the start, which was no later than the first look that found the execution.
+    fn may_be_listed_later(&mut self, found: &Found, looked_at: Timestamp) -> bool {
+        let execution = found.unit.execution.clone();
+        let seen_at = *self.seen_at.entry(execution).or_insert(looked_at);
+        let is_young = found.age.is_none_or(|age| age < TAGS_SEEN_WITHIN);
+        is_young && self.ports.clock.now() < later(seen_at, TAGS_SEEN_WITHIN)
+    }
+
+    /// Why nothing more is begun, beside executions of which it is not known that this plan began them.
+    fn beside(&self, others: Vec<FiredUnit>, reason: UnfinishedReason) -> Stop {
+        let mut unfinished = self.unfinished(reason);
         unfinished.begun.extend(others);
         let begun: BTreeSet<Location> = unfinished
             .begun
@@ -153,7 +213,7 @@ impl<'a> Firing<'a> {
             .filter(|skip| !begun.contains(&skip.location()))
             .cloned()
             .collect();
-        Err(FireError::Unfinished(Box::new(unfinished)).into())
+        FireError::Unfinished(Box::new(unfinished)).into()
     }
 
     /// Begins one unit, if it is not begun. Units before it are.
@@ -214,12 +274,17 @@ impl<'a> Firing<'a> {
         }
     }
 
-    /// Looks once more for what is begun.
+    /// Looks once more for what is begun, and takes it.
     async fn look(&mut self) -> Result<(), Stop> {
+        let looked = self.look_once().await?;
+        self.take(looked).await
+    }
+
+    async fn look_once(&self) -> Result<Looked, Stop> {
         let (ports, request) = (self.ports, &self.plan.request);
         let look = ports.look(self.campaign, request, self.longest_retry);
         match within(ports.clock, self.deadline, look).await {
-            Some(Ok(looked)) => self.take(looked).await,
+            Some(Ok(looked)) => Ok(looked),
             Some(Err(FireError::Port(error))) => Err(self.stopped(UnfinishedReason::Port(error))),
             Some(Err(error)) => Err(error.into()),
             None => Err(self.stopped(UnfinishedReason::OutOfTime)),
@@ -283,6 +348,10 @@ impl<'a> Firing<'a> {
             reason,
         }
     }
+}
+
+fn units_of(found: &[&Found]) -> Vec<FiredUnit> {
+    found.iter().map(|found| found.unit.clone()).collect()
 }
 
 /// Whether a location that is skipped now may have been planned a while ago. What the request itself rules out was not.

@@ -214,6 +214,8 @@ pub(crate) struct FakeAws {
     pub(crate) members_denied: Mutex<bool>,
     /// How long an execution that was started can be neither listed nor read.
     pub(crate) hidden: Mutex<SignedDuration>,
+    /// How long it cannot be listed by tag keys that begin so, if that is longer.
+    pub(crate) hidden_by: Mutex<BTreeMap<&'static str, SignedDuration>>,
     /// Whether AWS has forgotten every execution, as it does 30 days after its end.
     pub(crate) forgets: Mutex<bool>,
     /// What becomes of a client token that is used for another start.
@@ -296,6 +298,15 @@ impl FakeAws {
 
     fn is_shown(&self, execution: &Execution) -> bool {
         !*self.forgets.lock().unwrap() && execution.started_at + self.hidden() <= self.now()
+    }
+
+    /// Whether an execution is listed by a tag key.
+    fn is_listed(&self, execution: &Execution, tag_key: &str) -> bool {
+        let hidden_by = self.hidden_by.lock().unwrap();
+        let mut of_key = hidden_by.iter().filter(|(key, _)| tag_key.starts_with(**key));
+        execution.request.tags.iter().any(|tag| tag.key == tag_key)
+            && self.is_shown(execution)
+            && of_key.all(|(_, hidden)| execution.started_at + *hidden <= self.now())
     }
 
     /// An execution, if it can be seen already.

@@ -179,6 +179,7 @@ impl World {
             command_document: Mutex::new(Some("AWS-RunPatchBaseline")),
             unnamed: Mutex::default(),
             hidden: Mutex::new(SignedDuration::from_secs(5)),
+            hidden_by: Mutex::default(),
             forgets: Mutex::default(),
             one_token: Mutex::default(),
             remembers: SignedDuration::from_mins(6),

@@ -66,11 +66,9 @@ impl Automation for FakeAws {
                 return Err(PortError::new(kind, "not authorized to look"));
             }
             let executions = self.executions.lock().unwrap();
-            let found = executions.iter().filter(|e| {
-                e.request.document_name == document
-                    && e.request.tags.iter().any(|tag| tag.key == tag_key)
-                    && self.is_shown(e)
-            });
+            let found = executions
+                .iter()
+                .filter(|e| e.request.document_name == document && self.is_listed(e, &tag_key));
             // Everything stands on the second page.
             Ok(match page {
                 None => Page {
