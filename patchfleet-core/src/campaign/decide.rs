@@ -112,10 +112,7 @@ pub(super) fn decide(state: &State, memory: &Memory, now: Timestamp) -> Decision
     }
     agenda.admit();
     if state.has_used_up_its_budget() || state.stop_mode().is_some() {
-        let free = UNITS_AT_ONCE.saturating_sub(memory.asked_about());
-        for unit in state.going_on().take(free) {
-            agenda.stop(unit);
-        }
+        agenda.stop_all();
     }
     for unit in state.ending() {
         agenda.end(unit);
@@ -408,6 +405,26 @@ impl Agenda<'_> {
         next
     }
 
+    /// Stops executions, as many at once as may be asked about. One that is over, or is tried again later, keeps no other
+    /// from being stopped, and each is tried before one of them is tried again.
+    fn stop_all(&mut self) {
+        let free = UNITS_AT_ONCE.saturating_sub(self.memory.asked_about());
+        let mut due = BTreeSet::new();
+        for unit in self.state.going_on() {
+            let is_busy = self.memory.unit_tasks.is_under_way(&UnitTask::Stop(unit));
+            if is_busy || self.memory.is_parent_over(unit) {
+                continue;
+            }
+            let stop_at = self.memory.of_unit(unit).and_then(|asked| asked.stop_at);
+            if self.is_time(stop_at) {
+                due.insert((stop_at, unit));
+            }
+        }
+        for (_, unit) in due.into_iter().take(free) {
+            self.stop(unit);
+        }
+    }
+
     /// Stops an execution that would begin more locations although too many have failed. Each unit carries the whole
     /// error budget, and AWS counts neither what failed in the others nor the nodes that a command reports as
     /// successes. Or a person has the campaign stopped.
@@ -416,17 +433,10 @@ impl Agenda<'_> {
         let Some(stop) = Stop::next(known, self.state.stop_mode()) else {
             return;
         };
-        let is_busy = self.memory.unit_tasks.is_under_way(&UnitTask::Stop(unit));
-        if is_busy || self.memory.is_parent_over(unit) {
-            return;
+        if known.is_none_or(|known| known.kind != stop) {
+            self.decision.record.push(Event::StopIntended { unit, stop });
         }
-        let asked = self.memory.of_unit(unit);
-        if self.is_time(asked.and_then(|asked| asked.stop_at)) {
-            if known.is_none_or(|known| known.kind != stop) {
-                self.decision.record.push(Event::StopIntended { unit, stop });
-            }
-            self.decision.calls.push(Call::Stop(unit, stop));
-        }
+        self.decision.calls.push(Call::Stop(unit, stop));
     }
 
     /// Every location of a unit has settled: it is over with its execution.

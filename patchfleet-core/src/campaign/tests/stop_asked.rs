@@ -3,13 +3,14 @@
 
 use super::world::*;
 use crate::campaign::{DriveError, Driver, Event, State, StopMode, StopReason, TAGS_SEEN_WITHIN};
-use crate::id::UnitId;
+use crate::id::{ExecutionId, UnitId};
 use crate::outcome::{FinishedOutcome, LocationOutcome, NodeOutcome};
 use crate::port::{BoxFuture, Clock, PortErrorKind, StopType};
 use crate::report::Report;
 use futures_util::FutureExt as _;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 const REGIONS: [&str; 3] = ["eu-central-1", "eu-north-1", "eu-west-1"];
@@ -492,4 +493,25 @@ fn the_harsher_of_two_stops_counts() {
     assert_eq!(gentle.stop_asked().unwrap().mode, StopMode::CancelCommands);
     assert_stopped(&world, &harsh);
     assert_eq!(outcomes(&harsh, 0)[0], LocationOutcome::Cancelled);
+}
+
+#[test]
+fn no_unit_waits_for_its_stop_until_others_that_cannot_be_stopped_are_given_up() {
+    let units = 24;
+    let mut world = world_of(units);
+    world.plan.request.budget.locations.max_concurrency = "24".parse().unwrap();
+    let mut first = ByHand::new(life(&world, 1));
+    let is_start = |event: &Event| matches!(event, Event::Started { .. });
+    first.until(|| world.events().into_iter().filter(is_start).count() == units);
+    drop(first);
+    world.aws.take_stops(TakesStops::Denied);
+    let mut second = ByHand::new(stop(&world, 2, StopMode::CancelCommands));
+    let tried = || {
+        let stops = world.aws.stops.lock().unwrap();
+        let all: BTreeSet<ExecutionId> = stops.iter().map(|(execution, _)| execution.clone()).collect();
+        all.len()
+    };
+    second.until(|| tried() == units);
+    let stops = world.aws.stops.lock().unwrap().len();
+    assert_eq!(stops, units, "none is tried again before each was tried");
 }
