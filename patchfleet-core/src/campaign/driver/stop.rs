@@ -31,7 +31,7 @@ impl Driver {
                 Turn::Wait(at) => self.clock.sleep_until(at).await,
                 Turn::Done(_) => return Ok(drive.into_state()),
             }
-            let what = drive.state.runs_on();
+            let what = drive.state.runs_on(|unit| drive.memory.is_parent_over(unit));
             if !what.is_empty() {
                 drive.finish_calls().await?;
                 return Err(DriveError::RunsOn { campaign, what });

@@ -79,30 +79,50 @@ impl State {
     }
 
     /// What runs on although a person has the campaign stopped, each in a sentence, if nothing else of it does: AWS does
-    /// not let anybody stop it. Empty as long as something else is left to be stopped or read.
-    pub(in crate::campaign) fn runs_on(&self) -> Vec<String> {
+    /// not let anybody stop it. Empty as long as something else is left to be stopped or read. That is so too as long as
+    /// an execution that AWS does not stop has locations to begin: what begins in them is to be stopped. `is_over` tells
+    /// whether a unit's execution is known to be over.
+    pub(in crate::campaign) fn runs_on(&self, is_over: impl Fn(UnitId) -> bool) -> Vec<String> {
         let nothing_refused = self.not_stopped.is_empty();
-        let is_busy = self.intended().next().is_some() || self.going_on().next().is_some();
+        let is_busy = self.intended().next().is_some() || self.going_on().any(|unit| !is_over(unit));
         if self.asked.is_none() || self.finished.is_some() || nothing_refused || is_busy {
             return vec![];
         }
-        for (id, unit) in &self.units {
-            let is_started = matches!(unit.start, StartState::Started { .. });
+        let mut what = vec![];
+        for (id, unit) in self.units.iter().filter(|(_, unit)| !unit.is_unresolved()) {
+            let stop = unit.stop.as_ref();
+            let is_stopped = stop.is_some_and(|stop| stop.standing == StopStanding::Taken) && !is_over(*id);
             let mut left = unit.locations.iter().filter(|(_, at)| at.settled.is_none());
             let left = left.any(|(at, state)| {
-                let is_next = is_started && state.is_waiting();
-                !(is_next || self.is_beyond_reach(*id, at))
+                let is_not_begun = is_stopped && state.is_waiting();
+                !(is_not_begun || self.is_beyond_reach(*id, at))
             });
-            if left && !unit.is_unresolved() {
+            if left {
                 return vec![];
+            }
+            let why = match stop.map(|stop| &stop.standing) {
+                Some(StopStanding::Refused(_, detail)) => detail.as_str(),
+                Some(StopStanding::InVain) => "AWS has taken its stop, and it went on",
+                Some(StopStanding::Intended | StopStanding::Taken) | None => continue,
+            };
+            if let StartState::Started { execution, .. } = &unit.start
+                && !unit.has_settled()
+                && !is_over(*id)
+            {
+                what.push(format!(
+                    "the execution {execution} of unit {id} may not be stopped: {why}"
+                ));
             }
         }
         let below = self.not_stopped.iter().filter(|((unit, location), _)| {
             let at = self.units.get(unit).and_then(|unit| unit.locations.get(location));
             at.is_some_and(|at| at.settled.is_none())
         });
-        below
-            .map(|((_, location), detail)| format!("what runs in {location} may not be stopped: {detail}"))
-            .collect()
+        what.extend(
+            below.map(|((_, location), detail)| {
+                format!("what runs in {location} may not be stopped: {detail}")
+            }),
+        );
+        what
     }
 }

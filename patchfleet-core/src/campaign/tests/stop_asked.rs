@@ -416,7 +416,14 @@ fn what_may_not_be_stopped_is_followed_to_its_end_by_whoever_drives_the_campaign
     world.aws.take_stops(TakesStops::Denied);
     let second = ByHand::new(stop(&world, 2, StopMode::CancelCommands));
     let (one, two) = both_ends(first, second);
-    assert!(matches!(two, Err(DriveError::RunsOn { .. })), "{two:?}");
+    let what = match two {
+        Err(DriveError::RunsOn { what, .. }) => what,
+        other => panic!("{other:?}"),
+    };
+    // Each location that began later was tried as well, and the executions themselves are named.
+    assert_eq!(places_not_stopped(&world), 6, "{what:?}");
+    let executions = what.iter().filter(|what| what.starts_with("the execution "));
+    assert_eq!((executions.count(), what.len()), (2, 4), "{what:?}");
     let state = one.unwrap();
     assert_stopped(&world, &state);
     let report = report_of(&world, &state);
@@ -436,6 +443,47 @@ fn what_may_not_be_stopped_is_followed_to_its_end_by_whoever_drives_the_campaign
         told.contains("AWS does not let patchfleet stop the execution of unit"),
         "{told}"
     );
+}
+
+fn places_not_stopped(world: &World) -> usize {
+    let events = world.events().into_iter();
+    events
+        .filter(|event| matches!(event, Event::NotStoppedBelow { .. }))
+        .count()
+}
+
+#[test]
+fn what_an_execution_begins_that_may_not_be_stopped_is_stopped_as_it_begins() {
+    let world = world_of(1);
+    let mut first = ByHand::new(life(&world, 1));
+    let begun = world.clock.now();
+    first.until(|| world.clock.now() > begun + SignedDuration::from_secs(22));
+    drop(first);
+    *world.aws.takes_stops_below.lock().unwrap() = TakesStops::Denied;
+    world.aws.take_stops(TakesStops::Denied);
+    let mut second = ByHand::new(stop(&world, 2, StopMode::CancelCommands));
+    second.until(|| places_not_stopped(&world) == 1);
+    *world.aws.takes_stops_below.lock().unwrap() = TakesStops::Well;
+    let state = second.end().unwrap();
+    assert_stopped(&world, &state);
+    assert_eq!(outcomes(&state, 0)[1..], [LocationOutcome::Cancelled; 2]);
+}
+
+#[test]
+fn a_command_that_may_not_be_cancelled_is_told_at_once_where_its_execution_is_over() {
+    let world = world_of(1);
+    let mut first = ByHand::new(life(&world, 1));
+    let begun = world.clock.now();
+    first.until(|| world.clock.now() > begun + SignedDuration::from_secs(22));
+    drop(first);
+    world.aws.cancel();
+    *world.aws.takes_stops_below.lock().unwrap() = TakesStops::Denied;
+    *world.aws.runs_on.lock().unwrap() = SignedDuration::from_hours(6);
+    let asked = world.clock.now();
+    let error = finish(stop(&world, 2, StopMode::CancelCommands)).unwrap_err();
+    assert!(matches!(error, DriveError::RunsOn { .. }), "{error}");
+    let took = world.clock.now().duration_since(asked);
+    assert!(took < SignedDuration::from_mins(10), "{took:#}");
 }
 
 #[test]
