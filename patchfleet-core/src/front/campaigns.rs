@@ -134,7 +134,8 @@ impl Campaigns {
     /// Has a campaign stopped, for good, and reports it. `state` is what the store says of it ([`Store::load`];
     /// [`CampaignList::open`](crate::campaign::CampaignList::open) lists those that can be stopped).
     ///
-    /// First its log says so, with the caller's name. From then on no process begins anything of it. What was begun is
+    /// First its log says so, with the caller's name. From then on no process decides to begin anything of it. A
+    /// start that was decided on before may still be sent, within 30 seconds of its own record. What was begun is
     /// stopped by this process and by every other one that follows the campaign, so it does not matter which of them
     /// lives on: its executions, what these began in each location, and the commands there as `mode` says. A process
     /// that runs sees it when it next looks at the log: before each start, and at each of its polls. What became of every

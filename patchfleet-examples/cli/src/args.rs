@@ -336,8 +336,9 @@ pub(crate) struct StopArgs {
 }
 
 const STOP: &str = "\
-It does not ask. It writes into the log first, and from then on no process begins anything of the campaign. Then it stops \
-every execution, what these began in each location, and the commands there, and so does each process that follows the \
+It does not ask. It writes into the log first, and from then on no process decides to begin anything of the campaign. A \
+start that was decided on just before may still be sent within 30 seconds of its own record; it is looked for, and stopped \
+if it took effect. Then it stops every execution, what these began in each location, and the commands there, and so does each process that follows the \
 campaign. It waits for the end and collects what became of every node. Nodes that are at work may come to their end, and \
 nothing takes a patch back.
 

@@ -7,7 +7,8 @@ use crate::id::CampaignId;
 use crate::refusal::{Refusal, RefusalCode, RefusalReason};
 
 impl Driver {
-    /// Has a campaign stopped. The log says so first: no driver begins anything of it after that record. Then this driver
+    /// Has a campaign stopped. The log says so first: no driver intends to begin anything of it after that record. A start
+    /// that was intended before may still be sent, within 30 seconds of its intent in the log. Then this driver
     /// stops what was begun, waits for the end, and collects what became of every node. Any other driver of the campaign
     /// does the same once it sees the record, at its next look at the log, and each call may be made by all of them. So
     /// it does not matter who is alive. A start that was intended and has no answer is looked for and stopped too.
