@@ -39,8 +39,8 @@ pub(crate) enum Event {
         /// Since when its cutoff counts.
         counts_from: Timestamp,
     },
-    /// Somebody who asked for one now.
-    Once,
+    /// Somebody who asked for one now. With an id the same id of the same request is the same campaign.
+    Once(Option<EventId>),
 }
 
 impl Event {
@@ -48,9 +48,17 @@ impl Event {
     fn cutoff(&self, after: SignedDuration, now: Timestamp) -> Timestamp {
         let event = match self {
             Self::Slot { counts_from, .. } => *counts_from,
-            Self::Once => now,
+            Self::Once(_) => now,
         };
         event.checked_add(after).unwrap_or(Timestamp::MAX)
+    }
+
+    /// Its campaign, if it says which that is.
+    fn campaign(&self, request: &PatchRequest) -> Option<CampaignId> {
+        let (Self::Slot { id, .. } | Self::Once(Some(id))) = self else {
+            return None;
+        };
+        Some(CampaignId::of_event(&request.digest(), id))
     }
 }
 
@@ -84,9 +92,10 @@ enum Done {
 }
 
 impl<R: Reach> Job<R> {
-    /// Runs a campaign now, after one that was left open. Exit codes are those of `patchfleet run`.
-    pub(crate) async fn once(&self) -> u8 {
-        match self.asked(&Event::Once).await {
+    /// Runs a campaign now, after one that was left open. The campaign that `id` named before is gone on with, or its
+    /// report is given again. Exit codes are those of `patchfleet run`.
+    pub(crate) async fn once(&self, id: Option<EventId>) -> u8 {
+        match self.asked(&Event::Once(id)).await {
             Ok(done) => self.exit(&done),
             Err(problem) => {
                 tracing::error!("{problem}");
@@ -158,19 +167,17 @@ impl<R: Reach> Job<R> {
     }
 
     async fn campaign(&self, request: &PatchRequest, event: &Event) -> Result<Done, Failure> {
-        let campaign = match event {
-            Event::Slot { id, .. } => CampaignId::of_event(&request.digest(), id),
-            Event::Once => CampaignId::from_uuid(Uuid::new_v4()),
-        };
+        let named = event.campaign(request);
+        let campaign = named.unwrap_or_else(|| CampaignId::from_uuid(Uuid::new_v4()));
         let finished = self.left_open(request, Some(event)).await?;
         if let Some(finished) = finished {
             if finished.report.outcome == ReportOutcome::Open {
                 // Its nodes may be at work, so nothing else of its name begins.
                 return Ok(Done::Ended(finished.report));
             }
-            let wanted = match event {
-                Event::Slot { .. } => finished.report.campaign_id == campaign,
-                Event::Once => finished.is_wanted_again,
+            let wanted = match named {
+                Some(named) => finished.report.campaign_id == named,
+                None => finished.is_wanted_again,
             };
             if wanted {
                 return Ok(Done::Ended(finished.report));
@@ -191,7 +198,7 @@ impl<R: Reach> Job<R> {
             // Nothing runs yet: whoever asked for one campaign may ask again.
             let until = match event {
                 Event::Slot { at, .. } => at.checked_add(self.late).ok(),
-                Event::Once => None,
+                Event::Once(_) => None,
             };
             let what = "the campaign has not begun";
             if until.is_none() || !trouble.is_waited_out(what, &failure, until).await {
@@ -200,7 +207,7 @@ impl<R: Reach> Job<R> {
         }
         let longest_gap = match event {
             Event::Slot { .. } => Some(self.late),
-            Event::Once => None,
+            Event::Once(_) => None,
         };
         Ok(Done::Ended(self.to_its_end(campaign, longest_gap).await?))
     }
@@ -228,7 +235,7 @@ impl<R: Reach> Job<R> {
                         tracing::error!("{words}");
                         3
                     }
-                    Failure::Settings(_) => {
+                    Failure::Settings(_) | Failure::OldId { .. } => {
                         tracing::error!("{words}");
                         2
                     }

@@ -62,6 +62,11 @@ struct Args {
     /// waited out for 30 minutes.
     #[arg(long)]
     once: bool,
+    /// Which campaign --once means, such as the name of a Kubernetes Job. The same id of the same request is the same
+    /// campaign for 22 hours: it is gone on with, and if it is over, its report is given again and nothing begins. Whatever
+    /// starts this command again by itself has to give one. Default: each start that finds none open begins a new one.
+    #[arg(long, value_name = "TEXT", conflicts_with = "schedule", value_parser = identity)]
+    id: Option<EventId>,
     /// Where campaign logs are: a folder, or s3://BUCKET/PREFIX. Default: what PATCHFLEET_LOG names, or else the folder
     /// .patchfleet in the current directory.
     #[arg(long, value_name = "PLACE")]
@@ -112,6 +117,16 @@ fn delay(most: SignedDuration, of: &str) -> SignedDuration {
     // The upper half of the hash differs most.
     let part = (hash >> 32).wrapping_mul(seconds.saturating_add(1)) >> 32;
     SignedDuration::from_secs(i64::try_from(part).unwrap_or_default())
+}
+
+/// The id of one campaign. An id that nobody filled in would be that of every campaign.
+fn identity(text: &str) -> Result<EventId, String> {
+    if text.contains("$(") {
+        return Err(
+            "nobody filled it in: right would be the id of one campaign, such as a Job's name".to_owned(),
+        );
+    }
+    EventId::new(EventSource::Event, text).map_err(|error| format!("right would be {error}"))
 }
 
 /// A time such as 9h, 8h30m.
@@ -194,7 +209,7 @@ async fn serve(args: Args, stop: tokio::sync::watch::Receiver<bool>) -> ExitCode
         stop: stop.clone(),
     };
     let Some(expression) = args.schedule else {
-        return ExitCode::from(job.once().await);
+        return ExitCode::from(job.once(args.id).await);
     };
     let mut delayed = SignedDuration::ZERO;
     // A request that is wrong now would be wrong at the slot: say so at once.
@@ -392,8 +407,9 @@ mod tests {
             let words = command_of(&text)
                 .join(" ")
                 .replace("cron(15 22 ? * 3#2 *)", "SCHEDULE");
+            let words = words.replace("${PATCHFLEET_ID}", "7d0c");
             let args = Args::try_parse_from(words.split(' ')).unwrap_or_else(|error| panic!("{error}"));
-            assert_eq!(args.once, is_once);
+            assert_eq!((args.once, args.id.is_some()), (is_once, is_once));
             let log = args.log.unwrap();
             assert!(log.to_string_lossy().starts_with("s3://") || log.is_absolute());
         }
@@ -407,9 +423,15 @@ mod tests {
             .nth(1)
             .and_then(|rest| rest.split(']').next())
             .unwrap();
+        assert!(args.contains("$(JOB_NAME)") && text.contains("- name: JOB_NAME"));
+        let args = args.replace("$(JOB_NAME)", "patchfleet-29539995");
         let words = args.split(", ").map(|word| word.trim_matches('"'));
         let args = Args::try_parse_from(std::iter::once("patchfleet-cron").chain(words));
-        assert!(args.unwrap_or_else(|error| panic!("{error}")).once);
+        let args = args.unwrap_or_else(|error| panic!("{error}"));
+        assert!(
+            args.once && args.id.is_some(),
+            "a pod that is started again means the same campaign"
+        );
         let request = text
             .split("weekly.toml: |\n")
             .nth(1)

@@ -4,8 +4,8 @@ use super::notices::{notices, watching};
 use super::{Event, Failure, Job, Reach};
 use crate::follow::Became;
 use jiff::SignedDuration;
-use patchfleet_core::campaign::SHORTEST_GAP;
-use patchfleet_core::id::CampaignId;
+use patchfleet_core::campaign::{SHORTEST_GAP, State};
+use patchfleet_core::id::{CampaignId, EventId};
 use patchfleet_core::plan::Planning;
 use patchfleet_core::request::PatchRequest;
 
@@ -22,14 +22,17 @@ impl<R: Reach> Job<R> {
             .await?;
         // An earlier try, or another process, has written the campaign down. It is driven, however late it is.
         let there = self.ask(async |store| store.load(campaign).await).await?;
-        if there.is_some() {
-            return Ok(None);
+        if let Some(there) = there {
+            return match event {
+                Event::Once(Some(id)) => self.is_not_old(&there, id).map(|()| None),
+                _ => Ok(None),
+            };
         }
         let ports = self.reach.ports(&request.access).await?;
         let now = ports.clock.now();
         let is_later = |than: SignedDuration| match event {
             Event::Slot { at, .. } => ports.clock.now().duration_since(*at) > than,
-            Event::Once => false,
+            Event::Once(_) => false,
         };
         // What came before may have taken hours: a campaign that was open, or a log that did not answer.
         if is_later(self.late) {
@@ -57,5 +60,20 @@ impl<R: Reach> Job<R> {
         tracing::info!("campaign {campaign}\n{}", planned.plan().to_text());
         watching(&notices, &ports.clock, planned.begin(campaign)).await?;
         Ok(None)
+    }
+
+    /// An id that never changes, such as one that nobody fills in, would have each night answered with the report of the
+    /// first.
+    fn is_not_old(&self, state: &State, id: &EventId) -> Result<(), Failure> {
+        let (planned_at, longest) = (state.planned_at(), id.longest_retry());
+        let age = self.reach.clock().now().duration_since(planned_at);
+        if state.finished().is_none() || age <= longest {
+            return Ok(());
+        }
+        Err(Failure::OldId {
+            campaign: state.campaign(),
+            planned_at,
+            longest,
+        })
     }
 }

@@ -58,7 +58,11 @@ impl<R: Reach> Job<R> {
         let now = self.reach.clock().now();
         let is_same = state.plan().request.digest() == request.digest();
         let is_wanted_again = is_same && now.duration_since(state.planned_at()) <= LONGEST_RESTART;
-        let is_wanted = matches!(event, Some(Event::Once)) && is_wanted_again;
+        let is_wanted = match event {
+            Some(Event::Once(None)) => is_wanted_again,
+            Some(event @ Event::Once(Some(_))) => event.campaign(request) == Some(open),
+            Some(Event::Slot { .. }) | None => false,
+        };
         let longest_gap = (!is_wanted).then_some(self.late);
         let report = self.to_its_end(open, longest_gap).await?;
         Ok(Some(Finished {

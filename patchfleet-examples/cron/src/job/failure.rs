@@ -1,6 +1,8 @@
 //! Why a campaign has no report, and whether that may pass by itself.
 
+use jiff::{SignedDuration, Timestamp};
 use patchfleet_core::campaign::DriveError;
+use patchfleet_core::id::CampaignId;
 use patchfleet_core::port::{PortError, PortErrorKind};
 use patchfleet_core::problem::chain;
 use patchfleet_core::refusal::Refusal;
@@ -14,6 +16,15 @@ pub(crate) enum Failure {
     Refused(Refusal),
     /// AWS's settings are missing or wrong.
     Settings(PortError),
+    /// The id that was given names a campaign of another day, which is over.
+    OldId {
+        /// The campaign.
+        campaign: CampaignId,
+        /// When it was planned.
+        planned_at: Timestamp,
+        /// For how long the id may be given again.
+        longest: SignedDuration,
+    },
     /// Something that may pass, such as an AWS that denies or throttles, or a full disk.
     Passing(Box<dyn Error + Send + Sync>),
     /// Anything else.
@@ -27,7 +38,7 @@ impl Failure {
             Self::Passing(_) => true,
             // Others renew credentials.
             Self::Settings(error) => error.kind() == PortErrorKind::Credentials,
-            Self::Refused(_) | Self::Unexpected(_) => false,
+            Self::Refused(_) | Self::OldId { .. } | Self::Unexpected(_) => false,
         }
     }
 
@@ -36,6 +47,14 @@ impl Failure {
         match self {
             Self::Refused(refusal) => refusal.to_string(),
             Self::Settings(error) => error.chain(),
+            Self::OldId {
+                campaign,
+                planned_at,
+                longest,
+            } => format!(
+                "--id: its campaign {campaign} was planned at {planned_at:.0}, over {longest:#} ago, and is over. Nothing was \
+                 begun. Give each campaign an id of its own; `patchfleet report {campaign}` has that one's report"
+            ),
             Self::Passing(error) | Self::Unexpected(error) => one_line(&chain(error.as_ref())),
         }
     }

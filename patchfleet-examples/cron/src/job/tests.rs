@@ -13,6 +13,7 @@ use patchfleet_sim::{ClockMode, MemoryPorts, SimClock};
 use std::sync::{Arc, OnceLock};
 
 mod missed;
+mod once;
 mod silence;
 mod trouble;
 
@@ -29,7 +30,7 @@ fn a_cutoff_counts_from_the_slot_however_late_that_begins_and_from_now_without_o
     let (after, now) = (SignedDuration::from_hours(9), at("2026-03-03T21:29:00Z"));
     let cutoff = |event: &Event| event.cutoff(after, now);
     assert_eq!(cutoff(&slot), at("2026-03-04T06:15:00Z"));
-    assert_eq!(cutoff(&Event::Once), at("2026-03-04T06:29:00Z"));
+    assert_eq!(cutoff(&Event::Once(None)), at("2026-03-04T06:29:00Z"));
 }
 
 /// A simulated organisation in this process. Its clock jumps to whatever is waited for.
@@ -207,7 +208,11 @@ async fn a_process_that_is_told_to_stop_finishes_the_open_campaign_and_begins_no
     assert_eq!(night.job.reach.executions(), UNITS, "the open campaign's alone");
     // With nothing open it is the same.
     assert_eq!(night.slot().await, Became::Stopped);
-    assert_eq!(night.job.once().await, 130, "what was asked for was not begun");
+    assert_eq!(
+        night.job.once(None).await,
+        130,
+        "what was asked for was not begun"
+    );
     assert_eq!(night.job.reach.executions(), UNITS);
 }
 

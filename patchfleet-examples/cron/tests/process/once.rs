@@ -94,6 +94,30 @@ async fn a_process_that_is_started_again_goes_on_with_its_campaign_and_begins_no
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_is_tried_again_after_its_campaign_is_over_begins_no_second_one() {
+    let (sim, dir) = (simulator(CALM.world, 2_000.0).await, tempfile::tempdir().unwrap());
+    std::fs::write(dir.path().join("request.toml"), CALM.request).unwrap();
+    let once = [
+        "-f",
+        "request.toml",
+        "--once",
+        "--log",
+        "log",
+        "--id",
+        "job-29539995",
+    ];
+    for _ in 0..2 {
+        let output = cron(&sim, dir.path(), &once).await;
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{stderr}");
+        assert!(stderr.contains("succeeded"), "{stderr}");
+        let executions =
+            sim.with_world(|world| world.executions().filter(|one| one.parent().is_none()).count());
+        assert_eq!(executions, 4, "{stderr}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn once_with_a_request_that_has_changed_finishes_the_open_campaign_and_runs_the_new_one() {
     let (sim, dir) = (simulator(CALM.world, 400.0).await, tempfile::tempdir().unwrap());
     let request = dir.path().join("request.toml");

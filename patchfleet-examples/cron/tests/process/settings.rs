@@ -75,6 +75,28 @@ async fn what_is_wrong_is_said_before_anything_is_waited_for() {
             "possible values: skip, run",
         ),
         (
+            &["--request", "right.toml", "--once", "--id", "$(JOB_NAME)"][..],
+            2,
+            "nobody filled it in",
+        ),
+        (
+            &["--request", "right.toml", "--once", "--id", ""][..],
+            2,
+            "right would be the id of one event",
+        ),
+        (
+            &[
+                "--request",
+                "right.toml",
+                "--schedule",
+                "cron(15 22 ? * 3#2 *)",
+                "--id",
+                "job-1",
+            ][..],
+            2,
+            "cannot be used with",
+        ),
+        (
             &["--request", "right.toml", "--once", "--log", "gs://bucket/logs"][..],
             2,
             "logs are kept in a folder, or in a bucket",

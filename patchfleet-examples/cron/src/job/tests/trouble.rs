@@ -98,14 +98,14 @@ async fn a_slots_campaign_goes_on_by_itself_once_its_trouble_is_over() {
 #[tokio::test]
 async fn once_goes_on_by_itself_as_well_and_exits_as_if_nothing_had_been() {
     let night = Watch::new(FOR_MINUTES, None);
-    assert_eq!(night.job.once().await, 0);
+    assert_eq!(night.job.once(None).await, 0);
     assert_eq!(night.job.reach.executions(), UNITS);
 }
 
 #[tokio::test]
 async fn once_gives_up_after_half_an_hour_of_the_same_trouble_and_leaves_the_campaign_open() {
     let night = Watch::new(FOR_EVER, None);
-    assert_eq!(night.job.once().await, 1);
+    assert_eq!(night.job.once(None).await, 1);
     assert!((25..40).contains(&night.minutes()), "{} min", night.minutes());
     assert_eq!(night.job.end().await, 1);
 }
@@ -114,7 +114,7 @@ async fn once_gives_up_after_half_an_hour_of_the_same_trouble_and_leaves_the_cam
 async fn once_gives_up_as_well_where_the_look_before_a_start_fails_and_each_try_is_written_down() {
     // The driver puts the start off for six hours and a half before it gives up. AWS would answer after ten.
     let night = Watch::new(("ssm:DescribeAutomationExecutions", 200, Some(36_000)), None);
-    assert_eq!(night.job.once().await, 1);
+    assert_eq!(night.job.once(None).await, 1);
     assert!(night.minutes() < 500, "{} min", night.minutes());
     assert_eq!(night.job.reach.executions(), 1, "the first unit's");
     assert_eq!(night.job.end().await, 1, "the campaign is open");
@@ -187,7 +187,7 @@ async fn a_campaign_that_is_asked_for_again_with_once_is_begun_however_long_it_w
     clock
         .sleep_until(clock.now() + SignedDuration::from_hours(2))
         .await;
-    assert_eq!(night.job.once().await, 0);
+    assert_eq!(night.job.once(None).await, 0);
     assert_eq!(night.job.reach.executions(), UNITS);
 }
 
@@ -231,7 +231,7 @@ async fn a_slot_whose_planning_takes_longer_than_it_may_be_late_does_not_begin()
 async fn a_start_of_which_nobody_knows_whether_aws_took_it_leaves_its_campaign_open_and_no_other_begins() {
     let lost = ("ssm:StartAutomationExecution", 0, Some(3_600));
     let watch = Watch::with("\"drop_before\"", lost, None);
-    let (code, told) = heard(watch.job.once()).await;
+    let (code, told) = heard(watch.job.once(None)).await;
     assert_eq!(code, 4, "never a success");
     let open = watch
         .job
@@ -247,7 +247,7 @@ async fn a_start_of_which_nobody_knows_whether_aws_took_it_leaves_its_campaign_o
     assert_eq!(told.matches(&command).count(), 3, "{told}");
     assert!(watch.minutes() < 30, "a person is told soon: {}", watch.minutes());
     // Neither a restart nor the next slot sends it, or begins anything beside it.
-    assert_eq!(watch.job.once().await, 4);
+    assert_eq!(watch.job.once(None).await, 4);
     assert_eq!(watch.slot().await, Became::Run);
     assert!(!watch.has_run().await);
     assert_eq!(watch.job.reach.executions(), 0);
