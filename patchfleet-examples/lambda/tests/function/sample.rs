@@ -82,9 +82,18 @@ async fn the_samples_variables_alone_patch_the_calm_world_whole() {
     ] {
         assert!(warnings.contains(kept), "no {kept} in {warnings}");
     }
+    let each = summary["warnings"].as_array().unwrap();
+    let planned = each
+        .iter()
+        .find(|each| each.to_string().contains("although there is no node"));
     assert!(
-        !warnings.contains("333344445555/"),
+        !planned.unwrap().to_string().contains("333344445555/"),
         "an account without a node is left out: {warnings}"
+    );
+    // The sample would have started there, and failed.
+    assert!(
+        warnings.contains("6 locations are left out, because the Region is not enabled in the account"),
+        "{warnings}"
     );
     // The schedule's event comes twice.
     let again = response(function.invoke("two", scheduled("1a6ab819")).await);
