@@ -1,6 +1,7 @@
 //! Why an event was not served.
 
 use lambda_runtime::Diagnostic;
+use patchfleet_core::id::CampaignId;
 use patchfleet_core::problem::chain;
 use patchfleet_core::text::lines;
 use std::error::Error;
@@ -11,6 +12,7 @@ use std::fmt;
 pub struct Failure {
     kind: &'static str,
     message: String,
+    campaign: Option<CampaignId>,
 }
 
 impl Failure {
@@ -19,6 +21,15 @@ impl Failure {
         Self {
             kind,
             message: lines(&chain(error)),
+            campaign: None,
+        }
+    }
+
+    /// The same, of an event whose campaign is known.
+    pub(crate) fn of(self, campaign: CampaignId) -> Self {
+        Self {
+            campaign: Some(campaign),
+            ..self
         }
     }
 
@@ -41,10 +52,14 @@ impl fmt::Display for Failure {
     }
 }
 
-/// As it is displayed: the runtime logs errors in this form.
+/// As it is displayed, with the campaign. The runtime logs errors in this form, outside of the span that has the campaign.
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
+        fmt::Display::fmt(self, f)?;
+        match self.campaign {
+            Some(campaign) => write!(f, " (campaign {campaign})"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -29,16 +29,17 @@ use patchfleet_aws::{Aws, Limits, external_id_from_env};
 use patchfleet_core::campaign::{FireError, Notices};
 use patchfleet_core::id::CampaignId;
 use patchfleet_core::plan::{Attendance, Gaps, Planning};
-use patchfleet_core::port::Clock;
+use patchfleet_core::port::{Clock, Ports};
 use patchfleet_core::text::one_line;
 use patchfleet_core::{CampaignError, Remedy, serve_event, watched};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
+use tracing::Instrument as _;
 
 use cutoff::cutoff;
 pub use delivered::Event;
-use event::read;
+use event::{Asked, read};
 pub use failure::Failure;
 pub use summary::{Execution, Summary};
 
@@ -80,13 +81,27 @@ pub async fn handle(
         planning.attendance = Attendance::Attended;
     }
     let campaign = CampaignId::of_event(&asked.request.digest(), &asked.event);
+    serve(campaign, &asked, &ports, &planning, deadline)
+        .instrument(tracing::info_span!("event", %campaign))
+        .await
+        .map_err(|failure| failure.of(campaign))
+}
+
+/// Plans and starts what was asked for. Each line that is logged meanwhile carries the campaign.
+async fn serve(
+    campaign: CampaignId,
+    asked: &Asked,
+    ports: &Ports,
+    planning: &Planning,
+    deadline: Option<Timestamp>,
+) -> Result<Summary, Failure> {
     tracing::info!(%campaign, request = %asked.request.name, event = %asked.event, "asked");
     let notices = Notices::new(Arc::new(|notice| {
         tracing::warn!("{}", one_line(&notice.to_string()));
     }));
-    let ports = watched(&ports, &notices);
+    let ports = watched(ports, &notices);
     let served = tokio::select! {
-        served = serve_event(&ports, &asked.event, &asked.request, &planning, deadline) => served,
+        served = serve_event(&ports, &asked.event, &asked.request, planning, deadline) => served,
         never = look(&notices, &*ports.clock) => match never {},
     };
     let summary = Summary::of(served.map_err(|error| match (&error, error.remedy()) {
@@ -95,7 +110,7 @@ pub async fn handle(
         _ => Failure::new("Failed", &error),
     })?);
     let execution = summary.execution_id.as_ref().map(tracing::field::display);
-    tracing::info!(campaign = %summary.campaign_id, execution, "{}", summary.outcome);
+    tracing::info!(%campaign, execution, "{}", summary.outcome);
     Ok(summary)
 }
 

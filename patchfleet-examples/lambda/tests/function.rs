@@ -187,7 +187,9 @@ async fn a_request_is_planned_started_and_summed_up() {
     assert!(lines.iter().all(|line| line["level"].is_string()), "{log}");
     let started = lines.iter().find(|line| line["message"] == "started").unwrap();
     assert_eq!(started["execution"], execution);
-    assert_eq!(started["campaign"], summary["campaign_id"]);
+    for campaign in [&started["campaign"], &started["span"]["campaign"]] {
+        assert_eq!(campaign, &summary["campaign_id"], "{log}");
+    }
     sim.with_world(World::run_until_idle);
     let status = sim.with_world(|world| world.execution(execution).unwrap().status().as_str());
     assert_eq!(status, "Success");
@@ -448,8 +450,20 @@ async fn an_error_is_logged_once_and_what_others_wrote_has_no_effect() {
         let lines = log.lines().filter(|line| line.contains(told)).count();
         assert_eq!(lines, 1, "{told} in\n{log}");
     }
+    let lines = log
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let lines: Vec<Value> = lines.collect();
+    let of_refused = |line: &&Value| line["message"] == "asked" && line["event"] == "invocation/refused";
+    let asked = lines.iter().find(of_refused).unwrap();
+    let failed = lines
+        .iter()
+        .find(|line| line["level"] == "ERROR")
+        .unwrap()
+        .to_string();
+    let campaign = format!("(campaign {})", asked["campaign"].as_str().unwrap());
     assert!(
-        log.contains("ERROR") && log.contains("Refused: refused: ["),
+        failed.contains("Refused: refused: [") && failed.contains(&campaign),
         "{log}"
     );
 }
