@@ -72,6 +72,7 @@ struct Readme;
 
 mod call;
 mod credentials;
+pub mod iam;
 mod ports;
 #[cfg(feature = "s3")]
 mod s3;

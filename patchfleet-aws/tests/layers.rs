@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the ground up. A folder may use those that stand before it.
-const LAYERS: [&str; 5] = ["call", "s3", "credentials", "ports", "settings"];
+const LAYERS: [&str; 6] = ["iam", "call", "s3", "credentials", "ports", "settings"];
 
 #[test]
 fn no_module_imports_from_a_layer_above_it() {

@@ -2,6 +2,8 @@
 
 SSM_WITH_EXECUTION = {"DescribeAutomationStepExecutions", "GetAutomationExecution", "StopAutomationExecution"}
 
+SSM_WITH_DOCUMENT = {"CreateDocument", "DescribeDocument", "GetDocument", "UpdateDocument", "UpdateDocumentDefaultVersion"}
+
 
 def partition_of(region):
     """The partition of a Region, as far as these tests need it."""
@@ -33,7 +35,7 @@ def questions(call):
         return [(action, given["RoleArn"])]
     if service == "ssm" and operation in SSM_WITH_EXECUTION:
         return [(action, f"arn:{partition}:ssm:{region}:{account}:automation-execution/{given['AutomationExecutionId']}")]
-    if action == "ssm:GetDocument":
+    if service == "ssm" and operation in SSM_WITH_DOCUMENT:
         return [(action, document_arn(partition, region, account, given["Name"]))]
     if action == "ssm:DescribeInstancePatchStates":
         return [(action, node_arn(partition, region, account, node)) for node in given["InstanceIds"]]
@@ -52,6 +54,8 @@ def questions(call):
         return [(action, arn), *((one, "*") for one in OF_A_GROUP)]
     if action == "resource-groups:SearchResources":
         return [(action, "*"), *((one, "*") for one in OF_A_GROUP)]
+    if service == "organizations" and "ParentId" in given:
+        return [(action, f"arn:{partition}:organizations::{account}:ou/o-a1b2c3d4e5/{given['ParentId']}")]
     return [(action, "*")]
 
 

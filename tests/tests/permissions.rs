@@ -8,6 +8,7 @@
 )]
 
 use aws_smithy_types::retry::RetryConfig;
+use patchfleet_aws::iam::{Party, Policy};
 use patchfleet_aws::{Aws, Operation, simulated_config};
 use patchfleet_core::{port::Ports, report::ReportOutcome, request::PatchRequest};
 use patchfleet_sim::{ClockMode, Sim, SimOptions, operations, world::World};
@@ -61,6 +62,32 @@ fn every_call_that_patchfleet_makes_stands_in_the_table_and_nothing_else_does() 
         .collect();
     wanted.extend(BESIDE_THE_CALLS.map(str::to_owned));
     assert_eq!(table, wanted);
+}
+
+#[test]
+fn what_is_printed_for_everything_that_a_request_may_use_is_what_the_table_has() {
+    let printed = |party: Party| -> BTreeSet<String> {
+        let requests = [
+            r#"targets = { resource_group = "Web", accounts = ["ou-perm-workload", "333333333333"], include_child_ous = true, regions = "all-enabled" }
+               access = { external_id = { ssm = "/id" } }"#,
+            r#"targets = { tags = { Env = ["prod"] }, accounts = ["ou-perm-workload"], regions = ["us-east-1"] }
+               access = { external_id = { secret = "id" } }
+               patch = { operation = "Install", baseline_override = "s3://bucket/key" }"#,
+        ];
+        let requests = requests.map(|text| request(&format!("name = \"printed\"\n{text}")).unwrap());
+        let of = |request| Policy::of(party, request, None);
+        let policies: Vec<Policy> = requests.iter().map(of).collect();
+        let actions = policies.iter().flat_map(Policy::actions);
+        actions.map(str::to_owned).collect()
+    };
+    for (party, who) in [
+        (Party::Management, "the caller"),
+        (Party::Administration, "the administration role"),
+        (Party::Execution, "the execution role"),
+        (Party::Discovery, "the discovery role"),
+    ] {
+        assert_eq!(printed(party), actions(who), "{who}");
+    }
 }
 
 /// Three roles in two accounts of one unit. Each may do what the table gives it, and nothing else

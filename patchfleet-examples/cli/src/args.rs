@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::{SignedDuration, Timestamp};
-use patchfleet_core::id::{CampaignId, UnitId};
+use patchfleet_core::id::{AccountId, CampaignId, UnitId};
 use patchfleet_core::request::Format;
 use std::path::PathBuf;
 
@@ -51,6 +51,8 @@ pub(crate) enum Command {
     /// The Automation document that campaigns run.
     #[command(subcommand)]
     Runbook(RunbookCommand),
+    /// Print the IAM policy that a request needs, for one of the roles. Asks AWS for nothing.
+    Iam(IamArgs),
 }
 
 impl Command {
@@ -72,7 +74,7 @@ impl Command {
             Self::Stop(args) => Some(&mut args.log),
             Self::Collect(args) | Self::Report(args) => Some(&mut args.log),
             Self::Status(args) => Some(&mut args.log),
-            Self::Plan(_) | Self::Runbook(_) => None,
+            Self::Plan(_) | Self::Runbook(_) | Self::Iam(_) => None,
         }
     }
 
@@ -392,6 +394,54 @@ pub(crate) enum RunbookCommand {
         #[command(flatten)]
         world: World,
     },
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = IAM)]
+pub(crate) struct IamArgs {
+    /// Whose policy.
+    #[arg(long = "for", value_enum, value_name = "ROLE")]
+    pub(crate) party: PartyArg,
+    /// The request: a TOML, JSON or YAML file, or - for standard input.
+    #[arg(short = 'f', long = "request", value_name = "FILE")]
+    pub(crate) request: PathBuf,
+    /// The request's language. Default: what the file's name ends in; for standard input, what its
+    /// content looks like.
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<FormatArg>,
+    /// The central account. Default: that of automation.assume_role, or else a * in its place.
+    #[arg(long, value_name = "ACCOUNT")]
+    pub(crate) central: Option<AccountId>,
+    /// As what the policy is printed.
+    #[arg(long, value_enum, default_value_t = PolicyOutput::Json)]
+    pub(crate) output: PolicyOutput,
+}
+
+const IAM: &str = "\
+The policy says what the role may do, and not who may assume it. docs/permissions.md has that, and the template \
+patchfleet-examples/deploy/execution-role.yaml makes a role for an account whose nodes are patched. A runbook of your own \
+needs, beside the policy for execution, what its other steps do.";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PartyArg {
+    /// Whoever runs patchfleet, in the central account.
+    Management,
+    /// What Automation runs with in the central account.
+    Administration,
+    /// What Automation runs with in each account whose nodes are patched.
+    Execution,
+    /// What patchfleet reads with in each other account.
+    Discovery,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PolicyOutput {
+    /// A policy document, as IAM takes it.
+    Json,
+    /// A managed policy for Terraform or OpenTofu.
+    Terraform,
+    /// A template with a managed policy.
+    Cloudformation,
 }
 
 #[derive(Debug, Args)]

@@ -41,6 +41,7 @@ async fn main() -> ExitCode {
         Command::Status(args) => commands::campaigns::status(args).await,
         Command::Report(args) => commands::campaigns::report(args).await,
         Command::Runbook(command) => commands::runbook::runbook(command).await,
+        Command::Iam(args) => commands::iam::iam(&args),
     };
     done.unwrap_or_else(|failure| {
         let failure = failure.in_log(log.as_deref());

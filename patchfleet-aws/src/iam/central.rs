@@ -1,0 +1,158 @@
+//! The roles of the central account.
+
+use super::{Scope, Statement, target};
+use patchfleet_core::id::TargetAccount;
+use patchfleet_core::request::{ExternalId, PatchRequest};
+use patchfleet_core::runbook;
+
+/// From so many named accounts on, the organization is read by one walk.
+const ONE_BY_ONE: usize = 20;
+
+/// Whoever runs patchfleet.
+pub(super) fn management(request: &PatchRequest, scope: &Scope<'_>) -> Vec<Statement> {
+    let central = scope.central.as_str();
+    let mut statements = vec![
+        Statement::everywhere("WhichRegionsThereAre", &["account:ListRegions"]),
+        Statement::new(
+            "ReadTheRunbook",
+            &["ssm:GetDocument"],
+            vec![
+                scope.document(central),
+                scope.ssm("", "document/AWS-RunPatchBaseline"),
+            ],
+        ),
+        Statement::new(
+            "Start",
+            &["ssm:StartAutomationExecution"],
+            vec![
+                scope.document(central),
+                scope.definition(central),
+                scope.executions(central),
+            ],
+        ),
+        Statement::new(
+            "TagWhatIsStarted",
+            &["ssm:AddTagsToResource"],
+            vec![scope.executions(central)],
+        ),
+        Statement::new(
+            "HandOnTheRole",
+            &["iam:PassRole"],
+            vec![administration_role(request, scope)],
+        )
+        .only_if("StringEquals", "iam:PassedToService", "ssm.amazonaws.com"),
+        Statement::new(
+            "FollowAndStop",
+            &[
+                "ssm:DescribeAutomationStepExecutions",
+                "ssm:GetAutomationExecution",
+                "ssm:StopAutomationExecution",
+            ],
+            vec![scope.executions(central)],
+        ),
+        Statement::everywhere("FindWhatWasStarted", &["ssm:DescribeAutomationExecutions"]),
+    ];
+    statements.extend(organization(request));
+    if others(request, scope) {
+        let roles = scope.roles(&request.access.discovery_role);
+        statements.push(Statement::new("EnterTheAccounts", &["sts:AssumeRole"], roles));
+    }
+    statements.extend(external_id(request, scope));
+    if scope.document == runbook::NAME {
+        statements.push(Statement::new(
+            "KeepTheRunbook",
+            &[
+                "ssm:CreateDocument",
+                "ssm:DescribeDocument",
+                "ssm:UpdateDocument",
+                "ssm:UpdateDocumentDefaultVersion",
+            ],
+            vec![scope.document(central)],
+        ));
+    }
+    if scope.has_central {
+        statements.extend(target::reading(request, scope, central));
+    }
+    statements
+}
+
+/// What Automation runs with in the central account.
+pub(super) fn administration(request: &PatchRequest, scope: &Scope<'_>) -> Vec<Statement> {
+    let roles = scope.roles(&request.automation.execution_role);
+    vec![Statement::new("EnterTheAccounts", &["sts:AssumeRole"], roles)]
+}
+
+/// The ARN of the administration role.
+fn administration_role(request: &PatchRequest, scope: &Scope<'_>) -> String {
+    let by_default = || {
+        let name = "AWS-SystemsManager-AutomationAdministrationRole";
+        format!("arn:{}:iam::{}:role/{name}", scope.partition, scope.central)
+    };
+    let role = request.automation.assume_role.as_ref();
+    role.map_or_else(by_default, ToString::to_string)
+}
+
+/// Whether accounts are read that are not the central one.
+fn others(request: &PatchRequest, scope: &Scope<'_>) -> bool {
+    let is_central = |target: &TargetAccount| target.to_string() == scope.central;
+    !request.targets.accounts.iter().all(is_central)
+}
+
+/// What reading the organization takes. It takes no resource that could be known here.
+fn organization(request: &PatchRequest) -> Option<Statement> {
+    let targets = &request.targets;
+    let is_unit = |target: &&TargetAccount| matches!(target, TargetAccount::Parent(_));
+    let units = targets.accounts.iter().filter(is_unit).count();
+    let named = targets.accounts.len() - units;
+    let leaves_out_units = targets.exclude_accounts.iter().any(|one| is_unit(&one));
+    let mut actions = vec![];
+    if named > 0 {
+        actions.push("organizations:DescribeAccount");
+    }
+    if named > ONE_BY_ONE || leaves_out_units || (units > 0 && targets.include_child_ous) {
+        actions.push("organizations:ListAccounts");
+    }
+    if units > 0 || leaves_out_units {
+        actions.push("organizations:ListAccountsForParent");
+        actions.push("organizations:ListOrganizationalUnitsForParent");
+    }
+    (!actions.is_empty()).then(|| Statement::everywhere("ReadTheOrganization", &actions))
+}
+
+/// What reading the external id takes.
+fn external_id(request: &PatchRequest, scope: &Scope<'_>) -> Vec<Statement> {
+    let central = scope.central.as_str();
+    let (action, resource, service) = match &request.access.external_id {
+        Some(ExternalId::Ssm(name)) => {
+            let name = name.strip_prefix('/').unwrap_or(name);
+            let arn = if name.starts_with("arn:") {
+                name.to_owned()
+            } else {
+                scope.ssm(central, &format!("parameter/{name}"))
+            };
+            ("ssm:GetParameter", arn, "ssm")
+        }
+        Some(ExternalId::Secret(name)) => {
+            let arn = if name.starts_with("arn:") {
+                name.clone()
+            } else {
+                // AWS adds a hyphen and six characters to a secret's name.
+                format!(
+                    "arn:{}:secretsmanager:*:{central}:secret:{name}-??????",
+                    scope.partition
+                )
+            };
+            ("secretsmanager:GetSecretValue", arn, "secretsmanager")
+        }
+        _ => return vec![],
+    };
+    let keys = format!("arn:{}:kms:*:{central}:key/*", scope.partition);
+    vec![
+        Statement::new("ReadTheExternalId", &[action], vec![resource]),
+        Statement::new("DecryptTheExternalId", &["kms:Decrypt"], vec![keys]).only_if(
+            "StringLike",
+            "kms:ViaService",
+            format!("{service}.*.amazonaws.com*"),
+        ),
+    ]
+}

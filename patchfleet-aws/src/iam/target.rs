@@ -1,0 +1,114 @@
+//! The roles of the accounts whose nodes are patched.
+
+use super::{Scope, Statement};
+use patchfleet_core::request::{PatchRequest, Selector};
+
+/// What Automation runs with in each account.
+pub(super) fn execution(request: &PatchRequest, scope: &Scope<'_>) -> Vec<Statement> {
+    let central = scope.central.as_str();
+    // A runbook that is shared belongs to the central account, a copy to the account itself.
+    let mut runbooks = vec![scope.document(central), scope.definition(central)];
+    if central != "*" {
+        runbooks.extend([scope.document("*"), scope.definition("*")]);
+    }
+    runbooks.push(scope.executions("*"));
+    runbooks.dedup();
+    let mut command = vec![scope.ssm("", "document/AWS-RunPatchBaseline")];
+    command.extend(scope.nodes("*"));
+    let mut statements = vec![
+        Statement::new("StartTheRunbook", &["ssm:StartAutomationExecution"], runbooks),
+        Statement::new(
+            "HandItselfToAutomation",
+            &["iam:PassRole"],
+            scope.roles(&request.automation.execution_role),
+        )
+        .only_if("StringEquals", "iam:PassedToService", "ssm.amazonaws.com"),
+        Statement::new("PatchTheNodes", &["ssm:SendCommand"], command),
+        Statement::new(
+            "FollowTheExecution",
+            &["ssm:GetAutomationExecution"],
+            vec![scope.executions("*")],
+        ),
+        Statement::everywhere(
+            "FollowTheCommand",
+            &[
+                "ssm:DescribeInstanceInformation",
+                "ssm:ListCommandInvocations",
+                "ssm:ListCommands",
+            ],
+        ),
+    ];
+    if matches!(request.targets.selector, Selector::ResourceGroup(_)) {
+        statements.push(Statement::everywhere(
+            "FindTheNodesOfTheGroup",
+            &["resource-groups:ListGroupResources", "tag:GetResources"],
+        ));
+    }
+    statements
+}
+
+/// What patchfleet reads with in each other account.
+pub(super) fn discovery(request: &PatchRequest, scope: &Scope<'_>) -> Vec<Statement> {
+    let mut runbooks = vec![scope.document(&scope.central), scope.document("*")];
+    runbooks.dedup();
+    let mut statements = vec![Statement::new(
+        "TheRunbookAsTheAccountSeesIt",
+        &["ssm:GetDocument"],
+        runbooks,
+    )];
+    statements.extend(reading(request, scope, "*"));
+    statements
+}
+
+/// What is read in an account whose nodes are patched, in the central account too.
+pub(super) fn reading(request: &PatchRequest, scope: &Scope<'_>, account: &str) -> Vec<Statement> {
+    // A Region that is named is looked up too: one that is disabled in the account is skipped there.
+    let mut holds = vec!["account:ListRegions", "ssm:DescribeInstanceInformation"];
+    // What a group or a search depends on (service authorization reference of Resource Groups).
+    let depends_on = [
+        "cloudformation:DescribeStacks",
+        "cloudformation:ListStackResources",
+        "tag:GetResources",
+    ];
+    match request.targets.selector {
+        Selector::ResourceGroup(_) => {
+            holds.push("resource-groups:ListGroupResources");
+            holds.extend(depends_on);
+        }
+        Selector::Tags(_) => {
+            holds.push("resource-groups:SearchResources");
+            holds.extend(depends_on);
+        }
+        Selector::AllManaged | Selector::NodeIds(_) => {}
+    }
+    holds.sort_unstable();
+    let mut became = vec![
+        "ssm:DescribeAutomationExecutions",
+        "ssm:ListCommandInvocations",
+        "ssm:ListCommands",
+    ];
+    if request.patch.baseline_override.is_some() {
+        became.push("ssm:GetCommandInvocation");
+    }
+    vec![
+        Statement::everywhere("WhatTheAccountHolds", &holds),
+        Statement::everywhere("WhatBecameOfIt", &became),
+        Statement::new(
+            "TheStepsOfAnExecution",
+            &[
+                "ssm:DescribeAutomationStepExecutions",
+                "ssm:GetAutomationExecution",
+            ],
+            vec![scope.executions(account)],
+        ),
+        // For `patchfleet stop`: what an execution began here.
+        Statement::new(
+            "StopExecutions",
+            &["ssm:StopAutomationExecution"],
+            vec![scope.executions(account)],
+        ),
+        Statement::everywhere("StopCommands", &["ssm:CancelCommand"]),
+        // Its resources are nodes since 2026, and were none before (service authorization reference).
+        Statement::everywhere("ThePatchStatesOfItsNodes", &["ssm:DescribeInstancePatchStates"]),
+    ]
+}

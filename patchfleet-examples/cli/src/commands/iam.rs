@@ -1,0 +1,26 @@
+//! `patchfleet iam`: what IAM has to allow for a request.
+
+use super::print_text;
+use crate::args::{IamArgs, PartyArg, PolicyOutput};
+use crate::exit::Failure;
+use crate::input;
+use patchfleet_aws::iam::{Party, Policy};
+use std::process::ExitCode;
+
+pub(crate) fn iam(args: &IamArgs) -> Result<ExitCode, Failure> {
+    let request = input::request(&args.request, args.format.map(Into::into))?;
+    let party = match args.party {
+        PartyArg::Management => Party::Management,
+        PartyArg::Administration => Party::Administration,
+        PartyArg::Execution => Party::Execution,
+        PartyArg::Discovery => Party::Discovery,
+    };
+    let policy = Policy::of(party, &request, args.central.as_ref());
+    let text = match args.output {
+        PolicyOutput::Json => policy.to_json(),
+        PolicyOutput::Terraform => policy.to_terraform(),
+        PolicyOutput::Cloudformation => policy.to_cloudformation(),
+    };
+    print_text(&format!("{text}\n"))?;
+    Ok(ExitCode::SUCCESS)
+}
