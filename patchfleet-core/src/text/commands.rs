@@ -4,7 +4,7 @@ use std::path::Path;
 use uuid::Uuid;
 
 /// The commands that look for campaigns in a log.
-const OF_A_LOG: [&str; 5] = ["resume", "abandon", "collect", "report", "status"];
+const OF_A_LOG: [&str; 6] = ["resume", "abandon", "collect", "report", "status", "stop"];
 
 /// `words` in which every command about a campaign names the folder of its log. Core does not know where the log is, so
 /// its words have no folder. Without a `log` the words stay as they are. So does a command that names a folder already.
@@ -82,11 +82,12 @@ mod tests {
         let id = "5b6c7d8e-0000-4000-8000-123456789012";
         let words = format!(
             "`patchfleet resume {id}` or `patchfleet abandon {id}`, `patchfleet resume --go-on`, \
-             `patchfleet runbook ensure` and an `id`"
+             `patchfleet stop {id}`, `patchfleet runbook ensure` and an `id`"
         );
         let told = format!(
             "`patchfleet resume {id} --log logs` or `patchfleet abandon {id} --log logs`, \
-             `patchfleet resume --go-on --log logs`, `patchfleet runbook ensure` and an `id`"
+             `patchfleet resume --go-on --log logs`, `patchfleet stop {id} --log logs`, `patchfleet runbook ensure` and an \
+             `id`"
         );
         let log = Some(Path::new("logs"));
         assert_eq!(in_log(&words, log), told);

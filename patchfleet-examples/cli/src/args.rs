@@ -345,7 +345,7 @@ campaign. It waits for the end and collects what became of every node. Nodes tha
 nothing takes a patch back.
 
 The campaign ends halted (exit 5), for good: it is not gone on with, its request's name is free, and a new run patches what \
-is still missing. Stopped by mistake or at any instant, say it again: it goes on where it was. What AWS does not let \
+is still missing. It cannot be taken back. If `stop` itself is interrupted or killed, say it again. What AWS does not let \
 patchfleet stop is named, and then the campaign stays open (exit 4) until that has come to its end.";
 
 #[derive(Debug, Args)]

@@ -196,7 +196,7 @@ fn line(at: Timestamp, event: &Event) -> Option<String> {
             format!("going on, says {by}{rest}{found}")
         }
         Event::StopIntended { unit, .. } => {
-            format!("unit {unit}: stopping, as more locations failed than the budget allows")
+            format!("unit {unit}: stopping its execution")
         }
         Event::StopInVain { unit, .. } => {
             format!("unit {unit}: goes on although AWS took the stop: cancelling")
