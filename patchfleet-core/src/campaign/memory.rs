@@ -136,6 +136,8 @@ pub(super) struct LocationMemory {
     pub(super) failures: Failures,
     /// When what runs there was first stopped.
     pub(super) first_stopped: Option<Timestamp>,
+    /// Whether nothing ran there any more when it was last stopped.
+    pub(super) is_stopped: bool,
     pub(super) stop_failures: Failures,
 }
 

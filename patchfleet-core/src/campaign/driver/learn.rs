@@ -7,10 +7,13 @@ use crate::campaign::collect::{Collected, Found, Settlement};
 use crate::campaign::facts::{Basis, Fact};
 use crate::campaign::memory::{LocationTask, UnitTask};
 use crate::campaign::observe;
-use crate::campaign::polls::{Failures, LOOK_UP_AFTER, POLL_LONGEST, later, poll_at_leisure, poll_interval};
+use crate::campaign::polls::{
+    Failures, LOOK_UP_AFTER, POLL_LONGEST, UNRESOLVED_EVERY, later, poll_at_leisure, poll_interval,
+};
 use crate::campaign::start::Failure;
 use crate::campaign::state::{StartState, StopStanding, UnitState};
 use crate::id::{ExecutionId, Location, UnitId};
+use crate::outcome::LocationOutcome;
 use crate::port::{PortErrorKind, PortResult, Sent, StopType};
 use jiff::{SignedDuration, Timestamp};
 
@@ -436,7 +439,16 @@ impl Drive<'_> {
                 let long_ago = ended.is_some_and(|ended| now >= later(ended, GIVE_UP_AFTER));
                 let hopeless = long_ago && asked.failures.are_lasting() && !error.kind().is_transient();
                 if asked.failures.are_too_many() || hopeless {
-                    return Some(self.job(unit, location).given_up(error.reason(), found));
+                    let settlement = self.job(unit, location).given_up(error.reason(), found);
+                    // What could neither be stopped nor read is not called over while it may run.
+                    let is_unread = settlement.outcome == LocationOutcome::ResultsUnreadable;
+                    let until = self.may_run_unstopped_until(unit, location).filter(|_| is_unread);
+                    let Some(until) = until else {
+                        return Some(settlement);
+                    };
+                    let next = later(now, UNRESOLVED_EVERY).min(until);
+                    self.collect_again_at(unit, location, next);
+                    return None;
                 }
                 self.collect_again_at(unit, location, next);
             }

@@ -81,12 +81,14 @@ impl<'d> Drive<'d> {
         let first = *asked.first_stopped.get_or_insert(now);
         let Some(error) = came.failed else {
             asked.stop_failures = Failures::default();
+            asked.is_stopped = !came.runs;
             if came.runs {
                 let next = later(now, poll_interval(now.duration_since(first)));
                 self.memory.stops_below.set(&place, next);
             }
             return None;
         };
+        asked.is_stopped = false;
         // It was begun, so it is there: AWS is eventually consistent.
         let kind = match error.kind() {
             PortErrorKind::NotFound => PortErrorKind::Unavailable,
@@ -106,6 +108,17 @@ impl<'d> Drive<'d> {
             kind,
             detail: error.reason(),
         })
+    }
+
+    /// Until when something may run in a location of which nothing can be read, although a person has the campaign
+    /// stopped. `None` if that is over, or it was seen to be stopped there.
+    pub(super) fn may_run_unstopped_until(&self, unit: UnitId, location: &Location) -> Option<Timestamp> {
+        let asked = self.memory.of_location(unit, location);
+        if asked.is_some_and(|asked| asked.is_stopped) {
+            return None;
+        }
+        let until = self.state.may_run_on_until(unit, location)?;
+        (self.now() < until).then_some(until)
     }
 
     /// Something was seen to run in a location when its results were read. A person who lets commands run has it stopped

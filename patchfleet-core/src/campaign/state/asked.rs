@@ -1,10 +1,11 @@
 //! A person's stop: what it asks for, and what AWS does not let it do.
 
-use super::{LocationState, StartState, State, StopStanding, UnitState, ended_well};
+use super::{LocationState, RETENTION, StartState, State, StopStanding, UnitState, ended_well};
+use crate::campaign::polls::later;
 use crate::campaign::{StopAsked, StopMode};
 use crate::id::{Location, UnitId};
 use crate::port::StopType;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 impl State {
     /// Who had the campaign stopped, when and how, if somebody did.
@@ -71,6 +72,30 @@ impl State {
             && is_begun
             && !is_over
             && !self.is_beyond_reach(unit, location)
+    }
+
+    /// Until when the command of a location may run that a person's stop has not reached: until it expires, as AWS has
+    /// told, or at the latest one that was sent when the stop was asked for, or when its step was seen to be over. Under a
+    /// runbook of one's own nobody knows how long commands live, so it is as long as AWS keeps executions. `None` if
+    /// nothing is known to have been begun there, or it is over.
+    pub(in crate::campaign) fn may_run_on_until(&self, id: UnitId, location: &Location) -> Option<Timestamp> {
+        let asked = self.asked.as_ref()?;
+        let unit = self.units.get(&id)?;
+        let at = unit.locations.get(location)?;
+        let is_over = at.status.as_ref().is_some_and(ended_well);
+        if at.settled.is_some() || is_over || (at.child.is_none() && at.is_waiting()) {
+            return None;
+        }
+        if let Some(told) = at.expires_at {
+            return Some(told);
+        }
+        let command = self.plan.lifetime.as_ref().zip(unit.timeout);
+        let lives = command.map_or(RETENTION, |(lifetime, timeout)| {
+            let seconds = lifetime.expiry(timeout).get();
+            SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX))
+        });
+        let last_sent = at.ended_at.map_or(asked.at, |ended| ended.max(asked.at));
+        Some(later(last_sent, lives))
     }
 
     /// Whether AWS does not let a person's stop reach what runs in a location.

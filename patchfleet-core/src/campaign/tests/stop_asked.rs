@@ -470,6 +470,44 @@ fn what_an_execution_begins_that_may_not_be_stopped_is_stopped_as_it_begins() {
 }
 
 #[test]
+fn what_can_neither_be_stopped_nor_read_is_not_called_stopped_before_its_command_has_expired() {
+    let mut world = world_of(1);
+    let sealed = world.plan.locations[0].location();
+    world
+        .aws
+        .scripts
+        .lock()
+        .unwrap()
+        .insert(sealed.clone(), Script::Sealed);
+    *world.aws.runs_below.lock().unwrap() = true;
+    let lives = SignedDuration::from_hours(7);
+    world.cut_off(world.clock.now() + SignedDuration::from_hours(48));
+    let mut first = ByHand::new(life(&world, 1));
+    let begun = world.clock.now();
+    first.until(|| world.clock.now() > begun + SignedDuration::from_secs(22));
+    drop(first);
+    let asked = world.clock.now();
+    let error = finish(stop(&world, 2, StopMode::CancelCommands)).unwrap_err();
+    let DriveError::RunsOn { what, .. } = &error else {
+        panic!("{error}");
+    };
+    assert!(what[0].contains(&sealed.to_string()), "{what:?}");
+    assert_eq!(places_not_stopped(&world), 1);
+    let took = world.clock.now().duration_since(asked);
+    assert!(took < SignedDuration::from_mins(10), "{took:#}");
+    let state = State::from_records(&world.records()).unwrap();
+    assert_eq!(report_of(&world, &state).exit_code(), 4, "it is open");
+    // Whoever resumes it follows that until nothing can run any more.
+    let state = finish(driver(&world, 3).run(world.campaign())).unwrap();
+    assert_stopped(&world, &state);
+    assert_eq!(outcomes(&state, 0)[0], LocationOutcome::ResultsUnreadable);
+    assert!(
+        world.clock.now() >= asked + lives,
+        "its command may have run until then"
+    );
+}
+
+#[test]
 fn a_command_that_may_not_be_cancelled_is_told_at_once_where_its_execution_is_over() {
     let world = world_of(1);
     let mut first = ByHand::new(life(&world, 1));
