@@ -272,7 +272,14 @@ impl Drive<'_> {
                     asked.observe_failures.are_too_many(),
                 );
                 self.memory.unit_tasks.set(&task, next);
+                // Stops that are still tried are not given up because nobody may look.
+                let is_stopping = self.state.stop_mode().is_some()
+                    && self
+                        .state
+                        .going_on()
+                        .any(|unit| !self.memory.is_parent_over(unit));
                 if too_many
+                    && !is_stopping
                     && let Some(execution) = self.state.units().get(&unit).and_then(observe::execution_of)
                 {
                     if source.kind() == PortErrorKind::Credentials {

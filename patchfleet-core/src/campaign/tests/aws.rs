@@ -126,6 +126,8 @@ pub(crate) enum TakesStops {
     CompleteInVain,
     /// Nobody may stop anything.
     Denied,
+    /// AWS asks to be asked later.
+    Throttled,
     /// The caller's credentials have expired.
     NoCredentials,
     /// AWS says that there is nothing to stop.
@@ -173,6 +175,8 @@ pub(crate) struct FakeAws {
     pub(crate) slow: Mutex<BTreeMap<Location, Timestamp>>,
     /// When each execution was looked at.
     pub(crate) looks: Mutex<Vec<(ExecutionId, Timestamp)>>,
+    /// Whether nobody may look at an execution.
+    pub(crate) looks_denied: Mutex<bool>,
     /// The stops that were asked for.
     pub(crate) stops: Mutex<Vec<(ExecutionId, StopType)>>,
     /// What becomes of a stop.

@@ -445,6 +445,22 @@ fn what_may_not_be_stopped_is_followed_to_its_end_by_whoever_drives_the_campaign
     );
 }
 
+#[test]
+fn stops_that_are_still_tried_are_not_given_up_because_nobody_may_look() {
+    let world = world();
+    drop(at_work(&world));
+    *world.aws.looks_denied.lock().unwrap() = true;
+    world.aws.take_stops(TakesStops::Throttled);
+    let mut stopping = ByHand::new(stop(&world, 2, StopMode::CancelCommands));
+    let asked = world.clock.now();
+    stopping.until(|| world.clock.now() > asked + SignedDuration::from_mins(2));
+    *world.aws.looks_denied.lock().unwrap() = false;
+    world.aws.take_stops(TakesStops::Well);
+    let state = stopping.end().unwrap();
+    assert_stopped(&world, &state);
+    assert!(!state.has_refused_stops());
+}
+
 fn places_not_stopped(world: &World) -> usize {
     let events = world.events().into_iter();
     events

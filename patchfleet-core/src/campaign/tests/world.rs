@@ -163,6 +163,7 @@ impl World {
             staggered: Mutex::default(),
             slow: Mutex::default(),
             looks: Mutex::default(),
+            looks_denied: Mutex::default(),
             stops: Mutex::default(),
             takes_stops: Mutex::default(),
             stops_below: Mutex::default(),

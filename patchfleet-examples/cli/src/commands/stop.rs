@@ -33,7 +33,8 @@ pub(crate) async fn stop(args: StopArgs) -> Result<ExitCode, Failure> {
         Err(CampaignError::Driving(error)) => {
             match &error {
                 DriveError::Unresolved { holds, .. } => say_unresolved(campaign, holds.len(), &args.log),
-                DriveError::RunsOn { .. } => {
+                // Where nobody may look, nobody knows whether it has stopped.
+                DriveError::RunsOn { .. } | DriveError::Observe { .. } => {
                     let then = format!(
                         "{error}. `patchfleet resume {campaign}` follows it to its end, and `patchfleet stop {campaign}` \
                          tries once more"

@@ -92,6 +92,12 @@ impl Automation for FakeAws {
         let id = id.clone();
         self.call(move || {
             let execution = self.seen(&id)?;
+            if *self.looks_denied.lock().unwrap() {
+                return Err(PortError::new(
+                    PortErrorKind::Denied,
+                    "GetAutomationExecution is denied",
+                ));
+            }
             let look = (execution.id.clone(), self.now());
             self.looks.lock().unwrap().push(look);
             let slots = self.slots(&execution);
@@ -288,6 +294,7 @@ impl Automation for FakeAws {
             let error = |kind, words| Err(PortError::new(kind, words));
             match takes {
                 TakesStops::Denied => return error(PortErrorKind::Denied, "no StopAutomationExecution"),
+                TakesStops::Throttled => return error(PortErrorKind::Throttled, "later"),
                 TakesStops::NoCredentials => return error(PortErrorKind::Credentials, "they have expired"),
                 TakesStops::NotRunning => return error(PortErrorKind::NotRunning, "it is over"),
                 TakesStops::Well | TakesStops::CompleteInVain => {}
