@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import pathlib
+import re
 import warnings
 
 # moto knows one account as its own. It reads this when it is imported.
@@ -15,6 +16,10 @@ import boto3  # noqa: E402
 import cfnlint.decode.cfn_yaml  # noqa: E402
 import moto  # noqa: E402
 
+import kinds  # noqa: E402
+
+kinds.add()
+
 ROOT = pathlib.Path(__file__).parents[2]
 FOLDER = ROOT / "patchfleet-examples" / "deploy"
 ALL = sorted(FOLDER.glob("*.yaml"))
@@ -25,6 +30,51 @@ def read(path):
     return cfnlint.decode.cfn_yaml.load(str(path))
 
 
+def refusals(template, given):
+    """What CloudFormation says of parameters before it makes anything: a text for each that it refuses."""
+    values, said = {}, []
+    for name, one in template["Parameters"].items():
+        if name not in given and "Default" not in one:
+            said.append(f"{name}: missing")
+            continue
+        value = values[name] = str(given.get(name, one.get("Default")))
+        listed = [part.strip() for part in value.split(",")] if one["Type"] == "CommaDelimitedList" else [value]
+        fits = all(re.fullmatch(one.get("AllowedPattern", r"[\s\S]*"), part) for part in listed)
+        fits = fits and value in map(str, one.get("AllowedValues", [value]))
+        fits = fits and len(value) <= int(one.get("MaxLength", len(value)))
+        if one["Type"] == "Number":
+            fits = fits and value.isdecimal() and int(one.get("MinValue", value)) <= int(value) <= int(one.get("MaxValue", value))
+        if not fits:
+            said.append(f"{name}: {one.get('ConstraintDescription', one.get('AllowedValues'))}")
+    said += [f"{name}: no such parameter" for name in set(given) - set(template["Parameters"])]
+    if not said:
+        for rule in template.get("Rules", {}).values():
+            if holds(rule.get("RuleCondition", True), values):
+                asserted = rule["Assertions"]
+                said += [one["AssertDescription"] for one in asserted if not holds(one["Assert"], values)]
+    return said
+
+
+def holds(term, values):
+    """The value of a term of a rule."""
+    if isinstance(term, list):
+        return [holds(one, values) for one in term]
+    if not isinstance(term, dict):
+        return term
+    ((name, inner),) = term.items()
+    if name == "Ref":
+        return values[inner]
+    inner = holds(inner, values)
+    match name:
+        case "Fn::Equals":
+            return inner[0] == inner[1]
+        case "Fn::Not":
+            return not inner[0]
+        case "Fn::Contains":
+            return inner[1] in inner[0]
+    raise ValueError(f"a rule with {name}")
+
+
 class Deployed:
     """A stack of a template in moto, while it is entered."""
 
@@ -33,6 +83,8 @@ class Deployed:
         self.moto = moto.mock_aws()
 
     def __enter__(self):
+        said = refusals(read(self.path), self.parameters)
+        assert not said, said
         self.moto.start()
         given = [{"ParameterKey": key, "ParameterValue": value} for key, value in self.parameters.items()]
         # moto says of what kinds of resource it makes nothing.
@@ -51,6 +103,10 @@ class Deployed:
 
     def __exit__(self, *_):
         self.moto.stop()
+
+    def delete(self):
+        """Deletes the stack."""
+        self.client("cloudformation").delete_stack(StackName="patching")
 
     def client(self, service):
         """A client of moto."""
