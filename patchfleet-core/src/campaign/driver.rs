@@ -21,6 +21,7 @@ mod calls;
 mod compare;
 mod drive;
 mod error;
+mod for_now;
 mod go_on;
 mod hold;
 mod learn;
@@ -212,34 +213,6 @@ impl Driver {
                 Turn::Wait(at) => self.clock.sleep_until(at).await,
                 Turn::Done(_) => return Ok(drive.into_state()),
             }
-        }
-    }
-
-    /// Drives a campaign until it is over or `deadline` has come. A turn that was begun before is
-    /// finished, so leave some time.
-    ///
-    /// # Errors
-    ///
-    /// As [`run`](Self::run).
-    pub async fn run_until(&self, campaign: CampaignId, deadline: Timestamp) -> Result<Progress, DriveError> {
-        let mut drive = self.open(campaign).await?;
-        loop {
-            let now = self.clock.now();
-            let wake_at = match drive.step().await? {
-                Turn::Done(_) => return Ok(Progress::Finished(Box::new(drive.into_state()))),
-                Turn::Acted => now,
-                Turn::Wait(at) => at,
-            };
-            if wake_at.max(self.clock.now()) >= deadline {
-                drive.finish_calls().await?;
-                drive.say_that_it_looks().await?;
-                let wake_at = drive.next_at();
-                return Ok(Progress::Paused {
-                    state: Box::new(drive.into_state()),
-                    wake_at,
-                });
-            }
-            self.clock.sleep_until(wake_at).await;
         }
     }
 

@@ -86,6 +86,26 @@ impl Campaign {
         Ok(self.driver.run_until(self.id, deadline).await?)
     }
 
+    /// [`run_until`](Self::run_until), which also stops for now once nothing is to be done for longer than `longest_wait`:
+    /// for a function that is billed by time and is called again at [`Progress::Paused`]'s `wake_at`. It goes on while a call
+    /// fails, since the failures of one call are counted by each drive anew, and decide when it is given up.
+    ///
+    /// However short each drive is, whatever was answered in it is in the log.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub async fn run_while_busy(
+        &self,
+        deadline: Timestamp,
+        longest_wait: SignedDuration,
+    ) -> Result<Progress, CampaignError> {
+        Ok(self
+            .driver
+            .run_while_busy(self.id, deadline, longest_wait)
+            .await?)
+    }
+
     /// Writes down that the caller wants it to go on after somebody else cancelled something of it. Then
     /// [`run`](Self::run) it.
     ///

@@ -1,12 +1,13 @@
 //! From a request to a campaign that is under way.
 
 use super::{Campaign, CampaignError, watched};
-use crate::campaign::{DriveError, Driver, Notices, Observer, State, StopMode, Store};
+use crate::campaign::{DriveError, Driver, Notices, Observer, Progress, State, StopMode, Store};
 use crate::id::{CampaignId, WriterId};
 use crate::plan::{Plan, Planning, require_central};
 use crate::port::Ports;
 use crate::report::Report;
 use crate::request::PatchRequest;
+use jiff::Timestamp;
 use std::fmt;
 
 /// Plans, begins, follows and reports campaigns over one set of ports, and remembers them in one store.
@@ -60,17 +61,41 @@ impl Campaigns {
         request: &PatchRequest,
         planning: &Planning,
     ) -> Result<Report, CampaignError> {
-        let begun = match self.watched_store().load(campaign).await? {
+        match self.watched_store().load(campaign).await? {
             Some(state) => {
                 require_same(&state, request)?;
-                self.resume(&state).await?
+                self.resume(&state).await?.run().await
             }
             None => {
                 let planned = self.plan_of(campaign, request, planning).await?;
-                planned.begin(campaign).await?
+                planned.begin(campaign).await?.run().await
             }
+        }
+    }
+
+    /// What [`run`](Self::run) does before it drives the campaign: plans it, writes it down, and claims its request's
+    /// name. Nothing is started yet. A campaign of this id that the store has already is not planned again. If it is open
+    /// and does not have its name, the name is claimed for it now.
+    ///
+    /// For a function that drives the campaign later, in another call.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub async fn begin(
+        &self,
+        campaign: CampaignId,
+        request: &PatchRequest,
+        planning: &Planning,
+    ) -> Result<Campaign, CampaignError> {
+        let Some(state) = self.watched_store().load(campaign).await? else {
+            let planned = self.plan_of(campaign, request, planning).await?;
+            return planned.begin(campaign).await;
         };
-        begun.run().await
+        require_same(&state, request)?;
+        let there = self.resume(&state).await?;
+        self.driver.open(campaign).await?;
+        Ok(there)
     }
 
     /// Plans a campaign. It reads AWS, and starts and changes nothing there.
@@ -174,20 +199,44 @@ impl Campaigns {
     /// [`DriveError::Unresolved`] if nobody knows whether a start took effect: the campaign stays open.
     /// [`CampaignError::Asking`] if AWS does not answer. Call it again to go on.
     pub async fn stop(&self, state: &State, mode: StopMode) -> Result<Report, CampaignError> {
+        let by = self.say_stop(state, mode).await?;
         let campaign = state.campaign();
+        let stopped = self.driver.stop(campaign, mode, &by).await?;
+        Ok(self
+            .watched_store()
+            .report(&stopped, self.ports.clock.now())
+            .await?)
+    }
+
+    /// [`stop`](Self::stop), until `deadline` at most: for a function whose time is limited. The log says first that the
+    /// campaign is to be stopped. What is left to stop at the deadline is stopped by whoever drives the campaign next, with
+    /// [`Campaign::run_while_busy`] or otherwise.
+    ///
+    /// # Errors
+    ///
+    /// As [`stop`](Self::stop).
+    pub async fn stop_until(
+        &self,
+        state: &State,
+        mode: StopMode,
+        deadline: Timestamp,
+    ) -> Result<Progress, CampaignError> {
+        let campaign = state.campaign();
+        let by = self.say_stop(state, mode).await?;
+        Ok(self.driver.stop_until(campaign, mode, &by, deadline).await?)
+    }
+
+    /// Writes down that a campaign is to be stopped, and sees that this process may do it. Gives who says so.
+    async fn say_stop(&self, state: &State, mode: StopMode) -> Result<String, CampaignError> {
         let directory = self.watched().directory;
         let by = match directory.caller().await {
             Ok(caller) => caller.arn,
             // The log says so whoever it is. AWS is asked again below.
             Err(_) => "somebody whose name AWS did not give".to_owned(),
         };
-        self.driver.say_stop(campaign, mode, &by).await?;
+        self.driver.say_stop(state.campaign(), mode, &by).await?;
         require_central(directory.as_ref(), state.plan()).await?;
-        let stopped = self.driver.stop(campaign, mode, &by).await?;
-        Ok(self
-            .watched_store()
-            .report(&stopped, self.ports.clock.now())
-            .await?)
+        Ok(by)
     }
 
     /// Where the campaigns are remembered. Its calls are not watched ([`Store::watched`]).

@@ -87,6 +87,26 @@ impl ReportOutcome {
     }
 }
 
+impl ReportOutcome {
+    /// The exit code that says the same.
+    ///
+    /// | code | meaning |
+    /// |---|---|
+    /// | 0 | every targeted node reached its goal, or there was nothing to do |
+    /// | 3 | another campaign had the request's name, and nothing was begun |
+    /// | 4 | some node did not reach its goal, a location was skipped as unknown, or the campaign has not ended |
+    /// | 5 | halted by a budget, the cutoff, a changed runbook or somebody else's cancel |
+    #[must_use]
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Succeeded | Self::NothingToDo => 0,
+            Self::Partial | Self::Open => 4,
+            Self::Halted => 5,
+            Self::Refused => 3,
+        }
+    }
+}
+
 impl From<Option<FinishedOutcome>> for ReportOutcome {
     fn from(finished: Option<FinishedOutcome>) -> Self {
         match finished {
@@ -326,22 +346,10 @@ impl Report {
         self
     }
 
-    /// The exit code that says how it ended.
-    ///
-    /// | code | meaning |
-    /// |---|---|
-    /// | 0 | every targeted node reached its goal, or there was nothing to do |
-    /// | 3 | another campaign had the request's name, and nothing was begun |
-    /// | 4 | some node did not reach its goal, a location was skipped as unknown, or the campaign has not ended |
-    /// | 5 | halted by a budget, the cutoff, a changed runbook or somebody else's cancel |
+    /// The exit code that says how it ended ([`ReportOutcome::exit_code`]).
     #[must_use]
     pub fn exit_code(&self) -> u8 {
-        match self.outcome {
-            ReportOutcome::Succeeded | ReportOutcome::NothingToDo => 0,
-            ReportOutcome::Partial | ReportOutcome::Open => 4,
-            ReportOutcome::Halted => 5,
-            ReportOutcome::Refused => 3,
-        }
+        self.outcome.exit_code()
     }
 }
 

@@ -1,43 +1,44 @@
-//! When every command of a campaign must have expired.
+//! When every command of a campaign must have expired: a time from when the function is called, such as `9h`.
 
 use jiff::{SignedDuration, Timestamp};
-use std::error::Error;
-use std::fmt;
+use patchfleet_core::problem::{Problem, ProblemCode};
+use serde_json::Value;
 
-/// The environment's setting: a time from when the function is called, such as `9h`.
-const VARIABLE: &str = "PATCHFLEET_CUTOFF";
+/// The environment's setting, for every event that names none of its own.
+pub(crate) const VARIABLE: &str = "PATCHFLEET_CUTOFF";
 
-/// The setting is no time.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct NoTime(String);
+const TIME: &str = "a time from when the function is called, with units, such as \"9h\" or \"8h30m\"";
 
-impl fmt::Display for NoTime {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{VARIABLE} = {:?}: expected a time from when the function is called, with units, such as 9h or 8h30m",
-            self.0
-        )
+/// The environment's setting. A template may set the variable without a value, so an empty one counts as not set.
+pub(crate) fn of_variable(text: &str) -> Result<Option<SignedDuration>, Problem> {
+    match text.trim() {
+        "" => Ok(None),
+        text => read(text, VARIABLE).map(Some),
     }
 }
 
-impl Error for NoTime {}
-
-/// The cutoff of a plan that is made now. `None` if the environment sets none. A template may set the variable without a
-/// value, so an empty one counts as not set.
-pub(crate) fn cutoff(now: Timestamp) -> Result<Option<Timestamp>, NoTime> {
-    match std::env::var_os(VARIABLE) {
-        Some(text) if !text.to_string_lossy().trim().is_empty() => {
-            after(&text.to_string_lossy(), now).map(Some)
-        }
-        _ => Ok(None),
+/// The value of an event's key. `null` and an empty text count as absent.
+pub(crate) fn of_field(path: &str, value: &Value) -> Result<Option<SignedDuration>, Problem> {
+    match value {
+        Value::Null => Ok(None),
+        Value::String(text) if text.trim().is_empty() => Ok(None),
+        Value::String(text) => read(text.trim(), path).map(Some),
+        other => Err(Problem::new(
+            ProblemCode::WrongType,
+            path,
+            other.to_string(),
+            TIME,
+        )),
     }
 }
 
-fn after(text: &str, now: Timestamp) -> Result<Timestamp, NoTime> {
+fn read(text: &str, path: &str) -> Result<SignedDuration, Problem> {
     let time = text.parse::<SignedDuration>().ok();
-    let at = time
-        .filter(SignedDuration::is_positive)
-        .and_then(|time| now.checked_add(time).ok());
-    at.ok_or_else(|| NoTime(text.to_owned()))
+    let time = time.filter(|time| time.is_positive() && Timestamp::UNIX_EPOCH.checked_add(*time).is_ok());
+    time.ok_or_else(|| Problem::new(ProblemCode::InvalidValue, path, format!("{text:?}"), TIME))
+}
+
+/// The instant, counted from `now`.
+pub(crate) fn at(after: SignedDuration, now: Timestamp) -> Timestamp {
+    now.checked_add(after).unwrap_or(Timestamp::MAX)
 }

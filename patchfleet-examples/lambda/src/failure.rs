@@ -1,28 +1,121 @@
 //! Why an event was not served.
 
 use lambda_runtime::Diagnostic;
+use patchfleet_aws::S3Uri;
+use patchfleet_core::campaign::{DriveError, FireError};
 use patchfleet_core::id::CampaignId;
-use patchfleet_core::problem::chain;
-use patchfleet_core::text::lines;
+use patchfleet_core::port::{PortError, PortErrorKind};
+use patchfleet_core::problem::{Problems, chain};
+use patchfleet_core::text::{in_log, lines};
+use patchfleet_core::{CampaignError, Remedy};
 use std::error::Error;
 use std::fmt;
+
+/// What whoever gets a failure can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureKind {
+    /// What was delivered, or a setting of the function, is wrong. Nothing was started, and trying again does not help.
+    InvalidRequest,
+    /// The plan is refused, or something stands against the campaign. Trying again alone does not help.
+    Refused,
+    /// A part was done. The same event, delivered again, does the rest.
+    Unfinished,
+    /// The campaign stays open, and only a person can go on with it.
+    NeedsPerson,
+    /// Anything else. Trying again is safe.
+    Failed,
+}
+
+impl FailureKind {
+    /// Its name, as a function error's type.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "InvalidRequest",
+            Self::Refused => "Refused",
+            Self::Unfinished => "Unfinished",
+            Self::NeedsPerson => "NeedsPerson",
+            Self::Failed => "Failed",
+        }
+    }
+}
 
 /// Why an event was not served. Lambda answers it as the function's error, and the runtime logs it once.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Failure {
-    kind: &'static str,
+    kind: FailureKind,
     message: String,
     campaign: Option<CampaignId>,
 }
 
 impl Failure {
     /// The error and its causes in one message.
-    pub(crate) fn new(kind: &'static str, error: &(dyn Error + 'static)) -> Self {
+    pub(crate) fn new(kind: FailureKind, error: &(dyn Error + 'static)) -> Self {
+        Self::said(kind, &chain(error))
+    }
+
+    /// A failure in these words.
+    pub(crate) fn said(kind: FailureKind, words: &str) -> Self {
         Self {
             kind,
-            message: lines(&chain(error)),
+            message: lines(words),
             campaign: None,
         }
+    }
+
+    /// A failure of AWS's settings, or of whatever the port asked for.
+    pub(crate) fn of_port(error: &PortError) -> Self {
+        Self::new(kind_of(error), error)
+    }
+
+    /// A failure to read or write the log there.
+    pub(crate) fn of_log(error: &PortError, log: &S3Uri) -> Self {
+        Self::said(
+            kind_of(error),
+            &format!("PATCHFLEET_LOG = {log}: {}", chain(error)),
+        )
+    }
+
+    /// A failure to keep anything there, before a campaign is written down.
+    pub(crate) fn of_place(error: &PortError, log: &S3Uri) -> Self {
+        let failure = Self::of_log(error, log);
+        Self {
+            kind: match error.kind() {
+                PortErrorKind::Denied => FailureKind::InvalidRequest,
+                _ => failure.kind,
+            },
+            ..failure
+        }
+    }
+
+    /// Why a campaign that is written down there was not begun or not driven on.
+    pub(crate) fn of_campaign(error: &CampaignError, log: &S3Uri) -> Self {
+        let kind = match error {
+            CampaignError::NoPlace(error) => return Self::of_place(error, log),
+            CampaignError::Driving(DriveError::NoSuchCampaign { .. }) => FailureKind::InvalidRequest,
+            CampaignError::Driving(DriveError::RunsOn { .. }) => FailureKind::NeedsPerson,
+            error => match error.remedy() {
+                Remedy::Change => FailureKind::Refused,
+                Remedy::OtherPlace => FailureKind::InvalidRequest,
+                Remedy::Look => FailureKind::NeedsPerson,
+                _ => FailureKind::Failed,
+            },
+        };
+        let failure = Self::new(kind, error);
+        Self {
+            message: in_log(&failure.message, Some(log.to_string().as_ref())),
+            ..failure
+        }
+    }
+
+    /// Why a campaign that nobody follows was not started.
+    pub(crate) fn of_fired(error: &CampaignError) -> Self {
+        let kind = match (error, error.remedy()) {
+            (CampaignError::Serving(FireError::Unfinished(_)), _) => FailureKind::Unfinished,
+            (_, Remedy::Change) => FailureKind::Refused,
+            _ => FailureKind::Failed,
+        };
+        Self::new(kind, error)
     }
 
     /// The same, of an event whose campaign is known.
@@ -33,9 +126,9 @@ impl Failure {
         }
     }
 
-    /// `InvalidRequest`, `Refused`, `Unfinished` or `Failed`.
+    /// What can be done.
     #[must_use]
-    pub fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> FailureKind {
         self.kind
     }
 
@@ -46,9 +139,24 @@ impl Failure {
     }
 }
 
+/// A setting that is wrong stays so. What is damaged is for a person to see. Anything else may pass.
+fn kind_of(error: &PortError) -> FailureKind {
+    match error.kind() {
+        PortErrorKind::Invalid => FailureKind::InvalidRequest,
+        PortErrorKind::Incompatible => FailureKind::NeedsPerson,
+        _ => FailureKind::Failed,
+    }
+}
+
+impl From<Problems> for Failure {
+    fn from(problems: Problems) -> Self {
+        Self::new(FailureKind::InvalidRequest, &problems)
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.kind, self.message)
+        write!(f, "{}: {}", self.kind.as_str(), self.message)
     }
 }
 
@@ -68,7 +176,7 @@ impl Error for Failure {}
 impl From<Failure> for Diagnostic {
     fn from(failure: Failure) -> Self {
         Self {
-            error_type: failure.kind.to_owned(),
+            error_type: failure.kind.as_str().to_owned(),
             error_message: failure.message,
         }
     }

@@ -3,7 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use patchfleet_lambda::{Event, Failure, Summary, handle};
+use patchfleet_lambda::{Answer, Event, Failure, Function, Settings};
 use std::process::ExitCode;
 
 /// What is left of the function's time when it stops its work to answer.
@@ -25,14 +25,21 @@ async fn main() -> Result<ExitCode, Error> {
         return Ok(ExitCode::FAILURE);
     }
     let config = patchfleet_aws::load_config().await?;
-    run(service_fn(|event: LambdaEvent<Event>| handle_one(event, &config))).await?;
+    let function = Function::new(config, Settings::from_env());
+    run(service_fn(|event: LambdaEvent<Event>| {
+        handle_one(event, &function)
+    }))
+    .await?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn handle_one(event: LambdaEvent<Event>, config: &aws_config::SdkConfig) -> Result<Summary, Failure> {
+async fn handle_one(event: LambdaEvent<Event>, function: &Function) -> Result<Answer, Failure> {
     let deadline = i64::try_from(event.context.deadline).ok();
     let deadline = deadline.and_then(|at| Timestamp::from_millisecond(at).ok());
     // Lambda ends the process at its deadline, and its answer would be lost.
     let deadline = deadline.and_then(|at| at.checked_sub(TO_ANSWER).ok());
-    handle(event.payload, &event.context.request_id, deadline, config).await
+    let context = event.context;
+    function
+        .handle(event.payload, &context.request_id, deadline)
+        .await
 }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// The variables of the sample's function, by which its environment is known.
-const VARIABLES: [&str; 13] = [
+pub(crate) const VARIABLES: [&str; 13] = [
     "AutomationDocumentMamrRunPatchBaseline",
     "ExecutionRoleName",
     "MasterAccountID",
@@ -21,21 +21,21 @@ const VARIABLES: [&str; 13] = [
     "TargetRegionIds",
 ];
 
-/// Those of the sample's variables that the environment has. A variable that is not UTF-8 is read as far as it is.
-pub(crate) fn variables() -> BTreeMap<String, String> {
-    let has = |name: &str| {
-        let value = std::env::var_os(name)?;
-        Some((name.to_owned(), value.to_string_lossy().into_owned()))
-    };
+/// Those of the sample's variables that the environment has.
+pub(crate) fn variables(read: &impl Fn(&str) -> Option<String>) -> BTreeMap<String, String> {
+    let has = |name: &str| Some((name.to_owned(), read(name)?));
     VARIABLES.into_iter().filter_map(has).collect()
 }
+
+/// What identifies an event that is known by what stands in it.
+pub(crate) type Identity = Result<EventId, EventIdError>;
 
 /// What identifies an event that says nothing of what to patch. `None` if it is no such event. `Some(None)`: it says
 /// nothing at all.
 ///
 /// A rule's event has an id, which stays the same when the event is delivered again. An event of EventBridge Scheduler
 /// has an id as well, of which that is not documented, so its schedule and its time stand for it.
-pub(crate) fn bare(event: &Value) -> Option<Option<Result<EventId, EventIdError>>> {
+pub(crate) fn bare(event: &Value) -> Option<Option<Identity>> {
     let fields = match event {
         Value::Null => return Some(None),
         Value::Object(fields) if fields.is_empty() => return Some(None),

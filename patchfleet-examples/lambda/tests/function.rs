@@ -11,6 +11,9 @@
 #[path = "support/runtime_api.rs"]
 mod runtime_api;
 
+#[path = "function/followed.rs"]
+mod followed;
+
 #[path = "function/retry.rs"]
 mod retry;
 
@@ -40,8 +43,13 @@ async fn simulator() -> Sim {
 }
 
 async fn simulator_of(world: &str) -> Sim {
+    simulator_at(world, 60.0).await
+}
+
+/// A simulator whose time runs so many times faster.
+async fn simulator_at(world: &str, speed: f64) -> Sim {
     let options = SimOptions {
-        clock: ClockMode::Scaled(60.0),
+        clock: ClockMode::Scaled(speed),
         ..SimOptions::default()
     };
     Sim::start(World::parse(world).unwrap(), options).await.unwrap()
@@ -499,7 +507,7 @@ async fn no_command_outlives_the_cutoff_that_the_environment_sets() {
         assert_eq!(summary["outcome"], "started", "{empty:?} is no cutoff");
     }
     let (kind, message) = error(cutoff("soon").await.invoke("wrong", one.clone()).await);
-    assert_eq!(kind, "Failed");
+    assert_eq!(kind, "InvalidRequest");
     assert!(
         message.contains("PATCHFLEET_CUTOFF = \"soon\"") && message.contains("9h"),
         "{message}"

@@ -32,11 +32,7 @@ impl Driver {
                 Turn::Wait(at) => self.clock.sleep_until(at).await,
                 Turn::Done(_) => return Ok(drive.into_state()),
             }
-            let what = drive.state.runs_on(|unit| drive.memory.is_parent_over(unit));
-            if !what.is_empty() {
-                drive.finish_calls().await?;
-                return Err(DriveError::RunsOn { campaign, what });
-            }
+            drive.refuse_what_runs_on().await?;
         }
     }
 
@@ -50,7 +46,7 @@ impl Driver {
     }
 
     /// Writes down that a campaign is to be stopped, unless its log says so by now.
-    async fn ask_to_stop(
+    pub(super) async fn ask_to_stop(
         &self,
         campaign: CampaignId,
         mode: StopMode,
@@ -80,6 +76,17 @@ impl Driver {
 }
 
 impl Drive<'_> {
+    /// Sees that something runs of a campaign that is being stopped, beside what AWS does not let anybody stop.
+    pub(super) async fn refuse_what_runs_on(&mut self) -> Result<(), DriveError> {
+        let what = self.state.runs_on(|unit| self.memory.is_parent_over(unit));
+        if what.is_empty() {
+            return Ok(());
+        }
+        self.finish_calls().await?;
+        let campaign = self.state.campaign();
+        Err(DriveError::RunsOn { campaign, what })
+    }
+
     /// Sees that there is something to stop, or that it was stopped before.
     fn may_be_stopped(&self) -> Result<(), DriveError> {
         let campaign = self.state.campaign();

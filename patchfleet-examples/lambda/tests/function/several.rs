@@ -4,7 +4,7 @@ use super::*;
 use std::collections::BTreeMap;
 
 /// The whole organization of the calm world, whose 19 locations with nodes form no rectangle.
-fn everything() -> Value {
+pub(crate) fn everything() -> Value {
     let request = PatchRequest::parse(CALM.request.as_bytes(), Format::Toml).unwrap();
     serde_json::to_value(request).unwrap()
 }

@@ -126,7 +126,7 @@ impl Summary {
 }
 
 /// A skip whose words may be printed by whoever gets the answer.
-fn shown(skip: &Skip) -> Skip {
+pub(super) fn shown(skip: &Skip) -> Skip {
     Skip {
         detail: one_line(&skip.detail),
         ..skip.clone()

@@ -1,0 +1,121 @@
+//! What the function answers.
+
+mod cut;
+mod planned;
+mod report;
+mod summary;
+
+pub use planned::Planned;
+pub use report::Reported;
+pub use summary::{Execution, Summary};
+
+use jiff::{SignedDuration, Timestamp};
+use patchfleet_core::campaign::{Progress, SoFar, State};
+use patchfleet_core::id::CampaignId;
+use patchfleet_core::report::ReportOutcome;
+use patchfleet_core::text::one_line;
+use serde::Serialize;
+
+/// The answer to one delivery.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Answer {
+    /// A campaign that nobody follows was started.
+    Fired(Summary),
+    /// An event was planned.
+    Planned(Planned),
+    /// A campaign was written down, with what is planned.
+    Begun {
+        /// How it stands.
+        #[serde(flatten)]
+        standing: Standing,
+        /// What is planned.
+        #[serde(flatten)]
+        planned: Planned,
+    },
+    /// A campaign was driven.
+    Driven {
+        /// How it stands.
+        #[serde(flatten)]
+        standing: Standing,
+        /// How often it was driven, as the caller counts.
+        turn: u64,
+    },
+    /// A campaign's report.
+    Reported(Reported),
+}
+
+/// How a campaign that is written down stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Standing {
+    /// The campaign.
+    pub campaign_id: CampaignId,
+    /// `open` or `over`.
+    pub status: &'static str,
+    /// How it ended, once it is over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<&'static str>,
+    /// The exit code of `patchfleet run` that says the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<u8>,
+    /// In how many seconds it is to be driven on, from 1 to 3,600, while it is open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wait_seconds: Option<i64>,
+    /// How far it is, while it is open and that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub running: Option<SoFar>,
+    /// Why the next execution is not begun, while something keeps it from being begun.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<String>,
+}
+
+impl Standing {
+    /// One that is open and to be driven on at once. How far it is is not known.
+    pub(crate) fn open(campaign_id: CampaignId) -> Self {
+        Self {
+            campaign_id,
+            status: "open",
+            outcome: None,
+            exit_code: None,
+            wait_seconds: Some(wait(SignedDuration::ZERO)),
+            running: None,
+            waits_for: None,
+        }
+    }
+
+    /// As its log says. One that is open is to be driven at `wake_at`.
+    pub(crate) fn of(state: &State, wake_at: Timestamp, now: Timestamp) -> Self {
+        let open = Self::open(state.campaign());
+        let Some((outcome, _)) = state.finished() else {
+            let holds = state.holds(now.max(state.last_at()));
+            return Self {
+                wait_seconds: Some(wait(wake_at.duration_since(now))),
+                running: Some(state.so_far()),
+                waits_for: holds.first().map(|hold| one_line(&hold.reason.to_string())),
+                ..open
+            };
+        };
+        let outcome = ReportOutcome::from(Some(outcome));
+        Self {
+            status: "over",
+            outcome: Some(outcome.as_str()),
+            exit_code: Some(outcome.exit_code()),
+            wait_seconds: None,
+            ..open
+        }
+    }
+
+    /// What came of driving it.
+    pub(crate) fn after(progress: &Progress, now: Timestamp) -> Self {
+        match progress {
+            Progress::Finished(state) => Self::of(state, now, now),
+            Progress::Paused { state, wake_at } => Self::of(state, *wake_at, now),
+        }
+    }
+}
+
+/// In how many seconds, rounded up, so that whoever waits does not come too early.
+fn wait(time: SignedDuration) -> i64 {
+    let seconds = time.as_secs().saturating_add(i64::from(time.subsec_nanos() > 0));
+    seconds.clamp(1, 3_600)
+}

@@ -1,0 +1,148 @@
+//! A campaign's report, for a state machine and for whoever it notifies.
+
+use super::cut;
+use patchfleet_aws::S3Uri;
+use patchfleet_core::campaign::StopAsked;
+use patchfleet_core::id::{CampaignId, RequestName};
+use patchfleet_core::outcome::LocationOutcome;
+use patchfleet_core::report::{
+    ExecutionReport, LocationReport, NodeReport, Report, ReportOutcome, Totals, UnresolvedReport,
+};
+use patchfleet_core::text::in_log;
+use serde::Serialize;
+
+/// The longest `message`, in bytes as JSON. SNS takes 256 KiB, an e-mail is read by people.
+const MESSAGE: usize = 30_000;
+
+/// The longest subject that SNS takes, in characters (SNS API reference, Publish).
+const SUBJECT: usize = 100;
+
+/// A campaign's report. Lists are cut so that the answer stays below 200 KiB.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Reported {
+    /// The campaign.
+    pub campaign_id: CampaignId,
+    /// Its request's name.
+    pub request: RequestName,
+    /// `open` or `over`.
+    pub status: &'static str,
+    /// How it ended: `succeeded`, `partial`, `halted`, `nothing_to_do`, `refused`, or `open`.
+    pub outcome: ReportOutcome,
+    /// The exit code of `patchfleet run` that says the same.
+    pub exit_code: u8,
+    /// What to call the message: at most 100 characters of ASCII.
+    pub subject: String,
+    /// The report for people, in less than 30 KiB, with the command that gives the whole.
+    pub message: String,
+    /// The sums.
+    pub totals: Totals,
+    /// Why locations were never begun, if that is so of any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_out_because: Option<String>,
+    /// Who had it stopped, when and how, if somebody did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stop_asked: Option<StopAsked>,
+    /// Units of which nobody knows whether AWS started them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unresolved: Vec<UnresolvedReport>,
+    /// What AWS started.
+    pub executions: Vec<ExecutionReport>,
+    /// The planned locations: first those that did not reach their goal.
+    pub locations: Vec<LocationReport>,
+    /// The nodes that did not reach their goal.
+    pub needs_action: Vec<NodeReport>,
+    /// How many entries of these lists are left out, since the answer would be too large with them.
+    #[serde(skip_serializing_if = "NotShown::is_nothing")]
+    pub not_shown: NotShown,
+}
+
+/// How many entries of the lists of a report are left out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct NotShown {
+    /// Of `locations`.
+    pub locations: usize,
+    /// Of `needs_action`.
+    pub needs_action: usize,
+    /// Of `executions`.
+    pub executions: usize,
+    /// Of `unresolved`.
+    pub unresolved: usize,
+}
+
+impl NotShown {
+    fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Reported {
+    /// This report, of a campaign whose log is there.
+    pub(crate) fn of(report: Report, log: &S3Uri) -> Self {
+        let exit_code = report.exit_code();
+        let (subject, message) = (subject(&report), message(&report, log));
+        let (reached, short): (Vec<_>, Vec<_>) = report.locations.into_iter().partition(|at| {
+            matches!(
+                at.outcome,
+                Some(LocationOutcome::Succeeded | LocationOutcome::Emptied)
+            )
+        });
+        let mut room = cut::Room::of_an_answer();
+        let (unresolved, no_unresolved) = room.fit(report.unresolved);
+        let (mut locations, no_short) = room.fit(short);
+        let (executions, no_executions) = room.fit(report.executions);
+        let (needs_action, no_nodes) = room.fit(report.needs_action);
+        let (reached, no_reached) = room.fit(reached);
+        locations.extend(reached);
+        Self {
+            campaign_id: report.campaign_id,
+            request: report.request,
+            status: match report.outcome {
+                ReportOutcome::Open => "open",
+                _ => "over",
+            },
+            outcome: report.outcome,
+            exit_code,
+            subject,
+            message,
+            totals: report.totals,
+            left_out_because: report.left_out_because,
+            stop_asked: report.stop_asked,
+            unresolved,
+            executions,
+            locations,
+            needs_action,
+            not_shown: NotShown {
+                locations: no_short + no_reached,
+                needs_action: no_nodes,
+                executions: no_executions,
+                unresolved: no_unresolved,
+            },
+        }
+    }
+}
+
+/// One line for a mailbox. What is no ASCII is replaced, since SNS takes nothing else.
+fn subject(report: &Report) -> String {
+    let ended = match report.outcome {
+        ReportOutcome::Succeeded => "succeeded",
+        ReportOutcome::Partial => "not everything was patched",
+        ReportOutcome::Halted => "halted",
+        ReportOutcome::NothingToDo => "nothing to do",
+        ReportOutcome::Open => "open",
+        ReportOutcome::Refused => "refused, another campaign is open",
+        _ => report.outcome.as_str(),
+    };
+    let words = format!("patchfleet {ended}: {}", report.request);
+    let is_plain = |c: char| c.is_ascii_graphic() || c == ' ';
+    let plain = words.chars().map(|c| if is_plain(c) { c } else { '?' });
+    plain.take(SUBJECT).collect()
+}
+
+/// The report for people.
+fn message(report: &Report, log: &S3Uri) -> String {
+    let id = report.campaign_id;
+    let named = |words: &str| in_log(words, Some(log.to_string().as_ref()));
+    let whole = named(&format!("The whole report: `patchfleet report {id}`"));
+    let text = format!("{whole}\n\n{}", named(&report.to_text()));
+    cut::text(&text, MESSAGE, "… and more, in the whole report\n")
+}

@@ -1,0 +1,253 @@
+//! The function: which settings it has, and how it serves a delivery.
+
+mod fired;
+mod followed;
+
+use crate::answer::{Answer, Planned, Reported};
+use crate::cutoff;
+use crate::delivered::Event;
+use crate::event::Asked;
+use crate::failure::{Failure, FailureKind};
+use crate::operation::{Delivered, Operation};
+use crate::settings::Settings;
+use aws_config::SdkConfig;
+use followed::Logged;
+use jiff::{SignedDuration, Timestamp};
+use patchfleet_aws::{Aws, SystemClock, external_id_from_env};
+use patchfleet_core::campaign::Notices;
+use patchfleet_core::id::CampaignId;
+use patchfleet_core::plan::{Attendance, Plan, PlanError, Planning};
+use patchfleet_core::port::{BoxFuture, Clock, Ports};
+use patchfleet_core::request::Access;
+use patchfleet_core::text::one_line;
+use patchfleet_core::{CampaignError, watched};
+use std::convert::Infallible;
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+use tracing::Instrument as _;
+
+/// The function. It remembers nothing from one delivery to the next.
+#[derive(Clone)]
+pub struct Function {
+    config: SdkConfig,
+    settings: Settings,
+    clock: Arc<dyn Clock>,
+}
+
+/// What is known of a delivery, beside what was delivered.
+#[derive(Debug, Clone, Copy)]
+struct Call {
+    /// When the function was called.
+    at: Timestamp,
+    /// When its time is over, less what it needs to answer.
+    deadline: Option<Timestamp>,
+}
+
+impl Function {
+    /// A function with this configuration of the SDK, and these settings.
+    #[must_use]
+    pub fn new(config: SdkConfig, settings: Settings) -> Self {
+        Self {
+            config,
+            settings,
+            clock: Arc::new(SystemClock::new()),
+        }
+    }
+
+    /// Sets the clock by which it waits: the system's, unless a simulator runs on another one.
+    #[must_use]
+    pub fn on_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Serves one delivery: an event, or an operation. `invocation_id` is Lambda's own id for it. It stays the same when
+    /// Lambda tries again. Nothing is begun at `deadline` or after it: when the function's time is over, less what it
+    /// needs to answer.
+    ///
+    /// # Errors
+    ///
+    /// [`FailureKind`] says what can be done. Serving the same delivery again is safe in each case.
+    pub async fn handle(
+        &self,
+        event: Event,
+        invocation_id: &str,
+        deadline: Option<Timestamp>,
+    ) -> Result<Answer, Failure> {
+        let delivered = Delivered::read(event.value()?, invocation_id, &self.settings)?;
+        let call = Call {
+            at: self.clock.now(),
+            deadline,
+        };
+        let campaign = delivered.campaign();
+        let span = match campaign {
+            Some(campaign) => tracing::info_span!("event", %campaign),
+            None => tracing::info_span!("event"),
+        };
+        // In a box, since the futures of all operations are nested deeper than the compiler follows.
+        let serve: BoxFuture<'_, _> = Box::pin(self.serve(delivered, call));
+        let answer = serve.instrument(span).await;
+        answer.map_err(|failure| match campaign {
+            Some(campaign) => failure.of(campaign),
+            None => failure,
+        })
+    }
+
+    async fn serve(&self, delivered: Delivered, call: Call) -> Result<Answer, Failure> {
+        let operation = match delivered {
+            Delivered::Event(asked) => {
+                return match self.logged()? {
+                    None => Ok(Answer::Fired(self.fire(&asked, call).await?)),
+                    Some(logged) => logged.start(&asked, call).await,
+                };
+            }
+            Delivered::Operation(Operation::Plan(asked)) => {
+                return Ok(Answer::Planned(self.plan(&asked, call).await?));
+            }
+            Delivered::Operation(operation) => operation,
+        };
+        // Where there is none, the operation was refused when it was read.
+        let Some(logged) = self.logged()? else {
+            return Err(Failure::said(
+                FailureKind::InvalidRequest,
+                "PATCHFLEET_LOG is not set",
+            ));
+        };
+        match operation {
+            Operation::Plan(asked) => Ok(Answer::Planned(self.plan(&asked, call).await?)),
+            Operation::Start(asked) => logged.start(&asked, call).await,
+            Operation::Advance { campaign, turn } => logged.advance(campaign, turn, call).await,
+            Operation::Report(campaign) => {
+                let report = logged.report(campaign, call).await?;
+                Ok(Answer::Reported(Reported::of(report, logged.log)))
+            }
+        }
+    }
+
+    /// The function with its log, if it has one.
+    fn logged(&self) -> Result<Option<Logged<'_>>, Failure> {
+        let Some(log) = &self.settings.log else {
+            return Ok(None);
+        };
+        let store = Aws::builder(&self.config).store(log);
+        let store = store.map_err(|error| Failure::of_port(&error))?;
+        Ok(Some(Logged {
+            function: self,
+            log,
+            store,
+        }))
+    }
+
+    /// Plans an event, and begins nothing.
+    async fn plan(&self, asked: &Asked, call: Call) -> Result<Planned, Failure> {
+        let notices = notices();
+        let ports = watched(&self.ports(&asked.request.access)?, &notices);
+        let planning = self.planning(asked, call);
+        let plan = Plan::make(&ports, &asked.request, &planning);
+        match self.in_time(&notices, call, plan).await {
+            Some(Ok(plan)) => Ok(Planned::of(&plan)),
+            Some(Err(error @ PlanError::Refused(_))) => Err(Failure::new(FailureKind::Refused, &error)),
+            Some(Err(PlanError::Port(error))) => Err(Failure::of_fired(&CampaignError::Asking(error))),
+            None => Err(out_of_time("before the plan was made")),
+        }
+    }
+
+    /// How an event is planned that somebody follows.
+    fn planning(&self, asked: &Asked, call: Call) -> Planning {
+        let after = asked.cutoff.or(self.settings.cutoff);
+        let mut planning = Planning {
+            cutoff: after.map(|after| cutoff::at(after, call.at)),
+            ..Planning::default()
+        };
+        if asked.in_samples_place {
+            // The sample starts one rectangle without a look at it. In its place nothing is refused that it would have
+            // begun.
+            planning.attendance = Attendance::Attended;
+        }
+        planning
+    }
+
+    /// The ports on which a request is planned and followed.
+    fn ports(&self, access: &Access) -> Result<Ports, Failure> {
+        let access = external_id_from_env(access.clone()).map_err(|error| Failure::of_port(&error))?;
+        Aws::builder(&self.config)
+            .access(access)
+            .limits(self.settings.limits.clone())
+            .clock(self.clock.clone())
+            .ports()
+            .map_err(|error| Failure::of_port(&error))
+    }
+
+    /// What the work gives, or `None` if the function's time is over before. What was tried in vain meanwhile is logged.
+    async fn in_time<T>(&self, notices: &Notices, call: Call, work: impl Future<Output = T>) -> Option<T> {
+        let over = async {
+            match call.deadline {
+                Some(deadline) => self.clock.sleep_until(deadline).await,
+                None => std::future::pending().await,
+            }
+        };
+        if call.deadline.is_some_and(|deadline| self.clock.now() >= deadline) {
+            return None;
+        }
+        tokio::select! {
+            // First the work: on a clock that does not wait, sleeping takes no time.
+            biased;
+            done = work => Some(done),
+            () = over => None,
+            never = look(notices, &*self.clock) => match never {},
+        }
+    }
+}
+
+impl fmt::Debug for Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Function")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Delivered {
+    /// The campaign that it is of, if that is known before anybody is asked.
+    fn campaign(&self) -> Option<CampaignId> {
+        match self {
+            Self::Event(asked) | Self::Operation(Operation::Plan(asked) | Operation::Start(asked)) => {
+                Some(asked.campaign())
+            }
+            Self::Operation(Operation::Advance { campaign, .. } | Operation::Report(campaign)) => {
+                Some(*campaign)
+            }
+        }
+    }
+}
+
+/// A failure for want of time.
+fn out_of_time(when: &str) -> Failure {
+    let words = format!(
+        "the time that the function has was over {when}. Call it again: what is written down is gone on with. If it \
+         comes no further, give it a longer timeout"
+    );
+    Failure::said(FailureKind::Failed, &words)
+}
+
+/// Logs what a person wants to hear at once.
+fn notices() -> Notices {
+    Notices::new(Arc::new(|notice| {
+        tracing::warn!("{}", one_line(&notice.to_string()));
+    }))
+}
+
+/// Looks once a second whether something has had no answer for long.
+async fn look(notices: &Notices, clock: &dyn Clock) -> Infallible {
+    loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        notices.look(clock.now());
+    }
+}
+
+/// A part of the time until a deadline, and no more than `most`.
+fn margin(left: SignedDuration, most: SignedDuration) -> SignedDuration {
+    (left / 4).clamp(SignedDuration::ZERO, most)
+}

@@ -1,0 +1,41 @@
+//! Campaigns that nobody follows: every execution is started, and left to Systems Manager.
+
+use super::{Call, Function, notices};
+use crate::answer::Summary;
+use crate::event::Asked;
+use crate::failure::Failure;
+use patchfleet_core::plan::Gaps;
+use patchfleet_core::{serve_event, watched};
+
+impl Function {
+    /// Plans an event and starts what was asked for. If an earlier delivery of the event started it, the answer says so,
+    /// and nothing is planned. Each line that is logged meanwhile carries the campaign.
+    pub(super) async fn fire(&self, asked: &Asked, call: Call) -> Result<Summary, Failure> {
+        let campaign = asked.campaign();
+        tracing::info!(%campaign, request = %asked.request.name, event = %asked.event, "asked");
+        let mut planning = self.planning(asked, call);
+        if asked.in_samples_place {
+            // Nobody begins what has to wait, so the sample's rectangle is kept.
+            planning.gaps = Gaps::Fill;
+        }
+        let notices = notices();
+        let ports = watched(&self.ports(&asked.request.access)?, &notices);
+        // It keeps its deadline itself, and says what was begun by then.
+        let no_deadline = Call {
+            deadline: None,
+            ..call
+        };
+        let served = self.in_time(
+            &notices,
+            no_deadline,
+            serve_event(&ports, &asked.event, &asked.request, &planning, call.deadline),
+        );
+        let Some(served) = served.await else {
+            return Err(super::out_of_time("before anything was done"));
+        };
+        let summary = Summary::of(served.map_err(|error| Failure::of_fired(&error))?);
+        let execution = summary.execution_id.as_ref().map(tracing::field::display);
+        tracing::info!(%campaign, execution, "{}", summary.outcome);
+        Ok(summary)
+    }
+}

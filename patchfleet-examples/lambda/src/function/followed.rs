@@ -1,0 +1,181 @@
+//! Campaigns that are written down, and driven call by call.
+
+use super::{Call, Function, margin, notices, out_of_time};
+use crate::answer::{Answer, Planned, Standing};
+use crate::event::Asked;
+use crate::failure::{Failure, FailureKind};
+use jiff::{SignedDuration, SpanRound, Timestamp, Unit};
+use patchfleet_aws::S3Uri;
+use patchfleet_core::campaign::{Notices, State, Store};
+use patchfleet_core::id::{CampaignId, WriterId};
+use patchfleet_core::report::Report;
+use patchfleet_core::request::Access;
+use patchfleet_core::{Campaign, Campaigns};
+use std::future::Future;
+use uuid::Uuid;
+
+/// What is left of the function's time when it makes no new calls, at most. It waits for the answers to those that were
+/// made. An answer that comes later is lost, and whoever drives the campaign next asks again.
+const TO_HEAR_ANSWERS: SignedDuration = SignedDuration::from_secs(10);
+
+/// How long the function waits by itself for something to do. Lambda is paid by time.
+const LONGEST_WAIT: SignedDuration = SignedDuration::from_secs(5);
+
+/// The same while a campaign is being stopped: longer than it waits between any two looks, so that a stop is over as soon
+/// as it can be.
+const LONGEST_WAIT_OF_A_STOP: SignedDuration = SignedDuration::from_mins(1);
+
+/// The function, and the log that it has.
+pub(super) struct Logged<'f> {
+    pub(super) function: &'f Function,
+    pub(super) log: &'f S3Uri,
+    pub(super) store: Store,
+}
+
+impl Logged<'_> {
+    /// Plans an event and writes its campaign down. Nothing is started yet. Where there is nothing to do, the campaign is
+    /// over at once.
+    pub(super) async fn start(&self, asked: &Asked, call: Call) -> Result<Answer, Failure> {
+        let campaign = asked.campaign();
+        tracing::info!(%campaign, request = %asked.request.name, event = %asked.event, "asked");
+        let (notices, planning) = (notices(), self.function.planning(asked, call));
+        let campaigns = self.campaigns(&asked.request.access, &notices)?;
+        let begin = async {
+            let there = self.store.load(campaign).await;
+            if let Some(state) = there.map_err(|error| Failure::of_place(&error, self.log))? {
+                refuse_old(asked, &state, call.at)?;
+            }
+            let begun = campaigns.begin(campaign, &asked.request, &planning).await;
+            let begun = begun.map_err(|error| Failure::of_campaign(&error, self.log))?;
+            let mut state = self.load(campaign).await?;
+            let mut standing = Standing::of(&state, call.at, call.at);
+            if state.finished().is_none() && state.plan().units.is_empty() {
+                standing = self.drive(&begun, &state, call).await?;
+                state = self.load(campaign).await?;
+            }
+            let planned = Planned::of(state.plan());
+            Ok(Answer::Begun { standing, planned })
+        };
+        let answer = self.in_time(&notices, call, "before the campaign was written down", begin);
+        let answer = answer.await?;
+        tracing::info!(%campaign, log = %self.log, "begun");
+        Ok(answer)
+    }
+
+    /// Drives a campaign until there is nothing to do for a while, or the function's time is nearly over.
+    pub(super) async fn advance(
+        &self,
+        campaign: CampaignId,
+        turn: u64,
+        call: Call,
+    ) -> Result<Answer, Failure> {
+        let notices = notices();
+        let drive = async {
+            let state = self.load(campaign).await?;
+            if state.finished().is_some() {
+                return Ok(Standing::of(&state, call.at, call.at));
+            }
+            let campaigns = self.campaigns(&state.plan().request.access, &notices)?;
+            let begun = campaigns.resume(&state).await;
+            let begun = begun.map_err(|error| Failure::of_campaign(&error, self.log))?;
+            self.drive(&begun, &state, call).await
+        };
+        let standing = self
+            .in_time(&notices, call, "before the log was read", drive)
+            .await?;
+        tracing::info!(%campaign, turn, wait = standing.wait_seconds, "{}", standing.status);
+        Ok(Answer::Driven {
+            standing,
+            turn: turn.saturating_add(1),
+        })
+    }
+
+    /// A campaign's report, as it stands.
+    pub(super) async fn report(&self, campaign: CampaignId, call: Call) -> Result<Report, Failure> {
+        let report = async {
+            let state = self.load(campaign).await?;
+            let report = self.store.report(&state, call.at).await;
+            report.map_err(|error| Failure::of_log(&error, self.log))
+        };
+        self.in_time(&notices(), call, "before the log was read", report)
+            .await
+    }
+
+    /// Drives a campaign whose log says this. Answers that have come are in the log, whenever the time is over.
+    async fn drive(&self, begun: &Campaign, state: &State, call: Call) -> Result<Standing, Failure> {
+        let clock = &self.function.clock;
+        let longest_wait = match state.stop_asked() {
+            Some(_) => LONGEST_WAIT_OF_A_STOP,
+            None => LONGEST_WAIT,
+        };
+        let deadline = call.deadline.unwrap_or(Timestamp::MAX);
+        let left = deadline.duration_since(clock.now());
+        let last_call = deadline.saturating_sub(margin(left, TO_HEAR_ANSWERS));
+        let driven = begun.run_while_busy(last_call.unwrap_or(deadline), longest_wait);
+        tokio::select! {
+            biased;
+            progress = driven => {
+                let progress = progress.map_err(|error| Failure::of_campaign(&error, self.log))?;
+                Ok(Standing::after(&progress, clock.now()))
+            }
+            () = clock.sleep_until(deadline) => Ok(Standing::open(begun.id())),
+        }
+    }
+
+    /// What the log says of a campaign.
+    async fn load(&self, campaign: CampaignId) -> Result<State, Failure> {
+        let state = self.store.load(campaign).await;
+        let state = state.map_err(|error| Failure::of_log(&error, self.log))?;
+        state.ok_or_else(|| {
+            let words = format!(
+                "campaign_id = {campaign}: there is no such campaign in {}",
+                self.log
+            );
+            Failure::said(FailureKind::InvalidRequest, &words)
+        })
+    }
+
+    fn campaigns(&self, access: &Access, notices: &Notices) -> Result<Campaigns, Failure> {
+        let ports = self.function.ports(access)?;
+        let writer = WriterId::from_uuid(Uuid::new_v4());
+        Ok(Campaigns::new(ports, self.store.clone(), writer).noticed_by(notices.clone()))
+    }
+
+    /// What the work gives, if the function's time is not over before that.
+    async fn in_time<T>(
+        &self,
+        notices: &Notices,
+        call: Call,
+        until: &str,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let done = self.function.in_time(notices, call, work).await;
+        done.unwrap_or_else(|| Err(out_of_time(until)))
+    }
+}
+
+/// Refuses an event whose campaign was begun so long ago that this is no retry.
+fn refuse_old(asked: &Asked, state: &State, now: Timestamp) -> Result<(), Failure> {
+    let age = now.duration_since(state.planned_at());
+    if age <= asked.longest_retry {
+        return Ok(());
+    }
+    let words = format!(
+        "nothing was started: campaign {} was begun for an event of this id {} ago, and no event is delivered again \
+         after more than {}. The id is the same for every event: give each event an id of its own",
+        state.campaign(),
+        in_words(age),
+        in_words(asked.longest_retry),
+    );
+    Err(Failure::said(FailureKind::Refused, &words))
+}
+
+/// A time for people: "7d 20m".
+fn in_words(time: SignedDuration) -> String {
+    let round = SpanRound::new()
+        .largest(Unit::Day)
+        .smallest(Unit::Minute)
+        .days_are_24_hours();
+    let span = jiff::Span::try_from(time).and_then(|span| span.round(round));
+    span.map_or_else(|_| format!("{time:#}"), |span| format!("{span:#}"))
+}

@@ -1,0 +1,77 @@
+//! What the function's environment says.
+
+use crate::cutoff;
+use crate::sample;
+use jiff::SignedDuration;
+use patchfleet_aws::{Limits, S3Uri};
+use patchfleet_core::problem::{Problem, ProblemCode, chain};
+use std::collections::BTreeMap;
+
+/// Where campaigns are written down.
+pub(crate) const LOG: &str = "PATCHFLEET_LOG";
+
+/// What the function's environment says. It is read once, at cold start. What is wrong with it is told at each event,
+/// since whoever sends an event sees its answer.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    pub(crate) log: Option<S3Uri>,
+    pub(crate) cutoff: Option<SignedDuration>,
+    pub(crate) limits: Limits,
+    /// The variables of the second post's sample.
+    pub(crate) sample: BTreeMap<String, String>,
+    pub(crate) problems: Vec<Problem>,
+}
+
+impl Settings {
+    /// Those of this process.
+    #[must_use]
+    pub fn from_env() -> Self {
+        // A variable that is not UTF-8 is read as far as it is.
+        let read = |name: &str| Some(std::env::var_os(name)?.to_string_lossy().into_owned());
+        let mut settings = Self::of(read);
+        match Limits::from_env() {
+            Ok(limits) => settings.limits = limits,
+            Err(error) => {
+                let problem = Problem::new(ProblemCode::Syntax, "", "", chain(&error));
+                settings.problems.push(problem);
+            }
+        }
+        settings
+    }
+
+    /// Those that `read` gives for the names of variables, and the usual limits.
+    ///
+    /// ```
+    /// use patchfleet_lambda::Settings;
+    /// let settings = Settings::of(|name| (name == "PATCHFLEET_LOG").then(|| "s3://ops-logs/patchfleet".to_owned()));
+    /// # let _ = settings;
+    /// ```
+    #[must_use]
+    pub fn of(read: impl Fn(&str) -> Option<String>) -> Self {
+        let mut problems = vec![];
+        Self {
+            log: read(LOG).and_then(|text| log(&text).map_err(|problem| problems.push(problem)).ok()),
+            cutoff: read(cutoff::VARIABLE).and_then(|text| {
+                let set = cutoff::of_variable(&text);
+                set.map_err(|problem| problems.push(problem)).ok().flatten()
+            }),
+            limits: Limits::default(),
+            sample: sample::variables(&read),
+            problems,
+        }
+    }
+}
+
+/// A log that is set without a value is not taken for none: events would be started that nobody follows.
+fn log(text: &str) -> Result<S3Uri, Problem> {
+    const PLACE: &str = "the place of the log, s3://BUCKET/PREFIX; remove the variable to start campaigns that \
+                         nobody follows";
+    if text.trim().is_empty() {
+        return Err(Problem::new(ProblemCode::Missing, LOG, "\"\"", PLACE));
+    }
+    let uri = text.trim().parse::<S3Uri>();
+    uri.map_err(|error| {
+        let expected = format!("{PLACE} ({error})");
+        Problem::new(ProblemCode::InvalidValue, LOG, format!("{text:?}"), expected)
+    })
+}

@@ -1,0 +1,239 @@
+//! Campaigns that are written down, and driven call by call.
+
+use super::several::{everything, patched};
+use super::*;
+use std::collections::BTreeSet;
+
+/// A place in a bucket of the calm world.
+pub(crate) const LOG: &str = "s3://ops-logs/patchfleet/prod";
+
+/// The time that the function has for a turn, in milliseconds.
+const A_TURN: u128 = 3_500;
+
+pub(crate) async fn with_log(sim: &Sim) -> Function {
+    Function::start_with(&sim.endpoint(), &[("PATCHFLEET_LOG", LOG)]).await
+}
+
+/// Drives a campaign to its end, and gives the last answer. The simulated time passes as the answers say.
+pub(crate) async fn drive(sim: &Sim, function: &mut Function, campaign: &Value) -> Value {
+    for turn in 0..1_000 {
+        let event = json!({ "op": "advance", "campaign_id": campaign, "turn": turn });
+        let answer = response(function.invoke_within("advance", event, A_TURN).await);
+        assert_eq!(answer["campaign_id"], *campaign);
+        assert_eq!(answer["turn"], turn + 1);
+        if answer["status"] == "over" {
+            return answer;
+        }
+        let seconds = answer["wait_seconds"].as_i64().unwrap();
+        assert!((1..=3_600).contains(&seconds), "{answer}");
+        sim.clock().advance(SignedDuration::from_secs(seconds));
+    }
+    panic!("it does not end");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_campaign_is_started_driven_and_reported_by_operations() {
+    let sim = simulator_at(CALM.world, 2_000.0).await;
+    let mut function = with_log(&sim).await;
+    // Fewer places than executions, which cannot be fired and forgotten.
+    let mut request = everything();
+    request["budget"]["locations"]["max_concurrency"] = json!(2);
+    let start = json!({ "op": "start", "event": request, "invocation": "execution-1" });
+    let begun = response(function.invoke("one", start.clone()).await);
+    assert_eq!(begun["status"], "open", "{begun}");
+    assert_eq!(begun["wait_seconds"], 1);
+    assert_eq!(
+        (&begun["candidates"], &begun["locations"]),
+        (&json!(45), &json!(19))
+    );
+    assert_eq!(begun["units"].as_array().unwrap().len(), 4);
+    assert!(begun["worst_case"]["starts"].is_u64());
+    assert_eq!(starts(&sim), Vec::<Value>::new(), "nothing is started yet");
+
+    // Whoever tries again, in whatever invocation, gets the same campaign.
+    let campaign = &begun["campaign_id"];
+    let again = response(with_log(&sim).await.invoke("two", start.clone()).await);
+    assert_eq!(
+        (&again["campaign_id"], &again["status"]),
+        (campaign, &json!("open"))
+    );
+
+    let over = drive(&sim, &mut function, campaign).await;
+    assert_eq!(
+        (&over["outcome"], &over["exit_code"]),
+        (&json!("succeeded"), &json!(0))
+    );
+    assert_eq!((starts(&sim).len(), patched(&sim)), (4, 19));
+
+    let after = response(function.invoke("three", start).await);
+    assert_eq!(
+        (&after["status"], &after["outcome"], &after["exit_code"]),
+        (&json!("over"), &json!("succeeded"), &json!(0))
+    );
+    let report = json!({ "op": "report", "campaign_id": campaign });
+    let report = response(function.invoke("four", report).await);
+    assert_eq!(
+        (&report["status"], &report["exit_code"]),
+        (&json!("over"), &json!(0))
+    );
+    assert_eq!(report["totals"]["locations"], 19);
+    assert_eq!(report["locations"].as_array().unwrap().len(), 19);
+    let (subject, message) = (
+        report["subject"].as_str().unwrap(),
+        report["message"].as_str().unwrap(),
+    );
+    assert!(
+        subject.is_ascii() && subject.len() <= 100 && subject.contains("succeeded"),
+        "{subject}"
+    );
+    let whole = format!("`patchfleet report {} --log {LOG}`", campaign.as_str().unwrap());
+    assert!(message.contains(&whole), "{message}");
+    assert_eq!(starts(&sim).len(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_campaign_with_nothing_to_do_is_over_once_it_is_started_and_its_log_says_so() {
+    let sim = simulator().await;
+    let mut function = with_log(&sim).await;
+    let mut request = request();
+    request["targets"]["accounts"] = json!(["333344445555"]);
+    request["policy"] = json!({ "nothing_selected": "succeed" });
+    let start = json!({ "op": "start", "event": { "event_id": "e-1", "request": request } });
+    let begun = response(function.invoke("one", start).await);
+    assert_eq!(
+        (&begun["status"], &begun["outcome"], &begun["exit_code"]),
+        (&json!("over"), &json!("nothing_to_do"), &json!(0)),
+        "{begun}"
+    );
+    let report = json!({ "op": "report", "campaign_id": begun["campaign_id"] });
+    let report = response(function.invoke("two", report).await);
+    assert_eq!(
+        (&report["status"], &report["outcome"]),
+        (&json!("over"), &json!("nothing_to_do"))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plain_event_begins_its_campaign_where_there_is_a_log() {
+    let sim = simulator().await;
+    let mut function = with_log(&sim).await;
+    let begun = response(function.invoke("window", payload()).await);
+    assert_eq!(
+        (&begun["status"], &begun["locations"]),
+        (&json!("open"), &json!(2))
+    );
+    assert_eq!(starts(&sim), Vec::<Value>::new());
+    let again = response(function.invoke("again", payload()).await);
+    assert_eq!(again["campaign_id"], begun["campaign_id"]);
+    assert_eq!(
+        drive(&sim, &mut function, &begun["campaign_id"]).await["exit_code"],
+        0
+    );
+    assert_eq!(starts(&sim).len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_campaign_of_an_open_ones_name_is_refused_and_named() {
+    let sim = simulator().await;
+    let mut function = with_log(&sim).await;
+    let event = |id: &str| json!({ "op": "start", "event": { "event_id": id, "request": request() } });
+    let first = response(function.invoke("one", event("e-1")).await);
+    let (kind, message) = error(function.invoke("two", event("e-2")).await);
+    assert_eq!(kind, "Refused");
+    let open = first["campaign_id"].as_str().unwrap();
+    assert!(
+        message.contains(open) && message.contains(&format!("--log {LOG}")),
+        "{message}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_of_last_week_starts_nothing_where_there_is_a_log_and_is_no_success() {
+    let sim = simulator().await;
+    let world = sim.with_world(|world| world.now());
+    let clock = std::sync::Arc::new(sim.clock());
+    let settings = patchfleet_lambda::Settings::of(|name| (name == "PATCHFLEET_LOG").then(|| LOG.to_owned()));
+    let config = patchfleet_aws::simulated_config(&sim.endpoint(), &"us-east-1".parse().unwrap());
+    let function = patchfleet_lambda::Function::new(config, settings).on_clock(clock);
+    let event = json!({ "op": "start", "event": { "event_id": "weekly", "request": request() } });
+    function.handle(event.clone().into(), "one", None).await.unwrap();
+    sim.clock().advance(SignedDuration::from_hours(7 * 24));
+    let failure = function.handle(event.into(), "two", None).await.unwrap_err();
+    assert_eq!(failure.kind(), patchfleet_lambda::FailureKind::Refused);
+    assert!(failure.message().contains("7d"), "{failure}");
+    assert!(sim.with_world(|world| world.now()) > world);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_with_an_operation_is_told_at_once_and_nothing_is_begun() {
+    let sim = simulator().await;
+    let mut function = Function::start(&sim.endpoint()).await;
+    let mut told = async |event: Value, parts: &[&str]| {
+        let (kind, message) = error(function.invoke("one", event.clone()).await);
+        assert_eq!(kind, "InvalidRequest", "{event}: {message}");
+        for part in parts {
+            assert!(message.contains(part), "no {part} in {message}");
+        }
+    };
+    let names = ["one of plan, start, advance"];
+    told(json!({ "op": "begin", "campaign_id": 1 }), &names).await;
+    told(json!({ "op": 7 }), &names).await;
+    let wrong = json!({ "op": "start", "event": { "event_id": 7, "request": { "name": "x" } }, "invocation": {}, "campaign_id": "x" });
+    let parts = [
+        "PATCHFLEET_LOG",
+        "event.event_id = 7",
+        "event.request.targets",
+        "invocation",
+        "campaign_id = \"x\": no such field",
+    ];
+    told(wrong, &parts).await;
+    let parts = [
+        "campaign_id = \"weekly\"",
+        "turn = -1",
+        "colour",
+        "PATCHFLEET_LOG",
+    ];
+    told(
+        json!({ "op": "advance", "campaign_id": "weekly", "turn": -1, "colour": "red" }),
+        &parts,
+    )
+    .await;
+    told(json!({ "op": "start" }), &["[missing] event"]).await;
+    told(json!({ "op": "plan", "event": { "op": "plan" } }), &["event.op"]).await;
+    let mut function = with_log(&sim).await;
+    let unknown = json!({ "op": "advance", "campaign_id": SOMEBODY });
+    let (kind, message) = error(function.invoke("two", unknown).await);
+    assert_eq!(kind, "InvalidRequest");
+    assert!(message.contains(SOMEBODY) && message.contains(LOG), "{message}");
+    assert_eq!(starts(&sim), Vec::<Value>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_is_planned_and_nothing_is_begun_or_written_down() {
+    let sim = simulator().await;
+    let mut function = Function::start(&sim.endpoint()).await;
+    let planned = json!({ "op": "plan", "event": { "event_id": "e-1", "request": everything() } });
+    let planned = response(function.invoke("one", planned).await);
+    assert_eq!(
+        (&planned["candidates"], &planned["locations"]),
+        (&json!(45), &json!(19))
+    );
+    let skipped = planned["skipped"].as_array().unwrap();
+    let reasons: BTreeSet<&str> = skipped
+        .iter()
+        .map(|skip| skip["reason"].as_str().unwrap())
+        .collect();
+    assert!(reasons.contains("empty"), "{reasons:?}");
+    assert_eq!(starts(&sim), Vec::<Value>::new());
+    let written = sim.with_world(|world| world.object_keys("ops-logs").count());
+    assert_eq!(written, 0);
+
+    let mut nowhere = request();
+    nowhere["targets"]["regions"] = json!(["us-east-9"]);
+    let (kind, _) = error(
+        function
+            .invoke("two", json!({ "op": "plan", "event": nowhere }))
+            .await,
+    );
+    assert_eq!(kind, "Refused");
+}
