@@ -34,12 +34,35 @@ async fn main() -> Result<ExitCode, Error> {
 }
 
 async fn handle_one(event: LambdaEvent<Event>, function: &Function) -> Result<Answer, Failure> {
-    let deadline = i64::try_from(event.context.deadline).ok();
-    let deadline = deadline.and_then(|at| Timestamp::from_millisecond(at).ok());
+    let deadline = ends_at(event.context.deadline, Timestamp::now());
     // Lambda ends the process at its deadline, and its answer would be lost.
     let deadline = deadline.and_then(|at| at.checked_sub(TO_ANSWER).ok());
     let context = event.context;
     function
         .handle(event.payload, &context.request_id, deadline)
         .await
+}
+
+/// When the function's time is over, by Lambda's header. Where Lambda has a time of day, cargo-lambda's emulator has a length:
+/// ten minutes (`600000`, read of 1.9.2).
+fn ends_at(header_ms: u64, now: Timestamp) -> Option<Timestamp> {
+    const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+    match i64::try_from(header_ms).ok()? {
+        length @ ..DAY_MS => now.checked_add(SignedDuration::from_millis(length)).ok(),
+        at => Timestamp::from_millisecond(at).ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_emulators_ten_minutes_are_counted_from_now_and_lambdas_time_is_taken_as_it_is() {
+        let now = Timestamp::from_second(1_795_834_179).unwrap();
+        let in_ten_minutes = now + SignedDuration::from_mins(10);
+        assert_eq!(ends_at(600_000, now), Some(in_ten_minutes));
+        assert_eq!(ends_at(1_795_834_779_000, now), Some(in_ten_minutes));
+        assert_eq!(ends_at(u64::MAX, now), None);
+    }
 }
