@@ -71,6 +71,8 @@ class Proxy:
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Head and body are written apart, and the second of them waits for nothing.
+    disable_nagle_algorithm = True
     owner = None
 
     def setup(self):
@@ -126,7 +128,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(exchange.answer)
 
-    do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = pass_on
+    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = pass_on
 
 
 def lower(headers):

@@ -1,6 +1,7 @@
 """One simulator process, with a recording proxy in front of it."""
 
 import json
+import os
 import pathlib
 import subprocess
 import urllib.error
@@ -13,17 +14,19 @@ HERE = pathlib.Path(__file__).parent
 
 
 class Simulator:
-    """Runs while it is entered. `world` is the name of a file in worlds/, or of a built-in world."""
+    """Runs while it is entered. `world` is the name of a file in worlds/, or of a built-in world. `environment` is what it
+    has beside this process's own."""
 
-    def __init__(self, binary, world, speed=0, seed=None, start=None):
+    def __init__(self, binary, world, speed=0, seed=None, start=None, environment=None):
         path = HERE / "worlds" / f"{world}.toml"
         self.arguments = [binary, "--world", str(path) if path.exists() else world]
         self.arguments += ["--listen", "127.0.0.1:0", "--speed", str(speed)]
         self.arguments += [] if seed is None else ["--seed", str(seed)]
         self.arguments += [] if start is None else ["--start", start]
+        self.environment = os.environ | (environment or {})
 
     def __enter__(self):
-        self.process = subprocess.Popen(self.arguments, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(self.arguments, stdout=subprocess.PIPE, text=True, env=self.environment)
         line = self.process.stdout.readline()
         if not line.startswith("listening on "):
             self.process.wait(10)
@@ -45,7 +48,7 @@ class Simulator:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.own}/_sim/{path}", data, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
+            with urllib.request.urlopen(request, timeout=600) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             raise RuntimeError(f"{method} /_sim/{path}: {error.code} {error.read().decode()}") from error

@@ -33,6 +33,11 @@ def questions(call):
     action = f"{service}:{operation}"
     if action == "sts:AssumeRole":
         return [(action, given["RoleArn"])]
+    if service == "s3":
+        # What S3 asks about is named otherwise than some of its calls (user guide of S3, required permissions).
+        asked = {"HeadObject": "GetObject", "HeadBucket": "ListBucket", "ListObjectsV2": "ListBucket"}
+        bucket = f"arn:{partition}:s3:::{given['Bucket']}"
+        return [(f"s3:{asked.get(operation, operation)}", f"{bucket}/{given['Key']}" if "Key" in given else bucket)]
     if service == "ssm" and operation in SSM_WITH_EXECUTION:
         return [(action, f"arn:{partition}:ssm:{region}:{account}:automation-execution/{given['AutomationExecutionId']}")]
     if service == "ssm" and operation in SSM_WITH_DOCUMENT:

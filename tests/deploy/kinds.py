@@ -1,10 +1,11 @@
-"""Kinds of resource that CloudFormation makes and moto's CloudFormation does not: those of the triggers.
+"""Kinds of resource that CloudFormation makes and moto's CloudFormation does not.
 
 Each goes to moto by the service's own API, so that botocore's model of AWS checks what the template says.
 """
 
 import base64
 import contextlib
+import json
 import re
 
 import boto3
@@ -130,7 +131,46 @@ class Alarm(Made):
         boto3.client("cloudwatch", region).delete_alarms(AlarmNames=[self.name])
 
 
+class BucketPolicy(Made):
+    KIND = "AWS::S3::BucketPolicy"
+
+    @staticmethod
+    def create(_name, properties, region):
+        document = json.dumps(properties["PolicyDocument"])
+        boto3.client("s3", region).put_bucket_policy(Bucket=properties["Bucket"], Policy=document)
+        return properties["Bucket"]
+
+
+class TopicPolicy(Made):
+    KIND = "AWS::SNS::TopicPolicy"
+
+    @staticmethod
+    def create(name, properties, region):
+        document = json.dumps(properties["PolicyDocument"])
+        for topic in properties["Topics"]:
+            client = boto3.client("sns", region)
+            client.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=document)
+        return name
+
+
+class Subscription(Made):
+    KIND = "AWS::SNS::Subscription"
+
+    @staticmethod
+    def create(_name, properties, region):
+        return boto3.client("sns", region).subscribe(**properties, ReturnSubscriptionArn=True)["SubscriptionArn"]
+
+
+class EventInvokeConfig(Made):
+    KIND = "AWS::Lambda::EventInvokeConfig"
+
+    @staticmethod
+    def create(name, properties, region):
+        boto3.client("lambda", region).put_function_event_invoke_config(**properties)
+        return name
+
+
 def add():
     """Teaches moto these kinds."""
-    for kind in (ScheduleGroup, Schedule, Window, Task, Alarm):
+    for kind in (ScheduleGroup, Schedule, Window, Task, Alarm, BucketPolicy, TopicPolicy, Subscription, EventInvokeConfig):
         parsing.get_model_map()[kind.KIND] = kind

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import os
 import pathlib
 import re
@@ -75,6 +76,18 @@ def holds(term, values):
     raise ValueError(f"a rule with {name}")
 
 
+def body(path):
+    """A template as moto takes it. It knows a state machine by the text of its definition alone."""
+    template = read(path)
+    for resource in template["Resources"].values():
+        given = resource.get("Properties", {})
+        if resource["Type"] == "AWS::StepFunctions::StateMachine" and "Definition" in given:
+            values = {"${" + name + "}": value for name, value in given.pop("DefinitionSubstitutions", {}).items()}
+            pieces = re.split(r"(\$\{[^}]*\})", json.dumps(given.pop("Definition")))
+            given["DefinitionString"] = {"Fn::Join": ["", [values.get(piece, piece) for piece in pieces]]}
+    return json.dumps(template)
+
+
 class Deployed:
     """A stack of a template in moto, while it is entered."""
 
@@ -82,17 +95,21 @@ class Deployed:
         self.path, self.parameters, self.region = FOLDER / name, parameters, region
         self.moto = moto.mock_aws()
 
+    def prepare(self):
+        """What has to be there before."""
+
     def __enter__(self):
         said = refusals(read(self.path), self.parameters)
         assert not said, said
         self.moto.start()
+        self.prepare()
         given = [{"ParameterKey": key, "ParameterValue": value} for key, value in self.parameters.items()]
         # moto says of what kinds of resource it makes nothing.
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")
             self.client("cloudformation").create_stack(
                 StackName="patching",
-                TemplateBody=self.path.read_text(encoding="utf-8"),
+                TemplateBody=body(self.path),
                 Parameters=given,
                 Capabilities=["CAPABILITY_NAMED_IAM"],
             )
