@@ -24,6 +24,7 @@ mod name;
 mod node;
 mod node_set;
 mod nodes_digest;
+mod output;
 mod region;
 
 pub use account::{AccountId, Location, OrgParent, OuId, RootId, TargetAccount};
@@ -35,6 +36,7 @@ pub use name::{DocumentName, RequestName, ResourceGroupName, RoleArn, RoleName, 
 pub use node::{NodeId, NodeKind};
 pub use node_set::NodeSet;
 pub use nodes_digest::NodesDigest;
+pub use output::{BucketName, LogGroupName, S3KeyPrefix};
 pub use region::{Partition, Region};
 
 /// A text that is not the identifier it was taken for.

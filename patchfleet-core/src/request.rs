@@ -12,6 +12,7 @@ mod fields;
 mod format;
 mod lookalike;
 mod node;
+mod output;
 mod places;
 mod policy;
 mod presigned;
@@ -26,6 +27,8 @@ pub use delivery_timeout::{DeliveryTimeout, DeliveryTimeoutError};
 pub(crate) use digest::digest_of;
 pub use external_id::{ExternalId, ExternalIdText};
 pub use format::{Format, MAX_REQUEST_BYTES};
+pub use output::Output;
+pub(crate) use output::OutputTo;
 pub use policy::{DeniedAction, GoneAction, NothingSelected, OfflineAction, Policy, PolicyAction};
 pub(crate) use values::MAX_PARAMETER_CHARS;
 pub use window::MAX_WINDOW_PAYLOAD_BYTES;
@@ -57,6 +60,9 @@ pub struct PatchRequest {
     pub access: Access,
     /// How many nodes and locations at once, and how many of them may fail.
     pub budget: Budget,
+    /// Where the whole output of the commands goes.
+    #[serde(skip_serializing_if = "Output::is_none")]
+    pub output: Output,
     /// The runbook, and the roles it runs with.
     pub automation: AutomationSettings,
 }

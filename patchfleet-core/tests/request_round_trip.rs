@@ -141,20 +141,34 @@ fn any_request() -> impl Strategy<Value = serde_json::Value> {
                 .boxed(),
         ),
     ]);
+    let output = some_of(vec![
+        ("s3_bucket", text("[a-z][a-z0-9]{2,62}")),
+        ("cloudwatch_log_group", text("[.\\-_/#A-Za-z0-9]{1,512}")),
+    ]);
+    let output = (output, proptest::option::of("[^/\\p{Cc}{][^\\p{Cc}{]{0,30}"));
     (
         "[A-Za-z0-9][A-Za-z0-9_.-]{0,63}",
         selector,
         targets,
-        regions,
+        (regions, output),
         rest,
     )
-        .prop_map(|(name, (key, selector), mut targets, regions, mut request)| {
-            targets[key] = selector;
-            targets["regions"] = regions;
-            request["targets"] = targets;
-            request["name"] = name.into();
-            request
-        })
+        .prop_map(
+            |(name, (key, selector), mut targets, (regions, (mut output, prefix)), mut request)| {
+                if let (Some(_), Some(prefix)) = (output.get("s3_bucket"), prefix) {
+                    output["s3_prefix"] = prefix.into();
+                }
+                let is_empty = output.as_object().is_none_or(serde_json::Map::is_empty);
+                if !is_empty && request["automation"]["document"].is_null() {
+                    request["output"] = output;
+                }
+                targets[key] = selector;
+                targets["regions"] = regions;
+                request["targets"] = targets;
+                request["name"] = name.into();
+                request
+            },
+        )
 }
 
 /// Whether everything that `part` says stands in `whole` as well. Rates are written as text.

@@ -136,7 +136,7 @@ async fn the_runbook_is_created_left_alone_updated_and_its_default_moved() {
         }
     );
     let there: Value = serde_json::from_str(&documents.document(&name).await.unwrap().content).unwrap();
-    assert_eq!(there["mainSteps"][0]["timeoutSeconds"], 86_400);
+    assert_eq!(there["mainSteps"][1]["timeoutSeconds"], 86_400);
 
     // Somebody moves the default back; the newest version is right already.
     documents.set_default(&name, "1").await.unwrap();
@@ -440,7 +440,7 @@ async fn a_copy_with_other_content_that_appears_in_a_target_account_keeps_the_ne
     for part in [
         "the runbook Patchfleet-RunPatchBaseline in 222222222222/eu-west-1",
         "there was none when the plan was made",
-        "they differ in mainSteps[0].inputs.Parameters.RebootOption",
+        "they differ in mainSteps[1].inputs.Parameters.RebootOption",
     ] {
         assert!(because.contains(part), "{part:?} is not in {because}");
     }
@@ -489,4 +489,47 @@ async fn what_is_fired_and_forgotten_is_compared_as_well() {
         "{error}"
     );
     assert_eq!(sim.with_world(|world| world.state())["executions"], json!([]));
+}
+
+/// What the commands of a campaign with this `[output]` were told of it, as AWS lists them.
+async fn output_of(output: &str) -> Vec<Value> {
+    let request = ask(output);
+    let documents = r#"{ name = "Patchfleet-RunPatchBaseline", builtin = "patchfleet" }"#;
+    let (sim, ports) = start(&world(documents), &request).await;
+    let (_, ended) = plan_and_run(&ports, &request).await.unwrap();
+    assert_eq!(ended.report.totals.nodes.total(), 6);
+    let state = sim.with_world(|world| world.state());
+    let commands = state["commands"].as_array().unwrap();
+    assert_eq!(commands.len(), 2);
+    commands.iter().map(|command| command["output"].clone()).collect()
+}
+
+#[tokio::test]
+async fn what_a_request_says_of_output_reaches_every_command_and_an_empty_one_reaches_none() {
+    let cloudwatch = json!({"CloudWatchLogGroupName": "/patching", "CloudWatchOutputEnabled": true});
+    for (asked, told) in [
+        (
+            "",
+            json!({"s3_bucket": null, "s3_prefix": null, "cloudwatch": null}),
+        ),
+        (
+            "s3_bucket = 'ops-output'",
+            json!({"s3_bucket": "ops-output", "s3_prefix": "", "cloudwatch": null}),
+        ),
+        (
+            "s3_bucket = 'ops-output'\ns3_prefix = 'a/b'",
+            json!({"s3_bucket": "ops-output", "s3_prefix": "a/b", "cloudwatch": null}),
+        ),
+        (
+            "cloudwatch_log_group = '/patching'",
+            json!({"s3_bucket": null, "s3_prefix": null, "cloudwatch": cloudwatch}),
+        ),
+        (
+            "s3_bucket = 'ops-output'\ncloudwatch_log_group = '/patching'",
+            json!({"s3_bucket": "ops-output", "s3_prefix": "", "cloudwatch": cloudwatch}),
+        ),
+    ] {
+        let told = vec![told.clone(), told];
+        assert_eq!(output_of(&format!("[output]\n{asked}")).await, told, "{asked}");
+    }
 }

@@ -54,6 +54,9 @@ impl Plan {
                 patch.reboot_option.as_str()
             ),
         );
+        if let Some(places) = self.request.output.in_words() {
+            push(&mut text, &format!("  the nodes' output goes to {places}"));
+        }
         if let Some(cutoff) = self.lifetime.as_ref().and_then(|lifetime| lifetime.cutoff) {
             push(
                 &mut text,

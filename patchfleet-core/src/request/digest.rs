@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn every_field_of_a_request_is_part_of_its_digest() {
         let plain = request(|_| {}).digest();
-        let changes: [fn(&mut Value); 12] = [
+        let changes: [fn(&mut Value); 15] = [
             |v| v["name"] = json!("nightly"),
             |v| v["patch"] = json!({ "operation": "Install" }),
             |v| v["patch"] = json!({ "reboot_option": "NoReboot" }),
@@ -118,13 +118,16 @@ mod tests {
             |v| v["policy"] = json!({ "empty": "keep" }),
             |v| v["access"] = json!({ "discovery_role": "Reader" }),
             |v| v["budget"] = json!({ "nodes": { "max_errors": 3 } }),
+            |v| v["output"] = json!({ "s3_bucket": "ops-output" }),
+            |v| v["output"] = json!({ "s3_bucket": "ops-output", "s3_prefix": "patching" }),
+            |v| v["output"] = json!({ "cloudwatch_log_group": "/patching" }),
             |v| v["automation"] = json!({ "document": "Our-Runbook", "parameters": { "A": ["b"] } }),
         ];
         let mut digests: Vec<_> = changes.map(|change| request(change).digest()).into();
         digests.push(plain);
         digests.sort();
         digests.dedup();
-        assert_eq!(digests.len(), 13);
+        assert_eq!(digests.len(), 16);
     }
 
     #[test]
@@ -136,6 +139,7 @@ mod tests {
             plain.digest(),
             request(|v| v["patch"] = json!({ "operation": "Scan" })).digest()
         );
+        assert_eq!(plain.digest(), request(|v| v["output"] = json!({})).digest());
     }
 
     #[test]

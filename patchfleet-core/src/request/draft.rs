@@ -4,7 +4,7 @@
 use super::defaults::{self, OWN_DOCUMENT};
 use super::fields::{Collector, Field};
 use super::{
-    Access, AutomationSettings, Budget, DeliveryTimeout, Operation, Patch, PatchRequest, Policy,
+    Access, AutomationSettings, Budget, DeliveryTimeout, Operation, Output, Patch, PatchRequest, Policy,
     RebootOption, Regions, RunbookPin, Selector, Targets,
 };
 use crate::budget::RateControl;
@@ -48,6 +48,7 @@ pub(super) struct Draft {
     pub(super) policy: Policy,
     pub(super) access: Access,
     pub(super) budget: Budget,
+    pub(super) output: Output,
     pub(super) document: Option<DocumentName>,
     pub(super) assume_role: Option<RoleArn>,
     pub(super) execution_role: RoleName,
@@ -73,6 +74,7 @@ impl Default for Draft {
             policy: Policy::default(),
             access: Access::default(),
             budget: Budget::default(),
+            output: Output::default(),
             document: Some(defaults::document()),
             assume_role: None,
             execution_role: defaults::execution_role(),
@@ -93,6 +95,7 @@ impl Draft {
         self.check_overrides(names, &mut out);
         self.check_partitions(names, &mut out);
         self.check_parameters(names, &mut out);
+        self.check_output(&mut out);
         out.result(what, self.complete())
     }
 
@@ -194,6 +197,19 @@ impl Draft {
         }
     }
 
+    /// Checks that a runbook of one's own is not asked to put its output anywhere. Nothing could tell it to.
+    fn check_output(&self, out: &mut Collector) {
+        let own = self.document.as_ref().is_none_or(|d| d.as_str() == OWN_DOCUMENT);
+        if own || self.output.is_none() {
+            return;
+        }
+        let expected = format!(
+            "only {OWN_DOCUMENT} can be told where its output goes; a runbook of your own says so in its steps, by \
+             OutputS3BucketName and CloudWatchOutputConfig, and may take both from automation.parameters"
+        );
+        out.add(Problem::new(ProblemCode::Conflict, "output", "", expected));
+    }
+
     fn complete(self) -> Option<PatchRequest> {
         Some(PatchRequest {
             name: self.name?,
@@ -215,6 +231,7 @@ impl Draft {
             policy: self.policy,
             access: self.access,
             budget: self.budget,
+            output: self.output,
             automation: AutomationSettings {
                 document: self.document?,
                 assume_role: self.assume_role,

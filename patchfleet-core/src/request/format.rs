@@ -216,13 +216,14 @@ impl Format {
 
 /// Whether it has a field of a request.
 fn has_field(node: &Node) -> bool {
-    const FIELDS: [&str; 7] = [
+    const FIELDS: [&str; 8] = [
         "name",
         "patch",
         "targets",
         "policy",
         "access",
         "budget",
+        "output",
         "automation",
     ];
     matches!(node, Node::Table(entries) if FIELDS.iter().any(|field| entries.contains_key(*field)))

@@ -5,7 +5,7 @@ use super::fields::{Collector, Field, Fields};
 use super::lookalike::lookalike;
 use super::node::Node;
 use super::{
-    Access, Budget, DeniedAction, GoneAction, NothingSelected, OfflineAction, PatchRequest, Policy,
+    Access, Budget, DeniedAction, GoneAction, NothingSelected, OfflineAction, Output, PatchRequest, Policy,
     PolicyAction, Regions, RunbookPin, Selector, values,
 };
 use crate::id::{NodeId, OrgParent, Region, RequestName, TargetAccount};
@@ -70,6 +70,7 @@ pub(super) fn request(node: &Node) -> Result<PatchRequest, Problems> {
             "waves are not supported by this version yet: all locations form one wave",
         ));
     }
+    read_output(&mut root, &mut draft.output, &mut out);
     read_automation(&mut root, &mut draft, &mut out);
     root.finish(&mut out);
     draft.finish(WHAT, &NAMES, out)
@@ -273,6 +274,21 @@ fn read_budget(root: &mut Fields<'_>, budget: &mut Budget, out: &mut Collector) 
                    use budget.nodes and budget.locations";
         out.add(unsupported(&fleet, why));
     }
+    fields.finish(out);
+}
+
+fn read_output(root: &mut Fields<'_>, output: &mut Output, out: &mut Collector) {
+    let mut fields = root.take_table("output", out);
+    let bucket = fields.take("s3_bucket");
+    let prefix = fields.take("s3_prefix");
+    let group = fields.take("cloudwatch_log_group");
+    if bucket.is_none() && prefix.is_some() {
+        let expected = "the bucket that output.s3_prefix is for";
+        out.missing(&fields.path_of("s3_bucket"), expected);
+    }
+    output.s3_bucket = bucket.and_then(|field| field.id(out));
+    output.s3_prefix = prefix.and_then(|field| field.id(out));
+    output.cloudwatch_log_group = group.and_then(|field| field.id(out));
     fields.finish(out);
 }
 

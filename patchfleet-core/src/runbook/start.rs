@@ -1,9 +1,12 @@
 //! What a start is given: its parameters, and what the campaign adds to them.
 
 use super::{PlannedRunbook, SNAPSHOT_ID, TargetTooLong, is_own, targets::targets};
-use crate::id::{CampaignId, ClientToken, NodeId, RequestDigest, RoleArn, RoleName, UnitId};
+use crate::id::{
+    BucketName, CampaignId, ClientToken, LogGroupName, NodeId, RequestDigest, RoleArn, RoleName, S3KeyPrefix,
+    UnitId,
+};
 use crate::port::{Caller, StartRequest, Tag};
-use crate::request::{ADMINISTRATION_ROLE, PatchRequest, Selector};
+use crate::request::{ADMINISTRATION_ROLE, OutputTo, PatchRequest, Selector};
 use std::collections::BTreeMap;
 
 /// The tag of an execution that has the campaign's id.
@@ -77,7 +80,29 @@ fn of_the_patch(request: &PatchRequest) -> BTreeMap<String, Vec<String>> {
         ("InstallOverrideList", patch.install_override_list.clone()),
         ("BaselineOverride", patch.baseline_override.clone()),
     ];
-    let all = set.into_iter().chain(lists);
+    let output = &request.output;
+    let text = |value: Option<&str>| value.map(str::to_owned);
+    let places = [
+        (
+            "Output",
+            Some(output.to())
+                .filter(|to| *to != OutputTo::None)
+                .map(|to| to.as_str().to_owned()),
+        ),
+        (
+            "OutputS3BucketName",
+            text(output.s3_bucket.as_ref().map(BucketName::as_str)),
+        ),
+        (
+            "OutputS3KeyPrefix",
+            text(output.s3_prefix.as_ref().map(S3KeyPrefix::as_str)),
+        ),
+        (
+            "CloudWatchLogGroupName",
+            text(output.cloudwatch_log_group.as_ref().map(LogGroupName::as_str)),
+        ),
+    ];
+    let all = set.into_iter().chain(lists).chain(places);
     all.filter_map(|(name, value)| {
         let value = value.filter(|value| !value.is_empty())?;
         Some((name.to_owned(), vec![value]))

@@ -349,3 +349,45 @@ fn an_external_id_is_given_in_one_way() {
     insta::assert_snapshot!(wrong("{ env = 'A B' }"), @r#"[invalid_value] access.external_id.env = "A B" (line 6, column 17): expected a name of 1 to 512 characters, without spaces"#);
     insta::assert_snapshot!(wrong("{}"), @"[invalid_value] access.external_id = {} (line 6, column 1): expected exactly one of { env = NAME }, { ssm = NAME } or { secret = NAME }");
 }
+
+#[test]
+fn where_output_goes_is_held_to_the_rules_of_s3_and_of_log_groups_all_at_once() {
+    let text = toml_with(
+        TARGETS,
+        "[output]\ns3_bucket = 'Ops_Output'\ns3_prefix = '/patching'\ncloudwatch_log_group = 'a b'\nbucket = 'b'\n",
+    );
+    insta::assert_snapshot!(problems(&text), @r#"
+    the request has 4 problems
+      [invalid_value] output.s3_bucket = "Ops_Output" (line 6, column 1): expected 3 to 63 of lower-case letters, digits, - and . with a letter or digit at both ends, no two dots side by side, no IP address, and none of S3's own prefixes and suffixes (xn--, sthree-, -s3alias, --ol-s3, …)
+      [invalid_value] output.s3_prefix = "/patching" (line 7, column 1): expected 1 to 500 characters, such as patching/weekly, that do not begin with /, without {{ and control characters
+      [invalid_value] output.cloudwatch_log_group = "a b" (line 8, column 1): expected 1 to 512 of letters, digits, . - _ / #
+      [unknown_key] output.bucket = "b" (line 9, column 1): no such field; did you mean s3_bucket?
+    "#);
+    assert_eq!(
+        only(&toml_with(TARGETS, "[output]\ns3_prefix = 'patching'\n")),
+        at(ProblemCode::Missing, "output.s3_bucket")
+    );
+    let long = format!("[output]\ns3_bucket = 'ops'\ns3_prefix = '{}'\n", "p".repeat(501));
+    assert_eq!(
+        only(&toml_with(TARGETS, &long)),
+        at(ProblemCode::InvalidValue, "output.s3_prefix")
+    );
+}
+
+#[test]
+fn a_runbook_of_ones_own_cannot_be_told_where_its_output_goes() {
+    let own = "[automation]\ndocument = 'Our-Runbook'\n";
+    let text =
+        format!("[output]\ns3_bucket = 'ops'\ns3_prefix = 'a'\ncloudwatch_log_group = '/patching'\n{own}");
+    insta::assert_snapshot!(problems(&toml_with(TARGETS, &text)), @"
+    the request has 1 problem
+      [conflict] output (line 5, column 2): only Patchfleet-RunPatchBaseline can be told where its output goes; a runbook of your own says so in its steps, by OutputS3BucketName and CloudWatchOutputConfig, and may take both from automation.parameters
+    ");
+    let nothing = toml_with(TARGETS, &format!("[output]\n{own}"));
+    assert!(
+        PatchRequest::parse(nothing.as_bytes(), Format::Toml)
+            .unwrap()
+            .output
+            .is_none()
+    );
+}

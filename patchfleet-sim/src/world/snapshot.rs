@@ -76,6 +76,11 @@ fn command(one: &Command) -> Value {
         "instance_ids": one.order.instance_ids,
         "max_concurrency": one.order.max_concurrency,
         "max_errors": one.order.max_errors,
+        "output": json!({
+            "s3_bucket": one.order.options.output_bucket,
+            "s3_prefix": one.order.options.output_prefix,
+            "cloudwatch": one.order.options.cloudwatch,
+        }),
         "status": one.status.as_str(),
         "status_details": one.details,
         "requested": one.requested,

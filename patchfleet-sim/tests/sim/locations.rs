@@ -242,7 +242,7 @@ fn without_target_locations_the_runbook_runs_where_it_is_started() {
     let execution = &shown["AutomationExecution"];
     let command = fleet.world.commands().next().unwrap().id().to_owned();
     assert_eq!(
-        execution["StepExecutions"][0]["Outputs"]["CommandId"],
+        execution["StepExecutions"][1]["Outputs"]["CommandId"],
         json!([command])
     );
     assert_eq!(

@@ -81,7 +81,10 @@ fn steps_and_invocations_are_paged() {
         &item["StepExecutionId"]
     });
     assert_eq!(lengths, [2, 1]);
-    let command = fleet.world.commands().next().unwrap().id().to_owned();
+    let state = fleet.world.state();
+    let mut commands = state["commands"].as_array().unwrap().iter();
+    let there = commands.find(|one| one["account"] == "222222222222" && one["region"] == "us-east-1");
+    let command = there.unwrap()["command_id"].clone();
     let caller = fleet.within("222222222222", "us-east-1");
     let invocations = (Service::Ssm, "ListCommandInvocations");
     let input = json!({"CommandId": command});

@@ -66,7 +66,7 @@ fn a_role_that_may_not_send_commands_fails_the_childs_step() {
     assert_eq!(status, Status::Failed);
     let child = fleet.execution(&child.unwrap());
     assert_eq!(child.status(), Status::Failed);
-    let failure = child.steps()[0].failure().unwrap();
+    let failure = child.steps()[1].failure().unwrap();
     assert!(
         failure.contains("is not authorized to perform: ssm:SendCommand on resource: arn:aws:ssm:us-east-1::document/AWS-RunPatchBaseline"),
         "{failure}"
@@ -103,8 +103,8 @@ fn a_runbook_has_to_be_shared_if_the_world_says_so() {
 fn the_parents_document_runs_everywhere_unless_the_world_says_that_copies_run() {
     let content = Runbook::default()
         .to_json()
-        .replace("\"runPatchBaseline\"", "\"another\"");
-    let parents = ("runPatchBaseline", CENTRAL);
+        .replace("\"chooseOutput\"", "\"another\"");
+    let parents = ("chooseOutput", CENTRAL);
     let copies = "automation = { target_copies_run = true }";
     for (more, account, expected) in [
         ("", "222222222222", parents),

@@ -370,6 +370,7 @@ fn plan(locations: Vec<PlannedLocation>, requests: Vec<StartRequest>, at_once: u
                     max_errors: errors.to_string().parse().unwrap(),
                 },
             },
+            output: crate::request::Output::default(),
             automation: AutomationSettings {
                 document: "Patchfleet-RunPatchBaseline".parse().unwrap(),
                 assume_role: None,

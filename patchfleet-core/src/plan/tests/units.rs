@@ -147,3 +147,28 @@ fn a_node_that_two_locations_claim_is_refused() {
     assert_eq!(refusal.reasons[0].code, RefusalCode::Unsupported);
     assert_eq!(refusal.reasons[0].subject, ec2(7).to_string());
 }
+
+#[test]
+fn the_plan_says_where_the_output_goes_and_another_place_is_another_request() {
+    let world = world();
+    let more = |output: Value| {
+        let policy = json!({"unknown": "skip", "group_missing": "skip"});
+        let targets = json!({"resource_group": "W", "regions": REGIONS, "accounts": [CENTRAL, OTHER]});
+        request_with(targets, json!({"policy": policy, "output": output}))
+    };
+    let plan = planned(
+        &world,
+        &more(json!({"s3_bucket": "ops", "s3_prefix": "a/b", "cloudwatch_log_group": "/g"})),
+    )
+    .unwrap();
+    let text = plan.to_text();
+    assert!(
+        text.contains("\n  the nodes' output goes to s3://ops/a/b and to the log group /g\n"),
+        "{text}"
+    );
+    assert!(text.contains("OutputS3KeyPrefix = a/b"), "{text}");
+    let other = planned(&world, &more(json!({"s3_bucket": "other"}))).unwrap();
+    assert_eq!(plan.differences(&other), ["the request is another one"]);
+    let none = planned(&world, &more(json!({}))).unwrap();
+    assert!(!none.to_text().contains("output goes"));
+}

@@ -182,3 +182,56 @@ fn the_campaign_adds_its_id_its_unit_its_snapshot_and_tags() {
         first
     );
 }
+
+#[test]
+fn the_own_runbook_is_told_where_the_output_goes_and_chooses_its_step_by_that() {
+    let told = |output: Value| {
+        let given = given(&request_with(group(), json!({ "output": output })));
+        let names = [
+            "Output",
+            "OutputS3BucketName",
+            "OutputS3KeyPrefix",
+            "CloudWatchLogGroupName",
+        ];
+        names.map(|name| {
+            given
+                .get(name)
+                .map(|values| values[0].as_str().unwrap().to_owned())
+        })
+    };
+    let some = |text: &str| Some(text.to_owned());
+    assert_eq!(told(json!({})), [None, None, None, None]);
+    assert_eq!(
+        told(json!({"s3_bucket": "ops"})),
+        [some("S3"), some("ops"), None, None]
+    );
+    assert_eq!(
+        told(json!({"s3_bucket": "ops", "s3_prefix": "a/b"})),
+        [some("S3"), some("ops"), some("a/b"), None]
+    );
+    assert_eq!(
+        told(json!({"cloudwatch_log_group": "/patching"})),
+        [some("CloudWatch"), None, None, some("/patching")]
+    );
+    assert_eq!(
+        told(json!({"s3_bucket": "ops", "cloudwatch_log_group": "/patching"})),
+        [some("S3AndCloudWatch"), some("ops"), None, some("/patching")]
+    );
+}
+
+#[test]
+fn the_word_for_where_output_goes_is_one_that_the_runbook_allows() {
+    let runbook: Value = serde_json::from_str(&crate::runbook::Runbook::default().to_json()).unwrap();
+    let allowed = &runbook["parameters"]["Output"]["allowedValues"];
+    for output in [
+        json!({"s3_bucket": "ops"}),
+        json!({"cloudwatch_log_group": "g"}),
+        json!({"s3_bucket": "ops", "cloudwatch_log_group": "g"}),
+    ] {
+        let given = given(&request_with(group(), json!({ "output": output })));
+        assert!(
+            allowed.as_array().unwrap().contains(&given["Output"][0]),
+            "{given}"
+        );
+    }
+}

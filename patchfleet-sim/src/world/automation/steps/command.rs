@@ -169,9 +169,21 @@ fn command_order(location: Location, inputs: &Value, step: (String, usize)) -> R
             output_prefix: text("OutputS3KeyPrefix"),
             service_role: text("ServiceRoleArn"),
             notification: given("NotificationConfig"),
-            cloudwatch: given("CloudWatchOutputConfig"),
+            cloudwatch: given("CloudWatchOutputConfig").map(as_the_api_has_it),
         },
     })
+}
+
+/// `CloudWatchOutputConfig` as SendCommand takes it. Runbooks write its boolean as a text, as they do everywhere.
+fn as_the_api_has_it(mut config: Value) -> Value {
+    if let Some(enabled) = config.get_mut("CloudWatchOutputEnabled") {
+        *enabled = match plain(enabled).to_ascii_lowercase().as_str() {
+            "true" => true.into(),
+            "false" => false.into(),
+            _ => enabled.take(),
+        };
+    }
+    config
 }
 
 pub(super) fn texts(value: &Value) -> Vec<String> {
