@@ -15,6 +15,8 @@
 //! the account. Whom a role trusts is no part of it.
 
 mod central;
+#[cfg(feature = "s3")]
+mod log;
 mod print;
 mod target;
 
@@ -53,6 +55,8 @@ impl Party {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     party: Party,
+    #[cfg(feature = "s3")]
+    partition: String,
     statements: Vec<Statement>,
 }
 
@@ -74,7 +78,12 @@ impl Policy {
             Party::Execution => target::execution(request, &scope),
             Party::Discovery => target::discovery(request, &scope),
         };
-        Self { party, statements }
+        Self {
+            party,
+            #[cfg(feature = "s3")]
+            partition: scope.partition.to_owned(),
+            statements,
+        }
     }
 
     /// Every action that it allows, sorted, each once.

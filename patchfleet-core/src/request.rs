@@ -22,7 +22,8 @@ mod seed;
 mod values;
 mod window;
 
-pub(crate) use defaults::{ADMINISTRATION_ROLE, OWN_DOCUMENT};
+pub use defaults::ADMINISTRATION_ROLE;
+pub(crate) use defaults::OWN_DOCUMENT;
 pub use delivery_timeout::{DeliveryTimeout, DeliveryTimeoutError};
 pub(crate) use digest::digest_of;
 pub use external_id::{ExternalId, ExternalIdText};
@@ -178,6 +179,24 @@ pub struct Targets {
     /// Regions that are left out, also of `"all-enabled"`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub exclude_regions: Vec<Region>,
+}
+
+/// Up to this many named accounts are looked up one by one. AWS answers DescribeAccount 20 times a second, and a
+/// page of ListAccounts has 20 accounts.
+const LOOKED_UP: usize = 20;
+
+impl Targets {
+    /// Whether the whole organization is listed to find out which accounts are meant (`organizations:ListAccounts`).
+    ///
+    /// It is where that is likely to take fewer calls than asking for each named account and unit. A unit whose child
+    /// units do not count takes one call for each page of its accounts, so it needs no listing.
+    #[must_use]
+    pub fn take_the_whole_organization(&self) -> bool {
+        let is_parent = |target: &TargetAccount| matches!(target, TargetAccount::Parent(_));
+        let descends = self.include_child_ous && self.accounts.iter().any(is_parent);
+        let named = self.accounts.iter().filter(|target| !is_parent(target)).count();
+        descends || self.exclude_accounts.iter().any(is_parent) || named > LOOKED_UP
+    }
 }
 
 /// Which nodes of a location. The four ways exclude each other.

@@ -52,7 +52,7 @@ OF_THE_OWN = """[automation.parameters]
         Targets = ['{"Key":"resource-groups:Name","Values":["WebServers"]}']
 """
 
-# What only `patchfleet stop` calls. It waits for late results by the real clock, so none of these campaigns is stopped.
+# What only `patchfleet stop` calls. test_log_and_stop.py stops a campaign, and holds that it does.
 STOPS = {"ssm:CancelCommand", "ssm:StopAutomationExecution"}
 
 

@@ -2,11 +2,8 @@
 
 use super::{Scope, Statement, target};
 use patchfleet_core::id::TargetAccount;
-use patchfleet_core::request::{ExternalId, PatchRequest};
+use patchfleet_core::request::{ADMINISTRATION_ROLE, ExternalId, PatchRequest};
 use patchfleet_core::runbook;
-
-/// From so many named accounts on, the organization is read by one walk.
-const ONE_BY_ONE: usize = 20;
 
 /// Whoever runs patchfleet.
 pub(super) fn management(request: &PatchRequest, scope: &Scope<'_>) -> Vec<Statement> {
@@ -85,8 +82,10 @@ pub(super) fn administration(request: &PatchRequest, scope: &Scope<'_>) -> Vec<S
 /// The ARN of the administration role.
 fn administration_role(request: &PatchRequest, scope: &Scope<'_>) -> String {
     let by_default = || {
-        let name = "AWS-SystemsManager-AutomationAdministrationRole";
-        format!("arn:{}:iam::{}:role/{name}", scope.partition, scope.central)
+        format!(
+            "arn:{}:iam::{}:role/{ADMINISTRATION_ROLE}",
+            scope.partition, scope.central
+        )
     };
     let role = request.automation.assume_role.as_ref();
     role.map_or_else(by_default, ToString::to_string)
@@ -109,7 +108,7 @@ fn organization(request: &PatchRequest) -> Option<Statement> {
     if named > 0 {
         actions.push("organizations:DescribeAccount");
     }
-    if named > ONE_BY_ONE || leaves_out_units || (units > 0 && targets.include_child_ous) {
+    if targets.take_the_whole_organization() {
         actions.push("organizations:ListAccounts");
     }
     if units > 0 || leaves_out_units {

@@ -14,8 +14,9 @@ impl Policy {
     #[must_use]
     pub fn to_terraform(&self) -> String {
         let word = self.party.as_str();
-        // JSON reads as an expression of HCL. `${` would begin a template there, and stands in no policy.
-        let document = pretty(&self.document()).replace('\n', "\n  ");
+        // JSON reads as an expression of HCL. There `${` and `%{` begin a template, unless their first letter stands twice.
+        let document = pretty(&self.document()).replace("${", "$${").replace("%{", "%%{");
+        let document = document.replace('\n', "\n  ");
         format!(
             "resource \"aws_iam_policy\" \"patchfleet_{word}\" {{\n  name_prefix = \"patchfleet-{word}-\"\n  policy = \
              jsonencode({document})\n}}"

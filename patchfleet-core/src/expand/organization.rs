@@ -6,10 +6,6 @@ use crate::port::{AccountState, AccountView, Caller, Directory, PlacedAccount, W
 use crate::request::Targets;
 use std::collections::BTreeMap;
 
-/// Up to this many named accounts are looked up one by one. AWS answers DescribeAccount 20 times a second, and a
-/// page of ListAccounts has 20 accounts.
-const LOOKED_UP: usize = 20;
-
 /// Every account of the organization, and where it stands.
 pub(super) struct Organization(BTreeMap<AccountId, PlacedAccount>);
 
@@ -25,7 +21,7 @@ impl Organization {
         caller: &Caller,
         reader: &mut Reader<'_>,
     ) -> Option<Self> {
-        if !is_worth_it(targets) {
+        if !targets.take_the_whole_organization() {
             return None;
         }
         let mut all = BTreeMap::new();
@@ -81,17 +77,4 @@ fn means(targets: &Targets, placed: &PlacedAccount) -> bool {
     placed.account.state == AccountState::Active
         && targets.accounts.iter().any(|target| is_in(target, children))
         && !targets.exclude_accounts.iter().any(|target| is_in(target, true))
-}
-
-/// Whether one listing of the organization is likely to take fewer calls than asking for each named account and
-/// unit. A unit whose child units do not count takes one call for each page of its accounts, so it needs no listing.
-fn is_worth_it(targets: &Targets) -> bool {
-    let is_parent = |target: &TargetAccount| matches!(target, TargetAccount::Parent(_));
-    let descends = targets.include_child_ous && targets.accounts.iter().any(is_parent);
-    let named = targets
-        .accounts
-        .iter()
-        .filter(|target| !is_parent(target))
-        .count();
-    descends || targets.exclude_accounts.iter().any(is_parent) || named > LOOKED_UP
 }

@@ -14,7 +14,7 @@ const EXECUTION_ROLE: &str = "AWS-SystemsManager-AutomationExecutionRole";
 
 /// The role that AWS's set-up templates create in the central account. A request that names no
 /// `assume_role` means this role there.
-pub(crate) const ADMINISTRATION_ROLE: &str = "AWS-SystemsManager-AutomationAdministrationRole";
+pub const ADMINISTRATION_ROLE: &str = "AWS-SystemsManager-AutomationAdministrationRole";
 
 /// The session's name. CloudTrail of every account shows it.
 const SESSION_NAME: &str = "patchfleet";

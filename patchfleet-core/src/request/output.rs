@@ -64,7 +64,8 @@ impl Output {
     }
 
     /// The places in words, if there are any: `s3://bucket/prefix` and the log group.
-    pub(crate) fn in_words(&self) -> Option<String> {
+    #[must_use]
+    pub fn in_words(&self) -> Option<String> {
         let s3 = self.s3_bucket.as_ref().map(|bucket| match &self.s3_prefix {
             Some(prefix) => format!("s3://{bucket}/{prefix}"),
             None => format!("s3://{bucket}"),

@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::{SignedDuration, Timestamp};
+use patchfleet_aws::S3Uri;
 use patchfleet_core::id::{AccountId, CampaignId, UnitId};
 use patchfleet_core::request::Format;
 use std::path::PathBuf;
@@ -412,6 +413,9 @@ pub(crate) struct IamArgs {
     /// The central account. Default: that of automation.assume_role, or else a * in its place.
     #[arg(long, value_name = "ACCOUNT")]
     pub(crate) central: Option<AccountId>,
+    /// The log's place in a bucket, s3://BUCKET/PREFIX: the policy for management also has what that takes.
+    #[arg(long, value_name = "URI")]
+    pub(crate) log: Option<S3Uri>,
     /// As what the policy is printed.
     #[arg(long, value_enum, default_value_t = PolicyOutput::Json)]
     pub(crate) output: PolicyOutput,

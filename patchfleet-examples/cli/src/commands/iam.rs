@@ -15,7 +15,16 @@ pub(crate) fn iam(args: &IamArgs) -> Result<ExitCode, Failure> {
         PartyArg::Execution => Party::Execution,
         PartyArg::Discovery => Party::Discovery,
     };
-    let policy = Policy::of(party, &request, args.central.as_ref());
+    let mut policy = Policy::of(party, &request, args.central.as_ref());
+    if let Some(uri) = &args.log {
+        policy = policy.with_log(uri);
+    }
+    if let Some(places) = request.output.in_words() {
+        eprintln!(
+            "note: by [output] the nodes write to {places}, each with its own role: that of its instance profile, or a \
+             hybrid node's service role. None of the four policies is for that one; docs/permissions.md says what it needs"
+        );
+    }
     let text = match args.output {
         PolicyOutput::Json => policy.to_json(),
         PolicyOutput::Terraform => policy.to_terraform(),
