@@ -27,6 +27,9 @@ class Made:
     def is_created(self):
         return True
 
+    def delete(self, _account, _region):
+        """It goes with what it belongs to, unless its kind says otherwise."""
+
     @classmethod
     def cloudformation_type(cls):
         return cls.KIND
@@ -56,7 +59,7 @@ def typed(value):
         return {key: typed(one) for key, one in value.items()}
     if isinstance(value, list):
         return [typed(one) for one in value]
-    if isinstance(value, str) and re.fullmatch("[0-9]+", value):
+    if isinstance(value, str) and re.fullmatch("[0-9]{1,9}", value):
         return int(value)
     return value
 
@@ -86,6 +89,17 @@ class Schedule(Made):
         # It goes with its group. moto does not delete in CloudFormation's order.
         with contextlib.suppress(client.exceptions.ResourceNotFoundException):
             client.delete_schedule(Name=self.name, GroupName=self.properties["GroupName"])
+
+
+class QueuePolicy(Made):
+    KIND = "AWS::SQS::QueuePolicy"
+
+    @staticmethod
+    def create(name, properties, region):
+        document = {"Policy": json.dumps(properties["PolicyDocument"])}
+        for queue in properties["Queues"]:
+            boto3.client("sqs", region).set_queue_attributes(QueueUrl=queue, Attributes=document)
+        return name
 
 
 class Window(Made):
@@ -172,5 +186,6 @@ class EventInvokeConfig(Made):
 
 def add():
     """Teaches moto these kinds."""
-    for kind in (ScheduleGroup, Schedule, Window, Task, Alarm, BucketPolicy, TopicPolicy, Subscription, EventInvokeConfig):
+    triggers = (ScheduleGroup, Schedule, QueuePolicy, Window, Task, Alarm)
+    for kind in (*triggers, BucketPolicy, TopicPolicy, Subscription, EventInvokeConfig):
         parsing.get_model_map()[kind.KIND] = kind

@@ -16,6 +16,7 @@ os.environ |= {"AWS_DEFAULT_REGION": "us-east-1"}
 import boto3  # noqa: E402
 import cfnlint.decode.cfn_yaml  # noqa: E402
 import moto  # noqa: E402
+from moto.cloudformation.models import ChangeSet, Stack  # noqa: E402
 
 import kinds  # noqa: E402
 
@@ -76,20 +77,27 @@ def holds(term, values):
     raise ValueError(f"a rule with {name}")
 
 
-def body(path):
-    """A template as moto takes it. It knows a state machine by the text of its definition alone."""
-    template = read(path)
+def parsed(text):
+    """A template as moto reads it, but for a definition, which moto has to have as a text."""
+    template = PARSE(text)
     for resource in template["Resources"].values():
         given = resource.get("Properties", {})
         if resource["Type"] == "AWS::StepFunctions::StateMachine" and "Definition" in given:
             values = {"${" + name + "}": value for name, value in given.pop("DefinitionSubstitutions", {}).items()}
             pieces = re.split(r"(\$\{[^}]*\})", json.dumps(given.pop("Definition")))
             given["DefinitionString"] = {"Fn::Join": ["", [values.get(piece, piece) for piece in pieces]]}
-    return json.dumps(template)
+    return template
+
+
+PARSE = Stack.parse_template
+Stack.parse_template = staticmethod(parsed)
+ChangeSet._parse_template = lambda one: setattr(one, "template_dict", parsed(one.template))
 
 
 class Deployed:
     """A stack of a template in moto, while it is entered."""
+
+    STACK = "patching"
 
     def __init__(self, name, parameters, region="us-east-1"):
         self.path, self.parameters, self.region = FOLDER / name, parameters, region
@@ -103,27 +111,31 @@ class Deployed:
         assert not said, said
         self.moto.start()
         self.prepare()
-        given = [{"ParameterKey": key, "ParameterValue": value} for key, value in self.parameters.items()]
         # moto says of what kinds of resource it makes nothing.
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")
-            self.client("cloudformation").create_stack(
-                StackName="patching",
-                TemplateBody=body(self.path),
-                Parameters=given,
-                Capabilities=["CAPABILITY_NAMED_IAM"],
-            )
-            stack = self.client("cloudformation").describe_stacks(StackName="patching")["Stacks"][0]
+            self.make()
+            stack = self.client("cloudformation").describe_stacks(StackName=self.STACK)["Stacks"][0]
         assert stack["StackStatus"] == "CREATE_COMPLETE", stack
         self.outputs = {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", [])}
         return self
+
+    def make(self):
+        """Makes the stack."""
+        given = [{"ParameterKey": key, "ParameterValue": value} for key, value in self.parameters.items()]
+        self.client("cloudformation").create_stack(
+            StackName=self.STACK,
+            TemplateBody=self.path.read_text(encoding="utf-8"),
+            Parameters=given,
+            Capabilities=["CAPABILITY_NAMED_IAM"],
+        )
 
     def __exit__(self, *_):
         self.moto.stop()
 
     def delete(self):
         """Deletes the stack."""
-        self.client("cloudformation").delete_stack(StackName="patching")
+        self.client("cloudformation").delete_stack(StackName=self.STACK)
 
     def client(self, service):
         """A client of moto."""

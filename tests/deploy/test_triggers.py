@@ -448,6 +448,8 @@ class Schedule(Triggers):
             queue = stack.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
             self.assertEqual(self.schedule(stack)["Target"]["DeadLetterConfig"]["Arn"], queue["QueueArn"])
             self.assertEqual((queue["MessageRetentionPeriod"], queue["SqsManagedSseEnabled"]), ("1209600", "true"))
+            (only,) = json.loads(queue["Policy"])["Statement"]
+            self.assertEqual((only["Effect"], only["Condition"]), ("Deny", {"Bool": {"aws:SecureTransport": "false"}}))
             (alarm,) = stack.client("cloudwatch").describe_alarms()["MetricAlarms"]
             self.assertEqual(alarm["Dimensions"], [{"Name": "QueueName", "Value": url.rsplit("/", 1)[-1]}])
             self.assertEqual((alarm["AlarmActions"], alarm["Namespace"]), ([TOPIC], "AWS/SQS"))
