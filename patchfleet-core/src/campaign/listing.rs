@@ -7,7 +7,7 @@ use super::ledger::SoFar;
 use crate::campaign::{CampaignLog, LogKey, StopAsked};
 use crate::id::{CampaignId, RequestName, WriterId};
 use crate::outcome::FinishedOutcome;
-use crate::port::{PortError, PortErrorKind, PortResult};
+use crate::port::{BoxFuture, PortError, PortErrorKind, PortResult};
 use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 use std::cmp::Reverse;
@@ -85,13 +85,18 @@ impl CampaignList {
 pub(crate) async fn campaigns(log: &dyn CampaignLog, now: Timestamp) -> PortResult<CampaignList> {
     let keys = log.keys().await?;
     let there: BTreeSet<&LogKey> = keys.iter().collect();
-    let reads = keys.iter().map(|key| async {
-        let read = match key {
-            LogKey::Campaign(campaign) => summary(log, *campaign, now).await,
-            LogKey::Name(name) => claims(log, name, &there).await.map(|()| None),
-        };
-        (key.clone(), read)
-    });
+    // In boxes, so that whoever awaits this may do so on any thread.
+    let mut reads: Vec<BoxFuture<'_, _>> = Vec::with_capacity(keys.len());
+    for key in &keys {
+        let there = &there;
+        reads.push(Box::pin(async move {
+            let read = match key {
+                LogKey::Campaign(campaign) => summary(log, *campaign, now).await,
+                LogKey::Name(name) => claims(log, name, there).await.map(|()| None),
+            };
+            (key.clone(), read)
+        }));
+    }
     let mut reads = stream::iter(reads).buffer_unordered(STORE_CALLS_AT_ONCE);
     let mut list = CampaignList::default();
     while let Some((key, read)) = reads.next().await {

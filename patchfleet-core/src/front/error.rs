@@ -82,6 +82,7 @@ fn of_unfinished(reason: &UnfinishedReason) -> Remedy {
     match reason {
         UnfinishedReason::Port(error) => of_port(error),
         UnfinishedReason::OutOfTime
+        | UnfinishedReason::NotListed(_)
         | UnfinishedReason::OtherPlan { may_go_on: true }
         | UnfinishedReason::NotPlanned(None) => Remedy::TryLater,
         UnfinishedReason::OtherPlan { may_go_on: false } => Remedy::Look,

@@ -77,6 +77,10 @@ pub fn build(
         let reason = nowhere::reason(request, candidates, &sorted.skipped, &sorted.locations);
         sorted.reasons.push(reason);
     }
+    if options.gaps == Gaps::Fill && sorted.reasons.is_empty() {
+        let reason = gaps::no_role(request, census, &sorted.locations);
+        sorted.reasons.extend(reason);
+    }
     if request.policy.offline == OfflineAction::Skip && runbook::is_own(&request.automation.document) {
         sorted.leave_out_offline(request, census);
     }

@@ -43,6 +43,23 @@ pub enum Answer {
     },
     /// A campaign's report.
     Reported(Reported),
+    /// Results were read again.
+    Collected {
+        /// The campaign's report, with what was read.
+        #[serde(flatten)]
+        reported: Reported,
+        /// How many locations have all their results now that could not be read before.
+        read: u32,
+        /// What still cannot be read, a line each.
+        unread: Vec<String>,
+    },
+    /// Nothing was to be done.
+    Nothing {
+        /// `none_open` for a stop where no campaign is open, or `ignored`.
+        status: &'static str,
+        /// Why.
+        reason: String,
+    },
 }
 
 /// How a campaign that is written down stands.
@@ -52,7 +69,7 @@ pub struct Standing {
     pub campaign_id: CampaignId,
     /// `open` or `over`.
     pub status: &'static str,
-    /// How it ended, once it is over.
+    /// How it ended, once it is over. `handed_over` while it is open and a state machine drives it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<&'static str>,
     /// The exit code of `patchfleet run` that says the same.
@@ -81,6 +98,20 @@ impl Standing {
             running: None,
             waits_for: None,
         }
+    }
+
+    /// The same, of one that a state machine drives.
+    pub(crate) fn handed_over(self) -> Self {
+        Self {
+            outcome: Some("handed_over"),
+            wait_seconds: None,
+            ..self
+        }
+    }
+
+    /// Whether it is over.
+    pub(crate) fn is_over(&self) -> bool {
+        self.exit_code.is_some()
     }
 
     /// As its log says. One that is open is to be driven at `wake_at`.

@@ -23,8 +23,33 @@ pub(crate) struct Asked {
     pub(crate) longest_retry: SignedDuration,
     /// When every command must have expired, from when the function is called, if the event says so.
     pub(crate) cutoff: Option<SignedDuration>,
-    /// Whether the second post's variables say what to do.
-    pub(crate) in_samples_place: bool,
+    /// In which form it came.
+    pub(crate) form: Form,
+}
+
+/// The forms of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// The request alone.
+    Request,
+    /// The request with the id of its event.
+    Wrapped,
+    /// A maintenance window's payload.
+    Window,
+    /// The second post's variables say what to do.
+    Sample,
+}
+
+impl Form {
+    /// Where the administration role stands.
+    pub(crate) fn administration_role(self) -> &'static str {
+        match self {
+            Self::Request => "automation.assume_role",
+            Self::Wrapped => "request.automation.assume_role",
+            Self::Window => "AutomationAssumeRole",
+            Self::Sample => "MasterAccountID",
+        }
+    }
 }
 
 impl Asked {
@@ -84,7 +109,7 @@ impl Reading<'_> {
                         request,
                         event,
                         cutoff: None,
-                        in_samples_place: false,
+                        form: Form::Request,
                     })
                 }
             },
@@ -115,7 +140,7 @@ impl Reading<'_> {
             request,
             event,
             cutoff,
-            in_samples_place: false,
+            form: Form::Window,
         })
     }
 
@@ -133,7 +158,7 @@ impl Reading<'_> {
             request: request.map_err(|problems| problems.problems().to_vec())?,
             event,
             cutoff: None,
-            in_samples_place: true,
+            form: Form::Sample,
         })
     }
 

@@ -1,5 +1,6 @@
 //! Why an event was not served.
 
+use crate::event::Form;
 use lambda_runtime::Diagnostic;
 use patchfleet_aws::S3Uri;
 use patchfleet_core::campaign::{DriveError, FireError};
@@ -116,6 +117,26 @@ impl Failure {
             _ => FailureKind::Failed,
         };
         Self::new(kind, error)
+    }
+
+    /// The same. If a policy would settle it and the event has no place for one, it says what to do.
+    pub(crate) fn with_the_way_out(self, form: Form) -> Self {
+        let (what, id) = match form {
+            Form::Window => ("A maintenance window's payload", "{{WINDOW_EXECUTION_ID}}"),
+            Form::Sample => ("The second post's environment", "<id>"),
+            Form::Request | Form::Wrapped => return self,
+        };
+        if self.kind != FailureKind::Refused || !self.message.contains("policy.") {
+            return self;
+        }
+        let way_out = format!(
+            "{what} has no policy. Give the function a request in its place, which has one: \
+             {{\"event_id\": \"{id}\", \"request\": {{…, \"policy\": {{…}}}}}}"
+        );
+        Self {
+            message: format!("{}\n{way_out}", self.message),
+            ..self
+        }
     }
 
     /// The same, of an event whose campaign is known.

@@ -2,11 +2,15 @@
 
 mod fired;
 mod followed;
+mod handover;
+mod stopped;
+
+pub(crate) use handover::{NoStateMachine, StateMachine};
 
 use crate::answer::{Answer, Planned, Reported};
 use crate::cutoff;
 use crate::delivered::Event;
-use crate::event::Asked;
+use crate::event::{Asked, Form, problems};
 use crate::failure::{Failure, FailureKind};
 use crate::operation::{Delivered, Operation};
 use crate::settings::Settings;
@@ -18,6 +22,7 @@ use patchfleet_core::campaign::Notices;
 use patchfleet_core::id::CampaignId;
 use patchfleet_core::plan::{Attendance, Plan, PlanError, Planning};
 use patchfleet_core::port::{BoxFuture, Clock, Ports};
+use patchfleet_core::problem::{Problem, ProblemCode};
 use patchfleet_core::request::Access;
 use patchfleet_core::text::one_line;
 use patchfleet_core::{CampaignError, watched};
@@ -100,12 +105,13 @@ impl Function {
             Delivered::Event(asked) => {
                 return match self.logged()? {
                     None => Ok(Answer::Fired(self.fire(&asked, call).await?)),
-                    Some(logged) => logged.start(&asked, call).await,
+                    Some(logged) => logged.begin_and_hand_over(&asked, call).await,
                 };
             }
             Delivered::Operation(Operation::Plan(asked)) => {
                 return Ok(Answer::Planned(self.plan(&asked, call).await?));
             }
+            Delivered::Operation(Operation::Ignore(reason)) => return Ok(ignored(reason)),
             Delivered::Operation(operation) => operation,
         };
         // Where there is none, the operation was refused when it was read.
@@ -119,6 +125,9 @@ impl Function {
             Operation::Plan(asked) => Ok(Answer::Planned(self.plan(&asked, call).await?)),
             Operation::Start(asked) => logged.start(&asked, call).await,
             Operation::Advance { campaign, turn } => logged.advance(campaign, turn, call).await,
+            Operation::Stop { campaign, mode } => logged.stop(campaign, mode, call).await,
+            Operation::Ignore(reason) => Ok(ignored(reason)),
+            Operation::Collect(campaign) => logged.collect(campaign, call).await,
             Operation::Report(campaign) => {
                 let report = logged.report(campaign, call).await?;
                 Ok(Answer::Reported(Reported::of(report, logged.log)))
@@ -145,13 +154,42 @@ impl Function {
         let notices = notices();
         let ports = watched(&self.ports(&asked.request.access)?, &notices);
         let planning = self.planning(asked, call);
-        let plan = Plan::make(&ports, &asked.request, &planning);
-        match self.in_time(&notices, call, plan).await {
+        let plan = async {
+            self.require_own_role(asked, &ports).await?;
+            Ok::<_, Failure>(Plan::make(&ports, &asked.request, &planning).await)
+        };
+        match self.in_time(&notices, call, plan).await.transpose()? {
             Some(Ok(plan)) => Ok(Planned::of(&plan)),
-            Some(Err(error @ PlanError::Refused(_))) => Err(Failure::new(FailureKind::Refused, &error)),
+            Some(Err(error @ PlanError::Refused(_))) => {
+                Err(Failure::new(FailureKind::Refused, &error).with_the_way_out(asked.form))
+            }
             Some(Err(PlanError::Port(error))) => Err(Failure::of_fired(&CampaignError::Asking(error))),
             None => Err(out_of_time("before the plan was made")),
         }
+    }
+
+    /// Sees that the administration role, if the event names one, is of the function's own account. No account may pass a
+    /// role of another one (IAM User Guide, "Grant a user permissions to pass a role to an AWS service").
+    async fn require_own_role(&self, asked: &Asked, ports: &Ports) -> Result<(), Failure> {
+        let Some(role) = &asked.request.automation.assume_role else {
+            return Ok(());
+        };
+        let caller = ports.directory.caller().await;
+        let caller = caller.map_err(|error| Failure::of_fired(&CampaignError::Asking(error)))?;
+        let own = caller.account.as_str();
+        if role.as_str().split(':').nth(4) == Some(own) {
+            return Ok(());
+        }
+        let value = match asked.form {
+            Form::Sample => role.as_str().split(':').nth(4).unwrap_or_default(),
+            _ => role.as_str(),
+        };
+        let expected = format!(
+            "a role of the account of the function, {own}: no other can be passed to Systems Manager"
+        );
+        let path = asked.form.administration_role();
+        let problem = Problem::new(ProblemCode::InvalidValue, path, format!("{value:?}"), expected);
+        Err(problems(vec![problem]).into())
     }
 
     /// How an event is planned that somebody follows.
@@ -161,7 +199,7 @@ impl Function {
             cutoff: after.map(|after| cutoff::at(after, call.at)),
             ..Planning::default()
         };
-        if asked.in_samples_place {
+        if asked.form == Form::Sample {
             // The sample starts one rectangle without a look at it. In its place nothing is refused that it would have
             // begun.
             planning.attendance = Attendance::Attended;
@@ -180,14 +218,16 @@ impl Function {
             .map_err(|error| Failure::of_port(&error))
     }
 
+    /// Waits until the function's time is over.
+    async fn is_over(&self, call: Call) {
+        match call.deadline {
+            Some(deadline) => self.clock.sleep_until(deadline).await,
+            None => std::future::pending().await,
+        }
+    }
+
     /// What the work gives, or `None` if the function's time is over before. What was tried in vain meanwhile is logged.
     async fn in_time<T>(&self, notices: &Notices, call: Call, work: impl Future<Output = T>) -> Option<T> {
-        let over = async {
-            match call.deadline {
-                Some(deadline) => self.clock.sleep_until(deadline).await,
-                None => std::future::pending().await,
-            }
-        };
         if call.deadline.is_some_and(|deadline| self.clock.now() >= deadline) {
             return None;
         }
@@ -195,7 +235,7 @@ impl Function {
             // First the work: on a clock that does not wait, sleeping takes no time.
             biased;
             done = work => Some(done),
-            () = over => None,
+            () = self.is_over(call) => None,
             never = look(notices, &*self.clock) => match never {},
         }
     }
@@ -216,10 +256,23 @@ impl Delivered {
             Self::Event(asked) | Self::Operation(Operation::Plan(asked) | Operation::Start(asked)) => {
                 Some(asked.campaign())
             }
-            Self::Operation(Operation::Advance { campaign, .. } | Operation::Report(campaign)) => {
-                Some(*campaign)
-            }
+            Self::Operation(
+                Operation::Advance { campaign, .. }
+                | Operation::Collect(campaign)
+                | Operation::Report(campaign),
+            ) => Some(*campaign),
+            Self::Operation(Operation::Stop { campaign, .. }) => *campaign,
+            Self::Operation(Operation::Ignore(_)) => None,
         }
+    }
+}
+
+/// The answer to what asks for nothing.
+fn ignored(reason: String) -> Answer {
+    tracing::info!("ignored: {reason}");
+    Answer::Nothing {
+        status: "ignored",
+        reason,
     }
 }
 

@@ -29,6 +29,7 @@ mod function;
 mod operation;
 mod sample;
 mod settings;
+mod sns;
 
 pub use answer::{Answer, Execution, Planned, Reported, Standing, Summary};
 pub use delivered::Event;

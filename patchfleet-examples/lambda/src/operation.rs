@@ -1,8 +1,10 @@
 //! What a delivery is: an event, or an operation of a state machine or a person.
 
-use crate::event::{Asked, Reading, problems, shown};
+use crate::event::{Asked, Reading, below, problems, shown};
 use crate::settings::{LOG, Settings};
+use crate::sns;
 use jiff::SignedDuration;
+use patchfleet_core::campaign::StopMode;
 use patchfleet_core::id::CampaignId;
 use patchfleet_core::problem::{Problem, ProblemCode, Problems};
 use serde_json::{Map, Value};
@@ -30,15 +32,28 @@ pub(crate) enum Operation {
         /// How often it was driven before, as the caller counts.
         turn: u64,
     },
+    /// Have a campaign stopped.
+    Stop {
+        /// The campaign. `None`: the only one that is open.
+        campaign: Option<CampaignId>,
+        /// How.
+        mode: StopMode,
+    },
+    /// Nothing is to be done, for this reason.
+    Ignore(String),
+    /// Read results again that could not be read.
+    Collect(CampaignId),
     /// Give a campaign's report.
     Report(CampaignId),
 }
 
 /// An operation's name and the fields beside `op`.
-const OPERATIONS: [(&str, &[&str]); 4] = [
+const OPERATIONS: [(&str, &[&str]); 6] = [
     ("plan", &["event"]),
     ("start", &["event", "invocation"]),
     ("advance", &["campaign_id", "turn"]),
+    ("stop", &["campaign_id", "let_commands_run"]),
+    ("collect", &["campaign_id"]),
     ("report", &["campaign_id"]),
 ];
 
@@ -62,6 +77,9 @@ impl Delivered {
             Value::Object(fields) if fields.contains_key("op") => {
                 Operation::read(fields, reading, settings).map(Self::Operation)
             }
+            Value::Object(fields) if sns::is_one(fields) => {
+                Operation::published(fields, reading, settings).map(Self::Operation)
+            }
             event => reading.read(event).map(Self::Event),
         };
         match read {
@@ -76,6 +94,31 @@ impl Delivered {
 }
 
 impl Operation {
+    /// What somebody has published by SNS: a stop.
+    fn published(
+        fields: &Map<String, Value>,
+        reading: Reading<'_>,
+        settings: &Settings,
+    ) -> Result<Self, Vec<Problem>> {
+        match sns::read(fields)? {
+            sns::Message::Calm(state) => Ok(Self::Ignore(format!("the alarm is in the state {state}"))),
+            sns::Message::Stop(mut stop) => {
+                stop.insert("op".to_owned(), "stop".into());
+                let read = Self::read(&stop, reading, settings);
+                read.map_err(|problems| {
+                    let (of_settings, of_message) =
+                        problems.into_iter().partition(|problem| problem.path == LOG);
+                    let of_message: Vec<Problem> = of_message;
+                    let of_settings: Vec<Problem> = of_settings;
+                    below(sns::PATH, of_message)
+                        .into_iter()
+                        .chain(of_settings)
+                        .collect()
+                })
+            }
+        }
+    }
+
     fn read(
         fields: &Map<String, Value>,
         reading: Reading<'_>,
@@ -126,6 +169,16 @@ impl Operation {
                     .zip(turn)
                     .map(|(campaign, turn)| Self::Advance { campaign, turn })
             }
+            "stop" => {
+                let campaign = match fields.get("campaign_id") {
+                    None | Some(Value::Null) => Some(None),
+                    Some(_) => found.campaign().map(Some),
+                };
+                campaign
+                    .zip(found.mode())
+                    .map(|(campaign, mode)| Self::Stop { campaign, mode })
+            }
+            "collect" => found.campaign().map(Self::Collect),
             _ => found.campaign().map(Self::Report),
         };
         match read {
@@ -204,6 +257,19 @@ impl Fields<'_> {
             None => self.problem(ProblemCode::Missing, "campaign_id", String::new(), ID),
         }
         None
+    }
+
+    /// How a campaign is stopped.
+    fn mode(&mut self) -> Option<StopMode> {
+        const RUN: &str = "let_commands_run";
+        match self.fields.get(RUN) {
+            None | Some(Value::Null | Value::Bool(false)) => Some(StopMode::CancelCommands),
+            Some(Value::Bool(true)) => Some(StopMode::LetCommandsRun),
+            Some(other) => {
+                self.problem(ProblemCode::WrongType, RUN, shown(RUN, other), "true or false");
+                None
+            }
+        }
     }
 
     /// How often the campaign was driven before.

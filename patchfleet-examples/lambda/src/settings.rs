@@ -1,6 +1,7 @@
 //! What the function's environment says.
 
 use crate::cutoff;
+use crate::function::{NoStateMachine, StateMachine};
 use crate::sample;
 use jiff::SignedDuration;
 use patchfleet_aws::{Limits, S3Uri};
@@ -10,11 +11,15 @@ use std::collections::BTreeMap;
 /// Where campaigns are written down.
 pub(crate) const LOG: &str = "PATCHFLEET_LOG";
 
+/// What drives campaigns that an event begins.
+const STATE_MACHINE: &str = "PATCHFLEET_STATE_MACHINE";
+
 /// What the function's environment says. It is read once, at cold start. What is wrong with it is told at each event,
 /// since whoever sends an event sees its answer.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
     pub(crate) log: Option<S3Uri>,
+    pub(crate) state_machine: Option<StateMachine>,
     pub(crate) cutoff: Option<SignedDuration>,
     pub(crate) limits: Limits,
     /// The variables of the second post's sample.
@@ -49,8 +54,23 @@ impl Settings {
     #[must_use]
     pub fn of(read: impl Fn(&str) -> Option<String>) -> Self {
         let mut problems = vec![];
+        let (place, machine) = (read(LOG), read(STATE_MACHINE));
+        if let (None, Some(machine)) = (&place, &machine) {
+            let words = format!("it drives campaigns that are written down, so {LOG} has to be set as well");
+            let problem = Problem::new(
+                ProblemCode::Conflict,
+                STATE_MACHINE,
+                format!("{machine:?}"),
+                words,
+            );
+            problems.push(problem);
+        }
         Self {
-            log: read(LOG).and_then(|text| log(&text).map_err(|problem| problems.push(problem)).ok()),
+            log: place.and_then(|text| log(&text).map_err(|problem| problems.push(problem)).ok()),
+            state_machine: machine.and_then(|text| {
+                let machine = state_machine(&text);
+                machine.map_err(|problem| problems.push(problem)).ok()
+            }),
             cutoff: read(cutoff::VARIABLE).and_then(|text| {
                 let set = cutoff::of_variable(&text);
                 set.map_err(|problem| problems.push(problem)).ok().flatten()
@@ -73,5 +93,14 @@ fn log(text: &str) -> Result<S3Uri, Problem> {
     uri.map_err(|error| {
         let expected = format!("{PLACE} ({error})");
         Problem::new(ProblemCode::InvalidValue, LOG, format!("{text:?}"), expected)
+    })
+}
+
+/// One that is set without a value is not taken for none either: nobody would drive what events begin.
+fn state_machine(text: &str) -> Result<StateMachine, Problem> {
+    const ARN: &str = "the ARN of a state machine, arn:aws:states:REGION:ACCOUNT:stateMachine:NAME; remove the variable \
+                       if none drives what events begin";
+    text.trim().parse().map_err(|NoStateMachine| {
+        Problem::new(ProblemCode::InvalidValue, STATE_MACHINE, format!("{text:?}"), ARN)
     })
 }

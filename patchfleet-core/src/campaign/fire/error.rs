@@ -130,7 +130,8 @@ impl fmt::Display for NeedsDriver {
 pub struct Unfinished {
     /// The executions that run, whichever delivery started them.
     pub begun: Vec<FiredUnit>,
-    /// Where a start was sent and had no answer. It may have been begun. The same event, delivered again, finds out.
+    /// Where a start was sent and had no answer, or another delivery has sent one that is not listed yet. It may have been
+    /// begun. The same event, delivered again, finds out.
     pub unclear: BTreeSet<Location>,
     /// What the plan of now has, and nobody has begun.
     pub not_begun: BTreeSet<Location>,
@@ -146,6 +147,9 @@ pub struct Unfinished {
 pub enum UnfinishedReason {
     /// AWS refused a start, or did not answer. The same event, delivered again, begins the rest.
     Port(PortError),
+    /// AWS knows the client token of a start as that of another one: an earlier delivery has started it by another plan, and
+    /// AWS does not list it yet. The same event, delivered again, finds it.
+    NotListed(PortError),
     /// The deadline was near. The same event, delivered again, begins the rest.
     OutOfTime,
     /// The runbook is another one by now.
@@ -190,6 +194,12 @@ impl fmt::Display for Unfinished {
                 "Then a start failed: {}. The same event, delivered again, begins the rest",
                 chain(error)
             )?,
+            UnfinishedReason::NotListed(error) => write!(
+                f,
+                "Then AWS refused a start, because another delivery of this event has started an execution by another plan, \
+                 which is not listed yet: {}. The same event, delivered again, finds it",
+                chain(error)
+            )?,
             UnfinishedReason::OutOfTime => write!(
                 f,
                 "Then the function's time was over. The same event, delivered again, begins the rest"
@@ -216,7 +226,11 @@ impl fmt::Display for Unfinished {
             )?,
         }
         if !unclear.is_empty() {
-            write!(f, ". A start was sent and not answered for {}", all(unclear))?;
+            let what = match reason {
+                UnfinishedReason::NotListed(_) => "It may run in",
+                _ => "A start was sent and not answered for",
+            };
+            write!(f, ". {what} {}", all(unclear))?;
         }
         if !not_begun.is_empty() {
             write!(f, ". Not begun: {}", all(not_begun))?;

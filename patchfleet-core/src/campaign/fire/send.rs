@@ -53,6 +53,8 @@ pub(super) struct Firing<'a> {
     seen_at: BTreeMap<ExecutionId, Timestamp>,
     /// Whether a start of this delivery was answered.
     is_started_here: bool,
+    /// Whether AWS knows the client token of a start as that of another delivery's.
+    is_taken: bool,
 }
 
 /// What a look found that is not known to be this plan's.
@@ -84,6 +86,7 @@ impl<'a> Firing<'a> {
             unclear: BTreeSet::new(),
             seen_at: BTreeMap::new(),
             is_started_here: false,
+            is_taken: false,
         }
     }
 
@@ -125,8 +128,13 @@ impl<'a> Firing<'a> {
                 return Err(Stop::Before(looked.into_units()));
             }
             if !others.is_empty() {
-                let youngest = looked.found.iter().filter_map(|found| found.age).min();
-                let may_go_on = youngest.is_none_or(|age| age < TAGS_SEEN_WITHIN);
+                // What this delivery began itself says nothing of the other.
+                let is_other = |found: &&Found| {
+                    let mut others = others.iter();
+                    others.any(|unit| unit.execution == found.unit.execution)
+                };
+                let ages = looked.found.iter().filter(is_other).filter_map(|found| found.age);
+                let may_go_on = ages.min().is_some_and(|age| age < TAGS_SEEN_WITHIN);
                 let others = others.into_iter().chain(untold).collect();
                 return Err(self.beside(others, UnfinishedReason::OtherPlan { may_go_on }));
             }
@@ -263,11 +271,15 @@ impl<'a> Firing<'a> {
             let is_taken = error.kind() == PortErrorKind::TokenMismatch;
             let may_pass = is_taken || error.sent() == Sent::Maybe || error.kind().is_transient();
             let next = later(self.ports.clock.now(), TRIES_EVERY);
-            if !may_pass || next > until {
-                return Err(self.stopped(UnfinishedReason::Port(error)));
+            if is_taken {
+                self.unclear.insert(unit.id);
+                self.is_taken = true;
             }
-            if self.deadline.is_some_and(|deadline| deadline <= next) {
-                return Err(self.stopped(UnfinishedReason::Port(error)));
+            if !may_pass || next > until || self.deadline.is_some_and(|deadline| deadline <= next) {
+                return Err(self.stopped(match is_taken {
+                    true => UnfinishedReason::NotListed(error),
+                    false => UnfinishedReason::Port(error),
+                }));
             }
             self.ports.clock.sleep_until(next).await;
             self.look().await?;
@@ -324,7 +336,9 @@ impl<'a> Firing<'a> {
 
     /// Why nothing more is begun. If nothing was, it is an error without what was begun.
     fn stopped(&self, reason: UnfinishedReason) -> Stop {
-        let nothing = self.begun.is_empty() && (self.unclear.is_empty() || self.plan.units.len() == 1);
+        let nothing = self.begun.is_empty()
+            && !self.is_taken
+            && (self.unclear.is_empty() || self.plan.units.len() == 1);
         match reason {
             UnfinishedReason::Port(error) if nothing => FireError::Port(error),
             UnfinishedReason::OutOfTime if nothing && self.unclear.is_empty() => FireError::OutOfTime,

@@ -2,7 +2,7 @@
 //! counts as already started.
 
 use super::world::*;
-use crate::campaign::{Before, FireError, Fired, FiredBefore};
+use crate::campaign::{Before, FireError, Fired, FiredBefore, UnfinishedReason};
 use crate::id::{EventId, EventSource, ExecutionId};
 use crate::plan::Plan;
 use crate::port::{PortError, PortErrorKind};
@@ -173,9 +173,16 @@ fn a_delivery_that_was_planned_while_another_started_is_the_same_campaign() {
     *world.aws.refusals.lock().unwrap() = vec![mismatch; 100];
     *world.aws.hidden.lock().unwrap() = SignedDuration::from_hours(1);
     let error = deliver(&world, &other).unwrap_err();
+    // An execution runs, so "nothing was started" would be wrong.
     assert!(
-        matches!(&error, FireError::Port(error) if error.kind() == PortErrorKind::TokenMismatch),
+        matches!(&error, FireError::Unfinished(unfinished)
+            if matches!(&unfinished.reason, UnfinishedReason::NotListed(why) if why.kind() == PortErrorKind::TokenMismatch)),
         "{error:?}"
+    );
+    let words = error.to_string();
+    assert!(
+        words.contains("which is not listed yet") && words.contains("It may run in"),
+        "{words}"
     );
     // It is listed by the time at which it is looked for once more.
     let ports = world.fire_ports();

@@ -353,6 +353,34 @@ fn a_retry_waits_until_aws_can_say_whether_this_plan_began_what_it_finds() {
 }
 
 #[test]
+fn what_another_plan_began_long_ago_is_not_said_to_have_been_begun_just_now() {
+    let world = world();
+    let other = plan_of(&world, &without(&world, &[0, 6]), 3600);
+    *world.aws.hidden.lock().unwrap() = SignedDuration::from_hours(1);
+    begin_one(&world, &other);
+    // Its delivery is long dead, and AWS has forgotten its token.
+    world.clock.advance(SignedDuration::from_mins(7));
+    let ports = world.fire_ports();
+    let plan = several(&world);
+    let mut firing = ByHand::new(ports.fire(world.campaign(), &plan, longest_retry(), None));
+    firing.until(|| world.executions().len() == 2);
+    *world.aws.hidden.lock().unwrap() = SignedDuration::ZERO;
+    let throttled = || PortError::new(PortErrorKind::Throttled, "slow down");
+    *world.aws.refusals.lock().unwrap() = vec![throttled];
+    let Err(FireError::Unfinished(unfinished)) = firing.end() else {
+        panic!("another plan began something");
+    };
+    assert!(
+        matches!(
+            unfinished.reason,
+            UnfinishedReason::OtherPlan { may_go_on: false }
+        ),
+        "{unfinished:?}"
+    );
+    assert_eq!(world.executions().len(), 2);
+}
+
+#[test]
 fn a_plan_whose_units_cannot_all_begin_at_once_is_refused_with_what_would_do() {
     let world = world();
     let refused = |change: &dyn Fn(&mut Plan)| {

@@ -162,3 +162,46 @@ fn where_no_location_is_left_that_may_have_a_node_the_plan_is_refused_and_not_em
     let told = empty.warnings.join("\n");
     assert!(told.contains("2 locations are left out"), "{told}");
 }
+
+#[test]
+fn a_role_that_can_be_assumed_nowhere_refuses_the_plan_and_one_that_can_somewhere_does_not() {
+    let planned = |readable: bool| {
+        let mut world = World::default();
+        world.add(CENTRAL, &[]);
+        world.add(OTHER, &REGIONS);
+        for region in REGIONS {
+            if !(readable && region == "us-west-2") {
+                world.place(OTHER, region).members_fail = Some((0, PortErrorKind::RoleNotAssumable));
+            }
+        }
+        if readable {
+            *world.place(OTHER, "us-west-2") = place(1, 0, 0);
+        }
+        let targets = json!({"resource_group": "W", "regions": REGIONS, "accounts": [OTHER]});
+        let policy = json!({"unknown": "keep", "denied": "keep"});
+        let options = Options {
+            gaps: Gaps::Fill,
+            ..attended()
+        };
+        planned_with(
+            &world,
+            &request_with(targets, json!({ "policy": policy })),
+            options,
+        )
+    };
+    let refusal = planned(false).unwrap_err();
+    let [reason] = refusal.reasons.as_slice() else {
+        panic!("{refusal:?}");
+    };
+    assert_eq!(reason.code, RefusalCode::CensusUnknown);
+    assert_eq!(
+        reason.subject,
+        "the role AWS-SystemsManager-AutomationExecutionRole"
+    );
+    assert!(
+        reason.detail.contains("can be assumed in no account"),
+        "{}",
+        reason.detail
+    );
+    assert_eq!(planned(true).unwrap().locations.len(), 3);
+}

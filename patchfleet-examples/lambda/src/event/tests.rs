@@ -55,7 +55,7 @@ fn an_event_that_says_nothing_of_what_to_patch_is_for_the_samples_variables() {
     };
     let asked = |event: &Value, invocation: &str| {
         let asked = read_with(event, invocation, &variables(&[])).unwrap();
-        assert!(asked.in_samples_place);
+        assert_eq!(asked.form, Form::Sample);
         assert_eq!(asked.request.targets.accounts.len(), 2);
         CampaignId::of_event(&asked.request.digest(), &asked.event)
     };
@@ -81,7 +81,7 @@ fn an_event_that_says_nothing_of_what_to_patch_is_for_the_samples_variables() {
     }
     // What says what to patch counts before the variables.
     let asked = read_with(&request(), "one", &variables(&[])).unwrap();
-    assert!(!asked.in_samples_place);
+    assert_eq!(asked.form, Form::Request);
     assert!(read_with(&json!({ "key1": "value1" }), "one", &variables(&[])).is_err());
 }
 
@@ -283,6 +283,7 @@ fn the_events_that_the_readme_shows_are_read_each_by_its_own_identity() {
             "event/arn:aws:scheduler:us-east-1:1:schedule/a/b 2026-11-27T02:00:00Z",
             "event/1a6ab819-9929-4869-94d9-8dda75d12280",
             "window/0b3c9b1e-5a3c-4a63-9a0c-6f1f2a3b4c5d",
+            "event/0b3c9b1e-5a3c-4a63-9a0c-6f1f2a3b4c5d",
             "invocation/invocation-1",
         ]
     );
@@ -304,7 +305,7 @@ fn the_readme_lists_the_keys_of_a_windows_payload_and_no_other() {
                 .step_by(2)
         })
         .collect();
-    assert_eq!(listed.len(), 14, "{listed:?}");
+    assert_eq!(listed.len(), 15, "{listed:?}");
     let values = |key: &str| match key {
         "Regions" => json!(["us-east-1"]),
         "ResourceGroup" => json!("WebServers"),
@@ -316,6 +317,7 @@ fn the_readme_lists_the_keys_of_a_windows_payload_and_no_other() {
         "ExecutionRoleName" => json!("Patching"),
         "AutomationAssumeRole" => json!("arn:aws:iam::111122223333:role/Admin"),
         "DocumentName" => json!("Own-Runbook"),
+        "Cutoff" => json!("9h"),
         "MaxConcurrency" | "MaxErrors" | "TargetLocationMaxConcurrency" | "TargetLocationMaxErrors" => {
             json!("1")
         }

@@ -1,6 +1,6 @@
 //! A request with the id of its event.
 
-use super::{Asked, below, shown};
+use super::{Asked, Form, below, shown};
 use crate::cutoff;
 use patchfleet_core::id::{EventId, EventSource};
 use patchfleet_core::problem::{Problem, ProblemCode};
@@ -75,7 +75,7 @@ pub(super) fn read(fields: &Map<String, Value>) -> Result<Asked, Vec<Problem>> {
             request,
             event,
             cutoff,
-            in_samples_place: false,
+            form: Form::Wrapped,
         }),
         _ => {
             problems.extend(of_request);

@@ -2,7 +2,7 @@
 
 use super::{Call, Function, notices};
 use crate::answer::Summary;
-use crate::event::Asked;
+use crate::event::{Asked, Form};
 use crate::failure::Failure;
 use patchfleet_core::plan::Gaps;
 use patchfleet_core::{serve_event, watched};
@@ -14,7 +14,7 @@ impl Function {
         let campaign = asked.campaign();
         tracing::info!(%campaign, request = %asked.request.name, event = %asked.event, "asked");
         let mut planning = self.planning(asked, call);
-        if asked.in_samples_place {
+        if asked.form == Form::Sample {
             // Nobody begins what has to wait, so the sample's rectangle is kept.
             planning.gaps = Gaps::Fill;
         }
@@ -25,15 +25,17 @@ impl Function {
             deadline: None,
             ..call
         };
-        let served = self.in_time(
-            &notices,
-            no_deadline,
-            serve_event(&ports, &asked.event, &asked.request, &planning, call.deadline),
-        );
-        let Some(served) = served.await else {
+        let served = async {
+            self.require_own_role(asked, &ports).await?;
+            let served = serve_event(&ports, &asked.event, &asked.request, &planning, call.deadline);
+            served
+                .await
+                .map_err(|error| Failure::of_fired(&error).with_the_way_out(asked.form))
+        };
+        let Some(served) = self.in_time(&notices, no_deadline, served).await else {
             return Err(super::out_of_time("before anything was done"));
         };
-        let summary = Summary::of(served.map_err(|error| Failure::of_fired(&error))?);
+        let summary = Summary::of(served?);
         let execution = summary.execution_id.as_ref().map(tracing::field::display);
         tracing::info!(%campaign, execution, "{}", summary.outcome);
         Ok(summary)

@@ -1,7 +1,7 @@
 //! Campaigns that are written down, and driven call by call.
 
 use super::{Call, Function, margin, notices, out_of_time};
-use crate::answer::{Answer, Planned, Standing};
+use crate::answer::{Answer, Planned, Reported, Standing};
 use crate::event::Asked;
 use crate::failure::{Failure, FailureKind};
 use jiff::{SignedDuration, SpanRound, Timestamp, Unit};
@@ -10,6 +10,7 @@ use patchfleet_core::campaign::{Notices, State, Store};
 use patchfleet_core::id::{CampaignId, WriterId};
 use patchfleet_core::report::Report;
 use patchfleet_core::request::Access;
+use patchfleet_core::text::one_line;
 use patchfleet_core::{Campaign, Campaigns};
 use std::future::Future;
 use uuid::Uuid;
@@ -20,6 +21,9 @@ const TO_HEAR_ANSWERS: SignedDuration = SignedDuration::from_secs(10);
 
 /// How long the function waits by itself for something to do. Lambda is paid by time.
 const LONGEST_WAIT: SignedDuration = SignedDuration::from_secs(5);
+
+/// How many locations are named whose results cannot be read.
+const UNREAD_SHOWN: usize = 100;
 
 /// The same while a campaign is being stopped: longer than it waits between any two looks, so that a stop is over as soon
 /// as it can be.
@@ -40,13 +44,16 @@ impl Logged<'_> {
         tracing::info!(%campaign, request = %asked.request.name, event = %asked.event, "asked");
         let (notices, planning) = (notices(), self.function.planning(asked, call));
         let campaigns = self.campaigns(&asked.request.access, &notices)?;
+        let ports = self.function.ports(&asked.request.access)?;
         let begin = async {
             let there = self.store.load(campaign).await;
             if let Some(state) = there.map_err(|error| Failure::of_place(&error, self.log))? {
                 refuse_old(asked, &state, call.at)?;
             }
+            self.function.require_own_role(asked, &ports).await?;
             let begun = campaigns.begin(campaign, &asked.request, &planning).await;
-            let begun = begun.map_err(|error| Failure::of_campaign(&error, self.log))?;
+            let begun =
+                begun.map_err(|error| Failure::of_campaign(&error, self.log).with_the_way_out(asked.form))?;
             let mut state = self.load(campaign).await?;
             let mut standing = Standing::of(&state, call.at, call.at);
             if state.finished().is_none() && state.plan().units.is_empty() {
@@ -60,6 +67,40 @@ impl Logged<'_> {
         let answer = answer.await?;
         tracing::info!(%campaign, log = %self.log, "begun");
         Ok(answer)
+    }
+
+    /// [`start`](Self::start) of an event by itself. The campaign is handed over to the state machine, if there is one.
+    pub(super) async fn begin_and_hand_over(&self, asked: &Asked, call: Call) -> Result<Answer, Failure> {
+        let begun = self.start(asked, call).await?;
+        let (Answer::Begun { standing, planned }, Some(machine)) =
+            (&begun, &self.function.settings.state_machine)
+        else {
+            return Ok(begun);
+        };
+        if standing.is_over() {
+            return Ok(begun);
+        }
+        let campaign = standing.campaign_id;
+        let handing = async {
+            let client = machine.client(&self.function.config);
+            machine.drive(&client, campaign).await
+        };
+        let handed = self.function.in_time(&notices(), call, handing).await;
+        let handed = handed.unwrap_or_else(|| Err("the time that the function has was over".to_owned()));
+        if let Err(why) = handed {
+            let words = format!(
+                "campaign {campaign} is written down in {log}, and was not handed over to {machine}, so nobody drives it: \
+                 {why}. The same event, delivered again, hands it over. `patchfleet resume {campaign} --log {log}` drives \
+                 it from anywhere",
+                log = self.log,
+            );
+            return Err(Failure::said(FailureKind::Unfinished, &words));
+        }
+        tracing::info!(%campaign, %machine, "handed over");
+        Ok(Answer::Begun {
+            standing: standing.clone().handed_over(),
+            planned: planned.clone(),
+        })
     }
 
     /// Drives a campaign until there is nothing to do for a while, or the function's time is nearly over.
@@ -101,6 +142,14 @@ impl Logged<'_> {
             .await
     }
 
+    /// When no new calls are made any more.
+    pub(super) fn last_call(&self, call: Call) -> Timestamp {
+        let deadline = call.deadline.unwrap_or(Timestamp::MAX);
+        let left = deadline.duration_since(self.function.clock.now());
+        let last_call = deadline.saturating_sub(margin(left, TO_HEAR_ANSWERS));
+        last_call.unwrap_or(deadline)
+    }
+
     /// Drives a campaign whose log says this. Answers that have come are in the log, whenever the time is over.
     async fn drive(&self, begun: &Campaign, state: &State, call: Call) -> Result<Standing, Failure> {
         let clock = &self.function.clock;
@@ -108,22 +157,41 @@ impl Logged<'_> {
             Some(_) => LONGEST_WAIT_OF_A_STOP,
             None => LONGEST_WAIT,
         };
-        let deadline = call.deadline.unwrap_or(Timestamp::MAX);
-        let left = deadline.duration_since(clock.now());
-        let last_call = deadline.saturating_sub(margin(left, TO_HEAR_ANSWERS));
-        let driven = begun.run_while_busy(last_call.unwrap_or(deadline), longest_wait);
+        let driven = begun.run_while_busy(self.last_call(call), longest_wait);
         tokio::select! {
             biased;
             progress = driven => {
                 let progress = progress.map_err(|error| Failure::of_campaign(&error, self.log))?;
                 Ok(Standing::after(&progress, clock.now()))
             }
-            () = clock.sleep_until(deadline) => Ok(Standing::open(begun.id())),
+            () = self.function.is_over(call) => Ok(Standing::open(begun.id())),
         }
     }
 
+    /// Reads the results again that could not be read, and gives the report.
+    pub(super) async fn collect(&self, campaign: CampaignId, call: Call) -> Result<Answer, Failure> {
+        let notices = notices();
+        let collect = async {
+            let state = self.load(campaign).await?;
+            let campaigns = self.campaigns(&state.plan().request.access, &notices)?;
+            let failed = |error| Failure::of_campaign(&error, self.log);
+            let begun = campaigns.resume(&state).await.map_err(failed)?;
+            let again = begun.collect_again().await.map_err(failed)?;
+            let unread = again.unread.iter().take(UNREAD_SHOWN);
+            Ok(Answer::Collected {
+                reported: Reported::of(again.report, self.log),
+                read: again.read,
+                unread: unread
+                    .map(|still| one_line(&format!("{}: {}", still.location, still.reason)))
+                    .collect(),
+            })
+        };
+        self.in_time(&notices, call, "before all results were read", collect)
+            .await
+    }
+
     /// What the log says of a campaign.
-    async fn load(&self, campaign: CampaignId) -> Result<State, Failure> {
+    pub(super) async fn load(&self, campaign: CampaignId) -> Result<State, Failure> {
         let state = self.store.load(campaign).await;
         let state = state.map_err(|error| Failure::of_log(&error, self.log))?;
         state.ok_or_else(|| {
@@ -135,14 +203,14 @@ impl Logged<'_> {
         })
     }
 
-    fn campaigns(&self, access: &Access, notices: &Notices) -> Result<Campaigns, Failure> {
+    pub(super) fn campaigns(&self, access: &Access, notices: &Notices) -> Result<Campaigns, Failure> {
         let ports = self.function.ports(access)?;
         let writer = WriterId::from_uuid(Uuid::new_v4());
         Ok(Campaigns::new(ports, self.store.clone(), writer).noticed_by(notices.clone()))
     }
 
     /// What the work gives, if the function's time is not over before that.
-    async fn in_time<T>(
+    pub(super) async fn in_time<T>(
         &self,
         notices: &Notices,
         call: Call,

@@ -1,0 +1,101 @@
+//! Stopping a campaign.
+
+use super::followed::Logged;
+use super::{Call, notices};
+use crate::answer::{Answer, Standing};
+use crate::failure::{Failure, FailureKind};
+use patchfleet_core::campaign::{CampaignList, State, StopMode};
+use patchfleet_core::id::CampaignId;
+use patchfleet_core::port::PortErrorKind;
+use patchfleet_core::text::{in_log, names};
+
+impl Logged<'_> {
+    /// Has a campaign stopped, or the only one that is open. The log says so first, so whoever drives the campaign stops
+    /// it as well. Then this function does, for as long as it has.
+    pub(super) async fn stop(
+        &self,
+        campaign: Option<CampaignId>,
+        mode: StopMode,
+        call: Call,
+    ) -> Result<Answer, Failure> {
+        let notices = notices();
+        let stop = async {
+            let state = match campaign {
+                Some(campaign) => Some(self.load(campaign).await?),
+                None => self.only_open(call).await?,
+            };
+            let Some(state) = state else {
+                return Ok(Answer::Nothing {
+                    status: "none_open",
+                    reason: format!("no campaign in {} is open", self.log),
+                });
+            };
+            let campaigns = self.campaigns(&state.plan().request.access, &notices)?;
+            let standing = match state.finished() {
+                Some(_) => Standing::of(&state, call.at, call.at),
+                None => {
+                    let last_call = self.last_call(call);
+                    tokio::select! {
+                        biased;
+                        progress = campaigns.stop_until(&state, mode, last_call) => {
+                            let progress = progress.map_err(|error| Failure::of_campaign(&error, self.log))?;
+                            Standing::after(&progress, self.function.clock.now())
+                        }
+                        () = self.function.is_over(call) => Standing::open(state.campaign()),
+                    }
+                }
+            };
+            tracing::info!(campaign = %state.campaign(), "stop: {}", standing.status);
+            Ok(Answer::Driven { standing, turn: 1 })
+        };
+        self.in_time(&notices, call, "before the log was read", stop)
+            .await
+    }
+
+    /// The only campaign that is open; `None` if none is.
+    async fn only_open(&self, call: Call) -> Result<Option<State>, Failure> {
+        let list = self.store.campaigns(call.at).await;
+        let list = list.map_err(|error| Failure::of_log(&error, self.log))?;
+        if !list.damaged.is_empty() {
+            return Err(self.unreadable(&list));
+        }
+        let open: Vec<_> = list.open().collect();
+        match open.as_slice() {
+            [] => Ok(None),
+            [only] => self.load(only.campaign).await.map(Some),
+            several => {
+                let several = several
+                    .iter()
+                    .map(|one| format!("{} ({})", one.campaign, one.request));
+                let several: Vec<String> = several.collect();
+                let words = format!(
+                    "campaign_id: several campaigns are open, so name one of them: {}",
+                    several.join(", ")
+                );
+                Err(Failure::said(FailureKind::InvalidRequest, &words))
+            }
+        }
+    }
+
+    /// The failure of not knowing which campaign is meant, because it may be one whose log cannot be read.
+    fn unreadable(&self, list: &CampaignList) -> Failure {
+        let is_damage = |kind| matches!(kind, PortErrorKind::Incompatible | PortErrorKind::Invalid);
+        let kind = match list.damaged.iter().any(|one| is_damage(one.error.kind())) {
+            true => FailureKind::NeedsPerson,
+            false => FailureKind::Failed,
+        };
+        let logs: Vec<String> = list
+            .damaged
+            .iter()
+            .map(|damaged| format!("{} ({})", damaged.log, damaged.error.chain()))
+            .collect();
+        let words = format!(
+            "not everything in {} can be read, so which campaign is meant is not known. Nothing was stopped: name one that \
+             `patchfleet status` lists. {}",
+            self.log,
+            names(&logs),
+        );
+        let log = self.log.to_string();
+        Failure::said(kind, &in_log(&words, Some(log.as_ref())))
+    }
+}

@@ -1,0 +1,145 @@
+//! Stops: by an operation, by SNS, and by an alarm.
+
+use super::killed::{served, small, small_request};
+use super::*;
+
+fn start(id: &str, name: &str) -> Value {
+    let mut request = small_request();
+    request["name"] = json!(name);
+    json!({ "op": "start", "event": { "event_id": id, "request": request } })
+}
+
+fn published(message: &str) -> Value {
+    json!({ "Records": [{ "EventSource": "aws:sns", "Sns": { "Message": message } }] })
+}
+
+/// A campaign of which one execution runs.
+async fn under_way(sim: &Sim) -> Value {
+    let begun = served(sim, start("e-1", "web")).await.unwrap();
+    let advance = json!({ "op": "advance", "campaign_id": begun["campaign_id"] });
+    tokio::select! {
+        biased;
+        () = async {
+            while !sim.with_world(|world| world.commands().next().is_some()) {
+                tokio::task::yield_now().await;
+            }
+        } => {}
+        answer = served(sim, advance) => panic!("it is over: {answer:?}"),
+    }
+    begun
+}
+
+async fn is_stopped(sim: &Sim, campaign: &Value) {
+    let report = served(sim, json!({ "op": "report", "campaign_id": campaign }))
+        .await
+        .unwrap();
+    assert_eq!(
+        (&report["outcome"], &report["exit_code"]),
+        (&json!("halted"), &json!(5))
+    );
+    assert!(
+        report["stop_asked"]["by"]
+            .as_str()
+            .unwrap()
+            .contains("111111111111"),
+        "{report}"
+    );
+    let before = starts(sim).len();
+    sim.with_world(World::run_until_idle);
+    assert_eq!(starts(sim).len(), before, "nothing is begun after it");
+    let state = sim.with_world(|world| world.state());
+    assert!(
+        state["commands"].as_array().unwrap().len() < 4,
+        "it was stopped half way"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_ends_the_only_campaign_that_is_open_and_a_second_one_changes_nothing() {
+    let sim = small().await;
+    let begun = under_way(&sim).await;
+    let stopped = served(&sim, json!({ "op": "stop" })).await.unwrap();
+    assert_eq!(
+        (
+            &stopped["status"],
+            &stopped["outcome"],
+            &stopped["exit_code"],
+            &stopped["campaign_id"]
+        ),
+        (&json!("over"), &json!("halted"), &json!(5), &begun["campaign_id"]),
+        "{stopped}"
+    );
+    is_stopped(&sim, &begun["campaign_id"]).await;
+    let again = json!({ "op": "stop", "campaign_id": begun["campaign_id"], "let_commands_run": true });
+    let again = served(&sim, again).await.unwrap();
+    assert_eq!(again["exit_code"], 5);
+    let none = served(&sim, json!({ "op": "stop" })).await.unwrap();
+    assert_eq!(none["status"], "none_open");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alarm_and_a_message_stop_and_an_alarm_that_is_over_does_not() {
+    for by_alarm in [true, false] {
+        let sim = small().await;
+        let begun = under_way(&sim).await;
+        let calm = json!({ "AlarmName": "errors", "NewStateValue": "OK" });
+        let ignored = served(&sim, published(&calm.to_string())).await.unwrap();
+        assert_eq!(ignored["status"], "ignored");
+        let message = match by_alarm {
+            true => json!({ "AlarmName": "errors", "NewStateValue": "ALARM" }),
+            false => json!({ "campaign_id": begun["campaign_id"] }),
+        };
+        let stopped = served(&sim, published(&message.to_string())).await.unwrap();
+        assert_eq!(
+            (&stopped["status"], &stopped["exit_code"]),
+            (&json!("over"), &json!(5))
+        );
+        is_stopped(&sim, &begun["campaign_id"]).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_several_campaigns_are_open_a_stop_names_them_and_stops_none() {
+    let sim = small().await;
+    let one = served(&sim, start("e-1", "web")).await.unwrap();
+    let other = served(&sim, start("e-1", "other")).await.unwrap();
+    let failure = served(&sim, json!({ "op": "stop" })).await.unwrap_err();
+    assert_eq!(failure.kind(), patchfleet_lambda::FailureKind::InvalidRequest);
+    for part in [
+        &one["campaign_id"],
+        &other["campaign_id"],
+        &json!("(web)"),
+        &json!("(other)"),
+    ] {
+        assert!(failure.message().contains(part.as_str().unwrap()), "{failure}");
+    }
+    let wrong = published(&json!({ "campaign_id": "web", "let_commands_run": "yes", "why": 1 }).to_string());
+    let failure = served(&sim, wrong).await.unwrap_err();
+    for part in ["campaign_id = \"web\"", "let_commands_run", "why"] {
+        let part = format!("Records[0].Sns.Message.{part}");
+        assert!(failure.message().contains(&part), "no {part} in {failure}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_that_aws_denies_needs_a_person_and_the_campaign_stays_open() {
+    let sim = small().await;
+    let begun = under_way(&sim).await;
+    sim.with_world(|world| {
+        let denied = patchfleet_sim::spec::FaultSpec {
+            operations: ["ssm:StopAutomationExecution", "ssm:CancelCommand"]
+                .map(str::to_owned)
+                .into(),
+            ..patchfleet_sim::spec::FaultSpec::new(patchfleet_sim::spec::FaultEffect::Deny)
+        };
+        world.add_fault(denied).unwrap();
+    });
+    let failure = served(&sim, json!({ "op": "stop" })).await.unwrap_err();
+    assert_eq!(
+        failure.kind(),
+        patchfleet_lambda::FailureKind::NeedsPerson,
+        "{failure}"
+    );
+    let report = json!({ "op": "report", "campaign_id": begun["campaign_id"] });
+    assert_eq!(served(&sim, report).await.unwrap()["status"], "open");
+}
