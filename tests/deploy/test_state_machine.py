@@ -289,18 +289,19 @@ class Paths(unittest.TestCase):
     def test_what_goes_on_already_is_not_begun_a_second_time(self):
         # The answer to the first StartExecution is lost, and by the second one the new execution has ended.
         self.with_turns(1)
-        whole = self.engine.start_another
+        whole, begun = self.engine.start_another, []
 
         def lost(**parameters):
-            self.engine.end_of(whole(**parameters)["ExecutionArn"])
-            return whole(**parameters)
+            begun.append(whole(**parameters)["ExecutionArn"])
+            self.engine.end_of(begun[-1])
+            raise machine.refused("ServiceUnavailable", "no answer", 503)
 
         others = machine.state_task_service_sfn.boto_client_for()
         self.addCleanup(setattr, others, "start_execution", others.start_execution)
         others.start_execution = lost
         ended, told, answering = self.run_with({"campaign_id": CAMPAIGN}, advance=[still_open(1), over(1)], report=[report()])
         self.assertEqual((ended.status, ended.output["status"]), ("SUCCEEDED", "goes on in a new execution"))
-        self.assertEqual((answering.count("advance"), len(told)), (2, 1))
+        self.assertEqual((answering.count("advance"), len(told), len(begun)), (2, 1, 1))
 
     def test_a_campaign_that_cannot_go_on_in_a_new_execution_is_told(self):
         self.with_turns(1)
