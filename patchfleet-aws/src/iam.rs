@@ -86,6 +86,18 @@ impl Policy {
         }
     }
 
+    /// The same, and what `runbook ensure --share` needs. Only [`Party::Management`] shares the runbook, and only patchfleet's
+    /// own, so any other policy stays as it is.
+    #[must_use]
+    pub fn with_sharing(mut self) -> Self {
+        let keep = self.statements.iter_mut().find(|one| one.sid == central::KEEP);
+        if let Some(keep) = keep {
+            keep.actions.push("ssm:ModifyDocumentPermission");
+            keep.actions.sort_unstable();
+        }
+        self
+    }
+
     /// Every action that it allows, sorted, each once.
     #[must_use]
     pub fn actions(&self) -> Vec<&str> {

@@ -13,6 +13,7 @@ pub use clock::SystemClock;
 
 pub(crate) use clients::Clients;
 
+use patchfleet_core::id::Region;
 use std::fmt;
 use std::sync::Arc;
 
@@ -20,12 +21,15 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct Aws {
     pub(crate) clients: Arc<Clients>,
+    /// The Region whose documents are meant, if it is not the central one.
+    documents_in: Option<Region>,
 }
 
 impl Aws {
     pub(crate) fn of(clients: Clients) -> Self {
         Self {
             clients: Arc::new(clients),
+            documents_in: None,
         }
     }
 }

@@ -22,6 +22,7 @@ mod offline;
 mod presigned;
 mod reading;
 mod render;
+mod sight;
 mod small;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -12,23 +12,28 @@ mod bound;
 mod command;
 mod copies;
 mod digest;
+mod distribute;
 mod document;
 mod ensure;
 mod operation;
+mod reach;
 pub(crate) mod start;
 mod targets;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use bound::{Changed, Found, NotCompared, find, passes};
-pub use bound::{PlannedRunbook, RunbookChange};
+pub use bound::{PlannedRunbook, RunbookChange, Sight};
 pub(crate) use command::Purpose;
 pub(crate) use command::{COMMAND_DOCUMENT, STEP_TIMEOUT_PARAMETER};
 pub use command::{CommandSteps, StepSum, command_steps};
 pub(crate) use copies::{Copies, Copy, copy, elsewhere, to_look_at};
 pub use digest::{ContentDigest, ContentDigestError};
+pub use distribute::{NotShared, Placed, Sharing, distribute, in_text, shared_version};
+pub(crate) use distribute::{shares, shows};
 pub use document::{Runbook, StepTimeout, StepTimeoutError};
 pub use ensure::{Checked, Ensured, check, ensure};
+pub use reach::{Reach, ReachError};
 pub(crate) use start::{
     event_tag_key, for_campaign, for_event, given, last_tag_key, of_campaign, parameters, plan_tag_key, said,
     start_tag_key,

@@ -52,6 +52,7 @@ pub(crate) use organizations::{
     AccountShape, DescribeAccount, ListAccounts, ListAccountsForParent, ListOrganizationalUnitsForParent,
 };
 pub(crate) use patches::DescribeInstancePatchStates;
+pub(crate) use permissions::{DescribeDocumentPermission, ModifyDocumentPermission};
 pub(crate) use send_command::CancelCommand;
 pub(crate) use sts::{AssumeRole, GetCallerIdentity};
 pub(crate) use time::WireTime;

@@ -2,7 +2,15 @@
 
 SSM_WITH_EXECUTION = {"DescribeAutomationStepExecutions", "GetAutomationExecution", "StopAutomationExecution"}
 
-SSM_WITH_DOCUMENT = {"CreateDocument", "DescribeDocument", "GetDocument", "UpdateDocument", "UpdateDocumentDefaultVersion"}
+SSM_WITH_DOCUMENT = {
+    "CreateDocument",
+    "DescribeDocument",
+    "DescribeDocumentPermission",
+    "GetDocument",
+    "ModifyDocumentPermission",
+    "UpdateDocument",
+    "UpdateDocumentDefaultVersion",
+}
 
 
 def partition_of(region):

@@ -1,4 +1,5 @@
-"""Least privilege where the log is in a bucket, and for `patchfleet stop`: a campaign that is left half-way, and stopped.
+"""Least privilege where the log is in a bucket and the runbook is shared, and for `patchfleet stop`: a campaign that is left
+half-way, and stopped.
 
 Every call of both processes is allowed by what `patchfleet iam` prints, and these calls use each grant that only they need.
 """
@@ -96,7 +97,7 @@ def recorded():
                     process.kill()
                     process.communicate()
 
-            ensured = patchfleet("runbook", "ensure")
+            ensured = patchfleet("runbook", "ensure", "--share", "-f", "request.toml")
             assert ensured.wait(60) == 0, ensured.communicate()
             ensured.communicate()
 
@@ -165,7 +166,7 @@ class LogAndStop(unittest.TestCase):
 
     def test_every_call_is_allowed(self):
         for party, who in (("management", "administrator"), ("discovery", ROLE)):
-            policy, _ = printed(party, "--log", LOG)
+            policy, _ = printed(party, "--log", LOG, "--share")
             asked = self.asked(who)
             self.assertGreater(len(asked), 8, party)
             for question, answer in zip(asked, answers(party, policy, asked), strict=True):
@@ -179,6 +180,12 @@ class LogAndStop(unittest.TestCase):
         self.assertIn("ssm:StopAutomationExecution", used & without)
         discovery, used = granted(printed("discovery")[0]), {action for action, _ in self.asked(ROLE)}
         self.assertLessEqual({"ssm:CancelCommand", "ssm:StopAutomationExecution"}, discovery & used)
+
+    def test_what_sharing_the_runbook_takes_is_printed_where_it_is_asked_for_and_used(self):
+        sharing = granted(printed("management", "--share")[0]) - granted(printed("management")[0])
+        self.assertEqual(sharing, {"ssm:ModifyDocumentPermission"})
+        used = {action for action, _ in self.asked("administrator")}
+        self.assertLessEqual(sharing | {"ssm:DescribeDocumentPermission"}, used)
 
     def test_the_driver_of_a_stop_makes_no_call_that_only_a_start_takes(self):
         after = {call["operation"] for call in recorded()[1]}

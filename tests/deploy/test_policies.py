@@ -106,6 +106,8 @@ def campaign(name):
                 # It is made, and gets another version.
                 patchfleet("runbook", "ensure", "--step-timeout", "100000")
                 patchfleet("runbook", "ensure")
+            # Who sees the runbook is asked for by a plan alone.
+            patchfleet("plan", "-f", "request.toml")
             patchfleet("run", "-f", "request.toml", "--yes", "--log", "log")
             return running.ask("GET", "requests"), running.state(), request
 

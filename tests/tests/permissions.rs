@@ -75,7 +75,7 @@ fn what_is_printed_for_everything_that_a_request_may_use_is_what_the_table_has()
                patch = { operation = "Install", baseline_override = "s3://bucket/key" }"#,
         ];
         let requests = requests.map(|text| request(&format!("name = \"printed\"\n{text}")).unwrap());
-        let of = |request| Policy::of(party, request, None);
+        let of = |request| Policy::of(party, request, None).with_sharing();
         let policies: Vec<Policy> = requests.iter().map(of).collect();
         let actions = policies.iter().flat_map(Policy::actions);
         actions.map(str::to_owned).collect()

@@ -88,6 +88,8 @@ operations! {
     CreateDocument Chosen 1,
     UpdateDocument Chosen 1,
     UpdateDocumentDefaultVersion Chosen 1,
+    DescribeDocumentPermission Chosen 3,
+    ModifyDocumentPermission Chosen 1,
     }
     // Resource Groups publishes none.
     "resource-groups" {
@@ -133,6 +135,7 @@ impl Operation {
                 | Self::CreateDocument
                 | Self::UpdateDocument
                 | Self::UpdateDocumentDefaultVersion
+                | Self::ModifyDocumentPermission
         )
     }
 }

@@ -5,6 +5,9 @@ use patchfleet_core::id::TargetAccount;
 use patchfleet_core::request::{ADMINISTRATION_ROLE, ExternalId, PatchRequest};
 use patchfleet_core::runbook;
 
+/// The statement that `runbook ensure` needs.
+pub(super) const KEEP: &str = "KeepTheRunbook";
+
 /// Whoever runs patchfleet.
 pub(super) fn management(request: &PatchRequest, scope: &Scope<'_>) -> Vec<Statement> {
     let central = scope.central.as_str();
@@ -55,9 +58,16 @@ pub(super) fn management(request: &PatchRequest, scope: &Scope<'_>) -> Vec<State
         statements.push(Statement::new("EnterTheAccounts", &["sts:AssumeRole"], roles));
     }
     statements.extend(external_id(request, scope));
+    if !scope.document.starts_with("arn:") && !scope.document.starts_with("AWS-") {
+        statements.push(Statement::new(
+            "WhoSeesTheRunbook",
+            &["ssm:DescribeDocumentPermission"],
+            vec![scope.document(central)],
+        ));
+    }
     if scope.document == runbook::NAME {
         statements.push(Statement::new(
-            "KeepTheRunbook",
+            KEEP,
             &[
                 "ssm:CreateDocument",
                 "ssm:DescribeDocument",

@@ -1,10 +1,14 @@
-//! [`Documents`] over Systems Manager, in the central account and Region.
+//! [`Documents`] over Systems Manager, in the central account and Region, or in another Region of that account.
 
 use super::Aws;
-use crate::call::{Operation, send};
-use aws_sdk_ssm::types::{DocumentFormat, DocumentType};
-use patchfleet_core::id::{DocumentName, Location};
-use patchfleet_core::port::{BoxFuture, DocumentVersion, DocumentView, Documents, PortResult};
+use crate::call::{Call, Operation, Unreadable, send, token};
+use aws_sdk_ssm::types::{DocumentFormat, DocumentPermissionType, DocumentType};
+use patchfleet_core::id::{AccountId, DocumentName, Location, Region};
+use patchfleet_core::port::{
+    BoxFuture, DocumentVersion, DocumentView, Documents, Page, PageToken, PortResult, Share, ShareWith,
+    SharedVersion,
+};
+use std::sync::Arc;
 
 /// What is wrong with an answer that has to name a version.
 const NO_VERSION: &str = "it names no version";
@@ -21,7 +25,7 @@ impl Documents for Aws {
             let operation = Operation::GetDocument;
             let (call, ssm) = match at {
                 Some(location) => self.clients.ssm(operation, &location).await?,
-                None => self.clients.central_ssm(operation).await?,
+                None => self.home_ssm(operation).await?,
             };
             // As JSON, however it was uploaded, since core reads YAML only with its feature `yaml`.
             let request = ssm
@@ -41,7 +45,7 @@ impl Documents for Aws {
     fn create(&self, name: &DocumentName, content_json: String) -> BoxFuture<'_, PortResult<String>> {
         let name = name.clone();
         Box::pin(async move {
-            let (call, ssm) = self.clients.central_ssm(Operation::CreateDocument).await?;
+            let (call, ssm) = self.home_ssm(Operation::CreateDocument).await?;
             let request = ssm
                 .create_document()
                 .name(name.as_str())
@@ -56,7 +60,7 @@ impl Documents for Aws {
     fn update(&self, name: &DocumentName, content_json: String) -> BoxFuture<'_, PortResult<Option<String>>> {
         let name = name.clone();
         Box::pin(async move {
-            let (call, ssm) = self.clients.central_ssm(Operation::UpdateDocument).await?;
+            let (call, ssm) = self.home_ssm(Operation::UpdateDocument).await?;
             let request = ssm
                 .update_document()
                 .name(name.as_str())
@@ -77,7 +81,7 @@ impl Documents for Aws {
     fn latest_version(&self, name: &DocumentName) -> BoxFuture<'_, PortResult<String>> {
         let name = name.clone();
         Box::pin(async move {
-            let (call, ssm) = self.clients.central_ssm(Operation::DescribeDocument).await?;
+            let (call, ssm) = self.home_ssm(Operation::DescribeDocument).await?;
             let request = ssm.describe_document().name(name.as_str());
             let document = send!(call, request).await?.document;
             call.read(document.and_then(|of| of.latest_version).ok_or(NO_VERSION))
@@ -88,7 +92,7 @@ impl Documents for Aws {
         let (name, version) = (name.clone(), version.to_owned());
         Box::pin(async move {
             let operation = Operation::UpdateDocumentDefaultVersion;
-            let (call, ssm) = self.clients.central_ssm(operation).await?;
+            let (call, ssm) = self.home_ssm(operation).await?;
             let request = ssm
                 .update_document_default_version()
                 .name(name.as_str())
@@ -97,6 +101,81 @@ impl Documents for Aws {
             Ok(())
         })
     }
+
+    fn in_region(&self, region: &Region) -> Option<Arc<dyn Documents>> {
+        Some(Arc::new(Self {
+            clients: Arc::clone(&self.clients),
+            documents_in: Some(region.clone()),
+        }))
+    }
+
+    fn shares(&self, name: &DocumentName, page: Option<PageToken>) -> BoxFuture<'_, PortResult<Page<Share>>> {
+        let name = name.clone();
+        Box::pin(async move {
+            let (call, ssm) = self.home_ssm(Operation::DescribeDocumentPermission).await?;
+            let request = ssm
+                .describe_document_permission()
+                .name(name.as_str())
+                .permission_type(DocumentPermissionType::Share)
+                .set_next_token(token(page));
+            let answer = send!(call, request).await?;
+            let told = answer.account_sharing_info_list();
+            let is_told = |id: &&String| told.iter().any(|one| one.account_id() == Some(id.as_str()));
+            let untold = answer.account_ids().iter().filter(|id| !is_told(id));
+            let told = told
+                .iter()
+                .map(|one| (one.account_id(), one.shared_document_version()));
+            let all = told.chain(untold.map(|id| (Some(id.as_str()), None)));
+            call.page(
+                all.map(|(id, version)| read_share(id, version)),
+                answer.next_token(),
+            )
+        })
+    }
+
+    fn share(
+        &self,
+        name: &DocumentName,
+        accounts: &[AccountId],
+        version: SharedVersion,
+    ) -> BoxFuture<'_, PortResult<()>> {
+        let (name, accounts) = (name.clone(), accounts.to_vec());
+        Box::pin(async move {
+            let (call, ssm) = self.home_ssm(Operation::ModifyDocumentPermission).await?;
+            let accounts = accounts.iter().map(ToString::to_string).collect();
+            let request = ssm
+                .modify_document_permission()
+                .name(name.as_str())
+                .permission_type(DocumentPermissionType::Share)
+                .set_account_ids_to_add(Some(accounts))
+                .shared_document_version(version.as_str());
+            send!(call, request).await?;
+            Ok(())
+        })
+    }
+}
+
+impl Aws {
+    /// Begins a call in the central account, and in the Region whose documents these are.
+    async fn home_ssm(&self, operation: Operation) -> PortResult<(Call, aws_sdk_ssm::Client)> {
+        let central = self.clients.signers.central().await?;
+        let region = self.documents_in.clone().unwrap_or(central.region);
+        self.clients
+            .ssm(operation, &Location::new(central.account, region))
+            .await
+    }
+}
+
+/// One with whom a document is shared. AWS says `all` for everybody.
+fn read_share(id: Option<&str>, version: Option<&str>) -> Result<Share, Unreadable> {
+    let id = id.unwrap_or_default();
+    let with = if id.eq_ignore_ascii_case("all") {
+        ShareWith::Everybody
+    } else {
+        ShareWith::Account(id.parse()?)
+    };
+    let version = SharedVersion::of(version).ok_or("it is shared in versions of an unknown kind")?;
+    Ok(Share { with, version })
 }
 
 #[cfg(test)]

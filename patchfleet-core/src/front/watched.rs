@@ -4,14 +4,15 @@ mod store;
 
 use crate::campaign::{Notices, Tried};
 use crate::id::{
-    AccountId, ClientToken, CommandId, DocumentName, ExecutionId, Location, NodeId, OrgParent, OuId,
+    AccountId, ClientToken, CommandId, DocumentName, ExecutionId, Location, NodeId, OrgParent, OuId, Region,
 };
 use crate::port::{
     AccountView, Automation, BoxFuture, Caller, ChildView, Clock, CommandView, Commands, Directory,
     DocumentVersion, DocumentView, Documents, ExecutionView, Inventory, InvocationView, ManagedNode,
     MemberPage, Page, PageToken, PatchStateView, PatchStates, PlacedAccount, PortResult, Ports, RegionView,
-    Resolution, Selection, StartRequest, StepView, StopType, hearing,
+    Resolution, Selection, Share, SharedVersion, StartRequest, StepView, StopType, hearing,
 };
+use std::sync::Arc;
 
 /// The same ports, of whose calls `notices` hears: one that has no answer for
 /// 10 seconds is told, once somebody looks ([`Notices::look`]). Ports that wait for
@@ -316,5 +317,30 @@ impl Documents for Watched {
     fn set_default(&self, name: &DocumentName, version: &str) -> BoxFuture<'_, PortResult<()>> {
         let set = self.ports.documents.set_default(name, version);
         self.call(Tried::Publish, name, set)
+    }
+
+    fn in_region(&self, region: &Region) -> Option<Arc<dyn Documents>> {
+        let documents = self.ports.documents.in_region(region)?;
+        Some(Arc::new(Self {
+            ports: Ports {
+                documents,
+                ..self.ports.clone()
+            },
+            notices: self.notices.clone(),
+        }))
+    }
+
+    fn shares(&self, name: &DocumentName, page: Option<PageToken>) -> BoxFuture<'_, PortResult<Page<Share>>> {
+        self.call(Tried::Document, name, self.ports.documents.shares(name, page))
+    }
+
+    fn share(
+        &self,
+        name: &DocumentName,
+        accounts: &[AccountId],
+        version: SharedVersion,
+    ) -> BoxFuture<'_, PortResult<()>> {
+        let shared = self.ports.documents.share(name, accounts, version);
+        self.call(Tried::Publish, name, shared)
     }
 }

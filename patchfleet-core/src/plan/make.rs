@@ -337,7 +337,7 @@ fn bind(
         (Err(refusal), _) => return Err(refusal.into()),
     };
     let pin = request.automation.pin;
-    let found = runbook::elsewhere(&runbook, pin, copies);
+    let found = runbook::elsewhere(&runbook, &plan.central.account, pin, copies);
     if !found.reasons.is_empty() {
         return Err(Refusal {
             reasons: found.reasons,

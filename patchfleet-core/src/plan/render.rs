@@ -34,6 +34,7 @@ impl Plan {
         if !self.locations.is_empty() {
             sections.push(self.at_worst());
             sections.push(self.starts());
+            sections.extend(self.sight());
         }
         sections.join("\n")
     }

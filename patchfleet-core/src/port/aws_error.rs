@@ -166,6 +166,7 @@ fn kind_of_code(code: &str, is_central: bool) -> Option<PortErrorKind> {
 
         "BadRequestException"
         | "DocumentAlreadyExists"
+        | "DocumentPermissionLimit"
         | "MalformedPolicyDocument"
         | "MaxDocumentSizeExceeded"
         | "MethodNotAllowedException"

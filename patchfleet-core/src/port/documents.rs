@@ -1,12 +1,20 @@
 //! Systems Manager documents: the runbook in the central account and Region, and what is read anywhere.
 
-use super::{BoxFuture, PortResult};
-use crate::id::{DocumentName, Location};
+use super::{BoxFuture, Page, PageToken, PortError, PortErrorKind, PortResult};
+use crate::id::{AccountId, DocumentName, Location, Region};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
-/// The runbook, and every other document that is read. A document is changed only in the central account and Region.
+/// How many accounts one call shares a document with at most (SSM model, `AccountIdList`).
+pub const MAX_SHARED_AT_ONCE: usize = 20;
+
+/// With how many accounts a document may be shared in its Region (Systems Manager user guide, "Sharing SSM documents").
+pub const MAX_SHARES: usize = 1_000;
+
+/// The runbook, and every other document that is read. A document is changed only in the central account, and in its
+/// central Region unless [`in_region`](Self::in_region) says another.
 ///
 /// Promises: `update` adds a version and does not move the default one. `read` gives the content of exactly the version
 /// that was asked for.
@@ -42,6 +50,106 @@ pub trait Documents: Send + Sync {
 
     /// Makes `version` the default.
     fn set_default(&self, name: &DocumentName, version: &str) -> BoxFuture<'_, PortResult<()>>;
+
+    /// The central account's documents in another Region, as if that were the central one. `None`, the default, from
+    /// documents that are of one Region alone.
+    fn in_region(&self, _region: &Region) -> Option<Arc<dyn Documents>> {
+        None
+    }
+
+    /// With whom a document of the central account and Region is shared (DescribeDocumentPermission). `NotFound` if there
+    /// is no such document.
+    fn shares(
+        &self,
+        _name: &DocumentName,
+        _page: Option<PageToken>,
+    ) -> BoxFuture<'_, PortResult<Page<Share>>> {
+        Box::pin(std::future::ready(Err(not_shared())))
+    }
+
+    /// Shares a document of the central account and Region with these accounts, of which there are at most
+    /// [`MAX_SHARED_AT_ONCE`] (ModifyDocumentPermission). A share of before is replaced. Sharing twice is sharing once.
+    fn share(
+        &self,
+        _name: &DocumentName,
+        _accounts: &[AccountId],
+        _version: SharedVersion,
+    ) -> BoxFuture<'_, PortResult<()>> {
+        Box::pin(std::future::ready(Err(not_shared())))
+    }
+}
+
+fn not_shared() -> PortError {
+    PortError::new(PortErrorKind::Invalid, "these documents are shared with nobody")
+}
+
+/// One with whom a document is shared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Share {
+    /// Who.
+    pub with: ShareWith,
+    /// Which versions they see.
+    pub version: SharedVersion,
+}
+
+/// Who sees a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ShareWith {
+    /// An account.
+    Account(AccountId),
+    /// Everybody (`all`).
+    Everybody,
+}
+
+impl ShareWith {
+    /// The account, if it is one.
+    #[must_use]
+    pub fn account(&self) -> Option<&AccountId> {
+        match self {
+            Self::Account(account) => Some(account),
+            Self::Everybody => None,
+        }
+    }
+}
+
+/// Which versions of a document are shared (`SharedDocumentVersion`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SharedVersion {
+    /// `$DEFAULT`: whichever is the default one. AWS's own default.
+    Default,
+    /// `$LATEST`: whichever is the newest one.
+    Latest,
+    /// `$ALL`.
+    All,
+}
+
+impl SharedVersion {
+    /// AWS's word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Default => "$DEFAULT",
+            Self::Latest => "$LATEST",
+            Self::All => "$ALL",
+        }
+    }
+
+    /// What AWS's word means. It is `$DEFAULT` where AWS says none.
+    #[must_use]
+    pub fn of(word: Option<&str>) -> Option<Self> {
+        match word {
+            None | Some("" | "$DEFAULT") => Some(Self::Default),
+            Some("$LATEST") => Some(Self::Latest),
+            Some("$ALL") => Some(Self::All),
+            Some(_) => None,
+        }
+    }
+
+    /// Whether a share of these versions shows all of `needed`.
+    #[must_use]
+    pub fn shows(self, needed: Self) -> bool {
+        self == Self::All || self == needed
+    }
 }
 
 /// A version of a document.

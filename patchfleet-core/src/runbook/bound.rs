@@ -32,6 +32,28 @@ pub struct PlannedRunbook {
     /// The locations in which nobody could find out whether there is a copy. A warning of the plan says why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unread: Vec<Location>,
+    /// Which locations of other accounts see it by a share, if anybody looked
+    /// ([`Plan::look_who_sees`](crate::plan::Plan::look_who_sees)).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sight: Option<Sight>,
+}
+
+/// Which locations of other accounts, of those without a copy, see the central account's runbook by a share.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Sight {
+    /// It is shared with their account in their Region, in the version that a start runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shared: Vec<Location>,
+    /// It is not, or is not there in their Region.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unseen: Vec<Location>,
+    /// With whom it is shared could not be read in their Region.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unknown: Vec<Location>,
+    /// Why, of the first such Region.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }
 
 /// What became of a runbook since the plan was made.
@@ -181,6 +203,7 @@ pub(crate) async fn find(
         own,
         copies: vec![],
         unread: vec![],
+        sight: None,
     }))
 }
 

@@ -6,7 +6,7 @@
 
 use super::bound::{CENTRAL, Changed, NotCompared, PlannedRunbook, RunbookChange, Unread};
 use super::{ContentDigest, digest};
-use crate::id::{DocumentName, Location};
+use crate::id::{AccountId, DocumentName, Location};
 use crate::port::{Caller, DocumentVersion, DocumentView, Documents, PortError, PortErrorKind, PortResult};
 use crate::refusal::{RefusalCode, RefusalReason};
 use crate::request::RunbookPin;
@@ -72,7 +72,12 @@ pub(crate) fn to_look_at<'l>(
 
 /// What the copies say about a plan. One that says something else refuses it. A location without a copy has only the
 /// central document.
-pub(crate) fn elsewhere(runbook: &PlannedRunbook, pin: RunbookPin, copies: Copies) -> Elsewhere {
+pub(crate) fn elsewhere(
+    runbook: &PlannedRunbook,
+    central: &AccountId,
+    pin: RunbookPin,
+    copies: Copies,
+) -> Elsewhere {
     let mut found = Elsewhere::default();
     let version = runbook.version_to_run(pin);
     let by_arn = runbook.name.as_str().starts_with("arn:");
@@ -85,8 +90,15 @@ pub(crate) fn elsewhere(runbook: &PlannedRunbook, pin: RunbookPin, copies: Copie
                 code: RefusalCode::RunbookDiffers,
                 subject: at.to_string(),
                 detail: format!(
-                    "version {other} of the runbook {} that is found there does not say what version {} in the central account and Region says: bring the same content to both, or remove the copy",
-                    runbook.name, runbook.version
+                    "version {other} of the runbook {} that is found there does not say what version {} in the central account and Region says: bring the same content to both{}, or remove the copy",
+                    runbook.name,
+                    runbook.version,
+                    // No other account's documents are written.
+                    if runbook.own && *central == at.account {
+                        " (`patchfleet runbook ensure -f REQUEST` does)"
+                    } else {
+                        ""
+                    }
                 ),
             }),
             Copy::Absent => {

@@ -387,9 +387,20 @@ pub(crate) enum RunbookCommand {
     /// Print the runbook's content (schema 0.3, JSON).
     Print(RunbookArgs),
     /// Create or update it in the central account and Region, and make it the default version.
+    ///
+    /// With a request also in each other Region that the request names. What is right already is left alone.
     Ensure {
         #[command(flatten)]
         runbook: RunbookArgs,
+        /// The request whose Regions and accounts are meant: a TOML, JSON or YAML file, or - for standard input.
+        #[arg(short = 'f', long = "request", value_name = "FILE")]
+        request: Option<PathBuf>,
+        /// The request's language. Default: what the file's name ends in; for standard input, what its content looks like.
+        #[arg(long, value_enum, requires = "request")]
+        format: Option<FormatArg>,
+        /// Share it in each of these Regions with the request's accounts there. No share is ever taken away.
+        #[arg(long, requires = "request")]
+        share: bool,
         #[command(flatten)]
         output: OutputArgs,
         #[command(flatten)]
@@ -416,6 +427,9 @@ pub(crate) struct IamArgs {
     /// The log's place in a bucket, s3://BUCKET/PREFIX: the policy for management also has what that takes.
     #[arg(long, value_name = "URI")]
     pub(crate) log: Option<S3Uri>,
+    /// The runbook will be shared (runbook ensure --share): the policy for management also has what that takes.
+    #[arg(long)]
+    pub(crate) share: bool,
     /// As what the policy is printed.
     #[arg(long, value_enum, default_value_t = PolicyOutput::Json)]
     pub(crate) output: PolicyOutput,

@@ -42,7 +42,15 @@ input! {
 pub(crate) struct Permissions {
     account_ids: Vec<String>,
     account_sharing_info_list: Vec<Sharing>,
-    next_token: Option<String>,
+    pub(crate) next_token: Option<String>,
+}
+
+impl Permissions {
+    /// Each with whom it is shared, and in which versions.
+    pub(crate) fn shares(&self) -> impl Iterator<Item = (&str, &str)> {
+        let all = self.account_sharing_info_list.iter();
+        all.map(|one| (one.account_id.as_str(), one.shared_document_version))
+    }
 }
 
 /// Which versions an account may read.

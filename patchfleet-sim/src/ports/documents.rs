@@ -1,14 +1,21 @@
 //! The runbook's home.
 
-use super::{At, MemoryPorts};
+use super::{At, MemoryPorts, token, unreadable};
 use crate::api::{
-    CreateDocument, DescribeDocument, GetDocument, UpdateDocument, UpdateDocumentDefaultVersion,
+    CreateDocument, DescribeDocument, DescribeDocumentPermission, GetDocument, ModifyDocumentPermission,
+    UpdateDocument, UpdateDocumentDefaultVersion,
 };
 use patchfleet_core::{
-    id::{DocumentName, Location},
-    port::{BoxFuture, DocumentVersion, DocumentView, Documents, PortResult},
+    id::{AccountId, DocumentName, Location, Region},
+    port::{
+        BoxFuture, DocumentVersion, DocumentView, Documents, Page, PageToken, PortResult, Share, ShareWith,
+        SharedVersion,
+    },
 };
-use std::error::Error;
+use std::{
+    error::Error,
+    sync::{Arc, Mutex},
+};
 
 impl Documents for MemoryPorts {
     fn read(
@@ -78,6 +85,58 @@ impl Documents for MemoryPorts {
         let input = UpdateDocumentDefaultVersion {
             name: Some(name.to_string()),
             document_version: Some(version.to_owned()),
+        };
+        Box::pin(async { self.call(At::Central, input).await.map(drop) })
+    }
+
+    fn in_region(&self, region: &Region) -> Option<Arc<dyn Documents>> {
+        Some(Arc::new(Self {
+            clock: self.clock.clone(),
+            region: region.clone(),
+            role: self.role.clone(),
+            external_id: self.external_id.clone(),
+            session: self.session.clone(),
+            keys: Mutex::default(),
+        }))
+    }
+
+    fn shares(&self, name: &DocumentName, page: Option<PageToken>) -> BoxFuture<'_, PortResult<Page<Share>>> {
+        let input = DescribeDocumentPermission {
+            name: Some(name.to_string()),
+            permission_type: Some("Share".to_owned()),
+            next_token: token(page),
+            ..DescribeDocumentPermission::default()
+        };
+        Box::pin(async {
+            let answer = self.call(At::Central, input).await?;
+            let share = |(id, version): (&str, &str)| {
+                Ok(Share {
+                    with: match id {
+                        "all" => ShareWith::Everybody,
+                        id => ShareWith::Account(id.parse().map_err(unreadable)?),
+                    },
+                    version: SharedVersion::of(Some(version)).unwrap_or(SharedVersion::Default),
+                })
+            };
+            Ok(Page {
+                items: answer.shares().map(share).collect::<PortResult<_>>()?,
+                next: answer.next_token.map(PageToken::new),
+            })
+        })
+    }
+
+    fn share(
+        &self,
+        name: &DocumentName,
+        accounts: &[AccountId],
+        version: SharedVersion,
+    ) -> BoxFuture<'_, PortResult<()>> {
+        let input = ModifyDocumentPermission {
+            name: Some(name.to_string()),
+            permission_type: Some("Share".to_owned()),
+            account_ids_to_add: Some(accounts.iter().map(ToString::to_string).collect()),
+            shared_document_version: Some(version.as_str().to_owned()),
+            ..ModifyDocumentPermission::default()
         };
         Box::pin(async { self.call(At::Central, input).await.map(drop) })
     }

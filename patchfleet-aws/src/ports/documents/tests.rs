@@ -3,13 +3,15 @@ use crate::testing::{FakeHttp, aws, json_error, own, response};
 use aws_sdk_ssm::Client;
 use aws_sdk_ssm::operation::create_document::CreateDocumentOutput;
 use aws_sdk_ssm::operation::describe_document::DescribeDocumentOutput;
+use aws_sdk_ssm::operation::describe_document_permission::DescribeDocumentPermissionOutput;
 use aws_sdk_ssm::operation::get_document::GetDocumentOutput;
+use aws_sdk_ssm::operation::modify_document_permission::ModifyDocumentPermissionOutput;
 use aws_sdk_ssm::operation::update_document::UpdateDocumentOutput;
 use aws_sdk_ssm::operation::update_document_default_version::UpdateDocumentDefaultVersionOutput;
-use aws_sdk_ssm::types::DocumentDescription;
+use aws_sdk_ssm::types::{AccountSharingInfo, DocumentDescription, DocumentPermissionType};
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use patchfleet_core::id::DocumentName;
-use patchfleet_core::port::{Documents, PortErrorKind, Sent};
+use patchfleet_core::port::{Documents, PageToken, PortErrorKind, Sent, ShareWith, SharedVersion};
 
 fn name() -> DocumentName {
     "Patchfleet-RunPatchBaseline".parse().unwrap()
@@ -151,4 +153,78 @@ async fn a_create_that_was_lost_and_then_refused_may_have_taken_effect() {
         (error.kind(), error.sent()),
         (PortErrorKind::Invalid, Sent::Maybe)
     );
+}
+
+#[tokio::test]
+async fn shares_are_read_in_the_region_of_the_documents_with_their_versions_page_by_page() {
+    let rule = mock!(Client::describe_document_permission)
+        .match_requests(|request| {
+            request.permission_type() == Some(&DocumentPermissionType::Share)
+                && request.next_token() == Some("page-2")
+        })
+        .then_output(|| {
+            let told = |id: &str, version: &str| {
+                AccountSharingInfo::builder()
+                    .account_id(id)
+                    .shared_document_version(version)
+                    .build()
+            };
+            DescribeDocumentPermissionOutput::builder()
+                .account_ids("222222222222")
+                .account_ids("333333333333")
+                .account_ids("all")
+                .account_sharing_info_list(told("222222222222", "$ALL"))
+                .account_sharing_info_list(told("all", "$LATEST"))
+                .next_token("page-3")
+                .build()
+        });
+    let client = mock_client!(aws_sdk_ssm, RuleMode::Sequential, [&rule]);
+    let (aws, there) = (aws(), own("eu-west-1"));
+    aws.clients.ssm.get_or(&there.region, || client);
+    let documents = aws.in_region(&there.region).unwrap();
+    let page = documents
+        .shares(&name(), Some(PageToken::new("page-2")))
+        .await
+        .unwrap();
+    let of = |id: &str| ShareWith::Account(id.parse().unwrap());
+    let shares: Vec<_> = page
+        .items
+        .into_iter()
+        .map(|share| (share.with, share.version))
+        .collect();
+    assert_eq!(
+        shares,
+        [
+            (of("222222222222"), SharedVersion::All),
+            (ShareWith::Everybody, SharedVersion::Latest),
+            // AWS says no version of that one.
+            (of("333333333333"), SharedVersion::Default),
+        ]
+    );
+    assert_eq!(page.next, Some(PageToken::new("page-3")));
+}
+
+#[tokio::test]
+async fn a_share_adds_accounts_and_takes_none_away() {
+    let rule = mock!(Client::modify_document_permission)
+        .match_requests(|request| {
+            request.name() == Some("Patchfleet-RunPatchBaseline")
+                && request.permission_type() == Some(&DocumentPermissionType::Share)
+                && request.account_ids_to_add() == ["222222222222", "333333333333"]
+                && request.account_ids_to_remove().is_empty()
+                && request.shared_document_version() == Some("$ALL")
+        })
+        .then_output(|| ModifyDocumentPermissionOutput::builder().build());
+    let accounts = ["222222222222", "333333333333"].map(|id| id.parse().unwrap());
+    let shared = with_ssm(&rule)
+        .share(&name(), &accounts, SharedVersion::All)
+        .await;
+    shared.unwrap();
+    assert_eq!(rule.num_calls(), 1);
+    let limit = FakeHttp::new(|_, _| Ok(json_error(400, "DocumentPermissionLimit", "too many"))).aws();
+    let error = limit
+        .share(&name(), &accounts, SharedVersion::Default)
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), PortErrorKind::Invalid);
 }

@@ -175,6 +175,7 @@ fn a_runbook_of_ones_own_that_takes_no_snapshot_is_judged_by_the_clock() {
             own: false,
             copies: vec![],
             unread: vec![],
+            sight: None,
         });
         let state = world.run();
         assert_eq!(rows(&world, &state)[0].0, outcome, "{parameter}");

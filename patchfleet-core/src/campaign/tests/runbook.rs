@@ -23,6 +23,7 @@ pub(super) fn world(pin: RunbookPin) -> World {
         own: true,
         copies: vec![],
         unread: vec![],
+        sight: None,
     });
     if pin == RunbookPin::Version {
         for request in world.plan.units.iter_mut().map(|unit| &mut unit.start) {

@@ -19,6 +19,9 @@ pub(crate) fn iam(args: &IamArgs) -> Result<ExitCode, Failure> {
     if let Some(uri) = &args.log {
         policy = policy.with_log(uri);
     }
+    if args.share {
+        policy = policy.with_sharing();
+    }
     if let Some(places) = request.output.in_words() {
         eprintln!(
             "note: by [output] the nodes write to {places}, each with its own role: that of its instance profile, or a \

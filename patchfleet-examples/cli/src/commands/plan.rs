@@ -30,7 +30,8 @@ pub(crate) async fn plan(args: PlanArgs) -> Result<ExitCode, Failure> {
         ..Planning::default()
     };
     let ports = progress::watched_ports(&session.ports, args.world.is_simulated());
-    let plan = Plan::make(&ports, &request, &planning).await?;
+    let mut plan = Plan::make(&ports, &request, &planning).await?;
+    plan.look_who_sees(&*ports.documents).await;
     if let Some(path) = &args.out {
         private(path, &plan.to_json())
             .map_err(|error| Failure::Usage(format!("cannot write {}: {error}", path.display())))?;

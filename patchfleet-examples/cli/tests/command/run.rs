@@ -159,6 +159,108 @@ async fn a_runbook_that_is_missing_is_refused_and_can_be_created() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_runbook_is_brought_to_every_region_of_a_request_and_shared_if_that_is_asked_for() {
+    let (bench, sim) = (Bench::new(), simulator(2000.0).await);
+    bench.file("request.toml", CALM.request);
+    let ensure = |more: &[&str]| {
+        let args = ["runbook", "ensure", "-f", "request.toml"];
+        against(&bench, &sim, "us-east-1", &[&args[..], more].concat())
+    };
+    let plan = || against(&bench, &sim, "us-east-1", &["plan", "-f", "request.toml"]);
+    let before = finish(plan()).await.exits(0).stdout;
+    assert!(
+        before.contains("`patchfleet runbook ensure --share -f REQUEST` shares it"),
+        "{before}"
+    );
+
+    let made = finish(ensure(&["--output", "json"])).await.exits(0).json();
+    let made = made.as_array().unwrap();
+    assert_eq!(
+        (&made[0]["region"], &made[0]["done"]),
+        (&"us-east-1".into(), &"unchanged".into())
+    );
+    assert!(
+        made.len() > 1 && made[1..].iter().all(|one| one["done"] == "created"),
+        "{made:?}"
+    );
+    assert!(made.iter().all(|one| one.get("sharing").is_none()));
+
+    let shared = finish(ensure(&["--share"])).await.exits(0).stdout;
+    assert!(
+        shared.contains("us-east-1: unchanged; version 1 is the default; shared with "),
+        "{shared}"
+    );
+    let again = finish(ensure(&["--share"])).await.exits(0).stdout;
+    assert!(
+        again.contains(" already") && !again.contains("shared with 1 account\n"),
+        "{again}"
+    );
+    let after = finish(plan()).await.exits(0).stdout;
+    assert!(
+        after.contains("it is shared with: ") && !after.contains("  neither: "),
+        "{after}"
+    );
+    finish(against(&bench, &sim, "us-east-1", &["run", "-f", "request.toml"]))
+        .await
+        .exits(0);
+}
+
+#[test]
+fn the_runbook_is_shared_with_the_accounts_of_a_request_only_and_only_patchfleets_own() {
+    let bench = Bench::new();
+    let alone = bench.run(&["runbook", "ensure", "--share", "--sim"]).exits(2);
+    assert!(alone.stderr.contains("--request <FILE>"), "{}", alone.stderr);
+    bench.file(
+        "own.toml",
+        CALM.request.replace("Patchfleet-RunPatchBaseline", "Our-Runbook"),
+    );
+    let own = bench
+        .run(&["runbook", "ensure", "-f", "own.toml", "--sim"])
+        .exits(2);
+    assert!(
+        own.stderr.contains("automation.document = \"Our-Runbook\""),
+        "{}",
+        own.stderr
+    );
+    let wrong = bench
+        .run(&["iam", "--for", "management", "-f", "own.toml", "--log", "logs"])
+        .exits(2);
+    assert!(
+        wrong.stderr.contains("it has to be s3://BUCKET/PREFIX"),
+        "{}",
+        wrong.stderr
+    );
+}
+
+#[test]
+fn iam_prints_what_a_log_and_a_share_take_and_notes_whose_role_writes_output() {
+    let bench = Bench::new();
+    bench.file(
+        "request.toml",
+        format!("{}\n[output]\ns3_bucket = \"ops-output\"\n", CALM.request),
+    );
+    let printed = |more: &[&str]| {
+        let args = ["iam", "--for", "management", "-f", "request.toml"];
+        bench.run(&[&args[..], more].concat()).exits(0)
+    };
+    let plain = printed(&[]);
+    assert!(
+        plain.stderr.contains("s3://ops-output") && plain.stderr.contains("instance profile"),
+        "{}",
+        plain.stderr
+    );
+    assert!(!plain.stdout.contains("s3:") && !plain.stdout.contains("ModifyDocumentPermission"));
+    let more = printed(&["--log", "s3://ops-logs/a", "--share"]).stdout;
+    for wanted in [
+        "arn:aws:s3:::ops-logs/a/*",
+        "s3:ListBucket",
+        "ssm:ModifyDocumentPermission",
+    ] {
+        assert!(more.contains(wanted), "{wanted}: {more}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_campaign_goes_on_only_from_where_it_was_planned() {
     let (bench, sim) = (Bench::new(), simulator(400.0).await);
     bench.file("request.toml", CALM.request);
