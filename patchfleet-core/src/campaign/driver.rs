@@ -18,6 +18,7 @@ mod abandon;
 mod again;
 mod begun_before;
 mod calls;
+mod collected;
 mod compare;
 mod drive;
 mod error;
