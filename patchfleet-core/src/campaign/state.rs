@@ -23,12 +23,13 @@ mod looking;
 mod open;
 mod rest;
 mod shared;
+mod stop_reason;
 mod unit;
 mod unresolved;
 mod verdict;
 
+pub use stop_reason::StopReason;
 pub(crate) use unit::{Intent, LocationState, Sending, Settled, StartState, Stop, StopStanding, UnitState};
-pub use verdict::StopReason;
 pub(super) use verdict::ended_well;
 
 /// How long a unit waits whose command was refused although each of its nodes is listed as online.
