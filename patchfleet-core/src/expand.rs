@@ -19,6 +19,7 @@ mod regions;
 mod tests;
 
 use accounts::Accounts;
+pub(crate) use organization::FirstPage;
 use reader::{Reader, Scope};
 use regions::Listed;
 
@@ -63,7 +64,8 @@ pub async fn expand(
     caller: &Caller,
     concurrency: usize,
 ) -> Result<Candidates, Refusal> {
-    let (candidates, _) = expand_and_ask(directory, request, caller, concurrency, None).await?;
+    let first = FirstPage::of(directory, &request.targets);
+    let (candidates, _) = expand_and_ask(first, directory, request, caller, concurrency, None).await?;
     Ok(candidates)
 }
 
@@ -84,8 +86,11 @@ pub async fn expand(
 ///   each is unknown.
 /// - For `"all-enabled"` the skips of an excluded or inactive account name the usable Regions of the central account.
 ///
-/// With a `question` each location of an account is asked as soon as the account's Regions are known. What was asked is
-/// given as well, and some of it may still be under way. There may be locations that are not wanted in the end, and some
+/// `first` goes on with the listing of the organization where somebody has begun it.
+///
+/// With a `question` each location of an account is asked as soon as its Region is known to be enabled: one that is enabled
+/// by default beside the account's Regions, any other once these are known. What was asked is given as well, and some of
+/// it may still be under way. There may be locations that are not wanted in the end, and some
 /// wanted locations may not have been asked.
 ///
 /// # Errors
@@ -94,6 +99,7 @@ pub async fn expand(
 /// account has, a Region or role of another partition, a start from an opt-in Region towards one
 /// that is enabled by default, an organization that cannot be read.
 pub(crate) async fn expand_and_ask<'a>(
+    first: FirstPage<'_>,
     directory: &'a dyn Directory,
     request: &'a PatchRequest,
     caller: &Caller,
@@ -108,6 +114,7 @@ pub(crate) async fn expand_and_ask<'a>(
     // They are needed whatever is found, and tell which Regions exist.
     reader.read(&caller.account, Scope::Regions);
     let accounts = accounts::resolve(
+        first,
         directory,
         &request.targets,
         caller,

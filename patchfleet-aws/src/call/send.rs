@@ -117,6 +117,11 @@ macro_rules! send {
 pub(crate) use send;
 
 impl Call {
+    /// The Region that it goes to.
+    pub(crate) fn region(&self) -> &Region {
+        self.place.region()
+    }
+
     /// The same call, signed with these credentials instead of the caller's own.
     pub(crate) fn signed_by(self, credentials: SharedCredentialsProvider) -> Self {
         Self {

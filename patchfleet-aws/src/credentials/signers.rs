@@ -57,7 +57,7 @@ impl Signers {
 
     async fn ask_for_caller(&self) -> PortResult<Caller> {
         let central = self.sender.central();
-        let call = self.own_call(Operation::GetCallerIdentity, Place::new(None, central.clone()));
+        let call = self.central_call(Operation::GetCallerIdentity);
         let answer = send!(call, sdk::sts(&self.config).get_caller_identity())
             .await
             .map_err(|failure| failure.of_who_calls(central))?;
@@ -72,6 +72,11 @@ impl Signers {
     pub(crate) async fn central(&self) -> PortResult<Location> {
         let caller = self.caller().await?;
         Ok(Location::new(caller.account.clone(), caller.region.clone()))
+    }
+
+    /// A call in the central Region with the caller's own credentials, for which nobody needs to know who calls.
+    pub(crate) fn central_call(&self, operation: Operation) -> Call {
+        self.own_call(operation, Place::new(None, self.sender.central().clone()))
     }
 
     /// A call with the caller's own credentials.

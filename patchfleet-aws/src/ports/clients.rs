@@ -90,6 +90,17 @@ impl Clients {
             .await
     }
 
+    /// Begins a call of Organizations about the organization as a whole. Who calls need not be known yet, so errors name
+    /// the central Region alone.
+    pub(crate) fn whole_organization(&self, operation: Operation) -> (Call, aws_sdk_organizations::Client) {
+        let call = self.signers.central_call(operation);
+        let region = call.region();
+        let client = self.organizations.get_or(region, || {
+            sdk::organizations(&sdk::config_in(&self.config, region))
+        });
+        (call, client)
+    }
+
     /// Begins a call with the client of its Region, from its cache or made by `make`.
     async fn begin<C: Clone>(
         &self,

@@ -34,7 +34,7 @@ impl Directory for Aws {
 
     fn organization(&self, page: Option<PageToken>) -> BoxFuture<'_, PortResult<Page<PlacedAccount>>> {
         Box::pin(async move {
-            let (call, organizations) = self.clients.organizations(Operation::ListAccounts).await?;
+            let (call, organizations) = self.clients.whole_organization(Operation::ListAccounts);
             let request = organizations
                 .list_accounts()
                 .max_results(ORGANIZATIONS_PAGE)

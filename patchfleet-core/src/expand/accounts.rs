@@ -1,6 +1,6 @@
 //! From accounts, units and roots to accounts with their states.
 
-use super::organization::Organization;
+use super::organization::{FirstPage, Organization};
 use super::reader::Reader;
 use super::{Found, States, deeper};
 use crate::fleet;
@@ -38,6 +38,7 @@ impl Accounts {
 /// organization. Where that cannot be read, or does not name one of them, AWS is asked for it by itself. `reader`
 /// reads the accounts that the listing has, and goes on meanwhile.
 pub(super) async fn resolve(
+    first: FirstPage<'_>,
     directory: &dyn Directory,
     targets: &Targets,
     caller: &Caller,
@@ -54,7 +55,7 @@ pub(super) async fn resolve(
         [] => own.iter().collect(),
         named => named.iter().collect(),
     };
-    let organization = Organization::read(directory, targets, caller, reader).await;
+    let organization = Organization::read(first, directory, targets, caller, reader).await;
     let organization = organization.as_ref();
     let singles: Vec<AccountId> = named.iter().filter_map(|target| single(target)).collect();
     let looked_up = stream::iter(singles)

@@ -2,32 +2,67 @@
 
 use super::reader::{Reader, Scope};
 use crate::id::{AccountId, OrgParent, TargetAccount};
-use crate::port::{AccountState, AccountView, Caller, Directory, PlacedAccount, Walk};
+use crate::port::{
+    AccountState, AccountView, BoxFuture, Caller, Directory, Page, PlacedAccount, PortResult, Walk,
+};
 use crate::request::Targets;
+use futures_util::FutureExt as _;
+use futures_util::future::{Either, ready, select};
 use std::collections::BTreeMap;
+
+/// The first page of the organization. It is asked for before anybody knows who calls, because it does not depend on that.
+pub(crate) struct FirstPage<'a>(Option<BoxFuture<'a, PortResult<Page<PlacedAccount>>>>);
+
+impl<'a> FirstPage<'a> {
+    /// Will ask for it, if the request needs much of the organization.
+    pub(crate) fn of(directory: &'a dyn Directory, targets: &Targets) -> Self {
+        Self(
+            targets
+                .take_the_whole_organization()
+                .then(|| directory.organization(None)),
+        )
+    }
+
+    /// Waits for `work`, and asks for the page meanwhile. The page itself is not waited for.
+    pub(crate) async fn beside<T>(&mut self, work: BoxFuture<'_, T>) -> T {
+        let Some(page) = self.0.take() else {
+            return work.await;
+        };
+        match select(work, page).await {
+            Either::Left((done, page)) => {
+                self.0 = Some(page);
+                done
+            }
+            Either::Right((page, work)) => {
+                self.0 = Some(ready(page).boxed());
+                work.await
+            }
+        }
+    }
+}
 
 /// Every account of the organization, and where it stands.
 pub(super) struct Organization(BTreeMap<AccountId, PlacedAccount>);
 
 impl Organization {
-    /// Reads it, if the request needs much of it. `None` if the request needs little, or if the organization
+    /// Reads it on from its first page. `None` if the request needs little of it, or if the organization
     /// cannot be read: the listing is denied or breaks off, an account's place is missing, or the caller's own
     /// account is.
     ///
     /// A page can be asked for only when the one before it has come. Meanwhile `reader` reads the wanted accounts.
     pub(super) async fn read(
+        first: FirstPage<'_>,
         directory: &dyn Directory,
         targets: &Targets,
         caller: &Caller,
         reader: &mut Reader<'_>,
     ) -> Option<Self> {
-        if !targets.take_the_whole_organization() {
-            return None;
-        }
+        let mut first = Some(first.0?);
         let mut all = BTreeMap::new();
         let mut walk = Walk::new("ListAccounts");
         while let Some(token) = walk.next() {
-            let page = reader.beside(directory.organization(token)).await.ok()?;
+            let page = first.take().unwrap_or_else(|| directory.organization(token));
+            let page = reader.beside(page).await.ok()?;
             let mut is_whole = true;
             for placed in page.items {
                 is_whole &= !placed.above.is_empty();
@@ -77,4 +112,36 @@ fn means(targets: &Targets, placed: &PlacedAccount) -> bool {
     placed.account.state == AccountState::Active
         && targets.accounts.iter().any(|target| is_in(target, children))
         && !targets.exclude_accounts.iter().any(|target| is_in(target, true))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::port::{PortError, PortErrorKind};
+    use crate::tests::world::wait;
+    use std::future::pending;
+
+    #[test]
+    fn a_page_that_does_not_come_keeps_no_answer_waiting_and_one_that_comes_first_is_kept() {
+        let mut late = FirstPage(Some(pending().boxed()));
+        assert_eq!(wait(late.beside(ready(1).boxed())), 1);
+        assert!(late.0.is_some());
+        let denied = PortError::new(PortErrorKind::Denied, "ListAccounts");
+        let mut early = FirstPage(Some(ready(Err(denied)).boxed()));
+        let work = async {
+            let mut turns = 3;
+            std::future::poll_fn(|context| {
+                turns -= 1;
+                context.waker().wake_by_ref();
+                match turns {
+                    0 => std::task::Poll::Ready(()),
+                    _ => std::task::Poll::Pending,
+                }
+            })
+            .await;
+        };
+        wait(early.beside(work.boxed()));
+        let kept = wait(early.0.unwrap()).unwrap_err();
+        assert_eq!(kept.kind(), PortErrorKind::Denied);
+    }
 }

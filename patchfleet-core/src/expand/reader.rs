@@ -1,10 +1,9 @@
-//! Reading accounts while others are still being found: first their Regions, then what is in each of their
-//! locations.
+//! Reading accounts while others are still being found: their Regions, and what is in each of their locations.
 
 use super::regions::{self, Listed, Statuses};
 use crate::census::{Answered, Answers, Begun, Question};
 use crate::id::{AccountId, Location, Region};
-use crate::port::{BoxFuture, Directory, PortResult};
+use crate::port::{BoxFuture, Directory, PortResult, RegionOptStatus};
 use crate::request::{Regions, Targets};
 use futures_util::future::{Either, select};
 use futures_util::stream::FuturesUnordered;
@@ -12,8 +11,11 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::pin::pin;
 
-/// Asks accounts for their Regions, and as soon as those are known, their locations for their nodes. So each
-/// role is assumed early, and the last page of the organization is not waited for.
+/// Asks accounts for their Regions, and their locations for their nodes. So each role is assumed early, and the last page
+/// of the organization is not waited for.
+///
+/// A Region that is enabled by default is enabled in every account, so its location is asked beside the account's Regions.
+/// An opt-in Region's is asked once they are known.
 ///
 /// What it asks for is what the request seems to want so far. An answer that nobody wants in the end is
 /// dropped, and a location that was not asked here is asked by the census.
@@ -31,6 +33,10 @@ pub(super) struct Reader<'a> {
     /// The Regions that the request lists and no account has named so far. One that nobody names refuses the request, so
     /// no location is asked until all are named.
     unnamed: BTreeSet<&'a Region>,
+    /// The Regions that are enabled by default, by the first account that has named its Regions.
+    by_default: Option<BTreeSet<Region>>,
+    /// The accounts whose locations in these Regions are asked, or will be.
+    early: BTreeSet<AccountId>,
     /// The calls under way: accounts that are asked for their Regions, and locations for their nodes.
     listing: FuturesUnordered<BoxFuture<'a, Heard>>,
     asking: FuturesUnordered<BoxFuture<'a, Heard>>,
@@ -39,6 +45,9 @@ pub(super) struct Reader<'a> {
     listed: Listed,
     answers: Answers,
 }
+
+/// One in so many calls at once is kept for accounts.
+const KEPT_FOR_ACCOUNTS: usize = 8;
 
 /// How much of an account is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -74,6 +83,8 @@ impl<'a> Reader<'a> {
                 Regions::List(regions) => regions.iter().collect(),
                 Regions::AllEnabled => BTreeSet::new(),
             },
+            by_default: None,
+            early: BTreeSet::new(),
             listing: FuturesUnordered::new(),
             asking: FuturesUnordered::new(),
             open: BTreeSet::new(),
@@ -85,7 +96,12 @@ impl<'a> Reader<'a> {
     /// Will read so much of an account, as far as it is not read already.
     pub(super) fn read(&mut self, account: &AccountId, scope: Scope) {
         match self.seen.insert(account.clone(), scope) {
-            None => self.accounts.push_back(account.clone()),
+            None => {
+                self.accounts.push_back(account.clone());
+                if scope == Scope::Locations {
+                    self.want_early(account);
+                }
+            }
             Some(before) if before < scope => self.want(account),
             Some(before) => {
                 self.seen.insert(account.clone(), before);
@@ -179,7 +195,14 @@ impl<'a> Reader<'a> {
     }
 
     fn next_location(&mut self) -> Option<Location> {
-        match self.unnamed.is_empty() {
+        let next = self.locations.front()?;
+        // Locations of an account that has not named its Regions wait for its role. The next accounts, whose roles could
+        // be assumed meanwhile, do not wait for all of these.
+        let at_once = match self.listed.has(&next.account) {
+            true => self.concurrency,
+            false => self.concurrency - self.concurrency / KEPT_FOR_ACCOUNTS,
+        };
+        match self.unnamed.is_empty() && self.under_way() < at_once {
             true => self.locations.pop_front(),
             false => None,
         }
@@ -190,6 +213,7 @@ impl<'a> Reader<'a> {
             Some(Heard::Regions(account, statuses)) => {
                 if let Ok(statuses) = &statuses {
                     self.unnamed.retain(|region| !statuses.contains_key(*region));
+                    self.learn(statuses);
                 }
                 self.listed.insert(account.clone(), statuses);
                 if self.seen.get(&account) == Some(&Scope::Locations) {
@@ -204,6 +228,38 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Takes note of the Regions that are enabled by default, if nobody has named them before. The accounts that are known
+    /// by now are asked there.
+    fn learn(&mut self, statuses: &Statuses) {
+        if self.by_default.is_some() {
+            return;
+        }
+        let by_default = statuses
+            .iter()
+            .filter(|(_, status)| **status == RegionOptStatus::EnabledByDefault);
+        self.by_default = Some(by_default.map(|(region, _)| region.clone()).collect());
+        let known = self
+            .seen
+            .iter()
+            .filter(|(account, scope)| **scope == Scope::Locations && !self.listed.has(account));
+        let known: Vec<AccountId> = known.map(|(account, _)| account.clone()).collect();
+        for account in &known {
+            self.want_early(account);
+        }
+    }
+
+    /// Will ask the locations of an account in Regions that are enabled by default, if those are known.
+    fn want_early(&mut self, account: &AccountId) {
+        let Some(by_default) = self.by_default.as_ref().filter(|_| self.question.is_some()) else {
+            return;
+        };
+        self.early.insert(account.clone());
+        let targets = self.targets;
+        let wanted = by_default.iter().filter(|region| names(targets, region));
+        let locations = wanted.map(|region| Location::new(account.clone(), region.clone()));
+        self.locations.extend(locations);
+    }
+
     /// Will ask the locations of an account that the request wants, if its Regions are known.
     fn want(&mut self, account: &AccountId) {
         if self.question.is_none() {
@@ -212,16 +268,21 @@ impl<'a> Reader<'a> {
         let targets = self.targets;
         let statuses = self.listed.of_account(account);
         let usable = statuses.into_iter().flat_map(super::usable);
-        let wanted = usable.filter(|region| {
-            let named = match &targets.regions {
-                Regions::List(regions) => regions.contains(region),
-                Regions::AllEnabled => true,
-            };
-            named && !targets.exclude_regions.contains(region)
-        });
+        let early = self.by_default.as_ref().filter(|_| self.early.contains(account));
+        let is_asked = |region: &Region| early.is_some_and(|regions| regions.contains(region));
+        let wanted = usable.filter(|region| names(targets, region) && !is_asked(region));
         let locations = wanted.map(|region| Location::new(account.clone(), region.clone()));
         self.locations.extend(locations);
     }
+}
+
+/// Whether the request names the Region, and does not exclude it.
+fn names(targets: &Targets, region: &Region) -> bool {
+    let named = match &targets.regions {
+        Regions::List(regions) => regions.contains(region),
+        Regions::AllEnabled => true,
+    };
+    named && !targets.exclude_regions.contains(region)
 }
 
 /// The same call. What it says of a location alone is kept.

@@ -48,6 +48,11 @@ impl Listed {
         self.answers.len()
     }
 
+    /// Whether the account has answered, or failed to.
+    pub(super) fn has(&self, account: &AccountId) -> bool {
+        self.answers.contains_key(account)
+    }
+
     /// Whether any account has answered. ListRegions names every Region of the partition, so one answer is enough
     /// to know which Regions exist.
     pub(super) fn any(&self) -> bool {

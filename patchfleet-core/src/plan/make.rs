@@ -4,7 +4,7 @@ use super::copies::EarlyCopies;
 use super::reading::{self, Tried};
 use super::{Cutoff, Gaps, Plan, PlannedLocation, build};
 use crate::census::{self, Depth, Question};
-use crate::expand::expand_and_ask;
+use crate::expand::{FirstPage, expand_and_ask};
 use crate::id::Location;
 use crate::port::{
     BoxFuture, Directory, Documents, Inventory, PortError, PortErrorKind, PortResult, Ports, ResultPorts,
@@ -191,7 +191,9 @@ pub(crate) async fn make(
     request: &PatchRequest,
     options: &Options<'_>,
 ) -> Result<Plan, PlanError> {
-    let caller = directory.caller().await.map_err(|error| match error.kind() {
+    let mut first = FirstPage::of(directory, &request.targets);
+    let caller = first.beside(directory.caller()).await;
+    let caller = caller.map_err(|error| match error.kind() {
         PortErrorKind::RegionNotEnabled => PlanError::Refused(Refusal {
             reasons: vec![RefusalReason {
                 code: RefusalCode::CentralRegionNotEnabled,
@@ -212,7 +214,7 @@ pub(crate) async fn make(
     let bound = OnceLock::new();
     let census = async {
         let (candidates, begun) =
-            expand_and_ask(directory, request, &caller, at_once, Some(question)).await?;
+            expand_and_ask(first, directory, request, &caller, at_once, Some(question)).await?;
         let to_ask = candidates.to_ask();
         not_too_many(request, to_ask.len())?;
         let mut copies = EarlyCopies {

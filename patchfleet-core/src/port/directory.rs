@@ -22,7 +22,8 @@ pub trait Directory: Send + Sync {
     ///
     /// Promises: its pages together have every account of the organization, whatever its state, the
     /// caller's own among them. An account whose place is not known is there, too, with an empty place.
-    /// After an error of any kind the listing is not used, and the units are read one by one.
+    /// After an error of any kind the listing is not used, and the units are read one by one. Its first page is asked
+    /// for while it is found out who [calls](Self::caller).
     fn organization(&self, page: Option<PageToken>) -> BoxFuture<'_, PortResult<Page<PlacedAccount>>>;
 
     /// The accounts directly below `parent`, one page. `NotFound` if there is no such parent.

@@ -5,7 +5,8 @@ use super::slow::{Slow, Took};
 use crate::census::Depth;
 use crate::id::OrgParent;
 use crate::plan::{Attendance, Cutoff, Options, Plan, make};
-use crate::port::{PingStatus, PortErrorKind};
+use crate::port::{PingStatus, PortErrorKind, RegionOptStatus};
+use crate::refusal::SkipReason;
 use crate::request::PatchRequest;
 use crate::runbook::Runbook;
 use crate::tests::world::{CENTRAL, World, account, at, ec2, request, request_with, wait};
@@ -85,16 +86,75 @@ fn locations_are_asked_while_the_organization_is_still_being_listed() {
         before("members"),
         all("members")
     );
-    // After the last page an account's Regions (3 pages), the members of its locations (3 pages), which of them
-    // are managed (3 pages), and whether they have a runbook of their own. Before the first page, who calls.
+    // After the last page the members of an account's locations (3 pages), which of them are managed (3 pages), and
+    // whether they have a runbook of their own. The account's Regions are read beside, and who calls beside the first page.
     assert!(
-        took.steps <= 1 + pages + 3 + 3 + 3 + 1,
+        took.steps <= pages + 3 + 3 + 1,
         "{took:?}, {pages} of the calls are pages"
     );
 }
 
 #[test]
-fn the_callers_own_regions_are_listed_beside_the_first_page_of_the_organization_and_once() {
+fn in_an_opt_in_region_only_the_accounts_are_asked_that_have_enabled_it() {
+    const OPT_IN: &str = "eu-south-1";
+    let all_enabled = request(json!({
+        "resource_group": "Web", "regions": "all-enabled", "accounts": [ROOT], "include_child_ous": true,
+    }));
+    for concurrency in [1, 3, 256] {
+        let mut world = organization(9);
+        let mut enabled = vec![];
+        for (nth, (id, regions)) in (0..).zip(&mut world.regions) {
+            let status = match nth % 2 {
+                0 => RegionOptStatus::Enabled,
+                _ => RegionOptStatus::Disabled,
+            };
+            regions.insert(OPT_IN.parse().unwrap(), status);
+            if status == RegionOptStatus::Enabled {
+                enabled.push(format!("members {id}/{OPT_IN}"));
+            }
+        }
+        let options = Options {
+            concurrency,
+            ..attended()
+        };
+        Slow::new(&world).plan(&all_enabled, &options).0.unwrap();
+        let calls = world.calls.lock().unwrap();
+        let asked = calls.iter().filter(|call| call.ends_with(OPT_IN));
+        let mut asked: Vec<String> = asked
+            .filter(|call| call.starts_with("members"))
+            .cloned()
+            .collect();
+        asked.sort();
+        assert_eq!(asked, enabled, "{concurrency} at once");
+    }
+}
+
+#[test]
+fn what_an_account_says_of_its_regions_counts_even_if_it_was_asked_in_one_of_them_before() {
+    for concurrency in [1, 3, 256] {
+        let mut world = organization(9);
+        let closed = at(&id_of(2), REGIONS[1]);
+        let regions = world.regions.get_mut(&closed.account).unwrap();
+        regions.insert(closed.region.clone(), RegionOptStatus::Disabled);
+        let (plan, _) = planned(&world, concurrency);
+        assert_eq!(plan.locations.len(), 17);
+        let skipped: Vec<_> = plan
+            .skipped
+            .iter()
+            .map(|skip| (skip.location(), skip.reason))
+            .collect();
+        let own = REGIONS.map(|name| (at(CENTRAL, name), SkipReason::Empty));
+        let expected = [
+            own[0].clone(),
+            own[1].clone(),
+            (closed, SkipReason::RegionNotEnabled),
+        ];
+        assert_eq!(skipped, expected);
+    }
+}
+
+#[test]
+fn the_callers_own_regions_are_listed_as_soon_as_it_is_known_who_calls_and_once() {
     let world = organization(9);
     planned(&world, 256);
     let calls = world.calls.lock().unwrap();
@@ -106,7 +166,8 @@ fn the_callers_own_regions_are_listed_beside_the_first_page_of_the_organization_
     let pages = calls.iter().enumerate();
     let mut pages = pages.filter(|(_, call)| *call == "organization").map(|(n, _)| n);
     let own = regions(CENTRAL);
-    assert!(own.first() < pages.nth(1).as_ref(), "{calls:?}");
+    // The first page is asked for beside who calls, the second one beside these.
+    assert!(own.first() < pages.nth(2).as_ref(), "{calls:?}");
     assert_eq!(own.len(), regions(&id_of(2)).len());
 }
 
