@@ -52,7 +52,7 @@ OF_THE_OWN = """[automation.parameters]
         Targets = ['{"Key":"resource-groups:Name","Values":["WebServers"]}']
 """
 
-# What only `patchfleet stop` calls. test_log_and_stop.py stops a campaign, and holds that it does.
+# What `patchfleet stop` calls, and the plan of an Install tries. test_log_and_stop.py stops a campaign.
 STOPS = {"ssm:CancelCommand", "ssm:StopAutomationExecution"}
 
 

@@ -7,6 +7,9 @@
     reason = "clippy lets #[test] functions do so, and these are their helpers"
 )]
 
+#[path = "stopped/elsewhere.rs"]
+mod elsewhere;
+
 use jiff::{SignedDuration, Timestamp};
 use patchfleet_core::campaign::{DriveError, StopMode};
 use patchfleet_core::outcome::{LocationOutcome, NodeOutcome};
@@ -20,8 +23,8 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// Three accounts with a group of four nodes in each of three Regions. Patching takes ten minutes a node.
-fn world(cascades: bool) -> SimClock {
-    let text = format!(
+fn world_text(cascades: bool) -> String {
+    format!(
         r#"
         management_account = "111111111111"
         documents = [{{ name = "Patchfleet-RunPatchBaseline", builtin = "patchfleet" }}]
@@ -38,8 +41,20 @@ fn world(cascades: bool) -> SimClock {
         regions = ["eu-west-1", "us-east-1", "us-west-2"]
         nodes = [{{ count = 4 }}]
         "#
-    );
-    SimClock::new(World::parse(&text).unwrap(), ClockMode::Jump)
+    )
+}
+
+fn world(cascades: bool) -> SimClock {
+    SimClock::new(World::parse(&world_text(cascades)).unwrap(), ClockMode::Jump)
+}
+
+/// Whether something of the campaign runs in the simulator still.
+fn runs(state: &Value) -> bool {
+    let open = |kind: &str| {
+        let mut all = state[kind].as_array().unwrap().iter();
+        all.any(|one| one["ended"].is_null())
+    };
+    open("executions") || open("commands")
 }
 
 /// An Install of all of it, `at_once` locations at once and one node at once in each.
@@ -121,14 +136,8 @@ impl Scene {
         .count()
     }
 
-    /// Whether something of the campaign runs in the simulator still.
     fn runs(&self) -> bool {
-        let state = self.state();
-        let open = |kind: &str| {
-            let mut all = state[kind].as_array().unwrap().iter();
-            all.any(|one| one["ended"].is_null())
-        };
-        open("executions") || open("commands")
+        runs(&self.state())
     }
 
     async fn stop(&self, mode: StopMode) -> Result<Report, DriveError> {

@@ -275,7 +275,7 @@ pub(crate) async fn make(
             reasons: tried.denied,
         });
     } else if let Ok(plan) = &mut built {
-        plan.warnings.extend(tried.warnings);
+        plan.warnings.extend(tried.warnings());
     }
     bind(request, found, copies, built)
 }

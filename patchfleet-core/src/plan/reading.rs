@@ -1,15 +1,19 @@
-//! Tries before anything is installed whether the results could be read.
+//! Tries before anything is installed whether the results could be read, and whether a stop would be allowed.
 //!
 //! A role that may start patching but may not read what became of it leaves a fleet patched and every node
 //! *unknown*. So each call that collecting needs is made once before. Where possible it asks for a thing
 //! that does not exist, because AWS checks the permission first.
+//!
+//! The calls of a stop are tried in the same way, with an execution and a command that do not exist. A campaign can do
+//! without them, so what is denied is a warning.
 
 use super::{Plan, PlannedLocation};
 use crate::census::CensusTaken;
 use crate::id::{AccountId, CommandId, ExecutionId, Location, NodeId, ParseIdError};
-use crate::port::{Automation, PortErrorKind, PortResult, ResultPorts};
+use crate::port::{Automation, PortErrorKind, PortResult, ResultPorts, StopType};
 use crate::refusal::{RefusalCode, RefusalReason};
 use crate::request::Patch;
+use crate::text::names;
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, join_all};
 use std::collections::BTreeMap;
@@ -20,7 +24,9 @@ pub(super) struct Tried {
     /// What may not be read.
     pub(super) denied: Vec<RefusalReason>,
     /// What could not be tried.
-    pub(super) warnings: Vec<String>,
+    unclear: Vec<String>,
+    /// Which calls of a stop are denied to whom: where, and AWS's words at the first place.
+    unstoppable: BTreeMap<(&'static str, String), (Vec<String>, String)>,
 }
 
 /// Things that are not there. AWS gives none of its own such ids.
@@ -42,18 +48,29 @@ impl Nothing {
     }
 }
 
+/// What a call is needed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// To read what became of nodes. An Install is refused without it.
+    Results,
+    /// To stop the campaign, if a person asks for that.
+    Stop,
+}
+
 /// One call that was tried.
 struct Trial {
     action: &'static str,
+    purpose: Purpose,
     answer: Result<(), (PortErrorKind, String)>,
 }
 
-type Call<'a> = (&'static str, BoxFuture<'a, PortResult<()>>);
+type Call<'a> = (&'static str, Purpose, BoxFuture<'a, PortResult<()>>);
 
 async fn all(calls: Vec<Call<'_>>) -> Vec<Trial> {
-    join_all(calls.into_iter().map(|(action, call)| async move {
+    join_all(calls.into_iter().map(|(action, purpose, call)| async move {
         Trial {
             action,
+            purpose,
             answer: call.await.map_err(|error| (error.kind(), error.reason())),
         }
     }))
@@ -65,7 +82,7 @@ fn asked<'a, T: Send + 'a>(call: BoxFuture<'a, PortResult<T>>) -> BoxFuture<'a, 
     Box::pin(async move { call.await.map(drop) })
 }
 
-/// Calls with which the results of `plan` will be read, each place by itself: the central account, and the first location
+/// Calls with which the results of `plan` will be read, and with which it would be stopped, each place by itself: the central account, and the first location
 /// with nodes of each account.
 pub(super) fn trials<'a>(
     ports: ResultPorts<'a>,
@@ -113,6 +130,7 @@ pub(super) fn trials<'a>(
 fn refused_since_the_census<'a>(planned: &PlannedLocation, trials: &'a [Trial]) -> Option<&'a str> {
     let refused: Option<Vec<(PortErrorKind, &str)>> = trials
         .iter()
+        .filter(|trial| trial.purpose == Purpose::Results)
         .map(|trial| match &trial.answer {
             Err((kind @ (PortErrorKind::Denied | PortErrorKind::RoleNotAssumable), words)) => {
                 Some((*kind, words.as_str()))
@@ -126,20 +144,31 @@ fn refused_since_the_census<'a>(planned: &PlannedLocation, trials: &'a [Trial]) 
     refused.first().filter(|_| could).map(|(_, words)| *words)
 }
 
+/// The action that stops an execution, in the central account and in a location.
+const STOP_EXECUTION: &str = "ssm:StopAutomationExecution";
+
 async fn in_center(automation: &dyn Automation, plan: &Plan, nothing: &Nothing) -> Vec<Trial> {
     let document = &plan.request.automation.document;
     all(vec![
         (
             "ssm:GetAutomationExecution",
+            Purpose::Results,
             asked(automation.execution(&nothing.execution)),
         ),
         (
             "ssm:DescribeAutomationStepExecutions",
+            Purpose::Results,
             asked(automation.steps(&nothing.execution, None)),
         ),
         (
             "ssm:DescribeAutomationExecutions",
+            Purpose::Results,
             asked(automation.find(document, "patchfleet:none", None)),
+        ),
+        (
+            STOP_EXECUTION,
+            Purpose::Stop,
+            automation.stop(&nothing.execution, StopType::Cancel),
         ),
     ])
     .await
@@ -156,18 +185,22 @@ fn in_location<'a>(
     let mut calls: Vec<Call<'a>> = vec![
         (
             "ssm:GetAutomationExecution",
+            Purpose::Results,
             asked(ports.automation.child(location, &nothing.execution)),
         ),
         (
             "ssm:DescribeAutomationExecutions",
+            Purpose::Results,
             asked(ports.automation.children(location, &nothing.execution, None)),
         ),
         (
             "ssm:ListCommands",
+            Purpose::Results,
             asked(ports.commands.command(location, &nothing.command)),
         ),
         (
             "ssm:ListCommandInvocations",
+            Purpose::Results,
             asked(
                 ports
                     .commands
@@ -176,18 +209,33 @@ fn in_location<'a>(
         ),
         (
             "ssm:DescribeInstanceInformation",
+            Purpose::Results,
             asked(ports.inventory.managed(location, Some(&nodes), None)),
         ),
         // Tried with a node that is there, since a policy may allow the action for some nodes only.
         (
             "ssm:DescribeInstancePatchStates",
+            Purpose::Results,
             asked(ports.patch_states.patch_states(location, &nodes)),
+        ),
+        (
+            STOP_EXECUTION,
+            Purpose::Stop,
+            ports
+                .automation
+                .stop_child(location, &nothing.execution, StopType::Cancel),
+        ),
+        (
+            "ssm:CancelCommand",
+            Purpose::Stop,
+            ports.commands.cancel(location, &nothing.command),
         ),
     ];
     if patch.baseline_override.is_some() {
         // A run with a baseline override leaves nothing but what it printed.
         calls.push((
             "ssm:GetCommandInvocation",
+            Purpose::Results,
             asked(
                 ports
                     .commands
@@ -201,7 +249,24 @@ fn in_location<'a>(
 impl Tried {
     pub(super) fn extend(&mut self, more: Self) {
         self.denied.extend(more.denied);
-        self.warnings.extend(more.warnings);
+        self.unclear.extend(more.unclear);
+        for (whose, (places, words)) in more.unstoppable {
+            let (all, _) = self.unstoppable.entry(whose).or_insert((vec![], words));
+            all.extend(places);
+        }
+    }
+
+    /// What a person should know before the Install: what could not be tried, and what a stop could not do.
+    pub(super) fn warnings(self) -> impl Iterator<Item = String> {
+        let unstoppable = self.unstoppable.into_iter();
+        let unstoppable = unstoppable.map(|((action, whose), (places, words))| {
+            format!(
+                "a stop of this campaign could not stop all of it: {action} is denied to {whose} in {}. Allow it, or what \
+                 runs there goes on to its end ({words})",
+                names(places)
+            )
+        });
+        self.unclear.into_iter().chain(unstoppable)
     }
 
     /// Adds what came of the calls in a location of `plan`.
@@ -235,6 +300,11 @@ impl Tried {
         };
         let action = trial.action;
         match kind {
+            PortErrorKind::Denied | PortErrorKind::RoleNotAssumable if trial.purpose == Purpose::Stop => {
+                let whose = (action, reader.to_owned());
+                let (places, _) = self.unstoppable.entry(whose).or_insert((vec![], words));
+                places.push(subject.to_string());
+            }
             PortErrorKind::Denied | PortErrorKind::RoleNotAssumable => self.denied.push(RefusalReason {
                 code: RefusalCode::ResultsUnreadable,
                 subject: subject.to_string(),
@@ -243,8 +313,12 @@ impl Tried {
                 ),
             }),
             PortErrorKind::Throttled | PortErrorKind::Unavailable | PortErrorKind::Credentials => {
-                self.warnings.push(format!(
-                    "whether results can be read in {} could not be tried ({action}): {words}",
+                let what = match trial.purpose {
+                    Purpose::Results => "results can be read",
+                    Purpose::Stop => "a stop is allowed",
+                };
+                self.unclear.push(format!(
+                    "whether {what} in {} could not be tried ({action}): {words}",
                     subject.to_string()
                 ));
             }
@@ -271,6 +345,7 @@ mod tests {
         let planned = plan.locations.iter().find(|at| at.account.as_str() == account);
         let trials = ACTIONS.into_iter().zip(answers).map(|(action, answer)| Trial {
             action,
+            purpose: Purpose::Results,
             answer: answer.map_err(|kind| (kind, "AccessDenied: no".to_owned())),
         });
         let mut tried = Tried::default();

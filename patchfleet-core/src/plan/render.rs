@@ -237,14 +237,17 @@ impl Plan {
 
     /// How the starts share what the request allows for all locations together.
     fn shared_out(&self) -> String {
-        let (places, errors) = (self.location_budget(), self.location_errors());
+        let (places, errors) = (
+            counted(self.location_budget(), "location"),
+            self.location_errors(),
+        );
         match self.followed {
             Followed::ByDriver => format!(
-                "  They share {places} locations at once. Each carries the whole error budget of {errors}, since \
+                "  They share {places} at once. Each carries the whole error budget of {errors}, since \
                  AWS counts for each apart."
             ),
             Followed::ByNobody => format!(
-                "  They share {places} locations at once and an error budget of {errors}, since nobody follows \
+                "  They share {places} at once and an error budget of {errors}, since nobody follows \
                  them and AWS counts for each apart."
             ),
         }

@@ -57,13 +57,21 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// What goes to standard output, for the commands that may be refused.
+    /// What goes to standard output, for the commands that tell scripts of a failure there.
     pub(crate) fn output(&self) -> Option<Output> {
-        match self {
-            Self::Plan(args) => Some(args.output.output),
-            Self::Run(args) => Some(args.output.output),
-            _ => None,
-        }
+        let args = match self {
+            Self::Plan(args) => &args.output,
+            Self::Run(args) => &args.output,
+            Self::Resume(args) => &args.campaign.output,
+            Self::Abandon(args) => &args.output,
+            Self::Stop(args) => &args.output,
+            Self::Collect(args) | Self::Report(args) => &args.output,
+            Self::Status(args) => &args.output,
+            Self::Runbook(RunbookCommand::Ensure { output, .. }) => output,
+            // What they print is no report in either form.
+            Self::Runbook(RunbookCommand::Print(_)) | Self::Iam(_) => return None,
+        };
+        Some(args.output)
     }
 
     /// The folder of campaign logs, for the commands that have one.

@@ -8,7 +8,6 @@ pub(crate) mod runbook;
 pub(crate) mod stop;
 
 use crate::exit::Failure;
-use patchfleet_core::refusal::Refusal;
 use patchfleet_core::text::lines;
 use serde_json::{Value, json};
 use std::io::{self, Write as _};
@@ -34,26 +33,28 @@ pub(crate) fn print_json<T: serde::Serialize>(value: &T) -> Result<(), Failure> 
     unless_closed(writeln!(io::stdout().lock(), "{json}"))
 }
 
-/// Prints what is wrong with the input for scripts, in the shape of a report of nothing.
-pub(crate) fn print_invalid(problems: Vec<Value>) -> Result<(), Failure> {
+/// Prints for scripts why there is no report, in the shape of a report of nothing.
+pub(crate) fn print_failure(failure: &Failure) -> Result<(), Failure> {
+    let (outcome, key, why) = match failure {
+        Failure::Refused(refusal) | Failure::RefusedThen(refusal, _) => {
+            ("refused", "reasons", json!(refusal.reasons))
+        }
+        Failure::Declined(why) => (
+            "refused",
+            "reasons",
+            json!([{ "code": "declined", "detail": why }]),
+        ),
+        failure => match failure.problems() {
+            Some(problems) => ("invalid", "problems", Value::Array(problems)),
+            None => ("error", "error", json!(failure.message())),
+        },
+    };
     print_json(&json!({
-        "outcome": "invalid",
+        "outcome": outcome,
         "campaign_id": null,
         "executions": [],
         "locations": [],
         "totals": {},
-        "problems": problems,
-    }))
-}
-
-/// Prints a refusal for scripts, in the shape of a report of nothing.
-pub(crate) fn print_refusal(refusal: &Refusal) -> Result<(), Failure> {
-    print_json(&json!({
-        "outcome": "refused",
-        "campaign_id": null,
-        "executions": [],
-        "locations": [],
-        "totals": {},
-        "reasons": refusal.reasons,
+        key: why,
     }))
 }

@@ -179,6 +179,17 @@ impl Logs {
         }
     }
 
+    /// Refuses a bucket that holds nothing under the prefix. Whoever reads a log there has mistyped it: as with a folder,
+    /// the place is made before the first campaign.
+    pub(crate) fn require_campaigns_in_bucket(&self, list: &CampaignList) -> Result<(), Failure> {
+        match &self.place {
+            Some(Place::Bucket(_)) if list.campaigns.is_empty() && list.damaged.is_empty() => {
+                Err(Failure::Usage(self.without("campaign")))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The message that this place has no such thing.
     pub(crate) fn without(&self, what: &str) -> String {
         let Some(place) = &self.place else {
@@ -272,9 +283,22 @@ impl Logs {
         })
     }
 
+    /// Every campaign and every log that cannot be read. A bucket that is not there, or may not be used, was mistyped.
+    pub(crate) async fn all(&self, now: Timestamp) -> Result<CampaignList, Failure> {
+        self.watched
+            .campaigns(now)
+            .await
+            .map_err(|error| match error.kind() {
+                PortErrorKind::Invalid => {
+                    Failure::Usage(format!("--log (or PATCHFLEET_LOG): {}", error.chain()))
+                }
+                _ => error.into(),
+            })
+    }
+
     /// The campaigns, the newest first. What is damaged is named.
     async fn listed(&self) -> Result<CampaignList, Failure> {
-        let list = self.watched.campaigns(Timestamp::now()).await?;
+        let list = self.all(Timestamp::now()).await?;
         for damaged in &list.damaged {
             say(&one_line(&format!("{}: {}", damaged.log, damaged.error.chain())));
         }

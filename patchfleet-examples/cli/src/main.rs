@@ -17,7 +17,6 @@ mod world;
 
 use args::{Cli, Command, Output};
 use clap::Parser as _;
-use exit::Failure;
 use patchfleet_core::text::{ShownLines, one_line};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
@@ -47,10 +46,7 @@ async fn main() -> ExitCode {
         let failure = failure.in_log(log.as_deref());
         if output == Some(Output::Json) {
             // Nobody is left to tell if standard output is closed.
-            let _ = match &failure {
-                Failure::Refused(refusal) => commands::print_refusal(refusal),
-                failure => failure.problems().map_or(Ok(()), commands::print_invalid),
-            };
+            let _ = commands::print_failure(&failure);
         }
         exit::say(&failure.message());
         failure.code()

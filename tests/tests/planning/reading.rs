@@ -2,7 +2,7 @@
 
 use super::{calls, open, refusal, wait};
 use patchfleet_core::id::{EventId, EventSource};
-use patchfleet_core::plan::Planning;
+use patchfleet_core::plan::{Plan, Planning};
 use patchfleet_core::refusal::RefusalCode;
 use patchfleet_core::request::PatchRequest;
 use patchfleet_core::{Served, serve_event};
@@ -129,6 +129,53 @@ fn a_scan_and_a_start_that_nobody_follows_try_nothing() {
         .iter()
         .any(|(operation, _)| operation == "DescribeInstancePatchStates");
     assert!(!tried);
+}
+
+#[test]
+fn a_stop_that_would_be_denied_is_warned_of_once_for_each_action_and_refuses_nothing() {
+    let denies = r#"
+        [[faults]]
+        effect = "deny"
+        operations = ["ssm:StopAutomationExecution"]
+        accounts = ["111111111111"]
+        "#;
+    let denied = r#""ssm:StopAutomationExecution", "ssm:CancelCommand""#;
+    let install = asked("Install");
+    let (clock, ports) = open(&(world(denied) + denies), &install);
+    let planned = wait(plan(&ports, &install)).unwrap();
+    let told = |plan: &Plan| -> Vec<String> {
+        let stops = plan.warnings.iter().filter_map(|warning| {
+            let (_, what) = warning.split_once("could not stop all of it: ")?;
+            what.split_once(". Allow it")
+        });
+        stops.map(|(what, _)| what.to_owned()).collect()
+    };
+    let role = "the role AWS-SystemsManager-AutomationExecutionRole in 222222222222/eu-west-1";
+    assert_eq!(
+        told(&planned),
+        [
+            format!("ssm:CancelCommand is denied to {role}"),
+            // Once in the central account, and once in its location with nodes.
+            "ssm:StopAutomationExecution is denied to the caller in 111111111111/us-east-1, 111111111111/eu-west-1"
+                .to_owned(),
+            format!("ssm:StopAutomationExecution is denied to {role}"),
+        ]
+    );
+    // What may be stopped is not warned of, and what is only scanned is not tried.
+    let (_, ports) = open(&world(""), &install);
+    assert!(told(&wait(plan(&ports, &install)).unwrap()).is_empty());
+    let scan = asked("Scan");
+    let (scanned, ports) = open(&(world(denied) + denies), &scan);
+    assert!(told(&wait(plan(&ports, &scan)).unwrap()).is_empty());
+    let stops = |clock| {
+        let called = calls(clock).into_iter();
+        called
+            .filter(|(operation, _)| {
+                ["StopAutomationExecution", "CancelCommand"].contains(&operation.as_str())
+            })
+            .count()
+    };
+    assert_eq!((stops(&clock), stops(&scanned)), (5, 0));
 }
 
 #[test]

@@ -105,7 +105,8 @@ impl fmt::Display for StopReason {
             }
             Self::Asked(asked) => write!(
                 f,
-                "{asked}; it is not gone on with, and a new run of the request patches what is still missing"
+                "{asked}; nothing more of it begins, and once it is over a new run of the request patches what is \
+                 still missing"
             ),
             Self::Abandoned { by } => write!(
                 f,

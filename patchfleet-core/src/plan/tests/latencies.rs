@@ -396,8 +396,8 @@ fn results_are_tried_and_copies_looked_for_at_the_same_time() {
     };
     let (scan, copies, tried) = steps("Scan");
     assert_eq!((copies, tried), (9, 0));
-    // Six calls in each of nine accounts, one of which reads pages of managed nodes, and three in the center.
+    // Eight calls in each of nine accounts, one of which reads pages of managed nodes, and four in the center.
     let (install, copies, tried) = steps("Install");
-    assert_eq!((copies, tried), (9, 5 * 9 + 3));
+    assert_eq!((copies, tried), (9, 7 * 9 + 4));
     assert_eq!(install, scan);
 }

@@ -225,11 +225,11 @@ impl Automation for Slow<'_> {
     }
 
     fn stop(&self, _: &ExecutionId, _: StopType) -> BoxFuture<'_, PortResult<()>> {
-        unreachable!("a plan stops nothing")
+        self.nothing("try stop")
     }
 
     fn stop_child(&self, _: &Location, _: &ExecutionId, _: StopType) -> BoxFuture<'_, PortResult<()>> {
-        unreachable!("a plan stops nothing")
+        self.nothing("try stop_child")
     }
 }
 
@@ -253,7 +253,7 @@ impl Commands for Slow<'_> {
     }
 
     fn cancel(&self, _: &Location, _: &CommandId) -> BoxFuture<'_, PortResult<()>> {
-        unreachable!("a plan stops nothing")
+        self.nothing("try cancel")
     }
 }
 

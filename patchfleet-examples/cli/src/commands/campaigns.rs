@@ -38,8 +38,9 @@ pub(crate) async fn status(args: StatusArgs) -> Result<ExitCode, Failure> {
     // What one campaign is, its own log says: a bucket may have hundreds of others.
     let all = match wanted {
         Some(campaign) => logs.watched.campaign(campaign, now).await,
-        None => logs.watched.campaigns(now).await?,
+        None => logs.all(now).await?,
     };
+    logs.require_campaigns_in_bucket(&all)?;
     let (campaigns, damaged) = (&all.campaigns, &all.damaged);
     for damaged in damaged {
         say(&one_line(&format!("{}: {}", damaged.log, damaged.error.chain())));
@@ -80,10 +81,16 @@ pub(crate) async fn status(args: StatusArgs) -> Result<ExitCode, Failure> {
                 } else if campaign.finished.is_none() {
                     let _ = writeln!(text, "      {}", so_far(campaign.so_far));
                     let _ = writeln!(text, "      {}", last_record(campaign, now));
-                    let next = format!(
-                        "if no process drives it, `patchfleet resume {}` goes on with it",
-                        campaign.campaign
-                    );
+                    let next = match &campaign.stop_asked {
+                        Some(_) => format!(
+                            "if no process drives it, `patchfleet stop {}` goes on stopping it",
+                            campaign.campaign
+                        ),
+                        None => format!(
+                            "if no process drives it, `patchfleet resume {}` goes on with it",
+                            campaign.campaign
+                        ),
+                    };
                     let _ = writeln!(text, "      {}", in_log(&next, args.log.log.as_deref()));
                 }
                 if let (Some(asked), None) = (&campaign.stop_asked, campaign.finished) {

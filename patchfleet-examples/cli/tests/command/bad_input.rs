@@ -434,3 +434,44 @@ fn a_location_that_is_denied_refuses_and_the_policy_that_leaves_it_out_is_named(
         planned.stdout
     );
 }
+
+#[test]
+fn every_command_that_prints_json_prints_one_object_where_it_fails() {
+    let bench = Bench::new();
+    let campaign = "11111111-2222-4333-8444-555555555555";
+    for args in [
+        &["resume"][..],
+        &["stop"],
+        &["collect"],
+        &["report"],
+        &["status"],
+        &["abandon", campaign],
+        &["stop", campaign],
+    ] {
+        let args = [args, &["--log", "nowhere", "--output", "json"]].concat();
+        let said = bench.run(&args).exits(2);
+        let json = said.json();
+        assert_eq!(json["outcome"], "invalid", "{args:?}");
+        assert_eq!(json["campaign_id"], serde_json::Value::Null, "{args:?}");
+        let told = json["problems"][0]["detail"].as_str().unwrap();
+        assert!(told.contains("nowhere") && said.stderr.contains(told), "{told}");
+    }
+    // A campaign whose log cannot be read is neither refused nor bad input.
+    bench
+        .run(&["run", "--sim", "--log", "log", "--output", "json"])
+        .exits(0);
+    let (campaign, _) = bench.newest();
+    let log = bench
+        .path()
+        .join("log/campaigns")
+        .join(&campaign)
+        .join("log.jsonl");
+    assert!(log.exists(), "{}", log.display());
+    std::fs::write(&log, "no record\n").unwrap();
+    let said = bench
+        .run(&["report", &campaign, "--log", "log", "--output", "json"])
+        .exits(1);
+    let json = said.json();
+    assert_eq!(json["outcome"], "error");
+    assert!(said.stderr.contains(json["error"].as_str().unwrap()), "{json}");
+}

@@ -175,3 +175,28 @@ fn a_place_that_is_no_folder_and_no_bucket_is_refused_by_its_name() {
     let said = bench.run(&["run", "--sim", "--log", LOG]).exits(2).stderr;
     assert!(said.contains("nothing of it is kept in a bucket"), "{said}");
 }
+
+#[tokio::test]
+async fn a_bucket_or_prefix_that_is_mistyped_is_bad_usage_for_whoever_reads_there() {
+    let world = format!("buckets = [\"ops-logs\"]\n{}", CALM.world);
+    let sim = simulator_of(&world, 400.0).await;
+    let machine = Bench::new();
+    for (log, why) in [
+        ("s3://opps-logs/prod", "opps-logs"),
+        ("s3://ops-logs/prd", "campaign in s3://ops-logs/prd. --log"),
+    ] {
+        for command in ["status", "report", "resume", "stop", "collect"] {
+            let args = [command, "--log", log, "--output", "json"];
+            let said = finish(against(&machine, &sim, "us-east-1", &args)).await.exits(2);
+            assert!(
+                said.stderr.contains("--log") && said.stderr.contains(why),
+                "{}",
+                said.stderr
+            );
+            let json = said.json();
+            assert_eq!(json["outcome"], "invalid", "{command}");
+            let told = json["problems"][0]["detail"].as_str().unwrap();
+            assert!(said.stderr.contains(told), "{told}");
+        }
+    }
+}
