@@ -57,7 +57,6 @@ impl Candidates {
 /// # Errors
 ///
 /// As of `expand_and_ask`.
-#[cfg(any(test, feature = "internals"))]
 pub async fn expand(
     directory: &dyn Directory,
     request: &PatchRequest,

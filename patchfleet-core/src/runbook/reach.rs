@@ -1,6 +1,6 @@
 //! Where a request needs the runbook: in which Regions, and for which accounts.
 
-use crate::expand::expand_and_ask;
+use crate::expand::expand;
 use crate::id::{AccountId, Region};
 use crate::port::{Caller, Directory, PortError};
 use crate::refusal::{Refusal, Skip};
@@ -46,8 +46,8 @@ impl Reach {
     /// [`ReachError::Refused`] with every reason that a plan would be refused for up to there.
     pub async fn of(directory: &dyn Directory, request: &PatchRequest) -> Result<Self, ReachError> {
         let central = directory.caller().await.map_err(ReachError::Port)?;
-        let found = expand_and_ask(directory, request, &central, ASKED_AT_ONCE, None).await;
-        let (candidates, _) = found.map_err(ReachError::Refused)?;
+        let found = expand(directory, request, &central, ASKED_AT_ONCE).await;
+        let candidates = found.map_err(ReachError::Refused)?;
         let mut regions: BTreeMap<Region, BTreeSet<AccountId>> = BTreeMap::new();
         // A start looks for it there, whatever is patched.
         regions.insert(central.region.clone(), BTreeSet::new());
