@@ -237,3 +237,60 @@ async fn an_event_is_planned_and_nothing_is_begun_or_written_down() {
     );
     assert_eq!(kind, "Refused");
 }
+
+/// Drives a campaign of so many accounts with five Regions each by calls that have 60 s, and gives how many there were and
+/// how long the longest took.
+async fn with_a_minute_a_call(accounts: u64) -> (usize, std::time::Duration) {
+    let world = format!("buckets = [\"ops-logs\"]\n{}", sample::large_of(accounts));
+    let sim = simulator_at(&world, 600.0).await;
+    let mut function = with_log(&sim).await;
+    let (mut calls, mut longest) = (0, std::time::Duration::ZERO);
+    let mut call = async |event: Value| {
+        let began = std::time::Instant::now();
+        let answer = response(function.invoke_within("call", event, 60_000).await);
+        calls += 1;
+        longest = longest.max(began.elapsed());
+        answer
+    };
+    let request = json!({
+        "name": "large", "patch": { "operation": "Install" },
+        "targets": { "resource_group": "WebServers", "accounts": ["r-la01"], "exclude_accounts": ["111111111111"],
+                     "regions": ["us-east-1", "us-east-2", "us-west-2", "eu-west-1", "eu-central-1"] },
+        "budget": { "nodes": { "max_concurrency": 1, "max_errors": 1 },
+                    "locations": { "max_concurrency": "25%", "max_errors": "10%" } },
+    });
+    let begun = call(json!({ "op": "start", "event": { "event_id": "e-1", "request": request } })).await;
+    assert!(begun["units"].as_array().unwrap().len() > 2, "{begun}");
+    let advance = json!({ "op": "advance", "campaign_id": begun["campaign_id"] });
+    loop {
+        let answer = call(advance.clone()).await;
+        if answer["status"] == "over" {
+            assert_eq!(answer["exit_code"], 0, "{answer}");
+            break;
+        }
+        sim.clock().advance(SignedDuration::from_secs(
+            answer["wait_seconds"].as_i64().unwrap(),
+        ));
+    }
+    let report = call(json!({ "op": "report", "campaign_id": begun["campaign_id"] })).await;
+    assert!(report.to_string().len() < 200 * 1024);
+    assert_eq!(report["totals"]["locations"], begun["locations"]);
+    assert_eq!(
+        patched(&sim),
+        usize::try_from(begun["locations"].as_u64().unwrap()).unwrap()
+    );
+    (calls, longest)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_locations_are_patched_by_calls_of_a_minute() {
+    with_a_minute_a_call(6).await;
+}
+
+/// What 600 locations take: `cargo test --test function six_hundred -- --ignored --nocapture`.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes; the test before this one does the same with 30 locations"]
+async fn six_hundred_locations_are_patched_by_calls_of_a_minute() {
+    let (calls, longest) = with_a_minute_a_call(120).await;
+    println!("{calls} calls, the longest {longest:?}");
+}

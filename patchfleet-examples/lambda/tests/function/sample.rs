@@ -143,7 +143,11 @@ fn account(n: u64) -> String {
 
 /// 120 accounts with five Regions each. Every third account has one empty location, each in another Region than the one
 /// before.
-fn large() -> String {
+pub(crate) fn large() -> String {
+    large_of(120)
+}
+
+pub(crate) fn large_of(accounts: u64) -> String {
     let mut world = r#"
 management_account = "111111111111"
 [organization]
@@ -157,7 +161,7 @@ id = "111111111111"
 name = "Main"
 "#
     .to_owned();
-    for n in 0..120 {
+    for n in 0..accounts {
         let id = account(n);
         write!(world, "[[accounts]]\nid = \"{id}\"\nname = \"Team {n}\"\n").unwrap();
     }
@@ -166,7 +170,7 @@ name = "Main"
             "[[groups]]\nname = \"WebServers\"\naccounts = [\"{account}\"]\nregions = {regions:?}\n{nodes}\n"
         )
     };
-    for n in 0..120 {
+    for n in 0..accounts {
         let (account, index) = (account(n), usize::try_from(n).unwrap());
         let empty = (index % 3 == 0).then_some(REGIONS[index / 3 % REGIONS.len()]);
         let full: Vec<&str> = REGIONS
