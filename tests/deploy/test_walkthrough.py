@@ -202,15 +202,16 @@ class Walkthroughs(unittest.TestCase):
         payload = test_triggers.MaintenanceWindow.registered(None, task_of(window["WindowId"]))
 
         # Systems Manager calls the function, and calls it again.
+        campaigns, outcomes = [], []
         for _ in range(2):
             event = test_triggers.sent(payload, "0b3c9b1e-5a3c-4a63-9a0c-6f1f2a3b4c5d")
             answer = self.invoke(event)
             self.assertNotIn("FunctionError", answer, answer)
             answer = json.loads(answer["Payload"])
-            self.assertIn(answer["status"], ("open", "over"), answer)
-            if answer.get("outcome") != "handed_over" and not self.executions():
-                # Then somebody goes on with it by hand.
-                self.central.start({"campaign_id": answer["campaign_id"]}, answer["campaign_id"])
+            campaigns.append(answer["campaign_id"])
+            outcomes.append(answer["outcome"])
+        # The second call may find the campaign at its end.
+        self.assertEqual((outcomes[0], len(set(campaigns))), ("handed_over", 1), outcomes)
         (execution,) = self.executions()
         self.assertEqual(execution["name"], answer["campaign_id"])
         ended = self.central.end_of(execution["executionArn"])
