@@ -11,6 +11,7 @@ import tomllib
 import clock
 import function
 import machine
+import starts
 import templates
 
 sys.path.insert(0, str(templates.ROOT / "tests" / "conformance"))
@@ -47,6 +48,9 @@ class Organisation:
             self.log = stack.enter_context(tempfile.TemporaryFile())
             variables = one["Environment"]["Variables"]
             variables["AWS_ENDPOINT_URL"] = self.sim.endpoint if self.proxied else self.sim.own
+            handed_over = starts.Starts(self.start)
+            stack.callback(handed_over.close)
+            variables["AWS_ENDPOINT_URL_SFN"] = handed_over.endpoint
             self.function = function.Function(os.environ["PATCHFLEET_BOOTSTRAP"], variables, self.clock, self.limit, self.log)
             stack.callback(self.function.close)
             # A function that is killed leaves its connections as they are.
@@ -60,6 +64,12 @@ class Organisation:
     def invoke(self, event):
         """The state machine calls the function."""
         return self.call(self.function, event)
+
+    def start(self, stateMachineArn, name, input):  # noqa: A002, N803
+        """The function calls StartExecution."""
+        client = self.engine.client("stepfunctions")
+        started = client.start_execution(stateMachineArn=stateMachineArn, name=name, input=input)
+        return {"executionArn": started["executionArn"], "startDate": started["startDate"].timestamp()}
 
     def wait(self, seconds):
         """Time passes, for the organisation and for the function."""

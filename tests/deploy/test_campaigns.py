@@ -82,6 +82,44 @@ class Campaign(unittest.TestCase):
             self.patched_once(organisation, ended)
             self.assertEqual([one["op"] for one, *_ in organisation.function.turns].count("start"), 1)
 
+    def test_what_a_maintenance_window_calls_the_function_with_becomes_one_execution(self):
+        payload = {"Regions": "us-east-1, eu-west-1", "ResourceGroup": "WebServers", "Operation": "Install"}
+        payload |= {"TargetAccounts": campaigns.templates.ACCOUNT, "WindowExecutionId": "0b3c9b1e-5a3c-4a63-9a0c-6f1f2a3b4c5d"}
+        with campaigns.Organisation(self.path) as organisation:
+            # The window's task is delivered a second time.
+            answers = [json.loads(organisation.invoke(payload)["Payload"]) for _ in range(2)]
+            self.assertEqual([one.get("outcome") for one in answers], ["handed_over"] * 2, answers)
+            client, machine_arn = organisation.engine.client("stepfunctions"), organisation.engine.outputs["StateMachineArn"]
+            [execution] = client.list_executions(stateMachineArn=machine_arn)["executions"]
+            self.assertEqual(execution["name"], answers[0]["campaign_id"])
+            ended = organisation.engine.end_of(execution["executionArn"])
+            self.assertEqual((ended.status, organisation.installs()), ("SUCCEEDED", {1: 6}))
+            self.assertEqual(len(organisation.engine.told()), 1)
+
+    def test_a_message_to_the_topic_for_stops_ends_the_campaign_and_it_is_told(self):
+        text = json.dumps({"AlarmName": "orders", "NewStateValue": "ALARM", "OldStateValue": "OK"})
+        message = {"Records": [{"EventSource": "aws:sns", "Sns": {"Message": text}}]}
+        stops = []
+
+        def call(lambda_function, given):
+            answer = lambda_function.invoke(given)
+            if given["op"] == "advance" and not stops:
+                stops.append(json.loads(lambda_function.invoke(message)["Payload"]))
+            return answer
+
+        one = request()
+        one["budget"] = {"locations": {"max_concurrency": 1, "max_errors": 1}}
+        # The alarm comes while the first of the two locations is patched.
+        with campaigns.Organisation(self.path, limit=60, speed=20, call=call) as organisation:
+            ended = organisation.run(event(one))
+            self.assertNotIn("errorType", stops[0])
+            self.assertEqual((ended.status, ended.error), ("FAILED", "CampaignFailed"))
+            self.assertIn("exit code 5", ended.cause)
+            [(subject, _)] = organisation.engine.told()
+            self.assertEqual(subject, "patchfleet halted: weekly")
+            regions = {command["region"] for command in organisation.sim.state()["commands"]}
+            self.assertEqual(len(regions), 1, "the second location was begun")
+
     def test_the_same_event_again_patches_nothing_again_and_tells_the_same(self):
         with campaigns.Organisation(self.path) as organisation:
             self.patched_once(organisation, organisation.run(event(request())))

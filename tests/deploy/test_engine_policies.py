@@ -21,7 +21,7 @@ NOT_CALLED = {
     # A stop, and more failed locations than the budget allows.
     "ssm:StopAutomationExecution",
     "ssm:CancelCommand",
-    # Where plain events are handed over, which the function calls itself with StartExecution.
+    # Where plain events are handed over: the function calls it, and the simulated organisation has no Step Functions.
     "states:StartExecution",
     # Lambda sends what it could not deliver with the function's role (developer guide, destinations of asynchronous calls).
     "sns:Publish",
