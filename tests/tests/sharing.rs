@@ -20,7 +20,7 @@ const WORLD: &str = r#"
     management_account = "111111111111"
     organization = { id = "o-sharing000", root = "r-shar" }
     units = [{ id = "ou-shar-workload", name = "Workloads" }]
-    documents = [{ name = "Patchfleet-RunPatchBaseline", builtin = "patchfleet" }]
+    documents = [{ name = "Patchfleet-RunPatchBaseline", builtin = "patchfleet", regions = ["us-east-1"] }]
     accounts = [
         { id = "111111111111", name = "Main" },
         { id = "222222222222", name = "Web", parent = "ou-shar-workload" },
