@@ -256,7 +256,7 @@ async fn a_share_that_is_throttled_for_good_is_told_for_each_account_and_goes_on
     let whole: Vec<bool> = placed.iter().map(Placed::is_whole).collect();
     assert_eq!(whole, [true, false], "{}", runbook::in_text(&placed));
     assert_eq!(placed[1].sharing.as_ref().unwrap().failed.len(), 2);
-    sim.with_world(|world| world.clear_faults());
+    sim.with_world(patchfleet_sim::world::World::clear_faults);
     let placed = shared(&ports, &request, true).await;
     assert!(
         placed.iter().all(Placed::is_whole),

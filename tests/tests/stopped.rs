@@ -4,6 +4,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::panic,
     reason = "clippy lets #[test] functions do so, and these are their helpers"
 )]
 
