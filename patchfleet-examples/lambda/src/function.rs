@@ -4,6 +4,7 @@ mod fired;
 mod followed;
 mod handover;
 mod stopped;
+mod troubles;
 
 pub(crate) use handover::{NoStateMachine, StateMachine};
 
@@ -32,6 +33,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 use tracing::Instrument as _;
+use troubles::Troubles;
 
 /// The function. It remembers nothing from one delivery to the next.
 #[derive(Clone)]
@@ -287,7 +289,14 @@ fn out_of_time(when: &str) -> Failure {
 
 /// Logs what a person wants to hear at once.
 fn notices() -> Notices {
-    Notices::new(Arc::new(|notice| {
+    heard_by(&Troubles::default())
+}
+
+/// [`notices`], which these troubles take in as well.
+fn heard_by(troubles: &Troubles) -> Notices {
+    let troubles = troubles.clone();
+    Notices::new(Arc::new(move |notice| {
+        troubles.hear(notice);
         tracing::warn!("{}", one_line(&notice.to_string()));
     }))
 }

@@ -1,12 +1,13 @@
 //! Campaigns that are written down, and driven call by call.
 
-use super::{Call, Function, margin, notices, out_of_time};
+use super::troubles::Troubles;
+use super::{Call, Function, heard_by, margin, notices, out_of_time};
 use crate::answer::{Answer, Planned, Reported, Standing};
 use crate::event::Asked;
 use crate::failure::{Failure, FailureKind};
 use jiff::{SignedDuration, SpanRound, Timestamp, Unit};
 use patchfleet_aws::S3Uri;
-use patchfleet_core::campaign::{Notices, State, Store};
+use patchfleet_core::campaign::{Notices, Progress, State, Store};
 use patchfleet_core::id::{CampaignId, WriterId};
 use patchfleet_core::report::Report;
 use patchfleet_core::request::Access;
@@ -42,7 +43,8 @@ impl Logged<'_> {
     pub(super) async fn start(&self, asked: &Asked, call: Call) -> Result<Answer, Failure> {
         let campaign = asked.campaign();
         tracing::info!(%campaign, request = %asked.request.name, event = %asked.event, "asked");
-        let (notices, planning) = (notices(), self.function.planning(asked, call));
+        let troubles = Troubles::default();
+        let (notices, planning) = (heard_by(&troubles), self.function.planning(asked, call));
         let campaigns = self.campaigns(&asked.request.access, &notices)?;
         let ports = self.function.ports(&asked.request.access)?;
         let begin = async {
@@ -57,7 +59,7 @@ impl Logged<'_> {
             let mut state = self.load(campaign).await?;
             let mut standing = Standing::of(&state, call.at, call.at);
             if state.finished().is_none() && state.plan().units.is_empty() {
-                standing = self.drive(&begun, &state, call).await?;
+                standing = self.drive(&begun, &state, &troubles, call).await?;
                 state = self.load(campaign).await?;
             }
             let planned = Planned::of(state.plan());
@@ -110,7 +112,8 @@ impl Logged<'_> {
         turn: u64,
         call: Call,
     ) -> Result<Answer, Failure> {
-        let notices = notices();
+        let troubles = Troubles::default();
+        let notices = heard_by(&troubles);
         let drive = async {
             let state = self.load(campaign).await?;
             if state.finished().is_some() {
@@ -119,7 +122,7 @@ impl Logged<'_> {
             let campaigns = self.campaigns(&state.plan().request.access, &notices)?;
             let begun = campaigns.resume(&state).await;
             let begun = begun.map_err(|error| Failure::of_campaign(&error, self.log))?;
-            self.drive(&begun, &state, call).await
+            self.drive(&begun, &state, &troubles, call).await
         };
         let standing = self
             .in_time(&notices, call, "before the log was read", drive)
@@ -150,8 +153,15 @@ impl Logged<'_> {
         last_call.unwrap_or(deadline)
     }
 
-    /// Drives a campaign whose log says this. Answers that have come are in the log, whenever the time is over.
-    async fn drive(&self, begun: &Campaign, state: &State, call: Call) -> Result<Standing, Failure> {
+    /// Drives a campaign whose log says this. Answers that have come are in the log, whenever the time is over. If it comes
+    /// no further in all that time, and something does not work, that is a failure.
+    async fn drive(
+        &self,
+        begun: &Campaign,
+        state: &State,
+        troubles: &Troubles,
+        call: Call,
+    ) -> Result<Standing, Failure> {
         let clock = &self.function.clock;
         let longest_wait = match state.stop_asked() {
             Some(_) => LONGEST_WAIT_OF_A_STOP,
@@ -162,10 +172,31 @@ impl Logged<'_> {
             biased;
             progress = driven => {
                 let progress = progress.map_err(|error| Failure::of_campaign(&error, self.log))?;
+                if let Progress::Paused { state: after, .. } = &progress
+                    && after.so_far() == state.so_far()
+                {
+                    self.refuse_trouble(begun.id(), troubles)?;
+                }
                 Ok(Standing::after(&progress, clock.now()))
             }
-            () = self.function.is_over(call) => Ok(Standing::open(begun.id())),
+            () = self.function.is_over(call) => {
+                self.refuse_trouble(begun.id(), troubles)?;
+                Ok(Standing::open(begun.id()))
+            }
         }
+    }
+
+    /// Fails if something does not work.
+    fn refuse_trouble(&self, campaign: CampaignId, troubles: &Troubles) -> Result<(), Failure> {
+        let Some(words) = troubles.words() else {
+            return Ok(());
+        };
+        let words = format!(
+            "campaign {campaign} came no further in this call: {words}. It stays open in {}, and goes on where it is when \
+             it is driven again",
+            self.log
+        );
+        Err(Failure::said(FailureKind::Failed, &words))
     }
 
     /// Reads the results again that could not be read, and gives the report.

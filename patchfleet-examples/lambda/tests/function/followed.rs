@@ -1,7 +1,11 @@
 //! Campaigns that are written down, and driven call by call.
 
+use super::killed::{cold, served, small_on, small_request};
 use super::several::{everything, patched};
 use super::*;
+use patchfleet_core::port::Clock as _;
+use patchfleet_lambda::{Event, FailureKind};
+use patchfleet_sim::spec::FaultSpec;
 use std::collections::BTreeSet;
 
 /// A place in a bucket of the calm world.
@@ -236,6 +240,44 @@ async fn an_event_is_planned_and_nothing_is_begun_or_written_down() {
             .await,
     );
     assert_eq!(kind, "Refused");
+}
+
+/// A driver gives up what fails for long enough. It counts anew in each call, so a campaign whose calls are shorter than that
+/// would stay open, and whoever calls the function would hear that all is well.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_in_which_a_campaign_came_no_further_because_something_fails_is_a_failure_that_names_it() {
+    let sim = small_on(ClockMode::Scaled(20.0)).await;
+    let start = json!({ "op": "start", "event": { "event_id": "e-1", "request": small_request() } });
+    let begun = served(&sim, start).await.unwrap();
+    let advance = json!({ "op": "advance", "campaign_id": begun["campaign_id"] });
+    let advance = async || {
+        let function = cold(&sim, &[("PATCHFLEET_LOG", LOG)]);
+        let deadline = sim.clock().now() + SignedDuration::from_secs(100);
+        function
+            .handle(Event::from(advance.clone()), "one", Some(deadline))
+            .await
+    };
+    let fails: FaultSpec =
+        serde_json::from_value(json!({ "effect": "internal_error", "operations": ["ssm:GetDocument"] }))
+            .unwrap();
+    sim.with_world(|world| world.add_fault(fails).unwrap());
+    for _ in 0..2 {
+        let failure = advance().await.unwrap_err();
+        assert_eq!(failure.kind(), FailureKind::Failed, "{failure}");
+        for part in [
+            "came no further in this call",
+            "comparing the runbook of unit 1",
+            LOG,
+        ] {
+            assert!(failure.message().contains(part), "no {part} in {failure}");
+        }
+    }
+    assert_eq!(starts(&sim), Vec::<Value>::new());
+    // Once it works, so does the campaign.
+    sim.with_world(World::clear_faults);
+    let answer = serde_json::to_value(advance().await.unwrap()).unwrap();
+    assert_eq!(answer["status"], "open", "{answer}");
+    assert_eq!(starts(&sim).len(), 1);
 }
 
 /// Drives a campaign of so many accounts with five Regions each by calls that have 60 s, and gives how many there were and

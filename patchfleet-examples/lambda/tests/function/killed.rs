@@ -46,8 +46,13 @@ pub(crate) fn small_request() -> Value {
 
 /// A simulator whose time moves when somebody waits.
 pub(crate) async fn small() -> Sim {
+    small_on(ClockMode::Jump).await
+}
+
+/// The same, whose time moves so.
+pub(crate) async fn small_on(clock: ClockMode) -> Sim {
     let options = SimOptions {
-        clock: ClockMode::Jump,
+        clock,
         ..SimOptions::default()
     };
     Sim::start(World::parse(WORLD).unwrap(), options).await.unwrap()
