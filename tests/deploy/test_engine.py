@@ -37,6 +37,8 @@ class Stack(unittest.TestCase):
         config = self.engine.client("lambda").get_function_event_invoke_config(FunctionName=self.outputs["FunctionArn"])
         self.assertEqual(config["DestinationConfig"], {"OnFailure": {"Destination": self.outputs["TopicArn"]}})
         self.assertEqual(config["MaximumRetryAttempts"], 2)
+        # What a window's payload leaves room for (test_triggers.py).
+        self.assertEqual(config["MaximumEventAgeInSeconds"], 20 * 60)
 
     def test_the_log_is_versioned_encrypted_private_and_outlives_the_stack(self):
         s3, bucket = self.engine.client("s3"), self.outputs["LogUri"].split("/")[2]

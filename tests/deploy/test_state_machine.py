@@ -1,5 +1,5 @@
 """The engine's state machine, run by an interpreter of the states language. The function is a list of answers here: what
-each of them leads to, and above all each failure. Waiting takes no time."""
+each of them leads to, and above all each failure. Waiting takes no time, and is counted; so is what a call is said to take."""
 
 import json
 import os
@@ -17,7 +17,9 @@ import templates
 CAMPAIGN = "0b3c9b1e-5a3c-4a63-9a0c-6f1f2a3b4c5d"
 EVENT = {"event_id": "arn:aws:scheduler:us-east-1:123456789012:schedule/default/weekly 2026-11-28T02:00:00Z", "request": {}}
 BEGUN = {"campaign_id": CAMPAIGN, "status": "open", "locations": 19}
-HOUR = 3600
+MINUTE, HOUR = 60, 3600
+# The longest that a call of the function lasts.
+WHOLE_CALL = 15 * MINUTE
 
 
 def still_open(turn, wait=30):
@@ -38,10 +40,11 @@ def report(exit_code=0, outcome="ok"):
 
 class Answers:
     """A function that gives one answer after another to each operation. A pair is a function error, an exception one of
-    Lambda; the last answer is given again and again."""
+    Lambda; the last answer is given again and again. Each call is said to take so many seconds."""
 
-    def __init__(self, **answers):
+    def __init__(self, takes=0, **answers):
         self.answers, self.asked = {name: list(of) for name, of in answers.items()}, []
+        self.takes = takes
 
     def invoke(self, event):
         self.asked.append(event)
@@ -56,6 +59,10 @@ class Answers:
     def count(self, operation):
         """How often it was called for an operation."""
         return sum(event["op"] == operation for event in self.asked)
+
+    def seconds(self):
+        """How long its calls have taken so far."""
+        return len(self.asked) * self.takes
 
 
 class Definition(unittest.TestCase):
@@ -119,9 +126,12 @@ class Paths(unittest.TestCase):
     def setUp(self):
         type(self).ran += 1
 
-    def run_with(self, event, **answers):
+    def run_with(self, event, takes=0, **answers):
         """How an execution ended, what was told meanwhile, and the function."""
-        answering = Answers(**answers)
+        return self.run_by(event, Answers(takes, **answers))
+
+    def run_by(self, event, answering):
+        """The same, with such a function."""
         self.engine.function = answering
         self.waits.clear()
         before = len(self.engine.told())
@@ -198,7 +208,7 @@ class Paths(unittest.TestCase):
             self.assertEqual(counts, [2, 3, 2], error)
 
     def test_each_turn_has_its_attempts(self):
-        errors = [("Failed", "no answer")] * 8
+        errors = [("Failed", "no answer")] * 3
         ended, told, _ = self.run_with(
             {"campaign_id": CAMPAIGN},
             advance=[*errors, still_open(1), *errors, still_open(2), *errors, over(3)],
@@ -206,7 +216,7 @@ class Paths(unittest.TestCase):
         )
         self.assertEqual((ended.status, len(told)), ("SUCCEEDED", 1))
 
-    def test_a_function_that_fails_for_ten_minutes_is_told_of_and_still_called(self):
+    def test_a_function_that_fails_at_four_attempts_is_told_of_and_still_called(self):
         error = ("Failed", "bucket campaigns: access denied")
         ended, told, answering = self.run_with(
             {"campaign_id": CAMPAIGN}, advance=[still_open(1), *[error] * 12, still_open(2), over(3)], report=[report()]
@@ -218,9 +228,33 @@ class Paths(unittest.TestCase):
             self.assertIn(part, words)
         self.assertEqual([event["turn"] for event in answering.asked if event["op"] == "advance"], [0] + [1] * 13 + [2])
 
+    def time_until_trouble_is_told(self, takes):
+        """How long it takes until somebody knows that every call fails after so many seconds."""
+        answering, told_at = Answers(takes, advance=[("Failed", "x")]), []
+        whole = machine.state_task_service_sns.boto_client_for
+
+        def listened(**of):
+            # The first message is that of trouble.
+            told_at.append(answering.seconds() + sum(self.waits))
+            return whole(**of)
+
+        with mock.patch.object(machine.state_task_service_sns, "boto_client_for", listened):
+            _, told, _ = self.run_by({"campaign_id": CAMPAIGN}, answering)
+        self.assertEqual(told[0][0], "patchfleet: a campaign is in trouble")
+        return told_at[0]
+
     def test_who_looks_within_a_quarter_of_an_hour_knows_of_trouble(self):
-        self.run_with({"campaign_id": CAMPAIGN}, advance=[("Failed", "x")])
-        self.assertLess(sum(self.waits[:8]), 15 * 60)
+        self.assertLess(self.time_until_trouble_is_told(takes=5), 15 * MINUTE)
+
+    def test_trouble_is_told_within_an_hour_and_a_quarter_where_each_call_lasts_its_whole_time(self):
+        after = self.time_until_trouble_is_told(WHOLE_CALL)
+        self.assertGreater(after, 4 * WHOLE_CALL)
+        self.assertLess(after, HOUR + 15 * MINUTE)
+
+    def test_a_function_whose_calls_last_their_whole_time_is_given_up_within_two_days(self):
+        _, told, answering = self.run_with({"campaign_id": CAMPAIGN}, WHOLE_CALL, advance=[("Failed", "no answer")])
+        self.assertEqual(len(told), 2)
+        self.assertLess(answering.seconds() + sum(self.waits), 40 * HOUR)
 
     def test_a_function_that_fails_for_a_day_is_given_up_and_told_of_twice(self):
         ended, told, _ = self.run_with({"campaign_id": CAMPAIGN}, advance=[("Failed", "the role may not read")])
@@ -234,7 +268,7 @@ class Paths(unittest.TestCase):
 
     def test_an_error_that_no_retry_mends_ends_the_trouble_at_once(self):
         for kind, error in (("NeedsPerson", "CampaignNeedsPerson"), ("InvalidRequest", "CampaignNotFollowed")):
-            ended, told, _ = self.run_with({"campaign_id": CAMPAIGN}, advance=[*[("Failed", "x")] * 9, (kind, "y")])
+            ended, told, _ = self.run_with({"campaign_id": CAMPAIGN}, advance=[*[("Failed", "x")] * 4, (kind, "y")])
             self.assertEqual((ended.status, ended.error, len(told)), ("FAILED", error, 2))
 
     def test_a_campaign_that_is_not_in_the_log_is_told(self):
@@ -242,9 +276,15 @@ class Paths(unittest.TestCase):
         ended, told, answering = self.run_with({"campaign_id": "weekly"}, advance=[error])
         self.assertEqual((ended.error, len(told), answering.count("advance")), ("CampaignNotFollowed", 1, 1))
 
-    def test_a_start_is_not_tried_into_the_morning(self):
+    def test_a_start_whose_calls_last_their_whole_time_is_told_within_three_hours(self):
+        ended, told, answering = self.run_with(EVENT, WHOLE_CALL, start=[("Sandbox.Timedout", "Task timed out after 900.00 seconds")])
+        self.assertEqual((ended.error, len(told)), ("CampaignNotBegun", 1))
+        self.assertLess(answering.seconds() + sum(self.waits), 3 * HOUR)
+
+    def test_a_start_that_fails_at_once_is_tried_for_most_of_an_hour(self):
         ended, told, _ = self.run_with(EVENT, start=[("Failed", "no answer from AWS")])
         self.assertEqual((ended.status, ended.error), ("FAILED", "CampaignNotBegun"))
+        self.assertGreater(sum(self.waits), 40 * MINUTE)
         self.assertLess(sum(self.waits), HOUR)
         [(subject, message)] = told
         self.assertEqual(subject, "patchfleet: a campaign could not be begun")
@@ -352,9 +392,9 @@ class Paths(unittest.TestCase):
         self.assertIn("nowhere-1 is no Region", ended.cause)
 
     def test_trouble_that_cannot_be_told_does_not_end_the_campaign(self):
-        answers = {"advance": [*[("Failed", "x")] * 9, over(1)], "report": [report()]}
+        answers = {"advance": [*[("Failed", "x")] * 4, over(1)], "report": [report()]}
         ended, _, answering = self.run_untold({"campaign_id": CAMPAIGN}, **answers)
-        self.assertEqual((answering.count("advance"), answering.count("report"), ended.error), (10, 1, "NotTold"))
+        self.assertEqual((answering.count("advance"), answering.count("report"), ended.error), (5, 1, "NotTold"))
 
 
 if __name__ == "__main__":

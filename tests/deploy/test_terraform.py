@@ -234,6 +234,13 @@ class Module(unittest.TestCase):
             {"PATCHFLEET_LOG": engine["log_uri"], "PATCHFLEET_STATE_MACHINE": engine["state_machine_arn"]},
         )
         self.assertEqual(state_machine["arn"], engine["state_machine_arn"])
+        lost = template["Resources"]["LostEvents"]["Properties"]
+        asynchronous = made["module.engine.aws_lambda_function_event_invoke_config.this"]
+        for ours, theirs in (
+            ("maximum_event_age_in_seconds", "MaximumEventAgeInSeconds"),
+            ("maximum_retry_attempts", "MaximumRetryAttempts"),
+        ):
+            self.assertEqual(asynchronous[ours], int(lost[theirs]))
 
     def policies(self, made, module):
         """Every policy and trust of a module, by its address."""

@@ -101,9 +101,12 @@ resource "aws_lambda_function" "this" {
 }
 
 # What Lambda itself calls the function with (a window's task, the stop topic) and could not deliver is told.
+# By itself Lambda may still deliver an event after six hours. A window's cutoff counts from when the function is called, so its
+# payload leaves room for these 20 minutes.
 resource "aws_lambda_function_event_invoke_config" "this" {
-  function_name          = aws_lambda_function.this.function_name
-  maximum_retry_attempts = 2
+  function_name                = aws_lambda_function.this.function_name
+  maximum_retry_attempts       = 2
+  maximum_event_age_in_seconds = 1200
 
   destination_config {
     on_failure {

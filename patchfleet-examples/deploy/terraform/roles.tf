@@ -22,7 +22,8 @@ resource "aws_iam_role_policy" "campaigns" {
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [
-      # What `patchfleet iam --for management` prints, for any request.
+      # What campaigns call, whatever the request names. `patchfleet iam --for management` prints it for one request, and with
+      # it what people need who look who sees the runbook, keep it, or have the external id in Secrets Manager.
       {
         Sid      = "WhichRegionsThereAre"
         Effect   = "Allow"
