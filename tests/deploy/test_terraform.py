@@ -307,7 +307,9 @@ class Module(unittest.TestCase):
 
     def test_a_window_has_the_roles_and_the_payload_of_the_template(self):
         made, *_ = applied()
-        ours = tokens(self.policies(made, "window"), {provider.ACCOUNT: "ACCOUNT", templates.ACCOUNT: "ACCOUNT"})
+        rule = made["module.window.aws_cloudwatch_event_rule.failed[0]"]["arn"]
+        ours = {rule: "RULE", provider.ACCOUNT: "ACCOUNT", templates.ACCOUNT: "ACCOUNT"}
+        ours = tokens(self.policies(made, "window"), ours)
         parameters = test_triggers.WINDOW | {"TopicArn": test_triggers.TOPIC}
         with templates.Deployed("maintenance-window.yaml", parameters) as stack:
             theirs = {}
@@ -317,7 +319,8 @@ class Module(unittest.TestCase):
                 theirs |= {f"aws_iam_role_policy.{one.replace('-', '_')}": policy for one, policy in policies.items()}
             (task,) = test_triggers.MaintenanceWindow.tasks(None, stack)
             payload = json.loads(test_triggers.MaintenanceWindow.registered(None, task))
-        self.assertEqual(ours, tokens(theirs, {templates.ACCOUNT: "ACCOUNT"}))
+            (rule,) = stack.client("events").list_rules()["Rules"]
+        self.assertEqual(ours, tokens(theirs, {rule["Arn"]: "RULE", templates.ACCOUNT: "ACCOUNT"}))
         task = made["module.window.aws_ssm_maintenance_window_task.this"]
         given = json.loads(task["task_invocation_parameters"][0]["lambda_parameters"][0]["payload"])
         self.assertEqual(given, payload | {"Regions": "us-east-1,eu-west-1"})

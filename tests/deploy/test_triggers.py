@@ -152,7 +152,7 @@ class MaintenanceWindow(Triggers):
             payload,
             {
                 "WindowExecutionId": "0b3c9b1e-5a3c-4a63-9a0c-6f1f2a3b4c5d",
-                "Cutoff": "8h50m",
+                "Cutoff": "8h30m",
                 "Regions": "us-east-1, eu-west-1",
                 "ResourceGroup": "WebServers",
                 "Operation": "Install",
@@ -171,7 +171,7 @@ class MaintenanceWindow(Triggers):
 
     def test_every_command_has_expired_when_the_window_ends_or_nothing_is_said_of_it(self):
         with self.deployed(Duration="24") as stack:
-            self.assertEqual(self.payload(stack)["Cutoff"], "23h50m")
+            self.assertEqual(self.payload(stack)["Cutoff"], "23h30m")
         with self.deployed(Duration="5", KeepWithinWindow="no") as stack:
             self.assertEqual(self.payload(stack)["Cutoff"], "")
 
@@ -277,9 +277,22 @@ class MaintenanceWindow(Triggers):
                 self.assertTrue(line.startswith('"') and line.endswith('"'), line)
             role = target["RoleArn"]
             self.assert_allowed(stack, role, {("sns:Publish", TOPIC): True, ("sns:Publish", TOPIC + "2"): False})
-            ours, other = (("aws:SourceAccount", ACCOUNT),), (("aws:SourceAccount", "999999999999"),)
+
+            def of(account, arn):
+                return (("aws:SourceAccount", account), ("aws:SourceArn", arn))
+
             service = "events.amazonaws.com"
-            self.assert_trusted(stack, role, {(service, ours): True, (service, other): False})
+            expected = {
+                (service, of(ACCOUNT, rule["Arn"])): True,
+                (service, of(ACCOUNT, rule["Arn"] + "2")): False,
+                (service, of("999999999999", rule["Arn"].replace(ACCOUNT, "999999999999"))): False,
+                (service, of("999999999999", rule["Arn"])): False,
+                (service, ()): False,
+                ("scheduler.amazonaws.com", of(ACCOUNT, rule["Arn"])): False,
+            }
+            self.assert_trusted(stack, role, expected)
+            # What EventBridge takes as a rule's name.
+            self.assertRegex(rule["Name"], r"\A[A-Za-z0-9._-]{1,64}\Z")
 
     def test_without_a_topic_nothing_is_told(self):
         with self.deployed() as stack:
@@ -462,6 +475,24 @@ class Schedule(Triggers):
             self.assertEqual(stack.client("sqs").list_queues().get("QueueUrls", []), [])
             self.assertEqual(stack.client("iam").list_roles()["Roles"], [])
             self.assertEqual(stack.client("cloudwatch").describe_alarms()["MetricAlarms"], [])
+
+
+class Boundary(unittest.TestCase):
+    """A policy that bounds what each role may do, where an organization asks for one."""
+
+    def test_each_role_has_the_boundary_that_is_named_and_none_otherwise(self):
+        boundary = f"arn:aws:iam::{ACCOUNT}:policy/Boundary"
+        for name, given, roles in (
+            ("maintenance-window.yaml", WINDOW | {"TopicArn": TOPIC}, 2),
+            ("schedule.yaml", SCHEDULE | {"TopicArn": TOPIC}, 1),
+        ):
+            for more, expected in (({"PermissionsBoundaryArn": boundary}, {boundary}), ({}, {None})):
+                with self.subTest(name, **more), templates.Deployed(name, given | more) as stack:
+                    iam = stack.client("iam")
+                    made = [iam.get_role(RoleName=one["RoleName"])["Role"] for one in iam.list_roles()["Roles"]]
+                    self.assertEqual(len(made), roles)
+                    found = {one.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn") for one in made}
+                    self.assertEqual(found, expected)
 
 
 class Pages(Triggers):

@@ -9,8 +9,9 @@ locals {
   partition = data.aws_partition.this.partition
   region    = data.aws_region.this.region
 
-  # Ten minutes less than the window, since the task begins a little after the window opens.
-  after = var.keep_within_window ? "${var.duration - 1}h50m" : ""
+  # Half an hour less than the window. The task begins a little after the window opens, and Lambda may deliver its event 20
+  # minutes later.
+  after = var.keep_within_window ? "${var.duration - 1}h30m" : ""
 
   # An empty text counts as absent.
   payload = jsonencode({
@@ -173,7 +174,11 @@ resource "aws_iam_role" "telling" {
       Effect    = "Allow"
       Principal = { Service = "events.amazonaws.com" }
       Action    = "sts:AssumeRole"
-      Condition = { StringEquals = { "aws:SourceAccount" = local.account } }
+      # For the target of a rule EventBridge names the rule (its user guide, on the confused deputy).
+      Condition = {
+        StringEquals = { "aws:SourceAccount" = local.account }
+        ArnEquals    = { "aws:SourceArn" = aws_cloudwatch_event_rule.failed[0].arn }
+      }
     }]
   })
 }
