@@ -144,7 +144,7 @@ class Walkthroughs(unittest.TestCase):
         endpoints |= {"AWS_ENDPOINT_URL_SFN": self.central.aws}
         self.central.put("patchfleet", endpoints | self.clock.environment(), os.environ["PATCHFLEET"])
         aws = pathlib.Path(sys.executable).with_name("aws")
-        self.central.put("aws", endpoints, aws, '[ "$1 $2" = "ssm delete-document" ]')
+        self.central.put("aws", endpoints, aws, '[ "$1" = ssm ]')
         one = self.central.client("lambda").get_function_configuration(FunctionName=of["FunctionArn"])
         variables = one["Environment"]["Variables"] | endpoints
         self.log = tempfile.TemporaryFile()
@@ -186,8 +186,11 @@ class Walkthroughs(unittest.TestCase):
         self.assertEqual(client("scheduler").list_schedules()["Schedules"], [])
         self.assertEqual(client("iam").list_roles()["Roles"], [])
         self.assertEqual(client("lambda").list_functions()["Functions"], [])
-        *_, last = self.sim.ask("GET", "requests")
-        self.assertEqual((last["operation"], last["status"]), ("DeleteDocument", 200))
+        self.assertEqual(self.sim.ask("GET", "requests")[-1]["operation"], "DeleteDocument")
+        deleted = [one for one in self.sim.ask("GET", "requests") if one["operation"] == "DeleteDocument"]
+        self.assertEqual([one["status"] for one in deleted], [200, 200])
+        self.shell.run(blocks()["The undo"][1])
+        self.assertEqual(client("s3").list_buckets()["Buckets"], [])
 
     def test_both_posts(self):
         self.window()
@@ -223,7 +226,10 @@ class Walkthroughs(unittest.TestCase):
         self.assertIn(answer["campaign_id"], said)
 
     def schedule(self):
-        (deploy,) = blocks()["A schedule, as in the second post"]
+        share, deploy = blocks()["A schedule, as in the second post"]
+        (request,) = re.findall(r"```toml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+        (self.central.bin / "deploy" / "weekly.toml").write_text(request, encoding="utf-8")
+        self.shell.run(share)
         self.shell.run(deploy)
         scheduler = self.central.client("scheduler")
         (found,) = scheduler.list_schedules()["Schedules"]

@@ -18,6 +18,11 @@ output "state_machine_arn" {
   value       = aws_sfn_state_machine.this.arn
 }
 
+output "function_log_group_name" {
+  description = "Where the function's log lines are, for `aws logs tail`."
+  value       = aws_cloudwatch_log_group.function.name
+}
+
 output "log_uri" {
   description = "Where campaigns are written down, for --log of the command."
   value       = local.log_uri
