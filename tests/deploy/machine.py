@@ -5,6 +5,7 @@ The interpreter is LocalStack's, which moto has taken over. Four things are not 
 time that it is entered, as AWS does, and the names of StartExecution's parameters begin with a capital, as in AWS's states.
 """
 
+import datetime
 import io
 import json
 import logging
@@ -41,12 +42,14 @@ class Ended(types.SimpleNamespace):
 
 class Engine(templates.Deployed):
     """The engine's stack in moto, and its state machine. `function` has `invoke(event)`, which answers as Lambda does or
-    raises a ClientError; `wait(seconds)` is told of each wait."""
+    raises a ClientError, and a `clock` if it has one of its own; `wait(seconds)` is told of each wait."""
 
     def __init__(self, parameters=None, function=None, wait=lambda seconds: None):
         super().__init__("state-machine.yaml", CODE | (parameters or {}))
         self.function, self.wait, self.ended = function, wait, threading.Condition()
         self.undo = []
+        # When executions were started, by the machine's clock and by the function's.
+        self.asked = {}
 
     def prepare(self):
         zipped = io.BytesIO()
@@ -101,7 +104,12 @@ class Engine(templates.Deployed):
     def invoke(self, FunctionName, Payload):  # noqa: N803
         """Lambda's Invoke."""
         assert FunctionName == self.outputs["FunctionArn"]
-        given = self.function.invoke(json.loads(Payload))
+        event, clock = json.loads(Payload), getattr(self.function, "clock", None)
+        if clock and "asked_at" in event:
+            # The interpreter starts executions by the machine's own clock. The function is told when that was by its own.
+            at = self.asked.setdefault(event["asked_at"], clock.now())
+            event["asked_at"] = datetime.datetime.fromtimestamp(at / 1e9, datetime.UTC).isoformat()
+        given = self.function.invoke(event)
         return given | {"Payload": io.BytesIO(given["Payload"])}
 
     def start_another(self, **parameters):

@@ -217,7 +217,9 @@ class Campaign(unittest.TestCase):
             return answer
 
         with campaigns.Organisation(self.path, call=call, proxied=True, speed=60, **given) as organisation:
-            organisation.engine.change('"MaxAttempts": 14', '"MaxAttempts": 1000')
+            # As often as it takes, and within the hour in which a campaign may begin.
+            start = '"IntervalSeconds": {}, "BackoffRate": {}, "MaxDelaySeconds": {}, "MaxAttempts": {}'
+            organisation.engine.change(start.format(30, 2.5, 900, 6), start.format(1, 1, 2, 1000))
             proxy = organisation.sim.proxy
             keep = proxy.keep
 
