@@ -11,7 +11,7 @@
 use patchfleet_core::id::{EventId, Region};
 use patchfleet_core::problem::{ProblemCode, Problems};
 use patchfleet_core::request::{
-    MAX_WINDOW_PAYLOAD_BYTES, Operation, PatchRequest, RebootOption, Regions, Selector,
+    MAX_WINDOW_PAYLOAD_BYTES, OfflineAction, Operation, PatchRequest, RebootOption, Regions, Selector,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -88,6 +88,34 @@ fn the_smallest_payload_scans_the_callers_own_account() {
     let native = json!({ "name": request.name,
         "targets": { "resource_group": "WebServers", "regions": ["us-east-1"] } });
     assert_eq!(request, PatchRequest::from_value(native).unwrap());
+}
+
+#[test]
+fn a_payload_says_whether_units_below_count_and_what_becomes_of_nodes_that_do_not_answer() {
+    let read = |more: Value| window(&payload(more)).unwrap().0;
+    let plain = read(json!({}));
+    assert!(!plain.targets.include_child_ous);
+    assert_eq!(plain.policy.offline, OfflineAction::Target);
+    for yes in [json!(true), json!(" true ")] {
+        let request = read(json!({ "TargetAccounts": "r-ab12", "IncludeChildOUs": yes, "Offline": "skip" }));
+        assert!(request.targets.include_child_ous);
+        assert_eq!(request.policy.offline, OfflineAction::Skip);
+    }
+    let empty = read(json!({ "IncludeChildOUs": "", "Offline": "" }));
+    assert_eq!(empty, plain);
+    let wrong = window(&payload(json!({ "IncludeChildOUs": "yes", "Offline": 1 }))).unwrap_err();
+    let told: Vec<(&str, &str)> = wrong
+        .problems()
+        .iter()
+        .map(|problem| (problem.path.as_str(), problem.expected.as_str()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("IncludeChildOUs", "\"true\" or \"false\""),
+            ("Offline", "\"target\" or \"skip\" or \"refuse\", in quotes"),
+        ]
+    );
 }
 
 #[test]

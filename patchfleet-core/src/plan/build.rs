@@ -78,8 +78,8 @@ pub fn build(
         sorted.reasons.push(reason);
     }
     if options.gaps == Gaps::Fill && sorted.reasons.is_empty() {
-        let reason = gaps::no_role(request, census, &sorted.locations);
-        sorted.reasons.extend(reason);
+        let warning = gaps::on_no_role(request, census, &sorted.locations);
+        sorted.warnings.extend(warning);
     }
     if request.policy.offline == OfflineAction::Skip && runbook::is_own(&request.automation.document) {
         sorted.leave_out_offline(request, census);

@@ -4,7 +4,7 @@ use super::PlannedLocation;
 use crate::census::{CensusAnswer, CensusTaken, UnknownCause};
 use crate::id::{AccountId, Location, Region};
 use crate::pack::pack;
-use crate::refusal::{RefusalCode, RefusalReason, Skip, SkipReason};
+use crate::refusal::{Skip, SkipReason};
 use crate::request::PatchRequest;
 use crate::text::{by_number, counted, names};
 use std::collections::BTreeSet;
@@ -157,14 +157,14 @@ fn warning(filled: &[Skip], units: usize, places: usize) -> String {
     warning
 }
 
-/// The reason against a plan of which no location could be read, because the role that Automation runs with there, and
-/// that the census reads with, can be assumed in no account. A location that is kept as unknown alone is planned, as it
-/// may be patched all the same. Where that is so of all of them, the role is not there, or has another name.
-pub(super) fn no_role(
+/// The warning about a plan of which no location could be read, because the caller can assume the role that Automation
+/// runs with there in no account. Automation assumes it as another role, so it may be patched all the same. Or the role is
+/// not there.
+pub(super) fn on_no_role(
     request: &PatchRequest,
     census: &CensusTaken,
     planned: &[PlannedLocation],
-) -> Option<RefusalReason> {
+) -> Option<String> {
     let role = &request.automation.execution_role;
     if request.access.discovery_role != *role {
         return None;
@@ -180,12 +180,9 @@ pub(super) fn no_role(
         }
     }
     let (first, words) = refused?;
-    Some(RefusalReason {
-        code: RefusalCode::CensusUnknown,
-        subject: format!("the role {role}"),
-        detail: format!(
-            "nothing could be patched: it can be assumed in no account that may have nodes, and Automation runs with it \
-             there. Name the role that is there, or let it trust the caller ({first}: {words})"
-        ),
-    })
+    Some(format!(
+        "no location could be looked into, because the caller can assume the role {role} in no account. Automation runs with \
+         it there, as another role: if there is no such role, nothing is patched, and each location fails. See that the role \
+         is there, or let it trust the caller ({first}: {words})"
+    ))
 }

@@ -198,7 +198,7 @@ pub(super) fn warnings(
         .map(|(_, timeout)| *timeout)
         .max()
         .unwrap_or_default();
-    let mut warnings = Vec::new();
+    let mut warnings = Vec::from_iter(too_late(request, lifetime, units.len()));
     if !short.is_empty() {
         let nodes: u32 = short.values().fold(0, |sum, (n, ..)| sum.saturating_add(*n));
         let mut worst: Vec<(&String, &(u32, u64, u64))> = short.iter().collect();
@@ -230,6 +230,22 @@ pub(super) fn warnings(
         ));
     }
     warnings
+}
+
+/// The warning about locations that may not begin before the cutoff: there are more of them than may run at once. Each is
+/// an execution of its own where there is a cutoff.
+fn too_late(request: &PatchRequest, lifetime: &Lifetime, locations: usize) -> Option<String> {
+    let until = lifetime.begins_until()?;
+    let total = u32::try_from(locations).unwrap_or(u32::MAX);
+    let at_once = request.budget.locations.max_concurrency.as_count(total);
+    let wait = total.checked_sub(at_once).filter(|wait| *wait > 0)?;
+    Some(format!(
+        "{at_once} of {} {} at once, and none is begun after {until:.0}, since its command would outlive the cutoff: the {wait} \
+         that wait for a place are begun only if others are through by then. More at once \
+         (budget.locations.max_concurrency) begins more of them",
+        counted(total, "location"),
+        by_number(at_once, "is patched", "are patched"),
+    ))
 }
 
 /// The warnings about the documents. AWS-RunPatchBaseline could not be read, or the runbook's step ends before the commands

@@ -104,3 +104,10 @@ pub enum GoneAction {
     /// It is a node that did not reach its goal.
     Fail,
 }
+
+/// The words for what becomes of nodes that do not answer.
+pub(super) const OFFLINE: [(&str, OfflineAction); 3] = [
+    ("target", OfflineAction::Target),
+    ("skip", OfflineAction::Skip),
+    ("refuse", OfflineAction::Refuse),
+];

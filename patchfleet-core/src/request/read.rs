@@ -4,9 +4,10 @@ use super::draft::{Draft, Names, OPERATIONS, REBOOT_OPTIONS, rate_control};
 use super::fields::{Collector, Field, Fields};
 use super::lookalike::lookalike;
 use super::node::Node;
+use super::policy::OFFLINE;
 use super::{
-    Access, Budget, DeniedAction, GoneAction, NothingSelected, OfflineAction, Output, PatchRequest, Policy,
-    PolicyAction, Regions, RunbookPin, Selector, values,
+    Access, Budget, DeniedAction, GoneAction, NothingSelected, Output, PatchRequest, Policy, PolicyAction,
+    Regions, RunbookPin, Selector, values,
 };
 use crate::id::{NodeId, OrgParent, Region, RequestName, TargetAccount};
 use crate::problem::{Problem, ProblemCode, Problems};
@@ -223,12 +224,7 @@ fn read_policy(root: &mut Fields<'_>, policy: &mut Policy, out: &mut Collector) 
         &mut policy.nothing_selected,
         out,
     );
-    let offline = [
-        ("target", OfflineAction::Target),
-        ("skip", OfflineAction::Skip),
-        ("refuse", OfflineAction::Refuse),
-    ];
-    choose(&mut fields, "offline", &offline, &mut policy.offline, out);
+    choose(&mut fields, "offline", &OFFLINE, &mut policy.offline, out);
     let gone = [("accept", GoneAction::Accept), ("fail", GoneAction::Fail)];
     choose(&mut fields, "gone", &gone, &mut policy.gone, out);
     fields.finish(out);

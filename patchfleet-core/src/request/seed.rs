@@ -73,6 +73,14 @@ pub(super) fn regions(fields: &mut Fields<'_>, key: &'static str, out: &mut Coll
     Some(Regions::List(regions))
 }
 
+/// Yes or no. CloudFormation and consoles write it as a text.
+pub(super) fn flag(field: &Field<'_>, out: &mut Collector) -> Option<bool> {
+    match field.node() {
+        Node::Text(_) => field.choice(&[("true", true), ("false", false)], out),
+        _ => field.boolean(out),
+    }
+}
+
 /// The resource group, which must be there. The request gets its own name by [`named`].
 pub(super) fn group(fields: &mut Fields<'_>, key: &'static str, draft: &mut Draft, out: &mut Collector) {
     let Some(field) = fields.take_filled(key) else {

@@ -6,6 +6,7 @@ use super::draft::{Draft, Names, OPERATIONS, REBOOT_OPTIONS, rate_control};
 use super::fields::{Collector, Fields};
 use super::format::Format;
 use super::lookalike::lookalike;
+use super::policy::OFFLINE;
 use super::{PatchRequest, seed, values};
 use crate::id::{EventId, EventSource};
 use crate::problem::{ProblemCode, Problems};
@@ -42,6 +43,8 @@ impl PatchRequest {
     /// | `RebootOption` | `RebootIfNeeded` |
     /// | `InstallOverrideList` | none |
     /// | `TargetAccounts` | the caller's own account: a list, or one text with commas |
+    /// | `IncludeChildOUs` | `false`: of a unit or the root among `TargetAccounts`, the units below it too. `true` or `false`, also as a text |
+    /// | `Offline` | `target`: what becomes of nodes that do not answer, as `policy.offline` of a request says it |
     /// | `TargetLocationMaxConcurrency`, `TargetLocationMaxErrors` | `1`, `0` |
     /// | `ExecutionRoleName` | AWS's own default; the census reads with the same role |
     /// | `WindowExecutionId` | none. Write `"{{WINDOW_EXECUTION_ID}}"`: Systems Manager fills it in |
@@ -105,6 +108,12 @@ impl PatchRequest {
         if let Some(field) = fields.take_filled("TargetAccounts") {
             draft.accounts =
                 seed::lenient_ids(&field, "account or unit ids, as a list or with commas", &mut out);
+        }
+        if let Some(field) = fields.take_filled("IncludeChildOUs") {
+            draft.include_child_ous = seed::flag(&field, &mut out).unwrap_or_default();
+        }
+        if let Some(field) = fields.take_filled("Offline") {
+            draft.policy.offline = field.choice(&OFFLINE, &mut out).unwrap_or(draft.policy.offline);
         }
         let concurrency = fields.take_filled("TargetLocationMaxConcurrency");
         let errors = fields.take_filled("TargetLocationMaxErrors");

@@ -4,7 +4,7 @@ mod wrapped;
 
 use crate::cutoff;
 use crate::sample;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use patchfleet_core::id::{CampaignId, EventId, EventSource};
 use patchfleet_core::problem::{Problem, ProblemCode, Problems};
 use patchfleet_core::request::PatchRequest;
@@ -23,6 +23,8 @@ pub(crate) struct Asked {
     pub(crate) longest_retry: SignedDuration,
     /// When every command must have expired, from when the function is called, if the event says so.
     pub(crate) cutoff: Option<SignedDuration>,
+    /// When the caller was asked for it, if the caller says so.
+    pub(crate) asked_at: Option<Timestamp>,
     /// In which form it came.
     pub(crate) form: Form,
 }
@@ -109,6 +111,7 @@ impl Reading<'_> {
                         request,
                         event,
                         cutoff: None,
+                        asked_at: None,
                         form: Form::Request,
                     })
                 }
@@ -140,6 +143,7 @@ impl Reading<'_> {
             request,
             event,
             cutoff,
+            asked_at: None,
             form: Form::Window,
         })
     }
@@ -158,6 +162,7 @@ impl Reading<'_> {
             request: request.map_err(|problems| problems.problems().to_vec())?,
             event,
             cutoff: None,
+            asked_at: None,
             form: Form::Sample,
         })
     }

@@ -129,8 +129,15 @@ impl Failure {
         if self.kind != FailureKind::Refused || !self.message.contains("policy.") {
             return self;
         }
+        if form == Form::Window && self.message.contains("policy.offline") {
+            let way_out = "In a maintenance window's payload that is the key Offline: target, skip or refuse";
+            return Self {
+                message: format!("{}\n{way_out}", self.message),
+                ..self
+            };
+        }
         let way_out = format!(
-            "{what} has no policy. Give the function a request in its place, which has one: \
+            "{what} has no other policy. Give the function a request in its place, which has one: \
              {{\"event_id\": \"{id}\", \"request\": {{…, \"policy\": {{…}}}}}}"
         );
         Self {

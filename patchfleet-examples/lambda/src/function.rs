@@ -8,7 +8,7 @@ mod troubles;
 
 pub(crate) use handover::{NoStateMachine, StateMachine};
 
-use crate::answer::{Answer, Planned, Reported};
+use crate::answer::{Answer, Planned};
 use crate::cutoff;
 use crate::delivered::Event;
 use crate::event::{Asked, Form, problems};
@@ -130,10 +130,7 @@ impl Function {
             Operation::Stop { campaign, mode } => logged.stop(campaign, mode, call).await,
             Operation::Ignore(reason) => Ok(ignored(reason)),
             Operation::Collect(campaign) => logged.collect(campaign, call).await,
-            Operation::Report(campaign) => {
-                let report = logged.report(campaign, call).await?;
-                Ok(Answer::Reported(Reported::of(report, logged.log)))
-            }
+            Operation::Report(campaign) => Ok(Answer::Reported(logged.report(campaign, call).await?)),
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::event::{Asked, Reading, below, problems, shown};
 use crate::settings::{LOG, Settings};
 use crate::sns;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use patchfleet_core::campaign::StopMode;
 use patchfleet_core::id::CampaignId;
 use patchfleet_core::problem::{Problem, ProblemCode, Problems};
@@ -50,7 +50,7 @@ pub(crate) enum Operation {
 /// An operation's name and the fields beside `op`.
 const OPERATIONS: [(&str, &[&str]); 6] = [
     ("plan", &["event"]),
-    ("start", &["event", "invocation"]),
+    ("start", &["event", "invocation", "asked_at"]),
     ("advance", &["campaign_id", "turn"]),
     ("stop", &["campaign_id", "let_commands_run"]),
     ("collect", &["campaign_id"]),
@@ -213,6 +213,7 @@ impl Fields<'_> {
                 None
             }
         };
+        let asked_at = self.asked_at();
         let Some(event) = self.fields.get("event") else {
             let expected = "the event, in any form that the function takes by itself";
             self.problem(ProblemCode::Missing, "event", String::new(), expected);
@@ -233,6 +234,7 @@ impl Fields<'_> {
                 if own.is_some() {
                     asked.longest_retry = asked.longest_retry.max(CALLERS_RETRY);
                 }
+                asked.asked_at = asked_at;
                 Some(asked)
             }
             Err(problems) => {
@@ -240,6 +242,20 @@ impl Fields<'_> {
                 None
             }
         }
+    }
+
+    /// When the caller was asked for it.
+    fn asked_at(&mut self) -> Option<Timestamp> {
+        const WHEN: &str = "when the caller was asked, such as \"2026-11-03T22:15:00Z\"";
+        match self.fields.get("asked_at") {
+            None | Some(Value::Null) => {}
+            Some(Value::String(text)) => match text.parse() {
+                Ok(at) => return Some(at),
+                Err(_) => self.problem(ProblemCode::InvalidValue, "asked_at", format!("{text:?}"), WHEN),
+            },
+            Some(other) => self.problem(ProblemCode::WrongType, "asked_at", shown("asked_at", other), WHEN),
+        }
+        None
     }
 
     /// The campaign.

@@ -206,6 +206,34 @@ fn a_cutoff_that_no_command_can_keep_is_refused() {
 }
 
 #[test]
+fn locations_that_wait_for_a_place_are_warned_of_where_there_is_a_cutoff() {
+    let regions = ["eu-west-1", "us-east-1", "us-west-2"];
+    let mut world = World::default();
+    world.add(CENTRAL, &regions);
+    for region in regions {
+        *world.place(CENTRAL, region) = place(1, 0, 0);
+    }
+    let told = |at_once: u32, options: Options| {
+        let request = request_with(
+            json!({"resource_group": "W", "regions": regions}),
+            json!({"budget": {"nodes": {"max_concurrency": 1}, "locations": {"max_concurrency": at_once}}}),
+        );
+        let warnings = planned_with(&world, &request, options).unwrap().warnings;
+        warnings
+            .into_iter()
+            .find(|warning| warning.contains("wait for a place"))
+    };
+    let warning = told(1, until(10 * 60)).unwrap();
+    assert!(
+        warning.starts_with("1 of 3 locations is patched at once, and none is begun after "),
+        "{warning}"
+    );
+    assert!(warning.contains("the 2 that wait"), "{warning}");
+    assert_eq!(told(3, until(10 * 60)), None, "none waits");
+    assert_eq!(told(1, attended()), None, "no cutoff");
+}
+
+#[test]
 fn a_cutoff_is_shown_in_whole_seconds() {
     let world = world(3, 0);
     let within = |minutes, nanoseconds| {

@@ -8,8 +8,9 @@ use patchfleet_core::outcome::LocationOutcome;
 use patchfleet_core::report::{
     ExecutionReport, LocationReport, NodeReport, Report, ReportOutcome, Totals, UnresolvedReport,
 };
-use patchfleet_core::text::in_log;
+use patchfleet_core::text::{counted, in_log, one_line};
 use serde::Serialize;
+use std::fmt::Write as _;
 
 /// The longest `message`, in bytes as JSON. SNS takes 256 KiB, an e-mail is read by people.
 const MESSAGE: usize = 30_000;
@@ -76,10 +77,10 @@ impl NotShown {
 }
 
 impl Reported {
-    /// This report, of a campaign whose log is there.
-    pub(crate) fn of(report: Report, log: &S3Uri) -> Self {
+    /// This report, of a campaign whose log is there, and whose plan warned of this.
+    pub(crate) fn of(report: Report, warnings: &[String], log: &S3Uri) -> Self {
         let exit_code = report.exit_code();
-        let (subject, message) = (subject(&report), message(&report, log));
+        let (subject, message) = (subject(&report), message(&report, warnings, log));
         let (reached, short): (Vec<_>, Vec<_>) = report.locations.into_iter().partition(|at| {
             matches!(
                 at.outcome,
@@ -138,11 +139,39 @@ fn subject(report: &Report) -> String {
     plain.take(SUBJECT).collect()
 }
 
-/// The report for people.
-fn message(report: &Report, log: &S3Uri) -> String {
+/// The report for people, and below it what the plan warned of: whoever reads it has not seen the plan.
+fn message(report: &Report, warnings: &[String], log: &S3Uri) -> String {
     let id = report.campaign_id;
     let named = |words: &str| in_log(words, Some(log.to_string().as_ref()));
     let whole = named(&format!("The whole report: `patchfleet report {id}`"));
+    let warned = warned(warnings);
     let text = format!("{whole}\n\n{}", named(&report.to_text()));
-    cut::text(&text, MESSAGE, "… and more, in the whole report\n")
+    let room = MESSAGE.saturating_sub(warned.len());
+    cut::text(&text, room, "… and more, in the whole report\n") + &warned
+}
+
+/// How many warnings of a plan are shown, and how many characters of each.
+const WARNINGS: (usize, usize) = (20, 400);
+
+/// What the plan warned of, a line each.
+fn warned(warnings: &[String]) -> String {
+    let (most, long) = WARNINGS;
+    let mut text = String::new();
+    for (n, warning) in warnings.iter().take(most).enumerate() {
+        if n == 0 {
+            text.push_str("\nThe plan warned:\n");
+        }
+        let line: String = one_line(warning).chars().take(long).collect();
+        let more = if one_line(warning).chars().count() > long {
+            "…"
+        } else {
+            ""
+        };
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "- {line}{more}");
+    }
+    if let Some(more) = warnings.len().checked_sub(most).filter(|more| *more > 0) {
+        let _ = writeln!(text, "- and {}", counted(more, "more warning"));
+    }
+    text
 }

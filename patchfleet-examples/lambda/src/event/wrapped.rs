@@ -75,6 +75,7 @@ pub(super) fn read(fields: &Map<String, Value>) -> Result<Asked, Vec<Problem>> {
             request,
             event,
             cutoff,
+            asked_at: None,
             form: Form::Wrapped,
         }),
         _ => {

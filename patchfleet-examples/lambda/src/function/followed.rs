@@ -1,5 +1,6 @@
 //! Campaigns that are written down, and driven call by call.
 
+use super::handover::NotHandedOver;
 use super::troubles::Troubles;
 use super::{Call, Function, heard_by, margin, notices, out_of_time};
 use crate::answer::{Answer, Planned, Reported, Standing};
@@ -9,7 +10,6 @@ use jiff::{SignedDuration, SpanRound, Timestamp, Unit};
 use patchfleet_aws::S3Uri;
 use patchfleet_core::campaign::{Notices, Progress, State, Store};
 use patchfleet_core::id::{CampaignId, WriterId};
-use patchfleet_core::report::Report;
 use patchfleet_core::request::Access;
 use patchfleet_core::text::one_line;
 use patchfleet_core::{Campaign, Campaigns};
@@ -22,6 +22,9 @@ const TO_HEAR_ANSWERS: SignedDuration = SignedDuration::from_secs(10);
 
 /// How long the function waits by itself for something to do. Lambda is paid by time.
 const LONGEST_WAIT: SignedDuration = SignedDuration::from_secs(5);
+
+/// How long after a caller was asked a campaign may begin.
+const BEGINS_WITHIN: SignedDuration = SignedDuration::from_hours(1);
 
 /// How many locations are named whose results cannot be read.
 const UNREAD_SHOWN: usize = 100;
@@ -49,8 +52,9 @@ impl Logged<'_> {
         let ports = self.function.ports(&asked.request.access)?;
         let begin = async {
             let there = self.store.load(campaign).await;
-            if let Some(state) = there.map_err(|error| Failure::of_place(&error, self.log))? {
-                refuse_old(asked, &state, call.at)?;
+            match there.map_err(|error| Failure::of_place(&error, self.log))? {
+                Some(state) => refuse_old(asked, &state, call.at)?,
+                None => refuse_late(asked, call.at)?,
             }
             self.function.require_own_role(asked, &ports).await?;
             let begun = campaigns.begin(campaign, &asked.request, &planning).await;
@@ -61,6 +65,9 @@ impl Logged<'_> {
             if state.finished().is_none() && state.plan().units.is_empty() {
                 standing = self.drive(&begun, &state, &troubles, call).await?;
                 state = self.load(campaign).await?;
+            }
+            for warning in &state.plan().warnings {
+                tracing::warn!(%campaign, "the plan warns: {}", one_line(warning));
             }
             let planned = Planned::of(state.plan());
             Ok(Answer::Begun { standing, planned })
@@ -88,15 +95,32 @@ impl Logged<'_> {
             machine.drive(&client, campaign).await
         };
         let handed = self.function.in_time(&notices(), call, handing).await;
-        let handed = handed.unwrap_or_else(|| Err("the time that the function has was over".to_owned()));
+        let handed = handed.unwrap_or_else(|| {
+            Err(NotHandedOver::Failed(
+                "the time that the function has was over".to_owned(),
+            ))
+        });
         if let Err(why) = handed {
+            let (kind, why, again) = match why {
+                NotHandedOver::Failed(why) => (
+                    FailureKind::Unfinished,
+                    why,
+                    "The same event, delivered again, hands it over. ".to_owned(),
+                ),
+                NotHandedOver::Ended => (
+                    FailureKind::NeedsPerson,
+                    "an execution of its name has ended, and the campaign is open".to_owned(),
+                    format!(
+                        "Start an execution of another name with the input {{\"campaign_id\": \"{campaign}\"}}. "
+                    ),
+                ),
+            };
             let words = format!(
                 "campaign {campaign} is written down in {log}, and was not handed over to {machine}, so nobody drives it: \
-                 {why}. The same event, delivered again, hands it over. `patchfleet resume {campaign} --log {log}` drives \
-                 it from anywhere",
+                 {why}. {again}`patchfleet resume {campaign} --log {log}` drives it from anywhere",
                 log = self.log,
             );
-            return Err(Failure::said(FailureKind::Unfinished, &words));
+            return Err(Failure::said(kind, &words));
         }
         tracing::info!(%campaign, %machine, "handed over");
         Ok(Answer::Begun {
@@ -135,11 +159,12 @@ impl Logged<'_> {
     }
 
     /// A campaign's report, as it stands.
-    pub(super) async fn report(&self, campaign: CampaignId, call: Call) -> Result<Report, Failure> {
+    pub(super) async fn report(&self, campaign: CampaignId, call: Call) -> Result<Reported, Failure> {
         let report = async {
             let state = self.load(campaign).await?;
             let report = self.store.report(&state, call.at).await;
-            report.map_err(|error| Failure::of_log(&error, self.log))
+            let report = report.map_err(|error| Failure::of_log(&error, self.log))?;
+            Ok(Reported::of(report, &state.plan().warnings, self.log))
         };
         self.in_time(&notices(), call, "before the log was read", report)
             .await
@@ -210,7 +235,7 @@ impl Logged<'_> {
             let again = begun.collect_again().await.map_err(failed)?;
             let unread = again.unread.iter().take(UNREAD_SHOWN);
             Ok(Answer::Collected {
-                reported: Reported::of(again.report, self.log),
+                reported: Reported::of(again.report, &state.plan().warnings, self.log),
                 read: again.read,
                 unread: unread
                     .map(|still| one_line(&format!("{}: {}", still.location, still.reason)))
@@ -251,6 +276,21 @@ impl Logged<'_> {
         let done = self.function.in_time(notices, call, work).await;
         done.unwrap_or_else(|| Err(out_of_time(until)))
     }
+}
+
+/// Refuses to begin what was asked for so long ago that it would be patched at another time than was meant.
+fn refuse_late(asked: &Asked, now: Timestamp) -> Result<(), Failure> {
+    let late = asked.asked_at.map(|at| now.duration_since(at));
+    let Some(late) = late.filter(|late| *late > BEGINS_WITHIN) else {
+        return Ok(());
+    };
+    let words = format!(
+        "nothing was started: it was asked {} ago, and nothing is begun more than {} later, because it would be patched at \
+         another time than was meant. Ask anew",
+        in_words(late),
+        in_words(BEGINS_WITHIN),
+    );
+    Err(Failure::said(FailureKind::Refused, &words))
 }
 
 /// Refuses an event whose campaign was begun so long ago that this is no retry.

@@ -77,13 +77,14 @@ impl StateMachine {
     }
 
     /// Has it drive a campaign. The campaign's id is the name of the execution, so it drives a campaign once, however
-    /// often this is called: a name that is taken counts as handed over. Names are taken for 90 days after the end (Step
-    /// Functions API reference, StartExecution).
+    /// often this is called: while an execution of this name and input runs, AWS answers with that one. Once it has ended,
+    /// the name is taken for 90 days, and the answer is ExecutionAlreadyExists (Step Functions API reference,
+    /// StartExecution).
     ///
     /// # Errors
     ///
-    /// Why not, in words.
-    pub(super) async fn drive(&self, client: &Client, campaign: CampaignId) -> Result<(), String> {
+    /// Why not.
+    pub(super) async fn drive(&self, client: &Client, campaign: CampaignId) -> Result<(), NotHandedOver> {
         let input = serde_json::json!({ "campaign_id": campaign });
         let started = client
             .start_execution()
@@ -96,10 +97,10 @@ impl StateMachine {
             return Ok(());
         };
         let Some(service) = error.as_service_error() else {
-            return Err(one_line(&chain(&error)));
+            return Err(NotHandedOver::Failed(one_line(&chain(&error))));
         };
         let advice = match service {
-            StartExecutionError::ExecutionAlreadyExists(_) => return Ok(()),
+            StartExecutionError::ExecutionAlreadyExists(_) => return Err(NotHandedOver::Ended),
             StartExecutionError::StateMachineDoesNotExist(_) => "there is no such state machine".to_owned(),
             StartExecutionError::StateMachineDeleting(_) => "the state machine is being deleted".to_owned(),
             other if other.code().is_some_and(|code| code.starts_with("AccessDenied")) => {
@@ -111,8 +112,19 @@ impl StateMachine {
             service.code().unwrap_or("no code"),
             service.message().unwrap_or_default(),
         );
-        Err(one_line(&format!("{advice}: {code}: {message}")))
+        Err(NotHandedOver::Failed(one_line(&format!(
+            "{advice}: {code}: {message}"
+        ))))
     }
+}
+
+/// Why a campaign was not handed over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum NotHandedOver {
+    /// An execution that had it has ended, and the campaign is open.
+    Ended,
+    /// It could not be handed over, for this reason.
+    Failed(String),
 }
 
 #[cfg(test)]

@@ -242,6 +242,46 @@ async fn an_event_is_planned_and_nothing_is_begun_or_written_down() {
     assert_eq!(kind, "Refused");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_asked_for_over_an_hour_ago_is_not_begun_and_what_was_begun_in_time_goes_on() {
+    let sim = simulator().await;
+    let asked = |asked_at: Value| json!({ "op": "start", "asked_at": asked_at, "event": { "event_id": "e-1", "request": request() } });
+    let (now, hour) = (sim.clock().now(), SignedDuration::from_hours(1));
+    let mut function = with_log(&sim).await;
+    // The function goes by the system's clock.
+    let system = jiff::Timestamp::now();
+    let late = (system - hour - SignedDuration::from_secs(60)).to_string();
+    let (kind, message) = error(function.invoke("one", asked(json!(late))).await);
+    assert_eq!(kind, "Refused");
+    assert!(message.contains("it was asked 1h 1m ago"), "{message}");
+    assert_eq!(sim.with_world(|world| world.object_keys("ops-logs").count()), 0);
+    let (kind, message) = error(function.invoke("two", asked(json!("tonight"))).await);
+    assert_eq!(kind, "InvalidRequest");
+    assert!(message.contains("asked_at = \"tonight\""), "{message}");
+    let begun = response(function.invoke("three", asked(json!(system.to_string()))).await);
+    assert_eq!(begun["status"], "open");
+    let again = response(function.invoke("four", asked(json!(late))).await);
+    assert_eq!(again["campaign_id"], begun["campaign_id"]);
+    assert!(sim.clock().now() >= now);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_plan_warned_of_stands_in_the_message_that_a_person_gets() {
+    let sim = simulator().await;
+    let mut function = with_log(&sim).await;
+    let begun = response(function.invoke("window", payload()).await);
+    let warnings = begun["warnings"].as_array().unwrap();
+    assert!(!warnings.is_empty(), "{begun}");
+    let report = json!({ "op": "report", "campaign_id": begun["campaign_id"] });
+    let report = response(function.invoke("report", report).await);
+    let message = report["message"].as_str().unwrap();
+    let (_, warned) = message.split_once("\nThe plan warned:\n").unwrap();
+    assert_eq!(warned.lines().count(), warnings.len(), "{warned}");
+    let first = warnings[0].as_str().unwrap();
+    let beginning: String = first.chars().take(60).collect();
+    assert!(warned.starts_with(&format!("- {beginning}")), "{warned}");
+}
+
 /// A driver gives up what fails for long enough. It counts anew in each call, so a campaign whose calls are shorter than that
 /// would stay open, and whoever calls the function would hear that all is well.
 #[tokio::test(flavor = "multi_thread")]

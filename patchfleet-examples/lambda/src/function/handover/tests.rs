@@ -8,10 +8,17 @@ use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 const ARN: &str = "arn:aws:states:eu-west-1:111122223333:stateMachine:patchfleet";
 const CAMPAIGN: &str = "5b6c7d8e-0000-4000-8000-123456789012";
 
-async fn handed_over(rule: &Rule) -> Result<(), String> {
+async fn handed_over(rule: &Rule) -> Result<(), NotHandedOver> {
     let client = mock_client!(aws_sdk_sfn, RuleMode::MatchAny, [rule]);
     let machine: StateMachine = ARN.parse().unwrap();
     machine.drive(&client, CAMPAIGN.parse().unwrap()).await
+}
+
+fn failed(handed: Result<(), NotHandedOver>) -> String {
+    match handed {
+        Err(NotHandedOver::Failed(why)) => why,
+        other => panic!("{other:?}"),
+    }
 }
 
 fn failing(error: impl Fn() -> StartExecutionError + Send + Sync + 'static) -> Rule {
@@ -37,12 +44,12 @@ async fn an_execution_is_named_after_its_campaign_and_gets_its_id_alone() {
 }
 
 #[tokio::test]
-async fn a_name_that_is_taken_is_that_of_an_earlier_delivery() {
+async fn a_name_that_is_taken_is_that_of_an_execution_that_has_ended() {
     let taken = failing(|| {
         let taken = ExecutionAlreadyExists::builder().message("Execution Already Exists");
         StartExecutionError::ExecutionAlreadyExists(taken.build())
     });
-    assert_eq!(handed_over(&taken).await, Ok(()));
+    assert_eq!(handed_over(&taken).await, Err(NotHandedOver::Ended));
 }
 
 #[tokio::test]
@@ -54,7 +61,7 @@ async fn a_machine_that_is_not_there_or_may_not_be_started_is_told_with_what_is_
         let gone = StateMachineDoesNotExist::builder().meta(metadata.build());
         StartExecutionError::StateMachineDoesNotExist(gone.build())
     });
-    let why = handed_over(&gone).await.unwrap_err();
+    let why = failed(handed_over(&gone).await);
     assert!(
         why.starts_with("there is no such state machine: StateMachineDoesNotExist"),
         "{why}"
@@ -65,7 +72,7 @@ async fn a_machine_that_is_not_there_or_may_not_be_started_is_told_with_what_is_
             .message("User: x is not authorized to perform: states:StartExecution");
         StartExecutionError::generic(denied.build())
     });
-    let why = handed_over(&denied).await.unwrap_err();
+    let why = failed(handed_over(&denied).await);
     let needs =
         format!("the function's role needs states:StartExecution on {ARN}: AccessDeniedException: User: x");
     assert!(why.starts_with(&needs), "{why}");
