@@ -1,6 +1,7 @@
 """The engine's state machine, run by an interpreter of the states language. The function is a list of answers here: what
 each of them leads to, and above all each failure. Waiting takes no time, and is counted; so is what a call is said to take."""
 
+import datetime
 import json
 import os
 import pathlib
@@ -141,6 +142,12 @@ class Paths(unittest.TestCase):
             self.entered.update(one["name"] for one in events if one)
         return ended, self.engine.told()[before:], answering
 
+    def assert_asked_at_its_start(self, arn, asked_at):
+        """A time that the function was told is when an execution was started, to the millisecond that AWS shows."""
+        started = self.engine.client("stepfunctions").describe_execution(executionArn=arn)["startDate"]
+        later = datetime.datetime.fromisoformat(asked_at) - started
+        self.assertLess(abs(later), datetime.timedelta(milliseconds=2))
+
     def test_an_event_is_begun_driven_to_its_end_and_told(self):
         ended, told, answering = self.run_with(
             EVENT, start=[BEGUN], advance=[still_open(1, 30), still_open(2, 600), over(3)], report=[report()]
@@ -149,6 +156,7 @@ class Paths(unittest.TestCase):
         self.assertEqual(told, [("patchfleet: weekly ok", "The campaign ended as ok.")])
         self.assertEqual(self.waits, [30, 600])
         start, *advances, last = answering.asked
+        self.assert_asked_at_its_start(ended.arn, start.pop("asked_at"))
         self.assertEqual(start, {"op": "start", "event": EVENT, "invocation": ended.arn})
         of = {"op": "advance", "campaign_id": CAMPAIGN}
         self.assertEqual(advances, [of | {"turn": 0}, of | {"turn": 1}, of | {"turn": 2}])
@@ -276,8 +284,30 @@ class Paths(unittest.TestCase):
         ended, told, answering = self.run_with({"campaign_id": "weekly"}, advance=[error])
         self.assertEqual((ended.error, len(told), answering.count("advance")), ("CampaignNotFollowed", 1, 1))
 
+    def test_nothing_is_begun_more_than_an_hour_after_the_execution_started(self):
+        paths = self
+
+        class Busy(Answers):
+            """Each call lasts its whole time. It refuses what was asked more than an hour ago, as the function does."""
+
+            def invoke(self, event):
+                late = self.seconds() + sum(paths.waits) > HOUR
+                self.answers["start"] = [("Refused", "it was asked 1h 2m ago") if late else ("Failed", "no answer")]
+                return super().invoke(event)
+
+        ended, told, answering = self.run_by(EVENT, Busy(WHOLE_CALL, start=[BEGUN]))
+        self.assertEqual((ended.status, ended.error), ("FAILED", "CampaignNotBegun"))
+        [(subject, message)] = told
+        self.assertEqual(subject, "patchfleet: a campaign was refused")
+        self.assertIn("asked 1h 2m ago", message)
+        # The attempts have one time that they count from.
+        [asked_at] = {event["asked_at"] for event in answering.asked}
+        self.assert_asked_at_its_start(ended.arn, asked_at)
+        self.assertLess(answering.seconds() + sum(self.waits), 2 * HOUR)
+
     def test_a_start_whose_calls_last_their_whole_time_is_told_within_three_hours(self):
-        ended, told, answering = self.run_with(EVENT, WHOLE_CALL, start=[("Sandbox.Timedout", "Task timed out after 900.00 seconds")])
+        timed_out = ("Sandbox.Timedout", "Task timed out after 900.00 seconds")
+        ended, told, answering = self.run_with(EVENT, WHOLE_CALL, start=[timed_out])
         self.assertEqual((ended.error, len(told)), ("CampaignNotBegun", 1))
         self.assertLess(answering.seconds() + sum(self.waits), 3 * HOUR)
 
