@@ -375,6 +375,8 @@ class Module(unittest.TestCase):
             "schedule": (MODULES[2], SCHEDULE | {"schedule_expression": "daily", "cutoff": "9", "request": {"name": "x"}}),
             "short": (MODULES[1], WINDOW | {"duration": 5, "cutoff": 5}),
             "long": (MODULES[1], WINDOW | {"target_accounts": accounts}),
+            "told": (MODULES[1], WINDOW | {"document_name": "Ours"}),
+            "offline": (MODULES[1], WINDOW | {"nodes_that_do_not_answer": "wait"}),
             "untold": (MODULES[2], SCHEDULE | {"topic_arn": None}),
         }
         expected = {
@@ -384,6 +386,8 @@ class Module(unittest.TestCase):
             "schedule": ["such as cron(15 22 ? * TUE *)", "hours and minutes", "a name and targets"],
             "short": ["cutoff has to be less than duration", "duration has to be at least 7, or keep_within_window false"],
             "long": ["longer than the 4,096 bytes"],
+            "told": ["a runbook of your own (document_name) cannot be told"],
+            "offline": ["target, skip or refuse"],
             "untold": ["tell needs topic_arn"],
         }
         for name, (source, arguments) in wrong.items():

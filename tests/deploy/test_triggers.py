@@ -160,8 +160,10 @@ class MaintenanceWindow(Triggers):
                 "InstallOverrideList": "",
                 "MaxConcurrency": "10%",
                 "MaxErrors": "0",
+                "Offline": "skip",
                 "TargetAccounts": "111122223333, ou-ab12-cdef3456",
-                "TargetLocationMaxConcurrency": "1",
+                "IncludeChildOUs": "true",
+                "TargetLocationMaxConcurrency": "50",
                 "TargetLocationMaxErrors": "0",
                 "ExecutionRoleName": "AWS-SystemsManager-AutomationExecutionRole",
                 "AutomationAssumeRole": ADMINISTRATION,
@@ -183,6 +185,23 @@ class MaintenanceWindow(Triggers):
         (said,) = templates.refusals(template, WINDOW | {"Duration": "5"})
         self.assertIn("Duration has to be at least 7, or KeepWithinWindow no", said)
 
+    def test_a_unit_stands_for_those_below_it_unless_it_is_said_not_to(self):
+        for more, said in (({}, "true"), ({"IncludeChildOUs": "no"}, "false")):
+            with self.deployed(TargetAccounts="r-ab12", **more) as stack:
+                self.assertEqual(self.payload(stack)["IncludeChildOUs"], said)
+
+    def test_a_runbook_of_ones_own_is_not_told_which_nodes_to_take(self):
+        template = templates.read(templates.FOLDER / "maintenance-window.yaml")
+        for document, offline, fits in (
+            ("", "skip", True),
+            ("Patchfleet-RunPatchBaseline", "skip", True),
+            ("Ours", "skip", False),
+            ("Ours", "target", True),
+            ("Ours", "refuse", True),
+        ):
+            said = templates.refusals(template, WINDOW | {"DocumentName": document, "NodesThatDoNotAnswer": offline})
+            self.assertEqual(not said, fits, (document, offline, said))
+
     def test_the_longest_payload_is_one_that_systems_manager_takes(self):
         longest = {
             "Regions": ",".join(["ap-northeast-1"] * 46) + ", us-east-1",
@@ -190,6 +209,8 @@ class MaintenanceWindow(Triggers):
             "InstallOverrideList": "s3://" + "k" * 251,
             "MaxConcurrency": "1000000",
             "MaxErrors": "1000000",
+            "NodesThatDoNotAnswer": "refuse",
+            "IncludeChildOUs": "no",
             "DocumentName": "d" * 200,
             "TargetAccounts": ",".join(["111122223333"] * 107) + " " * 10,
             "TargetLocationMaxConcurrency": "1000000",
@@ -392,6 +413,7 @@ class Schedule(Triggers):
     def test_what_is_left_empty_is_left_out(self):
         with self.deployed() as stack:
             event = self.event(stack)
+        self.assertEqual(event["request"]["policy"], {"offline": "skip"})
         self.assertEqual(set(event), {"event_id", "request"})
         request = event["request"]
         self.assertEqual(set(request["targets"]), {"resource_group", "regions"})

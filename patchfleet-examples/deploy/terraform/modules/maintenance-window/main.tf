@@ -24,7 +24,9 @@ locals {
     InstallOverrideList          = var.install_override_list == null ? "" : var.install_override_list
     MaxConcurrency               = var.max_concurrency
     MaxErrors                    = var.max_errors
+    Offline                      = var.nodes_that_do_not_answer
     TargetAccounts               = join(",", var.target_accounts)
+    IncludeChildOUs              = tostring(var.include_child_ous)
     TargetLocationMaxConcurrency = var.target_location_max_concurrency
     TargetLocationMaxErrors      = var.target_location_max_errors
     ExecutionRoleName            = var.execution_role_name
@@ -77,6 +79,11 @@ resource "aws_ssm_maintenance_window_task" "this" {
     precondition {
       condition     = length(local.payload) + 13 <= 4096
       error_message = "The payload is longer than the 4,096 bytes that Systems Manager takes. Name organizational units instead of accounts."
+    }
+
+    precondition {
+      condition     = contains(["", "Patchfleet-RunPatchBaseline"], var.document_name == null ? "" : var.document_name) || var.nodes_that_do_not_answer != "skip"
+      error_message = "nodes_that_do_not_answer: a runbook of your own (document_name) cannot be told which nodes to take, so it has to be target or refuse."
     }
   }
 

@@ -164,6 +164,17 @@ variable "max_errors" {
   default     = "10%"
 }
 
+variable "nodes_that_do_not_answer" {
+  description = "What is done with nodes that do not answer when the campaign is planned. With skip only the nodes that are online then are named, and the others are told as not reached. With target they are targeted too: they hold their place in the rate until their command expires, and an Install of which they can hold every place in a location is refused. With refuse nothing is started if there is one."
+  type        = string
+  default     = "skip"
+
+  validation {
+    condition     = contains(["target", "skip", "refuse"], var.nodes_that_do_not_answer)
+    error_message = "It has to be target, skip or refuse."
+  }
+}
+
 variable "target_accounts" {
   description = "The accounts, organizational units or the root of the organization. By default it is this account alone."
   type        = list(string)
@@ -175,10 +186,16 @@ variable "target_accounts" {
   }
 }
 
+variable "include_child_ous" {
+  description = "Whether a unit or the root in target_accounts stands for the units below it as well."
+  type        = bool
+  default     = true
+}
+
 variable "target_location_max_concurrency" {
-  description = "How many pairs of account and Region are patched at once, as a count or a percentage."
+  description = "How many pairs of account and Region are patched at once, as a count or a percentage. With keep_within_window each has to begin more than 6 hours before the window ends, so with fewer than all the last may not be patched."
   type        = string
-  default     = "1"
+  default     = "50"
 }
 
 variable "target_location_max_errors" {
