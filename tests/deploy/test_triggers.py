@@ -530,6 +530,41 @@ class Pages(Triggers):
             self.assertEqual(event["request"], sample(schedule)["request"])
             self.assertEqual(set(event), set(sample(schedule)))
 
+    def test_the_first_scan_beside_the_sample_is_a_request_with_one_role(self):
+        request = sample(templates.ROOT / "docs" / "from-the-posts.md")["request"]
+        done = patchfleet_reads(request)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual(request["access"]["discovery_role"], request["automation"]["execution_role"])
+
+    def test_the_policy_for_the_samples_function_lets_it_start_the_samples_runbook_and_enter_its_role(self):
+        page = (templates.ROOT / "docs" / "in-place-of-the-samples-function.md").read_text(encoding="utf-8")
+        (text,) = re.findall("```json\n(.*?)```", page, re.DOTALL)
+        policies = {"patchfleet": json.loads(text)}
+        here, role = "111122223333", "AWS-Lambda-SSM-MultiAccountPatchingBlogRole"
+        expected = {
+            ("sts:AssumeRole", "arn:aws:iam::222233334444:role/AWS-SystemsManager-AutomationExecutionRole"): True,
+            ("sts:AssumeRole", "arn:aws:iam::222233334444:role/Administrator"): False,
+            ("ssm:StartAutomationExecution", f"arn:aws:ssm:us-east-1:{here}:document/Automation-RunPatchBaseline"): True,
+            ("ssm:StartAutomationExecution", f"arn:aws:ssm:us-east-1:{here}:document/Another"): False,
+            ("ssm:GetDocument", f"arn:aws:ssm:us-east-1:{here}:document/Automation-RunPatchBaseline"): True,
+            ("ssm:SendCommand", f"arn:aws:ec2:us-east-1:{here}:instance/i-04d5540956315c41d"): False,
+        }
+        principal = f"arn:aws:sts::{here}:assumed-role/{role}/session"
+        # The sample's role in each account trusts the whole central account.
+        root = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{here}:root"}, "Action": "sts:AssumeRole"}
+        trust = {"Version": "2012-10-17", "Statement": [root]}
+        self.assert_answers(
+            {
+                (action, resource): (
+                    evaluator.simulation(
+                        principal, action, resource, policies, trust if action == "sts:AssumeRole" else None
+                    ),
+                    may,
+                )
+                for (action, resource), may in expected.items()
+            }
+        )
+
     def test_the_page_takes_away_the_stack_that_it_makes(self):
         for name in ("maintenance-window.md", "schedule.md"):
             first, *_, last = commands(templates.FOLDER / name)
