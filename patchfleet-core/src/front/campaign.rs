@@ -94,7 +94,8 @@ impl Campaign {
     ///
     /// # Errors
     ///
-    /// As [`run`](Self::run).
+    /// As [`run`](Self::run). Where somebody has it stopped, and AWS does not let anybody stop what is left of it:
+    /// [`DriveError::RunsOn`].
     pub async fn run_while_busy(
         &self,
         deadline: Timestamp,

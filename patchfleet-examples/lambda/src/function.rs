@@ -127,7 +127,11 @@ impl Function {
             Operation::Plan(asked) => Ok(Answer::Planned(self.plan(&asked, call).await?)),
             Operation::Start(asked) => logged.start(&asked, call).await,
             Operation::Advance { campaign, turn } => logged.advance(campaign, turn, call).await,
-            Operation::Stop { campaign, mode } => logged.stop(campaign, mode, call).await,
+            Operation::Stop {
+                campaign,
+                mode,
+                said_at,
+            } => logged.stop(campaign, mode, said_at, call).await,
             Operation::Ignore(reason) => Ok(ignored(reason)),
             Operation::Collect(campaign) => logged.collect(campaign, call).await,
             Operation::Report(campaign) => Ok(Answer::Reported(logged.report(campaign, call).await?)),

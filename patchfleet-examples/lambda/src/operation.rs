@@ -38,6 +38,8 @@ pub(crate) enum Operation {
         campaign: Option<CampaignId>,
         /// How.
         mode: StopMode,
+        /// When SNS was told, if it was.
+        said_at: Option<Timestamp>,
     },
     /// Nothing is to be done, for this reason.
     Ignore(String),
@@ -104,7 +106,10 @@ impl Operation {
             sns::Message::Calm(state) => Ok(Self::Ignore(format!("the alarm is in the state {state}"))),
             sns::Message::Stop(mut stop) => {
                 stop.insert("op".to_owned(), "stop".into());
-                let read = Self::read(&stop, reading, settings);
+                let mut read = Self::read(&stop, reading, settings);
+                if let Ok(Self::Stop { said_at, .. }) = &mut read {
+                    *said_at = sns::published_at(fields);
+                }
                 read.map_err(|problems| {
                     let (of_settings, of_message) =
                         problems.into_iter().partition(|problem| problem.path == LOG);
@@ -174,9 +179,11 @@ impl Operation {
                     None | Some(Value::Null) => Some(None),
                     Some(_) => found.campaign().map(Some),
                 };
-                campaign
-                    .zip(found.mode())
-                    .map(|(campaign, mode)| Self::Stop { campaign, mode })
+                campaign.zip(found.mode()).map(|(campaign, mode)| Self::Stop {
+                    campaign,
+                    mode,
+                    said_at: None,
+                })
             }
             "collect" => found.campaign().map(Self::Collect),
             _ => found.campaign().map(Self::Report),

@@ -1,6 +1,7 @@
 //! An event of SNS: a stop that a person publishes, or an alarm.
 
 use crate::event::shown;
+use jiff::Timestamp;
 use patchfleet_core::problem::{Problem, ProblemCode};
 use serde_json::{Map, Value};
 
@@ -17,6 +18,13 @@ pub(crate) enum Message {
 pub(crate) fn is_one(fields: &Map<String, Value>) -> bool {
     let record = fields.get("Records").and_then(|records| records.get(0));
     record.is_some_and(|record| record.get("Sns").is_some())
+}
+
+/// When the message was published, if SNS says so (Lambda Developer Guide, the sample event). A message may be delivered
+/// more than once, and late.
+pub(crate) fn published_at(fields: &Map<String, Value>) -> Option<Timestamp> {
+    let at = fields.get("Records")?.get(0)?.get("Sns")?.get("Timestamp")?;
+    at.as_str()?.parse().ok()
 }
 
 /// The path of the message in its event.

@@ -39,7 +39,8 @@ impl Driver {
     ///
     /// # Errors
     ///
-    /// As [`run`](Self::run).
+    /// As [`run`](Self::run), and as [`stop`](Self::stop) where a person has it stopped: whoever is called again and again
+    /// has to hear that something runs on which AWS does not let anybody stop.
     pub async fn run_while_busy(
         &self,
         campaign: CampaignId,
@@ -50,7 +51,7 @@ impl Driver {
         let until = Until {
             deadline,
             longest_wait: Some(longest_wait),
-            ends_with_what_runs_on: false,
+            ends_with_what_runs_on: true,
         };
         self.for_now(drive, until).await
     }

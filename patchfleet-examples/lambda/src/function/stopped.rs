@@ -4,6 +4,7 @@ use super::followed::Logged;
 use super::{Call, notices};
 use crate::answer::{Answer, Standing};
 use crate::failure::{Failure, FailureKind};
+use jiff::Timestamp;
 use patchfleet_core::campaign::{CampaignList, State, StopMode};
 use patchfleet_core::id::CampaignId;
 use patchfleet_core::port::PortErrorKind;
@@ -11,11 +12,13 @@ use patchfleet_core::text::{in_log, names};
 
 impl Logged<'_> {
     /// Has a campaign stopped, or the only one that is open. The log says so first, so whoever drives the campaign stops
-    /// it as well. Then this function does, for as long as it has.
+    /// it as well. Then this function does, for as long as it has. A stop that was said before the only open campaign was
+    /// planned is not meant for it.
     pub(super) async fn stop(
         &self,
         campaign: Option<CampaignId>,
         mode: StopMode,
+        said_at: Option<Timestamp>,
         call: Call,
     ) -> Result<Answer, Failure> {
         let notices = notices();
@@ -30,6 +33,18 @@ impl Logged<'_> {
                     reason: format!("no campaign in {} is open", self.log),
                 });
             };
+            if let (None, Some(at)) = (campaign, said_at)
+                && at < state.planned_at()
+            {
+                return Ok(Answer::Nothing {
+                    status: "ignored",
+                    reason: format!(
+                        "the message is of {at:.0}, and campaign {}, the only one that is open, was planned after it: name \
+                         the campaign to stop it",
+                        state.campaign()
+                    ),
+                });
+            }
             let campaigns = self.campaigns(&state.plan().request.access, &notices)?;
             let standing = match state.finished() {
                 Some(_) => Standing::of(&state, call.at, call.at),

@@ -140,6 +140,50 @@ async fn a_stop_that_aws_denies_needs_a_person_and_the_campaign_stays_open() {
         patchfleet_lambda::FailureKind::NeedsPerson,
         "{failure}"
     );
+    // Whoever drives it hears it too.
+    let advance = json!({ "op": "advance", "campaign_id": begun["campaign_id"] });
+    let failure = served(&sim, advance).await.unwrap_err();
+    assert_eq!(
+        failure.kind(),
+        patchfleet_lambda::FailureKind::NeedsPerson,
+        "{failure}"
+    );
     let report = json!({ "op": "report", "campaign_id": begun["campaign_id"] });
     assert_eq!(served(&sim, report).await.unwrap()["status"], "open");
+}
+
+/// SNS delivers at least once, and Lambda may keep an event for hours.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_comes_again_stops_no_campaign_that_was_begun_after_it() {
+    let sim = small().await;
+    let begun = under_way(&sim).await;
+    let said = |at: &str, campaign: Option<&Value>| {
+        let message = match campaign {
+            Some(campaign) => json!({ "campaign_id": campaign }),
+            None => json!({ "op": "stop" }),
+        };
+        let sns = json!({ "Message": message.to_string(), "Timestamp": at });
+        json!({ "Records": [{ "EventSource": "aws:sns", "Sns": sns }] })
+    };
+    let late = served(&sim, said("1999-12-31T23:59:59.000Z", None))
+        .await
+        .unwrap();
+    assert_eq!(late["status"], "ignored", "{late}");
+    assert!(
+        late["reason"]
+            .as_str()
+            .unwrap()
+            .contains(begun["campaign_id"].as_str().unwrap())
+    );
+    let report = json!({ "op": "report", "campaign_id": begun["campaign_id"] });
+    let open = served(&sim, report.clone()).await.unwrap();
+    assert_eq!(open["status"], "open");
+    // Whoever names the campaign means it.
+    served(
+        &sim,
+        said("1999-12-31T23:59:59.000Z", Some(&begun["campaign_id"])),
+    )
+    .await
+    .unwrap();
+    is_stopped(&sim, &begun["campaign_id"]).await;
 }
