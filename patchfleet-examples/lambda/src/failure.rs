@@ -41,6 +41,10 @@ impl FailureKind {
     }
 }
 
+/// How the function takes a plan of which a part has to wait.
+const WITH_A_DRIVER: &str = "The function takes it as it is once it has a log (PATCHFLEET_LOG) and a state machine that \
+                             follows campaigns (PATCHFLEET_STATE_MACHINE)";
+
 /// Why an event was not served. Lambda answers it as the function's error, and the runtime logs it once.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Failure {
@@ -116,7 +120,14 @@ impl Failure {
             (_, Remedy::Change) => FailureKind::Refused,
             _ => FailureKind::Failed,
         };
-        Self::new(kind, error)
+        let failure = Self::new(kind, error);
+        match error {
+            CampaignError::Serving(FireError::NeedsDriver { .. }) => Self {
+                message: format!("{}. {WITH_A_DRIVER}", failure.message.trim_end_matches('.')),
+                ..failure
+            },
+            _ => failure,
+        }
     }
 
     /// The same. If a policy would settle it and the event has no place for one, it says what to do.

@@ -67,6 +67,13 @@ async fn what_is_invalid_or_refused_is_a_function_error_and_starts_nothing() {
         message.contains("4 executions") && message.contains("lets 3 locations be patched at once"),
         "{message}"
     );
+    for way_out in [
+        "budget.locations.max_concurrency",
+        "PATCHFLEET_LOG",
+        "PATCHFLEET_STATE_MACHINE",
+    ] {
+        assert!(message.contains(way_out), "no {way_out} in {message}");
+    }
 
     assert_eq!(starts(&sim), Vec::<Value>::new());
 }
