@@ -4,7 +4,7 @@ use super::{Party, Policy, Statement};
 use crate::S3Uri;
 
 impl Policy {
-    /// The same, and what a log in a bucket takes ([`store`](crate::Aws::store)). Only [`Party::Management`] reads and writes
+    /// The same, and what a log in a bucket takes (`AwsBuilder::store`). Only [`Party::Management`] reads and writes
     /// logs, so any other policy stays as it is.
     ///
     /// `kms:…` is for a bucket that is encrypted with a key of one's own, whose key policy has to allow it too.
