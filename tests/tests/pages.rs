@@ -123,3 +123,14 @@ fn the_requests_that_the_pages_show_are_requests_also_with_what_they_leave_out()
         patchfleet_tests::request(&with).unwrap_or_else(|problems| panic!("{line}: {problems}"));
     }
 }
+
+/// The function's tests run with the policy, and its folder has to be whole when it is copied. So it is a file there.
+#[test]
+fn the_policy_on_the_page_of_the_samples_function_is_the_file_that_is_tested() {
+    let page = std::fs::read_to_string(root().join("docs/in-place-of-the-samples-function.md")).unwrap();
+    let (_, block) = page.split_once("```json\n").unwrap();
+    let (shown, _) = block.split_once("```").unwrap();
+    let file = root().join("patchfleet-examples/lambda/in-place-of-the-sample.json");
+    let file: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    assert_eq!(serde_json::from_str::<serde_json::Value>(shown).unwrap(), file);
+}

@@ -257,19 +257,21 @@ const GRANTED_IN_EACH_ACCOUNT: [&str; 8] = [
     "ssm:StartAutomationExecution",
 ];
 
-/// The actions that the README adds to the function's role.
-fn added_by_the_readme() -> BTreeSet<String> {
-    let readme = include_str!("../../README.md");
-    let (_, of_sample) = readme
-        .split_once("## In the place of the second post's function")
-        .unwrap();
-    let (_, block) = of_sample.split_once("```text\n").unwrap();
-    let (block, _) = block.split_once("```").unwrap();
-    block.split_whitespace().map(str::to_owned).collect()
+/// The actions that the page on the sample's function adds to its role.
+fn added_by_the_page() -> BTreeSet<String> {
+    let policy: Value = serde_json::from_str(include_str!("../../in-place-of-the-sample.json")).unwrap();
+    let statements = policy["Statement"].as_array().unwrap().iter();
+    let actions = statements.flat_map(|statement| match &statement["Action"] {
+        Value::Array(actions) => actions.clone(),
+        action => vec![action.clone()],
+    });
+    actions
+        .map(|action| action.as_str().unwrap().to_owned())
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_samples_roles_and_what_the_readme_adds_are_all_that_it_takes() {
+async fn the_samples_roles_and_what_the_page_adds_are_all_that_it_takes() {
     let everything: BTreeSet<String> = operations()
         .into_iter()
         .map(|(service, operation)| format!("{}:{operation}", service.name()))
@@ -283,7 +285,7 @@ async fn the_samples_roles_and_what_the_readme_adds_are_all_that_it_takes() {
     let roles = format!(
         "roles = [\n{{ name = \"Function\", denied_actions = {} }},\n\
          {{ name = \"AWS-SystemsManager-AutomationExecutionRole\", denied_actions = {} }},\n]",
-        but(&(&owned(&GRANTED_TO_THE_FUNCTION) | &added_by_the_readme())),
+        but(&(&owned(&GRANTED_TO_THE_FUNCTION) | &added_by_the_page())),
         but(&owned(&GRANTED_IN_EACH_ACCOUNT)),
     );
     let world = CALM
