@@ -1,9 +1,9 @@
 //! The Automation document that runs AWS-RunPatchBaseline, generated from typed Rust, and what a
 //! start of it is given.
 //!
-//! `Patchfleet-RunPatchBaseline` has one step: Run Command sends AWS-RunPatchBaseline to the
-//! targets of one location. What is patched, how much at once, and for which campaign are all
-//! parameters, so one document serves every request. [`ensure`] brings it to the central account
+//! `Patchfleet-RunPatchBaseline` runs one of four command steps, by where the nodes are to put what they print: Run
+//! Command sends AWS-RunPatchBaseline to the targets of one location. What is patched, how much at once, and for which
+//! campaign are all parameters, so one document serves every request. [`ensure`] brings it to the central account
 //! and Region.
 
 use crate::id::DocumentName;

@@ -98,7 +98,7 @@ impl Campaigns {
         Ok(there)
     }
 
-    /// Plans a campaign. It reads AWS, and starts and changes nothing there.
+    /// Plans a campaign. Nothing is started or changed in AWS.
     ///
     /// # Errors
     ///

@@ -139,10 +139,11 @@ impl From<PortError> for PlanError {
 }
 
 impl Plan {
-    /// Plans a request whose campaign a driver is to follow. It reads AWS, and starts and changes nothing.
+    /// Plans a request whose campaign a driver is to follow. Nothing is started or changed.
     ///
     /// It asks who calls, which locations the request names, what is in each of them, and what the runbook says. Before
-    /// an Install it also tries the calls with which results are read.
+    /// an Install it also tries the calls with which results are read, and those of a stop (StopAutomationExecution,
+    /// CancelCommand), with an execution and a command that do not exist.
     ///
     /// # Errors
     ///

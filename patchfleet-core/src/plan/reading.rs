@@ -82,8 +82,8 @@ fn asked<'a, T: Send + 'a>(call: BoxFuture<'a, PortResult<T>>) -> BoxFuture<'a, 
     Box::pin(async move { call.await.map(drop) })
 }
 
-/// Calls with which the results of `plan` will be read, and with which it would be stopped, each place by itself: the central account, and the first location
-/// with nodes of each account.
+/// Calls with which the results of `plan` will be read, and with which it would be stopped. Each place is tried by itself: the
+/// central account, and the first location with nodes of each account.
 pub(super) fn trials<'a>(
     ports: ResultPorts<'a>,
     plan: &'a Plan,

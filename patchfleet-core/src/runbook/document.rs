@@ -19,7 +19,7 @@ const LOG_GROUP_OR_EMPTY: &str = "(^$)|^[.\\-_/#A-Za-z0-9]{1,512}$";
 const UUID_OR_EMPTY: &str =
     "(^$)|^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$";
 
-/// How long the runbook's one step may take in a location, in seconds.
+/// How long the runbook's command step may take in a location, in seconds.
 ///
 /// AWS does not confirm that the step's `timeoutSeconds` may be a parameter. So it is a number in the document that has to
 /// fit every location. The default is 7 days. A long timeout costs nothing, because the command expires by itself, after
@@ -243,7 +243,7 @@ impl Default for Runbook {
 }
 
 impl Runbook {
-    /// The document, with this timeout for its step. It fits an AWS-RunPatchBaseline without the parameter
+    /// The document, with this timeout for its command steps. It fits an AWS-RunPatchBaseline without the parameter
     /// `StepTimeoutSeconds`. [`fitting`](Self::fitting) makes it fit the one that is there.
     #[must_use]
     pub fn new(timeout: StepTimeout) -> Self {

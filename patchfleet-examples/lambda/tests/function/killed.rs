@@ -96,7 +96,7 @@ async fn killed(sim: &Sim, event: &Value, at: usize) -> Option<Value> {
 }
 
 /// Delivers an event twice at once, again and again, and kills both functions some calls later each time. Gives an answer of those that were not killed.
-async fn killed_at_every_call(sim: &Sim, event: &Value, from: usize, step: usize, grows: bool) -> Value {
+async fn killed_ever_later(sim: &Sim, event: &Value, from: usize, step: usize, grows: bool) -> Value {
     let (mut budget, mut step) = (from, step);
     loop {
         let at = calls(sim) + budget;
@@ -161,7 +161,7 @@ async fn reported(sim: &Sim, campaign: &Value) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_function_that_is_killed_at_every_call_and_called_twice_each_time_leaves_the_same_behind() {
+async fn a_function_that_is_killed_ever_later_and_called_twice_each_time_leaves_the_same_behind() {
     let start = json!({ "op": "start", "event": { "event_id": "e-1", "request": small_request() } });
     let advance = |campaign: &Value| json!({ "op": "advance", "campaign_id": campaign });
 
@@ -180,14 +180,14 @@ async fn a_function_that_is_killed_at_every_call_and_called_twice_each_time_leav
     assert_eq!(undisturbed["commands"].as_array().unwrap().len(), 4);
 
     let sim = small().await;
-    let begun = killed_at_every_call(&sim, &start, 1, 2, false).await;
+    let begun = killed_ever_later(&sim, &start, 1, 2, false).await;
     assert_eq!(&begun["campaign_id"], campaign);
     for turn in 0.. {
         assert!(turn < 200, "it does not end");
         // The first turns begin something. Together with the different beginnings, no call is passed over for long.
         let step = if turn < 3 { 8 } else { 32 };
         let from = 1 + turn * 7 % step;
-        let answer = killed_at_every_call(&sim, &advance(campaign), from, step, turn >= 3).await;
+        let answer = killed_ever_later(&sim, &advance(campaign), from, step, turn >= 3).await;
         if answer["status"] == "over" {
             break;
         }
