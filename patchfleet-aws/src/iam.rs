@@ -20,7 +20,7 @@ mod log;
 mod print;
 mod target;
 
-use patchfleet_core::id::{AccountId, RoleArn, RoleName, TargetAccount};
+use patchfleet_core::id::{AccountId, DocumentName, RoleArn, RoleName, TargetAccount};
 use patchfleet_core::request::{PatchRequest, Regions};
 use serde_json::{Map, Value, json};
 
@@ -164,7 +164,7 @@ struct Scope<'a> {
     accounts: Vec<&'a AccountId>,
     /// Whether the central account's own nodes are patched, as far as the request says.
     has_central: bool,
-    document: &'a str,
+    document: &'a DocumentName,
 }
 
 /// So many accounts are named one by one in a policy. A managed policy ends at 6,144 characters (IAM quotas).
@@ -198,7 +198,7 @@ impl<'a> Scope<'a> {
             accounts: accounts
                 .filter(|named| named.len() <= NAMED_ACCOUNTS)
                 .unwrap_or_default(),
-            document: request.automation.document.as_str(),
+            document: &request.automation.document,
         }
     }
 
@@ -215,8 +215,8 @@ impl<'a> Scope<'a> {
     /// The runbook as a document of `account`. A document of AWS's belongs to none.
     fn document(&self, account: &str) -> String {
         match self.document {
-            arn if arn.starts_with("arn:") => arn.to_owned(),
-            name if name.starts_with("AWS-") => self.ssm("", &format!("document/{name}")),
+            arn if arn.is_arn() => arn.to_string(),
+            name if name.is_amazons() => self.ssm("", &format!("document/{name}")),
             name => self.ssm(account, &format!("document/{name}")),
         }
     }

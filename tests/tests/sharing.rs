@@ -80,11 +80,10 @@ fn changes(sim: &Sim) -> Vec<(String, String)> {
 async fn plan(ports: &Ports, request: &PatchRequest) -> Plan {
     let planning = Planning {
         attendance: Attendance::Attended,
+        who_sees: true,
         ..Planning::default()
     };
-    let mut plan = Plan::make(ports, request, &planning).await.unwrap();
-    plan.look_who_sees(&*ports.documents).await;
-    plan
+    Plan::make(ports, request, &planning).await.unwrap()
 }
 
 fn call(operation: &str, region: &str) -> (String, String) {

@@ -58,14 +58,14 @@ pub(super) fn management(request: &PatchRequest, scope: &Scope<'_>) -> Vec<State
         statements.push(Statement::new("EnterTheAccounts", &["sts:AssumeRole"], roles));
     }
     statements.extend(external_id(request, scope));
-    if !scope.document.starts_with("arn:") && !scope.document.starts_with("AWS-") {
+    if !scope.document.is_arn() && !scope.document.is_amazons() {
         statements.push(Statement::new(
             "WhoSeesTheRunbook",
             &["ssm:DescribeDocumentPermission"],
             vec![scope.document(central)],
         ));
     }
-    if scope.document == runbook::NAME {
+    if scope.document.as_str() == runbook::NAME {
         statements.push(Statement::new(
             KEEP,
             &[

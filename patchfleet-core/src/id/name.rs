@@ -59,6 +59,21 @@ text_id! {
     |t| all_of(t, 3..=128, |b| b.is_ascii_alphanumeric() || b"_-.:/".contains(&b))
 }
 
+impl DocumentName {
+    /// Whether it is an ARN. A document that somebody shares is named so.
+    #[must_use]
+    pub fn is_arn(&self) -> bool {
+        self.0.starts_with("arn:")
+    }
+
+    /// Whether it is the name of a document of AWS's own, which is the same in every account. Nobody else's name begins
+    /// with `AWS-` (CreateDocument).
+    #[must_use]
+    pub fn is_amazons(&self) -> bool {
+        self.0.starts_with("AWS-")
+    }
+}
+
 text_id! {
     /// A request's name. At most one campaign of a name is open at a time; it also names the
     /// claim's file or object, so its letters are those that are safe there.
@@ -103,6 +118,16 @@ mod tests {
                 .parse::<DocumentName>()
                 .is_ok()
         );
+        let is = |name: &str| {
+            let name: DocumentName = name.parse().unwrap();
+            (name.is_arn(), name.is_amazons())
+        };
+        assert_eq!(
+            is("arn:aws:ssm:us-east-1:111122223333:document/AWS-Mine"),
+            (true, false)
+        );
+        assert_eq!(is("AWS-PatchInstanceWithRollback"), (false, true));
+        assert_eq!(is("Patchfleet-RunPatchBaseline"), (false, false));
         assert!("arn:aws:iam::1:role/x".parse::<RoleArn>().is_err());
         assert!("arn:aws:iam::111122223333:user/x".parse::<RoleArn>().is_err());
         assert!("x".repeat(65).parse::<RoleName>().is_err());

@@ -2,6 +2,7 @@
 
 use super::Options;
 use super::build::{self, Alone};
+use super::sight::Shown;
 use crate::census::{CensusAnswer, FollowUp};
 use crate::id::Location;
 use crate::port::{BoxFuture, Caller, Documents, Resolution};
@@ -21,6 +22,8 @@ pub(super) struct EarlyCopies<'a> {
     pub(super) options: &'a Options<'a>,
     /// The runbook, once it is found and a plan can be bound to it.
     pub(super) runbook: &'a OnceLock<PlannedRunbook>,
+    /// Where the runbook is shared, if that is to be found out as well. The Region of a location without a copy is asked.
+    pub(super) shown: Option<&'a Shown<'a>>,
     /// Whether what is known so far refuses the plan.
     pub(super) is_refused: bool,
     /// What the locations said.
@@ -48,7 +51,17 @@ impl<'a> FollowUp<'a> for EarlyCopies<'a> {
         let runbook = self.runbook.get()?;
         runbook::to_look_at(runbook, self.central, [location]).next()?;
         let (documents, pin, at) = (self.documents, self.request.automation.pin, location.clone());
-        Some(async move { runbook::copy(documents, runbook, pin, &at).await }.boxed())
+        let (shown, central) = (self.shown, self.central);
+        let ask = async move {
+            let copy = runbook::copy(documents, runbook, pin, &at).await;
+            if let (Some(shown), Copy::Absent) = (shown, &copy)
+                && at.account != central.account
+            {
+                shown.ask(runbook, &at.region).await;
+            }
+            copy
+        };
+        Some(ask.boxed())
     }
 
     fn hear(&mut self, location: Location, found: Copy) {

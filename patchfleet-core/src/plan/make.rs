@@ -2,6 +2,7 @@
 
 use super::copies::EarlyCopies;
 use super::reading::{self, Tried};
+use super::sight::Shown;
 use super::{Cutoff, Gaps, Plan, PlannedLocation, build};
 use crate::census::{self, Depth, Question};
 use crate::expand::{FirstPage, expand_and_ask};
@@ -22,7 +23,7 @@ use std::sync::OnceLock;
 
 /// What the caller decides about a plan, beside the request.
 ///
-/// The default counts every node, is unattended, has no cutoff, and keeps no gap.
+/// The default counts every node, is unattended, has no cutoff, keeps no gap, and leaves open who sees the runbook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Planning {
     /// How closely to look into each location.
@@ -34,6 +35,10 @@ pub struct Planning {
     pub cutoff: Option<Timestamp>,
     /// What becomes of a location that has no node and stands among others that do.
     pub gaps: Gaps,
+    /// Whether to find out which locations see the runbook ([`PlannedRunbook::sight`]). That takes
+    /// `ssm:DescribeDocumentPermission` and, in each Region with locations of other accounts, a call for 20 accounts with
+    /// which the runbook is shared: the model's `AccountIdList` holds no more.
+    pub who_sees: bool,
 }
 
 /// How a plan is made, down to what [`Plan::make`] sets by itself.
@@ -58,6 +63,10 @@ pub struct Options<'a> {
     pub cutoff: Option<Cutoff>,
     /// What becomes of a location that has no node and stands among others that do.
     pub gaps: Gaps,
+    /// Whether to find out which locations see the runbook ([`PlannedRunbook::sight`]). That takes
+    /// `ssm:DescribeDocumentPermission` and, in each Region with locations of other accounts, a call for 20 accounts with
+    /// which the runbook is shared: the model's `AccountIdList` holds no more.
+    pub who_sees: bool,
 }
 
 /// Whether a person sees the plan before anything of it is started.
@@ -94,6 +103,7 @@ impl fmt::Debug for Options<'_> {
             .field("followed", &self.followed)
             .field("cutoff", &self.cutoff)
             .field("gaps", &self.gaps)
+            .field("who_sees", &self.who_sees)
             .finish()
     }
 }
@@ -111,6 +121,7 @@ impl Default for Options<'_> {
             followed: Followed::default(),
             cutoff: None,
             gaps: Gaps::default(),
+            who_sees: false,
         }
     }
 }
@@ -168,6 +179,7 @@ impl Plan {
             attendance: planning.attendance,
             cutoff,
             gaps: planning.gaps,
+            who_sees: planning.who_sees,
             followed,
             // Nobody reads the results of what nobody follows.
             results: (followed == Followed::ByDriver).then(|| ports.results()),
@@ -213,6 +225,7 @@ pub(crate) async fn make(
     let resolution = inventory.resolution();
     let at_once = options.concurrency;
     let bound = OnceLock::new();
+    let shown = options.who_sees.then(|| Shown::new(documents, &caller.region));
     let census = async {
         let (candidates, begun) =
             expand_and_ask(first, directory, request, &caller, at_once, Some(question)).await?;
@@ -225,6 +238,7 @@ pub(crate) async fn make(
             resolution,
             options,
             runbook: &bound,
+            shown: shown.as_ref(),
             is_refused: build::is_refused_unasked(request, &candidates.answered, resolution),
             found: Copies::new(),
         };
@@ -278,7 +292,11 @@ pub(crate) async fn make(
     } else if let Ok(plan) = &mut built {
         plan.warnings.extend(tried.warnings());
     }
-    bind(request, found, copies, built)
+    let mut plan = bind(request, found, copies, built)?;
+    if let Some(shown) = shown {
+        plan.note_who_sees(shown).await;
+    }
+    Ok(plan)
 }
 
 /// What one place answered: to the trials, or about its copy.

@@ -1,31 +1,89 @@
 //! Who sees the runbook: which of the planned locations in other accounts have a copy, or are shown it.
 
 use super::Plan;
-use crate::id::{Location, Region};
-use crate::port::{Documents, PortErrorKind};
-use crate::runbook::{self, Sight};
+use crate::id::{DocumentName, Location, Region};
+use crate::port::{Documents, PortError, PortErrorKind, Share};
+use crate::runbook::{self, PlannedRunbook, Sight};
 use crate::text::{counted, names};
+use futures_util::future::join_all;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt::Write as _;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-impl Plan {
-    /// Looks with whom the runbook is shared, and notes in [`runbook`](Self::runbook) which locations see it. AWS's guide
-    /// says that a runbook has to be shared with every target account; AWS's own sample shares none. So this says what is,
-    /// and is no warning.
-    ///
-    /// It asks once for each Region and 20 accounts, with the caller's own credentials
-    /// (`ssm:DescribeDocumentPermission`). It asks nothing where every location is the central account's or has a copy, or
-    /// where the runbook is AWS's own or another account's.
-    pub async fn look_who_sees(&mut self, documents: &dyn Documents) {
-        let Some(planned) = &self.runbook else { return };
-        if planned.name.as_str().starts_with("arn:") || planned.name.as_str().starts_with("AWS-") {
+/// With whom the runbook is shared in the Regions that were asked.
+pub(super) struct Shown<'a> {
+    documents: &'a dyn Documents,
+    home: &'a Region,
+    /// `None` while a Region is being asked.
+    told: Mutex<BTreeMap<Region, Option<Shares>>>,
+}
+
+/// With whom a Region's runbook is shared.
+enum Shares {
+    Are(Vec<Share>),
+    Unread(PortError),
+    /// Documents of one Region alone tell nothing of another.
+    NotAsked,
+}
+
+impl<'a> Shown<'a> {
+    pub(super) fn new(documents: &'a dyn Documents, home: &'a Region) -> Self {
+        Self {
+            documents,
+            home,
+            told: Mutex::default(),
+        }
+    }
+
+    /// Asks a Region, unless it was asked before.
+    pub(super) async fn ask(&self, runbook: &PlannedRunbook, region: &Region) {
+        if runbook.name.is_arn() || runbook.name.is_amazons() {
             return;
         }
-        let central = &self.central;
+        match self.told().entry(region.clone()) {
+            Entry::Occupied(_) => return,
+            Entry::Vacant(place) => place.insert(None),
+        };
+        let shares = self.shares(&runbook.name, region).await;
+        self.told().insert(region.clone(), Some(shares));
+    }
+
+    async fn shares(&self, name: &DocumentName, region: &Region) -> Shares {
+        let there = (region != self.home).then(|| self.documents.in_region(region));
+        let shares = match there.as_ref().map(|there| there.as_deref()) {
+            None => runbook::shares(self.documents, name).await,
+            Some(Some(there)) => runbook::shares(there, name).await,
+            Some(None) => return Shares::NotAsked,
+        };
+        match shares {
+            Ok(shares) => Shares::Are(shares),
+            // There is no such runbook in that Region that could be shared.
+            Err(error) if error.kind() == PortErrorKind::NotFound => Shares::Are(vec![]),
+            Err(error) => Shares::Unread(error),
+        }
+    }
+
+    fn told(&self) -> MutexGuard<'_, BTreeMap<Region, Option<Shares>>> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Plan {
+    /// Notes in [`runbook`](Self::runbook) which locations see it. AWS's guide says that a runbook has to be shared with
+    /// every target account; AWS's own sample shares none. So this says what is, and is no warning.
+    ///
+    /// It asks the Regions that were not asked before, all at once. It notes nothing where every location is the central
+    /// account's or has a copy, or where the runbook is AWS's own or another account's.
+    pub(super) async fn note_who_sees(&mut self, shown: Shown<'_>) {
+        let Some(planned) = &mut self.runbook else { return };
+        if planned.name.is_arn() || planned.name.is_amazons() {
+            return;
+        }
         let mut by_region: BTreeMap<Region, Vec<Location>> = BTreeMap::new();
         for location in self.locations.iter().map(super::PlannedLocation::location) {
-            let asked = planned.copies.contains(&location) || planned.unread.contains(&location);
-            if location.account != central.account && !asked {
+            let has_copy = planned.copies.contains(&location) || planned.unread.contains(&location);
+            if location.account != self.central.account && !has_copy {
                 by_region
                     .entry(location.region.clone())
                     .or_default()
@@ -35,25 +93,20 @@ impl Plan {
         if by_region.is_empty() {
             return;
         }
+        let asked = by_region.keys().map(|region| shown.ask(planned, region));
+        join_all(asked).await;
+        let mut told = shown.told.into_inner().unwrap_or_else(PoisonError::into_inner);
         let needed = runbook::shared_version(self.request.automation.pin);
         let mut sight = Sight::default();
         for (region, locations) in by_region {
-            let there = (region != central.region).then(|| documents.in_region(&region));
-            let shares = match there.as_ref().map(|there| there.as_deref()) {
-                None => runbook::shares(documents, &planned.name).await,
-                Some(Some(there)) => runbook::shares(there, &planned.name).await,
-                // Documents of one Region alone tell nothing of another.
-                Some(None) => {
+            let shares = match told.remove(&region).flatten() {
+                Some(Shares::Are(shares)) => shares,
+                Some(Shares::Unread(error)) => {
+                    sight.why.get_or_insert_with(|| error.reason());
                     sight.unknown.extend(locations);
                     continue;
                 }
-            };
-            let shares = match shares {
-                Ok(shares) => shares,
-                // There is no such runbook in that Region that could be shared.
-                Err(error) if error.kind() == PortErrorKind::NotFound => vec![],
-                Err(error) => {
-                    sight.why.get_or_insert_with(|| error.reason());
+                Some(Shares::NotAsked) | None => {
                     sight.unknown.extend(locations);
                     continue;
                 }
@@ -69,9 +122,7 @@ impl Plan {
         for list in [&mut sight.shared, &mut sight.unseen, &mut sight.unknown] {
             list.sort();
         }
-        if let Some(runbook) = &mut self.runbook {
-            runbook.sight = Some(sight);
-        }
+        planned.sight = Some(sight);
     }
 
     /// What was found out, in words.

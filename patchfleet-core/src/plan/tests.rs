@@ -10,5 +10,6 @@ mod nowhere;
 mod offline;
 mod policy;
 mod runbook;
+mod sight;
 mod slow;
 mod units;

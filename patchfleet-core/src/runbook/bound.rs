@@ -33,7 +33,7 @@ pub struct PlannedRunbook {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unread: Vec<Location>,
     /// Which locations of other accounts see it by a share, if anybody looked
-    /// ([`Plan::look_who_sees`](crate::plan::Plan::look_who_sees)).
+    /// ([`Planning::who_sees`](crate::plan::Planning::who_sees)).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sight: Option<Sight>,
 }
@@ -170,7 +170,7 @@ pub(crate) async fn find(
         Err(error) if error.kind() == PortErrorKind::NotFound => {
             let then = if own {
                 ": `patchfleet runbook ensure` creates it"
-            } else if name.as_str().starts_with("arn:") {
+            } else if name.is_arn() {
                 ", or it is not shared with that account"
             } else {
                 ""

@@ -65,7 +65,7 @@ pub(crate) fn to_look_at<'l>(
     central: &Caller,
     locations: impl IntoIterator<Item = &'l Location>,
 ) -> impl Iterator<Item = &'l Location> {
-    let amazons = is_amazons(&runbook.name);
+    let amazons = runbook.name.is_amazons();
     let locations = locations.into_iter();
     locations.filter(move |at| !amazons && (&at.account, &at.region) != (&central.account, &central.region))
 }
@@ -80,7 +80,7 @@ pub(crate) fn elsewhere(
 ) -> Elsewhere {
     let mut found = Elsewhere::default();
     let version = runbook.version_to_run(pin);
-    let by_arn = runbook.name.as_str().starts_with("arn:");
+    let by_arn = runbook.name.is_arn();
     let mut why = None;
     let mut not_shared: Vec<Location> = vec![];
     for (at, copy) in copies {
@@ -144,11 +144,6 @@ async fn look<'a>(
     stream::iter(reads).buffered(at_once.max(1)).collect().await
 }
 
-/// Whether the document is AWS's own. Such a document is the same in every account.
-fn is_amazons(name: &DocumentName) -> bool {
-    name.as_str().starts_with("AWS-")
-}
-
 impl PlannedRunbook {
     /// Compares what these locations have under the runbook's name with `content`, which is what was
     /// planned. A copy that says the same changes nothing, and one that is gone cannot run.
@@ -166,7 +161,7 @@ impl PlannedRunbook {
         content: &str,
         locations: &[Location],
     ) -> Result<Option<Changed>, NotCompared> {
-        if is_amazons(&self.name) {
+        if self.name.is_amazons() {
             return Ok(None);
         }
         let targets = locations

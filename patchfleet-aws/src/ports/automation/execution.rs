@@ -83,7 +83,7 @@ impl Aws {
 pub(super) fn filters_of_starts(document: &DocumentName, tag_key: String) -> Filters {
     let mut filters = vec![(Key::TagKey, tag_key)];
     // What a document that was named by its ARN is called in a listing is not documented either.
-    if !document.as_str().starts_with("arn:") {
+    if !document.is_arn() {
         filters.push((Key::DocumentNamePrefix, document.to_string()));
     }
     filters

@@ -27,11 +27,11 @@ pub(crate) async fn plan(args: PlanArgs) -> Result<ExitCode, Failure> {
             .map(|when| when.from(session.ports.clock.now())),
         // Nothing is started, and whoever asked reads the warnings.
         attendance: Attendance::Attended,
+        who_sees: true,
         ..Planning::default()
     };
     let ports = progress::watched_ports(&session.ports, args.world.is_simulated());
-    let mut plan = Plan::make(&ports, &request, &planning).await?;
-    plan.look_who_sees(&*ports.documents).await;
+    let plan = Plan::make(&ports, &request, &planning).await?;
     if let Some(path) = &args.out {
         private(path, &plan.to_json())
             .map_err(|error| Failure::Usage(format!("cannot write {}: {error}", path.display())))?;
