@@ -17,6 +17,7 @@ mod document;
 mod ensure;
 mod operation;
 mod reach;
+mod sharing;
 pub(crate) mod start;
 mod targets;
 #[cfg(test)]
@@ -29,11 +30,12 @@ pub(crate) use command::{COMMAND_DOCUMENT, STEP_TIMEOUT_PARAMETER};
 pub use command::{CommandSteps, StepSum, command_steps};
 pub(crate) use copies::{Copies, Copy, copy, elsewhere, to_look_at};
 pub use digest::{ContentDigest, ContentDigestError};
-pub use distribute::{NotShared, Placed, Sharing, distribute, in_text, shared_version};
-pub(crate) use distribute::{shares, shows};
+pub use distribute::{Placed, distribute, in_text};
 pub use document::{Runbook, StepTimeout, StepTimeoutError};
 pub use ensure::{Checked, Ensured, check, ensure};
 pub use reach::{Reach, ReachError};
+pub use sharing::{NotShared, Sharing, shared_version};
+pub(crate) use sharing::{shares, shows};
 pub(crate) use start::{
     event_tag_key, for_campaign, for_event, given, last_tag_key, of_campaign, parameters, plan_tag_key, said,
     start_tag_key,

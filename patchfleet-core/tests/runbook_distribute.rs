@@ -443,5 +443,9 @@ fn a_region_that_fails_keeps_no_other_from_being_done() {
     assert!(placed[1].sharing.is_none());
     let json = serde_json::to_value(&placed).unwrap();
     assert_eq!(json[0]["done"], "created");
+    // It fails the same way each time, so the words say what ends that.
+    let out = "enable it there, or leave it out of the request";
+    assert!(in_text(&placed).contains(out), "{}", in_text(&placed));
+    assert!(json[1]["error"].as_str().unwrap().contains(out), "{json}");
     assert!(json[1]["error"].is_string());
 }
