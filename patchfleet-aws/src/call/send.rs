@@ -151,12 +151,13 @@ impl Call {
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
         let Self { operation, place, .. } = self;
-        // A change is not repeated for minutes. Whoever drives the campaign decides about it anew.
+        // A change is not repeated for minutes. Whoever drives the campaign decides about it anew. A throttled start
+        // is answered at once: it has had no effect, and whoever asked may not live to hear of it later.
         let (changes, tries) = (operation.changes(), self.sender.tries);
-        let again = if changes {
-            Again::Times(tries)
-        } else {
-            Again::WhileAwsAnswers
+        let again = match operation {
+            Operation::StartAutomationExecution => Again::Times(1),
+            _ if changes => Again::Times(tries),
+            _ => Again::WhileAwsAnswers,
         };
         let send = &send;
         renewing(&*self.signer, tries, move || {

@@ -17,6 +17,7 @@ use std::sync::Arc;
 mod abandon;
 mod again;
 mod begun_before;
+mod call_off;
 mod calls;
 mod collected;
 mod compare;

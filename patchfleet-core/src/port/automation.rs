@@ -21,7 +21,8 @@ pub use status::ExecutionStatus;
 /// Systems Manager Automation.
 ///
 /// Promises: [`start`](Self::start) sends the request as it is given, byte for byte the same for the same input. An
-/// error says whether the request may have taken effect.
+/// error says whether the request may have taken effect. A start that AWS throttles is answered with that at once, and
+/// not made again by the port: whoever drives the campaign writes down that it was not taken, and tries again.
 ///
 /// Does not promise: that what was just started can be found or read at once, since AWS is eventually consistent; that
 /// a start which is sent again is the same execution after AWS has forgotten the client token.

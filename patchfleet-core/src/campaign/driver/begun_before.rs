@@ -5,6 +5,7 @@
 //! written down looks for each start by its tag before it is sent for the first time, and before it is said that it
 //! was left out.
 
+use super::call_off::find_in_time;
 use super::calls::Answer;
 use super::{Drive, DriveError, Driver};
 use crate::campaign::Event;
@@ -21,7 +22,7 @@ use jiff::Timestamp;
 
 impl<'d> Drive<'d> {
     /// Looks for a unit that seems not to have been begun.
-    pub(super) fn look_before(&self, unit: UnitId) -> Option<BoxFuture<'d, Answer>> {
+    pub(super) fn look_before(&mut self, unit: UnitId) -> Option<BoxFuture<'d, Answer>> {
         let driver = self.driver;
         let of = self.state.units().get(&unit)?;
         let attempt = match &of.start {
@@ -32,8 +33,10 @@ impl<'d> Drive<'d> {
         let token = self.state.campaign().client_token(unit, attempt);
         let document = self.state.plan().request.automation.document.clone();
         let asked_at = self.now();
+        let off = self.calls.may_be_called_off(unit);
         Some(Box::pin(async move {
-            Answer::Sought(unit, attempt, asked_at, find(driver, &document, token).await)
+            let found = find_in_time(driver, &document, token, unit, &off).await;
+            Answer::Sought(unit, attempt, asked_at, found)
         }))
     }
 
@@ -85,6 +88,11 @@ impl<'d> Drive<'d> {
         let counts = asked_at >= self.looks_count_from();
         self.look_answered(unit);
         self.memory.unit(unit).looked_before |= counts;
+        let until = self.start_is_tried_until(unit);
+        if !counts && until.is_some_and(|until| self.now() >= until) {
+            // Only a look that counts ends these tries. A driver that soon stops leaves it to the next.
+            self.memory.still_looking = Some(None);
+        }
     }
 
     /// Whether a unit of which AWS has just refused the start is looked for once more before that is said of it, as
@@ -247,10 +255,11 @@ pub(super) async fn find(
             PortErrorKind::Credentials => PortErrorKind::Credentials,
             _ => PortErrorKind::Unavailable,
         };
-        let words = format!(
-            "whether the unit was begun before cannot be seen: {}",
-            error.reason()
-        );
-        PortError::new(kind, words).with_source(error)
+        PortError::new(kind, unseen(&error.reason())).with_source(error)
     })
+}
+
+/// The words for that a look has no answer.
+pub(super) fn unseen(why: &str) -> String {
+    format!("whether the unit was begun before cannot be seen: {why}")
 }

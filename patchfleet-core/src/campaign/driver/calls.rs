@@ -1,8 +1,9 @@
 //! Making calls, each with all that it needs, so that the campaign goes on while it has no answer.
 
+use super::call_off::{CallOff, find_in_time};
 use super::stop_below::StoppedBelow;
 use super::trouble::{of_unit, tried};
-use super::{Drive, Driver, begun_before};
+use super::{Drive, Driver};
 use crate::campaign::collect::{Collected, Found, Job};
 use crate::campaign::decide::{Call, forgotten_from};
 use crate::campaign::facts::Basis;
@@ -22,7 +23,6 @@ use jiff::Timestamp;
 use std::collections::{BTreeSet, VecDeque};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 
@@ -77,8 +77,8 @@ pub(super) struct Calls<'d> {
     // Never locked. A mutex may be shared between threads although what is in it may not, and a drive is.
     under_way: Mutex<FuturesUnordered<BoxFuture<'d, Answer>>>,
     answers: VecDeque<Answer>,
-    /// The starts that are being sent, each with whether it is not to be sent any more.
-    called_off: Vec<(UnitId, Arc<AtomicBool>)>,
+    /// The starts that are looked for or being sent, each with whether it is not to be sent any more.
+    called_off: Vec<(UnitId, Arc<CallOff>)>,
 }
 
 /// For how many turns of the runtime an answer is waited for before anybody overtakes it.
@@ -93,22 +93,32 @@ impl<'d> Calls<'d> {
         self.under_way().push(call);
     }
 
-    /// What a start asks right before it is sent: whether it was called off meanwhile.
-    fn may_be_called_off(&mut self, unit: UnitId) -> Arc<AtomicBool> {
-        let is_called_off = Arc::new(AtomicBool::new(false));
-        self.called_off.push((unit, Arc::clone(&is_called_off)));
-        is_called_off
+    /// What a start asks right before it is sent, and the look before it: whether it was called off meanwhile.
+    pub(super) fn may_be_called_off(&mut self, unit: UnitId) -> Arc<CallOff> {
+        let off = Arc::<CallOff>::default();
+        self.called_off.push((unit, Arc::clone(&off)));
+        off
     }
 
     /// Calls off the starts that may not be sent any more. Those that were sent by now run.
     pub(super) fn call_off(&mut self, may_not_start: impl Fn(UnitId) -> bool) {
-        // What has its answer asks no more.
-        self.called_off.retain(|(_, asked)| Arc::strong_count(asked) > 1);
-        for (unit, is_called_off) in &self.called_off {
+        self.forget_answered();
+        for (unit, off) in &self.called_off {
             if may_not_start(*unit) {
-                is_called_off.store(true, Ordering::Relaxed);
+                off.call_off();
             }
         }
+    }
+
+    /// Calls off every start that has not been sent, and waits for no look before one. What was sent is waited for.
+    pub(super) fn run_out_of_time(&mut self) {
+        self.forget_answered();
+        self.called_off.iter().for_each(|(_, off)| off.run_out_of_time());
+    }
+
+    fn forget_answered(&mut self) {
+        // What has its answer asks no more.
+        self.called_off.retain(|(_, asked)| Arc::strong_count(asked) > 1);
     }
 
     /// Whether every answer has been taken.
@@ -246,7 +256,7 @@ impl<'d> Drive<'d> {
         // The look before it is sent may take long, and a start that is sent again has its own rule of the cutoff.
         let begins_until = self.state.begins_until().filter(|_| !intent.sent_before);
         let until = begins_until.map_or(until, |begins| until.min(begins));
-        let is_called_off = self.calls.may_be_called_off(unit);
+        let off = self.calls.may_be_called_off(unit);
         let token = self.state.campaign().client_token(unit, attempt);
         let request = intent.request.clone();
         let asked = self.memory.of_unit(unit);
@@ -256,14 +266,14 @@ impl<'d> Drive<'d> {
         let subject = of_unit(unit);
         Some(Box::pin(async move {
             if looks {
-                match begun_before::find(driver, &request.document_name, token).await {
+                match find_in_time(driver, &request.document_name, token, unit, &off).await {
                     Ok(None) => {}
                     Ok(Some(execution)) => return Answer::Sent(unit, attempt, asked_at, Ok(execution)),
                     Err(error) => return Answer::Unseen(unit, attempt, error),
                 }
             }
             // Nothing is waited for between this and the call.
-            if driver.clock.now() > until || is_called_off.load(Ordering::Relaxed) {
+            if driver.clock.now() > until || off.is_called_off() {
                 return Answer::NotSent(unit, attempt, asked_at);
             }
             let notices = &driver.notices;

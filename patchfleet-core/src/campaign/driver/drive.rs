@@ -38,6 +38,8 @@ pub struct Drive<'d> {
     pub(super) looks_since: Timestamp,
     /// For how long nobody may have driven the campaign, if more of it is to be begun.
     pub(super) longest_gap: Option<SignedDuration>,
+    /// When the driver stops for now. No answer is waited for beyond it before what was not sent is called off.
+    pub(super) stops_at: Option<Timestamp>,
     /// When rows could last not be kept.
     pub(super) rows_failed_at: Option<Timestamp>,
     /// The locations whose rows are missing and cannot be read again.
@@ -82,6 +84,7 @@ impl<'d> Drive<'d> {
             looks_since,
             has_company: false,
             longest_gap: None,
+            stops_at: None,
             rows_failed_at: None,
             rows_left: BTreeSet::new(),
             calls: Calls::default(),
@@ -173,10 +176,11 @@ impl<'d> Drive<'d> {
             self.stale = true;
             return Ok(next.map_or(Turn::Acted, Turn::Wait));
         }
-        if overtake.is_some() {
+        if overtake.is_some() || self.stops_at.is_some() {
             self.calls.wait_some_turns().await;
         }
-        self.take_answers(next).await?;
+        self.take_answers(next.into_iter().chain(self.stops_at).min())
+            .await?;
         Ok(Turn::Acted)
     }
 
@@ -189,12 +193,14 @@ impl<'d> Drive<'d> {
         wake.filter(|_| !is_due).unwrap_or(now)
     }
 
-    /// Takes the answers to all calls that were made, and makes no more.
+    /// Takes the answers to all calls that were made, and makes no more. Each answer is in the log as soon as it has
+    /// come: a function may be killed while it waits for the last. A start that has not been sent is called off.
     ///
     /// # Errors
     ///
     /// As of [`step`](Self::step).
     pub(super) async fn finish_calls(&mut self) -> Result<(), DriveError> {
+        self.calls.run_out_of_time();
         while !self.calls.are_done() {
             self.take_answers(None).await?;
         }

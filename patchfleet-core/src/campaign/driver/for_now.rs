@@ -79,6 +79,7 @@ impl Driver {
     }
 
     async fn for_now(&self, mut drive: Drive<'_>, until: Until) -> Result<Progress, DriveError> {
+        drive.stops_at = (until.deadline < Timestamp::MAX).then_some(until.deadline);
         loop {
             let now = self.clock.now();
             let (wake_at, is_idle) = match drive.step().await? {

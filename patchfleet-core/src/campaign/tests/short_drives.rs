@@ -2,11 +2,13 @@
 //! that a state machine calls.
 
 use super::world::*;
+use crate::campaign::decide::START_PATIENCE;
 use crate::campaign::{DriveError, Event, Progress, SHORTEST_GAP, State, StopReason};
 use crate::id::Location;
 use crate::outcome::{FinishedOutcome, LocationOutcome};
 use crate::port::{Clock as _, PortError, PortErrorKind};
 use jiff::{SignedDuration, Timestamp};
+use std::sync::Mutex;
 
 const SHORT: SignedDuration = SignedDuration::from_secs(50);
 
@@ -257,4 +259,94 @@ fn what_the_log_lost_is_found_by_short_drives_and_not_left_out() {
     super::looked_before::first_lost(&world);
     let state = go_on(&world, Driven::InShortDrives, NOTHING).unwrap();
     super::looked_before::assert_followed_and_the_rest_left_out(&world, &state);
+}
+
+/// How long a function lives that is called with a limit of 60 s. It makes no new calls in its last ten.
+const LIVES: SignedDuration = SignedDuration::from_secs(59);
+
+/// Drives it as a function does that is called again at once, and is killed when its time is over.
+fn go_on_in_functions(world: &World, meanwhile: impl Fn(Timestamp)) -> Result<State, DriveError> {
+    for writer in 2..500 {
+        let (driver, begun) = (world.driver(writer), world.clock.now());
+        meanwhile(begun);
+        let longest_wait = SignedDuration::from_secs(5);
+        let mut run = ByHand::new(driver.run_while_busy(world.campaign(), begun + SHORT, longest_wait));
+        while world.clock.now() < begun + LIVES && !run.poll() {}
+        match run.1.transpose()? {
+            Some(Progress::Finished(state)) => return Ok(*state),
+            Some(Progress::Paused { wake_at, .. }) => {
+                let mut now = world.clock.0.lock().unwrap();
+                *now = wake_at.max(*now);
+            }
+            None => world.clock.advance(SignedDuration::from_secs(1)),
+        }
+    }
+    panic!("it never ends");
+}
+
+#[test]
+fn a_start_is_tried_by_one_function_after_another_however_long_aws_throttles_the_look_before_it() {
+    for minutes in [5, 20, 90] {
+        let world = World::new(&[&[("us-east-1", well())], &[("eu-west-1", well())]], 1, 0);
+        finish(world.driver(1).begin(world.campaign(), &world.plan)).unwrap();
+        // The port waits and asks again, for longer than a function lives.
+        let throttled = world.clock.now() + SignedDuration::from_mins(minutes);
+        *world.aws.finds_slow.lock().unwrap() = Some(throttled);
+        let state = go_on_in_functions(&world, NOTHING).unwrap();
+        assert_eq!(
+            state.finished().unwrap().0,
+            FinishedOutcome::Succeeded,
+            "{minutes} min"
+        );
+        assert_eq!(world.executions().len(), 2, "{minutes} min");
+        assert_eq!(world.aws.starts.lock().unwrap().len(), 2, "each is sent once");
+        let is_doubtful = |event: &Event| matches!(event, Event::StartUnresolved { .. });
+        assert!(!world.events().iter().any(is_doubtful), "{minutes} min");
+    }
+}
+
+#[test]
+fn a_start_that_aws_throttles_is_tried_by_one_function_after_another_and_takes_effect_once() {
+    for minutes in [5, 20] {
+        let world = World::new(&[&[("us-east-1", well())]], 1, 0);
+        finish(world.driver(1).begin(world.campaign(), &world.plan)).unwrap();
+        let until = world.clock.now() + SignedDuration::from_mins(minutes);
+        let throttled: fn() -> PortError = || PortError::new(PortErrorKind::Throttled, "slow down");
+        world.aws.refusals.lock().unwrap().extend([throttled; 1000]);
+        let state = go_on_in_functions(&world, |now| {
+            if now >= until {
+                world.aws.refusals.lock().unwrap().clear();
+            }
+        });
+        assert_eq!(
+            state.unwrap().finished().unwrap().0,
+            FinishedOutcome::Succeeded,
+            "{minutes} min"
+        );
+        assert_eq!(world.executions().len(), 1, "{minutes} min");
+    }
+}
+
+#[test]
+fn a_start_that_aws_throttles_for_six_hours_is_refused_and_no_work_for_a_person() {
+    let world = World::new(&[&[("us-east-1", well())]], 1, 0);
+    finish(world.driver(1).begin(world.campaign(), &world.plan)).unwrap();
+    let throttled: fn() -> PortError = || PortError::new(PortErrorKind::Throttled, "slow down");
+    world.aws.refusals.lock().unwrap().extend([throttled; 10_000]);
+    let (begun, is_late) = (world.clock.now(), Mutex::new(false));
+    let state = go_on_in_functions(&world, |now| {
+        // The functions between are of no interest.
+        let mut is_late = is_late.lock().unwrap();
+        if !*is_late && now >= begun + SignedDuration::from_mins(10) {
+            world
+                .clock
+                .advance(START_PATIENCE - SignedDuration::from_mins(15));
+            *is_late = true;
+        }
+    });
+    let state = state.unwrap();
+    let minutes = minutes_since(&world, begun);
+    assert!((360..365).contains(&minutes), "{minutes} min");
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Partial);
+    assert_eq!(account(&state)[0].1, LocationOutcome::StartRefused);
 }
