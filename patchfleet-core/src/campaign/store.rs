@@ -11,6 +11,7 @@ pub mod conformance;
 mod encoding;
 #[cfg(feature = "file-log")]
 mod file;
+mod kept;
 mod log;
 mod memory;
 mod named;
@@ -41,6 +42,20 @@ impl Store {
     #[must_use]
     pub fn new(log: Arc<dyn CampaignLog>, rows: Arc<dyn NodeRows>) -> Self {
         Self { log, rows }
+    }
+
+    /// The same store, of which this process keeps the records that it has read or appended. It reads only those that are
+    /// new then, as long as the value and its clones live. Records never change once they are written, and what is new has
+    /// to follow what is kept. That is for a process that opens the same campaign again and again, as a function does.
+    ///
+    /// At most `bytes` of records are kept, as they are encoded; in memory they take two to three times as much. The
+    /// log that was used longest ago is forgotten first, and one that is larger than that is not kept.
+    ///
+    /// Damage to a record that was read before is not seen by this process: another one sees it, which reads the log
+    /// whole.
+    #[must_use]
+    pub fn keeping(self, bytes: usize) -> Self {
+        Self::new(Arc::new(kept::KeptLog::new(self.log, bytes)), self.rows)
     }
 
     /// An empty store that lasts as long as the value and its clones, which share it.

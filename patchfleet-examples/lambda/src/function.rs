@@ -19,7 +19,7 @@ use aws_config::SdkConfig;
 use followed::Logged;
 use jiff::{SignedDuration, Timestamp};
 use patchfleet_aws::{Aws, SystemClock, external_id_from_env};
-use patchfleet_core::campaign::Notices;
+use patchfleet_core::campaign::{Notices, Store};
 use patchfleet_core::id::CampaignId;
 use patchfleet_core::plan::{Attendance, Plan, PlanError, Planning};
 use patchfleet_core::port::{BoxFuture, Clock, Ports};
@@ -30,17 +30,22 @@ use patchfleet_core::{CampaignError, watched};
 use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tracing::Instrument as _;
 use troubles::Troubles;
 
-/// The function. It remembers nothing from one delivery to the next.
+/// How many bytes of logs a function keeps that is called again. That is the log of a campaign of some thousand locations.
+const KEPT: usize = 16 * 1024 * 1024;
+
+/// The function. From one delivery to the next it keeps what it has read of logs, and nothing else. Each delivery reads what
+/// is new.
 #[derive(Clone)]
 pub struct Function {
     config: SdkConfig,
     settings: Settings,
     clock: Arc<dyn Clock>,
+    store: Arc<OnceLock<Store>>,
 }
 
 /// What is known of a delivery, beside what was delivered.
@@ -60,6 +65,7 @@ impl Function {
             config,
             settings,
             clock: Arc::new(SystemClock::new()),
+            store: Arc::default(),
         }
     }
 
@@ -143,8 +149,14 @@ impl Function {
         let Some(log) = &self.settings.log else {
             return Ok(None);
         };
-        let store = Aws::builder(&self.config).store(log);
-        let store = store.map_err(|error| Failure::of_port(&error))?;
+        let store = match self.store.get() {
+            Some(store) => store.clone(),
+            None => {
+                let store = Aws::builder(&self.config).store(log);
+                let store = store.map_err(|error| Failure::of_port(&error))?;
+                self.store.get_or_init(|| store.keeping(KEPT)).clone()
+            }
+        };
         Ok(Some(Logged {
             function: self,
             log,

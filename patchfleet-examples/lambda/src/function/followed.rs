@@ -172,7 +172,9 @@ impl Logged<'_> {
 
     /// When no new calls are made any more.
     pub(super) fn last_call(&self, call: Call) -> Timestamp {
-        let deadline = call.deadline.unwrap_or(Timestamp::MAX);
+        let Some(deadline) = call.deadline else {
+            return Timestamp::MAX;
+        };
         let left = deadline.duration_since(self.function.clock.now());
         let last_call = deadline.saturating_sub(margin(left, TO_HEAR_ANSWERS));
         last_call.unwrap_or(deadline)
