@@ -13,7 +13,7 @@ mod digest;
 mod stop;
 
 pub use digest::{ParseDigestError, RecordDigest};
-pub use stop::{StopAsked, StopMode};
+pub use stop::{NotStopped, StopAsked, StopMode};
 
 /// The version of the records that this version writes. A log of another one is not read and never written to:
 /// who does not know an event such as [`CancelledElsewhere`](Event::CancelledElsewhere) would go on after a stop.

@@ -4,7 +4,7 @@ use super::STORE_CALLS_AT_ONCE;
 use super::admission::Hold;
 use super::journal::Journal;
 use super::ledger::SoFar;
-use crate::campaign::{CampaignLog, LogKey, StopAsked};
+use crate::campaign::{CampaignLog, LogKey, NotStopped, StopAsked};
 use crate::id::{CampaignId, RequestName, WriterId};
 use crate::outcome::FinishedOutcome;
 use crate::port::{BoxFuture, PortError, PortErrorKind, PortResult};
@@ -35,12 +35,17 @@ pub struct CampaignSummary {
     /// The campaign that had the request's name when this one was to begin. Then nothing of this one was begun, and it
     /// is not open.
     pub name_taken_by: Option<CampaignId>,
+    /// Whether it has had its request's name. Before that nothing of a campaign is begun. One that is open and never had it
+    /// was left by its process right after its plan was written down.
+    pub has_begun: bool,
     /// Why units wait that are to be begun still ([`State::holds`](super::State::holds)), at the time of asking.
     pub holds: Vec<Hold>,
     /// How far it is ([`State::so_far`](super::State::so_far)).
     pub so_far: SoFar,
     /// Who had it stopped, when and how, if somebody did. While it is open it is being stopped.
     pub stop_asked: Option<StopAsked>,
+    /// What AWS did not let patchfleet stop ([`State::not_stopped`](super::State::not_stopped)).
+    pub not_stopped: Vec<NotStopped>,
     /// Why locations were left out that had not been begun, if any was.
     pub left_out_because: Option<String>,
     /// What a person may want to act on now ([`State::warnings`](super::State::warnings)).
@@ -146,9 +151,11 @@ async fn summary(
         driven_at: state.last_sign_at(),
         finished: state.finished().map(|(outcome, _)| outcome),
         name_taken_by: state.name_taken_by(),
+        has_begun: state.is_under_way() || state.finished().is_some(),
         holds: state.holds(now.max(state.last_at())),
         so_far: state.so_far(),
         stop_asked: state.stop_asked().cloned(),
+        not_stopped: state.not_stopped(),
         left_out_because: state.left_out_because().map(|reason| reason.to_string()),
         warnings: state.warnings(),
     }))

@@ -1,7 +1,7 @@
 //! The report as a value. Its JSON is what `patchfleet run --output json` prints.
 
 use crate::campaign::NodeRows;
-use crate::campaign::{LocationState, StartState, State, StopAsked};
+use crate::campaign::{LocationState, NotStopped, StartState, State, StopAsked};
 use crate::census::NodeCounts;
 use crate::id::{AccountId, CampaignId, ExecutionId, Location, NodeId, Region, RequestName, UnitId};
 use crate::outcome::{FinishedOutcome, LocationOutcome};
@@ -31,6 +31,9 @@ pub struct Report {
     /// Who had it stopped, when and how, if somebody did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop_asked: Option<StopAsked>,
+    /// What AWS did not let patchfleet stop. It went on to its end, or runs still.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_stopped: Vec<NotStopped>,
     /// When its plan was written down.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,
@@ -248,6 +251,11 @@ impl Report {
             .filter_map(|id| Some((id, state.units().get(&id)?)))
             .flat_map(|(id, unit)| unit.locations.keys().map(move |location| (location, id)))
             .collect();
+        let all_not_stopped = state.not_stopped();
+        let not_stopped: BTreeSet<&Location> = all_not_stopped
+            .iter()
+            .filter_map(|one| one.location.as_ref())
+            .collect();
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let mut locations = vec![];
         let mut needs_action = vec![];
@@ -264,6 +272,13 @@ impl Report {
             {
                 (report.waiting, report.unresolved) = (false, true);
                 report.detail = format!("it is not known whether unit {unit} runs here");
+            }
+            if not_stopped.contains(location) {
+                let between = if report.detail.is_empty() { "" } else { "; " };
+                report.detail = format!(
+                    "{}{between}AWS did not let patchfleet stop what ran here",
+                    report.detail
+                );
             }
             for late in parts.iter().filter_map(|part| state.past_cutoff(part)) {
                 let between = if report.detail.is_empty() { "" } else { "; " };
@@ -312,6 +327,7 @@ impl Report {
             },
             left_out_because: state.left_out_because().map(|reason| reason.to_string()),
             stop_asked: state.stop_asked().cloned(),
+            not_stopped: all_not_stopped,
             started_at: Some(state.planned_at()),
             finished_at: state.finished().map(|(_, at)| at),
             unresolved: state

@@ -2,6 +2,8 @@
 //! that was skipped.
 
 use super::Report;
+use crate::campaign::NotStopped;
+use crate::id::Location;
 use crate::outcome::Tally;
 use crate::outcome::saturating_sum;
 use crate::refusal::{Skip, SkipReason, details};
@@ -44,6 +46,9 @@ impl Report {
         }
         if let Some(reason) = &self.left_out_because {
             writeln!(f, "nothing more was begun: {}", one_line(reason))?;
+        }
+        for line in not_stopped(&self.not_stopped) {
+            writeln!(f, "{line}")?;
         }
         for unresolved in &self.unresolved {
             writeln!(f, "unit {}: {}", unresolved.unit, one_line(&unresolved.detail))?;
@@ -179,6 +184,33 @@ fn reason(skip: &Skip) -> String {
         Some(cause) => format!("{reason} ({})", cause.as_str()),
         None => reason.to_owned(),
     }
+}
+
+/// How many locations of one reason are named in a line. Each of them says it by itself as well.
+const NAMED: usize = 5;
+
+/// What AWS did not let patchfleet stop: a line for each execution, and one for all locations of one reason.
+fn not_stopped(all: &[NotStopped]) -> Vec<String> {
+    let mut lines = vec![];
+    let mut by_reason: BTreeMap<&str, Vec<&Location>> = BTreeMap::new();
+    for one in all {
+        match &one.location {
+            Some(location) => by_reason.entry(&one.reason).or_default().push(location),
+            None => lines.push(one_line(&one.to_string())),
+        }
+    }
+    for (reason, locations) in by_reason {
+        let named = locations.iter().take(NAMED).map(ToString::to_string);
+        let named = named.collect::<Vec<_>>().join(", ");
+        let more = match locations.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" and {}", counted(more, "more location")),
+        };
+        lines.push(one_line(&format!(
+            "what ran in {named}{more} was not stopped: {reason}"
+        )));
+    }
+    lines
 }
 
 fn in_words(tally: &Tally) -> String {

@@ -6,8 +6,9 @@ use crate::progress;
 use crate::session;
 use jiff::Timestamp;
 use patchfleet_aws::S3Uri;
-use patchfleet_core::campaign::{CampaignList, LogKey, State, Store};
-use patchfleet_core::id::CampaignId;
+use patchfleet_core::CampaignError;
+use patchfleet_core::campaign::{CampaignList, DriveError, LogKey, State, Store};
+use patchfleet_core::id::{CampaignId, RequestName};
 use patchfleet_core::port::PortErrorKind;
 use patchfleet_core::refusal::{Refusal, RefusalCode, RefusalReason};
 use patchfleet_core::text::{by_number, in_log, names, one_line};
@@ -222,26 +223,49 @@ impl Logs {
     /// Refuses a campaign of a simulated organisation that is gone: AWS would be asked about executions that it
     /// never had.
     pub(crate) fn refuse_simulated(&self, state: &State) -> Result<(), Failure> {
-        let campaign = state.campaign();
+        match self.simulated(state.campaign(), &state.plan().request.name) {
+            Some(why) => Err(simulated_refused(state.campaign(), why)),
+            None => Ok(()),
+        }
+    }
+
+    /// The refusal of a request whose name another campaign has. If that one was simulated, nobody can go on with it, and
+    /// this says how the name is freed.
+    pub(crate) async fn taken(&self, error: CampaignError) -> Failure {
+        let name = match &error {
+            CampaignError::Refused(refusal) => {
+                let mut reasons = refusal.reasons.iter();
+                let taken = reasons.find(|reason| reason.code == RefusalCode::CampaignOpen);
+                taken.map(|reason| reason.subject.clone())
+            }
+            CampaignError::Driving(DriveError::NameTaken { name, .. }) => Some(name.to_string()),
+            _ => None,
+        };
+        if let Some(name) = name
+            && let Ok(list) = self.listed().await
+        {
+            let mut open = list.open().filter(|one| one.request.to_string() == name);
+            let why = open.find_map(|one| Some((one.campaign, self.simulated(one.campaign, &one.request)?)));
+            if let Some((campaign, why)) = why {
+                return simulated_refused(campaign, why);
+            }
+        }
+        error.into()
+    }
+
+    /// What is left of a campaign whose organisation was simulated, and what to do; `None` of any other.
+    pub(crate) fn simulated(&self, campaign: CampaignId, name: &RequestName) -> Option<String> {
         let Some(Place::Folder(dir)) = &self.place else {
-            return Ok(());
+            return None;
         };
-        let Ok(world) = std::fs::read_to_string(world_note(dir, campaign)) else {
-            return Ok(());
-        };
-        let (name, dir) = (&state.plan().request.name, dir.display());
-        Err(Failure::Refused(Refusal {
-            reasons: vec![RefusalReason {
-                code: RefusalCode::Unsupported,
-                subject: campaign.to_string(),
-                detail: format!(
-                    "it ran in the simulated organisation {}, which ended with its process, so nothing of it is left. \
-                     `patchfleet report {campaign}` says how far it came. To run its request again with this log, \
-                     remove {dir}/campaigns/{campaign} and {dir}/names/{name}.jsonl",
-                    one_line(&world)
-                ),
-            }],
-        }))
+        let world = std::fs::read_to_string(world_note(dir, campaign)).ok()?;
+        let dir = dir.display();
+        Some(format!(
+            "it ran in the simulated organisation {}, which ended with its process, so nothing of it is left. \
+             `patchfleet report {campaign}` says how far it came. To run its request again with this log, remove \
+             {dir}/campaigns/{campaign} and {dir}/names/{name}.jsonl",
+            one_line(&world)
+        ))
     }
 
     /// The newest campaign. One that was refused its request's name never began, and counts only if there is no other.
@@ -323,6 +347,16 @@ fn unreadable(list: &CampaignList) -> Failure {
         names(&logs),
     );
     Failure::Unexpected(words.into())
+}
+
+fn simulated_refused(campaign: CampaignId, detail: String) -> Failure {
+    Failure::Refused(Refusal {
+        reasons: vec![RefusalReason {
+            code: RefusalCode::Unsupported,
+            subject: campaign.to_string(),
+            detail,
+        }],
+    })
 }
 
 /// The file that says in which simulated organisation a campaign ran.

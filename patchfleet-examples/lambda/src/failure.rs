@@ -45,7 +45,7 @@ impl FailureKind {
 const WITH_A_DRIVER: &str = "The function takes it as it is once it has a log (PATCHFLEET_LOG) and a state machine that \
                              follows campaigns (PATCHFLEET_STATE_MACHINE)";
 
-/// Why an event was not served. Lambda answers it as the function's error, and the runtime logs it once.
+/// Why an event was not served. Lambda answers it as the function's error, and the function logs it once.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Failure {
     kind: FailureKind,
@@ -199,7 +199,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// As it is displayed, with the campaign. The runtime logs errors in this form, outside of the span that has the campaign.
+/// As it is displayed, with the campaign. Errors are logged in this form, outside of the span that has the campaign.
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)?;

@@ -5,6 +5,10 @@ use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use patchfleet_lambda::{Answer, Event, Failure, Function, Settings};
 use std::process::ExitCode;
+use tracing::Metadata;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// What is left of the function's time when it stops its work to answer.
 const TO_ANSWER: SignedDuration = SignedDuration::from_secs(1);
@@ -17,6 +21,8 @@ async fn main() -> Result<ExitCode, Error> {
         .flatten_event(true)
         .without_time()
         .with_writer(|| patchfleet_core::text::ShownLines::new(std::io::stderr()))
+        .finish()
+        .with(filter_fn(is_shown))
         .init();
     if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_none() {
         tracing::error!(
@@ -38,9 +44,20 @@ async fn handle_one(event: LambdaEvent<Event>, function: &Function) -> Result<An
     // Lambda ends the process at its deadline, and its answer would be lost.
     let deadline = deadline.and_then(|at| at.checked_sub(TO_ANSWER).ok());
     let context = event.context;
-    function
+    let answer = function
         .handle(event.payload, &context.request_id, deadline)
-        .await
+        .await;
+    answer.inspect_err(|failure| {
+        // As it is displayed, with the campaign: it is outside of the span that has that.
+        tracing::error!(target: "patchfleet_lambda", error_type = failure.kind().as_str(), "{failure:?}");
+    })
+}
+
+/// Whether a line is shown. The runtime logs each error of the function once more, as if it were of its module for panics
+/// (lambda_runtime 1.5.0). A panic itself has a field, and is shown.
+fn is_shown(line: &Metadata<'_>) -> bool {
+    let is_of_panics = line.target() == "lambda_runtime::layers::panic";
+    !is_of_panics || line.fields().field("error").is_some()
 }
 
 /// When the function's time is over, by Lambda's header. Where Lambda has a time of day, cargo-lambda's emulator has a length:

@@ -1,5 +1,6 @@
 //! That a person has a campaign stopped.
 
+use crate::id::{ExecutionId, Location, UnitId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -44,5 +45,56 @@ impl fmt::Display for StopAsked {
             StopMode::LetCommandsRun => f.write_str(", and let the commands run on that had been sent"),
             StopMode::CancelCommands => Ok(()),
         }
+    }
+}
+
+/// Something of a campaign that AWS did not let patchfleet stop, when a person had the campaign stopped or its budget was
+/// used up. Either `execution` or `location` is known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct NotStopped {
+    /// The unit that it belongs to.
+    pub unit: UnitId,
+    /// The unit's own execution in the central account and Region, if it is that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution: Option<ExecutionId>,
+    /// Where it ran, if it is the execution or the commands of a location.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<Location>,
+    /// Why, in AWS's words.
+    pub reason: String,
+}
+
+impl NotStopped {
+    pub(in crate::campaign) fn execution(unit: UnitId, execution: &ExecutionId, reason: &str) -> Self {
+        Self {
+            unit,
+            execution: Some(execution.clone()),
+            location: None,
+            reason: reason.to_owned(),
+        }
+    }
+
+    pub(in crate::campaign) fn below(unit: UnitId, location: &Location, reason: &str) -> Self {
+        Self {
+            unit,
+            execution: None,
+            location: Some(location.clone()),
+            reason: reason.to_owned(),
+        }
+    }
+}
+
+/// What it is and why, as in "the execution ID of unit 1 was not stopped: REASON".
+impl fmt::Display for NotStopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { unit, reason, .. } = self;
+        if let Some(execution) = &self.execution {
+            write!(f, "the execution {execution} of unit {unit} ")?;
+        }
+        if let Some(location) = &self.location {
+            write!(f, "what ran in {location} ")?;
+        }
+        write!(f, "was not stopped: {reason}")
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{LocationState, RETENTION, StartState, State, StopStanding, UnitState, ended_well};
 use crate::campaign::polls::later;
-use crate::campaign::{StopAsked, StopMode};
+use crate::campaign::{NotStopped, StopAsked, StopMode};
 use crate::id::{Location, UnitId};
 use crate::port::StopType;
 use jiff::{SignedDuration, Timestamp};
@@ -103,6 +103,22 @@ impl State {
         !self.not_stopped.is_empty() && self.not_stopped.contains_key(&(unit, location.clone()))
     }
 
+    /// What AWS did not let patchfleet stop since that was last asked for, whether it runs still or not.
+    #[must_use]
+    pub fn not_stopped(&self) -> Vec<NotStopped> {
+        let executions = self.units.iter().filter_map(|(id, unit)| {
+            let execution = match &unit.start {
+                StartState::Started { execution, .. } => execution,
+                _ => return None,
+            };
+            let why = why_not_stopped(&unit.stop.as_ref()?.standing)?;
+            Some(NotStopped::execution(*id, execution, why))
+        });
+        let below = self.not_stopped.iter();
+        let below = below.map(|((unit, location), why)| NotStopped::below(*unit, location, why));
+        executions.chain(below).collect()
+    }
+
     /// What runs on although a person has the campaign stopped, each in a sentence, if nothing else of it does: AWS does
     /// not let anybody stop it. Empty as long as something else is left to be stopped or read. That is so too as long as
     /// an execution that AWS does not stop has locations to begin: what begins in them is to be stopped. `is_over` tells
@@ -125,10 +141,8 @@ impl State {
             if left {
                 return vec![];
             }
-            let why = match stop.map(|stop| &stop.standing) {
-                Some(StopStanding::Refused(_, detail)) => detail.as_str(),
-                Some(StopStanding::InVain) => "AWS has taken its stop, and it went on",
-                Some(StopStanding::Intended | StopStanding::Taken) | None => continue,
+            let Some(why) = stop.and_then(|stop| why_not_stopped(&stop.standing)) else {
+                continue;
             };
             if let StartState::Started { execution, .. } = &unit.start
                 && !unit.has_settled()
@@ -149,5 +163,14 @@ impl State {
             }),
         );
         what
+    }
+}
+
+/// Why a stop did not stop an execution, if it is known not to have.
+fn why_not_stopped(standing: &StopStanding) -> Option<&str> {
+    match standing {
+        StopStanding::Refused(_, detail) => Some(detail),
+        StopStanding::InVain => Some("AWS has taken its stop, and it went on"),
+        StopStanding::Intended | StopStanding::Taken => None,
     }
 }

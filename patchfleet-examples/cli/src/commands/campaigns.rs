@@ -6,7 +6,8 @@ use crate::args::{CampaignArgs, Output, StatusArgs};
 use crate::exit::{Failure, say};
 use crate::log::Logs;
 use jiff::{SignedDuration, Timestamp};
-use patchfleet_core::campaign::{CampaignSummary, DamagedLog, Hold, HoldReason, LogKey, SoFar};
+use patchfleet_core::campaign::{CampaignSummary, DamagedLog, Hold, HoldReason, LogKey, NotStopped, SoFar};
+use patchfleet_core::id::CampaignId;
 use patchfleet_core::port::PortErrorKind;
 use patchfleet_core::text::{by_number, counted, in_log, one_line};
 use serde_json::{Value, json};
@@ -81,21 +82,18 @@ pub(crate) async fn status(args: StatusArgs) -> Result<ExitCode, Failure> {
                 } else if campaign.finished.is_none() {
                     let _ = writeln!(text, "      {}", so_far(campaign.so_far));
                     let _ = writeln!(text, "      {}", last_record(campaign, now));
-                    let next = match &campaign.stop_asked {
-                        Some(_) => format!(
-                            "if no process drives it, `patchfleet stop {}` goes on stopping it",
-                            campaign.campaign
-                        ),
-                        None => format!(
-                            "if no process drives it, `patchfleet resume {}` goes on with it",
-                            campaign.campaign
-                        ),
+                    let next = match logs.simulated(campaign.campaign, &campaign.request) {
+                        Some(simulated) => format!("if its process has ended: {simulated}"),
+                        None => next_step(campaign),
                     };
                     let _ = writeln!(text, "      {}", in_log(&next, args.log.log.as_deref()));
                 }
                 if let (Some(asked), None) = (&campaign.stop_asked, campaign.finished) {
                     let words = format!("stopping, asked by {} at {:.0}", asked.by, asked.at);
                     let _ = writeln!(text, "      {}", one_line(&words));
+                }
+                for line in not_stopped(campaign.campaign, &campaign.not_stopped) {
+                    let _ = writeln!(text, "      {}", one_line(&line));
                 }
                 for line in waiting(&campaign.holds) {
                     let line = in_log(&line, args.log.log.as_deref());
@@ -121,6 +119,19 @@ pub(crate) async fn status(args: StatusArgs) -> Result<ExitCode, Failure> {
         }
     }
     Ok(code)
+}
+
+/// What a person can do about a campaign that is open.
+fn next_step(campaign: &CampaignSummary) -> String {
+    let id = campaign.campaign;
+    match &campaign.stop_asked {
+        _ if !campaign.has_begun => format!(
+            "nothing of it was begun: its plan was written down, and it does not have its request's name yet. If no process \
+             drives it, `patchfleet resume {id}` begins it now, and `patchfleet stop {id}` closes it"
+        ),
+        Some(_) => format!("if no process drives it, `patchfleet stop {id}` goes on stopping it"),
+        None => format!("if no process drives it, `patchfleet resume {id}` goes on with it"),
+    }
 }
 
 /// How long ago the log was last written, and by whom. Whether that process lives, no log can say. Where nothing is left
@@ -232,6 +243,20 @@ fn outcome(campaign: &CampaignSummary) -> &'static str {
     }
 }
 
+/// How much of what AWS did not let patchfleet stop is named. The report of the campaign and the JSON have all.
+const NOT_STOPPED: usize = 20;
+
+/// What AWS did not let patchfleet stop, a line each.
+fn not_stopped(campaign: CampaignId, all: &[NotStopped]) -> Vec<String> {
+    let mut lines: Vec<String> = all.iter().take(NOT_STOPPED).map(ToString::to_string).collect();
+    if let Some(more) = all.len().checked_sub(NOT_STOPPED).filter(|more| *more > 0) {
+        lines.push(format!(
+            "{more} more were not stopped: `patchfleet report {campaign}` has them all"
+        ));
+    }
+    lines
+}
+
 fn as_json(campaign: &CampaignSummary, log: Option<&Path>) -> Value {
     let as_hold = |hold| as_hold(hold, log);
     json!({
@@ -242,10 +267,12 @@ fn as_json(campaign: &CampaignSummary, log: Option<&Path>) -> Value {
         "last_at": campaign.last_at,
         "last_writer": campaign.last_writer,
         "driven_at": campaign.driven_at,
+        "has_begun": campaign.has_begun,
         "so_far": campaign.so_far,
         "holds": campaign.holds.iter().map(as_hold).collect::<Vec<_>>(),
         "left_out_because": campaign.left_out_because.as_ref().map(|why| in_log(why, log)),
         "stop_asked": campaign.stop_asked,
+        "not_stopped": campaign.not_stopped,
         "name_taken_by": campaign.name_taken_by,
         "warnings": campaign.warnings,
     })
@@ -262,9 +289,7 @@ fn as_hold(hold: &Hold, log: Option<&Path>) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::{ago, waiting};
-    use jiff::{SignedDuration, Timestamp};
-    use patchfleet_core::campaign::Hold;
+    use super::*;
 
     #[test]
     fn a_record_of_a_clock_that_is_ahead_is_not_said_to_be_of_the_past() {
@@ -284,6 +309,26 @@ mod tests {
             .unwrap()
         };
         reasons.iter().enumerate().map(hold).collect()
+    }
+
+    #[test]
+    fn what_was_not_stopped_has_a_line_each_and_the_report_has_the_rest() {
+        let campaign: CampaignId = "5b6c7d8e-0000-4000-8000-123456789012".parse().unwrap();
+        let denied = |region: &str| -> NotStopped {
+            let location = json!({ "account": "222233334444", "region": region });
+            let one = json!({ "unit": 2, "location": location, "reason": "AccessDeniedException: no" });
+            serde_json::from_value(one).unwrap()
+        };
+        let lines = not_stopped(campaign, &[denied("us-east-1")]);
+        assert_eq!(
+            lines,
+            ["what ran in 222233334444/us-east-1 was not stopped: AccessDeniedException: no"]
+        );
+        let lines = not_stopped(campaign, &vec![denied("eu-west-1"); NOT_STOPPED + 2]);
+        assert_eq!(lines.len(), NOT_STOPPED + 1);
+        let rest = format!("2 more were not stopped: `patchfleet report {campaign}` has them all");
+        assert_eq!(lines.last(), Some(&rest));
+        assert_eq!(not_stopped(campaign, &[]), [""; 0]);
     }
 
     #[test]

@@ -57,7 +57,10 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode, Failure> {
         ..Planning::default()
     };
     let campaigns = campaigns(&session.ports, &logs, simulated);
-    let mut planned = campaigns.plan(&request, &planning).await?;
+    let mut planned = match campaigns.plan(&request, &planning).await {
+        Ok(planned) => planned,
+        Err(error) => return Err(logs.taken(error).await),
+    };
     if args.output.output == Output::Text {
         print_text(&planned.plan().to_text())?;
     }
@@ -84,7 +87,10 @@ async fn begin(planned: Planned<'_>, logs: &Logs, world: Option<&str>) -> Result
     if let Some(world) = world {
         logs.note_world(campaign, world)?;
     }
-    Ok(planned.begin(campaign).await?)
+    match planned.begin(campaign).await {
+        Ok(begun) => Ok(begun),
+        Err(error) => Err(logs.taken(error).await),
+    }
 }
 
 pub(crate) async fn resume(args: ResumeArgs) -> Result<ExitCode, Failure> {

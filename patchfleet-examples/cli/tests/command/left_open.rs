@@ -41,9 +41,21 @@ async fn an_interrupted_simulation_is_not_resumed_against_aws_and_says_how_its_r
     assert_eq!(aws.with_world(|world| world.requests().len()), 0);
 
     let again = ["run", "--sim", "--sim-speed", SPEED, "--log", "log"];
+    // Whoever runs it again is not sent to `resume`, which would send them back.
     let taken = bench.run(&again).exits(3);
-    let command = format!("`patchfleet resume {campaign} --log log`");
-    assert!(taken.stderr.contains(&command), "{}", taken.stderr);
+    for words in [
+        "it ran in the simulated organisation calm",
+        &format!("remove log/campaigns/{campaign} and log/names/"),
+    ] {
+        assert!(taken.stderr.contains(words), "no {words} in {}", taken.stderr);
+    }
+    assert!(!taken.stderr.contains("patchfleet resume"), "{}", taken.stderr);
+    let status = bench.run(&["status", "--log", "log"]).exits(0).stdout;
+    assert!(
+        status.contains("it ran in the simulated organisation calm"),
+        "{status}"
+    );
+    assert!(!status.contains("patchfleet resume"), "{status}");
 
     std::fs::remove_dir_all(bench.path().join("log/campaigns").join(&campaign)).unwrap();
     let name = bench.path().join("log/names");
@@ -282,4 +294,37 @@ fn last_record(bench: &Bench, campaign: &str, field: &str) -> String {
     let line: serde_json::Value = serde_json::from_str(line).unwrap();
     let field = line.pointer(&format!("/record/{field}"));
     field.and_then(|field| field.as_str()).unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_campaign_that_was_left_before_it_had_its_name_says_that_nothing_of_it_was_begun_and_what_to_do() {
+    let (bench, aws) = (Bench::new(), simulator_of(CALM.world, 400.0).await);
+    bench.file("request.toml", CALM.request);
+    let run = ["run", "-f", "request.toml", "--log", "log"];
+    kill_once(against(&bench, &aws, "us-east-1", &run), || starts(&aws) > 0).await;
+    let (campaign, _) = bench.newest();
+    // Its process ended right after the plan was written down.
+    let log = bench
+        .path()
+        .join("log/campaigns")
+        .join(&campaign)
+        .join("log.jsonl");
+    let plan = std::fs::read_to_string(&log)
+        .unwrap()
+        .lines()
+        .next()
+        .unwrap()
+        .to_owned();
+    std::fs::write(&log, plan + "\n").unwrap();
+    std::fs::remove_dir_all(bench.path().join("log/names")).unwrap();
+    let told = bench.run(&["status", "--log", "log"]).exits(0).stdout;
+    for words in [
+        "nothing of it was begun: its plan was written down".to_owned(),
+        format!("`patchfleet resume {campaign} --log log` begins it now"),
+        format!("`patchfleet stop {campaign} --log log` closes it"),
+    ] {
+        assert!(told.contains(&words), "no {words} in {told}");
+    }
+    let json = bench.run(&["status", "--log", "log", "--output", "json"]).json();
+    assert_eq!(json[0]["has_begun"], false, "{json}");
 }

@@ -2,7 +2,7 @@
 
 use super::cut;
 use patchfleet_aws::S3Uri;
-use patchfleet_core::campaign::StopAsked;
+use patchfleet_core::campaign::{NotStopped, StopAsked};
 use patchfleet_core::id::{CampaignId, RequestName};
 use patchfleet_core::outcome::LocationOutcome;
 use patchfleet_core::report::{
@@ -43,6 +43,9 @@ pub struct Reported {
     /// Who had it stopped, when and how, if somebody did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stop_asked: Option<StopAsked>,
+    /// What AWS did not let the function stop. It went on to its end, or runs still.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_stopped: Vec<NotStopped>,
     /// Units of which nobody knows whether AWS started them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unresolved: Vec<UnresolvedReport>,
@@ -68,6 +71,8 @@ pub struct NotShown {
     pub executions: usize,
     /// Of `unresolved`.
     pub unresolved: usize,
+    /// Of `not_stopped`.
+    pub not_stopped: usize,
 }
 
 impl NotShown {
@@ -89,6 +94,7 @@ impl Reported {
         });
         let mut room = cut::Room::of_an_answer();
         let (unresolved, no_unresolved) = room.fit(report.unresolved);
+        let (not_stopped, no_not_stopped) = room.fit(report.not_stopped);
         let (mut locations, no_short) = room.fit(short);
         let (executions, no_executions) = room.fit(report.executions);
         let (needs_action, no_nodes) = room.fit(report.needs_action);
@@ -108,6 +114,7 @@ impl Reported {
             totals: report.totals,
             left_out_because: report.left_out_because,
             stop_asked: report.stop_asked,
+            not_stopped,
             unresolved,
             executions,
             locations,
@@ -117,6 +124,7 @@ impl Reported {
                 needs_action: no_nodes,
                 executions: no_executions,
                 unresolved: no_unresolved,
+                not_stopped: no_not_stopped,
             },
         }
     }

@@ -149,7 +149,35 @@ async fn a_stop_that_aws_denies_needs_a_person_and_the_campaign_stays_open() {
         "{failure}"
     );
     let report = json!({ "op": "report", "campaign_id": begun["campaign_id"] });
-    assert_eq!(served(&sim, report).await.unwrap()["status"], "open");
+    assert_eq!(served(&sim, report.clone()).await.unwrap()["status"], "open");
+    // It goes to its end by itself, and the last report still says what was not stopped, where and why.
+    sim.with_world(World::run_until_idle);
+    let advance = json!({ "op": "advance", "campaign_id": begun["campaign_id"] });
+    let mut over = Value::Null;
+    for _ in 0..5 {
+        // What is not read yet may run on, as far as is known.
+        over = served(&sim, advance.clone()).await.unwrap_or_default();
+        if over["status"] == "over" {
+            break;
+        }
+    }
+    assert_eq!(
+        (&over["status"], &over["exit_code"]),
+        (&json!("over"), &json!(5)),
+        "{over}"
+    );
+    let report = served(&sim, report).await.unwrap();
+    let not_stopped = report["not_stopped"].as_array().unwrap();
+    assert!(!not_stopped.is_empty(), "{report}");
+    for one in not_stopped {
+        assert!(
+            one["execution"].is_string() || one["location"]["region"].is_string(),
+            "{one}"
+        );
+        assert!(one["reason"].as_str().unwrap().contains("AccessDenied"), "{one}");
+    }
+    let message = report["message"].as_str().unwrap();
+    assert!(message.contains("was not stopped: AccessDenied"), "{message}");
 }
 
 /// SNS delivers at least once, and Lambda may keep an event for hours.

@@ -70,6 +70,27 @@ fn what_may_not_be_stopped_is_followed_to_its_end_by_whoever_drives_the_campaign
         "what ran is told as it is"
     );
     assert_eq!(report.totals.nodes.count(NodeOutcome::NotRun), 6);
+    // Who reads only the report knows what was not stopped, and why.
+    let executions = report.not_stopped.iter().filter(|one| one.execution.is_some());
+    assert_eq!((executions.count(), report.not_stopped.len()), (2, 8));
+    let reasons_known = report.not_stopped.iter().all(|one| !one.reason.is_empty());
+    assert!(reasons_known, "{:?}", report.not_stopped);
+    let text = report.to_text();
+    for execution in &report.executions {
+        let line = format!("the execution {} of unit", execution.execution_id);
+        assert!(text.contains(&line), "{text}");
+    }
+    let below = text.lines().filter(|line| line.starts_with("what ran in "));
+    assert_eq!(below.count(), 1, "{text}");
+    assert!(text.contains(" and 1 more location was not stopped: "), "{text}");
+    let said_there = |line: &&str| line.ends_with("AWS did not let patchfleet stop what ran here");
+    assert_eq!(text.lines().filter(said_there).count(), 6, "{text}");
+    let json = serde_json::to_value(&report).unwrap();
+    assert_eq!(json["not_stopped"].as_array().unwrap().len(), 8);
+    assert_eq!(
+        serde_json::from_value::<crate::report::Report>(json).unwrap(),
+        report
+    );
     let refused = world
         .events()
         .into_iter()
