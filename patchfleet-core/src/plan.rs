@@ -34,9 +34,9 @@ pub(crate) use build::build;
 pub(crate) use check::PlanFault;
 pub use file::PlanFileError;
 pub use gaps::Gaps;
-pub use lifetime::Lifetime;
 pub(crate) use lifetime::timeout_of;
 pub(crate) use lifetime::{CUTOFF_MARGIN, Cutoff};
+pub use lifetime::{Lifetime, shortest_cutoff};
 pub(crate) use make::Options;
 #[cfg(test)]
 pub(crate) use make::make;

@@ -13,7 +13,7 @@ use crate::port::StartRequest;
 use crate::refusal::{RefusalCode, RefusalReason};
 use crate::request::{DeliveryTimeout, PatchRequest};
 use crate::runbook::{
-    CommandSteps, DELIVERY_TIMEOUT_SECONDS, EXECUTION_TIMEOUT_SECONDS, StepSum, StepTimeout,
+    self, CommandSteps, DELIVERY_TIMEOUT_SECONDS, EXECUTION_TIMEOUT_SECONDS, StepSum, StepTimeout,
     TIMEOUT_PARAMETER,
 };
 use crate::text::{by_number, counted, names};
@@ -143,6 +143,18 @@ fn needed_turns(command: &Command, limit: MaxConcurrency) -> Option<u64> {
     let queue = command.nodes?.queue(limit);
     let alone = crate::budget::Queue { offline: 0, ..queue };
     queue.turns().or_else(|| alone.turns())
+}
+
+/// The shortest time until a cutoff under which a campaign of the request can begin, whatever version AWS-RunPatchBaseline has.
+/// Its document, as it is when a plan is made, may need more. `None`: no cutoff can be kept, because the runbook is not
+/// patchfleet's own.
+#[must_use]
+pub fn shortest_cutoff(request: &PatchRequest) -> Option<SignedDuration> {
+    // The least of every known version: each step that takes a timeout is given an hour.
+    let steps = CommandSteps::Unread.sum(Seconds::hours(1)).least;
+    let needed = SHORTEST.plus(CUTOFF_MARGIN).plus(steps);
+    let seconds = i64::try_from(needed.get()).unwrap_or(i64::MAX);
+    runbook::is_own(&request.automation.document).then(|| SignedDuration::from_secs(seconds))
 }
 
 /// The reason against a cutoff that is too near for any command, if it is.
@@ -304,4 +316,40 @@ impl Plan {
 pub(crate) fn timeout_of(start: &StartRequest) -> Option<Seconds> {
     let text = start.parameters.get(TIMEOUT_PARAMETER)?.first()?;
     text.parse().ok().map(Seconds::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_known_version_of_awss_document_takes_a_shorter_cutoff_than_the_shortest() {
+        let request = r#"{"name": "web", "patch": {"operation": "Scan"}, "targets": {"resource_group": "Web",
+            "accounts": ["111122223333"], "regions": ["us-east-1"]}}"#;
+        let request = PatchRequest::parse(request.as_bytes(), crate::request::Format::Json).unwrap();
+        let shortest = shortest_cutoff(&request).unwrap();
+        assert_eq!(shortest, SignedDuration::from_secs(3 * 3_600 + 6 * 60 + 30));
+        let now = Timestamp::UNIX_EPOCH;
+        for steps in [CommandSteps::PASSED, CommandSteps::Unread] {
+            let at = now + shortest - SignedDuration::from_secs(1);
+            let cutoff = Cutoff { at, now };
+            assert!(
+                too_near(&Lifetime::new(steps, Some(cutoff)), cutoff).is_some(),
+                "{steps:?}"
+            );
+        }
+        let at = now + shortest;
+        let cutoff = Cutoff { at, now };
+        assert_eq!(
+            too_near(&Lifetime::new(CommandSteps::PASSED, Some(cutoff)), cutoff),
+            None
+        );
+        let mut own = request;
+        own.automation.document = "Our-Runbook".parse().unwrap();
+        assert_eq!(
+            shortest_cutoff(&own),
+            None,
+            "a runbook of one's own keeps no cutoff"
+        );
+    }
 }

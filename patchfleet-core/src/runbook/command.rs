@@ -84,7 +84,7 @@ pub struct StepSum {
 
 impl CommandSteps {
     /// Those of a document all of whose steps take `StepTimeoutSeconds`.
-    pub(super) const PASSED: Self = Self::Read {
+    pub(crate) const PASSED: Self = Self::Read {
         fixed: Seconds::ZERO,
         longest: Seconds::ZERO,
         by_parameter: 3,

@@ -75,6 +75,19 @@ async fn what_is_wrong_is_said_before_anything_is_waited_for() {
             "possible values: skip, run",
         ),
         (
+            &[
+                "--request",
+                "right.toml",
+                "--schedule",
+                "cron(15 22 ? * 3#2 *)",
+                "--cutoff",
+                "1h",
+            ][..],
+            2,
+            "--cutoff = 1h: no campaign could begin under it: 3h 6m 30s pass at least until every command has expired. \
+             Right would be 3h 6m 30s or more",
+        ),
+        (
             &["--request", "right.toml", "--once", "--id", "$(JOB_NAME)"][..],
             2,
             "nobody filled it in",
