@@ -60,11 +60,9 @@ impl Surroundings {
         if let Some(endpoint) = self.profiles.get("endpoint_url") {
             endpoints::check(endpoint, &format!("endpoint_url of {}", self.whose()))?;
         }
-        let mut loader = aws_config::defaults(BehaviorVersion::latest());
-        if let Some(bundle) = self.bundle()? {
-            loader = loader.http_client(tls::http_client(Some(bundle)));
-        }
-        Ok(loader.load().await)
+        // Always with patchfleet's own client: the SDK's reads the root certificates while it is loaded.
+        let loader = aws_config::defaults(BehaviorVersion::latest());
+        Ok(loader.http_client(tls::http_client(self.bundle()?)).load().await)
     }
 
     /// The certificates to trust: `AWS_CA_BUNDLE`, or the profile's `ca_bundle`.

@@ -5,8 +5,10 @@ use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{self, TlsContext, TrustStore};
 use aws_smithy_runtime_api::client::connector_metadata::ConnectorMetadata;
 use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+    SharedHttpConnector,
 };
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use patchfleet_core::port::{PortError, PortErrorKind, PortResult};
 use rustls::RootCertStore;
@@ -53,30 +55,58 @@ impl Bundle {
 
 /// One HTTP client for all clients of the SDK. Left alone, each of them would make one with connections of its own, which
 /// over hundreds of accounts are thousands. This one is made as the SDK would make it, with rustls, the proxies of the
-/// environment, and the system's root certificates unless there is a `bundle`.
+/// environment, and the system's root certificates unless there is a `bundle`. They are read at the first call that needs
+/// them: a call of `http://` does not, unless a proxy is asked through TLS.
 pub(crate) fn http_client(bundle: Option<Bundle>) -> SharedHttpClient {
     // `build_https` knows no proxy, so the connector is built as the SDK's own default is.
-    let client =
+    let secured =
         aws_smithy_http_client::Builder::new().build_with_connector_fn(move |settings, components| {
-            let mut connector = ConnectorBuilder::default()
-                .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
-                .proxy_config(ProxyConfig::from_env());
+            let mut connector = connector(settings, components)
+                .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc));
             if let Some(Bundle(context)) = &bundle {
                 connector = connector.tls_context(context.clone());
             }
-            connector.set_connector_settings(settings.cloned());
-            if let Some(components) = components {
-                connector.set_sleep_impl(components.sleep_impl());
-            }
             connector.build()
         });
-    SharedHttpClient::new(MadeOnce(client))
+    if is_plain_proxied(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty())) {
+        return SharedHttpClient::new(MadeOnce {
+            plain: secured.clone(),
+            secured,
+        });
+    }
+    let plain = aws_smithy_http_client::Builder::new()
+        .build_with_connector_fn(|settings, components| connector(settings, components).build_http());
+    SharedHttpClient::new(MadeOnce { plain, secured })
 }
 
-/// An HTTP client whose connector is made when it is first needed. By itself it would also be made, and thrown away, for
-/// each client of a service, to see whether it can be made. That reads every root certificate again, in each Region.
+/// A connector with the proxies of the environment.
+fn connector(
+    settings: Option<&HttpConnectorSettings>,
+    components: Option<&RuntimeComponents>,
+) -> ConnectorBuilder {
+    let mut connector = ConnectorBuilder::default().proxy_config(ProxyConfig::from_env());
+    connector.set_connector_settings(settings.cloned());
+    if let Some(components) = components {
+        connector.set_sleep_impl(components.sleep_impl());
+    }
+    connector
+}
+
+/// Whether calls of `http://` may go through a proxy, which may itself be asked through TLS.
+fn is_plain_proxied(is_set: impl Fn(&str) -> bool) -> bool {
+    ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"]
+        .into_iter()
+        .any(is_set)
+}
+
+/// An HTTP client whose connectors are made when they are first needed. By itself it would also be made, and thrown away,
+/// for each client of a service, to see whether it can be made. That reads every root certificate again, in each Region.
 #[derive(Debug)]
-struct MadeOnce(SharedHttpClient);
+struct MadeOnce {
+    /// For `http://`.
+    plain: SharedHttpClient,
+    secured: SharedHttpClient,
+}
 
 impl HttpClient for MadeOnce {
     fn http_connector(
@@ -84,11 +114,39 @@ impl HttpClient for MadeOnce {
         settings: &HttpConnectorSettings,
         components: &RuntimeComponents,
     ) -> SharedHttpConnector {
-        self.0.http_connector(settings, components)
+        SharedHttpConnector::new(ByScheme {
+            plain: self.plain.clone(),
+            secured: self.secured.clone(),
+            settings: settings.clone(),
+            components: components.clone(),
+        })
     }
 
     fn connector_metadata(&self) -> Option<ConnectorMetadata> {
-        self.0.connector_metadata()
+        self.secured.connector_metadata()
+    }
+}
+
+/// Sends each request with the client that its scheme needs. Both clients keep the connectors that they have made.
+#[derive(Debug)]
+struct ByScheme {
+    plain: SharedHttpClient,
+    secured: SharedHttpClient,
+    settings: HttpConnectorSettings,
+    components: RuntimeComponents,
+}
+
+impl HttpConnector for ByScheme {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let scheme = request.uri().split(':').next().unwrap_or_default();
+        let client = if scheme.eq_ignore_ascii_case("http") {
+            &self.plain
+        } else {
+            &self.secured
+        };
+        client
+            .http_connector(&self.settings, &self.components)
+            .call(request)
     }
 }
 
@@ -96,7 +154,9 @@ impl HttpClient for MadeOnce {
 mod tests {
     use super::*;
     use aws_smithy_runtime_api::box_error::BoxError;
+    use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
     use aws_smithy_runtime_api::client::runtime_components::RuntimeComponentsBuilder;
+    use aws_smithy_types::body::SdkBody;
     use aws_smithy_types::config_bag::ConfigBag;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -135,8 +195,61 @@ mod tests {
         };
         assert_eq!(looks(SharedHttpClient::new), 17);
         assert_eq!(
-            looks(|client| SharedHttpClient::new(MadeOnce(SharedHttpClient::new(client)))),
+            looks(|client| {
+                let client = SharedHttpClient::new(client);
+                SharedHttpClient::new(MadeOnce {
+                    plain: client.clone(),
+                    secured: client,
+                })
+            }),
             0
         );
+    }
+
+    /// Answers with this status.
+    #[derive(Debug)]
+    struct Answering(u16);
+
+    impl HttpConnector for Answering {
+        fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
+            let status = self.0.try_into().unwrap();
+            HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::empty())))
+        }
+    }
+
+    impl HttpClient for Answering {
+        fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+            SharedHttpConnector::new(Self(self.0))
+        }
+    }
+
+    #[tokio::test]
+    async fn only_what_is_surely_not_encrypted_goes_without_tls() {
+        let client = MadeOnce {
+            plain: SharedHttpClient::new(Answering(201)),
+            secured: SharedHttpClient::new(Answering(202)),
+        };
+        let components = RuntimeComponentsBuilder::for_tests().build().unwrap();
+        let connector = client.http_connector(&HttpConnectorSettings::default(), &components);
+        for (uri, wanted) in [
+            ("http://127.0.0.1:4566/", 201),
+            ("HTTP://localhost/", 201),
+            ("https://sts.us-east-1.amazonaws.com/", 202),
+            ("/", 202),
+        ] {
+            let request = HttpRequest::get(uri).unwrap();
+            let answer = connector.call(request).await.unwrap();
+            assert_eq!(answer.status().as_u16(), wanted, "{uri}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_for_calls_that_are_not_encrypted_is_known_by_each_of_its_names() {
+        for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
+            assert!(is_plain_proxied(|asked| asked == name), "{name}");
+        }
+        assert!(!is_plain_proxied(
+            |name| ["HTTPS_PROXY", "NO_PROXY"].contains(&name)
+        ));
     }
 }

@@ -54,6 +54,28 @@ fn of_two_spellings_in_a_services_section_the_guides_wins_unless_it_repeats_the_
     }
 }
 
+#[test]
+fn calls_that_are_not_encrypted_go_through_the_proxy_of_the_environment() {
+    for variable in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
+        let (proxy, seen) = answering("200 OK", IDENTITY);
+        let home = Home::new("", "");
+        let said = home.says(&[
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_ENDPOINT_URL", "http://aws.invalid"),
+            ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+            ("AWS_SECRET_ACCESS_KEY", "hush"),
+            (variable, proxy.as_str()),
+        ]);
+        assert!(said.starts_with("111122223333 members"), "{variable}: {said}");
+        let seen = seen.lock().unwrap();
+        assert_eq!(
+            seen.first().map(String::as_str),
+            Some("POST http://aws.invalid/ HTTP/1.1"),
+            "{variable}"
+        );
+    }
+}
+
 /// A server on loopback whose certificate a made-up authority has signed: its endpoint, and the
 /// authority's certificate in PEM.
 fn behind_a_proxy_that_inspects_tls(runtime: &tokio::runtime::Runtime) -> (String, String) {

@@ -180,6 +180,21 @@ fn outside_of_lambda_the_program_says_so_in_one_line() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_root_certificates_are_read_where_no_call_needs_them() {
+    let sim = simulator().await;
+    // Whoever reads them finds none there, and logs that.
+    let elsewhere = [
+        ("SSL_CERT_FILE", "/nowhere/roots.pem"),
+        ("SSL_CERT_DIR", "/nowhere"),
+    ];
+    let mut function = Function::start_with(&sim.endpoint(), &elsewhere).await;
+    let summary = response(function.invoke("first", request()).await);
+    assert_eq!(summary["outcome"], "started");
+    let log = function.end().await;
+    assert!(!log.contains("root CA"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_request_is_planned_started_and_summed_up() {
     let sim = simulator().await;
     let mut function = Function::start(&sim.endpoint()).await;
