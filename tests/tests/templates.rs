@@ -112,3 +112,19 @@ fn a_template_depends_on_the_versions_of_the_workspace() {
     }
     assert!(checked > 30, "only {checked} dependencies were found");
 }
+
+#[test]
+fn the_profile_that_the_functions_page_gives_to_copies_is_the_workspaces() {
+    let page = std::fs::read_to_string(root().join("patchfleet-examples/lambda/README.md")).unwrap();
+    let blocks = page.split("```toml\n").skip(1);
+    let texts = blocks.map(|rest| rest.split("```").next().unwrap().replace("\n   ", "\n"));
+    let given: Vec<Table> = texts
+        .filter(|text| text.contains("[profile.deploy]"))
+        .map(|text| text.trim().parse().unwrap())
+        .collect();
+    let profile = |table: &Table| table.get("profile").unwrap().get("deploy").unwrap().clone();
+    let [given] = given.as_slice() else {
+        panic!("{given:?}");
+    };
+    assert_eq!(profile(given), profile(&manifest(&root())));
+}
