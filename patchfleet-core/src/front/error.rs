@@ -101,7 +101,7 @@ fn of_driving(error: &DriveError) -> Remedy {
         .and_then(|source| source.downcast_ref::<PortError>());
     match (error, port) {
         (E::NotBegun { .. }, Some(port)) if port.kind() == PortErrorKind::Invalid => Remedy::OtherPlace,
-        (E::Log { .. } | E::Rows { .. }, Some(port)) => of_port(port),
+        (E::Log { .. } | E::StopNotWritten { .. } | E::Rows { .. }, Some(port)) => of_port(port),
         (
             E::NotBegun { .. }
             | E::Credentials { .. }

@@ -73,7 +73,8 @@ pub(crate) fn read(fields: &Map<String, Value>) -> Result<Message, Vec<Problem>>
             &format!("{PATH}.op"),
             shown("op", op),
         )),
-        None if !message.contains_key("campaign_id") => {
+        // A campaign that is named with nothing is none, and the only open one may be another.
+        None if message.get("campaign_id").is_none_or(Value::is_null) => {
             Err(wrong(ProblemCode::NotARequest, PATH, String::new()))
         }
         _ => Ok(Message::Stop(message)),
@@ -116,6 +117,7 @@ mod tests {
             json!("{}"),
             json!(r#"{"op": "start"}"#),
             json!(r#"{"NewStateValue": "RED"}"#),
+            json!(r#"{"campaign_id": null}"#),
         ] {
             let problems = read(&event(message.clone())).unwrap_err();
             assert!(problems[0].path.starts_with(PATH), "{message}: {problems:?}");

@@ -151,6 +151,18 @@ pub enum DriveError {
         /// Why.
         source: PortError,
     },
+    /// A person's stop cannot be written in the log, so nothing is stopped. If only the answer was lost, whoever drives
+    /// the campaign stops it.
+    #[error(
+        "the stop of campaign {campaign} could not be written in its log, so nothing was stopped and what runs may go on: have it \
+         stopped once more"
+    )]
+    StopNotWritten {
+        /// The campaign.
+        campaign: CampaignId,
+        /// Why.
+        source: PortError,
+    },
     /// The results of nodes cannot be kept.
     #[error(
         "the node results of campaign {campaign} cannot be kept: the campaign stays open, resume it later"

@@ -23,7 +23,8 @@ impl Driver {
     ///
     /// [`DriveError::NotStopped`] if it is over otherwise, or was refused its name; [`DriveError::RunsOn`] once nothing
     /// of it runs any more but what AWS does not let anybody stop. The campaign stays open then: whoever drives it
-    /// follows that to its end, and calling this again tries once more. As [`run`](Self::run) otherwise.
+    /// follows that to its end, and calling this again tries once more. [`DriveError::StopNotWritten`] if the log does not
+    /// take the stop. As [`run`](Self::run) otherwise.
     pub async fn stop(&self, campaign: CampaignId, mode: StopMode, by: &str) -> Result<State, DriveError> {
         let mut drive = self.ask_to_stop(campaign, mode, by).await?;
         loop {
@@ -70,8 +71,17 @@ impl Driver {
                 return Ok(drive);
             }
             let by = by.to_owned();
-            has_said = drive.append(vec![Event::StopAsked { by, mode }]).await? == Appended::Yes;
+            let said = drive.append(vec![Event::StopAsked { by, mode }]).await;
+            has_said = said.map_err(not_written)? == Appended::Yes;
         }
+    }
+}
+
+/// A log that does not answer is nothing to resume: the stop itself is missing.
+fn not_written(error: DriveError) -> DriveError {
+    match error {
+        DriveError::Log { campaign, source } => DriveError::StopNotWritten { campaign, source },
+        error => error,
     }
 }
 

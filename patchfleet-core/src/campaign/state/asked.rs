@@ -14,6 +14,13 @@ impl State {
         self.asked.as_ref()
     }
 
+    /// Whether AWS may begin something more of it, as far as the log says: a start has no answer, or an execution has
+    /// locations that wait for their turn. While a person has the campaign stopped, that is left to be stopped.
+    #[must_use]
+    pub fn is_left_to_stop(&self) -> bool {
+        self.finished.is_none() && (self.intended().next().is_some() || self.going_on().next().is_some())
+    }
+
     /// How a person has the campaign stopped.
     pub(in crate::campaign) fn stop_mode(&self) -> Option<StopMode> {
         self.asked.as_ref().map(|asked| asked.mode)

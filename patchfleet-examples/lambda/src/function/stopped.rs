@@ -1,14 +1,18 @@
 //! Stopping a campaign.
 
 use super::followed::Logged;
-use super::{Call, notices};
+use super::troubles::Troubles;
+use super::{Call, heard_by};
 use crate::answer::{Answer, Standing};
 use crate::failure::{Failure, FailureKind};
 use jiff::Timestamp;
-use patchfleet_core::campaign::{CampaignList, State, StopMode};
+use patchfleet_core::campaign::{CampaignList, Progress, State, StopMode};
 use patchfleet_core::id::CampaignId;
 use patchfleet_core::port::PortErrorKind;
 use patchfleet_core::text::{in_log, names};
+
+/// How many things are named that AWS does not let the function stop.
+const DENIED_SHOWN: usize = 10;
 
 impl Logged<'_> {
     /// Has a campaign stopped, or the only one that is open. The log says so first, so whoever drives the campaign stops
@@ -21,7 +25,8 @@ impl Logged<'_> {
         said_at: Option<Timestamp>,
         call: Call,
     ) -> Result<Answer, Failure> {
-        let notices = notices();
+        let troubles = Troubles::default();
+        let notices = heard_by(&troubles);
         let stop = async {
             let state = match campaign {
                 Some(campaign) => Some(self.load(campaign).await?),
@@ -54,9 +59,16 @@ impl Logged<'_> {
                         biased;
                         progress = campaigns.stop_until(&state, mode, last_call) => {
                             let progress = progress.map_err(|error| Failure::of_campaign(&error, self.log))?;
+                            if let Progress::Paused { state, .. } = &progress {
+                                self.refuse_what_is_not_stopped(state, &troubles)?;
+                            }
                             Standing::after(&progress, self.function.clock.now())
                         }
-                        () = self.function.is_over(call) => Standing::open(state.campaign()),
+                        () = self.function.is_over(call) => {
+                            let why = troubles.words();
+                            let why = why.unwrap_or_else(|| "the time that the function has was over".to_owned());
+                            return Err(self.not_stopped(state.campaign(), FailureKind::Failed, &why));
+                        }
                     }
                 }
             };
@@ -65,6 +77,45 @@ impl Logged<'_> {
         };
         self.in_time(&notices, call, "before the log was read", stop)
             .await
+    }
+
+    /// Sees that nothing more of a campaign begins by itself, and that nothing of its stop fails. Whoever said to stop it is
+    /// told otherwise: it may be that nobody else drives the campaign.
+    fn refuse_what_is_not_stopped(&self, state: &State, troubles: &Troubles) -> Result<(), Failure> {
+        let denied = state.not_stopped();
+        let failed = |kind, why: &str| Err(self.not_stopped(state.campaign(), kind, why));
+        if !denied.is_empty() {
+            let named: Vec<String> = denied
+                .iter()
+                .take(DENIED_SHOWN)
+                .map(ToString::to_string)
+                .collect();
+            let more = denied.len().saturating_sub(DENIED_SHOWN);
+            let more = if more > 0 {
+                format!("; and {more} more")
+            } else {
+                String::new()
+            };
+            return failed(FailureKind::NeedsPerson, &format!("{}{more}", named.join("; ")));
+        }
+        match troubles.words() {
+            Some(words) => failed(FailureKind::Failed, &words),
+            None if state.is_left_to_stop() => failed(
+                FailureKind::Failed,
+                "AWS has not answered yet to all that was sent",
+            ),
+            None => Ok(()),
+        }
+    }
+
+    fn not_stopped(&self, campaign: CampaignId, kind: FailureKind, why: &str) -> Failure {
+        let words = format!(
+            "campaign {campaign} is not stopped whole, and what runs may begin more nodes: {why}. If {log} says that it is to \
+             be stopped, whoever drives the campaign goes on stopping it; the same message, delivered again, does so too, and \
+             so does `patchfleet stop {campaign} --log {log}`",
+            log = self.log,
+        );
+        Failure::said(kind, &words)
     }
 
     /// The only campaign that is open; `None` if none is.

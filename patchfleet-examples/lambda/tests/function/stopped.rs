@@ -1,6 +1,6 @@
 //! Stops: by an operation, by SNS, and by an alarm.
 
-use super::killed::{served, small, small_request};
+use super::killed::{served, served_until, small, small_on, small_request};
 use super::*;
 
 fn start(id: &str, name: &str) -> Value {
@@ -214,4 +214,81 @@ async fn a_message_that_comes_again_stops_no_campaign_that_was_begun_after_it() 
     .await
     .unwrap();
     is_stopped(&sim, &begun["campaign_id"]).await;
+}
+
+/// A world in which an execution has locations that wait for their turn, so that it begins more unless it is stopped.
+async fn with_locations_that_wait() -> (Sim, Value) {
+    // A deadline is met by time that passes by itself.
+    let sim = small_on(ClockMode::Scaled(120.0)).await;
+    let mut event = start("e-1", "web");
+    event["event"]["request"]["targets"]["accounts"] = json!(["222222222222"]);
+    let begun = served(&sim, event).await.unwrap();
+    let advance = json!({ "op": "advance", "campaign_id": begun["campaign_id"] });
+    tokio::select! {
+        biased;
+        () = async {
+            while !sim.with_world(|world| world.commands().next().is_some()) {
+                tokio::task::yield_now().await;
+            }
+        } => {}
+        answer = served(&sim, advance) => panic!("it is over: {answer:?}"),
+    }
+    (sim, begun["campaign_id"].clone())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_stops_nothing_is_no_success() {
+    use patchfleet_lambda::FailureKind;
+    use patchfleet_sim::spec::{FaultEffect, FaultSpec};
+    for (effect, kind, words) in [
+        (
+            FaultEffect::Deny,
+            FailureKind::NeedsPerson,
+            "was not stopped: AccessDenied",
+        ),
+        (
+            FaultEffect::Throttle,
+            FailureKind::Failed,
+            "stopping the execution of unit 1",
+        ),
+    ] {
+        let (sim, campaign) = with_locations_that_wait().await;
+        sim.with_world(|world| {
+            let fault = FaultSpec {
+                operations: ["ssm:StopAutomationExecution", "ssm:CancelCommand"]
+                    .map(str::to_owned)
+                    .into(),
+                ..FaultSpec::new(effect)
+            };
+            world.add_fault(fault).unwrap();
+        });
+        let deadline = sim.with_world(|world| world.now()) + SignedDuration::from_mins(10);
+        let message = published(&json!({ "campaign_id": campaign }).to_string());
+        let failure = served_until(&sim, message, Some(deadline)).await.unwrap_err();
+        assert_eq!(failure.kind(), kind, "{failure}");
+        for part in [words, "may begin more nodes", "patchfleet stop"] {
+            assert!(failure.message().contains(part), "no {part} in {failure}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_that_cannot_be_written_says_so_and_not_to_resume() {
+    let sim = small().await;
+    let begun = under_way(&sim).await;
+    sim.with_world(|world| {
+        let denied = patchfleet_sim::spec::FaultSpec {
+            operations: vec!["s3:PutObject".to_owned()],
+            ..patchfleet_sim::spec::FaultSpec::new(patchfleet_sim::spec::FaultEffect::Deny)
+        };
+        world.add_fault(denied).unwrap();
+    });
+    let stop = json!({ "op": "stop", "campaign_id": begun["campaign_id"] });
+    let failure = served(&sim, stop).await.unwrap_err();
+    let message = failure.message();
+    assert!(
+        message.contains("nothing was stopped") && message.contains("stopped once more"),
+        "{message}"
+    );
+    assert!(!message.contains("resume"), "{message}");
 }
