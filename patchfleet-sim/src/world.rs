@@ -72,7 +72,9 @@ use series::Series;
 use time::{Event, Scheduled, Time, Turn};
 
 /// The state of everything, and what is going to happen to it. Each part owns its fields.
-#[derive(Debug)]
+///
+/// A clone shares nothing with the world it was made from: take one to run on from the same moment again.
+#[derive(Debug, Clone)]
 pub struct World {
     seed: Seed,
     rules: Rules,

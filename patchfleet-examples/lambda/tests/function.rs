@@ -11,6 +11,9 @@
 #[path = "support/runtime_api.rs"]
 mod runtime_api;
 
+#[path = "function/every_call.rs"]
+mod every_call;
+
 #[path = "function/followed.rs"]
 mod followed;
 

@@ -15,7 +15,7 @@ use record::Requests;
 use std::collections::BTreeMap;
 
 /// The faults and rates that calls meet, and the record of calls.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(in crate::world) struct Calls {
     faults: Vec<Fault>,
     /// Query errors that a fault adds to the listing of the call in progress.

@@ -22,7 +22,7 @@ use patchfleet_core::id::Location;
 use std::collections::BTreeMap;
 
 /// Every document: those of accounts, by location and name, and those that Amazon owns.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Documents {
     at: BTreeMap<Location, BTreeMap<String, Document>>,
     amazon: BTreeMap<String, Document>,

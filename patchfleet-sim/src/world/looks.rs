@@ -1,7 +1,7 @@
 //! How many executions and commands were looked at. Tests hold by it what a call or an event costs.
 
 /// A count of looks, which only tests keep.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(in crate::world) struct Looks {
     #[cfg(test)]
     count: std::cell::Cell<usize>,

@@ -7,7 +7,7 @@ use std::{borrow::Borrow, collections::HashMap, hash::Hash};
 
 /// Values by their keys. Finding one compares its key with no more than a few others, so it costs the same
 /// among ten and among a million.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(in crate::world) struct Lookup<K, V> {
     map: HashMap<K, V>,
 }
@@ -61,7 +61,7 @@ impl<K: Eq + Hash + Ord, V> Lookup<K, V> {
 pub(crate) struct Slot(usize);
 
 /// Values that are found by their keys, or by their slots, and are never taken out.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(in crate::world) struct Table<K, V> {
     slots: Lookup<K, Slot>,
     values: Vec<V>,

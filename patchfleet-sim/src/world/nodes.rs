@@ -19,7 +19,7 @@ use patchfleet_core::id::{Location, NodeId};
 use std::{collections::BTreeSet, sync::Arc};
 
 /// Every node, and every place with its groups.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(in crate::world) struct Nodes {
     all: Table<NodeId, Node>,
     places: Lookup<Location, Place>,

@@ -35,7 +35,7 @@ pub(crate) fn sum_of(bytes: &[u8]) -> String {
 }
 
 /// The objects of all buckets.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(in crate::world) struct Objects {
     buckets: BTreeMap<String, BTreeMap<String, Object>>,
 }

@@ -13,7 +13,7 @@ use patchfleet_core::id::{AccountId, OrgParent, OuId, Partition, Region, RootId}
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The organization.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Organization {
     pub(crate) id: String,
     /// Whether there is an organization at all.
@@ -33,21 +33,21 @@ pub struct Organization {
 }
 
 /// What stands directly below something, by id.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Below {
     pub(crate) accounts: Vec<AccountId>,
     pub(crate) units: Vec<OuId>,
 }
 
 /// An organizational unit.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Unit {
     pub(crate) name: String,
     pub(crate) parent: OrgParent,
 }
 
 /// An account.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Account {
     pub(crate) id: AccountId,
     pub(crate) name: String,

@@ -6,7 +6,7 @@ use patchfleet_core::id::Region;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How AWS is in this world.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Rules {
     /// How long every call takes.
     pub(crate) latency: SignedDuration,

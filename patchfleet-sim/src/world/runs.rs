@@ -16,7 +16,7 @@ pub(crate) trait Run {
 }
 
 /// Every execution, or every command.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Runs<T> {
     by_id: Table<String, Box<T>>,
     /// Those in a location.

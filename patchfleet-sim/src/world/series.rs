@@ -4,7 +4,7 @@
 use super::lookup::Lookup;
 
 /// The last number of each series.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Series {
     last: Lookup<String, u64>,
 }

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use std::collections::BTreeMap;
 
 /// The virtual time, and the queue of what is going to happen.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(in crate::world) struct Time {
     start: Timestamp,
     now: Timestamp,

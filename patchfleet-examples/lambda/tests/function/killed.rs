@@ -72,12 +72,21 @@ pub(crate) fn cold(sim: &Sim, variables: &[(&str, &str)]) -> patchfleet_lambda::
 
 /// Serves one event.
 pub(crate) async fn served(sim: &Sim, event: Value) -> Result<Value, Failure> {
+    served_until(sim, event, None).await
+}
+
+/// Serves one event as a function whose time is over then.
+pub(crate) async fn served_until(
+    sim: &Sim,
+    event: Value,
+    deadline: Option<Timestamp>,
+) -> Result<Value, Failure> {
     let function = cold(sim, &[("PATCHFLEET_LOG", LOG)]);
-    let answer = function.handle(Event::from(event), "one", None).await?;
+    let answer = function.handle(Event::from(event), "one", deadline).await?;
     Ok(serde_json::to_value(answer).unwrap())
 }
 
-fn calls(sim: &Sim) -> usize {
+pub(crate) fn calls(sim: &Sim) -> usize {
     sim.with_world(|world| world.requests().len())
 }
 
@@ -112,7 +121,7 @@ async fn killed_ever_later(sim: &Sim, event: &Value, from: usize, step: usize, g
 }
 
 /// What is left of the simulator's truth without what AWS makes up, such as ids, and without times.
-fn truth(sim: &Sim) -> Value {
+pub(crate) fn truth(sim: &Sim) -> Value {
     fn strip(value: &mut Value) {
         match value {
             Value::Object(fields) => {
@@ -144,13 +153,13 @@ fn truth(sim: &Sim) -> Value {
     truth
 }
 
-fn pass(sim: &Sim, answer: &Value) {
+pub(crate) fn pass(sim: &Sim, answer: &Value) {
     let seconds = answer["wait_seconds"].as_i64().unwrap();
     sim.clock().advance(SignedDuration::from_secs(seconds));
 }
 
 /// The report, without its times.
-async fn reported(sim: &Sim, campaign: &Value) -> Value {
+pub(crate) async fn reported(sim: &Sim, campaign: &Value) -> Value {
     let mut report = served(sim, json!({ "op": "report", "campaign_id": campaign }))
         .await
         .unwrap();

@@ -84,7 +84,7 @@ pub enum Shape {
 }
 
 /// An execution.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Execution {
     pub(crate) id: String,
     /// Its place among those that calls started in its location, from 1; 0 if a parent did.

@@ -19,7 +19,7 @@ impl Run for Execution {
 }
 
 /// Every execution.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Executions {
     runs: Runs<Execution>,
     /// Those that an execution started.

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 type Waiting = BTreeSet<(jiff::Timestamp, u64, String)>;
 
 /// Executions of one location and kind that have not ended.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Line {
     open: u32,
     running: u32,
@@ -21,7 +21,7 @@ struct Line {
 }
 
 /// Who runs and who waits, by location; those of rate control apart.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(in crate::world) struct Lines {
     at: Lookup<(Location, bool), Line>,
 }

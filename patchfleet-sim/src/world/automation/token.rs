@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use patchfleet_core::id::Location;
 
 /// What a client token was used for.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Token {
     /// The input without the token.
     pub(crate) content: String,
@@ -14,7 +14,7 @@ pub(crate) struct Token {
 }
 
 /// Every client token, by the location where it was used.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(in crate::world) struct Tokens {
     used: Lookup<(Location, String), Token>,
 }

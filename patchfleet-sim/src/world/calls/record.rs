@@ -40,7 +40,7 @@ pub struct RequestRecord {
 }
 
 /// The latest calls, and how often each operation was called in all.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Requests {
     /// The latest calls, oldest first, and up to a quarter more before them. Old ones are dropped many
     /// at a time, so a call costs the same however many came before it.

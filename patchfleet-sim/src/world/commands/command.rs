@@ -79,7 +79,7 @@ pub struct CommandOptions {
 }
 
 /// A command.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Command {
     pub(crate) id: String,
     /// Its place among those that calls sent in its location, from 1; 0 if a step did.
@@ -97,7 +97,7 @@ pub struct Command {
 }
 
 /// A command on one node.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Invocation {
     pub(crate) node: NodeId,
     pub(crate) state: InvocationState,

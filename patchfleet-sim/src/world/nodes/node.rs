@@ -12,7 +12,7 @@ use std::{
 };
 
 /// A node.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Node {
     pub(crate) id: NodeId,
     /// Where it is. The nodes of a location share this, and those of a block in it the next two: a world

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use std::{collections::BTreeMap, sync::Arc};
 
 /// An account in a Region.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Place {
     /// Those of one entry of the world file share what is in them.
     pub(crate) groups: BTreeMap<String, Arc<Group>>,

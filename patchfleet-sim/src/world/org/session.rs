@@ -27,7 +27,7 @@ impl Session {
 }
 
 /// Every session, by its access key.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(in crate::world) struct Sessions {
     by_key: Lookup<String, Session>,
 }

@@ -4,7 +4,7 @@ use super::{Invocation, InvocationState};
 use patchfleet_core::id::NodeId;
 
 /// One invocation for each node of a command.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Invocations {
     list: Vec<Invocation>,
     /// The places in the list, each behind the number of its node, in order.

@@ -1,0 +1,233 @@
+//! Functions that are killed at each call that they make, in the simulator's own truth.
+//!
+//! A campaign runs undisturbed, and the world is copied before each turn. Then each turn is run again from its copy once for
+//! each of its calls, killed at that call, delivered again twice at once, and the campaign driven to its end.
+
+use super::killed::{calls, pass, reported, served, truth};
+use super::*;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Two locations of one node, which form no rectangle: two executions, one after the other.
+const WORLD: &str = r#"
+management_account = "111111111111"
+documents = [{ name = "Patchfleet-RunPatchBaseline", builtin = "patchfleet" }]
+buckets = ["ops-logs"]
+patch = { minutes = 0.1, reboot_minutes = 0.1 }
+accounts = [
+    { id = "111111111111", name = "Main" },
+    { id = "222222222222", name = "Two" },
+    { id = "333333333333", name = "Three" },
+]
+[[groups]]
+name = "Web"
+accounts = ["222222222222"]
+regions = ["us-east-1"]
+nodes = [{ count = 1 }]
+[[groups]]
+name = "Web"
+accounts = ["333333333333"]
+regions = ["eu-west-1"]
+nodes = [{ count = 1 }]
+"#;
+
+fn start() -> Value {
+    let request = json!({
+        "name": "web", "patch": { "operation": "Install" },
+        "targets": {
+            "resource_group": "Web", "accounts": ["222222222222", "333333333333"],
+            "regions": ["us-east-1", "eu-west-1"],
+        },
+        "policy": { "group_missing": "skip" },
+        "budget": { "locations": { "max_concurrency": 1 } },
+    });
+    json!({ "op": "start", "event": { "event_id": "e-1", "request": request } })
+}
+
+fn of(operation: &str, campaign: &Value) -> Value {
+    json!({ "op": operation, "campaign_id": campaign })
+}
+
+async fn simulator_of(world: World) -> Sim {
+    let options = SimOptions {
+        clock: ClockMode::Jump,
+        ..SimOptions::default()
+    };
+    Sim::start(world, options).await.unwrap()
+}
+
+/// A call of the function: its event, the world before it, and how many calls it makes.
+struct Turn {
+    event: Value,
+    before: World,
+    calls: usize,
+}
+
+/// A campaign that nothing disturbs.
+struct Undisturbed {
+    campaign: Value,
+    turns: Vec<Turn>,
+    truth: Value,
+    report: Value,
+}
+
+/// Serves an event, and is killed once this holds. The last call has taken effect, and most often its answer is lost.
+async fn killed_once(sim: &Sim, event: &Value, holds: impl Fn() -> bool) {
+    tokio::select! {
+        biased;
+        () = async {
+            while !holds() {
+                tokio::task::yield_now().await;
+            }
+        } => {}
+        _ = served(sim, event.clone()) => {}
+    }
+}
+
+/// Serves an event, and keeps how the world was before.
+async fn kept(sim: &Sim, event: Value, turns: &mut Vec<Turn>) -> Value {
+    let before = sim.with_world(|world| world.clone());
+    let made = calls(sim);
+    let answer = served(sim, event.clone()).await.unwrap();
+    turns.push(Turn {
+        event,
+        before,
+        calls: calls(sim) - made,
+    });
+    answer
+}
+
+/// Runs the campaign as the state machine does. If it is to be stopped, a person stops it once the first command is sent.
+async fn undisturbed(is_stopped: bool) -> Undisturbed {
+    let sim = simulator_of(World::parse(WORLD).unwrap()).await;
+    let mut turns = vec![];
+    let begun = kept(&sim, start(), &mut turns).await;
+    let campaign = begun["campaign_id"].clone();
+    let mut event = of("advance", &campaign);
+    if is_stopped {
+        let has_command = || sim.with_world(|world| world.commands().next().is_some());
+        killed_once(&sim, &event, has_command).await;
+        event = of("stop", &campaign);
+    }
+    for turn in 0.. {
+        assert!(turn < 100, "it does not end");
+        let answer = kept(&sim, event, &mut turns).await;
+        if answer["status"] == "over" {
+            break;
+        }
+        pass(&sim, &answer);
+        event = of("advance", &campaign);
+    }
+    kept(&sim, of("report", &campaign), &mut turns).await;
+    Undisturbed {
+        truth: truth(&sim),
+        report: reported(&sim, &campaign).await,
+        campaign,
+        turns,
+    }
+}
+
+/// Runs a turn again from its copy of the world, kills it at its call of this number, and has it delivered again, twice at once. Then the campaign goes
+/// on to its end.
+async fn killed_at(all: &Undisturbed, turn: &Turn, call: usize) -> Left {
+    let sim = simulator_of(turn.before.clone()).await;
+    let at = calls(&sim) + call;
+    killed_once(&sim, &turn.event, || calls(&sim) >= at).await;
+    let (one, other) = tokio::join!(served(&sim, turn.event.clone()), served(&sim, turn.event.clone()));
+    let (mut answer, _) = (one.unwrap(), other.unwrap());
+    for turn in 0.. {
+        assert!(turn < 100, "it does not end");
+        if answer["status"] == "over" {
+            break;
+        }
+        pass(&sim, &answer);
+        answer = served(&sim, of("advance", &all.campaign)).await.unwrap();
+    }
+    Left {
+        place: format!("killed at call {call} of {}", turn.event),
+        report: reported(&sim, &all.campaign).await,
+        truth: truth(&sim),
+    }
+}
+
+/// What a campaign left behind.
+struct Left {
+    place: String,
+    truth: Value,
+    report: Value,
+}
+
+/// Kills each turn from this number on at each of its calls, on as many threads as there are cores.
+fn killed_everywhere(all: &Undisturbed, from: usize, check: impl Fn(&Left) + Sync) {
+    let turns = all.turns.iter().skip(from);
+    let places: Vec<(&Turn, usize)> = turns
+        .flat_map(|turn| (1..=turn.calls).map(move |call| (turn, call)))
+        .collect();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.unwrap();
+        while let Some((turn, call)) = places.get(next.fetch_add(1, Ordering::Relaxed)) {
+            check(&runtime.block_on(killed_at(all, turn, *call)));
+        }
+    };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..cores {
+            scope.spawn(work);
+        }
+    });
+}
+
+/// How many executions were started in the central account.
+fn parents(truth: &Value) -> usize {
+    let executions = truth["executions"].as_array().unwrap().iter();
+    executions.filter(|one| one["account"] == "111111111111").count()
+}
+
+/// The operations in turn.
+fn course(all: &Undisturbed) -> Vec<&str> {
+    let turns = all.turns.iter();
+    turns.map(|turn| turn.event["op"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn killed_at_any_call_and_delivered_twice_the_function_leaves_the_same_behind() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let all = runtime.block_on(undisturbed(false));
+    assert_eq!(course(&all), ["start", "advance", "report"]);
+    assert_eq!(all.report["exit_code"], 0, "{}", all.report);
+    assert_eq!(all.truth["commands"].as_array().unwrap().len(), 2);
+    killed_everywhere(&all, 0, |left| {
+        assert_eq!(left.truth, all.truth, "{}", left.place);
+        assert_eq!(left.report, all.report, "{}", left.place);
+    });
+}
+
+#[test]
+fn killed_at_any_call_of_a_stop_and_after_it_the_function_begins_nothing_more() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let all = runtime.block_on(undisturbed(true));
+    assert_eq!(course(&all), ["start", "stop", "report"]);
+    // The first execution was begun, and the second never is. How far the first one comes depends on when it is stopped.
+    let is_stopped = |truth: &Value, report: &Value| {
+        let count = |list: &str| truth[list].as_array().map(Vec::len);
+        let told = (
+            &report["outcome"],
+            &report["exit_code"],
+            &report["totals"]["locations"],
+        );
+        told == (&json!("halted"), &json!(5), &json!(2))
+            && count("commands") == Some(1)
+            && parents(truth) == 1
+    };
+    assert!(is_stopped(&all.truth, &all.report), "{}", all.report);
+    killed_everywhere(&all, 1, |left| {
+        assert!(
+            is_stopped(&left.truth, &left.report),
+            "{}: {} {}",
+            left.place,
+            left.report,
+            left.truth
+        );
+    });
+}
