@@ -7,28 +7,34 @@ use super::killed::{calls, pass, reported, served, truth};
 use super::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Two locations of one node, which form no rectangle: two executions, one after the other.
-const WORLD: &str = r#"
+/// Two locations, which form no rectangle: two executions, one after the other. The first has so many nodes, patched one after
+/// the other, and a node takes so many minutes.
+fn world(nodes: u32, minutes: f64) -> World {
+    let text = format!(
+        r#"
 management_account = "111111111111"
-documents = [{ name = "Patchfleet-RunPatchBaseline", builtin = "patchfleet" }]
+documents = [{{ name = "Patchfleet-RunPatchBaseline", builtin = "patchfleet" }}]
 buckets = ["ops-logs"]
-patch = { minutes = 0.1, reboot_minutes = 0.1 }
+patch = {{ minutes = {minutes:?}, reboot_minutes = 0.1 }}
 accounts = [
-    { id = "111111111111", name = "Main" },
-    { id = "222222222222", name = "Two" },
-    { id = "333333333333", name = "Three" },
+    {{ id = "111111111111", name = "Main" }},
+    {{ id = "222222222222", name = "Two" }},
+    {{ id = "333333333333", name = "Three" }},
 ]
 [[groups]]
 name = "Web"
 accounts = ["222222222222"]
 regions = ["us-east-1"]
-nodes = [{ count = 1 }]
+nodes = [{{ count = {nodes} }}]
 [[groups]]
 name = "Web"
 accounts = ["333333333333"]
 regions = ["eu-west-1"]
-nodes = [{ count = 1 }]
-"#;
+nodes = [{{ count = 1 }}]
+"#
+    );
+    World::parse(&text).unwrap()
+}
 
 fn start() -> Value {
     let request = json!({
@@ -38,7 +44,7 @@ fn start() -> Value {
             "regions": ["us-east-1", "eu-west-1"],
         },
         "policy": { "group_missing": "skip" },
-        "budget": { "locations": { "max_concurrency": 1 } },
+        "budget": { "nodes": { "max_concurrency": 1 }, "locations": { "max_concurrency": 1 } },
     });
     json!({ "op": "start", "event": { "event_id": "e-1", "request": request } })
 }
@@ -70,16 +76,17 @@ struct Undisturbed {
     report: Value,
 }
 
-/// Serves an event, and is killed once this holds. The last call has taken effect, and most often its answer is lost.
-async fn killed_once(sim: &Sim, event: &Value, holds: impl Fn() -> bool) {
+/// Serves an event, and is killed once this holds. The last call has taken effect, and most often its answer is lost. Gives
+/// whether it was killed before it answered.
+async fn killed_once(sim: &Sim, event: &Value, holds: impl Fn() -> bool) -> bool {
     tokio::select! {
         biased;
         () = async {
             while !holds() {
                 tokio::task::yield_now().await;
             }
-        } => {}
-        _ = served(sim, event.clone()) => {}
+        } => true,
+        _ = served(sim, event.clone()) => false,
     }
 }
 
@@ -96,16 +103,16 @@ async fn kept(sim: &Sim, event: Value, turns: &mut Vec<Turn>) -> Value {
     answer
 }
 
-/// Runs the campaign as the state machine does. If it is to be stopped, a person stops it once the first command is sent.
-async fn undisturbed(is_stopped: bool) -> Undisturbed {
-    let sim = simulator_of(World::parse(WORLD).unwrap()).await;
+/// Runs the campaign as the state machine does. If it is to be stopped, a person stops it once the first node is at work.
+async fn undisturbed(world: World, is_stopped: bool) -> Undisturbed {
+    let sim = simulator_of(world).await;
     let mut turns = vec![];
     let begun = kept(&sim, start(), &mut turns).await;
     let campaign = begun["campaign_id"].clone();
     let mut event = of("advance", &campaign);
     if is_stopped {
-        let has_command = || sim.with_world(|world| world.commands().next().is_some());
-        killed_once(&sim, &event, has_command).await;
+        let is_at_work = || nodes_begun(&sim.with_world(|world| world.state())) > 0;
+        assert!(killed_once(&sim, &event, is_at_work).await);
         event = of("stop", &campaign);
     }
     for turn in 0.. {
@@ -126,12 +133,12 @@ async fn undisturbed(is_stopped: bool) -> Undisturbed {
     }
 }
 
-/// Runs a turn again from its copy of the world, kills it at its call of this number, and has it delivered again, twice at once. Then the campaign goes
-/// on to its end.
+/// Runs a turn again from its copy of the world, kills it at its call of this number, and has it delivered again, twice at
+/// once. Then the campaign goes on to its end.
 async fn killed_at(all: &Undisturbed, turn: &Turn, call: usize) -> Left {
     let sim = simulator_of(turn.before.clone()).await;
     let at = calls(&sim) + call;
-    killed_once(&sim, &turn.event, || calls(&sim) >= at).await;
+    let was_killed = killed_once(&sim, &turn.event, || calls(&sim) >= at).await;
     let (one, other) = tokio::join!(served(&sim, turn.event.clone()), served(&sim, turn.event.clone()));
     let (mut answer, _) = (one.unwrap(), other.unwrap());
     for turn in 0.. {
@@ -143,6 +150,7 @@ async fn killed_at(all: &Undisturbed, turn: &Turn, call: usize) -> Left {
         answer = served(&sim, of("advance", &all.campaign)).await.unwrap();
     }
     Left {
+        was_killed,
         place: format!("killed at call {call} of {}", turn.event),
         report: reported(&sim, &all.campaign).await,
         truth: truth(&sim),
@@ -151,6 +159,7 @@ async fn killed_at(all: &Undisturbed, turn: &Turn, call: usize) -> Left {
 
 /// What a campaign left behind.
 struct Left {
+    was_killed: bool,
     place: String,
     truth: Value,
     report: Value,
@@ -162,12 +171,14 @@ fn killed_everywhere(all: &Undisturbed, from: usize, check: impl Fn(&Left) + Syn
     let places: Vec<(&Turn, usize)> = turns
         .flat_map(|turn| (1..=turn.calls).map(move |call| (turn, call)))
         .collect();
-    let next = AtomicUsize::new(0);
+    let (next, kills) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let work = || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.unwrap();
         while let Some((turn, call)) = places.get(next.fetch_add(1, Ordering::Relaxed)) {
-            check(&runtime.block_on(killed_at(all, turn, *call)));
+            let left = runtime.block_on(killed_at(all, turn, *call));
+            kills.fetch_add(usize::from(left.was_killed), Ordering::Relaxed);
+            check(&left);
         }
     };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -176,6 +187,20 @@ fn killed_everywhere(all: &Undisturbed, from: usize, check: impl Fn(&Left) + Syn
             scope.spawn(work);
         }
     });
+    // A turn may make a call less than before, and is then over.
+    let (kills, places) = (kills.into_inner(), places.len());
+    assert!(kills * 20 >= places * 19, "{kills} kills at {places} places");
+    println!("{kills} kills");
+}
+
+/// How many nodes were begun.
+fn nodes_begun(truth: &Value) -> usize {
+    let commands = truth["commands"].as_array().unwrap().iter();
+    let invocations = commands.flat_map(|command| command["invocations"].as_array().unwrap());
+    // The truth has no times. A node that was not begun has `null`.
+    invocations
+        .filter(|one| one.get("started") != Some(&Value::Null))
+        .count()
 }
 
 /// How many executions were started in the central account.
@@ -193,7 +218,7 @@ fn course(all: &Undisturbed) -> Vec<&str> {
 #[test]
 fn killed_at_any_call_and_delivered_twice_the_function_leaves_the_same_behind() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let all = runtime.block_on(undisturbed(false));
+    let all = runtime.block_on(undisturbed(world(1, 0.1), false));
     assert_eq!(course(&all), ["start", "advance", "report"]);
     assert_eq!(all.report["exit_code"], 0, "{}", all.report);
     assert_eq!(all.truth["commands"].as_array().unwrap().len(), 2);
@@ -206,9 +231,10 @@ fn killed_at_any_call_and_delivered_twice_the_function_leaves_the_same_behind() 
 #[test]
 fn killed_at_any_call_of_a_stop_and_after_it_the_function_begins_nothing_more() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let all = runtime.block_on(undisturbed(true));
+    let all = runtime.block_on(undisturbed(world(3, 0.3), true));
     assert_eq!(course(&all), ["start", "stop", "report"]);
-    // The first execution was begun, and the second never is. How far the first one comes depends on when it is stopped.
+    // The first of three nodes was at work, and comes to its end. The others of its command are never begun, nor is the second
+    // execution.
     let is_stopped = |truth: &Value, report: &Value| {
         let count = |list: &str| truth[list].as_array().map(Vec::len);
         let told = (
@@ -218,6 +244,7 @@ fn killed_at_any_call_of_a_stop_and_after_it_the_function_begins_nothing_more() 
         );
         told == (&json!("halted"), &json!(5), &json!(2))
             && count("commands") == Some(1)
+            && nodes_begun(truth) == 1
             && parents(truth) == 1
     };
     assert!(is_stopped(&all.truth, &all.report), "{}", all.report);
