@@ -166,7 +166,8 @@ impl Function {
 
     /// Plans an event, and begins nothing.
     async fn plan(&self, asked: &Asked, call: Call) -> Result<Planned, Failure> {
-        let notices = notices();
+        let troubles = Troubles::default();
+        let notices = heard_by(&troubles);
         let ports = watched(&self.ports(&asked.request.access)?, &notices);
         let planning = self.planning(asked, call);
         let plan = async {
@@ -179,7 +180,7 @@ impl Function {
                 Err(Failure::new(FailureKind::Refused, &error).with_the_way_out(asked.form))
             }
             Some(Err(PlanError::Port(error))) => Err(Failure::of_fired(&CampaignError::Asking(error))),
-            None => Err(out_of_time("before the plan was made")),
+            None => Err(out_of_time("before the plan was made", &troubles)),
         }
     }
 
@@ -291,11 +292,14 @@ fn ignored(reason: String) -> Answer {
     }
 }
 
-/// A failure for want of time.
-fn out_of_time(when: &str) -> Failure {
+/// A failure for want of time. A longer time would not help where something does not work.
+fn out_of_time(when: &str, troubles: &Troubles) -> Failure {
+    let why = match troubles.words() {
+        Some(words) => format!("This did not work: {words}"),
+        None => "If it comes no further, give it a longer timeout".to_owned(),
+    };
     let words = format!(
-        "the time that the function has was over {when}. Call it again: what is written down is gone on with. If it \
-         comes no further, give it a longer timeout"
+        "the time that the function has was over {when}. Call it again: what is written down is gone on with. {why}"
     );
     Failure::said(FailureKind::Failed, &words)
 }

@@ -1,6 +1,7 @@
 //! Campaigns that nobody follows: every execution is started, and left to Systems Manager.
 
-use super::{Call, Function, notices};
+use super::troubles::Troubles;
+use super::{Call, Function, heard_by};
 use crate::answer::Summary;
 use crate::event::{Asked, Form};
 use crate::failure::Failure;
@@ -18,7 +19,8 @@ impl Function {
             // Nobody begins what has to wait, so the sample's rectangle is kept.
             planning.gaps = Gaps::Fill;
         }
-        let notices = notices();
+        let troubles = Troubles::default();
+        let notices = heard_by(&troubles);
         let ports = watched(&self.ports(&asked.request.access)?, &notices);
         // It keeps its deadline itself, and says what was begun by then.
         let no_deadline = Call {
@@ -33,7 +35,7 @@ impl Function {
                 .map_err(|error| Failure::of_fired(&error).with_the_way_out(asked.form))
         };
         let Some(served) = self.in_time(&notices, no_deadline, served).await else {
-            return Err(super::out_of_time("before anything was done"));
+            return Err(super::out_of_time("before anything was done", &troubles));
         };
         let summary = Summary::of(served?);
         let execution = summary.execution_id.as_ref().map(tracing::field::display);

@@ -72,7 +72,12 @@ impl Logged<'_> {
             let planned = Planned::of(state.plan());
             Ok(Answer::Begun { standing, planned })
         };
-        let answer = self.in_time(&notices, call, "before the campaign was written down", begin);
+        let answer = self.in_time(
+            (&notices, &troubles),
+            call,
+            "before the campaign was written down",
+            begin,
+        );
         let answer = answer.await?;
         tracing::info!(%campaign, log = %self.log, "begun");
         Ok(answer)
@@ -149,7 +154,7 @@ impl Logged<'_> {
             self.drive(&begun, &state, &troubles, call).await
         };
         let standing = self
-            .in_time(&notices, call, "before the log was read", drive)
+            .in_time((&notices, &troubles), call, "before the log was read", drive)
             .await?;
         tracing::info!(%campaign, turn, wait = standing.wait_seconds, "{}", standing.status);
         Ok(Answer::Driven {
@@ -166,7 +171,9 @@ impl Logged<'_> {
             let report = report.map_err(|error| Failure::of_log(&error, self.log))?;
             Ok(Reported::of(report, &state.plan().warnings, self.log))
         };
-        self.in_time(&notices(), call, "before the log was read", report)
+        let troubles = Troubles::default();
+        let notices = heard_by(&troubles);
+        self.in_time((&notices, &troubles), call, "before the log was read", report)
             .await
     }
 
@@ -228,7 +235,8 @@ impl Logged<'_> {
 
     /// Reads the results again that could not be read, and gives the report.
     pub(super) async fn collect(&self, campaign: CampaignId, call: Call) -> Result<Answer, Failure> {
-        let notices = notices();
+        let troubles = Troubles::default();
+        let notices = heard_by(&troubles);
         let collect = async {
             let state = self.load(campaign).await?;
             let campaigns = self.campaigns(&state.plan().request.access, &notices)?;
@@ -244,8 +252,13 @@ impl Logged<'_> {
                     .collect(),
             })
         };
-        self.in_time(&notices, call, "before all results were read", collect)
-            .await
+        self.in_time(
+            (&notices, &troubles),
+            call,
+            "before all results were read",
+            collect,
+        )
+        .await
     }
 
     /// What the log says of a campaign.
@@ -267,16 +280,16 @@ impl Logged<'_> {
         Ok(Campaigns::new(ports, self.store.clone(), writer).noticed_by(notices.clone()))
     }
 
-    /// What the work gives, if the function's time is not over before that.
+    /// What the work gives, if the function's time is not over before that. If it is, what did not work until then is named.
     pub(super) async fn in_time<T>(
         &self,
-        notices: &Notices,
+        (notices, troubles): (&Notices, &Troubles),
         call: Call,
         until: &str,
         work: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
         let done = self.function.in_time(notices, call, work).await;
-        done.unwrap_or_else(|| Err(out_of_time(until)))
+        done.unwrap_or_else(|| Err(out_of_time(until, troubles)))
     }
 }
 

@@ -75,7 +75,7 @@ impl Logged<'_> {
             tracing::info!(campaign = %state.campaign(), "stop: {}", standing.status);
             Ok(Answer::Driven { standing, turn: 1 })
         };
-        self.in_time(&notices, call, "before the log was read", stop)
+        self.in_time((&notices, &troubles), call, "before the log was read", stop)
             .await
     }
 

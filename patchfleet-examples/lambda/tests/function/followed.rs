@@ -407,3 +407,27 @@ async fn six_hundred_locations_are_patched_by_calls_of_a_minute() {
     println!("{took:?}");
     assert!(took.read <= 10 * took.calls, "{took:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_bucket_takes_nothing_a_start_that_runs_out_of_time_says_so() {
+    let sim = small_on(ClockMode::Scaled(60.0)).await;
+    sim.with_world(|world| {
+        let fault = FaultSpec {
+            operations: vec!["s3:PutObject".to_owned()],
+            calls: (3..1_000).collect(),
+            ..FaultSpec::new(patchfleet_sim::spec::FaultEffect::InternalError)
+        };
+        world.add_fault(fault).unwrap();
+    });
+    let start = json!({ "op": "start", "event": { "event_id": "e-1", "request": small_request() } });
+    let deadline = sim.with_world(|world| world.now()) + SignedDuration::from_mins(3);
+    let failure = super::killed::served_until(&sim, start, Some(deadline))
+        .await
+        .unwrap_err();
+    assert_eq!(failure.kind(), FailureKind::Failed, "{failure}");
+    let message = failure.message();
+    assert!(
+        message.contains("PutObject") && !message.contains("longer timeout"),
+        "{message}"
+    );
+}
