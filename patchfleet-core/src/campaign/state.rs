@@ -5,7 +5,7 @@
 
 use super::clocks::Placed;
 use super::ledger::Ledger;
-use super::{Chain, ChainError, Event, LogKey, RECORD_FORMAT, Record, StopAsked};
+use super::{Chain, ChainError, Event, LogKey, NotStopped, RECORD_FORMAT, Record, StopAsked};
 use crate::id::{CampaignId, Location, UnitId, WriterId};
 use crate::outcome::{FinishedOutcome, LocationOutcome, NodeOutcome};
 use crate::plan::{Plan, PlanFault, PlannedLocation};
@@ -99,6 +99,8 @@ pub struct State {
     asked: Option<StopAsked>,
     /// Where AWS does not let that stop what runs, and its words.
     not_stopped: BTreeMap<(UnitId, Location), String>,
+    /// What AWS had refused to stop when somebody asked once more.
+    refused_before: Vec<NotStopped>,
     /// Which campaign had the request's name when this one was to begin, as long as it has not begun.
     name_taken_by: Option<CampaignId>,
     finished: Option<(FinishedOutcome, Timestamp)>,
@@ -169,6 +171,7 @@ impl State {
             abandoned: None,
             asked: None,
             not_stopped: BTreeMap::new(),
+            refused_before: vec![],
             name_taken_by: None,
             finished: None,
             rows_missing: BTreeSet::new(),

@@ -45,7 +45,12 @@ impl Report {
             writeln!(f)?;
         }
         if let Some(reason) = &self.left_out_because {
-            writeln!(f, "nothing more was begun: {}", one_line(reason))?;
+            let who = if self.not_stopped.is_empty() {
+                "nothing more was begun"
+            } else {
+                "patchfleet began nothing more"
+            };
+            writeln!(f, "{who}: {}", one_line(reason))?;
         }
         for line in not_stopped(&self.not_stopped) {
             writeln!(f, "{line}")?;

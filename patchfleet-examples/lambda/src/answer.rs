@@ -84,6 +84,10 @@ pub struct Standing {
     /// Why the next execution is not begun, while something keeps it from being begun.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waits_for: Option<String>,
+    /// How many executions and locations AWS did not let patchfleet stop. More of them may have been patched after the stop.
+    /// The report names them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_stopped: Option<usize>,
 }
 
 impl Standing {
@@ -97,6 +101,7 @@ impl Standing {
             wait_seconds: Some(wait(SignedDuration::ZERO)),
             running: None,
             waits_for: None,
+            not_stopped: None,
         }
     }
 
@@ -116,7 +121,11 @@ impl Standing {
 
     /// As its log says. One that is open is to be driven at `wake_at`.
     pub(crate) fn of(state: &State, wake_at: Timestamp, now: Timestamp) -> Self {
-        let open = Self::open(state.campaign());
+        let not_stopped = state.not_stopped().len();
+        let open = Self {
+            not_stopped: (not_stopped > 0).then_some(not_stopped),
+            ..Self::open(state.campaign())
+        };
         let Some((outcome, _)) = state.finished() else {
             let holds = state.holds(now.max(state.last_at()));
             return Self {

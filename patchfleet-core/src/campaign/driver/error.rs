@@ -151,11 +151,11 @@ pub enum DriveError {
         /// Why.
         source: PortError,
     },
-    /// A person's stop cannot be written in the log, so nothing is stopped. If only the answer was lost, whoever drives
-    /// the campaign stops it.
+    /// The log does not answer, so a person's stop is not known to be written in it, and this stop has stopped nothing. If
+    /// only the answer was lost, whoever drives the campaign stops it.
     #[error(
-        "the stop of campaign {campaign} could not be written in its log, so nothing was stopped and what runs may go on: have it \
-         stopped once more"
+        "the log of campaign {campaign} does not answer, so nothing was stopped by this: what runs may go on, unless the \
+         log says so already. Have it stopped once more"
     )]
     StopNotWritten {
         /// The campaign.

@@ -53,11 +53,11 @@ impl Driver {
         mode: StopMode,
         by: &str,
     ) -> Result<Drive<'_>, DriveError> {
-        let mut drive = self.look_up(campaign).await?;
+        let mut drive = self.look_up(campaign).await.map_err(not_written)?;
         drive.may_be_stopped()?;
         if !drive.state.is_under_way() && drive.state.finished().is_none() {
             // Nothing of it was sent. It has its name before its log says more, as any other campaign.
-            drive = self.open(campaign).await?;
+            drive = self.open(campaign).await.map_err(not_written)?;
         }
         let mut has_said = false;
         loop {

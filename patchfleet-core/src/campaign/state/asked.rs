@@ -4,6 +4,7 @@ use super::{LocationState, RETENTION, StartState, State, StopStanding, UnitState
 use crate::campaign::polls::later;
 use crate::campaign::{NotStopped, StopAsked, StopMode};
 use crate::id::{Location, UnitId};
+use crate::outcome::LocationOutcome;
 use crate::port::StopType;
 use jiff::{SignedDuration, Timestamp};
 
@@ -33,6 +34,7 @@ impl State {
         }
         let asked = self.asked.get_or_insert_with(|| StopAsked::new(by, at, mode));
         asked.mode = asked.mode.max(mode);
+        self.refused_before = self.not_stopped();
         self.not_stopped.clear();
         for unit in self.units.values_mut() {
             if let Some(stop) = &unit.stop
@@ -110,9 +112,55 @@ impl State {
         !self.not_stopped.is_empty() && self.not_stopped.contains_key(&(unit, location.clone()))
     }
 
-    /// What AWS did not let patchfleet stop since that was last asked for, whether it runs still or not.
+    /// What AWS did not let patchfleet stop, whether it runs still or not. What it refused before somebody asked once more
+    /// counts, unless it has taken the stop since then: it may have run to its end meanwhile.
     #[must_use]
     pub fn not_stopped(&self) -> Vec<NotStopped> {
+        let mut all = self.refused_since();
+        let has = |known: &[NotStopped], one: &NotStopped| {
+            known
+                .iter()
+                .any(|other| (other.unit, &other.location) == (one.unit, &one.location))
+        };
+        let before = self
+            .refused_before
+            .iter()
+            .filter(|one| !self.is_stopped_since(one) && !has(&all, one));
+        let before: Vec<NotStopped> = before.cloned().collect();
+        all.extend(before);
+        all
+    }
+
+    /// What AWS has refused to stop since that was last asked for, and is not over.
+    #[must_use]
+    pub fn not_stopped_yet(&self) -> Vec<NotStopped> {
+        let runs = |one: &NotStopped| match (&one.location, self.units.get(&one.unit)) {
+            (_, None) => false,
+            (Some(at), Some(unit)) => unit.locations.get(at).is_some_and(|at| at.settled.is_none()),
+            (None, Some(unit)) => unit.locations.values().any(|at| at.settled.is_none()),
+        };
+        self.refused_since().into_iter().filter(runs).collect()
+    }
+
+    /// Whether AWS has let patchfleet stop this since it refused.
+    fn is_stopped_since(&self, one: &NotStopped) -> bool {
+        let Some(unit) = self.units.get(&one.unit) else {
+            return false;
+        };
+        match &one.location {
+            None => unit
+                .stop
+                .as_ref()
+                .is_some_and(|stop| stop.standing == StopStanding::Taken),
+            Some(at) => {
+                let outcome = unit.locations.get(at).and_then(|at| at.settled.as_ref());
+                outcome.is_some_and(|settled| settled.outcome == LocationOutcome::Cancelled)
+            }
+        }
+    }
+
+    /// What AWS has refused since the stop was last asked for.
+    fn refused_since(&self) -> Vec<NotStopped> {
         let executions = self.units.iter().filter_map(|(id, unit)| {
             let execution = match &unit.start {
                 StartState::Started { execution, .. } => execution,

@@ -56,6 +56,7 @@ impl State {
             abandoned: self.abandoned.clone(),
             asked: self.asked.clone(),
             not_stopped: BTreeMap::new(),
+            refused_before: vec![],
             name_taken_by: self.name_taken_by,
             finished: self.finished,
             rows_missing: BTreeSet::new(),

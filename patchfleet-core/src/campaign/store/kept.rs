@@ -6,7 +6,7 @@
 use super::{Appended, CampaignLog, Chain, LogKey};
 use crate::campaign::Record;
 use crate::id::{CampaignId, RequestName};
-use crate::port::{BoxFuture, PortError, PortErrorKind, PortResult};
+use crate::port::{BoxFuture, PortErrorKind, PortResult};
 use futures_util::FutureExt as _;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -57,12 +57,17 @@ impl KeptLog {
             return Ok(records);
         };
         let chain = Chain::after(last);
-        let news = self.inner.read(&key, chain.next_seq()).await;
-        let news = news.inspect_err(|error: &PortError| {
-            if error.kind() == PortErrorKind::Incompatible {
+        let news = match self.inner.read(&key, chain.next_seq()).await {
+            Err(error) if error.kind() == PortErrorKind::Incompatible => {
                 self.kept().forget(&key);
+                return match key {
+                    LogKey::Campaign(_) => Err(error),
+                    // A name's log that is gone was moved away by somebody: what is open is seen in the campaigns' logs.
+                    LogKey::Name(_) => self.inner.read(&key, from).await,
+                };
             }
-        })?;
+            news => news?,
+        };
         if news.first().is_some_and(|first| chain.check(first).is_err()) {
             // It is not the log that was read. Whoever reads it whole sees what is wrong.
             self.kept().forget(&key);
@@ -109,14 +114,27 @@ impl Kept {
 
     fn keep(&mut self, key: &LogKey, before: usize, records: &[(&Record, usize)], most: usize) {
         self.turn += 1;
+        let (there, held) = self
+            .logs
+            .get(key)
+            .map_or((0, 0), |known| (known.records.len(), known.bytes));
+        let more = records
+            .iter()
+            .fold(0_usize, |sum, (_, bytes)| sum.saturating_add(*bytes));
+        if there != before || records.is_empty() {
+            return;
+        }
+        if held.saturating_add(more) > most {
+            // It would push out all others, and then itself.
+            self.forget(key);
+            return;
+        }
         let known = self.logs.entry(key.clone()).or_default();
         known.used = self.turn;
-        if known.records.len() == before {
-            for (record, bytes) in records {
-                known.records.push(Arc::new(Record::clone(record)));
-                known.bytes = known.bytes.saturating_add(*bytes);
-                self.bytes = self.bytes.saturating_add(*bytes);
-            }
+        for (record, bytes) in records {
+            known.records.push(Arc::new(Record::clone(record)));
+            known.bytes = known.bytes.saturating_add(*bytes);
+            self.bytes = self.bytes.saturating_add(*bytes);
         }
         // The one that nobody has used for the longest time goes first.
         while self.bytes > most {

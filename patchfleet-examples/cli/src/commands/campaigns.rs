@@ -93,6 +93,7 @@ pub(crate) async fn status(args: StatusArgs) -> Result<ExitCode, Failure> {
                     let _ = writeln!(text, "      {}", one_line(&words));
                 }
                 for line in not_stopped(campaign.campaign, &campaign.not_stopped) {
+                    let line = in_log(&line, args.log.log.as_deref());
                     let _ = writeln!(text, "      {}", one_line(&line));
                 }
                 for line in waiting(&campaign.holds) {

@@ -82,7 +82,7 @@ impl Logged<'_> {
     /// Sees that nothing more of a campaign begins by itself, and that nothing of its stop fails. Whoever said to stop it is
     /// told otherwise: it may be that nobody else drives the campaign.
     fn refuse_what_is_not_stopped(&self, state: &State, troubles: &Troubles) -> Result<(), Failure> {
-        let denied = state.not_stopped();
+        let denied = state.not_stopped_yet();
         let failed = |kind, why: &str| Err(self.not_stopped(state.campaign(), kind, why));
         if !denied.is_empty() {
             let named: Vec<String> = denied
@@ -99,18 +99,20 @@ impl Logged<'_> {
             return failed(FailureKind::NeedsPerson, &format!("{}{more}", named.join("; ")));
         }
         match troubles.words() {
-            Some(words) => failed(FailureKind::Failed, &words),
+            Some(words) if state.is_left_to_stop() || troubles.is_of_a_stop() => {
+                failed(FailureKind::Failed, &words)
+            }
             None if state.is_left_to_stop() => failed(
                 FailureKind::Failed,
                 "AWS has not answered yet to all that was sent",
             ),
-            None => Ok(()),
+            _ => Ok(()),
         }
     }
 
     fn not_stopped(&self, campaign: CampaignId, kind: FailureKind, why: &str) -> Failure {
         let words = format!(
-            "campaign {campaign} is not stopped whole, and what runs may begin more nodes: {why}. If {log} says that it is to \
+            "campaign {campaign} is not stopped whole, as far as is known, and what runs may begin more nodes: {why}. If {log} says that it is to \
              be stopped, whoever drives the campaign goes on stopping it; the same message, delivered again, does so too, and \
              so does `patchfleet stop {campaign} --log {log}`",
             log = self.log,

@@ -30,6 +30,23 @@ impl Troubles {
         }
     }
 
+    /// Whether something of a stop does not work, or the log does not.
+    pub(super) fn is_of_a_stop(&self) -> bool {
+        let heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_a_stop = |tried: &Tried| {
+            matches!(
+                tried,
+                Tried::Stop
+                    | Tried::StopBelow
+                    | Tried::Location
+                    | Tried::LookUp
+                    | Tried::LookBefore
+                    | Tried::Log
+            )
+        };
+        heard.keys().any(|(tried, _)| of_a_stop(tried))
+    }
+
     /// What does not work, in words. `None` if all does.
     pub(super) fn words(&self) -> Option<String> {
         let heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -166,6 +166,7 @@ async fn a_stop_that_aws_denies_needs_a_person_and_the_campaign_stays_open() {
         (&json!("over"), &json!(5)),
         "{over}"
     );
+    assert!(over["not_stopped"].as_u64() > Some(0), "{over}");
     let report = served(&sim, report).await.unwrap();
     let not_stopped = report["not_stopped"].as_array().unwrap();
     assert!(!not_stopped.is_empty(), "{report}");
@@ -291,4 +292,36 @@ async fn a_stop_that_cannot_be_written_says_so_and_not_to_resume() {
         "{message}"
     );
     assert!(!message.contains("resume"), "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_comes_again_when_all_is_over_does_not_hide_what_was_not_stopped() {
+    let sim = small().await;
+    let begun = under_way(&sim).await;
+    sim.with_world(|world| {
+        let denied = patchfleet_sim::spec::FaultSpec {
+            operations: ["ssm:StopAutomationExecution", "ssm:CancelCommand"]
+                .map(str::to_owned)
+                .into(),
+            ..patchfleet_sim::spec::FaultSpec::new(patchfleet_sim::spec::FaultEffect::Deny)
+        };
+        world.add_fault(denied).unwrap();
+    });
+    let message = published(&json!({ "campaign_id": begun["campaign_id"] }).to_string());
+    served(&sim, message.clone()).await.unwrap_err();
+    sim.with_world(World::run_until_idle);
+    let mut over = Value::Null;
+    for _ in 0..5 {
+        over = served(&sim, message.clone()).await.unwrap_or_default();
+        if over["status"] == "over" {
+            break;
+        }
+    }
+    assert_eq!(over["exit_code"], 5, "{over}");
+    assert!(over["not_stopped"].as_u64() > Some(0), "{over}");
+    let report = json!({ "op": "report", "campaign_id": begun["campaign_id"] });
+    let report = served(&sim, report).await.unwrap();
+    assert!(!report["not_stopped"].as_array().unwrap().is_empty(), "{report}");
+    let message = report["message"].as_str().unwrap();
+    assert!(message.contains("patchfleet began nothing more"), "{message}");
 }

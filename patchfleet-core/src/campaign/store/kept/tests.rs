@@ -139,6 +139,20 @@ fn what_is_kept_is_bounded_and_the_log_that_was_used_longest_ago_goes_first() {
     }
     assert_eq!(*reads.lock().unwrap(), [(0, world.records().len()); 2]);
     assert_eq!(log.kept().bytes, 0);
+    assert!(log.kept().logs.is_empty());
+    // Nor does it push out another one.
+    finish(log.read(name.clone(), 0)).unwrap();
+    finish(log.read(key, 0)).unwrap();
+    assert_eq!(log.kept().logs.keys().collect::<Vec<_>>(), [&name]);
+}
+
+#[test]
+fn a_names_log_that_somebody_moved_away_is_read_as_it_is_and_a_campaigns_is_damage() {
+    let (world, _, log, _) = kept(MUCH);
+    let name = LogKey::Name(world.plan.request.name.clone());
+    assert!(!finish(log.read(name.clone(), 0)).unwrap().is_empty());
+    world.log.cut(&name, 0);
+    assert_eq!(finish(log.read(name, 0)).unwrap(), []);
 }
 
 #[test]
