@@ -103,6 +103,13 @@ async fn kept(sim: &Sim, event: Value, turns: &mut Vec<Turn>) -> Value {
     answer
 }
 
+/// One thread for the function and the simulator. With more, the time that passes while a call is under way depends on the
+/// machine: whoever waits beside the call moves the clock.
+fn one_thread() -> tokio::runtime::Runtime {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_all().build().unwrap()
+}
+
 /// Runs the campaign as the state machine does. If it is to be stopped, a person stops it once the first node is at work.
 async fn undisturbed(world: World, is_stopped: bool) -> Undisturbed {
     let sim = simulator_of(world).await;
@@ -173,8 +180,7 @@ fn killed_everywhere(all: &Undisturbed, from: usize, check: impl Fn(&Left) + Syn
         .collect();
     let (next, kills) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let work = || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.unwrap();
+        let runtime = one_thread();
         while let Some((turn, call)) = places.get(next.fetch_add(1, Ordering::Relaxed)) {
             let left = runtime.block_on(killed_at(all, turn, *call));
             kills.fetch_add(usize::from(left.was_killed), Ordering::Relaxed);
@@ -217,7 +223,7 @@ fn course(all: &Undisturbed) -> Vec<&str> {
 
 #[test]
 fn killed_at_any_call_and_delivered_twice_the_function_leaves_the_same_behind() {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let runtime = one_thread();
     let all = runtime.block_on(undisturbed(world(1, 0.1), false));
     assert_eq!(course(&all), ["start", "advance", "report"]);
     assert_eq!(all.report["exit_code"], 0, "{}", all.report);
@@ -230,7 +236,7 @@ fn killed_at_any_call_and_delivered_twice_the_function_leaves_the_same_behind() 
 
 #[test]
 fn killed_at_any_call_of_a_stop_and_after_it_the_function_begins_nothing_more() {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let runtime = one_thread();
     let all = runtime.block_on(undisturbed(world(3, 0.3), true));
     assert_eq!(course(&all), ["start", "stop", "report"]);
     // The first of three nodes was at work, and comes to its end. The others of its command are never begun, nor is the second
