@@ -36,7 +36,7 @@ pub use file::PlanFileError;
 pub use gaps::Gaps;
 pub(crate) use lifetime::timeout_of;
 pub(crate) use lifetime::{CUTOFF_MARGIN, Cutoff};
-pub use lifetime::{Lifetime, shortest_cutoff};
+pub use lifetime::{Lifetime, shortest_cutoff, sufficient_cutoff};
 pub(crate) use make::Options;
 #[cfg(test)]
 pub(crate) use make::make;

@@ -151,7 +151,18 @@ fn needed_turns(command: &Command, limit: MaxConcurrency) -> Option<u64> {
 #[must_use]
 pub fn shortest_cutoff(request: &PatchRequest) -> Option<SignedDuration> {
     // The least of every known version: each step that takes a timeout is given an hour.
-    let steps = CommandSteps::Unread.sum(Seconds::hours(1)).least;
+    cutoff_for(request, CommandSteps::Unread.sum(Seconds::hours(1)).least)
+}
+
+/// A cutoff that is further away than this lets a campaign of the request begin, whichever known version AWS-RunPatchBaseline
+/// has: its steps come to 21,600 seconds at most, as AWS published it in 2026. `None` as of [`shortest_cutoff`].
+#[must_use]
+pub fn sufficient_cutoff(request: &PatchRequest) -> Option<SignedDuration> {
+    cutoff_for(request, CommandSteps::Unread.sum(Seconds::hours(1)).most)
+}
+
+/// The time until a cutoff that a command needs whose steps come to this.
+fn cutoff_for(request: &PatchRequest, steps: Seconds) -> Option<SignedDuration> {
     let needed = SHORTEST.plus(CUTOFF_MARGIN).plus(steps);
     let seconds = i64::try_from(needed.get()).unwrap_or(i64::MAX);
     runbook::is_own(&request.automation.document).then(|| SignedDuration::from_secs(seconds))
@@ -344,6 +355,17 @@ mod tests {
             too_near(&Lifetime::new(CommandSteps::PASSED, Some(cutoff)), cutoff),
             None
         );
+        let sufficient = sufficient_cutoff(&request).unwrap();
+        assert_eq!(sufficient, SignedDuration::from_secs(6 * 3_600 + 6 * 60 + 30));
+        let at = now + sufficient;
+        let cutoff = Cutoff { at, now };
+        for steps in [CommandSteps::PASSED, CommandSteps::Unread] {
+            assert_eq!(
+                too_near(&Lifetime::new(steps, Some(cutoff)), cutoff),
+                None,
+                "{steps:?}"
+            );
+        }
         let mut own = request;
         own.automation.document = "Our-Runbook".parse().unwrap();
         assert_eq!(

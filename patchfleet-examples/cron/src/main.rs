@@ -1,5 +1,6 @@
 //! A long-lived process that runs a patch campaign on a schedule, or once.
 
+mod cutoff;
 mod follow;
 mod job;
 mod schedule;
@@ -12,9 +13,8 @@ use job::{Failure, Job, Missed, Reach, Surroundings};
 use patchfleet_aws::{Aws, S3Uri};
 use patchfleet_core::campaign::Store;
 use patchfleet_core::id::{EventId, EventIdError, EventSource};
-use patchfleet_core::plan::{refuse_presigned, shortest_cutoff};
+use patchfleet_core::plan::refuse_presigned;
 use patchfleet_core::port::PortErrorKind;
-use patchfleet_core::request::PatchRequest;
 use patchfleet_core::text::{ShownLines, one_line};
 use schedule::{Schedule, Slot};
 use std::ffi::OsString;
@@ -227,9 +227,15 @@ async fn serve(args: Args, stop: tokio::sync::watch::Receiver<bool>) -> ExitCode
             if let Some(most) = args.jitter {
                 delayed = delay(most, &format!("{}\n{}", request.name, job.log.display()));
             }
-            if let Some(problem) = job.cutoff.and_then(|after| useless(after, &request, delayed)) {
-                tracing::error!("--cutoff = {:#}: {problem}", job.cutoff.unwrap_or_default());
-                return ExitCode::from(2);
+            if let Some(after) = job.cutoff {
+                match cutoff::room(after, &request, delayed) {
+                    cutoff::Room::Enough => {}
+                    cutoff::Room::Little(words) => tracing::warn!("--cutoff = {after:#}: {words}"),
+                    cutoff::Room::No(problem) => {
+                        tracing::error!("--cutoff = {after:#}: {problem}");
+                        return ExitCode::from(2);
+                    }
+                }
             }
             match job.reach.ports(&request.access).await {
                 Err(Failure::Settings(error)) if error.kind() == PortErrorKind::Credentials => {
@@ -271,28 +277,6 @@ async fn serve(args: Args, stop: tokio::sync::watch::Receiver<bool>) -> ExitCode
             ExitCode::from(2)
         }
     }
-}
-
-/// Why no campaign could begin under a cutoff, if none could. It counts from the slot's own time, and the campaign begins
-/// so much later.
-fn useless(after: SignedDuration, request: &PatchRequest, delayed: SignedDuration) -> Option<String> {
-    let Some(shortest) = shortest_cutoff(request) else {
-        return Some(format!(
-            "a cutoff is kept under patchfleet's own runbook alone, and the request names {}: leave it out",
-            request.automation.document
-        ));
-    };
-    let needed = shortest.saturating_add(delayed);
-    (after < needed).then(|| {
-        let delay = match delayed.is_zero() {
-            true => String::new(),
-            false => format!(", and --jitter delays each slot by {delayed:#}"),
-        };
-        format!(
-            "no campaign could begin under it: {shortest:#} pass at least until every command has expired{delay}. Right \
-             would be {needed:#} or more"
-        )
-    })
 }
 
 impl<R: Reach> Work for Job<R> {

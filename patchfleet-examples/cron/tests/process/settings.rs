@@ -85,7 +85,7 @@ async fn what_is_wrong_is_said_before_anything_is_waited_for() {
             ][..],
             2,
             "--cutoff = 1h: no campaign could begin under it: 3h 6m 30s pass at least until every command has expired. \
-             Right would be 3h 6m 30s or more",
+             Right is more than 6h 6m 30s",
         ),
         (
             &["--request", "right.toml", "--once", "--id", "$(JOB_NAME)"][..],
