@@ -40,7 +40,7 @@ pub use event::{
     Event, NotStopped, ParseDigestError, RECORD_FORMAT, Record, RecordDigest, Replacement, StopAsked,
     StopMode, TurnedUp,
 };
-pub(crate) use fire::{Before, Fired, fire_plan, fired_before, within};
+pub(crate) use fire::{Before, Fired, fire_plan, fired_before, require_no_driver, within};
 pub use fire::{FireError, FiredBefore, FiredUnit, NeedsDriver, Unfinished, UnfinishedReason};
 pub(crate) use journal::load;
 pub use ledger::SoFar;

@@ -15,5 +15,5 @@ mod watched;
 pub use campaign::{Campaign, ReadAgain};
 pub use campaigns::{Campaigns, Planned};
 pub use error::{CampaignError, Remedy};
-pub use event::{Served, serve_event};
+pub use event::{Served, plan_event, serve_event};
 pub use watched::watched;

@@ -20,6 +20,7 @@ mod fits;
 mod send;
 
 pub use error::{FireError, NeedsDriver, Unfinished, UnfinishedReason};
+pub(crate) use fits::require_no_driver;
 
 use crate::id::{CampaignId, ExecutionId, Location};
 use crate::plan::Plan;
@@ -218,7 +219,7 @@ impl<'a> FirePorts<'a> {
             return Ok(Fired::NothingToDo);
         }
         if looked.found.is_empty() {
-            fits::check(plan)?;
+            require_no_driver(plan)?;
         }
         send::Firing::new(self, campaign, plan, longest_retry, deadline)
             .all(looked)

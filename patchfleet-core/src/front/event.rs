@@ -3,7 +3,7 @@
 use super::CampaignError;
 use crate::campaign::{
     Before, FireError, Fired, FiredBefore, FiredUnit, Unfinished, UnfinishedReason, fire_plan, fired_before,
-    within,
+    require_no_driver, within,
 };
 use crate::id::{CampaignId, EventId};
 use crate::plan::{Followed, Plan, PlanError, Planning};
@@ -94,6 +94,22 @@ pub async fn serve_event(
         },
         Fired::NothingToDo => Served::NothingToDo { campaign, plan },
     })
+}
+
+/// The plan by which [`serve_event`] would serve an event that no earlier delivery has begun. It begins nothing.
+///
+/// # Errors
+///
+/// [`CampaignError::Refused`] if the plan is refused, [`CampaignError::Serving`] if some of its units would have to wait for
+/// others, and [`CampaignError::Asking`] if planning got no answer.
+pub async fn plan_event(
+    ports: &Ports,
+    request: &PatchRequest,
+    planning: &Planning,
+) -> Result<Plan, CampaignError> {
+    let plan = Plan::made(ports, request, planning, Followed::ByNobody).await?;
+    require_no_driver(&plan)?;
+    Ok(plan)
 }
 
 /// Why there is no plan; `None`: its time was over. Where a part of an earlier one was begun, that is said as well.

@@ -21,12 +21,12 @@ use jiff::{SignedDuration, Timestamp};
 use patchfleet_aws::{Aws, SystemClock, external_id_from_env};
 use patchfleet_core::campaign::{Notices, Store};
 use patchfleet_core::id::CampaignId;
-use patchfleet_core::plan::{Attendance, Plan, PlanError, Planning};
+use patchfleet_core::plan::{Attendance, Gaps, Plan, PlanError, Planning};
 use patchfleet_core::port::{BoxFuture, Clock, Ports};
 use patchfleet_core::problem::{Problem, ProblemCode};
 use patchfleet_core::request::Access;
 use patchfleet_core::text::one_line;
-use patchfleet_core::{CampaignError, watched};
+use patchfleet_core::{CampaignError, plan_event, watched};
 use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
@@ -164,22 +164,27 @@ impl Function {
         }))
     }
 
-    /// Plans an event, and begins nothing.
+    /// Plans an event as it would be planned to be begun, and begins nothing.
     async fn plan(&self, asked: &Asked, call: Call) -> Result<Planned, Failure> {
         let troubles = Troubles::default();
         let notices = heard_by(&troubles);
         let ports = watched(&self.ports(&asked.request.access)?, &notices);
-        let planning = self.planning(asked, call);
+        let is_fired = self.settings.log.is_none();
         let plan = async {
             self.require_own_role(asked, &ports).await?;
-            Ok::<_, Failure>(Plan::make(&ports, &asked.request, &planning).await)
-        };
-        match self.in_time(&notices, call, plan).await.transpose()? {
-            Some(Ok(plan)) => Ok(Planned::of(&plan)),
-            Some(Err(error @ PlanError::Refused(_))) => {
-                Err(Failure::new(FailureKind::Refused, &error).with_the_way_out(asked.form))
+            if is_fired {
+                let planned = plan_event(&ports, &asked.request, &self.planning_to_fire(asked, call)).await;
+                return planned.map_err(|error| Failure::of_fired(&error));
             }
-            Some(Err(PlanError::Port(error))) => Err(Failure::of_fired(&CampaignError::Asking(error))),
+            match Plan::make(&ports, &asked.request, &self.planning(asked, call)).await {
+                Ok(plan) => Ok(plan),
+                Err(error @ PlanError::Refused(_)) => Err(Failure::new(FailureKind::Refused, &error)),
+                Err(PlanError::Port(error)) => Err(Failure::of_fired(&CampaignError::Asking(error))),
+            }
+        };
+        match self.in_time(&notices, call, plan).await {
+            Some(Ok(plan)) => Ok(Planned::of(&plan)),
+            Some(Err(failure)) => Err(failure.with_the_way_out(asked.form)),
             None => Err(out_of_time("before the plan was made", &troubles)),
         }
     }
@@ -206,6 +211,16 @@ impl Function {
         let path = asked.form.administration_role();
         let problem = Problem::new(ProblemCode::InvalidValue, path, format!("{value:?}"), expected);
         Err(problems(vec![problem]).into())
+    }
+
+    /// How an event is planned that nobody follows.
+    fn planning_to_fire(&self, asked: &Asked, call: Call) -> Planning {
+        let mut planning = self.planning(asked, call);
+        if asked.form == Form::Sample {
+            // Nobody begins what has to wait, so the sample's rectangle is kept.
+            planning.gaps = Gaps::Fill;
+        }
+        planning
     }
 
     /// How an event is planned that somebody follows.

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 /// Checks that every unit of the plan can be begun at once: each has a place among the locations at once, none of them
 /// has to be given what is left of the time until a cutoff, and no location has two units.
-pub(super) fn check(plan: &Plan) -> Result<(), FireError> {
+pub(crate) fn require_no_driver(plan: &Plan) -> Result<(), FireError> {
     let units = plan.units.len();
     if units <= 1 {
         return Ok(());

@@ -3,9 +3,8 @@
 use super::troubles::Troubles;
 use super::{Call, Function, heard_by};
 use crate::answer::Summary;
-use crate::event::{Asked, Form};
+use crate::event::Asked;
 use crate::failure::Failure;
-use patchfleet_core::plan::Gaps;
 use patchfleet_core::{serve_event, watched};
 
 impl Function {
@@ -14,11 +13,7 @@ impl Function {
     pub(super) async fn fire(&self, asked: &Asked, call: Call) -> Result<Summary, Failure> {
         let campaign = asked.campaign();
         tracing::info!(%campaign, request = %asked.request.name, event = %asked.event, "asked");
-        let mut planning = self.planning(asked, call);
-        if asked.form == Form::Sample {
-            // Nobody begins what has to wait, so the sample's rectangle is kept.
-            planning.gaps = Gaps::Fill;
-        }
+        let planning = self.planning_to_fire(asked, call);
         let troubles = Troubles::default();
         let notices = heard_by(&troubles);
         let ports = watched(&self.ports(&asked.request.access)?, &notices);

@@ -107,9 +107,15 @@ async fn the_samples_variables_alone_patch_the_calm_world_whole() {
 async fn with_one_location_at_once_the_samples_rectangle_is_kept() {
     let sim = simulator_of(&with_the_sample(CALM.world)).await;
     let mut function = Function::start_with(&sim.endpoint(), &variables(&[])).await;
+    let rehearsal = json!({ "op": "plan", "event": {} });
+    let planned = response(function.invoke("rehearsal", rehearsal).await);
+    assert_eq!(starts(&sim), Vec::<Value>::new());
     let summary = response(function.invoke("one", json!({})).await);
     assert_eq!(summary["outcome"], "started", "{summary}");
     assert_eq!(summary["executions"].as_array().unwrap().len(), 1);
+    assert_eq!(planned["units"].as_array().unwrap().len(), 1, "{planned}");
+    assert_eq!(planned["locations"], summary["locations"]);
+    assert_eq!(planned["warnings"], summary["warnings"]);
     assert_eq!(summary["locations"], 28, "7 accounts in 4 Regions");
     sim.with_world(World::run_until_idle);
     // The nineteenth is in a Region that the variables do not name.
