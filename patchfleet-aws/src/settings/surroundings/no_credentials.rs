@@ -144,6 +144,12 @@ impl Surroundings {
             };
             (kind, format!("AWS refused {what}: {}{then}", refused.words))
         };
+        if !cfg!(feature = "profiles")
+            && let Some(asked) = way.base.and_then(asked_for_credentials)
+        {
+            let what = format!("{}{}", self.before(&way), self.without_the_feature(&way, asked));
+            return Some((PortErrorKind::Credentials, what));
+        }
         let what = match failed {
             Failed::Role(refusal) => {
                 return Some(refused(
@@ -195,6 +201,17 @@ impl Surroundings {
                  see why"
             )
         })
+    }
+
+    /// That nothing asks for the credentials of the profile, because the feature is off.
+    fn without_the_feature(&self, way: &Way<'_>, asked: &str) -> String {
+        let name = way.base.map_or("default", |base| base.name());
+        format!(
+            "the profile {name:?} ({}) has its credentials from {asked}, and this program was built without the feature \
+             `profiles` of patchfleet-aws, which asks there. Build it with the feature, or put credentials into the \
+             environment: eval \"$(aws configure export-credentials --profile {name} --format env)\"",
+            config_file(&self.env)
+        )
     }
 
     /// What is missing or wrong in the profiles.
@@ -286,7 +303,59 @@ impl Surroundings {
     }
 }
 
+/// What the SDK asks for the credentials of this profile only where a feature lets it.
+fn asked_for_credentials(profile: &Profile) -> Option<&'static str> {
+    if has_sso(profile) {
+        return Some("SSO");
+    }
+    set(profile, "credential_process").map(|_| "a credential_process")
+}
+
 fn has_sso(profile: &Profile) -> bool {
     set(profile, "credential_source").is_none()
         && (set(profile, "sso_session").is_some() || set(profile, "sso_start_url").is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_types::os_shim_internal::Env;
+
+    #[tokio::test]
+    async fn a_profile_that_only_the_feature_can_ask_says_how_it_is_built_or_done_without() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("config");
+        let text = "[profile a]\nsso_session = corp\n[profile b]\ncredential_process = /bin/true\n\
+                    [profile c]\nrole_arn = arn:aws:iam::111122223333:role/r\nsource_profile = a\n";
+        std::fs::write(&file, text).unwrap();
+        let file = file.to_str().unwrap();
+        let keys = folder.path().join("credentials");
+        let said = async |profile: &str| {
+            let variables = [
+                ("AWS_CONFIG_FILE", file),
+                ("AWS_SHARED_CREDENTIALS_FILE", keys.to_str().unwrap()),
+                ("AWS_PROFILE", profile),
+            ];
+            let found = Surroundings::of(Env::from_slice(&variables)).await.unwrap();
+            let way = found.way();
+            let asked = way.base.and_then(asked_for_credentials).unwrap();
+            let said = found.without_the_feature(&way, asked);
+            (asked, said.replace(file, "FILE"))
+        };
+        let (asked, words) = said("a").await;
+        assert_eq!(asked, "SSO");
+        assert_eq!(
+            words,
+            "the profile \"a\" (FILE) has its credentials from SSO, and this program was built without the feature \
+             `profiles` of patchfleet-aws, which asks there. Build it with the feature, or put credentials into the \
+             environment: eval \"$(aws configure export-credentials --profile a --format env)\""
+        );
+        let (asked, words) = said("b").await;
+        assert_eq!(asked, "a credential_process");
+        assert!(words.contains("--profile b "), "{words}");
+        // The role's source is what has no credentials.
+        let (asked, words) = said("c").await;
+        assert_eq!(asked, "SSO");
+        assert!(words.contains("the profile \"a\""), "{words}");
+    }
 }
