@@ -1,7 +1,8 @@
 //! The simulator's time, and the lock around its world.
 //!
-//! Two modes. In *jump* mode nobody waits. A sleeper moves the world to the instant at once, so a
-//! campaign of hours takes no time and always takes the same course. In *scaled* mode virtual time runs
+//! Two modes. In *jump* mode nobody waits. Once no call has been made for some turns, time moves to the instant of the sleeper
+//! that is due first, so a campaign of hours takes no time. Where the simulator and whoever calls it share one thread, time
+//! passes only while everybody waits, and a campaign always takes the same course. In *scaled* mode virtual time runs
 //! `speed` times as fast as real time, and the world catches up whenever somebody looks at it. At speed
 //! 0 only [`SimClock::advance`] moves time.
 
@@ -10,6 +11,7 @@ use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use patchfleet_core::port::Clock;
 use std::{
+    collections::{BTreeMap, btree_map::Entry},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -18,10 +20,14 @@ use std::{
 };
 use tokio::sync::Notify;
 
+/// For how many turns no call is made before a sleeper moves the time. A call over loopback takes about ten: each of its ends
+/// sends, receives and answers in turns of its own.
+const TURNS: u32 = 100;
+
 /// How virtual time moves.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum ClockMode {
-    /// A sleeper moves it, at once to the instant that the sleeper waits for.
+    /// Sleepers move it, to the instant of the one that is due first, once nothing has happened for some turns.
     Jump,
     /// Real time moves it, so many times as fast. At 0 it does not move by itself.
     Scaled(f64),
@@ -41,6 +47,10 @@ struct Inner {
     /// The virtual time at `began`, and what was added by hand since.
     base: Mutex<Timestamp>,
     moved: Notify,
+    /// Until when each sleeper of the jump mode waits, and how many wait until then.
+    sleepers: Mutex<BTreeMap<Timestamp, usize>>,
+    /// Grows with each call, and whenever a sleeper moves the time.
+    happened: AtomicU64,
     /// Real nanoseconds that were spent in the world.
     spent: AtomicU64,
 }
@@ -56,6 +66,8 @@ impl SimClock {
             began: Instant::now(),
             base,
             moved: Notify::new(),
+            sleepers: Mutex::default(),
+            happened: AtomicU64::new(0),
             spent: AtomicU64::new(0),
         };
         Self {
@@ -100,6 +112,7 @@ impl SimClock {
     /// Waits for as long as a call to the world takes, and for `more`. At speed 0 a call takes no time,
     /// because it would never be answered.
     pub(crate) async fn call_latency(&self, more: SignedDuration) {
+        self.inner.happened.fetch_add(1, Ordering::Relaxed);
         let latency = self.with_world(|world| world.latency()).saturating_add(more);
         if !latency.is_zero() && self.inner.mode != ClockMode::Scaled(0.0) {
             self.wait_until(after(self.now(), latency)).await;
@@ -110,6 +123,37 @@ impl SimClock {
         let elapsed = self.inner.began.elapsed().as_secs_f64() * speed;
         let elapsed = SignedDuration::try_from_secs_f64(elapsed).unwrap_or(SignedDuration::MAX);
         after(*lock(&self.inner.base), elapsed)
+    }
+
+    /// Waits until it is due. Whenever nothing has happened for some turns, it moves the time to the sleeper that is due first.
+    async fn sleep_and_jump(&self, at: Timestamp) {
+        let _sleeper = Sleeper::new(&self.inner, at);
+        let (mut seen, mut turns) = (self.happened(), 0);
+        while self.now() < at {
+            tokio::task::yield_now().await;
+            let happened = self.happened();
+            turns = if happened == seen { turns + 1 } else { 0 };
+            seen = happened;
+            if turns == TURNS {
+                self.jump(at);
+            }
+        }
+        // Others who are ready have their turn before the sleeper goes on.
+        tokio::task::yield_now().await;
+    }
+
+    /// Moves the time to the sleeper that is due first, which is not after `at`. Whoever is due already holds nobody up.
+    fn jump(&self, at: Timestamp) {
+        let mut world = lock(&self.inner.world);
+        let now = world.now();
+        let sleepers = lock(&self.inner.sleepers);
+        let first = sleepers.keys().find(|until| **until > now).copied();
+        world.advance_to(first.unwrap_or(at).min(at));
+        self.inner.happened.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn happened(&self) -> u64 {
+        self.inner.happened.load(Ordering::Relaxed)
     }
 
     async fn wait_until(&self, at: Timestamp) {
@@ -145,7 +189,35 @@ impl Clock for SimClock {
     }
 
     fn sleep_until(&self, at: Timestamp) -> BoxFuture<'_, ()> {
-        Box::pin(self.wait_until(at))
+        match self.inner.mode {
+            ClockMode::Jump => Box::pin(self.sleep_and_jump(at)),
+            ClockMode::Scaled(_) => Box::pin(self.wait_until(at)),
+        }
+    }
+}
+
+/// A sleeper of the jump mode, until it is dropped.
+struct Sleeper<'c> {
+    inner: &'c Inner,
+    until: Timestamp,
+}
+
+impl<'c> Sleeper<'c> {
+    fn new(inner: &'c Inner, until: Timestamp) -> Self {
+        *lock(&inner.sleepers).entry(until).or_default() += 1;
+        Self { inner, until }
+    }
+}
+
+impl Drop for Sleeper<'_> {
+    fn drop(&mut self) {
+        let mut sleepers = lock(&self.inner.sleepers);
+        if let Entry::Occupied(mut others) = sleepers.entry(self.until) {
+            *others.get_mut() -= 1;
+            if *others.get() == 0 {
+                others.remove();
+            }
+        }
     }
 }
 

@@ -1,10 +1,13 @@
 //! Functions that are killed at each call that they make, in the simulator's own truth.
 //!
-//! A campaign runs undisturbed, and the world is copied before each turn. Then each turn is run again from its copy once for
-//! each of its calls, killed at that call, delivered again twice at once, and the campaign driven to its end.
+//! A campaign runs undisturbed in calls of a minute, and the world is copied before each. Then each is run again from its copy
+//! once for each call that it makes, killed at that one, delivered again twice at once, and the campaign driven to its end.
 
-use super::killed::{calls, pass, reported, served, truth};
+use super::killed::{calls, pass, reported, served_until, truth};
 use super::*;
+use patchfleet_lambda::Failure;
+use patchfleet_sim::world::RequestRecord;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Two locations, which form no rectangle: two executions, one after the other. The first has so many nodes, patched one after
@@ -61,11 +64,36 @@ async fn simulator_of(world: World) -> Sim {
     Sim::start(world, options).await.unwrap()
 }
 
-/// A call of the function: its event, the world before it, and how many calls it makes.
+/// Serves one event as a function that has a minute.
+async fn served(sim: &Sim, event: Value) -> Result<Value, Failure> {
+    let deadline = sim.with_world(|world| world.now()) + SignedDuration::from_mins(1);
+    served_until(sim, event, Some(deadline)).await
+}
+
+/// A call of the function: its event, the world before it, and the numbers of its own calls at which it is killed.
 struct Turn {
     event: Value,
     before: World,
-    calls: usize,
+    places: Vec<usize>,
+}
+
+/// The numbers of these calls, but for those that ask once more what was asked since something was last changed, as polls do.
+fn places(calls: &[RequestRecord]) -> Vec<usize> {
+    let (mut changes, mut asked) = (0, BTreeSet::new());
+    let is_new = |call: &RequestRecord| {
+        let looks = ["Get", "List", "Describe", "Head", "AssumeRole"];
+        if !looks.iter().any(|verb| call.operation.starts_with(verb)) {
+            changes += 1;
+            return true;
+        }
+        let what = (call.operation.clone(), call.account.clone(), call.region.clone());
+        asked.insert((changes, what))
+    };
+    let new: Vec<_> = calls.iter().map(is_new).collect();
+    (1..)
+        .zip(new)
+        .filter_map(|(number, is_new)| is_new.then_some(number))
+        .collect()
 }
 
 /// A campaign that nothing disturbs.
@@ -98,7 +126,7 @@ async fn kept(sim: &Sim, event: Value, turns: &mut Vec<Turn>) -> Value {
     turns.push(Turn {
         event,
         before,
-        calls: calls(sim) - made,
+        places: sim.with_world(|world| places(world.requests().get(made..).unwrap())),
     });
     answer
 }
@@ -176,7 +204,7 @@ struct Left {
 fn killed_everywhere(all: &Undisturbed, from: usize, check: impl Fn(&Left) + Sync) {
     let turns = all.turns.iter().skip(from);
     let places: Vec<(&Turn, usize)> = turns
-        .flat_map(|turn| (1..=turn.calls).map(move |call| (turn, call)))
+        .flat_map(|turn| turn.places.iter().map(move |call| (turn, *call)))
         .collect();
     let (next, kills) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let work = || {
@@ -187,6 +215,10 @@ fn killed_everywhere(all: &Undisturbed, from: usize, check: impl Fn(&Left) + Syn
             check(&left);
         }
     };
+    println!(
+        "{:?}",
+        all.turns.iter().map(|t| t.places.len()).collect::<Vec<_>>()
+    );
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
         for _ in 0..cores {
@@ -224,8 +256,8 @@ fn course(all: &Undisturbed) -> Vec<&str> {
 #[test]
 fn killed_at_any_call_and_delivered_twice_the_function_leaves_the_same_behind() {
     let runtime = one_thread();
-    let all = runtime.block_on(undisturbed(world(1, 0.1), false));
-    assert_eq!(course(&all), ["start", "advance", "report"]);
+    let all = runtime.block_on(undisturbed(world(1, 0.5), false));
+    assert_eq!(course(&all), ["start", "advance", "advance", "report"]);
     assert_eq!(all.report["exit_code"], 0, "{}", all.report);
     assert_eq!(all.truth["commands"].as_array().unwrap().len(), 2);
     killed_everywhere(&all, 0, |left| {
@@ -238,7 +270,10 @@ fn killed_at_any_call_and_delivered_twice_the_function_leaves_the_same_behind() 
 fn killed_at_any_call_of_a_stop_and_after_it_the_function_begins_nothing_more() {
     let runtime = one_thread();
     let all = runtime.block_on(undisturbed(world(3, 0.3), true));
-    assert_eq!(course(&all), ["start", "stop", "report"]);
+    assert_eq!(
+        course(&all),
+        ["start", "stop", "advance", "advance", "advance", "report"]
+    );
     // The first of three nodes was at work, and comes to its end. The others of its command are never begun, nor is the second
     // execution.
     let is_stopped = |truth: &Value, report: &Value| {
