@@ -206,7 +206,7 @@ fn every_mistake_of_a_payload_is_told_by_its_own_key() {
       [out_of_range] MaxConcurrency = 0: expected a count from 1 such as 4 (at most 7 digits), or a percentage from "1%" to "100%"
       [invalid_value] MaxErrors = "101%": expected a count from 0 such as 2 (at most 7 digits), or a percentage from "0%" to "100%"
       [invalid_value] RebootOption = "Reboot": expected "RebootIfNeeded" or "NoReboot"
-      [wrong_type] TargetAccounts[1] = 444455556666: expected 12 digits in quotes, or an id such as ou-ab12-cdef3456 or r-ab12: write "444455556666", since a number loses its leading zeros
+      [wrong_type] TargetAccounts[1] = 444455556666: expected 12 digits, or an id such as ou-ab12-cdef3456 or r-ab12: write "444455556666", since a number loses its leading zeros
       [invalid_value] TargetLocationMaxConcurrency = "05%": expected a count from 1 such as 4 (at most 7 digits), or a percentage from "1%" to "100%"
       [wrong_type] TargetLocationMaxErrors = false: expected a count from 0 such as 2 (at most 7 digits), or a percentage from "0%" to "100%"
       [invalid_value] ExecutionRoleName = "a role": expected 1 to 64 of letters, digits, _ + = , . @ / -
@@ -399,14 +399,14 @@ fn every_mistake_of_the_environment_is_told_by_its_variable() {
     let problems = PatchRequest::from_sample_env(&wrong).unwrap_err();
     insta::assert_snapshot!(problems, @r#"
     the sample's environment has 11 problems
-      [invalid_value] TargetAccounts[0] = "12345": expected 12 digits in quotes, or an id such as ou-ab12-cdef3456 or r-ab12
+      [invalid_value] TargetAccounts[0] = "12345": expected 12 digits, or an id such as ou-ab12-cdef3456 or r-ab12
       [invalid_value] TargetRegionIds[1] = "us-east-9z": expected a Region code such as eu-west-1
       [invalid_value] RunPatchBaselineRebootOption = "Reboot": expected "RebootIfNeeded" or "NoReboot"
       [missing] ResourceGroupName: expected 1 to 300 of letters, digits, _ . -
       [invalid_value] MaximumConcurrency = "0": expected a count from 1 such as 4 (at most 7 digits), or a percentage from "1%" to "100%"
       [invalid_value] MaximumErrors = "ten": expected a count from 0 such as 2 (at most 7 digits), or a percentage from "0%" to "100%"
       [invalid_value] ExecutionRoleName = "a b": expected 1 to 64 of letters, digits, _ + = , . @ / -
-      [invalid_value] MasterAccountID = "1234": expected 12 digits, in quotes
+      [invalid_value] MasterAccountID = "1234": expected 12 digits
       [invalid_value] AutomationDocumentMamrRunPatchBaseline = "a": expected 3 to 128 of letters, digits, _ - . : /
       [conflict] RunPatchBaselineInstallOverrideList = "https://x/y": a Scan ignores it: set RunPatchBaselineOperation to "Install", or leave this out
       [conflict] TargetRegionIds: Regions of one partition only; make one request for each of aws (us-east-1), aws-us-gov (us-gov-west-1)

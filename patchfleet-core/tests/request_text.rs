@@ -50,8 +50,8 @@ fn a_file_of_mistakes_is_told_all_of_them_at_once() {
       [invalid_value] patch.install_override_list = "ftp://bucket/list.yaml" (line 8, column 1): expected https://… or s3://bucket/key
       [conflict] targets (line 10, column 2): exactly one of resource_group, tags, all_managed = true, node_ids; here are resource_group and tags
       [duplicate] targets.tags.Env[1] = "prod" (line 12, column 25): each value only once
-      [wrong_type] targets.accounts[1] = 111122223333 (line 13, column 29): expected 12 digits in quotes, or an id such as ou-ab12-cdef3456 or r-ab12: write "111122223333", since a number loses its leading zeros
-      [invalid_value] targets.accounts[2] = "1111222233334" (line 13, column 43): expected 12 digits in quotes, or an id such as ou-ab12-cdef3456 or r-ab12
+      [wrong_type] targets.accounts[1] = 111122223333 (line 13, column 29): expected 12 digits, or an id such as ou-ab12-cdef3456 or r-ab12: write "111122223333", since a number loses its leading zeros
+      [invalid_value] targets.accounts[2] = "1111222233334" (line 13, column 43): expected 12 digits, or an id such as ou-ab12-cdef3456 or r-ab12
       [invalid_value] targets.exclude_accounts[0] = "r-ab12" (line 14, column 21): expected an account or a unit: with the root excluded nothing is left
       [unknown_key] targets.region = "eu-west-1" (line 15, column 1): no such field; did you mean regions?
       [conflict] targets.regions (line 16, column 1): Regions of one partition only; make one request for each of aws (us-east-1), aws-cn (cn-north-1)
@@ -440,7 +440,7 @@ fn an_account_that_is_a_number_is_told_to_stand_in_quotes() {
     let problems = PatchRequest::parse(yaml.as_bytes(), Format::Yaml).unwrap_err();
     insta::assert_snapshot!(problems, @r#"
     the request has 1 problem
-      [wrong_type] targets.accounts[0] = 111122223333 (line 2, column 63): expected 12 digits in quotes, or an id such as ou-ab12-cdef3456 or r-ab12: write "111122223333", since a number loses its leading zeros
+      [wrong_type] targets.accounts[0] = 111122223333 (line 2, column 63): expected 12 digits, or an id such as ou-ab12-cdef3456 or r-ab12: write "111122223333", since a number loses its leading zeros
     "#);
 }
 

@@ -170,12 +170,14 @@ impl Awaited {
     fn words(self, subject: &str) -> String {
         match self {
             Self::Start => {
-                format!("the start of {subject} has no answer, and AWS may show so late that it runs")
+                format!(
+                    "the start of {subject} has no answer, and AWS may take that long to show whether it runs"
+                )
             }
             Self::LostEnd => {
-                "the log may have lost its end, and AWS may show so late what was started".to_owned()
+                "in case more was started than the log says: AWS may take that long to show it".to_owned()
             }
-            Self::Listed => "AWS may list so late what a cancelled execution began".to_owned(),
+            Self::Listed => "AWS may take that long to list what a cancelled execution began".to_owned(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 
 text_id! {
     /// A 12-digit AWS account id. Kept as text: leading zeros count.
-    AccountId, "an account id", "12 digits, in quotes", |t| all_of(t, 12..=12, |b| b.is_ascii_digit())
+    AccountId, "an account id", "12 digits", |t| all_of(t, 12..=12, |b| b.is_ascii_digit())
 }
 
 text_id! {
@@ -75,7 +75,7 @@ impl FromStr for TargetAccount {
         Err(ParseIdError::new(
             "an account, organizational unit or root id",
             text,
-            "12 digits in quotes, or an id such as ou-ab12-cdef3456 or r-ab12",
+            "12 digits, or an id such as ou-ab12-cdef3456 or r-ab12",
         ))
     }
 }

@@ -147,8 +147,12 @@ impl Failure {
                 ..self
             };
         }
+        let none = match form {
+            Form::Window => "no policy but Offline",
+            _ => "no policy",
+        };
         let way_out = format!(
-            "{what} has no other policy. Give the function a request in its place, which has one: \
+            "{what} can set {none}. Give the function a request in its place, which has all of them: \
              {{\"event_id\": \"{id}\", \"request\": {{…, \"policy\": {{…}}}}}}"
         );
         Self {

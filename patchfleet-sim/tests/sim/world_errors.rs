@@ -54,7 +54,7 @@ fn each_value_that_does_not_read_is_shown_where_it_stands() {
         (
             "id = \"222222222222\"",
             "id = \"2222\"",
-            "9:6: accounts[1].id: \"2222\" is not an account id: 12 digits, in quotes",
+            "9:6: accounts[1].id: \"2222\" is not an account id: 12 digits",
         ),
         (
             "name = \"Web\"",
