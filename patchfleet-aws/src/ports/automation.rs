@@ -28,9 +28,10 @@ impl Automation for Aws {
         Box::pin(async move {
             let operation = Operation::StartAutomationExecution;
             let (call, ssm) = self.clients.central_ssm(operation).await?;
-            let request = start::fill(ssm.start_automation_execution(), &request, client_token);
-            let request = call.built(request)?;
-            let answer = send!(call, request).await?;
+            let filled = start::fill(ssm.start_automation_execution(), &request, client_token);
+            let filled = call.built(filled)?;
+            let answer = send!(call, filled).await;
+            let answer = answer.map_err(|error| start::naming_the_role(error.into(), &request))?;
             call.read(answer.automation_execution_id().unwrap_or_default().parse())
         })
     }

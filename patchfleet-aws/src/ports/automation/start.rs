@@ -4,7 +4,7 @@ use aws_sdk_ssm::operation::start_automation_execution::builders::StartAutomatio
 use aws_sdk_ssm::types as ssm;
 use aws_smithy_types::error::operation::BuildError;
 use patchfleet_core::id::{ClientToken, Location};
-use patchfleet_core::port::StartRequest;
+use patchfleet_core::port::{PortError, Sent, StartRequest};
 use std::collections::BTreeSet;
 
 /// Fills in the request and its client token, and nothing else.
@@ -65,4 +65,25 @@ pub(super) fn locations(targets: &[ssm::TargetLocation]) -> Option<BTreeSet<Loca
         }
     }
     (!locations.is_empty()).then_some(locations)
+}
+
+/// Names the role where AWS says that it cannot be assumed. AWS names neither the role nor the parameter.
+pub(super) fn naming_the_role(error: PortError, request: &StartRequest) -> PortError {
+    let role = request
+        .parameters
+        .get("AutomationAssumeRole")
+        .and_then(|values| values.first());
+    match role {
+        Some(role)
+            if error.sent() == Sent::No && error.reason().contains("assume role is unable to be assumed") =>
+        {
+            let hint = format!(
+                "AutomationAssumeRole is {role}: see that this role is there and trusts ssm.amazonaws.com"
+            );
+            PortError::new(error.kind(), hint.clone())
+                .with_words(format!("{} {hint}", error.reason()))
+                .with_source(error)
+        }
+        _ => error,
+    }
 }

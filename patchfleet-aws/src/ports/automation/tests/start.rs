@@ -79,6 +79,32 @@ async fn a_start_that_every_attempt_was_refused_had_no_effect() {
     assert_eq!(other, (PortErrorKind::TokenMismatch, Sent::No, 1));
 }
 
+/// AWS names neither the role nor the parameter.
+#[tokio::test]
+async fn a_role_that_cannot_be_assumed_is_named() {
+    let words = "The defined assume role is unable to be assumed.";
+    let code = "InvalidAutomationExecutionParametersException";
+    let http = FakeHttp::new(move |_, _| Ok(json_error(400, code, words)));
+    let mut with_a_role = request();
+    let role = "arn:aws:iam::111122223333:role/Administration";
+    let parameters = &mut with_a_role.parameters;
+    parameters.insert("AutomationAssumeRole".to_owned(), vec![role.to_owned()]);
+    let error = http.aws().start(&with_a_role, client_token()).await.unwrap_err();
+    assert_eq!((error.kind(), error.sent()), (PortErrorKind::Invalid, Sent::No));
+    assert_eq!(
+        error.reason(),
+        "InvalidAutomationExecutionParametersException: The defined assume role is unable to be assumed. \
+         AutomationAssumeRole is arn:aws:iam::111122223333:role/Administration: see that this role is there and trusts \
+         ssm.amazonaws.com"
+    );
+    assert!(error.chain().contains(role), "{}", error.chain());
+
+    let other = "Parameter Nodes is not valid";
+    let http = FakeHttp::new(move |_, _| Ok(json_error(400, code, other)));
+    let error = http.aws().start(&with_a_role, client_token()).await.unwrap_err();
+    assert!(!error.chain().contains(role), "{}", error.chain());
+}
+
 #[tokio::test]
 async fn a_start_whose_first_attempt_was_lost_may_have_taken_effect_whatever_the_last_one_says() {
     let broken = start_error(|before| match before {
