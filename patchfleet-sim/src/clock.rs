@@ -1,8 +1,9 @@
 //! The simulator's time, and the lock around its world.
 //!
 //! Two modes. In *jump* mode nobody waits. Once no call has been made for some turns, time moves to the instant of the sleeper
-//! that is due first, so a campaign of hours takes no time. Where the simulator and whoever calls it share one thread, time
-//! passes only while everybody waits, and a campaign always takes the same course. In *scaled* mode virtual time runs
+//! that is due first, so a campaign of hours takes no time. A call's latency moves the time at once. Where the simulator and
+//! whoever calls it share one thread, a call is answered before any sleeper moves the time, unless the caller's own client
+//! waits in real time before it tries again. With more threads, how much time passes beside a call depends on the machine. In *scaled* mode virtual time runs
 //! `speed` times as fast as real time, and the world catches up whenever somebody looks at it. At speed
 //! 0 only [`SimClock::advance`] moves time.
 
@@ -98,7 +99,10 @@ impl SimClock {
     /// Moves virtual time on.
     pub fn advance(&self, span: SignedDuration) {
         match self.inner.mode {
-            ClockMode::Jump => self.with_world(|world| world.advance_by(span)),
+            ClockMode::Jump => {
+                self.with_world(|world| world.advance_by(span));
+                self.inner.happened.fetch_add(1, Ordering::Relaxed);
+            }
             ClockMode::Scaled(_) => {
                 let mut base = lock(&self.inner.base);
                 *base = after(*base, span.max(SignedDuration::ZERO));
@@ -135,16 +139,21 @@ impl SimClock {
             turns = if happened == seen { turns + 1 } else { 0 };
             seen = happened;
             if turns == TURNS {
-                self.jump(at);
+                self.jump(at, seen);
+                turns = 0;
             }
         }
         // Others who are ready have their turn before the sleeper goes on.
         tokio::task::yield_now().await;
     }
 
-    /// Moves the time to the sleeper that is due first, which is not after `at`. Whoever is due already holds nobody up.
-    fn jump(&self, at: Timestamp) {
+    /// Moves the time to the sleeper that is due first, which is not after `at`, unless something has happened meanwhile. Whoever
+    /// is due already holds nobody up.
+    fn jump(&self, at: Timestamp, seen: u64) {
         let mut world = lock(&self.inner.world);
+        if self.happened() != seen {
+            return;
+        }
         let now = world.now();
         let sleepers = lock(&self.inner.sleepers);
         let first = sleepers.keys().find(|until| **until > now).copied();

@@ -171,13 +171,13 @@ impl Awaited {
         match self {
             Self::Start => {
                 format!(
-                    "the start of {subject} has no answer, and AWS may take that long to show whether it runs"
+                    "the start of {subject} has no answer, and AWS may take until then to show whether it runs"
                 )
             }
             Self::LostEnd => {
-                "in case more was started than the log says: AWS may take that long to show it".to_owned()
+                "AWS may take until then to show whether more was started than the log says".to_owned()
             }
-            Self::Listed => "AWS may take that long to list what a cancelled execution began".to_owned(),
+            Self::Listed => "AWS may take until then to list what a cancelled execution began".to_owned(),
         }
     }
 }

@@ -145,8 +145,8 @@ fn needed_turns(command: &Command, limit: MaxConcurrency) -> Option<u64> {
     queue.turns().or_else(|| alone.turns())
 }
 
-/// The shortest time until a cutoff under which a campaign of the request can begin, whatever version AWS-RunPatchBaseline has.
-/// Its document, as it is when a plan is made, may need more. `None`: no cutoff can be kept, because the runbook is not
+/// The time until a cutoff below which no campaign of the request can begin, whatever version AWS-RunPatchBaseline has. Its
+/// document, as it is when a plan is made, may need more. `None`: no cutoff can be kept, because the runbook is not
 /// patchfleet's own.
 #[must_use]
 pub fn shortest_cutoff(request: &PatchRequest) -> Option<SignedDuration> {
@@ -155,7 +155,8 @@ pub fn shortest_cutoff(request: &PatchRequest) -> Option<SignedDuration> {
 }
 
 /// A cutoff that is further away than this lets a campaign of the request begin, whichever known version AWS-RunPatchBaseline
-/// has: its steps come to 21,600 seconds at most, as AWS published it in 2026. `None` as of [`shortest_cutoff`].
+/// has: its steps come to 21,600 seconds at most, as AWS published it in 2026. It counts from when the last unit begins, so add
+/// the time that planning takes, and that units wait for each other. `None` as of [`shortest_cutoff`].
 #[must_use]
 pub fn sufficient_cutoff(request: &PatchRequest) -> Option<SignedDuration> {
     cutoff_for(request, CommandSteps::Unread.sum(Seconds::hours(1)).most)

@@ -28,7 +28,10 @@ pub(crate) fn room(after: SignedDuration, request: &PatchRequest, delayed: Signe
         true => String::new(),
         false => format!(", and --jitter delays each slot by {delayed:#}"),
     };
-    let right = format!("Right is more than {:#}", sufficient.saturating_add(delayed));
+    let right = format!(
+        "Right is more than {:#}, and the time that planning takes",
+        sufficient.saturating_add(delayed)
+    );
     if after < shortest.saturating_add(delayed) {
         return Room::No(format!(
             "no campaign could begin under it: {shortest:#} pass at least until every command has expired{delay}. {right}"
@@ -65,13 +68,15 @@ mod tests {
             );
             room(after, &ours, delay)
         };
-        assert!(matches!(of(3 * 60, 0), Room::No(words) if words.ends_with("Right is more than 6h 6m 30s")));
+        assert!(
+            matches!(of(3 * 60, 0), Room::No(words) if words.contains("Right is more than 6h 6m 30s, and"))
+        );
         assert!(matches!(of(4 * 60, 0), Room::Little(words) if words.contains("every campaign is refused")));
         assert!(matches!(of(6 * 60 + 6, 0), Room::Little(_)));
         assert!(matches!(of(6 * 60 + 7, 0), Room::Enough));
         // A slot that is delayed by 30 minutes leaves that much less.
         assert!(
-            matches!(of(6 * 60 + 7, 30), Room::Little(words) if words.ends_with("Right is more than 6h 36m 30s"))
+            matches!(of(6 * 60 + 7, 30), Room::Little(words) if words.contains("Right is more than 6h 36m 30s, and"))
         );
         assert!(
             matches!(of(3 * 60 + 30, 30), Room::No(words) if words.contains("--jitter delays each slot by 30m"))

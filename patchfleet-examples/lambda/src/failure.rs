@@ -152,7 +152,7 @@ impl Failure {
             _ => "no policy",
         };
         let way_out = format!(
-            "{what} can set {none}. Give the function a request in its place, which has all of them: \
+            "{what} can set {none}. Give the function a request in its place, which can set every policy: \
              {{\"event_id\": \"{id}\", \"request\": {{…, \"policy\": {{…}}}}}}"
         );
         Self {

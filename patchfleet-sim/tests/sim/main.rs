@@ -28,6 +28,7 @@ mod idle;
 mod inputs;
 mod instances;
 mod invocations;
+mod jumps;
 mod limits;
 mod locations;
 mod nodes;

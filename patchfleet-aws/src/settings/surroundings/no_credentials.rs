@@ -144,7 +144,12 @@ impl Surroundings {
             };
             (kind, format!("AWS refused {what}: {}{then}", refused.words))
         };
+        let was_refused = matches!(
+            failed,
+            Failed::Role(_) | Failed::WebIdentity(_) | Failed::NoAnswer { of_sts: true }
+        );
         if !cfg!(feature = "profiles")
+            && !was_refused
             && let Some(asked) = way.base.and_then(asked_for_credentials)
         {
             let what = format!("{}{}", self.before(&way), self.without_the_feature(&way, asked));

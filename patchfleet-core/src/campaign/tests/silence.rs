@@ -55,7 +55,9 @@ fn a_wait_that_takes_a_little_longer_is_told_once_and_a_later_one_again() {
         .collect();
     assert_eq!(told.len(), 2, "{told:?}");
     assert!(
-        told[0].starts_with("waiting until 2026-03-01T22:02:00Z: in case more was started than the log says"),
+        told[0].starts_with(
+            "waiting until 2026-03-01T22:02:00Z: AWS may take until then to show whether more was started"
+        ),
         "{told:?}"
     );
     assert!(
@@ -126,7 +128,7 @@ fn who_closes_a_campaign_hears_that_aws_throttles_and_that_it_waits_for_what_is_
     assert_eq!(told, [(now, waits.clone())]);
     assert_eq!(
         waits.to_string(),
-        "waiting until 2026-04-01T22:02:06Z: in case more was started than the log says: AWS may take that long to show it"
+        "waiting until 2026-04-01T22:02:06Z: AWS may take until then to show whether more was started than the log says"
     );
 }
 
@@ -227,7 +229,7 @@ fn who_goes_on_with_a_start_that_has_no_answer_hears_at_once_until_when_it_is_lo
     assert!(*at <= from + SILENT_FOR, "{at}");
     assert_eq!(
         line.to_string(),
-        "waiting until 2026-03-01T22:02:00Z: the start of unit 1 has no answer, and AWS may take that long to show whether it runs"
+        "waiting until 2026-03-01T22:02:00Z: the start of unit 1 has no answer, and AWS may take until then to show whether it runs"
     );
     let waits = told
         .iter()

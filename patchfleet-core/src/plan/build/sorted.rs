@@ -101,7 +101,8 @@ impl Sorted {
         options: &Options,
     ) -> Option<Lifetime> {
         if !runbook::is_own(&request.automation.document) {
-            let only_own = "only patchfleet's own runbook takes the time for which its commands live: leave it out, or take that runbook";
+            let only_own = "only patchfleet's own runbook takes the time for which its commands live: \
+                            leave it out, or take that runbook";
             if request.patch.delivery_timeout.is_some() {
                 self.refuse(RefusalCode::Unsupported, "patch.delivery_timeout", only_own);
             }
