@@ -232,6 +232,24 @@ async fn an_event_is_planned_and_nothing_is_begun_or_written_down() {
     let written = sim.with_world(|world| world.object_keys("ops-logs").count());
     assert_eq!(written, 0);
 
+    // What the event alone could not begin here is no plan: nobody would begin the executions that wait.
+    let mut waits = everything();
+    waits["budget"]["locations"]["max_concurrency"] = json!(1);
+    let event = json!({ "event_id": "e-1", "request": waits });
+    let alone = error(function.invoke("alone", event.clone()).await);
+    let planned = error(
+        function
+            .invoke("planned", json!({ "op": "plan", "event": event }))
+            .await,
+    );
+    assert_eq!(
+        (&*planned.0, planned.1.contains("PATCHFLEET_LOG")),
+        ("Refused", true),
+        "{}",
+        planned.1
+    );
+    assert_eq!(planned, alone);
+
     let mut nowhere = request();
     nowhere["targets"]["regions"] = json!(["us-east-9"]);
     let (kind, _) = error(
