@@ -138,7 +138,7 @@ impl Plan {
         };
         line(runbook.copies.len(), "have a copy", &runbook.copies);
         line(sight.shared.len(), "it is shared with", &sight.shared);
-        line(sight.unseen.len(), "neither", &sight.unseen);
+        line(sight.unseen.len(), "have neither", &sight.unseen);
         line(sight.unknown.len(), "not known", &sight.unknown);
         if let Some(why) = &sight.why {
             let _ = writeln!(text, "  it could not be read: {}", crate::text::one_line(why));

@@ -235,7 +235,7 @@ impl<R: Reach> Job<R> {
                         tracing::error!("{words}");
                         3
                     }
-                    Failure::Settings(_) | Failure::OldId { .. } => {
+                    Failure::Settings(_) | Failure::Place(_) | Failure::OldId { .. } => {
                         tracing::error!("{words}");
                         2
                     }

@@ -325,11 +325,11 @@ fn question(yes: bool, operation: Operation, ends: Ends) -> Result<Question, Fai
         (true, true) => Ok(Question::Asked),
         (false, false) => Ok(Question::None),
         (true, false) => Err(Failure::Declined(
-            "this is a terminal, and nobody can be asked before the Install, because standard error is redirected: add \
+            "standard input is a terminal, and nobody can be asked before the Install, because standard error is not: add \
              --yes to begin without a question. Nothing was started",
         )),
         (false, true) => Err(Failure::Declined(
-            "this is a terminal, and nobody can answer before the Install, because standard input is redirected: add \
+            "standard error is a terminal, and nobody can answer before the Install, because standard input is not: add \
              --yes to begin without a question. Nothing was started",
         )),
     }

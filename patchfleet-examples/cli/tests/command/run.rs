@@ -205,7 +205,7 @@ async fn the_runbook_is_brought_to_every_region_of_a_request_and_shared_if_that_
     );
     let after = finish(plan()).await.exits(0).stdout;
     assert!(
-        after.contains("it is shared with: ") && !after.contains("  neither: "),
+        after.contains("it is shared with: ") && !after.contains("  have neither: "),
         "{after}"
     );
     finish(against(&bench, &sim, "us-east-1", &["run", "-f", "request.toml"]))

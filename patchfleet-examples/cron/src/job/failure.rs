@@ -16,6 +16,8 @@ pub(crate) enum Failure {
     Refused(Refusal),
     /// AWS's settings are missing or wrong.
     Settings(PortError),
+    /// The place of the logs cannot be used.
+    Place(PortError),
     /// The id that was given names a campaign of another day, which is over.
     OldId {
         /// The campaign.
@@ -37,7 +39,7 @@ impl Failure {
         match self {
             Self::Passing(_) => true,
             // Others renew credentials.
-            Self::Settings(error) => error.kind() == PortErrorKind::Credentials,
+            Self::Settings(error) | Self::Place(error) => error.kind() == PortErrorKind::Credentials,
             Self::Refused(_) | Self::OldId { .. } | Self::Unexpected(_) => false,
         }
     }
@@ -47,6 +49,7 @@ impl Failure {
         match self {
             Self::Refused(refusal) => refusal.to_string(),
             Self::Settings(error) => error.chain(),
+            Self::Place(error) => format!("--log (or PATCHFLEET_LOG): {}", error.chain()),
             Self::OldId {
                 campaign,
                 planned_at,
@@ -76,13 +79,28 @@ impl From<CampaignError> for Failure {
     fn from(error: CampaignError) -> Self {
         match (error.remedy(), error) {
             (_, CampaignError::Refused(refusal)) => Self::Refused(refusal),
-            (_, CampaignError::NoPlace(source)) => Self::Settings(source),
-            // The folder that --log names cannot be used.
+            (_, CampaignError::NoPlace(source)) => Self::Place(source),
             (Remedy::OtherPlace, CampaignError::Driving(DriveError::NotBegun { source, .. })) => {
-                Self::Settings(source)
+                Self::Place(source)
             }
             (Remedy::TryLater, error) => Self::Passing(Box::new(error)),
             (_, error) => Self::Unexpected(Box::new(error)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_of_the_logs_that_cannot_be_used_is_told_by_what_named_it() {
+        let error = PortError::new(PortErrorKind::NotFound, "there is no bucket nosuch");
+        let failure = Failure::from(CampaignError::NoPlace(error));
+        assert_eq!(
+            failure.words(),
+            "--log (or PATCHFLEET_LOG): there is no bucket nosuch"
+        );
+        assert!(!failure.may_pass());
     }
 }
