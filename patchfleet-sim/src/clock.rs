@@ -3,9 +3,11 @@
 //! Two modes. In *jump* mode nobody waits. Once no call has been made for some turns, time moves to the instant of the sleeper
 //! that is due first, so a campaign of hours takes no time. A call's latency moves the time at once. Where the simulator and
 //! whoever calls it share one thread, a call is answered before any sleeper moves the time, unless the caller's own client
-//! waits in real time before it tries again. With more threads, how much time passes beside a call depends on the machine. In *scaled* mode virtual time runs
-//! `speed` times as fast as real time, and the world catches up whenever somebody looks at it. At speed
-//! 0 only [`SimClock::advance`] moves time.
+//! waits in real time before it tries again. With more threads, how much time passes beside a call depends
+//! on the machine.
+//!
+//! In *scaled* mode virtual time runs `speed` times as fast as real time, and the world catches up whenever somebody looks at
+//! it. At speed 0 only [`SimClock::advance`] moves time.
 
 use crate::world::{World, after};
 use futures_util::future::BoxFuture;

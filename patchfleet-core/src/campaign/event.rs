@@ -95,7 +95,7 @@ pub enum Event {
     /// minutes. Written only while something is left to begin.
     Watched,
     /// A driver that stops for now has looked for starts that the log may have lost, and cannot tell yet whether there
-    /// are any: it cannot be seen, or AWS may take that long to show what was sent. Whoever goes on within a quarter of an hour
+    /// are any: it cannot be seen, or AWS may show only later what was sent. Whoever goes on within a quarter of an hour
     /// counts from here. Written at most every five minutes.
     StillLooking {
         /// Why it cannot be seen; `None`: AWS answered, and so soon that it does not count.

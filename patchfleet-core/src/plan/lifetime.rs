@@ -156,7 +156,8 @@ pub fn shortest_cutoff(request: &PatchRequest) -> Option<SignedDuration> {
 
 /// A cutoff that is further away than this lets a campaign of the request begin, whichever known version AWS-RunPatchBaseline
 /// has: its steps come to 21,600 seconds at most, as AWS published it in 2026. It counts from when the last unit begins, so add
-/// the time that planning takes, and that units wait for each other. `None` as of [`shortest_cutoff`].
+/// the time that planning takes, and that units wait for each other. `None` where
+/// [`shortest_cutoff`] gives none.
 #[must_use]
 pub fn sufficient_cutoff(request: &PatchRequest) -> Option<SignedDuration> {
     cutoff_for(request, CommandSteps::Unread.sum(Seconds::hours(1)).most)

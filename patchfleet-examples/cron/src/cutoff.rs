@@ -15,7 +15,7 @@ pub(crate) enum Room {
     No(String),
 }
 
-/// What a cutoff leaves room for. It counts from the slot's own time, and the campaign begins so much later.
+/// What a cutoff leaves room for. It counts from the slot's own time, and the campaign begins `delayed` after that.
 pub(crate) fn room(after: SignedDuration, request: &PatchRequest, delayed: SignedDuration) -> Room {
     let bounds = shortest_cutoff(request).zip(sufficient_cutoff(request));
     let Some((shortest, sufficient)) = bounds else {

@@ -164,7 +164,7 @@ impl Function {
         }))
     }
 
-    /// Plans an event as it would be planned to be begun, and begins nothing.
+    /// Plans an event as the event alone would be planned, and begins nothing.
     async fn plan(&self, asked: &Asked, call: Call) -> Result<Planned, Failure> {
         let troubles = Troubles::default();
         let notices = heard_by(&troubles);
