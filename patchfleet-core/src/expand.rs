@@ -36,6 +36,8 @@ pub struct Candidates {
     /// The named units and roots that have no account below them. Unless the request includes child units, only
     /// an account directly below counts.
     pub childless: Vec<OrgParent>,
+    /// The accounts below each unit and root that a wave names, at any depth.
+    pub below: BTreeMap<OrgParent, BTreeSet<AccountId>>,
     /// What a person should know.
     pub warnings: Vec<String>,
 }
@@ -115,7 +117,7 @@ pub(crate) async fn expand_and_ask<'a>(
     let accounts = accounts::resolve(
         first,
         directory,
-        &request.targets,
+        request,
         caller,
         concurrency,
         &mut reader,

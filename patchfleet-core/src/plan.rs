@@ -28,6 +28,7 @@ mod small;
 pub(crate) mod tests;
 mod unit;
 mod units;
+mod waves;
 mod written;
 
 pub(crate) use build::build;
@@ -44,6 +45,7 @@ pub(crate) use make::require_central;
 pub use make::{Attendance, Followed, PlanError, Planning};
 pub use presigned::refuse_presigned;
 pub use unit::Unit;
+pub use waves::PlannedWave;
 
 /// The version of the plan's JSON that this version writes.
 pub const FORMAT: u32 = 3;
@@ -124,7 +126,7 @@ pub struct PlannedLocation {
     pub account: AccountId,
     /// The Region.
     pub region: Region,
-    /// The wave, from 1.
+    /// The wave, from 1. What no wave of the request names is in the last one.
     pub wave: u32,
     /// What the census counted; `None` if it did not count, or found nothing out.
     pub nodes: Option<NodeCounts>,

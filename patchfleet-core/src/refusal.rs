@@ -166,6 +166,8 @@ pub enum RefusalCode {
     Empty,
     /// No location has a node of the selection, and the policy is to refuse.
     NothingSelected,
+    /// Nothing can be patched in a wave that comes before others.
+    WaveEmpty,
     /// A node that was asked for by its id is in no location.
     NodeNotFound,
     /// There is no such runbook.
@@ -218,6 +220,7 @@ impl RefusalCode {
             Self::GroupMissing => "group_missing",
             Self::Empty => "empty",
             Self::NothingSelected => "nothing_selected",
+            Self::WaveEmpty => "wave_empty",
             Self::NodeNotFound => "node_not_found",
             Self::RunbookMissing => "runbook_missing",
             Self::CampaignOpen => "campaign_open",

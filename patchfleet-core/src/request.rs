@@ -20,6 +20,7 @@ mod read;
 mod sample_env;
 mod seed;
 mod values;
+mod waves;
 mod window;
 
 pub use defaults::ADMINISTRATION_ROLE;
@@ -32,6 +33,7 @@ pub use output::Output;
 pub(crate) use output::OutputTo;
 pub use policy::{DeniedAction, GoneAction, NothingSelected, OfflineAction, Policy, PolicyAction};
 pub(crate) use values::MAX_PARAMETER_CHARS;
+pub use waves::{EmptyWave, Wave, WaveSize};
 pub use window::MAX_WINDOW_PAYLOAD_BYTES;
 
 use crate::budget::RateControl;
@@ -61,6 +63,9 @@ pub struct PatchRequest {
     pub access: Access,
     /// How many nodes and locations at once, and how many of them may fail.
     pub budget: Budget,
+    /// Which locations are patched before which others. Empty: all of them form one wave.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub waves: Vec<Wave>,
     /// Where the whole output of the commands goes.
     #[serde(skip_serializing_if = "Output::is_none")]
     pub output: Output,

@@ -35,6 +35,23 @@ fn set_of(pattern: &'static str, size: std::ops::Range<usize>) -> BoxedStrategy<
         .boxed()
 }
 
+/// Waves that each take a part of the locations, whatever those are.
+fn waves() -> BoxedStrategy<serde_json::Value> {
+    let size = prop_oneof![text("[1-9][0-9]{0,3}|[1-9]%|100%"), (1..100).prop_map(Into::into)];
+    let wave = some_of(vec![("if_empty", one_of(&["refuse", "skip"]))]);
+    proptest::collection::vec((size, wave), 1..4)
+        .prop_map(|waves| {
+            let named = waves.into_iter().enumerate().map(|(n, (size, mut wave))| {
+                wave["name"] = format!("wave-{n}").into();
+                wave["locations"] = size;
+                wave["if_empty"] = wave.get("if_empty").cloned().unwrap_or("refuse".into());
+                wave
+            });
+            named.collect()
+        })
+        .boxed()
+}
+
 /// Requests as people might write them: any field there or not, valid throughout.
 fn any_request() -> impl Strategy<Value = serde_json::Value> {
     let boolean = || any::<bool>().prop_map(serde_json::Value::from).boxed();
@@ -121,6 +138,7 @@ fn any_request() -> impl Strategy<Value = serde_json::Value> {
             "budget",
             some_of(vec![("nodes", rates()), ("locations", rates())]),
         ),
+        ("waves", waves()),
         (
             "automation",
             (
@@ -178,6 +196,9 @@ fn stands_in(part: &serde_json::Value, whole: &serde_json::Value) -> bool {
             .iter()
             .all(|(key, value)| whole.get(key).is_some_and(|whole| stands_in(value, whole))),
         (serde_json::Value::Number(number), serde_json::Value::String(text)) => number.to_string() == *text,
+        (serde_json::Value::Array(part), serde_json::Value::Array(whole)) => {
+            part.len() == whole.len() && part.iter().zip(whole).all(|(part, whole)| stands_in(part, whole))
+        }
         (part, whole) => part == whole,
     }
 }

@@ -121,7 +121,8 @@ fn organization(request: &PatchRequest) -> Option<Statement> {
     if targets.take_the_whole_organization() {
         actions.push("organizations:ListAccounts");
     }
-    if units > 0 || leaves_out_units {
+    let mut of_waves = request.waves.iter().flat_map(|wave| &wave.accounts);
+    if units > 0 || leaves_out_units || of_waves.any(|one| is_unit(&one)) {
         actions.push("organizations:ListAccountsForParent");
         actions.push("organizations:ListOrganizationalUnitsForParent");
     }

@@ -9,7 +9,7 @@ use super::{MaxConcurrency, MaxErrors, Seconds};
 use crate::budget::RateControl;
 use crate::id::Location;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The most that can go wrong. Unless it says otherwise, a figure is as AWS counts. The figures on nodes follow from what
 /// the census counted, and are `None` if it did not count everywhere. Percentages are of the group as it is at run time.
@@ -99,6 +99,8 @@ pub(crate) struct Paced<'a> {
 /// A start, as AWS is told of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PacedUnit {
+    /// Its wave. Units of different waves are never open together.
+    pub(crate) wave: u32,
     /// How many locations it has.
     pub(crate) locations: u32,
     /// How many of them at once: its share.
@@ -118,6 +120,8 @@ impl PacedUnit {
 /// A command that will be sent.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PacedCommand<'a> {
+    /// The wave of its unit.
+    pub(crate) wave: u32,
     /// Where.
     pub(crate) location: &'a Location,
     /// To which nodes; `None` if they were not counted.
@@ -153,6 +157,7 @@ impl PacedNodes {
 /// The commands of one location, which follow each other.
 #[derive(Debug, Clone, Copy, Default)]
 struct Whole {
+    wave: u32,
     commands: u32,
     nodes: u32,
     /// At once, in the command with the most.
@@ -176,10 +181,17 @@ impl Paced<'_> {
     pub(crate) fn worst_case(&self) -> WorstCase {
         let counted = self.by_location();
         let nodes_at_once = counted.as_deref().map(|all| {
-            let mut each: Vec<u32> = all.iter().map(|location| location.at_once).collect();
-            largest(&mut each, self.location_budget)
+            let of_wave = |wave: u32| {
+                let there = all.iter().filter(|location| location.wave == wave);
+                let mut each: Vec<u32> = there.map(|location| location.at_once).collect();
+                largest(&mut each, self.location_budget)
+            };
+            self.waves()
+                .map(|(wave, _)| of_wave(wave))
+                .max()
+                .unwrap_or_default()
         });
-        let locations_at_once = self.location_budget.min(self.locations);
+        let locations_at_once = self.locations_at_once();
         let failing = self.failing(PacedUnit::failing);
         let failing_in_truth = self.failing(|unit| unit.locations);
         let in_truth = InTruth {
@@ -220,6 +232,7 @@ impl Paced<'_> {
         for command in self.commands {
             let nodes = command.nodes?;
             let whole = each.entry(command.location).or_default();
+            whole.wave = command.wave;
             whole.commands = whole.commands.saturating_add(1);
             whole.nodes = whole.nodes.saturating_add(nodes.own);
             whole.at_once = whole.at_once.max(nodes.at_once(self.nodes.max_concurrency));
@@ -227,21 +240,44 @@ impl Paced<'_> {
         Some(each.into_values().collect())
     }
 
-    /// Whether all units run side by side, because their shares fit into the budget together.
-    fn all_side_by_side(&self) -> bool {
-        self.units.len() <= 1 || sum(self.units.iter().map(|unit| unit.at_once)) <= self.location_budget
+    /// The units of each wave, in the order of the waves.
+    fn waves(&self) -> impl Iterator<Item = (u32, &[PacedUnit])> {
+        let waves = self.units.chunk_by(|a, b| a.wave == b.wave);
+        waves.filter_map(|units| Some((units.first()?.wave, units)))
+    }
+
+    /// The locations that are patched at once, in the wave with the most.
+    fn locations_at_once(&self) -> u32 {
+        let mut places: BTreeMap<u32, BTreeSet<&Location>> = BTreeMap::new();
+        for command in self.commands {
+            places.entry(command.wave).or_default().insert(command.location);
+        }
+        let most = places.values().map(BTreeSet::len).max().map(count);
+        let most = most.filter(|_| places.len() > 1).unwrap_or(self.locations);
+        self.location_budget.min(most)
+    }
+
+    /// Whether all of these units run side by side, because their shares fit into the budget together.
+    fn all_side_by_side(&self, units: &[PacedUnit]) -> bool {
+        units.len() <= 1 || sum(units.iter().map(|unit| unit.at_once)) <= self.location_budget
     }
 
     /// The most units whose shares fit into the budget together. At least one: it is begun whatever it
     /// takes.
     fn starts_at_once(&self) -> u32 {
-        let mut shares: Vec<u32> = self.units.iter().map(|unit| unit.at_once).collect();
-        shares.sort_unstable();
-        let fit = shares.iter().scan(0_u32, |taken, share| {
-            *taken = taken.saturating_add(*share);
-            (*taken <= self.location_budget).then_some(())
-        });
-        count(fit.count().max(self.units.len().min(1)))
+        let of_wave = |units: &[PacedUnit]| {
+            let mut shares: Vec<u32> = units.iter().map(|unit| unit.at_once).collect();
+            shares.sort_unstable();
+            let fit = shares.iter().scan(0_u32, |taken, share| {
+                *taken = taken.saturating_add(*share);
+                (*taken <= self.location_budget).then_some(())
+            });
+            count(fit.count().max(units.len().min(1)))
+        };
+        self.waves()
+            .map(|(_, units)| of_wave(units))
+            .max()
+            .unwrap_or_default()
     }
 
     /// How many locations fail, if in each unit up to `of_unit` do.
@@ -249,15 +285,25 @@ impl Paced<'_> {
     /// If all units run side by side, each adds its own. If some wait, the campaign begins none of them
     /// once more than e locations have failed in truth. So before the last one was begun at most e had,
     /// and the units that are open then add their own.
+    ///
+    /// The first unit of a later wave is begun when every unit before it is over, and no more than e locations have
+    /// failed in these.
     fn failing(&self, of_unit: impl Fn(PacedUnit) -> u32) -> u32 {
-        let each = self.units.iter().map(|&unit| (of_unit(unit), unit.at_once));
-        let failing = if self.all_side_by_side() {
-            sum(each.map(|(failing, _)| failing))
-        } else {
-            let open = most_that_fits(each.collect(), self.location_budget);
-            self.location_errors.saturating_add(open)
-        };
-        failing.min(self.locations)
+        let mut before = 0_u32;
+        let mut most = 0;
+        for (_, units) in self.waves() {
+            let each = units.iter().map(|&unit| (of_unit(unit), unit.at_once));
+            let failing = if self.all_side_by_side(units) {
+                let earlier = self.location_errors.min(before);
+                earlier.saturating_add(sum(each.map(|(failing, _)| failing)))
+            } else {
+                let open = most_that_fits(each.collect(), self.location_budget);
+                self.location_errors.saturating_add(open)
+            };
+            before = before.saturating_add(sum(units.iter().map(|unit| unit.locations)));
+            most = most.max(failing.min(before));
+        }
+        most.min(self.locations)
     }
 
     /// Nodes on which something runs at once. What outlives its command does so for less time than a

@@ -7,6 +7,7 @@
 use super::state::State;
 use crate::id::{CampaignId, Location, UnitId};
 use crate::port::PortErrorKind;
+use crate::text::{by_number, counted};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -15,6 +16,7 @@ use std::fmt;
 pub(super) mod budget;
 pub(super) mod order;
 pub(super) mod stop;
+pub(super) mod wave;
 
 /// What a rule says of a unit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,8 +37,9 @@ pub(super) enum Verdict {
 type Asked = (Rule, fn(&State, UnitId, Timestamp) -> Verdict);
 
 /// The rules, in the order in which they are asked.
-const RULES: [Asked; 3] = [
+const RULES: [Asked; 4] = [
     (Rule::Stop, stop::verdict),
+    (Rule::Wave, wave::verdict),
     (Rule::Order, order::verdict),
     (Rule::Budget, budget::verdict),
 ];
@@ -48,6 +51,8 @@ const RULES: [Asked; 3] = [
 pub enum Rule {
     /// Nothing more is begun once there is a reason to stop.
     Stop,
+    /// No wave begins before the one before it is over.
+    Wave,
     /// Units are begun in their order, one start at a time.
     Order,
     /// So many locations at once, so many that fail.
@@ -75,6 +80,15 @@ pub struct Hold {
 #[serde(tag = "waits_for", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum HoldReason {
+    /// A wave before its own, which is not over.
+    Wave {
+        /// The number of that wave, from 1.
+        before: u32,
+        /// Its name.
+        name: String,
+        /// How many of its units are not over.
+        open: u32,
+    },
     /// Its turn: this unit comes first.
     Turn {
         /// The unit that is begun before it.
@@ -142,6 +156,12 @@ pub enum HoldReason {
 impl fmt::Display for HoldReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Wave { before, name, open } => write!(
+                f,
+                "wave {before} ({name}) comes first, and {} of it {} not over",
+                counted(*open, "unit"),
+                by_number(*open, "is", "are"),
+            ),
             Self::Turn { after } => write!(f, "unit {after} is begun first"),
             Self::Answer { of } => write!(
                 f,
@@ -252,7 +272,7 @@ pub(super) fn admit(state: &State, now: Timestamp) -> Admitted {
 /// The units that may be begun now, each if no other is, in their order. Beyond the first, whoever begins them has to
 /// see that there are places for all.
 pub(super) fn admitted_from(state: &State, first: UnitId, now: Timestamp) -> impl Iterator<Item = UnitId> {
-    let ready = state.ready().skip_while(move |unit| *unit < first);
+    let ready = state.ready().skip_while(move |unit| *unit != first);
     let asked = ready.map(move |unit| (unit, ask(state, unit, now).1));
     asked
         .take_while(|(_, verdict)| {
@@ -320,15 +340,17 @@ impl State {
             .waiting()
             .filter(|unit| Some(*unit) != first && !never.contains(unit) && !told.contains(unit));
         holds.extend(others.filter_map(|unit| {
-            let reason = match self.busy_location(unit) {
-                Some(location) => HoldReason::Location {
-                    location: location.clone(),
-                },
-                None => HoldReason::Turn { after: first? },
+            let (rule, reason) = match (wave::verdict(self, unit, now), self.busy_location(unit)) {
+                (Verdict::Hold { reason, .. }, _) => (Rule::Wave, reason),
+                (_, Some(location)) => {
+                    let location = location.clone();
+                    (Rule::Order, HoldReason::Location { location })
+                }
+                _ => (Rule::Order, HoldReason::Turn { after: first? }),
             };
             Some(Hold {
                 unit,
-                rule: Rule::Order,
+                rule,
                 reason,
                 until: None,
             })

@@ -26,6 +26,8 @@ pub(super) enum Standing {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct UnitEntry {
     pub(super) standing: Standing,
+    /// Its wave, from 1.
+    pub(super) wave: u32,
     /// How many locations it has in work at once.
     pub(super) at_once: u32,
     /// How many locations it has.
@@ -166,9 +168,11 @@ pub(super) struct Ledger {
     pub(super) shared: BTreeMap<Location, Shared>,
     /// The waiting units that name nodes of a location.
     waiting_for: BTreeMap<Location, BTreeSet<UnitId>>,
-    /// The waiting units, without those that name nodes of a location in which another is at work. The first of
-    /// them is begun next.
-    pub(super) ready: BTreeSet<UnitId>,
+    /// The waiting units, without those that name nodes of a location in which another is at work, each after its wave.
+    /// The first of them is begun next.
+    pub(super) ready: BTreeSet<(u32, UnitId)>,
+    /// The waves that have units which are not over, with their number.
+    pub(super) open_waves: BTreeMap<u32, u32>,
 }
 
 impl Ledger {
@@ -194,6 +198,10 @@ impl Ledger {
 
     /// Adds where a unit stands.
     pub(super) fn add_unit(&mut self, id: UnitId, unit: &UnitEntry) {
+        if unit.standing != Standing::Over {
+            let open = self.open_waves.entry(unit.wave).or_default();
+            *open = open.saturating_add(1);
+        }
         match unit.standing {
             Standing::Waiting => {
                 self.waiting.insert(id);
@@ -205,7 +213,7 @@ impl Ledger {
                     .as_ref()
                     .is_some_and(|location| self.is_busy(location))
                 {
-                    self.ready.insert(id);
+                    self.ready.insert((unit.wave, id));
                 }
             }
             Standing::LeftOut => {}
@@ -232,10 +240,18 @@ impl Ledger {
 
     /// Takes out where a unit stands, which is as it was added.
     pub(super) fn remove_unit(&mut self, id: UnitId, unit: &UnitEntry) {
+        if unit.standing != Standing::Over
+            && let Some(open) = self.open_waves.get_mut(&unit.wave)
+        {
+            *open = open.saturating_sub(1);
+            if *open == 0 {
+                self.open_waves.remove(&unit.wave);
+            }
+        }
         match unit.standing {
             Standing::Waiting => {
                 self.waiting.remove(&id);
-                self.ready.remove(&id);
+                self.ready.remove(&(unit.wave, id));
                 if let Some(location) = &unit.names_nodes_of
                     && let Some(waiting) = self.waiting_for.get_mut(location)
                 {
@@ -268,8 +284,9 @@ impl Ledger {
         if let Some(location) = &unit.names_nodes_of {
             let shared = self.shared.entry(location.clone()).or_default();
             shared.at_work = shared.at_work.saturating_add(1);
+            // A location is in one wave.
             for waiting in self.waiting_for.get(location).into_iter().flatten() {
-                self.ready.remove(waiting);
+                self.ready.remove(&(unit.wave, *waiting));
             }
         }
     }
@@ -287,7 +304,7 @@ impl Ledger {
             && !self.is_busy(location)
             && let Some(freed) = self.waiting_for.get(location)
         {
-            self.ready.extend(freed);
+            self.ready.extend(freed.iter().map(|freed| (unit.wave, *freed)));
         }
     }
 

@@ -27,6 +27,7 @@ mod stop_reason;
 mod unit;
 mod unresolved;
 mod verdict;
+mod waves;
 
 pub use stop_reason::StopReason;
 pub(crate) use unit::{Intent, LocationState, Sending, Settled, StartState, Stop, StopStanding, UnitState};

@@ -53,6 +53,7 @@ mod trouble;
 mod unattended;
 mod unresolved;
 mod unresolved_budgets;
+mod waves;
 mod within;
 pub(crate) mod world;
 mod wrapped;

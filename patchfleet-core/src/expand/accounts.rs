@@ -7,7 +7,7 @@ use crate::fleet;
 use crate::id::{AccountId, OrgParent, TargetAccount};
 use crate::port::{AccountState, AccountView, Caller, Directory, PortErrorKind, PortResult};
 use crate::refusal::RefusalCode;
-use crate::request::Targets;
+use crate::request::PatchRequest;
 use futures_util::future::join;
 use futures_util::{StreamExt, stream};
 use std::collections::BTreeSet;
@@ -36,16 +36,17 @@ impl Accounts {
 
 /// Looks up every named and every excluded account, unit and root. They are looked up in a listing of the
 /// organization. Where that cannot be read, or does not name one of them, AWS is asked for it by itself. `reader`
-/// reads the accounts that the listing has, and goes on meanwhile.
+/// reads the accounts that the listing has, and goes on meanwhile. What is below the units that waves name is noted.
 pub(super) async fn resolve(
     first: FirstPage<'_>,
     directory: &dyn Directory,
-    targets: &Targets,
+    request: &PatchRequest,
     caller: &Caller,
     concurrency: usize,
     reader: &mut Reader<'_>,
     found: &mut Found,
 ) -> Accounts {
+    let targets = &request.targets;
     let mut accounts = Accounts {
         named: States::new(),
         excluded: BTreeSet::new(),
@@ -75,6 +76,11 @@ pub(super) async fn resolve(
         .collect::<Vec<_>>();
     let children = targets.include_child_ous;
     let out: BTreeSet<&TargetAccount> = targets.exclude_accounts.iter().collect();
+    let of_waves: BTreeSet<&OrgParent> = request
+        .waves
+        .iter()
+        .flat_map(|wave| wave.accounts.iter().filter_map(parent))
+        .collect();
     // An excluded unit takes everything below it away, whether or not children are included.
     let parents: Vec<(OrgParent, bool)> = named
         .iter()
@@ -83,8 +89,10 @@ pub(super) async fn resolve(
             out.iter()
                 .filter_map(|target| Some((parent(target)?.clone(), true))),
         )
+        .chain(of_waves.iter().map(|unit| ((*unit).clone(), true)))
         .collect();
     let named_parents = named.iter().filter_map(|target| parent(target)).count();
+    let of_targets = named_parents + out.iter().filter_map(|target| parent(target)).count();
     let read = stream::iter(parents)
         .map(|(parent, children)| async move {
             let listed = organization.and_then(|organization| organization.below(&parent, children));
@@ -110,6 +118,11 @@ pub(super) async fn resolve(
         let Some(below) = readable(&parent, below, found) else {
             continue;
         };
+        if n >= of_targets {
+            let below = below.into_iter().map(|view| view.id).collect();
+            found.candidates.below.insert(parent, below);
+            continue;
+        }
         if n >= named_parents {
             accounts.excluded.extend(below.into_iter().map(|view| view.id));
             continue;

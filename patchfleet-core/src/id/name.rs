@@ -83,6 +83,13 @@ text_id! {
 }
 
 text_id! {
+    /// The name of a wave of a request.
+    WaveName, "a wave's name", "1 to 64 of letters, digits, _ . -, the first a letter or digit",
+    |t| all_of(t, 1..=64, |b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
+        && t.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric())
+}
+
+text_id! {
     /// The session name under which patchfleet assumes roles (STS `RoleSessionName`).
     SessionName, "a session name", "2 to 64 of letters, digits, _ + = , . @ -",
     |t| all_of(t, 2..=64, |b| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b))

@@ -1,8 +1,8 @@
 //! Makes the plan, or finds every reason against it, from the request, the candidates and the census.
 
 use super::lifetime::{self, Lifetime};
-use super::units::{Draft, names_nodes, paced, units};
-use super::{FORMAT, Gaps, Options, Plan, PlannedLocation, gaps, nowhere, offline, small};
+use super::units::{Draft, names_nodes, paced};
+use super::{FORMAT, Gaps, Options, Plan, PlannedLocation, gaps, nowhere, offline, small, waves};
 use crate::budget::{Paced, PacedCommand, PacedNodes, PacedUnit, Seconds, WorstCase};
 use crate::census::{Census, CensusAnswer, CensusTaken};
 use crate::expand::Candidates;
@@ -35,6 +35,7 @@ use sorted::Sorted;
 /// * An answer whose policy is to refuse.
 /// * A node id that is in no location.
 /// * Targets that do not fit in a parameter.
+/// * A wave with nothing to patch that comes before others.
 /// * Nodes that are offline, by the policy or because no others are left.
 /// * A cutoff that is too near.
 ///
@@ -95,12 +96,18 @@ pub fn build(
     if options.gaps == Gaps::Fill {
         sorted.warnings.extend(gaps::on_not_enabled(&sorted.skipped));
     }
+    waves::assign(request, candidates, &mut sorted.locations);
+    if sorted.reasons.is_empty() {
+        let (reasons, warnings) = waves::empty(request, &sorted.locations);
+        sorted.reasons.extend(reasons);
+        sorted.warnings.extend(warnings);
+    }
     let attendance = options.attendance;
     let reasons = offline::reasons(request, &sorted.locations, census, attendance);
     sorted.reasons.extend(reasons);
     let lifetime = sorted.lifetime(request, steps, options);
     let with_cutoff = options.cutoff.is_some();
-    let units = match units(request, central, &sorted.locations, census, with_cutoff) {
+    let units = match waves::units(request, central, &sorted.locations, census, with_cutoff) {
         Ok(units) => units,
         Err(too_long) => {
             sorted.refuse(RefusalCode::Unsupported, "targets", too_long.to_string());
@@ -262,6 +269,7 @@ fn worst_case(
         .iter()
         .flat_map(|(unit, timeout)| {
             unit.commands.iter().map(|command| PacedCommand {
+                wave: unit.wave,
                 location: &command.location,
                 nodes: command.nodes.map(PacedNodes::from),
                 lives: lifetime.map(|lifetime| lifetime.expiry(*timeout)),

@@ -3,7 +3,7 @@
 //! A plan is kept in a log for hours, and somebody may change it there by hand. What is sent follows from it, so its parts
 //! are compared with each other before anything is begun.
 
-use super::{Plan, PlannedLocation, Unit, timeout_of};
+use super::{Plan, Unit, timeout_of};
 use crate::id::{Location, UnitId};
 use crate::request::RunbookPin;
 use crate::runbook::{self, STEP_TIMEOUT_PARAMETER, TIMEOUT_PARAMETER, TargetTooLong};
@@ -36,6 +36,34 @@ pub(crate) enum PlanFault {
         /// The number that came.
         found: UnitId,
     },
+    /// A unit has a location of another wave than its own.
+    #[error("unit {unit} is in wave {wave}, and starts in {location} of another wave")]
+    OtherWave {
+        /// The unit.
+        unit: UnitId,
+        /// Its wave.
+        wave: u32,
+        /// The location.
+        location: Location,
+    },
+    /// A unit comes after one of a later wave.
+    #[error("unit {unit} of wave {wave} stands after a unit of wave {before}")]
+    WaveOrder {
+        /// The unit.
+        unit: UnitId,
+        /// Its wave.
+        wave: u32,
+        /// The wave of the unit before it.
+        before: u32,
+    },
+    /// A location is in a wave in which the request does not have it.
+    #[error("{location} is in wave {wave}, and the request does not have it there")]
+    Wave {
+        /// The location.
+        location: Location,
+        /// The wave.
+        wave: u32,
+    },
     /// A start has a location that the plan does not have, or has it for the second time.
     #[error("unit {unit} starts in {location}, which the plan does not leave to it")]
     Location {
@@ -59,7 +87,9 @@ impl Plan {
     ///
     /// The first [`PlanFault`].
     pub(crate) fn check(&self) -> Result<(), PlanFault> {
-        let planned: BTreeSet<Location> = self.locations.iter().map(PlannedLocation::location).collect();
+        let waves = self.locations.iter().map(|at| (at.location(), at.wave));
+        let planned: BTreeMap<Location, u32> = waves.collect();
+        self.check_waves()?;
         let mut seen = BTreeSet::new();
         for (expected, unit) in (0..).map(UnitId::from_index).zip(&self.units) {
             if unit.id != expected {
@@ -73,17 +103,49 @@ impl Plan {
                 // Units that name their nodes may share a location. A runbook of one's own is not told which.
                 let may_share = unit.nodes.is_some() || !self.is_of_own_runbook();
                 let is_news = seen.insert(location.clone());
-                if !planned.contains(&location) || !(is_news || may_share) {
+                if !planned.contains_key(&location) || !(is_news || may_share) {
                     let unit = unit.id;
                     return Err(PlanFault::Location { unit, location });
                 }
+                if planned.get(&location) != Some(&unit.wave) {
+                    let (unit, wave) = (unit.id, unit.wave);
+                    return Err(PlanFault::OtherWave { unit, wave, location });
+                }
             }
         }
-        match planned.into_iter().find(|location| !seen.contains(location)) {
+        match planned.into_keys().find(|location| !seen.contains(location)) {
             Some(location) => Err(PlanFault::LeftOut { location }),
             None => Ok(()),
         }
     }
+
+    /// Sees that units come wave by wave, and that each location is in a wave that can have it, as far as the request
+    /// alone tells.
+    fn check_waves(&self) -> Result<(), PlanFault> {
+        for (before, unit) in self.units.iter().zip(self.units.iter().skip(1)) {
+            if unit.wave < before.wave {
+                return Err(PlanFault::WaveOrder {
+                    unit: unit.id,
+                    wave: unit.wave,
+                    before: before.wave,
+                });
+            }
+        }
+        for at in &self.locations {
+            let (location, wave) = (at.location(), at.wave);
+            let is_named = match self.request.wave(wave) {
+                Some(named) => named.may_have(&location, |_| None),
+                None => wave == self.request.wave_count(),
+            };
+            let earlier = usize::try_from(wave.saturating_sub(1)).unwrap_or(usize::MAX);
+            let mut earlier = self.request.waves.iter().take(earlier);
+            if !is_named || earlier.any(|named| named.surely_has(&location)) {
+                return Err(PlanFault::Wave { location, wave });
+            }
+        }
+        Ok(())
+    }
+
     fn is_of_own_runbook(&self) -> bool {
         runbook::is_own(&self.request.automation.document)
     }

@@ -32,6 +32,22 @@ impl Plan {
         for location in all {
             let (was, is) = (before.get(location), after.get(location));
             if was != is {
+                if let (Some(State::Planned(before)), Some(State::Planned(after))) = (was, is)
+                    && before.wave != after.wave
+                {
+                    lines.push(format!(
+                        "{location}: was in wave {} ({}), is in wave {} ({})",
+                        before.wave,
+                        self.request.wave_name(before.wave),
+                        after.wave,
+                        newer.request.wave_name(after.wave),
+                    ));
+                    let mut same_wave = (*after).clone();
+                    same_wave.wave = before.wave;
+                    if same_wave == **before {
+                        continue;
+                    }
+                }
                 if let Some(others) = other_nodes(was, is) {
                     lines.push(format!("{location}: {others}"));
                     continue;

@@ -20,6 +20,7 @@ impl Plan {
         let mut sections = vec![self.headline()];
         if !self.locations.is_empty() {
             sections.push(self.planned());
+            sections.extend(self.waves_in_words());
         }
         if !self.skipped.is_empty() {
             sections.push(self.left_out());
@@ -103,7 +104,17 @@ impl Plan {
         if self.locations.len() > 1 && self.locations.iter().all(|location| location.nodes.is_some()) {
             rows.push(self.total());
         }
-        format!("Will be patched\n{}", table("  ", &rows, 2..7))
+        if self.request.waves.is_empty() {
+            return format!("Will be patched\n{}", table("  ", &rows, 2..7));
+        }
+        let waves = self.locations.iter().map(|location| location.wave.to_string());
+        let waves = std::iter::once("WAVE".to_owned()).chain(waves);
+        for (row, wave) in rows.iter_mut().zip(waves.chain(std::iter::repeat(String::new()))) {
+            row.insert(0, wave);
+        }
+        let mut text = table("  ", &rows, 3..8);
+        text.insert_str(0, "Will be patched\n");
+        text
     }
 
     fn total(&self) -> Vec<String> {
@@ -241,9 +252,14 @@ impl Plan {
             counted(self.location_budget(), "location"),
             self.location_errors(),
         );
+        let they = if self.request.waves.is_empty() {
+            "They"
+        } else {
+            "Those of one wave"
+        };
         match self.followed {
             Followed::ByDriver => format!(
-                "  They share {places} at once. Each carries the whole error budget of {errors}, since \
+                "  {they} share {places} at once. Each carries the whole error budget of {errors}, since \
                  AWS counts for each apart."
             ),
             Followed::ByNobody => format!(
@@ -278,8 +294,13 @@ impl Plan {
         let mut parameters = self.units.iter().map(|unit| others(&unit.start));
         let first = parameters.next();
         let shared = first.filter(|first| parameters.all(|other| other == *first));
+        let mut wave = None;
         for unit in &self.units {
             let start = &unit.start;
+            if wave.replace(unit.wave) != Some(unit.wave) && !self.request.waves.is_empty() {
+                let name = self.request.wave_name(unit.wave);
+                push(&mut text, &format!("  wave {} ({name})", unit.wave));
+            }
             describe(&mut text, unit);
             if let (Some(timeout), Some(lifetime)) = (timeout_of(start), &self.lifetime) {
                 push(

@@ -13,3 +13,4 @@ mod runbook;
 mod sight;
 mod slow;
 mod units;
+mod waves;

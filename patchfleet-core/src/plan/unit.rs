@@ -13,6 +13,8 @@ use crate::port::StartRequest;
 pub struct Unit {
     /// Its number within the plan, from 1, in the order in which units are begun.
     pub id: UnitId,
+    /// The wave that its locations are in, from 1.
+    pub wave: u32,
     /// The nodes that the start names, in the order of their ids. `None` if the runbook finds its nodes
     /// by itself: by a group, by tags, or in a way of its own.
     pub nodes: Option<Vec<NodeId>>,
@@ -28,12 +30,14 @@ impl Unit {
     #[must_use]
     pub(crate) fn new(
         id: UnitId,
+        wave: u32,
         nodes: Option<Vec<NodeId>>,
         node_rates: RateControl,
         start: StartRequest,
     ) -> Self {
         Self {
             id,
+            wave,
             nodes,
             node_rates,
             start,

@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// A unit in the making.
 pub(super) struct Draft {
+    pub(super) wave: u32,
     pub(super) rectangle: Rectangle,
     /// The nodes that the start names; `None` if it names none.
     nodes: Option<Vec<NodeId>>,
@@ -109,7 +110,7 @@ impl Draft {
             }],
             tags: Vec::new(),
         };
-        Unit::new(id, self.nodes, request.budget.nodes, start)
+        Unit::new(id, self.wave, self.nodes, request.budget.nodes, start)
     }
 }
 
@@ -122,16 +123,23 @@ pub(super) fn paced<'a>(
     followed: Followed,
 ) -> Vec<PacedUnit> {
     let rates = &request.budget.locations;
-    let sizes: Vec<u32> = drafts.map(Draft::size).collect();
-    let places = shares::of_places(rates.max_concurrency.as_count(total), &sizes);
+    let drafts: Vec<(u32, u32)> = drafts.map(|draft| (draft.wave, draft.size())).collect();
+    let sizes: Vec<u32> = drafts.iter().map(|(_, size)| *size).collect();
+    let places = rates.max_concurrency.as_count(total);
+    // Units of different waves are never open together, so each wave has all places.
+    let places = drafts.chunk_by(|(a, _), (b, _)| a == b).flat_map(|wave| {
+        let sizes: Vec<u32> = wave.iter().map(|(_, size)| *size).collect();
+        shares::of_places(places, &sizes)
+    });
     let budget = rates.max_errors.as_count(total);
     let errors = match followed {
         Followed::ByDriver => vec![budget; sizes.len()],
         Followed::ByNobody => shares::of_errors(budget, &sizes),
     };
-    let figures = sizes.into_iter().zip(places).zip(errors);
+    let figures = drafts.iter().zip(places).zip(errors);
     figures
-        .map(|((locations, at_once), errors)| PacedUnit {
+        .map(|((&(wave, locations), at_once), errors)| PacedUnit {
+            wave,
             locations,
             at_once,
             errors,
@@ -152,7 +160,7 @@ pub(super) fn names_nodes(request: &PatchRequest, resolution: Resolution) -> boo
     }
 }
 
-/// The units of a plan, in the order in which they are begun.
+/// The units of one wave of a plan, in the order in which they are begun. `locations` are the wave's.
 ///
 /// Nodes that are offline are never named together with others, because AWS refuses a whole command to ids if one of them
 /// is stopped. Their units come last, since each holds its location until its command expires.
@@ -160,6 +168,7 @@ pub(super) fn names_nodes(request: &PatchRequest, resolution: Resolution) -> boo
 /// With a cutoff each location has a unit of its own. AWS begins the later locations of a start only when the earlier
 /// ones are through, so their commands would live past the cutoff.
 pub(super) fn units(
+    wave: u32,
     request: &PatchRequest,
     central: &Caller,
     locations: &[PlannedLocation],
@@ -183,6 +192,7 @@ pub(super) fn units(
         let named = |nodes: &[NodeId], online: bool| {
             let n = count(nodes.len());
             Ok(Draft {
+                wave,
                 rectangle: single(&location),
                 // A runbook of one's own is not told.
                 nodes: own.then(|| nodes.to_vec()),
@@ -217,6 +227,7 @@ pub(super) fn units(
     let mut all: Vec<Draft> = rectangles
         .into_iter()
         .map(|rectangle| Draft {
+            wave,
             commands: rectangle
                 .locations()
                 .map(|location| Command {

@@ -35,6 +35,8 @@ struct Written<'a> {
 #[derive(PartialEq, Serialize, Deserialize)]
 struct WrittenUnit<'a> {
     unit: UnitId,
+    #[serde(default = "first", skip_serializing_if = "is_first")]
+    wave: u32,
     locations: u32,
     locations_at_once: u32,
     location_errors: u32,
@@ -43,10 +45,20 @@ struct WrittenUnit<'a> {
     nodes: Option<Cow<'a, [NodeId]>>,
 }
 
+/// The wave of a plan that has one wave.
+fn first() -> u32 {
+    1
+}
+
+fn is_first(wave: &u32) -> bool {
+    *wave == first()
+}
+
 impl<'a> From<&'a Unit> for WrittenUnit<'a> {
     fn from(unit: &'a Unit) -> Self {
         Self {
             unit: unit.id,
+            wave: unit.wave,
             locations: unit.location_count(),
             locations_at_once: unit.locations_at_once(),
             location_errors: unit.location_errors(),
@@ -60,7 +72,7 @@ impl WrittenUnit<'_> {
     /// The unit with its start. The figures that stand in both have to agree.
     fn with(self, start: StartRequest) -> Result<Unit, String> {
         let nodes = self.nodes.as_deref().map(<[NodeId]>::to_vec);
-        let unit = Unit::new(self.unit, nodes, self.node_rates, start);
+        let unit = Unit::new(self.unit, self.wave, nodes, self.node_rates, start);
         if WrittenUnit::from(&unit) == self {
             Ok(unit)
         } else {

@@ -3,9 +3,10 @@
 
 use super::defaults::{self, OWN_DOCUMENT};
 use super::fields::{Collector, Field};
+use super::waves::{self, Bounds};
 use super::{
     Access, AutomationSettings, Budget, DeliveryTimeout, Operation, Output, Patch, PatchRequest, Policy,
-    RebootOption, Regions, RunbookPin, Selector, Targets,
+    RebootOption, Regions, RunbookPin, Selector, Targets, Wave,
 };
 use crate::budget::RateControl;
 use crate::id::{DocumentName, Partition, Region, RequestName, RoleArn, RoleName, TargetAccount};
@@ -48,6 +49,8 @@ pub(super) struct Draft {
     pub(super) policy: Policy,
     pub(super) access: Access,
     pub(super) budget: Budget,
+    /// Those without a problem of their own, each with its index.
+    pub(super) waves: Vec<(usize, Wave)>,
     pub(super) output: Output,
     pub(super) document: Option<DocumentName>,
     pub(super) assume_role: Option<RoleArn>,
@@ -74,6 +77,7 @@ impl Default for Draft {
             policy: Policy::default(),
             access: Access::default(),
             budget: Budget::default(),
+            waves: Vec::new(),
             output: Output::default(),
             document: Some(defaults::document()),
             assume_role: None,
@@ -96,6 +100,7 @@ impl Draft {
         self.check_partitions(names, &mut out);
         self.check_parameters(names, &mut out);
         self.check_output(&mut out);
+        self.check_waves(&mut out);
         out.result(what, self.complete())
     }
 
@@ -210,6 +215,17 @@ impl Draft {
         out.add(Problem::new(ProblemCode::Conflict, "output", "", expected));
     }
 
+    /// Checks that each wave can have a location. Only a request as people write it has waves.
+    fn check_waves(&self, out: &mut Collector) {
+        let bounds = Bounds {
+            accounts: &self.accounts,
+            exclude_accounts: &self.exclude_accounts,
+            regions: self.regions.as_ref(),
+            exclude_regions: &self.exclude_regions,
+        };
+        waves::check(&self.waves, &bounds, out);
+    }
+
     fn complete(self) -> Option<PatchRequest> {
         Some(PatchRequest {
             name: self.name?,
@@ -231,6 +247,7 @@ impl Draft {
             policy: self.policy,
             access: self.access,
             budget: self.budget,
+            waves: self.waves.into_iter().map(|(_, wave)| wave).collect(),
             output: self.output,
             automation: AutomationSettings {
                 document: self.document?,

@@ -7,7 +7,7 @@ use super::node::Node;
 use super::policy::OFFLINE;
 use super::{
     Access, Budget, DeniedAction, GoneAction, NothingSelected, Output, PatchRequest, Policy, PolicyAction,
-    Regions, RunbookPin, Selector, values,
+    Regions, RunbookPin, Selector, values, waves,
 };
 use crate::id::{NodeId, OrgParent, Region, RequestName, TargetAccount};
 use crate::problem::{Problem, ProblemCode, Problems};
@@ -65,12 +65,7 @@ pub(super) fn request(node: &Node) -> Result<PatchRequest, Problems> {
     read_policy(&mut root, &mut draft.policy, &mut out);
     read_access(&mut root, &mut draft.access, &mut out);
     read_budget(&mut root, &mut draft.budget, &mut out);
-    if let Some(waves) = root.take("waves") {
-        out.add(unsupported(
-            &waves,
-            "waves are not supported by this version yet: all locations form one wave",
-        ));
-    }
+    draft.waves = waves::read(&mut root, &mut out);
     read_output(&mut root, &mut draft.output, &mut out);
     read_automation(&mut root, &mut draft, &mut out);
     root.finish(&mut out);

@@ -304,15 +304,17 @@ fn a_runbook_may_not_be_told_another_operation_than_the_request_is_for() {
 }
 
 #[test]
-fn waves_and_fleet_budgets_are_not_supported_yet() {
+fn a_fleet_budget_is_not_supported_yet_and_what_is_wrong_with_a_wave_beside_it_is_told_as_well() {
     let text = toml_with(
         TARGETS,
         "[budget.fleet]\nwhatever = 1\n[[waves]]\nname = 1\nwhatever = 1",
     );
     insta::assert_snapshot!(problems(&text), @"
-    the request has 2 problems
+    the request has 4 problems
       [unsupported] budget.fleet (line 5, column 9): a budget across the whole fleet is not supported by this version yet: use budget.nodes and budget.locations
-      [unsupported] waves (line 7, column 3): waves are not supported by this version yet: all locations form one wave
+      [missing] waves[0] (line 7, column 1): expected at least one of accounts, regions, locations, which say what is in the wave; what no wave names forms the last one by itself
+      [wrong_type] waves[0].name = 1 (line 8, column 1): expected 1 to 64 of letters, digits, _ . -, the first a letter or digit, in quotes
+      [unknown_key] waves[0].whatever = 1 (line 9, column 1): no such field; there are name, accounts, regions, locations, if_empty
     ");
 }
 
@@ -390,4 +392,61 @@ fn a_runbook_of_ones_own_cannot_be_told_where_its_output_goes() {
             .output
             .is_none()
     );
+}
+
+#[test]
+fn every_problem_of_a_wave_is_told_at_once_by_its_path() {
+    let targets = "resource_group = 'G'\nregions = ['eu-west-1', 'us-east-1']\naccounts = ['111122223333', \
+                   '222222222222']\nexclude_regions = ['us-east-1']\nexclude_accounts = ['222222222222']";
+    let waves = r#"
+[[waves]]
+nmae = "canary"
+regions = ["eu-west-1"]
+[[waves]]
+name = "rest"
+locations = 0
+[[waves]]
+name = "one"
+regions = ["eu-west-3", "us-east-1"]
+accounts = ["333333333333", "222222222222", "ou-ab12-cdef3456"]
+[[waves]]
+name = "two"
+if_empty = "go on"
+[[waves]]
+name = "two"
+regions = []
+accounts = "111122223333"
+[[waves]]
+name = "three"
+regions = ["eu-west-1"]
+[[waves]]
+name = "four"
+accounts = ["111122223333"]
+regions = ["eu-west-1"]
+[[waves]]
+name = "five"
+region = "eu-west-1"
+"#;
+    insta::assert_snapshot!(problems(&toml_with(targets, waves)), @r#"
+    the request has 15 problems
+      [missing] waves[0].name (line 9, column 1): expected 1 to 64 of letters, digits, _ . -, the first a letter or digit
+      [unknown_key] waves[0].nmae = "canary" (line 10, column 1): no such field; there are name, accounts, regions, locations, if_empty
+      [conflict] waves[1].name = "rest" (line 13, column 1): another name: "rest" is what the last wave is called, which has what no wave names
+      [out_of_range] waves[1].locations = 0 (line 14, column 1): expected a count from 1 such as 4 (at most 7 digits), or a percentage from "1%" to "100%"
+      [invalid_value] waves[2].regions[0] = "eu-west-3" (line 17, column 12): expected a Region of targets.regions
+      [conflict] waves[2].regions[1] = "us-east-1" (line 17, column 25): targets.exclude_regions leaves this Region out
+      [invalid_value] waves[2].accounts[0] = "333333333333" (line 18, column 13): expected an account of targets.accounts
+      [conflict] waves[2].accounts[1] = "222222222222" (line 18, column 29): targets.exclude_accounts leaves it out
+      [missing] waves[3] (line 19, column 1): expected at least one of accounts, regions, locations, which say what is in the wave; what no wave names forms the last one by itself
+      [invalid_value] waves[3].if_empty = "go on" (line 21, column 1): expected "refuse" or "skip"
+      [duplicate] waves[4].name = "two" (line 23, column 1): each only once; waves[3].name is the same
+      [out_of_range] waves[4].regions = [] (line 24, column 1): expected at least one Region
+      [wrong_type] waves[4].accounts = "111122223333" (line 25, column 1): expected a list of account, unit or root ids, each in quotes
+      [conflict] waves[6] = "four" (line 29, column 1): nothing is left for it: the first wave that names a location has it, and three names all that this one does
+      [unknown_key] waves[7].region = "eu-west-1" (line 35, column 1): no such field; did you mean regions?
+    "#);
+    let text = "waves = [1]\nname = 'a'\n[targets]\nall_managed = true\nregions = ['eu-west-1']";
+    assert_eq!(only(text), at(ProblemCode::WrongType, "waves[0]"));
+    let text = "waves = 'canary'\nname = 'a'\n[targets]\nall_managed = true\nregions = ['eu-west-1']";
+    assert_eq!(only(text), at(ProblemCode::WrongType, "waves"));
 }

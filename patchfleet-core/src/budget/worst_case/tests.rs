@@ -16,6 +16,7 @@ fn units(sizes: &[u32], budget: u32, errors: u32) -> Vec<PacedUnit> {
     let units = sizes.iter().zip(shares);
     units
         .map(|(&locations, at_once)| PacedUnit {
+            wave: 1,
             locations,
             at_once,
             errors,
@@ -29,6 +30,7 @@ fn at(name: &str) -> Location {
 
 fn command(location: &Location, nodes: Option<u32>, hours: u32, may_outlive: bool) -> PacedCommand<'_> {
     PacedCommand {
+        wave: 1,
         location,
         nodes: nodes.map(|n| PacedNodes { own: n, location: n }),
         lives: Some(Seconds::hours(hours)),
@@ -62,6 +64,46 @@ fn the_figures_stand_side_by_side() {
     assert_eq!(worst.nodes_damaged, Some(121));
     assert_eq!(worst.slowest_location_seconds, Some(24 * 3_600));
     assert_eq!(worst.driver_dead.locations_failing_in_truth, 3);
+}
+
+#[test]
+fn waves_follow_each_other_so_what_is_at_once_is_that_of_one_wave_and_failures_of_earlier_ones_add_up() {
+    let places: Vec<Location> = (1..=8).map(|n| at(&format!("us-east-{n}"))).collect();
+    // A canary of one location, then a wave of four, then one of three. Each unit has a place for each location.
+    let of = |n: usize| if n == 0 { 1 } else { 2 + u32::from(n > 4) };
+    let nodes = [10, 20, 20, 20, 20, 30, 30, 30];
+    let commands: Vec<PacedCommand<'_>> = places
+        .iter()
+        .enumerate()
+        .map(|(n, place)| PacedCommand {
+            wave: of(n),
+            ..command(place, Some(nodes[n]), 7, false)
+        })
+        .collect();
+    let units: Vec<PacedUnit> = [(1, 1), (2, 4), (3, 3)]
+        .map(|(wave, locations)| PacedUnit {
+            wave,
+            locations,
+            at_once: locations,
+            errors: 2,
+        })
+        .into();
+    let worst = Paced {
+        units: &units,
+        commands: &commands,
+        locations: 8,
+        nodes: rates("50%", "0"),
+        location_budget: 6,
+        location_errors: 2,
+    }
+    .worst_case();
+    assert_eq!((worst.starts, worst.starts_at_once), (3, 1));
+    assert_eq!(worst.locations_at_once, 4);
+    assert_eq!(worst.nodes_at_once, Some(3 * 15), "the last wave's");
+    // Two failed before the last wave, and all three of it may; or one before the second, and all four of it.
+    assert_eq!(worst.locations_failing, 5);
+    assert_eq!(worst.in_truth.locations_failing, 5);
+    assert_eq!(worst.nodes_damaged, Some(3 * 30 + 2 * 20));
 }
 
 #[test]
@@ -119,6 +161,7 @@ fn what_no_unit_begins_any_more_is_not_damaged() {
 fn the_commands_of_one_location_follow_each_other() {
     let place = at("us-east-1");
     let of_23 = |own: u32, hours: u32| PacedCommand {
+        wave: 1,
         nodes: Some(PacedNodes { own, location: 23 }),
         ..command(&place, None, hours, false)
     };
@@ -229,6 +272,7 @@ proptest! {
         let commands: Vec<PacedCommand<'_>> = sizes
             .iter()
             .map(|&own| PacedCommand {
+        wave: 1,
                 nodes: Some(PacedNodes { own, location: all }),
                 ..command(&place, None, 7, false)
             })

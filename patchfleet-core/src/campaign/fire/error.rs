@@ -81,6 +81,11 @@ pub enum NeedsDriver {
     },
     /// Each gets the time that is left until the cutoff, whenever it is begun.
     Cutoff,
+    /// They are of several waves, and each waits for the one before it.
+    Waves {
+        /// How many waves.
+        waves: usize,
+    },
     /// Two of them are of one location, whose limits they share. They name nodes, and a start can name 20.
     SharedLocation {
         /// The location.
@@ -114,6 +119,11 @@ impl fmt::Display for NeedsDriver {
                 f,
                 "since with a cutoff each location has one of its own, which gets the time that is left when it is \
                  begun: name one location for each event, leave the cutoff out, or {DRIVER}"
+            ),
+            Self::Waves { waves } => write!(
+                f,
+                "in {waves} waves, and a wave begins when the one before it is over, with nobody there to begin it: leave \
+                 [[waves]] out, or {DRIVER}"
             ),
             Self::SharedLocation { location } => write!(
                 f,

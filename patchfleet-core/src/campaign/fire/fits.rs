@@ -9,13 +9,17 @@ use crate::refusal::SkipReason;
 use std::collections::BTreeSet;
 
 /// Checks that every unit of the plan can be begun at once: each has a place among the locations at once, none of them
-/// has to be given what is left of the time until a cutoff, and no location has two units.
+/// has to be given what is left of the time until a cutoff, no location has two units, and none waits for an earlier wave.
 pub(crate) fn require_no_driver(plan: &Plan) -> Result<(), FireError> {
     let units = plan.units.len();
     if units <= 1 {
         return Ok(());
     }
     let refused = |reason| Err(FireError::NeedsDriver { units, reason });
+    let waves = plan.waves().len();
+    if waves > 1 {
+        return refused(NeedsDriver::Waves { waves });
+    }
     if plan.lifetime.is_some_and(|lifetime| lifetime.cutoff.is_some()) {
         return refused(NeedsDriver::Cutoff);
     }

@@ -234,6 +234,7 @@ impl State {
         let names_nodes = !unit.named.is_empty();
         Some(UnitEntry {
             standing,
+            wave: self.wave_of(id),
             at_once: self.at_once(id),
             locations: u32::try_from(unit.locations.len()).unwrap_or(u32::MAX),
             is_ending: is_started && unit.ended.is_none() && unit.has_settled(),

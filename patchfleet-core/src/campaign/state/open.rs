@@ -21,9 +21,10 @@ impl State {
         self.ledger.waiting.iter().copied()
     }
 
-    /// Those of them that name no nodes of a location in which another unit is at work.
+    /// Those of them that name no nodes of a location in which another unit is at work, wave by wave. A unit that was
+    /// added after the others may be of an early wave.
     pub(in crate::campaign) fn ready(&self) -> impl Iterator<Item = UnitId> {
-        self.ledger.ready.iter().copied()
+        self.ledger.ready.iter().map(|(_, unit)| *unit)
     }
 
     /// The units whose start has no answer.
@@ -110,7 +111,7 @@ impl State {
     /// The location in which another unit is at work, if the unit names nodes of it and waits.
     pub(in crate::campaign) fn busy_location(&self, id: UnitId) -> Option<&Location> {
         let unit = self.units.get(&id).filter(|unit| !unit.named.is_empty())?;
-        let waits = self.ledger.waiting.contains(&id) && !self.ledger.ready.contains(&id);
+        let waits = self.ledger.waiting.contains(&id) && !self.ledger.ready.contains(&(self.wave_of(id), id));
         unit.locations.keys().next().filter(|_| waits)
     }
 }

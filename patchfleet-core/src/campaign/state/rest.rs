@@ -115,6 +115,7 @@ impl State {
         // A unit that names its nodes has one location, so all of it is taken over.
         let planned = Unit::new(
             id,
+            planned.wave,
             planned.nodes.clone(),
             planned.node_rates,
             replacement.request.clone(),

@@ -46,6 +46,11 @@ pub(crate) fn assert_rules(state: &State) {
             out_of_order,
             "order, {id}"
         );
+        assert_eq!(
+            holds(admission::wave::verdict(state, id, now)),
+            is_before_its_wave(state, id),
+            "wave, {id}"
+        );
         let kept_back = state.kept_back(id).is_some();
         assert_eq!(
             holds(admission::stop::verdict(state, id, now)),
@@ -171,16 +176,33 @@ fn has_places(state: &State, id: UnitId) -> bool {
 /// has it wait.
 fn next_start(state: &State) -> Option<UnitId> {
     let now = state.last_at();
-    let (id, _) = waiting(state).find(|(id, unit)| {
+    let mut waiting: Vec<_> = waiting(state).collect();
+    waiting.sort_by_key(|(id, _)| (wave_of(state, *id), *id));
+    let (id, _) = waiting.into_iter().find(|(id, unit)| {
         state.kept_back(*id).is_none()
             && !is_at_work_elsewhere(state, unit)
             && unit.not_before.is_none_or(|at| at <= now)
     })?;
     let waits = has_open_start(state)
+        || is_before_its_wave(state, id)
         || undecided(state) > 0
         || too_many_may_have_failed(state)
         || !has_places(state, id);
     (!waits).then_some(id)
+}
+
+fn wave_of(state: &State, id: UnitId) -> u32 {
+    state.plan().unit(id).unwrap().wave
+}
+
+/// Whether a unit of an earlier wave is not over, or has a location that has not settled.
+fn is_before_its_wave(state: &State, id: UnitId) -> bool {
+    state.units().iter().any(|(other, unit)| {
+        let is_over = !matches!(unit.start, StartState::Intended(_))
+            && (!matches!(unit.start, StartState::Started { .. }) || unit.ended.is_some());
+        wave_of(state, *other) < wave_of(state, id)
+            && !(is_over && unit.locations.values().all(|at| at.settled.is_some()))
+    })
 }
 
 fn two_units() -> World {

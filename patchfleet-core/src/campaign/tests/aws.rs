@@ -390,6 +390,20 @@ impl FakeAws {
         begun.map(|slot| slot.location).collect()
     }
 
+    /// When each location in which something was begun began, and when the last of it ended or will have.
+    pub(crate) fn spans(&self) -> Vec<(Location, Timestamp, Timestamp)> {
+        let (now, runs_on) = (self.now(), *self.runs_on.lock().unwrap());
+        let executions = self.executions.lock().unwrap().clone();
+        let slots = executions.iter().flat_map(|one| self.slots(one));
+        let spans = slots.filter_map(|slot| {
+            // Elsewhere no command is at work on a node.
+            let is_sent = matches!(self.script(&slot.location), Script::Nodes(_));
+            let runs_on = if is_sent { runs_on } else { SignedDuration::ZERO };
+            Some((slot.location, slot.begins?, slot.ends + runs_on))
+        });
+        spans.filter(|(_, begins, _)| *begins <= now).collect()
+    }
+
     fn is_cancelled_in(&self, execution: &ExecutionId, location: &Location) -> bool {
         let cancelled = self.cancelled_in.lock().unwrap();
         cancelled.contains(&(execution.clone(), location.clone()))

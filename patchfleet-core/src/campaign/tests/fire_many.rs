@@ -78,7 +78,7 @@ fn plan_of(world: &World, populated: &BTreeSet<Location>, timeout: u32) -> Plan 
             target.regions = part.regions;
             target.target_location_max_concurrency = places;
             target.target_location_max_errors = errors;
-            Unit::new(UnitId::from_index(index), None, template.node_rates, start)
+            Unit::new(UnitId::from_index(index), 1, None, template.node_rates, start)
         })
         .collect();
     plan
@@ -428,6 +428,9 @@ fn a_plan_whose_units_cannot_all_begin_at_once_is_refused_with_what_would_do() {
     });
     assert_eq!(reason, NeedsDriver::Cutoff);
     assert!(words.contains("name one location for each event"), "{words}");
+    let (reason, words) = refused(&|plan| plan.locations[0].wave = 2);
+    assert_eq!(reason, NeedsDriver::Waves { waves: 2 });
+    assert!(words.contains("leave [[waves]] out, or run it where"), "{words}");
     let (reason, words) = refused(&|plan| plan.units[1] = plan.units[0].clone());
     assert!(matches!(reason, NeedsDriver::SharedLocation { .. }), "{reason:?}");
     assert!(words.contains("by a resource group or by tags"), "{words}");

@@ -49,11 +49,12 @@ pub(crate) fn assert_counted(state: &State) {
             at_work.extend(unit.locations.keys());
         }
     }
-    let ready: Vec<UnitId> = waiting
+    let mut ready: Vec<UnitId> = waiting
         .iter()
         .filter(|id| !state.units()[*id].locations.keys().any(|at| at_work.contains(at)))
         .copied()
         .collect();
+    ready.sort_by_key(|id| (state.plan().unit(*id).unwrap().wave, *id));
     assert_eq!(state.waiting().collect::<Vec<_>>(), waiting, "waiting");
     assert_eq!(state.ready().collect::<Vec<_>>(), ready, "ready");
     assert_eq!(state.intended().collect::<Vec<_>>(), intended, "intended");

@@ -331,7 +331,7 @@ fn add_unit(plan: &mut Plan, mut start: StartRequest, nodes: Option<Vec<NodeId>>
     target.target_location_max_errors = target.target_location_max_errors.min(errors);
     let id = UnitId::from_index(u32::try_from(plan.units.len()).unwrap());
     let rates = plan.request.budget.nodes;
-    plan.units.push(Unit::new(id, nodes, rates, start));
+    plan.units.push(Unit::new(id, 1, nodes, rates, start));
 }
 
 fn plan(locations: Vec<PlannedLocation>, requests: Vec<StartRequest>, at_once: u32, errors: u32) -> Plan {
@@ -370,6 +370,7 @@ fn plan(locations: Vec<PlannedLocation>, requests: Vec<StartRequest>, at_once: u
                     max_errors: errors.to_string().parse().unwrap(),
                 },
             },
+            waves: vec![],
             output: crate::request::Output::default(),
             automation: AutomationSettings {
                 document: "Patchfleet-RunPatchBaseline".parse().unwrap(),

@@ -130,7 +130,7 @@ fn all_problems_of_a_file_come_at_once() {
 }
 
 #[test]
-fn fleet_budgets_and_waves_are_refused_by_name() {
+fn fleet_budgets_and_waves_that_name_nothing_are_refused_by_name() {
     let stderr = said(
         &request(|text| format!("{text}[budget.fleet]\nmax_in_flight = \"5%\"\n")),
         2,
@@ -140,7 +140,7 @@ fn fleet_budgets_and_waves_are_refused_by_name() {
         &request(|text| format!("{text}[[waves]]\nname = \"canary\"\n")),
         2,
     );
-    assert!(stderr.contains("waves"), "{stderr}");
+    assert!(stderr.contains("waves[0]"), "{stderr}");
 }
 
 #[test]

@@ -1,0 +1,221 @@
+//! Which location is in which wave, and the units of each.
+
+use super::units::{self, Draft};
+use super::{Plan, PlannedLocation};
+use crate::census::CensusTaken;
+use crate::expand::Candidates;
+use crate::hash::Sha256;
+use crate::port::Caller;
+use crate::refusal::{RefusalCode, RefusalReason};
+use crate::request::{EmptyWave, PatchRequest, Wave, WaveSize};
+use crate::runbook::TargetTooLong;
+use crate::text::{by_number, counted, table};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A wave of a plan that has locations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PlannedWave<'a> {
+    /// Its number, from 1. Waves are begun in this order.
+    pub number: u32,
+    /// Its name. What no wave of the request names is the `rest`.
+    pub name: &'a str,
+    /// How many locations it has.
+    pub locations: u32,
+    /// How many units it has.
+    pub units: u32,
+    /// How many nodes the census counted there; `None` if it did not count in each location.
+    pub nodes: Option<u32>,
+}
+
+impl Plan {
+    /// The waves that have locations, in the order in which they are begun. A plan without `[[waves]]` has one.
+    #[must_use]
+    pub fn waves(&self) -> Vec<PlannedWave<'_>> {
+        let mut waves: BTreeMap<u32, PlannedWave<'_>> = BTreeMap::new();
+        let of = |number| PlannedWave {
+            number,
+            name: self.request.wave_name(number),
+            locations: 0,
+            units: 0,
+            nodes: Some(0),
+        };
+        for at in &self.locations {
+            let wave = waves.entry(at.wave).or_insert_with(|| of(at.wave));
+            wave.locations = wave.locations.saturating_add(1);
+            let sum = wave.nodes.zip(at.nodes);
+            wave.nodes = sum.map(|(sum, nodes)| sum.saturating_add(nodes.total()));
+        }
+        for unit in &self.units {
+            let wave = waves.entry(unit.wave).or_insert_with(|| of(unit.wave));
+            wave.units = wave.units.saturating_add(1);
+        }
+        waves.into_values().collect()
+    }
+
+    /// The waves as a part of the plan's text; `None` if the request names none.
+    pub(super) fn waves_in_words(&self) -> Option<String> {
+        if self.request.waves.is_empty() {
+            return None;
+        }
+        let rows = self.waves().into_iter().map(|wave| {
+            let nodes = wave
+                .nodes
+                .map_or_else(|| "nodes not counted".to_owned(), |nodes| counted(nodes, "node"));
+            vec![
+                wave.number.to_string(),
+                wave.name.to_owned(),
+                format!(
+                    "{}, {nodes}, {}",
+                    counted(wave.locations, "location"),
+                    counted(wave.units, "start")
+                ),
+            ]
+        });
+        Some(format!(
+            "Waves (each begins when all of the one before it is over)\n{}",
+            table("  ", &Vec::from_iter(rows), 0..1)
+        ))
+    }
+}
+
+/// Puts each location into the first wave that names it. What none names is in the last.
+pub(super) fn assign(request: &PatchRequest, candidates: &Candidates, locations: &mut [PlannedLocation]) {
+    let mut left: Vec<&mut PlannedLocation> = locations.iter_mut().collect();
+    for (number, wave) in (1..).zip(&request.waves) {
+        let (could, others): (Vec<_>, Vec<_>) = left
+            .into_iter()
+            .partition(|at| wave.may_have(&at.location(), |unit| candidates.below.get(unit)));
+        let (taken, not) = draw(request, wave, could);
+        for at in taken {
+            at.wave = number;
+        }
+        left = others;
+        left.extend(not);
+    }
+    for at in left {
+        at.wave = request.wave_count();
+    }
+}
+
+/// Parts the locations that a wave could have into those that it has and the others.
+///
+/// Each location has a number of its own, which follows from the request's name, the wave's and the location's. A share
+/// takes those whose number is small enough, so it does not depend on which other locations there are. A count takes the
+/// smallest numbers, and so does a share that would take none. These two rather take a location where something can be
+/// patched.
+fn draw<'l>(
+    request: &PatchRequest,
+    wave: &Wave,
+    could: Vec<&'l mut PlannedLocation>,
+) -> (Vec<&'l mut PlannedLocation>, Vec<&'l mut PlannedLocation>) {
+    let Some(size) = wave.locations else {
+        return (could, vec![]);
+    };
+    let mut drawn: Vec<(u64, &mut PlannedLocation)> = could
+        .into_iter()
+        .map(|at| (number(request, wave, at), at))
+        .collect();
+    drawn.sort_by_cached_key(|(number, at)| (is_hollow(at), *number, at.location()));
+    let least = match size {
+        WaveSize::Percent(percent) => {
+            let is_in = |number: u64| u128::from(number) * 100 < u128::from(percent) << u64::BITS;
+            if drawn.iter().any(|(number, _)| is_in(*number)) {
+                let (taken, not): (Vec<_>, Vec<_>) =
+                    drawn.into_iter().partition(|(number, _)| is_in(*number));
+                return (alone(taken), alone(not));
+            }
+            1
+        }
+        WaveSize::Count(count) => usize::try_from(count).unwrap_or(usize::MAX),
+    };
+    let not = drawn.split_off(least.min(drawn.len()));
+    (alone(drawn), alone(not))
+}
+
+fn alone(drawn: Vec<(u64, &mut PlannedLocation)>) -> Vec<&mut PlannedLocation> {
+    drawn.into_iter().map(|(_, at)| at).collect()
+}
+
+fn number(request: &PatchRequest, wave: &Wave, at: &PlannedLocation) -> u64 {
+    let text = format!("{}\n{}\n{}", request.name, wave.name, at.location());
+    let bytes = Sha256::digest(text).into_iter().take(8);
+    bytes.fold(0, |number, byte| number << 8 | u64::from(byte))
+}
+
+/// Whether nothing can be patched there for now, as far as the census knows.
+fn is_hollow(at: &PlannedLocation) -> bool {
+    at.is_known_to_be_empty() || at.nodes.is_some_and(|nodes| nodes.online == 0)
+}
+
+/// What is against the plan, or should be known, because nothing can be patched in a wave that comes before others.
+pub(super) fn empty(
+    request: &PatchRequest,
+    locations: &[PlannedLocation],
+) -> (Vec<RefusalReason>, Vec<String>) {
+    let full: BTreeSet<u32> = locations
+        .iter()
+        .filter(|at| !is_hollow(at))
+        .map(|at| at.wave)
+        .collect();
+    let (mut reasons, mut warnings) = (vec![], vec![]);
+    for (index, (number, wave)) in (1..).zip(&request.waves).enumerate() {
+        if full.contains(&number) || full.range(number..).next().is_none() {
+            continue;
+        }
+        let there = locations.iter().filter(|at| at.wave == number).count();
+        let why = match there {
+            0 => "no location with a node is in it".to_owned(),
+            n => format!(
+                "no node answers Systems Manager in {} {}",
+                by_number(n, "its", "any of its"),
+                counted(n, "location")
+            ),
+        };
+        match wave.if_empty {
+            EmptyWave::Refuse => reasons.push(RefusalReason {
+                code: RefusalCode::WaveEmpty,
+                subject: format!("wave {}", wave.name),
+                detail: format!(
+                    "{why}, so it would show nothing before the waves after it begin. Have it name other locations, or \
+                     set waves[{index}].if_empty to \"skip\" to begin the others without it"
+                ),
+            }),
+            EmptyWave::Skip => warnings.push(format!(
+                "wave {}: {why}, so it shows nothing before the waves after it begin",
+                wave.name
+            )),
+        }
+    }
+    (reasons, warnings)
+}
+
+/// The units of a plan, in the order in which they are begun: wave by wave. Each wave is packed by itself, so that no
+/// unit has locations of two.
+pub(super) fn units(
+    request: &PatchRequest,
+    central: &Caller,
+    locations: &[PlannedLocation],
+    census: &CensusTaken,
+    with_cutoff: bool,
+) -> Result<Vec<Draft>, TargetTooLong> {
+    if request.waves.is_empty() {
+        return units::units(1, request, central, locations, census, with_cutoff);
+    }
+    let mut waves: BTreeMap<u32, Vec<PlannedLocation>> = BTreeMap::new();
+    for at in locations {
+        waves.entry(at.wave).or_default().push(at.clone());
+    }
+    let mut all = Vec::new();
+    for (wave, locations) in waves {
+        all.extend(units::units(
+            wave,
+            request,
+            central,
+            &locations,
+            census,
+            with_cutoff,
+        )?);
+    }
+    Ok(all)
+}

@@ -1,0 +1,309 @@
+//! `[[waves]]`: which locations are patched before which others.
+
+use super::fields::{Collector, Field, Fields};
+use super::node::Node;
+use super::{PatchRequest, Regions};
+use crate::budget::MaxConcurrency;
+use crate::id::{AccountId, Location, OrgParent, Region, TargetAccount, WaveName};
+use crate::problem::{Problem, ProblemCode};
+use serde::{Serialize, Serializer};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+/// What the last wave is called, which has the locations that no wave names.
+const REST: &str = "rest";
+
+/// How many waves a request may name.
+const MAX_WAVES: usize = 50;
+
+/// A wave: locations that are patched before all that come after it. A location that several waves could have is in the
+/// first of them. What none has forms one more wave, the last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Wave {
+    /// Its name, which no other wave of the request has. The last one is called `rest`.
+    pub name: WaveName,
+    /// Accounts, units and roots. A unit means every account below it, at any depth, whatever
+    /// [`include_child_ous`](super::Targets::include_child_ous) says. Empty: every account of the targets.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub accounts: Vec<TargetAccount>,
+    /// Regions. Empty: every Region of the targets.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub regions: Vec<Region>,
+    /// How many of the locations that `accounts` and `regions` leave it. `None`: all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub locations: Option<WaveSize>,
+    /// What becomes of the plan if nothing can be patched in this wave and a later one follows. Default: refuse.
+    pub if_empty: EmptyWave,
+}
+
+/// How many locations a wave has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WaveSize {
+    /// So many, from 1. If locations are added, each new one takes the place of at most one other.
+    Count(u32),
+    /// About so many of a hundred, 1 to 100. Each location is drawn by itself, so a location of the wave stays in it,
+    /// whichever others are added. If none is drawn, the wave has one.
+    Percent(u8),
+}
+
+impl From<MaxConcurrency> for WaveSize {
+    fn from(size: MaxConcurrency) -> Self {
+        match size.percent() {
+            Some(percent) => Self::Percent(percent),
+            None => Self::Count(size.as_count(u32::MAX)),
+        }
+    }
+}
+
+impl fmt::Display for WaveSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Count(count) => write!(f, "{count}"),
+            Self::Percent(percent) => write!(f, "{percent}%"),
+        }
+    }
+}
+
+impl Serialize for WaveSize {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// What a wave without a node that could be patched leads to, if a later wave has some.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EmptyWave {
+    /// The plan is refused. The wave guards the later ones, and without a node it would show nothing.
+    #[default]
+    Refuse,
+    /// The later waves begin without it. The plan says so in a warning.
+    Skip,
+}
+
+impl Wave {
+    /// Whether the wave's Regions, and its accounts as far as they are known, allow for the location. `below` says which
+    /// accounts stand below a unit; `None`: nobody knows.
+    pub(crate) fn may_have<'u>(
+        &self,
+        location: &Location,
+        below: impl Fn(&OrgParent) -> Option<&'u BTreeSet<AccountId>>,
+    ) -> bool {
+        let is_there = |target: &TargetAccount| match target {
+            TargetAccount::Account(account) => *account == location.account,
+            TargetAccount::Parent(parent) => {
+                below(parent).is_none_or(|accounts| accounts.contains(&location.account))
+            }
+        };
+        (self.regions.is_empty() || self.regions.contains(&location.region))
+            && (self.accounts.is_empty() || self.accounts.iter().any(is_there))
+    }
+
+    /// Whether the wave has the location for certain, unless an earlier wave has it, whatever nobody knows yet.
+    pub(crate) fn surely_has(&self, location: &Location) -> bool {
+        let nowhere = BTreeSet::new();
+        self.locations.is_none() && self.may_have(location, |_| Some(&nowhere))
+    }
+
+    /// Whether every location that `other` could have is this wave's.
+    fn takes_all_of(&self, other: &Self) -> bool {
+        fn covers<T: PartialEq>(these: &[T], others: &[T]) -> bool {
+            these.is_empty() || (!others.is_empty() && others.iter().all(|other| these.contains(other)))
+        }
+        self.locations.is_none()
+            && covers(&self.regions, &other.regions)
+            && covers(&self.accounts, &other.accounts)
+    }
+}
+
+impl PatchRequest {
+    /// How many waves there can be: those that are named, and the rest.
+    pub(crate) fn wave_count(&self) -> u32 {
+        u32::try_from(self.waves.len()).map_or(u32::MAX, |named| named.saturating_add(1))
+    }
+
+    /// The named wave with this number, from 1; `None` for the rest.
+    pub(crate) fn wave(&self, number: u32) -> Option<&Wave> {
+        let index = usize::try_from(number.checked_sub(1)?).ok()?;
+        self.waves.get(index)
+    }
+
+    /// The name of the wave with this number, from 1. What no wave names is the `rest`.
+    #[must_use]
+    pub fn wave_name(&self, number: u32) -> &str {
+        self.wave(number).map_or(REST, |wave| wave.name.as_str())
+    }
+}
+
+/// Reads `waves`. Gives those without a problem of their own, each with its index.
+pub(super) fn read(root: &mut Fields<'_>, out: &mut Collector) -> Vec<(usize, Wave)> {
+    const SHAPE: &str = "a list of waves, each a table that TOML begins with [[waves]]";
+    let Some(field) = root.take("waves") else {
+        return Vec::new();
+    };
+    let Some(items) = field.list(SHAPE, out) else {
+        return Vec::new();
+    };
+    if items.len() > MAX_WAVES {
+        out.add(Problem::new(
+            ProblemCode::OutOfRange,
+            field.path(),
+            "",
+            format!("at most {MAX_WAVES} waves; here are {}", items.len()),
+        ));
+    }
+    let mut names = BTreeMap::new();
+    let read = items.iter().enumerate().filter_map(|(index, item)| {
+        let before = out.len();
+        let wave = read_one(item, &mut names, out);
+        wave.filter(|_| out.len() == before).map(|wave| (index, wave))
+    });
+    read.collect()
+}
+
+fn read_one(item: &Field<'_>, names: &mut BTreeMap<WaveName, String>, out: &mut Collector) -> Option<Wave> {
+    if !matches!(item.node(), Node::Table(_)) {
+        out.add(item.problem(
+            ProblemCode::WrongType,
+            "a table with a name, and what is in the wave",
+        ));
+        return None;
+    }
+    let mut fields = item.table(out);
+    let name = read_name(&mut fields, names, out);
+    let before = out.len();
+    let accounts = fields.take("accounts").map(|field| {
+        let ids = field.ids("a list of account, unit or root ids, each in quotes", out);
+        some_of(&field, ids, "at least one account, unit or root", out)
+    });
+    let regions = fields.take("regions").map(|field| {
+        let ids = field.ids("a list of Regions", out);
+        some_of(&field, ids, "at least one Region", out)
+    });
+    let locations = fields
+        .take("locations")
+        .map(|field| field.rate::<MaxConcurrency>(out));
+    let selects = accounts.is_some() || regions.is_some() || locations.is_some();
+    const KEYS: [&str; 3] = ["accounts", "regions", "locations"];
+    const ALL: [&str; 5] = ["name", "accounts", "regions", "locations", "if_empty"];
+    if !selects && out.len() == before && !fields.has_misspelt(&KEYS, &ALL) {
+        let expected = "at least one of accounts, regions, locations, which say what is in the wave; what no wave \
+                        names forms the last one by itself";
+        out.missing(fields.path(), expected);
+    }
+    let words = [("refuse", EmptyWave::Refuse), ("skip", EmptyWave::Skip)];
+    let if_empty = fields
+        .take("if_empty")
+        .and_then(|field| field.choice(&words, out));
+    fields.finish(out);
+    Some(Wave {
+        name: name?,
+        accounts: accounts.flatten().unwrap_or_default(),
+        regions: regions.flatten().unwrap_or_default(),
+        locations: locations.flatten().map(WaveSize::from),
+        if_empty: if_empty.unwrap_or_default(),
+    })
+}
+
+fn read_name(
+    fields: &mut Fields<'_>,
+    names: &mut BTreeMap<WaveName, String>,
+    out: &mut Collector,
+) -> Option<WaveName> {
+    let Some(field) = fields.take("name") else {
+        out.missing_id::<WaveName>(&fields.path_of("name"));
+        return None;
+    };
+    let name: WaveName = field.id(out)?;
+    if name.as_str() == REST {
+        let expected = "another name: \"rest\" is what the last wave is called, which has what no wave names";
+        out.add(field.problem(ProblemCode::Conflict, expected));
+        return None;
+    }
+    if let Some(before) = names.get(&name) {
+        let expected = format!("each only once; {before} is the same");
+        out.add(field.problem(ProblemCode::Duplicate, expected));
+        return None;
+    }
+    names.insert(name.clone(), field.path().to_owned());
+    Some(name)
+}
+
+/// Refuses an empty list. A key that is left out means everything, so an empty list must not.
+fn some_of<T>(field: &Field<'_>, ids: Option<Vec<T>>, expected: &str, out: &mut Collector) -> Option<Vec<T>> {
+    if matches!(field.node(), Node::List(items) if items.is_empty()) {
+        out.add(field.problem(ProblemCode::OutOfRange, expected));
+    }
+    ids
+}
+
+/// The targets of a request, as far as they say which waves can have a location.
+pub(super) struct Bounds<'a> {
+    pub(super) accounts: &'a [TargetAccount],
+    pub(super) exclude_accounts: &'a [TargetAccount],
+    /// `None`: they were wrong or missing.
+    pub(super) regions: Option<&'a Regions>,
+    pub(super) exclude_regions: &'a [Region],
+}
+
+/// Finds what of the waves is in no location, whatever the organization holds.
+pub(super) fn check(waves: &[(usize, Wave)], bounds: &Bounds<'_>, out: &mut Collector) {
+    for (index, wave) in waves {
+        let before = out.len();
+        for (at, region) in wave.regions.iter().enumerate() {
+            if let Some((code, expected)) = bounds.against_region(region) {
+                let path = format!("waves[{index}].regions[{at}]");
+                out.add(Problem::new(code, path, format!("\"{region}\""), expected));
+            }
+        }
+        for (at, target) in wave.accounts.iter().enumerate() {
+            if let Some((code, expected)) = bounds.against_account(target) {
+                let path = format!("waves[{index}].accounts[{at}]");
+                out.add(Problem::new(code, path, format!("\"{target}\""), expected));
+            }
+        }
+        let earlier = waves.iter().take_while(|(other, _)| other < index);
+        if out.len() == before
+            && let Some((_, earlier)) = earlier
+                .into_iter()
+                .find(|(_, earlier)| earlier.takes_all_of(wave))
+        {
+            let expected = format!(
+                "nothing is left for it: the first wave that names a location has it, and {} names all that this one does",
+                earlier.name
+            );
+            let path = format!("waves[{index}]");
+            let name = format!("\"{}\"", wave.name);
+            out.add(Problem::new(ProblemCode::Conflict, path, name, expected));
+        }
+    }
+}
+
+impl Bounds<'_> {
+    fn against_region(&self, region: &Region) -> Option<(ProblemCode, &'static str)> {
+        if let Some(Regions::List(regions)) = self.regions
+            && !regions.contains(region)
+        {
+            return Some((ProblemCode::InvalidValue, "a Region of targets.regions"));
+        }
+        let excluded = self.exclude_regions.contains(region);
+        excluded.then_some((
+            ProblemCode::Conflict,
+            "targets.exclude_regions leaves this Region out",
+        ))
+    }
+
+    fn against_account(&self, target: &TargetAccount) -> Option<(ProblemCode, &'static str)> {
+        if self.exclude_accounts.contains(target) {
+            return Some((ProblemCode::Conflict, "targets.exclude_accounts leaves it out"));
+        }
+        let are_accounts = |targets: &[TargetAccount]| {
+            let is_account = |target: &TargetAccount| matches!(target, TargetAccount::Account(_));
+            !targets.is_empty() && targets.iter().all(is_account)
+        };
+        let is_account = matches!(target, TargetAccount::Account(_));
+        let is_none = is_account && are_accounts(self.accounts) && !self.accounts.contains(target);
+        is_none.then_some((ProblemCode::InvalidValue, "an account of targets.accounts"))
+    }
+}
