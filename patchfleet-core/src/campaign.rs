@@ -48,7 +48,7 @@ pub use listing::{CampaignList, CampaignSummary, DamagedLog};
 pub(crate) use listing::{campaign_alone, campaigns};
 pub use notice::{Awaited, Notice, NoticeObserver, Notices, Tried, Trouble};
 pub(crate) use polls::LOOK_UP_AFTER;
-pub(crate) use state::{LocationState, StartState, StateError};
+pub(crate) use state::{LocationState, NEW_RUN, StartState, StateError, UnitState};
 pub use state::{State, StopReason};
 #[cfg(feature = "store-tests")]
 pub use store::conformance;
@@ -64,7 +64,7 @@ pub(crate) use {
     driver::{Drive, Recollected, Turn},
     notice::SILENT_FOR,
     polls::TAGS_SEEN_WITHIN,
-    state::{COMMAND_ATTEMPTS, StopStanding, UnitState},
+    state::{COMMAND_ATTEMPTS, StopStanding},
     store::{MemoryLog, MemoryRows},
 };
 

@@ -5,7 +5,7 @@ use crate::census::NodeCounts;
 use crate::id::{AccountId, Location, NodeId, NodeSet, NodesDigest, Region};
 use crate::port::Caller;
 use crate::refusal::{Skip, SkipReason};
-use crate::request::PatchRequest;
+use crate::request::{PatchRequest, Policy, PolicyAction};
 use crate::runbook::PlannedRunbook;
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +43,7 @@ pub(crate) use make::Options;
 pub(crate) use make::make;
 pub(crate) use make::require_central;
 pub use make::{Attendance, Followed, PlanError, Planning};
+pub(crate) use offline::left_out_in_words;
 pub use presigned::refuse_presigned;
 pub use unit::Unit;
 pub use waves::PlannedWave;
@@ -147,7 +148,25 @@ pub struct PlannedLocation {
     pub left_out: Vec<NodeId>,
 }
 
+/// Why a location is planned in which no node was found.
+const KEPT_EMPTY: &str = "planned although no node was found there, as the policy says";
+
+/// Why a location is planned of which nobody knows what is there.
+const KEPT_UNKNOWN: &str = "planned without knowing what is there, as the policy says";
+
 impl PlannedLocation {
+    /// Why it is planned although the census found no node there, in words, if it is so by the request's policy.
+    /// Otherwise a warning of the plan says why.
+    pub(crate) fn kept_in_words(&self, policy: &Policy) -> Option<&'static str> {
+        let words = |action| (action == PolicyAction::Keep).then_some(KEPT_EMPTY);
+        match self.kept? {
+            SkipReason::Empty => words(policy.empty),
+            SkipReason::GroupMissing => words(policy.group_missing),
+            SkipReason::Unknown => Some(KEPT_UNKNOWN),
+            _ => None,
+        }
+    }
+
     /// Whether the census found for certain that no node is selected here, and the policy keeps the location.
     pub(crate) fn is_known_to_be_empty(&self) -> bool {
         matches!(self.kept, Some(SkipReason::Empty | SkipReason::GroupMissing))

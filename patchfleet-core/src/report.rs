@@ -1,11 +1,17 @@
 //! What became of every location and every node.
 //!
 //! A [`Report`] is made from a campaign's [`State`](crate::campaign::State) and its node rows. It
-//! keeps every location, and of the nodes those that somebody has to look at.
+//! keeps every location, and of the nodes those that somebody has to look at. An [`Explanation`] says of one location or
+//! node alone why it came to that, and which records of the log say so.
 
 mod build;
+mod explain;
 mod text;
 
 pub use build::{
     ExecutionReport, LocationReport, NodeReport, Report, ReportOutcome, Totals, UnresolvedReport,
+};
+pub use explain::{
+    AwsId, AwsIdKind, Explanation, LastRecord, LocationExplanation, LogLine, NodeExplanation, PlannedNode,
+    Standing, Subject, SubjectError, UnitExplanation,
 };

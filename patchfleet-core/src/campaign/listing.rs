@@ -4,7 +4,7 @@ use super::STORE_CALLS_AT_ONCE;
 use super::admission::Hold;
 use super::journal::Journal;
 use super::ledger::SoFar;
-use crate::campaign::{CampaignLog, LogKey, NotStopped, StopAsked};
+use crate::campaign::{CampaignLog, LogKey, NotStopped, State, StopAsked};
 use crate::id::{CampaignId, RequestName, WriterId};
 use crate::outcome::FinishedOutcome;
 use crate::port::{BoxFuture, PortError, PortErrorKind, PortResult};
@@ -50,6 +50,55 @@ pub struct CampaignSummary {
     pub left_out_because: Option<String>,
     /// What a person may want to act on now ([`State::warnings`](super::State::warnings)).
     pub warnings: Vec<String>,
+}
+
+impl CampaignSummary {
+    /// What the log says of a campaign. What may still be done with it is said as of `now`.
+    pub(crate) fn of(state: &State, now: Timestamp) -> Self {
+        Self {
+            campaign: state.campaign(),
+            request: state.plan().request.name.clone(),
+            planned_at: state.planned_at(),
+            last_at: state.last_record_at(),
+            last_writer: state.last_writer(),
+            driven_at: state.last_sign_at(),
+            finished: state.finished().map(|(outcome, _)| outcome),
+            name_taken_by: state.name_taken_by(),
+            has_begun: state.is_under_way() || state.finished().is_some(),
+            holds: state.holds(now.max(state.last_at())),
+            so_far: state.so_far(),
+            stop_asked: state.stop_asked().cloned(),
+            not_stopped: state.not_stopped(),
+            left_out_because: state.left_out_because().map(|reason| reason.to_string()),
+            warnings: state.warnings(),
+        }
+    }
+
+    /// Why nothing of it was begun, in words, if another campaign had its request's name.
+    #[must_use]
+    pub fn refused_in_words(&self) -> Option<String> {
+        let other = self.name_taken_by?;
+        Some(format!(
+            "nothing of it was begun: campaign {other} had the request's name"
+        ))
+    }
+
+    /// What a person can do about it while it is open, in words; `None` if it is not open.
+    #[must_use]
+    pub fn next_step(&self) -> Option<String> {
+        if self.finished.is_some() || self.name_taken_by.is_some() {
+            return None;
+        }
+        let id = self.campaign;
+        Some(match &self.stop_asked {
+            _ if !self.has_begun => format!(
+                "nothing of it was begun: its plan was written down, and it does not have its request's name yet. If no \
+                 process drives it, `patchfleet resume {id}` begins it now, and `patchfleet stop {id}` closes it"
+            ),
+            Some(_) => format!("if no process drives it, `patchfleet stop {id}` goes on stopping it"),
+            None => format!("if no process drives it, `patchfleet resume {id}` goes on with it"),
+        })
+    }
 }
 
 /// A log that cannot be read, or a claim whose campaign is not there.
@@ -139,26 +188,8 @@ async fn summary(
     campaign: CampaignId,
     now: Timestamp,
 ) -> PortResult<Option<CampaignSummary>> {
-    let Some(state) = super::load(log, campaign).await? else {
-        return Ok(None);
-    };
-    Ok(Some(CampaignSummary {
-        campaign,
-        request: state.plan().request.name.clone(),
-        planned_at: state.planned_at(),
-        last_at: state.last_record_at(),
-        last_writer: state.last_writer(),
-        driven_at: state.last_sign_at(),
-        finished: state.finished().map(|(outcome, _)| outcome),
-        name_taken_by: state.name_taken_by(),
-        has_begun: state.is_under_way() || state.finished().is_some(),
-        holds: state.holds(now.max(state.last_at())),
-        so_far: state.so_far(),
-        stop_asked: state.stop_asked().cloned(),
-        not_stopped: state.not_stopped(),
-        left_out_because: state.left_out_because().map(|reason| reason.to_string()),
-        warnings: state.warnings(),
-    }))
+    let state = super::load(log, campaign).await?;
+    Ok(state.map(|state| CampaignSummary::of(&state, now)))
 }
 
 /// Sees that a name's log can be read, and that the campaign which has the name is there.

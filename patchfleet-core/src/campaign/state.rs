@@ -29,6 +29,7 @@ mod unresolved;
 mod verdict;
 mod waves;
 
+pub(crate) use stop_reason::NEW_RUN;
 pub use stop_reason::StopReason;
 pub(crate) use unit::{Intent, LocationState, Sending, Settled, StartState, Stop, StopStanding, UnitState};
 pub(super) use verdict::ended_well;
@@ -129,8 +130,28 @@ impl State {
         Self::fold_all(records, records.iter().map(Placed::as_written))
     }
 
+    /// The same. `seen` is shown each record after record 0, with the state that it led to.
+    ///
+    /// # Errors
+    ///
+    /// As of [`from_records`](Self::from_records).
+    pub(crate) fn step_by_step(
+        records: &[Record],
+        seen: impl FnMut(&Record, &Self),
+    ) -> Result<Self, StateError> {
+        Self::fold_seen(records, records.iter().map(Placed::as_written), seen)
+    }
+
     /// Folds the records, each of which was appended when it is said to have been.
     fn fold_all(records: &[Record], placed: impl IntoIterator<Item = Placed>) -> Result<Self, StateError> {
+        Self::fold_seen(records, placed, |_, _| {})
+    }
+
+    fn fold_seen(
+        records: &[Record],
+        placed: impl IntoIterator<Item = Placed>,
+        mut seen: impl FnMut(&Record, &Self),
+    ) -> Result<Self, StateError> {
         let first = records.first().ok_or(StateError::Empty)?;
         let mut rest = records.iter().zip(placed);
         let planned = first.events.iter().find_map(|event| match event {
@@ -181,7 +202,13 @@ impl State {
         };
         state.find_places();
         state.count_anew();
-        rest.try_for_each(|(record, placed)| state.take(record, placed))?;
+        rest.try_for_each(|(record, placed)| {
+            state.take(record, placed)?;
+            if record.seq > 0 {
+                seen(record, &state);
+            }
+            Ok::<(), StateError>(())
+        })?;
         Ok(state)
     }
 
@@ -267,7 +294,7 @@ impl State {
     }
 
     /// The settled locations that have results which could not be read or kept.
-    pub(super) fn unread(&self) -> Vec<(UnitId, Location)> {
+    pub(crate) fn unread(&self) -> Vec<(UnitId, Location)> {
         let unread = self.locations().filter(|(unit, location, at)| {
             let started = |unit: &UnitState| matches!(unit.start, StartState::Started { .. });
             let settled = at.settled.as_ref().is_some_and(|settled| {

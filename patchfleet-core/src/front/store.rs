@@ -2,12 +2,13 @@
 
 use super::CampaignError;
 use crate::campaign::{
-    CampaignList, DriveError, State, Store, campaign_alone, campaigns, load, name_taken, open_campaign,
+    CampaignList, DriveError, LogKey, State, Store, campaign_alone, campaigns, load, name_taken,
+    open_campaign,
 };
 use crate::id::{CampaignId, RequestName};
 use crate::plan::refuse_presigned;
 use crate::port::PortResult;
-use crate::report::Report;
+use crate::report::{Explanation, Report, Subject};
 use crate::request::PatchRequest;
 use jiff::Timestamp;
 
@@ -53,6 +54,28 @@ impl Store {
     /// [`PortError`](crate::port::PortError) if the results of nodes cannot be read.
     pub async fn report(&self, state: &State, now: Timestamp) -> PortResult<Report> {
         Report::build(state, self.rows.as_ref(), now).await
+    }
+
+    /// Why a location or a node of a campaign came to what it did, with the records of its log that say so; `None` if the
+    /// store has no such campaign, or the campaign does not know the subject. What may still be done is said as of `now`.
+    ///
+    /// The rows of the location are read, or those of the locations whose plan names the node. Those of every location
+    /// are read for a node that no plan names.
+    ///
+    /// # Errors
+    ///
+    /// [`PortError`](crate::port::PortError) if the log or the results of nodes cannot be read, or the log is damaged.
+    pub async fn explain(
+        &self,
+        campaign: CampaignId,
+        subject: &Subject,
+        now: Timestamp,
+    ) -> PortResult<Option<Explanation>> {
+        let records = self.log.read(&LogKey::Campaign(campaign), 0).await?;
+        match records.is_empty() {
+            true => Ok(None),
+            false => Explanation::build(&records, self.rows.as_ref(), subject, now).await,
+        }
     }
 
     /// Sees that a campaign of the request may begin here, and makes the store's place ready. Planning sees to it as

@@ -72,6 +72,20 @@ impl NodeOutcome {
         }
     }
 
+    /// What a person can do about a node that came to this, in words; `None` if that depends on the node.
+    #[must_use]
+    pub(crate) fn advice(self) -> Option<&'static str> {
+        match self {
+            Self::Missing | Self::NotRun => Some("run the request again"),
+            Self::Failed => Some("look at the node's output"),
+            Self::Lost => Some("look at the node"),
+            Self::Unknown => Some(
+                "`patchfleet collect` where they could not be read; otherwise look at the node or run the request again",
+            ),
+            Self::Done | Self::PendingReboot | Self::Unreached | Self::Unmanaged | Self::Gone => None,
+        }
+    }
+
     /// Whether the campaign may have harmed the node. It was reached, and its run failed or it does not answer any more.
     #[must_use]
     pub fn is_damaged(self) -> bool {

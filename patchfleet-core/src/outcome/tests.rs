@@ -56,10 +56,9 @@ fn the_readme_lists_every_outcome_of_a_location() {
     );
 }
 
-#[test]
-fn the_readme_lists_every_outcome_of_a_node() {
+fn node_outcomes() -> Vec<NodeOutcome> {
     use NodeOutcome::*;
-    let outcomes = all(Done, |at| match at {
+    all(Done, |at| match at {
         Done => Some(PendingReboot),
         PendingReboot => Some(Missing),
         Missing => Some(Failed),
@@ -70,11 +69,26 @@ fn the_readme_lists_every_outcome_of_a_node() {
         Unmanaged => Some(Gone),
         Gone => Some(Unknown),
         Unknown => None,
-    });
+    })
+}
+
+#[test]
+fn the_readme_gives_the_same_advice_about_a_node_as_explain() {
+    let rows = table("| node |");
+    for outcome in node_outcomes() {
+        let row = rows.iter().find(|cells| cells[1] == outcome.as_str()).unwrap();
+        let advice = row[3].strip_prefix("no: ").map(|advice| advice.trim_matches('`'));
+        let ours = outcome.advice().map(|advice| advice.trim_matches('`'));
+        assert_eq!(advice, ours, "{outcome:?}");
+    }
+}
+
+#[test]
+fn the_readme_lists_every_outcome_of_a_node() {
     let listed: Vec<&str> = table("| node |").iter().map(|row| row[1]).collect();
     assert_eq!(
         listed,
-        outcomes
+        node_outcomes()
             .iter()
             .map(|outcome| outcome.as_str())
             .collect::<Vec<_>>()

@@ -173,15 +173,19 @@ pub(super) fn warnings(
         let ids = locations
             .iter()
             .flat_map(|at| at.left_out.iter().map(|id| format!("{id} in {}", at.location())));
-        warnings.push(format!(
-            "{} {} not answer Systems Manager and {} left out, as policy.offline says: {}",
-            counted(left_out, "node"),
-            by_number(left_out, "does", "do"),
-            by_number(left_out, "is", "are"),
-            names(ids)
-        ));
+        warnings.push(format!("{}: {}", left_out_in_words(left_out), names(ids)));
     }
     warnings
+}
+
+/// That so many nodes are left out.
+pub(crate) fn left_out_in_words(nodes: usize) -> String {
+    format!(
+        "{} {} not answer Systems Manager and {} left out, as policy.offline says",
+        counted(nodes, "node"),
+        by_number(nodes, "does", "do"),
+        by_number(nodes, "is", "are")
+    )
 }
 
 fn offline_in(at: &PlannedLocation) -> u32 {

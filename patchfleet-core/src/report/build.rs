@@ -91,6 +91,14 @@ impl ReportOutcome {
 }
 
 impl ReportOutcome {
+    /// How the campaign ended, or that it has not.
+    pub(super) fn of(state: &State) -> Self {
+        match (state.finished(), state.name_taken_by()) {
+            (None, Some(_)) => Self::Refused,
+            (finished, _) => finished.map(|(outcome, _)| outcome).into(),
+        }
+    }
+
     /// The exit code that says the same.
     ///
     /// | code | meaning |
@@ -262,28 +270,13 @@ impl Report {
         let mut outcomes: BTreeMap<LocationOutcome, u32> = BTreeMap::new();
         let mut nodes = Tally::default();
         for (location, parts) in by_location {
-            let mut report = LocationReport::of(location, &parts, planned.get(location).copied().flatten());
-            if report.outcome.is_none() && kept_waiting.contains(location) {
-                report.waiting = true;
-                "its execution waits at AWS and has sent nothing yet".clone_into(&mut report.detail);
-            }
-            if report.outcome.is_none()
-                && let Some(unit) = unresolved.get(location)
-            {
-                (report.waiting, report.unresolved) = (false, true);
-                report.detail = format!("it is not known whether unit {unit} runs here");
-            }
-            if not_stopped.contains(location) {
-                let between = if report.detail.is_empty() { "" } else { "; " };
-                report.detail = format!(
-                    "{}{between}AWS did not let patchfleet stop what ran here",
-                    report.detail
-                );
-            }
-            for late in parts.iter().filter_map(|part| state.past_cutoff(part)) {
-                let between = if report.detail.is_empty() { "" } else { "; " };
-                report.detail = format!("{}{between}{late}", report.detail);
-            }
+            let told = Told {
+                waits_at_aws: kept_waiting.contains(location),
+                unresolved: unresolved.get(location).copied(),
+                was_not_stopped: not_stopped.contains(location),
+            };
+            let planned = planned.get(location).copied().flatten();
+            let mut report = LocationReport::told(state, location, &parts, planned, told);
             if let Some(outcome) = report.outcome {
                 let count = outcomes.entry(outcome).or_default();
                 *count = count.saturating_add(1);
@@ -321,10 +314,7 @@ impl Report {
             campaign_id: state.campaign(),
             request: plan.request.name.clone(),
             operation: plan.request.patch.operation,
-            outcome: match (state.finished(), state.name_taken_by()) {
-                (None, Some(_)) => ReportOutcome::Refused,
-                (finished, _) => finished.map(|(outcome, _)| outcome).into(),
-            },
+            outcome: ReportOutcome::of(state),
             left_out_because: state.left_out_because().map(|reason| reason.to_string()),
             stop_asked: state.stop_asked().cloned(),
             not_stopped: all_not_stopped,
@@ -369,7 +359,54 @@ impl Report {
     }
 }
 
+/// That nothing has been sent in a location yet.
+pub(super) const WAITS_AT_AWS: &str = "its execution waits at AWS and has sent nothing yet";
+
+/// What the campaign as a whole tells of one location.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Told {
+    /// Whether an execution waits at AWS, so that nothing has been sent there.
+    pub(super) waits_at_aws: bool,
+    /// The unit there of which nobody knows whether it runs.
+    pub(super) unresolved: Option<UnitId>,
+    /// Whether AWS did not let patchfleet stop what ran there.
+    pub(super) was_not_stopped: bool,
+}
+
 impl LocationReport {
+    /// One location, with all that is to be told of it.
+    pub(super) fn told(
+        state: &State,
+        location: &Location,
+        parts: &[&LocationState],
+        planned: Option<u32>,
+        told: Told,
+    ) -> Self {
+        let mut report = Self::of(location, parts, planned);
+        if report.outcome.is_none() && told.waits_at_aws {
+            report.waiting = true;
+            WAITS_AT_AWS.clone_into(&mut report.detail);
+        }
+        if report.outcome.is_none()
+            && let Some(unit) = told.unresolved
+        {
+            (report.waiting, report.unresolved) = (false, true);
+            report.detail = format!("it is not known whether unit {unit} runs here");
+        }
+        if told.was_not_stopped {
+            let between = if report.detail.is_empty() { "" } else { "; " };
+            report.detail = format!(
+                "{}{between}AWS did not let patchfleet stop what ran here",
+                report.detail
+            );
+        }
+        for late in parts.iter().filter_map(|part| state.past_cutoff(part)) {
+            let between = if report.detail.is_empty() { "" } else { "; " };
+            report.detail = format!("{}{between}{late}", report.detail);
+        }
+        report
+    }
+
     /// One location. Several units may each have a part of its nodes.
     fn of(location: &Location, parts: &[&LocationState], planned: Option<u32>) -> Self {
         let mut nodes = Tally::default();

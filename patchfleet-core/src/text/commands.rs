@@ -4,7 +4,9 @@ use std::path::Path;
 use uuid::Uuid;
 
 /// The commands that look for campaigns in a log.
-const OF_A_LOG: [&str; 6] = ["resume", "abandon", "collect", "report", "status", "stop"];
+const OF_A_LOG: [&str; 7] = [
+    "resume", "abandon", "collect", "report", "explain", "status", "stop",
+];
 
 /// `words` in which every command about a campaign names the folder of its log. Core does not know where the log is, so
 /// its words have no folder. Without a `log` the words stay as they are. So does a command that names a folder already.

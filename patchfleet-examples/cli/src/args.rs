@@ -49,6 +49,8 @@ pub(crate) enum Command {
     Status(StatusArgs),
     /// Show what became of every location, and of every node that needs action.
     Report(CampaignArgs),
+    /// Show why one location or one node came to what it did, and which records of the log say so.
+    Explain(ExplainArgs),
     /// The Automation document that campaigns run.
     #[command(subcommand)]
     Runbook(RunbookCommand),
@@ -66,6 +68,7 @@ impl Command {
             Self::Abandon(args) => &args.output,
             Self::Stop(args) => &args.output,
             Self::Collect(args) | Self::Report(args) => &args.output,
+            Self::Explain(args) => &args.output,
             Self::Status(args) => &args.output,
             Self::Runbook(RunbookCommand::Ensure { output, .. }) => output,
             // What they print is no report in either form.
@@ -82,6 +85,7 @@ impl Command {
             Self::Abandon(args) => Some(&mut args.log),
             Self::Stop(args) => Some(&mut args.log),
             Self::Collect(args) | Self::Report(args) => Some(&mut args.log),
+            Self::Explain(args) => Some(&mut args.log),
             Self::Status(args) => Some(&mut args.log),
             Self::Plan(_) | Self::Runbook(_) | Self::Iam(_) => None,
         }
@@ -383,6 +387,21 @@ of what it had begun, and the others were not run.";
 pub(crate) struct StatusArgs {
     /// One campaign: its id, or the beginning of it, of 4 characters at least. Default: all of the log, the newest first.
     #[arg(value_name = "CAMPAIGN")]
+    pub(crate) campaign: Option<CampaignArg>,
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// The location (111122223333/eu-west-1) or the node (i-…, mi-…).
+    #[arg(value_name = "LOCATION|NODE")]
+    pub(crate) subject: String,
+    /// The campaign: its id, or the beginning of it, of 4 characters at least. Default: the newest of the log that knows
+    /// the location or node.
+    #[arg(long, value_name = "CAMPAIGN")]
     pub(crate) campaign: Option<CampaignArg>,
     #[command(flatten)]
     pub(crate) log: LogArgs,

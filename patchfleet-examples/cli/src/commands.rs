@@ -1,6 +1,7 @@
 //! The commands: each wires ports, core and the terminal together.
 
 pub(crate) mod campaigns;
+pub(crate) mod explain;
 pub(crate) mod iam;
 pub(crate) mod plan;
 pub(crate) mod run;

@@ -129,7 +129,31 @@ impl Logs {
         }
     }
 
-    async fn find(&self, campaign: CampaignId) -> Result<State, Failure> {
+    /// The campaign that is named, or all that began, the newest first, and after them those that were refused their name.
+    /// Where a log is damaged this fails, because its campaign may be the one that is meant.
+    pub(crate) async fn named_or_all(
+        &self,
+        campaign: Option<CampaignArg>,
+    ) -> Result<Vec<CampaignId>, Failure> {
+        self.refuse_file()?;
+        if let Some(campaign) = campaign {
+            let campaign = self.named(&campaign).await?;
+            return Ok(vec![self.find(campaign).await?.campaign()]);
+        }
+        let list = self.listed().await?;
+        if !list.damaged.is_empty() {
+            return Err(unreadable(&list));
+        }
+        let (began, refused): (Vec<_>, Vec<_>) =
+            list.campaigns.iter().partition(|one| one.name_taken_by.is_none());
+        let all: Vec<CampaignId> = began.into_iter().chain(refused).map(|one| one.campaign).collect();
+        match all.is_empty() {
+            true => Err(Failure::Usage(self.without("campaign"))),
+            false => Ok(all),
+        }
+    }
+
+    pub(crate) async fn find(&self, campaign: CampaignId) -> Result<State, Failure> {
         let found = self.watched.load(campaign).await?;
         found.ok_or_else(|| Failure::Usage(self.without(&format!("campaign {campaign}"))))
     }
@@ -189,6 +213,12 @@ impl Logs {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Where the logs are, in words, as in "in the folder DIR"; empty if they are in memory.
+    pub(crate) fn in_place(&self) -> String {
+        let place = self.place.as_ref();
+        place.map_or_else(String::new, |place| format!(" in {place}"))
     }
 
     /// The message that this place has no such thing.

@@ -39,6 +39,7 @@ async fn main() -> ExitCode {
         Command::Collect(args) => commands::run::collect(args).await,
         Command::Status(args) => commands::campaigns::status(args).await,
         Command::Report(args) => commands::campaigns::report(args).await,
+        Command::Explain(args) => commands::explain::explain(args).await,
         Command::Runbook(command) => commands::runbook::runbook(command).await,
         Command::Iam(args) => commands::iam::iam(&args),
     };

@@ -50,10 +50,7 @@ impl State {
     }
 
     /// The units that have a location.
-    pub(in crate::campaign) fn units_at(
-        &self,
-        location: &Location,
-    ) -> impl Iterator<Item = (UnitId, &UnitState)> {
+    pub(crate) fn units_at(&self, location: &Location) -> impl Iterator<Item = (UnitId, &UnitState)> {
         let units = self
             .places
             .get(location)
@@ -68,6 +65,25 @@ impl State {
         let there = self.units_at(location);
         let first = there.min_by_key(|(id, unit)| unit.instead_of.unwrap_or(*id));
         first.map(|(id, _)| id)
+    }
+
+    /// Whether an event is about a unit as a whole, or about what it does in this location.
+    pub(crate) fn concerns(&self, event: &Event, id: UnitId, at: &Location) -> bool {
+        match self.about(event) {
+            About::Nothing => false,
+            About::Everything => true,
+            About::Units(units) => units.contains(&id),
+            About::Location(unit, location) => unit == id && location == at,
+            About::Unit(unit) | About::WholeUnit(unit) => {
+                let elsewhere = match event {
+                    Event::CancelledElsewhere { location, .. } => {
+                        location.as_ref().is_some_and(|it| it != at)
+                    }
+                    _ => false,
+                };
+                unit == id && !elsewhere
+            }
+        }
     }
 
     /// What an event is about.

@@ -30,7 +30,7 @@ impl State {
     }
 
     /// Why a unit is not begun, if that is for its own location alone.
-    pub(in crate::campaign) fn kept_back(&self, id: UnitId) -> Option<String> {
+    pub(crate) fn kept_back(&self, id: UnitId) -> Option<String> {
         let unit = self.units.get(&id).filter(|unit| !unit.is_begun())?;
         if unit.has_nobody_left() {
             let words = unit.not_sent.as_deref().unwrap_or_default();

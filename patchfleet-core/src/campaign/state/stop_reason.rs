@@ -7,6 +7,9 @@ use crate::text::counted;
 use jiff::Timestamp;
 use std::fmt;
 
+/// What a person can do about what was never begun.
+pub(crate) const NEW_RUN: &str = "a new run of the request patches what is still missing";
+
 /// Why no further unit is begun.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -88,16 +91,17 @@ impl fmt::Display for StopReason {
                     Some(location) => write!(f, "what runs in {location} was cancelled")?,
                     None => write!(f, "the execution of unit {unit} was cancelled")?,
                 }
-                f.write_str(match left {
-                    true => {
+                match left {
+                    true => f.write_str(
                         ", and not by patchfleet; if that is right, `patchfleet resume --go-on` starts what had not \
-                         been begun"
-                    }
-                    false => {
-                        ", and not by patchfleet; nothing is left that `patchfleet resume --go-on` would start, and a \
-                         new run of the request patches what is still missing"
-                    }
-                })?;
+                         been begun",
+                    ),
+                    false => write!(
+                        f,
+                        ", and not by patchfleet; nothing is left that `patchfleet resume --go-on` would start, and \
+                         {NEW_RUN}"
+                    ),
+                }?;
                 match until.filter(|_| *left) {
                     Some(until) => write!(f, ", until {until:.0} (the cutoff allows no later start)"),
                     None => Ok(()),
@@ -105,8 +109,7 @@ impl fmt::Display for StopReason {
             }
             Self::Asked(asked) => write!(
                 f,
-                "{asked}; nothing more of it begins, and once it is over a new run of the request patches what is \
-                 still missing"
+                "{asked}; nothing more of it begins, and once it is over {NEW_RUN}"
             ),
             Self::Abandoned { by } => write!(
                 f,
@@ -128,13 +131,12 @@ impl fmt::Display for StopReason {
             Self::Unattended { since, until } if since > until => write!(
                 f,
                 "by its log, the campaign was planned at {since:.0}, and a driver whose clock said {until:.0} went on \
-                 with it: nobody knows for how long nobody drove it, and nothing more of it is begun; a new run of the \
-                 request patches what is still missing"
+                 with it: nobody knows for how long nobody drove it, and nothing more of it is begun; {NEW_RUN}"
             ),
             Self::Unattended { since, until } => write!(
                 f,
                 "by its log, nobody drove the campaign from {since:.0} to {until:.0} (no driver ran, or AWS or the log \
-                 did not answer it), and nothing more of it is begun so long after its time; a new run of the request patches what is still missing"
+                 did not answer it), and nothing more of it is begun so long after its time; {NEW_RUN}"
             ),
             Self::Cutoff { at } => {
                 write!(

@@ -17,12 +17,7 @@ impl State {
     }
 
     /// Whether a location of a unit counts as failed.
-    pub(in crate::campaign) fn counts_as_failed(
-        &self,
-        unit: UnitId,
-        location: &Location,
-        at: &LocationState,
-    ) -> bool {
+    pub(crate) fn counts_as_failed(&self, unit: UnitId, location: &Location, at: &LocationState) -> bool {
         at.has_failed() && !self.is_harmless(unit, location, at, |accepted| accepted)
     }
 
@@ -87,7 +82,7 @@ impl State {
     }
 
     /// Whether no further unit is begun, at an instant that is not before the last record.
-    pub(in crate::campaign) fn is_stopped(&self, now: Timestamp) -> bool {
+    pub(crate) fn is_stopped(&self, now: Timestamp) -> bool {
         self.abandoned.is_some()
             || self.asked.is_some()
             || self.runbook.is_some()
@@ -100,7 +95,7 @@ impl State {
     }
 
     /// Why no further unit is begun at an instant that is not before the last record.
-    pub(in crate::campaign) fn stop_reason_at(&self, now: Timestamp) -> Option<StopReason> {
+    pub(crate) fn stop_reason_at(&self, now: Timestamp) -> Option<StopReason> {
         if let Some(by) = &self.abandoned {
             return Some(StopReason::Abandoned { by: by.clone() });
         }

@@ -2,7 +2,7 @@
 
 use crate::budget::PacedUnit;
 use crate::id::Location;
-use crate::plan::{Followed, PlannedLocation};
+use crate::plan::{Followed, KEPT_EMPTY, KEPT_UNKNOWN, PlannedLocation};
 use crate::refusal::{Skip, SkipReason};
 use crate::request::{PatchRequest, Selector};
 use crate::text::{by_number, counted, names};
@@ -108,14 +108,10 @@ pub(super) fn on_nodes(locations: &[PlannedLocation], filled: &BTreeSet<Location
         (!kept.is_empty()).then(|| names(kept))
     };
     if let Some(kept) = kept(false) {
-        warnings.push(format!(
-            "planned although no node was found there, as the policy says: {kept}"
-        ));
+        warnings.push(format!("{KEPT_EMPTY}: {kept}"));
     }
     if let Some(kept) = kept(true) {
-        warnings.push(format!(
-            "planned without knowing what is there, as the policy says: {kept}"
-        ));
+        warnings.push(format!("{KEPT_UNKNOWN}: {kept}"));
     }
     warnings
 }

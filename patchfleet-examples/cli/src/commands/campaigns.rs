@@ -74,17 +74,14 @@ pub(crate) async fn status(args: StatusArgs) -> Result<ExitCode, Failure> {
                     campaign.planned_at,
                     campaign.last_at,
                 );
-                if let Some(other) = campaign.name_taken_by {
-                    let _ = writeln!(
-                        text,
-                        "      nothing of it was begun: campaign {other} had the request's name"
-                    );
-                } else if campaign.finished.is_none() {
+                if let Some(why) = campaign.refused_in_words() {
+                    let _ = writeln!(text, "      {why}");
+                } else if let Some(next) = campaign.next_step() {
                     let _ = writeln!(text, "      {}", so_far(campaign.so_far));
                     let _ = writeln!(text, "      {}", last_record(campaign, now));
                     let next = match logs.simulated(campaign.campaign, &campaign.request) {
                         Some(simulated) => format!("if its process has ended: {simulated}"),
-                        None => next_step(campaign),
+                        None => next,
                     };
                     let _ = writeln!(text, "      {}", in_log(&next, args.log.log.as_deref()));
                 }
@@ -120,19 +117,6 @@ pub(crate) async fn status(args: StatusArgs) -> Result<ExitCode, Failure> {
         }
     }
     Ok(code)
-}
-
-/// What a person can do about a campaign that is open.
-fn next_step(campaign: &CampaignSummary) -> String {
-    let id = campaign.campaign;
-    match &campaign.stop_asked {
-        _ if !campaign.has_begun => format!(
-            "nothing of it was begun: its plan was written down, and it does not have its request's name yet. If no process \
-             drives it, `patchfleet resume {id}` begins it now, and `patchfleet stop {id}` closes it"
-        ),
-        Some(_) => format!("if no process drives it, `patchfleet stop {id}` goes on stopping it"),
-        None => format!("if no process drives it, `patchfleet resume {id}` goes on with it"),
-    }
 }
 
 /// How long ago the log was last written, and by whom. Whether that process lives, no log can say. Where nothing is left

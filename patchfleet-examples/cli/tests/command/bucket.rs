@@ -185,8 +185,15 @@ async fn a_bucket_or_prefix_that_is_mistyped_is_bad_usage_for_whoever_reads_ther
         ("s3://opps-logs/prod", "opps-logs"),
         ("s3://ops-logs/prd", "campaign in s3://ops-logs/prd. --log"),
     ] {
-        for command in ["status", "report", "resume", "stop", "collect"] {
-            let args = [command, "--log", log, "--output", "json"];
+        for command in [
+            &["status"][..],
+            &["report"],
+            &["resume"],
+            &["stop"],
+            &["collect"],
+            &["explain", "111122223333/us-east-1"],
+        ] {
+            let args = [command, &["--log", log, "--output", "json"]].concat();
             let said = finish(against(&machine, &sim, "us-east-1", &args)).await.exits(2);
             assert!(
                 said.stderr.contains("--log") && said.stderr.contains(why),
@@ -194,7 +201,7 @@ async fn a_bucket_or_prefix_that_is_mistyped_is_bad_usage_for_whoever_reads_ther
                 said.stderr
             );
             let json = said.json();
-            assert_eq!(json["outcome"], "invalid", "{command}");
+            assert_eq!(json["outcome"], "invalid", "{command:?}");
             let told = json["problems"][0]["detail"].as_str().unwrap();
             assert!(said.stderr.contains(told), "{told}");
         }

@@ -120,7 +120,7 @@ fn what_others_wrote_is_shown_and_has_no_effect_in_plans_whatever_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_others_wrote_has_no_effect_in_run_report_status_and_collect() {
+async fn what_others_wrote_has_no_effect_in_run_report_status_collect_and_explain() {
     let bench = Bench::new();
     bench.file("request.toml", TROUBLED.request);
     // Planning tries to read results in an account's first location only, which is another one.
@@ -153,6 +153,18 @@ async fn what_others_wrote_has_no_effect_in_run_report_status_and_collect() {
         (&["status", "--log", "log", "--output", "json"], 0),
         (&["collect", "--log", "log"], 4),
         (&["collect", "--log", "log", "--output", "json"], 4),
+        (&["explain", "555566667777/us-west-2", "--log", "log"], 0),
+        (
+            &[
+                "explain",
+                "555566667777/us-west-2",
+                "--log",
+                "log",
+                "--output",
+                "json",
+            ],
+            0,
+        ),
     ] {
         let ran = finish(against(&bench, &sim, "us-east-1", args)).await.exits(code);
         all_shown(&args.join(" "), &ran);

@@ -8,6 +8,7 @@
 
 mod bad_input;
 mod bucket;
+mod explain;
 mod hostile;
 mod left_open;
 mod other_hands;

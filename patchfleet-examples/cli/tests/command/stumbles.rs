@@ -25,6 +25,7 @@ fn a_log_without_a_campaign_names_its_folder_and_how_to_name_another() {
         (&["status", "--output", "json"], "campaign"),
         (&["report"], "campaign"),
         (&["collect"], "campaign"),
+        (&["explain", "111122223333/us-east-1"], "campaign"),
         (&["resume"], "open campaign"),
         (&["abandon", "5b6c7d8e"], "campaign whose id begins with 5b6c7d8e"),
         (&["report", "5b6c7d8e"], "campaign whose id begins with 5b6c7d8e"),
@@ -83,7 +84,7 @@ fn the_help_of_each_command_says_which_campaign_is_meant_by_default() {
             "{help}"
         );
     }
-    for command in ["resume", "report", "collect", "status", "abandon"] {
+    for command in ["resume", "report", "collect", "status", "abandon", "explain"] {
         assert!(
             words(help(command)).contains("its id, or the beginning of it, of 4 characters"),
             "{command}"
@@ -120,7 +121,7 @@ fn a_campaign_is_found_by_the_beginning_of_its_id() {
 #[test]
 fn the_help_of_each_command_says_of_its_log_only_what_holds_there() {
     let bench = Bench::new();
-    for command in ["resume", "status", "report", "collect"] {
+    for command in ["resume", "status", "report", "collect", "explain"] {
         let help = bench.run(&[command, "--help"]).exits(0);
         assert!(!help.stdout.contains("--sim"), "{}", help.stdout);
     }

@@ -1,0 +1,68 @@
+//! What a person can do about what was explained, in words that stand elsewhere already.
+
+use super::{Explanation, LocationExplanation};
+use crate::campaign::{CampaignSummary, NEW_RUN, State};
+use crate::outcome::{LocationOutcome, NodeOutcome, Tally};
+use std::collections::BTreeSet;
+
+/// What a person can do, each in a sentence. What the reasons say already is not said again.
+pub(super) fn steps(state: &State, summary: &CampaignSummary, at: &[LocationExplanation]) -> Vec<String> {
+    let mut steps = vec![];
+    let is_settled =
+        |one: &LocationExplanation| one.report.as_ref().is_some_and(|report| report.outcome.is_some());
+    let is_planned = at.iter().any(|one| one.report.is_some());
+    if !at.iter().all(is_settled) && is_planned {
+        steps.extend(summary.next_step());
+    }
+    let id = summary.campaign;
+    let unread = state.unread();
+    let is_unread = at
+        .iter()
+        .any(|one| unread.iter().any(|(_, location)| *location == one.location()));
+    if is_unread {
+        steps.push(format!(
+            "its results could not be read: `patchfleet collect {id}` reads them again"
+        ));
+    }
+    if summary.finished.is_none() {
+        return steps;
+    }
+    let told = |words: &str| at.iter().flat_map(|one| &one.why).any(|why| why.contains(words));
+    let was_left = |one: &LocationExplanation| {
+        one.report.as_ref().and_then(|report| report.outcome) == Some(LocationOutcome::NotStarted)
+    };
+    let is_said = told(NEW_RUN) || told("`patchfleet resume --go-on");
+    if at.iter().any(was_left) && !is_said {
+        steps.push(NEW_RUN.to_owned());
+        return steps;
+    }
+    let goal = state.plan().request.goal();
+    let mut outcomes: BTreeSet<NodeOutcome> = BTreeSet::new();
+    for one in at {
+        match &one.node {
+            Some(node) => outcomes.extend(node.row.as_ref().map(|row| row.outcome)),
+            None => outcomes.extend(
+                Explanation::tally(one)
+                    .into_iter()
+                    .flat_map(Tally::iter)
+                    .map(|(o, _)| o),
+            ),
+        }
+    }
+    for outcome in outcomes.into_iter().filter(|outcome| !outcome.reaches_goal(goal)) {
+        let is_told = match outcome {
+            NodeOutcome::NotRun => is_said,
+            NodeOutcome::Unknown => is_unread,
+            _ => false,
+        };
+        if is_told {
+            continue;
+        }
+        steps.extend(
+            outcome
+                .advice()
+                .map(|advice| format!("{}: {advice}", outcome.as_str())),
+        );
+    }
+    steps
+}
