@@ -1,5 +1,6 @@
 //! How much at once, and how many failures: AWS's grammar, one rounding policy, worst cases.
 
+mod fleet;
 mod rate;
 mod rounding;
 mod seconds;
@@ -7,6 +8,7 @@ pub(crate) mod shares;
 mod turns;
 mod worst_case;
 
+pub(crate) use fleet::{AwsPaced, Size, Sizes};
 pub use rate::{MaxConcurrency, MaxErrors, ParseRateError, RateControl};
 pub use seconds::Seconds;
 pub(crate) use turns::Queue;

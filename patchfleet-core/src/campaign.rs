@@ -48,8 +48,8 @@ pub use listing::{CampaignList, CampaignSummary, DamagedLog};
 pub(crate) use listing::{campaign_alone, campaigns};
 pub use notice::{Awaited, Notice, NoticeObserver, Notices, Tried, Trouble};
 pub(crate) use polls::LOOK_UP_AFTER;
+pub use state::{FleetSoFar, FleetStanding, FleetStop, State, StopReason};
 pub(crate) use state::{LocationState, NEW_RUN, StartState, StateError, UnitState};
-pub use state::{State, StopReason};
 #[cfg(feature = "store-tests")]
 pub use store::conformance;
 pub use store::{Appended, CampaignLog, Chain, ChainError, LogKey, NodeRows, RecordError, Store};

@@ -14,6 +14,7 @@ mod check;
 mod copies;
 mod differences;
 mod file;
+mod fleet;
 mod gaps;
 mod lifetime;
 pub(crate) mod make;
@@ -34,6 +35,9 @@ mod written;
 pub(crate) use build::build;
 pub(crate) use check::PlanFault;
 pub use file::PlanFileError;
+#[cfg(test)]
+pub(crate) use fleet::resolve as resolve_fleet;
+pub use fleet::{FleetPace, PlannedFleet};
 pub use gaps::Gaps;
 pub(crate) use lifetime::timeout_of;
 pub(crate) use lifetime::{CUTOFF_MARGIN, Cutoff};
@@ -77,6 +81,8 @@ pub struct Plan {
     /// The runbook that the plan was made for. `None` if it may not be read, which the warnings say
     /// then: nothing notices if it changes.
     pub runbook: Option<PlannedRunbook>,
+    /// What `budget.fleet` comes to; `None` if the request has none.
+    pub fleet: Option<PlannedFleet>,
     /// What can go wrong at most.
     pub worst_case: WorstCase,
     /// How long commands live; `None` if that is the affair of a runbook of one's own.
@@ -85,7 +91,8 @@ pub struct Plan {
 
 impl Plan {
     /// How many locations may be patched at once, over all units: the request's
-    /// `budget.locations.max_concurrency` of all planned locations.
+    /// `budget.locations.max_concurrency` of all planned locations, or fewer if a bound on the whole fleet says so
+    /// ([`PlannedFleet`]).
     ///
     /// The plan shares this budget out among the units ([`Unit::locations_at_once`]). Where every unit can
     /// have a place, the shares add up to the budget, or to all locations if those are fewer. Each unit then
@@ -95,7 +102,9 @@ impl Plan {
     #[must_use]
     pub fn location_budget(&self) -> u32 {
         let rates = &self.request.budget.locations;
-        rates.max_concurrency.as_count(self.location_count())
+        let budget = rates.max_concurrency.as_count(self.location_count());
+        let fleet = self.fleet.and_then(|fleet| fleet.locations_at_once());
+        budget.min(fleet.unwrap_or(u32::MAX))
     }
 
     /// How many locations may fail, over all units, before no further unit is started: the request's

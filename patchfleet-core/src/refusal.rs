@@ -201,6 +201,8 @@ pub enum RefusalCode {
     NodesOffline,
     /// The cutoff is so near that no command would surely have expired by then.
     CutoffTooNear,
+    /// `budget.fleet` asks for a bound that cannot be kept.
+    FleetBudget,
     /// The plan needs something that this way of running cannot do.
     Unsupported,
 }
@@ -236,6 +238,7 @@ impl RefusalCode {
             Self::RunbookDiffers => "runbook_differs",
             Self::NodesOffline => "nodes_offline",
             Self::CutoffTooNear => "cutoff_too_near",
+            Self::FleetBudget => "fleet_budget",
             Self::Unsupported => "unsupported",
         }
     }

@@ -9,6 +9,7 @@ mod digest;
 mod draft;
 mod external_id;
 mod fields;
+mod fleet;
 mod format;
 mod lookalike;
 mod node;
@@ -28,6 +29,7 @@ pub(crate) use defaults::OWN_DOCUMENT;
 pub use delivery_timeout::{DeliveryTimeout, DeliveryTimeoutError};
 pub(crate) use digest::digest_of;
 pub use external_id::{ExternalId, ExternalIdText};
+pub use fleet::FleetBudget;
 pub use format::{Format, MAX_REQUEST_BYTES};
 pub use output::Output;
 pub(crate) use output::OutputTo;
@@ -255,13 +257,17 @@ pub struct Access {
     pub session_name: SessionName,
 }
 
-/// How many nodes and how many locations are patched at once, and how many of each may fail. AWS keeps these limits.
+/// How many nodes and how many locations are patched at once, and how many of each may fail. AWS keeps the limits within a
+/// location, and the locations of one start. What it knows nothing of is the fleet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Budget {
     /// The nodes of one location. Default 10% at once and 10% that may fail, as in the two AWS posts.
     pub nodes: RateControl,
     /// The locations. Default 1 at once and 0 that may fail, as AWS's own.
     pub locations: RateControl,
+    /// Strict bounds across all locations. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fleet: Option<FleetBudget>,
 }
 
 /// The runbook, and the roles it runs with.

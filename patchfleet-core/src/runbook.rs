@@ -41,7 +41,7 @@ pub(crate) use start::{
     start_tag_key,
 };
 pub(crate) use targets::TargetTooLong;
-pub(crate) use targets::node_chunks;
+pub(crate) use targets::{MAX_NODE_IDS, node_chunks};
 pub(crate) use targets::{named_nodes, node_targets, targets};
 
 /// The name of patchfleet's own runbook.
@@ -64,6 +64,12 @@ pub(crate) const UNIT_ID: &str = "UnitId";
 /// The parameter of patchfleet's own runbook that is aws:runCommand's `TimeoutSeconds`: 30 to
 /// 2,592,000 s (SSM model).
 pub(crate) const TIMEOUT_PARAMETER: &str = "TimeoutSeconds";
+
+/// The parameter of patchfleet's own runbook that says which nodes.
+pub(crate) const TARGETS: &str = "Targets";
+
+/// The parameter of patchfleet's own runbook that has the limit on nodes at once.
+pub(crate) const MAX_CONCURRENCY: &str = "MaxConcurrency";
 
 /// Whether `document` is patchfleet's own runbook, by its name. Under another name, or by its ARN,
 /// it is a runbook of one's own: it gets the parameters that the request gives it.

@@ -63,7 +63,7 @@ fn a_file_of_mistakes_is_told_all_of_them_at_once() {
       [invalid_value] budget.nodes.max_errors = "101%" (line 26, column 1): expected a count from 0 such as 2 (at most 7 digits), or a percentage from "0%" to "100%"
       [invalid_value] budget.locations.max_concurrency = "05%" (line 29, column 1): expected a count from 1 such as 4 (at most 7 digits), or a percentage from "1%" to "100%"
       [wrong_type] budget.locations.max_errors = 1.5 (line 30, column 1): expected a count from 0 such as 2 (at most 7 digits), or a percentage from "0%" to "100%"
-      [unsupported] budget.fleet (line 32, column 9): a budget across the whole fleet is not supported by this version yet: use budget.nodes and budget.locations
+      [invalid_value] budget.fleet.max_in_flight = "0%" (line 33, column 1): expected a count from 1 such as 4 (at most 7 digits), or a percentage from "1%" to "100%"
       [invalid_value] automation.assume_role = "AutomationRole" (line 36, column 1): expected arn:PARTITION:iam::ACCOUNT:role/NAME
       [conflict] automation.parameters = Reason (line 38, column 13): only a runbook of your own takes parameters; patchfleet fills in those of Patchfleet-RunPatchBaseline
       [out_of_range] automation.parameters.Reason = "" (line 39, column 1): expected 1 to 512 characters (leave an empty parameter out)

@@ -15,6 +15,8 @@
     reason = "helpers of tests, outside of #[test]"
 )]
 
+#[path = "hands/bounded.rs"]
+mod bounded;
 #[path = "hands/draft.rs"]
 mod draft;
 #[path = "hands/run.rs"]
@@ -122,7 +124,7 @@ fn exact(run: &Run) {
         once.iter().all(|at| planned.contains(*at)),
         "{once:?} of {planned:?}"
     );
-    let by_ids = matches!(run.draft.wish.selector, Selector::AllManaged | Selector::NodeIds);
+    let by_ids = run.draft.names_nodes();
     let gone_on = run.result.as_ref().is_ok_and(|done| !done.gone_on.is_empty());
     if gone_on {
         // Starts name what a cancelled execution named and did not reach.
@@ -246,7 +248,7 @@ fn good_nodes_are_told_good(run: &Run, done: &Done) {
 /// first: a machine that a patch broke is no machine that somebody ended.
 fn gone_nodes_are_told_gone(run: &Run, done: &Done) {
     let comes_back = run.draft.hands.iter().any(|hand| hand.deed == Deed::Start);
-    let by_name = matches!(run.draft.wish.selector, Selector::AllManaged | Selector::NodeIds);
+    let by_name = run.draft.names_nodes();
     let nodes = run.nodes();
     let begun = begun(run);
     for row in done.ended.rows.values().flatten() {
@@ -388,6 +390,7 @@ fn keeps_the_laws(run: &Run) {
         lost_nodes_are_told_lost(run, done);
         gone_nodes_are_told_gone(run, done);
         unknown_is_not_empty(run, done);
+        bounded::bounded(run, done);
     }
 }
 
@@ -409,7 +412,7 @@ fn run_share(share: u32) -> Result<(), String> {
 }
 
 #[test]
-fn laws_1_2_3_and_7_hold_while_others_act() {
+fn laws_1_to_4_and_7_hold_while_others_act() {
     let shares: Vec<_> = (0..SHARES)
         .map(|share| std::thread::spawn(move || run_share(share)))
         .collect();

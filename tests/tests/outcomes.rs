@@ -11,6 +11,8 @@
 mod budget;
 #[path = "outcomes/ended.rs"]
 mod ended;
+#[path = "outcomes/fleet.rs"]
+mod fleet;
 #[path = "outcomes/gone_on.rs"]
 mod gone_on;
 #[path = "outcomes/scene.rs"]

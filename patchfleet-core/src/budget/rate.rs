@@ -130,6 +130,12 @@ macro_rules! rate {
                 }
             }
 
+            /// Whether it is the count 0 or 0%.
+            #[must_use]
+            pub fn is_zero(self) -> bool {
+                matches!(self.0, Amount::Count(0) | Amount::Percent(0))
+            }
+
             $(#[$as_count])*
             #[must_use]
             pub fn as_count(self, of: u32) -> u32 {

@@ -113,7 +113,7 @@ pub(super) fn decide(state: &State, memory: &Memory, now: Timestamp) -> Decision
         agenda.intended(unit, state.keeps_from_sending(unit, now));
     }
     agenda.admit();
-    if state.has_used_up_its_budget() || state.stop_mode().is_some() {
+    if state.has_used_up_its_budget() || state.has_too_many_unreached() || state.stop_mode().is_some() {
         agenda.stop_all();
     }
     for unit in state.ending() {
@@ -193,12 +193,28 @@ impl Agenda<'_> {
             self.wake(until);
         }
         self.decision.hold = admitted.hold;
+        if let Some((unit, keeps)) = admitted.divide {
+            self.divide(unit, keeps);
+        }
         for (_, until) in admitted.later {
             self.wake(until);
         }
         if let Some(first) = admitted.begin {
             self.begin_one_from(first);
         }
+    }
+
+    /// Has a unit name as many of its nodes as there is room for. The others are named by a unit of their own.
+    fn divide(&mut self, unit: UnitId, keeps: u32) {
+        let Some(of) = self.state.units().get(&unit) else {
+            return;
+        };
+        let keeps = usize::try_from(keeps).unwrap_or(usize::MAX);
+        // Those that are away are not sent anything, so they go with the others.
+        let there = of.named.iter().filter(|node| !of.away.contains(*node));
+        let away = of.named.iter().filter(|node| of.away.contains(*node));
+        let keeps = there.chain(away).take(keeps).cloned().collect();
+        self.decision.record.push(Event::Divided { unit, keeps });
     }
 
     /// Begins the first unit that may be begun and whose runbook is known to be the planned one. The others before it

@@ -188,6 +188,14 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         found: Vec<TurnedUp>,
     },
+    /// A unit that was not begun names fewer nodes from now on, because a bound on the fleet has no room for all of them. A unit
+    /// with the others is added after the last one.
+    Divided {
+        /// The unit.
+        unit: UnitId,
+        /// The nodes that it keeps.
+        keeps: Vec<NodeId>,
+    },
     /// Run Command refused the whole command of a unit that names its nodes, because one of them is
     /// stopped, terminated or not registered: no node was sent anything. The unit is begun again, as
     /// its next attempt, without those that are away.

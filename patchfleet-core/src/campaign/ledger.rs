@@ -4,6 +4,7 @@
 //! Each event changes the entry of the unit or the location that it is about. A test counts all of it
 //! anew after every record.
 
+use super::state::FleetSoFar;
 use crate::id::{Location, UnitId};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -45,6 +46,8 @@ pub(super) struct UnitEntry {
     pub(super) names_nodes_of: Option<Location>,
     /// How many nodes it names.
     pub(super) nodes: u32,
+    /// How many of them are in flight, or may be.
+    pub(super) in_flight: u32,
 }
 
 /// What a location of a unit adds to the counters.
@@ -65,6 +68,14 @@ pub(super) struct LocationEntry {
     pub(super) is_late: bool,
     /// Nodes that count against the budget within the location, if its nodes are named.
     pub(super) errors: u32,
+    /// Nodes that are damaged.
+    pub(super) damaged: u32,
+    /// Nodes of which nothing could be found out.
+    pub(super) unknown: u32,
+    /// Nodes that were not reached.
+    pub(super) unreached_nodes: u32,
+    /// Nodes of the location that did not answer when the plan was made.
+    pub(super) offline_before: u32,
     pub(super) progress: SoFar,
 }
 
@@ -164,6 +175,10 @@ pub(super) struct Ledger {
     pub(super) failed: BTreeMap<Location, u32>,
     /// Where a command lives past the cutoff, or did.
     pub(super) late: BTreeSet<(UnitId, Location)>,
+    /// Where the campaign stands with the bounds on its fleet.
+    pub(super) fleet: FleetSoFar,
+    /// How many nodes were not reached in each location.
+    unreached: BTreeMap<Location, u32>,
     /// Locations whose nodes are named.
     pub(super) shared: BTreeMap<Location, Shared>,
     /// The waiting units that name nodes of a location.
@@ -278,6 +293,7 @@ impl Ledger {
     }
 
     fn add_open(&mut self, id: UnitId, unit: &UnitEntry) {
+        self.fleet.in_flight = self.fleet.in_flight.saturating_add(unit.in_flight.into());
         self.open.insert(id);
         self.at_once = self.at_once.saturating_add(u64::from(unit.at_once));
         self.locations_open = self.locations_open.saturating_add(u64::from(unit.locations));
@@ -292,6 +308,7 @@ impl Ledger {
     }
 
     fn remove_open(&mut self, id: UnitId, unit: &UnitEntry) {
+        self.fleet.in_flight = self.fleet.in_flight.saturating_sub(unit.in_flight.into());
         self.open.remove(&id);
         self.at_once = self.at_once.saturating_sub(u64::from(unit.at_once));
         self.locations_open = self.locations_open.saturating_sub(u64::from(unit.locations));
@@ -327,6 +344,11 @@ impl Ledger {
         if at.is_late {
             self.late.insert((unit, location.clone()));
         }
+        self.fleet.damaged = self.fleet.damaged.saturating_add(at.damaged.into());
+        self.fleet.unknown = self.fleet.unknown.saturating_add(at.unknown.into());
+        if at.unreached_nodes > 0 {
+            self.count_unreached(location, at, u32::saturating_add);
+        }
         if at.errors > 0 {
             let shared = self.shared.entry(location.clone()).or_default();
             shared.errors = shared.errors.saturating_add(at.errors);
@@ -351,11 +373,29 @@ impl Ledger {
         if at.is_late {
             self.late.remove(&(unit, location.clone()));
         }
+        self.fleet.damaged = self.fleet.damaged.saturating_sub(at.damaged.into());
+        self.fleet.unknown = self.fleet.unknown.saturating_sub(at.unknown.into());
+        if at.unreached_nodes > 0 {
+            self.count_unreached(location, at, u32::saturating_sub);
+        }
         if at.errors > 0
             && let Some(shared) = self.shared.get_mut(location)
         {
             shared.errors = shared.errors.saturating_sub(at.errors);
         }
+    }
+
+    /// Changes how many nodes of a location were not reached. Those that did not answer before do not count.
+    fn count_unreached(&mut self, location: &Location, at: LocationEntry, change: fn(u32, u32) -> u32) {
+        let known = self.unreached.entry(location.clone()).or_default();
+        let counted = |nodes: u32| u64::from(nodes.saturating_sub(at.offline_before));
+        let before = counted(*known);
+        *known = change(*known, at.unreached_nodes);
+        let after = counted(*known);
+        if *known == 0 {
+            self.unreached.remove(location);
+        }
+        self.fleet.unreached = self.fleet.unreached.saturating_sub(before).saturating_add(after);
     }
 
     /// How many locations failed, each counted once.

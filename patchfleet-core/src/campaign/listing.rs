@@ -4,6 +4,7 @@ use super::STORE_CALLS_AT_ONCE;
 use super::admission::Hold;
 use super::journal::Journal;
 use super::ledger::SoFar;
+use super::state::FleetStanding;
 use crate::campaign::{CampaignLog, LogKey, NotStopped, State, StopAsked};
 use crate::id::{CampaignId, RequestName, WriterId};
 use crate::outcome::FinishedOutcome;
@@ -42,6 +43,8 @@ pub struct CampaignSummary {
     pub holds: Vec<Hold>,
     /// How far it is ([`State::so_far`](super::State::so_far)).
     pub so_far: SoFar,
+    /// Where it stands with the bounds on its fleet ([`State::fleet`](super::State::fleet)).
+    pub fleet: Option<FleetStanding>,
     /// Who had it stopped, when and how, if somebody did. While it is open it is being stopped.
     pub stop_asked: Option<StopAsked>,
     /// What AWS did not let patchfleet stop ([`State::not_stopped`](super::State::not_stopped)).
@@ -67,6 +70,7 @@ impl CampaignSummary {
             has_begun: state.is_under_way() || state.finished().is_some(),
             holds: state.holds(now.max(state.last_at())),
             so_far: state.so_far(),
+            fleet: state.fleet(),
             stop_asked: state.stop_asked().cloned(),
             not_stopped: state.not_stopped(),
             left_out_because: state.left_out_because().map(|reason| reason.to_string()),

@@ -56,7 +56,7 @@ pub(super) fn is_planned(state: &State, id: UnitId, attempt: u32, request: &Star
     let mut planned = runbook::for_campaign(&start, bound, state.campaign(), id, attempt);
     let mut said = request.clone();
     let away = (!unit.away.is_empty()).then_some("Targets");
-    let limits = ["MaxConcurrency", "MaxErrors"]
+    let limits = [runbook::MAX_CONCURRENCY, "MaxErrors"]
         .into_iter()
         .filter(|_| !unit.named.is_empty());
     for name in limits.chain([TIMEOUT_PARAMETER]).chain(away) {
@@ -76,10 +76,13 @@ fn shrink(state: &State, id: UnitId, request: &mut StartRequest) {
     let Some(shared) = shared.filter(|shared| shared.units > 1 || !unit.away.is_empty()) else {
         return;
     };
-    let rates = state.plan().request.budget.nodes;
+    let rates = state.plan().node_rates();
     let left = state.errors_allowed(shared).saturating_sub(shared.errors);
     for (name, value) in [
-        ("MaxConcurrency", rates.max_concurrency.as_count(shared.nodes)),
+        (
+            runbook::MAX_CONCURRENCY,
+            rates.max_concurrency.as_count(shared.nodes),
+        ),
         ("MaxErrors", left),
     ] {
         if let Some(values) = request.parameters.get_mut(name) {

@@ -17,6 +17,7 @@ use std::sync::Arc;
 mod asked;
 mod count;
 mod excerpt;
+mod fleet;
 mod fold;
 mod late;
 mod looking;
@@ -29,6 +30,7 @@ mod unresolved;
 mod verdict;
 mod waves;
 
+pub use fleet::{FleetSoFar, FleetStanding, FleetStop};
 pub(crate) use stop_reason::NEW_RUN;
 pub use stop_reason::StopReason;
 pub(crate) use unit::{Intent, LocationState, Sending, Settled, StartState, Stop, StopStanding, UnitState};

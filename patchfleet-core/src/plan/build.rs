@@ -2,7 +2,7 @@
 
 use super::lifetime::{self, Lifetime};
 use super::units::{Draft, names_nodes, paced};
-use super::{FORMAT, Gaps, Options, Plan, PlannedLocation, gaps, nowhere, offline, small, waves};
+use super::{FORMAT, Gaps, Options, Plan, PlannedLocation, fleet, gaps, nowhere, offline, small, waves};
 use crate::budget::{Paced, PacedCommand, PacedNodes, PacedUnit, Seconds, WorstCase};
 use crate::census::{Census, CensusAnswer, CensusTaken};
 use crate::expand::Candidates;
@@ -85,6 +85,10 @@ pub fn build(
     if request.policy.offline == OfflineAction::Skip && runbook::is_own(&request.automation.document) {
         sorted.leave_out_offline(request, census);
     }
+    let asked = request;
+    // Gaps are filled so that all units have a place, and how many places there are may follow from the bounds.
+    let fleet = fleet::resolve(asked, &sorted.locations).unwrap_or_default();
+    let request = &fleet::paced(asked, fleet.as_ref());
     let mut filled = BTreeSet::new();
     if options.gaps == Gaps::Fill && !names_nodes(request, census.resolution) && sorted.reasons.is_empty() {
         let kept = gaps::fill(request, &mut sorted.locations, &mut sorted.skipped);
@@ -102,12 +106,27 @@ pub fn build(
         sorted.reasons.extend(reasons);
         sorted.warnings.extend(warnings);
     }
+    let fleet = match fleet::resolve(asked, &sorted.locations) {
+        Ok(fleet) => fleet,
+        Err(reason) => {
+            sorted.reasons.push(reason);
+            None
+        }
+    };
+    let request = &fleet::paced(asked, fleet.as_ref());
     let attendance = options.attendance;
     let reasons = offline::reasons(request, &sorted.locations, census, attendance);
     sorted.reasons.extend(reasons);
     let lifetime = sorted.lifetime(request, steps, options);
     let with_cutoff = options.cutoff.is_some();
-    let units = match waves::units(request, central, &sorted.locations, census, with_cutoff) {
+    let units = match waves::units(
+        request,
+        central,
+        &sorted.locations,
+        census,
+        with_cutoff,
+        fleet.as_ref(),
+    ) {
         Ok(units) => units,
         Err(too_long) => {
             sorted.refuse(RefusalCode::Unsupported, "targets", too_long.to_string());
@@ -144,6 +163,7 @@ pub fn build(
     let errors = request.budget.locations.max_errors.as_count(total);
     warnings.extend(warnings::on_shares(&paced, followed, errors));
     let worst_case = worst_case(request, total, &units, &paced, lifetime.as_ref());
+    let worst_case = fleet.map_or(worst_case, |fleet| fleet.bounded(worst_case));
     let longest = units
         .iter()
         .map(|(_, timeout)| *timeout)
@@ -153,6 +173,7 @@ pub fn build(
     warnings.extend(offline::warnings(request, &locations, census, expiry));
     warnings.extend(warnings::on_nodes(&locations, &filled));
     warnings.extend(small::warnings(request, &locations));
+    warnings.extend(fleet.and_then(|fleet| fleet.warning(errors, total)));
     if let (Some(lifetime), false) = (&lifetime, units.is_empty()) {
         warnings.extend(lifetime::warnings(request, lifetime, &units));
         warnings.extend(lifetime::on_the_documents(
@@ -163,7 +184,7 @@ pub fn build(
     }
     Ok(Plan {
         format: FORMAT,
-        request: request.clone(),
+        request: asked.clone(),
         central: central.clone(),
         followed,
         candidates: count(locations.len() + skipped.len()),
@@ -176,6 +197,7 @@ pub fn build(
             .map(|(id, ((draft, timeout), paced))| draft.unit(id, request, paced, lifetime.as_ref(), timeout))
             .collect(),
         runbook: None,
+        fleet,
         worst_case,
         lifetime,
     })

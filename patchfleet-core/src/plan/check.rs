@@ -3,9 +3,9 @@
 //! A plan is kept in a log for hours, and somebody may change it there by hand. What is sent follows from it, so its parts
 //! are compared with each other before anything is begun.
 
-use super::{Plan, Unit, timeout_of};
+use super::{Plan, PlannedFleet, Unit, fleet, timeout_of};
 use crate::id::{Location, UnitId};
-use crate::request::RunbookPin;
+use crate::request::{PatchRequest, RunbookPin};
 use crate::runbook::{self, STEP_TIMEOUT_PARAMETER, TIMEOUT_PARAMETER, TargetTooLong};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -72,6 +72,16 @@ pub(crate) enum PlanFault {
         /// The location.
         location: Location,
     },
+    /// What the plan makes of a bound on the fleet is not what its request says.
+    #[error(
+        "the plan's bounds on the fleet are {found}, and by its request and its locations they are {expected}"
+    )]
+    Fleet {
+        /// What they are.
+        found: String,
+        /// What they should be.
+        expected: String,
+    },
     /// A location of the plan is in no start.
     #[error("no unit starts in {location}, which is planned")]
     LeftOut {
@@ -90,6 +100,8 @@ impl Plan {
         let waves = self.locations.iter().map(|at| (at.location(), at.wave));
         let planned: BTreeMap<Location, u32> = waves.collect();
         self.check_waves()?;
+        let paced = fleet::paced(&self.request, self.fleet.as_ref());
+        self.check_fleet()?;
         let mut seen = BTreeSet::new();
         for (expected, unit) in (0..).map(UnitId::from_index).zip(&self.units) {
             if unit.id != expected {
@@ -98,7 +110,7 @@ impl Plan {
                     found: unit.id,
                 });
             }
-            self.check_start(unit)?;
+            self.check_start(unit, &paced)?;
             for location in unit.locations() {
                 // Units that name their nodes may share a location. A runbook of one's own is not told which.
                 let may_share = unit.nodes.is_some() || !self.is_of_own_runbook();
@@ -146,11 +158,25 @@ impl Plan {
         Ok(())
     }
 
+    /// Sees that the bounds on the fleet are those that follow from the request and the locations.
+    fn check_fleet(&self) -> Result<(), PlanFault> {
+        let expected = fleet::resolve(&self.request, &self.locations);
+        if expected.as_ref().is_ok_and(|expected| *expected == self.fleet) {
+            return Ok(());
+        }
+        let words =
+            |fleet: Option<PlannedFleet>| fleet.map_or("none".to_owned(), |fleet| format!("{fleet:?}"));
+        Err(PlanFault::Fleet {
+            found: words(self.fleet),
+            expected: expected.map_or_else(|reason| reason.detail, words),
+        })
+    }
+
     fn is_of_own_runbook(&self) -> bool {
         runbook::is_own(&self.request.automation.document)
     }
 
-    fn check_start(&self, unit: &Unit) -> Result<(), PlanFault> {
+    fn check_start(&self, unit: &Unit, paced: &PatchRequest) -> Result<(), PlanFault> {
         let fault = |field, found: &dyn Debug, expected: &dyn Debug| PlanFault::Start {
             unit: unit.id,
             field,
@@ -185,14 +211,18 @@ impl Plan {
         if errors > self.location_errors() {
             return Err(fault("its location errors", &errors, &self.location_errors()));
         }
-        if unit.node_rates != self.request.budget.nodes {
-            return Err(fault(
-                "its node rates",
-                &unit.node_rates,
-                &self.request.budget.nodes,
-            ));
+        let rates = paced.budget.nodes;
+        if unit.node_rates != rates {
+            return Err(fault("its node rates", &unit.node_rates, &rates));
         }
-        let expected = self.expected_parameters(unit).map_err(|error| {
+        if let Some(most) = self.fleet.and_then(|fleet| fleet.nodes_in_a_start()) {
+            let named = unit.nodes.as_ref().map(Vec::len);
+            let fits = |n: usize| u32::try_from(n).is_ok_and(|n| (1..=most).contains(&n));
+            if !named.is_some_and(fits) {
+                return Err(fault("how many nodes it names", &named, &most));
+            }
+        }
+        let expected = self.expected_parameters(unit, paced).map_err(|error| {
             let expected = error.to_string();
             fault("its targets", &unit.nodes, &expected)
         })?;
@@ -208,8 +238,12 @@ impl Plan {
 
     /// The parameters of a unit's start. How long its commands live is taken from the start itself. It follows from the
     /// census, and is checked where it is used.
-    fn expected_parameters(&self, unit: &Unit) -> Result<BTreeMap<String, Vec<String>>, TargetTooLong> {
-        let mut expected = runbook::parameters(&self.request, &self.central, unit.nodes.as_deref())?;
+    fn expected_parameters(
+        &self,
+        unit: &Unit,
+        paced: &PatchRequest,
+    ) -> Result<BTreeMap<String, Vec<String>>, TargetTooLong> {
+        let mut expected = runbook::parameters(paced, &self.central, unit.nodes.as_deref())?;
         if let Some(lifetime) = &self.lifetime {
             let timeout =
                 timeout_of(&unit.start).map_or_else(String::new, |timeout| timeout.get().to_string());

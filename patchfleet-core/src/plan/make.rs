@@ -217,9 +217,10 @@ pub(crate) async fn make(
         _ => PlanError::Port(error),
     })?;
     let depth = match request.policy.offline {
-        OfflineAction::Target => options.depth,
+        // A bound on the fleet's nodes needs to know how many there are.
+        OfflineAction::Target if request.budget.fleet.is_none() => options.depth,
         // The policy needs to know which nodes do not answer.
-        OfflineAction::Skip | OfflineAction::Refuse => Depth::Count,
+        OfflineAction::Target | OfflineAction::Skip | OfflineAction::Refuse => Depth::Count,
     };
     let question = Question::new(inventory, &request.targets.selector, depth);
     let resolution = inventory.resolution();

@@ -33,6 +33,7 @@ impl Plan {
             sections.push(text);
         }
         if !self.locations.is_empty() {
+            sections.extend(self.fleet_in_words());
             sections.push(self.at_worst());
             sections.push(self.starts());
             sections.extend(self.sight());

@@ -1,6 +1,7 @@
 //! From the request to the plan, against organisations in memory.
 
 mod file;
+mod fleet;
 mod gaps;
 pub(crate) mod helpers;
 mod latencies;

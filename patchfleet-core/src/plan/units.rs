@@ -1,7 +1,7 @@
 //! Drafts of a plan's units, with their locations, their nodes, and how long their commands live.
 
 use super::lifetime::Lifetime;
-use super::{Followed, PlannedLocation, Unit};
+use super::{Followed, PlannedFleet, PlannedLocation, Unit};
 use crate::budget::{MaxConcurrency, PacedNodes, PacedUnit, Queue, Seconds, shares};
 use crate::census::{CensusTaken, NodeCounts};
 use crate::id::{Location, NodeId, UnitId};
@@ -150,10 +150,12 @@ pub(super) fn paced<'a>(
 /// Whether each unit names its nodes. It also does so for all managed nodes, because AWS documents `InstanceIds` = `*` for
 /// Automation and State Manager, but not for Run Command. A runbook of one's own finds its nodes itself.
 ///
-/// Nodes from an inventory of one's own are named as well, since AWS might find others.
+/// Nodes from an inventory of one's own are named as well, since AWS might find others. So are all nodes under a bound on how
+/// many are damaged, which is kept by beginning no more than may be.
 pub(super) fn names_nodes(request: &PatchRequest, resolution: Resolution) -> bool {
+    let by_fleet = request.budget.fleet.is_some_and(|fleet| fleet.names_nodes());
     match request.targets.selector {
-        _ if resolution == Resolution::ByIds => true,
+        _ if resolution == Resolution::ByIds || by_fleet => true,
         Selector::NodeIds(_) => true,
         Selector::AllManaged => runbook::is_own(&request.automation.document),
         Selector::ResourceGroup(_) | Selector::Tags(_) => false,
@@ -174,6 +176,7 @@ pub(super) fn units(
     locations: &[PlannedLocation],
     census: &CensusTaken,
     with_cutoff: bool,
+    fleet: Option<&PlannedFleet>,
 ) -> Result<Vec<Draft>, TargetTooLong> {
     let skips = request.policy.offline == OfflineAction::Skip;
     let own = runbook::is_own(&request.automation.document);
@@ -189,6 +192,7 @@ pub(super) fn units(
         let managed = census.managed.get(&location).unwrap_or(&none);
         let offline = if skips { &[] } else { managed.offline.as_slice() };
         let all = count(managed.online.len()).saturating_add(count(offline.len()));
+        let most = nodes_in_a_start(request, fleet, all);
         let named = |nodes: &[NodeId], online: bool| {
             let n = count(nodes.len());
             Ok(Draft {
@@ -207,10 +211,10 @@ pub(super) fn units(
                 }],
             })
         };
-        for nodes in runbook::node_chunks(&managed.online) {
+        for nodes in runbook::node_chunks(&managed.online, most) {
             units.push(named(nodes, true)?);
         }
-        for nodes in runbook::node_chunks(offline) {
+        for nodes in runbook::node_chunks(offline, most) {
             last.push(named(nodes, false)?);
         }
     }
@@ -243,6 +247,16 @@ pub(super) fn units(
     all.extend(units);
     all.extend(last);
     Ok(all)
+}
+
+/// How many nodes a start names at most in a location with so many. All nodes of a start may be open at once, and under a bound
+/// on the fleet that is what is reckoned with. So the limit within the location is one of this number, too.
+fn nodes_in_a_start(request: &PatchRequest, fleet: Option<&PlannedFleet>, all: u32) -> usize {
+    let Some(most) = fleet.and_then(PlannedFleet::nodes_in_a_start) else {
+        return runbook::MAX_NODE_IDS;
+    };
+    let limit = request.budget.nodes.max_concurrency.as_count(all);
+    usize::try_from(most.min(limit)).unwrap_or(usize::MAX)
 }
 
 fn single(location: &Location) -> Rectangle {

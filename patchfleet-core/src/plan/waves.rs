@@ -1,7 +1,7 @@
 //! Which location is in which wave, and the units of each.
 
 use super::units::{self, Draft};
-use super::{Plan, PlannedLocation};
+use super::{Plan, PlannedFleet, PlannedLocation};
 use crate::census::CensusTaken;
 use crate::expand::Candidates;
 use crate::hash::Sha256;
@@ -198,9 +198,10 @@ pub(super) fn units(
     locations: &[PlannedLocation],
     census: &CensusTaken,
     with_cutoff: bool,
+    fleet: Option<&PlannedFleet>,
 ) -> Result<Vec<Draft>, TargetTooLong> {
     if request.waves.is_empty() {
-        return units::units(1, request, central, locations, census, with_cutoff);
+        return units::units(1, request, central, locations, census, with_cutoff, fleet);
     }
     let mut waves: BTreeMap<u32, Vec<PlannedLocation>> = BTreeMap::new();
     for at in locations {
@@ -215,6 +216,7 @@ pub(super) fn units(
             &locations,
             census,
             with_cutoff,
+            fleet,
         )?);
     }
     Ok(all)

@@ -1,7 +1,7 @@
 //! A plan's JSON. Its `units` have what the planner knows. Its `requests` are the starts in the API's own JSON, which
 //! scripts hand to AWS as they are.
 
-use super::{Followed, Lifetime, Plan, PlannedLocation, Unit};
+use super::{Followed, Lifetime, Plan, PlannedFleet, PlannedLocation, Unit};
 use crate::budget::{RateControl, WorstCase};
 use crate::id::{NodeId, UnitId};
 use crate::port::{Caller, StartRequest};
@@ -26,6 +26,8 @@ struct Written<'a> {
     requests: Vec<Cow<'a, StartRequest>>,
     #[serde(deserialize_with = "Option::deserialize")] // a plan that lacks the key is not whole
     runbook: Option<Cow<'a, PlannedRunbook>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fleet: Option<PlannedFleet>,
     worst_case: WorstCase,
     #[serde(deserialize_with = "Option::deserialize")] // a plan that lacks the key is not whole
     lifetime: Option<Lifetime>,
@@ -95,6 +97,7 @@ impl<'a> From<&'a Plan> for Written<'a> {
             units: plan.units.iter().map(WrittenUnit::from).collect(),
             requests: plan.units.iter().map(|unit| Cow::Borrowed(&unit.start)).collect(),
             runbook: plan.runbook.as_ref().map(Cow::Borrowed),
+            fleet: plan.fleet,
             worst_case: plan.worst_case,
             lifetime: plan.lifetime,
         }
@@ -129,6 +132,7 @@ impl TryFrom<Written<'_>> for Plan {
             warnings: written.warnings.into_owned(),
             units: units.collect::<Result<_, _>>()?,
             runbook: written.runbook.map(Cow::into_owned),
+            fleet: written.fleet,
             worst_case: written.worst_case,
             lifetime: written.lifetime,
         })

@@ -75,6 +75,7 @@ impl Default for Budget {
                 max_concurrency: constant(LOCATIONS_CONCURRENCY),
                 max_errors: constant(LOCATIONS_ERRORS),
             },
+            fleet: None,
         }
     }
 }
@@ -89,12 +90,17 @@ mod tests {
         assert_eq!(administration_role().as_str(), ADMINISTRATION_ROLE);
         assert_eq!(Access::default().discovery_role.as_str(), EXECUTION_ROLE);
         assert_eq!(Access::default().session_name.as_str(), SESSION_NAME);
-        let Budget { nodes, locations } = Budget::default();
+        let Budget {
+            nodes,
+            locations,
+            fleet,
+        } = Budget::default();
         assert_eq!(
             (nodes.max_concurrency.percent(), nodes.max_errors.percent()),
             (Some(10), Some(10))
         );
         assert_eq!(locations.max_concurrency.to_string(), "1");
         assert_eq!(locations.max_errors.to_string(), "0");
+        assert_eq!(fleet, None);
     }
 }

@@ -101,6 +101,7 @@ impl Draft {
         self.check_parameters(names, &mut out);
         self.check_output(&mut out);
         self.check_waves(&mut out);
+        self.check_fleet(&mut out);
         out.result(what, self.complete())
     }
 
@@ -224,6 +225,20 @@ impl Draft {
             exclude_regions: &self.exclude_regions,
         };
         waves::check(&self.waves, &bounds, out);
+    }
+
+    /// Checks that a runbook of one's own is not asked to keep a bound on the fleet's nodes. It is told neither how many nodes
+    /// to patch at once nor which.
+    fn check_fleet(&self, out: &mut Collector) {
+        let own = self.document.as_ref().is_none_or(|d| d.as_str() == OWN_DOCUMENT);
+        if own || self.budget.fleet.is_none() {
+            return;
+        }
+        let expected = format!(
+            "only {OWN_DOCUMENT} is told how many nodes to patch at once; a runbook of your own decides that by itself, so a \
+             bound on the nodes of the whole fleet cannot be kept"
+        );
+        out.add(Problem::new(ProblemCode::Conflict, "budget.fleet", "", expected));
     }
 
     fn complete(self) -> Option<PatchRequest> {

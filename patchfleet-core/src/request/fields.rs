@@ -114,6 +114,12 @@ impl<'a> Fields<'a> {
         unknown.any(|key| nearest(key, known).is_some_and(|near| these.contains(&near)))
     }
 
+    /// Whether there is a key that was not taken.
+    pub(super) fn has_unknown(&self) -> bool {
+        let mut keys = self.entries.into_iter().flatten().map(|(key, _)| key.as_str());
+        keys.any(|key| !self.known.contains(&key))
+    }
+
     /// Notes a problem for each key that was not taken.
     pub(super) fn finish(self, out: &mut Collector) {
         for (key, node) in self.entries.into_iter().flatten() {

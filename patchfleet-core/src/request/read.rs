@@ -1,13 +1,13 @@
 //! The fields of a request as people write it, read one by one into a draft.
 
 use super::draft::{Draft, Names, OPERATIONS, REBOOT_OPTIONS, rate_control};
-use super::fields::{Collector, Field, Fields};
+use super::fields::{Collector, Fields};
 use super::lookalike::lookalike;
 use super::node::Node;
 use super::policy::OFFLINE;
 use super::{
     Access, Budget, DeniedAction, GoneAction, NothingSelected, Output, PatchRequest, Policy, PolicyAction,
-    Regions, RunbookPin, Selector, values, waves,
+    Regions, RunbookPin, Selector, fleet, values, waves,
 };
 use crate::id::{NodeId, OrgParent, Region, RequestName, TargetAccount};
 use crate::problem::{Problem, ProblemCode, Problems};
@@ -78,10 +78,6 @@ fn required(fields: &mut Fields<'_>, key: &'static str, out: &mut Collector) -> 
         out.missing_id::<RequestName>(&fields.path_of(key));
     }
     field?.id(out)
-}
-
-fn unsupported(field: &Field<'_>, why: &str) -> Problem {
-    Problem::new(ProblemCode::Unsupported, field.path(), "", why)
 }
 
 fn read_patch(root: &mut Fields<'_>, draft: &mut Draft, out: &mut Collector) {
@@ -260,11 +256,7 @@ fn read_budget(root: &mut Fields<'_>, budget: &mut Budget, out: &mut Collector) 
         rate_control(rate, concurrency, errors, out);
         layer.finish(out);
     }
-    if let Some(fleet) = fields.take("fleet") {
-        let why = "a budget across the whole fleet is not supported by this version yet: \
-                   use budget.nodes and budget.locations";
-        out.add(unsupported(&fleet, why));
-    }
+    budget.fleet = fields.take("fleet").and_then(|field| fleet::read(&field, out));
     fields.finish(out);
 }
 

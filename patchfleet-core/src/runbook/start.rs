@@ -1,6 +1,6 @@
 //! What a start is given: its parameters, and what the campaign adds to them.
 
-use super::{PlannedRunbook, SNAPSHOT_ID, TargetTooLong, is_own, targets::targets};
+use super::{MAX_CONCURRENCY, PlannedRunbook, SNAPSHOT_ID, TargetTooLong, is_own, targets::targets};
 use crate::id::{
     BucketName, CampaignId, ClientToken, LogGroupName, NodeId, RequestDigest, RoleArn, RoleName, S3KeyPrefix,
     UnitId,
@@ -70,7 +70,7 @@ pub(crate) fn said(request: &PatchRequest) -> BTreeMap<String, Vec<String>> {
 fn of_the_patch(request: &PatchRequest) -> BTreeMap<String, Vec<String>> {
     let (patch, rates) = (&request.patch, request.budget.nodes);
     let set = [
-        ("MaxConcurrency", rates.max_concurrency.to_string()),
+        (MAX_CONCURRENCY, rates.max_concurrency.to_string()),
         ("MaxErrors", rates.max_errors.to_string()),
         ("Operation", patch.operation.as_str().to_owned()),
         ("RebootOption", patch.reboot_option.as_str().to_owned()),

@@ -31,9 +31,9 @@ struct Target {
     values: Vec<String>,
 }
 
-/// Node ids in chunks that one unit takes, in their order.
-pub(crate) fn node_chunks(nodes: &[NodeId]) -> impl Iterator<Item = &[NodeId]> {
-    nodes.chunks(MAX_NODE_IDS)
+/// Node ids in chunks that one unit takes, in their order: at most `most` of them, and never more than fit.
+pub(crate) fn node_chunks(nodes: &[NodeId], most: usize) -> impl Iterator<Item = &[NodeId]> {
+    nodes.chunks(most.clamp(1, MAX_NODE_IDS))
 }
 
 /// These nodes as values of the parameter `Targets`.
@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn chunks_keep_every_node_once_and_in_order() {
         let nodes: Vec<NodeId> = (0..45).map(hybrid).collect();
-        let chunks: Vec<&[NodeId]> = node_chunks(&nodes).collect();
+        let chunks: Vec<&[NodeId]> = node_chunks(&nodes, MAX_NODE_IDS).collect();
         assert_eq!(chunks.iter().map(|c| c.len()).collect::<Vec<_>>(), [20, 20, 5]);
         assert_eq!(chunks.concat(), nodes);
     }

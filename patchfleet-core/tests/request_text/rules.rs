@@ -304,17 +304,52 @@ fn a_runbook_may_not_be_told_another_operation_than_the_request_is_for() {
 }
 
 #[test]
-fn a_fleet_budget_is_not_supported_yet_and_what_is_wrong_with_a_wave_beside_it_is_told_as_well() {
+fn what_is_wrong_with_a_wave_and_with_a_bound_is_told_at_once() {
     let text = toml_with(
         TARGETS,
         "[budget.fleet]\nwhatever = 1\n[[waves]]\nname = 1\nwhatever = 1",
     );
     insta::assert_snapshot!(problems(&text), @"
     the request has 4 problems
-      [unsupported] budget.fleet (line 5, column 9): a budget across the whole fleet is not supported by this version yet: use budget.nodes and budget.locations
+      [unknown_key] budget.fleet.whatever = 1 (line 6, column 1): no such field; there are max_in_flight, max_damaged, max_unreached
       [missing] waves[0] (line 7, column 1): expected at least one of accounts, regions, locations, which say what is in the wave; what no wave names forms the last one by itself
       [wrong_type] waves[0].name = 1 (line 8, column 1): expected 1 to 64 of letters, digits, _ . -, the first a letter or digit, in quotes
       [unknown_key] waves[0].whatever = 1 (line 9, column 1): no such field; there are name, accounts, regions, locations, if_empty
+    ");
+}
+
+#[test]
+fn a_bound_on_the_fleet_is_a_count_or_a_share_of_nodes() {
+    let wrong =
+        "[budget.fleet]\nmax_in_flight = 0\nmax_damaged = \"0%\"\nmax_unreached = \"101%\"\nmax_lost = 1";
+    insta::assert_snapshot!(problems(&toml_with(TARGETS, wrong)), @r#"
+    the request has 4 problems
+      [out_of_range] budget.fleet.max_in_flight = 0 (line 6, column 1): expected a count from 1 such as 4 (at most 7 digits), or a percentage from "1%" to "100%"
+      [out_of_range] budget.fleet.max_damaged = "0%" (line 7, column 1): expected a count from 1 such as 2 (at most 7 digits), or a percentage from "1%" to "100%": any node that is begun may be damaged, so with none allowed nothing could be begun
+      [invalid_value] budget.fleet.max_unreached = "101%" (line 8, column 1): expected a count from 0 such as 2 (at most 7 digits), or a percentage from "0%" to "100%"
+      [unknown_key] budget.fleet.max_lost = 1 (line 9, column 1): no such field; there are max_in_flight, max_damaged, max_unreached
+    "#);
+    insta::assert_snapshot!(problems(&toml_with(TARGETS, "[budget.fleet]")), @"
+    the request has 1 problem
+      [missing] budget.fleet (line 5, column 9): expected at least one of max_in_flight, max_damaged, max_unreached
+    ");
+    insta::assert_snapshot!(problems(&toml_with(TARGETS, "[budget]\nfleet = \"5%\"")), @r#"
+    the request has 1 problem
+      [wrong_type] budget.fleet = "5%" (line 6, column 1): expected a table
+    "#);
+    let none = "[budget.fleet]\nmax_unreached = 0";
+    let request = PatchRequest::parse(toml_with(TARGETS, none).as_bytes(), Format::Toml).unwrap();
+    let fleet = request.budget.fleet.unwrap();
+    assert_eq!(fleet.max_unreached.unwrap().to_string(), "0");
+    assert_eq!((fleet.max_in_flight, fleet.max_damaged), (None, None));
+}
+
+#[test]
+fn a_runbook_of_ones_own_keeps_no_bound_on_the_fleet() {
+    let own = "[budget.fleet]\nmax_in_flight = 5\n[automation]\ndocument = 'Our-Runbook'";
+    insta::assert_snapshot!(problems(&toml_with(TARGETS, own)), @"
+    the request has 1 problem
+      [conflict] budget.fleet (line 5, column 9): only Patchfleet-RunPatchBaseline is told how many nodes to patch at once; a runbook of your own decides that by itself, so a bound on the nodes of the whole fleet cannot be kept
     ");
 }
 

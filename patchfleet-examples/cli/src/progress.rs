@@ -120,7 +120,10 @@ impl Bars {
         self.locations.set_message(format!("{} running", seen.running));
         self.nodes.set_length(seen.nodes);
         self.nodes.set_position(seen.through);
-        self.nodes.set_message(elapsed(state));
+        self.nodes.set_message(match state.fleet() {
+            Some(fleet) => format!("{}; {fleet}", elapsed(state)),
+            None => elapsed(state),
+        });
         if state.finished().is_some() {
             self.locations.finish();
             self.nodes.finish();
@@ -195,6 +198,10 @@ fn line(at: Timestamp, event: &Event) -> Option<String> {
                 .collect();
             format!("going on, says {by}{rest}{found}")
         }
+        Event::Divided { unit, keeps } => format!(
+            "unit {unit}: divided, as the bounds on the fleet have room for {} of its nodes",
+            keeps.len()
+        ),
         Event::StopIntended { unit, .. } => {
             format!("unit {unit}: stopping its execution")
         }

@@ -65,6 +65,15 @@ pub(crate) struct Wish {
     pub(crate) override_baseline: bool,
     nodes: (&'static str, &'static str),
     locations: (u32, &'static str),
+    pub(crate) fleet: Option<Fleet>,
+}
+
+/// Bounds on the whole fleet, as the request has them. At least one is there.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Fleet {
+    pub(crate) in_flight: Option<&'static str>,
+    pub(crate) damaged: Option<&'static str>,
+    pub(crate) unreached: Option<&'static str>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +88,24 @@ impl Draft {
     /// Whether Install was asked for.
     pub(crate) fn installs(&self) -> bool {
         self.wish.operation == "Install"
+    }
+
+    /// Whether each start has to name its nodes.
+    pub(crate) fn names_nodes(&self) -> bool {
+        matches!(self.wish.selector, Selector::AllManaged | Selector::NodeIds)
+            || self.wish.fleet.is_some_and(|fleet| fleet.damaged.is_some())
+    }
+
+    /// The nodes that are selected and listed at the start, by place: those that commands are sent to.
+    pub(crate) fn listed(&self) -> BTreeSet<(String, usize)> {
+        let mut listed = self.selected();
+        let all: BTreeSet<(String, usize)> = self
+            .machines()
+            .filter(|(_, _, machine, _)| machine.is_listed())
+            .map(|(place, number, machine, _)| (machine.id(place, number), place))
+            .collect();
+        listed.retain(|one| all.contains(one));
+        listed
     }
 
     /// The account and Region of a place.
@@ -133,7 +160,7 @@ impl Draft {
         if wish.override_baseline {
             patch["baseline_override"] = json!("s3://lists/baselines.json");
         }
-        json!({
+        let mut asked = json!({
             "name": "others",
             "patch": patch,
             "targets": targets,
@@ -143,7 +170,19 @@ impl Draft {
                 "locations": { "max_concurrency": wish.locations.0, "max_errors": wish.locations.1 },
             },
             "automation": { "pin": wish.pin },
-        })
+        });
+        if let Some(fleet) = wish.fleet {
+            let bounds = [
+                ("max_in_flight", fleet.in_flight),
+                ("max_damaged", fleet.damaged),
+                ("max_unreached", fleet.unreached),
+            ];
+            let bounds = bounds
+                .into_iter()
+                .filter_map(|(key, bound)| Some((key.to_owned(), json!(bound?))));
+            asked["budget"]["fleet"] = Value::Object(bounds.collect());
+        }
+        asked
     }
 
     /// The world's text.

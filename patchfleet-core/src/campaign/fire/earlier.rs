@@ -90,6 +90,10 @@ fn said(request: &PatchRequest, campaign: CampaignId) -> Parameters {
         // Which unit it is follows from the plan.
         let of_campaign = runbook::of_campaign(campaign, UnitId::from_index(0)).into_iter();
         said.extend(of_campaign.filter(|(name, _)| name != runbook::UNIT_ID));
+        if request.budget.fleet.is_some() {
+            // What a bound on the fleet makes of it follows from the census.
+            said.remove(runbook::MAX_CONCURRENCY);
+        }
     }
     said
 }
@@ -101,7 +105,8 @@ fn other_targets(request: &PatchRequest, resolution: Resolution, there: &Paramet
     let selector = &request.targets.selector;
     let may_name_any = matches!(selector, Selector::AllManaged)
         || resolution == Resolution::ByIds
-        || request.policy.offline == OfflineAction::Skip;
+        || request.policy.offline == OfflineAction::Skip
+        || request.budget.fleet.is_some_and(|fleet| fleet.names_nodes());
     match (selector, nodes) {
         (Selector::NodeIds(asked), Some(nodes)) => {
             let others: Vec<String> = nodes

@@ -78,7 +78,11 @@ pub enum NeedsDriver {
         places: u32,
         /// How many executions it would need if empty locations were kept, if that is fewer.
         kept: Option<usize>,
+        /// Whether a bound on the fleet's nodes in flight lets no more be patched at once.
+        by_fleet: bool,
     },
+    /// A bound on how many nodes of the fleet are damaged, or not reached, is kept by whoever begins the next.
+    Fleet,
     /// Each gets the time that is left until the cutoff, whenever it is begun.
     Cutoff,
     /// They are of several waves, and each waits for the one before it.
@@ -99,7 +103,33 @@ const DRIVER: &str = "run it where it can be followed, with the command or the c
 impl fmt::Display for NeedsDriver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Places { places, kept } => {
+            Self::Places {
+                places,
+                kept,
+                by_fleet: true,
+            } => {
+                write!(
+                    f,
+                    "and budget.fleet.max_in_flight lets {} be patched at once, so some would have to wait for others with \
+                     nobody there to begin them: raise budget.fleet.max_in_flight to that number or more, ",
+                    counted(*places, "location"),
+                )?;
+                if let Some(kept) = kept {
+                    write!(f, "or policy.empty = \"keep\" (then it needs {kept}), ")?;
+                }
+                write!(f, "or {DRIVER}")
+            }
+            Self::Fleet => write!(
+                f,
+                "and somebody has to count what is damaged, or not reached, before the next is begun: leave out \
+                 budget.fleet.max_damaged and budget.fleet.max_unreached (max_in_flight alone is kept by Systems Manager), \
+                 or {DRIVER}"
+            ),
+            Self::Places {
+                places,
+                kept,
+                by_fleet: false,
+            } => {
                 write!(
                     f,
                     "and budget.locations.max_concurrency lets {} be patched at once, so some would have to wait for \

@@ -4,21 +4,25 @@ use super::FireError;
 use super::error::NeedsDriver;
 use crate::id::Location;
 use crate::pack::pack;
-use crate::plan::{Plan, PlannedLocation};
+use crate::plan::{Plan, PlannedFleet, PlannedLocation};
 use crate::refusal::SkipReason;
 use std::collections::BTreeSet;
 
 /// Checks that every unit of the plan can be begun at once: each has a place among the locations at once, none of them
-/// has to be given what is left of the time until a cutoff, no location has two units, and none waits for an earlier wave.
+/// has to be given what is left of the time until a cutoff, no location has two units, none waits for an earlier wave, and
+/// nothing has to be counted before the next is begun.
 pub(crate) fn require_no_driver(plan: &Plan) -> Result<(), FireError> {
     let units = plan.units.len();
-    if units <= 1 {
-        return Ok(());
-    }
     let refused = |reason| Err(FireError::NeedsDriver { units, reason });
     let waves = plan.waves().len();
     if waves > 1 {
         return refused(NeedsDriver::Waves { waves });
+    }
+    if needs_counting(plan) {
+        return refused(NeedsDriver::Fleet);
+    }
+    if units <= 1 {
+        return Ok(());
     }
     if plan.lifetime.is_some_and(|lifetime| lifetime.cutoff.is_some()) {
         return refused(NeedsDriver::Cutoff);
@@ -36,7 +40,18 @@ pub(crate) fn require_no_driver(plan: &Plan) -> Result<(), FireError> {
     refused(NeedsDriver::Places {
         places,
         kept: with_the_empty(plan),
+        by_fleet: plan
+            .fleet
+            .and_then(|fleet| fleet.locations_at_once())
+            .is_some_and(|at_once| at_once == places),
     })
+}
+
+/// Whether a bound on the fleet holds only if somebody counts what became of some nodes before others are begun.
+fn needs_counting(plan: &Plan) -> bool {
+    let several = plan.units.len() > 1 || plan.locations.len() > 1;
+    let counts = |fleet: PlannedFleet| fleet.max_damaged.is_some() || fleet.max_unreached.is_some();
+    several && plan.fleet.is_some_and(counts)
 }
 
 /// How many units there would be if the locations that are skipped as empty were kept, if that is fewer.

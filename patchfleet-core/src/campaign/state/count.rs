@@ -129,7 +129,7 @@ impl State {
             | Event::RowsMissing { unit, location, .. }
             | Event::Recollected { unit, location, .. } => About::Location(*unit, location),
             Event::LeftOut { units } => About::Units(units),
-            Event::GoneOn { .. } | Event::StopAsked { .. } => About::Everything,
+            Event::GoneOn { .. } | Event::StopAsked { .. } | Event::Divided { .. } => About::Everything,
         }
     }
 
@@ -263,6 +263,12 @@ impl State {
             is_unresolved: unit.is_unresolved(),
             names_nodes_of: unit.locations.keys().next().filter(|_| names_nodes).cloned(),
             nodes: u32::try_from(unit.named.len()).unwrap_or(u32::MAX),
+            in_flight: match standing {
+                Standing::Intended | Standing::Open if !unit.has_settled() => {
+                    u32::try_from(unit.named.len()).unwrap_or(u32::MAX)
+                }
+                _ => 0,
+            },
         })
     }
 
@@ -279,6 +285,13 @@ impl State {
             has_failed: self.counts_as_failed(id, location, at),
             is_late: self.may_pass_cutoff(at),
             errors: if unit.named.is_empty() { 0 } else { errors(at) },
+            damaged: nodes(at, NodeOutcome::is_damaged),
+            unknown: nodes(at, |outcome| outcome == NodeOutcome::Unknown),
+            unreached_nodes: nodes(at, |outcome| outcome == NodeOutcome::Unreached),
+            offline_before: self
+                .planned(location)
+                .and_then(|planned| planned.nodes)
+                .map_or(0, |nodes| nodes.offline),
             progress: self.progress_of(unit, location, at),
         })
     }
@@ -311,6 +324,14 @@ impl State {
             unresolved: 0,
         }
     }
+}
+
+/// How many nodes of a location came to such an outcome, once it has settled.
+fn nodes(at: &LocationState, is: fn(NodeOutcome) -> bool) -> u32 {
+    let settled = at.settled.iter().flat_map(|settled| settled.nodes.iter());
+    settled
+        .filter(|(outcome, _)| is(*outcome))
+        .fold(0, |sum, (_, n)| sum.saturating_add(n))
 }
 
 /// Nodes that count against the budget within their location.

@@ -99,6 +99,7 @@ impl State {
             Event::Unattended { since } => {
                 self.unattended.get_or_insert((*since, at));
             }
+            Event::Divided { unit, keeps } => self.divide(*unit, keeps),
             Event::GoneOn { begin, found, .. } => self.go_on(begin, found, at),
             Event::CommandNotSent {
                 unit,

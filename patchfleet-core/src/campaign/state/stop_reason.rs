@@ -1,5 +1,6 @@
 //! Why nothing more of a campaign is begun.
 
+use super::FleetStop;
 use crate::campaign::StopAsked;
 use crate::id::{Location, UnitId};
 use crate::runbook::RunbookChange;
@@ -21,6 +22,8 @@ pub enum StopReason {
         /// How many may.
         allowed: u32,
     },
+    /// A bound on the whole fleet leaves no room for a further node.
+    Fleet(FleetStop),
     /// What would run is not what the plan was made for.
     RunbookChanged {
         /// What is different.
@@ -80,6 +83,7 @@ impl fmt::Display for StopReason {
                 let failed = counted(*failed, "location");
                 write!(f, "{failed} failed, and the budget allows {allowed}")
             }
+            Self::Fleet(stop) => stop.fmt(f),
             Self::RunbookChanged { detail, .. } => f.write_str(detail),
             Self::CancelledElsewhere {
                 unit,

@@ -88,6 +88,7 @@ impl State {
             || self.runbook.is_some()
             || self.cancelled_elsewhere().is_some()
             || self.has_used_up_its_budget()
+            || self.fleet_stop().is_some()
             || !self.ledger.stopping.is_empty()
             || !self.ledger.late.is_empty()
             || self.unattended.is_some()
@@ -148,6 +149,9 @@ impl State {
         let allowed = self.plan.location_errors();
         if failed > allowed {
             return Some(StopReason::Budget { failed, allowed });
+        }
+        if let Some(stop) = self.fleet_stop() {
+            return Some(StopReason::Fleet(stop));
         }
         self.why_it_stops()
             .or_else(|| {
@@ -299,6 +303,7 @@ impl State {
                 matches!(
                     reason,
                     StopReason::Budget { .. }
+                        | StopReason::Fleet(_)
                         | StopReason::Cutoff { .. }
                         | StopReason::PastCutoff { .. }
                         | StopReason::Unattended { .. }

@@ -5,7 +5,7 @@ use super::world::*;
 use crate::campaign::admission::{self, Hold, HoldReason, Rule, Verdict};
 use crate::campaign::{Chain, Event, LocationState, LogKey, StartState, State, UnitState};
 use crate::id::{Location, UnitId, WriterId};
-use crate::outcome::LocationOutcome;
+use crate::outcome::{LocationOutcome, NodeOutcome};
 use crate::port::{ExecutionStatus, PortErrorKind};
 use std::collections::BTreeSet;
 
@@ -51,6 +51,12 @@ pub(crate) fn assert_rules(state: &State) {
             is_before_its_wave(state, id),
             "wave, {id}"
         );
+        let has_room = room(state).is_none_or(|room| room >= unit.named.len() as u64);
+        assert_eq!(
+            !holds(admission::fleet::verdict(state, id, now)),
+            has_room,
+            "fleet, {id}"
+        );
         let kept_back = state.kept_back(id).is_some();
         assert_eq!(
             holds(admission::stop::verdict(state, id, now)),
@@ -89,6 +95,7 @@ fn is_stopped(state: &State) -> bool {
     let late = state.locations().any(|(.., at)| state.may_pass_cutoff(at));
     let cutoff = state.begins_until().is_some_and(|until| state.last_at() > until);
     failed.len() > state.plan().location_errors() as usize
+        || fleet_is_used_up(state)
         || by_start
         || late
         || cutoff
@@ -97,6 +104,62 @@ fn is_stopped(state: &State) -> bool {
         || state.is_abandoned()
         || state.stop_asked().is_some()
         || state.runbook_has_changed()
+}
+
+/// How many nodes of each outcome there are, by the locations one by one.
+fn nodes_that(state: &State, is: impl Fn(NodeOutcome) -> bool) -> u64 {
+    let settled = state.locations().filter_map(|(.., at)| at.settled.as_ref());
+    let each = settled.flat_map(|settled| settled.nodes.iter());
+    each.filter(|(outcome, _)| is(*outcome))
+        .map(|(_, n)| u64::from(n))
+        .sum()
+}
+
+/// For how many more nodes there is room under the bounds on the fleet; `None`: for any number.
+fn room(state: &State) -> Option<u64> {
+    let fleet = state.plan().fleet?;
+    fleet.nodes_in_a_start()?;
+    let in_flight = open(state).filter(|(_, unit)| unit.locations.values().any(|at| at.settled.is_none()));
+    let in_flight: u64 = in_flight.map(|(_, unit)| unit.named.len() as u64).sum();
+    let unknown = nodes_that(state, |outcome| outcome == NodeOutcome::Unknown);
+    let damaged = nodes_that(state, |outcome| {
+        matches!(outcome, NodeOutcome::Failed | NodeOutcome::Lost)
+    });
+    let left = |bound: Option<u32>, taken: u64| bound.map(|bound| u64::from(bound).saturating_sub(taken));
+    let in_flight_left = left(fleet.max_in_flight, in_flight + unknown);
+    let damage_left = left(fleet.max_damaged, in_flight + unknown + damaged);
+    in_flight_left.into_iter().chain(damage_left).min()
+}
+
+/// Whether the bounds on the fleet leave no room whatever becomes of what is in flight.
+fn fleet_is_used_up(state: &State) -> bool {
+    let Some(fleet) = state.plan().fleet else {
+        return false;
+    };
+    let unknown = nodes_that(state, |outcome| outcome == NodeOutcome::Unknown);
+    let damaged = nodes_that(state, |outcome| {
+        matches!(outcome, NodeOutcome::Failed | NodeOutcome::Lost)
+    });
+    let unreached: u64 = state
+        .plan()
+        .locations
+        .iter()
+        .map(|planned| {
+            let here = state
+                .locations()
+                .filter(|(_, location, _)| **location == planned.location());
+            let nodes =
+                here.filter_map(|(.., at)| Some(at.settled.as_ref()?.nodes.count(NodeOutcome::Unreached)));
+            let offline = planned.nodes.map_or(0, |nodes| nodes.offline);
+            u64::from(nodes.sum::<u32>().saturating_sub(offline))
+        })
+        .sum();
+    let campaign_paced = fleet.nodes_in_a_start().is_some();
+    fleet
+        .max_damaged
+        .is_some_and(|of| damaged + unknown >= u64::from(of))
+        || (campaign_paced && fleet.max_in_flight.is_some_and(|of| unknown >= u64::from(of)))
+        || fleet.max_unreached.is_some_and(|of| unreached > u64::from(of))
 }
 
 /// The units that may be begun still.
@@ -187,7 +250,8 @@ fn next_start(state: &State) -> Option<UnitId> {
         || is_before_its_wave(state, id)
         || undecided(state) > 0
         || too_many_may_have_failed(state)
-        || !has_places(state, id);
+        || !has_places(state, id)
+        || room(state).is_some_and(|room| room < state.units()[&id].named.len() as u64);
     (!waits).then_some(id)
 }
 

@@ -410,7 +410,8 @@ fn a_plan_whose_units_cannot_all_begin_at_once_is_refused_with_what_would_do() {
         reason,
         NeedsDriver::Places {
             places: 2,
-            kept: Some(1)
+            kept: Some(1),
+            by_fleet: false,
         }
     );
     assert!(

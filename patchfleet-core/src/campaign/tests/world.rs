@@ -369,6 +369,7 @@ fn plan(locations: Vec<PlannedLocation>, requests: Vec<StartRequest>, at_once: u
                     max_concurrency: at_once.to_string().parse().unwrap(),
                     max_errors: errors.to_string().parse().unwrap(),
                 },
+                fleet: None,
             },
             waves: vec![],
             output: crate::request::Output::default(),
@@ -392,6 +393,7 @@ fn plan(locations: Vec<PlannedLocation>, requests: Vec<StartRequest>, at_once: u
         warnings: vec![],
         units: vec![],
         runbook: None,
+        fleet: None,
         worst_case: serde_json::from_str(
             r#"{"starts":1,"locations_at_once":1,"locations_failing":0,"nodes_at_once":null,"node_errors":null,
                 "nodes_damaged":null,"slowest_location_seconds":null}"#,

@@ -78,6 +78,9 @@ pub(crate) async fn status(args: StatusArgs) -> Result<ExitCode, Failure> {
                     let _ = writeln!(text, "      {why}");
                 } else if let Some(next) = campaign.next_step() {
                     let _ = writeln!(text, "      {}", so_far(campaign.so_far));
+                    if let Some(fleet) = campaign.fleet {
+                        let _ = writeln!(text, "      {fleet}");
+                    }
                     let _ = writeln!(text, "      {}", last_record(campaign, now));
                     let next = match logs.simulated(campaign.campaign, &campaign.request) {
                         Some(simulated) => format!("if its process has ended: {simulated}"),
@@ -254,6 +257,7 @@ fn as_json(campaign: &CampaignSummary, log: Option<&Path>) -> Value {
         "driven_at": campaign.driven_at,
         "has_begun": campaign.has_begun,
         "so_far": campaign.so_far,
+        "fleet": campaign.fleet,
         "holds": campaign.holds.iter().map(as_hold).collect::<Vec<_>>(),
         "left_out_because": campaign.left_out_because.as_ref().map(|why| in_log(why, log)),
         "stop_asked": campaign.stop_asked,

@@ -130,12 +130,15 @@ fn all_problems_of_a_file_come_at_once() {
 }
 
 #[test]
-fn fleet_budgets_and_waves_that_name_nothing_are_refused_by_name() {
+fn a_bound_on_the_fleet_that_nobody_could_keep_and_waves_that_name_nothing_are_refused_by_name() {
     let stderr = said(
-        &request(|text| format!("{text}[budget.fleet]\nmax_in_flight = \"5%\"\n")),
+        &request(|text| format!("{text}[budget.fleet]\nmax_damaged = 0\n")),
         2,
     );
-    assert!(stderr.contains("budget.fleet"), "{stderr}");
+    assert!(
+        stderr.contains("budget.fleet.max_damaged = 0") && stderr.contains("a count from 1"),
+        "{stderr}"
+    );
     let stderr = said(
         &request(|text| format!("{text}[[waves]]\nname = \"canary\"\n")),
         2,

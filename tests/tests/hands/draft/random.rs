@@ -1,6 +1,6 @@
 //! Which drafts are drawn, and how often each thing stands in one.
 
-use super::{Deed, Draft, Hand, Machine, Place, REGIONS, Selector, Wish};
+use super::{Deed, Draft, Fleet, Hand, Machine, Place, REGIONS, Selector, Wish};
 use proptest::prelude::*;
 
 fn machine() -> impl Strategy<Value = Machine> {
@@ -60,20 +60,44 @@ fn wish() -> impl Strategy<Value = Wish> {
             prop_oneof![Just("default"), Just("version")],
         ),
         prop::bool::weighted(0.1),
-        (nodes, locations),
+        (nodes, locations, fleet()),
     )
         .prop_map(
-            |((selector, operation, reboot), (gone, pin), override_baseline, (nodes, locations))| Wish {
-                selector,
-                operation,
-                reboot,
-                gone,
-                pin,
-                override_baseline,
-                nodes,
-                locations,
+            |((selector, operation, reboot), (gone, pin), override_baseline, (nodes, locations, fleet))| {
+                Wish {
+                    selector,
+                    operation,
+                    reboot,
+                    gone,
+                    pin,
+                    override_baseline,
+                    nodes,
+                    locations,
+                    fleet,
+                }
             },
         )
+}
+
+fn fleet() -> impl Strategy<Value = Option<Fleet>> {
+    let bound = || {
+        prop::option::of(prop_oneof![
+            Just("1"),
+            Just("2"),
+            Just("4"),
+            Just("40%"),
+            Just("100%")
+        ])
+    };
+    let unreached = prop::option::weighted(0.3, prop_oneof![Just("0"), Just("1"), Just("50%")]);
+    let bounds = (bound(), bound(), unreached).prop_map(|(in_flight, damaged, unreached)| Fleet {
+        in_flight,
+        damaged,
+        unreached,
+    });
+    let some =
+        |fleet: &Fleet| fleet.in_flight.is_some() || fleet.damaged.is_some() || fleet.unreached.is_some();
+    prop::option::of(bounds.prop_filter("at least one bound", some))
 }
 
 fn deed() -> impl Strategy<Value = Deed> {

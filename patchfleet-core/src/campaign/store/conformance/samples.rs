@@ -141,6 +141,7 @@ fn plan(locations: usize) -> Result<Plan, String> {
         warnings: vec![],
         units: vec![],
         runbook: None,
+        fleet: None,
         worst_case: serde_json::from_str(worst_case).map_err(|error| error.to_string())?,
         lifetime: None,
     })

@@ -184,6 +184,11 @@ pub(super) fn whole() -> Writing {
         kind,
         detail: detail.clone(),
     }]);
+    // Its nodes are not named, so nothing is divided.
+    log.append(vec![Event::Divided {
+        unit: unit(7),
+        keeps: vec![Node::well(1).id],
+    }]);
     log.append(vec![Event::StartWithdrawn {
         unit: unit(1),
         detail,

@@ -1,0 +1,55 @@
+//! So many nodes in flight across the whole fleet, so many that are damaged.
+
+use super::{HoldReason, Verdict};
+use crate::campaign::State;
+use crate::id::UnitId;
+use jiff::Timestamp;
+
+/// Where each start names its nodes, a unit waits until there is room for all of them: under the bound on nodes in flight, and
+/// under that on damage even if everything that is in flight is damaged. A node of which nothing could be found out takes
+/// room for good.
+///
+/// Once nothing is in flight there will be no more room than there is. So a unit that is too large then is divided. Where there is
+/// none at all, the campaign has stopped (`stop`).
+pub(in crate::campaign) fn verdict(state: &State, unit: UnitId, _now: Timestamp) -> Verdict {
+    let Some(fleet) = state
+        .plan()
+        .fleet
+        .filter(|fleet| fleet.nodes_in_a_start().is_some())
+    else {
+        return Verdict::Begin;
+    };
+    let so_far = state.fleet_so_far();
+    let named = state.units().get(&unit).map_or(0, |unit| unit.named.len());
+    let needed = u32::try_from(named).unwrap_or(u32::MAX);
+    let open = so_far.in_flight.saturating_add(so_far.unknown);
+    let may_be_damaged = open.saturating_add(so_far.damaged);
+    let bounds = [
+        (fleet.max_in_flight, open, false),
+        (fleet.max_damaged, may_be_damaged, true),
+    ];
+    let mut room = u64::MAX;
+    for (bound, taken, of_damage) in bounds {
+        let Some(of) = bound else { continue };
+        if taken.saturating_add(needed.into()) <= of.into() {
+            continue;
+        }
+        if so_far.in_flight > 0 {
+            return Verdict::Hold {
+                reason: HoldReason::Fleet {
+                    of_damage,
+                    taken,
+                    needed,
+                    of,
+                },
+                until: None,
+            };
+        }
+        room = room.min(u64::from(of).saturating_sub(taken));
+    }
+    match u32::try_from(room) {
+        Err(_) => Verdict::Begin,
+        Ok(0) => Verdict::Never,
+        Ok(room) => Verdict::Divide(room),
+    }
+}

@@ -1,0 +1,231 @@
+//! Where a campaign stands with the bounds on its whole fleet, and dividing a unit that no longer fits.
+
+use super::{State, UnitState};
+use crate::id::{NodeId, UnitId};
+use crate::plan::Unit;
+use crate::runbook;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+/// Where a campaign stands with the bounds on its whole fleet, in nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[non_exhaustive]
+pub struct FleetSoFar {
+    /// Named by starts that were sent, or may have been, and whose truth is not known yet. 0 where AWS paces the campaign.
+    pub in_flight: u64,
+    /// Failed or lost.
+    pub damaged: u64,
+    /// Of which nothing could be found out. Each may be at work still, and each may be damaged.
+    pub unknown: u64,
+    /// Not reached, other than those that did not answer when the plan was made.
+    pub unreached: u64,
+}
+
+/// The bounds on a fleet, and where a campaign stands with each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
+pub struct FleetStanding {
+    /// Where it stands.
+    #[serde(flatten)]
+    pub so_far: FleetSoFar,
+    /// How many nodes may be in flight; `None` without that bound, or where AWS keeps it and the campaign does not count.
+    pub max_in_flight: Option<u32>,
+    /// How many may be damaged; `None` without that bound.
+    pub max_damaged: Option<u32>,
+    /// How many may not be reached; `None` without that bound.
+    pub max_unreached: Option<u32>,
+}
+
+impl fmt::Display for FleetStanding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let so_far = self.so_far;
+        let each = [
+            (self.max_in_flight, so_far.in_flight, "in flight"),
+            (self.max_damaged, so_far.damaged, "damaged"),
+            (self.max_unreached, so_far.unreached, "not reached"),
+        ];
+        f.write_str("of the fleet's nodes ")?;
+        let mut separator = "";
+        for (bound, n, what) in each {
+            if let Some(bound) = bound {
+                write!(f, "{separator}{n} of {bound} {what}")?;
+                separator = ", ";
+            }
+        }
+        match so_far.unknown {
+            0 => Ok(()),
+            n => write!(f, "{separator}{n} unknown"),
+        }
+    }
+}
+
+/// Which bound on the fleet is used up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FleetStop {
+    /// So many nodes are damaged, or may be, that no further one may be.
+    Damaged {
+        /// Failed or lost.
+        damaged: u64,
+        /// Nothing could be found out of them.
+        unknown: u64,
+        /// How many may be.
+        allowed: u32,
+    },
+    /// So many nodes may be at work for all that is known that no further one may be.
+    InFlight {
+        /// Nothing could be found out of them.
+        unknown: u64,
+        /// How many may be in flight.
+        allowed: u32,
+    },
+    /// More nodes were not reached than may be.
+    Unreached {
+        /// How many.
+        unreached: u64,
+        /// How many may be.
+        allowed: u32,
+    },
+}
+
+impl fmt::Display for FleetStop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Damaged {
+                damaged,
+                unknown: 0,
+                allowed,
+            } => write!(
+                f,
+                "{damaged} nodes of the fleet are damaged, and budget.fleet.max_damaged is {allowed}"
+            ),
+            Self::Damaged {
+                damaged,
+                unknown,
+                allowed,
+            } => write!(
+                f,
+                "{damaged} nodes of the fleet are damaged, and {unknown} more may be, as nothing could be found out of them; \
+                 budget.fleet.max_damaged is {allowed}"
+            ),
+            Self::InFlight { unknown, allowed } => write!(
+                f,
+                "{unknown} nodes of the fleet may be at work still, as nothing could be found out of them, and \
+                 budget.fleet.max_in_flight is {allowed}"
+            ),
+            Self::Unreached { unreached, allowed } => write!(
+                f,
+                "{unreached} nodes of the fleet were not reached, and budget.fleet.max_unreached is {allowed}"
+            ),
+        }
+    }
+}
+
+impl State {
+    /// Where the campaign stands with the bounds on its fleet; `None` if its plan has none, or only one that AWS keeps.
+    #[must_use]
+    pub fn fleet(&self) -> Option<FleetStanding> {
+        let fleet = self.plan.fleet?;
+        let is_counted = fleet.nodes_in_a_start().is_some();
+        (is_counted || fleet.max_unreached.is_some()).then(|| FleetStanding {
+            so_far: self.ledger.fleet,
+            max_in_flight: fleet.max_in_flight.filter(|_| is_counted),
+            max_damaged: fleet.max_damaged,
+            max_unreached: fleet.max_unreached,
+        })
+    }
+
+    /// Where the campaign stands, whether or not its plan has bounds on the fleet.
+    pub(in crate::campaign) fn fleet_so_far(&self) -> FleetSoFar {
+        self.ledger.fleet
+    }
+
+    /// Which bound on the fleet leaves no room for any further node, whatever becomes of those that are in flight.
+    pub(in crate::campaign) fn fleet_stop(&self) -> Option<FleetStop> {
+        let fleet = self.plan.fleet?;
+        let FleetSoFar {
+            damaged,
+            unknown,
+            unreached,
+            ..
+        } = self.ledger.fleet;
+        if let Some(allowed) = fleet.max_damaged
+            && damaged.saturating_add(unknown) >= u64::from(allowed)
+        {
+            return Some(FleetStop::Damaged {
+                damaged,
+                unknown,
+                allowed,
+            });
+        }
+        // Where AWS paces the campaign, nobody can hold a place back for what may be at work still.
+        if let Some(allowed) = fleet.max_in_flight.filter(|_| fleet.nodes_in_a_start().is_some())
+            && unknown >= u64::from(allowed)
+        {
+            return Some(FleetStop::InFlight { unknown, allowed });
+        }
+        let allowed = fleet.max_unreached?;
+        (unreached > u64::from(allowed)).then_some(FleetStop::Unreached { unreached, allowed })
+    }
+
+    /// Whether more nodes were not reached than the plan allows, so that AWS is to begin no more of what it paces.
+    pub(in crate::campaign) fn has_too_many_unreached(&self) -> bool {
+        matches!(self.fleet_stop(), Some(FleetStop::Unreached { .. }))
+    }
+
+    /// Has a unit name only these of its nodes, and adds one after the last unit that names the others.
+    pub(super) fn divide(&mut self, id: UnitId, keeps: &[NodeId]) {
+        let kept: BTreeSet<NodeId> = keeps.iter().cloned().collect();
+        let (Some(unit), Some(planned), Ok(index)) = (
+            self.units.get(&id).filter(|unit| !unit.is_begun()),
+            self.plan.unit(id),
+            u32::try_from(self.plan.units.len()),
+        ) else {
+            return;
+        };
+        let rest: Vec<NodeId> = unit.named.difference(&kept).cloned().collect();
+        let keeps: Vec<NodeId> = unit.named.intersection(&kept).cloned().collect();
+        if rest.is_empty() || keeps.is_empty() {
+            return;
+        }
+        let of = |id, nodes: Vec<NodeId>| -> Option<Unit> {
+            let mut start = planned.start.clone();
+            let targets = runbook::node_targets(nodes.clone()).ok()?;
+            start.parameters.insert(runbook::TARGETS.to_owned(), targets);
+            Some(Unit::new(
+                id,
+                planned.wave,
+                Some(nodes),
+                planned.node_rates,
+                start,
+            ))
+        };
+        let (Some(smaller), Some(added)) = (of(id, keeps), of(UnitId::from_index(index), rest)) else {
+            return;
+        };
+        let mut other = UnitState::new(&added);
+        // Who is away is away for both, and an attempt that was refused was refused to both.
+        other.away.clone_from(&unit.away);
+        other.refused_attempts = unit.refused_attempts;
+        other.not_sent.clone_from(&unit.not_sent);
+        other.not_before = unit.not_before;
+        let locations: Vec<_> = other.locations.keys().cloned().collect();
+        if let Some(unit) = self.units.get_mut(&id) {
+            unit.named = smaller.nodes.iter().flatten().cloned().collect();
+        }
+        let plan = Arc::make_mut(&mut self.plan);
+        if let Some(at) = usize::try_from(id.number().saturating_sub(1))
+            .ok()
+            .and_then(|at| plan.units.get_mut(at))
+        {
+            *at = smaller;
+        }
+        let id = added.id;
+        plan.units.push(added);
+        self.units.insert(id, other);
+        for location in locations {
+            self.places.entry(location).or_default().units.push(id);
+        }
+    }
+}

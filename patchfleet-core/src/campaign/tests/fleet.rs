@@ -1,0 +1,420 @@
+//! Bounds on the whole fleet, against what the small AWS knows: which nodes each execution names, when it runs, and what becomes
+//! of them. Nothing here asks the campaign's own state how many nodes are in flight or damaged.
+
+use super::world::*;
+use crate::campaign::admission::planted::without;
+use crate::campaign::{DriveError, Event, FleetStop, Rule, State, StopReason};
+use crate::id::NodeId;
+use crate::outcome::FinishedOutcome;
+use crate::plan::resolve_fleet;
+use crate::port::StartRequest;
+use crate::request::{FleetBudget, PatchRequest, Selector};
+use crate::runbook::named_nodes;
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+
+/// What becomes of a node, in truth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Well,
+    /// Its command fails.
+    Fails,
+    /// Its command succeeds, and patches failed to install. AWS counts no error.
+    FailsQuietly,
+    /// It does not come back from its reboot.
+    Lost,
+    /// No command reaches it.
+    Silent,
+}
+
+impl Fate {
+    fn is_damage(self) -> bool {
+        matches!(self, Self::Fails | Self::FailsQuietly | Self::Lost)
+    }
+
+    fn node(self, n: u32) -> Node {
+        let well = Node::well(n);
+        match self {
+            Self::Well => well,
+            Self::Fails => Node {
+                status: "Failed",
+                patches: Some([1, 0, 0]),
+                ..well
+            },
+            Self::FailsQuietly => Node {
+                patches: Some([2, 0, 0]),
+                ..well
+            },
+            Self::Lost => Node {
+                status: "DeliveryTimedOut",
+                patches: None,
+                dies: Some(SignedDuration::from_secs(20)),
+                ..well
+            },
+            Self::Silent => Node {
+                status: "DeliveryTimedOut",
+                patches: None,
+                dies: Some(SignedDuration::from_mins(30)),
+                ..well
+            },
+        }
+    }
+}
+
+/// The bounds of a request.
+#[derive(Debug, Clone, Copy, Default)]
+struct Bounds {
+    in_flight: Option<u32>,
+    damaged: Option<u32>,
+    unreached: Option<u32>,
+}
+
+impl Bounds {
+    fn budget(self) -> FleetBudget {
+        let text = |n: Option<u32>| n.map(|n| n.to_string());
+        let json = serde_json::json!({
+            "name": "a",
+            "targets": {"resource_group": "W", "regions": ["us-east-1"]},
+            "budget": {"fleet": {
+                "max_in_flight": text(self.in_flight), "max_damaged": text(self.damaged),
+                "max_unreached": text(self.unreached),
+            }},
+        });
+        let mut json = json;
+        let fleet = json["budget"]["fleet"].as_object_mut().unwrap();
+        fleet.retain(|_, value| !value.is_null());
+        PatchRequest::from_value(json).unwrap().budget.fleet.unwrap()
+    }
+}
+
+/// Locations with these nodes, so many at once, under these bounds. Any number of locations and of nodes within one may fail.
+fn world(locations: &[Vec<Fate>], at_once: u32, bounds: Bounds) -> (World, BTreeMap<NodeId, Fate>) {
+    let mut fates = BTreeMap::new();
+    let mut scripts = vec![];
+    for (index, nodes) in locations.iter().enumerate() {
+        let ids = (index as u32 * 100..).take(nodes.len());
+        let nodes: Vec<Node> = ids.zip(nodes).map(|(n, fate)| fate.node(n)).collect();
+        fates.extend(
+            nodes
+                .iter()
+                .map(|node| node.id.clone())
+                .zip(locations[index].clone()),
+        );
+        scripts.push([("us-east-1", Script::Nodes(nodes))]);
+    }
+    let units: Vec<&[(&str, Script)]> = scripts.iter().map(|one| &one[..]).collect();
+    let mut world = World::new(&units, at_once, locations.len() as u32);
+    let plan = &mut world.plan;
+    plan.request.targets.selector = Selector::ResourceGroup("W".parse().unwrap());
+    plan.request.budget.nodes.max_concurrency = "100%".parse().unwrap();
+    plan.request.budget.nodes.max_errors = "100%".parse().unwrap();
+    plan.request.budget.fleet = Some(bounds.budget());
+    plan.fleet = resolve_fleet(&plan.request, &plan.locations).unwrap();
+    let most = plan.fleet.unwrap().nodes_in_a_start().unwrap();
+    let templates: Vec<StartRequest> = plan.units.drain(..).map(|unit| unit.start).collect();
+    for (template, script) in templates.into_iter().zip(&scripts) {
+        let [(_, Script::Nodes(nodes))] = script else {
+            unreachable!()
+        };
+        let ids: Vec<NodeId> = nodes.iter().map(|node| node.id.clone()).collect();
+        for chunk in ids.chunks(most as usize) {
+            world.add_naming(template.clone(), chunk);
+        }
+    }
+    world.one_place_each();
+    world.plan.check().unwrap();
+    (world, fates)
+}
+
+/// What AWS began: which nodes, and from when to when.
+struct Begun {
+    nodes: Vec<NodeId>,
+    from: Timestamp,
+    to: Timestamp,
+}
+
+fn begun(world: &World) -> Vec<Begun> {
+    let executions = world.executions().into_iter();
+    executions
+        .map(|one| Begun {
+            nodes: named_nodes(&one.request.parameters).unwrap(),
+            from: one.started_at,
+            to: one.started_at + RUNS,
+        })
+        .collect()
+}
+
+/// That no bound was broken at any instant, and that no node was begun twice.
+fn assert_bounded(world: &World, fates: &BTreeMap<NodeId, Fate>, bounds: Bounds, case: &str) {
+    let begun = begun(world);
+    let mut times: BTreeMap<&NodeId, u32> = BTreeMap::new();
+    for node in begun.iter().flat_map(|one| &one.nodes) {
+        *times.entry(node).or_default() += 1;
+    }
+    assert!(times.values().all(|n| *n == 1), "{case}: begun twice: {times:?}");
+    for one in &begun {
+        let open = begun
+            .iter()
+            .filter(|other| other.from <= one.from && one.from < other.to);
+        let open: usize = open.map(|other| other.nodes.len()).sum();
+        if let Some(bound) = bounds.in_flight {
+            assert!(open <= bound as usize, "{case}: {open} in flight, of {bound}");
+        }
+    }
+    let damaged = times.keys().filter(|node| fates[**node].is_damage()).count();
+    if let Some(bound) = bounds.damaged {
+        assert!(damaged <= bound as usize, "{case}: {damaged} damaged, of {bound}");
+    }
+}
+
+fn stopped_for(state: &State) -> Option<FleetStop> {
+    match state.left_out_because() {
+        Some(StopReason::Fleet(stop)) => Some(stop),
+        _ => None,
+    }
+}
+
+#[test]
+fn damage_ends_a_campaign_before_one_node_more_than_allowed_is_damaged() {
+    let bounds = Bounds {
+        damaged: Some(3),
+        ..Bounds::default()
+    };
+    let bad = vec![Fate::FailsQuietly; 6];
+    let (world, fates) = world(&[bad.clone(), bad.clone(), bad], 3, bounds);
+    let state = world.run();
+    assert_bounded(&world, &fates, bounds, "all fail");
+    let named: usize = begun(&world).iter().map(|one| one.nodes.len()).sum();
+    assert_eq!(named, 3, "as many as may be damaged");
+    assert_eq!(
+        stopped_for(&state),
+        Some(FleetStop::Damaged {
+            damaged: 3,
+            unknown: 0,
+            allowed: 3
+        })
+    );
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Halted);
+    assert_eq!(
+        state.left_out_because().unwrap().to_string(),
+        "3 nodes of the fleet are damaged, and budget.fleet.max_damaged is 3"
+    );
+}
+
+#[test]
+fn a_start_that_no_longer_fits_is_divided_and_every_node_is_begun_once() {
+    let bounds = Bounds {
+        damaged: Some(4),
+        ..Bounds::default()
+    };
+    // A command of three needs two turns, one of four needs three.
+    let mut nodes = vec![Fate::Well; 12];
+    nodes[1] = Fate::Fails;
+    nodes[6] = Fate::Lost;
+    let (world, fates) = world(&[nodes], 1, bounds);
+    assert_eq!(world.plan.fleet.unwrap().nodes_in_a_start(), Some(3));
+    let state = world.run();
+    assert_bounded(&world, &fates, bounds, "divided");
+    let sizes: Vec<usize> = begun(&world).iter().map(|one| one.nodes.len()).collect();
+    assert_eq!(
+        sizes,
+        [3, 3, 3, 2, 1],
+        "three fit after one failure, two after two"
+    );
+    let divided = world
+        .events()
+        .into_iter()
+        .filter(|event| matches!(event, Event::Divided { .. }));
+    assert_eq!(divided.count(), 1);
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Partial);
+    assert_eq!(State::from_records(&world.records()).as_ref(), Ok(&state));
+}
+
+#[test]
+fn nodes_in_flight_are_bounded_across_locations() {
+    let bounds = Bounds {
+        in_flight: Some(2),
+        damaged: Some(10),
+        ..Bounds::default()
+    };
+    let (world, fates) = world(&vec![vec![Fate::Well; 3]; 4], 4, bounds);
+    let state = world.run();
+    assert_bounded(&world, &fates, bounds, "two at once");
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Succeeded);
+    let at_once = begun(&world);
+    let both = at_once.iter().any(|one| {
+        let others = at_once
+            .iter()
+            .filter(|other| other.from <= one.from && one.from < other.to);
+        others.map(|other| other.nodes.len()).sum::<usize>() == 2
+    });
+    assert!(both, "the room is used");
+}
+
+#[test]
+fn too_many_unreached_nodes_halt_a_campaign_and_those_that_were_offline_before_do_not_count() {
+    let bounds = Bounds {
+        damaged: Some(9),
+        unreached: Some(1),
+        ..Bounds::default()
+    };
+    let silent = vec![Fate::Silent; 2];
+    let locations = [silent.clone(), silent.clone(), vec![Fate::Well; 2]];
+    let (world, _) = world(&locations, 1, bounds);
+    let state = world.run();
+    assert_eq!(
+        stopped_for(&state),
+        Some(FleetStop::Unreached {
+            unreached: 2,
+            allowed: 1
+        })
+    );
+    let (mut known, _) = self::world(&locations, 1, bounds);
+    for at in &mut known.plan.locations[..2] {
+        let nodes = at.nodes.as_mut().unwrap();
+        (nodes.online, nodes.offline) = (0, 2);
+    }
+    let state = known.run();
+    assert_eq!(stopped_for(&state), None);
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Partial);
+}
+
+#[test]
+fn nodes_of_which_nothing_can_be_found_out_keep_their_room_for_good() {
+    let bounds = Bounds {
+        in_flight: Some(2),
+        damaged: Some(9),
+        ..Bounds::default()
+    };
+    let (world, _) = world(&[vec![Fate::Well; 2], vec![Fate::Well; 2]], 2, bounds);
+    let first = world.plan.locations[0].location();
+    world.aws.scripts.lock().unwrap().insert(first, Script::Sealed);
+    let state = world.run();
+    assert_eq!(
+        stopped_for(&state),
+        Some(FleetStop::InFlight {
+            unknown: 2,
+            allowed: 2
+        })
+    );
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Halted);
+}
+
+#[test]
+fn a_person_is_told_what_a_unit_waits_for() {
+    let bounds = Bounds {
+        damaged: Some(2),
+        ..Bounds::default()
+    };
+    let (world, _) = world(&[vec![Fate::Well; 2], vec![Fate::Well; 2]], 2, bounds);
+    killed_once(&world, |world| world.executions().len() == 2);
+    let state = State::from_records(&world.records()).unwrap();
+    let told: Vec<String> = state
+        .holds(state.last_at())
+        .into_iter()
+        .map(|hold| hold.reason.to_string())
+        .collect();
+    assert!(
+        told.iter().any(
+            |words| words.contains("nodes that may be damaged across the fleet are damaged or in flight")
+        ) || told.iter().any(|words| words.contains("has no answer yet")),
+        "{told:?}"
+    );
+}
+
+fn fate() -> impl Strategy<Value = Fate> {
+    prop_oneof![
+        6 => Just(Fate::Well),
+        1 => Just(Fate::Fails),
+        1 => Just(Fate::FailsQuietly),
+        1 => Just(Fate::Lost),
+        1 => Just(Fate::Silent),
+    ]
+}
+
+fn bounds() -> impl Strategy<Value = Bounds> {
+    (prop::option::of(1_u32..8), 1_u32..8).prop_map(|(in_flight, damaged)| Bounds {
+        in_flight,
+        damaged: Some(damaged),
+        unreached: None,
+    })
+}
+
+/// Everything that one driver does, unless a person has to decide.
+async fn life(world: &World, writer: u128) -> Option<State> {
+    let driver = world.driver(writer);
+    driver.begin(world.campaign(), &world.plan).await.unwrap();
+    match driver.run(world.campaign()).await {
+        Ok(state) => Some(state),
+        Err(DriveError::Unresolved { .. }) => None,
+        Err(other) => panic!("{other}"),
+    }
+}
+
+#[test]
+fn no_bound_is_ever_broken_and_no_node_is_left_behind_without_need() {
+    proptest!(ProptestConfig::with_cases(150), |(
+        locations in prop::collection::vec(prop::collection::vec(fate(), 1..7), 1..5),
+        at_once in 1_u32..5, bounds in bounds(),
+        lives in prop::collection::vec(0_usize..600, 0..5),
+    )| {
+        let (world, fates) = world(&locations, at_once, bounds);
+        for (n, polls) in lives.iter().enumerate() {
+            let mut driver = ByHand::new(life(&world, n as u128 + 10));
+            let _ = (0..*polls).any(|_| driver.poll());
+        }
+        let case = format!("{lives:?}");
+        let state = finish(life(&world, 2)).unwrap();
+        assert_bounded(&world, &fates, bounds, &case);
+        let all: usize = locations.iter().map(Vec::len).sum();
+        let damage = fates.values().filter(|fate| fate.is_damage()).count();
+        let named: usize = begun(&world).iter().map(|one| one.nodes.len()).sum();
+        if damage < bounds.damaged.unwrap() as usize {
+            prop_assert_eq!(named, all, "{}: every node has its turn", case);
+            prop_assert!(stopped_for(&state).is_none());
+        } else {
+            // It goes on until as much is damaged as may be, or nothing is left.
+            let damaged = begun(&world).iter().flat_map(|one| &one.nodes).filter(|node| fates[*node].is_damage()).count();
+            prop_assert!(damaged == bounds.damaged.unwrap() as usize || named == all, "{}: {} damaged", case, damaged);
+        }
+    });
+}
+
+#[test]
+fn two_drivers_at_once_break_no_bound() {
+    proptest!(ProptestConfig::with_cases(60), |(
+        locations in prop::collection::vec(prop::collection::vec(fate(), 1..5), 1..4),
+        bounds in bounds(), turns in prop::collection::vec((any::<bool>(), 1_usize..12), 0..300),
+    )| {
+        let (world, fates) = world(&locations, 3, bounds);
+        let [one, two] = [1, 2].map(|writer| ByHand::new(life(&world, writer)));
+        let (one, two) = in_turns(one, two, turns);
+        prop_assert_eq!(one, two);
+        assert_bounded(&world, &fates, bounds, "two drivers");
+    });
+}
+
+#[test]
+fn without_the_rule_of_the_fleet_both_bounds_are_broken() {
+    let all_bad = || vec![vec![Fate::FailsQuietly; 3]; 6];
+    for bounds in [
+        Bounds {
+            damaged: Some(3),
+            ..Bounds::default()
+        },
+        Bounds {
+            in_flight: Some(2),
+            damaged: Some(18),
+            ..Bounds::default()
+        },
+    ] {
+        let (world, fates) = world(&all_bad(), 6, bounds);
+        without(Rule::Fleet, || world.run());
+        let noticed = std::panic::catch_unwind(AssertUnwindSafe(|| {
+            assert_bounded(&world, &fates, bounds, "planted");
+        }));
+        assert!(noticed.is_err(), "{bounds:?}: the bug shows");
+    }
+}

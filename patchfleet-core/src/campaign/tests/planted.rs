@@ -1,0 +1,93 @@
+//! What holds a law notices that a rule of admission is missing. Each test plants that bug, and runs a campaign in which the small
+//! AWS alone shows what went wrong.
+
+use super::admission::after;
+use super::world::*;
+use crate::campaign::admission::admit;
+use crate::campaign::admission::planted::without;
+use crate::campaign::{Event, Rule};
+use crate::id::UnitId;
+
+/// How many executions were begun, and the most that ran at once.
+fn begun(world: &World) -> (usize, usize) {
+    let all = world.executions();
+    let open = |at| {
+        all.iter()
+            .filter(move |one| one.started_at <= at && at < one.started_at + RUNS)
+    };
+    let most = all.iter().map(|one| open(one.started_at).count()).max();
+    (all.len(), most.unwrap_or_default())
+}
+
+/// Three units, the first of which fails, one location at once.
+fn failing_first() -> World {
+    let well = || Script::Nodes(vec![Node::well(1)]);
+    World::new(
+        &[
+            &[("us-east-1", Script::FailsEarly)],
+            &[("us-east-1", well())],
+            &[("us-east-1", well())],
+        ],
+        1,
+        0,
+    )
+}
+
+#[test]
+fn without_the_rule_of_stopping_a_start_is_intended_and_not_sent_as_it_is_asked_again_before() {
+    let world = failing_first();
+    world.run();
+    assert_eq!(begun(&world).0, 1);
+    let world = failing_first();
+    without(Rule::Stop, || {
+        let mut driver = ByHand::new(whole_life(&world, 1));
+        let _ = (0..20_000).any(|_| driver.poll());
+    });
+    let intended = world
+        .events()
+        .into_iter()
+        .filter(|event| matches!(event, Event::StartIntended { .. }));
+    assert!(intended.count() > 1, "the bug shows in the log");
+    assert_eq!(begun(&world).0, 1, "and nowhere else");
+}
+
+#[test]
+fn without_the_rule_of_budgets_more_locations_are_at_work_at_once() {
+    let well = || Script::Nodes(vec![Node::well(1)]);
+    let three = || {
+        World::new(
+            &[
+                &[("us-east-1", well())],
+                &[("us-east-1", well())],
+                &[("us-east-1", well())],
+            ],
+            1,
+            0,
+        )
+    };
+    let world = three();
+    world.run();
+    assert_eq!(begun(&world), (3, 1));
+    let world = three();
+    without(Rule::Budget, || world.run());
+    assert_eq!(begun(&world), (3, 3), "the bug shows");
+}
+
+#[test]
+fn without_the_rule_of_order_a_start_is_sent_while_another_has_no_answer() {
+    let well = || Script::Nodes(vec![Node::well(1)]);
+    let mut world = World::new(&[&[("us-east-1", well())], &[("us-east-1", well())]], 2, 0);
+    world.one_place_each();
+    let intended = Event::StartIntended {
+        unit: UnitId::from_index(0),
+        attempt: 1,
+        request: world.plan.units[0].start.clone(),
+    };
+    let begins = || {
+        let state = after(&world, vec![intended.clone()]);
+        admit(&state, state.last_at()).begin
+    };
+    assert_eq!(begins(), None);
+    let bug = without(Rule::Order, begins);
+    assert_eq!(bug, Some(UnitId::from_index(1)), "the bug shows");
+}

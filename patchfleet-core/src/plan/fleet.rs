@@ -1,0 +1,310 @@
+//! What a plan makes of `budget.fleet`: the bounds as counts, and the shape that keeps them.
+
+use super::{Plan, PlannedLocation};
+use crate::budget::{AwsPaced, MaxConcurrency, RateControl, Size, Sizes, WorstCase};
+use crate::refusal::{RefusalCode, RefusalReason};
+use crate::request::{FleetBudget, PatchRequest};
+use crate::runbook::MAX_NODE_IDS;
+use crate::text::{counted, names};
+use serde::{Deserialize, Serialize};
+
+/// What a plan makes of `budget.fleet`. Every figure is in nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct PlannedFleet {
+    /// The nodes that commands are sent to: what the request's shares are of.
+    pub nodes: u32,
+    /// How many are being patched at the same time at most; `None`: the request bounds that no further.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_in_flight: Option<u32>,
+    /// How many end failed or lost at most; `None`: the request bounds that no further.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_damaged: Option<u32>,
+    /// How many may not be reached before nothing more is begun; `None`: any number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_unreached: Option<u32>,
+    /// Who keeps the bounds, and by what.
+    #[serde(flatten)]
+    pub pace: FleetPace,
+}
+
+/// Who keeps the bounds of a fleet, and by what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "paced_by", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum FleetPace {
+    /// Systems Manager does, also if patchfleet is dead: so many nodes of a location at once, in so many locations at once. What
+    /// is bounded are the invocations that AWS counts as open. What runs on, on a node whose command has expired, is not
+    /// among them.
+    Aws {
+        /// Nodes of a location at once, in place of the request's own limit. `None`: nothing is said about nodes in flight.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nodes_at_once: Option<u32>,
+        /// Locations at once, at most as many as the request's own limit. `None`: as above.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        locations_at_once: Option<u32>,
+    },
+    /// The campaign does. Each start names its nodes, and none is made whose nodes have no room.
+    Campaign {
+        /// Nodes that a start names at most.
+        nodes_in_a_start: u32,
+    },
+}
+
+impl FleetBudget {
+    /// Whether its bounds hold only if each start names its nodes.
+    pub(crate) fn names_nodes(&self) -> bool {
+        self.max_damaged.is_some()
+    }
+}
+
+/// The nodes of a planned location that commands are sent to. `None` if they were not counted.
+fn reached(at: &PlannedLocation) -> Option<u32> {
+    if at.is_known_to_be_empty() {
+        return Some(0);
+    }
+    let left_out = u32::try_from(at.left_out.len()).unwrap_or(u32::MAX);
+    Some(at.nodes?.managed().saturating_sub(left_out))
+}
+
+/// What becomes of the request's bounds. `None` if it has none.
+///
+/// # Errors
+///
+/// The reason against the plan: nodes that were not counted, or a share that comes to no node.
+pub(crate) fn resolve(
+    request: &PatchRequest,
+    locations: &[PlannedLocation],
+) -> Result<Option<PlannedFleet>, RefusalReason> {
+    let Some(budget) = &request.budget.fleet else {
+        return Ok(None);
+    };
+    let reason = |detail| RefusalReason {
+        code: RefusalCode::FleetBudget,
+        subject: "budget.fleet".to_owned(),
+        detail,
+    };
+    let uncounted: Vec<String> = locations
+        .iter()
+        .filter(|at| reached(at).is_none())
+        .map(|at| at.location().to_string())
+        .collect();
+    if !uncounted.is_empty() {
+        return Err(reason(format!(
+            "a bound on the nodes of the whole fleet needs to know how many there are, and they were not counted in {}: {}. \
+             Have them skipped (policy.unknown = \"skip\", policy.denied) or leave the bound out",
+            counted(uncounted.len(), "location"),
+            names(uncounted)
+        )));
+    }
+    let limit = request.budget.nodes.max_concurrency;
+    let of = locations.iter().filter_map(reached);
+    let nodes = of.clone().fold(0, u32::saturating_add);
+    let sizes: Sizes = of
+        .map(|nodes| Size {
+            nodes,
+            limit: limit.as_count(nodes),
+        })
+        .collect();
+    let total = u32::try_from(locations.len()).unwrap_or(u32::MAX);
+    let places = request.budget.locations.max_concurrency.as_count(total);
+    let max_in_flight = budget.max_in_flight.map(|rate| rate.as_count(nodes));
+    let max_damaged = budget.max_damaged.map(|rate| rate.as_count(nodes));
+    if let (Some(rate), Some(0), true) = (budget.max_damaged, max_damaged, nodes > 0) {
+        return Err(reason(format!(
+            "max_damaged: {rate} of {} is less than one. Any node that is begun may be damaged, so with none allowed nothing \
+             could be begun: give a count, such as 1, or a larger share",
+            counted(nodes, "node")
+        )));
+    }
+    let pace = match (max_damaged, max_in_flight) {
+        (Some(damaged), in_flight) => FleetPace::Campaign {
+            nodes_in_a_start: sizes.named_in_a_start(
+                damaged.min(in_flight.unwrap_or(u32::MAX)),
+                places,
+                u32::try_from(MAX_NODE_IDS).unwrap_or(1),
+            ),
+        },
+        (None, Some(in_flight)) => {
+            let AwsPaced {
+                nodes_at_once,
+                locations_at_once,
+            } = sizes.paced_by_aws(in_flight, places);
+            FleetPace::Aws {
+                nodes_at_once: Some(nodes_at_once),
+                locations_at_once: Some(locations_at_once),
+            }
+        }
+        (None, None) => FleetPace::Aws {
+            nodes_at_once: None,
+            locations_at_once: None,
+        },
+    };
+    Ok(Some(PlannedFleet {
+        nodes,
+        max_in_flight,
+        max_damaged,
+        max_unreached: budget.max_unreached.map(|rate| rate.as_count(nodes)),
+        pace,
+    }))
+}
+
+impl PlannedFleet {
+    /// How many nodes of a location at once, if the bound says so.
+    pub(crate) fn nodes_at_once(&self) -> Option<u32> {
+        match self.pace {
+            FleetPace::Aws { nodes_at_once, .. } => nodes_at_once,
+            FleetPace::Campaign { .. } => None,
+        }
+    }
+
+    /// How many locations at once, if the bound says so.
+    pub(crate) fn locations_at_once(&self) -> Option<u32> {
+        match self.pace {
+            FleetPace::Aws {
+                locations_at_once, ..
+            } => locations_at_once,
+            FleetPace::Campaign { .. } => None,
+        }
+    }
+
+    /// How many nodes a start names at most, if each names its own.
+    pub(crate) fn nodes_in_a_start(&self) -> Option<u32> {
+        match self.pace {
+            FleetPace::Aws { .. } => None,
+            FleetPace::Campaign { nodes_in_a_start } => Some(nodes_in_a_start),
+        }
+    }
+
+    /// The most that can go wrong, if the bounds are kept. What AWS paces is reckoned with already.
+    pub(super) fn bounded(&self, worst: WorstCase) -> WorstCase {
+        let FleetPace::Campaign { .. } = self.pace else {
+            return worst;
+        };
+        // What is open may all be damaged, so no more is open than may be damaged.
+        let damaged = self.max_damaged.unwrap_or(u32::MAX);
+        let open = self.max_in_flight.unwrap_or(u32::MAX).min(damaged);
+        let least = |figure: Option<u32>, bound: u32| figure.map(|figure| figure.min(bound));
+        let mut bounded = worst;
+        bounded.nodes_at_once = least(worst.nodes_at_once, open);
+        bounded.node_errors = least(worst.node_errors, damaged);
+        bounded.nodes_damaged = least(worst.nodes_damaged, damaged);
+        bounded.in_truth.nodes_at_once = least(worst.in_truth.nodes_at_once, open);
+        bounded.in_truth.nodes_damaged = least(worst.in_truth.nodes_damaged, damaged);
+        bounded.driver_dead.nodes_at_once = least(worst.driver_dead.nodes_at_once, open);
+        bounded.driver_dead.nodes_damaged = least(worst.driver_dead.nodes_damaged, damaged);
+        bounded
+    }
+
+    /// The warning about a budget of locations that ends a campaign before as many nodes are damaged as may be.
+    pub(super) fn warning(&self, location_errors: u32, locations: u32) -> Option<String> {
+        let damaged = self.max_damaged?;
+        (location_errors < locations.min(damaged)).then(|| {
+            format!(
+                "budget.locations.max_errors lets {} fail, and one with a damaged node has failed: the campaign may end before \
+                 {damaged} nodes are damaged, as budget.fleet.max_damaged would allow",
+                counted(location_errors, "location"),
+            )
+        })
+    }
+
+    /// The limits within a location that commands are given, in place of the request's own.
+    pub(crate) fn node_rates(&self, of_request: RateControl) -> RateControl {
+        let count = self
+            .nodes_at_once()
+            .and_then(|n| MaxConcurrency::from_count(n).ok());
+        RateControl {
+            max_concurrency: count.unwrap_or(of_request.max_concurrency),
+            ..of_request
+        }
+    }
+}
+
+/// The request as it is paced: with the limits that keep the bounds of the fleet in place of its own.
+pub(super) fn paced(request: &PatchRequest, fleet: Option<&PlannedFleet>) -> PatchRequest {
+    let mut paced = request.clone();
+    if let Some(fleet) = fleet {
+        paced.budget.nodes = fleet.node_rates(request.budget.nodes);
+        if let Some(count) = fleet
+            .locations_at_once()
+            .and_then(|n| MaxConcurrency::from_count(n).ok())
+        {
+            paced.budget.locations.max_concurrency = count;
+        }
+    }
+    paced
+}
+
+impl Plan {
+    /// The limits within a location that every command is given: those of the request, or what a bound on the whole fleet
+    /// makes of them.
+    #[must_use]
+    pub fn node_rates(&self) -> RateControl {
+        let rates = self.request.budget.nodes;
+        self.fleet.map_or(rates, |fleet| fleet.node_rates(rates))
+    }
+
+    /// What `budget.fleet` comes to, in words; `None` if the request has none.
+    pub(super) fn fleet_in_words(&self) -> Option<String> {
+        let fleet = self.fleet?;
+        let budget = self.request.budget.fleet?;
+        let of = format!("of {}", counted(fleet.nodes, "node"));
+        let said = |what: &str, n: Option<u32>, rate: Option<String>| {
+            let (n, rate) = (n?, rate?);
+            Some(format!("  at most {n} {of} {what} ({rate})"))
+        };
+        let text = |key: &str, rate: Option<String>| Some(format!("{key} = {}", rate?));
+        let in_flight = text("max_in_flight", budget.max_in_flight.map(|rate| rate.to_string()));
+        let damaged = text("max_damaged", budget.max_damaged.map(|rate| rate.to_string()));
+        let mut lines = vec!["Across the fleet".to_owned()];
+        lines.extend(said("in flight", fleet.max_in_flight, in_flight));
+        lines.extend(said("damaged", fleet.max_damaged, damaged));
+        if let (Some(n), Some(rate)) = (fleet.max_unreached, budget.max_unreached) {
+            lines.push(format!(
+                "  nothing more is begun once more than {n} {of} were not reached (max_unreached = {rate})"
+            ));
+        }
+        match fleet.pace {
+            FleetPace::Aws {
+                nodes_at_once: Some(nodes),
+                locations_at_once: Some(locations),
+            } => lines.push(format!(
+                "  kept by Systems Manager, also if patchfleet is dead: {} at once in each of {} at once",
+                counted(nodes, "node"),
+                counted(locations, "location"),
+            )),
+            FleetPace::Aws { .. } => {}
+            FleetPace::Campaign { nodes_in_a_start } => lines.push(format!(
+                "  kept by the campaign: each start names at most {}, and is made once there is room for them",
+                counted(nodes_in_a_start, "node"),
+            )),
+        }
+        lines.extend(self.what_bounds_it(fleet));
+        Some(lines.join("\n") + "\n")
+    }
+
+    /// The location whose own limit bounds the nodes at once, if more would have been chosen without it.
+    fn what_bounds_it(&self, fleet: PlannedFleet) -> Option<String> {
+        let (k, budget) = (fleet.nodes_at_once()?, fleet.max_in_flight?);
+        let limit = self.request.budget.nodes.max_concurrency;
+        let least = self
+            .locations
+            .iter()
+            .filter_map(|at| Some((at, reached(at)?)))
+            .filter(|(_, nodes)| limit.as_count(*nodes) < *nodes)
+            .min_by_key(|(_, nodes)| limit.as_count(*nodes))?;
+        let (at, nodes) = least;
+        let unused = u64::from(k) * u64::from(fleet.locations_at_once()?) < u64::from(budget);
+        (limit.as_count(nodes) == k && unused).then(|| {
+            let rather = match limit.percent() {
+                Some(_) => "; a count, such as 5, is no smaller in a small location",
+                None => "",
+            };
+            format!(
+                "  no more at once, as {} allows no more: budget.nodes.max_concurrency = {limit} of its {}{rather}",
+                at.location(),
+                counted(nodes, "node"),
+            )
+        })
+    }
+}

@@ -1,0 +1,106 @@
+//! Law 4: under a bound on the fleet, no more nodes are at work at once, and no more end damaged, than the request allows.
+//!
+//! What a bound comes to is reckoned here from the draft. When a node is at work, and what becomes of it, is the simulator's
+//! own state.
+
+use crate::draft::Deed;
+use crate::run::{Done, Run};
+use crate::time;
+use jiff::Timestamp;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A count, or a share of `of`, rounded down.
+fn comes_to(bound: &str, of: usize) -> usize {
+    match bound.strip_suffix('%') {
+        Some(percent) => of * percent.parse::<usize>().unwrap() / 100,
+        None => bound.parse::<usize>().unwrap().min(of),
+    }
+}
+
+/// The invocations that began, each with the node and the time from which and until which AWS counts it as open.
+fn at_work(run: &Run) -> Vec<(&str, Timestamp, Timestamp, &Value)> {
+    let commands = run.after["commands"].as_array().unwrap().iter();
+    let all = commands.flat_map(|command| command["invocations"].as_array().unwrap());
+    all.filter(|one| !one["started"].is_null())
+        .map(|one| {
+            let to = one["ended"]
+                .as_str()
+                .map_or(Timestamp::MAX, |at| at.parse().unwrap());
+            (one["node"].as_str().unwrap(), time(&one["started"]), to, one)
+        })
+        .collect()
+}
+
+/// The nodes that the campaign damaged: its command failed there, or patches did, or the node did not come back although nobody
+/// took it away.
+fn damaged<'a>(run: &Run, at_work: &[(&'a str, Timestamp, Timestamp, &Value)]) -> BTreeSet<&'a str> {
+    let takes_away = [
+        Deed::Stop,
+        Deed::Terminate,
+        Deed::LoseAgent,
+        Deed::GainAgent,
+        Deed::Start,
+    ];
+    let is_taken_away = run.draft.hands.iter().any(|hand| takes_away.contains(&hand.deed));
+    let nodes: BTreeMap<&str, &Value> = run.nodes();
+    at_work
+        .iter()
+        .filter(|(node, _, _, invocation)| {
+            let node = nodes[node];
+            let failed =
+                invocation["status_details"] == "Failed" || node["patches"]["failed"].as_u64() > Some(0);
+            failed || (!is_taken_away && node["online"] == false)
+        })
+        .map(|(node, ..)| *node)
+        .collect()
+}
+
+/// Whether an invocation was open while another began.
+fn most_at_once(at_work: &[(&str, Timestamp, Timestamp, &Value)]) -> usize {
+    let open = |at: Timestamp| {
+        at_work
+            .iter()
+            .filter(move |(_, from, to, _)| *from <= at && at < *to)
+    };
+    at_work
+        .iter()
+        .map(|(_, from, ..)| open(*from).count())
+        .max()
+        .unwrap_or(0)
+}
+
+pub(crate) fn bounded(run: &Run, done: &Done) {
+    let Some(fleet) = run.draft.wish.fleet else {
+        return;
+    };
+    let planned: BTreeSet<(String, String)> = done
+        .plan
+        .locations
+        .iter()
+        .map(|at| (at.account.to_string(), at.region.to_string()))
+        .collect();
+    let listed = run.draft.listed().into_iter();
+    let all = listed
+        .filter(|(_, place)| planned.contains(&crate::draft::Draft::location(*place)))
+        .count();
+    let at_work = at_work(run);
+    if let Some(bound) = fleet.in_flight {
+        let allowed = comes_to(bound, all).max(1);
+        let most = most_at_once(&at_work);
+        // What a cancel did not reach runs on while AWS paces what a person had begun after it.
+        let runs_on = !done.gone_on.is_empty() && fleet.damaged.is_none();
+        assert!(
+            most <= allowed || runs_on,
+            "{most} nodes at work at once, allowed are {allowed} of {all}"
+        );
+    }
+    if let Some(bound) = fleet.damaged {
+        let allowed = comes_to(bound, all);
+        let damaged = damaged(run, &at_work);
+        assert!(
+            damaged.len() <= allowed,
+            "{damaged:?} are damaged, allowed are {allowed} of {all}"
+        );
+    }
+}
