@@ -10,6 +10,7 @@ mod bad_input;
 mod bucket;
 mod explain;
 mod hostile;
+mod killed;
 mod left_open;
 mod other_hands;
 mod plan;
