@@ -110,7 +110,9 @@ fn what_the_newest_campaign_does_not_know_is_looked_for_in_those_before_it() {
         bench.run(&args)
     };
     let both = "111122223333/us-east-1";
-    assert_eq!(of(both, &[]).exits(0).json()["campaign_id"], calm.as_str());
+    // Both began at the same simulated time, so which is the newer depends on how long their planning took.
+    let (newest, _) = bench.newest();
+    assert_eq!(of(both, &[]).exits(0).json()["campaign_id"], newest.as_str());
     let named = of(both, &["--campaign", &bad[..8]]).exits(0).json();
     assert_eq!(named["campaign_id"], bad.as_str());
     // A node of the bad night alone.
