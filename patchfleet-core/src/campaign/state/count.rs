@@ -69,6 +69,10 @@ impl State {
 
     /// Whether an event is about a unit as a whole, or about what it does in this location.
     pub(crate) fn concerns(&self, event: &Event, id: UnitId, at: &Location) -> bool {
+        if let Event::Divided { unit, .. } = event {
+            // Everything is counted anew for it, and it says nothing of other units.
+            return *unit == id;
+        }
         match self.about(event) {
             About::Nothing => false,
             About::Everything => true,

@@ -200,7 +200,7 @@ pub(super) fn others(state: &State, reason: &HoldReason) -> Vec<UnitId> {
     match reason {
         HoldReason::Turn { after } => vec![*after],
         HoldReason::Answer { of } | HoldReason::Unresolved { of, .. } => vec![*of],
-        HoldReason::Places { .. } => {
+        HoldReason::Places { .. } | HoldReason::Fleet { .. } => {
             let open = state
                 .units()
                 .iter()
@@ -384,6 +384,11 @@ fn says(event: &Event) -> String {
         Event::CommandEnded { .. } => "its command is over, and some of its results may be late".to_owned(),
         Event::WaitsAtAws { location: None, .. } => "its execution waits at AWS".to_owned(),
         Event::WaitsAtAws { .. } => "the execution here waits at AWS".to_owned(),
+        Event::Divided { keeps, .. } => format!(
+            "it names {} from here on, as the bounds on the fleet have no room for more; a unit after the last one names the \
+             others",
+            counted(keeps.len(), "node")
+        ),
         Event::LeftOut { .. } => "it is not begun".to_owned(),
         Event::StopIntended { .. } => "its execution is about to be stopped".to_owned(),
         Event::StopTaken { .. } => "AWS has taken the stop of its execution".to_owned(),
