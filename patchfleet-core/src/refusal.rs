@@ -186,6 +186,8 @@ pub enum RefusalCode {
     NotAbandoned,
     /// There is nothing to stop: the campaign is over, or was never begun.
     NotStopped,
+    /// No wave waits for an approval, or another one than this.
+    NotApproved,
     /// A start is not unresolved, or may not be sent again.
     NotSentAgain,
     /// A plan that is made now differs from the saved one.
@@ -230,6 +232,7 @@ impl RefusalCode {
             Self::NothingToGoOn => "nothing_to_go_on",
             Self::NotAbandoned => "not_abandoned",
             Self::NotStopped => "not_stopped",
+            Self::NotApproved => "not_approved",
             Self::NotSentAgain => "not_sent_again",
             Self::PlanDrifted => "plan_drifted",
             Self::OtherCentral => "other_central",

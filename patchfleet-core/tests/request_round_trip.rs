@@ -38,7 +38,20 @@ fn set_of(pattern: &'static str, size: std::ops::Range<usize>) -> BoxedStrategy<
 /// Waves that each take a part of the locations, whatever those are.
 fn waves() -> BoxedStrategy<serde_json::Value> {
     let size = prop_oneof![text("[1-9][0-9]{0,3}|[1-9]%|100%"), (1..100).prop_map(Into::into)];
-    let wave = some_of(vec![("if_empty", one_of(&["refuse", "skip"]))]);
+    let rate = || text("0|[1-9][0-9]{0,6}|[1-9]?[0-9]%");
+    let gate = (rate(), proptest::option::of(rate()), 1..100_u32).prop_map(|(failed, unreached, least)| {
+        let mut gate = serde_json::json!({"max_failed": failed, "min_sample": least});
+        if let Some(unreached) = unreached {
+            gate["max_unreached"] = unreached;
+        }
+        gate
+    });
+    let wave = some_of(vec![
+        ("if_empty", one_of(&["refuse", "skip"])),
+        ("soak", one_of(&["1s", "30m", "1h 30m", "168h"])),
+        ("gate", gate.boxed()),
+        ("approval", Just(true.into()).boxed()),
+    ]);
     proptest::collection::vec((size, wave), 1..4)
         .prop_map(|waves| {
             let named = waves.into_iter().enumerate().map(|(n, (size, mut wave))| {

@@ -13,11 +13,14 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt;
 
+pub(super) mod approval;
 pub(super) mod budget;
 pub(super) mod fleet;
+pub(super) mod gate;
 pub(super) mod order;
 #[cfg(test)]
 pub(super) mod planted;
+pub(super) mod soak;
 pub(super) mod stop;
 pub(super) mod wave;
 
@@ -42,9 +45,12 @@ pub(super) enum Verdict {
 type Asked = (Rule, fn(&State, UnitId, Timestamp) -> Verdict);
 
 /// The rules, in the order in which they are asked.
-const RULES: [Asked; 5] = [
+const RULES: [Asked; 8] = [
     (Rule::Stop, stop::verdict),
     (Rule::Wave, wave::verdict),
+    (Rule::Gate, gate::verdict),
+    (Rule::Approval, approval::verdict),
+    (Rule::Soak, soak::verdict),
     (Rule::Order, order::verdict),
     (Rule::Budget, budget::verdict),
     (Rule::Fleet, fleet::verdict),
@@ -59,6 +65,12 @@ pub enum Rule {
     Stop,
     /// No wave begins before the one before it is over.
     Wave,
+    /// No wave begins while it is not known whether the one before it did well.
+    Gate,
+    /// No wave begins before a person has approved of the one before it, where the request asks for that.
+    Approval,
+    /// No wave begins before the one before it has been over for as long as the request says.
+    Soak,
     /// Units are begun in their order, one start at a time.
     Order,
     /// So many locations at once, so many that fail.
@@ -83,6 +95,13 @@ pub struct Hold {
     pub until: Option<Timestamp>,
 }
 
+impl Hold {
+    /// Whether it waits for the time or the person that its wave needs, and not for what runs.
+    pub(super) fn is_between_waves(&self) -> bool {
+        matches!(self.rule, Rule::Gate | Rule::Approval | Rule::Soak)
+    }
+}
+
 /// What a unit waits for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "waits_for", rename_all = "snake_case")]
@@ -96,6 +115,37 @@ pub enum HoldReason {
         name: String,
         /// How many of its units are not over.
         open: u32,
+    },
+    /// A person, as the gate of a wave before its own is inconclusive.
+    Inconclusive {
+        /// The campaign.
+        campaign: CampaignId,
+        /// The number of that wave, from 1.
+        wave: u32,
+        /// Its name.
+        name: String,
+        /// Of how many nodes of it the results are known.
+        known: u64,
+        /// Of how many the gate needs them.
+        needed: u32,
+    },
+    /// A person, who has to approve of a wave before its own.
+    Approval {
+        /// The campaign.
+        campaign: CampaignId,
+        /// The number of that wave, from 1.
+        wave: u32,
+        /// Its name.
+        name: String,
+    },
+    /// The soak of a wave before its own.
+    Soak {
+        /// The number of that wave, from 1.
+        wave: u32,
+        /// Its name.
+        name: String,
+        /// When that is over.
+        until: Timestamp,
     },
     /// Its turn: this unit comes first.
     Turn {
@@ -181,6 +231,28 @@ impl fmt::Display for HoldReason {
                 counted(*open, "unit"),
                 by_number(*open, "is", "are"),
             ),
+            Self::Inconclusive {
+                campaign,
+                wave,
+                name,
+                known,
+                needed,
+            } => write!(
+                f,
+                "the results of {} of wave {wave} ({name}) are known, and its gate needs {needed}; `patchfleet approve \
+                 {campaign} --wave {name}` lets the next wave begin all the same, and `patchfleet stop {campaign}` ends it",
+                counted(*known, "node"),
+            ),
+            Self::Approval { campaign, wave, name } => write!(
+                f,
+                "wave {wave} ({name}) is over and has to be approved: `patchfleet approve {campaign} --wave {name}`"
+            ),
+            Self::Soak { wave, name, until } => {
+                write!(
+                    f,
+                    "wave {wave} ({name}) is over, and the next one begins at {until:.0}"
+                )
+            }
             Self::Turn { after } => write!(f, "unit {after} is begun first"),
             Self::Answer { of } => write!(
                 f,
@@ -352,6 +424,14 @@ fn is_asked(rule: Rule) -> bool {
     }
 }
 
+/// What the first rule about waves says that has something against the unit.
+fn ask_of_waves(state: &State, unit: UnitId, now: Timestamp) -> Option<(Rule, Verdict)> {
+    let of_waves = |(rule, _): &Asked| matches!(rule, Rule::Wave | Rule::Gate | Rule::Approval | Rule::Soak);
+    let asked = RULES.into_iter().filter(of_waves);
+    let mut asked = asked.map(|(rule, verdict)| (rule, verdict(state, unit, now)));
+    asked.find(|(_, verdict)| *verdict != Verdict::Begin)
+}
+
 impl State {
     /// What is known of each unit that is unresolved, and what a person can say.
     pub(crate) fn unresolved_holds(&self, now: Timestamp) -> impl Iterator<Item = Hold> {
@@ -402,17 +482,23 @@ impl State {
             .waiting()
             .filter(|unit| Some(*unit) != first && !never.contains(unit) && !told.contains(unit));
         holds.extend(others.filter_map(|unit| {
-            let (rule, reason) = match (wave::verdict(self, unit, now), self.busy_location(unit)) {
-                (Verdict::Hold { reason, .. }, _) => (Rule::Wave, reason),
-                (_, Some(location)) => {
-                    let location = location.clone();
-                    (Rule::Order, HoldReason::Location { location })
-                }
-                _ => (Rule::Order, HoldReason::Turn { after: first? }),
+            if let Some((rule, Verdict::Hold { reason, until })) = ask_of_waves(self, unit, now) {
+                return Some(Hold {
+                    unit,
+                    rule,
+                    reason,
+                    until,
+                });
+            }
+            let reason = match self.busy_location(unit) {
+                Some(location) => HoldReason::Location {
+                    location: location.clone(),
+                },
+                None => HoldReason::Turn { after: first? },
             };
             Some(Hold {
                 unit,
-                rule,
+                rule: Rule::Order,
                 reason,
                 until: None,
             })

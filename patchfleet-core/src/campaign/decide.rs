@@ -137,7 +137,7 @@ pub(super) fn decide(state: &State, memory: &Memory, now: Timestamp) -> Decision
             agenda.decision.needs_person = true;
             return agenda.decision;
         }
-        // Unreachable: a unit that is not over always has something due. Looking again is safe.
+        // The next wave waits for a person. Otherwise a unit that is not over always has something due.
         agenda.wake(later(now, POLL_LONGEST));
     }
     if let Some(at) = look_again {

@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 mod abandon;
 mod again;
+mod approve;
 mod begun_before;
 mod call_off;
 mod calls;
@@ -212,7 +213,7 @@ impl Driver {
         loop {
             match drive.step().await? {
                 Turn::Acted => {}
-                Turn::Wait(at) => self.clock.sleep_until(at).await,
+                Turn::Wait(at) => drive.sleep_until(at).await,
                 Turn::Done(_) => return Ok(drive.into_state()),
             }
         }

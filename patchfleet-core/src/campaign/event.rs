@@ -160,6 +160,14 @@ pub enum Event {
         /// What becomes of what runs. Of several, the one that stops more counts.
         mode: StopMode,
     },
+    /// A person approves of a wave that is over, so that the next one may begin although the request asks for an
+    /// approval, or the gate of the wave is inconclusive. It counts until more of the wave is begun.
+    Approved {
+        /// The number of the wave, from 1.
+        wave: u32,
+        /// Who: a name for the log, as far as it is known.
+        by: String,
+    },
     /// A person closes the campaign: AWS knew nothing of what it had begun and was not over, and all of that was past
     /// its end. What follows in the same record says what is known of each location.
     Abandoned {
@@ -403,6 +411,7 @@ impl Event {
             | Self::Unattended { .. }
             | Self::StartIntended { .. }
             | Self::StopAsked { .. }
+            | Self::Approved { .. }
             | Self::Unknown => false,
             Self::StartDeferred { kind, .. }
             | Self::StillLooking {

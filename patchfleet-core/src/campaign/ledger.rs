@@ -77,6 +77,35 @@ pub(super) struct LocationEntry {
     /// Nodes of the location that did not answer when the plan was made.
     pub(super) offline_before: u32,
     pub(super) progress: SoFar,
+    /// Its wave, from 1.
+    pub(super) wave: u32,
+    /// What is known of its nodes.
+    pub(super) results: WaveCounts,
+}
+
+/// What is known of the nodes of a wave, as its gate counts them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct WaveCounts {
+    /// Nodes that were to be patched, and were there.
+    pub(super) targeted: u64,
+    /// Those of them that were not: unreached, or not run.
+    pub(super) unreached: u64,
+    /// The others.
+    pub(super) patched: u64,
+    /// Those of these that did not come to their goal.
+    pub(super) failed: u64,
+    /// Those of these of which nothing is known.
+    pub(super) unknown: u64,
+}
+
+impl WaveCounts {
+    fn combine(&mut self, other: Self, with: fn(u64, u64) -> u64) {
+        self.targeted = with(self.targeted, other.targeted);
+        self.unreached = with(self.unreached, other.unreached);
+        self.patched = with(self.patched, other.patched);
+        self.failed = with(self.failed, other.failed);
+        self.unknown = with(self.unknown, other.unknown);
+    }
 }
 
 /// How far a campaign is.
@@ -188,6 +217,8 @@ pub(super) struct Ledger {
     pub(super) ready: BTreeSet<(u32, UnitId)>,
     /// The waves that have units which are not over, with their number.
     pub(super) open_waves: BTreeMap<u32, u32>,
+    /// What is known of the nodes of each wave.
+    pub(super) results: BTreeMap<u32, WaveCounts>,
 }
 
 impl Ledger {
@@ -333,6 +364,10 @@ impl Ledger {
     /// Adds how far a location of a unit is.
     pub(super) fn add_location(&mut self, unit: UnitId, location: &Location, at: LocationEntry) {
         self.progress.add(at.progress);
+        if at.results != WaveCounts::default() {
+            let results = self.results.entry(at.wave).or_default();
+            results.combine(at.results, u64::saturating_add);
+        }
         if at.is_undecided {
             self.undecided = self.undecided.saturating_add(1);
             self.undecided_badly = self.undecided_badly.saturating_add(at.step_failed.into());
@@ -358,6 +393,12 @@ impl Ledger {
     /// Takes out how far a location of a unit is, which is as it was added.
     pub(super) fn remove_location(&mut self, unit: UnitId, location: &Location, at: LocationEntry) {
         self.progress.remove(at.progress);
+        if let Some(results) = self.results.get_mut(&at.wave) {
+            results.combine(at.results, u64::saturating_sub);
+            if *results == WaveCounts::default() {
+                self.results.remove(&at.wave);
+            }
+        }
         if at.is_undecided {
             self.undecided = self.undecided.saturating_sub(1);
             self.undecided_badly = self.undecided_badly.saturating_sub(at.step_failed.into());

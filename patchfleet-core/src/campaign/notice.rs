@@ -42,6 +42,11 @@ pub enum Notice {
         /// Until when.
         until: Timestamp,
     },
+    /// Nothing runs, and the next wave waits for its time or for a person. Told once.
+    BetweenWaves {
+        /// What it waits for, in words.
+        reason: String,
+    },
     /// It works again.
     Over {
         /// What was tried.
@@ -195,6 +200,8 @@ struct Told {
     clocks: bool,
     /// Until when each is waited for. One that takes a little longer than was told is the same wait.
     waits: BTreeMap<(Awaited, String), Timestamp>,
+    /// What the next wave waits for.
+    between_waves: Option<String>,
     watch: Watch,
 }
 
@@ -244,6 +251,17 @@ impl Notices {
             }
             told.waits.insert(key, until);
             (!goes_on).then_some(Notice::Waits { what, subject, until })
+        });
+    }
+
+    /// The next wave waits for this.
+    pub(super) fn between_waves(&self, reason: &str) {
+        self.tell(|told| {
+            let before = told.between_waves.replace(reason.to_owned());
+            let is_news = before.as_deref() != Some(reason);
+            is_news.then(|| Notice::BetweenWaves {
+                reason: reason.to_owned(),
+            })
         });
     }
 
@@ -327,6 +345,9 @@ impl fmt::Display for Notice {
             Self::Trouble(trouble) => trouble.fmt(f),
             Self::Waits { what, subject, until } => {
                 write!(f, "waiting until {until:.0}: {}", what.words(subject))
+            }
+            Self::BetweenWaves { reason } => {
+                write!(f, "nothing runs, and the next wave waits: {reason}")
             }
             Self::Over { what, since, at } => {
                 let lasted = whole_seconds(at.duration_since(*since));

@@ -35,6 +35,7 @@ pub(crate) use stop_reason::NEW_RUN;
 pub use stop_reason::StopReason;
 pub(crate) use unit::{Intent, LocationState, Sending, Settled, StartState, Stop, StopStanding, UnitState};
 pub(super) use verdict::ended_well;
+pub(super) use waves::Gated;
 
 /// How long a unit waits whose command was refused although each of its nodes is listed as online.
 /// A node's status was seen to lag by a minute and a half (Systems Manager, recorded).
@@ -112,6 +113,12 @@ pub struct State {
     rows_missing: BTreeSet<(UnitId, Location)>,
     /// What drivers that stopped for now have said of their looks for starts that the log may have lost.
     looking: Option<looking::Looking>,
+    /// The waves that have units, in their order.
+    waves: Vec<u32>,
+    /// Those of them that are over, and since when.
+    wave_ends: BTreeMap<u32, Timestamp>,
+    /// Those of these of which a person has approved.
+    approved: BTreeSet<u32>,
     ledger: Ledger,
 }
 
@@ -200,6 +207,9 @@ impl State {
             finished: None,
             rows_missing: BTreeSet::new(),
             looking: None,
+            waves: plan.waves().into_iter().map(|wave| wave.number).collect(),
+            wave_ends: BTreeMap::new(),
+            approved: BTreeSet::new(),
             ledger: Ledger::default(),
         };
         state.find_places();
@@ -264,6 +274,7 @@ impl State {
             let before = self.entries(about);
             self.fold(event, record, placed);
             self.count(about, before);
+            self.note_waves(placed.at);
             if matches!(event, Event::Recollected { .. }) {
                 self.end_anew();
             }

@@ -56,6 +56,7 @@ mod unattended;
 mod unresolved;
 mod unresolved_budgets;
 mod waves;
+mod waves_between;
 mod within;
 pub(crate) mod world;
 mod wrapped;

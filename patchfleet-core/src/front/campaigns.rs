@@ -2,7 +2,7 @@
 
 use super::{Campaign, CampaignError, watched};
 use crate::campaign::{DriveError, Driver, Notices, Observer, Progress, State, StopMode, Store};
-use crate::id::{CampaignId, WriterId};
+use crate::id::{CampaignId, WaveName, WriterId};
 use crate::plan::{Plan, Planning, require_central};
 use crate::port::Ports;
 use crate::report::Report;
@@ -226,14 +226,35 @@ impl Campaigns {
         Ok(self.driver.stop_until(campaign, mode, &by, deadline).await?)
     }
 
+    /// Writes down that the caller approves of a wave that is over, so that the next one may begin. `state` is what the
+    /// store says of the campaign ([`Store::load`]), and `wave` the name of the wave; `None`: the one whose approval is
+    /// waited for, of several the first. Gives its name.
+    ///
+    /// It may be said from anywhere: only the store has to be reached. Whoever follows the campaign sees it within a
+    /// minute, and begins the next wave.
+    ///
+    /// # Errors
+    ///
+    /// [`CampaignError::Refused`] if no wave waits for an approval, or another one than this;
+    /// [`CampaignError::Driving`] if the log does not answer.
+    pub async fn approve(&self, state: &State, wave: Option<&WaveName>) -> Result<String, CampaignError> {
+        let by = self.caller_by_name().await;
+        Ok(self.driver.approve(state.campaign(), wave, &by).await?)
+    }
+
+    /// Who calls, for the log, as far as AWS says so.
+    async fn caller_by_name(&self) -> String {
+        match self.watched().directory.caller().await {
+            Ok(caller) => caller.arn,
+            Err(_) => "somebody whose name AWS did not give".to_owned(),
+        }
+    }
+
     /// Writes down that a campaign is to be stopped, and sees that this process may do it. Gives who says so.
     async fn say_stop(&self, state: &State, mode: StopMode) -> Result<String, CampaignError> {
         let directory = self.watched().directory;
-        let by = match directory.caller().await {
-            Ok(caller) => caller.arn,
-            // The log says so whoever it is. AWS is asked again below.
-            Err(_) => "somebody whose name AWS did not give".to_owned(),
-        };
+        // The log says so whoever it is. AWS is asked again below.
+        let by = self.caller_by_name().await;
         self.driver.say_stop(state.campaign(), mode, &by).await?;
         require_central(directory.as_ref(), state.plan()).await?;
         Ok(by)

@@ -58,15 +58,21 @@ impl Plan {
         if self.request.waves.is_empty() {
             return None;
         }
-        let rows = self.waves().into_iter().map(|wave| {
+        let waves = self.waves();
+        let last = waves.last()?.number;
+        let rows = waves.into_iter().map(|wave| {
             let nodes = wave
                 .nodes
                 .map_or_else(|| "nodes not counted".to_owned(), |nodes| counted(nodes, "node"));
+            let then = match self.request.wave(wave.number) {
+                Some(named) if wave.number != last => named.then(),
+                _ => String::new(),
+            };
             vec![
                 wave.number.to_string(),
                 wave.name.to_owned(),
                 format!(
-                    "{}, {nodes}, {}",
+                    "{}, {nodes}, {}{then}",
                     counted(wave.locations, "location"),
                     counted(wave.units, "start")
                 ),

@@ -2,10 +2,11 @@
 
 use super::fields::{Collector, Field, Fields};
 use super::node::Node;
-use super::{PatchRequest, Regions};
+use super::{Gate, PatchRequest, Regions, Soak, gate};
 use crate::budget::MaxConcurrency;
 use crate::id::{AccountId, Location, OrgParent, Region, TargetAccount, WaveName};
 use crate::problem::{Problem, ProblemCode};
+use crate::text::counted;
 use serde::{Serialize, Serializer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -35,6 +36,15 @@ pub struct Wave {
     pub locations: Option<WaveSize>,
     /// What becomes of the plan if nothing can be patched in this wave and a later one follows. Default: refuse.
     pub if_empty: EmptyWave,
+    /// How long the next wave waits once this one is over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub soak: Option<Soak>,
+    /// What its nodes have to come to before the next wave begins. `None`: whatever the budgets allow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gate: Option<Gate>,
+    /// Whether a person has to approve of it, once it is over, before the next wave begins. Default: no.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub approval: bool,
 }
 
 /// How many locations a wave has.
@@ -104,6 +114,32 @@ impl Wave {
     pub(crate) fn surely_has(&self, location: &Location) -> bool {
         let nowhere = BTreeSet::new();
         self.locations.is_none() && self.may_have(location, |_| Some(&nowhere))
+    }
+
+    /// What has to come between it and the next wave, as the end of a sentence. Empty: nothing.
+    pub(crate) fn then(&self) -> String {
+        let mut then = vec![];
+        if let Some(gate) = self.gate {
+            let measures = [(gate.max_failed, "failed"), (gate.max_unreached, "unreached")];
+            let measures = measures
+                .into_iter()
+                .filter_map(|(allowed, what)| Some(format!("at most {} {what}", allowed?)));
+            let least = counted(gate.min_sample, "node");
+            then.push(format!(
+                "{} of {least} or more",
+                Vec::from_iter(measures).join(" and ")
+            ));
+        }
+        if self.approval {
+            then.push("an approval".to_owned());
+        }
+        if let Some(soak) = self.soak {
+            then.push(format!("{soak} of soak"));
+        }
+        match then.is_empty() {
+            true => String::new(),
+            false => format!("; then {}", then.join(", ")),
+        }
     }
 
     /// Whether every location that `other` could have is this wave's.
@@ -186,7 +222,16 @@ fn read_one(item: &Field<'_>, names: &mut BTreeMap<WaveName, String>, out: &mut 
         .map(|field| field.rate::<MaxConcurrency>(out));
     let selects = accounts.is_some() || regions.is_some() || locations.is_some();
     const KEYS: [&str; 3] = ["accounts", "regions", "locations"];
-    const ALL: [&str; 5] = ["name", "accounts", "regions", "locations", "if_empty"];
+    const ALL: [&str; 8] = [
+        "name",
+        "accounts",
+        "regions",
+        "locations",
+        "if_empty",
+        "soak",
+        "gate",
+        "approval",
+    ];
     if !selects && out.len() == before && !fields.has_misspelt(&KEYS, &ALL) {
         let expected = "at least one of accounts, regions, locations, which say what is in the wave; what no wave \
                         names forms the last one by itself";
@@ -196,6 +241,9 @@ fn read_one(item: &Field<'_>, names: &mut BTreeMap<WaveName, String>, out: &mut 
     let if_empty = fields
         .take("if_empty")
         .and_then(|field| field.choice(&words, out));
+    let soak = fields.take("soak").and_then(|field| gate::soak(&field, out));
+    let gate = fields.take("gate").and_then(|field| gate::gate(&field, out));
+    let approval = fields.take("approval").and_then(|field| field.boolean(out));
     fields.finish(out);
     Some(Wave {
         name: name?,
@@ -203,6 +251,9 @@ fn read_one(item: &Field<'_>, names: &mut BTreeMap<WaveName, String>, out: &mut 
         regions: regions.flatten().unwrap_or_default(),
         locations: locations.flatten().map(WaveSize::from),
         if_empty: if_empty.unwrap_or_default(),
+        soak,
+        gate,
+        approval: approval.unwrap_or_default(),
     })
 }
 

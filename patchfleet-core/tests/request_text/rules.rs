@@ -314,7 +314,7 @@ fn what_is_wrong_with_a_wave_and_with_a_bound_is_told_at_once() {
       [unknown_key] budget.fleet.whatever = 1 (line 6, column 1): no such field; there are max_in_flight, max_damaged, max_unreached
       [missing] waves[0] (line 7, column 1): expected at least one of accounts, regions, locations, which say what is in the wave; what no wave names forms the last one by itself
       [wrong_type] waves[0].name = 1 (line 8, column 1): expected 1 to 64 of letters, digits, _ . -, the first a letter or digit, in quotes
-      [unknown_key] waves[0].whatever = 1 (line 9, column 1): no such field; there are name, accounts, regions, locations, if_empty
+      [unknown_key] waves[0].whatever = 1 (line 9, column 1): no such field; there are name, accounts, regions, locations, if_empty, soak, gate, approval
     ");
 }
 
@@ -461,11 +461,26 @@ regions = ["eu-west-1"]
 [[waves]]
 name = "five"
 region = "eu-west-1"
+[[waves]]
+name = "six"
+locations = 1
+soak = 30
+approval = "yes"
+gate = { max_faild = "5%" }
+[[waves]]
+name = "seven"
+locations = 1
+soak = "8d"
+gate = { min_sample = 10 }
+[[waves]]
+name = "eight"
+locations = 1
+gate = { max_failed = "101%", max_unreached = true, min_sample = 0 }
 "#;
     insta::assert_snapshot!(problems(&toml_with(targets, waves)), @r#"
-    the request has 15 problems
+    the request has 23 problems
       [missing] waves[0].name (line 9, column 1): expected 1 to 64 of letters, digits, _ . -, the first a letter or digit
-      [unknown_key] waves[0].nmae = "canary" (line 10, column 1): no such field; there are name, accounts, regions, locations, if_empty
+      [unknown_key] waves[0].nmae = "canary" (line 10, column 1): no such field; there are name, accounts, regions, locations, if_empty, soak, gate, approval
       [conflict] waves[1].name = "rest" (line 13, column 1): another name: "rest" is what the last wave is called, which has what no wave names
       [out_of_range] waves[1].locations = 0 (line 14, column 1): expected a count from 1 such as 4 (at most 7 digits), or a percentage from "1%" to "100%"
       [invalid_value] waves[2].regions[0] = "eu-west-3" (line 17, column 12): expected a Region of targets.regions
@@ -479,6 +494,14 @@ region = "eu-west-1"
       [wrong_type] waves[4].accounts = "111122223333" (line 25, column 1): expected a list of account, unit or root ids, each in quotes
       [conflict] waves[6] = "four" (line 29, column 1): nothing is left for it: the first wave that names a location has it, and three names all that this one does
       [unknown_key] waves[7].region = "eu-west-1" (line 35, column 1): no such field; did you mean regions?
+      [wrong_type] waves[8].soak = 30 (line 39, column 1): expected a time with units such as "30m" or "2h", of 1s to 168h (7 days), in whole seconds, in quotes
+      [wrong_type] waves[8].approval = "yes" (line 40, column 1): expected true or false
+      [unknown_key] waves[8].gate.max_faild = "5%" (line 41, column 10): no such field; did you mean max_failed?
+      [invalid_value] waves[9].soak = "8d" (line 45, column 1): expected a time with units such as "30m" or "2h", of 1s to 168h (7 days), in whole seconds
+      [missing] waves[9].gate (line 46, column 1): expected max_failed, max_unreached or both, which say how many may be
+      [invalid_value] waves[10].gate.max_failed = "101%" (line 50, column 10): expected a count from 0 such as 2 (at most 7 digits), or a percentage from "0%" to "100%"
+      [wrong_type] waves[10].gate.max_unreached = true (line 50, column 31): expected a count from 0 such as 2 (at most 7 digits), or a percentage from "0%" to "100%"
+      [out_of_range] waves[10].gate.min_sample = 0 (line 50, column 53): expected a count from 1 to 9999999, such as 10
     "#);
     let text = "waves = [1]\nname = 'a'\n[targets]\nall_managed = true\nregions = ['eu-west-1']";
     assert_eq!(only(text), at(ProblemCode::WrongType, "waves[0]"));

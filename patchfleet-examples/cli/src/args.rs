@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::{SignedDuration, Timestamp};
 use patchfleet_aws::S3Uri;
-use patchfleet_core::id::{AccountId, CampaignId, UnitId};
+use patchfleet_core::id::{AccountId, CampaignId, UnitId, WaveName};
 use patchfleet_core::request::Format;
 use std::path::PathBuf;
 
@@ -19,7 +19,7 @@ const EXIT_CODES: &str = "\
 Exit codes: 0 every targeted node reached its goal, or nothing to do; 1 unexpected error; 2 bad usage or invalid \
 request; 3 refused before anything was started; 4 finished, but some nodes did not reach their goal, or locations \
 were skipped as unknown, or the campaign stays open, as nobody knows whether a start took effect, or as AWS does not \
-let patchfleet stop all of it; 5 halted by a budget, the cutoff (also if a command lived past it), a changed runbook or \
+let patchfleet stop all of it; 5 halted by a budget, a gate, the cutoff (also if a command lived past it), a changed runbook or \
 somebody else's cancel, stopped by `patchfleet stop`, or closed by `patchfleet abandon`; 130 interrupted by Ctrl-C (the campaign stays open).
 
 AWS settings come from the usual environment and profiles (AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL, \
@@ -43,6 +43,8 @@ pub(crate) enum Command {
     Collect(CampaignArgs),
     /// Stop a campaign: nothing more of it is begun, and what runs is cancelled. Then report it.
     Stop(StopArgs),
+    /// Approve of a wave that is over, so that the next one may begin. Starts nothing itself.
+    Approve(ApproveArgs),
     /// Close a campaign that AWS no longer knows, so that its request's name is free. Starts and stops nothing.
     Abandon(AbandonArgs),
     /// Show how far each campaign of a log has come.
@@ -67,6 +69,7 @@ impl Command {
             Self::Resume(args) => &args.campaign.output,
             Self::Abandon(args) => &args.output,
             Self::Stop(args) => &args.output,
+            Self::Approve(args) => &args.output,
             Self::Collect(args) | Self::Report(args) => &args.output,
             Self::Explain(args) => &args.output,
             Self::Status(args) => &args.output,
@@ -84,6 +87,7 @@ impl Command {
             Self::Resume(args) => Some(&mut args.campaign.log),
             Self::Abandon(args) => Some(&mut args.log),
             Self::Stop(args) => Some(&mut args.log),
+            Self::Approve(args) => Some(&mut args.log),
             Self::Collect(args) | Self::Report(args) => Some(&mut args.log),
             Self::Explain(args) => Some(&mut args.log),
             Self::Status(args) => Some(&mut args.log),
@@ -382,6 +386,26 @@ for 30 days, for which AWS keeps executions.
 
 Otherwise abandon is refused with every reason (exit 3). The campaign ends halted (exit 5). Nothing is known of the nodes \
 of what it had begun, and the others were not run.";
+
+#[derive(Debug, Args)]
+#[command(after_help = APPROVE)]
+pub(crate) struct ApproveArgs {
+    /// The campaign: its id, or the beginning of it, of 4 characters at least. Default: the only one that is open.
+    #[arg(value_name = "CAMPAIGN")]
+    pub(crate) campaign: Option<CampaignArg>,
+    /// The wave, by its name. Default: the one whose approval is waited for.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) wave: Option<WaveName>,
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+const APPROVE: &str = "\
+A wave needs it if its request says `approval = true`, or if its gate is inconclusive, because the results of too few \
+nodes are known. `patchfleet status` says which wave waits. Any machine that reaches the log can approve. A wave that is \
+not over, or that has failed its gate, is refused (exit 3).";
 
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {

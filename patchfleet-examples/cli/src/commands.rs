@@ -1,5 +1,6 @@
 //! The commands: each wires ports, core and the terminal together.
 
+pub(crate) mod approve;
 pub(crate) mod campaigns;
 pub(crate) mod explain;
 pub(crate) mod iam;

@@ -35,6 +35,7 @@ async fn main() -> ExitCode {
         Command::Run(args) => commands::run::run(args).await,
         Command::Resume(args) => commands::run::resume(args).await,
         Command::Stop(args) => commands::stop::stop(args).await,
+        Command::Approve(args) => commands::approve::approve(args).await,
         Command::Abandon(args) => commands::run::abandon(args).await,
         Command::Collect(args) => commands::run::collect(args).await,
         Command::Status(args) => commands::campaigns::status(args).await,

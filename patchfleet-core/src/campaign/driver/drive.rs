@@ -8,7 +8,7 @@ use crate::campaign::collect::Job;
 use crate::campaign::decide::{Decision, decide};
 use crate::campaign::memory::Memory;
 use crate::campaign::notice::Tried;
-use crate::campaign::polls::Failures;
+use crate::campaign::polls::{Failures, later};
 use crate::campaign::state::{StartState, State};
 use crate::id::{Location, UnitId};
 use crate::port::PortError;
@@ -16,6 +16,10 @@ use futures_util::future::{Either, select};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 use std::pin::pin;
+
+/// How often a driver looks into the log for what others have appended while the next wave waits and nothing runs. It
+/// costs one read of the log's end, and a person who approves or stops waits no longer than that.
+const LOOKS_BETWEEN_WAVES_EVERY: SignedDuration = SignedDuration::from_mins(1);
 
 /// A campaign that is being driven, with what the driver remembers of its own calls.
 pub struct Drive<'d> {
@@ -40,6 +44,8 @@ pub struct Drive<'d> {
     pub(super) longest_gap: Option<SignedDuration>,
     /// When the driver stops for now. No answer is waited for beyond it before what was not sent is called off.
     pub(super) stops_at: Option<Timestamp>,
+    /// Whether nothing runs, and the next wave waits for its time or for a person.
+    pub(super) is_between_waves: bool,
     /// When rows could last not be kept.
     pub(super) rows_failed_at: Option<Timestamp>,
     /// The locations whose rows are missing and cannot be read again.
@@ -85,6 +91,7 @@ impl<'d> Drive<'d> {
             has_company: false,
             longest_gap: None,
             stops_at: None,
+            is_between_waves: false,
             rows_failed_at: None,
             rows_left: BTreeSet::new(),
             calls: Calls::default(),
@@ -145,7 +152,7 @@ impl<'d> Drive<'d> {
             overtake,
             ended,
             needs_person,
-            ..
+            hold,
         } = decide(&self.state, &self.memory, self.now());
         if let Some(outcome) = ended {
             return Ok(Turn::Done(outcome));
@@ -174,6 +181,12 @@ impl<'d> Drive<'d> {
         let next = wake.into_iter().chain(overtake).min();
         if self.calls.are_done() {
             self.stale = true;
+            let between = hold.filter(crate::campaign::Hold::is_between_waves);
+            self.is_between_waves = between.is_some();
+            if let Some(hold) = between {
+                self.driver.notices.between_waves(&hold.reason.to_string());
+                self.watch_over().await?;
+            }
             return Ok(next.map_or(Turn::Acted, Turn::Wait));
         }
         if overtake.is_some() || self.stops_at.is_some() {
@@ -182,6 +195,16 @@ impl<'d> Drive<'d> {
         self.take_answers(next.into_iter().chain(self.stops_at).min())
             .await?;
         Ok(Turn::Acted)
+    }
+
+    /// Sleeps until then. Between two waves it wakes sooner, to look into the log: a person may have approved of a wave, or
+    /// have the campaign stopped.
+    pub(super) async fn sleep_until(&self, at: Timestamp) {
+        let at = match self.is_between_waves {
+            true => at.min(later(self.now(), LOOKS_BETWEEN_WAVES_EVERY)),
+            false => at,
+        };
+        self.driver.clock.sleep_until(at).await;
     }
 
     /// When there is something to do next, if nothing is under way.

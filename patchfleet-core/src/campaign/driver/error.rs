@@ -54,6 +54,9 @@ pub enum DriveError {
     /// Nothing is sent again.
     #[error(transparent)]
     NotSentAgain(Refusal),
+    /// Nobody can approve of the wave.
+    #[error(transparent)]
+    NotApproved(Refusal),
     /// There is nothing to stop.
     #[error(transparent)]
     NotStopped(Refusal),
@@ -225,6 +228,7 @@ impl DriveError {
     pub fn refusal(&self) -> Option<Refusal> {
         if let Self::Presigned(refusal)
         | Self::NotSentAgain(refusal)
+        | Self::NotApproved(refusal)
         | Self::NotStopped(refusal)
         | Self::NotAbandoned(refusal) = self
         {

@@ -103,7 +103,7 @@ impl Driver {
                     wake_at,
                 });
             }
-            self.clock.sleep_until(wake_at).await;
+            drive.sleep_until(wake_at).await;
         }
     }
 }

@@ -40,6 +40,19 @@ impl Drive<'_> {
         Ok(())
     }
 
+    /// Says that a driver follows the campaign while nothing of it runs and the next wave waits. Where nobody did for too
+    /// long, it says that.
+    pub(super) async fn watch_over(&mut self) -> Result<(), DriveError> {
+        match self.undriven_since() {
+            None => self.give_sign_of_life().await,
+            Some(since) => {
+                // On conflict somebody else drives it, and this is decided again.
+                let _ = self.append(vec![Event::Unattended { since }]).await?;
+                Ok(())
+            }
+        }
+    }
+
     /// Appends what is about to be sent. Gives whether it is to be sent: not if others appended meanwhile, or if
     /// nobody has driven the campaign for too long, also by the time that the log takes it.
     pub(super) async fn may_send(&mut self, events: Vec<Event>) -> Result<bool, DriveError> {

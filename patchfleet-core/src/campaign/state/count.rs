@@ -100,6 +100,7 @@ impl State {
             | Event::StillLooking { .. }
             | Event::NameTaken { .. }
             | Event::Abandoned { .. }
+            | Event::Approved { .. }
             | Event::RunbookChanged { .. }
             | Event::Finished { .. }
             | Event::Unknown => About::Nothing,
@@ -297,6 +298,8 @@ impl State {
                 .and_then(|planned| planned.nodes)
                 .map_or(0, |nodes| nodes.offline),
             progress: self.progress_of(unit, location, at),
+            wave: self.wave_of(id),
+            results: self.wave_counts(at),
         })
     }
 

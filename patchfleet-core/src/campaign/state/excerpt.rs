@@ -61,6 +61,9 @@ impl State {
             finished: self.finished,
             rows_missing: BTreeSet::new(),
             looking: None,
+            waves: vec![],
+            wave_ends: BTreeMap::new(),
+            approved: BTreeSet::new(),
             ledger: Ledger::of_shared(location, self.shared(location)),
         }
     }

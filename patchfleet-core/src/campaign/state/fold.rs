@@ -83,6 +83,7 @@ impl State {
             Event::Abandoned { by } => {
                 self.abandoned.get_or_insert_with(|| by.clone());
             }
+            Event::Approved { wave, .. } => self.approve(*wave),
             Event::StopAsked { by, mode } => self.ask_to_stop(by, *mode, record.at),
             Event::NotStoppedBelow {
                 unit,

@@ -1,6 +1,7 @@
 //! Why nothing more of a campaign is begun.
 
 use super::FleetStop;
+use crate::budget::MaxErrors;
 use crate::campaign::StopAsked;
 use crate::id::{Location, UnitId};
 use crate::runbook::RunbookChange;
@@ -24,6 +25,22 @@ pub enum StopReason {
     },
     /// A bound on the whole fleet leaves no room for a further node.
     Fleet(FleetStop),
+    /// A wave has not passed its gate.
+    Gate {
+        /// The number of the wave, from 1.
+        wave: u32,
+        /// Its name.
+        name: String,
+        /// Whether too many of the nodes that were patched did not come to their goal. Otherwise too many of those that
+        /// were to be patched were not.
+        are_failures: bool,
+        /// How many.
+        found: u64,
+        /// Of how many.
+        of: u64,
+        /// How many may be.
+        allowed: MaxErrors,
+    },
     /// What would run is not what the plan was made for.
     RunbookChanged {
         /// What is different.
@@ -84,6 +101,22 @@ impl fmt::Display for StopReason {
                 write!(f, "{failed} failed, and the budget allows {allowed}")
             }
             Self::Fleet(stop) => stop.fmt(f),
+            Self::Gate {
+                wave,
+                name,
+                are_failures,
+                found,
+                of,
+                allowed,
+            } => write!(
+                f,
+                "wave {wave} ({name}) did not pass its gate: {found} of {} {}, and it allows {allowed}",
+                counted(*of, "node"),
+                match are_failures {
+                    true => "failed",
+                    false => "were not reached",
+                }
+            ),
             Self::RunbookChanged { detail, .. } => f.write_str(detail),
             Self::CancelledElsewhere {
                 unit,

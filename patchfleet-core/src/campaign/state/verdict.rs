@@ -93,6 +93,7 @@ impl State {
             || !self.ledger.late.is_empty()
             || self.unattended.is_some()
             || self.begins_until().is_some_and(|until| now > until)
+            || self.failed_gate().is_some()
     }
 
     /// Why no further unit is begun at an instant that is not before the last record.
@@ -172,6 +173,7 @@ impl State {
                 let (until, at) = (lifetime.begins_until()?, lifetime.cutoff?);
                 (now > until).then_some(StopReason::Cutoff { at })
             })
+            .or_else(|| self.failed_gate())
     }
 
     #[cfg(test)]
@@ -266,7 +268,7 @@ impl State {
     /// Halted, if a person had it stopped, if a command lived past the cutoff, if somebody else cancelled something and no person has said to
     /// go on, if something is left of an execution that was cancelled, if a start was withheld because the runbook
     /// had changed, or if a location was not begun because too many had failed, in its unit (AWS stopped) or before
-    /// it, or because the cutoff had come, or because nobody had driven the campaign for long. Otherwise Succeeded,
+    /// it, or because a wave had not passed its gate, or because the cutoff had come, or because nobody had driven the campaign for long. Otherwise Succeeded,
     /// if every location succeeded or had no node left and none was skipped as unknown. A plan without a location
     /// has nothing to do, unless locations were skipped as unknown or offline: then it is Partial, as those may
     /// hold nodes.
@@ -304,6 +306,7 @@ impl State {
                     reason,
                     StopReason::Budget { .. }
                         | StopReason::Fleet(_)
+                        | StopReason::Gate { .. }
                         | StopReason::Cutoff { .. }
                         | StopReason::PastCutoff { .. }
                         | StopReason::Unattended { .. }

@@ -1,7 +1,28 @@
-//! How far the waves of a campaign are.
+//! How far the waves of a campaign are, and what their nodes came to.
 
-use super::State;
+use super::{LocationState, State, StopReason};
+use crate::budget::MaxErrors;
+use crate::campaign::ledger::WaveCounts;
 use crate::id::UnitId;
+use crate::outcome::NodeOutcome;
+use jiff::Timestamp;
+
+/// What the gate of a wave that is over says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::campaign) enum Gated {
+    /// It has none, or its nodes came to what it asks for.
+    Passed,
+    /// They did not.
+    Failed {
+        /// Whether too many failed; otherwise too many were not reached.
+        are_failures: bool,
+        found: u64,
+        of: u64,
+        allowed: MaxErrors,
+    },
+    /// The results of too few nodes are known.
+    Inconclusive { known: u64, needed: u32 },
+}
 
 impl State {
     /// The wave of a unit, from 1.
@@ -13,5 +34,152 @@ impl State {
     pub(in crate::campaign) fn first_open_wave(&self) -> Option<(u32, u32)> {
         let (wave, units) = self.ledger.open_waves.first_key_value()?;
         Some((*wave, *units))
+    }
+
+    /// The waves that are over and come before that of a unit.
+    pub(in crate::campaign) fn waves_before(&self, id: UnitId) -> impl Iterator<Item = u32> {
+        self.wave_ends.range(..self.wave_of(id)).map(|(wave, _)| *wave)
+    }
+
+    /// When a wave was over; `None` if it is not.
+    pub(in crate::campaign) fn wave_ended(&self, wave: u32) -> Option<Timestamp> {
+        self.wave_ends.get(&wave).copied()
+    }
+
+    /// Whether a person has approved of a wave since it was over.
+    pub(in crate::campaign) fn is_approved(&self, wave: u32) -> bool {
+        self.approved.contains(&wave)
+    }
+
+    /// Whether a wave is over and a person has to approve of it, and nobody has.
+    pub(in crate::campaign) fn needs_approval(&self, wave: u32) -> bool {
+        let asks = self.plan.request.wave(wave).is_some_and(|wave| wave.approval);
+        let is_open = matches!(self.gated(wave), Gated::Inconclusive { .. });
+        self.wave_ends.contains_key(&wave) && (asks || is_open) && !self.is_approved(wave)
+    }
+
+    /// The first wave of which a person has to approve before the next one begins.
+    pub(in crate::campaign) fn to_approve(&self) -> Option<u32> {
+        let last = self.waves.last()?;
+        let mut over = self.wave_ends.range(..*last).map(|(wave, _)| *wave);
+        over.find(|wave| self.needs_approval(*wave))
+    }
+
+    /// A person approves of a wave. Of one that is not over nobody can.
+    pub(super) fn approve(&mut self, wave: u32) {
+        if self.wave_ends.contains_key(&wave) {
+            self.approved.insert(wave);
+        }
+    }
+
+    /// Notes which waves are over. One that was over is not any more once a person has more of it begun.
+    pub(super) fn note_waves(&mut self, at: Timestamp) {
+        let open = &self.ledger.open_waves;
+        if open.len() + self.wave_ends.len() == self.waves.len() {
+            return;
+        }
+        self.wave_ends.retain(|wave, _| !open.contains_key(wave));
+        self.approved.retain(|wave| !open.contains_key(wave));
+        for wave in self.waves.iter().filter(|wave| !open.contains_key(wave)) {
+            self.wave_ends.entry(*wave).or_insert(at);
+        }
+    }
+
+    /// What the gate of a wave says, by the results that are known.
+    pub(in crate::campaign) fn gated(&self, wave: u32) -> Gated {
+        let Some(gate) = self.plan.request.wave(wave).and_then(|wave| wave.gate) else {
+            return Gated::Passed;
+        };
+        let counts = self.ledger.results.get(&wave).copied().unwrap_or_default();
+        let known = counts.patched.saturating_sub(counts.unknown);
+        let measures = [
+            (
+                false,
+                gate.max_unreached,
+                counts.unreached,
+                counts.targeted,
+                counts.targeted,
+            ),
+            (true, gate.max_failed, counts.failed, counts.patched, known),
+        ];
+        let mut least = None;
+        for (are_failures, allowed, found, of, known) in measures {
+            let Some(allowed) = allowed else { continue };
+            if known < u64::from(gate.min_sample) {
+                least = Some(least.map_or(known, |least: u64| least.min(known)));
+            } else if exceeds(found, of, allowed) {
+                return Gated::Failed {
+                    are_failures,
+                    found,
+                    of,
+                    allowed,
+                };
+            }
+        }
+        match least {
+            None => Gated::Passed,
+            Some(known) => Gated::Inconclusive {
+                known,
+                needed: gate.min_sample,
+            },
+        }
+    }
+
+    /// Why nothing more is begun, if a wave that others come after has not passed its gate. What somebody else cancelled
+    /// is a reason of its own, until a person says that the campaign goes on.
+    pub(super) fn failed_gate(&self) -> Option<StopReason> {
+        let last = self.waves.last()?;
+        self.wave_ends.range(..*last).find_map(|(wave, _)| {
+            let Gated::Failed {
+                are_failures,
+                found,
+                of,
+                allowed,
+            } = self.gated(*wave)
+            else {
+                return None;
+            };
+            let mut cancels = self.cancels.iter().filter(|(_, accepted)| !**accepted);
+            (!cancels.any(|((unit, _), _)| self.wave_of(*unit) == *wave)).then(|| StopReason::Gate {
+                wave: *wave,
+                name: self.plan.request.wave_name(*wave).to_owned(),
+                are_failures,
+                found,
+                of,
+                allowed,
+            })
+        })
+    }
+
+    /// What a location adds to what is known of the nodes of its wave.
+    pub(super) fn wave_counts(&self, at: &LocationState) -> WaveCounts {
+        let mut counts = WaveCounts::default();
+        let goal = self.plan.request.goal();
+        for (outcome, n) in at.settled.iter().flat_map(|settled| settled.nodes.iter()) {
+            let n = u64::from(n);
+            match outcome {
+                NodeOutcome::Unmanaged => {}
+                NodeOutcome::Gone if outcome.reaches_goal(goal) => {}
+                NodeOutcome::Unreached | NodeOutcome::NotRun => {
+                    counts.targeted += n;
+                    counts.unreached += n;
+                }
+                _ => {
+                    counts.targeted += n;
+                    counts.patched += n;
+                    counts.failed += if outcome.reaches_goal(goal) { 0 } else { n };
+                    counts.unknown += if outcome == NodeOutcome::Unknown { n } else { 0 };
+                }
+            }
+        }
+        counts
+    }
+}
+
+/// Whether so many are more than may be. A share is not rounded.
+fn exceeds(found: u64, of: u64, allowed: MaxErrors) -> bool {
+    match allowed.percent() {
+        Some(percent) => found.saturating_mul(100) > u64::from(percent).saturating_mul(of),
+        None => found > u64::from(allowed.as_count(u32::MAX)),
     }
 }

@@ -7,7 +7,7 @@ use crate::campaign::{Chain, Event, LocationState, LogKey, StartState, State, Un
 use crate::id::{Location, UnitId, WriterId};
 use crate::outcome::{LocationOutcome, NodeOutcome};
 use crate::port::{ExecutionStatus, PortErrorKind};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Compares what each rule says of each unit with what walking over everything says.
 pub(crate) fn assert_rules(state: &State) {
@@ -104,6 +104,71 @@ fn is_stopped(state: &State) -> bool {
         || state.is_abandoned()
         || state.stop_asked().is_some()
         || state.runbook_has_changed()
+        || (1..).zip(&state.plan().request.waves).any(|(wave, _)| {
+            waves_after(state, wave) && is_wave_over(state, wave) && gate(state, wave) == Some(false)
+        })
+}
+
+fn waves_after(state: &State, wave: u32) -> bool {
+    state.plan().units.iter().any(|unit| unit.wave > wave)
+}
+
+fn is_wave_over(state: &State, wave: u32) -> bool {
+    let units = state.plan().units.iter();
+    let mut after = units.filter(|unit| unit.wave == wave).peekable();
+    after.peek().is_some() && after.all(|unit| is_unit_over(&state.units()[&unit.id]))
+}
+
+/// Whether a wave passes its gate, in the words of docs/requests.md; `None`: too little is known.
+fn gate(state: &State, wave: u32) -> Option<bool> {
+    let gate = state.plan().request.waves.get(wave as usize - 1)?.gate;
+    let Some(gate) = gate else { return Some(true) };
+    let mut tally: BTreeMap<&str, u32> = BTreeMap::new();
+    for (unit, _, at) in state.locations() {
+        if wave_of(state, unit) == wave {
+            for (outcome, n) in at.settled.iter().flat_map(|settled| settled.nodes.iter()) {
+                *tally.entry(outcome.as_str()).or_default() += n;
+            }
+        }
+    }
+    let n = |words: &[&str]| -> u32 { words.iter().map(|word| tally.get(word).unwrap_or(&0)).sum() };
+    let not = n(&["unreached", "not_run"]);
+    let (well, bad) = (n(&["done"]), n(&["missing", "failed", "lost", "pending_reboot"]));
+    let patched = well + bad + n(&["unknown"]);
+    let more = |found: u32, of: u32, allowed: crate::budget::MaxErrors| match allowed.percent() {
+        Some(percent) => f64::from(found) > f64::from(percent) / 100.0 * f64::from(of) + 1e-9,
+        None => found > allowed.to_string().parse().unwrap(),
+    };
+    let mut verdict = Some(true);
+    if let Some(allowed) = gate.max_unreached {
+        match patched + not {
+            few if few < gate.min_sample => verdict = None,
+            of if more(not, of, allowed) => return Some(false),
+            _ => {}
+        }
+    }
+    if let Some(allowed) = gate.max_failed {
+        match well + bad {
+            few if few < gate.min_sample => verdict = None,
+            _ if more(patched - well, patched, allowed) => return Some(false),
+            _ => {}
+        }
+    }
+    verdict
+}
+
+/// Whether a unit waits for what has to come between two waves.
+fn is_between_waves(state: &State, id: UnitId) -> bool {
+    (1..).zip(&state.plan().request.waves).any(|(number, wave)| {
+        let soaks = || {
+            let soaked = state.wave_ended(number).unwrap()
+                + wave.soak.map(crate::request::Soak::duration).unwrap_or_default();
+            soaked > state.last_at()
+        };
+        number < wave_of(state, id)
+            && is_wave_over(state, number)
+            && ((wave.approval || gate(state, number).is_none()) && !state.is_approved(number) || soaks())
+    })
 }
 
 /// How many nodes of each outcome there are, by the locations one by one.
@@ -248,6 +313,7 @@ fn next_start(state: &State) -> Option<UnitId> {
     })?;
     let waits = has_open_start(state)
         || is_before_its_wave(state, id)
+        || is_between_waves(state, id)
         || undecided(state) > 0
         || too_many_may_have_failed(state)
         || !has_places(state, id)
@@ -261,12 +327,14 @@ fn wave_of(state: &State, id: UnitId) -> u32 {
 
 /// Whether a unit of an earlier wave is not over, or has a location that has not settled.
 fn is_before_its_wave(state: &State, id: UnitId) -> bool {
-    state.units().iter().any(|(other, unit)| {
-        let is_over = !matches!(unit.start, StartState::Intended(_))
-            && (!matches!(unit.start, StartState::Started { .. }) || unit.ended.is_some());
-        wave_of(state, *other) < wave_of(state, id)
-            && !(is_over && unit.locations.values().all(|at| at.settled.is_some()))
-    })
+    let mut units = state.units().iter();
+    units.any(|(other, unit)| wave_of(state, *other) < wave_of(state, id) && !is_unit_over(unit))
+}
+
+fn is_unit_over(unit: &UnitState) -> bool {
+    let is_over = !matches!(unit.start, StartState::Intended(_))
+        && (!matches!(unit.start, StartState::Started { .. }) || unit.ended.is_some());
+    is_over && unit.locations.values().all(|at| at.settled.is_some())
 }
 
 fn two_units() -> World {

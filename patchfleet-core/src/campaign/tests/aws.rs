@@ -390,6 +390,12 @@ impl FakeAws {
         begun.map(|slot| slot.location).collect()
     }
 
+    /// Whether a node there fails its run.
+    pub(crate) fn has_failing_node(&self, location: &Location) -> bool {
+        let script = self.script(location);
+        matches!(script, Script::Nodes(nodes) if nodes.iter().any(|node| node.status == "Failed"))
+    }
+
     /// When each location in which something was begun began, and when the last of it ended or will have.
     pub(crate) fn spans(&self) -> Vec<(Location, Timestamp, Timestamp)> {
         let (now, runs_on) = (self.now(), *self.runs_on.lock().unwrap());

@@ -37,7 +37,7 @@ macro_rules! events {
 events! {
     Planned Claimed NameTaken Unattended Watched StillLooking StartIntended Started StartDeferred StartWithdrawn StartRefused
     CancelledElsewhere GoneOn CommandNotSent RunbookChanged StartUnresolved SendAgain LocationObserved CommandObserved
-    WaitsAtAws CommandEnded LeftOut StopIntended StopTaken StopNotNeeded StopInVain StopRefused LocationSettled StopAsked NotStoppedBelow
+    WaitsAtAws CommandEnded LeftOut StopIntended StopTaken StopNotNeeded StopInVain StopRefused LocationSettled StopAsked Approved NotStoppedBelow
     RowsMissing Recollected Divided UnitEnded Abandoned Finished Unknown
 }
 

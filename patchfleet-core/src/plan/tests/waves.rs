@@ -64,7 +64,10 @@ fn codes(refusal: &Refusal) -> Vec<(RefusalCode, &str)> {
 #[test]
 fn the_plan_shows_its_waves_and_their_units() {
     let waves = json!([
-        {"name": "canary", "regions": ["eu-west-1"]},
+        {
+            "name": "canary", "regions": ["eu-west-1"], "soak": "30m", "approval": true,
+            "gate": {"max_failed": "5%", "max_unreached": 2, "min_sample": 10},
+        },
         {"name": "own", "accounts": [CENTRAL]},
     ]);
     let plan = planned(&world(), &two_accounts(waves)).unwrap();

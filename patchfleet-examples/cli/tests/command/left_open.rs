@@ -328,3 +328,43 @@ async fn a_campaign_that_was_left_before_it_had_its_name_says_that_nothing_of_it
     let json = bench.run(&["status", "--log", "log", "--output", "json"]).json();
     assert_eq!(json[0]["has_begun"], false, "{json}");
 }
+
+#[tokio::test]
+async fn a_wave_that_waits_for_a_person_is_approved_by_a_command_of_its_own_and_the_campaign_goes_on() {
+    let (bench, aws) = (Bench::new(), simulator_of(CALM.world, 2_000.0).await);
+    let wave = "[[waves]]\nname = \"canary\"\nlocations = 1\napproval = true\n";
+    bench.file("request.toml", &format!("{}\n{wave}", CALM.request));
+    let run = ["run", "-f", "request.toml", "--log", "log"];
+    let is_over = || {
+        let campaigns = std::fs::read_dir(bench.path().join("log/campaigns"));
+        let mut logs = campaigns.into_iter().flatten().flatten();
+        logs.any(|campaign| {
+            let log = std::fs::read_to_string(campaign.path().join("log.jsonl"));
+            log.is_ok_and(|log| log.contains("unit_ended"))
+        })
+    };
+    kill_once(against(&bench, &aws, "us-east-1", &run), is_over).await;
+    assert_eq!(starts(&aws), 1, "the rest has not begun");
+    let (campaign, _) = bench.newest();
+    let status = bench.run(&["status", "--log", "log"]).exits(0).stdout;
+    let way_on = format!("`patchfleet approve {campaign} --log log --wave canary`");
+    assert!(status.contains(&way_on), "{status}");
+
+    let other = ["approve", "--wave", "other", "--log", "log"];
+    let refused = finish(against(&bench, &aws, "us-east-1", &other)).await.exits(3);
+    assert!(
+        refused.stderr.contains("names no wave other"),
+        "{}",
+        refused.stderr
+    );
+    let approve = ["approve", "--log", "log"];
+    let said = finish(against(&bench, &aws, "us-east-1", &approve))
+        .await
+        .exits(0);
+    let words = format!("wave canary of campaign {campaign} is approved");
+    assert!(said.stdout.starts_with(&words), "{}", said.stdout);
+    finish(against(&bench, &aws, "us-east-1", &["resume", "--log", "log"]))
+        .await
+        .exits(0);
+    assert!(starts(&aws) > 1);
+}

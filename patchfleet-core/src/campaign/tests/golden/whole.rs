@@ -396,6 +396,7 @@ pub(super) fn whole() -> Writing {
         kind: PortErrorKind::Denied,
         detail: "AccessDeniedException: no".to_owned(),
     }]);
+    log.append(vec![Event::Approved { wave: 1, by: by() }]);
     log.append(vec![Event::Abandoned { by: by() }]);
     log.append(vec![Event::Finished {
         outcome: FinishedOutcome::Halted,
