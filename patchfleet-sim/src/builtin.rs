@@ -1,4 +1,4 @@
-//! What the simulator brings along: two worlds with a request each, and a runbook.
+//! What the simulator brings along: worlds with a request each, and a runbook.
 
 /// A world that comes with the simulator.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -32,8 +32,27 @@ pub const TROUBLED: Builtin = Builtin {
     speed: 400.0,
 };
 
+/// The company of the calm night, patched in waves and under bounds on the whole fleet.
+pub const STAGED: Builtin = Builtin {
+    name: "staged",
+    world: include_str!("../worlds/calm.toml"),
+    request: include_str!("../worlds/staged.request.toml"),
+    speed: 400.0,
+};
+
+/// The same with a canary that fails: nothing but the canary is begun.
+pub const STAGED_FAILING: Builtin = Builtin {
+    name: "staged-failing",
+    world: concat!(
+        include_str!("../worlds/calm.toml"),
+        include_str!("../worlds/staged_failing.toml")
+    ),
+    request: include_str!("../worlds/staged.request.toml"),
+    speed: 400.0,
+};
+
 /// Every built-in world.
-pub const ALL: [Builtin; 2] = [CALM, TROUBLED];
+pub const ALL: [Builtin; 4] = [CALM, TROUBLED, STAGED, STAGED_FAILING];
 
 /// The built-in world of that name.
 #[must_use]

@@ -21,7 +21,7 @@ use tracing_subscriber::filter::{EnvFilter, LevelFilter};
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
-    /// A world file, or the name of a built-in world: calm, troubled.
+    /// A world file, or the name of a built-in world: calm, troubled, staged, staged-failing.
     #[arg(long, default_value = "calm")]
     world: String,
     /// Where to listen, such as 127.0.0.1:4600. Port 0: any that is free.
@@ -68,7 +68,7 @@ fn world(name: &str) -> Result<String, String> {
     }
     std::fs::read_to_string(name).map_err(|error| match error.kind() {
         ErrorKind::NotFound => {
-            let names = builtin::ALL.map(|world| world.name).join(" and ");
+            let names = builtin::ALL.map(|world| world.name).join(", ");
             format!("--world {name}: no such world file; built-in are {names}")
         }
         _ => format!("--world {name}: {error}"),

@@ -186,6 +186,7 @@ impl PlannedFleet {
         let open = self.max_in_flight.unwrap_or(u32::MAX).min(damaged);
         let least = |figure: Option<u32>, bound: u32| figure.map(|figure| figure.min(bound));
         let mut bounded = worst;
+        bounded.starts_at_once = worst.starts_at_once.min(open.max(1));
         bounded.nodes_at_once = least(worst.nodes_at_once, open);
         bounded.node_errors = least(worst.node_errors, damaged);
         bounded.nodes_damaged = least(worst.nodes_damaged, damaged);

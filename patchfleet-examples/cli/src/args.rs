@@ -139,7 +139,7 @@ pub(crate) enum DepthArg {
 
 #[derive(Debug, Args)]
 pub(crate) struct World {
-    /// Run against a simulated organisation: a world file, or a built-in name (calm, troubled).
+    /// Run against a simulated organisation: a world file, or a built-in name (calm, troubled, staged, staged-failing).
     #[cfg(feature = "sim")]
     #[arg(long, value_name = "WORLD", num_args = 0..=1, default_missing_value = "calm")]
     pub(crate) sim: Option<String>,

@@ -117,7 +117,10 @@ impl Bars {
         let seen = state.so_far();
         self.locations.set_length(seen.locations);
         self.locations.set_position(seen.settled);
-        self.locations.set_message(format!("{} running", seen.running));
+        self.locations.set_message(match state.wave_under_way() {
+            Some((number, name)) => format!("{} running; wave {number} ({name})", seen.running),
+            None => format!("{} running", seen.running),
+        });
         self.nodes.set_length(seen.nodes);
         self.nodes.set_position(seen.through);
         self.nodes.set_message(match state.fleet() {

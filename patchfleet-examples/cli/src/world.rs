@@ -44,7 +44,7 @@ pub(crate) fn load(name: &str) -> Result<SimWorld, Failure> {
         }
         None if !Path::new(name).exists() => Err(Failure::Usage(format!(
             "--sim {name}: no such world file; built-in are {}",
-            builtin::ALL.map(|world| world.name).join(" and ")
+            builtin::ALL.map(|world| world.name).join(", ")
         ))),
         None => {
             let (world, central) = parse(&input::text(Path::new(name), MAX_WORLD_BYTES)?)?;

@@ -20,7 +20,7 @@ fn refused(args: &[&str]) -> String {
 fn a_world_that_is_not_there_is_refused_with_the_names_of_those_that_are_built_in() {
     assert_eq!(
         refused(&["--world", "nosuch"]),
-        "patchfleet-sim: --world nosuch: no such world file; built-in are calm and troubled\n"
+        "patchfleet-sim: --world nosuch: no such world file; built-in are calm, troubled, staged, staged-failing\n"
     );
 }
 

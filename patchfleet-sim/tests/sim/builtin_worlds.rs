@@ -1,4 +1,4 @@
-//! The two worlds that come with the simulator, and that they are what they say.
+//! The worlds that come with the simulator, and that they are what they say.
 
 use patchfleet_core::request::{Format, Operation, PatchRequest};
 use patchfleet_sim::{

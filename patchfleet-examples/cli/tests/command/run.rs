@@ -59,6 +59,32 @@ fn the_troubled_world_exits_4_and_names_each_node_that_needs_action_and_why() {
 }
 
 #[test]
+fn the_staged_world_goes_in_waves_and_a_canary_that_fails_keeps_all_else_from_being_begun() {
+    let run =
+        |world: &str| Bench::new().run(&["run", "--sim", world, "--sim-speed", SPEED, "--output", "json"]);
+    let well = run("staged").exits(0);
+    let report = well.json();
+    assert_eq!(report["outcome"], "succeeded");
+    let waits = well
+        .stderr
+        .matches("nothing runs, and the next wave waits")
+        .count();
+    assert_eq!(waits, 2, "{}", well.stderr);
+    let report = run("staged-failing").exits(5).json();
+    assert_eq!(report["outcome"], "halted");
+    let locations = report["locations"].as_array().unwrap();
+    let (canary, rest): (Vec<_>, Vec<_>) = locations
+        .iter()
+        .partition(|at| at["account"] == "777788889999" && at["region"] == "eu-west-1");
+    assert_eq!(canary.len(), 1);
+    assert!(
+        rest.len() > 10 && rest.iter().all(|at| at["outcome"] == "not_started"),
+        "{report}"
+    );
+    assert_eq!(report["totals"]["nodes"]["failed"], 2, "{report}");
+}
+
+#[test]
 fn a_log_answers_status_and_report_without_aws() {
     let bench = Bench::new();
     let run = bench
