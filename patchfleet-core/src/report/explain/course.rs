@@ -237,6 +237,7 @@ fn is_of_campaign(event: &Event) -> bool {
             | Event::Abandoned { .. }
             | Event::StopAsked { .. }
             | Event::GoneOn { .. }
+            | Event::Approved { .. }
     )
 }
 
@@ -331,6 +332,7 @@ fn says(event: &Event) -> String {
         Event::Abandoned { by } => format!("{by} closed the campaign"),
         Event::StopAsked { by, .. } => format!("{by} had the campaign stopped"),
         Event::GoneOn { by, .. } => format!("{by} had the campaign go on"),
+        Event::Approved { wave, by } => format!("{by} approved of wave {wave}"),
         Event::StartIntended { attempt, .. } => {
             format!("its start is about to be sent, as attempt {attempt}")
         }

@@ -333,7 +333,7 @@ async fn a_campaign_that_was_left_before_it_had_its_name_says_that_nothing_of_it
 async fn a_wave_that_waits_for_a_person_is_approved_by_a_command_of_its_own_and_the_campaign_goes_on() {
     let (bench, aws) = (Bench::new(), simulator_of(CALM.world, 2_000.0).await);
     let wave = "[[waves]]\nname = \"canary\"\nlocations = 1\napproval = true\n";
-    bench.file("request.toml", &format!("{}\n{wave}", CALM.request));
+    bench.file("request.toml", format!("{}\n{wave}", CALM.request));
     let run = ["run", "-f", "request.toml", "--log", "log"];
     let is_over = || {
         let campaigns = std::fs::read_dir(bench.path().join("log/campaigns"));
