@@ -55,8 +55,9 @@ impl Sizes {
     }
 
     /// The best shape for at most `budget` nodes at once (at least 1), in at most `places` locations. Nodes times locations
-    /// at once are never more than the budget. Of two that take equally long it is the one with fewer nodes at once.
-    pub(crate) fn paced_by_aws(&self, budget: u32, places: u32) -> AwsPaced {
+    /// at once are never more than the budget. Of two that take equally long it is the one with fewer nodes at once. It has at
+    /// least `least` locations at once, if budget and places allow that.
+    pub(crate) fn paced_by_aws(&self, budget: u32, places: u32, least: u32) -> AwsPaced {
         let budget = budget.max(1);
         let most = self
             .smallest_limit()
@@ -64,7 +65,7 @@ impl Sizes {
             .clamp(1, budget);
         let limit = places.min(budget).min(self.locations()).max(1);
         let mut best: Option<((u64, u64), AwsPaced)> = None;
-        let mut locations_at_once = 1;
+        let mut locations_at_once = least.clamp(1, limit);
         while locations_at_once <= limit {
             let nodes_at_once = most.min(budget / locations_at_once);
             // As many locations as have room with as many nodes.
@@ -153,7 +154,7 @@ mod tests {
     }
 
     fn shape(of: &[(u32, u32)], budget: u32, places: u32) -> (u32, u32) {
-        let shape = sizes(of).paced_by_aws(budget, places);
+        let shape = sizes(of).paced_by_aws(budget, places, 1);
         (shape.nodes_at_once, shape.locations_at_once)
     }
 
@@ -176,6 +177,16 @@ mod tests {
             (10, 2),
             "a location that may be patched whole bounds nothing"
         );
+    }
+
+    #[test]
+    fn as_many_locations_have_a_place_as_there_are_starts_where_nobody_begins_a_later_one() {
+        let shape = |budget, places| sizes(&[(100, 100); 3]).paced_by_aws(budget, places, 2);
+        for budget in [2, 4, 20] {
+            assert!(shape(budget, 3).locations_at_once >= 2, "{budget}");
+        }
+        assert_eq!(shape(1, 3).locations_at_once, 1, "the budget allows no more");
+        assert_eq!(shape(20, 1).locations_at_once, 1, "nor do the places");
     }
 
     #[test]
@@ -212,7 +223,7 @@ mod tests {
         ) {
             let all: Vec<(u32, u32)> = all.into_iter().map(|(n, limit)| (n, limit.min(n))).collect();
             let sizes = sizes(&all);
-            let chosen = sizes.paced_by_aws(budget, places);
+            let chosen = sizes.paced_by_aws(budget, places, 1);
             let turns = sizes.turns(chosen.nodes_at_once, chosen.locations_at_once);
             for nodes in 1..=budget {
                 if all.iter().any(|(n, limit)| nodes.min(*n) > *limit) { continue; }

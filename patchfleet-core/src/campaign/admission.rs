@@ -310,7 +310,7 @@ impl fmt::Display for HoldReason {
                 of,
             } => write!(
                 f,
-                "{taken} of the {of} nodes that may be in flight across the fleet are taken, and it needs {needed}"
+                "{taken} of the {of} nodes that may be in flight across the fleet are, and it names {needed}"
             ),
             Self::Fleet {
                 of_damage: true,
@@ -319,7 +319,7 @@ impl fmt::Display for HoldReason {
                 of,
             } => write!(
                 f,
-                "{taken} of the {of} nodes that may be damaged across the fleet are damaged or in flight, and it has {needed}"
+                "{taken} of the {of} nodes that may be damaged across the fleet are damaged or in flight, and it names {needed}"
             ),
             Self::Places { taken, needed, of } => write!(
                 f,

@@ -51,6 +51,12 @@ pub(super) fn is_planned(state: &State, id: UnitId, attempt: u32, request: &Star
         part.accounts.clone_from(&target.accounts);
         part.regions.clone_from(&target.regions);
         part.target_location_max_concurrency = at_once.min(of.locations_at_once().max(1));
+        if let Some(nodes) = &planned.nodes
+            && let Ok(targets) = runbook::node_targets(nodes.clone())
+        {
+            // Either may have been divided since.
+            start.parameters.insert(runbook::TARGETS.to_owned(), targets);
+        }
     }
     let bound = plan.runbook.as_ref();
     let mut planned = runbook::for_campaign(&start, bound, state.campaign(), id, attempt);

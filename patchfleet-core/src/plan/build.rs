@@ -2,11 +2,14 @@
 
 use super::lifetime::{self, Lifetime};
 use super::units::{Draft, names_nodes, paced};
-use super::{FORMAT, Gaps, Options, Plan, PlannedLocation, fleet, gaps, nowhere, offline, small, waves};
+use super::{
+    FORMAT, Followed, Gaps, Options, Plan, PlannedLocation, fleet, gaps, nowhere, offline, small, waves,
+};
 use crate::budget::{Paced, PacedCommand, PacedNodes, PacedUnit, Seconds, WorstCase};
 use crate::census::{Census, CensusAnswer, CensusTaken};
 use crate::expand::Candidates;
 use crate::id::{Location, UnitId};
+use crate::pack::pack;
 use crate::port::{Caller, Resolution};
 use crate::refusal::{Refusal, RefusalCode};
 use crate::request::{NothingSelected, OfflineAction, PatchRequest, Selector};
@@ -87,7 +90,11 @@ pub fn build(
     }
     let asked = request;
     // Gaps are filled so that all units have a place, and how many places there are may follow from the bounds.
-    let fleet = fleet::resolve(asked, &sorted.locations).unwrap_or_default();
+    let starts = |locations: &[PlannedLocation]| match options.followed {
+        Followed::ByNobody => count(pack(&locations.iter().map(PlannedLocation::location).collect()).len()),
+        Followed::ByDriver => 1,
+    };
+    let fleet = fleet::resolve(asked, &sorted.locations, starts(&sorted.locations)).unwrap_or_default();
     let request = &fleet::paced(asked, fleet.as_ref());
     let mut filled = BTreeSet::new();
     if options.gaps == Gaps::Fill && !names_nodes(request, census.resolution) && sorted.reasons.is_empty() {
@@ -106,7 +113,7 @@ pub fn build(
         sorted.reasons.extend(reasons);
         sorted.warnings.extend(warnings);
     }
-    let fleet = match fleet::resolve(asked, &sorted.locations) {
+    let fleet = match fleet::resolve(asked, &sorted.locations, starts(&sorted.locations)) {
         Ok(fleet) => fleet,
         Err(reason) => {
             sorted.reasons.push(reason);

@@ -3,7 +3,7 @@
 //! A plan is kept in a log for hours, and somebody may change it there by hand. What is sent follows from it, so its parts
 //! are compared with each other before anything is begun.
 
-use super::{Plan, PlannedFleet, Unit, fleet, timeout_of};
+use super::{Followed, Plan, PlannedFleet, Unit, fleet, timeout_of};
 use crate::id::{Location, UnitId};
 use crate::request::{PatchRequest, RunbookPin};
 use crate::runbook::{self, STEP_TIMEOUT_PARAMETER, TIMEOUT_PARAMETER, TargetTooLong};
@@ -160,7 +160,11 @@ impl Plan {
 
     /// Sees that the bounds on the fleet are those that follow from the request and the locations.
     fn check_fleet(&self) -> Result<(), PlanFault> {
-        let expected = fleet::resolve(&self.request, &self.locations);
+        let starts = match self.followed {
+            Followed::ByNobody => u32::try_from(self.units.len()).unwrap_or(u32::MAX),
+            Followed::ByDriver => 1,
+        };
+        let expected = fleet::resolve(&self.request, &self.locations, starts);
         if expected.as_ref().is_ok_and(|expected| *expected == self.fleet) {
             return Ok(());
         }

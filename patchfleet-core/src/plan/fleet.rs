@@ -67,7 +67,8 @@ fn reached(at: &PlannedLocation) -> Option<u32> {
     Some(at.nodes?.managed().saturating_sub(left_out))
 }
 
-/// What becomes of the request's bounds. `None` if it has none.
+/// What becomes of the request's bounds. `None` if it has none. `starts` is how many starts have to have a place at once, because
+/// nobody begins a later one.
 ///
 /// # Errors
 ///
@@ -75,6 +76,7 @@ fn reached(at: &PlannedLocation) -> Option<u32> {
 pub(crate) fn resolve(
     request: &PatchRequest,
     locations: &[PlannedLocation],
+    starts: u32,
 ) -> Result<Option<PlannedFleet>, RefusalReason> {
     let Some(budget) = &request.budget.fleet else {
         return Ok(None);
@@ -129,7 +131,7 @@ pub(crate) fn resolve(
             let AwsPaced {
                 nodes_at_once,
                 locations_at_once,
-            } = sizes.paced_by_aws(in_flight, places);
+            } = sizes.paced_by_aws(in_flight, places, starts);
             FleetPace::Aws {
                 nodes_at_once: Some(nodes_at_once),
                 locations_at_once: Some(locations_at_once),
@@ -188,7 +190,6 @@ impl PlannedFleet {
         let mut bounded = worst;
         bounded.starts_at_once = worst.starts_at_once.min(open.max(1));
         bounded.nodes_at_once = least(worst.nodes_at_once, open);
-        bounded.node_errors = least(worst.node_errors, damaged);
         bounded.nodes_damaged = least(worst.nodes_damaged, damaged);
         bounded.in_truth.nodes_at_once = least(worst.in_truth.nodes_at_once, open);
         bounded.in_truth.nodes_damaged = least(worst.in_truth.nodes_damaged, damaged);
@@ -281,7 +282,22 @@ impl Plan {
             )),
         }
         lines.extend(self.what_bounds_it(fleet));
+        lines.extend(self.what_bounds_locations(fleet));
         Some(lines.join("\n") + "\n")
+    }
+
+    /// The budget of locations, if more of them at once would be within the bound.
+    fn what_bounds_locations(&self, fleet: PlannedFleet) -> Option<String> {
+        let (k, c, budget) = (
+            fleet.nodes_at_once()?,
+            fleet.locations_at_once()?,
+            fleet.max_in_flight?,
+        );
+        let places = self.request.budget.locations.max_concurrency;
+        let has_room = u64::from(k) * u64::from(c.saturating_add(1)) <= u64::from(budget);
+        (has_room && c < self.location_count() && c == places.as_count(self.location_count())).then(|| {
+            format!("  in no more locations at once, as budget.locations.max_concurrency = {places} allows no more")
+        })
     }
 
     /// The location whose own limit bounds the nodes at once, if more would have been chosen without it.

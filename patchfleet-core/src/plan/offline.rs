@@ -78,9 +78,9 @@ pub(super) fn reasons(
                 RefusalCode::NodesOffline,
                 format!(
                     "nodes that do not answer can hold every place of their location while others wait, and \
-                     {NOBODY}: {}. Set policy.offline = \"skip\" to name the nodes that answer, or raise \
-                     budget.nodes.max_concurrency; {ATTENDED}",
-                    names(blocked)
+                     {NOBODY}: {}. Set policy.offline = \"skip\" to name the nodes that answer, or raise {}; {ATTENDED}",
+                    names(blocked),
+                    limits(request)
                 ),
             )
         }
@@ -163,9 +163,10 @@ pub(super) fn warnings(
     if !blocked.is_empty() {
         warnings.push(format!(
             "nodes that do not answer can hold every place of their location, and the others there may have no \
-             turn: {}. Set policy.offline = \"skip\", or raise budget.nodes.max_concurrency; without a person \
-             at a terminal, or with --yes, the run is refused",
-            names(blocked)
+             turn: {}. Set policy.offline = \"skip\", or raise {}; without a person at a terminal, or with --yes, the run is \
+             refused",
+            names(blocked),
+            limits(request)
         ));
     }
     let left_out: usize = locations.iter().map(|at| at.left_out.len()).sum();
@@ -186,6 +187,14 @@ pub(crate) fn left_out_in_words(nodes: usize) -> String {
         by_number(nodes, "does", "do"),
         by_number(nodes, "is", "are")
     )
+}
+
+/// What may bound the nodes of a location that are patched at once.
+fn limits(request: &PatchRequest) -> &'static str {
+    match request.budget.fleet.and_then(|fleet| fleet.max_in_flight) {
+        Some(_) => "budget.nodes.max_concurrency and budget.fleet.max_in_flight",
+        None => "budget.nodes.max_concurrency",
+    }
 }
 
 fn offline_in(at: &PlannedLocation) -> u32 {

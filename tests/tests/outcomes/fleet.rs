@@ -124,7 +124,7 @@ async fn a_bound_on_damage_holds_where_aws_sees_no_error() {
     assert_eq!(begun.len(), at_work.len(), "each node once");
     let text = ended.report.to_text();
     assert!(
-        text.contains("8 nodes of the fleet are damaged, and budget.fleet.max_damaged is 8"),
+        text.contains("8 nodes of the fleet are damaged, and budget.fleet.max_damaged allows 8"),
         "{text}"
     );
 }

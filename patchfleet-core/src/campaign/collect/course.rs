@@ -29,6 +29,7 @@ impl Job<'_> {
     fn stopped_in_words(&self) -> String {
         let why = match self.state.stop_asked() {
             Some(asked) => asked.to_string(),
+            None if self.state.has_too_many_unreached() => "too many nodes were not reached".to_owned(),
             None => "too many others failed".to_owned(),
         };
         let stop = self

@@ -43,7 +43,10 @@ pub(crate) fn require_no_driver(plan: &Plan) -> Result<(), FireError> {
         by_fleet: plan
             .fleet
             .and_then(|fleet| fleet.locations_at_once())
-            .is_some_and(|at_once| at_once == places),
+            .is_some_and(|at_once| {
+                let own = plan.request.budget.locations.max_concurrency;
+                at_once < own.as_count(u32::try_from(plan.locations.len()).unwrap_or(u32::MAX))
+            }),
     })
 }
 

@@ -63,15 +63,16 @@ impl State {
     /// none names, so that each node has one row. A unit that was added stands where the planned one stood.
     pub(in crate::campaign) fn speaks_for(&self, location: &Location) -> Option<UnitId> {
         let there = self.units_at(location);
-        let first = there.min_by_key(|(id, unit)| unit.instead_of.unwrap_or(*id));
+        let first = there.min_by_key(|(id, unit)| (unit.instead_of.unwrap_or(*id), *id));
         first.map(|(id, _)| id)
     }
 
     /// Whether an event is about a unit as a whole, or about what it does in this location.
     pub(crate) fn concerns(&self, event: &Event, id: UnitId, at: &Location) -> bool {
         if let Event::Divided { unit, .. } = event {
-            // Everything is counted anew for it, and it says nothing of other units.
-            return *unit == id;
+            // Everything is counted anew for it, and it says nothing of other units than those of its location.
+            let there = self.units.get(unit).map(|unit| &unit.locations);
+            return there.is_some_and(|there| there.contains_key(at)) && self.units.contains_key(&id);
         }
         match self.about(event) {
             About::Nothing => false,

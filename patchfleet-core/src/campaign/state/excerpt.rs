@@ -31,6 +31,8 @@ impl State {
             let accepted = *self.cancels.get(&key)?;
             Some((key, accepted))
         });
+        let mut ledger = Ledger::of_shared(location, self.shared(location));
+        ledger.fleet = self.fleet_so_far();
         Self {
             campaign: self.campaign,
             format: self.format,
@@ -64,7 +66,7 @@ impl State {
             waves: vec![],
             wave_ends: BTreeMap::new(),
             approved: BTreeSet::new(),
-            ledger: Ledger::of_shared(location, self.shared(location)),
+            ledger,
         }
     }
 }

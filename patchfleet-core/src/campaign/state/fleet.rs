@@ -4,6 +4,7 @@ use super::{State, UnitState};
 use crate::id::{NodeId, UnitId};
 use crate::plan::Unit;
 use crate::runbook;
+use crate::text::{by_number, counted};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
@@ -98,7 +99,9 @@ impl fmt::Display for FleetStop {
                 allowed,
             } => write!(
                 f,
-                "{damaged} nodes of the fleet are damaged, and budget.fleet.max_damaged is {allowed}"
+                "{} of the fleet {} damaged, and budget.fleet.max_damaged allows {allowed}",
+                counted(*damaged, "node"),
+                by_number(*damaged, "is", "are"),
             ),
             Self::Damaged {
                 damaged,
@@ -106,17 +109,24 @@ impl fmt::Display for FleetStop {
                 allowed,
             } => write!(
                 f,
-                "{damaged} nodes of the fleet are damaged, and {unknown} more may be, as nothing could be found out of them; \
-                 budget.fleet.max_damaged is {allowed}"
+                "{} of the fleet {} damaged, and {unknown} more may be, as nothing could be found out of {}; \
+                 budget.fleet.max_damaged allows {allowed}",
+                counted(*damaged, "node"),
+                by_number(*damaged, "is", "are"),
+                by_number(*unknown, "it", "them"),
             ),
             Self::InFlight { unknown, allowed } => write!(
                 f,
-                "{unknown} nodes of the fleet may be at work still, as nothing could be found out of them, and \
-                 budget.fleet.max_in_flight is {allowed}"
+                "{} of the fleet may be at work still, as nothing could be found out of {}, and budget.fleet.max_in_flight \
+                 allows {allowed}",
+                counted(*unknown, "node"),
+                by_number(*unknown, "it", "them"),
             ),
             Self::Unreached { unreached, allowed } => write!(
                 f,
-                "{unreached} nodes of the fleet were not reached, and budget.fleet.max_unreached is {allowed}"
+                "{} of the fleet {} not reached, and budget.fleet.max_unreached allows {allowed}",
+                counted(*unreached, "node"),
+                by_number(*unreached, "was", "were"),
             ),
         }
     }
@@ -210,6 +220,8 @@ impl State {
         other.refused_attempts = unit.refused_attempts;
         other.not_sent.clone_from(&unit.not_sent);
         other.not_before = unit.not_before;
+        other.instead_of = unit.instead_of;
+        other.earlier_attempts = unit.earlier_attempts;
         let locations: Vec<_> = other.locations.keys().cloned().collect();
         if let Some(unit) = self.units.get_mut(&id) {
             unit.named = smaller.nodes.iter().flatten().cloned().collect();

@@ -49,6 +49,8 @@ impl State {
         let few = allowed <= 1 && self.units.len() > 1;
         let is_close = few || (failed > 0 && failed.saturating_mul(2) >= allowed);
         let may_stop = is_close && self.going_on().next().is_some();
+        let may_be_unreached = self.plan.fleet.is_some_and(|fleet| fleet.max_unreached.is_some());
+        let may_stop = may_stop || (may_be_unreached && self.going_on().next().is_some());
         self.cutoff().is_some() || may_stop || self.may_begin_more()
     }
 

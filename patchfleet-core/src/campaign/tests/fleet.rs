@@ -3,11 +3,11 @@
 
 use super::world::*;
 use crate::campaign::admission::planted::without;
-use crate::campaign::{DriveError, Event, FleetStop, Rule, State, StopReason};
+use crate::campaign::{DriveError, Event, FleetStop, Rule, State, StopReason, Turn};
 use crate::id::NodeId;
-use crate::outcome::FinishedOutcome;
+use crate::outcome::{FinishedOutcome, LocationOutcome};
 use crate::plan::resolve_fleet;
-use crate::port::StartRequest;
+use crate::port::{Clock as _, StartRequest};
 use crate::request::{FleetBudget, PatchRequest, Selector};
 use crate::runbook::named_nodes;
 use jiff::{SignedDuration, Timestamp};
@@ -111,7 +111,7 @@ fn world(locations: &[Vec<Fate>], at_once: u32, bounds: Bounds) -> (World, BTree
     plan.request.budget.nodes.max_concurrency = "100%".parse().unwrap();
     plan.request.budget.nodes.max_errors = "100%".parse().unwrap();
     plan.request.budget.fleet = Some(bounds.budget());
-    plan.fleet = resolve_fleet(&plan.request, &plan.locations).unwrap();
+    plan.fleet = resolve_fleet(&plan.request, &plan.locations, 1).unwrap();
     let most = plan.fleet.unwrap().nodes_in_a_start().unwrap();
     let templates: Vec<StartRequest> = plan.units.drain(..).map(|unit| unit.start).collect();
     for (template, script) in templates.into_iter().zip(&scripts) {
@@ -199,7 +199,7 @@ fn damage_ends_a_campaign_before_one_node_more_than_allowed_is_damaged() {
     assert_eq!(state.finished().unwrap().0, FinishedOutcome::Halted);
     assert_eq!(
         state.left_out_because().unwrap().to_string(),
-        "3 nodes of the fleet are damaged, and budget.fleet.max_damaged is 3"
+        "3 nodes of the fleet are damaged, and budget.fleet.max_damaged allows 3"
     );
 }
 
@@ -308,20 +308,91 @@ fn a_person_is_told_what_a_unit_waits_for() {
         damaged: Some(2),
         ..Bounds::default()
     };
-    let (world, _) = world(&[vec![Fate::Well; 2], vec![Fate::Well; 2]], 2, bounds);
-    killed_once(&world, |world| world.executions().len() == 2);
+    let (world, _) = world(&vec![vec![Fate::Well; 2]; 4], 4, bounds);
+    let answered = |world: &World| {
+        let events = world.events().into_iter();
+        events
+            .filter(|event| matches!(event, Event::Started { .. }))
+            .count()
+    };
+    killed_once(&world, |world| answered(world) == 2);
     let state = State::from_records(&world.records()).unwrap();
-    let told: Vec<String> = state
+    let told: Vec<(Rule, String)> = state
         .holds(state.last_at())
         .into_iter()
-        .map(|hold| hold.reason.to_string())
+        .map(|hold| (hold.rule, hold.reason.to_string()))
         .collect();
-    assert!(
-        told.iter().any(
-            |words| words.contains("nodes that may be damaged across the fleet are damaged or in flight")
-        ) || told.iter().any(|words| words.contains("has no answer yet")),
-        "{told:?}"
-    );
+    let words =
+        "2 of the 2 nodes that may be damaged across the fleet are damaged or in flight, and it names 1";
+    assert!(told.contains(&(Rule::Fleet, words.to_owned())), "{told:?}");
+}
+
+#[test]
+fn a_start_in_the_place_of_a_cancelled_one_may_be_divided_too() {
+    let bounds = Bounds {
+        damaged: Some(4),
+        ..Bounds::default()
+    };
+    let mut nodes = vec![Fate::Well; 12];
+    nodes[0] = Fate::Fails;
+    nodes[6] = Fate::Fails;
+    let (world, fates) = world(&[nodes], 1, bounds);
+    // The second execution is cancelled before it reaches its location.
+    let state = finish(async {
+        let driver = world.driver(1);
+        driver.begin(world.campaign(), &world.plan).await.unwrap();
+        let mut drive = driver.open(world.campaign()).await.unwrap();
+        while world.executions().len() < 2 {
+            if let Turn::Wait(at) = drive.step().await.unwrap() {
+                world.clock.sleep_until(at).await;
+            }
+        }
+        let second = world.executions()[1].id.clone();
+        for execution in world.aws.executions.lock().unwrap().iter_mut() {
+            if execution.id == second {
+                execution.cancelled_at = Some(execution.started_at);
+            }
+        }
+        driver.run(world.campaign()).await.unwrap();
+        let again = world.driver(2);
+        again.go_on(world.campaign(), "somebody").await.unwrap();
+        again.run(world.campaign()).await.unwrap()
+    });
+    let begun: Vec<usize> = begun(&world).iter().map(|one| one.nodes.len()).collect();
+    assert_eq!(begun, [3, 3, 3, 2, 2, 1, 1], "the second of them began nothing");
+    let damaged = fates.values().filter(|fate| fate.is_damage()).count();
+    assert_eq!(damaged, 2);
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Partial);
+}
+
+#[test]
+fn an_execution_that_aws_paces_is_stopped_once_too_many_nodes_were_not_reached() {
+    let regions = ["ap-south-1", "eu-north-1", "eu-west-1", "us-east-1"];
+    let silent = |n: u32| Script::Nodes(vec![Fate::Silent.node(2 * n), Fate::Silent.node(2 * n + 1)]);
+    let unit: Vec<(&str, Script)> = (0..)
+        .zip(regions)
+        .map(|(n, region)| (region, silent(n)))
+        .collect();
+    let mut world = World::new(&[&unit], 1, 4);
+    let bounds = Bounds {
+        unreached: Some(1),
+        ..Bounds::default()
+    };
+    world.plan.request.budget.fleet = Some(bounds.budget());
+    world.plan.fleet = resolve_fleet(&world.plan.request, &world.plan.locations, 1).unwrap();
+    let state = world.run();
+    assert!(!world.aws.stops.lock().unwrap().is_empty(), "it is stopped");
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Halted);
+    let left: Vec<String> = state
+        .locations()
+        .filter_map(|(.., at)| at.settled.as_ref())
+        .filter(|settled| settled.outcome == LocationOutcome::NotStarted)
+        .map(|settled| settled.detail.clone())
+        .collect();
+    assert!(!left.is_empty());
+    for words in left {
+        assert!(words.ends_with("as too many nodes were not reached"), "{words}");
+    }
 }
 
 fn fate() -> impl Strategy<Value = Fate> {

@@ -106,6 +106,7 @@ fn no_location_has_more_at_once_than_its_own_limit_allows_and_the_plan_says_whic
       at most 40 of 208 nodes in flight (max_in_flight = 40)
       kept by Systems Manager, also if patchfleet is dead: 2 nodes at once in each of 4 locations at once
       no more at once, as 222222222222/us-west-2 allows no more: budget.nodes.max_concurrency = 25% of its 8 nodes; a count, such as 5, is no smaller in a small location
+      in no more locations at once, as budget.locations.max_concurrency = 4 allows no more
     ");
     let wide = json!({"max_concurrency": "100%", "max_errors": "10%"});
     let plan = planned(&world, &asked_with(json!({"max_in_flight": 40}), wide)).unwrap();

@@ -135,8 +135,11 @@ impl Course {
             failed: state.failed_locations(),
             allowed: state.plan().location_errors(),
         };
+        let fleet = state
+            .fleet()
+            .map_or_else(String::new, |fleet| format!("; {fleet}"));
         self.failures.push_back(LogLine {
-            says: format!("{location}: {}; {so_far}", says(event)),
+            says: format!("{location}: {}; {so_far}{fleet}", says(event)),
             ..line(record, event, None)
         });
         if self.failures.len() > FAILURES {
@@ -276,7 +279,10 @@ fn stop_line(record: &Record, reason: &StopReason) -> (LogLine, bool) {
         unit: None,
         says: format!("from here on nothing more is begun: {reason}"),
     };
-    (line, matches!(reason, StopReason::Budget { .. }))
+    (
+        line,
+        matches!(reason, StopReason::Fleet(_) | StopReason::Budget { .. }),
+    )
 }
 
 /// The event's name in the log.
