@@ -8,7 +8,7 @@ use super::state::{LocationState, StartState, State, UnitState, ended_well};
 use crate::fleet;
 use crate::id::{CommandId, ExecutionId, Location, NodeId, UnitId};
 use crate::outcome::LocationOutcome;
-use crate::outcome::{Goal, NodeRow, Tally};
+use crate::outcome::{NodeRow, Tally};
 use crate::port::{CommandCounts, ExecutionStatus, PortErrorKind, PortResult, ResultPorts};
 use crate::request::Patch;
 use crate::runbook;
@@ -42,12 +42,6 @@ pub(super) struct Settlement {
     pub(super) cancelled: bool,
     /// The execution there, if its parent did not name it.
     pub(super) unnamed: Option<ExecutionId>,
-}
-
-/// How many nodes fell short of what the campaign wanted of them, in words; `None` if none did.
-pub(super) fn shortfall(nodes: &Tally, goal: Goal) -> Option<String> {
-    let (short, total) = (nodes.short_of(goal), nodes.total());
-    (short > 0).then(|| format!("{short} of {total} nodes did not reach their goal"))
 }
 
 /// What an attempt to settle a location gave.

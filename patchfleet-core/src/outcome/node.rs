@@ -179,6 +179,12 @@ impl Tally {
         saturating_sum(short.map(|(_, n)| n))
     }
 
+    /// How many nodes fell short of what the campaign wanted of them, in words; `None` if none did.
+    pub(crate) fn shortfall(&self, goal: Goal) -> Option<String> {
+        let (short, total) = (self.short_of(goal), self.total());
+        (short > 0).then(|| format!("{short} of {total} nodes did not reach their goal"))
+    }
+
     /// Every outcome that some node came to, with its count.
     pub fn iter(&self) -> impl Iterator<Item = (NodeOutcome, u32)> {
         self.0.iter().map(|(&outcome, &n)| (outcome, n))

@@ -4,7 +4,7 @@ use crate::campaign::NodeRows;
 use crate::campaign::{LocationState, NotStopped, StartState, State, StopAsked};
 use crate::census::NodeCounts;
 use crate::id::{AccountId, CampaignId, ExecutionId, Location, NodeId, Region, RequestName, UnitId};
-use crate::outcome::{FinishedOutcome, LocationOutcome};
+use crate::outcome::{FinishedOutcome, Goal, LocationOutcome};
 use crate::outcome::{NodeOutcome, Tally, saturating_sum};
 use crate::port::{ExecutionStatus, PortErrorKind, PortResult};
 use crate::refusal::Skip;
@@ -383,6 +383,7 @@ impl LocationReport {
         told: Told,
     ) -> Self {
         let mut report = Self::of(location, parts, planned);
+        report.speak_for_all(parts, state.plan().request.goal());
         if report.outcome.is_none() && told.waits_at_aws {
             report.waiting = true;
             WAITS_AT_AWS.clone_into(&mut report.detail);
@@ -405,6 +406,52 @@ impl LocationReport {
             report.detail = format!("{}{between}{late}", report.detail);
         }
         report
+    }
+
+    /// Where several units have a part of its nodes each, the outcome and its words are of all of them. A location in which only
+    /// some were begun was begun.
+    fn speak_for_all(&mut self, parts: &[&LocationState], goal: Goal) {
+        let Some(outcome @ (LocationOutcome::NotStarted | LocationOutcome::NodesFailed)) = self.outcome
+        else {
+            return;
+        };
+        let was_sent = |part: &&LocationState| {
+            let well = part.outcome();
+            matches!(
+                well,
+                Some(LocationOutcome::Succeeded | LocationOutcome::NodesFailed)
+            )
+        };
+        if parts.len() < 2 || !parts.iter().any(was_sent) {
+            return;
+        }
+        let Some(words) = self.nodes.shortfall(goal) else {
+            return;
+        };
+        let mut details = vec![words];
+        if outcome == LocationOutcome::NotStarted && !self.detail.is_empty() {
+            details = vec![format!(
+                "{}, as not all of them were begun: {}",
+                details.concat(),
+                self.detail
+            )];
+        }
+        for settled in parts.iter().filter_map(|part| part.settled.as_ref()) {
+            // What a part says beside how many of its own nodes fell short.
+            let own = settled.nodes.shortfall(goal).unwrap_or_default();
+            let is_begun = settled.outcome != LocationOutcome::NotStarted;
+            let phrases = settled
+                .detail
+                .split("; ")
+                .filter(|words| !words.is_empty() && *words != own);
+            for words in phrases.filter(|_| is_begun) {
+                if details.iter().all(|known| known != words) {
+                    details.push(words.to_owned());
+                }
+            }
+        }
+        self.outcome = Some(LocationOutcome::NodesFailed);
+        self.detail = details.join("; ");
     }
 
     /// One location. Several units may each have a part of its nodes.

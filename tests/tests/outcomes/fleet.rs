@@ -2,7 +2,11 @@
 
 use crate::scene::{Scene, group_in, world};
 use jiff::Timestamp;
-use patchfleet_core::{report::ReportOutcome, request::PatchRequest};
+use patchfleet_core::{
+    outcome::{LocationOutcome, NodeOutcome},
+    report::ReportOutcome,
+    request::PatchRequest,
+};
 use patchfleet_tests::request;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -122,6 +126,13 @@ async fn a_bound_on_damage_holds_where_aws_sees_no_error() {
     assert_eq!(damaged, 8, "as many as may be, and no more");
     let begun: BTreeSet<&String> = at_work.iter().map(|(node, ..)| node).collect();
     assert_eq!(begun.len(), at_work.len(), "each node once");
+    // Some of each location were begun, so no location is said to be one that never was, and its words are of all its starts.
+    for at in &ended.report.locations {
+        assert_eq!(at.outcome, Some(LocationOutcome::NodesFailed), "{at:?}");
+        let short = at.nodes.total() - at.nodes.count(NodeOutcome::Done);
+        let words = format!("{short} of 20 nodes did not reach their goal, as not all of them were begun: ");
+        assert!(at.detail.starts_with(&words), "{}", at.detail);
+    }
     let text = ended.report.to_text();
     assert!(
         text.contains("8 nodes of the fleet are damaged, and budget.fleet.max_damaged allows 8"),

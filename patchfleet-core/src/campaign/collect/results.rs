@@ -1,7 +1,7 @@
 //! The results of the commands of a location, node by node.
 
 use super::output::Told;
-use super::{Job, Settlement, row_without_result, shortfall};
+use super::{Job, Settlement, row_without_result};
 use crate::campaign::classify::{Evidence, NOT_ALL_LISTED, PATCH_STATE_LAG, classify, worse};
 use crate::campaign::state::LocationState;
 use crate::fleet;
@@ -241,7 +241,7 @@ impl Job<'_> {
     fn by_nodes(&self, rows: Vec<NodeRow>, cancelled: bool) -> Settlement {
         let nodes: Tally = rows.iter().map(|row| row.outcome).collect();
         let goal = self.state.plan().request.goal();
-        let (outcome, detail) = if let Some(words) = shortfall(&nodes, goal) {
+        let (outcome, detail) = if let Some(words) = nodes.shortfall(goal) {
             let outcome = if cancelled {
                 LocationOutcome::Cancelled
             } else {

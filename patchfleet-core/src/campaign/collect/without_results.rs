@@ -207,7 +207,7 @@ pub(super) fn row_without_result(
                 .to_owned()
         }
         _ if location == LocationOutcome::CommandFailed => why.to_owned(),
-        _ => "no command was sent in its location".to_owned(),
+        _ => "no command was sent to it".to_owned(),
     };
     NodeRow {
         node: node.clone(),

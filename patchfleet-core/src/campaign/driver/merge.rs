@@ -1,6 +1,6 @@
 //! Results that are read again, beside what was known before: each node keeps what says more of it.
 
-use crate::campaign::collect::{Settlement, shortfall};
+use crate::campaign::collect::Settlement;
 use crate::id::NodeId;
 use crate::outcome::LocationOutcome;
 use crate::outcome::{Goal, NodeOutcome, NodeRow, Tally};
@@ -89,10 +89,10 @@ fn in_words(again: &Settlement, nodes: &Tally, goal: Goal) -> (LocationOutcome, 
     if again.outcome == LocationOutcome::ResultsUnreadable {
         return (again.outcome, again.detail.clone());
     }
-    let before = shortfall(&again.nodes, goal).unwrap_or_default();
+    let before = again.nodes.shortfall(goal).unwrap_or_default();
     let rest = again.detail.strip_prefix(&before).unwrap_or(&again.detail);
     let rest = rest.trim_start_matches("; ");
-    match shortfall(nodes, goal) {
+    match nodes.shortfall(goal) {
         None => (LocationOutcome::Succeeded, rest.to_owned()),
         Some(words) => {
             let outcome = match again.outcome {
