@@ -338,7 +338,8 @@ fn a_bound_on_the_fleet_is_a_count_or_a_share_of_nodes() {
       [wrong_type] budget.fleet = "5%" (line 6, column 1): expected a table
     "#);
     let over = "[budget.fleet]\nmax_damaged = \"101%\"";
-    assert!(problems(&toml_with(TARGETS, over)).contains("expected a count from 1"));
+    let told = problems(&toml_with(TARGETS, over)).to_string();
+    assert!(told.contains("expected a count from 1"), "{told}");
     let none = "[budget.fleet]\nmax_unreached = 0";
     let request = PatchRequest::parse(toml_with(TARGETS, none).as_bytes(), Format::Toml).unwrap();
     let fleet = request.budget.fleet.unwrap();
