@@ -411,10 +411,10 @@ impl LocationReport {
     /// Where several units have a part of its nodes each, the outcome and its words are of all of them. A location in which only
     /// some were begun was begun.
     fn speak_for_all(&mut self, parts: &[&LocationState], goal: Goal) {
-        let Some(outcome @ (LocationOutcome::NotStarted | LocationOutcome::NodesFailed)) = self.outcome
-        else {
-            return;
-        };
+        let may_be_of_one = matches!(
+            self.outcome,
+            Some(LocationOutcome::NotStarted | LocationOutcome::NodesFailed)
+        );
         let was_sent = |part: &&LocationState| {
             let well = part.outcome();
             matches!(
@@ -422,19 +422,17 @@ impl LocationReport {
                 Some(LocationOutcome::Succeeded | LocationOutcome::NodesFailed)
             )
         };
-        if parts.len() < 2 || !parts.iter().any(was_sent) {
+        if !may_be_of_one || parts.len() < 2 || !parts.iter().any(was_sent) {
             return;
         }
         let Some(words) = self.nodes.shortfall(goal) else {
             return;
         };
         let mut details = vec![words];
-        if outcome == LocationOutcome::NotStarted && !self.detail.is_empty() {
-            details = vec![format!(
-                "{}, as not all of them were begun: {}",
-                details.concat(),
-                self.detail
-            )];
+        let settled = parts.iter().filter_map(|part| part.settled.as_ref());
+        let mut left = settled.filter(|settled| settled.outcome == LocationOutcome::NotStarted);
+        if let Some(left) = left.next() {
+            details.push(format!("not all of them were begun: {}", left.detail));
         }
         for settled in parts.iter().filter_map(|part| part.settled.as_ref()) {
             // What a part says beside how many of its own nodes fell short.

@@ -130,7 +130,7 @@ async fn a_bound_on_damage_holds_where_aws_sees_no_error() {
     for at in &ended.report.locations {
         assert_eq!(at.outcome, Some(LocationOutcome::NodesFailed), "{at:?}");
         let short = at.nodes.total() - at.nodes.count(NodeOutcome::Done);
-        let words = format!("{short} of 20 nodes did not reach their goal, as not all of them were begun: ");
+        let words = format!("{short} of 20 nodes did not reach their goal; not all of them were begun: ");
         assert!(at.detail.starts_with(&words), "{}", at.detail);
     }
     let text = ended.report.to_text();
