@@ -193,6 +193,9 @@ impl Agenda<'_> {
             self.wake(until);
         }
         self.decision.hold = admitted.hold;
+        if (admitted.divide.is_some() || admitted.begin.is_some()) && self.looks_for_lost_starts() {
+            return;
+        }
         if let Some((unit, keeps)) = admitted.divide {
             self.divide(unit, keeps);
         }
@@ -202,6 +205,19 @@ impl Agenda<'_> {
         if let Some(first) = admitted.begin {
             self.begin_one_from(first);
         }
+    }
+
+    /// Whether it has to be known first which starts the log has lost. A bound that the campaign keeps counts what is in flight
+    /// and what is damaged, and what the log has forgotten would be missing from the sum.
+    fn looks_for_lost_starts(&mut self) -> bool {
+        if !self.memory.begins_once_looked {
+            return false;
+        }
+        let unseen = self.memory.unseen(self.state);
+        for unit in &unseen {
+            self.seek(*unit);
+        }
+        !unseen.is_empty()
     }
 
     /// Has a unit name as many of its nodes as there is room for. The others are named by a unit of their own.

@@ -8,7 +8,7 @@ use super::{Event, Record};
 use crate::id::{Location, UnitId};
 use crate::port::{ExecutionStatus, PortErrorKind, StopType};
 use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// For how long a runbook that was found to be the planned one counts as that. A start follows at once, unless the
 /// log takes its time.
@@ -48,6 +48,8 @@ pub(super) enum LocationTask {
 pub(super) struct Memory {
     /// Whether somebody else has written into the log. Its end may have been lost since.
     pub(super) was_there_before: bool,
+    /// Whether nothing is begun before it is known which starts the log has lost, if it has lost any.
+    pub(super) begins_once_looked: bool,
     units: BTreeMap<UnitId, UnitMemory>,
     locations: BTreeMap<(UnitId, Location), LocationMemory>,
     pub(super) unit_tasks: Timers<UnitTask>,
@@ -175,6 +177,23 @@ impl Memory {
     /// Whether the log may have lost that the unit's start was sent, and no look has told yet.
     pub(super) fn may_be_begun(&self, unit: UnitId) -> bool {
         self.was_there_before && !self.of_unit(unit).is_some_and(|asked| asked.looked_before)
+    }
+
+    /// The first unit of each location that waits, if the log may have lost that its start was sent. Units of one location are begun
+    /// one after another, so while the first was not begun none of the others was.
+    pub(super) fn unseen(&self, state: &State) -> Vec<UnitId> {
+        let mut seen: BTreeSet<&Location> = BTreeSet::new();
+        let waiting = state
+            .waiting()
+            .filter_map(|id| Some((id, state.units().get(&id)?)));
+        let first = waiting.filter(|(_, unit)| {
+            let mut locations = unit.locations.keys();
+            locations.all(|location| seen.insert(location))
+        });
+        first
+            .map(|(id, _)| id)
+            .filter(|id| self.may_be_begun(*id))
+            .collect()
     }
 
     /// Whether there is a unit of which that has to be known still.

@@ -75,6 +75,11 @@ impl<'d> Drive<'d> {
         let now = driver.clock.now();
         let mut memory = Memory::of(&state, now);
         memory.was_there_before = was_there_before;
+        let counts_nodes = state
+            .plan()
+            .fleet
+            .is_some_and(|fleet| fleet.nodes_in_a_start().is_some());
+        memory.begins_once_looked = was_there_before && counts_nodes;
         if let Some(since) = state.looks_fail_since(now) {
             memory.looks_failed = Failures::of_every_try_since(since, now);
         }
@@ -144,6 +149,10 @@ impl<'d> Drive<'d> {
                 .claim(self.state.campaign(), &self.state, None)
                 .await?;
             self.is_reopened = false;
+        }
+        if self.memory.begins_once_looked && self.memory.unseen(&self.state).is_empty() {
+            // From here on this driver knows what is begun: it hears of every start, whoever makes it.
+            self.memory.begins_once_looked = false;
         }
         let Decision {
             record,

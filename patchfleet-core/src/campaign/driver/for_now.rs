@@ -79,6 +79,10 @@ impl Driver {
     }
 
     async fn for_now(&self, mut drive: Drive<'_>, until: Until) -> Result<Progress, DriveError> {
+        if until.longest_wait.is_some() {
+            // Whoever is called again and again would look for all of it in each call.
+            drive.memory.begins_once_looked = false;
+        }
         drive.stops_at = (until.deadline < Timestamp::MAX).then_some(until.deadline);
         loop {
             let now = self.clock.now();

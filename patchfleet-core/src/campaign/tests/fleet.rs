@@ -3,12 +3,12 @@
 
 use super::world::*;
 use crate::campaign::admission::planted::without;
-use crate::campaign::{DriveError, Event, FleetStop, Rule, State, StopReason, Turn};
+use crate::campaign::{DriveError, Event, FleetStop, LogKey, Rule, State, StopReason, Turn};
 use crate::id::NodeId;
 use crate::outcome::{FinishedOutcome, LocationOutcome};
 use crate::plan::resolve_fleet;
 use crate::port::{Clock as _, StartRequest};
-use crate::request::{FleetBudget, PatchRequest, Selector};
+use crate::request::{FleetBudget, PatchRequest, RunbookPin, Selector};
 use crate::runbook::named_nodes;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -393,6 +393,44 @@ fn an_execution_that_aws_paces_is_stopped_once_too_many_nodes_were_not_reached()
     for words in left {
         assert!(words.ends_with("as too many nodes were not reached"), "{words}");
     }
+}
+
+#[test]
+fn wherever_a_log_was_cut_no_bound_is_broken() {
+    let bounds = Bounds {
+        damaged: Some(3),
+        ..Bounds::default()
+    };
+    let all_bad = vec![vec![Fate::FailsQuietly; 3]; 4];
+    let killed_after = |polls: usize| {
+        let (mut world, fates) = world(&all_bad, 4, bounds);
+        world.plan.runbook = super::runbook::world(RunbookPin::Default).plan.runbook;
+        let mut driver = ByHand::new(life(&world, 1));
+        let is_over = (0..polls).any(|_| driver.poll());
+        drop(driver);
+        (!is_over).then_some((world, fates))
+    };
+    let mut cuts = 0;
+    for polls in (0..).step_by(25) {
+        let Some((world, _)) = killed_after(polls) else {
+            break;
+        };
+        for left in 2..world.records().len() {
+            let (world, fates) = killed_after(polls).unwrap();
+            world.log.cut(&LogKey::Campaign(world.campaign()), left);
+            // What was begun is over by then. Another location does not answer for a while, so others are begun before it.
+            world.clock.advance(SignedDuration::from_mins(3));
+            let slow = world.plan.locations[1].location();
+            let answers = world.clock.now() + SignedDuration::from_mins(2);
+            world.aws.slow.lock().unwrap().insert(slow, answers);
+            let case = format!("killed after {polls} polls, {left} records left");
+            let state = finish(life(&world, 2)).unwrap();
+            assert_bounded(&world, &fates, bounds, &case);
+            assert_eq!(state.finished().unwrap().0, FinishedOutcome::Halted, "{case}");
+            cuts += 1;
+        }
+    }
+    assert!(cuts > 20, "{cuts}");
 }
 
 fn fate() -> impl Strategy<Value = Fate> {
