@@ -205,6 +205,14 @@ impl Plan {
                 "  In truth: a Scan changes nothing. Nodes that fail are left without a result."
             }
         };
+        if self.fleet.is_some_and(|fleet| fleet.max_damaged.is_some()) {
+            push(
+                &mut text,
+                "  In truth: no more nodes fail or are lost than budget.fleet.max_damaged allows, with a driver and without one. AWS \
+                 may count more, as to it a command has failed that ran out of time though its patches are there.",
+            );
+            return text;
+        }
         push(&mut text, truth);
         if self.followed == Followed::ByDriver {
             if self.units.len() > 1 {

@@ -2,7 +2,7 @@
 
 use super::units::{self, Draft};
 use super::{Plan, PlannedFleet, PlannedLocation};
-use crate::census::CensusTaken;
+use crate::census::{CensusTaken, NodeCounts};
 use crate::expand::Candidates;
 use crate::hash::Sha256;
 use crate::port::Caller;
@@ -166,6 +166,7 @@ pub(super) fn empty(
         .collect();
     let (mut reasons, mut warnings) = (vec![], vec![]);
     for (index, (number, wave)) in (1..).zip(&request.waves).enumerate() {
+        warnings.extend(never_conclusive(request, index, number, locations));
         if full.contains(&number) || full.range(number..).next().is_none() {
             continue;
         }
@@ -194,6 +195,29 @@ pub(super) fn empty(
         }
     }
     (reasons, warnings)
+}
+
+/// The warning about a gate that needs the results of more nodes than its wave has.
+fn never_conclusive(
+    request: &PatchRequest,
+    index: usize,
+    number: u32,
+    locations: &[PlannedLocation],
+) -> Option<String> {
+    let wave = request.wave(number)?;
+    let needed = wave.gate.as_ref()?.min_sample;
+    let there = locations.iter().filter(|at| at.wave == number);
+    let nodes = there
+        .map(|at| at.nodes.map(NodeCounts::total))
+        .try_fold(0_u32, |sum, nodes| Some(sum.saturating_add(nodes?)))?;
+    (nodes > 0 && nodes < needed).then(|| {
+        format!(
+            "waves[{index}].gate.min_sample: {needed} is more than the {} of wave {}, so its gate is never conclusive, and a \
+             person has to approve of the wave",
+            counted(nodes, "node"),
+            wave.name
+        )
+    })
 }
 
 /// The units of a plan, in the order in which they are begun: wave by wave. Each wave is packed by itself, so that no

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use patchfleet_aws::SystemClock;
 use patchfleet_core::campaign::{Event, Notice, Notices, Observer, Record, State, Store};
 use patchfleet_core::port::{Clock, Ports};
-use patchfleet_core::text::{by_number, counted, one_line};
+use patchfleet_core::text::{by_number, counted, in_log, one_line};
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,6 +20,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Watches a campaign as the terminal allows.
 /// `log` is the folder that warnings name in the commands that they tell to type.
 pub(crate) fn watch(clock: Arc<dyn Clock>, log: Option<PathBuf>) -> (Observer, Notices) {
+    let named = log.clone();
     let told = Told::new(log);
     if std::io::stderr().is_terminal() {
         let bars = Arc::new(Bars::new(told));
@@ -28,22 +29,28 @@ pub(crate) fn watch(clock: Arc<dyn Clock>, log: Option<PathBuf>) -> (Observer, N
             Arc::new(move |record, state| bars.show(record, state)),
             // Nobody is left to tell if standard error is closed.
             Notices::new(Arc::new(move |notice| {
-                let _ = both.println(notice_line(&*clock, notice));
+                let _ = both.println(in_log(&notice_line(&*clock, notice), named.as_deref()));
             })),
         )
     } else {
         (
             Arc::new(move |record, state| print_lines(record, state, &told)),
-            notices(clock),
+            notices_in(clock, named),
         )
     }
 }
 
 /// Tells, in lines, what a person wants to hear at once.
 pub(crate) fn notices(clock: Arc<dyn Clock>) -> Notices {
+    notices_in(clock, None)
+}
+
+/// The same, with the log in the commands that they name.
+fn notices_in(clock: Arc<dyn Clock>, log: Option<PathBuf>) -> Notices {
     Notices::new(Arc::new(move |notice| {
+        let line = in_log(&notice_line(&*clock, notice), log.as_deref());
         // Nobody is left to tell if standard error is closed.
-        let _ = writeln!(std::io::stderr(), "{}", notice_line(&*clock, notice));
+        let _ = writeln!(std::io::stderr(), "{line}");
     }))
 }
 

@@ -151,6 +151,12 @@ fn a_bound_on_damage_has_each_start_name_its_nodes() {
         ),
         (Some(12), Some(12))
     );
+    let text = plan.to_text();
+    assert!(
+        text.contains("no more nodes fail or are lost than budget.fleet.max_damaged allows"),
+        "{text}"
+    );
+    assert!(!text.contains("With a driver"), "{text}");
     assert_eq!(plan.check(), Ok(()));
     assert!(
         require_no_driver(&plan)

@@ -339,3 +339,21 @@ fn a_location_that_is_in_another_wave_by_now_is_a_difference_of_plans() {
     let expected = "111111111111/eu-west-1: was in wave 1 (canary), is in wave 2 (rest)";
     assert!(lines.iter().any(|line| line == expected), "{lines:#?}");
 }
+
+#[test]
+fn a_gate_that_needs_more_nodes_than_its_wave_has_is_warned_of() {
+    let plan = |least: u32| {
+        let gate = json!({"max_failed": 0, "min_sample": least});
+        let waves = json!([{"name": "canary", "regions": ["eu-west-1"], "gate": gate}]);
+        planned(&world(), &two_accounts(waves)).unwrap()
+    };
+    let nodes = plan(1).waves()[0].nodes.unwrap();
+    let warned = |least: u32| {
+        let warnings = plan(least).warnings;
+        warnings
+            .iter()
+            .any(|words| words.contains("its gate is never conclusive"))
+    };
+    assert!(!warned(nodes));
+    assert!(warned(nodes + 1));
+}
