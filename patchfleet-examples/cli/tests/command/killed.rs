@@ -30,7 +30,7 @@ const NODES: usize = 16;
 const SPEED: f64 = 100.0;
 
 /// So many campaigns run beside each other: each waits nearly all the time.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 10;
 
 /// What bounds a campaign, and how many nodes may be at work at once.
 const BOUNDS: [(&str, usize); 3] = [
