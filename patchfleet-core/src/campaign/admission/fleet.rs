@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 /// Where each start names its nodes, a unit waits until there is room for all of them: under the bound on nodes in flight, and
 /// under that on damage even if everything that is in flight is damaged. A node of which nothing could be found out takes
-/// room for good.
+/// room until somebody finds out more.
 ///
 /// Once nothing is in flight there will be no more room than there is. So a unit that is too large then is divided. Where there is
 /// none at all, the campaign has stopped (`stop`).
