@@ -2,6 +2,7 @@
 
 use super::world::World;
 use crate::campaign::{DriveError, Event, State};
+use regex_lite::Regex;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
@@ -60,6 +61,15 @@ pub(crate) async fn whole_life(world: &World, writer: u128) -> Result<State, Dri
 /// A driver begins the campaign, runs it, and is killed as soon as this is so.
 pub(crate) fn killed_once(world: &World, is_so: impl Fn(&World) -> bool) {
     ByHand::new(whole_life(world, 1)).until(|| is_so(world));
+}
+
+/// What a state says, but for the instants at which its records were appended. Who stands still before a record is in
+/// the log looks like one whose clock is behind, and another driver counts that record from when it saw it.
+pub(crate) fn but_for_instants(state: &State) -> String {
+    let instant = Regex::new(r"\d{4}-\d\d-\d\dT[\d:.]+Z").unwrap();
+    instant
+        .replace_all(&format!("{state:#?}"), "an instant")
+        .into_owned()
 }
 
 /// Whether a start is in the log.

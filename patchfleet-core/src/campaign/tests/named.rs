@@ -176,7 +176,7 @@ fn two_drivers_around_a_refused_command_send_the_rest_once_however_they_take_tur
     proptest!(ProptestConfig::with_cases(100), |(turns in prop::collection::vec((any::<bool>(), 1_usize..12), 0..300))| {
         let world = with_a_stopped_node();
         let (one, two) = two_whole_lives(&world, turns);
-        prop_assert_eq!(&one, &two);
+        prop_assert_eq!(but_for_instants(&one), but_for_instants(&two));
         assert_once(&world, &one, "two drivers");
     });
 }

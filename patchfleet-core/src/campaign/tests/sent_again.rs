@@ -9,7 +9,6 @@ use crate::outcome::FinishedOutcome;
 use crate::port::{PortError, PortErrorKind};
 use jiff::SignedDuration;
 use proptest::prelude::*;
-use regex_lite::Regex;
 use std::collections::BTreeSet;
 
 #[test]
@@ -154,15 +153,6 @@ fn a_start_whose_command_would_outlive_the_cutoff_is_not_sent_again() {
 async fn say_and_drive(campaign: CampaignId, driver: Driver) -> Result<State, DriveError> {
     let _ = driver.send_again(campaign, &BTreeSet::from([FIRST]), "ops").await;
     driver.run(campaign).await
-}
-
-/// What a state says, but for the instants at which its records were appended. Who stands still before a record is in
-/// the log looks like one whose clock is behind, and another driver counts that record from when it saw it.
-fn but_for_instants(state: &State) -> String {
-    let instant = Regex::new(r"\d{4}-\d\d-\d\dT[\d:.]+Z").unwrap();
-    instant
-        .replace_all(&format!("{state:#?}"), "an instant")
-        .into_owned()
 }
 
 /// Two persons have the first unit sent again at once, in these turns. It is started once, and each driver that comes
