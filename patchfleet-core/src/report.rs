@@ -10,6 +10,7 @@ mod text;
 
 pub use build::{
     ExecutionReport, LocationReport, NodeReport, Report, ReportOutcome, Totals, UnresolvedReport,
+    WaveToApprove,
 };
 pub use explain::{
     AwsId, AwsIdKind, Explanation, LastRecord, LocationExplanation, LogLine, NodeExplanation, PlannedNode,

@@ -117,14 +117,14 @@ async fn a_node_that_is_at_work_when_its_command_expires_is_told_apart_from_thos
     );
     let nodes = &ended.report.totals.nodes;
     assert_eq!(nodes.count(NodeOutcome::Done), 3, "{nodes:?}");
-    assert_eq!(nodes.count(NodeOutcome::Unknown), 1, "{nodes:?}");
+    assert_eq!(nodes.count(NodeOutcome::RunningAtExpiry), 1, "{nodes:?}");
     assert_eq!(nodes.count(NodeOutcome::Unreached), 1, "{nodes:?}");
     assert_eq!(ended.report.exit_code(), 4);
     let at_work = ended
         .report
         .needs_action
         .iter()
-        .find(|row| row.outcome == NodeOutcome::Unknown);
+        .find(|row| row.outcome == NodeOutcome::RunningAtExpiry);
     assert_eq!(
         at_work.unwrap().detail,
         "the command expired while it was at work on it; what it began may run on"

@@ -363,7 +363,7 @@ fn expired(evidence: &Evidence<'_>, status: &InvocationStatus) -> Verdict {
     match evidence.presence(evidence.expires_at.or(evidence.ended_at)) {
         Presence::Answers if evidence.fresh().is_some() => answered(evidence, status),
         Presence::Answers if evidence.begun => Verdict::new(
-            NodeOutcome::Unknown,
+            NodeOutcome::RunningAtExpiry,
             "the command expired while it was at work on it; what it began may run on",
         )
         .until(PATCH_STATE_LAG),

@@ -7,7 +7,7 @@ use super::clocks::Placed;
 use super::ledger::Ledger;
 use super::{Chain, ChainError, Event, LogKey, NotStopped, RECORD_FORMAT, Record, StopAsked};
 use crate::id::{CampaignId, Location, UnitId, WriterId};
-use crate::outcome::{FinishedOutcome, LocationOutcome, NodeOutcome};
+use crate::outcome::{FinishedOutcome, LocationOutcome};
 use crate::plan::{Plan, PlanFault, PlannedLocation};
 use crate::runbook::{self, RunbookChange};
 use jiff::{SignedDuration, Timestamp};
@@ -312,7 +312,7 @@ impl State {
             let started = |unit: &UnitState| matches!(unit.start, StartState::Started { .. });
             let settled = at.settled.as_ref().is_some_and(|settled| {
                 settled.outcome == LocationOutcome::ResultsUnreadable
-                    || settled.nodes.count(NodeOutcome::Unknown) > 0
+                    || settled.nodes.unknown() > 0
                     || self.rows_missing.contains(&(*unit, (*location).clone()))
             });
             settled && self.units.get(unit).is_some_and(started)

@@ -32,6 +32,9 @@ pub enum NodeOutcome {
     /// and no result of the run says that it fell short, as when an autoscaling group ended it. Counts as at
     /// its goal unless `policy.gone` is `fail`.
     Gone,
+    /// The command was at work on it when it expired, and what it began may run on. Nothing tells when that is over, so a bound on
+    /// the fleet counts it as in flight for good.
+    RunningAtExpiry,
     /// Its results could not be read, or another run has written its patch state since.
     Unknown,
 }
@@ -50,6 +53,7 @@ impl NodeOutcome {
             Self::NotRun => "not_run",
             Self::Unmanaged => "unmanaged",
             Self::Gone => "gone",
+            Self::RunningAtExpiry => "running_at_expiry",
             Self::Unknown => "unknown",
         }
     }
@@ -68,6 +72,7 @@ impl NodeOutcome {
             | Self::Unreached
             | Self::NotRun
             | Self::Unmanaged
+            | Self::RunningAtExpiry
             | Self::Unknown => false,
         }
     }
@@ -79,11 +84,20 @@ impl NodeOutcome {
             Self::Missing | Self::NotRun => Some("run the request again"),
             Self::Failed => Some("look at the node's output"),
             Self::Lost => Some("look at the node"),
+            Self::RunningAtExpiry => Some(
+                "look at the node; once what runs there is over, `patchfleet collect` reads what it came to",
+            ),
             Self::Unknown => Some(
                 "`patchfleet collect` where they could not be read; otherwise look at the node or run the request again",
             ),
             Self::Done | Self::PendingReboot | Self::Unreached | Self::Unmanaged | Self::Gone => None,
         }
+    }
+
+    /// Whether nobody knows what the run of the node came to. It may be harmed, and it may be at work still.
+    #[must_use]
+    pub fn is_unknown(self) -> bool {
+        matches!(self, Self::Unknown | Self::RunningAtExpiry)
     }
 
     /// Whether the campaign may have harmed the node. It was reached, and its run failed or it does not answer any more.
@@ -164,6 +178,13 @@ impl Tally {
     #[must_use]
     pub fn count(&self, outcome: NodeOutcome) -> u32 {
         self.0.get(&outcome).copied().unwrap_or_default()
+    }
+
+    /// The nodes of which nobody knows what their run came to.
+    #[must_use]
+    pub fn unknown(&self) -> u32 {
+        let unknown = self.0.iter().filter(|(outcome, _)| outcome.is_unknown());
+        saturating_sum(unknown.map(|(_, n)| *n))
     }
 
     /// All nodes.

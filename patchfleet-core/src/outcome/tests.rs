@@ -67,7 +67,8 @@ fn node_outcomes() -> Vec<NodeOutcome> {
         Unreached => Some(NotRun),
         NotRun => Some(Unmanaged),
         Unmanaged => Some(Gone),
-        Gone => Some(Unknown),
+        Gone => Some(RunningAtExpiry),
+        RunningAtExpiry => Some(Unknown),
         Unknown => None,
     })
 }

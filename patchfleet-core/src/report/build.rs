@@ -43,6 +43,9 @@ pub struct Report {
     /// Units of which nobody knows whether AWS started them, while the campaign is open.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unresolved: Vec<UnresolvedReport>,
+    /// The wave of which a person has to approve before the next one begins, while the campaign is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_approve: Option<WaveToApprove>,
     /// What AWS started, in the order of the units.
     pub executions: Vec<ExecutionReport>,
     /// Every planned location, ordered by account and Region.
@@ -136,6 +139,17 @@ pub struct UnresolvedReport {
     /// The unit.
     pub unit: UnitId,
     /// What is known, and what a person can say.
+    pub detail: String,
+}
+
+/// A wave that is over, and after which nothing begins until a person approves of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaveToApprove {
+    /// Its number, from 1.
+    pub wave: u32,
+    /// Its name.
+    pub name: String,
+    /// What a person can do.
     pub detail: String,
 }
 
@@ -328,6 +342,7 @@ impl Report {
                     detail: hold.reason.to_string(),
                 })
                 .collect(),
+            to_approve: to_approve(state, now),
             executions: executions.collect(),
             totals: Totals {
                 candidates: plan.candidates,
@@ -357,6 +372,20 @@ impl Report {
     pub fn exit_code(&self) -> u8 {
         self.outcome.exit_code()
     }
+}
+
+/// The wave that waits for a person, if any does and something may still begin after it.
+fn to_approve(state: &State, now: Timestamp) -> Option<WaveToApprove> {
+    if state.finished().is_some() || state.stop_reason_at(now.max(state.last_at())).is_some() {
+        return None;
+    }
+    let wave = state.to_approve()?;
+    let name = state.plan().request.wave_name(wave).to_owned();
+    let detail = format!(
+        "waits for a person to approve: `patchfleet approve {} --wave {name}`",
+        state.campaign()
+    );
+    Some(WaveToApprove { wave, name, detail })
 }
 
 /// That nothing has been sent in a location yet.

@@ -1,11 +1,11 @@
 //! The report for people: a summary, every location, every node that needs action, every location
 //! that was skipped.
 
-use super::Report;
+use super::{NodeReport, Report, WaveToApprove};
 use crate::campaign::NotStopped;
 use crate::id::Location;
-use crate::outcome::Tally;
 use crate::outcome::saturating_sum;
+use crate::outcome::{NodeOutcome, Tally};
 use crate::refusal::{Skip, SkipReason, details};
 use crate::text::{by_number, counted, one_line, table};
 use std::collections::BTreeMap;
@@ -57,6 +57,9 @@ impl Report {
         }
         for unresolved in &self.unresolved {
             writeln!(f, "unit {}: {}", unresolved.unit, one_line(&unresolved.detail))?;
+        }
+        if let Some(WaveToApprove { wave, name, detail }) = &self.to_approve {
+            writeln!(f, "wave {wave} ({name}) {}", one_line(detail))?;
         }
         let totals = &self.totals;
         write!(f, "{}", counted(totals.locations, "location"))?;
@@ -141,11 +144,14 @@ impl Report {
         }
         let verb = by_number(needy, "needs", "need");
         writeln!(f, "\n{} {verb} action:", counted(needy, "node"))?;
-        let rows = self.needs_action.iter().map(|node| {
+        let rows = together(&self.needs_action).into_iter().map(|(node, n)| {
             [
                 node.account.to_string(),
                 node.region.to_string(),
-                node.node.to_string(),
+                match n {
+                    1 => node.node.to_string(),
+                    n => counted(n, "node"),
+                },
                 node.outcome.as_str().to_owned(),
                 one_line(&node.detail),
             ]
@@ -180,6 +186,47 @@ impl Report {
             ]
         });
         f.write_str(&table("  ", &rows.collect::<Vec<_>>(), 0..0))
+    }
+}
+
+/// How many nodes of one location that were not run for one reason are named. More of them are a line together: nobody has to
+/// look at each.
+const NOT_RUN: usize = 3;
+
+/// The nodes that need action, worst first, and how many each line stands for.
+fn together(nodes: &[NodeReport]) -> Vec<(&NodeReport, usize)> {
+    let alike = |one: &NodeReport, other: &NodeReport| {
+        (one.outcome, &one.account, &one.region, &one.detail)
+            == (other.outcome, &other.account, &other.region, &other.detail)
+    };
+    let mut lines: Vec<(&NodeReport, usize)> = vec![];
+    for group in nodes.chunk_by(alike) {
+        match group {
+            [first, ..] if first.outcome == NodeOutcome::NotRun && group.len() > NOT_RUN => {
+                lines.push((first, group.len()));
+            }
+            _ => lines.extend(group.iter().map(|node| (node, 1))),
+        }
+    }
+    // Those of one rank stay in the order of their locations.
+    lines.sort_by_key(|(node, _)| attention(node.outcome));
+    lines
+}
+
+/// Which node a person looks at first.
+fn attention(outcome: NodeOutcome) -> u8 {
+    match outcome {
+        NodeOutcome::Failed => 0,
+        NodeOutcome::Lost => 1,
+        NodeOutcome::RunningAtExpiry => 2,
+        NodeOutcome::Unknown => 3,
+        NodeOutcome::Missing => 4,
+        NodeOutcome::PendingReboot => 5,
+        NodeOutcome::Unreached => 6,
+        NodeOutcome::Unmanaged => 7,
+        NodeOutcome::Gone => 8,
+        NodeOutcome::NotRun => 9,
+        NodeOutcome::Done => 10,
     }
 }
 

@@ -3,9 +3,13 @@
 use crate::args::World;
 use crate::exit::Failure;
 #[cfg(feature = "sim")]
+use jiff::Timestamp;
+#[cfg(feature = "sim")]
 use patchfleet_aws::Limits;
 use patchfleet_aws::{Aws, AwsBuilder, S3Uri, external_id_from_env};
 use patchfleet_core::campaign::Store;
+#[cfg(feature = "sim")]
+use patchfleet_core::port::{BoxFuture, Clock};
 use patchfleet_core::port::{PortError, PortErrorKind, Ports};
 use patchfleet_core::request::Access;
 #[cfg(feature = "sim")]
@@ -59,6 +63,31 @@ impl Session {
             ports,
             _sim: Some(sim),
         })
+    }
+}
+
+/// What a person says into the log of a campaign whose organisation another process simulates. Nothing of that one can be
+/// reached from here, and only the log has to be: the ports are those of a small organisation of its own, whose clock
+/// stands where the log ends.
+#[cfg(feature = "sim")]
+pub(crate) async fn beside_simulated(log_ends: Timestamp) -> Result<Session, Failure> {
+    let mut session = Session::simulated(patchfleet_sim::builtin::CALM.name, None, None).await?;
+    session.ports.clock = Arc::new(Standing(log_ends));
+    Ok(session)
+}
+
+/// A clock that stands still.
+#[cfg(feature = "sim")]
+struct Standing(Timestamp);
+
+#[cfg(feature = "sim")]
+impl Clock for Standing {
+    fn now(&self) -> Timestamp {
+        self.0
+    }
+
+    fn sleep_until(&self, _: Timestamp) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
     }
 }
 

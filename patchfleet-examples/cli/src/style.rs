@@ -37,7 +37,8 @@ fn style_of(word: &str) -> Option<Style> {
     Some(match word {
         "succeeded" | "done" | "nothing_to_do" => GOOD,
         "partial" | "skipped" | "unreached" | "not_run" | "unmanaged" | "pending_reboot" | "gone"
-        | "emptied" | "vanished" | "unknown" | "group_missing" | "not_started" | "cancelled" => CAREFUL,
+        | "emptied" | "vanished" | "unknown" | "running_at_expiry" | "group_missing" | "not_started"
+        | "cancelled" => CAREFUL,
         "halted"
         | "refused"
         | "failed"

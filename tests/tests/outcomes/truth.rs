@@ -109,14 +109,14 @@ async fn a_node_that_is_at_work_when_its_command_expires_is_unknown_although_the
         tally(&[
             (NodeOutcome::Done, 2),
             (NodeOutcome::Unreached, 1),
-            (NodeOutcome::Unknown, 1)
+            (NodeOutcome::RunningAtExpiry, 1)
         ])
     );
     let unknown = ended
         .report
         .needs_action
         .iter()
-        .find(|row| row.outcome == NodeOutcome::Unknown);
+        .find(|row| row.outcome == NodeOutcome::RunningAtExpiry);
     assert_eq!(
         unknown.unwrap().detail,
         "the command expired while it was at work on it; what it began may run on"

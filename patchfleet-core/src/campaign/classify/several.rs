@@ -48,9 +48,10 @@ fn severity(outcome: NodeOutcome) -> u8 {
         NodeOutcome::NotRun => 4,
         NodeOutcome::Unreached => 5,
         NodeOutcome::Missing => 6,
-        NodeOutcome::Unknown => 7,
-        NodeOutcome::Failed => 8,
-        NodeOutcome::Lost => 9,
+        NodeOutcome::RunningAtExpiry => 7,
+        NodeOutcome::Unknown => 8,
+        NodeOutcome::Failed => 9,
+        NodeOutcome::Lost => 10,
     }
 }
 
@@ -70,6 +71,7 @@ mod tests {
             O::NotRun,
             O::Unreached,
             O::Missing,
+            O::RunningAtExpiry,
             O::Unknown,
             O::Failed,
             O::Lost,

@@ -9,7 +9,7 @@ use crate::campaign::notice::Tried;
 use crate::campaign::{Event, State};
 use crate::id::{CampaignId, Location, UnitId};
 use crate::outcome::LocationOutcome;
-use crate::outcome::{NodeOutcome, NodeRow};
+use crate::outcome::NodeRow;
 use crate::port::PortResult;
 
 /// What came of reading results again.
@@ -77,7 +77,7 @@ struct Reading {
 
 /// Why results of a location are not known, if some are not.
 fn still_unread(settlement: &Settlement) -> Option<String> {
-    let unknown = settlement.nodes.count(NodeOutcome::Unknown);
+    let unknown = settlement.nodes.unknown();
     let unreadable = settlement.outcome == LocationOutcome::ResultsUnreadable;
     if unreadable && !settlement.detail.is_empty() {
         return Some(settlement.detail.clone());
@@ -85,7 +85,7 @@ fn still_unread(settlement: &Settlement) -> Option<String> {
     (unreadable || unknown > 0).then(|| {
         let words = format!("what became of {} is not known", nodes(unknown));
         let mut rows = settlement.rows.iter();
-        match rows.find(|row| row.outcome == NodeOutcome::Unknown) {
+        match rows.find(|row| row.outcome.is_unknown()) {
             Some(row) => format!("{words}: {}: {}", row.node, row.detail),
             None => words,
         }
@@ -140,8 +140,7 @@ impl Drive<'_> {
         let unit = self.state.units().get(&unit);
         let at = unit.and_then(|unit| unit.locations.get(location));
         at.and_then(|at| at.settled.as_ref()).is_some_and(|known| {
-            let unknown = known.nodes.count(NodeOutcome::Unknown);
-            settlement.nodes.count(NodeOutcome::Unknown) < unknown
+            settlement.nodes.unknown() < known.nodes.unknown()
                 && settlement.nodes.total() >= known.nodes.total()
         })
     }

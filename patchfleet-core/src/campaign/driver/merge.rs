@@ -19,7 +19,7 @@ enum Says {
 impl From<NodeOutcome> for Says {
     fn from(outcome: NodeOutcome) -> Self {
         match outcome {
-            NodeOutcome::Unknown => Self::Nothing,
+            NodeOutcome::Unknown | NodeOutcome::RunningAtExpiry => Self::Nothing,
             NodeOutcome::Done | NodeOutcome::PendingReboot | NodeOutcome::Missing | NodeOutcome::Failed => {
                 Self::Result
             }

@@ -292,7 +292,7 @@ impl State {
             is_late: self.may_pass_cutoff(at),
             errors: if unit.named.is_empty() { 0 } else { errors(at) },
             damaged: nodes(at, NodeOutcome::is_damaged),
-            unknown: nodes(at, |outcome| outcome == NodeOutcome::Unknown),
+            unknown: nodes(at, NodeOutcome::is_unknown),
             unreached_nodes: nodes(at, |outcome| outcome == NodeOutcome::Unreached),
             offline_before: self
                 .planned(location)
@@ -351,6 +351,6 @@ fn errors(at: &LocationState) -> u32 {
     let bad = settled
         .nodes
         .iter()
-        .filter(|(outcome, _)| outcome.is_damaged() || *outcome == NodeOutcome::Unknown);
+        .filter(|(outcome, _)| outcome.is_damaged() || outcome.is_unknown());
     counted.max(bad.map(|(_, n)| n).fold(0, u32::saturating_add))
 }

@@ -67,7 +67,7 @@ impl State {
     }
 
     /// The first wave of which a person has to approve before the next one begins.
-    pub(in crate::campaign) fn to_approve(&self) -> Option<u32> {
+    pub(crate) fn to_approve(&self) -> Option<u32> {
         let last = self.waves.last()?;
         let mut over = self.wave_ends.range(..*last).map(|(wave, _)| *wave);
         over.find(|wave| self.needs_approval(*wave))
@@ -176,7 +176,7 @@ impl State {
                     counts.targeted += n;
                     counts.patched += n;
                     counts.failed += if outcome.reaches_goal(goal) { 0 } else { n };
-                    counts.unknown += if outcome == NodeOutcome::Unknown { n } else { 0 };
+                    counts.unknown += if outcome.is_unknown() { n } else { 0 };
                 }
             }
         }

@@ -186,7 +186,7 @@ fn room(state: &State) -> Option<u64> {
     fleet.nodes_in_a_start()?;
     let in_flight = open(state).filter(|(_, unit)| unit.locations.values().any(|at| at.settled.is_none()));
     let in_flight: u64 = in_flight.map(|(_, unit)| unit.named.len() as u64).sum();
-    let unknown = nodes_that(state, |outcome| outcome == NodeOutcome::Unknown);
+    let unknown = nodes_that(state, |outcome| outcome.is_unknown());
     let damaged = nodes_that(state, |outcome| {
         matches!(outcome, NodeOutcome::Failed | NodeOutcome::Lost)
     });
@@ -201,7 +201,7 @@ fn fleet_is_used_up(state: &State) -> bool {
     let Some(fleet) = state.plan().fleet else {
         return false;
     };
-    let unknown = nodes_that(state, |outcome| outcome == NodeOutcome::Unknown);
+    let unknown = nodes_that(state, |outcome| outcome.is_unknown());
     let damaged = nodes_that(state, |outcome| {
         matches!(outcome, NodeOutcome::Failed | NodeOutcome::Lost)
     });

@@ -2,7 +2,7 @@
 
 use crate::campaign::{LocationState, StartState, State, UnitState};
 use crate::id::{Location, UnitId};
-use crate::outcome::{LocationOutcome, NodeOutcome};
+use crate::outcome::LocationOutcome;
 use crate::port::ExecutionStatus;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -128,7 +128,7 @@ fn assert_shared(state: &State) {
                 let bad = settled
                     .nodes
                     .iter()
-                    .filter(|(outcome, _)| outcome.is_damaged() || *outcome == NodeOutcome::Unknown);
+                    .filter(|(outcome, _)| outcome.is_damaged() || outcome.is_unknown());
                 *errors += counted.max(bad.map(|(_, n)| n).sum());
             }
         }

@@ -67,6 +67,40 @@ fn the_text_names_every_node_that_needs_action_and_why() {
 }
 
 #[test]
+fn nodes_that_failed_stand_before_those_that_were_not_begun_and_these_are_a_line_for_each_location() {
+    let mut report = report(&troubled());
+    let failed = report
+        .needs_action
+        .iter()
+        .find(|node| node.outcome == NodeOutcome::Failed)
+        .unwrap()
+        .clone();
+    let not_begun = |n: u32, region: &str| NodeReport {
+        node: format!("i-{n:08x}").parse().unwrap(),
+        region: region.parse().unwrap(),
+        outcome: NodeOutcome::NotRun,
+        detail: "its location was never begun".to_owned(),
+        ..failed.clone()
+    };
+    report.needs_action = (0..40).map(|n| not_begun(n, "eu-west-1")).collect();
+    report.needs_action.push(not_begun(40, "us-west-2"));
+    report.needs_action.push(not_begun(41, "us-west-2"));
+    report.needs_action.push(failed);
+    let text = report.to_text();
+    let lines: Vec<&str> = text
+        .lines()
+        .skip_while(|line| !line.ends_with("action:"))
+        .collect();
+    insta::assert_snapshot!(lines[..5].join("\n"), @"
+    43 nodes need action:
+      111111111111  us-east-1  i-00000002  failed   1 patch failed to install
+      111111111111  eu-west-1  40 nodes    not_run  its location was never begun
+      111111111111  us-west-2  i-00000028  not_run  its location was never begun
+      111111111111  us-west-2  i-00000029  not_run  its location was never begun
+    ");
+}
+
+#[test]
 fn the_json_has_the_keys_that_scripts_rely_on() {
     insta::assert_json_snapshot!(report(&troubled()));
 }

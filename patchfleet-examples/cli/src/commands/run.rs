@@ -265,6 +265,9 @@ pub(crate) fn print_report(mut report: Report, output: Output, args: &LogArgs) -
     for unresolved in &mut report.unresolved {
         unresolved.detail = in_log(&unresolved.detail, log);
     }
+    if let Some(wave) = &mut report.to_approve {
+        wave.detail = in_log(&wave.detail, log);
+    }
     report.left_out_because = report.left_out_because.map(|why| in_log(&why, log));
     match output {
         Output::Text => print_text(&report.to_text())?,

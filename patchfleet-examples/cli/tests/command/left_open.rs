@@ -3,6 +3,7 @@
 use crate::support::{Bench, SPEED, against, finish, kill_once, parents, ran, simulator_of, starts, until};
 use jiff::Timestamp;
 use patchfleet_sim::builtin::CALM;
+use std::process::Stdio;
 use std::time::Duration;
 
 /// A campaign of a simulated organisation whose process was killed in mid-campaign, and its id.
@@ -349,6 +350,11 @@ async fn a_wave_that_waits_for_a_person_is_approved_by_a_command_of_its_own_and_
     let status = bench.run(&["status", "--log", "log"]).exits(0).stdout;
     let way_on = format!("`patchfleet approve {campaign} --log log --wave canary`");
     assert!(status.contains(&way_on), "{status}");
+    let report = bench.run(&["report", "--log", "log"]).exits(4).stdout;
+    let waits = format!("wave 1 (canary) waits for a person to approve: {way_on}");
+    assert!(report.lines().any(|line| line == waits), "{report}");
+    let report = bench.run(&["report", "--log", "log", "--output", "json"]).json();
+    assert_eq!(report["to_approve"]["name"], "canary");
 
     let other = ["approve", "--wave", "other", "--log", "log"];
     let refused = finish(against(&bench, &aws, "us-east-1", &other)).await.exits(3);
@@ -367,4 +373,36 @@ async fn a_wave_that_waits_for_a_person_is_approved_by_a_command_of_its_own_and_
         .await
         .exits(0);
     assert!(starts(&aws) > 1);
+}
+
+#[tokio::test]
+async fn a_wave_of_a_simulated_campaign_is_approved_while_its_process_waits() {
+    let bench = Bench::new();
+    let wave = "[[waves]]\nname = \"canary\"\nlocations = 1\napproval = true\n";
+    bench.file("request.toml", format!("{}\n{wave}", CALM.request));
+    let run = [
+        "run",
+        "--sim",
+        "--sim-speed",
+        SPEED,
+        "-f",
+        "request.toml",
+        "--log",
+        "log",
+    ];
+    let mut run = bench.command(&run);
+    run.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut run = tokio::process::Command::from(run)
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let waits = || {
+        let status = bench.run(&["status", "--log", "log", "--output", "json"]);
+        status.stdout.contains("\"approval\"")
+    };
+    until(waits).await;
+    let said = bench.run(&["approve", "--log", "log"]).exits(0);
+    let words = "begins the next wave within a minute, unless that waits for something else; if its process has ended: ";
+    assert!(said.stdout.contains(words), "{}", said.stdout);
+    assert!(run.wait().await.unwrap().success());
 }

@@ -45,7 +45,10 @@ fn a_node_that_the_command_never_came_to_is_told_with_awss_word() {
 fn a_node_that_was_at_work_when_the_command_expired_is_not_said_to_be_unreached() {
     let online = managed("online");
     let timed_out = InvocationStatus::DeliveryTimedOut;
-    for (begun, expected) in [(true, NodeOutcome::Unknown), (false, NodeOutcome::Unreached)] {
+    for (begun, expected) in [
+        (true, NodeOutcome::RunningAtExpiry),
+        (false, NodeOutcome::Unreached),
+    ] {
         let verdict = classify(&Evidence {
             begun,
             managed: online.as_ref(),
