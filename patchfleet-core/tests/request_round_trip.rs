@@ -52,11 +52,12 @@ fn waves() -> BoxedStrategy<serde_json::Value> {
         ("gate", gate.boxed()),
         ("approval", Just(true.into()).boxed()),
     ]);
-    proptest::collection::vec((size, wave), 1..4)
+    let key = proptest::sample::select(vec!["locations", "nodes"]);
+    proptest::collection::vec((key, size, wave), 1..4)
         .prop_map(|waves| {
-            let named = waves.into_iter().enumerate().map(|(n, (size, mut wave))| {
+            let named = waves.into_iter().enumerate().map(|(n, (key, size, mut wave))| {
                 wave["name"] = format!("wave-{n}").into();
-                wave["locations"] = size;
+                wave[key] = size;
                 wave["if_empty"] = wave.get("if_empty").cloned().unwrap_or("refuse".into());
                 wave
             });

@@ -107,7 +107,8 @@ pub fn build(
     if options.gaps == Gaps::Fill {
         sorted.warnings.extend(gaps::on_not_enabled(&sorted.skipped));
     }
-    waves::assign(request, candidates, &mut sorted.locations);
+    let of_waves = waves::assign(request, candidates, &mut sorted.locations);
+    sorted.warnings.extend(of_waves);
     if sorted.reasons.is_empty() {
         let (reasons, warnings) = waves::empty(request, &sorted.locations);
         sorted.reasons.extend(reasons);

@@ -216,9 +216,10 @@ pub(crate) async fn make(
         }),
         _ => PlanError::Port(error),
     })?;
+    let counts_nodes = request.waves.iter().any(|wave| wave.nodes.is_some());
     let depth = match request.policy.offline {
-        // A bound on the fleet's nodes needs to know how many there are.
-        OfflineAction::Target if request.budget.fleet.is_none() => options.depth,
+        // A bound on the fleet's nodes, and a wave of so many, need to know how many there are.
+        OfflineAction::Target if request.budget.fleet.is_none() && !counts_nodes => options.depth,
         // The policy needs to know which nodes do not answer.
         OfflineAction::Target | OfflineAction::Skip | OfflineAction::Refuse => Depth::Count,
     };

@@ -85,14 +85,28 @@ impl Plan {
     }
 }
 
-/// Puts each location into the first wave that names it. What none names is in the last.
-pub(super) fn assign(request: &PatchRequest, candidates: &Candidates, locations: &mut [PlannedLocation]) {
+/// Puts each location into the first wave that names it. What none names is in the last. Gives what should be known of it.
+pub(super) fn assign(
+    request: &PatchRequest,
+    candidates: &Candidates,
+    locations: &mut [PlannedLocation],
+) -> Vec<String> {
+    let mut warnings = vec![];
     let mut left: Vec<&mut PlannedLocation> = locations.iter_mut().collect();
     for (number, wave) in (1..).zip(&request.waves) {
         let (could, others): (Vec<_>, Vec<_>) = left
             .into_iter()
             .partition(|at| wave.may_have(&at.location(), |unit| candidates.below.get(unit)));
-        let (taken, not) = draw(request, wave, could);
+        let (taken, not) = match (wave.locations, wave.nodes) {
+            (Some(size), _) => draw(request, wave, size, could),
+            (None, Some(size)) => draw_nodes(request, wave, size, could),
+            (None, None) => (could, vec![]),
+        };
+        if let Some(size) = wave.nodes
+            && let [alone] = &taken[..]
+        {
+            warnings.extend(too_large(wave, size, alone, &not));
+        }
         for at in taken {
             at.wave = number;
         }
@@ -102,6 +116,7 @@ pub(super) fn assign(request: &PatchRequest, candidates: &Candidates, locations:
     for at in left {
         at.wave = request.wave_count();
     }
+    warnings
 }
 
 /// Parts the locations that a wave could have into those that it has and the others.
@@ -113,16 +128,10 @@ pub(super) fn assign(request: &PatchRequest, candidates: &Candidates, locations:
 fn draw<'l>(
     request: &PatchRequest,
     wave: &Wave,
+    size: WaveSize,
     could: Vec<&'l mut PlannedLocation>,
 ) -> (Vec<&'l mut PlannedLocation>, Vec<&'l mut PlannedLocation>) {
-    let Some(size) = wave.locations else {
-        return (could, vec![]);
-    };
-    let mut drawn: Vec<(u64, &mut PlannedLocation)> = could
-        .into_iter()
-        .map(|at| (number(request, wave, at), at))
-        .collect();
-    drawn.sort_by_cached_key(|(number, at)| (is_hollow(at), *number, at.location()));
+    let mut drawn = in_order(request, wave, could);
     let least = match size {
         WaveSize::Percent(percent) => {
             let is_in = |number: u64| u128::from(number) * 100 < u128::from(percent) << u64::BITS;
@@ -137,6 +146,89 @@ fn draw<'l>(
     };
     let not = drawn.split_off(least.min(drawn.len()));
     (alone(drawn), alone(not))
+}
+
+/// Parts the locations that a wave could have into those that have as many nodes as it may have, and the others.
+///
+/// They are taken in the order of their numbers, and one that is too large for what is left is passed over. If each is too
+/// large, the smallest is taken. Locations where nothing can be patched are not taken, and of those whose nodes were not
+/// counted nobody knows whether they fit.
+fn draw_nodes<'l>(
+    request: &PatchRequest,
+    wave: &Wave,
+    size: WaveSize,
+    could: Vec<&'l mut PlannedLocation>,
+) -> (Vec<&'l mut PlannedLocation>, Vec<&'l mut PlannedLocation>) {
+    let drawn = alone(in_order(request, wave, could));
+    let most = most_nodes(size, drawn.iter().map(|at| &**at));
+    let (mut taken, mut not, mut sum) = (vec![], vec![], 0_u64);
+    for at in drawn {
+        match nodes_to_patch(at).and_then(|nodes| sum.checked_add(nodes)) {
+            Some(with) if with <= most => {
+                sum = with;
+                taken.push(at);
+            }
+            _ => not.push(at),
+        }
+    }
+    let all = not.iter().enumerate();
+    let smallest = all
+        .filter_map(|(index, at)| Some((nodes_to_patch(at)?, index)))
+        .min();
+    if let Some((_, index)) = smallest.filter(|_| taken.is_empty()) {
+        taken.push(not.remove(index));
+    }
+    (taken, not)
+}
+
+/// How many nodes a wave of this size has at most, of these locations.
+fn most_nodes<'l>(size: WaveSize, of: impl Iterator<Item = &'l PlannedLocation>) -> u64 {
+    match size {
+        WaveSize::Count(count) => count.into(),
+        WaveSize::Percent(percent) => {
+            let all = of.filter_map(nodes_to_patch).fold(0, u64::saturating_add);
+            all.saturating_mul(percent.into()) / 100
+        }
+    }
+}
+
+/// The nodes of a location; `None` if nothing can be patched there, or they were not counted.
+fn nodes_to_patch(at: &PlannedLocation) -> Option<u64> {
+    let nodes = at.nodes.filter(|_| !is_hollow(at))?;
+    Some(nodes.total().into())
+}
+
+/// The warning about a wave of one location that has more nodes than the wave should have, as each other one has.
+fn too_large(
+    wave: &Wave,
+    size: WaveSize,
+    alone: &PlannedLocation,
+    not: &[&mut PlannedLocation],
+) -> Option<String> {
+    let others = not.iter().map(|at| &**at);
+    let most = most_nodes(size, others.chain([alone]));
+    let nodes = nodes_to_patch(alone).filter(|nodes| *nodes > most)?;
+    Some(format!(
+        "wave {}: nodes = {size} comes to {most}, and no location has so few: it has {} with its {}, the smallest that it \
+         could have",
+        wave.name,
+        alone.location(),
+        counted(nodes, "node"),
+    ))
+}
+
+/// Each with its number, in the order in which a wave takes them.
+fn in_order<'l>(
+    request: &PatchRequest,
+    wave: &Wave,
+    could: Vec<&'l mut PlannedLocation>,
+) -> Vec<(u64, &'l mut PlannedLocation)> {
+    let mut drawn: Vec<(u64, &mut PlannedLocation)> = could
+        .into_iter()
+        .map(|at| (number(request, wave, at), at))
+        .collect();
+    drawn.sort_by_cached_key(|(number, at)| (is_hollow(at), *number, at.location()));
+    drawn
 }
 
 fn alone(drawn: Vec<(u64, &mut PlannedLocation)>) -> Vec<&mut PlannedLocation> {

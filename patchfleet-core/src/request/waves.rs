@@ -34,6 +34,11 @@ pub struct Wave {
     /// How many of the locations that `accounts` and `regions` leave it. `None`: all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub locations: Option<WaveSize>,
+    /// How many nodes it has at most: as many of the locations that `accounts` and `regions` leave it as have no more nodes
+    /// together, and one at least. A percentage is of the nodes of all of these, rounded down. Not together with
+    /// `locations`. `None`: any number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nodes: Option<WaveSize>,
     /// What becomes of the plan if nothing can be patched in this wave and a later one follows. Default: refuse.
     pub if_empty: EmptyWave,
     /// How long the next wave waits once this one is over.
@@ -47,13 +52,14 @@ pub struct Wave {
     pub approval: bool,
 }
 
-/// How many locations a wave has.
+/// How many locations or nodes a wave has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WaveSize {
-    /// So many, from 1. If locations are added, each new one takes the place of at most one other.
+    /// So many, from 1. If locations are added, each new one takes the place of at most one other of a wave that counts
+    /// locations.
     Count(u32),
-    /// About so many of a hundred, 1 to 100. Each location is drawn by itself, so a location of the wave stays in it,
-    /// whichever others are added. If none is drawn, the wave has one.
+    /// So many of a hundred, 1 to 100. Of locations it is about so many: each is drawn by itself, so a location of the wave
+    /// stays in it, whichever others are added. If none is drawn, the wave has one.
     Percent(u8),
 }
 
@@ -113,7 +119,12 @@ impl Wave {
     /// Whether the wave has the location for certain, unless an earlier wave has it, whatever nobody knows yet.
     pub(crate) fn surely_has(&self, location: &Location) -> bool {
         let nowhere = BTreeSet::new();
-        self.locations.is_none() && self.may_have(location, |_| Some(&nowhere))
+        self.takes_all() && self.may_have(location, |_| Some(&nowhere))
+    }
+
+    /// Whether it has all locations that its accounts and Regions allow for.
+    fn takes_all(&self) -> bool {
+        self.locations.is_none() && self.nodes.is_none()
     }
 
     /// What has to come between it and the next wave, as the end of a sentence. Empty: nothing.
@@ -147,9 +158,7 @@ impl Wave {
         fn covers<T: PartialEq>(these: &[T], others: &[T]) -> bool {
             these.is_empty() || (!others.is_empty() && others.iter().all(|other| these.contains(other)))
         }
-        self.locations.is_none()
-            && covers(&self.regions, &other.regions)
-            && covers(&self.accounts, &other.accounts)
+        self.takes_all() && covers(&self.regions, &other.regions) && covers(&self.accounts, &other.accounts)
     }
 }
 
@@ -220,20 +229,28 @@ fn read_one(item: &Field<'_>, names: &mut BTreeMap<WaveName, String>, out: &mut 
     let locations = fields
         .take("locations")
         .map(|field| field.rate::<MaxConcurrency>(out));
-    let selects = accounts.is_some() || regions.is_some() || locations.is_some();
-    const KEYS: [&str; 3] = ["accounts", "regions", "locations"];
-    const ALL: [&str; 8] = [
+    let nodes = fields.take("nodes").map(|field| {
+        if locations.is_some() {
+            let expected = "nodes or locations, not both: each says how large the wave is";
+            out.add(field.problem(ProblemCode::Conflict, expected));
+        }
+        field.rate::<MaxConcurrency>(out)
+    });
+    let selects = accounts.is_some() || regions.is_some() || locations.is_some() || nodes.is_some();
+    const KEYS: [&str; 4] = ["accounts", "regions", "locations", "nodes"];
+    const ALL: [&str; 9] = [
         "name",
         "accounts",
         "regions",
         "locations",
+        "nodes",
         "if_empty",
         "soak",
         "gate",
         "approval",
     ];
     if !selects && out.len() == before && !fields.has_misspelt(&KEYS, &ALL) {
-        let expected = "at least one of accounts, regions, locations, which say what is in the wave; what no wave \
+        let expected = "at least one of accounts, regions, locations, nodes, which say what is in the wave; what no wave \
                         names forms the last one by itself";
         out.missing(fields.path(), expected);
     }
@@ -250,6 +267,7 @@ fn read_one(item: &Field<'_>, names: &mut BTreeMap<WaveName, String>, out: &mut 
         accounts: accounts.flatten().unwrap_or_default(),
         regions: regions.flatten().unwrap_or_default(),
         locations: locations.flatten().map(WaveSize::from),
+        nodes: nodes.flatten().map(WaveSize::from),
         if_empty: if_empty.unwrap_or_default(),
         soak,
         gate,

@@ -1,8 +1,9 @@
 //! Which location is in which wave, and what a plan makes of it.
 
 use super::helpers::*;
+use crate::census::Depth;
 use crate::id::{Location, OrgParent, OuId};
-use crate::plan::{Plan, PlanFault, PlannedLocation};
+use crate::plan::{Options, Plan, PlanFault, PlannedLocation};
 use crate::refusal::{Refusal, RefusalCode};
 use crate::request::PatchRequest;
 use crate::tests::numbers::Numbers;
@@ -356,4 +357,71 @@ fn a_gate_that_needs_more_nodes_than_its_wave_has_is_warned_of() {
     };
     assert!(!warned(nodes));
     assert!(warned(nodes + 1));
+}
+
+/// An organization with so many nodes in each Region of one account after another.
+fn sized(nodes: &[u32]) -> World {
+    let mut world = fleet(nodes.len() as u64);
+    for (place, nodes) in world.places.values_mut().zip(nodes.iter().flat_map(|n| [n; 3])) {
+        *place = super::helpers::place((*nodes).into(), 0, 0);
+    }
+    world
+}
+
+fn nodes_in(plan: &Plan, wave: u32) -> u32 {
+    let there = plan.waves().into_iter().find(|one| one.number == wave);
+    there.map_or(0, |wave| wave.nodes.unwrap())
+}
+
+proptest! {
+    #[test]
+    fn a_wave_of_so_many_nodes_has_no_more_and_leaves_none_that_would_fit(
+        nodes in prop::collection::vec(0_u32..12, 1..6), most in 1_u32..40,
+    ) {
+        let world = sized(&nodes);
+        let waves = json!([{"name": "canary", "nodes": most, "if_empty": "skip"}]);
+        let request = all_of(nodes.len() as u64, waves);
+        let Ok(plan) = planned(&world, &request) else {
+            prop_assert!(nodes.iter().all(|n| *n == 0), "only a fleet without a node is refused");
+            return Ok(());
+        };
+        let (canary, rest) = (nodes_in(&plan, 1), in_wave(&plan, 2));
+        let smallest = nodes.iter().copied().filter(|n| *n > 0).min().unwrap();
+        let warned = plan.warnings.iter().any(|words| words.contains("no location has so few"));
+        prop_assert_eq!(warned, smallest > most);
+        if smallest > most {
+            prop_assert_eq!(canary, smallest);
+        } else {
+            prop_assert!(canary <= most);
+            for at in plan.locations.iter().filter(|at| rest.contains(&at.location())) {
+                prop_assert!(canary + at.nodes.unwrap().total() > most, "{} would fit", at.location());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_share_of_the_nodes_is_rounded_down_and_counts_those_that_the_wave_could_have() {
+    let world = sized(&[10, 10]);
+    let share = |share: &str| {
+        let waves = json!([
+            {"name": "first", "regions": ["us-east-1"]}, {"name": "canary", "nodes": share},
+        ]);
+        nodes_in(&planned(&world, &all_of(2, waves)).unwrap(), 2)
+    };
+    // The first wave leaves 40 nodes.
+    assert_eq!(share("49%"), 10);
+    assert_eq!(share("50%"), 20);
+    assert_eq!(share("100%"), 40);
+}
+
+#[test]
+fn a_wave_of_so_many_nodes_has_them_counted_although_a_plan_need_not() {
+    let request = all_of(2, json!([{"name": "canary", "nodes": 1}]));
+    let options = Options {
+        depth: Depth::Presence,
+        ..Options::default()
+    };
+    let plan = planned_with(&fleet(2), &request, options).unwrap();
+    assert_eq!(nodes_in(&plan, 1), 1);
 }
