@@ -32,7 +32,9 @@ pub use campaign::{
     CampaignId, ClientToken, CommandId, ExecutionId, RequestDigest, SnapshotId, UnitId, WriterId,
 };
 pub use event::{EventId, EventIdError, EventSource};
-pub use name::{DocumentName, RequestName, ResourceGroupName, RoleArn, RoleName, SessionName, WaveName};
+pub use name::{
+    DocumentName, FreezeName, RequestName, ResourceGroupName, RoleArn, RoleName, SessionName, WaveName,
+};
 pub use node::{NodeId, NodeKind};
 pub use node_set::NodeSet;
 pub use nodes_digest::NodesDigest;

@@ -15,6 +15,7 @@ mod copies;
 mod differences;
 mod file;
 mod fleet;
+mod freezes;
 mod gaps;
 mod lifetime;
 pub(crate) mod make;
@@ -38,6 +39,7 @@ pub use file::PlanFileError;
 #[cfg(test)]
 pub(crate) use fleet::resolve as resolve_fleet;
 pub use fleet::{FleetPace, PlannedFleet};
+pub(crate) use freezes::frozen_in_words;
 pub use gaps::Gaps;
 pub(crate) use lifetime::timeout_of;
 pub(crate) use lifetime::{CUTOFF_MARGIN, Cutoff};

@@ -203,6 +203,8 @@ pub enum RefusalCode {
     NodesOffline,
     /// The cutoff is so near that no command would surely have expired by then.
     CutoffTooNear,
+    /// The freezes of the request let nothing begin, or not in time.
+    Frozen,
     /// `budget.fleet` asks for a bound that cannot be kept.
     FleetBudget,
     /// The plan needs something that this way of running cannot do.
@@ -241,6 +243,7 @@ impl RefusalCode {
             Self::RunbookDiffers => "runbook_differs",
             Self::NodesOffline => "nodes_offline",
             Self::CutoffTooNear => "cutoff_too_near",
+            Self::Frozen => "frozen",
             Self::FleetBudget => "fleet_budget",
             Self::Unsupported => "unsupported",
         }

@@ -11,6 +11,7 @@ mod external_id;
 mod fields;
 mod fleet;
 mod format;
+mod freeze;
 mod gate;
 mod lookalike;
 mod node;
@@ -32,6 +33,7 @@ pub(crate) use digest::digest_of;
 pub use external_id::{ExternalId, ExternalIdText};
 pub use fleet::FleetBudget;
 pub use format::{Format, MAX_REQUEST_BYTES};
+pub use freeze::{Freeze, Running};
 pub use gate::{Gate, Soak, SoakError};
 pub use output::Output;
 pub(crate) use output::OutputTo;
@@ -70,6 +72,9 @@ pub struct PatchRequest {
     /// Which locations are patched before which others. Empty: all of them form one wave.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub waves: Vec<Wave>,
+    /// When nothing is begun.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub freezes: Vec<Freeze>,
     /// Where the whole output of the commands goes.
     #[serde(skip_serializing_if = "Output::is_none")]
     pub output: Output,

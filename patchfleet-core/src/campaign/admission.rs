@@ -16,6 +16,7 @@ use std::fmt;
 pub(super) mod approval;
 pub(super) mod budget;
 pub(super) mod fleet;
+pub(super) mod freeze;
 pub(super) mod gate;
 pub(super) mod order;
 #[cfg(test)]
@@ -45,12 +46,13 @@ pub(super) enum Verdict {
 type Asked = (Rule, fn(&State, UnitId, Timestamp) -> Verdict);
 
 /// The rules, in the order in which they are asked.
-const RULES: [Asked; 8] = [
+const RULES: [Asked; 9] = [
     (Rule::Stop, stop::verdict),
     (Rule::Wave, wave::verdict),
     (Rule::Gate, gate::verdict),
     (Rule::Approval, approval::verdict),
     (Rule::Soak, soak::verdict),
+    (Rule::Freeze, freeze::verdict),
     (Rule::Order, order::verdict),
     (Rule::Budget, budget::verdict),
     (Rule::Fleet, fleet::verdict),
@@ -71,6 +73,8 @@ pub enum Rule {
     Approval,
     /// No wave begins before the one before it has been over for as long as the request says.
     Soak,
+    /// Nothing begins in a freeze of the request, nor what might not be through when one begins.
+    Freeze,
     /// Units are begun in their order, one start at a time.
     Order,
     /// So many locations at once, so many that fail.
@@ -96,9 +100,9 @@ pub struct Hold {
 }
 
 impl Hold {
-    /// Whether it waits for the time or the person that its wave needs, and not for what runs.
+    /// Whether it waits for a time or a person, and not for what runs.
     pub(super) fn is_between_waves(&self) -> bool {
-        matches!(self.rule, Rule::Gate | Rule::Approval | Rule::Soak)
+        matches!(self.rule, Rule::Gate | Rule::Approval | Rule::Soak | Rule::Freeze)
     }
 }
 
@@ -146,6 +150,15 @@ pub enum HoldReason {
         name: String,
         /// When that is over.
         until: Timestamp,
+    },
+    /// A freeze of the request.
+    Freeze {
+        /// Its name.
+        name: String,
+        /// When it begins, if it does not hold yet: what is started now might not be through by then.
+        begins: Option<Timestamp>,
+        /// When a start may be made again as far as freezes go. `None`: never.
+        until: Option<Timestamp>,
     },
     /// Its turn: this unit comes first.
     Turn {
@@ -252,6 +265,9 @@ impl fmt::Display for HoldReason {
                     f,
                     "wave {wave} ({name}) is over, and the next one begins at {until:.0}"
                 )
+            }
+            Self::Freeze { name, begins, until } => {
+                f.write_str(&crate::plan::frozen_in_words(name, *begins, *until))
             }
             Self::Turn { after } => write!(f, "unit {after} is begun first"),
             Self::Answer { of } => write!(

@@ -220,6 +220,9 @@ impl<'a> FirePorts<'a> {
         }
         if looked.found.is_empty() {
             require_no_driver(plan)?;
+            if let Some(frozen) = plan.frozen(self.clock.now()) {
+                return Err(FireError::Frozen(frozen.to_string()));
+            }
         }
         send::Firing::new(self, campaign, plan, longest_retry, deadline)
             .all(looked)

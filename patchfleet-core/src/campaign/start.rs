@@ -11,7 +11,7 @@ use jiff::Timestamp;
 /// taken effect or does not depend on the time.
 pub(super) fn request(state: &State, unit: UnitId, attempt: u32, now: Timestamp) -> Option<StartRequest> {
     if let StartState::Intended(intent) = &state.units().get(&unit)?.start
-        && (!intent.in_doubt.is_empty() || intent.sent_before || state.begins_until().is_none())
+        && (!intent.in_doubt.is_empty() || intent.sent_before || !state.plan().depends_on_time())
     {
         return Some(intent.request.clone());
     }

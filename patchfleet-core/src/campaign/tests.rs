@@ -19,6 +19,7 @@ mod evidence;
 mod fire;
 mod fire_many;
 mod fleet;
+mod freezes;
 mod golden;
 mod gone;
 mod hooks;

@@ -90,6 +90,12 @@ text_id! {
 }
 
 text_id! {
+    /// The name of a freeze of a request.
+    FreezeName, "a freeze's name", "1 to 64 of letters, digits, spaces, _ . -, the first and the last no space",
+    |t| all_of(t, 1..=64, |b| b.is_ascii_alphanumeric() || b"_.- ".contains(&b)) && t.trim() == t
+}
+
+text_id! {
     /// The session name under which patchfleet assumes roles (STS `RoleSessionName`).
     SessionName, "a session name", "2 to 64 of letters, digits, _ + = , . @ -",
     |t| all_of(t, 2..=64, |b| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b))

@@ -3,7 +3,8 @@
 use super::lifetime::{self, Lifetime};
 use super::units::{Draft, names_nodes, paced};
 use super::{
-    FORMAT, Followed, Gaps, Options, Plan, PlannedLocation, fleet, gaps, nowhere, offline, small, waves,
+    FORMAT, Followed, Gaps, Options, Plan, PlannedLocation, fleet, freezes, gaps, nowhere, offline, small,
+    waves,
 };
 use crate::budget::{Paced, PacedCommand, PacedNodes, PacedUnit, Seconds, WorstCase};
 use crate::census::{Census, CensusAnswer, CensusTaken};
@@ -41,6 +42,7 @@ use sorted::Sorted;
 /// * A wave with nothing to patch that comes before others.
 /// * Nodes that are offline, by the policy or because no others are left.
 /// * A cutoff that is too near.
+/// * Freezes that let nothing begin, or not before the cutoff.
 ///
 /// If nothing else is wrong and no node is selected anywhere, that is the reason
 /// ([`NothingSelected`](RefusalCode::NothingSelected)).
@@ -126,13 +128,13 @@ pub fn build(
     let reasons = offline::reasons(request, &sorted.locations, census, attendance);
     sorted.reasons.extend(reasons);
     let lifetime = sorted.lifetime(request, steps, options);
-    let with_cutoff = options.cutoff.is_some();
+    let each_alone = options.cutoff.is_some() || !request.freezes.is_empty();
     let units = match waves::units(
         request,
         central,
         &sorted.locations,
         census,
-        with_cutoff,
+        each_alone,
         fleet.as_ref(),
     ) {
         Ok(units) => units,
@@ -158,7 +160,7 @@ pub fn build(
     }
     skipped.sort_by(|a, b| (&a.account, &a.region).cmp(&(&b.account, &b.region)));
     let total = count(locations.len());
-    let now = options.cutoff.map(|cutoff| cutoff.now);
+    let now = options.now.or(options.cutoff.map(|cutoff| cutoff.now));
     let units: Vec<(Draft, Seconds)> = units
         .into_iter()
         .map(|unit| {
@@ -182,6 +184,9 @@ pub fn build(
     warnings.extend(warnings::on_nodes(&locations, &filled));
     warnings.extend(small::warnings(request, &locations));
     warnings.extend(fleet.and_then(|fleet| fleet.warning(errors, total)));
+    if let (Some(now), false) = (options.now, units.is_empty()) {
+        warnings.extend(freezes::warnings(request, lifetime.as_ref(), now));
+    }
     if let (Some(lifetime), false) = (&lifetime, units.is_empty()) {
         warnings.extend(lifetime::warnings(request, lifetime, &units));
         warnings.extend(lifetime::on_the_documents(

@@ -124,17 +124,14 @@ impl Plan {
         })
     }
 
-    /// The starts without what may differ between equal plans. That is the pinned version. If there is a cutoff, it is
-    /// also the life of the commands, which is shorter the later a plan is made.
+    /// The starts without what may differ between equal plans. That is the pinned version. If there is a cutoff or a
+    /// freeze, it is also the life of the commands, which is shorter the later a plan is made.
     fn starts_alike(&self) -> Vec<StartRequest> {
-        let has_cutoff = self
-            .lifetime
-            .as_ref()
-            .is_some_and(|lifetime| lifetime.cutoff.is_some());
+        let depends_on_time = self.depends_on_time();
         let alike = |unit: &Unit| {
             let mut start = unit.start.clone();
             start.document_version = None;
-            if has_cutoff {
+            if depends_on_time {
                 start.parameters.remove(TIMEOUT_PARAMETER);
             }
             start

@@ -6,6 +6,7 @@
 //! the cutoff and the request allow.
 
 use super::Plan;
+use super::freezes::Freezes;
 use super::units::{Command, Draft};
 use crate::budget::{MaxConcurrency, Seconds};
 use crate::id::UnitId;
@@ -76,16 +77,43 @@ impl Lifetime {
         }
     }
 
+    /// Likewise, for a request with freezes: if they leave no time for a command as it usually is, a node gets an hour.
+    pub(super) fn between_freezes(
+        steps: CommandSteps,
+        cutoff: Option<Cutoff>,
+        request: &PatchRequest,
+        now: Option<Timestamp>,
+    ) -> Self {
+        let usual = Self::new(steps, cutoff);
+        let opens = |lifetime: &Self| {
+            now.is_none_or(|now| Freezes::new(request, Some(lifetime)).opens(now).is_some())
+        };
+        if request.freezes.is_empty() || opens(&usual) {
+            return usual;
+        }
+        Self {
+            steps: steps.sum(Seconds::hours(1)),
+            step_timeout: steps.takes_step_timeout().then_some(Seconds::hours(1)),
+            node: steps.on_a_node(Seconds::hours(1)).plus(AROUND_PATCHING),
+            ..usual
+        }
+    }
+
     /// The most that `TimeoutSeconds` may be for a start that is made now.
     fn left(&self, cutoff: Timestamp, now: Timestamp) -> Seconds {
         let left = u64::try_from(cutoff.duration_since(now).as_secs()).unwrap_or_default();
         Seconds::new(left).minus(CUTOFF_MARGIN).minus(self.steps.most)
     }
 
+    /// How long before an instant the last start may be made whose command has expired by then.
+    pub(super) fn needed(&self) -> Seconds {
+        SHORTEST.plus(CUTOFF_MARGIN).plus(self.steps.most)
+    }
+
     /// The last instant at which a start may be made; `None` without a cutoff.
     #[must_use]
     pub(crate) fn begins_until(&self) -> Option<Timestamp> {
-        let needed = SHORTEST.plus(CUTOFF_MARGIN).plus(self.steps.most);
+        let needed = self.needed();
         let needed = SignedDuration::from_secs(i64::try_from(needed.get()).unwrap_or(i64::MAX));
         self.cutoff
             .map(|at| at.checked_sub(needed).unwrap_or(Timestamp::MIN))
@@ -130,10 +158,14 @@ impl Lifetime {
                 .unwrap_or_default()
                 .clamp(usual.min(cap), cap),
         };
-        match (self.cutoff, now) {
-            (Some(cutoff), Some(now)) => timeout.min(self.left(cutoff, now)),
-            _ => timeout,
-        }
+        let Some(now) = now else { return timeout };
+        // What is planned is the start at the first instant at which one may be made.
+        let freezes = Freezes::new(request, Some(self));
+        let opens = freezes.opens(now).unwrap_or(now);
+        let freeze = freezes.bound(opens).map(|(_, begins)| begins);
+        let bounds = self.cutoff.into_iter().chain(freeze);
+        let left = bounds.map(|bound| self.left(bound, opens)).min();
+        left.map_or(timeout, |left| timeout.min(left).max(SHORTEST))
     }
 }
 
@@ -173,7 +205,7 @@ fn cutoff_for(request: &PatchRequest, steps: Seconds) -> Option<SignedDuration> 
 /// The reason against a cutoff that is too near for any command, if it is.
 pub(super) fn too_near(lifetime: &Lifetime, cutoff: Cutoff) -> Option<RefusalReason> {
     let until = lifetime.begins_until()?;
-    let needed = SHORTEST.plus(CUTOFF_MARGIN).plus(lifetime.steps.most);
+    let needed = lifetime.needed();
     (cutoff.now > until).then(|| RefusalReason {
         code: RefusalCode::CutoffTooNear,
         subject: format!("the cutoff {:.0}", cutoff.at),
@@ -306,18 +338,29 @@ fn remedy(request: &PatchRequest, lifetime: &Lifetime) -> &'static str {
 }
 
 impl Plan {
-    /// The start of a unit that is begun at `now`. `None` if there is no such unit. It is the planned start. With a cutoff
-    /// its commands live only for the time that is left.
+    /// Whether how long the commands of a start live depends on when it is made.
+    pub(crate) fn depends_on_time(&self) -> bool {
+        let has_cutoff = self
+            .lifetime
+            .as_ref()
+            .is_some_and(|lifetime| lifetime.cutoff.is_some());
+        has_cutoff || !self.request.freezes.is_empty()
+    }
+
+    /// The start of a unit that is begun at `now`. `None` if there is no such unit. It is the planned start. With a cutoff,
+    /// or before a freeze, its commands live only for the time that is left.
     ///
-    /// [`Lifetime::begins_until`] says whether it may be begun at all.
+    /// [`Lifetime::begins_until`] and [`Plan::frozen`] say whether it may be begun at all.
     #[must_use]
     pub(crate) fn start_at(&self, unit: UnitId, now: Timestamp) -> Option<StartRequest> {
         let mut start = self.unit(unit)?.start.clone();
+        let freeze = self.expires_by(now).map(|(_, begins)| begins);
+        let cutoff = self.lifetime.as_ref().and_then(|lifetime| lifetime.cutoff);
         if let Some(lifetime) = &self.lifetime
-            && let Some(cutoff) = lifetime.cutoff
+            && let Some(bound) = cutoff.into_iter().chain(freeze).min()
             && let Some(planned) = timeout_of(&start)
         {
-            let left = lifetime.left(cutoff, now).max(SHORTEST);
+            let left = lifetime.left(bound, now).max(SHORTEST);
             let value = vec![planned.min(left).get().to_string()];
             start.parameters.insert(TIMEOUT_PARAMETER.to_owned(), value);
         }

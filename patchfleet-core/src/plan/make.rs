@@ -61,6 +61,8 @@ pub struct Options<'a> {
     /// The instant by which every command must have expired. A command that is alive patches and reboots a node whenever
     /// the node comes back.
     pub cutoff: Option<Cutoff>,
+    /// When the plan is made. `None`: freezes are not looked at before the campaign begins.
+    pub now: Option<Timestamp>,
     /// What becomes of a location that has no node and stands among others that do.
     pub gaps: Gaps,
     /// Whether to find out which locations see the runbook ([`PlannedRunbook::sight`]). That takes
@@ -102,6 +104,7 @@ impl fmt::Debug for Options<'_> {
             .field("attendance", &self.attendance)
             .field("followed", &self.followed)
             .field("cutoff", &self.cutoff)
+            .field("now", &self.now)
             .field("gaps", &self.gaps)
             .field("who_sees", &self.who_sees)
             .finish()
@@ -120,6 +123,7 @@ impl Default for Options<'_> {
             attendance: Attendance::default(),
             followed: Followed::default(),
             cutoff: None,
+            now: None,
             gaps: Gaps::default(),
             who_sees: false,
         }
@@ -170,14 +174,13 @@ impl Plan {
         planning: &Planning,
         followed: Followed,
     ) -> Result<Self, PlanError> {
-        let cutoff = planning.cutoff.map(|at| Cutoff {
-            at,
-            now: ports.clock.now(),
-        });
+        let now = ports.clock.now();
+        let cutoff = planning.cutoff.map(|at| Cutoff { at, now });
         let options = Options {
             depth: planning.depth,
             attendance: planning.attendance,
             cutoff,
+            now: Some(now),
             gaps: planning.gaps,
             who_sees: planning.who_sees,
             followed,

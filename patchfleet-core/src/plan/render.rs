@@ -66,6 +66,9 @@ impl Plan {
                 &format!("  every command has expired by {cutoff:.0}, unless AWS begins it late"),
             );
         }
+        for freeze in self.freezes_in_words() {
+            push(&mut text, &format!("  {freeze}"));
+        }
         let unknown = |skip: &&Skip| skip.reason == SkipReason::Unknown;
         let unknown = match self.skipped.iter().filter(unknown).count() {
             0 => String::new(),

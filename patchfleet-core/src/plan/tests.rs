@@ -2,6 +2,7 @@
 
 mod file;
 mod fleet;
+mod freezes;
 mod gaps;
 pub(crate) mod helpers;
 mod latencies;

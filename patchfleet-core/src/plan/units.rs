@@ -167,15 +167,15 @@ pub(super) fn names_nodes(request: &PatchRequest, resolution: Resolution) -> boo
 /// Nodes that are offline are never named together with others, because AWS refuses a whole command to ids if one of them
 /// is stopped. Their units come last, since each holds its location until its command expires.
 ///
-/// With a cutoff each location has a unit of its own. AWS begins the later locations of a start only when the earlier
-/// ones are through, so their commands would live past the cutoff.
+/// With a cutoff or a freeze each location has a unit of its own (`each_alone`). AWS begins the later locations of a start only
+/// when the earlier ones are through, so their commands would live past the cutoff, or begin in the freeze.
 pub(super) fn units(
     wave: u32,
     request: &PatchRequest,
     central: &Caller,
     locations: &[PlannedLocation],
     census: &CensusTaken,
-    with_cutoff: bool,
+    each_alone: bool,
     fleet: Option<&PlannedFleet>,
 ) -> Result<Vec<Draft>, TargetTooLong> {
     let skips = request.policy.offline == OfflineAction::Skip;
@@ -219,7 +219,7 @@ pub(super) fn units(
         }
     }
     let wanted: BTreeSet<Location> = packed.keys().cloned().collect();
-    let rectangles = if with_cutoff {
+    let rectangles = if each_alone {
         wanted.iter().map(single).collect()
     } else {
         pack(&wanted)

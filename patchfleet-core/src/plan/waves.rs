@@ -319,11 +319,11 @@ pub(super) fn units(
     central: &Caller,
     locations: &[PlannedLocation],
     census: &CensusTaken,
-    with_cutoff: bool,
+    each_alone: bool,
     fleet: Option<&PlannedFleet>,
 ) -> Result<Vec<Draft>, TargetTooLong> {
     if request.waves.is_empty() {
-        return units::units(1, request, central, locations, census, with_cutoff, fleet);
+        return units::units(1, request, central, locations, census, each_alone, fleet);
     }
     let mut waves: BTreeMap<u32, Vec<PlannedLocation>> = BTreeMap::new();
     for at in locations {
@@ -332,13 +332,7 @@ pub(super) fn units(
     let mut all = Vec::new();
     for (wave, locations) in waves {
         all.extend(units::units(
-            wave,
-            request,
-            central,
-            &locations,
-            census,
-            with_cutoff,
-            fleet,
+            wave, request, central, &locations, census, each_alone, fleet,
         )?);
     }
     Ok(all)

@@ -5,8 +5,8 @@ use super::defaults::{self, OWN_DOCUMENT};
 use super::fields::{Collector, Field};
 use super::waves::{self, Bounds};
 use super::{
-    Access, AutomationSettings, Budget, DeliveryTimeout, Operation, Output, Patch, PatchRequest, Policy,
-    RebootOption, Regions, RunbookPin, Selector, Targets, Wave,
+    Access, AutomationSettings, Budget, DeliveryTimeout, Freeze, Operation, Output, Patch, PatchRequest,
+    Policy, RebootOption, Regions, RunbookPin, Running, Selector, Targets, Wave,
 };
 use crate::budget::RateControl;
 use crate::id::{DocumentName, Partition, Region, RequestName, RoleArn, RoleName, TargetAccount};
@@ -51,6 +51,8 @@ pub(super) struct Draft {
     pub(super) budget: Budget,
     /// Those without a problem of their own, each with its index.
     pub(super) waves: Vec<(usize, Wave)>,
+    /// Likewise.
+    pub(super) freezes: Vec<(usize, Freeze)>,
     pub(super) output: Output,
     pub(super) document: Option<DocumentName>,
     pub(super) assume_role: Option<RoleArn>,
@@ -78,6 +80,7 @@ impl Default for Draft {
             access: Access::default(),
             budget: Budget::default(),
             waves: Vec::new(),
+            freezes: Vec::new(),
             output: Output::default(),
             document: Some(defaults::document()),
             assume_role: None,
@@ -102,6 +105,7 @@ impl Draft {
         self.check_output(&mut out);
         self.check_waves(&mut out);
         self.check_fleet(&mut out);
+        self.check_freezes(&mut out);
         out.result(what, self.complete())
     }
 
@@ -241,6 +245,24 @@ impl Draft {
         out.add(Problem::new(ProblemCode::Conflict, "budget.fleet", "", expected));
     }
 
+    /// Checks that a runbook of one's own is not asked to be through before a freeze. It is not told for how long its commands
+    /// live.
+    fn check_freezes(&self, out: &mut Collector) {
+        if self.document.as_ref().is_none_or(|d| d.as_str() == OWN_DOCUMENT) {
+            return;
+        }
+        for (index, freeze) in &self.freezes {
+            if freeze.running == Running::Expire {
+                let expected = format!(
+                    "\"finish\" with a runbook of your own: only {OWN_DOCUMENT} is told for how long its commands live, so \
+                     no other is known to be through when a freeze begins"
+                );
+                let path = format!("freezes[{index}].running");
+                out.add(Problem::new(ProblemCode::Conflict, path, "\"expire\"", expected));
+            }
+        }
+    }
+
     fn complete(self) -> Option<PatchRequest> {
         Some(PatchRequest {
             name: self.name?,
@@ -263,6 +285,7 @@ impl Draft {
             access: self.access,
             budget: self.budget,
             waves: self.waves.into_iter().map(|(_, wave)| wave).collect(),
+            freezes: self.freezes.into_iter().map(|(_, freeze)| freeze).collect(),
             output: self.output,
             automation: AutomationSettings {
                 document: self.document?,

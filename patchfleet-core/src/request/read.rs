@@ -7,7 +7,7 @@ use super::node::Node;
 use super::policy::OFFLINE;
 use super::{
     Access, Budget, DeniedAction, GoneAction, NothingSelected, Output, PatchRequest, Policy, PolicyAction,
-    Regions, RunbookPin, Selector, fleet, values, waves,
+    Regions, RunbookPin, Selector, fleet, freeze, values, waves,
 };
 use crate::id::{NodeId, OrgParent, Region, RequestName, TargetAccount};
 use crate::problem::{Problem, ProblemCode, Problems};
@@ -66,6 +66,7 @@ pub(super) fn request(node: &Node) -> Result<PatchRequest, Problems> {
     read_access(&mut root, &mut draft.access, &mut out);
     read_budget(&mut root, &mut draft.budget, &mut out);
     draft.waves = waves::read(&mut root, &mut out);
+    draft.freezes = freeze::read(&mut root, &mut out);
     read_output(&mut root, &mut draft.output, &mut out);
     read_automation(&mut root, &mut draft, &mut out);
     root.finish(&mut out);

@@ -220,8 +220,8 @@ impl<'d> Drive<'d> {
             StartState::Intended(intent) => {
                 let until = later(intent.since, START_PATIENCE);
                 // What a person had sent again has its own rule of the cutoff.
-                let begins_until = self.state.begins_until().filter(|_| !intent.sent_before);
-                Some(begins_until.map_or(until, |begins| until.min(begins)))
+                let sends_until = self.state.sends_until(self.now()).filter(|_| !intent.sent_before);
+                Some(sends_until.map_or(until, |begins| until.min(begins)))
             }
             _ => None,
         }

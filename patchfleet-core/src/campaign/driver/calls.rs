@@ -253,9 +253,9 @@ impl<'d> Drive<'d> {
             return None;
         };
         let until = sent_until(intent, driver.writer)?;
-        // The look before it is sent may take long, and a start that is sent again has its own rule of the cutoff.
-        let begins_until = self.state.begins_until().filter(|_| !intent.sent_before);
-        let until = begins_until.map_or(until, |begins| until.min(begins));
+        // The look before it is sent may take long, and a start that is sent again has its own rule of the cutoff and of freezes.
+        let sends_until = self.state.sends_until(self.now()).filter(|_| !intent.sent_before);
+        let until = sends_until.map_or(until, |begins| until.min(begins));
         let off = self.calls.may_be_called_off(unit);
         let token = self.state.campaign().client_token(unit, attempt);
         let request = intent.request.clone();

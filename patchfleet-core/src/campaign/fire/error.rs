@@ -60,6 +60,9 @@ pub enum FireError {
         /// How long after a start its event may come again.
         longest_retry: SignedDuration,
     },
+    /// A freeze of the request lets nothing begin now. It says which, and until when.
+    #[error("nothing was started: {0}")]
+    Frozen(String),
     /// Some of the campaign was begun, and not all of it.
     #[error(transparent)]
     Unfinished(Box<Unfinished>),
@@ -85,6 +88,8 @@ pub enum NeedsDriver {
     Fleet,
     /// Each gets the time that is left until the cutoff, whenever it is begun.
     Cutoff,
+    /// Likewise the time that is left until a freeze, and none may begin in one.
+    Freezes,
     /// They are of several waves, and each waits for the one before it.
     Waves {
         /// How many waves.
@@ -149,6 +154,11 @@ impl fmt::Display for NeedsDriver {
                 f,
                 "since with a cutoff each location has one of its own, which gets the time that is left when it is \
                  begun: name one location for each event, leave the cutoff out, or {DRIVER}"
+            ),
+            Self::Freezes => write!(
+                f,
+                "since with [[freezes]] each location has one of its own, which gets the time that is left when it is \
+                 begun: name one location for each event, leave [[freezes]] out, or {DRIVER}"
             ),
             Self::Waves { waves } => write!(
                 f,

@@ -9,7 +9,7 @@ use crate::refusal::SkipReason;
 use std::collections::BTreeSet;
 
 /// Checks that every unit of the plan can be begun at once: each has a place among the locations at once, none of them
-/// has to be given what is left of the time until a cutoff, no location has two units, none waits for an earlier wave, and
+/// has to be given what is left of the time until a cutoff or a freeze, no location has two units, none waits for an earlier wave, and
 /// nothing has to be counted before the next is begun.
 pub(crate) fn require_no_driver(plan: &Plan) -> Result<(), FireError> {
     let units = plan.units.len();
@@ -26,6 +26,9 @@ pub(crate) fn require_no_driver(plan: &Plan) -> Result<(), FireError> {
     }
     if plan.lifetime.is_some_and(|lifetime| lifetime.cutoff.is_some()) {
         return refused(NeedsDriver::Cutoff);
+    }
+    if !plan.request.freezes.is_empty() {
+        return refused(NeedsDriver::Freezes);
     }
     let mut seen = BTreeSet::new();
     for location in plan.units.iter().flat_map(crate::plan::Unit::locations) {

@@ -91,6 +91,8 @@ pub enum StopReason {
         /// The cutoff.
         at: Timestamp,
     },
+    /// A freeze of the request keeps a start from being sent again. It ends, and stops nothing else.
+    Frozen(String),
 }
 
 impl fmt::Display for StopReason {
@@ -181,6 +183,7 @@ impl fmt::Display for StopReason {
                     "a command that is started now may live past the cutoff {at:.0}"
                 )
             }
+            Self::Frozen(why) => f.write_str(why),
         }
     }
 }

@@ -33,7 +33,7 @@ impl State {
         let is_sent_again = self.units.get(&unit).and_then(|unit| unit.intent());
         match is_sent_again.is_some_and(|intent| intent.sent_before) {
             true => self.keeps_from_sending_again(unit, now).is_some(),
-            false => self.is_stopped(now),
+            false => self.is_stopped(now) || self.plan.frozen(now).is_some(),
         }
     }
 
@@ -46,23 +46,29 @@ impl State {
     ) -> Option<StopReason> {
         match self.stop_reason_at(now) {
             None | Some(StopReason::Unattended { .. }) => {
-                let at = self.cutoff().filter(|_| self.would_outlive_cutoff(unit, now))?;
-                Some(StopReason::Cutoff { at })
+                let lives_until = self.lives_until(unit, now);
+                let outlives = |at: Timestamp| lives_until.is_none_or(|until| until > at);
+                if let Some(at) = self.cutoff().filter(|at| outlives(*at)) {
+                    return Some(StopReason::Cutoff { at });
+                }
+                if let Some(frozen) = self.plan.frozen(now) {
+                    return Some(StopReason::Frozen(frozen.to_string()));
+                }
+                let (name, at) = self.plan.expires_by(now).filter(|(_, at)| outlives(*at))?;
+                Some(StopReason::Frozen(format!(
+                    "its command may live into the freeze {name}, which begins at {at:.0}"
+                )))
             }
             kept => kept,
         }
     }
 
-    /// Whether the commands of a start that is sent again now, as it was sent before, may live past the cutoff.
-    pub(in crate::campaign) fn would_outlive_cutoff(&self, unit: UnitId, now: Timestamp) -> bool {
-        let lives_until = || {
-            let timeout = timeout_of(&self.units.get(&unit)?.intent()?.request)?;
-            let lifetime = self.plan.lifetime.as_ref()?;
-            let lives = lifetime.expiry(timeout).plus(crate::plan::CUTOFF_MARGIN);
-            let lives = SignedDuration::from_secs(i64::try_from(lives.get()).ok()?);
-            now.checked_add(lives).ok()
-        };
-        self.cutoff()
-            .is_some_and(|cutoff| lives_until().is_none_or(|until| until > cutoff))
+    /// Until when the commands of a start may live that is sent again now, as it was sent before.
+    fn lives_until(&self, unit: UnitId, now: Timestamp) -> Option<Timestamp> {
+        let timeout = timeout_of(&self.units.get(&unit)?.intent()?.request)?;
+        let lifetime = self.plan.lifetime.as_ref()?;
+        let lives = lifetime.expiry(timeout).plus(crate::plan::CUTOFF_MARGIN);
+        let lives = SignedDuration::from_secs(i64::try_from(lives.get()).ok()?);
+        now.checked_add(lives).ok()
     }
 }

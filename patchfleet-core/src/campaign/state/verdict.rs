@@ -67,6 +67,12 @@ impl State {
         self.plan.lifetime.as_ref()?.begins_until()
     }
 
+    /// The last instant at which a start may be sent that may be sent now; `None` if neither a cutoff nor a freeze says so.
+    pub(in crate::campaign) fn sends_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let freeze = self.plan.freeze_allows_until(now);
+        self.begins_until().into_iter().chain(freeze).min()
+    }
+
     /// Why no further unit is begun; `None` while there is no reason. The time is that of the last
     /// record.
     #[must_use]

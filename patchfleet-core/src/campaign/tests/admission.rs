@@ -7,6 +7,7 @@ use crate::campaign::{Chain, Event, LocationState, LogKey, StartState, State, Un
 use crate::id::{Location, UnitId, WriterId};
 use crate::outcome::{LocationOutcome, NodeOutcome};
 use crate::port::{ExecutionStatus, PortErrorKind};
+use crate::request::Running;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Compares what each rule says of each unit with what walking over everything says.
@@ -171,6 +172,26 @@ fn is_between_waves(state: &State, id: UnitId) -> bool {
     })
 }
 
+/// Whether a freeze holds, or begins before what is started now is sure to be through: 30 seconds for the delivery, the steps of
+/// the document, and six minutes until it is sent. Those minutes alone, if what runs may finish.
+fn is_frozen(state: &State) -> bool {
+    let now = state.last_at();
+    let steps = state
+        .plan()
+        .lifetime
+        .map_or(0, |lifetime| lifetime.steps.most.get());
+    state.plan().request.freezes.iter().any(|freeze| {
+        let needed = match freeze.running {
+            Running::Expire => 30 + steps + 360,
+            Running::Finish => 360,
+        };
+        let periods = freeze.periods_after(now);
+        periods
+            .iter()
+            .any(|(begins, ends)| begins.duration_since(now).as_secs_f64() < needed as f64 && *ends > now)
+    })
+}
+
 /// How many nodes of each outcome there are, by the locations one by one.
 fn nodes_that(state: &State, is: impl Fn(NodeOutcome) -> bool) -> u64 {
     let settled = state.locations().filter_map(|(.., at)| at.settled.as_ref());
@@ -314,6 +335,7 @@ fn next_start(state: &State) -> Option<UnitId> {
     let waits = has_open_start(state)
         || is_before_its_wave(state, id)
         || is_between_waves(state, id)
+        || is_frozen(state)
         || undecided(state) > 0
         || too_many_may_have_failed(state)
         || !has_places(state, id)

@@ -2,6 +2,7 @@
 //! AWS alone shows what went wrong.
 
 use super::admission::after;
+use super::freezes;
 use super::world::*;
 use crate::campaign::admission::admit;
 use crate::campaign::admission::planted::without;
@@ -90,4 +91,33 @@ fn without_the_rule_of_order_a_start_is_sent_while_another_has_no_answer() {
     assert_eq!(begins(), None);
     let bug = without(Rule::Order, begins);
     assert_eq!(bug, Some(UnitId::from_index(1)), "the bug shows");
+}
+
+#[test]
+fn without_the_rule_of_freezes_a_unit_is_begun_in_one() {
+    let in_freeze = || freezes::on_the_second("00:00", "04:00", "finish");
+    let (from, to) = (freezes::at("00:00"), freezes::at("04:00"));
+    let begun_in_it = |world: &World| {
+        let all = world.executions();
+        all.iter()
+            .filter(|one| from <= one.started_at && one.started_at < to)
+            .count()
+    };
+    let world = || {
+        let world = freezes::world(1, serde_json::json!([in_freeze()]));
+        *world.clock.0.lock().unwrap() = freezes::at("01:00");
+        world
+    };
+    let held = world();
+    held.run();
+    assert_eq!((begun(&held).0, begun_in_it(&held)), (1, 0));
+    // The start itself is kept back as well, so the bug shows in what is decided.
+    let state = after(&world(), vec![]);
+    let begins = || admit(&state, freezes::at("01:00")).begin;
+    assert_eq!(begins(), None);
+    assert_eq!(
+        without(Rule::Freeze, begins),
+        Some(UnitId::from_index(0)),
+        "the bug shows"
+    );
 }

@@ -4,13 +4,23 @@ use crate::census::{CensusAnswer, CensusTaken, NodeCounts, UnknownCause};
 use crate::id::{Location, NodeId};
 use crate::plan::lifetime::{self, Lifetime};
 use crate::plan::units::names_nodes;
-use crate::plan::{Options, PlannedLocation, nowhere};
+use crate::plan::{Followed, Options, PlannedLocation, freezes, nowhere};
 use crate::port::Resolution;
 use crate::refusal::{RefusalCode, RefusalReason, Skip, SkipReason};
 use crate::request::{DeniedAction, PatchRequest, Policy, PolicyAction, Selector};
 use crate::runbook::{self, CommandSteps};
 use crate::text::{counted, names};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// The reason against a plan under which the freezes let nothing begin.
+fn frozen(request: &PatchRequest, lifetime: Option<&Lifetime>, options: &Options) -> Option<RefusalReason> {
+    freezes::reason(
+        request,
+        lifetime,
+        options.now?,
+        options.followed == Followed::ByDriver,
+    )
+}
 
 /// Where each wanted location went.
 #[derive(Default)]
@@ -113,12 +123,16 @@ impl Sorted {
                     only_own,
                 );
             }
+            self.reasons.extend(frozen(request, None, options));
             return None;
         }
-        let lifetime = Lifetime::new(steps, options.cutoff);
+        let lifetime = Lifetime::between_freezes(steps, options.cutoff, request, options.now);
         let too_near = options
             .cutoff
             .and_then(|cutoff| lifetime::too_near(&lifetime, cutoff));
+        if too_near.is_none() {
+            self.reasons.extend(frozen(request, Some(&lifetime), options));
+        }
         self.reasons.extend(too_near);
         Some(lifetime)
     }
