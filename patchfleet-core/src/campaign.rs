@@ -48,7 +48,7 @@ pub use listing::{CampaignList, CampaignSummary, DamagedLog};
 pub(crate) use listing::{campaign_alone, campaigns};
 pub use notice::{Awaited, Notice, NoticeObserver, Notices, Tried, Trouble};
 pub(crate) use polls::LOOK_UP_AFTER;
-pub use state::{FleetSoFar, FleetStanding, FleetStop, State, StopReason};
+pub use state::{BreakerStanding, BreakerStop, FleetSoFar, FleetStanding, FleetStop, State, StopReason};
 pub(crate) use state::{LocationState, NEW_RUN, StartState, StateError, UnitState};
 #[cfg(feature = "store-tests")]
 pub use store::conformance;

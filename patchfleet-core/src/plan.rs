@@ -9,6 +9,7 @@ use crate::request::{PatchRequest, Policy, PolicyAction};
 use crate::runbook::PlannedRunbook;
 use serde::{Deserialize, Serialize};
 
+mod breaker;
 pub(crate) mod build;
 mod check;
 mod copies;

@@ -3,6 +3,7 @@
 //! A request that exists is valid. Every identifier is parsed, every field is in its range, and no two fields
 //! contradict each other. [`PatchRequest::parse`] names every problem of a text at once.
 
+mod breaker;
 mod defaults;
 mod delivery_timeout;
 mod digest;
@@ -26,6 +27,7 @@ mod values;
 mod waves;
 mod window;
 
+pub use breaker::{Breaker, FailureShare, Share, ShareError};
 pub use defaults::ADMINISTRATION_ROLE;
 pub(crate) use defaults::OWN_DOCUMENT;
 pub use delivery_timeout::{DeliveryTimeout, DeliveryTimeoutError};
@@ -75,6 +77,9 @@ pub struct PatchRequest {
     /// When nothing is begun.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub freezes: Vec<Freeze>,
+    /// What ends the campaign early although its budgets allow more. Default: nothing.
+    #[serde(skip_serializing_if = "Breaker::is_none")]
+    pub breaker: Breaker,
     /// Where the whole output of the commands goes.
     #[serde(skip_serializing_if = "Output::is_none")]
     pub output: Output,

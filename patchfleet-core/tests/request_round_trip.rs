@@ -154,6 +154,14 @@ fn any_request() -> impl Strategy<Value = serde_json::Value> {
         ),
         ("waves", waves()),
         (
+            "breaker",
+            (1..99_u32, "[1-9]?[0-9]%", 1..99_u32)
+                .prop_map(|(n, share, sample)| {
+                    serde_json::json!({"consecutive_failures": n, "failure_share": share, "sample": sample})
+                })
+                .boxed(),
+        ),
+        (
             "automation",
             (
                 some_of(vec![

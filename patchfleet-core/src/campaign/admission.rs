@@ -14,6 +14,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 pub(super) mod approval;
+pub(super) mod breaker;
 pub(super) mod budget;
 pub(super) mod fleet;
 pub(super) mod freeze;
@@ -46,8 +47,9 @@ pub(super) enum Verdict {
 type Asked = (Rule, fn(&State, UnitId, Timestamp) -> Verdict);
 
 /// The rules, in the order in which they are asked.
-const RULES: [Asked; 9] = [
+const RULES: [Asked; 10] = [
     (Rule::Stop, stop::verdict),
+    (Rule::Breaker, breaker::verdict),
     (Rule::Wave, wave::verdict),
     (Rule::Gate, gate::verdict),
     (Rule::Approval, approval::verdict),
@@ -65,6 +67,8 @@ const RULES: [Asked; 9] = [
 pub enum Rule {
     /// Nothing more is begun once there is a reason to stop.
     Stop,
+    /// Nothing more is begun once a breaker has tripped.
+    Breaker,
     /// No wave begins before the one before it is over.
     Wave,
     /// No wave begins while it is not known whether the one before it did well.

@@ -113,7 +113,7 @@ pub(super) fn decide(state: &State, memory: &Memory, now: Timestamp) -> Decision
         agenda.intended(unit, state.keeps_from_sending(unit, now));
     }
     agenda.admit();
-    if state.has_used_up_its_budget() || state.has_too_many_unreached() || state.stop_mode().is_some() {
+    if state.stops_what_runs() {
         agenda.stop_all();
     }
     for unit in state.ending() {

@@ -8,6 +8,10 @@ use super::state::FleetSoFar;
 use crate::id::{Location, UnitId};
 use std::collections::{BTreeMap, BTreeSet};
 
+mod results;
+
+pub(super) use results::{Results, Settling};
+
 /// Where a unit stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Standing {
@@ -81,6 +85,8 @@ pub(super) struct LocationEntry {
     pub(super) wave: u32,
     /// What is known of its nodes.
     pub(super) results: WaveCounts,
+    /// What it says to the breakers, if there are any and it has settled.
+    pub(super) settling: Option<Settling>,
 }
 
 /// What is known of the nodes of a wave, as its gate counts them.
@@ -219,6 +225,8 @@ pub(super) struct Ledger {
     pub(super) open_waves: BTreeMap<u32, u32>,
     /// What is known of the nodes of each wave.
     pub(super) results: BTreeMap<u32, WaveCounts>,
+    /// What each location said to the breakers, if there are any.
+    pub(super) settlings: Results,
 }
 
 impl Ledger {

@@ -4,7 +4,7 @@ use super::STORE_CALLS_AT_ONCE;
 use super::admission::Hold;
 use super::journal::Journal;
 use super::ledger::SoFar;
-use super::state::FleetStanding;
+use super::state::{BreakerStanding, FleetStanding};
 use crate::campaign::{CampaignLog, LogKey, NotStopped, State, StopAsked};
 use crate::id::{CampaignId, RequestName, WriterId};
 use crate::outcome::FinishedOutcome;
@@ -45,6 +45,9 @@ pub struct CampaignSummary {
     pub so_far: SoFar,
     /// Where it stands with the bounds on its fleet ([`State::fleet`](super::State::fleet)).
     pub fleet: Option<FleetStanding>,
+    /// How far it is from its breaker of failures in a row
+    /// ([`State::failures_in_a_row`](super::State::failures_in_a_row)).
+    pub failures_in_a_row: Option<BreakerStanding>,
     /// Who had it stopped, when and how, if somebody did. While it is open it is being stopped.
     pub stop_asked: Option<StopAsked>,
     /// What AWS did not let patchfleet stop ([`State::not_stopped`](super::State::not_stopped)).
@@ -71,6 +74,7 @@ impl CampaignSummary {
             holds: state.holds(now.max(state.last_at())),
             so_far: state.so_far(),
             fleet: state.fleet(),
+            failures_in_a_row: state.failures_in_a_row(),
             stop_asked: state.stop_asked().cloned(),
             not_stopped: state.not_stopped(),
             left_out_because: state.left_out_because().map(|reason| reason.to_string()),

@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 mod asked;
+mod breaker;
 mod count;
 mod excerpt;
 mod fleet;
@@ -30,6 +31,7 @@ mod unresolved;
 mod verdict;
 mod waves;
 
+pub use breaker::{BreakerStanding, BreakerStop};
 pub use fleet::{FleetSoFar, FleetStanding, FleetStop};
 pub(crate) use stop_reason::NEW_RUN;
 pub use stop_reason::StopReason;
@@ -119,6 +121,8 @@ pub struct State {
     wave_ends: BTreeMap<u32, Timestamp>,
     /// Those of these of which a person has approved.
     approved: BTreeSet<u32>,
+    /// How many locations have settled, those that were begun again counted each time.
+    settlings: u64,
     ledger: Ledger,
 }
 
@@ -210,6 +214,7 @@ impl State {
             waves: plan.waves().into_iter().map(|wave| wave.number).collect(),
             wave_ends: BTreeMap::new(),
             approved: BTreeSet::new(),
+            settlings: 0,
             ledger: Ledger::default(),
         };
         state.find_places();

@@ -5,6 +5,7 @@ pub(crate) mod admission;
 mod again;
 mod aws;
 mod bounds;
+mod breakers;
 mod budget;
 mod by_hand;
 mod by_name;

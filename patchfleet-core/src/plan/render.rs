@@ -34,6 +34,7 @@ impl Plan {
         }
         if !self.locations.is_empty() {
             sections.extend(self.fleet_in_words());
+            sections.extend(self.breakers_in_words());
             sections.push(self.at_worst());
             sections.push(self.starts());
             sections.extend(self.sight());

@@ -5,8 +5,8 @@ use super::defaults::{self, OWN_DOCUMENT};
 use super::fields::{Collector, Field};
 use super::waves::{self, Bounds};
 use super::{
-    Access, AutomationSettings, Budget, DeliveryTimeout, Freeze, Operation, Output, Patch, PatchRequest,
-    Policy, RebootOption, Regions, RunbookPin, Running, Selector, Targets, Wave,
+    Access, AutomationSettings, Breaker, Budget, DeliveryTimeout, Freeze, Operation, Output, Patch,
+    PatchRequest, Policy, RebootOption, Regions, RunbookPin, Running, Selector, Targets, Wave,
 };
 use crate::budget::RateControl;
 use crate::id::{DocumentName, Partition, Region, RequestName, RoleArn, RoleName, TargetAccount};
@@ -53,6 +53,7 @@ pub(super) struct Draft {
     pub(super) waves: Vec<(usize, Wave)>,
     /// Likewise.
     pub(super) freezes: Vec<(usize, Freeze)>,
+    pub(super) breaker: Breaker,
     pub(super) output: Output,
     pub(super) document: Option<DocumentName>,
     pub(super) assume_role: Option<RoleArn>,
@@ -81,6 +82,7 @@ impl Default for Draft {
             budget: Budget::default(),
             waves: Vec::new(),
             freezes: Vec::new(),
+            breaker: Breaker::default(),
             output: Output::default(),
             document: Some(defaults::document()),
             assume_role: None,
@@ -286,6 +288,7 @@ impl Draft {
             budget: self.budget,
             waves: self.waves.into_iter().map(|(_, wave)| wave).collect(),
             freezes: self.freezes.into_iter().map(|(_, freeze)| freeze).collect(),
+            breaker: self.breaker,
             output: self.output,
             automation: AutomationSettings {
                 document: self.document?,

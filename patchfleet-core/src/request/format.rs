@@ -216,13 +216,14 @@ impl Format {
 
 /// Whether it has a field of a request.
 fn has_field(node: &Node) -> bool {
-    const FIELDS: [&str; 8] = [
+    const FIELDS: [&str; 9] = [
         "name",
         "patch",
         "targets",
         "policy",
         "access",
         "budget",
+        "breaker",
         "output",
         "automation",
     ];

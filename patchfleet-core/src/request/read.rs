@@ -7,7 +7,7 @@ use super::node::Node;
 use super::policy::OFFLINE;
 use super::{
     Access, Budget, DeniedAction, GoneAction, NothingSelected, Output, PatchRequest, Policy, PolicyAction,
-    Regions, RunbookPin, Selector, fleet, freeze, values, waves,
+    Regions, RunbookPin, Selector, breaker, fleet, freeze, values, waves,
 };
 use crate::id::{NodeId, OrgParent, Region, RequestName, TargetAccount};
 use crate::problem::{Problem, ProblemCode, Problems};
@@ -67,6 +67,9 @@ pub(super) fn request(node: &Node) -> Result<PatchRequest, Problems> {
     read_budget(&mut root, &mut draft.budget, &mut out);
     draft.waves = waves::read(&mut root, &mut out);
     draft.freezes = freeze::read(&mut root, &mut out);
+    if let Some(field) = root.take("breaker") {
+        draft.breaker = breaker::read(&field, &mut out);
+    }
     read_output(&mut root, &mut draft.output, &mut out);
     read_automation(&mut root, &mut draft, &mut out);
     root.finish(&mut out);

@@ -348,6 +348,41 @@ fn a_bound_on_the_fleet_is_a_count_or_a_share_of_nodes() {
 }
 
 #[test]
+fn a_breaker_has_a_count_of_locations_or_a_share_of_nodes() {
+    let wrong =
+        "[breaker]\nconsecutive_failures = 0\nfailure_share = \"100%\"\nsample = \"20\"\nalarms = [\"a\"]";
+    insta::assert_snapshot!(problems(&toml_with(TARGETS, wrong)), @r#"
+    the request has 4 problems
+      [out_of_range] breaker.consecutive_failures = 0 (line 6, column 1): expected a count from 1 to 9999999, such as 3
+      [invalid_value] breaker.failure_share = "100%" (line 7, column 1): expected a percentage from "0%" to "99%", in quotes: more than 100% of the nodes cannot fail
+      [wrong_type] breaker.sample = "20" (line 8, column 1): expected a count from 1 to 9999999, such as 20
+      [unknown_key] breaker.alarms = ["a"] (line 9, column 1): no such field; there are consecutive_failures, failure_share, sample
+    "#);
+    insta::assert_snapshot!(problems(&toml_with(TARGETS, "[breaker]")), @"
+    the request has 1 problem
+      [missing] breaker (line 5, column 2): expected consecutive_failures, failure_share or both
+    ");
+    insta::assert_snapshot!(problems(&toml_with(TARGETS, "[breaker]\nsample = 5\n")), @r#"
+    the request has 1 problem
+      [missing] breaker.failure_share (line 5, column 2): expected the share of breaker.sample nodes that may have failed, such as "30%"
+    "#);
+    insta::assert_snapshot!(problems(&toml_with(TARGETS, "[breaker]\nfailure_share = 30\n")), @r#"
+    the request has 1 problem
+      [wrong_type] breaker.failure_share = 30 (line 6, column 1): expected a percentage from "0%" to "99%", in quotes: more than 100% of the nodes cannot fail
+    "#);
+    let read = |table: &str| {
+        let text = toml_with(TARGETS, &format!("[breaker]\n{table}"));
+        PatchRequest::parse(text.as_bytes(), Format::Toml)
+            .unwrap()
+            .breaker
+    };
+    let row = read("consecutive_failures = 3");
+    assert_eq!((row.consecutive_failures, row.failure_share), (Some(3), None));
+    let share = read("failure_share = \"30%\"").failure_share.unwrap();
+    assert_eq!((share.most.percent(), share.sample), (30, 20), "20 by default");
+}
+
+#[test]
 fn a_runbook_of_ones_own_keeps_no_bound_on_the_fleet() {
     let own = "[budget.fleet]\nmax_in_flight = 5\n[automation]\ndocument = 'Our-Runbook'";
     insta::assert_snapshot!(problems(&toml_with(TARGETS, own)), @"

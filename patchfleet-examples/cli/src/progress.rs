@@ -130,10 +130,14 @@ impl Bars {
         });
         self.nodes.set_length(seen.nodes);
         self.nodes.set_position(seen.through);
-        self.nodes.set_message(match state.fleet() {
-            Some(fleet) => format!("{}; {fleet}", elapsed(state)),
-            None => elapsed(state),
-        });
+        let mut message = elapsed(state);
+        if let Some(fleet) = state.fleet() {
+            message.push_str(&format!("; {fleet}"));
+        }
+        if let Some(row) = state.failures_in_a_row() {
+            message.push_str(&format!("; {row}"));
+        }
+        self.nodes.set_message(message);
         if state.finished().is_some() {
             self.locations.finish();
             self.nodes.finish();

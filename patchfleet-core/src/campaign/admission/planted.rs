@@ -21,7 +21,7 @@ pub(in crate::campaign) fn without<T>(rule: Rule, what: impl FnOnce() -> T) -> T
 }
 
 /// Whether this rule is not asked.
-pub(super) fn is_left_out(rule: Rule) -> bool {
+pub(in crate::campaign) fn is_left_out(rule: Rule) -> bool {
     LEFT_OUT.get() == Some(rule)
 }
 

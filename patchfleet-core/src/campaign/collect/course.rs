@@ -30,7 +30,10 @@ impl Job<'_> {
         let why = match self.state.stop_asked() {
             Some(asked) => asked.to_string(),
             None if self.state.has_too_many_unreached() => "too many nodes were not reached".to_owned(),
-            None => "too many others failed".to_owned(),
+            None => self.state.breaker_stop().map_or_else(
+                || "too many others failed".to_owned(),
+                |breaker| breaker.to_string(),
+            ),
         };
         let stop = self
             .state

@@ -86,6 +86,8 @@ pub enum NeedsDriver {
     },
     /// A bound on how many nodes of the fleet are damaged, or not reached, is kept by whoever begins the next.
     Fleet,
+    /// A breaker ends the campaign only if somebody reads what became of some locations before others are begun.
+    Breaker,
     /// Each gets the time that is left until the cutoff, whenever it is begun.
     Cutoff,
     /// Likewise the time that is left until a freeze, and none may begin in one.
@@ -129,6 +131,10 @@ impl fmt::Display for NeedsDriver {
                 "and somebody has to count what is damaged, or not reached, before the next is begun: leave out \
                  budget.fleet.max_damaged and budget.fleet.max_unreached (max_in_flight alone is kept by Systems Manager), \
                  or {DRIVER}"
+            ),
+            Self::Breaker => write!(
+                f,
+                "and somebody has to read how they end before the next is begun: leave out [breaker], or {DRIVER}"
             ),
             Self::Places {
                 places,

@@ -2,7 +2,9 @@
 
 use super::{LocationState, Place, StartState, State, UnitState};
 use crate::campaign::Event;
-use crate::campaign::ledger::{Ledger, LocationEntry, SoFar, Standing, UnitCounts, UnitEntry};
+use crate::campaign::ledger::{
+    Ledger, LocationEntry, Results, Settling, SoFar, Standing, UnitCounts, UnitEntry,
+};
 use crate::id::{Location, UnitId};
 use crate::outcome::{LocationOutcome, NodeOutcome};
 
@@ -205,22 +207,26 @@ impl State {
         if let Some(state) = self.units.get_mut(&unit) {
             state.counts.remove(before);
         }
-        self.add_location(unit, location);
+        let settling = self.add_location(unit, location);
+        let limits = self.plan.request.breaker;
+        self.ledger.settlings.change(limits, before.settling, settling);
     }
 
-    fn add_location(&mut self, unit: UnitId, location: &Location) {
-        if let Some(at) = self.location_entry(unit, location) {
-            self.ledger.add_location(unit, location, at);
-            if let Some(state) = self.units.get_mut(&unit) {
-                state.counts.add(at);
-            }
+    /// Adds how far a location of a unit is, but for what it says to the breakers, which is returned.
+    fn add_location(&mut self, unit: UnitId, location: &Location) -> Option<Settling> {
+        let at = self.location_entry(unit, location)?;
+        self.ledger.add_location(unit, location, at);
+        if let Some(state) = self.units.get_mut(&unit) {
+            state.counts.add(at);
         }
+        at.settling
     }
 
     /// Counts everything.
     pub(super) fn count_anew(&mut self) {
         self.ledger = Ledger::default();
         let ids: Vec<UnitId> = self.units.keys().copied().collect();
+        let mut settlings = vec![];
         for id in &ids {
             let Some(unit) = self.units.get_mut(id) else {
                 continue;
@@ -228,7 +234,7 @@ impl State {
             unit.counts = UnitCounts::default();
             let locations: Vec<Location> = unit.locations.keys().cloned().collect();
             for location in &locations {
-                self.add_location(*id, location);
+                settlings.extend(self.add_location(*id, location));
             }
             if let Some(unit) = self.unit_entry(*id) {
                 self.ledger.introduce(&unit);
@@ -239,6 +245,7 @@ impl State {
                 self.ledger.add_unit(id, &unit);
             }
         }
+        self.ledger.settlings = Results::of(self.plan.request.breaker, settlings);
     }
 
     fn unit_entry(&self, id: UnitId) -> Option<UnitEntry> {
@@ -301,6 +308,7 @@ impl State {
             progress: self.progress_of(unit, location, at),
             wave: self.wave_of(id),
             results: self.wave_counts(at),
+            settling: self.settling(id, location, at),
         })
     }
 

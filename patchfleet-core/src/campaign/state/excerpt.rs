@@ -33,6 +33,7 @@ impl State {
         });
         let mut ledger = Ledger::of_shared(location, self.shared(location));
         ledger.fleet = self.fleet_so_far();
+        ledger.settlings = self.ledger.settlings.summary();
         Self {
             campaign: self.campaign,
             format: self.format,
@@ -66,6 +67,7 @@ impl State {
             waves: vec![],
             wave_ends: BTreeMap::new(),
             approved: BTreeSet::new(),
+            settlings: 0,
             ledger,
         }
     }

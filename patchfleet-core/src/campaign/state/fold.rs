@@ -236,13 +236,16 @@ impl State {
                 {
                     self.left_out_for = self.stop_reason();
                 }
+                let number = self.settlings;
                 if let Some(location) = self.open_location(*unit, location) {
                     location.settled = Some(Settled {
                         outcome: *outcome,
                         nodes: nodes.clone(),
                         detail: detail.clone(),
                         at,
+                        number,
                     });
+                    self.settlings = number.saturating_add(1);
                 }
             }
             Event::Recollected {

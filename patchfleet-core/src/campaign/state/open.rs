@@ -50,7 +50,8 @@ impl State {
         let is_close = few || (failed > 0 && failed.saturating_mul(2) >= allowed);
         let may_stop = is_close && self.going_on().next().is_some();
         let may_be_unreached = self.plan.fleet.is_some_and(|fleet| fleet.max_unreached.is_some());
-        let may_stop = may_stop || (may_be_unreached && self.going_on().next().is_some());
+        let has_breaker = !self.plan.request.breaker.is_none();
+        let may_stop = may_stop || ((may_be_unreached || has_breaker) && self.going_on().next().is_some());
         self.cutoff().is_some() || may_stop || self.may_begin_more()
     }
 

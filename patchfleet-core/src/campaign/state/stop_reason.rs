@@ -1,6 +1,6 @@
 //! Why nothing more of a campaign is begun.
 
-use super::FleetStop;
+use super::{BreakerStop, FleetStop};
 use crate::budget::MaxErrors;
 use crate::campaign::StopAsked;
 use crate::id::{Location, UnitId};
@@ -25,6 +25,8 @@ pub enum StopReason {
     },
     /// A bound on the whole fleet leaves no room for a further node.
     Fleet(FleetStop),
+    /// A breaker has tripped.
+    Breaker(BreakerStop),
     /// A wave has not passed its gate.
     Gate {
         /// The number of the wave, from 1.
@@ -103,6 +105,7 @@ impl fmt::Display for StopReason {
                 write!(f, "{failed} failed, and the budget allows {allowed}")
             }
             Self::Fleet(stop) => stop.fmt(f),
+            Self::Breaker(stop) => stop.fmt(f),
             Self::Gate {
                 wave,
                 name,

@@ -195,6 +195,8 @@ pub(crate) struct Settled {
     pub detail: String,
     /// When.
     pub at: Timestamp,
+    /// How many locations had settled before it.
+    pub number: u64,
 }
 impl UnitState {
     pub(super) fn new(planned: &Unit) -> Self {

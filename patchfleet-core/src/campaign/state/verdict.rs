@@ -1,7 +1,7 @@
 //! What a campaign's state amounts to: how many locations failed, whether a further unit may be
 //! begun, and how the campaign ends.
 
-use super::{LocationState, StartState, State, StopReason, UnitState};
+use super::{BreakerStop, LocationState, StartState, State, StopReason, UnitState};
 use crate::id::{Location, UnitId};
 use crate::outcome::{FinishedOutcome, LocationOutcome};
 use crate::port::ExecutionStatus;
@@ -40,7 +40,7 @@ impl State {
     }
 
     /// Whether a cancel here did no damage and is accepted. Such a location does not count against the budget.
-    fn is_harmless(
+    pub(super) fn is_harmless(
         &self,
         unit: UnitId,
         location: &Location,
@@ -87,6 +87,15 @@ impl State {
         self.failed_locations() > self.plan.location_errors()
     }
 
+    /// Whether what AWS paces is stopped: it would begin more, and knows of no reason not to. Or a person has all of it
+    /// stopped.
+    pub(in crate::campaign) fn stops_what_runs(&self) -> bool {
+        self.has_used_up_its_budget()
+            || self.has_too_many_unreached()
+            || self.breaker_stop().is_some()
+            || self.stop_mode().is_some()
+    }
+
     /// Whether no further unit is begun, at an instant that is not before the last record.
     pub(crate) fn is_stopped(&self, now: Timestamp) -> bool {
         self.abandoned.is_some()
@@ -95,6 +104,7 @@ impl State {
             || self.cancelled_elsewhere().is_some()
             || self.has_used_up_its_budget()
             || self.fleet_stop().is_some()
+            || self.breaker_stop().is_some()
             || !self.ledger.stopping.is_empty()
             || !self.ledger.late.is_empty()
             || self.unattended.is_some()
@@ -124,7 +134,7 @@ impl State {
                 until: self.begins_until(),
             });
         }
-        self.other_reason(now, self.failed_locations())
+        self.other_reason(now, self.failed_locations(), self.breaker_stop())
     }
 
     /// Whether something is begun once a person says that the campaign goes on.
@@ -148,17 +158,21 @@ impl State {
 
     /// Why no further unit is begun once a person has accepted every cancel.
     fn reason_beside_cancels(&self, now: Timestamp) -> Option<StopReason> {
-        self.other_reason(now, self.failed_beside_cancels())
+        self.other_reason(now, self.failed_beside_cancels(), self.breaker_beside_cancels())
     }
 
-    /// Why no further unit is begun, other than a cancel or a changed runbook, when so many locations failed.
-    fn other_reason(&self, now: Timestamp, failed: u32) -> Option<StopReason> {
+    /// Why no further unit is begun, other than a cancel or a changed runbook, when so many locations failed and this breaker
+    /// has tripped.
+    fn other_reason(&self, now: Timestamp, failed: u32, breaker: Option<BreakerStop>) -> Option<StopReason> {
         let allowed = self.plan.location_errors();
         if failed > allowed {
             return Some(StopReason::Budget { failed, allowed });
         }
         if let Some(stop) = self.fleet_stop() {
             return Some(StopReason::Fleet(stop));
+        }
+        if let Some(stop) = breaker {
+            return Some(StopReason::Breaker(stop));
         }
         self.why_it_stops()
             .or_else(|| {
@@ -312,6 +326,7 @@ impl State {
                     reason,
                     StopReason::Budget { .. }
                         | StopReason::Fleet(_)
+                        | StopReason::Breaker(_)
                         | StopReason::Gate { .. }
                         | StopReason::Cutoff { .. }
                         | StopReason::PastCutoff { .. }
@@ -346,7 +361,7 @@ impl UnitState {
 }
 
 impl LocationState {
-    fn has_failed(&self) -> bool {
+    pub(super) fn has_failed(&self) -> bool {
         let Some(settled) = &self.settled else {
             return false;
         };

@@ -52,6 +52,11 @@ pub(crate) fn assert_rules(state: &State) {
             is_before_its_wave(state, id),
             "wave, {id}"
         );
+        assert_eq!(
+            holds(admission::breaker::verdict(state, id, now)),
+            may_trip_a_breaker(state),
+            "breaker, {id}"
+        );
         let has_room = room(state).is_none_or(|room| room >= unit.named.len() as u64);
         assert_eq!(
             !holds(admission::fleet::verdict(state, id, now)),
@@ -97,6 +102,7 @@ fn is_stopped(state: &State) -> bool {
     let cutoff = state.begins_until().is_some_and(|until| state.last_at() > until);
     failed.len() > state.plan().location_errors() as usize
         || fleet_is_used_up(state)
+        || has_tripped(state)
         || by_start
         || late
         || cutoff
@@ -207,7 +213,7 @@ fn room(state: &State) -> Option<u64> {
     fleet.nodes_in_a_start()?;
     let in_flight = open(state).filter(|(_, unit)| unit.locations.values().any(|at| at.settled.is_none()));
     let in_flight: u64 = in_flight.map(|(_, unit)| unit.named.len() as u64).sum();
-    let unknown = nodes_that(state, |outcome| outcome.is_unknown());
+    let unknown = nodes_that(state, NodeOutcome::is_unknown);
     let damaged = nodes_that(state, |outcome| {
         matches!(outcome, NodeOutcome::Failed | NodeOutcome::Lost)
     });
@@ -222,7 +228,7 @@ fn fleet_is_used_up(state: &State) -> bool {
     let Some(fleet) = state.plan().fleet else {
         return false;
     };
-    let unknown = nodes_that(state, |outcome| outcome.is_unknown());
+    let unknown = nodes_that(state, NodeOutcome::is_unknown);
     let damaged = nodes_that(state, |outcome| {
         matches!(outcome, NodeOutcome::Failed | NodeOutcome::Lost)
     });
@@ -274,6 +280,93 @@ fn open(state: &State) -> impl Iterator<Item = (UnitId, &UnitState)> {
 
 fn unresolved(state: &State) -> impl Iterator<Item = (UnitId, &UnitState)> {
     open(state).filter(|(_, unit)| matches!(unit.start, StartState::Unresolved { .. }))
+}
+
+/// What each location that has settled says to the breakers, in their order: whether it failed or ended well, how many nodes of
+/// it came to an end, and how many of these badly.
+fn results(state: &State) -> Vec<(Option<bool>, u64, u64)> {
+    let goal = state.plan().request.goal();
+    let mut results: Vec<_> = state
+        .locations()
+        .filter_map(|(unit, location, at)| {
+            let settled = at.settled.as_ref()?;
+            let n = |words: &[&str]| -> u64 {
+                let here = settled
+                    .nodes
+                    .iter()
+                    .filter(|(outcome, _)| words.contains(&outcome.as_str()));
+                here.map(|(_, n)| u64::from(n)).sum()
+            };
+            let bad = n(&["failed", "lost", "unknown", "running_at_expiry"]);
+            let waits = n(&["pending_reboot"]);
+            let well = n(&["done"])
+                + if NodeOutcome::PendingReboot.reaches_goal(goal) {
+                    waits
+                } else {
+                    0
+                };
+            let failed = match state.counts_as_failed(unit, location, at) {
+                true => Some(true),
+                false => (well > 0).then_some(false),
+            };
+            Some((
+                settled.number,
+                (failed, n(&["done", "missing"]) + waits + bad, bad),
+            ))
+        })
+        .collect();
+    results.sort_by_key(|(number, _)| *number);
+    results.into_iter().map(|(_, result)| result).collect()
+}
+
+/// How many failed at the end, and in the longest row of all.
+fn rows(state: &State) -> (u32, u32) {
+    let (mut row, mut longest) = (0, 0);
+    for (failed, ..) in results(state) {
+        row = match failed {
+            Some(true) => row + 1,
+            Some(false) => 0,
+            None => row,
+        };
+        longest = longest.max(row);
+    }
+    (row, longest)
+}
+
+/// Whether a breaker has tripped at any time, in the words of docs/requests.md.
+fn has_tripped(state: &State) -> bool {
+    let breaker = state.plan().request.breaker;
+    let results = results(state);
+    let shares = breaker.failure_share.is_some_and(|share| {
+        (1..=results.len()).any(|end| {
+            let (mut nodes, mut bad) = (0, 0);
+            for (_, n, b) in results[..end].iter().rev() {
+                if nodes < u64::from(share.sample) {
+                    nodes += n;
+                    bad += b;
+                }
+            }
+            nodes >= u64::from(share.sample) && bad * 100 > u64::from(share.most.percent()) * nodes
+        })
+    });
+    let row = breaker
+        .consecutive_failures
+        .is_some_and(|most| rows(state).1 >= most);
+    row || shares
+}
+
+/// Whether a location has ended whose results may trip a breaker.
+fn may_trip_a_breaker(state: &State) -> bool {
+    let breaker = state.plan().request.breaker;
+    let ended = |at: &LocationState| at.status.as_ref().is_some_and(ExecutionStatus::is_terminal);
+    let unread = state
+        .locations()
+        .filter(|(.., at)| at.settled.is_none() && ended(at))
+        .count() as u32;
+    let row = breaker
+        .consecutive_failures
+        .is_some_and(|most| rows(state).0 + unread >= most);
+    unread > 0 && (row || breaker.failure_share.is_some())
 }
 
 /// Whether more locations may have failed than the budget allows: each of a unit that may run counts.
@@ -339,6 +432,7 @@ fn next_start(state: &State) -> Option<UnitId> {
         || undecided(state) > 0
         || too_many_may_have_failed(state)
         || !has_places(state, id)
+        || may_trip_a_breaker(state)
         || room(state).is_some_and(|room| room < state.units()[&id].named.len() as u64);
     (!waits).then_some(id)
 }

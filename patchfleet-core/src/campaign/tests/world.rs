@@ -373,6 +373,7 @@ fn plan(locations: Vec<PlannedLocation>, requests: Vec<StartRequest>, at_once: u
             },
             waves: vec![],
             freezes: vec![],
+            breaker: Breaker::default(),
             output: crate::request::Output::default(),
             automation: AutomationSettings {
                 document: "Patchfleet-RunPatchBaseline".parse().unwrap(),

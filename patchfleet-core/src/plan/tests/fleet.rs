@@ -244,3 +244,38 @@ fn a_bound_on_unreached_nodes_alone_changes_no_start() {
       nothing more is begun once more than 24 of 240 nodes were not reached (max_unreached = 10%)
     ");
 }
+
+#[test]
+fn a_plan_says_what_its_breakers_come_to_and_which_never_trip() {
+    let breakers = |breaker: Value, max_errors: u32| {
+        let request = request_with(
+            json!({"resource_group": "W", "regions": REGIONS, "accounts": [CENTRAL, OTHER]}),
+            json!({
+                "budget": {"locations": {"max_concurrency": 4, "max_errors": max_errors}},
+                "breaker": breaker,
+            }),
+        );
+        let text = planned(&world(), &request).unwrap().to_text();
+        let from = text.find("Breakers").unwrap();
+        text[from..text.find("At worst").unwrap()].trim_end().to_owned()
+    };
+    let both = json!({"consecutive_failures": 2, "failure_share": "30%", "sample": 20});
+    insta::assert_snapshot!(breakers(both, 3), @"
+    Breakers
+      nothing more is begun once 2 locations have failed one after another (consecutive_failures = 2)
+      nothing more is begun once more than 30% of the last 20 nodes failed, were lost, or are unknown (failure_share = 30%, sample = 20)
+    ");
+    let neither = json!({"consecutive_failures": 7, "failure_share": "30%", "sample": 241});
+    insta::assert_snapshot!(breakers(neither, 3), @"
+    Breakers
+      nothing more is begun once 7 locations have failed one after another (consecutive_failures = 7)
+        it never trips, as there are 6 locations
+      nothing more is begun once more than 30% of the last 241 nodes failed, were lost, or are unknown (failure_share = 30%, sample = 241)
+        it never says anything, as there are 240 nodes
+    ");
+    insta::assert_snapshot!(breakers(json!({"consecutive_failures": 2}), 1), @"
+    Breakers
+      nothing more is begun once 2 locations have failed one after another (consecutive_failures = 2)
+        budget.locations.max_errors = 1 ends it by then, as it allows 1
+    ");
+}

@@ -138,8 +138,11 @@ impl Course {
         let fleet = state
             .fleet()
             .map_or_else(String::new, |fleet| format!("; {fleet}"));
+        let row = state
+            .failures_in_a_row()
+            .map_or_else(String::new, |row| format!("; {row}"));
         self.failures.push_back(LogLine {
-            says: format!("{location}: {}; {so_far}{fleet}", says(event)),
+            says: format!("{location}: {}; {so_far}{fleet}{row}", says(event)),
             ..line(record, event, None)
         });
         if self.failures.len() > FAILURES {
@@ -281,7 +284,10 @@ fn stop_line(record: &Record, reason: &StopReason) -> (LogLine, bool) {
     };
     (
         line,
-        matches!(reason, StopReason::Fleet(_) | StopReason::Budget { .. }),
+        matches!(
+            reason,
+            StopReason::Fleet(_) | StopReason::Breaker(_) | StopReason::Budget { .. }
+        ),
     )
 }
 

@@ -81,6 +81,9 @@ pub(crate) async fn status(args: StatusArgs) -> Result<ExitCode, Failure> {
                     if let Some(fleet) = campaign.fleet {
                         let _ = writeln!(text, "      {fleet}");
                     }
+                    if let Some(row) = campaign.failures_in_a_row {
+                        let _ = writeln!(text, "      {row}");
+                    }
                     let _ = writeln!(text, "      {}", last_record(campaign, now));
                     let next = match logs.simulated(campaign.campaign, &campaign.request) {
                         Some(simulated) => format!("if its process has ended: {simulated}"),
@@ -258,6 +261,7 @@ fn as_json(campaign: &CampaignSummary, log: Option<&Path>) -> Value {
         "has_begun": campaign.has_begun,
         "so_far": campaign.so_far,
         "fleet": campaign.fleet,
+        "failures_in_a_row": campaign.failures_in_a_row,
         "holds": campaign.holds.iter().map(as_hold).collect::<Vec<_>>(),
         "left_out_because": campaign.left_out_because.as_ref().map(|why| in_log(why, log)),
         "stop_asked": campaign.stop_asked,

@@ -1,0 +1,173 @@
+//! Where a campaign stands with its breakers.
+
+use super::{LocationState, State};
+use crate::campaign::ledger::{Results, Settling};
+use crate::id::{Location, UnitId};
+use crate::outcome::NodeOutcome;
+use crate::request::{Breaker, FailureShare};
+use crate::text::counted;
+use std::fmt;
+
+/// Which breaker has tripped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BreakerStop {
+    /// So many locations failed in a row.
+    Consecutive {
+        /// How many.
+        failed: u32,
+    },
+    /// Too many of the last nodes failed.
+    Share {
+        /// Failed or lost, or nothing could be found out of them.
+        failed: u64,
+        /// Of how many.
+        of: u64,
+        /// How many may, and of how many at least.
+        allowed: FailureShare,
+    },
+}
+
+impl fmt::Display for BreakerStop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Consecutive { failed } => write!(
+                f,
+                "{} failed one after another (breaker.consecutive_failures = {failed})",
+                counted(*failed, "location"),
+            ),
+            Self::Share { failed, of, allowed } => write!(
+                f,
+                "{failed} of the last {of} nodes failed, were lost, or nothing could be found out of them \
+                 (breaker.failure_share = {}, of {} or more)",
+                allowed.most, allowed.sample,
+            ),
+        }
+    }
+}
+
+/// How far a campaign is from its breaker of failures in a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
+pub struct BreakerStanding {
+    /// How many locations have failed in a row.
+    pub row: u32,
+    /// How many in a row end the campaign.
+    pub trips_at: u32,
+}
+
+impl fmt::Display for BreakerStanding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {} failures in a row", self.row, self.trips_at)
+    }
+}
+
+impl State {
+    /// How far the campaign is from its breaker of failures in a row; `None` without that breaker, or while the last
+    /// location that has settled did not fail.
+    #[must_use]
+    pub fn failures_in_a_row(&self) -> Option<BreakerStanding> {
+        let trips_at = self.plan.request.breaker.consecutive_failures?;
+        let row = self.ledger.settlings.row;
+        (row > 0).then_some(BreakerStanding { row, trips_at })
+    }
+
+    /// The breaker that has tripped.
+    pub(in crate::campaign) fn breaker_stop(&self) -> Option<BreakerStop> {
+        (!is_left_out())
+            .then(|| tripped(self.plan.request.breaker, &self.ledger.settlings))
+            .flatten()
+    }
+
+    /// The same once a person has accepted every cancel by others.
+    pub(super) fn breaker_beside_cancels(&self) -> Option<BreakerStop> {
+        let stop = self.breaker_stop()?;
+        if self.cancels.is_empty() {
+            return Some(stop);
+        }
+        let limits = self.plan.request.breaker;
+        let settlings = self.locations().filter_map(|(unit, location, at)| {
+            let failed = at.has_failed() && !self.is_harmless(unit, location, at, |_| true);
+            self.settling_of(at, failed)
+        });
+        tripped(limits, &Results::of(limits, settlings))
+    }
+
+    /// How many locations have ended whose results have to be read before anything more is begun, because they may trip a
+    /// breaker.
+    pub(in crate::campaign) fn may_trip(&self) -> u32 {
+        let limits = self.plan.request.breaker;
+        let unread = self.ledger.undecided;
+        let in_a_row = self.ledger.settlings.row.saturating_add(unread);
+        let may_trip = limits.failure_share.is_some()
+            || limits.consecutive_failures.is_some_and(|most| in_a_row >= most);
+        if may_trip { unread } else { 0 }
+    }
+
+    /// What a location says to the breakers.
+    pub(super) fn settling(&self, unit: UnitId, location: &Location, at: &LocationState) -> Option<Settling> {
+        if self.plan.request.breaker.is_none() {
+            return None;
+        }
+        self.settling_of(at, self.counts_as_failed(unit, location, at))
+    }
+
+    fn settling_of(&self, at: &LocationState, failed: bool) -> Option<Settling> {
+        let settled = at.settled.as_ref()?;
+        let goal = self.plan.request.goal();
+        let mut of = Settling {
+            number: settled.number,
+            failed: failed.then_some(true),
+            nodes: 0,
+            bad: 0,
+        };
+        for (outcome, n) in settled.nodes.iter() {
+            let is_bad = outcome.is_damaged() || outcome.is_unknown();
+            match outcome {
+                NodeOutcome::Unreached | NodeOutcome::NotRun | NodeOutcome::Unmanaged | NodeOutcome::Gone => {
+                }
+                NodeOutcome::Done
+                | NodeOutcome::PendingReboot
+                | NodeOutcome::Missing
+                | NodeOutcome::Failed
+                | NodeOutcome::Lost
+                | NodeOutcome::RunningAtExpiry
+                | NodeOutcome::Unknown => {
+                    of.nodes = of.nodes.saturating_add(n.into());
+                    of.bad = of.bad.saturating_add(if is_bad { n.into() } else { 0 });
+                    if n > 0 && outcome.reaches_goal(goal) {
+                        of.failed.get_or_insert(false);
+                    }
+                }
+            }
+        }
+        (of.failed.is_some() || of.nodes > 0).then_some(of)
+    }
+}
+
+/// The breaker that these results trip.
+fn tripped(limits: Breaker, results: &Results) -> Option<BreakerStop> {
+    if let Some(failed) = limits.consecutive_failures
+        && results.longest >= failed
+    {
+        return Some(BreakerStop::Consecutive { failed });
+    }
+    let (failed, of) = results.exceeded?;
+    Some(BreakerStop::Share {
+        failed,
+        of,
+        allowed: limits.failure_share?,
+    })
+}
+
+#[cfg(not(test))]
+fn is_left_out() -> bool {
+    false
+}
+
+/// Whether a test plants the bug that the breakers are not asked.
+#[cfg(test)]
+fn is_left_out() -> bool {
+    use crate::campaign::admission::{Rule, planted};
+    planted::is_left_out(Rule::Breaker)
+}
