@@ -23,9 +23,13 @@ use std::{
 };
 use tokio::sync::Notify;
 
-/// For how many turns no call is made before a sleeper moves the time. A call over loopback takes about ten: each of its ends
-/// sends, receives and answers in turns of its own.
-const TURNS: u32 = 100;
+/// For how many turns no call is made before a sleeper moves the time, where all calls are made in memory. Such a call is
+/// answered in the turn after it was made, so this leaves some for what the caller does between two calls.
+const TURNS: u32 = 8;
+
+/// The same where calls are made over loopback. One takes about ten: each of its ends sends, receives and answers in turns of its
+/// own.
+const TURNS_OVER_LOOPBACK: u32 = 100;
 
 /// How virtual time moves.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -46,6 +50,8 @@ pub struct SimClock {
 struct Inner {
     world: Mutex<World>,
     mode: ClockMode,
+    /// For how many turns no call is made before a sleeper moves the time.
+    turns: u32,
     began: Instant,
     /// The virtual time at `began`, and what was added by hand since.
     base: Mutex<Timestamp>,
@@ -62,10 +68,20 @@ impl SimClock {
     /// Puts `world` behind a clock.
     #[must_use]
     pub fn new(world: World, mode: ClockMode) -> Self {
+        Self::with_turns(world, mode, TURNS)
+    }
+
+    /// The same, for calls over loopback.
+    pub(crate) fn over_loopback(world: World, mode: ClockMode) -> Self {
+        Self::with_turns(world, mode, TURNS_OVER_LOOPBACK)
+    }
+
+    fn with_turns(world: World, mode: ClockMode, turns: u32) -> Self {
         let base = Mutex::new(world.now());
         let inner = Inner {
             world: Mutex::new(world),
             mode,
+            turns,
             began: Instant::now(),
             base,
             moved: Notify::new(),
@@ -140,7 +156,7 @@ impl SimClock {
             let happened = self.happened();
             turns = if happened == seen { turns + 1 } else { 0 };
             seen = happened;
-            if turns == TURNS {
+            if turns == self.inner.turns {
                 self.jump(at, seen);
                 turns = 0;
             }

@@ -65,7 +65,7 @@ impl Sim {
     pub async fn start(world: World, options: SimOptions) -> io::Result<Self> {
         let listener = TcpListener::bind(options.listen).await?;
         let address = listener.local_addr()?;
-        let clock = SimClock::new(world, options.clock);
+        let clock = SimClock::over_loopback(world, options.clock);
         let (stop, stopped) = oneshot::channel();
         let server = tokio::spawn(wire::serve(listener, clock.clone(), options.patience, stopped));
         Ok(Self {

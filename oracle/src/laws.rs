@@ -1,28 +1,10 @@
-//! The laws of the design, held while other people act in the accounts: nodes that come and go,
-//! groups that are deleted, roles that are taken away, executions and commands that are cancelled,
-//! runbooks that are replaced, drivers that die.
-//!
-//! What is right follows from the draft from which the world was written and from the simulator's
-//! own state at the end. Neither shares code with what is checked.
-//!
-//! `PATCHFLEET_HANDS=5000` runs that many campaigns; without it there are 300. They are the same ones
-//! on every machine and every time, and others with another `PATCHFLEET_HANDS_SEED`.
+//! The laws, each held against one campaign that others disturbed.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers of tests, outside of #[test]"
-)]
-
-#[path = "hands/bounded.rs"]
 mod bounded;
-#[path = "hands/draft.rs"]
-mod draft;
-#[path = "hands/run.rs"]
-mod run;
+mod waves;
 
-use draft::{Deed, Draft, Selector, drafts};
+use crate::draft::{Deed, Draft, Selector};
+use crate::run::{Done, Ending, Run};
 use jiff::{SignedDuration, Timestamp};
 use patchfleet_core::{
     campaign::DriveError,
@@ -30,22 +12,12 @@ use patchfleet_core::{
     id::Location,
     outcome::{LocationOutcome, NodeOutcome},
 };
-use proptest::{
-    prelude::*,
-    strategy::ValueTree as _,
-    test_runner::{RngSeed, TestRunner},
-};
-use run::{Done, Ending, Run};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How soon a driver has seen that an execution was cancelled: it looks at least every half minute,
 /// and a few calls may be on their way.
 const SEEN_WITHIN: SignedDuration = SignedDuration::from_secs(120);
-
-/// The campaigns run in this many threads, each with a seed of its own. The number is fixed, so that
-/// every machine runs the same campaigns.
-const SHARES: u32 = 4;
 
 fn time(of: &Value) -> Timestamp {
     of.as_str().unwrap().parse().unwrap()
@@ -307,6 +279,13 @@ fn safe_by_default(run: &Run) {
         assert_eq!(runs(&run.before), runs(&run.after));
     }
     let words = run.result.as_ref().map_or(&[][..], |done| &done.gone_on);
+    if let Some(stopped) = run.result.as_ref().ok().and_then(|done| done.stopped) {
+        let late = run.parents().find(|parent| time(&parent["started"]) > stopped);
+        assert!(
+            late.is_none(),
+            "{late:?} began after a person's stop at {stopped}"
+        );
+    }
     for (stopped, latest, by_cancel) in stops(run) {
         for parent in run.parents() {
             let began = time(&parent["started"]);
@@ -346,7 +325,7 @@ fn no_copy_is_run(run: &Run) {
 
 /// When somebody stopped something, when at the latest an execution may begin after that, and whether it was
 /// a cancel, after which a person may say to go on.
-fn stops(run: &Run) -> Vec<(Timestamp, Timestamp, bool)> {
+pub(crate) fn stops(run: &Run) -> Vec<(Timestamp, Timestamp, bool)> {
     let changes = run.after["changes"].as_array().unwrap().iter();
     let struck = changes.filter(|one| one["touched"].as_u64().unwrap() > 0);
     struck
@@ -367,18 +346,8 @@ fn stops(run: &Run) -> Vec<(Timestamp, Timestamp, bool)> {
         .collect()
 }
 
-/// The number that a variable of the environment holds.
-fn number(name: &str) -> Option<u64> {
-    std::env::var(name).ok()?.parse().ok()
-}
-
-fn campaigns() -> u32 {
-    number("PATCHFLEET_HANDS")
-        .and_then(|n| u32::try_from(n).ok())
-        .unwrap_or(300)
-}
-
-fn keeps_the_laws(run: &Run) {
+/// Panics where a law is broken.
+pub(crate) fn hold(run: &Run) {
     exact(run);
     safe_by_default(run);
     no_copy_is_run(run);
@@ -391,82 +360,6 @@ fn keeps_the_laws(run: &Run) {
         gone_nodes_are_told_gone(run, done);
         unknown_is_not_empty(run, done);
         bounded::bounded(run, done);
-    }
-}
-
-/// Runs one share of the campaigns, with a seed of its own.
-fn run_share(share: u32) -> Result<(), String> {
-    let seed = number("PATCHFLEET_HANDS_SEED").unwrap_or(7);
-    let mut runner = TestRunner::new(ProptestConfig {
-        cases: campaigns().div_ceil(SHARES),
-        failure_persistence: None,
-        max_shrink_iters: 200,
-        rng_seed: RngSeed::Fixed(seed.wrapping_mul(SHARES.into()).wrapping_add(share.into())),
-        ..ProptestConfig::default()
-    });
-    let checked = runner.run(&drafts(), |draft| {
-        keeps_the_laws(&Run::of(&draft));
-        Ok(())
-    });
-    checked.map_err(|error| format!("share {share}: {error}\n{runner}"))
-}
-
-#[test]
-fn laws_1_to_4_and_7_hold_while_others_act() {
-    let shares: Vec<_> = (0..SHARES)
-        .map(|share| std::thread::spawn(move || run_share(share)))
-        .collect();
-    let failures: Vec<String> = shares
-        .into_iter()
-        .filter_map(|share| share.join().unwrap().err())
-        .collect();
-    assert!(failures.is_empty(), "{}", failures.join("\n"));
-}
-
-#[test]
-fn others_do_everything_and_it_shows() {
-    let mut runner = TestRunner::deterministic();
-    let (mut deeds, mut nodes, mut outcomes) = (BTreeSet::new(), BTreeMap::new(), BTreeMap::new());
-    let (mut driven, mut stopped, mut gone_on) = (0, 0, 0);
-    for _ in 0..200 {
-        let run = Run::of(&drafts().new_tree(&mut runner).unwrap().current());
-        keeps_the_laws(&run);
-        deeds.extend(run.draft.hands.iter().map(|hand| hand.deed));
-        if let Ok(done) = &run.result {
-            driven += usize::from(!done.plan.locations.is_empty());
-            gone_on += usize::from(!done.gone_on.is_empty());
-            let left = run.parents().count() < done.plan.units.len();
-            stopped += usize::from(left && !stops(&run).is_empty());
-            *outcomes.entry(done.ended.report.outcome.as_str()).or_insert(0) += 1;
-            for row in done.ended.rows.values().flatten() {
-                *nodes.entry(row.outcome).or_insert(0) += 1;
-            }
-        }
-    }
-    println!("{driven} driven, {stopped} stopped, {gone_on} gone on with: {outcomes:?}; {nodes:?}");
-    assert_eq!(deeds.len(), 18, "{deeds:?}");
-    assert!(driven > 100, "{driven}");
-    assert!(gone_on > 5, "{gone_on} campaigns were gone on with");
-    assert!(
-        stopped > 10,
-        "{stopped} campaigns stopped with something left to begin"
-    );
-    for outcome in ["halted", "partial", "succeeded"] {
-        assert!(
-            outcomes.contains_key(outcome),
-            "{outcome} is not among {outcomes:?}"
-        );
-    }
-    for outcome in [
-        NodeOutcome::Done,
-        NodeOutcome::PendingReboot,
-        NodeOutcome::Failed,
-        NodeOutcome::Lost,
-        NodeOutcome::Unreached,
-        NodeOutcome::NotRun,
-        NodeOutcome::Unmanaged,
-        NodeOutcome::Gone,
-    ] {
-        assert!(nodes.contains_key(&outcome), "{outcome:?} is not among {nodes:?}");
+        waves::in_order(run, done);
     }
 }

@@ -3,12 +3,15 @@
 //! What a bound comes to is reckoned here from the draft. When a node is at work, and what becomes of it, is the simulator's
 //! own state.
 
+use super::time;
 use crate::draft::Deed;
 use crate::run::{Done, Run};
-use crate::time;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// How soon the results of a location are read after its end.
+const READ_WITHIN: SignedDuration = SignedDuration::from_mins(20);
 
 /// A count, or a share of `of`, rounded down.
 fn comes_to(bound: &str, of: usize) -> usize {
@@ -70,7 +73,7 @@ fn most_at_once(at_work: &[(&str, Timestamp, Timestamp, &Value)]) -> usize {
         .unwrap_or(0)
 }
 
-pub(crate) fn bounded(run: &Run, done: &Done) {
+pub(super) fn bounded(run: &Run, done: &Done) {
     let Some(fleet) = run.draft.wish.fleet else {
         return;
     };
@@ -101,6 +104,38 @@ pub(crate) fn bounded(run: &Run, done: &Done) {
         assert!(
             damaged.len() <= allowed,
             "{damaged:?} are damaged, allowed are {allowed} of {all}"
+        );
+    }
+    if let Some(bound) = fleet.unreached {
+        unreached(run, comes_to(bound, all));
+    }
+}
+
+/// No start is made once more nodes were not reached than may be, and there was time to read so. Nodes that were offline when the
+/// plan was made do not count.
+fn unreached(run: &Run, allowed: usize) {
+    if !run.draft.hands.is_empty() {
+        return;
+    }
+    let nodes = run.nodes();
+    let commands = run.after["commands"].as_array().unwrap().iter();
+    let invocations = commands.flat_map(|command| command["invocations"].as_array().unwrap());
+    let ends: Vec<Timestamp> = invocations
+        .filter(|one| one["started"].is_null() && !one["ended"].is_null())
+        .filter(|one| one["status_details"] == "Undeliverable" || one["status_details"] == "DeliveryTimedOut")
+        .filter(|one| nodes[one["node"].as_str().unwrap()]["reachability"] == "online")
+        .map(|one| time(&one["ended"]))
+        .collect();
+    for parent in run.parents() {
+        let began = time(&parent["started"]);
+        let known = ends
+            .iter()
+            .filter(|end| began.duration_since(**end) > READ_WITHIN);
+        let known = known.count();
+        assert!(
+            known <= allowed,
+            "{} began, and {known} nodes had not been reached, allowed are {allowed}",
+            parent["execution_id"]
         );
     }
 }

@@ -1,9 +1,7 @@
 //! Random worlds in which other people act while a campaign runs. What stands in a draft is the
 //! truth at the beginning; the simulator's state is the truth at the end.
 
-#[path = "draft/hand.rs"]
 mod hand;
-#[path = "draft/random.rs"]
 mod random;
 
 pub(crate) use hand::{Deed, Hand};
@@ -15,6 +13,8 @@ use std::collections::BTreeSet;
 /// The central account, which is the first one.
 pub(crate) const MAIN: &str = "100000000000";
 const REGIONS: [&str; 2] = ["us-east-1", "eu-west-1"];
+/// What the waves of a request are called.
+pub(crate) const WAVES: [&str; 2] = ["canary", "second"];
 const GROUP: &str = "Web";
 const OTHER_GROUP: &str = "Other";
 const EXECUTION_ROLE: &str = "AWS-SystemsManager-AutomationExecutionRole";
@@ -30,12 +30,21 @@ pub(crate) struct Draft {
     pub(crate) hands: Vec<Hand>,
     /// Seconds between the plan and its start.
     pub(crate) idle: u32,
-    /// After how many turns the driver dies, each time; then another one goes on.
-    pub(crate) deaths: Vec<usize>,
+    /// When the driver dies, each time; then another one goes on.
+    pub(crate) deaths: Vec<Death>,
     /// Whether a person says to go on whenever the campaign ends halted, as long as there is something.
     pub(crate) goes_on: bool,
     /// Whether a cancel of an execution reaches what runs below it.
     pub(crate) cascades: bool,
+}
+
+/// When a driver dies.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Death {
+    /// After so many turns.
+    Turns(usize),
+    /// After so many polls of its turns: in the middle of one, between a call and what is written down of it.
+    Polls(usize),
 }
 
 /// The nodes of a location.
@@ -66,6 +75,37 @@ pub(crate) struct Wish {
     nodes: (&'static str, &'static str),
     locations: (u32, &'static str),
     pub(crate) fleet: Option<Fleet>,
+    /// The waves that the request names, at most two. What they leave is the rest.
+    pub(crate) waves: Vec<Wave>,
+    /// Whether the person who is waited for approves. Otherwise the campaign is stopped.
+    pub(crate) approves: bool,
+}
+
+/// A wave of the request.
+#[derive(Debug, Clone)]
+pub(crate) struct Wave {
+    pub(crate) has: Has,
+    pub(crate) soak_minutes: Option<u32>,
+    pub(crate) gate: Option<Gate>,
+    pub(crate) approval: bool,
+}
+
+/// Which locations a wave has, of those that are left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Has {
+    /// All of the Region with this index.
+    Region(usize),
+    /// All of the account with this index.
+    Account(usize),
+    /// So many.
+    Count(u32),
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Gate {
+    pub(crate) failed: Option<&'static str>,
+    pub(crate) unreached: Option<&'static str>,
+    pub(crate) sample: u32,
 }
 
 /// Bounds on the whole fleet, as the request has them. At least one is there.
@@ -106,6 +146,29 @@ impl Draft {
             .collect();
         listed.retain(|one| all.contains(one));
         listed
+    }
+
+    /// A wave of an account that is not among the targets is an error of the request.
+    fn drop_waves_of_nobody(&mut self) {
+        let accounts = self.places.len() / REGIONS.len();
+        self.wish
+            .waves
+            .retain(|wave| !matches!(wave.has, Has::Account(account) if account >= accounts));
+        if accounts == 1
+            && matches!(
+                self.wish.waves[..],
+                [
+                    Wave {
+                        has: Has::Account(0),
+                        ..
+                    },
+                    ..
+                ]
+            )
+        {
+            // It has everything, and leaves nothing for another one.
+            self.wish.waves.truncate(1);
+        }
     }
 
     /// The account and Region of a place.
@@ -182,6 +245,10 @@ impl Draft {
                 .filter_map(|(key, bound)| Some((key.to_owned(), json!(bound?))));
             asked["budget"]["fleet"] = Value::Object(bounds.collect());
         }
+        if !wish.waves.is_empty() {
+            let waves = wish.waves.iter().zip(WAVES).map(|(wave, name)| wave.asked(name));
+            asked["waves"] = waves.collect();
+        }
         asked
     }
 
@@ -241,6 +308,32 @@ impl Draft {
             "changes": changes,
         });
         toml::to_string(&world).unwrap()
+    }
+}
+
+impl Wave {
+    fn asked(&self, name: &str) -> Value {
+        // A canary without a node would refuse the plan.
+        let mut asked = json!({ "name": name, "if_empty": "skip", "approval": self.approval });
+        match self.has {
+            Has::Region(region) => asked["regions"] = json!([REGIONS[region]]),
+            Has::Account(account) => {
+                asked["accounts"] = json!([Draft::location(account * REGIONS.len()).0]);
+            }
+            Has::Count(count) => asked["locations"] = json!(count),
+        }
+        if let Some(minutes) = self.soak_minutes {
+            asked["soak"] = json!(format!("{minutes}m"));
+        }
+        if let Some(gate) = self.gate {
+            asked["gate"] = json!({ "min_sample": gate.sample });
+            for (key, allowed) in [("max_failed", gate.failed), ("max_unreached", gate.unreached)] {
+                if let Some(allowed) = allowed {
+                    asked["gate"][key] = json!(allowed);
+                }
+            }
+        }
+        asked
     }
 }
 

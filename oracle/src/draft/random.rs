@@ -1,6 +1,6 @@
 //! Which drafts are drawn, and how often each thing stands in one.
 
-use super::{Deed, Draft, Fleet, Hand, Machine, Place, REGIONS, Selector, Wish};
+use super::{Death, Deed, Draft, Fleet, Gate, Hand, Has, Machine, Place, REGIONS, Selector, Wave, Wish};
 use proptest::prelude::*;
 
 fn machine() -> impl Strategy<Value = Machine> {
@@ -61,9 +61,16 @@ fn wish() -> impl Strategy<Value = Wish> {
         ),
         prop::bool::weighted(0.1),
         (nodes, locations, fleet()),
+        (waves(), prop::bool::weighted(0.8)),
     )
         .prop_map(
-            |((selector, operation, reboot), (gone, pin), override_baseline, (nodes, locations, fleet))| {
+            |(
+                (selector, operation, reboot),
+                (gone, pin),
+                override_baseline,
+                (nodes, locations, fleet),
+                (waves, approves),
+            )| {
                 Wish {
                     selector,
                     operation,
@@ -74,9 +81,50 @@ fn wish() -> impl Strategy<Value = Wish> {
                     nodes,
                     locations,
                     fleet,
+                    waves,
+                    approves,
                 }
             },
         )
+}
+
+fn waves() -> impl Strategy<Value = Vec<Wave>> {
+    let has = prop_oneof![
+        2 => prop_oneof![Just((Has::Region(0), Has::Count(1))), Just((Has::Region(1), Has::Region(0)))],
+        2 => prop_oneof![Just((Has::Account(0), Has::Account(1))), Just((Has::Account(1), Has::Count(2)))],
+        1 => Just((Has::Count(1), Has::Region(0))),
+        1 => Just((Has::Count(2), Has::Count(1))),
+    ];
+    let named = (has, wave(), wave(), any::<bool>()).prop_map(|((one, two), first, second, both)| {
+        let mut waves = vec![Wave { has: one, ..first }];
+        if both {
+            waves.push(Wave { has: two, ..second });
+        }
+        waves
+    });
+    prop_oneof![1 => Just(vec![]), 1 => named]
+}
+
+fn wave() -> impl Strategy<Value = Wave> {
+    let soak = prop::option::weighted(0.4, prop_oneof![Just(1_u32), Just(10), Just(90)]);
+    let failed = prop::option::of(prop_oneof![Just("0"), Just("1"), Just("30%"), Just("60%")]);
+    let unreached = prop::option::of(prop_oneof![Just("0"), Just("2"), Just("50%")]);
+    let gate = (failed, unreached, prop_oneof![3 => Just(1_u32), 1 => 2..6_u32]).prop_map(
+        |(failed, unreached, sample)| {
+            let gate = Gate {
+                failed,
+                unreached,
+                sample,
+            };
+            (failed.is_some() || unreached.is_some()).then_some(gate)
+        },
+    );
+    (soak, gate, prop::bool::weighted(0.3)).prop_map(|(soak_minutes, gate, approval)| Wave {
+        has: Has::Count(1),
+        soak_minutes,
+        gate,
+        approval,
+    })
 }
 
 fn fleet() -> impl Strategy<Value = Option<Fleet>> {
@@ -157,6 +205,7 @@ fn any_drafts() -> impl Strategy<Value = Draft> {
                 goes_on,
                 cascades,
             };
+            draft.drop_waves_of_nobody();
             if draft.wish.selector == Selector::NodeIds && draft.selected().is_empty() {
                 // A request names at least one node.
                 draft.wish.selector = Selector::Group;
@@ -222,6 +271,10 @@ fn cascades() -> impl Strategy<Value = bool> {
     prop::bool::weighted(0.7)
 }
 
-fn deaths() -> impl Strategy<Value = Vec<usize>> {
-    prop::collection::vec(0..12_usize, 0..3)
+fn deaths() -> impl Strategy<Value = Vec<Death>> {
+    let death = prop_oneof![
+        1 => (0..12_usize).prop_map(Death::Turns),
+        1 => (0..200_usize).prop_map(Death::Polls),
+    ];
+    prop::collection::vec(death, 0..4)
 }

@@ -1,0 +1,27 @@
+//! The laws of patchfleet, held against random campaigns while other people act in the accounts: nodes that come and go, groups
+//! that are deleted, roles that are taken away, executions and commands that are cancelled, runbooks that are replaced, drivers
+//! that die.
+//!
+//! What is right follows from the draft from which the world was written and from the simulator's own state at the end. Neither
+//! shares code with what is checked. Everything runs in memory and on a virtual clock, and nothing here needs the AWS SDK, so the
+//! program `patchfleet-oracle` runs thousands of campaigns in a minute.
+//!
+//! A campaign follows from a seed and its number alone, on every machine.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "an oracle panics where a law is broken"
+)]
+
+mod campaign;
+mod counts;
+mod draft;
+mod laws;
+mod run;
+mod trial;
+
+pub use campaign::{Campaign, Ended, Failure, central_region, in_memory, plan, plan_and_run};
+pub use counts::Counts;
+pub use trial::{Trials, Violation};

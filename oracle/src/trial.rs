@@ -1,0 +1,108 @@
+//! Campaigns by their number, each held against the laws.
+
+use crate::counts::Counts;
+use crate::draft::{Draft, drafts};
+use crate::laws;
+use crate::run::Run;
+use proptest::prelude::*;
+use proptest::strategy::BoxedStrategy;
+use proptest::test_runner::{RngSeed, TestError, TestRunner};
+use std::cell::RefCell;
+use std::fmt;
+
+/// How often a case that breaks a law is made smaller, at most.
+const SHRINKS: u32 = 300;
+
+/// The campaigns of a seed.
+pub struct Trials {
+    seed: u64,
+    drafts: BoxedStrategy<Draft>,
+}
+
+/// A law that does not hold.
+#[derive(Debug)]
+pub struct Violation {
+    /// The seed of the campaign.
+    pub seed: u64,
+    /// Its number.
+    pub number: u64,
+    /// What is wrong with the smallest case.
+    pub reason: String,
+    /// The smallest case that was found, which is drawn from the campaign's.
+    pub smallest: String,
+}
+
+impl Trials {
+    /// The campaigns of this seed.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self {
+            seed,
+            drafts: drafts().boxed(),
+        }
+    }
+
+    /// Runs the campaign with this number, and counts what happened in it.
+    ///
+    /// # Errors
+    ///
+    /// The law that does not hold.
+    pub fn run(&self, number: u64) -> Result<Counts, Violation> {
+        let mut runner = TestRunner::new(ProptestConfig {
+            failure_persistence: None,
+            max_shrink_iters: SHRINKS,
+            rng_seed: RngSeed::Fixed(mixed(self.seed, number)),
+            ..ProptestConfig::default()
+        });
+        let violation = |reason: String, smallest: String| Violation {
+            seed: self.seed,
+            number,
+            reason,
+            smallest,
+        };
+        let tree = match self.drafts.new_tree(&mut runner) {
+            Ok(tree) => tree,
+            Err(reason) => return Err(violation(reason.to_string(), "none could be drawn".to_owned())),
+        };
+        let counts = RefCell::new(Counts::default());
+        let checked = runner.run_one(tree, |draft| {
+            let run = Run::of(&draft);
+            laws::hold(&run);
+            counts.replace(Counts::of(&run));
+            Ok(())
+        });
+        match checked {
+            Ok(_) => Ok(counts.into_inner()),
+            Err(TestError::Fail(reason, draft)) => Err(violation(reason.to_string(), format!("{draft:#?}"))),
+            Err(error @ TestError::Abort(_)) => Err(violation(error.to_string(), "none".to_owned())),
+        }
+    }
+}
+
+/// A seed for each number, with nothing in common with those beside it (SplitMix64).
+fn mixed(seed: u64, number: u64) -> u64 {
+    let mut mixed = seed
+        .wrapping_mul(0xd134_2543_de82_ef95)
+        .wrapping_add(number)
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            seed,
+            number,
+            reason,
+            smallest,
+        } = self;
+        writeln!(f, "campaign {number} of seed {seed} breaks a law: {reason}")?;
+        writeln!(f, "the smallest case found: {smallest}")?;
+        write!(
+            f,
+            "to run it alone: cargo run --profile oracle -p patchfleet-oracle -- --seed {seed} --only {number}"
+        )
+    }
+}

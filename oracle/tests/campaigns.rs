@@ -1,0 +1,61 @@
+//! Two hundred of the oracle's campaigns; its program runs as many as one likes.
+
+use patchfleet_oracle::{Counts, Trials};
+
+/// The campaigns run in this many threads.
+const THREADS: u64 = 4;
+
+/// How many campaigns `cargo test` runs.
+const CAMPAIGNS: u64 = 200;
+
+#[test]
+fn laws_1_to_4_and_7_hold_while_others_do_everything() {
+    let share = |share: u64| {
+        move || {
+            let trials = Trials::new(7);
+            let mut counts = Counts::default();
+            for number in (0..CAMPAIGNS).filter(|number| number % THREADS == share) {
+                match trials.run(number) {
+                    Ok(more) => counts.merge(&more),
+                    Err(violation) => panic!("{violation}"),
+                }
+            }
+            counts
+        }
+    };
+    let shares: Vec<_> = (0..THREADS).map(|n| std::thread::spawn(share(n))).collect();
+    let mut counts = Counts::default();
+    for share in shares {
+        counts.merge(&share.join().unwrap());
+    }
+    println!("{counts}");
+    assert_eq!(counts.get("campaigns"), CAMPAIGNS);
+    let deeds = counts.iter().filter(|(what, _)| what.starts_with("deed: "));
+    assert_eq!(deeds.count(), 18);
+    for (what, least) in [
+        ("campaigns with something to do", 100),
+        ("campaigns with bounds on the fleet", 40),
+        ("campaigns that a person let go on", 5),
+        ("campaigns stopped by others with something left", 10),
+        ("campaigns in waves", 40),
+        ("campaigns that a person approved of", 5),
+        ("drivers killed", 50),
+    ] {
+        assert!(counts.get(what) >= least, "{what}: {}", counts.get(what));
+    }
+    for what in [
+        "outcome: halted",
+        "outcome: partial",
+        "outcome: succeeded",
+        "node: Done",
+        "node: PendingReboot",
+        "node: Failed",
+        "node: Lost",
+        "node: Unreached",
+        "node: NotRun",
+        "node: Unmanaged",
+        "node: Gone",
+    ] {
+        assert!(counts.get(what) > 0, "{what} is not among\n{counts}");
+    }
+}
