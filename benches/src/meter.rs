@@ -10,10 +10,10 @@ use patchfleet_core::id::{
 };
 use patchfleet_core::outcome::NodeRow;
 use patchfleet_core::port::{
-    AccountView, Automation, BoxFuture, Caller, ChildView, Clock, CommandView, Commands, Directory,
-    DocumentVersion, DocumentView, Documents, ExecutionView, Inventory, InvocationView, ManagedNode,
-    MemberPage, Page, PageToken, PatchStateView, PatchStates, PlacedAccount, PortResult, Ports, RegionView,
-    Resolution, Selection, StartRequest, StepView, StopType,
+    AccountView, Automation, BoxFuture, CalendarsView, Caller, ChildView, Clock, CommandView, Commands,
+    Directory, DocumentVersion, DocumentView, Documents, ExecutionView, Inventory, InvocationView,
+    ManagedNode, MemberPage, Page, PageToken, PatchStateView, PatchStates, PlacedAccount, PortResult, Ports,
+    RegionView, Resolution, Selection, StartRequest, StepView, StopType,
 };
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -215,6 +215,7 @@ impl Documents for Metered {
         create(name: &DocumentName, content_json: String) -> String;
         update(name: &DocumentName, content_json: String) -> Option<String>;
         latest_version(name: &DocumentName) -> String;
+        calendars(names: &[DocumentName]) -> CalendarsView;
         set_default(name: &DocumentName, version: &str) -> ();
     }
 }

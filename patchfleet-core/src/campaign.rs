@@ -37,8 +37,8 @@ pub(crate) use claims::open_campaign;
 pub use driver::{DriveError, Observer, Progress, SHORTEST_GAP, SentAgain, StillUnread};
 pub(crate) use driver::{Driver, name_taken};
 pub use event::{
-    Event, NotStopped, ParseDigestError, RECORD_FORMAT, Record, RecordDigest, Replacement, StopAsked,
-    StopMode, TurnedUp,
+    CalendarsSaid, Event, NotStopped, ParseDigestError, RECORD_FORMAT, Record, RecordDigest, Replacement,
+    StopAsked, StopMode, TurnedUp,
 };
 pub(crate) use fire::{Before, Fired, fire_plan, fired_before, require_no_driver, within};
 pub use fire::{FireError, FiredBefore, FiredUnit, NeedsDriver, Unfinished, UnfinishedReason};

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 mod breaker;
 pub(crate) mod build;
+mod calendars;
 mod check;
 mod copies;
 mod differences;

@@ -33,8 +33,8 @@ pub use directory::{
     AccountState, AccountView, Caller, Directory, PlacedAccount, RegionOptStatus, RegionView,
 };
 pub use documents::{
-    DocumentVersion, DocumentVersionError, DocumentView, Documents, MAX_SHARED_AT_ONCE, MAX_SHARES, Share,
-    ShareWith, SharedVersion,
+    CalendarsView, DocumentVersion, DocumentVersionError, DocumentView, Documents, MAX_SHARED_AT_ONCE,
+    MAX_SHARES, Share, ShareWith, SharedVersion,
 };
 pub use error::{PortError, PortErrorKind, Sent};
 pub use futures_util::future::BoxFuture;

@@ -205,6 +205,8 @@ pub enum RefusalCode {
     CutoffTooNear,
     /// The freezes of the request let nothing begin, or not in time.
     Frozen,
+    /// The change calendars cannot be asked, or one is closed and nobody follows what is begun.
+    ChangeCalendars,
     /// `budget.fleet` asks for a bound that cannot be kept.
     FleetBudget,
     /// The plan needs something that this way of running cannot do.
@@ -244,6 +246,7 @@ impl RefusalCode {
             Self::NodesOffline => "nodes_offline",
             Self::CutoffTooNear => "cutoff_too_near",
             Self::Frozen => "frozen",
+            Self::ChangeCalendars => "change_calendars",
             Self::FleetBudget => "fleet_budget",
             Self::Unsupported => "unsupported",
         }

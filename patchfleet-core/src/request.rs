@@ -80,6 +80,10 @@ pub struct PatchRequest {
     /// What ends the campaign early although its budgets allow more. Default: nothing.
     #[serde(skip_serializing_if = "Breaker::is_none")]
     pub breaker: Breaker,
+    /// The change calendars of Systems Manager that have to be open when something is begun. Those of the central account
+    /// and Region by their names, others by their ARNs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub change_calendars: Vec<DocumentName>,
     /// Where the whole output of the commands goes.
     #[serde(skip_serializing_if = "Output::is_none")]
     pub output: Output,
@@ -377,6 +381,11 @@ impl PatchRequest {
         }
         let node = parsed.map_err(unreadable)?;
         read::request(&node).map_err(|problems| places::placed(problems, format, text, &node))
+    }
+
+    /// Whether there are times in which nothing may begin.
+    pub(crate) fn may_wait_to_begin(&self) -> bool {
+        !self.freezes.is_empty() || !self.change_calendars.is_empty()
     }
 
     /// Reads a request from a JSON value, as [`PatchRequest::parse`] does from a text.

@@ -31,6 +31,7 @@ mod words;
 pub use call::call;
 pub use caller::{Caller, Principal};
 
+pub(crate) use calendar::GetCalendarState;
 pub(crate) use call::{Cut, fate_of, perform, perform_typed, refuse};
 pub(crate) use gate::{Fate, fate, invalid_token};
 

@@ -235,3 +235,53 @@ async fn node_ids_are_found_where_they_are_alike() {
     let expected: Vec<u32> = (0..90).map(|n| u32::from(n % 3 != 0)).collect();
     assert_eq!(installs, expected);
 }
+
+/// The calm world with a change calendar that is closed for its first 40 minutes.
+fn with_a_calendar() -> String {
+    let calm = builtin::CALM.world;
+    format!(
+        r#"{calm}
+[[documents]]
+name = "Freezes"
+type = "ChangeCalendar"
+regions = ["us-east-1"]
+content = """
+BEGIN:VCALENDAR
+PRODID:-//AWS//Change Calendar 1.0//EN
+VERSION:2.0
+X-CALENDAR-TYPE:DEFAULT_OPEN
+BEGIN:VEVENT
+UID:1
+DTSTART:20260301T010000Z
+DTEND:20260301T024000Z
+SUMMARY:The month is closed
+END:VEVENT
+END:VCALENDAR
+"""
+"#
+    )
+}
+
+#[tokio::test]
+async fn a_change_calendar_is_asked_alike_and_nothing_begins_while_it_is_closed() {
+    let request = request(&format!(
+        "change_calendars = [\"Freezes\"]\n{}",
+        builtin::CALM.request
+    ))
+    .unwrap();
+    let account = the_same(&with_a_calendar(), &request).await;
+    assert_eq!(account.report.outcome, ReportOutcome::Succeeded);
+    let opens: jiff::Timestamp = "2026-03-01T02:40:00Z".parse().unwrap();
+    let clock = SimClock::new(World::parse(&with_a_calendar()).unwrap(), ClockMode::Jump);
+    plan_and_run(&in_memory(&clock, &request.access).unwrap(), &request)
+        .await
+        .unwrap();
+    let begun: Vec<jiff::Timestamp> = clock.with_world(|world| {
+        let all = world.requests().iter();
+        all.filter(|one| one.operation == "StartAutomationExecution")
+            .map(|one| one.time)
+            .collect()
+    });
+    assert!(!begun.is_empty());
+    assert!(begun.iter().all(|at| *at >= opens), "{begun:?}");
+}

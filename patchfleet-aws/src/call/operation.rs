@@ -89,6 +89,7 @@ operations! {
     UpdateDocument Chosen 1,
     UpdateDocumentDefaultVersion Chosen 1,
     DescribeDocumentPermission Chosen 3,
+    GetCalendarState Chosen 3,
     ModifyDocumentPermission Chosen 1,
     }
     // Resource Groups publishes none.

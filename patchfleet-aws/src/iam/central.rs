@@ -1,7 +1,7 @@
 //! The roles of the central account.
 
 use super::{Scope, Statement, target};
-use patchfleet_core::id::TargetAccount;
+use patchfleet_core::id::{DocumentName, TargetAccount};
 use patchfleet_core::request::{ADMINISTRATION_ROLE, ExternalId, PatchRequest};
 use patchfleet_core::runbook;
 
@@ -64,6 +64,15 @@ pub(super) fn management(request: &PatchRequest, scope: &Scope<'_>) -> Vec<State
             &["ssm:DescribeDocumentPermission"],
             vec![scope.document(central)],
         ));
+    }
+    let calendars = &request.change_calendars;
+    if !calendars.is_empty() {
+        let arn = |name: &DocumentName| match name.is_arn() {
+            true => name.to_string(),
+            false => scope.ssm(central, &format!("document/{name}")),
+        };
+        let arns = calendars.iter().map(arn).collect();
+        statements.push(Statement::new("AskTheCalendars", &["ssm:GetCalendarState"], arns));
     }
     if scope.document.as_str() == runbook::NAME {
         statements.push(Statement::new(

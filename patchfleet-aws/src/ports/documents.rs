@@ -2,11 +2,12 @@
 
 use super::Aws;
 use crate::call::{Call, Operation, Unreadable, send, token};
-use aws_sdk_ssm::types::{DocumentFormat, DocumentPermissionType, DocumentType};
+use aws_sdk_ssm::types::{CalendarState, DocumentFormat, DocumentPermissionType, DocumentType};
+use jiff::Timestamp;
 use patchfleet_core::id::{AccountId, DocumentName, Location, Region};
 use patchfleet_core::port::{
-    BoxFuture, DocumentVersion, DocumentView, Documents, Page, PageToken, PortResult, Share, ShareWith,
-    SharedVersion,
+    BoxFuture, CalendarsView, DocumentVersion, DocumentView, Documents, Page, PageToken, PortResult, Share,
+    ShareWith, SharedVersion,
 };
 use std::sync::Arc;
 
@@ -109,6 +110,24 @@ impl Documents for Aws {
         }))
     }
 
+    fn calendars(&self, names: &[DocumentName]) -> BoxFuture<'_, PortResult<CalendarsView>> {
+        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+        Box::pin(async move {
+            let (call, ssm) = self.home_ssm(Operation::GetCalendarState).await?;
+            let request = ssm.get_calendar_state().set_calendar_names(Some(names));
+            let answer = send!(call, request).await?;
+            let are_open = match answer.state {
+                Some(CalendarState::Open) => Ok(true),
+                Some(CalendarState::Closed) => Ok(false),
+                _ => Err("it does not say whether the calendars are open"),
+            };
+            call.read(are_open.map(|are_open| CalendarsView {
+                are_open,
+                changes_at: answer.next_transition_time.as_deref().and_then(read_time),
+            }))
+        })
+    }
+
     fn shares(&self, name: &DocumentName, page: Option<PageToken>) -> BoxFuture<'_, PortResult<Page<Share>>> {
         let name = name.clone();
         Box::pin(async move {
@@ -164,6 +183,18 @@ impl Aws {
             .ssm(operation, &Location::new(central.account, region))
             .await
     }
+}
+
+/// A time as AWS writes it, in ISO 8601. It is only used to ask again sooner, so one that cannot be read counts as none.
+fn read_time(text: &str) -> Option<Timestamp> {
+    let civil = || {
+        let civil: jiff::civil::DateTime = text.parse().ok()?;
+        civil
+            .to_zoned(jiff::tz::TimeZone::UTC)
+            .ok()
+            .map(|zoned| zoned.timestamp())
+    };
+    text.parse().ok().or_else(civil)
 }
 
 /// One with whom a document is shared. AWS says `all` for everybody.

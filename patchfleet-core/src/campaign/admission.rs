@@ -4,6 +4,7 @@
 //! unit. The first rule that has something against it is the reason why the unit waits, or why it is never
 //! begun.
 
+use super::CalendarsSaid;
 use super::state::State;
 use crate::id::{CampaignId, Location, UnitId};
 use crate::port::PortErrorKind;
@@ -16,6 +17,7 @@ use std::fmt;
 pub(super) mod approval;
 pub(super) mod breaker;
 pub(super) mod budget;
+pub(super) mod calendars;
 pub(super) mod fleet;
 pub(super) mod freeze;
 pub(super) mod gate;
@@ -47,7 +49,7 @@ pub(super) enum Verdict {
 type Asked = (Rule, fn(&State, UnitId, Timestamp) -> Verdict);
 
 /// The rules, in the order in which they are asked.
-const RULES: [Asked; 10] = [
+const RULES: [Asked; 11] = [
     (Rule::Stop, stop::verdict),
     (Rule::Breaker, breaker::verdict),
     (Rule::Wave, wave::verdict),
@@ -55,6 +57,7 @@ const RULES: [Asked; 10] = [
     (Rule::Approval, approval::verdict),
     (Rule::Soak, soak::verdict),
     (Rule::Freeze, freeze::verdict),
+    (Rule::Calendars, calendars::verdict),
     (Rule::Order, order::verdict),
     (Rule::Budget, budget::verdict),
     (Rule::Fleet, fleet::verdict),
@@ -79,6 +82,8 @@ pub enum Rule {
     Soak,
     /// Nothing begins in a freeze of the request, nor what might not be through when one begins.
     Freeze,
+    /// Nothing begins unless the change calendars of the request are open.
+    Calendars,
     /// Units are begun in their order, one start at a time.
     Order,
     /// So many locations at once, so many that fail.
@@ -106,7 +111,10 @@ pub struct Hold {
 impl Hold {
     /// Whether it waits for a time or a person, and not for what runs.
     pub(super) fn is_between_waves(&self) -> bool {
-        matches!(self.rule, Rule::Gate | Rule::Approval | Rule::Soak | Rule::Freeze)
+        matches!(
+            self.rule,
+            Rule::Gate | Rule::Approval | Rule::Soak | Rule::Freeze | Rule::Calendars
+        )
     }
 }
 
@@ -163,6 +171,12 @@ pub enum HoldReason {
         begins: Option<Timestamp>,
         /// When a start may be made again as far as freezes go. `None`: never.
         until: Option<Timestamp>,
+    },
+    /// The change calendars of the request.
+    Calendars {
+        /// What they said last: one is closed, or nobody knows.
+        #[serde(flatten)]
+        said: CalendarsSaid,
     },
     /// Its turn: this unit comes first.
     Turn {
@@ -273,6 +287,7 @@ impl fmt::Display for HoldReason {
             Self::Freeze { name, begins, until } => {
                 f.write_str(&crate::plan::frozen_in_words(name, *begins, *until))
             }
+            Self::Calendars { said } => said.fmt(f),
             Self::Turn { after } => write!(f, "unit {after} is begun first"),
             Self::Answer { of } => write!(
                 f,

@@ -1,7 +1,7 @@
 //! What to do next: a pure function of the state, of what this driver asked before, and of the time.
 
 use super::Event;
-use super::admission::{Hold, admit, admitted_from};
+use super::admission::{Hold, Rule, admit, admitted_from};
 use super::memory::{LocationTask, Memory, UnitTask};
 use super::polls::{POLL_LONGEST, later};
 use super::start;
@@ -63,6 +63,8 @@ pub(super) struct Decision {
 /// A call to make.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Call {
+    /// Ask whether the change calendars are open.
+    Calendars,
     /// Compare the runbook of a unit that is about to be started with the planned one.
     Compare(UnitId),
     /// Send the start of a unit. That it is sent is in the log.
@@ -131,7 +133,7 @@ pub(super) fn decide(state: &State, memory: &Memory, now: Timestamp) -> Decision
         memory.location_tasks.under_way(),
         memory.stops_below.under_way(),
     ];
-    let is_busy = tasks.into_iter().any(|under_way| under_way > 0);
+    let is_busy = tasks.into_iter().any(|under_way| under_way > 0) || memory.calendars.are_asked;
     if record.is_empty() && calls.is_empty() && agenda.decision.wake.is_none() && !is_busy {
         if state.unresolved().next().is_some() {
             agenda.decision.needs_person = true;
@@ -192,7 +194,15 @@ impl Agenda<'_> {
         if let Some(until) = admitted.hold.as_ref().and_then(|hold| hold.until) {
             self.wake(until);
         }
+        let would_begin = admitted.divide.is_some() || admitted.begin.is_some();
+        let are_against = admitted
+            .hold
+            .as_ref()
+            .is_some_and(|hold| hold.rule == Rule::Calendars);
         self.decision.hold = admitted.hold;
+        if (would_begin || are_against) && self.asks_calendars() {
+            return;
+        }
         if (admitted.divide.is_some() || admitted.begin.is_some()) && self.looks_for_lost_starts() {
             return;
         }
@@ -204,6 +214,27 @@ impl Agenda<'_> {
         }
         if let Some(first) = admitted.begin {
             self.begin_one_from(first);
+        }
+    }
+
+    /// Whether the change calendars have to be asked first. What they said counts for a while only.
+    fn asks_calendars(&mut self) -> bool {
+        if self.state.plan().request.change_calendars.is_empty() {
+            return false;
+        }
+        let known = self.memory.calendars;
+        if known.are_asked {
+            return true;
+        }
+        match known.holds_until.filter(|until| self.now < *until) {
+            Some(until) => {
+                self.wake(until);
+                false
+            }
+            None => {
+                self.decision.calls.push(Call::Calendars);
+                true
+            }
         }
     }
 
@@ -299,6 +330,9 @@ impl Agenda<'_> {
 
     /// Sends a start, once its runbook is known to be the planned one.
     fn start(&mut self, unit: UnitId, attempt: u32) {
+        if self.asks_calendars() {
+            return;
+        }
         let asked = self.memory.of_unit(unit);
         let is_compared = asked.is_some_and(|asked| asked.is_compared(self.now));
         if self.state.plan().runbook.is_some() && !is_compared {

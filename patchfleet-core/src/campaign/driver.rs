@@ -18,6 +18,7 @@ mod abandon;
 mod again;
 mod approve;
 mod begun_before;
+mod calendars;
 mod call_off;
 mod calls;
 mod collected;

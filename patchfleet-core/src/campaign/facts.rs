@@ -3,11 +3,11 @@
 //! What was seen stays true whatever another driver appended meanwhile, so its events are made
 //! anew for the newest state.
 
-use super::Event;
 use super::collect::Settlement;
 use super::observe::{Below, Observed};
 use super::start::{others_in_doubt, request};
 use super::state::{StartState, State, StopStanding, UnitState};
+use super::{CalendarsSaid, Event};
 use crate::id::{ExecutionId, Location, NodeId, UnitId, WriterId};
 use crate::outcome::LocationOutcome;
 use crate::port::{ExecutionStatus, PortErrorKind, StopType};
@@ -48,6 +48,8 @@ pub(super) enum Fact {
         kind: PortErrorKind,
         detail: String,
     },
+    /// What the change calendars say.
+    Calendars(CalendarsSaid),
     /// What would run is not what was planned.
     RunbookChanged(UnitId, Changed),
     /// What this execution was to send was refused whole.
@@ -125,6 +127,7 @@ impl Fact {
                 | Self::NotSent { .. }
                 | Self::CommandEnded(..)
                 | Self::Cancelled(..)
+                | Self::Calendars(..)
         ) || matches!(
             self,
             // That a unit is left out follows from the state, and may not from the newer one.
@@ -169,6 +172,13 @@ impl Fact {
                     unit: *unit,
                     execution: execution.clone(),
                 }]
+            }
+            Self::Calendars(said) => {
+                let before = state.calendars().unwrap_or(&CalendarsSaid::Open);
+                match before == said {
+                    true => vec![],
+                    false => vec![Event::CalendarsSaid { said: said.clone() }],
+                }
             }
             Self::BegunBefore(unit, attempt, execution) => {
                 let started = Event::Started {

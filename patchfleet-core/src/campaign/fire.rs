@@ -22,6 +22,7 @@ mod send;
 pub use error::{FireError, NeedsDriver, Unfinished, UnfinishedReason};
 pub(crate) use fits::require_no_driver;
 
+use crate::campaign::CalendarsSaid;
 use crate::id::{CampaignId, ExecutionId, Location};
 use crate::plan::Plan;
 use crate::port::{Automation, Clock, Documents, Ports, Resolution};
@@ -223,10 +224,32 @@ impl<'a> FirePorts<'a> {
             if let Some(frozen) = plan.frozen(self.clock.now()) {
                 return Err(FireError::Frozen(frozen.to_string()));
             }
+            self.require_open_calendars(plan).await?;
         }
         send::Firing::new(self, campaign, plan, longest_retry, deadline)
             .all(looked)
             .await
+    }
+}
+
+impl FirePorts<'_> {
+    /// Sees that the change calendars are open.
+    async fn require_open_calendars(&self, plan: &Plan) -> Result<(), FireError> {
+        let names = &plan.request.change_calendars;
+        if names.is_empty() {
+            return Ok(());
+        }
+        let said = match self.documents.calendars(names).await {
+            Ok(view) if view.are_open => return Ok(()),
+            Ok(view) => CalendarsSaid::Closed {
+                until: view.changes_at,
+            },
+            Err(error) => CalendarsSaid::Unknown {
+                kind: error.kind(),
+                detail: error.reason(),
+            },
+        };
+        Err(FireError::Frozen(said.to_string()))
     }
 }
 

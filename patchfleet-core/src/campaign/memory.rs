@@ -60,8 +60,19 @@ pub(super) struct Memory {
     pub(super) looks_failed: Failures,
     /// What came last of such a look, if that is no answer that counts: why it failed, or `None` if it came too early.
     pub(super) still_looking: Option<Option<(PortErrorKind, String)>>,
+    /// What is known of the change calendars.
+    pub(super) calendars: CalendarsMemory,
     /// Whether something hung on the looks at units when they were last planned.
     pub(super) looks_matter: bool,
+}
+
+/// What a driver remembers of the change calendars.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct CalendarsMemory {
+    /// Whether they are being asked.
+    pub(super) are_asked: bool,
+    /// Until when their last answer counts.
+    pub(super) holds_until: Option<Timestamp>,
 }
 
 /// What a driver remembers of a unit.

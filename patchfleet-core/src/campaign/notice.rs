@@ -105,6 +105,8 @@ pub enum Tried {
     Document,
     /// Writing the runbook, or making a version of it the default.
     Publish,
+    /// Asking change calendars before a start.
+    Calendars,
     /// Comparing the runbook before a start.
     Runbook,
     /// Starting a unit.
@@ -140,6 +142,7 @@ impl Tried {
             Self::Document => ("reading the document", ""),
             Self::Publish if subject.is_empty() => return "writing a document".to_owned(),
             Self::Publish => ("writing the document", ""),
+            Self::Calendars => return "asking the change calendars".to_owned(),
             Self::Runbook => ("comparing the runbook of", "a unit"),
             Self::Start => ("starting", "a unit"),
             Self::LookBefore => {

@@ -5,7 +5,7 @@
 
 use super::clocks::Placed;
 use super::ledger::Ledger;
-use super::{Chain, ChainError, Event, LogKey, NotStopped, RECORD_FORMAT, Record, StopAsked};
+use super::{CalendarsSaid, Chain, ChainError, Event, LogKey, NotStopped, RECORD_FORMAT, Record, StopAsked};
 use crate::id::{CampaignId, Location, UnitId, WriterId};
 use crate::outcome::{FinishedOutcome, LocationOutcome};
 use crate::plan::{Plan, PlanFault, PlannedLocation};
@@ -115,6 +115,8 @@ pub struct State {
     rows_missing: BTreeSet<(UnitId, Location)>,
     /// What drivers that stopped for now have said of their looks for starts that the log may have lost.
     looking: Option<looking::Looking>,
+    /// What the change calendars said last.
+    calendars: Option<CalendarsSaid>,
     /// The waves that have units, in their order.
     waves: Vec<u32>,
     /// Those of them that are over, and since when.
@@ -202,6 +204,7 @@ impl State {
             cancels: BTreeMap::new(),
             left_out_for: None,
             unattended: None,
+            calendars: None,
             gone_on: 0,
             abandoned: None,
             asked: None,
@@ -337,6 +340,16 @@ impl State {
     #[must_use]
     pub fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// What the change calendars of the request said last, if they were asked.
+    pub(in crate::campaign) fn calendars(&self) -> Option<&CalendarsSaid> {
+        self.calendars.as_ref()
+    }
+
+    /// The same, unless they were open.
+    pub(in crate::campaign) fn closed_calendars(&self) -> Option<&CalendarsSaid> {
+        self.calendars().filter(|said| **said != CalendarsSaid::Open)
     }
 
     /// Whether its runbook is patchfleet's own, which sends one command in each location.

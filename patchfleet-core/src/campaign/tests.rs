@@ -9,6 +9,7 @@ mod breakers;
 mod budget;
 mod by_hand;
 mod by_name;
+mod calendars;
 mod cancelled;
 mod cancelled_below;
 mod cancelled_commands;

@@ -7,10 +7,10 @@ use crate::id::{
     AccountId, ClientToken, CommandId, DocumentName, ExecutionId, Location, NodeId, OrgParent, OuId, Region,
 };
 use crate::port::{
-    AccountView, Automation, BoxFuture, Caller, ChildView, Clock, CommandView, Commands, Directory,
-    DocumentVersion, DocumentView, Documents, ExecutionView, Inventory, InvocationView, ManagedNode,
-    MemberPage, Page, PageToken, PatchStateView, PatchStates, PlacedAccount, PortResult, Ports, RegionView,
-    Resolution, Selection, Share, SharedVersion, StartRequest, StepView, StopType, hearing,
+    AccountView, Automation, BoxFuture, CalendarsView, Caller, ChildView, Clock, CommandView, Commands,
+    Directory, DocumentVersion, DocumentView, Documents, ExecutionView, Inventory, InvocationView,
+    ManagedNode, MemberPage, Page, PageToken, PatchStateView, PatchStates, PlacedAccount, PortResult, Ports,
+    RegionView, Resolution, Selection, Share, SharedVersion, StartRequest, StepView, StopType, hearing,
 };
 use std::sync::Arc;
 
@@ -328,6 +328,10 @@ impl Documents for Watched {
             },
             notices: self.notices.clone(),
         }))
+    }
+
+    fn calendars(&self, names: &[DocumentName]) -> BoxFuture<'_, PortResult<CalendarsView>> {
+        self.call(Tried::Calendars, "", self.ports.documents.calendars(names))
     }
 
     fn shares(&self, name: &DocumentName, page: Option<PageToken>) -> BoxFuture<'_, PortResult<Page<Share>>> {

@@ -128,7 +128,7 @@ pub fn build(
     let reasons = offline::reasons(request, &sorted.locations, census, attendance);
     sorted.reasons.extend(reasons);
     let lifetime = sorted.lifetime(request, steps, options);
-    let each_alone = options.cutoff.is_some() || !request.freezes.is_empty();
+    let each_alone = options.cutoff.is_some() || request.may_wait_to_begin();
     let units = match waves::units(
         request,
         central,

@@ -5,6 +5,7 @@ use crate::budget::Seconds;
 use crate::id::FreezeName;
 use crate::refusal::{RefusalCode, RefusalReason};
 use crate::request::{Freeze, PatchRequest, Running};
+use crate::text::names;
 use jiff::{SignedDuration, Timestamp};
 use std::fmt;
 
@@ -150,15 +151,22 @@ impl Plan {
         Some((&freeze.name, begins))
     }
 
-    /// When the freezes hold, each in a line of the plan's text.
+    /// When nothing begins, each in a line of the plan's text.
     pub(super) fn freezes_in_words(&self) -> impl Iterator<Item = String> {
-        self.request.freezes.iter().map(|freeze| {
-            let running = match freeze.running {
-                Running::Expire => "every command has expired by then",
-                Running::Finish => "what runs may finish",
-            };
-            format!("nothing begins in the freeze {freeze}; {running}")
-        })
+        self.request
+            .freezes
+            .iter()
+            .map(|freeze| {
+                let running = match freeze.running {
+                    Running::Expire => "every command has expired by then",
+                    Running::Finish => "what runs may finish",
+                };
+                format!("nothing begins in the freeze {freeze}; {running}")
+            })
+            .chain((!self.request.change_calendars.is_empty()).then(|| {
+                let names = names(&self.request.change_calendars);
+                format!("nothing begins unless the change calendars are open: {names}")
+            }))
     }
 }
 

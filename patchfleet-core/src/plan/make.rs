@@ -3,7 +3,7 @@
 use super::copies::EarlyCopies;
 use super::reading::{self, Tried};
 use super::sight::Shown;
-use super::{Cutoff, Gaps, Plan, PlannedLocation, build};
+use super::{Cutoff, Gaps, Plan, PlannedLocation, build, calendars};
 use crate::census::{self, Depth, Question};
 use crate::expand::{FirstPage, expand_and_ask};
 use crate::id::Location;
@@ -298,6 +298,11 @@ pub(crate) async fn make(
         plan.warnings.extend(tried.warnings());
     }
     let mut plan = bind(request, found, copies, built)?;
+    if !plan.is_empty() {
+        let is_followed = options.followed == Followed::ByDriver;
+        let closed = calendars::asked(documents, request, is_followed).await?;
+        plan.warnings.extend(closed);
+    }
     if let Some(shown) = shown {
         plan.note_who_sees(shown).await;
     }

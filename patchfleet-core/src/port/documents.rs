@@ -2,6 +2,7 @@
 
 use super::{BoxFuture, Page, PageToken, PortError, PortErrorKind, PortResult};
 use crate::id::{AccountId, DocumentName, Location, Region};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::num::NonZeroU32;
@@ -57,6 +58,17 @@ pub trait Documents: Send + Sync {
         None
     }
 
+    /// Whether all of these change calendars are open now (GetCalendarState), asked in the central account and Region. A
+    /// calendar is a document there, or one that somebody shares, which is named by its full ARN. The default, of
+    /// documents that know no calendars, is an error: who does not know may not say that they are open.
+    fn calendars(&self, _names: &[DocumentName]) -> BoxFuture<'_, PortResult<CalendarsView>> {
+        let words = "these documents know no change calendars";
+        Box::pin(std::future::ready(Err(PortError::new(
+            PortErrorKind::Invalid,
+            words,
+        ))))
+    }
+
     /// With whom a document of the central account and Region is shared (DescribeDocumentPermission). `NotFound` if there
     /// is no such document.
     fn shares(
@@ -81,6 +93,15 @@ pub trait Documents: Send + Sync {
 
 fn not_shared() -> PortError {
     PortError::new(PortErrorKind::Invalid, "these documents are shared with nobody")
+}
+
+/// Whether change calendars are open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CalendarsView {
+    /// Whether each of them is.
+    pub are_open: bool,
+    /// When that changes next, if AWS says so.
+    pub changes_at: Option<Timestamp>,
 }
 
 /// One with whom a document is shared.

@@ -54,6 +54,7 @@ pub(super) struct Draft {
     /// Likewise.
     pub(super) freezes: Vec<(usize, Freeze)>,
     pub(super) breaker: Breaker,
+    pub(super) change_calendars: Vec<DocumentName>,
     pub(super) output: Output,
     pub(super) document: Option<DocumentName>,
     pub(super) assume_role: Option<RoleArn>,
@@ -83,6 +84,7 @@ impl Default for Draft {
             waves: Vec::new(),
             freezes: Vec::new(),
             breaker: Breaker::default(),
+            change_calendars: Vec::new(),
             output: Output::default(),
             document: Some(defaults::document()),
             assume_role: None,
@@ -289,6 +291,7 @@ impl Draft {
             waves: self.waves.into_iter().map(|(_, wave)| wave).collect(),
             freezes: self.freezes.into_iter().map(|(_, freeze)| freeze).collect(),
             breaker: self.breaker,
+            change_calendars: self.change_calendars,
             output: self.output,
             automation: AutomationSettings {
                 document: self.document?,

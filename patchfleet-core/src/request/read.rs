@@ -66,6 +66,10 @@ pub(super) fn request(node: &Node) -> Result<PatchRequest, Problems> {
     read_access(&mut root, &mut draft.access, &mut out);
     read_budget(&mut root, &mut draft.budget, &mut out);
     draft.waves = waves::read(&mut root, &mut out);
+    if let Some(field) = root.take("change_calendars") {
+        const SHAPE: &str = "a list of change calendars, each a name or an ARN in quotes";
+        draft.change_calendars = field.ids(SHAPE, &mut out).unwrap_or_default();
+    }
     draft.freezes = freeze::read(&mut root, &mut out);
     if let Some(field) = root.take("breaker") {
         draft.breaker = breaker::read(&field, &mut out);

@@ -185,8 +185,9 @@ fn line(at: Timestamp, event: &Event) -> Option<String> {
         Event::Started { unit, execution } => format!("unit {unit}: started as {execution}"),
         Event::StartRefused { unit, detail, .. } => format!("unit {unit}: start refused: {detail}"),
         Event::StartWithdrawn { unit, detail } => {
-            format!("unit {unit}: start withdrawn, as nothing more may begin; it had been put off: {detail}")
+            format!("unit {unit}: start withdrawn, as nothing may begin now; it had been put off: {detail}")
         }
+        Event::CalendarsSaid { said } => said.to_string(),
         Event::CancelledElsewhere { unit, location } => match location {
             Some(location) => format!("{location}: cancelled by somebody else: nothing more is begun"),
             None => format!("unit {unit}: cancelled by somebody else: nothing more is begun"),

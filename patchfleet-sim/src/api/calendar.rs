@@ -26,6 +26,18 @@ pub(crate) struct State {
     next_transition_time: Option<String>,
 }
 
+impl State {
+    /// Whether every calendar is open.
+    pub(crate) fn is_open(&self) -> bool {
+        self.state == "OPEN"
+    }
+
+    /// When that changes.
+    pub(crate) fn changes_at(&self) -> Option<Timestamp> {
+        self.next_transition_time.as_deref().and_then(time)
+    }
+}
+
 /// A time in ISO 8601; one that names no zone is UTC.
 fn time(text: &str) -> Option<Timestamp> {
     let zoned = text.parse::<Timestamp>().ok();

@@ -2,14 +2,14 @@
 
 use super::{At, MemoryPorts, token, unreadable};
 use crate::api::{
-    CreateDocument, DescribeDocument, DescribeDocumentPermission, GetDocument, ModifyDocumentPermission,
-    UpdateDocument, UpdateDocumentDefaultVersion,
+    CreateDocument, DescribeDocument, DescribeDocumentPermission, GetCalendarState, GetDocument,
+    ModifyDocumentPermission, UpdateDocument, UpdateDocumentDefaultVersion,
 };
 use patchfleet_core::{
     id::{AccountId, DocumentName, Location, Region},
     port::{
-        BoxFuture, DocumentVersion, DocumentView, Documents, Page, PageToken, PortResult, Share, ShareWith,
-        SharedVersion,
+        BoxFuture, CalendarsView, DocumentVersion, DocumentView, Documents, Page, PageToken, PortResult,
+        Share, ShareWith, SharedVersion,
     },
 };
 use std::{
@@ -98,6 +98,20 @@ impl Documents for MemoryPorts {
             session: self.session.clone(),
             keys: Mutex::default(),
         }))
+    }
+
+    fn calendars(&self, names: &[DocumentName]) -> BoxFuture<'_, PortResult<CalendarsView>> {
+        let input = GetCalendarState {
+            calendar_names: Some(names.iter().map(ToString::to_string).collect()),
+            ..GetCalendarState::default()
+        };
+        Box::pin(async {
+            let answer = self.call(At::Central, input).await?;
+            Ok(CalendarsView {
+                are_open: answer.is_open(),
+                changes_at: answer.changes_at(),
+            })
+        })
     }
 
     fn shares(&self, name: &DocumentName, page: Option<PageToken>) -> BoxFuture<'_, PortResult<Page<Share>>> {

@@ -4,11 +4,12 @@ use aws_sdk_ssm::Client;
 use aws_sdk_ssm::operation::create_document::CreateDocumentOutput;
 use aws_sdk_ssm::operation::describe_document::DescribeDocumentOutput;
 use aws_sdk_ssm::operation::describe_document_permission::DescribeDocumentPermissionOutput;
+use aws_sdk_ssm::operation::get_calendar_state::GetCalendarStateOutput;
 use aws_sdk_ssm::operation::get_document::GetDocumentOutput;
 use aws_sdk_ssm::operation::modify_document_permission::ModifyDocumentPermissionOutput;
 use aws_sdk_ssm::operation::update_document::UpdateDocumentOutput;
 use aws_sdk_ssm::operation::update_document_default_version::UpdateDocumentDefaultVersionOutput;
-use aws_sdk_ssm::types::{AccountSharingInfo, DocumentDescription, DocumentPermissionType};
+use aws_sdk_ssm::types::{AccountSharingInfo, CalendarState, DocumentDescription, DocumentPermissionType};
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use patchfleet_core::id::DocumentName;
 use patchfleet_core::port::{Documents, PageToken, PortErrorKind, Sent, ShareWith, SharedVersion};
@@ -227,4 +228,36 @@ async fn a_share_adds_accounts_and_takes_none_away() {
         .await
         .unwrap_err();
     assert_eq!(error.kind(), PortErrorKind::Invalid);
+}
+
+#[tokio::test]
+async fn calendars_are_open_or_closed_and_any_other_answer_is_none() {
+    let said = |state: Option<CalendarState>, next: Option<&'static str>| async move {
+        let rule = mock!(Client::get_calendar_state)
+            .match_requests(|request| request.calendar_names() == ["Freezes"] && request.at_time().is_none())
+            .then_output(move || {
+                GetCalendarStateOutput::builder()
+                    .set_state(state.clone())
+                    .set_next_transition_time(next.map(str::to_owned))
+                    .build()
+            });
+        let names = ["Freezes".parse().unwrap()];
+        with_ssm(&rule).calendars(&names).await
+    };
+    let at = Some("2026-03-01T02:40:00Z".parse().unwrap());
+    let view = said(Some(CalendarState::Closed), Some("2026-03-01T02:40:00Z"))
+        .await
+        .unwrap();
+    assert_eq!((view.are_open, view.changes_at), (false, at));
+    // A time without a zone is UTC, and one that cannot be read is none.
+    let view = said(Some(CalendarState::Open), Some("2026-03-01T02:40:00"))
+        .await
+        .unwrap();
+    assert_eq!((view.are_open, view.changes_at), (true, at));
+    let view = said(Some(CalendarState::Open), Some("soon")).await.unwrap();
+    assert_eq!((view.are_open, view.changes_at), (true, None));
+    for unclear in [None, Some(CalendarState::from("HALF_OPEN"))] {
+        let error = said(unclear, None).await.unwrap_err();
+        assert_eq!(error.kind(), PortErrorKind::Other);
+    }
 }

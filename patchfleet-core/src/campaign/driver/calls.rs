@@ -14,7 +14,9 @@ use crate::campaign::polls::{SENT_WITHIN, later};
 use crate::campaign::start;
 use crate::campaign::state::{Intent, StartState, State};
 use crate::id::{ExecutionId, Location, UnitId, WriterId};
-use crate::port::{BoxFuture, ExecutionStatus, PortError, PortErrorKind, PortResult, StopType, hearing};
+use crate::port::{
+    BoxFuture, CalendarsView, ExecutionStatus, PortError, PortErrorKind, PortResult, StopType, hearing,
+};
 use crate::runbook::{Changed, NotCompared};
 use futures_util::future::{Either, select};
 use futures_util::stream::FuturesUnordered;
@@ -28,6 +30,7 @@ use std::task::Poll;
 
 /// What came of a call.
 pub(super) enum Answer {
+    Calendars(PortResult<CalendarsView>),
     Compared(UnitId, Result<Option<Changed>, NotCompared>),
     /// The unit, which attempt, when it was looked for before if it had to be, and what came of it.
     Sent(UnitId, u32, Timestamp, PortResult<ExecutionId>),
@@ -194,6 +197,7 @@ impl<'d> Drive<'d> {
             self.tried.open.insert((Tried::Start, subject.clone()));
         }
         let (task, made) = match call {
+            Call::Calendars => (Task::Calendars, self.ask_calendars()),
             Call::Compare(unit) => {
                 let now = self.now();
                 self.memory.unit(unit).comparing_since.get_or_insert(now);
@@ -229,6 +233,10 @@ impl<'d> Drive<'d> {
             })
         });
         match (task, made) {
+            (Task::Calendars, made) => {
+                self.memory.calendars.are_asked = made.is_some();
+                made.into_iter().for_each(|made| self.calls.push(made));
+            }
             (Task::Unit(task), Some(made)) => {
                 self.memory.unit_tasks.begin(task);
                 self.calls.push(made);
@@ -391,6 +399,7 @@ fn sent_until(intent: &Intent, writer: WriterId) -> Option<Timestamp> {
 
 /// What a call is made for.
 enum Task {
+    Calendars,
     Unit(UnitTask),
     Location(LocationTask),
     StopBelow((UnitId, Location)),

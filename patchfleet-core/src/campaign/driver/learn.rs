@@ -35,6 +35,7 @@ impl Drive<'_> {
     pub(super) fn learn(&mut self, answer: Answer, facts: &mut Vec<Fact>) -> Result<(), DriveError> {
         let now = self.now();
         match answer {
+            Answer::Calendars(said) => facts.push(self.learn_calendars(said)),
             Answer::Compared(unit, compared) => {
                 self.memory.unit_tasks.end(&UnitTask::Start(unit));
                 facts.extend(self.learn_compared(unit, compared)?);

@@ -35,6 +35,7 @@ enum Task {
     Unit(UnitTask),
     Location(LocationTask),
     StopBelow((UnitId, Location)),
+    Calendars,
 }
 
 /// A unit, as notices name it.
@@ -45,6 +46,7 @@ pub(super) fn of_unit(unit: UnitId) -> String {
 /// What a call tries, and of what.
 pub(super) fn tried(call: &Call) -> (Tried, String) {
     match call {
+        Call::Calendars => (Tried::Calendars, String::new()),
         Call::Compare(unit) => (Tried::Runbook, of_unit(*unit)),
         Call::Start { unit, .. } => (Tried::Start, of_unit(*unit)),
         Call::Find(unit) => (Tried::LookUp, of_unit(*unit)),
@@ -62,6 +64,10 @@ pub(super) fn told_of(answer: &Answer) -> Told {
     let failed = |task, error: &PortError| Came::Failed(task, error.kind(), error.reason());
     let of = |error: Option<Came>| error.unwrap_or(Came::Well);
     let (call, came) = match answer {
+        Answer::Calendars(said) => {
+            let came = said.as_ref().err().map(|error| failed(Task::Calendars, error));
+            (Call::Calendars, of(came))
+        }
         Answer::Compared(unit, compared) => {
             let error = compared
                 .as_ref()
@@ -167,6 +173,7 @@ impl Drive<'_> {
     ) -> (Option<Timestamp>, Option<Timestamp>) {
         let until = |failures: &Failures| Some(failures.until(now, kind));
         match task {
+            Task::Calendars => (self.memory.calendars.holds_until, None),
             Task::Doubt(unit) => match self.state.units().get(unit).map(|unit| &unit.start) {
                 Some(StartState::Intended(intent)) => {
                     let last = intent.in_doubt.last();

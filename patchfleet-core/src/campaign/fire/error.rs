@@ -60,7 +60,7 @@ pub enum FireError {
         /// How long after a start its event may come again.
         longest_retry: SignedDuration,
     },
-    /// A freeze of the request lets nothing begin now. It says which, and until when.
+    /// A freeze of the request or a change calendar lets nothing begin now. It says which, and until when.
     #[error("nothing was started: {0}")]
     Frozen(String),
     /// Some of the campaign was begun, and not all of it.
@@ -90,7 +90,7 @@ pub enum NeedsDriver {
     Breaker,
     /// Each gets the time that is left until the cutoff, whenever it is begun.
     Cutoff,
-    /// Likewise the time that is left until a freeze, and none may begin in one.
+    /// Likewise the time that is left until a freeze, and none may begin in one, nor while a change calendar is closed.
     Freezes,
     /// They are of several waves, and each waits for the one before it.
     Waves {
@@ -163,8 +163,8 @@ impl fmt::Display for NeedsDriver {
             ),
             Self::Freezes => write!(
                 f,
-                "since with [[freezes]] each location has one of its own, which gets the time that is left when it is \
-                 begun: name one location for each event, leave [[freezes]] out, or {DRIVER}"
+                "since with [[freezes]] or change_calendars each location has one of its own, which is begun when it may be: \
+                 name one location for each event, leave [[freezes]] and change_calendars out, or {DRIVER}"
             ),
             Self::Waves { waves } => write!(
                 f,

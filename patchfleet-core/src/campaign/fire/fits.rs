@@ -30,7 +30,7 @@ pub(crate) fn require_no_driver(plan: &Plan) -> Result<(), FireError> {
     if plan.lifetime.is_some_and(|lifetime| lifetime.cutoff.is_some()) {
         return refused(NeedsDriver::Cutoff);
     }
-    if !plan.request.freezes.is_empty() {
+    if plan.request.may_wait_to_begin() {
         return refused(NeedsDriver::Freezes);
     }
     let mut seen = BTreeSet::new();

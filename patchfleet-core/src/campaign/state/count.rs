@@ -100,6 +100,7 @@ impl State {
             | Event::Claimed { .. }
             | Event::Unattended { .. }
             | Event::Watched
+            | Event::CalendarsSaid { .. }
             | Event::StillLooking { .. }
             | Event::NameTaken { .. }
             | Event::Abandoned { .. }

@@ -64,6 +64,7 @@ impl State {
             finished: self.finished,
             rows_missing: BTreeSet::new(),
             looking: None,
+            calendars: None,
             waves: vec![],
             wave_ends: BTreeMap::new(),
             approved: BTreeSet::new(),

@@ -15,6 +15,7 @@ impl State {
         match event {
             Event::Planned { .. } | Event::Watched | Event::Unknown => {}
             Event::Claimed { .. } => self.name_taken_by = None,
+            Event::CalendarsSaid { said } => self.calendars = Some(said.clone()),
             Event::StillLooking { failed, .. } => self.look_on(*failed, placed),
             Event::NameTaken { by } => {
                 if self.units.values().all(|unit| !unit.is_begun()) {

@@ -93,7 +93,7 @@ pub enum StopReason {
         /// The cutoff.
         at: Timestamp,
     },
-    /// A freeze of the request keeps a start from being sent again. It ends, and stops nothing else.
+    /// A freeze or a change calendar keeps a start from being sent again. It ends, and stops nothing else.
     Frozen(String),
 }
 

@@ -33,7 +33,9 @@ impl State {
         let is_sent_again = self.units.get(&unit).and_then(|unit| unit.intent());
         match is_sent_again.is_some_and(|intent| intent.sent_before) {
             true => self.keeps_from_sending_again(unit, now).is_some(),
-            false => self.is_stopped(now) || self.plan.frozen(now).is_some(),
+            false => {
+                self.is_stopped(now) || self.plan.frozen(now).is_some() || self.closed_calendars().is_some()
+            }
         }
     }
 
@@ -50,6 +52,9 @@ impl State {
                 let outlives = |at: Timestamp| lives_until.is_none_or(|until| until > at);
                 if let Some(at) = self.cutoff().filter(|at| outlives(*at)) {
                     return Some(StopReason::Cutoff { at });
+                }
+                if let Some(said) = self.closed_calendars() {
+                    return Some(StopReason::Frozen(said.to_string()));
                 }
                 if let Some(frozen) = self.plan.frozen(now) {
                     return Some(StopReason::Frozen(frozen.to_string()));

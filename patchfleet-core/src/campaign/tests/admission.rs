@@ -178,6 +178,12 @@ fn is_between_waves(state: &State, id: UnitId) -> bool {
     })
 }
 
+/// Whether a change calendar is closed, or nobody knows, by the last event about them.
+fn are_closed(state: &State) -> bool {
+    let said = state.calendars().map(|said| serde_json::to_value(said).unwrap());
+    said.is_some_and(|said| said["calendars"] != "open")
+}
+
 /// Whether a freeze holds, or begins before what is started now is sure to be through: 30 seconds for the delivery, the steps of
 /// the document, and six minutes until it is sent. Those minutes alone, if what runs may finish.
 fn is_frozen(state: &State) -> bool {
@@ -429,6 +435,7 @@ fn next_start(state: &State) -> Option<UnitId> {
         || is_before_its_wave(state, id)
         || is_between_waves(state, id)
         || is_frozen(state)
+        || are_closed(state)
         || undecided(state) > 0
         || too_many_may_have_failed(state)
         || !has_places(state, id)

@@ -198,6 +198,12 @@ pub(crate) struct FakeAws {
     pub(crate) runbook: Mutex<Option<String>>,
     /// What the next reads of it are answered with, the last first.
     pub(crate) runbook_reads: Mutex<Answers>,
+    /// From when to when a change calendar is closed.
+    pub(crate) calendars_closed: Mutex<Vec<(Timestamp, Timestamp)>>,
+    /// How, and until when, AWS does not say whether they are.
+    pub(crate) calendars_fail: Mutex<Option<(PortErrorKind, Timestamp)>>,
+    /// When they were asked.
+    pub(crate) calendars_asked: Mutex<Vec<Timestamp>>,
     /// What copies of it say, or why they cannot be read.
     pub(crate) copies: Mutex<BTreeMap<Location, Result<String, PortErrorKind>>>,
     /// After how many reads a copy that cannot be read is not there any more; `None`: never.

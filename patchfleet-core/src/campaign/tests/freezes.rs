@@ -1,7 +1,9 @@
 //! Freezes: nothing begins in one, and no command lives into one.
 
 use super::world::*;
-use crate::campaign::{Event, HoldReason, Progress, Rule, State, StopMode, StopReason};
+use crate::campaign::{
+    Event, FireError, HoldReason, NeedsDriver, Progress, Rule, State, StopMode, StopReason,
+};
 use crate::outcome::FinishedOutcome;
 use crate::port::{Clock as _, PortError, PortErrorKind};
 use crate::request::{Freeze, PatchRequest};
@@ -196,4 +198,34 @@ fn a_stop_is_taken_while_a_freeze_holds() {
     assert!(matches!(state.stop_reason(), Some(StopReason::Asked(_))));
     assert!(world.clock.now() < at("04:00"));
     assert!(lives(&world).is_empty());
+}
+
+/// Fires the world's plan for its event.
+pub(super) fn fire(world: &World) -> Result<crate::campaign::Fired, FireError> {
+    let retry = SignedDuration::from_hours(24);
+    let ports = world.fire_ports();
+    finish(ports.fire(world.campaign(), &world.plan, retry, None))
+}
+
+#[test]
+fn what_nobody_follows_is_begun_outside_of_freezes_alone_and_only_if_it_is_one_start() {
+    let one = world(1, json!([on_the_second("00:00", "04:00", "finish")]));
+    *one.clock.0.lock().unwrap() = at("02:00");
+    assert_eq!(
+        fire(&one).unwrap_err().to_string(),
+        "nothing was started: the freeze year end holds; the next start may be made at 2026-03-02T04:00:00Z"
+    );
+    assert!(one.executions().is_empty());
+    *one.clock.0.lock().unwrap() = at("04:00");
+    fire(&one).unwrap();
+    assert_eq!(one.executions().len(), 1);
+    let mut two = world(2, json!([on_the_second("00:00", "04:00", "finish")]));
+    two.plan.request.budget.locations.max_concurrency = "2".parse().unwrap();
+    assert!(matches!(
+        fire(&two),
+        Err(FireError::NeedsDriver {
+            reason: NeedsDriver::Freezes,
+            ..
+        })
+    ));
 }

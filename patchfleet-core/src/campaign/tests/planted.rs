@@ -2,11 +2,11 @@
 //! AWS alone shows what went wrong.
 
 use super::admission::after;
-use super::freezes;
 use super::world::*;
+use super::{calendars, freezes};
 use crate::campaign::admission::admit;
 use crate::campaign::admission::planted::without;
-use crate::campaign::{Event, Rule};
+use crate::campaign::{CalendarsSaid, Event, Rule};
 use crate::id::UnitId;
 
 /// How many executions were begun, and the most that ran at once.
@@ -117,6 +117,21 @@ fn without_the_rule_of_freezes_a_unit_is_begun_in_one() {
     assert_eq!(begins(), None);
     assert_eq!(
         without(Rule::Freeze, begins),
+        Some(UnitId::from_index(0)),
+        "the bug shows"
+    );
+}
+
+#[test]
+fn without_the_rule_of_calendars_a_unit_is_begun_while_one_is_closed() {
+    let closed = Event::CalendarsSaid {
+        said: CalendarsSaid::Closed { until: None },
+    };
+    let state = after(&calendars::world(1), vec![closed]);
+    let begins = || admit(&state, state.last_at()).begin;
+    assert_eq!(begins(), None);
+    assert_eq!(
+        without(Rule::Calendars, begins),
         Some(UnitId::from_index(0)),
         "the bug shows"
     );

@@ -154,6 +154,9 @@ impl World {
             members_denied: Mutex::default(),
             runbook: Mutex::new(Some(RUNBOOK.to_owned())),
             runbook_reads: Mutex::default(),
+            calendars_closed: Mutex::default(),
+            calendars_fail: Mutex::default(),
+            calendars_asked: Mutex::default(),
             stopped: Mutex::default(),
             runs_below: Mutex::default(),
             says_cancelling: Mutex::default(),
@@ -374,6 +377,7 @@ fn plan(locations: Vec<PlannedLocation>, requests: Vec<StartRequest>, at_once: u
             waves: vec![],
             freezes: vec![],
             breaker: Breaker::default(),
+            change_calendars: vec![],
             output: crate::request::Output::default(),
             automation: AutomationSettings {
                 document: "Patchfleet-RunPatchBaseline".parse().unwrap(),

@@ -341,6 +341,7 @@ fn says(event: &Event) -> String {
         Event::NameTaken { by } => format!("campaign {by} had the request's name"),
         Event::Unattended { since } => format!("nobody had driven the campaign since {since:.0}"),
         Event::RunbookChanged { detail, .. } => detail.clone(),
+        Event::CalendarsSaid { said } => said.to_string(),
         Event::Abandoned { by } => format!("{by} closed the campaign"),
         Event::StopAsked { by, .. } => format!("{by} had the campaign stopped"),
         Event::GoneOn { by, .. } => format!("{by} had the campaign go on"),

@@ -52,6 +52,24 @@ impl Documents for FakeAws {
         }
     }
 
+    fn calendars(&self, _: &[DocumentName]) -> BoxFuture<'_, PortResult<CalendarsView>> {
+        self.call(move || {
+            let now = self.clock.now();
+            self.calendars_asked.lock().unwrap().push(now);
+            if let Some((kind, until)) = *self.calendars_fail.lock().unwrap()
+                && now < until
+            {
+                return Err(PortError::new(kind, "no calendar"));
+            }
+            let closed = self.calendars_closed.lock().unwrap();
+            let changes = closed.iter().flat_map(|(from, to)| [*from, *to]);
+            Ok(CalendarsView {
+                are_open: !closed.iter().any(|(from, to)| *from <= now && now < *to),
+                changes_at: changes.filter(|at| *at > now).min(),
+            })
+        })
+    }
+
     fn create(&self, _: &DocumentName, _: String) -> BoxFuture<'_, PortResult<String>> {
         unreachable!("a campaign makes no document")
     }

@@ -1,7 +1,9 @@
 //! The campaign of the stored log: everything happens that may happen.
 
 use super::super::world::*;
-use crate::campaign::{Chain, Event, LogKey, RECORD_FORMAT, Record, Replacement, StopMode, TurnedUp};
+use crate::campaign::{
+    CalendarsSaid, Chain, Event, LogKey, RECORD_FORMAT, Record, Replacement, StopMode, TurnedUp,
+};
 use crate::id::{ExecutionId, Location, UnitId, WriterId};
 use crate::outcome::{FinishedOutcome, LocationOutcome, NodeOutcome, Tally};
 use crate::port::{CommandCounts, ExecutionStatus, PortErrorKind, StopType};
@@ -189,6 +191,18 @@ pub(super) fn whole() -> Writing {
         unit: unit(7),
         keeps: vec![Node::well(1).id],
     }]);
+    // The request names no change calendars. What they say counts all the same.
+    log.append(vec![
+        Event::CalendarsSaid {
+            said: CalendarsSaid::Unknown {
+                kind: PortErrorKind::Denied,
+                detail: "AccessDenied".to_owned(),
+            },
+        },
+        Event::CalendarsSaid {
+            said: CalendarsSaid::Open,
+        },
+    ]);
     log.append(vec![Event::StartWithdrawn {
         unit: unit(1),
         detail,
