@@ -17,6 +17,7 @@ mod copies;
 mod differences;
 mod file;
 mod fleet;
+mod forecast;
 mod freezes;
 mod gaps;
 mod lifetime;
@@ -41,6 +42,7 @@ pub use file::PlanFileError;
 #[cfg(test)]
 pub(crate) use fleet::resolve as resolve_fleet;
 pub use fleet::{FleetPace, PlannedFleet};
+pub use forecast::Forecast;
 pub(crate) use freezes::frozen_in_words;
 pub use gaps::Gaps;
 pub(crate) use lifetime::timeout_of;
@@ -87,6 +89,8 @@ pub struct Plan {
     pub runbook: Option<PlannedRunbook>,
     /// What `budget.fleet` comes to; `None` if the request has none.
     pub fleet: Option<PlannedFleet>,
+    /// How long it takes; `None` if it was not reckoned when the plan was made, or there is nothing to do.
+    pub forecast: Option<Forecast>,
     /// What can go wrong at most.
     pub worst_case: WorstCase,
     /// How long commands live; `None` if that is the affair of a runbook of one's own.

@@ -11,6 +11,7 @@ mod draft;
 mod external_id;
 mod fields;
 mod fleet;
+mod forecast;
 mod format;
 mod freeze;
 mod gate;
@@ -34,6 +35,7 @@ pub use delivery_timeout::{DeliveryTimeout, DeliveryTimeoutError};
 pub(crate) use digest::digest_of;
 pub use external_id::{ExternalId, ExternalIdText};
 pub use fleet::FleetBudget;
+pub use forecast::ForecastBasis;
 pub use format::{Format, MAX_REQUEST_BYTES};
 pub use freeze::{Freeze, Running};
 pub use gate::{Gate, Soak, SoakError};
@@ -84,6 +86,9 @@ pub struct PatchRequest {
     /// and Region by their names, others by their ARNs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub change_calendars: Vec<DocumentName>,
+    /// What the plan's forecast is made from.
+    #[serde(skip_serializing_if = "ForecastBasis::is_none")]
+    pub forecast: ForecastBasis,
     /// Where the whole output of the commands goes.
     #[serde(skip_serializing_if = "Output::is_none")]
     pub output: Output,

@@ -21,6 +21,7 @@ mod evidence;
 mod fire;
 mod fire_many;
 mod fleet;
+mod forecast;
 mod freezes;
 mod golden;
 mod gone;

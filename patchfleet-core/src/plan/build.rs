@@ -195,7 +195,7 @@ pub fn build(
             options.step_timeout,
         ));
     }
-    Ok(Plan {
+    let mut plan = Plan {
         format: FORMAT,
         request: asked.clone(),
         central: central.clone(),
@@ -211,9 +211,15 @@ pub fn build(
             .collect(),
         runbook: None,
         fleet,
+        forecast: None,
         worst_case,
         lifetime,
-    })
+    };
+    if let Some(now) = options.now.filter(|_| !plan.is_empty()) {
+        plan.forecast = Some(plan.forecast_at(now));
+        plan.warnings.extend(plan.forecast_warning());
+    }
+    Ok(plan)
 }
 
 /// Whether [`build`] refuses the request for what is known of locations without asking there, whatever the others answer.

@@ -122,7 +122,7 @@ impl<'a> Freezes<'a> {
     }
 
     /// The last instant at which a start may be made, of those from this one on up to the next freeze.
-    fn begins_until(self, at: Timestamp) -> Option<Timestamp> {
+    pub(super) fn begins_until(self, at: Timestamp) -> Option<Timestamp> {
         let periods = self.periods(at);
         periods
             .map(|(freeze, begins, _)| self.closes(freeze, begins))

@@ -36,6 +36,7 @@ impl Plan {
             sections.extend(self.fleet_in_words());
             sections.extend(self.breakers_in_words());
             sections.push(self.at_worst());
+            sections.extend(self.forecast_in_words());
             sections.push(self.starts());
             sections.extend(self.sight());
         }

@@ -2,6 +2,7 @@
 
 mod file;
 mod fleet;
+mod forecast;
 mod freezes;
 mod gaps;
 pub(crate) mod helpers;

@@ -1,7 +1,7 @@
 //! A plan's JSON. Its `units` have what the planner knows. Its `requests` are the starts in the API's own JSON, which
 //! scripts hand to AWS as they are.
 
-use super::{Followed, Lifetime, Plan, PlannedFleet, PlannedLocation, Unit};
+use super::{Followed, Forecast, Lifetime, Plan, PlannedFleet, PlannedLocation, Unit};
 use crate::budget::{RateControl, WorstCase};
 use crate::id::{NodeId, UnitId};
 use crate::port::{Caller, StartRequest};
@@ -28,6 +28,8 @@ struct Written<'a> {
     runbook: Option<Cow<'a, PlannedRunbook>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     fleet: Option<PlannedFleet>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    forecast: Option<Forecast>,
     worst_case: WorstCase,
     #[serde(deserialize_with = "Option::deserialize")] // a plan that lacks the key is not whole
     lifetime: Option<Lifetime>,
@@ -98,6 +100,7 @@ impl<'a> From<&'a Plan> for Written<'a> {
             requests: plan.units.iter().map(|unit| Cow::Borrowed(&unit.start)).collect(),
             runbook: plan.runbook.as_ref().map(Cow::Borrowed),
             fleet: plan.fleet,
+            forecast: plan.forecast,
             worst_case: plan.worst_case,
             lifetime: plan.lifetime,
         }
@@ -133,6 +136,7 @@ impl TryFrom<Written<'_>> for Plan {
             units: units.collect::<Result<_, _>>()?,
             runbook: written.runbook.map(Cow::into_owned),
             fleet: written.fleet,
+            forecast: written.forecast,
             worst_case: written.worst_case,
             lifetime: written.lifetime,
         })

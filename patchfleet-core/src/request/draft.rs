@@ -5,8 +5,8 @@ use super::defaults::{self, OWN_DOCUMENT};
 use super::fields::{Collector, Field};
 use super::waves::{self, Bounds};
 use super::{
-    Access, AutomationSettings, Breaker, Budget, DeliveryTimeout, Freeze, Operation, Output, Patch,
-    PatchRequest, Policy, RebootOption, Regions, RunbookPin, Running, Selector, Targets, Wave,
+    Access, AutomationSettings, Breaker, Budget, DeliveryTimeout, ForecastBasis, Freeze, Operation, Output,
+    Patch, PatchRequest, Policy, RebootOption, Regions, RunbookPin, Running, Selector, Targets, Wave,
 };
 use crate::budget::RateControl;
 use crate::id::{DocumentName, Partition, Region, RequestName, RoleArn, RoleName, TargetAccount};
@@ -55,6 +55,7 @@ pub(super) struct Draft {
     pub(super) freezes: Vec<(usize, Freeze)>,
     pub(super) breaker: Breaker,
     pub(super) change_calendars: Vec<DocumentName>,
+    pub(super) forecast: ForecastBasis,
     pub(super) output: Output,
     pub(super) document: Option<DocumentName>,
     pub(super) assume_role: Option<RoleArn>,
@@ -85,6 +86,7 @@ impl Default for Draft {
             freezes: Vec::new(),
             breaker: Breaker::default(),
             change_calendars: Vec::new(),
+            forecast: ForecastBasis::default(),
             output: Output::default(),
             document: Some(defaults::document()),
             assume_role: None,
@@ -292,6 +294,7 @@ impl Draft {
             freezes: self.freezes.into_iter().map(|(_, freeze)| freeze).collect(),
             breaker: self.breaker,
             change_calendars: self.change_calendars,
+            forecast: self.forecast,
             output: self.output,
             automation: AutomationSettings {
                 document: self.document?,

@@ -7,7 +7,7 @@ use super::node::Node;
 use super::policy::OFFLINE;
 use super::{
     Access, Budget, DeniedAction, GoneAction, NothingSelected, Output, PatchRequest, Policy, PolicyAction,
-    Regions, RunbookPin, Selector, breaker, fleet, freeze, values, waves,
+    Regions, RunbookPin, Selector, breaker, fleet, forecast, freeze, values, waves,
 };
 use crate::id::{NodeId, OrgParent, Region, RequestName, TargetAccount};
 use crate::problem::{Problem, ProblemCode, Problems};
@@ -70,6 +70,7 @@ pub(super) fn request(node: &Node) -> Result<PatchRequest, Problems> {
         const SHAPE: &str = "a list of change calendars, each a name or an ARN in quotes";
         draft.change_calendars = field.ids(SHAPE, &mut out).unwrap_or_default();
     }
+    draft.forecast = forecast::read(&mut root, &mut out);
     draft.freezes = freeze::read(&mut root, &mut out);
     if let Some(field) = root.take("breaker") {
         draft.breaker = breaker::read(&field, &mut out);

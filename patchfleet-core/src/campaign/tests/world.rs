@@ -378,6 +378,7 @@ fn plan(locations: Vec<PlannedLocation>, requests: Vec<StartRequest>, at_once: u
             freezes: vec![],
             breaker: Breaker::default(),
             change_calendars: vec![],
+            forecast: ForecastBasis::default(),
             output: crate::request::Output::default(),
             automation: AutomationSettings {
                 document: "Patchfleet-RunPatchBaseline".parse().unwrap(),
@@ -400,6 +401,7 @@ fn plan(locations: Vec<PlannedLocation>, requests: Vec<StartRequest>, at_once: u
         units: vec![],
         runbook: None,
         fleet: None,
+        forecast: None,
         worst_case: serde_json::from_str(
             r#"{"starts":1,"locations_at_once":1,"locations_failing":0,"nodes_at_once":null,"node_errors":null,
                 "nodes_damaged":null,"slowest_location_seconds":null}"#,

@@ -142,6 +142,7 @@ fn plan(locations: usize) -> Result<Plan, String> {
         units: vec![],
         runbook: None,
         fleet: None,
+        forecast: None,
         worst_case: serde_json::from_str(worst_case).map_err(|error| error.to_string())?,
         lifetime: None,
     })

@@ -1,0 +1,262 @@
+//! How long a campaign takes, as far as a plan can tell.
+
+mod course;
+
+use super::freezes::Freezes;
+use super::lifetime::timeout_of;
+use super::{Plan, PlannedLocation, Unit};
+use crate::budget::{Queue, Seconds};
+use crate::id::Location;
+use crate::request::{Operation, PatchRequest};
+use crate::text::{by_number, counted};
+use course::{Course, Rules, Work, course};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::cell::Cell;
+use std::collections::BTreeMap;
+
+/// What a location takes beside the patching of its nodes: until its command is sent, until its end is seen, and until the
+/// results of its nodes are read.
+const AROUND: Seconds = Seconds::new(2 * 60);
+
+/// How long a campaign takes, as far as its plan can tell. Neither failures nor people are reckoned with: a budget that is
+/// used up ends it sooner, and an approval makes it wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Forecast {
+    /// How long a node takes: `forecast.minutes_per_node` of the request, or else 15 for an Install and 3 for a Scan.
+    pub minutes_per_node: u32,
+    /// Seconds from the plan until everything is over, if each node takes so long. `None`: nodes were not counted
+    /// everywhere, or freezes do not let everything begin.
+    pub expected_seconds: Option<u64>,
+    /// The same if each command lives until it expires. Also `None` under a runbook of one's own.
+    pub worst_seconds: Option<u64>,
+    /// How many locations are begun too late for the cutoff, if each node takes so long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after_cutoff: Option<u32>,
+}
+
+/// What a start's locations have in common.
+struct Place<'a> {
+    index: usize,
+    planned: &'a PlannedLocation,
+    /// How many of its nodes that answer are named by the starts before.
+    named: u32,
+}
+
+/// What is done where, as the plan says: expected, and at worst.
+struct Works {
+    expected: Option<Vec<Work>>,
+    worst: Option<Vec<Work>>,
+}
+
+impl Plan {
+    /// How long the campaign takes that begins now.
+    pub(super) fn forecast_at(&self, now: Timestamp) -> Forecast {
+        self.forecast_with(now, AROUND)
+    }
+
+    /// The same, where a location takes so long beside the patching of its nodes.
+    pub(crate) fn forecast_with(&self, now: Timestamp, around: Seconds) -> Forecast {
+        let minutes = self.request.minutes_per_node();
+        let Works { expected, worst } = self.works(Seconds::new(u64::from(minutes) * 60), around);
+        let expected = expected.map(|work| self.course(&work, now));
+        let worst = worst.and_then(|work| self.course(&work, now).ends);
+        let until = self
+            .lifetime
+            .as_ref()
+            .and_then(|lifetime| lifetime.begins_until());
+        let after_cutoff = until.zip(expected.as_ref()).map(|(until, course)| {
+            // With a cutoff each start is one location.
+            let until = u64::try_from(until.duration_since(now).as_secs()).unwrap_or_default();
+            let in_time = course.begins.iter().filter(|begins| **begins <= until).count();
+            u32::try_from(self.units.len().saturating_sub(in_time)).unwrap_or(u32::MAX)
+        });
+        Forecast {
+            minutes_per_node: minutes,
+            expected_seconds: expected.and_then(|course| course.ends),
+            worst_seconds: worst,
+            after_cutoff,
+        }
+    }
+
+    fn course(&self, work: &[Work], now: Timestamp) -> Course {
+        let freezes = Freezes::new(&self.request, self.lifetime.as_ref());
+        let since = |at: Timestamp| u64::try_from(at.duration_since(now).as_secs()).ok();
+        // From when to when something may begin, as it was last seen.
+        let open = Cell::new((0, 0));
+        let opens = |seconds: u64| {
+            let (from, until) = open.get();
+            if self.request.freezes.is_empty() || (from..until).contains(&seconds) {
+                return Some(seconds);
+            }
+            let after = i64::try_from(seconds).ok().map(SignedDuration::from_secs);
+            let opens = freezes.opens(now.checked_add(after?).ok()?)?;
+            let closes = freezes.begins_until(opens).map_or(Some(u64::MAX), since);
+            let opens = since(opens)?.max(seconds);
+            open.set((opens, closes.unwrap_or_default()));
+            Some(opens)
+        };
+        let soaks: BTreeMap<u32, u64> = (1..)
+            .zip(&self.request.waves)
+            .filter_map(|(number, wave)| Some((number, u64::from(wave.soak?.seconds()))))
+            .collect();
+        // Without a bound that the campaign keeps, AWS bounds the nodes of each start.
+        let bounds = self.fleet.filter(|fleet| fleet.max_damaged.is_some());
+        let bounds = bounds.map(|fleet| [fleet.max_damaged, fleet.max_in_flight]);
+        let in_flight = bounds.into_iter().flatten().flatten().min();
+        course(
+            work,
+            &Rules {
+                places: u64::from(self.location_budget()),
+                in_flight: in_flight.map(u64::from),
+                soaks: &soaks,
+                opens: &opens,
+            },
+        )
+    }
+
+    fn works(&self, node: Seconds, around: Seconds) -> Works {
+        let mut places: BTreeMap<Location, Place<'_>> = BTreeMap::new();
+        for (index, planned) in self.locations.iter().enumerate() {
+            let place = Place {
+                index,
+                planned,
+                named: 0,
+            };
+            places.insert(planned.location(), place);
+        }
+        let (mut expected, mut worst) = (Some(vec![]), Some(vec![]));
+        for unit in &self.units {
+            let of = |locations: Option<Vec<u64>>, shared: Option<usize>| {
+                Some(Work {
+                    wave: unit.wave,
+                    locations: locations?,
+                    at_once: unit.locations_at_once(),
+                    shared,
+                    nodes: unit.nodes.as_ref().map_or(0, |nodes| nodes.len() as u64),
+                })
+            };
+            let lives = self.lives(unit);
+            let mut shared = None;
+            let lasts: Option<Vec<u64>> = unit
+                .locations()
+                .map(|location| {
+                    let place = places.get_mut(&location)?;
+                    if unit.nodes.is_some() {
+                        shared = Some(place.index);
+                    }
+                    Some(self.lasts(unit, place, node, lives)?.plus(around).get())
+                })
+                .collect();
+            let at_worst = lives.map(|lives| vec![lives.plus(around).get(); unit.locations().count()]);
+            expected = expected.zip(of(lasts, shared)).map(|(all, one)| added(all, one));
+            worst = worst.zip(of(at_worst, shared)).map(|(all, one)| added(all, one));
+        }
+        Works { expected, worst }
+    }
+
+    /// How long a command of this start lives at most.
+    fn lives(&self, unit: &Unit) -> Option<Seconds> {
+        let timeout = timeout_of(&unit.start)?;
+        Some(self.lifetime.as_ref()?.expiry(timeout))
+    }
+
+    /// How long a location of a start takes, if each node takes so long. `None`: its nodes were not counted. A node that does
+    /// not answer keeps its command alive until that expires.
+    fn lasts(
+        &self,
+        unit: &Unit,
+        place: &mut Place<'_>,
+        node: Seconds,
+        lives: Option<Seconds>,
+    ) -> Option<Seconds> {
+        let counts = place.planned.nodes?;
+        let there = counts.online.saturating_add(counts.offline);
+        let places = unit.node_rates.max_concurrency.as_count(there);
+        let (online, offline) = match &unit.nodes {
+            None => (counts.online, counts.offline),
+            // Those that answer are named first.
+            Some(nodes) => {
+                let named = u32::try_from(nodes.len()).unwrap_or(u32::MAX);
+                let online = named.min(counts.online.saturating_sub(place.named));
+                place.named = place.named.saturating_add(named);
+                (online, named.saturating_sub(online))
+            }
+        };
+        let queue = Queue {
+            online,
+            offline,
+            places: places.min(online.saturating_add(offline)),
+        };
+        let patching = queue.turns().map(|turns| node.times(turns));
+        let lasts = match (offline, patching, lives) {
+            (0, Some(patching), Some(lives)) => patching.min(lives),
+            (0, Some(patching), None) => patching,
+            (_, patching, lives) => lives.or(patching)?,
+        };
+        Some(lasts)
+    }
+
+    /// The forecast as a part of the plan's text.
+    pub(super) fn forecast_in_words(&self) -> Option<String> {
+        let forecast = self.forecast?;
+        let said = match self.request.forecast.minutes_per_node {
+            Some(_) => "forecast.minutes_per_node",
+            None => "the default; forecast.minutes_per_node says otherwise",
+        };
+        let each = format!(
+            "if a node takes {} ({said})",
+            counted(forecast.minutes_per_node, "minute")
+        );
+        let words = |seconds: Option<u64>| {
+            let minutes = seconds?.div_ceil(60);
+            Some(Seconds::new(minutes.saturating_mul(60)).to_string())
+        };
+        let expected = words(forecast.expected_seconds)
+            .map_or_else(|| "not known".to_owned(), |time| format!("{time}, {each}"));
+        let worst = match (words(forecast.worst_seconds), &self.lifetime) {
+            (Some(time), _) => format!("{time}: each command lives until it expires"),
+            (None, Some(_)) => "not known".to_owned(),
+            (None, None) => "not known: its commands live as long as the runbook says".to_owned(),
+        };
+        let waits = match self.request.waves.iter().any(|wave| wave.approval) {
+            true => "\n  approvals of waves come on top",
+            false => "",
+        };
+        Some(format!(
+            "How long it takes (without failures)\n  expected  {expected}\n  at worst  {worst}{waits}\n"
+        ))
+    }
+
+    /// The warning that not everything is begun before the cutoff.
+    pub(super) fn forecast_warning(&self) -> Option<String> {
+        let forecast = self.forecast?;
+        let late = forecast.after_cutoff.filter(|late| *late > 0)?;
+        let cutoff = self.lifetime.as_ref()?.cutoff?;
+        Some(format!(
+            "if a node takes {}, {} of {} {} not begun before the cutoff {cutoff:.0}: set a later one, or let more be patched at \
+             once",
+            counted(forecast.minutes_per_node, "minute"),
+            late,
+            counted(self.units.len(), "start"),
+            by_number(late, "is", "are"),
+        ))
+    }
+}
+
+fn added(mut all: Vec<Work>, one: Work) -> Vec<Work> {
+    all.push(one);
+    all
+}
+
+impl PatchRequest {
+    /// How long a node takes.
+    fn minutes_per_node(&self) -> u32 {
+        let by_default = match self.patch.operation {
+            Operation::Install => 15,
+            Operation::Scan => 3,
+        };
+        self.forecast.minutes_per_node.unwrap_or(by_default)
+    }
+}

@@ -1,0 +1,312 @@
+//! The course of a campaign in outline: which units run when, as far as places, waves, rates and freezes decide it.
+//!
+//! It is no second engine. It knows neither logs nor answers nor failures. A test compares it with the campaign itself
+//! over a small virtual AWS.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
+
+/// How long it takes from one start to the next. AWS takes about one a second (quota of StartAutomationExecution).
+const BETWEEN_STARTS: u64 = 1;
+
+/// How many automations run at once in an account and Region (quota). Each start is one in the central ones.
+const AUTOMATIONS: usize = 100;
+
+/// One start.
+#[derive(Debug, Clone)]
+pub(super) struct Work {
+    /// From 1.
+    pub(super) wave: u32,
+    /// How long each of its locations takes, in seconds, in the order in which they are begun.
+    pub(super) locations: Vec<u64>,
+    /// How many of them at once.
+    pub(super) at_once: u32,
+    /// The location that it shares with other starts, if it names nodes.
+    pub(super) shared: Option<usize>,
+    /// How many nodes it names, if it does.
+    pub(super) nodes: u64,
+}
+
+impl Work {
+    /// How long it takes. AWS begins with one location, then two, then four, up to so many at once.
+    fn lasts(&self) -> u64 {
+        let at_once = usize::try_from(self.at_once.max(1)).unwrap_or(usize::MAX);
+        let mut open: BinaryHeap<Reverse<u64>> = BinaryHeap::new();
+        let (mut now, mut through) = (0_u64, 0_usize);
+        for seconds in &self.locations {
+            while open.len() >= at_once.min(through.saturating_add(1)) {
+                let Some(Reverse(ends)) = open.pop() else { break };
+                now = now.max(ends);
+                through += 1;
+            }
+            open.push(Reverse(now.saturating_add(*seconds)));
+        }
+        open.into_iter().map(|Reverse(ends)| ends).max().unwrap_or(now)
+    }
+}
+
+/// What decides when a unit may begin.
+pub(super) struct Rules<'a> {
+    /// How many locations at once.
+    pub(super) places: u64,
+    /// How many nodes may be in flight, where starts name them.
+    pub(super) in_flight: Option<u64>,
+    /// How long, in seconds, nothing begins after each wave.
+    pub(super) soaks: &'a BTreeMap<u32, u64>,
+    /// The first second from this one on in which something may begin; `None`: never.
+    pub(super) opens: &'a dyn Fn(u64) -> Option<u64>,
+}
+
+/// When the units of a campaign begin and when it ends, in seconds from its beginning.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Course {
+    /// When each unit begins, in the order of the units. Those that never do are missing at the end.
+    pub(super) begins: Vec<u64>,
+    /// When the last one ends; `None` if some never begin.
+    pub(super) ends: Option<u64>,
+}
+
+/// The units that are not begun, wave by wave.
+struct Waiting<'a> {
+    work: &'a [Work],
+    /// By wave and number: those that no unit of the same location keeps waiting.
+    ready: BTreeSet<(u32, usize)>,
+    /// By location: those that come after the one that runs or is ready.
+    behind: BTreeMap<usize, VecDeque<usize>>,
+    /// How many of each wave are not over.
+    left: BTreeMap<u32, usize>,
+}
+
+impl<'a> Waiting<'a> {
+    fn new(work: &'a [Work]) -> Self {
+        let mut waiting = Self {
+            work,
+            ready: BTreeSet::new(),
+            behind: BTreeMap::new(),
+            left: BTreeMap::new(),
+        };
+        for (unit, one) in work.iter().enumerate() {
+            *waiting.left.entry(one.wave).or_insert(0) += 1;
+            match one.shared {
+                Some(location) if waiting.behind.contains_key(&location) => {
+                    waiting.behind.entry(location).or_default().push_back(unit);
+                }
+                shared => {
+                    waiting.ready.insert((one.wave, unit));
+                    if let Some(location) = shared {
+                        waiting.behind.insert(location, VecDeque::new());
+                    }
+                }
+            }
+        }
+        waiting
+    }
+
+    /// The first that may be begun as far as waves and locations go.
+    fn next(&self) -> Option<usize> {
+        let (wave, unit) = self.ready.first()?;
+        let (open, _) = self.left.first_key_value()?;
+        (wave == open).then_some(*unit)
+    }
+
+    fn begin(&mut self, unit: usize) {
+        if let Some(one) = self.work.get(unit) {
+            self.ready.remove(&(one.wave, unit));
+        }
+    }
+
+    /// A unit is over. Gives the wave that is over with it.
+    fn end(&mut self, unit: usize) -> Option<u32> {
+        let one = self.work.get(unit)?;
+        let behind = one.shared.and_then(|location| self.behind.get_mut(&location));
+        if let Some(next) = behind.and_then(VecDeque::pop_front)
+            && let Some(after) = self.work.get(next)
+        {
+            self.ready.insert((after.wave, next));
+        }
+        let left = self.left.get_mut(&one.wave)?;
+        *left -= 1;
+        let is_over = *left == 0;
+        if is_over {
+            self.left.remove(&one.wave);
+        }
+        is_over.then_some(one.wave)
+    }
+}
+
+/// The course of these units, which are begun in their order.
+pub(super) fn course(work: &[Work], rules: &Rules<'_>) -> Course {
+    let mut waiting = Waiting::new(work);
+    let mut running: BinaryHeap<Reverse<(u64, usize)>> = BinaryHeap::new();
+    let mut begins: Vec<Option<u64>> = vec![None; work.len()];
+    let (mut now, mut not_before) = (0_u64, 0_u64);
+    let (mut taken, mut in_flight) = (0_u64, 0_u64);
+    let mut ends = 0;
+    let mut is_stuck = false;
+    loop {
+        let next = waiting.next().and_then(|unit| Some((unit, work.get(unit)?)));
+        let fits = |one: &Work| {
+            let places = taken.saturating_add(u64::from(one.at_once)) <= rules.places;
+            let nodes = rules
+                .in_flight
+                .is_none_or(|bound| in_flight.saturating_add(one.nodes) <= bound);
+            running.is_empty() || (places && nodes && running.len() < AUTOMATIONS)
+        };
+        let begun = next.filter(|(_, one)| fits(one)).map(|(unit, one)| {
+            let opens = (rules.opens)(now.max(not_before));
+            (unit, one, opens)
+        });
+        let ending = running.peek().map(|Reverse((ends, _))| *ends);
+        match begun {
+            Some((unit, one, Some(at))) if ending.is_none_or(|ending| at <= ending) => {
+                now = at;
+                not_before = at.saturating_add(BETWEEN_STARTS);
+                waiting.begin(unit);
+                taken = taken.saturating_add(u64::from(one.at_once));
+                in_flight = in_flight.saturating_add(one.nodes);
+                if let Some(begins) = begins.get_mut(unit) {
+                    *begins = Some(at);
+                }
+                running.push(Reverse((at.saturating_add(one.lasts()), unit)));
+                continue;
+            }
+            Some((_, _, None)) => is_stuck = true,
+            _ => {}
+        }
+        let Some(Reverse((ended, unit))) = running.pop() else {
+            break;
+        };
+        now = now.max(ended);
+        ends = ends.max(ended);
+        if let Some(one) = work.get(unit) {
+            taken = taken.saturating_sub(u64::from(one.at_once));
+            in_flight = in_flight.saturating_sub(one.nodes);
+        }
+        if let Some(wave) = waiting.end(unit) {
+            let soak = rules.soaks.get(&wave).copied().unwrap_or_default();
+            not_before = not_before.max(now.saturating_add(soak));
+        }
+    }
+    Course {
+        ends: (!is_stuck).then_some(ends),
+        begins: begins.into_iter().flatten().collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn work(locations: &[u64], at_once: u32) -> Work {
+        Work {
+            wave: 1,
+            locations: locations.to_vec(),
+            at_once,
+            shared: None,
+            nodes: 0,
+        }
+    }
+
+    fn always(seconds: u64) -> Option<u64> {
+        Some(seconds)
+    }
+
+    fn rules(places: u64, soaks: &BTreeMap<u32, u64>) -> Rules<'_> {
+        Rules {
+            places,
+            in_flight: None,
+            soaks,
+            opens: &always,
+        }
+    }
+
+    fn ends(work: &[Work], places: u64) -> Option<u64> {
+        course(work, &rules(places, &BTreeMap::new())).ends
+    }
+
+    #[test]
+    fn locations_of_a_start_begin_one_two_four_and_so_on() {
+        assert_eq!(work(&[100; 4], 1).lasts(), 400);
+        // 1, 2, 1.
+        assert_eq!(work(&[100; 4], 4).lasts(), 300);
+        // 1, 2, 4, 3.
+        assert_eq!(work(&[100; 10], 4).lasts(), 400);
+        assert_eq!(work(&[], 4).lasts(), 0);
+    }
+
+    #[test]
+    fn starts_come_one_a_second_and_as_many_run_as_have_a_place() {
+        let one = || work(&[600], 1);
+        assert_eq!(ends(&[one(), one(), one()], 3), Some(602));
+        assert_eq!(ends(&[one(), one(), one()], 1), Some(1_800));
+        // A start that needs more places than there are runs alone.
+        assert_eq!(ends(&[work(&[600, 600], 2), one()], 1), Some(1_800));
+        // No more than 100 run at once, however many places there are.
+        let many: Vec<Work> = (0..101).map(|_| one()).collect();
+        assert_eq!(ends(&many, 1_000), Some(1_200));
+    }
+
+    #[test]
+    fn starts_of_one_location_follow_each_other_and_others_go_on_beside_them() {
+        let named = |shared| Work {
+            shared: Some(shared),
+            ..work(&[600], 1)
+        };
+        let of = course(&[named(1), named(1), named(2)], &rules(9, &BTreeMap::new()));
+        assert_eq!(of.ends, Some(1_200));
+        assert_eq!(of.begins, [0, 600, 1]);
+    }
+
+    #[test]
+    fn a_wave_begins_after_the_one_before_it_and_its_soak() {
+        let soaks = BTreeMap::from([(1, 1_000)]);
+        let of = |wave| Work {
+            wave,
+            ..work(&[600], 1)
+        };
+        let course = course(&[of(1), of(1), of(2)], &rules(9, &soaks));
+        assert_eq!(course.begins, [0, 1, 1_601]);
+        assert_eq!(course.ends, Some(2_201));
+    }
+
+    #[test]
+    fn nodes_in_flight_stay_within_their_bound() {
+        let of = |nodes| Work {
+            nodes,
+            ..work(&[600], 1)
+        };
+        let soaks = BTreeMap::new();
+        let rules = Rules {
+            in_flight: Some(10),
+            ..rules(9, &soaks)
+        };
+        assert_eq!(course(&[of(6), of(4), of(6)], &rules).begins, [0, 1, 600]);
+    }
+
+    #[test]
+    fn nothing_begins_in_a_freeze_and_what_never_may_is_not_said_to_end() {
+        let opens = |seconds: u64| match seconds {
+            500..900 => Some(900),
+            2_000.. => None,
+            open => Some(open),
+        };
+        let soaks = BTreeMap::new();
+        let rules = Rules {
+            opens: &opens,
+            ..rules(1, &soaks)
+        };
+        let one = || work(&[600], 1);
+        let two = course(&[one(), one()], &rules);
+        assert_eq!((two.begins, two.ends), (vec![0, 900], Some(1_500)));
+        let four = course(&[one(), one(), one(), one()], &rules);
+        assert_eq!((four.begins, four.ends), (vec![0, 900, 1_500], None));
+    }
+
+    #[test]
+    fn a_hundred_and_fifty_thousand_starts_are_reckoned_at_once() {
+        let many: Vec<Work> = (0..150_000).map(|n| work(&[600 + n % 7], 1)).collect();
+        let ends = ends(&many, 100).unwrap();
+        // 100 at a time for ten minutes each.
+        assert!((900_000..910_000).contains(&ends), "{ends}");
+    }
+}
