@@ -41,7 +41,7 @@ pub use freeze::{Freeze, Running};
 pub use gate::{Gate, Soak, SoakError};
 pub use output::Output;
 pub(crate) use output::OutputTo;
-pub use policy::{DeniedAction, GoneAction, NothingSelected, OfflineAction, Policy, PolicyAction};
+pub use policy::{AtCutoff, DeniedAction, GoneAction, NothingSelected, OfflineAction, Policy, PolicyAction};
 pub(crate) use values::MAX_PARAMETER_CHARS;
 pub use waves::{EmptyWave, Wave, WaveSize};
 pub use window::MAX_WINDOW_PAYLOAD_BYTES;

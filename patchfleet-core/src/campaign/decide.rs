@@ -1,11 +1,11 @@
 //! What to do next: a pure function of the state, of what this driver asked before, and of the time.
 
-use super::Event;
 use super::admission::{Hold, Rule, admit, admitted_from};
 use super::memory::{LocationTask, Memory, UnitTask};
 use super::polls::{POLL_LONGEST, later};
 use super::start;
 use super::state::{Sending, StartState, State, Stop};
+use super::{Event, StopMode};
 use crate::id::{Location, UnitId};
 use crate::outcome::FinishedOutcome;
 use crate::port::StopType;
@@ -115,6 +115,7 @@ pub(super) fn decide(state: &State, memory: &Memory, now: Timestamp) -> Decision
         agenda.intended(unit, state.keeps_from_sending(unit, now));
     }
     agenda.admit();
+    agenda.cancel_at_cutoff();
     if state.stops_what_runs() {
         agenda.stop_all();
     }
@@ -153,6 +154,9 @@ pub(super) fn decide(state: &State, memory: &Memory, now: Timestamp) -> Decision
 pub(super) fn forgotten_from(sending: &Sending) -> Option<Timestamp> {
     Some(later(sending.not_before?, RESEND_WITHIN))
 }
+
+/// Who has a campaign stopped at its cutoff, as the log says it.
+const AT_CUTOFF: &str = "the cutoff";
 
 /// A decision that is being made.
 struct Agenda<'a> {
@@ -214,6 +218,18 @@ impl Agenda<'_> {
         }
         if let Some(first) = admitted.begin {
             self.begin_one_from(first);
+        }
+    }
+
+    /// Has what still runs cancelled at the cutoff. Every command has expired by then, unless AWS began it late.
+    fn cancel_at_cutoff(&mut self) {
+        // Nothing is woken for it: what runs is looked at every half minute where a cutoff has to be kept.
+        let is_past = self.state.cancels_at().is_some_and(|at| self.now >= at);
+        if is_past && self.state.may_run() {
+            self.decision.record.push(Event::StopAsked {
+                by: AT_CUTOFF.to_owned(),
+                mode: StopMode::CancelCommands,
+            });
         }
     }
 

@@ -19,6 +19,9 @@ pub struct Policy {
     pub offline: OfflineAction,
     /// A node of the census is no longer there when the results are read. Default: accept.
     pub gone: GoneAction,
+    /// What runs still when the cutoff comes, because AWS began it late. Default: cancel.
+    #[serde(skip_serializing_if = "AtCutoff::is_default")]
+    pub at_cutoff: AtCutoff,
 }
 
 impl Default for Policy {
@@ -31,6 +34,7 @@ impl Default for Policy {
             nothing_selected: NothingSelected::Refuse,
             offline: OfflineAction::Target,
             gone: GoneAction::Accept,
+            at_cutoff: AtCutoff::Cancel,
         }
     }
 }
@@ -45,6 +49,24 @@ pub enum PolicyAction {
     Skip,
     /// The location is planned as if nodes were there.
     Keep,
+}
+
+/// What becomes of executions and commands that run still when the cutoff comes. Every command has expired by then, unless AWS
+/// began it late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AtCutoff {
+    /// They are cancelled, as a stop does it.
+    #[default]
+    Cancel,
+    /// They run on. The campaign says so, and is halted all the same.
+    Finish,
+}
+
+impl AtCutoff {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What a denied census call leads to.

@@ -6,8 +6,8 @@ use super::lookalike::lookalike;
 use super::node::Node;
 use super::policy::OFFLINE;
 use super::{
-    Access, Budget, DeniedAction, GoneAction, NothingSelected, Output, PatchRequest, Policy, PolicyAction,
-    Regions, RunbookPin, Selector, breaker, fleet, forecast, freeze, values, waves,
+    Access, AtCutoff, Budget, DeniedAction, GoneAction, NothingSelected, Output, PatchRequest, Policy,
+    PolicyAction, Regions, RunbookPin, Selector, breaker, fleet, forecast, freeze, values, waves,
 };
 use crate::id::{NodeId, OrgParent, Region, RequestName, TargetAccount};
 use crate::problem::{Problem, ProblemCode, Problems};
@@ -227,6 +227,8 @@ fn read_policy(root: &mut Fields<'_>, policy: &mut Policy, out: &mut Collector) 
     choose(&mut fields, "offline", &OFFLINE, &mut policy.offline, out);
     let gone = [("accept", GoneAction::Accept), ("fail", GoneAction::Fail)];
     choose(&mut fields, "gone", &gone, &mut policy.gone, out);
+    let at_cutoff = [("cancel", AtCutoff::Cancel), ("finish", AtCutoff::Finish)];
+    choose(&mut fields, "at_cutoff", &at_cutoff, &mut policy.at_cutoff, out);
     fields.finish(out);
 }
 

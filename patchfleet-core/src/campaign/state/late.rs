@@ -8,12 +8,30 @@ use crate::campaign::Event;
 use crate::id::{Location, UnitId};
 use crate::outcome::LocationOutcome;
 use crate::port::CommandView;
+use crate::request::AtCutoff;
 use jiff::{SignedDuration, Timestamp};
 
 impl State {
     /// The plan's cutoff.
     pub(in crate::campaign) fn cutoff(&self) -> Option<Timestamp> {
         self.plan.lifetime.as_ref()?.cutoff
+    }
+
+    /// When what runs still is cancelled: at the cutoff, unless the request lets it finish, or it is being stopped already.
+    pub(in crate::campaign) fn cancels_at(&self) -> Option<Timestamp> {
+        let cancels = self.plan.request.policy.at_cutoff == AtCutoff::Cancel && self.asked.is_none();
+        let open = || self.open().next().is_some();
+        self.cutoff().filter(|_| cancels && open())
+    }
+
+    /// Whether something of the campaign may run, as far as the log tells: an execution that was begun, in a location
+    /// where its end has not been seen.
+    pub(in crate::campaign) fn may_run(&self) -> bool {
+        let runs = |at: &LocationState| {
+            at.settled.is_none() && !at.status.as_ref().is_some_and(|status| status.is_terminal())
+        };
+        let mut open = self.open().filter_map(|unit| self.units.get(&unit));
+        open.any(|unit| matches!(unit.start, StartState::Started { .. }) && unit.locations.values().any(runs))
     }
 
     /// Whether what runs in a location is to be looked at while it runs: a cutoff has to be kept, and it is not known

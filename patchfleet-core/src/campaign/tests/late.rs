@@ -7,6 +7,7 @@ use crate::outcome::{FinishedOutcome, LocationOutcome};
 use crate::plan::Lifetime;
 use crate::port::Clock as _;
 use crate::report::Report;
+use crate::request::AtCutoff;
 use crate::runbook::{StepSum, TIMEOUT_PARAMETER};
 use jiff::{SignedDuration, Timestamp};
 
@@ -29,6 +30,7 @@ fn world(units: usize, cutoff: SignedDuration) -> World {
         cutoff: Some(at(cutoff)),
     });
     *world.aws.expires_late.lock().unwrap() = SignedDuration::from_mins(19);
+    world.plan.request.policy.at_cutoff = AtCutoff::Finish;
     world
 }
 
@@ -161,4 +163,51 @@ fn an_execution_that_begins_at_once_is_not_said_to_wait() {
     let records = world.records();
     let mut events = records.iter().flat_map(|record| &record.events);
     assert!(!events.any(|event| matches!(event, Event::WaitsAtAws { .. })));
+}
+
+#[test]
+fn what_aws_keeps_waiting_until_the_cutoff_is_cancelled_then_unless_it_may_finish() {
+    let mut world = world(2, SignedDuration::from_hours(2));
+    world.plan.request.policy.at_cutoff = AtCutoff::Cancel;
+    *world.aws.waits.lock().unwrap() = SignedDuration::from_hours(3);
+    let state = world.run();
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Halted);
+    assert!(!world.aws.stops.lock().unwrap().is_empty());
+    let asked = state.stop_asked().unwrap();
+    assert!(asked.at >= at(SignedDuration::from_hours(2)));
+    assert!(
+        asked
+            .to_string()
+            .starts_with("the cutoff had the campaign stopped at 2026-03-02T00:00:"),
+        "{asked}"
+    );
+    assert!(asked.at < at(SignedDuration::from_mins(122)), "{asked}");
+    assert_eq!(outcomes(&state)[1], LocationOutcome::NotStarted);
+}
+
+#[test]
+fn a_campaign_that_is_through_before_its_cutoff_is_not_stopped_by_it() {
+    let mut world = world(2, SignedDuration::from_hours(2));
+    world.plan.request.policy.at_cutoff = AtCutoff::Cancel;
+    let (state, told) = watched(&world);
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Succeeded);
+    assert_eq!(told, []);
+}
+
+#[test]
+fn a_command_that_was_sent_late_is_cancelled_at_the_cutoff() {
+    let mut world = world(1, SignedDuration::from_mins(40));
+    world.plan.request.policy.at_cutoff = AtCutoff::Cancel;
+    // Its execution begins half a minute before, and its location takes a minute.
+    *world.aws.waits.lock().unwrap() = SignedDuration::from_secs(40 * 60 - 30);
+    let state = world.run();
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Halted);
+    let below = world.aws.stops_below.lock().unwrap().clone();
+    let stops = world.aws.stops.lock().unwrap().clone();
+    assert!(!below.is_empty() || !stops.is_empty());
+    assert!(
+        below
+            .iter()
+            .all(|(.., stopped)| *stopped >= at(SignedDuration::from_mins(40)))
+    );
 }
