@@ -151,6 +151,12 @@ impl Plan {
         Some((&freeze.name, begins))
     }
 
+    /// Whether commands have to expire before a freeze.
+    pub(crate) fn has_to_expire(&self) -> bool {
+        let mut freezes = self.request.freezes.iter();
+        freezes.any(|freeze| freeze.running == Running::Expire)
+    }
+
     /// When nothing begins, each in a line of the plan's text.
     pub(super) fn freezes_in_words(&self) -> impl Iterator<Item = String> {
         self.request

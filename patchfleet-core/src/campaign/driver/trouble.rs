@@ -146,7 +146,8 @@ impl Drive<'_> {
     pub(super) fn tell_answer(&mut self, told: Told) {
         let (now, notices) = (self.now(), &self.driver.notices);
         let Told { what, subject, came } = told;
-        if !matches!(came, Came::Failed(..)) {
+        // Change calendars are asked as long as it takes. They may keep the campaign waiting for days, and nobody has to be there.
+        if !matches!(came, Came::Failed(..)) || what == Tried::Calendars {
             self.tried.open.remove(&(what, subject.clone()));
         }
         match came {

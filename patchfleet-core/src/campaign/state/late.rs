@@ -34,11 +34,11 @@ impl State {
         open.any(|unit| matches!(unit.start, StartState::Started { .. }) && unit.locations.values().any(runs))
     }
 
-    /// Whether what runs in a location is to be looked at while it runs: a cutoff has to be kept, and it is not known
-    /// when the command expires.
+    /// Whether what runs in a location is to be looked at while it runs: a cutoff or a freeze has to be kept, and it is not
+    /// known when the command expires.
     pub(in crate::campaign) fn is_to_be_looked_at(&self, at: &LocationState) -> bool {
         let runs = at.status.as_ref().is_some_and(|status| !status.is_terminal());
-        self.cutoff().is_some()
+        (self.cutoff().is_some() || self.plan.has_to_expire())
             && at.settled.is_none()
             && runs
             && at.child.is_some()
@@ -116,6 +116,7 @@ impl State {
                     warnings.push(self.waits_in_words(unit, Some((location, at))));
                 }
                 warnings.extend(self.lives_in_words(location, at));
+                warnings.extend(self.lives_into_freeze(unit, location, at));
             }
         }
         warnings
@@ -134,8 +135,10 @@ impl State {
                 Some(self.waits_in_words(unit, at))
             }
             Event::CommandObserved { unit, location, .. } => {
-                let at = self.units.get(unit)?.locations.get(location)?;
-                self.lives_in_words(location, at)
+                let unit = self.units.get(unit)?;
+                let at = unit.locations.get(location)?;
+                let lives = self.lives_in_words(location, at);
+                lives.or_else(|| self.lives_into_freeze(unit, location, at))
             }
             Event::StopAsked { .. } => self.stop_asked().map(ToString::to_string),
             Event::NotStoppedBelow { location, detail, .. } => Some(format!(
@@ -160,6 +163,20 @@ impl State {
             Event::Unattended { .. } => self.stop_reason().map(|reason| reason.to_string()),
             _ => None,
         }
+    }
+
+    /// That a command lives into the freeze that came next when its unit was started, as AWS began it late.
+    fn lives_into_freeze(&self, unit: &UnitState, location: &Location, at: &LocationState) -> Option<String> {
+        let (StartState::Started { at: begun, .. }, None) = (&unit.start, &at.settled) else {
+            return None;
+        };
+        let (name, begins) = self.plan.expires_by(*begun)?;
+        let expires = at.expires_at.filter(|expires| *expires > begins)?;
+        let commands = Vec::from_iter(at.commands.keys().map(ToString::to_string)).join(" and ");
+        Some(format!(
+            "{location}: its command lives into the freeze {name}, which begins at {begins:.0}, as AWS began it late: it expires \
+             at {expires:.0}, and who wants it to end in time cancels command {commands} there"
+        ))
     }
 
     fn lives_in_words(&self, location: &Location, at: &LocationState) -> Option<String> {

@@ -211,3 +211,28 @@ fn a_command_that_was_sent_late_is_cancelled_at_the_cutoff() {
             .all(|(.., stopped)| *stopped >= at(SignedDuration::from_mins(40)))
     );
 }
+
+#[test]
+fn a_command_that_aws_begins_so_late_that_it_lives_into_a_freeze_is_told_at_once() {
+    let mut world = world(1, SignedDuration::from_hours(2));
+    world.plan.lifetime.as_mut().unwrap().cutoff = None;
+    world.plan.request.freezes = super::freezes::freezes(serde_json::json!([super::freezes::on_the_second(
+        "00:00", "06:00", "expire"
+    )]));
+    *world.aws.waits.lock().unwrap() = SignedDuration::from_mins(110);
+    let (state, told) = watched(&world);
+    let lives: Vec<&String> = told
+        .iter()
+        .map(|(_, words)| words)
+        .filter(|words| words.contains("freeze"))
+        .collect();
+    assert_eq!(lives.len(), 1, "{told:?}");
+    assert!(
+        lives[0].contains(
+            "lives into the freeze year end, which begins at 2026-03-02T00:00:00Z, as AWS began it late"
+        ),
+        "{lives:?}"
+    );
+    // The campaign goes on after the freeze, so it is not halted for it.
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Succeeded);
+}
