@@ -4,7 +4,7 @@ mod course;
 
 use super::freezes::Freezes;
 use super::lifetime::timeout_of;
-use super::{Plan, PlannedLocation, Unit};
+use super::{Lifetime, Plan, PlannedLocation, Unit};
 use crate::budget::{Queue, Seconds};
 use crate::id::Location;
 use crate::request::{Operation, PatchRequest};
@@ -62,10 +62,7 @@ impl Plan {
         let Works { expected, worst } = self.works(Seconds::new(u64::from(minutes) * 60), around);
         let expected = expected.map(|work| self.course(&work, now));
         let worst = worst.and_then(|work| self.course(&work, now).ends);
-        let until = self
-            .lifetime
-            .as_ref()
-            .and_then(|lifetime| lifetime.begins_until());
+        let until = self.lifetime.as_ref().and_then(Lifetime::begins_until);
         let after_cutoff = until.zip(expected.as_ref()).map(|(until, course)| {
             // With a cutoff each start is one location.
             let until = u64::try_from(until.duration_since(now).as_secs()).unwrap_or_default();

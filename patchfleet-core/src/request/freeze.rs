@@ -188,10 +188,8 @@ fn read_period(fields: &mut Fields<'_>, out: &mut Collector) -> Option<Period> {
     let to = to_field.as_ref().and_then(|field| read_when(field, out));
     let days = days_field.as_ref().map(|field| read_days(field, out));
     match (&from_field, &to_field) {
-        (None, None) if days.is_none() => {
-            if !fields.has_misspelt(&["from", "to", "days"], &ALL) {
-                out.missing(fields.path(), MISSING);
-            }
+        (None, None) if days.is_none() && !fields.has_misspelt(&["from", "to", "days"], &ALL) => {
+            out.missing(fields.path(), MISSING);
         }
         (Some(_), None) if !fields.has_misspelt(&["to"], &ALL) => {
             out.missing(&fields.path_of("to"), "when it ends, as from says when it begins");

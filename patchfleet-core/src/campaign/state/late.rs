@@ -7,7 +7,7 @@ use super::{LocationState, StartState, State, UnitState};
 use crate::campaign::Event;
 use crate::id::{Location, UnitId};
 use crate::outcome::LocationOutcome;
-use crate::port::CommandView;
+use crate::port::{CommandView, ExecutionStatus};
 use crate::request::AtCutoff;
 use jiff::{SignedDuration, Timestamp};
 
@@ -28,7 +28,7 @@ impl State {
     /// where its end has not been seen.
     pub(in crate::campaign) fn may_run(&self) -> bool {
         let runs = |at: &LocationState| {
-            at.settled.is_none() && !at.status.as_ref().is_some_and(|status| status.is_terminal())
+            at.settled.is_none() && !at.status.as_ref().is_some_and(ExecutionStatus::is_terminal)
         };
         let mut open = self.open().filter_map(|unit| self.units.get(&unit));
         open.any(|unit| matches!(unit.start, StartState::Started { .. }) && unit.locations.values().any(runs))
