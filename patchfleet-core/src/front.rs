@@ -9,6 +9,7 @@ mod campaign;
 mod campaigns;
 mod error;
 mod event;
+mod retry;
 mod store;
 mod watched;
 
@@ -16,4 +17,5 @@ pub use campaign::{Campaign, ReadAgain};
 pub use campaigns::{Campaigns, Planned};
 pub use error::{CampaignError, Remedy};
 pub use event::{Served, plan_event, serve_event};
+pub use retry::{Retry, RetryPlan};
 pub use watched::watched;

@@ -90,5 +90,6 @@ pub mod text;
 pub mod internals;
 
 pub use front::{
-    Campaign, CampaignError, Campaigns, Planned, ReadAgain, Remedy, Served, plan_event, serve_event, watched,
+    Campaign, CampaignError, Campaigns, Planned, ReadAgain, Remedy, Retry, RetryPlan, Served, plan_event,
+    serve_event, watched,
 };

@@ -27,6 +27,7 @@ mod offline;
 mod presigned;
 mod reading;
 mod render;
+mod retried;
 mod sight;
 mod small;
 #[cfg(test)]
@@ -55,6 +56,7 @@ pub(crate) use make::require_central;
 pub use make::{Attendance, Followed, PlanError, Planning};
 pub(crate) use offline::left_out_in_words;
 pub use presigned::refuse_presigned;
+pub use retried::Retried;
 pub use unit::Unit;
 pub use waves::PlannedWave;
 
@@ -95,6 +97,8 @@ pub struct Plan {
     pub worst_case: WorstCase,
     /// How long commands live; `None` if that is the affair of a runbook of one's own.
     pub lifetime: Option<Lifetime>,
+    /// The campaign whose nodes it tries again; `None` if it is no retry.
+    pub retries: Option<Retried>,
 }
 
 impl Plan {

@@ -190,6 +190,8 @@ pub enum RefusalCode {
     NotApproved,
     /// A start is not unresolved, or may not be sent again.
     NotSentAgain,
+    /// A campaign of which nothing was begun, or of which the names of nodes are not known, is not retried.
+    NotRetried,
     /// A plan that is made now differs from the saved one.
     PlanDrifted,
     /// The campaign was planned from another central account or Region than the caller's.
@@ -238,6 +240,7 @@ impl RefusalCode {
             Self::NotStopped => "not_stopped",
             Self::NotApproved => "not_approved",
             Self::NotSentAgain => "not_sent_again",
+            Self::NotRetried => "not_retried",
             Self::PlanDrifted => "plan_drifted",
             Self::OtherCentral => "other_central",
             Self::TooLarge => "too_large",

@@ -267,13 +267,17 @@ impl Campaigns {
     }
 
     /// The ports, of which whoever is told of trouble hears.
-    fn watched(&self) -> Ports {
+    pub(super) fn watched(&self) -> Ports {
         watched(&self.ports, &self.driver.notices)
     }
 
     /// The store, as whoever is told of trouble hears of it.
-    fn watched_store(&self) -> Store {
+    pub(super) fn watched_store(&self) -> Store {
         self.store.watched(&self.ports.clock, &self.driver.notices)
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.ports.clock.now()
     }
 
     fn campaign(&self, id: CampaignId) -> Campaign {
@@ -296,7 +300,11 @@ pub struct Planned<'c> {
     plan: Plan,
 }
 
-impl Planned<'_> {
+impl<'c> Planned<'c> {
+    pub(super) fn new(campaigns: &'c Campaigns, plan: Plan) -> Self {
+        Self { campaigns, plan }
+    }
+
     /// What will be done, and what will not be and why.
     #[must_use]
     pub fn plan(&self) -> &Plan {

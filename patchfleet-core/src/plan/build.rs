@@ -214,6 +214,7 @@ pub fn build(
         forecast: None,
         worst_case,
         lifetime,
+        retries: None,
     };
     if let Some(now) = options.now.filter(|_| !plan.is_empty()) {
         plan.forecast = Some(plan.forecast_at(now));

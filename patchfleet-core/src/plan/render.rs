@@ -6,7 +6,7 @@ use crate::budget::Seconds;
 use crate::port::StartRequest;
 use crate::presigned::concealed;
 use crate::refusal::{Skip, SkipReason, details};
-use crate::request::Operation;
+use crate::request::{Operation, Selector};
 use crate::runbook::TIMEOUT_PARAMETER;
 use crate::text::{by_number, counted, one_line, table};
 use std::collections::BTreeMap;
@@ -59,6 +59,17 @@ impl Plan {
                 patch.reboot_option.as_str()
             ),
         );
+        if let Some(retried) = &self.retries {
+            let nodes = match &self.request.targets.selector {
+                Selector::NodeIds(nodes) => counted(nodes.len(), "node"),
+                _ => "nodes".to_owned(),
+            };
+            let campaign = retried.campaign;
+            push(
+                &mut text,
+                &format!("  tries {nodes} again that campaign {campaign} has left"),
+            );
+        }
         if let Some(places) = self.request.output.in_words() {
             push(&mut text, &format!("  the nodes' output goes to {places}"));
         }

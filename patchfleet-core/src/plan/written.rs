@@ -1,7 +1,7 @@
 //! A plan's JSON. Its `units` have what the planner knows. Its `requests` are the starts in the API's own JSON, which
 //! scripts hand to AWS as they are.
 
-use super::{Followed, Forecast, Lifetime, Plan, PlannedFleet, PlannedLocation, Unit};
+use super::{Followed, Forecast, Lifetime, Plan, PlannedFleet, PlannedLocation, Retried, Unit};
 use crate::budget::{RateControl, WorstCase};
 use crate::id::{NodeId, UnitId};
 use crate::port::{Caller, StartRequest};
@@ -33,6 +33,8 @@ struct Written<'a> {
     worst_case: WorstCase,
     #[serde(deserialize_with = "Option::deserialize")] // a plan that lacks the key is not whole
     lifetime: Option<Lifetime>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    retries: Option<Cow<'a, Retried>>,
 }
 
 /// A [`Unit`] as it is written, without its start.
@@ -103,6 +105,7 @@ impl<'a> From<&'a Plan> for Written<'a> {
             forecast: plan.forecast,
             worst_case: plan.worst_case,
             lifetime: plan.lifetime,
+            retries: plan.retries.as_ref().map(Cow::Borrowed),
         }
     }
 }
@@ -139,6 +142,7 @@ impl TryFrom<Written<'_>> for Plan {
             forecast: written.forecast,
             worst_case: written.worst_case,
             lifetime: written.lifetime,
+            retries: written.retries.map(Cow::into_owned),
         })
     }
 }

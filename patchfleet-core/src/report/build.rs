@@ -21,6 +21,9 @@ pub struct Report {
     pub campaign_id: CampaignId,
     /// Its request's name.
     pub request: RequestName,
+    /// The campaign whose nodes it tries again, if it is a retry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retries: Option<CampaignId>,
     /// What it does on each node.
     pub operation: Operation,
     /// How it ended.
@@ -327,6 +330,7 @@ impl Report {
         Ok(Self {
             campaign_id: state.campaign(),
             request: plan.request.name.clone(),
+            retries: plan.retries.as_ref().map(|retried| retried.campaign),
             operation: plan.request.patch.operation,
             outcome: ReportOutcome::of(state),
             left_out_because: state.left_out_because().map(|reason| reason.to_string()),

@@ -36,6 +36,9 @@ impl Report {
         let (name, operation, outcome) = (&self.request, self.operation.as_str(), self.outcome.as_str());
         writeln!(f, "{name} ({operation}): {}", outcome)?;
         writeln!(f, "campaign {}", self.campaign_id)?;
+        if let Some(retried) = self.retries {
+            writeln!(f, "tries again what campaign {retried} has left")?;
+        }
         if let Some(started) = self.started_at {
             write!(f, "begun {started:.0}")?;
             if let Some(finished) = self.finished_at {

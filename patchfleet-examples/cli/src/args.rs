@@ -265,6 +265,15 @@ pub(crate) struct RunArgs {
     /// refused, even if only the nodes are others and their number is the same.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["request", "cutoff"])]
     pub(crate) plan: Option<PathBuf>,
+    /// Try again what a campaign that is over has left: its id, or the beginning of it. Nodes that failed, were lost, were not
+    /// reached or not run, and those of which nothing is known, are named in a new campaign of the same request, as far as the
+    /// request still selects them. So are those that wait for a reboot which the request lets them have. No other node is.
+    #[arg(long, value_name = "CAMPAIGN", conflicts_with_all = ["request", "plan", "carry_over"])]
+    pub(crate) retry: Option<CampaignArg>,
+    /// Begin with what the last campaign of the request left when its window (--cutoff) closed: the nodes that were not run,
+    /// and no others. Where it left none, this is a whole new campaign.
+    #[arg(long, conflicts_with = "plan")]
+    pub(crate) carry_over: bool,
     /// Do not ask before an Install. Without it a question comes where standard input and standard error are a terminal.
     /// If only one of them is, the Install is refused; if neither is, it begins at once. With --yes nobody counts as being
     /// there to see it, so nodes that do not answer may refuse the plan.

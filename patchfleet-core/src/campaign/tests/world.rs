@@ -408,6 +408,7 @@ fn plan(locations: Vec<PlannedLocation>, requests: Vec<StartRequest>, at_once: u
         )
         .unwrap(),
         lifetime: None,
+        retries: None,
     };
     for request in requests {
         add_unit(&mut plan, request, None);

@@ -14,10 +14,11 @@ use patchfleet_core::id::{CampaignId, WriterId};
 use patchfleet_core::plan::{Attendance, Plan, Planning};
 use patchfleet_core::port::Ports;
 use patchfleet_core::refusal::{Refusal, RefusalCode, RefusalReason};
-use patchfleet_core::report::Report;
-use patchfleet_core::request::Operation;
+use patchfleet_core::report::{Report, ReportOutcome};
+use patchfleet_core::request::{Operation, PatchRequest};
 use patchfleet_core::text::{counted, in_log, one_line};
-use patchfleet_core::{Campaign, CampaignError, Campaigns, Planned};
+use patchfleet_core::{Campaign, CampaignError, Campaigns, Planned, Retry, RetryPlan};
+use serde_json::json;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
@@ -25,11 +26,27 @@ use uuid::Uuid;
 
 pub(crate) async fn run(args: RunArgs) -> Result<ExitCode, Failure> {
     let saved = args.plan.as_deref().map(input::plan).transpose()?;
-    let request = match &saved {
-        Some(plan) => plan.request.clone(),
-        None => plan::request(&args.request, &args.world)?,
-    };
     let simulated = args.world.is_simulated();
+    if simulated && (args.retry.is_some() || args.carry_over) {
+        return Err(Failure::Usage(
+            "--retry and --carry-over go back to an earlier campaign, and a simulated organisation ends with its process"
+                .to_owned(),
+        ));
+    }
+    let retried = match args.retry {
+        Some(campaign) => {
+            let logs = Logs::given(&args.log).await?;
+            let state = logs.named_or_newest(Some(campaign)).await?;
+            logs.refuse_simulated(&state)?;
+            Some(state)
+        }
+        None => None,
+    };
+    let request = match (&saved, &retried) {
+        (Some(plan), _) => plan.request.clone(),
+        (None, Some(state)) => state.plan().request.clone(),
+        (None, None) => plan::request(&args.request, &args.world)?,
+    };
     let question = match simulated {
         // Nobody has to be asked where nothing is real.
         true => Question::None,
@@ -57,8 +74,14 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode, Failure> {
         ..Planning::default()
     };
     let campaigns = campaigns(&session.ports, &logs, simulated);
-    let mut planned = match campaigns.plan(&request, &planning).await {
-        Ok(planned) => planned,
+    let planned = match (&retried, args.carry_over) {
+        (Some(state), _) => again(&campaigns, state, Retry::Failed, &planning).await,
+        (None, true) => carried_over(&campaigns, &request, &planning).await,
+        (None, false) => campaigns.plan(&request, &planning).await.map(Some),
+    };
+    let mut planned = match planned {
+        Ok(Some(planned)) => planned,
+        Ok(None) => return nothing(args.output.output),
         Err(error) => return Err(logs.taken(error).await),
     };
     if args.output.output == Output::Text {
@@ -78,6 +101,57 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode, Failure> {
     ));
     let campaign = begin(planned, &logs, args.world.name()).await?;
     follow(&campaign, args.output.output, &args.log, !simulated, &interrupts).await
+}
+
+/// Plans for what another campaign has left. `None`: no node is left to try.
+async fn again<'c>(
+    campaigns: &'c Campaigns,
+    of: &State,
+    which: Retry,
+    planning: &Planning,
+) -> Result<Option<Planned<'c>>, CampaignError> {
+    match campaigns.plan_retry(of, which, planning).await? {
+        RetryPlan::Planned(planned) => Ok(Some(planned)),
+        RetryPlan::Nothing { told } => {
+            for line in told {
+                say(&one_line(&line));
+            }
+            say(&format!(
+                "nothing is left to try again of campaign {}",
+                of.campaign()
+            ));
+            Ok(None)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Plans for what the last window has left, and otherwise for the whole request.
+async fn carried_over<'c>(
+    campaigns: &'c Campaigns,
+    request: &PatchRequest,
+    planning: &Planning,
+) -> Result<Option<Planned<'c>>, CampaignError> {
+    if let Some(last) = campaigns.left_by_window(request).await?
+        && let Some(planned) = again(campaigns, &last, Retry::NotRun, planning).await?
+    {
+        return Ok(Some(planned));
+    }
+    campaigns.plan(request, planning).await.map(Some)
+}
+
+/// Reports that there is nothing to do: no campaign was begun.
+fn nothing(output: Output) -> Result<ExitCode, Failure> {
+    if output == Output::Json {
+        print_json(&json!({
+            "campaign_id": null,
+            "outcome": ReportOutcome::NothingToDo,
+            "executions": [],
+            "locations": [],
+            "needs_action": [],
+        }))?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Begins a campaign. If its organisation is simulated, a note that says so is written first. A process that dies in

@@ -14,6 +14,7 @@ mod killed;
 mod left_open;
 mod other_hands;
 mod plan;
+mod retry;
 mod run;
 mod stumbles;
 mod support;

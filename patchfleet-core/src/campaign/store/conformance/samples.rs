@@ -145,6 +145,7 @@ fn plan(locations: usize) -> Result<Plan, String> {
         forecast: None,
         worst_case: serde_json::from_str(worst_case).map_err(|error| error.to_string())?,
         lifetime: None,
+        retries: None,
     })
 }
 

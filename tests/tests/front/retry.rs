@@ -1,0 +1,262 @@
+//! A campaign for what another one has left. What each node was sent is the simulator's truth.
+
+use super::{campaign, process, refused};
+use jiff::SignedDuration;
+use patchfleet_core::{
+    Campaigns, Retry, RetryPlan,
+    campaign::Store,
+    id::{CampaignId, NodeId},
+    outcome::NodeOutcome,
+    plan::{Attendance, Planning},
+    refusal::RefusalCode,
+    report::{Report, ReportOutcome},
+    request::PatchRequest,
+};
+use patchfleet_sim::{
+    ClockMode, SimClock,
+    world::{Command, World},
+};
+use patchfleet_tests::request;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Two Regions with four nodes each. In each, two nodes fail their first Install, and never again.
+fn world() -> SimClock {
+    let text = r#"
+        management_account = "111111111111"
+        documents = [{ name = "Patchfleet-RunPatchBaseline", builtin = "patchfleet" }]
+        accounts = [{ id = "111111111111", name = "Main" }]
+        [[groups]]
+        name = "WebServers"
+        accounts = ["111111111111"]
+        regions = ["us-east-1", "eu-west-1"]
+        nodes = [
+            { count = 2, patch = { minutes = 5.0 } },
+            { count = 2, patch = { minutes = 5.0, fails_first = 1 } },
+        ]
+    "#;
+    SimClock::new(World::parse(text).unwrap(), ClockMode::Jump)
+}
+
+/// All nodes of a location at once. One location at a time, and none may fail.
+fn ask() -> PatchRequest {
+    request(
+        r#"
+        name = "weekly"
+        patch = { operation = "Install" }
+        targets = { resource_group = "WebServers", regions = ["us-east-1", "eu-west-1"] }
+        budget.nodes = { max_concurrency = "100%", max_errors = "100%" }
+        "#,
+    )
+    .unwrap()
+}
+
+/// How many commands each node was sent.
+fn commands(clock: &SimClock) -> BTreeMap<NodeId, u32> {
+    clock.with_world(|world| {
+        let mut sent: BTreeMap<NodeId, u32> = world.nodes().map(|node| (node.id().clone(), 0)).collect();
+        for invocation in world.commands().flat_map(Command::invocations) {
+            *sent.entry(invocation.node().clone()).or_default() += 1;
+        }
+        sent
+    })
+}
+
+/// The nodes on which nothing is missing any more.
+fn done(clock: &SimClock) -> BTreeSet<NodeId> {
+    clock.with_world(|world| {
+        let done = world.nodes().filter(|node| {
+            let patches = node.patches();
+            patches.missing == 0 && patches.failed == 0
+        });
+        done.map(|node| node.id().clone()).collect()
+    })
+}
+
+fn planning() -> Planning {
+    Planning {
+        attendance: Attendance::Attended,
+        ..Planning::default()
+    }
+}
+
+/// A campaign in which the first location fails, and the second is not begun for that. With a cutoff each has a start of its own.
+async fn first(campaigns: &Campaigns, clock: &SimClock) -> Report {
+    let now = clock.with_world(|world| world.now());
+    let planning = Planning {
+        cutoff: Some(now + SignedDuration::from_hours(12)),
+        ..planning()
+    };
+    campaigns.run(campaign(1), &ask(), &planning).await.unwrap()
+}
+
+/// Retries one campaign as another. `None`: nothing was left.
+async fn retry(
+    clock: &SimClock,
+    store: &Store,
+    of: CampaignId,
+    which: Retry,
+    number: u128,
+) -> Option<Report> {
+    let campaigns = process(clock, store, number);
+    let state = store.load(of).await.unwrap().unwrap();
+    match campaigns.plan_retry(&state, which, &planning()).await.unwrap() {
+        RetryPlan::Planned(planned) => {
+            let begun = planned.begin(campaign(number)).await.unwrap();
+            Some(begun.run().await.unwrap())
+        }
+        _ => None,
+    }
+}
+
+#[tokio::test]
+async fn retries_come_to_the_end_and_no_node_that_was_done_is_sent_a_second_command() {
+    let (clock, store) = (world(), Store::in_memory());
+    let report = first(&process(&clock, &store, 1), &clock).await;
+    assert_eq!(report.outcome, ReportOutcome::Halted, "{}", report.to_text());
+    let (failed, not_run) = (
+        report.totals.nodes.count(NodeOutcome::Failed),
+        report.totals.nodes.count(NodeOutcome::NotRun),
+    );
+    assert_eq!((failed, not_run), (2, 4), "{}", report.to_text());
+    let process_two = process(&clock, &store, 2);
+    let carried = process_two.left_by_window(&ask()).await.unwrap();
+    assert!(carried.is_none(), "no window closed, the budget was used up");
+    let mut of = campaign(1);
+    let mut outcomes = vec![];
+    for number in 2..9 {
+        let (before, well) = (commands(&clock), done(&clock));
+        let Some(report) = retry(&clock, &store, of, Retry::Failed, number).await else {
+            break;
+        };
+        assert_eq!(report.retries, Some(of));
+        for (node, sent) in commands(&clock) {
+            let more = sent - before[&node];
+            match well.contains(&node) {
+                true => assert_eq!(more, 0, "{node} was done"),
+                false => assert!(more <= 1, "{node} was sent {more}"),
+            }
+        }
+        outcomes.push((report.outcome, report.totals.nodes.total()));
+        of = campaign(number);
+    }
+    // The second location's own failures come when it is first patched.
+    assert_eq!(
+        outcomes,
+        [(ReportOutcome::Partial, 6), (ReportOutcome::Succeeded, 2)]
+    );
+    assert_eq!(done(&clock).len(), 8);
+}
+
+#[tokio::test]
+async fn a_plan_that_retries_says_which_campaign_and_which_nodes_are_not_selected_any_more() {
+    let (clock, store) = (world(), Store::in_memory());
+    let campaigns = process(&clock, &store, 1);
+    let report = first(&campaigns, &clock).await;
+    let left: Vec<NodeId> = report.needs_action.iter().map(|one| one.node.clone()).collect();
+    assert_eq!(left.len(), 6);
+    clock.with_world(|world| world.leave_group(&left[0], "WebServers"));
+    let state = store.load(campaign(1)).await.unwrap().unwrap();
+    let planned = campaigns.plan_retry(&state, Retry::Failed, &planning()).await;
+    let RetryPlan::Planned(planned) = planned.unwrap() else {
+        panic!("nodes are left")
+    };
+    let plan = planned.plan();
+    let named: BTreeSet<&NodeId> = plan
+        .units
+        .iter()
+        .flat_map(|unit| unit.nodes.iter().flatten())
+        .collect();
+    assert_eq!(named, left[1..].iter().collect());
+    let text = plan.to_text();
+    for words in [
+        format!("tries 5 nodes again that campaign {} has left", campaign(1)),
+        format!(
+            "1 node not retried, as the request does not select it any more: {}",
+            left[0]
+        ),
+    ] {
+        assert!(text.contains(&words), "no {words:?} in {text}");
+    }
+    // It is kept, and whoever goes on with it goes on with these nodes.
+    planned.begin(campaign(2)).await.unwrap();
+    let kept = store.load(campaign(2)).await.unwrap().unwrap();
+    assert_eq!(kept.plan().retries.as_ref().unwrap().campaign, campaign(1));
+    let before = commands(&clock);
+    let resumed = process(&clock, &store, 3).resume(&kept).await.unwrap();
+    let report = resumed.run().await.unwrap();
+    assert_eq!(report.totals.nodes.total(), 5);
+    assert_eq!(commands(&clock)[&left[0]], before[&left[0]]);
+    assert!(
+        report
+            .to_text()
+            .contains(&format!("tries again what campaign {} has left", campaign(1)))
+    );
+}
+
+#[tokio::test]
+async fn where_nothing_is_left_to_try_nothing_begins_and_an_open_campaign_is_not_retried() {
+    let (clock, store) = (world(), Store::in_memory());
+    let campaigns = process(&clock, &store, 1);
+    let planned = campaigns.plan(&ask(), &planning()).await.unwrap();
+    let begun = planned.begin(campaign(1)).await.unwrap();
+    let open = store.load(campaign(1)).await.unwrap().unwrap();
+    let error = campaigns
+        .plan_retry(&open, Retry::Failed, &planning())
+        .await
+        .unwrap_err();
+    assert_eq!(refused(&error), RefusalCode::CampaignOpen);
+    begun.run().await.unwrap();
+    let all: Vec<NodeId> = commands(&clock).into_keys().collect();
+    for node in &all {
+        clock.with_world(|world| world.leave_group(node, "WebServers"));
+    }
+    let before = commands(&clock);
+    assert!(
+        retry(&clock, &store, campaign(1), Retry::Failed, 2)
+            .await
+            .is_none()
+    );
+    assert_eq!(commands(&clock), before);
+}
+
+#[tokio::test]
+async fn what_a_window_left_is_carried_over_once_and_then_a_whole_campaign_comes() {
+    let (clock, store) = (world(), Store::in_memory());
+    let campaigns = process(&clock, &store, 1);
+    assert!(campaigns.left_by_window(&ask()).await.unwrap().is_none());
+    let mut request = ask();
+    request.budget.locations.max_errors = "100%".parse().unwrap();
+    let now = clock.with_world(|world| world.now());
+    let window = Planning {
+        cutoff: Some(now + SignedDuration::from_mins(6 * 60 + 10)),
+        ..planning()
+    };
+    let report = campaigns.run(campaign(1), &request, &window).await.unwrap();
+    assert_eq!(report.outcome, ReportOutcome::Halted, "{}", report.to_text());
+    assert_eq!(
+        report.totals.nodes.count(NodeOutcome::NotRun),
+        4,
+        "{}",
+        report.to_text()
+    );
+    // Another request is another matter.
+    assert!(campaigns.left_by_window(&ask()).await.unwrap().is_none());
+    let left = campaigns.left_by_window(&request).await.unwrap().unwrap();
+    assert_eq!(left.campaign(), campaign(1));
+    let (before, well) = (commands(&clock), done(&clock));
+    let report = retry(&clock, &store, campaign(1), Retry::NotRun, 2)
+        .await
+        .unwrap();
+    assert_eq!(
+        report.totals.nodes.total(),
+        4,
+        "what failed waits for a whole campaign"
+    );
+    let more: Vec<u32> = commands(&clock)
+        .into_iter()
+        .filter(|(node, _)| well.contains(node))
+        .map(|(node, sent)| sent - before[&node])
+        .collect();
+    assert!(more.iter().all(|n| *n == 0), "{more:?}");
+    assert!(campaigns.left_by_window(&request).await.unwrap().is_none());
+}
