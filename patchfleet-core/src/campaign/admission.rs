@@ -144,6 +144,9 @@ pub enum HoldReason {
         known: u64,
         /// Of how many the gate needs them.
         needed: u32,
+        /// How many locations of it did not end well, and of whose nodes not even the number is known.
+        #[serde(default)]
+        blind: u64,
     },
     /// A person, who has to approve of a wave before its own.
     Approval {
@@ -268,12 +271,28 @@ impl fmt::Display for HoldReason {
                 name,
                 known,
                 needed,
-            } => write!(
-                f,
-                "the results of {} of wave {wave} ({name}) are known, and its gate needs {needed}; `patchfleet approve \
-                 {campaign} --wave {name}` lets the next wave begin all the same, and `patchfleet stop {campaign}` ends it",
-                counted(*known, "node"),
-            ),
+                blind,
+            } => {
+                if *known < u64::from(*needed) {
+                    let nodes = counted(*known, "node");
+                    write!(
+                        f,
+                        "the results of {nodes} of wave {wave} ({name}) are known, and its gate needs {needed}"
+                    )?;
+                } else {
+                    write!(
+                        f,
+                        "{} of wave {wave} ({name}) did not end well, and nothing is known of {} nodes",
+                        counted(*blind, "location"),
+                        by_number(*blind, "its", "their"),
+                    )?;
+                }
+                write!(
+                    f,
+                    "; `patchfleet approve {campaign} --wave {name}` lets the next wave begin all the same, and \
+                     `patchfleet stop {campaign}` ends it"
+                )
+            }
             Self::Approval { campaign, wave, name } => write!(
                 f,
                 "wave {wave} ({name}) is over and has to be approved: `patchfleet approve {campaign} --wave {name}`"

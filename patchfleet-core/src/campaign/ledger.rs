@@ -102,6 +102,8 @@ pub(super) struct WaveCounts {
     pub(super) failed: u64,
     /// Those of these of which nothing is known.
     pub(super) unknown: u64,
+    /// Locations that did not end well and of whose nodes not even the number is known.
+    pub(super) blind: u64,
 }
 
 impl WaveCounts {
@@ -111,6 +113,7 @@ impl WaveCounts {
         self.patched = with(self.patched, other.patched);
         self.failed = with(self.failed, other.failed);
         self.unknown = with(self.unknown, other.unknown);
+        self.blind = with(self.blind, other.blind);
     }
 }
 

@@ -52,7 +52,7 @@ pub struct CampaignSummary {
     pub stop_asked: Option<StopAsked>,
     /// What AWS did not let patchfleet stop ([`State::not_stopped`](super::State::not_stopped)).
     pub not_stopped: Vec<NotStopped>,
-    /// Why locations were left out that had not been begun, if any was.
+    /// Why locations were left out that had not been begun, or will be, if that is so of any.
     pub left_out_because: Option<String>,
     /// What a person may want to act on now ([`State::warnings`](super::State::warnings)).
     pub warnings: Vec<String>,
@@ -77,7 +77,7 @@ impl CampaignSummary {
             failures_in_a_row: state.failures_in_a_row(),
             stop_asked: state.stop_asked().cloned(),
             not_stopped: state.not_stopped(),
-            left_out_because: state.left_out_because().map(|reason| reason.to_string()),
+            left_out_because: state.nothing_more_because(now).map(|reason| reason.to_string()),
             warnings: state.warnings(),
         }
     }

@@ -258,7 +258,10 @@ pub(super) fn empty(
         .collect();
     let (mut reasons, mut warnings) = (vec![], vec![]);
     for (index, (number, wave)) in (1..).zip(&request.waves).enumerate() {
-        warnings.extend(never_conclusive(request, index, number, locations));
+        warnings.extend(comes_before_nothing(wave, number, locations));
+        if full.range(number.saturating_add(1)..).next().is_some() {
+            warnings.extend(never_conclusive(request, index, number, locations));
+        }
         if full.contains(&number) || full.range(number..).next().is_none() {
             continue;
         }
@@ -289,7 +292,7 @@ pub(super) fn empty(
     (reasons, warnings)
 }
 
-/// The warning about a gate that needs the results of more nodes than its wave has.
+/// The warning about a gate that needs the results of more nodes than can have some in its wave.
 fn never_conclusive(
     request: &PatchRequest,
     index: usize,
@@ -297,17 +300,38 @@ fn never_conclusive(
     locations: &[PlannedLocation],
 ) -> Option<String> {
     let wave = request.wave(number)?;
-    let needed = wave.gate.as_ref()?.min_sample;
+    let gate = wave.gate.as_ref()?;
+    // A node that does not answer is unreached, and has no result of its patches.
+    let may_have = |nodes: NodeCounts| match gate.max_failed {
+        Some(_) => nodes.online,
+        None => nodes.online.saturating_add(nodes.offline),
+    };
     let there = locations.iter().filter(|at| at.wave == number);
-    let nodes = there
-        .map(|at| at.nodes.map(NodeCounts::total))
-        .try_fold(0_u32, |sum, nodes| Some(sum.saturating_add(nodes?)))?;
-    (nodes > 0 && nodes < needed).then(|| {
+    let sum = there.map(|at| at.nodes.map(may_have));
+    let (n, nodes) = sum.fold((0_u32, Some(0_u32)), |(n, sum), nodes| {
+        let sum = sum.zip(nodes).map(|(sum, nodes)| sum.saturating_add(nodes));
+        (n.saturating_add(1), sum)
+    });
+    let (needed, nodes) = (gate.min_sample, nodes?);
+    (n > 0 && nodes < needed).then(|| {
         format!(
-            "waves[{index}].gate.min_sample: {needed} is more than the {} of wave {}, so its gate is never conclusive, and a \
-             person has to approve of the wave",
+            "waves[{index}].gate.min_sample: {needed} is more than the {} of wave {} that can be patched, so its gate is never \
+             conclusive, and a person has to approve of the wave",
             counted(nodes, "node"),
             wave.name
+        )
+    })
+}
+
+/// The warning about a wave that has something to come after it, and after which nothing comes.
+fn comes_before_nothing(wave: &Wave, number: u32, locations: &[PlannedLocation]) -> Option<String> {
+    let is_last = locations.iter().map(|at| at.wave).max() == Some(number);
+    let then = wave.then();
+    (is_last && !then.is_empty()).then(|| {
+        format!(
+            "wave {}: no location is left for a later wave, so nothing waits for what comes after it{}",
+            wave.name,
+            then.replacen("; then", ":", 1)
         )
     })
 }

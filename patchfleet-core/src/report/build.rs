@@ -28,7 +28,7 @@ pub struct Report {
     pub operation: Operation,
     /// How it ended.
     pub outcome: ReportOutcome,
-    /// Why locations were never begun, if that is so of any.
+    /// Why locations were never begun, or will not be, if that is so of any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_out_because: Option<String>,
     /// Who had it stopped, when and how, if somebody did.
@@ -333,7 +333,7 @@ impl Report {
             retries: plan.retries.as_ref().map(|retried| retried.campaign),
             operation: plan.request.patch.operation,
             outcome: ReportOutcome::of(state),
-            left_out_because: state.left_out_because().map(|reason| reason.to_string()),
+            left_out_because: state.nothing_more_because(now).map(|reason| reason.to_string()),
             stop_asked: state.stop_asked().cloned(),
             not_stopped: all_not_stopped,
             started_at: Some(state.planned_at()),

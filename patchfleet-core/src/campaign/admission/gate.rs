@@ -10,7 +10,7 @@ use jiff::Timestamp;
 /// a gate has not been passed, the campaign is stopped.
 pub(in crate::campaign) fn verdict(state: &State, unit: UnitId, _now: Timestamp) -> Verdict {
     for wave in state.waves_before(unit) {
-        if let Gated::Inconclusive { known, needed } = state.gated(wave)
+        if let Gated::Inconclusive { known, needed, blind } = state.gated(wave)
             && !state.is_approved(wave)
         {
             return Verdict::Hold {
@@ -20,6 +20,7 @@ pub(in crate::campaign) fn verdict(state: &State, unit: UnitId, _now: Timestamp)
                     name: state.plan().request.wave_name(wave).to_owned(),
                     known,
                     needed,
+                    blind,
                 },
                 until: None,
             };

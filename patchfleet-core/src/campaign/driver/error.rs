@@ -112,8 +112,8 @@ pub enum DriveError {
         /// rest.
         kept: Option<Box<StopReason>>,
     },
-    /// Nothing is left to begin but locations that a cancelled execution did not reach, and whether that is so
-    /// cannot be read. They are not begun, as they might be patched twice.
+    /// Whether a cancelled execution reached some locations cannot be read, and nothing else is left to begin, or what is left
+    /// is of a later wave. They are not begun, as they might be patched twice, and no later wave is begun before them.
     #[error("campaign {campaign} does not go on: whether anything was begun in {location} cannot be read")]
     Unseen {
         /// The campaign.

@@ -29,15 +29,16 @@ impl Driver {
     /// stop, and so is the late effect of a cancel that was on its way.
     ///
     /// The locations that such an execution never began are begun in new units. Where that cannot be seen,
-    /// or the execution is not over yet, they stay where they are, and a person may say so again. A location
+    /// or the execution is not over yet, they stay where they are, and a person may say so again. If a later wave
+    /// would begin before them, nothing goes on until they can be seen. A location
     /// in which an execution turns up after all is open again, and its results are read. That an
     /// execution is over for so long that everything below it is listed ([`LOOK_UP_AFTER`]) is waited for.
     ///
     /// # Errors
     ///
     /// [`DriveError::NothingToGoOn`] if it did not stop for that reason and nothing is left of a cancelled
-    /// execution, or something else keeps what is left from being begun; [`DriveError::Unseen`] if only such a rest
-    /// is left, and it cannot be looked at; as [`run`](Self::run) otherwise.
+    /// execution, or something else keeps what is left from being begun; [`DriveError::Unseen`] if such a rest
+    /// cannot be looked at, and nothing else is left or a later wave would begin before it; as [`run`](Self::run) otherwise.
     pub async fn go_on(&self, campaign: CampaignId, by: &str) -> Result<(), DriveError> {
         let mut drive = self.look_up(campaign).await?;
         drive.require_writable()?;
@@ -68,19 +69,21 @@ impl Driver {
                     location: Some(at),
                 }));
             }
-            if begin.is_empty()
+            let says_nothing = begin.is_empty()
                 && found.is_empty()
                 && events.is_empty()
-                && drive.state.stopped_units().is_empty()
-            {
-                return Err(match unseen {
-                    Some((location, source)) => DriveError::Unseen {
+                && drive.state.stopped_units().is_empty();
+            match unseen {
+                // What comes after it must not be begun before it.
+                Some((unit, location, source)) if says_nothing || drive.comes_before_others(unit) => {
+                    return Err(DriveError::Unseen {
                         campaign,
                         location: Box::new(location),
                         source,
-                    },
-                    None => drive.nothing_to_go_on(),
-                });
+                    });
+                }
+                _ if says_nothing => return Err(drive.nothing_to_go_on()),
+                _ => {}
             }
             if found.is_empty() && drive.state.keeps_the_rest(drive.now()).is_some() {
                 return Err(drive.nothing_to_go_on());
@@ -118,10 +121,17 @@ struct Rest {
     /// Executions that turned up in others.
     found: Vec<TurnedUp>,
     /// One in which that cannot be seen, and why.
-    unseen: Option<(Location, PortError)>,
+    unseen: Option<(UnitId, Location, PortError)>,
 }
 
 impl Drive<'_> {
+    /// Whether a unit of a later wave has not begun.
+    fn comes_before_others(&self, unit: UnitId) -> bool {
+        let wave = self.state.wave_of(unit);
+        let mut units = self.state.units().iter();
+        units.any(|(id, of)| self.state.wave_of(*id) > wave && !of.is_begun())
+    }
+
     fn nothing_to_go_on(&self) -> DriveError {
         DriveError::NothingToGoOn {
             campaign: self.state.campaign(),
@@ -277,7 +287,7 @@ impl Drive<'_> {
                         child,
                     }),
                     Err(error) => {
-                        unseen.get_or_insert((location.clone(), error));
+                        unseen.get_or_insert((unit, location.clone(), error));
                     }
                 }
             }

@@ -159,6 +159,7 @@ impl State {
     /// Why no further unit is begun once a person has accepted every cancel.
     fn reason_beside_cancels(&self, now: Timestamp) -> Option<StopReason> {
         self.other_reason(now, self.failed_beside_cancels(), self.breaker_beside_cancels())
+            .or_else(|| self.failed_gate_if(true))
     }
 
     /// Why no further unit is begun, other than a cancel or a changed runbook, when so many locations failed and this breaker
@@ -261,6 +262,13 @@ impl State {
                 .iter()
                 .any(|(id, unit)| unit.has_unreached() && self.is_cut_short(*id, unit));
         self.left_out_for().filter(|_| left_out)
+    }
+
+    /// Why locations were left out, or why those that have not been begun will be, although no driver has written that down yet.
+    pub(crate) fn nothing_more_because(&self, now: Timestamp) -> Option<StopReason> {
+        let will_be = self.finished.is_none() && self.is_something_unbegun();
+        self.left_out_because()
+            .or_else(|| self.stop_reason_at(now.max(self.last_at)).filter(|_| will_be))
     }
 
     /// Whether what the unit did not begin was left out for a reason of the campaign's own: it was not begun, the

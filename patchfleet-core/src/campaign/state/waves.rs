@@ -4,7 +4,7 @@ use super::{LocationState, State, StopReason};
 use crate::budget::MaxErrors;
 use crate::campaign::ledger::WaveCounts;
 use crate::id::UnitId;
-use crate::outcome::NodeOutcome;
+use crate::outcome::{LocationOutcome, NodeOutcome};
 use jiff::Timestamp;
 
 /// What the gate of a wave that is over says.
@@ -20,8 +20,8 @@ pub(in crate::campaign) enum Gated {
         of: u64,
         allowed: MaxErrors,
     },
-    /// The results of too few nodes are known.
-    Inconclusive { known: u64, needed: u32 },
+    /// The results of too few nodes are known, or of the nodes of so many locations nothing at all.
+    Inconclusive { known: u64, needed: u32, blind: u64 },
 }
 
 impl State {
@@ -106,7 +106,7 @@ impl State {
                 gate.max_unreached,
                 counts.unreached,
                 counts.targeted,
-                counts.targeted,
+                counts.targeted.saturating_sub(counts.unknown),
             ),
             (true, gate.max_failed, counts.failed, counts.patched, known),
         ];
@@ -124,18 +124,24 @@ impl State {
                 };
             }
         }
-        match least {
-            None => Gated::Passed,
-            Some(known) => Gated::Inconclusive {
-                known,
-                needed: gate.min_sample,
-            },
+        if least.is_none() && counts.blind == 0 {
+            return Gated::Passed;
+        }
+        Gated::Inconclusive {
+            known: least.unwrap_or(known),
+            needed: gate.min_sample,
+            blind: counts.blind,
         }
     }
 
     /// Why nothing more is begun, if a wave that others come after has not passed its gate. What somebody else cancelled
     /// is a reason of its own, until a person says that the campaign goes on.
     pub(super) fn failed_gate(&self) -> Option<StopReason> {
+        self.failed_gate_if(false)
+    }
+
+    /// The same, also of waves in which somebody else cancelled something, if all of that `is_accepted`.
+    pub(super) fn failed_gate_if(&self, is_accepted: bool) -> Option<StopReason> {
         let last = self.waves.last()?;
         self.wave_ends.range(..*last).find_map(|(wave, _)| {
             let Gated::Failed {
@@ -148,7 +154,9 @@ impl State {
                 return None;
             };
             let mut cancels = self.cancels.iter().filter(|(_, accepted)| !**accepted);
-            (!cancels.any(|((unit, _), _)| self.wave_of(*unit) == *wave)).then(|| StopReason::Gate {
+            let waits_for_a_person =
+                !is_accepted && cancels.any(|((unit, _), _)| self.wave_of(*unit) == *wave);
+            (!waits_for_a_person).then(|| StopReason::Gate {
                 wave: *wave,
                 name: self.plan.request.wave_name(*wave).to_owned(),
                 are_failures,
@@ -163,6 +171,15 @@ impl State {
     pub(super) fn wave_counts(&self, at: &LocationState) -> WaveCounts {
         let mut counts = WaveCounts::default();
         let goal = self.plan.request.goal();
+        if let Some(settled) = &at.settled
+            && settled.nodes.total() == 0
+            && !matches!(
+                settled.outcome,
+                LocationOutcome::Succeeded | LocationOutcome::Emptied | LocationOutcome::Vanished
+            )
+        {
+            counts.blind = 1;
+        }
         for (outcome, n) in at.settled.iter().flat_map(|settled| settled.nodes.iter()) {
             let n = u64::from(n);
             match outcome {

@@ -131,8 +131,13 @@ fn gate(state: &State, wave: u32) -> Option<bool> {
     let gate = state.plan().request.waves.get(wave as usize - 1)?.gate;
     let Some(gate) = gate else { return Some(true) };
     let mut tally: BTreeMap<&str, u32> = BTreeMap::new();
+    let mut is_blind = false;
     for (unit, _, at) in state.locations() {
         if wave_of(state, unit) == wave {
+            is_blind |= at.settled.as_ref().is_some_and(|settled| {
+                let is_well = ["succeeded", "emptied", "vanished"].contains(&settled.outcome.as_str());
+                !is_well && settled.nodes.iter().all(|(_, n)| n == 0)
+            });
             for (outcome, n) in at.settled.iter().flat_map(|settled| settled.nodes.iter()) {
                 *tally.entry(outcome.as_str()).or_default() += n;
             }
@@ -146,11 +151,11 @@ fn gate(state: &State, wave: u32) -> Option<bool> {
         Some(percent) => f64::from(found) > f64::from(percent) / 100.0 * f64::from(of) + 1e-9,
         None => found > allowed.to_string().parse().unwrap(),
     };
-    let mut verdict = Some(true);
+    let mut verdict = (!is_blind).then_some(true);
     if let Some(allowed) = gate.max_unreached {
-        match patched + not {
+        match well + bad + not {
             few if few < gate.min_sample => verdict = None,
-            of if more(not, of, allowed) => return Some(false),
+            _ if more(not, patched + not, allowed) => return Some(false),
             _ => {}
         }
     }

@@ -3,7 +3,7 @@
 use super::admission::after;
 use super::once::live;
 use super::world::*;
-use crate::campaign::{Event, HoldReason, Rule, State};
+use crate::campaign::{DriveError, Event, HoldReason, Rule, State};
 use crate::id::{Location, UnitId};
 use crate::outcome::FinishedOutcome;
 use crate::request::{PatchRequest, Wave};
@@ -325,6 +325,47 @@ fn what_is_begun_in_place_of_a_cancelled_unit_keeps_the_next_wave_waiting() {
         .map(|unit| (unit.id.number(), unit.wave))
         .collect();
     assert_eq!(units, [(1, 1), (2, 2), (3, 1)]);
+    assert_eq!(world.executions().len(), 3);
+    assert_eq!(assert_one_after_another(&world, "gone on"), 2);
+}
+
+#[test]
+fn nothing_goes_on_while_it_cannot_be_seen_what_an_earlier_wave_has_left() {
+    let mut world = World::new(
+        &[
+            &[("us-east-1", well()), ("us-west-1", well())],
+            &[("us-east-1", well())],
+        ],
+        1,
+        2,
+    );
+    put_in_waves(&mut world, &[1, 2]);
+    let driver = world.driver(1);
+    finish(async {
+        driver.begin(world.campaign(), &world.plan).await.unwrap();
+        let soon = crate::port::Clock::now(&*world.clock) + SignedDuration::from_secs(40);
+        let _ = driver.run_until(world.campaign(), soon).await.unwrap();
+        world.aws.cancel();
+        driver.run(world.campaign()).await.unwrap()
+    });
+    let left = world.plan.locations[1].location();
+    let sealed = world
+        .aws
+        .scripts
+        .lock()
+        .unwrap()
+        .insert(left.clone(), Script::Sealed);
+    let error = finish(driver.go_on(world.campaign(), "ops")).unwrap_err();
+    assert!(
+        matches!(&error, DriveError::Unseen { location, .. } if **location == left),
+        "{error}"
+    );
+    assert_eq!(world.executions().len(), 1);
+    world.aws.scripts.lock().unwrap().insert(left, sealed.unwrap());
+    finish(async {
+        driver.go_on(world.campaign(), "ops").await.unwrap();
+        driver.run(world.campaign()).await.unwrap()
+    });
     assert_eq!(world.executions().len(), 3);
     assert_eq!(assert_one_after_another(&world, "gone on"), 2);
 }

@@ -1,11 +1,12 @@
 //! What has to come between two waves: time, a good enough result, a person.
 
+use super::admission::after;
 use super::waves::{named, put_in_waves};
 use super::world::*;
 use crate::campaign::{DriveError, Event, HoldReason, Notices, Progress, Rule, StopMode, StopReason};
 use crate::id::WaveName;
-use crate::outcome::{FinishedOutcome, LocationOutcome};
-use crate::port::Clock as _;
+use crate::outcome::{FinishedOutcome, LocationOutcome, NodeOutcome, Tally};
+use crate::port::{Clock as _, ExecutionStatus};
 use crate::report::Report;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -304,4 +305,127 @@ fn nothing_guards_the_last_wave() {
     world.plan.check().unwrap();
     drive(&world, 1);
     assert_eq!(outcome(&world), FinishedOutcome::Succeeded);
+}
+
+#[test]
+fn a_location_that_failed_and_of_whose_nodes_nothing_is_known_passes_no_gate() {
+    let node = || Script::Nodes(vec![Node::well(1)]);
+    let canary: &[(&str, Script)] = &[("us-east-1", node()), ("us-west-1", node())];
+    for (gate, outcome, passes) in [
+        (
+            json!({"max_failed": 0}),
+            LocationOutcome::ResultsUnreadable,
+            false,
+        ),
+        (
+            json!({"max_unreached": "0%"}),
+            LocationOutcome::RoleNotAssumable,
+            false,
+        ),
+        (json!({"max_failed": 0}), LocationOutcome::Emptied, true),
+    ] {
+        let mut world = World::new(&[canary, &[("us-east-1", node())]], 3, 3);
+        put_in_waves(&mut world, &[1, 2]);
+        world.plan.request.waves = named(json!([{"name": "canary", "locations": "50%", "gate": gate}]));
+        world.plan.check().unwrap();
+        let unit = world.plan.units[0].id;
+        let settled = |n: usize, outcome, nodes| Event::LocationSettled {
+            unit,
+            location: world.plan.locations[n].location(),
+            outcome,
+            nodes,
+            detail: String::new(),
+        };
+        let well = std::iter::once(NodeOutcome::Done).collect();
+        let state = after(
+            &world,
+            vec![
+                Event::StartIntended {
+                    unit,
+                    attempt: 1,
+                    request: world.plan.units[0].start.clone(),
+                },
+                Event::Started {
+                    unit,
+                    execution: "9068db4e-b0e0-5204-9437-a44026e0b7c5".parse().unwrap(),
+                },
+                settled(0, LocationOutcome::Succeeded, well),
+                settled(1, outcome, Tally::default()),
+                Event::UnitEnded {
+                    unit,
+                    status: ExecutionStatus::Success,
+                },
+            ],
+        );
+        let holds = state.holds(state.last_at());
+        let told = holds.iter().map(|hold| (hold.rule, hold.reason.to_string()));
+        let told: Vec<_> = told.collect();
+        let words = "1 location of wave 1 (canary) did not end well, and nothing is known of its nodes; ";
+        let is_held = told
+            .iter()
+            .any(|(rule, told)| *rule == Rule::Gate && told.starts_with(words));
+        assert_eq!(is_held, !passes, "{outcome:?}: {told:?}");
+        assert!(state.stop_reason().is_none(), "a person decides");
+    }
+}
+
+#[test]
+fn a_gate_for_unreached_nodes_alone_needs_results_too() {
+    let world = world(4, 0, json!({"gate": {"max_unreached": 0, "min_sample": 4}}));
+    let canary = world.plan.locations[0].location();
+    world.aws.scripts.lock().unwrap().insert(canary, Script::Sealed);
+    assert!(matches!(drive(&world, 1), Progress::Paused { .. }));
+    assert_eq!(world.executions().len(), 1);
+    assert_eq!(hold(&world).0, Rule::Gate);
+}
+
+#[test]
+fn nobody_is_told_to_say_go_on_where_a_gate_would_halt_the_campaign_again() {
+    let world = world(2, 2, json!({"gate": {"max_failed": 0}}));
+    let driver = world.driver(1);
+    let state = finish(async {
+        driver.begin(world.campaign(), &world.plan).await.unwrap();
+        let mut drive = driver.open(world.campaign()).await.unwrap();
+        while world.executions().is_empty() {
+            if let crate::campaign::Turn::Wait(at) = drive.step().await.unwrap() {
+                world.clock.sleep_until(at).await;
+            }
+        }
+        // Its nodes are through by then.
+        world.clock.advance(RUNS - SignedDuration::from_secs(1));
+        world.aws.cancel();
+        driver.run(world.campaign()).await.unwrap()
+    });
+    let why = state.left_out_because().unwrap();
+    let StopReason::CancelledElsewhere { left, .. } = &why else {
+        panic!("{why}");
+    };
+    let failed = state.locations().any(|(.., at)| {
+        let nodes = at.settled.as_ref().map(|settled| &settled.nodes);
+        nodes.is_some_and(|nodes| nodes.count(NodeOutcome::Failed) > 0)
+    });
+    assert!(failed, "the canary has failed nodes");
+    assert!(!left, "{why}");
+    let error = finish(driver.go_on(world.campaign(), "ops")).unwrap_err();
+    assert!(error.to_string().contains("did not pass its gate"), "{error}");
+}
+
+#[test]
+fn an_open_campaign_whose_gate_has_failed_says_why_nothing_more_begins() {
+    let world = world(2, 2, json!({"gate": {"max_failed": 0}}));
+    let ended = |world: &World| {
+        let mut events = world.events().into_iter();
+        events.any(|event| matches!(event, Event::UnitEnded { .. }))
+    };
+    killed_once(&world, ended);
+    let state = finish(crate::campaign::load(&*world.log, world.campaign())).unwrap();
+    let state = state.unwrap();
+    assert!(state.finished().is_none());
+    let now = state.last_at() + MINUTE;
+    let summary = crate::campaign::CampaignSummary::of(&state, now);
+    let report = finish(Report::build(&state, &*world.rows, now)).unwrap();
+    for told in [summary.left_out_because, report.left_out_because] {
+        let told = told.unwrap();
+        assert!(told.contains("did not pass its gate"), "{told}");
+    }
 }

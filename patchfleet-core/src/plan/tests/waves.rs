@@ -348,7 +348,9 @@ fn a_gate_that_needs_more_nodes_than_its_wave_has_is_warned_of() {
         let waves = json!([{"name": "canary", "regions": ["eu-west-1"], "gate": gate}]);
         planned(&world(), &two_accounts(waves)).unwrap()
     };
-    let nodes = plan(1).waves()[0].nodes.unwrap();
+    // Only those that answer can have results.
+    let there = plan(1).locations.into_iter().filter(|at| at.wave == 1);
+    let nodes: u32 = there.map(|at| at.nodes.unwrap().online).sum();
     let warned = |least: u32| {
         let warnings = plan(least).warnings;
         warnings
@@ -424,4 +426,22 @@ fn a_wave_of_so_many_nodes_has_them_counted_although_a_plan_need_not() {
     };
     let plan = planned_with(&fleet(2), &request, options).unwrap();
     assert_eq!(nodes_in(&plan, 1), 1);
+}
+
+#[test]
+fn a_wave_that_leaves_nothing_for_later_ones_is_warned_of_if_something_should_come_after_it() {
+    let warned = |size: Value, soak: &str| {
+        let mut wave = json!({"name": "canary", "locations": size});
+        if !soak.is_empty() {
+            wave["soak"] = soak.into();
+        }
+        let plan = planned(&fleet(2), &all_of(2, json!([wave]))).unwrap();
+        plan.warnings
+            .iter()
+            .any(|words| words == "wave canary: no location is left for a later wave, so nothing waits for what comes after it: 30m of soak")
+    };
+    assert!(warned(json!("100%"), "30m"));
+    assert!(warned(json!(100), "30m"));
+    assert!(!warned(json!(1), "30m"));
+    assert!(!warned(json!("100%"), ""));
 }

@@ -133,7 +133,7 @@ fn last_record(campaign: &CampaignSummary, now: Timestamp) -> String {
         ago(campaign.last_at, now),
         campaign.last_writer
     );
-    match campaign.holds.is_empty() {
+    match campaign.holds.is_empty() && campaign.left_out_because.is_none() {
         true => format!("{last}; nothing is left to begin, so a driver writes only what has changed"),
         false => format!("{last}, last seen to be driven {}", ago(campaign.driven_at, now)),
     }
