@@ -12,8 +12,8 @@ use patchfleet_core::outcome::NodeRow;
 use patchfleet_core::port::{
     AccountView, Automation, BoxFuture, CalendarsView, Caller, ChildView, Clock, CommandView, Commands,
     Directory, DocumentVersion, DocumentView, Documents, ExecutionView, Inventory, InvocationView,
-    ManagedNode, MemberPage, Page, PageToken, PatchStateView, PatchStates, PlacedAccount, PortResult, Ports,
-    RegionView, Resolution, Selection, StartRequest, StepView, StopType,
+    ListedCommand, ManagedNode, MemberPage, Page, PageToken, PatchStateView, PatchStates, PlacedAccount,
+    PortResult, Ports, RegionView, Resolution, Selection, SendRequest, StartRequest, StepView, StopType,
 };
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -194,6 +194,10 @@ impl Automation for Metered {
 
 impl Commands for Metered {
     passed_on! { commands:
+        send(location: &Location, request: &SendRequest) -> CommandId;
+        sent(
+            location: &Location, document: &DocumentName, after: jiff::Timestamp, page: Option<PageToken>
+        ) -> Page<ListedCommand>;
         command(location: &Location, id: &CommandId) -> CommandView;
         invocations(
             location: &Location, id: &CommandId, plugins: bool, page: Option<PageToken>

@@ -40,7 +40,7 @@ pub(crate) use pages::{all_pages, first_of_pages};
 pub(crate) use place::Place;
 pub(crate) use reading::{Unreadable, count, timestamp, token};
 pub(crate) use renew::Signer;
-pub(crate) use send::{Call, Sender, send};
+pub(crate) use send::{Call, Sender, send, send_once};
 pub(crate) use watch::SignedBy;
 #[cfg(feature = "s3")]
 pub(crate) use watch::Watch;

@@ -67,6 +67,9 @@ impl Policy {
     /// - For [`Party::Management`] it has what `runbook ensure` needs if the runbook is patchfleet's own. It also has
     ///   what reading takes in the central account itself if the request names that account, the root, or none. Where
     ///   the central account is below a unit that the request names, attach the policy of [`Party::Discovery`] too.
+    /// - Where patchfleet sends the commands itself (`dispatch = "run-command"`), [`Party::Discovery`] sends them. No
+    ///   automation runs then, so [`Party::Administration`] and [`Party::Execution`] need nothing and have no policy
+    ///   ([`is_empty`](Self::is_empty)).
     /// - For [`Party::Execution`] it has what patchfleet's own runbook does. A runbook of one's own needs, beside this,
     ///   what its other steps do.
     #[must_use]
@@ -96,6 +99,12 @@ impl Policy {
             keep.actions.sort_unstable();
         }
         self
+    }
+
+    /// Whether the request gives the role nothing to do, so that there is no policy to attach.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.statements.is_empty()
     }
 
     /// Every action that it allows, sorted, each once.
@@ -334,6 +343,32 @@ mod tests {
         ] {
             assert_eq!(group.actions().contains(&action), of_group, "{action}");
             assert!(!ids.actions().contains(&action), "{action}");
+        }
+    }
+
+    #[test]
+    fn where_patchfleet_sends_the_commands_itself_the_role_that_reads_sends_them_and_no_automation_is_allowed()
+     {
+        let sends = request(json!({
+            "targets": { "resource_group": "Web", "regions": ["us-east-1"], "accounts": ["ou-ab12-cdef3456"] },
+            "automation": { "dispatch": "run-command" },
+        }));
+        let of = |party| Policy::of(party, &sends, None);
+        assert!(of(Party::Administration).is_empty() && of(Party::Execution).is_empty());
+        let reads = of(Party::Discovery);
+        assert_eq!(
+            resources(&reads, "ssm:SendCommand"),
+            [
+                "arn:aws:ssm:*::document/AWS-RunPatchBaseline",
+                "arn:aws:ec2:*:*:instance/*",
+                "arn:aws:ssm:*:*:managed-instance/*"
+            ]
+        );
+        for policy in [reads, of(Party::Management)] {
+            let actions = policy.actions();
+            let mut of_automation = actions.iter().filter(|action| action.contains("Automation"));
+            assert_eq!(of_automation.next(), None);
+            assert!(!actions.contains(&"iam:PassRole"));
         }
     }
 

@@ -12,6 +12,7 @@ mod clocks;
 mod collect;
 mod commands;
 mod decide;
+mod dispatch;
 pub(crate) mod driver;
 mod event;
 mod facts;

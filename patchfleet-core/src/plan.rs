@@ -15,6 +15,7 @@ mod calendars;
 mod check;
 mod copies;
 mod differences;
+mod dispatch;
 mod file;
 mod fleet;
 mod forecast;
@@ -39,6 +40,8 @@ mod written;
 
 pub(crate) use build::build;
 pub(crate) use check::PlanFault;
+pub use dispatch::PlannedDispatch;
+pub(crate) use dispatch::nobody_follows;
 pub use file::PlanFileError;
 #[cfg(test)]
 pub(crate) use fleet::resolve as resolve_fleet;
@@ -46,9 +49,9 @@ pub use fleet::{FleetPace, PlannedFleet};
 pub use forecast::Forecast;
 pub(crate) use freezes::frozen_in_words;
 pub use gaps::Gaps;
-pub(crate) use lifetime::timeout_of;
 pub(crate) use lifetime::{CUTOFF_MARGIN, Cutoff};
 pub use lifetime::{Lifetime, shortest_cutoff, sufficient_cutoff};
+pub(crate) use lifetime::{set_timeout, timeout_of};
 pub(crate) use make::Options;
 #[cfg(test)]
 pub(crate) use make::make;
@@ -93,6 +96,9 @@ pub struct Plan {
     pub fleet: Option<PlannedFleet>,
     /// How long it takes; `None` if it was not reckoned when the plan was made, or there is nothing to do.
     pub forecast: Option<Forecast>,
+    /// How it compares with the same plan by Automation, where patchfleet sends the commands itself; `None` where
+    /// Automation does.
+    pub dispatch: Option<PlannedDispatch>,
     /// What can go wrong at most.
     pub worst_case: WorstCase,
     /// How long commands live; `None` if that is the affair of a runbook of one's own.

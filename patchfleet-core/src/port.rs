@@ -26,8 +26,10 @@ pub use automation::{
 };
 pub use aws_error::AwsError;
 pub use clock::Clock;
+pub(crate) use commands::MAX_NODES;
 pub use commands::{
-    CommandCounts, CommandStatus, CommandView, Commands, InvocationStatus, InvocationView, PluginView,
+    CommandCounts, CommandSettings, CommandStatus, CommandView, Commands, InvocationStatus, InvocationView,
+    ListedCommand, PluginView, SendRequest,
 };
 pub use directory::{
     AccountState, AccountView, Caller, Directory, PlacedAccount, RegionOptStatus, RegionView,

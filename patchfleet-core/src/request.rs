@@ -31,6 +31,7 @@ mod window;
 pub use breaker::{Breaker, FailureShare, Share, ShareError};
 pub use defaults::ADMINISTRATION_ROLE;
 pub(crate) use defaults::OWN_DOCUMENT;
+pub(crate) use defaults::execution_role as default_execution_role;
 pub use delivery_timeout::{DeliveryTimeout, DeliveryTimeoutError};
 pub(crate) use digest::digest_of;
 pub use external_id::{ExternalId, ExternalIdText};
@@ -294,6 +295,9 @@ pub struct Budget {
 /// The runbook, and the roles it runs with.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct AutomationSettings {
+    /// Who sends the command in each location. Default: Automation does.
+    #[serde(skip_serializing_if = "Dispatch::is_automation")]
+    pub dispatch: Dispatch,
     /// The runbook's name or ARN. Default: patchfleet's own,
     /// [`runbook::NAME`](crate::runbook::NAME).
     pub document: DocumentName,
@@ -315,6 +319,7 @@ pub struct AutomationSettings {
 impl fmt::Debug for AutomationSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
+            dispatch,
             document,
             assume_role,
             execution_role,
@@ -322,12 +327,40 @@ impl fmt::Debug for AutomationSettings {
             parameters,
         } = self;
         f.debug_struct("AutomationSettings")
+            .field("dispatch", dispatch)
             .field("document", document)
             .field("assume_role", assume_role)
             .field("execution_role", execution_role)
             .field("pin", pin)
             .field("parameters", &crate::presigned::Parameters(parameters))
             .finish()
+    }
+}
+
+/// Who sends the command that patches in each location.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Dispatch {
+    /// Automation does: one start for a rectangle of locations, which AWS paces also if patchfleet is dead.
+    #[default]
+    Automation,
+    /// patchfleet does, with the role with which it reads. It takes no Automation role, no runbook, and no start a second.
+    /// But nobody sends the next command if patchfleet is dead.
+    RunCommand,
+}
+
+impl Dispatch {
+    /// The word for it in a request.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Automation => "automation",
+            Self::RunCommand => "run-command",
+        }
+    }
+
+    fn is_automation(&self) -> bool {
+        *self == Self::Automation
     }
 }
 

@@ -6,7 +6,10 @@
 //! campaign are all parameters, so one document serves every request. [`ensure`] brings it to the central account
 //! and Region.
 
-use crate::id::DocumentName;
+use crate::budget::{MaxConcurrency, MaxErrors};
+use crate::id::{DocumentName, NodeId};
+use crate::port::StartRequest;
+use std::sync::LazyLock;
 
 mod bound;
 mod command;
@@ -37,8 +40,8 @@ pub use reach::{Reach, ReachError};
 pub use sharing::{NotShared, Sharing, shared_version};
 pub(crate) use sharing::{shares, shows};
 pub(crate) use start::{
-    event_tag_key, for_campaign, for_event, given, last_tag_key, of_campaign, parameters, plan_tag_key, said,
-    start_tag_key,
+    command, event_tag_key, for_campaign, for_event, given, last_tag_key, of_campaign, parameters,
+    plan_tag_key, said, start_tag_key,
 };
 pub(crate) use targets::TargetTooLong;
 pub(crate) use targets::{MAX_NODE_IDS, node_chunks};
@@ -70,6 +73,54 @@ pub(crate) const TARGETS: &str = "Targets";
 
 /// The parameter of patchfleet's own runbook that has the limit on nodes at once.
 pub(crate) const MAX_CONCURRENCY: &str = "MaxConcurrency";
+
+/// The parameter of patchfleet's own runbook that has the limit on nodes that fail.
+pub(crate) const MAX_ERRORS: &str = "MaxErrors";
+
+/// The name of the Command document that patches.
+pub(crate) fn command_document() -> DocumentName {
+    COMMAND.clone()
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "the text is a constant of this crate, and a test reads it"
+)]
+static COMMAND: LazyLock<DocumentName> =
+    LazyLock::new(|| COMMAND_DOCUMENT.parse().expect("the name of a document"));
+
+/// Has a start name these nodes.
+///
+/// # Errors
+///
+/// [`TargetTooLong`] if they are more than a parameter of a runbook can name.
+pub(crate) fn name_nodes(start: &mut StartRequest, nodes: Vec<NodeId>) -> Result<(), TargetTooLong> {
+    if let Some(command) = &mut start.command {
+        command.instance_ids = nodes;
+        return Ok(());
+    }
+    start.parameters.insert(TARGETS.to_owned(), node_targets(nodes)?);
+    Ok(())
+}
+
+/// Gives the commands of a start these limits within their location, in nodes. A limit that AWS does not take stays as
+/// it was.
+pub(crate) fn limit(start: &mut StartRequest, at_once: u32, errors: u32) {
+    if let Some(command) = &mut start.command {
+        if let Ok(count) = MaxConcurrency::from_count(at_once) {
+            command.rates.max_concurrency = count;
+        }
+        if let Ok(count) = MaxErrors::from_count(errors) {
+            command.rates.max_errors = count;
+        }
+        return;
+    }
+    for (name, value) in [(MAX_CONCURRENCY, at_once), (MAX_ERRORS, errors)] {
+        if let Some(values) = start.parameters.get_mut(name) {
+            *values = vec![value.to_string()];
+        }
+    }
+}
 
 /// Whether `document` is patchfleet's own runbook, by its name. Under another name, or by its ARN,
 /// it is a runbook of one's own: it gets the parameters that the request gives it.

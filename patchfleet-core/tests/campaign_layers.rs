@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the ground up. A module may use any that stands before it.
-const LAYERS: [&str; 24] = [
+const LAYERS: [&str; 25] = [
     "event",
     "store",
     "clocks",
@@ -27,6 +27,7 @@ const LAYERS: [&str; 24] = [
     "timers",
     "memory",
     "start",
+    "dispatch",
     "summary",
     "classify",
     "collect",

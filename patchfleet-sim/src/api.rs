@@ -37,7 +37,7 @@ pub(crate) use gate::{Fate, fate, invalid_token};
 
 pub(crate) use account::{ListRegions, RegionShape};
 pub(crate) use automation::{StartAutomationExecution, StopAutomationExecution};
-pub(crate) use commands::ListCommands;
+pub(crate) use commands::{CommandFilter, CommandShape, ListCommands};
 pub(crate) use documents::{
     CreateDocument, DescribeDocument, GetDocument, UpdateDocument, UpdateDocumentDefaultVersion,
 };
@@ -54,7 +54,7 @@ pub(crate) use organizations::{
 };
 pub(crate) use patches::DescribeInstancePatchStates;
 pub(crate) use permissions::{DescribeDocumentPermission, ModifyDocumentPermission};
-pub(crate) use send_command::CancelCommand;
+pub(crate) use send_command::{CancelCommand, SendCommand};
 pub(crate) use sts::{AssumeRole, GetCallerIdentity};
 pub(crate) use time::WireTime;
 

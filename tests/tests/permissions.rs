@@ -74,6 +74,8 @@ fn what_is_printed_for_everything_that_a_request_may_use_is_what_the_table_has()
                targets = { tags = { Env = ["prod"] }, accounts = ["ou-perm-workload"], regions = ["us-east-1"] }
                access = { external_id = { secret = "id" } }
                patch = { operation = "Install", baseline_override = "s3://bucket/key" }"#,
+            r#"targets = { resource_group = "Web", accounts = ["ou-perm-workload"], regions = ["us-east-1"] }
+               automation = { dispatch = "run-command" }"#,
         ];
         let requests = requests.map(|text| request(&format!("name = \"printed\"\n{text}")).unwrap());
         let of = |request| Policy::of(party, request, None).with_sharing();

@@ -77,6 +77,7 @@ operations! {
     DescribeAutomationExecutions Published 3,
     DescribeAutomationStepExecutions Published 3,
     GetParameter Published 40,
+    SendCommand Chosen 5,
     CancelCommand Chosen 5,
     ListCommands Chosen 5,
     ListCommandInvocations Chosen 5,
@@ -132,6 +133,7 @@ impl Operation {
             self,
             Self::StartAutomationExecution
                 | Self::StopAutomationExecution
+                | Self::SendCommand
                 | Self::CancelCommand
                 | Self::CreateDocument
                 | Self::UpdateDocument

@@ -116,6 +116,19 @@ macro_rules! send {
 }
 pub(crate) use send;
 
+/// As [`send!`], for a call without a client token: where its answer is lost the SDK does not make it again.
+macro_rules! send_once {
+    ($call:expr, $request:expr) => {
+        $call.send(|watch| {
+            let once =
+                aws_sdk_ssm::config::Builder::new().retry_config(aws_config::retry::RetryConfig::disabled());
+            let request = $request.clone().customize().interceptor(watch);
+            request.config_override(once).send()
+        })
+    };
+}
+pub(crate) use send_once;
+
 impl Call {
     /// The Region that it goes to.
     pub(crate) fn region(&self) -> &Region {
@@ -155,7 +168,7 @@ impl Call {
         // is answered at once: it has had no effect, and whoever asked may not live to hear of it later.
         let (changes, tries) = (operation.changes(), self.sender.tries);
         let again = match operation {
-            Operation::StartAutomationExecution => Again::Times(1),
+            Operation::StartAutomationExecution | Operation::SendCommand => Again::Times(1),
             _ if changes => Again::Times(tries),
             _ => Again::WhileAwsAnswers,
         };

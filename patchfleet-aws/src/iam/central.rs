@@ -2,7 +2,7 @@
 
 use super::{Scope, Statement, target};
 use patchfleet_core::id::{DocumentName, TargetAccount};
-use patchfleet_core::request::{ADMINISTRATION_ROLE, ExternalId, PatchRequest};
+use patchfleet_core::request::{ADMINISTRATION_ROLE, Dispatch, ExternalId, PatchRequest};
 use patchfleet_core::runbook;
 
 /// The statement that `runbook ensure` needs.
@@ -11,8 +11,64 @@ pub(super) const KEEP: &str = "KeepTheRunbook";
 /// Whoever runs patchfleet.
 pub(super) fn management(request: &PatchRequest, scope: &Scope<'_>) -> Vec<Statement> {
     let central = scope.central.as_str();
-    let mut statements = vec![
-        Statement::everywhere("WhichRegionsThereAre", &["account:ListRegions"]),
+    let mut statements = vec![Statement::everywhere(
+        "WhichRegionsThereAre",
+        &["account:ListRegions"],
+    )];
+    let starts = request.automation.dispatch == Dispatch::Automation;
+    statements.extend(match starts {
+        true => starting(request, scope),
+        // How long its commands live follows from the document.
+        false => vec![Statement::new(
+            "ReadTheCommandDocument",
+            &["ssm:GetDocument"],
+            vec![scope.ssm("", "document/AWS-RunPatchBaseline")],
+        )],
+    });
+    statements.extend(organization(request));
+    if others(request, scope) {
+        let roles = scope.roles(&request.access.discovery_role);
+        statements.push(Statement::new("EnterTheAccounts", &["sts:AssumeRole"], roles));
+    }
+    statements.extend(external_id(request, scope));
+    if starts && !scope.document.is_arn() && !scope.document.is_amazons() {
+        statements.push(Statement::new(
+            "WhoSeesTheRunbook",
+            &["ssm:DescribeDocumentPermission"],
+            vec![scope.document(central)],
+        ));
+    }
+    let calendars = &request.change_calendars;
+    if !calendars.is_empty() {
+        let arn = |name: &DocumentName| match name.is_arn() {
+            true => name.to_string(),
+            false => scope.ssm(central, &format!("document/{name}")),
+        };
+        let arns = calendars.iter().map(arn).collect();
+        statements.push(Statement::new("AskTheCalendars", &["ssm:GetCalendarState"], arns));
+    }
+    if starts && scope.document.as_str() == runbook::NAME {
+        statements.push(Statement::new(
+            KEEP,
+            &[
+                "ssm:CreateDocument",
+                "ssm:DescribeDocument",
+                "ssm:UpdateDocument",
+                "ssm:UpdateDocumentDefaultVersion",
+            ],
+            vec![scope.document(central)],
+        ));
+    }
+    if scope.has_central {
+        statements.extend(target::reading(request, scope, central));
+    }
+    statements
+}
+
+/// What starting, following and stopping automations takes.
+fn starting(request: &PatchRequest, scope: &Scope<'_>) -> Vec<Statement> {
+    let central = scope.central.as_str();
+    vec![
         Statement::new(
             "ReadTheRunbook",
             &["ssm:GetDocument"],
@@ -51,49 +107,14 @@ pub(super) fn management(request: &PatchRequest, scope: &Scope<'_>) -> Vec<State
             vec![scope.executions(central)],
         ),
         Statement::everywhere("FindWhatWasStarted", &["ssm:DescribeAutomationExecutions"]),
-    ];
-    statements.extend(organization(request));
-    if others(request, scope) {
-        let roles = scope.roles(&request.access.discovery_role);
-        statements.push(Statement::new("EnterTheAccounts", &["sts:AssumeRole"], roles));
-    }
-    statements.extend(external_id(request, scope));
-    if !scope.document.is_arn() && !scope.document.is_amazons() {
-        statements.push(Statement::new(
-            "WhoSeesTheRunbook",
-            &["ssm:DescribeDocumentPermission"],
-            vec![scope.document(central)],
-        ));
-    }
-    let calendars = &request.change_calendars;
-    if !calendars.is_empty() {
-        let arn = |name: &DocumentName| match name.is_arn() {
-            true => name.to_string(),
-            false => scope.ssm(central, &format!("document/{name}")),
-        };
-        let arns = calendars.iter().map(arn).collect();
-        statements.push(Statement::new("AskTheCalendars", &["ssm:GetCalendarState"], arns));
-    }
-    if scope.document.as_str() == runbook::NAME {
-        statements.push(Statement::new(
-            KEEP,
-            &[
-                "ssm:CreateDocument",
-                "ssm:DescribeDocument",
-                "ssm:UpdateDocument",
-                "ssm:UpdateDocumentDefaultVersion",
-            ],
-            vec![scope.document(central)],
-        ));
-    }
-    if scope.has_central {
-        statements.extend(target::reading(request, scope, central));
-    }
-    statements
+    ]
 }
 
-/// What Automation runs with in the central account.
+/// What Automation runs with in the central account. Nothing where patchfleet sends the commands itself.
 pub(super) fn administration(request: &PatchRequest, scope: &Scope<'_>) -> Vec<Statement> {
+    if request.automation.dispatch == Dispatch::RunCommand {
+        return vec![];
+    }
     let roles = scope.roles(&request.automation.execution_role);
     vec![Statement::new("EnterTheAccounts", &["sts:AssumeRole"], roles)]
 }

@@ -1,10 +1,13 @@
 //! The roles of the accounts whose nodes are patched.
 
 use super::{Scope, Statement};
-use patchfleet_core::request::{PatchRequest, Selector};
+use patchfleet_core::request::{Dispatch, PatchRequest, Selector};
 
-/// What Automation runs with in each account.
+/// What Automation runs with in each account. Nothing where patchfleet sends the commands itself.
 pub(super) fn execution(request: &PatchRequest, scope: &Scope<'_>) -> Vec<Statement> {
+    if request.automation.dispatch == Dispatch::RunCommand {
+        return vec![];
+    }
     let central = scope.central.as_str();
     // A runbook that is shared belongs to the central account, a copy to the account itself.
     let mut runbooks = vec![scope.document(central), scope.definition(central)];
@@ -13,8 +16,6 @@ pub(super) fn execution(request: &PatchRequest, scope: &Scope<'_>) -> Vec<Statem
     }
     runbooks.push(scope.executions("*"));
     runbooks.dedup();
-    let mut command = vec![scope.ssm("", "document/AWS-RunPatchBaseline")];
-    command.extend(scope.nodes("*"));
     let mut statements = vec![
         Statement::new("StartTheRunbook", &["ssm:StartAutomationExecution"], runbooks),
         Statement::new(
@@ -23,7 +24,7 @@ pub(super) fn execution(request: &PatchRequest, scope: &Scope<'_>) -> Vec<Statem
             scope.roles(&request.automation.execution_role),
         )
         .only_if("StringEquals", "iam:PassedToService", "ssm.amazonaws.com"),
-        Statement::new("PatchTheNodes", &["ssm:SendCommand"], command),
+        patching(scope, "*"),
         Statement::new(
             "FollowTheExecution",
             &["ssm:GetAutomationExecution"],
@@ -47,8 +48,18 @@ pub(super) fn execution(request: &PatchRequest, scope: &Scope<'_>) -> Vec<Statem
     statements
 }
 
-/// What patchfleet reads with in each other account.
+/// Sending the command that patches to the nodes of an account.
+fn patching(scope: &Scope<'_>, account: &str) -> Statement {
+    let mut resources = vec![scope.ssm("", "document/AWS-RunPatchBaseline")];
+    resources.extend(scope.nodes(account));
+    Statement::new("PatchTheNodes", &["ssm:SendCommand"], resources)
+}
+
+/// What patchfleet reads with in each other account, and what it sends commands with if the request says so.
 pub(super) fn discovery(request: &PatchRequest, scope: &Scope<'_>) -> Vec<Statement> {
+    if request.automation.dispatch == Dispatch::RunCommand {
+        return reading(request, scope, "*");
+    }
     let mut runbooks = vec![scope.document(&scope.central), scope.document("*")];
     runbooks.dedup();
     let mut statements = vec![Statement::new(
@@ -82,17 +93,18 @@ pub(super) fn reading(request: &PatchRequest, scope: &Scope<'_>, account: &str) 
         Selector::AllManaged | Selector::NodeIds(_) => {}
     }
     holds.sort_unstable();
-    let mut became = vec![
-        "ssm:DescribeAutomationExecutions",
-        "ssm:ListCommandInvocations",
-        "ssm:ListCommands",
-    ];
+    let mut became = vec!["ssm:ListCommandInvocations", "ssm:ListCommands"];
+    if request.automation.dispatch == Dispatch::Automation {
+        became.insert(0, "ssm:DescribeAutomationExecutions");
+    }
     if request.patch.baseline_override.is_some() {
         became.push("ssm:GetCommandInvocation");
     }
-    vec![
+    let mut statements = vec![
         Statement::everywhere("WhatTheAccountHolds", &holds),
         Statement::everywhere("WhatBecameOfIt", &became),
+    ];
+    let executions = [
         Statement::new(
             "TheStepsOfAnExecution",
             &[
@@ -107,8 +119,15 @@ pub(super) fn reading(request: &PatchRequest, scope: &Scope<'_>, account: &str) 
             &["ssm:StopAutomationExecution"],
             vec![scope.executions(account)],
         ),
+    ];
+    match request.automation.dispatch {
+        Dispatch::Automation => statements.extend(executions),
+        Dispatch::RunCommand => statements.push(patching(scope, account)),
+    }
+    statements.extend([
         Statement::everywhere("StopCommands", &["ssm:CancelCommand"]),
         // Its resources are nodes since 2026, and were none before (service authorization reference).
         Statement::everywhere("ThePatchStatesOfItsNodes", &["ssm:DescribeInstancePatchStates"]),
-    ]
+    ]);
+    statements
 }

@@ -1,13 +1,16 @@
 //! [`Commands`] over Systems Manager: commands, and what they did on each node.
 
-use crate::call::{Operation, Unreadable, count, first_of_pages, send, timestamp, token};
+use crate::call::{Operation, Unreadable, count, first_of_pages, send, send_once, timestamp, token};
 use crate::ports::Aws;
 use aws_sdk_ssm::types as ssm;
-use patchfleet_core::id::{CommandId, Location, NodeId, ParseIdError};
+use jiff::Timestamp;
+use patchfleet_core::id::{CommandId, DocumentName, Location, NodeId, ParseIdError};
 use patchfleet_core::port::{
-    BoxFuture, CommandCounts, CommandStatus, CommandView, Commands, InvocationStatus, InvocationView, Page,
-    PageToken, PluginView, PortError, PortErrorKind, PortResult,
+    BoxFuture, CommandCounts, CommandStatus, CommandView, Commands, InvocationStatus, InvocationView,
+    ListedCommand, Page, PageToken, PluginView, PortError, PortErrorKind, PortResult, SendRequest,
 };
+
+mod sent;
 
 /// The most that Run Command gives on a page.
 const PAGE: i32 = 50;
@@ -16,6 +19,38 @@ const PAGE: i32 = 50;
 const NO_RESPONSE_CODE: i32 = -1;
 
 impl Commands for Aws {
+    fn send(&self, location: &Location, request: &SendRequest) -> BoxFuture<'_, PortResult<CommandId>> {
+        let (location, request) = (location.clone(), request.clone());
+        Box::pin(async move {
+            let (call, ssm) = self.clients.ssm(Operation::SendCommand, &location).await?;
+            let filled = sent::fill(ssm.send_command(), &request);
+            let answer = send_once!(call, filled).await?;
+            let command = answer.command().and_then(ssm::Command::command_id);
+            call.read(command.unwrap_or_default().parse())
+        })
+    }
+
+    fn sent(
+        &self,
+        location: &Location,
+        document: &DocumentName,
+        after: Timestamp,
+        page: Option<PageToken>,
+    ) -> BoxFuture<'_, PortResult<Page<ListedCommand>>> {
+        let (location, document) = (location.clone(), document.clone());
+        Box::pin(async move {
+            let (call, client) = self.clients.ssm(Operation::ListCommands, &location).await?;
+            let filters = call.built(sent::filters(&document, after))?;
+            let request = client
+                .list_commands()
+                .set_filters(Some(filters))
+                .max_results(PAGE)
+                .set_next_token(token(page));
+            let answer = send!(call, request).await?;
+            call.page(answer.commands().iter().map(sent::read), answer.next_token())
+        })
+    }
+
     fn command(&self, location: &Location, id: &CommandId) -> BoxFuture<'_, PortResult<CommandView>> {
         let (location, id) = (location.clone(), id.clone());
         Box::pin(async move {

@@ -1,18 +1,19 @@
 //! The driver: a thin loop around [`decide`](super::decide) that calls the ports and appends what came of it.
 
 use super::clocks::Placed;
+use super::dispatch::AsExecution;
 use super::journal::Journal;
 use super::notice::{Notices, Tried};
 use super::patience::Patience;
 use super::state::State;
 use super::{Chain, Event, RECORD_FORMAT, Record};
 use crate::campaign::{Appended, CampaignLog, LogKey, NodeRows, load};
-use crate::id::{CampaignId, RequestName, WriterId};
+use crate::id::{CampaignId, RequestName, UnitId, WriterId};
 use crate::outcome::FinishedOutcome;
 use crate::plan::Plan;
 use crate::port::{Automation, Clock, Commands, Documents, Inventory, PatchStates, Ports, ResultPorts};
 use jiff::{SignedDuration, Timestamp};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 mod abandon;
 mod again;
@@ -124,13 +125,29 @@ impl Driver {
         }
     }
 
-    /// The ports with which results are read.
-    fn results(&self) -> ResultPorts<'_> {
+    /// The ports with which the results of a unit are read, with its [`dispatcher`](Self::dispatcher).
+    fn results<'a>(&'a self, automation: &'a dyn Automation) -> ResultPorts<'a> {
         ResultPorts {
-            automation: self.automation.as_ref(),
+            automation,
             commands: self.commands.as_ref(),
             patch_states: self.patch_states.as_ref(),
             inventory: self.inventory.as_ref(),
+        }
+    }
+
+    /// How a unit is begun, found, looked at and stopped.
+    fn dispatcher(&self, state: &State, unit: UnitId) -> Arc<dyn Automation> {
+        let of = state.units().get(&unit);
+        match of.and_then(|of| of.locations.keys().next()) {
+            Some(location) if state.is_sent_once() => Arc::new(AsExecution {
+                commands: self.commands.clone(),
+                location: location.clone(),
+                campaign: state.campaign(),
+                unit,
+                planned_at: state.planned_at(),
+                last: Mutex::default(),
+            }),
+            _ => self.automation.clone(),
         }
     }
 

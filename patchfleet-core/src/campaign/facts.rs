@@ -6,7 +6,7 @@
 use super::collect::Settlement;
 use super::observe::{Below, Observed};
 use super::start::{others_in_doubt, request};
-use super::state::{StartState, State, StopStanding, UnitState};
+use super::state::{Intent, StartState, State, StopStanding, UnitState};
 use super::{CalendarsSaid, Event};
 use crate::id::{ExecutionId, Location, NodeId, UnitId, WriterId};
 use crate::outcome::LocationOutcome;
@@ -192,12 +192,16 @@ impl Fact {
                 attempt,
                 away,
                 detail,
-            } if is_running(state, *unit, *attempt) => vec![Event::CommandNotSent {
-                unit: *unit,
-                attempt: *attempt,
-                away: away.clone(),
-                detail: detail.clone(),
-            }],
+            } if is_running(state, *unit, *attempt)
+                || intent(unit).is_some_and(|intent| is_alone(intent, *attempt, writer)) =>
+            {
+                vec![Event::CommandNotSent {
+                    unit: *unit,
+                    attempt: *attempt,
+                    away: away.clone(),
+                    detail: detail.clone(),
+                }]
+            }
             Self::NotTaken {
                 unit,
                 attempt,
@@ -365,6 +369,11 @@ impl Fact {
             | Self::Settled { .. } => vec![],
         }
     }
+}
+
+/// Whether this sending of a start is the only one that may have taken effect. If it had none, none had.
+fn is_alone(intent: &Intent, attempt: u32, writer: WriterId) -> bool {
+    intent.attempt == attempt && !intent.sent_before && !others_in_doubt(intent, writer)
 }
 
 /// Whether a unit's stop is this one, and stands so.

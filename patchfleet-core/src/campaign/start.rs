@@ -51,18 +51,27 @@ pub(super) fn is_planned(state: &State, id: UnitId, attempt: u32, request: &Star
         part.accounts.clone_from(&target.accounts);
         part.regions.clone_from(&target.regions);
         part.target_location_max_concurrency = at_once.min(of.locations_at_once().max(1));
-        if let Some(nodes) = &planned.nodes
-            && let Ok(targets) = runbook::node_targets(nodes.clone())
-        {
+        if let Some(nodes) = &planned.nodes {
             // Either may have been divided since.
-            start.parameters.insert(runbook::TARGETS.to_owned(), targets);
+            let _ = runbook::name_nodes(&mut start, nodes.clone());
         }
     }
     let bound = plan.runbook.as_ref();
     let mut planned = runbook::for_campaign(&start, bound, state.campaign(), id, attempt);
     let mut said = request.clone();
     let away = (!unit.away.is_empty()).then_some("Targets");
-    let limits = [runbook::MAX_CONCURRENCY, "MaxErrors"]
+    if let (Some(planned), Some(said)) = (&mut planned.command, &mut said.command) {
+        planned.timeout_seconds = said.timeout_seconds;
+        planned.rates = said.rates;
+        if !unit.away.is_empty() {
+            let named = |node: &NodeId| planned.instance_ids.contains(node);
+            if !said.instance_ids.iter().all(named) {
+                return false;
+            }
+            said.instance_ids.clone_from(&planned.instance_ids);
+        }
+    }
+    let limits = [runbook::MAX_CONCURRENCY, runbook::MAX_ERRORS]
         .into_iter()
         .filter(|_| !unit.named.is_empty());
     for name in limits.chain([TIMEOUT_PARAMETER]).chain(away) {
@@ -84,22 +93,12 @@ fn shrink(state: &State, id: UnitId, request: &mut StartRequest) {
     };
     let rates = state.plan().node_rates();
     let left = state.errors_allowed(shared).saturating_sub(shared.errors);
-    for (name, value) in [
-        (
-            runbook::MAX_CONCURRENCY,
-            rates.max_concurrency.as_count(shared.nodes),
-        ),
-        ("MaxErrors", left),
-    ] {
-        if let Some(values) = request.parameters.get_mut(name) {
-            *values = vec![value.to_string()];
-        }
-    }
+    let at_once = rates.max_concurrency.as_count(shared.nodes);
+    runbook::limit(request, at_once, left);
     if !unit.away.is_empty() {
         let rest: Vec<NodeId> = unit.named.difference(&unit.away).cloned().collect();
-        if let Ok(targets) = runbook::node_targets(rest) {
-            request.parameters.insert("Targets".to_owned(), targets);
-        }
+        // Fewer than were planned, so they are not too many.
+        let _ = runbook::name_nodes(request, rest);
     }
 }
 

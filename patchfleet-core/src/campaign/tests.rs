@@ -44,6 +44,7 @@ mod presigned;
 mod reopened;
 mod rows_missing;
 mod runbook;
+mod send_once;
 mod sent_again;
 mod sent_late;
 mod short_drives;

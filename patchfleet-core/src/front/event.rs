@@ -6,9 +6,10 @@ use crate::campaign::{
     require_no_driver, within,
 };
 use crate::id::{CampaignId, EventId};
-use crate::plan::{Followed, Plan, PlanError, Planning};
+use crate::plan::{Followed, Plan, PlanError, Planning, nobody_follows};
 use crate::port::Ports;
-use crate::request::PatchRequest;
+use crate::refusal::Refusal;
+use crate::request::{Dispatch, PatchRequest};
 use jiff::Timestamp;
 
 /// What came of an event.
@@ -65,6 +66,11 @@ pub async fn serve_event(
     planning: &Planning,
     deadline: Option<Timestamp>,
 ) -> Result<Served, CampaignError> {
+    if request.automation.dispatch == Dispatch::RunCommand {
+        // What looks for an earlier delivery would find no automation of it.
+        let reasons = vec![nobody_follows()];
+        return Err(CampaignError::Refused(Refusal { reasons }));
+    }
     let campaign = CampaignId::of_event(&request.digest(), event);
     let longest_retry = event.longest_retry();
     let clock = &*ports.clock;

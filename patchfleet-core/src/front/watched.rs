@@ -9,9 +9,11 @@ use crate::id::{
 use crate::port::{
     AccountView, Automation, BoxFuture, CalendarsView, Caller, ChildView, Clock, CommandView, Commands,
     Directory, DocumentVersion, DocumentView, Documents, ExecutionView, Inventory, InvocationView,
-    ManagedNode, MemberPage, Page, PageToken, PatchStateView, PatchStates, PlacedAccount, PortResult, Ports,
-    RegionView, Resolution, Selection, Share, SharedVersion, StartRequest, StepView, StopType, hearing,
+    ListedCommand, ManagedNode, MemberPage, Page, PageToken, PatchStateView, PatchStates, PlacedAccount,
+    PortResult, Ports, RegionView, Resolution, Selection, SendRequest, Share, SharedVersion, StartRequest,
+    StepView, StopType, hearing,
 };
+use jiff::Timestamp;
 use std::sync::Arc;
 
 /// The same ports, of whose calls `notices` hears: one that has no answer for
@@ -235,6 +237,22 @@ impl Automation for Watched {
 }
 
 impl Commands for Watched {
+    fn send(&self, location: &Location, request: &SendRequest) -> BoxFuture<'_, PortResult<CommandId>> {
+        let sent = self.ports.commands.send(location, request);
+        self.call(Tried::Start, location, sent)
+    }
+
+    fn sent(
+        &self,
+        location: &Location,
+        document: &DocumentName,
+        after: Timestamp,
+        page: Option<PageToken>,
+    ) -> BoxFuture<'_, PortResult<Page<ListedCommand>>> {
+        let sent = self.ports.commands.sent(location, document, after, page);
+        self.call(Tried::LookUp, location, sent)
+    }
+
     fn command(&self, location: &Location, id: &CommandId) -> BoxFuture<'_, PortResult<CommandView>> {
         self.call(
             Tried::Location,

@@ -3,8 +3,8 @@
 use super::lifetime::{self, Lifetime};
 use super::units::{Draft, names_nodes, paced};
 use super::{
-    FORMAT, Followed, Gaps, Options, Plan, PlannedLocation, fleet, freezes, gaps, nowhere, offline, small,
-    waves,
+    FORMAT, Followed, Gaps, Options, Plan, PlannedDispatch, PlannedLocation, dispatch, fleet, freezes, gaps,
+    nowhere, offline, small, waves,
 };
 use crate::budget::{Paced, PacedCommand, PacedNodes, PacedUnit, Seconds, WorstCase};
 use crate::census::{Census, CensusAnswer, CensusTaken};
@@ -13,7 +13,7 @@ use crate::id::{Location, UnitId};
 use crate::pack::pack;
 use crate::port::{Caller, Resolution};
 use crate::refusal::{Refusal, RefusalCode};
-use crate::request::{NothingSelected, OfflineAction, PatchRequest, Selector};
+use crate::request::{Dispatch, NothingSelected, OfflineAction, PatchRequest, Selector};
 use crate::runbook::{self, CommandSteps};
 use std::collections::BTreeSet;
 
@@ -116,6 +116,9 @@ pub fn build(
         sorted.reasons.extend(reasons);
         sorted.warnings.extend(warnings);
     }
+    if request.automation.dispatch == Dispatch::RunCommand && options.followed == Followed::ByNobody {
+        sorted.reasons.push(dispatch::nobody_follows());
+    }
     let fleet = match fleet::resolve(asked, &sorted.locations, starts(&sorted.locations)) {
         Ok(fleet) => fleet,
         Err(reason) => {
@@ -143,6 +146,15 @@ pub fn build(
             Vec::new()
         }
     };
+    let dispatch = (request.automation.dispatch == Dispatch::RunCommand).then(|| {
+        let mut by_automation = request.clone();
+        by_automation.automation.dispatch = Dispatch::Automation;
+        let fleet = fleet::resolve(&by_automation, &sorted.locations, 1).unwrap_or_default();
+        let by_automation = &fleet::paced(&by_automation, fleet.as_ref());
+        let (at, bounds) = (&sorted.locations, fleet.as_ref());
+        let starts = waves::units(by_automation, central, at, census, each_alone, bounds);
+        PlannedDispatch::new(count(units.len()), starts.ok().map(|starts| count(starts.len())))
+    });
     let Sorted {
         mut locations,
         mut skipped,
@@ -189,11 +201,9 @@ pub fn build(
     }
     if let (Some(lifetime), false) = (&lifetime, units.is_empty()) {
         warnings.extend(lifetime::warnings(request, lifetime, &units));
-        warnings.extend(lifetime::on_the_documents(
-            steps,
-            lifetime.expiry(longest),
-            options.step_timeout,
-        ));
+        // Without a runbook there is no step of it.
+        let step = dispatch.is_none().then_some(options.step_timeout);
+        warnings.extend(lifetime::on_the_documents(steps, lifetime.expiry(longest), step));
     }
     let mut plan = Plan {
         format: FORMAT,
@@ -212,6 +222,7 @@ pub fn build(
         runbook: None,
         fleet,
         forecast: None,
+        dispatch,
         worst_case,
         lifetime,
         retries: None,

@@ -5,7 +5,8 @@
 
 use super::{Followed, Plan, PlannedFleet, Unit, fleet, timeout_of};
 use crate::id::{Location, UnitId};
-use crate::request::{PatchRequest, RunbookPin};
+use crate::port::{MAX_NODES, StartRequest};
+use crate::request::{Dispatch, PatchRequest, RunbookPin};
 use crate::runbook::{self, STEP_TIMEOUT_PARAMETER, TIMEOUT_PARAMETER, TargetTooLong};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -188,8 +189,12 @@ impl Plan {
             expected: format!("{expected:?}"),
         };
         let (start, settings) = (&unit.start, &self.request.automation);
-        if start.document_name != settings.document {
-            return Err(fault("its document", &start.document_name, &settings.document));
+        let document = match settings.dispatch {
+            Dispatch::Automation => settings.document.clone(),
+            Dispatch::RunCommand => runbook::command_document(),
+        };
+        if start.document_name != document {
+            return Err(fault("its document", &start.document_name, &document));
         }
         if start.document_version.is_some() && settings.pin == RunbookPin::Default {
             return Err(fault(
@@ -200,6 +205,9 @@ impl Plan {
         }
         if !start.tags.is_empty() {
             return Err(fault("a tag", &start.tags, &"none"));
+        }
+        if self.request.automation.dispatch == Dispatch::RunCommand {
+            return self.check_command(unit, paced);
         }
         let target = start.target_location();
         if target.execution_role_name != settings.execution_role {
@@ -238,6 +246,30 @@ impl Plan {
             }
         }
         Ok(())
+    }
+
+    /// Sees that a command that patchfleet sends itself is the one that follows from the request. How long it lives is
+    /// taken from the command.
+    fn check_command(&self, unit: &Unit, paced: &PatchRequest) -> Result<(), PlanFault> {
+        let nodes = unit.nodes.clone().unwrap_or_default();
+        let timeout = timeout_of(&unit.start).unwrap_or_default();
+        let step_timeout = self.lifetime.as_ref().and_then(|lifetime| lifetime.step_timeout);
+        let most = self.fleet.and_then(|fleet| fleet.nodes_in_a_start());
+        let most = most.map_or(MAX_NODES, |most| usize::try_from(most).unwrap_or(usize::MAX));
+        let fits = (1..=most.min(MAX_NODES)).contains(&nodes.len());
+        let expected = unit.locations().next().map(|location| {
+            let command = runbook::command(paced, nodes, timeout, step_timeout);
+            StartRequest::of_command(location, command)
+        });
+        if fits && unit.node_rates == paced.budget.nodes && expected.as_ref() == Some(&unit.start) {
+            return Ok(());
+        }
+        Err(PlanFault::Start {
+            unit: unit.id,
+            field: "its command",
+            found: format!("{:?}", unit.start),
+            expected: format!("{expected:?}, for 1 to {most} nodes"),
+        })
     }
 
     /// The parameters of a unit's start. How long its commands live is taken from the start itself. It follows from the

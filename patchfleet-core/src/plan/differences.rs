@@ -1,11 +1,10 @@
 //! What changed between a saved plan and the same plan made anew.
 
-use super::{Plan, PlannedLocation, Unit};
+use super::{Plan, PlannedLocation, Unit, set_timeout};
 use crate::id::{Location, NodeId};
 use crate::port::StartRequest;
 use crate::refusal::Skip;
 use crate::request::RunbookPin;
-use crate::runbook::TIMEOUT_PARAMETER;
 use crate::text::names;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -132,7 +131,7 @@ impl Plan {
             let mut start = unit.start.clone();
             start.document_version = None;
             if depends_on_time {
-                start.parameters.remove(TIMEOUT_PARAMETER);
+                set_timeout(&mut start, None);
             }
             start
         };

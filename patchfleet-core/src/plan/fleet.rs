@@ -1,10 +1,10 @@
 //! What a plan makes of `budget.fleet`: the bounds as counts, and the shape that keeps them.
 
+use super::units::most_nodes;
 use super::{Plan, PlannedLocation};
 use crate::budget::{AwsPaced, MaxConcurrency, RateControl, Size, Sizes, WorstCase};
 use crate::refusal::{RefusalCode, RefusalReason};
 use crate::request::{FleetBudget, PatchRequest};
-use crate::runbook::MAX_NODE_IDS;
 use crate::text::{counted, names};
 use serde::{Deserialize, Serialize};
 
@@ -124,7 +124,7 @@ pub(crate) fn resolve(
             nodes_in_a_start: sizes.named_in_a_start(
                 damaged.min(in_flight.unwrap_or(u32::MAX)),
                 places,
-                u32::try_from(MAX_NODE_IDS).unwrap_or(1),
+                u32::try_from(most_nodes(request)).unwrap_or(1),
             ),
         },
         (None, Some(in_flight)) => {
@@ -271,7 +271,11 @@ impl Plan {
                 nodes_at_once: Some(nodes),
                 locations_at_once: Some(locations),
             } => lines.push(format!(
-                "  kept by Systems Manager, also if patchfleet is dead: {} at once in each of {} at once",
+                "  kept by {}: {} at once in each of {} at once",
+                match self.dispatch {
+                    Some(_) => "Run Command in each location and by patchfleet across them, which sends none if it is dead",
+                    None => "Systems Manager, also if patchfleet is dead",
+                },
                 counted(nodes, "node"),
                 counted(locations, "location"),
             )),

@@ -307,7 +307,11 @@ fn too_late(request: &PatchRequest, lifetime: &Lifetime, locations: usize) -> Op
 
 /// The warnings about the documents. AWS-RunPatchBaseline could not be read, or the runbook's step ends before the commands
 /// do.
-pub(super) fn on_the_documents(steps: CommandSteps, expiry: Seconds, step: StepTimeout) -> Vec<String> {
+pub(super) fn on_the_documents(
+    steps: CommandSteps,
+    expiry: Seconds,
+    step: Option<StepTimeout>,
+) -> Vec<String> {
     let mut warnings = Vec::new();
     if steps == CommandSteps::Unread {
         warnings.push(
@@ -316,7 +320,7 @@ pub(super) fn on_the_documents(steps: CommandSteps, expiry: Seconds, step: StepT
                 .to_owned(),
         );
     }
-    if expiry > Seconds::new(u64::from(step.seconds())) {
+    if let Some(step) = step.filter(|step| expiry > Seconds::new(u64::from(step.seconds()))) {
         warnings.push(format!(
             "commands live for up to {expiry}, and the runbook's step ends after {}: its execution is over then, \
              and the command goes on. Raise the step timeout with `patchfleet runbook ensure --step-timeout`",
@@ -361,8 +365,7 @@ impl Plan {
             && let Some(planned) = timeout_of(&start)
         {
             let left = lifetime.left(bound, now).max(SHORTEST);
-            let value = vec![planned.min(left).get().to_string()];
-            start.parameters.insert(TIMEOUT_PARAMETER.to_owned(), value);
+            set_timeout(&mut start, Some(planned.min(left)));
         }
         Some(start)
     }
@@ -370,8 +373,25 @@ impl Plan {
 
 /// The `TimeoutSeconds` that a start gives its commands.
 pub(crate) fn timeout_of(start: &StartRequest) -> Option<Seconds> {
+    if let Some(command) = &start.command {
+        return Some(command.timeout_seconds);
+    }
     let text = start.parameters.get(TIMEOUT_PARAMETER)?.first()?;
     text.parse().ok().map(Seconds::new)
+}
+
+/// Has a start give its commands this `TimeoutSeconds`; `None`: none, or the least that a command can have.
+pub(crate) fn set_timeout(start: &mut StartRequest, timeout: Option<Seconds>) {
+    match (&mut start.command, timeout) {
+        (Some(command), timeout) => command.timeout_seconds = timeout.unwrap_or(SHORTEST),
+        (None, Some(timeout)) => {
+            let value = vec![timeout.get().to_string()];
+            start.parameters.insert(TIMEOUT_PARAMETER.to_owned(), value);
+        }
+        (None, None) => {
+            start.parameters.remove(TIMEOUT_PARAMETER);
+        }
+    }
 }
 
 #[cfg(test)]

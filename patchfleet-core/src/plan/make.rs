@@ -11,7 +11,7 @@ use crate::port::{
     BoxFuture, Directory, Documents, Inventory, PortError, PortErrorKind, PortResult, Ports, ResultPorts,
 };
 use crate::refusal::{Refusal, RefusalCode, RefusalReason};
-use crate::request::{OfflineAction, Operation, PatchRequest, RunbookPin, Selector};
+use crate::request::{Dispatch, OfflineAction, Operation, PatchRequest, RunbookPin, Selector};
 use crate::runbook::{self, CommandSteps, Copies, Copy, PlannedRunbook, StepTimeout};
 use futures_util::future::{Either, join};
 use futures_util::{FutureExt as _, StreamExt as _, stream};
@@ -219,8 +219,11 @@ pub(crate) async fn make(
         }),
         _ => PlanError::Port(error),
     })?;
+    let sends = request.automation.dispatch == Dispatch::RunCommand;
     let counts_nodes = request.waves.iter().any(|wave| wave.nodes.is_some());
     let depth = match request.policy.offline {
+        // Each command names its nodes.
+        _ if sends => Depth::Count,
         // A bound on the fleet's nodes, and a wave of so many, need to know how many there are.
         OfflineAction::Target if request.budget.fleet.is_none() && !counts_nodes => options.depth,
         // The policy needs to know which nodes do not answer.
@@ -257,13 +260,16 @@ pub(crate) async fn make(
         } else {
             CommandSteps::Unread
         };
+        if sends {
+            return (steps, None);
+        }
         let found = runbook::find(documents, &caller, request, steps).await;
         if let Ok(runbook::Found::Bound(runbook)) = &found
             && !build::is_refused_anyway(request, &caller, resolution, steps, options)
         {
             bound.get_or_init(|| runbook.clone());
         }
-        (steps, found)
+        (steps, Some(found))
     };
     let (census, (steps, found)) = join(census, runbook).await;
     let (candidates, census, mut copies) = census?;
@@ -278,7 +284,7 @@ pub(crate) async fn make(
             let trials = reading::trials(results, plan, &census);
             calls.extend(trials.into_iter().map(|trial| trial.map(Either::Left).boxed()));
         }
-        if let Ok(runbook::Found::Bound(runbook)) = &found {
+        if let Some(Ok(runbook::Found::Bound(runbook))) = &found {
             let planned: BTreeSet<Location> = plan.locations.iter().map(PlannedLocation::location).collect();
             copies.retain(|at, _| planned.contains(at));
             let unasked = planned.iter().filter(|at| !copies.contains_key(at));
@@ -297,7 +303,10 @@ pub(crate) async fn make(
     } else if let Ok(plan) = &mut built {
         plan.warnings.extend(tried.warnings());
     }
-    let mut plan = bind(request, found, copies, built)?;
+    let mut plan = match found {
+        Some(found) => bind(request, found, copies, built)?,
+        None => built?,
+    };
     if !plan.is_empty() {
         let is_followed = options.followed == Followed::ByDriver;
         let closed = calendars::asked(documents, request, is_followed).await?;

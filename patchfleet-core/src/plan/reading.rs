@@ -12,7 +12,7 @@ use crate::census::CensusTaken;
 use crate::id::{AccountId, CommandId, ExecutionId, Location, NodeId, ParseIdError};
 use crate::port::{Automation, PortErrorKind, PortResult, ResultPorts, StopType};
 use crate::refusal::{RefusalCode, RefusalReason};
-use crate::request::Patch;
+use crate::request::{Dispatch, PatchRequest};
 use crate::text::names;
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, join_all};
@@ -97,7 +97,8 @@ pub(super) fn trials<'a>(
     let Ok(nothing) = Nothing::new() else {
         return vec![];
     };
-    let center = {
+    let sends = plan.request.automation.dispatch == Dispatch::RunCommand;
+    let center = (!sends).then(|| {
         let nothing = nothing.clone();
         async move {
             let central = format!("{}/{}", plan.central.account, plan.central.region);
@@ -107,14 +108,15 @@ pub(super) fn trials<'a>(
             }
             tried
         }
-    };
-    let mut trials = vec![center.boxed()];
+        .boxed()
+    });
+    let mut trials: Vec<BoxFuture<'a, Tried>> = center.into_iter().collect();
     trials.extend(first.into_values().map(|planned| {
         let nothing = nothing.clone();
         async move {
             let location = planned.location();
             let node = census.any_node(&location).unwrap_or(&nothing.node);
-            let calls = in_location(ports, &location, node, &nothing, &plan.request.patch);
+            let calls = in_location(ports, &location, node, &nothing, &plan.request);
             let mut tried = Tried::default();
             tried.add_location(plan, planned, all(calls).await);
             tried
@@ -179,20 +181,25 @@ fn in_location<'a>(
     location: &Location,
     node: &NodeId,
     nothing: &Nothing,
-    patch: &Patch,
+    request: &PatchRequest,
 ) -> Vec<Call<'a>> {
     let nodes = [node.clone()];
-    let mut calls: Vec<Call<'a>> = vec![
-        (
-            "ssm:GetAutomationExecution",
-            Purpose::Results,
-            asked(ports.automation.child(location, &nothing.execution)),
-        ),
-        (
-            "ssm:DescribeAutomationExecutions",
-            Purpose::Results,
-            asked(ports.automation.children(location, &nothing.execution, None)),
-        ),
+    let mut calls: Vec<Call<'a>> = vec![];
+    if request.automation.dispatch == Dispatch::Automation {
+        calls.extend([
+            (
+                "ssm:GetAutomationExecution",
+                Purpose::Results,
+                asked(ports.automation.child(location, &nothing.execution)),
+            ),
+            (
+                "ssm:DescribeAutomationExecutions",
+                Purpose::Results,
+                asked(ports.automation.children(location, &nothing.execution, None)),
+            ),
+        ]);
+    }
+    calls.extend([
         (
             "ssm:ListCommands",
             Purpose::Results,
@@ -218,20 +225,22 @@ fn in_location<'a>(
             Purpose::Results,
             asked(ports.patch_states.patch_states(location, &nodes)),
         ),
-        (
+    ]);
+    if request.automation.dispatch == Dispatch::Automation {
+        calls.push((
             STOP_EXECUTION,
             Purpose::Stop,
             ports
                 .automation
                 .stop_child(location, &nothing.execution, StopType::Cancel),
-        ),
-        (
-            "ssm:CancelCommand",
-            Purpose::Stop,
-            ports.commands.cancel(location, &nothing.command),
-        ),
-    ];
-    if patch.baseline_override.is_some() {
+        ));
+    }
+    calls.push((
+        "ssm:CancelCommand",
+        Purpose::Stop,
+        ports.commands.cancel(location, &nothing.command),
+    ));
+    if request.patch.baseline_override.is_some() {
         // A run with a baseline override leaves nothing but what it printed.
         calls.push((
             "ssm:GetCommandInvocation",

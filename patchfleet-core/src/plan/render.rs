@@ -33,6 +33,7 @@ impl Plan {
             sections.push(text);
         }
         if !self.locations.is_empty() {
+            sections.extend(self.dispatch_in_words());
             sections.extend(self.fleet_in_words());
             sections.extend(self.breakers_in_words());
             sections.push(self.at_worst());
@@ -53,7 +54,11 @@ impl Plan {
         push(
             &mut text,
             &format!(
-                "  started from {}/{}, reboot option {}",
+                "  {} from {}/{}, reboot option {}",
+                match self.dispatch {
+                    Some(_) => "commands sent",
+                    None => "started",
+                },
                 self.central.account,
                 self.central.region,
                 patch.reboot_option.as_str()
@@ -262,7 +267,10 @@ impl Plan {
     /// How many starts there are, and how many of them run at the same time.
     fn side_by_side(&self) -> String {
         let (all, at_once) = (self.worst_case.starts, self.worst_case.starts_at_once);
-        let pace = format!("{all}, about one per second");
+        let pace = match self.dispatch {
+            Some(_) => format!("{all}, each a command that patchfleet sends"),
+            None => format!("{all}, about one per second"),
+        };
         match at_once {
             _ if all <= 1 => pace,
             n if n >= all => format!("{pace}; all run side by side"),
@@ -306,8 +314,19 @@ impl Plan {
     }
 
     fn starts(&self) -> String {
-        let mut text = "Starts\n".to_owned();
-        if self.units.len() > 1 {
+        let sends = self.dispatch.is_some();
+        let mut text = if sends { "Commands\n" } else { "Starts\n" }.to_owned();
+        if sends && self.units.len() > 1 {
+            let (places, errors) = (self.location_budget(), self.location_errors());
+            push(
+                &mut text,
+                &format!(
+                    "  They are sent in {} at once, and none any more once more than {errors} {} failed.",
+                    counted(places, "location"),
+                    by_number(errors, "has", "have"),
+                ),
+            );
+        } else if self.units.len() > 1 {
             push(&mut text, &self.shared_out());
         }
         // The time for which its commands live stands with each start.
@@ -363,6 +382,14 @@ fn row(location: &PlannedLocation) -> Vec<String> {
 }
 
 fn describe(text: &mut String, unit: &Unit) {
+    if let Some((location, command)) = unit.start.to_send() {
+        let nodes = &command.settings.instance_ids;
+        let of = counted(nodes.len(), "node");
+        let line = format!("  {}. {} in {location}: {of}", unit.id, command.document_name);
+        push(text, &line);
+        push(text, &format!("     nodes     {}", list(nodes)));
+        return;
+    }
     let (start, target) = (&unit.start, unit.start.target_location());
     push(
         text,

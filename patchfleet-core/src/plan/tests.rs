@@ -1,5 +1,6 @@
 //! From the request to the plan, against organisations in memory.
 
+mod dispatch;
 mod file;
 mod fleet;
 mod forecast;

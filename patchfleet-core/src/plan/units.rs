@@ -6,8 +6,8 @@ use crate::budget::{MaxConcurrency, PacedNodes, PacedUnit, Queue, Seconds, share
 use crate::census::{CensusTaken, NodeCounts};
 use crate::id::{Location, NodeId, UnitId};
 use crate::pack::{Rectangle, pack};
-use crate::port::{Caller, Resolution, StartRequest, TargetLocation};
-use crate::request::{OfflineAction, PatchRequest, Selector};
+use crate::port::{Caller, MAX_NODES, Resolution, StartRequest, TargetLocation};
+use crate::request::{Dispatch, OfflineAction, PatchRequest, Selector};
 use crate::runbook::{self, STEP_TIMEOUT_PARAMETER, TIMEOUT_PARAMETER, TargetTooLong};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -89,10 +89,18 @@ impl Draft {
         lifetime: Option<&Lifetime>,
         timeout: Seconds,
     ) -> Unit {
+        let step_timeout = lifetime.and_then(|lifetime| lifetime.step_timeout);
+        if let (Dispatch::RunCommand, Some(nodes), Some(command)) =
+            (request.automation.dispatch, &self.nodes, self.commands.first())
+        {
+            let send = runbook::command(request, nodes.clone(), timeout, step_timeout);
+            let start = StartRequest::of_command(command.location.clone(), send);
+            return Unit::new(id, self.wave, self.nodes, request.budget.nodes, start);
+        }
         let mut parameters = self.parameters;
-        if let Some(lifetime) = lifetime {
+        if lifetime.is_some() {
             parameters.insert(TIMEOUT_PARAMETER.to_owned(), vec![timeout.get().to_string()]);
-            if let Some(seconds) = lifetime.step_timeout {
+            if let Some(seconds) = step_timeout {
                 let value = vec![seconds.get().to_string()];
                 parameters.insert(STEP_TIMEOUT_PARAMETER.to_owned(), value);
             }
@@ -109,6 +117,7 @@ impl Draft {
                 execution_role_name: request.automation.execution_role.clone(),
             }],
             tags: Vec::new(),
+            command: None,
         };
         Unit::new(id, self.wave, self.nodes, request.budget.nodes, start)
     }
@@ -151,11 +160,12 @@ pub(super) fn paced<'a>(
 /// Automation and State Manager, but not for Run Command. A runbook of one's own finds its nodes itself.
 ///
 /// Nodes from an inventory of one's own are named as well, since AWS might find others. So are all nodes under a bound on how
-/// many are damaged, which is kept by beginning no more than may be.
+/// many are damaged, which is kept by beginning no more than may be, and all of a command that patchfleet sends itself.
 pub(super) fn names_nodes(request: &PatchRequest, resolution: Resolution) -> bool {
     let by_fleet = request.budget.fleet.is_some_and(|fleet| fleet.names_nodes());
     match request.targets.selector {
         _ if resolution == Resolution::ByIds || by_fleet => true,
+        _ if request.automation.dispatch == Dispatch::RunCommand => true,
         Selector::NodeIds(_) => true,
         Selector::AllManaged => runbook::is_own(&request.automation.document),
         Selector::ResourceGroup(_) | Selector::Tags(_) => false,
@@ -192,7 +202,7 @@ pub(super) fn units(
         let managed = census.managed.get(&location).unwrap_or(&none);
         let offline = if skips { &[] } else { managed.offline.as_slice() };
         let all = count(managed.online.len()).saturating_add(count(offline.len()));
-        let most = nodes_in_a_start(request, fleet, all);
+        let most = nodes_in_a_start(request, fleet, all).min(most_nodes(request));
         let named = |nodes: &[NodeId], online: bool| {
             let n = count(nodes.len());
             Ok(Draft {
@@ -200,7 +210,10 @@ pub(super) fn units(
                 rectangle: single(&location),
                 // A runbook of one's own is not told.
                 nodes: own.then(|| nodes.to_vec()),
-                parameters: runbook::parameters(request, central, Some(nodes))?,
+                parameters: match request.automation.dispatch {
+                    Dispatch::Automation => runbook::parameters(request, central, Some(nodes))?,
+                    Dispatch::RunCommand => BTreeMap::new(),
+                },
                 commands: vec![Command {
                     location: location.clone(),
                     nodes: Some(Reach {
@@ -249,11 +262,19 @@ pub(super) fn units(
     Ok(all)
 }
 
+/// How many nodes a start names at most: as many as a parameter of the runbook holds, or as SendCommand takes.
+pub(super) fn most_nodes(request: &PatchRequest) -> usize {
+    match request.automation.dispatch {
+        Dispatch::Automation => runbook::MAX_NODE_IDS,
+        Dispatch::RunCommand => MAX_NODES,
+    }
+}
+
 /// How many nodes a start names at most in a location with so many. All nodes of a start may be open at once, and under a bound
 /// on the fleet that is what is reckoned with. So the limit within the location is one of this number, too.
 fn nodes_in_a_start(request: &PatchRequest, fleet: Option<&PlannedFleet>, all: u32) -> usize {
     let Some(most) = fleet.and_then(PlannedFleet::nodes_in_a_start) else {
-        return runbook::MAX_NODE_IDS;
+        return most_nodes(request);
     };
     let limit = request.budget.nodes.max_concurrency.as_count(all);
     usize::try_from(most.min(limit)).unwrap_or(usize::MAX)

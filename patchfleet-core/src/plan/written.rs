@@ -1,7 +1,9 @@
 //! A plan's JSON. Its `units` have what the planner knows. Its `requests` are the starts in the API's own JSON, which
 //! scripts hand to AWS as they are.
 
-use super::{Followed, Forecast, Lifetime, Plan, PlannedFleet, PlannedLocation, Retried, Unit};
+use super::{
+    Followed, Forecast, Lifetime, Plan, PlannedDispatch, PlannedFleet, PlannedLocation, Retried, Unit,
+};
 use crate::budget::{RateControl, WorstCase};
 use crate::id::{NodeId, UnitId};
 use crate::port::{Caller, StartRequest};
@@ -30,6 +32,8 @@ struct Written<'a> {
     fleet: Option<PlannedFleet>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     forecast: Option<Forecast>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    dispatch: Option<PlannedDispatch>,
     worst_case: WorstCase,
     #[serde(deserialize_with = "Option::deserialize")] // a plan that lacks the key is not whole
     lifetime: Option<Lifetime>,
@@ -103,6 +107,7 @@ impl<'a> From<&'a Plan> for Written<'a> {
             runbook: plan.runbook.as_ref().map(Cow::Borrowed),
             fleet: plan.fleet,
             forecast: plan.forecast,
+            dispatch: plan.dispatch,
             worst_case: plan.worst_case,
             lifetime: plan.lifetime,
             retries: plan.retries.as_ref().map(Cow::Borrowed),
@@ -140,6 +145,7 @@ impl TryFrom<Written<'_>> for Plan {
             runbook: written.runbook.map(Cow::into_owned),
             fleet: written.fleet,
             forecast: written.forecast,
+            dispatch: written.dispatch,
             worst_case: written.worst_case,
             lifetime: written.lifetime,
             retries: written.retries.map(Cow::into_owned),

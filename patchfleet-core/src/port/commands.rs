@@ -1,20 +1,54 @@
 //! Commands, and what they do on each node.
 
-use super::{BoxFuture, Page, PageToken, PortResult};
-use crate::id::{CommandId, Location, NodeId};
+use super::{BoxFuture, Page, PageToken, PortError, PortErrorKind, PortResult};
+use crate::id::{CommandId, DocumentName, Location, NodeId};
 use jiff::Timestamp;
 
+mod send;
 mod status;
 
+pub(crate) use send::MAX_NODES;
+pub use send::{CommandSettings, ListedCommand, SendRequest};
 pub use status::{CommandStatus, InvocationStatus};
 
 /// Systems Manager Run Command.
 ///
-/// Promises: an answer is what AWS said in the location that is named.
+/// Promises: an answer is what AWS said in the location that is named. [`send`](Self::send) makes exactly one call. AWS
+/// has no client token for a command, so a port must never make that call again once it may have taken effect, not even
+/// where its answer was lost on the way.
 ///
 /// Does not promise: that a command which was just sent can be read; that all its invocations are listed yet. AWS is
 /// eventually consistent. It keeps commands for 30 days.
 pub trait Commands: Send + Sync {
+    /// Sends a command (SendCommand). Only a campaign whose request says `dispatch = "run-command"` calls it.
+    ///
+    /// An error says whether the command may have been sent ([`Sent`](super::Sent)). It was not only if the service
+    /// itself said so: throttled, denied, or refused for its input. AWS refuses a command whole, with InvalidInstanceId,
+    /// if one of its nodes is stopped, terminated or not registered (recorded). A call that AWS throttles is answered
+    /// with that at once.
+    ///
+    /// Ports that send no commands need not have it: then each such start is refused, and nothing was sent.
+    fn send(&self, location: &Location, request: &SendRequest) -> BoxFuture<'_, PortResult<CommandId>> {
+        let _ = request;
+        let error = sends_none(location);
+        Box::pin(std::future::ready(Err(error)))
+    }
+
+    /// The commands of `document` that were sent in a location at `after` or later, by AWS's clock, one page (ListCommands
+    /// by DocumentName and InvokedAfter). By their comments it is found again what was sent without an answer. AWS
+    /// filters by no comment.
+    fn sent(
+        &self,
+        location: &Location,
+        document: &DocumentName,
+        after: Timestamp,
+        page: Option<PageToken>,
+    ) -> BoxFuture<'_, PortResult<Page<ListedCommand>>> {
+        let _ = (document, after, page);
+        let error = sends_none(location);
+        Box::pin(std::future::ready(Err(error)))
+    }
+
     /// A command (ListCommands with its id). `NotFound` if there is none (yet).
     fn command(&self, location: &Location, id: &CommandId) -> BoxFuture<'_, PortResult<CommandView>>;
 
@@ -40,12 +74,17 @@ pub trait Commands: Send + Sync {
         plugin: &str,
     ) -> BoxFuture<'_, PortResult<String>>;
 
-    /// Cancels a command on all of its nodes (CancelCommand). Only a person's stop of a campaign calls it.
+    /// Cancels a command on all of its nodes (CancelCommand). Only a stop of a campaign calls it.
     ///
     /// `Ok` means that AWS has taken the request. It is best effort (SSM API reference): a node that is at work may come
     /// to its end. A command that is over already is no error. `NotFound` if there is no such command (yet). AWS says
     /// InvalidCommandId then (recorded).
     fn cancel(&self, location: &Location, id: &CommandId) -> BoxFuture<'_, PortResult<()>>;
+}
+
+fn sends_none(location: &Location) -> PortError {
+    let message = format!("these ports send no commands themselves, so none is sent in {location}");
+    PortError::new(PortErrorKind::Other, message)
 }
 
 /// A command.

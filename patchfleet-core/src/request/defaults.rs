@@ -42,7 +42,7 @@ pub(super) fn document() -> DocumentName {
     constant(OWN_DOCUMENT)
 }
 
-pub(super) fn execution_role() -> RoleName {
+pub(crate) fn execution_role() -> RoleName {
     constant(EXECUTION_ROLE)
 }
 

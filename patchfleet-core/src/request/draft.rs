@@ -5,8 +5,8 @@ use super::defaults::{self, OWN_DOCUMENT};
 use super::fields::{Collector, Field};
 use super::waves::{self, Bounds};
 use super::{
-    Access, AutomationSettings, Breaker, Budget, DeliveryTimeout, ForecastBasis, Freeze, Operation, Output,
-    Patch, PatchRequest, Policy, RebootOption, Regions, RunbookPin, Running, Selector, Targets, Wave,
+    Access, AutomationSettings, Breaker, Budget, DeliveryTimeout, Dispatch, ForecastBasis, Freeze, Operation,
+    Output, Patch, PatchRequest, Policy, RebootOption, Regions, RunbookPin, Running, Selector, Targets, Wave,
 };
 use crate::budget::RateControl;
 use crate::id::{DocumentName, Partition, Region, RequestName, RoleArn, RoleName, TargetAccount};
@@ -57,6 +57,7 @@ pub(super) struct Draft {
     pub(super) change_calendars: Vec<DocumentName>,
     pub(super) forecast: ForecastBasis,
     pub(super) output: Output,
+    pub(super) dispatch: Dispatch,
     pub(super) document: Option<DocumentName>,
     pub(super) assume_role: Option<RoleArn>,
     pub(super) execution_role: RoleName,
@@ -88,6 +89,7 @@ impl Default for Draft {
             change_calendars: Vec::new(),
             forecast: ForecastBasis::default(),
             output: Output::default(),
+            dispatch: Dispatch::default(),
             document: Some(defaults::document()),
             assume_role: None,
             execution_role: defaults::execution_role(),
@@ -108,6 +110,7 @@ impl Draft {
         self.check_overrides(names, &mut out);
         self.check_partitions(names, &mut out);
         self.check_parameters(names, &mut out);
+        self.check_dispatch(&mut out);
         self.check_output(&mut out);
         self.check_waves(&mut out);
         self.check_fleet(&mut out);
@@ -213,6 +216,43 @@ impl Draft {
         }
     }
 
+    /// Checks that nothing is said of a runbook or of its roles where none is started. Only a request as people write it
+    /// names a dispatch.
+    fn check_dispatch(&self, out: &mut Collector) {
+        if self.dispatch == Dispatch::Automation {
+            return;
+        }
+        let mut refuse = |key: &str, value: String, instead: &str| {
+            let expected = format!(
+                "nothing with dispatch = \"run-command\", where patchfleet sends the command itself: {instead}"
+            );
+            let path = format!("automation.{key}");
+            out.add(Problem::new(ProblemCode::Conflict, path, value, expected));
+        };
+        let no_runbook = "no runbook is started";
+        if let Some(document) = self.document.as_ref().filter(|d| d.as_str() != OWN_DOCUMENT) {
+            refuse("document", format!("\"{document}\""), no_runbook);
+        }
+        if let Some(role) = &self.assume_role {
+            refuse(
+                "assume_role",
+                format!("\"{role}\""),
+                "no automation assumes a role",
+            );
+        }
+        if self.execution_role != defaults::execution_role() {
+            let role = format!("\"{}\"", self.execution_role);
+            refuse("execution_role", role, "access.discovery_role sends it");
+        }
+        if self.pin != RunbookPin::default() {
+            refuse("pin", "\"version\"".to_owned(), no_runbook);
+        }
+        if !self.parameters.is_empty() && self.document.as_ref().is_some_and(|d| d.as_str() != OWN_DOCUMENT) {
+            let keys: Vec<_> = self.parameters.keys().map(String::as_str).collect();
+            refuse("parameters", keys.join(", "), no_runbook);
+        }
+    }
+
     /// Checks that a runbook of one's own is not asked to put its output anywhere. Nothing could tell it to.
     fn check_output(&self, out: &mut Collector) {
         let own = self.document.as_ref().is_none_or(|d| d.as_str() == OWN_DOCUMENT);
@@ -297,6 +337,7 @@ impl Draft {
             forecast: self.forecast,
             output: self.output,
             automation: AutomationSettings {
+                dispatch: self.dispatch,
                 document: self.document?,
                 assume_role: self.assume_role,
                 execution_role: self.execution_role,

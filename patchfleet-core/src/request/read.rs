@@ -6,8 +6,8 @@ use super::lookalike::lookalike;
 use super::node::Node;
 use super::policy::OFFLINE;
 use super::{
-    Access, AtCutoff, Budget, DeniedAction, GoneAction, NothingSelected, Output, PatchRequest, Policy,
-    PolicyAction, Regions, RunbookPin, Selector, breaker, fleet, forecast, freeze, values, waves,
+    Access, AtCutoff, Budget, DeniedAction, Dispatch, GoneAction, NothingSelected, Output, PatchRequest,
+    Policy, PolicyAction, Regions, RunbookPin, Selector, breaker, fleet, forecast, freeze, values, waves,
 };
 use crate::id::{NodeId, OrgParent, Region, RequestName, TargetAccount};
 use crate::problem::{Problem, ProblemCode, Problems};
@@ -288,6 +288,11 @@ fn read_output(root: &mut Fields<'_>, output: &mut Output, out: &mut Collector) 
 
 fn read_automation(root: &mut Fields<'_>, draft: &mut Draft, out: &mut Collector) {
     let mut fields = root.take_table("automation", out);
+    let dispatches = [
+        ("automation", Dispatch::Automation),
+        ("run-command", Dispatch::RunCommand),
+    ];
+    choose(&mut fields, "dispatch", &dispatches, &mut draft.dispatch, out);
     if let Some(field) = fields.take("document") {
         draft.document = field.id(out);
     }

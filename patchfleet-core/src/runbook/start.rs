@@ -1,11 +1,12 @@
 //! What a start is given: its parameters, and what the campaign adds to them.
 
 use super::{MAX_CONCURRENCY, PlannedRunbook, SNAPSHOT_ID, TargetTooLong, is_own, targets::targets};
+use crate::budget::Seconds;
 use crate::id::{
     BucketName, CampaignId, ClientToken, LogGroupName, NodeId, RequestDigest, RoleArn, RoleName, S3KeyPrefix,
     UnitId,
 };
-use crate::port::{Caller, StartRequest, Tag};
+use crate::port::{Caller, CommandSettings, SendRequest, StartRequest, Tag};
 use crate::request::{ADMINISTRATION_ROLE, OutputTo, PatchRequest, Selector};
 use std::collections::BTreeMap;
 
@@ -51,6 +52,44 @@ pub(crate) fn parameters(
     Ok(parameters)
 }
 
+/// The command for these nodes of a location, where patchfleet sends it itself. The campaign adds its comment and the
+/// snapshot. `timeout` is its `TimeoutSeconds`, and `step_timeout` is passed where the document takes one.
+pub(crate) fn command(
+    request: &PatchRequest,
+    nodes: Vec<NodeId>,
+    timeout: Seconds,
+    step_timeout: Option<Seconds>,
+) -> SendRequest {
+    const SETTINGS: [&str; 6] = [
+        MAX_CONCURRENCY,
+        super::MAX_ERRORS,
+        "Output",
+        "OutputS3BucketName",
+        "OutputS3KeyPrefix",
+        "CloudWatchLogGroupName",
+    ];
+    let mut parameters = of_the_patch(request);
+    parameters.retain(|name, _| !SETTINGS.contains(&name.as_str()));
+    if let Some(seconds) = step_timeout {
+        let value = vec![seconds.get().to_string()];
+        parameters.insert(super::STEP_TIMEOUT_PARAMETER.to_owned(), value);
+    }
+    let output = &request.output;
+    SendRequest {
+        document_name: super::command_document(),
+        parameters,
+        settings: CommandSettings {
+            instance_ids: nodes,
+            timeout_seconds: timeout,
+            rates: request.budget.nodes,
+            comment: String::new(),
+            output_s3_bucket: output.s3_bucket.clone(),
+            output_s3_prefix: output.s3_prefix.clone(),
+            cloudwatch_log_group: output.cloudwatch_log_group.clone(),
+        },
+    }
+}
+
 /// Those parameters that follow from the request alone, wherever it is started from and whatever a
 /// census finds: all but the targets, and the role if the request names none.
 pub(crate) fn said(request: &PatchRequest) -> BTreeMap<String, Vec<String>> {
@@ -71,7 +110,7 @@ fn of_the_patch(request: &PatchRequest) -> BTreeMap<String, Vec<String>> {
     let (patch, rates) = (&request.patch, request.budget.nodes);
     let set = [
         (MAX_CONCURRENCY, rates.max_concurrency.to_string()),
-        ("MaxErrors", rates.max_errors.to_string()),
+        (super::MAX_ERRORS, rates.max_errors.to_string()),
         ("Operation", patch.operation.as_str().to_owned()),
         ("RebootOption", patch.reboot_option.as_str().to_owned()),
     ]
@@ -134,6 +173,11 @@ pub fn for_campaign(
 ) -> StartRequest {
     let mut start = request.clone();
     start.parameters.extend(added(request, bound, campaign, unit));
+    if let Some(command) = &mut start.command {
+        // A command has no tags.
+        command.comment = CommandSettings::comment_of(campaign, unit, attempt);
+        return start;
+    }
     for (key, value) in [
         (TAG_CAMPAIGN.to_owned(), campaign.to_string()),
         (TAG_UNIT.to_owned(), unit.to_string()),
@@ -218,7 +262,10 @@ fn added(
     unit: UnitId,
 ) -> Vec<(String, Vec<String>)> {
     let takes_snapshot = |bound: &PlannedRunbook| bound.parameters.iter().any(|name| name == SNAPSHOT_ID);
-    if is_own(&request.document_name) {
+    if request.command.is_some() {
+        let snapshot = campaign.snapshot_id().to_string();
+        vec![(SNAPSHOT_ID.to_owned(), vec![snapshot])]
+    } else if is_own(&request.document_name) {
         of_campaign(campaign, unit).into()
     } else if bound.is_some_and(takes_snapshot) && !request.parameters.contains_key(SNAPSHOT_ID) {
         let snapshot = campaign.snapshot_id().to_string();

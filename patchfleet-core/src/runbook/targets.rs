@@ -31,9 +31,9 @@ struct Target {
     values: Vec<String>,
 }
 
-/// Node ids in chunks that one unit takes, in their order: at most `most` of them, and never more than fit.
+/// Node ids in chunks that one unit takes, in their order: at most `most` of them.
 pub(crate) fn node_chunks(nodes: &[NodeId], most: usize) -> impl Iterator<Item = &[NodeId]> {
-    nodes.chunks(most.clamp(1, MAX_NODE_IDS))
+    nodes.chunks(most.max(1))
 }
 
 /// These nodes as values of the parameter `Targets`.

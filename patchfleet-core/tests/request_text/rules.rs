@@ -20,6 +20,31 @@ fn exactly_one_selector_is_asked_for() {
 }
 
 #[test]
+fn nothing_is_said_of_a_runbook_where_patchfleet_sends_the_commands_itself() {
+    let targets = "resource_group = \"G\"\nregions = [\"us-east-1\"]";
+    let with = |rest: &str| {
+        toml_with(
+            targets,
+            &format!("[automation]\ndispatch = \"run-command\"\n{rest}"),
+        )
+    };
+    let problems = problems(&with(
+        "document = \"Our-Runbook\"\nassume_role = \"arn:aws:iam::111122223333:role/R\"\nexecution_role = \"E\"\n\
+         pin = \"version\"\nparameters = { A = [\"b\"] }\n",
+    ));
+    let paths: Vec<&str> = problems.problems().iter().map(|p| p.path.as_str()).collect();
+    let keys = ["document", "assume_role", "execution_role", "pin", "parameters"];
+    assert_eq!(paths, keys.map(|key| format!("automation.{key}")));
+    let conflict = |p: &patchfleet_core::problem::Problem| p.code == ProblemCode::Conflict;
+    assert!(problems.problems().iter().all(conflict), "{problems}");
+    // A request that has its defaults written out reads the same.
+    let request = PatchRequest::parse(with("").as_bytes(), Format::Toml).unwrap();
+    let written = serde_json::to_value(&request).unwrap();
+    assert_eq!(written["automation"]["dispatch"], "run-command");
+    assert_eq!(PatchRequest::from_value(written).unwrap(), request);
+}
+
+#[test]
 fn an_empty_text_is_said_to_be_empty_in_every_language() {
     for format in [Format::Toml, Format::Json, Format::Yaml] {
         for text in ["", " \n\n", "\u{feff}\n"] {

@@ -1,18 +1,83 @@
 //! Commands, and what they did on each node.
 
 use super::{At, MemoryPorts, token, unreadable};
-use crate::api::{CancelCommand, GetCommandInvocation, ListCommandInvocations, ListCommands, WireTime};
+use crate::api::{
+    CancelCommand, CommandFilter, GetCommandInvocation, ListCommandInvocations, ListCommands, SendCommand,
+    WireTime,
+};
+use jiff::Timestamp;
 use patchfleet_core::{
-    id::{CommandId, Location, NodeId},
+    id::{BucketName, CommandId, DocumentName, Location, NodeId, S3KeyPrefix},
     port::{
         BoxFuture, CommandCounts, CommandStatus, CommandView, Commands, InvocationStatus, InvocationView,
-        Page, PageToken, PluginView, PortError, PortErrorKind, PortResult,
+        ListedCommand, Page, PageToken, PluginView, PortError, PortErrorKind, PortResult, SendRequest,
     },
 };
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 impl Commands for MemoryPorts {
+    fn send(&self, location: &Location, request: &SendRequest) -> BoxFuture<'_, PortResult<CommandId>> {
+        let at = At::Location(location.clone());
+        let settings = &request.settings;
+        let group = settings.cloudwatch_log_group.as_ref();
+        let input = SendCommand {
+            document_name: Some(request.document_name.to_string()),
+            parameters: Some(request.parameters.clone()),
+            instance_ids: Some(settings.instance_ids.iter().map(NodeId::to_string).collect()),
+            timeout_seconds: i64::try_from(settings.timeout_seconds.get()).ok(),
+            max_concurrency: Some(settings.rates.max_concurrency.to_string()),
+            max_errors: Some(settings.rates.max_errors.to_string()),
+            comment: Some(settings.comment.clone()),
+            output_s3_bucket_name: settings.output_s3_bucket.as_ref().map(BucketName::to_string),
+            output_s3_key_prefix: settings.output_s3_prefix.as_ref().map(S3KeyPrefix::to_string),
+            cloud_watch_output_config: group
+                .map(|group| json!({"CloudWatchLogGroupName": group, "CloudWatchOutputEnabled": true})),
+            ..SendCommand::default()
+        };
+        Box::pin(async {
+            let sent = self.call(at, input).await?;
+            sent.command.command_id.parse().map_err(unreadable)
+        })
+    }
+
+    fn sent(
+        &self,
+        location: &Location,
+        document: &DocumentName,
+        after: Timestamp,
+        page: Option<PageToken>,
+    ) -> BoxFuture<'_, PortResult<Page<ListedCommand>>> {
+        let at = At::Location(location.clone());
+        let filter = |key: &str, value: String| CommandFilter {
+            key: key.to_owned(),
+            value,
+        };
+        let input = ListCommands {
+            filters: Some(vec![
+                filter("DocumentName", document.to_string()),
+                filter("InvokedAfter", after.to_string()),
+            ]),
+            max_results: Some(50),
+            next_token: token(page),
+            ..ListCommands::default()
+        };
+        Box::pin(async {
+            let page = self.call(at, input).await?;
+            let view = |one: crate::api::CommandShape| {
+                Ok(ListedCommand {
+                    id: one.command_id.parse().map_err(unreadable)?,
+                    comment: one.comment,
+                    requested_at: one.requested_date_time.0,
+                })
+            };
+            Ok(Page {
+                items: page.commands.into_iter().map(view).collect::<PortResult<_>>()?,
+                next: page.next_token.map(PageToken::new),
+            })
+        })
+    }
+
     fn command(&self, location: &Location, id: &CommandId) -> BoxFuture<'_, PortResult<CommandView>> {
         let (at, id) = (At::Location(location.clone()), id.to_string());
         let missing = PortError::new(

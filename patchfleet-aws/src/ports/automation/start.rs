@@ -21,6 +21,8 @@ pub(super) fn fill(
         parameters,
         target_locations: [target],
         tags,
+        // What patchfleet sends itself never comes here.
+        command: _,
     } = request;
     let patchfleet_core::port::TargetLocation {
         accounts,

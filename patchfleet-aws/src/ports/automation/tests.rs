@@ -54,6 +54,7 @@ pub(crate) fn request() -> StartRequest {
             key: "patchfleet:campaign".to_owned(),
             value: "c".to_owned(),
         }],
+        command: None,
     }
 }
 

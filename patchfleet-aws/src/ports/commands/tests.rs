@@ -9,6 +9,8 @@ use aws_smithy_mocks::mock;
 use patchfleet_core::port::{CommandStatus, Commands, PageToken, PortErrorKind};
 use serde_json::json;
 
+mod send;
+
 #[tokio::test]
 async fn a_command_is_read_with_its_counts_and_details_without_spaces() {
     let http = FakeHttp::new(|_, before| {

@@ -86,7 +86,7 @@ impl Job<'_> {
     /// AWS names none (`InvalidInstanceId`, "Instances not in a valid state for account"; recorded
     /// of a stopped node). So those that Systems Manager no longer lists are left out; if it lists
     /// all, those that do not answer, because its list lags behind.
-    pub(super) async fn refused_whole(&self, failure: &str) -> PortResult<Option<Vec<NodeId>>> {
+    pub(in crate::campaign) async fn refused_whole(&self, failure: &str) -> PortResult<Option<Vec<NodeId>>> {
         let words = failure.to_ascii_lowercase();
         let refused = words.contains("invalidinstanceid") || words.contains("not in a valid state");
         let unit = self.state.units().get(&self.unit);

@@ -42,7 +42,10 @@ impl Agenda<'_> {
             return self.leave_unresolved(unit, detail);
         }
         // Once it was looked for, if nobody knows when it was sent.
-        let too_late = forgotten_from(first).unwrap_or(seen_by);
+        let too_late = match self.state.is_sent_once() {
+            true => seen_by,
+            false => forgotten_from(first).unwrap_or(seen_by),
+        };
         if self.now < too_late {
             if is_stopped {
                 // Nothing more may begin, and sending again may. The first sending may still turn up.
@@ -58,8 +61,15 @@ impl Agenda<'_> {
             }
             return;
         }
-        let detail =
-            "the start has no answer, no execution has its tag, and AWS may have forgotten its client token";
+        let detail = match self.state.is_sent_once() {
+            true => {
+                "the command has no answer, and no command in its location has its comment. AWS takes no client token for a \
+                 command, so if it is sent again its nodes may get it twice"
+            }
+            false => {
+                "the start has no answer, no execution has its tag, and AWS may have forgotten its client token"
+            }
+        };
         self.leave_unresolved(unit, detail.to_owned());
     }
 

@@ -10,7 +10,7 @@ use crate::campaign::{Appended, Event, READS_AT_ONCE, start};
 use crate::fleet;
 use crate::id::{CampaignId, ExecutionId, Location, UnitId};
 use crate::outcome::{FinishedOutcome, LocationOutcome};
-use crate::port::{ExecutionStatus, ExecutionView, PortErrorKind, PortResult};
+use crate::port::{Automation, ExecutionStatus, ExecutionView, PortErrorKind, PortResult};
 use crate::refusal::{Refusal, RefusalCode, RefusalReason};
 use futures_util::{StreamExt as _, stream};
 use std::collections::BTreeMap;
@@ -129,7 +129,7 @@ impl Drive<'_> {
         };
         if let Some(attempt) = attempt {
             let token = self.state.campaign().client_token(id, attempt);
-            let automation = &*self.driver.automation;
+            let automation = &*self.driver.dispatcher(&self.state, id);
             let document = &self.state.plan().request.automation.document;
             let look = || async move { known_of(start::find(automation, document, token).await) };
             let found = self.patiently(Tried::LookUp, &of_unit(id), look).await;
@@ -141,7 +141,8 @@ impl Drive<'_> {
         let StartState::Started { execution, .. } = &unit.start else {
             return Ok(known);
         };
-        let look = || async move { known_of(self.driver.automation.execution(execution).await) };
+        let automation = &*self.driver.dispatcher(&self.state, id);
+        let look = || async move { known_of(automation.execution(execution).await) };
         let parent = self.patiently(Tried::Execution, &of_unit(id), look).await;
         let in_words = |view: ExecutionView| format!("AWS knows it ({})", view.status.as_str());
         let parent = parent.map(|view| view.map(in_words));
@@ -151,7 +152,7 @@ impl Drive<'_> {
         let reads: Vec<_> = open
             .map(|(location, at)| async move {
                 let child = at.child.as_ref();
-                let look = || async move { known_of(self.child(location, execution, child).await) };
+                let look = || async move { known_of(child_of(automation, location, execution, child).await) };
                 let child = self.patiently(Tried::Location, &location.to_string(), look).await;
                 (location, child.map(Option::flatten))
             })
@@ -162,24 +163,6 @@ impl Drive<'_> {
             known.extend(words.map(|words| (format!("what unit {id} began in {location}"), words)));
         }
         Ok(known)
-    }
-
-    /// What AWS knows of the execution in a location.
-    async fn child(
-        &self,
-        location: &Location,
-        parent: &ExecutionId,
-        child: Option<&ExecutionId>,
-    ) -> PortResult<Option<String>> {
-        let automation = &*self.driver.automation;
-        if let Some(child) = child {
-            let view = automation.child(location, child).await?;
-            let status = view.status.as_str();
-            return Ok(Some(format!("AWS knows execution {child} there ({status})")));
-        }
-        let listed = |token| automation.children(location, parent, token);
-        let found = fleet::first("the executions in a location", listed).await?;
-        Ok(found.map(|child| format!("AWS knows execution {child} there")))
     }
 
     /// What keeps the campaign from being closed, by this answer; `None`: AWS knows nothing of it.
@@ -198,7 +181,8 @@ impl Drive<'_> {
     fn settlements(&self) -> Vec<(UnitId, Location, Settlement)> {
         let open = self.state.locations().filter(|(.., at)| at.settled.is_none());
         open.map(|(id, location, _)| {
-            let job = self.job(id, location);
+            let automation = self.driver.dispatcher(&self.state, id);
+            let job = self.job(&*automation, id, location);
             let start = self.state.units().get(&id).map(|unit| &unit.start);
             let settlement = match start {
                 Some(StartState::Started { .. }) => {
@@ -256,6 +240,23 @@ impl Drive<'_> {
         events.push(Event::Finished { outcome });
         events
     }
+}
+
+/// What AWS knows of the execution in a location.
+async fn child_of(
+    automation: &dyn Automation,
+    location: &Location,
+    parent: &ExecutionId,
+    child: Option<&ExecutionId>,
+) -> PortResult<Option<String>> {
+    if let Some(child) = child {
+        let view = automation.child(location, child).await?;
+        let status = view.status.as_str();
+        return Ok(Some(format!("AWS knows execution {child} there ({status})")));
+    }
+    let listed = |token| automation.children(location, parent, token);
+    let found = fleet::first("the executions in a location", listed).await?;
+    Ok(found.map(|child| format!("AWS knows execution {child} there")))
 }
 
 /// What AWS knows: that there is no such thing is an answer.

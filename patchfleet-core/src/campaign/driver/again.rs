@@ -95,7 +95,8 @@ fn still_unread(settlement: &Settlement) -> Option<String> {
 impl Drive<'_> {
     /// What a location came to, or why nothing can be said of it.
     async fn read_again(&self, unit: UnitId, location: &Location) -> Result<Reading, String> {
-        let look = || async move { self.job(unit, location).collect().await };
+        let automation = &*self.driver.dispatcher(&self.state, unit);
+        let look = || async move { self.job(automation, unit, location).collect().await };
         let collected = self.patiently(Tried::Results, &location.to_string(), look).await;
         let settlement = match collected.map_err(|error| error.reason())? {
             // Long over: what is late by now does not come.

@@ -7,7 +7,7 @@
 
 use super::call_off::find_in_time;
 use super::calls::Answer;
-use super::{Drive, DriveError, Driver};
+use super::{Drive, DriveError};
 use crate::campaign::Event;
 use crate::campaign::decide::START_PATIENCE;
 use crate::campaign::facts::Fact;
@@ -17,7 +17,7 @@ use crate::campaign::polls::{Failures, LOOK_UP_AFTER, TAGS_SEEN_WITHIN, UNRESOLV
 use crate::campaign::start;
 use crate::campaign::state::{StartState, UnitState};
 use crate::id::{ClientToken, DocumentName, ExecutionId, UnitId};
-use crate::port::{BoxFuture, PortError, PortErrorKind, PortResult};
+use crate::port::{Automation, BoxFuture, PortError, PortErrorKind, PortResult};
 use jiff::Timestamp;
 
 impl<'d> Drive<'d> {
@@ -33,9 +33,10 @@ impl<'d> Drive<'d> {
         let token = self.state.campaign().client_token(unit, attempt);
         let document = self.state.plan().request.automation.document.clone();
         let asked_at = self.now();
+        let automation = driver.dispatcher(&self.state, unit);
         let off = self.calls.may_be_called_off(unit);
         Some(Box::pin(async move {
-            let found = find_in_time(driver, &document, token, unit, &off).await;
+            let found = find_in_time(driver, &*automation, &document, token, unit, &off).await;
             Answer::Sought(unit, attempt, asked_at, found)
         }))
     }
@@ -243,11 +244,11 @@ impl<'d> Drive<'d> {
 ///
 /// Whatever keeps it from being seen. The start is not sent then, and may be tried again.
 pub(super) async fn find(
-    driver: &Driver,
+    automation: &dyn Automation,
     document: &DocumentName,
     token: ClientToken,
 ) -> PortResult<Option<ExecutionId>> {
-    let found = start::find(&*driver.automation, document, token).await;
+    let found = start::find(automation, document, token).await;
     found.map_err(|error| {
         // A refusal to look says nothing about the start.
         let kind = match error.kind() {

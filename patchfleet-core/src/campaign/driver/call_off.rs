@@ -3,7 +3,7 @@
 use super::{Driver, begun_before};
 use crate::campaign::notice::Tried;
 use crate::id::{ClientToken, DocumentName, ExecutionId, UnitId};
-use crate::port::{Hearer, PortError, PortErrorKind, PortResult, hearing};
+use crate::port::{Automation, Hearer, PortError, PortErrorKind, PortResult, hearing};
 use futures_util::future::{Either, select};
 use futures_util::task::AtomicWaker;
 use std::future::{Future, poll_fn};
@@ -54,6 +54,7 @@ impl CallOff {
 /// throttles it, may last longer than a function lives.
 pub(super) async fn find_in_time(
     driver: &Driver,
+    automation: &dyn Automation,
     document: &DocumentName,
     token: ClientToken,
     unit: UnitId,
@@ -70,7 +71,7 @@ pub(super) async fn find_in_time(
         *heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(words.to_owned());
         tell(words);
     });
-    let find = hearing(begun_before::find(driver, document, token), hearer);
+    let find = hearing(begun_before::find(automation, document, token), hearer);
     // First the answer.
     if let Either::Left((found, _)) = select(pin!(find), off.out_of_time()).await {
         return found;

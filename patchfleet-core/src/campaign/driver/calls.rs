@@ -13,9 +13,10 @@ use crate::campaign::observe::{self, Below, Observed};
 use crate::campaign::polls::{SENT_WITHIN, later};
 use crate::campaign::start;
 use crate::campaign::state::{Intent, StartState, State};
-use crate::id::{ExecutionId, Location, UnitId, WriterId};
+use crate::id::{ExecutionId, Location, NodeId, UnitId, WriterId};
 use crate::port::{
-    BoxFuture, CalendarsView, ExecutionStatus, PortError, PortErrorKind, PortResult, StopType, hearing,
+    BoxFuture, CalendarsView, ExecutionStatus, PortError, PortErrorKind, PortResult, Sent, StartRequest,
+    StopType, hearing,
 };
 use crate::runbook::{Changed, NotCompared};
 use futures_util::future::{Either, select};
@@ -39,6 +40,9 @@ pub(super) enum Answer {
     /// The unit, which attempt, and when it was looked for before if it had to be. It was not sent: its time was over,
     /// or nothing more was to begin by then.
     NotSent(UnitId, u32, Timestamp),
+    /// The unit, which attempt, when it was looked for before if it had to be, and AWS's words: the command that
+    /// patchfleet sent itself was refused whole, as these of its nodes are away.
+    RefusedWhole(UnitId, u32, Timestamp, Vec<NodeId>, String),
     /// The unit, which attempt, when it was looked for, and what was found.
     Looked(UnitId, u32, Timestamp, PortResult<Option<ExecutionId>>),
     /// The unit, which attempt comes next, when it was looked for, and what that had begun before.
@@ -270,11 +274,13 @@ impl<'d> Drive<'d> {
         let asked = self.memory.of_unit(unit);
         let seen_at = asked.and_then(|asked| asked.seen_just_now(self.now()));
         let looks = self.is_looked_for(unit);
+        let automation = driver.dispatcher(&self.state, unit);
+        let if_refused = self.refused_whole(unit, &request);
         let asked_at = seen_at.unwrap_or_else(|| self.now());
         let subject = of_unit(unit);
         Some(Box::pin(async move {
             if looks {
-                match find_in_time(driver, &request.document_name, token, unit, &off).await {
+                match find_in_time(driver, &*automation, &request.document_name, token, unit, &off).await {
                     Ok(None) => {}
                     Ok(Some(execution)) => return Answer::Sent(unit, attempt, asked_at, Ok(execution)),
                     Err(error) => return Answer::Unseen(unit, attempt, error),
@@ -290,11 +296,26 @@ impl<'d> Drive<'d> {
                 notices.works(Tried::LookBefore, &subject, now);
                 notices.asked(Tried::Start, &subject, now);
             }
-            let start = driver.automation.start(&request, token);
+            let start = automation.start(&request, token);
             let sent = hearing(start, notices.hearer(Tried::Start, &subject, 0)).await;
             notices.answered(Tried::Start, &subject);
-            Answer::Sent(unit, attempt, asked_at, sent)
+            match (sent, if_refused) {
+                (Err(error), Some(refused)) if error.sent() == Sent::No => {
+                    refused.answer(driver, unit, attempt, asked_at, error).await
+                }
+                (sent, _) => Answer::Sent(unit, attempt, asked_at, sent),
+            }
         }))
+    }
+
+    /// What is needed if AWS refuses the command of this unit whole. `None` if Automation sends it.
+    fn refused_whole(&self, unit: UnitId, request: &StartRequest) -> Option<IfRefused> {
+        let (location, _) = request.to_send()?;
+        Some(IfRefused {
+            state: self.state.excerpt(unit, &location),
+            location,
+            now: self.now(),
+        })
     }
 
     /// Whether a unit is looked for right before its start is sent.
@@ -311,25 +332,26 @@ impl<'d> Drive<'d> {
         let token = self.state.campaign().client_token(unit, attempt);
         let document = intent.request.document_name.clone();
         let asked_at = self.now();
+        let automation = driver.dispatcher(&self.state, unit);
         Some(Box::pin(async move {
-            let found = start::find(&*driver.automation, &document, token).await;
+            let found = start::find(&*automation, &document, token).await;
             Answer::Looked(unit, attempt, asked_at, found)
         }))
     }
 
     fn stop(&self, unit: UnitId, kind: StopType) -> Option<BoxFuture<'d, Answer>> {
-        let execution = observe::execution_of(self.state.units().get(&unit)?)?;
-        let stopped = self.driver.automation.stop(execution, kind);
-        Some(Box::pin(
-            async move { Answer::Stopped(unit, kind, stopped.await) },
-        ))
+        let execution = observe::execution_of(self.state.units().get(&unit)?)?.clone();
+        let automation = self.driver.dispatcher(&self.state, unit);
+        Some(Box::pin(async move {
+            Answer::Stopped(unit, kind, automation.stop(&execution, kind).await)
+        }))
     }
 
     fn observe(&self, unit: UnitId) -> Option<BoxFuture<'d, Answer>> {
-        let driver = self.driver;
         let execution = observe::execution_of(self.state.units().get(&unit)?)?.clone();
+        let automation = self.driver.dispatcher(&self.state, unit);
         Some(Box::pin(async move {
-            let observed = observe::observe(&*driver.automation, &execution).await;
+            let observed = observe::observe(&*automation, &execution).await;
             Answer::Observed(unit, observed)
         }))
     }
@@ -343,8 +365,10 @@ impl<'d> Drive<'d> {
         let known = at.commands.keys().cloned().collect();
         let location = location.clone();
         let one_command = self.state.runs_own_runbook();
+        let automation = driver.dispatcher(&self.state, unit);
         Some(Box::pin(async move {
-            let seen = observe::below(driver.results(), location.clone(), child, known, one_command).await;
+            let ports = driver.results(&*automation);
+            let seen = observe::below(ports, location.clone(), child, known, one_command).await;
             Answer::Seen(unit, location, execution, seen)
         }))
     }
@@ -363,9 +387,10 @@ impl<'d> Drive<'d> {
         let state = self.state.excerpt(unit, location);
         let parent = self.memory.parent(unit).cloned();
         let (location, now) = (location.clone(), self.now());
+        let automation = driver.dispatcher(&self.state, unit);
         Some(Box::pin(async move {
             let job = Job {
-                ports: driver.results(),
+                ports: driver.results(&*automation),
                 state: &state,
                 unit,
                 location: &location,
@@ -385,6 +410,51 @@ impl<'d> Drive<'d> {
             };
             Answer::Collected(unit, location, basis, collected, found)
         }))
+    }
+}
+
+/// What is needed to find out which nodes are away, if a command is refused whole that patchfleet sends itself.
+struct IfRefused {
+    state: State,
+    location: Location,
+    now: Timestamp,
+}
+
+impl IfRefused {
+    /// The answer to a command that was certainly not sent, for this reason.
+    async fn answer(
+        self,
+        driver: &Driver,
+        unit: UnitId,
+        attempt: u32,
+        asked_at: Timestamp,
+        error: PortError,
+    ) -> Answer {
+        let job = Job {
+            ports: driver.results(&*driver.automation),
+            state: &self.state,
+            unit,
+            location: &self.location,
+            parent: None,
+            now: self.now,
+        };
+        let words = error.reason();
+        match job.refused_whole(&words).await {
+            Ok(Some(away)) => Answer::RefusedWhole(unit, attempt, asked_at, away, words),
+            Ok(None) => Answer::Sent(unit, attempt, asked_at, Err(error)),
+            // Who is away is not known for now, and nothing was sent.
+            Err(unread) => {
+                let kind = if unread.kind().is_transient() {
+                    unread.kind()
+                } else {
+                    PortErrorKind::Unavailable
+                };
+                let error = PortError::new(kind, "which of its nodes are away cannot be seen")
+                    .with_words(words)
+                    .with_source(unread);
+                Answer::Sent(unit, attempt, asked_at, Err(error))
+            }
+        }
     }
 }
 
@@ -409,6 +479,7 @@ enum Task {
 /// credentials that have expired from an account in which they were never good.
 async fn locked_out(driver: &Driver, state: &State, unit: UnitId) -> Option<PortError> {
     let execution = state.units().get(&unit).and_then(observe::execution_of)?;
-    let error = driver.automation.execution(execution).await.err()?;
+    let automation = driver.dispatcher(state, unit);
+    let error = automation.execution(execution).await.err()?;
     (error.kind() == PortErrorKind::Credentials).then_some(error)
 }

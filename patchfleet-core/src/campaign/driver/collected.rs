@@ -105,7 +105,10 @@ impl Drive<'_> {
                 let long_ago = ended.is_some_and(|ended| now >= later(ended, GIVE_UP_AFTER));
                 let hopeless = long_ago && asked.failures.are_lasting() && !error.kind().is_transient();
                 if asked.failures.are_too_many() || hopeless {
-                    let settlement = self.job(unit, location).given_up(error.reason(), found);
+                    let automation = self.driver.dispatcher(&self.state, unit);
+                    let settlement = self
+                        .job(&*automation, unit, location)
+                        .given_up(error.reason(), found);
                     // What could neither be stopped nor read is not called over while it may run.
                     let is_unread = settlement.outcome == LocationOutcome::ResultsUnreadable;
                     let until = self.may_run_unstopped_until(unit, location).filter(|_| is_unread);

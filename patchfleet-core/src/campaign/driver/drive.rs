@@ -11,7 +11,7 @@ use crate::campaign::notice::Tried;
 use crate::campaign::polls::{Failures, later};
 use crate::campaign::state::{StartState, State};
 use crate::id::{Location, UnitId};
-use crate::port::PortError;
+use crate::port::{Automation, PortError};
 use futures_util::future::{Either, select};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
@@ -79,7 +79,8 @@ impl<'d> Drive<'d> {
             .plan()
             .fleet
             .is_some_and(|fleet| fleet.nodes_in_a_start().is_some());
-        memory.begins_once_looked = was_there_before && counts_nodes;
+        // What AWS has no client token for would take effect twice.
+        memory.begins_once_looked = was_there_before && (counts_nodes || state.is_sent_once());
         if let Some(since) = state.looks_fail_since(now) {
             memory.looks_failed = Failures::of_every_try_since(since, now);
         }
@@ -310,9 +311,14 @@ impl<'d> Drive<'d> {
     }
 
     /// A look at a location that nothing else goes on beside.
-    pub(super) fn job<'a>(&'a self, unit: UnitId, location: &'a Location) -> Job<'a> {
+    pub(super) fn job<'a>(
+        &'a self,
+        automation: &'a dyn Automation,
+        unit: UnitId,
+        location: &'a Location,
+    ) -> Job<'a> {
         Job {
-            ports: self.driver.results(),
+            ports: self.driver.results(automation),
             state: &self.state,
             unit,
             location,

@@ -79,7 +79,7 @@ impl Driver {
     }
 
     async fn for_now(&self, mut drive: Drive<'_>, until: Until) -> Result<Progress, DriveError> {
-        if until.longest_wait.is_some() {
+        if until.longest_wait.is_some() && !drive.state.is_sent_once() {
             // Whoever is called again and again would look for all of it in each call.
             drive.memory.begins_once_looked = false;
         }

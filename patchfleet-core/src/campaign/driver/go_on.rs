@@ -187,13 +187,14 @@ impl Drive<'_> {
         let Some(execution) = observe::execution_of(unit).cloned() else {
             return Ok(None);
         };
-        let automation = &*self.driver.automation;
+        let automation = &*self.driver.dispatcher(&self.state, id);
         let look = || observe::observe(automation, &execution);
         let observed = self.patiently(Tried::Execution, &of_unit(id), look).await;
         match observed {
             Ok(observed) => {
                 let one_command = self.state.runs_own_runbook();
-                let below = observe::below_all(self.driver.results(), &observed, unit, one_command).await;
+                let below =
+                    observe::below_all(self.driver.results(automation), &observed, unit, one_command).await;
                 self.memory.unit(id).parent = Some(observed.parent.clone());
                 Ok(Some((observed, below)))
             }
@@ -246,9 +247,10 @@ impl Drive<'_> {
             .iter()
             .copied()
             .filter(|location| !self.state.knows_cancel(unit, Some(location)));
+        let automation = &*self.driver.dispatcher(&self.state, unit);
         let reads: Vec<_> = unknown
             .map(|location| async move {
-                let look = || async move { self.job(unit, location).cancelled().await };
+                let look = || async move { self.job(automation, unit, location).cancelled().await };
                 let read = self.patiently(Tried::Location, &location.to_string(), look).await;
                 read.is_ok_and(|cancelled| cancelled).then(|| location.clone())
             })
@@ -265,11 +267,12 @@ impl Drive<'_> {
         let (mut begin, mut turned_up, mut unseen) = (vec![], vec![], None);
         for look in looks {
             let unit = look.unit;
+            let automation = &*self.driver.dispatcher(&self.state, unit);
             let reads: Vec<_> = look
                 .rest
                 .iter()
                 .map(|location| async move {
-                    let look = || async move { self.job(unit, location).begun().await };
+                    let look = || async move { self.job(automation, unit, location).begun().await };
                     let read = self.patiently(Tried::Location, &location.to_string(), look).await;
                     (location, read)
                 })

@@ -44,6 +44,18 @@ impl Drive<'_> {
                 self.has_looked(unit, asked_at);
                 self.learn_sent(unit, attempt, sent, facts)?;
             }
+            Answer::RefusedWhole(unit, attempt, asked_at, away, detail) => {
+                self.has_looked(unit, asked_at);
+                self.memory.unit_tasks.end(&UnitTask::Start(unit));
+                if self.is_intended(unit, attempt) {
+                    facts.push(Fact::NotSent {
+                        unit,
+                        attempt,
+                        away,
+                        detail,
+                    });
+                }
+            }
             Answer::Unseen(unit, attempt, error) => self.learn_unseen(unit, attempt, error, facts)?,
             Answer::NotSent(unit, attempt, asked_at) => {
                 self.memory.unit_tasks.end(&UnitTask::Start(unit));

@@ -152,8 +152,9 @@ impl Drive<'_> {
             return Ok(None);
         };
         let token = self.state.campaign().client_token(unit, intent.attempt);
-        let (automation, document) = (&*self.driver.automation, &intent.request.document_name);
-        let look = || start::find(automation, document, token);
+        let automation = self.driver.dispatcher(&self.state, unit);
+        let document = &intent.request.document_name;
+        let look = || start::find(&*automation, document, token);
         let sought = self.patiently(Tried::LookUp, &of_unit(unit), look).await;
         sought.map_err(|source| match source.kind() {
             PortErrorKind::Credentials => self.no_credentials(source),

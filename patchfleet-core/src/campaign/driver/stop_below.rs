@@ -14,9 +14,12 @@ use crate::campaign::polls::{Failures, later, poll_interval};
 use crate::campaign::state::StartState;
 use crate::fleet;
 use crate::id::{CommandId, ExecutionId, Location, UnitId};
-use crate::port::{BoxFuture, ChildView, CommandStatus, ExecutionStatus, PortError, PortErrorKind, StopType};
+use crate::port::{
+    Automation, BoxFuture, ChildView, CommandStatus, ExecutionStatus, PortError, PortErrorKind, StopType,
+};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// What came of stopping what runs in a location.
 #[derive(Default)]
@@ -30,6 +33,7 @@ pub(super) struct StoppedBelow {
 /// What runs in a location, as far as the log tells.
 struct Below<'d> {
     driver: &'d Driver,
+    automation: Arc<dyn Automation>,
     location: Location,
     parent: ExecutionId,
     child: Option<ExecutionId>,
@@ -47,6 +51,7 @@ impl<'d> Drive<'d> {
         let at = of.locations.get(location).filter(|at| at.settled.is_none())?;
         let below = Below {
             driver: self.driver,
+            automation: self.driver.dispatcher(&self.state, unit),
             location: location.clone(),
             parent: observe::execution_of(of)?.clone(),
             child: at.child.clone(),
@@ -143,11 +148,7 @@ impl Below<'_> {
         let child = match self.child.clone() {
             Some(child) => Some(child),
             None => {
-                let listed = |page| {
-                    self.driver
-                        .automation
-                        .children(&self.location, &self.parent, page)
-                };
+                let listed = |page| self.automation.children(&self.location, &self.parent, page);
                 match fleet::first("the executions in a location", listed).await {
                     Ok(child) => child,
                     Err(error) => return came.with(error),
@@ -168,7 +169,7 @@ impl Below<'_> {
 
     /// Stops the execution in the location. Gives the commands that it has sent, as far as they are known.
     async fn stop_child(&self, child: &ExecutionId, came: &mut StoppedBelow) -> BTreeSet<CommandId> {
-        let automation = &*self.driver.automation;
+        let automation = &*self.automation;
         let sent = |view: ChildView| view.commands.into_iter().map(|sent| sent.id);
         let seen = automation.child(&self.location, child).await;
         let (is_over, is_stopping, has_sent) = match &seen {

@@ -92,7 +92,7 @@ pub(super) fn told_of(answer: &Answer) -> Told {
             let came = failed(Task::Unit(UnitTask::Start(*unit)), error);
             (Call::Seek(*unit), came)
         }
-        Answer::NotSent(unit, attempt, _) => {
+        Answer::NotSent(unit, attempt, _) | Answer::RefusedWhole(unit, attempt, ..) => {
             let call = Call::Start {
                 unit: *unit,
                 attempt: *attempt,

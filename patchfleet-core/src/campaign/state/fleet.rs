@@ -201,8 +201,7 @@ impl State {
         }
         let of = |id, nodes: Vec<NodeId>| -> Option<Unit> {
             let mut start = planned.start.clone();
-            let targets = runbook::node_targets(nodes.clone()).ok()?;
-            start.parameters.insert(runbook::TARGETS.to_owned(), targets);
+            runbook::name_nodes(&mut start, nodes.clone()).ok()?;
             Some(Unit::new(
                 id,
                 planned.wave,

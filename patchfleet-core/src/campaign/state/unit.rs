@@ -250,7 +250,13 @@ impl UnitState {
 
     /// Nothing was sent: as if it had not been begun, but for the nodes that are away.
     pub(super) fn not_sent(&mut self, refused: u32, away: &[NodeId], detail: &str, at: Timestamp) {
-        if !matches!(self.start, StartState::Started { attempt, .. } if attempt == refused) {
+        let attempt = match &self.start {
+            StartState::Started { attempt, .. } => *attempt,
+            // patchfleet sent the command itself, and was refused.
+            StartState::Intended(intent) => intent.attempt,
+            _ => return,
+        };
+        if attempt != refused {
             return;
         }
         self.start = StartState::NotStarted;

@@ -6,12 +6,19 @@
 use super::{State, StopReason};
 use crate::id::UnitId;
 use crate::plan::timeout_of;
+use crate::request::Dispatch;
 use jiff::{SignedDuration, Timestamp};
 
 impl State {
     /// The units of which nobody knows whether they run.
     pub fn unresolved(&self) -> impl Iterator<Item = UnitId> {
         self.ledger.unresolved.iter().copied()
+    }
+
+    /// Whether AWS takes no client token for the campaign's starts. Then one without an answer is never sent again, unless a
+    /// person says so.
+    pub(crate) fn is_sent_once(&self) -> bool {
+        self.plan.request.automation.dispatch == Dispatch::RunCommand
     }
 
     /// How many locations they have. Each may have failed, or may fail still.

@@ -16,6 +16,7 @@ mod clock;
 mod commands;
 mod documents;
 mod nodes;
+mod sends;
 mod slots;
 
 pub(crate) use chaos::{Chaos, Fault};
@@ -117,6 +118,16 @@ pub(crate) enum OneToken {
 
 type Answers = Vec<fn() -> PortError>;
 
+/// A command that somebody sent by himself. Of it the small AWS makes an execution with one location.
+#[derive(Debug, Clone)]
+pub(crate) struct OwnCommand {
+    pub(crate) id: CommandId,
+    pub(crate) location: Location,
+    pub(crate) request: SendRequest,
+    pub(crate) at: Timestamp,
+    owner: ExecutionId,
+}
+
 /// What becomes of a stop.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum TakesStops {
@@ -149,6 +160,8 @@ pub(crate) struct FakeAws {
     /// What the next starts are answered with, without effect.
     pub(crate) refusals: Mutex<Answers>,
     pub(crate) starts: Mutex<Vec<(ClientToken, String)>>,
+    /// The commands that took effect, of those that somebody sent by himself.
+    pub(crate) sends: Mutex<Vec<OwnCommand>>,
     /// Whether the steps name no execution.
     pub(crate) unnamed: Mutex<bool>,
     /// The document that the steps say their commands have, if they say one.

@@ -2,7 +2,7 @@
 
 pub(crate) use super::aws::*;
 pub(crate) use super::by_hand::*;
-use crate::budget::RateControl;
+use crate::budget::{RateControl, Seconds};
 use crate::campaign::fire::FirePorts;
 use crate::campaign::{Appended, CampaignLog, LogKey, NodeRows};
 use crate::campaign::{Driver, Event, MemoryLog, MemoryRows, Notices, Record, State};
@@ -146,6 +146,7 @@ impl World {
             executions: Mutex::default(),
             refusals: Mutex::default(),
             starts: Mutex::default(),
+            sends: Mutex::default(),
             locked_out: Mutex::default(),
             throttled: Mutex::default(),
             look_up_fails: Mutex::default(),
@@ -215,6 +216,33 @@ impl World {
         for unit in &mut self.plan.units {
             let timeout = vec!["3600".to_owned()];
             unit.start.parameters.insert("TimeoutSeconds".to_owned(), timeout);
+        }
+    }
+
+    /// Has patchfleet send the commands itself, each for so many nodes of its location at most.
+    pub(crate) fn send_commands(&mut self, nodes_each: usize) {
+        self.plan.request.automation.dispatch = Dispatch::RunCommand;
+        let scripts = self.aws.scripts.lock().unwrap().clone();
+        self.plan.units.clear();
+        for (location, script) in scripts {
+            let nodes: Vec<NodeId> = match script {
+                Script::Nodes(nodes) => nodes
+                    .into_iter()
+                    .filter(|node| !node.joined)
+                    .map(|node| node.id)
+                    .collect(),
+                _ => vec![Node::well(1).id, Node::well(2).id],
+            };
+            for nodes in nodes.chunks(nodes_each) {
+                let timeout = Seconds::new(3_600);
+                let command = runbook::command(&self.plan.request, nodes.to_vec(), timeout, None);
+                let start = StartRequest::of_command(location.clone(), command);
+                let id = UnitId::from_index(u32::try_from(self.plan.units.len()).unwrap());
+                let rates = self.plan.request.budget.nodes;
+                self.plan
+                    .units
+                    .push(Unit::new(id, 1, Some(nodes.to_vec()), rates, start));
+            }
         }
     }
 
@@ -323,6 +351,7 @@ fn start_request<'a>(
             execution_role_name: "AWS-SystemsManager-AutomationExecutionRole".parse().unwrap(),
         }],
         tags: vec![],
+        command: None,
     }
 }
 
@@ -381,6 +410,7 @@ fn plan(locations: Vec<PlannedLocation>, requests: Vec<StartRequest>, at_once: u
             forecast: ForecastBasis::default(),
             output: crate::request::Output::default(),
             automation: AutomationSettings {
+                dispatch: Dispatch::Automation,
                 document: "Patchfleet-RunPatchBaseline".parse().unwrap(),
                 assume_role: None,
                 execution_role: "AWS-SystemsManager-AutomationExecutionRole".parse().unwrap(),
@@ -402,6 +432,7 @@ fn plan(locations: Vec<PlannedLocation>, requests: Vec<StartRequest>, at_once: u
         runbook: None,
         fleet: None,
         forecast: None,
+        dispatch: None,
         worst_case: serde_json::from_str(
             r#"{"starts":1,"locations_at_once":1,"locations_failing":0,"nodes_at_once":null,"node_errors":null,
                 "nodes_damaged":null,"slowest_location_seconds":null}"#,

@@ -1,34 +1,38 @@
-//! The request of a start, in the API's own shape: serialised, it is the JSON that
-//! StartAutomationExecution takes.
+//! The start of a unit, in the API's own shape: serialised, it is the JSON that StartAutomationExecution takes, or that
+//! of SendCommand beside its location.
 
 use crate::id::{AccountId, DocumentName, Location, Region, RoleName};
-use crate::port::DocumentVersion;
+use crate::port::{CommandSettings, DocumentVersion, SendRequest};
 use crate::presigned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
+mod written;
+
 /// StartAutomationExecution's input without the `ClientToken`. It has exactly one target location, because AWS does not
 /// document what several do to each other's rate controls.
 ///
+/// With a [`command`](Self::command) it is SendCommand's input instead, and of the target location only the one account
+/// and the one Region count ([`of_command`](Self::of_command)).
+///
 /// Its JSON and its `Debug` have the digest of a presigned URL in place of the URL. What is sent is made of the fields,
 /// which have the URL.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Clone, PartialEq, Eq)]
 pub struct StartRequest {
-    /// The runbook.
+    /// The runbook, or the Command document.
     pub document_name: DocumentName,
     /// The version of it that runs. `None` lets AWS take the default version.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub document_version: Option<DocumentVersion>,
-    /// Its parameters. AWS takes 1 to 200 keys of 1 to 50 characters, each with 0 to 50 values of 1 to 512 characters.
+    /// Its parameters. A start takes 1 to 200 keys of 1 to 50 characters, each with 0 to 50 values of 1 to 512 characters.
     /// So an empty text cannot be sent, and a parameter that is not set is left out.
-    #[serde(serialize_with = "presigned::serialize_parameters")]
     pub parameters: BTreeMap<String, Vec<String>>,
     /// Where it runs: one rectangle of accounts and Regions.
     pub target_locations: [TargetLocation; 1],
     /// At most 5.
     pub tags: Vec<Tag>,
+    /// What SendCommand takes beside, where patchfleet sends the command itself. `None`: Automation does.
+    pub command: Option<CommandSettings>,
 }
 
 impl fmt::Debug for StartRequest {
@@ -39,6 +43,7 @@ impl fmt::Debug for StartRequest {
             parameters,
             target_locations,
             tags,
+            command,
         } = self;
         f.debug_struct("StartRequest")
             .field("document_name", document_name)
@@ -46,11 +51,51 @@ impl fmt::Debug for StartRequest {
             .field("parameters", &presigned::Parameters(parameters))
             .field("target_locations", target_locations)
             .field("tags", tags)
+            .field("command", command)
             .finish()
     }
 }
 
 impl StartRequest {
+    /// The start of a unit whose command patchfleet sends itself, in this location.
+    #[must_use]
+    pub fn of_command(location: Location, request: SendRequest) -> Self {
+        let SendRequest {
+            document_name,
+            parameters,
+            settings,
+        } = request;
+        Self {
+            document_name,
+            document_version: None,
+            parameters,
+            target_locations: [TargetLocation {
+                accounts: vec![location.account],
+                regions: vec![location.region],
+                target_location_max_concurrency: 1,
+                target_location_max_errors: 0,
+                execution_role_name: crate::request::default_execution_role(),
+            }],
+            tags: vec![],
+            command: Some(settings),
+        }
+    }
+
+    /// The command that patchfleet sends itself, and where. `None` if Automation sends it.
+    #[must_use]
+    pub fn to_send(&self) -> Option<(Location, SendRequest)> {
+        let settings = self.command.clone()?;
+        let request = SendRequest {
+            document_name: self.document_name.clone(),
+            parameters: self.parameters.clone(),
+            settings,
+        };
+        self.target_location()
+            .locations()
+            .next()
+            .map(|location| (location, request))
+    }
+
     /// The rectangle of accounts and Regions.
     #[must_use]
     pub fn target_location(&self) -> &TargetLocation {

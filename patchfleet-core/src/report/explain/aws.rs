@@ -116,8 +116,18 @@ pub(super) fn ids(
     let central = &state.plan().central;
     let central = Location::new(central.account.clone(), central.region.clone());
     let of = state.units().get(&unit);
+    let sends = state.is_sent_once();
     if let Some(of) = of
         && let StartState::Started { execution, .. } = &of.start
+        && sends
+        && at.commands.is_empty()
+    {
+        // Of what patchfleet sent itself there is the command alone.
+        let (kind, page) = (AwsIdKind::Command, format!("run-command/{execution}"));
+        ids.push(AwsId::new(kind, execution, location, String::new(), &page));
+    } else if let Some(of) = of
+        && let StartState::Started { execution, .. } = &of.start
+        && !sends
     {
         let status = of.ended.as_ref().unwrap_or(&ExecutionStatus::InProgress);
         ids.push(AwsId::execution(
@@ -127,7 +137,7 @@ pub(super) fn ids(
             Some(status),
         ));
     }
-    if let Some(child) = &at.child {
+    if let Some(child) = at.child.as_ref().filter(|_| !sends) {
         let kind = AwsIdKind::LocationExecution;
         ids.push(AwsId::execution(kind, child, location, at.status.as_ref()));
     }

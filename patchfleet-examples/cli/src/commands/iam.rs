@@ -16,6 +16,14 @@ pub(crate) fn iam(args: &IamArgs) -> Result<ExitCode, Failure> {
         PartyArg::Discovery => Party::Discovery,
     };
     let mut policy = Policy::of(party, &request, args.central.as_ref());
+    if policy.is_empty() {
+        return Err(Failure::Usage(format!(
+            "by automation.dispatch = \"run-command\" no automation runs, so the {} role has nothing to do and needs no \
+             policy: the {} role sends the commands",
+            party.as_str(),
+            Party::Discovery.as_str(),
+        )));
+    }
     if let Some(uri) = &args.log {
         policy = policy.with_log(uri);
     }

@@ -16,5 +16,6 @@ mod other_hands;
 mod plan;
 mod retry;
 mod run;
+mod sends;
 mod stumbles;
 mod support;

@@ -3,6 +3,20 @@
 use super::*;
 
 impl Commands for FakeAws {
+    fn send(&self, location: &Location, request: &SendRequest) -> BoxFuture<'_, PortResult<CommandId>> {
+        self.sends(location, request)
+    }
+
+    fn sent(
+        &self,
+        location: &Location,
+        document: &DocumentName,
+        after: Timestamp,
+        page: Option<PageToken>,
+    ) -> BoxFuture<'_, PortResult<Page<ListedCommand>>> {
+        self.listed(location, document, after, page)
+    }
+
     fn command(&self, location: &Location, id: &CommandId) -> BoxFuture<'_, PortResult<CommandView>> {
         let (location, id) = (location.clone(), id.clone());
         self.call(move || {
@@ -31,7 +45,12 @@ impl Commands for FakeAws {
             let failed = sent_to.iter().filter(|node| node.status == "Failed").count();
             let cancelled = sent_to.iter().any(|node| node.status == "Cancelled");
             let alarmed = sent_to.iter().any(|node| node.status == "Alarmed");
+            let by_hand = match self.send_of(&id) {
+                Some(send) => self.status_of_send(&send, &slot)?,
+                None => None,
+            };
             let (status, details) = match self.script(&location) {
+                _ if by_hand.is_some() => (by_hand.unwrap(), by_hand.unwrap()),
                 Script::Emptied => ("Success", "NoInstancesInTag"),
                 Script::CommandFails(details) => {
                     targets = 0;
@@ -109,9 +128,13 @@ impl Commands for FakeAws {
             self.slot_of("command", &location, id.as_str())?;
             let stop = (location.clone(), Below::Command, self.now());
             self.stops_below.lock().unwrap().push(stop);
+            let send = self.send_of(&id);
             if *self.takes_stops_below.lock().unwrap() == TakesStops::Denied {
                 let denied = PortError::new(PortErrorKind::Denied, "no cancel here");
                 return Err(denied.with_words("AccessDeniedException: no ssm:CancelCommand"));
+            }
+            if let Some(send) = send {
+                self.cancel_send(&send);
             }
             Ok(())
         })

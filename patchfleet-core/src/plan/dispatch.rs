@@ -1,0 +1,85 @@
+//! What a plan comes to by who sends its commands.
+
+use super::Plan;
+use crate::budget::Seconds;
+use crate::refusal::{RefusalCode, RefusalReason};
+use crate::text::counted;
+use serde::{Deserialize, Serialize};
+
+/// Starts that AWS takes in a second (published, StartAutomationExecution).
+const STARTS_A_SECOND: u32 = 1;
+
+/// Automations that run at once in an account and Region (published). The others wait at AWS.
+const AUTOMATIONS_AT_ONCE: u32 = 100;
+
+/// Commands that a driver sends in a second. Each waits for the answer to the one before, which takes about 0.2 s. AWS
+/// publishes no rate for SendCommand.
+const SENDS_A_SECOND: u32 = 5;
+
+/// How a plan whose commands patchfleet sends itself compares with the same plan by Automation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct PlannedDispatch {
+    /// Commands that the plan sends.
+    pub commands: u32,
+    /// How long a driver takes to send them, if all had a place at once, in seconds.
+    pub commands_seconds: u32,
+    /// Starts that Automation would need for the same locations and nodes. `None` if no runbook could be told of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starts: Option<u32>,
+    /// How long it would take to make them, at one a second, if all had a place at once, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starts_seconds: Option<u32>,
+    /// In how many rounds they would run, as at most 100 automations of an account run at once in a Region.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starts_rounds: Option<u32>,
+}
+
+impl PlannedDispatch {
+    pub(super) fn new(commands: u32, starts: Option<u32>) -> Self {
+        Self {
+            commands,
+            commands_seconds: commands.div_ceil(SENDS_A_SECOND),
+            starts,
+            starts_seconds: starts.map(|starts| starts.div_ceil(STARTS_A_SECOND)),
+            starts_rounds: starts.map(|starts| starts.div_ceil(AUTOMATIONS_AT_ONCE)),
+        }
+    }
+}
+
+/// Why a plan that nobody follows cannot have patchfleet send the commands.
+pub(crate) fn nobody_follows() -> RefusalReason {
+    RefusalReason {
+        code: RefusalCode::Unsupported,
+        subject: "automation.dispatch".to_owned(),
+        detail: "with \"run-command\" each command is sent when there is room for it, so somebody has to follow the \
+                 campaign to its end, and nobody would: run it with a driver, or leave automation.dispatch out"
+            .to_owned(),
+    }
+}
+
+impl Plan {
+    /// How both ways compare, in words; `None` if Automation sends the commands.
+    pub(super) fn dispatch_in_words(&self) -> Option<String> {
+        let of = self.dispatch?;
+        let seconds = |seconds: u32| Seconds::new(u64::from(seconds));
+        let mut text = format!(
+            "Dispatch: run-command\n  patchfleet sends {}, about {SENDS_A_SECOND} a second: {} for all of them, if each has a \
+             place. Nobody sends the next one if patchfleet stops.\n",
+            counted(of.commands, "command"),
+            seconds(of.commands_seconds),
+        );
+        if let (Some(starts), Some(took), Some(rounds)) = (of.starts, of.starts_seconds, of.starts_rounds) {
+            let rounds = match rounds {
+                0 | 1 => String::new(),
+                n => format!(", in {n} rounds of {AUTOMATIONS_AT_ONCE} automations at once"),
+            };
+            text.push_str(&format!(
+                "  Automation would take {}, about {STARTS_A_SECOND} a second: {} for all of them{rounds}.\n",
+                counted(starts, "start"),
+                seconds(took),
+            ));
+        }
+        Some(text)
+    }
+}

@@ -1,0 +1,161 @@
+//! Plans whose commands patchfleet sends itself.
+
+use super::helpers::{OTHER, attended, place, planned, planned_with};
+use crate::plan::{Followed, Options, Plan};
+use crate::refusal::RefusalCode;
+use crate::request::PatchRequest;
+use crate::tests::world::{CENTRAL, World, request_with};
+use serde_json::{Value, json};
+
+const REGIONS: [&str; 2] = ["eu-west-1", "us-east-1"];
+
+/// Four locations, of 120, 40, 40 and 3 nodes.
+fn world() -> World {
+    let mut world = World::default();
+    for id in [CENTRAL, OTHER] {
+        world.add(id, &REGIONS);
+        for name in REGIONS {
+            *world.place(id, name) = place(40, 0, 0);
+        }
+    }
+    *world.place(CENTRAL, "eu-west-1") = place(120, 0, 0);
+    *world.place(OTHER, "us-east-1") = place(2, 1, 0);
+    world
+}
+
+fn asked(more: Value) -> PatchRequest {
+    let mut rest = json!({
+        "patch": {"operation": "Install"},
+        "budget": {"locations": {"max_concurrency": 2, "max_errors": 1}},
+        "automation": {"dispatch": "run-command"},
+    });
+    for (key, value) in more.as_object().unwrap() {
+        rest[key] = value.clone();
+    }
+    request_with(
+        json!({"resource_group": "W", "regions": REGIONS, "accounts": [CENTRAL, OTHER]}),
+        rest,
+    )
+}
+
+fn commands(plan: &Plan) -> Vec<(String, usize)> {
+    let sends = plan.units.iter().map(|unit| unit.start.to_send().unwrap());
+    sends
+        .map(|(location, send)| (location.to_string(), send.settings.instance_ids.len()))
+        .collect()
+}
+
+#[test]
+fn each_command_names_up_to_fifty_nodes_of_one_location_and_those_that_do_not_answer_come_last() {
+    let plan = planned(&world(), &asked(json!({}))).unwrap();
+    let [central, other] = [CENTRAL, OTHER].map(|id| move |region: &str| format!("{id}/{region}"));
+    assert_eq!(
+        commands(&plan),
+        [
+            (central("eu-west-1"), 50),
+            (central("eu-west-1"), 50),
+            (central("eu-west-1"), 20),
+            (central("us-east-1"), 40),
+            (other("eu-west-1"), 40),
+            (other("us-east-1"), 2),
+            (other("us-east-1"), 1),
+        ]
+    );
+    assert_eq!(plan.check(), Ok(()));
+    assert!(plan.runbook.is_none());
+    let dispatch = plan.dispatch.unwrap();
+    assert_eq!((dispatch.commands, dispatch.commands_seconds), (7, 2));
+    assert_eq!((dispatch.starts, dispatch.starts_rounds), (Some(1), Some(1)));
+    let text = plan.to_text();
+    for words in [
+        "Dispatch: run-command\n  patchfleet sends 7 commands, about 5 a second: 2 s for all of them",
+        "  Automation would take 1 start, about 1 a second: 1 s for all of them.",
+        &format!("  1. AWS-RunPatchBaseline in {CENTRAL}/eu-west-1: 50 nodes"),
+    ] {
+        assert!(text.contains(words), "{text}");
+    }
+    assert!(!text.contains("runbook"), "{text}");
+}
+
+#[test]
+fn its_requests_are_what_send_command_takes_beside_the_location_and_read_back_the_same() {
+    let plan = planned(&world(), &asked(json!({}))).unwrap();
+    let value = serde_json::to_value(&plan).unwrap();
+    let request = &value["requests"][5];
+    assert_eq!(
+        request["Location"],
+        json!({"account": OTHER, "region": "us-east-1"})
+    );
+    let send = &request["SendCommand"];
+    assert_eq!(send["DocumentName"], "AWS-RunPatchBaseline");
+    assert_eq!(send["Parameters"]["Operation"], json!(["Install"]));
+    assert_eq!(send["Parameters"].get("Targets"), None);
+    assert_eq!(
+        (&send["MaxConcurrency"], &send["MaxErrors"]),
+        (&json!("10%"), &json!("10%"))
+    );
+    assert!(send["TimeoutSeconds"].as_u64().unwrap() >= 3_600);
+    assert_eq!(send.get("Comment"), None, "it comes with the campaign");
+    let read = Plan::from_json(&plan.to_json()).unwrap();
+    assert_eq!(read, plan);
+    let planned = planned_with(&world(), &asked(json!({})), attended()).unwrap();
+    assert_eq!(plan.differences(&planned), Vec::<String>::new());
+}
+
+#[test]
+fn a_command_that_somebody_changed_in_the_plan_is_found() {
+    let plan = planned(&world(), &asked(json!({}))).unwrap();
+    let changes: [fn(&mut Plan); 4] = [
+        |plan| {
+            let command = plan.units[0].start.command.as_mut().unwrap();
+            command.instance_ids.pop();
+        },
+        |plan| {
+            let scan = vec!["Scan".to_owned()];
+            plan.units[0]
+                .start
+                .parameters
+                .insert("Operation".to_owned(), scan);
+        },
+        |plan| plan.units[0].start.command = None,
+        |plan| plan.units[0].start.document_name = "AWS-RunShellScript".parse().unwrap(),
+    ];
+    for change in changes {
+        let mut changed = plan.clone();
+        change(&mut changed);
+        assert!(changed.check().is_err());
+    }
+}
+
+#[test]
+fn a_bound_on_damage_lets_a_command_name_as_many_nodes_as_may_be_damaged_and_no_more_than_fifty() {
+    let most = |damaged: u32| {
+        let nodes = json!({"max_concurrency": "100%", "max_errors": "100%"});
+        let locations = json!({"max_concurrency": 1, "max_errors": 4});
+        let fleet = json!({"max_damaged": damaged});
+        let budget = json!({"budget": {"fleet": fleet, "nodes": nodes, "locations": locations}});
+        let plan = planned(&world(), &asked(budget)).unwrap();
+        assert_eq!(plan.check(), Ok(()));
+        commands(&plan).into_iter().map(|(_, nodes)| nodes).max().unwrap()
+    };
+    assert!(
+        (1..=8).contains(&most(8)) && (21..=35).contains(&most(35)),
+        "{} {}",
+        most(8),
+        most(35)
+    );
+    assert_eq!(most(150), 50);
+}
+
+#[test]
+fn nobody_is_left_to_send_the_next_command_of_a_plan_that_nobody_follows() {
+    let options = Options {
+        followed: Followed::ByNobody,
+        ..attended()
+    };
+    let reasons = planned_with(&world(), &asked(json!({})), options)
+        .unwrap_err()
+        .reasons;
+    assert_eq!(reasons[0].code, RefusalCode::Unsupported);
+    assert_eq!(reasons[0].subject, "automation.dispatch");
+}
