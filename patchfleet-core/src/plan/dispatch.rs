@@ -7,14 +7,14 @@ use crate::text::counted;
 use serde::{Deserialize, Serialize};
 
 /// Starts that AWS takes in a second (published, StartAutomationExecution).
-const STARTS_A_SECOND: u32 = 1;
+pub(super) const STARTS_A_SECOND: u32 = 1;
 
 /// Automations that run at once in an account and Region (published). The others wait at AWS.
-const AUTOMATIONS_AT_ONCE: u32 = 100;
+pub(super) const AUTOMATIONS_AT_ONCE: u32 = 100;
 
 /// Commands that a driver sends in a second. Each waits for the answer to the one before, which takes about 0.2 s. AWS
 /// publishes no rate for SendCommand.
-const SENDS_A_SECOND: u32 = 5;
+pub(super) const SENDS_A_SECOND: u32 = 5;
 
 /// How a plan whose commands patchfleet sends itself compares with the same plan by Automation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,6 +2,7 @@
 
 mod course;
 
+use super::dispatch::{AUTOMATIONS_AT_ONCE, SENDS_A_SECOND, STARTS_A_SECOND};
 use super::freezes::Freezes;
 use super::lifetime::timeout_of;
 use super::{Lifetime, Plan, PlannedLocation, Unit};
@@ -102,12 +103,19 @@ impl Plan {
         let bounds = self.fleet.filter(|fleet| fleet.max_damaged.is_some());
         let bounds = bounds.map(|fleet| [fleet.max_damaged, fleet.max_in_flight]);
         let in_flight = bounds.into_iter().flatten().flatten().min();
+        // A command that patchfleet sends itself is no automation.
+        let (starts_a_second, at_once) = match self.dispatch {
+            Some(_) => (SENDS_A_SECOND, None),
+            None => (STARTS_A_SECOND, usize::try_from(AUTOMATIONS_AT_ONCE).ok()),
+        };
         course(
             work,
             &Rules {
                 places: u64::from(self.location_budget()),
                 in_flight: in_flight.map(u64::from),
                 soaks: &soaks,
+                starts_a_second,
+                at_once,
                 opens: &opens,
             },
         )

@@ -109,7 +109,10 @@ fn each_node_gets_one_command_with_the_campaign_the_unit_and_the_attempt_in_its_
     assert_eq!(sorted, expected);
     let snapshot = world.campaign().snapshot_id().to_string();
     for send in sends.iter() {
-        assert_eq!(send.request.parameters["SnapshotId"], [snapshot.clone()]);
+        assert_eq!(
+            send.request.parameters["SnapshotId"],
+            std::slice::from_ref(&snapshot)
+        );
         assert_eq!(send.request.parameters["Operation"], ["Install"]);
     }
     // What is in the log before a call is what the call sends.

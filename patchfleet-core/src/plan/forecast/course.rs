@@ -6,12 +6,6 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 
-/// How long it takes from one start to the next. AWS takes about one a second (quota of StartAutomationExecution).
-const BETWEEN_STARTS: u64 = 1;
-
-/// How many automations run at once in an account and Region (quota). Each start is one in the central ones.
-const AUTOMATIONS: usize = 100;
-
 /// One start.
 #[derive(Debug, Clone)]
 pub(super) struct Work {
@@ -53,6 +47,10 @@ pub(super) struct Rules<'a> {
     pub(super) in_flight: Option<u64>,
     /// How long, in seconds, nothing begins after each wave.
     pub(super) soaks: &'a BTreeMap<u32, u64>,
+    /// How many begin in a second, from 1.
+    pub(super) starts_a_second: u32,
+    /// How many run at once, whatever else allows more; `None`: any number.
+    pub(super) at_once: Option<usize>,
     /// The first second from this one on in which something may begin; `None`: never.
     pub(super) opens: &'a dyn Fn(u64) -> Option<u64>,
 }
@@ -140,6 +138,8 @@ pub(super) fn course(work: &[Work], rules: &Rules<'_>) -> Course {
     let mut running: BinaryHeap<Reverse<(u64, usize)>> = BinaryHeap::new();
     let mut begins: Vec<Option<u64>> = vec![None; work.len()];
     let (mut now, mut not_before) = (0_u64, 0_u64);
+    // A second, and how many began in it.
+    let mut in_second = (0_u64, 0_u32);
     let (mut taken, mut in_flight) = (0_u64, 0_u64);
     let mut ends = 0;
     let mut is_stuck = false;
@@ -150,7 +150,8 @@ pub(super) fn course(work: &[Work], rules: &Rules<'_>) -> Course {
             let nodes = rules
                 .in_flight
                 .is_none_or(|bound| in_flight.saturating_add(one.nodes) <= bound);
-            running.is_empty() || (places && nodes && running.len() < AUTOMATIONS)
+            let runs = rules.at_once.is_none_or(|most| running.len() < most);
+            running.is_empty() || (places && nodes && runs)
         };
         let begun = next.filter(|(_, one)| fits(one)).map(|(unit, one)| {
             let opens = (rules.opens)(now.max(not_before));
@@ -160,7 +161,13 @@ pub(super) fn course(work: &[Work], rules: &Rules<'_>) -> Course {
         match begun {
             Some((unit, one, Some(at))) if ending.is_none_or(|ending| at <= ending) => {
                 now = at;
-                not_before = at.saturating_add(BETWEEN_STARTS);
+                in_second = match in_second {
+                    (second, begun) if second == at => (second, begun.saturating_add(1)),
+                    _ => (at, 1),
+                };
+                if in_second.1 >= rules.starts_a_second {
+                    not_before = at.saturating_add(1);
+                }
                 waiting.begin(unit);
                 taken = taken.saturating_add(u64::from(one.at_once));
                 in_flight = in_flight.saturating_add(one.nodes);
@@ -216,6 +223,8 @@ mod tests {
             places,
             in_flight: None,
             soaks,
+            starts_a_second: 1,
+            at_once: Some(100),
             opens: &always,
         }
     }
@@ -244,6 +253,20 @@ mod tests {
         // No more than 100 run at once, however many places there are.
         let many: Vec<Work> = (0..101).map(|_| one()).collect();
         assert_eq!(ends(&many, 1_000), Some(1_200));
+    }
+
+    #[test]
+    fn commands_that_patchfleet_sends_come_faster_and_any_number_of_them_runs() {
+        let soaks = BTreeMap::new();
+        let rules = Rules {
+            starts_a_second: 5,
+            at_once: None,
+            ..rules(1_000, &soaks)
+        };
+        let many: Vec<Work> = (0..501).map(|_| work(&[600], 1)).collect();
+        let course = course(&many, &rules);
+        assert_eq!(course.begins[..6], [0, 0, 0, 0, 0, 1]);
+        assert_eq!(course.ends, Some(700));
     }
 
     #[test]
