@@ -111,6 +111,8 @@ pub struct Fleet {
     /// The request that patches all of it.
     pub request: PatchRequest,
     runtime: Runtime,
+    /// How its campaign ends.
+    ends: FinishedOutcome,
 }
 
 impl Fleet {
@@ -120,8 +122,42 @@ impl Fleet {
     ///
     /// If the world or the request that is made up is not one.
     pub fn new(size: Size) -> Fallible<Self> {
-        let request = PatchRequest::parse(request_text().as_bytes(), Format::Toml)?;
-        let mut world = World::parse(&size.world())?;
+        Self::of(&size.world(), &request_text())
+    }
+
+    /// The same in three waves, under a bound on damage of which one node uses up a part: each start names nodes, waits until the
+    /// one before it is over, and is divided.
+    ///
+    /// # Errors
+    ///
+    /// As of [`new`](Self::new).
+    pub fn bounded(size: Size) -> Fallible<Self> {
+        let bad = format!(
+            "[[nodes]]\naccount = \"{}\"\nregion = \"{}\"\ngroups = [\"Web\"]\npatch = {{ outcome = \"fails\" }}\n",
+            account(0),
+            REGIONS[0]
+        );
+        let bounds = format!(
+            "[budget.fleet]\nmax_damaged = {}\n\
+             [[waves]]\nname = \"canary\"\naccounts = [\"{}\"]\nsoak = \"10m\"\ngate = {{ max_failed = \"50%\" }}\n\
+             [[waves]]\nname = \"some\"\nlocations = \"20%\"\nsoak = \"10m\"\n",
+            size.nodes.max(2),
+            account(0)
+        );
+        let request = request_text()
+            .replace(
+                "[budget.locations]\nmax_concurrency = \"100%\"",
+                "[budget.locations]\nmax_concurrency = 1",
+            )
+            .replace("max_errors = \"10%\"", "max_errors = \"100%\"");
+        let mut fleet = Self::of(&format!("{}{bad}", size.world()), &format!("{request}{bounds}"))?;
+        fleet.ends = FinishedOutcome::Partial;
+        Ok(fleet)
+    }
+
+    fn of(world: &str, request: &str) -> Fallible<Self> {
+        let request = PatchRequest::parse(request.as_bytes(), Format::Toml)?;
+        let mut world = World::parse(world)?;
         // Calls are counted, and nobody looks at them one by one.
         world.keep_requests(0);
         let clock = SimClock::new(world, ClockMode::Jump);
@@ -137,6 +173,7 @@ impl Fleet {
             ports: ports.into_ports(),
             request,
             runtime: tokio::runtime::Builder::new_current_thread().build()?,
+            ends: FinishedOutcome::Succeeded,
         })
     }
 
@@ -173,7 +210,7 @@ impl Fleet {
             driver.begin(campaign, plan).await?;
             driver.run(campaign).await
         })?;
-        all_succeeded(&state)?;
+        self.has_ended(&state)?;
         Ok(self.wait(log.read(&LogKey::Campaign(campaign), 0))?)
     }
 
@@ -203,9 +240,17 @@ impl Fleet {
             driver.begin(campaign, plan).await?;
             driver.run(campaign).await
         })?;
-        all_succeeded(&state)?;
+        self.has_ended(&state)?;
         let locations = i64::try_from(plan.locations.len())?;
         Ok((meter.peak() - plan_bytes) / locations.max(1))
+    }
+
+    /// A campaign that goes wrong costs less than one that works, so it is no measure.
+    fn has_ended(&self, state: &State) -> Fallible<()> {
+        match state.finished() {
+            Some((outcome, _)) if outcome == self.ends => Ok(()),
+            other => Err(format!("the campaign did not end as {:?}: {other:?}", self.ends).into()),
+        }
     }
 
     /// How many seconds the simulator itself took so far.
@@ -233,12 +278,4 @@ impl Fleet {
 /// Never: it is an id.
 pub fn campaign_id() -> Fallible<CampaignId> {
     Ok(CAMPAIGN.parse()?)
-}
-
-/// A campaign that goes wrong costs less than one that works, so it is no measure.
-fn all_succeeded(state: &State) -> Fallible<()> {
-    match state.finished() {
-        Some((FinishedOutcome::Succeeded, _)) => Ok(()),
-        other => Err(format!("the campaign did not succeed: {other:?}").into()),
-    }
 }

@@ -1,5 +1,6 @@
 //! What a campaign costs at a given size: `scale 1000x10 10000x10` prints a line of JSON for each
-//! number of locations times nodes in each.
+//! number of locations times nodes in each. `scale --bounded 1000x2` is the same in three waves, under a bound on the damage of
+//! the fleet: each start names nodes, waits for the one before it, and is divided.
 //!
 //! Each size runs in two processes of its own: the most memory that a process ever had is all that the system
 //! keeps, and counting whose the bytes are takes time.
@@ -25,7 +26,10 @@ use std::time::Instant;
 static ALIVE: PeakAlloc = PeakAlloc;
 
 const USAGE: &str =
-    "usage: scale LOCATIONSxNODES ..., as in `scale 1000x10 10000x10`; locations in steps of 5";
+    "usage: scale [--bounded] LOCATIONSxNODES ..., as in `scale 1000x10 10000x10`; locations in steps of 5";
+
+/// In three waves, under a bound on damage, with every start divided.
+const BOUNDED: &str = "--bounded";
 
 /// Set for a process that measures one size, to what it measures.
 const CHILD: &str = "PATCHFLEET_SCALE_CHILD";
@@ -34,8 +38,10 @@ const CHILD: &str = "PATCHFLEET_SCALE_CHILD";
 const PARTS: [&str; 2] = ["time", "memory"];
 
 fn main() -> ExitCode {
-    let sizes: Vec<String> = std::env::args().skip(1).collect();
-    match run(&sizes) {
+    let mut sizes: Vec<String> = std::env::args().skip(1).collect();
+    let all = sizes.len();
+    sizes.retain(|size| size != BOUNDED);
+    match run(&sizes, sizes.len() < all) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("scale: {error}");
@@ -44,7 +50,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(texts: &[String]) -> Fallible<()> {
+fn run(texts: &[String], bounded: bool) -> Fallible<()> {
     if texts.is_empty() {
         return Err(USAGE.into());
     }
@@ -55,7 +61,12 @@ fn run(texts: &[String]) -> Fallible<()> {
     if let Ok(part) = std::env::var(CHILD) {
         let measure = if part == "memory" { memory } else { time };
         for size in sizes {
-            println!("{}", measure(size)?);
+            let fleet = if bounded {
+                Fleet::bounded(size)?
+            } else {
+                Fleet::new(size)?
+            };
+            println!("{}", measure(&fleet, size)?);
         }
         return Ok(());
     }
@@ -65,6 +76,7 @@ fn run(texts: &[String]) -> Fallible<()> {
             let this = std::env::current_exe()?;
             let child = Command::new(this)
                 .arg(text)
+                .args(bounded.then_some(BOUNDED))
                 .env(CHILD, part)
                 .stderr(Stdio::inherit())
                 .output()?;
@@ -79,8 +91,7 @@ fn run(texts: &[String]) -> Fallible<()> {
 }
 
 /// Measures the campaign's memory.
-fn memory(size: Size) -> Fallible<Value> {
-    let fleet = Fleet::new(size)?;
+fn memory(fleet: &Fleet, _: Size) -> Fallible<Value> {
     let plan = fleet.plan(Depth::Count)?;
     Ok(json!({"bytes_a_location": fleet.bytes_a_location(&plan, || ALIVE.current_usage())?}))
 }
@@ -93,8 +104,7 @@ fn computed<T>(work: impl FnOnce() -> Fallible<T>) -> Fallible<(T, f64)> {
     Ok((made, now()? - began))
 }
 
-fn time(size: Size) -> Fallible<Value> {
-    let fleet = Fleet::new(size)?;
+fn time(fleet: &Fleet, size: Size) -> Fallible<Value> {
     let (began, before) = (Instant::now(), fleet.simulator_s());
     let (plan, plan_s) = computed(|| fleet.plan(Depth::Count))?;
     let planning = fleet.calls();

@@ -253,6 +253,14 @@ impl Ledger {
         }
     }
 
+    /// A unit names so many nodes fewer than it did.
+    pub(super) fn take_names(&mut self, unit: &UnitEntry, nodes: u32) {
+        let location = unit.names_nodes_of.as_ref();
+        if let Some(shared) = location.and_then(|location| self.shared.get_mut(location)) {
+            shared.nodes = shared.nodes.saturating_sub(nodes);
+        }
+    }
+
     /// Adds where a unit stands.
     pub(super) fn add_unit(&mut self, id: UnitId, unit: &UnitEntry) {
         if unit.standing != Standing::Over {

@@ -17,6 +17,8 @@ pub(super) enum About<'e> {
     Location(UnitId, &'e Location),
     /// A unit and all of its locations.
     WholeUnit(UnitId),
+    /// A unit that names nodes of one location, and the unit that is added for some of them.
+    Divided(UnitId),
     Everything,
 }
 
@@ -71,14 +73,14 @@ impl State {
 
     /// Whether an event is about a unit as a whole, or about what it does in this location.
     pub(crate) fn concerns(&self, event: &Event, id: UnitId, at: &Location) -> bool {
-        if let Event::Divided { unit, .. } = event {
-            // Everything is counted anew for it, and it says nothing of other units than those of its location.
-            let there = self.units.get(unit).map(|unit| &unit.locations);
-            return there.is_some_and(|there| there.contains_key(at)) && self.units.contains_key(&id);
-        }
         match self.about(event) {
             About::Nothing => false,
             About::Everything => true,
+            // It says something of every unit of the location.
+            About::Divided(unit) => {
+                let there = self.units.get(&unit).map(|unit| &unit.locations);
+                there.is_some_and(|there| there.contains_key(at)) && self.units.contains_key(&id)
+            }
             About::Units(units) => units.contains(&id),
             About::Location(unit, location) => unit == id && location == at,
             About::Unit(unit) | About::WholeUnit(unit) => {
@@ -138,7 +140,8 @@ impl State {
             | Event::RowsMissing { unit, location, .. }
             | Event::Recollected { unit, location, .. } => About::Location(*unit, location),
             Event::LeftOut { units } => About::Units(units),
-            Event::GoneOn { .. } | Event::StopAsked { .. } | Event::Divided { .. } => About::Everything,
+            Event::Divided { unit, .. } => About::Divided(*unit),
+            Event::GoneOn { .. } | Event::StopAsked { .. } => About::Everything,
         }
     }
 
@@ -148,7 +151,7 @@ impl State {
             About::Nothing | About::Everything => Entries::Nothing,
             About::Unit(unit) => self.unit_entries(&[unit]),
             About::Units(units) => self.unit_entries(units),
-            About::WholeUnit(id) => {
+            About::WholeUnit(id) | About::Divided(id) => {
                 let (Some(entry), Some(unit)) = (self.unit_entry(id), self.units.get(&id)) else {
                     return Entries::Nothing;
                 };
@@ -184,11 +187,14 @@ impl State {
                 self.count_location(unit, location, at);
                 self.count_unit(unit, &before);
             }
-            (About::WholeUnit(unit), Entries::WholeUnit(before, locations)) => {
+            (About::WholeUnit(unit) | About::Divided(unit), Entries::WholeUnit(before, locations)) => {
                 for (location, at) in locations {
                     self.count_location(unit, &location, at);
                 }
                 self.count_unit(unit, &before);
+                if matches!(about, About::Divided(_)) {
+                    self.count_added(unit, &before);
+                }
             }
             _ => {}
         }
@@ -221,6 +227,30 @@ impl State {
             state.counts.add(at);
         }
         at.settling
+    }
+
+    /// Counts the unit that was added for nodes that another one named before.
+    fn count_added(&mut self, divided: UnitId, before: &UnitEntry) {
+        let named = self.unit_entry(divided).map_or(0, |after| after.nodes);
+        let Some(added) = self.plan.units.last().map(|unit| unit.id) else {
+            return;
+        };
+        // An event that divides nothing adds none.
+        let Some(entry) = self.unit_entry(added).filter(|_| named < before.nodes) else {
+            return;
+        };
+        self.ledger.take_names(before, before.nodes - named);
+        let locations: Vec<Location> = self
+            .units
+            .get(&added)
+            .into_iter()
+            .flat_map(|unit| unit.locations.keys().cloned())
+            .collect();
+        for location in &locations {
+            self.add_location(added, location);
+        }
+        self.ledger.introduce(&entry);
+        self.ledger.add_unit(added, &entry);
     }
 
     /// Counts everything.
