@@ -35,6 +35,7 @@ mod timers;
 
 pub use admission::{Hold, HoldReason, Rule};
 pub(crate) use claims::open_campaign;
+pub(crate) use decide::AT_CUTOFF;
 pub use driver::{DriveError, Observer, Progress, SHORTEST_GAP, SentAgain, StillUnread};
 pub(crate) use driver::{Driver, name_taken};
 pub use event::{

@@ -43,7 +43,7 @@ fn a_file_of_mistakes_is_told_all_of_them_at_once() {
     insta::assert_snapshot!(problems, @r#"
     the request has 25 problems
       [invalid_value] name = "weekly linux" (line 1, column 1): expected 1 to 64 of letters, digits, _ . -, the first a letter or digit
-      [unknown_key] colour = "blue" (line 2, column 1): no such field; there are name, patch, targets, policy, access, budget, waves, freezes, breaker, output, automation
+      [unknown_key] colour = "blue" (line 2, column 1): no such field; there are name, patch, targets, policy, access, budget, waves, change_calendars, forecast, freezes, breaker, output, automation
       [invalid_value] waves[0].regions[0] = "eu-west-1" (line 3, column 40): expected a Region of targets.regions
       [invalid_value] patch.operation = "install" (line 6, column 1): expected "Scan" or "Install"
       [wrong_type] patch.reboot_option = true (line 7, column 1): expected "RebootIfNeeded" or "NoReboot"

@@ -156,7 +156,7 @@ pub(super) fn forgotten_from(sending: &Sending) -> Option<Timestamp> {
 }
 
 /// Who has a campaign stopped at its cutoff, as the log says it.
-const AT_CUTOFF: &str = "the cutoff";
+pub(crate) const AT_CUTOFF: &str = "the cutoff";
 
 /// A decision that is being made.
 struct Agenda<'a> {
@@ -224,8 +224,18 @@ impl Agenda<'_> {
     /// Has what still runs cancelled at the cutoff. Every command has expired by then, unless AWS began it late.
     fn cancel_at_cutoff(&mut self) {
         // Nothing is woken for it: what runs is looked at every half minute where a cutoff has to be kept.
-        let is_past = self.state.cancels_at().is_some_and(|at| self.now >= at);
-        if is_past && self.state.may_run() {
+        let Some(at) = self.state.cancels_at().filter(|at| self.now >= *at) else {
+            return;
+        };
+        // Whoever comes later than the cutoff does not know by the log what was over by then.
+        let mut open = self.state.open();
+        let is_at_work = open.any(|unit| {
+            let asked = self.memory.of_unit(unit);
+            asked
+                .and_then(|asked| asked.at_work_at)
+                .is_some_and(|seen| seen >= at)
+        });
+        if is_at_work && self.state.may_run() {
             self.decision.record.push(Event::StopAsked {
                 by: AT_CUTOFF.to_owned(),
                 mode: StopMode::CancelCommands,

@@ -111,6 +111,8 @@ pub(super) struct UnitMemory {
     pub(super) observe_failures: Failures,
     /// The execution, as it was last seen.
     pub(super) parent: Option<Parent>,
+    /// When it was last seen to be at work.
+    pub(super) at_work_at: Option<Timestamp>,
 }
 
 impl UnitMemory {

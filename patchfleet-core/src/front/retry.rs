@@ -1,7 +1,7 @@
 //! A new campaign for the nodes of one that is over, and that it left.
 
 use super::{CampaignError, Campaigns, Planned};
-use crate::campaign::{State, StopReason};
+use crate::campaign::{AT_CUTOFF, State, StopReason};
 use crate::expand::expand;
 use crate::fleet::{self, Extent, Members};
 use crate::id::{CampaignId, Location, NodeId};
@@ -74,6 +74,34 @@ struct Wanted {
 }
 
 impl Campaigns {
+    /// Refuses if another campaign has tried again what this one left. What that one brought to its goal would be patched
+    /// once more.
+    async fn require_not_retried(&self, of: &State) -> Result<(), CampaignError> {
+        let (store, campaign) = (self.watched_store(), of.campaign());
+        let list = store.campaigns(self.now()).await?;
+        let newer = list.campaigns.iter().filter(|one| {
+            let is_newer = one.planned_at >= of.planned_at() && one.campaign != campaign;
+            is_newer && one.has_begun && one.request == of.plan().request.name
+        });
+        for one in newer {
+            let state = store.load(one.campaign).await?;
+            let retried = state.as_ref().and_then(|state| state.plan().retries.as_ref());
+            if retried.is_some_and(|retried| retried.campaign == campaign) {
+                return Err(CampaignError::Refused(Refusal {
+                    reasons: vec![RefusalReason {
+                        code: RefusalCode::NotRetried,
+                        subject: format!("campaign {campaign}"),
+                        detail: format!(
+                            "campaign {} has tried again what it left: retry that one, or run the request",
+                            one.campaign
+                        ),
+                    }],
+                }));
+            }
+        }
+        Ok(())
+    }
+
     /// Plans a campaign for the nodes that another one has left. Nothing is started or changed in AWS.
     ///
     /// `of` is what the store says of the other campaign, which has to be over. Its request is planned anew over today's
@@ -96,6 +124,7 @@ impl Campaigns {
     ) -> Result<RetryPlan<'_>, CampaignError> {
         let request = first_request(of);
         may_be_retried(of)?;
+        self.require_not_retried(of).await?;
         self.watched_store().admit(request, None).await?;
         let ports = self.watched();
         require_central(ports.directory.as_ref(), of.plan()).await?;
@@ -169,10 +198,12 @@ impl Campaigns {
         };
         let state = store.load(last.campaign).await?;
         Ok(state.filter(|state| {
-            let by_window = matches!(
-                state.left_out_because(),
-                None | Some(StopReason::Cutoff { .. } | StopReason::PastCutoff { .. })
-            );
+            let by_window = match state.left_out_because() {
+                None | Some(StopReason::Cutoff { .. } | StopReason::PastCutoff { .. }) => true,
+                // What ran still when the window closed was cancelled.
+                Some(StopReason::Asked(asked)) => asked.by == AT_CUTOFF,
+                Some(_) => false,
+            };
             let has_cutoff = state
                 .plan()
                 .lifetime
@@ -202,6 +233,16 @@ impl Campaigns {
             let known = u32::try_from(named.len()).unwrap_or(u32::MAX);
             let unnamed = at.count(which, goal).saturating_sub(known);
             let whole = at.is_unbegun && (unnamed > 0 || at.nodes.total() == 0);
+            if at.nodes.total() == 0 && !whole {
+                reasons.push(RefusalReason {
+                    code: RefusalCode::NotRetried,
+                    subject: location.to_string(),
+                    detail: format!(
+                        "it did not end well, and nothing is known of its nodes: `patchfleet collect {}` reads them again",
+                        of.campaign()
+                    ),
+                });
+            }
             if unnamed > 0 && !whole {
                 reasons.push(RefusalReason {
                     code: RefusalCode::NotRetried,
@@ -226,8 +267,10 @@ impl Campaigns {
 #[derive(Debug, Default)]
 struct Left {
     nodes: Tally,
-    /// Whether nothing was begun there.
+    /// Whether no command was sent there.
     is_unbegun: bool,
+    /// Whether a part of it did not end well, and not even the number of its nodes is known.
+    is_blind: bool,
 }
 
 impl Left {
@@ -241,8 +284,8 @@ impl Left {
     }
 
     fn has_any(&self, of: &State, which: Retry) -> bool {
-        let is_uncounted = self.is_unbegun && self.nodes.total() == 0;
-        is_uncounted || self.count(which, of.plan().request.goal()) > 0
+        let is_taken = self.is_unbegun || which == Retry::Failed;
+        (self.is_blind && is_taken) || self.count(which, of.plan().request.goal()) > 0
     }
 }
 
@@ -253,16 +296,27 @@ fn left(of: &State) -> BTreeMap<Location, Left> {
         let Some(settled) = &at.settled else { continue };
         let is_unbegun = matches!(
             settled.outcome,
-            LocationOutcome::NotStarted | LocationOutcome::StartRefused
+            LocationOutcome::NotStarted | LocationOutcome::StartRefused | LocationOutcome::RoleNotAssumable
         );
+        let is_well = matches!(
+            settled.outcome,
+            LocationOutcome::Succeeded | LocationOutcome::Emptied | LocationOutcome::Vanished
+        );
+        let is_blind = !is_well && settled.nodes.total() == 0;
         match all.get_mut(location) {
             Some(left) => {
                 left.nodes.merge(&settled.nodes);
                 left.is_unbegun &= is_unbegun;
+                left.is_blind |= is_blind;
             }
             None => {
                 let nodes = settled.nodes.clone();
-                all.insert(location.clone(), Left { nodes, is_unbegun });
+                let left = Left {
+                    nodes,
+                    is_unbegun,
+                    is_blind,
+                };
+                all.insert(location.clone(), left);
             }
         }
     }

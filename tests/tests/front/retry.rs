@@ -145,6 +145,16 @@ async fn retries_come_to_the_end_and_no_node_that_was_done_is_sent_a_second_comm
         [(ReportOutcome::Partial, 6), (ReportOutcome::Succeeded, 2)]
     );
     assert_eq!(done(&clock).len(), 8);
+    // The first campaign says still that nodes of it failed, and they are well by now.
+    let state = store.load(campaign(1)).await.unwrap().unwrap();
+    let again = process(&clock, &store, 20);
+    let error = again
+        .plan_retry(&state, Retry::Failed, &planning())
+        .await
+        .unwrap_err();
+    assert_eq!(refused(&error), RefusalCode::NotRetried);
+    let words = format!("campaign {} has tried again what it left", campaign(2));
+    assert!(error.to_string().contains(&words), "{error}");
 }
 
 #[tokio::test]

@@ -19,6 +19,10 @@ impl Agenda<'_> {
         let Some(StartState::Intended(intent)) = self.state.units().get(&unit).map(|unit| &unit.start) else {
             return;
         };
+        // What closed calendars said, the log may have from days ago.
+        if self.state.closed_calendars().is_some() && self.asks_calendars() {
+            return;
+        }
         let none = UnitMemory::default();
         let asked = self.memory.of_unit(unit).unwrap_or(&none);
         let (Some(first), Some(last)) = (intent.in_doubt.first(), intent.in_doubt.last()) else {
@@ -107,7 +111,8 @@ impl Agenda<'_> {
         if !self.is_time(asked.start_at) {
             return;
         }
-        let is_seen = asked.seen_just_now(self.now).is_some();
+        // Where AWS takes no token, only a look that counts permits a send, and after that the unit is none that may be begun.
+        let is_seen = asked.seen_just_now(self.now).is_some() && !self.state.is_sent_once();
         if self.memory.may_be_begun(unit) && !intent.sent_before && !is_seen {
             // It is intended once more when that can be seen. The log need not say each time that it cannot.
             self.decision.calls.push(Call::Seek(unit));

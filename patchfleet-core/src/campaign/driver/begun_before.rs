@@ -83,8 +83,8 @@ impl<'d> Drive<'d> {
 
     /// That the look before a start was answered, which was made at that time, and did not find the unit.
     ///
-    /// One that came too early is no reason not to send it: the client token is known for as long. It is no answer to
-    /// whether the unit runs.
+    /// One that came too early is no reason not to send it where AWS takes a client token, which is known for as long. It is no
+    /// answer to whether the unit runs.
     pub(super) fn has_looked(&mut self, unit: UnitId, asked_at: Timestamp) {
         let counts = asked_at >= self.looks_count_from();
         self.look_answered(unit);
@@ -124,12 +124,13 @@ impl<'d> Drive<'d> {
         self.memory.unit_tasks.end(&UnitTask::Start(unit));
         let counts_from = self.looks_count_from();
         let is_intended = self.is_intended(unit, attempt);
+        let sent_once = self.state.is_sent_once();
         let error = match sought {
             Ok(found) if is_intended => {
                 self.has_looked(unit, asked_at);
                 let asked = self.memory.unit(unit);
                 asked.seen_at = Some(asked_at);
-                asked.start_at = None;
+                asked.start_at = (sent_once && asked_at < counts_from).then_some(counts_from);
                 return Ok(found.map(|execution| Fact::Started(unit, attempt, execution)));
             }
             Err(error) if is_intended => return self.not_seen(unit, error).map(|()| None),

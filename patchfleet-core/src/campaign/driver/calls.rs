@@ -268,6 +268,10 @@ impl<'d> Drive<'d> {
         // The look before it is sent may take long, and a start that is sent again has its own rule of the cutoff and of freezes.
         let sends_until = self.state.sends_until(self.now()).filter(|_| !intent.sent_before);
         let until = sends_until.map_or(until, |begins| until.min(begins));
+        // What change calendars have said holds for a while only.
+        let asks = !self.state.plan().request.change_calendars.is_empty();
+        let open_until = self.memory.calendars.holds_until.filter(|_| asks);
+        let until = open_until.map_or(until, |holds| until.min(holds));
         let off = self.calls.may_be_called_off(unit);
         let token = self.state.campaign().client_token(unit, attempt);
         let request = intent.request.clone();

@@ -4,9 +4,11 @@ use super::calls::Answer;
 use super::hold::not_sent;
 use super::{Drive, DriveError};
 use crate::campaign::facts::Fact;
-use crate::campaign::memory::{LocationTask, UnitTask};
+use crate::campaign::memory::{LocationTask, UnitMemory, UnitTask};
 use crate::campaign::observe;
-use crate::campaign::polls::{Failures, LOOK_UP_AFTER, POLL_LONGEST, later, poll_at_leisure, poll_interval};
+use crate::campaign::polls::{
+    Failures, LOOK_UP_AFTER, POLL_LONGEST, UNRESOLVED_EVERY, later, poll_at_leisure, poll_interval,
+};
 use crate::campaign::start::Failure;
 use crate::campaign::state::{StartState, StopStanding, UnitState};
 use crate::id::{ExecutionId, UnitId};
@@ -257,6 +259,7 @@ impl Drive<'_> {
                     self.memory.collect_all(&self.state, unit, now);
                     self.memory.stop_all_below(&self.state, unit, now);
                 } else {
+                    asked.at_work_at = Some(now);
                     let next = later(now, self.until_next_look(unit, is_ending, now));
                     self.memory.unit_tasks.set(&task, next);
                 }
@@ -283,6 +286,11 @@ impl Drive<'_> {
                         .state
                         .going_on()
                         .any(|unit| !self.memory.is_parent_over(unit));
+                // A command is looked at in its own location, whose trouble is none of the others'.
+                if too_many && self.state.is_sent_once() && self.looks_well_elsewhere(unit) {
+                    self.memory.unit_tasks.set(&task, later(now, UNRESOLVED_EVERY));
+                    return Ok(vec![]);
+                }
                 if too_many
                     && !is_stopping
                     && let Some(execution) = self.state.units().get(&unit).and_then(observe::execution_of)
@@ -299,6 +307,16 @@ impl Drive<'_> {
                 Ok(vec![])
             }
         }
+    }
+
+    /// Whether another unit is followed whose looks are answered, or may be.
+    fn looks_well_elsewhere(&self, unit: UnitId) -> bool {
+        self.state.open().any(|other| {
+            let unresolved = self.state.units().get(&other);
+            let is_followed = unresolved.is_some_and(|other| !other.is_unresolved() && !other.is_over());
+            let fails = |asked: &UnitMemory| asked.observe_failures.are_too_many();
+            other != unit && is_followed && !self.memory.of_unit(other).is_some_and(fails)
+        })
     }
 
     /// That an execution has begun something long after AWS took its stop. The first whole look after that may show

@@ -142,7 +142,7 @@ impl Drive<'_> {
             }
             StartState::Unresolved { .. } => {}
         }
-        let kept = self.state.keeps_from_sending_again(id, now)?;
+        let kept = self.state.keeps_beside_calendars(id, now)?;
         Some(format!("nothing more may be begun: {kept}"))
     }
 
@@ -171,7 +171,12 @@ impl Drive<'_> {
         let start = self.state.units().get(&unit).map(|unit| &unit.start);
         matches!(start, Some(StartState::Intended(_))).then(|| Event::StartUnresolved {
             unit,
-            detail: "the start has no answer, and no execution has its tag".to_owned(),
+            detail: match self.state.is_sent_once() {
+                true => {
+                    "the command has no answer, and no command in its location has its comment".to_owned()
+                }
+                false => "the start has no answer, and no execution has its tag".to_owned(),
+            },
         })
     }
 }

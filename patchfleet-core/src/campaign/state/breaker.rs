@@ -87,7 +87,7 @@ impl State {
         }
         let limits = self.plan.request.breaker;
         let settlings = self.locations().filter_map(|(unit, location, at)| {
-            let failed = at.has_failed() && !self.is_harmless(unit, location, at, |_| true);
+            let failed = self.has_failed(at) && !self.is_harmless(unit, location, at, |_| true);
             self.settling_of(at, failed)
         });
         tripped(limits, &Results::of(limits, settlings))

@@ -300,7 +300,8 @@ impl State {
             is_ending: is_started && unit.ended.is_none() && unit.has_settled(),
             could_be_stopped: unit.could_be_stopped(self.stop_mode()),
             stops: match unit.start {
-                StartState::Refused { .. } => true,
+                // A command that is refused is an affair of its location, as a role there may be missing.
+                StartState::Refused { .. } => !self.is_sent_once(),
                 StartState::Started { .. } => self.broke_off(id, unit),
                 StartState::NotStarted | StartState::Intended(_) | StartState::Unresolved { .. } => false,
             },

@@ -53,15 +53,24 @@ impl State {
         unit: UnitId,
         now: Timestamp,
     ) -> Option<StopReason> {
+        self.keeps_beside_calendars(unit, now).or_else(|| {
+            let said = self.closed_calendars()?;
+            Some(StopReason::Frozen(said.to_string()))
+        })
+    }
+
+    /// The same without the change calendars, which are asked anew before it is sent.
+    pub(in crate::campaign) fn keeps_beside_calendars(
+        &self,
+        unit: UnitId,
+        now: Timestamp,
+    ) -> Option<StopReason> {
         match self.stop_reason_at(now) {
             None | Some(StopReason::Unattended { .. }) => {
                 let lives_until = self.lives_until(unit, now);
                 let outlives = |at: Timestamp| lives_until.is_none_or(|until| until > at);
                 if let Some(at) = self.cutoff().filter(|at| outlives(*at)) {
                     return Some(StopReason::Cutoff { at });
-                }
-                if let Some(said) = self.closed_calendars() {
-                    return Some(StopReason::Frozen(said.to_string()));
                 }
                 if let Some(frozen) = self.plan.frozen(now) {
                     return Some(StopReason::Frozen(frozen.to_string()));

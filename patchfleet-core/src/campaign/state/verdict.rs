@@ -18,7 +18,13 @@ impl State {
 
     /// Whether a location of a unit counts as failed.
     pub(crate) fn counts_as_failed(&self, unit: UnitId, location: &Location, at: &LocationState) -> bool {
-        at.has_failed() && !self.is_harmless(unit, location, at, |accepted| accepted)
+        self.has_failed(at) && !self.is_harmless(unit, location, at, |accepted| accepted)
+    }
+
+    /// Whether a location failed, whoever cancelled something of it. A refused command is of its location alone; a refused start
+    /// of an execution stops the campaign.
+    pub(super) fn has_failed(&self, at: &LocationState) -> bool {
+        at.has_failed() || (self.is_sent_once() && at.outcome() == Some(LocationOutcome::StartRefused))
     }
 
     /// How many locations failed, without those where a cancel did no damage, whether or not a person has
@@ -27,7 +33,7 @@ impl State {
         let failed = self.ledger.failed.keys().filter(|location| {
             self.units_at(location).any(|(id, unit)| {
                 let at = unit.locations.get(*location);
-                at.is_some_and(|at| at.has_failed() && !self.is_harmless(id, location, at, |_| true))
+                at.is_some_and(|at| self.has_failed(at) && !self.is_harmless(id, location, at, |_| true))
             })
         });
         u32::try_from(failed.count()).unwrap_or(u32::MAX)

@@ -7,7 +7,7 @@ use crate::campaign::{Chain, Event, LocationState, LogKey, StartState, State, Un
 use crate::id::{Location, UnitId, WriterId};
 use crate::outcome::{LocationOutcome, NodeOutcome};
 use crate::port::{ExecutionStatus, PortErrorKind};
-use crate::request::Running;
+use crate::request::{Dispatch, Running};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Compares what each rule says of each unit with what walking over everything says.
@@ -94,7 +94,8 @@ fn is_stopped(state: &State) -> bool {
         .map(|(_, location, _)| location)
         .collect();
     let by_start = state.units().iter().any(|(id, unit)| match unit.start {
-        StartState::Refused { .. } => true,
+        // A command that patchfleet sends itself is refused in its location alone.
+        StartState::Refused { .. } => state.plan().request.automation.dispatch != Dispatch::RunCommand,
         StartState::Started { .. } => state.broke_off(*id, unit),
         _ => false,
     });

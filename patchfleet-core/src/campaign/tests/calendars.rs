@@ -1,7 +1,7 @@
 //! Change calendars: each start comes after an answer that they are open.
 
 use super::world::*;
-use crate::campaign::{CalendarsSaid, Event, HoldReason, Progress, Rule};
+use crate::campaign::{CalendarsSaid, DriveError, Event, HoldReason, Progress, Rule};
 use crate::outcome::FinishedOutcome;
 use crate::port::{Clock as _, PortError, PortErrorKind};
 use jiff::{SignedDuration, Timestamp};
@@ -176,4 +176,37 @@ fn what_nobody_follows_is_not_begun_while_one_is_closed_or_nobody_knows() {
     world.clock.advance(MINUTE * 3);
     super::freezes::fire(&world).unwrap();
     assert_eq!(world.executions().len(), 1);
+}
+
+#[test]
+fn a_person_may_have_a_start_sent_again_once_a_calendar_is_open_whatever_the_log_says_of_it() {
+    let world = world(1);
+    killed_once(&world, is_intended);
+    let closes = world.clock.now();
+    close(&world, closes, closes + SignedDuration::from_hours(24));
+    let error = finish(whole_life(&world, 2)).unwrap_err();
+    let DriveError::Unresolved { holds, .. } = &error else {
+        panic!("{error}");
+    };
+    let units = holds.iter().map(|hold| hold.unit).collect();
+    assert!(begun(&world).is_empty());
+    assert!(matches!(said(&world)[..], [CalendarsSaid::Closed { .. }]));
+    world.clock.advance(SignedDuration::from_hours(48));
+    let driver = world.driver(3);
+    finish(driver.send_again(world.campaign(), &units, "ops")).unwrap();
+    let state = finish(driver.run(world.campaign())).unwrap();
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Succeeded);
+    assert_eq!(begun(&world).len(), 1);
+}
+
+#[test]
+fn one_failed_answer_of_a_calendar_leaves_no_start_unresolved() {
+    let world = world(1);
+    killed_once(&world, is_intended);
+    // It is unreadable when the start would be sent again, and for a minute after that.
+    let until = world.clock.now() + MINUTE * 3;
+    *world.aws.calendars_fail.lock().unwrap() = Some((PortErrorKind::Throttled, until));
+    let state = finish(whole_life(&world, 2)).unwrap();
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Succeeded);
+    assert_eq!(begun(&world).len(), 1);
 }

@@ -195,6 +195,21 @@ fn a_campaign_that_is_through_before_its_cutoff_is_not_stopped_by_it() {
 }
 
 #[test]
+fn whoever_comes_after_the_cutoff_stops_nothing_that_was_over_before_it() {
+    let mut world = world(1, SignedDuration::from_hours(2));
+    world.plan.request.policy.at_cutoff = AtCutoff::Cancel;
+    killed_once(&world, |world| {
+        let mut events = world.events().into_iter();
+        events.any(|event| matches!(event, Event::Started { .. }))
+    });
+    world.clock.advance(SignedDuration::from_hours(4));
+    let state = finish(world.driver(2).run(world.campaign())).unwrap();
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Succeeded);
+    assert!(state.stop_asked().is_none());
+    assert!(world.aws.stops.lock().unwrap().is_empty());
+}
+
+#[test]
 fn a_command_that_was_sent_late_is_cancelled_at_the_cutoff() {
     let mut world = world(1, SignedDuration::from_mins(40));
     world.plan.request.policy.at_cutoff = AtCutoff::Cancel;

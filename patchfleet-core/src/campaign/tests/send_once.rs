@@ -359,3 +359,85 @@ fn a_command_that_somebody_else_cancels_ends_the_campaign() {
     assert_eq!(state.finished().unwrap().0, FinishedOutcome::Halted);
     assert_eq!(world.aws.sends.lock().unwrap().len(), 1);
 }
+
+#[test]
+fn a_send_that_a_cut_log_shows_as_put_off_is_not_sent_again_before_aws_would_list_it() {
+    for late in [1, 60, 90] {
+        let world = one_node();
+        let throttled = || PortError::new(PortErrorKind::Throttled, "throttled");
+        world
+            .aws
+            .refusals
+            .lock()
+            .unwrap()
+            .push(throttled as fn() -> PortError);
+        let late = SignedDuration::from_secs(late);
+        world
+            .aws
+            .hidden_by
+            .lock()
+            .unwrap()
+            .insert("patchfleet campaign", late);
+        let mut first = ByHand::new(whole_life(&world, 1));
+        first.until(|| !world.aws.sends.lock().unwrap().is_empty());
+        drop(first);
+        let put_off = |event: &Event| matches!(event, Event::StartDeferred { .. });
+        let records = world.records();
+        let deferred = records
+            .iter()
+            .position(|record| record.events.iter().any(put_off));
+        world
+            .log
+            .cut(&LogKey::Campaign(world.campaign()), deferred.unwrap() + 1);
+        let case = format!("listed after {late:#}");
+        let (state, _) = ended(&world, &case);
+        assert_all_well(&world, &state, &case);
+    }
+}
+
+#[test]
+fn a_command_that_aws_refuses_is_a_failure_of_its_location_and_the_others_go_on() {
+    let denied = || PortError::new(PortErrorKind::Denied, "not authorized to perform ssm:SendCommand");
+    let run = |may_fail| {
+        let well = || Script::Nodes(vec![Node::well(1)]);
+        let places: Vec<[(&str, Script); 1]> = (0..4).map(|_| [("us-east-1", well())]).collect();
+        let units: Vec<&[(&str, Script)]> = places.iter().map(|one| &one[..]).collect();
+        let mut world = World::new(&units, 1, may_fail);
+        world.send_commands(1);
+        world
+            .aws
+            .refusals
+            .lock()
+            .unwrap()
+            .push(denied as fn() -> PortError);
+        let state = world.run();
+        (state.finished().unwrap().0, world.aws.sends.lock().unwrap().len())
+    };
+    assert_eq!(run(1), (FinishedOutcome::Partial, 3));
+    assert_eq!(
+        run(0),
+        (FinishedOutcome::Halted, 0),
+        "one failure more than may be"
+    );
+}
+
+#[test]
+fn a_location_whose_commands_cannot_be_looked_at_keeps_no_other_from_being_patched() {
+    let well = || Script::Nodes(vec![Node::well(1)]);
+    let places: Vec<[(&str, Script); 1]> = (0..5).map(|_| [("us-east-1", well())]).collect();
+    let units: Vec<&[(&str, Script)]> = places.iter().map(|one| &one[..]).collect();
+    let mut world = World::new(&units, 2, 5);
+    world.send_commands(1);
+    let sealed = world.plan.locations[0].location();
+    world.aws.scripts.lock().unwrap().insert(sealed, Script::Sealed);
+    let error = finish(whole_life(&world, 1)).unwrap_err();
+    assert!(matches!(error, DriveError::Observe { .. }), "{error}");
+    assert_eq!(world.aws.sends.lock().unwrap().len(), 5);
+    let state = State::from_records(&world.records()).unwrap();
+    assert_eq!(count(&state, NodeOutcome::Done), 4, "and followed to their ends");
+    // Once it can be looked at, it is followed as well.
+    let sealed = world.plan.locations[0].location();
+    world.aws.scripts.lock().unwrap().insert(sealed, well());
+    let state = finish(whole_life(&world, 2)).unwrap();
+    assert_all_well(&world, &state, "looked at later");
+}

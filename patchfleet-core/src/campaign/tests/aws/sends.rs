@@ -107,6 +107,9 @@ impl FakeAws {
         send: &OwnCommand,
         slot: &slots::Slot,
     ) -> PortResult<Option<&'static str>> {
+        if matches!(self.script(&send.location), Script::Sealed) {
+            return Err(PortError::new(PortErrorKind::Denied, "may not read"));
+        }
         if send.at + self.hidden() > self.now() {
             return Err(PortError::new(PortErrorKind::NotFound, "no such command"));
         }
