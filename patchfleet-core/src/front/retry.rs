@@ -8,7 +8,7 @@ use crate::id::{CampaignId, Location, NodeId};
 use crate::outcome::{Goal, LocationOutcome, NodeOutcome, Tally};
 use crate::plan::{Plan, Planning, Retried, require_central};
 use crate::port::{Inventory, PortErrorKind, PortResult, Selection};
-use crate::refusal::{Refusal, RefusalCode, RefusalReason};
+use crate::refusal::{Refusal, RefusalCode, RefusalReason, SkipReason};
 use crate::request::{EmptyWave, PatchRequest, Selector};
 use crate::runbook;
 use crate::text::{counted, names};
@@ -168,10 +168,19 @@ impl Campaigns {
         if !reasons.is_empty() {
             return Err(CampaignError::Refused(Refusal { reasons }));
         }
+        let skipped = skipped_by(of);
         if nodes.is_empty() {
-            return Ok(RetryPlan::Nothing { told });
+            return match skipped.is_empty() {
+                true => Ok(RetryPlan::Nothing { told }),
+                false => Err(CampaignError::Refused(Refusal { reasons: skipped })),
+            };
         }
-        let named = naming(request, nodes);
+        told.extend(
+            skipped
+                .into_iter()
+                .map(|one| format!("{}: {}", one.subject, one.detail)),
+        );
+        let named = naming(request, nodes, of);
         let mut plan = Plan::make(&ports, &named, planning).await?;
         plan.warnings.extend(told);
         plan.retries = Some(Retried {
@@ -362,13 +371,38 @@ fn may_be_retried(of: &State) -> Result<(), CampaignError> {
     Ok(())
 }
 
+/// The locations that a retry had to try and skipped. Which nodes it should have tried there its log does not say.
+fn skipped_by(of: &State) -> Vec<RefusalReason> {
+    let skips = of.plan().skipped.iter().filter(|skip| {
+        let may_have_nodes = matches!(skip.reason, SkipReason::Offline | SkipReason::Unknown);
+        may_have_nodes && of.plan().retries.is_some()
+    });
+    skips
+        .map(|skip| RefusalReason {
+            code: RefusalCode::NotRetried,
+            subject: format!("{}/{}", skip.account, skip.region),
+            detail: format!(
+                "campaign {} skipped it ({}), so what an earlier campaign left there is not tried again: run the request",
+                of.campaign(),
+                skip.reason.as_str()
+            ),
+        })
+        .collect()
+}
+
 /// The same request for these nodes alone. A wave that has none of them is passed over: that they are all well is what its
-/// being empty means here.
-fn naming(request: &PatchRequest, nodes: BTreeSet<NodeId>) -> PatchRequest {
+/// being empty means here. Not so a wave that has not passed its gate: what failed in it may be gone for that very reason.
+fn naming(request: &PatchRequest, nodes: BTreeSet<NodeId>, of: &State) -> PatchRequest {
     let mut named = request.clone();
     named.targets.selector = Selector::NodeIds(nodes.into_iter().collect());
-    for wave in &mut named.waves {
-        wave.if_empty = EmptyWave::Skip;
+    let failed = match of.left_out_because() {
+        Some(StopReason::Gate { wave, .. }) => Some(wave),
+        _ => None,
+    };
+    for (number, wave) in (1..).zip(&mut named.waves) {
+        if failed != Some(number) {
+            wave.if_empty = EmptyWave::Skip;
+        }
     }
     named
 }

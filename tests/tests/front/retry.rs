@@ -270,3 +270,42 @@ async fn what_a_window_left_is_carried_over_once_and_then_a_whole_campaign_comes
     assert!(more.iter().all(|n| *n == 0), "{more:?}");
     assert!(campaigns.left_by_window(&request).await.unwrap().is_none());
 }
+
+#[tokio::test]
+async fn a_wave_that_failed_its_gate_is_not_passed_over_because_its_failed_nodes_are_gone() {
+    let (clock, store) = (world(), Store::in_memory());
+    let campaigns = process(&clock, &store, 1);
+    let request = request(
+        r#"
+        name = "weekly"
+        patch = { operation = "Install" }
+        targets = { resource_group = "WebServers", regions = ["us-east-1", "eu-west-1"] }
+        budget.nodes = { max_concurrency = "100%", max_errors = "100%" }
+        budget.locations = { max_concurrency = 1, max_errors = 2 }
+        [[waves]]
+        name = "canary"
+        regions = ["us-east-1"]
+        gate = { max_failed = 0 }
+        "#,
+    )
+    .unwrap();
+    let report = campaigns.run(campaign(1), &request, &planning()).await.unwrap();
+    assert_eq!(report.outcome, ReportOutcome::Halted, "{}", report.to_text());
+    let failed = report
+        .needs_action
+        .iter()
+        .filter(|one| one.outcome == NodeOutcome::Failed);
+    let failed: Vec<NodeId> = failed.map(|one| one.node.clone()).collect();
+    assert_eq!(failed.len(), 2);
+    for node in &failed {
+        clock.with_world(|world| world.leave_group(node, "WebServers"));
+    }
+    let before = commands(&clock);
+    let state = store.load(campaign(1)).await.unwrap().unwrap();
+    let error = campaigns
+        .plan_retry(&state, Retry::Failed, &planning())
+        .await
+        .unwrap_err();
+    assert_eq!(refused(&error), RefusalCode::WaveEmpty);
+    assert_eq!(commands(&clock), before);
+}
