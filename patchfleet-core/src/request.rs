@@ -16,6 +16,7 @@ mod format;
 mod freeze;
 mod gate;
 mod lookalike;
+mod named;
 mod node;
 mod output;
 mod places;

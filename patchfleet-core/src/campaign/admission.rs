@@ -4,15 +4,11 @@
 //! unit. The first rule that has something against it is the reason why the unit waits, or why it is never
 //! begun.
 
-use super::CalendarsSaid;
 use super::state::State;
-use crate::id::{CampaignId, Location, UnitId};
-use crate::port::PortErrorKind;
-use crate::text::{by_number, counted};
+use crate::id::UnitId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use std::fmt;
 
 pub(super) mod approval;
 pub(super) mod breaker;
@@ -21,12 +17,15 @@ pub(super) mod calendars;
 pub(super) mod fleet;
 pub(super) mod freeze;
 pub(super) mod gate;
+mod hold;
 pub(super) mod order;
 #[cfg(test)]
 pub(super) mod planted;
 pub(super) mod soak;
 pub(super) mod stop;
 pub(super) mod wave;
+
+pub use hold::{Hold, HoldReason};
 
 /// What a rule says of a unit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,295 +91,6 @@ pub enum Rule {
     Fleet,
     /// A start of which nobody knows whether it took effect is sent again only if a person says so.
     Person,
-}
-
-/// Why a unit is not begun yet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Hold {
-    /// The unit.
-    pub unit: UnitId,
-    /// The rule that holds it.
-    pub rule: Rule,
-    /// Why.
-    pub reason: HoldReason,
-    /// When it is looked at again, if that is known. Otherwise whatever happens next is the time.
-    pub until: Option<Timestamp>,
-}
-
-impl Hold {
-    /// Whether it waits for a time or a person, and not for what runs.
-    pub(super) fn is_between_waves(&self) -> bool {
-        matches!(
-            self.rule,
-            Rule::Gate | Rule::Approval | Rule::Soak | Rule::Freeze | Rule::Calendars
-        )
-    }
-}
-
-/// What a unit waits for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "waits_for", rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum HoldReason {
-    /// A wave before its own, which is not over.
-    Wave {
-        /// The number of that wave, from 1.
-        before: u32,
-        /// Its name.
-        name: String,
-        /// How many of its units are not over.
-        open: u32,
-    },
-    /// A person, as the gate of a wave before its own is inconclusive.
-    Inconclusive {
-        /// The campaign.
-        campaign: CampaignId,
-        /// The number of that wave, from 1.
-        wave: u32,
-        /// Its name.
-        name: String,
-        /// Of how many nodes of it the results are known.
-        known: u64,
-        /// Of how many the gate needs them.
-        needed: u32,
-        /// How many locations of it did not end well, and of whose nodes not even the number is known.
-        #[serde(default)]
-        blind: u64,
-    },
-    /// A person, who has to approve of a wave before its own.
-    Approval {
-        /// The campaign.
-        campaign: CampaignId,
-        /// The number of that wave, from 1.
-        wave: u32,
-        /// Its name.
-        name: String,
-    },
-    /// The soak of a wave before its own.
-    Soak {
-        /// The number of that wave, from 1.
-        wave: u32,
-        /// Its name.
-        name: String,
-        /// When that is over.
-        until: Timestamp,
-    },
-    /// A freeze of the request.
-    Freeze {
-        /// Its name.
-        name: String,
-        /// When it begins, if it does not hold yet: what is started now might not be through by then.
-        begins: Option<Timestamp>,
-        /// When a start may be made again as far as freezes go. `None`: never.
-        until: Option<Timestamp>,
-    },
-    /// The change calendars of the request.
-    Calendars {
-        /// What they said last: one is closed, or nobody knows.
-        #[serde(flatten)]
-        said: CalendarsSaid,
-    },
-    /// Its turn: this unit comes first.
-    Turn {
-        /// The unit that is begun before it.
-        after: UnitId,
-    },
-    /// The answer to the start of another unit.
-    Answer {
-        /// The other unit.
-        of: UnitId,
-    },
-    /// The answer to its own start, or its being found.
-    OwnAnswer,
-    /// AWS, which put its start off, or did not show whether it had been sent before.
-    Aws {
-        /// Why.
-        kind: PortErrorKind,
-        /// AWS's words.
-        detail: String,
-    },
-    /// Another unit that is at work in the same location.
-    Location {
-        /// The location.
-        location: Location,
-    },
-    /// A person, as nobody knows whether its own start took effect.
-    Person {
-        /// The campaign.
-        campaign: CampaignId,
-        /// The unit.
-        unit: UnitId,
-        /// What is known.
-        detail: String,
-        /// What keeps the start from being sent again, whatever a person says; `None`: nothing does.
-        kept: Option<String>,
-    },
-    /// It to be known whether another unit runs. Each location of that may have failed.
-    Unresolved {
-        /// The other unit.
-        of: UnitId,
-        /// How many locations have failed.
-        failed: u32,
-        /// How many locations of units may have failed of which nobody knows whether they run.
-        unknown: u64,
-        /// How many locations may fail.
-        allowed: u32,
-    },
-    /// The nodes that Run Command refused to send its last command to.
-    NextAttempt,
-    /// The results of locations that have ended: any may be one failure too many.
-    Results {
-        /// How many locations.
-        locations: u32,
-    },
-    /// Room for its nodes under a bound on the whole fleet.
-    Fleet {
-        /// Whether it is the bound on nodes that are damaged, and not that on nodes in flight.
-        of_damage: bool,
-        /// How many nodes are in flight or may be; under the bound on damage with those that are damaged.
-        taken: u64,
-        /// How many nodes it names.
-        needed: u32,
-        /// How many there may be.
-        of: u32,
-    },
-    /// Places among the locations at once.
-    Places {
-        /// How many locations the open units have in work at once.
-        taken: u64,
-        /// How many it needs itself.
-        needed: u32,
-        /// How many there are.
-        of: u32,
-    },
-}
-
-impl fmt::Display for HoldReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Wave { before, name, open } => write!(
-                f,
-                "wave {before} ({name}) comes first, and {} of it {} not over",
-                counted(*open, "unit"),
-                by_number(*open, "is", "are"),
-            ),
-            Self::Inconclusive {
-                campaign,
-                wave,
-                name,
-                known,
-                needed,
-                blind,
-            } => {
-                if *known < u64::from(*needed) {
-                    let nodes = counted(*known, "node");
-                    write!(
-                        f,
-                        "the results of {nodes} of wave {wave} ({name}) are known, and its gate needs {needed}"
-                    )?;
-                } else {
-                    write!(
-                        f,
-                        "{} of wave {wave} ({name}) did not end well, and nothing is known of {} nodes",
-                        counted(*blind, "location"),
-                        by_number(*blind, "its", "their"),
-                    )?;
-                }
-                write!(
-                    f,
-                    "; `patchfleet approve {campaign} --wave {name}` lets the next wave begin all the same, and \
-                     `patchfleet stop {campaign}` ends it"
-                )
-            }
-            Self::Approval { campaign, wave, name } => write!(
-                f,
-                "wave {wave} ({name}) is over and has to be approved: `patchfleet approve {campaign} --wave {name}`"
-            ),
-            Self::Soak { wave, name, until } => {
-                write!(
-                    f,
-                    "wave {wave} ({name}) is over, and the next one begins at {until:.0}"
-                )
-            }
-            Self::Freeze { name, begins, until } => {
-                f.write_str(&crate::plan::frozen_in_words(name, *begins, *until))
-            }
-            Self::Calendars { said } => said.fmt(f),
-            Self::Turn { after } => write!(f, "unit {after} is begun first"),
-            Self::Answer { of } => write!(
-                f,
-                "the start of unit {of} has no answer yet, and one is sent at a time"
-            ),
-            Self::OwnAnswer => f.write_str("its start has no answer yet"),
-            Self::Aws { detail, .. } => write!(f, "its start was put off: {detail}"),
-            Self::Location { location } => write!(f, "another unit is at work in {location}"),
-            Self::Person {
-                campaign,
-                unit,
-                detail,
-                kept: None,
-            } => write!(
-                f,
-                "{detail}. It may run, so it keeps its places. `patchfleet resume {campaign} --send-again {unit}` looks \
-                 for it once more and, if AWS still knows nothing of it, sends the same start again"
-            ),
-            Self::Person {
-                campaign,
-                detail,
-                kept: Some(kept),
-                ..
-            } => write!(
-                f,
-                "{detail}. It may run, so it keeps its places, and it may not be sent again: {kept}. \
-                 `patchfleet resume {campaign}` looks for it once more; once nothing of it can run any more, \
-                 `patchfleet abandon {campaign}` closes the campaign"
-            ),
-            Self::Unresolved {
-                of,
-                failed,
-                unknown,
-                allowed,
-            } => write!(
-                f,
-                "{failed} of the {allowed} locations that may fail have failed, and {unknown} more may have, as it is \
-                 not known whether unit {of} runs"
-            ),
-            Self::NextAttempt => {
-                f.write_str("Run Command refused its last command whole, and its nodes are asked for again")
-            }
-            Self::Results { locations } => write!(
-                f,
-                "{} ended, and the results are not read yet",
-                match locations {
-                    1 => "1 location has".to_owned(),
-                    n => format!("{n} locations have"),
-                }
-            ),
-            Self::Fleet {
-                of_damage: false,
-                taken,
-                needed,
-                of,
-            } => write!(
-                f,
-                "{taken} of the {of} nodes that may be in flight across the fleet are, and it names {needed}"
-            ),
-            Self::Fleet {
-                of_damage: true,
-                taken,
-                needed,
-                of,
-            } => write!(
-                f,
-                "{taken} of the {of} nodes that may be damaged across the fleet are damaged or in flight, and it names {needed}"
-            ),
-            Self::Places { taken, needed, of } => write!(
-                f,
-                "{taken} of {of} locations at once are taken, and it needs {needed}"
-            ),
-        }
-    }
 }
 
 /// What is to become of the units that wait.

@@ -3,18 +3,15 @@
 mod period;
 
 use super::fields::{Collector, Field, Fields};
-use super::node::Node;
+use super::named::{self, Names};
 use crate::id::FreezeName;
-use crate::problem::{Problem, ProblemCode};
+use crate::problem::ProblemCode;
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Time};
 use period::{DAYS, Period, Zone};
 use serde::{Serialize, Serializer};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
-
-/// How many freezes a request may name.
-const MAX_FREEZES: usize = 50;
 
 /// A time in which nothing is begun: one period, or some that come again each week.
 ///
@@ -88,43 +85,17 @@ impl Serialize for Freeze {
 
 /// Reads `freezes`. Gives those without a problem of their own, each with its index.
 pub(super) fn read(root: &mut Fields<'_>, out: &mut Collector) -> Vec<(usize, Freeze)> {
-    const SHAPE: &str = "a list of freezes, each a table that TOML begins with [[freezes]]";
-    let Some(field) = root.take("freezes") else {
-        return Vec::new();
-    };
-    let Some(items) = field.list(SHAPE, out) else {
-        return Vec::new();
-    };
-    if items.len() > MAX_FREEZES {
-        out.add(Problem::new(
-            ProblemCode::OutOfRange,
-            field.path(),
-            "",
-            format!("at most {MAX_FREEZES} freezes; here are {}", items.len()),
-        ));
-    }
-    let mut names = BTreeMap::new();
-    let read = items.iter().enumerate().filter_map(|(index, item)| {
-        let before = out.len();
-        let freeze = read_one(item, &mut names, out);
-        freeze
-            .filter(|_| out.len() == before)
-            .map(|freeze| (index, freeze))
-    });
-    read.collect()
+    named::list(
+        "freezes",
+        "a table with a name, and when it is",
+        root,
+        out,
+        read_one,
+    )
 }
 
-fn read_one(
-    item: &Field<'_>,
-    names: &mut BTreeMap<FreezeName, String>,
-    out: &mut Collector,
-) -> Option<Freeze> {
-    if !matches!(item.node(), Node::Table(_)) {
-        out.add(item.problem(ProblemCode::WrongType, "a table with a name, and when it is"));
-        return None;
-    }
-    let mut fields = item.table(out);
-    let name = read_name(&mut fields, names, out);
+fn read_one(mut fields: Fields<'_>, names: &mut Names<FreezeName>, out: &mut Collector) -> Option<Freeze> {
+    let name = named::name(&mut fields, names, out, |_| None);
     let period = read_period(&mut fields, out);
     let zone = read_zone(&mut fields, out);
     let words = [("expire", Running::Expire), ("finish", Running::Finish)];
@@ -136,25 +107,6 @@ fn read_one(
         period: period?,
         zone: zone?,
     })
-}
-
-fn read_name(
-    fields: &mut Fields<'_>,
-    names: &mut BTreeMap<FreezeName, String>,
-    out: &mut Collector,
-) -> Option<FreezeName> {
-    let Some(field) = fields.take("name") else {
-        out.missing_id::<FreezeName>(&fields.path_of("name"));
-        return None;
-    };
-    let name: FreezeName = field.id(out)?;
-    if let Some(before) = names.get(&name) {
-        let expected = format!("each only once; {before} is the same");
-        out.add(field.problem(ProblemCode::Duplicate, expected));
-        return None;
-    }
-    names.insert(name.clone(), field.path().to_owned());
-    Some(name)
 }
 
 fn read_zone(fields: &mut Fields<'_>, out: &mut Collector) -> Option<Zone> {

@@ -1,6 +1,7 @@
 //! `[[waves]]`: which locations are patched before which others.
 
 use super::fields::{Collector, Field, Fields};
+use super::named::{self, Names};
 use super::node::Node;
 use super::{Gate, PatchRequest, Regions, Soak, gate};
 use crate::budget::MaxConcurrency;
@@ -8,14 +9,11 @@ use crate::id::{AccountId, Location, OrgParent, Region, TargetAccount, WaveName}
 use crate::problem::{Problem, ProblemCode};
 use crate::text::counted;
 use serde::{Serialize, Serializer};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// What the last wave is called, which has the locations that no wave names.
 const REST: &str = "rest";
-
-/// How many waves a request may name.
-const MAX_WAVES: usize = 50;
 
 /// A wave: locations that are patched before all that come after it. A location that several waves could have is in the
 /// first of them. What none has forms one more wave, the last.
@@ -183,40 +181,15 @@ impl PatchRequest {
 
 /// Reads `waves`. Gives those without a problem of their own, each with its index.
 pub(super) fn read(root: &mut Fields<'_>, out: &mut Collector) -> Vec<(usize, Wave)> {
-    const SHAPE: &str = "a list of waves, each a table that TOML begins with [[waves]]";
-    let Some(field) = root.take("waves") else {
-        return Vec::new();
-    };
-    let Some(items) = field.list(SHAPE, out) else {
-        return Vec::new();
-    };
-    if items.len() > MAX_WAVES {
-        out.add(Problem::new(
-            ProblemCode::OutOfRange,
-            field.path(),
-            "",
-            format!("at most {MAX_WAVES} waves; here are {}", items.len()),
-        ));
-    }
-    let mut names = BTreeMap::new();
-    let read = items.iter().enumerate().filter_map(|(index, item)| {
-        let before = out.len();
-        let wave = read_one(item, &mut names, out);
-        wave.filter(|_| out.len() == before).map(|wave| (index, wave))
-    });
-    read.collect()
+    let shape = "a table with a name, and what is in the wave";
+    named::list("waves", shape, root, out, read_one)
 }
 
-fn read_one(item: &Field<'_>, names: &mut BTreeMap<WaveName, String>, out: &mut Collector) -> Option<Wave> {
-    if !matches!(item.node(), Node::Table(_)) {
-        out.add(item.problem(
-            ProblemCode::WrongType,
-            "a table with a name, and what is in the wave",
-        ));
-        return None;
-    }
-    let mut fields = item.table(out);
-    let name = read_name(&mut fields, names, out);
+fn read_one(mut fields: Fields<'_>, names: &mut Names<WaveName>, out: &mut Collector) -> Option<Wave> {
+    let name = named::name(&mut fields, names, out, |name| {
+        let expected = "another name: \"rest\" is what the last wave is called, which has what no wave names";
+        (name.as_str() == REST).then_some(expected)
+    });
     let before = out.len();
     let accounts = fields.take("accounts").map(|field| {
         let ids = field.ids("a list of account, unit or root ids, each in quotes", out);
@@ -273,30 +246,6 @@ fn read_one(item: &Field<'_>, names: &mut BTreeMap<WaveName, String>, out: &mut 
         gate,
         approval: approval.unwrap_or_default(),
     })
-}
-
-fn read_name(
-    fields: &mut Fields<'_>,
-    names: &mut BTreeMap<WaveName, String>,
-    out: &mut Collector,
-) -> Option<WaveName> {
-    let Some(field) = fields.take("name") else {
-        out.missing_id::<WaveName>(&fields.path_of("name"));
-        return None;
-    };
-    let name: WaveName = field.id(out)?;
-    if name.as_str() == REST {
-        let expected = "another name: \"rest\" is what the last wave is called, which has what no wave names";
-        out.add(field.problem(ProblemCode::Conflict, expected));
-        return None;
-    }
-    if let Some(before) = names.get(&name) {
-        let expected = format!("each only once; {before} is the same");
-        out.add(field.problem(ProblemCode::Duplicate, expected));
-        return None;
-    }
-    names.insert(name.clone(), field.path().to_owned());
-    Some(name)
 }
 
 /// Refuses an empty list. A key that is left out means everything, so an empty list must not.

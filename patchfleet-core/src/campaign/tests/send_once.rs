@@ -46,6 +46,12 @@ fn assert_once(world: &World, case: &str) {
     assert!(commands.values().all(|n| *n == 1), "{case}: {commands:?}");
 }
 
+/// From now on AWS lists a command so long after it was sent.
+fn list_late(world: &World, late: SignedDuration) {
+    let mut hidden_by = world.aws.hidden_by.lock().unwrap();
+    hidden_by.insert("patchfleet campaign", late);
+}
+
 fn assert_all_well(world: &World, state: &State, case: &str) {
     assert_once(world, case);
     let sends = world.aws.sends.lock().unwrap();
@@ -201,12 +207,7 @@ fn two_drivers_at_once_send_nothing_twice_however_they_take_turns() {
 fn a_command_that_is_listed_too_late_is_left_to_a_person_and_never_sent_again() {
     let world = world();
     let late = SignedDuration::from_hours(1);
-    world
-        .aws
-        .hidden_by
-        .lock()
-        .unwrap()
-        .insert("patchfleet campaign", late);
+    list_late(&world, late);
     let mut first = ByHand::new(whole_life(&world, 1));
     first.until(|| !world.aws.sends.lock().unwrap().is_empty());
     drop(first);
@@ -281,12 +282,7 @@ fn wherever_a_log_was_cut_no_node_gets_a_second_command() {
             // Either somebody goes on at once, and commands are listed late, or he comes later.
             if left % 2 == 0 {
                 let late = SignedDuration::from_secs(90);
-                world
-                    .aws
-                    .hidden_by
-                    .lock()
-                    .unwrap()
-                    .insert("patchfleet campaign", late);
+                list_late(&world, late);
             } else {
                 world.clock.advance(SignedDuration::from_mins(20));
             }
@@ -302,12 +298,7 @@ fn wherever_a_log_was_cut_no_node_gets_a_second_command() {
 fn drives_of_less_than_a_minute_send_nothing_twice_after_a_log_has_lost_its_end() {
     let world = small_world();
     let late = SignedDuration::from_secs(90);
-    world
-        .aws
-        .hidden_by
-        .lock()
-        .unwrap()
-        .insert("patchfleet campaign", late);
+    list_late(&world, late);
     let mut first = ByHand::new(whole_life(&world, 1));
     first.until(|| !world.aws.sends.lock().unwrap().is_empty());
     drop(first);
@@ -372,12 +363,7 @@ fn a_send_that_a_cut_log_shows_as_put_off_is_not_sent_again_before_aws_would_lis
             .unwrap()
             .push(throttled as fn() -> PortError);
         let late = SignedDuration::from_secs(late);
-        world
-            .aws
-            .hidden_by
-            .lock()
-            .unwrap()
-            .insert("patchfleet campaign", late);
+        list_late(&world, late);
         let mut first = ByHand::new(whole_life(&world, 1));
         first.until(|| !world.aws.sends.lock().unwrap().is_empty());
         drop(first);
