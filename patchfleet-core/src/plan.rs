@@ -173,6 +173,10 @@ pub struct PlannedLocation {
     /// there name the others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<NodeId>,
+    /// Its nodes that do not answer and are sent to all the same, ascending, where the request says how many nodes of the
+    /// fleet may not be reached. These do not count towards it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub offline: Vec<NodeId>,
 }
 
 /// Why a location is planned in which no node was found.
@@ -182,6 +186,21 @@ const KEPT_EMPTY: &str = "planned although no node was found there, as the polic
 const KEPT_UNKNOWN: &str = "planned without knowing what is there, as the policy says";
 
 impl PlannedLocation {
+    /// How many of the `unreached` nodes there, of which these are known by their ids, did not answer when the plan was made.
+    pub(crate) fn offline_before<'a>(&self, unreached: u32, named: impl Iterator<Item = &'a NodeId>) -> u32 {
+        let (mut all, mut offline) = (0_u32, 0_u32);
+        for node in named {
+            let was_offline =
+                self.left_out.binary_search(node).is_ok() || self.offline.binary_search(node).is_ok();
+            all = all.saturating_add(1);
+            offline = offline.saturating_add(was_offline.into());
+        }
+        // The others are as many as the census counted, whoever they are.
+        let counted = self.nodes.map_or(0, |nodes| nodes.offline);
+        let unnamed = unreached.saturating_sub(all);
+        offline.saturating_add(unnamed.min(counted.saturating_sub(offline)))
+    }
+
     /// Why it is planned although the census found no node there, in words, if it is so by the request's policy.
     /// Otherwise a warning of the plan says why.
     pub(crate) fn kept_in_words(&self, policy: &Policy) -> Option<&'static str> {

@@ -362,6 +362,9 @@ pub enum Event {
         outcome: LocationOutcome,
         /// What became of its nodes.
         nodes: Tally,
+        /// How many of the nodes that were not reached did not answer when the plan was made.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        offline_before: u32,
         /// The outcome in words; empty if it needs none.
         detail: String,
     },
@@ -387,6 +390,9 @@ pub enum Event {
         outcome: LocationOutcome,
         /// What became of its nodes.
         nodes: Tally,
+        /// How many of the nodes that were not reached did not answer when the plan was made.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        offline_before: u32,
         /// The outcome in words; empty if it needs none.
         detail: String,
     },
@@ -491,4 +497,10 @@ pub struct TurnedUp {
     pub location: Location,
     /// The execution there.
     pub child: ExecutionId,
+}
+
+/// Left out of a record, as a count of nothing says nothing.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(n: &u32) -> bool {
+    *n == 0
 }

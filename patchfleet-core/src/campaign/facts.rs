@@ -352,6 +352,7 @@ impl Fact {
                     location: location.clone(),
                     outcome: settlement.outcome,
                     nodes: settlement.nodes.clone(),
+                    offline_before: settlement.offline_before(state, location),
                     detail: settlement.detail.clone(),
                 });
                 events

@@ -76,10 +76,8 @@ pub(super) struct LocationEntry {
     pub(super) damaged: u32,
     /// Nodes of which nothing could be found out.
     pub(super) unknown: u32,
-    /// Nodes that were not reached.
+    /// Nodes that were not reached, without those that did not answer when the plan was made.
     pub(super) unreached_nodes: u32,
-    /// Nodes of the location that did not answer when the plan was made.
-    pub(super) offline_before: u32,
     pub(super) progress: SoFar,
     /// Its wave, from 1.
     pub(super) wave: u32,
@@ -215,8 +213,6 @@ pub(super) struct Ledger {
     pub(super) late: BTreeSet<(UnitId, Location)>,
     /// Where the campaign stands with the bounds on its fleet.
     pub(super) fleet: FleetSoFar,
-    /// How many nodes were not reached in each location.
-    unreached: BTreeMap<Location, u32>,
     /// Locations whose nodes are named.
     pub(super) shared: BTreeMap<Location, Shared>,
     /// The waiting units that name nodes of a location.
@@ -400,9 +396,7 @@ impl Ledger {
         }
         self.fleet.damaged = self.fleet.damaged.saturating_add(at.damaged.into());
         self.fleet.unknown = self.fleet.unknown.saturating_add(at.unknown.into());
-        if at.unreached_nodes > 0 {
-            self.count_unreached(location, at, u32::saturating_add);
-        }
+        self.fleet.unreached = self.fleet.unreached.saturating_add(at.unreached_nodes.into());
         if at.errors > 0 {
             let shared = self.shared.entry(location.clone()).or_default();
             shared.errors = shared.errors.saturating_add(at.errors);
@@ -435,27 +429,12 @@ impl Ledger {
         }
         self.fleet.damaged = self.fleet.damaged.saturating_sub(at.damaged.into());
         self.fleet.unknown = self.fleet.unknown.saturating_sub(at.unknown.into());
-        if at.unreached_nodes > 0 {
-            self.count_unreached(location, at, u32::saturating_sub);
-        }
+        self.fleet.unreached = self.fleet.unreached.saturating_sub(at.unreached_nodes.into());
         if at.errors > 0
             && let Some(shared) = self.shared.get_mut(location)
         {
             shared.errors = shared.errors.saturating_sub(at.errors);
         }
-    }
-
-    /// Changes how many nodes of a location were not reached. Those that did not answer before do not count.
-    fn count_unreached(&mut self, location: &Location, at: LocationEntry, change: fn(u32, u32) -> u32) {
-        let known = self.unreached.entry(location.clone()).or_default();
-        let counted = |nodes: u32| u64::from(nodes.saturating_sub(at.offline_before));
-        let before = counted(*known);
-        *known = change(*known, at.unreached_nodes);
-        let after = counted(*known);
-        if *known == 0 {
-            self.unreached.remove(location);
-        }
-        self.fleet.unreached = self.fleet.unreached.saturating_sub(before).saturating_add(after);
     }
 
     /// How many locations failed, each counted once.

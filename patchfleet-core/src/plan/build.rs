@@ -90,6 +90,7 @@ pub fn build(
     if request.policy.offline == OfflineAction::Skip && runbook::is_own(&request.automation.document) {
         sorted.leave_out_offline(request, census);
     }
+    sorted.note_offline(request, census);
     let asked = request;
     // Gaps are filled so that all units have a place, and how many places there are may follow from the bounds.
     let starts = |locations: &[PlannedLocation]| match options.followed {

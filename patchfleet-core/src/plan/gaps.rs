@@ -129,6 +129,7 @@ fn planned(skip: &Skip) -> PlannedLocation {
         node_ids: None,
         kept: Some(skip.reason),
         left_out: Vec::new(),
+        offline: Vec::new(),
     }
 }
 

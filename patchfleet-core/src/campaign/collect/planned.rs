@@ -1,9 +1,10 @@
 //! Compares the nodes of a location with those that were planned there.
 
 use super::{Found, Job, Settlement, nodes};
+use crate::campaign::State;
 use crate::campaign::classify::{GONE, LEFT};
 use crate::census::NodeCounts;
-use crate::id::{NodeId, NodeSet};
+use crate::id::{Location, NodeId, NodeSet};
 use crate::outcome::LocationOutcome;
 use crate::outcome::{NodeOutcome, NodeRow};
 use crate::port::ExecutionStatus;
@@ -45,6 +46,20 @@ impl Found {
 }
 
 impl Settlement {
+    /// How many of the nodes that were not reached did not answer when the plan was made.
+    pub(in crate::campaign) fn offline_before(&self, state: &State, location: &Location) -> u32 {
+        let unreached = self
+            .rows
+            .iter()
+            .filter(|row| row.outcome == NodeOutcome::Unreached);
+        state.planned(location).map_or(0, |planned| {
+            planned.offline_before(
+                self.nodes.count(NodeOutcome::Unreached),
+                unreached.map(|row| &row.node),
+            )
+        })
+    }
+
     /// Says how many nodes came into the selection too late to be sent to. They are neither the plan's nor
     /// patched, so they are in no count.
     pub(super) fn tell_of_latecomers(&mut self, came: u32) {

@@ -221,6 +221,7 @@ impl Drive<'_> {
                 .into_iter()
                 .map(|(unit, location, settlement)| Event::LocationSettled {
                     unit,
+                    offline_before: settlement.offline_before(&self.state, &location),
                     location,
                     outcome: settlement.outcome,
                     nodes: settlement.nodes,

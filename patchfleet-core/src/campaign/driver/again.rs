@@ -196,6 +196,7 @@ impl Drive<'_> {
                 location: location.clone(),
                 outcome: settlement.outcome,
                 nodes: settlement.nodes.clone(),
+                offline_before: settlement.offline_before(&self.state, location),
                 detail: settlement.detail.clone(),
             };
             if self.append(cancel.into_iter().chain([read]).collect()).await? == Appended::Yes {

@@ -332,11 +332,8 @@ impl State {
             errors: if unit.named.is_empty() { 0 } else { errors(at) },
             damaged: nodes(at, NodeOutcome::is_damaged),
             unknown: nodes(at, NodeOutcome::is_unknown),
-            unreached_nodes: nodes(at, |outcome| outcome == NodeOutcome::Unreached),
-            offline_before: self
-                .planned(location)
-                .and_then(|planned| planned.nodes)
-                .map_or(0, |nodes| nodes.offline),
+            unreached_nodes: nodes(at, |outcome| outcome == NodeOutcome::Unreached)
+                .saturating_sub(at.settled.as_ref().map_or(0, |settled| settled.offline_before)),
             progress: self.progress_of(unit, location, at),
             wave: self.wave_of(id),
             results: self.wave_counts(at),

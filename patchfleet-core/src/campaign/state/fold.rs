@@ -4,7 +4,7 @@ use super::{LocationState, Settled, StartState, State, Stop, StopStanding};
 use crate::campaign::clocks::Placed;
 use crate::campaign::{Event, Record};
 use crate::id::{Location, UnitId};
-use crate::outcome::{FinishedOutcome, LocationOutcome, Tally};
+use crate::outcome::{FinishedOutcome, LocationOutcome};
 use crate::plan::timeout_of;
 use crate::port::StopType;
 
@@ -229,6 +229,7 @@ impl State {
                 location,
                 outcome,
                 nodes,
+                offline_before,
                 detail,
             } => {
                 if *outcome == LocationOutcome::NotStarted
@@ -242,6 +243,7 @@ impl State {
                     location.settled = Some(Settled {
                         outcome: *outcome,
                         nodes: nodes.clone(),
+                        offline_before: *offline_before,
                         detail: detail.clone(),
                         at,
                         number,
@@ -254,10 +256,19 @@ impl State {
                 location,
                 outcome,
                 nodes,
+                offline_before,
                 detail,
             } => {
                 self.rows_missing.remove(&(*unit, location.clone()));
-                self.recollect(*unit, location, *outcome, nodes, detail);
+                let at = self.units.get_mut(unit);
+                let at = at.and_then(|unit| unit.locations.get_mut(location));
+                // It takes the place of results that could not be read.
+                if let Some(settled) = at.and_then(|at| at.settled.as_mut()) {
+                    settled.outcome = *outcome;
+                    settled.nodes = nodes.clone();
+                    settled.offline_before = *offline_before;
+                    detail.clone_into(&mut settled.detail);
+                }
             }
             Event::RowsMissing { unit, location, .. } => {
                 self.rows_missing.insert((*unit, location.clone()));
@@ -283,27 +294,6 @@ impl State {
         {
             stop.standing = standing;
         }
-    }
-
-    /// Puts results in place of those that could not be read.
-    fn recollect(
-        &mut self,
-        unit: UnitId,
-        location: &Location,
-        outcome: LocationOutcome,
-        nodes: &Tally,
-        detail: &str,
-    ) {
-        let at = self
-            .units
-            .get_mut(&unit)
-            .and_then(|unit| unit.locations.get_mut(location));
-        let Some(settled) = at.and_then(|at| at.settled.as_mut()) else {
-            return;
-        };
-        settled.outcome = outcome;
-        settled.nodes = nodes.clone();
-        detail.clone_into(&mut settled.detail);
     }
 
     /// How a campaign that is over ended, by results that were read since. One that was halted stays so.

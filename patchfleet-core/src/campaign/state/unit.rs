@@ -191,6 +191,8 @@ pub(crate) struct Settled {
     pub outcome: LocationOutcome,
     /// What became of its nodes.
     pub nodes: Tally,
+    /// How many of those that were not reached did not answer when the plan was made.
+    pub offline_before: u32,
     /// The outcome in words; empty if it needs none.
     pub detail: String,
     /// When.

@@ -244,19 +244,9 @@ fn fleet_is_used_up(state: &State) -> bool {
     let damaged = nodes_that(state, |outcome| {
         matches!(outcome, NodeOutcome::Failed | NodeOutcome::Lost)
     });
-    let unreached: u64 = state
-        .plan()
-        .locations
-        .iter()
-        .map(|planned| {
-            let here = state
-                .locations()
-                .filter(|(_, location, _)| **location == planned.location());
-            let nodes =
-                here.filter_map(|(.., at)| Some(at.settled.as_ref()?.nodes.count(NodeOutcome::Unreached)));
-            let offline = planned.nodes.map_or(0, |nodes| nodes.offline);
-            u64::from(nodes.sum::<u32>().saturating_sub(offline))
-        })
+    let settled = state.locations().filter_map(|(.., at)| at.settled.as_ref());
+    let unreached: u64 = settled
+        .map(|at| u64::from(at.nodes.count(NodeOutcome::Unreached)) - u64::from(at.offline_before))
         .sum();
     let campaign_paced = fleet.nodes_in_a_start().is_some();
     fleet

@@ -253,6 +253,23 @@ fn nodes_in_flight_are_bounded_across_locations() {
     assert!(both, "the room is used");
 }
 
+fn nodes_of(world: &World, index: usize) -> Vec<NodeId> {
+    let units = world.plan.units.iter();
+    let here = world.plan.locations[index].location();
+    let here = units.filter(|unit| unit.locations().any(|at| at == here));
+    here.flat_map(|unit| unit.nodes.clone().unwrap()).collect()
+}
+
+/// Has the plan say that these nodes of a location did not answer.
+fn offline_before(world: &mut World, index: usize, offline: Vec<NodeId>) {
+    let at = &mut world.plan.locations[index];
+    let nodes = at.nodes.as_mut().unwrap();
+    let all = nodes.managed();
+    nodes.offline = u32::try_from(offline.len()).unwrap();
+    nodes.online = all - nodes.offline;
+    at.offline = offline;
+}
+
 #[test]
 fn too_many_unreached_nodes_halt_a_campaign_and_those_that_were_offline_before_do_not_count() {
     let bounds = Bounds {
@@ -272,13 +289,35 @@ fn too_many_unreached_nodes_halt_a_campaign_and_those_that_were_offline_before_d
         })
     );
     let (mut known, _) = self::world(&locations, 1, bounds);
-    for at in &mut known.plan.locations[..2] {
-        let nodes = at.nodes.as_mut().unwrap();
-        (nodes.online, nodes.offline) = (0, 2);
+    for index in 0..2 {
+        let all = nodes_of(&known, index);
+        offline_before(&mut known, index, all);
     }
     let state = known.run();
     assert_eq!(stopped_for(&state), None);
     assert_eq!(state.finished().unwrap().0, FinishedOutcome::Partial);
+}
+
+#[test]
+fn a_node_that_was_offline_before_makes_up_for_no_other_that_is_not_reached() {
+    let bounds = Bounds {
+        damaged: Some(9),
+        unreached: Some(0),
+        ..Bounds::default()
+    };
+    let locations = [vec![Fate::Silent, Fate::Well], vec![Fate::Well; 2]];
+    let (mut world, _) = world(&locations, 1, bounds);
+    // It answers again once the command comes.
+    let back = nodes_of(&world, 0).split_off(1);
+    offline_before(&mut world, 0, back);
+    let state = world.run();
+    assert_eq!(
+        stopped_for(&state),
+        Some(FleetStop::Unreached {
+            unreached: 1,
+            allowed: 0
+        })
+    );
 }
 
 #[test]

@@ -34,6 +34,7 @@ fn settled(location: &Location, unit: UnitId, outcome: LocationOutcome) -> Event
         location: location.clone(),
         outcome,
         nodes: Tally::default(),
+        offline_before: 0,
         detail: String::new(),
     }
 }
@@ -54,6 +55,7 @@ fn a_unit_that_settled_as_not_begun_is_not_begun_when_the_budget_has_room_again(
         location: at[0].clone(),
         outcome: LocationOutcome::Succeeded,
         nodes: Tally::default(),
+        offline_before: 0,
         detail: String::new(),
     };
     let events = vec![

@@ -334,6 +334,7 @@ fn a_location_that_failed_and_of_whose_nodes_nothing_is_known_passes_no_gate() {
             location: world.plan.locations[n].location(),
             outcome,
             nodes,
+            offline_before: 0,
             detail: String::new(),
         };
         let well = std::iter::once(NodeOutcome::Done).collect();

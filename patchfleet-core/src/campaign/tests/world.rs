@@ -137,6 +137,7 @@ impl World {
                 node_ids: Some(ids(script)),
                 kept: None,
                 left_out: vec![],
+                offline: vec![],
             })
             .collect();
         let aws = Arc::new(FakeAws {

@@ -52,6 +52,7 @@ impl Sorted {
             node_ids: None,
             kept,
             left_out: Vec::new(),
+            offline: Vec::new(),
         });
     }
 
@@ -89,6 +90,19 @@ impl Sorted {
                      \"target\" to have commands wait for them"
                 ),
             );
+        }
+    }
+
+    /// Notes which nodes do not answer, where the request bounds how many nodes may not be reached.
+    pub(super) fn note_offline(&mut self, request: &PatchRequest, census: &CensusTaken) {
+        let fleet = request.budget.fleet.as_ref();
+        if fleet.is_none_or(|fleet| fleet.max_unreached.is_none()) {
+            return;
+        }
+        for at in self.locations.iter_mut().filter(|at| at.left_out.is_empty()) {
+            if let Some(managed) = census.managed.get(&at.location()) {
+                at.offline.clone_from(&managed.offline);
+            }
         }
     }
 

@@ -125,6 +125,7 @@ fn plan(locations: usize) -> Result<Plan, String> {
         node_ids: None,
         kept: None,
         left_out: vec![],
+        offline: vec![],
     };
     Ok(Plan {
         format: FORMAT,

@@ -86,6 +86,7 @@ fn settled(
         location,
         outcome,
         nodes: tally(node),
+        offline_before: 0,
         detail: detail.to_owned(),
     }
 }
@@ -421,6 +422,7 @@ pub(super) fn whole() -> Writing {
         location,
         outcome: LocationOutcome::Succeeded,
         nodes: tally(NodeOutcome::Done),
+        offline_before: 0,
         detail: String::new(),
     }]);
     log
