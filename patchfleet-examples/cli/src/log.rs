@@ -283,6 +283,19 @@ impl Logs {
         error.into()
     }
 
+    fn is_simulated(&self, campaign: CampaignId) -> bool {
+        matches!(&self.place, Some(Place::Folder(dir)) if world_note(dir, campaign).exists())
+    }
+
+    /// What time it is for a campaign: by this machine's clock, or at its last record if its organisation was simulated,
+    /// which has a clock of its own.
+    pub(crate) async fn now_for(&self, campaign: CampaignId) -> Result<Timestamp, Failure> {
+        match self.is_simulated(campaign) {
+            true => Ok(self.find(campaign).await?.last_at()),
+            false => Ok(Timestamp::now()),
+        }
+    }
+
     /// What is left of a campaign whose organisation was simulated, and what to do; `None` of any other.
     pub(crate) fn simulated(&self, campaign: CampaignId, name: &RequestName) -> Option<String> {
         let Some(Place::Folder(dir)) = &self.place else {
@@ -339,15 +352,31 @@ impl Logs {
 
     /// Every campaign and every log that cannot be read. A bucket that is not there, or may not be used, was mistyped.
     pub(crate) async fn all(&self, now: Timestamp) -> Result<CampaignList, Failure> {
-        self.watched
-            .campaigns(now)
-            .await
-            .map_err(|error| match error.kind() {
-                PortErrorKind::Invalid => {
-                    Failure::Usage(format!("--log (or PATCHFLEET_LOG): {}", error.chain()))
+        let all = self.watched.campaigns(now).await;
+        let all = all.map_err(|error| match error.kind() {
+            PortErrorKind::Invalid => Failure::Usage(format!("--log (or PATCHFLEET_LOG): {}", error.chain())),
+            _ => error.into(),
+        });
+        Ok(self.by_their_clocks(all?).await)
+    }
+
+    /// The campaign with this id.
+    pub(crate) async fn one(&self, campaign: CampaignId, now: Timestamp) -> CampaignList {
+        let one = self.watched.campaign(campaign, now).await;
+        self.by_their_clocks(one).await
+    }
+
+    /// The same campaigns, and those of simulated organisations as they stand at their last record.
+    async fn by_their_clocks(&self, mut list: CampaignList) -> CampaignList {
+        for one in &mut list.campaigns {
+            if one.finished.is_none() && self.is_simulated(one.campaign) {
+                let then = self.watched.campaign(one.campaign, one.last_at).await;
+                if let Some(then) = then.campaigns.into_iter().next() {
+                    *one = then;
                 }
-                _ => error.into(),
-            })
+            }
+        }
+        list
     }
 
     /// The campaigns, the newest first. What is damaged is named.

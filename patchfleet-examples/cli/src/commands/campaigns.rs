@@ -21,8 +21,9 @@ const REASONS: usize = 3;
 pub(crate) async fn report(args: CampaignArgs) -> Result<ExitCode, Failure> {
     let logs = Logs::given(&args.log).await?;
     let state = logs.named_or_newest(args.campaign).await?;
+    let now = logs.now_for(state.campaign()).await?;
     print_report(
-        logs.watched.report(&state, Timestamp::now()).await?,
+        logs.watched.report(&state, now).await?,
         args.output.output,
         &args.log,
     )
@@ -38,7 +39,7 @@ pub(crate) async fn status(args: StatusArgs) -> Result<ExitCode, Failure> {
     let now = Timestamp::now();
     // What one campaign is, its own log says: a bucket may have hundreds of others.
     let all = match wanted {
-        Some(campaign) => logs.watched.campaign(campaign, now).await,
+        Some(campaign) => logs.one(campaign, now).await,
         None => logs.all(now).await?,
     };
     logs.require_campaigns_in_bucket(&all)?;
@@ -84,11 +85,17 @@ pub(crate) async fn status(args: StatusArgs) -> Result<ExitCode, Failure> {
                     if let Some(row) = campaign.failures_in_a_row {
                         let _ = writeln!(text, "      {row}");
                     }
-                    let _ = writeln!(text, "      {}", last_record(campaign, now));
-                    let next = match logs.simulated(campaign.campaign, &campaign.request) {
-                        Some(simulated) => format!("if its process has ended: {simulated}"),
-                        None => next,
+                    let (last, next) = match logs.simulated(campaign.campaign, &campaign.request) {
+                        Some(simulated) => (
+                            format!(
+                                "last record by process {}; its times are by the simulated organisation's own clock",
+                                campaign.last_writer
+                            ),
+                            format!("if its process has ended: {simulated}"),
+                        ),
+                        None => (last_record(campaign, now), next),
                     };
+                    let _ = writeln!(text, "      {last}");
                     let _ = writeln!(text, "      {}", in_log(&next, args.log.log.as_deref()));
                 }
                 if let (Some(asked), None) = (&campaign.stop_asked, campaign.finished) {

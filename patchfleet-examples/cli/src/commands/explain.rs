@@ -4,7 +4,6 @@ use super::{print_json, print_text};
 use crate::args::{ExplainArgs, Output};
 use crate::exit::Failure;
 use crate::log::Logs;
-use jiff::Timestamp;
 use patchfleet_core::campaign::State;
 use patchfleet_core::id::{CampaignId, Location};
 use patchfleet_core::report::{Subject, SubjectError};
@@ -19,8 +18,8 @@ pub(crate) async fn explain(args: ExplainArgs) -> Result<ExitCode, Failure> {
         Ok(subject) => subject,
         Err(error) => return Err(no_subject(&logs, &campaigns, &error, &args.subject).await),
     };
-    let now = Timestamp::now();
     for campaign in &campaigns {
+        let now = logs.now_for(*campaign).await?;
         let Some(explanation) = logs.watched.explain(*campaign, &subject, now).await? else {
             continue;
         };

@@ -57,6 +57,12 @@ async fn an_interrupted_simulation_is_not_resumed_against_aws_and_says_how_its_r
         "{status}"
     );
     assert!(!status.contains("patchfleet resume"), "{status}");
+    // The organisation's clock stands in another year than this machine's.
+    assert!(
+        status.contains("its times are by the simulated organisation's own clock"),
+        "{status}"
+    );
+    assert!(!status.contains(" ago"), "{status}");
 
     std::fs::remove_dir_all(bench.path().join("log/campaigns").join(&campaign)).unwrap();
     let name = bench.path().join("log/names");
