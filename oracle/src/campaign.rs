@@ -37,6 +37,7 @@ pub fn in_memory(clock: &SimClock, access: &Access) -> Result<Ports, ParseIdErro
         access.discovery_role.clone(),
         access.session_name.clone(),
     );
+    let ports = ports.with_send_role(access.send_role.clone());
     let text = access.external_id.as_ref().and_then(ExternalId::text);
     Ok(ports
         .with_external_id(text.map(|text| text.reveal().to_owned()))

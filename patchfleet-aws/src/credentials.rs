@@ -17,4 +17,4 @@ mod signers;
 
 pub(crate) use caller::CallerIdentity;
 pub(crate) use external_id::external_id_text;
-pub(crate) use signers::Signers;
+pub(crate) use signers::{As, Signers};

@@ -36,10 +36,13 @@ pub enum Party {
     Execution,
     /// What patchfleet reads with in each other account (`access.discovery_role`).
     Discovery,
+    /// What patchfleet sends commands with in each other account, if the request names a role of its own for that
+    /// (`access.send_role`).
+    Sending,
 }
 
 impl Party {
-    /// Its word: `management`, `administration`, `execution` or `discovery`.
+    /// Its word: `management`, `administration`, `execution`, `discovery` or `sending`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -47,6 +50,7 @@ impl Party {
             Self::Administration => "administration",
             Self::Execution => "execution",
             Self::Discovery => "discovery",
+            Self::Sending => "sending",
         }
     }
 }
@@ -67,9 +71,9 @@ impl Policy {
     /// - For [`Party::Management`] it has what `runbook ensure` needs if the runbook is patchfleet's own. It also has
     ///   what reading takes in the central account itself if the request names that account, the root, or none. Where
     ///   the central account is below a unit that the request names, attach the policy of [`Party::Discovery`] too.
-    /// - Where patchfleet sends the commands itself (`dispatch = "run-command"`), [`Party::Discovery`] sends them. No
-    ///   automation runs then, so [`Party::Administration`] and [`Party::Execution`] need nothing and have no policy
-    ///   ([`is_empty`](Self::is_empty)).
+    /// - Where patchfleet sends the commands itself (`dispatch = "run-command"`), [`Party::Discovery`] sends them, or
+    ///   [`Party::Sending`] if the request names that role. No automation runs then, so [`Party::Administration`] and
+    ///   [`Party::Execution`] need nothing and have no policy ([`is_empty`](Self::is_empty)).
     /// - For [`Party::Execution`] it has what patchfleet's own runbook does. A runbook of one's own needs, beside this,
     ///   what its other steps do.
     #[must_use]
@@ -80,6 +84,7 @@ impl Policy {
             Party::Administration => central::administration(request, &scope),
             Party::Execution => target::execution(request, &scope),
             Party::Discovery => target::discovery(request, &scope),
+            Party::Sending => target::sending(request, &scope),
         };
         Self {
             party,

@@ -54,6 +54,7 @@ pub(crate) fn other(region: &str) -> Location {
 pub(crate) fn access() -> Access {
     Access {
         discovery_role: "Discovery".parse().unwrap(),
+        send_role: None,
         external_id: ExternalIdText::new("secret-1").map(ExternalId::Text),
         session_name: "patchfleet".parse().unwrap(),
     }

@@ -200,6 +200,8 @@ pub enum RefusalCode {
     TooLarge,
     /// The results of an Install could not be read afterwards: a call that collecting needs is denied.
     ResultsUnreadable,
+    /// The role that is to send the commands of an Install cannot be assumed.
+    SendRole,
     /// Nodes do not answer. The policy is to refuse then, or to leave them out and no others are left. Or they could hold
     /// every place of their location and nobody is there to see it. Nodes that were not counted may do so, too.
     NodesOffline,
@@ -245,6 +247,7 @@ impl RefusalCode {
             Self::OtherCentral => "other_central",
             Self::TooLarge => "too_large",
             Self::ResultsUnreadable => "results_unreadable",
+            Self::SendRole => "send_role",
             Self::RunbookDiffers => "runbook_differs",
             Self::NodesOffline => "nodes_offline",
             Self::CutoffTooNear => "cutoff_too_near",

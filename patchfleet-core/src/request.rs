@@ -273,6 +273,10 @@ impl Serialize for Regions {
 pub struct Access {
     /// The role that is assumed in each other account. Default: `AWS-SystemsManager-AutomationExecutionRole`.
     pub discovery_role: RoleName,
+    /// The role that sends commands and cancels them in each other account, where patchfleet sends them itself
+    /// ([`Dispatch::RunCommand`]). Default: the discovery role.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub send_role: Option<RoleName>,
     /// STS `ExternalId`: where it is kept, or the text itself, which is never written out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub external_id: Option<ExternalId>,

@@ -30,10 +30,11 @@ pub struct MemoryPorts {
     clock: SimClock,
     region: Region,
     role: RoleName,
+    send_role: Option<RoleName>,
     external_id: Option<String>,
     session: SessionName,
-    /// The access key of each account's role session.
-    keys: Mutex<BTreeMap<AccountId, String>>,
+    /// The access key of each session of a role.
+    keys: Mutex<BTreeMap<(AccountId, RoleName), String>>,
 }
 
 /// Where a call acts.
@@ -45,6 +46,8 @@ enum At {
     Account(AccountId),
     /// In this account and Region.
     Location(Location),
+    /// There, as whoever sends commands.
+    Sending(Location),
 }
 
 impl MemoryPorts {
@@ -56,6 +59,7 @@ impl MemoryPorts {
             clock,
             region,
             role,
+            send_role: None,
             external_id: None,
             session,
             keys: Mutex::default(),
@@ -66,6 +70,13 @@ impl MemoryPorts {
     #[must_use]
     pub fn with_external_id(mut self, external_id: Option<String>) -> Self {
         self.external_id = external_id;
+        self
+    }
+
+    /// Sends commands and cancels them in other accounts with a role of its own.
+    #[must_use]
+    pub fn with_send_role(mut self, role: Option<RoleName>) -> Self {
+        self.send_role = role;
         self
     }
 
@@ -87,7 +98,7 @@ impl MemoryPorts {
             match self.attempt(&at, input.clone()).await {
                 Ok(output) => return Ok(output),
                 Err(Failed::Otherwise(error)) => return Err(error),
-                Err(Failed::Expired { account, key, .. }) => self.forget(&account, &key),
+                Err(Failed::Expired { key, .. }) => self.forget(&key),
             }
             self.attempt(&at, input).await.map_err(|failed| match failed {
                 Failed::Expired { error, .. } | Failed::Otherwise(error) => error,
@@ -109,22 +120,16 @@ impl MemoryPorts {
                 let expired = answered(&error, is_central).says_expired();
                 let error = port_error(O::NAME, &caller, error, is_central);
                 match caller.key {
-                    Some(key) if expired => Failed::Expired {
-                        account: caller.account,
-                        key,
-                        error,
-                    },
+                    Some(key) if expired => Failed::Expired { key, error },
                     _ => Failed::Otherwise(error),
                 }
             })
     }
 
     /// Forgets credentials, unless somebody has renewed them already.
-    fn forget(&self, account: &AccountId, key: &str) {
+    fn forget(&self, key: &str) {
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        if keys.get(account).is_some_and(|known| known == key) {
-            keys.remove(account);
-        }
+        keys.retain(|_, known| known != key);
     }
 
     /// The caller for a place: the administrator, or the role in another account.
@@ -133,7 +138,11 @@ impl MemoryPorts {
         let (account, region) = match at {
             At::Central => return Ok(central),
             At::Account(account) => (account, &self.region),
-            At::Location(location) => (&location.account, &location.region),
+            At::Location(location) | At::Sending(location) => (&location.account, &location.region),
+        };
+        let role = match (at, &self.send_role) {
+            (At::Sending(_), Some(role)) => role,
+            _ => &self.role,
         };
         if *account == central.account {
             return Ok(Caller {
@@ -142,11 +151,12 @@ impl MemoryPorts {
             });
         }
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(key) = keys.get(account) {
+        let session = (account.clone(), role.clone());
+        if let Some(key) = keys.get(&session) {
             return Ok(Caller::of_key(world, key, region.clone()));
         }
         let input = AssumeRole {
-            role_arn: Some(RoleArn::build(self.region.partition(), account, &self.role).to_string()),
+            role_arn: Some(RoleArn::build(self.region.partition(), account, role).to_string()),
             role_session_name: Some(self.session.to_string()),
             external_id: self.external_id.clone(),
             ..AssumeRole::default()
@@ -160,13 +170,13 @@ impl MemoryPorts {
             };
             PortError::new(
                 kind,
-                format!("the role {} of account {account} could not be assumed", self.role),
+                format!("the role {role} of account {account} could not be assumed"),
             )
             .with_words(error.to_string())
             .with_source(error)
         })?;
         let key = assumed.credentials.access_key_id;
-        keys.insert(account.clone(), key.clone());
+        keys.insert(session, key.clone());
         Ok(Caller::of_key(world, &key, region.clone()))
     }
 }
@@ -174,11 +184,7 @@ impl MemoryPorts {
 /// How a call failed.
 enum Failed {
     /// Its credentials are no longer valid.
-    Expired {
-        account: AccountId,
-        key: String,
-        error: PortError,
-    },
+    Expired { key: String, error: PortError },
     /// In any other way.
     Otherwise(PortError),
 }

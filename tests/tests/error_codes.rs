@@ -93,6 +93,7 @@ fn world() -> World {
 fn access() -> Access {
     Access {
         discovery_role: "Discovery".parse().unwrap(),
+        send_role: None,
         external_id: ExternalIdText::new("secret-1").map(ExternalId::Text),
         session_name: "patchfleet".parse().unwrap(),
     }

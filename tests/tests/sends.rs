@@ -11,7 +11,7 @@ use patchfleet_aws::iam::{Party, Policy};
 use patchfleet_core::{
     campaign::{Event, StopMode},
     outcome::NodeOutcome,
-    plan::Plan,
+    plan::{Plan, PlanError},
     port::Ports,
     refusal::RefusalCode,
     report::ReportOutcome,
@@ -25,7 +25,13 @@ use std::collections::BTreeMap;
 /// Each account has one role, which may do what `patchfleet iam` prints for it and nothing else that the simulator
 /// answers. `faults` says what goes wrong.
 fn world(faults: &str) -> World {
-    let policy = Policy::of(Party::Discovery, &ask(), None);
+    let role = role("Reader", Party::Discovery, &ask());
+    world_of(&role, &role, faults)
+}
+
+/// A role that may do what `patchfleet iam` prints for this party, and nothing else that the simulator answers.
+fn role(name: &str, party: Party, request: &PatchRequest) -> String {
+    let policy = Policy::of(party, request, None);
     let all = operations()
         .into_iter()
         .map(|(service, operation)| format!("{}:{operation}", service.name()));
@@ -33,6 +39,11 @@ fn world(faults: &str) -> World {
         .filter(|action| !policy.actions().contains(&action.as_str()))
         .collect();
     let denied = serde_json::to_string(&denied).unwrap();
+    format!(r#"{{ name = "{name}", denied_actions = {denied} }}"#)
+}
+
+/// Two accounts with nodes, which have these roles.
+fn world_of(two: &str, three: &str, faults: &str) -> World {
     let text = format!(
         r#"
         management_account = "111111111111"
@@ -42,11 +53,11 @@ fn world(faults: &str) -> World {
                 {{ name = "AWS-SystemsManager-AutomationAdministrationRole", state = "missing" }},
             ] }},
             {{ id = "222222222222", name = "Two", roles = [
-                {{ name = "Reader", denied_actions = {denied} }},
+                {two},
                 {{ name = "AWS-SystemsManager-AutomationExecutionRole", state = "missing" }},
             ] }},
             {{ id = "333333333333", name = "Three", roles = [
-                {{ name = "Reader", denied_actions = {denied} }},
+                {three},
                 {{ name = "AWS-SystemsManager-AutomationExecutionRole", state = "missing" }},
             ] }},
         ]
@@ -216,4 +227,78 @@ async fn nobody_who_only_starts_and_forgets_can_send_commands_himself() {
     };
     assert_eq!(refusal.reasons[0].code, RefusalCode::Unsupported);
     assert_eq!(refusal.reasons[0].subject, "automation.dispatch");
+}
+
+/// The same, sent by a role of its own.
+fn ask_as_sender() -> PatchRequest {
+    let mut request = ask();
+    request.access.send_role = Some("Sender".parse().unwrap());
+    request
+}
+
+#[tokio::test]
+async fn a_role_of_its_own_sends_and_cancels_and_the_one_that_reads_need_not() {
+    let ask = ask_as_sender();
+    let reader = role("Reader", Party::Discovery, &ask);
+    let sender = role("Sender", Party::Sending, &ask);
+    for denied in ["ssm:SendCommand", "ssm:CancelCommand"] {
+        assert!(reader.contains(denied) && !sender.contains(denied), "{denied}");
+    }
+    let both = format!("{reader}, {sender}");
+    let clock = SimClock::new(world_of(&both, &both, ""), ClockMode::Jump);
+    let (_, ended) = plan_and_run(&in_memory(&clock, &ask.access).unwrap(), &ask)
+        .await
+        .unwrap();
+    clock.with_world(|world| each_once(world));
+    all_done(&ended);
+
+    let sim = Sim::start(world_of(&both, &both, ""), SimOptions::default())
+        .await
+        .unwrap();
+    let ports = over_http(&sim, &ask.access).unwrap();
+    let planned = plan(&ports, &ask).await.unwrap();
+    assert!(
+        planned
+            .warnings
+            .iter()
+            .all(|words| !words.contains("a stop of this campaign"))
+    );
+    let campaign = Campaign::begin(&ports, planned).await.unwrap();
+    campaign.run_for(60).await.unwrap();
+    let state = campaign
+        .driver
+        .stop(campaign.id, StopMode::CancelCommands, "ops")
+        .await
+        .unwrap();
+    campaign.account(&state).await.unwrap();
+    sim.with_world(|world| {
+        let state = world.state();
+        let mut commands = state["commands"].as_array().unwrap().iter();
+        assert!(commands.all(|command| command["status"] == "Cancelled"));
+    });
+}
+
+#[tokio::test]
+async fn an_install_is_refused_where_the_role_that_is_to_send_is_missing() {
+    let ask = ask_as_sender();
+    let reader = role("Reader", Party::Discovery, &ask);
+    let both = format!("{reader}, {}", role("Sender", Party::Sending, &ask));
+    for over_the_wire in [false, true] {
+        let world = world_of(&both, &reader, "");
+        let refused = if over_the_wire {
+            let sim = Sim::start(world, SimOptions::default()).await.unwrap();
+            plan(&over_http(&sim, &ask.access).unwrap(), &ask).await
+        } else {
+            let clock = SimClock::new(world, ClockMode::Jump);
+            plan(&in_memory(&clock, &ask.access).unwrap(), &ask).await
+        };
+        let Err(PlanError::Refused(refusal)) = refused else {
+            unreachable!("{refused:?}")
+        };
+        assert_eq!(refusal.reasons.len(), 1, "{refusal:?}");
+        assert_eq!(refusal.reasons[0].code, RefusalCode::SendRole);
+        assert_eq!(refusal.reasons[0].subject, "333333333333/us-east-1");
+        let words = &refusal.reasons[0].detail;
+        assert!(words.contains("the role Sender (access.send_role)"), "{words}");
+    }
 }

@@ -24,7 +24,16 @@ pub(crate) struct Signers {
     external_id: OnceCell<ExternalIdText>,
     identity: Arc<CallerIdentity>,
     caller: OnceCell<Caller>,
-    roles: Mutex<BTreeMap<AccountId, Arc<RoleCredentials>>>,
+    roles: Mutex<BTreeMap<(AccountId, As), Arc<RoleCredentials>>>,
+}
+
+/// As what a call is made in another account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum As {
+    /// With the role that reads (`access.discovery_role`).
+    Reader,
+    /// With the role that sends commands and cancels them (`access.send_role`, or the one that reads).
+    Sender,
 }
 
 impl Signers {
@@ -97,8 +106,8 @@ impl Signers {
 
     /// Begins a call in a location, once there are credentials for it: the caller's in its own account,
     /// and those of the role in any other.
-    pub(crate) async fn call(&self, operation: Operation, location: &Location) -> PortResult<Call> {
-        let Some(role) = self.role(operation, location).await? else {
+    pub(crate) async fn call(&self, operation: Operation, location: &Location, who: As) -> PortResult<Call> {
+        let Some(role) = self.role(operation, location, who).await? else {
             return Ok(self.own_call(operation, location.clone()));
         };
         // The client would ask for credentials, too. Asking here tells a role that cannot be assumed from a call that
@@ -116,6 +125,7 @@ impl Signers {
         &self,
         operation: Operation,
         location: &Location,
+        who: As,
     ) -> PortResult<Option<Arc<RoleCredentials>>> {
         let caller = self.caller().await?;
         let account = &location.account;
@@ -139,13 +149,18 @@ impl Signers {
             ),
             None => None,
         };
+        // Without a role of its own a sender shares the session of the reader.
+        let (who, name) = match (who, &access.send_role) {
+            (As::Sender, Some(role)) => (As::Sender, role),
+            _ => (As::Reader, &access.discovery_role),
+        };
         let mut roles = self.roles.lock().unwrap_or_else(PoisonError::into_inner);
-        let role = roles.entry(account.clone()).or_insert_with(|| {
+        let role = roles.entry((account.clone(), who)).or_insert_with(|| {
             let partition = self.sender.central().partition();
             let assume = Assume {
                 sts: self.sts.clone(),
                 place: Place::new(Some(caller.account.clone()), self.sts_region.clone()),
-                role: RoleArn::build(partition, account, &access.discovery_role),
+                role: RoleArn::build(partition, account, name),
                 session_name: access.session_name.clone(),
                 external_id: external_id.cloned(),
                 sender: self.sender.clone(),

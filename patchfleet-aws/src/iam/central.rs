@@ -27,7 +27,10 @@ pub(super) fn management(request: &PatchRequest, scope: &Scope<'_>) -> Vec<State
     });
     statements.extend(organization(request));
     if others(request, scope) {
-        let roles = scope.roles(&request.access.discovery_role);
+        let mut roles = scope.roles(&request.access.discovery_role);
+        if let Some(role) = &request.access.send_role {
+            roles.extend(scope.roles(role));
+        }
         statements.push(Statement::new("EnterTheAccounts", &["sts:AssumeRole"], roles));
     }
     statements.extend(external_id(request, scope));
@@ -61,6 +64,9 @@ pub(super) fn management(request: &PatchRequest, scope: &Scope<'_>) -> Vec<State
     }
     if scope.has_central {
         statements.extend(target::reading(request, scope, central));
+        if !starts {
+            statements.extend(target::sends(scope, central));
+        }
     }
     statements
 }

@@ -58,7 +58,11 @@ fn patching(scope: &Scope<'_>, account: &str) -> Statement {
 /// What patchfleet reads with in each other account, and what it sends commands with if the request says so.
 pub(super) fn discovery(request: &PatchRequest, scope: &Scope<'_>) -> Vec<Statement> {
     if request.automation.dispatch == Dispatch::RunCommand {
-        return reading(request, scope, "*");
+        let mut statements = reading(request, scope, "*");
+        if request.access.send_role.is_none() {
+            statements.extend(sends(scope, "*"));
+        }
+        return statements;
     }
     let mut runbooks = vec![scope.document(&scope.central), scope.document("*")];
     runbooks.dedup();
@@ -71,7 +75,25 @@ pub(super) fn discovery(request: &PatchRequest, scope: &Scope<'_>) -> Vec<Statem
     statements
 }
 
-/// What is read in an account whose nodes are patched, in the central account too.
+/// What patchfleet sends commands with in each other account, if that is a role of its own.
+pub(super) fn sending(request: &PatchRequest, scope: &Scope<'_>) -> Vec<Statement> {
+    match request.access.send_role {
+        Some(_) => sends(scope, "*"),
+        None => vec![],
+    }
+}
+
+/// Sending commands to the nodes of an account, and cancelling them.
+pub(super) fn sends(scope: &Scope<'_>, account: &str) -> Vec<Statement> {
+    vec![patching(scope, account), stopping_commands()]
+}
+
+fn stopping_commands() -> Statement {
+    Statement::everywhere("StopCommands", &["ssm:CancelCommand"])
+}
+
+/// What is read in an account whose nodes are patched, in the central account too. Where Automation patches, it is also
+/// what stops it.
 pub(super) fn reading(request: &PatchRequest, scope: &Scope<'_>, account: &str) -> Vec<Statement> {
     // A Region that is named is looked up too: one that is disabled in the account is skipped there.
     let mut holds = vec!["account:ListRegions", "ssm:DescribeInstanceInformation"];
@@ -120,14 +142,14 @@ pub(super) fn reading(request: &PatchRequest, scope: &Scope<'_>, account: &str) 
             vec![scope.executions(account)],
         ),
     ];
-    match request.automation.dispatch {
-        Dispatch::Automation => statements.extend(executions),
-        Dispatch::RunCommand => statements.push(patching(scope, account)),
+    if request.automation.dispatch == Dispatch::Automation {
+        statements.extend(executions);
+        statements.push(stopping_commands());
     }
-    statements.extend([
-        Statement::everywhere("StopCommands", &["ssm:CancelCommand"]),
-        // Its resources are nodes since 2026, and were none before (service authorization reference).
-        Statement::everywhere("ThePatchStatesOfItsNodes", &["ssm:DescribeInstancePatchStates"]),
-    ]);
+    // Its resources are nodes since 2026, and were none before (service authorization reference).
+    statements.push(Statement::everywhere(
+        "ThePatchStatesOfItsNodes",
+        &["ssm:DescribeInstancePatchStates"],
+    ));
     statements
 }

@@ -2,7 +2,7 @@
 //! needed. All clients share one HTTP client, and so its connections. Each call says who signs it.
 
 use crate::call::{Call, Operation, sdk};
-use crate::credentials::Signers;
+use crate::credentials::{As, Signers};
 use aws_types::SdkConfig;
 use patchfleet_core::id::{Location, Region};
 use patchfleet_core::port::PortResult;
@@ -58,6 +58,16 @@ impl Clients {
         self.begin(&self.ssm, sdk::ssm, operation, location).await
     }
 
+    /// Begins a call of Systems Manager in a location, as whoever sends commands there.
+    pub(crate) async fn sending_ssm(
+        &self,
+        operation: Operation,
+        location: &Location,
+    ) -> Begun<aws_sdk_ssm::Client> {
+        self.begin_as(As::Sender, &self.ssm, sdk::ssm, operation, location)
+            .await
+    }
+
     /// Begins a call of Systems Manager in the central account and Region.
     pub(crate) async fn central_ssm(&self, operation: Operation) -> Begun<aws_sdk_ssm::Client> {
         self.ssm(operation, &self.signers.central().await?).await
@@ -109,7 +119,18 @@ impl Clients {
         operation: Operation,
         location: &Location,
     ) -> Begun<C> {
-        let call = self.signers.call(operation, location).await?;
+        self.begin_as(As::Reader, cache, make, operation, location).await
+    }
+
+    async fn begin_as<C: Clone>(
+        &self,
+        who: As,
+        cache: &Cache<Region, C>,
+        make: fn(&SdkConfig) -> C,
+        operation: Operation,
+        location: &Location,
+    ) -> Begun<C> {
+        let call = self.signers.call(operation, location, who).await?;
         let region = &location.region;
         let client = cache.get_or(region, || make(&sdk::config_in(&self.config, region)));
         Ok((call, client))

@@ -22,7 +22,10 @@ impl Commands for Aws {
     fn send(&self, location: &Location, request: &SendRequest) -> BoxFuture<'_, PortResult<CommandId>> {
         let (location, request) = (location.clone(), request.clone());
         Box::pin(async move {
-            let (call, ssm) = self.clients.ssm(Operation::SendCommand, &location).await?;
+            let (call, ssm) = self
+                .clients
+                .sending_ssm(Operation::SendCommand, &location)
+                .await?;
             let filled = sent::fill(ssm.send_command(), &request);
             let answer = send_once!(call, filled).await?;
             let command = answer.command().and_then(ssm::Command::command_id);
@@ -114,7 +117,10 @@ impl Commands for Aws {
     fn cancel(&self, location: &Location, id: &CommandId) -> BoxFuture<'_, PortResult<()>> {
         let (location, id) = (location.clone(), id.clone());
         Box::pin(async move {
-            let (call, ssm) = self.clients.ssm(Operation::CancelCommand, &location).await?;
+            let (call, ssm) = self
+                .clients
+                .sending_ssm(Operation::CancelCommand, &location)
+                .await?;
             let request = ssm.cancel_command().command_id(id.as_str());
             send!(call, request).await?;
             Ok(())

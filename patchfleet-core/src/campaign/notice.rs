@@ -42,7 +42,7 @@ pub enum Notice {
         /// Until when.
         until: Timestamp,
     },
-    /// Nothing runs, and the next wave waits for its time or for a person. Told once.
+    /// Nothing runs, and what comes next waits for its time, for a freeze or a calendar, or for a person. Told once.
     BetweenWaves {
         /// What it waits for, in words.
         reason: String,
@@ -350,7 +350,7 @@ impl fmt::Display for Notice {
                 write!(f, "waiting until {until:.0}: {}", what.words(subject))
             }
             Self::BetweenWaves { reason } => {
-                write!(f, "nothing runs, and the next wave waits: {reason}")
+                write!(f, "nothing runs, and nothing more begins yet: {reason}")
             }
             Self::Over { what, since, at } => {
                 let lasted = whole_seconds(at.duration_since(*since));

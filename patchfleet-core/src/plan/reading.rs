@@ -55,6 +55,8 @@ enum Purpose {
     Results,
     /// To stop the campaign, if a person asks for that.
     Stop,
+    /// To stop it, with the role that sends the commands as well. An Install is refused if there is no such role.
+    StopAsSender,
 }
 
 /// One call that was tried.
@@ -237,7 +239,10 @@ fn in_location<'a>(
     }
     calls.push((
         "ssm:CancelCommand",
-        Purpose::Stop,
+        match request.access.send_role {
+            Some(_) => Purpose::StopAsSender,
+            None => Purpose::Stop,
+        },
         ports.commands.cancel(location, &nothing.command),
     ));
     if request.patch.baseline_override.is_some() {
@@ -297,7 +302,12 @@ impl Tried {
                 ),
             });
         } else {
+            let sender = plan.request.access.send_role.as_ref().unwrap_or(role);
             for trial in trials {
+                let role = match trial.purpose {
+                    Purpose::Results | Purpose::Stop => role,
+                    Purpose::StopAsSender => sender,
+                };
                 self.add(&location, trial, &format!("the role {role}"));
             }
         }
@@ -309,7 +319,17 @@ impl Tried {
         };
         let action = trial.action;
         match kind {
-            PortErrorKind::Denied | PortErrorKind::RoleNotAssumable if trial.purpose == Purpose::Stop => {
+            PortErrorKind::RoleNotAssumable if trial.purpose == Purpose::StopAsSender => {
+                self.denied.push(RefusalReason {
+                    code: RefusalCode::SendRole,
+                    subject: subject.to_string(),
+                    detail: format!(
+                        "no command could be sent there: the account needs {reader} (access.send_role), which trusts the \
+                         caller ({words})"
+                    ),
+                });
+            }
+            PortErrorKind::Denied | PortErrorKind::RoleNotAssumable if trial.purpose != Purpose::Results => {
                 let whose = (action, reader.to_owned());
                 let (places, _) = self.unstoppable.entry(whose).or_insert((vec![], words));
                 places.push(subject.to_string());
@@ -324,7 +344,7 @@ impl Tried {
             PortErrorKind::Throttled | PortErrorKind::Unavailable | PortErrorKind::Credentials => {
                 let what = match trial.purpose {
                     Purpose::Results => "results can be read",
-                    Purpose::Stop => "a stop is allowed",
+                    Purpose::Stop | Purpose::StopAsSender => "a stop is allowed",
                 };
                 self.unclear.push(format!(
                     "whether {what} in {} could not be tried ({action}): {words}",

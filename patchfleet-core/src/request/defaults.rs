@@ -58,6 +58,7 @@ impl Default for Access {
     fn default() -> Self {
         Self {
             discovery_role: execution_role(),
+            send_role: None,
             external_id: None,
             session_name: session_name(),
         }

@@ -220,6 +220,17 @@ impl Draft {
     /// names a dispatch.
     fn check_dispatch(&self, out: &mut Collector) {
         if self.dispatch == Dispatch::Automation {
+            if let Some(role) = &self.access.send_role {
+                let expected = "nothing with dispatch = \"automation\", where Automation sends the commands with \
+                                automation.execution_role";
+                let value = format!("\"{role}\"");
+                out.add(Problem::new(
+                    ProblemCode::Conflict,
+                    "access.send_role",
+                    value,
+                    expected,
+                ));
+            }
             return;
         }
         let mut refuse = |key: &str, value: String, instead: &str| {
@@ -242,7 +253,11 @@ impl Draft {
         }
         if self.execution_role != defaults::execution_role() {
             let role = format!("\"{}\"", self.execution_role);
-            refuse("execution_role", role, "access.discovery_role sends it");
+            refuse(
+                "execution_role",
+                role,
+                "access.send_role sends it, or else access.discovery_role",
+            );
         }
         if self.pin != RunbookPin::default() {
             refuse("pin", "\"version\"".to_owned(), no_runbook);

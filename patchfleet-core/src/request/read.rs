@@ -250,6 +250,7 @@ fn read_access(root: &mut Fields<'_>, access: &mut Access, out: &mut Collector) 
     if let Some(role) = fields.take("discovery_role").and_then(|field| field.id(out)) {
         access.discovery_role = role;
     }
+    access.send_role = fields.take("send_role").and_then(|field| field.id(out));
     if let Some(field) = fields.take("external_id") {
         access.external_id = values::external_id(&field, out);
     }

@@ -45,6 +45,28 @@ fn nothing_is_said_of_a_runbook_where_patchfleet_sends_the_commands_itself() {
 }
 
 #[test]
+fn a_role_that_sends_is_named_only_where_patchfleet_sends() {
+    let targets = "resource_group = \"G\"\nregions = [\"us-east-1\"]";
+    let role = "[access]\nsend_role = \"Sender\"\n";
+    let sends = toml_with(
+        targets,
+        &format!("[automation]\ndispatch = \"run-command\"\n{role}"),
+    );
+    let request = PatchRequest::parse(sends.as_bytes(), Format::Toml).unwrap();
+    assert_eq!(request.access.send_role.as_ref().unwrap().as_str(), "Sender");
+    let written = serde_json::to_value(&request).unwrap();
+    assert_eq!(PatchRequest::from_value(written).unwrap(), request);
+    let problems = problems(&toml_with(targets, role));
+    let [problem] = problems.problems() else {
+        panic!("{problems}")
+    };
+    assert_eq!(
+        (problem.path.as_str(), problem.code),
+        ("access.send_role", ProblemCode::Conflict)
+    );
+}
+
+#[test]
 fn an_empty_text_is_said_to_be_empty_in_every_language() {
     for format in [Format::Toml, Format::Json, Format::Yaml] {
         for text in ["", " \n\n", "\u{feff}\n"] {

@@ -510,6 +510,8 @@ pub(crate) enum PartyArg {
     Execution,
     /// What patchfleet reads with in each other account.
     Discovery,
+    /// What patchfleet sends commands with in each other account, if access.send_role names a role for that.
+    Sending,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

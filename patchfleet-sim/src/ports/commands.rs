@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 impl Commands for MemoryPorts {
     fn send(&self, location: &Location, request: &SendRequest) -> BoxFuture<'_, PortResult<CommandId>> {
-        let at = At::Location(location.clone());
+        let at = At::Sending(location.clone());
         let settings = &request.settings;
         let group = settings.cloudwatch_log_group.as_ref();
         let input = SendCommand {
@@ -177,7 +177,7 @@ impl Commands for MemoryPorts {
     }
 
     fn cancel(&self, location: &Location, id: &CommandId) -> BoxFuture<'_, PortResult<()>> {
-        let at = At::Location(location.clone());
+        let at = At::Sending(location.clone());
         let input = CancelCommand {
             command_id: Some(id.to_string()),
             instance_ids: None,

@@ -94,6 +94,7 @@ impl Documents for MemoryPorts {
             clock: self.clock.clone(),
             region: region.clone(),
             role: self.role.clone(),
+            send_role: self.send_role.clone(),
             external_id: self.external_id.clone(),
             session: self.session.clone(),
             keys: Mutex::default(),

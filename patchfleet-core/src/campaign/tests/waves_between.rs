@@ -249,7 +249,7 @@ fn a_gate_of_which_too_little_is_known_waits_for_a_person_who_may_approve_from_a
     );
     let state = run.end().unwrap();
     assert_eq!(state.finished().unwrap().0, FinishedOutcome::Succeeded);
-    let said_once = format!("nothing runs, and the next wave waits: {words}");
+    let said_once = format!("nothing runs, and nothing more begins yet: {words}");
     assert_eq!(*told.lock().unwrap(), [said_once]);
     let begun = spans(&world)[1].0;
     assert!(begun.duration_since(said) <= MINUTE * 2, "{begun} after {said}");

@@ -390,6 +390,7 @@ fn plan(locations: Vec<PlannedLocation>, requests: Vec<StartRequest>, at_once: u
             policy: Policy::default(),
             access: Access {
                 discovery_role: "AWS-SystemsManager-AutomationExecutionRole".parse().unwrap(),
+send_role: None,
                 external_id: None,
                 session_name: "patchfleet".parse().unwrap(),
             },

@@ -14,8 +14,16 @@ pub(crate) fn iam(args: &IamArgs) -> Result<ExitCode, Failure> {
         PartyArg::Administration => Party::Administration,
         PartyArg::Execution => Party::Execution,
         PartyArg::Discovery => Party::Discovery,
+        PartyArg::Sending => Party::Sending,
     };
     let mut policy = Policy::of(party, &request, args.central.as_ref());
+    if policy.is_empty() && party == Party::Sending {
+        return Err(Failure::Usage(
+            "the request names no role of its own for sending commands (access.send_role, with automation.dispatch = \
+             \"run-command\"), so there is no policy for it"
+                .to_owned(),
+        ));
+    }
     if policy.is_empty() {
         return Err(Failure::Usage(format!(
             "by automation.dispatch = \"run-command\" no automation runs, so the {} role has nothing to do and needs no \
@@ -33,7 +41,7 @@ pub(crate) fn iam(args: &IamArgs) -> Result<ExitCode, Failure> {
     if let Some(places) = request.output.in_words() {
         eprintln!(
             "note: by [output] the nodes write to {places}, each with its own role: that of its instance profile, or a \
-             hybrid node's service role. None of the four policies is for that one; docs/permissions.md says what it needs"
+             hybrid node's service role. None of the policies is for that one; docs/permissions.md says what it needs"
         );
     }
     let text = match args.output {

@@ -67,7 +67,7 @@ fn the_staged_world_goes_in_waves_and_a_canary_that_fails_keeps_all_else_from_be
     assert_eq!(report["outcome"], "succeeded");
     let waits = well
         .stderr
-        .matches("nothing runs, and the next wave waits")
+        .matches("nothing runs, and nothing more begins yet")
         .count();
     assert_eq!(waits, 2, "{}", well.stderr);
     let report = run("staged-failing").exits(5).json();

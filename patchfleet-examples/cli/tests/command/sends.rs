@@ -54,6 +54,10 @@ fn the_policy_that_it_takes_is_that_of_the_one_role_that_is_left() {
         discovery.stdout
     );
     assert!(!discovery.stdout.contains("Automation"), "{}", discovery.stdout);
+    let none = bench
+        .run(&["iam", "--for", "sending", "-f", "sends.toml"])
+        .exits(2);
+    assert!(none.stderr.contains("access.send_role"), "{}", none.stderr);
     for nobody in ["execution", "administration"] {
         let none = bench.run(&["iam", "--for", nobody, "-f", "sends.toml"]).exits(2);
         assert!(
