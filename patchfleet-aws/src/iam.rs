@@ -352,6 +352,19 @@ mod tests {
     }
 
     #[test]
+    fn the_tag_of_a_label_is_read_whatever_selects_the_nodes() {
+        let ids = json!({ "node_ids": ["i-0123456789abcdef0"], "regions": ["us-east-1"] });
+        let of = |by: &str| {
+            let labels = json!({ "labels": [{ "by": by, "max_in_flight": 1 }] });
+            let request = request(json!({ "targets": ids, "budget": labels }));
+            let policy = Policy::of(Party::Discovery, &request, None);
+            policy.actions().contains(&"tag:GetResources")
+        };
+        assert!(of("tag:Service"));
+        assert!(!of("account"));
+    }
+
+    #[test]
     fn where_patchfleet_sends_the_commands_itself_the_role_that_reads_sends_them_and_no_automation_is_allowed()
      {
         let sends = request(json!({

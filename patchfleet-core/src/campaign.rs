@@ -39,8 +39,8 @@ pub(crate) use decide::AT_CUTOFF;
 pub use driver::{DriveError, Observer, Progress, SHORTEST_GAP, SentAgain, StillUnread};
 pub(crate) use driver::{Driver, name_taken};
 pub use event::{
-    CalendarsSaid, Event, NotStopped, ParseDigestError, RECORD_FORMAT, Record, RecordDigest, Replacement,
-    StopAsked, StopMode, TurnedUp,
+    CalendarsSaid, Event, NotStopped, NotWell, ParseDigestError, RECORD_FORMAT, Record, RecordDigest,
+    Replacement, StopAsked, StopMode, TurnedUp,
 };
 pub(crate) use fire::{Before, Fired, fire_plan, fired_before, require_no_driver, within};
 pub use fire::{FireError, FiredBefore, FiredUnit, NeedsDriver, Unfinished, UnfinishedReason};
@@ -50,7 +50,10 @@ pub use listing::{CampaignList, CampaignSummary, DamagedLog};
 pub(crate) use listing::{campaign_alone, campaigns};
 pub use notice::{Awaited, Notice, NoticeObserver, Notices, Tried, Trouble};
 pub(crate) use polls::LOOK_UP_AFTER;
-pub use state::{BreakerStanding, BreakerStop, FleetSoFar, FleetStanding, FleetStop, State, StopReason};
+pub use state::{
+    BreakerStanding, BreakerStop, FleetSoFar, FleetStanding, FleetStop, LabelStanding, LabelStop, State,
+    StopReason,
+};
 pub(crate) use state::{LocationState, NEW_RUN, StartState, StateError, UnitState};
 #[cfg(feature = "store-tests")]
 pub use store::conformance;

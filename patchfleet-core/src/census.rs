@@ -10,7 +10,7 @@ pub(crate) mod take;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use answers::{Census, CensusAnswer, CensusTaken, ManagedNodes};
+pub(crate) use answers::{Census, CensusAnswer, CensusTaken, ManagedNodes, Tags};
 pub(crate) use begun::{Begun, FollowUp};
 pub(crate) use by_id::{MAX_ID_CALLS, id_calls};
 pub(crate) use take::{Answered, Answers, Question, take_rest};

@@ -9,8 +9,8 @@
 
 use crate::id::{Location, NodeId};
 use crate::port::{
-    Inventory, ManagedNode, Page, PageToken, PatchStateView, PatchStates, PortError, PortErrorKind,
-    PortResult, QueryError, Selection, Walk,
+    Inventory, ManagedNode, Page, PageToken, PatchStateView, PatchStates, PingStatus, PortError,
+    PortErrorKind, PortResult, QueryError, Selection, Walk,
 };
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use std::collections::{BTreeMap, BTreeSet};
@@ -195,6 +195,20 @@ async fn managed_pages(
     let asked = |node: &ManagedNode| only.is_none_or(|only| only.contains(&node.id));
     let nodes = nodes.await?.into_iter().filter(asked);
     Ok(nodes.map(|node| (node.id.clone(), node)).collect())
+}
+
+/// The value that each of these nodes has of a tag. Who is missing does not have it.
+pub(crate) async fn tag_values(
+    inventory: &dyn Inventory,
+    location: &Location,
+    key: &str,
+    nodes: &BTreeMap<NodeId, PingStatus>,
+) -> PortResult<BTreeMap<NodeId, String>> {
+    let tagged = all("the listing of tagged nodes", |token| {
+        inventory.tag_values(location, key, token)
+    });
+    let asked = |(node, _): &(NodeId, String)| nodes.contains_key(node);
+    Ok(tagged.await?.into_iter().filter(asked).collect())
 }
 
 /// The patch states of these nodes, `at_once` (at least 1) calls at once. A node that was never scanned has none.

@@ -21,6 +21,7 @@ mod fleet;
 mod forecast;
 mod freezes;
 mod gaps;
+mod labels;
 mod lifetime;
 pub(crate) mod make;
 mod nowhere;
@@ -49,6 +50,10 @@ pub use fleet::{FleetPace, PlannedFleet};
 pub use forecast::Forecast;
 pub(crate) use freezes::frozen_in_words;
 pub use gaps::Gaps;
+#[cfg(test)]
+pub(crate) use labels::resolve as resolve_labels;
+pub(crate) use labels::{Cells, in_words as value_in_words};
+pub use labels::{PlannedLabel, PlannedValue};
 pub(crate) use lifetime::{CUTOFF_MARGIN, Cutoff};
 pub use lifetime::{Lifetime, shortest_cutoff, sufficient_cutoff};
 pub(crate) use lifetime::{set_timeout, timeout_of};
@@ -94,6 +99,8 @@ pub struct Plan {
     pub runbook: Option<PlannedRunbook>,
     /// What `budget.fleet` comes to; `None` if the request has none.
     pub fleet: Option<PlannedFleet>,
+    /// What `budget.labels` comes to, in its order.
+    pub labels: Vec<PlannedLabel>,
     /// How long it takes; `None` if it was not reckoned when the plan was made, or there is nothing to do.
     pub forecast: Option<Forecast>,
     /// How it compares with the same plan by Automation, where patchfleet sends the commands itself; `None` where

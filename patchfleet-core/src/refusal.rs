@@ -213,6 +213,8 @@ pub enum RefusalCode {
     ChangeCalendars,
     /// `budget.fleet` asks for a bound that cannot be kept.
     FleetBudget,
+    /// `budget.labels` asks for a bound that cannot be kept, or nodes lack the tag that it names.
+    LabelBudget,
     /// The plan needs something that this way of running cannot do.
     Unsupported,
 }
@@ -254,6 +256,7 @@ impl RefusalCode {
             Self::Frozen => "frozen",
             Self::ChangeCalendars => "change_calendars",
             Self::FleetBudget => "fleet_budget",
+            Self::LabelBudget => "label_budget",
             Self::Unsupported => "unsupported",
         }
     }

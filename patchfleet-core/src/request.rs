@@ -15,6 +15,7 @@ mod forecast;
 mod format;
 mod freeze;
 mod gate;
+mod labels;
 mod lookalike;
 mod named;
 mod node;
@@ -41,6 +42,7 @@ pub use forecast::ForecastBasis;
 pub use format::{Format, MAX_REQUEST_BYTES};
 pub use freeze::{Freeze, Running};
 pub use gate::{Gate, Soak, SoakError};
+pub use labels::{LabelBudget, LabelKey, Untagged};
 pub use output::Output;
 pub(crate) use output::OutputTo;
 pub use policy::{AtCutoff, DeniedAction, GoneAction, NothingSelected, OfflineAction, Policy, PolicyAction};
@@ -286,7 +288,7 @@ pub struct Access {
 
 /// How many nodes and how many locations are patched at once, and how many of each may fail. AWS keeps the limits within a
 /// location, and the locations of one start. What it knows nothing of is the fleet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Budget {
     /// The nodes of one location. Default 10% at once and 10% that may fail, as in the two AWS posts.
     pub nodes: RateControl,
@@ -295,6 +297,16 @@ pub struct Budget {
     /// Strict bounds across all locations. Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fleet: Option<FleetBudget>,
+    /// Strict bounds on the nodes of each value of a label, across all locations. Default: none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<LabelBudget>,
+}
+
+impl Budget {
+    /// Whether its bounds hold only if each start names its nodes.
+    pub(crate) fn names_nodes(&self) -> bool {
+        self.fleet.is_some_and(|fleet| fleet.max_damaged.is_some()) || !self.labels.is_empty()
+    }
 }
 
 /// The runbook, and the roles it runs with.

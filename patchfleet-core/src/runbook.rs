@@ -43,8 +43,8 @@ pub(crate) use start::{
     command, event_tag_key, for_campaign, for_event, given, last_tag_key, of_campaign, parameters,
     plan_tag_key, said, start_tag_key,
 };
+pub(crate) use targets::MAX_NODE_IDS;
 pub(crate) use targets::TargetTooLong;
-pub(crate) use targets::{MAX_NODE_IDS, node_chunks};
 pub(crate) use targets::{named_nodes, node_targets, targets};
 
 /// The name of patchfleet's own runbook.

@@ -66,6 +66,29 @@ fn waves() -> BoxedStrategy<serde_json::Value> {
         .boxed()
 }
 
+/// Bounds on the values of labels, none of them twice.
+fn labels() -> BoxedStrategy<serde_json::Value> {
+    let by =
+        proptest::collection::btree_set("tag:[\\p{L}0-9][\\p{L}0-9 _.:/=+@-]{0,20}x|account|region", 1..5);
+    let rate = || text("[1-9][0-9]{0,6}|[1-9]%|[1-9][0-9]%|100%");
+    let untagged = proptest::sample::select(vec!["together", "unbounded", "refuse"]);
+    (by, rate(), proptest::option::of(rate()), untagged)
+        .prop_map(|(by, in_flight, damaged, untagged)| {
+            let labels = by.into_iter().map(|by| {
+                let mut label = serde_json::json!({"by": by, "max_in_flight": in_flight});
+                if let Some(damaged) = &damaged {
+                    label["max_damaged"] = damaged.clone();
+                }
+                if by.starts_with("tag:") {
+                    label["untagged"] = untagged.into();
+                }
+                label
+            });
+            labels.collect()
+        })
+        .boxed()
+}
+
 /// Requests as people might write them: any field there or not, valid throughout.
 fn any_request() -> impl Strategy<Value = serde_json::Value> {
     let boolean = || any::<bool>().prop_map(serde_json::Value::from).boxed();
@@ -150,7 +173,7 @@ fn any_request() -> impl Strategy<Value = serde_json::Value> {
         ),
         (
             "budget",
-            some_of(vec![("nodes", rates()), ("locations", rates())]),
+            some_of(vec![("nodes", rates()), ("locations", rates()), ("labels", labels())]),
         ),
         ("waves", waves()),
         (
@@ -201,6 +224,14 @@ fn any_request() -> impl Strategy<Value = serde_json::Value> {
                 let is_empty = output.as_object().is_none_or(serde_json::Map::is_empty);
                 if !is_empty && request["automation"]["document"].is_null() {
                     request["output"] = output;
+                }
+                let is_own = request["automation"]["document"].is_null();
+                if let Some(budget) = request
+                    .get_mut("budget")
+                    .and_then(|budget| budget.as_object_mut())
+                    && !is_own
+                {
+                    budget.remove("labels");
                 }
                 targets[key] = selector;
                 targets["regions"] = regions;

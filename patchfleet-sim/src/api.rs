@@ -25,6 +25,7 @@ mod resource;
 mod send_command;
 mod signals;
 mod sts;
+mod tagging;
 mod time;
 mod words;
 
@@ -56,6 +57,7 @@ pub(crate) use patches::DescribeInstancePatchStates;
 pub(crate) use permissions::{DescribeDocumentPermission, ModifyDocumentPermission};
 pub(crate) use send_command::{CancelCommand, SendCommand};
 pub(crate) use sts::{AssumeRole, GetCallerIdentity};
+pub(crate) use tagging::{GetResources, TagFilter};
 pub(crate) use time::WireTime;
 
 use crate::{error::ApiError, service::Service, world::World};
@@ -136,6 +138,7 @@ operations![
     groups::CreateGroup,
     groups::DeleteGroup,
     groups::SearchResources,
+    tagging::GetResources,
     sts::AssumeRole,
     sts::GetCallerIdentity,
     organizations::DescribeOrganization,

@@ -66,7 +66,7 @@ impl ApiError {
             Service::ResourceGroups | Service::Account | Service::S3 => {
                 Self::new(404, "UnknownOperationException", not_simulated(&named))
             }
-            Service::Ssm | Service::Organizations => {
+            Service::Ssm | Service::Organizations | Service::Tagging => {
                 Self::client("UnknownOperationException", not_simulated(&named))
             }
         }
@@ -110,6 +110,11 @@ impl ApiError {
                 Self::client("ValidationException", words).with("reason", "fieldValidationFailed")
             }
             Service::Sts => Self::client("ValidationError", words),
+            // Its model has 2,048 characters for a message, and no word for this.
+            Service::Tagging => Self::client(
+                "InvalidParameterException",
+                words.chars().take(2048).collect::<String>(),
+            ),
             // Its model has 1,024 characters for a message.
             Service::ResourceGroups => Self::client(
                 "BadRequestException",

@@ -20,10 +20,11 @@ use serde_json::Value;
 use std::{collections::BTreeMap, sync::LazyLock};
 
 /// The models of all services that are simulated.
-static MODELS: LazyLock<[ServiceModel; 5]> = LazyLock::new(|| {
+static MODELS: LazyLock<[ServiceModel; 6]> = LazyLock::new(|| {
     [
         read(include_str!("../model/ssm.json")),
         read(include_str!("../model/resource-groups.json")),
+        read(include_str!("../model/resourcegroupstaggingapi.json")),
         read(include_str!("../model/sts.json")),
         read(include_str!("../model/organizations.json")),
         read(include_str!("../model/account.json")),
@@ -139,10 +140,11 @@ enum Type {
 impl ServiceModel {
     /// The model of a service.
     pub(crate) fn of(service: Service) -> &'static Self {
-        let [ssm, resource_groups, sts, organizations, account] = &*MODELS;
+        let [ssm, resource_groups, tagging, sts, organizations, account] = &*MODELS;
         match service {
             Service::Ssm => ssm,
             Service::ResourceGroups => resource_groups,
+            Service::Tagging => tagging,
             Service::Sts => sts,
             Service::Organizations => organizations,
             Service::Account => account,

@@ -7,6 +7,8 @@ pub enum Service {
     Ssm,
     /// Resource Groups.
     ResourceGroups,
+    /// The Resource Groups Tagging API.
+    Tagging,
     /// Security Token Service.
     Sts,
     /// Organizations.
@@ -19,20 +21,23 @@ pub enum Service {
 
 impl Service {
     /// Those that have a model: all but S3.
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Ssm,
         Self::ResourceGroups,
+        Self::Tagging,
         Self::Sts,
         Self::Organizations,
         Self::Account,
     ];
 
-    /// The name with which its requests are signed.
+    /// What its actions begin with in IAM. Its requests are signed with the same name, but for those of the tagging API
+    /// (`tagging`).
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Ssm => "ssm",
             Self::ResourceGroups => "resource-groups",
+            Self::Tagging => "tag",
             Self::Sts => "sts",
             Self::Organizations => "organizations",
             Self::Account => "account",

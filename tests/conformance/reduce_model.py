@@ -26,6 +26,7 @@ OPERATIONS = {
     "resource-groups": """
         ListGroupResources GetGroup GetGroupQuery ListGroups SearchResources CreateGroup
         DeleteGroup""",
+    "resourcegroupstaggingapi": "GetResources",
     "sts": "AssumeRole GetCallerIdentity",
     "organizations": """
         ListRoots ListOrganizationalUnitsForParent ListAccounts ListAccountsForParent ListChildren

@@ -22,7 +22,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Each service with its model, as the simulator has it, and the operation that is called there.
-const SERVICES: [(&str, &str, &str); 5] = [
+const SERVICES: [(&str, &str, &str); 6] = [
     (
         "ssm",
         "ListCommands",
@@ -42,6 +42,11 @@ const SERVICES: [(&str, &str, &str); 5] = [
         "resource-groups",
         "ListGroupResources",
         include_str!("../../patchfleet-sim/model/resource-groups.json"),
+    ),
+    (
+        "tag",
+        "GetResources",
+        include_str!("../../patchfleet-sim/model/resourcegroupstaggingapi.json"),
     ),
     (
         "account",
@@ -119,6 +124,11 @@ async fn failure_of(ports: &Ports, service: &str, region: &str) -> PortError {
             let group = Selection::Group("WebServers".parse().unwrap());
             ports.inventory.members(&own, &group, None).await.unwrap_err()
         }
+        "tag" => ports
+            .inventory
+            .tag_values(&own, "Service", None)
+            .await
+            .unwrap_err(),
         _ => ports.directory.regions(&own.account, None).await.unwrap_err(),
     }
 }

@@ -15,6 +15,8 @@ mod ended;
 mod fleet;
 #[path = "outcomes/gone_on.rs"]
 mod gone_on;
+#[path = "outcomes/labels.rs"]
+mod labels;
 #[path = "outcomes/scene.rs"]
 mod scene;
 #[path = "outcomes/steps.rs"]

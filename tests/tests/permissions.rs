@@ -41,14 +41,13 @@ fn actions(who: &str) -> BTreeSet<String> {
 
 /// What AWS asks for beside the calls that patchfleet makes itself: what a call depends on, and what
 /// it hands on.
-const BESIDE_THE_CALLS: [&str; 7] = [
+const BESIDE_THE_CALLS: [&str; 6] = [
     "cloudformation:DescribeStacks",
     "cloudformation:ListStackResources",
     "iam:PassRole",
     "kms:Decrypt",
     "secretsmanager:GetSecretValue",
     "ssm:AddTagsToResource",
-    "tag:GetResources",
 ];
 
 #[test]
@@ -141,12 +140,16 @@ fn world(denied: &[&str]) -> World {
 }
 
 fn asked(selection: &str, patch: &str) -> PatchRequest {
+    let (patch, labels) = match patch == LABEL {
+        true => ("", LABEL),
+        false => (patch, ""),
+    };
     request(&format!(
         r#"
         name = "permissions"
         patch = {{ operation = "Install"{patch} }}
         targets = {{ {selection}, accounts = ["ou-perm-workload", "333333333333"], regions = "all-enabled" }}
-        budget = {{ nodes = {{ max_concurrency = 2, max_errors = 1 }} }}
+        budget = {{ nodes = {{ max_concurrency = 2, max_errors = 1 }}{labels} }}
         access = {{ discovery_role = "Discovery" }}
         "#
     ))
@@ -191,11 +194,13 @@ async fn simulated(denied: &[&str]) -> Sim {
 
 const GROUP: &str = r#"resource_group = "WebServers""#;
 const TAGS: &str = r#"tags = { Env = ["prod"] }"#;
+/// Stands in the place of something of the patch, and is a part of the budget.
+const LABEL: &str = r#", labels = [{ by = "tag:Env", max_in_flight = 1 }]"#;
 const OVERRIDE: &str = r#", baseline_override = "s3://bucket/baseline.json""#;
 
 #[tokio::test]
 async fn roles_that_may_do_what_the_table_says_plan_run_and_report() {
-    for (selection, patch) in [(GROUP, ""), (TAGS, ""), (GROUP, OVERRIDE)] {
+    for (selection, patch) in [(GROUP, ""), (TAGS, ""), (GROUP, OVERRIDE), (GROUP, LABEL)] {
         let case = format!("{selection}{patch}");
         let request = asked(selection, patch);
         let sim = simulated(&[]).await;
@@ -231,7 +236,7 @@ async fn roles_that_may_do_what_the_table_says_plan_run_and_report() {
 
 /// The actions of the discovery role without which a campaign is refused, warned of, or ends without
 /// its results. Steps are asked for only where an execution's answer is cut short.
-const MISSED: [(&str, &str, &str); 11] = [
+const MISSED: [(&str, &str, &str); 12] = [
     ("ssm:GetDocument", GROUP, ""),
     ("ssm:DescribeInstanceInformation", GROUP, ""),
     ("ssm:GetAutomationExecution", GROUP, ""),
@@ -243,6 +248,7 @@ const MISSED: [(&str, &str, &str); 11] = [
     ("resource-groups:ListGroupResources", GROUP, ""),
     ("resource-groups:SearchResources", TAGS, ""),
     ("ssm:GetCommandInvocation", GROUP, OVERRIDE),
+    ("tag:GetResources", GROUP, LABEL),
 ];
 
 #[tokio::test]

@@ -285,3 +285,35 @@ async fn a_change_calendar_is_asked_alike_and_nothing_begins_while_it_is_closed(
     assert!(!begun.is_empty());
     assert!(begun.iter().all(|at| *at >= opens), "{begun:?}");
 }
+
+#[tokio::test]
+async fn services_that_are_bounded_by_their_tag_are_patched_alike() {
+    let world = r#"
+        management_account = "111111111111"
+        documents = [{ name = "Patchfleet-RunPatchBaseline", builtin = "patchfleet" }]
+        accounts = [{ id = "111111111111", name = "Main" }, { id = "222222222222", name = "Two" }]
+        [[groups]]
+        name = "Web"
+        accounts = ["111111111111", "222222222222"]
+        regions = ["us-east-1"]
+        nodes = [
+            { count = 2, tags = { Service = "db" } }, { count = 2, kind = "hybrid", tags = { Service = "web" } },
+            { count = 1, tags = { service = "db" } },
+        ]
+    "#;
+    let text = r#"
+        name = "labels"
+        patch = { operation = "Install" }
+        [targets]
+        resource_group = "Web"
+        accounts = ["111111111111", "222222222222"]
+        regions = ["us-east-1"]
+        [budget.locations]
+        max_concurrency = 2
+        [[budget.labels]]
+        by = "tag:Service"
+        max_in_flight = 1
+    "#;
+    let account = the_same(world, &request(text).unwrap()).await;
+    assert_eq!(account.report.outcome, ReportOutcome::Succeeded);
+}

@@ -98,6 +98,10 @@ operations! {
     ListGroupResources Chosen 5,
     SearchResources Chosen 5,
     }
+    // AWS General Reference, "AWS Resource Groups Tagging API endpoints and quotas" (2026).
+    "tag" {
+    GetResources Published 15,
+    }
     // IAM User Guide, "IAM and AWS STS quotas" (2026): 600 a second for each account and Region, which
     // AssumeRole, GetCallerIdentity and others share. Only the caller's account counts. 100 roles at once and 500 a second
     // are never more than 600 in any second. Accounts become known by pages, and all of a page wait for their roles.

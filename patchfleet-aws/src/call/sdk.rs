@@ -31,6 +31,7 @@ macro_rules! client {
 client!(sts, aws_sdk_sts);
 client!(ssm, aws_sdk_ssm);
 client!(groups, aws_sdk_resourcegroups);
+client!(tagging, aws_sdk_resourcegroupstagging);
 client!(account, aws_sdk_account);
 client!(organizations, aws_sdk_organizations);
 

@@ -114,7 +114,12 @@ pub(super) fn reading(request: &PatchRequest, scope: &Scope<'_>, account: &str) 
         }
         Selector::AllManaged | Selector::NodeIds(_) => {}
     }
+    if request.budget.labels.iter().any(|label| label.by.tag().is_some()) {
+        // The values of the tag by which nodes are told apart.
+        holds.push("tag:GetResources");
+    }
     holds.sort_unstable();
+    holds.dedup();
     let mut became = vec!["ssm:ListCommandInvocations", "ssm:ListCommands"];
     if request.automation.dispatch == Dispatch::Automation {
         became.insert(0, "ssm:DescribeAutomationExecutions");

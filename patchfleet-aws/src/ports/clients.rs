@@ -33,6 +33,7 @@ pub(crate) struct Clients {
     pub(crate) signers: Signers,
     pub(crate) ssm: Cache<Region, aws_sdk_ssm::Client>,
     pub(crate) groups: Cache<Region, aws_sdk_resourcegroups::Client>,
+    pub(crate) tagging: Cache<Region, aws_sdk_resourcegroupstagging::Client>,
     pub(crate) accounts: Cache<Region, aws_sdk_account::Client>,
     pub(crate) organizations: Cache<Region, aws_sdk_organizations::Client>,
 }
@@ -48,6 +49,7 @@ impl Clients {
             signers,
             ssm: Cache::new(),
             groups: Cache::new(),
+            tagging: Cache::new(),
             accounts: Cache::new(),
             organizations: Cache::new(),
         }
@@ -80,6 +82,15 @@ impl Clients {
         location: &Location,
     ) -> Begun<aws_sdk_resourcegroups::Client> {
         self.begin(&self.groups, sdk::groups, operation, location).await
+    }
+
+    /// Begins a call of the Resource Groups Tagging API in a location.
+    pub(crate) async fn tagging(
+        &self,
+        operation: Operation,
+        location: &Location,
+    ) -> Begun<aws_sdk_resourcegroupstagging::Client> {
+        self.begin(&self.tagging, sdk::tagging, operation, location).await
     }
 
     /// Begins a call of Account Management, as the account of `location` sees it.

@@ -3,6 +3,7 @@
 use super::Aws;
 use crate::call::{Call, CallError, Operation, Unreadable, all_pages, send, timestamp, token};
 use aws_sdk_resourcegroups::types as resource;
+use aws_sdk_resourcegroupstagging::types::{ResourceTagMapping, TagFilter};
 use aws_sdk_ssm::types::{InstanceInformation, InstanceInformationStringFilter};
 use patchfleet_core::id::{Location, NodeId, ParseIdError, ResourceGroupName};
 use patchfleet_core::port::{
@@ -19,6 +20,12 @@ const NOT_MANAGED: &str = "InvalidInstanceId";
 
 /// The types of resource that are nodes.
 const NODE_TYPES: [&str; 2] = ["AWS::EC2::Instance", "AWS::SSM::ManagedInstance"];
+
+/// The same types, as the Resource Groups Tagging API names them.
+const TAGGED_TYPES: [&str; 2] = ["ec2:instance", "ssm:managed-instance"];
+
+/// The most resources that GetResources gives on a page (API Reference).
+const TAGGED_PAGE: i32 = 100;
 
 /// The most characters that SearchResources takes for a query.
 const LONGEST_QUERY: usize = 4096;
@@ -56,6 +63,31 @@ impl Inventory for Aws {
                 Some(nodes) => self.managed_of(location, nodes, page).await,
                 None => Ok(self.describe_information(&location, None, page).await?),
             }
+        })
+    }
+
+    fn tag_values(
+        &self,
+        location: &Location,
+        key: &str,
+        page: Option<PageToken>,
+    ) -> BoxFuture<'_, PortResult<Page<(NodeId, String)>>> {
+        let (location, key) = (location.clone(), key.to_owned());
+        Box::pin(async move {
+            let operation = Operation::GetResources;
+            let (call, tagging) = self.clients.tagging(operation, &location).await?;
+            let request = tagging
+                .get_resources()
+                .tag_filters(TagFilter::builder().key(&key).build())
+                .set_resource_type_filters(Some(TAGGED_TYPES.map(str::to_owned).to_vec()))
+                .resources_per_page(TAGGED_PAGE)
+                .set_pagination_token(token(page));
+            let answer = send!(call, request).await?;
+            let resources = answer.resource_tag_mapping_list().iter();
+            let nodes = resources.filter_map(|resource| read_tagged(resource, &key).transpose());
+            // The last page has an empty token.
+            let next = answer.pagination_token().filter(|token| !token.is_empty());
+            call.page(nodes, next)
         })
     }
 }
@@ -206,6 +238,19 @@ fn read_member(member: Option<&resource::ResourceIdentifier>) -> Result<Option<N
         }
         None => Ok(None),
     }
+}
+
+/// The node that a resource is, and the value that it has of the tag. `None` for a resource that is no node.
+fn read_tagged(resource: &ResourceTagMapping, key: &str) -> Result<Option<(NodeId, String)>, Unreadable> {
+    let arn = resource.resource_arn().unwrap_or_default();
+    let Some(node) = NodeId::from_arn(arn) else {
+        return Ok(None);
+    };
+    let tag = resource.tags().iter().find(|tag| tag.key() == key);
+    // It was asked for those that have the tag. To take one for untagged would be a guess.
+    let tag =
+        tag.ok_or_else(|| format!("{arn} is listed as having the tag {key}, and its tags do not show it"))?;
+    Ok(Some((node?, tag.value().to_owned())))
 }
 
 fn read_query_error(error: &resource::QueryError) -> QueryError {

@@ -5,7 +5,15 @@ use super::services::ServicesAsTheCli;
 use patchfleet_core::port::{PortError, PortErrorKind, PortResult};
 
 /// The services that are called, by the SDK's ids: those of patchfleet's own calls.
-const CALLED: [&str; 6] = ["STS", "SSM", "Resource Groups", "Account", "Organizations", "S3"];
+const CALLED: [&str; 7] = [
+    "STS",
+    "SSM",
+    "Resource Groups",
+    "Resource Groups Tagging API",
+    "Account",
+    "Organizations",
+    "S3",
+];
 
 /// Services that only credentials are asked from.
 const OF_CREDENTIALS: [&str; 2] = ["SSO", "SSO OIDC"];
@@ -101,6 +109,6 @@ mod tests {
             all.contains(&"AWS_ENDPOINT_URL_RESOURCE_GROUPS".to_owned()),
             "{all:?}"
         );
-        assert_eq!(all.len(), 9);
+        assert_eq!(all.len(), 10);
     }
 }

@@ -5,7 +5,7 @@
 //! begun.
 
 use super::state::State;
-use crate::id::UnitId;
+use crate::id::{NodeId, UnitId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -18,6 +18,7 @@ pub(super) mod fleet;
 pub(super) mod freeze;
 pub(super) mod gate;
 mod hold;
+pub(super) mod labels;
 pub(super) mod order;
 #[cfg(test)]
 pub(super) mod planted;
@@ -38,17 +39,26 @@ pub(super) enum Verdict {
         /// When to ask again, if that is known. Otherwise whatever happens next is the time.
         until: Option<Timestamp>,
     },
-    /// Not as it is: nothing is in flight, and there is room for so many of the nodes that it names, at least 1.
-    Divide(u32),
+    /// Not as it is: nothing is in flight that would make room, and there is room for some of the nodes that it names.
+    Divide(Keeps),
     /// Not now, and never unless a person says that the campaign goes on.
     Never,
+}
+
+/// Which of the nodes that it names a unit keeps when it is divided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Keeps {
+    /// So many, at least 1, whichever they are.
+    Count(u32),
+    /// These, at least one.
+    Nodes(Vec<NodeId>),
 }
 
 /// A rule: its name, and what it says.
 type Asked = (Rule, fn(&State, UnitId, Timestamp) -> Verdict);
 
 /// The rules, in the order in which they are asked.
-const RULES: [Asked; 11] = [
+const RULES: [Asked; 12] = [
     (Rule::Stop, stop::verdict),
     (Rule::Breaker, breaker::verdict),
     (Rule::Wave, wave::verdict),
@@ -60,6 +70,7 @@ const RULES: [Asked; 11] = [
     (Rule::Order, order::verdict),
     (Rule::Budget, budget::verdict),
     (Rule::Fleet, fleet::verdict),
+    (Rule::Labels, labels::verdict),
 ];
 
 /// A rule of admission.
@@ -89,6 +100,8 @@ pub enum Rule {
     Budget,
     /// So many nodes in flight across the whole fleet, so many that are damaged.
     Fleet,
+    /// So many nodes of each value of a label in flight, so many that are damaged.
+    Labels,
     /// A start of which nobody knows whether it took effect is sent again only if a person says so.
     Person,
 }
@@ -98,18 +111,24 @@ pub enum Rule {
 pub(super) struct Admitted {
     /// The unit that may be begun.
     pub(super) begin: Option<UnitId>,
-    /// The unit that is divided first, and how many nodes it keeps.
-    pub(super) divide: Option<(UnitId, u32)>,
+    /// The unit that is divided first, and which nodes it keeps.
+    pub(super) divide: Option<(UnitId, Keeps)>,
     /// Units that are never begun.
     pub(super) never: Vec<UnitId>,
     /// Why the next unit is not begun.
     pub(super) hold: Option<Hold>,
     /// Units before it that have to wait for something of their own until these times.
     pub(super) later: Vec<(UnitId, Timestamp)>,
+    /// Units before it that wait for room for a value of their nodes.
+    pub(super) passed: Vec<Hold>,
 }
 
+/// How many units that wait for room for a value of their nodes are passed over. So a decision costs the same however many wait.
+const PASSED_OVER: usize = 256;
+
 /// Asks the rules about the units that wait, up to the first that may be begun or has to wait for others. One that
-/// waits for the nodes of its own last command keeps no other back.
+/// waits for the nodes of its own last command keeps no other back, nor does one that waits for room for a value of its nodes,
+/// up to [`PASSED_OVER`] of these.
 pub(super) fn admit(state: &State, now: Timestamp) -> Admitted {
     let mut admitted = Admitted::default();
     if state.is_stopped(now) && is_asked(Rule::Stop) {
@@ -134,6 +153,14 @@ pub(super) fn admit(state: &State, now: Timestamp) -> Admitted {
                     until: Some(until),
                 },
             ) => admitted.later.push((unit, until)),
+            (Rule::Labels, Verdict::Hold { reason, until }) if admitted.passed.len() < PASSED_OVER => {
+                admitted.passed.push(Hold {
+                    unit,
+                    rule: Rule::Labels,
+                    reason,
+                    until,
+                });
+            }
             (rule, Verdict::Hold { reason, until }) => {
                 admitted.hold = Some(Hold {
                     unit,
@@ -145,6 +172,13 @@ pub(super) fn admit(state: &State, now: Timestamp) -> Admitted {
             }
         }
     }
+    if admitted.begin.is_none()
+        && admitted.divide.is_none()
+        && admitted.hold.is_none()
+        && !admitted.passed.is_empty()
+    {
+        admitted.hold = Some(admitted.passed.remove(0));
+    }
     admitted
 }
 
@@ -152,14 +186,17 @@ pub(super) fn admit(state: &State, now: Timestamp) -> Admitted {
 /// see that there are places for all.
 pub(super) fn admitted_from(state: &State, first: UnitId, now: Timestamp) -> impl Iterator<Item = UnitId> {
     let ready = state.ready().skip_while(move |unit| *unit != first);
-    let asked = ready.map(move |unit| (unit, ask(state, unit, now).1));
+    let asked = ready.map(move |unit| (unit, ask(state, unit, now)));
+    let mut passed = 0;
     asked
-        .take_while(|(_, verdict)| {
+        .take_while(move |(_, (rule, verdict))| {
             let own = HoldReason::NextAttempt;
             let is_held = matches!(verdict, Verdict::Hold { reason, .. } if *reason != own);
-            !is_held && !matches!(verdict, Verdict::Divide(_))
+            passed += usize::from(is_held);
+            let is_passed = *rule == Rule::Labels && passed <= PASSED_OVER;
+            (!is_held || is_passed) && !matches!(verdict, Verdict::Divide(_))
         })
-        .filter(|(_, verdict)| *verdict == Verdict::Begin)
+        .filter(|(_, (_, verdict))| *verdict == Verdict::Begin)
         .map(|(unit, _)| unit)
 }
 
@@ -228,6 +265,7 @@ impl State {
         }
         holds.extend(self.intended().map(|unit| self.hold_of_intended(unit)));
         let admitted = admit(self, now);
+        holds.extend(admitted.passed.iter().cloned());
         let divided = admitted.divide.map(|(unit, _)| unit);
         let first = admitted
             .begin

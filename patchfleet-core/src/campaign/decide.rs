@@ -1,6 +1,6 @@
 //! What to do next: a pure function of the state, of what this driver asked before, and of the time.
 
-use super::admission::{Hold, Rule, admit, admitted_from};
+use super::admission::{Hold, Keeps, Rule, admit, admitted_from};
 use super::memory::{LocationTask, Memory, UnitTask};
 use super::polls::{POLL_LONGEST, later};
 use super::start;
@@ -278,7 +278,14 @@ impl Agenda<'_> {
     }
 
     /// Has a unit name as many of its nodes as there is room for. The others are named by a unit of their own.
-    fn divide(&mut self, unit: UnitId, keeps: u32) {
+    fn divide(&mut self, unit: UnitId, keeps: Keeps) {
+        let keeps = match keeps {
+            Keeps::Count(keeps) => keeps,
+            Keeps::Nodes(keeps) => {
+                self.decision.record.push(Event::Divided { unit, keeps });
+                return;
+            }
+        };
         let Some(of) = self.state.units().get(&unit) else {
             return;
         };

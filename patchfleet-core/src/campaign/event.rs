@@ -11,9 +11,11 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 mod digest;
+mod not_well;
 mod stop;
 
 pub use digest::{ParseDigestError, RecordDigest};
+pub use not_well::NotWell;
 pub use stop::{NotStopped, StopAsked, StopMode};
 
 /// The version of the records that this version writes. A log of another one is not read and never written to:
@@ -367,6 +369,9 @@ pub enum Event {
         offline_before: u32,
         /// The outcome in words; empty if it needs none.
         detail: String,
+        /// Which of its nodes did not end well, where a bound on the values of a label has to know.
+        #[serde(default, skip_serializing_if = "NotWell::is_empty")]
+        not_well: NotWell,
     },
     /// A location has settled, and the rows of its nodes could not be kept. They are read again before the campaign is
     /// over. [`Recollected`](Self::Recollected) says that they are kept.
@@ -395,6 +400,9 @@ pub enum Event {
         offline_before: u32,
         /// The outcome in words; empty if it needs none.
         detail: String,
+        /// Which of its nodes did not end well, where a bound on the values of a label has to know.
+        #[serde(default, skip_serializing_if = "NotWell::is_empty")]
+        not_well: NotWell,
     },
     /// Terminal for a unit: its execution is over and every location of it settled.
     UnitEnded {

@@ -354,6 +354,7 @@ impl Fact {
                     nodes: settlement.nodes.clone(),
                     offline_before: settlement.offline_before(state, location),
                     detail: settlement.detail.clone(),
+                    not_well: state.not_well(&settlement.rows),
                 });
                 events
             }

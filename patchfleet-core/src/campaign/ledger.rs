@@ -52,6 +52,19 @@ pub(super) struct UnitEntry {
     pub(super) nodes: u32,
     /// How many of them are in flight, or may be.
     pub(super) in_flight: u32,
+    /// What it adds to the values of its nodes, if the plan has labels.
+    pub(super) in_cells: Vec<(u32, InCell)>,
+}
+
+/// How many nodes of one value of a label count against its bounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct InCell {
+    /// Named by starts that were sent, or may have been, and whose truth is not known yet.
+    pub(super) in_flight: u64,
+    /// Failed or lost.
+    pub(super) damaged: u64,
+    /// Of which nothing could be found out.
+    pub(super) unknown: u64,
 }
 
 /// What a location of a unit adds to the counters.
@@ -213,6 +226,8 @@ pub(super) struct Ledger {
     pub(super) late: BTreeSet<(UnitId, Location)>,
     /// Where the campaign stands with the bounds on its fleet.
     pub(super) fleet: FleetSoFar,
+    /// How many nodes count against the bounds of each value of a label, by the value's number. Without those that have none.
+    pub(super) labels: BTreeMap<u32, InCell>,
     /// Locations whose nodes are named.
     pub(super) shared: BTreeMap<Location, Shared>,
     /// The waiting units that name nodes of a location.
@@ -285,6 +300,7 @@ impl Ledger {
             Standing::Open => self.add_open(id, unit),
             Standing::Over => self.over += 1,
         }
+        self.change_cells(unit, u64::saturating_add);
         if unit.is_ending {
             self.ending.insert(id);
         }
@@ -330,11 +346,24 @@ impl Ledger {
             Standing::Open => self.remove_open(id, unit),
             Standing::Over => self.over = self.over.saturating_sub(1),
         }
+        self.change_cells(unit, u64::saturating_sub);
         self.ending.remove(&id);
         self.going_on.remove(&id);
         self.stopping.remove(&id);
         if self.unresolved.remove(&id) {
             self.unresolved_locations = self.unresolved_locations.saturating_sub(unit.locations.into());
+        }
+    }
+
+    fn change_cells(&mut self, unit: &UnitEntry, change: fn(u64, u64) -> u64) {
+        for (number, entry) in &unit.in_cells {
+            let cell = self.labels.entry(*number).or_default();
+            cell.in_flight = change(cell.in_flight, entry.in_flight);
+            cell.damaged = change(cell.damaged, entry.damaged);
+            cell.unknown = change(cell.unknown, entry.unknown);
+            if *cell == InCell::default() {
+                self.labels.remove(number);
+            }
         }
     }
 

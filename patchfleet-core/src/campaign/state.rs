@@ -8,7 +8,7 @@ use super::ledger::Ledger;
 use super::{CalendarsSaid, Chain, ChainError, Event, LogKey, NotStopped, RECORD_FORMAT, Record, StopAsked};
 use crate::id::{CampaignId, Location, UnitId, WriterId};
 use crate::outcome::{FinishedOutcome, LocationOutcome};
-use crate::plan::{Plan, PlanFault, PlannedLocation};
+use crate::plan::{Cells, Plan, PlanFault, PlannedLocation};
 use crate::runbook::{self, RunbookChange};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +20,7 @@ mod count;
 mod excerpt;
 mod fleet;
 mod fold;
+mod labels;
 mod late;
 mod looking;
 mod open;
@@ -33,6 +34,7 @@ mod waves;
 
 pub use breaker::{BreakerStanding, BreakerStop};
 pub use fleet::{FleetSoFar, FleetStanding, FleetStop};
+pub use labels::{LabelStanding, LabelStop};
 pub(crate) use stop_reason::NEW_RUN;
 pub use stop_reason::StopReason;
 pub(crate) use unit::{Intent, LocationState, Sending, Settled, StartState, Stop, StopStanding, UnitState};
@@ -125,6 +127,8 @@ pub struct State {
     approved: BTreeSet<u32>,
     /// How many locations have settled, those that were begun again counted each time.
     settlings: u64,
+    /// The values of the plan's labels, and which of them its nodes have.
+    cells: Arc<Cells>,
     ledger: Ledger,
 }
 
@@ -218,6 +222,7 @@ impl State {
             wave_ends: BTreeMap::new(),
             approved: BTreeSet::new(),
             settlings: 0,
+            cells: Arc::new(Cells::of(&plan.labels)),
             ledger: Ledger::default(),
         };
         state.find_places();

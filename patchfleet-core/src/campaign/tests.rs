@@ -26,6 +26,7 @@ mod freezes;
 mod golden;
 mod gone;
 mod hooks;
+mod labels;
 mod late;
 pub(super) mod late_answers;
 mod late_starts;

@@ -24,9 +24,15 @@ pub struct CensusTaken {
     pub digests: BTreeMap<Location, NodesDigest>,
     /// The ids of the same nodes, for each location in which a group or tags were counted.
     pub members: BTreeMap<Location, NodeSet>,
+    /// Of each location whose nodes are told apart by tags, what managed nodes have of each tag. A node that is missing
+    /// there does not have it.
+    pub tags: BTreeMap<Location, Tags>,
     /// Whether AWS finds the same nodes as the inventory did.
     pub resolution: Resolution,
 }
+
+/// The values of tags, by their keys.
+pub(crate) type Tags = BTreeMap<String, BTreeMap<NodeId, String>>;
 
 /// The nodes of a selection that Systems Manager manages in a location, ascending.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -1,13 +1,13 @@
 //! Asking every location, several at once.
 
 use super::{
-    Begun, CensusAnswer, CensusTaken, Depth, FollowUp, ManagedNodes, NodeCounts, UnknownCause, by_id,
+    Begun, CensusAnswer, CensusTaken, Depth, FollowUp, ManagedNodes, NodeCounts, Tags, UnknownCause, by_id,
 };
 use crate::fleet::{self, Extent, Members};
 use crate::id::{Location, NodeId, NodeKind, NodeSet, NodesDigest};
 use crate::port::{BoxFuture, Inventory, ManagedNode, PingStatus, PortResult, Resolution, Selection};
-use crate::request::Selector;
-use futures_util::FutureExt as _;
+use crate::request::{LabelBudget, Selector};
+use futures_util::{FutureExt as _, StreamExt as _, stream};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The most calls at once that ask one location for managed nodes by their ids.
@@ -76,7 +76,12 @@ pub(crate) fn take_rest<'f, 'a: 'f, F: FollowUp<'a>>(
             Selector::NodeIds(ids) => {
                 let ids = ids.iter().cloned().collect();
                 let asked = by_id::search(inventory, wanted, &ids, concurrency).await;
-                asked.into_iter().collect()
+                let tagged = asked.into_iter().map(|(location, answered)| async move {
+                    let answered = question.with_tags(&location, answered).await;
+                    (location, answered)
+                });
+                let tagged: Vec<_> = tagged.collect();
+                stream::iter(tagged).buffered(concurrency.max(1)).collect().await
             }
             Selector::ResourceGroup(_) | Selector::Tags(_) | Selector::AllManaged => {
                 begun.finish(question, wanted, concurrency, follow).await
@@ -96,6 +101,9 @@ fn taken(asked: Answers, selector: &Selector, resolution: Resolution) -> CensusT
     let named =
         resolution == Resolution::ByIds || matches!(selector, Selector::AllManaged | Selector::NodeIds(_));
     for (location, answered) in asked {
+        if !answered.tags.is_empty() {
+            taken.tags.insert(location.clone(), answered.tags);
+        }
         if !answered.managed.is_empty() {
             if named {
                 let found = answered.managed.keys().cloned().collect();
@@ -123,6 +131,7 @@ pub(crate) struct Question<'a> {
     inventory: &'a dyn Inventory,
     selector: &'a Selector,
     depth: Depth,
+    labels: &'a [LabelBudget],
 }
 
 impl<'a> Question<'a> {
@@ -134,7 +143,13 @@ impl<'a> Question<'a> {
                 Resolution::SameAsAws => depth,
                 Resolution::ByIds => Depth::Count,
             },
+            labels: &[],
         }
+    }
+
+    /// The same question, and what the nodes have of the tags by which these labels tell them apart.
+    pub(crate) fn with_labels(self, labels: &'a [LabelBudget]) -> Self {
+        Self { labels, ..self }
     }
 
     /// Whether one location can be asked without a look at the others. Ids are looked for in all of them
@@ -146,7 +161,23 @@ impl<'a> Question<'a> {
     /// Asks one location. A call that fails makes its answer [`Unknown`](CensusAnswer::Unknown).
     pub(crate) async fn ask(&self, location: &Location) -> Answered {
         let answered = ask(self.inventory, location, self.selector, self.depth).await;
-        answered.unwrap_or_else(|error| Answered::without_nodes(error.into()))
+        let answered = answered.unwrap_or_else(|error| Answered::without_nodes(error.into()));
+        self.with_tags(location, answered).await
+    }
+
+    /// The answer with the tags of the managed nodes. Where they cannot be read, nobody knows what is there: a node of which
+    /// they are not known is not one without them.
+    async fn with_tags(&self, location: &Location, mut answered: Answered) -> Answered {
+        if answered.managed.is_empty() {
+            return answered;
+        }
+        for key in self.labels.iter().filter_map(|label| label.by.tag()) {
+            match fleet::tag_values(self.inventory, location, key, &answered.managed).await {
+                Ok(values) => answered.tags.insert(key.to_owned(), values),
+                Err(error) => return Answered::without_nodes(error.into()),
+            };
+        }
+        answered
     }
 }
 
@@ -159,6 +190,8 @@ pub(crate) struct Answered {
     digest: Option<NodesDigest>,
     /// The same nodes by their ids, if a group or tags select them.
     members: Option<NodeSet>,
+    /// What the managed nodes have of each tag that was asked for.
+    tags: Tags,
 }
 
 impl Answered {
@@ -168,6 +201,7 @@ impl Answered {
             managed: BTreeMap::new(),
             digest: None,
             members: None,
+            tags: Tags::new(),
         }
     }
 
@@ -187,6 +221,7 @@ impl Answered {
             },
             digest: Some(NodesDigest::of(all)),
             members: None,
+            tags: Tags::new(),
             managed,
         }
     }

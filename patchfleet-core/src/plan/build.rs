@@ -3,8 +3,8 @@
 use super::lifetime::{self, Lifetime};
 use super::units::{Draft, names_nodes, paced};
 use super::{
-    FORMAT, Followed, Gaps, Options, Plan, PlannedDispatch, PlannedLocation, dispatch, fleet, freezes, gaps,
-    nowhere, offline, small, waves,
+    Cells, FORMAT, Followed, Gaps, Options, Plan, PlannedDispatch, PlannedLocation, dispatch, fleet, freezes,
+    gaps, labels, nowhere, offline, small, waves,
 };
 use crate::budget::{Paced, PacedCommand, PacedNodes, PacedUnit, Seconds, WorstCase};
 use crate::census::{Census, CensusAnswer, CensusTaken};
@@ -127,6 +127,12 @@ pub fn build(
             None
         }
     };
+    let (labels, against) = match sorted.reasons.is_empty() {
+        true => labels::resolve(asked, &sorted.locations, census),
+        false => (vec![], vec![]),
+    };
+    sorted.reasons.extend(against);
+    let cells = &Cells::of(&labels);
     let request = &fleet::paced(asked, fleet.as_ref());
     let attendance = options.attendance;
     let reasons = offline::reasons(request, &sorted.locations, census, attendance);
@@ -140,6 +146,7 @@ pub fn build(
         census,
         each_alone,
         fleet.as_ref(),
+        cells,
     ) {
         Ok(units) => units,
         Err(too_long) => {
@@ -153,7 +160,7 @@ pub fn build(
         let fleet = fleet::resolve(&by_automation, &sorted.locations, 1).unwrap_or_default();
         let by_automation = &fleet::paced(&by_automation, fleet.as_ref());
         let (at, bounds) = (&sorted.locations, fleet.as_ref());
-        let starts = waves::units(by_automation, central, at, census, each_alone, bounds);
+        let starts = waves::units(by_automation, central, at, census, each_alone, bounds, cells);
         PlannedDispatch::new(count(units.len()), starts.ok().map(|starts| count(starts.len())))
     });
     let Sorted {
@@ -187,6 +194,7 @@ pub fn build(
     warnings.extend(warnings::on_shares(&paced, followed, errors));
     let worst_case = worst_case(request, total, &units, &paced, lifetime.as_ref());
     let worst_case = fleet.map_or(worst_case, |fleet| fleet.bounded(worst_case));
+    let worst_case = labels::bounded(&labels, worst_case);
     let longest = units
         .iter()
         .map(|(_, timeout)| *timeout)
@@ -197,6 +205,7 @@ pub fn build(
     warnings.extend(warnings::on_nodes(&locations, &filled));
     warnings.extend(small::warnings(request, &locations));
     warnings.extend(fleet.and_then(|fleet| fleet.warning(errors, total)));
+    warnings.extend(labels::warning(&labels, errors, total));
     if let (Some(now), false) = (options.now, units.is_empty()) {
         warnings.extend(freezes::warnings(request, lifetime.as_ref(), now));
     }
@@ -222,6 +231,7 @@ pub fn build(
             .collect(),
         runbook: None,
         fleet,
+        labels,
         forecast: None,
         dispatch,
         worst_case,

@@ -83,6 +83,9 @@ pub(crate) enum PlanFault {
         /// What they should be.
         expected: String,
     },
+    /// What the plan makes of bounds on the values of labels is not what its request says.
+    #[error("the plan's labels do not follow from its request: {0}")]
+    Labels(String),
     /// A location of the plan is in no start.
     #[error("no unit starts in {location}, which is planned")]
     LeftOut {
@@ -103,6 +106,9 @@ impl Plan {
         self.check_waves()?;
         let paced = fleet::paced(&self.request, self.fleet.as_ref());
         self.check_fleet()?;
+        if let Some(fault) = self.fault_of_labels() {
+            return Err(PlanFault::Labels(fault));
+        }
         let mut seen = BTreeSet::new();
         for (expected, unit) in (0..).map(UnitId::from_index).zip(&self.units) {
             if unit.id != expected {

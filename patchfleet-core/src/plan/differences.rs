@@ -63,6 +63,7 @@ impl Plan {
                 ));
             }
         }
+        lines.extend(self.other_values(newer));
         let cutoff = |plan: &Self| plan.lifetime.as_ref().and_then(|lifetime| lifetime.cutoff);
         if cutoff(self) != cutoff(newer) {
             let words = |plan| cutoff(plan).map_or_else(|| "none".to_owned(), |at| format!("{at:.0}"));

@@ -4,7 +4,7 @@ use super::units::most_nodes;
 use super::{Plan, PlannedLocation};
 use crate::budget::{AwsPaced, MaxConcurrency, RateControl, Size, Sizes, WorstCase};
 use crate::refusal::{RefusalCode, RefusalReason};
-use crate::request::{FleetBudget, PatchRequest};
+use crate::request::PatchRequest;
 use crate::text::{counted, names};
 use serde::{Deserialize, Serialize};
 
@@ -49,13 +49,6 @@ pub enum FleetPace {
         /// Nodes that a start names at most.
         nodes_in_a_start: u32,
     },
-}
-
-impl FleetBudget {
-    /// Whether its bounds hold only if each start names its nodes.
-    pub(crate) fn names_nodes(&self) -> bool {
-        self.max_damaged.is_some()
-    }
 }
 
 /// The nodes of a planned location that commands are sent to. `None` if they were not counted.
@@ -119,15 +112,16 @@ pub(crate) fn resolve(
             counted(nodes, "node")
         )));
     }
-    let pace = match (max_damaged, max_in_flight) {
-        (Some(damaged), in_flight) => FleetPace::Campaign {
+    let room = max_damaged.into_iter().chain(max_in_flight).min();
+    let pace = match (room, max_in_flight) {
+        (Some(room), _) if request.budget.names_nodes() => FleetPace::Campaign {
             nodes_in_a_start: sizes.named_in_a_start(
-                damaged.min(in_flight.unwrap_or(u32::MAX)),
+                room,
                 places,
                 u32::try_from(most_nodes(request)).unwrap_or(1),
             ),
         },
-        (None, Some(in_flight)) => {
+        (_, Some(in_flight)) => {
             let AwsPaced {
                 nodes_at_once,
                 locations_at_once,
@@ -137,7 +131,7 @@ pub(crate) fn resolve(
                 locations_at_once: Some(locations_at_once),
             }
         }
-        (None, None) => FleetPace::Aws {
+        (_, None) => FleetPace::Aws {
             nodes_at_once: None,
             locations_at_once: None,
         },

@@ -100,9 +100,10 @@ impl Plan {
             .filter_map(|(number, wave)| Some((number, u64::from(wave.soak?.seconds()))))
             .collect();
         // Without a bound that the campaign keeps, AWS bounds the nodes of each start.
-        let bounds = self.fleet.filter(|fleet| fleet.max_damaged.is_some());
+        let bounds = self.fleet.filter(|fleet| fleet.nodes_in_a_start().is_some());
         let bounds = bounds.map(|fleet| [fleet.max_damaged, fleet.max_in_flight]);
         let in_flight = bounds.into_iter().flatten().flatten().min();
+        let of_values = self.cells().at_once();
         // A command that patchfleet sends itself is no automation.
         let (starts_a_second, at_once) = match self.dispatch {
             Some(_) => (SENDS_A_SECOND, None),
@@ -113,6 +114,7 @@ impl Plan {
             &Rules {
                 places: u64::from(self.location_budget()),
                 in_flight: in_flight.map(u64::from),
+                of_values: &of_values,
                 soaks: &soaks,
                 starts_a_second,
                 at_once,
@@ -132,6 +134,7 @@ impl Plan {
             places.insert(planned.location(), place);
         }
         let (mut expected, mut worst) = (Some(vec![]), Some(vec![]));
+        let cells = self.cells();
         for unit in &self.units {
             let of = |locations: Option<Vec<u64>>, shared: Option<usize>| {
                 Some(Work {
@@ -140,6 +143,7 @@ impl Plan {
                     at_once: unit.locations_at_once(),
                     shared,
                     nodes: unit.nodes.as_ref().map_or(0, |nodes| nodes.len() as u64),
+                    values: cells.count(unit.nodes.iter().flatten()),
                 })
             };
             let lives = self.lives(unit);

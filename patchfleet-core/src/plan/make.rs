@@ -223,13 +223,14 @@ pub(crate) async fn make(
     let counts_nodes = request.waves.iter().any(|wave| wave.nodes.is_some());
     let depth = match request.policy.offline {
         // Each command names its nodes.
-        _ if sends => Depth::Count,
+        _ if sends || !request.budget.labels.is_empty() => Depth::Count,
         // A bound on the fleet's nodes, and a wave of so many, need to know how many there are.
         OfflineAction::Target if request.budget.fleet.is_none() && !counts_nodes => options.depth,
         // The policy needs to know which nodes do not answer.
         OfflineAction::Target | OfflineAction::Skip | OfflineAction::Refuse => Depth::Count,
     };
-    let question = Question::new(inventory, &request.targets.selector, depth);
+    let question =
+        Question::new(inventory, &request.targets.selector, depth).with_labels(&request.budget.labels);
     let resolution = inventory.resolution();
     let at_once = options.concurrency;
     let bound = OnceLock::new();

@@ -35,6 +35,7 @@ impl Plan {
         if !self.locations.is_empty() {
             sections.extend(self.dispatch_in_words());
             sections.extend(self.fleet_in_words());
+            sections.extend(self.labels_in_words());
             sections.extend(self.breakers_in_words());
             sections.push(self.at_worst());
             sections.extend(self.forecast_in_words());

@@ -7,6 +7,7 @@ mod forecast;
 mod freezes;
 mod gaps;
 pub(crate) mod helpers;
+mod labels;
 mod latencies;
 mod laws;
 mod lifetime;

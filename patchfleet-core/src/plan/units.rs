@@ -1,7 +1,7 @@
 //! Drafts of a plan's units, with their locations, their nodes, and how long their commands live.
 
 use super::lifetime::Lifetime;
-use super::{Followed, PlannedFleet, PlannedLocation, Unit};
+use super::{Cells, Followed, PlannedFleet, PlannedLocation, Unit};
 use crate::budget::{MaxConcurrency, PacedNodes, PacedUnit, Queue, Seconds, shares};
 use crate::census::{CensusTaken, NodeCounts};
 use crate::id::{Location, NodeId, UnitId};
@@ -162,9 +162,8 @@ pub(super) fn paced<'a>(
 /// Nodes from an inventory of one's own are named as well, since AWS might find others. So are all nodes under a bound on how
 /// many are damaged, which is kept by beginning no more than may be, and all of a command that patchfleet sends itself.
 pub(super) fn names_nodes(request: &PatchRequest, resolution: Resolution) -> bool {
-    let by_fleet = request.budget.fleet.is_some_and(|fleet| fleet.names_nodes());
     match request.targets.selector {
-        _ if resolution == Resolution::ByIds || by_fleet => true,
+        _ if resolution == Resolution::ByIds || request.budget.names_nodes() => true,
         _ if request.automation.dispatch == Dispatch::RunCommand => true,
         Selector::NodeIds(_) => true,
         Selector::AllManaged => runbook::is_own(&request.automation.document),
@@ -187,6 +186,7 @@ pub(super) fn units(
     census: &CensusTaken,
     each_alone: bool,
     fleet: Option<&PlannedFleet>,
+    cells: &Cells,
 ) -> Result<Vec<Draft>, TargetTooLong> {
     let skips = request.policy.offline == OfflineAction::Skip;
     let own = runbook::is_own(&request.automation.document);
@@ -224,13 +224,19 @@ pub(super) fn units(
                 }],
             })
         };
-        for nodes in runbook::node_chunks(&managed.online, most) {
-            units.push(named(nodes, true)?);
+        for (turn, nodes) in cells.chunks(&managed.online, most).into_iter().enumerate() {
+            units.push((turn, named(&nodes, true)?));
         }
-        for nodes in runbook::node_chunks(offline, most) {
-            last.push(named(nodes, false)?);
+        for (turn, nodes) in cells.chunks(offline, most).into_iter().enumerate() {
+            last.push((turn, named(&nodes, false)?));
         }
     }
+    if !cells.is_empty() {
+        // The first of each location, then the second of each: what waits for a value keeps no location back.
+        units.sort_by_key(|(turn, _)| *turn);
+        last.sort_by_key(|(turn, _)| *turn);
+    }
+    let without_turn = |(_, draft): (usize, Draft)| draft;
     let wanted: BTreeSet<Location> = packed.keys().cloned().collect();
     let rectangles = if each_alone {
         wanted.iter().map(single).collect()
@@ -257,8 +263,8 @@ pub(super) fn units(
             parameters: parameters.clone(),
         })
         .collect();
-    all.extend(units);
-    all.extend(last);
+    all.extend(units.into_iter().map(without_turn));
+    all.extend(last.into_iter().map(without_turn));
     Ok(all)
 }
 

@@ -1,7 +1,7 @@
 //! Which location is in which wave, and the units of each.
 
 use super::units::{self, Draft};
-use super::{Plan, PlannedFleet, PlannedLocation};
+use super::{Cells, Plan, PlannedFleet, PlannedLocation};
 use crate::census::{CensusTaken, NodeCounts};
 use crate::expand::Candidates;
 use crate::hash::Sha256;
@@ -345,9 +345,10 @@ pub(super) fn units(
     census: &CensusTaken,
     each_alone: bool,
     fleet: Option<&PlannedFleet>,
+    cells: &Cells,
 ) -> Result<Vec<Draft>, TargetTooLong> {
     if request.waves.is_empty() {
-        return units::units(1, request, central, locations, census, each_alone, fleet);
+        return units::units(1, request, central, locations, census, each_alone, fleet, cells);
     }
     let mut waves: BTreeMap<u32, Vec<PlannedLocation>> = BTreeMap::new();
     for at in locations {
@@ -356,7 +357,7 @@ pub(super) fn units(
     let mut all = Vec::new();
     for (wave, locations) in waves {
         all.extend(units::units(
-            wave, request, central, &locations, census, each_alone, fleet,
+            wave, request, central, &locations, census, each_alone, fleet, cells,
         )?);
     }
     Ok(all)

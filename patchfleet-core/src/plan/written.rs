@@ -2,7 +2,8 @@
 //! scripts hand to AWS as they are.
 
 use super::{
-    Followed, Forecast, Lifetime, Plan, PlannedDispatch, PlannedFleet, PlannedLocation, Retried, Unit,
+    Followed, Forecast, Lifetime, Plan, PlannedDispatch, PlannedFleet, PlannedLabel, PlannedLocation,
+    Retried, Unit,
 };
 use crate::budget::{RateControl, WorstCase};
 use crate::id::{NodeId, UnitId};
@@ -30,6 +31,8 @@ struct Written<'a> {
     runbook: Option<Cow<'a, PlannedRunbook>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     fleet: Option<PlannedFleet>,
+    #[serde(default, skip_serializing_if = "<[PlannedLabel]>::is_empty")]
+    labels: Cow<'a, [PlannedLabel]>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     forecast: Option<Forecast>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -106,6 +109,7 @@ impl<'a> From<&'a Plan> for Written<'a> {
             requests: plan.units.iter().map(|unit| Cow::Borrowed(&unit.start)).collect(),
             runbook: plan.runbook.as_ref().map(Cow::Borrowed),
             fleet: plan.fleet,
+            labels: Cow::Borrowed(&plan.labels),
             forecast: plan.forecast,
             dispatch: plan.dispatch,
             worst_case: plan.worst_case,
@@ -144,6 +148,7 @@ impl TryFrom<Written<'_>> for Plan {
             units: units.collect::<Result<_, _>>()?,
             runbook: written.runbook.map(Cow::into_owned),
             fleet: written.fleet,
+            labels: written.labels.into_owned(),
             forecast: written.forecast,
             dispatch: written.dispatch,
             worst_case: written.worst_case,

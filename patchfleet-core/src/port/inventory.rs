@@ -1,6 +1,6 @@
 //! Which nodes there are in a location.
 
-use super::{BoxFuture, Page, PageToken, PortResult};
+use super::{BoxFuture, Page, PageToken, PortError, PortErrorKind, PortResult};
 use crate::id::{Location, NodeId, ResourceGroupName};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -43,6 +43,29 @@ pub trait Inventory: Send + Sync {
         only: Option<&[NodeId]>,
         page: Option<PageToken>,
     ) -> BoxFuture<'_, PortResult<Page<ManagedNode>>>;
+
+    /// The nodes of a location that have the tag `key`, each with the value, one page (`tag:GetResources`). Managed or not,
+    /// selected or not: whoever asks takes what it needs. A node that is on no page does not have the tag.
+    ///
+    /// The default answer is an error of the kind `Invalid`: this inventory knows no tags. A request that tells nodes apart by
+    /// a tag (`budget.labels`) is then refused, as nothing is known of them.
+    fn tag_values(
+        &self,
+        location: &Location,
+        key: &str,
+        page: Option<PageToken>,
+    ) -> BoxFuture<'_, PortResult<Page<(NodeId, String)>>> {
+        let (location, key) = (location.clone(), key.to_owned());
+        let _ = page;
+        Box::pin(async move {
+            Err(PortError::new(
+                PortErrorKind::Invalid,
+                format!(
+                    "this inventory does not say which nodes of {location} have the tag {key} (Inventory::tag_values)"
+                ),
+            ))
+        })
+    }
 }
 
 /// Who finds the nodes of a selection when they are patched.

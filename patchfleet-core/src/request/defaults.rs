@@ -77,6 +77,7 @@ impl Default for Budget {
                 max_errors: constant(LOCATIONS_ERRORS),
             },
             fleet: None,
+            labels: vec![],
         }
     }
 }
@@ -95,6 +96,7 @@ mod tests {
             nodes,
             locations,
             fleet,
+            labels,
         } = Budget::default();
         assert_eq!(
             (nodes.max_concurrency.percent(), nodes.max_errors.percent()),
@@ -103,5 +105,6 @@ mod tests {
         assert_eq!(locations.max_concurrency.to_string(), "1");
         assert_eq!(locations.max_errors.to_string(), "0");
         assert_eq!(fleet, None);
+        assert_eq!(labels, []);
     }
 }

@@ -292,18 +292,26 @@ impl Draft {
         waves::check(&self.waves, &bounds, out);
     }
 
-    /// Checks that a runbook of one's own is not asked to keep a bound on the fleet's nodes. It is told neither how many nodes
-    /// to patch at once nor which.
+    /// Checks that a runbook of one's own is not asked to keep a bound on the nodes of several locations. It is told neither how
+    /// many nodes to patch at once nor which.
     fn check_fleet(&self, out: &mut Collector) {
-        let own = self.document.as_ref().is_none_or(|d| d.as_str() == OWN_DOCUMENT);
-        if own || self.budget.fleet.is_none() {
+        if self.document.as_ref().is_none_or(|d| d.as_str() == OWN_DOCUMENT) {
             return;
         }
-        let expected = format!(
-            "only {OWN_DOCUMENT} is told how many nodes to patch at once; a runbook of your own decides that by itself, so a \
-             bound on the nodes of the whole fleet cannot be kept"
-        );
-        out.add(Problem::new(ProblemCode::Conflict, "budget.fleet", "", expected));
+        if self.budget.fleet.is_some() {
+            let expected = format!(
+                "only {OWN_DOCUMENT} is told how many nodes to patch at once; a runbook of your own decides that by itself, so \
+                 a bound on the nodes of the whole fleet cannot be kept"
+            );
+            out.add(Problem::new(ProblemCode::Conflict, "budget.fleet", "", expected));
+        }
+        if !self.budget.labels.is_empty() {
+            let expected = format!(
+                "only {OWN_DOCUMENT} is told which nodes to patch; a runbook of your own finds them by itself, so a bound on \
+                 the nodes of each value of a label cannot be kept"
+            );
+            out.add(Problem::new(ProblemCode::Conflict, "budget.labels", "", expected));
+        }
     }
 
     /// Checks that a runbook of one's own is not asked to be through before a freeze. It is not told for how long its commands

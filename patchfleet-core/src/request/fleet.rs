@@ -42,23 +42,24 @@ pub(super) fn read(field: &Field<'_>, out: &mut Collector) -> Option<FleetBudget
         let expected = "at least one of max_in_flight, max_damaged, max_unreached";
         out.add(Problem::new(ProblemCode::Missing, field.path(), "", expected));
     }
-    let max_damaged = damaged.and_then(|field| {
-        // One of the errors that AWS takes, but for none.
-        let none = field.rate::<MaxErrors>(&mut Collector::default());
-        if none.is_some_and(MaxErrors::is_zero) {
-            let expected = "a count from 1 such as 2 (at most 7 digits), or a percentage from \"1%\" to \"100%\": any node \
-                            that is begun may be damaged, so with none allowed nothing could be begun";
-            out.add(field.problem(ProblemCode::OutOfRange, expected));
-            return None;
-        }
-        let some: MaxConcurrency = field.rate(out)?;
-        some.to_string().parse().ok()
-    });
     let budget = FleetBudget {
         max_in_flight: in_flight.and_then(|field| field.rate(out)),
-        max_damaged,
+        max_damaged: damaged.and_then(|field| max_damaged(&field, out)),
         max_unreached: unreached.and_then(|field| field.rate(out)),
     };
     fields.finish(out);
     (before == out.len()).then_some(budget)
+}
+
+/// How many nodes may be damaged: one of the errors that AWS takes, but for none.
+pub(super) fn max_damaged(field: &Field<'_>, out: &mut Collector) -> Option<MaxErrors> {
+    let none = field.rate::<MaxErrors>(&mut Collector::default());
+    if none.is_some_and(MaxErrors::is_zero) {
+        let expected = "a count from 1 such as 2 (at most 7 digits), or a percentage from \"1%\" to \"100%\": any node \
+                        that is begun may be damaged, so with none allowed nothing could be begun";
+        out.add(field.problem(ProblemCode::OutOfRange, expected));
+        return None;
+    }
+    let some: MaxConcurrency = field.rate(out)?;
+    some.to_string().parse().ok()
 }

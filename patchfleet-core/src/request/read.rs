@@ -7,7 +7,8 @@ use super::node::Node;
 use super::policy::OFFLINE;
 use super::{
     Access, AtCutoff, Budget, DeniedAction, Dispatch, GoneAction, NothingSelected, Output, PatchRequest,
-    Policy, PolicyAction, Regions, RunbookPin, Selector, breaker, fleet, forecast, freeze, values, waves,
+    Policy, PolicyAction, Regions, RunbookPin, Selector, breaker, fleet, forecast, freeze, labels, values,
+    waves,
 };
 use crate::id::{NodeId, OrgParent, Region, RequestName, TargetAccount};
 use crate::problem::{Problem, ProblemCode, Problems};
@@ -269,6 +270,9 @@ fn read_budget(root: &mut Fields<'_>, budget: &mut Budget, out: &mut Collector) 
         layer.finish(out);
     }
     budget.fleet = fields.take("fleet").and_then(|field| fleet::read(&field, out));
+    if let Some(field) = fields.take("labels") {
+        budget.labels = labels::read(&field, out);
+    }
     fields.finish(out);
 }
 

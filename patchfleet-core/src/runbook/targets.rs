@@ -31,11 +31,6 @@ struct Target {
     values: Vec<String>,
 }
 
-/// Node ids in chunks that one unit takes, in their order: at most `most` of them.
-pub(crate) fn node_chunks(nodes: &[NodeId], most: usize) -> impl Iterator<Item = &[NodeId]> {
-    nodes.chunks(most.max(1))
-}
-
 /// These nodes as values of the parameter `Targets`.
 pub(crate) fn node_targets(nodes: Vec<NodeId>) -> Result<Vec<String>, TargetTooLong> {
     targets(&Selector::NodeIds(nodes))
@@ -125,14 +120,6 @@ mod tests {
         assert!(targets(&Selector::NodeIds(nodes.clone())).is_ok());
         let one_more = [nodes, vec![hybrid(99)]].concat();
         assert!(targets(&Selector::NodeIds(one_more)).is_err());
-    }
-
-    #[test]
-    fn chunks_keep_every_node_once_and_in_order() {
-        let nodes: Vec<NodeId> = (0..45).map(hybrid).collect();
-        let chunks: Vec<&[NodeId]> = node_chunks(&nodes, MAX_NODE_IDS).collect();
-        assert_eq!(chunks.iter().map(|c| c.len()).collect::<Vec<_>>(), [20, 20, 5]);
-        assert_eq!(chunks.concat(), nodes);
     }
 
     #[test]

@@ -45,6 +45,9 @@ fn later<'a, T: Send + Unpin + 'a>(turns: usize, value: T) -> BoxFuture<'a, T> {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Place {
     pub(crate) members: Vec<NodeId>,
+    /// The nodes that have a tag, by its key, each with the value.
+    pub(crate) tags: BTreeMap<String, Vec<(NodeId, String)>>,
+    pub(crate) tags_fail: Option<PortErrorKind>,
     pub(crate) managed: BTreeMap<NodeId, PingStatus>,
     /// The error of the page with this number (from 0) of the members.
     pub(crate) members_fail: Option<(usize, PortErrorKind)>,
@@ -322,6 +325,21 @@ impl Inventory for World {
             })
             .collect();
         later(turns, Ok(self.page(&nodes, page).1))
+    }
+
+    fn tag_values(
+        &self,
+        location: &Location,
+        key: &str,
+        page: Option<PageToken>,
+    ) -> BoxFuture<'_, PortResult<Page<(NodeId, String)>>> {
+        let turns = self.called(format!("tag_values {location}"));
+        let place = self.places.get(location).cloned().unwrap_or_default();
+        if let Some(kind) = place.tags_fail {
+            return later(turns, Err(failed(kind, "GetResources")));
+        }
+        let tagged = place.tags.get(key).cloned().unwrap_or_default();
+        later(turns, Ok(self.page(&tagged, page).1))
     }
 }
 

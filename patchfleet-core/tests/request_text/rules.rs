@@ -395,6 +395,48 @@ fn a_bound_on_the_fleet_is_a_count_or_a_share_of_nodes() {
 }
 
 #[test]
+fn a_bound_on_the_values_of_a_label_says_which_label_and_how_many_nodes() {
+    let wrong = "[[budget.labels]]\nby = \"Service\"\nmax_in_flight = 0\nuntagged = \"skip\"\n\
+                 [[budget.labels]]\nby = \"region\"\nmax_damaged = \"0%\"\nuntagged = \"refuse\"\nmax_lost = 1\n\
+                 [[budget.labels]]\nby = \"tag:Service\"\n\
+                 [[budget.labels]]\nmax_in_flight = 1\n\
+                 [[budget.labels]]\nby = \"account\"\nmax_in_flight = 1\n\
+                 [[budget.labels]]\nby = \"account\"\nmax_damaged = 2\n";
+    insta::assert_snapshot!(problems(&toml_with(TARGETS, wrong)), @r#"
+    the request has 10 problems
+      [out_of_range] budget.labels = [{"by": "Service", "max_in_flight": 0, "untagged": "skip"}, {"by": "region", "m… (line 5, column 10): expected 1 to 5 of them
+      [invalid_value] budget.labels[0].by = "Service" (line 6, column 1): expected "tag:" and the key of a tag (1 to 128 characters, none of them a control character), such as "tag:Service", or "account", or "region"
+      [out_of_range] budget.labels[0].max_in_flight = 0 (line 7, column 1): expected a count from 1 such as 4 (at most 7 digits), or a percentage from "1%" to "100%"
+      [invalid_value] budget.labels[0].untagged = "skip" (line 8, column 1): expected "together" or "unbounded" or "refuse"
+      [out_of_range] budget.labels[1].max_damaged = "0%" (line 11, column 1): expected a count from 1 such as 2 (at most 7 digits), or a percentage from "1%" to "100%": any node that is begun may be damaged, so with none allowed nothing could be begun
+      [conflict] budget.labels[1].untagged = "refuse" (line 12, column 1): no such field beside by = "region": every node has one
+      [unknown_key] budget.labels[1].max_lost = 1 (line 13, column 1): no such field; there are by, max_in_flight, max_damaged, untagged
+      [missing] budget.labels[2] (line 14, column 1): expected at least one of max_in_flight, max_damaged
+      [missing] budget.labels[3].by (line 16, column 1): expected "tag:" and the key of a tag (1 to 128 characters, none of them a control character), such as "tag:Service", or "account", or "region"
+      [duplicate] budget.labels[5].by = "account" (line 22, column 1): each only once; budget.labels[4] has the same
+    "#);
+    insta::assert_snapshot!(problems(&toml_with(TARGETS, "[budget]\nlabels = []")), @"
+    the request has 1 problem
+      [out_of_range] budget.labels = [] (line 6, column 1): expected 1 to 5 of them
+    ");
+    insta::assert_snapshot!(problems(&toml_with(TARGETS, "[budget.labels]\nby = \"account\"")), @r#"
+    the request has 1 problem
+      [wrong_type] budget.labels = {"by": "account"} (line 5, column 9): expected a list of tables, each [[budget.labels]] in TOML
+    "#);
+    let text = "[[budget.labels]]\nby = \"tag:Service\"\nmax_in_flight = 1\n[[budget.labels]]\nby = \"account\"\nmax_damaged = \"10%\"";
+    let request = PatchRequest::parse(toml_with(TARGETS, text).as_bytes(), Format::Toml).unwrap();
+    let json = serde_json::to_value(&request.budget.labels).unwrap();
+    let written = serde_json::json!([
+        {"by": "tag:Service", "max_in_flight": "1", "untagged": "together"},
+        {"by": "account", "max_damaged": "10%"},
+    ]);
+    assert_eq!(json, written);
+    let own = format!("{TARGETS}\n[automation]\ndocument = \"Mine\"\n");
+    let told = problems(&toml_with(&own, text)).to_string();
+    assert!(told.contains("[conflict] budget.labels"), "{told}");
+}
+
+#[test]
 fn a_breaker_has_a_count_of_locations_or_a_share_of_nodes() {
     let wrong =
         "[breaker]\nconsecutive_failures = 0\nfailure_share = \"100%\"\nsample = \"20\"\nalarms = [\"a\"]";

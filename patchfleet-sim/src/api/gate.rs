@@ -167,6 +167,7 @@ fn throttled(service: Service) -> ApiError {
     let (status, code) = match service {
         Service::Ssm => (400, "ThrottlingException"),
         Service::Sts => (400, "Throttling"),
+        Service::Tagging => (400, "ThrottledException"),
         Service::Organizations => (400, "TooManyRequestsException"),
         Service::ResourceGroups | Service::Account => (429, "TooManyRequestsException"),
         Service::S3 => (503, "SlowDown"),
@@ -178,6 +179,7 @@ fn internal_error(service: Service) -> ApiError {
     let code = match service {
         Service::Ssm => "InternalServerError",
         Service::Sts => "InternalFailure",
+        Service::Tagging => "InternalServiceException",
         Service::Organizations => "ServiceException",
         Service::ResourceGroups => "InternalServerErrorException",
         Service::Account => "InternalServerException",
@@ -225,7 +227,7 @@ pub(crate) fn access_denied_to(
 ) -> ApiError {
     let action = action(service, operation);
     let (status, code) = match service {
-        Service::Ssm | Service::Organizations => (400, "AccessDeniedException"),
+        Service::Ssm | Service::Organizations | Service::Tagging => (400, "AccessDeniedException"),
         Service::Sts | Service::S3 => (403, "AccessDenied"),
         // ForbiddenException is of groups that a service manages.
         Service::ResourceGroups | Service::Account => (403, "AccessDeniedException"),
@@ -240,7 +242,7 @@ pub(crate) fn access_denied_to(
 /// The JSON protocol has 400 for everything that is the client's fault, the others 403 for who it is.
 fn client_status(service: Service) -> u16 {
     match service {
-        Service::Ssm | Service::Organizations => 400,
+        Service::Ssm | Service::Organizations | Service::Tagging => 400,
         Service::Sts | Service::ResourceGroups | Service::Account | Service::S3 => 403,
     }
 }

@@ -2,8 +2,8 @@
 
 use super::{At, MemoryPorts, token, unreadable};
 use crate::api::{
-    DescribeInstanceInformation, Identifier, InstanceFilter, ListGroupResources, QueryErrorShape,
-    ResourceQuery, SearchResources,
+    DescribeInstanceInformation, GetResources, Identifier, InstanceFilter, ListGroupResources,
+    QueryErrorShape, ResourceQuery, SearchResources, TagFilter,
 };
 use patchfleet_core::{
     id::{Location, NodeId},
@@ -16,6 +16,9 @@ use serde_json::json;
 
 /// The two kinds of resources that can be nodes.
 const NODE_TYPES: [&str; 2] = ["AWS::EC2::Instance", "AWS::SSM::ManagedInstance"];
+
+/// The same kinds, as the Resource Groups Tagging API names them.
+const TAGGED_TYPES: [&str; 2] = ["ec2:instance", "ssm:managed-instance"];
 
 fn member_page(
     found: Vec<Identifier>,
@@ -128,6 +131,41 @@ impl Inventory for MemoryPorts {
             Ok(Page {
                 items,
                 next: page.next_token.map(PageToken::new),
+            })
+        })
+    }
+
+    fn tag_values(
+        &self,
+        location: &Location,
+        key: &str,
+        page: Option<PageToken>,
+    ) -> BoxFuture<'_, PortResult<Page<(NodeId, String)>>> {
+        let wanted = key.to_owned();
+        let input = GetResources {
+            tag_filters: Some(vec![TagFilter {
+                key: key.to_owned(),
+                values: vec![],
+            }]),
+            resource_type_filters: Some(TAGGED_TYPES.map(str::to_owned).to_vec()),
+            resources_per_page: Some(100),
+            pagination_token: token(page),
+            ..GetResources::default()
+        };
+        let at = At::Location(location.clone());
+        Box::pin(async move {
+            let page = self.call(at, input).await?;
+            let mut items = vec![];
+            for one in page.resource_tag_mapping_list {
+                let value = one.tags.into_iter().find(|tag| tag.key == wanted);
+                if let (Some(node), Some(tag)) = (NodeId::from_arn(&one.resource_arn), value) {
+                    items.push((node.map_err(unreadable)?, tag.value));
+                }
+            }
+            let next = Some(page.pagination_token).filter(|token| !token.is_empty());
+            Ok(Page {
+                items,
+                next: next.map(PageToken::new),
             })
         })
     }

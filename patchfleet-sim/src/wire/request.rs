@@ -61,6 +61,7 @@ impl Route {
             let service = match prefix {
                 "AmazonSSM" => Some(Service::Ssm),
                 "AWSOrganizationsV20161128" => Some(Service::Organizations),
+                "ResourceGroupsTaggingAPI_20170126" => Some(Service::Tagging),
                 _ => None,
             };
             return Self {

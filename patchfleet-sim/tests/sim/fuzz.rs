@@ -57,6 +57,10 @@ fn request(service: Service, operation: &str, path: &str, body: &[u8]) -> Vec<u8
             "application/x-amz-json-1.1",
             format!("X-Amz-Target: AWSOrganizationsV20161128.{operation}\r\n"),
         ),
+        Service::Tagging => (
+            "application/x-amz-json-1.1",
+            format!("X-Amz-Target: ResourceGroupsTaggingAPI_20170126.{operation}\r\n"),
+        ),
         Service::Sts => ("application/x-www-form-urlencoded; charset=utf-8", String::new()),
         Service::ResourceGroups | Service::Account | Service::S3 => ("application/json", String::new()),
     };
@@ -119,7 +123,9 @@ fn written(service: Service, inputs: &Inputs, operation: &str, input: &Value) ->
             }
             ("/".to_owned(), fields.into_bytes())
         }
-        Service::Ssm | Service::Organizations => ("/".to_owned(), input.to_string().into_bytes()),
+        Service::Ssm | Service::Organizations | Service::Tagging => {
+            ("/".to_owned(), input.to_string().into_bytes())
+        }
         Service::ResourceGroups | Service::Account | Service::S3 => (
             inputs.path(service, operation).to_owned(),
             input.to_string().into_bytes(),
@@ -228,6 +234,7 @@ async fn broken_bodies_types_targets_and_credentials_are_answered_in_awss_shape(
             (Service::Organizations, "ListRoots"),
             (Service::Sts, "AssumeRole"),
             (Service::ResourceGroups, "ListGroupResources"),
+            (Service::Tagging, "GetResources"),
             (Service::Account, "ListRegions"),
         ] {
             let input = inputs.random(&sim, service, operation, &mut random);

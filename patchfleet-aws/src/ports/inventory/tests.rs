@@ -283,3 +283,88 @@ async fn for_a_list_of_no_nodes_nothing_is_asked() {
         .unwrap();
     assert_eq!((page.items.len(), http.calls().len()), (0, 0));
 }
+
+mod tagged {
+    use super::*;
+    use aws_sdk_resourcegroupstagging::Client;
+    use aws_sdk_resourcegroupstagging::operation::get_resources::GetResourcesOutput;
+    use aws_sdk_resourcegroupstagging::types::{ResourceTagMapping, Tag};
+
+    fn with_tagging(rules: &[&Rule]) -> Aws {
+        let client = mock_client!(aws_sdk_resourcegroupstagging, RuleMode::Sequential, rules);
+        let aws = aws();
+        aws.clients.tagging.get_or(&own("us-east-1").region, || client);
+        aws
+    }
+
+    fn resource(arn: &str, tags: &[(&str, &str)]) -> ResourceTagMapping {
+        let tags = tags
+            .iter()
+            .map(|(key, value)| Tag::builder().key(*key).value(*value).build().unwrap());
+        ResourceTagMapping::builder()
+            .resource_arn(arn)
+            .set_tags(Some(tags.collect()))
+            .build()
+    }
+
+    #[tokio::test]
+    async fn the_nodes_that_have_a_tag_come_with_its_value_and_the_last_page_has_an_empty_token() {
+        let first = mock!(Client::get_resources)
+            .match_requests(|request| {
+                let [filter] = request.tag_filters() else {
+                    return false;
+                };
+                filter.key() == Some("Service")
+                    && filter.values().is_empty()
+                    && request.resource_type_filters() == ["ec2:instance", "ssm:managed-instance"]
+                    && request.resources_per_page() == Some(100)
+                    && request.pagination_token().is_none()
+            })
+            .then_output(|| {
+                GetResourcesOutput::builder()
+                    .resource_tag_mapping_list(resource(EC2, &[("service", "no"), ("Service", "db")]))
+                    .pagination_token("more")
+                    .build()
+            });
+        let second = mock!(Client::get_resources)
+            .match_requests(|request| request.pagination_token() == Some("more"))
+            .then_output(|| {
+                GetResourcesOutput::builder()
+                    .resource_tag_mapping_list(resource(HYBRID, &[("Service", "")]))
+                    .resource_tag_mapping_list(resource("arn:aws:s3:::bucket", &[("Service", "db")]))
+                    .pagination_token("")
+                    .build()
+            });
+        let aws = with_tagging(&[&first, &second]);
+        let page = aws.tag_values(&own("us-east-1"), "Service", None).await.unwrap();
+        let (id, value) = &page.items[0];
+        assert_eq!(
+            (page.items.len(), id.as_str(), value.as_str()),
+            (1, "i-0123456789abcdef0", "db")
+        );
+        let page = aws
+            .tag_values(&own("us-east-1"), "Service", page.next)
+            .await
+            .unwrap();
+        let (id, value) = &page.items[0];
+        assert_eq!(
+            (page.items.len(), id.as_str(), value.as_str()),
+            (1, "mi-0123456789abcdef0", "")
+        );
+        assert_eq!(page.next, None);
+    }
+
+    #[tokio::test]
+    async fn a_node_that_is_listed_for_a_tag_which_it_does_not_show_is_an_error_and_not_untagged() {
+        let answer = mock!(Client::get_resources).then_output(|| {
+            GetResourcesOutput::builder()
+                .resource_tag_mapping_list(resource(EC2, &[]))
+                .build()
+        });
+        let error = with_tagging(&[&answer])
+            .tag_values(&own("us-east-1"), "Service", None)
+            .await
+            .unwrap_err();
+        assert!(error.to_string().contains("its tags do not show it"), "{error}");
+    }
+}

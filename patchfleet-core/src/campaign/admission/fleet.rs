@@ -1,6 +1,6 @@
 //! So many nodes in flight across the whole fleet, so many that are damaged.
 
-use super::{HoldReason, Verdict};
+use super::{HoldReason, Keeps, Verdict};
 use crate::campaign::State;
 use crate::id::UnitId;
 use jiff::Timestamp;
@@ -50,6 +50,6 @@ pub(in crate::campaign) fn verdict(state: &State, unit: UnitId, _now: Timestamp)
     match u32::try_from(room) {
         Err(_) => Verdict::Begin,
         Ok(0) => Verdict::Never,
-        Ok(room) => Verdict::Divide(room),
+        Ok(room) => Verdict::Divide(Keeps::Count(room)),
     }
 }

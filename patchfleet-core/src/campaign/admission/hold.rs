@@ -3,7 +3,9 @@
 use super::Rule;
 use crate::campaign::CalendarsSaid;
 use crate::id::{CampaignId, Location, UnitId};
+use crate::plan::value_in_words;
 use crate::port::PortErrorKind;
+use crate::request::LabelKey;
 use crate::text::{by_number, counted};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -160,6 +162,21 @@ pub enum HoldReason {
         /// How many there may be.
         of: u32,
     },
+    /// Room for its nodes under a bound on a value of a label.
+    Label {
+        /// The label.
+        by: LabelKey,
+        /// The value; `None`: that of the nodes without the tag.
+        value: Option<String>,
+        /// Whether it is the bound on nodes that are damaged, and not that on nodes in flight.
+        of_damage: bool,
+        /// How many nodes of the value are in flight or may be; under the bound on damage with those that are damaged.
+        taken: u64,
+        /// How many of them it names.
+        needed: u32,
+        /// How many there may be.
+        of: u32,
+    },
     /// Places among the locations at once.
     Places {
         /// How many locations the open units have in work at once.
@@ -289,6 +306,27 @@ impl fmt::Display for HoldReason {
             } => write!(
                 f,
                 "{taken} of the {of} nodes that may be damaged across the fleet are damaged or in flight, and it names {needed}"
+            ),
+            Self::Label {
+                by,
+                value,
+                of_damage,
+                taken,
+                needed,
+                of,
+            } => write!(
+                f,
+                "{}: {taken} of the {of} nodes that may be {} {} {}, and it names {needed}",
+                value_in_words(by, value.as_deref()),
+                match of_damage {
+                    true => "damaged",
+                    false => "in flight",
+                },
+                by_number(*taken, "is", "are"),
+                match of_damage {
+                    true => "damaged or in flight",
+                    false => "in flight",
+                },
             ),
             Self::Places { taken, needed, of } => write!(
                 f,

@@ -58,7 +58,7 @@ impl Job<'_> {
                 if let Some(detail) = self.state.kept_back(self.unit) {
                     return Course::Never(O::NodesFailed, detail);
                 }
-                return Course::Never(O::NotStarted, stop_in_words(self.state));
+                return Course::Never(O::NotStarted, stop_in_words(self.state, self.unit));
             }
             StartState::Refused { detail, .. } => return Course::Never(O::StartRefused, detail.clone()),
             StartState::Unresolved { detail, .. } => return Course::Never(O::Unresolved, detail.clone()),
@@ -141,7 +141,11 @@ pub(super) fn words(status: &ExecutionStatus, failure: &str) -> String {
     }
 }
 
-fn stop_in_words(state: &State) -> String {
+fn stop_in_words(state: &State, unit: crate::id::UnitId) -> String {
+    let by_label = state.units().get(&unit).and_then(|unit| unit.kept_back.as_ref());
+    if let Some(used_up) = by_label {
+        return format!("not begun: {used_up}");
+    }
     let reason = state.first_left_out_for();
     reason.map_or(String::new(), |reason| format!("not begun: {reason}"))
 }

@@ -224,6 +224,7 @@ impl Drive<'_> {
                     offline_before: settlement.offline_before(&self.state, &location),
                     location,
                     outcome: settlement.outcome,
+                    not_well: self.state.not_well(&settlement.rows),
                     nodes: settlement.nodes,
                     detail: settlement.detail,
                 }),

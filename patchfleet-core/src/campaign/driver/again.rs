@@ -198,6 +198,7 @@ impl Drive<'_> {
                 nodes: settlement.nodes.clone(),
                 offline_before: settlement.offline_before(&self.state, location),
                 detail: settlement.detail.clone(),
+                not_well: self.state.not_well(&settlement.rows),
             };
             if self.append(cancel.into_iter().chain([read]).collect()).await? == Appended::Yes {
                 return Ok(());

@@ -78,7 +78,8 @@ impl<'d> Drive<'d> {
         let counts_nodes = state
             .plan()
             .fleet
-            .is_some_and(|fleet| fleet.nodes_in_a_start().is_some());
+            .is_some_and(|fleet| fleet.nodes_in_a_start().is_some())
+            || !state.plan().labels.is_empty();
         // What AWS has no client token for would take effect twice.
         memory.begins_once_looked = was_there_before && (counts_nodes || state.is_sent_once());
         if let Some(since) = state.looks_fail_since(now) {

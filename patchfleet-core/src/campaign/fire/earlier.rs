@@ -106,7 +106,7 @@ fn other_targets(request: &PatchRequest, resolution: Resolution, there: &Paramet
     let may_name_any = matches!(selector, Selector::AllManaged)
         || resolution == Resolution::ByIds
         || request.policy.offline == OfflineAction::Skip
-        || request.budget.fleet.is_some_and(|fleet| fleet.names_nodes());
+        || request.budget.names_nodes();
     match (selector, nodes) {
         (Selector::NodeIds(asked), Some(nodes)) => {
             let others: Vec<String> = nodes

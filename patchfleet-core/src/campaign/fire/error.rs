@@ -129,7 +129,8 @@ impl fmt::Display for NeedsDriver {
             Self::Fleet => write!(
                 f,
                 "and somebody has to count what is damaged, or not reached, before the next is begun: leave out \
-                 budget.fleet.max_damaged and budget.fleet.max_unreached (max_in_flight alone is kept by Systems Manager), \
+                 budget.labels, budget.fleet.max_damaged and budget.fleet.max_unreached (max_in_flight alone is kept by Systems \
+                 Manager), \
                  or {DRIVER}"
             ),
             Self::Breaker => write!(

@@ -60,7 +60,7 @@ pub(crate) fn require_no_driver(plan: &Plan) -> Result<(), FireError> {
 fn needs_counting(plan: &Plan) -> bool {
     let several = plan.units.len() > 1 || plan.locations.len() > 1;
     let counts = |fleet: PlannedFleet| fleet.max_damaged.is_some() || fleet.max_unreached.is_some();
-    several && plan.fleet.is_some_and(counts)
+    several && (plan.fleet.is_some_and(counts) || !plan.labels.is_empty())
 }
 
 /// How many units there would be if the locations that are skipped as empty were kept, if that is fewer.

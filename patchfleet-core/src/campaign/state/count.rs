@@ -292,6 +292,7 @@ impl State {
         };
         let is_started = matches!(unit.start, StartState::Started { .. });
         let names_nodes = !unit.named.is_empty();
+        let is_in_flight = matches!(standing, Standing::Intended | Standing::Open) && !unit.has_settled();
         Some(UnitEntry {
             standing,
             wave: self.wave_of(id),
@@ -308,12 +309,11 @@ impl State {
             is_unresolved: unit.is_unresolved(),
             names_nodes_of: unit.locations.keys().next().filter(|_| names_nodes).cloned(),
             nodes: u32::try_from(unit.named.len()).unwrap_or(u32::MAX),
-            in_flight: match standing {
-                Standing::Intended | Standing::Open if !unit.has_settled() => {
-                    u32::try_from(unit.named.len()).unwrap_or(u32::MAX)
-                }
-                _ => 0,
+            in_flight: match is_in_flight {
+                true => u32::try_from(unit.named.len()).unwrap_or(u32::MAX),
+                false => 0,
             },
+            in_cells: self.in_cells(unit, is_in_flight),
         })
     }
 

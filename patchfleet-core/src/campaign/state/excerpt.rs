@@ -69,6 +69,7 @@ impl State {
             wave_ends: BTreeMap::new(),
             approved: BTreeSet::new(),
             settlings: 0,
+            cells: self.cells.clone(),
             ledger,
         }
     }

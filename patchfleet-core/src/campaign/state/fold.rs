@@ -211,11 +211,14 @@ impl State {
                 if self.left_out_for.is_none() {
                     self.left_out_for = self.stop_reason();
                 }
-                for unit in units {
-                    if let Some(unit) = self.units.get_mut(unit)
+                let by_label = self.stop_reason().is_none() && !self.plan.labels.is_empty();
+                for id in units {
+                    let used_up = by_label.then(|| self.label_stop(*id)).flatten();
+                    if let Some(unit) = self.units.get_mut(id)
                         && !unit.is_begun()
                     {
                         unit.left_out = true;
+                        unit.kept_back = used_up;
                     }
                 }
             }
@@ -231,6 +234,7 @@ impl State {
                 nodes,
                 offline_before,
                 detail,
+                not_well,
             } => {
                 if *outcome == LocationOutcome::NotStarted
                     && self.left_out_for.is_none()
@@ -245,6 +249,7 @@ impl State {
                         nodes: nodes.clone(),
                         offline_before: *offline_before,
                         detail: detail.clone(),
+                        not_well: not_well.clone(),
                         at,
                         number,
                     });
@@ -258,6 +263,7 @@ impl State {
                 nodes,
                 offline_before,
                 detail,
+                not_well,
             } => {
                 self.rows_missing.remove(&(*unit, location.clone()));
                 let at = self.units.get_mut(unit);
@@ -268,6 +274,7 @@ impl State {
                     settled.nodes = nodes.clone();
                     settled.offline_before = *offline_before;
                     detail.clone_into(&mut settled.detail);
+                    settled.not_well.clone_from(not_well);
                 }
             }
             Event::RowsMissing { unit, location, .. } => {

@@ -73,6 +73,7 @@ impl State {
         self.left_out_for = None;
         for unit in self.units.values_mut().filter(|unit| !unit.is_begun()) {
             unit.left_out = false;
+            unit.kept_back = None;
             for location in unit.locations.values_mut() {
                 if location.outcome() == Some(LocationOutcome::NotStarted) {
                     location.settled = None;

@@ -1,6 +1,6 @@
 //! Why nothing more of a campaign is begun.
 
-use super::{BreakerStop, FleetStop};
+use super::{BreakerStop, FleetStop, LabelStop};
 use crate::budget::MaxErrors;
 use crate::campaign::StopAsked;
 use crate::id::{Location, UnitId};
@@ -25,6 +25,13 @@ pub enum StopReason {
     },
     /// A bound on the whole fleet leaves no room for a further node.
     Fleet(FleetStop),
+    /// Values of labels are used up, so no further node of them was begun. Those of other values were.
+    Label {
+        /// The first of them.
+        first: LabelStop,
+        /// How many others there are.
+        others: usize,
+    },
     /// A breaker has tripped.
     Breaker(BreakerStop),
     /// A wave has not passed its gate.
@@ -105,6 +112,14 @@ impl fmt::Display for StopReason {
                 write!(f, "{failed} failed, and the budget allows {allowed}")
             }
             Self::Fleet(stop) => stop.fmt(f),
+            Self::Label { first, others: 0 } => write!(f, "{first}; nodes of other values go on"),
+            Self::Label { first, others } => {
+                write!(
+                    f,
+                    "{first}, and likewise {}; nodes of other values go on",
+                    counted(*others, "other value")
+                )
+            }
             Self::Breaker(stop) => stop.fmt(f),
             Self::Gate {
                 wave,

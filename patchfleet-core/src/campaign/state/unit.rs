@@ -1,10 +1,10 @@
 //! What has happened to a unit and to its locations.
 
-use super::ASK_AGAIN_AFTER;
+use super::{ASK_AGAIN_AFTER, LabelStop};
 use crate::budget::Seconds;
-use crate::campaign::StopMode;
 use crate::campaign::clocks::Placed;
 use crate::campaign::ledger::UnitCounts;
+use crate::campaign::{NotWell, StopMode};
 use crate::id::{CommandId, ExecutionId, Location, NodeId, UnitId, WriterId};
 use crate::outcome::LocationOutcome;
 use crate::outcome::Tally;
@@ -45,6 +45,8 @@ pub(crate) struct UnitState {
     pub stop: Option<Stop>,
     /// Whether the log says that it is not begun any more, unless a person says that the campaign goes on.
     pub left_out: bool,
+    /// Which value of a label was used up when it was left out, if that was the reason.
+    pub kept_back: Option<LabelStop>,
     pub(in crate::campaign) counts: UnitCounts,
 }
 
@@ -195,6 +197,8 @@ pub(crate) struct Settled {
     pub offline_before: u32,
     /// The outcome in words; empty if it needs none.
     pub detail: String,
+    /// Which of its nodes did not end well, where a bound on the values of a label has to know.
+    pub not_well: NotWell,
     /// When.
     pub at: Timestamp,
     /// How many locations had settled before it.
@@ -220,6 +224,7 @@ impl UnitState {
             earlier_attempts: 0,
             stop: None,
             left_out: false,
+            kept_back: None,
             counts: UnitCounts::default(),
         }
     }
@@ -246,6 +251,7 @@ impl UnitState {
             earlier_attempts: self.earlier_attempts,
             stop: self.stop.clone(),
             left_out: self.left_out,
+            kept_back: self.kept_back.clone(),
             counts: UnitCounts::default(),
         }
     }

@@ -1,7 +1,7 @@
 //! What a campaign's state amounts to: how many locations failed, whether a further unit may be
 //! begun, and how the campaign ends.
 
-use super::{BreakerStop, LocationState, StartState, State, StopReason, UnitState};
+use super::{BreakerStop, LabelStop, LocationState, StartState, State, StopReason, UnitState};
 use crate::id::{Location, UnitId};
 use crate::outcome::{FinishedOutcome, LocationOutcome};
 use crate::port::ExecutionStatus;
@@ -294,7 +294,28 @@ impl State {
 
     /// Why nothing more is begun, or why what was left out was.
     pub(in crate::campaign) fn left_out_for(&self) -> Option<StopReason> {
-        self.stop_reason().or_else(|| self.left_out_for.clone())
+        self.stop_reason()
+            .or_else(|| self.left_out_for.clone())
+            .or_else(|| self.used_up_labels())
+    }
+
+    /// The values of labels for which units were left out.
+    fn used_up_labels(&self) -> Option<StopReason> {
+        let kept_back = self.units.values().filter_map(|unit| unit.kept_back.as_ref());
+        let mut values: Vec<&LabelStop> = vec![];
+        for stop in kept_back {
+            if !values
+                .iter()
+                .any(|known| (&known.by, &known.value) == (&stop.by, &stop.value))
+            {
+                values.push(stop);
+            }
+        }
+        let (first, others) = values.split_first()?;
+        Some(StopReason::Label {
+            first: (*first).clone(),
+            others: others.len(),
+        })
     }
 
     /// How the campaign ends, once every unit is over.

@@ -63,6 +63,11 @@ pub(crate) fn assert_rules(state: &State) {
             has_room,
             "fleet, {id}"
         );
+        assert_eq!(
+            holds(admission::labels::verdict(state, id, now)),
+            value_without_room(state, unit).is_some(),
+            "labels, {id}"
+        );
         let kept_back = state.kept_back(id).is_some();
         assert_eq!(
             holds(admission::stop::verdict(state, id, now)),
@@ -422,12 +427,94 @@ fn next_start(state: &State) -> Option<UnitId> {
     let now = state.last_at();
     let mut waiting: Vec<_> = waiting(state).collect();
     waiting.sort_by_key(|(id, _)| (wave_of(state, *id), *id));
-    let (id, _) = waiting.into_iter().find(|(id, unit)| {
+    let ready = waiting.into_iter().filter(|(id, unit)| {
         state.kept_back(*id).is_none()
             && !is_at_work_elsewhere(state, unit)
             && unit.not_before.is_none_or(|at| at <= now)
-    })?;
-    let waits = has_open_start(state)
+    });
+    for (id, unit) in ready {
+        if waits(state, id) {
+            return None;
+        }
+        match value_without_room(state, unit) {
+            None => return Some(id),
+            Some(ValueShort::ForNow | ValueShort::ForAll) => {}
+            Some(ValueShort::ForSome) => return None,
+        }
+    }
+    None
+}
+
+/// What there is too little room for.
+enum ValueShort {
+    /// A value that has nodes in flight.
+    ForNow,
+    /// Some of the nodes, and nothing makes room for them.
+    ForSome,
+    /// All of them, likewise.
+    ForAll,
+}
+
+/// Whether a value of the unit's nodes has too little room, by walking over all units.
+fn value_without_room(state: &State, unit: &UnitState) -> Option<ValueShort> {
+    let mut lacking: Vec<(&crate::plan::PlannedValue, u64)> = vec![];
+    for value in state.plan().labels.iter().flat_map(|label| &label.values) {
+        let of = |unit: &UnitState| {
+            unit.named
+                .iter()
+                .filter(|node| value.nodes.contains(node))
+                .count() as u64
+        };
+        let needed = of(unit);
+        let (mut in_flight, mut unknown, mut damaged) = (0, 0, 0);
+        for other in state.units().values() {
+            if other.is_begun() && !is_unit_settled(other) {
+                in_flight += of(other);
+            }
+            for settled in other.locations.values().filter_map(|at| at.settled.as_ref()) {
+                let count = |nodes: &[crate::id::NodeId]| {
+                    nodes
+                        .iter()
+                        .filter(|node| value.nodes.contains(node) && other.named.contains(node))
+                        .count() as u64
+                };
+                damaged += count(&settled.not_well.damaged);
+                unknown += count(&settled.not_well.unknown);
+            }
+        }
+        let left =
+            |bound: Option<u32>, taken: u64| bound.map_or(u64::MAX, |of| u64::from(of).saturating_sub(taken));
+        let room = left(value.max_in_flight, in_flight + unknown)
+            .min(left(value.max_damaged, in_flight + unknown + damaged));
+        if needed > room {
+            if in_flight > 0 {
+                return Some(ValueShort::ForNow);
+            }
+            lacking.push((value, room));
+        }
+    }
+    if lacking.is_empty() {
+        return None;
+    }
+    let has_any = unit.named.iter().any(|node| {
+        lacking
+            .iter()
+            .all(|(value, room)| *room > 0 || !value.nodes.contains(node))
+    });
+    Some(if has_any {
+        ValueShort::ForSome
+    } else {
+        ValueShort::ForAll
+    })
+}
+
+fn is_unit_settled(unit: &UnitState) -> bool {
+    unit.locations.values().all(|at| at.settled.is_some())
+}
+
+/// Whether anything but a value of its nodes has the unit wait.
+fn waits(state: &State, id: UnitId) -> bool {
+    has_open_start(state)
         || is_before_its_wave(state, id)
         || is_between_waves(state, id)
         || is_frozen(state)
@@ -436,8 +523,7 @@ fn next_start(state: &State) -> Option<UnitId> {
         || too_many_may_have_failed(state)
         || !has_places(state, id)
         || may_trip_a_breaker(state)
-        || room(state).is_some_and(|room| room < state.units()[&id].named.len() as u64);
-    (!waits).then_some(id)
+        || room(state).is_some_and(|room| room < state.units()[&id].named.len() as u64)
 }
 
 fn wave_of(state: &State, id: UnitId) -> u32 {

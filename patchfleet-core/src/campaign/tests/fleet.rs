@@ -17,7 +17,7 @@ use std::panic::AssertUnwindSafe;
 
 /// What becomes of a node, in truth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
+pub(super) enum Fate {
     Well,
     /// Its command fails.
     Fails,
@@ -30,11 +30,11 @@ enum Fate {
 }
 
 impl Fate {
-    fn is_damage(self) -> bool {
+    pub(super) fn is_damage(self) -> bool {
         matches!(self, Self::Fails | Self::FailsQuietly | Self::Lost)
     }
 
-    fn node(self, n: u32) -> Node {
+    pub(super) fn node(self, n: u32) -> Node {
         let well = Node::well(n);
         match self {
             Self::Well => well,
@@ -129,13 +129,13 @@ fn world(locations: &[Vec<Fate>], at_once: u32, bounds: Bounds) -> (World, BTree
 }
 
 /// What AWS began: which nodes, and from when to when.
-struct Begun {
-    nodes: Vec<NodeId>,
-    from: Timestamp,
-    to: Timestamp,
+pub(super) struct Begun {
+    pub(super) nodes: Vec<NodeId>,
+    pub(super) from: Timestamp,
+    pub(super) to: Timestamp,
 }
 
-fn begun(world: &World) -> Vec<Begun> {
+pub(super) fn begun(world: &World) -> Vec<Begun> {
     let executions = world.executions().into_iter();
     executions
         .map(|one| Begun {
@@ -472,7 +472,7 @@ fn wherever_a_log_was_cut_no_bound_is_broken() {
     assert!(cuts > 20, "{cuts}");
 }
 
-fn fate() -> impl Strategy<Value = Fate> {
+pub(super) fn fate() -> impl Strategy<Value = Fate> {
     prop_oneof![
         6 => Just(Fate::Well),
         1 => Just(Fate::Fails),
@@ -491,7 +491,7 @@ fn bounds() -> impl Strategy<Value = Bounds> {
 }
 
 /// Everything that one driver does, unless a person has to decide.
-async fn life(world: &World, writer: u128) -> Option<State> {
+pub(super) async fn life(world: &World, writer: u128) -> Option<State> {
     let driver = world.driver(writer);
     driver.begin(world.campaign(), &world.plan).await.unwrap();
     match driver.run(world.campaign()).await {

@@ -36,6 +36,7 @@ fn settled(location: &Location, unit: UnitId, outcome: LocationOutcome) -> Event
         nodes: Tally::default(),
         offline_before: 0,
         detail: String::new(),
+        not_well: Default::default(),
     }
 }
 
@@ -57,6 +58,7 @@ fn a_unit_that_settled_as_not_begun_is_not_begun_when_the_budget_has_room_again(
         nodes: Tally::default(),
         offline_before: 0,
         detail: String::new(),
+        not_well: Default::default(),
     };
     let events = vec![
         Event::Planned {

@@ -19,6 +19,8 @@ pub(super) struct Work {
     pub(super) shared: Option<usize>,
     /// How many nodes it names, if it does.
     pub(super) nodes: u64,
+    /// How many of them have each value of a label, by the value's number.
+    pub(super) values: BTreeMap<u32, u32>,
 }
 
 impl Work {
@@ -39,12 +41,17 @@ impl Work {
     }
 }
 
+/// How many units that wait for room for a value of their nodes are passed over, as in a campaign.
+const PASSED_OVER: usize = 256;
+
 /// What decides when a unit may begin.
 pub(super) struct Rules<'a> {
     /// How many locations at once.
     pub(super) places: u64,
     /// How many nodes may be in flight, where starts name them.
     pub(super) in_flight: Option<u64>,
+    /// How many nodes of each value of a label may be in flight, by the value's number; those without a bound are missing.
+    pub(super) of_values: &'a BTreeMap<u32, u64>,
     /// How long, in seconds, nothing begins after each wave.
     pub(super) soaks: &'a BTreeMap<u32, u64>,
     /// How many begin in a second, from 1.
@@ -100,11 +107,17 @@ impl<'a> Waiting<'a> {
         waiting
     }
 
-    /// The first that may be begun as far as waves and locations go.
-    fn next(&self) -> Option<usize> {
-        let (wave, unit) = self.ready.first()?;
+    /// The first that may be begun as far as waves, locations and the values of its nodes go. One that waits for a value
+    /// keeps no other back.
+    fn next(&self, has_room: impl Fn(&Work) -> bool) -> Option<usize> {
         let (open, _) = self.left.first_key_value()?;
-        (wave == open).then_some(*unit)
+        let ready = self
+            .ready
+            .iter()
+            .take_while(|(wave, _)| wave == open)
+            .take(PASSED_OVER);
+        let mut units = ready.map(|(_, unit)| *unit);
+        units.find(|unit| self.work.get(*unit).is_some_and(&has_room))
     }
 
     fn begin(&mut self, unit: usize) {
@@ -141,10 +154,20 @@ pub(super) fn course(work: &[Work], rules: &Rules<'_>) -> Course {
     // A second, and how many began in it.
     let mut in_second = (0_u64, 0_u32);
     let (mut taken, mut in_flight) = (0_u64, 0_u64);
+    let mut of_values: BTreeMap<u32, u64> = BTreeMap::new();
     let mut ends = 0;
     let mut is_stuck = false;
     loop {
-        let next = waiting.next().and_then(|unit| Some((unit, work.get(unit)?)));
+        let has_room = |one: &Work| {
+            one.values.iter().all(|(value, n)| {
+                let open = of_values.get(value).copied().unwrap_or_default();
+                let bound = rules.of_values.get(value);
+                open == 0 || bound.is_none_or(|bound| open.saturating_add(u64::from(*n)) <= *bound)
+            })
+        };
+        let next = waiting
+            .next(has_room)
+            .and_then(|unit| Some((unit, work.get(unit)?)));
         let fits = |one: &Work| {
             let places = taken.saturating_add(u64::from(one.at_once)) <= rules.places;
             let nodes = rules
@@ -171,6 +194,10 @@ pub(super) fn course(work: &[Work], rules: &Rules<'_>) -> Course {
                 waiting.begin(unit);
                 taken = taken.saturating_add(u64::from(one.at_once));
                 in_flight = in_flight.saturating_add(one.nodes);
+                for (value, n) in &one.values {
+                    let open = of_values.entry(*value).or_default();
+                    *open = open.saturating_add(u64::from(*n));
+                }
                 if let Some(begins) = begins.get_mut(unit) {
                     *begins = Some(at);
                 }
@@ -188,6 +215,10 @@ pub(super) fn course(work: &[Work], rules: &Rules<'_>) -> Course {
         if let Some(one) = work.get(unit) {
             taken = taken.saturating_sub(u64::from(one.at_once));
             in_flight = in_flight.saturating_sub(one.nodes);
+            for (value, n) in &one.values {
+                let open = of_values.entry(*value).or_default();
+                *open = open.saturating_sub(u64::from(*n));
+            }
         }
         if let Some(wave) = waiting.end(unit) {
             let soak = rules.soaks.get(&wave).copied().unwrap_or_default();
@@ -211,8 +242,11 @@ mod tests {
             at_once,
             shared: None,
             nodes: 0,
+            values: BTreeMap::new(),
         }
     }
+
+    static NO_VALUES: BTreeMap<u32, u64> = BTreeMap::new();
 
     fn always(seconds: u64) -> Option<u64> {
         Some(seconds)
@@ -222,6 +256,7 @@ mod tests {
         Rules {
             places,
             in_flight: None,
+            of_values: &NO_VALUES,
             soaks,
             starts_a_second: 1,
             at_once: Some(100),
@@ -304,6 +339,22 @@ mod tests {
             ..rules(9, &soaks)
         };
         assert_eq!(course(&[of(6), of(4), of(6)], &rules).begins, [0, 1, 600]);
+    }
+
+    #[test]
+    fn what_waits_for_a_value_of_its_nodes_keeps_no_other_back() {
+        let of = |value| Work {
+            values: BTreeMap::from([(value, 1)]),
+            ..work(&[600], 1)
+        };
+        let (soaks, of_values) = (BTreeMap::new(), BTreeMap::from([(1, 1)]));
+        let rules = Rules {
+            of_values: &of_values,
+            ..rules(9, &soaks)
+        };
+        let course = course(&[of(1), of(1), of(2), of(2)], &rules);
+        assert_eq!(course.begins, [0, 600, 1, 2]);
+        assert_eq!(course.ends, Some(1_200));
     }
 
     #[test]

@@ -125,6 +125,10 @@ impl Inputs {
                 Service::ResourceGroups,
                 read(include_str!("../../../model/resource-groups.json")),
             ),
+            (
+                Service::Tagging,
+                read(include_str!("../../../model/resourcegroupstaggingapi.json")),
+            ),
             (Service::Sts, read(include_str!("../../../model/sts.json"))),
             (
                 Service::Organizations,

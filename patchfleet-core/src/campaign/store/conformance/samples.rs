@@ -143,6 +143,7 @@ fn plan(locations: usize) -> Result<Plan, String> {
         units: vec![],
         runbook: None,
         fleet: None,
+        labels: vec![],
         forecast: None,
         dispatch: None,
         worst_case: serde_json::from_str(worst_case).map_err(|error| error.to_string())?,

@@ -88,6 +88,7 @@ fn settled(
         nodes: tally(node),
         offline_before: 0,
         detail: detail.to_owned(),
+        not_well: Default::default(),
     }
 }
 
@@ -424,6 +425,10 @@ pub(super) fn whole() -> Writing {
         nodes: tally(NodeOutcome::Done),
         offline_before: 0,
         detail: String::new(),
+        not_well: serde_json::from_value(serde_json::json!({
+            "damaged": ["i-00000000000000001"], "unknown": ["i-00000000000000002"],
+        }))
+        .unwrap(),
     }]);
     log
 }
