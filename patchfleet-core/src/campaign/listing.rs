@@ -4,7 +4,7 @@ use super::STORE_CALLS_AT_ONCE;
 use super::admission::Hold;
 use super::journal::Journal;
 use super::ledger::SoFar;
-use super::state::{BreakerStanding, FleetStanding};
+use super::state::{BreakerStanding, FleetStanding, LabelStanding};
 use crate::campaign::{CampaignLog, LogKey, NotStopped, State, StopAsked};
 use crate::id::{CampaignId, RequestName, WriterId};
 use crate::outcome::FinishedOutcome;
@@ -45,6 +45,8 @@ pub struct CampaignSummary {
     pub so_far: SoFar,
     /// Where it stands with the bounds on its fleet ([`State::fleet`](super::State::fleet)).
     pub fleet: Option<FleetStanding>,
+    /// Where it stands with each label of its request ([`State::labels`](super::State::labels)).
+    pub labels: Vec<LabelStanding>,
     /// How far it is from its breaker of failures in a row
     /// ([`State::failures_in_a_row`](super::State::failures_in_a_row)).
     pub failures_in_a_row: Option<BreakerStanding>,
@@ -74,6 +76,7 @@ impl CampaignSummary {
             holds: state.holds(now.max(state.last_at())),
             so_far: state.so_far(),
             fleet: state.fleet(),
+            labels: state.labels(),
             failures_in_a_row: state.failures_in_a_row(),
             stop_asked: state.stop_asked().cloned(),
             not_stopped: state.not_stopped(),

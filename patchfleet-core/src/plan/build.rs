@@ -1,7 +1,7 @@
 //! Makes the plan, or finds every reason against it, from the request, the candidates and the census.
 
 use super::lifetime::{self, Lifetime};
-use super::units::{Draft, names_nodes, paced};
+use super::units::{Bounds, Draft, names_nodes, paced};
 use super::{
     Cells, FORMAT, Followed, Gaps, Options, Plan, PlannedDispatch, PlannedLocation, dispatch, fleet, freezes,
     gaps, labels, nowhere, offline, small, waves,
@@ -139,15 +139,11 @@ pub fn build(
     sorted.reasons.extend(reasons);
     let lifetime = sorted.lifetime(request, steps, options);
     let each_alone = options.cutoff.is_some() || request.may_wait_to_begin();
-    let units = match waves::units(
-        request,
-        central,
-        &sorted.locations,
-        census,
-        each_alone,
-        fleet.as_ref(),
+    let bounds = Bounds {
+        fleet: fleet.as_ref(),
         cells,
-    ) {
+    };
+    let units = match waves::units(request, central, &sorted.locations, census, each_alone, bounds) {
         Ok(units) => units,
         Err(too_long) => {
             sorted.refuse(RefusalCode::Unsupported, "targets", too_long.to_string());
@@ -159,8 +155,12 @@ pub fn build(
         by_automation.automation.dispatch = Dispatch::Automation;
         let fleet = fleet::resolve(&by_automation, &sorted.locations, 1).unwrap_or_default();
         let by_automation = &fleet::paced(&by_automation, fleet.as_ref());
-        let (at, bounds) = (&sorted.locations, fleet.as_ref());
-        let starts = waves::units(by_automation, central, at, census, each_alone, bounds, cells);
+        let bounds = Bounds {
+            fleet: fleet.as_ref(),
+            cells,
+        };
+        let at = &sorted.locations;
+        let starts = waves::units(by_automation, central, at, census, each_alone, bounds);
         PlannedDispatch::new(count(units.len()), starts.ok().map(|starts| count(starts.len())))
     });
     let Sorted {

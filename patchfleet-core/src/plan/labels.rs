@@ -284,9 +284,7 @@ impl Plan {
 pub(super) fn warning(labels: &[PlannedLabel], location_errors: u32, locations: u32) -> Option<String> {
     let damaged = |label: &PlannedLabel| {
         let bounds = label.values.iter().map(|value| value.max_damaged);
-        let sum = bounds
-            .map(|bound| bound.unwrap_or_default())
-            .fold(0, u32::saturating_add);
+        let sum = bounds.map(Option::unwrap_or_default).fold(0, u32::saturating_add);
         (sum > 0).then_some((label.by.clone(), sum))
     };
     let (by, most) = labels.iter().find_map(damaged)?;

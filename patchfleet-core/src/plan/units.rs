@@ -11,6 +11,13 @@ use crate::request::{Dispatch, OfflineAction, PatchRequest, Selector};
 use crate::runbook::{self, STEP_TIMEOUT_PARAMETER, TIMEOUT_PARAMETER, TargetTooLong};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// What bounds the nodes that one start names.
+#[derive(Clone, Copy)]
+pub(super) struct Bounds<'a> {
+    pub(super) fleet: Option<&'a PlannedFleet>,
+    pub(super) cells: &'a Cells,
+}
+
 /// A unit in the making.
 pub(super) struct Draft {
     pub(super) wave: u32,
@@ -185,9 +192,9 @@ pub(super) fn units(
     locations: &[PlannedLocation],
     census: &CensusTaken,
     each_alone: bool,
-    fleet: Option<&PlannedFleet>,
-    cells: &Cells,
+    bounds: Bounds<'_>,
 ) -> Result<Vec<Draft>, TargetTooLong> {
+    let Bounds { fleet, cells } = bounds;
     let skips = request.policy.offline == OfflineAction::Skip;
     let own = runbook::is_own(&request.automation.document);
     let (mut units, mut last) = (Vec::new(), Vec::new());

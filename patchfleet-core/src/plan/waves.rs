@@ -1,7 +1,7 @@
 //! Which location is in which wave, and the units of each.
 
-use super::units::{self, Draft};
-use super::{Cells, Plan, PlannedFleet, PlannedLocation};
+use super::units::{self, Bounds, Draft};
+use super::{Plan, PlannedLocation};
 use crate::census::{CensusTaken, NodeCounts};
 use crate::expand::Candidates;
 use crate::hash::Sha256;
@@ -344,11 +344,10 @@ pub(super) fn units(
     locations: &[PlannedLocation],
     census: &CensusTaken,
     each_alone: bool,
-    fleet: Option<&PlannedFleet>,
-    cells: &Cells,
+    bounds: Bounds<'_>,
 ) -> Result<Vec<Draft>, TargetTooLong> {
     if request.waves.is_empty() {
-        return units::units(1, request, central, locations, census, each_alone, fleet, cells);
+        return units::units(1, request, central, locations, census, each_alone, bounds);
     }
     let mut waves: BTreeMap<u32, Vec<PlannedLocation>> = BTreeMap::new();
     for at in locations {
@@ -357,7 +356,7 @@ pub(super) fn units(
     let mut all = Vec::new();
     for (wave, locations) in waves {
         all.extend(units::units(
-            wave, request, central, &locations, census, each_alone, fleet, cells,
+            wave, request, central, &locations, census, each_alone, bounds,
         )?);
     }
     Ok(all)

@@ -134,6 +134,9 @@ impl Bars {
         if let Some(fleet) = state.fleet() {
             message.push_str(&format!("; {fleet}"));
         }
+        for label in state.labels() {
+            message.push_str(&format!("; {label}"));
+        }
         if let Some(row) = state.failures_in_a_row() {
             message.push_str(&format!("; {row}"));
         }

@@ -365,6 +365,7 @@ mod tagged {
             .tag_values(&own("us-east-1"), "Service", None)
             .await
             .unwrap_err();
-        assert!(error.to_string().contains("its tags do not show it"), "{error}");
+        let told = patchfleet_core::problem::chain(&error);
+        assert!(told.contains("its tags do not show it"), "{told}");
     }
 }

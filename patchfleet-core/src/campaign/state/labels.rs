@@ -75,7 +75,7 @@ impl fmt::Display for LabelStanding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "by {}, {} in flight, {} damaged, {} used up",
+            "by {}: {} with nodes in flight, {} with damaged ones, {} used up",
             self.by,
             counted(self.in_flight, "value"),
             self.damaged,

@@ -438,25 +438,25 @@ fn next_start(state: &State) -> Option<UnitId> {
         }
         match value_without_room(state, unit) {
             None => return Some(id),
-            Some(ValueShort::ForNow | ValueShort::ForAll) => {}
-            Some(ValueShort::ForSome) => return None,
+            Some(Lack::Now | Lack::OfAll) => {}
+            Some(Lack::OfSome) => return None,
         }
     }
     None
 }
 
 /// What there is too little room for.
-enum ValueShort {
+enum Lack {
     /// A value that has nodes in flight.
-    ForNow,
+    Now,
     /// Some of the nodes, and nothing makes room for them.
-    ForSome,
+    OfSome,
     /// All of them, likewise.
-    ForAll,
+    OfAll,
 }
 
 /// Whether a value of the unit's nodes has too little room, by walking over all units.
-fn value_without_room(state: &State, unit: &UnitState) -> Option<ValueShort> {
+fn value_without_room(state: &State, unit: &UnitState) -> Option<Lack> {
     let mut lacking: Vec<(&crate::plan::PlannedValue, u64)> = vec![];
     for value in state.plan().labels.iter().flat_map(|label| &label.values) {
         let of = |unit: &UnitState| {
@@ -488,7 +488,7 @@ fn value_without_room(state: &State, unit: &UnitState) -> Option<ValueShort> {
             .min(left(value.max_damaged, in_flight + unknown + damaged));
         if needed > room {
             if in_flight > 0 {
-                return Some(ValueShort::ForNow);
+                return Some(Lack::Now);
             }
             lacking.push((value, room));
         }
@@ -501,11 +501,7 @@ fn value_without_room(state: &State, unit: &UnitState) -> Option<ValueShort> {
             .iter()
             .all(|(value, room)| *room > 0 || !value.nodes.contains(node))
     });
-    Some(if has_any {
-        ValueShort::ForSome
-    } else {
-        ValueShort::ForAll
-    })
+    Some(if has_any { Lack::OfSome } else { Lack::OfAll })
 }
 
 fn is_unit_settled(unit: &UnitState) -> bool {

@@ -226,7 +226,7 @@ fn a_service_that_may_lose_no_more_nodes_is_left_and_the_others_go_on() {
     ));
     assert_eq!(
         state.labels()[0].to_string(),
-        "by tag:Service, 0 values in flight, 1 damaged, 1 used up"
+        "by tag:Service: 0 values with nodes in flight, 1 with damaged ones, 1 used up"
     );
     assert_eq!(State::from_records(&tag.world.records()).as_ref(), Ok(&state));
 }

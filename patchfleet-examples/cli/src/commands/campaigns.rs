@@ -82,6 +82,9 @@ pub(crate) async fn status(args: StatusArgs) -> Result<ExitCode, Failure> {
                     if let Some(fleet) = campaign.fleet {
                         let _ = writeln!(text, "      {fleet}");
                     }
+                    for label in &campaign.labels {
+                        let _ = writeln!(text, "      {label}");
+                    }
                     if let Some(row) = campaign.failures_in_a_row {
                         let _ = writeln!(text, "      {row}");
                     }
@@ -268,6 +271,7 @@ fn as_json(campaign: &CampaignSummary, log: Option<&Path>) -> Value {
         "has_begun": campaign.has_begun,
         "so_far": campaign.so_far,
         "fleet": campaign.fleet,
+        "labels": campaign.labels,
         "failures_in_a_row": campaign.failures_in_a_row,
         "holds": campaign.holds.iter().map(as_hold).collect::<Vec<_>>(),
         "left_out_because": campaign.left_out_because.as_ref().map(|why| in_log(why, log)),
