@@ -31,6 +31,7 @@ impl Counts {
                 "campaigns with bounds on the fleet",
                 run.draft.wish.fleet.is_some(),
             ),
+            ("campaigns with bounds on a label", run.draft.wish.label.is_some()),
             ("campaigns in waves", !run.draft.wish.waves.is_empty()),
             ("campaigns that a person let go on", !done.gone_on.is_empty()),
             ("campaigns that a person approved of", !done.approved.is_empty()),

@@ -75,6 +75,7 @@ pub(crate) struct Wish {
     nodes: (&'static str, &'static str),
     locations: (u32, &'static str),
     pub(crate) fleet: Option<Fleet>,
+    pub(crate) label: Option<Label>,
     /// The waves that the request names, at most two. What they leave is the rest.
     pub(crate) waves: Vec<Wave>,
     /// Whether the person who is waited for approves. Otherwise the campaign is stopped.
@@ -116,6 +117,15 @@ pub(crate) struct Fleet {
     pub(crate) unreached: Option<&'static str>,
 }
 
+/// Bounds on each value of the tag `Service`, as the request has them. At least one is there.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Label {
+    pub(crate) in_flight: Option<&'static str>,
+    pub(crate) damaged: Option<&'static str>,
+    /// `together` or `unbounded`.
+    pub(crate) untagged: &'static str,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Selector {
     Group,
@@ -134,6 +144,7 @@ impl Draft {
     pub(crate) fn names_nodes(&self) -> bool {
         matches!(self.wish.selector, Selector::AllManaged | Selector::NodeIds)
             || self.wish.fleet.is_some_and(|fleet| fleet.damaged.is_some())
+            || self.wish.label.is_some()
     }
 
     /// The nodes that are selected and listed at the start, by place: those that commands are sent to.
@@ -245,6 +256,15 @@ impl Draft {
                 .filter_map(|(key, bound)| Some((key.to_owned(), json!(bound?))));
             asked["budget"]["fleet"] = Value::Object(bounds.collect());
         }
+        if let Some(label) = wish.label {
+            let mut asked_of = json!({ "by": "tag:Service", "untagged": label.untagged });
+            for (key, bound) in [("max_in_flight", label.in_flight), ("max_damaged", label.damaged)] {
+                if let Some(bound) = bound {
+                    asked_of[key] = json!(bound);
+                }
+            }
+            asked["budget"]["labels"] = json!([asked_of]);
+        }
         if !wish.waves.is_empty() {
             let waves = wish.waves.iter().zip(WAVES).map(|(wave, name)| wave.asked(name));
             asked["waves"] = waves.collect();
@@ -284,6 +304,9 @@ impl Draft {
                     "id": machine.id(index, number), "account": account, "region": region,
                     "groups": [group], "tags": { "Env": tag }, "reachability": machine.reachability,
                 });
+                if let Some(service) = service(number) {
+                    node["tags"]["Service"] = json!(service);
+                }
                 // The simulator takes no behaviour for a node that nothing can reach.
                 if machine.reachability != "unmanaged" {
                     node["patch"] = json!({ "outcome": machine.outcome });
@@ -308,6 +331,15 @@ impl Draft {
             "changes": changes,
         });
         toml::to_string(&world).unwrap()
+    }
+}
+
+/// The value of the tag `Service` of a place's node with this number, if it has one.
+fn service(number: usize) -> Option<&'static str> {
+    match number % 4 {
+        1 => Some("web"),
+        3 => None,
+        _ => Some("db"),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The laws, each held against one campaign that others disturbed.
 
 mod bounded;
+mod labels;
 mod waves;
 
 use crate::draft::{Deed, Draft, Selector};
@@ -360,6 +361,7 @@ pub(crate) fn hold(run: &Run) {
         gone_nodes_are_told_gone(run, done);
         unknown_is_not_empty(run, done);
         bounded::bounded(run, done);
+        labels::bounded(run, done);
         waves::in_order(run, done);
     }
 }

@@ -1,6 +1,8 @@
 //! Which drafts are drawn, and how often each thing stands in one.
 
-use super::{Death, Deed, Draft, Fleet, Gate, Hand, Has, Machine, Place, REGIONS, Selector, Wave, Wish};
+use super::{
+    Death, Deed, Draft, Fleet, Gate, Hand, Has, Label, Machine, Place, REGIONS, Selector, Wave, Wish,
+};
 use proptest::prelude::*;
 
 fn machine() -> impl Strategy<Value = Machine> {
@@ -60,7 +62,7 @@ fn wish() -> impl Strategy<Value = Wish> {
             prop_oneof![Just("default"), Just("version")],
         ),
         prop::bool::weighted(0.1),
-        (nodes, locations, fleet()),
+        (nodes, locations, fleet(), label()),
         (waves(), prop::bool::weighted(0.8)),
     )
         .prop_map(
@@ -68,7 +70,7 @@ fn wish() -> impl Strategy<Value = Wish> {
                 (selector, operation, reboot),
                 (gone, pin),
                 override_baseline,
-                (nodes, locations, fleet),
+                (nodes, locations, fleet, label),
                 (waves, approves),
             )| {
                 Wish {
@@ -81,6 +83,7 @@ fn wish() -> impl Strategy<Value = Wish> {
                     nodes,
                     locations,
                     fleet,
+                    label,
                     waves,
                     approves,
                 }
@@ -146,6 +149,18 @@ fn fleet() -> impl Strategy<Value = Option<Fleet>> {
     let some =
         |fleet: &Fleet| fleet.in_flight.is_some() || fleet.damaged.is_some() || fleet.unreached.is_some();
     prop::option::of(bounds.prop_filter("at least one bound", some))
+}
+
+fn label() -> impl Strategy<Value = Option<Label>> {
+    let bound = || prop::option::of(prop_oneof![3 => Just("1"), 2 => Just("2"), 1 => Just("100%")]);
+    let untagged = prop_oneof![2 => Just("together"), 1 => Just("unbounded")];
+    let bounds = (bound(), bound(), untagged).prop_map(|(in_flight, damaged, untagged)| Label {
+        in_flight,
+        damaged,
+        untagged,
+    });
+    let some = |label: &Label| label.in_flight.is_some() || label.damaged.is_some();
+    prop::option::weighted(0.3, bounds.prop_filter("at least one bound", some))
 }
 
 fn deed() -> impl Strategy<Value = Deed> {

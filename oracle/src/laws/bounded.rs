@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const READ_WITHIN: SignedDuration = SignedDuration::from_mins(20);
 
 /// A count, or a share of `of`, rounded down.
-fn comes_to(bound: &str, of: usize) -> usize {
+pub(super) fn comes_to(bound: &str, of: usize) -> usize {
     match bound.strip_suffix('%') {
         Some(percent) => of * percent.parse::<usize>().unwrap() / 100,
         None => bound.parse::<usize>().unwrap().min(of),
@@ -22,7 +22,7 @@ fn comes_to(bound: &str, of: usize) -> usize {
 }
 
 /// The invocations that began, each with the node and the time from which and until which AWS counts it as open.
-fn at_work(run: &Run) -> Vec<(&str, Timestamp, Timestamp, &Value)> {
+pub(super) fn at_work(run: &Run) -> Vec<(&str, Timestamp, Timestamp, &Value)> {
     let commands = run.after["commands"].as_array().unwrap().iter();
     let all = commands.flat_map(|command| command["invocations"].as_array().unwrap());
     all.filter(|one| !one["started"].is_null())
@@ -37,7 +37,10 @@ fn at_work(run: &Run) -> Vec<(&str, Timestamp, Timestamp, &Value)> {
 
 /// The nodes that the campaign damaged: its command failed there, or patches did, or the node did not come back although nobody
 /// took it away.
-fn damaged<'a>(run: &Run, at_work: &[(&'a str, Timestamp, Timestamp, &Value)]) -> BTreeSet<&'a str> {
+pub(super) fn damaged<'a>(
+    run: &Run,
+    at_work: &[(&'a str, Timestamp, Timestamp, &Value)],
+) -> BTreeSet<&'a str> {
     let takes_away = [
         Deed::Stop,
         Deed::Terminate,
@@ -60,7 +63,7 @@ fn damaged<'a>(run: &Run, at_work: &[(&'a str, Timestamp, Timestamp, &Value)]) -
 }
 
 /// Whether an invocation was open while another began.
-fn most_at_once(at_work: &[(&str, Timestamp, Timestamp, &Value)]) -> usize {
+pub(super) fn most_at_once(at_work: &[(&str, Timestamp, Timestamp, &Value)]) -> usize {
     let open = |at: Timestamp| {
         at_work
             .iter()
