@@ -5,7 +5,7 @@
 //! the next unit waits. The driver is a thin loop around the two that calls the ports and takes each answer as
 //! it comes. A program follows a campaign through [`Campaigns`](crate::Campaigns).
 
-mod admission;
+pub(crate) mod admission;
 mod claims;
 mod classify;
 mod clocks;

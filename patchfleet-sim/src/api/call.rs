@@ -154,6 +154,12 @@ fn record(
     error: Option<&ApiError>,
     fate: &Fate,
 ) {
+    let action = action(service, operation);
+    let known = super::find(service, operation).is_some();
+    let action = known.then_some(action.as_str());
+    if !world.keeps_requests() {
+        return world.count_call(action);
+    }
     let record = RequestRecord {
         principal_account: caller.origin.to_string(),
         principal: caller.arn(),
@@ -167,9 +173,7 @@ fn record(
         faults: fate.names.clone(),
         time: world.now(),
     };
-    let action = action(service, operation);
-    let known = super::find(service, operation).is_some();
-    world.record(record, known.then_some(action.as_str()));
+    world.record(record, action);
 }
 
 pub(super) type Act = fn(&mut World, &Caller, Value) -> Result<Value, ApiError>;

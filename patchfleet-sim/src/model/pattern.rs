@@ -2,10 +2,21 @@
 
 use fancy_regex::{Regex, RegexBuilder};
 use serde::Deserialize;
-use std::sync::OnceLock;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// How often a match may go back to try another way.
 const MAX_BACKTRACKS: usize = 100_000;
+
+/// So many patterns of documents are kept compiled.
+const KEPT: usize = 256;
+
+/// The patterns of documents, compiled. Compiling takes longer than all else that is done with a document, and worlds of one
+/// process have the same documents.
+static COMPILED: Mutex<BTreeMap<String, Arc<Compiled>>> = Mutex::new(BTreeMap::new());
+
+/// A pattern compiled, or why it is none.
+type Compiled = Result<Regex, String>;
 
 /// A pattern of the model, compiled when it is first needed.
 #[derive(Debug, Deserialize)]
@@ -55,7 +66,7 @@ impl Pattern {
 #[serde(from = "String")]
 pub(crate) struct SearchPattern {
     text: String,
-    regex: OnceLock<Result<Regex, String>>,
+    regex: OnceLock<Arc<Compiled>>,
 }
 
 impl From<String> for SearchPattern {
@@ -76,9 +87,24 @@ impl SearchPattern {
     /// The pattern compiled, or why it is none. A value for which it would have to go back too often is an
     /// error of the match.
     pub(crate) fn regex(&self) -> Result<&Regex, &str> {
-        let compiled = self.regex.get_or_init(|| compile(&self.text));
-        compiled.as_ref().map_err(String::as_str)
+        let compiled = self.regex.get_or_init(|| compiled(&self.text));
+        compiled.as_ref().as_ref().map_err(String::as_str)
     }
+}
+
+fn compiled(pattern: &str) -> Arc<Compiled> {
+    let kept = || COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(compiled) = kept().get(pattern) {
+        return compiled.clone();
+    }
+    // Without the lock: it may take long.
+    let compiled = Arc::new(compile(pattern));
+    let mut kept = kept();
+    if kept.len() >= KEPT {
+        kept.clear();
+    }
+    kept.insert(pattern.to_owned(), compiled.clone());
+    compiled
 }
 
 fn compile(pattern: &str) -> Result<Regex, String> {

@@ -72,6 +72,16 @@ impl World {
         self.calls.requests.push(request, action);
     }
 
+    /// Whether any call is kept.
+    pub(crate) fn keeps_requests(&self) -> bool {
+        self.calls.requests.keeps()
+    }
+
+    /// Counts a call that is not kept.
+    pub(crate) fn count_call(&mut self, action: Option<&str>) {
+        self.calls.requests.count(action);
+    }
+
     /// Query errors that a fault adds to the listing of the call in progress.
     pub(crate) fn query_errors(&self) -> &[String] {
         &self.calls.query_errors

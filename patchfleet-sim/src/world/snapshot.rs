@@ -8,21 +8,30 @@ impl World {
     /// The whole truth, for tests and people to compare with the answers they got.
     #[must_use]
     pub fn state(&self) -> Value {
-        let mut executions: Vec<&Execution> = self.executions.values().collect();
-        executions.sort_by_key(|one| (one.started, &one.order.location, one.age()));
-        let mut commands: Vec<&Command> = self.commands.values().collect();
-        commands.sort_by_key(|one| (one.requested, &one.order.location, one.age()));
+        let (executions, commands) = self.runs();
         json!({
             "seed": self.seed.0,
             "start": self.start(),
             "now": self.now(),
             "management_account": self.org.management,
             "root_id": self.org.root,
-            "executions": executions.into_iter().map(execution).collect::<Vec<_>>(),
-            "commands": commands.into_iter().map(command).collect::<Vec<_>>(),
+            "executions": executions,
+            "commands": commands,
             "changes": self.changes,
             "nodes": self.nodes().map(node).collect::<Vec<_>>(),
         })
+    }
+
+    /// All executions and all commands, as the whole truth has them.
+    #[must_use]
+    pub fn runs(&self) -> (Vec<Value>, Vec<Value>) {
+        let mut executions: Vec<&Execution> = self.executions.values().collect();
+        executions.sort_by_key(|one| (one.started, &one.order.location, one.age()));
+        let mut commands: Vec<&Command> = self.commands.values().collect();
+        commands.sort_by_key(|one| (one.requested, &one.order.location, one.age()));
+        let executions = executions.into_iter().map(execution);
+        let commands = commands.into_iter().map(command);
+        (executions.collect(), commands.collect())
     }
 }
 

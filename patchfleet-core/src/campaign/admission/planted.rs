@@ -8,7 +8,7 @@ thread_local! {
 }
 
 /// Does something while this rule is not asked, on this thread.
-pub(in crate::campaign) fn without<T>(rule: Rule, what: impl FnOnce() -> T) -> T {
+pub fn without<T>(rule: Rule, what: impl FnOnce() -> T) -> T {
     struct Restored;
     impl Drop for Restored {
         fn drop(&mut self) {
@@ -26,6 +26,7 @@ pub(in crate::campaign) fn is_left_out(rule: Rule) -> bool {
 }
 
 /// Whether any rule is not asked.
+#[cfg(test)]
 pub(in crate::campaign) fn is_any_left_out() -> bool {
     LEFT_OUT.get().is_some()
 }

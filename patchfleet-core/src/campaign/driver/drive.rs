@@ -110,8 +110,9 @@ impl<'d> Drive<'d> {
     }
 
     /// The state as this driver knows it.
-    #[cfg(test)]
-    pub(crate) fn state(&self) -> &State {
+    #[cfg(any(test, feature = "internals"))]
+    #[must_use]
+    pub fn state(&self) -> &State {
         &self.state
     }
 

@@ -7,6 +7,9 @@ use std::fmt;
 use std::io;
 use std::str::FromStr;
 
+/// So many bytes of a record are hashed at a time.
+const HASHED_TOGETHER: usize = 8 * 1024;
+
 /// SHA-256 of a record's JSON, or of a log's name where no record comes before. Prints as 64 hexadecimal
 /// digits in lower case.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,8 +28,12 @@ impl Record {
     #[must_use]
     pub fn digest(&self) -> RecordDigest {
         let mut hash = Hash(Sha256::new());
+        // JSON is written in pieces of a few bytes, which are hashed together.
+        let mut buffer = io::BufWriter::with_capacity(HASHED_TOGETHER, &mut hash);
         // A hash takes whatever is written to it. What has no JSON is refused when it is encoded.
-        let _ = serde_json::to_writer(&mut hash, self);
+        let _ = serde_json::to_writer(&mut buffer, self);
+        let _ = io::Write::flush(&mut buffer);
+        drop(buffer);
         RecordDigest(hash.0.finalize())
     }
 }

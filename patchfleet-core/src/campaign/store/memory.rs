@@ -1,7 +1,7 @@
 //! A campaign log and node rows in memory: for tests, simulations and dry runs.
 
 use crate::campaign::Record;
-use crate::campaign::{Appended, CampaignLog, Chain, LogKey, NodeRows};
+use crate::campaign::{Appended, CampaignLog, Chain, ChainError, LogKey, NodeRows};
 use crate::id::{CampaignId, Location, RequestName};
 use crate::outcome::NodeRow;
 use crate::port::{BoxFuture, PortError, PortErrorKind, PortResult};
@@ -13,7 +13,30 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// Logs that last as long as the value. Clones share nothing: hold it in an `Arc`.
 #[derive(Debug, Default)]
 pub(crate) struct MemoryLog {
-    logs: Mutex<BTreeMap<LogKey, Vec<Record>>>,
+    logs: Mutex<BTreeMap<LogKey, Log>>,
+}
+
+/// The records of one log.
+#[derive(Debug)]
+struct Log {
+    records: Vec<Record>,
+    /// What the next record has to follow.
+    chain: Chain,
+}
+
+impl Log {
+    fn of(key: &LogKey) -> Self {
+        Self {
+            records: vec![],
+            chain: Chain::of(key),
+        }
+    }
+
+    fn append(&mut self, record: &Record) -> Result<(), ChainError> {
+        self.chain.take(record)?;
+        self.records.push(record.clone());
+        Ok(())
+    }
 }
 
 impl MemoryLog {
@@ -26,7 +49,10 @@ impl MemoryLog {
     /// Cuts a log off after so many records, as a person's hand may.
     #[cfg(test)]
     pub(in crate::campaign) fn cut(&self, key: &LogKey, records: usize) {
-        lock(&self.logs).entry(key.clone()).or_default().truncate(records);
+        let mut logs = lock(&self.logs);
+        let log = logs.entry(key.clone()).or_insert_with(|| Log::of(key));
+        log.records.truncate(records);
+        log.chain = log.records.last().map_or_else(|| Chain::of(key), Chain::after);
     }
 
     /// Takes a log away as a whole.
@@ -39,22 +65,16 @@ impl MemoryLog {
 impl CampaignLog for MemoryLog {
     fn append(&self, key: &LogKey, record: &Record) -> BoxFuture<'_, PortResult<Appended>> {
         let mut logs = lock(&self.logs);
-        let log = logs.entry(key.clone()).or_default();
-        let there = u64::try_from(log.len()).unwrap_or(u64::MAX);
+        let log = logs.entry(key.clone()).or_insert_with(|| Log::of(key));
+        let there = log.chain.next_seq();
         let appended = match record.seq.cmp(&there) {
             Ordering::Less => Ok(Appended::Conflict),
             Ordering::Equal => {
-                let chain = log.last().map_or_else(|| Chain::of(key), Chain::after);
-                chain
-                    .check(record)
-                    .map_err(|error| {
-                        let message = format!("the log {key} is not the one that was read");
-                        PortError::new(PortErrorKind::Incompatible, message).with_source(error)
-                    })
-                    .map(|()| {
-                        log.push(record.clone());
-                        Appended::Yes
-                    })
+                let appended = log.append(record).map(|()| Appended::Yes);
+                appended.map_err(|error| {
+                    let message = format!("the log {key} is not the one that was read");
+                    PortError::new(PortErrorKind::Incompatible, message).with_source(error)
+                })
             }
             Ordering::Greater => Err(PortError::new(
                 PortErrorKind::Incompatible,
@@ -69,7 +89,7 @@ impl CampaignLog for MemoryLog {
 
     fn read(&self, key: &LogKey, from: u64) -> BoxFuture<'_, PortResult<Vec<Record>>> {
         let logs = lock(&self.logs);
-        let all = logs.get(key).map_or(&[][..], Vec::as_slice);
+        let all = logs.get(key).map_or(&[][..], |log| log.records.as_slice());
         let read = usize::try_from(from).ok().and_then(|from| all.get(from..));
         let read = read.map(<[Record]>::to_vec).ok_or_else(|| {
             let message =
@@ -88,7 +108,7 @@ impl CampaignLog for MemoryLog {
         let logs = lock(&self.logs);
         let first = logs
             .get(&LogKey::Campaign(campaign))
-            .and_then(|records| records.first());
+            .and_then(|log| log.records.first());
         let name = first.map(|record| {
             record.request_name().cloned().ok_or_else(|| {
                 let message = format!("record 0 of campaign {campaign} holds no plan");
@@ -100,13 +120,13 @@ impl CampaignLog for MemoryLog {
 
     fn first(&self, key: &LogKey) -> BoxFuture<'_, PortResult<Option<Record>>> {
         let logs = lock(&self.logs);
-        let first = logs.get(key).and_then(|records| records.first());
+        let first = logs.get(key).and_then(|log| log.records.first());
         std::future::ready(Ok(first.cloned())).boxed()
     }
 
     fn last(&self, key: &LogKey) -> BoxFuture<'_, PortResult<Option<Record>>> {
         let logs = lock(&self.logs);
-        let last = logs.get(key).and_then(|records| records.last());
+        let last = logs.get(key).and_then(|log| log.records.last());
         std::future::ready(Ok(last.cloned())).boxed()
     }
 }

@@ -70,8 +70,13 @@ impl Requests {
         self.latest.shrink_to_fit();
     }
 
-    /// Adds a call. `action` is its operation as IAM names it, if it is one that is simulated.
-    pub(super) fn push(&mut self, record: RequestRecord, action: Option<&str>) {
+    /// Whether any call is kept.
+    pub(super) fn keeps(&self) -> bool {
+        self.keep > 0
+    }
+
+    /// Counts a call. `action` is its operation as IAM names it, if it is one that is simulated.
+    pub(super) fn count(&mut self, action: Option<&str>) {
         self.all = self.all.saturating_add(1);
         if let Some(action) = action {
             match self.by_operation.get_mut(action) {
@@ -79,7 +84,12 @@ impl Requests {
                 None => drop(self.by_operation.insert(action.to_owned(), 1)),
             }
         }
-        if self.keep == 0 {
+    }
+
+    /// Adds a call.
+    pub(super) fn push(&mut self, record: RequestRecord, action: Option<&str>) {
+        self.count(action);
+        if !self.keeps() {
             return;
         }
         self.latest.push(record);
