@@ -181,7 +181,7 @@ impl Inventory for Metered {
 
 impl Automation for Metered {
     passed_on! { automation:
-        start(request: &StartRequest, token: ClientToken) -> ExecutionId;
+        start(request: &StartRequest, token: ClientToken, not_after: jiff::Timestamp) -> ExecutionId;
         find(document: &DocumentName, tag_key: &str, page: Option<PageToken>) -> Page<ExecutionId>;
         execution(id: &ExecutionId) -> ExecutionView;
         steps(id: &ExecutionId, page: Option<PageToken>) -> Page<StepView>;
@@ -194,7 +194,7 @@ impl Automation for Metered {
 
 impl Commands for Metered {
     passed_on! { commands:
-        send(location: &Location, request: &SendRequest) -> CommandId;
+        send(location: &Location, request: &SendRequest, not_after: jiff::Timestamp) -> CommandId;
         sent(
             location: &Location, document: &DocumentName, after: jiff::Timestamp, page: Option<PageToken>
         ) -> Page<ListedCommand>;

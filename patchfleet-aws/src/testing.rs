@@ -21,7 +21,7 @@ pub(crate) const CALLER: &str = "111122223333";
 pub(crate) const OTHER: &str = "444455556666";
 
 /// A clock on which sleeping takes no real time.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct TestClock(Mutex<Timestamp>);
 
 impl Clock for TestClock {

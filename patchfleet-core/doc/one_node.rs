@@ -134,7 +134,12 @@ impl Inventory for OneNode {
 }
 
 impl Automation for OneNode {
-    fn start(&self, request: &StartRequest, _: ClientToken) -> BoxFuture<'_, PortResult<ExecutionId>> {
+    fn start(
+        &self,
+        request: &StartRequest,
+        _: ClientToken,
+        _: jiff::Timestamp,
+    ) -> BoxFuture<'_, PortResult<ExecutionId>> {
         let now = self.clock.now();
         self.started.lock().unwrap().get_or_insert((now, request.clone()));
         answer(Ok(execution_id()))

@@ -28,6 +28,7 @@ mod polls;
 mod start;
 mod state;
 mod store;
+mod strays;
 mod summary;
 #[cfg(test)]
 pub(crate) mod tests;

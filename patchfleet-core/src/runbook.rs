@@ -40,8 +40,8 @@ pub use reach::{Reach, ReachError};
 pub use sharing::{NotShared, Sharing, shared_version};
 pub(crate) use sharing::{shares, shows};
 pub(crate) use start::{
-    command, event_tag_key, for_campaign, for_event, given, last_tag_key, of_campaign, parameters,
-    plan_tag_key, said, start_tag_key,
+    campaign_tag_key, command, event_tag_key, for_campaign, for_event, given, last_tag_key, of_campaign,
+    parameters, plan_tag_key, said, start_tag_key,
 };
 pub(crate) use targets::MAX_NODE_IDS;
 pub(crate) use targets::TargetTooLong;

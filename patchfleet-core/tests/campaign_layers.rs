@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the ground up. A module may use any that stands before it.
-const LAYERS: [&str; 25] = [
+const LAYERS: [&str; 26] = [
     "event",
     "store",
     "clocks",
@@ -25,6 +25,7 @@ const LAYERS: [&str; 25] = [
     "journal",
     "commands",
     "timers",
+    "strays",
     "memory",
     "start",
     "dispatch",

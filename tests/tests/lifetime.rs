@@ -209,7 +209,11 @@ async fn a_start_that_aws_keeps_waiting_past_the_cutoff_is_told_and_is_no_succes
     nap.parameters = [("Why".to_owned(), vec!["backup".to_owned()])].into();
     let token = patchfleet_core::id::CampaignId::from_uuid(uuid::Uuid::nil())
         .client_token(patchfleet_core::id::UnitId::from_index(0), 1);
-    ports.automation.start(&nap, token).await.unwrap();
+    ports
+        .automation
+        .start(&nap, token, jiff::Timestamp::MAX)
+        .await
+        .unwrap();
 
     let campaign = Campaign::begin(&ports, plan).await.unwrap();
     campaign.run_for(1_800).await.unwrap();

@@ -451,7 +451,11 @@ async fn a_copy_with_other_content_that_appears_in_a_target_account_keeps_the_ne
     let id = unit.id;
     let request = for_campaign(&unit.start, campaign.plan.runbook.as_ref(), campaign.id, id, 1);
     let token = campaign.id.client_token(id, 1);
-    ports.automation.start(&request, token).await.unwrap();
+    ports
+        .automation
+        .start(&request, token, jiff::Timestamp::MAX)
+        .await
+        .unwrap();
     ports
         .clock
         .sleep_until(ports.clock.now() + SignedDuration::from_hours(1))

@@ -83,7 +83,10 @@ async fn stopped(ports: &Ports) -> (ExecutionStatus, [(PortErrorKind, Sent); 2])
         .unwrap();
     let automation = &ports.automation;
     let token = "01234567-89ab-4def-8123-456789abcdef".parse().unwrap();
-    let id = automation.start(&plan.units[0].start, token).await.unwrap();
+    let id = automation
+        .start(&plan.units[0].start, token, jiff::Timestamp::MAX)
+        .await
+        .unwrap();
     automation.stop(&id, StopType::Cancel).await.unwrap();
     let mut status = automation.execution(&id).await.unwrap().status;
     while !status.is_terminal() {

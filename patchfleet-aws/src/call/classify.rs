@@ -1,6 +1,7 @@
 //! From the SDK's error to core's error, with its kind, whether the call may have taken effect, and AWS's own words.
 
 use super::error::{CallError, Refusal, RoleError};
+use super::watch::TooLate;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -65,6 +66,9 @@ where
             kind_of_credentials(error).unwrap_or(PortErrorKind::Unavailable),
             Sent::No,
         ),
+        SdkError::DispatchFailure(_) if causes(error).any(|cause| cause.is::<TooLate>()) => {
+            (PortErrorKind::Unavailable, Sent::No)
+        }
         SdkError::DispatchFailure(failure) if failure.is_user() => (PortErrorKind::Invalid, Sent::No),
         SdkError::ServiceError(answer) => {
             let code = answer.err().code();

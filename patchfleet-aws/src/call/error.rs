@@ -40,6 +40,18 @@ impl CallError {
         }
     }
 
+    /// Says that nothing was sent. What it waited for in vain may be there another time.
+    pub(super) fn never_sent(self) -> Self {
+        if self.error.sent() == Sent::No {
+            return self;
+        }
+        let error = PortError::new(self.error.kind(), "nothing was sent").with_words(self.error.reason());
+        Self {
+            error: error.with_source(self.error),
+            ..self
+        }
+    }
+
     /// Whether AWS answered with this code.
     pub(crate) fn has_code(&self, code: &str) -> bool {
         self.code.as_deref() == Some(code)

@@ -143,6 +143,15 @@ impl Call {
         }
     }
 
+    /// The same call, which is not sent after this instant: that is asked last, once it has its turn and its credentials.
+    pub(crate) fn not_after(self, at: Timestamp) -> Self {
+        let clock = self.sender.pace.shared_clock();
+        Self {
+            watch: self.watch.not_after(at, clock),
+            ..self
+        }
+    }
+
     /// The same call, by another name in errors.
     pub(crate) fn named(self, what: String) -> Self {
         Self { what, ..self }
@@ -187,10 +196,10 @@ impl Call {
                         };
                         let failure = classify::failure(what, self.is_central, error);
                         tracing::debug!(%operation, %place, kind = %failure.kind(), "AWS did not do it");
-                        if changes && self.watch.may_have_taken_effect() {
-                            failure.maybe_sent()
-                        } else {
-                            failure
+                        match changes {
+                            true if !self.watch.was_transmitted() => failure.never_sent(),
+                            true if self.watch.may_have_taken_effect() => failure.maybe_sent(),
+                            _ => failure,
                         }
                     })
                 })

@@ -54,6 +54,11 @@ impl Pace {
         &*self.clock
     }
 
+    /// The same, to be kept.
+    pub(super) fn shared_clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
+    }
+
     /// Makes a call in its turn, and again at a slower rate while AWS throttles it.
     pub(super) async fn paced<T, F>(
         &self,

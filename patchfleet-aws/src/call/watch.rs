@@ -1,5 +1,6 @@
 //! What became of each attempt of a call. The SDK retries by itself and reports only the last attempt. An earlier attempt
-//! whose answer was lost may have taken effect, even if the last one was refused.
+//! whose answer was lost may have taken effect, even if the last one was refused. An attempt that waited for its credentials
+//! until it timed out has sent nothing.
 
 use super::classify::was_never_sent;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -14,7 +15,8 @@ use aws_smithy_types::DateTime;
 use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
 use aws_smithy_types::date_time::Format;
 use jiff::Timestamp;
-use patchfleet_core::port::Sent;
+use patchfleet_core::port::{Clock, Sent};
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Whose credentials sign a call, if they are not its client's own. It travels with the call. The clients'
@@ -31,11 +33,39 @@ impl Storable for SignedBy {
 pub(crate) struct Watch {
     seen: Arc<Mutex<Seen>>,
     signed_by: Option<SignedBy>,
+    not_after: Option<NotAfter>,
+}
+
+/// Until when a call may be sent.
+#[derive(Clone)]
+struct NotAfter {
+    at: Timestamp,
+    clock: Arc<dyn Clock>,
+}
+
+impl fmt::Debug for NotAfter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NotAfter({})", self.at)
+    }
+}
+
+/// A call that had waited for so long that it was not sent any more.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "it was to be sent by {at:.3} and had waited until {now:.3}, for its turn or for credentials, so it was not sent"
+)]
+pub(super) struct TooLate {
+    at: Timestamp,
+    now: Timestamp,
 }
 
 #[derive(Debug, Default)]
 struct Seen {
     may_have_taken_effect: bool,
+    /// Whether any attempt was handed to the connection.
+    was_transmitted: bool,
+    /// Whether the attempt under way was.
+    is_transmitted: bool,
     answered_at: Option<Timestamp>,
     asked: Option<String>,
 }
@@ -47,6 +77,19 @@ impl Watch {
             signed_by: Some(SignedBy(credentials)),
             ..Self::default()
         }
+    }
+
+    /// The same of a call that is not sent after this instant.
+    pub(super) fn not_after(self, at: Timestamp, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            not_after: Some(NotAfter { at, clock }),
+            ..self
+        }
+    }
+
+    /// Whether any attempt was handed to the connection. If none was, nothing was sent.
+    pub(super) fn was_transmitted(&self) -> bool {
+        self.seen().was_transmitted
     }
 
     /// Whether any attempt may have taken effect: it may have reached AWS, and AWS did not refuse it.
@@ -86,13 +129,33 @@ impl Intercept for Watch {
         Ok(())
     }
 
+    fn read_before_attempt(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        self.seen().is_transmitted = false;
+        Ok(())
+    }
+
+    /// The last step before the connection: the call has its turn, its credentials and its signature by now.
     fn read_before_transmit(
         &self,
         context: &BeforeTransmitInterceptorContextRef<'_>,
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        self.seen().asked = origin(context.request().uri());
+        if let Some(NotAfter { at, clock }) = &self.not_after {
+            let now = clock.now();
+            if now > *at {
+                return Err(TooLate { at: *at, now }.into());
+            }
+        }
+        let mut seen = self.seen();
+        seen.asked = origin(context.request().uri());
+        seen.is_transmitted = true;
+        seen.was_transmitted = true;
         Ok(())
     }
 
@@ -111,7 +174,7 @@ impl Intercept for Watch {
             .and_then(|response| response.headers().get("date"))
             .and_then(read_date);
         let mut seen = self.seen();
-        seen.may_have_taken_effect |= !had_no_effect;
+        seen.may_have_taken_effect |= seen.is_transmitted && !had_no_effect;
         seen.answered_at = date;
         Ok(())
     }

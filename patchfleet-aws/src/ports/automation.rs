@@ -4,6 +4,7 @@
 use super::Aws;
 use crate::call::{Operation, send, timestamp};
 use aws_sdk_ssm::types as ssm_types;
+use jiff::Timestamp;
 use patchfleet_core::id::{ClientToken, DocumentName, ExecutionId, Location};
 use patchfleet_core::port::{
     Automation, BoxFuture, ChildView, ExecutionView, Page, PageToken, PortResult, StartRequest, StepView,
@@ -23,11 +24,13 @@ impl Automation for Aws {
         &self,
         request: &StartRequest,
         client_token: ClientToken,
+        not_after: Timestamp,
     ) -> BoxFuture<'_, PortResult<ExecutionId>> {
         let request = request.clone();
         Box::pin(async move {
             let operation = Operation::StartAutomationExecution;
             let (call, ssm) = self.clients.central_ssm(operation).await?;
+            let call = call.not_after(not_after);
             let filled = start::fill(ssm.start_automation_execution(), &request, client_token);
             let filled = call.built(filled)?;
             let answer = send!(call, filled).await;

@@ -19,13 +19,19 @@ const PAGE: i32 = 50;
 const NO_RESPONSE_CODE: i32 = -1;
 
 impl Commands for Aws {
-    fn send(&self, location: &Location, request: &SendRequest) -> BoxFuture<'_, PortResult<CommandId>> {
+    fn send(
+        &self,
+        location: &Location,
+        request: &SendRequest,
+        not_after: Timestamp,
+    ) -> BoxFuture<'_, PortResult<CommandId>> {
         let (location, request) = (location.clone(), request.clone());
         Box::pin(async move {
             let (call, ssm) = self
                 .clients
                 .sending_ssm(Operation::SendCommand, &location)
                 .await?;
+            let call = call.not_after(not_after);
             let filled = sent::fill(ssm.send_command(), &request);
             let answer = send_once!(call, filled).await?;
             let command = answer.command().and_then(ssm::Command::command_id);

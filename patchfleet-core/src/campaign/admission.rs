@@ -5,7 +5,7 @@
 //! begun.
 
 use super::state::State;
-use crate::id::{NodeId, UnitId};
+use crate::id::{Location, NodeId, UnitId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -130,13 +130,31 @@ const PASSED_OVER: usize = 256;
 /// waits for the nodes of its own last command keeps no other back, nor does one that waits for room for a value of its nodes,
 /// up to [`PASSED_OVER`] of these.
 pub(super) fn admit(state: &State, now: Timestamp) -> Admitted {
+    admit_beside(state, &BTreeSet::new(), now)
+}
+
+/// The same beside locations in which nothing may begin, as it cannot be seen what runs there. Each node that a unit of theirs
+/// names may be in flight or damaged.
+pub(super) fn admit_beside(state: &State, aside: &BTreeSet<Location>, now: Timestamp) -> Admitted {
     let mut admitted = Admitted::default();
     if state.is_stopped(now) && is_asked(Rule::Stop) {
         admitted.never = state.waiting().collect();
         return admitted;
     }
     for unit in state.ready() {
-        match ask(state, unit, now) {
+        if state.is_aside(unit, aside) {
+            continue;
+        }
+        let said = match ask(state, unit, now) {
+            said @ (_, Verdict::Begin | Verdict::Divide(_)) if !aside.is_empty() => {
+                match fleet::verdict_beside(state, unit, aside) {
+                    Verdict::Begin => said,
+                    against => (Rule::Fleet, against),
+                }
+            }
+            said => said,
+        };
+        match said {
             (_, Verdict::Never) => admitted.never.push(unit),
             (_, Verdict::Divide(keeps)) => {
                 admitted.divide = Some((unit, keeps));
@@ -180,6 +198,12 @@ pub(super) fn admit(state: &State, now: Timestamp) -> Admitted {
         admitted.hold = Some(admitted.passed.remove(0));
     }
     admitted
+}
+
+/// Whether a unit may be begun beside such locations, as far as they go.
+pub(super) fn may_be_begun_beside(state: &State, unit: UnitId, aside: &BTreeSet<Location>) -> bool {
+    aside.is_empty()
+        || (!state.is_aside(unit, aside) && fleet::verdict_beside(state, unit, aside) == Verdict::Begin)
 }
 
 /// The units that may be begun now, each if no other is, in their order. Beyond the first, whoever begins them has to
@@ -234,6 +258,17 @@ fn ask_of_waves(state: &State, unit: UnitId, now: Timestamp) -> Option<(Rule, Ve
 }
 
 impl State {
+    /// Whether a unit is of one of these locations.
+    pub(super) fn is_aside(&self, unit: UnitId, aside: &BTreeSet<Location>) -> bool {
+        let locations = || {
+            self.units()
+                .get(&unit)
+                .into_iter()
+                .flat_map(|unit| unit.locations.keys())
+        };
+        !aside.is_empty() && locations().any(|location| aside.contains(location))
+    }
+
     /// What is known of each unit that is unresolved, and what a person can say.
     pub(crate) fn unresolved_holds(&self, now: Timestamp) -> impl Iterator<Item = Hold> {
         self.unresolved().map(move |unit| Hold {

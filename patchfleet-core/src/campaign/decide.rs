@@ -1,10 +1,11 @@
 //! What to do next: a pure function of the state, of what this driver asked before, and of the time.
 
-use super::admission::{Hold, Keeps, Rule, admit, admitted_from};
+use super::admission::{Hold, Keeps, Rule, admit_beside, admitted_from, may_be_begun_beside};
 use super::memory::{LocationTask, Memory, UnitTask};
 use super::polls::{POLL_LONGEST, later};
 use super::start;
 use super::state::{Sending, StartState, State, Stop};
+use super::strays::Place;
 use super::{Event, StopMode};
 use crate::id::{Location, UnitId};
 use crate::outcome::FinishedOutcome;
@@ -79,6 +80,8 @@ pub(super) enum Call {
     /// Look whether a unit was begun all the same, and the log has lost it: one that is left out, or whose start was put
     /// off.
     Seek(UnitId),
+    /// Look in one place for everything of the campaign that its log does not know.
+    Sweep(Place),
     /// Stop the execution of a unit. That it is stopped is in the log.
     Stop(UnitId, StopType),
     /// Look at the execution of a unit, and at the steps of its locations.
@@ -114,7 +117,10 @@ pub(super) fn decide(state: &State, memory: &Memory, now: Timestamp) -> Decision
     for unit in state.intended() {
         agenda.intended(unit, state.keeps_from_sending(unit, now));
     }
-    agenda.admit();
+    let has_strays = memory.has_strays(state);
+    if !has_strays {
+        agenda.admit();
+    }
     agenda.cancel_at_cutoff();
     if state.stops_what_runs() {
         agenda.stop_all();
@@ -133,10 +139,11 @@ pub(super) fn decide(state: &State, memory: &Memory, now: Timestamp) -> Decision
         memory.unit_tasks.under_way(),
         memory.location_tasks.under_way(),
         memory.stops_below.under_way(),
+        memory.sweeps_under_way(),
     ];
     let is_busy = tasks.into_iter().any(|under_way| under_way > 0) || memory.calendars.are_asked;
     if record.is_empty() && calls.is_empty() && agenda.decision.wake.is_none() && !is_busy {
-        if state.unresolved().next().is_some() {
+        if has_strays || state.unresolved().next().is_some() {
             agenda.decision.needs_person = true;
             return agenda.decision;
         }
@@ -184,11 +191,17 @@ impl Agenda<'_> {
 
     /// Begins the next unit, leaves units out, or says why the next unit waits.
     fn admit(&mut self) {
-        let admitted = admit(self.state, self.now);
+        let aside = self.memory.put_aside(self.state);
+        if !aside.is_empty() {
+            for unit in self.memory.unseen(self.state) {
+                self.seek(unit);
+            }
+        }
+        let admitted = admit_beside(self.state, &aside, self.now);
         let (unseen, units): (Vec<UnitId>, Vec<UnitId>) = admitted
             .never
             .iter()
-            .partition(|unit| self.memory.may_be_begun(**unit));
+            .partition(|unit| self.memory.may_be_begun(self.state, **unit));
         if !units.is_empty() {
             self.decision.record.push(Event::LeftOut { units });
         }
@@ -274,7 +287,12 @@ impl Agenda<'_> {
         for unit in &unseen {
             self.seek(*unit);
         }
-        !unseen.is_empty()
+        // One location that does not let anybody look keeps none of the others waiting. Of which values its nodes are that may
+        // be in flight is not counted, so it does where labels have bounds.
+        let aside = self.memory.put_aside(self.state);
+        let counts_labels = !self.state.plan().labels.is_empty();
+        let are_aside = || unseen.iter().all(|unit| self.state.is_aside(*unit, &aside));
+        !unseen.is_empty() && (counts_labels || !are_aside())
     }
 
     /// Has a unit name as many of its nodes as there is room for. The others are named by a unit of their own.
@@ -302,7 +320,11 @@ impl Agenda<'_> {
     fn begin_one_from(&mut self, first: UnitId) {
         let (state, of) = (self.state, u64::from(self.state.plan().location_budget()));
         let (mut compared, mut kept, mut kept_until) = (0, 0, None);
+        let aside = self.memory.put_aside(state);
         for unit in admitted_from(state, first, self.now).take(LOOKED_AHEAD) {
+            if !may_be_begun_beside(state, unit, &aside) {
+                continue;
+            }
             let needed = u64::from(state.at_once(unit));
             let taken = state.places_taken().saturating_add(kept);
             if kept > 0 && taken.saturating_add(needed) > of {
@@ -342,6 +364,9 @@ impl Agenda<'_> {
 
     /// Looks whether a unit was begun, before it is said that it was left out.
     fn seek(&mut self, unit: UnitId) {
+        if let Some(place) = self.state.place_of(unit) {
+            return self.sweep(place);
+        }
         let free = UNITS_AT_ONCE.saturating_sub(self.memory.unit_tasks.under_way());
         let call = Call::Seek(unit);
         let sought = self
@@ -361,9 +386,32 @@ impl Agenda<'_> {
         }
     }
 
+    /// Looks in one place for everything that the log does not know.
+    fn sweep(&mut self, place: Place) {
+        let known = self.memory.sweeps.get(&place);
+        let call = Call::Sweep(place);
+        let sweeps = self.decision.calls.iter();
+        let made = sweeps.filter(|call| matches!(call, Call::Sweep(_))).count();
+        let free = UNITS_AT_ONCE.saturating_sub(self.memory.sweeps_under_way());
+        let is_known = known.is_some_and(|sweep| sweep.is_under_way || sweep.is_done);
+        if is_known || made >= free || self.decision.calls.contains(&call) {
+            return;
+        }
+        if self.is_time(known.and_then(|sweep| sweep.next)) {
+            self.decision.calls.push(call);
+        }
+    }
+
     /// Sends a start, once its runbook is known to be the planned one.
     fn start(&mut self, unit: UnitId, attempt: u32) {
         if self.asks_calendars() {
+            return;
+        }
+        // Where units name nodes, only a look at everything tells whether one of them has a command already.
+        if !self.memory.permits_start(self.state, unit) {
+            return self.seek(unit);
+        }
+        if self.memory.has_strays(self.state) {
             return;
         }
         let asked = self.memory.of_unit(unit);
@@ -431,7 +479,9 @@ impl Agenda<'_> {
     /// Whether the unit seems not to have been begun, and no look has told yet.
     fn is_unseen(&self, unit: UnitId) -> bool {
         let start = self.state.units().get(&unit).map(|unit| &unit.start);
-        matches!(start, Some(StartState::NotStarted)) && self.memory.may_be_begun(unit)
+        let may_be_begun =
+            || self.memory.may_be_begun(self.state, unit) || self.memory.has_strays(self.state);
+        matches!(start, Some(StartState::NotStarted)) && may_be_begun()
     }
 
     /// What is due by itself.

@@ -7,7 +7,7 @@
 //! ([`is_sent_once`](super::State::is_sent_once)).
 
 use super::polls::later;
-use crate::id::{CampaignId, ClientToken, CommandId, DocumentName, ExecutionId, Location, UnitId};
+use crate::id::{CampaignId, ClientToken, CommandId, DocumentName, ExecutionId, Location, NodeId, UnitId};
 use crate::port::{
     Automation, BoxFuture, ChildView, CommandStatus, CommandView, Commands, ExecutionStatus, ExecutionView,
     ListedCommand, Page, PageToken, PortError, PortErrorKind, PortResult, SentCommand, StartRequest,
@@ -22,12 +22,21 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// sent later than this before the plan was made. A clock that is wrong by more hides it, and then it counts as lost.
 const CLOCKS_DIFFER_BY: SignedDuration = SignedDuration::from_hours(24);
 
+/// From when on commands are looked for in a campaign that was planned then.
+pub(super) fn sent_since(planned_at: Timestamp) -> Timestamp {
+    later(planned_at, -CLOCKS_DIFFER_BY)
+}
+
 /// A command of one location, as the campaign knows executions.
 pub(super) struct AsExecution {
     pub(super) commands: Arc<dyn Commands>,
     pub(super) location: Location,
     pub(super) campaign: CampaignId,
     pub(super) unit: UnitId,
+    /// The nodes that its start names, if one was intended. A command for others is another unit's, whatever its comment says.
+    pub(super) nodes: Option<BTreeSet<NodeId>>,
+    /// What the log knows as other units'.
+    pub(super) known: BTreeSet<ExecutionId>,
     pub(super) planned_at: Timestamp,
     /// The command as it was last seen. A look asks for the execution, and right after for its steps.
     pub(super) last: Mutex<Option<(ExecutionId, CommandView)>>,
@@ -44,7 +53,12 @@ impl AsExecution {
 }
 
 impl Automation for AsExecution {
-    fn start(&self, request: &StartRequest, _: ClientToken) -> BoxFuture<'_, PortResult<ExecutionId>> {
+    fn start(
+        &self,
+        request: &StartRequest,
+        _: ClientToken,
+        not_after: Timestamp,
+    ) -> BoxFuture<'_, PortResult<ExecutionId>> {
         let Some((location, request)) = request.to_send() else {
             let error = PortError::new(
                 PortErrorKind::Invalid,
@@ -52,7 +66,7 @@ impl Automation for AsExecution {
             );
             return Box::pin(std::future::ready(Err(error)));
         };
-        Box::pin(async move { execution_of(&self.commands.send(&location, &request).await?) })
+        Box::pin(async move { execution_of(&self.commands.send(&location, &request, not_after).await?) })
     }
 
     fn find(
@@ -63,15 +77,21 @@ impl Automation for AsExecution {
     ) -> BoxFuture<'_, PortResult<Page<ExecutionId>>> {
         Box::pin(async move {
             let document = runbook::command_document();
-            let since = later(self.planned_at, -CLOCKS_DIFFER_BY);
+            let since = sent_since(self.planned_at);
             let listed = self.commands.sent(&self.location, &document, since, page).await?;
             // Of whichever attempt: of those before it nothing was sent.
-            let is_own = |sent: &&ListedCommand| sent.is_of(self.campaign, self.unit);
+            let is_own = |sent: &&ListedCommand| {
+                let named = || sent.nodes.iter().cloned().collect::<BTreeSet<_>>();
+                let fits = self.nodes.as_ref().is_none_or(|nodes| *nodes == named());
+                sent.is_of(self.campaign, self.unit) && fits
+            };
             let found = listed.items.iter().filter(is_own);
+            let mut items = found
+                .map(|sent| execution_of(&sent.id))
+                .collect::<PortResult<Vec<_>>>()?;
+            items.retain(|id| !self.known.contains(id));
             Ok(Page {
-                items: found
-                    .map(|sent| execution_of(&sent.id))
-                    .collect::<PortResult<_>>()?,
+                items,
                 next: listed.next,
             })
         })
@@ -188,7 +208,7 @@ fn command_of(execution: &ExecutionId) -> PortResult<CommandId> {
     execution.as_str().parse().map_err(not_an_id)
 }
 
-fn execution_of(command: &CommandId) -> PortResult<ExecutionId> {
+pub(super) fn execution_of(command: &CommandId) -> PortResult<ExecutionId> {
     command.as_str().parse().map_err(not_an_id)
 }
 

@@ -5,7 +5,8 @@ use super::dispatch::AsExecution;
 use super::journal::Journal;
 use super::notice::{Notices, Tried};
 use super::patience::Patience;
-use super::state::State;
+use super::state::{State, UnitState};
+use super::strays::nodes_of;
 use super::{Chain, Event, RECORD_FORMAT, Record};
 use crate::campaign::{Appended, CampaignLog, LogKey, NodeRows, load};
 use crate::id::{CampaignId, RequestName, UnitId, WriterId};
@@ -35,6 +36,7 @@ mod require_planned;
 mod send_again;
 mod stop;
 mod stop_below;
+mod sweep;
 mod taken;
 mod trouble;
 mod write;
@@ -144,6 +146,10 @@ impl Driver {
                 location: location.clone(),
                 campaign: state.campaign(),
                 unit,
+                nodes: of
+                    .and_then(UnitState::intent)
+                    .map(|intent| nodes_of(&intent.request)),
+                known: state.executions_of_others(unit, location),
                 planned_at: state.planned_at(),
                 last: Mutex::default(),
             }),

@@ -3,6 +3,7 @@
 
 use super::polls::{Failures, Looks, later};
 use super::state::{LocationState, StartState, State, StopStanding, UnitState};
+use super::strays::{Fits, Place, Sweep};
 use super::timers::Timers;
 use super::{Event, Record};
 use crate::id::{Location, UnitId};
@@ -62,6 +63,11 @@ pub(super) struct Memory {
     pub(super) still_looking: Option<Option<(PortErrorKind, String)>>,
     /// What is known of the change calendars.
     pub(super) calendars: CalendarsMemory,
+    /// What it knows of looking for all that the log may have lost, by place.
+    pub(super) sweeps: BTreeMap<Place, Sweep>,
+    /// Whether such a look permits a start also if AWS may not have shown by then what was sent last: as for a function that
+    /// drives for a short time, and cannot wait. That a unit was not begun it never tells.
+    pub(super) sweeps_permit_at_once: bool,
     /// Whether something hung on the looks at units when they were last planned.
     pub(super) looks_matter: bool,
 }
@@ -188,8 +194,43 @@ impl Memory {
     }
 
     /// Whether the log may have lost that the unit's start was sent, and no look has told yet.
-    pub(super) fn may_be_begun(&self, unit: UnitId) -> bool {
-        self.was_there_before && !self.of_unit(unit).is_some_and(|asked| asked.looked_before)
+    pub(super) fn may_be_begun(&self, state: &State, unit: UnitId) -> bool {
+        let is_told = || match state.place_of(unit) {
+            Some(place) => self.sweeps.get(&place).is_some_and(|sweep| sweep.is_done),
+            None => self.of_unit(unit).is_some_and(|asked| asked.looked_before),
+        };
+        self.was_there_before && !is_told()
+    }
+
+    /// Whether a unit may be sent, as far as looks for what the log may have lost go.
+    pub(super) fn permits_start(&self, state: &State, unit: UnitId) -> bool {
+        let Some(place) = state.place_of(unit).filter(|_| self.may_be_begun(state, unit)) else {
+            return true;
+        };
+        self.sweeps_permit_at_once && self.sweeps.get(&place).is_some_and(|sweep| sweep.is_answered)
+    }
+
+    /// Whether AWS shows what the log does not know.
+    pub(super) fn has_strays(&self, state: &State) -> bool {
+        let mut strays = self.sweeps.values().flat_map(|sweep| &sweep.strays);
+        strays.any(|stray| state.fits(stray) != Fits::Known)
+    }
+
+    /// How many places are being looked at for that.
+    pub(super) fn sweeps_under_way(&self) -> usize {
+        self.sweeps.values().filter(|sweep| sweep.is_under_way).count()
+    }
+
+    /// Where it cannot be seen for now whether the log has lost a start. Nothing begins there, and elsewhere it does.
+    pub(super) fn put_aside(&self, state: &State) -> BTreeSet<Location> {
+        if !self.was_there_before || !state.is_swept() {
+            return BTreeSet::new();
+        }
+        let failing = self.sweeps.iter().filter(|(_, sweep)| {
+            let fails = sweep.failures != Failures::default();
+            fails && !sweep.is_done
+        });
+        failing.filter_map(|(place, _)| place.clone()).collect()
     }
 
     /// The first unit of each location that waits, if the log may have lost that its start was sent. Units of one location are begun
@@ -205,7 +246,7 @@ impl Memory {
         });
         first
             .map(|(id, _)| id)
-            .filter(|id| self.may_be_begun(*id))
+            .filter(|id| self.may_be_begun(state, *id))
             .collect()
     }
 
@@ -217,7 +258,7 @@ impl Memory {
         state
             .units()
             .iter()
-            .any(|(id, unit)| is_open(unit) && self.may_be_begun(*id))
+            .any(|(id, unit)| is_open(unit) && self.may_be_begun(state, *id))
     }
 
     pub(super) fn of_unit(&self, unit: UnitId) -> Option<&UnitMemory> {

@@ -3,7 +3,7 @@
 use super::state::{Intent, StartState, State};
 use crate::fleet;
 use crate::id::{ClientToken, DocumentName, ExecutionId, NodeId, UnitId, WriterId};
-use crate::port::{Automation, PortError, PortErrorKind, PortResult, Sent, StartRequest};
+use crate::port::{Automation, PortError, PortErrorKind, PortResult, Sent, StartRequest, Tag};
 use crate::runbook::{self, TIMEOUT_PARAMETER};
 use jiff::Timestamp;
 
@@ -17,14 +17,18 @@ pub(super) fn request(state: &State, unit: UnitId, attempt: u32, now: Timestamp)
     }
     let mut request = state.plan().start_at(unit, now)?;
     shrink(state, unit, &mut request);
-    let bound = state.plan().runbook.as_ref();
-    Some(runbook::for_campaign(
-        &request,
-        bound,
-        state.campaign(),
-        unit,
-        attempt,
-    ))
+    Some(for_campaign(state, &request, unit, attempt))
+}
+
+/// The start of a unit with what the campaign adds to it.
+fn for_campaign(state: &State, start: &StartRequest, unit: UnitId, attempt: u32) -> StartRequest {
+    let (bound, campaign) = (state.plan().runbook.as_ref(), state.campaign());
+    let mut start = runbook::for_campaign(start, bound, campaign, unit, attempt);
+    let by_number = runbook::start_tag_key(campaign.client_token(unit, attempt));
+    for tag in start.tags.iter_mut().filter(|tag| tag.key == by_number) {
+        tag.key = runbook::start_tag_key(state.client_token(unit, attempt));
+    }
+    start
 }
 
 /// What the start of a unit gives its runbook for a parameter. Other than by [`request`], nothing of the start is
@@ -56,9 +60,14 @@ pub(super) fn is_planned(state: &State, id: UnitId, attempt: u32, request: &Star
             let _ = runbook::name_nodes(&mut start, nodes.clone());
         }
     }
-    let bound = plan.runbook.as_ref();
-    let mut planned = runbook::for_campaign(&start, bound, state.campaign(), id, attempt);
+    let mut planned = for_campaign(state, &start, id, attempt);
     let mut said = request.clone();
+    // Versions before this one did not give it.
+    let of_campaign = runbook::campaign_tag_key(state.campaign());
+    let is_of_campaign = |tag: &Tag| tag.key == of_campaign;
+    if !said.tags.iter().any(is_of_campaign) {
+        planned.tags.retain(|tag| !is_of_campaign(tag));
+    }
     let away = (!unit.away.is_empty()).then_some("Targets");
     if let (Some(planned), Some(said)) = (&mut planned.command, &mut said.command) {
         planned.timeout_seconds = said.timeout_seconds;

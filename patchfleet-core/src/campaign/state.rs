@@ -6,7 +6,7 @@
 use super::clocks::Placed;
 use super::ledger::Ledger;
 use super::{CalendarsSaid, Chain, ChainError, Event, LogKey, NotStopped, RECORD_FORMAT, Record, StopAsked};
-use crate::id::{CampaignId, Location, UnitId, WriterId};
+use crate::id::{CampaignId, ClientToken, ExecutionId, Location, UnitId, WriterId};
 use crate::outcome::{FinishedOutcome, LocationOutcome};
 use crate::plan::{Cells, Plan, PlanFault, PlannedLocation};
 use crate::runbook::{self, RunbookChange};
@@ -115,6 +115,8 @@ pub struct State {
     finished: Option<(FinishedOutcome, Timestamp)>,
     /// The settled locations whose rows could not be kept.
     rows_missing: BTreeSet<(UnitId, Location)>,
+    /// Every execution that the log says was started, those of earlier attempts among them.
+    executions: BTreeSet<ExecutionId>,
     /// What drivers that stopped for now have said of their looks for starts that the log may have lost.
     looking: Option<looking::Looking>,
     /// What the change calendars said last.
@@ -217,6 +219,7 @@ impl State {
             name_taken_by: None,
             finished: None,
             rows_missing: BTreeSet::new(),
+            executions: BTreeSet::new(),
             looking: None,
             waves: plan.waves().into_iter().map(|wave| wave.number).collect(),
             wave_ends: BTreeMap::new(),
@@ -372,6 +375,39 @@ impl State {
     #[must_use]
     pub(crate) fn is_writable(&self) -> bool {
         self.format == RECORD_FORMAT
+    }
+
+    /// The client token of an attempt of a unit. Of a unit that was divided since the plan was made, it follows from the nodes
+    /// that it names as well.
+    pub(in crate::campaign) fn client_token(&self, unit: UnitId, attempt: u32) -> ClientToken {
+        match self.units.get(&unit).filter(|unit| unit.is_part) {
+            Some(part) => self.campaign.part_token(unit, attempt, part.named.iter()),
+            None => self.campaign.client_token(unit, attempt),
+        }
+    }
+
+    /// Whether the log says that this was started.
+    pub(in crate::campaign) fn knows_execution(&self, execution: &ExecutionId) -> bool {
+        self.executions.contains(execution)
+    }
+
+    /// Every execution that the log says was started.
+    pub(in crate::campaign) fn known_executions(&self) -> &BTreeSet<ExecutionId> {
+        &self.executions
+    }
+
+    /// The executions of other units that name nodes of a location.
+    pub(in crate::campaign) fn executions_of_others(
+        &self,
+        unit: UnitId,
+        location: &Location,
+    ) -> BTreeSet<ExecutionId> {
+        let others = self.units_at(location).filter(|(id, _)| *id != unit);
+        let started = others.filter_map(|(_, other)| match &other.start {
+            StartState::Started { execution, .. } => Some(execution.clone()),
+            _ => None,
+        });
+        started.collect()
     }
 
     /// When the plan was written down, by the clock of whoever did.

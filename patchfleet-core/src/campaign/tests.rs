@@ -36,6 +36,7 @@ mod looked_before;
 mod looks;
 mod lost_end;
 mod lost_name;
+mod lost_parts;
 mod named;
 mod once;
 mod outcomes;

@@ -178,8 +178,14 @@ impl Inventory for Watched {
 }
 
 impl Automation for Watched {
-    fn start(&self, request: &StartRequest, token: ClientToken) -> BoxFuture<'_, PortResult<ExecutionId>> {
-        self.call(Tried::Start, "", self.ports.automation.start(request, token))
+    fn start(
+        &self,
+        request: &StartRequest,
+        token: ClientToken,
+        not_after: Timestamp,
+    ) -> BoxFuture<'_, PortResult<ExecutionId>> {
+        let started = self.ports.automation.start(request, token, not_after);
+        self.call(Tried::Start, "", started)
     }
 
     fn find(
@@ -237,8 +243,13 @@ impl Automation for Watched {
 }
 
 impl Commands for Watched {
-    fn send(&self, location: &Location, request: &SendRequest) -> BoxFuture<'_, PortResult<CommandId>> {
-        let sent = self.ports.commands.send(location, request);
+    fn send(
+        &self,
+        location: &Location,
+        request: &SendRequest,
+        not_after: Timestamp,
+    ) -> BoxFuture<'_, PortResult<CommandId>> {
+        let sent = self.ports.commands.send(location, request, not_after);
         self.call(Tried::Start, location, sent)
     }
 

@@ -3,7 +3,7 @@
 //! The ids that AWS gets with a start are derived (UUID v5) from the campaign's id, so a start that is sent again has the
 //! same ones. The client token follows from campaign, unit and attempt, and the patch snapshot from the campaign.
 
-use super::{EventId, all_of, text_id};
+use super::{EventId, NodeId, all_of, text_id};
 use std::fmt;
 use uuid::Uuid;
 
@@ -136,6 +136,23 @@ impl CampaignId {
             &self.0,
             format!("start/{unit}/{attempt}").as_bytes(),
         ))
+    }
+
+    /// The client token of the start of a unit that names these nodes, and was divided after the plan was made. Its number
+    /// says less than that of a planned unit: if the log loses its end, another unit may get the same one.
+    #[must_use]
+    pub(crate) fn part_token<'n>(
+        &self,
+        unit: UnitId,
+        attempt: u32,
+        nodes: impl Iterator<Item = &'n NodeId>,
+    ) -> ClientToken {
+        let mut name = format!("start/{unit}/{attempt}");
+        for node in nodes {
+            name.push('/');
+            name.push_str(node.as_str());
+        }
+        ClientToken(Uuid::new_v5(&self.0, name.as_bytes()))
     }
 
     /// The patch snapshot of the campaign.

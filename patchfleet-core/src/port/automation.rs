@@ -28,7 +28,16 @@ pub use status::ExecutionStatus;
 /// a start which is sent again is the same execution after AWS has forgotten the client token.
 pub trait Automation: Send + Sync {
     /// Starts an execution in the central account and Region (StartAutomationExecution).
-    fn start(&self, request: &StartRequest, token: ClientToken) -> BoxFuture<'_, PortResult<ExecutionId>>;
+    ///
+    /// It is not sent after `not_after`, by the ports' clock: that is asked last, once the call has its turn and its
+    /// credentials. It has had no effect then ([`Unavailable`](super::PortErrorKind::Unavailable)). By
+    /// [`Timestamp::MAX`] it may be sent at any time.
+    fn start(
+        &self,
+        request: &StartRequest,
+        token: ClientToken,
+        not_after: Timestamp,
+    ) -> BoxFuture<'_, PortResult<ExecutionId>>;
 
     /// The executions of `document` in the central account and Region that carry a tag with this
     /// key, one page (DescribeAutomationExecutions). Children of executions are left out. AWS keeps

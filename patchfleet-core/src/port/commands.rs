@@ -28,8 +28,17 @@ pub trait Commands: Send + Sync {
     /// with that at once.
     ///
     /// Ports that send no commands need not have it: then each such start is refused, and nothing was sent.
-    fn send(&self, location: &Location, request: &SendRequest) -> BoxFuture<'_, PortResult<CommandId>> {
-        let _ = request;
+    ///
+    /// It is not sent after `not_after`, by the ports' clock: that is asked last, once the call has its turn and its
+    /// credentials. It has not been sent then ([`Unavailable`](super::PortErrorKind::Unavailable)). Whoever looks for what was
+    /// sent relies on that.
+    fn send(
+        &self,
+        location: &Location,
+        request: &SendRequest,
+        not_after: Timestamp,
+    ) -> BoxFuture<'_, PortResult<CommandId>> {
+        let _ = (request, not_after);
         let error = sends_none(location);
         Box::pin(std::future::ready(Err(error)))
     }

@@ -160,8 +160,8 @@ fn default_role(central: &Caller) -> String {
 /// snapshot, one for all nodes. A runbook of one's own is given the snapshot if the `bound` one has a
 /// parameter `SnapshotId` and the request gives it none, as the second post's runbook has.
 ///
-/// Each execution carries three tags of the five that AWS takes: campaign, unit, and one whose
-/// key is unique for each start (`start_tag_key`), because AWS finds executions by a tag's key
+/// Each execution carries four tags of the five that AWS takes: campaign, unit, one whose key is unique for each start
+/// (`start_tag_key`), and one whose key is that of the campaign (`campaign_tag_key`). AWS finds executions by a tag's key
 /// only.
 #[must_use]
 pub fn for_campaign(
@@ -178,17 +178,23 @@ pub fn for_campaign(
         command.comment = CommandSettings::comment_of(campaign, unit, attempt);
         return start;
     }
+    let token = campaign.client_token(unit, attempt);
     for (key, value) in [
         (TAG_CAMPAIGN.to_owned(), campaign.to_string()),
         (TAG_UNIT.to_owned(), unit.to_string()),
-        (
-            start_tag_key(campaign.client_token(unit, attempt)),
-            "1".to_owned(),
-        ),
+        (start_tag_key(token), "1".to_owned()),
+        (campaign_tag_key(campaign), "1".to_owned()),
     ] {
         start.tags.push(Tag { key, value });
     }
     start
+}
+
+/// The key of the tag that every start of a campaign carries which a driver follows. By it everything is found that the
+/// campaign has begun, also what its log does not know.
+#[must_use]
+pub(crate) fn campaign_tag_key(campaign: CampaignId) -> String {
+    format!("patchfleet:campaign:{campaign}")
 }
 
 /// The start of a unit in a campaign that nobody follows. It is that of [`for_campaign`], with other tags: the campaign,

@@ -5,6 +5,7 @@ use crate::api::{
     DescribeAutomationExecutions, DescribeAutomationStepExecutions, ExecutionShape, Filter,
     GetAutomationExecution, StartAutomationExecution, StepLocation, StepShape, StopAutomationExecution,
 };
+use jiff::Timestamp;
 use patchfleet_core::{
     id::{ClientToken, DocumentName, ExecutionId, Location},
     port::{
@@ -45,7 +46,13 @@ impl MemoryPorts {
 }
 
 impl Automation for MemoryPorts {
-    fn start(&self, request: &StartRequest, token: ClientToken) -> BoxFuture<'_, PortResult<ExecutionId>> {
+    fn start(
+        &self,
+        request: &StartRequest,
+        token: ClientToken,
+        // A call of this port waits for nothing before it is sent.
+        _: Timestamp,
+    ) -> BoxFuture<'_, PortResult<ExecutionId>> {
         // Core's request has the API's own shape, so it is read as it would be off the wire.
         let input = serde_json::from_value::<StartAutomationExecution>(json!(request)).map(|input| {
             StartAutomationExecution {

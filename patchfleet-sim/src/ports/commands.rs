@@ -17,7 +17,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 impl Commands for MemoryPorts {
-    fn send(&self, location: &Location, request: &SendRequest) -> BoxFuture<'_, PortResult<CommandId>> {
+    fn send(
+        &self,
+        location: &Location,
+        request: &SendRequest,
+        // A call of this port waits for nothing before it is sent.
+        _: Timestamp,
+    ) -> BoxFuture<'_, PortResult<CommandId>> {
         let at = At::Sending(location.clone());
         let settings = &request.settings;
         let group = settings.cloudwatch_log_group.as_ref();
@@ -68,6 +74,11 @@ impl Commands for MemoryPorts {
                 Ok(ListedCommand {
                     id: one.command_id.parse().map_err(unreadable)?,
                     comment: one.comment,
+                    nodes: one
+                        .instance_ids
+                        .iter()
+                        .map(|id| id.parse().map_err(unreadable))
+                        .collect::<PortResult<_>>()?,
                     requested_at: one.requested_date_time.0,
                 })
             };

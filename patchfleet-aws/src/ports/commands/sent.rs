@@ -71,6 +71,13 @@ pub(super) fn read(command: &ssm::Command) -> Result<ListedCommand, Unreadable> 
     Ok(ListedCommand {
         id: id.parse()?,
         comment: command.comment().unwrap_or_default().to_owned(),
+        // Where one is no id that is known, none of them tells which nodes they are.
+        nodes: command
+            .instance_ids()
+            .iter()
+            .map(|id| id.parse())
+            .collect::<Result<_, _>>()
+            .unwrap_or_default(),
         requested_at: requested_at.ok_or("the command has no RequestedDateTime")?,
     })
 }

@@ -142,7 +142,11 @@ pub(super) async fn a_refused_start(data: &Value) {
     let aws = refusing(move || json_error(400, &code, &message));
     let request: StartRequest = crate::ports::automation::tests::request();
     let error = aws
-        .start(&request, crate::ports::automation::tests::client_token())
+        .start(
+            &request,
+            crate::ports::automation::tests::client_token(),
+            jiff::Timestamp::MAX,
+        )
         .await
         .unwrap_err();
     assert_eq!((error.kind(), error.sent()), (PortErrorKind::Invalid, Sent::No));

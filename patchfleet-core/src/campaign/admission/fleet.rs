@@ -2,8 +2,9 @@
 
 use super::{HoldReason, Keeps, Verdict};
 use crate::campaign::State;
-use crate::id::UnitId;
+use crate::id::{Location, UnitId};
 use jiff::Timestamp;
+use std::collections::BTreeSet;
 
 /// Where each start names its nodes, a unit waits until there is room for all of them: under the bound on nodes in flight, and
 /// under that on damage even if everything that is in flight is damaged. A node of which nothing could be found out takes
@@ -12,6 +13,23 @@ use jiff::Timestamp;
 /// Once nothing is in flight there will be no more room than there is. So a unit that is too large then is divided. Where there is
 /// none at all, the campaign has stopped (`stop`).
 pub(in crate::campaign) fn verdict(state: &State, unit: UnitId, _now: Timestamp) -> Verdict {
+    verdict_with(state, unit, 0)
+}
+
+/// The same beside locations of which nobody can see what runs there. Nodes that wait there take room, and a unit that is too
+/// large is not divided: there will be more room.
+pub(in crate::campaign) fn verdict_beside(
+    state: &State,
+    unit: UnitId,
+    aside: &BTreeSet<Location>,
+) -> Verdict {
+    let there = state.waiting().filter(|other| state.is_aside(*other, aside));
+    let named = there.filter_map(|other| state.units().get(&other));
+    let hidden = named.map(|unit| u64::try_from(unit.named.len()).unwrap_or(u64::MAX));
+    verdict_with(state, unit, hidden.fold(0, u64::saturating_add))
+}
+
+fn verdict_with(state: &State, unit: UnitId, hidden: u64) -> Verdict {
     let Some(fleet) = state
         .plan()
         .fleet
@@ -22,7 +40,8 @@ pub(in crate::campaign) fn verdict(state: &State, unit: UnitId, _now: Timestamp)
     let so_far = state.fleet_so_far();
     let named = state.units().get(&unit).map_or(0, |unit| unit.named.len());
     let needed = u32::try_from(named).unwrap_or(u32::MAX);
-    let open = so_far.in_flight.saturating_add(so_far.unknown);
+    let in_flight = so_far.in_flight.saturating_add(hidden);
+    let open = in_flight.saturating_add(so_far.unknown);
     let may_be_damaged = open.saturating_add(so_far.damaged);
     let bounds = [
         (fleet.max_in_flight, open, false),
@@ -34,7 +53,7 @@ pub(in crate::campaign) fn verdict(state: &State, unit: UnitId, _now: Timestamp)
         if taken.saturating_add(needed.into()) <= of.into() {
             continue;
         }
-        if so_far.in_flight > 0 {
+        if in_flight > 0 {
             return Verdict::Hold {
                 reason: HoldReason::Fleet {
                     of_damage,

@@ -99,7 +99,9 @@ impl Agenda<'_> {
         } else if is_stopped {
             let event = Event::StartWithdrawn { unit, detail: words };
             return self.decision.record.push(event);
-        } else if self.now >= later(intent.since, START_PATIENCE) && !self.memory.may_be_begun(unit) {
+        } else if self.now >= later(intent.since, START_PATIENCE)
+            && !self.memory.may_be_begun(self.state, unit)
+        {
             // AWS spoke of the start itself: where it was not even seen whether the unit had been begun before, that
             // is tried once more.
             let detail = format!("AWS put the start off, and it is not sent any more: {words}");
@@ -113,8 +115,12 @@ impl Agenda<'_> {
         }
         // Where AWS takes no token, only a look that counts permits a send, and after that the unit is none that may be begun.
         let is_seen = asked.seen_just_now(self.now).is_some() && !self.state.is_sent_once();
-        if self.memory.may_be_begun(unit) && !intent.sent_before && !is_seen {
+        let is_swept = self.state.is_swept() && self.memory.permits_start(self.state, unit);
+        if self.memory.may_be_begun(self.state, unit) && !intent.sent_before && !is_seen && !is_swept {
             // It is intended once more when that can be seen. The log need not say each time that it cannot.
+            if self.state.is_swept() {
+                return self.seek(unit);
+            }
             self.decision.calls.push(Call::Seek(unit));
             return;
         }

@@ -128,7 +128,7 @@ impl Drive<'_> {
             _ => None,
         };
         if let Some(attempt) = attempt {
-            let token = self.state.campaign().client_token(id, attempt);
+            let token = self.state.client_token(id, attempt);
             let automation = &*self.driver.dispatcher(&self.state, id);
             let document = &self.state.plan().request.automation.document;
             let look = || async move { known_of(start::find(automation, document, token).await) };

@@ -30,7 +30,7 @@ impl<'d> Drive<'d> {
             StartState::Intended(intent) if intent.in_doubt.is_empty() => intent.attempt,
             _ => return None,
         };
-        let token = self.state.campaign().client_token(unit, attempt);
+        let token = self.state.client_token(unit, attempt);
         let document = self.state.plan().request.automation.document.clone();
         let asked_at = self.now();
         let automation = driver.dispatcher(&self.state, unit);
@@ -43,7 +43,7 @@ impl<'d> Drive<'d> {
 
     /// From when on a look counts that does not find a unit. What the log lost was sent before it was opened by the first
     /// of those who look, and AWS may show it so late.
-    fn looks_count_from(&self) -> Timestamp {
+    pub(super) fn looks_count_from(&self) -> Timestamp {
         later(self.looks_since, TAGS_SEEN_WITHIN)
     }
 
@@ -101,7 +101,7 @@ impl<'d> Drive<'d> {
     pub(super) fn looks_once_more(&mut self, unit: UnitId, now: Timestamp) -> bool {
         let start = self.state.units().get(&unit).map(|unit| &unit.start);
         let was_sent_before = matches!(start, Some(StartState::Intended(intent)) if intent.sent_before);
-        if was_sent_before || !self.memory.may_be_begun(unit) {
+        if was_sent_before || !self.memory.may_be_begun(&self.state, unit) {
             return false;
         }
         let again = self.looks_count_from();
@@ -230,7 +230,7 @@ impl<'d> Drive<'d> {
     }
 
     /// Whether something of the campaign runs or is being sent, so that it is to be followed.
-    fn follows_something(&self) -> bool {
+    pub(super) fn follows_something(&self) -> bool {
         let runs = self.state.open().any(|unit| {
             let unit = self.state.units().get(&unit);
             unit.is_some_and(|unit| !unit.is_unresolved())
@@ -250,15 +250,17 @@ pub(super) async fn find(
     token: ClientToken,
 ) -> PortResult<Option<ExecutionId>> {
     let found = start::find(automation, document, token).await;
-    found.map_err(|error| {
-        // A refusal to look says nothing about the start.
-        let kind = match error.kind() {
-            kind if kind.is_transient() => kind,
-            PortErrorKind::Credentials => PortErrorKind::Credentials,
-            _ => PortErrorKind::Unavailable,
-        };
-        PortError::new(kind, unseen(&error.reason())).with_source(error)
-    })
+    found.map_err(unseen_for)
+}
+
+/// The error of a look that failed. A refusal to look says nothing about the start.
+pub(super) fn unseen_for(error: PortError) -> PortError {
+    let kind = match error.kind() {
+        kind if kind.is_transient() => kind,
+        PortErrorKind::Credentials => PortErrorKind::Credentials,
+        _ => PortErrorKind::Unavailable,
+    };
+    PortError::new(kind, unseen(&error.reason())).with_source(error)
 }
 
 /// The words for that a look has no answer.

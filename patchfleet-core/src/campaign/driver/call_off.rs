@@ -60,20 +60,28 @@ pub(super) async fn find_in_time(
     unit: UnitId,
     off: &CallOff,
 ) -> PortResult<Option<ExecutionId>> {
+    let find = begun_before::find(automation, document, token);
+    in_time(driver, &super::trouble::of_unit(unit), off, find).await
+}
+
+/// A look before a start, for as long as the driver has time.
+pub(super) async fn in_time<T>(
+    driver: &Driver,
+    subject: &str,
+    off: &CallOff,
+    look: impl Future<Output = PortResult<T>>,
+) -> PortResult<T> {
     let throttled = Arc::<Mutex<Option<String>>>::default();
     let (heard, tell) = (
         Arc::clone(&throttled),
-        driver
-            .notices
-            .hearer(Tried::LookBefore, &super::trouble::of_unit(unit), 0),
+        driver.notices.hearer(Tried::LookBefore, subject, 0),
     );
     let hearer: Hearer = Arc::new(move |words| {
         *heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(words.to_owned());
         tell(words);
     });
-    let find = hearing(begun_before::find(automation, document, token), hearer);
     // First the answer.
-    if let Either::Left((found, _)) = select(pin!(find), off.out_of_time()).await {
+    if let Either::Left((found, _)) = select(pin!(hearing(look, hearer)), off.out_of_time()).await {
         return found;
     }
     let words = throttled.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -13,6 +13,7 @@ use crate::campaign::observe::{self, Below, Observed};
 use crate::campaign::polls::{SENT_WITHIN, later};
 use crate::campaign::start;
 use crate::campaign::state::{Intent, StartState, State};
+use crate::campaign::strays::{Place, Stray};
 use crate::id::{ExecutionId, Location, NodeId, UnitId, WriterId};
 use crate::port::{
     BoxFuture, CalendarsView, ExecutionStatus, PortError, PortErrorKind, PortResult, Sent, StartRequest,
@@ -47,6 +48,8 @@ pub(super) enum Answer {
     Looked(UnitId, u32, Timestamp, PortResult<Option<ExecutionId>>),
     /// The unit, which attempt comes next, when it was looked for, and what that had begun before.
     Sought(UnitId, u32, Timestamp, PortResult<Option<ExecutionId>>),
+    /// Where it was looked for all that the log does not know, when, and what was found.
+    Swept(Place, Timestamp, PortResult<Vec<Stray>>),
     Observed(UnitId, PortResult<Observed>),
     Stopped(UnitId, StopType, PortResult<()>),
     /// The unit, which attempt, where, and what came of stopping what runs there.
@@ -64,7 +67,7 @@ impl Answer {
     /// Whether AWS was asked for something that runs, and answered. That it throttles a look before a start is an answer,
     /// and so it is with the start itself: AWS puts it off.
     pub(super) fn is_of_aws(&self) -> bool {
-        if let Self::Sought(.., Err(error)) | Self::Unseen(.., error) = self {
+        if let Self::Sought(.., Err(error)) | Self::Swept(.., Err(error)) | Self::Unseen(.., error) = self {
             return error.kind() == PortErrorKind::Throttled;
         }
         matches!(
@@ -72,6 +75,7 @@ impl Answer {
             Self::Sent(.., Ok(_))
                 | Self::Looked(.., Ok(_))
                 | Self::Sought(.., Ok(_))
+                | Self::Swept(.., Ok(_))
                 | Self::Observed(_, Ok(_))
                 | Self::Collected(.., Ok(_), _)
         )
@@ -210,6 +214,10 @@ impl<'d> Drive<'d> {
             Call::Start { unit, attempt } => (Task::Unit(UnitTask::Start(unit)), self.start(unit, attempt)),
             Call::Find(unit) => (Task::Unit(UnitTask::Start(unit)), self.find(unit)),
             Call::Seek(unit) => (Task::Unit(UnitTask::Start(unit)), self.look_before(unit)),
+            Call::Sweep(place) => {
+                let made = self.sweep(&place);
+                (Task::Sweep(place), made)
+            }
             Call::Stop(unit, kind) => (Task::Unit(UnitTask::Stop(unit)), self.stop(unit, kind)),
             Call::Observe(unit) => (Task::Unit(UnitTask::Observe(unit)), self.observe(unit)),
             Call::Look(unit, location) => {
@@ -239,6 +247,10 @@ impl<'d> Drive<'d> {
         match (task, made) {
             (Task::Calendars, made) => {
                 self.memory.calendars.are_asked = made.is_some();
+                made.into_iter().for_each(|made| self.calls.push(made));
+            }
+            (Task::Sweep(place), made) => {
+                self.memory.sweeps.entry(place).or_default().is_under_way = made.is_some();
                 made.into_iter().for_each(|made| self.calls.push(made));
             }
             (Task::Unit(task), Some(made)) => {
@@ -273,7 +285,7 @@ impl<'d> Drive<'d> {
         let open_until = self.memory.calendars.holds_until.filter(|_| asks);
         let until = open_until.map_or(until, |holds| until.min(holds));
         let off = self.calls.may_be_called_off(unit);
-        let token = self.state.campaign().client_token(unit, attempt);
+        let token = self.state.client_token(unit, attempt);
         let request = intent.request.clone();
         let asked = self.memory.of_unit(unit);
         let seen_at = asked.and_then(|asked| asked.seen_just_now(self.now()));
@@ -300,7 +312,7 @@ impl<'d> Drive<'d> {
                 notices.works(Tried::LookBefore, &subject, now);
                 notices.asked(Tried::Start, &subject, now);
             }
-            let start = automation.start(&request, token);
+            let start = automation.start(&request, token, until);
             let sent = hearing(start, notices.hearer(Tried::Start, &subject, 0)).await;
             notices.answered(Tried::Start, &subject);
             match (sent, if_refused) {
@@ -326,14 +338,14 @@ impl<'d> Drive<'d> {
     fn is_looked_for(&self, unit: UnitId) -> bool {
         let asked = self.memory.of_unit(unit);
         let is_seen = asked.is_some_and(|asked| asked.seen_just_now(self.now()).is_some());
-        self.memory.may_be_begun(unit) && !is_seen
+        self.memory.may_be_begun(&self.state, unit) && !is_seen
     }
 
     fn find(&self, unit: UnitId) -> Option<BoxFuture<'d, Answer>> {
         let driver = self.driver;
         let intent = self.state.units().get(&unit)?.intent()?;
         let attempt = intent.attempt;
-        let token = self.state.campaign().client_token(unit, attempt);
+        let token = self.state.client_token(unit, attempt);
         let document = intent.request.document_name.clone();
         let asked_at = self.now();
         let automation = driver.dispatcher(&self.state, unit);
@@ -477,6 +489,7 @@ enum Task {
     Unit(UnitTask),
     Location(LocationTask),
     StopBelow((UnitId, Location)),
+    Sweep(Place),
 }
 
 /// Why the caller cannot read the unit's execution, if that is for want of credentials. Tells

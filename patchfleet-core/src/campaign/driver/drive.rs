@@ -153,6 +153,11 @@ impl<'d> Drive<'d> {
                 .await?;
             self.is_reopened = false;
         }
+        if let Some(events) = self.next_of_strays() {
+            // On conflict the log may know it by now.
+            let _ = self.append(events).await?;
+            return Ok(Turn::Acted);
+        }
         if self.memory.begins_once_looked && self.memory.unseen(&self.state).is_empty() {
             // From here on this driver knows what is begun: it hears of every start, whoever makes it.
             self.memory.begins_once_looked = false;
@@ -170,7 +175,10 @@ impl<'d> Drive<'d> {
             return Ok(Turn::Done(outcome));
         }
         if needs_person {
-            return Err(self.unresolved());
+            return Err(match self.memory.has_strays(&self.state) {
+                true => self.strays(),
+                false => self.unresolved(),
+            });
         }
         self.tell_waits();
         let is_over = record.iter().any(|event| matches!(event, Event::Finished { .. }));

@@ -90,6 +90,20 @@ pub enum DriveError {
         /// Why.
         source: PortError,
     },
+    /// AWS shows commands or executions of the campaign that its log does not know and leaves no room for: they name nodes
+    /// that no unit is left to begin for. Nothing more begins, so that no node gets a second command. What ran was followed to
+    /// its end.
+    #[error(
+        "campaign {campaign} stays open and begins nothing more: its log may have lost its end, as AWS shows what it does not \
+         know, and no unit that is left fits: {}; see what became of these nodes before anything else patches them",
+        found.join("; ")
+    )]
+    Strays {
+        /// The campaign.
+        campaign: CampaignId,
+        /// What was found, each with where it runs and for which nodes.
+        found: Vec<String>,
+    },
     /// Whether a unit runs cannot be seen, so it is not sent again.
     #[error("nothing is sent again: whether unit {unit} of campaign {campaign} runs cannot be seen")]
     Unlooked {

@@ -82,6 +82,7 @@ impl Driver {
         if until.longest_wait.is_some() && !drive.state.is_sent_once() {
             // Whoever is called again and again would look for all of it in each call.
             drive.memory.begins_once_looked = false;
+            drive.memory.sweeps_permit_at_once = true;
         }
         drive.stops_at = (until.deadline < Timestamp::MAX).then_some(until.deadline);
         loop {

@@ -96,6 +96,7 @@ impl Drive<'_> {
             Answer::Sought(unit, attempt, asked_at, sought) => {
                 facts.extend(self.learn_sought(unit, attempt, asked_at, sought)?);
             }
+            Answer::Swept(place, asked_at, found) => self.learn_swept(place, asked_at, found)?,
             Answer::Stopped(unit, kind, stopped) => {
                 facts.extend(self.learn_stopped(unit, kind, stopped, now)?);
             }

@@ -151,7 +151,7 @@ impl Drive<'_> {
         let Some(intent) = self.state.units().get(&unit).and_then(|unit| unit.intent()) else {
             return Ok(None);
         };
-        let token = self.state.campaign().client_token(unit, intent.attempt);
+        let token = self.state.client_token(unit, intent.attempt);
         let automation = self.driver.dispatcher(&self.state, unit);
         let document = &intent.request.document_name;
         let look = || start::find(&*automation, document, token);

@@ -2,12 +2,14 @@
 
 use super::Drive;
 use super::calls::Answer;
+use super::sweep::subject_of;
 use crate::campaign::decide::{Call, forgotten_from};
 use crate::campaign::memory::{LocationTask, UnitTask};
 use crate::campaign::notice::{Awaited, Failed, Tried};
 use crate::campaign::polls::{Failures, LOOK_UP_AFTER, TAGS_SEEN_WITHIN, later};
 use crate::campaign::start::{Failure, others_in_doubt};
 use crate::campaign::state::StartState;
+use crate::campaign::strays::Place;
 use crate::campaign::{Event, Record};
 use crate::id::{Location, UnitId};
 use crate::port::{PortError, PortErrorKind};
@@ -35,6 +37,7 @@ enum Task {
     Unit(UnitTask),
     Location(LocationTask),
     StopBelow((UnitId, Location)),
+    Sweep(Place),
     Calendars,
 }
 
@@ -51,6 +54,7 @@ pub(super) fn tried(call: &Call) -> (Tried, String) {
         Call::Start { unit, .. } => (Tried::Start, of_unit(*unit)),
         Call::Find(unit) => (Tried::LookUp, of_unit(*unit)),
         Call::Seek(unit) => (Tried::LookBefore, of_unit(*unit)),
+        Call::Sweep(place) => (Tried::LookBefore, subject_of(place)),
         Call::Stop(unit, _) => (Tried::Stop, of_unit(*unit)),
         Call::Observe(unit) => (Tried::Execution, of_unit(*unit)),
         Call::StopBelow(_, location) => (Tried::StopBelow, location.to_string()),
@@ -107,6 +111,11 @@ pub(super) fn told_of(answer: &Answer) -> Told {
                 _ => Call::Find(*unit),
             };
             (call, of(came))
+        }
+        Answer::Swept(place, _, found) => {
+            let came = found.as_ref().err();
+            let came = came.map(|error| failed(Task::Sweep(place.clone()), error));
+            (Call::Sweep(place.clone()), of(came))
         }
         Answer::Stopped(unit, kind, stopped) => {
             let came = stopped.as_ref().err().map(|error| match error.kind() {
@@ -175,6 +184,13 @@ impl Drive<'_> {
         let until = |failures: &Failures| Some(failures.until(now, kind));
         match task {
             Task::Calendars => (self.memory.calendars.holds_until, None),
+            Task::Sweep(place) => {
+                let sweep = self.memory.sweeps.get(place);
+                (
+                    sweep.and_then(|sweep| sweep.next),
+                    sweep.and_then(|sweep| until(&sweep.failures)),
+                )
+            }
             Task::Doubt(unit) => match self.state.units().get(unit).map(|unit| &unit.start) {
                 Some(StartState::Intended(intent)) => {
                     let last = intent.in_doubt.last();

@@ -244,7 +244,8 @@ impl<'a> Firing<'a> {
             {
                 return Err(self.stopped(UnfinishedReason::OutOfTime));
             }
-            let start = self.ports.automation.start(&request, token);
+            let not_after = self.deadline.unwrap_or(Timestamp::MAX);
+            let start = self.ports.automation.start(&request, token, not_after);
             let error = match within(self.ports.clock, self.deadline, start).await {
                 Some(Ok(execution)) => {
                     self.unclear.remove(&unit.id);

@@ -63,6 +63,7 @@ impl State {
             name_taken_by: self.name_taken_by,
             finished: self.finished,
             rows_missing: BTreeSet::new(),
+            executions: BTreeSet::new(),
             looking: None,
             calendars: None,
             waves: vec![],

@@ -215,6 +215,7 @@ impl State {
         };
         let mut other = UnitState::new(&added);
         // Who is away is away for both, and an attempt that was refused was refused to both.
+        other.is_part = true;
         other.away.clone_from(&unit.away);
         other.refused_attempts = unit.refused_attempts;
         other.not_sent.clone_from(&unit.not_sent);
@@ -223,6 +224,7 @@ impl State {
         other.earlier_attempts = unit.earlier_attempts;
         let locations: Vec<_> = other.locations.keys().cloned().collect();
         if let Some(unit) = self.units.get_mut(&id) {
+            unit.is_part = true;
             unit.named = smaller.nodes.iter().flatten().cloned().collect();
         }
         let plan = Arc::make_mut(&mut self.plan);

@@ -37,6 +37,7 @@ impl State {
             }
             Event::Started { unit, execution } => {
                 self.look_was_answered();
+                self.executions.insert(execution.clone());
                 if let Some(unit) = self.units.get_mut(unit)
                     && let Some(intent) = unit.intent()
                 {

@@ -27,6 +27,10 @@ pub(crate) struct UnitState {
     /// Those of them that its next attempt leaves out, because Run Command refused the command that
     /// named them.
     pub away: BTreeSet<NodeId>,
+    /// Whether it names other nodes than when it was planned or added, or was added for some of another's.
+    pub is_part: bool,
+    /// Whether a person had its start sent again: its nodes may have been sent two commands.
+    pub was_sent_again: bool,
     /// How many attempts were refused in this way, and so had no effect.
     pub refused_attempts: u32,
     /// AWS's words on the last of them.
@@ -215,6 +219,8 @@ impl UnitState {
             ended: None,
             named: planned.nodes.iter().flatten().cloned().collect(),
             away: BTreeSet::new(),
+            is_part: false,
+            was_sent_again: false,
             refused_attempts: 0,
             not_sent: None,
             not_before: None,
@@ -242,6 +248,8 @@ impl UnitState {
             ended: self.ended.clone(),
             named,
             away: self.away.clone(),
+            is_part: self.is_part,
+            was_sent_again: self.was_sent_again,
             refused_attempts: self.refused_attempts,
             not_sent: self.not_sent.clone(),
             not_before: self.not_before,
@@ -389,6 +397,7 @@ impl UnitState {
         if !self.is_unresolved() {
             return;
         }
+        self.was_sent_again = true;
         if let StartState::Unresolved { intent, .. } = &self.start {
             self.start = StartState::Intended(Box::new(Intent {
                 since: at,

@@ -231,6 +231,10 @@ pub(crate) struct FakeAws {
     pub(crate) look_up_fails: Mutex<Option<PortErrorKind>>,
     /// Why executions cannot be looked for by their tag.
     pub(crate) finds_fail: Mutex<Option<PortErrorKind>>,
+    /// For how long the next command waits for its turn before it is sent.
+    pub(crate) sends_wait: Mutex<SignedDuration>,
+    /// Where commands cannot be listed.
+    pub(crate) listing_denied: Mutex<BTreeSet<Location>>,
     /// Until when nobody hears whether an execution has a tag. Time passes while somebody waits.
     pub(crate) finds_slow: Mutex<Option<Timestamp>>,
     /// Whether nobody may list the members of a selection.

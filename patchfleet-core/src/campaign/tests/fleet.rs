@@ -65,10 +65,10 @@ impl Fate {
 
 /// The bounds of a request.
 #[derive(Debug, Clone, Copy, Default)]
-struct Bounds {
-    in_flight: Option<u32>,
-    damaged: Option<u32>,
-    unreached: Option<u32>,
+pub(super) struct Bounds {
+    pub(super) in_flight: Option<u32>,
+    pub(super) damaged: Option<u32>,
+    pub(super) unreached: Option<u32>,
 }
 
 impl Bounds {
@@ -90,7 +90,11 @@ impl Bounds {
 }
 
 /// Locations with these nodes, so many at once, under these bounds. Any number of locations and of nodes within one may fail.
-fn world(locations: &[Vec<Fate>], at_once: u32, bounds: Bounds) -> (World, BTreeMap<NodeId, Fate>) {
+pub(super) fn world(
+    locations: &[Vec<Fate>],
+    at_once: u32,
+    bounds: Bounds,
+) -> (World, BTreeMap<NodeId, Fate>) {
     let mut fates = BTreeMap::new();
     let mut scripts = vec![];
     for (index, nodes) in locations.iter().enumerate() {
@@ -147,7 +151,7 @@ pub(super) fn begun(world: &World) -> Vec<Begun> {
 }
 
 /// That no bound was broken at any instant, and that no node was begun twice.
-fn assert_bounded(world: &World, fates: &BTreeMap<NodeId, Fate>, bounds: Bounds, case: &str) {
+pub(super) fn assert_bounded(world: &World, fates: &BTreeMap<NodeId, Fate>, bounds: Bounds, case: &str) {
     let begun = begun(world);
     let mut times: BTreeMap<&NodeId, u32> = BTreeMap::new();
     for node in begun.iter().flat_map(|one| &one.nodes) {
@@ -169,7 +173,7 @@ fn assert_bounded(world: &World, fates: &BTreeMap<NodeId, Fate>, bounds: Bounds,
     }
 }
 
-fn stopped_for(state: &State) -> Option<FleetStop> {
+pub(super) fn stopped_for(state: &State) -> Option<FleetStop> {
     match state.left_out_because() {
         Some(StopReason::Fleet(stop)) => Some(stop),
         _ => None,

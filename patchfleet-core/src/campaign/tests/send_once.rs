@@ -243,6 +243,22 @@ fn a_command_that_aws_throttles_was_not_sent_and_is_sent_later() {
 }
 
 #[test]
+fn a_command_that_waits_for_its_turn_longer_than_its_record_allows_is_not_sent_and_is_intended_anew() {
+    let world = one_node();
+    *world.aws.sends_wait.lock().unwrap() = SignedDuration::from_secs(40);
+    let state = world.run();
+    assert_all_well(&world, &state, "too late at first");
+    let events = world.events();
+    let intended = events
+        .iter()
+        .filter(|event| matches!(event, Event::StartIntended { .. }));
+    assert_eq!(intended.count(), 2);
+    let late =
+        |event: &&Event| matches!(event, Event::StartDeferred { detail, .. } if detail.contains("too late"));
+    assert_eq!(events.iter().filter(late).count(), 1);
+}
+
+#[test]
 fn a_command_that_is_refused_whole_for_a_stopped_node_is_sent_to_the_others() {
     let world = world();
     let stopped = Node::well(2).id;

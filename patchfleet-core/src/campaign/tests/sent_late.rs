@@ -11,7 +11,7 @@ use crate::id::{ClientToken, DocumentName, ExecutionId};
 use crate::outcome::FinishedOutcome;
 use crate::port::*;
 use futures_util::FutureExt as _;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -33,11 +33,16 @@ impl AtOnce {
 }
 
 impl Automation for AtOnce {
-    fn start(&self, request: &StartRequest, token: ClientToken) -> BoxFuture<'_, PortResult<ExecutionId>> {
+    fn start(
+        &self,
+        request: &StartRequest,
+        token: ClientToken,
+        not_after: Timestamp,
+    ) -> BoxFuture<'_, PortResult<ExecutionId>> {
         let request = request.clone();
         async move {
             // A driver whose process stands still is not between its look at the clock and the call.
-            let started = finish(self.aws.start(&request, token));
+            let started = finish(self.aws.start(&request, token, not_after));
             give_way().await;
             started
         }

@@ -152,6 +152,8 @@ impl World {
             throttled: Mutex::default(),
             look_up_fails: Mutex::default(),
             finds_fail: Mutex::default(),
+            sends_wait: Mutex::default(),
+            listing_denied: Mutex::default(),
             finds_slow: Mutex::default(),
             members_denied: Mutex::default(),
             runbook: Mutex::new(Some(RUNBOOK.to_owned())),

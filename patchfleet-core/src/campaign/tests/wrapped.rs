@@ -44,8 +44,9 @@ macro_rules! automation_within {
             &self,
             request: &$crate::port::StartRequest,
             token: $crate::id::ClientToken,
+            not_after: jiff::Timestamp,
         ) -> $crate::port::BoxFuture<'_, $crate::port::PortResult<$crate::id::ExecutionId>> {
-            self.$field.start(request, token)
+            self.$field.start(request, token, not_after)
         }
     };
     (@ find $field:ident) => {

@@ -190,7 +190,12 @@ impl Documents for Slow<'_> {
 }
 
 impl Automation for Slow<'_> {
-    fn start(&self, _: &StartRequest, _: ClientToken) -> BoxFuture<'_, PortResult<ExecutionId>> {
+    fn start(
+        &self,
+        _: &StartRequest,
+        _: ClientToken,
+        _: jiff::Timestamp,
+    ) -> BoxFuture<'_, PortResult<ExecutionId>> {
         unreachable!("a plan starts nothing")
     }
 

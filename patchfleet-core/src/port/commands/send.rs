@@ -91,8 +91,12 @@ impl CommandSettings {
     }
 }
 
+fn of_campaign(campaign: CampaignId) -> String {
+    format!("patchfleet campaign {campaign} unit ")
+}
+
 fn of_unit(campaign: CampaignId, unit: UnitId) -> String {
-    format!("patchfleet campaign {campaign} unit {unit} attempt ")
+    format!("{}{unit} attempt ", of_campaign(campaign))
 }
 
 impl ListedCommand {
@@ -100,6 +104,15 @@ impl ListedCommand {
     #[must_use]
     pub(crate) fn is_of(&self, campaign: CampaignId, unit: UnitId) -> bool {
         self.comment.starts_with(&of_unit(campaign, unit))
+    }
+
+    /// For which unit of a campaign it was sent, as its comment says; `None`: it is not the campaign's.
+    #[must_use]
+    pub(crate) fn unit_of(&self, campaign: CampaignId) -> Option<&str> {
+        self.comment
+            .strip_prefix(&of_campaign(campaign))?
+            .split(' ')
+            .next()
     }
 }
 
@@ -110,6 +123,8 @@ pub struct ListedCommand {
     pub id: CommandId,
     /// Its comment; empty if it has none.
     pub comment: String,
+    /// The nodes that it names (`InstanceIds`); empty if it names none, or AWS does not say.
+    pub nodes: Vec<NodeId>,
     /// When it was sent, by AWS's clock.
     pub requested_at: Timestamp,
 }

@@ -4,7 +4,7 @@ use crate::id::{CampaignId, UnitId};
 use crate::plan::Plan;
 use crate::port::Caller;
 use crate::request::PatchRequest;
-use crate::runbook::{for_campaign, parameters, start_tag_key};
+use crate::runbook::{campaign_tag_key, for_campaign, parameters, start_tag_key};
 use crate::tests::world::{CENTRAL, World, ec2, region, request, request_with};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -174,6 +174,7 @@ fn the_campaign_adds_its_id_its_unit_its_snapshot_and_tags() {
             ("patchfleet:campaign".to_owned(), campaign().to_string()),
             ("patchfleet:unit".to_owned(), "5".to_owned()),
             (start_tag_key(campaign().client_token(unit, 1)), "1".to_owned()),
+            (campaign_tag_key(campaign()), "1".to_owned()),
         ]
     );
     assert_ne!(tags(&first)[2], tags(&second)[2]);

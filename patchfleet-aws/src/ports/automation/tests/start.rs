@@ -10,7 +10,11 @@ async fn a_start_sends_the_request_its_token_and_nothing_else() {
             json!({ "AutomationExecutionId": EXECUTION }).to_string(),
         ))
     });
-    let started = http.aws().start(&request(), client_token()).await.unwrap();
+    let started = http
+        .aws()
+        .start(&request(), client_token(), jiff::Timestamp::MAX)
+        .await
+        .unwrap();
     assert_eq!(started, id(EXECUTION));
     let calls = http.calls();
     assert_eq!(calls.len(), 1);
@@ -38,7 +42,10 @@ async fn a_start_that_names_a_version_sends_its_number_as_text() {
         document_version: Some("7".parse().unwrap()),
         ..request()
     };
-    http.aws().start(&pinned, client_token()).await.unwrap();
+    http.aws()
+        .start(&pinned, client_token(), jiff::Timestamp::MAX)
+        .await
+        .unwrap();
     let sent: serde_json::Value = serde_json::from_str(&http.calls()[0].body).unwrap();
     assert_eq!(sent["DocumentVersion"], json!("7"));
 }
@@ -48,7 +55,11 @@ async fn start_error(
     answer: fn(usize) -> Result<HttpResponse, ConnectorError>,
 ) -> (PortErrorKind, Sent, usize) {
     let http = FakeHttp::new(move |_, before| answer(before));
-    let error = http.aws().start(&request(), client_token()).await.unwrap_err();
+    let error = http
+        .aws()
+        .start(&request(), client_token(), jiff::Timestamp::MAX)
+        .await
+        .unwrap_err();
     let calls = http.calls();
     assert!(
         calls.iter().all(|call| call.body == calls[0].body),
@@ -89,7 +100,11 @@ async fn a_role_that_cannot_be_assumed_is_named() {
     let role = "arn:aws:iam::111122223333:role/Administration";
     let parameters = &mut with_a_role.parameters;
     parameters.insert("AutomationAssumeRole".to_owned(), vec![role.to_owned()]);
-    let error = http.aws().start(&with_a_role, client_token()).await.unwrap_err();
+    let error = http
+        .aws()
+        .start(&with_a_role, client_token(), jiff::Timestamp::MAX)
+        .await
+        .unwrap_err();
     assert_eq!((error.kind(), error.sent()), (PortErrorKind::Invalid, Sent::No));
     assert_eq!(
         error.reason(),
@@ -101,7 +116,11 @@ async fn a_role_that_cannot_be_assumed_is_named() {
 
     let other = "Parameter Nodes is not valid";
     let http = FakeHttp::new(move |_, _| Ok(json_error(400, code, other)));
-    let error = http.aws().start(&with_a_role, client_token()).await.unwrap_err();
+    let error = http
+        .aws()
+        .start(&with_a_role, client_token(), jiff::Timestamp::MAX)
+        .await
+        .unwrap_err();
     assert!(!error.chain().contains(role), "{}", error.chain());
 }
 

@@ -1,11 +1,19 @@
 //! Sending a command and finding it again: what is asked, and what failures mean.
 
+use crate::Aws;
 use crate::ports::automation::tests::{COMMAND, NODE};
-use crate::testing::{FakeHttp, json_error, own, response};
+use crate::testing::{CALLER, FakeHttp, TestClock, access, json_error, own, response};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::ConnectorError;
-use patchfleet_core::port::{Commands, PageToken, PortErrorKind, SendRequest, Sent};
+use aws_smithy_types::timeout::TimeoutConfig;
+use jiff::SignedDuration;
+use patchfleet_core::id::NodeId;
+use patchfleet_core::port::{Clock as _, Commands, PageToken, PortErrorKind, SendRequest, Sent};
 use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
 
 fn request() -> SendRequest {
     serde_json::from_value(json!({
@@ -31,7 +39,11 @@ async fn a_command_is_sent_as_the_campaign_has_it_and_in_its_location() {
             json!({ "Command": { "CommandId": COMMAND } }).to_string(),
         ))
     });
-    let sent = http.aws().send(&own("eu-west-1"), &request()).await.unwrap();
+    let sent = http
+        .aws()
+        .send(&own("eu-west-1"), &request(), jiff::Timestamp::MAX)
+        .await
+        .unwrap();
     assert_eq!(sent.as_str(), COMMAND);
     let calls = http.calls();
     assert_eq!(calls.len(), 1);
@@ -46,7 +58,11 @@ async fn a_command_is_sent_as_the_campaign_has_it_and_in_its_location() {
 /// What a command ends with where AWS's answers to its attempts are these, and how many attempts there are.
 async fn error(answer: fn(usize) -> Result<HttpResponse, ConnectorError>) -> (PortErrorKind, Sent, usize) {
     let http = FakeHttp::new(move |_, before| answer(before));
-    let error = http.aws().send(&own("us-east-1"), &request()).await.unwrap_err();
+    let error = http
+        .aws()
+        .send(&own("us-east-1"), &request(), jiff::Timestamp::MAX)
+        .await
+        .unwrap_err();
     (error.kind(), error.sent(), http.calls().len())
 }
 
@@ -87,10 +103,82 @@ async fn a_command_that_aws_itself_refuses_was_not_sent() {
     assert_eq!(away.await, (PortErrorKind::Invalid, Sent::No, 1));
 }
 
+/// Credentials that take their time, on the clock by which calls are sent.
+#[derive(Debug)]
+struct Late {
+    clock: Arc<TestClock>,
+    /// Whether they never come.
+    never: bool,
+}
+
+impl ProvideCredentials for Late {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(async {
+            if self.never {
+                std::future::pending::<()>().await;
+            }
+            let later = self.clock.now() + SignedDuration::from_secs(40);
+            self.clock.sleep_until(later).await;
+            Ok(Credentials::new("AKIA", "s", None, None, "tests"))
+        })
+    }
+}
+
+/// What becomes of a command with such credentials that is to be sent within half a minute.
+async fn with_late_credentials(never: bool) -> (PortErrorKind, Sent, usize, String) {
+    let http = FakeHttp::new(|_, _| {
+        let command = json!({ "Command": { "CommandId": COMMAND } });
+        Ok(response(200, command.to_string()))
+    });
+    let clock = Arc::<TestClock>::default();
+    let late = Late {
+        clock: Arc::clone(&clock),
+        never,
+    };
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_millis(200));
+    let config = http.config("us-east-1").into_builder();
+    let config = config
+        .credentials_provider(SharedCredentialsProvider::new(late))
+        .timeout_config(timeouts.build())
+        .build();
+    let aws = Aws::builder(&config).access(access()).clock(clock.clone());
+    let aws = aws.build().unwrap();
+    aws.clients.set_caller(CALLER);
+    let not_after = clock.now() + SignedDuration::from_secs(30);
+    let sent = aws.send(&own("us-east-1"), &request(), not_after).await;
+    let error = sent.unwrap_err();
+    let sends = http.calls_of("SendCommand").len();
+    (error.kind(), error.sent(), sends, error.chain())
+}
+
+#[tokio::test]
+async fn a_command_that_waited_for_its_credentials_until_it_was_too_late_is_not_sent() {
+    let (kind, sent, calls, words) = with_late_credentials(false).await;
+    assert_eq!(
+        (kind, sent, calls),
+        (PortErrorKind::Unavailable, Sent::No, 0),
+        "{words}"
+    );
+    assert!(words.contains("so it was not sent"), "{words}");
+}
+
+#[tokio::test]
+async fn a_command_that_timed_out_while_it_waited_for_its_credentials_was_not_sent() {
+    let (kind, sent, calls, words) = with_late_credentials(true).await;
+    assert_eq!(
+        (kind, sent, calls),
+        (PortErrorKind::Unavailable, Sent::No, 0),
+        "{words}"
+    );
+}
+
 #[tokio::test]
 async fn what_was_sent_is_listed_by_its_document_and_its_time_with_its_comment() {
     let http = FakeHttp::new(|_, _| {
-        let command = json!({ "CommandId": COMMAND, "Comment": "c", "RequestedDateTime": 1_700_000_000.5 });
+        let command = json!({ "CommandId": COMMAND, "Comment": "c", "InstanceIds": [NODE], "RequestedDateTime": 1_700_000_000.5 });
         Ok(response(
             200,
             json!({ "Commands": [command], "NextToken": "more" }).to_string(),
@@ -108,6 +196,8 @@ async fn what_was_sent_is_listed_by_its_document_and_its_time_with_its_comment()
         (page.items[0].id.as_str(), page.items[0].comment.as_str()),
         (COMMAND, "c")
     );
+    let nodes: Vec<&str> = page.items[0].nodes.iter().map(NodeId::as_str).collect();
+    assert_eq!(nodes, [NODE]);
     assert_eq!(page.next, Some(PageToken::new("more")));
     let calls = http.calls();
     let body: Value = serde_json::from_str(&calls[0].body).unwrap();

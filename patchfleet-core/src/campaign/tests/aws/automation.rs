@@ -3,7 +3,12 @@
 use super::*;
 
 impl Automation for FakeAws {
-    fn start(&self, request: &StartRequest, token: ClientToken) -> BoxFuture<'_, PortResult<ExecutionId>> {
+    fn start(
+        &self,
+        request: &StartRequest,
+        token: ClientToken,
+        _: Timestamp,
+    ) -> BoxFuture<'_, PortResult<ExecutionId>> {
         let request = request.clone();
         self.call(move || {
             let now = self.now();

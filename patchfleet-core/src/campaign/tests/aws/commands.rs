@@ -3,8 +3,13 @@
 use super::*;
 
 impl Commands for FakeAws {
-    fn send(&self, location: &Location, request: &SendRequest) -> BoxFuture<'_, PortResult<CommandId>> {
-        self.sends(location, request)
+    fn send(
+        &self,
+        location: &Location,
+        request: &SendRequest,
+        not_after: Timestamp,
+    ) -> BoxFuture<'_, PortResult<CommandId>> {
+        self.sends(location, request, not_after)
     }
 
     fn sent(

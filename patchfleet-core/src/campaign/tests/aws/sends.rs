@@ -8,9 +8,16 @@ impl FakeAws {
         &self,
         location: &Location,
         request: &SendRequest,
+        not_after: Timestamp,
     ) -> BoxFuture<'_, PortResult<CommandId>> {
         let (location, request) = (location.clone(), request.clone());
+        let waits = std::mem::take(&mut *self.sends_wait.lock().unwrap());
+        self.clock.advance(waits);
         self.call(move || {
+            // A driver's clock may differ from this one, and then only its own says.
+            if !waits.is_zero() && self.now() > not_after {
+                return Err(PortError::new(PortErrorKind::Unavailable, "too late to be sent"));
+            }
             if let Some(refusal) = self.refusals.lock().unwrap().pop() {
                 return Err(refusal());
             }
@@ -63,6 +70,9 @@ impl FakeAws {
             if let Some(kind) = *self.finds_fail.lock().unwrap() {
                 return Err(PortError::new(kind, "not authorized to look"));
             }
+            if self.listing_denied.lock().unwrap().contains(&location) {
+                return Err(PortError::new(PortErrorKind::Denied, "no ssm:ListCommands here"));
+            }
             let sends = self.sends.lock().unwrap();
             // How late what has such a comment is listed.
             let hidden_by = self.hidden_by.lock().unwrap();
@@ -81,6 +91,7 @@ impl FakeAws {
             let listed = sends.iter().filter(is_listed).map(|send| ListedCommand {
                 id: send.id.clone(),
                 comment: send.request.settings.comment.clone(),
+                nodes: send.request.settings.instance_ids.clone(),
                 requested_at: send.at,
             });
             // Everything stands on the second page.
