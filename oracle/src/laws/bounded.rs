@@ -114,21 +114,32 @@ pub(super) fn bounded(run: &Run, done: &Done) {
     }
 }
 
-/// No start is made once more nodes were not reached than may be, and there was time to read so. Nodes that were offline when the
-/// plan was made do not count.
+/// No start is made once more nodes were not reached than may be, and there was time to read so: results are read once a location's
+/// command is over. Nodes that were offline when the plan was made do not count.
 fn unreached(run: &Run, allowed: usize) {
     if !run.draft.hands.is_empty() {
         return;
     }
     let nodes = run.nodes();
-    let commands = run.after["commands"].as_array().unwrap().iter();
-    let invocations = commands.flat_map(|command| command["invocations"].as_array().unwrap());
-    let ends: Vec<Timestamp> = invocations
-        .filter(|one| one["started"].is_null() && !one["ended"].is_null())
-        .filter(|one| one["status_details"] == "Undeliverable" || one["status_details"] == "DeliveryTimedOut")
-        .filter(|one| nodes[one["node"].as_str().unwrap()]["reachability"] == "online")
-        .map(|one| time(&one["ended"]))
-        .collect();
+    let mut ends: Vec<Timestamp> = vec![];
+    for command in run.after["commands"].as_array().unwrap() {
+        let all = command["invocations"].as_array().unwrap();
+        let over: Option<Vec<Timestamp>> = all
+            .iter()
+            .map(|one| one["ended"].as_str().map(|at| at.parse().unwrap()))
+            .collect();
+        let Some(over) = over.and_then(|over| over.into_iter().max()) else {
+            continue;
+        };
+        let unreached = all
+            .iter()
+            .filter(|one| one["started"].is_null())
+            .filter(|one| {
+                one["status_details"] == "Undeliverable" || one["status_details"] == "DeliveryTimedOut"
+            })
+            .filter(|one| nodes[one["node"].as_str().unwrap()]["reachability"] == "online");
+        ends.extend(unreached.map(|_| over));
+    }
     for parent in run.parents() {
         let began = time(&parent["started"]);
         let known = ends
