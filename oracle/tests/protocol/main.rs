@@ -14,6 +14,11 @@
 //! token for as long as the case says, and shows a tag at any time up to what the case says. Each rule is left out once, and what
 //! that breaks is found.
 
+#![expect(
+    clippy::indexing_slicing,
+    reason = "a model is small, and a wrong index is a wrong model"
+)]
+
 mod model;
 
 use model::{APPROVAL, Case, Dispatch, Flaw, NEVER, ONCE, RESEND_WITHIN, SEEN_WITHIN, SENT_WITHIN, STOP};
