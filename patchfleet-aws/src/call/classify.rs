@@ -66,7 +66,7 @@ where
             kind_of_credentials(error).unwrap_or(PortErrorKind::Unavailable),
             Sent::No,
         ),
-        SdkError::DispatchFailure(_) if causes(error).any(|cause| cause.is::<TooLate>()) => {
+        SdkError::DispatchFailure(_) if causes(error).any(<dyn Error>::is::<TooLate>) => {
             (PortErrorKind::Unavailable, Sent::No)
         }
         SdkError::DispatchFailure(failure) if failure.is_user() => (PortErrorKind::Invalid, Sent::No),

@@ -51,7 +51,10 @@ async fn a_stop_ends_an_execution_and_another_says_that_it_is_over() {
     let clock = clock(&crate::fleet::world("{ count = 3 }"));
     let ports = ports(&clock);
     let token: ClientToken = "01234567-89ab-cdef-0123-456789abcdef".parse().unwrap();
-    let id = ports.start(&request(), token).await.unwrap();
+    let id = ports
+        .start(&request(), token, jiff::Timestamp::MAX)
+        .await
+        .unwrap();
     assert!(!ports.execution(&id).await.unwrap().status.is_cancelled());
     ports.stop(&id, StopType::Cancel).await.unwrap();
     assert!(ports.execution(&id).await.unwrap().status.is_cancelled());
@@ -69,8 +72,17 @@ async fn the_walk_leads_from_the_start_to_the_nodes_patch_states() {
     let ports = ports(&clock);
     let token: ClientToken = "01234567-89ab-cdef-0123-456789abcdef".parse().unwrap();
     let began = clock.now();
-    let id = ports.start(&request(), token).await.unwrap();
-    assert_eq!(ports.start(&request(), token).await.unwrap(), id);
+    let id = ports
+        .start(&request(), token, jiff::Timestamp::MAX)
+        .await
+        .unwrap();
+    assert_eq!(
+        ports
+            .start(&request(), token, jiff::Timestamp::MAX)
+            .await
+            .unwrap(),
+        id
+    );
     assert_eq!(
         ports
             .find(&request().document_name, "campaign", None)

@@ -330,7 +330,7 @@ async fn both_fronts_leave_the_same_world_behind() {
     assert_eq!(reply.status, 200, "{}", reply.body);
     let clock = crate::ports::clock(&crate::fleet::world("{ count = 3 }"));
     crate::ports::ports(&clock)
-        .start(&input, token.parse().unwrap())
+        .start(&input, token.parse().unwrap(), jiff::Timestamp::MAX)
         .await
         .unwrap();
     let end = |world: &mut World| {
