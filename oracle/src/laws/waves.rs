@@ -4,7 +4,7 @@
 //! simulator's own state.
 
 use super::{place, time};
-use crate::draft::{Draft, Gate, Has, WAVES, Wave};
+use crate::draft::{Deed, Draft, Gate, Has, WAVES, Wave};
 use crate::run::{Done, Run};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -150,14 +150,15 @@ fn between(
 /// else touches and that is bad at the end was bad when its command was over.
 fn gated(run: &Run, gate: Gate, is_approved: bool, is_of: impl Fn(&Pair) -> bool, later: &Span<'_>) {
     let nodes = run.nodes();
-    let (mut begun, mut failed) = (BTreeSet::new(), BTreeSet::new());
+    let (mut begun, mut failed, mut not_begun) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     let commands = run.after["commands"].as_array().unwrap().iter();
     for command in commands.filter(|command| is_of(&place(command))) {
         for one in command["invocations"].as_array().unwrap() {
+            let node = one["node"].as_str().unwrap();
             if one["started"].is_null() || time(&one["started"]) > later.from {
+                not_begun.insert(node);
                 continue;
             }
-            let node = one["node"].as_str().unwrap();
             begun.insert(node);
             let has_failed = one["status_details"] == "Failed" && !one["ended"].is_null();
             if has_failed || nodes[node]["patches"]["failed"].as_u64() > Some(0) {
@@ -175,7 +176,9 @@ fn gated(run: &Run, gate: Gate, is_approved: bool, is_of: impl Fn(&Pair) -> bool
             "{} began, and {failed:?} of {begun:?} had failed, with {gate:?}",
             later.what
         );
-        let known = begun.len();
+        // A node that somebody takes away while a command waits for it may be told as lost, which is a result.
+        let taken = if takes_away(run) { not_begun.len() } else { 0 };
+        let known = begun.len() + taken;
         assert!(
             known >= gate.sample as usize || is_approved,
             "{} began, and only {known} nodes had their turn, with {gate:?}",
@@ -194,4 +197,16 @@ fn gated(run: &Run, gate: Gate, is_approved: bool, is_of: impl Fn(&Pair) -> bool
             later.what
         );
     }
+}
+
+/// Whether somebody else takes nodes away, or brings them back.
+fn takes_away(run: &Run) -> bool {
+    let deeds = [
+        Deed::Stop,
+        Deed::Terminate,
+        Deed::LoseAgent,
+        Deed::GainAgent,
+        Deed::Start,
+    ];
+    run.draft.hands.iter().any(|hand| deeds.contains(&hand.deed))
 }

@@ -1,7 +1,6 @@
 //! From the SDK's error to core's error, with its kind, whether the call may have taken effect, and AWS's own words.
 
-use super::error::{CallError, Refusal, RoleError};
-use super::watch::TooLate;
+use super::error::{CallError, Refusal, RoleError, TooLate};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;

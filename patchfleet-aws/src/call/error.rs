@@ -2,12 +2,22 @@
 
 use super::operation::Operation;
 use super::place::Place;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use patchfleet_core::id::Region;
 use patchfleet_core::port::{PortError, PortErrorKind, Sent};
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
+
+/// A call that had waited for so long that it was not sent any more.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "it was to be sent by {at:.3} and had waited until {now:.3}, for its turn or for credentials, so it was not sent"
+)]
+pub(super) struct TooLate {
+    pub(super) at: Timestamp,
+    pub(super) now: Timestamp,
+}
 
 /// A failed call: core's error, and AWS's code for callers that act on a single code.
 #[derive(Debug)]

@@ -3,6 +3,7 @@
 //! until it timed out has sent nothing.
 
 use super::classify::was_never_sent;
+use super::error::TooLate;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
@@ -47,16 +48,6 @@ impl fmt::Debug for NotAfter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "NotAfter({})", self.at)
     }
-}
-
-/// A call that had waited for so long that it was not sent any more.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "it was to be sent by {at:.3} and had waited until {now:.3}, for its turn or for credentials, so it was not sent"
-)]
-pub(super) struct TooLate {
-    at: Timestamp,
-    now: Timestamp,
 }
 
 #[derive(Debug, Default)]

@@ -283,16 +283,10 @@ impl Agenda<'_> {
         if !self.memory.begins_once_looked {
             return false;
         }
-        let unseen = self.memory.unseen(self.state);
-        for unit in &unseen {
-            self.seek(*unit);
+        for unit in self.memory.unseen(self.state) {
+            self.seek(unit);
         }
-        // One location that does not let anybody look keeps none of the others waiting. Of which values its nodes are that may
-        // be in flight is not counted, so it does where labels have bounds.
-        let aside = self.memory.put_aside(self.state);
-        let counts_labels = !self.state.plan().labels.is_empty();
-        let are_aside = || unseen.iter().all(|unit| self.state.is_aside(*unit, &aside));
-        !unseen.is_empty() && (counts_labels || !are_aside())
+        self.memory.waits_for_looks(self.state)
     }
 
     /// Has a unit name as many of its nodes as there is room for. The others are named by a unit of their own.

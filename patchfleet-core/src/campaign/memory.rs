@@ -250,6 +250,19 @@ impl Memory {
             .collect()
     }
 
+    /// Whether nothing may begin anywhere before it is known which starts the log has lost. One location that does not let anybody
+    /// look keeps none of the others waiting. Of which values its nodes are that may be in flight is not counted, so it does where
+    /// labels have bounds.
+    pub(super) fn waits_for_looks(&self, state: &State) -> bool {
+        if !self.begins_once_looked {
+            return false;
+        }
+        let (unseen, aside) = (self.unseen(state), self.put_aside(state));
+        let counts_labels = !state.plan().labels.is_empty();
+        let are_aside = || unseen.iter().all(|unit| state.is_aside(*unit, &aside));
+        !unseen.is_empty() && (counts_labels || !are_aside())
+    }
+
     /// Whether there is a unit of which that has to be known still.
     pub(super) fn looks_for_any(&self, state: &State) -> bool {
         let is_open = |unit: &UnitState| {

@@ -5,7 +5,9 @@ use super::{
 };
 use crate::fleet::{self, Extent, Members};
 use crate::id::{Location, NodeId, NodeKind, NodeSet, NodesDigest};
-use crate::port::{BoxFuture, Inventory, ManagedNode, PingStatus, PortResult, Resolution, Selection};
+use crate::port::{
+    BoxFuture, Inventory, ManagedNode, PingStatus, PortErrorKind, PortResult, Resolution, Selection,
+};
 use crate::request::{LabelBudget, Selector};
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use std::collections::{BTreeMap, BTreeSet};
@@ -174,6 +176,14 @@ impl<'a> Question<'a> {
         for key in self.labels.iter().filter_map(|label| label.by.tag()) {
             match fleet::tag_values(self.inventory, location, key, &answered.managed).await {
                 Ok(values) => answered.tags.insert(key.to_owned(), values),
+                // The nodes are there, so a denial does not put the location out of scope.
+                Err(error) if error.kind() == PortErrorKind::Denied => {
+                    let detail = format!("the tag {key} of its nodes cannot be read: {}", error.reason());
+                    return Answered::without_nodes(CensusAnswer::Unknown {
+                        cause: UnknownCause::Other,
+                        detail,
+                    });
+                }
                 Err(error) => return Answered::without_nodes(error.into()),
             };
         }

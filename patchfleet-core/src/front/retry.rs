@@ -218,8 +218,11 @@ impl Campaigns {
                 .lifetime
                 .is_some_and(|lifetime| lifetime.cutoff.is_some());
             let is_same = first_request(state).digest() == request.digest();
+            // What a budget kept back is left to a person.
+            let by_label = state.has_kept_back();
             is_same
                 && by_window
+                && !by_label
                 && has_cutoff
                 && left(state).values().any(|at| at.has_any(state, Retry::NotRun))
         }))

@@ -54,8 +54,12 @@ pub(in crate::campaign) fn verdict(state: &State, unit: UnitId, _now: Timestamp)
     if left.is_empty() {
         return Verdict::Begin;
     }
-    let keeps: Vec<NodeId> = named
-        .iter()
+    // Those that are away are not sent anything, so the others have the room first.
+    let away = state.units().get(&unit).map(|unit| &unit.away);
+    let is_away = |node: &&NodeId| away.is_some_and(|away| away.contains(*node));
+    let there = named.iter().filter(|node| !is_away(node));
+    let keeps: Vec<NodeId> = there
+        .chain(named.iter().filter(is_away))
         .filter(|node| {
             let of_node = cells.of_node(node);
             let has_room = of_node

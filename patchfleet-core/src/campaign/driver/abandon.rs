@@ -8,12 +8,12 @@ use crate::campaign::polls::{TAGS_SEEN_WITHIN, later};
 use crate::campaign::state::{RETENTION, StartState, State, UnitState};
 use crate::campaign::{Appended, Event, READS_AT_ONCE, start};
 use crate::fleet;
-use crate::id::{CampaignId, ExecutionId, Location, UnitId};
+use crate::id::{CampaignId, ExecutionId, Location, NodeId, UnitId};
 use crate::outcome::{FinishedOutcome, LocationOutcome};
-use crate::port::{Automation, ExecutionStatus, ExecutionView, PortErrorKind, PortResult};
+use crate::port::{Automation, ExecutionStatus, ExecutionView, PortError, PortErrorKind, PortResult};
 use crate::refusal::{Refusal, RefusalCode, RefusalReason};
 use futures_util::{StreamExt as _, stream};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The status of an execution that AWS has forgotten.
 const FORGOTTEN: &str = "Forgotten";
@@ -30,6 +30,9 @@ impl Driver {
     /// A denial, a throttled call or a timeout is no such answer. And what may have been begun has to be past its
     /// end ([`State::may_run_until`]).
     ///
+    /// What the log leaves no room for ([`DriveError::Strays`]) only has to be over by AWS, as no driver could go on beside it.
+    /// Nothing is known of its nodes then.
+    ///
     /// See first that the caller is in the account and Region from which the campaign was planned: from elsewhere AWS
     /// knows nothing of it. The [`Campaign`](crate::Campaign) of a front door has seen to that.
     ///
@@ -45,7 +48,7 @@ impl Driver {
         drive.require_writable()?;
         loop {
             let asked_at = drive.now();
-            drive.may_be_abandoned().await?;
+            let lost = drive.may_be_abandoned().await?;
             // What the log lost was sent before it was opened, and AWS may show it so late. A look that began sooner does
             // not count, however long it took.
             let seen_by = later(drive.opened_at, TAGS_SEEN_WITHIN);
@@ -55,7 +58,7 @@ impl Driver {
                 self.clock.sleep_until(seen_by).await;
                 continue;
             }
-            let settlements = drive.settlements();
+            let settlements = drive.settlements(&lost);
             let mut at: BTreeMap<&Location, Vec<(UnitId, &Settlement)>> = BTreeMap::new();
             for (unit, location, settlement) in &settlements {
                 at.entry(location).or_default().push((*unit, settlement));
@@ -73,8 +76,9 @@ impl Driver {
 }
 
 impl Drive<'_> {
-    /// Sees that AWS knows nothing of what the campaign began, and that it is past its end.
-    async fn may_be_abandoned(&self) -> Result<(), DriveError> {
+    /// Sees that AWS knows nothing of what the campaign began, and that it is past its end. Gives the nodes that were patched by
+    /// what the log has lost and leaves no room for, and what is over by AWS.
+    async fn may_be_abandoned(&self) -> Result<BTreeSet<NodeId>, DriveError> {
         let campaign = self.state.campaign();
         let reason = |subject: String, detail: String| RefusalReason {
             code: RefusalCode::NotAbandoned,
@@ -88,12 +92,19 @@ impl Drive<'_> {
         }
         let units = self.state.units();
         let is_open = |unit: &UnitState| unit.is_begun() && !unit.is_over();
-        if units.values().any(UnitState::is_begun) && !units.values().any(is_open) {
+        // No driver can go on beside what the log leaves no room for.
+        let lost = self.lost().await?;
+        let has_strays = !lost.reasons.is_empty() || !lost.nodes.is_empty();
+        if units.values().any(UnitState::is_begun) && !units.values().any(is_open) && !has_strays {
             return whole(format!(
                 "everything that it began is over by its log: `patchfleet resume {campaign}` goes on with it"
             ));
         }
-        let mut reasons = vec![];
+        let mut reasons: Vec<RefusalReason> = lost
+            .reasons
+            .into_iter()
+            .map(|(subject, words)| reason(subject, words))
+            .collect();
         if let Some(until) = self.state.may_run_until().filter(|until| self.now() < *until) {
             reasons.push(reason(
                 format!("campaign {campaign}"),
@@ -107,7 +118,7 @@ impl Drive<'_> {
             }
         }
         if reasons.is_empty() {
-            Ok(())
+            Ok(lost.nodes)
         } else {
             refuse(reasons)
         }
@@ -169,22 +180,30 @@ impl Drive<'_> {
     fn words(&self, answer: PortResult<Option<String>>) -> Result<Option<String>, DriveError> {
         match answer {
             Ok(known) => Ok(known),
-            Err(error) if error.kind() == PortErrorKind::Credentials => Err(self.no_credentials(error)),
-            Err(error) => Ok(Some(format!(
-                "whether AWS knows it cannot be seen: {}",
-                error.reason()
-            ))),
+            Err(error) => self.cannot_be_seen(error),
         }
     }
 
-    /// What is said of each location that has not settled.
-    fn settlements(&self) -> Vec<(UnitId, Location, Settlement)> {
+    /// That what AWS knows cannot be seen.
+    pub(super) fn cannot_be_seen(&self, error: PortError) -> Result<Option<String>, DriveError> {
+        if error.kind() == PortErrorKind::Credentials {
+            return Err(self.no_credentials(error));
+        }
+        Ok(Some(format!(
+            "whether AWS knows it cannot be seen: {}",
+            error.reason()
+        )))
+    }
+
+    /// What is said of each location that has not settled. Of units with `lost` nodes it is not said that they were not begun.
+    fn settlements(&self, lost: &BTreeSet<NodeId>) -> Vec<(UnitId, Location, Settlement)> {
         let open = self.state.locations().filter(|(.., at)| at.settled.is_none());
         open.map(|(id, location, _)| {
             let automation = self.driver.dispatcher(&self.state, id);
             let job = self.job(&*automation, id, location);
-            let start = self.state.units().get(&id).map(|unit| &unit.start);
-            let settlement = match start {
+            let unit = self.state.units().get(&id);
+            let has_lost = unit.is_some_and(|unit| !unit.named.is_disjoint(lost));
+            let settlement = match unit.map(|unit| &unit.start) {
                 Some(StartState::Started { .. }) => {
                     job.unreadable("AWS no longer knows the execution of its unit".to_owned())
                 }
@@ -195,6 +214,10 @@ impl Drive<'_> {
                 Some(StartState::Refused { detail, .. }) => {
                     job.counted(LocationOutcome::StartRefused, detail.clone())
                 }
+                Some(StartState::NotStarted) | None if has_lost => job.counted(
+                    LocationOutcome::Unresolved,
+                    "AWS shows what was begun for some of its nodes, and the log has lost it".to_owned(),
+                ),
                 Some(StartState::NotStarted) | None => job.counted(
                     LocationOutcome::NotStarted,
                     "not begun: the campaign was closed".to_owned(),

@@ -95,7 +95,8 @@ pub enum DriveError {
     /// its end.
     #[error(
         "campaign {campaign} stays open and begins nothing more: its log may have lost its end, as AWS shows what it does not \
-         know, and no unit that is left fits: {}; see what became of these nodes before anything else patches them",
+         know, and no unit that is left fits: {}; see what became of these nodes before anything else patches them. `patchfleet abandon {campaign}` closes the campaign \
+         once AWS says that all of it is over",
         found.join("; ")
     )]
     Strays {

@@ -8,12 +8,12 @@ use crate::campaign::Event;
 use crate::campaign::READS_AT_ONCE;
 use crate::campaign::admission::admit_beside;
 use crate::campaign::dispatch::{execution_of, sent_since};
-use crate::campaign::notice::Awaited;
+use crate::campaign::notice::{Awaited, Tried};
 use crate::campaign::polls::{Failures, LOOK_UP_AFTER, UNRESOLVED_EVERY, later};
 use crate::campaign::start;
 use crate::campaign::state::StartState;
 use crate::campaign::strays::{Fits, Place, Stray};
-use crate::id::{CampaignId, DocumentName, ExecutionId, Location};
+use crate::id::{CampaignId, DocumentName, ExecutionId, Location, NodeId};
 use crate::port::{BoxFuture, PortErrorKind, PortResult, Walk};
 use crate::runbook;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -32,12 +32,7 @@ impl<'d> Drive<'d> {
         );
         let (place, subject) = (place.clone(), subject_of(place));
         Some(Box::pin(async move {
-            let found = async {
-                match &place {
-                    Some(location) => driver.sent_in(location, campaign, since).await,
-                    None => driver.begun_centrally(&document, campaign, &known).await,
-                }
-            };
+            let found = driver.found_in(&place, &document, campaign, since, &known);
             let found = async { found.await.map_err(unseen_for) };
             let found = in_time(driver, &subject, &off, found).await;
             Answer::Swept(place, asked_at, found)
@@ -69,9 +64,9 @@ impl<'d> Drive<'d> {
                 sweep.next = (!counts).then(|| later(now, LOOK_UP_AFTER).max(counts_from));
                 let next = sweep.next;
                 self.memory.looks_failed = Failures::default();
-                self.memory.still_looking = None;
+                // Also where a start need not wait for it: what is never begun does.
+                self.memory.still_looking = next.map(|_| None);
                 if let Some(again) = next.filter(|_| waits) {
-                    self.memory.still_looking = Some(None);
                     self.driver.notices.waits(Awaited::LostEnd, "", again, now);
                 }
                 return Ok(());
@@ -112,7 +107,8 @@ impl<'d> Drive<'d> {
         let admitted = admit_beside(&self.state, &aside, self.now());
         let waits_for_time = admitted.hold.is_some_and(|hold| hold.until.is_some());
         let may_begin = admitted.begin.is_some() || admitted.divide.is_some() || !admitted.later.is_empty();
-        self.follows_something() || ((may_begin || waits_for_time) && !self.memory.has_strays(&self.state))
+        let is_kept = self.memory.waits_for_looks(&self.state) || self.memory.has_strays(&self.state);
+        self.follows_something() || ((may_begin || waits_for_time) && !is_kept)
     }
 
     /// What the log is to say next of what AWS shows and it does not know; `None`: nothing that can be said.
@@ -171,7 +167,101 @@ pub(super) fn subject_of(place: &Place) -> String {
     place.as_ref().map_or_else(String::new, ToString::to_string)
 }
 
+/// What AWS shows of a campaign that is to be closed and its log does not know.
+#[derive(Default)]
+pub(super) struct Lost {
+    /// What keeps the campaign from being closed: what each is about, and why.
+    pub(super) reasons: Vec<(String, String)>,
+    /// The nodes of what the log leaves no room for, and what is over by AWS.
+    pub(super) nodes: BTreeSet<NodeId>,
+}
+
+impl Drive<'_> {
+    /// Looks everywhere for what the log does not know. What may run still keeps the campaign from being closed, and so does
+    /// what a driver would take up.
+    pub(super) async fn lost(&self) -> Result<Lost, DriveError> {
+        let mut lost = Lost::default();
+        let places: BTreeSet<Place> = self
+            .state
+            .units()
+            .keys()
+            .filter_map(|unit| self.state.place_of(*unit))
+            .collect();
+        let document = &self.state.plan().request.automation.document;
+        let (campaign, known) = (self.state.campaign(), self.state.known_executions());
+        let since = sent_since(self.state.planned_at());
+        for place in &places {
+            let subject = subject_of(place);
+            let look = || self.driver.found_in(place, document, campaign, since, known);
+            let found = match self.patiently(Tried::LookBefore, &subject, look).await {
+                Ok(found) => found,
+                Err(error) => {
+                    lost.reasons
+                        .extend(self.cannot_be_seen(error)?.map(|words| (subject, words)));
+                    continue;
+                }
+            };
+            for stray in found {
+                self.weigh(place, &stray, &mut lost).await?;
+            }
+        }
+        Ok(lost)
+    }
+
+    async fn weigh(&self, place: &Place, stray: &Stray, lost: &mut Lost) -> Result<(), DriveError> {
+        let keep = |lost: &mut Lost, words: String| lost.reasons.push((stray.execution.to_string(), words));
+        match self.state.fits(stray) {
+            Fits::Known => return Ok(()),
+            Fits::Unit(_) | Fits::Part(_) | Fits::PutOff(_) => {
+                keep(
+                    lost,
+                    format!("AWS knows it, and the log has lost it: a driver takes it up ({stray})"),
+                );
+                return Ok(());
+            }
+            Fits::Waits | Fits::Nowhere => {}
+        }
+        let Some(unit) = self.state.first_at(place) else {
+            return Ok(());
+        };
+        let automation = &*self.driver.dispatcher(&self.state, unit);
+        let look = || automation.execution(&stray.execution);
+        match self.patiently(Tried::Execution, &stray.unit, look).await {
+            Ok(view) if view.status.is_terminal() => lost.nodes.extend(stray.nodes.iter().cloned()),
+            Ok(view) => keep(
+                lost,
+                format!(
+                    "AWS knows it ({}), and the log does not ({stray})",
+                    view.status.as_str()
+                ),
+            ),
+            Err(error) if error.kind() == PortErrorKind::NotFound => {}
+            Err(error) => {
+                if let Some(words) = self.cannot_be_seen(error)? {
+                    keep(lost, words);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Driver {
+    /// What AWS shows of a campaign in a place, but for the executions that are known.
+    async fn found_in(
+        &self,
+        place: &Place,
+        document: &DocumentName,
+        campaign: CampaignId,
+        since: Timestamp,
+        known: &BTreeSet<ExecutionId>,
+    ) -> PortResult<Vec<Stray>> {
+        match place {
+            Some(location) => self.sent_in(location, campaign, since).await,
+            None => self.begun_centrally(document, campaign, known).await,
+        }
+    }
+
     /// The commands that the campaign has sent in a location.
     async fn sent_in(
         &self,

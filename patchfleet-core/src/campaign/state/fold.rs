@@ -214,7 +214,7 @@ impl State {
                 }
                 let by_label = self.stop_reason().is_none() && !self.plan.labels.is_empty();
                 for id in units {
-                    let used_up = by_label.then(|| self.label_stop(*id)).flatten();
+                    let used_up = by_label.then(|| self.kept_back_by_label(*id)).flatten();
                     if let Some(unit) = self.units.get_mut(id)
                         && !unit.is_begun()
                     {
@@ -239,7 +239,10 @@ impl State {
             } => {
                 if *outcome == LocationOutcome::NotStarted
                     && self.left_out_for.is_none()
-                    && self.units.get(unit).is_some_and(|unit| !unit.is_begun())
+                    && self
+                        .units
+                        .get(unit)
+                        .is_some_and(|unit| !unit.is_begun() && unit.kept_back.is_none())
                 {
                     self.left_out_for = self.stop_reason();
                 }

@@ -125,6 +125,13 @@ impl State {
         })
     }
 
+    /// The value that keeps a unit from being begun, if nothing of its own location does.
+    pub(super) fn kept_back_by_label(&self, id: UnitId) -> Option<LabelStop> {
+        let unit = self.units.get(&id)?;
+        let of_itself = unit.has_nobody_left() || self.used_up(unit);
+        (!of_itself).then(|| self.label_stop(id)).flatten()
+    }
+
     /// The first value of a unit's nodes that is used up.
     pub(super) fn label_stop(&self, unit: UnitId) -> Option<LabelStop> {
         let named = &self.units.get(&unit)?.named;

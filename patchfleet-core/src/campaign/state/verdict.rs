@@ -158,7 +158,9 @@ impl State {
     }
 
     fn is_something_unbegun(&self) -> bool {
-        let waits = |unit: &UnitState| !unit.is_begun() && !unit.has_nobody_left() && !self.used_up(unit);
+        let waits = |unit: &UnitState| {
+            !unit.is_begun() && !unit.has_nobody_left() && !self.used_up(unit) && unit.kept_back.is_none()
+        };
         self.units.values().any(waits) || !self.rest().is_empty()
     }
 
@@ -295,8 +297,22 @@ impl State {
     /// Why nothing more is begun, or why what was left out was.
     pub(in crate::campaign) fn left_out_for(&self) -> Option<StopReason> {
         self.stop_reason()
+            .filter(|reason| !self.came_too_late(reason))
             .or_else(|| self.left_out_for.clone())
             .or_else(|| self.used_up_labels())
+    }
+
+    /// Whether values of labels have kept units from being begun.
+    pub(crate) fn has_kept_back(&self) -> bool {
+        self.units.values().any(|unit| unit.kept_back.is_some())
+    }
+
+    /// Whether a cutoff came when nothing was left that it could keep from being begun: only values of labels did.
+    fn came_too_late(&self, reason: &StopReason) -> bool {
+        let mut left = self.units.values().filter(|unit| !unit.is_begun()).peekable();
+        matches!(reason, StopReason::Cutoff { .. })
+            && left.peek().is_some()
+            && left.all(|unit| unit.kept_back.is_some())
     }
 
     /// The values of labels for which units were left out.
@@ -353,21 +369,19 @@ impl State {
         {
             return FinishedOutcome::Halted;
         }
-        let by_budget = [self.stop_reason(), self.left_out_for.clone()]
-            .iter()
-            .flatten()
-            .any(|reason| {
-                matches!(
-                    reason,
-                    StopReason::Budget { .. }
-                        | StopReason::Fleet(_)
-                        | StopReason::Breaker(_)
-                        | StopReason::Gate { .. }
-                        | StopReason::Cutoff { .. }
-                        | StopReason::PastCutoff { .. }
-                        | StopReason::Unattended { .. }
-                )
-            });
+        let now = self.stop_reason().filter(|reason| !self.came_too_late(reason));
+        let by_budget = [now, self.left_out_for.clone()].iter().flatten().any(|reason| {
+            matches!(
+                reason,
+                StopReason::Budget { .. }
+                    | StopReason::Fleet(_)
+                    | StopReason::Breaker(_)
+                    | StopReason::Gate { .. }
+                    | StopReason::Cutoff { .. }
+                    | StopReason::PastCutoff { .. }
+                    | StopReason::Unattended { .. }
+            )
+        });
         let halted = self.units.iter().any(|(id, unit)| {
             unit.has_unreached()
                 && match unit.start {

@@ -36,6 +36,15 @@ fn by_service(in_flight: Option<u32>, damaged: Option<u32>) -> Vec<LabelBudget> 
     labels(json!([label]))
 }
 
+/// The world of a campaign with such bounds.
+pub(super) fn of_service(
+    locations: &[Vec<(Fate, Option<&'static str>)>],
+    in_flight: Option<u32>,
+    damaged: Option<u32>,
+) -> World {
+    world(locations, 1, by_service(in_flight, damaged)).world
+}
+
 /// A world, what becomes of its nodes, and the values that they have.
 struct Tag {
     world: World,

@@ -6,8 +6,8 @@ use super::world::*;
 use crate::budget::Seconds;
 use crate::campaign::{DriveError, Event, LogKey, State, StopMode};
 use crate::id::{NodeId, UnitId};
-use crate::outcome::NodeOutcome;
-use crate::port::{CommandSettings, Commands as _, SendRequest, StartRequest};
+use crate::outcome::{FinishedOutcome, NodeOutcome};
+use crate::port::{Clock as _, CommandSettings, Commands as _, SendRequest, StartRequest};
 use crate::request::Dispatch;
 use crate::runbook;
 use jiff::SignedDuration;
@@ -135,6 +135,75 @@ fn a_command_for_which_the_log_leaves_no_room_is_named_and_nothing_more_begins()
     assert_eq!(world.aws.sends.lock().unwrap().len(), 1);
     let settled = |event: &Event| matches!(event, Event::LocationSettled { .. });
     assert!(!world.events().iter().any(settled));
+    // It is over by AWS, so a person may close the campaign. Of the units whose nodes it names it is not said that they were not
+    // begun.
+    let state = finish(world.driver(4).abandon(world.campaign(), "ops")).unwrap();
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Halted);
+    for (index, unit) in world.plan.units.iter().enumerate() {
+        let at = state.units()[&unit.id].locations.values().next().unwrap();
+        let nodes = &at.settled.as_ref().unwrap().nodes;
+        let all = u32::try_from(named(index).len()).unwrap();
+        let outcome = match index {
+            0 | 1 => NodeOutcome::Unknown,
+            _ => NodeOutcome::NotRun,
+        };
+        assert_eq!(nodes.count(outcome), all, "unit {index}: {nodes:?}");
+    }
+}
+
+#[test]
+fn nothing_is_closed_over_what_a_log_has_lost_and_runs() {
+    for by_command in [false, true] {
+        let (world, _) = divided(by_command);
+        let mut first = ByHand::new(life(&world, 1));
+        let was_divided = || {
+            let events = world.events();
+            events.iter().any(|event| matches!(event, Event::Divided { .. }))
+        };
+        // A part of the divided unit has begun, and what was begun before is in the log.
+        while !was_divided() && !first.poll() {}
+        let before = begun(&world).len();
+        while begun(&world).len() == before && !first.poll() {}
+        drop(first);
+        let records = world.records();
+        let divided = records.iter().position(|record| {
+            let mut events = record.events.iter();
+            events.any(|event| matches!(event, Event::Divided { .. }))
+        });
+        world
+            .log
+            .cut(&LogKey::Campaign(world.campaign()), divided.unwrap());
+        // AWS shows it by now.
+        world.clock.advance(SignedDuration::from_mins(1));
+        let error = finish(world.driver(2).abandon(world.campaign(), "ops")).unwrap_err();
+        let DriveError::NotAbandoned(refusal) = &error else {
+            panic!("{error}")
+        };
+        let words = "AWS knows it, and the log has lost it";
+        assert!(
+            refusal.reasons.iter().any(|reason| reason.detail.contains(words)),
+            "by command {by_command}: {refusal:?}"
+        );
+    }
+}
+
+#[test]
+fn a_location_that_lets_nobody_look_ends_a_drive_whose_labels_keep_everything_waiting() {
+    let nodes = || vec![(Fate::Well, Some("db"))];
+    let mut world = super::labels::of_service(&[nodes(), nodes()], Some(1), None);
+    send_commands(&mut world);
+    finish(world.driver(1).begin(world.campaign(), &world.plan)).unwrap();
+    let denied = world.plan.locations[1].location();
+    world.aws.listing_denied.lock().unwrap().insert(denied);
+    let begun = world.clock.now();
+    let driver = world.driver(2);
+    let mut run = ByHand::new(driver.run(world.campaign()));
+    while !run.poll() {
+        let waited = world.clock.now().duration_since(begun);
+        assert!(waited < SignedDuration::from_hours(24), "it never ends");
+    }
+    let error = run.end().unwrap_err();
+    assert!(matches!(error, DriveError::Unsought { .. }), "{error}");
 }
 
 #[test]

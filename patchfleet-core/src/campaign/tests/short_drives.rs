@@ -1,11 +1,13 @@
 //! Many drives of less than a minute, each by a new process, come to what one long drive comes to: so a function drives
 //! that a state machine calls.
 
+use super::fleet::Fate;
+use super::labels;
 use super::world::*;
 use crate::campaign::decide::START_PATIENCE;
 use crate::campaign::{DriveError, Event, Progress, SHORTEST_GAP, State, StopReason};
 use crate::id::Location;
-use crate::outcome::{FinishedOutcome, LocationOutcome};
+use crate::outcome::{FinishedOutcome, LocationOutcome, NodeOutcome};
 use crate::port::{Clock as _, PortError, PortErrorKind};
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Mutex;
@@ -349,4 +351,22 @@ fn a_start_that_aws_throttles_for_six_hours_is_refused_and_no_work_for_a_person(
     assert!((360..365).contains(&minutes), "{minutes} min");
     assert_eq!(state.finished().unwrap().0, FinishedOutcome::Partial);
     assert_eq!(account(&state)[0].1, LocationOutcome::StartRefused);
+}
+
+#[test]
+fn what_is_never_begun_for_its_own_sake_is_left_out_in_short_drives_too() {
+    // A value with a damaged node has no room for the other one, and other values go on.
+    let nodes = [
+        (Fate::Fails, Some("db")),
+        (Fate::Well, Some("db")),
+        (Fate::Well, Some("web")),
+    ];
+    let world = labels::of_service(&[nodes.to_vec()], Some(1), Some(1));
+    let state = drive(&world, Driven::InShortDrives, NOTHING).unwrap();
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Partial);
+    let settled = state.locations().filter_map(|(.., at)| at.settled.as_ref());
+    let not_run: u32 = settled
+        .map(|settled| settled.nodes.count(NodeOutcome::NotRun))
+        .sum();
+    assert_eq!(not_run, 1);
 }
