@@ -94,8 +94,11 @@ pub(super) fn bounded(run: &Run, done: &Done) {
     if let Some(bound) = fleet.in_flight {
         let allowed = comes_to(bound, all).max(1);
         let most = most_at_once(&at_work);
-        // What a cancel did not reach runs on while AWS paces what a person had begun after it.
-        let runs_on = !done.gone_on.is_empty() && fleet.damaged.is_none();
+        // What a cancel of an execution did not reach runs on while AWS paces the others, or what a person had begun after it.
+        let by_aws = fleet.damaged.is_none() && run.draft.wish.label.is_none();
+        let cancels = [Deed::CancelChildren, Deed::CancelExecutions];
+        let is_cancelled = run.draft.hands.iter().any(|hand| cancels.contains(&hand.deed));
+        let runs_on = by_aws && (is_cancelled || !done.gone_on.is_empty());
         assert!(
             most <= allowed || runs_on,
             "{most} nodes at work at once, allowed are {allowed} of {all}"
