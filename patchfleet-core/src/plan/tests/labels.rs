@@ -214,6 +214,11 @@ fn a_tag_that_cannot_be_read_makes_its_location_unknown_and_not_untagged() {
     assert_eq!(refusal.reasons.len(), 1, "{refusal}");
     assert_eq!(refusal.reasons[0].code, RefusalCode::CensusUnknown);
     assert!(refusal.to_string().contains("GetResources"), "{refusal}");
+    // A denial of the tags alone does not put a location out of scope: its nodes are there.
+    let mut excludes = request.clone();
+    excludes.policy.denied = crate::request::DeniedAction::Exclude;
+    let refusal = planned(&world, &excludes).unwrap_err();
+    assert_eq!(refusal.reasons[0].code, RefusalCode::CensusUnknown, "{refusal}");
     let mut ids = request.clone();
     ids.targets.selector = crate::request::Selector::NodeIds(vec![node(0), node(102)]);
     let plan = planned(&self::world(), &ids).unwrap();
