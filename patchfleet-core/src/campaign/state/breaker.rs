@@ -160,13 +160,13 @@ fn tripped(limits: Breaker, results: &Results) -> Option<BreakerStop> {
     })
 }
 
-#[cfg(not(any(test, feature = "internals")))]
+#[cfg(not(test))]
 fn is_left_out() -> bool {
     false
 }
 
 /// Whether a test plants the bug that the breakers are not asked.
-#[cfg(any(test, feature = "internals"))]
+#[cfg(test)]
 fn is_left_out() -> bool {
     use crate::campaign::admission::{Rule, planted};
     planted::is_left_out(Rule::Breaker)
