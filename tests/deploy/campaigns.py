@@ -21,18 +21,23 @@ CENTRAL = "111122223333"
 ADMINISTRATION = f"arn:aws:iam::{CENTRAL}:role/AWS-SystemsManager-AutomationAdministrationRole"
 WORLDS = templates.ROOT / "patchfleet-sim" / "worlds"
 
+# Seconds of the machine's clock that each call of the function has at least. What else the machine does then is no part of
+# what a test says.
+CALL = 5
+
 
 class Organisation:
     """A simulated organisation with the engine in its central account, while it is entered.
 
-    Its clock and that of the function are one. It goes `speed` times as fast as the machine's, and the state machine's
-    waits put it forward at once. `limit` is the function's time in seconds of that clock. `call` may stand between the state
-    machine and the function: it is given both and the event. `proxied` says whether each call of AWS goes by a proxy, where
-    it can be looked at (`sim.proxy.keep`).
+    Its clock and that of the function are one. It goes `speed` times as fast as the machine's, or as fast as leaves each
+    call `CALL` seconds of the machine's, and the state machine's waits put it forward at once. `limit` is the function's time
+    in seconds of that clock. `call` may stand between the state machine and the function: it is given both and the event.
+    `proxied` says whether each call of AWS goes by a proxy, where it can be looked at (`sim.proxy.keep`).
     """
 
     def __init__(self, world="calm", limit=900, speed=200, parameters=None, call=None, proxied=False):
-        self.world, self.limit, self.speed, self.proxied = world, limit, speed, proxied
+        self.world, self.limit, self.proxied = world, limit, proxied
+        self.speed = max(1, min(speed, limit // CALL))
         self.parameters = {"AdministrationRoleArn": ADMINISTRATION} | (parameters or {})
         self.call = call or (lambda function, event: function.invoke(event))
 
