@@ -7,6 +7,7 @@
 
 mod campaign;
 mod campaigns;
+mod carry_over;
 mod error;
 mod event;
 mod retry;

@@ -64,7 +64,7 @@ pub(crate) use make::require_central;
 pub use make::{Attendance, Followed, PlanError, Planning};
 pub(crate) use offline::left_out_in_words;
 pub use presigned::refuse_presigned;
-pub use retried::Retried;
+pub use retried::{LeftBound, LeftBounds, LeftOfFleet, LeftOfValue, Retried};
 pub use unit::Unit;
 pub use waves::PlannedWave;
 
@@ -145,6 +145,15 @@ impl Plan {
 
     fn location_count(&self) -> u32 {
         u32::try_from(self.locations.len()).unwrap_or(u32::MAX)
+    }
+
+    /// The request of the first campaign, where this is a retry or the retry of one. Otherwise the plan's own. A retry's own
+    /// request names the nodes that are tried again.
+    #[must_use]
+    pub fn first_request(&self) -> &PatchRequest {
+        self.retries
+            .as_ref()
+            .map_or(&self.request, |retried| &retried.request)
     }
 
     /// Whether nothing is left to do.

@@ -22,6 +22,7 @@ mod fleet;
 mod fold;
 mod labels;
 mod late;
+mod left_bounds;
 mod looking;
 mod open;
 mod rest;

@@ -31,6 +31,7 @@ mod late;
 pub(super) mod late_answers;
 mod late_starts;
 pub(crate) mod ledger;
+mod left_bounds;
 mod left_out;
 mod looked_before;
 mod looks;

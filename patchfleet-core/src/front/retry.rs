@@ -1,12 +1,12 @@
 //! A new campaign for the nodes of one that is over, and that it left.
 
 use super::{CampaignError, Campaigns, Planned};
-use crate::campaign::{AT_CUTOFF, State, StopReason};
+use crate::campaign::{State, StopReason};
 use crate::expand::expand;
 use crate::fleet::{self, Extent, Members};
 use crate::id::{CampaignId, Location, NodeId};
 use crate::outcome::{Goal, LocationOutcome, NodeOutcome, Tally};
-use crate::plan::{Plan, Planning, Retried, require_central};
+use crate::plan::{Followed, Plan, Planning, Retried, require_central};
 use crate::port::{Inventory, PortErrorKind, PortResult, Selection};
 use crate::refusal::{Refusal, RefusalCode, RefusalReason, SkipReason};
 use crate::request::{EmptyWave, PatchRequest, Selector};
@@ -69,6 +69,8 @@ pub enum RetryPlan<'c> {
 #[derive(Debug, Default)]
 struct Wanted {
     named: BTreeSet<NodeId>,
+    /// What the campaign says of its nodes.
+    ended: BTreeMap<NodeId, NodeOutcome>,
     /// Nothing was begun there, and which nodes it had was not written down: all that are selected today.
     whole: bool,
 }
@@ -122,7 +124,7 @@ impl Campaigns {
         which: Retry,
         planning: &Planning,
     ) -> Result<RetryPlan<'_>, CampaignError> {
-        let request = first_request(of);
+        let request = of.plan().first_request();
         may_be_retried(of)?;
         self.require_not_retried(of).await?;
         self.watched_store().admit(request, None).await?;
@@ -152,11 +154,21 @@ impl Campaigns {
             .collect()
             .await;
         let (mut nodes, mut reasons) = (BTreeSet::new(), vec![]);
+        let (mut again, mut unreached) = (BTreeSet::new(), 0_u32);
         for (location, wanted, found) in answers {
             match found {
                 Ok(found) => {
                     told.extend(found.told(&location, &wanted));
-                    nodes.extend(found.managed);
+                    for node in found.managed {
+                        let outcome = wanted.ended.get(&node).copied();
+                        if of.is_counted(&node, outcome) {
+                            again.insert(node.clone());
+                        }
+                        if outcome == Some(NodeOutcome::Unreached) {
+                            unreached = unreached.saturating_add(1);
+                        }
+                        nodes.insert(node);
+                    }
                 }
                 Err(detail) => reasons.push(RefusalReason {
                     code: RefusalCode::CensusUnknown,
@@ -181,51 +193,15 @@ impl Campaigns {
                 .map(|one| format!("{}: {}", one.subject, one.detail)),
         );
         let named = naming(request, nodes, of);
-        let mut plan = Plan::make(&ports, &named, planning).await?;
-        plan.warnings.extend(told);
-        plan.retries = Some(Retried {
+        let retried = Retried {
             campaign: of.campaign(),
             request: Box::new(request.clone()),
-        });
-        Ok(RetryPlan::Planned(Planned::new(self, plan)))
-    }
-
-    /// The last campaign of the request that is over, if its window closed before all of its nodes had their turn: it has a
-    /// cutoff, left nodes that were not run, and was not halted by anything else. Its request has to be the same as this one.
-    /// [`Retry::NotRun`] carries over what it left.
-    ///
-    /// # Errors
-    ///
-    /// [`CampaignError::Asking`] if the store does not answer.
-    pub async fn left_by_window(&self, request: &PatchRequest) -> Result<Option<State>, CampaignError> {
-        let store = self.watched_store();
-        let list = store.campaigns(self.now()).await?;
-        let of_name = list.campaigns.iter().filter(|one| one.request == request.name);
-        let over = of_name.filter(|one| one.finished.is_some());
-        let Some(last) = over.max_by_key(|one| (one.planned_at, one.campaign)) else {
-            return Ok(None);
+            bounds: of.bounds_left(again, unreached),
         };
-        let state = store.load(last.campaign).await?;
-        Ok(state.filter(|state| {
-            let by_window = match state.left_out_because() {
-                None | Some(StopReason::Cutoff { .. } | StopReason::PastCutoff { .. }) => true,
-                // What ran still when the window closed was cancelled.
-                Some(StopReason::Asked(asked)) => asked.by == AT_CUTOFF,
-                Some(_) => false,
-            };
-            let has_cutoff = state
-                .plan()
-                .lifetime
-                .is_some_and(|lifetime| lifetime.cutoff.is_some());
-            let is_same = first_request(state).digest() == request.digest();
-            // What a budget kept back is left to a person.
-            let by_label = state.has_kept_back();
-            is_same
-                && by_window
-                && !by_label
-                && has_cutoff
-                && left(state).values().any(|at| at.has_any(state, Retry::NotRun))
-        }))
+        let by_driver = Followed::ByDriver;
+        let mut plan = Plan::made(&ports, &named, planning, by_driver, Some(&retried)).await?;
+        plan.warnings.extend(told);
+        Ok(RetryPlan::Planned(Planned::new(self, plan)))
     }
 
     /// The nodes that are tried again, by location.
@@ -240,8 +216,9 @@ impl Campaigns {
                 Err(error) if error.kind() == PortErrorKind::Incompatible => vec![],
                 rows => rows?,
             };
-            let taken = rows.into_iter().filter(|row| which.takes(row.outcome, goal));
-            let named: BTreeSet<NodeId> = taken.map(|row| row.node).collect();
+            let taken = rows.iter().filter(|row| which.takes(row.outcome, goal));
+            let named: BTreeSet<NodeId> = taken.map(|row| row.node.clone()).collect();
+            let ended = rows.into_iter().map(|row| (row.node, row.outcome)).collect();
             let known = u32::try_from(named.len()).unwrap_or(u32::MAX);
             let unnamed = at.count(which, goal).saturating_sub(known);
             let whole = at.is_unbegun && (unnamed > 0 || at.nodes.total() == 0);
@@ -266,7 +243,7 @@ impl Campaigns {
                     ),
                 });
             }
-            all.insert(location, Wanted { named, whole });
+            all.insert(location, Wanted { named, ended, whole });
         }
         match reasons.is_empty() {
             true => Ok(all),
@@ -277,7 +254,7 @@ impl Campaigns {
 
 /// What a campaign that is over has left in a location.
 #[derive(Debug, Default)]
-struct Left {
+pub(super) struct Left {
     nodes: Tally,
     /// Whether no command was sent there.
     is_unbegun: bool,
@@ -295,14 +272,14 @@ impl Left {
         taken.fold(0, |sum, (_, n)| sum.saturating_add(n))
     }
 
-    fn has_any(&self, of: &State, which: Retry) -> bool {
+    pub(super) fn has_any(&self, of: &State, which: Retry) -> bool {
         let is_taken = self.is_unbegun || which == Retry::Failed;
         (self.is_blind && is_taken) || self.count(which, of.plan().request.goal()) > 0
     }
 }
 
 /// What a campaign has left, by location. Several units may each have a part of one.
-fn left(of: &State) -> BTreeMap<Location, Left> {
+pub(super) fn left(of: &State) -> BTreeMap<Location, Left> {
     let mut all: BTreeMap<Location, Left> = BTreeMap::new();
     for (_, location, at) in of.locations() {
         let Some(settled) = &at.settled else { continue };
@@ -333,14 +310,6 @@ fn left(of: &State) -> BTreeMap<Location, Left> {
         }
     }
     all
-}
-
-/// The request that was first asked for.
-fn first_request(of: &State) -> &PatchRequest {
-    let plan = of.plan();
-    plan.retries
-        .as_ref()
-        .map_or(&plan.request, |retried| &retried.request)
 }
 
 fn may_be_retried(of: &State) -> Result<(), CampaignError> {

@@ -91,13 +91,14 @@ pub fn build(
         sorted.leave_out_offline(request, census);
     }
     sorted.note_offline(request, census);
-    let asked = request;
+    let (asked, retries) = (request, options.retries);
     // Gaps are filled so that all units have a place, and how many places there are may follow from the bounds.
     let starts = |locations: &[PlannedLocation]| match options.followed {
         Followed::ByNobody => count(pack(&locations.iter().map(PlannedLocation::location).collect()).len()),
         Followed::ByDriver => 1,
     };
-    let fleet = fleet::resolve(asked, &sorted.locations, starts(&sorted.locations)).unwrap_or_default();
+    let fleet =
+        fleet::resolve(asked, retries, &sorted.locations, starts(&sorted.locations)).unwrap_or_default();
     let request = &fleet::paced(asked, fleet.as_ref());
     let mut filled = BTreeSet::new();
     if options.gaps == Gaps::Fill && !names_nodes(request, census.resolution) && sorted.reasons.is_empty() {
@@ -120,7 +121,7 @@ pub fn build(
     if request.automation.dispatch == Dispatch::RunCommand && options.followed == Followed::ByNobody {
         sorted.reasons.push(dispatch::nobody_follows());
     }
-    let fleet = match fleet::resolve(asked, &sorted.locations, starts(&sorted.locations)) {
+    let fleet = match fleet::resolve(asked, retries, &sorted.locations, starts(&sorted.locations)) {
         Ok(fleet) => fleet,
         Err(reason) => {
             sorted.reasons.push(reason);
@@ -128,7 +129,7 @@ pub fn build(
         }
     };
     let (labels, against) = match sorted.reasons.is_empty() {
-        true => labels::resolve(asked, &sorted.locations, census),
+        true => labels::resolve(asked, retries, &sorted.locations, census),
         false => (vec![], vec![]),
     };
     sorted.reasons.extend(against);
@@ -153,7 +154,7 @@ pub fn build(
     let dispatch = (request.automation.dispatch == Dispatch::RunCommand).then(|| {
         let mut by_automation = request.clone();
         by_automation.automation.dispatch = Dispatch::Automation;
-        let fleet = fleet::resolve(&by_automation, &sorted.locations, 1).unwrap_or_default();
+        let fleet = fleet::resolve(&by_automation, retries, &sorted.locations, 1).unwrap_or_default();
         let by_automation = &fleet::paced(&by_automation, fleet.as_ref());
         let bounds = Bounds {
             fleet: fleet.as_ref(),
@@ -236,7 +237,7 @@ pub fn build(
         dispatch,
         worst_case,
         lifetime,
-        retries: None,
+        retries: retries.cloned(),
     };
     if let Some(now) = options.now.filter(|_| !plan.is_empty()) {
         plan.forecast = Some(plan.forecast_at(now));

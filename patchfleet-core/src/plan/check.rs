@@ -171,7 +171,7 @@ impl Plan {
             Followed::ByNobody => u32::try_from(self.units.len()).unwrap_or(u32::MAX),
             Followed::ByDriver => 1,
         };
-        let expected = fleet::resolve(&self.request, &self.locations, starts);
+        let expected = fleet::resolve(&self.request, self.retries.as_ref(), &self.locations, starts);
         if expected.as_ref().is_ok_and(|expected| *expected == self.fleet) {
             return Ok(());
         }

@@ -1,11 +1,12 @@
 //! What a plan makes of `budget.fleet`: the bounds as counts, and the shape that keeps them.
 
+use super::retried::NEW_CAMPAIGN;
 use super::units::most_nodes;
-use super::{Plan, PlannedLocation};
+use super::{LeftBound, Plan, PlannedLocation, Retried};
 use crate::budget::{AwsPaced, MaxConcurrency, RateControl, Size, Sizes, WorstCase};
 use crate::refusal::{RefusalCode, RefusalReason};
-use crate::request::PatchRequest;
-use crate::text::{counted, names};
+use crate::request::{FleetBudget, PatchRequest, Selector};
+use crate::text::{by_number, counted, names};
 use serde::{Deserialize, Serialize};
 
 /// What a plan makes of `budget.fleet`. Every figure is in nodes.
@@ -61,13 +62,15 @@ fn reached(at: &PlannedLocation) -> Option<u32> {
 }
 
 /// What becomes of the request's bounds. `None` if it has none. `starts` is how many starts have to have a place at once, because
-/// nobody begins a later one.
+/// nobody begins a later one. A retry has what the campaigns before it have left of the first one's bounds.
 ///
 /// # Errors
 ///
-/// The reason against the plan: nodes that were not counted, or a share that comes to no node.
+/// The reason against the plan: nodes that were not counted, a share that comes to no node, or a bound that the campaigns
+/// before have used up.
 pub(crate) fn resolve(
     request: &PatchRequest,
+    retries: Option<&Retried>,
     locations: &[PlannedLocation],
     starts: u32,
 ) -> Result<Option<PlannedFleet>, RefusalReason> {
@@ -103,8 +106,17 @@ pub(crate) fn resolve(
         .collect();
     let total = u32::try_from(locations.len()).unwrap_or(u32::MAX);
     let places = request.budget.locations.max_concurrency.as_count(total);
+    let left = left_for(request, retries).map_err(reason)?;
+    // What is left of a bound is never more than there are nodes.
+    let bound = |left: Option<u32>, of_request: Option<u32>| {
+        of_request.map(|of_request| left.map_or(of_request, |left| left.min(nodes)))
+    };
     let max_in_flight = budget.max_in_flight.map(|rate| rate.as_count(nodes));
+    let max_in_flight = bound(left.max_in_flight, max_in_flight);
     let max_damaged = budget.max_damaged.map(|rate| rate.as_count(nodes));
+    let max_damaged = bound(left.max_damaged, max_damaged);
+    let max_unreached = budget.max_unreached.map(|rate| rate.as_count(nodes));
+    let max_unreached = bound(left.max_unreached, max_unreached);
     if let (Some(rate), Some(0), true) = (budget.max_damaged, max_damaged, nodes > 0) {
         return Err(reason(format!(
             "max_damaged: {rate} of {} is less than one. Any node that is begun may be damaged, so with none allowed nothing \
@@ -140,9 +152,57 @@ pub(crate) fn resolve(
         nodes,
         max_in_flight,
         max_damaged,
-        max_unreached: budget.max_unreached.map(|rate| rate.as_count(nodes)),
+        max_unreached,
         pace,
     }))
+}
+
+/// What a retry has left of the first campaign's bounds. Each is `None` where the request's own holds.
+#[derive(Debug, Clone, Copy, Default)]
+struct Left {
+    max_in_flight: Option<u32>,
+    max_damaged: Option<u32>,
+    max_unreached: Option<u32>,
+}
+
+/// What is left for a retry, or which bound is used up, in words.
+fn left_for(request: &PatchRequest, retries: Option<&Retried>) -> Result<Left, String> {
+    let Some((retried, of)) = retries.and_then(|retried| Some((retried, retried.bounds.fleet?))) else {
+        return Ok(Left::default());
+    };
+    let nodes = match &request.targets.selector {
+        Selector::NodeIds(nodes) => nodes.as_slice(),
+        _ => &[],
+    };
+    let left = Left {
+        max_in_flight: of.max_in_flight.map(LeftBound::left),
+        max_damaged: (of.max_damaged).map(|bound| retried.bounds.of_fleet_damage(bound, nodes)),
+        max_unreached: of.max_unreached.map(LeftBound::left),
+    };
+    let allowed = |bound: LeftBound| {
+        format!(
+            "{} of the first campaign's {}",
+            bound.allowed,
+            counted(of.nodes, "node")
+        )
+    };
+    if let (Some(bound), Some(0)) = (of.max_damaged, left.max_damaged) {
+        let what = format!("max_damaged allows {} to be damaged", allowed(bound));
+        return Err(retried.used_up_by_damage(&what, bound));
+    }
+    if let (Some(bound), Some(0)) = (of.max_in_flight, left.max_in_flight) {
+        let what = format!("max_in_flight allows {} to be in flight", allowed(bound));
+        return Err(retried.used_up_by_unknown(&what, bound));
+    }
+    if let Some(bound) = of.max_unreached.filter(|bound| bound.used > bound.allowed) {
+        return Err(format!(
+            "max_unreached allows {} not to be reached, and that is used up: {} not reached and {} not tried again. {NEW_CAMPAIGN}",
+            allowed(bound),
+            format_args!("{} {}", bound.used, by_number(bound.used, "was", "were")),
+            by_number(bound.used, "is", "are"),
+        ));
+    }
+    Ok(left)
 }
 
 impl PlannedFleet {
@@ -279,9 +339,34 @@ impl Plan {
                 counted(nodes_in_a_start, "node"),
             )),
         }
+        lines.extend(self.what_is_left(budget));
         lines.extend(self.what_bounds_it(fleet));
         lines.extend(self.what_bounds_locations(fleet));
         Some(lines.join("\n") + "\n")
+    }
+
+    /// What a retry has left of the first campaign's bounds.
+    fn what_is_left(&self, budget: FleetBudget) -> Option<String> {
+        let retried = self.retries.as_ref()?;
+        let of = retried.bounds.fleet?;
+        let each = [
+            ("max_in_flight", budget.max_in_flight.is_some(), of.max_in_flight),
+            ("max_damaged", budget.max_damaged.is_some(), of.max_damaged),
+            ("max_unreached", budget.max_unreached.is_some(), of.max_unreached),
+        ];
+        let used: Vec<String> = each
+            .into_iter()
+            .filter(|(_, is_asked, _)| *is_asked)
+            .filter_map(|(key, _, bound)| {
+                let LeftBound { allowed, used } = bound?;
+                Some(format!("{used} of {allowed} by {key}"))
+            })
+            .collect();
+        Some(format!(
+            "  its bounds are those of the first campaign, of {}; used before it: {}",
+            counted(of.nodes, "node"),
+            used.join(", ")
+        ))
     }
 
     /// The budget of locations, if more of them at once would be within the bound.

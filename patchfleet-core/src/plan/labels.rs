@@ -1,6 +1,6 @@
 //! What a plan makes of `budget.labels`: which nodes have which value, and the bounds of each value as counts.
 
-use super::{Plan, PlannedLocation};
+use super::{LeftBound, LeftOfValue, Plan, PlannedLocation, Retried};
 use crate::budget::WorstCase;
 use crate::census::{CensusTaken, ManagedNodes};
 use crate::id::{Location, NodeId};
@@ -45,12 +45,21 @@ pub struct PlannedValue {
 }
 
 impl PlannedValue {
-    fn new(label: &LabelBudget, value: Option<String>, nodes: Vec<NodeId>) -> Self {
+    /// The bounds of a value that has these nodes. A retry has what is `left` of the first campaign's. A value that the first
+    /// campaign did not have is bounded by what the request says.
+    fn new(
+        label: &LabelBudget,
+        left: Option<&LeftOfValue>,
+        value: Option<String>,
+        nodes: Vec<NodeId>,
+    ) -> Self {
         let of = count(nodes.len());
+        let in_flight = left.and_then(|left| Some(left.max_in_flight?.left().min(of)));
+        let damaged = left.and_then(|left| Some(left.of_damage(left.max_damaged?, &nodes).min(of)));
         Self {
             value,
-            max_in_flight: label.max_in_flight.map(|rate| rate.as_count(of)),
-            max_damaged: label.max_damaged.map(|rate| rate.as_count(of)),
+            max_in_flight: (label.max_in_flight).map(|rate| in_flight.unwrap_or(rate.as_count(of))),
+            max_damaged: (label.max_damaged).map(|rate| damaged.unwrap_or(rate.as_count(of))),
             nodes,
         }
     }
@@ -72,9 +81,10 @@ pub(crate) fn in_words(by: &LabelKey, value: Option<&str>) -> String {
 }
 
 /// What becomes of the labels of a request, in its order, and every reason against the plan: a tag that no node has, nodes
-/// without it where the request refuses these, a share that comes to no node.
+/// without it where the request refuses these, a share that comes to no node, a bound that the campaigns before have used up.
 pub(crate) fn resolve(
     request: &PatchRequest,
+    retries: Option<&Retried>,
     locations: &[PlannedLocation],
     census: &CensusTaken,
 ) -> (Vec<PlannedLabel>, Vec<RefusalReason>) {
@@ -95,7 +105,8 @@ pub(crate) fn resolve(
         }
         let values = values.into_iter().map(|(value, mut nodes)| {
             nodes.sort();
-            PlannedValue::new(label, value, nodes)
+            let left = left_of(retries, index, value.as_deref());
+            PlannedValue::new(label, left, value, nodes)
         });
         unbounded.sort();
         let of_label = PlannedLabel {
@@ -103,7 +114,8 @@ pub(crate) fn resolve(
             values: values.collect(),
             unbounded,
         };
-        let against = against(label, &of_label, &without);
+        let used_up = used_up(retries, index, &of_label);
+        let against = against(label, &of_label, &without, used_up);
         reasons.extend(against.into_iter().map(|detail| RefusalReason {
             code: RefusalCode::LabelBudget,
             subject: format!("budget.labels[{index}]"),
@@ -139,7 +151,12 @@ fn value_of(label: &LabelBudget, location: &Location, node: &NodeId, census: &Ce
 }
 
 /// What is against a plan with this label. `without` says how many nodes of each location do not have the tag.
-fn against(label: &LabelBudget, planned: &PlannedLabel, without: &BTreeMap<Location, usize>) -> Vec<String> {
+fn against(
+    label: &LabelBudget,
+    planned: &PlannedLabel,
+    without: &BTreeMap<Location, usize>,
+    used_up: Vec<String>,
+) -> Vec<String> {
     let mut reasons = vec![];
     let missing = without.values().sum::<usize>();
     let has_any = planned.values.iter().any(|value| value.value.is_some());
@@ -159,6 +176,10 @@ fn against(label: &LabelBudget, planned: &PlannedLabel, without: &BTreeMap<Locat
             names(without.keys()),
             by_number(missing, "it", "them"),
         ));
+    }
+    if !used_up.is_empty() {
+        reasons.extend(used_up);
+        return reasons;
     }
     let starved = planned
         .values
@@ -182,6 +203,38 @@ fn against(label: &LabelBudget, planned: &PlannedLabel, without: &BTreeMap<Locat
         ));
     }
     reasons
+}
+
+/// What is left of a value for a retry, if the first campaign had it.
+fn left_of<'a>(retries: Option<&'a Retried>, label: usize, value: Option<&str>) -> Option<&'a LeftOfValue> {
+    retries?.bounds.of_value(label, value)
+}
+
+/// Which bounds of a label's values the campaigns before a retry have used up, a sentence for the first such value of each kind.
+fn used_up(retries: Option<&Retried>, index: usize, planned: &PlannedLabel) -> Vec<String> {
+    let Some(retried) = retries else { return vec![] };
+    let first = |of: fn(&LeftOfValue) -> Option<LeftBound>, left: fn(&PlannedValue) -> Option<u32>| {
+        let mut values = planned.values.iter().filter(|value| left(value) == Some(0));
+        values.find_map(|value| {
+            let bound = of(left_of(retries, index, value.value.as_deref())?)?;
+            Some((in_words(&planned.by, value.value.as_deref()), bound))
+        })
+    };
+    let damaged = first(|left| left.max_damaged, |value| value.max_damaged).map(|(value, bound)| {
+        let what = format!(
+            "{value}: max_damaged allows {} to be damaged",
+            counted(bound.allowed, "node")
+        );
+        retried.used_up_by_damage(&what, bound)
+    });
+    let in_flight = first(|left| left.max_in_flight, |value| value.max_in_flight).map(|(value, bound)| {
+        let what = format!(
+            "{value}: max_in_flight allows {} to be in flight",
+            counted(bound.allowed, "node")
+        );
+        retried.used_up_by_unknown(&what, bound)
+    });
+    damaged.into_iter().chain(in_flight).collect()
 }
 
 /// The most that can go wrong, if the bounds of these labels are kept.
@@ -231,6 +284,16 @@ impl Plan {
                 lines.push(format!(
                     "  at most {rate} of the nodes of each value damaged (max_damaged)"
                 ));
+            }
+            if self
+                .retries
+                .as_ref()
+                .is_some_and(|retried| !retried.bounds.labels.is_empty())
+            {
+                lines.push(
+                    "  its bounds are those of the first campaign, less what the campaigns before it have used"
+                        .to_owned(),
+                );
             }
             lines.extend(planned.values_in_words());
             lines.extend(planned.untagged_in_words());
@@ -345,7 +408,7 @@ impl Plan {
                 asked.len()
             ));
         }
-        for (label, planned) in asked.iter().zip(&self.labels) {
+        for (index, (label, planned)) in asked.iter().zip(&self.labels).enumerate() {
             let by = &label.by;
             if planned.by != *by {
                 return Some(format!("{} stands where {by} should", planned.by));
@@ -354,10 +417,10 @@ impl Plan {
             if !may_be_unbounded && !planned.unbounded.is_empty() {
                 return Some(format!("{by} has nodes that it does not bound"));
             }
-            let wrong = planned
-                .values
-                .iter()
-                .find(|value| **value != PlannedValue::new(label, value.value.clone(), value.nodes.clone()));
+            let wrong = planned.values.iter().find(|value| {
+                let left = left_of(self.retries.as_ref(), index, value.value.as_deref());
+                **value != PlannedValue::new(label, left, value.value.clone(), value.nodes.clone())
+            });
             if let Some(value) = wrong {
                 let words = in_words(by, value.value.as_deref());
                 return Some(format!("the bounds of {words} do not follow from its nodes"));

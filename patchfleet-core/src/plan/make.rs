@@ -3,7 +3,7 @@
 use super::copies::EarlyCopies;
 use super::reading::{self, Tried};
 use super::sight::Shown;
-use super::{Cutoff, Gaps, Plan, PlannedLocation, build, calendars};
+use super::{Cutoff, Gaps, Plan, PlannedLocation, Retried, build, calendars};
 use crate::census::{self, Depth, Question};
 use crate::expand::{FirstPage, expand_and_ask};
 use crate::id::Location;
@@ -69,6 +69,8 @@ pub struct Options<'a> {
     /// `ssm:DescribeDocumentPermission` and, in each Region with locations of other accounts, a call for 20 accounts with
     /// which the runbook is shared: the model's `AccountIdList` holds no more.
     pub who_sees: bool,
+    /// Which campaign's nodes are tried again, and what it has left of its bounds. The request names those nodes.
+    pub retries: Option<&'a Retried>,
 }
 
 /// Whether a person sees the plan before anything of it is started.
@@ -107,6 +109,7 @@ impl fmt::Debug for Options<'_> {
             .field("now", &self.now)
             .field("gaps", &self.gaps)
             .field("who_sees", &self.who_sees)
+            .field("retries", &self.retries)
             .finish()
     }
 }
@@ -126,6 +129,7 @@ impl Default for Options<'_> {
             now: None,
             gaps: Gaps::default(),
             who_sees: false,
+            retries: None,
         }
     }
 }
@@ -165,7 +169,7 @@ impl Plan {
     /// [`PlanError::Refused`] with every reason of the stage that refused. [`PlanError::Port`] if the caller or the
     /// runbook cannot be found out.
     pub async fn make(ports: &Ports, request: &PatchRequest, planning: &Planning) -> Result<Self, PlanError> {
-        Self::made(ports, request, planning, Followed::ByDriver).await
+        Self::made(ports, request, planning, Followed::ByDriver, None).await
     }
 
     pub(crate) async fn made(
@@ -173,6 +177,7 @@ impl Plan {
         request: &PatchRequest,
         planning: &Planning,
         followed: Followed,
+        retries: Option<&Retried>,
     ) -> Result<Self, PlanError> {
         let now = ports.clock.now();
         let cutoff = planning.cutoff.map(|at| Cutoff { at, now });
@@ -184,6 +189,7 @@ impl Plan {
             gaps: planning.gaps,
             who_sees: planning.who_sees,
             followed,
+            retries,
             // Nobody reads the results of what nobody follows.
             results: (followed == Followed::ByDriver).then(|| ports.results()),
             ..Options::default()

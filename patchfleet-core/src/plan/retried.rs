@@ -1,7 +1,8 @@
-//! That a plan is for what another campaign has left.
+//! That a plan is for what another campaign has left, and what of the first campaign's bounds is left for it.
 
-use crate::id::CampaignId;
+use crate::id::{CampaignId, NodeId};
 use crate::request::PatchRequest;
+use crate::text::by_number;
 use serde::{Deserialize, Serialize};
 
 /// The campaign whose nodes a plan tries again. The plan's own request names these nodes.
@@ -12,4 +13,221 @@ pub struct Retried {
     pub campaign: CampaignId,
     /// The request that was first asked for, which says which nodes are selected. A retry of a retry has the same.
     pub request: Box<PatchRequest>,
+    /// What is left of the bounds that the first campaign had on the fleet and on the values of its labels.
+    #[serde(default, skip_serializing_if = "LeftBounds::is_empty")]
+    pub bounds: LeftBounds,
+}
+
+/// The bounds of the first campaign, and what the campaigns so far have used of them.
+///
+/// A share in the request is one of the first campaign's nodes, as that campaign and its retries are one piece of work: "10%"
+/// of the few nodes that are left would be another bound. What the first campaign damaged counts against its retries.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct LeftBounds {
+    /// The nodes that are tried again and count as damaged already, ascending. Whatever becomes of them now, they are no
+    /// further damage.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub again: Vec<NodeId>,
+    /// The bounds on the whole fleet; `None` if the first campaign had none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fleet: Option<LeftOfFleet>,
+    /// The values of each label, ascending, and the labels in the request's order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<Vec<LeftOfValue>>,
+}
+
+/// The first campaign's bounds on the whole fleet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct LeftOfFleet {
+    /// How many nodes the first campaign sent commands to: what the request's shares are of.
+    pub nodes: u32,
+    /// Nodes in flight, and those that may be at work still; `None` without that bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_in_flight: Option<LeftBound>,
+    /// Damaged nodes, and those that may be; `None` without that bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_damaged: Option<LeftBound>,
+    /// Nodes that were not reached and are not tried again; `None` without that bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_unreached: Option<LeftBound>,
+}
+
+/// The first campaign's bounds on one value of a label.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct LeftOfValue {
+    /// The value; `None`: that of the nodes without the tag.
+    pub value: Option<String>,
+    /// Its nodes in flight, and those that may be at work still; `None` without that bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_in_flight: Option<LeftBound>,
+    /// Its damaged nodes, and those that may be; `None` without that bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_damaged: Option<LeftBound>,
+    /// The nodes of [`LeftBounds::again`] that count as damaged for this value, ascending.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub again: Vec<NodeId>,
+}
+
+/// A bound of the first campaign as a count, and what the campaigns so far have used of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct LeftBound {
+    /// How many nodes there may be.
+    pub allowed: u32,
+    /// How many there are.
+    pub used: u32,
+}
+
+/// What a person may do about a bound that is used up.
+pub(super) const NEW_CAMPAIGN: &str = "To go on all the same, see what became of these nodes, and run the request as a new campaign with \
+                                       a larger bound";
+
+impl Retried {
+    /// That a bound on damage is used up. `what` says which, and its size.
+    pub(super) fn used_up_by_damage(&self, what: &str, bound: LeftBound) -> String {
+        let used = bound.used;
+        format!(
+            "{what}, and that is used up: {used} {} or may be, as campaign {} or one before it left {}. {NEW_CAMPAIGN}",
+            by_number(used, "is", "are"),
+            self.campaign,
+            by_number(used, "it", "them"),
+        )
+    }
+
+    /// That a bound on nodes in flight is used up. `what` says which, and its size.
+    pub(super) fn used_up_by_unknown(&self, what: &str, bound: LeftBound) -> String {
+        let used = bound.used;
+        format!(
+            "{what}, and that is used up: {used} may be at work still, as nothing could be found out of {}. `patchfleet collect {}` \
+             reads the results again. {NEW_CAMPAIGN}",
+            by_number(used, "it", "them"),
+            self.campaign,
+        )
+    }
+}
+
+impl LeftBound {
+    pub(crate) fn new(allowed: u32, used: u32) -> Self {
+        Self { allowed, used }
+    }
+
+    /// The same with more that is used.
+    pub(crate) fn and(self, used: u32) -> Self {
+        let used = self.used.saturating_add(used);
+        Self { used, ..self }
+    }
+
+    /// What is left of it.
+    pub(super) fn left(self) -> u32 {
+        self.allowed.saturating_sub(self.used)
+    }
+
+    /// What is left of a bound on damage, for a retry that counts the damage among its own nodes. `again` of these count as damaged
+    /// already, and the `fresh` others do not.
+    ///
+    /// A damaged node that is tried again is the same node, and may come out well. But nobody knows whether it is tried before the
+    /// others, nor whether it is tried at all before the retry ends. Until then it is damaged. So what is used stays used,
+    /// and a node that fails once more counts twice, which is cautious. One case needs no caution. If all of the fresh nodes
+    /// might be damaged and the bound were still kept, nothing that the retry does breaks it, and there is room for all.
+    pub(super) fn left_of_damage(self, again: u32, fresh: u32) -> u32 {
+        let at_worst = self.used.saturating_add(fresh);
+        let counted_once = match at_worst <= self.allowed {
+            true => self.used.saturating_sub(again),
+            false => self.used,
+        };
+        self.allowed.saturating_sub(counted_once)
+    }
+}
+
+impl LeftBounds {
+    /// Whether there is no bound.
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// What is left of the bound on the damage of the whole fleet for a retry of these nodes.
+    pub(super) fn of_fleet_damage(&self, bound: LeftBound, nodes: &[NodeId]) -> u32 {
+        left_for(bound, &self.again, nodes)
+    }
+
+    /// What is left of a value's bounds.
+    pub(super) fn of_value(&self, label: usize, value: Option<&str>) -> Option<&LeftOfValue> {
+        let values = self.labels.get(label)?;
+        let at = values.binary_search_by_key(&value, |left| left.value.as_deref());
+        values.get(at.ok()?)
+    }
+}
+
+impl LeftOfValue {
+    pub(crate) fn new(
+        value: Option<String>,
+        max_in_flight: Option<LeftBound>,
+        max_damaged: Option<LeftBound>,
+    ) -> Self {
+        Self {
+            value,
+            max_in_flight,
+            max_damaged,
+            again: vec![],
+        }
+    }
+
+    /// What is left of the bound on its damage for a retry of these nodes of it.
+    pub(super) fn of_damage(&self, bound: LeftBound, nodes: &[NodeId]) -> u32 {
+        left_for(bound, &self.again, nodes)
+    }
+}
+
+fn left_for(bound: LeftBound, again: &[NodeId], nodes: &[NodeId]) -> u32 {
+    let (again, fresh): (Vec<&NodeId>, Vec<&NodeId>) =
+        nodes.iter().partition(|node| again.binary_search(node).is_ok());
+    let count = |nodes: Vec<&NodeId>| u32::try_from(nodes.len()).unwrap_or(u32::MAX);
+    bound.left_of_damage(count(again), count(fresh))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn what_is_tried_again_is_counted_once_where_nothing_can_break_the_bound() {
+        // Two of five are damaged. All six others may be as well.
+        assert_eq!(LeftBound::new(5, 2).left_of_damage(2, 6), 3);
+        assert_eq!(LeftBound::new(5, 2).left_of_damage(0, 6), 3);
+        // Three others at most: there is room for these and for the two.
+        assert_eq!(LeftBound::new(5, 2).left_of_damage(2, 3), 5);
+        // All that may be damaged is. These are tried again and no others, or not at all.
+        assert_eq!(LeftBound::new(2, 2).left_of_damage(2, 0), 2);
+        assert_eq!(LeftBound::new(2, 2).left_of_damage(2, 1), 0);
+        // More than may be, as results that were read later said.
+        assert_eq!(LeftBound::new(2, 3).left_of_damage(3, 0), 0);
+    }
+
+    proptest! {
+        /// A retry begins its nodes in any order, counts those that fail, and begins none once as many have failed as may.
+        /// A node that was damaged before stays so until it is tried and comes out well.
+        #[test]
+        fn first_campaign_and_retry_together_never_damage_more_than_the_bound(
+            allowed in 1_u32..12, used in 0_u32..12, of_used in 0_u32..12, fresh in 0_u32..12,
+            order in prop::collection::vec((any::<prop::sample::Index>(), any::<bool>()), 0..24),
+        ) {
+            let (used, again) = (used.min(allowed), of_used.min(used).min(allowed));
+            let left = LeftBound::new(allowed, used).left_of_damage(again, fresh);
+            let mut to_try: Vec<bool> = (0..again).map(|_| true).chain((0..fresh).map(|_| false)).collect();
+            let (mut damaged, mut counted) = (used, 0);
+            for (index, fails) in order {
+                if to_try.is_empty() || counted >= left {
+                    break;
+                }
+                let was_damaged = to_try.remove(index.index(to_try.len()));
+                damaged = damaged - u32::from(was_damaged) + u32::from(fails);
+                counted += u32::from(fails);
+                prop_assert!(damaged <= allowed, "{damaged} of {allowed}");
+            }
+        }
+    }
 }

@@ -309,3 +309,170 @@ async fn a_wave_that_failed_its_gate_is_not_passed_over_because_its_failed_nodes
     assert_eq!(refused(&error), RefusalCode::WaveEmpty);
     assert_eq!(commands(&clock), before);
 }
+
+/// The request with a bound on damage, where any number of locations may fail.
+fn bounded(max_damaged: &str) -> PatchRequest {
+    request(&format!(
+        r#"
+        name = "weekly"
+        patch = {{ operation = "Install" }}
+        targets = {{ resource_group = "WebServers", regions = ["us-east-1", "eu-west-1"] }}
+        budget.nodes = {{ max_concurrency = "100%", max_errors = "100%" }}
+        budget.locations = {{ max_concurrency = 1, max_errors = "100%" }}
+        budget.fleet = {{ max_damaged = {max_damaged} }}
+        "#
+    ))
+    .unwrap()
+}
+
+/// A campaign of it whose window lets one location be begun.
+async fn bounded_first(campaigns: &Campaigns, clock: &SimClock, request: &PatchRequest) -> Report {
+    let now = clock.with_world(|world| world.now());
+    let window = Planning {
+        cutoff: Some(now + SignedDuration::from_mins(6 * 60 + 10)),
+        ..planning()
+    };
+    campaigns.run(campaign(1), request, &window).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_retry_has_what_the_first_campaign_left_of_a_share_and_not_that_share_of_its_own_few_nodes() {
+    let (clock, store) = (world(), Store::in_memory());
+    let request = bounded("\"50%\"");
+    let report = bounded_first(&process(&clock, &store, 1), &clock, &request).await;
+    let (failed, not_run) = (
+        report.totals.nodes.count(NodeOutcome::Failed),
+        report.totals.nodes.count(NodeOutcome::NotRun),
+    );
+    assert!(failed > 0 && failed + not_run > 4, "{}", report.to_text());
+    let state = store.load(campaign(1)).await.unwrap().unwrap();
+    let campaigns = process(&clock, &store, 2);
+    for which in [Retry::Failed, Retry::NotRun] {
+        let planned = campaigns.plan_retry(&state, which, &planning()).await;
+        let RetryPlan::Planned(planned) = planned.unwrap() else {
+            panic!("nodes are left")
+        };
+        let plan = planned.plan();
+        assert_eq!(
+            plan.fleet.unwrap().max_damaged,
+            Some(4 - failed),
+            "{}",
+            plan.to_text()
+        );
+        let words = format!(
+            "its bounds are those of the first campaign, of 8 nodes; used before it: {failed} of 4 by max_damaged"
+        );
+        assert!(plan.to_text().contains(&words), "{}", plan.to_text());
+    }
+    // It is kept in the log, and checked when that is read.
+    let report = retry(&clock, &store, campaign(1), Retry::NotRun, 2)
+        .await
+        .unwrap();
+    let more = report.totals.nodes.count(NodeOutcome::Failed);
+    assert!(failed + more <= 4, "{failed} and {more}");
+    // What the window left is carried over likewise, and a retry of the retry has what both have left.
+    let state = store.load(campaign(2)).await.unwrap().unwrap();
+    let bounds = &state.plan().retries.as_ref().unwrap().bounds;
+    let damaged = bounds.fleet.unwrap().max_damaged.unwrap();
+    assert_eq!((damaged.used, damaged.allowed), (failed, 4));
+}
+
+#[tokio::test]
+async fn a_retry_is_refused_for_which_the_damage_has_used_the_bound_up() {
+    let (clock, store) = (world(), Store::in_memory());
+    let campaigns = process(&clock, &store, 1);
+    let request = bounded("2");
+    let report = campaigns.run(campaign(1), &request, &planning()).await.unwrap();
+    assert_eq!(report.outcome, ReportOutcome::Halted, "{}", report.to_text());
+    assert_eq!(report.totals.nodes.count(NodeOutcome::Failed), 2);
+    let before = commands(&clock);
+    let state = store.load(campaign(1)).await.unwrap().unwrap();
+    for which in [Retry::Failed, Retry::NotRun] {
+        let error = campaigns
+            .plan_retry(&state, which, &planning())
+            .await
+            .unwrap_err();
+        assert_eq!(refused(&error), RefusalCode::FleetBudget);
+        for words in [
+            "max_damaged allows 2 of the first campaign's 8 nodes to be damaged, and that is used up: 2 are or may be",
+            "run the request as a new campaign with a larger bound",
+        ] {
+            assert!(error.to_string().contains(words), "no {words:?} in {error}");
+        }
+    }
+    assert_eq!(commands(&clock), before);
+}
+
+#[tokio::test]
+async fn nodes_that_are_damaged_already_may_be_tried_again_although_no_others_may_be_damaged() {
+    let (clock, store) = (world(), Store::in_memory());
+    let campaigns = process(&clock, &store, 1);
+    let report = campaigns
+        .run(campaign(1), &bounded("4"), &planning())
+        .await
+        .unwrap();
+    assert_eq!(
+        report.totals.nodes.count(NodeOutcome::Failed),
+        4,
+        "{}",
+        report.to_text()
+    );
+    // Nothing but these four is left to try.
+    let all = report.needs_action.iter();
+    for one in all.filter(|one| one.outcome == NodeOutcome::NotRun) {
+        clock.with_world(|world| world.leave_group(&one.node, "WebServers"));
+    }
+    let report = retry(&clock, &store, campaign(1), Retry::Failed, 2)
+        .await
+        .unwrap();
+    assert_eq!(report.outcome, ReportOutcome::Succeeded, "{}", report.to_text());
+    assert_eq!(report.totals.nodes.total(), 4);
+}
+
+#[tokio::test]
+async fn a_value_of_a_label_has_in_a_retry_what_the_first_campaign_left_of_it() {
+    let (clock, store) = (world(), Store::in_memory());
+    let campaigns = process(&clock, &store, 1);
+    let request = request(
+        r#"
+        name = "weekly"
+        patch = { operation = "Install" }
+        targets = { resource_group = "WebServers", regions = ["us-east-1", "eu-west-1"] }
+        budget.nodes = { max_concurrency = "100%", max_errors = "100%" }
+        [[budget.labels]]
+        by = "region"
+        max_damaged = "75%"
+        "#,
+    )
+    .unwrap();
+    let report = campaigns.run(campaign(1), &request, &planning()).await.unwrap();
+    let failed = report.totals.nodes.count(NodeOutcome::Failed);
+    assert!((1..=2).contains(&failed), "{}", report.to_text());
+    let state = store.load(campaign(1)).await.unwrap().unwrap();
+    let planned = campaigns.plan_retry(&state, Retry::NotRun, &planning()).await;
+    let RetryPlan::Planned(planned) = planned.unwrap() else {
+        panic!("nodes are left")
+    };
+    let label = &planned.plan().labels[0];
+    let bounds: BTreeMap<_, _> = label
+        .values
+        .iter()
+        .map(|value| (value.value.clone().unwrap(), value.max_damaged.unwrap()))
+        .collect();
+    // Three of its four nodes, although one may be left in the Region where some failed.
+    assert_eq!(bounds["us-east-1"], 3, "{bounds:?}");
+    for (region, bound) in bounds {
+        if region != "us-east-1" {
+            let nodes = label
+                .values
+                .iter()
+                .find(|value| value.value.as_ref() == Some(&region));
+            assert!(bound <= (3 - failed).min(nodes.unwrap().nodes.len() as u32));
+        }
+    }
+    planned.begin(campaign(2)).await.unwrap();
+    assert!(
+        store.load(campaign(2)).await.unwrap().is_some(),
+        "its labels are those that follow"
+    );
+}

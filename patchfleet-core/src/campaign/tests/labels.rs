@@ -95,7 +95,7 @@ fn world(locations: &[Vec<Tagged>], at_once: u32, labels: Vec<LabelBudget>) -> T
         census.managed.insert(location.clone(), managed);
         online.push((location, ids));
     }
-    let (labels, reasons) = resolve_labels(&plan.request, &plan.locations, &census);
+    let (labels, reasons) = resolve_labels(&plan.request, None, &plan.locations, &census);
     assert_eq!(reasons, []);
     plan.labels = labels;
     let cells = Cells::of(&plan.labels);

@@ -1,0 +1,46 @@
+//! What the last campaign of a request could not begin before its window closed.
+
+use super::retry::left;
+use super::{CampaignError, Campaigns, Retry};
+use crate::campaign::{AT_CUTOFF, State, StopReason};
+use crate::request::PatchRequest;
+
+impl Campaigns {
+    /// The last campaign of the request that is over, if its window closed before all of its nodes had their turn: it has a
+    /// cutoff, left nodes that were not run, and was not halted by anything else. Its request has to be the same as this one.
+    /// [`Retry::NotRun`] carries over what it left.
+    ///
+    /// # Errors
+    ///
+    /// [`CampaignError::Asking`] if the store does not answer.
+    pub async fn left_by_window(&self, request: &PatchRequest) -> Result<Option<State>, CampaignError> {
+        let store = self.watched_store();
+        let list = store.campaigns(self.now()).await?;
+        let of_name = list.campaigns.iter().filter(|one| one.request == request.name);
+        let over = of_name.filter(|one| one.finished.is_some());
+        let Some(last) = over.max_by_key(|one| (one.planned_at, one.campaign)) else {
+            return Ok(None);
+        };
+        let state = store.load(last.campaign).await?;
+        Ok(state.filter(|state| {
+            let by_window = match state.left_out_because() {
+                None | Some(StopReason::Cutoff { .. } | StopReason::PastCutoff { .. }) => true,
+                // What ran still when the window closed was cancelled.
+                Some(StopReason::Asked(asked)) => asked.by == AT_CUTOFF,
+                Some(_) => false,
+            };
+            let has_cutoff = state
+                .plan()
+                .lifetime
+                .is_some_and(|lifetime| lifetime.cutoff.is_some());
+            let is_same = state.plan().first_request().digest() == request.digest();
+            // What a budget kept back is left to a person.
+            let by_budget = state.has_kept_back() || state.has_used_up_bounds();
+            is_same
+                && by_window
+                && !by_budget
+                && has_cutoff
+                && left(state).values().any(|at| at.has_any(state, Retry::NotRun))
+        }))
+    }
+}
