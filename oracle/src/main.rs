@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 const USAGE: &str = "\
 Runs random campaigns in memory, and holds each against the laws.
 
-usage: patchfleet-oracle [--campaigns N] [--seed N] [--threads N] [--only N]
+usage: patchfleet-oracle [--campaigns N] [--from N] [--seed N] [--threads N] [--only N]
 
   --campaigns N  how many campaigns (default: 1000)
+  --from N       the number of the first of them (default: 0), so that many can be run in parts
   --seed N       which campaigns: those of another seed are others (default: 7)
   --threads N    how many run at once (default: one for each core)
   --only N       the campaign with this number alone
@@ -28,6 +29,7 @@ const VIOLATIONS: usize = 5;
 
 struct Args {
     campaigns: u64,
+    from: u64,
     seed: u64,
     threads: u64,
     only: Option<u64>,
@@ -36,6 +38,7 @@ struct Args {
 fn args() -> Result<Option<Args>, String> {
     let mut read = Args {
         campaigns: 1000,
+        from: 0,
         seed: 7,
         threads: thread::available_parallelism().map_or(1, |n| n.get() as u64),
         only: None,
@@ -52,6 +55,7 @@ fn args() -> Result<Option<Args>, String> {
             .map_err(|_| format!("{name}: {value} is no number"))?;
         match name.as_str() {
             "--campaigns" => read.campaigns = number,
+            "--from" => read.from = number,
             "--seed" => read.seed = number,
             "--threads" => read.threads = number.max(1),
             "--only" => read.only = Some(number),
@@ -72,7 +76,7 @@ struct Sum {
 fn run(args: &Args) -> Sum {
     let (first, end) = match args.only {
         Some(only) => (only, only.saturating_add(1)),
-        None => (0, args.campaigns),
+        None => (args.from, args.from.saturating_add(args.campaigns)),
     };
     let next = AtomicU64::new(first);
     let sum = Mutex::new(Sum::default());
@@ -139,7 +143,12 @@ fn main() -> ExitCode {
     let began = Instant::now();
     let Sum { counts, violations } = run(&args);
     print!("{counts}");
-    println!("seed {}, {}", args.seed, Seconds(began.elapsed()));
+    println!(
+        "seed {}, from {}, {}",
+        args.seed,
+        args.from,
+        Seconds(began.elapsed())
+    );
     if violations.is_empty() {
         println!("every law holds");
         return ExitCode::SUCCESS;
