@@ -35,7 +35,7 @@ pub(crate) mod tests;
 mod timers;
 
 pub use admission::{Hold, HoldReason, Rule};
-pub(crate) use claims::open_campaign;
+pub(crate) use claims::{campaigns_of, open_campaign};
 pub(crate) use decide::AT_CUTOFF;
 pub use driver::{DriveError, Observer, Progress, SHORTEST_GAP, SentAgain, StillUnread};
 pub(crate) use driver::{Driver, name_taken};

@@ -47,7 +47,8 @@ pub use file::PlanFileError;
 #[cfg(test)]
 pub(crate) use fleet::resolve as resolve_fleet;
 pub use fleet::{FleetPace, PlannedFleet};
-pub use forecast::Forecast;
+pub(crate) use forecast::AROUND;
+pub use forecast::{Forecast, LearnedPace};
 pub(crate) use freezes::frozen_in_words;
 pub use gaps::Gaps;
 #[cfg(test)]

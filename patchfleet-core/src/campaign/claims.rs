@@ -49,6 +49,18 @@ pub(crate) async fn open_campaign(
     })
 }
 
+/// The campaigns that have had this name, the last one first, by the name's own log.
+///
+/// # Errors
+///
+/// [`PortError`] if that log cannot be read or is damaged.
+pub(crate) async fn campaigns_of(log: &dyn CampaignLog, name: &RequestName) -> PortResult<Vec<CampaignId>> {
+    let records = log.read(&LogKey::Name(name.clone()), 0).await?;
+    let mut campaigns = claimed(&records);
+    campaigns.reverse();
+    Ok(campaigns)
+}
+
 /// What a name's log says.
 pub(super) struct Claims {
     /// The campaign that it names last.

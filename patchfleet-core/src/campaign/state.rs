@@ -25,6 +25,7 @@ mod late;
 mod left_bounds;
 mod looking;
 mod open;
+mod pace;
 mod rest;
 mod shared;
 mod stop_reason;

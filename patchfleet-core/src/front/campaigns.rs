@@ -136,11 +136,22 @@ impl Campaigns {
         planning: &Planning,
     ) -> Result<Planned<'_>, CampaignError> {
         self.watched_store().admit(request, but).await?;
-        let plan = Plan::make(&self.watched(), request, planning).await?;
+        let planning = self.with_pace(request, planning).await;
+        let plan = Plan::make(&self.watched(), request, &planning).await?;
         Ok(Planned {
             campaigns: self,
             plan,
         })
+    }
+
+    /// The same, with how long a node took before, if nobody says how long one takes.
+    pub(super) async fn with_pace(&self, request: &PatchRequest, planning: &Planning) -> Planning {
+        let is_said = request.forecast.minutes_per_node.is_some() || planning.pace.is_some();
+        let pace = match is_said {
+            true => planning.pace,
+            false => self.watched_store().pace(request).await,
+        };
+        Planning { pace, ..*planning }
     }
 
     /// Takes up a campaign that was begun before, by this process or another one. `state` is what the store says

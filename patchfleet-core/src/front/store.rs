@@ -2,15 +2,18 @@
 
 use super::CampaignError;
 use crate::campaign::{
-    CampaignList, DriveError, LogKey, State, Store, campaign_alone, campaigns, load, name_taken,
-    open_campaign,
+    CampaignList, DriveError, LogKey, State, Store, campaign_alone, campaigns, campaigns_of, load,
+    name_taken, open_campaign,
 };
 use crate::id::{CampaignId, RequestName};
-use crate::plan::refuse_presigned;
+use crate::plan::{LearnedPace, refuse_presigned};
 use crate::port::PortResult;
 use crate::report::{Explanation, Report, Subject};
 use crate::request::PatchRequest;
 use jiff::Timestamp;
+
+/// How many earlier campaigns are read for how long a node takes, at most.
+const PACES_ASKED: usize = 3;
 
 impl Store {
     /// Every campaign, the newest first, and every damage. What may still be done with each is said as of `now`.
@@ -76,6 +79,20 @@ impl Store {
             true => Ok(None),
             false => Explanation::build(&records, self.rows.as_ref(), subject, now).await,
         }
+    }
+
+    /// How long a node took in the last campaign of the request's name that tells of it; `None` if none does, or if it cannot be
+    /// found out. At most three campaigns are read.
+    pub(super) async fn pace(&self, request: &PatchRequest) -> Option<LearnedPace> {
+        let earlier = campaigns_of(self.log.as_ref(), &request.name).await.ok()?;
+        for campaign in earlier.into_iter().take(PACES_ASKED) {
+            let state = self.load(campaign).await.ok().flatten();
+            let pace = state.and_then(|state| state.pace_for(request));
+            if pace.is_some() {
+                return pace;
+            }
+        }
+        None
     }
 
     /// Sees that a campaign of the request may begin here, and makes the store's place ready. Planning sees to it as

@@ -240,7 +240,7 @@ pub fn build(
         retries: retries.cloned(),
     };
     if let Some(now) = options.now.filter(|_| !plan.is_empty()) {
-        plan.forecast = Some(plan.forecast_at(now));
+        plan.forecast = Some(plan.forecast_at(now, options.pace));
         plan.warnings.extend(plan.forecast_warning());
     }
     Ok(plan)

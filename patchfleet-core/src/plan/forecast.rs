@@ -1,32 +1,38 @@
 //! How long a campaign takes, as far as a plan can tell.
 
 mod course;
+mod learned;
 
 use super::dispatch::{AUTOMATIONS_AT_ONCE, SENDS_A_SECOND, STARTS_A_SECOND};
 use super::freezes::Freezes;
 use super::lifetime::timeout_of;
 use super::{Lifetime, Plan, PlannedLocation, Unit};
 use crate::budget::{Queue, Seconds};
-use crate::id::Location;
+use crate::id::{CampaignId, Location};
 use crate::request::{Operation, PatchRequest};
 use crate::text::{by_number, counted};
 use course::{Course, Rules, Work, course};
 use jiff::{SignedDuration, Timestamp};
+pub use learned::LearnedPace;
 use serde::{Deserialize, Serialize};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
 /// What a location takes beside the patching of its nodes: until its command is sent, until its end is seen, and until the
 /// results of its nodes are read.
-const AROUND: Seconds = Seconds::new(2 * 60);
+pub(crate) const AROUND: Seconds = Seconds::new(2 * 60);
 
 /// How long a campaign takes, as far as its plan can tell. Neither failures nor people are reckoned with: a budget that is
 /// used up ends it sooner, and an approval makes it wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Forecast {
-    /// How long a node takes: `forecast.minutes_per_node` of the request, or else 15 for an Install and 3 for a Scan.
+    /// How long a node takes: `forecast.minutes_per_node` of the request, or else what an earlier campaign took
+    /// ([`LearnedPace`]), or else 15 for an Install and 3 for a Scan.
     pub minutes_per_node: u32,
+    /// The campaign that took so long, if that is where it comes from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learned_from: Option<CampaignId>,
     /// Seconds from the plan until everything is over, if each node takes so long. `None`: nodes were not counted
     /// everywhere, or freezes do not let everything begin.
     pub expected_seconds: Option<u64>,
@@ -45,6 +51,30 @@ struct Place<'a> {
     named: u32,
 }
 
+impl Place<'_> {
+    /// The nodes of a start here, which is the next one in the order of the plan; `None` if they were not counted.
+    fn queue(&mut self, unit: &Unit) -> Option<Queue> {
+        let counts = self.planned.nodes?;
+        let there = counts.online.saturating_add(counts.offline);
+        let places = unit.node_rates.max_concurrency.as_count(there);
+        let (online, offline) = match &unit.nodes {
+            None => (counts.online, counts.offline),
+            // Those that answer are named first.
+            Some(nodes) => {
+                let named = u32::try_from(nodes.len()).unwrap_or(u32::MAX);
+                let online = named.min(counts.online.saturating_sub(self.named));
+                self.named = self.named.saturating_add(named);
+                (online, named.saturating_sub(online))
+            }
+        };
+        Some(Queue {
+            online,
+            offline,
+            places: places.min(online.saturating_add(offline)),
+        })
+    }
+}
+
 /// What is done where, as the plan says: expected, and at worst.
 struct Works {
     expected: Option<Vec<Work>>,
@@ -52,14 +82,23 @@ struct Works {
 }
 
 impl Plan {
-    /// How long the campaign takes that begins now.
-    pub(super) fn forecast_at(&self, now: Timestamp) -> Forecast {
-        self.forecast_with(now, AROUND)
+    /// How long the campaign takes that begins now. `pace` is how long a node took in an earlier one.
+    pub(super) fn forecast_at(&self, now: Timestamp, pace: Option<LearnedPace>) -> Forecast {
+        self.forecast_with(now, pace, AROUND)
     }
 
     /// The same, where a location takes so long beside the patching of its nodes.
-    pub(crate) fn forecast_with(&self, now: Timestamp, around: Seconds) -> Forecast {
-        let minutes = self.request.minutes_per_node();
+    pub(crate) fn forecast_with(
+        &self,
+        now: Timestamp,
+        pace: Option<LearnedPace>,
+        around: Seconds,
+    ) -> Forecast {
+        let said = self.request.forecast.minutes_per_node;
+        let pace = pace.filter(|_| said.is_none());
+        let minutes = said
+            .or(pace.map(|pace| pace.minutes_per_node))
+            .unwrap_or_else(|| self.request.minutes_by_default());
         let Works { expected, worst } = self.works(Seconds::new(u64::from(minutes) * 60), around);
         let expected = expected.map(|work| self.course(&work, now));
         let worst = worst.and_then(|work| self.course(&work, now).ends);
@@ -72,6 +111,7 @@ impl Plan {
         });
         Forecast {
             minutes_per_node: minutes,
+            learned_from: pace.map(|pace| pace.campaign),
             expected_seconds: expected.and_then(|course| course.ends),
             worst_seconds: worst,
             after_cutoff,
@@ -123,16 +163,20 @@ impl Plan {
         )
     }
 
+    fn places(&self) -> BTreeMap<Location, Place<'_>> {
+        let planned = self.locations.iter().enumerate();
+        let place = |(index, planned): (usize, _)| Place {
+            index,
+            planned,
+            named: 0,
+        };
+        planned
+            .map(|(index, planned)| (planned.location(), place((index, planned))))
+            .collect()
+    }
+
     fn works(&self, node: Seconds, around: Seconds) -> Works {
-        let mut places: BTreeMap<Location, Place<'_>> = BTreeMap::new();
-        for (index, planned) in self.locations.iter().enumerate() {
-            let place = Place {
-                index,
-                planned,
-                named: 0,
-            };
-            places.insert(planned.location(), place);
-        }
+        let mut places = self.places();
         let (mut expected, mut worst) = (Some(vec![]), Some(vec![]));
         let cells = self.cells();
         for unit in &self.units {
@@ -180,26 +224,9 @@ impl Plan {
         node: Seconds,
         lives: Option<Seconds>,
     ) -> Option<Seconds> {
-        let counts = place.planned.nodes?;
-        let there = counts.online.saturating_add(counts.offline);
-        let places = unit.node_rates.max_concurrency.as_count(there);
-        let (online, offline) = match &unit.nodes {
-            None => (counts.online, counts.offline),
-            // Those that answer are named first.
-            Some(nodes) => {
-                let named = u32::try_from(nodes.len()).unwrap_or(u32::MAX);
-                let online = named.min(counts.online.saturating_sub(place.named));
-                place.named = place.named.saturating_add(named);
-                (online, named.saturating_sub(online))
-            }
-        };
-        let queue = Queue {
-            online,
-            offline,
-            places: places.min(online.saturating_add(offline)),
-        };
+        let queue = place.queue(unit)?;
         let patching = queue.turns().map(|turns| node.times(turns));
-        let lasts = match (offline, patching, lives) {
+        let lasts = match (queue.offline, patching, lives) {
             (0, Some(patching), Some(lives)) => patching.min(lives),
             (0, Some(patching), None) => patching,
             (_, patching, lives) => lives.or(patching)?,
@@ -210,9 +237,12 @@ impl Plan {
     /// The forecast as a part of the plan's text.
     pub(super) fn forecast_in_words(&self) -> Option<String> {
         let forecast = self.forecast?;
-        let said = match self.request.forecast.minutes_per_node {
-            Some(_) => "forecast.minutes_per_node",
-            None => "the default; forecast.minutes_per_node says otherwise",
+        let said = match (self.request.forecast.minutes_per_node, forecast.learned_from) {
+            (Some(_), _) => "forecast.minutes_per_node".to_owned(),
+            (None, Some(campaign)) => {
+                format!("as in campaign {campaign}; forecast.minutes_per_node says otherwise")
+            }
+            (None, None) => "the default; forecast.minutes_per_node says otherwise".to_owned(),
         };
         let each = format!(
             "if a node takes {} ({said})",
@@ -260,12 +290,11 @@ fn added(mut all: Vec<Work>, one: Work) -> Vec<Work> {
 }
 
 impl PatchRequest {
-    /// How long a node takes.
-    fn minutes_per_node(&self) -> u32 {
-        let by_default = match self.patch.operation {
+    /// How long a node takes, where nobody says and nothing was learned.
+    fn minutes_by_default(&self) -> u32 {
+        match self.patch.operation {
             Operation::Install => 15,
             Operation::Scan => 3,
-        };
-        self.forecast.minutes_per_node.unwrap_or(by_default)
+        }
     }
 }

@@ -3,7 +3,7 @@
 use super::copies::EarlyCopies;
 use super::reading::{self, Tried};
 use super::sight::Shown;
-use super::{Cutoff, Gaps, Plan, PlannedLocation, Retried, build, calendars};
+use super::{Cutoff, Gaps, LearnedPace, Plan, PlannedLocation, Retried, build, calendars};
 use crate::census::{self, Depth, Question};
 use crate::expand::{FirstPage, expand_and_ask};
 use crate::id::Location;
@@ -23,7 +23,8 @@ use std::sync::OnceLock;
 
 /// What the caller decides about a plan, beside the request.
 ///
-/// The default counts every node, is unattended, has no cutoff, keeps no gap, and leaves open who sees the runbook.
+/// The default counts every node, is unattended, has no cutoff, keeps no gap, leaves open who sees the runbook, and knows of no
+/// earlier campaign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Planning {
     /// How closely to look into each location.
@@ -39,6 +40,9 @@ pub struct Planning {
     /// `ssm:DescribeDocumentPermission` and, in each Region with locations of other accounts, a call for 20 accounts with
     /// which the runbook is shared: the model's `AccountIdList` holds no more.
     pub who_sees: bool,
+    /// How long a node took in an earlier campaign, for the forecast. [`Campaigns`](crate::Campaigns) finds it out where it is
+    /// not said here, unless the request says how long a node takes.
+    pub pace: Option<LearnedPace>,
 }
 
 /// How a plan is made, down to what [`Plan::make`] sets by itself.
@@ -71,6 +75,8 @@ pub struct Options<'a> {
     pub who_sees: bool,
     /// Which campaign's nodes are tried again, and what it has left of its bounds. The request names those nodes.
     pub retries: Option<&'a Retried>,
+    /// How long a node took in an earlier campaign, for the forecast.
+    pub pace: Option<LearnedPace>,
 }
 
 /// Whether a person sees the plan before anything of it is started.
@@ -130,6 +136,7 @@ impl Default for Options<'_> {
             gaps: Gaps::default(),
             who_sees: false,
             retries: None,
+            pace: None,
         }
     }
 }
@@ -188,6 +195,7 @@ impl Plan {
             now: Some(now),
             gaps: planning.gaps,
             who_sees: planning.who_sees,
+            pace: planning.pace,
             followed,
             retries,
             // Nobody reads the results of what nobody follows.

@@ -3,7 +3,9 @@
 use super::waves::{named, put_in_waves};
 use super::world::*;
 use crate::budget::Seconds;
+use crate::campaign::State;
 use crate::port::Clock as _;
+use crate::request::Operation;
 use jiff::SignedDuration;
 use serde_json::json;
 
@@ -14,7 +16,7 @@ fn beside(world: &mut World) -> (SignedDuration, SignedDuration) {
     let begins = world.clock.now();
     let forecast = world
         .plan
-        .forecast_with(begins, Seconds::new(20))
+        .forecast_with(begins, None, Seconds::new(20))
         .expected_seconds
         .unwrap();
     world.run();
@@ -70,4 +72,43 @@ fn the_forecast_comes_near_to_what_the_campaign_takes() {
             "{what}: {took:#}, forecast {forecast:#}"
         );
     }
+}
+
+#[test]
+fn what_a_campaign_took_tells_how_long_a_node_takes() {
+    for (what, world) in worlds() {
+        let state = world.run();
+        let pace = state.pace_around(&world.plan.request, Seconds::new(20)).unwrap();
+        // It is looked at twice a minute at most, so that a minute may look like one and a half.
+        assert!((1..=2).contains(&pace.minutes_per_node), "{what}: {pace:?}");
+        assert_eq!(pace.campaign, state.campaign(), "{what}");
+        let mut other = world.plan.request.clone();
+        other.patch.operation = match other.patch.operation {
+            Operation::Install => Operation::Scan,
+            Operation::Scan => Operation::Install,
+        };
+        assert_eq!(state.pace_for(&other), None, "{what}: another operation");
+    }
+}
+
+#[test]
+fn a_campaign_that_is_open_or_did_not_reach_its_nodes_tells_nothing() {
+    let silent = Node {
+        status: "Undeliverable",
+        patches: None,
+        ..Node::well(2)
+    };
+    let with = |second: Node| {
+        let nodes = Script::Nodes(vec![Node::well(1), second]);
+        World::new(&[&[("us-east-1", nodes)]], 1, 5)
+    };
+    let pace_of = |world: &World, state: &State| state.pace_for(&world.plan.request);
+    let world = with(silent);
+    assert_eq!(pace_of(&world, &world.run()), None);
+
+    let world = with(Node::well(2));
+    let driver = world.driver(1);
+    let open = finish(driver.begin(world.campaign(), &world.plan)).unwrap();
+    assert_eq!(pace_of(&world, &open), None);
+    assert!(pace_of(&world, &world.run()).is_some());
 }

@@ -25,7 +25,7 @@ pub(super) struct Work {
 
 impl Work {
     /// How long it takes. AWS begins with one location, then two, then four, up to so many at once.
-    fn lasts(&self) -> u64 {
+    pub(super) fn lasts(&self) -> u64 {
         let at_once = usize::try_from(self.at_once.max(1)).unwrap_or(usize::MAX);
         let mut open: BinaryHeap<Reverse<u64>> = BinaryHeap::new();
         let (mut now, mut through) = (0_u64, 0_usize);
