@@ -6,6 +6,7 @@
 
 mod build;
 mod explain;
+mod second;
 mod text;
 
 pub use build::{

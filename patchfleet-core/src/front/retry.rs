@@ -31,15 +31,16 @@ pub enum Retry {
     Failed,
     /// Those alone that were not run: what a window that closed has left.
     NotRun,
+    /// Those alone that were not reached: a second attempt. No command was at work on them, and none is alive any more.
+    Unreached,
 }
 
 impl Retry {
     fn takes(self, outcome: NodeOutcome, goal: Goal) -> bool {
         match outcome {
-            NodeOutcome::NotRun => true,
-            NodeOutcome::Failed | NodeOutcome::Lost | NodeOutcome::Unreached | NodeOutcome::Unknown => {
-                self == Self::Failed
-            }
+            NodeOutcome::NotRun => self != Self::Unreached,
+            NodeOutcome::Unreached => self != Self::NotRun,
+            NodeOutcome::Failed | NodeOutcome::Lost | NodeOutcome::Unknown => self == Self::Failed,
             NodeOutcome::PendingReboot => self == Self::Failed && !outcome.reaches_goal(goal),
             // What runs there still would run beside it.
             NodeOutcome::RunningAtExpiry => false,
@@ -221,7 +222,8 @@ impl Campaigns {
             let ended = rows.into_iter().map(|row| (row.node, row.outcome)).collect();
             let known = u32::try_from(named.len()).unwrap_or(u32::MAX);
             let unnamed = at.count(which, goal).saturating_sub(known);
-            let whole = at.is_unbegun && (unnamed > 0 || at.nodes.total() == 0);
+            let is_whole = at.is_unbegun && which != Retry::Unreached;
+            let whole = is_whole && (unnamed > 0 || at.nodes.total() == 0);
             if at.nodes.total() == 0 && !whole {
                 reasons.push(RefusalReason {
                     code: RefusalCode::NotRetried,
@@ -273,7 +275,11 @@ impl Left {
     }
 
     pub(super) fn has_any(&self, of: &State, which: Retry) -> bool {
-        let is_taken = self.is_unbegun || which == Retry::Failed;
+        let is_taken = match which {
+            Retry::Failed => true,
+            Retry::NotRun => self.is_unbegun,
+            Retry::Unreached => false,
+        };
         (self.is_blind && is_taken) || self.count(which, of.plan().request.goal()) > 0
     }
 }

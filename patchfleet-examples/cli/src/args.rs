@@ -274,6 +274,11 @@ pub(crate) struct RunArgs {
     /// and no others. Where it left none, this is a whole new campaign.
     #[arg(long, conflicts_with = "plan")]
     pub(crate) carry_over: bool,
+    /// Once the campaign is over, try the nodes once more that it did not reach, in a campaign of its own. The exit code is that of
+    /// both: 0 if nothing else was left and the second one brought each of them to its goal. A campaign that was halted gets no
+    /// second attempt.
+    #[arg(long)]
+    pub(crate) second_attempt: bool,
     /// Do not ask before an Install. Without it a question comes where standard input and standard error are a terminal.
     /// If only one of them is, the Install is refused; if neither is, it begins at once. With --yes nobody counts as being
     /// there to see it, so nodes that do not answer may refuse the plan.

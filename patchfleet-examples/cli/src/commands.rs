@@ -7,6 +7,7 @@ pub(crate) mod iam;
 pub(crate) mod plan;
 pub(crate) mod run;
 pub(crate) mod runbook;
+mod second_attempt;
 pub(crate) mod stop;
 
 use crate::exit::Failure;

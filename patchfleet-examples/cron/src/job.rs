@@ -6,6 +6,7 @@ mod failure;
 mod missed;
 mod notices;
 mod reach;
+mod second_attempt;
 mod trouble;
 
 pub(crate) use failure::Failure;
@@ -75,6 +76,8 @@ pub(crate) struct Job<R> {
     pub(crate) log: PathBuf,
     /// How long after its slot, or after now, every command of a campaign must have expired.
     pub(crate) cutoff: Option<SignedDuration>,
+    /// Whether the nodes that a campaign did not reach are tried once more when it is over.
+    pub(crate) second_attempt: bool,
     /// How long after its time a slot may begin. A campaign that nobody drove for longer begins nothing more.
     pub(crate) late: SignedDuration,
     /// When campaigns are begun. `None` if one is begun now, and no other.
@@ -88,6 +91,8 @@ pub(crate) struct Job<R> {
 /// How an event's campaign ended, or why it did not begin.
 enum Done {
     Ended(Box<Report>),
+    /// It has ended, and so has its second attempt, if there was anything to try.
+    Twice(Box<Report>, Option<Box<Report>>),
     NotBegun(Became),
 }
 
@@ -209,7 +214,13 @@ impl<R: Reach> Job<R> {
             Event::Slot { .. } => Some(self.late),
             Event::Once(_) => None,
         };
-        Ok(Done::Ended(self.to_its_end(campaign, longest_gap).await?))
+        let first = self.to_its_end(campaign, longest_gap).await?;
+        if !self.second_attempt || !first.left_unreached() || *self.stop.borrow() {
+            return Ok(Done::Ended(first));
+        }
+        tracing::info!("{}", self.told(&first.to_text()));
+        let second = self.try_again(&first, longest_gap).await?;
+        Ok(Done::Twice(first, second))
     }
 
     /// The same words. Each command that they tell to type now names this log.
@@ -223,6 +234,13 @@ impl<R: Reach> Job<R> {
             Ok(Done::Ended(report)) => {
                 tracing::info!("{}", self.told(&report.to_text()));
                 report.exit_code()
+            }
+            Ok(Done::Twice(first, second)) => {
+                let Some(second) = second else {
+                    return first.exit_code();
+                };
+                tracing::info!("{}", self.told(&second.to_text()));
+                first.exit_code_with(second)
             }
             Ok(Done::NotBegun(_)) => {
                 tracing::warn!("told to stop before the campaign began: nothing of it was started");

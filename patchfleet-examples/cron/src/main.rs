@@ -59,6 +59,10 @@ struct Args {
     /// A command that is alive patches and reboots a node whenever it comes back. Default: none.
     #[arg(long, value_name = "TIME", value_parser = cutoff)]
     cutoff: Option<SignedDuration>,
+    /// Once a campaign is over, try the nodes once more that it did not reach, in a campaign of its own. The exit code is that of
+    /// both.
+    #[arg(long)]
+    second_attempt: bool,
     /// Run one campaign now and exit with its code. What keeps it from its end, such as calls that are denied, is
     /// waited out for 30 minutes.
     #[arg(long)]
@@ -204,6 +208,7 @@ async fn serve(args: Args, stop: tokio::sync::watch::Receiver<bool>) -> ExitCode
         store,
         log,
         cutoff: args.cutoff,
+        second_attempt: args.second_attempt,
         late: args.late,
         missed: args.missed,
         schedule: None,

@@ -1,6 +1,7 @@
 //! `patchfleet run`: plan, start, follow, report. And `resume`, which is its second half.
 
 use super::campaigns::{ago, so_far};
+use super::second_attempt::SecondAttempt;
 use super::{plan, print_json, print_text};
 use crate::args::{AbandonArgs, CampaignArgs, DepthArg, LogArgs, Output, ResumeArgs, RunArgs};
 use crate::exit::{Failure, say};
@@ -99,12 +100,26 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode, Failure> {
         "interrupted: nothing was started; `patchfleet status` says whether the campaign was written down",
         args.log.log.as_deref(),
     ));
-    let campaign = begin(planned, &logs, args.world.name()).await?;
-    follow(&campaign, args.output.output, &args.log, !simulated, &interrupts).await
+    let world = args.world.name();
+    let campaign = begin(planned, &logs, world).await?;
+    let report = follow(&campaign, &args.log, !simulated, &interrupts).await?;
+    if !args.second_attempt || !report.left_unreached() {
+        return print_report(report, args.output.output, &args.log);
+    }
+    let second = SecondAttempt {
+        campaigns: &campaigns,
+        logs: &logs,
+        world,
+        planning,
+        log: &args.log,
+        output: args.output.output,
+        interrupts: &interrupts,
+    };
+    second.after(report).await
 }
 
 /// Plans for what another campaign has left. `None`: no node is left to try.
-async fn again<'c>(
+pub(super) async fn again<'c>(
     campaigns: &'c Campaigns,
     of: &State,
     which: Retry,
@@ -156,7 +171,11 @@ fn nothing(output: Output) -> Result<ExitCode, Failure> {
 
 /// Begins a campaign. If its organisation is simulated, a note that says so is written first. A process that dies in
 /// between then leaves no campaign that looks like a real one.
-async fn begin(planned: Planned<'_>, logs: &Logs, world: Option<&str>) -> Result<Campaign, Failure> {
+pub(super) async fn begin(
+    planned: Planned<'_>,
+    logs: &Logs,
+    world: Option<&str>,
+) -> Result<Campaign, Failure> {
     let campaign = CampaignId::from_uuid(Uuid::new_v4());
     if let Some(world) = world {
         logs.note_world(campaign, world)?;
@@ -198,7 +217,8 @@ pub(crate) async fn resume(args: ResumeArgs) -> Result<ExitCode, Failure> {
             );
         }
     }
-    follow(&campaign, args.output.output, &args.log, true, &interrupts).await
+    let report = follow(&campaign, &args.log, true, &interrupts).await?;
+    print_report(report, args.output.output, &args.log)
 }
 
 /// A campaign that is over is not gone on with.
@@ -292,23 +312,21 @@ pub(super) fn campaigns(ports: &Ports, logs: &Logs, simulated: bool) -> Campaign
 
 /// Follows a campaign to its end and reports it. Ctrl-C leaves it: what it started in AWS goes on,
 /// and `patchfleet resume` goes on here.
-async fn follow(
+pub(super) async fn follow(
     campaign: &Campaign,
-    output: Output,
     args: &LogArgs,
     is_resumable: bool,
     interrupts: &Interrupts,
-) -> Result<ExitCode, Failure> {
+) -> Result<Report, Failure> {
     interrupts.say_instead(interrupted(campaign.id(), args, is_resumable));
-    let report = match campaign.run().await {
+    match campaign.run().await {
         // What is known of it is reported, and the campaign stays open.
         Err(CampaignError::Driving(DriveError::Unresolved { campaign: id, holds })) => {
             say_unresolved(id, holds.len(), args);
-            campaign.report().await?
+            Ok(campaign.report().await?)
         }
-        report => report?,
-    };
-    print_report(report, output, args)
+        report => Ok(report?),
+    }
 }
 
 /// Says that a campaign stays open. What is known of each unit is told when that is found out, and in the report.
@@ -333,8 +351,18 @@ fn interrupted(campaign: CampaignId, args: &LogArgs, is_resumable: bool) -> Stri
     one_line(&format!("interrupted: left campaign {campaign}; {then}"))
 }
 
-/// Prints a report. Each command that it tells to type names the log.
-pub(crate) fn print_report(mut report: Report, output: Output, args: &LogArgs) -> Result<ExitCode, Failure> {
+/// Prints a report.
+pub(crate) fn print_report(report: Report, output: Output, args: &LogArgs) -> Result<ExitCode, Failure> {
+    let report = naming_log(report, args);
+    match output {
+        Output::Text => print_text(&report.to_text())?,
+        Output::Json => print_json(&report)?,
+    }
+    Ok(ExitCode::from(report.exit_code()))
+}
+
+/// The report, where each command that it tells to type names the log.
+pub(super) fn naming_log(mut report: Report, args: &LogArgs) -> Report {
     let log = args.log.as_deref();
     for unresolved in &mut report.unresolved {
         unresolved.detail = in_log(&unresolved.detail, log);
@@ -343,11 +371,7 @@ pub(crate) fn print_report(mut report: Report, output: Output, args: &LogArgs) -
         wave.detail = in_log(&wave.detail, log);
     }
     report.left_out_because = report.left_out_because.map(|why| in_log(&why, log));
-    match output {
-        Output::Text => print_text(&report.to_text())?,
-        Output::Json => print_json(&report)?,
-    }
-    Ok(ExitCode::from(report.exit_code()))
+    report
 }
 
 /// A saved plan is run only over the world that it was made for.

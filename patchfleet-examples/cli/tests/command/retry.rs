@@ -1,7 +1,7 @@
 //! `patchfleet run --retry` and `--carry-over`: what a campaign has left is tried again, and nothing else.
 
-use crate::support::{Bench, SPEED, against, finish, parents, simulator_of};
-use serde_json::Value;
+use crate::support::{Bench, Ran, SPEED, against, finish, parents, simulator_of};
+use serde_json::{Value, json};
 
 /// One location with two nodes, one of which fails its first Install.
 const WORLD: &str = r#"
@@ -54,6 +54,88 @@ async fn a_retry_patches_the_node_that_failed_and_a_retry_of_what_is_done_begins
         .exits(0);
     assert_eq!(whole.json()["totals"]["nodes"]["done"], 2);
     assert_eq!(whole.json()["retries"], Value::Null);
+}
+
+/// The third node answers eight hours after the start.
+const LATE: &str = r#"
+management_account = "111111111111"
+documents = [{ name = "Patchfleet-RunPatchBaseline", builtin = "patchfleet" }]
+accounts = [{ id = "111111111111", name = "Main" }]
+[[groups]]
+name = "WebServers"
+accounts = ["111111111111"]
+regions = ["us-east-1"]
+nodes = [{ count = 2 }, { count = 1, reachability = "offline" }]
+[[changes]]
+at = "8h"
+change = { gain_agent = { group = "WebServers" } }
+"#;
+
+/// Its commands live for six hours and a half.
+const WAITING: &str = r#"
+name = "weekly"
+patch = { operation = "Install", delivery_timeout = "30m" }
+targets = { resource_group = "WebServers", regions = ["us-east-1"] }
+budget.nodes = { max_concurrency = "100%", max_errors = "100%" }
+policy.offline = "target"
+"#;
+
+fn second_attempt(bench: &Bench, world: &str, more: &[&str]) -> Ran {
+    bench.file("world.toml", world);
+    bench.file("request.toml", WAITING);
+    let run = [
+        "run",
+        "--sim",
+        "world.toml",
+        "-f",
+        "request.toml",
+        "--sim-speed",
+        SPEED,
+    ];
+    bench.run(&[&run[..], more].concat())
+}
+
+#[test]
+fn a_second_attempt_reaches_the_node_that_was_away_and_no_other_node_is_patched_again() {
+    let bench = Bench::new();
+    let json = ["--output", "json"];
+    let without = second_attempt(&bench, LATE, &json).exits(4).json();
+    assert_eq!(without["totals"]["nodes"]["unreached"], 1, "{without}");
+    assert_eq!(without["second_attempt"], Value::Null);
+
+    let both = second_attempt(&bench, LATE, &["--second-attempt", "--output", "json"])
+        .exits(0)
+        .json();
+    assert_eq!(both["totals"]["nodes"], without["totals"]["nodes"]);
+    let second = &both["second_attempt"];
+    assert_eq!(second["retries"], both["campaign_id"]);
+    assert_eq!(second["totals"]["nodes"], json!({"done": 1}));
+    let text = second_attempt(&bench, LATE, &["--second-attempt"])
+        .exits(0)
+        .stdout;
+    let [first, again] =
+        ["weekly (Install): partial", "weekly (Install): succeeded"].map(|part| text.find(part));
+    assert!(first.is_some() && first < again, "{text}");
+}
+
+#[test]
+fn a_second_attempt_leaves_alone_what_failed_and_the_exit_code_says_so() {
+    let bench = Bench::new();
+    let failing = LATE.replace(
+        "{ count = 2 }",
+        "{ count = 1 }, { count = 1, patch = { fails_first = 1 } }",
+    );
+    let both = second_attempt(&bench, &failing, &["--second-attempt", "--output", "json"])
+        .exits(4)
+        .json();
+    let second = &both["second_attempt"];
+    assert_eq!(second["totals"]["nodes"], json!({"done": 1}), "{both}");
+    // It is away for good: the second attempt does not reach it either.
+    let away = LATE.replace("8h", "50h");
+    let both = second_attempt(&bench, &away, &["--second-attempt", "--output", "json"])
+        .exits(4)
+        .json();
+    assert_eq!(both["second_attempt"]["totals"]["nodes"], json!({"unreached": 1}));
 }
 
 #[test]

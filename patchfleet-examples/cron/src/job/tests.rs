@@ -14,6 +14,7 @@ use std::sync::{Arc, OnceLock};
 
 mod missed;
 mod once;
+mod second_attempt;
 mod silence;
 mod trouble;
 
@@ -137,6 +138,7 @@ impl Night {
             store: Store::in_memory(),
             log: "my logs".into(),
             cutoff: None,
+            second_attempt: false,
             late,
             missed: Missed::Skip,
             schedule: None,

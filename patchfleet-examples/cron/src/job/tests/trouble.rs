@@ -51,6 +51,7 @@ impl Watch {
             store: Store::in_memory(),
             log: "my logs".into(),
             cutoff: None,
+            second_attempt: false,
             late: SignedDuration::from_mins(15),
             missed: Missed::Skip,
             schedule: schedule.map(|schedule| Schedule::parse(schedule, "UTC").unwrap()),
