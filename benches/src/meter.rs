@@ -5,15 +5,16 @@
 
 use patchfleet_core::campaign::{Appended, CampaignLog, LogKey, NodeRows, Record, Store};
 use patchfleet_core::id::{
-    AccountId, CampaignId, ClientToken, CommandId, DocumentName, ExecutionId, Location, NodeId, OrgParent,
-    OuId, RequestName,
+    AccountId, AlarmName, CampaignId, ClientToken, CommandId, DocumentName, ExecutionId, Location, NodeId,
+    OrgParent, OuId, RequestName,
 };
 use patchfleet_core::outcome::NodeRow;
 use patchfleet_core::port::{
-    AccountView, Automation, BoxFuture, CalendarsView, Caller, ChildView, Clock, CommandView, Commands,
-    Directory, DocumentVersion, DocumentView, Documents, ExecutionView, Inventory, InvocationView,
-    ListedCommand, ManagedNode, MemberPage, Page, PageToken, PatchStateView, PatchStates, PlacedAccount,
-    PortResult, Ports, RegionView, Resolution, Selection, SendRequest, StartRequest, StepView, StopType,
+    AccountView, AlarmView, Alarms, Automation, BoxFuture, CalendarsView, Caller, ChildView, Clock,
+    CommandView, Commands, Directory, DocumentVersion, DocumentView, Documents, ExecutionView, Inventory,
+    InvocationView, ListedCommand, ManagedNode, MemberPage, Page, PageToken, PatchStateView, PatchStates,
+    PlacedAccount, PortResult, Ports, RegionView, Resolution, Selection, SendRequest, StartRequest, StepView,
+    StopType,
 };
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -111,6 +112,7 @@ pub struct Metered {
     commands: Arc<dyn Commands>,
     patch_states: Arc<dyn PatchStates>,
     documents: Arc<dyn Documents>,
+    alarms: Arc<dyn Alarms>,
     clock: Arc<dyn Clock>,
 }
 
@@ -127,6 +129,7 @@ impl Metered {
             commands: ports.commands.clone(),
             patch_states: ports.patch_states.clone(),
             documents: ports.documents.clone(),
+            alarms: ports.alarms.clone(),
             clock: ports.clock.clone(),
         })
     }
@@ -141,6 +144,7 @@ impl Metered {
             commands: self.clone(),
             patch_states: self.clone(),
             documents: self.clone(),
+            alarms: self.clone(),
             clock: self.clone(),
         }
     }
@@ -221,6 +225,12 @@ impl Documents for Metered {
         latest_version(name: &DocumentName) -> String;
         calendars(names: &[DocumentName]) -> CalendarsView;
         set_default(name: &DocumentName, version: &str) -> ();
+    }
+}
+
+impl Alarms for Metered {
+    passed_on! { alarms:
+        alarm(name: &AlarmName) -> Option<AlarmView>;
     }
 }
 

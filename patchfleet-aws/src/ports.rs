@@ -1,5 +1,6 @@
 //! Core's ports over AWS, one file each. A file says what a port asks and how it reads the answer.
 
+mod alarms;
 mod automation;
 mod clients;
 mod clock;

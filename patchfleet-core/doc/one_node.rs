@@ -5,7 +5,7 @@ use patchfleet_core::id::{
     AccountId, ClientToken, CommandId, DocumentName, ExecutionId, Location, NodeId, OrgParent, OuId,
 };
 use patchfleet_core::port::{
-    AccountState, AccountView, Automation, BoxFuture, Caller, ChildView, Clock, CommandCounts, CommandStatus,
+    AccountState, AccountView, Alarms, Automation, BoxFuture, Caller, ChildView, Clock, CommandCounts, CommandStatus,
     CommandView, Commands, Directory, DocumentVersion, DocumentView, Documents, ExecutionStatus, ExecutionView,
     InvocationStatus, InvocationView, Inventory, ManagedNode, MemberPage, Page, PageToken, PatchStateView,
     PatchStates, PingStatus, PlacedAccount, PluginView, PortError, PortErrorKind, PortResult, Ports,
@@ -258,6 +258,9 @@ impl PatchStates for OneNode {
         }]))
     }
 }
+
+// No request of the example names an alarm.
+impl Alarms for OneNode {}
 
 impl Documents for OneNode {
     fn read(

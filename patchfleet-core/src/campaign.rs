@@ -40,8 +40,8 @@ pub(crate) use decide::AT_CUTOFF;
 pub use driver::{DriveError, Observer, Progress, SHORTEST_GAP, SentAgain, StillUnread};
 pub(crate) use driver::{Driver, name_taken};
 pub use event::{
-    CalendarsSaid, Event, NotStopped, NotWell, ParseDigestError, RECORD_FORMAT, Record, RecordDigest,
-    Replacement, StopAsked, StopMode, TurnedUp,
+    AlarmSaid, CalendarsSaid, Event, NotStopped, NotWell, ParseDigestError, RECORD_FORMAT, Record,
+    RecordDigest, Replacement, StopAsked, StopMode, TurnedUp,
 };
 pub(crate) use fire::{Before, Fired, fire_plan, fired_before, require_no_driver, within};
 pub use fire::{FireError, FiredBefore, FiredUnit, NeedsDriver, Unfinished, UnfinishedReason};

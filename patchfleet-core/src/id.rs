@@ -33,7 +33,8 @@ pub use campaign::{
 };
 pub use event::{EventId, EventIdError, EventSource};
 pub use name::{
-    DocumentName, FreezeName, RequestName, ResourceGroupName, RoleArn, RoleName, SessionName, WaveName,
+    AlarmName, DocumentName, FreezeName, RequestName, ResourceGroupName, RoleArn, RoleName, SessionName,
+    WaveName,
 };
 pub use node::{NodeId, NodeKind};
 pub use node_set::NodeSet;

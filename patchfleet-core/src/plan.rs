@@ -9,6 +9,7 @@ use crate::request::{PatchRequest, Policy, PolicyAction};
 use crate::runbook::PlannedRunbook;
 use serde::{Deserialize, Serialize};
 
+mod alarm;
 mod breaker;
 pub(crate) mod build;
 mod calendars;
@@ -39,6 +40,7 @@ mod units;
 mod waves;
 mod written;
 
+pub(crate) use alarm::{in_alarm_in_words, shown_reason};
 pub(crate) use build::build;
 pub(crate) use check::PlanFault;
 pub use dispatch::PlannedDispatch;

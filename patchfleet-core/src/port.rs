@@ -7,6 +7,7 @@
 //!
 //! Each trait says what an implementation promises, and what it need not.
 
+mod alarms;
 mod automation;
 mod aws_error;
 mod clock;
@@ -20,6 +21,7 @@ mod patch_states;
 mod ports;
 mod put_off;
 
+pub use alarms::{AlarmState, AlarmView, Alarms};
 pub use automation::{
     Automation, ChildView, ExecutionStatus, ExecutionView, SentCommand, StartRequest, StepView, StopType,
     Tag, TargetLocation,

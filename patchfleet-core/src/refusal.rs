@@ -211,6 +211,8 @@ pub enum RefusalCode {
     Frozen,
     /// The change calendars cannot be asked, or one is closed and nobody follows what is begun.
     ChangeCalendars,
+    /// There is no such CloudWatch alarm, it cannot be asked, or it is in the state ALARM.
+    Alarm,
     /// `budget.fleet` asks for a bound that cannot be kept.
     FleetBudget,
     /// `budget.labels` asks for a bound that cannot be kept, or nodes lack the tag that it names.
@@ -255,6 +257,7 @@ impl RefusalCode {
             Self::CutoffTooNear => "cutoff_too_near",
             Self::Frozen => "frozen",
             Self::ChangeCalendars => "change_calendars",
+            Self::Alarm => "alarm",
             Self::FleetBudget => "fleet_budget",
             Self::LabelBudget => "label_budget",
             Self::Unsupported => "unsupported",

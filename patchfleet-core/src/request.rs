@@ -438,9 +438,9 @@ impl PatchRequest {
         read::request(&node).map_err(|problems| places::placed(problems, format, text, &node))
     }
 
-    /// Whether there are times in which nothing may begin.
+    /// Whether it is known only when a start is to be made whether it may be, so that each location has one of its own.
     pub(crate) fn may_wait_to_begin(&self) -> bool {
-        !self.freezes.is_empty() || !self.change_calendars.is_empty()
+        !self.freezes.is_empty() || !self.change_calendars.is_empty() || self.breaker.alarm.is_some()
     }
 
     /// Reads a request from a JSON value, as [`PatchRequest::parse`] does from a text.

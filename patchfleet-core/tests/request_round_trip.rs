@@ -141,7 +141,8 @@ fn any_request() -> impl Strategy<Value = serde_json::Value> {
             serde_json::json!({ "operation": "Install", "reboot_option": "NoReboot", "install_override_list": list })
         }),
     ];
-    let rest = some_of(vec![
+    let rest =
+        some_of(vec![
         ("patch", patch.boxed()),
         (
             "policy",
@@ -178,9 +179,11 @@ fn any_request() -> impl Strategy<Value = serde_json::Value> {
         ("waves", waves()),
         (
             "breaker",
-            (1..99_u32, "[1-9]?[0-9]%", 1..99_u32)
-                .prop_map(|(n, share, sample)| {
-                    serde_json::json!({"consecutive_failures": n, "failure_share": share, "sample": sample})
+            (1..99_u32, "[1-9]?[0-9]%", 1..99_u32, "[a-z]{1,9}[ :/é]?[A-Z]{1,9}")
+                .prop_map(|(n, share, sample, alarm)| {
+                    serde_json::json!({
+                        "consecutive_failures": n, "failure_share": share, "sample": sample, "alarm": alarm,
+                    })
                 })
                 .boxed(),
         ),

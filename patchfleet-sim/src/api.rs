@@ -4,6 +4,7 @@
 //! Both fronts go through [`call`] or its typed form, so they answer alike and every call is recorded.
 
 mod account;
+mod alarms;
 mod automation;
 mod calendar;
 mod call;
@@ -37,6 +38,7 @@ pub(crate) use call::{Cut, fate_of, perform, perform_typed, refuse};
 pub(crate) use gate::{Fate, fate, invalid_token};
 
 pub(crate) use account::{ListRegions, RegionShape};
+pub(crate) use alarms::DescribeAlarms;
 pub(crate) use automation::{StartAutomationExecution, StopAutomationExecution};
 pub(crate) use commands::{CommandFilter, CommandShape, ListCommands};
 pub(crate) use documents::{
@@ -151,6 +153,7 @@ operations![
     organizations::ListChildren,
     account::ListRegions,
     account::GetRegionOptStatus,
+    alarms::DescribeAlarms,
 ];
 
 #[cfg(test)]

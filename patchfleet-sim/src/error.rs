@@ -66,7 +66,7 @@ impl ApiError {
             Service::ResourceGroups | Service::Account | Service::S3 => {
                 Self::new(404, "UnknownOperationException", not_simulated(&named))
             }
-            Service::Ssm | Service::Organizations | Service::Tagging => {
+            Service::Ssm | Service::Organizations | Service::Tagging | Service::CloudWatch => {
                 Self::client("UnknownOperationException", not_simulated(&named))
             }
         }
@@ -109,7 +109,7 @@ impl ApiError {
             Service::Account => {
                 Self::client("ValidationException", words).with("reason", "fieldValidationFailed")
             }
-            Service::Sts => Self::client("ValidationError", words),
+            Service::Sts | Service::CloudWatch => Self::client("ValidationError", words),
             // Its model has 2,048 characters for a message, and no word for this.
             Service::Tagging => Self::client(
                 "InvalidParameterException",

@@ -20,7 +20,7 @@ use serde_json::Value;
 use std::{collections::BTreeMap, sync::LazyLock};
 
 /// The models of all services that are simulated.
-static MODELS: LazyLock<[ServiceModel; 6]> = LazyLock::new(|| {
+static MODELS: LazyLock<[ServiceModel; 7]> = LazyLock::new(|| {
     [
         read(include_str!("../model/ssm.json")),
         read(include_str!("../model/resource-groups.json")),
@@ -28,6 +28,7 @@ static MODELS: LazyLock<[ServiceModel; 6]> = LazyLock::new(|| {
         read(include_str!("../model/sts.json")),
         read(include_str!("../model/organizations.json")),
         read(include_str!("../model/account.json")),
+        read(include_str!("../model/cloudwatch.json")),
     ]
 });
 
@@ -140,7 +141,15 @@ enum Type {
 impl ServiceModel {
     /// The model of a service.
     pub(crate) fn of(service: Service) -> &'static Self {
-        let [ssm, resource_groups, tagging, sts, organizations, account] = &*MODELS;
+        let [
+            ssm,
+            resource_groups,
+            tagging,
+            sts,
+            organizations,
+            account,
+            cloudwatch,
+        ] = &*MODELS;
         match service {
             Service::Ssm => ssm,
             Service::ResourceGroups => resource_groups,
@@ -148,6 +157,7 @@ impl ServiceModel {
             Service::Sts => sts,
             Service::Organizations => organizations,
             Service::Account => account,
+            Service::CloudWatch => cloudwatch,
             Service::S3 => &UNMODELLED,
         }
     }

@@ -1,6 +1,7 @@
 //! The in-memory front. It gives patchfleet's ports on the world itself, through the same operations as
 //! over HTTP. Calls into another account use the discovery role there, as the AWS adapter does.
 
+mod alarms;
 mod automation;
 mod commands;
 mod directory;

@@ -15,23 +15,26 @@ pub enum Service {
     Organizations,
     /// Account Management.
     Account,
+    /// CloudWatch.
+    CloudWatch,
     /// S3, as far as a log in a bucket needs it.
     S3,
 }
 
 impl Service {
     /// Those that have a model: all but S3.
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Ssm,
         Self::ResourceGroups,
         Self::Tagging,
         Self::Sts,
         Self::Organizations,
         Self::Account,
+        Self::CloudWatch,
     ];
 
     /// What its actions begin with in IAM. Its requests are signed with the same name, but for those of the tagging API
-    /// (`tagging`).
+    /// (`tagging`) and of CloudWatch (`monitoring`).
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -41,6 +44,7 @@ impl Service {
             Self::Sts => "sts",
             Self::Organizations => "organizations",
             Self::Account => "account",
+            Self::CloudWatch => "cloudwatch",
             Self::S3 => "s3",
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! The spec only says what is there. [`crate::world::World::new`] makes a world of it.
 
+mod alarm;
 mod automation;
 mod change;
 mod document;
@@ -13,6 +14,7 @@ mod read;
 mod schema;
 mod source;
 
+pub use alarm::{AlarmSpec, AlarmState, AlarmStateSpec};
 pub use automation::{AutomationSpec, ConsistencySpec, QuotasSpec};
 pub use change::{
     AccountChange, After, Change, ChangeSpec, CommandsOf, DocumentAt, DocumentCreate, DocumentDefault,
@@ -80,6 +82,9 @@ pub struct WorldSpec {
     /// Systems Manager documents.
     #[serde(default)]
     pub documents: Vec<DocumentSpec>,
+    /// CloudWatch alarms.
+    #[serde(default)]
+    pub alarms: Vec<AlarmSpec>,
     /// Virtual seconds that a new document, or a new version of one, takes to become Active
     /// (default 0).
     #[serde(default)]

@@ -1,6 +1,7 @@
 //! AWS's wire protocols on one port. The request itself says who calls and which service.
 
 mod body;
+mod cbor;
 mod form;
 mod guard;
 mod inspect;

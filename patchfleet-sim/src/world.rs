@@ -4,6 +4,7 @@
 //! queued. [`World::advance_to`] lets everything happen that is due. An idle virtual hour costs
 //! nothing.
 
+mod alarms;
 mod automation;
 mod build;
 mod calls;
@@ -58,6 +59,8 @@ use crate::{
     seed::Seed,
     spec::{WorldError, WorldSpec},
 };
+pub(crate) use alarms::Alarm;
+use alarms::{Alarms, InState};
 use automation::{Executions, Lines, Tokens};
 use calls::Calls;
 use commands::Commands;
@@ -82,6 +85,7 @@ pub struct World {
     org: Organization,
     sessions: Sessions,
     documents: Documents,
+    alarms: Alarms,
     executions: Executions,
     tokens: Tokens,
     lines: Lines,
@@ -134,6 +138,11 @@ impl World {
     #[must_use]
     pub fn latency(&self) -> SignedDuration {
         self.rules.latency
+    }
+
+    /// The CloudWatch alarms.
+    pub(crate) fn alarms(&self) -> &Alarms {
+        &self.alarms
     }
 
     /// An execution by its id, wherever it is.

@@ -32,6 +32,7 @@ OPERATIONS = {
         ListRoots ListOrganizationalUnitsForParent ListAccounts ListAccountsForParent ListChildren
         DescribeOrganization DescribeAccount DescribeOrganizationalUnit""",
     "account": "ListRegions GetRegionOptStatus",
+    "cloudwatch": "DescribeAlarms",
 }
 KEPT = ["type", "required", "member", "key", "value", "enum", "pattern", "min", "max"]
 

@@ -62,7 +62,8 @@ class Simulator:
         return self.ask("GET", "state")
 
     def operations(self):
-        """The operations that it says it has, as (service, operation), without those of the tagging API. botocore speaks
-        CBOR to that, and the simulator answers it in JSON alone, as the SDK for Rust asks."""
+        """The operations that it says it has, as (service, operation), without those of the tagging API and of CloudWatch.
+        botocore speaks CBOR to the first, and the simulator answers it in JSON alone, as the SDK for Rust asks. Alarms stand in
+        the file of a world alone, and the worlds here have none."""
         every = {(one["service"], one["operation"]) for one in self.ask("GET", "operations")}
-        return {one for one in every if one[0] != "tag"}
+        return {one for one in every if one[0] not in ("tag", "cloudwatch")}

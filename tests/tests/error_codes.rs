@@ -22,7 +22,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Each service with its model, as the simulator has it, and the operation that is called there.
-const SERVICES: [(&str, &str, &str); 6] = [
+const SERVICES: [(&str, &str, &str); 7] = [
     (
         "ssm",
         "ListCommands",
@@ -52,6 +52,11 @@ const SERVICES: [(&str, &str, &str); 6] = [
         "account",
         "ListRegions",
         include_str!("../../patchfleet-sim/model/account.json"),
+    ),
+    (
+        "cloudwatch",
+        "DescribeAlarms",
+        include_str!("../../patchfleet-sim/model/cloudwatch.json"),
     ),
 ];
 
@@ -129,6 +134,10 @@ async fn failure_of(ports: &Ports, service: &str, region: &str) -> PortError {
             .tag_values(&own, "Service", None)
             .await
             .unwrap_err(),
+        "cloudwatch" => {
+            let alarm = "web errors".parse().unwrap();
+            ports.alarms.alarm(&alarm).await.unwrap_err()
+        }
         _ => ports.directory.regions(&own.account, None).await.unwrap_err(),
     }
 }

@@ -290,6 +290,51 @@ async fn a_change_calendar_is_asked_alike_and_nothing_begins_while_it_is_closed(
 }
 
 #[tokio::test]
+async fn an_alarm_that_goes_off_in_mid_campaign_is_seen_alike_and_what_is_not_begun_stays_so() {
+    let world = r#"
+        management_account = "111111111111"
+        documents = [{ name = "Patchfleet-RunPatchBaseline", builtin = "patchfleet" }]
+        accounts = [{ id = "111111111111", name = "Main" }, { id = "222222222222", name = "Two" }]
+        [[alarms]]
+        name = "web errors"
+        composite = true
+        regions = ["us-east-1"]
+        states = [
+            { state = "INSUFFICIENT_DATA" },
+            { at = "5m", state = "ALARM", reason = "Threshold Crossed: 1 datapoint" },
+            { at = "30m", state = "OK" },
+        ]
+        [[groups]]
+        name = "Web"
+        accounts = ["111111111111", "222222222222"]
+        regions = ["us-east-1", "eu-west-1"]
+        nodes = [{ count = 2 }]
+    "#;
+    let text = r#"
+        name = "alarm"
+        patch = { operation = "Install" }
+        breaker = { alarm = "web errors" }
+        [targets]
+        resource_group = "Web"
+        accounts = ["111111111111", "222222222222"]
+        regions = ["us-east-1", "eu-west-1"]
+        [budget.locations]
+        max_concurrency = 1
+    "#;
+    let account = the_same(world, &request(text).unwrap()).await;
+    assert_eq!(account.report.outcome, ReportOutcome::Halted);
+    let told = account.report.left_out_because.unwrap();
+    assert!(
+        told.starts_with("the CloudWatch alarm web errors is in the state ALARM since ")
+            && told.ends_with("(Threshold Crossed: 1 datapoint)"),
+        "{told}"
+    );
+    // The first location was at work when it went off, and comes to its end.
+    let patched = account.nodes.values().filter(|(_, installs, _)| *installs > 0);
+    assert_eq!((patched.count(), account.nodes.len()), (2, 8));
+}
+
+#[tokio::test]
 async fn services_that_are_bounded_by_their_tag_are_patched_alike() {
     let world = r#"
         management_account = "111111111111"

@@ -117,6 +117,10 @@ operations! {
     ListOrganizationalUnitsForParent Published 5 burst 8,
     DescribeAccount Published 20 burst 30,
     }
+    // Amazon CloudWatch User Guide, "CloudWatch service quotas" (2026).
+    "cloudwatch" {
+    DescribeAlarms Published 9,
+    }
     // AWS Account Management Reference Guide, "Quotas" (2026).
     "account" {
     ListRegions Published 5 burst 5,

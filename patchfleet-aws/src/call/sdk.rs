@@ -34,6 +34,7 @@ client!(groups, aws_sdk_resourcegroups);
 client!(tagging, aws_sdk_resourcegroupstagging);
 client!(account, aws_sdk_account);
 client!(organizations, aws_sdk_organizations);
+client!(cloudwatch, aws_sdk_cloudwatch);
 
 /// The configuration with another Region.
 pub(crate) fn config_in(config: &SdkConfig, region: &Region) -> SdkConfig {

@@ -50,6 +50,13 @@ pub(super) fn management(request: &PatchRequest, scope: &Scope<'_>) -> Vec<State
         let arns = calendars.iter().map(arn).collect();
         statements.push(Statement::new("AskTheCalendars", &["ssm:GetCalendarState"], arns));
     }
+    if request.breaker.alarm.is_some() {
+        // With a narrower scope CloudWatch shows no composite alarms (API Reference, DescribeAlarms).
+        statements.push(Statement::everywhere(
+            "AskTheAlarm",
+            &["cloudwatch:DescribeAlarms"],
+        ));
+    }
     if starts && scope.document.as_str() == runbook::NAME {
         statements.push(Statement::new(
             KEEP,

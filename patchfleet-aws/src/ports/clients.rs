@@ -36,6 +36,7 @@ pub(crate) struct Clients {
     pub(crate) tagging: Cache<Region, aws_sdk_resourcegroupstagging::Client>,
     pub(crate) accounts: Cache<Region, aws_sdk_account::Client>,
     pub(crate) organizations: Cache<Region, aws_sdk_organizations::Client>,
+    pub(crate) cloudwatch: Cache<Region, aws_sdk_cloudwatch::Client>,
 }
 
 /// A call that is begun, and the client to make it with.
@@ -52,6 +53,7 @@ impl Clients {
             tagging: Cache::new(),
             accounts: Cache::new(),
             organizations: Cache::new(),
+            cloudwatch: Cache::new(),
         }
     }
 
@@ -108,6 +110,13 @@ impl Clients {
     pub(crate) async fn organizations(&self, operation: Operation) -> Begun<aws_sdk_organizations::Client> {
         let central = self.signers.central().await?;
         self.begin(&self.organizations, sdk::organizations, operation, &central)
+            .await
+    }
+
+    /// Begins a call of CloudWatch in the central account and Region.
+    pub(crate) async fn cloudwatch(&self, operation: Operation) -> Begun<aws_sdk_cloudwatch::Client> {
+        let central = self.signers.central().await?;
+        self.begin(&self.cloudwatch, sdk::cloudwatch, operation, &central)
             .await
     }
 

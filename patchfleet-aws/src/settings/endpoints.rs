@@ -5,13 +5,14 @@ use super::services::ServicesAsTheCli;
 use patchfleet_core::port::{PortError, PortErrorKind, PortResult};
 
 /// The services that are called, by the SDK's ids: those of patchfleet's own calls.
-const CALLED: [&str; 7] = [
+const CALLED: [&str; 8] = [
     "STS",
     "SSM",
     "Resource Groups",
     "Resource Groups Tagging API",
     "Account",
     "Organizations",
+    "CloudWatch",
     "S3",
 ];
 
@@ -109,6 +110,6 @@ mod tests {
             all.contains(&"AWS_ENDPOINT_URL_RESOURCE_GROUPS".to_owned()),
             "{all:?}"
         );
-        assert_eq!(all.len(), 10);
+        assert_eq!(all.len(), 11);
     }
 }

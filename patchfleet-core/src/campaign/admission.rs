@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
+pub(super) mod alarm;
 pub(super) mod approval;
 pub(super) mod breaker;
 pub(super) mod budget;
@@ -58,7 +59,7 @@ pub(super) enum Keeps {
 type Asked = (Rule, fn(&State, UnitId, Timestamp) -> Verdict);
 
 /// The rules, in the order in which they are asked.
-const RULES: [Asked; 12] = [
+const RULES: [Asked; 13] = [
     (Rule::Stop, stop::verdict),
     (Rule::Breaker, breaker::verdict),
     (Rule::Wave, wave::verdict),
@@ -67,6 +68,7 @@ const RULES: [Asked; 12] = [
     (Rule::Soak, soak::verdict),
     (Rule::Freeze, freeze::verdict),
     (Rule::Calendars, calendars::verdict),
+    (Rule::Alarm, alarm::verdict),
     (Rule::Order, order::verdict),
     (Rule::Budget, budget::verdict),
     (Rule::Fleet, fleet::verdict),
@@ -94,6 +96,9 @@ pub enum Rule {
     Freeze,
     /// Nothing begins unless the change calendars of the request are open.
     Calendars,
+    /// Nothing begins while it is not known whether the CloudWatch alarm of the request is in the state ALARM, and nothing more
+    /// once it was.
+    Alarm,
     /// Units are begun in their order, one start at a time.
     Order,
     /// So many locations at once, so many that fail.

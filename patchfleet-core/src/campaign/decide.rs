@@ -13,6 +13,7 @@ use crate::port::StopType;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 
+mod asks;
 mod unanswered;
 
 /// How long after a start was first sent a driver may send it again, with the same client token, once it has been
@@ -66,6 +67,8 @@ pub(super) struct Decision {
 pub(super) enum Call {
     /// Ask whether the change calendars are open.
     Calendars,
+    /// Ask what state the CloudWatch alarm is in.
+    Alarm,
     /// Compare the runbook of a unit that is about to be started with the planned one.
     Compare(UnitId),
     /// Send the start of a unit. That it is sent is in the log.
@@ -141,7 +144,8 @@ pub(super) fn decide(state: &State, memory: &Memory, now: Timestamp) -> Decision
         memory.stops_below.under_way(),
         memory.sweeps_under_way(),
     ];
-    let is_busy = tasks.into_iter().any(|under_way| under_way > 0) || memory.calendars.are_asked;
+    let is_asked = memory.calendars.is_asked || memory.alarm.is_asked;
+    let is_busy = tasks.into_iter().any(|under_way| under_way > 0) || is_asked;
     if record.is_empty() && calls.is_empty() && agenda.decision.wake.is_none() && !is_busy {
         if has_strays || state.unresolved().next().is_some() {
             agenda.decision.needs_person = true;
@@ -212,12 +216,11 @@ impl Agenda<'_> {
             self.wake(until);
         }
         let would_begin = admitted.divide.is_some() || admitted.begin.is_some();
-        let are_against = admitted
-            .hold
-            .as_ref()
-            .is_some_and(|hold| hold.rule == Rule::Calendars);
+        let held_by = admitted.hold.as_ref().map(|hold| hold.rule);
         self.decision.hold = admitted.hold;
-        if (would_begin || are_against) && self.asks_calendars() {
+        let calendars = would_begin || held_by == Some(Rule::Calendars);
+        let alarm = would_begin || held_by == Some(Rule::Alarm);
+        if self.asks(calendars, alarm) {
             return;
         }
         if (admitted.divide.is_some() || admitted.begin.is_some()) && self.looks_for_lost_starts() {
@@ -253,27 +256,6 @@ impl Agenda<'_> {
                 by: AT_CUTOFF.to_owned(),
                 mode: StopMode::CancelCommands,
             });
-        }
-    }
-
-    /// Whether the change calendars have to be asked first. What they said counts for a while only.
-    fn asks_calendars(&mut self) -> bool {
-        if self.state.plan().request.change_calendars.is_empty() {
-            return false;
-        }
-        let known = self.memory.calendars;
-        if known.are_asked {
-            return true;
-        }
-        match known.holds_until.filter(|until| self.now < *until) {
-            Some(until) => {
-                self.wake(until);
-                false
-            }
-            None => {
-                self.decision.calls.push(Call::Calendars);
-                true
-            }
         }
     }
 
@@ -398,7 +380,7 @@ impl Agenda<'_> {
 
     /// Sends a start, once its runbook is known to be the planned one.
     fn start(&mut self, unit: UnitId, attempt: u32) {
-        if self.asks_calendars() {
+        if self.asks(true, true) {
             return;
         }
         // Where units name nodes, only a look at everything tells whether one of them has a command already.

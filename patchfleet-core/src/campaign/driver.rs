@@ -12,12 +12,15 @@ use crate::campaign::{Appended, CampaignLog, LogKey, NodeRows, load};
 use crate::id::{CampaignId, RequestName, UnitId, WriterId};
 use crate::outcome::FinishedOutcome;
 use crate::plan::Plan;
-use crate::port::{Automation, Clock, Commands, Documents, Inventory, PatchStates, Ports, ResultPorts};
+use crate::port::{
+    Alarms, Automation, Clock, Commands, Documents, Inventory, PatchStates, Ports, ResultPorts,
+};
 use jiff::{SignedDuration, Timestamp};
 use std::sync::{Arc, Mutex};
 
 mod abandon;
 mod again;
+mod alarm;
 mod approve;
 mod begun_before;
 mod calendars;
@@ -69,6 +72,8 @@ pub struct Driver {
     pub inventory: Arc<dyn Inventory>,
     /// Says what the runbook is, before each start.
     pub documents: Arc<dyn Documents>,
+    /// Says what state the CloudWatch alarm of a request is in, before each start.
+    pub alarms: Arc<dyn Alarms>,
     /// Keeps what happened.
     pub log: Arc<dyn CampaignLog>,
     /// Keeps the results of nodes.
@@ -118,6 +123,7 @@ impl Driver {
             patch_states: ports.patch_states.clone(),
             inventory: ports.inventory.clone(),
             documents: ports.documents.clone(),
+            alarms: ports.alarms.clone(),
             log,
             rows,
             clock: ports.clock.clone(),

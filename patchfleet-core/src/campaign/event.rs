@@ -8,12 +8,15 @@ use crate::port::{CommandCounts, ExecutionStatus, PortErrorKind, StartRequest, S
 use crate::runbook::RunbookChange;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::fmt;
 
+mod alarm;
+mod calendars;
 mod digest;
 mod not_well;
 mod stop;
 
+pub use alarm::AlarmSaid;
+pub use calendars::CalendarsSaid;
 pub use digest::{ParseDigestError, RecordDigest};
 pub use not_well::NotWell;
 pub use stop::{NotStopped, StopAsked, StopMode};
@@ -102,6 +105,13 @@ pub enum Event {
         /// What.
         #[serde(flatten)]
         said: CalendarsSaid,
+    },
+    /// What the CloudWatch alarm of the request says, if it is not what it said last. Once it was in the state ALARM nothing more
+    /// is begun, for good, whatever it says later. Nothing begins while nobody knows.
+    AlarmSaid {
+        /// What.
+        #[serde(flatten)]
+        said: AlarmSaid,
     },
     /// A driver that stops for now has looked for starts that the log may have lost, and cannot tell yet whether there
     /// are any: it cannot be seen, or AWS may show only later what was sent. Whoever goes on within a quarter of an hour
@@ -436,52 +446,15 @@ impl Event {
             | Self::CalendarsSaid {
                 said: CalendarsSaid::Unknown { .. },
             }
+            | Self::AlarmSaid {
+                said: AlarmSaid::Unknown { .. },
+            }
             | Self::Unknown => false,
             Self::StartDeferred { kind, .. }
             | Self::StillLooking {
                 failed: Some(kind), ..
             } => matches!(kind, PortErrorKind::Throttled | PortErrorKind::LimitExceeded),
             _ => true,
-        }
-    }
-}
-
-/// What change calendars say.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "calendars", rename_all = "snake_case")]
-pub enum CalendarsSaid {
-    /// All of them are open.
-    Open,
-    /// One of them is closed.
-    Closed {
-        /// When that changes, if AWS says so.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        until: Option<Timestamp>,
-    },
-    /// Nobody knows: there is no such calendar, or it may not be asked, or AWS does not answer.
-    Unknown {
-        /// Why.
-        kind: PortErrorKind,
-        /// AWS's words.
-        detail: String,
-    },
-}
-
-impl fmt::Display for CalendarsSaid {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Open => f.write_str("the change calendars are open"),
-            Self::Closed { until } => {
-                f.write_str("a change calendar is closed")?;
-                match until {
-                    Some(until) => write!(f, " until {until:.0}, as far as AWS says"),
-                    None => f.write_str(", and AWS does not say until when"),
-                }
-            }
-            Self::Unknown { detail, .. } => write!(
-                f,
-                "it is not known whether the change calendars are open, so nothing begins (ssm:GetCalendarState): {detail}"
-            ),
         }
     }
 }

@@ -7,7 +7,7 @@ use super::collect::Settlement;
 use super::observe::{Below, Observed};
 use super::start::{others_in_doubt, request};
 use super::state::{Intent, StartState, State, StopStanding, UnitState};
-use super::{CalendarsSaid, Event};
+use super::{AlarmSaid, CalendarsSaid, Event};
 use crate::id::{ExecutionId, Location, NodeId, UnitId, WriterId};
 use crate::outcome::LocationOutcome;
 use crate::port::{ExecutionStatus, PortErrorKind, StopType};
@@ -50,6 +50,8 @@ pub(super) enum Fact {
     },
     /// What the change calendars say.
     Calendars(CalendarsSaid),
+    /// What the CloudWatch alarm says.
+    Alarm(AlarmSaid),
     /// What would run is not what was planned.
     RunbookChanged(UnitId, Changed),
     /// What this execution was to send was refused whole.
@@ -128,6 +130,7 @@ impl Fact {
                 | Self::CommandEnded(..)
                 | Self::Cancelled(..)
                 | Self::Calendars(..)
+                | Self::Alarm(..)
         ) || matches!(
             self,
             // That a unit is left out follows from the state, and may not from the newer one.
@@ -179,6 +182,14 @@ impl Fact {
                     true => vec![],
                     false => vec![Event::CalendarsSaid { said: said.clone() }],
                 }
+            }
+            Self::Alarm(said) => {
+                let before = state.alarm().unwrap_or(&AlarmSaid::Quiet);
+                let is_news = before != said && !matches!(before, AlarmSaid::Alarm { .. });
+                is_news
+                    .then(|| Event::AlarmSaid { said: said.clone() })
+                    .into_iter()
+                    .collect()
             }
             Self::BegunBefore(unit, attempt, execution) => {
                 let started = Event::Started {

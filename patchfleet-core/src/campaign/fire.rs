@@ -22,10 +22,10 @@ mod send;
 pub use error::{FireError, NeedsDriver, Unfinished, UnfinishedReason};
 pub(crate) use fits::require_no_driver;
 
-use crate::campaign::CalendarsSaid;
+use crate::campaign::{AlarmSaid, CalendarsSaid};
 use crate::id::{CampaignId, ExecutionId, Location};
 use crate::plan::Plan;
-use crate::port::{Automation, Clock, Documents, Ports, Resolution};
+use crate::port::{Alarms, Automation, Clock, Documents, Ports, Resolution};
 use crate::request::PatchRequest;
 use futures_util::future::{Either, select};
 use jiff::{SignedDuration, Timestamp};
@@ -169,6 +169,8 @@ pub async fn fire_plan(
 pub(crate) struct FirePorts<'a> {
     pub(super) automation: &'a dyn Automation,
     pub(super) documents: &'a dyn Documents,
+    /// Says what state the CloudWatch alarm is in.
+    pub(super) alarms: &'a dyn Alarms,
     pub(super) clock: &'a dyn Clock,
     /// Whether AWS finds the nodes of a selection.
     pub(super) resolution: Resolution,
@@ -179,6 +181,7 @@ impl<'a> FirePorts<'a> {
         Self {
             automation: ports.automation.as_ref(),
             documents: ports.documents.as_ref(),
+            alarms: ports.alarms.as_ref(),
             clock: ports.clock.as_ref(),
             resolution: ports.inventory.resolution(),
         }
@@ -225,6 +228,7 @@ impl<'a> FirePorts<'a> {
                 return Err(FireError::Frozen(frozen.to_string()));
             }
             self.require_open_calendars(plan).await?;
+            self.require_quiet_alarm(plan).await?;
         }
         send::Firing::new(self, campaign, plan, longest_retry, deadline)
             .all(looked)
@@ -250,6 +254,17 @@ impl FirePorts<'_> {
             },
         };
         Err(FireError::Frozen(said.to_string()))
+    }
+
+    /// Sees that the CloudWatch alarm is not in the state ALARM.
+    async fn require_quiet_alarm(&self, plan: &Plan) -> Result<(), FireError> {
+        let Some(name) = &plan.request.breaker.alarm else {
+            return Ok(());
+        };
+        match AlarmSaid::of(name, self.alarms.alarm(name).await) {
+            AlarmSaid::Quiet => Ok(()),
+            said => Err(FireError::Frozen(said.to_string())),
+        }
     }
 }
 

@@ -62,7 +62,9 @@ pub(super) struct Memory {
     /// What came last of such a look, if that is no answer that counts: why it failed, or `None` if it came too early.
     pub(super) still_looking: Option<Option<(PortErrorKind, String)>>,
     /// What is known of the change calendars.
-    pub(super) calendars: CalendarsMemory,
+    pub(super) calendars: AskedBefore,
+    /// What is known of the CloudWatch alarm.
+    pub(super) alarm: AskedBefore,
     /// What it knows of looking for all that the log may have lost, by place.
     pub(super) sweeps: BTreeMap<Place, Sweep>,
     /// Whether such a look permits a start also if AWS may not have shown by then what was sent last: as for a function that
@@ -72,12 +74,12 @@ pub(super) struct Memory {
     pub(super) looks_matter: bool,
 }
 
-/// What a driver remembers of the change calendars.
+/// What a driver remembers of what it asks before each start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct CalendarsMemory {
-    /// Whether they are being asked.
-    pub(super) are_asked: bool,
-    /// Until when their last answer counts.
+pub(super) struct AskedBefore {
+    /// Whether it is being asked.
+    pub(super) is_asked: bool,
+    /// Until when the last answer counts.
     pub(super) holds_until: Option<Timestamp>,
 }
 
@@ -300,6 +302,16 @@ impl Memory {
     pub(super) fn is_parent_over(&self, unit: UnitId) -> bool {
         self.parent(unit)
             .is_some_and(|parent| parent.status.is_terminal())
+    }
+
+    /// Until when what was asked before a start counts; `None`: nothing is asked.
+    pub(super) fn holds_until(&self, state: &State) -> Option<Timestamp> {
+        let request = &state.plan().request;
+        let calendars = self.calendars.holds_until;
+        let calendars = calendars.filter(|_| !request.change_calendars.is_empty());
+        let alarm = self.alarm.holds_until;
+        let alarm = alarm.filter(|_| request.breaker.alarm.is_some());
+        [calendars, alarm].into_iter().flatten().min()
     }
 
     /// Plans what follows from a record that the state has just taken in.

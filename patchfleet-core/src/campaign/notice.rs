@@ -42,7 +42,7 @@ pub enum Notice {
         /// Until when.
         until: Timestamp,
     },
-    /// Nothing runs, and what comes next waits for its time, for a freeze or a calendar, or for a person. Told once.
+    /// Nothing runs, and what comes next waits for its time, for a freeze, a calendar or an alarm, or for a person. Told once.
     BetweenWaves {
         /// What it waits for, in words.
         reason: String,
@@ -107,6 +107,8 @@ pub enum Tried {
     Publish,
     /// Asking change calendars before a start.
     Calendars,
+    /// Asking the CloudWatch alarm before a start.
+    Alarm,
     /// Comparing the runbook before a start.
     Runbook,
     /// Starting a unit.
@@ -143,6 +145,7 @@ impl Tried {
             Self::Publish if subject.is_empty() => return "writing a document".to_owned(),
             Self::Publish => ("writing the document", ""),
             Self::Calendars => return "asking the change calendars".to_owned(),
+            Self::Alarm => return "asking the CloudWatch alarm".to_owned(),
             Self::Runbook => ("comparing the runbook of", "a unit"),
             Self::Start => ("starting", "a unit"),
             Self::LookBefore => {

@@ -5,7 +5,9 @@
 
 use super::clocks::Placed;
 use super::ledger::Ledger;
-use super::{CalendarsSaid, Chain, ChainError, Event, LogKey, NotStopped, RECORD_FORMAT, Record, StopAsked};
+use super::{
+    AlarmSaid, CalendarsSaid, Chain, ChainError, Event, LogKey, NotStopped, RECORD_FORMAT, Record, StopAsked,
+};
 use crate::id::{CampaignId, ClientToken, ExecutionId, Location, UnitId, WriterId};
 use crate::outcome::{FinishedOutcome, LocationOutcome};
 use crate::plan::{Cells, Plan, PlanFault, PlannedLocation};
@@ -15,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 mod asked;
+mod before_start;
 mod breaker;
 mod count;
 mod excerpt;
@@ -123,6 +126,8 @@ pub struct State {
     looking: Option<looking::Looking>,
     /// What the change calendars said last.
     calendars: Option<CalendarsSaid>,
+    /// What the alarm said last, or that it was in the state ALARM once.
+    alarm: Option<AlarmSaid>,
     /// The waves that have units, in their order.
     waves: Vec<u32>,
     /// Those of them that are over, and since when.
@@ -213,6 +218,7 @@ impl State {
             left_out_for: None,
             unattended: None,
             calendars: None,
+            alarm: None,
             gone_on: 0,
             abandoned: None,
             asked: None,
@@ -350,16 +356,6 @@ impl State {
     #[must_use]
     pub fn plan(&self) -> &Plan {
         &self.plan
-    }
-
-    /// What the change calendars of the request said last, if they were asked.
-    pub(in crate::campaign) fn calendars(&self) -> Option<&CalendarsSaid> {
-        self.calendars.as_ref()
-    }
-
-    /// The same, unless they were open.
-    pub(in crate::campaign) fn closed_calendars(&self) -> Option<&CalendarsSaid> {
-        self.calendars().filter(|said| **said != CalendarsSaid::Open)
     }
 
     /// Whether its runbook is patchfleet's own, which sends one command in each location.

@@ -4,14 +4,15 @@ mod store;
 
 use crate::campaign::{Notices, Tried};
 use crate::id::{
-    AccountId, ClientToken, CommandId, DocumentName, ExecutionId, Location, NodeId, OrgParent, OuId, Region,
+    AccountId, AlarmName, ClientToken, CommandId, DocumentName, ExecutionId, Location, NodeId, OrgParent,
+    OuId, Region,
 };
 use crate::port::{
-    AccountView, Automation, BoxFuture, CalendarsView, Caller, ChildView, Clock, CommandView, Commands,
-    Directory, DocumentVersion, DocumentView, Documents, ExecutionView, Inventory, InvocationView,
-    ListedCommand, ManagedNode, MemberPage, Page, PageToken, PatchStateView, PatchStates, PlacedAccount,
-    PortResult, Ports, RegionView, Resolution, Selection, SendRequest, Share, SharedVersion, StartRequest,
-    StepView, StopType, hearing,
+    AccountView, AlarmView, Alarms, Automation, BoxFuture, CalendarsView, Caller, ChildView, Clock,
+    CommandView, Commands, Directory, DocumentVersion, DocumentView, Documents, ExecutionView, Inventory,
+    InvocationView, ListedCommand, ManagedNode, MemberPage, Page, PageToken, PatchStateView, PatchStates,
+    PlacedAccount, PortResult, Ports, RegionView, Resolution, Selection, SendRequest, Share, SharedVersion,
+    StartRequest, StepView, StopType, hearing,
 };
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -308,6 +309,12 @@ impl PatchStates for Watched {
     ) -> BoxFuture<'_, PortResult<Vec<PatchStateView>>> {
         let states = self.ports.patch_states.patch_states(location, nodes);
         self.call(Tried::Results, location, states)
+    }
+}
+
+impl Alarms for Watched {
+    fn alarm(&self, name: &AlarmName) -> BoxFuture<'_, PortResult<Option<AlarmView>>> {
+        self.call(Tried::Alarm, "", self.ports.alarms.alarm(name))
     }
 }
 

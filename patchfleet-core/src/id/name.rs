@@ -75,6 +75,16 @@ impl DocumentName {
 }
 
 text_id! {
+    /// The name of a CloudWatch alarm, as `AlarmConfiguration` of Systems Manager takes it. An ARN is none: whoever names an
+    /// alarm means that of the central account and Region.
+    AlarmName, "the name of a CloudWatch alarm", "1 to 255 characters that can be seen, the first and the last no space, and no ARN",
+    |t| (1..=255).contains(&t.chars().count())
+        && t.trim() == t
+        && !t.starts_with("arn:")
+        && !t.chars().any(crate::text::is_hidden)
+}
+
+text_id! {
     /// A request's name. At most one campaign of a name is open at a time; it also names the
     /// claim's file or object, so its letters are those that are safe there.
     RequestName, "a request name", "1 to 64 of letters, digits, _ . -, the first a letter or digit",

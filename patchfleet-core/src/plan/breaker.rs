@@ -6,7 +6,7 @@ use crate::text::{by_number, counted};
 impl Plan {
     /// What `breaker` comes to, in words; `None` if the request has none.
     pub(super) fn breakers_in_words(&self) -> Option<String> {
-        let breaker = self.request.breaker;
+        let breaker = &self.request.breaker;
         let mut lines = vec![];
         if let Some(most) = breaker.consecutive_failures {
             lines.push(format!(
@@ -34,6 +34,12 @@ impl Plan {
                     counted(nodes, "node")
                 ));
             }
+        }
+        if let Some(alarm) = &breaker.alarm {
+            lines.push(format!(
+                "  nothing more is begun once the CloudWatch alarm {alarm} of the central account and Region is in the state \
+                 ALARM (alarm)"
+            ));
         }
         (!lines.is_empty()).then(|| format!("Breakers\n{}\n", lines.join("\n")))
     }

@@ -3,7 +3,7 @@
 use super::copies::EarlyCopies;
 use super::reading::{self, Tried};
 use super::sight::Shown;
-use super::{Cutoff, Gaps, LearnedPace, Plan, PlannedLocation, Retried, build, calendars};
+use super::{Cutoff, Gaps, LearnedPace, Plan, PlannedLocation, Retried, alarm, build, calendars};
 use crate::census::{self, Depth, Question};
 use crate::expand::{FirstPage, expand_and_ask};
 use crate::id::Location;
@@ -203,7 +203,13 @@ impl Plan {
             ..Options::default()
         };
         let (directory, inventory) = (&*ports.directory, &*ports.inventory);
-        make(directory, inventory, &*ports.documents, request, &options).await
+        let mut plan = make(directory, inventory, &*ports.documents, request, &options).await?;
+        if !plan.is_empty() {
+            let is_followed = followed == Followed::ByDriver;
+            let warning = alarm::asked(&*ports.alarms, request, is_followed).await?;
+            plan.warnings.extend(warning);
+        }
+        Ok(plan)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The ports of one run, wired together.
 
-use super::{Automation, Clock, Commands, Directory, Documents, Inventory, PatchStates};
+use super::{Alarms, Automation, Clock, Commands, Directory, Documents, Inventory, PatchStates};
 use std::fmt;
 use std::sync::Arc;
 
@@ -19,6 +19,8 @@ pub struct Ports {
     pub patch_states: Arc<dyn PatchStates>,
     /// The runbook's home.
     pub documents: Arc<dyn Documents>,
+    /// What state the CloudWatch alarm of a request is in.
+    pub alarms: Arc<dyn Alarms>,
     /// Rules polling and waiting.
     pub clock: Arc<dyn Clock>,
 }
@@ -28,7 +30,7 @@ impl Ports {
     #[must_use]
     pub fn of<T>(world: T, clock: Arc<dyn Clock>) -> Self
     where
-        T: Directory + Inventory + Automation + Commands + PatchStates + Documents + 'static,
+        T: Directory + Inventory + Automation + Commands + PatchStates + Documents + Alarms + 'static,
     {
         let world = Arc::new(world);
         Self {
@@ -37,7 +39,8 @@ impl Ports {
             automation: world.clone(),
             commands: world.clone(),
             patch_states: world.clone(),
-            documents: world,
+            documents: world.clone(),
+            alarms: world,
             clock,
         }
     }

@@ -2,12 +2,13 @@
 
 use super::fields::{Collector, Field};
 use super::node::Node;
+use crate::id::AlarmName;
 use crate::problem::{Problem, ProblemCode};
 use serde::{Serialize, Serializer};
 use std::{fmt, str::FromStr};
 
 /// The breakers of a campaign. Once one has tripped nothing more is begun, for good, as when the error budget is used up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[non_exhaustive]
 pub struct Breaker {
     /// How many locations in a row may not fail, from 1. They are in a row by when their results were written down.
@@ -17,6 +18,9 @@ pub struct Breaker {
     /// How large a share of the last nodes may have failed. `None`: any share.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub failure_share: Option<FailureShare>,
+    /// A CloudWatch alarm of the central account and Region that may not be in the state ALARM. `None`: none is asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alarm: Option<AlarmName>,
 }
 
 /// How large a share of the last nodes may have failed.
@@ -34,7 +38,13 @@ impl Breaker {
     /// Whether there is none.
     #[must_use]
     pub fn is_none(&self) -> bool {
-        self.consecutive_failures.is_none() && self.failure_share.is_none()
+        !self.counts_results() && self.alarm.is_none()
+    }
+
+    /// Whether one of them counts what became of locations and nodes.
+    #[must_use]
+    pub fn counts_results(&self) -> bool {
+        self.consecutive_failures.is_some() || self.failure_share.is_some()
     }
 }
 
@@ -107,14 +117,16 @@ pub(super) fn read(field: &Field<'_>, out: &mut Collector) -> Breaker {
     let consecutive = fields.take("consecutive_failures");
     let share = fields.take("failure_share");
     let sample = fields.take("sample");
+    let alarm = fields.take("alarm");
     let path_of_share = fields.path_of("failure_share");
     if consecutive.is_none()
         && share.is_none()
         && sample.is_none()
+        && alarm.is_none()
         && !fields.has_unknown()
         && before == out.len()
     {
-        let expected = "consecutive_failures, failure_share or both";
+        let expected = "consecutive_failures, failure_share, alarm, or several of them";
         out.missing(field.path(), expected);
     }
     if share.is_none() && sample.is_some() {
@@ -137,6 +149,7 @@ pub(super) fn read(field: &Field<'_>, out: &mut Collector) -> Breaker {
         failure_share: most
             .zip(sample)
             .map(|(most, sample)| FailureShare { most, sample }),
+        alarm: alarm.and_then(|field| field.id(out)),
     };
     fields.finish(out);
     breaker

@@ -445,11 +445,11 @@ fn a_breaker_has_a_count_of_locations_or_a_share_of_nodes() {
       [out_of_range] breaker.consecutive_failures = 0 (line 6, column 1): expected a count from 1 to 9999999, such as 3
       [invalid_value] breaker.failure_share = "100%" (line 7, column 1): expected a percentage from "0%" to "99%", in quotes: more than 100% of the nodes cannot fail
       [wrong_type] breaker.sample = "20" (line 8, column 1): expected a count from 1 to 9999999, such as 20
-      [unknown_key] breaker.alarms = ["a"] (line 9, column 1): no such field; there are consecutive_failures, failure_share, sample
+      [unknown_key] breaker.alarms = ["a"] (line 9, column 1): no such field; did you mean alarm?
     "#);
     insta::assert_snapshot!(problems(&toml_with(TARGETS, "[breaker]")), @"
     the request has 1 problem
-      [missing] breaker (line 5, column 2): expected consecutive_failures, failure_share or both
+      [missing] breaker (line 5, column 2): expected consecutive_failures, failure_share, alarm, or several of them
     ");
     insta::assert_snapshot!(problems(&toml_with(TARGETS, "[breaker]\nsample = 5\n")), @r#"
     the request has 1 problem
@@ -469,6 +469,21 @@ fn a_breaker_has_a_count_of_locations_or_a_share_of_nodes() {
     assert_eq!((row.consecutive_failures, row.failure_share), (Some(3), None));
     let share = read("failure_share = \"30%\"").failure_share.unwrap();
     assert_eq!((share.most.percent(), share.sample), (30, 20), "20 by default");
+    let alarm = read("alarm = \"Web errors: é\"").alarm.unwrap();
+    assert_eq!(alarm.as_str(), "Web errors: é");
+    let long = "a".repeat(255);
+    assert!(read(&format!("alarm = \"{long}\"")).alarm.is_some());
+    for wrong in [
+        "",
+        " a",
+        "arn:aws:cloudwatch:eu-west-1:111122223333:alarm:a",
+        "a\\u0007",
+        &format!("{long}a"),
+    ] {
+        let told = problems(&toml_with(TARGETS, &format!("[breaker]\nalarm = \"{wrong}\""))).to_string();
+        assert!(told.contains("breaker.alarm"), "{told}");
+        assert!(told.contains("expected 1 to 255 characters"), "{told}");
+    }
 }
 
 #[test]

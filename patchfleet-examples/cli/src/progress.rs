@@ -191,6 +191,7 @@ fn line(at: Timestamp, event: &Event) -> Option<String> {
             format!("unit {unit}: start withdrawn, as nothing may begin now; it had been put off: {detail}")
         }
         Event::CalendarsSaid { said } => said.to_string(),
+        Event::AlarmSaid { said } => said.to_string(),
         Event::CancelledElsewhere { unit, location } => match location {
             Some(location) => format!("{location}: cancelled by somebody else: nothing more is begun"),
             None => format!("unit {unit}: cancelled by somebody else: nothing more is begun"),

@@ -107,7 +107,7 @@ fn check_region(world: &World, caller: &Caller, service: Service) -> Result<(), 
 /// What is answered to an access key or session token that is not known.
 pub(crate) fn invalid_token(service: Service) -> ApiError {
     let (code, words) = match service {
-        Service::Sts => (
+        Service::Sts | Service::CloudWatch => (
             "InvalidClientTokenId",
             "The security token included in the request is invalid",
         ),
@@ -166,7 +166,7 @@ fn refusal(
 fn throttled(service: Service) -> ApiError {
     let (status, code) = match service {
         Service::Ssm => (400, "ThrottlingException"),
-        Service::Sts => (400, "Throttling"),
+        Service::Sts | Service::CloudWatch => (400, "Throttling"),
         Service::Tagging => (400, "ThrottledException"),
         Service::Organizations => (400, "TooManyRequestsException"),
         Service::ResourceGroups | Service::Account => (429, "TooManyRequestsException"),
@@ -183,6 +183,7 @@ fn internal_error(service: Service) -> ApiError {
         Service::Organizations => "ServiceException",
         Service::ResourceGroups => "InternalServerErrorException",
         Service::Account => "InternalServerException",
+        Service::CloudWatch => "InternalServiceFault",
         Service::S3 => "InternalError",
     };
     let words = match service {
@@ -197,7 +198,7 @@ fn internal_error(service: Service) -> ApiError {
 
 fn expired(service: Service) -> ApiError {
     let (status, code) = match service {
-        Service::Sts => (403, "ExpiredToken"),
+        Service::Sts | Service::CloudWatch => (403, "ExpiredToken"),
         Service::S3 => (400, "ExpiredToken"),
         _ => (client_status(service), "ExpiredTokenException"),
     };
@@ -228,7 +229,7 @@ pub(crate) fn access_denied_to(
     let action = action(service, operation);
     let (status, code) = match service {
         Service::Ssm | Service::Organizations | Service::Tagging => (400, "AccessDeniedException"),
-        Service::Sts | Service::S3 => (403, "AccessDenied"),
+        Service::Sts | Service::CloudWatch | Service::S3 => (403, "AccessDenied"),
         // ForbiddenException is of groups that a service manages.
         Service::ResourceGroups | Service::Account => (403, "AccessDeniedException"),
     };
@@ -243,6 +244,6 @@ pub(crate) fn access_denied_to(
 fn client_status(service: Service) -> u16 {
     match service {
         Service::Ssm | Service::Organizations | Service::Tagging => 400,
-        Service::Sts | Service::ResourceGroups | Service::Account | Service::S3 => 403,
+        Service::Sts | Service::ResourceGroups | Service::Account | Service::CloudWatch | Service::S3 => 403,
     }
 }

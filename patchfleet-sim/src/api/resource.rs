@@ -66,7 +66,7 @@ pub(super) fn of(caller: &Caller, service: Service, operation: &str, input: &Val
             format!("arn:{partition}:s3:::{bucket}{key}")
         }
         (Service::Account, _) => format!("arn:{partition}:account::{account}:account"),
-        (Service::Organizations | Service::Tagging, _) => "*".to_owned(),
+        (Service::Organizations | Service::Tagging | Service::CloudWatch, _) => "*".to_owned(),
         (Service::Ssm, _) => all(),
     }
 }

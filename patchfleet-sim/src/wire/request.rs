@@ -1,6 +1,6 @@
 //! Which service and operation a request means, and who sends it.
 
-use super::{MAX_BODY, form};
+use super::{MAX_BODY, cbor, form};
 use crate::{error::ApiError, model::ServiceModel, service::Service};
 use http::{HeaderMap, Method, Uri, header};
 use serde_json::Value;
@@ -36,6 +36,8 @@ pub(super) enum Protocol {
     Rest,
     /// A form one way, XML the other.
     Query,
+    /// Operation in the path, CBOR both ways (Smithy's rpcv2Cbor).
+    Cbor,
 }
 
 /// Who signed a request, and for which Region.
@@ -56,12 +58,16 @@ impl Route {
                 .unwrap_or_default()
         };
         let post = method == Method::POST;
+        if post && text("smithy-protocol") == "rpc-v2-cbor" {
+            return Self::of_cbor(uri.path(), body);
+        }
         let target = text("x-amz-target");
         if let Some((prefix, operation)) = target.split_once('.').filter(|_| post) {
             let service = match prefix {
                 "AmazonSSM" => Some(Service::Ssm),
                 "AWSOrganizationsV20161128" => Some(Service::Organizations),
                 "ResourceGroupsTaggingAPI_20170126" => Some(Service::Tagging),
+                "GraniteServiceVersion20100801" => Some(Service::CloudWatch),
                 _ => None,
             };
             return Self {
@@ -142,6 +148,30 @@ impl Route {
             protocol: Protocol::Rest,
             service: Some(service),
             operation: operation.to_owned(),
+            input,
+        }
+    }
+}
+
+impl Route {
+    /// `POST /service/NAME/operation/NAME`. CloudWatch alone is asked so.
+    fn of_cbor(path: &str, body: Option<&[u8]>) -> Self {
+        let operation = path.strip_prefix("/service/GraniteServiceVersion20100801/operation/");
+        let input = match body {
+            None => Err(body_too_large()),
+            // An input without members may be left out.
+            Some([]) => Ok(Value::Object(serde_json::Map::new())),
+            Some(body) => cbor::read(body).map_err(|error| {
+                Box::new(Unread {
+                    shown: Value::Null,
+                    error: ApiError::client("SerializationException", error.to_string()),
+                })
+            }),
+        };
+        Self {
+            protocol: Protocol::Cbor,
+            service: operation.map(|_| Service::CloudWatch),
+            operation: operation.unwrap_or(path).to_owned(),
             input,
         }
     }

@@ -2,6 +2,7 @@
 
 use super::{
     body::Reply,
+    cbor,
     request::{Credential, Protocol, Route, Unread},
     xml,
 };
@@ -125,7 +126,7 @@ fn identify(
         match protocol {
             Protocol::Rest => ApiError::new(404, "UnknownOperationException", words),
             Protocol::Query => ApiError::client("InvalidAction", words),
-            Protocol::Json => ApiError::client("UnknownOperationException", words),
+            Protocol::Json | Protocol::Cbor => ApiError::client("UnknownOperationException", words),
         }
     })?;
     if Credential::of(headers).is_none() {
@@ -171,13 +172,13 @@ fn write(
     breaks: bool,
 ) -> Response<Reply> {
     let (status, kind, text) = match (protocol, &result) {
-        (Protocol::Query, Ok(output)) => (200, "text/xml", xml::answer(operation, output, id)),
-        (Protocol::Query, Err(error)) => (error.status(), "text/xml", xml::error(error, id)),
-        (_, Ok(output)) => (200, content_type(protocol), output.to_string()),
+        (Protocol::Query, Ok(output)) => (200, "text/xml", xml::answer(operation, output, id).into_bytes()),
+        (Protocol::Query, Err(error)) => (error.status(), "text/xml", xml::error(error, id).into_bytes()),
+        (_, Ok(output)) => (200, content_type(protocol), body_of(protocol, output)),
         (_, Err(error)) => (
             error.status(),
             content_type(protocol),
-            error_body(service, error).to_string(),
+            body_of(protocol, &error_body(service, error)),
         ),
     };
     let length = HeaderValue::from(text.len());
@@ -192,6 +193,9 @@ fn write(
     headers.insert(header::CONTENT_LENGTH, length);
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert("x-amzn-requestid", id);
+    }
+    if protocol == Protocol::Cbor {
+        headers.insert("smithy-protocol", HeaderValue::from_static("rpc-v2-cbor"));
     }
     if let (Protocol::Rest, Err(error)) = (protocol, &result)
         && let Ok(code) = HeaderValue::from_str(error.code())
@@ -229,9 +233,16 @@ fn error_body(service: Option<Service>, error: &ApiError) -> Value {
 }
 
 fn content_type(protocol: Protocol) -> &'static str {
-    if protocol == Protocol::Json {
-        "application/x-amz-json-1.1"
-    } else {
-        "application/json"
+    match protocol {
+        Protocol::Json => "application/x-amz-json-1.1",
+        Protocol::Cbor => "application/cbor",
+        Protocol::Rest | Protocol::Query => "application/json",
+    }
+}
+
+fn body_of(protocol: Protocol, value: &Value) -> Vec<u8> {
+    match protocol {
+        Protocol::Cbor => cbor::written(value),
+        Protocol::Json | Protocol::Rest | Protocol::Query => value.to_string().into_bytes(),
     }
 }

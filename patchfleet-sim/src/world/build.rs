@@ -1,10 +1,11 @@
 //! From a spec to a world, with every contradiction found on the way.
 
+mod alarms;
 mod documents;
 mod organization;
 
 use crate::world::{
-    Group, Node, PatchReport, World, after,
+    Alarms, Group, Node, PatchReport, World, after,
     automation::{Executions, Lines, Tokens},
     calls::Calls,
     commands::Commands,
@@ -54,6 +55,7 @@ pub(in crate::world) fn build(spec: &WorldSpec) -> Result<World, WorldError> {
         org: organization::organization(spec),
         sessions: Sessions::default(),
         documents: Documents::new(spec.start, spec.run_command.patch_baseline),
+        alarms: Alarms::default(),
         executions: Executions::default(),
         tokens: Tokens::default(),
         lines: Lines::default(),
@@ -81,6 +83,9 @@ pub(in crate::world) fn build(spec: &WorldSpec) -> Result<World, WorldError> {
     }
     for (index, document) in spec.documents.iter().enumerate() {
         builder.add_document(index, document);
+    }
+    for (index, alarm) in spec.alarms.iter().enumerate() {
+        builder.add_alarm(index, alarm);
     }
     builder.add_changes();
     if builder.problems.is_empty() {

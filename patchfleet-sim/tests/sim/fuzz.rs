@@ -61,6 +61,10 @@ fn request(service: Service, operation: &str, path: &str, body: &[u8]) -> Vec<u8
             "application/x-amz-json-1.1",
             format!("X-Amz-Target: ResourceGroupsTaggingAPI_20170126.{operation}\r\n"),
         ),
+        Service::CloudWatch => (
+            "application/x-amz-json-1.0",
+            format!("X-Amz-Target: GraniteServiceVersion20100801.{operation}\r\n"),
+        ),
         Service::Sts => ("application/x-www-form-urlencoded; charset=utf-8", String::new()),
         Service::ResourceGroups | Service::Account | Service::S3 => ("application/json", String::new()),
     };
@@ -123,7 +127,7 @@ fn written(service: Service, inputs: &Inputs, operation: &str, input: &Value) ->
             }
             ("/".to_owned(), fields.into_bytes())
         }
-        Service::Ssm | Service::Organizations | Service::Tagging => {
+        Service::Ssm | Service::Organizations | Service::Tagging | Service::CloudWatch => {
             ("/".to_owned(), input.to_string().into_bytes())
         }
         Service::ResourceGroups | Service::Account | Service::S3 => (
@@ -236,6 +240,7 @@ async fn broken_bodies_types_targets_and_credentials_are_answered_in_awss_shape(
             (Service::ResourceGroups, "ListGroupResources"),
             (Service::Tagging, "GetResources"),
             (Service::Account, "ListRegions"),
+            (Service::CloudWatch, "DescribeAlarms"),
         ] {
             let input = inputs.random(&sim, service, operation, &mut random);
             let (path, body) = written(service, &inputs, operation, &input);

@@ -8,6 +8,7 @@
 )]
 
 mod actions;
+mod alarms;
 #[cfg(feature = "cli")]
 mod binary;
 mod builtin_worlds;

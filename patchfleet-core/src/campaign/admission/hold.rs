@@ -1,7 +1,7 @@
 //! Why a unit waits, as a value and in words.
 
 use super::Rule;
-use crate::campaign::CalendarsSaid;
+use crate::campaign::{AlarmSaid, CalendarsSaid};
 use crate::id::{CampaignId, Location, UnitId};
 use crate::plan::value_in_words;
 use crate::port::PortErrorKind;
@@ -30,7 +30,7 @@ impl Hold {
     pub(in crate::campaign) fn is_between_waves(&self) -> bool {
         matches!(
             self.rule,
-            Rule::Gate | Rule::Approval | Rule::Soak | Rule::Freeze | Rule::Calendars
+            Rule::Gate | Rule::Approval | Rule::Soak | Rule::Freeze | Rule::Calendars | Rule::Alarm
         )
     }
 }
@@ -97,6 +97,12 @@ pub enum HoldReason {
         /// What they said last: one is closed, or nobody knows.
         #[serde(flatten)]
         said: CalendarsSaid,
+    },
+    /// The CloudWatch alarm of the request.
+    Alarm {
+        /// What is known of it: nobody knows whether it is in the state ALARM.
+        #[serde(flatten)]
+        said: AlarmSaid,
     },
     /// Its turn: this unit comes first.
     Turn {
@@ -239,6 +245,7 @@ impl fmt::Display for HoldReason {
                 f.write_str(&crate::plan::frozen_in_words(name, *begins, *until))
             }
             Self::Calendars { said } => said.fmt(f),
+            Self::Alarm { said } => said.fmt(f),
             Self::Turn { after } => write!(f, "unit {after} is begun first"),
             Self::Answer { of } => write!(
                 f,

@@ -19,8 +19,10 @@ impl Agenda<'_> {
         let Some(StartState::Intended(intent)) = self.state.units().get(&unit).map(|unit| &unit.start) else {
             return;
         };
-        // What closed calendars said, the log may have from days ago.
-        if self.state.closed_calendars().is_some() && self.asks_calendars() {
+        // What closed calendars said, or that nobody knew of the alarm, the log may have from days ago.
+        let calendars = self.state.closed_calendars().is_some();
+        let alarm = self.state.unknown_alarm().is_some();
+        if self.asks(calendars, alarm) {
             return;
         }
         let none = UnitMemory::default();

@@ -27,7 +27,7 @@ impl<'d> Drive<'d> {
     /// Learns what they say. Who does not know does not say that they are open.
     pub(super) fn learn_calendars(&mut self, said: PortResult<CalendarsView>) -> Fact {
         let now = self.now();
-        self.memory.calendars.are_asked = false;
+        self.memory.calendars.is_asked = false;
         let (said, changes_at, holds) = match said {
             Ok(view) if view.are_open => (CalendarsSaid::Open, view.changes_at, OPEN_HOLDS),
             Ok(view) => {

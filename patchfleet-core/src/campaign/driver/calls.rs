@@ -16,8 +16,8 @@ use crate::campaign::state::{Intent, StartState, State};
 use crate::campaign::strays::{Place, Stray};
 use crate::id::{ExecutionId, Location, NodeId, UnitId, WriterId};
 use crate::port::{
-    BoxFuture, CalendarsView, ExecutionStatus, PortError, PortErrorKind, PortResult, Sent, StartRequest,
-    StopType, hearing,
+    AlarmView, BoxFuture, CalendarsView, ExecutionStatus, PortError, PortErrorKind, PortResult, Sent,
+    StartRequest, StopType, hearing,
 };
 use crate::runbook::{Changed, NotCompared};
 use futures_util::future::{Either, select};
@@ -33,6 +33,7 @@ use std::task::Poll;
 /// What came of a call.
 pub(super) enum Answer {
     Calendars(PortResult<CalendarsView>),
+    Alarm(PortResult<Option<AlarmView>>),
     Compared(UnitId, Result<Option<Changed>, NotCompared>),
     /// The unit, which attempt, when it was looked for before if it had to be, and what came of it.
     Sent(UnitId, u32, Timestamp, PortResult<ExecutionId>),
@@ -206,6 +207,7 @@ impl<'d> Drive<'d> {
         }
         let (task, made) = match call {
             Call::Calendars => (Task::Calendars, self.ask_calendars()),
+            Call::Alarm => (Task::Alarm, self.ask_alarm()),
             Call::Compare(unit) => {
                 let now = self.now();
                 self.memory.unit(unit).comparing_since.get_or_insert(now);
@@ -246,7 +248,11 @@ impl<'d> Drive<'d> {
         });
         match (task, made) {
             (Task::Calendars, made) => {
-                self.memory.calendars.are_asked = made.is_some();
+                self.memory.calendars.is_asked = made.is_some();
+                made.into_iter().for_each(|made| self.calls.push(made));
+            }
+            (Task::Alarm, made) => {
+                self.memory.alarm.is_asked = made.is_some();
                 made.into_iter().for_each(|made| self.calls.push(made));
             }
             (Task::Sweep(place), made) => {
@@ -280,10 +286,9 @@ impl<'d> Drive<'d> {
         // The look before it is sent may take long, and a start that is sent again has its own rule of the cutoff and of freezes.
         let sends_until = self.state.sends_until(self.now()).filter(|_| !intent.sent_before);
         let until = sends_until.map_or(until, |begins| until.min(begins));
-        // What change calendars have said holds for a while only.
-        let asks = !self.state.plan().request.change_calendars.is_empty();
-        let open_until = self.memory.calendars.holds_until.filter(|_| asks);
-        let until = open_until.map_or(until, |holds| until.min(holds));
+        // What change calendars and the alarm have said holds for a while only.
+        let holds = self.memory.holds_until(&self.state);
+        let until = holds.map_or(until, |holds| until.min(holds));
         let off = self.calls.may_be_called_off(unit);
         let token = self.state.client_token(unit, attempt);
         let request = intent.request.clone();
@@ -486,6 +491,7 @@ fn sent_until(intent: &Intent, writer: WriterId) -> Option<Timestamp> {
 /// What a call is made for.
 enum Task {
     Calendars,
+    Alarm,
     Unit(UnitTask),
     Location(LocationTask),
     StopBelow((UnitId, Location)),

@@ -39,6 +39,7 @@ enum Task {
     StopBelow((UnitId, Location)),
     Sweep(Place),
     Calendars,
+    Alarm,
 }
 
 /// A unit, as notices name it.
@@ -50,6 +51,7 @@ pub(super) fn of_unit(unit: UnitId) -> String {
 pub(super) fn tried(call: &Call) -> (Tried, String) {
     match call {
         Call::Calendars => (Tried::Calendars, String::new()),
+        Call::Alarm => (Tried::Alarm, String::new()),
         Call::Compare(unit) => (Tried::Runbook, of_unit(*unit)),
         Call::Start { unit, .. } => (Tried::Start, of_unit(*unit)),
         Call::Find(unit) => (Tried::LookUp, of_unit(*unit)),
@@ -71,6 +73,10 @@ pub(super) fn told_of(answer: &Answer) -> Told {
         Answer::Calendars(said) => {
             let came = said.as_ref().err().map(|error| failed(Task::Calendars, error));
             (Call::Calendars, of(came))
+        }
+        Answer::Alarm(said) => {
+            let came = said.as_ref().err().map(|error| failed(Task::Alarm, error));
+            (Call::Alarm, of(came))
         }
         Answer::Compared(unit, compared) => {
             let error = compared
@@ -155,8 +161,10 @@ impl Drive<'_> {
     pub(super) fn tell_answer(&mut self, told: Told) {
         let (now, notices) = (self.now(), &self.driver.notices);
         let Told { what, subject, came } = told;
-        // Change calendars are asked as long as it takes. They may keep the campaign waiting for days, and nobody has to be there.
-        if !matches!(came, Came::Failed(..)) || what == Tried::Calendars {
+        // Change calendars and the alarm are asked as long as it takes. They may keep the campaign waiting for days, and nobody has
+        // to be there.
+        let as_long_as_it_takes = matches!(what, Tried::Calendars | Tried::Alarm);
+        if !matches!(came, Came::Failed(..)) || as_long_as_it_takes {
             self.tried.open.remove(&(what, subject.clone()));
         }
         match came {
@@ -184,6 +192,7 @@ impl Drive<'_> {
         let until = |failures: &Failures| Some(failures.until(now, kind));
         match task {
             Task::Calendars => (self.memory.calendars.holds_until, None),
+            Task::Alarm => (self.memory.alarm.holds_until, None),
             Task::Sweep(place) => {
                 let sweep = self.memory.sweeps.get(place);
                 (

@@ -60,7 +60,7 @@ pub enum FireError {
         /// How long after a start its event may come again.
         longest_retry: SignedDuration,
     },
-    /// A freeze of the request or a change calendar lets nothing begin now. It says which, and until when.
+    /// A freeze of the request, a change calendar or its alarm lets nothing begin now. It says which, and until when.
     #[error("nothing was started: {0}")]
     Frozen(String),
     /// Some of the campaign was begun, and not all of it.
@@ -90,7 +90,8 @@ pub enum NeedsDriver {
     Breaker,
     /// Each gets the time that is left until the cutoff, whenever it is begun.
     Cutoff,
-    /// Likewise the time that is left until a freeze, and none may begin in one, nor while a change calendar is closed.
+    /// Likewise the time that is left until a freeze, and none may begin in one, nor while a change calendar is closed, nor once
+    /// the alarm is in the state ALARM.
     Freezes,
     /// They are of several waves, and each waits for the one before it.
     Waves {
@@ -135,7 +136,8 @@ impl fmt::Display for NeedsDriver {
             ),
             Self::Breaker => write!(
                 f,
-                "and somebody has to read how they end before the next is begun: leave out [breaker], or {DRIVER}"
+                "and somebody has to read how they end before the next is begun: leave consecutive_failures and failure_share out of \
+                 [breaker], or {DRIVER}"
             ),
             Self::Places {
                 places,
@@ -164,8 +166,8 @@ impl fmt::Display for NeedsDriver {
             ),
             Self::Freezes => write!(
                 f,
-                "since with [[freezes]] or change_calendars each location has one of its own, which is begun when it may be: \
-                 name one location for each event, leave [[freezes]] and change_calendars out, or {DRIVER}"
+                "since with [[freezes]], change_calendars or breaker.alarm each location has one of its own, which is begun when it \
+                 may be: name one location for each event, leave these out, or {DRIVER}"
             ),
             Self::Waves { waves } => write!(
                 f,

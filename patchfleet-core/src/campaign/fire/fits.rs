@@ -21,7 +21,7 @@ pub(crate) fn require_no_driver(plan: &Plan) -> Result<(), FireError> {
     if needs_counting(plan) {
         return refused(NeedsDriver::Fleet);
     }
-    if !plan.request.breaker.is_none() && (units > 1 || plan.locations.len() > 1) {
+    if plan.request.breaker.counts_results() && (units > 1 || plan.locations.len() > 1) {
         return refused(NeedsDriver::Breaker);
     }
     if units <= 1 {

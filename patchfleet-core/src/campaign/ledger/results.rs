@@ -36,7 +36,7 @@ pub(in crate::campaign) struct Results {
 
 impl Results {
     /// These, in their order.
-    pub(in crate::campaign) fn of(limits: Breaker, settled: impl IntoIterator<Item = Settling>) -> Self {
+    pub(in crate::campaign) fn of(limits: &Breaker, settled: impl IntoIterator<Item = Settling>) -> Self {
         let settled: BTreeMap<u64, Settling> = settled.into_iter().map(|one| (one.number, one)).collect();
         let mut results = Self::default();
         for one in settled.into_values() {
@@ -48,7 +48,7 @@ impl Results {
     /// Puts what a location says now in place of what it said before.
     pub(in crate::campaign) fn change(
         &mut self,
-        limits: Breaker,
+        limits: &Breaker,
         before: Option<Settling>,
         after: Option<Settling>,
     ) {
@@ -83,7 +83,7 @@ impl Results {
     }
 
     /// Adds the last one. It costs as much as it moves the sample on.
-    fn push(&mut self, limits: Breaker, one: Settling) {
+    fn push(&mut self, limits: &Breaker, one: Settling) {
         if self.settled.is_empty() {
             self.from = one.number;
         }
@@ -123,7 +123,7 @@ mod tests {
             "name": "a", "targets": {"resource_group": "W", "regions": ["us-east-1"]},
             "breaker": {"consecutive_failures": 3, "failure_share": "40%", "sample": 5},
         });
-        let limits = PatchRequest::from_value(request).unwrap().breaker;
+        let limits = &PatchRequest::from_value(request).unwrap().breaker;
         let settling = (0..12_u64, any::<Option<bool>>(), 0..4_u64, 0..4_u64);
         let changes = proptest::collection::vec((settling, any::<bool>()), 0..30);
         proptest!(|(changes in changes)| {

@@ -1,15 +1,18 @@
 //! Where a campaign stands with its breakers.
 
 use super::{LocationState, State};
+use crate::campaign::AlarmSaid;
 use crate::campaign::ledger::{Results, Settling};
-use crate::id::{Location, UnitId};
+use crate::id::{AlarmName, Location, UnitId};
 use crate::outcome::NodeOutcome;
+use crate::plan::in_alarm_in_words;
 use crate::request::{Breaker, FailureShare};
 use crate::text::counted;
+use jiff::Timestamp;
 use std::fmt;
 
 /// Which breaker has tripped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BreakerStop {
     /// So many locations failed in a row.
@@ -25,6 +28,15 @@ pub enum BreakerStop {
         of: u64,
         /// How many may, and of how many at least.
         allowed: FailureShare,
+    },
+    /// The CloudWatch alarm of the request was in the state ALARM.
+    Alarm {
+        /// Its name.
+        name: AlarmName,
+        /// CloudWatch's words on why; empty if it has none.
+        reason: String,
+        /// Since when it was, if CloudWatch says so.
+        since: Option<Timestamp>,
     },
 }
 
@@ -42,6 +54,7 @@ impl fmt::Display for BreakerStop {
                  (breaker.failure_share = {}, of {} or more)",
                 allowed.most, allowed.sample,
             ),
+            Self::Alarm { name, reason, since } => f.write_str(&in_alarm_in_words(name, reason, *since)),
         }
     }
 }
@@ -75,28 +88,41 @@ impl State {
     /// The breaker that has tripped.
     pub(in crate::campaign) fn breaker_stop(&self) -> Option<BreakerStop> {
         (!is_left_out())
-            .then(|| tripped(self.plan.request.breaker, &self.ledger.settlings))
+            .then(|| tripped(&self.plan.request.breaker, &self.ledger.settlings))
             .flatten()
+            .or_else(|| self.alarm_stop())
+    }
+
+    /// That the alarm of the request was in the state ALARM when it was asked.
+    fn alarm_stop(&self) -> Option<BreakerStop> {
+        match self.alarm()? {
+            AlarmSaid::Alarm { name, reason, since } => Some(BreakerStop::Alarm {
+                name: name.clone(),
+                reason: reason.clone(),
+                since: *since,
+            }),
+            AlarmSaid::Quiet | AlarmSaid::Unknown { .. } => None,
+        }
     }
 
     /// The same once a person has accepted every cancel by others.
     pub(super) fn breaker_beside_cancels(&self) -> Option<BreakerStop> {
         let stop = self.breaker_stop()?;
-        if self.cancels.is_empty() {
+        if self.cancels.is_empty() || matches!(stop, BreakerStop::Alarm { .. }) {
             return Some(stop);
         }
-        let limits = self.plan.request.breaker;
+        let limits = &self.plan.request.breaker;
         let settlings = self.locations().filter_map(|(unit, location, at)| {
             let failed = self.has_failed(at) && !self.is_harmless(unit, location, at, |_| true);
             self.settling_of(at, failed)
         });
-        tripped(limits, &Results::of(limits, settlings))
+        tripped(limits, &Results::of(limits, settlings)).or_else(|| self.alarm_stop())
     }
 
     /// How many locations have ended whose results have to be read before anything more is begun, because they may trip a
     /// breaker.
     pub(in crate::campaign) fn may_trip(&self) -> u32 {
-        let limits = self.plan.request.breaker;
+        let limits = &self.plan.request.breaker;
         let unread = self.ledger.undecided;
         let in_a_row = self.ledger.settlings.row.saturating_add(unread);
         let may_trip = limits.failure_share.is_some()
@@ -106,7 +132,7 @@ impl State {
 
     /// What a location says to the breakers.
     pub(super) fn settling(&self, unit: UnitId, location: &Location, at: &LocationState) -> Option<Settling> {
-        if self.plan.request.breaker.is_none() {
+        if !self.plan.request.breaker.counts_results() {
             return None;
         }
         self.settling_of(at, self.counts_as_failed(unit, location, at))
@@ -146,7 +172,7 @@ impl State {
 }
 
 /// The breaker that these results trip.
-fn tripped(limits: Breaker, results: &Results) -> Option<BreakerStop> {
+fn tripped(limits: &Breaker, results: &Results) -> Option<BreakerStop> {
     if let Some(failed) = limits.consecutive_failures
         && results.longest >= failed
     {
@@ -165,9 +191,21 @@ fn is_left_out() -> bool {
     false
 }
 
+#[cfg(not(test))]
+pub(in crate::campaign) fn is_alarm_left_out() -> bool {
+    false
+}
+
 /// Whether a test plants the bug that the breakers are not asked.
 #[cfg(test)]
 fn is_left_out() -> bool {
     use crate::campaign::admission::{Rule, planted};
     planted::is_left_out(Rule::Breaker)
+}
+
+/// Whether a test plants the bug that the alarm is not asked.
+#[cfg(test)]
+pub(in crate::campaign) fn is_alarm_left_out() -> bool {
+    use crate::campaign::admission::{Rule, planted};
+    planted::is_left_out(Rule::Alarm)
 }

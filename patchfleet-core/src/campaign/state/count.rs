@@ -103,6 +103,7 @@ impl State {
             | Event::Unattended { .. }
             | Event::Watched
             | Event::CalendarsSaid { .. }
+            | Event::AlarmSaid { .. }
             | Event::StillLooking { .. }
             | Event::NameTaken { .. }
             | Event::Abandoned { .. }
@@ -215,7 +216,7 @@ impl State {
             state.counts.remove(before);
         }
         let settling = self.add_location(unit, location);
-        let limits = self.plan.request.breaker;
+        let limits = &self.plan.request.breaker;
         self.ledger.settlings.change(limits, before.settling, settling);
     }
 
@@ -276,7 +277,7 @@ impl State {
                 self.ledger.add_unit(id, &unit);
             }
         }
-        self.ledger.settlings = Results::of(self.plan.request.breaker, settlings);
+        self.ledger.settlings = Results::of(&self.plan.request.breaker, settlings);
     }
 
     fn unit_entry(&self, id: UnitId) -> Option<UnitEntry> {

@@ -66,6 +66,7 @@ impl State {
             executions: BTreeSet::new(),
             looking: None,
             calendars: None,
+            alarm: self.alarm.clone(),
             waves: vec![],
             wave_ends: BTreeMap::new(),
             approved: BTreeSet::new(),

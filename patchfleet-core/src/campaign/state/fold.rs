@@ -2,7 +2,7 @@
 
 use super::{LocationState, Settled, StartState, State, Stop, StopStanding};
 use crate::campaign::clocks::Placed;
-use crate::campaign::{Event, Record};
+use crate::campaign::{AlarmSaid, Event, Record};
 use crate::id::{Location, UnitId};
 use crate::outcome::{FinishedOutcome, LocationOutcome};
 use crate::plan::timeout_of;
@@ -16,6 +16,11 @@ impl State {
             Event::Planned { .. } | Event::Watched | Event::Unknown => {}
             Event::Claimed { .. } => self.name_taken_by = None,
             Event::CalendarsSaid { said } => self.calendars = Some(said.clone()),
+            Event::AlarmSaid { said } => {
+                if !matches!(self.alarm, Some(AlarmSaid::Alarm { .. })) {
+                    self.alarm = Some(said.clone());
+                }
+            }
             Event::StillLooking { failed, .. } => self.look_on(*failed, placed),
             Event::NameTaken { by } => {
                 if self.units.values().all(|unit| !unit.is_begun()) {

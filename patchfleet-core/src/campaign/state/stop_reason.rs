@@ -100,7 +100,8 @@ pub enum StopReason {
         /// The cutoff.
         at: Timestamp,
     },
-    /// A freeze or a change calendar keeps a start from being sent again. It ends, and stops nothing else.
+    /// A freeze or a change calendar keeps a start from being sent again, or an alarm of which nobody knows the state. It ends,
+    /// and stops nothing else.
     Frozen(String),
 }
 

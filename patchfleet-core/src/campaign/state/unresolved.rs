@@ -41,7 +41,10 @@ impl State {
         match is_sent_again.is_some_and(|intent| intent.sent_before) {
             true => self.keeps_from_sending_again(unit, now).is_some(),
             false => {
-                self.is_stopped(now) || self.plan.frozen(now).is_some() || self.closed_calendars().is_some()
+                self.is_stopped(now)
+                    || self.plan.frozen(now).is_some()
+                    || self.closed_calendars().is_some()
+                    || self.unknown_alarm().is_some()
             }
         }
     }
@@ -54,12 +57,13 @@ impl State {
         now: Timestamp,
     ) -> Option<StopReason> {
         self.keeps_beside_calendars(unit, now).or_else(|| {
-            let said = self.closed_calendars()?;
-            Some(StopReason::Frozen(said.to_string()))
+            let calendars = self.closed_calendars().map(ToString::to_string);
+            let said = calendars.or_else(|| self.unknown_alarm().map(ToString::to_string))?;
+            Some(StopReason::Frozen(said))
         })
     }
 
-    /// The same without the change calendars, which are asked anew before it is sent.
+    /// The same without the change calendars and the alarm, which are asked anew before it is sent.
     pub(in crate::campaign) fn keeps_beside_calendars(
         &self,
         unit: UnitId,

@@ -109,6 +109,7 @@ fn is_stopped(state: &State) -> bool {
     failed.len() > state.plan().location_errors() as usize
         || fleet_is_used_up(state)
         || has_tripped(state)
+        || went_off(state)
         || by_start
         || late
         || cutoff
@@ -193,6 +194,18 @@ fn is_between_waves(state: &State, id: UnitId) -> bool {
 fn are_closed(state: &State) -> bool {
     let said = state.calendars().map(|said| serde_json::to_value(said).unwrap());
     said.is_some_and(|said| said["calendars"] != "open")
+}
+
+/// Whether the alarm was in the state ALARM when it was asked.
+fn went_off(state: &State) -> bool {
+    let said = state.alarm().map(|said| serde_json::to_value(said).unwrap());
+    said.is_some_and(|said| said["alarm"] == "alarm")
+}
+
+/// Whether nobody knows what state the alarm is in, by the last event about it.
+fn is_alarm_unknown(state: &State) -> bool {
+    let said = state.alarm().map(|said| serde_json::to_value(said).unwrap());
+    said.is_some_and(|said| said["alarm"] == "unknown")
 }
 
 /// Whether a freeze holds, or begins before what is started now is sure to be through: 30 seconds for the delivery, the steps of
@@ -342,7 +355,7 @@ fn rows(state: &State) -> (u32, u32) {
 
 /// Whether a breaker has tripped at any time, in the words of docs/requests.md.
 fn has_tripped(state: &State) -> bool {
-    let breaker = state.plan().request.breaker;
+    let breaker = &state.plan().request.breaker;
     let results = results(state);
     let shares = breaker.failure_share.is_some_and(|share| {
         (1..=results.len()).any(|end| {
@@ -364,7 +377,7 @@ fn has_tripped(state: &State) -> bool {
 
 /// Whether a location has ended whose results may trip a breaker.
 fn may_trip_a_breaker(state: &State) -> bool {
-    let breaker = state.plan().request.breaker;
+    let breaker = &state.plan().request.breaker;
     let ended = |at: &LocationState| at.status.as_ref().is_some_and(ExecutionStatus::is_terminal);
     let unread = state
         .locations()
@@ -515,6 +528,7 @@ fn waits(state: &State, id: UnitId) -> bool {
         || is_between_waves(state, id)
         || is_frozen(state)
         || are_closed(state)
+        || is_alarm_unknown(state)
         || undecided(state) > 0
         || too_many_may_have_failed(state)
         || !has_places(state, id)

@@ -2,7 +2,7 @@
 //! each location, and it counts what took effect. Every call gives way once before it takes effect
 //! and once before it is answered, so a test that polls by hand can stop a driver at each instant.
 
-use crate::id::{ClientToken, CommandId, DocumentName, ExecutionId, Location, NodeId};
+use crate::id::{AlarmName, ClientToken, CommandId, DocumentName, ExecutionId, Location, NodeId};
 use crate::port::*;
 use futures_util::FutureExt as _;
 use jiff::{SignedDuration, Timestamp};
@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use uuid::Uuid;
 
+mod alarms;
 mod automation;
 mod chaos;
 mod clock;
@@ -217,6 +218,12 @@ pub(crate) struct FakeAws {
     pub(crate) calendars_fail: Mutex<Option<(PortErrorKind, Timestamp)>>,
     /// When they were asked.
     pub(crate) calendars_asked: Mutex<Vec<Timestamp>>,
+    /// From when to when the CloudWatch alarm is in the state ALARM.
+    pub(crate) alarm_goes_off: Mutex<Vec<(Timestamp, Timestamp)>>,
+    /// How, and until when, CloudWatch does not say; `None` of the kinds: there is no such alarm.
+    pub(crate) alarm_fails: Mutex<Option<(Option<PortErrorKind>, Timestamp)>>,
+    /// When it was asked.
+    pub(crate) alarm_asked: Mutex<Vec<Timestamp>>,
     /// What copies of it say, or why they cannot be read.
     pub(crate) copies: Mutex<BTreeMap<Location, Result<String, PortErrorKind>>>,
     /// After how many reads a copy that cannot be read is not there any more; `None`: never.

@@ -3,10 +3,10 @@
 
 use super::admission::after;
 use super::world::*;
-use super::{calendars, freezes};
+use super::{alarms, calendars, freezes};
 use crate::campaign::admission::admit;
 use crate::campaign::admission::planted::without;
-use crate::campaign::{CalendarsSaid, Event, Rule};
+use crate::campaign::{AlarmSaid, CalendarsSaid, Event, Rule};
 use crate::id::UnitId;
 
 /// How many executions were begun, and the most that ran at once.
@@ -120,6 +120,29 @@ fn without_the_rule_of_freezes_a_unit_is_begun_in_one() {
         Some(UnitId::from_index(0)),
         "the bug shows"
     );
+}
+
+#[test]
+fn without_the_rule_of_the_alarm_a_unit_is_begun_once_it_went_off_and_while_nobody_knows() {
+    let off = AlarmSaid::Alarm {
+        name: alarms::name(),
+        reason: String::new(),
+        since: None,
+    };
+    let unknown = AlarmSaid::Unknown {
+        kind: crate::port::PortErrorKind::Denied,
+        detail: "no".to_owned(),
+    };
+    for said in [off, unknown] {
+        let state = after(&alarms::world(1), vec![Event::AlarmSaid { said }]);
+        let begins = || admit(&state, state.last_at()).begin;
+        assert_eq!(begins(), None);
+        assert_eq!(
+            without(Rule::Alarm, begins),
+            Some(UnitId::from_index(0)),
+            "the bug shows"
+        );
+    }
 }
 
 #[test]

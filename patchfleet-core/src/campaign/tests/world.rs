@@ -161,6 +161,9 @@ impl World {
             calendars_closed: Mutex::default(),
             calendars_fail: Mutex::default(),
             calendars_asked: Mutex::default(),
+            alarm_goes_off: Mutex::default(),
+            alarm_fails: Mutex::default(),
+            alarm_asked: Mutex::default(),
             stopped: Mutex::default(),
             runs_below: Mutex::default(),
             says_cancelling: Mutex::default(),
@@ -283,6 +286,7 @@ impl World {
             patch_states: self.aws.clone(),
             inventory: self.aws.clone(),
             documents: self.aws.clone(),
+            alarms: self.aws.clone(),
             log: Arc::new(FlakyLog(Arc::clone(&self.log), Arc::clone(&self.chaos))),
             rows: Arc::new(FlakyRows(Arc::clone(&self.rows), Arc::clone(&self.chaos))),
             clock: self.clock.clone(),
@@ -297,6 +301,7 @@ impl World {
         FirePorts {
             automation: self.aws.as_ref(),
             documents: self.aws.as_ref(),
+            alarms: self.aws.as_ref(),
             clock: self.clock.as_ref(),
             resolution: Resolution::SameAsAws,
         }

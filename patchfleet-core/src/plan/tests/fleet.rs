@@ -273,6 +273,10 @@ fn a_plan_says_what_its_breakers_come_to_and_which_never_trip() {
       nothing more is begun once more than 30% of the last 241 nodes failed, were lost, or are unknown (failure_share = 30%, sample = 241)
         it never says anything, as there are 240 nodes
     ");
+    insta::assert_snapshot!(breakers(json!({"alarm": "web errors"}), 1), @"
+    Breakers
+      nothing more is begun once the CloudWatch alarm web errors of the central account and Region is in the state ALARM (alarm)
+    ");
     insta::assert_snapshot!(breakers(json!({"consecutive_failures": 2}), 1), @"
     Breakers
       nothing more is begun once 2 locations have failed one after another (consecutive_failures = 2)

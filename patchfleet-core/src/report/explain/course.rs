@@ -2,7 +2,7 @@
 
 use super::place::Place;
 use super::{Standing, UnitExplanation};
-use crate::campaign::{Event, HoldReason, Record, State, StateError, StopReason};
+use crate::campaign::{BreakerStop, Event, HoldReason, Record, State, StateError, StopReason};
 use crate::census::NodeCounts;
 use crate::id::{Location, UnitId};
 use crate::outcome::{LocationOutcome, Tally};
@@ -282,13 +282,12 @@ fn stop_line(record: &Record, reason: &StopReason) -> (LogLine, bool) {
         unit: None,
         says: format!("from here on nothing more is begun: {reason}"),
     };
-    (
-        line,
-        matches!(
-            reason,
-            StopReason::Fleet(_) | StopReason::Breaker(_) | StopReason::Budget { .. }
-        ),
-    )
+    let is_for_failures = match reason {
+        StopReason::Fleet(_) | StopReason::Budget { .. } => true,
+        StopReason::Breaker(stop) => !matches!(stop, BreakerStop::Alarm { .. }),
+        _ => false,
+    };
+    (line, is_for_failures)
 }
 
 /// The event's name in the log.
@@ -342,6 +341,7 @@ fn says(event: &Event) -> String {
         Event::Unattended { since } => format!("nobody had driven the campaign since {since:.0}"),
         Event::RunbookChanged { detail, .. } => detail.clone(),
         Event::CalendarsSaid { said } => said.to_string(),
+        Event::AlarmSaid { said } => said.to_string(),
         Event::Abandoned { by } => format!("{by} closed the campaign"),
         Event::StopAsked { by, .. } => format!("{by} had the campaign stopped"),
         Event::GoneOn { by, .. } => format!("{by} had the campaign go on"),

@@ -526,3 +526,17 @@ fn the_console_of_a_partition_is_its_own() {
     );
     assert_eq!(link("us-iso-east-1"), None);
 }
+
+#[test]
+fn a_location_that_was_not_begun_for_the_alarm_says_so_with_the_record_that_saw_it() {
+    let mut world = World::new(&[&[("us-east-1", well())], &[("us-east-1", well())]], 1, 0);
+    world.plan.request.breaker.alarm = Some("web errors".parse().unwrap());
+    let begins = world.clock.now();
+    let goes_off = (
+        begins + SignedDuration::from_secs(30),
+        begins + SignedDuration::from_hours(9),
+    );
+    world.aws.alarm_goes_off.lock().unwrap().push(goes_off);
+    world.run();
+    insta::assert_snapshot!(explained(&world, SECOND).to_text());
+}

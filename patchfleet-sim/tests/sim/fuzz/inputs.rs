@@ -138,6 +138,10 @@ impl Inputs {
                 Service::Account,
                 read(include_str!("../../../model/account.json")),
             ),
+            (
+                Service::CloudWatch,
+                read(include_str!("../../../model/cloudwatch.json")),
+            ),
         ];
         Self {
             models,

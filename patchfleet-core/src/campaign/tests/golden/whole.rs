@@ -2,7 +2,7 @@
 
 use super::super::world::*;
 use crate::campaign::{
-    CalendarsSaid, Chain, Event, LogKey, RECORD_FORMAT, Record, Replacement, StopMode, TurnedUp,
+    AlarmSaid, CalendarsSaid, Chain, Event, LogKey, RECORD_FORMAT, Record, Replacement, StopMode, TurnedUp,
 };
 use crate::id::{ExecutionId, Location, UnitId, WriterId};
 use crate::outcome::{FinishedOutcome, LocationOutcome, NodeOutcome, Tally};
@@ -203,6 +203,18 @@ pub(super) fn whole() -> Writing {
         },
         Event::CalendarsSaid {
             said: CalendarsSaid::Open,
+        },
+    ]);
+    // Nor does it name an alarm.
+    log.append(vec![
+        Event::AlarmSaid {
+            said: AlarmSaid::Unknown {
+                kind: PortErrorKind::NotFound,
+                detail: "there is no alarm".to_owned(),
+            },
+        },
+        Event::AlarmSaid {
+            said: AlarmSaid::Quiet,
         },
     ]);
     log.append(vec![Event::StartWithdrawn {
