@@ -13,4 +13,4 @@ pub use rate::{MaxConcurrency, MaxErrors, ParseRateError, RateControl};
 pub use seconds::Seconds;
 pub(crate) use turns::Queue;
 pub use worst_case::{DriverDead, InTruth, WorstCase};
-pub(crate) use worst_case::{Paced, PacedCommand, PacedNodes, PacedUnit};
+pub(crate) use worst_case::{Paced, PacedCommand, PacedNodes, PacedUnit, PacedWave};

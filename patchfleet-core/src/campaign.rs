@@ -53,7 +53,7 @@ pub use notice::{Awaited, Notice, NoticeObserver, Notices, Tried, Trouble};
 pub(crate) use polls::LOOK_UP_AFTER;
 pub use state::{
     BreakerStanding, BreakerStop, FleetSoFar, FleetStanding, FleetStop, LabelStanding, LabelStop, State,
-    StopReason,
+    StopReason, WaveBudgetStop, WaveStanding, WaveStop,
 };
 pub(crate) use state::{LocationState, NEW_RUN, StartState, StateError, UnitState};
 #[cfg(feature = "store-tests")]

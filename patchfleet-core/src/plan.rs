@@ -22,6 +22,7 @@ mod fleet;
 mod forecast;
 mod freezes;
 mod gaps;
+mod in_wave;
 mod labels;
 mod lifetime;
 pub(crate) mod make;
@@ -53,6 +54,9 @@ pub(crate) use forecast::AROUND;
 pub use forecast::{Forecast, LearnedPace};
 pub(crate) use freezes::frozen_in_words;
 pub use gaps::Gaps;
+pub use in_wave::PlannedWaveBudget;
+#[cfg(test)]
+pub(crate) use in_wave::for_tests as resolve_in_waves;
 #[cfg(test)]
 pub(crate) use labels::resolve as resolve_labels;
 pub(crate) use labels::{Cells, in_words as value_in_words};
@@ -102,6 +106,8 @@ pub struct Plan {
     pub runbook: Option<PlannedRunbook>,
     /// What `budget.fleet` comes to; `None` if the request has none.
     pub fleet: Option<PlannedFleet>,
+    /// What the budgets come to that waves have of their own, in the order of the waves.
+    pub wave_budgets: Vec<PlannedWaveBudget>,
     /// What `budget.labels` comes to, in its order.
     pub labels: Vec<PlannedLabel>,
     /// How long it takes; `None` if it was not reckoned when the plan was made, or there is nothing to do.

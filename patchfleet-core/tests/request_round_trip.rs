@@ -46,11 +46,16 @@ fn waves() -> BoxedStrategy<serde_json::Value> {
         }
         gate
     });
+    let places = text("[1-9]%|[1-9][0-9]%|[1-9][0-9]{0,6}");
+    let locations = (places, text("0%|[1-9]%|[1-9][0-9]%")).prop_map(|(at_once, errors)| {
+        serde_json::json!({"locations": {"max_concurrency": at_once, "max_errors": errors}})
+    });
     let wave = some_of(vec![
         ("if_empty", one_of(&["refuse", "skip"])),
         ("soak", one_of(&["1s", "30m", "1h 30m", "168h"])),
         ("gate", gate.boxed()),
         ("approval", Just(true.into()).boxed()),
+        ("budget", locations.boxed()),
     ]);
     let key = proptest::sample::select(vec!["locations", "nodes"]);
     proptest::collection::vec((key, size, wave), 1..4)

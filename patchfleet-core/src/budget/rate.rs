@@ -121,6 +121,15 @@ macro_rules! rate {
                 count.to_string().parse()
             }
 
+            /// The count, if it is one.
+            #[must_use]
+            pub(crate) fn count(self) -> Option<u32> {
+                match self.0 {
+                    Amount::Count(count) => Some(count),
+                    Amount::Percent(_) => None,
+                }
+            }
+
             /// The percentage, if it is one.
             #[must_use]
             pub fn percent(self) -> Option<u8> {

@@ -88,12 +88,25 @@ pub(crate) struct Paced<'a> {
     pub(crate) commands: &'a [PacedCommand<'a>],
     /// How many locations there are.
     pub(crate) locations: u32,
+    /// Locations that may fail before no further unit is begun, as the campaign resolved it.
+    pub(crate) location_errors: u32,
+    /// What holds in each wave.
+    pub(crate) waves: &'a dyn Fn(u32) -> PacedWave,
+}
+
+/// What holds in a wave.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PacedWave {
     /// Nodes within a location.
     pub(crate) nodes: RateControl,
     /// Locations at once, as the campaign resolved it.
     pub(crate) location_budget: u32,
-    /// Locations that may fail before no further unit is begun, as the campaign resolved it.
-    pub(crate) location_errors: u32,
+    /// Locations of the wave that may fail; `None`: only what all waves may bounds that.
+    pub(crate) location_errors: Option<u32>,
+    /// Nodes that may be open at once, where the campaign counts them; `None`: the wave bounds that no further.
+    pub(crate) open: Option<u32>,
+    /// Nodes of the wave that may be damaged; `None`: the wave bounds that no further.
+    pub(crate) damaged: Option<u32>,
 }
 
 /// A start, as AWS is told of it.
@@ -184,7 +197,7 @@ impl Paced<'_> {
             let of_wave = |wave: u32| {
                 let there = all.iter().filter(|location| location.wave == wave);
                 let mut each: Vec<u32> = there.map(|location| location.at_once).collect();
-                largest(&mut each, self.location_budget)
+                largest(&mut each, self.budget(wave)).min((self.waves)(wave).open.unwrap_or(u32::MAX))
             };
             self.waves()
                 .map(|(wave, _)| of_wave(wave))
@@ -199,7 +212,7 @@ impl Paced<'_> {
             nodes_at_once: self.running_at_once(nodes_at_once, counted.as_deref()),
             nodes_damaged: counted.as_deref().map(|all| {
                 let mut each: Vec<u32> = all.iter().map(|location| location.nodes).collect();
-                largest(&mut each, failing_in_truth)
+                largest(&mut each, failing_in_truth).min(self.damaged(all))
             }),
         };
         WorstCase {
@@ -208,9 +221,11 @@ impl Paced<'_> {
             locations_at_once,
             locations_failing: failing,
             nodes_at_once,
-            node_errors: counted
-                .as_deref()
-                .map(|all| sum(all.iter().map(|location| location.errors(self.nodes.max_errors)))),
+            node_errors: counted.as_deref().map(|all| {
+                sum(all
+                    .iter()
+                    .map(|at| at.errors((self.waves)(at.wave).nodes.max_errors)))
+            }),
             nodes_damaged: in_truth.nodes_damaged,
             slowest_location_seconds: counted.is_some().then(|| self.slowest()).flatten(),
             in_truth,
@@ -235,7 +250,8 @@ impl Paced<'_> {
             whole.wave = command.wave;
             whole.commands = whole.commands.saturating_add(1);
             whole.nodes = whole.nodes.saturating_add(nodes.own);
-            whole.at_once = whole.at_once.max(nodes.at_once(self.nodes.max_concurrency));
+            let limit = (self.waves)(command.wave).nodes.max_concurrency;
+            whole.at_once = whole.at_once.max(nodes.at_once(limit));
         }
         Some(each.into_values().collect())
     }
@@ -252,30 +268,51 @@ impl Paced<'_> {
         for command in self.commands {
             places.entry(command.wave).or_default().insert(command.location);
         }
-        let most = places.values().map(BTreeSet::len).max().map(count);
-        let most = most.filter(|_| places.len() > 1).unwrap_or(self.locations);
-        self.location_budget.min(most)
+        let most = |wave: u32| match places.get(&wave) {
+            Some(there) if places.len() > 1 => count(there.len()),
+            _ => self.locations,
+        };
+        let of_wave = |(wave, _): (u32, &[PacedUnit])| self.budget(wave).min(most(wave));
+        self.waves().map(of_wave).max().unwrap_or_default()
+    }
+
+    /// How many locations at once in a wave.
+    fn budget(&self, wave: u32) -> u32 {
+        (self.waves)(wave).location_budget
+    }
+
+    /// Nodes that are damaged, by the bounds of the waves alone.
+    fn damaged(&self, all: &[Whole]) -> u32 {
+        let mut each: BTreeMap<u32, u32> = BTreeMap::new();
+        for at in all {
+            let nodes = each.entry(at.wave).or_default();
+            *nodes = nodes.saturating_add(at.nodes);
+        }
+        let of_wave =
+            |(wave, nodes): (u32, u32)| (self.waves)(wave).damaged.map_or(nodes, |most| most.min(nodes));
+        sum(each.into_iter().map(of_wave))
     }
 
     /// Whether all of these units run side by side, because their shares fit into the budget together.
-    fn all_side_by_side(&self, units: &[PacedUnit]) -> bool {
-        units.len() <= 1 || sum(units.iter().map(|unit| unit.at_once)) <= self.location_budget
+    fn all_side_by_side(&self, wave: u32, units: &[PacedUnit]) -> bool {
+        units.len() <= 1 || sum(units.iter().map(|unit| unit.at_once)) <= self.budget(wave)
     }
 
     /// The most units whose shares fit into the budget together. At least one: it is begun whatever it
     /// takes.
     fn starts_at_once(&self) -> u32 {
-        let of_wave = |units: &[PacedUnit]| {
+        let of_wave = |wave: u32, units: &[PacedUnit]| {
+            let budget = self.budget(wave);
             let mut shares: Vec<u32> = units.iter().map(|unit| unit.at_once).collect();
             shares.sort_unstable();
             let fit = shares.iter().scan(0_u32, |taken, share| {
                 *taken = taken.saturating_add(*share);
-                (*taken <= self.location_budget).then_some(())
+                (*taken <= budget).then_some(())
             });
             count(fit.count().max(units.len().min(1)))
         };
         self.waves()
-            .map(|(_, units)| of_wave(units))
+            .map(|(wave, units)| of_wave(wave, units))
             .max()
             .unwrap_or_default()
     }
@@ -287,18 +324,20 @@ impl Paced<'_> {
     /// and the units that are open then add their own.
     ///
     /// The first unit of a later wave is begun when every unit before it is over, and no more than e locations have
-    /// failed in these.
+    /// failed in these. Within a wave that has an error budget of its own no more than that fail before its last unit is begun.
     fn failing(&self, of_unit: impl Fn(PacedUnit) -> u32) -> u32 {
         let mut before = 0_u32;
         let mut most = 0;
-        for (_, units) in self.waves() {
+        for (wave, units) in self.waves() {
+            let earlier = self.location_errors.min(before);
             let each = units.iter().map(|&unit| (of_unit(unit), unit.at_once));
-            let failing = if self.all_side_by_side(units) {
-                let earlier = self.location_errors.min(before);
+            let failing = if self.all_side_by_side(wave, units) {
                 earlier.saturating_add(sum(each.map(|(failing, _)| failing)))
             } else {
-                let open = most_that_fits(each.collect(), self.location_budget);
-                self.location_errors.saturating_add(open)
+                let open = most_that_fits(each.collect(), self.budget(wave));
+                let own = (self.waves)(wave).location_errors.unwrap_or(u32::MAX);
+                let allowed = self.location_errors.min(earlier.saturating_add(own));
+                allowed.saturating_add(open)
             };
             before = before.saturating_add(sum(units.iter().map(|unit| unit.locations)));
             most = most.max(failing.min(before));

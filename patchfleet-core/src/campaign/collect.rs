@@ -10,7 +10,6 @@ use crate::id::{CommandId, ExecutionId, Location, NodeId, UnitId};
 use crate::outcome::LocationOutcome;
 use crate::outcome::{NodeRow, Tally};
 use crate::port::{CommandCounts, ExecutionStatus, PortErrorKind, PortResult, ResultPorts};
-use crate::request::Patch;
 use crate::runbook;
 use crate::text::counted;
 use jiff::{SignedDuration, Timestamp};
@@ -343,10 +342,6 @@ impl Job<'_> {
     /// What the unit's start gives its runbook for a parameter, if it is not empty.
     fn given(&self, name: &str) -> Option<String> {
         start::given(self.state, self.unit, name).filter(|text| !text.is_empty())
-    }
-
-    fn patch(&self) -> &Patch {
-        &self.state.plan().request.patch
     }
 }
 

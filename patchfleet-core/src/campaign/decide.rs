@@ -294,7 +294,8 @@ impl Agenda<'_> {
     /// Begins the first unit that may be begun and whose runbook is known to be the planned one. The others before it
     /// are compared meanwhile: a location that answers late holds its own unit up, and no other.
     fn begin_one_from(&mut self, first: UnitId) {
-        let (state, of) = (self.state, u64::from(self.state.plan().location_budget()));
+        let state = self.state;
+        let of = u64::from(state.plan().location_budget_in(state.wave_of(first)));
         let (mut compared, mut kept, mut kept_until) = (0, 0, None);
         let aside = self.memory.put_aside(state);
         for unit in admitted_from(state, first, self.now).take(LOOKED_AHEAD) {

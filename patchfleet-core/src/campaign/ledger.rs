@@ -9,8 +9,10 @@ use crate::id::{Location, UnitId};
 use std::collections::{BTreeMap, BTreeSet};
 
 mod results;
+mod waves;
 
 pub(super) use results::{Results, Settling};
+pub(super) use waves::{FailedIn, WaveCounts};
 
 /// Where a unit stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,34 +100,6 @@ pub(super) struct LocationEntry {
     pub(super) results: WaveCounts,
     /// What it says to the breakers, if there are any and it has settled.
     pub(super) settling: Option<Settling>,
-}
-
-/// What is known of the nodes of a wave, as its gate counts them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct WaveCounts {
-    /// Nodes that were to be patched, and were there.
-    pub(super) targeted: u64,
-    /// Those of them that were not: unreached, or not run.
-    pub(super) unreached: u64,
-    /// The others.
-    pub(super) patched: u64,
-    /// Those of these that did not come to their goal.
-    pub(super) failed: u64,
-    /// Those of these of which nothing is known.
-    pub(super) unknown: u64,
-    /// Locations that did not end well and of whose nodes not even the number is known.
-    pub(super) blind: u64,
-}
-
-impl WaveCounts {
-    fn combine(&mut self, other: Self, with: fn(u64, u64) -> u64) {
-        self.targeted = with(self.targeted, other.targeted);
-        self.unreached = with(self.unreached, other.unreached);
-        self.patched = with(self.patched, other.patched);
-        self.failed = with(self.failed, other.failed);
-        self.unknown = with(self.unknown, other.unknown);
-        self.blind = with(self.blind, other.blind);
-    }
 }
 
 /// How far a campaign is.
@@ -222,6 +196,8 @@ pub(super) struct Ledger {
     pub(super) progress: SoFar,
     /// Locations that failed, with how many units failed there.
     pub(super) failed: BTreeMap<Location, u32>,
+    /// Locations that failed, with how many units failed there, by wave.
+    pub(super) failed_in: FailedIn,
     /// Where a command lives past the cutoff, or did.
     pub(super) late: BTreeSet<(UnitId, Location)>,
     /// Where the campaign stands with the bounds on its fleet.
@@ -237,6 +213,8 @@ pub(super) struct Ledger {
     pub(super) ready: BTreeSet<(u32, UnitId)>,
     /// The waves that have units which are not over, with their number.
     pub(super) open_waves: BTreeMap<u32, u32>,
+    /// The waves that have units which wait, with their number.
+    pub(super) waiting_waves: BTreeMap<u32, u32>,
     /// What is known of the nodes of each wave.
     pub(super) results: BTreeMap<u32, WaveCounts>,
     /// What each location said to the breakers, if there are any.
@@ -281,6 +259,8 @@ impl Ledger {
         match unit.standing {
             Standing::Waiting => {
                 self.waiting.insert(id);
+                let waiting = self.waiting_waves.entry(unit.wave).or_default();
+                *waiting = waiting.saturating_add(1);
                 if let Some(location) = &unit.names_nodes_of {
                     self.waiting_for.entry(location.clone()).or_default().insert(id);
                 }
@@ -328,6 +308,12 @@ impl Ledger {
         match unit.standing {
             Standing::Waiting => {
                 self.waiting.remove(&id);
+                if let Some(waiting) = self.waiting_waves.get_mut(&unit.wave) {
+                    *waiting = waiting.saturating_sub(1);
+                    if *waiting == 0 {
+                        self.waiting_waves.remove(&unit.wave);
+                    }
+                }
                 self.ready.remove(&(unit.wave, id));
                 if let Some(location) = &unit.names_nodes_of
                     && let Some(waiting) = self.waiting_for.get_mut(location)
@@ -419,6 +405,7 @@ impl Ledger {
         if at.has_failed {
             let failed = self.failed.entry(location.clone()).or_default();
             *failed = failed.saturating_add(1);
+            self.failed_in.add(at.wave, location);
         }
         if at.is_late {
             self.late.insert((unit, location.clone()));
@@ -452,6 +439,9 @@ impl Ledger {
             if *failed == 0 {
                 self.failed.remove(location);
             }
+        }
+        if at.has_failed {
+            self.failed_in.remove(at.wave, location);
         }
         if at.is_late {
             self.late.remove(&(unit, location.clone()));

@@ -96,12 +96,18 @@ fn shrink(state: &State, id: UnitId, request: &mut StartRequest) {
     let Some(unit) = state.units().get(&id) else {
         return;
     };
-    let shared = unit.locations.keys().find_map(|location| state.shared(location));
-    let Some(shared) = shared.filter(|shared| shared.units > 1 || !unit.away.is_empty()) else {
+    let shared = unit
+        .locations
+        .keys()
+        .find_map(|location| Some((location, state.shared(location)?)));
+    let Some((location, shared)) = shared.filter(|(_, shared)| shared.units > 1 || !unit.away.is_empty())
+    else {
         return;
     };
-    let rates = state.plan().node_rates();
-    let left = state.errors_allowed(shared).saturating_sub(shared.errors);
+    let rates = state.node_rates_at(location);
+    let left = state
+        .errors_allowed(location, shared)
+        .saturating_sub(shared.errors);
     let at_once = rates.max_concurrency.as_count(shared.nodes);
     runbook::limit(request, at_once, left);
     if !unit.away.is_empty() {

@@ -23,6 +23,7 @@ mod count;
 mod excerpt;
 mod fleet;
 mod fold;
+mod in_wave;
 mod labels;
 mod late;
 mod left_bounds;
@@ -39,6 +40,7 @@ mod waves;
 
 pub use breaker::{BreakerStanding, BreakerStop};
 pub use fleet::{FleetSoFar, FleetStanding, FleetStop};
+pub use in_wave::{WaveBudgetStop, WaveStanding, WaveStop};
 pub use labels::{LabelStanding, LabelStop};
 pub(crate) use stop_reason::NEW_RUN;
 pub use stop_reason::StopReason;

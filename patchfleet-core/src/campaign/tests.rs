@@ -27,6 +27,7 @@ mod freezes;
 mod golden;
 mod gone;
 mod hooks;
+mod in_wave;
 mod labels;
 mod late;
 pub(super) mod late_answers;

@@ -40,7 +40,9 @@ impl Campaigns {
                 && by_window
                 && !by_budget
                 && has_cutoff
-                && left(state).values().any(|at| at.has_any(state, Retry::NotRun))
+                && left(state)
+                    .iter()
+                    .any(|(location, at)| at.has_any(state.goal_at(location), Retry::NotRun))
         }))
     }
 }

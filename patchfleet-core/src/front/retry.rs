@@ -207,10 +207,11 @@ impl Campaigns {
 
     /// The nodes that are tried again, by location.
     async fn wanted(&self, of: &State, which: Retry) -> Result<BTreeMap<Location, Wanted>, CampaignError> {
-        let (store, goal) = (self.watched_store(), of.plan().request.goal());
+        let store = self.watched_store();
         let (mut all, mut reasons) = (BTreeMap::new(), vec![]);
         for (location, at) in left(of) {
-            if !at.has_any(of, which) {
+            let goal = of.goal_at(&location);
+            if !at.has_any(goal, which) {
                 continue;
             }
             let rows = match store.rows.rows(of.campaign(), &location).await {
@@ -274,13 +275,13 @@ impl Left {
         taken.fold(0, |sum, (_, n)| sum.saturating_add(n))
     }
 
-    pub(super) fn has_any(&self, of: &State, which: Retry) -> bool {
+    pub(super) fn has_any(&self, goal: Goal, which: Retry) -> bool {
         let is_taken = match which {
             Retry::Failed => true,
             Retry::NotRun => self.is_unbegun,
             Retry::Unreached => false,
         };
-        (self.is_blind && is_taken) || self.count(which, of.plan().request.goal()) > 0
+        (self.is_blind && is_taken) || self.count(which, goal) > 0
     }
 }
 

@@ -125,6 +125,15 @@ impl PatchRequest {
             gone: self.policy.gone,
         }
     }
+
+    /// What the request wants of the nodes of the wave with this number, from 1.
+    #[must_use]
+    pub fn goal_in(&self, wave: u32) -> Goal {
+        Goal {
+            reboot: self.reboot_option_in(wave),
+            ..self.goal()
+        }
+    }
 }
 
 /// The result of one node.

@@ -1,12 +1,13 @@
 //! Makes the plan, or finds every reason against it, from the request, the candidates and the census.
 
+use super::in_wave::InWaves;
 use super::lifetime::{self, Lifetime};
 use super::units::{Bounds, Draft, names_nodes, paced};
 use super::{
     Cells, FORMAT, Followed, Gaps, Options, Plan, PlannedDispatch, PlannedLocation, dispatch, fleet, freezes,
-    gaps, labels, nowhere, offline, small, waves,
+    gaps, in_wave, labels, nowhere, offline, small, waves,
 };
-use crate::budget::{Paced, PacedCommand, PacedNodes, PacedUnit, Seconds, WorstCase};
+use crate::budget::{Paced, PacedCommand, PacedNodes, PacedUnit, PacedWave, Seconds, WorstCase};
 use crate::census::{Census, CensusAnswer, CensusTaken};
 use crate::expand::Candidates;
 use crate::id::{Location, UnitId};
@@ -128,23 +129,30 @@ pub fn build(
             None
         }
     };
+    let (wave_budgets, against) = match sorted.reasons.is_empty() {
+        true => in_wave::resolve(asked, &sorted.locations, fleet.as_ref(), starts),
+        false => (vec![], vec![]),
+    };
+    sorted.reasons.extend(against);
     let (labels, against) = match sorted.reasons.is_empty() {
         true => labels::resolve(asked, retries, &sorted.locations, census),
         false => (vec![], vec![]),
     };
     sorted.reasons.extend(against);
     let cells = &Cells::of(&labels);
-    let request = &fleet::paced(asked, fleet.as_ref());
+    let in_waves = &InWaves::new(asked, fleet.as_ref(), &wave_budgets);
+    let request = in_waves.whole();
     let attendance = options.attendance;
-    let reasons = offline::reasons(request, &sorted.locations, census, attendance);
+    let reasons = offline::reasons(in_waves, &sorted.locations, census, attendance);
     sorted.reasons.extend(reasons);
     let lifetime = sorted.lifetime(request, steps, options);
     let each_alone = options.cutoff.is_some() || request.may_wait_to_begin();
     let bounds = Bounds {
         fleet: fleet.as_ref(),
+        of_waves: &wave_budgets,
         cells,
     };
-    let units = match waves::units(request, central, &sorted.locations, census, each_alone, bounds) {
+    let units = match waves::units(in_waves, central, &sorted.locations, census, each_alone, bounds) {
         Ok(units) => units,
         Err(too_long) => {
             sorted.refuse(RefusalCode::Unsupported, "targets", too_long.to_string());
@@ -154,13 +162,16 @@ pub fn build(
     let dispatch = (request.automation.dispatch == Dispatch::RunCommand).then(|| {
         let mut by_automation = request.clone();
         by_automation.automation.dispatch = Dispatch::Automation;
-        let fleet = fleet::resolve(&by_automation, retries, &sorted.locations, 1).unwrap_or_default();
-        let by_automation = &fleet::paced(&by_automation, fleet.as_ref());
+        by_automation.budget = asked.budget.clone();
+        let at = &sorted.locations;
+        let fleet = fleet::resolve(&by_automation, retries, at, 1).unwrap_or_default();
+        let (budgets, _) = in_wave::resolve(&by_automation, at, fleet.as_ref(), |_| 1);
+        let by_automation = &InWaves::new(&by_automation, fleet.as_ref(), &budgets);
         let bounds = Bounds {
             fleet: fleet.as_ref(),
+            of_waves: &budgets,
             cells,
         };
-        let at = &sorted.locations;
         let starts = waves::units(by_automation, central, at, census, each_alone, bounds);
         PlannedDispatch::new(count(units.len()), starts.ok().map(|starts| count(starts.len())))
     });
@@ -185,15 +196,30 @@ pub fn build(
     let units: Vec<(Draft, Seconds)> = units
         .into_iter()
         .map(|unit| {
+            let request = in_waves.of(unit.wave);
             let timeout = lifetime.map(|lifetime| lifetime.timeout(request, &unit, now));
             (unit, timeout.unwrap_or_default())
         })
         .collect();
     let followed = options.followed;
-    let paced = paced(units.iter().map(|(draft, _)| draft), request, total, followed);
     let errors = request.budget.locations.max_errors.as_count(total);
+    let budget = |wave: u32| {
+        let own = wave_budgets.iter().find(|own| own.wave == wave);
+        let of_all = || request.budget.locations.max_concurrency.as_count(total);
+        PacedWave {
+            nodes: in_waves.of(wave).budget.nodes,
+            location_budget: own.map_or_else(of_all, |own| own.locations_at_once),
+            location_errors: own.and_then(|own| own.location_errors),
+            open: own.and_then(|own| {
+                let fleet = own.fleet.filter(|fleet| fleet.nodes_in_a_start().is_some())?;
+                fleet.max_in_flight.into_iter().chain(fleet.max_damaged).min()
+            }),
+            damaged: own.and_then(|own| own.fleet?.max_damaged),
+        }
+    };
+    let paced = paced(units.iter().map(|(draft, _)| draft), errors, &budget, followed);
     warnings.extend(warnings::on_shares(&paced, followed, errors));
-    let worst_case = worst_case(request, total, &units, &paced, lifetime.as_ref());
+    let worst_case = worst_case(in_waves, total, &units, &paced, &budget, lifetime.as_ref());
     let worst_case = fleet.map_or(worst_case, |fleet| fleet.bounded(worst_case));
     let worst_case = labels::bounded(&labels, worst_case);
     let longest = units
@@ -202,16 +228,16 @@ pub fn build(
         .max()
         .unwrap_or_default();
     let expiry = lifetime.map(|lifetime| lifetime.expiry(longest));
-    warnings.extend(offline::warnings(request, &locations, census, expiry));
+    warnings.extend(offline::warnings(in_waves, &locations, census, expiry));
     warnings.extend(warnings::on_nodes(&locations, &filled));
-    warnings.extend(small::warnings(request, &locations));
+    warnings.extend(small::warnings(in_waves, &locations));
     warnings.extend(fleet.and_then(|fleet| fleet.warning(errors, total)));
     warnings.extend(labels::warning(&labels, errors, total));
     if let (Some(now), false) = (options.now, units.is_empty()) {
         warnings.extend(freezes::warnings(request, lifetime.as_ref(), now));
     }
     if let (Some(lifetime), false) = (&lifetime, units.is_empty()) {
-        warnings.extend(lifetime::warnings(request, lifetime, &units));
+        warnings.extend(lifetime::warnings(in_waves, lifetime, &units));
         // Without a runbook there is no step of it.
         let step = dispatch.is_none().then_some(options.step_timeout);
         warnings.extend(lifetime::on_the_documents(steps, lifetime.expiry(longest), step));
@@ -228,10 +254,14 @@ pub fn build(
         units: (0..)
             .map(UnitId::from_index)
             .zip(units.into_iter().zip(paced))
-            .map(|(id, ((draft, timeout), paced))| draft.unit(id, request, paced, lifetime.as_ref(), timeout))
+            .map(|(id, ((draft, timeout), paced))| {
+                let request = in_waves.of(draft.wave);
+                draft.unit(id, request, paced, lifetime.as_ref(), timeout)
+            })
             .collect(),
         runbook: None,
         fleet,
+        wave_budgets,
         labels,
         forecast: None,
         dispatch,
@@ -305,7 +335,14 @@ pub(super) fn alone(
         resolution,
         ..CensusTaken::default()
     };
-    let offline = offline::reasons(request, &sorted.locations, &census, options.attendance);
+    let offline = match request.differs_in_waves() {
+        // Its wave may have other limits.
+        true => vec![],
+        false => {
+            let request = &InWaves::new(request, None, &[]);
+            offline::reasons(request, &sorted.locations, &census, options.attendance)
+        }
+    };
     if !sorted.reasons.is_empty() || !offline.is_empty() {
         return Alone::Refused;
     }
@@ -323,17 +360,18 @@ pub(super) fn alone(
 
 /// What can go wrong at most, by the units' commands.
 fn worst_case(
-    request: &PatchRequest,
+    in_waves: &InWaves,
     total: u32,
     units: &[(Draft, Seconds)],
     paced: &[PacedUnit],
+    budget: &dyn Fn(u32) -> PacedWave,
     lifetime: Option<&Lifetime>,
 ) -> WorstCase {
-    let rates = &request.budget.locations;
     let commands: Vec<PacedCommand<'_>> = units
         .iter()
         .flat_map(|(unit, timeout)| {
-            unit.commands.iter().map(|command| PacedCommand {
+            let request = in_waves.of(unit.wave);
+            unit.commands.iter().map(move |command| PacedCommand {
                 wave: unit.wave,
                 location: &command.location,
                 nodes: command.nodes.map(PacedNodes::from),
@@ -347,9 +385,8 @@ fn worst_case(
         units: paced,
         commands: &commands,
         locations: total,
-        nodes: request.budget.nodes,
-        location_budget: rates.max_concurrency.as_count(total),
-        location_errors: rates.max_errors.as_count(total),
+        location_errors: in_waves.whole().budget.locations.max_errors.as_count(total),
+        waves: budget,
     }
     .worst_case()
 }

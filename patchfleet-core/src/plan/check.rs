@@ -3,7 +3,9 @@
 //! A plan is kept in a log for hours, and somebody may change it there by hand. What is sent follows from it, so its parts
 //! are compared with each other before anything is begun.
 
-use super::{Followed, Plan, PlannedFleet, Unit, fleet, timeout_of};
+use super::{
+    Followed, Plan, PlannedFleet, PlannedLocation, PlannedWaveBudget, Unit, fleet, in_wave, timeout_of,
+};
 use crate::id::{Location, UnitId};
 use crate::port::{MAX_NODES, StartRequest};
 use crate::request::{Dispatch, PatchRequest, RunbookPin};
@@ -83,6 +85,16 @@ pub(crate) enum PlanFault {
         /// What they should be.
         expected: String,
     },
+    /// What the plan makes of the budgets that waves have of their own is not what its request says.
+    #[error(
+        "the plan's budgets of waves are {found}, and by its request and its locations they are {expected}"
+    )]
+    WaveBudgets {
+        /// What they are.
+        found: String,
+        /// What they should be.
+        expected: String,
+    },
     /// What the plan makes of bounds on the values of labels is not what its request says.
     #[error("the plan's labels do not follow from its request: {0}")]
     Labels(String),
@@ -104,8 +116,8 @@ impl Plan {
         let waves = self.locations.iter().map(|at| (at.location(), at.wave));
         let planned: BTreeMap<Location, u32> = waves.collect();
         self.check_waves()?;
-        let paced = fleet::paced(&self.request, self.fleet.as_ref());
         self.check_fleet()?;
+        let in_waves = self.in_waves();
         if let Some(fault) = self.fault_of_labels() {
             return Err(PlanFault::Labels(fault));
         }
@@ -117,7 +129,7 @@ impl Plan {
                     found: unit.id,
                 });
             }
-            self.check_start(unit, &paced)?;
+            self.check_start(unit, in_waves.of(unit.wave))?;
             for location in unit.locations() {
                 // Units that name their nodes may share a location. A runbook of one's own is not told which.
                 let may_share = unit.nodes.is_some() || !self.is_of_own_runbook();
@@ -173,13 +185,37 @@ impl Plan {
         };
         let expected = fleet::resolve(&self.request, self.retries.as_ref(), &self.locations, starts);
         if expected.as_ref().is_ok_and(|expected| *expected == self.fleet) {
-            return Ok(());
+            return self.check_wave_budgets();
         }
         let words =
             |fleet: Option<PlannedFleet>| fleet.map_or("none".to_owned(), |fleet| format!("{fleet:?}"));
         Err(PlanFault::Fleet {
             found: words(self.fleet),
             expected: expected.map_or_else(|reason| reason.detail, words),
+        })
+    }
+
+    /// Likewise for the budgets that waves have of their own.
+    fn check_wave_budgets(&self) -> Result<(), PlanFault> {
+        let starts = |there: &[PlannedLocation]| match (self.followed, there.first()) {
+            (Followed::ByNobody, Some(at)) => {
+                let units = self.units.iter().filter(|unit| unit.wave == at.wave);
+                u32::try_from(units.count()).unwrap_or(u32::MAX)
+            }
+            _ => 1,
+        };
+        let (expected, reasons) =
+            in_wave::resolve(&self.request, &self.locations, self.fleet.as_ref(), starts);
+        if reasons.is_empty() && expected == self.wave_budgets {
+            return Ok(());
+        }
+        let words = |budgets: &[PlannedWaveBudget]| format!("{budgets:?}");
+        Err(PlanFault::WaveBudgets {
+            found: words(&self.wave_budgets),
+            expected: reasons
+                .into_iter()
+                .next()
+                .map_or_else(|| words(&expected), |reason| reason.detail),
         })
     }
 
@@ -222,18 +258,24 @@ impl Plan {
         }
         // The planner decides how the locations at once are shared out. No share may be more than the whole.
         let at_once = target.target_location_max_concurrency;
-        if at_once > self.location_budget().max(1) {
-            return Err(fault("its locations at once", &at_once, &self.location_budget()));
+        let places = self.location_budget_in(unit.wave);
+        if at_once > places.max(1) {
+            return Err(fault("its locations at once", &at_once, &places));
         }
         let errors = target.target_location_max_errors;
-        if errors > self.location_errors() {
-            return Err(fault("its location errors", &errors, &self.location_errors()));
+        let own = self.location_errors_in(unit.wave).unwrap_or(u32::MAX);
+        let allowed = self.location_errors().min(own);
+        if errors > allowed {
+            return Err(fault("its location errors", &errors, &allowed));
         }
         let rates = paced.budget.nodes;
         if unit.node_rates != rates {
             return Err(fault("its node rates", &unit.node_rates, &rates));
         }
-        if let Some(most) = self.fleet.and_then(|fleet| fleet.nodes_in_a_start()) {
+        if let Some(most) = self
+            .fleet_in(unit.wave)
+            .and_then(|fleet| fleet.nodes_in_a_start())
+        {
             let named = unit.nodes.as_ref().map(Vec::len);
             let fits = |n: usize| u32::try_from(n).is_ok_and(|n| (1..=most).contains(&n));
             if !named.is_some_and(fits) {
@@ -260,7 +302,9 @@ impl Plan {
         let nodes = unit.nodes.clone().unwrap_or_default();
         let timeout = timeout_of(&unit.start).unwrap_or_default();
         let step_timeout = self.lifetime.as_ref().and_then(|lifetime| lifetime.step_timeout);
-        let most = self.fleet.and_then(|fleet| fleet.nodes_in_a_start());
+        let most = self
+            .fleet_in(unit.wave)
+            .and_then(|fleet| fleet.nodes_in_a_start());
         let most = most.map_or(MAX_NODES, |most| usize::try_from(most).unwrap_or(usize::MAX));
         let fits = (1..=most.min(MAX_NODES)).contains(&nodes.len());
         let expected = unit.locations().next().map(|location| {

@@ -3,9 +3,9 @@
 use super::retried::NEW_CAMPAIGN;
 use super::units::most_nodes;
 use super::{LeftBound, Plan, PlannedLocation, Retried};
-use crate::budget::{AwsPaced, MaxConcurrency, RateControl, Size, Sizes, WorstCase};
+use crate::budget::{AwsPaced, MaxConcurrency, MaxErrors, RateControl, Size, Sizes, WorstCase};
 use crate::refusal::{RefusalCode, RefusalReason};
-use crate::request::{FleetBudget, PatchRequest, Selector};
+use crate::request::{FleetBudget, PatchRequest, Selector, WaveFleet};
 use crate::text::{by_number, counted, names};
 use serde::{Deserialize, Serialize};
 
@@ -64,6 +64,8 @@ fn reached(at: &PlannedLocation) -> Option<u32> {
 /// What becomes of the request's bounds. `None` if it has none. `starts` is how many starts have to have a place at once, because
 /// nobody begins a later one. A retry has what the campaigns before it have left of the first one's bounds.
 ///
+/// If only a wave bounds how many nodes are damaged, there is no bound on all of them, and each start names its nodes all the same.
+///
 /// # Errors
 ///
 /// The reason against the plan: nodes that were not counted, a share that comes to no node, or a bound that the campaigns
@@ -74,87 +76,206 @@ pub(crate) fn resolve(
     locations: &[PlannedLocation],
     starts: u32,
 ) -> Result<Option<PlannedFleet>, RefusalReason> {
-    let Some(budget) = &request.budget.fleet else {
+    let waves_do = request.bounds_name_nodes() && !request.budget.names_nodes();
+    let budget = request.budget.fleet;
+    if budget.is_none() && !waves_do {
         return Ok(None);
-    };
-    let reason = |detail| RefusalReason {
-        code: RefusalCode::FleetBudget,
-        subject: "budget.fleet".to_owned(),
-        detail,
-    };
-    let uncounted: Vec<String> = locations
-        .iter()
-        .filter(|at| reached(at).is_none())
-        .map(|at| at.location().to_string())
-        .collect();
-    if !uncounted.is_empty() {
-        return Err(reason(format!(
-            "a bound on the nodes of the whole fleet needs to know how many there are, and they were not counted in {}: {}. \
-             Have them skipped (policy.unknown = \"skip\", policy.denied) or leave the bound out",
-            counted(uncounted.len(), "location"),
-            names(uncounted)
-        )));
     }
-    let limit = request.budget.nodes.max_concurrency;
-    let of = locations.iter().filter_map(reached);
-    let nodes = of.clone().fold(0, u32::saturating_add);
-    let sizes: Sizes = of
-        .map(|nodes| Size {
-            nodes,
-            limit: limit.as_count(nodes),
-        })
-        .collect();
-    let total = u32::try_from(locations.len()).unwrap_or(u32::MAX);
-    let places = request.budget.locations.max_concurrency.as_count(total);
-    let left = left_for(request, retries).map_err(reason)?;
+    let subject = if budget.is_some() {
+        "budget.fleet"
+    } else {
+        "waves.budget.fleet"
+    };
+    let nodes = all_counted(locations, subject)?;
+    let in_flight = budget.and_then(|budget| budget.max_in_flight);
+    let damaged = budget.and_then(|budget| budget.max_damaged);
+    let unreached = budget.and_then(|budget| budget.max_unreached);
+    let left = left_for(request, retries).map_err(|detail| RefusalReason {
+        code: RefusalCode::FleetBudget,
+        subject: subject.to_owned(),
+        detail,
+    })?;
     // What is left of a bound is never more than there are nodes.
     let bound = |left: Option<u32>, of_request: Option<u32>| {
         of_request.map(|of_request| left.map_or(of_request, |left| left.min(nodes)))
     };
-    let max_in_flight = budget.max_in_flight.map(|rate| rate.as_count(nodes));
-    let max_in_flight = bound(left.max_in_flight, max_in_flight);
-    let max_damaged = budget.max_damaged.map(|rate| rate.as_count(nodes));
-    let max_damaged = bound(left.max_damaged, max_damaged);
-    let max_unreached = budget.max_unreached.map(|rate| rate.as_count(nodes));
-    let max_unreached = bound(left.max_unreached, max_unreached);
-    if let (Some(rate), Some(0), true) = (budget.max_damaged, max_damaged, nodes > 0) {
-        return Err(reason(format!(
-            "max_damaged: {rate} of {} is less than one. Any node that is begun may be damaged, so with none allowed nothing \
-             could be begun: give a count, such as 1, or a larger share",
-            counted(nodes, "node")
-        )));
-    }
-    let room = max_damaged.into_iter().chain(max_in_flight).min();
-    let pace = match (room, max_in_flight) {
-        (Some(room), _) if request.budget.names_nodes() => FleetPace::Campaign {
-            nodes_in_a_start: sizes.named_in_a_start(
-                room,
-                places,
-                u32::try_from(most_nodes(request)).unwrap_or(1),
-            ),
-        },
-        (_, Some(in_flight)) => {
-            let AwsPaced {
-                nodes_at_once,
-                locations_at_once,
-            } = sizes.paced_by_aws(in_flight, places, starts);
-            FleetPace::Aws {
-                nodes_at_once: Some(nodes_at_once),
-                locations_at_once: Some(locations_at_once),
-            }
-        }
-        (_, None) => FleetPace::Aws {
-            nodes_at_once: None,
-            locations_at_once: None,
-        },
+    let max_in_flight = bound(left.max_in_flight, in_flight.map(|rate| rate.as_count(nodes)));
+    let max_damaged = bound(left.max_damaged, damaged.map(|rate| rate.as_count(nodes)));
+    let max_unreached = bound(left.max_unreached, unreached.map(|rate| rate.as_count(nodes)));
+    not_none(damaged, max_damaged, nodes, subject)?;
+    let total = u32::try_from(locations.len()).unwrap_or(u32::MAX);
+    let shape = Shape {
+        limit: request.budget.nodes.max_concurrency,
+        places: request.budget.locations.max_concurrency.as_count(total),
+        starts,
+        room: max_damaged
+            .into_iter()
+            .chain(max_in_flight)
+            .min()
+            .or(waves_do.then_some(u32::MAX)),
+        max_in_flight,
     };
     Ok(Some(PlannedFleet {
         nodes,
         max_in_flight,
         max_damaged,
         max_unreached,
-        pace,
+        pace: shape.pace(request, locations),
     }))
+}
+
+/// What a wave says of its own nodes.
+pub(super) struct InWave {
+    /// Its place in the request's list, from 0.
+    pub(super) index: usize,
+    /// Its own bounds.
+    pub(super) bounds: WaveFleet,
+    /// The limit within a location.
+    pub(super) limit: MaxConcurrency,
+    /// How many locations at once.
+    pub(super) places: u32,
+    /// How many starts have to have a place at once.
+    pub(super) starts: u32,
+}
+
+/// What becomes of the bounds of one wave with these locations: each is the tighter of its own and the request's, which is
+/// `fleet`.
+pub(super) fn resolve_in(
+    request: &PatchRequest,
+    wave: &InWave,
+    locations: &[PlannedLocation],
+    fleet: Option<&PlannedFleet>,
+) -> Result<Option<PlannedFleet>, RefusalReason> {
+    let WaveFleet {
+        max_in_flight: in_flight,
+        max_damaged: damaged,
+        ..
+    } = wave.bounds;
+    if fleet.is_none() && in_flight.is_none() && damaged.is_none() {
+        return Ok(None);
+    }
+    let subject = format!("waves[{}].budget.fleet", wave.index);
+    let nodes = all_counted(locations, &subject)?;
+    let own_damaged = damaged.map(|rate| rate.as_count(nodes));
+    not_none(damaged, own_damaged, nodes, &subject)?;
+    let least = |own: Option<u32>, whole: Option<u32>| own.into_iter().chain(whole).min();
+    let max_in_flight = least(
+        in_flight.map(|rate| rate.as_count(nodes)),
+        fleet.and_then(|fleet| fleet.max_in_flight),
+    );
+    let max_damaged = least(own_damaged, fleet.and_then(|fleet| fleet.max_damaged));
+    let names_nodes = fleet.is_some_and(|fleet| fleet.nodes_in_a_start().is_some());
+    let shape = Shape {
+        limit: wave.limit,
+        places: wave.places,
+        starts: wave.starts,
+        room: least(max_damaged, max_in_flight).or(names_nodes.then_some(u32::MAX)),
+        max_in_flight,
+    };
+    Ok(Some(PlannedFleet {
+        nodes,
+        max_in_flight,
+        max_damaged,
+        max_unreached: None,
+        pace: shape.pace(request, locations),
+    }))
+}
+
+/// How many nodes commands are sent to, or the reason against a plan in which nobody knows.
+fn all_counted(locations: &[PlannedLocation], subject: &str) -> Result<u32, RefusalReason> {
+    let uncounted: Vec<String> = locations
+        .iter()
+        .filter(|at| reached(at).is_none())
+        .map(|at| at.location().to_string())
+        .collect();
+    if uncounted.is_empty() {
+        return Ok(locations.iter().filter_map(reached).fold(0, u32::saturating_add));
+    }
+    Err(RefusalReason {
+        code: RefusalCode::FleetBudget,
+        subject: subject.to_owned(),
+        detail: format!(
+            "a bound on the nodes of {} needs to know how many there are, and they were not counted in {}: {}. \
+             Have them skipped (policy.unknown = \"skip\", policy.denied) or leave the bound out",
+            if subject == "budget.fleet" {
+                "the whole fleet"
+            } else {
+                "a wave"
+            },
+            counted(uncounted.len(), "location"),
+            names(uncounted)
+        ),
+    })
+}
+
+/// The reason against a share of the nodes that comes to none of them.
+fn not_none(
+    rate: Option<MaxErrors>,
+    comes_to: Option<u32>,
+    nodes: u32,
+    subject: &str,
+) -> Result<(), RefusalReason> {
+    match (rate, comes_to, nodes > 0) {
+        (Some(rate), Some(0), true) => Err(RefusalReason {
+            code: RefusalCode::FleetBudget,
+            subject: subject.to_owned(),
+            detail: format!(
+                "max_damaged: {rate} of {} is less than one. Any node that is begun may be damaged, so with none allowed nothing \
+                 could be begun: give a count, such as 1, or a larger share",
+                counted(nodes, "node")
+            ),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// What the shape that keeps the bounds follows from.
+struct Shape {
+    /// The limit within a location.
+    limit: MaxConcurrency,
+    /// How many locations at once.
+    places: u32,
+    /// How many starts have to have a place at once.
+    starts: u32,
+    /// How many nodes may be open at once under all bounds; `None`: there are none.
+    room: Option<u32>,
+    max_in_flight: Option<u32>,
+}
+
+impl Shape {
+    fn pace(&self, request: &PatchRequest, locations: &[PlannedLocation]) -> FleetPace {
+        let sizes: Sizes = locations
+            .iter()
+            .filter_map(reached)
+            .map(|nodes| Size {
+                nodes,
+                limit: self.limit.as_count(nodes),
+            })
+            .collect();
+        match (self.room, self.max_in_flight) {
+            (Some(room), _) if request.bounds_name_nodes() => FleetPace::Campaign {
+                nodes_in_a_start: sizes.named_in_a_start(
+                    room,
+                    self.places,
+                    u32::try_from(most_nodes(request)).unwrap_or(1),
+                ),
+            },
+            (_, Some(in_flight)) => {
+                let AwsPaced {
+                    nodes_at_once,
+                    locations_at_once,
+                } = sizes.paced_by_aws(in_flight, self.places, self.starts);
+                FleetPace::Aws {
+                    nodes_at_once: Some(nodes_at_once),
+                    locations_at_once: Some(locations_at_once),
+                }
+            }
+            (_, None) => FleetPace::Aws {
+                nodes_at_once: None,
+                locations_at_once: None,
+            },
+        }
+    }
 }
 
 /// What a retry has left of the first campaign's bounds. Each is `None` where the request's own holds.
@@ -292,14 +413,6 @@ pub(super) fn paced(request: &PatchRequest, fleet: Option<&PlannedFleet>) -> Pat
 }
 
 impl Plan {
-    /// The limits within a location that every command is given: those of the request, or what a bound on the whole fleet
-    /// makes of them.
-    #[must_use]
-    pub fn node_rates(&self) -> RateControl {
-        let rates = self.request.budget.nodes;
-        self.fleet.map_or(rates, |fleet| fleet.node_rates(rates))
-    }
-
     /// What `budget.fleet` comes to, in words; `None` if the request has none.
     pub(super) fn fleet_in_words(&self) -> Option<String> {
         let fleet = self.fleet?;

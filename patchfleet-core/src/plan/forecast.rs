@@ -6,12 +6,12 @@ mod learned;
 use super::dispatch::{AUTOMATIONS_AT_ONCE, SENDS_A_SECOND, STARTS_A_SECOND};
 use super::freezes::Freezes;
 use super::lifetime::timeout_of;
-use super::{Lifetime, Plan, PlannedLocation, Unit};
+use super::{Lifetime, Plan, PlannedFleet, PlannedLocation, Unit};
 use crate::budget::{Queue, Seconds};
 use crate::id::{CampaignId, Location};
-use crate::request::{Operation, PatchRequest};
+use crate::request::Operation;
 use crate::text::{by_number, counted};
-use course::{Course, Rules, Work, course};
+use course::{Course, Room, Rules, Work, course};
 use jiff::{SignedDuration, Timestamp};
 pub use learned::LearnedPace;
 use serde::{Deserialize, Serialize};
@@ -98,7 +98,7 @@ impl Plan {
         let pace = pace.filter(|_| said.is_none());
         let minutes = said
             .or(pace.map(|pace| pace.minutes_per_node))
-            .unwrap_or_else(|| self.request.minutes_by_default());
+            .unwrap_or_else(|| minutes_by_default(self.request.patch.operation));
         let Works { expected, worst } = self.works(Seconds::new(u64::from(minutes) * 60), around);
         let expected = expected.map(|work| self.course(&work, now));
         let worst = worst.and_then(|work| self.course(&work, now).ends);
@@ -140,9 +140,19 @@ impl Plan {
             .filter_map(|(number, wave)| Some((number, u64::from(wave.soak?.seconds()))))
             .collect();
         // Without a bound that the campaign keeps, AWS bounds the nodes of each start.
-        let bounds = self.fleet.filter(|fleet| fleet.nodes_in_a_start().is_some());
-        let bounds = bounds.map(|fleet| [fleet.max_damaged, fleet.max_in_flight]);
-        let in_flight = bounds.into_iter().flatten().flatten().min();
+        let open = |fleet: Option<PlannedFleet>| {
+            let bounds = fleet.filter(|fleet| fleet.nodes_in_a_start().is_some());
+            let bounds = bounds.map(|fleet| [fleet.max_damaged, fleet.max_in_flight]);
+            bounds.into_iter().flatten().flatten().min().map(u64::from)
+        };
+        let of_waves = self.wave_budgets.iter().map(|own| {
+            let room = Room {
+                places: u64::from(own.locations_at_once),
+                in_flight: open(own.fleet),
+            };
+            (own.wave, room)
+        });
+        let of_waves: BTreeMap<u32, Room> = of_waves.collect();
         let of_values = self.cells().at_once();
         // A command that patchfleet sends itself is no automation.
         let (starts_a_second, at_once) = match self.dispatch {
@@ -152,8 +162,11 @@ impl Plan {
         course(
             work,
             &Rules {
-                places: u64::from(self.location_budget()),
-                in_flight: in_flight.map(u64::from),
+                room: Room {
+                    places: u64::from(self.location_budget()),
+                    in_flight: open(self.fleet),
+                },
+                of_waves: &of_waves,
                 of_values: &of_values,
                 soaks: &soaks,
                 starts_a_second,
@@ -175,6 +188,16 @@ impl Plan {
             .collect()
     }
 
+    /// How long a node of a wave takes, if one takes so long where what the request says is done.
+    fn node_in(&self, wave: u32, node: Seconds) -> Seconds {
+        let operation = self.request.operation_in(wave);
+        let is_said = self.request.forecast.minutes_per_node.is_some();
+        if is_said || operation == self.request.patch.operation {
+            return node;
+        }
+        Seconds::new(u64::from(minutes_by_default(operation)) * 60)
+    }
+
     fn works(&self, node: Seconds, around: Seconds) -> Works {
         let mut places = self.places();
         let (mut expected, mut worst) = (Some(vec![]), Some(vec![]));
@@ -191,6 +214,7 @@ impl Plan {
                 })
             };
             let lives = self.lives(unit);
+            let node = self.node_in(unit.wave, node);
             let mut shared = None;
             let lasts: Option<Vec<u64>> = unit
                 .locations()
@@ -244,8 +268,18 @@ impl Plan {
             }
             (None, None) => "the default; forecast.minutes_per_node says otherwise".to_owned(),
         };
+        let scans = (1..)
+            .zip(&self.request.waves)
+            .any(|(number, _)| self.request.operation_in(number) != self.request.patch.operation);
+        let scans = match (scans, self.request.forecast.minutes_per_node) {
+            (true, None) => {
+                let minutes = minutes_by_default(Operation::Scan);
+                format!(", and {minutes} in a wave that scans")
+            }
+            _ => String::new(),
+        };
         let each = format!(
-            "if a node takes {} ({said})",
+            "if a node takes {}{scans} ({said})",
             counted(forecast.minutes_per_node, "minute")
         );
         let words = |seconds: Option<u64>| {
@@ -289,12 +323,10 @@ fn added(mut all: Vec<Work>, one: Work) -> Vec<Work> {
     all
 }
 
-impl PatchRequest {
-    /// How long a node takes, where nobody says and nothing was learned.
-    fn minutes_by_default(&self) -> u32 {
-        match self.patch.operation {
-            Operation::Install => 15,
-            Operation::Scan => 3,
-        }
+/// How many minutes a node takes, where nobody says and nothing was learned.
+fn minutes_by_default(operation: Operation) -> u32 {
+    match operation {
+        Operation::Install => 15,
+        Operation::Scan => 3,
     }
 }

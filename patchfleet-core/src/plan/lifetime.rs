@@ -7,6 +7,7 @@
 
 use super::Plan;
 use super::freezes::Freezes;
+use super::in_wave::InWaves;
 use super::units::{Command, Draft};
 use crate::budget::{MaxConcurrency, Seconds};
 use crate::id::UnitId;
@@ -221,17 +222,14 @@ pub(super) fn too_near(lifetime: &Lifetime, cutoff: Cutoff) -> Option<RefusalRea
 }
 
 /// The warnings about turns: where too few fit, and how many nodes may have none.
-pub(super) fn warnings(
-    request: &PatchRequest,
-    lifetime: &Lifetime,
-    units: &[(Draft, Seconds)],
-) -> Vec<String> {
-    let limit = request.budget.nodes.max_concurrency;
+pub(super) fn warnings(in_waves: &InWaves, lifetime: &Lifetime, units: &[(Draft, Seconds)]) -> Vec<String> {
+    let request = in_waves.whole();
     // For each location: how many nodes may have no turn, of how many turns, and how many fit.
     let mut short: BTreeMap<String, (u32, u64, u64)> = BTreeMap::new();
     let mut uncounted = false;
     for (unit, timeout) in units {
         let fit = lifetime.turns(*timeout);
+        let limit = in_waves.of(unit.wave).budget.nodes.max_concurrency;
         for command in &unit.commands {
             let Some(nodes) = command.nodes else {
                 uncounted = true;

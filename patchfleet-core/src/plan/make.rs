@@ -245,7 +245,7 @@ pub(crate) async fn make(
         // Each command names its nodes.
         _ if sends || !request.budget.labels.is_empty() => Depth::Count,
         // A bound on the fleet's nodes, and a wave of so many, need to know how many there are.
-        OfflineAction::Target if request.budget.fleet.is_none() && !counts_nodes => options.depth,
+        OfflineAction::Target if !request.has_fleet_bounds() && !counts_nodes => options.depth,
         // The policy needs to know which nodes do not answer.
         OfflineAction::Target | OfflineAction::Skip | OfflineAction::Refuse => Depth::Count,
     };

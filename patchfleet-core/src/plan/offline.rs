@@ -1,6 +1,7 @@
 //! Nodes that are registered and do not answer. A command tries to reach such a node until the command expires. For as
 //! long the node holds a place of its location.
 
+use super::in_wave::InWaves;
 use super::units::{Reach, names_nodes};
 use super::{Attendance, PlannedLocation};
 use crate::budget::Seconds;
@@ -20,7 +21,7 @@ const ATTENDED: &str = "at a terminal and without --yes, `patchfleet run` warns 
 
 /// Why a plan is refused for its offline nodes. Empty if it is not.
 pub(super) fn reasons(
-    request: &PatchRequest,
+    in_waves: &InWaves,
     locations: &[PlannedLocation],
     census: &CensusTaken,
     attendance: Attendance,
@@ -32,7 +33,8 @@ pub(super) fn reasons(
             detail,
         }]
     };
-    let uncounted = uncounted(request, locations);
+    let request = in_waves.whole();
+    let uncounted = uncounted(in_waves, locations);
     if !uncounted.is_empty()
         && request.policy.offline == OfflineAction::Target
         && attendance == Attendance::Unattended
@@ -70,7 +72,7 @@ pub(super) fn reasons(
         ),
         OfflineAction::Skip => vec![],
         OfflineAction::Target => {
-            let blocked = blocked(request, locations, census.resolution);
+            let blocked = blocked(in_waves, locations, census.resolution);
             if blocked.is_empty() || attendance == Attendance::Attended {
                 return vec![];
             }
@@ -90,28 +92,30 @@ pub(super) fn reasons(
 /// The locations of an Install whose nodes were not counted, so nobody knows how many answer. A location that the policy
 /// keeps although nobody can look into it is not among them. Under a runbook of one's own, which has limits of its own,
 /// there are none.
-fn uncounted(request: &PatchRequest, locations: &[PlannedLocation]) -> Vec<String> {
-    if request.patch.operation != Operation::Install || !runbook::is_own(&request.automation.document) {
+fn uncounted(in_waves: &InWaves, locations: &[PlannedLocation]) -> Vec<String> {
+    if !runbook::is_own(&in_waves.whole().automation.document) {
         return vec![];
     }
     let uncounted = locations
         .iter()
+        .filter(|at| in_waves.of(at.wave).patch.operation == Operation::Install)
         .filter(|at| at.nodes.is_none() && at.kept.is_none());
     uncounted.map(|at| at.location().to_string()).collect()
 }
 
 /// The locations in which nodes that do not answer can hold every place, with their figures.
-fn blocked(request: &PatchRequest, locations: &[PlannedLocation], resolution: Resolution) -> Vec<String> {
+fn blocked(in_waves: &InWaves, locations: &[PlannedLocation], resolution: Resolution) -> Vec<String> {
+    let request = in_waves.whole();
     // A runbook of one's own has limits of its own. Units that name nodes never name one that does not answer together
     // with others.
     if names_nodes(request, resolution) || !runbook::is_own(&request.automation.document) {
         return vec![];
     }
-    let limit = request.budget.nodes.max_concurrency;
     let queues = locations
         .iter()
         .filter(|at| at.left_out.is_empty())
         .filter_map(|at| {
+            let limit = in_waves.of(at.wave).budget.nodes.max_concurrency;
             let queue = Reach::from(at.nodes?).queue(limit);
             queue.can_be_blocked().then(|| {
                 format!(
@@ -127,7 +131,7 @@ fn blocked(request: &PatchRequest, locations: &[PlannedLocation], resolution: Re
 
 /// The warnings about nodes that do not answer. `expiry` is the longest life of a command, if it is known.
 pub(super) fn warnings(
-    request: &PatchRequest,
+    in_waves: &InWaves,
     locations: &[PlannedLocation],
     census: &CensusTaken,
     expiry: Option<Seconds>,
@@ -159,14 +163,14 @@ pub(super) fn warnings(
             names(ids)
         ));
     }
-    let blocked = blocked(request, locations, census.resolution);
+    let blocked = blocked(in_waves, locations, census.resolution);
     if !blocked.is_empty() {
         warnings.push(format!(
             "nodes that do not answer can hold every place of their location, and the others there may have no \
              turn: {}. Set policy.offline = \"skip\", or raise {}; without a person at a terminal, or with --yes, the run is \
              refused",
             names(blocked),
-            limits(request)
+            limits(in_waves.whole())
         ));
     }
     let left_out: usize = locations.iter().map(|at| at.left_out.len()).sum();

@@ -35,6 +35,7 @@ impl Plan {
         if !self.locations.is_empty() {
             sections.extend(self.dispatch_in_words());
             sections.extend(self.fleet_in_words());
+            sections.extend(self.wave_budgets_in_words());
             sections.extend(self.labels_in_words());
             sections.extend(self.breakers_in_words());
             sections.push(self.at_worst());
@@ -286,14 +287,20 @@ impl Plan {
             counted(self.location_budget(), "location"),
             self.location_errors(),
         );
-        let they = if self.request.waves.is_empty() {
-            "They"
+        let they = match (self.request.waves.is_empty(), self.wave_budgets.is_empty()) {
+            (true, _) => "They",
+            (false, true) => "Those of one wave",
+            (false, false) => "Those of a wave without a budget of its own",
+        };
+        let has_own = self.wave_budgets.iter().any(|own| own.location_errors.is_some());
+        let own = if has_own {
+            ", or that of its wave if that is smaller"
         } else {
-            "Those of one wave"
+            ""
         };
         match self.followed {
             Followed::ByDriver => format!(
-                "  {they} share {places} at once. Each carries the whole error budget of {errors}, since \
+                "  {they} share {places} at once. Each carries the whole error budget of {errors}{own}, since \
                  AWS counts for each apart."
             ),
             Followed::ByNobody => format!(

@@ -7,6 +7,7 @@ mod forecast;
 mod freezes;
 mod gaps;
 pub(crate) mod helpers;
+mod in_wave;
 mod labels;
 mod latencies;
 mod laws;

@@ -1,8 +1,8 @@
 //! Drafts of a plan's units, with their locations, their nodes, and how long their commands live.
 
 use super::lifetime::Lifetime;
-use super::{Cells, Followed, PlannedFleet, PlannedLocation, Unit};
-use crate::budget::{MaxConcurrency, PacedNodes, PacedUnit, Queue, Seconds, shares};
+use super::{Cells, Followed, PlannedFleet, PlannedLocation, PlannedWaveBudget, Unit};
+use crate::budget::{MaxConcurrency, PacedNodes, PacedUnit, PacedWave, Queue, Seconds, shares};
 use crate::census::{CensusTaken, NodeCounts};
 use crate::id::{Location, NodeId, UnitId};
 use crate::pack::{Rectangle, pack};
@@ -15,7 +15,17 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Clone, Copy)]
 pub(super) struct Bounds<'a> {
     pub(super) fleet: Option<&'a PlannedFleet>,
+    /// The budgets that waves have of their own.
+    pub(super) of_waves: &'a [PlannedWaveBudget],
     pub(super) cells: &'a Cells,
+}
+
+impl<'a> Bounds<'a> {
+    /// The bounds on nodes that hold in a wave.
+    fn fleet_in(self, wave: u32) -> Option<&'a PlannedFleet> {
+        let own = self.of_waves.iter().find(|own| own.wave == wave);
+        own.map_or(self.fleet, |own| own.fleet.as_ref())
+    }
 }
 
 /// A unit in the making.
@@ -131,34 +141,34 @@ impl Draft {
 }
 
 /// What AWS is told of each unit: its share of the locations at once, and how many of its locations may
-/// fail. `total` is how many locations there are.
+/// fail. `errors` is how many locations may fail over all waves.
 pub(super) fn paced<'a>(
     drafts: impl Iterator<Item = &'a Draft>,
-    request: &PatchRequest,
-    total: u32,
+    errors: u32,
+    budget: &dyn Fn(u32) -> PacedWave,
     followed: Followed,
 ) -> Vec<PacedUnit> {
-    let rates = &request.budget.locations;
     let drafts: Vec<(u32, u32)> = drafts.map(|draft| (draft.wave, draft.size())).collect();
-    let sizes: Vec<u32> = drafts.iter().map(|(_, size)| *size).collect();
-    let places = rates.max_concurrency.as_count(total);
     // Units of different waves are never open together, so each wave has all places.
-    let places = drafts.chunk_by(|(a, _), (b, _)| a == b).flat_map(|wave| {
-        let sizes: Vec<u32> = wave.iter().map(|(_, size)| *size).collect();
-        shares::of_places(places, &sizes)
+    let waves = drafts.chunk_by(|(a, _), (b, _)| a == b).flat_map(|units| {
+        let of_wave = units.first().map(|(wave, _)| budget(*wave));
+        let sizes: Vec<u32> = units.iter().map(|(_, size)| *size).collect();
+        let places = shares::of_places(of_wave.map_or(1, |wave| wave.location_budget), &sizes);
+        let own = of_wave.and_then(|wave| wave.location_errors).unwrap_or(u32::MAX);
+        places.into_iter().map(move |at_once| (at_once, own))
     });
-    let budget = rates.max_errors.as_count(total);
-    let errors = match followed {
-        Followed::ByDriver => vec![budget; sizes.len()],
-        Followed::ByNobody => shares::of_errors(budget, &sizes),
+    let sizes: Vec<u32> = drafts.iter().map(|(_, size)| *size).collect();
+    let shared = match followed {
+        Followed::ByDriver => vec![errors; sizes.len()],
+        Followed::ByNobody => shares::of_errors(errors, &sizes),
     };
-    let figures = drafts.iter().zip(places).zip(errors);
+    let figures = drafts.iter().zip(waves).zip(shared);
     figures
-        .map(|((&(wave, locations), at_once), errors)| PacedUnit {
+        .map(|((&(wave, locations), (at_once, own)), errors)| PacedUnit {
             wave,
             locations,
             at_once,
-            errors,
+            errors: errors.min(own),
         })
         .collect()
 }
@@ -170,7 +180,7 @@ pub(super) fn paced<'a>(
 /// many are damaged, which is kept by beginning no more than may be, and all of a command that patchfleet sends itself.
 pub(super) fn names_nodes(request: &PatchRequest, resolution: Resolution) -> bool {
     match request.targets.selector {
-        _ if resolution == Resolution::ByIds || request.budget.names_nodes() => true,
+        _ if resolution == Resolution::ByIds || request.bounds_name_nodes() => true,
         _ if request.automation.dispatch == Dispatch::RunCommand => true,
         Selector::NodeIds(_) => true,
         Selector::AllManaged => runbook::is_own(&request.automation.document),
@@ -194,7 +204,7 @@ pub(super) fn units(
     each_alone: bool,
     bounds: Bounds<'_>,
 ) -> Result<Vec<Draft>, TargetTooLong> {
-    let Bounds { fleet, cells } = bounds;
+    let (fleet, cells) = (bounds.fleet_in(wave), bounds.cells);
     let skips = request.policy.offline == OfflineAction::Skip;
     let own = runbook::is_own(&request.automation.document);
     let (mut units, mut last) = (Vec::new(), Vec::new());

@@ -1,5 +1,6 @@
 //! Which location is in which wave, and the units of each.
 
+use super::in_wave::InWaves;
 use super::units::{self, Bounds, Draft};
 use super::{Plan, PlannedLocation};
 use crate::census::{CensusTaken, NodeCounts};
@@ -68,11 +69,17 @@ impl Plan {
                 Some(named) if wave.number != last => named.then(),
                 _ => String::new(),
             };
+            let differs = self
+                .request
+                .wave(wave.number)
+                .map(Wave::differs)
+                .unwrap_or_default();
+            let differs: String = differs.iter().map(|what| format!("; {what}")).collect();
             vec![
                 wave.number.to_string(),
                 wave.name.to_owned(),
                 format!(
-                    "{}, {nodes}, {}{then}",
+                    "{}, {nodes}, {}{differs}{then}",
                     counted(wave.locations, "location"),
                     counted(wave.units, "start")
                 ),
@@ -339,14 +346,15 @@ fn comes_before_nothing(wave: &Wave, number: u32, locations: &[PlannedLocation])
 /// The units of a plan, in the order in which they are begun: wave by wave. Each wave is packed by itself, so that no
 /// unit has locations of two.
 pub(super) fn units(
-    request: &PatchRequest,
+    in_waves: &InWaves,
     central: &Caller,
     locations: &[PlannedLocation],
     census: &CensusTaken,
     each_alone: bool,
     bounds: Bounds<'_>,
 ) -> Result<Vec<Draft>, TargetTooLong> {
-    if request.waves.is_empty() {
+    if in_waves.whole().waves.is_empty() {
+        let request = in_waves.whole();
         return units::units(1, request, central, locations, census, each_alone, bounds);
     }
     let mut waves: BTreeMap<u32, Vec<PlannedLocation>> = BTreeMap::new();
@@ -355,6 +363,7 @@ pub(super) fn units(
     }
     let mut all = Vec::new();
     for (wave, locations) in waves {
+        let request = in_waves.of(wave);
         all.extend(units::units(
             wave, request, central, &locations, census, each_alone, bounds,
         )?);

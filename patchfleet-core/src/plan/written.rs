@@ -3,7 +3,7 @@
 
 use super::{
     Followed, Forecast, Lifetime, Plan, PlannedDispatch, PlannedFleet, PlannedLabel, PlannedLocation,
-    Retried, Unit,
+    PlannedWaveBudget, Retried, Unit,
 };
 use crate::budget::{RateControl, WorstCase};
 use crate::id::{NodeId, UnitId};
@@ -31,6 +31,8 @@ struct Written<'a> {
     runbook: Option<Cow<'a, PlannedRunbook>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     fleet: Option<PlannedFleet>,
+    #[serde(default, skip_serializing_if = "<[PlannedWaveBudget]>::is_empty")]
+    wave_budgets: Cow<'a, [PlannedWaveBudget]>,
     #[serde(default, skip_serializing_if = "<[PlannedLabel]>::is_empty")]
     labels: Cow<'a, [PlannedLabel]>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -109,6 +111,7 @@ impl<'a> From<&'a Plan> for Written<'a> {
             requests: plan.units.iter().map(|unit| Cow::Borrowed(&unit.start)).collect(),
             runbook: plan.runbook.as_ref().map(Cow::Borrowed),
             fleet: plan.fleet,
+            wave_budgets: Cow::Borrowed(&plan.wave_budgets),
             labels: Cow::Borrowed(&plan.labels),
             forecast: plan.forecast,
             dispatch: plan.dispatch,
@@ -148,6 +151,7 @@ impl TryFrom<Written<'_>> for Plan {
             units: units.collect::<Result<_, _>>()?,
             runbook: written.runbook.map(Cow::into_owned),
             fleet: written.fleet,
+            wave_budgets: written.wave_budgets.into_owned(),
             labels: written.labels.into_owned(),
             forecast: written.forecast,
             dispatch: written.dispatch,

@@ -181,6 +181,9 @@ pub struct LocationReport {
     /// Whether it belongs to a unit of which nobody knows whether it runs.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unresolved: bool,
+    /// What was done there, if that is not the report's own operation: a wave may scan where the others install.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<Operation>,
     /// The outcome in words; empty if it needs none.
     pub detail: String,
     /// Its nodes by outcome. Nodes that could not be listed are counted as the census found them.
@@ -243,6 +246,9 @@ pub struct Totals {
     /// How many nodes joined the selection after the census.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub joined: u32,
+    /// How many of the nodes that are done were scanned only, where the report's own operation is Install.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub scanned: u32,
 }
 
 impl Report {
@@ -256,7 +262,6 @@ impl Report {
     /// [`LocationReport::unnamed`] says how many nodes have no name.
     pub(crate) async fn build(state: &State, rows: &dyn NodeRows, now: Timestamp) -> PortResult<Self> {
         let plan = state.plan();
-        let goal = plan.request.goal();
         let planned: BTreeMap<Location, Option<u32>> = plan
             .locations
             .iter()
@@ -299,6 +304,7 @@ impl Report {
                 *count = count.saturating_add(1);
             }
             nodes.merge(&report.nodes);
+            let goal = state.goal_at(location);
             // A node that needs action is in the tally, so a location without one has no such row.
             let short = report.nodes.short_of(goal);
             if short > 0 {
@@ -356,6 +362,7 @@ impl Report {
                 nodes,
                 planned: saturating_sum(locations.iter().filter_map(|location| location.planned)),
                 joined: saturating_sum(locations.iter().map(|location| location.joined)),
+                scanned: saturating_sum(locations.iter().map(LocationReport::scanned)),
             },
             locations,
             skipped: plan.skipped.clone(),
@@ -416,7 +423,9 @@ impl LocationReport {
         told: Told,
     ) -> Self {
         let mut report = Self::of(location, parts, planned);
-        report.speak_for_all(parts, state.plan().request.goal());
+        let operation = state.operation_at(location);
+        report.operation = Some(operation).filter(|it| *it != state.plan().request.patch.operation);
+        report.speak_for_all(parts, state.goal_at(location));
         if report.outcome.is_none() && told.waits_at_aws {
             report.waiting = true;
             WAITS_AT_AWS.clone_into(&mut report.detail);
@@ -439,6 +448,16 @@ impl LocationReport {
             report.detail = format!("{}{between}{late}", report.detail);
         }
         report
+    }
+
+    /// How many of its nodes are done that were scanned, in a campaign that installs elsewhere.
+    fn scanned(&self) -> u32 {
+        let scans = self.operation == Some(Operation::Scan);
+        let done = self
+            .nodes
+            .iter()
+            .filter(|(outcome, _)| scans && *outcome == NodeOutcome::Done);
+        saturating_sum(done.map(|(_, n)| n))
     }
 
     /// Where several units have a part of its nodes each, the outcome and its words are of all of them. A location in which only
@@ -502,6 +521,7 @@ impl LocationReport {
             account: location.account.clone(),
             region: location.region.clone(),
             outcome: whole.map(|(outcome, _)| outcome),
+            operation: None,
             waiting: whole.is_none() && parts.iter().all(|part| part.is_waiting()),
             detail: whole.map_or(String::new(), |(_, detail)| detail.to_owned()),
             nodes,

@@ -233,7 +233,10 @@ impl Explanation {
             subject: subject.clone(),
             campaign_id: state.campaign(),
             request: state.plan().request.name.clone(),
-            operation: state.plan().request.patch.operation,
+            operation: match places.first() {
+                Some(location) => state.operation_at(location),
+                None => state.plan().request.patch.operation,
+            },
             outcome: ReportOutcome::of(&state),
             planned_at: state.planned_at(),
             finished_at: state.finished().map(|(_, at)| at),

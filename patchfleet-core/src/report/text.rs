@@ -90,6 +90,16 @@ impl Report {
                 by_number(open, "is", "are")
             )?,
         }
+        if totals.scanned > 0 {
+            let (nodes, are) = (
+                counted(totals.scanned, "node"),
+                by_number(totals.scanned, "is", "are"),
+            );
+            writeln!(
+                f,
+                "{nodes} of these {are} scanned only, and nothing was installed there"
+            )?;
+        }
         if totals.joined > 0 {
             let (planned, joined) = (totals.planned, counted(totals.joined, "node"));
             writeln!(f, "{planned} planned; {joined} joined the selection later")?;
@@ -122,10 +132,14 @@ impl Report {
                 None if location.waiting => "waiting",
                 None => "running",
             };
+            let only = match location.operation {
+                Some(operation) => format!(" ({})", operation.as_str()),
+                None => String::new(),
+            };
             [
                 location.account.to_string(),
                 location.region.to_string(),
-                outcome.to_owned(),
+                format!("{outcome}{only}"),
                 in_words(&location.nodes),
                 one_line(&location.detail),
             ]

@@ -3,6 +3,7 @@
 
 use super::defaults::{self, OWN_DOCUMENT};
 use super::fields::{Collector, Field};
+use super::in_wave;
 use super::waves::{self, Bounds};
 use super::{
     Access, AutomationSettings, Breaker, Budget, DeliveryTimeout, Dispatch, ForecastBasis, Freeze, Operation,
@@ -290,6 +291,15 @@ impl Draft {
             exclude_regions: &self.exclude_regions,
         };
         waves::check(&self.waves, &bounds, out);
+        let document = self.document.as_ref();
+        let whole = in_wave::Whole {
+            operation: self.operation,
+            budget: &self.budget,
+            rather: document
+                .is_some_and(|document| document.as_str() != OWN_DOCUMENT)
+                .then_some(OWN_DOCUMENT),
+        };
+        in_wave::check(&self.waves, &whole, out);
     }
 
     /// Checks that a runbook of one's own is not asked to keep a bound on the nodes of several locations. It is told neither how

@@ -51,6 +51,8 @@ pub(super) struct Fields<'a> {
     path: String,
     entries: Option<&'a BTreeMap<String, Node>>,
     known: Vec<&'static str>,
+    /// Keys that stand elsewhere and not here. Whoever took them says so.
+    refused: Vec<&'static str>,
 }
 
 impl<'a> Fields<'a> {
@@ -69,6 +71,7 @@ impl<'a> Fields<'a> {
             path,
             entries: None,
             known: Vec::new(),
+            refused: Vec::new(),
         }
     }
 
@@ -85,6 +88,16 @@ impl<'a> Fields<'a> {
     /// The field `key`, if it is there.
     pub(super) fn take(&mut self, key: &'static str) -> Option<Field<'a>> {
         self.known.push(key);
+        let node = self.entries?.get(key)?;
+        Some(Field {
+            path: self.path_of(key),
+            node,
+        })
+    }
+
+    /// The field `key`, which has no place here. It is not among the fields that there are.
+    pub(super) fn take_refused(&mut self, key: &'static str) -> Option<Field<'a>> {
+        self.refused.push(key);
         let node = self.entries?.get(key)?;
         Some(Field {
             path: self.path_of(key),
@@ -123,7 +136,7 @@ impl<'a> Fields<'a> {
     /// Notes a problem for each key that was not taken.
     pub(super) fn finish(self, out: &mut Collector) {
         for (key, node) in self.entries.into_iter().flatten() {
-            if !self.known.contains(&key.as_str()) {
+            if !self.known.contains(&key.as_str()) && !self.refused.contains(&key.as_str()) {
                 // More than that is shown to nobody, and the search for a similar key takes long.
                 let near = if out.len() < MAX_SHOWN {
                     nearest(key, &self.known)

@@ -3,7 +3,7 @@
 use super::fields::{Collector, Field, Fields};
 use super::named::{self, Names};
 use super::node::Node;
-use super::{Gate, PatchRequest, Regions, Soak, gate};
+use super::{Gate, PatchRequest, Regions, Soak, WaveBudget, WavePatch, gate, in_wave};
 use crate::budget::MaxConcurrency;
 use crate::id::{AccountId, Location, OrgParent, Region, TargetAccount, WaveName};
 use crate::problem::{Problem, ProblemCode};
@@ -48,6 +48,12 @@ pub struct Wave {
     /// Whether a person has to approve of it, once it is over, before the next wave begins. Default: no.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub approval: bool,
+    /// What is done on its nodes, as far as it is not what the request says.
+    #[serde(skip_serializing_if = "WavePatch::is_none")]
+    pub patch: WavePatch,
+    /// Its budgets, as far as they are not those of the request.
+    #[serde(skip_serializing_if = "WaveBudget::is_none")]
+    pub budget: WaveBudget,
 }
 
 /// How many locations or nodes a wave has.
@@ -211,7 +217,7 @@ fn read_one(mut fields: Fields<'_>, names: &mut Names<WaveName>, out: &mut Colle
     });
     let selects = accounts.is_some() || regions.is_some() || locations.is_some() || nodes.is_some();
     const KEYS: [&str; 4] = ["accounts", "regions", "locations", "nodes"];
-    const ALL: [&str; 9] = [
+    const ALL: [&str; 11] = [
         "name",
         "accounts",
         "regions",
@@ -221,6 +227,8 @@ fn read_one(mut fields: Fields<'_>, names: &mut Names<WaveName>, out: &mut Colle
         "soak",
         "gate",
         "approval",
+        "patch",
+        "budget",
     ];
     if !selects && out.len() == before && !fields.has_misspelt(&KEYS, &ALL) {
         let expected = "at least one of accounts, regions, locations, nodes, which say what is in the wave; what no wave \
@@ -234,6 +242,8 @@ fn read_one(mut fields: Fields<'_>, names: &mut Names<WaveName>, out: &mut Colle
     let soak = fields.take("soak").and_then(|field| gate::soak(&field, out));
     let gate = fields.take("gate").and_then(|field| gate::gate(&field, out));
     let approval = fields.take("approval").and_then(|field| field.boolean(out));
+    let patch = in_wave::patch(&mut fields, out);
+    let budget = in_wave::budget(&mut fields, out);
     fields.finish(out);
     Some(Wave {
         name: name?,
@@ -245,6 +255,8 @@ fn read_one(mut fields: Fields<'_>, names: &mut Names<WaveName>, out: &mut Colle
         soak,
         gate,
         approval: approval.unwrap_or_default(),
+        patch,
+        budget,
     })
 }
 

@@ -361,7 +361,7 @@ fn what_is_wrong_with_a_wave_and_with_a_bound_is_told_at_once() {
       [unknown_key] budget.fleet.whatever = 1 (line 6, column 1): no such field; there are max_in_flight, max_damaged, max_unreached
       [missing] waves[0] (line 7, column 1): expected at least one of accounts, regions, locations, nodes, which say what is in the wave; what no wave names forms the last one by itself
       [wrong_type] waves[0].name = 1 (line 8, column 1): expected 1 to 64 of letters, digits, _ . -, the first a letter or digit, in quotes
-      [unknown_key] waves[0].whatever = 1 (line 9, column 1): no such field; there are name, accounts, regions, locations, nodes, if_empty, soak, gate, approval
+      [unknown_key] waves[0].whatever = 1 (line 9, column 1): no such field; there are name, accounts, regions, locations, nodes, if_empty, soak, gate, approval, patch, budget
     ");
 }
 
@@ -629,7 +629,7 @@ nodes = "5.5%"
     insta::assert_snapshot!(problems(&toml_with(targets, waves)), @r#"
     the request has 25 problems
       [missing] waves[0].name (line 9, column 1): expected 1 to 64 of letters, digits, _ . -, the first a letter or digit
-      [unknown_key] waves[0].nmae = "canary" (line 10, column 1): no such field; there are name, accounts, regions, locations, nodes, if_empty, soak, gate, approval
+      [unknown_key] waves[0].nmae = "canary" (line 10, column 1): no such field; there are name, accounts, regions, locations, nodes, if_empty, soak, gate, approval, patch, budget
       [conflict] waves[1].name = "rest" (line 13, column 1): another name: "rest" is what the last wave is called, which has what no wave names
       [out_of_range] waves[1].locations = 0 (line 14, column 1): expected a count from 1 such as 4 (at most 7 digits), or a percentage from "1%" to "100%"
       [invalid_value] waves[2].regions[0] = "eu-west-3" (line 17, column 12): expected a Region of targets.regions
@@ -658,4 +658,80 @@ nodes = "5.5%"
     assert_eq!(only(text), at(ProblemCode::WrongType, "waves[0]"));
     let text = "waves = 'canary'\nname = 'a'\n[targets]\nall_managed = true\nregions = ['eu-west-1']";
     assert_eq!(only(text), at(ProblemCode::WrongType, "waves"));
+}
+
+#[test]
+fn what_a_wave_may_not_say_otherwise_is_told_with_where_it_stands_instead() {
+    let waves = r#"
+[budget.fleet]
+max_in_flight = 10
+max_damaged = 3
+[budget.locations]
+max_errors = 1
+[[waves]]
+name = "one"
+locations = 1
+patch = { operation = "Install", reboot_option = "no", install_override_list = "https://b.s3.amazonaws.com/l?X-Amz-Signature=secret", baseline_override = "s3://b/l", delivery_timeout = "2h", reboot = true }
+[waves.budget]
+labels = []
+node = { max_errors = 1 }
+nodes = { max_concurrency = 0, max_errors = "5.5%" }
+locations = { max_concurrency = "101%", errors = 1 }
+fleet = { max_in_flight = 0, max_damaged = 0, max_unreached = 1, max_lost = 1 }
+[[waves]]
+name = "two"
+locations = 1
+patch = { operation = "Install" }
+budget = { fleet = { max_in_flight = 11, max_damaged = 4 }, locations = { max_errors = 2 } }
+[[waves]]
+name = "three"
+locations = 1
+patch = { operation = "Scan" }
+budget = { fleet = { max_in_flight = "100%", max_damaged = 3 }, locations = { max_errors = 1 } }
+"#;
+    insta::assert_snapshot!(problems(&toml_with(TARGETS, waves)), @r#"
+    the request has 19 problems
+      [invalid_value] waves[0].patch.reboot_option = "no" (line 14, column 34): expected "RebootIfNeeded" or "NoReboot"
+      [conflict] waves[0].patch.install_override_list = (not shown, length 51) (line 14, column 56): no such field in a wave, as every wave installs the same patches: what [patch] says holds for all of them
+      [conflict] waves[0].patch.baseline_override = (not shown, length 8) (line 14, column 135): no such field in a wave, as every wave installs the same patches: what [patch] says holds for all of them
+      [conflict] waves[0].patch.delivery_timeout = "2h" (line 14, column 167): no such field in a wave: what [patch] says holds for all of them
+      [unknown_key] waves[0].patch.reboot = true (line 14, column 192): no such field; there are operation, reboot_option
+      [conflict] waves[0].budget.labels = [] (line 16, column 1): no such field in a wave: a bound on the nodes of a value holds over all waves ([[budget.labels]])
+      [unknown_key] waves[0].budget.node = {"max_errors": 1} (line 17, column 1): no such field; did you mean nodes?
+      [out_of_range] waves[0].budget.nodes.max_concurrency = 0 (line 18, column 11): expected a count from 1 such as 4 (at most 7 digits), or a percentage from "1%" to "100%"
+      [invalid_value] waves[0].budget.nodes.max_errors = "5.5%" (line 18, column 32): expected a count from 0 such as 2 (at most 7 digits), or a percentage from "0%" to "100%"
+      [invalid_value] waves[0].budget.locations.max_concurrency = "101%" (line 19, column 15): expected a count from 1 such as 4 (at most 7 digits), or a percentage from "1%" to "100%"
+      [unknown_key] waves[0].budget.locations.errors = 1 (line 19, column 41): no such field; did you mean max_errors?
+      [out_of_range] waves[0].budget.fleet.max_in_flight = 0 (line 20, column 11): expected a count from 1 such as 4 (at most 7 digits), or a percentage from "1%" to "100%"
+      [out_of_range] waves[0].budget.fleet.max_damaged = 0 (line 20, column 30): expected a count from 1 such as 2 (at most 7 digits), or a percentage from "1%" to "100%": any node that is begun may be damaged, so with none allowed nothing could be begun
+      [conflict] waves[0].budget.fleet.max_unreached = 1 (line 20, column 47): no such field in a wave: have its gate say how many may not be reached (gate.max_unreached)
+      [unknown_key] waves[0].budget.fleet.max_lost = 1 (line 20, column 66): no such field; there are max_in_flight, max_damaged
+      [conflict] waves[1].patch.operation = "Install" (line 24, column 11): "Scan", or nothing: a wave may scan where the request installs, and not the other way round. Set patch.operation = "Install", and operation = "Scan" in the waves that only scan
+      [conflict] waves[1].budget.fleet.max_in_flight = 11 (line 25, column 22): at most 10, as budget.fleet.max_in_flight allows no more for all waves together, and a wave cannot loosen that
+      [conflict] waves[1].budget.fleet.max_damaged = 4 (line 25, column 42): at most 3, as budget.fleet.max_damaged allows no more for all waves together, and a wave cannot loosen that
+      [conflict] waves[1].budget.locations.max_errors = 2 (line 25, column 75): at most 1, as budget.locations.max_errors allows no more for all waves together, and a wave cannot loosen that
+    "#);
+}
+
+#[test]
+fn a_runbook_of_ones_own_is_not_told_what_is_different_in_a_wave() {
+    let waves = r#"
+[automation]
+document = "Our-Patch"
+[[waves]]
+name = "one"
+locations = 1
+patch = { operation = "Scan" }
+[waves.budget]
+nodes = { max_concurrency = 1 }
+locations = { max_concurrency = 1 }
+fleet = { max_in_flight = 1 }
+"#;
+    let install = "resource_group = 'G'\nregions = ['eu-west-1']\n[patch]\noperation = 'Install'";
+    insta::assert_snapshot!(problems(&toml_with(install, waves)), @r"
+    the request has 3 problems
+      [conflict] waves[0].patch (line 13, column 1): only Patchfleet-RunPatchBaseline is told what to do; a runbook of your own is given the same parameters in every wave
+      [conflict] waves[0].budget.nodes (line 15, column 1): only Patchfleet-RunPatchBaseline is told how many nodes to patch at once; a runbook of your own is given the same parameters in every wave
+      [conflict] waves[0].budget.fleet (line 17, column 1): only Patchfleet-RunPatchBaseline is told how many nodes to patch at once; a runbook of your own is given the same parameters in every wave
+    ");
 }

@@ -134,6 +134,9 @@ impl Bars {
         if let Some(fleet) = state.fleet() {
             message.push_str(&format!("; {fleet}"));
         }
+        if let Some(wave) = state.wave_standing() {
+            message.push_str(&format!("; {wave}"));
+        }
         for label in state.labels() {
             message.push_str(&format!("; {label}"));
         }

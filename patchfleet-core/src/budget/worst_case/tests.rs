@@ -38,6 +38,17 @@ fn command(location: &Location, nodes: Option<u32>, hours: u32, may_outlive: boo
     }
 }
 
+/// What holds in every wave.
+fn alike(nodes: RateControl, location_budget: u32) -> impl Fn(u32) -> PacedWave {
+    move |_| PacedWave {
+        nodes,
+        location_budget,
+        location_errors: None,
+        open: None,
+        damaged: None,
+    }
+}
+
 #[test]
 fn the_figures_stand_side_by_side() {
     let (big, middle, small) = (at("us-east-1"), at("us-west-2"), at("eu-west-1"));
@@ -49,8 +60,7 @@ fn the_figures_stand_side_by_side() {
             command(&small, Some(1), 7, false),
         ],
         locations: 3,
-        nodes: rates("10%", "5"),
-        location_budget: 2,
+        waves: &alike(rates("10%", "5"), 2),
         location_errors: 0,
     }
     .worst_case();
@@ -92,8 +102,7 @@ fn waves_follow_each_other_so_what_is_at_once_is_that_of_one_wave_and_failures_o
         units: &units,
         commands: &commands,
         locations: 8,
-        nodes: rates("50%", "0"),
-        location_budget: 6,
+        waves: &alike(rates("50%", "0"), 6),
         location_errors: 2,
     }
     .worst_case();
@@ -113,8 +122,7 @@ fn units_side_by_side_each_spend_the_whole_error_budget_when_nobody_stops_them()
             units: &units(&[20, 10, 10], budget, 3),
             commands: &[],
             locations: 40,
-            nodes: rates("1", "0"),
-            location_budget: budget,
+            waves: &alike(rates("1", "0"), budget),
             location_errors: 3,
         }
         .worst_case()
@@ -147,8 +155,7 @@ fn what_no_unit_begins_any_more_is_not_damaged() {
         units: &units(&[1, 1, 1, 1], 1, 1),
         commands: &commands,
         locations: 4,
-        nodes: rates("1", "0"),
-        location_budget: 1,
+        waves: &alike(rates("1", "0"), 1),
         location_errors: 1,
     }
     .worst_case();
@@ -169,8 +176,7 @@ fn the_commands_of_one_location_follow_each_other() {
         units: &units(&[1, 1], 1, 0),
         commands: &[of_23(20, 7), of_23(3, 9)],
         locations: 1,
-        nodes: rates("1", "0"),
-        location_budget: 1,
+        waves: &alike(rates("1", "0"), 1),
         location_errors: 0,
     }
     .worst_case();
@@ -185,8 +191,7 @@ fn what_was_not_counted_has_no_figure() {
         units: &units(&[2], 1, 0),
         commands: &[command(&place, Some(1), 7, false), command(&place, None, 7, true)],
         locations: 2,
-        nodes: rates("1", "0"),
-        location_budget: 1,
+        waves: &alike(rates("1", "0"), 1),
         location_errors: 0,
     }
     .worst_case();
@@ -225,8 +230,7 @@ proptest! {
             units: &units(&[1], 1, 0),
             commands: &[command(&place, Some(n), 7, false)],
             locations: 1,
-            nodes: rates(&c.to_string(), &e.to_string()),
-            location_budget: 1,
+            waves: &alike(rates(&c.to_string(), &e.to_string()), 1),
             location_errors: 0,
         }
         .worst_case()
@@ -281,8 +285,7 @@ proptest! {
             units: &units(&vec![1; sizes.len()], 1, 0),
             commands: &commands,
             locations: 1,
-            nodes: rates(&c, &e),
-            location_budget: 1,
+            waves: &alike(rates(&c, &e), 1),
             location_errors: 0,
         }
         .worst_case();
@@ -302,8 +305,7 @@ proptest! {
             units: &shared,
             commands: &[],
             locations: units.iter().sum(),
-            nodes: rates("1", "0"),
-            location_budget: budget,
+            waves: &alike(rates("1", "0"), budget),
             location_errors: e,
         }
         .worst_case();

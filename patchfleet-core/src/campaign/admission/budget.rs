@@ -15,7 +15,7 @@ pub(in crate::campaign) fn verdict(state: &State, unit: UnitId, _now: Timestamp)
     if undecided > 0 {
         return hold(HoldReason::Results { locations: undecided });
     }
-    let (failed, allowed) = (state.failed_locations(), state.plan().location_errors());
+    let (failed, allowed) = state.error_budget();
     let unknown = state.unresolved_locations();
     if let Some(of) = state.unresolved().next()
         && unknown.saturating_add(failed.into()) > u64::from(allowed)
@@ -30,7 +30,7 @@ pub(in crate::campaign) fn verdict(state: &State, unit: UnitId, _now: Timestamp)
     let (taken, needed, of) = (
         state.places_taken(),
         state.at_once(unit),
-        state.plan().location_budget(),
+        state.plan().location_budget_in(state.wave_of(unit)),
     );
     if taken > 0 && taken.saturating_add(u64::from(needed)) > u64::from(of) {
         return hold(HoldReason::Places { taken, needed, of });

@@ -3,12 +3,13 @@
 use super::{HoldReason, Keeps, Verdict};
 use crate::campaign::State;
 use crate::id::{Location, UnitId};
+use crate::plan::PlannedFleet;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 
 /// Where each start names its nodes, a unit waits until there is room for all of them: under the bound on nodes in flight, and
 /// under that on damage even if everything that is in flight is damaged. A node of which nothing could be found out takes
-/// room until somebody finds out more.
+/// room until somebody finds out more. A wave may have bounds of its own, under which only its own nodes are damaged.
 ///
 /// Once nothing is in flight there will be no more room than there is. So a unit that is too large then is divided. Where there is
 /// none at all, the campaign has stopped (`stop`).
@@ -30,25 +31,37 @@ pub(in crate::campaign) fn verdict_beside(
 }
 
 fn verdict_with(state: &State, unit: UnitId, hidden: u64) -> Verdict {
-    let Some(fleet) = state
-        .plan()
-        .fleet
-        .filter(|fleet| fleet.nodes_in_a_start().is_some())
-    else {
+    let wave = state.wave_of(unit);
+    let is_counted = |fleet: &PlannedFleet| fleet.nodes_in_a_start().is_some();
+    let (whole, own) = (
+        state.plan().fleet.filter(is_counted),
+        state.plan().counted_in(wave),
+    );
+    if whole.is_none() && own.is_none() {
         return Verdict::Begin;
-    };
+    }
     let so_far = state.fleet_so_far();
     let named = state.units().get(&unit).map_or(0, |unit| unit.named.len());
     let needed = u32::try_from(named).unwrap_or(u32::MAX);
     let in_flight = so_far.in_flight.saturating_add(hidden);
     let open = in_flight.saturating_add(so_far.unknown);
     let may_be_damaged = open.saturating_add(so_far.damaged);
+    // What is in flight is of this wave. What is damaged may be of others.
+    let (damaged, unknown) = state.damaged_in(wave);
+    let of_wave = in_flight.saturating_add(unknown).saturating_add(damaged);
     let bounds = [
-        (fleet.max_in_flight, open, false),
-        (fleet.max_damaged, may_be_damaged, true),
+        (whole.and_then(|fleet| fleet.max_in_flight), open, false, false),
+        (
+            whole.and_then(|fleet| fleet.max_damaged),
+            may_be_damaged,
+            true,
+            false,
+        ),
+        (own.and_then(|fleet| fleet.max_in_flight), open, false, true),
+        (own.and_then(|fleet| fleet.max_damaged), of_wave, true, true),
     ];
     let mut room = u64::MAX;
-    for (bound, taken, of_damage) in bounds {
+    for (bound, taken, of_damage, is_own) in bounds {
         let Some(of) = bound else { continue };
         if taken.saturating_add(needed.into()) <= of.into() {
             continue;
@@ -60,6 +73,7 @@ fn verdict_with(state: &State, unit: UnitId, hidden: u64) -> Verdict {
                     taken,
                     needed,
                     of,
+                    wave: is_own.then(|| state.plan().request.wave_name(wave).to_owned()),
                 },
                 until: None,
             };

@@ -167,6 +167,9 @@ pub enum HoldReason {
         needed: u32,
         /// How many there may be.
         of: u32,
+        /// The name of the wave whose own bound it is; `None`: it is that of all waves.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        wave: Option<String>,
     },
     /// Room for its nodes under a bound on a value of a label.
     Label {
@@ -297,23 +300,26 @@ impl fmt::Display for HoldReason {
                 }
             ),
             Self::Fleet {
-                of_damage: false,
+                of_damage,
                 taken,
                 needed,
                 of,
-            } => write!(
-                f,
-                "{taken} of the {of} nodes that may be in flight across the fleet are, and it names {needed}"
-            ),
-            Self::Fleet {
-                of_damage: true,
-                taken,
-                needed,
-                of,
-            } => write!(
-                f,
-                "{taken} of the {of} nodes that may be damaged across the fleet are damaged or in flight, and it names {needed}"
-            ),
+                wave,
+            } => {
+                let of_whom = wave
+                    .as_ref()
+                    .map_or_else(|| "across the fleet".to_owned(), |name| format!("in wave {name}"));
+                match of_damage {
+                    false => write!(
+                        f,
+                        "{taken} of the {of} nodes that may be in flight {of_whom} are, and it names {needed}"
+                    ),
+                    true => write!(
+                        f,
+                        "{taken} of the {of} nodes that may be damaged {of_whom} are damaged or in flight, and it names {needed}"
+                    ),
+                }
+            }
             Self::Label {
                 by,
                 value,

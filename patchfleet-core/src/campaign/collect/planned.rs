@@ -136,7 +136,7 @@ impl Job<'_> {
         let Some(planned) = self.state.planned(self.location) else {
             return;
         };
-        let goal = self.state.plan().request.goal();
+        let goal = self.state.goal_of(self.unit);
         let before = settlement.nodes.total();
         let counted = planned.nodes.map_or(0, NodeCounts::total);
         let left = if planned.node_ids.is_some() {

@@ -81,7 +81,6 @@ impl Job<'_> {
         cancelled: bool,
         unsure: Option<&str>,
     ) -> PortResult<(Settlement, Option<SignedDuration>)> {
-        let patch = self.patch();
         let by_word = self.given("BaselineOverride").is_some();
         let mut runs = vec![];
         for (id, view) in sent {
@@ -145,8 +144,8 @@ impl Job<'_> {
                     let plugins = invocation.map_or(&[][..], |view| &view.plugins);
                     let printed = run.printed.get(node);
                     Evidence {
-                        operation: patch.operation,
-                        goal: self.state.plan().request.goal(),
+                        operation: self.state.operation_of(self.unit),
+                        goal: self.state.goal_of(self.unit),
                         by_list: self.given("InstallOverrideList").is_some(),
                         by_word,
                         requested_at: run.view.requested_at,
@@ -240,7 +239,7 @@ impl Job<'_> {
     /// Settles a location whose nodes are known.
     fn by_nodes(&self, rows: Vec<NodeRow>, cancelled: bool) -> Settlement {
         let nodes: Tally = rows.iter().map(|row| row.outcome).collect();
-        let goal = self.state.plan().request.goal();
+        let goal = self.state.goal_of(self.unit);
         let (outcome, detail) = if let Some(words) = nodes.shortfall(goal) {
             let outcome = if cancelled {
                 LocationOutcome::Cancelled

@@ -106,7 +106,7 @@ impl Drive<'_> {
         };
         let kept = self.kept_of(unit, location, &settlement).await;
         let kept = kept.map_err(|error| error.reason())?;
-        let settlement = merged(settlement, kept, self.state.plan().request.goal());
+        let settlement = merged(settlement, kept, self.state.goal_of(unit));
         let unread = still_unread(&settlement);
         Ok(Reading { settlement, unread })
     }

@@ -98,6 +98,9 @@ pub enum NeedsDriver {
         /// How many waves.
         waves: usize,
     },
+    /// A wave of the request has a `patch` or a `budget` of its own, and what was started for an event is later known again by the
+    /// request's.
+    OwnWaves,
     /// Two of them are of one location, whose limits they share. They name nodes, and a start can name 20.
     SharedLocation {
         /// The location.
@@ -173,6 +176,11 @@ impl fmt::Display for NeedsDriver {
                 f,
                 "in {waves} waves, and a wave begins when the one before it is over, with nobody there to begin it: leave \
                  [[waves]] out, or {DRIVER}"
+            ),
+            Self::OwnWaves => write!(
+                f,
+                "and a wave of the request has a patch or a budget of its own, by which a second delivery of the event would not \
+                 know what the first one began: leave these out, or {DRIVER}"
             ),
             Self::SharedLocation { location } => write!(
                 f,

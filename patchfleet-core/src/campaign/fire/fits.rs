@@ -18,6 +18,9 @@ pub(crate) fn require_no_driver(plan: &Plan) -> Result<(), FireError> {
     if waves > 1 {
         return refused(NeedsDriver::Waves { waves });
     }
+    if plan.request.differs_in_waves() {
+        return refused(NeedsDriver::OwnWaves);
+    }
     if needs_counting(plan) {
         return refused(NeedsDriver::Fleet);
     }

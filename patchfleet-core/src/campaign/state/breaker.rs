@@ -114,7 +114,7 @@ impl State {
         let limits = &self.plan.request.breaker;
         let settlings = self.locations().filter_map(|(unit, location, at)| {
             let failed = self.has_failed(at) && !self.is_harmless(unit, location, at, |_| true);
-            self.settling_of(at, failed)
+            self.settling_of(unit, at, failed)
         });
         tripped(limits, &Results::of(limits, settlings)).or_else(|| self.alarm_stop())
     }
@@ -135,12 +135,12 @@ impl State {
         if !self.plan.request.breaker.counts_results() {
             return None;
         }
-        self.settling_of(at, self.counts_as_failed(unit, location, at))
+        self.settling_of(unit, at, self.counts_as_failed(unit, location, at))
     }
 
-    fn settling_of(&self, at: &LocationState, failed: bool) -> Option<Settling> {
+    fn settling_of(&self, unit: UnitId, at: &LocationState, failed: bool) -> Option<Settling> {
         let settled = at.settled.as_ref()?;
-        let goal = self.plan.request.goal();
+        let goal = self.goal_of(unit);
         let mut of = Settling {
             number: settled.number,
             failed: failed.then_some(true),

@@ -337,7 +337,7 @@ impl State {
                 .saturating_sub(at.settled.as_ref().map_or(0, |settled| settled.offline_before)),
             progress: self.progress_of(unit, location, at),
             wave: self.wave_of(id),
-            results: self.wave_counts(at),
+            results: self.wave_counts(self.wave_of(id), at),
             settling: self.settling(id, location, at),
         })
     }

@@ -137,7 +137,8 @@ impl State {
     #[must_use]
     pub fn fleet(&self) -> Option<FleetStanding> {
         let fleet = self.plan.fleet?;
-        let is_counted = fleet.nodes_in_a_start().is_some();
+        let has_bound = fleet.max_in_flight.is_some() || fleet.max_damaged.is_some();
+        let is_counted = fleet.nodes_in_a_start().is_some() && has_bound;
         (is_counted || fleet.max_unreached.is_some()).then(|| FleetStanding {
             so_far: self.ledger.fleet,
             max_in_flight: fleet.max_in_flight.filter(|_| is_counted),

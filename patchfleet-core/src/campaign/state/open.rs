@@ -42,10 +42,9 @@ impl State {
     /// to be stopped. Where one or none is allowed, the next ones may do that from the beginning. The locations of
     /// units of which nobody knows whether they run may have failed.
     pub(in crate::campaign) fn hangs_on_looks(&self) -> bool {
-        let allowed = u64::from(self.plan.location_errors());
-        let failed = self
-            .unresolved_locations()
-            .saturating_add(self.failed_locations().into());
+        let (failed, allowed) = self.error_budget();
+        let allowed = u64::from(allowed);
+        let failed = self.unresolved_locations().saturating_add(failed.into());
         let few = allowed <= 1 && self.units.len() > 1;
         let is_close = few || (failed > 0 && failed.saturating_mul(2) >= allowed);
         let may_stop = is_close && self.going_on().next().is_some();
@@ -79,10 +78,11 @@ impl State {
     /// commands may have been cancelled.
     pub(in crate::campaign) fn undecided(&self) -> u32 {
         let all = self.ledger.undecided;
-        let may_have_failed = u64::from(self.failed_locations())
+        let (failed, allowed) = self.error_budget();
+        let may_have_failed = u64::from(failed)
             .saturating_add(all.into())
             .saturating_add(self.unresolved_locations());
-        let may_be_too_many = may_have_failed > self.plan.location_errors().into();
+        let may_be_too_many = may_have_failed > allowed.into();
         if may_be_too_many || self.cutoff().is_some() || !self.runs_own_runbook() {
             all
         } else {

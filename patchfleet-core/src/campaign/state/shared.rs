@@ -15,8 +15,8 @@ impl State {
     }
 
     /// How many nodes of a location may fail.
-    pub(in crate::campaign) fn errors_allowed(&self, shared: Shared) -> u32 {
-        self.plan.request.budget.nodes.max_errors.as_count(shared.nodes)
+    pub(in crate::campaign) fn errors_allowed(&self, location: &Location, shared: Shared) -> u32 {
+        self.node_rates_at(location).max_errors.as_count(shared.nodes)
     }
 
     /// Whether more nodes of the unit's location failed in earlier commands, or may have, than its budget
@@ -24,8 +24,9 @@ impl State {
     pub(in crate::campaign) fn used_up(&self, unit: &UnitState) -> bool {
         !unit.named.is_empty()
             && unit.locations.keys().any(|location| {
-                self.shared(location)
-                    .is_some_and(|shared| shared.units > 1 && shared.errors > self.errors_allowed(shared))
+                self.shared(location).is_some_and(|shared| {
+                    shared.units > 1 && shared.errors > self.errors_allowed(location, shared)
+                })
             })
     }
 
@@ -39,13 +40,15 @@ impl State {
             ));
         }
         self.used_up(unit).then(|| {
-            let shared = unit.locations.keys().find_map(|location| self.shared(location));
-            let shared = shared.unwrap_or_default();
+            let mut all = unit.locations.keys();
+            let shared = all.find_map(|location| {
+                let shared = self.shared(location)?;
+                Some((shared, self.errors_allowed(location, shared)))
+            });
+            let (shared, allowed) = shared.unwrap_or_default();
             format!(
-                "not begun: {} of the location's {} nodes failed or may have, and its budget allows {}",
-                shared.errors,
-                shared.nodes,
-                self.errors_allowed(shared)
+                "not begun: {} of the location's {} nodes failed or may have, and its budget allows {allowed}",
+                shared.errors, shared.nodes,
             )
         })
     }

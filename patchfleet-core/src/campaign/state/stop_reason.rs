@@ -1,6 +1,6 @@
 //! Why nothing more of a campaign is begun.
 
-use super::{BreakerStop, FleetStop, LabelStop};
+use super::{BreakerStop, FleetStop, LabelStop, WaveStop};
 use crate::budget::MaxErrors;
 use crate::campaign::StopAsked;
 use crate::id::{Location, UnitId};
@@ -25,6 +25,8 @@ pub enum StopReason {
     },
     /// A bound on the whole fleet leaves no room for a further node.
     Fleet(FleetStop),
+    /// A budget that a wave has of its own is used up.
+    Wave(WaveStop),
     /// Values of labels are used up, so no further node of them was begun. Those of other values were.
     Label {
         /// The first of them.
@@ -113,6 +115,7 @@ impl fmt::Display for StopReason {
                 write!(f, "{failed} failed, and the budget allows {allowed}")
             }
             Self::Fleet(stop) => stop.fmt(f),
+            Self::Wave(stop) => stop.fmt(f),
             Self::Label { first, others: 0 } => write!(f, "{first}; nodes of other values go on"),
             Self::Label { first, others } => {
                 write!(

@@ -90,7 +90,7 @@ impl State {
     /// to be begun ([`HoldReason::Unresolved`](crate::campaign::HoldReason::Unresolved)). They stop nothing that runs: a
     /// stop cannot be taken back, and what it was for may turn out well.
     pub(in crate::campaign) fn has_used_up_its_budget(&self) -> bool {
-        self.failed_locations() > self.plan.location_errors()
+        self.failed_locations() > self.plan.location_errors() || self.failed_wave().is_some()
     }
 
     /// Whether what AWS paces is stopped: it would begin more, and knows of no reason not to. Or a person has all of it
@@ -110,6 +110,7 @@ impl State {
             || self.cancelled_elsewhere().is_some()
             || self.has_used_up_its_budget()
             || self.fleet_stop().is_some()
+            || self.wave_stop().is_some()
             || self.breaker_stop().is_some()
             || !self.ledger.stopping.is_empty()
             || !self.ledger.late.is_empty()
@@ -179,6 +180,9 @@ impl State {
         }
         if let Some(stop) = self.fleet_stop() {
             return Some(StopReason::Fleet(stop));
+        }
+        if let Some(stop) = self.wave_stop() {
+            return Some(StopReason::Wave(stop));
         }
         if let Some(stop) = breaker {
             return Some(StopReason::Breaker(stop));
@@ -375,6 +379,7 @@ impl State {
                 reason,
                 StopReason::Budget { .. }
                     | StopReason::Fleet(_)
+                    | StopReason::Wave(_)
                     | StopReason::Breaker(_)
                     | StopReason::Gate { .. }
                     | StopReason::Cutoff { .. }

@@ -168,9 +168,9 @@ impl State {
     }
 
     /// What a location adds to what is known of the nodes of its wave.
-    pub(super) fn wave_counts(&self, at: &LocationState) -> WaveCounts {
+    pub(super) fn wave_counts(&self, wave: u32, at: &LocationState) -> WaveCounts {
         let mut counts = WaveCounts::default();
-        let goal = self.plan.request.goal();
+        let goal = self.plan.request.goal_in(wave);
         if let Some(settled) = &at.settled
             && settled.nodes.total() == 0
             && !matches!(
@@ -193,6 +193,7 @@ impl State {
                     counts.targeted += n;
                     counts.patched += n;
                     counts.failed += if outcome.reaches_goal(goal) { 0 } else { n };
+                    counts.damaged += if outcome.is_damaged() { n } else { 0 };
                     counts.unknown += if outcome.is_unknown() { n } else { 0 };
                 }
             }

@@ -10,6 +10,8 @@ use crate::port::{ExecutionStatus, PortErrorKind};
 use crate::request::{Dispatch, Running};
 use std::collections::{BTreeMap, BTreeSet};
 
+mod by_wave;
+
 /// Compares what each rule says of each unit with what walking over everything says.
 pub(crate) fn assert_rules(state: &State) {
     let now = state.last_at();
@@ -57,7 +59,7 @@ pub(crate) fn assert_rules(state: &State) {
             may_trip_a_breaker(state),
             "breaker, {id}"
         );
-        let has_room = room(state).is_none_or(|room| room >= unit.named.len() as u64);
+        let has_room = room_of(state, id).is_none_or(|room| room >= unit.named.len() as u64);
         assert_eq!(
             !holds(admission::fleet::verdict(state, id, now)),
             has_room,
@@ -108,6 +110,7 @@ fn is_stopped(state: &State) -> bool {
     let cutoff = state.begins_until().is_some_and(|until| state.last_at() > until);
     failed.len() > state.plan().location_errors() as usize
         || fleet_is_used_up(state)
+        || by_wave::is_used_up(state)
         || has_tripped(state)
         || went_off(state)
         || by_start
@@ -253,6 +256,11 @@ fn room(state: &State) -> Option<u64> {
     in_flight_left.into_iter().chain(damage_left).min()
 }
 
+/// The same for a unit, under the bounds of its wave as well.
+fn room_of(state: &State, id: UnitId) -> Option<u64> {
+    room(state).into_iter().chain(by_wave::room(state, id)).min()
+}
+
 /// Whether the bounds on the fleet leave no room whatever becomes of what is in flight.
 fn fleet_is_used_up(state: &State) -> bool {
     let Some(fleet) = state.plan().fleet else {
@@ -305,7 +313,6 @@ fn unresolved(state: &State) -> impl Iterator<Item = (UnitId, &UnitState)> {
 /// What each location that has settled says to the breakers, in their order: whether it failed or ended well, how many nodes of
 /// it came to an end, and how many of these badly.
 fn results(state: &State) -> Vec<(Option<bool>, u64, u64)> {
-    let goal = state.plan().request.goal();
     let mut results: Vec<_> = state
         .locations()
         .filter_map(|(unit, location, at)| {
@@ -319,6 +326,7 @@ fn results(state: &State) -> Vec<(Option<bool>, u64, u64)> {
             };
             let bad = n(&["failed", "lost", "unknown", "running_at_expiry"]);
             let waits = n(&["pending_reboot"]);
+            let goal = state.plan().request.goal_in(wave_of(state, unit));
             let well = n(&["done"])
                 + if NodeOutcome::PendingReboot.reaches_goal(goal) {
                     waits
@@ -392,7 +400,8 @@ fn may_trip_a_breaker(state: &State) -> bool {
 /// Whether more locations may have failed than the budget allows: each of a unit that may run counts.
 fn too_many_may_have_failed(state: &State) -> bool {
     let may: usize = unresolved(state).map(|(_, unit)| unit.locations.len()).sum();
-    may > 0 && may + state.failed_locations() as usize > state.plan().location_errors() as usize
+    let of_whole = may + state.failed_locations() as usize > state.plan().location_errors() as usize;
+    may > 0 && (of_whole || !by_wave::bears(state, may))
 }
 
 fn is_at_work_elsewhere(state: &State, unit: &UnitState) -> bool {
@@ -415,7 +424,9 @@ fn undecided(state: &State) -> usize {
         .map(|(_, location, _)| location)
         .collect();
     let unresolved: usize = unresolved(state).map(|(_, unit)| unit.locations.len()).sum();
-    let bearable = failed.len() + ends.len() + unresolved <= state.plan().location_errors() as usize;
+    let more = ends.len() + unresolved;
+    let of_whole = failed.len() + more <= state.plan().location_errors() as usize;
+    let bearable = of_whole && by_wave::bears(state, more);
     let document = state.plan().request.automation.document.as_str();
     let is_own = document == "Patchfleet-RunPatchBaseline";
     let has_cutoff = state.plan().lifetime.as_ref().and_then(|l| l.cutoff).is_some();
@@ -431,7 +442,7 @@ fn undecided(state: &State) -> usize {
 fn has_places(state: &State, id: UnitId) -> bool {
     let at_once = |id: UnitId| u64::from(state.plan().unit(id).unwrap().locations_at_once());
     let taken: u64 = open(state).map(|(id, _)| at_once(id)).sum();
-    taken == 0 || taken + at_once(id) <= u64::from(state.plan().location_budget())
+    taken == 0 || taken + at_once(id) <= by_wave::places(state, id)
 }
 
 /// The unit that is begun next: the first that may be begun at all and waits for nothing of its own, if nothing else
@@ -533,7 +544,7 @@ fn waits(state: &State, id: UnitId) -> bool {
         || too_many_may_have_failed(state)
         || !has_places(state, id)
         || may_trip_a_breaker(state)
-        || room(state).is_some_and(|room| room < state.units()[&id].named.len() as u64)
+        || room_of(state, id).is_some_and(|room| room < state.units()[&id].named.len() as u64)
 }
 
 fn wave_of(state: &State, id: UnitId) -> u32 {

@@ -44,12 +44,21 @@ impl Work {
 /// How many units that wait for room for a value of their nodes are passed over, as in a campaign.
 const PASSED_OVER: usize = 256;
 
-/// What decides when a unit may begin.
-pub(super) struct Rules<'a> {
+/// How much room there is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Room {
     /// How many locations at once.
     pub(super) places: u64,
     /// How many nodes may be in flight, where starts name them.
     pub(super) in_flight: Option<u64>,
+}
+
+/// What decides when a unit may begin.
+pub(super) struct Rules<'a> {
+    /// How much room there is.
+    pub(super) room: Room,
+    /// The same in the waves in which it is another.
+    pub(super) of_waves: &'a BTreeMap<u32, Room>,
     /// How many nodes of each value of a label may be in flight, by the value's number; those without a bound are missing.
     pub(super) of_values: &'a BTreeMap<u32, u64>,
     /// How long, in seconds, nothing begins after each wave.
@@ -169,8 +178,9 @@ pub(super) fn course(work: &[Work], rules: &Rules<'_>) -> Course {
             .next(has_room)
             .and_then(|unit| Some((unit, work.get(unit)?)));
         let fits = |one: &Work| {
-            let places = taken.saturating_add(u64::from(one.at_once)) <= rules.places;
-            let nodes = rules
+            let room = rules.of_waves.get(&one.wave).unwrap_or(&rules.room);
+            let places = taken.saturating_add(u64::from(one.at_once)) <= room.places;
+            let nodes = room
                 .in_flight
                 .is_none_or(|bound| in_flight.saturating_add(one.nodes) <= bound);
             let runs = rules.at_once.is_none_or(|most| running.len() < most);
@@ -252,10 +262,15 @@ mod tests {
         Some(seconds)
     }
 
+    static NO_WAVES: BTreeMap<u32, Room> = BTreeMap::new();
+
     fn rules(places: u64, soaks: &BTreeMap<u32, u64>) -> Rules<'_> {
         Rules {
-            places,
-            in_flight: None,
+            room: Room {
+                places,
+                in_flight: None,
+            },
+            of_waves: &NO_WAVES,
             of_values: &NO_VALUES,
             soaks,
             starts_a_second: 1,
@@ -335,10 +350,32 @@ mod tests {
         };
         let soaks = BTreeMap::new();
         let rules = Rules {
-            in_flight: Some(10),
+            room: Room {
+                places: 9,
+                in_flight: Some(10),
+            },
             ..rules(9, &soaks)
         };
         assert_eq!(course(&[of(6), of(4), of(6)], &rules).begins, [0, 1, 600]);
+    }
+
+    #[test]
+    fn a_wave_with_room_of_its_own_has_that_room() {
+        let of = |wave| Work {
+            wave,
+            nodes: 4,
+            ..work(&[600], 1)
+        };
+        let room = |places, in_flight| Room { places, in_flight };
+        let of_waves = BTreeMap::from([(1, room(1, None)), (2, room(9, Some(7)))]);
+        let soaks = BTreeMap::new();
+        let rules = Rules {
+            of_waves: &of_waves,
+            ..rules(9, &soaks)
+        };
+        let all = [of(1), of(1), of(2), of(2), of(3), of(3)];
+        let begins = course(&all, &rules).begins;
+        assert_eq!(begins, [0, 600, 1_200, 1_800, 2_400, 2_401]);
     }
 
     #[test]

@@ -39,7 +39,10 @@ impl LearnedPace {
                 })
                 .collect();
             let turns: Option<Vec<u64>> = turns.into_iter().collect();
-            let known = turns.zip(took(unit.id));
+            // A wave that scans is no example for those that install.
+            let request = &plan.request;
+            let is_alike = request.operation_in(unit.wave) == request.patch.operation;
+            let known = turns.zip(took(unit.id)).filter(|_| is_alike);
             minutes.extend(known.map(|(turns, took)| minutes_of(unit, &turns, took, around)));
         }
         minutes.sort_unstable();

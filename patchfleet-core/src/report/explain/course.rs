@@ -283,7 +283,7 @@ fn stop_line(record: &Record, reason: &StopReason) -> (LogLine, bool) {
         says: format!("from here on nothing more is begun: {reason}"),
     };
     let is_for_failures = match reason {
-        StopReason::Fleet(_) | StopReason::Budget { .. } => true,
+        StopReason::Fleet(_) | StopReason::Wave(_) | StopReason::Budget { .. } => true,
         StopReason::Breaker(stop) => !matches!(stop, BreakerStop::Alarm { .. }),
         _ => false,
     };

@@ -36,20 +36,23 @@ pub(super) fn steps(state: &State, summary: &CampaignSummary, at: &[LocationExpl
         steps.push(NEW_RUN.to_owned());
         return steps;
     }
-    let goal = state.plan().request.goal();
     let mut outcomes: BTreeSet<NodeOutcome> = BTreeSet::new();
     for one in at {
+        let goal = state.goal_at(&one.location());
+        let mut note = |outcome: NodeOutcome| {
+            if !outcome.reaches_goal(goal) {
+                outcomes.insert(outcome);
+            }
+        };
         match &one.node {
-            Some(node) => outcomes.extend(node.row.as_ref().map(|row| row.outcome)),
-            None => outcomes.extend(
-                Explanation::tally(one)
-                    .into_iter()
-                    .flat_map(Tally::iter)
-                    .map(|(o, _)| o),
-            ),
+            Some(node) => node.row.iter().for_each(|row| note(row.outcome)),
+            None => {
+                let tally = Explanation::tally(one).into_iter().flat_map(Tally::iter);
+                tally.for_each(|(outcome, _)| note(outcome));
+            }
         }
     }
-    for outcome in outcomes.into_iter().filter(|outcome| !outcome.reaches_goal(goal)) {
+    for outcome in outcomes {
         let is_told = match outcome {
             NodeOutcome::NotRun => is_said,
             NodeOutcome::Unknown => is_unread,

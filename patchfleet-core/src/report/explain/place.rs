@@ -100,14 +100,14 @@ impl<'a> Place<'a> {
         };
         let counted = planned.nodes.map(NodeCounts::total);
         let mut report = LocationReport::told(self.state, self.location, &parts, counted, told);
-        let short = report.nodes.short_of(self.state.plan().request.goal());
+        let short = report.nodes.short_of(self.state.goal_at(self.location));
         let named = u32::try_from(self.needs_action().len()).unwrap_or(u32::MAX);
         report.unnamed = short.saturating_sub(named);
         report
     }
 
     fn needs_action(&self) -> Vec<NodeRow> {
-        let goal = self.state.plan().request.goal();
+        let goal = self.state.goal_at(self.location);
         let rows = self
             .kept
             .rows
@@ -235,7 +235,7 @@ impl<'a> Place<'a> {
     }
 
     fn why_of_node(&self, node: &NodeExplanation, report: Option<&LocationReport>) -> Vec<String> {
-        let goal = self.state.plan().request.goal();
+        let goal = self.state.goal_at(self.location);
         let mut why = vec![];
         match &node.row {
             Some(row) if !row.detail.is_empty() => why.push(row.detail.clone()),

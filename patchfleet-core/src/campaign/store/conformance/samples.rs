@@ -143,6 +143,7 @@ fn plan(locations: usize) -> Result<Plan, String> {
         units: vec![],
         runbook: None,
         fleet: None,
+        wave_budgets: vec![],
         labels: vec![],
         forecast: None,
         dispatch: None,

@@ -19,6 +19,10 @@ impl PatchStates for FakeAws {
                 .map(|slot| slot.ends)
                 .max()
                 .unwrap();
+            let there = |one: &&Execution| self.slots(one).iter().any(|slot| slot.location == location);
+            let last = executions.iter().rev().find(there);
+            let told = last.and_then(|one| one.request.parameters.get("Operation")?.first().cloned());
+            let operation = told.unwrap_or_else(|| "Install".to_owned());
             let known = self
                 .nodes(&location)
                 .into_iter()
@@ -29,7 +33,7 @@ impl PatchStates for FakeAws {
                         node.patches.filter(|_| ends + node.late <= self.now())?;
                     Some(PatchStateView {
                         node: node.id,
-                        operation: "Install".to_owned(),
+                        operation: operation.clone(),
                         ended_at: ends,
                         snapshot: node.snapshot.map(str::to_owned),
                         missing,
