@@ -34,6 +34,7 @@ mod render;
 mod retried;
 mod sight;
 mod small;
+mod snapshot;
 #[cfg(test)]
 pub(crate) mod tests;
 mod unit;
@@ -72,6 +73,7 @@ pub use make::{Attendance, Followed, PlanError, Planning};
 pub(crate) use offline::left_out_in_words;
 pub use presigned::refuse_presigned;
 pub use retried::{LeftBound, LeftBounds, LeftOfFleet, LeftOfValue, Retried};
+pub(crate) use snapshot::SNAPSHOT_LIVES;
 pub use unit::Unit;
 pub use waves::PlannedWave;
 

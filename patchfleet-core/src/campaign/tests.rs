@@ -55,6 +55,7 @@ mod sent_late;
 mod short_drives;
 mod side_by_side;
 mod silence;
+mod snapshot;
 mod starting;
 mod stop_asked;
 mod stops;

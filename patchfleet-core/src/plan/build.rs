@@ -272,6 +272,7 @@ pub fn build(
     if let Some(now) = options.now.filter(|_| !plan.is_empty()) {
         plan.forecast = Some(plan.forecast_at(now, options.pace));
         plan.warnings.extend(plan.forecast_warning());
+        plan.warnings.extend(plan.snapshot_warning(now));
     }
     Ok(plan)
 }

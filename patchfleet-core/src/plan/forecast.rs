@@ -118,6 +118,28 @@ impl Plan {
         }
     }
 
+    /// The wave of the first unit of which something is expected to begin so long after the first one of the campaign, which
+    /// begins now. `None`: there is none, or nobody knows.
+    pub(super) fn expected_after(&self, now: Timestamp, time: SignedDuration) -> Option<u32> {
+        let after = u64::try_from(time.as_secs()).ok()?;
+        if self.forecast?.expected_seconds? <= after {
+            return None;
+        }
+        let node = Seconds::new(u64::from(self.forecast?.minutes_per_node) * 60);
+        let work = self.works(node, AROUND).expected?;
+        let begins = self.course(&work, now).begins;
+        let first = *begins.first()?;
+        // Of a start with several locations, the last one begins so long before the start ends at the most.
+        let last = |one: &Work| {
+            let longest = one.locations.iter().copied().max().unwrap_or_default();
+            one.lasts().saturating_sub(longest)
+        };
+        let mut units = work.iter().zip(begins);
+        units
+            .find(|(one, begins)| begins.saturating_sub(first).saturating_add(last(one)) > after)
+            .map(|(one, _)| one.wave)
+    }
+
     fn course(&self, work: &[Work], now: Timestamp) -> Course {
         let freezes = Freezes::new(&self.request, self.lifetime.as_ref());
         let since = |at: Timestamp| u64::try_from(at.duration_since(now).as_secs()).ok();

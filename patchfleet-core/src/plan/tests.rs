@@ -18,5 +18,6 @@ mod policy;
 mod runbook;
 mod sight;
 mod slow;
+mod snapshot;
 mod units;
 mod waves;

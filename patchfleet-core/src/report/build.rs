@@ -6,6 +6,7 @@ use crate::census::NodeCounts;
 use crate::id::{AccountId, CampaignId, ExecutionId, Location, NodeId, Region, RequestName, UnitId};
 use crate::outcome::{FinishedOutcome, Goal, LocationOutcome};
 use crate::outcome::{NodeOutcome, Tally, saturating_sum};
+use crate::plan::SNAPSHOT_LIVES;
 use crate::port::{ExecutionStatus, PortErrorKind, PortResult};
 use crate::refusal::Skip;
 use crate::request::Operation;
@@ -184,6 +185,10 @@ pub struct LocationReport {
     /// What was done there, if that is not the report's own operation: a wave may scan where the others install.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<Operation>,
+    /// Whether it was begun more than three days after the first location, when AWS no longer had the campaign's snapshot of the
+    /// patch baseline. Its nodes may have got other patches than those before them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub after_snapshot: bool,
     /// The outcome in words; empty if it needs none.
     pub detail: String,
     /// Its nodes by outcome. Nodes that could not be listed are counted as the census found them.
@@ -287,6 +292,7 @@ impl Report {
             .filter_map(|one| one.location.as_ref())
             .collect();
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let after_snapshot = after_snapshot(state);
         let mut locations = vec![];
         let mut needs_action = vec![];
         let mut outcomes: BTreeMap<LocationOutcome, u32> = BTreeMap::new();
@@ -299,6 +305,7 @@ impl Report {
             };
             let planned = planned.get(location).copied().flatten();
             let mut report = LocationReport::told(state, location, &parts, planned, told);
+            report.after_snapshot = after_snapshot.contains(location);
             if let Some(outcome) = report.outcome {
                 let count = outcomes.entry(outcome).or_default();
                 *count = count.saturating_add(1);
@@ -397,6 +404,29 @@ fn to_approve(state: &State, now: Timestamp) -> Option<WaveToApprove> {
         state.campaign()
     );
     Some(WaveToApprove { wave, name, detail })
+}
+
+/// The locations that were begun when AWS no longer had the snapshot of the baseline that the first nodes were patched by.
+fn after_snapshot(state: &State) -> BTreeSet<&Location> {
+    let begun = || {
+        let started = state.units().values().filter_map(|unit| match &unit.start {
+            StartState::Started { at, .. } => Some((*at, unit)),
+            _ => None,
+        });
+        started.flat_map(|(since, unit)| {
+            let begun = unit
+                .locations
+                .iter()
+                .filter(|(_, at)| at.outcome() != Some(LocationOutcome::NotStarted));
+            begun.map(move |(location, at)| (at.child_at.unwrap_or(since), location))
+        })
+    };
+    let first = begun().map(|(at, _)| at).min();
+    let Some(first) = first.filter(|_| state.plan().request.goes_by_snapshot()) else {
+        return BTreeSet::new();
+    };
+    let late = begun().filter(|(at, _)| at.duration_since(first) > SNAPSHOT_LIVES);
+    late.map(|(_, location)| location).collect()
 }
 
 /// That nothing has been sent in a location yet.
@@ -522,6 +552,7 @@ impl LocationReport {
             region: location.region.clone(),
             outcome: whole.map(|(outcome, _)| outcome),
             operation: None,
+            after_snapshot: false,
             waiting: whole.is_none() && parts.iter().all(|part| part.is_waiting()),
             detail: whole.map_or(String::new(), |(_, detail)| detail.to_owned()),
             nodes,

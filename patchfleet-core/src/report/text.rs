@@ -100,6 +100,18 @@ impl Report {
                 "{nodes} of these {are} scanned only, and nothing was installed there"
             )?;
         }
+        let late = self.locations.iter().filter(|location| location.after_snapshot);
+        let late = late.count();
+        if late > 0 {
+            writeln!(
+                f,
+                "{} {} begun more than 3 days after the first, when AWS no longer had its snapshot of the patch baseline: {} nodes may \
+                 have got other patches than those before them",
+                counted(late, "location"),
+                by_number(late, "was", "were"),
+                by_number(late, "its", "their"),
+            )?;
+        }
         if totals.joined > 0 {
             let (planned, joined) = (totals.planned, counted(totals.joined, "node"));
             writeln!(f, "{planned} planned; {joined} joined the selection later")?;
